@@ -1,0 +1,34 @@
+"""The one thing that data code hands to network code: named arrays, batch first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+Array = TypeVar("Array")
+Other = TypeVar("Other")
+
+
+@dataclass(frozen=True)
+class Batch(Generic[Array]):
+    """Rows of steps. Data code makes it of NumPy arrays; `map` makes the same of tensors.
+
+    `fields` holds arrays of shape (batch, time, ...), "input" and "target" for next-step models, where
+    "input" is the symbol before each target. `lengths` (batch,) counts the real steps of each row,
+    the rest is padding. `weight` (batch,) scales a row's gradient, never its reported nats. `fresh` (batch,)
+    is true where the row starts a sequence, and false where it goes on from the same row of the batch before.
+    """
+
+    fields: Mapping[str, Array]
+    lengths: Array
+    weight: Array
+    fresh: Array
+
+    def map(self, convert: Callable[[Array], Other]) -> Batch[Other]:
+        """Apply `convert` to every array."""
+        fields = {name: convert(array) for name, array in self.fields.items()}
+        return Batch(fields, convert(self.lengths), convert(self.weight), convert(self.fresh))
+
+    def __getitem__(self, field: str) -> Any:
+        return self.fields[field]

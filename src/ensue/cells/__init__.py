@@ -1,0 +1,1 @@
+"""One tick of a recurrence, each written as its equation."""

@@ -1,0 +1,1 @@
+"""From files to examples, arrays and batches; never loads torch."""

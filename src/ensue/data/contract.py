@@ -1,0 +1,108 @@
+"""What readers and codecs are, and what they make. Read this page before adding one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of text as it was read: the whole of a record, or a part of one long text."""
+
+    text: str
+    file: str
+    line: int
+    """The line of the file on which it begins, from 1."""
+
+
+class Reader(ABC):
+    """A stream of text out of files; reads each file in pieces, never whole, and can be read again."""
+
+    ends: bool
+    """True if each piece is a record with an end of its own; false if all pieces make one long text."""
+
+    @abstractmethod
+    def pieces(self) -> Iterator[Piece]:
+        """Read from the beginning. Raises DataError that names file, line and mend."""
+
+
+class Codec(ABC):
+    """How text becomes ids and comes back. Fitted on the training part only.
+
+    Ids below `size` can come next; `start` (= `size`) stands before a sequence and is only ever an input.
+    The law: `decode(encode(text)) == text` for every text without unknown symbols.
+    """
+
+    size: int
+    unknown: int | None
+    """The id of everything that was not in the training part; None where nothing can be unknown."""
+    end: int | None
+    """The id that ends a record; None for one long text."""
+
+    @property
+    def start(self) -> int:
+        """The id that stands before the first symbol of a sequence."""
+        return self.size
+
+    @abstractmethod
+    def encode(self, text: str) -> Ids:
+        """Give the ids of a text, (symbols,), without start and end."""
+
+    @abstractmethod
+    def decode(self, ids: Sequence[int] | Ids) -> str:
+        """Give the text of ids; the end and the start have none, an unknown one is U+FFFD."""
+
+    @abstractmethod
+    def symbol(self, id: int) -> str:
+        """Give what one id stands for, for a person to read; special ones in angle brackets."""
+
+    @abstractmethod
+    def spelling_nats(self, text: str) -> NDArray[np.float64]:
+        """Price each unknown symbol of a text, in order: what it costs, in nats, to say which one it is.
+
+        The likelihood pays for an unknown symbol twice: for its being unknown, by the model, and this for its
+        spelling, by a fixed proper distribution; so models with different vocabularies can be compared.
+        """
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Give all that `from_json` needs, as plain JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def from_json(cls, values: dict[str, Any]) -> Codec:
+        """Make the codec that gave `to_json`."""
+
+    def cut(self, text: str) -> int:
+        """Give the last place where a stream of text may be cut without changing its encoding."""
+        return len(text)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """One part of the data, encoded: all records one after the other, each with its end where records end.
+
+    `ids` may be a memory map. Record r is `ids[offsets[r]:offsets[r + 1]]`. The end of a record counts as one
+    character, byte and symbol: the line break that it was.
+    """
+
+    ids: Ids
+    offsets: NDArray[np.int64]
+    characters: int
+    bytes: int
+    words: int
+    unknown_at: NDArray[np.int64]
+    """Positions in `ids` of unknown symbols, ascending."""
+    unknown_nats: NDArray[np.float64]
+    """What it costs to spell each of them."""
+
+    def __len__(self) -> int:
+        return len(self.ids)

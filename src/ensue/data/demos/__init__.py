@@ -1,0 +1,1 @@
+"""Embedded data, so that every verb works with no download."""

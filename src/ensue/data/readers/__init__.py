@@ -1,0 +1,1 @@
+"""Files as streams of text, one reader for each kind."""

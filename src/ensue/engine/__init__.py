@@ -1,0 +1,1 @@
+"""Cells at full speed: from an equation to a program, its derivative, and the backends that run both."""

@@ -1,0 +1,23 @@
+"""What a head is. Read this page before adding a file to this folder."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+
+class Head(nn.Module, ABC):
+    """From features to the distribution of a step or a label."""
+
+    features: int
+    """Features that go in."""
+
+    @abstractmethod
+    def forward(self, features: Tensor) -> Distribution:
+        """Map features (..., features) to a distribution with batch shape (...)."""
+
+    def nats(self, features: Tensor, target: Tensor) -> Tensor:
+        """Give minus the log-probability of each target, in nats, (...). A head may compute it in a fused way."""
+        return -self(features).log_prob(target)

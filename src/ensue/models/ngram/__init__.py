@@ -1,0 +1,1 @@
+"""N-gram models over any codec: counting, smoothing, queries and ARPA files."""

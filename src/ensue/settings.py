@@ -1,0 +1,121 @@
+"""Settings: one frozen class per choice, beside the part that it builds; read, changed and written in one way.
+
+A settings class is the only place where a default stands. The command line's help, `run.toml` and the docs
+are made from it. A field that holds a choice of parts is declared with `choice(CATALOGUE)`; its settings then
+carry the part's `name`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, ValidationError
+from pydantic_core import ErrorDetails
+
+from ensue.errors import SettingError, did_you_mean
+
+
+class Settings(BaseModel):
+    """The settings of one part; frozen, keyword-only, and unknown names are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def choice(catalogue: Mapping[str, type[Settings]]) -> Any:
+    """Annotate a field that holds the settings of one part of a catalogue, chosen by its `name`.
+
+    A plain string chooses a part with its defaults.
+    """
+
+    def pick(value: Any) -> Any:
+        if isinstance(value, Settings):
+            return value
+        fields = {"name": value} if isinstance(value, str) else dict(value)
+        name = fields.get("name")
+        if name not in catalogue:
+            raise SettingError(f"{name!r} is not among them", mend=did_you_mean(str(name), catalogue))
+        return read(catalogue[name], fields)
+
+    return Annotated[SerializeAsAny[Settings], BeforeValidator(pick)]
+
+
+def read(kind: type[S], values: Mapping[str, Any], where: str | None = None) -> S:
+    """Make settings of plain values, as they come from TOML. Raises SettingError on the first wrong one."""
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        raise _as_setting_error(error.errors()[0], kind, where) from None
+
+
+def _as_setting_error(detail: ErrorDetails, kind: type[Settings], where: str | None) -> SettingError:
+    path = ".".join(str(step) for step in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        mend = did_you_mean(str(detail["loc"][-1]), kind.model_fields)
+        return SettingError(f"there is no setting {path!r}", where=where, mend=mend)
+    value = repr(detail["input"])[:60]
+    return SettingError(f"{path!r} cannot be {value}: {detail['msg'].lower()}", where=where)
+
+
+def to_plain(settings: Settings) -> dict[str, Any]:
+    """Give every setting, filled in, as plain values for TOML; those that are None are left out."""
+    return settings.model_dump(mode="json", exclude_none=True)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Walk over nested plain values as dotted keys: ("body.width", 512)."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def assign(settings: S, assignment: str) -> S:
+    """Change one setting, written `key=value` as after `--set`; a key may be shortened to its unambiguous end.
+
+    Raises SettingError if the key is unknown or ambiguous, or the value does not fit.
+    """
+    key, equals, text = assignment.partition("=")
+    if not equals:
+        raise SettingError(f"{assignment!r} has no value", where="--set", mend="write it as key=value")
+    values = settings.model_dump(mode="json")
+    full_key = _complete(key.strip(), [name for name, _ in flatten(values)])
+    *path, last = full_key.split(".")
+    part: Any = values
+    for step in path:
+        part = part[step]
+    part[last] = _parse(text.strip())
+    return read(type(settings), values, where=f"--set {assignment}")
+
+
+def _complete(key: str, known: list[str]) -> str:
+    found = [name for name in known if name == key] or [name for name in known if name.endswith(f".{key}")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise SettingError(f"{key!r} is ambiguous", where="--set", mend=f"choose from {', '.join(found)}")
+    endings = {".".join(name.split(".")[cut:]): name for name in known for cut in range(name.count(".") + 1)}
+    raise SettingError(f"there is no setting {key!r}", where="--set", mend=did_you_mean(key, endings))
+
+
+def _parse(text: str) -> Any:
+    """Read a value as TOML would, and as a bare string where TOML cannot."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def on_every_field(kind: type[Settings], see: Callable[[str, Any], None], prefix: str = "") -> None:
+    """Call `see` with the dotted name and pydantic's FieldInfo of each field: for help texts and docs."""
+    for name, field in kind.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Settings) and inner is not Settings:
+            on_every_field(inner, see, f"{prefix}{name}.")
+        else:
+            see(f"{prefix}{name}", field)

@@ -1,0 +1,1 @@
+"""One file ties a verb together."""
