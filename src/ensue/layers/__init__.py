@@ -1,1 +1,10 @@
 """Maps over a whole sequence."""
+
+from ensue.layers.bag import Bag, BagSettings
+from ensue.layers.contract import Causal, Encoder
+from ensue.layers.window import Window, WindowSettings
+from ensue.settings import Settings
+
+LAYERS: dict[str, type[Settings]] = {"bag": BagSettings, "window": WindowSettings}
+
+__all__ = ["LAYERS", "Bag", "BagSettings", "Causal", "Encoder", "Window", "WindowSettings"]

@@ -1,0 +1,66 @@
+"""One symbol out of a fixed number: a linear map and a softmax."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Categorical as Choice
+from torch.nn import functional as F
+
+from ensue.heads.contract import Head
+from ensue.settings import Settings
+
+
+class CategoricalSettings(Settings):
+    """Settings of the head for symbols."""
+
+    name: Literal["categorical"] = "categorical"
+    tied: bool = False
+    """Score symbols with their input embeddings (Press & Wolf 2017); needs embedded input."""
+
+    def build(self, features: int, size: int, table: nn.Embedding | None = None) -> Categorical:
+        """Make the head for `size` symbols; `table` holds the input embeddings, its first `size` rows theirs."""
+        return Categorical(features, size, table if self.tied else None)
+
+
+class Categorical(Head):
+    """P(y) = softmax(W f + b)_y.
+
+    With a `table` of input embeddings W is tied to it: its rows, after a linear map where widths differ.
+
+    >>> head = CategoricalSettings().build(8, 5)
+    >>> head(torch.zeros(2, 3, 8)).probs.shape
+    torch.Size([2, 3, 5])
+    """
+
+    def __init__(self, features: int, size: int, table: nn.Embedding | None) -> None:
+        super().__init__()
+        self.features, self.size = features, size
+        self.table, self.change = table, None
+        if table is None:
+            self.linear = nn.Linear(features, size)
+        else:
+            self.bias = nn.Parameter(torch.zeros(size))
+            if table.embedding_dim != features:
+                self.change = nn.Linear(features, table.embedding_dim, bias=False)
+
+    def forward(self, features: Tensor) -> Choice:
+        """Map features (..., features) to a distribution over ids."""
+        return Choice(logits=self.scores(features), validate_args=False)
+
+    def scores(self, features: Tensor) -> Tensor:
+        """Give the logarithm of the probabilities, (..., size), up to a constant."""
+        if self.table is None:
+            scores = self.linear(features)
+        else:
+            features = features if self.change is None else self.change(features)
+            scores = F.linear(features, self.table.weight[: self.size], self.bias)
+        # A softmax in half precision loses the tail, and likelihood lives there.
+        return scores if scores.dtype is torch.float64 else scores.float()
+
+    def nats(self, features: Tensor, target: Tensor) -> Tensor:
+        """Give minus the log-probability of each target, in nats; never makes the normalised distribution."""
+        scores = self.scores(features)
+        return F.cross_entropy(scores.flatten(0, -2), target.flatten(), reduction="none").view(target.shape)
