@@ -1,0 +1,119 @@
+"""A network that says what comes next: symbols go in, pass a causal layer, and a head scores what may follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.nn import functional as F
+
+from ensue.errors import RunError, SettingError
+from ensue.heads import HEADS, CategoricalSettings
+from ensue.layers import LAYERS, WindowSettings
+from ensue.models.contract import Autoregressive, mask_padding
+from ensue.settings import Settings, choice
+from ensue.state import State
+
+if TYPE_CHECKING:
+    Body = Head = Any
+else:
+    Body, Head = choice(LAYERS), choice(HEADS)
+
+
+class SequenceSettings(Settings):
+    """Settings of a network that predicts the next symbol."""
+
+    name: Literal["sequence"] = "sequence"
+    embedding: int = Field(default=128, ge=0)
+    """Features that stand for a symbol on its way in; 0 for one-hot input."""
+    body: Body = WindowSettings()
+    """The causal layer between input and head."""
+    head: Head = CategoricalSettings()
+    """What scores the symbols that may follow."""
+    input_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the body's input dropped in training."""
+    output_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the body's output dropped in training."""
+
+    def build(self, size: int) -> SequenceModel:
+        """Make the network for `size` symbols. Raises SettingError if settings contradict each other."""
+        if self.head.tied and not self.embedding:
+            mend = "set embedding to a number of features, or tied=false"
+            raise SettingError("tied=true needs embedded input, and embedding is 0", where="--set", mend=mend)
+        return SequenceModel(self, size)
+
+
+class SequenceModel(nn.Module, Autoregressive):
+    """p(next | before) = head(body(embedding(before))).
+
+    >>> model = SequenceSettings(embedding=4).build(size=5)
+    >>> inputs = torch.tensor([[5, 0, 3]])
+    >>> distribution, state = model(inputs, model.initial(1))
+    >>> distribution.probs.shape
+    torch.Size([1, 3, 5])
+    """
+
+    def __init__(self, settings: SequenceSettings, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.table = nn.Embedding(size + 1, settings.embedding) if settings.embedding else None
+        self.body = settings.body.build(settings.embedding or size + 1)
+        self.head = settings.head.build(self.body.width, size, self.table)
+        self.input_dropout, self.output_dropout = (
+            nn.Dropout(settings.input_dropout),
+            nn.Dropout(settings.output_dropout),
+        )
+        if self.table is not None and settings.head.tied:
+            # As output weights, torch's N(0, 1) would start far from the uniform distribution.
+            nn.init.normal_(self.table.weight, std=settings.embedding**-0.5)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers are learned."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def initial(self, batch_size: int, context: Tensor | None = None) -> State:
+        """Give the body's state before anything was seen."""
+        return self.body.initial(batch_size, context)
+
+    def forward(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Distribution, State]:
+        """Map inputs (batch, time) to the distribution of what follows each."""
+        features, state = self.features(inputs, state, lengths)
+        return self.head(features), state
+
+    def features(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """Give what the head sees, (batch, time, width), and the state after the last step."""
+        if self.table is None:
+            x = F.one_hot(inputs, self.size + 1).to(next(self.parameters()).dtype)
+        else:
+            x = self.table(inputs)
+        features, state = self.body(self.input_dropout(x), state, lengths)
+        return self.output_dropout(features), state
+
+    def nats(
+        self, inputs: Tensor, targets: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Give the head's own, fused nats of each target, (batch, time), zero past `lengths`."""
+        features, state = self.features(inputs, state, lengths)
+        return mask_padding(self.head.nats(features, targets), lengths), state
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give a copy of every parameter, once where two parts share it."""
+        return {name: parameter.detach().cpu().numpy().copy() for name, parameter in self.named_parameters()}
+
+    @torch.no_grad()
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over every parameter. Raises RunError if one is missing, unknown or of another shape."""
+        own = dict(self.named_parameters())
+        if odd := sorted(own.keys() ^ arrays.keys()):
+            raise RunError(f"the saved weights and the network differ in {odd[0]!r}", mend="use the settings they had")
+        for name, parameter in own.items():
+            if parameter.shape != arrays[name].shape:
+                shapes = f"{list(arrays[name].shape)}, and the network has {list(parameter.shape)}"
+                raise RunError(f"the saved {name!r} is {shapes}", mend="use the settings it had")
+            parameter.copy_(torch.from_numpy(np.array(arrays[name])))
