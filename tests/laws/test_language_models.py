@@ -59,7 +59,7 @@ def test_all_sequences_together_are_certain(model: Autoregressive) -> None:
     every = torch.cartesian_prod(*[torch.arange(SIZE)] * 3)
     inputs = torch.cat([torch.full((len(every), 1), SIZE), every[:, :-1]], 1)
     nats, _ = model.nats(inputs, every, model.initial(len(every)))
-    assert float(nats.sum(1).neg().exp().sum()) == pytest.approx(1, abs=1e-9)
+    assert nats.sum(1).neg().exp().sum().item() == pytest.approx(1, abs=1e-9)
 
 
 @pytest.mark.parametrize("cut", [1, 3, 6])

@@ -72,7 +72,7 @@ def test_at_least_as_good_as_either_on_what_it_was_fitted(writer: Autoregressive
     fitted = Mixture(network(), Pairs(), fit.weights)
     for model, nats in ((fitted, fit.nats), (network(), fit.network_nats), (Pairs(), fit.ngram_nats)):
         loss, _ = model.loss(batch)
-        assert float(loss.nats.sum() / loss.count.sum()) == pytest.approx(nats, abs=1e-9)
+        assert (loss.nats.sum() / loss.count.sum()).item() == pytest.approx(nats, abs=1e-9)
 
 
 def test_gains_where_each_is_right_at_times() -> None:
