@@ -1,0 +1,67 @@
+"""The command `ensue`: one verb a file, and the boundary at which errors become a line and an exit code.
+
+Nothing here, and nothing that it imports, loads torch: `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+import ensue
+from ensue.errors import UserError
+
+DONE, BUG, WRONG_INPUT, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
+
+app = App(
+    name="ensue",
+    version=ensue.__version__,
+    suppress_keyboard_interrupt=False,
+    help="Train small models of what comes next on your own data, and use them.",
+    help_epilogue="Start with `ensue demo`, or with a text of your own: `ensue train generate FILE --out RUN`.",
+)
+# Commands by name, so that each is imported when it is used or listed.
+for verb in ("list",):
+    app.command(f"ensue.cli.{verb}:app", name=verb)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; give its exit code: 0 done, 2 wrong input, 130 interrupted, 1 our bug."""
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except UserError as error:
+        return _complain(str(error), WRONG_INPUT)
+    except CycloptsError as error:
+        return _complain(_as_line(error), WRONG_INPUT)
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has enough; without this, the interpreter complains when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except Exception:
+        traceback.print_exc()
+        return _complain("this is our bug, not yours; please report the lines above", BUG)
+    return code if isinstance(code, int) else DONE
+
+
+def _complain(line: str, code: int) -> int:
+    print(f"ensue: {line}", file=sys.stderr)
+    return code
+
+
+def _as_line(error: CycloptsError) -> str:
+    """Say what is wrong with a command line, and where its options are listed."""
+    text = " ".join(str(error).split()).rstrip(".")
+    command = " ".join(["ensue", *(error.command_chain or ())])
+    return f"{text}; see `{command} --help`"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

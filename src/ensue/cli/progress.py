@@ -1,0 +1,110 @@
+"""What training tells while it goes on: a live line on a terminal, plain lines in a file, JSON for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from shutil import get_terminal_size
+from time import monotonic
+from typing import TextIO
+
+from ensue.cli.machine import print_json
+from ensue.training.contract import Event, Note, Progress, Sample, Watch
+
+PLAIN_SECONDS = 10.0
+"""Time between two plain lines of progress, unless there is a validation to tell."""
+
+
+def follow(as_json: bool) -> Watch:
+    """Give the function that shows events: JSON on the standard output, all else on the standard error."""
+    if as_json:
+        return _to_json
+    return Live(sys.stderr) if sys.stderr.isatty() else Plain(sys.stderr)
+
+
+def _to_json(event: Event) -> None:
+    if isinstance(event, Note):
+        print(event.text, file=sys.stderr)
+    else:
+        print_json({"event": type(event).__name__.lower(), **dataclasses.asdict(event)})
+
+
+class Plain:
+    """Shows events line by line."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+        self.told = -math.inf
+
+    def __call__(self, event: Event) -> None:
+        """Print the event, if it is not too soon after the one before."""
+        if isinstance(event, Progress):
+            if event.validation is None and monotonic() - self.told < PLAIN_SECONDS:
+                return
+            self.told = monotonic()
+        print(as_line(event), file=self.out, flush=True)
+
+
+class Live:
+    """Shows the latest progress on a line that is written over; validations, samples and notes stay."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+
+    def __call__(self, event: Event) -> None:
+        """Write the event over the line, and leave it there unless it is mere progress."""
+        line = as_line(event)
+        if not isinstance(event, Note):
+            line = line[: get_terminal_size().columns - 1]
+        stays = not isinstance(event, Progress) or event.validation is not None
+        self.out.write(f"\r\x1b[K{line}" + "\n" * stays)
+        self.out.flush()
+
+
+def as_line(event: Event) -> str:
+    """Put an event on one line."""
+    if isinstance(event, Progress):
+        return describe(event)
+    return f"  sample: {excerpt(event.text)}" if isinstance(event, Sample) else event.text
+
+
+def describe(progress: Progress) -> str:
+    """Put progress on one line."""
+    steps = f"/{progress.steps}" if progress.steps else ""
+    parts = [
+        f"step {progress.step}{steps}",
+        f"epoch {progress.epoch:.2f}",
+        _number("loss", progress.loss),
+        _number("validation", progress.validation),
+        f"rate {progress.rate:.2g}",
+        f"{progress.symbols_per_second:,.0f} symbols/s",
+        f"{progress.memory_mb:,.0f} MB",
+        f"ETA {clock(progress.eta_seconds)}" if progress.eta_seconds is not None else "",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _number(name: str, value: float | None) -> str:
+    return "" if value is None else f"{name} {value:.4f}"
+
+
+def clock(seconds: float) -> str:
+    """Write a time as a clock does.
+
+    >>> clock(75), clock(3700)
+    ('1:15', '1:01:40')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def excerpt(text: str, length: int = 100) -> str:
+    """Show the beginning of a text on one line, whatever is in it.
+
+    >>> excerpt("To be,\\nor not")
+    'To be,⏎or not'
+    """
+    line = "".join("⏎" if char == "\n" else char if char.isprintable() else "·" for char in text)
+    return line if len(line) <= length else line[: length - 1] + "…"

@@ -1,0 +1,51 @@
+"""Tables: drawn on a terminal, plain aligned text where the output goes to a file or a program."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """Print a table; columns after the first are aligned to the right where all their cells are numbers."""
+    if sys.stdout.isatty():
+        _draw(columns, rows, title)
+        return
+    if title:
+        print(title)
+    print(plain_table(columns, rows))
+
+
+def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Align a table with spaces.
+
+    >>> print(plain_table(["model", "nats"], [["network", "1.46"], ["best n-gram", "12.5"]]))
+    model        nats
+    network      1.46
+    best n-gram  12.5
+    """
+    widths = [max(len(row[i]) for row in (columns, *rows)) for i in range(len(columns))]
+    right = [_is_numeric([row[i] for row in rows]) for i in range(len(columns))]
+
+    def line(cells: Sequence[str]) -> str:
+        places = zip(cells, widths, right, strict=True)
+        return "  ".join(c.rjust(width) if aligned else c.ljust(width) for c, width, aligned in places).rstrip()
+
+    return "\n".join(line(row) for row in (columns, *rows))
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    return all(cell[:1].isdigit() or cell[:1] in "-+." for cell in cells if cell)
+
+
+def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left")
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if _is_numeric([row[i] for row in rows]) else "left")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)

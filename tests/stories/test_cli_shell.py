@@ -1,0 +1,169 @@
+"""The shell of the command line: quick, without torch, and one line for whatever was mistyped."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from cyclopts import App
+
+from ensue.cli import main as shell
+from ensue.cli.machine import print_json
+from ensue.cli.main import app, main
+from ensue.cli.progress import Live, Plain, follow
+from ensue.cli.tables import plain_table
+from ensue.training.contract import Note, Progress, Sample
+
+COMMANDS = sorted(name for name in app.resolved_commands() if not name.startswith("-"))
+
+
+def in_process_of_its_own(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_loads_no_torch(command: str) -> None:
+    program = (
+        "import sys\nfrom ensue.cli.main import main\n"
+        "code = main(sys.argv[1:])\nassert not {'torch', 'duckdb', 'tokenizers'} & set(sys.modules)\nsys.exit(code)"
+    )
+    done = in_process_of_its_own(program, *command.split(), "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: ensue")
+
+
+def test_help_is_quick() -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        done = in_process_of_its_own("from ensue.cli.main import main; main(['--help'])")
+        assert done.returncode == 0
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(3)) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("lst", 'Unknown command "lst". Did you mean "list"? '),
+        ("list cells --jsno", "Unknown option: --jsno"),
+        ("list cels", 'Invalid value "cels" for KIND. Choose from: '),
+        ("list", 'Command "list" parameter KIND requires an argument; see `ensue list --help`'),
+        ("list cells gruu", "list: 'gruu' is not among the cells; did you mean gru?"),
+    ],
+)
+def test_what_was_mistyped_is_told_in_one_line(line: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"ensue: {told}")
+    assert err.count("\n") == 1
+
+
+def fake(error: BaseException) -> App:
+    def fail() -> None:
+        raise error
+
+    failing = App(name="ensue", suppress_keyboard_interrupt=app.suppress_keyboard_interrupt)
+    failing.default(fail)
+    return failing
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [(KeyboardInterrupt(), 130, "ensue: interrupted\n"), (ZeroDivisionError("oh"), 1, "this is our bug, not yours")],
+)
+def test_other_ends(
+    error: BaseException, code: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shell, "app", fake(error))
+    assert main([]) == code
+    err = capsys.readouterr().err
+    assert told in err
+    assert ("Traceback" in err) == (code == 1)
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    program = "import sys; from ensue.cli.main import main; sys.exit(main(['list', 'cells']))"
+    done = subprocess.run([sys.executable, "-c", program], stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "cells"]) == 0
+    assert "gru_before  Gated recurrent unit with the reset before the product" in capsys.readouterr().out
+    assert main(["list", "cells", "gru"]) == 0
+    assert "new = tanh(W x + b + reset * (U h + d))" in capsys.readouterr().out
+    assert main(["list", "heads"]) == 0
+    assert "categorical  One symbol out of a fixed number" in capsys.readouterr().out
+
+
+PROGRESS = Progress(
+    step=20, steps=100, epoch=0.5, loss=1.5, validation=None, rate=0.003, norm=0.7,
+    seconds=3.0, symbols_per_second=12345.6, eta_seconds=75.0, memory_mb=210.4,
+)  # fmt: skip
+CHECKED = Progress(
+    step=30, steps=None, epoch=0.75, loss=None, validation=1.25, rate=0.003, norm=None,
+    seconds=4.0, symbols_per_second=12345.6, eta_seconds=None, memory_mb=210.4,
+)  # fmt: skip
+
+
+def test_progress_in_a_file_is_plain_and_not_too_much() -> None:
+    out = io.StringIO()
+    show = Plain(out)
+    for event in (PROGRESS, PROGRESS, CHECKED, Sample(30, "To be,\nor", 12.0), Note("a dead network")):
+        show(event)
+    assert out.getvalue().splitlines() == [
+        "step 20/100  epoch 0.50  loss 1.5000  rate 0.003  12,346 symbols/s  210 MB  ETA 1:15",
+        "step 30  epoch 0.75  validation 1.2500  rate 0.003  12,346 symbols/s  210 MB",
+        "  sample: To be,⏎or",
+        "a dead network",
+    ]
+
+
+def test_progress_on_a_terminal_is_written_over() -> None:
+    out = io.StringIO()
+    show = Live(out)
+    for event in (PROGRESS, CHECKED, Note("x" * 500)):
+        show(event)
+    first, second, third = out.getvalue().split("\r\x1b[K")[1:]
+    assert first.startswith("step 20/100")
+    assert not first.endswith("\n")
+    assert second.endswith("\n")
+    assert "x" * 500 in third
+
+
+def test_progress_for_programs_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show = follow(as_json=True)
+    for event in (PROGRESS, Sample(30, "“To be”", float("inf")), Note("for people")):
+        show(event)
+    out, err = capsys.readouterr()
+    progress, sample = [json.loads(line) for line in out.splitlines()]
+    assert (progress["event"], progress["step"], progress["loss"]) == ("progress", 20, 1.5)
+    assert sample == {"event": "sample", "step": 30, "text": "“To be”", "nats": None}
+    assert err == "for people\n"
+
+
+def test_json_is_valid_whatever_the_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"a": float("nan"), "b": [1.5, float("inf")], "c": {"d": "é"}})
+    assert json.loads(capsys.readouterr().out) == {"a": None, "b": [1.5, None], "c": {"d": "é"}}
+
+
+def test_tables_in_a_file_are_plain() -> None:
+    assert plain_table(["model", "bits"], [["uniform", "6.0"], ["é", "12.25"]]).splitlines() == [
+        "model     bits",
+        "uniform    6.0",
+        "é        12.25",
+    ]
+
+
+def test_the_module_is_a_command_too() -> None:
+    command = [sys.executable, "-m", "ensue.cli.main", "list", "nothing"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
