@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,33 @@ class Piece:
     """The line of the file on which it begins, from 1."""
 
 
+@dataclass(frozen=True)
+class Finding:
+    """Something about the data that a person should know, and what they may do about it."""
+
+    where: str
+    what: str
+    mend: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f"; {self.mend}" if self.mend else "")
+
+
+def _ignore(_: Any) -> None:
+    """Listen to nothing."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told, while files are read, what was found in them and how many more bytes were read."""
+
+    tell: Callable[[Finding], None] = _ignore
+    advance: Callable[[int], None] = _ignore
+
+
+SILENT = Listener()
+
+
 class Reader(ABC):
     """A stream of text out of files; reads each file in pieces, never whole, and can be read again."""
 
@@ -30,7 +57,7 @@ class Reader(ABC):
     """True if each piece is a record with an end of its own; false if all pieces make one long text."""
 
     @abstractmethod
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self, listener: Listener = SILENT) -> Iterator[Piece]:
         """Read from the beginning. Raises DataError that names file, line and mend."""
 
 

@@ -1,1 +1,45 @@
 """How text becomes ids and comes back."""
+
+from typing import Any
+
+from ensue.data.codecs.bytes import ByteCodec, Bytes
+from ensue.data.codecs.characters import CharacterCodec, Characters
+from ensue.data.codecs.subwords import SubwordCodec, Subwords
+from ensue.data.codecs.words import WordCodec, Words
+from ensue.data.contract import Codec
+from ensue.errors import RunError, did_you_mean
+from ensue.settings import Settings
+
+CODECS: dict[str, type[Settings]] = {
+    "characters": Characters,
+    "bytes": Bytes,
+    "words": Words,
+    "subwords": Subwords,
+}
+"""What a person chooses, and `fit` makes."""
+
+FITTED: dict[str, type[Codec]] = {
+    "characters": CharacterCodec,
+    "bytes": ByteCodec,
+    "words": WordCodec,
+    "subwords": SubwordCodec,
+}
+"""What was made, as its `to_json` names it."""
+
+
+def open_codec(values: dict[str, Any]) -> Codec:
+    """Make the codec that gave these values by `to_json`. Raises RunError if no codec did.
+
+    >>> open_codec({"name": "bytes", "ends": False}).decode([72, 105])
+    'Hi'
+    """
+    name = str(values.get("name"))
+    if name not in FITTED:
+        raise RunError(f"there is no codec {name!r}", where="codec.json", mend=did_you_mean(name, FITTED))
+    try:
+        return FITTED[name].from_json(values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"the codec is damaged ({error!r})", where="codec.json", mend="train again") from None
+
+
+__all__ = ["CODECS", "FITTED", "Bytes", "Characters", "Subwords", "Words", "open_codec"]

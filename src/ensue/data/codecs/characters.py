@@ -1,0 +1,83 @@
+"""Characters: one symbol for each Unicode character of the training part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import log
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.contract import Codec, Ids
+from ensue.settings import Settings
+
+CODE_POINTS = 0x110000
+SCALARS = CODE_POINTS - 0x800
+"""Characters there can be: all code points but the surrogates."""
+
+
+class Characters(Settings):
+    """One symbol for each character."""
+
+    name: Literal["characters"] = "characters"
+
+    def fit(self, texts: Iterable[str], ends: bool) -> CharacterCodec:
+        """Take the characters of the training part, sorted by code point."""
+        seen = np.zeros(CODE_POINTS, bool)
+        for text in texts:
+            seen[_code_points(text)] = True
+        return CharacterCodec("".join(map(chr, np.flatnonzero(seen))), ends)
+
+
+class CharacterCodec(Codec):
+    """Ids by code point, then that of an unknown character, then the end of a record.
+
+    >>> codec = Characters().fit(["banana"], ends=False)
+    >>> codec.encode("nab!").tolist()
+    [2, 0, 1, 3]
+    """
+
+    def __init__(self, alphabet: str, ends: bool) -> None:
+        self.alphabet = alphabet
+        self.unknown = len(alphabet)
+        self.end = len(alphabet) + 1 if ends else None
+        self.size = len(alphabet) + 1 + ends
+        self._points = np.append(_code_points(alphabet), 0xFFFD).astype(np.uint32)
+        self._ids = np.full(CODE_POINTS, self.unknown, np.min_scalar_type(self.size))
+        self._ids[_code_points(alphabet)] = np.arange(len(alphabet))
+
+    def encode(self, text: str) -> Ids:
+        """Look up each character."""
+        return self._ids[_code_points(text)]
+
+    def decode(self, ids: Sequence[int] | Ids) -> str:
+        """Give the characters; the end and the start have none."""
+        found = np.asarray(ids, np.int64)
+        return self._points[found[found <= len(self.alphabet)]].tobytes().decode("utf-32-le", "surrogatepass")
+
+    def symbol(self, id: int) -> str:
+        """Give the character itself."""
+        return (
+            self.alphabet[id]
+            if id < len(self.alphabet)
+            else {self.unknown: "<unknown>", self.end: "<end>"}.get(id, "<start>")
+        )
+
+    def spelling_nats(self, text: str) -> NDArray[np.float64]:
+        """Each of the characters that are not in the alphabet is as likely as another."""
+        count = np.count_nonzero(self.encode(text) == self.unknown)
+        return np.full(count, log(SCALARS - len(self.alphabet)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the alphabet."""
+        return {"name": "characters", "alphabet": self.alphabet, "ends": self.end is not None}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> CharacterCodec:
+        """Make the codec again."""
+        return cls(values["alphabet"], values["ends"])
+
+
+def _code_points(text: str) -> NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)

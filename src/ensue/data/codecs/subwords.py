@@ -1,0 +1,104 @@
+"""Subwords: byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) over bytes, so that nothing is unknown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ensue.data.codecs.cutting import before_last_blank, recut
+from ensue.data.contract import Codec, Ids
+from ensue.settings import Settings
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+STRETCH = 20_000
+"""Characters that are handed to the tokenizer at a time: it slows down on long texts, and shares such among cores."""
+
+
+class Subwords(Settings):
+    """One symbol for each frequent stretch of letters, down to single bytes."""
+
+    name: Literal["subwords"] = "subwords"
+    most: int = Field(4096, ge=256)
+    """How many symbols there are at most, the 256 bytes among them."""
+
+    def fit(self, texts: Iterable[str], ends: bool) -> SubwordCodec:
+        """Merge the most frequent pairs of the training part, time and again."""
+        from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+        trainer = trainers.BpeTrainer(
+            vocab_size=self.most, min_frequency=2, initial_alphabet=alphabet, show_progress=False
+        )
+        tokenizer.train_from_iterator(texts if ends else recut(texts, before_last_blank), trainer)
+        return SubwordCodec(tokenizer, ends)
+
+
+class SubwordCodec(Codec):
+    """Ids of the tokenizer, then the end of a record.
+
+    >>> codec = Subwords(most=300).fit(["banana bandana"], ends=False)
+    >>> [codec.symbol(id) for id in codec.encode("banana")]
+    ['ban', 'ana']
+    """
+
+    unknown = None
+
+    def __init__(self, tokenizer: Tokenizer, ends: bool) -> None:
+        self.tokenizer = tokenizer
+        count = tokenizer.get_vocab_size()
+        self.end = count if ends else None
+        self.size = count + ends
+
+    def encode(self, text: str) -> Ids:
+        """Split into the learned stretches."""
+        text = text.encode("utf-8", "replace").decode()
+        places = [0]
+        while len(text) - places[-1] > STRETCH:
+            step = before_last_blank(text[places[-1] : places[-1] + STRETCH])
+            places.append(places[-1] + step if step else len(text))
+        stretches = [text[begin:end] for begin, end in pairwise([*places, len(text)])]
+        ids = [
+            np.array(part.ids, np.min_scalar_type(self.size)) for part in self.tokenizer.encode_batch_fast(stretches)
+        ]
+        return np.concatenate(ids)
+
+    def decode(self, ids: Sequence[int] | Ids) -> str:
+        """Join the stretches; bytes that are no UTF-8 become U+FFFD."""
+        count = self.tokenizer.get_vocab_size()
+        return self.tokenizer.decode([int(id) for id in ids if id < count], skip_special_tokens=False)
+
+    def symbol(self, id: int) -> str:
+        """Give the stretch, with its space."""
+        if id >= self.tokenizer.get_vocab_size():
+            return "<end>" if id == self.end else "<start>"
+        return self.tokenizer.decode([id])
+
+    def spelling_nats(self, text: str) -> NDArray[np.float64]:
+        """Nothing is unknown."""
+        return np.empty(0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the tokenizer in its own JSON."""
+        return {"name": "subwords", "tokenizer": json.loads(self.tokenizer.to_str()), "ends": self.end is not None}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> SubwordCodec:
+        """Make the codec again."""
+        from tokenizers import Tokenizer
+
+        return cls(Tokenizer.from_str(json.dumps(values["tokenizer"])), values["ends"])
+
+    def cut(self, text: str) -> int:
+        """Cut before a blank, never within a word."""
+        return before_last_blank(text)

@@ -1,0 +1,87 @@
+"""Words, with the space before them: text comes back exactly, and each line break is a symbol of its own."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from math import log
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ensue.data.codecs.cutting import before_last_blank, recut
+from ensue.data.contract import Codec, Ids
+from ensue.settings import Settings
+
+TOKEN = re.compile(r" ?<\w+>| ?\w+(?:['\u2019-]\w+)*| ?[^\w\s]+| ?\n|\s")
+"""A bracketed word as in "<unk>"; a word; punctuation; a line break; any other blank. Every character is in one."""
+
+
+class Words(Settings):
+    """One symbol for each word, run of punctuation and line break."""
+
+    name: Literal["words"] = "words"
+    most: int = Field(10_000, ge=0)
+    """Keep this many of the most frequent words, the first by code point where equal; 0 keeps all."""
+
+    def fit(self, texts: Iterable[str], ends: bool) -> WordCodec:
+        """Count the words of the training part; the most frequent has id 0."""
+        counts: Counter[str] = Counter()
+        for text in texts if ends else recut(texts, before_last_blank):
+            counts.update(TOKEN.findall(text))
+        ordered = sorted(counts, key=lambda word: (-counts[word], word))
+        return WordCodec(ordered[: self.most or None], ends)
+
+
+class WordCodec(Codec):
+    """Ids by frequency, then that of an unknown word, then the end of a record.
+
+    >>> codec = Words(most=3).fit(["a rose is a rose"], ends=False)
+    >>> codec.words, codec.encode("a rose was").tolist()
+    ([' rose', ' a', ' is'], [3, 0, 3])
+    """
+
+    def __init__(self, words: Sequence[str], ends: bool) -> None:
+        self.words = list(words)
+        self.unknown = len(words)
+        self.end = len(words) + 1 if ends else None
+        self.size = len(words) + 1 + ends
+        self._ids = {word: id for id, word in enumerate(words)}
+
+    def encode(self, text: str) -> Ids:
+        """Look up each word."""
+        ids, unknown = self._ids, len(self.words)
+        return np.array([ids.get(word, unknown) for word in TOKEN.findall(text)], np.min_scalar_type(self.size))
+
+    def decode(self, ids: Sequence[int] | Ids) -> str:
+        """Join the words; an unknown one is U+FFFD after a space."""
+        return "".join(" \ufffd" if id == self.unknown else self.words[id] for id in ids if id <= len(self.words))
+
+    def symbol(self, id: int) -> str:
+        """Give the word, with its space."""
+        return (
+            self.words[id]
+            if id < len(self.words)
+            else {self.unknown: "<unknown>", self.end: "<end>"}.get(id, "<start>")
+        )
+
+    def spelling_nats(self, text: str) -> NDArray[np.float64]:
+        """Each byte of the word and its end are one of 257 equally likely ones."""
+        unknown = [word for word in TOKEN.findall(text) if word not in self._ids]
+        return np.array([(len(word.encode("utf-8", "replace")) + 1) * log(257) for word in unknown], np.float64)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the words by id."""
+        return {"name": "words", "words": self.words, "ends": self.end is not None}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> WordCodec:
+        """Make the codec again."""
+        return cls(values["words"], values["ends"])
+
+    def cut(self, text: str) -> int:
+        """Cut before a blank, never within a word."""
+        return before_last_blank(text)

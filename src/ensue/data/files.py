@@ -1,0 +1,170 @@
+"""Files as streams of clean text: found, unpacked, decoded, with every line break as one `\\n`."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import lzma
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, cast
+
+from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.encoding import binary, known_encoding, looks_like, wide
+from ensue.errors import DataError
+
+CHUNK = 1 << 20
+"""Bytes read at a time."""
+
+SAMPLE = 1 << 16
+"""Bytes looked at to tell what a file is."""
+
+PACKED = {".gz": gzip.open, ".xz": lzma.open}
+
+
+def find_files(paths: Sequence[Path]) -> list[Path]:
+    """Give all files that the paths name, folders with all that is in them, sorted; hidden ones are left out.
+
+    Raises DataError if a path does not exist, or a folder holds nothing that can be read.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise DataError("there is no such file or folder", where=str(path), mend="check the spelling")
+        found += _files_in(path) if path.is_dir() else [path]
+    if not found:
+        raise DataError("no data file was given", mend="name a file or a folder")
+    return found
+
+
+def _files_in(folder: Path) -> list[Path]:
+    visible = (
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+    found = [path for path in visible if ending(path) == ".parquet" or (path.stat().st_size and not unreadable(path))]
+    if not found:
+        raise DataError("nothing in the folder can be read as text", where=str(folder), mend="give text files")
+    return found
+
+
+def ending(path: Path) -> str:
+    """Give the ending that tells what a file holds, without that of its packing: ".csv" for "a.CSV.gz"."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    while suffixes and suffixes[-1] in PACKED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def unreadable(path: Path) -> str | None:
+    """Say what a file is if it is no text."""
+    return binary(first_bytes(path)) if wide(first_bytes(path)) is None else None
+
+
+def first_bytes(path: Path) -> bytes:
+    """Give the first bytes of a file, unpacked. Raises DataError."""
+    for chunk in _chunks(path, SILENT, SAMPLE):
+        return chunk
+    return b""
+
+
+def _chunks(path: Path, listener: Listener, size: int = CHUNK) -> Iterator[bytes]:
+    try:
+        with open(path, "rb") as raw:
+            unpack = PACKED.get(path.suffix.lower())
+            file = cast("IO[bytes]", unpack(raw) if unpack else raw)
+            done = 0
+            while chunk := file.read(size):
+                yield chunk
+                listener.advance(raw.tell() - done)
+                done = raw.tell()
+    except (gzip.BadGzipFile, lzma.LZMAError, EOFError, zlib.error) as error:
+        what = f"the {path.suffix.lower()} file is damaged or cut short ({str(error).lower()})"
+        raise DataError(what, where=str(path), mend="unpack it with its own tool to see what is left") from None
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", where=str(path), mend="check its permissions") from None
+
+
+def read_text(path: Path, encoding: str, listener: Listener = SILENT) -> Iterator[str]:
+    """Read a file as stretches of text of about a million characters, with CRLF and CR as `\\n`.
+
+    Tells `listener` what was changed. Raises DataError if the file is empty, binary, or in another encoding.
+    """
+    encoding = known_encoding(encoding)
+    line, empty, held, returns, pairs = 1, True, "", 0, 0
+    for text in _decode(path, encoding, listener):
+        text = held + text
+        held = "\r" if text.endswith("\r") else ""  # its line feed may be the first character of what follows
+        text = text[: len(text) - len(held)]
+        if "\0" in text:
+            line += text.count("\n", 0, text.index("\0"))
+            raise DataError("a zero character stands in the text", where=f"{path}:{line}", mend="is it a text file?")
+        if "\r" in text:
+            pairs, returns = pairs + text.count("\r\n"), returns + text.count("\r")
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        line += text.count("\n")
+        empty = empty and not text
+        if text:
+            yield text
+    if held:
+        returns, empty = returns + 1, False
+        yield "\n"
+    if empty:
+        raise DataError("the file is empty", where=str(path), mend="give a file with some text")
+    if returns:
+        kinds = {"CRLF": pairs, "CR": returns - pairs, "LF": line - 1 - returns + (1 if held else 0)}
+        _tell_line_ends(path, {kind: count for kind, count in kinds.items() if count}, listener)
+
+
+def _tell_line_ends(path: Path, kinds: dict[str, int], listener: Listener) -> None:
+    mixed = "mixed line ends" if len(kinds) > 1 else "line ends"
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+    listener.tell(Finding(str(path), f"{mixed} ({counts}) were read as LF"))
+
+
+def _decode(path: Path, encoding: str, listener: Listener) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    lines, first = 1, True
+    for chunk in _chunks(path, listener):
+        if first:
+            _refuse_other_kinds(path, chunk[:SAMPLE], encoding)
+            if encoding == "utf-8" and chunk.startswith(codecs.BOM_UTF8):
+                chunk = chunk[len(codecs.BOM_UTF8) :]
+                listener.tell(Finding(str(path), "the byte order mark at the beginning was left out"))
+        try:
+            text = decoder.decode(chunk)
+        except UnicodeDecodeError as error:
+            raise _undecodable(path, error, lines) from None
+        lines, first = lines + text.count("\n"), False
+        yield text
+    try:
+        yield decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise _undecodable(path, error, lines) from None
+
+
+def _refuse_other_kinds(path: Path, sample: bytes, encoding: str) -> None:
+    if encoding.startswith(("utf-16", "utf-32")):
+        return
+    name = wide(sample)
+    if name:
+        what = f"this is {name.upper()} text, not {encoding.upper()}"
+        raise DataError(what, where=str(path), mend=f"give --set data.encoding={name}")
+    kind = binary(sample)
+    if kind:
+        raise DataError(f"this is {kind}, not text", where=str(path), mend="give a text file")
+
+
+def _undecodable(path: Path, error: UnicodeDecodeError, line: int) -> DataError:
+    before, byte = error.object[: error.start], error.object[error.start]
+    line += before.count(b"\n")
+    what = f"byte 0x{byte:02X} is not {error.encoding.upper()}"
+    if error.encoding != "utf-8" or (error.end == len(error.object) and "end of data" in error.reason):
+        cut = "" if error.encoding != "utf-8" else ", and the file ends within a character"
+        return DataError(what + cut, where=f"{path}:{line}", mend="check the file, or its --set data.encoding")
+    name, known_as = looks_like(error.object[max(0, error.start - SAMPLE) : error.start + SAMPLE])
+    return DataError(
+        f"{what}; it looks like {known_as}", where=f"{path}:{line}", mend=f"give --set data.encoding={name}"
+    )

@@ -1,0 +1,67 @@
+"""One record a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from ensue.data.contract import SILENT, Finding, Listener, Piece, Reader
+from ensue.data.files import read_text
+from ensue.errors import DataError
+from ensue.settings import Settings
+
+
+class Lines(Settings):
+    """Read each line of the files as a record of its own."""
+
+    name: Literal["lines"] = "lines"
+    encoding: str = "utf-8"
+    """How the files are encoded, by Python's name for it."""
+    longest: int = 1_000_000
+    """The most characters that a line may have."""
+
+    def build(self, files: Sequence[Path]) -> LinesReader:
+        """Make the reader of these files."""
+        return LinesReader(files, self.encoding, self.longest)
+
+
+class LinesReader(Reader):
+    """Each line as a record, without its line break; blank lines are left out and counted."""
+
+    ends = True
+
+    def __init__(self, files: Sequence[Path], encoding: str, longest: int) -> None:
+        self.files, self.encoding, self.longest = files, encoding, longest
+
+    def pieces(self, listener: Listener = SILENT) -> Iterator[Piece]:
+        """Give one piece a line."""
+        for path in self.files:
+            blank = 0
+            for number, line in enumerate(lines_of(path, self.encoding, self.longest, listener), start=1):
+                if line.isspace() or not line:
+                    blank += 1
+                else:
+                    yield Piece(line, str(path), number)
+            if blank:
+                listener.tell(Finding(str(path), f"{blank:,} blank line{'s' * (blank > 1)} left out"))
+
+
+def lines_of(path: Path, encoding: str, longest: int, listener: Listener = SILENT) -> Iterator[str]:
+    """Give each line of a file without its line break. Raises DataError if one is longer than `longest`."""
+    rest, number = "", 1
+    for text in read_text(path, encoding, listener):
+        *whole, rest = (rest + text).split("\n")
+        for line in whole:
+            _refuse_longer(line, longest, f"{path}:{number}")
+            yield line
+            number += 1
+        _refuse_longer(rest, longest, f"{path}:{number}")
+    if rest:
+        yield rest
+
+
+def _refuse_longer(line: str, longest: int, where: str) -> None:
+    if len(line) > longest:
+        mend = "break it up, give --set data.longest=N, or read one long text with --set data.kind=text"
+        raise DataError(f"the line is longer than {longest:,} characters", where=where, mend=mend)

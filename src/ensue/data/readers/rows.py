@@ -1,0 +1,114 @@
+"""Rows of tables in each file format, with the line on which each begins.
+
+CSV and JSON Lines are parsed from the same stream of decoded lines as any text, so that packing, encodings and
+the longest line are handled once and every bad row is known by its line; Parquet goes through DuckDB.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ensue.data.contract import Listener
+from ensue.data.readers.lines import lines_of
+from ensue.errors import DataError
+
+Row: TypeAlias = "tuple[int, dict[str, Any]]"
+
+NAMED = 5
+"""Bad rows that a message names; there may be millions."""
+
+
+def csv_rows(path: Path, encoding: str, longest: int, listener: Listener) -> Iterator[Row]:
+    """Give the rows of a CSV file with a header. Raises DataError that names the rows that do not fit it."""
+    lines = lines_of(path, encoding, longest, listener)
+    header_line = next(lines)
+    delimiter = max(",;\t|", key=header_line.count)
+    header = next(csv.reader([header_line], delimiter=delimiter), [])
+    reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
+    yield from _fitting(path, header, reader, longest)
+
+
+def tsv_rows(path: Path, encoding: str, longest: int, listener: Listener) -> Iterator[Row]:
+    """Give the rows of a TSV file with a header, in which quotes are like any character. Raises DataError."""
+    lines = lines_of(path, encoding, longest, listener)
+    header = next(lines).split("\t")
+    yield from _fitting(path, header, csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), longest)
+
+
+def _fitting(path: Path, header: list[str], reader: Any, longest: int) -> Iterator[Row]:
+    """Pair the fields of each row with the header; `reader` is one of the csv module after the header line."""
+    csv.field_size_limit(longest)  # of the whole process, and 131,072 otherwise: too few for a long document
+    ragged: list[tuple[int, int]] = []
+    line = 2
+    try:
+        for fields in reader:
+            if len(fields) != len(header) and fields:
+                ragged.append((line, len(fields)))
+            elif fields and not ragged:
+                yield line, dict(zip(header, fields, strict=True))
+            if len(ragged) > NAMED:
+                break
+            line = reader.line_num + 2
+    except csv.Error as error:
+        if ragged:
+            raise _ragged(path, len(header), ragged) from None
+        where, mend = f"{path}:{line}", 'close it, or write a quote within a field as ""'
+        raise DataError(f"a quote that opens in this row is not closed ({error})", where=where, mend=mend) from None
+    if ragged:
+        raise _ragged(path, len(header), ragged)
+
+
+def _ragged(path: Path, columns: int, ragged: list[tuple[int, int]]) -> DataError:
+    line, fields = ragged[0]
+    what = f"the row has {fields} field{'s' * (fields != 1)} where the header has {columns}"
+    others = [str(other) for other, _ in ragged[1:NAMED]] + ["more"] * (len(ragged) > NAMED)
+    also = f" (and so have lines {', '.join(others)} another number)" if others else ""
+    return DataError(what + also, where=f"{path}:{line}", mend="put quotes around text that holds the delimiter")
+
+
+def json_rows(path: Path, encoding: str, longest: int, listener: Listener) -> Iterator[Row]:
+    """Give the objects of a JSON Lines file. Raises DataError that names the line that is none."""
+    for number, line in enumerate(lines_of(path, encoding, longest, listener), start=1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            reason = f"{error.msg.lower()} at column {error.colno}" if isinstance(error, ValueError) else "too deep"
+            raise DataError(f"not valid JSON ({reason})", where=f"{path}:{number}", mend="mend the line") from None
+        if not isinstance(fields, dict):
+            what = "the line holds no JSON object"
+            raise DataError(what, where=f"{path}:{number}", mend='write each as {"text": "..."}')
+        yield number, fields
+
+
+def parquet_rows(path: Path, encoding: str, longest: int, listener: Listener) -> Iterator[Row]:
+    """Give the rows of a Parquet file; their number, from 1, takes the place of a line."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        try:
+            result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
+            columns = [column[0] for column in result.description]
+            numbers = count(1)
+            while rows := result.fetchmany(10_000):
+                for row in rows:
+                    yield next(numbers), dict(zip(columns, row, strict=True))
+        except duckdb.Error as error:
+            what = f"this is no Parquet file that can be read ({str(error).splitlines()[0]})"
+            raise DataError(what, where=str(path), mend="write it again") from None
+    listener.advance(path.stat().st_size)
+
+
+ROWS: dict[str, Callable[[Path, str, int, Listener], Iterator[Row]]] = {
+    ".csv": csv_rows,
+    ".tsv": tsv_rows,
+    ".jsonl": json_rows,
+    ".ndjson": json_rows,
+    ".parquet": parquet_rows,
+}

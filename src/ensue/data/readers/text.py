@@ -1,0 +1,41 @@
+"""One long text: all files one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from ensue.data.contract import SILENT, Listener, Piece, Reader
+from ensue.data.files import read_text
+from ensue.settings import Settings
+
+
+class Text(Settings):
+    """Read the files as one long text."""
+
+    name: Literal["text"] = "text"
+    encoding: str = "utf-8"
+    """How the files are encoded, by Python's name for it."""
+
+    def build(self, files: Sequence[Path]) -> TextReader:
+        """Make the reader of these files."""
+        return TextReader(files, self.encoding)
+
+
+class TextReader(Reader):
+    """Files as one text; where a file does not end with a line break and another follows, one is put between."""
+
+    ends = False
+
+    def __init__(self, files: Sequence[Path], encoding: str) -> None:
+        self.files, self.encoding = files, encoding
+
+    def pieces(self, listener: Listener = SILENT) -> Iterator[Piece]:
+        """Give stretches of about a million characters."""
+        last = "\n"
+        for path in self.files:
+            line, between = 1, "" if last.endswith("\n") else "\n"
+            for text in read_text(path, self.encoding, listener):
+                yield Piece(between + text, str(path), line)
+                line, between, last = line + text.count("\n"), "", text[-1]

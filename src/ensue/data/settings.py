@@ -1,0 +1,73 @@
+"""What a person may say about their data: what kind it is, and which part of it is held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+from pydantic import Field
+
+from ensue.data.contract import Finding, Listener, Reader
+from ensue.data.files import ending, find_files, read_text
+from ensue.data.readers import Lines, Table, Text
+from ensue.data.readers.rows import ROWS
+from ensue.settings import Settings
+
+SHORT, LONGEST = 40, 200
+"""Characters: the median and the longest of lines that are taken for records when the kind is guessed."""
+
+
+class DataSettings(Settings):
+    """How the data is read and split."""
+
+    kind: Literal["auto", "text", "lines", "table"] = "auto"
+    """One long text, one record a line, or the text column of a table; auto guesses it and says so."""
+    column: str = ""
+    """Table: the column that holds the text; if it is not given, the only one that could."""
+    encoding: str = "utf-8"
+    """How the files are encoded, by Python's name for it."""
+    longest: int = Field(1_000_000, ge=1)
+    """Lines and tables: the most characters that a line of the file may have."""
+    tune: float = Field(0.05, gt=0, lt=0.5)
+    """The share of the data on which choices are made, before the share for the test (unless a file is given)."""
+    test: float = Field(0.1, gt=0, lt=0.5)
+    """The share of the data, at the end or of records drawn by the seed, that is only reported (unless a file)."""
+    valid_file: str = ""
+    """A file on which choices are made, in place of the share `tune`."""
+    test_file: str = ""
+    """A file that is only reported, in place of the share `test`."""
+
+    def reader(self, paths: Sequence[Path], listener: Listener) -> Reader:
+        """Make the reader of all files that the paths name; tells `listener` the kind if it was guessed."""
+        files = find_files(paths)
+        kind = self.kind
+        if kind == "auto":
+            kind = guess_kind(files, self.encoding)
+            listener.tell(
+                Finding(
+                    str(files[0]),
+                    f"read as {DESCRIBED[kind]}",
+                    "choose another kind with --set data.kind=text|lines|table",
+                )
+            )
+        if kind == "table":
+            return Table(column=self.column, encoding=self.encoding, longest=self.longest).build(files)
+        if kind == "lines":
+            return Lines(encoding=self.encoding, longest=self.longest).build(files)
+        return Text(encoding=self.encoding).build(files)
+
+
+DESCRIBED = {"text": "one long text", "lines": "one record a line", "table": "a table, one record a row"}
+
+
+def guess_kind(files: Sequence[Path], encoding: str) -> Literal["text", "lines", "table"]:
+    """Tell tables by their names, and records by lines that are all short, none blank. Raises DataError."""
+    if all(ending(path) in ROWS for path in files):
+        return "table"
+    beginning = "".join(islice(read_text(files[0], encoding), 1))
+    lines = beginning[:100_000].rstrip("\n").split("\n")
+    records = len(lines) > 2 and all(line.strip() for line in lines) and max(map(len, lines)) <= LONGEST
+    return "lines" if records and median(map(len, lines)) <= SHORT else "text"
