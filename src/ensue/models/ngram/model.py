@@ -1,0 +1,91 @@
+"""The n-gram model: a table of what followed what, behind the contract of every model of sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from ensue.errors import RunError
+from ensue.models.contract import Autoregressive
+from ensue.models.ngram.distribution import NextSymbol
+from ensue.models.ngram.table import Rung, Table, first_rung
+from ensue.state import State
+
+NOTHING = -1
+"""Stands in a state where no symbol was read yet."""
+
+
+class Ngram(Autoregressive):
+    """Predicts from the last order - 1 symbols, which are its state: int64 ids (batch, order - 1).
+
+    `estimate` makes one of a corpus, `read_arpa` of a file.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table, self.size = table, table.size
+
+    @property
+    def order(self) -> int:
+        """The longest n-gram known: a symbol and its order - 1 predecessors."""
+        return self.table.order
+
+    def initial(self, batch_size: int, context: Tensor | None = None) -> State:
+        """Give the state in which nothing was read, not even the start symbol."""
+        return torch.full((batch_size, self.order - 1), NOTHING, device=None if context is None else context.device)
+
+    def __call__(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Distribution, State]:
+        """Give the distribution after each of inputs (batch, time); it is computed when it is asked for."""
+        assert isinstance(state, Tensor)
+        sequence = torch.cat([state.to(inputs.device), inputs], 1)
+        rows, time = inputs.shape
+        ends = torch.full((rows,), time, device=inputs.device) if lengths is None else lengths.to(inputs.device)
+        columns = ends[:, None] + torch.arange(self.order - 1, device=inputs.device)
+        return NextSymbol(self.table, sequence, time), sequence.gather(1, columns)
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give probabilities and back-off weights of each length, and which symbols follow which contexts."""
+        found: dict[str, np.ndarray] = {}
+        for n, rung in enumerate(self.table.rungs, 1):
+            found |= {f"probability.{n}": rung.probability, f"backoff.{n}": rung.backoff}
+            if n > 1:
+                found |= {f"symbol.{n}": _compact(rung.symbol), f"children.{n}": _compact(rung.children)}
+        return found
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over the table; its order may differ from the one before."""
+        order = sum(name.startswith("probability.") for name in arrays)
+        names = {f"{kind}.{n}" for n in range(1, order + 1) for kind in ("probability", "backoff")}
+        names |= {f"{kind}.{n}" for n in range(2, order + 1) for kind in ("symbol", "children")}
+        _check(names == set(arrays) and order > 0, "its arrays are not those of an n-gram model")
+        _check(len(arrays["probability.1"]) == self.size + 1, f"it is not over {self.size} symbols")
+        rungs = [first_rung(arrays["probability.1"], arrays["backoff.1"])]
+        for n in range(2, order + 1):
+            symbol, children = arrays[f"symbol.{n}"], arrays[f"children.{n}"]
+            rungs.append(Rung(symbol, children, arrays[f"probability.{n}"], arrays[f"backoff.{n}"], self.size))
+        for n, rung in enumerate(rungs, 1):
+            _check(_fits(rung, rungs[n - 2] if n > 1 else None, n == order), f"its {n}-grams do not fit together")
+        self.table = Table(self.size, rungs)
+
+
+def _compact(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.min_scalar_type(int(values.max(initial=0))))
+
+
+def _check(claim: bool, otherwise: str) -> None:
+    if not claim:
+        raise RunError(f"this is no n-gram model that fits: {otherwise}", mend="train it again")
+
+
+def _fits(rung: Rung, below: Rung | None, last: bool) -> bool:
+    count = len(rung.symbol)
+    return (
+        len(rung.probability) == count
+        and len(rung.backoff) == (0 if last else count)
+        and int(rung.children.sum(dtype=np.int64)) == count
+        and (below is None or len(rung.children) == len(below.symbol))
+        and int(rung.symbol.max(initial=0)) <= rung.size
+    )

@@ -1,0 +1,40 @@
+"""The settings of an n-gram model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from ensue.models.ngram.smoothing import Additive, KneserNey, Smoothing, WittenBell
+from ensue.settings import Settings
+
+if TYPE_CHECKING:
+    from ensue.models.ngram.model import Ngram
+
+
+class NgramSettings(Settings):
+    """Settings of the n-gram model."""
+
+    name: Literal["ngram"] = "ngram"
+    order: Annotated[int, Field(ge=1, le=32)] | Literal["auto"] = "auto"
+    """Symbols in an n-gram: one more than the model looks back; auto takes the best on the tuning part."""
+    max_order: int = Field(9, ge=1, le=32)
+    """The largest order that auto tries."""
+    smoothing: Literal["kneser-ney", "witten-bell", "additive"] = "kneser-ney"
+    """How unseen continuations get their share: modified Kneser-Ney, Witten-Bell, or a pseudo-count for each."""
+    pseudo_count: float = Field(1.0, gt=0, allow_inf_nan=False)
+    """With additive smoothing, what is added to each count (1 is Laplace's)."""
+
+    def build(self, size: int) -> Ngram:
+        """Make a model of `size` symbols that knows nothing yet: `load` or `estimate` give it its table."""
+        from ensue.models.ngram.model import Ngram
+        from ensue.models.ngram.table import uniform
+
+        return Ngram(uniform(size))
+
+    def smooth(self) -> Smoothing:
+        """Make the smoothing."""
+        return {"kneser-ney": KneserNey, "witten-bell": WittenBell}.get(
+            self.smoothing, lambda: Additive(self.pseudo_count)
+        )()

@@ -1,0 +1,112 @@
+"""Smoothing: which share of a context's probability its own n-grams get, and what is left for shorter contexts.
+
+All are written as interpolation: p(w | h) = own(h w) + rest(h) p(w | h without its first symbol), down to the
+uniform distribution 1 / size below the single symbols.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.models.ngram.counts import Counts
+
+Shares = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+FALLBACK = (0.5, 1.0, 1.5)
+"""Discounts where the data cannot tell them; KenLM uses the same after `--discount_fallback`."""
+
+
+class Smoothing(ABC):
+    """A way to share out probability between what was seen and what was not."""
+
+    @abstractmethod
+    def shares(self, counts: Counts, n: int, top: bool) -> Shares:
+        """Give `own` of each n-gram of length n, and `rest` of each context (each (n-1)-gram).
+
+        `top` says that n is the order of the model; below it, some smoothings count otherwise.
+        """
+
+
+def _per_context(counts: Counts, n: int, values: NDArray | None) -> NDArray[np.float64]:
+    contexts = 1 if n == 1 else len(counts.levels[n - 2].symbol)
+    return np.bincount(counts.levels[n - 1].context, values, contexts).astype(np.float64)
+
+
+def _divide(above: NDArray, below: NDArray, otherwise: float) -> NDArray[np.float64]:
+    return np.divide(above, below, out=np.full(len(below), otherwise), where=below > 0)
+
+
+class KneserNey(Smoothing):
+    """Interpolated modified Kneser-Ney (Chen & Goodman 1998, section 3; Heafield et al. 2013 for the details).
+
+    own(h w) = (a(h w) - D(a(h w))) / a(h),  rest(h) = (D1 N1(h) + D2 N2(h) + D3 N3+(h)) / a(h)
+
+    where a is the count at the top order, and the number of distinct symbols to the left below it.
+    """
+
+    def shares(self, counts: Counts, n: int, top: bool) -> Shares:
+        """Give each n-gram's discounted share, with discounts of this length's own counts of counts."""
+        level = counts.levels[n - 1]
+        adjusted = level.count if top else level.left
+        discount = np.array([0.0, *discounts(adjusted)])[np.minimum(adjusted, 3)]
+        total = _per_context(counts, n, adjusted)
+        rest = _divide(_per_context(counts, n, discount), total, 1.0)
+        return _divide(adjusted - discount, total[level.context], 0.0), rest
+
+
+def discounts(adjusted: NDArray[np.integer]) -> Sequence[float]:
+    """Give D1, D2 and D3+ for the counts of one length (Chen & Goodman 1998, equation 26).
+
+    Where a count of 1, 2 or 3 never occurs, or a discount would take nothing or more than all, the counts are too few
+    or too odd to tell, and all three are `FALLBACK`, which makes a valid model of any counts.
+
+    >>> discounts(np.repeat([1, 2, 3, 4], [40, 12, 6, 4]))
+    [0.625, 1.0625, 1.3333...]
+    >>> discounts(np.array([7, 7]))
+    (0.5, 1.0, 1.5)
+    """
+    n = np.bincount(np.minimum(adjusted, 5), minlength=6).astype(float)
+    if not n[1:4].all():
+        return FALLBACK
+    ratio = n[1] / (n[1] + 2 * n[2])
+    found = [float(k - (k + 1) * ratio * n[k + 1] / n[k]) for k in (1, 2, 3)]
+    return found if all(0 < discount <= k for k, discount in enumerate(found, 1)) else FALLBACK
+
+
+class WittenBell(Smoothing):
+    """Interpolated Witten-Bell (Witten & Bell 1991, method C; Chen & Goodman 1998, section 2.4).
+
+    own(h w) = c(h w) / (c(h) + T(h)),  rest(h) = T(h) / (c(h) + T(h)),  T(h) the distinct symbols seen after h.
+    """
+
+    def shares(self, counts: Counts, n: int, top: bool) -> Shares:
+        """Give each n-gram's share; every length counts occurrences."""
+        level = counts.levels[n - 1]
+        kinds = _per_context(counts, n, level.count > 0)
+        total = _per_context(counts, n, level.count) + kinds
+        return _divide(level.count, total[level.context], 0.0), _divide(kinds, total, 1.0)
+
+
+class Additive(Smoothing):
+    """A pseudo-count for every symbol after every context (Laplace 1814 with 1; Lidstone 1920).
+
+    p(w | h) = (c(h w) + pseudo) / (c(h) + pseudo size), h being the whole context; uniform after an unseen one.
+    """
+
+    def __init__(self, pseudo_count: float) -> None:
+        self.pseudo_count = pseudo_count
+
+    def shares(self, counts: Counts, n: int, top: bool) -> Shares:
+        """Give each n-gram's share; below the top order only to those that begin a record, whose context is whole."""
+        level = counts.levels[n - 1]
+        added = self.pseudo_count * counts.size
+        total = _per_context(counts, n, level.count) + added
+        own, rest = level.count / total[level.context], added / total
+        if not top:
+            own[: level.started] = 0.0
+            rest[: 1 if n == 1 else counts.levels[n - 2].started] = 1.0
+        return own, rest

@@ -1,0 +1,153 @@
+"""A back-off table: the conditional probabilities of an n-gram model, ready to be asked about many steps at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Nodes = NDArray[np.integer]
+Symbols = NDArray[np.integer]
+
+DENSE = 1 << 21
+"""Levels whose contexts and symbols have no more combinations than this are looked up instead of searched."""
+
+
+@dataclass(frozen=True)
+class Follow:
+    """Finds the n-gram that a symbol makes of a context; n-grams are sorted by context, then by symbol."""
+
+    context: Nodes
+    symbol: Symbols
+    contexts: int
+    size: int
+
+    @cached_property
+    def keys(self) -> NDArray[np.int64]:
+        """Give one ascending number for each n-gram."""
+        return self.context.astype(np.int64) * (self.size + 1) + self.symbol
+
+    @cached_property
+    def dense(self) -> NDArray[np.int32] | None:
+        """Give the place of every combination, -1 where there is none, if they are few."""
+        combinations = self.contexts * (self.size + 1)
+        if combinations > DENSE:
+            return None
+        places = np.full(combinations, -1, np.int32)
+        places[self.keys] = np.arange(len(self.keys), dtype=np.int32)
+        return places
+
+    def __call__(self, contexts: Nodes, symbols: Symbols) -> NDArray[np.int64]:
+        """Give the places of n-grams, -1 for those that are not there or whose context is already -1."""
+        found = np.full(len(contexts), -1, np.int64)
+        known = np.flatnonzero(contexts >= 0)
+        wanted = contexts[known].astype(np.int64) * (self.size + 1) + symbols[known]
+        if self.dense is not None:
+            found[known] = self.dense[wanted]
+        elif len(self.keys):
+            place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+            found[known] = np.where(self.keys[place] == wanted, place, -1)
+        return found
+
+
+@dataclass(frozen=True)
+class Rung:
+    """The n-grams of one length: last symbols, how many follow each context, P(last | context), back-off weights.
+
+    `backoff` (empty in the last rung) is what a context made of the whole n-gram leaves to shorter contexts.
+    """
+
+    symbol: Symbols
+    children: NDArray[np.integer]
+    probability: NDArray[np.float64]
+    backoff: NDArray[np.float64]
+    size: int
+
+    @cached_property
+    def first(self) -> NDArray[np.int64]:
+        """Give the place where each context's n-grams begin, and after the last the number of all."""
+        return np.concatenate([[0], np.cumsum(self.children, dtype=np.int64)])
+
+    @cached_property
+    def follow(self) -> Follow:
+        """Give the finder of n-grams by context and symbol."""
+        contexts = len(self.children)
+        return Follow(np.repeat(np.arange(contexts), self.children), self.symbol, contexts, self.size)
+
+
+class Table:
+    """P(w | h): of the longest n-gram h w in the table, times the weights of the longer contexts backed off from.
+
+    `rungs[n - 1]` holds length n. The first rung holds every id in order and the start symbol, so places in it are ids.
+    """
+
+    def __init__(self, size: int, rungs: list[Rung]) -> None:
+        self.size, self.rungs = size, rungs
+
+    @property
+    def order(self) -> int:
+        """The longest n-gram: a symbol and its order - 1 predecessors."""
+        return len(self.rungs)
+
+    def places(self, sequence: Symbols, longest: int) -> list[Nodes]:
+        """Find the n-gram that ends at each step of sequence (rows, time), for n = 1 to `longest`; -1 where unseen.
+
+        A sequence may be filled up with -1 on the left.
+        """
+        found: list[Nodes] = [sequence]
+        for n in range(2, longest + 1):
+            context = np.full(sequence.shape, -1, np.int64)
+            context[:, 1:] = found[-1][:, :-1]
+            place = self.rungs[n - 1].follow(context.ravel(), sequence.ravel())
+            found.append(place.reshape(sequence.shape))
+        return found
+
+    def probability(self, contexts: list[Nodes], wholes: list[Nodes], symbols: Symbols) -> NDArray[np.float64]:
+        """Give the probability of one symbol (rows,) after each history.
+
+        `contexts` are the places of the last n = 1 to order - 1 symbols of the history; `wholes` of these with the
+        symbol after them.
+        """
+        result = self.rungs[0].probability[symbols]
+        for n, (context, whole) in enumerate(zip(contexts, wholes, strict=True), 1):
+            backed_off = np.where(context >= 0, result * self.rungs[n - 1].backoff[context], result)
+            result = (
+                np.where(whole >= 0, self.rungs[n].probability[whole], backed_off) if self._filled(n) else backed_off
+            )
+        return result
+
+    def follow(self, contexts: list[Nodes], symbols: Symbols) -> list[Nodes]:
+        """Find the n-grams that a symbol (rows,) makes of each of a history's contexts."""
+        return [self.rungs[n].follow(context, symbols) for n, context in enumerate(contexts, 1)]
+
+    def probabilities(self, contexts: list[Nodes]) -> NDArray[np.float64]:
+        """Give the probabilities of all symbols (rows, size) after each history (rows,), of at least one row."""
+        result = np.tile(self.rungs[0].probability[: self.size], (len(contexts[0]) if contexts else 1, 1))
+        for n, context in enumerate(contexts, 1):
+            rung = self.rungs[n]
+            rows = np.flatnonzero(context >= 0)
+            known = context[rows]
+            result[rows] *= self.rungs[n - 1].backoff[known][:, None]
+            counts = rung.first[known + 1] - rung.first[known]
+            # The n-grams of each context stand together: count through each block from its beginning.
+            ends = np.cumsum(counts)
+            which = np.arange(counts.sum()) + np.repeat(rung.first[known] - ends + counts, counts)
+            result[np.repeat(rows, counts), rung.symbol[which]] = rung.probability[which]
+        return result
+
+    def _filled(self, n: int) -> bool:
+        return len(self.rungs[n].symbol) > 0
+
+
+def uniform(size: int) -> Table:
+    """Give the table that knows nothing: every symbol is as likely as any other."""
+    probability = np.full(size + 1, 1 / size)
+    return Table(size, [first_rung(probability, probability[:0])])
+
+
+def first_rung(probability: NDArray[np.float64], backoff: NDArray[np.float64]) -> Rung:
+    """Make the rung of single symbols, of values for each id and the start symbol."""
+    size = len(probability) - 1
+    return Rung(np.arange(size + 1), np.array([size + 1]), probability, backoff, size)
