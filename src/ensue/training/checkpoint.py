@@ -1,0 +1,76 @@
+"""Everything that the rest of a training depends on, as one file: resuming from it ends with the same bits.
+
+It is a single file so that one rename replaces all of it: at every moment there is one whole checkpoint. The
+file carries the SHA-256 of its own content. Running sums that JSON holds come back exactly: Python writes a
+float with all the digits that it needs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+import torch
+
+from ensue.training.archive import pack_tensors, unpack_tensors
+from ensue.training.contract import Snapshot
+from ensue.training.schedules import Plateau
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the loop itself remembers, as plain values."""
+
+    step: int = 0
+    steps: int | None = None
+    """In all; None while a training by minutes has not timed itself."""
+    evaluate_every: int | None = None
+    start: int = 0
+    """The step at which the present budget began: 0, or where a finished run was taken up again."""
+    start_seconds: float = 0.0
+    finished: bool = False
+    seconds: float = 0.0
+    nats: float | None = 0.0
+    """Since the last line of metrics, as are `count` and `norm`."""
+    count: int = 0
+    norm: float | None = None
+    best: float | None = None
+    best_step: int = 0
+    waited: int = 0
+    """Evaluations since the best."""
+    plateau: Plateau = field(default_factory=Plateau)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A moment of a training."""
+
+    course: Course
+    learner: Snapshot
+    best: Mapping[str, np.ndarray]
+    """The weights that did best on validation so far; empty before the first evaluation."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of each log at that moment; what is past them is cut off on resuming."""
+
+    def with_sizes(self, sizes: Mapping[str, int]) -> Checkpoint:
+        """Add the sizes of the logs."""
+        return replace(self, sizes=dict(sizes))
+
+    def pack(self) -> bytes:
+        """Write it as the content of a file."""
+        tensors = {f"learner/{name}": tensor for name, tensor in self.learner.tensors.items()}
+        tensors |= {f"best/{name}": torch.tensor(array) for name, array in self.best.items()}
+        values = {"course": asdict(self.course), "learner": dict(self.learner.values), "sizes": dict(self.sizes)}
+        return pack_tensors(tensors, json.dumps(values))
+
+    @classmethod
+    def unpack(cls, data: bytes, where: str) -> Checkpoint:
+        """Read what `pack` wrote. Raises RunError that names the file if a byte of it has changed."""
+        tensors, note = unpack_tensors(data, where)
+        values = json.loads(note)
+        course = values["course"] | {"plateau": Plateau(**values["course"]["plateau"])}
+        learner = {name.removeprefix("learner/"): t for name, t in tensors.items() if name.startswith("learner/")}
+        best = {name.removeprefix("best/"): t.numpy() for name, t in tensors.items() if name.startswith("best/")}
+        return cls(Course(**course), Snapshot(learner, values["learner"]), best, values["sizes"])

@@ -1,0 +1,131 @@
+"""What the loop knows: a learner, a feed of batches, and the events that it tells. Read this page first."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from torch import Tensor
+
+from ensue.batch import Batch
+
+
+class Feed(Protocol):
+    """The batches of the training part, in an order that depends on seed and epoch alone."""
+
+    def __len__(self) -> int:
+        """Count the batches of an epoch."""
+        ...
+
+    def epoch(self, number: int, first: int = 0) -> Iterator[Batch[np.ndarray]]:
+        """Give the batches of an epoch from number `first` on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one update cost: `nats` of the batch in all (None where a learner cannot say) for `count` symbols.
+
+    `norm` is the length of the gradient before clipping, None where there is none.
+    """
+
+    nats: float | None
+    count: int
+    norm: float | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that a learner needs to go on with the same bits: tensors by name, and plain JSON values."""
+
+    tensors: Mapping[str, Tensor]
+    values: Mapping[str, Any]
+
+
+class Learner(ABC):
+    """Something that learns from batches, whatever the way."""
+
+    @abstractmethod
+    def update(self, batch: Batch[np.ndarray], scale: float) -> Update:
+        """Learn from one batch at `scale` times the full rate. Raises NonFiniteError instead of learning nonsense."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Do what is left to do once all batches were seen."""
+
+    @abstractmethod
+    def as_used(self) -> AbstractContextManager[None]:
+        """Within, the model is as it will be used: averaged weights, no dropout, no gradients."""
+
+    @abstractmethod
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give what was learned, copied; empty while there is nothing yet. Call it within `as_used`."""
+
+    @abstractmethod
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `arrays` gave."""
+
+    @abstractmethod
+    def snapshot(self) -> Snapshot:
+        """Give everything that the next update depends on."""
+
+    @abstractmethod
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to where `snapshot` was taken."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training is; `loss` is over the symbols since the last such event. Losses in nats per symbol."""
+
+    step: int
+    steps: int | None
+    """In all; None until a training by `minutes` has timed itself."""
+    epoch: float
+    loss: float | None
+    validation: float | None
+    rate: float
+    norm: float | None
+    """The longest gradient since the last such event, before clipping."""
+    seconds: float
+    symbols_per_second: float
+    eta_seconds: float | None
+    memory_mb: float
+    """The most memory used so far: of the process, or on the GPU."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the model makes up at a step, and what that costs it in nats."""
+
+    step: int
+    text: str
+    nats: float
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a person should know."""
+
+    text: str
+
+
+Event: TypeAlias = Progress | Sample | Note
+Watch: TypeAlias = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How training ended: `how` is "finished", "stopped early" or "interrupted"."""
+
+    how: str
+    step: int
+    steps: int | None
+    seconds: float
+    validation: float | None
+    """The best, in nats per symbol: that of the weights which are kept."""
+    best_step: int

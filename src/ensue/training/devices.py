@@ -1,0 +1,88 @@
+"""Where it is computed: device, threads, seed and memory, and the way of a batch to the device."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ensue.batch import Batch
+from ensue.errors import SettingError
+from ensue.training.settings import MachineSettings
+
+
+def choose_device(settings: MachineSettings) -> torch.device:
+    """Find the device that the settings name. Raises SettingError if this machine has no such device.
+
+    >>> choose_device(MachineSettings(device="cpu"))
+    device(type='cpu')
+    """
+    name = settings.device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise _no_device(name, "is not a device", "use auto, cpu, cuda, cuda:1 or mps") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise _no_device(name, "is not there: torch finds no CUDA GPU on this machine", "use --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise _no_device(name, f"is not there: this machine has {torch.cuda.device_count()} GPU(s)", "use cuda:0")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise _no_device(name, "is not there: torch finds no Metal GPU on this machine", "use --device cpu")
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise _no_device(name, "is a device that ensue does not use", "use auto, cpu, cuda, cuda:1 or mps")
+    if settings.precision == "fp16" and device.type == "cpu":
+        raise SettingError("'fp16' needs a GPU", where="training.machine.precision", mend="use fp32")
+    return device
+
+
+def _no_device(name: str, what: str, mend: str) -> SettingError:
+    return SettingError(f"{name!r} {what}", where="--device", mend=mend)
+
+
+def prepare(settings: MachineSettings, seed: int) -> torch.device:
+    """Choose the device, set the CPU threads and seed torch: call it before a network is made."""
+    device = choose_device(settings)
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    torch.manual_seed(seed)
+    return device
+
+
+def describe_machine(device: torch.device, settings: MachineSettings) -> dict[str, str | int]:
+    """Say what the bits of a run depend on, for run.toml."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    threads = torch.get_num_threads()
+    return {"threads": threads, "device": str(device), "device_name": name, "dtype": settings.precision}
+
+
+def to_device(batch: Batch[np.ndarray], device: torch.device) -> Batch[Tensor]:
+    """Make tensors of a batch's arrays, on the device."""
+    return batch.map(lambda array: torch.tensor(array, device=device))
+
+
+def memory_mb() -> float:
+    """Give the most memory used so far, in MB: on the GPU once that is in use, else by this process."""
+    if torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated() / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def random_state() -> dict[str, Tensor]:
+    """Give the state of torch's random numbers, on the CPU and every GPU."""
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state()} | {f"cuda:{number}": state for number, state in enumerate(gpus)}
+
+
+def set_random_state(state: Mapping[str, Tensor]) -> None:
+    """Go on with the random numbers from where `random_state` was taken."""
+    torch.set_rng_state(state["cpu"])
+    for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        if f"cuda:{number}" in state:
+            torch.cuda.set_rng_state(state[f"cuda:{number}"], number)

@@ -1,0 +1,265 @@
+"""The one training loop, for everything that learns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+
+import numpy as np
+
+from ensue.batch import Batch
+from ensue.training.checkpoint import Checkpoint, Course
+from ensue.training.clock import EVALUATIONS, TimedStart
+from ensue.training.contract import Event, Feed, Learner, Note, Outcome, Progress, Sample, Update, Watch
+from ensue.training.devices import memory_mb
+from ensue.training.failure import NonFiniteError, TrainingError
+from ensue.training.interrupt import asked_to_stop
+from ensue.training.run import Run
+from ensue.training.schedules import scale
+from ensue.training.settings import TrainingSettings
+
+Validate = Callable[[], float]
+"""Gives the loss on the tuning part, in nats per symbol."""
+MakeSample = Callable[[], tuple[str, float]]
+"""Gives a text that the model makes up, and its nats."""
+
+
+def fit(
+    learner: Learner,
+    feed: Feed,
+    settings: TrainingSettings,
+    run: Run,
+    validate: Validate | None,
+    sample: MakeSample | None,
+    watch: Watch,
+) -> Outcome:
+    """Train until the end of the budget, from the run's checkpoint if it has one; the best weights end up in the run.
+
+    Nothing but the learner, the feed, the settings and the checkpoint decides what is computed, so a training
+    that was killed goes on to the same bits. Raises TrainingError if the numbers break, RunError if the disk fails.
+    """
+    return _Fit(learner, feed, settings, run, validate, sample, watch).train()
+
+
+def reopen(run: Run) -> None:
+    """Let a finished run learn more: the next `fit` takes its budget as counted from here, with a new schedule.
+
+    A warm restart, as in SGDR (Loshchilov & Hutter 2017).
+    """
+    checkpoint = run.checkpoint()
+    if checkpoint is not None:
+        old = checkpoint.course
+        anew = replace(old, start=old.step, start_seconds=old.seconds, steps=None, finished=False, waited=0)
+        run.save(replace(checkpoint, course=anew))
+
+
+@dataclass
+class _Fit:
+    """The loop. What it remembers from step to step is its course, which is part of every checkpoint."""
+
+    learner: Learner
+    feed: Feed
+    settings: TrainingSettings
+    run: Run
+    validate: Validate | None
+    sample: MakeSample | None
+    watch: Watch
+    course: Course = field(default_factory=Course)
+    best: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def train(self) -> Outcome:
+        self._begin()
+        if self.course.finished:
+            return self._keep_best("finished")
+        with asked_to_stop() as stop:
+            for batch in self._batches():
+                self._learn(batch)
+                self._look()
+                if stop():
+                    self._save()
+                    return self._keep_best("interrupted")
+            early = self.course.step != self.course.steps
+            self.learner.finish()
+            if not early:
+                self._report(self._evaluate())
+            self.course = replace(self.course, finished=True)
+            self._save()
+            return self._keep_best("stopped early" if early else "finished")
+
+    def _begin(self) -> None:
+        """Take up the run where it was left, or save the start, so that there is something to come back to."""
+        checkpoint = self.run.checkpoint()
+        if checkpoint is not None:
+            self.course, self.best = checkpoint.course, checkpoint.best
+            self.learner.restore(checkpoint.learner)
+        self._clock = perf_counter() - self.course.seconds
+        self._reported = perf_counter()
+        self._timer: TimedStart | None = None
+        if self.course.steps is None:
+            self._plan()
+        if checkpoint is None:
+            self._save()
+            self._publish(self._used())
+        self._write_down()
+
+    def _plan(self) -> None:
+        """Turn the budget into a number of steps; by minutes that takes a timed start."""
+        settings, start = self.settings, self.course.start
+        if settings.steps is None and settings.epochs is None:
+            self._timer = TimedStart(60 * settings.minutes, self.course.seconds - self.course.start_seconds)
+            return
+        steps = start + (settings.steps or (settings.epochs or 0) * len(self.feed))
+        between = settings.evaluate_every or math.ceil((steps - start) / EVALUATIONS)
+        self.course = replace(self.course, steps=steps, evaluate_every=between)
+
+    def _batches(self) -> Iterator[Batch[np.ndarray]]:
+        """Give the batches that are left, epoch after epoch."""
+        while not self._done():
+            for batch in self.feed.epoch(*divmod(self.course.step, len(self.feed))):
+                yield batch
+                if self._done():
+                    return
+
+    def _done(self) -> bool:
+        course, patience = self.course, self.settings.patience
+        return course.step == course.steps or (patience is not None and course.waited >= patience)
+
+    def _learn(self, batch: Batch[np.ndarray]) -> None:
+        try:
+            update = self.learner.update(batch, self._scale(self.course.step))
+        except NonFiniteError as error:
+            raise self._failure(error) from None
+        self.course = _add(self.course, update)
+
+    def _look(self) -> None:
+        """Evaluate, report and save where it is due; the last evaluation waits until the learner has finished."""
+        course = self.course
+        if self._timer is not None and self._timer.step_done():
+            self._count_steps(self._timer)
+        elif course.step == course.steps:
+            return
+        elif course.evaluate_every and course.step % course.evaluate_every == 0:
+            self._report(self._evaluate())
+            self._save()
+        elif course.step % self.settings.report_every == 0:
+            self._report(None)
+
+    def _count_steps(self, timer: TimedStart) -> None:
+        """End the timed start: measure an evaluation too, count the steps, and from here on read no clock."""
+        began = perf_counter()
+        self._report(self._evaluate())
+        self._save()
+        steps, between = timer.count(perf_counter() - began)
+        between = self.settings.evaluate_every or between
+        self.course = replace(self.course, steps=self.course.step + steps, evaluate_every=between)
+        self._timer = None
+        self._save()
+        self._write_down()
+        self.watch(Note(f"{self.settings.minutes:g} minutes are {self.course.steps} steps on this machine"))
+
+    def _evaluate(self) -> float | None:
+        """Measure the model on the tuning part, keep it if it is the best so far, and let it make up something."""
+        with self.learner.as_used():
+            validation = self.validate() if self.validate else None
+            if validation is not None and not math.isfinite(validation):
+                raise self._failure(NonFiniteError("the whole model", "a validation loss that is not finite"))
+            if validation is None or self.course.best is None or validation < self.course.best:
+                self.best = self.learner.arrays()
+                self._publish(self.best)
+                self.course = replace(self.course, best=validation, best_step=self.course.step, waited=0)
+            else:
+                self.course = replace(self.course, waited=self.course.waited + 1)
+            if self.sample:
+                self._tell(Sample(self.course.step, *self.sample()))
+        if validation is not None:
+            plateau = self.course.plateau.after(validation, self.settings.schedule)
+            self.course = replace(self.course, plateau=plateau)
+        return validation
+
+    def _report(self, validation: float | None) -> None:
+        """Tell how the steps since the last report went."""
+        course, now = self.course, perf_counter()
+        seconds = now - self._clock
+        left = None if course.steps is None else (course.steps - course.step) * seconds / max(course.step, 1)
+        self._tell(
+            Progress(
+                step=course.step,
+                steps=course.steps,
+                epoch=course.step / len(self.feed),
+                loss=None if course.nats is None or not course.count else course.nats / course.count,
+                validation=validation,
+                rate=self.settings.optimiser.rate * self._scale(course.step - 1),
+                norm=course.norm,
+                seconds=seconds,
+                symbols_per_second=course.count / max(now - self._reported, 1e-9),
+                eta_seconds=left,
+                memory_mb=memory_mb(),
+            )
+        )
+        self.course = replace(course, nats=0.0, count=0, norm=None)
+        self._reported = now
+
+    def _tell(self, event: Event) -> None:
+        self.run.record(event)
+        self.watch(event)
+
+    def _scale(self, step: int) -> float:
+        start, steps = self.course.start, self.course.steps
+        return scale(
+            step - start, None if steps is None else steps - start, self.course.plateau, self.settings.schedule
+        )
+
+    def _save(self) -> None:
+        self.course = replace(self.course, seconds=perf_counter() - self._clock)
+        self.run.save(Checkpoint(self.course, self.learner.snapshot(), self.best))
+
+    def _write_down(self) -> None:
+        """Say in run.toml how many steps the budget came to."""
+        if self.course.steps is not None:
+            planned = {"steps": self.course.steps, "evaluate_every": self.course.evaluate_every}
+            self.run.describe({"planned": planned})
+
+    def _used(self) -> Mapping[str, np.ndarray]:
+        with self.learner.as_used():
+            return self.learner.arrays()
+
+    def _publish(self, arrays: Mapping[str, np.ndarray]) -> None:
+        if arrays:
+            self.run.write_arrays(arrays)
+
+    def _keep_best(self, how: str) -> Outcome:
+        """Leave the best weights in the run and in the model; before any evaluation those are the last ones."""
+        best = self.best or self._used()
+        self._publish(best)
+        if how != "interrupted" and best:
+            self.learner.load(best)
+        course = self.course
+        return Outcome(how, course.step, course.steps, course.seconds, course.best, course.best_step)
+
+    def _failure(self, error: NonFiniteError) -> TrainingError:
+        """Say what broke and what probably helps; the weights before it are kept, if none are yet."""
+        if not self.best and error.cause != "weights that are not finite":
+            self._publish(self._used())
+        optimiser = self.settings.optimiser
+        mend = (
+            f"lower training.optimiser.rate (now {optimiser.rate:g}) or training.optimiser.clip (now {optimiser.clip})"
+        )
+        if self.settings.machine.precision == "fp16":
+            mend = "numbers beyond 65504 overflow in fp16: set training.machine.precision to bf16 or fp32"
+        what = f"the loss is no longer a number: {error.cause} in layer {error.layer!r}"
+        return TrainingError(what, where=f"step {self.course.step + 1}", mend=f"{mend}; the last good weights are kept")
+
+
+def _add(course: Course, update: Update) -> Course:
+    """Count one more step."""
+    nats = None if update.nats is None or course.nats is None else course.nats + update.nats
+    norms = [norm for norm in (course.norm, update.norm) if norm is not None]
+    return replace(
+        course,
+        step=course.step + 1,
+        nats=nats,
+        count=course.count + update.count,
+        norm=max(norms) if norms else None,
+    )

@@ -1,0 +1,56 @@
+"""One writer at a time: a lock on a run folder that dies with its process.
+
+The kernel holds the lock (flock), so the lock of a process that was killed is free at once, without a guess from its
+number. The file's text names the owner, for the message; its start time tells it from a later process of that number.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from datetime import UTC, datetime
+from io import TextIOWrapper
+from pathlib import Path
+
+from ensue.errors import RunError
+from ensue.training.durable import blaming
+
+NAME = ".lock"
+
+
+class Lock:
+    """Hold a run folder against other writers, until `release` or the end of the process."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / NAME
+        with blaming(path):
+            file = path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with file:
+                raise _in_use(folder, file) from None
+        file.truncate(0)
+        json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}, file)
+        file.flush()
+        self._file: TextIOWrapper = file
+
+    def release(self) -> None:
+        """Let others write; the file stays, because removing it could free two writers at once."""
+        self._file.close()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _in_use(folder: Path, file: TextIOWrapper) -> RunError:
+    file.seek(0)
+    try:
+        owner = json.load(file)
+        who = f"process {owner['pid']} on {owner['host']} since {owner['since']}"
+    except (ValueError, KeyError, TypeError):
+        who = "another process"
+    return RunError(f"the run is in use by {who}", where=str(folder), mend="wait for it, or stop it, and try again")

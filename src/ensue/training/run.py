@@ -1,0 +1,245 @@
+"""A run: the folder that training writes; complete, resumable, and all that is needed to use what was learned.
+
+`run.toml` opens with `format = 1` and says how the run came about. `manifest.json` holds the SHA-256 of every other
+file that is whole (weights.safetensors, codec.json, report.md, ...). Before such a file is replaced, the manifest
+names the sums of both its old and its new content, and after it only the new one: so a crash between the
+writes leaves no file that the manifest does not know. The logs (metrics.jsonl, samples.jsonl) only grow, and
+are vouched for by the sizes in the checkpoint; the checkpoint vouches for itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+
+from ensue.errors import RunError
+from ensue.training.archive import MEND, damaged, pack_arrays, unpack_arrays
+from ensue.training.checkpoint import Checkpoint
+from ensue.training.contract import Event, Progress, Sample
+from ensue.training.durable import append, blaming, sync, sync_folder, trim, write_atomically
+from ensue.training.lock import Lock
+
+FORMAT = 1
+ABOUT, MANIFEST, WEIGHTS = "run.toml", "manifest.json", "weights.safetensors"
+METRICS, SAMPLES, CHECKPOINT = "metrics.jsonl", "samples.jsonl", "checkpoint/last.safetensors"
+ABSENT = "absent"
+"""Stands in the manifest for a file that may not be there yet, while it is written for the first time."""
+SMALL = 4_000_000
+"""run.toml and manifest.json are never longer than this, in bytes."""
+
+
+class Run:
+    """A run folder, open for reading (`open`), or for writing (`create`, `resume`) by this process alone."""
+
+    def __init__(self, path: Path, about: Mapping[str, Any], sums: dict[str, list[str]], lock: Lock | None) -> None:
+        self.path = path
+        self.about = about
+        """What run.toml says: nested tables."""
+        self._sums, self._lock = sums, lock
+
+    @classmethod
+    def create(cls, path: Path | str, about: Mapping[str, Any]) -> Run:
+        """Begin a run in a folder that is new or empty; `about` are the tables of run.toml.
+
+        Raises RunError if there is something in the folder.
+        """
+        path = Path(path)
+        _refuse_unless_vacant(path)
+        with blaming(path):
+            path.mkdir(parents=True, exist_ok=True)
+        run = cls(path, {}, {}, Lock(path))
+        _refuse_unless_vacant(path)
+        with blaming(path):
+            (path / "checkpoint").mkdir(exist_ok=True)
+            sync_folder(path.parent)
+        run._write_manifest()
+        run.describe({"format": FORMAT, "versions": _versions(), **about})
+        return run
+
+    @classmethod
+    def open(cls, path: Path | str) -> Run:
+        """Open a run to use it, after a look at every sum. Raises RunError: missing, damaged, another version."""
+        path = Path(path)
+        about = _read_about(path)
+        run = cls(path, about, _read_manifest(path), lock=None)
+        for name, sums in run._sums.items():
+            _verify(path / name, sums)
+        return run
+
+    @classmethod
+    def resume(cls, path: Path | str) -> Run:
+        """Open a run to go on with it: what was logged after the last checkpoint is cut off.
+
+        Raises RunError as `open` does, and if another process writes to it.
+        """
+        path = Path(path)
+        _read_about(path)
+        lock = Lock(path)
+        try:
+            run = cls.open(path)
+            run._lock = lock
+            checkpoint = run.checkpoint()
+            for name in (METRICS, SAMPLES):
+                trim(path / name, checkpoint.sizes.get(name, 0) if checkpoint else 0)
+        except RunError:
+            lock.release()
+            raise
+        return run
+
+    def close(self) -> None:
+        """Let others write to it."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def discard(self) -> None:
+        """Remove the folder with all that is in it: for a training that could not begin."""
+        self.close()
+        shutil.rmtree(self.path)
+
+    def describe(self, tables: Mapping[str, Any]) -> None:
+        """Put tables into run.toml, in place of those of the same name."""
+        about = {**self.about, **tables}
+        if about != self.about:
+            self.about = about
+            self.write(ABOUT, tomli_w.dumps(about).encode())
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace a file of the run, so that a crash leaves the old one or the new one, vouched for by the manifest."""
+        path, new = self.path / name, hashlib.sha256(data).hexdigest()
+        old = self._sums.get(name, [ABSENT])
+        if path.exists() and old == [new]:
+            return
+        self._sums[name] = [*old, new]
+        self._write_manifest()
+        write_atomically(path, data)
+        self._sums[name] = [new]
+        self._write_manifest()
+
+    def has(self, name: str) -> bool:
+        """Tell whether a file has been written."""
+        return name in self._sums and (self.path / name).exists()
+
+    def read(self, name: str) -> bytes:
+        """Give the content of a file. Raises RunError if the run does not have it yet."""
+        if not self.has(name):
+            mend = f"finish the training with `ensue resume {self.path}`"
+            raise RunError(f"the run has no {name} yet", where=str(self.path), mend=mend)
+        return (self.path / name).read_bytes()
+
+    def write_arrays(self, arrays: Mapping[str, np.ndarray], name: str = WEIGHTS) -> None:
+        """Write what a model learned."""
+        self.write(name, pack_arrays(arrays))
+
+    def read_arrays(self, name: str = WEIGHTS) -> dict[str, np.ndarray]:
+        """Read what a model learned."""
+        return unpack_arrays(self.read(name), str(self.path / name))
+
+    def record(self, event: Event) -> None:
+        """Add an event to its log."""
+        logs: dict[type, str] = {Progress: METRICS, Sample: SAMPLES}
+        log = logs.get(type(event))
+        if log is not None:
+            append(self.path / log, (json.dumps(asdict(event), allow_nan=False) + "\n").encode())
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """Read a log. Raises RunError that names the line if one is damaged."""
+        path = self.path / name
+        rows = []
+        for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else [], 1):
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                raise damaged(f"{path}:{number}", "the line is not JSON") from None
+        return rows
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint; once this returns, nothing before it can be lost."""
+        sizes = {name: sync(self.path / name) for name in (METRICS, SAMPLES)}
+        write_atomically(self.path / CHECKPOINT, checkpoint.with_sizes(sizes).pack())
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Give the last checkpoint, None before the first. Raises RunError if it is damaged."""
+        path = self.path / CHECKPOINT
+        return Checkpoint.unpack(path.read_bytes(), str(path)) if path.exists() else None
+
+    def _write_manifest(self) -> None:
+        text = json.dumps({"format": FORMAT, "sha256": self._sums}, indent=1, sort_keys=True)
+        write_atomically(self.path / MANIFEST, text.encode())
+
+
+def _refuse_unless_vacant(path: Path) -> None:
+    """Let a folder pass that is new or empty, but for what a run leaves that was killed before it had begun."""
+    mend = "give another folder with --out"
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise RunError("there is a file of this name", where=str(path), mend=mend)
+    if (path / ABOUT).exists():
+        mend = f"{mend}, or go on with `ensue resume {path}`"
+        raise RunError("there is a run in this folder already", where=str(path), mend=mend)
+    if any(item.name not in (MANIFEST, "checkpoint") and item.name[0] != "." for item in path.iterdir()):
+        raise RunError("the folder is not empty", where=str(path), mend=mend)
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    if not path.is_dir():
+        raise RunError("there is no such run folder", where=str(path), mend="look for a typing error in the name")
+    if not (path / ABOUT).exists():
+        raise RunError(f"this is not a run: it has no {ABOUT}", where=str(path), mend="give the folder of a run")
+    try:
+        about = tomllib.loads(_read_small(path / ABOUT).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise damaged(str(path / ABOUT), str(error)) from None
+    if about.get("format") != FORMAT:
+        what = f"the run has format {about.get('format')!r}, and this version of ensue reads format {FORMAT}"
+        maker = about.get("versions", {}).get("ensue", "that made it")
+        raise RunError(what, where=str(path / ABOUT), mend=f"use it with ensue {maker}")
+    return about
+
+
+def _read_manifest(path: Path) -> dict[str, list[str]]:
+    try:
+        sums = json.loads(_read_small(path / MANIFEST))["sha256"]
+        return {str(name): [str(one) for one in known] for name, known in sums.items()}
+    except FileNotFoundError:
+        raise RunError("the file is missing", where=str(path / MANIFEST), mend=MEND) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise damaged(str(path / MANIFEST), "it is not a manifest") from None
+
+
+def _read_small(path: Path) -> bytes:
+    if path.stat().st_size > SMALL:
+        raise damaged(str(path), f"it has more than {SMALL} bytes")
+    return path.read_bytes()
+
+
+def _verify(path: Path, sums: list[str]) -> None:
+    if not path.exists():
+        if ABSENT not in sums:
+            raise RunError("the file is missing", where=str(path), mend=MEND)
+        return
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() not in sums:
+            raise damaged(str(path), "its content is not what was saved (its SHA-256 has changed)")
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version()} | {name: version(name) for name in ("ensue", "torch", "numpy")}

@@ -1,0 +1,96 @@
+"""The settings of training. The defaults suit small recurrent networks over characters on a CPU."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ensue.settings import Settings
+
+
+class BatchingSettings(Settings):
+    """How the data is cut into batches."""
+
+    by: Literal["streams", "windows", "records"] | None = None
+    """streams: contiguous text with carried state; windows: shuffled, overlapping; records: whole lines.
+    Unset, the task chooses: streams for one long text, records where there are records."""
+    rows: int = Field(64, ge=1)
+    """Sequences side by side in a batch."""
+    length: int = Field(64, ge=1)
+    """Symbols of each row: how far back a gradient reaches in streams, or the length of a window."""
+    jump: int = Field(3, ge=1)
+    """Symbols from the start of one window to that of the next."""
+    parts: int = Field(1, ge=1)
+    """Compute each batch in so many parts, to save memory; the gradient is that of the whole batch."""
+
+
+class OptimiserSettings(Settings):
+    """How a gradient becomes a change of the weights."""
+
+    name: Literal["adamw", "sgd"] = "adamw"
+    """adamw (Loshchilov & Hutter 2019) or sgd (with momentum, not Nesterov's)."""
+    rate: float = Field(0.003, gt=0)
+    """Learning rate at its highest; sgd wants about a hundred times more."""
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """Share of the running gradient that is kept (adamw's first beta)."""
+    variance: float = Field(0.99, ge=0, lt=1)
+    """Share of the running squared gradient that is kept (adamw's second beta)."""
+    decay: float = Field(0.01, ge=0)
+    """Weight decay of matrices; biases and gains are left alone."""
+    clip: float | None = Field(1.0, gt=0)
+    """Longest gradient norm that is let through; none if unset."""
+
+
+class ScheduleSettings(Settings):
+    """How the rate changes over the training."""
+
+    name: Literal["cosine", "plateau", "constant"] = "cosine"
+    """cosine: down to the floor along half a wave; plateau: down a step whenever validation stalls; constant."""
+    warmup: int = Field(50, ge=0)
+    """Steps of linear rise at the beginning; never more than a fifth of the training."""
+    floor: float = Field(0.02, ge=0, le=1)
+    """Lowest share of the rate."""
+    factor: float = Field(0.5, gt=0, lt=1)
+    """What plateau multiplies the rate by."""
+    wait: int = Field(2, ge=0)
+    """Evaluations without a gain that plateau lets pass before it does."""
+
+
+class MachineSettings(Settings):
+    """Where and in which numbers it is computed."""
+
+    device: str = "auto"
+    """auto (a GPU if there is one), cpu, cuda, cuda:1 or mps."""
+    threads: int | None = Field(None, ge=1)
+    """CPU threads; unset, torch chooses. The same seed gives the same bits for the same number."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Numbers of the large products; the weights are fp32 always. fp16 needs a GPU."""
+
+
+class TrainingSettings(Settings):
+    """How long and how to train. `steps` counts if given, else `epochs`, else `minutes`."""
+
+    minutes: float = Field(3.0, gt=0)
+    """Time for training; turned into a number of steps after a timed start."""
+    epochs: int | None = Field(None, ge=1)
+    """Passes over the training data."""
+    steps: int | None = Field(None, ge=1)
+    """Updates, one for each batch."""
+    batching: BatchingSettings = BatchingSettings()
+    """How the data is cut into batches."""
+    optimiser: OptimiserSettings = OptimiserSettings()
+    """How a gradient becomes a change of the weights."""
+    schedule: ScheduleSettings = ScheduleSettings()
+    """How the rate changes over the training."""
+    machine: MachineSettings = MachineSettings()
+    """Where and in which numbers it is computed."""
+    average: float = Field(0.0, ge=0, lt=1)
+    """Share of the running average of the weights that is kept at each step; 0 uses the last weights."""
+    patience: int | None = Field(None, ge=1)
+    """Stop after so many evaluations without a gain; never if unset. The best weights are kept in any case."""
+    evaluate_every: int | None = Field(None, ge=1)
+    """Steps between evaluations, each with a sample and a checkpoint; unset, 20 over the training or fewer where
+    they would take long."""
+    report_every: int = Field(10, ge=1)
+    """Steps between two lines of metrics."""
