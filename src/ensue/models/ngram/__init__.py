@@ -1,7 +1,9 @@
 """N-gram models over any codec: counting, smoothing, queries and ARPA files."""
 
-from ensue.models.ngram.estimate import estimate
+from ensue.models.ngram.arpa import write_arpa
+from ensue.models.ngram.arpa_reading import read_arpa
+from ensue.models.ngram.estimation import estimate
 from ensue.models.ngram.model import Ngram
 from ensue.models.ngram.settings import NgramSettings
 
-__all__ = ["Ngram", "NgramSettings", "estimate"]
+__all__ = ["Ngram", "NgramSettings", "estimate", "read_arpa", "write_arpa"]

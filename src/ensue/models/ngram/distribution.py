@@ -65,9 +65,7 @@ class NextSymbol(Distribution):
     @cached_property
     def probs(self) -> Tensor:
         """The probability of every symbol, (batch, time, size)."""
-        # An order of 1 has no contexts that would tell the number of rows.
-        contexts = self._contexts or [np.full(self.batch_shape.numel(), -1)]
-        probabilities = self.table.probabilities(contexts)
+        probabilities = self.table.probabilities(self._contexts, self.batch_shape.numel())
         return torch.from_numpy(probabilities).view(*self.batch_shape, self.table.size).to(self.device)
 
     @property
@@ -77,13 +75,13 @@ class NextSymbol(Distribution):
 
     @cached_property
     def depth(self) -> Tensor:
-        """How many of the last symbols read are a context seen in training, (batch, time): 0 to order - 1."""
+        """How many of the last symbols read make a context that something followed, (batch, time): 0 to order - 1."""
         longest = np.zeros(self.batch_shape.numel(), np.int64)
         for n, context in enumerate(self._contexts, 1):
-            longest[context >= 0] = n
+            longest[(context >= 0) & (self.table.rungs[n].children[context] > 0)] = n
         return torch.from_numpy(longest).view(self.batch_shape).to(self.device)
 
-    def sample(self, sample_shape: _size = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: _size = ()) -> Tensor:
         """Draw symbols (*sample_shape, batch, time)."""
         shape = torch.Size(sample_shape)
         rows = self.probs.view(-1, self.table.size)

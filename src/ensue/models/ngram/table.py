@@ -122,19 +122,19 @@ class Table:
         """Find the n-grams that a symbol (rows,) makes of each of a history's contexts."""
         return [self.rungs[n].follow(context, symbols) for n, context in enumerate(contexts, 1)]
 
-    def probabilities(self, contexts: list[Nodes]) -> NDArray[np.float64]:
-        """Give the probabilities of all symbols (rows, size) after each history (rows,), of at least one row."""
-        result = np.tile(self.rungs[0].probability[: self.size], (len(contexts[0]) if contexts else 1, 1))
+    def probabilities(self, contexts: list[Nodes], rows: int) -> NDArray[np.float64]:
+        """Give the probabilities of all symbols (rows, size) after each history."""
+        result = np.tile(self.rungs[0].probability[: self.size], (rows, 1))
         for n, context in enumerate(contexts, 1):
             rung = self.rungs[n]
-            rows = np.flatnonzero(context >= 0)
-            known = context[rows]
-            result[rows] *= self.rungs[n - 1].backoff[known][:, None]
+            reached = np.flatnonzero(context >= 0)
+            known = context[reached]
+            result[reached] *= self.rungs[n - 1].backoff[known][:, None]
             counts = rung.first[known + 1] - rung.first[known]
             # The n-grams of each context stand together: count through each block from its beginning.
             ends = np.cumsum(counts)
             which = np.arange(counts.sum()) + np.repeat(rung.first[known] - ends + counts, counts)
-            result[np.repeat(rows, counts), rung.symbol[which]] = rung.probability[which]
+            result[np.repeat(reached, counts), rung.symbol[which]] = rung.probability[which]
         return result
 
     def _filled(self, n: int) -> bool:

@@ -1,0 +1,105 @@
+"""ARPA files: back-off models as text, the format that KenLM, SRILM and others share.
+
+A token is what stands between blanks, so symbols are escaped as in an address: white space, control characters and
+`%` become `%20` and so on (their UTF-8 bytes), the empty symbol `%`, and text that only looks like one of the three
+special tokens gets `%3C` for its first character.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.errors import UserError
+from ensue.models.ngram.model import Ngram
+
+START, END, UNKNOWN = "<s>", "</s>", "<unk>"
+NEVER = -99.0
+"""The base-10 logarithm that stands for impossible."""
+
+
+def escape(symbol: str) -> str:
+    """Spell a symbol as one token.
+
+    >>> [escape(symbol) for symbol in ("a", " ", "\\n", "100%", "<s>", "")]
+    ['a', '%20', '%0A', '100%25', '%3Cs>', '%']
+    """
+    if symbol in (START, END, UNKNOWN):
+        return "%3C" + symbol[1:]
+    return "".join(map(_escape_character, symbol)) or "%"
+
+
+def _escape_character(character: str) -> str:
+    if character.isprintable() and not character.isspace() and character != "%":
+        return character
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+
+
+def unescape(token: str) -> str:
+    """Give the symbol that `escape` spelled.
+
+    >>> unescape("100%25"), unescape("%")
+    ('100%', '')
+    """
+    return "" if token == "%" else unquote(token, "utf-8", "surrogatepass")
+
+
+def write_arpa(model: Ngram, path: Path, symbols: Sequence[str], unknown: int | None, end: int | None) -> None:
+    """Write a model; `symbols` spells its ids, of which `unknown` and `end` (if any) become `<unk>` and `</s>`.
+
+    Every smoothing can be written exactly. Readers insist on `<unk>` and `</s>`; a model without them gets them last,
+    as impossible. Raises UserError if two symbols are spelled alike.
+    """
+    tokens = _tokens(symbols, unknown, end, model.size)
+    absent = [token for token, id in ((UNKNOWN, unknown), (END, end)) if id is None]
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        file.write("\\data\\\n")
+        for n, rung in enumerate(model.table.rungs, 1):
+            file.write(f"ngram {n}={len(rung.symbol) + (len(absent) if n == 1 else 0)}\n")
+        for n, lines in enumerate(_sections(model, tokens), 1):
+            file.write(f"\n\\{n}-grams:\n")
+            file.writelines(lines)
+            if n == 1:
+                file.writelines(f"{NEVER:g}\t{token}\n" for token in absent)
+        file.write("\n\\end\\\n")
+
+
+def _tokens(symbols: Sequence[str], unknown: int | None, end: int | None, size: int) -> list[str]:
+    if len(symbols) != size:
+        raise UserError(
+            f"{len(symbols)} symbols cannot spell a model of {size}", mend="give the codec it was made with"
+        )
+    special = {unknown: UNKNOWN, end: END}
+    tokens = [special.get(id) or escape(symbol) for id, symbol in enumerate(symbols)]
+    first = {token: id for id, token in reversed(list(enumerate(tokens)))}
+    for id, token in enumerate(tokens):
+        if first[token] != id:
+            raise UserError(f"symbols {first[token]} and {id} are both written {token!r}", mend="spell them apart")
+    return [*tokens, START]
+
+
+def _sections(model: Ngram, tokens: list[str]) -> Iterator[Iterator[str]]:
+    grams = tokens
+    for n, rung in enumerate(model.table.rungs, 1):
+        if n > 1:
+            pairs = zip(rung.follow.context.tolist(), rung.symbol.tolist(), strict=True)
+            grams = [f"{grams[context]} {tokens[symbol]}" for context, symbol in pairs]
+        probability = np.clip(_log10(rung.probability), NEVER, 0.0)
+        if n == 1:
+            probability[model.size] = NEVER
+        yield _lines(probability, grams, _log10(rung.backoff))
+
+
+def _lines(probability: NDArray[np.float64], grams: list[str], backoff: NDArray[np.float64]) -> Iterator[str]:
+    if not len(backoff):
+        return (f"{p:.8g}\t{gram}\n" for p, gram in zip(probability.tolist(), grams, strict=True))
+    rows = zip(probability.tolist(), grams, backoff.tolist(), strict=True)
+    return (f"{p:.8g}\t{gram}\t{b:.8g}\n" for p, gram, b in rows)
+
+
+def _log10(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.log10(np.maximum(values, 10.0**NEVER))

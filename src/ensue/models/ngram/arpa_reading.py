@@ -1,0 +1,153 @@
+"""Reading ARPA files into n-gram models, with every mistake by its line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.errors import DataError
+from ensue.models.ngram.arpa import START
+from ensue.models.ngram.model import Ngram
+from ensue.models.ngram.table import Rung, Table, first_rung
+
+
+def read_arpa(path: Path) -> tuple[Ngram, list[str]]:
+    """Give the model of an ARPA file and the tokens of its ids, in the file's order, without `<s>`.
+
+    Its conditionals sum to one as far as the file's rounding lets them. N-grams with `<s>` in any but the first place
+    are left out: it stands once, before a sequence. Raises DataError at the first line that does not fit.
+    """
+    file = _File(path)
+    expected = _header(file)
+    ids: dict[str, int] = {}
+    rungs: list[Rung] = []
+    for n, count in enumerate(expected, 1):
+        section = _section(file, n, count, ids)
+        rungs.append(_first(section, ids) if n == 1 else _next(file, section, rungs))
+    if file.next() != "\\end\\":
+        file.fail("here the file should end with '\\end\\'")
+    rungs[-1] = replace(rungs[-1], backoff=np.zeros(0))
+    tokens = [token for token in ids if token != START]
+    return Ngram(Table(len(tokens), rungs)), tokens
+
+
+class _File:
+    """The lines of a file that are not blank, and the number of the one at hand."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.number = path, 0
+        self._lines = self._read()
+
+    def _read(self) -> Iterator[str]:
+        try:
+            # Tokens may hold what Python takes for line breaks, so only the line feed is one.
+            with open(self.path, encoding="utf-8", newline="\n") as file:
+                for self.number, line in enumerate(file, 1):
+                    if line := line.strip(" \t\r\n"):
+                        yield line
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"it cannot be read ({error})", where=str(self.path), mend="give an ARPA file") from None
+
+    def next(self) -> str:
+        """Give the next line, or an empty one after the last."""
+        return next(self._lines, "")
+
+    def fail(self, what: str, number: int | None = None) -> NoReturn:
+        """Refuse the line at hand, or the one of that number."""
+        where = f"{self.path}:{self.number if number is None else number}"
+        raise DataError(what, where=where, mend="mend the ARPA file or write it anew")
+
+
+def _header(file: _File) -> list[int]:
+    """Read the numbers of n-grams, up to and with the title of the first section."""
+    # SRILM and others allow text before the beginning.
+    while (line := file.next()) != "\\data\\":
+        if not line:
+            file.fail("there is no line '\\data\\', so this is no ARPA file")
+    counts: list[int] = []
+    while match := re.fullmatch(r"ngram\s+(\d+)\s*=\s*(\d+)", line := file.next()):
+        if int(match[1]) != len(counts) + 1:
+            file.fail(f"{line!r} is out of order")
+        counts.append(int(match[2]))
+    if not counts or line != "\\1-grams:":
+        file.fail(f"{line[:60]!r} stands where 'ngram 1=...' and then '\\1-grams:' should")
+    return counts
+
+
+@dataclass(frozen=True)
+class _Section:
+    ids: NDArray[np.int64]
+    """(n-grams, n), with the id of `<s>` as found in the file."""
+    probability: NDArray[np.float64]
+    backoff: NDArray[np.float64]
+    lines: NDArray[np.int64]
+
+
+def _section(file: _File, n: int, count: int, ids: dict[str, int]) -> _Section:
+    if n > 1 and (line := file.next()) != f"\\{n}-grams:":
+        file.fail(f"{line[:60]!r} stands where '\\{n}-grams:' should, after {n - 1}-grams as many as announced")
+    rows, numbers, lines = [], [], []
+    for _ in range(count):
+        line = file.next()
+        words, values = _fields(file, line, n)
+        if n == 1 and words[0] in ids:
+            file.fail(f"the 1-gram {words[0]!r} stands here again")
+        if n == 1:
+            ids[words[0]] = len(ids)
+        for word in words:
+            if word not in ids:
+                file.fail(f"{word!r} is not among the 1-grams")
+        rows.append([ids[word] for word in words])
+        numbers.append(values)
+        lines.append(file.number)
+    values = 10.0 ** np.array(numbers, float).reshape(-1, 2)
+    return _Section(np.array(rows, np.int64).reshape(-1, n), values[:, 0], values[:, 1], np.array(lines, np.int64))
+
+
+def _fields(file: _File, line: str, n: int) -> tuple[list[str], tuple[float, float]]:
+    fields = re.split("[ \t]+", line)
+    if len(fields) not in (n + 1, n + 2):
+        file.fail(f"{line[:60]!r} is no {n}-gram between its logarithm and its back-off weight")
+    try:
+        probability, backoff = float(fields[0]), float(fields[n + 1]) if len(fields) == n + 2 else 0.0
+    except ValueError:
+        file.fail(f"{line[:60]!r} has no number where one should be")
+    if not (-np.inf < probability <= 0 and abs(backoff) < np.inf):
+        file.fail(f"{line[:60]!r} has a logarithm that no probability has")
+    return fields[1 : n + 1], (probability, backoff)
+
+
+def _first(section: _Section, ids: dict[str, int]) -> Rung:
+    """Move the start symbol behind the others, wherever it stood; `ids` follows."""
+    order = [id for token, id in ids.items() if token != START]
+    for place, token in enumerate(token for token in list(ids) if token != START):
+        ids[token] = place
+    start = ids.get(START)
+    ids[START] = len(order)
+    last = (0.0, 1.0) if start is None else (section.probability[start], section.backoff[start])
+    return first_rung(np.append(section.probability[order], last[0]), np.append(section.backoff[order], last[1]))
+
+
+def _next(file: _File, section: _Section, rungs: list[Rung]) -> Rung:
+    size = rungs[0].size
+    kept = np.flatnonzero((section.ids[:, 1:] < size).all(1))
+    words, lines = section.ids[kept], section.lines[kept]
+    context = words[:, 0]
+    for depth, rung in enumerate(rungs[1:], 1):
+        context = rung.follow(context, words[:, depth])
+    if (context < 0).any():
+        file.fail("the first words of this n-gram are not themselves listed", int(lines[context < 0][0]))
+    keys = context * (size + 1) + words[:, -1]
+    order = np.argsort(keys, kind="stable")
+    again = np.flatnonzero(np.diff(keys[order]) == 0)
+    if len(again):
+        file.fail("this n-gram stands in the file already", int(lines[order[again[0] + 1]]))
+    children = np.bincount(context, minlength=len(rungs[-1].symbol))
+    place = kept[order]
+    return Rung(words[order, -1], children, section.probability[place], section.backoff[place], size)
