@@ -1,0 +1,80 @@
+"""How sure a figure is: bootstrap over stretches of the text (percentile method, Efron 1979).
+
+Symbols of a text depend on their neighbours, so contiguous chunks are drawn again, not single symbols.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.evaluation.likelihood import Likelihood, Nats, Text, paid
+
+CHUNKS = 200
+_DRAWS = 2000
+_BOUNDS = (2.5, 97.5)
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """The cost of a text under one model, by contiguous chunks; two models of one codec and text can be compared."""
+
+    nats: Nats
+    """Of all symbols of each chunk, the spelling of unknown ones included."""
+    symbol_nats: Nats
+    """The same without spelling."""
+    symbols: Nats
+    """How many each chunk holds."""
+
+    @classmethod
+    def of(cls, text: Text, nats: Nats) -> Chunks:
+        """Cut a scored text into chunks of equal length; there are fewer if it is very short."""
+        cuts = np.unique(np.linspace(0, len(nats), CHUNKS + 1).astype(np.int64))
+        if len(cuts) < 2:
+            return cls(np.zeros(1), np.zeros(1), np.ones(1))
+        all_nats, symbol_nats = (np.add.reduceat(each, cuts[:-1]) for each in (paid(text, nats), np.float64(nats)))
+        return cls(all_nats, symbol_nats, np.diff(cuts).astype(np.float64))
+
+
+def intervals(chunks: Chunks, likelihood: Likelihood, seed: int = 0) -> dict[str, Interval]:
+    """Give the 95 % interval of each figure of a likelihood, by its name.
+
+    What a symbol is in characters, bytes and words is taken from the whole text.
+    """
+    rows = _drawn_again(len(chunks.nats), seed)
+    counts = chunks.symbols[rows].sum(1)
+    per_symbol, log_perplexity = (_bounds(sums[rows].sum(1) / counts) for sums in (chunks.nats, chunks.symbol_nats))
+    per = {
+        "nats_per_character": likelihood.symbols / max(likelihood.characters, 1),
+        "bits_per_character": likelihood.symbols / max(likelihood.characters, 1) / log(2),
+        "bits_per_byte": likelihood.symbols / max(likelihood.bytes, 1) / log(2),
+        "bits_per_word": likelihood.symbols / max(likelihood.words, 1) / log(2),
+    }
+    found = {name: (per_symbol[0] * scale, per_symbol[1] * scale) for name, scale in per.items()}
+    return found | {"perplexity": (exp(min(log_perplexity[0], 700)), exp(min(log_perplexity[1], 700)))}
+
+
+def difference(first: Chunks, second: Chunks, characters: int, seed: int = 0) -> tuple[float, Interval]:
+    """Give by how many nats per character the first costs more than the second, and the 95 % interval.
+
+    Both are drawn again together, chunk by chunk, so that what is hard for both cancels out.
+    """
+    per_character = first.symbols.sum() / max(characters, 1)
+    excess = first.nats - second.nats
+    rows = _drawn_again(len(excess), seed)
+    low, high = _bounds(excess[rows].sum(1) / first.symbols[rows].sum(1) * per_character)
+    return float(excess.sum()) / max(characters, 1), (low, high)
+
+
+def _drawn_again(count: int, seed: int) -> NDArray[np.int64]:
+    return np.random.default_rng(seed).integers(0, count, (_DRAWS, count))
+
+
+def _bounds(values: Nats) -> Interval:
+    low, high = np.percentile(values, _BOUNDS).tolist()
+    return low, high
