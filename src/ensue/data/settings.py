@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import Field
 
 from ensue.data.contract import Finding, Listener, Reader
-from ensue.data.files import ending, find_files, read_text
+from ensue.data.files import ending, read_text
 from ensue.data.readers import Lines, Table, Text
 from ensue.data.readers.rows import ROWS
 from ensue.settings import Settings
+
+Kind: TypeAlias = Literal["text", "lines", "table"]
 
 SHORT, LONGEST = 40, 200
 """Characters: the median and the longest of lines that are taken for records when the kind is guessed."""
@@ -40,30 +42,28 @@ class DataSettings(Settings):
     test_file: str = ""
     """A file that is only reported, in place of the share `test`."""
 
-    def reader(self, paths: Sequence[Path], listener: Listener) -> Reader:
-        """Make the reader of all files that the paths name; tells `listener` the kind if it was guessed."""
-        files = find_files(paths)
+    def reader(self, files: Sequence[Path], listener: Listener) -> tuple[Kind, Reader]:
+        """Make the reader of these files, and say of which kind; tells `listener` if it was guessed."""
         kind = self.kind
         if kind == "auto":
             kind = guess_kind(files, self.encoding)
-            listener.tell(
-                Finding(
-                    str(files[0]),
-                    f"read as {DESCRIBED[kind]}",
-                    "choose another kind with --set data.kind=text|lines|table",
-                )
-            )
+            mend = "choose another kind with --set data.kind=text|lines|table"
+            listener.tell(Finding(str(files[0]), f"read as {DESCRIBED[kind]}", mend))
         if kind == "table":
-            return Table(column=self.column, encoding=self.encoding, longest=self.longest).build(files)
+            return kind, Table(column=self.column, encoding=self.encoding, longest=self.longest).build(files)
         if kind == "lines":
-            return Lines(encoding=self.encoding, longest=self.longest).build(files)
-        return Text(encoding=self.encoding).build(files)
+            return kind, Lines(encoding=self.encoding, longest=self.longest).build(files)
+        return kind, Text(encoding=self.encoding).build(files)
 
 
-DESCRIBED = {"text": "one long text", "lines": "one record a line", "table": "a table, one record a row"}
+DESCRIBED: dict[Kind, str] = {
+    "text": "one long text",
+    "lines": "one record a line",
+    "table": "a table, one record a row",
+}
 
 
-def guess_kind(files: Sequence[Path], encoding: str) -> Literal["text", "lines", "table"]:
+def guess_kind(files: Sequence[Path], encoding: str) -> Kind:
     """Tell tables by their names, and records by lines that are all short, none blank. Raises DataError."""
     if all(ending(path) in ROWS for path in files):
         return "table"

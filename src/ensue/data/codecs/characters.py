@@ -44,7 +44,7 @@ class CharacterCodec(Codec):
         self.end = len(alphabet) + 1 if ends else None
         self.size = len(alphabet) + 1 + ends
         self._points = np.append(_code_points(alphabet), 0xFFFD).astype(np.uint32)
-        self._ids = np.full(CODE_POINTS, self.unknown, np.min_scalar_type(self.size))
+        self._ids = np.full(CODE_POINTS, self.unknown, np.min_scalar_type(self.size - 1))
         self._ids[_code_points(alphabet)] = np.arange(len(alphabet))
 
     def encode(self, text: str) -> Ids:

@@ -31,7 +31,6 @@ def recut(texts: Iterable[str], cut: Callable[[str], int]) -> Iterator[str]:
     held: list[str] = []
     for text in texts:
         place = cut(text)
-        # The place is good for this text alone, and so for any text that ends with it: rules look back, not far ahead.
         if place:
             yield "".join([*held, text[:place]])
             held = []

@@ -54,7 +54,7 @@ class WordCodec(Codec):
     def encode(self, text: str) -> Ids:
         """Look up each word."""
         ids, unknown = self._ids, len(self.words)
-        return np.array([ids.get(word, unknown) for word in TOKEN.findall(text)], np.min_scalar_type(self.size))
+        return np.array([ids.get(word, unknown) for word in TOKEN.findall(text)], np.min_scalar_type(self.size - 1))
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """Join the words; an unknown one is U+FFFD after a space."""

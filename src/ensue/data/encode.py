@@ -1,0 +1,132 @@
+"""A stream of text becomes a corpus: ids in memory, or in a memory-mapped file where they are many."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from ensue.data.contract import Codec, Corpus, Ids
+
+GATHERED = 10_000
+"""Records whose ids are put together before they are kept."""
+
+
+def encode_corpus(texts: Iterable[str], codec: Codec, path: Path | None = None) -> Corpus:
+    """Encode records, each with its end, or one long text if the codec has no end.
+
+    With a `path` the ids are written there (.npy) and mapped; else they are kept in memory.
+    """
+    writer = CorpusWriter(codec, path)
+    for text in texts:
+        writer.add(text)
+    return writer.finish()
+
+
+class CorpusWriter:
+    """Takes one text after the other, and counts what a corpus must know."""
+
+    def __init__(self, codec: Codec, path: Path | None) -> None:
+        self.codec = codec
+        self.type = np.min_scalar_type(codec.size - 1)
+        self.file = None if path is None else _IdsFile(path, self.type)
+        self.end = None if codec.end is None else np.array([codec.end], self.type)
+        self.length = self.characters = self.bytes = self.words = 0
+        self.within_word = False
+        self.uncut: list[str] = []
+        self.held: list[Ids] = []
+        self.kept: list[Ids] = []
+        self.offsets = array("q", [0])
+        self.unknown_at: list[np.ndarray] = [np.empty(0, np.int64)]
+        self.unknown_nats: list[np.ndarray] = [np.empty(0, np.float64)]
+
+    def add(self, text: str) -> None:
+        """Take a record, or the next stretch of the one long text."""
+        if self.end is not None:
+            self._encode(text)
+            self._keep(self.end)
+            self.offsets.append(self.length)
+            return
+        place = self.codec.cut(text)  # a good place in this stretch alone is good in the whole text
+        if place:
+            self._encode("".join([*self.uncut, text[:place]]))
+            self.uncut = []
+        if place < len(text):
+            self.uncut.append(text[place:])
+
+    def _encode(self, text: str) -> None:
+        ids = self.codec.encode(text)
+        self._count(text)
+        if self.codec.unknown is not None:
+            unknown = np.flatnonzero(ids == self.codec.unknown)
+            if len(unknown):
+                self.unknown_at.append(unknown + self.length)
+                self.unknown_nats.append(self.codec.spelling_nats(text))
+        self._keep(ids)
+
+    def _count(self, text: str) -> None:
+        record = self.end is not None
+        self.characters += len(text) + record
+        self.bytes += len(text.encode("utf-8", "replace")) + record
+        goes_on = self.within_word and not record and text[:1] and not text[0].isspace()
+        self.words += len(text.split()) - bool(goes_on)
+        if text:
+            self.within_word = not text[-1].isspace()
+
+    def _keep(self, ids: Ids) -> None:
+        self.length += len(ids)
+        self.held.append(ids)
+        if len(self.held) >= GATHERED or (self.file and len(ids) > GATHERED):
+            self._gather()
+
+    def _gather(self) -> None:
+        ids = np.concatenate([np.empty(0, self.type), *self.held], dtype=self.type)
+        self.held = []
+        if self.file:
+            self.file.append(ids)
+        else:
+            self.kept.append(ids)
+
+    def finish(self) -> Corpus:
+        """Give the corpus of all that was taken."""
+        if self.uncut:
+            self._encode("".join(self.uncut))
+        self._gather()
+        if self.end is None:
+            self.offsets.append(self.length)
+        return Corpus(
+            ids=self.file.finish() if self.file else np.concatenate(self.kept),
+            offsets=np.array(self.offsets, np.int64),
+            characters=self.characters,
+            bytes=self.bytes,
+            words=self.words,
+            unknown_at=np.concatenate(self.unknown_at),
+            unknown_nats=np.concatenate(self.unknown_nats),
+        )
+
+
+class _IdsFile:
+    """An .npy file that grows: NumPy leaves room in the header for the length, which is written at the end."""
+
+    def __init__(self, path: Path, kind: np.dtype) -> None:
+        self.path, self.kind, self.length = path, kind, 0
+        self.file: IO[bytes] = open(path, "wb")  # noqa: SIM115 - closed by finish
+        self._write_header()
+
+    def _write_header(self) -> None:
+        header = {"descr": npy.dtype_to_descr(self.kind), "fortran_order": False, "shape": (self.length,)}
+        npy.write_array_header_1_0(self.file, header)
+
+    def append(self, ids: Ids) -> None:
+        self.file.write(ids.tobytes())
+        self.length += len(ids)
+
+    def finish(self) -> Ids:
+        self.file.seek(0)
+        self._write_header()
+        self.file.close()
+        return np.load(self.path, mmap_mode="r", allow_pickle=False)

@@ -1,0 +1,192 @@
+"""From files to the three parts of a run: read, split, fit the codec on the training part only, encode."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from ensue.data.contract import SILENT, Codec, Corpus, Finding, Listener, Reader
+from ensue.data.encode import CorpusWriter, encode_corpus
+from ensue.data.files import find_files
+from ensue.data.settings import DataSettings
+from ensue.data.split import PARTS, ByPosition, ByRecord, Part, Split
+from ensue.errors import DataError
+from ensue.settings import Settings
+
+IN_MEMORY = 64 << 20
+"""Bytes of data files up to which ids are kept in memory; those of more are written to the cache."""
+
+PASSES = 3
+"""How often the data is read: measured, fitted on, encoded."""
+
+STRETCH = 1 << 24
+"""Ids that are looked at together."""
+
+Watch = Callable[[int, int], None]
+"""Told how many bytes were read, and how many there are to read in all: each file three times."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a run needs of its data."""
+
+    train: Corpus
+    tune: Corpus
+    test: Corpus
+    codec: Codec
+    kind: str
+    """How the data was read: text, lines or table."""
+    fingerprint: dict[str, dict[str, Any]]
+    """Of each file: "bytes" and "sha256", as it lies on the disk."""
+    findings: tuple[Finding, ...]
+    """What a person should know of how the data was read."""
+
+    def parts(self) -> Iterator[tuple[Part, Corpus]]:
+        """Give each part and its name."""
+        yield from zip(PARTS, (self.train, self.tune, self.test), strict=True)
+
+
+def prepare(
+    paths: Sequence[Path], data: DataSettings, codec: Settings, *, seed: int, context: int, cache: Path, watch: Watch
+) -> Prepared:
+    """Read, split and encode. `codec` is a member of CODECS; `context` is what a model of one long text must see.
+
+    Ids of large data go to files in the folder `cache`. Raises DataError if the data cannot be used.
+    """
+    findings: list[Finding] = []
+    sources = _open(paths, data, findings.append)
+    progress = _Progress(PASSES * sum(path.stat().st_size for path in sources.files), watch)
+    aloud, quietly = Listener(findings.append, progress.advance), Listener(advance=progress.advance)
+    split = _measure(sources, data, seed, aloud)
+    pieces = sources.main.pieces(quietly)
+    train = (text for part, text in split.assign(pieces) if part == "train")
+    fitted = cast("_Fits", codec).fit(train, sources.main.ends)
+    writers = {part: CorpusWriter(fitted, sources.room(cache, part)) for part in PARTS}
+    for part, text in split.assign(sources.main.pieces(quietly)):
+        writers[part].add(text)
+    for part, reader in sources.given.items():
+        for piece in reader.pieces(aloud):
+            writers[part].add(piece.text)
+    train, tune, test = (writers[part].finish() for part in PARTS)
+    _refuse_unlearnable(train, fitted, str(paths[0]), context)
+    _refuse_empty(tune, data.valid_file)
+    _refuse_empty(test, data.test_file)
+    progress.finish()
+    fingerprint = _fingerprint(sources, findings.append)
+    return Prepared(train, tune, test, fitted, sources.kind, fingerprint, tuple(findings))
+
+
+def read_corpus(
+    paths: Sequence[Path], data: DataSettings, codec: Codec, listener: Listener = SILENT, file: Path | None = None
+) -> Corpus:
+    """Read and encode other data with a codec that was fitted before, as for `evaluate`.
+
+    `data.kind` should be `Prepared.kind` of the run. Large data may go to `file` (.npy). Raises DataError.
+    """
+    _, reader = data.reader(find_files(paths), listener)
+    corpus = encode_corpus((piece.text for piece in reader.pieces(listener)), codec, file)
+    _refuse_empty(corpus, str(paths[0]))
+    return corpus
+
+
+class _Fits(Protocol):
+    def fit(self, texts: Iterable[str], ends: bool) -> Codec: ...
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """The data that is split, and the files given for parts of their own."""
+
+    main: Reader
+    given: dict[Part, Reader]
+    kind: str
+    files: dict[Path, str]
+    """Every file, with the part that it is for: "all" if it is split."""
+
+    def room(self, cache: Path, part: Part) -> Path | None:
+        if sum(path.stat().st_size for path in self.files) <= IN_MEMORY:
+            return None
+        cache.mkdir(parents=True, exist_ok=True)
+        return cache / f"{part}.npy"
+
+
+def _open(paths: Sequence[Path], data: DataSettings, tell: Callable[[Finding], None]) -> _Sources:
+    main_files = find_files(paths)
+    kind, main = data.reader(main_files, Listener(tell))
+    alike = data.model_copy(update={"kind": kind})
+    files, given = dict.fromkeys(main_files, "all"), {}
+    for part, name in (("tune", data.valid_file), ("test", data.test_file)):
+        if name:
+            own = find_files([Path(name)])
+            files |= dict.fromkeys(own, part)
+            given[part] = alike.reader(own, Listener(tell))[1]
+    return _Sources(main, given, kind, files)
+
+
+def _measure(sources: _Sources, data: DataSettings, seed: int, listener: Listener) -> Split:
+    """Read the whole data once, so that whatever is wrong with it is known before anything is written."""
+    tune = 0.0 if "tune" in sources.given else data.tune
+    test = 0.0 if "test" in sources.given else data.test
+    pieces = sources.main.pieces(listener)
+    if sources.main.ends:
+        split, unit = ByRecord(sum(1 for _ in pieces), tune, test, seed), "records"
+    else:
+        split, unit = ByPosition(sum(len(piece.text) for piece in pieces), tune, test), "characters"
+    empty = [part for part in PARTS if not split.sizes[part] and part not in sources.given]
+    if empty:
+        what = f"{sum(split.sizes.values())} {unit} are too few to split: nothing is left to {' and '.join(empty)}"
+        mend = "give more, or files of their own with --valid and --test"
+        raise DataError(what, where=str(next(iter(sources.files))), mend=mend)
+    return split
+
+
+class _Progress:
+    def __init__(self, total: int, watch: Watch) -> None:
+        self.done, self.total, self.watch = 0, total, watch
+
+    def advance(self, read: int) -> None:
+        self.done += read
+        self.watch(min(self.done, self.total), self.total)
+
+    def finish(self) -> None:
+        self.watch(self.total, self.total)
+
+
+def _refuse_empty(corpus: Corpus, where: str) -> None:
+    if not len(corpus):
+        raise DataError("there is no text in it", where=where, mend="give a file with some text")
+
+
+def _refuse_unlearnable(corpus: Corpus, codec: Codec, where: str, context: int) -> None:
+    if codec.end is None and len(corpus) <= context:
+        what = f"{len(corpus):,} symbols to train on are not more than the context of {context:,}"
+        raise DataError(what, where=where, mend="give a longer text, or a shorter context")
+    if not _varies(corpus, codec):
+        only = codec.symbol(int(corpus.ids[0]))
+        raise DataError(f"the text has one distinct symbol, {only!r}", where=where, mend="give text that varies")
+
+
+def _varies(corpus: Corpus, codec: Codec) -> bool:
+    for begin in range(0, len(corpus), STRETCH):
+        stretch = corpus.ids[begin : begin + STRETCH]
+        different = stretch != corpus.ids[0]
+        if codec.end is not None:
+            different &= stretch != codec.end
+        if different.any():
+            return True
+    return False
+
+
+def _fingerprint(sources: _Sources, tell: Callable[[Finding], None]) -> dict[str, dict[str, Any]]:
+    prints, seen = {}, {}
+    for path, part in sources.files.items():
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if seen.setdefault(digest, (path, part))[1] != part:
+            what = f"holds the same as {seen[digest][0]}, so what is learned from one is known of the other"
+            tell(Finding(str(path), what, "give another file"))
+        prints[str(path)] = {"bytes": path.stat().st_size, "sha256": digest}
+    return prints

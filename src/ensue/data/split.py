@@ -1,0 +1,67 @@
+"""Which part each piece of the data belongs to: the end of one long text is held out, records are drawn."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from ensue.data.contract import Piece
+
+Part: TypeAlias = Literal["train", "tune", "test"]
+PARTS: tuple[Part, Part, Part] = ("train", "tune", "test")
+
+
+class Split(ABC):
+    """The same pieces, with the part of the data to which each belongs."""
+
+    sizes: dict[Part, int]
+    """How many characters or records each part has."""
+
+    @abstractmethod
+    def assign(self, pieces: Iterable[Piece]) -> Iterator[tuple[Part, str]]:
+        """Give each piece's part and text, in order; a piece may be cut."""
+
+
+class ByPosition(Split):
+    """Train, then tune, then test, as the characters of one long text come.
+
+    >>> split = ByPosition(10, tune=0.2, test=0.1)
+    >>> list(split.assign([Piece("abcdefghij", "a.txt", 1)]))
+    [('train', 'abcdefg'), ('tune', 'hi'), ('test', 'j')]
+    """
+
+    def __init__(self, characters: int, tune: float, test: float) -> None:
+        tune_from, test_from = int(characters * (1 - test - tune)), int(characters * (1 - test))
+        self.bounds = (0, tune_from, test_from, characters)
+        self.sizes = {part: end - begin for part, (begin, end) in zip(PARTS, pairwise(self.bounds), strict=True)}
+
+    def assign(self, pieces: Iterable[Piece]) -> Iterator[tuple[Part, str]]:
+        """Cut pieces where a part ends."""
+        done = 0
+        for piece in pieces:
+            for part, (begin, end) in zip(PARTS, pairwise(self.bounds), strict=True):
+                text = piece.text[max(0, begin - done) : max(0, end - done)]
+                if text:
+                    yield part, text
+            done += len(piece.text)
+
+
+class ByRecord(Split):
+    """Each record is drawn into a part; shares are met exactly, to the record."""
+
+    def __init__(self, records: int, tune: float, test: float, seed: int) -> None:
+        self.part_of = np.zeros(records, np.uint8)
+        order = np.random.Generator(np.random.Philox(seed % 2**64)).permutation(records)
+        tune_from, test_from = int(records * (1 - test - tune)), int(records * (1 - test))
+        self.part_of[order[tune_from:test_from]] = PARTS.index("tune")
+        self.part_of[order[test_from:]] = PARTS.index("test")
+        self.sizes = {"train": tune_from, "tune": test_from - tune_from, "test": records - test_from}
+
+    def assign(self, pieces: Iterable[Piece]) -> Iterator[tuple[Part, str]]:
+        """Records stay in the order of the file."""
+        for part, piece in zip(self.part_of, pieces, strict=True):
+            yield PARTS[part], piece.text
