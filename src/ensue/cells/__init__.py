@@ -1,1 +1,59 @@
-"""One tick of a recurrence, each written as its equation."""
+"""One tick of a recurrence, written as its equation. Nothing here loads torch."""
+
+from ensue.cells.algebra import (
+    Expr,
+    absolute,
+    exp,
+    log,
+    maximum,
+    minimum,
+    normalise,
+    relu,
+    sigmoid,
+    softplus,
+    sqrt,
+    tanh,
+)
+from ensue.cells.contract import Cell, Gates, Names, Stage
+from ensue.cells.elman import Elman
+from ensue.cells.gru import GRU
+from ensue.cells.gru_before import GRUBefore
+from ensue.cells.irnn import IRNN
+from ensue.cells.jordan import Jordan
+from ensue.cells.lstm import LSTM
+from ensue.cells.minimal import MinGRU, MinLSTM
+from ensue.cells.mlstm import MLSTM
+from ensue.cells.peephole import Peephole
+
+CELLS: dict[str, type[Cell]] = {
+    "tanh": Elman,
+    "irnn": IRNN,
+    "jordan": Jordan,
+    "lstm": LSTM,
+    "peephole": Peephole,
+    "gru": GRU,
+    "gru_before": GRUBefore,
+    "mlstm": MLSTM,
+    "mingru": MinGRU,
+    "minlstm": MinLSTM,
+}
+
+__all__ = [
+    "CELLS",
+    "Cell",
+    "Expr",
+    "Gates",
+    "Names",
+    "Stage",
+    "absolute",
+    "exp",
+    "log",
+    "maximum",
+    "minimum",
+    "normalise",
+    "relu",
+    "sigmoid",
+    "softplus",
+    "sqrt",
+    "tanh",
+]

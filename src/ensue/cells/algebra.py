@@ -1,0 +1,143 @@
+"""The language in which cells are written: arithmetic and functions of one hidden unit, kept as symbols.
+
+Nothing is computed here. The engine turns what is written into a program, differentiates it, and runs it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+from ensue.errors import UserError
+
+
+class Expr:
+    """What an equation is made of: an operation `op` on the expressions `args`, or a leaf with its `detail`.
+
+    >>> a, b = Expr("state", detail="a"), Expr("state", detail="b")
+    >>> 2 * a - tanh(b)
+    ((2.0 * a) - tanh(b))
+    """
+
+    __slots__ = ("args", "detail", "op")
+
+    def __init__(self, op: str, args: tuple[Expr, ...] = (), detail: str | float | None = None) -> None:
+        self.op, self.args, self.detail = op, args, detail
+
+    def __repr__(self) -> str:
+        if not self.args:
+            return str(self.detail)
+        sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}.get(self.op)
+        parts = [repr(arg) for arg in self.args]
+        return f"({parts[0]} {sign} {parts[1]})" if sign else f"{self.op}({', '.join(parts)})"
+
+    def __bool__(self) -> bool:
+        raise UserError("an equation cannot branch on a value", mend="use maximum, minimum or relu instead of if")
+
+    def __add__(self, other: Scalar) -> Expr:
+        return _apply("add", self, other)
+
+    def __radd__(self, other: Scalar) -> Expr:
+        return _apply("add", other, self)
+
+    def __sub__(self, other: Scalar) -> Expr:
+        return _apply("subtract", self, other)
+
+    def __rsub__(self, other: Scalar) -> Expr:
+        return _apply("subtract", other, self)
+
+    def __mul__(self, other: Scalar) -> Expr:
+        return _apply("multiply", self, other)
+
+    def __rmul__(self, other: Scalar) -> Expr:
+        return _apply("multiply", other, self)
+
+    def __truediv__(self, other: Scalar) -> Expr:
+        return _apply("divide", self, other)
+
+    def __rtruediv__(self, other: Scalar) -> Expr:
+        return _apply("divide", other, self)
+
+    def __neg__(self) -> Expr:
+        return _apply("negate", self)
+
+    def __pow__(self, power: int) -> Expr:
+        if power not in (2, 3):
+            raise UserError(f"a power of {power!r} is not known", mend="use ** 2 or ** 3, or exp and log")
+        square = _apply("square", self)
+        return square if power == 2 else square * self
+
+
+Scalar: TypeAlias = "Expr | float"
+
+
+class Gate(Expr):
+    """A gate's whole preactivation W x + U h + b, with its two parts at hand."""
+
+    __slots__ = ("h", "x")
+
+    def __init__(self, name: str) -> None:
+        super().__init__("gate", detail=name)
+        self.x = Expr("gate.x", detail=name)
+        self.h = Expr("gate.h", detail=name)
+
+
+def constant(value: float) -> Expr:
+    """Write a number. Raises UserError if it is not finite.
+
+    >>> constant(0.5)
+    0.5
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UserError(f"{value!r} is neither a number nor an expression")
+    if not math.isfinite(value):
+        raise UserError(f"the number {value} is not finite")
+    return Expr("constant", detail=float(value))
+
+
+def lift(value: Scalar) -> Expr:
+    """Make a number an expression, and leave expressions as they are."""
+    return value if isinstance(value, Expr) else constant(value)
+
+
+def _apply(op: str, *args: Scalar) -> Expr:
+    return Expr(op, tuple(lift(arg) for arg in args))
+
+
+def _function(op: str, meaning: str) -> Callable[[Scalar], Expr]:
+    def write(value: Scalar) -> Expr:
+        return _apply(op, value)
+
+    write.__name__, write.__doc__ = op, f"Write {meaning}."
+    return write
+
+
+sigmoid = _function("sigmoid", "the logistic function 1 / (1 + exp(-value))")
+tanh = _function("tanh", "the hyperbolic tangent")
+relu = _function("relu", "the larger of the value and zero")
+exp = _function("exp", "the exponential")
+log = _function("log", "the natural logarithm")
+sqrt = _function("sqrt", "the square root")
+softplus = _function("softplus", "log(1 + exp(value))")
+absolute = _function("absolute", "the absolute value")
+normalise = _function(
+    "normalise", "the value less its mean over the units, by their deviation (Ba et al. 2016, without gain and shift)"
+)
+
+
+def maximum(first: Scalar, second: Scalar) -> Expr:
+    """Write the larger of two values."""
+    return _apply("maximum", first, second)
+
+
+def minimum(first: Scalar, second: Scalar) -> Expr:
+    """Write the smaller of two values."""
+    return -maximum(-lift(first), -lift(second))
+
+
+FUNCTIONS: dict[str, Callable[..., Expr]] = {
+    function.__name__: function
+    for function in (sigmoid, tanh, relu, exp, log, sqrt, softplus, absolute, normalise, maximum, minimum)
+}
+"""Every function that an equation may use, by name."""

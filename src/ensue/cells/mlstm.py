@@ -1,0 +1,26 @@
+"""Multiplicative LSTM (Krause et al. 2016, arXiv:1609.07959), its output gate as in Radford et al. 2017."""
+
+from typing import ClassVar
+
+from ensue.cells.algebra import Expr, sigmoid, tanh
+from ensue.cells.contract import Cell, Gates, Names, Stage
+
+
+class MLSTM(Cell):
+    """LSTM whose recurrent products are of m = (W_m x) * (U_m h): each input has a transition of its own."""
+
+    states = ("h", "c")
+    stages = (
+        Stage("mix", ("mixed",), of="h", bias=()),
+        Stage("equation", ("write", "keep", "show", "new"), of="m"),
+    )
+    bias: ClassVar = {"keep": 1.0}
+
+    def mix(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
+        """Write the intermediate state."""
+        return {"m": gate.mixed.x * gate.mixed.h}
+
+    def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
+        """Write the tick of an LSTM over m."""
+        c = sigmoid(gate.keep) * state.c + sigmoid(gate.write) * tanh(gate.new)
+        return {"h": sigmoid(gate.show) * tanh(c), "c": c}

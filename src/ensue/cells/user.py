@@ -1,0 +1,63 @@
+"""A cell that a person wrote, in a Python file of their own."""
+
+from __future__ import annotations
+
+import linecache
+from pathlib import Path
+from typing import Any
+
+from ensue.cells.algebra import FUNCTIONS
+from ensue.cells.contract import Cell, Gates, Names, Stage
+from ensue.cells.equations import as_user_error, equations_of
+from ensue.errors import UserError
+
+
+def load_cell(path: str | Path) -> Cell:
+    """Run a Python file and give the one Cell that it defines, with its equations checked.
+
+    Cell, Stage and the functions of the algebra are known in the file without an import.
+    Raises UserError with file and line: the file is missing or is no Python, has no Cell or several, or its
+    equation does not make sense.
+    """
+    file = str(path)
+    space = _run(file)
+    found = [
+        value
+        for value in space.values()
+        if isinstance(value, type) and issubclass(value, Cell) and value.__module__ == space["__name__"]
+    ]
+    if len(found) != 1:
+        what = (
+            f"there are {len(found)} cells: {', '.join(kind.__name__ for kind in found)}"
+            if found
+            else "there is no cell"
+        )
+        raise UserError(what, where=file, mend="define one class that inherits from Cell")
+    if found[0].__abstractmethods__:
+        raise UserError(f"{found[0].__name__} has no equation", where=file, mend="write a method `equation`")
+    cell = found[0]()
+    equations_of(cell, file)
+    return cell
+
+
+def _run(file: str) -> dict[str, Any]:
+    try:
+        source = Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"cannot be read: {error.strerror}", where=file, mend="give the path of a Python file"
+        ) from None
+    except UnicodeDecodeError:
+        raise UserError("is not UTF-8 text", where=file, mend="give the path of a Python file") from None
+    space: dict[str, Any] = {"__name__": "cell_of_a_person", "__file__": file, **FUNCTIONS}
+    space |= {"Cell": Cell, "Stage": Stage, "Gates": Gates, "Names": Names}
+    linecache.checkcache(file)
+    try:
+        exec(compile(source, file, "exec"), space)
+    except SyntaxError as error:
+        quote = (error.text or "").strip()
+        where = f"{file}:{error.lineno}"
+        raise UserError(f"{error.msg} in `{quote}`", where=where, mend="mend the Python there") from None
+    except Exception as error:
+        raise as_user_error(error, file) from None
+    return space

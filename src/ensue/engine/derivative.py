@@ -1,0 +1,176 @@
+"""The derivative of a program, by reverse accumulation on its symbols (Griewank & Walther 2008, chapter 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ensue.engine.program import Program
+from ensue.engine.simplify import Node, Nodes, needed
+
+RECOMPUTED = {"add", "subtract", "multiply", "negate", "square"}
+"""What is cheaper to compute again, from what is kept anyway, than to write to memory and read back."""
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """One tick backward: nodes that give the adjoint of each gate, weight and old state.
+
+    Leaves: `value` (what the tick computed at that place), `adjoint` (of a new state), `recall` (what comes back
+    through the product of a stage, known once its gates' adjoints are), `constant`.
+    """
+
+    nodes: tuple[Node, ...]
+    gates: tuple[dict[str, tuple[int, int]], ...]
+    """For each stage and gate, the places of the adjoints of its x and h part."""
+    states: dict[str, int]
+    weights: dict[str, int]
+    kept: frozenset[int]
+    """The places of the forward program whose values are needed."""
+
+    def wanted(self) -> set[int]:
+        """Give the places of all that is asked for."""
+        gates = {place for pairs in self.gates for pair in pairs.values() for place in pair}
+        return gates | set(self.states.values()) | set(self.weights.values())
+
+
+def differentiate(program: Program) -> Derivative:
+    """Differentiate a tick, and decide which of its values are kept for the way back and which computed again."""
+    first = _Reverse(program, frozenset()).derivative()
+    again = _recomputed(program, first.kept)
+    return _Reverse(program, again).derivative() if again else first
+
+
+def _recomputed(program: Program, wanted: frozenset[int]) -> frozenset[int]:
+    """Choose the wanted values that are simple functions of others which are at hand."""
+    nodes = program.nodes
+    at_hand = {place for place, node in enumerate(nodes) if not node.args} | set(program.outputs)
+    at_hand |= {part.of for part in program.stages if part.of is not None}
+    at_hand |= {place for place in wanted if nodes[place].op not in RECOMPUTED}
+    again = set()
+    for place in sorted(wanted - at_hand):
+        at_hand.add(place)
+        # A preactivation at hand would have to be kept beside its activation, which costs as much as is saved.
+        if all(arg in at_hand and not nodes[arg].op.startswith("gate") for arg in nodes[place].args):
+            again.add(place)
+    return frozenset(again)
+
+
+class _Reverse:
+    def __init__(self, program: Program, again: frozenset[int]) -> None:
+        self.program, self.again = program, again
+        self.nodes = Nodes()
+        self.adjoints: dict[int, int] = {}
+
+    def derivative(self) -> Derivative:
+        program = self.program
+        for state, output in zip(program.states, program.outputs, strict=True):
+            self._give(output, self.nodes.leaf("adjoint", state))
+        gates: list[dict[str, tuple[int, int]]] = [{} for _ in program.stages]
+        stop = len(program.nodes)
+        for index in range(len(program.stages) - 1, -1, -1):
+            part = program.stages[index]
+            start = program.stages[index - 1].stop if index else 0
+            for place in range(stop - 1, start - 1, -1):
+                self._reverse(place)
+            gates[index] = {gate: self._gate(gate) for gate in part.gates}
+            if part.of is not None:
+                self._give(part.of, self.nodes.leaf("recall", str(index)))
+            stop = start
+        states, weights = self._of_leaves("state"), self._of_leaves("weight")
+        wanted = [place for pairs in gates for pair in pairs.values() for place in pair]
+        return self._pruned(gates, states, weights, [*wanted, *states.values(), *weights.values()])
+
+    def _pruned(
+        self,
+        gates: list[dict[str, tuple[int, int]]],
+        states: dict[str, int],
+        weights: dict[str, int],
+        wanted: list[int],
+    ) -> Derivative:
+        keep = needed(self.nodes.list, wanted)
+        new = {old: place for place, old in enumerate(keep)}
+        listed = [self.nodes.list[old] for old in keep]
+        nodes = tuple(Node(node.op, tuple(new[arg] for arg in node.args), node.detail) for node in listed)
+        return Derivative(
+            nodes,
+            tuple({gate: (new[x], new[h]) for gate, (x, h) in pairs.items()} for pairs in gates),
+            {state: new[place] for state, place in states.items()},
+            {weight: new[place] for weight, place in weights.items()},
+            frozenset(int(node.detail) for node in nodes if node.op == "value" and node.detail is not None),
+        )
+
+    def _give(self, place: int, adjoint: int) -> None:
+        before = self.adjoints.get(place)
+        self.adjoints[place] = adjoint if before is None else self.nodes.apply("add", before, adjoint)
+
+    def _value(self, place: int) -> int:
+        node = self.program.nodes[place]
+        if node.op == "constant":
+            return self.nodes.constant(float(node.detail or 0.0))
+        if place in self.again:
+            return self.nodes.apply(node.op, *(self._value(arg) for arg in node.args))
+        return self.nodes.leaf("value", place)
+
+    def _reverse(self, place: int) -> None:
+        node = self.program.nodes[place]
+        if not node.args or place not in self.adjoints:
+            return
+        values = [self._value(arg) for arg in node.args]
+        adjoints = RULES[node.op](self.nodes, self.adjoints[place], self._value(place), *values)
+        for arg, adjoint in zip(node.args, adjoints, strict=True):
+            self._give(arg, adjoint)
+
+    def _gate(self, gate: str) -> tuple[int, int]:
+        whole, x, h = (self._of_leaves(op).get(gate) for op in ("gate", "gate.x", "gate.h"))
+        if whole is not None:
+            return whole, whole
+        if x is None or h is None:
+            raise AssertionError(f"a checked program depends on both parts of {gate}")
+        return x, h
+
+    def _of_leaves(self, op: str) -> dict[str, int]:
+        nodes = self.program.nodes
+        return {str(nodes[place].detail): adjoint for place, adjoint in self.adjoints.items() if nodes[place].op == op}
+
+
+Rule = Callable[..., list[int]]
+
+
+def _multiply(nodes: Nodes, adjoint: int, value: int, a: int, b: int) -> list[int]:
+    return [nodes.apply("multiply", adjoint, b), nodes.apply("multiply", adjoint, a)]
+
+
+def _divide(nodes: Nodes, adjoint: int, value: int, a: int, b: int) -> list[int]:
+    share = nodes.apply("divide", adjoint, b)
+    return [share, nodes.apply("negate", nodes.apply("multiply", share, value))]
+
+
+def _maximum(nodes: Nodes, adjoint: int, value: int, a: int, b: int) -> list[int]:
+    first = nodes.apply("multiply", adjoint, nodes.apply("exceeds", a, b))
+    return [first, nodes.apply("subtract", adjoint, first)]
+
+
+def _sqrt(nodes: Nodes, adjoint: int, value: int, a: int) -> list[int]:
+    return [nodes.apply("divide", nodes.apply("multiply", adjoint, nodes.constant(0.5)), value)]
+
+
+RULES: dict[str, Rule] = {
+    "add": lambda n, d, v, a, b: [d, d],
+    "subtract": lambda n, d, v, a, b: [d, n.apply("negate", d)],
+    "multiply": _multiply,
+    "divide": _divide,
+    "negate": lambda n, d, v, a: [n.apply("negate", d)],
+    "square": lambda n, d, v, a: [n.apply("multiply", d, n.apply("multiply", n.constant(2.0), a))],
+    "sigmoid": lambda n, d, v, a: [n.apply("sigmoid_back", d, v)],
+    "tanh": lambda n, d, v, a: [n.apply("tanh_back", d, v)],
+    "relu": lambda n, d, v, a: [n.apply("relu_back", d, v)],
+    "exp": lambda n, d, v, a: [n.apply("multiply", d, v)],
+    "log": lambda n, d, v, a: [n.apply("divide", d, a)],
+    "sqrt": _sqrt,
+    "softplus": lambda n, d, v, a: [n.apply("multiply", d, n.apply("sigmoid", a))],
+    "absolute": lambda n, d, v, a: [n.apply("multiply", d, n.apply("sign", a))],
+    "normalise": lambda n, d, v, a: [n.apply("normalise_back", d, v, a)],
+    "maximum": _maximum,
+}
+"""For each operation, the adjoints of its arguments: of (nodes, adjoint, value, *arguments)."""

@@ -1,0 +1,280 @@
+"""The order of work in a tick, forward and backward, and the place in memory of each value; made once per program.
+
+A place is named by a `Slot`, a tuple of its kind and which one it is:
+("old" | "new", state), ("gates", stage, first, last) and ("parts", ...) for columns of the gates' buffers (W x + U h,
+or U h alone where a cell reads the parts apart), ("kept", node, own width) for what the way back needs,
+("scratch", phase, node, own width) for what it does not, ("weight", name), ("zone", state), ("constant", value),
+("recurrent" | "recurrent_bias", stage); backward also ("recurrent_back", stage),
+("incoming" | "outgoing" | "given", state), ("gate_adjoints" | "part_adjoints", stage, first, last), ("sum", weight).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from typing import TypeAlias
+
+import torch
+
+from ensue.engine.derivative import Derivative, differentiate
+from ensue.engine.operations import TENSOR, add_product, copy, subtract_product
+from ensue.engine.program import Part, Program
+from ensue.engine.simplify import Node, needed
+
+Slot: TypeAlias = tuple[str | int | float, ...]
+UNARY = {"sigmoid", "tanh", "relu", "exp", "softplus"}
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """Call `function` on the values at `args`, writing to `out`; both are places among the schedule's slots."""
+
+    function: Callable
+    args: tuple[int, ...]
+    out: int
+
+
+class Schedule:
+    """A list of instructions, the slots that they use, and where each node of a list of nodes is found."""
+
+    def __init__(self, nodes: tuple[Node, ...], own: list[bool | None], phase: str, whole: Iterable[int]) -> None:
+        self.nodes, self.own, self.phase = nodes, own, phase
+        self.whole = frozenset(whole)
+        """The nodes whose own value is wanted, so that they are not fused into others."""
+        self.slots: dict[Slot, int] = {}
+        self.instructions: list[Instruction] = []
+        self.found: dict[int, Slot] = {}
+        self.uses = Counter(arg for node in nodes for arg in node.args)
+
+    def call(self, function: Callable, args: Iterable[Slot], out: Slot) -> None:
+        """Add an instruction."""
+        places = tuple(self._place(arg) for arg in args)
+        self.instructions.append(Instruction(function, places, self._place(out)))
+
+    def _place(self, slot: Slot) -> int:
+        return self.slots.setdefault(slot, len(self.slots))
+
+    def compute(self, places: Iterable[int], targets: dict[int, Slot]) -> None:
+        """Add the instructions for the nodes at `places`; a node with a target is written there."""
+        places = [place for place in places if self.nodes[place].args and place not in self.found]
+        inside = self._products_to_fuse(set(places))
+        for place in places:
+            if place in inside.values():
+                continue
+            node = self.nodes[place]
+            function, args = TENSOR[node.op], node.args
+            if place in inside:
+                product = inside[place]
+                other = args[0] if args[1] == product else args[1]
+                args = (other, *self.nodes[product].args)
+                function = add_product if node.op == "add" else subtract_product
+            if self.nodes[place].op == "square" and place not in inside:
+                function, args = torch.mul, (args[0], args[0])
+            self.found[place] = targets.get(place, self.scratch(place))
+            self.call(function, [self.slot_of(arg) for arg in args], self.found[place])
+
+    def _products_to_fuse(self, places: set[int]) -> dict[int, int]:
+        """Find for each sum, or difference, a product that only it uses."""
+        inside: dict[int, int] = {}
+        for place in places:
+            node = self.nodes[place]
+            candidates = {"add": node.args, "subtract": node.args[1:]}.get(node.op, ())
+            for arg in candidates:
+                single = self.nodes[arg].op == "multiply" and self.uses[arg] == 1
+                if single and arg in places and arg not in self.whole and node.args[0] != node.args[-1]:
+                    inside[place] = arg
+        return inside
+
+    def scratch(self, place: int) -> Slot:
+        """Give a slot for a value that is forgotten after the tick."""
+        return ("scratch", self.phase, place, bool(self.own[place]))
+
+    def slot_of(self, place: int) -> Slot:
+        """Give where the value of a node is found."""
+        node = self.nodes[place]
+        return ("constant", float(node.detail or 0.0)) if node.op == "constant" else self.found[place]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Both schedules of a program, and its derivative."""
+
+    forward: Schedule
+    backward: Schedule
+    derivative: Derivative
+
+
+@lru_cache(maxsize=64)
+def plan(program: Program) -> Plan:
+    """Schedule a program and its derivative."""
+    derivative = differentiate(program)
+    forward = _forward(program, derivative.kept)
+    return Plan(forward, _backward(program, derivative, forward), derivative)
+
+
+def parted(program: Program, part: Part) -> set[str]:
+    """Give the gates of a stage whose two parts are read apart."""
+    return {str(node.detail) for node in program.nodes if node.op in ("gate.x", "gate.h")} & set(part.gates)
+
+
+def _runs(part: Part, chosen: Iterable[str]) -> list[tuple[int, int]]:
+    """Give the stretches [first, last) of the stage's gates that are all chosen."""
+    members = set(chosen)
+    places = [place for place, gate in enumerate(part.gates) if gate in members]
+    stretches = [list(group) for _, group in groupby(places, key=lambda place: place - places.index(place))]
+    return [(stretch[0], stretch[-1] + 1) for stretch in stretches]
+
+
+def _forward(program: Program, kept: frozenset[int]) -> Schedule:
+    own = program.own()
+    ofs = {part.of for part in program.stages if part.of is not None}
+    schedule = Schedule(program.nodes, own, "forward", kept | ofs | set(program.outputs))
+    for place, node in enumerate(program.nodes):
+        if node.op in ("weight", "zone", "state"):
+            schedule.found[place] = ("old" if node.op == "state" else node.op, str(node.detail))
+    targets: dict[int, Slot] = {}
+    for place in kept | ofs:
+        if program.nodes[place].args:
+            targets[place] = ("kept", place, bool(own[place]))
+    for state, output in zip(program.states, program.outputs, strict=True):
+        if program.nodes[output].args:
+            targets[output] = ("new", state)
+    start = 0
+    for index, part in enumerate(program.stages):
+        stop = part.stop if index + 1 < len(program.stages) else len(program.nodes)
+        _products(schedule, program, index)
+        _activations(schedule, program, index, kept, set(targets) & set(program.outputs))
+        schedule.compute(range(start, stop), targets)
+        start = stop
+    for state, output in zip(program.states, program.outputs, strict=True):
+        if schedule.found[output] != ("new", state):
+            schedule.call(copy, [schedule.found[output]], ("new", state))
+    return schedule
+
+
+def _products(schedule: Schedule, program: Program, index: int) -> None:
+    """Add U v to the W x that the stage's buffer already holds, and say where its gates are found."""
+    part = program.stages[index]
+    apart, count = parted(program, part), len(part.gates)
+    whole: Slot = ("gates", index, 0, count)
+    if part.of is not None:
+        factors = [schedule.found[part.of], ("recurrent", index)]
+        target: Slot = ("parts", index, 0, count) if apart else whole
+        if part.reads and not apart:
+            schedule.call(torch.addmm, [whole, *factors], whole)
+        elif "h" in part.bias:
+            schedule.call(torch.addmm, [("recurrent_bias", index), *factors], target)
+        else:
+            schedule.call(torch.mm, factors, target)
+        for first, last in _runs(part, set(part.gates) - apart) if apart else []:
+            slot: Slot = ("gates", index, first, last)
+            schedule.call(torch.add, [slot, ("parts", index, first, last)], slot)
+    for place, node in enumerate(program.nodes):
+        if node.op.startswith("gate") and node.detail in part.gates:
+            at = part.gates.index(str(node.detail))
+            schedule.found[place] = ("parts" if node.op == "gate.h" else "gates", index, at, at + 1)
+
+
+def _activations(schedule: Schedule, program: Program, index: int, kept: frozenset[int], outputs: set[int]) -> None:
+    """Apply functions to gates in place, neighbours in one call, where nobody else needs the preactivation."""
+    part = program.stages[index]
+    gate_of = {
+        place: str(program.nodes[node.args[0]].detail)
+        for place, node in enumerate(program.nodes)
+        if node.op in UNARY
+        and program.nodes[node.args[0]].op == "gate"
+        and program.nodes[node.args[0]].detail in part.gates
+        and schedule.uses[node.args[0]] == 1
+        and not {node.args[0], place} & outputs
+        and node.args[0] not in kept
+    }
+    for op in sorted({program.nodes[place].op for place in gate_of}):
+        chosen = {gate: place for place, gate in gate_of.items() if program.nodes[place].op == op}
+        for first, last in _runs(part, chosen):
+            slot: Slot = ("gates", index, first, last)
+            schedule.call(TENSOR[op], [slot], slot)
+        for gate, place in chosen.items():
+            schedule.found[place] = schedule.found[program.nodes[place].args[0]]
+            assert gate in part.gates
+
+
+def _backward(program: Program, derivative: Derivative, forward: Schedule) -> Schedule:
+    schedule = Schedule(derivative.nodes, _own(program, derivative), "backward", derivative.wanted())
+    for place, node in enumerate(derivative.nodes):
+        if node.op == "value":
+            schedule.found[place] = forward.found[int(node.detail or 0)]
+        elif node.op == "adjoint":
+            schedule.found[place] = ("incoming", str(node.detail))
+    recalls = {int(node.detail or 0): place for place, node in enumerate(derivative.nodes) if node.op == "recall"}
+    given: set[str] = set()
+    targets: dict[int, Slot] = {place: ("outgoing", state) for state, place in derivative.states.items()}
+    for index in range(len(program.stages) - 1, -1, -1):
+        _gate_adjoints(schedule, program, derivative, index, targets)
+        if index in recalls:
+            _recall(schedule, program, index, recalls[index], targets, given)
+    schedule.compute(range(len(derivative.nodes)), targets)
+    for state in program.states:
+        found = schedule.found[derivative.states[state]] if state in derivative.states else ("given", state)
+        if found != ("outgoing", state):
+            schedule.call(copy, [found], ("outgoing", state))
+        if found != ("given", state) and state not in given:
+            schedule.call(torch.add, [("outgoing", state), ("given", state)], ("outgoing", state))
+    for weight, place in derivative.weights.items():
+        schedule.call(torch.add, [("sum", weight), schedule.found[place]], ("sum", weight))
+    return schedule
+
+
+def _own(program: Program, derivative: Derivative) -> list[bool | None]:
+    """Say of each node of a derivative whether it has the own width."""
+    forward, own = program.own(), []
+    for node in derivative.nodes:
+        if node.op == "value":
+            own.append(forward[int(node.detail or 0)])
+        elif node.op == "adjoint":
+            own.append(node.detail in program.own_states)
+        elif node.op == "recall":
+            of = program.stages[int(node.detail or 0)].of
+            own.append(None if of is None else forward[of])
+        else:
+            own.append(next((own[arg] for arg in node.args if own[arg] is not None), None))
+    return own
+
+
+def _gate_adjoints(
+    schedule: Schedule, program: Program, derivative: Derivative, index: int, targets: dict[int, Slot]
+) -> None:
+    """Compute a stage's gate adjoints straight into their buffers; copy those that are found elsewhere already."""
+    part = program.stages[index]
+    apart = parted(program, part)
+    wanted: list[tuple[int, Slot]] = []
+    for at, gate in enumerate(part.gates):
+        x, h = derivative.gates[index][gate]
+        wanted.append((x, ("gate_adjoints", index, at, at + 1)))
+        if gate in apart:
+            wanted.append((h, ("part_adjoints", index, at, at + 1)))
+    places = dict(reversed(wanted))
+    schedule.compute(needed(list(derivative.nodes), places), {**targets, **places})
+    for place, slot in wanted:
+        if schedule.found[place] != slot:
+            schedule.call(copy, [schedule.found[place]], slot)
+    for first, last in _runs(part, set(part.gates) - apart) if apart else []:
+        schedule.call(copy, [("gate_adjoints", index, first, last)], ("part_adjoints", index, first, last))
+
+
+def _recall(
+    schedule: Schedule, program: Program, index: int, place: int, targets: dict[int, Slot], given: set[str]
+) -> None:
+    """Bring the adjoints of a stage's gates back through its product, onto what the loss gives the state itself."""
+    part = program.stages[index]
+    whole: Slot = ("part_adjoints" if parted(program, part) else "gate_adjoints", index, 0, len(part.gates))
+    schedule.found[place] = targets.get(place, schedule.scratch(place))
+    of = program.nodes[part.of if part.of is not None else 0]
+    factors: list[Slot] = [whole, ("recurrent_back", index)]
+    if of.op == "state" and of.detail not in given:
+        given.add(str(of.detail))
+        schedule.call(torch.addmm, [("given", str(of.detail)), *factors], schedule.found[place])
+    else:
+        schedule.call(torch.mm, factors, schedule.found[place])
