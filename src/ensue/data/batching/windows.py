@@ -12,7 +12,8 @@ ROUNDS = 6
 
 
 class Windows(Feed):
-    """A window begins at every `jump`-th symbol, and one more ends with the text, so that no target is left out.
+    """A window begins at every `jump`-th symbol, and one more ends with the text, so that no target is left out
+    (if `jump` is not more than `length`).
 
     Each window stands alone: every row is fresh. Every step of a window is a target.
     """

@@ -69,7 +69,8 @@ class SubwordCodec(Codec):
             places.append(places[-1] + step if step else len(text))
         stretches = [text[begin:end] for begin, end in pairwise([*places, len(text)])]
         ids = [
-            np.array(part.ids, np.min_scalar_type(self.size - 1)) for part in self.tokenizer.encode_batch_fast(stretches)
+            np.array(part.ids, np.min_scalar_type(self.size - 1))
+            for part in self.tokenizer.encode_batch_fast(stretches)
         ]
         return np.concatenate(ids)
 

@@ -1,0 +1,140 @@
+"""What every split obeys: each character or record is in one part, and the end of one long text is held out."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ensue.data.batching import Passage
+from ensue.data.codecs import Characters, Words
+from ensue.data.contract import Piece
+from ensue.data.encode import encode_corpus
+from ensue.data.prepare import Prepared, prepare, read_corpus
+from ensue.data.settings import DataSettings
+from ensue.data.split import PARTS, ByPosition, ByRecord
+
+
+def parts_of(split, pieces: list[Piece]) -> dict[str, list[str]]:
+    found = {part: [] for part in PARTS}
+    for part, text in split.assign(pieces):
+        found[part].append(text)
+    return found
+
+
+@given(text=st.text(max_size=60), places=st.lists(st.integers(0, 60)), tune=st.floats(0, 0.4), test=st.floats(0, 0.4))
+def test_by_position_the_parts_are_the_text_in_order(text, places, tune, test):
+    bounds = sorted({0, len(text), *(place for place in places if place < len(text))})
+    pieces = [Piece(text[begin:end], "a", 1) for begin, end in pairwise(bounds)]
+    split = ByPosition(len(text), tune, test)
+    found = parts_of(split, pieces)
+    assert "".join("".join(found[part]) for part in PARTS) == text
+    assert {part: len("".join(found[part])) for part in PARTS} == split.sizes
+    assert abs(split.sizes["test"] - test * len(text)) <= 1
+
+
+@given(count=st.integers(0, 60), tune=st.floats(0, 0.4), test=st.floats(0, 0.4), seed=st.integers(0))
+def test_by_record_each_is_in_one_part_in_the_order_of_the_file(count, tune, test, seed):
+    pieces = [Piece(str(number), "a", number) for number in range(count)]
+    split = ByRecord(count, tune, test, seed)
+    found = parts_of(split, pieces)
+    numbers = {part: [int(text) for text in texts] for part, texts in found.items()}
+    assert sorted(number for part in numbers.values() for number in part) == list(range(count))
+    assert all(part == sorted(part) for part in numbers.values())
+    assert {part: len(texts) for part, texts in found.items()} == split.sizes
+
+
+def test_by_record_the_seed_draws_the_parts():
+    assert (ByRecord(100, 0.1, 0.1, 1).part_of == ByRecord(100, 0.1, 0.1, 1).part_of).all()
+    assert (ByRecord(100, 0.1, 0.1, 1).part_of != ByRecord(100, 0.1, 0.1, 2).part_of).any()
+
+
+def prepared(folder: Path, data: DataSettings, *names: str, codec=None, cache: str = "cache", watch=None) -> Prepared:
+    paths = [folder / name for name in names]
+    watch = watch or (lambda *_: None)
+    return prepare(paths, data, codec or Characters(), seed=3, context=4, cache=folder / cache, watch=watch)
+
+
+def test_the_last_tenth_of_a_text_is_the_test(tmp_path):
+    text = "".join(chr(97 + number % 26) for number in range(1000))
+    (tmp_path / "a.txt").write_text(text)
+    run = prepared(tmp_path, DataSettings(), "a.txt")
+    assert [run.codec.decode(corpus.ids) for _, corpus in run.parts()] == [text[:850], text[850:900], text[900:]]
+    assert run.kind == "text"
+    assert run.fingerprint[str(tmp_path / "a.txt")]["bytes"] == 1000
+    assert len(run.fingerprint[str(tmp_path / "a.txt")]["sha256"]) == 64
+
+
+def test_given_files_are_whole_parts(tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.txt").write_text(f"abc {name}, " * 40)
+    data = DataSettings(kind="text", valid_file=str(tmp_path / "b.txt"), test_file=str(tmp_path / "c.txt"))
+    run = prepared(tmp_path, data, "a.txt")
+    assert [run.codec.decode(part.ids) for _, part in run.parts()] == [f"abc {name}, " * 40 for name in "abc"]
+    only_test = prepared(tmp_path, data.model_copy(update={"valid_file": ""}), "a.txt")
+    assert [len(part) for _, part in only_test.parts()] == [266, 14, 280]
+
+
+def test_records_end_and_parts_hold_whole_records(tmp_path):
+    lines = [f"name{number}" for number in range(200)]
+    (tmp_path / "names.txt").write_text("\n".join(lines))
+    run = prepared(tmp_path, DataSettings(), "names.txt")
+    assert run.kind == "lines"
+    found = []
+    for _, part in run.parts():
+        records = [part.ids[begin:end] for begin, end in pairwise(part.offsets)]
+        assert all(record[-1] == run.codec.end for record in records)
+        found += [run.codec.decode(record) for record in records]
+    assert sorted(found) == sorted(lines)
+    assert [len(part.offsets) - 1 for _, part in run.parts()] == [170, 10, 20]
+
+
+@pytest.mark.parametrize("codec", [Characters(), Words(most=20)])
+def test_what_goes_to_files_is_the_same(tmp_path, monkeypatch, codec):
+    (tmp_path / "a.txt").write_text("to be, or not to be: that is the question\n" * 50)
+    data = DataSettings(kind="text")
+    small = prepared(tmp_path, data, "a.txt", codec=codec)
+    monkeypatch.setattr("ensue.data.prepare.IN_MEMORY", 0)
+    seen = []
+    large = prepared(tmp_path, data, "a.txt", codec=codec, watch=lambda done, total: seen.append((done, total)))
+    for (_, one), (_, other) in zip(small.parts(), large.parts(), strict=True):
+        assert isinstance(other.ids, np.memmap)
+        assert not isinstance(one.ids, np.memmap)
+        assert one.ids.tolist() == other.ids.tolist()
+        assert one.ids.dtype == other.ids.dtype
+        assert (one.characters, one.bytes, one.words) == (other.characters, other.bytes, other.words)
+        assert one.unknown_at.tolist() == other.unknown_at.tolist()
+        feeds = [Passage(corpus, small.codec.start, 2, 16).epoch(0) for corpus in (one, other)]
+        assert all((a["input"] == b["input"]).all() for a, b in zip(*feeds, strict=True))
+    assert seen == sorted(seen)
+    assert seen[-1] == (3 * 2100, 3 * 2100)
+
+
+def test_other_data_is_read_with_the_same_codec(tmp_path):
+    (tmp_path / "a.txt").write_text("abc abd abe " * 100)
+    (tmp_path / "b.txt").write_text("abc xyz")
+    run = prepared(tmp_path, DataSettings(kind="text"), "a.txt")
+    corpus = read_corpus([tmp_path / "b.txt"], DataSettings(kind=run.kind), run.codec)
+    assert corpus.unknown_at.tolist() == [4, 5, 6]
+    assert run.codec.decode(corpus.ids) == "abc \ufffd\ufffd\ufffd"
+    assert (corpus.characters, corpus.bytes, corpus.words) == (7, 7, 2)
+
+
+def test_a_file_that_is_in_two_parts_is_told(tmp_path):
+    (tmp_path / "a.txt").write_text("abc abd abe " * 100)
+    (tmp_path / "b.txt").write_text("abc abd abe " * 100)
+    run = prepared(tmp_path, DataSettings(kind="text", test_file=str(tmp_path / "b.txt")), "a.txt")
+    assert [str(finding) for finding in run.findings] == [
+        f"{tmp_path}/b.txt: holds the same as {tmp_path}/a.txt, so what is learned from one is known of the other; "
+        "give another file"
+    ]
+
+
+def test_encoding_a_stream_of_records_counts_their_ends():
+    codec = Characters().fit(["ab", "c"], ends=True)
+    corpus = encode_corpus(["ab", "c"], codec)
+    assert corpus.ids.tolist() == [0, 1, 4, 2, 4]
+    assert corpus.offsets.tolist() == [0, 3, 5]
+    assert (corpus.characters, corpus.bytes, corpus.words, len(corpus)) == (5, 5, 2, 5)
