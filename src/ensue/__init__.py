@@ -1,3 +1,24 @@
-"""ensue: small models of what comes next, trained on your own data."""
+"""ensue: small models of what comes next, trained on your own data.
+
+>>> import ensue
+>>> ensue.__version__
+'0.1.0'
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ensue.api import open, resume, train
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "open", "resume", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for when it is asked for: the command line's help must not wait for torch."""
+    if name in ("open", "resume", "train"):
+        return getattr(import_module("ensue.api"), name)
+    if name in ("cells", "engine", "layers", "heads", "models", "testing"):
+        return import_module(f"ensue.{name}")
+    raise AttributeError(f"module 'ensue' has no attribute {name!r}")

@@ -33,6 +33,10 @@ class RunError(UserError):
     """A run folder is missing, damaged, in use, or of another version."""
 
 
+class Interrupted(Exception):  # noqa: N818 - nothing is wrong
+    """A person stopped the work; what was done is saved, and the message says how to go on."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Suggest the nearest of the `known` names, or list them all if none is near.
 

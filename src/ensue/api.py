@@ -1,0 +1,90 @@
+"""The verbs as functions: what the command line calls, and a notebook too."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ensue.errors import RunError, SettingError, UserError, did_you_mean
+from ensue.settings import Settings, read, to_plain
+from ensue.tasks import TASKS, Choices, Task
+from ensue.training.contract import Event, Note, Watch
+from ensue.training.fit import reopen
+from ensue.training.run import Run
+
+
+def silent(event: Event) -> None:
+    """Show nothing of a training."""
+
+
+def find_task(name: str) -> Task:
+    """Give a task by its verb. Raises SettingError that suggests the nearest."""
+    if name not in TASKS:
+        raise SettingError(f"there is no task {name!r}", mend=did_you_mean(name, TASKS))
+    return TASKS[name]
+
+
+def train(
+    task: str,
+    *data: str | Path,
+    out: str | Path | None = None,
+    settings: Sequence[str] = (),
+    watch: Watch = silent,
+    **choices: Any,
+) -> Any:
+    """Train, and give what can be used; the same as `ensue train TASK DATA...`.
+
+    `choices` are the fields of Choices: model, codec, size, minutes, epochs, seed, device, valid, test, config;
+    `settings` are strings as after `--set`. Without `out` the run lies in a temporary folder until `save`.
+    Raises UserError for anything that is wrong with data or settings.
+    """
+    known = find_task(task)
+    named = {name: Path(value) if name in ("valid", "test", "config") else value for name, value in choices.items()}
+    paths = [Path(path) for path in data]
+    proposal = known.propose(Choices(data=paths, assignments=settings, **named))
+    for reason in proposal.reasons:
+        watch(Note(reason))
+    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="ensue-")) / task
+    return start(known, proposal.settings, paths, folder, watch)
+
+
+def start(task: Task, settings: Settings, data: Sequence[Path], folder: Path, watch: Watch) -> Any:
+    """Begin a run in a folder that is new or empty; nothing stays if its data or settings turn out to be wrong."""
+    sources = [str(path if not path.exists() else path.resolve()) for path in data]
+    run = Run.create(folder, {"task": task.name, "sources": sources, "settings": to_plain(settings)})
+    with run:
+        try:
+            return task.train(run, settings, data, watch)
+        except (UserError, KeyboardInterrupt):
+            if run.checkpoint() is None:
+                run.discard()
+            raise
+
+
+def resume(
+    folder: str | Path, *, minutes: float | None = None, epochs: int | None = None, watch: Watch = silent
+) -> Any:
+    """Go on with a run that was interrupted or killed; with `minutes` or `epochs`, with one that had finished.
+
+    Raises RunError if the run has finished and no budget is given.
+    """
+    with Run.resume(folder) as run:
+        task = find_task(run.about["task"])
+        settings = read(task.settings, run.about["settings"], where=str(run.path / "run.toml"))
+        if run.has("result.json"):
+            if minutes is None and epochs is None:
+                mend = f"use it with `ensue generate {folder}`, or go on with --minutes or --epochs"
+                raise RunError("the training has finished", where=str(folder), mend=mend)
+            reopen(run)
+        if minutes is not None or epochs is not None:
+            settings = task.with_budget(settings, minutes, epochs)
+            run.describe({"settings": to_plain(settings)})
+        return task.train(run, settings, [Path(path) for path in run.about["sources"]], watch)
+
+
+def open(folder: str | Path) -> Any:
+    """Open a run, ready to use. Raises RunError if it is missing, damaged or of another version."""
+    run = Run.open(folder)
+    return find_task(run.about["task"]).open(run)

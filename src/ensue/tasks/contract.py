@@ -1,0 +1,70 @@
+"""What a task is. Read this page before adding one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ensue.models.catalogue import SizeName
+from ensue.settings import Settings
+from ensue.training.contract import Watch
+from ensue.training.run import Run
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person said about a training, before anything is filled in; None is what they left open."""
+
+    data: Sequence[Path] = ()
+    """Files and folders, or the name of a demo; empty for the task's own demo."""
+    model: str | None = None
+    codec: str | None = None
+    size: SizeName | None = None
+    minutes: float | None = None
+    epochs: int | None = None
+    seed: int | None = None
+    device: str | None = None
+    valid: Path | None = None
+    test: Path | None = None
+    config: Path | None = None
+    """A TOML file of settings; what is said elsewhere goes before it."""
+    assignments: Sequence[str] = ()
+    """`key=value`, as after `--set`; they go before everything else."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Every setting, filled in, and why those were chosen that the person left open."""
+
+    settings: Settings
+    reasons: tuple[str, ...]
+
+
+class Task(ABC):
+    """What is learned, named by its verb: it joins reader, codec, model, metrics and baselines."""
+
+    name: str
+    description: str
+    settings: type[Settings]
+
+    @abstractmethod
+    def propose(self, choices: Choices) -> Proposal:
+        """Fill in all settings. Raises SettingError, DataError."""
+
+    @abstractmethod
+    def train(self, run: Run, settings: Settings, data: Sequence[Path], watch: Watch) -> Any:
+        """Train in a run, new or resumed, until its budget is spent, and give what can be used.
+
+        The same call finishes a training that was killed at any moment. Raises UserError, KeyboardInterrupt.
+        """
+
+    @abstractmethod
+    def open(self, run: Run) -> Any:
+        """Give what a run has learned, ready to use."""
+
+    @abstractmethod
+    def with_budget(self, settings: Settings, minutes: float | None, epochs: int | None) -> Settings:
+        """Give the settings of a training that goes on for so long."""

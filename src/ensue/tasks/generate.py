@@ -1,0 +1,154 @@
+"""Generate: learn what comes next in a text, and write more of it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from ensue.data.codecs import CODECS, Characters
+from ensue.data.demos import DEMOS
+from ensue.data.files import find_files
+from ensue.data.settings import DataSettings
+from ensue.errors import SettingError
+from ensue.models.catalogue import MODELS, SizeName, model_settings, sized
+from ensue.models.mixture import MixtureSettings
+from ensue.models.ngram import NgramSettings
+from ensue.models.sequence import SequenceSettings
+from ensue.settings import Settings, assign, choice, read
+from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.text_model import TextModel, open_text
+from ensue.tasks.text_training import train_text
+from ensue.training.contract import Watch
+from ensue.training.run import Run
+from ensue.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    Codec = Model = Any
+else:
+    Codec, Model = choice(CODECS), choice(MODELS)
+
+SMALL_DATA, LARGE_DATA = 200_000, 20_000_000
+"""Bytes of data below which a tiny network is proposed, and above which a base one is."""
+
+
+class GenerateSettings(Settings):
+    """All settings of a training of `generate`."""
+
+    task: Literal["generate"] = "generate"
+    """The verb."""
+    seed: int = Field(1, ge=0)
+    """What every random choice follows from."""
+    data: DataSettings = DataSettings()
+    """How the data is read and split."""
+    codec: Codec = Characters()
+    """How text becomes symbols."""
+    model: Model = SequenceSettings()
+    """What learns."""
+    baseline: NgramSettings = NgramSettings()
+    """The n-gram that every network is compared with, and mixed with."""
+    mixture: MixtureSettings = MixtureSettings()
+    """Whether the network is mixed with that n-gram."""
+    training: TrainingSettings = TrainingSettings()
+    """How long and how to train."""
+    counted: int = Field(20_000_000, ge=1000)
+    """The most symbols of the training part, the last ones, that n-grams are counted on and copies searched in."""
+
+
+class Generate(Task):
+    """The task of `ensue train generate`."""
+
+    name = "generate"
+    description = "learn what comes next in a text, and write more of it"
+    settings = GenerateSettings
+
+    def propose(self, choices: Choices) -> Proposal:
+        """Fill in all settings: from the file, then from what was said, then key by key."""
+        values = _read_config(choices.config)
+        settings = read(GenerateSettings, values, where=str(choices.config) if choices.config else None)
+        reasons: list[str] = []
+        if choices.model is not None:
+            settings = _with(settings, model=model_settings(choices.model))
+        elif "model" not in values:
+            settings = _with(settings, model=model_settings("lstm"))
+            reasons.append("model lstm: the usual recurrent network, and the fastest here (choose with --model)")
+        if choices.codec is not None:
+            settings = _with(settings, codec=choices.codec)
+        elif "codec" not in values:
+            reasons.append("codec characters: nothing has to be known about the text (choose with --codec)")
+        settings = self._with_size(settings, choices, reasons, sized_by_file="model" in values)
+        settings = _with_budget(settings, choices)
+        for assignment in choices.assignments:
+            settings = assign(settings, assignment)
+        return Proposal(settings, tuple(reasons))
+
+    def _with_size(
+        self, settings: GenerateSettings, choices: Choices, reasons: list[str], sized_by_file: bool
+    ) -> GenerateSettings:
+        size = choices.size
+        if size is None:
+            if sized_by_file or isinstance(settings.model, NgramSettings):
+                return settings
+            size, reason = _size_for(choices.data)
+            reasons.append(reason)
+        return _with(settings, model=sized(settings.model, size))
+
+    def train(self, run: Run, settings: Settings, data: Sequence[Path], watch: Watch) -> TextModel:
+        """Train in a run until its budget is spent."""
+        assert isinstance(settings, GenerateSettings)
+        return train_text(run, settings, data, watch)
+
+    def with_budget(self, settings: Settings, minutes: float | None, epochs: int | None) -> Settings:
+        """Give the settings of a training that goes on for so long."""
+        assert isinstance(settings, GenerateSettings)
+        return _with_budget(settings, Choices(minutes=minutes, epochs=epochs))
+
+    def open(self, run: Run) -> TextModel:
+        """Give what a run has learned."""
+        return open_text(run, read(GenerateSettings, run.about["settings"], where=str(run.path / "run.toml")).model)
+
+
+def _size_for(data: Sequence[Path]) -> tuple[SizeName, str]:
+    """Propose a size that a few minutes on a laptop can fill."""
+    if not data or (len(data) == 1 and str(data[0]) in DEMOS):
+        return "small", "size small: what a few minutes can train (choose with --size)"
+    amount = sum(file.stat().st_size for file in find_files(data))
+    size: SizeName = "tiny" if amount < SMALL_DATA else "small" if amount < LARGE_DATA else "base"
+    return size, f"size {size}: the data has {amount:,} bytes (choose with --size)"
+
+
+def _with_budget(settings: GenerateSettings, choices: Choices) -> GenerateSettings:
+    training = settings.training
+    if choices.minutes is not None:
+        training = training.model_copy(update={"minutes": choices.minutes, "epochs": None, "steps": None})
+    if choices.epochs is not None:
+        training = training.model_copy(update={"epochs": choices.epochs, "steps": None})
+    if choices.device is not None:
+        machine = training.machine.model_copy(update={"device": choices.device})
+        training = training.model_copy(update={"machine": machine})
+    data = settings.data
+    if choices.valid is not None:
+        data = data.model_copy(update={"valid_file": str(choices.valid)})
+    if choices.test is not None:
+        data = data.model_copy(update={"test_file": str(choices.test)})
+    seed = settings.seed if choices.seed is None else choices.seed
+    return _with(settings, training=training, data=data, seed=seed)
+
+
+def _with(settings: GenerateSettings, **changes: Any) -> GenerateSettings:
+    """Change fields, checked as if they were read from a file."""
+    return read(GenerateSettings, {**dict(settings), **changes})
+
+
+def _read_config(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingError(f"cannot be read ({error.strerror})", where=str(path), mend="check --config") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"this is not TOML: {error}", where=str(path), mend="see `--show-settings`") from None

@@ -1,0 +1,186 @@
+"""A trained model of text, with its codec: it writes, scores, and says what it has copied."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from torch import nn
+
+from ensue.data.codecs import open_codec
+from ensue.data.contract import Codec, Ids
+from ensue.data.store import kept
+from ensue.decoding.constraints import Matching, only
+from ensue.decoding.novelty import Novelty, NoveltyIndex
+from ensue.decoding.rollout import Rules, Step, collect, rollout, stop_at
+from ensue.errors import PromptError, RunError
+from ensue.models.contract import Autoregressive
+from ensue.models.mixture import Mixture
+from ensue.models.ngram import NgramSettings
+from ensue.settings import Settings
+from ensue.tasks.rivals import Counted, joined, last_of
+from ensue.tasks.writing import WritingSettings, writing
+from ensue.training.run import Run
+
+MIXTURE = "mixture.safetensors"
+"""What a mixture has beside its network, whose weights stand in weights.safetensors as ever."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """One sample: its text without the prompt, and what it cost the model itself, before any filter."""
+
+    number: int
+    text: str
+    nats: float
+    symbols: int
+    novelty: Novelty | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values."""
+        return asdict(self) | {"novelty": self.novelty and self.novelty.to_json()}
+
+
+class TextModel:
+    """What `ensue.train("generate", ...)` and `ensue.open(run)` give."""
+
+    def __init__(self, run: Run, codec: Codec, model: Autoregressive) -> None:
+        self.run, self.codec, self.model = run, codec, model
+
+    @property
+    def report(self) -> str:
+        """The model card: data, split, results beside the baselines, samples, limits (Markdown)."""
+        return self.run.read("report.md").decode()
+
+    def save(self, folder: str | Path) -> None:
+        """Copy the whole run to a folder that is new or empty; nothing else is needed to use it."""
+        Run.create(folder, self.run.about).discard()
+        shutil.copytree(self.run.path, folder, ignore=shutil.ignore_patterns(".*"))
+
+    def generate(self, prompt: str = "", **asked: Any) -> str:
+        """Write one text that goes on from the prompt; `asked` are the fields of WritingSettings and FilterSettings."""
+        return self.samples(prompt, n=1, **asked)[0].text
+
+    def samples(self, prompt: str = "", n: int = 1, novelty: bool = False, **asked: Any) -> list[Written]:
+        """Write `n` texts at once, each with its cost and, if wanted, its novelty."""
+        settings = writing(**asked)
+        found = collect(self.steps(prompt, range(n), settings))
+        empty = np.zeros(0, np.int64)
+        ids = [found[number].ids if number in found else empty for number in range(n)]
+        nats = [float(found[number].nats.sum()) if number in found else 0.0 for number in range(n)]
+        return [
+            Written(number, self._cut(self.codec.decode(one), settings), cost, len(one), self._novelty(one, novelty))
+            for number, (one, cost) in enumerate(zip(ids, nats, strict=True))
+        ]
+
+    def stream(self, prompt: str = "", **asked: Any) -> Iterator[str]:
+        """Write one text piece by piece, each as soon as it is certain."""
+        settings = writing(**asked)
+        ids: list[int] = []
+        told = ""
+        for step in self.steps(prompt, range(1), settings):
+            ids.append(int(step.ids[0]))
+            text = self._cut(self.codec.decode(ids), settings)
+            # A character may be spelled by several symbols, and a stop text may have begun.
+            held = max(len(settings.stop) - 1, 0) + (1 if text.endswith("\ufffd") else 0)
+            certain = text if step.finished[0] else text[: max(len(text) - held, len(told))]
+            if certain != told:
+                yield certain[len(told) :]
+                told = certain
+
+    def steps(self, prompt: str, numbers: Sequence[int], settings: WritingSettings) -> Iterator[Step]:
+        """Write symbol by symbol. Raises PromptError if nothing can satisfy what was asked."""
+        context = self.context(prompt)
+        return rollout(
+            self.model, [context] * len(numbers), settings.filters, self._rules(settings), settings.seed, numbers
+        )
+
+    def context(self, prompt: str) -> Ids:
+        """Give the ids that the model reads before it writes.
+
+        One long text has a single beginning, which is no place to begin a sample; without a prompt it goes on after
+        a line break, as if from somewhere in the middle.
+        """
+        if prompt or self.codec.end is not None:
+            return self.codec.encode(prompt)
+        ids = self.codec.encode("\n")
+        return ids[ids != self.codec.unknown] if self.codec.unknown is not None else ids
+
+    def unknown_in(self, prompt: str) -> int:
+        """Count the symbols of a prompt that were never seen in training."""
+        return len(self.codec.spelling_nats(prompt))
+
+    def novelty(self, text: str) -> Novelty:
+        """Compare a text with all that the model was trained on."""
+        return self.index.novelty(self.codec.encode(text), self.codec.decode)
+
+    @cached_property
+    def index(self) -> NoveltyIndex:
+        """The training data in the order of its suffixes: made once for each run."""
+        folder = self.run.path / "cache" / "novelty"
+        try:
+            return NoveltyIndex.load(folder, self.codec.end)
+        except (OSError, ValueError):
+            index = NoveltyIndex.build(*self._seen(), self.codec.end)
+            index.save(folder)
+            return index
+
+    def _novelty(self, ids: Ids, wanted: bool) -> Novelty | None:
+        return self.index.novelty(ids, self.codec.decode) if wanted else None
+
+    def _seen(self) -> Counted:
+        """Give all that the model may have copied from: the n-gram has counted the tune part too."""
+        parts = kept(self.run.path / "cache")
+        if parts is None:
+            raise RunError(
+                "the training data is not in the run", where=str(self.run.path / "cache"), mend="train again"
+            )
+        settings = self.run.about["settings"]
+        return joined(last_of(parts.train, settings["counted"]), parts.tune)
+
+    def _cut(self, text: str, settings: WritingSettings) -> str:
+        """End the text with its stop text; the last symbol may have gone beyond."""
+        at = text.find(settings.stop) if settings.stop else -1
+        return text if at < 0 else text[: at + len(settings.stop)]
+
+    def _rules(self, settings: WritingSettings) -> Rules:
+        codec = self.codec
+        if settings.allow and settings.pattern:
+            raise PromptError("allowed characters and a pattern contradict each other", mend="give one of them")
+        pattern = only(settings.allow) if settings.allow else settings.pattern
+        matching = Matching(pattern, self._spellings, codec.end) if pattern else None
+        allowed = np.ones(codec.size, dtype=bool)
+        if codec.unknown is not None:
+            allowed[codec.unknown] = False
+        stop = stop_at(settings.stop, codec.decode) if settings.stop else None
+        return Rules(settings.length, allowed, codec.end, matching, stop)
+
+    @cached_property
+    def _spellings(self) -> list[bytes]:
+        return self.codec.spellings()
+
+
+def beside_network(mixture: Mixture) -> dict[str, np.ndarray]:
+    """Give what a mixture has learned but for its network."""
+    return {name: array for name, array in mixture.arrays().items() if not name.startswith("network.")}
+
+
+def open_text(run: Run, model: Settings) -> TextModel:
+    """Open what a run has learned; `model` are the settings of its network or n-gram."""
+    codec = open_codec(json.loads(run.read("codec.json")))
+    opened: Autoregressive = cast("Any", model).build(codec.size)
+    weights = run.read_arrays()
+    if run.has(MIXTURE):
+        opened = Mixture(opened, NgramSettings().build(codec.size))
+        weights = {f"network.{name}": array for name, array in weights.items()} | run.read_arrays(MIXTURE)
+    opened.load(weights)
+    for network in (opened, getattr(opened, "network", None)):
+        if isinstance(network, nn.Module):
+            network.eval()
+    return TextModel(run, codec, opened)

@@ -1,0 +1,249 @@
+"""What `ensue train generate` does, in order: read, count, train, mix, score on the test part, report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ensue.data.batching import Feed, Passage, Records, Streams, Windows
+from ensue.data.demos import DEMOS
+from ensue.data.prepare import Prepared, prepare
+from ensue.data.settings import DataSettings
+from ensue.data.store import keep, kept
+from ensue.errors import Interrupted
+from ensue.evaluation.baselines import Role, Row, row, uniform_nats, unigram_nats, verdict
+from ensue.evaluation.score import ScoreSettings, score
+from ensue.models.contract import Autoregressive
+from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather
+from ensue.models.ngram import NgramSettings
+from ensue.models.sequence import SequenceModel, SequenceSettings
+from ensue.tasks.report import Result, markdown
+from ensue.tasks.rivals import Rivals, count_rivals, last_of
+from ensue.tasks.symptoms import symptoms
+from ensue.tasks.text_model import MIXTURE, TextModel, beside_network
+from ensue.training import devices
+from ensue.training.by_gradient import ByGradient
+from ensue.training.contract import Note, Outcome, Progress, Watch
+from ensue.training.fit import fit
+from ensue.training.run import Run
+
+if TYPE_CHECKING:
+    from ensue.tasks.generate import GenerateSettings
+
+VALIDATED = 100_000
+"""Symbols of the tune part that a validation during training looks at."""
+VALIDATION = ScoreSettings(rows=32, warmup=32)
+"""During training the tune part is scored side by side, which is quick, and nearly exact."""
+SPARED = 0.1
+"""The share of `minutes` kept for what comes after the training."""
+
+
+PROBABILITIES = 1 << 22
+"""How many of each model are held at once while the mixture is fitted: 32 MB in float64."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network, and how its training ended."""
+
+    network: SequenceModel
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of the result, and what was chosen on which part."""
+
+    rows: list[Row]
+    chosen: tuple[str, ...]
+
+
+def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Watch) -> TextModel:
+    """Train in a run until its budget is spent; what a killed training has done already is not done again."""
+    began = perf_counter()
+    parts = _parts(run, settings, data, watch)
+    rivals = count_rivals(parts, settings.baseline, settings.counted)
+    watch(Note(f"the best n-gram has order {rivals.best.order}, chosen on the tune part"))
+    if isinstance(settings.model, NgramSettings):
+        return _finish_counted(run, settings, parts, rivals, watch)
+    spent = perf_counter() - began
+    trained = _train_network(run, settings, parts, spent, watch)
+    if trained.outcome.how == "interrupted":
+        raise Interrupted(f"interrupted and saved; go on with `ensue resume {run.path}`")
+    return _finish_network(run, settings, parts, rivals, trained, watch)
+
+
+def _parts(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Watch) -> Prepared:
+    """Read the data into the run; from then on its sources are not needed."""
+    cache = run.path / "cache"
+    parts = kept(cache)
+    if parts is None:
+        cache.mkdir(exist_ok=True)
+        files, reading = sources(data, settings.data, cache)
+        context = settings.training.batching.length
+        parts = prepare(files, reading, settings.codec, seed=settings.seed, context=context, cache=cache, watch=_silent)
+        keep(parts, cache)
+    run.write("codec.json", json.dumps(parts.codec.to_json()).encode())
+    sizes = {name: len(corpus) for name, corpus in parts.parts()}
+    run.describe({"data": {"kind": parts.kind, "files": parts.fingerprint, "symbols": sizes}})
+    for finding in parts.findings:
+        watch(Note(str(finding)))
+    return parts
+
+
+def sources(data: Sequence[Path], settings: DataSettings, folder: Path) -> tuple[Sequence[Path], DataSettings]:
+    """Give the files of the data, those of a demo written into `folder`, and how to read them."""
+    name = str(data[0]) if data else "text"
+    if data and (data[0].exists() or name not in DEMOS):
+        return data, settings
+    path = folder / f"{name}.txt"
+    DEMOS[name].write(path)
+    return [path], settings.model_copy(update={"kind": DEMOS[name].kind})
+
+
+def _silent(done: int, total: int) -> None:
+    """Show nothing."""
+
+
+def _train_network(run: Run, settings: GenerateSettings, parts: Prepared, spent: float, watch: Watch) -> Trained:
+    assert isinstance(settings.model, SequenceSettings)
+    device = devices.prepare(settings.training.machine, settings.seed)
+    network = settings.model.build(parts.codec.size)
+    run.describe({"machine": devices.describe_machine(device, settings.training.machine)})
+    training = settings.training
+    left = max(training.minutes * (1 - SPARED) - spent / 60, 0.02)
+    tune = last_of(parts.tune, VALIDATED)
+
+    def validate() -> float:
+        return float(score(network, *tune, VALIDATION).mean())
+
+    def sample() -> tuple[str, float]:
+        written = TextModel(run, parts.codec, network).samples(length=120)[0]
+        return written.text, written.nats
+
+    learner = ByGradient(network, training, device)
+    budget = training.model_copy(update={"minutes": left})
+    outcome = fit(learner, feed(settings, parts), budget, run, validate, sample, watch)
+    return Trained(network.eval(), outcome)
+
+
+def feed(settings: GenerateSettings, parts: Prepared) -> Feed:
+    """Make the batches: streams of one long text, or records, unless the settings say otherwise."""
+    batching, start, corpus = settings.training.batching, parts.codec.start, parts.train
+    by = batching.by or ("streams" if parts.codec.end is None else "records")
+    if by == "streams":
+        return Streams(corpus, start, batching.rows, batching.length)
+    if by == "windows":
+        return Windows(corpus, start, batching.rows, batching.length, batching.jump, settings.seed)
+    return Records(corpus, start, batching.rows, max(batching.length, 256), settings.seed)
+
+
+def _finish_counted(run: Run, settings: GenerateSettings, parts: Prepared, rivals: Rivals, watch: Watch) -> TextModel:
+    """The n-gram that was asked for is the model; it stands beside the best one, if that is another."""
+    assert isinstance(settings.model, NgramSettings)
+    model = rivals if settings.model == settings.baseline else count_rivals(parts, settings.model, settings.counted)
+    _tell_counted(run, parts, model, watch)
+    run.write_arrays(model.best.arrays())
+    rows = [*_baselines(parts, None if model is rivals else rivals), _ngram_row(model, "network", parts)]
+    return _conclude(run, settings, parts, model.best, Table(rows, _choices(model, None)), watch)
+
+
+def _tell_counted(run: Run, parts: Prepared, model: Rivals, watch: Watch) -> None:
+    """Counting is one step; it is logged as the training of a network is."""
+    validation = float(score(model.tuned, parts.tune.ids, parts.tune.offsets, ScoreSettings()).mean())
+    progress = Progress(
+        step=1,
+        steps=1,
+        epoch=1.0,
+        loss=None,
+        validation=validation,
+        rate=0.0,
+        norm=None,
+        seconds=model.seconds,
+        symbols_per_second=len(parts.train) / max(model.seconds, 1e-9),
+        eta_seconds=0.0,
+        memory_mb=devices.memory_mb(),
+    )
+    run.record(progress)
+    watch(progress)
+
+
+def _finish_network(
+    run: Run, settings: GenerateSettings, parts: Prepared, rivals: Rivals, trained: Trained, watch: Watch
+) -> TextModel:
+    """Mix the network with the n-gram if that gains on the tune part, and score them all on the test part."""
+    network, outcome = trained.network, trained.outcome
+    rows = [*_baselines(parts, rivals), _row("network", "network", network, parts, outcome.seconds)]
+    model: Autoregressive = network
+    fitted = _fit_mixture(network, rivals, parts)
+    if settings.mixture.wanted(fitted):
+        model = Mixture(network, rivals.best, fitted.weights)
+        run.write_arrays(beside_network(model), MIXTURE)
+        rows.append(_row("mixture", "mixture", model, parts, outcome.seconds + rivals.seconds))
+    chosen = _choices(rivals, outcome) + _mixture_choice(fitted, settings)
+    return _conclude(run, settings, parts, model, Table(rows, chosen), watch)
+
+
+def _fit_mixture(network: SequenceModel, rivals: Rivals, parts: Prepared) -> MixtureFit:
+    """Weigh the network and an n-gram that, like it, has not seen the tune part."""
+    rows = 32
+    steps = max(PROBABILITIES // (rows * parts.codec.size), 1)
+    device = next(network.parameters()).device
+    batches = Passage(parts.tune, parts.codec.start, rows, min(steps, 1024)).epoch(0)
+    return fit_mixture(gather(network, rivals.tuned, (devices.to_device(batch, device) for batch in batches)))
+
+
+def _baselines(parts: Prepared, rivals: Rivals | None) -> list[Row]:
+    """The cheap alternatives, on the test part: uniform, unigram and the best n-gram."""
+    test, size = parts.test, parts.codec.size
+    seen = np.concatenate([parts.train.ids, parts.tune.ids])
+    rows = [
+        row("uniform", "baseline", test, uniform_nats(test, size), seconds=0.0, parameters=0),
+        row("unigram", "baseline", test, unigram_nats(test, seen, size), seconds=0.0, parameters=size),
+    ]
+    return rows if rivals is None else [*rows, _ngram_row(rivals, "baseline", parts)]
+
+
+def _ngram_row(rivals: Rivals, role: Role, parts: Prepared) -> Row:
+    return _row(f"{rivals.best.order}-gram", role, rivals.best, parts, rivals.seconds)
+
+
+def _row(name: str, role: Role, model: Autoregressive, parts: Prepared, seconds: float) -> Row:
+    nats = score(model, parts.test.ids, parts.test.offsets, ScoreSettings())
+    parameters = sum(array.size for array in model.arrays().values())
+    return row(name, role, parts.test, nats, seconds=seconds, parameters=parameters)
+
+
+def _choices(rivals: Rivals, outcome: Outcome | None) -> tuple[str, ...]:
+    """Say what was chosen on which part."""
+    order = f"the order of the n-gram, {rivals.best.order}: on the tune part, which was then counted too"
+    if outcome is None:
+        return (order,)
+    return order, f"the weights of the network, those of step {outcome.best_step}: on the tune part"
+
+
+def _mixture_choice(fitted: MixtureFit, settings: GenerateSettings) -> tuple[str, ...]:
+    used = "used" if settings.mixture.wanted(fitted) else "not used"
+    better = min(fitted.network_nats, fitted.ngram_nats) - fitted.nats
+    return (f"the mixture's weights: on the tune part, where it gains {better:.4f} nats per symbol; {used}",)
+
+
+def _conclude(
+    run: Run, settings: GenerateSettings, parts: Prepared, model: Autoregressive, table: Table, watch: Watch
+) -> TextModel:
+    """Write the samples with their novelty, the report and the result."""
+    watch(Note("writing the report"))
+    trained = TextModel(run, parts.codec, model)
+    samples = tuple(trained.samples(n=3, length=300, temperature=0.8, novelty=True, seed=settings.seed))
+    result = Result(
+        run.path.name, tuple(table.rows), verdict(table.rows), table.chosen, samples, symptoms(run, parts, samples)
+    )
+    run.write("result.json", json.dumps(result.to_json(), indent=1).encode())
+    run.write("report.md", markdown(result, run.about).encode())
+    return trained
