@@ -1,0 +1,24 @@
+"""Ten names, some of people and some of the model: guess which are real. The answer stands at the end."""
+
+import random
+import sys
+from pathlib import Path
+
+import ensue
+
+if len(sys.argv) > 1:
+    model = ensue.train("generate", sys.argv[1], minutes=1, settings=["data.kind=lines"])
+    known = Path(sys.argv[1]).read_text(encoding="utf-8").split("\n")
+else:
+    model = ensue.train("generate", "names", minutes=1)
+    known = model.training_records()
+
+dice = random.Random(1)
+real = dice.sample([name for name in known if name], 5)
+invented = [sample.text for sample in model.samples(n=40) if sample.text not in set(known)][:5]
+both = [(name, "real") for name in real] + [(name, "invented") for name in invented]
+dice.shuffle(both)
+print("\nWhich of these are real?\n")
+for number, (name, _) in enumerate(both, 1):
+    print(f"{number:4}  {name}")
+print("\nAnswer: real are", ", ".join(str(number) for number, (_, kind) in enumerate(both, 1) if kind == "real"))
