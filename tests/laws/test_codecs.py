@@ -41,6 +41,9 @@ def test_decoding_gives_the_text_back(name, text):
     assert len(ids) == 0 or 0 <= ids.min() <= ids.max() < codec.size
     assert codec.unknown is None or codec.unknown not in ids
     assert codec.start == codec.size
+    spellings = codec.spellings()
+    assert len(spellings) == codec.size
+    assert b"".join(spellings[id] for id in ids).decode() == text
 
 
 @given(text=TEXTS, ends=st.booleans())

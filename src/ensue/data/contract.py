@@ -92,6 +92,10 @@ class Codec(ABC):
         """Give what one id stands for, for a person to read; special ones in angle brackets."""
 
     @abstractmethod
+    def spellings(self) -> list[bytes]:
+        """Give the UTF-8 bytes of each id below `size`, none for the special ones; they may split a character."""
+
+    @abstractmethod
     def spelling_nats(self, text: str) -> NDArray[np.float64]:
         """Price each unknown symbol of a text, in order: what it costs, in nats, to say which one it is.
 

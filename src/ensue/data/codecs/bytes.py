@@ -52,6 +52,10 @@ class ByteCodec(Codec):
             return chr(id)
         return f"<{id:02X}>" if id < COUNT else "<end>" if id == self.end else "<start>"
 
+    def spellings(self) -> list[bytes]:
+        """Give the bytes."""
+        return [*(bytes([byte]) for byte in range(COUNT)), *[b""] * (self.size - COUNT)]
+
     def spelling_nats(self, text: str) -> NDArray[np.float64]:
         """Nothing is unknown."""
         return np.empty(0)

@@ -64,6 +64,10 @@ class CharacterCodec(Codec):
             else {self.unknown: "<unknown>", self.end: "<end>"}.get(id, "<start>")
         )
 
+    def spellings(self) -> list[bytes]:
+        """Give the characters as UTF-8."""
+        return [*(character.encode() for character in self.alphabet), *[b""] * (self.size - len(self.alphabet))]
+
     def spelling_nats(self, text: str) -> NDArray[np.float64]:
         """Each of the characters that are not in the alphabet is as likely as another."""
         count = np.count_nonzero(self.encode(text) == self.unknown)

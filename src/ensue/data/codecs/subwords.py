@@ -31,14 +31,12 @@ class Subwords(Settings):
 
     def fit(self, texts: Iterable[str], ends: bool) -> SubwordCodec:
         """Merge the most frequent pairs of the training part, time and again."""
-        from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+        from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        tokenizer.decoder = decoders.ByteLevel()
-        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
         trainer = trainers.BpeTrainer(
-            vocab_size=self.most, min_frequency=2, initial_alphabet=alphabet, show_progress=False
+            vocab_size=self.most, min_frequency=2, initial_alphabet=_byte_letters(), show_progress=False
         )
         tokenizer.train_from_iterator(texts if ends else recut(texts, before_last_blank), trainer)
         return SubwordCodec(tokenizer, ends)
@@ -59,6 +57,10 @@ class SubwordCodec(Codec):
         count = tokenizer.get_vocab_size()
         self.end = count if ends else None
         self.size = count + ends
+        byte = {letter: byte for byte, letter in enumerate(_byte_letters())}
+        vocabulary = tokenizer.get_vocab()
+        tokens = sorted(vocabulary, key=vocabulary.__getitem__)
+        self._spellings = [bytes(byte[letter] for letter in token) for token in tokens] + [b""] * ends
 
     def encode(self, text: str) -> Ids:
         """Split into the learned stretches."""
@@ -76,14 +78,20 @@ class SubwordCodec(Codec):
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """Join the stretches; bytes that are no UTF-8 become U+FFFD."""
-        count = self.tokenizer.get_vocab_size()
-        return self.tokenizer.decode([int(id) for id in ids if id < count], skip_special_tokens=False)
+        return b"".join(self._spellings[id] for id in ids if id < self.size).decode("utf-8", "replace")
 
     def symbol(self, id: int) -> str:
-        """Give the stretch, with its space."""
-        if id >= self.tokenizer.get_vocab_size():
+        """Give the stretch, with its space; bytes that are no whole character in hexadecimal."""
+        if id in (self.end, self.start):
             return "<end>" if id == self.end else "<start>"
-        return self.tokenizer.decode([id])
+        try:
+            return self._spellings[id].decode()
+        except UnicodeDecodeError:
+            return f"<{self._spellings[id].hex(' ').upper()}>"
+
+    def spellings(self) -> list[bytes]:
+        """Give the stretches as bytes."""
+        return list(self._spellings)
 
     def spelling_nats(self, text: str) -> NDArray[np.float64]:
         """Nothing is unknown."""
@@ -103,3 +111,10 @@ class SubwordCodec(Codec):
     def cut(self, text: str) -> int:
         """Cut before a blank, never within a word."""
         return before_last_blank(text)
+
+
+def _byte_letters() -> list[str]:
+    """Give what stands for each byte in the tokenizer: its own letter if it can be seen, else the next from U+0100."""
+    seen = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = iter(range(0x100, 0x200))
+    return [chr(byte if byte in seen else next(others)) for byte in range(256)]

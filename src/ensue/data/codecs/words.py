@@ -68,6 +68,10 @@ class WordCodec(Codec):
             else {self.unknown: "<unknown>", self.end: "<end>"}.get(id, "<start>")
         )
 
+    def spellings(self) -> list[bytes]:
+        """Give the words as UTF-8."""
+        return [*(word.encode() for word in self.words), *[b""] * (self.size - len(self.words))]
+
     def spelling_nats(self, text: str) -> NDArray[np.float64]:
         """Each byte of the word and its end are one of 257 equally likely ones."""
         unknown = [word for word in TOKEN.findall(text) if word not in self._ids]
