@@ -1,12 +1,16 @@
 """What every model of what comes next obeys, networks, tables and mixtures alike."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from ensue.errors import RunError, SettingError
 from ensue.layers import LAYERS
+from ensue.models.catalogue import MODELS, SIZES, model_names, model_settings, sized
 from ensue.models.contract import Autoregressive
+from ensue.models.mixture import Mixture
+from ensue.models.ngram import Ngram, NgramSettings, estimate
 from ensue.models.sequence import SequenceModel, SequenceSettings
 from ensue.settings import Settings, assign, read, to_plain
 
@@ -23,7 +27,19 @@ def models() -> dict[str, Autoregressive]:
     networks = {layer: sequence_settings(layer, embedding=3) for layer in LAYERS}
     networks["one-hot"] = sequence_settings("window", embedding=0)
     networks["tied"] = sequence_settings("bag", embedding=3, head={"name": "categorical", "tied": True})
-    return {name: settings.build(SIZE).double().eval() for name, settings in networks.items()}
+    built = {name: settings.build(SIZE).double().eval() for name, settings in networks.items()}
+    tables = {
+        smoothing: ngram(NgramSettings(order=3, smoothing=smoothing))
+        for smoothing in ("kneser-ney", "witten-bell", "additive")
+    }
+    tables["unigram"] = ngram(NgramSettings(order=1))
+    weights = torch.tensor([[0.3, 0.5, -0.4, 0.1], [0.6, -0.3, 0.2, 0.2]], dtype=torch.float64)
+    return {**built, **tables, "mixture": Mixture(built["window"], tables["kneser-ney"], weights)}
+
+
+def ngram(settings: NgramSettings) -> Ngram:
+    ids = np.random.default_rng(0).choice(SIZE, 400, p=[0.1, 0.1, 0.2, 0.2, 0.4])
+    return estimate(ids, np.array([0, 150, 400]), SIZE, settings)
 
 
 @pytest.fixture(params=models())
@@ -70,14 +86,17 @@ def test_resuming_equals_running_at_once(model: Autoregressive, inputs: Tensor, 
     torch.testing.assert_close(torch.cat([first.probs, second.probs], 1), whole.probs, rtol=0, atol=1e-9)
 
 
-def test_nothing_depends_on_what_comes(model: Autoregressive, inputs: Tensor) -> None:
+@pytest.mark.parametrize("name", models())
+def test_nothing_depends_on_what_comes(name: str, inputs: Tensor) -> None:
+    model = models()[name]
     before, _ = model(inputs, model.initial(BATCH))
     for t in range(1, TIME):
         changed = inputs.clone()
         changed[:, t] = (changed[:, t] + 1) % SIZE
         after, _ = model(changed, model.initial(BATCH))
         assert torch.equal(after.probs[:, :t], before.probs[:, :t])
-        assert not torch.allclose(after.probs[:, t], before.probs[:, t])
+        if name != "unigram":
+            assert not torch.allclose(after.probs[:, t], before.probs[:, t])
 
 
 def test_padding_costs_nothing_and_keeps_the_state(model: Autoregressive, inputs: Tensor) -> None:
@@ -134,3 +153,16 @@ def test_settings_are_changed_by_the_ends_of_their_names() -> None:
 def test_tied_weights_need_embeddings() -> None:
     with pytest.raises(SettingError, match="tied=true needs embedded input, and embedding is 0; set embedding to"):
         sequence_settings("bag", embedding=0, head={"name": "categorical", "tied": True}).build(SIZE)
+
+
+def test_a_name_chooses_a_model() -> None:
+    assert {model_settings(name).name for name in model_names()} == set(MODELS)
+    assert model_settings("bag").body.name == "bag"
+    with pytest.raises(SettingError, match=r"^--model: there is no model 'widnow'; did you mean window\?$"):
+        model_settings("widnow")
+
+
+def test_each_size_is_larger_than_the_one_before() -> None:
+    counts = [sized(model_settings("window"), size).build(SIZE).parameter_count for size in SIZES]
+    assert counts == sorted(set(counts))
+    assert sized(model_settings("ngram"), "large") == model_settings("ngram")

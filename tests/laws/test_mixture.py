@@ -4,38 +4,27 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Distribution
 
 from ensue.batch import Batch
 from ensue.errors import RunError
 from ensue.layers import BagSettings, WindowSettings
+from ensue.models import mixture as module
 from ensue.models.contract import Autoregressive
-from ensue.models.mixture import Evidence, Mixture, MixtureSettings, clues, fit_mixture, gather
+from ensue.models.mixture import Evidence, Mixture, MixtureSettings, fit_mixture, gather
+from ensue.models.ngram import Ngram, NgramSettings, estimate
 from ensue.models.sequence import SequenceModel, SequenceSettings
-from ensue.state import State
 
 SIZE, BATCH, TIME = 5, 2, 7
 
 
-class Pairs(Autoregressive):
-    """A table of what follows what."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self.size = SIZE
-        table = torch.randn(SIZE + 1, SIZE, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-        self.table = (2 * table).softmax(-1)
-
-    def initial(self, batch_size: int, context: Tensor | None = None) -> State:
-        return torch.zeros(batch_size, 1)
-
-    def __call__(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Distribution, State]:
-        return Categorical(probs=self.table[inputs]), state
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        return {"table": self.table.numpy()}
-
-    def load(self, arrays: dict[str, np.ndarray]) -> None:
-        self.table = torch.from_numpy(arrays["table"])
+def ngram(seed: int = 0) -> Ngram:
+    """Count pairs and triples of a text in which some symbols like to follow others."""
+    random = np.random.default_rng(seed)
+    ids = [0]
+    liking = random.dirichlet(np.full(SIZE, 0.3), SIZE)
+    for _ in range(300):
+        ids.append(int(random.choice(SIZE, p=liking[ids[-1]])))
+    return estimate(np.array(ids), np.array([0, 301]), SIZE, NgramSettings(order=3))
 
 
 def network(seed: int = 0) -> SequenceModel:
@@ -60,51 +49,64 @@ def sample_of(model: Autoregressive, rows: int, steps: int) -> Batch[Tensor]:
 
 
 def mixture() -> Mixture:
-    weights = torch.tensor([0.5, -1.0, 0.3, 1.0, -0.2, 0.1], dtype=torch.float64)
-    return Mixture(network(), Pairs(), weights)
+    weights = torch.tensor([[0.3, 0.5, -0.4, 0.1], [0.6, -0.3, 0.2, 0.2]], dtype=torch.float64)
+    return Mixture(network(), ngram(), weights)
 
 
-@pytest.mark.parametrize("writer", [network(), Pairs(), mixture()], ids=["network", "pairs", "mixture"])
+@pytest.mark.parametrize("writer", [network(), ngram(), mixture()], ids=["network", "ngram", "mixture"])
 def test_at_least_as_good_as_either_on_what_it_was_fitted(writer: Autoregressive) -> None:
     batch = sample_of(writer, 8, 200)
-    fit = fit_mixture(gather(network(), Pairs(), [batch]))
+    fit = fit_mixture(gather(network(), ngram(), [batch]))
     assert fit.nats <= min(fit.network_nats, fit.ngram_nats)
-    fitted = Mixture(network(), Pairs(), fit.weights)
-    for model, nats in ((fitted, fit.nats), (network(), fit.network_nats), (Pairs(), fit.ngram_nats)):
+    fitted = Mixture(network(), ngram(), fit.weights)
+    for model, nats in ((fitted, fit.nats), (network(), fit.network_nats), (ngram(), fit.ngram_nats)):
         loss, _ = model.loss(batch)
         assert (loss.nats.sum() / loss.count.sum()).item() == pytest.approx(nats, abs=1e-9)
 
 
 def test_gains_where_each_is_right_at_times() -> None:
-    fit = fit_mixture(gather(network(), Pairs(), [sample_of(mixture(), 8, 400)]))
+    fit = fit_mixture(gather(network(), ngram(), [sample_of(mixture(), 8, 400)]))
     assert fit.nats < min(fit.network_nats, fit.ngram_nats) - 0.02
     assert MixtureSettings().wanted(fit)
     assert not MixtureSettings(use="never").wanted(fit)
 
 
 def test_falls_back_to_the_better_one_where_mixing_gains_nothing() -> None:
-    fit = fit_mixture(gather(network(), network(), [sample_of(network(), 4, 50)]))
+    fit = fit_mixture(gather(network(), ngram(), [sample_of(ngram(), 8, 200)]))
     assert not MixtureSettings().wanted(fit)
     assert MixtureSettings(use="always").wanted(fit)
 
 
 def test_extreme_weights_give_the_parts() -> None:
     inputs = torch.randint(SIZE, (BATCH, TIME))
-    for sign, part in ((1, network()), (-1, Pairs())):
-        weights = torch.tensor([0, 0, 0, 0, 0, sign * 40.0], dtype=torch.float64)
-        model = Mixture(network(), Pairs(), weights)
+    for row, part in enumerate((network(), ngram())):
+        weights = torch.zeros(2, 4, dtype=torch.float64)
+        weights[row, 0] = 1
+        model = Mixture(network(), ngram(), weights)
         mixed, _ = model(inputs, model.initial(BATCH))
         torch.testing.assert_close(mixed.probs, part(inputs, part.initial(BATCH))[0].probs, rtol=0, atol=1e-12)
 
 
-def test_interpolates_probabilities() -> None:
+def test_is_what_the_formula_says() -> None:
     model = mixture()
-    inputs = torch.randint(SIZE, (BATCH, TIME))
-    mixed, _ = model(inputs, model.initial(BATCH))
-    one = model.network(inputs, model.network.initial(BATCH))[0].probs
-    other = model.ngram(inputs, model.ngram.initial(BATCH))[0].probs
-    share = torch.sigmoid(clues(one.log(), other.log()) @ model.weights)[..., None]
-    torch.testing.assert_close(mixed.probs, share * one + (1 - share) * other, rtol=0, atol=1e-12)
+    inputs = torch.randint(SIZE, (1, TIME))
+    mixed, _ = model(inputs, model.initial(1))
+    ours, theirs = (part(inputs, part.initial(1))[0] for part in (model.network, model.ngram))
+    for t in range(TIME):
+        p, q = ours.probs[0, t].detach().numpy(), theirs.probs[0, t].numpy()
+        known = np.array([1, -(p * np.log(p)).sum(), -(q * np.log(q)).sum(), theirs.depth[0, t].item()])
+        a, b = model.weights.numpy() @ known
+        expected = p**a * q**b
+        np.testing.assert_allclose(mixed.probs[0, t].detach(), expected / expected.sum(), atol=1e-12)
+
+
+def test_a_long_tune_part_is_thinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = [sample_of(mixture(), 8, 200)] * 2
+    whole = gather(network(), ngram(), batches)
+    monkeypatch.setattr(module, "HELD", 0)
+    thin = gather(network(), ngram(), batches)
+    assert (len(whole.target), len(thin.target)) == (3000, 750)
+    assert torch.equal(thin.target[:375], whole.target[:1500][::4])
 
 
 def test_goes_on_from_batch_to_batch() -> None:
@@ -114,26 +116,26 @@ def test_goes_on_from_batch_to_batch() -> None:
         Batch({k: v[:, :20] for k, v in whole.fields.items()}, whole.lengths // 2, whole.weight, whole.fresh),
         Batch({k: v[:, 20:] for k, v in whole.fields.items()}, whole.lengths // 2, whole.weight, ~whole.fresh),
     ]
-    at_once, in_two = gather(network(), Pairs(), [whole]), gather(network(), Pairs(), halves)
-    assert float(at_once.network.sum()) == pytest.approx(float(in_two.network.sum()), abs=1e-9)
-    assert float(at_once.clues.sum()) == pytest.approx(float(in_two.clues.sum()), abs=1e-9)
+    at_once, in_two = gather(network(), ngram(), [whole]), gather(network(), ngram(), halves)
+    for one, other in ((at_once.network, in_two.network), (at_once.ngram, in_two.ngram), (at_once.clues, in_two.clues)):
+        assert one.sum().item() == pytest.approx(other.sum().item(), abs=1e-6)
 
 
 def test_fitting_is_deterministic_and_survives_few_steps() -> None:
-    evidence = gather(network(), Pairs(), [sample_of(mixture(), 2, 4)])
+    evidence = gather(network(), ngram(), [sample_of(mixture(), 2, 4)])
     assert torch.equal(fit_mixture(evidence).weights, fit_mixture(evidence).weights)
-    one = Evidence(evidence.clues[:1], evidence.network[:1], evidence.ngram[:1])
+    one = Evidence(evidence.clues[:1], evidence.network[:1], evidence.ngram[:1], evidence.target[:1])
     assert torch.isfinite(fit_mixture(one).weights).all()
 
 
 def test_saved_and_loaded() -> None:
-    model, other = mixture(), Mixture(network(1), Pairs(1))
+    model, other = mixture(), Mixture(network(1), ngram(1))
     inputs = torch.randint(SIZE, (BATCH, TIME))
     with pytest.raises(RunError, match="the saved weights and the network differ in 'body"):
         other.load(mixture().arrays() | {"network.body.odd": np.zeros(1)})
-    with pytest.raises(RunError, match="the saved mixture has no 6 weights"):
+    with pytest.raises(RunError, match="the saved mixture has no 2 x 4 weights"):
         other.load({})
-    twin = Mixture(network(), Pairs(1))
+    twin = Mixture(network(), ngram(1))
     twin.load(model.arrays())
     mixed, _ = model(inputs, model.initial(BATCH))
     again, _ = twin(inputs, twin.initial(BATCH))
