@@ -26,7 +26,7 @@ app = App(
     help_epilogue="Start with `ensue demo`, or with a text of your own: `ensue train generate FILE --out RUN`.",
 )
 # Commands by name, so that each is imported when it is used or listed.
-for verb in ("list",):
+for verb in ("list", "doctor"):
     app.command(f"ensue.cli.{verb}:app", name=verb)
 
 

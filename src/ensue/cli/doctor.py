@@ -1,0 +1,97 @@
+"""`ensue doctor`: what this machine offers, and whether ensue works on it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any, cast
+
+from cyclopts import App
+
+from ensue.cli.machine import print_json
+from ensue.cli.tables import show_table
+
+LIBRARIES = ("torch", "numpy", "pydantic", "cyclopts", "duckdb", "tokenizers", "safetensors")
+
+app = App(name="doctor", help="Show versions, devices and kernels, and test that training works here.")
+
+
+@app.default
+def doctor(*, json: bool = False) -> int:
+    """Show versions, devices and kernels, and test that training works here.
+
+    Parameters
+    ----------
+    json
+        Print one JSON object, for programs.
+    """
+    facts, verdicts = versions() | devices(), self_test()
+    if json:
+        print_json({**facts, "self_test": verdicts})
+    else:
+        show_table(["what", "found"], list(facts.items()))
+        show_table(["self-test", "result"], [[name, "works" if ok else "FAILS"] for name, ok in verdicts.items()])
+    return 0 if all(verdicts.values()) else 1
+
+
+def versions() -> dict[str, str]:
+    """Tell what is installed."""
+    system = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    return {"ensue": version("ensue"), "python": system} | {name: version(name) for name in LIBRARIES}
+
+
+def devices() -> dict[str, str]:
+    """Tell what there is to compute on, and by which kernels."""
+    import torch
+
+    cuda = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return {
+        "cpu": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}",
+        "cuda": ", ".join(cuda) or "none",
+        "mps": "yes" if torch.backends.mps.is_available() else "none",
+        "kernels": "eager; torch's own for tanh, lstm and gru",
+    }
+
+
+def self_test() -> dict[str, bool]:
+    """Do small things of known outcome."""
+    return {name: test() for name, test in TESTS.items()}
+
+
+def _table_sums_to_one() -> bool:
+    import numpy as np
+    import torch
+
+    from ensue.models.ngram import NgramSettings, estimate
+
+    model = estimate(np.array([0, 1, 2, 0, 1]), np.array([0, 5]), 3, NgramSettings(order=2))
+    distribution, _ = model(torch.tensor([[3, 0, 1]]), model.initial(1))
+    return bool((cast(Any, distribution).probs.sum(-1) - 1).abs().max() < 1e-9)
+
+
+def _network_learns() -> bool:
+    """Learn that 0 and 1 take turns, in a hundred steps."""
+    import torch
+
+    from ensue.models.sequence import SequenceSettings
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = SequenceSettings(embedding=4, body={"name": "recurrent", "cell": "lstm", "width": 16}).build(size=2)
+        optimiser = torch.optim.AdamW(model.parameters(), 0.01)
+        symbols = torch.tensor([[2, 0, 1, 0, 1, 0, 1, 0]])
+        loss = torch.zeros(())
+        for _ in range(100):
+            optimiser.zero_grad()
+            loss = model.nats(symbols[:, :-1], symbols[:, 1:], model.initial(1))[0].mean()
+            loss.backward()
+            optimiser.step()
+    return loss.item() < 0.1
+
+
+TESTS: dict[str, Callable[[], bool]] = {
+    "an n-gram's probabilities sum to one": _table_sums_to_one,
+    "a network learns": _network_learns,
+}
