@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from ensue.tasks import TASKS, Choices, Task
 from ensue.training.contract import Event, Note, Watch
 from ensue.training.fit import reopen
 from ensue.training.run import Run
+
+
+FILES = ("valid", "test", "config")
+"""Choices that are paths."""
 
 
 def silent(event: Event) -> None:
@@ -41,7 +46,9 @@ def train(
     Raises UserError for anything that is wrong with data or settings.
     """
     known = find_task(task)
-    named = {name: Path(value) if name in ("valid", "test", "config") else value for name, value in choices.items()}
+    named: dict[str, Any] = {name: Path(value) if name in FILES else value for name, value in choices.items()}
+    if odd := sorted(named.keys() - {field.name for field in fields(Choices)}):
+        raise SettingError(f"there is no choice {odd[0]!r}", mend=did_you_mean(odd[0], Choices.__dataclass_fields__))
     paths = [Path(path) for path in data]
     proposal = known.propose(Choices(data=paths, assignments=settings, **named))
     for reason in proposal.reasons:

@@ -61,10 +61,11 @@ def kept(folder: Path) -> Prepared | None:
         return None
 
 
-def _corpus(folder: Path, part: str, counts: dict[str, int]) -> Corpus:
+def _corpus(folder: Path, part: str, counts: dict[str, Any]) -> Corpus:
     ids = np.load(_array(folder, part, "ids"), mmap_mode="r", allow_pickle=False)
-    rest = {name: np.load(_array(folder, part, name), allow_pickle=False) for name in ARRAYS[1:]}
-    return Corpus(ids=ids, **rest, **{name: counts[name] for name in COUNTS})
+    others: dict[str, Any] = {name: np.load(_array(folder, part, name), allow_pickle=False) for name in ARRAYS[1:]}
+    others |= {name: counts[name] for name in COUNTS}
+    return Corpus(ids=ids, **others)
 
 
 def _array(folder: Path, part: str, name: str) -> Path:

@@ -15,6 +15,7 @@ from torch import nn
 
 from ensue.data.codecs import open_codec
 from ensue.data.contract import Codec, Ids
+from ensue.data.prepare import Prepared
 from ensue.data.store import kept
 from ensue.decoding.constraints import Matching, only
 from ensue.decoding.novelty import Novelty, NoveltyIndex
@@ -127,22 +128,24 @@ class TextModel:
         try:
             return NoveltyIndex.load(folder, self.codec.end)
         except (OSError, ValueError):
-            index = NoveltyIndex.build(*self._seen(), self.codec.end)
+            index = NoveltyIndex.build(*self.seen(), self.codec.end)
             index.save(folder)
             return index
 
     def _novelty(self, ids: Ids, wanted: bool) -> Novelty | None:
         return self.index.novelty(ids, self.codec.decode) if wanted else None
 
-    def _seen(self) -> Counted:
-        """Give all that the model may have copied from: the n-gram has counted the tune part too."""
+    @cached_property
+    def parts(self) -> Prepared:
+        """The data of the run, as it was split. Raises RunError if it is not there any more."""
         parts = kept(self.run.path / "cache")
         if parts is None:
-            raise RunError(
-                "the training data is not in the run", where=str(self.run.path / "cache"), mend="train again"
-            )
-        settings = self.run.about["settings"]
-        return joined(last_of(parts.train, settings["counted"]), parts.tune)
+            raise RunError("the data is not in the run", where=str(self.run.path / "cache"), mend="train again")
+        return parts
+
+    def seen(self) -> Counted:
+        """Give all that the model may have copied from: the n-gram has counted the tune part too."""
+        return joined(last_of(self.parts.train, self.run.about["settings"]["counted"]), self.parts.tune)
 
     def _cut(self, text: str, settings: WritingSettings) -> str:
         """End the text with its stop text; the last symbol may have gone beyond."""

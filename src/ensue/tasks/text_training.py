@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ensue.data.batching import Feed, Passage, Records, Streams, Windows
+from ensue.data.contract import Codec, Corpus
 from ensue.data.demos import DEMOS
 from ensue.data.prepare import Prepared, prepare
 from ensue.data.settings import DataSettings
@@ -32,6 +33,7 @@ from ensue.training.by_gradient import ByGradient
 from ensue.training.contract import Note, Outcome, Progress, Watch
 from ensue.training.fit import fit
 from ensue.training.run import Run
+from ensue.training.settings import BatchingSettings
 
 if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
@@ -129,19 +131,20 @@ def _train_network(run: Run, settings: GenerateSettings, parts: Prepared, spent:
 
     learner = ByGradient(network, training, device)
     budget = training.model_copy(update={"minutes": left})
-    outcome = fit(learner, feed(settings, parts), budget, run, validate, sample, watch)
+    outcome = fit(
+        learner, feed(training.batching, parts.codec, parts.train, settings.seed), budget, run, validate, sample, watch
+    )
     return Trained(network.eval(), outcome)
 
 
-def feed(settings: GenerateSettings, parts: Prepared) -> Feed:
+def feed(batching: BatchingSettings, codec: Codec, corpus: Corpus, seed: int) -> Feed:
     """Make the batches: streams of one long text, or records, unless the settings say otherwise."""
-    batching, start, corpus = settings.training.batching, parts.codec.start, parts.train
-    by = batching.by or ("streams" if parts.codec.end is None else "records")
+    by = batching.by or ("streams" if codec.end is None else "records")
     if by == "streams":
-        return Streams(corpus, start, batching.rows, batching.length)
+        return Streams(corpus, codec.start, batching.rows, batching.length)
     if by == "windows":
-        return Windows(corpus, start, batching.rows, batching.length, batching.jump, settings.seed)
-    return Records(corpus, start, batching.rows, max(batching.length, 256), settings.seed)
+        return Windows(corpus, codec.start, batching.rows, batching.length, batching.jump, seed)
+    return Records(corpus, codec.start, batching.rows, batching.length, seed)
 
 
 def _finish_counted(run: Run, settings: GenerateSettings, parts: Prepared, rivals: Rivals, watch: Watch) -> TextModel:
@@ -150,7 +153,7 @@ def _finish_counted(run: Run, settings: GenerateSettings, parts: Prepared, rival
     model = rivals if settings.model == settings.baseline else count_rivals(parts, settings.model, settings.counted)
     _tell_counted(run, parts, model, watch)
     run.write_arrays(model.best.arrays())
-    rows = [*_baselines(parts, None if model is rivals else rivals), _ngram_row(model, "network", parts)]
+    rows = [*_baselines(parts, None if model is rivals else rivals), _ngram_row(model, "baseline", parts)]
     return _conclude(run, settings, parts, model.best, Table(rows, _choices(model, None)), watch)
 
 

@@ -1,0 +1,89 @@
+"""What a text costs under a trained model: in all, by lines, at its most surprising places, and as it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensue.data.contract import SILENT, Corpus, Reader
+from ensue.data.encode import encode_corpus
+from ensue.data.settings import DataSettings
+from ensue.errors import DataError
+from ensue.evaluation.intervals import Chunks, Interval, intervals
+from ensue.evaluation.likelihood import Likelihood, Nats
+from ensue.evaluation.lines import LineScore, by_line, line_numbers
+from ensue.evaluation.score import ScoreSettings, score
+from ensue.evaluation.surprise import Surprise, most_surprising
+from ensue.settings import read
+from ensue.tasks.text_model import TextModel
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The cost of a text, kept by symbol, so that it can be told by line or place."""
+
+    model: TextModel
+    corpus: Corpus
+    nats: Nats
+    """Of each symbol, without the spelling of unknown ones."""
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """The text's cost in all."""
+        return Likelihood.of(self.corpus, self.nats)
+
+    @property
+    def intervals(self) -> dict[str, Interval]:
+        """The 95 % intervals of its figures."""
+        return intervals(Chunks.of(self.corpus, self.nats), self.likelihood)
+
+    def lines(self) -> list[LineScore]:
+        """Give the cost of each line."""
+        return by_line(self.nats, self._line_numbers())
+
+    def surprising(self, count: int = 10) -> list[Surprise]:
+        """Give the places that the model expected least, the worst first."""
+        codec = self.model.codec
+        ids = np.asarray(self.corpus.ids)
+        return most_surprising(ids, self.nats, self._line_numbers(), codec.decode, count=count, apart=20)
+
+    def _line_numbers(self) -> np.ndarray:
+        codec = self.model.codec
+        breaks = np.array([spelling.count(b"\n") for spelling in codec.spellings()])
+        if codec.end is not None:
+            breaks[codec.end] = 1
+        return line_numbers(np.asarray(self.corpus.ids), breaks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the figures as plain JSON values."""
+        return self.likelihood.to_json(self.intervals)
+
+
+def evaluate(model: TextModel, data: Sequence[Path]) -> Evaluation:
+    """Score files under a model, or the run's own test part if none are given. Raises DataError."""
+    corpus = read_corpus(model, data) if data else model.parts.test
+    return Evaluation(model, corpus, score(model.model, corpus.ids, corpus.offsets, ScoreSettings()))
+
+
+def open_reader(model: TextModel, data: Sequence[Path]) -> Reader:
+    """Read files as those that the model was trained on were read."""
+    about = model.run.about
+    settings = read(DataSettings, about["settings"]["data"]).model_copy(update={"kind": about["data"]["kind"]})
+    return settings.reader(data, SILENT)[1]
+
+
+def read_corpus(model: TextModel, data: Sequence[Path]) -> Corpus:
+    """Encode files in the codec of the model."""
+    corpus = encode_corpus((piece.text for piece in open_reader(model, data).pieces()), model.codec)
+    if not len(corpus):
+        raise DataError("there is nothing to score", where=str(data[0]), mend="give a file with some text")
+    return corpus
+
+
+def as_json(surprise: Surprise | LineScore) -> dict[str, Any]:
+    """Give one line or place as plain JSON values."""
+    return asdict(surprise)
