@@ -28,12 +28,12 @@ def run(program: Program, values: Values) -> tuple[Tensor, ...]:
 
 def ticks(program: Program, values: Values) -> tuple[Tensor, ...]:
     """Give the path of each state by plain differentiable operations, tick by tick: what `run` must equal."""
-    state = {name: values[f"state.{name}"] for name in program.states}
+    state = {name: values[f"state/{name}"] for name in program.states}
     paths: list[tuple[Tensor, ...]] = []
     inputs = {part.name: _input_product(part, values) for part in program.stages if part.reads}
     for step in range(len(values["x"])):
         now = {name: product[step] for name, product in inputs.items()}
-        zone = {name: values[f"zone.{name}"][step] for name in program.states if f"zone.{name}" in values}
+        zone = {name: values[f"zone/{name}"][step] for name in program.states if f"zone/{name}" in values}
         paths.append(_tick(program, values, now, state, zone))
         state = dict(zip(program.states, paths[-1], strict=True))
     return tuple(torch.stack(path) for path in zip(*paths, strict=True))
@@ -48,7 +48,7 @@ def _tick(program: Program, values: Values, now: Values, state: Values, zone: Va
             found.append(values["x"].new_tensor(node.detail))
         elif node.op in ("state", "zone", "weight"):
             source = {"state": state, "zone": zone}.get(node.op, values)
-            found.append(source[f"weight.{node.detail}" if node.op == "weight" else str(node.detail)])
+            found.append(source[f"weight/{node.detail}" if node.op == "weight" else str(node.detail)])
         else:
             found.append(_gate(program, values, now, found, (node.op, str(node.detail))))
     return tuple(found[output] for output in program.outputs)
@@ -62,18 +62,18 @@ def _gate(program: Program, values: Values, now: Values, found: list[Tensor], le
     if part.reads and op != "gate.h":
         total = now[part.name].chunk(len(part.gates), -1)[at]
     if part.of is not None and op != "gate.x":
-        weight = values[f"{part.name}.recurrent"].chunk(len(part.gates))[at]
+        weight = values[f"{part.name}/recurrent"].chunk(len(part.gates))[at]
         product = found[part.of] @ weight.T
         if "h" in part.bias:
-            product = product + values[f"{part.name}.recurrent_bias"].chunk(len(part.gates))[at]
+            product = product + values[f"{part.name}/recurrent_bias"].chunk(len(part.gates))[at]
         total = product if total is None else total + product
     assert total is not None
     return total
 
 
 def _input_product(part: Part, values: Values) -> Tensor:
-    bias = values[f"{part.name}.input_bias"] if "x" in part.bias else None
-    return torch.nn.functional.linear(values["x"], values[f"{part.name}.input"], bias)
+    bias = values[f"{part.name}/input_bias"] if "x" in part.bias else None
+    return torch.nn.functional.linear(values["x"], values[f"{part.name}/input"], bias)
 
 
 class _Run(torch.autograd.Function):
@@ -134,8 +134,8 @@ def way_back(memory: Memory, given: Mapping[str, Tensor | None], wanted: set[str
     columns: dict[Slot, Iterable[Tensor]] = {}
     for state, grad in given.items():
         first, zero = (
-            torch.zeros_like(memory.values[f"state.{state}"]),
-            torch.zeros_like(memory.values[f"state.{state}"]),
+            torch.zeros_like(memory.values[f"state/{state}"]),
+            torch.zeros_like(memory.values[f"state/{state}"]),
         )
         carried[state] = (first if grad is None else first.copy_(grad[-1]), torch.empty_like(zero))
         columns["incoming", state] = cycle(carried[state])
@@ -149,9 +149,9 @@ def way_back(memory: Memory, given: Mapping[str, Tensor | None], wanted: set[str
         return found[::-1] if isinstance(found, tuple) else found
 
     _play(schedule, column, {("given", state) for state, grad in given.items() if grad is None})
-    gradients: dict[str, Tensor | None] = {f"state.{state}": pair[steps % 2] for state, pair in carried.items()}
+    gradients: dict[str, Tensor | None] = {f"state/{state}": pair[steps % 2] for state, pair in carried.items()}
     for weight in program.weights:
-        gradients[f"weight.{weight.name}"] = memory.buffers["sum", weight.name].sum(0)
+        gradients[f"weight/{weight.name}"] = memory.buffers["sum", weight.name].sum(0)
     for index in range(len(program.stages)):
         for name, gradient in _products_back(memory, index, wanted):
             before = gradients.get(name)
@@ -164,16 +164,16 @@ def _products_back(memory: Memory, index: int, wanted: set[str]) -> Iterator[tup
     part, values = memory.program.stages[index], memory.values
     adjoint = memory.buffers["gate_adjoints", index].flatten(0, 1)
     if part.reads:
-        yield f"{part.name}.input", adjoint.T @ values["x"].flatten(0, 1)
+        yield f"{part.name}/input", adjoint.T @ values["x"].flatten(0, 1)
         if "x" in wanted:
-            yield "x", (adjoint @ values[f"{part.name}.input"]).view(values["x"].shape)
+            yield "x", (adjoint @ values[f"{part.name}/input"]).view(values["x"].shape)
         if "x" in part.bias:
-            yield f"{part.name}.input_bias", adjoint.sum(0)
+            yield f"{part.name}/input_bias", adjoint.sum(0)
     if part.of is not None:
         adjoint = memory.buffers.get(("part_adjoints", index), memory.buffers["gate_adjoints", index]).flatten(0, 1)
         yield (
-            f"{part.name}.recurrent",
+            f"{part.name}/recurrent",
             adjoint.T @ memory.whole(plan(memory.program).forward.found[part.of]).flatten(0, 1),
         )
         if "h" in part.bias:
-            yield f"{part.name}.recurrent_bias", adjoint.sum(0)
+            yield f"{part.name}/recurrent_bias", adjoint.sum(0)

@@ -13,8 +13,8 @@ from ensue.engine.schedule import Slot
 
 GATES = {"gates", "parts", "gate_adjoints", "part_adjoints"}
 Values = Mapping[str, Tensor]
-"""All that a run reads: "x" (time, batch, inputs), the parameters by name, "state.NAME" (batch, units), and
-"zone.NAME" (time, batch, units)."""
+"""All that a run reads: "x" (time, batch, inputs), the parameters by name, "state/NAME" (batch, units), and
+"zone/NAME" (time, batch, units)."""
 
 
 class Memory:
@@ -32,13 +32,13 @@ class Memory:
     def units(self, stage: int) -> int:
         """Give the number of units of a stage."""
         part = self.program.stages[stage]
-        matrix = self.values[f"{part.name}.{'input' if part.reads else 'recurrent'}"]
+        matrix = self.values[f"{part.name}/{'input' if part.reads else 'recurrent'}"]
         return matrix.shape[0] // len(part.gates)
 
     def path(self, state: str) -> Tensor:
         """Give a state before the first tick and after each, (time + 1, batch, units)."""
         if ("path", state) not in self.buffers:
-            initial = self.values[f"state.{state}"]
+            initial = self.values[f"state/{state}"]
             path = initial.new_empty(self.steps + 1, *initial.shape)
             path[0] = initial
             self.buffers["path", state] = path
@@ -50,8 +50,8 @@ class Memory:
             part, values = self.program.stages[stage], self.values
             count = len(part.gates) * self.units(stage)
             if kind == "gates" and part.reads:
-                flat, matrix = values["x"].flatten(0, 1), values[f"{part.name}.input"]
-                bias = values.get(f"{part.name}.input_bias")
+                flat, matrix = values["x"].flatten(0, 1), values[f"{part.name}/input"]
+                bias = values.get(f"{part.name}/input_bias")
                 product = flat @ matrix.T if bias is None else torch.addmm(bias, flat, matrix.T)
                 self.buffers[kind, stage] = product.view(self.steps, self.batch, count)
             else:
@@ -70,7 +70,7 @@ class Memory:
             units = self.units(int(which))
             return self.gates(kind, int(which))[..., int(slot[2]) * units : int(slot[3]) * units]
         if kind == "zone":
-            return self.values[f"zone.{which}"]
+            return self.values[f"zone/{which}"]
         return self.buffers[slot]
 
     def column(self, slot: Slot) -> Iterable[Tensor]:
@@ -80,7 +80,7 @@ class Memory:
             whole = self.whole(slot)
             return whole.unbind(0) if len(whole) == self.steps else repeat(whole[0])
         if kind == "weight":
-            return repeat(self.values[f"weight.{which}"])
+            return repeat(self.values[f"weight/{which}"])
         if kind == "constant":
             return repeat(torch.tensor(which, dtype=self.values["x"].dtype))
         return self._made(kind, slot)
@@ -88,10 +88,10 @@ class Memory:
     def _made(self, kind: str, slot: Slot) -> Iterable[Tensor]:
         if kind in ("recurrent", "recurrent_back", "recurrent_bias"):
             name = self.program.stages[int(slot[1])].name
-            matrix = self.values[f"{name}.{'recurrent_bias' if kind == 'recurrent_bias' else 'recurrent'}"]
+            matrix = self.values[f"{name}/{'recurrent_bias' if kind == 'recurrent_bias' else 'recurrent'}"]
             return repeat(matrix.T if kind == "recurrent" else matrix)
         if kind == "sum":
-            weight = self.values[f"weight.{slot[1]}"]
+            weight = self.values[f"weight/{slot[1]}"]
             self.buffers[slot] = weight.new_zeros(self.batch, len(weight))
             return repeat(self.buffers[slot])
         units = self._units_by_kind(bool(slot[-1]))

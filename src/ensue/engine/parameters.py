@@ -1,13 +1,11 @@
 """The parameters of a program: their names, their shapes, and what they start from.
 
-For each stage: `STAGE.input` (gates * units, inputs) is W, `STAGE.recurrent` (gates * units, units of v) is U,
-`STAGE.input_bias` and `STAGE.recurrent_bias` (gates * units) are b; the gates stand one after the other.
-`weight.NAME` (units) is an elementwise weight.
+For each stage: `STAGE/input` (gates * units, inputs) is W, `STAGE/recurrent` (gates * units, units of v) is U,
+`STAGE/input_bias` and `STAGE/recurrent_bias` (gates * units) are b; the gates stand one after the other.
+`weight/NAME` (units) is an elementwise weight.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -20,26 +18,26 @@ def width_of(program: Program, width: int, own: bool | None) -> int:
     return program.own_width if own and program.own_width else width
 
 
-def start(program: Program, inputs: int, width: int, bias: Mapping[str, float]) -> dict[str, Tensor]:
-    """Give fresh parameters: W Glorot-uniform, U as the cell says, biases 0 or as `bias` says of a gate.
+def start(program: Program, inputs: int, width: int) -> dict[str, Tensor]:
+    """Give fresh parameters: W Glorot-uniform, U and biases as the cell says.
 
     Each gate is drawn on its own, from torch's generator.
     """
-    own = program.own()
+    own, bias = program.own(), dict(program.bias)
     made: dict[str, Tensor] = {}
     for part in program.stages:
         units = width_of(program, width, part.own)
         if part.reads:
-            made[f"{part.name}.input"] = _stacked(part, units, inputs, "glorot")
+            made[f"{part.name}/input"] = _stacked(part, units, inputs, "glorot")
         if part.of is not None:
             source = width_of(program, width, own[part.of])
-            made[f"{part.name}.recurrent"] = _stacked(part, units, source, program.recurrence)
+            made[f"{part.name}/recurrent"] = _stacked(part, units, source, program.recurrence)
         for side, key in (("x", "input_bias"), ("h", "recurrent_bias")):
             if side in part.bias:
                 values = [bias.get(gate, 0.0) if side == part.bias[0] else 0.0 for gate in part.gates]
-                made[f"{part.name}.{key}"] = torch.tensor(values).repeat_interleave(units)
+                made[f"{part.name}/{key}"] = torch.tensor(values).repeat_interleave(units)
     for weight in program.weights:
-        made[f"weight.{weight.name}"] = torch.full((width_of(program, width, weight.own),), weight.start)
+        made[f"weight/{weight.name}"] = torch.full((width_of(program, width, weight.own),), weight.start)
     return made
 
 

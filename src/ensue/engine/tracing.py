@@ -1,0 +1,84 @@
+"""From a cell's equations to its program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ensue.cells.algebra import Expr
+from ensue.cells.contract import Cell, Stage
+from ensue.cells.equations import equations_of, parts_of
+from ensue.engine.program import Part, Program, Weight, checked, pruned
+from ensue.engine.simplify import Nodes
+from ensue.errors import UserError
+
+
+def trace(cell: Cell, name: str) -> Program:
+    """Turn a cell into a program; `name` is its name, or its file, for errors.
+
+    Raises UserError, with the place, if the equations do not make sense.
+    """
+    return _Tracer(cell, name).program()
+
+
+class _Tracer:
+    def __init__(self, cell: Cell, name: str) -> None:
+        self.cell, self.name = cell, name
+        self.equations = equations_of(cell, name)
+        self.nodes = Nodes()
+        self.results: dict[str, int] = {}
+        self.weights: dict[str, Weight] = {}
+
+    def program(self) -> Program:
+        stages, own_states = [], []
+        for stage, equations in zip(self.cell.all_stages(), self.equations, strict=True):
+            of = None if stage.of is None else self._readable(stage.of)
+            self._write(stage, equations)
+            stop = len(self.nodes.list)
+            stages.append(Part(stage.name, stage.gates, of, stage.reads, stage.bias, stage.own_width, stop))
+            own_states += [state for state in self.cell.states if state in equations and stage.own_width]
+        program = Program(
+            self.name,
+            self.cell.states,
+            tuple(own_states),
+            tuple(stages),
+            tuple(self.weights.values()),
+            tuple(self.nodes.list),
+            tuple(self.results[state] for state in self.cell.states),
+            self.cell.own_width,
+            tuple(self.cell.bias.items()),
+            self.cell.recurrence,
+        )
+        return checked(pruned(program))
+
+    def _readable(self, name: str) -> int:
+        return self.nodes.leaf("state", name) if name in self.cell.states else self.results[name]
+
+    def _write(self, stage: Stage, equations: dict[str, Expr]) -> None:
+        parts = parts_of(equations.values())
+        apart = {str(part.detail) for part in parts if part.op in ("gate.x", "gate.h")}
+        places: dict[int, int] = {}
+        for part in parts:
+            try:
+                places[id(part)] = self._place(part, [places[id(arg)] for arg in part.args], stage, apart)
+            except UserError as error:
+                raise UserError(error.what, where=self.name, mend=f"look at {part!r:.60}") from None
+        self.results |= {name: places[id(value)] for name, value in equations.items()}
+
+    def _place(self, part: Expr, args: Sequence[int], stage: Stage, apart: set[str]) -> int:
+        if args:
+            return self.nodes.apply(part.op, *args)
+        name = str(part.detail)
+        if part.op == "result":
+            return self.results[name]
+        if part.op == "weight":
+            weight = self.weights.setdefault(name, Weight(name, 0.0, stage.own_width))
+            if weight.own != stage.own_width:
+                raise UserError(f"the weight {name!r} is used for units of two widths")
+        if not part.op.startswith("gate"):
+            return self.nodes.leaf(part.op, name if part.op != "constant" else float(part.detail or 0.0))
+        # Where a stage has one of the two parts only, that part is the whole gate.
+        if not stage.reads or stage.of is None or (part.op == "gate" and name not in apart):
+            return self.nodes.leaf("gate", name)
+        if part.op == "gate":
+            return self.nodes.apply("add", self.nodes.leaf("gate.x", name), self.nodes.leaf("gate.h", name))
+        return self.nodes.leaf(part.op, name)
