@@ -30,7 +30,6 @@ FORMATS = {
 }
 
 CANDIDATES = {
-    "cp1252": ("Windows-1252", "[à-ýÀ-ÝßŒœŠšŽž\u2013\u2014\u2018-\u201d…«»©°§€£]"),
     "cp1251": ("Windows-1251 (Cyrillic)", "[\u0430-\u044f\u0451]"),
     "koi8_r": ("KOI8-R (Cyrillic)", "[\u0430-\u044f\u0451]"),
     "shift_jis": ("Shift JIS (Japanese)", "[ぁ-んァ-ン。、一-龠]"),
@@ -46,9 +45,10 @@ def looks_like(sample: bytes) -> tuple[str, str]:
     >>> looks_like("déjà vu".encode("latin-1"))
     ('cp1252', 'Windows-1252')
     """
-    if len(re.findall(rb"[\x80-\xff]{2,}", sample)) * 3 < len(re.findall(rb"[\x80-\xff]+", sample)):
-        return "cp1252", CANDIDATES["cp1252"][0]  # accents stand alone between plain letters
+    together = len(re.findall(rb"[\x80-\xff]{2,}", sample))
     best = max(CANDIDATES, key=lambda name: _share_expected(sample, name))
+    if together * 3 < len(re.findall(rb"[\x80-\xff]+", sample)) or _share_expected(sample, best) < 0.5:
+        return "cp1252", "Windows-1252"  # accents stand alone between plain letters
     return best, CANDIDATES[best][0]
 
 
@@ -68,7 +68,7 @@ def binary(sample: bytes) -> str | None:
     if 0 in sample and not _every_other_is_zero(sample):
         return f"a binary file (a zero byte at offset {sample.index(0)})"
     controls = len(re.findall(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]", sample))
-    if controls > len(sample) // 20:
+    if controls > max(3, len(sample) // 20):  # a few may be stray in a short text
         return f"a binary file ({controls} control characters in its first {len(sample)} bytes)"
     return None
 
@@ -93,6 +93,6 @@ def known_encoding(name: str) -> str:
     try:
         return codecs.lookup(name).name
     except LookupError:
-        usual = [*CANDIDATES, "utf-8", "utf-16", "latin-1"]
+        usual = [*CANDIDATES, "cp1252", "utf-8", "utf-16", "latin-1"]
         mend = did_you_mean(name, usual)
         raise SettingError(f"there is no encoding {name!r}", where="data.encoding", mend=mend) from None

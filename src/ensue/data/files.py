@@ -23,28 +23,30 @@ SAMPLE = 1 << 16
 PACKED = {".gz": gzip.open, ".xz": lzma.open}
 
 
-def find_files(paths: Sequence[Path]) -> list[Path]:
-    """Give all files that the paths name, folders with all that is in them, sorted; hidden ones are left out.
+def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]:
+    """Give all files that the paths name; of folders, sorted, what is not hidden, empty or binary.
 
-    Raises DataError if a path does not exist, or a folder holds nothing that can be read.
+    Tells `listener` what was left out. Raises DataError if a path does not exist, or a folder holds no text.
     """
     found: list[Path] = []
     for path in paths:
         if not path.exists():
             raise DataError("there is no such file or folder", where=str(path), mend="check the spelling")
-        found += _files_in(path) if path.is_dir() else [path]
+        found += _files_in(path, listener) if path.is_dir() else [path]
     if not found:
         raise DataError("no data file was given", mend="name a file or a folder")
     return found
 
 
-def _files_in(folder: Path) -> list[Path]:
-    visible = (
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-    found = [path for path in visible if ending(path) == ".parquet" or (path.stat().st_size and not unreadable(path))]
+def _files_in(folder: Path, listener: Listener) -> list[Path]:
+    found: list[Path] = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            reason = None if ending(path) == ".parquet" else unreadable(path)
+            if reason:
+                listener.tell(Finding(str(path), f"left out, since it is {reason}"))
+            else:
+                found.append(path)
     if not found:
         raise DataError("nothing in the folder can be read as text", where=str(folder), mend="give text files")
     return found
@@ -60,14 +62,10 @@ def ending(path: Path) -> str:
 
 def unreadable(path: Path) -> str | None:
     """Say what a file is if it is no text."""
-    return binary(first_bytes(path)) if wide(first_bytes(path)) is None else None
-
-
-def first_bytes(path: Path) -> bytes:
-    """Give the first bytes of a file, unpacked. Raises DataError."""
-    for chunk in _chunks(path, SILENT, SAMPLE):
-        return chunk
-    return b""
+    sample = next(_chunks(path, SILENT, SAMPLE), b"")
+    if not sample:
+        return "empty"
+    return None if wide(sample) else binary(sample)
 
 
 def _chunks(path: Path, listener: Listener, size: int = CHUNK) -> Iterator[bytes]:

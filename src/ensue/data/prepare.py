@@ -86,7 +86,7 @@ def read_corpus(
 
     `data.kind` should be `Prepared.kind` of the run. Large data may go to `file` (.npy). Raises DataError.
     """
-    _, reader = data.reader(find_files(paths), listener)
+    _, reader = data.reader(find_files(paths, listener), listener)
     corpus = encode_corpus((piece.text for piece in reader.pieces(listener)), codec, file)
     _refuse_empty(corpus, str(paths[0]))
     return corpus
@@ -114,13 +114,13 @@ class _Sources:
 
 
 def _open(paths: Sequence[Path], data: DataSettings, tell: Callable[[Finding], None]) -> _Sources:
-    main_files = find_files(paths)
+    main_files = find_files(paths, Listener(tell))
     kind, main = data.reader(main_files, Listener(tell))
     alike = data.model_copy(update={"kind": kind})
     files, given = dict.fromkeys(main_files, "all"), {}
     for part, name in (("tune", data.valid_file), ("test", data.test_file)):
         if name:
-            own = find_files([Path(name)])
+            own = find_files([Path(name)], Listener(tell))
             files |= dict.fromkeys(own, part)
             given[part] = alike.reader(own, Listener(tell))[1]
     return _Sources(main, given, kind, files)
