@@ -22,7 +22,7 @@ MEND = "restore the file from a copy, or train again"
 
 def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Write arrays as the content of a file; the same arrays always give the same bytes."""
-    return safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    return safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in arrays.items()})
 
 
 def unpack_arrays(data: bytes, where: str) -> dict[str, np.ndarray]:
@@ -61,7 +61,8 @@ def _sum(tensors: Mapping[str, Tensor], note: str) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        if tensor.numel():
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

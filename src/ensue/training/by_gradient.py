@@ -15,7 +15,7 @@ from ensue.models.contract import Autoregressive, Loss
 from ensue.state import State, detach, map_state, tensors_of
 from ensue.training.contract import Learner, Snapshot, Update
 from ensue.training.devices import random_state, set_random_state, to_device
-from ensue.training.failure import diagnose
+from ensue.training.failure import NonFiniteError, diagnose
 from ensue.training.settings import OptimiserSettings, TrainingSettings
 
 LEAST_SCALE = 1e-3
@@ -125,7 +125,10 @@ class ByGradient(Learner):
             parameter.data, self._average[name] = self._average[name], parameter.data
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give the weights, copied."""
+        """Give the weights, copied. Raises NonFiniteError if they are not finite."""
+        for name, parameter in self.network.named_parameters():
+            if not torch.isfinite(parameter).all():
+                raise NonFiniteError(name, "weights that are not finite")
         return {name: np.array(array) for name, array in self.model.arrays().items()}
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:

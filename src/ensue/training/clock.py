@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from time import perf_counter
 
 SHARE = 0.04
 """Of the budget goes by before its steps are counted out (less than the flat start of the schedule)."""
@@ -18,35 +17,34 @@ ALLOWANCE = 0.15
 
 @dataclass
 class TimedStart:
-    """Measures the first steps of a training that has so many seconds."""
+    """Measures the first steps of a training; every time is in seconds on one clock, which it is told."""
 
-    budget: float
-    spent: float = 0.0
-    """Seconds of the budget that an earlier, interrupted start used up."""
-    _began: float = field(default_factory=perf_counter)
-    _ends: list[float] = field(default_factory=list)
+    began: float
+    ends: float
+    """When the budget will be used up."""
+    _steps: list[float] = field(default_factory=list)
 
-    def step_done(self) -> bool:
+    def step_done(self, now: float) -> bool:
         """Take note of the end of a step; true once enough of them were seen."""
-        self._ends.append(perf_counter())
-        timed = len(self._ends) - WARM
-        elapsed = self.spent + self._ends[-1] - self._began
-        return (timed >= 5 and elapsed >= SHARE * self.budget) or (timed >= 1 and elapsed >= 0.25 * self.budget)
+        self._steps.append(now)
+        timed, elapsed = len(self._steps) - WARM, (now - self.began) / (self.ends - self.began)
+        return (timed >= 5 and elapsed >= SHARE) or (timed >= 1 and elapsed >= 5 * SHARE)
 
-    def count(self, evaluation: float) -> tuple[int, int]:
+    def count(self, now: float, evaluation: float) -> tuple[int, int]:
         """Count the steps that fit into what is left, and the steps between evaluations of so many seconds each."""
-        left = SPARE * (self.budget - self.spent - (perf_counter() - self._began))
-        return steps_within(left, (self._ends[-1] - self._ends[WARM - 1]) / (len(self._ends) - WARM), evaluation)
+        step = (self._steps[-1] - self._steps[WARM - 1]) / (len(self._steps) - WARM)
+        return steps_within(SPARE * (self.ends - now), step, evaluation)
 
 
 def steps_within(left: float, step: float, evaluation: float) -> tuple[int, int]:
     """Share the seconds left between steps and evaluations.
 
     >>> steps_within(100.0, 0.1, 1.0)
-    (850, 57)
+    (840, 56)
     >>> steps_within(100.0, 0.1, 0.01)
-    (998, 50)
+    (997, 50)
     """
     evaluations = max(1, min(EVALUATIONS, int(ALLOWANCE * left / max(evaluation, 1e-9))))
-    steps = max(1, int((left - evaluations * evaluation) / max(step, 1e-9)))
+    evaluating = (evaluations + 1) * evaluation  # they fall on multiples of a number of steps, and on the end
+    steps = max(1, int((left - evaluating) / max(step, 1e-9)))
     return steps, -(-steps // evaluations)

@@ -63,7 +63,10 @@ class Learner(ABC):
 
     @abstractmethod
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give what was learned, copied; empty while there is nothing yet. Call it within `as_used`."""
+        """Give what was learned, copied; empty while there is nothing yet; called within `as_used`.
+
+        Raises NonFiniteError if it is nonsense.
+        """
 
     @abstractmethod
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:

@@ -108,7 +108,8 @@ class _Fit:
         """Turn the budget into a number of steps; by minutes that takes a timed start."""
         settings, start = self.settings, self.course.start
         if settings.steps is None and settings.epochs is None:
-            self._timer = TimedStart(60 * settings.minutes, self.course.seconds - self.course.start_seconds)
+            began = self._clock + self.course.start_seconds
+            self._timer = TimedStart(began, began + 60 * settings.minutes)
             return
         steps = start + (settings.steps or (settings.epochs or 0) * len(self.feed))
         between = settings.evaluate_every or math.ceil((steps - start) / EVALUATIONS)
@@ -136,7 +137,7 @@ class _Fit:
     def _look(self) -> None:
         """Evaluate, report and save where it is due; the last evaluation waits until the learner has finished."""
         course = self.course
-        if self._timer is not None and self._timer.step_done():
+        if self._timer is not None and self._timer.step_done(perf_counter()):
             self._count_steps(self._timer)
         elif course.step == course.steps:
             return
@@ -151,7 +152,8 @@ class _Fit:
         began = perf_counter()
         self._report(self._evaluate())
         self._save()
-        steps, between = timer.count(perf_counter() - began)
+        now = perf_counter()
+        steps, between = timer.count(now, now - began)
         between = self.settings.evaluate_every or between
         self.course = replace(self.course, steps=self.course.step + steps, evaluate_every=between)
         self._timer = None
@@ -166,7 +168,7 @@ class _Fit:
             if validation is not None and not math.isfinite(validation):
                 raise self._failure(NonFiniteError("the whole model", "a validation loss that is not finite"))
             if validation is None or self.course.best is None or validation < self.course.best:
-                self.best = self.learner.arrays()
+                self.best = self._learned()
                 self._publish(self.best)
                 self.course = replace(self.course, best=validation, best_step=self.course.step, waited=0)
             else:
@@ -223,7 +225,13 @@ class _Fit:
 
     def _used(self) -> Mapping[str, np.ndarray]:
         with self.learner.as_used():
+            return self._learned()
+
+    def _learned(self) -> Mapping[str, np.ndarray]:
+        try:
             return self.learner.arrays()
+        except NonFiniteError as error:
+            raise self._failure(error) from None
 
     def _publish(self, arrays: Mapping[str, np.ndarray]) -> None:
         if arrays:
@@ -239,9 +247,7 @@ class _Fit:
         return Outcome(how, course.step, course.steps, course.seconds, course.best, course.best_step)
 
     def _failure(self, error: NonFiniteError) -> TrainingError:
-        """Say what broke and what probably helps; the weights before it are kept, if none are yet."""
-        if not self.best and error.cause != "weights that are not finite":
-            self._publish(self._used())
+        """Say what broke and what probably helps; the run has the weights of its last evaluation, or of its start."""
         optimiser = self.settings.optimiser
         mend = (
             f"lower training.optimiser.rate (now {optimiser.rate:g}) or training.optimiser.clip (now {optimiser.clip})"

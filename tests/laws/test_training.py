@@ -1,0 +1,592 @@
+"""What the loop and its learners promise, on a tiny network."""
+
+import importlib.util
+import math
+import os
+import signal
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import ensue.training.fit as fit_module
+from ensue.batch import Batch
+from ensue.errors import RunError, SettingError
+from ensue.settings import read
+from ensue.training.by_counting import ByCounting
+from ensue.training.by_gradient import ByGradient
+from ensue.training.clock import steps_within
+from ensue.training.contract import Note, Progress, Sample
+from ensue.training.devices import choose_device, describe_machine, memory_mb, prepare, to_device
+from ensue.training.failure import TrainingError
+from ensue.training.fit import fit, reopen
+from ensue.training.run import Run
+from ensue.training.schedules import Plateau, scale
+from ensue.training.settings import MachineSettings, ScheduleSettings, TrainingSettings
+
+
+def load_tiny() -> Any:
+    path = Path(__file__).parents[1] / "stories" / "tiny_training.py"
+    spec = importlib.util.spec_from_file_location("tiny_training", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["tiny_training"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+tiny = load_tiny()
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def settings_of(**values: Any) -> TrainingSettings:
+    return read(TrainingSettings, {"schedule": {"name": "constant", "warmup": 0}, **values})
+
+
+def learner_of(network: nn.Module, **values: Any) -> ByGradient:
+    return ByGradient(network, settings_of(**values), CPU)
+
+
+def network_of(dropout: float = 0.0, seed: int = 0, width: int = 6) -> Any:
+    torch.manual_seed(seed)
+    return tiny.TinyNetwork(dropout, width).double()
+
+
+def ragged_batch() -> Batch[np.ndarray]:
+    ids = np.random.default_rng(0).integers(0, tiny.SIZE, size=(5, 8))
+    fields = {"input": ids[:, :-1], "target": ids[:, 1:]}
+    lengths, weight = np.array([7, 3, 1, 5, 7]), np.array([1.0, 0.5, 2.0, 0.0, 3.0])
+    return Batch(fields, lengths, weight, np.ones(5, dtype=bool))
+
+
+def rows_of(batch: Batch[np.ndarray], rows: list[int]) -> Batch[np.ndarray]:
+    return batch.map(lambda array: array[rows])
+
+
+def difference(one: nn.Module, other: nn.Module) -> float:
+    return max(float((a - b).detach().abs().max()) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+# --- learning by gradient
+
+
+@pytest.mark.parametrize("parts", [2, 3, 5, 9])
+def test_a_batch_in_parts_gives_the_gradient_of_the_whole(parts: int) -> None:
+    whole, split = network_of(), network_of()
+    one = learner_of(whole, average=0.5)
+    other = learner_of(split, average=0.5, batching={"parts": parts})
+    for batch in [ragged_batch(), *tiny.TinyStreams(3).epoch(0)]:
+        a, b = one.update(batch, 1.0), other.update(batch, 1.0)
+        assert a.nats == pytest.approx(b.nats, rel=1e-12)
+        assert a.norm == pytest.approx(b.norm, rel=1e-9)
+        assert a.count == b.count
+    assert difference(whole, split) < 1e-9
+
+
+def test_weights_scale_gradients_and_never_the_nats() -> None:
+    batch = ragged_batch()
+    with_weight, without, plain = network_of(), network_of(), network_of()
+    first = learner_of(with_weight).update(batch, 1.0)
+    assert first.nats == learner_of(plain).update(replace(batch, weight=np.ones(5)), 1.0).nats
+    assert difference(with_weight, plain) > 1e-4
+    learner_of(without).update(rows_of(batch, [0, 1, 2, 4]), 1.0)  # row 3 weighs nothing
+    assert difference(with_weight, without) < 1e-9
+    doubled = network_of()
+    assert learner_of(doubled).update(replace(batch, weight=2 * batch.weight), 1.0).norm == pytest.approx(first.norm)
+
+
+def test_the_state_goes_on_from_batch_to_batch_without_its_gradient() -> None:
+    network, feed = network_of(), tiny.TinyStreams(2)
+    learner = learner_of(network, optimiser={"rate": 1e-12})
+    updates = [learner.update(batch, 1.0) for batch in feed.epoch(0)]
+    both = list(feed.epoch(0))
+    fields = {name: np.concatenate([batch[name] for batch in both], axis=1) for name in ("input", "target")}
+    joined = Batch(fields, np.full(4, 14), np.ones(4), np.ones(4, dtype=bool))
+    loss, _ = network.loss(joined.map(torch.tensor))
+    assert sum(update.nats for update in updates) == pytest.approx(float(loss.nats.detach().sum()), rel=1e-6)
+    again = learner.update(both[0], 1.0)  # fresh rows start anew
+    assert again.nats == pytest.approx(updates[0].nats, rel=1e-6)
+
+
+def test_clipping_limits_the_step_and_reports_the_length_before_it() -> None:
+    plain, clipped = network_of(), network_of()
+    values = {"name": "sgd", "rate": 1.0, "momentum": 0.0, "decay": 0.0}
+    before = [parameter.detach().clone() for parameter in clipped.parameters()]
+    norm = learner_of(plain, optimiser={**values, "clip": 1e9}).update(ragged_batch(), 1.0).norm
+    update = learner_of(clipped, optimiser={**values, "clip": 0.01}).update(ragged_batch(), 0.5)
+    moved = math.sqrt(sum(float(((a - b) ** 2).sum()) for a, b in zip(before, clipped.parameters(), strict=True)))
+    assert update.norm == norm
+    assert norm > 0.01
+    assert moved == pytest.approx(0.5 * 0.01, rel=1e-3)
+
+
+def test_matrices_decay_and_biases_do_not() -> None:
+    network = network_of()
+    network.head.bias.data.fill_(1.0)
+    before = network.embed.weight.detach().clone()
+    batch = replace(ragged_batch(), weight=np.zeros(5))
+    learner_of(network, optimiser={"name": "sgd", "rate": 0.1, "decay": 0.5}).update(batch, 1.0)
+    torch.testing.assert_close(network.embed.weight, before * 0.95)
+    torch.testing.assert_close(network.head.bias, torch.ones(5, dtype=torch.float64))
+
+
+def test_averaged_weights_are_used_within_and_the_last_ones_come_back() -> None:
+    network = network_of(dropout=0.2)
+    learner = learner_of(network, average=0.15)
+    history = [network.head.bias.detach().clone()]
+    for batch in tiny.TinyStreams(4).epoch(0):
+        learner.update(batch, 1.0)
+        history.append(network.head.bias.detach().clone())
+    expected = history[0]
+    for number, weights in enumerate(history[1:], 1):
+        keep = min(0.15, (1 + number) / (10 + number))
+        expected = keep * expected + (1 - keep) * weights
+    with learner.as_used():
+        assert not network.training
+        torch.testing.assert_close(network.head.bias.detach(), expected)
+        torch.testing.assert_close(torch.tensor(learner.arrays()["head.bias"]), expected)
+    assert network.training
+    assert torch.equal(network.head.bias, history[-1])
+
+
+def test_a_snapshot_goes_on_with_the_same_bits() -> None:
+    feed = tiny.TinyStreams(6)
+    learner = learner_of(network_of(dropout=0.5), average=0.9)
+    for batch in feed.epoch(0):
+        learner.update(batch, 1.0)
+    snapshot = learner.snapshot()
+    ends = []
+    for other in (learner, learner_of(network_of(dropout=0.5, seed=5), average=0.9)):
+        other.restore(snapshot)
+        nats = [other.update(batch, 1.0).nats for batch in feed.epoch(1, 3)]
+        ends.append((nats, other.snapshot()))
+    assert ends[0][0] == ends[1][0]
+    assert ends[0][1].values == ends[1][1].values
+    assert all(torch.equal(ends[0][1].tensors[name], ends[1][1].tensors[name]) for name in ends[0][1].tensors)
+
+
+def test_one_batch_can_be_overfitted() -> None:
+    network = network_of(width=24)
+    batch = replace(ragged_batch(), weight=np.ones(5))
+    learner = learner_of(network, optimiser={"rate": 0.02})
+    losses = [learner.update(batch, 1.0) for _ in range(250)]
+    assert losses[0].nats / losses[0].count > 1.3
+    assert losses[-1].nats / losses[-1].count < 0.35  # the first symbols of the rows cannot be told apart
+
+
+def test_only_a_torch_module_learns_by_gradient() -> None:
+    with pytest.raises(TypeError, match="SimpleNamespace is no torch module"):
+        ByGradient(SimpleNamespace(), settings_of(), CPU)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+def test_lower_precision_learns_too(name: str) -> None:
+    network = network_of().float()
+    rate = 0.02 if name == "adamw" else 1.0
+    learner = learner_of(network, optimiser={"name": name, "rate": rate}, machine={"precision": "bf16"})
+    losses = [learner.update(batch, 1.0).nats for epoch in range(8) for batch in tiny.TinyStreams().epoch(epoch)]
+    assert np.mean(losses[-11:]) < 0.8 * np.mean(losses[:11])
+
+
+# --- learning by counting
+
+
+def record_feed() -> Any:
+    return list(tiny.TinyStreams(3).epoch(0))
+
+
+class Table:
+    """Stands in for an n-gram: it holds what it was estimated from."""
+
+    def __init__(self, ids: np.ndarray, offsets: np.ndarray) -> None:
+        self.tables = {"ids": ids, "offsets": offsets}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return self.tables
+
+    def load(self, arrays: dict[str, np.ndarray]) -> None:
+        self.tables = dict(arrays)
+
+
+def test_counting_collects_every_record_once() -> None:
+    learner, feed = ByCounting(Table), tiny.TinyStreams(3)  # type: ignore[arg-type]
+    for batch in feed.epoch(0):
+        assert learner.update(batch, 1.0).nats is None
+    learner.update(ragged_batch(), 1.0)
+    assert learner.arrays() == {}
+    other = ByCounting(Table)  # type: ignore[arg-type]
+    other.restore(learner.snapshot())
+    for one in (learner, other):
+        one.finish()
+        tables = one.arrays()
+        found = [part.tolist() for part in np.split(tables["ids"], tables["offsets"][1:-1])]
+        streams = [row.tolist() for row in feed.ids[:, 1:]]
+        lines = ragged_batch()
+        records = [row[:length].tolist() for row, length in zip(lines["target"], lines.lengths, strict=True)]
+        assert sorted(found) == sorted(streams + records)
+
+
+def test_counting_goes_through_the_same_loop(tmp_path: Path) -> None:
+    learner = ByCounting(Table)  # type: ignore[arg-type]
+    settings = settings_of(epochs=1, evaluate_every=100)
+    with Run.create(tmp_path / "run", {}) as run:
+        outcome = fit(learner, tiny.TinyStreams(3), settings, run, lambda: 1.25, None, lambda event: None)
+        assert (outcome.how, outcome.step, outcome.validation) == ("finished", 3, 1.25)
+        assert len(run.read_arrays()["ids"]) == 4 * 21
+        assert [row["loss"] for row in run.rows("metrics.jsonl")] == [None]
+        assert fit(ByCounting(Table), tiny.TinyStreams(3), settings, run, None, None, print).how == "finished"
+
+
+# --- schedules and budgets
+
+
+def test_schedules_against_values_by_hand() -> None:
+    cosine = ScheduleSettings(name="cosine", warmup=4, floor=0.1)
+    none = Plateau()
+    assert [scale(step, 104, none, cosine) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    flat_until = 5.2
+    middle = scale(55, 104, none, cosine)
+    assert middle == pytest.approx(0.1 + 0.9 * (1 + math.cos(math.pi * (55 - flat_until) / (104 - flat_until))) / 2)
+    assert scale(104, 104, none, cosine) == pytest.approx(0.1)
+    assert [scale(step, 10, none, cosine) for step in (0, 1)] == [0.5, 1.0]  # the warm-up is never more than a fifth
+    assert scale(5, None, none, cosine) == scale(5, 104, none, cosine) == 1.0
+    constant = ScheduleSettings(name="constant", warmup=0)
+    assert [scale(step, 10, none, constant) for step in (0, 9)] == [1.0, 1.0]
+
+
+def test_plateau_comes_down_when_validation_stalls_and_not_below_the_floor() -> None:
+    settings = ScheduleSettings(name="plateau", wait=1, factor=0.1, floor=0.05, warmup=0)
+    plateau, scales = Plateau(), []
+    for validation in (2.0, 1.9, 1.95, 1.9, 1.8, 1.9, 1.9, 1.9, 1.9):
+        plateau = plateau.after(validation, settings)
+        scales.append(scale(100, 1000, plateau, settings))
+    assert scales == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05])
+
+
+def test_evaluations_take_a_bounded_share_of_the_time() -> None:
+    assert steps_within(60.0, 0.1, 3.0) == (480, 160)
+    assert steps_within(60.0, 0.1, 100.0)[0] >= 1
+
+
+class Clock:
+    """A clock that only moves when something is said to take time."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        patch.setattr(fit_module, "perf_counter", lambda: self.now)
+
+    def learner(self, seconds: float, **values: Any) -> ByGradient:
+        learner = learner_of(network_of(), **values)
+        update, calls = learner.update, 0
+
+        def slow(batch: Batch[np.ndarray], rate_scale: float) -> Any:
+            nonlocal calls
+            calls += 1
+            self.now += seconds if calls > 3 else 20 * seconds
+            return update(batch, rate_scale)
+
+        learner.update = slow  # type: ignore[method-assign]
+        return learner
+
+    def validate(self, seconds: float) -> float:
+        self.now += seconds
+        return 1.0
+
+
+@pytest.mark.parametrize("evaluation", [0.01, 1.0])
+def test_minutes_become_steps_that_are_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evaluation: float
+) -> None:
+    clock = Clock(monkeypatch)
+    settings = settings_of(minutes=0.5)
+    learner = clock.learner(0.05, minutes=0.5)
+    notes: list[Any] = []
+    with Run.create(tmp_path / "run", {}) as run:
+        began = clock.now
+        outcome = fit(
+            learner, tiny.TinyStreams(), settings, run, lambda: clock.validate(evaluation), None, notes.append
+        )
+        assert 27 < clock.now - began <= 30
+        planned = tomllib.loads((run.path / "run.toml").read_text())["planned"]
+    assert planned["steps"] == outcome.step == outcome.steps
+    assert [note.text for note in notes if isinstance(note, Note)] == [
+        f"0.5 minutes are {outcome.steps} steps on this machine"
+    ]
+
+
+def test_a_budget_in_minutes_is_kept_on_this_machine(tmp_path: Path) -> None:
+    settings = settings_of(minutes=0.03)
+    network = network_of()
+    learner = ByGradient(network, settings, CPU)
+    with Run.create(tmp_path / "run", {}) as run:
+        outcome = fit(learner, tiny.TinyStreams(), settings, run, lambda: 1.0, None, lambda event: None)
+    assert outcome.how == "finished"
+    assert 0.3 < outcome.seconds < 6  # 1.8 on a quiet machine; others may be at work on it
+
+
+# --- the loop
+
+
+def test_same_seed_same_run_and_the_loss_falls(tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        tiny.train(tmp_path / name, {**tiny.SETTINGS, "steps": 60}, seed)
+    weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in "abc"]
+    assert weights[0] == weights[1] != weights[2]
+    rows = Run.open(tmp_path / "a").rows("metrics.jsonl")
+    assert rows[-1]["loss"] < 0.8 * rows[0]["loss"]
+    assert rows[-1]["validation"] < rows[0]["loss"]
+
+
+def test_events_tell_what_a_person_wants_to_know(tmp_path: Path) -> None:
+    events: list[Any] = []
+    tiny.train(tmp_path / "run", {**tiny.SETTINGS, "steps": 12}, watch=events.append)
+    progress = [event for event in events if isinstance(event, Progress)]
+    assert [event.step for event in progress] == [4, 6, 8, 12]
+    assert [event.validation is not None for event in progress] == [False, True, False, True]
+    assert progress[1].steps == 12
+    assert progress[1].epoch == pytest.approx(6 / 11)
+    assert progress[0].rate == pytest.approx(0.03)
+    assert progress[1].symbols_per_second > 0
+    assert progress[1].memory_mb > 10
+    assert progress[1].eta_seconds == pytest.approx(progress[1].seconds)
+    assert progress[0].norm > 0
+    samples = [event for event in events if isinstance(event, Sample)]
+    assert [sample.step for sample in samples] == [6, 12]
+    assert len(samples[0].text) == 8
+
+
+def scripted(losses: list[float]) -> Any:
+    left = iter(losses)
+    return lambda: next(left)
+
+
+def run_scripted(path: Path, losses: list[float], **values: Any) -> tuple[Any, list[bytes]]:
+    """Train with validation losses made up beforehand; give the outcome and the weights after every step."""
+    torch.manual_seed(0)
+    network, settings = tiny.TinyNetwork(0.0), settings_of(**values)
+    learner = ByGradient(network, settings, CPU)
+    weights = []
+
+    def watch(event: object) -> None:
+        if isinstance(event, Progress):
+            weights.append(network.head.bias.detach().clone())
+
+    with Run.create(path, {}) as run:
+        outcome = fit(learner, tiny.TinyStreams(), settings, run, scripted(losses), None, watch)
+        assert torch.equal(network.head.bias, torch.tensor(run.read_arrays()["head.bias"]))
+    return outcome, weights
+
+
+def test_early_stopping_keeps_the_best_weights(tmp_path: Path) -> None:
+    losses = [3.0, 2.0, 2.5, 2.4, 1.0]
+    outcome, weights = run_scripted(tmp_path / "run", losses, steps=50, evaluate_every=5, report_every=5, patience=2)
+    assert (outcome.how, outcome.step, outcome.best_step, outcome.validation) == ("stopped early", 20, 10, 2.0)
+    kept = torch.tensor(Run.open(tmp_path / "run").read_arrays()["head.bias"])
+    assert torch.equal(kept, weights[1])
+    assert not torch.equal(kept, weights[-1])
+
+
+def test_the_best_weights_are_kept_without_early_stopping_too(tmp_path: Path) -> None:
+    outcome, weights = run_scripted(tmp_path / "run", [3.0, 1.0, 2.0, 4.0], steps=20, evaluate_every=5, report_every=5)
+    assert (outcome.how, outcome.best_step) == ("finished", 10)
+    assert torch.equal(torch.tensor(Run.open(tmp_path / "run").read_arrays()["head.bias"]), weights[1])
+
+
+def test_ctrl_c_finishes_the_step_saves_and_the_run_can_go_on(tmp_path: Path) -> None:
+    def interrupt(event: object) -> None:
+        if isinstance(event, Progress) and event.step == 20:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    outcome = tiny.train(tmp_path / "a", watch=interrupt)
+    assert (outcome.how, outcome.step, outcome.steps) == ("interrupted", 20, 45)
+    assert Run.open(tmp_path / "a").has("weights.safetensors")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert tiny.train(tmp_path / "a").how == "finished"
+    tiny.train(tmp_path / "b")
+    one, other = (Run.open(tmp_path / name) for name in "ab")
+    assert one.read("weights.safetensors") == other.read("weights.safetensors")
+    assert [row["loss"] for row in one.rows("metrics.jsonl")] == [row["loss"] for row in other.rows("metrics.jsonl")]
+
+
+def test_ctrl_c_twice_stops_at_once(tmp_path: Path) -> None:
+    def interrupt(event: object) -> None:
+        if isinstance(event, Progress):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        tiny.train(tmp_path / "run", watch=interrupt)
+    with Run.resume(tmp_path / "run") as run:
+        assert run.checkpoint() is not None
+
+
+def test_a_finished_run_stays_as_it_is_until_it_is_reopened(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    values = {"epochs": 2, "evaluate_every": 11, "schedule": {"warmup": 3}}
+    assert tiny.train(path, values).step == 22
+    before = (path / "weights.safetensors").read_bytes()
+    assert tiny.train(path, values).step == 22
+    assert (path / "weights.safetensors").read_bytes() == before
+    with Run.resume(path) as run:
+        reopen(run)
+    outcome = tiny.train(path, values)
+    assert (outcome.how, outcome.step) == ("finished", 44)
+    rates = [row["rate"] for row in Run.open(path).rows("metrics.jsonl")]
+    assert rates[-1] < rates[0]
+    assert max(rates[3:]) > 0.9 * max(rates)  # the schedule starts again
+
+
+# --- when the numbers break
+
+
+class Broken(tiny.TinyNetwork):
+    """Overflows in its forward pass, or only in its gradient, once `update` number `at` is reached."""
+
+    def __init__(self, where: str, at: int) -> None:
+        super().__init__(0.0)
+        self.where, self.left = where, at
+
+    def forward(self, inputs: Tensor, state: Any, lengths: Tensor | None = None) -> Any:
+        if self.training:
+            self.left -= 1
+        embedded = self.embed(inputs)
+        if self.left <= 0 and self.where == "output":
+            state = (state[0] * math.nan,)
+        if self.left <= 0 and self.where == "gradient":
+            embedded = embedded + torch.sqrt(0 * embedded.sum())
+        out, last = self.body(embedded, state[0][None].contiguous())
+        return torch.distributions.Categorical(logits=self.head(out)), (last[0],)
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("output", "an output that is not finite in layer 'body'"),
+        ("gradient", "a gradient that is not finite in layer 'embed'"),
+    ],
+)
+def test_broken_numbers_name_step_layer_and_cause_and_the_good_weights_stay(
+    tmp_path: Path, where: str, message: str
+) -> None:
+    settings = settings_of(steps=30, evaluate_every=5)
+    torch.manual_seed(0)
+    learner = ByGradient(Broken(where, 8), settings, CPU)
+    with Run.create(tmp_path / "run", {}) as run:
+        with pytest.raises(TrainingError) as caught:
+            fit(learner, tiny.TinyStreams(), settings, run, lambda: 1.0, None, lambda event: None)
+        assert str(caught.value) == (
+            f"step 8: the loss is no longer a number: {message}; lower training.optimiser.rate (now 0.003) or "
+            "training.optimiser.clip (now 1.0); the last good weights are kept"
+        )
+        arrays = run.read_arrays()
+        assert all(np.isfinite(array).all() for array in arrays.values())
+        assert run.checkpoint().course.step == 5
+
+
+def test_weights_that_overflow_are_named_and_not_kept(tmp_path: Path) -> None:
+    settings = settings_of(steps=30, optimiser={"name": "sgd", "rate": 1e38, "clip": 1e6})
+    learner = ByGradient(tiny.TinyNetwork(0.0), settings, CPU)
+    with Run.create(tmp_path / "run", {}) as run:
+        with pytest.raises(TrainingError, match="not finite"):
+            fit(learner, tiny.TinyStreams(), settings, run, None, None, lambda event: None)
+        assert all(np.isfinite(array).all() for array in run.read_arrays().values())
+
+
+def test_a_validation_that_is_no_number_stops_too(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"step 6: .* a validation loss that is not finite"):
+        run_scripted(tmp_path / "run", [math.nan], steps=20, evaluate_every=5)
+
+
+def test_a_full_disk_in_training_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+
+    true_fsync, left = os.fsync, 40
+
+    def fsync(descriptor: int) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        true_fsync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        with pytest.raises(RunError, match="the disk is full; nothing that was saved before is lost; make room"):
+            tiny.train(tmp_path / "a")
+    assert tiny.train(tmp_path / "a").how == "finished"
+    tiny.train(tmp_path / "b")
+    assert Run.open(tmp_path / "a").read_arrays().keys() == Run.open(tmp_path / "b").read_arrays().keys()
+    same = [(tmp_path / name / "weights.safetensors").read_bytes() for name in "ab"]
+    assert same[0] == same[1]
+
+
+# --- devices
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("toaster", "--device: 'toaster' is not a device; use auto, cpu, cuda, cuda:1 or mps"),
+        ("meta", "--device: 'meta' is a device that ensue does not use; use auto, cpu, cuda, cuda:1 or mps"),
+        ("cuda", "--device: 'cuda' is not there: torch finds no CUDA GPU on this machine; use --device cpu"),
+        ("mps", "--device: 'mps' is not there: torch finds no Metal GPU on this machine; use --device cpu"),
+    ],
+)
+def test_a_device_that_is_not_there(device: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(SettingError) as caught:
+        choose_device(MachineSettings(device=device))
+    assert str(caught.value) == message
+    assert choose_device(MachineSettings()) == CPU
+
+
+def test_a_gpu_too_many_and_half_precision_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingError, match=r"training.machine.precision: 'fp16' needs a GPU; use fp32"):
+        choose_device(MachineSettings(device="cpu", precision="fp16"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(SettingError, match=r"'cuda:1' is not there: this machine has 1 GPU"):
+        choose_device(MachineSettings(device="cuda:1"))
+    assert choose_device(MachineSettings()).type == "cuda"
+
+
+def test_preparing_seeds_and_sets_threads() -> None:
+    settings = MachineSettings(device="cpu", threads=1)
+    draws = []
+    for _ in range(2):
+        device = prepare(settings, seed=4)
+        draws.append(float(torch.rand(())))
+    assert draws[0] == draws[1]
+    assert describe_machine(device, settings) == {
+        "threads": 1,
+        "device": "cpu",
+        "device_name": "cpu",
+        "dtype": "fp32",
+    }
+    assert memory_mb() > 10
+
+
+def test_a_batch_becomes_tensors_of_the_same_types() -> None:
+    batch = ragged_batch()
+    batch["input"].flags.writeable = False  # as a memory map is
+    moved = to_device(batch, CPU)
+    assert moved["input"].dtype == torch.int64
+    assert moved.fresh.dtype == torch.bool
+    assert torch.equal(moved.lengths, torch.tensor([7, 3, 1, 5, 7]))
