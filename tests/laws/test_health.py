@@ -1,0 +1,51 @@
+"""Each failure of a training is named in words, and a healthy one is left in peace."""
+
+import math
+from typing import Any
+
+import pytest
+
+from ensue.inspection.health import ailments, longest_repetition
+
+
+def history(norms: list[float], validations: list[float]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = [
+        {"step": 10 * number, "norm": norm, "validation": None} for number, norm in enumerate(norms, 1)
+    ]
+    return rows + [{"step": 10 * number, "norm": None, "validation": v} for number, v in enumerate(validations, 1)]
+
+
+FINE = [1.0, 0.8, 0.9, 0.7, 0.6, 0.7, 0.5]
+
+
+def test_a_healthy_training_has_no_ailments() -> None:
+    verse = ["The fool doth think he is wise, but the wise man knows himself to be a fool."]
+    assert ailments(history(FINE, [3.0, 2.0, 1.9, 1.91, 1.9]), verse, unigram=2.9, size=60) == []
+    assert ailments([], []) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (history([*FINE, 900.0, *FINE], []), "Gradients exploded: at step 80 the norm was 900, its median 0.7; "),
+        (history([1.0, 0.1, 1e-7, 1e-9, 1e-9], []), "Gradients vanished: their norm came down to 1e-09, "),
+        (history(FINE, [3.2, 3.0, 3.0]), "The network is dead: its loss of 3.000 is no better than the symbols' freq"),
+        (history(FINE, [5.0, 4.9]), "The network is dead: its loss of 4.900 is no better than guessing evenly (4.094"),
+        (history(FINE, [2.0, 1.5, 1.6, 1.7, 1.9]), "The network began to learn the training part by heart: the valid"),
+    ],
+)
+def test_each_failure_is_named(rows: list[dict[str, Any]], sentence: str) -> None:
+    (found,) = ailments(rows, [], unigram=2.9, size=60)
+    assert found.startswith(sentence)
+
+
+@pytest.mark.parametrize("text", ["e" * 40, "and " * 12, "To be, " + "or not " * 10])
+def test_a_repeating_sample_is_a_collapse(text: str) -> None:
+    (found,) = ailments([], ["All is well in this one, as you see.", text])
+    assert found.startswith("A sample repeats itself: one part fills")
+
+
+def test_the_longest_repetition_is_counted_to_its_end() -> None:
+    assert longest_repetition("xyz" + "ab" * 5 + "a!") == 11
+    assert longest_repetition("hello") == 0
+    assert math.isclose(longest_repetition("a" * 30), 30)
