@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from ensue.models.ngram import NgramSettings, estimate
 from ensue.models.ngram.counts import _sort, count
-from ensue.models.ngram.estimation import fit, nats_by_order
+from ensue.models.ngram.estimation import fit
+from ensue.models.ngram.held_out import nats_by_order, nats_of, steps_of
+from ensue.models.ngram.smoothing import KneserNey
+from ensue.models.ngram.tuned_discounts import choose_discounts
 
 SIZE = 3
 START = SIZE
@@ -173,3 +176,43 @@ def test_the_order_of_the_data_is_found() -> None:
     ids, offsets = flat([text])
     assert estimate(ids, offsets, SIZE, NgramSettings()).order == 3
     assert estimate(ids[:2500], np.array([0, 2500]), SIZE, NgramSettings(), (ids, np.array([2500, 3002]))).order == 3
+
+
+def test_tuned_discounts_are_the_best_for_the_tuning_part() -> None:
+    """A little more or less of any of them makes the part that they were fitted to no likelier."""
+    rng = np.random.default_rng(3)
+    text = np.cumsum(rng.integers(0, 4, 9000) ** 2) % 11
+    counts = count(text[:6000], np.array([0, 6000]), 11, 4)
+    part = (text[6000:], np.array([0, 3000]))
+    order, tuned = choose_discounts(counts, part, range(3, 5))
+    assert tuned.given is not None
+
+    def nats(smoothing: KneserNey) -> float:
+        return float(nats_of(counts, list(steps_of(counts, part))[:order], smoothing))
+
+    least = nats(tuned)
+    assert least < nats(KneserNey()) - 1
+    for n in range(order):
+        for kind in range(3):
+            for factor in (0.8, 1.2):
+                moved = [list(each) for each in tuned.given]
+                moved[n][kind] = min(moved[n][kind] * factor, kind + 1)
+                assert nats(KneserNey(moved)) > least - 0.05, (n, kind, factor)
+
+
+def test_too_little_to_tune_on_leaves_the_formula() -> None:
+    text = np.arange(300) % 7
+    counts = count(text, np.array([0, 300]), 7, 3)
+    assert choose_discounts(counts, (text, np.array([0, 300])), range(2, 4))[1].given is None
+
+
+@pytest.mark.parametrize("order", [3, "auto"])
+def test_a_tuned_model_is_a_distribution(order: int | str) -> None:
+    rng = np.random.default_rng(4)
+    text = np.cumsum(rng.integers(0, 9, 30_000) ** 2) % 97
+    chosen = NgramSettings(order=order, max_order=4, discounts="tuned")  # pyrefly: ignore
+    model = estimate(text, np.array([0, 30_000]), 98, chosen)
+    answer, _ = model(torch.from_numpy(rng.integers(0, 99, (4, 50))), model.initial(4))
+    torch.testing.assert_close(answer.probs.sum(-1), torch.ones(4, 50, dtype=torch.float64), rtol=0, atol=1e-9)
+    by_formula = estimate(text, np.array([0, 30_000]), 98, chosen.model_copy(update={"discounts": "counts"}))
+    assert any(not np.array_equal(by_formula.arrays()[name], array) for name, array in model.arrays().items())

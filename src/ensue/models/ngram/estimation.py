@@ -1,4 +1,4 @@
-"""From a corpus to an n-gram model: count, choose the order, smooth."""
+"""From a corpus to an n-gram model: count, choose, smooth."""
 
 from __future__ import annotations
 
@@ -7,39 +7,42 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.models.ngram.counts import Counts, Ids, count, with_starts
+from ensue.models.ngram.counts import Counts, Ids, count
+from ensue.models.ngram.held_out import Part, choose_order
 from ensue.models.ngram.model import Ngram
 from ensue.models.ngram.settings import NgramSettings
 from ensue.models.ngram.smoothing import Smoothing
-from ensue.models.ngram.table import Follow, Rung, Table, first_rung
-
-Offsets = NDArray[np.integer]
-Part = tuple[Ids, Offsets]
+from ensue.models.ngram.table import Rung, Table, first_rung
+from ensue.models.ngram.tuned_discounts import choose_discounts
 
 
-def estimate(ids: Ids, offsets: Offsets, size: int, settings: NgramSettings, tune: Part | None = None) -> Ngram:
+def estimate(
+    ids: Ids, offsets: NDArray[np.integer], size: int, settings: NgramSettings, tune: Part | None = None
+) -> Ngram:
     """Estimate a model from records `ids[offsets[r]:offsets[r + 1]]`, each with its end, of ids below `size`.
 
-    `tune` (ids and offsets of another part) is what an order of "auto" is chosen on; without one the last tenth is
-    set aside for the choice, and the model is then estimated from all.
+    What the settings leave open is chosen on `tune` (ids and offsets of another part). Without one, the last tenth
+    is set aside for the choice, and the model is then estimated from all.
 
     >>> model = estimate(np.array([0, 1, 0, 1, 0]), np.array([0, 5]), 2, NgramSettings(order=2))
     >>> model.order
     2
     """
-    if settings.order == "auto" and tune is None:
-        head, tail = set_aside(ids, offsets)
-        order = choose_order(count(*head, size, settings.max_order), tail, settings.smooth())
-        return estimate(ids, offsets, size, settings.model_copy(update={"order": order}))
-    if isinstance(settings.order, int):
-        return fit(count(ids, offsets, size, settings.order), settings.smooth(), settings.order)
-    assert tune is not None
-    counts = count(ids, offsets, size, settings.max_order)
-    return fit(counts, settings.smooth(), choose_order(counts, tune, settings.smooth()))
+    if not settings.open:
+        order = settings.highest_order
+        return fit(count(ids, offsets, size, order), settings.smooth(), order)
+    counted, judge = ((ids, offsets), tune) if tune else set_aside(ids, offsets)
+    counts = count(*counted, size, settings.highest_order)
+    order, smoothing = choose(counts, judge, settings)
+    return fit(counts if tune else count(ids, offsets, size, order), smoothing, order)
 
 
-def set_aside(ids: Ids, offsets: Offsets) -> tuple[Part, Part]:
-    """Cut off the last tenth: of the records, or of the one long text."""
+def set_aside(ids: Ids, offsets: NDArray[np.integer]) -> tuple[Part, Part]:
+    """Cut off the last tenth: of the records, or of the one long text.
+
+    >>> set_aside(np.arange(20), np.array([0, 20]))[1][1].tolist()
+    [18, 20]
+    """
     if len(offsets) > 2:
         middle = len(offsets) - 1 - max(1, (len(offsets) - 1) // 10)
         return (ids, offsets[: middle + 1]), (ids, offsets[middle:])
@@ -48,37 +51,13 @@ def set_aside(ids: Ids, offsets: Offsets) -> tuple[Part, Part]:
     return (ids, np.array([begin, cut])), (ids, np.array([cut, end]))
 
 
-def choose_order(counts: Counts, tune: Part, smoothing: Smoothing) -> int:
-    """Give the order with which a part that was not counted is likeliest; the smaller one of equals."""
-    return int(np.argmin(nats_by_order(counts, tune, smoothing))) + 1
-
-
-def nats_by_order(counts: Counts, tune: Part, smoothing: Smoothing) -> NDArray[np.float64]:
-    """Give the nats of a part under the model of each order that the counts allow, from 1.
-
-    A model counts otherwise at its top order than below; so the chain of lower orders is shared by all, and each
-    order puts its own top on it.
-    """
-    text = with_starts(*tune, counts.size)
-    scored = np.flatnonzero(text != counts.size)
-    place = text.astype(np.int64)
-    lower = np.full(len(scored), 1 / counts.size)
-    nats = []
-    for n, level in enumerate(counts.levels, 1):
-        context = np.zeros(len(scored), np.int64) if n == 1 else place[scored - 1]
-        if n > 1:
-            contexts = len(counts.levels[n - 2].symbol)
-            place = np.full(len(text), -1)
-            place[scored] = Follow(level.context, level.symbol, contexts, counts.size)(context, text[scored])
-        nats.append(-np.log(_step(smoothing.shares(counts, n, True), context, place[scored], lower)).sum())
-        if n < len(counts.levels):
-            lower = _step(smoothing.shares(counts, n, False), context, place[scored], lower)
-    return np.array(nats)
-
-
-def _step(shares: tuple[NDArray, NDArray], context: NDArray, place: NDArray, lower: NDArray) -> NDArray[np.float64]:
-    own, rest = (np.append(values, otherwise) for values, otherwise in zip(shares, (0.0, 1.0), strict=True))
-    return own[place] + rest[context] * lower
+def choose(counts: Counts, judge: Part, settings: NgramSettings) -> tuple[int, Smoothing]:
+    """Choose what the settings leave open on a part that was not counted: the order, and the discounts."""
+    smoothing = settings.smooth()
+    order = choose_order(counts, judge, smoothing) if settings.order == "auto" else settings.order
+    if not settings.tuned:
+        return order, smoothing
+    return choose_discounts(counts, judge, range(order, settings.highest_order + 1))
 
 
 def fit(counts: Counts, smoothing: Smoothing, order: int) -> Ngram:

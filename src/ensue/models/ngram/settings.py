@@ -25,6 +25,25 @@ class NgramSettings(Settings):
     """How unseen continuations get their share: modified Kneser-Ney, Witten-Bell, or a pseudo-count for each."""
     pseudo_count: float = Field(1.0, gt=0, allow_inf_nan=False)
     """With additive smoothing, what is added to each count (1 is Laplace's)."""
+    discounts: Literal["auto", "counts", "tuned"] = "auto"
+    """Kneser-Ney's discounts: by Chen & Goodman's formula from the counts, as KenLM has them, or tuned on the tuning
+    part, which predicts better; auto tunes them where the order is chosen too."""
+
+    @property
+    def tuned(self) -> bool:
+        """Whether discounts are fitted to a tuning part."""
+        wanted = self.discounts == "tuned" or (self.discounts == "auto" and self.order == "auto")
+        return wanted and self.smoothing == "kneser-ney"
+
+    @property
+    def open(self) -> bool:
+        """Whether anything is left to be chosen on a tuning part."""
+        return self.tuned or self.order == "auto"
+
+    @property
+    def highest_order(self) -> int:
+        """The largest order that may come out."""
+        return self.max_order if self.order == "auto" else self.order
 
     def build(self, size: int) -> Ngram:
         """Make a model of `size` symbols that knows nothing yet: `load` or `estimate` give it its table."""

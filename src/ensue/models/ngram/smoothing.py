@@ -45,14 +45,19 @@ class KneserNey(Smoothing):
 
     own(h w) = (a(h w) - D(a(h w))) / a(h),  rest(h) = (D1 N1(h) + D2 N2(h) + D3 N3+(h)) / a(h)
 
-    where a is the count at the top order, and the number of distinct symbols to the left below it.
+    where a is the count at the top order, and the number of distinct symbols to the left below it. The discounts of
+    each length are `given`, from 1, or follow from its counts.
     """
 
+    def __init__(self, given: Sequence[Sequence[float]] | None = None) -> None:
+        self.given = given
+
     def shares(self, counts: Counts, n: int, top: bool) -> Shares:
-        """Give each n-gram's discounted share, with discounts of this length's own counts of counts."""
+        """Give each n-gram's discounted share, and what the discounts of its context add up to."""
         level = counts.levels[n - 1]
         adjusted = level.count if top else level.left
-        discount = np.array([0.0, *discounts(adjusted)])[np.minimum(adjusted, 3)]
+        each = self.given[n - 1] if self.given else discounts(adjusted)
+        discount = np.array([0.0, *each])[np.minimum(adjusted, 3)]
         total = _per_context(counts, n, adjusted)
         rest = _divide(_per_context(counts, n, discount), total, 1.0)
         return _divide(adjusted - discount, total[level.context], 0.0), rest

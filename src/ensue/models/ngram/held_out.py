@@ -1,0 +1,74 @@
+"""What counts say of a text that was not counted, and so which order is best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.models.ngram.counts import Counts, Ids, Level, with_starts
+from ensue.models.ngram.smoothing import Smoothing
+from ensue.models.ngram.table import Follow, Nodes
+
+Part = tuple[Ids, NDArray[np.integer]]
+"""Ids, and the offsets of their records."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One length of n-grams at the steps of a text: where each step's context and whole n-gram are, -1 if nowhere."""
+
+    level: Level
+    contexts: int
+    context: Nodes
+    whole: Nodes
+
+
+def steps_of(counts: Counts, part: Part) -> Iterator[Step]:
+    """Find all n-grams of a part among the counts, from length 1 to the longest."""
+    text = with_starts(*part, counts.size)
+    scored = np.flatnonzero(text != counts.size)
+    place = text.astype(np.int64)
+    yield Step(counts.levels[0], 1, np.zeros(len(scored), np.int64), place[scored])
+    for below, level in zip(counts.levels, counts.levels[1:], strict=False):
+        contexts = len(below.symbol)
+        context = place[scored - 1]
+        place = np.full(len(text), -1)
+        place[scored] = Follow(level.context, level.symbol, contexts, counts.size)(context, text[scored])
+        yield Step(level, contexts, context, place[scored])
+
+
+def nats_by_order(counts: Counts, part: Part, smoothing: Smoothing) -> NDArray[np.float64]:
+    """Give the nats of a part under the model of each order that the counts allow, from 1.
+
+    A model counts otherwise at its top order than below; so the chain of lower orders is shared by all, and each
+    order puts its own top on it.
+    """
+    lower: NDArray[np.float64] | float = 1 / counts.size
+    nats = []
+    for n, step in enumerate(steps_of(counts, part), 1):
+        top = _mix(smoothing.shares(counts, n, True), step, lower)
+        nats.append(-np.log(top).sum())
+        if n < len(counts.levels):
+            lower = _mix(smoothing.shares(counts, n, False), step, lower)
+    return np.array(nats)
+
+
+def _mix(shares: tuple[NDArray, NDArray], step: Step, lower: NDArray | float) -> NDArray[np.float64]:
+    own, rest = np.append(shares[0], 0.0), np.append(shares[1], 1.0)
+    return own[step.whole] + rest[step.context] * lower
+
+
+def nats_of(counts: Counts, steps: Sequence[Step], smoothing: Smoothing) -> float:
+    """Give the nats under the model whose order is the number of lengths in `steps`."""
+    probability: NDArray[np.float64] | float = 1 / counts.size
+    for n, step in enumerate(steps, 1):
+        probability = _mix(smoothing.shares(counts, n, n == len(steps)), step, probability)
+    return -np.log(probability).sum()
+
+
+def choose_order(counts: Counts, part: Part, smoothing: Smoothing) -> int:
+    """Give the order with which a part that was not counted is likeliest; the smallest of equals."""
+    return int(np.argmin(nats_by_order(counts, part, smoothing))) + 1
