@@ -25,7 +25,7 @@ from ensue.training.by_counting import ByCounting
 from ensue.training.by_gradient import ByGradient
 from ensue.training.clock import steps_within
 from ensue.training.contract import Note, Progress, Sample
-from ensue.training.devices import choose_device, describe_machine, memory_mb, prepare, to_device
+from ensue.training.devices import as_before, changes, choose_device, describe_machine, memory_mb, prepare, to_device
 from ensue.training.failure import TrainingError
 from ensue.training.fit import fit, reopen
 from ensue.training.run import Run
@@ -130,7 +130,9 @@ def test_clipping_limits_the_step_and_reports_the_length_before_it() -> None:
     before = [parameter.detach().clone() for parameter in clipped.parameters()]
     norm = learner_of(plain, optimiser={**values, "clip": 1e9}).update(ragged_batch(), 1.0).norm
     update = learner_of(clipped, optimiser={**values, "clip": 0.01}).update(ragged_batch(), 0.5)
-    moved = math.sqrt(sum(float(((a - b) ** 2).detach().sum()) for a, b in zip(before, clipped.parameters(), strict=True)))
+    moved = math.sqrt(
+        sum(float(((a - b) ** 2).detach().sum()) for a, b in zip(before, clipped.parameters(), strict=True))
+    )
     assert update.norm == norm
     assert norm > 0.01
     assert moved == pytest.approx(0.5 * 0.01, rel=1e-3)
@@ -581,6 +583,19 @@ def test_preparing_seeds_and_sets_threads() -> None:
         "dtype": "fp32",
     }
     assert memory_mb() > 10
+
+
+def test_resuming_restores_the_machine_or_names_what_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    before = {"threads": 3, "device": "cpu", "dtype": "fp32"}
+    assert as_before(MachineSettings(), before) == MachineSettings(threads=3, device="cpu")
+    assert as_before(MachineSettings(threads=2), before).threads == 2
+    assert as_before(MachineSettings(), {}) == MachineSettings()
+    assert as_before(MachineSettings(), {"threads": 3, "device": "cuda:0"}) == MachineSettings(threads=3)
+    assert changes(before, dict(before)) is None
+    assert changes(before, {**before, "threads": 1, "device": "mps"}) == (
+        "not the same bits as without the interruption: threads is 1, was 3; device is mps, was cpu"
+    )
 
 
 def test_a_batch_becomes_tensors_of_the_same_types() -> None:

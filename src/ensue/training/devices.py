@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,6 +60,32 @@ def describe_machine(device: torch.device, settings: MachineSettings) -> dict[st
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     threads = torch.get_num_threads()
     return {"threads": threads, "device": str(device), "device_name": name, "dtype": settings.precision}
+
+
+def as_before(settings: MachineSettings, before: Mapping[str, Any]) -> MachineSettings:
+    """Take the threads and the device of the run's beginning where none are set; `before` is run.toml's table.
+
+    A device that is no longer there is left to the settings; `changes` then names it.
+    """
+    kept = settings.model_copy(update={"threads": settings.threads or before.get("threads")})
+    if settings.device != "auto" or "device" not in before:
+        return kept
+    same = kept.model_copy(update={"device": before["device"]})
+    try:
+        choose_device(same)
+    except SettingError:
+        return kept
+    return same
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Name what is not as it was when the run began; None if resuming gives the bits of an uninterrupted run.
+
+    >>> changes({"threads": 4, "device": "cuda"}, {"threads": 4, "device": "cpu"})
+    'not the same bits as without the interruption: device is cpu, was cuda'
+    """
+    odd = [f"{name} is {now.get(name)}, was {before[name]}" for name in before if now.get(name) != before[name]]
+    return f"not the same bits as without the interruption: {'; '.join(odd)}" if odd else None
 
 
 def to_device(batch: Batch[np.ndarray], device: torch.device) -> Batch[Tensor]:
