@@ -141,7 +141,7 @@ def test_weights_of_another_network_are_refused() -> None:
 
 def test_settings_are_changed_by_the_ends_of_their_names() -> None:
     class Run(Settings):
-        model: SequenceSettings = SequenceSettings()
+        model: SequenceSettings = sequence_settings("window")
 
     run = assign(assign(Run(), "body.window=5"), "tied=true")
     assert (run.model.body.window, run.model.head.tied) == (5, True)

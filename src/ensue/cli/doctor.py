@@ -15,7 +15,7 @@ from ensue.cli.tables import show_table
 
 LIBRARIES = ("torch", "numpy", "pydantic", "cyclopts", "duckdb", "tokenizers", "safetensors")
 
-app = App(name="doctor", help="Show versions, devices and kernels, and test that training works here.")
+app = App(name="doctor")
 
 
 @app.default

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from importlib import import_module
+from textwrap import dedent
 from typing import Any, Literal
 
 from cyclopts import App
@@ -11,9 +13,17 @@ from cyclopts import App
 from ensue.cli.tables import show_table
 from ensue.errors import SettingError, did_you_mean
 
-Kind = Literal["models", "cells", "heads"]
+Kind = Literal["tasks", "models", "cells", "heads", "codecs", "demos"]
 
-app = App(name="list", help="Show what there is to choose from.")
+CATALOGUES = {
+    "tasks": ("ensue.tasks", "TASKS"),
+    "cells": ("ensue.cells", "CELLS"),
+    "heads": ("ensue.heads", "HEADS"),
+    "codecs": ("ensue.data.codecs", "CODECS"),
+    "demos": ("ensue.data.demos", "DEMOS"),
+}
+
+app = App(name="list")
 
 
 @app.default
@@ -29,7 +39,9 @@ def list_(kind: Kind, name: str | None = None, /) -> None:
     """
     catalogue = catalogue_of(kind)
     if name is None:
-        show_table([kind, "is"], [[one, first_line(part)] for one, part in catalogue.items()])
+        show_table([kind, "what it is"], [[one, first_line(part)] for one, part in catalogue.items()])
+        if kind == "models":
+            print("A cell's name (see `ensue list cells`) stands for a recurrent network of it.")
     elif name in catalogue:
         print(whole_page(catalogue[name]))
     else:
@@ -37,25 +49,27 @@ def list_(kind: Kind, name: str | None = None, /) -> None:
 
 
 def catalogue_of(kind: Kind) -> Mapping[str, Any]:
-    """Give the catalogue of a kind; only those of networks load torch."""
-    if kind == "cells":
-        from ensue.cells import CELLS
+    """Give the catalogue of a kind; each is loaded when it is asked for."""
+    if kind == "models":
+        from ensue.layers import LAYERS
+        from ensue.models.ngram import Ngram
 
-        return CELLS
-    if kind == "heads":
-        from ensue.heads import HEADS
-
-        return HEADS
-    from ensue.layers import LAYERS
-
-    return LAYERS
+        return {"ngram": Ngram, **LAYERS}
+    module, catalogue = CATALOGUES[kind]
+    return getattr(import_module(module), catalogue)
 
 
 def first_line(part: Any) -> str:
-    """Say what a part is, in the words with which its file begins."""
-    return (sys.modules[part.__module__].__doc__ or "").partition("\n")[0]
+    """Say what a part is: in its own words, or those with which its file begins."""
+    return getattr(part, "description", None) or _page(part).partition("\n")[0]
 
 
 def whole_page(part: Any) -> str:
-    """Give what the file of a part says about it, and the part's own words."""
-    return f"{(sys.modules[part.__module__].__doc__ or '').strip()}\n\n{(part.__doc__ or '').strip()}"
+    """Give all that a part says about itself."""
+    if hasattr(part, "description"):
+        return part.description
+    return f"{_page(part)}\n\n{dedent(part.__doc__ or '').strip()}"
+
+
+def _page(part: Any) -> str:
+    return (sys.modules[part.__module__].__doc__ or "").strip()

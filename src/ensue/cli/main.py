@@ -10,11 +10,12 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
+from pydantic import ValidationError
 
 import ensue
-from ensue.errors import UserError
+from ensue.errors import Interrupted, UserError
 
 DONE, BUG, WRONG_INPUT, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
@@ -22,12 +23,27 @@ app = App(
     name="ensue",
     version=ensue.__version__,
     suppress_keyboard_interrupt=False,
-    help="Train small models of what comes next on your own data, and use them.",
-    help_epilogue="Start with `ensue demo`, or with a text of your own: `ensue train generate FILE --out RUN`.",
+    help="""Train small models of what comes next on your own data, and use them.
+
+    Start with `ensue demo`, or with a text of your own: `ensue train generate FILE --out RUN`.""",
+    default_parameter=Parameter(negative=(), show_default=False),
 )
 # Commands by name, so that each is imported when it is used or listed.
-for verb in ("list", "doctor"):
-    app.command(f"ensue.cli.{verb}:app", name=verb)
+# By name, so that a command is imported only when it is used.
+VERBS = {
+    "train": "Learn a verb from data.",
+    "resume": "Go on with a training that was interrupted or killed.",
+    "generate": "Write more of what a run has learned.",
+    "evaluate": "Score a text: nats, bits, perplexity; by line; at its most surprising places.",
+    "compare": "Show runs side by side: settings that differ, figures with intervals, time and size.",
+    "inspect": "Measure what the state of a run remembers.",
+    "check": "Look at data: what it is, how it is read, and what is wrong with it, by line.",
+    "demo": "Train on an embedded text for about a minute, and show what comes out.",
+    "doctor": "Show versions, devices and kernels, and test that training works here.",
+    "list": "Show what there is to choose from.",
+}
+for verb, about in VERBS.items():
+    app.command(f"ensue.cli.{verb}:app", name=verb, help=about)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), WRONG_INPUT)
     except CycloptsError as error:
         return _complain(_as_line(error), WRONG_INPUT)
+    except Interrupted as stop:
+        return _complain(str(stop), INTERRUPTED)
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
@@ -58,7 +76,13 @@ def _complain(line: str, code: int) -> int:
 
 def _as_line(error: CycloptsError) -> str:
     """Say what is wrong with a command line, and where its options are listed."""
-    text = " ".join(str(error).split()).rstrip(".")
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, ValidationError):
+        detail = cause.errors()[0]
+        flag = str(detail["loc"][0]).replace("_", "-")
+        text = f"--{flag} cannot be {detail['input']!r:.60}: {detail['msg'].lower()}"
+    else:
+        text = " ".join(str(error).split()).rstrip(".")
     command = " ".join(["ensue", *(error.command_chain or ())])
     return f"{text}; see `{command} --help`"
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from ensue.errors import RunError, SettingError
 from ensue.heads import HEADS, CategoricalSettings
-from ensue.layers import LAYERS, WindowSettings
+from ensue.layers import LAYERS, RecurrentSettings
 from ensue.models.contract import Autoregressive, mask_padding
 from ensue.settings import Settings, choice
 from ensue.state import State
@@ -31,7 +31,7 @@ class SequenceSettings(Settings):
     name: Literal["sequence"] = "sequence"
     embedding: int = Field(default=128, ge=0)
     """Features that stand for a symbol on its way in; 0 for one-hot input."""
-    body: Body = WindowSettings()
+    body: Body = RecurrentSettings()
     """The causal layer between input and head."""
     head: Head = CategoricalSettings()
     """What scores the symbols that may follow."""

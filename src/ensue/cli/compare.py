@@ -1,0 +1,63 @@
+"""`ensue compare`: runs side by side: what differs in their settings, and what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cyclopts import App
+
+if TYPE_CHECKING:
+    from ensue.training.run import Run
+
+app = App(name="compare")
+
+
+@app.default
+def compare(run: Path, /, *others: Path, json: bool = False) -> None:
+    """Show runs side by side: settings that differ, figures with intervals, time and size.
+
+    Parameters
+    ----------
+    run
+        The folder of a run.
+    others
+        More of them.
+    json
+        Print one JSON object, for programs.
+    """
+    from ensue.cli.machine import print_json
+    from ensue.cli.tables import show_table
+    from ensue.tasks.report import COLUMNS, cells
+    from ensue.training.run import Run
+
+    runs = {str(path): Run.open(path) for path in (run, *others)}
+    settings = differing(list(runs.values()))
+    results = {name: best(one) for name, one in runs.items()}
+    if json:
+        print_json({"settings": {key: dict(zip(runs, row, strict=True)) for key, row in settings}, "results": results})
+        return
+    if settings:
+        show_table(["setting", *runs], [[key, *map(str, row)] for key, row in settings], title="What differs:")
+    rows = [[name, *row] for name, row in zip(runs, cells(list(results.values())), strict=True)]
+    show_table(["run", *COLUMNS], rows, title="Each run's best, on its test part:")
+    if len({str(one.about["data"]["files"]) for one in runs.values()}) > 1:
+        print("The runs have different data: their figures do not compare.")
+
+
+def differing(runs: list[Run]) -> list[tuple[str, list[Any]]]:
+    """Give the settings, and what the data was, in which runs differ; "-" where a run has no such setting."""
+    from ensue.settings import flatten
+
+    flat = [dict(flatten(run.about["settings"])) for run in runs]
+    keys = sorted({key for one in flat for key in one})
+    rows = [(key, [one.get(key, "-") for one in flat]) for key in keys]
+    return [(key, row) for key, row in rows if len({str(value) for value in row}) > 1]
+
+
+def best(run: Run) -> dict[str, Any]:
+    """Give the row of a run's result that it would use itself: the mixture if there is one, else the network."""
+    import json
+
+    rows = json.loads(run.read("result.json"))["rows"]
+    return max(rows, key=lambda row: ("baseline", "network", "mixture").index(row["role"]))

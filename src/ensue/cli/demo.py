@@ -1,0 +1,34 @@
+"""`ensue demo`: from nothing to a trained model in about a minute, on data that is made on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cyclopts import App
+
+app = App(name="demo")
+
+
+@app.default
+def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> None:
+    """Train on an embedded text for about a minute, and show what comes out.
+
+    Parameters
+    ----------
+    name
+        Which one: see `ensue list demos`.
+    minutes
+        Time for training.
+    json
+        Print one JSON object a line, for programs.
+    """
+    from ensue.cli.train import train, vacant
+    from ensue.data.demos import DEMOS
+    from ensue.errors import SettingError, did_you_mean
+    from ensue.tasks import Choices
+
+    if name not in DEMOS:
+        raise SettingError(f"there is no demo {name!r}", where="demo", mend=did_you_mean(name, DEMOS))
+    if not json:
+        print(f"The data: {DEMOS[name].description}.")
+    train("generate", Choices(data=[Path(name)], minutes=minutes), vacant(), json)

@@ -1,0 +1,123 @@
+"""`ensue evaluate`: what a text costs under a run, in every unit that people compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cyclopts import App
+
+if TYPE_CHECKING:
+    from ensue.tasks.evaluation import Evaluation
+    from ensue.tasks.text_model import TextModel
+
+app = App(name="evaluate")
+
+
+@app.default
+def evaluate(
+    run: Path,
+    /,
+    *data: Path,
+    lines: bool = False,
+    surprising: int = 0,
+    prequential: bool = False,
+    json: bool = False,
+) -> None:
+    """Score a text: nats, bits, perplexity; by line; at its most surprising places.
+
+    Parameters
+    ----------
+    run
+        The folder of the run.
+    data
+        Files to score; with none, the run's own test part.
+    lines
+        Score each line by itself too.
+    surprising
+        Show so many of the most surprising places.
+    prequential
+        Score, then learn, chunk after chunk: for a text that goes on where the training data ended.
+    json
+        Print JSON, for programs.
+    """
+    from ensue import api
+    from ensue.tasks import evaluation
+
+    model: TextModel = api.open(run)
+    if prequential:
+        show_prequential(model, data, json)
+        return
+    found = evaluation.evaluate(model, data)
+    if json:
+        print_whole(found, lines, surprising)
+        return
+    show(found.to_json())
+    if lines:
+        show_lines(found)
+    if surprising:
+        show_surprising(found, surprising)
+
+
+def print_whole(found: Evaluation, lines: bool, surprising: int) -> None:
+    """Print everything as one JSON object."""
+    from dataclasses import asdict
+
+    from ensue.cli.machine import print_json
+
+    whole = found.to_json()
+    if lines:
+        whole["lines"] = [asdict(line) for line in found.lines()]
+    if surprising:
+        whole["surprising"] = [asdict(place) for place in found.surprising(surprising)]
+    print_json(whole)
+
+
+def show(figures: dict[str, Any]) -> None:
+    """Print the figures, each with its unit and its 95 % interval."""
+    from ensue.cli.tables import show_table
+
+    rows = [
+        [name.replace("_", " "), f"{figures[name]:.4f}", f"{low:.4f} to {high:.4f}"]
+        for name, (low, high) in figures["intervals"].items()
+    ]
+    show_table(["figure", "value", "95 % interval"], rows, title=f"{figures['count']:,} symbols")
+
+
+def show_lines(found: Evaluation) -> None:
+    """Print the cost of each line."""
+    from ensue.cli.tables import show_table
+
+    rows = [
+        [str(line.line), str(line.symbols), f"{line.nats:.2f}", f"{line.nats / line.symbols:.3f}"]
+        for line in found.lines()
+    ]
+    show_table(["line", "symbols", "nats", "nats a symbol"], rows)
+
+
+def show_surprising(found: Evaluation, count: int) -> None:
+    """Print the most surprising places, each after what stood before it."""
+    from ensue.cli.progress import excerpt
+    from ensue.cli.tables import show_table
+
+    rows = [
+        [str(place.line), f"{place.nats:.1f}", excerpt(place.before[-30:]), excerpt(place.symbol)]
+        for place in found.surprising(count)
+    ]
+    show_table(["line", "nats", "after", "came"], rows)
+
+
+def show_prequential(model: TextModel, data: tuple[Path, ...], as_json: bool) -> None:
+    """Score and learn, and print each chunk as it is done."""
+    from ensue.cli.machine import print_json
+    from ensue.errors import SettingError
+    from ensue.tasks.prequential import evaluate_prequentially
+
+    if not data:
+        raise SettingError("there is no text to go on with", where="--prequential", mend="give a FILE")
+    for number, point in enumerate(evaluate_prequentially(model, data), 1):
+        if as_json:
+            print_json({"chunk": number, **point.chunk.to_json(), "total": point.total.to_json()})
+        else:
+            chunk, total = point.chunk.nats_per_character, point.total.nats_per_character
+            print(f"chunk {number}: {chunk:.4f} nats per character, {total:.4f} so far", flush=True)

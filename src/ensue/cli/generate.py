@@ -1,0 +1,117 @@
+"""`ensue generate`: write with a run that was trained to."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from ensue.decoding.filters import FilterSettings
+
+if TYPE_CHECKING:
+    from ensue.tasks.text_model import TextModel
+
+app = App(name="generate")
+
+
+@app.default
+def generate(  # noqa: PLR0913 - each is a flag
+    run: Path,
+    /,
+    *,
+    prompt: str = "",
+    n: int = 1,
+    length: int | None = None,
+    stop: str | None = None,
+    seed: int | None = None,
+    greedy: bool = False,
+    filters: Annotated[FilterSettings, Parameter(name="*", show_default=True)] = FilterSettings(),  # noqa: B008 - it is frozen
+    allow: str | None = None,
+    regex: str | None = None,
+    novelty: bool = False,
+    interactive: bool = False,
+    json: bool = False,
+) -> None:
+    """Write more of what a run has learned.
+
+    Parameters
+    ----------
+    run
+        The folder of the run.
+    prompt
+        What to go on from.
+    n
+        How many samples to write.
+    length
+        The most symbols to write.
+    stop
+        Stop once this was written.
+    seed
+        The same seed writes the same text.
+    greedy
+        Always take the likeliest symbol; the same as --temperature 0.
+    allow
+        Write these characters only.
+    regex
+        A regular expression that the whole of what is written must match.
+    novelty
+        Say of each sample how much of it is copied from the training data.
+    interactive
+        Type, and the model goes on; or pick the next symbol from the likeliest.
+    json
+        Print one JSON object a sample, for programs.
+    """
+    from ensue import api
+
+    said = {"length": length, "stop": stop, "seed": seed, "allow": allow, "pattern": regex}
+    asked = dict(filters) | {name: value for name, value in said.items() if value is not None}
+    asked |= {"temperature": 0.0} if greedy else {}
+    model: TextModel = api.open(run)
+    warn_of_unknown(model, prompt)
+    if interactive:
+        from ensue.cli.interactive import converse
+
+        converse(model, prompt, asked)
+    elif json:
+        write_json(model, prompt, n, asked)
+    elif n == 1 and not novelty:
+        stream(model, prompt, asked)
+    else:
+        write(model, prompt, n, novelty, asked)
+
+
+def warn_of_unknown(model: TextModel, prompt: str) -> None:
+    """Tell a person that some of their prompt means nothing to the model."""
+    count = model.unknown_in(prompt)
+    if count:
+        what = "1 symbol of the prompt was" if count == 1 else f"{count} symbols of the prompt were"
+        print(f"ensue: {what} never seen in training, and read as unknown", file=sys.stderr)
+
+
+def stream(model: TextModel, prompt: str, asked: dict[str, Any]) -> None:
+    """Print the text as it is written."""
+    print(prompt, end="")
+    for piece in model.stream(prompt, **asked):
+        print(piece, end="", flush=True)
+    print()
+
+
+def write_json(model: TextModel, prompt: str, n: int, asked: dict[str, Any]) -> None:
+    """Print the samples for programs; the text is what follows the prompt."""
+    from ensue.cli.machine import print_json
+
+    for sample in model.samples(prompt, n, novelty=True, **asked):
+        print_json({"prompt": prompt, **sample.to_json()})
+
+
+def write(model: TextModel, prompt: str, n: int, novelty: bool, asked: dict[str, Any]) -> None:
+    """Print the samples one below the other; samples of lines as lines, if nothing is to be said of them."""
+    lines = model.codec.end is not None and not novelty
+    for sample in model.samples(prompt, n, novelty=novelty, **asked):
+        if not lines and n > 1:
+            print(f"--- sample {sample.number + 1}: {sample.nats / max(sample.symbols, 1):.2f} nats a symbol")
+        print(prompt + sample.text)
+        if sample.novelty:
+            print(f"[{sample.novelty}]")

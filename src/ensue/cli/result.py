@@ -1,0 +1,51 @@
+"""What came out of a training: one table, one sentence, a sample with its novelty, and what to try next."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from ensue.cli.machine import print_json
+from ensue.cli.progress import excerpt
+from ensue.cli.tables import show_table
+from ensue.tasks.report import COLUMNS, cells
+from ensue.training.run import Run
+
+
+def show_result(run: Run, as_json: bool) -> None:
+    """Show the result of a run that has finished."""
+    result = json.loads(run.read("result.json"))
+    if as_json:
+        print_json({"event": "result", **result})
+        return
+    sys.stderr.flush()
+    print()
+    show_table(COLUMNS, cells(result["rows"]), title="On the test part:")
+    print(f"\n{result['verdict'][:1].upper()}{result['verdict'][1:]}.")
+    for symptom in result["symptoms"]:
+        print(f"Look at this: {symptom}.")
+    for sample in result["samples"][:1]:
+        print(f"\nA sample:\n\n{sample['text']}\n")
+        if sample["novelty"]:
+            print(novelty_line(sample["novelty"]))
+    print(f"\nNext, try:\n{next_commands(run)}")
+
+
+def novelty_line(novelty: dict) -> str:
+    """Say in one line how much of a sample is copied, from what `Novelty.to_json` gives."""
+    if novelty["verbatim"]:
+        return "novelty: the whole sample is a record of the training data"
+    seen = ", ".join(f"{share:.0%} of {n}-grams" for n, share in novelty["seen"].items() if share < 1)
+    longest = f"{novelty['characters']} characters ({excerpt(novelty['longest'], 60)!r})"
+    return f"novelty: the longest span copied is {longest}" + (f"; seen in training: {seen}" if seen else "")
+
+
+def next_commands(run: Run) -> str:
+    """Name the three commands to try next, for the run that was made."""
+    commands = [
+        (f"ensue generate {run.path} --temperature 0.8 --novelty", "write more, and see what of it is copied"),
+        (f"ensue evaluate {run.path} FILE --surprising 10", "score a text of your own, and find what is odd in it"),
+        (f"ensue train generate FILE --out {run.path}-2", "learn from a text of your own"),
+    ]
+    width = max(len(command) for command, _ in commands)
+    return "\n".join(f"  {command.ljust(width)}  # {why}" for command, why in commands)

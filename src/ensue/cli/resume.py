@@ -1,0 +1,38 @@
+"""`ensue resume`: go on with a training that was interrupted or killed, or train a finished one for longer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cyclopts import App
+
+app = App(name="resume")
+
+
+@app.default
+def resume(
+    run: Path,
+    /,
+    *,
+    minutes: float | None = None,
+    epochs: int | None = None,
+    json: bool = False,
+) -> None:
+    """Go on with a training that was interrupted or killed, to the same bits as if it had not been.
+
+    Parameters
+    ----------
+    run
+        The folder of the run.
+    minutes
+        Train one that had finished for so much longer.
+    epochs
+        The same, in passes over the training data.
+    json
+        Print one JSON object a line, for programs.
+    """
+    from ensue import api
+    from ensue.cli.progress import follow
+    from ensue.cli.result import show_result
+
+    show_result(api.resume(run, minutes=minutes, epochs=epochs, watch=follow(json)).run, json)

@@ -1,0 +1,122 @@
+"""`ensue train VERB`: learn a verb from data."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+if TYPE_CHECKING:
+    from ensue.tasks import Choices
+
+app = App(name="train", help="Learn a verb from data.")
+
+
+@app.command
+def generate(  # noqa: PLR0913 - each is a flag
+    *data: Path,
+    out: Path | None = None,
+    model: str | None = None,
+    codec: str | None = None,
+    size: Literal["tiny", "small", "base", "large"] | None = None,
+    minutes: float | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    valid: Path | None = None,
+    test: Path | None = None,
+    set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+    config: Path | None = None,
+    show_settings: bool = False,
+    json: bool = False,
+) -> None:
+    """Learn what comes next in a text, so as to write more of it.
+
+    Parameters
+    ----------
+    data
+        Files or folders: text, or CSV, TSV, JSONL or Parquet with a column of text; also compressed by gzip or xz.
+        Or the name of a demo (see `ensue list demos`); with none, the demo `text`.
+    out
+        Folder of the run that is written; run-1, run-2, ... if not given.
+    model
+        See `ensue list models` and `ensue list cells`; or the path of a Python file that defines a cell.
+    codec
+        What a symbol is: characters, bytes, words or subwords.
+    size
+        One dial for the size of the network.
+    minutes
+        Time for training.
+    epochs
+        Passes over the training data, instead of minutes.
+    seed
+        What every random choice follows from.
+    device
+        Where to compute: cpu, cuda, cuda:1, mps or auto.
+    valid
+        A file to choose on (early stopping, order, weights of the mixture), instead of a part of the data.
+    test
+        A file to report on, instead of the end of the data.
+    set_
+        Change any setting: --set body.width=512. May be repeated.
+    config
+        A TOML file of settings, as --show-settings prints them.
+    show_settings
+        Print every setting, filled in, and train nothing.
+    json
+        Print one JSON object a line, for programs.
+    """
+    from ensue.tasks import Choices
+
+    choices = Choices(
+        data=data,
+        model=model,
+        codec=codec,
+        size=size,
+        minutes=minutes,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        valid=valid,
+        test=test,
+        config=config,
+        assignments=set_,
+    )
+    if show_settings:
+        print_settings("generate", choices)
+    else:
+        train("generate", choices, out or vacant(), json)
+
+
+def vacant() -> Path:
+    """Find a name that no run has yet."""
+    return next(folder for number in count(1) if not (folder := Path(f"run-{number}")).exists())
+
+
+def print_settings(task: str, choices: Choices) -> None:
+    """Print every setting as TOML, with the reasons of what was chosen as comments."""
+    import tomli_w
+
+    from ensue.api import find_task
+    from ensue.settings import to_plain
+
+    proposal = find_task(task).propose(choices)
+    for reason in proposal.reasons:
+        print(f"# {reason}")
+    print(tomli_w.dumps(to_plain(proposal.settings)), end="")
+
+
+def train(task: str, choices: Choices, out: Path, as_json: bool) -> None:
+    """Train, tell how it goes, and show what came out."""
+    from ensue import api
+    from ensue.cli.progress import follow
+    from ensue.cli.result import show_result
+    from ensue.training.contract import Note
+
+    known, watch = api.find_task(task), follow(as_json)
+    proposal = known.propose(choices)
+    for reason in proposal.reasons:
+        watch(Note(reason))
+    show_result(api.start(known, proposal.settings, choices.data, out, watch).run, as_json)
