@@ -49,7 +49,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
+def the_same_threads_afterwards() -> Iterator[None]:
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)

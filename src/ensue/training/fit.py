@@ -159,7 +159,7 @@ class _Fit:
         self._timer = None
         self._save()
         self._write_down()
-        self.watch(Note(f"{self.settings.minutes:g} minutes are {self.course.steps} steps on this machine"))
+        self.watch(Note(f"{self.settings.minutes:.3g} minutes are {self.course.steps} steps on this machine"))
 
     def _evaluate(self) -> float | None:
         """Measure the model on the tuning part, keep it if it is the best so far, and let it make up something."""
