@@ -12,7 +12,7 @@ from ensue.decoding.automaton import Automaton
 from ensue.decoding.constraints import Matching, only
 from ensue.errors import PromptError
 
-ALPHABET = "ab1 _-é"
+ALPHABET = "ab1 _-é\n"
 
 single = st.sampled_from(
     ["a", "b", "1", ".", r"\d", r"\w", r"\s", r"\D", "[ab]", "[^a]", "[a-b1]", r"[\d_]", "é", r"\-", "[]a]"]
@@ -121,6 +121,14 @@ def test_a_dead_end_of_the_vocabulary_is_never_entered():
     # After "a" a match would need "c", which no symbol spells.
     constraint = Matching("ac|b", [b"a", b"b"])
     assert constraint.allowed(0, 10).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("expression", [".{3}", r"[^\w]{2}", "[\u0400-\uffff]+", r"\U0001F600?é"])
+def test_single_bytes_always_make_whole_characters(expression):
+    constraint = Matching(expression, [bytes([byte]) for byte in range(256)])
+    for seed in range(20):
+        text = bytes(write(constraint, 12, np.random.default_rng(seed))).decode()
+        assert python_matches(expression, text)
 
 
 def test_only_allows_its_characters():

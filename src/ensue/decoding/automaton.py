@@ -42,6 +42,11 @@ class Automaton:
         """Read one character, of which is known that its code point lies between `low` and `high`."""
         return self._close([to for at in states for ranges, to in self.moves[at] if _overlap(ranges, low, high)])
 
+    def indifferent(self, states: States, low: int, high: int) -> bool:
+        """Tell whether every code point from `low` to `high` leads to the same states."""
+        ranges = (ranges for at in states for ranges, _ in self.moves[at])
+        return all(_holds(each, low, high) or not _overlap(each, low, high) for each in ranges)
+
     def _close(self, states: list[int]) -> States:
         seen, waiting = set(states), list(states)
         while waiting:
@@ -82,10 +87,8 @@ class Automaton:
         for _ in range(least):
             start = self._build(part, start)
         if most is None:
-            # The loop has states of its own, so that what comes before and after it is not looped.
-            again = self._add(start)
-            self.free[self._build(part, self._add(again))].append(again)
-            return self._add(again)
+            self.free[self._build(part, self._add(start))].append(start)
+            return self._add(start)
         exits = [start]
         for _ in range(most - least):
             start = self._build(part, self._add(start))
@@ -96,3 +99,8 @@ class Automaton:
 def _overlap(ranges: Ranges, low: int, high: int) -> bool:
     place = bisect_right(ranges, (high, sys.maxunicode))
     return place > 0 and ranges[place - 1][1] >= low
+
+
+def _holds(ranges: Ranges, low: int, high: int) -> bool:
+    place = bisect_right(ranges, (low, sys.maxunicode))
+    return place > 0 and ranges[place - 1][1] >= high

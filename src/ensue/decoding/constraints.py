@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensue.decoding.automaton import Automaton, States
 from ensue.errors import PromptError
+
+_Place = tuple[States, bytes, int]
+"""Where the automaton is, the bytes of a character that has begun, and how many more bytes of any kind end another."""
 
 _NEVER = 1 << 40
 _LOWEST = {1: 0, 2: 0x80, 3: 0x800, 4: 0x10000}
@@ -27,7 +31,7 @@ class Matching:
         self.pattern, self.end, self.size = pattern, end, len(spellings)
         self._automaton = Automaton(pattern)
         self._trie = _trie(spellings)
-        self._places: list[tuple[States, bytes]] = [(self._automaton.initial(), b"")]
+        self._places: list[_Place] = [(self._automaton.initial(), b"", 0)]
         self._numbers = {self._places[0]: 0}
         self._reads: dict[tuple[int, int], int] = {}
         self._following: dict[int, NDArray[np.int64]] = {}
@@ -45,8 +49,8 @@ class Matching:
 
     def complete(self, place: int) -> bool:
         """Tell whether the text so far is a whole match."""
-        states, pending = self._places[place]
-        return not pending and self._automaton.complete(states)
+        states, pending, missing = self._places[place]
+        return not pending and not missing and self._automaton.complete(states)
 
     def allowed(self, place: int, left: int) -> NDArray[np.bool_]:
         """Tell for each symbol (size,) whether a match can still be ended with it and `left - 1` more."""
@@ -96,16 +100,24 @@ class Matching:
     def _read(self, place: int, byte: int) -> int:
         key = place, byte
         if key not in self._reads:
-            states, pending = self._places[place]
-            pending += bytes([byte])
-            points = _code_points(pending)
-            after = self._automaton.step(states, points[0], points[1]) if points else frozenset()
-            whole = points is not None and points[2]
-            there = (after, b"") if whole else (states, pending)
-            self._reads[key] = self._number(there) if after else -1
+            there = self._after(*self._places[place], byte)
+            self._reads[key] = -1 if there is None else self._number(there)
         return self._reads[key]
 
-    def _number(self, place: tuple[States, bytes]) -> int:
+    def _after(self, states: States, pending: bytes, missing: int, byte: int) -> _Place | None:
+        if missing:
+            return (states, b"", missing - 1) if byte >> 6 == 0b10 else None
+        pending += bytes([byte])
+        points = _code_points(pending)
+        after = self._automaton.step(states, points.low, points.high) if points else None
+        if not points or not after:
+            return None
+        # Where the rest of a character makes no difference, it is not told apart: a few places instead of thousands.
+        if points.free and self._automaton.indifferent(states, points.low, points.high):
+            return after, b"", points.missing
+        return states, pending, 0
+
+    def _number(self, place: _Place) -> int:
         if place not in self._numbers:
             self._numbers[place] = len(self._places)
             self._places.append(place)
@@ -136,17 +148,29 @@ def _trie(spellings: Sequence[bytes]) -> _Node:
     return root
 
 
-def _code_points(encoded: bytes) -> tuple[int, int, bool] | None:
-    """Give the lowest and highest code point that begins with these UTF-8 bytes, and whether it is whole."""
+class _Points(NamedTuple):
+    """The code points that begin with some bytes of UTF-8."""
+
+    low: int
+    high: int
+    missing: int
+    """Bytes that are still to come."""
+    free: bool
+    """Whether these may be any continuation bytes."""
+
+
+def _code_points(encoded: bytes) -> _Points | None:
     lead = encoded[0]
-    length = 1 if lead < 0x80 else 2 if 0xC2 <= lead < 0xE0 else 3 if 0xE0 <= lead < 0xF0 else 4
+    length = 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
     if 0x80 <= lead < 0xC2 or lead > 0xF4 or any(byte >> 6 != 0b10 for byte in encoded[1:]):
         return None
     value = lead if length == 1 else lead & (0x7F >> length)
     for byte in encoded[1:]:
         value = value << 6 | byte & 0x3F
-    missing = 6 * (length - len(encoded))
-    low = max(value << missing, _LOWEST[length])
-    high = min((value + 1 << missing) - 1, 0x10FFFF)
-    surrogate = low >= 0xD800 and high <= 0xDFFF
-    return None if low > high or surrogate else (low, high, missing == 0)
+    missing = length - len(encoded)
+    least, most = value << 6 * missing, (value + 1 << 6 * missing) - 1
+    low, high = max(least, _LOWEST[length]), min(most, 0x10FFFF)
+    if low > high or (low >= 0xD800 and high <= 0xDFFF):
+        return None
+    surrogates = low <= 0xDFFF and high >= 0xD800
+    return _Points(low, high, missing, (low, high) == (least, most) and not surrogates)
