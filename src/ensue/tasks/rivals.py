@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ensue.data.contract import Corpus, Ids
 from ensue.data.prepare import Prepared
-from ensue.models.ngram import Ngram, NgramSettings, estimate
+from ensue.models.ngram import Ngram, NgramSettings, choose, count, fit
 
 Counted = tuple[Ids, NDArray[np.int64]]
 """Ids, and the offsets of their records."""
@@ -26,11 +26,15 @@ class Rivals:
 
 
 def count_rivals(parts: Prepared, settings: NgramSettings, most: int) -> Rivals:
-    """Choose the order on the tune part, then count that too, so that the rival gets all that the choice has used."""
+    """Choose order and discounts on the tune part, then count that too, so that the rival knows all there is."""
     began = perf_counter()
-    train = last_of(parts.train, most)
-    tuned = estimate(*train, parts.codec.size, settings, tune=(parts.tune.ids, parts.tune.offsets))
-    best = estimate(*joined(train, parts.tune), parts.codec.size, settings.model_copy(update={"order": tuned.order}))
+    train, size = last_of(parts.train, most), parts.codec.size
+    counts = count(*train, size, settings.highest_order)
+    order, smoothing = settings.highest_order, settings.smooth()
+    if settings.open:
+        order, smoothing = choose(counts, (parts.tune.ids, parts.tune.offsets), settings)
+    tuned = fit(counts, smoothing, order)
+    best = fit(count(*joined(train, parts.tune), size, order), smoothing, order)
     return Rivals(tuned, best, perf_counter() - began)
 
 
