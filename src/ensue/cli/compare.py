@@ -33,14 +33,14 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
 
     runs = {str(path): Run.open(path) for path in (run, *others)}
     settings = differing(list(runs.values()))
-    results = {name: best(one) for name, one in runs.items()}
+    results = {name: model_row(one) for name, one in runs.items()}
     if json:
         print_json({"settings": {key: dict(zip(runs, row, strict=True)) for key, row in settings}, "results": results})
         return
     if settings:
         show_table(["setting", *runs], [[key, *map(str, row)] for key, row in settings], title="What differs:")
     rows = [[name, *row] for name, row in zip(runs, cells(list(results.values())), strict=True)]
-    show_table(["run", *COLUMNS], rows, title="Each run's best, on its test part:")
+    show_table(["run", *COLUMNS], rows, title="Each run's model, on its test part:")
     if len({str(one.about["data"]["files"]) for one in runs.values()}) > 1:
         print("The runs have different data: their figures do not compare.")
 
@@ -55,9 +55,8 @@ def differing(runs: list[Run]) -> list[tuple[str, list[Any]]]:
     return [(key, row) for key, row in rows if len({str(value) for value in row}) > 1]
 
 
-def best(run: Run) -> dict[str, Any]:
-    """Give the row of a run's result that it would use itself: the mixture if there is one, else the network."""
+def model_row(run: Run) -> dict[str, Any]:
+    """Give the last row of a run's result: that of the model which it uses."""
     import json
 
-    rows = json.loads(run.read("result.json"))["rows"]
-    return max(rows, key=lambda row: ("baseline", "network", "mixture").index(row["role"]))
+    return json.loads(run.read("result.json"))["rows"][-1]

@@ -113,10 +113,16 @@ def train(task: str, choices: Choices, out: Path, as_json: bool) -> None:
     from ensue import api
     from ensue.cli.progress import follow
     from ensue.cli.result import show_result
-    from ensue.training.contract import Note
+    from ensue.training.contract import Event, Note
 
     known, watch = api.find_task(task), follow(as_json)
     proposal = known.propose(choices)
-    for reason in proposal.reasons:
-        watch(Note(reason))
-    show_result(api.start(known, proposal.settings, choices.data, out, watch).run, as_json)
+    reasons = [Note(reason) for reason in proposal.reasons]
+
+    def tell(event: Event) -> None:
+        """Tell the reasons once the training has begun: wrong input is answered in one line."""
+        while reasons:
+            watch(reasons.pop(0))
+        watch(event)
+
+    show_result(api.start(known, proposal.settings, choices.data, out, tell).run, as_json)

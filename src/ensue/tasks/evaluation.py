@@ -11,6 +11,7 @@ import numpy as np
 
 from ensue.data.contract import SILENT, Corpus, Reader
 from ensue.data.encode import encode_corpus
+from ensue.data.files import find_files
 from ensue.data.settings import DataSettings
 from ensue.errors import DataError
 from ensue.evaluation.intervals import Chunks, Interval, intervals
@@ -73,7 +74,7 @@ def open_reader(model: TextModel, data: Sequence[Path]) -> Reader:
     """Read files as those that the model was trained on were read."""
     about = model.run.about
     settings = read(DataSettings, about["settings"]["data"]).model_copy(update={"kind": about["data"]["kind"]})
-    return settings.reader(data, SILENT)[1]
+    return settings.reader(find_files(data), SILENT)[1]
 
 
 def read_corpus(model: TextModel, data: Sequence[Path]) -> Corpus:

@@ -1,0 +1,210 @@
+"""What a person types, from a text to a run and its use, with what programs rely on."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from ensue.cli.main import main
+
+NOUNS, WORDS = ("cat", "house", "road", "king"), ("old", "young", "here", "gone")
+TEXT = "".join(
+    f"{name}:\nthe {noun} is {word} and so am i.\n\n"
+    for name in ("Ann", "Bob", "Cy")
+    for noun in NOUNS
+    for word in WORDS
+)
+TEXT *= 6
+FIGURES = {"nats_per_character", "bits_per_character", "bits_per_byte", "perplexity"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("commands")
+    (folder / "text.txt").write_text(TEXT)
+    (folder / "more.txt").write_text("Ann:\nthe cat is young and so am i.\nthe zebra is here.\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> str:
+    out = folder / "run"
+    command = ["train", "generate", str(folder / "text.txt"), "--model", "ngram", "--set", "model.order=5"]
+    assert main([*command, "--out", str(out), "--seed", "3"]) == 0
+    return str(out)
+
+
+def answer(capsys: pytest.CaptureFixture[str], *line: str) -> str:
+    capsys.readouterr()
+    assert main(line) == 0
+    return capsys.readouterr().out
+
+
+def told(capsys: pytest.CaptureFixture[str], *line: str) -> str:
+    capsys.readouterr()
+    assert main(line) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ensue: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_training_shows_the_table_a_sample_and_what_to_try_next(
+    run: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = answer(capsys, "train", "generate", str(folder / "text.txt"), "--model", "ngram", "--out", run + "-shown")
+    for part in ("nats/character", "uniform", "unigram", "novelty: ", "Next, try:", f"ensue generate {run}-shown"):
+        assert part in out
+
+
+def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = f"train generate {folder / 'text.txt'} --model window --size tiny --out {folder / 'net'} --json"
+    lines = answer(capsys, *command.split(), "--set", "steps=6", "--set", "evaluate_every=3", "--set", "rows=4")
+    events = [json.loads(line) for line in lines.splitlines()]
+    assert {event["event"] for event in events} == {"progress", "sample", "result"}
+    assert events[-1]["event"] == "result"
+    assert {"uniform", "unigram", "network"} <= {row["name"] for row in events[-1]["rows"]}
+
+
+def test_settings_are_shown_and_read_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = answer(capsys, "train", "generate", "--model", "lstm", "--set", "body.width=77", "--show-settings")
+    (folder / "settings.toml").write_text(text)
+    again = answer(capsys, "train", "generate", "--config", str(folder / "settings.toml"), "--show-settings")
+    assert "width = 77" in text
+    assert [line for line in text.splitlines() if not line.startswith("#")] == [
+        line for line in again.splitlines() if not line.startswith("#")
+    ]
+
+
+def test_writing(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    one = answer(capsys, "generate", run, "--prompt", "Bob:\nthe ", "--length", "30", "--seed", "4")
+    assert one.startswith("Bob:\nthe ")
+    assert len(one) == len("Bob:\nthe ") + 30 + 1
+    assert one == answer(capsys, "generate", run, "--prompt", "Bob:\nthe ", "--length", "30", "--seed", "4")
+    assert one != answer(capsys, "generate", run, "--prompt", "Bob:\nthe ", "--length", "30", "--seed", "5")
+    greedy = answer(capsys, "generate", run, "--greedy", "--length", "30")
+    assert greedy == answer(capsys, "generate", run, "--temperature", "0", "--length", "30", "--seed", "9")
+    assert answer(capsys, "generate", run, "--prompt", "and so", "--stop", "i.").endswith("i.\n")
+    assert set(answer(capsys, "generate", run, "--allow", "abc ", "--length", "20")) <= set("abc \n")
+    assert answer(capsys, "generate", run, "--regex", "(cat|king)", "--length", "9").strip() in ("cat", "king")
+
+
+def test_writing_for_programs_and_with_novelty(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = answer(capsys, "generate", run, "--n", "3", "--length", "20", "--json").splitlines()
+    samples = [json.loads(line) for line in lines]
+    assert len(samples) == 3
+    for sample in samples:
+        assert {"text", "nats", "novelty"} <= set(sample)
+        assert len(sample["text"]) == 20
+        assert sample["nats"] > 0
+    people = answer(capsys, "generate", run, "--n", "2", "--length", "20", "--novelty")
+    assert "--- sample 2: " in people
+    assert people.count("[the longest span copied from the training data is ") == 2
+
+
+def test_a_prompt_with_unknown_symbols_is_told(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", run, "--prompt", "Zé", "--length", "5"]) == 0
+    assert (
+        capsys.readouterr().err == "ensue: 2 symbols of the prompt were never seen in training, and read as unknown\n"
+    )
+
+
+def test_writing_in_turns(run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("the ca\n?\n?1\n\n"))
+    out = answer(capsys, "generate", run, "--interactive", "--length", "5")
+    assert "the ca" in out
+    shown = [line for line in out.splitlines() if "%" in line]
+    assert len(shown) == 10
+    assert shown[0].lstrip("> ").startswith("1  ")
+
+
+def test_scoring(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = str(folder / "more.txt")
+    found = json.loads(answer(capsys, "evaluate", run, more, "--json", "--lines", "--surprising", "2"))
+    assert FIGURES | {"count", "intervals"} <= set(found)
+    assert set(found["intervals"]) >= FIGURES
+    low, high = found["intervals"]["bits_per_byte"]
+    assert low <= found["bits_per_byte"] <= high
+    assert sum(line["nats"] for line in found["lines"]) == pytest.approx(found["nats"] - found["spelling_nats"])
+    assert found["surprising"][0]["line"] == 3
+    people = answer(capsys, "evaluate", run, more, "--lines", "--surprising", "2")
+    assert f"{found['nats_per_character']:.4f}" in people
+    assert "so am i.⏎the  \N{REPLACEMENT CHARACTER}" in re.sub("  +", "  ", people)
+    own = json.loads(answer(capsys, "evaluate", run, "--json"))
+    assert own["nats_per_character"] < found["nats_per_character"]
+
+
+def test_scoring_a_text_that_goes_on(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "next.txt").write_text("Dan:\nthe zoo is open and so are we.\n" * 1500)
+    out = answer(capsys, "evaluate", run, str(folder / "next.txt"), "--prequential", "--json")
+    chunks = [json.loads(line)["nats_per_character"] for line in out.splitlines()]
+    assert len(chunks) >= 2
+    assert chunks[-1] < chunks[0] / 2
+    assert "--prequential: there is no text to go on with; give a FILE" in told(
+        capsys, "evaluate", run, "--prequential"
+    )
+
+
+def test_runs_side_by_side(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = f"train generate {folder / 'text.txt'} --model ngram --set model.order=2 --out {run}-2 --seed 3"
+    answer(capsys, *command.split())
+    found = json.loads(answer(capsys, "compare", run, run + "-2", "--json"))
+    assert found["settings"]["model.order"] == {run: 5, run + "-2": 2}
+    assert found["results"][run]["nats_per_character"] < found["results"][run + "-2"]["nats_per_character"]
+    people = answer(capsys, "compare", run, run + "-2")
+    assert "model.order" in people
+    assert "What differs:" in people
+
+
+def test_the_memory(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(answer(capsys, "inspect", run, "--longest", "16", "--places", "50", "--json"))
+    assert found["contexts"] == [1, 2, 4, 8, 16]
+    assert found["nats"][0] > found["nats"][2]
+    assert "symbols seen before" in answer(capsys, "inspect", run, "--longest", "16", "--places", "50")
+
+
+def test_checking(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = str(folder / "text.txt")
+    out = answer(capsys, "check", text)
+    assert "Read as one long text:" in out
+    assert "It can be trained on." in out
+    found = json.loads(answer(capsys, "check", text, "--json", "--set", "kind=lines"))
+    assert found["kind"] == "lines"
+    assert found["problems"] == []
+    assert found["files"][0]["characters"] > 1000
+    (folder / "empty.txt").write_text("")
+    assert main(["check", str(folder / "empty.txt")]) == 2
+    assert "empty.txt" in capsys.readouterr().err
+    assert "there is no data to look at; give files or folders" in told(capsys, "check")
+
+
+def test_wrong_lines(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = str(folder / "text.txt")
+    for line, expected in {
+        "generate nowhere": "nowhere: there is no such run folder",
+        f"generate {run} --temperature -1": "--temperature cannot be '-1': input should be greater than or equal to 0",
+        f"generate {run} --length 0": "'length' cannot be 0",
+        f"train generate {text} --model lsmt": "--model: there is no model 'lsmt'; did you mean lstm?",
+        f"train generate {text} --set body.widht=3": "there is no setting 'body.widht'; did you mean body.width?",
+        f"train generate {text} --model ngram --out {run}": "there is a run in this folder already",
+        f"resume {run}": "the training has finished",
+        "demo nothing": "demo: there is no demo 'nothing'; choose from code, names, text",
+        f"evaluate {run} nowhere.txt": "nowhere.txt: there is no such file or folder",
+    }.items():
+        assert expected in told(capsys, *line.split()), line
+
+
+def test_the_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(answer(capsys, "doctor", "--json"))
+    assert all(found["self_test"].values())
+    assert "torch" in found
+    assert "works" in answer(capsys, "doctor")
+
+
+def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
+    for kind, name in {"tasks": "generate", "models": "ngram", "codecs": "bytes", "demos": "code"}.items():
+        assert name in answer(capsys, "list", kind)
+        assert len(answer(capsys, "list", kind, name)) > 20
