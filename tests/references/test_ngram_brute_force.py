@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ensue.errors import SettingError
 from ensue.models.ngram import NgramSettings, estimate
 from ensue.models.ngram.counts import _sort, count
 from ensue.models.ngram.estimation import fit
@@ -185,7 +186,7 @@ def test_tuned_discounts_are_the_best_for_the_tuning_part() -> None:
     counts = count(text[:6000], np.array([0, 6000]), 11, 4)
     part = (text[6000:], np.array([0, 3000]))
     order, tuned = choose_discounts(counts, part, range(3, 5))
-    assert tuned.given is not None
+    assert len(tuned.given) == order
 
     def nats(smoothing: KneserNey) -> float:
         return float(nats_of(counts, list(steps_of(counts, part))[:order], smoothing))
@@ -203,7 +204,7 @@ def test_tuned_discounts_are_the_best_for_the_tuning_part() -> None:
 def test_too_little_to_tune_on_leaves_the_formula() -> None:
     text = np.arange(300) % 7
     counts = count(text, np.array([0, 300]), 7, 3)
-    assert choose_discounts(counts, (text, np.array([0, 300])), range(2, 4))[1].given is None
+    assert choose_discounts(counts, (text, np.array([0, 300])), range(2, 4))[1].given == []
 
 
 @pytest.mark.parametrize("order", [3, "auto"])
@@ -216,3 +217,14 @@ def test_a_tuned_model_is_a_distribution(order: int | str) -> None:
     torch.testing.assert_close(answer.probs.sum(-1), torch.ones(4, 50, dtype=torch.float64), rtol=0, atol=1e-9)
     by_formula = estimate(text, np.array([0, 30_000]), 98, chosen.model_copy(update={"discounts": "counts"}))
     assert any(not np.array_equal(by_formula.arrays()[name], array) for name, array in model.arrays().items())
+    again = estimate(text, np.array([0, 30_000]), 98, model.settled(chosen))
+    assert all(np.array_equal(again.arrays()[name], array) for name, array in model.arrays().items())
+    assert NgramSettings.model_validate(model.settled(chosen).model_dump(mode="json")) == model.settled(chosen)
+
+
+def test_discounts_that_do_not_fit_are_refused() -> None:
+    chosen = NgramSettings(order=2, discounts=((0.5, 1.0, 1.5),))
+    with pytest.raises(SettingError, match="discounts: 1 rows of discounts do not fit the order 2; give D1, D2 and D3"):
+        chosen.smooth()
+    with pytest.raises(SettingError, match=r"discounts: \(0.5, 1.0, 3.5\) are no discounts; D1 lies in \(0, 1\], D2"):
+        chosen.model_copy(update={"order": 1, "discounts": ((0.5, 1.0, 3.5),)}).smooth()

@@ -34,7 +34,7 @@ def read_arpa(path: Path) -> tuple[Ngram, list[str]]:
         file.fail("here the file should end with '\\end\\'")
     rungs[-1] = replace(rungs[-1], backoff=np.zeros(0))
     tokens = [token for token in ids if token != START]
-    return Ngram(Table(len(tokens), rungs)), tokens
+    return Ngram(Table(len(tokens), rungs), np.zeros((0, 3))), tokens
 
 
 class _File:

@@ -22,7 +22,7 @@ def estimate(
     """Estimate a model from records `ids[offsets[r]:offsets[r + 1]]`, each with its end, of ids below `size`.
 
     What the settings leave open is chosen on `tune` (ids and offsets of another part). Without one, the last tenth
-    is set aside for the choice, and the model is then estimated from all.
+    is set aside for the choice, and the model is then estimated from all. `model.settled(settings)` repeats the choice.
 
     >>> model = estimate(np.array([0, 1, 0, 1, 0]), np.array([0, 5]), 2, NgramSettings(order=2))
     >>> model.order
@@ -74,4 +74,4 @@ def fit(counts: Counts, smoothing: Smoothing, order: int) -> Ngram:
         rungs[-1] = replace(rungs[-1], backoff=rest)
         children = np.bincount(level.context, minlength=len(counts.levels[n - 2].symbol))
         rungs.append(Rung(level.symbol, children, below, nothing, counts.size))
-    return Ngram(Table(counts.size, rungs))
+    return Ngram(Table(counts.size, rungs), np.array(smoothing.given).reshape(-1, 3))

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Distribution
 
 from ensue.errors import RunError
 from ensue.models.contract import Autoregressive
 from ensue.models.ngram.distribution import NextSymbol
+from ensue.models.ngram.settings import NgramSettings
 from ensue.models.ngram.table import Rung, Table, first_rung
 from ensue.state import State
 
@@ -25,13 +27,19 @@ class Ngram(Autoregressive):
     `estimate` makes one of a corpus, `read_arpa` of a file.
     """
 
-    def __init__(self, table: Table) -> None:
-        self.table, self.size = table, table.size
+    def __init__(self, table: Table, discounts: NDArray[np.float64]) -> None:
+        """Take the table, and the discounts (order, 3) if they were tuned, else (0, 3)."""
+        self.table, self.size, self.discounts = table, table.size, discounts
 
     @property
     def order(self) -> int:
         """The longest n-gram known: a symbol and its order - 1 predecessors."""
         return self.table.order
+
+    def settled(self, settings: NgramSettings) -> NgramSettings:
+        """Give settings that make the same choices again, on other counts: this order, these discounts if tuned."""
+        chosen = {"discounts": tuple(map(tuple, self.discounts.tolist()))} if len(self.discounts) else {}
+        return settings.model_copy(update={"order": self.order, **chosen})
 
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
         """Give the state in which nothing was read, not even the start symbol."""
@@ -48,7 +56,7 @@ class Ngram(Autoregressive):
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Give probabilities and back-off weights of each length, and which symbols follow which contexts."""
-        found: dict[str, np.ndarray] = {}
+        found: dict[str, np.ndarray] = {"discounts": self.discounts}
         for n, rung in enumerate(self.table.rungs, 1):
             found |= {f"probability.{n}": rung.probability, f"backoff.{n}": rung.backoff}
             if n > 1:
@@ -60,6 +68,7 @@ class Ngram(Autoregressive):
         order = sum(name.startswith("probability.") for name in arrays)
         names = {f"{kind}.{n}" for n in range(1, order + 1) for kind in ("probability", "backoff")}
         names |= {f"{kind}.{n}" for n in range(2, order + 1) for kind in ("symbol", "children")}
+        names.add("discounts")
         _check(names == set(arrays) and order > 0, "its arrays are not those of an n-gram model")
         _check(len(arrays["probability.1"]) == self.size + 1, f"it is not over {self.size} symbols")
         rungs = [first_rung(arrays["probability.1"], arrays["backoff.1"])]
@@ -68,7 +77,8 @@ class Ngram(Autoregressive):
             rungs.append(Rung(symbol, children, arrays[f"probability.{n}"], arrays[f"backoff.{n}"], self.size))
         for n, rung in enumerate(rungs, 1):
             _check(_fits(rung, rungs[n - 2] if n > 1 else None, n == order), f"its {n}-grams do not fit together")
-        self.table = Table(self.size, rungs)
+        _check(arrays["discounts"].shape in ((0, 3), (order, 3)), "its discounts are not those of its order")
+        self.table, self.discounts = Table(self.size, rungs), arrays["discounts"]
 
 
 def _compact(values: np.ndarray) -> np.ndarray:

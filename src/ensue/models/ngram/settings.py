@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
+from ensue.errors import SettingError
 from ensue.models.ngram.smoothing import Additive, KneserNey, Smoothing, WittenBell
 from ensue.settings import Settings
 
@@ -25,9 +27,9 @@ class NgramSettings(Settings):
     """How unseen continuations get their share: modified Kneser-Ney, Witten-Bell, or a pseudo-count for each."""
     pseudo_count: float = Field(1.0, gt=0, allow_inf_nan=False)
     """With additive smoothing, what is added to each count (1 is Laplace's)."""
-    discounts: Literal["auto", "counts", "tuned"] = "auto"
-    """Kneser-Ney's discounts: by Chen & Goodman's formula from the counts, as KenLM has them, or tuned on the tuning
-    part, which predicts better; auto tunes them where the order is chosen too."""
+    discounts: Literal["auto", "counts", "tuned"] | tuple[tuple[float, float, float], ...] = "auto"
+    """Kneser-Ney's discounts: by Chen & Goodman's formula from the counts, as KenLM has them; tuned on the tuning part,
+    which predicts better; or D1, D2, D3+ for every length. Auto tunes them where the order is chosen too."""
 
     @property
     def tuned(self) -> bool:
@@ -50,10 +52,22 @@ class NgramSettings(Settings):
         from ensue.models.ngram.model import Ngram
         from ensue.models.ngram.table import uniform
 
-        return Ngram(uniform(size))
+        return Ngram(uniform(size), np.zeros((0, 3)))
 
     def smooth(self) -> Smoothing:
-        """Make the smoothing."""
-        return {"kneser-ney": KneserNey, "witten-bell": WittenBell}.get(
-            self.smoothing, lambda: Additive(self.pseudo_count)
-        )()
+        """Make the smoothing. Raises SettingError if discounts are given that do not fit."""
+        if self.smoothing == "witten-bell":
+            return WittenBell()
+        if self.smoothing == "additive":
+            return Additive(self.pseudo_count)
+        if isinstance(self.discounts, str):
+            return KneserNey()
+        if len(self.discounts) != self.order:
+            what = f"{len(self.discounts)} rows of discounts do not fit the order {self.order!r}"
+            raise SettingError(what, where="discounts", mend="give D1, D2 and D3+ for each length from 1 to the order")
+        for row in self.discounts:
+            if not all(0 < discount <= most for most, discount in enumerate(row, 1)):
+                raise SettingError(
+                    f"{row} are no discounts", where="discounts", mend="D1 lies in (0, 1], D2 in (0, 2], D3+ in (0, 3]"
+                )
+        return KneserNey(self.discounts)

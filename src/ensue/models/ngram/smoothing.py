@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ensue.models.ngram.counts import Counts
 
+Discounts = Sequence[Sequence[float]]
 Shares = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 FALLBACK = (0.5, 1.0, 1.5)
@@ -22,6 +23,9 @@ FALLBACK = (0.5, 1.0, 1.5)
 
 class Smoothing(ABC):
     """A way to share out probability between what was seen and what was not."""
+
+    given: Discounts = ()
+    """D1, D2 and D3+ of every length, from 1, if they do not follow from the counts."""
 
     @abstractmethod
     def shares(self, counts: Counts, n: int, top: bool) -> Shares:
@@ -49,7 +53,7 @@ class KneserNey(Smoothing):
     each length are `given`, from 1, or follow from its counts.
     """
 
-    def __init__(self, given: Sequence[Sequence[float]] | None = None) -> None:
+    def __init__(self, given: Discounts = ()) -> None:
         self.given = given
 
     def shares(self, counts: Counts, n: int, top: bool) -> Shares:

@@ -27,7 +27,8 @@ def choose_discounts(counts: Counts, part: Part, orders: Sequence[int]) -> tuple
     every length are fitted together, starting from those.
     """
     steps = list(steps_of(counts, part))
-    best, chosen, found = np.inf, orders[0], None
+    best, chosen = np.inf, orders[0]
+    found: list[list[float]] = []
     for order in orders if len(steps[0].whole) >= FEWEST else ():
         ladder = [_Seen.at(step, n == order) for n, step in enumerate(steps[:order], 1)]
         start = [seen.start for seen in ladder]
