@@ -198,12 +198,26 @@ def test_only_a_torch_module_learns_by_gradient() -> None:
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd"])
-def test_lower_precision_learns_too(name: str) -> None:
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_lower_precision_learns_too(name: str, precision: str) -> None:
     network = network_of().float()
     rate = 0.02 if name == "adamw" else 1.0
-    learner = learner_of(network, optimiser={"name": name, "rate": rate}, machine={"precision": "bf16"})
+    learner = learner_of(network, optimiser={"name": name, "rate": rate}, machine={"precision": precision})
     losses = [learner.update(batch, 1.0).nats for epoch in range(8) for batch in tiny.TinyStreams().epoch(epoch)]
     assert np.mean(losses[-11:]) < 0.8 * np.mean(losses[:11])
+
+
+def test_a_scale_that_overflows_in_fp16_skips_the_step_and_comes_back_from_a_snapshot() -> None:
+    network = network_of().float()
+    learner = learner_of(network, machine={"precision": "fp16"})
+    before = network.head.bias.detach().clone()
+    learner._scaler._init_scale = 1e38
+    assert learner.update(ragged_batch(), 1.0).norm is None
+    assert torch.equal(network.head.bias, before)
+    assert learner.snapshot().values["scaler"]["scale"] == pytest.approx(5e37)
+    other = learner_of(network_of().float(), machine={"precision": "fp16"})
+    other.restore(learner.snapshot())
+    assert other.snapshot().values == learner.snapshot().values
 
 
 # --- learning by counting
@@ -311,12 +325,12 @@ class Clock:
         return 1.0
 
 
-@pytest.mark.parametrize("evaluation", [0.01, 1.0])
+@pytest.mark.parametrize(("evaluation", "between"), [(0.01, None), (1.0, None), (1.0, 40)])
 def test_minutes_become_steps_that_are_written_down(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evaluation: float
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evaluation: float, between: int | None
 ) -> None:
     clock = Clock(monkeypatch)
-    settings = settings_of(minutes=0.5)
+    settings = settings_of(minutes=0.5, evaluate_every=between)
     learner = clock.learner(0.05, minutes=0.5)
     notes: list[Any] = []
     with Run.create(tmp_path / "run", {}) as run:
@@ -330,6 +344,21 @@ def test_minutes_become_steps_that_are_written_down(
     assert [note.text for note in notes if isinstance(note, Note)] == [
         f"0.5 minutes are {outcome.steps} steps on this machine"
     ]
+
+
+def test_a_training_by_minutes_is_the_training_of_so_many_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    cosine = {"schedule": {"name": "cosine", "warmup": 5}, "evaluate_every": 40}
+    weights, steps = [], None
+    for name in ("minutes", "steps"):
+        settings = settings_of(minutes=0.5, steps=steps, **cosine)
+        learner = clock.learner(0.1)
+        with Run.create(tmp_path / name, {}) as run:
+            steps = fit(learner, tiny.TinyStreams(), settings, run, None, None, lambda event: None).steps
+            weights.append(run.read("weights.safetensors"))
+    assert weights[0] == weights[1]
 
 
 def test_a_budget_in_minutes_is_kept_on_this_machine(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -48,7 +48,7 @@ class ByCounting(Learner):
         return np.concatenate(records) if records else np.zeros(0, np.int64), offsets
 
     @contextmanager
-    def as_used(self) -> Iterator[None]:
+    def as_used(self) -> Generator[None, None, None]:
         """Nothing changes within: a table is always as it is used."""
         yield
 

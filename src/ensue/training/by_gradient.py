@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from math import inf, isfinite, nan
 
@@ -108,7 +108,7 @@ class ByGradient(Learner):
         """Nothing is left to do: each update has done its part."""
 
     @contextmanager
-    def as_used(self) -> Iterator[None]:
+    def as_used(self) -> Generator[None, None, None]:
         """Within, the network has its averaged weights, if any, and no dropout."""
         self._swap()
         self.network.eval()

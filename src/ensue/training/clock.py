@@ -30,21 +30,26 @@ class TimedStart:
         timed, elapsed = len(self._steps) - WARM, (now - self.began) / (self.ends - self.began)
         return (timed >= 5 and elapsed >= SHARE) or (timed >= 1 and elapsed >= 5 * SHARE)
 
-    def count(self, now: float, evaluation: float) -> tuple[int, int]:
+    def count(self, now: float, evaluation: float, between: int | None) -> tuple[int, int]:
         """Count the steps that fit into what is left, and the steps between evaluations of so many seconds each."""
         step = (self._steps[-1] - self._steps[WARM - 1]) / (len(self._steps) - WARM)
-        return steps_within(SPARE * (self.ends - now), step, evaluation)
+        return steps_within(SPARE * (self.ends - now), step, evaluation, between)
 
 
-def steps_within(left: float, step: float, evaluation: float) -> tuple[int, int]:
-    """Share the seconds left between steps and evaluations.
+def steps_within(left: float, step: float, evaluation: float, between: int | None = None) -> tuple[int, int]:
+    """Share the seconds left between steps and evaluations; `between` steps lie between these if it is given.
 
     >>> steps_within(100.0, 0.1, 1.0)
     (840, 56)
     >>> steps_within(100.0, 0.1, 0.01)
     (997, 50)
+    >>> steps_within(100.0, 0.1, 1.0, between=10)
+    (495, 10)
     """
+    step = max(step, 1e-9)
+    if between is not None:
+        return max(1, int((left - evaluation) / (step + evaluation / between))), between
     evaluations = max(1, min(EVALUATIONS, int(ALLOWANCE * left / max(evaluation, 1e-9))))
     evaluating = (evaluations + 1) * evaluation  # they fall on multiples of a number of steps, and on the end
-    steps = max(1, int((left - evaluating) / max(step, 1e-9)))
+    steps = max(1, int((left - evaluating) / step))
     return steps, -(-steps // evaluations)

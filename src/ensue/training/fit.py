@@ -153,8 +153,7 @@ class _Fit:
         self._report(self._evaluate())
         self._save()
         now = perf_counter()
-        steps, between = timer.count(now, now - began)
-        between = self.settings.evaluate_every or between
+        steps, between = timer.count(now, now - began, self.settings.evaluate_every)
         self.course = replace(self.course, steps=self.course.step + steps, evaluate_every=between)
         self._timer = None
         self._save()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
 
 @contextmanager
-def asked_to_stop() -> Iterator[Callable[[], bool]]:
+def asked_to_stop() -> Generator[Callable[[], bool], None, None]:
     """Give a function that tells whether Ctrl-C was typed; outside the main thread it never was."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
