@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import ensue.training.durable as durable
+import ensue.training.run as run_module
 from ensue.errors import RunError
 from ensue.training.archive import HEADER_BYTES
 from ensue.training.checkpoint import Checkpoint, Course
@@ -119,6 +120,19 @@ def test_a_truncated_file_is_seen(tmp_path: Path, name: str) -> None:
     path = tmp_path / "run" / name
     path.write_bytes(path.read_bytes()[:-9])
     assert f"{name}: the file is damaged" in refusal(tmp_path / "run")
+
+
+def test_a_run_can_be_opened_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with a_run(tmp_path / "run") as run:
+        true_verify = run_module._verify
+
+        def verify(path: Path, sums: list[str]) -> None:
+            if path.name == "weights.safetensors":
+                run.write_arrays({"weight": np.ones(3)})  # nothing is written the second time
+            true_verify(path, sums)
+
+        monkeypatch.setattr(run_module, "_verify", verify)
+        assert Run.open(tmp_path / "run").read_arrays()["weight"].tolist() == [1, 1, 1]
 
 
 def test_run_toml_that_is_huge_or_not_text(tmp_path: Path) -> None:
