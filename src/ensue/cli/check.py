@@ -22,14 +22,10 @@ def check(
 ) -> int:
     """Look at data: what it is, how it is read, and what is wrong with it, by line. Exits with 2 if it cannot be used.
 
-    Parameters
-    ----------
-    data
-        Files or folders.
-    set_
-        Say how to read it: --set data.kind=lines, --set data.column=text, --set data.encoding=latin-1.
-    json
-        Print one JSON object, for programs.
+    Args:
+        data: Files or folders.
+        set_: Say how to read it: --set data.kind=lines, --set data.column=text, --set data.encoding=latin-1.
+        json: Print one JSON object, for programs.
     """
     from ensue.data.check import check as examine
     from ensue.data.settings import DataSettings

@@ -17,14 +17,10 @@ app = App(name="compare")
 def compare(run: Path, /, *others: Path, json: bool = False) -> None:
     """Show runs side by side: settings that differ, figures with intervals, time and size.
 
-    Parameters
-    ----------
-    run
-        The folder of a run.
-    others
-        More of them.
-    json
-        Print one JSON object, for programs.
+    Args:
+        run: The folder of a run.
+        others: More of them.
+        json: Print one JSON object, for programs.
     """
     from ensue.cli.machine import print_json
     from ensue.cli.tables import show_table

@@ -13,14 +13,10 @@ app = App(name="demo")
 def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> None:
     """Train on an embedded text for about a minute, and show what comes out.
 
-    Parameters
-    ----------
-    name
-        Which one: see `ensue list demos`.
-    minutes
-        Time for training.
-    json
-        Print one JSON object a line, for programs.
+    Args:
+        name: Which one: see `ensue list demos`.
+        minutes: Time for training.
+        json: Print one JSON object a line, for programs.
     """
     from ensue.cli.train import train, vacant
     from ensue.data.demos import DEMOS

@@ -22,10 +22,8 @@ app = App(name="doctor")
 def doctor(*, json: bool = False) -> int:
     """Show versions, devices and kernels, and test that training works here.
 
-    Parameters
-    ----------
-    json
-        Print one JSON object, for programs.
+    Args:
+        json: Print one JSON object, for programs.
     """
     facts, verdicts = versions() | devices(), self_test()
     if json:

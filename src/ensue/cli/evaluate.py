@@ -26,20 +26,14 @@ def evaluate(
 ) -> None:
     """Score a text: nats, bits, perplexity; by line; at its most surprising places.
 
-    Parameters
-    ----------
-    run
-        The folder of the run.
-    data
-        Files to score; with none, the run's own test part.
-    lines
-        Score each line by itself too.
-    surprising
-        Show so many of the most surprising places.
-    prequential
-        Score, then learn, chunk after chunk: for a text that goes on where the training data ended.
-    json
-        Print JSON, for programs.
+    Args:
+        run: The folder of the run.
+        data: Files to score; with none, the run's own test part.
+        lines: Score each line by itself too.
+        surprising: Show so many of the most surprising places.
+        prequential: Score, then learn, chunk after chunk: for a text that goes on where the training data
+            ended.
+        json: Print JSON, for programs.
     """
     from ensue import api
     from ensue.tasks import evaluation

@@ -36,32 +36,19 @@ def generate(  # noqa: PLR0913 - each is a flag
 ) -> None:
     """Write more of what a run has learned.
 
-    Parameters
-    ----------
-    run
-        The folder of the run.
-    prompt
-        What to go on from.
-    n
-        How many samples to write.
-    length
-        The most symbols to write.
-    stop
-        Stop once this was written.
-    seed
-        The same seed writes the same text.
-    greedy
-        Always take the likeliest symbol; the same as --temperature 0.
-    allow
-        Write these characters only.
-    regex
-        A regular expression that the whole of what is written must match.
-    novelty
-        Say of each sample how much of it is copied from the training data.
-    interactive
-        Type, and the model goes on; or pick the next symbol from the likeliest.
-    json
-        Print one JSON object a sample, for programs.
+    Args:
+        run: The folder of the run.
+        prompt: What to go on from.
+        n: How many samples to write.
+        length: The most symbols to write.
+        stop: Stop once this was written.
+        seed: The same seed writes the same text.
+        greedy: Always take the likeliest symbol; the same as --temperature 0.
+        allow: Write these characters only.
+        regex: A regular expression that the whole of what is written must match.
+        novelty: Say of each sample how much of it is copied from the training data.
+        interactive: Type, and the model goes on; or pick the next symbol from the likeliest.
+        json: Print one JSON object a sample, for programs.
     """
     from ensue import api
 

@@ -24,18 +24,12 @@ def inspect(
 ) -> None:
     """Measure what the state remembers: the cost of a symbol, by how many before it the model may see.
 
-    Parameters
-    ----------
-    run
-        The folder of the run.
-    data
-        Files to measure on; with none, the run's own test part.
-    longest
-        The most symbols before.
-    places
-        At how many places of the text.
-    json
-        Print one JSON object, for programs.
+    Args:
+        run: The folder of the run.
+        data: Files to measure on; with none, the run's own test part.
+        longest: The most symbols before.
+        places: At how many places of the text.
+        json: Print one JSON object, for programs.
     """
     from dataclasses import asdict
 

@@ -30,12 +30,9 @@ app = App(name="list")
 def list_(kind: Kind, name: str | None = None, /) -> None:
     """Show what there is to choose from, or all about one of them.
 
-    Parameters
-    ----------
-    kind
-        What to list.
-    name
-        Tell all about this one.
+    Args:
+        kind: What to list.
+        name: Tell all about this one.
     """
     catalogue = catalogue_of(kind)
     if name is None:

@@ -20,16 +20,11 @@ def resume(
 ) -> None:
     """Go on with a training that was interrupted or killed, to the same bits as if it had not been.
 
-    Parameters
-    ----------
-    run
-        The folder of the run.
-    minutes
-        Train one that had finished for so much longer.
-    epochs
-        The same, in passes over the training data.
-    json
-        Print one JSON object a line, for programs.
+    Args:
+        run: The folder of the run.
+        minutes: Train one that had finished for so much longer.
+        epochs: The same, in passes over the training data.
+        json: Print one JSON object a line, for programs.
     """
     from ensue import api
     from ensue.cli.progress import follow

@@ -34,56 +34,28 @@ def generate(  # noqa: PLR0913 - each is a flag
 ) -> None:
     """Learn what comes next in a text, so as to write more of it.
 
-    Parameters
-    ----------
-    data
-        Files or folders: text, or CSV, TSV, JSONL or Parquet with a column of text; also compressed by gzip or xz.
-        Or the name of a demo (see `ensue list demos`); with none, the demo `text`.
-    out
-        Folder of the run that is written; run-1, run-2, ... if not given.
-    model
-        See `ensue list models` and `ensue list cells`; or the path of a Python file that defines a cell.
-    codec
-        What a symbol is: characters, bytes, words or subwords.
-    size
-        One dial for the size of the network.
-    minutes
-        Time for training.
-    epochs
-        Passes over the training data, instead of minutes.
-    seed
-        What every random choice follows from.
-    device
-        Where to compute: cpu, cuda, cuda:1, mps or auto.
-    valid
-        A file to choose on (early stopping, order, weights of the mixture), instead of a part of the data.
-    test
-        A file to report on, instead of the end of the data.
-    set_
-        Change any setting: --set body.width=512. May be repeated.
-    config
-        A TOML file of settings, as --show-settings prints them.
-    show_settings
-        Print every setting, filled in, and train nothing.
-    json
-        Print one JSON object a line, for programs.
+    Args:
+        data: Files or folders: text, or CSV, TSV, JSONL or Parquet with a column of text; also compressed by
+            gzip or xz. Or the name of a demo (see `ensue list demos`); with none, the demo `text`.
+        out: Folder of the run that is written; run-1, run-2, ... if not given.
+        model: See `ensue list models` and `ensue list cells`; or the path of a Python file that defines a cell.
+        codec: What a symbol is: characters, bytes, words or subwords.
+        size: One dial for the size of the network.
+        minutes: Time for training.
+        epochs: Passes over the training data, instead of minutes.
+        seed: What every random choice follows from.
+        device: Where to compute: cpu, cuda, cuda:1, mps or auto.
+        valid: A file to choose on (early stopping, order, weights of the mixture), instead of a part of the
+            data.
+        test: A file to report on, instead of the end of the data.
+        set_: Change any setting: --set body.width=512. May be repeated.
+        config: A TOML file of settings, as --show-settings prints them.
+        show_settings: Print every setting, filled in, and train nothing.
+        json: Print one JSON object a line, for programs.
     """
     from ensue.tasks import Choices
 
-    choices = Choices(
-        data=data,
-        model=model,
-        codec=codec,
-        size=size,
-        minutes=minutes,
-        epochs=epochs,
-        seed=seed,
-        device=device,
-        valid=valid,
-        test=test,
-        config=config,
-        assignments=set_,
-    )
+    choices = Choices(data, model, codec, size, minutes, epochs, seed, device, valid, test, config, set_)
     if show_settings:
         print_settings("generate", choices)
     else:
