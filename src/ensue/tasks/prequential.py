@@ -91,10 +91,10 @@ class _Pupil:
 
     def _recounted(self, model: Autoregressive) -> Autoregressive:
         if isinstance(model, Mixture):
-            return Mixture(model.network, self._ngram(model.ngram.order), model.weights)
-        return self._ngram(model.order) if isinstance(model, Ngram) else model
+            return Mixture(model.network, self._ngram(model.ngram), model.weights)
+        return self._ngram(model) if isinstance(model, Ngram) else model
 
-    def _ngram(self, order: int) -> Ngram:
+    def _ngram(self, before: Ngram) -> Ngram:
         settings = self.trained.run.about["settings"]
         own = settings["model"] if settings["model"]["name"] == "ngram" else settings["baseline"]
-        return estimate(*self.seen, self.trained.codec.size, read(NgramSettings, {**own, "order": order}))
+        return estimate(*self.seen, self.trained.codec.size, before.settled(read(NgramSettings, own)))
