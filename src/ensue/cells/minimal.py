@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from ensue.cells.algebra import Expr, sigmoid
+from ensue.cells.algebra import Expr, sigmoid, softplus
 from ensue.cells.contract import Cell, Gates, Names, Stage
 
 
@@ -26,5 +26,6 @@ class MinLSTM(Cell):
 
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
         """Write the tick."""
-        keep, write = sigmoid(gate.keep), sigmoid(gate.write)
-        return {"h": (keep * state.h + write * gate.new) / (keep + write)}
+        # sigmoid(k) / (sigmoid(k) + sigmoid(w)), so written that it is no 0 / 0 where both are small.
+        share = sigmoid(softplus(-gate.write) - softplus(-gate.keep))
+        return {"h": gate.new + share * (state.h - gate.new)}

@@ -51,7 +51,7 @@ def _tick(program: Program, values: Values, now: Values, state: Values, zone: Va
             found.append(source[f"weight/{node.detail}" if node.op == "weight" else str(node.detail)])
         else:
             found.append(_gate(program, values, now, found, (node.op, str(node.detail))))
-    return tuple(found[output] for output in program.outputs)
+    return tuple(found[output].expand_as(old) for output, old in zip(program.outputs, state.values(), strict=True))
 
 
 def _gate(program: Program, values: Values, now: Values, found: list[Tensor], leaf: tuple[str, str]) -> Tensor:

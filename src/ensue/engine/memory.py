@@ -80,7 +80,7 @@ class Memory:
             whole = self.whole(slot)
             return whole.unbind(0) if len(whole) == self.steps else repeat(whole[0])
         if kind == "weight":
-            return repeat(self.values[f"weight/{which}"])
+            return repeat(self.values[f"weight/{which}"].expand(self.batch, -1))
         if kind == "constant":
             return repeat(torch.tensor(which, dtype=self.values["x"].dtype))
         return self._made(kind, slot)

@@ -1,0 +1,223 @@
+"""The laws of causal layers and of cells, callable on a class of your own; each raises AssertionError.
+
+>>> from ensue.layers import Recurrent
+>>> for law in CAUSAL_LAWS:
+...     law(Recurrent("minlstm", inputs=3, width=4).double())
+>>> from ensue.cells import CELLS
+>>> for law in CELL_LAWS:
+...     law(CELLS["peephole"]())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+from torch.autograd import gradcheck, gradgradcheck
+
+from ensue.cells import Cell
+from ensue.engine import Program, eager, kernels, scan, start, trace, width_of, with_normalised_gates, with_zoneout
+from ensue.layers import Causal
+from ensue.state import State, select_rows, tensors_of
+
+BATCH, TIME = 2, 7
+CLOSE = 1e-9
+"""How far two ways of computing the same may be apart, in float64."""
+
+
+def _close(one: Iterable[Tensor], other: Iterable[Tensor]) -> None:
+    for a, b in zip(one, other, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=CLOSE)
+
+
+def _input(layer: Causal) -> Tensor:
+    draws = torch.Generator().manual_seed(1)
+    return torch.randn(BATCH, TIME, layer.inputs, dtype=torch.float64, generator=draws)
+
+
+def _run(layer: Causal, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    return layer.double().eval()(x, layer.initial(len(x)) if state is None else state, lengths)
+
+
+def resuming_equals_running_at_once(layer: Causal) -> None:
+    """A sequence run in two pieces, cut anywhere, gives what it gives as a whole."""
+    x = _input(layer)
+    whole, end = _run(layer, x)
+    for cut in range(1, TIME):
+        first, middle = _run(layer, x[:, :cut])
+        second, last = _run(layer, x[:, cut:], middle)
+        _close([torch.cat([first, second], 1), *tensors_of(last)], [whole, *tensors_of(end)])
+
+
+def rows_do_not_mix(layer: Causal) -> None:
+    """A row gives the same alone and in a batch."""
+    x = _input(layer)
+    both, end = _run(layer, x)
+    for row in range(BATCH):
+        alone, last = _run(layer, x[row : row + 1])
+        _close([alone, *tensors_of(last)], [both[row : row + 1], *tensors_of(select_rows(end, torch.tensor([row])))])
+
+
+def nothing_looks_ahead(layer: Causal) -> None:
+    """A change at a step changes nothing before it, and something at it."""
+    x = _input(layer)
+    before, _ = _run(layer, x)
+    for step in range(TIME):
+        changed = x.clone()
+        changed[:, step] += 1
+        after, _ = _run(layer, changed)
+        assert torch.equal(after[:, :step], before[:, :step]), f"step {step} is seen before it comes"
+        assert not torch.allclose(after[:, step], before[:, step]), f"step {step} is not seen"
+
+
+def padding_changes_nothing(layer: Causal) -> None:
+    """What stands past a row's length changes neither its answers nor its state, for every length, 0 included."""
+    x = _input(layer)
+    for length in range(TIME + 1):
+        padded = x.clone()
+        padded[0, length:] = 1e3
+        y, end = _run(layer, padded, lengths=torch.tensor([length, TIME]))
+        short, last = _run(layer, x[:1, :length]) if length else (x.new_empty(1, 0, layer.width), layer.initial(1))
+        _close([y[:1, :length], *tensors_of(select_rows(end, torch.tensor([0])))], [short, *tensors_of(last)])
+        assert torch.isfinite(y).all()
+
+
+def gradients_are_right(layer: Causal) -> None:
+    """The gradients of input and parameters are those of finite differences, with lengths too."""
+    x = _input(layer)[:, :4].requires_grad_()
+    parameters = tuple(layer.double().eval().parameters())
+    lengths = torch.tensor([4, 2])
+
+    def run(x: Tensor, *parameters: Tensor) -> tuple[Tensor, ...]:
+        _, end = layer(x, layer.initial(BATCH), lengths)
+        return (layer(x, layer.initial(BATCH))[0], *tensors_of(end))
+
+    assert gradcheck(run, (x, *parameters), fast_mode=True)
+
+
+def every_parameter_learns(layer: Causal) -> None:
+    """Every parameter gets a gradient."""
+    layer.zero_grad()
+    _run(layer, _input(layer))[0].square().sum().backward()
+    idle = [name for name, one in layer.named_parameters() if one.grad is None or not one.grad.any()]
+    assert idle == [], f"no gradient for {idle}"
+
+
+def saving_changes_nothing(layer: Causal) -> None:
+    """A layer whose parameters were saved and loaded gives the same bits."""
+    x = _input(layer)
+    before, _ = _run(layer, x)
+    saved = {name: tensor.clone() for name, tensor in layer.state_dict().items()}
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.normal_()
+    layer.load_state_dict(saved)
+    assert torch.equal(_run(layer, x)[0], before)
+
+
+CAUSAL_LAWS: tuple[Callable[[Causal], None], ...] = (
+    resuming_equals_running_at_once,
+    rows_do_not_mix,
+    nothing_looks_ahead,
+    padding_changes_nothing,
+    gradients_are_right,
+    every_parameter_learns,
+    saving_changes_nothing,
+)
+"""What every causal layer obeys."""
+
+
+def values_for(program: Program, inputs: int = 3, width: int = 4) -> dict[str, Tensor]:
+    """Draw all that a program reads, in float64, with gradients but for what zoneout drew."""
+    draws = torch.Generator().manual_seed(2)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, dtype=torch.float64, generator=draws)
+
+    values = {"x": draw(TIME, BATCH, inputs)}
+    for name, tensor in start(program, inputs, width).items():
+        values[name] = tensor.double() + 0.3 * draw(*tensor.shape)
+    for state in program.states:
+        values[f"state/{state}"] = draw(BATCH, width_of(program, width, state in program.own_states))
+    values = {name: value.requires_grad_() for name, value in values.items()}
+    if any(node.op == "zone" for node in program.nodes):
+        values |= {
+            f"zone/{state}": (draw(*values[f"state/{state}"].shape) > 0).double().expand(TIME, -1, -1)
+            for state in program.states
+        }
+    return values
+
+
+def _variants(cell: Cell) -> list[Program]:
+    program = trace(cell, type(cell).__name__)
+    normalised = with_normalised_gates(program)
+    return [program, with_zoneout(program), normalised, with_zoneout(normalised)]
+
+
+def _gradients(paths: tuple[Tensor, ...], values: dict[str, Tensor], first_only: bool) -> list[Tensor]:
+    draws = torch.Generator().manual_seed(3)
+    chosen = paths[:1] if first_only else paths
+    given = [torch.randn(path.shape, dtype=path.dtype, generator=draws) for path in chosen]
+    sources = [value for value in values.values() if value.requires_grad]
+    found = torch.autograd.grad(chosen, sources, given, retain_graph=True, allow_unused=True)
+    return [torch.zeros_like(source) if one is None else one for source, one in zip(sources, found, strict=True)]
+
+
+def derivative_equals_autograd(cell: Cell) -> None:
+    """Paths and gradients of the engine are those of plain ticks, with zoneout and normalised gates too."""
+    for program in _variants(cell):
+        values = values_for(program)
+        plain = eager.ticks(program, values)
+        ways = [eager.run(program, values)]
+        if scan.linear(program):
+            ways.append(scan.run(program, values))
+        for paths in ways:
+            _close(paths, plain)
+            for first_only in (True, False):
+                _close(_gradients(paths, values, first_only), _gradients(plain, values, first_only))
+
+
+def kernels_equal_ticks(cell: Cell) -> None:
+    """Where torch has a kernel for the cell, it gives the same, with lengths too; so do its gradients."""
+    program = trace(cell, type(cell).__name__)
+    if kernels.kernel_of(program) is None:
+        return
+    values, lengths = values_for(program), torch.tensor([3, TIME])
+    plain = eager.ticks(program, values)
+    path, end = kernels.run(program, values, None)
+    _close([path, *end.values()], [plain[0], *(one[-1] for one in plain)])
+    _close(_gradients((path,), values, True), _gradients(plain, values, True))
+    path, end = kernels.run(program, values, lengths)
+    _close([path[:3, 0], path[:, 1]], [plain[0][:3, 0], plain[0][:, 1]])
+    _close(end.values(), [torch.stack([one[2, 0], one[TIME - 1, 1]]) for one in plain])
+
+
+def second_derivative_is_right(cell: Cell) -> None:
+    """The gradient's own gradient is that of finite differences."""
+    program = trace(cell, type(cell).__name__)
+    values = values_for(program, inputs=2, width=2)
+    values["x"] = values["x"][:3].detach().requires_grad_()
+    names = list(values)
+
+    def run(*tensors: Tensor) -> tuple[Tensor, ...]:
+        return eager.run(program, dict(zip(names, tensors, strict=True)))
+
+    assert gradgradcheck(run, tuple(values.values()), atol=1e-4, fast_mode=True)
+
+
+def json_changes_nothing(cell: Cell) -> None:
+    """A program written as JSON and read again is the same program."""
+    for program in _variants(cell):
+        again = Program.from_json(program.to_json())
+        assert again == program
+        assert again.to_json() == program.to_json()
+
+
+CELL_LAWS: tuple[Callable[[Cell], None], ...] = (
+    derivative_equals_autograd,
+    kernels_equal_ticks,
+    second_derivative_is_right,
+    json_changes_nothing,
+)
+"""What every cell obeys in the engine."""
