@@ -129,7 +129,9 @@ class Table:
             rung = self.rungs[n]
             reached = np.flatnonzero(context >= 0)
             known = context[reached]
-            result[reached] *= self.rungs[n - 1].backoff[known][:, None]
+            weight = np.ones(rows)
+            weight[reached] = self.rungs[n - 1].backoff[known]
+            result *= weight[:, None]
             counts = rung.first[known + 1] - rung.first[known]
             # The n-grams of each context stand together: count through each block from its beginning.
             ends = np.cumsum(counts)
