@@ -3,6 +3,9 @@
 import io
 import json
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +70,22 @@ def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFi
     assert {event["event"] for event in events} == {"progress", "sample", "result"}
     assert events[-1]["event"] == "result"
     assert {"uniform", "unigram", "network"} <= {row["name"] for row in events[-1]["rows"]}
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(folder: Path) -> None:
+    out = folder / "stopped"
+    command = [sys.executable, "-m", "ensue.cli.main", "train", "generate", str(folder / "text.txt"), "--out", str(out)]
+    more = ["--model", "window", "--size", "tiny", "--set", "steps=100000", "--set", "report_every=1", "--json"]
+    with subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["event"] == "progress":
+                process.send_signal(signal.SIGINT)
+                break
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == f"ensue: interrupted and saved; go on with `ensue resume {out}`"
+    assert any((out / "checkpoint").iterdir())
 
 
 def test_settings_are_shown_and_read_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,3 +227,21 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     for kind, name in {"tasks": "generate", "models": "ngram", "codecs": "bytes", "demos": "code"}.items():
         assert name in answer(capsys, "list", kind)
         assert len(answer(capsys, "list", kind, name)) > 20
+    assert "c = sigmoid(gate.keep) * state.c + sigmoid(gate.write) * tanh(gate.new)" in answer(
+        capsys, "list", "cells", "lstm"
+    )
+
+
+def test_a_cell_of_ones_own(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cell = folder / "leaky.py"
+    cell.write_text(
+        "class Leaky(Cell):\n"
+        '    states = ("h",)\n'
+        '    gates = ("new",)\n\n'
+        "    def equation(self, gate, state, weight):\n"
+        '        return {"h": 0.9 * state.h + 0.1 * tanh(gate.new)}\n'
+    )
+    command = f"train generate {folder / 'text.txt'} --model {cell} --size tiny --out {folder / 'leaky'}"
+    answer(capsys, *command.split(), "--set", "steps=3", "--set", "rows=4")
+    cell.unlink()
+    assert len(answer(capsys, "generate", str(folder / "leaky"), "--length", "9")) == 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from textwrap import dedent
+from inspect import cleandoc, getsource
 from typing import Any, Literal
 
 from cyclopts import App
@@ -40,7 +40,7 @@ def list_(kind: Kind, name: str | None = None, /) -> None:
         if kind == "models":
             print("A cell's name (see `ensue list cells`) stands for a recurrent network of it.")
     elif name in catalogue:
-        print(whole_page(catalogue[name]))
+        print(whole_page(catalogue[name], as_source=kind == "cells"))
     else:
         raise SettingError(f"{name!r} is not among the {kind}", where="list", mend=did_you_mean(name, catalogue))
 
@@ -61,11 +61,12 @@ def first_line(part: Any) -> str:
     return getattr(part, "description", None) or _page(part).partition("\n")[0]
 
 
-def whole_page(part: Any) -> str:
-    """Give all that a part says about itself."""
+def whole_page(part: Any, as_source: bool) -> str:
+    """Give all that a part says about itself; a cell is its equation, so it is given as it is written."""
     if hasattr(part, "description"):
         return part.description
-    return f"{_page(part)}\n\n{dedent(part.__doc__ or '').strip()}"
+    own = getsource(part) if as_source else cleandoc(part.__doc__ or "")
+    return f"{_page(part)}\n\n{own.rstrip()}"
 
 
 def _page(part: Any) -> str:
