@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers
 
 from ensue.data.batching import Streams, Windows
 from ensue.data.codecs import Characters, Subwords, Words
+from ensue.data.codecs.subwords import STRETCH
 from ensue.data.contract import SILENT, Corpus
 from ensue.data.demos import DEMOS
 from ensue.data.encode import encode_corpus
@@ -78,6 +79,14 @@ def test_subwords_are_those_of_the_tokenizers_library():
     assert ids.tolist() == library.encode(text).ids
     assert codec.decode(ids) == library.decode(ids.tolist())
     assert set(pre_tokenizers.ByteLevel.alphabet()) <= set(library.get_vocab())
+
+
+def test_long_texts_are_split_into_subwords_like_short_ones():
+    codec = Subwords(most=400).fit([PROSE], ends=False)
+    library = Tokenizer.from_str(codec.tokenizer.to_str())
+    for text in (PROSE * 200, "wisdom" * 8000, "\n\n" * 15_000 + PROSE):
+        assert len(text) > STRETCH
+        assert codec.encode(text).tolist() == library.encode(text).ids
 
 
 def test_subwords_merge_the_example_of_the_paper():
