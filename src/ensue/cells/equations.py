@@ -18,6 +18,8 @@ def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
 
     Raises UserError, with the line, on the first mistake.
     """
+    if not getattr(cell, "states", ()):
+        raise UserError("the cell has no states", where=home, mend='name them, as in states = ("h",)')
     stages = cell.all_stages()
     _check_names(cell, stages, home)
     readable = {name: Expr("state", detail=name) for name in cell.states}
@@ -40,8 +42,6 @@ def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
 
 
 def _check_names(cell: Cell, stages: Iterable[Stage], home: str) -> None:
-    if not getattr(cell, "states", ()):
-        raise UserError("the cell has no states", where=home, mend='name them, as in states = ("h",)')
     gates = [name for stage in stages for name in stage.gates]
     _check_unique("state", cell.states, home)
     _check_unique("gate", gates, home)

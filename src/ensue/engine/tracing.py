@@ -36,6 +36,9 @@ class _Tracer:
             stop = len(self.nodes.list)
             stages.append(Part(stage.name, stage.gates, of, stage.reads, stage.bias, stage.own_width, stop))
             own_states += [state for state in self.cell.states if state in equations and stage.own_width]
+        for name in self.cell.weights:
+            if name not in self.weights:
+                raise UserError(f"the weight name {name!r} is never used", where=self.name, mend="drop it, or use it")
         program = Program(
             self.name,
             self.cell.states,

@@ -1,0 +1,144 @@
+"""A cell in a person's own file: it trains like any other, and each mistake is told in one line that quotes it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ensue.cells.user import load_cell
+from ensue.engine import trace
+from ensue.errors import SettingError, UserError
+from ensue.layers import Recurrent, RecurrentSettings
+from ensue.settings import assign, read, to_plain
+from ensue.testing import CAUSAL_LAWS, CELL_LAWS
+
+GOOD = """
+class Forgetful(Cell):
+    states = ("h", "c")
+    gates = ("write", "keep", "new", "show")
+
+    def equation(self, gate, state, weight):
+        c = sigmoid(gate.keep) * state.c + sigmoid(gate.write) * tanh(gate.new)
+        return {"h": sigmoid(gate.show) * tanh(c), "c": c}
+"""
+
+
+def cell(answer: str, names: str = 'gates = ("new",)', states: str = 'states = ("h",)') -> str:
+    """A file whose equation returns `answer`, in its fifth line."""
+    head = f"class Mine(Cell):\n    {states}\n    {names}\n    def equation(self, gate, state, weight):\n"
+    return f"{head}        return {answer}\n"
+
+
+def written(folder: Path, text: str) -> str:
+    file = folder / "mine.py"
+    file.write_text(text)
+    return str(file)
+
+
+def test_obeys_every_law(tmp_path: Path) -> None:
+    file = written(tmp_path, GOOD)
+    for law in CELL_LAWS:
+        law(load_cell(file))
+    torch.manual_seed(0)
+    for causal_law in CAUSAL_LAWS:
+        causal_law(Recurrent(file, inputs=3, width=4, depth=2, zoneout=0.1))
+
+
+def test_equals_the_cell_of_the_catalogue_and_gets_its_kernel(tmp_path: Path) -> None:
+    assert trace(load_cell(written(tmp_path, GOOD)), "mine") == Recurrent("lstm", inputs=3, width=4).program
+
+
+def test_settings_carry_the_program_and_never_run_the_file_again(tmp_path: Path) -> None:
+    file = written(tmp_path, GOOD)
+    settings = RecurrentSettings(cell=file, width=4, normalise="gates")
+    Path(file).write_text("raise SystemExit")
+    again = read(RecurrentSettings, to_plain(settings))
+    assert again == settings
+    assert again.build(3).program == settings.build(3).program
+    assert assign(again, "cell=gru").cell == "gru"
+
+
+LOW = 'stages = (Stage("equation", ("a",), of="h"), Stage("low", ("b",), of="h", own_width=True)); own_width = 2'
+MISTAKES = [
+    (
+        cell("{'h': tahn(gate.new)}"),
+        "mine.py:5: 'tahn' is unknown in `return {'h': tahn(gate.new)}`; did you mean tanh?",
+    ),
+    (
+        cell("{'h': gate.knew}"),
+        "mine.py:5: this stage has no gate 'knew' in `return {'h': gate.knew}`; did you mean new?",
+    ),
+    (cell("{'h': state.hh}"), "mine.py:5: there is no state 'hh' in `return {'h': state.hh}`; did you mean h?"),
+    (
+        cell("{'h': gate.new.y}"),
+        "an expression has no 'y' in `return {'h': gate.new.y}`; a gate has the parts .x and .h",
+    ),
+    (cell("{'k': gate.new}"), "mine.py: the state 'h' is never assigned; let the equation return it, as in {'h': ...}"),
+    (cell("{}", names='gates = ("a", "a")'), "mine.py: the gate name 'a' is used twice; give each its own"),
+    (cell("{}", states='states = ("h", "h")'), "mine.py: the state name 'h' is used twice; give each its own"),
+    ("x = 1", "mine.py: there is no cell; define one class that inherits from Cell"),
+    (GOOD + GOOD.replace("Forgetful", "Other"), "mine.py: there are 2 cells: Forgetful, Other; define one class"),
+    ("class Mine(Cell):\n    pass", "mine.py: Mine has no equation; write a method `equation`"),
+    (
+        cell("{'h': tanh(gate.new)"),
+        "mine.py:5: '{' was never closed in `return {'h': tanh(gate.new)`; mend the Python there",
+    ),
+    (cell("{'h': gate.new * float('inf')}"), "mine.py:5: the number inf is not finite in `return {'h': gate.new * "),
+    (cell("{'h': gate.new * log(0.0)}"), "mine.py: log(0.0) is not finite; look at log("),
+    (cell("{'h': 'gate'}"), "mine.py: 'gate' is neither a number nor an expression"),
+    (cell("{'h': gate.new if gate.new else 0}"), "mine.py:5: an equation cannot branch on a value in `return"),
+    (
+        cell("{'h': gate.new ** 0.5}"),
+        "mine.py:5: a power of 0.5 is not known in `return {'h': gate.new ** 0.5}`; use ** 2",
+    ),
+    (cell("{'h': state.h * 2}"), "mine.py: no state depends on the gate 'new'; drop it, or use it"),
+    (cell("{'h': gate.new.x}"), "mine.py: no state depends on gate.h of 'new'; drop it, or use it"),
+    (cell("{'h': 0.5}", names="gates = ()"), "mine.py: the state 'h' is always the same number; use the gates"),
+    (cell("{'h': gate.new}", names="gates = ('new',); weights = ('w',)"), "mine.py: the weight name 'w' is never used"),
+    (
+        cell("{}", names="bias = {'nwe': 1.0}; gates = ('new',)"),
+        "bias is for the gate 'nwe', which is none; did you mean new?",
+    ),
+    (cell("{}", states="pass"), 'mine.py: the cell has no states; name them, as in states = ("h",)'),
+    ("import nothing_here", "mine.py:1: ModuleNotFoundError: No module named 'nothing_here' in `import nothing_here`"),
+    (
+        cell("{}", names='stages = (Stage("go", ("a",), of="h"),)'),
+        "mine.py: there is no method for the stage 'go'; write one",
+    ),
+    (
+        cell("{}", names='stages = (Stage("equation", ("a",), of="g"),)'),
+        "stage 'equation' is of 'g', which nothing gives",
+    ),
+    (
+        cell("{'h': gate.a}", LOW, "states = ('h', 'k')") + "    def low(self, gate, state, weight):\n"
+        "        return {'k': gate.b + state.h}",
+        "mine.py: add joins units of two widths; use a further stage",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), MISTAKES, ids=[expected for _, expected in MISTAKES])
+def test_mistakes_are_told_in_one_line(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(UserError) as told:
+        RecurrentSettings(cell=written(tmp_path, text))
+    assert expected in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.py: cannot be read: No such file"):
+        load_cell(tmp_path / "none.py")
+    (tmp_path / "bytes.py").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"bytes\.py: is not UTF-8 text"):
+        load_cell(tmp_path / "bytes.py")
+
+
+def test_settings_that_contradict_the_cell() -> None:
+    with pytest.raises(SettingError, match=r"there is no cell 'lsmt'; did you mean lstm\?"):
+        Recurrent("lsmt", inputs=3)
+    with pytest.raises(SettingError, match=r"no setting 'widht'; did you mean width\?"):
+        Recurrent("lstm", inputs=3, widht=4)
+    with pytest.raises(SettingError, match="keep_bias is given, and the cell tanh has no gate `keep`"):
+        Recurrent("tanh", inputs=3, keep_bias=1.0)
+    with pytest.raises(SettingError, match="weight_drop is given, and the cell mingru has no recurrent weights"):
+        Recurrent("mingru", inputs=3, weight_drop=0.5)
