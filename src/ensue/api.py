@@ -15,7 +15,6 @@ from ensue.training.contract import Event, Note, Watch
 from ensue.training.fit import reopen
 from ensue.training.run import Run
 
-
 FILES = ("valid", "test", "config")
 """Choices that are paths."""
 

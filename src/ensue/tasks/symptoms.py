@@ -11,7 +11,7 @@ from ensue.tasks.text_model import Written
 from ensue.training.run import METRICS, Run
 
 
-def symptoms(run: Run, parts: Prepared, samples: Sequence[Written]) -> tuple[str, ...]:
+def name_symptoms(run: Run, parts: Prepared, samples: Sequence[Written]) -> tuple[str, ...]:
     """Name each failure in a sentence; none if all is well."""
     size = parts.codec.size
     unigram = float(unigram_nats(parts.tune, parts.train.ids, size).mean())

@@ -26,7 +26,7 @@ from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceModel, SequenceSettings
 from ensue.tasks.report import Result, markdown
 from ensue.tasks.rivals import Rivals, count_rivals, last_of
-from ensue.tasks.symptoms import symptoms
+from ensue.tasks.symptoms import name_symptoms
 from ensue.tasks.text_model import MIXTURE, TextModel, beside_network
 from ensue.training import devices
 from ensue.training.by_gradient import ByGradient
@@ -72,6 +72,8 @@ def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch
     parts = _parts(run, settings, data, watch)
     rivals = count_rivals(parts, settings.baseline, settings.counted)
     watch(Note(f"the best n-gram has order {rivals.best.order}, chosen on the tune part"))
+    for note in _shortened(parts, settings.counted):
+        watch(Note(note))
     if isinstance(settings.model, NgramSettings):
         return _finish_counted(run, settings, parts, rivals, watch)
     spent = perf_counter() - began
@@ -97,6 +99,13 @@ def _parts(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Wa
     for finding in parts.findings:
         watch(Note(str(finding)))
     return parts
+
+
+def _shortened(parts: Prepared, most: int) -> tuple[str, ...]:
+    """Say so where n-grams and novelty see only the end of a long training part."""
+    count = len(parts.train)
+    sample = f"the n-gram and the search for copies: from the last {most:,} of the {count:,} training symbols"
+    return (sample,) if count > most else ()
 
 
 def sources(data: Sequence[Path], settings: DataSettings, folder: Path) -> tuple[Sequence[Path], DataSettings]:
@@ -244,9 +253,9 @@ def _conclude(
     watch(Note("writing the report"))
     trained = TextModel(run, parts.codec, model)
     samples = tuple(trained.samples(n=3, length=300, temperature=0.8, novelty=True, seed=settings.seed))
-    result = Result(
-        run.path.name, tuple(table.rows), verdict(table.rows), table.chosen, samples, symptoms(run, parts, samples)
-    )
+    chosen = table.chosen + _shortened(parts, settings.counted)
+    symptoms = name_symptoms(run, parts, samples)
+    result = Result(run.path.name, tuple(table.rows), verdict(table.rows), chosen, samples, symptoms)
     run.write("result.json", json.dumps(result.to_json(), indent=1).encode())
     run.write("report.md", markdown(result, run.about).encode())
     return trained

@@ -1,0 +1,49 @@
+"""Write docs/settings.md from the settings classes, the only place where defaults and descriptions stand."""
+
+from pathlib import Path
+from typing import Any
+
+from ensue.data.codecs import CODECS
+from ensue.heads import HEADS
+from ensue.layers import LAYERS
+from ensue.models.catalogue import MODELS
+from ensue.settings import Settings, on_every_field
+from ensue.tasks import TASKS
+from ensue.tasks.writing import WritingSettings
+
+PATH = Path(__file__).parent / "settings.md"
+INTRODUCTION = """\
+# Settings
+
+Every setting, its default, and what it is for; made from the code by `python docs/make_settings.py`. Change one with
+`--set key=value`, where the key may be shortened to an unambiguous end (`--set body.width=512`), or many with
+`--config FILE`. `--show-settings` prints them all, filled in.
+"""
+
+
+def table(title: str, kind: type[Settings]) -> str:
+    rows = ["| setting | default | |", "|---|---|---|"]
+
+    def see(name: str, field: Any) -> None:
+        if name.split(".")[-1] == "name":
+            return
+        default = field.get_default(call_default_factory=True)
+        shown = default.name if isinstance(default, Settings) else default  # type: ignore[attr-defined]
+        text = " ".join((field.description or "").split()).replace("|", "\\|")
+        rows.append(f"| `{name}` | {'' if shown in (None, '') else f'`{shown}`'} | {text} |")
+
+    on_every_field(kind, see)
+    return f"## {title}\n\n" + "\n".join(rows)
+
+
+def page() -> str:
+    tables = [table(f"`train {name}`", task.settings) for name, task in TASKS.items()]
+    catalogues = {"codec": CODECS, "model": MODELS, "model.body": LAYERS, "model.head": HEADS}
+    for prefix, catalogue in catalogues.items():
+        tables += [table(f"`{prefix}`: {name}", kind) for name, kind in catalogue.items()]
+    tables.append(table("`generate` (flags, and keywords in Python)", WritingSettings))
+    return INTRODUCTION + "\n" + "\n\n".join(tables) + "\n"
+
+
+if __name__ == "__main__":
+    PATH.write_text(page(), encoding="utf-8")
