@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ensue.models.ngram.counts import Counts
 from ensue.models.ngram.held_out import Part, Step, nats_of, steps_of
-from ensue.models.ngram.smoothing import KneserNey, discounts
+from ensue.models.ngram.smoothing import Discounts, KneserNey, discounts
 
 FEWEST, MOST = 2_000, 20_000
 """Discounts are not fitted to fewer steps than this, nor, for speed, to more."""
+
+TOLERANCE, ROUNDS = 1e-5, 30
+"""The search for discounts ends with a round that gains less nats a step than this, or after so many rounds."""
 
 WORTH = 5e-4
 """By which share a longer order must lower the nats to be taken for its larger table."""
@@ -29,11 +33,11 @@ def choose_discounts(counts: Counts, part: Part, orders: Sequence[int]) -> tuple
     steps = list(steps_of(counts, part))
     best, chosen = np.inf, orders[0]
     found: list[list[float]] = []
+    lower: list[_Seen] = []
     for order in orders if len(steps[0].whole) >= FEWEST else ():
-        ladder = [_Seen.at(step, n == order) for n, step in enumerate(steps[:order], 1)]
-        start = [seen.start for seen in ladder]
-        if found:
-            start[: order - 2] = found[: order - 2]
+        lower += [_Seen.at(step, top=False) for step in steps[len(lower) : order - 1]]
+        ladder = [*lower, _Seen.at(steps[order - 1], top=True)]
+        start = [*found[: order - 2], *(seen.start for seen in ladder[len(found[: order - 2]) :])]
         fitted = _fit(ladder, start, counts.size)
         nats = nats_of(counts, steps[:order], KneserNey(fitted))
         if not nats < best * (1 - WORTH):
@@ -75,28 +79,47 @@ class _Seen:
         return torch.where(self.total > 0, mixed, lower)
 
 
-def _fit(ladder: list[_Seen], start: list[Sequence[float]], size: int) -> list[list[float]]:
-    """Give the discounts D1, D2, D3+ of each length that make the nats least (quasi-Newton, L-BFGS)."""
+def _fit(ladder: list[_Seen], start: Discounts, size: int) -> list[list[float]]:
+    """Give the discounts D1, D2, D3+ of each length that make the nats least."""
     most = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
-    # A discount lies between nothing and the whole count; nothing would leave unseen symbols impossible.
-    started = torch.tensor([list(each) for each in start], dtype=torch.float64)
-    free = torch.logit((started / most).clamp(0.02, 0.98)).requires_grad_()
 
-    def bounded() -> Tensor:
-        return torch.sigmoid(free).clamp(0.01, 1.0) * most
+    def bounded(free: NDArray[np.float64] | Tensor) -> Tensor:
+        # A discount lies between nothing and the whole count; nothing would leave unseen symbols impossible.
+        return torch.sigmoid(torch.as_tensor(free).view(-1, 3)).clamp(0.01, 1.0) * most
 
-    def nats() -> Tensor:
-        lower = torch.full_like(ladder[0].total, 1 / size)
-        for seen, discount in zip(ladder, bounded(), strict=True):
-            lower = seen(discount, lower)
-        return -lower.log().mean()
+    def nats(free: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        with torch.enable_grad():
+            variable = torch.from_numpy(free).requires_grad_()
+            probability = torch.full_like(ladder[0].total, 1 / size)
+            for seen, discount in zip(ladder, bounded(variable), strict=True):
+                probability = seen(discount, probability)
+            total = -probability.log().mean()
+            (slope,) = torch.autograd.grad(total, variable)
+        return total.item(), slope.numpy()
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = nats()
-        loss.backward()
-        return loss
+    started = torch.tensor([list(each) for each in start], dtype=torch.float64) / most
+    return bounded(_least(nats, torch.logit(started.clamp(0.02, 0.98)).flatten().numpy())).tolist()
 
-    optimizer = torch.optim.LBFGS([free], max_iter=25, tolerance_change=1e-5, line_search_fn="strong_wolfe")
-    optimizer.step(closure)
-    return bounded().tolist()
+
+def _least(value: Callable[[NDArray], tuple[float, NDArray]], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Go to a place where `value`, which gives its slope too, is least: BFGS (Nocedal & Wright 2006, algorithm 6.1).
+
+    Written out since torch's own takes seconds to load, longer than all else that an n-gram model needs.
+    """
+    here, slope = value(at)
+    identity = np.eye(len(at))
+    inverse = identity / max(float(np.linalg.norm(slope)), TOLERANCE)
+    for _ in range(ROUNDS):
+        way = -inverse @ slope
+        there, ahead = at + way, value(at + way)
+        while ahead[0] > here + 1e-4 * slope @ (there - at) and np.abs(there - at).max() > TOLERANCE:
+            there = (at + there) / 2
+            ahead = value(there)
+        moved, bent, gained = there - at, ahead[1] - slope, here - ahead[0]
+        if not gained > TOLERANCE:
+            break
+        at, (here, slope) = there, ahead
+        if (curve := moved @ bent) > 0:
+            turn = identity - np.outer(moved, bent) / curve
+            inverse = turn @ inverse @ turn.T + np.outer(moved, moved) / curve
+    return at
