@@ -344,6 +344,13 @@ def test_logs_are_cut_back_to_the_checkpoint(tmp_path: Path) -> None:
         Run.resume(tmp_path / "run")
 
 
+def test_logs_without_a_checkpoint_are_left_alone(tmp_path: Path) -> None:
+    with a_run(tmp_path / "run") as run:
+        run.record(progress(1))
+    with Run.resume(tmp_path / "run") as run:
+        assert len(run.rows("metrics.jsonl")) == 1
+
+
 def test_a_checkpoint_comes_back_to_the_bit(tmp_path: Path) -> None:
     course = Course(step=7, steps=9, nats=0.1 + 0.2, best=1 / 3, norm=None)
     tensors = {"half": torch.tensor([1.5, -2.0], dtype=torch.bfloat16), "bytes": torch.arange(5, dtype=torch.uint8)}

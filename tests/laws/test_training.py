@@ -540,7 +540,7 @@ def test_weights_that_overflow_are_named_and_not_kept(tmp_path: Path) -> None:
 
 
 def test_a_validation_that_is_no_number_stops_too(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"step 6: .* a validation loss that is not finite"):
+    with pytest.raises(TrainingError, match=r"step 5: .* a validation loss that is not finite"):
         run_scripted(tmp_path / "run", [math.nan], steps=20, evaluate_every=5)
 
 

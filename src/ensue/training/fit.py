@@ -131,7 +131,7 @@ class _Fit:
         try:
             update = self.learner.update(batch, self._scale(self.course.step))
         except NonFiniteError as error:
-            raise self._failure(error) from None
+            raise self._failure(error, self.course.step + 1) from None
         self.course = _add(self.course, update)
 
     def _look(self) -> None:
@@ -165,7 +165,8 @@ class _Fit:
         with self.learner.as_used():
             validation = self.validate() if self.validate else None
             if validation is not None and not math.isfinite(validation):
-                raise self._failure(NonFiniteError("the whole model", "a validation loss that is not finite"))
+                broken = NonFiniteError("the whole model", "a validation loss that is not finite")
+                raise self._failure(broken, self.course.step)
             if validation is None or self.course.best is None or validation < self.course.best:
                 self.best = self._learned()
                 self._publish(self.best)
@@ -230,7 +231,7 @@ class _Fit:
         try:
             return self.learner.arrays()
         except NonFiniteError as error:
-            raise self._failure(error) from None
+            raise self._failure(error, self.course.step) from None
 
     def _publish(self, arrays: Mapping[str, np.ndarray]) -> None:
         if arrays:
@@ -245,7 +246,7 @@ class _Fit:
         course = self.course
         return Outcome(how, course.step, course.steps, course.seconds, course.best, course.best_step)
 
-    def _failure(self, error: NonFiniteError) -> TrainingError:
+    def _failure(self, error: NonFiniteError, step: int) -> TrainingError:
         """Say what broke and what probably helps; the run has the weights of its last evaluation, or of its start."""
         optimiser = self.settings.optimiser
         mend = (
@@ -254,7 +255,7 @@ class _Fit:
         if self.settings.machine.precision == "fp16":
             mend = "numbers beyond 65504 overflow in fp16: set training.machine.precision to bf16 or fp32"
         what = f"the loss is no longer a number: {error.cause} in layer {error.layer!r}"
-        return TrainingError(what, where=f"step {self.course.step + 1}", mend=f"{mend}; the last good weights are kept")
+        return TrainingError(what, where=f"step {step}", mend=f"{mend}; the last good weights are kept")
 
 
 def _add(course: Course, update: Update) -> Course:

@@ -95,8 +95,8 @@ class Run:
             run = cls.open(path)
             run._lock = lock
             checkpoint = run.checkpoint()
-            for name in (METRICS, SAMPLES):
-                trim(path / name, checkpoint.sizes.get(name, 0) if checkpoint else 0)
+            for name, size in checkpoint.sizes.items() if checkpoint else ():
+                trim(path / name, size)
         except RunError:
             lock.release()
             raise
