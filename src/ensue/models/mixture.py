@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution
+from torch.nn.functional import cross_entropy
 
 from ensue.batch import Batch
 from ensue.errors import RunError
@@ -114,22 +115,22 @@ def ask(
     ours, network_state = network(inputs, states["network"], lengths)
     theirs, ngram_state = ngram(inputs, states["ngram"], lengths)
     # From a network's scores, since its probabilities may vanish in single precision; those of counts do not.
-    log_network = cast(Categorical, ours).logits.double().log_softmax(-1)
-    log_ngram = cast(NextSymbol, theirs).probs.double().clamp_min(1e-300).log().to(inputs.device)
+    log_network = cast(Categorical, ours).logits.double()
+    log_ngram = cast(NextSymbol, theirs).probs.clamp_min(1e-300).log().to(inputs.device)
     known = clues(log_network, log_ngram, cast(NextSymbol, theirs).depth.to(inputs.device))
     return log_network, log_ngram, known, {"network": network_state, "ngram": ngram_state}
 
 
 def clues(network: Tensor, ngram: Tensor, depth: Tensor) -> Tensor:
     """Say what is known before the symbol is: both entropies in nats, and how long a context was counted."""
-    entropies = [torch.special.entr(log_probs.exp()).sum(-1) for log_probs in (network, ngram)]
+    entropies = [-(log_probs.exp() * log_probs).sum(-1) for log_probs in (network, ngram)]
     return torch.stack([torch.ones_like(entropies[0]), *entropies, depth.double()], -1)
 
 
 def mix(weights: Tensor, known: Tensor, network: Tensor, ngram: Tensor) -> Tensor:
-    """Interpolate log-probabilities (..., size), and normalise."""
+    """Interpolate log-probabilities (..., size); what comes out is yet to be normalised."""
     a, b = (known @ weights.T)[..., None].unbind(-2)
-    return (a * network + b * ngram).log_softmax(-1)
+    return a * network + b * ngram
 
 
 @torch.no_grad()
@@ -163,8 +164,7 @@ def fit_mixture(evidence: Evidence) -> MixtureFit:
 
 
 def _nats(weights: Tensor, evidence: Evidence) -> Tensor:
-    mixed = mix(weights, evidence.clues, evidence.network, evidence.ngram)
-    return -mixed.gather(-1, evidence.target[:, None]).mean()
+    return cross_entropy(mix(weights, evidence.clues, evidence.network, evidence.ngram), evidence.target)
 
 
 def _climb(start: Tensor, evidence: Evidence) -> Tensor:
