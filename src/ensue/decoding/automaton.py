@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
+from collections.abc import Callable
+from heapq import heappop, heappush
+from math import inf
 
 from ensue.decoding.regex import Chain, Either, OneOf, Ranges, Repeat, Tree, parse
 from ensue.errors import PromptError
@@ -40,12 +43,27 @@ class Automaton:
 
     def step(self, states: States, low: int, high: int) -> States:
         """Read one character, of which is known that its code point lies between `low` and `high`."""
-        return self._close([to for at in states for ranges, to in self.moves[at] if _overlap(ranges, low, high)])
+        return self._close([to for at in states for ranges, to in self.moves[at] if overlap(ranges, low, high)])
 
     def indifferent(self, states: States, low: int, high: int) -> bool:
         """Tell whether every code point from `low` to `high` leads to the same states."""
         ranges = (ranges for at in states for ranges, _ in self.moves[at])
-        return all(_holds(each, low, high) or not _overlap(each, low, high) for each in ranges)
+        return all(_holds(each, low, high) or not overlap(each, low, high) for each in ranges)
+
+    def shortest(self, cost: Callable[[Ranges], float]) -> list[float]:
+        """Give the least cost of completing a match from each state; `cost` prices one character out of ranges."""
+        back: list[list[tuple[int, float]]] = [[] for _ in self.moves]
+        for at, (moves, free) in enumerate(zip(self.moves, self.free, strict=True)):
+            for to, price in [*((to, cost(ranges)) for ranges, to in moves), *((to, 0.0) for to in free)]:
+                back[to].append((at, price))
+        least, waiting = [inf] * len(back), [(0.0, self.end)]
+        while waiting:
+            sofar, at = heappop(waiting)
+            if sofar < least[at]:
+                least[at] = sofar
+                for before, price in back[at]:
+                    heappush(waiting, (sofar + price, before))
+        return least
 
     def _close(self, states: list[int]) -> States:
         seen, waiting = set(states), list(states)
@@ -96,7 +114,8 @@ class Automaton:
         return self._add(*exits)
 
 
-def _overlap(ranges: Ranges, low: int, high: int) -> bool:
+def overlap(ranges: Ranges, low: int, high: int) -> bool:
+    """Tell whether any code point from `low` to `high` is in the ranges."""
     place = bisect_right(ranges, (high, sys.maxunicode))
     return place > 0 and ranges[place - 1][1] >= low
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensue.decoding.automaton import Automaton, States
+from ensue.decoding.regex import Ranges
 from ensue.errors import PromptError
 
 _Place = tuple[States, bytes, int]
 """Where the automaton is, the bytes of a character that has begun, and how many more bytes of any kind end another."""
 
-_NEVER = 1 << 40
 _LOWEST = {1: 0, 2: 0x80, 3: 0x800, 4: 0x10000}
 
 
@@ -35,17 +37,22 @@ class Matching:
         self._numbers = {self._places[0]: 0}
         self._reads: dict[tuple[int, int], int] = {}
         self._following: dict[int, NDArray[np.int64]] = {}
-        self._distances: dict[int, int] = {}
+        self._least = self._automaton.shortest(_cost_of_characters(spellings))
+        self._split = _holds_all_bytes(spellings)
+        self._most_needed: dict[int, float] = {}
+        self._least_needed: dict[int, float] = {}
 
     def check(self, length: int) -> None:
         """Raise PromptError if no match can be written in `length` symbols."""
-        least = self.distance(0)
-        where = f"pattern {self.pattern!r}"
-        if least == _NEVER:
+        if self.within(0, length):
+            return
+        where, least = f"pattern {self.pattern!r}", length + 1
+        while self._least_needed[0] < inf and not self.within(0, least):
+            least += 1
+        if self._least_needed[0] == inf:
             raise PromptError("no match can be written with the symbols that the model knows", where=where)
-        if least > length:
-            mend = f"ask for at least {least}"
-            raise PromptError(f"no match is as short as {length} symbols", where=where, mend=mend)
+        what = f"no match is as short as {length} symbols"
+        raise PromptError(what, where=where, mend=f"ask for at least {least}")
 
     def complete(self, place: int) -> bool:
         """Tell whether the text so far is a whole match."""
@@ -56,7 +63,7 @@ class Matching:
         """Tell for each symbol (size,) whether a match can still be ended with it and `left - 1` more."""
         following = self.following(place)
         reachable, inverse = np.unique(following, return_inverse=True)
-        near = np.array([number >= 0 and self.distance(number) < left for number in reachable.tolist()])
+        near = np.array([number >= 0 and self.within(number, left - 1) for number in reachable.tolist()])
         mask = near[inverse]
         if self.end is not None:
             mask[self.end] = self.complete(place)
@@ -75,27 +82,30 @@ class Matching:
             self._following[place] = following
         return self._following[place]
 
-    def distance(self, place: int) -> int:
-        """Give the least number of symbols that completes the match: the search is exact and as long as it must be."""
-        if place in self._distances:
-            return self._distances[place]
-        came_from: dict[int, int] = {place: -1}
-        waiting = deque([place])
-        while waiting and not self.complete(waiting[0]):
+    def within(self, place: int, steps: float) -> bool:
+        """Tell whether the match can be completed with at most so many more symbols: exact, by search if need be."""
+        if self._bound(place) <= steps or self._least_needed.get(place, 0) > steps:
+            return self._bound(place) <= steps
+        depths, waiting = {place: 0}, deque([place])
+        while waiting and depths[waiting[0]] < steps:
             at = waiting.popleft()
             for to in np.unique(self.following(at)).tolist():
-                if to >= 0 and to not in came_from:
-                    came_from[to] = at
+                if to >= 0 and to not in depths:
+                    depths[to] = depths[at] + 1
                     waiting.append(to)
-        if not waiting:
-            self._distances.update(dict.fromkeys(came_from, _NEVER))
-            return _NEVER
-        # Every place on a shortest way has its own distance settled too.
-        at, steps = waiting[0], 0
-        while at >= 0:
-            self._distances[at] = steps
-            at, steps = came_from[at], steps + 1
-        return self._distances[place]
+                    if depths[to] + self._bound(to) <= steps:
+                        self._most_needed[place] = depths[to] + self._bound(to)
+                        return True
+        self._least_needed[place] = steps + 1 if waiting else inf
+        return False
+
+    def _bound(self, place: int) -> float:
+        """Give a number of symbols that is enough: what it takes when each character is spelled by itself."""
+        if place not in self._most_needed:
+            states, pending, missing = self._places[place]
+            known = not pending and (self._split or not missing)
+            self._most_needed[place] = missing + min(self._least[at] for at in states) if known else inf
+        return self._most_needed[place]
 
     def _read(self, place: int, byte: int) -> int:
         key = place, byte
@@ -127,6 +137,25 @@ class Matching:
 def only(characters: str) -> str:
     """Give the pattern of the texts made of these characters alone."""
     return f"[{re.escape(characters)}]*" if characters else ""
+
+
+def _cost_of_characters(spellings: Sequence[bytes]) -> Callable[[Ranges], float]:
+    """Price one character out of ranges: in symbols that hold it alone, or its bytes; infinite without either."""
+    texts = (spelling.decode(errors="replace") for spelling in set(spellings))
+    single = sorted(ord(text) for text in texts if len(text) == 1 and text != "\ufffd")
+    split = _holds_all_bytes(spellings)
+
+    def cost(ranges: Ranges) -> float:
+        if any(bisect_left(single, low) < bisect_right(single, high) for low, high in ranges):
+            return 1
+        first = next((low for low, _ in ranges if not 0xD800 <= low <= 0xDFFF), None)
+        return inf if first is None or not split else len(chr(first).encode())
+
+    return cost
+
+
+def _holds_all_bytes(spellings: Sequence[bytes]) -> bool:
+    return {bytes([byte]) for byte in range(0xF5)} <= set(spellings)
 
 
 class _Node:
