@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from ensue.data.batching import Passage
 from ensue.data.codecs import Characters, Words
-from ensue.data.contract import Piece
+from ensue.data.contract import SILENT, Piece
 from ensue.data.encode import encode_corpus
-from ensue.data.prepare import Prepared, prepare, read_corpus
+from ensue.data.prepare import Prepared, prepare
 from ensue.data.settings import DataSettings
 from ensue.data.split import PARTS, ByPosition, ByRecord
 
@@ -116,7 +116,8 @@ def test_other_data_is_read_with_the_same_codec(tmp_path):
     (tmp_path / "a.txt").write_text("abc abd abe " * 100)
     (tmp_path / "b.txt").write_text("abc xyz")
     run = prepared(tmp_path, DataSettings(kind="text"), "a.txt")
-    corpus = read_corpus([tmp_path / "b.txt"], DataSettings(kind=run.kind), run.codec)
+    _, reader = DataSettings(kind=run.kind).reader([tmp_path / "b.txt"], SILENT)
+    corpus = encode_corpus((piece.text for piece in reader.pieces()), run.codec)
     assert corpus.unknown_at.tolist() == [4, 5, 6]
     assert run.codec.decode(corpus.ids) == "abc \ufffd\ufffd\ufffd"
     assert (corpus.characters, corpus.bytes, corpus.words) == (7, 7, 2)

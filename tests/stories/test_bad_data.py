@@ -12,7 +12,7 @@ from ensue.data.codecs import CODECS, open_codec
 from ensue.data.contract import SILENT, Listener
 from ensue.data.demos import DEMOS
 from ensue.data.files import find_files
-from ensue.data.prepare import prepare, read_corpus
+from ensue.data.prepare import prepare
 from ensue.data.readers.rows import ROWS
 from ensue.data.settings import DataSettings
 from ensue.errors import DataError, RunError, SettingError, UserError
@@ -388,11 +388,11 @@ def test_the_guess_is_told(tmp_path):
     assert findings(tmp_path, CSV, "a.csv")[0] == f"a.csv: read as a table, one record a row; {mend}"
 
 
-def test_other_data_with_nothing_in_it(tmp_path):
-    (tmp_path / "a.txt").write_text("\n\n")
-    codec = CODECS["bytes"]().fit([], True)
-    with pytest.raises(DataError, match=r"a\.txt: there is no text in it; give a file with some text"):
-        read_corpus([tmp_path / "a.txt"], DataSettings(kind="lines"), codec)
+def test_a_bad_valid_file_is_found_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("ensue.data.prepare.IN_MEMORY", 0)
+    (tmp_path / "v.txt").write_bytes(b"caf\xe9 au lait")
+    message = told(tmp_path, GOOD, kind="text", valid_file=str(tmp_path / "v.txt"))
+    assert message.startswith("v.txt:1: byte 0xE9 is not UTF-8; it looks like Windows-1252;")
 
 
 def test_damaged_codec():

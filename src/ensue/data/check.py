@@ -114,9 +114,8 @@ class _Look:
         report.characters += len(text)
         report.alphabet |= set(text)
         self._odd("control characters", piece, CONTROL.findall(text))
-        self._odd(
-            "replacement characters (U+FFFD), the trace of a wrong decoding", piece, text.count("\ufffd") * "\ufffd"
-        )
+        wrong = "replacement characters (U+FFFD), the trace of a wrong decoding"
+        self._odd(wrong, piece, text.count("\ufffd") * "\ufffd")
         if not unicodedata.is_normalized("NFC", text):
             self._odd("stretches whose accents stand apart from their letters (not in Unicode's form NFC)", piece, [""])
         for number, part in enumerate([text] if whole else text.split("\n")):

@@ -62,9 +62,9 @@ class CorpusWriter:
         ids = self.codec.encode(text)
         self._count(text)
         if self.codec.unknown is not None:
-            unknown = np.flatnonzero(ids == self.codec.unknown)
-            if len(unknown):
-                self.unknown_at.append(unknown + self.length)
+            unknown = ids == self.codec.unknown
+            if unknown.any():
+                self.unknown_at.append(np.flatnonzero(unknown) + self.length)
                 self.unknown_nats.append(self.codec.spelling_nats(text))
         self._keep(ids)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from ensue.data.contract import SILENT, Codec, Corpus, Finding, Listener, Reader
-from ensue.data.encode import CorpusWriter, encode_corpus
+from ensue.data.contract import Codec, Corpus, Finding, Listener, Reader
+from ensue.data.encode import CorpusWriter
 from ensue.data.files import find_files
 from ensue.data.settings import DataSettings
 from ensue.data.split import PARTS, ByPosition, ByRecord, Part, Split
@@ -68,28 +68,13 @@ def prepare(
     for part, text in split.assign(sources.main.pieces(quietly)):
         writers[part].add(text)
     for part, reader in sources.given.items():
-        for piece in reader.pieces(aloud):
+        for piece in reader.pieces(quietly):
             writers[part].add(piece.text)
     train, tune, test = (writers[part].finish() for part in PARTS)
     _refuse_unlearnable(train, fitted, str(paths[0]), context)
-    _refuse_empty(tune, data.valid_file)
-    _refuse_empty(test, data.test_file)
     progress.finish()
     fingerprint = _fingerprint(sources, findings.append)
     return Prepared(train, tune, test, fitted, sources.kind, fingerprint, tuple(findings))
-
-
-def read_corpus(
-    paths: Sequence[Path], data: DataSettings, codec: Codec, listener: Listener = SILENT, file: Path | None = None
-) -> Corpus:
-    """Read and encode other data with a codec that was fitted before, as for `evaluate`.
-
-    `data.kind` should be `Prepared.kind` of the run. Large data may go to `file` (.npy). Raises DataError.
-    """
-    _, reader = data.reader(find_files(paths, listener), listener)
-    corpus = encode_corpus((piece.text for piece in reader.pieces(listener)), codec, file)
-    _refuse_empty(corpus, str(paths[0]))
-    return corpus
 
 
 class _Fits(Protocol):
@@ -140,6 +125,10 @@ def _measure(sources: _Sources, data: DataSettings, seed: int, listener: Listene
         what = f"{sum(split.sizes.values())} {unit} are too few to split: nothing is left to {' and '.join(empty)}"
         mend = "give more, or files of their own with --valid and --test"
         raise DataError(what, where=str(next(iter(sources.files))), mend=mend)
+    for part, reader in sources.given.items():
+        if not sum(len(piece.text) for piece in reader.pieces(listener)):
+            where = data.valid_file if part == "tune" else data.test_file
+            raise DataError("there is no text in it", where=where, mend="give a file with some text")
     return split
 
 
@@ -153,11 +142,6 @@ class _Progress:
 
     def finish(self) -> None:
         self.watch(self.total, self.total)
-
-
-def _refuse_empty(corpus: Corpus, where: str) -> None:
-    if not len(corpus):
-        raise DataError("there is no text in it", where=where, mend="give a file with some text")
 
 
 def _refuse_unlearnable(corpus: Corpus, codec: Codec, where: str, context: int) -> None:

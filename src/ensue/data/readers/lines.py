@@ -39,10 +39,10 @@ class LinesReader(Reader):
         for path in self.files:
             blank = 0
             for number, line in enumerate(lines_of(path, self.encoding, self.longest, listener), start=1):
-                if line.isspace() or not line:
-                    blank += 1
-                else:
+                if line.strip():
                     yield Piece(line, str(path), number)
+                else:
+                    blank += 1
             if blank:
                 listener.tell(Finding(str(path), f"{blank:,} blank line{'s' * (blank > 1)} left out"))
 
