@@ -18,7 +18,6 @@ from ensue.evaluation.intervals import Chunks, difference, intervals
 from ensue.evaluation.likelihood import FIGURES, Likelihood, paid
 from ensue.evaluation.lines import by_line, line_numbers
 from ensue.evaluation.prequential import prequential
-from ensue.evaluation.repetition import repetition
 from ensue.evaluation.score import ScoreSettings, score
 from ensue.evaluation.surprise import most_surprising
 from ensue.inspection.memory import MemorySettings, memory
@@ -302,26 +301,6 @@ def test_each_chunk_is_scored_before_it_is_learned():
     assert [point.chunk.nats for point in points] == [1, 1 / 2, 1 / 3]
     assert points[-1].total.nats == pytest.approx(11 / 6)
     assert points[-1].total.characters == 3
-
-
-def test_repetition_counts_ngrams_and_runs():
-    found = repetition([np.array([1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2]), np.array([3, 3, 3, 3])], lengths=[1, 2])
-    assert found.distinct == {1: 3 / 16, 2: 3 / 14}
-    assert found.longest_run == 4
-    assert str(found) == "repeated within a sample: 81% of 1-grams, 79% of 2-grams; longest run of one symbol: 4"
-
-
-@pytest.mark.parametrize(
-    ("sample", "collapsed"),
-    [
-        (np.arange(60), False),
-        (np.tile(np.arange(3), 30), True),
-        (np.array([1, *[2] * 20, 3]), True),
-        (np.array([]), False),
-    ],
-)
-def test_a_collapse_is_recognised(sample, collapsed):
-    assert repetition([sample.astype(np.int64)]).collapsed == collapsed
 
 
 def test_memory_finds_how_far_back_a_model_looks():

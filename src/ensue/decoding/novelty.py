@@ -46,7 +46,7 @@ class Novelty:
         if self.verbatim:
             return f"the whole sample is a record of the training data (number {(self.record or 0) + 1})"
         span = f"the longest span copied from the training data is {self.characters} characters: {self.longest!r:.120}"
-        shares = ", ".join(f"{share:.0%} of {length}-grams" for length, share in self.seen.items() if share < 1)
+        shares = ", ".join(f"{share:.0%} of {length}-grams" for length, share in self.seen.items() if 0 < share < 1)
         return f"{span}; seen there: {shares}" if shares else span
 
 
