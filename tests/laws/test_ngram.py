@@ -22,7 +22,7 @@ def flat(records: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
     return ids, np.cumsum([0, *map(len, records)])
 
 
-def model_of(records: Sequence[Sequence[int]], smoothing: str, order: int, size: int = SIZE) -> Ngram:
+def model_of(records: Sequence[Sequence[int]], smoothing: str, order: int | str, size: int = SIZE) -> Ngram:
     return estimate(*flat(records), size, NgramSettings(order=order, smoothing=smoothing, pseudo_count=0.3))  # pyrefly: ignore
 
 
@@ -69,8 +69,8 @@ def sorted_left(history: list[int]) -> list[int]:
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 @pytest.mark.parametrize("records", ODD.values(), ids=ODD)
-@pytest.mark.parametrize("order", [1, 2, 3, 5])
-def test_odd_data_gives_a_valid_model(smoothing: str, records: list[list[int]], order: int) -> None:
+@pytest.mark.parametrize("order", [1, 2, 3, 5, "auto"])
+def test_odd_data_gives_a_valid_model(smoothing: str, records: list[list[int]], order: int | str) -> None:
     histories = torch.cartesian_prod(*[torch.arange(SIZE + 1)] * 3)
     total = sums(model_of(records, smoothing, order), histories)
     torch.testing.assert_close(total, torch.ones_like(total), rtol=0, atol=1e-9)
