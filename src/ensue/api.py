@@ -79,14 +79,17 @@ def resume(
     with Run.resume(folder) as run:
         task = find_task(run.about["task"])
         settings = read(task.settings, run.about["settings"], where=str(run.path / "run.toml"))
-        if run.has("result.json"):
-            if minutes is None and epochs is None:
-                mend = f"use it with `ensue generate {folder}`, or go on with --minutes or --epochs"
-                raise RunError("the training has finished", where=str(folder), mend=mend)
-            reopen(run)
-        if minutes is not None or epochs is not None:
+        finished = run.has("result.json")
+        if finished and minutes is None and epochs is None:
+            mend = f"use it with `ensue generate {folder}`, or go on with --minutes or --epochs"
+            raise RunError("the training has finished", where=str(folder), mend=mend)
+        if not finished and (minutes is not None or epochs is not None):
+            mend = "resume it without a budget; once it has finished, it can go on for longer"
+            raise RunError("the training has not finished", where=str(folder), mend=mend)
+        if finished:
             settings = task.with_budget(settings, minutes, epochs)
             run.describe({"settings": to_plain(settings)})
+            reopen(run)
         return task.train(run, settings, [Path(path) for path in run.about["sources"]], watch)
 
 

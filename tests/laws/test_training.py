@@ -21,7 +21,6 @@ import ensue.training.fit as fit_module
 from ensue.batch import Batch
 from ensue.errors import RunError, SettingError
 from ensue.settings import read
-from ensue.training.by_counting import ByCounting
 from ensue.training.by_gradient import ByGradient
 from ensue.training.clock import steps_within
 from ensue.training.contract import Note, Progress, Sample
@@ -225,48 +224,6 @@ def test_a_scale_that_overflows_in_fp16_skips_the_step_and_comes_back_from_a_sna
 
 def record_feed() -> Any:
     return list(tiny.TinyStreams(3).epoch(0))
-
-
-class Table:
-    """Stands in for an n-gram: it holds what it was estimated from."""
-
-    def __init__(self, ids: np.ndarray, offsets: np.ndarray) -> None:
-        self.tables = {"ids": ids, "offsets": offsets}
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        return self.tables
-
-    def load(self, arrays: dict[str, np.ndarray]) -> None:
-        self.tables = dict(arrays)
-
-
-def test_counting_collects_every_record_once() -> None:
-    learner, feed = ByCounting(Table), tiny.TinyStreams(3)  # type: ignore[arg-type]
-    for batch in feed.epoch(0):
-        assert learner.update(batch, 1.0).nats is None
-    learner.update(ragged_batch(), 1.0)
-    assert learner.arrays() == {}
-    other = ByCounting(Table)  # type: ignore[arg-type]
-    other.restore(learner.snapshot())
-    for one in (learner, other):
-        one.finish()
-        tables = one.arrays()
-        found = [part.tolist() for part in np.split(tables["ids"], tables["offsets"][1:-1])]
-        streams = [row.tolist() for row in feed.ids[:, 1:]]
-        lines = ragged_batch()
-        records = [row[:length].tolist() for row, length in zip(lines["target"], lines.lengths, strict=True)]
-        assert sorted(found) == sorted(streams + records)
-
-
-def test_counting_goes_through_the_same_loop(tmp_path: Path) -> None:
-    learner = ByCounting(Table)  # type: ignore[arg-type]
-    settings = settings_of(epochs=1, evaluate_every=100)
-    with Run.create(tmp_path / "run", {}) as run:
-        outcome = fit(learner, tiny.TinyStreams(3), settings, run, lambda: 1.25, None, lambda event: None)
-        assert (outcome.how, outcome.step, outcome.validation) == ("finished", 3, 1.25)
-        assert len(run.read_arrays()["ids"]) == 4 * 21
-        assert [row["loss"] for row in run.rows("metrics.jsonl")] == [None]
-        assert fit(ByCounting(Table), tiny.TinyStreams(3), settings, run, None, None, print).how == "finished"
 
 
 # --- schedules and budgets

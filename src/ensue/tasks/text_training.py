@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from ensue.data.batching import Feed, Passage, Records, Streams, Windows
 from ensue.data.contract import Codec, Corpus
@@ -32,8 +33,8 @@ from ensue.training import devices
 from ensue.training.by_gradient import ByGradient
 from ensue.training.contract import Note, Outcome, Progress, Watch
 from ensue.training.fit import fit
-from ensue.training.run import Run
-from ensue.training.settings import BatchingSettings
+from ensue.training.run import METRICS, Run
+from ensue.training.settings import BatchingSettings, MachineSettings
 
 if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
@@ -124,10 +125,9 @@ def _silent(done: int, total: int) -> None:
 
 def _train_network(run: Run, settings: GenerateSettings, parts: Prepared, spent: float, watch: Watch) -> Trained:
     assert isinstance(settings.model, SequenceSettings)
-    device = devices.prepare(settings.training.machine, settings.seed)
-    network = settings.model.build(parts.codec.size)
-    run.describe({"machine": devices.describe_machine(device, settings.training.machine)})
     training = settings.training
+    device, machine = _machine(run, settings, watch)
+    network = settings.model.build(parts.codec.size)
     left = max(training.minutes * (1 - SPARED) - spent / 60, 0.02)
     tune = last_of(parts.tune, VALIDATED)
 
@@ -138,12 +138,25 @@ def _train_network(run: Run, settings: GenerateSettings, parts: Prepared, spent:
         written = TextModel(run, parts.codec, network).samples(length=120)[0]
         return written.text, written.nats
 
-    learner = ByGradient(network, training, device)
-    budget = training.model_copy(update={"minutes": left})
+    learner = ByGradient(network, training.model_copy(update={"machine": machine}), device)
+    budget = training.model_copy(update={"minutes": left, "machine": machine})
     outcome = fit(
         learner, feed(training.batching, parts.codec, parts.train, settings.seed), budget, run, validate, sample, watch
     )
     return Trained(network.eval(), outcome)
+
+
+def _machine(run: Run, settings: GenerateSettings, watch: Watch) -> tuple[torch.device, MachineSettings]:
+    """Prepare the machine: as it was, for a run that is resumed; what cannot be as it was is named."""
+    before = run.about.get("machine", {})
+    machine = devices.as_before(settings.training.machine, before)
+    device = devices.prepare(machine, settings.seed)
+    now = devices.describe_machine(device, machine)
+    if odd := devices.changes(before, now):
+        watch(Note(odd))
+    if not before:
+        run.describe({"machine": now})
+    return device, machine
 
 
 def feed(batching: BatchingSettings, codec: Codec, corpus: Corpus, seed: int) -> Feed:
@@ -182,7 +195,8 @@ def _tell_counted(run: Run, parts: Prepared, model: Rivals, watch: Watch) -> Non
         eta_seconds=0.0,
         memory_mb=devices.memory_mb(),
     )
-    run.record(progress)
+    if not run.rows(METRICS):
+        run.record(progress)
     watch(progress)
 
 
