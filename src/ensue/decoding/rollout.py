@@ -151,7 +151,7 @@ def predict(model: Autoregressive, inputs: Tensor, state: State) -> tuple[LogPro
     """Go one symbol (rows,) on: give the log-probabilities of what follows (rows, size), and the state."""
     with torch.inference_mode():
         distribution, state = model(inputs[:, None], state)
-        probs = cast("Any", distribution).probs[:, 0].double().cpu().numpy()
+        probs = cast("Any", distribution).probs[:, 0].cpu().double().numpy()
     with np.errstate(divide="ignore"):
         return normalize(np.log(probs)), state
 

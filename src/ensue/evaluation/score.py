@@ -86,7 +86,7 @@ def _score_together(
         tensors = [torch.from_numpy(array).to(device) for array in (inputs, targets)]
         with torch.inference_mode():
             found, state = model.nats(tensors[0], tensors[1], state, ragged)
-        costs = found.double().cpu().numpy()
+        costs = found.cpu().double().numpy()
         for row, (job, end) in enumerate(zip(jobs, ends, strict=True)):
             keep = max(job.begin, job.first + done)
             if keep < end:

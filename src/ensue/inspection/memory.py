@@ -90,4 +90,4 @@ def _cost(
         for step in range(context - 1):  # one by one: only the last prediction is needed, and memory stays small
             _, state = model(before[:, step : step + 1], state)
         nats, _ = model.nats(before[:, -1:], targets[:, None], state)
-    return nats[:, 0].double().cpu().numpy()
+    return nats[:, 0].cpu().double().numpy()
