@@ -48,6 +48,8 @@ def sums(model: Ngram, histories: Tensor) -> Tensor:
     padded = torch.cat([torch.full((len(histories), width), -1), histories], 1)
     answer = NextSymbol(model.table, padded, histories.shape[1])
     assert (answer.probs > 0).all()
+    symbols = torch.full(histories.shape, model.size - 1)
+    torch.testing.assert_close(answer.log_prob(symbols), answer.probs[..., -1].log(), rtol=0, atol=1e-12)
     return answer.probs.sum(-1)
 
 

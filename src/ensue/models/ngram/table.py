@@ -112,10 +112,8 @@ class Table:
         """
         result = self.rungs[0].probability[symbols]
         for n, (context, whole) in enumerate(zip(contexts, wholes, strict=True), 1):
-            backed_off = np.where(context >= 0, result * self.rungs[n - 1].backoff[context], result)
-            result = (
-                np.where(whole >= 0, self.rungs[n].probability[whole], backed_off) if self._filled(n) else backed_off
-            )
+            backed_off = result * _at(self.rungs[n - 1].backoff, context, np.ones(len(result)))
+            result = _at(self.rungs[n].probability, whole, backed_off)
         return result
 
     def follow(self, contexts: list[Nodes], symbols: Symbols) -> list[Nodes]:
@@ -129,9 +127,7 @@ class Table:
             rung = self.rungs[n]
             reached = np.flatnonzero(context >= 0)
             known = context[reached]
-            weight = np.ones(rows)
-            weight[reached] = self.rungs[n - 1].backoff[known]
-            result *= weight[:, None]
+            result *= _at(self.rungs[n - 1].backoff, context, np.ones(rows))[:, None]
             counts = rung.first[known + 1] - rung.first[known]
             # The n-grams of each context stand together: count through each block from its beginning.
             ends = np.cumsum(counts)
@@ -139,8 +135,12 @@ class Table:
             result[np.repeat(reached, counts), rung.symbol[which]] = rung.probability[which]
         return result
 
-    def _filled(self, n: int) -> bool:
-        return len(self.rungs[n].symbol) > 0
+
+def _at(values: NDArray[np.float64], places: Nodes, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Look values up, and keep `otherwise` where a place is -1."""
+    known = places >= 0
+    otherwise[known] = values[places[known]]
+    return otherwise
 
 
 def uniform(size: int) -> Table:
