@@ -121,6 +121,8 @@ def test_a_dead_end_of_the_vocabulary_is_never_entered():
     # After "a" a match would need "c", which no symbol spells.
     constraint = Matching("ac|b", [b"a", b"b"])
     assert constraint.allowed(0, 10).tolist() == [False, True]
+    # The second symbol begins a character that no symbol ends.
+    assert Matching(".", [b"a", b"\xc3"]).allowed(0, 10).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("expression", [".{3}", r"[^\w]{2}", "[\u0400-\uffff]+", r"\U0001F600?é"])
