@@ -32,7 +32,7 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
         lengths = None
     if kernels.faster(program, values["x"]) and (lengths is None or bool((lengths > 0).all())):
         return kernels.run(program, values, lengths)
-    paths = scan.run(program, values) if scan.linear(program) else eager.run(program, values)
+    paths = scan.run(program, values) if scan.faster(program, values) else eager.run(program, values)
     every = dict(zip(program.states, paths, strict=True))
     return paths[0], {state: _last(path, values[f"state/{state}"], lengths) for state, path in every.items()}
 

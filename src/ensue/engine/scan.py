@@ -84,6 +84,18 @@ def _on_state(nodes: list[Node]) -> list[bool]:
     return found
 
 
+SMALL_TICK = 1024
+"""Numbers in a tick up to which the cost of a tick is its overhead, measured on a CPU (benchmarks/cells.py)."""
+
+
+def faster(program: Program, values: Mapping[str, Tensor]) -> bool:
+    """Say whether the scan is faster than going tick by tick: always on a GPU, with small ticks on a CPU."""
+    if linear(program) is None:
+        return False
+    state = values[f"state/{program.states[0]}"]
+    return state.device.type != "cpu" or state.numel() <= SMALL_TICK
+
+
 def run(program: Program, values: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
     """Give the path of each state of a linear program, (time, batch, units); differentiable any number of times."""
     form = linear(program)
