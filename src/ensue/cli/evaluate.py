@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter, validators
 
 if TYPE_CHECKING:
     from ensue.tasks.evaluation import Evaluation
@@ -20,7 +20,7 @@ def evaluate(
     /,
     *data: Path,
     lines: bool = False,
-    surprising: int = 0,
+    surprising: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0,
     prequential: bool = False,
     json: bool = False,
 ) -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from ensue.decoding.filters import FilterSettings
 
@@ -22,7 +22,7 @@ def generate(  # noqa: PLR0913 - each is a flag
     /,
     *,
     prompt: str = "",
-    n: int = 1,
+    n: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
     length: int | None = None,
     stop: str | None = None,
     seed: int | None = None,

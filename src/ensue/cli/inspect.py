@@ -37,11 +37,13 @@ def inspect(
     from ensue.cli.machine import print_json
     from ensue.cli.tables import show_table
     from ensue.inspection.memory import MemorySettings, memory
+    from ensue.settings import read
     from ensue.tasks.evaluation import read_corpus
 
+    settings = read(MemorySettings, {"longest": longest, "places": places}, where="inspect")
     model: TextModel = api.open(run)
     corpus = read_corpus(model, data) if data else model.parts.test
-    found = memory(model.model, corpus.ids, corpus.offsets, MemorySettings(longest=longest, places=places))
+    found = memory(model.model, corpus.ids, corpus.offsets, settings)
     if json:
         print_json({**asdict(found), "reach": found.reach})
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
+from collections.abc import Sequence
 from shutil import get_terminal_size
 from time import monotonic
 from typing import TextIO
@@ -28,6 +29,21 @@ def _to_json(event: Event) -> None:
         print(event.text, file=sys.stderr)
     else:
         print_json({"event": type(event).__name__.lower(), **dataclasses.asdict(event)})
+
+
+class Held:
+    """Holds notes back until something was learned: until then, wrong input may yet be answered, in one line."""
+
+    def __init__(self, watch: Watch, notes: Sequence[Note]) -> None:
+        self.watch, self.begun = watch, False
+        self.events: list[Event] = list(notes)
+
+    def __call__(self, event: Event) -> None:
+        """Pass on the event, and all that were held back before it."""
+        self.events.append(event)
+        self.begun = self.begun or not isinstance(event, Note)
+        while self.begun and self.events:
+            self.watch(self.events.pop(0))
 
 
 class Plain:

@@ -83,18 +83,11 @@ def print_settings(task: str, choices: Choices) -> None:
 def train(task: str, choices: Choices, out: Path, as_json: bool) -> None:
     """Train, tell how it goes, and show what came out."""
     from ensue import api
-    from ensue.cli.progress import follow
+    from ensue.cli.progress import Held, follow
     from ensue.cli.result import show_result
-    from ensue.training.contract import Event, Note
+    from ensue.training.contract import Note
 
-    known, watch = api.find_task(task), follow(as_json)
+    known = api.find_task(task)
     proposal = known.propose(choices)
-    reasons = [Note(reason) for reason in proposal.reasons]
-
-    def tell(event: Event) -> None:
-        """Tell the reasons once the training has begun: wrong input is answered in one line."""
-        while reasons:
-            watch(reasons.pop(0))
-        watch(event)
-
-    show_result(api.start(known, proposal.settings, choices.data, out, tell).run, as_json)
+    watch = Held(follow(as_json), [Note(reason) for reason in proposal.reasons])
+    show_result(api.start(known, proposal.settings, choices.data, out, watch).run, as_json)

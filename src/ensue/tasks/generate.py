@@ -121,14 +121,14 @@ def _size_for(data: Sequence[Path]) -> tuple[SizeName, str]:
 
 
 def _with_budget(settings: GenerateSettings, choices: Choices) -> GenerateSettings:
-    training = settings.training
+    budget: dict[str, Any] = {}
     if choices.minutes is not None:
-        training = training.model_copy(update={"minutes": choices.minutes, "epochs": None, "steps": None})
+        budget = {"minutes": choices.minutes, "epochs": None, "steps": None}
     if choices.epochs is not None:
-        training = training.model_copy(update={"epochs": choices.epochs, "steps": None})
+        budget |= {"epochs": choices.epochs, "steps": None}
     if choices.device is not None:
-        machine = training.machine.model_copy(update={"device": choices.device})
-        training = training.model_copy(update={"machine": machine})
+        budget["machine"] = settings.training.machine.model_copy(update={"device": choices.device})
+    training = read(TrainingSettings, {**dict(settings.training), **budget})
     data = settings.data
     if choices.valid is not None:
         data = data.model_copy(update={"valid_file": str(choices.valid)})
