@@ -7,9 +7,12 @@ import ensue
 RECIPE = (
     "body.width=128",
     "model.embedding=0",
-    "batching.name=windows",
+    "batching.by=windows",
     "batching.length=40",
     "batching.jump=3",
+    "batching.learned=last",
+    "batching.rows=128",
+    "mixture.use=never",
 )
 
 epochs = int(sys.argv[2]) if len(sys.argv) > 2 else 1

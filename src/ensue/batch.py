@@ -18,6 +18,8 @@ class Batch(Generic[Array]):
     "input" is the symbol before each target. `lengths` (batch,) counts the real steps of each row,
     the rest is padding. `weight` (batch,) scales a row's gradient, never its reported nats. `fresh` (batch,)
     is true where the row starts a sequence, and false where it goes on from the same row of the batch before.
+
+    A field "counted" (batch, time), if there is one, is true for the steps that are learned; else all real ones are.
     """
 
     fields: Mapping[str, Array]
@@ -29,6 +31,12 @@ class Batch(Generic[Array]):
         """Apply `convert` to every array."""
         fields = {name: convert(array) for name, array in self.fields.items()}
         return Batch(fields, convert(self.lengths), convert(self.weight), convert(self.fresh))
+
+    @property
+    def counts(self) -> Any:
+        """How many steps of each row are learned, (batch,)."""
+        counted: Any = self.fields.get("counted")
+        return self.lengths if counted is None else counted.sum(1)
 
     def __getitem__(self, field: str) -> Any:
         return self.fields[field]

@@ -27,7 +27,7 @@ def corpus(lengths: list[int]) -> Corpus:
 def feed_over(name: str, data: Corpus, rows: int = 3, steps: int = 4, seed: int = 5) -> Feed:
     make = {
         "streams": lambda: Streams(data, START, rows, steps),
-        "windows": lambda: Windows(data, START, rows, steps, 3, seed),
+        "windows": lambda: Windows(data, START, rows, steps, 3, seed, "all"),
         "records": lambda: Records(data, START, rows, steps, seed),
         "passage": lambda: Passage(data, START, rows, steps),
     }

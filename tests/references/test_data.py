@@ -111,7 +111,9 @@ def test_streams_are_the_columns_of_the_classical_reshape():
 def test_windows_are_those_of_a_sliding_view():
     length, jump = 40, 3
     data = corpus(400)
-    found = [row.tolist() for batch in Windows(data, 999, 16, length, jump, 0).epoch(0) for row in batch["target"]]
+    found = [
+        row.tolist() for batch in Windows(data, 999, 16, length, jump, 0, "all").epoch(0) for row in batch["target"]
+    ]
     expected = np.lib.stride_tricks.sliding_window_view(data.ids, length)[::jump].tolist()
     assert sorted(found) == expected
 
@@ -183,3 +185,12 @@ def test_200_megabytes_are_prepared_in_little_memory(codec, kind, tmp_path):
     symbols, megabytes = map(int, answer)
     assert symbols == size if codec != "words" else symbols < size
     assert megabytes < 400
+
+
+def test_the_classical_windows_learn_one_symbol_each():
+    data = corpus(100)
+    batch = Windows(data, 999, 8, 40, 3, 0, "last").batch(0, 0)
+    assert batch.counts.tolist() == [1] * 8
+    # Each window's last target comes after the 40 symbols that are its input.
+    last = batch["target"][batch["counted"]]
+    assert (last == batch["input"][:, -1] + 1).all()

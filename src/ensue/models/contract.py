@@ -66,7 +66,9 @@ class Autoregressive(ABC):
         start = self.initial(len(batch.lengths))
         state = start if state is None else start_afresh(state, start, batch.fresh)
         nats, state = self.nats(batch["input"], batch["target"], state, batch.lengths)
-        return Loss(nats.sum(1), batch.lengths), state
+        if "counted" in batch.fields:
+            nats = nats * batch["counted"]
+        return Loss(nats.sum(1), batch.counts), state
 
 
 def mask_padding(values: Tensor, lengths: Tensor | None) -> Tensor:

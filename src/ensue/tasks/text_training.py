@@ -43,6 +43,8 @@ VALIDATED = 100_000
 """Symbols of the tune part that a validation during training looks at."""
 VALIDATION = ScoreSettings(rows=32, warmup=32)
 """During training the tune part is scored side by side, which is quick, and nearly exact."""
+LONGEST_RECORD = 512
+"""Symbols; a record that is longer is trained on in several rows."""
 SPARED = 0.1
 """The share of `minutes` kept for what comes after the training."""
 
@@ -165,8 +167,8 @@ def feed(batching: BatchingSettings, codec: Codec, corpus: Corpus, seed: int) ->
     if by == "streams":
         return Streams(corpus, codec.start, batching.rows, batching.length)
     if by == "windows":
-        return Windows(corpus, codec.start, batching.rows, batching.length, batching.jump, seed)
-    return Records(corpus, codec.start, batching.rows, batching.length, seed)
+        return Windows(corpus, codec.start, batching.rows, batching.length, batching.jump, seed, batching.learned)
+    return Records(corpus, codec.start, batching.rows, LONGEST_RECORD, seed)
 
 
 def _finish_counted(run: Run, settings: GenerateSettings, parts: Prepared, rivals: Rivals, watch: Watch) -> TextModel:

@@ -47,7 +47,7 @@ class ByGradient(Learner):
     def update(self, batch: Batch[np.ndarray], scale: float) -> Update:
         """Learn from one batch. Raises NonFiniteError, and leaves the weights as they were, if the numbers break."""
         start = None if batch.fresh.all() else self._state
-        total = max(float((batch.weight * batch.lengths).sum()), 1e-9)
+        total = max(float((batch.weight * batch.counts).sum()), 1e-9)
         everything = np.arange(len(batch.lengths))
         try:
             nats, state = self._gradient(batch, start, everything, total)
@@ -59,7 +59,7 @@ class ByGradient(Learner):
             raise diagnose(self.network, lambda: self._objective(batch, start, everything, total)[0])
         self._step(scale)
         self._state = state
-        return Update(nats, int(batch.lengths.sum()), norm if isfinite(norm) else None)
+        return Update(nats, int(batch.counts.sum()), norm if isfinite(norm) else None)
 
     def _gradient(
         self, batch: Batch[np.ndarray], start: State | None, rows: np.ndarray, total: float

@@ -18,9 +18,11 @@ class BatchingSettings(Settings):
     rows: int = Field(64, ge=1)
     """Sequences side by side in a batch."""
     length: int = Field(64, ge=1)
-    """Symbols of each row: how far back a gradient reaches in streams, or the length of a window."""
+    """Symbols of each row: how far back a gradient reaches in streams, or the length of a window. Records are whole."""
     jump: int = Field(3, ge=1)
     """Symbols from the start of one window to that of the next."""
+    learned: Literal["all", "last"] = "all"
+    """Whether all steps of a window are learned, or its last one alone, as in the classical exercise."""
     parts: int = Field(1, ge=1)
     """Compute each batch in so many parts, to save memory; the gradient is that of the whole batch."""
 

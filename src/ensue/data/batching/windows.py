@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from ensue.batch import Batch
@@ -15,11 +17,14 @@ class Windows(Feed):
     """A window begins at every `jump`-th symbol, and one more ends with the text, so that no target is left out
     (if `jump` is not more than `length`).
 
-    Each window stands alone: every row is fresh. Every step of a window is a target.
+    Each window stands alone: every row is fresh. All its steps are learned, or the last one alone (field "counted").
     """
 
-    def __init__(self, corpus: Corpus, start: int, rows: int, length: int, jump: int, seed: int) -> None:
+    def __init__(
+        self, corpus: Corpus, start: int, rows: int, length: int, jump: int, seed: int, learned: Literal["all", "last"]
+    ) -> None:
         self.corpus, self.start, self.rows, self.jump, self.seed = corpus, start, rows, jump, seed
+        self.only_last = learned == "last"
         self.length = min(length, len(corpus))
         self.last = len(corpus) - self.length
         self.count = -(-self.last // jump) + 1
@@ -34,6 +39,8 @@ class Windows(Feed):
         lengths = np.full(len(begins), self.length)
         input, target, _ = gather(self.corpus, self.start, begins, lengths, begins == 0)
         fields = {"input": input, "target": target}
+        if self.only_last:
+            fields["counted"] = np.broadcast_to(np.arange(self.length) == self.length - 1, input.shape)
         return Batch(fields, lengths, whole_weight(len(begins)), np.ones(len(begins), bool))
 
 
