@@ -22,6 +22,10 @@ from ensue.engine.schedule import Schedule, Slot, plan
 
 def run(program: Program, values: Values) -> tuple[Tensor, ...]:
     """Give the path of each state; differentiable once by the program's derivative, and again through `ticks`."""
+    if not torch.is_grad_enabled():
+        memory = Memory(program, values, {}, keep=False)
+        _play(plan(program).forward, memory.column)
+        return tuple(memory.path(state)[1:] for state in program.states)
     names = tuple(values)
     return _Run.apply(program, names, *(values[name] for name in names))
 

@@ -82,7 +82,7 @@ class Memory:
         if kind == "weight":
             return repeat(self.values[f"weight/{which}"].expand(self.batch, -1))
         if kind == "constant":
-            return repeat(torch.tensor(which, dtype=self.values["x"].dtype))
+            return repeat(self.values["x"].new_tensor(which))
         return self._made(kind, slot)
 
     def _made(self, kind: str, slot: Slot) -> Iterable[Tensor]:
