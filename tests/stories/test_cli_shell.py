@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from ensue.cli import main as shell
 from ensue.cli.machine import print_json
 from ensue.cli.main import app, main
 from ensue.cli.progress import Live, Plain, follow
-from ensue.cli.tables import plain_table
+from ensue.cli.tables import plain_table, show_table
 from ensue.training.contract import Note, Progress, Sample
 
 COMMANDS = sorted(name for name in app.resolved_commands() if not name.startswith("-"))
@@ -120,8 +121,8 @@ def test_progress_in_a_file_is_plain_and_not_too_much() -> None:
     for event in (PROGRESS, PROGRESS, CHECKED, Sample(30, "To be,\nor", 12.0), Note("a dead network")):
         show(event)
     assert out.getvalue().splitlines() == [
-        "step 20/100  epoch 0.50  loss 1.5000  rate 0.003  12,346 symbols/s  210 MB  ETA 1:15",
-        "step 30  epoch 0.75  validation 1.2500  rate 0.003  12,346 symbols/s  210 MB",
+        "step 20/100  epoch 0.50  loss 1.5000  ETA 1:15  12,346 symbols/s  rate 0.003  210 MB",
+        "step 30  epoch 0.75  validation 1.2500  12,346 symbols/s  rate 0.003  210 MB",
         "  sample: To be,⏎or",
         "a dead network",
     ]
@@ -167,3 +168,15 @@ def test_the_module_is_a_command_too() -> None:
     command = [sys.executable, "-m", "ensue.cli.main", "list", "nothing"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_tables_on_a_terminal_fit_into_eighty_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    row = ["mixture", "1.551", "1.500 to 1.604", "2.238", "4.72", "180.9", "2,586,313"]
+    show_table(["model", "nats/character", "95 % interval", "bits/byte", "perplexity", "seconds", "numbers"], [row])
+    out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert all(cell in out for cell in row)
+    assert max(map(len, out.splitlines())) <= 80

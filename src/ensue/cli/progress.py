@@ -86,17 +86,17 @@ def as_line(event: Event) -> str:
 
 
 def describe(progress: Progress) -> str:
-    """Put progress on one line."""
+    """Put progress on one line; a narrow terminal cuts off the end."""
     steps = f"/{progress.steps}" if progress.steps else ""
     parts = [
         f"step {progress.step}{steps}",
         f"epoch {progress.epoch:.2f}",
         _number("loss", progress.loss),
         _number("validation", progress.validation),
-        f"rate {progress.rate:.2g}",
-        f"{progress.symbols_per_second:,.0f} symbols/s",
-        f"{progress.memory_mb:,.0f} MB",
         f"ETA {clock(progress.eta_seconds)}" if progress.eta_seconds is not None else "",
+        f"{progress.symbols_per_second:,.0f} symbols/s",
+        f"rate {progress.rate:.2g}",
+        f"{progress.memory_mb:,.0f} MB",
     ]
     return "  ".join(part for part in parts if part)
 

@@ -39,13 +39,16 @@ def _is_numeric(cells: Sequence[str]) -> bool:
 
 
 def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", title_style="", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for i, column in enumerate(columns):
-        table.add_column(column, justify="right" if _is_numeric([row[i] for row in rows]) else "left")
+        justify = "right" if _is_numeric([row[i] for row in rows]) else "left"
+        # Units below what they measure, so that the table of results fits into 80 columns.
+        table.add_column(column.replace("/", "/\n"), justify=justify)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
