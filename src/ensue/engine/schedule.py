@@ -71,8 +71,6 @@ class Schedule:
                 other = args[0] if args[1] == product else args[1]
                 args = (other, *self.nodes[product].args)
                 function = add_product if node.op == "add" else subtract_product
-            if self.nodes[place].op == "square" and place not in inside:
-                function, args = torch.mul, (args[0], args[0])
             self.found[place] = targets.get(place, self.scratch(place))
             self.call(function, [self.slot_of(arg) for arg in args], self.found[place])
 
@@ -196,9 +194,8 @@ def _activations(schedule: Schedule, program: Program, index: int, kept: frozens
         for first, last in _runs(part, chosen):
             slot: Slot = ("gates", index, first, last)
             schedule.call(TENSOR[op], [slot], slot)
-        for gate, place in chosen.items():
+        for place in chosen.values():
             schedule.found[place] = schedule.found[program.nodes[place].args[0]]
-            assert gate in part.gates
 
 
 def _backward(program: Program, derivative: Derivative, forward: Schedule) -> Schedule:
