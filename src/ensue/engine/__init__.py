@@ -40,7 +40,8 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
 def _last(path: Tensor, initial: Tensor, lengths: Tensor | None) -> Tensor:
     """Give a state after each row's own last step; the initial one for a row of none."""
     if lengths is None:
-        return path[-1]
+        # A copy: whoever keeps the state would otherwise keep the memory of the whole path.
+        return path[-1].clone()
     lengths = lengths.to(path.device)
     rows = torch.arange(path.shape[1], device=path.device)
     return torch.where(lengths[:, None] > 0, path[(lengths - 1).clamp_min(0), rows], initial)
