@@ -208,14 +208,17 @@ def _finish_network(
     """Mix the network with the n-gram if that gains on the tune part, and score them all on the test part."""
     network, outcome = trained.network, trained.outcome
     rows = [*_baselines(parts, rivals), _row("network", "network", network, parts, outcome.seconds)]
-    model: Autoregressive = network
+    chosen = _choices(rivals, outcome)
+    if settings.mixture.use == "never":
+        return _conclude(run, settings, parts, network, Table(rows, chosen), watch)
     fitted = _fit_mixture(network, rivals, parts)
-    if settings.mixture.wanted(fitted):
-        model = Mixture(network, rivals.best, fitted.weights)
-        run.write_arrays(beside_network(model), MIXTURE)
-        rows.append(_row("mixture", "mixture", model, parts, outcome.seconds + rivals.seconds))
-    chosen = _choices(rivals, outcome) + _mixture_choice(fitted, settings)
-    return _conclude(run, settings, parts, model, Table(rows, chosen), watch)
+    chosen += _mixture_choice(fitted, settings)
+    if not settings.mixture.wanted(fitted):
+        return _conclude(run, settings, parts, network, Table(rows, chosen), watch)
+    mixture = Mixture(network, rivals.best, fitted.weights)
+    run.write_arrays(beside_network(mixture), MIXTURE)
+    rows.append(_row("mixture", "mixture", mixture, parts, outcome.seconds + rivals.seconds))
+    return _conclude(run, settings, parts, mixture, Table(rows, chosen), watch)
 
 
 def _fit_mixture(network: SequenceModel, rivals: Rivals, parts: Prepared) -> MixtureFit:
