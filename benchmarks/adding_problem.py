@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from math import isnan
 from time import perf_counter
 
 import torch
@@ -72,7 +73,7 @@ def last_error(cell: str, length: int, options: argparse.Namespace) -> tuple[int
     """Train until it is solved or the budget is spent; give the step and the error there."""
     begin, last = perf_counter(), (0, CHANCE)
     for last in errors(cell, length, options):
-        if last[1] < SOLVED or perf_counter() - begin > 60 * options.minutes:
+        if last[1] < SOLVED or isnan(last[1]) or perf_counter() - begin > 60 * options.minutes:
             break
     return last
 
@@ -87,7 +88,7 @@ def main() -> None:
             step, error = last_error(cell, length, options)
             verdict = "solved" if error < SOLVED else "not solved"
             seconds = perf_counter() - begin
-            print(f"{cell:<12}{length:>7}{step:>8}{seconds:>9.0f}{error:>9.4f}  {verdict}", flush=True)
+            print(f"{cell:<12}{length:>7}{step:>8}{seconds:>9.0f}{error:>9.4g}  {verdict}", flush=True)
 
 
 def parse() -> argparse.Namespace:
