@@ -60,7 +60,7 @@ def prepared(folder: Path, data: DataSettings, *names: str, codec=None, cache: s
 def test_the_last_tenth_of_a_text_is_the_test(tmp_path):
     text = "".join(chr(97 + number % 26) for number in range(1000))
     (tmp_path / "a.txt").write_text(text)
-    run = prepared(tmp_path, DataSettings(), "a.txt")
+    run = prepared(tmp_path, DataSettings(tune=0.05), "a.txt")
     assert [run.codec.decode(corpus.ids) for _, corpus in run.parts()] == [text[:850], text[850:900], text[900:]]
     assert run.kind == "text"
     assert run.fingerprint[str(tmp_path / "a.txt")]["bytes"] == 1000
@@ -70,7 +70,7 @@ def test_the_last_tenth_of_a_text_is_the_test(tmp_path):
 def test_given_files_are_whole_parts(tmp_path):
     for name in ("a", "b", "c"):
         (tmp_path / f"{name}.txt").write_text(f"abc {name}, " * 40)
-    data = DataSettings(kind="text", valid_file=str(tmp_path / "b.txt"), test_file=str(tmp_path / "c.txt"))
+    data = DataSettings(kind="text", tune=0.05, valid_file=str(tmp_path / "b.txt"), test_file=str(tmp_path / "c.txt"))
     run = prepared(tmp_path, data, "a.txt")
     assert [run.codec.decode(part.ids) for _, part in run.parts()] == [f"abc {name}, " * 40 for name in "abc"]
     only_test = prepared(tmp_path, data.model_copy(update={"valid_file": ""}), "a.txt")
@@ -80,7 +80,7 @@ def test_given_files_are_whole_parts(tmp_path):
 def test_records_end_and_parts_hold_whole_records(tmp_path):
     lines = [f"name{number}" for number in range(200)]
     (tmp_path / "names.txt").write_text("\n".join(lines))
-    run = prepared(tmp_path, DataSettings(), "names.txt")
+    run = prepared(tmp_path, DataSettings(tune=0.05), "names.txt")
     assert run.kind == "lines"
     found = []
     for _, part in run.parts():

@@ -197,7 +197,7 @@ def test_packed_files(tmp_path, name, packed):
 
 
 def test_text_too_short_for_the_context(tmp_path):
-    message = told(tmp_path, "ab" * 60, context=102)
+    message = told(tmp_path, "ab" * 60, context=102, tune=0.05)
     assert message == (
         "a.txt: 102 symbols to train on are not more than the context of 102; give a longer text, or a shorter context"
     )

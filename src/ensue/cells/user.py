@@ -1,12 +1,12 @@
 """A cell that a person wrote, in a Python file of their own, such as this; `--set cell=mine.py` trains it.
 
-    class Mine(Cell):
-        states = ("h",)
-        gates = ("keep", "new")
+class Mine(Cell):
+    states = ("h",)
+    gates = ("keep", "new")
 
-        def equation(self, gate, state, weight):
-            keep = sigmoid(gate.keep)
-            return {"h": keep * state.h + (1 - keep) * tanh(gate.new)}
+    def equation(self, gate, state, weight):
+        keep = sigmoid(gate.keep)
+        return {"h": keep * state.h + (1 - keep) * tanh(gate.new)}
 """
 
 from __future__ import annotations

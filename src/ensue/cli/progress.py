@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TextIO
 
 from ensue.cli.machine import print_json
-from ensue.training.contract import Event, Note, Progress, Sample, Watch
+from ensue.training.contract import Event, Note, Progress, Reading, Sample, Watch
 
 PLAIN_SECONDS = 10.0
 """Time between two plain lines of progress, unless there is a validation to tell."""
@@ -27,7 +27,7 @@ def follow(as_json: bool) -> Watch:
 def _to_json(event: Event) -> None:
     if isinstance(event, Note):
         print(event.text, file=sys.stderr)
-    else:
+    elif not isinstance(event, Reading):
         print_json({"event": type(event).__name__.lower(), **dataclasses.asdict(event)})
 
 
@@ -40,6 +40,9 @@ class Held:
 
     def __call__(self, event: Event) -> None:
         """Pass on the event, and all that were held back before it."""
+        if isinstance(event, Reading):
+            self.watch(event)
+            return
         self.events.append(event)
         self.begun = self.begun or not isinstance(event, Note)
         while self.begun and self.events:
@@ -55,8 +58,9 @@ class Plain:
 
     def __call__(self, event: Event) -> None:
         """Print the event, if it is not too soon after the one before."""
-        if isinstance(event, Progress):
-            if event.validation is None and monotonic() - self.told < PLAIN_SECONDS:
+        if isinstance(event, Progress | Reading):
+            told = isinstance(event, Progress) and event.validation is not None
+            if not told and monotonic() - self.told < PLAIN_SECONDS:
                 return
             self.told = monotonic()
         print(as_line(event), file=self.out, flush=True)
@@ -73,7 +77,7 @@ class Live:
         line = as_line(event)
         if not isinstance(event, Note):
             line = line[: get_terminal_size().columns - 1]
-        stays = not isinstance(event, Progress) or event.validation is not None
+        stays = isinstance(event, Sample | Note) or (isinstance(event, Progress) and event.validation is not None)
         self.out.write(f"\r\x1b[K{line}" + "\n" * stays)
         self.out.flush()
 
@@ -82,6 +86,10 @@ def as_line(event: Event) -> str:
     """Put an event on one line."""
     if isinstance(event, Progress):
         return describe(event)
+    if isinstance(event, Reading):
+        return (
+            f"reading the data  {event.done / 1e6:,.0f} of {event.total / 1e6:,.0f} MB  {event.done / event.total:.0%}"
+        )
     return f"  sample: {excerpt(event.text)}" if isinstance(event, Sample) else event.text
 
 

@@ -33,7 +33,7 @@ class DataSettings(Settings):
     """How the files are encoded, by Python's name for it."""
     longest: int = Field(1_000_000, ge=1)
     """Lines and tables: the most characters that a line of the file may have."""
-    tune: float = Field(0.05, gt=0, lt=0.5)
+    tune: float = Field(0.03, gt=0, lt=0.5)
     """The share of the data on which choices are made, before the share for the test (unless a file is given)."""
     test: float = Field(0.1, gt=0, lt=0.5)
     """The share of the data, at the end or of records drawn by the seed, that is only reported (unless a file)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -31,7 +31,7 @@ from ensue.tasks.symptoms import name_symptoms
 from ensue.tasks.text_model import MIXTURE, TextModel, beside_network
 from ensue.training import devices
 from ensue.training.by_gradient import ByGradient
-from ensue.training.contract import Note, Outcome, Progress, Watch
+from ensue.training.contract import Note, Outcome, Progress, Reading, Watch
 from ensue.training.fit import fit
 from ensue.training.run import METRICS, Run
 from ensue.training.settings import BatchingSettings, MachineSettings
@@ -45,6 +45,8 @@ VALIDATION = ScoreSettings(rows=32, warmup=32)
 """During training the tune part is scored side by side, which is quick, and nearly exact."""
 LONGEST_RECORD = 512
 """Symbols; a record that is longer is trained on in several rows."""
+LONG_READING = 50_000_000
+"""Bytes to read, all passes counted, from which on a person is told how far it is."""
 SPARED = 0.1
 """The share of `minutes` kept for what comes after the training."""
 
@@ -94,7 +96,9 @@ def _parts(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Wa
         cache.mkdir(exist_ok=True)
         files, reading = sources(data, settings.data, cache)
         context = settings.training.batching.length
-        parts = prepare(files, reading, settings.codec, seed=settings.seed, context=context, cache=cache, watch=_silent)
+        parts = prepare(
+            files, reading, settings.codec, seed=settings.seed, context=context, cache=cache, watch=_tell_reading(watch)
+        )
         keep(parts, cache)
     run.write("codec.json", json.dumps(parts.codec.to_json()).encode())
     sizes = {name: len(corpus) for name, corpus in parts.parts()}
@@ -121,8 +125,17 @@ def sources(data: Sequence[Path], settings: DataSettings, folder: Path) -> tuple
     return [path], settings.model_copy(update={"kind": DEMOS[name].kind})
 
 
-def _silent(done: int, total: int) -> None:
-    """Show nothing."""
+def _tell_reading(watch: Watch) -> Callable[[int, int], None]:
+    """Tell how far the reading is wherever that takes long enough to be asked, at every percent."""
+    told = 0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        if total >= LONG_READING and done * 100 // total > told:
+            told = done * 100 // total
+            watch(Reading(done, total))
+
+    return tell
 
 
 def _train_network(run: Run, settings: GenerateSettings, parts: Prepared, spent: float, watch: Watch) -> Trained:

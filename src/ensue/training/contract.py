@@ -111,13 +111,21 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How far large data has been read, in bytes; each file is read several times."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Note:
     """Something a person should know."""
 
     text: str
 
 
-Event: TypeAlias = Progress | Sample | Note
+Event: TypeAlias = Progress | Sample | Reading | Note
 Watch: TypeAlias = Callable[[Event], None]
 
 
