@@ -135,12 +135,11 @@ def test_nothing_but_the_training_part_is_seen(name, ends, tmp_path: Path):
 
 
 def test_held_out_text_of_the_same_file_is_not_seen(name, tmp_path: Path):
-    train, held_out = "abc abd abe " * 85, "xyz " * 45
-    (tmp_path / "a.txt").write_text(train + held_out)
-    data = DataSettings(kind="text")
+    tune, train, test = "uvw " * 9, "abc abd abe " * 87, "xyz " * 30
+    (tmp_path / "a.txt").write_text(tune + train + test)
+    data = DataSettings(kind="text", tune=0.03, test=0.1)
     codec = CODECS[name](**({"most": 300} if name == "subwords" else {}))
-    text = (train + held_out)[: int(1200 * 0.85)]
-    assert text == train
+    assert [len(tune), len(test)] == [36, 120]
     prepared = prepare([tmp_path / "a.txt"], data, codec, seed=0, context=2, cache=tmp_path, watch=lambda *_: None)
     assert prepared.codec.to_json() == codec.fit([train], False).to_json()
     assert prepared.codec.decode(prepared.train.ids) == train

@@ -136,7 +136,7 @@ def test_tiny_shakespeare_is_split_as_in_nanogpt(tmp_path):
     assert run.codec.alphabet == "".join(sorted(set(text)))
     assert len(run.codec.alphabet) == 65
     assert run.codec.decode(run.test.ids) == text[int(0.9 * len(text)) :]
-    assert run.codec.decode(run.train.ids) + run.codec.decode(run.tune.ids) == text[: int(0.9 * len(text))]
+    assert run.codec.decode(run.tune.ids) + run.codec.decode(run.train.ids) == text[: int(0.9 * len(text))]
 
 
 @pytest.mark.parametrize("name", ["text", "code"])

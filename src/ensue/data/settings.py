@@ -34,9 +34,9 @@ class DataSettings(Settings):
     longest: int = Field(1_000_000, ge=1)
     """Lines and tables: the most characters that a line of the file may have."""
     tune: float = Field(0.03, gt=0, lt=0.5)
-    """The share of the data on which choices are made, before the share for the test (unless a file is given)."""
+    """The share of the data on which choices are made, at the beginning or of records drawn by the seed."""
     test: float = Field(0.1, gt=0, lt=0.5)
-    """The share of the data, at the end or of records drawn by the seed, that is only reported (unless a file)."""
+    """The share of the data that is only reported, at the end or of records drawn by the seed."""
     valid_file: str = ""
     """A file on which choices are made, in place of the share `tune`."""
     test_file: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -27,23 +27,30 @@ class Split(ABC):
 
 
 class ByPosition(Split):
-    """Train, then tune, then test, as the characters of one long text come.
+    """Tune, then train, then test, as the characters of one long text come.
+
+    Tune is the beginning, so that training reaches up to where the test begins: what a text is about changes as it
+    goes on, and what stands just before the test tells most about it.
 
     >>> split = ByPosition(10, tune=0.2, test=0.1)
     >>> list(split.assign([Piece("abcdefghij", "a.txt", 1)]))
-    [('train', 'abcdefg'), ('tune', 'hi'), ('test', 'j')]
+    [('tune', 'ab'), ('train', 'cdefghi'), ('test', 'j')]
     """
 
+    ORDER: ClassVar[tuple[Part, Part, Part]] = ("tune", "train", "test")
+
     def __init__(self, characters: int, tune: float, test: float) -> None:
-        tune_from, test_from = int(characters * (1 - test - tune)), int(characters * (1 - test))
-        self.bounds = (0, tune_from, test_from, characters)
-        self.sizes = {part: end - begin for part, (begin, end) in zip(PARTS, pairwise(self.bounds), strict=True)}
+        self.bounds = (0, int(characters * tune), int(characters * (1 - test)), characters)
+        self.sizes = {part: end - begin for part, (begin, end) in self._stretches()}
+
+    def _stretches(self) -> Iterator[tuple[Part, tuple[int, int]]]:
+        return zip(self.ORDER, pairwise(self.bounds), strict=True)
 
     def assign(self, pieces: Iterable[Piece]) -> Iterator[tuple[Part, str]]:
         """Cut pieces where a part ends."""
         done = 0
         for piece in pieces:
-            for part, (begin, end) in zip(PARTS, pairwise(self.bounds), strict=True):
+            for part, (begin, end) in self._stretches():
                 text = piece.text[max(0, begin - done) : max(0, end - done)]
                 if text:
                     yield part, text

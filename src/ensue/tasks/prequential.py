@@ -79,7 +79,7 @@ class _Pupil:
 
     def learn(self, chunk: Corpus) -> None:
         """Count the chunk, and go over it once by gradient."""
-        self.seen = joined(self.seen, chunk)
+        self.seen = joined(self.seen, (chunk.ids, chunk.offsets))
         if self.trained.codec.end is None:
             self.before = np.concatenate([self.before, chunk.ids])[-CONTEXT:]
         if self.learner is not None:

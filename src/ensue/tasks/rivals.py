@@ -28,13 +28,14 @@ class Rivals:
 def count_rivals(parts: Prepared, settings: NgramSettings, most: int) -> Rivals:
     """Choose order and discounts on the tune part, then count that too, so that the rival knows all there is."""
     began = perf_counter()
-    train, size = last_of(parts.train, most), parts.codec.size
+    train, tune = last_of(parts.train, most), (parts.tune.ids, parts.tune.offsets)
+    size = parts.codec.size
     counts = count(*train, size, settings.highest_order)
     order, smoothing = settings.highest_order, settings.smooth()
     if settings.open:
-        order, smoothing = choose(counts, (parts.tune.ids, parts.tune.offsets), settings)
+        order, smoothing = choose(counts, tune, settings)
     tuned = fit(counts, smoothing, order)
-    best = fit(count(*joined(train, parts.tune), size, order), smoothing, order)
+    best = fit(count(*joined(train, tune), size, order), smoothing, order)
     return Rivals(tuned, best, perf_counter() - began)
 
 
@@ -48,10 +49,6 @@ def last_of(corpus: Corpus, most: int) -> Counted:
     return corpus.ids[corpus.offsets[first] :], corpus.offsets[first:] - corpus.offsets[first]
 
 
-def joined(train: Counted, tune: Corpus) -> Counted:
-    """Put the tune part behind the training part; of one long text it is the continuation."""
-    ids, offsets = train
-    both = np.concatenate([ids, tune.ids])
-    if len(offsets) == 2 and len(tune.offsets) == 2:
-        return both, np.array([0, len(both)])
-    return both, np.concatenate([offsets, tune.offsets[1:] + offsets[-1]])
+def joined(first: Counted, second: Counted) -> Counted:
+    """Put two texts beside each other, each with its own beginning."""
+    return np.concatenate([first[0], second[0]]), np.concatenate([first[1], second[1][1:] + first[1][-1]])

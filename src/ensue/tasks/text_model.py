@@ -145,7 +145,9 @@ class TextModel:
 
     def seen(self) -> Counted:
         """Give all that the model may have copied from: the n-gram has counted the tune part too."""
-        return joined(last_of(self.parts.train, self.run.about["settings"]["counted"]), self.parts.tune)
+        parts = self.parts
+        train = last_of(parts.train, self.run.about["settings"]["counted"])
+        return joined(train, (parts.tune.ids, parts.tune.offsets))
 
     def _cut(self, text: str, settings: WritingSettings) -> str:
         """End the text with its stop text; the last symbol may have gone beyond."""

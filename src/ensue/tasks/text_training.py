@@ -21,6 +21,7 @@ from ensue.data.store import keep, kept
 from ensue.errors import Interrupted
 from ensue.evaluation.baselines import Role, Row, row, uniform_nats, unigram_nats, verdict
 from ensue.evaluation.score import ScoreSettings, score
+from ensue.layers import RecurrentSettings
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather
 from ensue.models.ngram import NgramSettings
@@ -220,7 +221,7 @@ def _finish_network(
 ) -> TextModel:
     """Mix the network with the n-gram if that gains on the tune part, and score them all on the test part."""
     network, outcome = trained.network, trained.outcome
-    rows = [*_baselines(parts, rivals), _row("network", "network", network, parts, outcome.seconds)]
+    rows = [*_baselines(parts, rivals), _row(_name(settings.model), "network", network, parts, outcome.seconds)]
     chosen = _choices(rivals, outcome)
     if settings.mixture.use == "never":
         return _conclude(run, settings, parts, network, Table(rows, chosen), watch)
@@ -232,6 +233,13 @@ def _finish_network(
     run.write_arrays(beside_network(mixture), MIXTURE)
     rows.append(_row("mixture", "mixture", mixture, parts, outcome.seconds + rivals.seconds))
     return _conclude(run, settings, parts, mixture, Table(rows, chosen), watch)
+
+
+def _name(settings: SequenceSettings) -> str:
+    """Name a network by its cell or layer and its size: "lstm 2 x 512"."""
+    body = settings.body
+    kind = Path(body.program().name).stem if isinstance(body, RecurrentSettings) else body.name
+    return f"{kind} {body.depth} x {body.width}" if body.depth > 1 else f"{kind} {body.width}"
 
 
 def _fit_mixture(network: SequenceModel, rivals: Rivals, parts: Prepared) -> MixtureFit:
