@@ -58,8 +58,8 @@ def train(
 
 def start(task: Task, settings: Settings, data: Sequence[Path], folder: Path, watch: Watch) -> Any:
     """Begin a run in a folder that is new or empty; nothing stays if its data or settings turn out to be wrong."""
-    sources = [str(path if not path.exists() else path.resolve()) for path in data]
-    run = Run.create(folder, {"task": task.name, "sources": sources, "settings": to_plain(settings)})
+    about = {"task": task.name, "sources": [str(path) for path in data], "settings": to_plain(settings)}
+    run = Run.create(folder, about)
     with run:
         try:
             return task.train(run, settings, data, watch)

@@ -42,7 +42,12 @@ def select_rows(state: State, rows: Tensor) -> State:
 
 
 def start_afresh(state: State, initial: State, fresh: Tensor) -> State:
-    """Take `initial` for the rows where `fresh` (batch,) is true, `state` for the others."""
+    """Take `initial` for the rows where `fresh` (batch,) is true, `state` for the others.
+
+    Where all rows are fresh, there may be more or fewer of them than `state` has.
+    """
+    if fresh.all():
+        return initial
 
     def choose(old: Tensor, new: Tensor) -> Tensor:
         mask = fresh.to(old.device).view(-1, *[1] * (old.dim() - 1))

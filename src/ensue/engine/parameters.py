@@ -7,10 +7,20 @@ For each stage: `STAGE/input` (gates * units, inputs) is W, `STAGE/recurrent` (g
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from ensue.engine.program import Part, Program
+
+WAYS: dict[str, Callable[[Tensor], Tensor]] = {
+    "glorot": nn.init.xavier_uniform_,
+    "small": partial(nn.init.normal_, std=0.001),
+    "orthogonal": nn.init.orthogonal_,
+    "identity": nn.init.eye_,
+}
 
 
 def width_of(program: Program, width: int, own: bool | None) -> int:
@@ -21,14 +31,17 @@ def width_of(program: Program, width: int, own: bool | None) -> int:
 def start(program: Program, inputs: int, width: int) -> dict[str, Tensor]:
     """Give fresh parameters: W Glorot-uniform, U and biases as the cell says.
 
-    Each gate is drawn on its own, from torch's generator.
+    Beside a U that starts from the identity, W is drawn with a standard deviation of 0.001 (Le et al. 2015), for such
+    units add up all their inputs. Each gate is drawn on its own, from torch's generator.
     """
     own, bias = program.own(), dict(program.bias)
     made: dict[str, Tensor] = {}
     for part in program.stages:
         units = width_of(program, width, part.own)
         if part.reads:
-            made[f"{part.name}/input"] = _stacked(part, units, inputs, "glorot")
+            made[f"{part.name}/input"] = _stacked(
+                part, units, inputs, "small" if program.recurrence == "identity" else "glorot"
+            )
         if part.of is not None:
             source = width_of(program, width, own[part.of])
             made[f"{part.name}/recurrent"] = _stacked(part, units, source, program.recurrence)
@@ -42,5 +55,5 @@ def start(program: Program, inputs: int, width: int) -> dict[str, Tensor]:
 
 
 def _stacked(part: Part, units: int, source: int, way: str) -> Tensor:
-    fill = {"glorot": nn.init.xavier_uniform_, "orthogonal": nn.init.orthogonal_, "identity": nn.init.eye_}[way]
+    fill = WAYS[way]
     return torch.cat([fill(torch.empty(units, source)) for _ in part.gates])

@@ -1,0 +1,26 @@
+"""Runs that were saved by this and earlier versions still open, and answer as they did."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import ensue
+from ensue.tasks.evaluation import evaluate
+
+RUNS = sorted(path.parent for path in Path(__file__).parent.glob("*/answers.json"))
+
+
+def test_this_version_is_among_them() -> None:
+    assert f"names-{ensue.__version__}" in [run.name for run in RUNS]
+
+
+@pytest.mark.parametrize("saved", RUNS, ids=lambda path: path.name)
+def test_a_saved_run_answers_as_it_did(saved: Path, tmp_path: Path) -> None:
+    model = ensue.open(shutil.copytree(saved, tmp_path / "run"))
+    answers = json.loads((saved / "answers.json").read_text(encoding="utf-8"))
+    # Another processor may add in another order.
+    assert evaluate(model, []).likelihood.nats_per_character == pytest.approx(answers["nats_per_character"], abs=1e-5)
+    assert [sample.text for sample in model.samples("ma", n=5, length=12, seed=7)] == answers["samples"]
+    assert model.samples(n=1, novelty=True)[0].novelty is not None
