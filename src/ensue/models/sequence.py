@@ -37,7 +37,7 @@ class SequenceSettings(Settings):
     """What scores the symbols that may follow."""
     input_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of the body's input dropped in training."""
-    output_dropout: float = Field(default=0.0, ge=0, lt=1)
+    output_dropout: float = Field(default=0.15, ge=0, lt=1)
     """Share of the body's output dropped in training."""
 
     def build(self, size: int) -> SequenceModel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +14,7 @@ from ensue.data.demos import DEMOS
 from ensue.data.files import find_files
 from ensue.data.settings import DataSettings
 from ensue.errors import SettingError
-from ensue.models.catalogue import MODELS, SizeName, model_settings, sized
+from ensue.models.catalogue import MODELS, SizeName, model_settings, rate_for, sized
 from ensue.models.mixture import MixtureSettings
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceSettings
@@ -79,22 +79,11 @@ class Generate(Task):
             settings = _with(settings, codec=choices.codec)
         elif "codec" not in values:
             reasons.append("codec characters: nothing has to be known about the text (choose with --codec)")
-        settings = self._with_size(settings, choices, reasons, sized_by_file="model" in values)
+        settings = _with_size(settings, choices, values, reasons)
         settings = _with_budget(settings, choices)
         for assignment in choices.assignments:
             settings = assign(settings, assignment)
         return Proposal(settings, tuple(reasons))
-
-    def _with_size(
-        self, settings: GenerateSettings, choices: Choices, reasons: list[str], sized_by_file: bool
-    ) -> GenerateSettings:
-        size = choices.size
-        if size is None:
-            if sized_by_file or isinstance(settings.model, NgramSettings):
-                return settings
-            size, reason = _size_for(choices.data)
-            reasons.append(reason)
-        return _with(settings, model=sized(settings.model, size))
 
     def train(self, run: Run, settings: Settings, data: Sequence[Path], watch: Watch) -> TextModel:
         """Train in a run until its budget is spent."""
@@ -109,6 +98,23 @@ class Generate(Task):
     def open(self, run: Run) -> TextModel:
         """Give what a run has learned."""
         return open_text(run, read(GenerateSettings, run.about["settings"], where=str(run.path / "run.toml")).model)
+
+
+def _with_size(
+    settings: GenerateSettings, choices: Choices, values: Mapping[str, Any], reasons: list[str]
+) -> GenerateSettings:
+    """Give the network its size, and the rate that goes with it, where the file of settings (`values`) does not."""
+    size = choices.size
+    if size is None:
+        if "model" in values or isinstance(settings.model, NgramSettings):
+            return settings
+        size, reason = _size_for(choices.data)
+        reasons.append(reason)
+    model, training = sized(settings.model, size), settings.training
+    if "rate" not in values.get("training", {}).get("optimiser", {}):
+        optimiser = training.optimiser.model_copy(update={"rate": rate_for(model, size)})
+        training = training.model_copy(update={"optimiser": optimiser})
+    return _with(settings, model=model, training=training)
 
 
 def _size_for(data: Sequence[Path]) -> tuple[SizeName, str]:

@@ -15,7 +15,7 @@ class BatchingSettings(Settings):
     by: Literal["streams", "windows", "records"] | None = None
     """streams: contiguous text with carried state; windows: shuffled, overlapping; records: whole lines.
     Unset, the task chooses: streams for one long text, records where there are records."""
-    rows: int = Field(64, ge=1)
+    rows: int = Field(16, ge=1)
     """Sequences side by side in a batch."""
     length: int = Field(64, ge=1)
     """Symbols of each row: how far back a gradient reaches in streams, or the length of a window. Records are whole."""
@@ -38,7 +38,7 @@ class OptimiserSettings(Settings):
     """Share of the running gradient that is kept (adamw's first beta)."""
     variance: float = Field(0.99, ge=0, lt=1)
     """Share of the running squared gradient that is kept (adamw's second beta)."""
-    decay: float = Field(0.01, ge=0)
+    decay: float = Field(0.05, ge=0)
     """Weight decay of matrices; biases and gains are left alone."""
     clip: float | None = Field(1.0, gt=0)
     """Longest gradient norm that is let through; none if unset."""
