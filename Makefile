@@ -1,24 +1,26 @@
 # Everything starts from a bare machine with Python 3.11 or newer: each target sets up what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
+# Two workers share two cores: with more threads than that, each waits for the other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest
 
-.PHONY: demo test check test-slow bench setup format clean
+.PHONY: demo test check test-slow setup format clean
 
 demo: .venv/installed
 	$(BIN)/ensue demo
 
 test: .venv/developer
-	$(BIN)/pytest -n 2
+	$(PYTEST) -n 2
 
 check: .venv/developer
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyrefly check
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/test_architecture.py
+	$(PYTEST) -q tests/test_architecture.py
 
 test-slow: .venv/developer
-	$(BIN)/pytest -m slow
+	$(PYTEST) -m slow
 
 format: .venv/developer
 	$(BIN)/ruff format .

@@ -18,7 +18,7 @@ def gelu(x: np.ndarray) -> np.ndarray:
 def test_probabilities_agree() -> None:
     torch.manual_seed(0)
     settings = SequenceSettings(embedding=4, body=WindowSettings(window=WINDOW, width=6, depth=2))
-    model = settings.build(SIZE).double()
+    model = settings.build(SIZE).double().eval()
     ids = np.array([SIZE, 0, 3, 3, 1, 4, 2, 2, 0])
     w = model.arrays()
     for t in range(TIME):

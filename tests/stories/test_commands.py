@@ -69,7 +69,7 @@ def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFi
     events = [json.loads(line) for line in lines.splitlines()]
     assert {event["event"] for event in events} == {"progress", "sample", "result"}
     assert events[-1]["event"] == "result"
-    assert {"uniform", "unigram", "network"} <= {row["name"] for row in events[-1]["rows"]}
+    assert {"uniform", "unigram", "window 128"} <= {row["name"] for row in events[-1]["rows"]}
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(folder: Path) -> None:
