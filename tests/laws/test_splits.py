@@ -139,3 +139,11 @@ def test_encoding_a_stream_of_records_counts_their_ends():
     assert corpus.ids.tolist() == [0, 1, 4, 2, 4]
     assert corpus.offsets.tolist() == [0, 3, 5]
     assert (corpus.characters, corpus.bytes, corpus.words, len(corpus)) == (5, 5, 2, 5)
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.txt", "ab cd\n\n" * 400), ("names.txt", "abcdefg\n" * 400)])
+def test_no_more_is_held_out_than_is_wanted(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    run = prepared(tmp_path, DataSettings(tune=0.2, test=0.2, most=70), name)
+    assert (run.tune.characters, run.test.characters) in [(70, 70), (80, 80)]
+    assert run.train.characters >= len(content) - 160

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ensue.cli.main import main
+from ensue.models.ngram import read_arpa
 
 NOUNS, WORDS = ("cat", "house", "road", "king"), ("old", "young", "here", "gone")
 TEXT = "".join(
@@ -255,3 +256,20 @@ def test_a_cell_of_ones_own(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     answer(capsys, *command.split(), "--set", "steps=3", "--set", "rows=4")
     cell.unlink()
     assert len(answer(capsys, "generate", str(folder / "leaky"), "--length", "9")) == 10
+
+
+def test_an_n_gram_for_other_programs(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "model.arpa"
+    assert "an n-gram of order" in answer(capsys, "export", run, str(path))
+    model, tokens = read_arpa(path)
+    assert model.order >= 2
+    assert "%20" in tokens
+    assert not list(folder.glob(".*.tmp"))
+
+
+def test_a_network_is_no_n_gram(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = f"train generate {folder / 'text.txt'} --model bag --size tiny --out {folder / 'bag'} --set steps=2"
+    answer(capsys, *command.split(), "--set", "mixture.use=never")
+    assert main(["export", str(folder / "bag"), str(folder / "bag.arpa")]) == 2
+    assert "has no n-gram in it; name another run" in capsys.readouterr().err
+    assert not (folder / "bag.arpa").exists()

@@ -28,7 +28,6 @@ app = App(
     Start with `ensue demo`, or with a text of your own: `ensue train generate FILE --out RUN`.""",
     default_parameter=Parameter(negative=(), show_default=False),
 )
-# Commands by name, so that each is imported when it is used or listed.
 # By name, so that a command is imported only when it is used.
 VERBS = {
     "train": "Learn a verb from data.",
@@ -37,6 +36,7 @@ VERBS = {
     "evaluate": "Score a text: nats, bits, perplexity; by line; at its most surprising places.",
     "compare": "Show runs side by side: settings that differ, figures with intervals, time and size.",
     "inspect": "Measure what the state of a run remembers.",
+    "export": "Write a run's n-gram as an ARPA file.",
     "check": "Look at data: what it is, how it is read, and what is wrong with it, by line.",
     "demo": "Train on an embedded text for about a minute, and show what comes out.",
     "doctor": "Show versions, devices and kernels, and test that training works here.",

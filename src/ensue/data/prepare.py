@@ -113,13 +113,16 @@ def _open(paths: Sequence[Path], data: DataSettings, tell: Callable[[Finding], N
 
 def _measure(sources: _Sources, data: DataSettings, seed: int, listener: Listener) -> Split:
     """Read the whole data once, so that whatever is wrong with it is known before anything is written."""
-    tune = 0.0 if "tune" in sources.given else data.tune
-    test = 0.0 if "test" in sources.given else data.test
-    pieces = sources.main.pieces(listener)
+    count = characters = 0
+    for piece in sources.main.pieces(listener):
+        count, characters = count + 1, characters + len(piece.text)
+    most = data.most / max(characters, 1)
+    tune = 0.0 if "tune" in sources.given else min(data.tune, most)
+    test = 0.0 if "test" in sources.given else min(data.test, most)
     if sources.main.ends:
-        split, unit = ByRecord(sum(1 for _ in pieces), tune, test, seed), "records"
+        split, unit = ByRecord(count, tune, test, seed), "records"
     else:
-        split, unit = ByPosition(sum(len(piece.text) for piece in pieces), tune, test), "characters"
+        split, unit = ByPosition(characters, tune, test), "characters"
     empty = [part for part in PARTS if not split.sizes[part] and part not in sources.given]
     if empty:
         what = f"{sum(split.sizes.values())} {unit} are too few to split: nothing is left to {' and '.join(empty)}"

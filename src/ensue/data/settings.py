@@ -37,6 +37,8 @@ class DataSettings(Settings):
     """The share of the data on which choices are made, at the beginning or of records drawn by the seed."""
     test: float = Field(0.1, gt=0, lt=0.5)
     """The share of the data that is only reported, at the end or of records drawn by the seed."""
+    most: int = Field(1_000_000, ge=1)
+    """The most characters that either of these shares may have: of a very large text, a million tell enough."""
     valid_file: str = ""
     """A file on which choices are made, in place of the share `tune`."""
     test_file: str = ""

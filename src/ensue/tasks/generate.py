@@ -54,7 +54,7 @@ class GenerateSettings(Settings):
     """Whether the network is mixed with that n-gram."""
     training: TrainingSettings = TrainingSettings()
     """How long and how to train."""
-    counted: int = Field(20_000_000, ge=1000)
+    counted: int = Field(3_000_000, ge=1000)
     """The most symbols of the training part, the last ones, that n-grams are counted on and copies searched in."""
 
 

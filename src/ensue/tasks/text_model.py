@@ -23,7 +23,7 @@ from ensue.decoding.rollout import Rules, Step, collect, rollout, stop_at
 from ensue.errors import PromptError, RunError
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
-from ensue.models.ngram import NgramSettings
+from ensue.models.ngram import Ngram, NgramSettings
 from ensue.settings import Settings
 from ensue.tasks.rivals import Counted, joined, last_of
 from ensue.tasks.writing import WritingSettings, writing
@@ -101,6 +101,15 @@ class TextModel:
         return rollout(
             self.model, [context] * len(numbers), settings.filters, self._rules(settings), settings.seed, numbers
         )
+
+    def ngram(self) -> Ngram:
+        """Give the n-gram that the model is, or that is mixed into it. Raises RunError if it has none."""
+        found = self.model.ngram if isinstance(self.model, Mixture) else self.model
+        if not isinstance(found, Ngram):
+            raise RunError(
+                "the model of this run has no n-gram in it", where=str(self.run.path), mend="name another run"
+            )
+        return found
 
     def context(self, prompt: str) -> Ids:
         """Give the ids that the model reads before it writes.

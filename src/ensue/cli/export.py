@@ -1,0 +1,35 @@
+"""`ensue export`: hand a run's n-gram to other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cyclopts import App
+
+if TYPE_CHECKING:
+    from ensue.tasks.text_model import TextModel
+
+app = App(name="export")
+
+
+@app.default
+def export(run: Path, file: Path, /) -> None:
+    """Write the n-gram of a run as an ARPA file, which KenLM and other programs read.
+
+    Args:
+        run: The folder of the run; of a mixture, its n-gram is written.
+        file: The file to write. Symbols that are blanks or control characters are written as %XX.
+    """
+    from ensue import api
+    from ensue.models.ngram import write_arpa
+
+    model: TextModel = api.open(run)
+    codec, ngram = model.codec, model.ngram()
+    unfinished = file.with_name(f".{file.name}.tmp")
+    try:
+        write_arpa(ngram, unfinished, [codec.symbol(id) for id in range(codec.size)], codec.unknown, codec.end)
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    print(f"{file}: an n-gram of order {ngram.order} over {codec.size} symbols")
