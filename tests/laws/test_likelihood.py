@@ -13,7 +13,7 @@ from torch import nn
 from torch.distributions import Categorical
 
 from ensue.errors import DataError, SettingError
-from ensue.evaluation.baselines import row, uniform_nats, unigram_nats, verdict
+from ensue.evaluation.baselines import row, symbol_counts, uniform_nats, unigram_nats, verdict
 from ensue.evaluation.intervals import Chunks, difference, intervals
 from ensue.evaluation.likelihood import FIGURES, Likelihood, paid
 from ensue.evaluation.lines import by_line, line_numbers
@@ -223,7 +223,7 @@ def test_very_short_texts_have_intervals_too():
 def test_baselines_are_distributions_and_match_a_plain_count():
     training, text = np.array([0, 0, 1, 4]), Encoded(np.arange(SIZE), np.array([0, SIZE]), SIZE, SIZE, 1)
     assert np.exp(-uniform_nats(text, SIZE)).sum() == pytest.approx(1)
-    np.testing.assert_allclose(np.exp(-unigram_nats(text, training, SIZE)), np.array([3, 2, 1, 1, 2]) / 9)
+    np.testing.assert_allclose(np.exp(-unigram_nats(text, symbol_counts(training, SIZE))), np.array([3, 2, 1, 1, 2]) / 9)
 
 
 def rows_of(**shifts):

@@ -52,12 +52,18 @@ def uniform_nats(text: Text, size: int) -> Nats:
     return np.full(len(text.ids), log(size))
 
 
-def unigram_nats(text: Text, training: NDArray[np.integer], size: int) -> Nats:
-    """Score a text when each symbol is as likely as it is frequent in the training part, plus one (Laplace)."""
-    counts = np.ones(size)
-    for begin in range(0, len(training), _PART):  # in parts, since counting makes wide copies of a memory map
-        counts += np.bincount(training[begin : begin + _PART], minlength=size)
-    return -np.log(counts / counts.sum())[text.ids]
+def symbol_counts(ids: NDArray[np.integer], size: int) -> NDArray[np.int64]:
+    """Count each symbol, (size,)."""
+    counts = np.zeros(size, np.int64)
+    for begin in range(0, len(ids), _PART):  # in parts, since counting makes wide copies of a memory map
+        counts += np.bincount(ids[begin : begin + _PART], minlength=size)
+    return counts
+
+
+def unigram_nats(text: Text, counts: NDArray[np.int64]) -> Nats:
+    """Score a text when each symbol is as likely as it was frequent, (size,), plus one (Laplace)."""
+    smoothed = counts + 1.0
+    return -np.log(smoothed / smoothed.sum())[text.ids]
 
 
 def verdict(rows: Sequence[Row]) -> str:

@@ -146,10 +146,11 @@ def gather(network: Autoregressive, ngram: Ngram, batches: Iterable[Batch[Tensor
         one, other, known, state = ask(network, ngram, batch["input"], state, batch.lengths)
         target = batch["target"]
         real = torch.arange(target.shape[1], device=target.device) < batch.lengths[:, None]
-        steps.append(tuple(part[real][::every].cpu() for part in (known, one, other, target)))
+        # Cloned, for a slice would keep the whole of what it was taken from.
+        steps.append(tuple(part[real][::every].cpu().clone() for part in (known, one, other, target)))
         while sum(len(part[0]) for part in steps) > held:
             every *= 2
-            steps = [tuple(part[::2] for part in kept) for kept in steps]
+            steps = [tuple(part[::2].clone() for part in kept) for kept in steps]
     return Evidence(*(torch.cat(parts) for parts in zip(*steps, strict=True)))
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from ensue.data.batching import Feed, Passage, Records, Streams, Windows
@@ -19,7 +18,7 @@ from ensue.data.prepare import Prepared, prepare
 from ensue.data.settings import DataSettings
 from ensue.data.store import keep, kept
 from ensue.errors import Interrupted
-from ensue.evaluation.baselines import Role, Row, row, uniform_nats, unigram_nats, verdict
+from ensue.evaluation.baselines import Role, Row, row, symbol_counts, uniform_nats, unigram_nats, verdict
 from ensue.evaluation.score import ScoreSettings, score
 from ensue.layers import RecurrentSettings
 from ensue.models.contract import Autoregressive
@@ -254,10 +253,10 @@ def _fit_mixture(network: SequenceModel, rivals: Rivals, parts: Prepared) -> Mix
 def _baselines(parts: Prepared, rivals: Rivals | None) -> list[Row]:
     """The cheap alternatives, on the test part: uniform, unigram and the best n-gram."""
     test, size = parts.test, parts.codec.size
-    seen = np.concatenate([parts.train.ids, parts.tune.ids])
+    seen = symbol_counts(parts.train.ids, size) + symbol_counts(parts.tune.ids, size)
     rows = [
         row("uniform", "baseline", test, uniform_nats(test, size), seconds=0.0, parameters=0),
-        row("unigram", "baseline", test, unigram_nats(test, seen, size), seconds=0.0, parameters=size),
+        row("unigram", "baseline", test, unigram_nats(test, seen), seconds=0.0, parameters=size),
     ]
     return rows if rivals is None else [*rows, _ngram_row(rivals, "baseline", parts)]
 
