@@ -223,7 +223,8 @@ def test_very_short_texts_have_intervals_too():
 def test_baselines_are_distributions_and_match_a_plain_count():
     training, text = np.array([0, 0, 1, 4]), Encoded(np.arange(SIZE), np.array([0, SIZE]), SIZE, SIZE, 1)
     assert np.exp(-uniform_nats(text, SIZE)).sum() == pytest.approx(1)
-    np.testing.assert_allclose(np.exp(-unigram_nats(text, symbol_counts(training, SIZE))), np.array([3, 2, 1, 1, 2]) / 9)
+    probabilities = np.exp(-unigram_nats(text, symbol_counts(training, SIZE)))
+    np.testing.assert_allclose(probabilities, np.array([3, 2, 1, 1, 2]) / 9)
 
 
 def rows_of(**shifts):

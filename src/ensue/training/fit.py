@@ -162,6 +162,7 @@ class _Fit:
 
     def _evaluate(self) -> float | None:
         """Measure the model on the tuning part, keep it if it is the best so far, and let it make up something."""
+        began = perf_counter()
         with self.learner.as_used():
             validation = self.validate() if self.validate else None
             if validation is not None and not math.isfinite(validation):
@@ -178,6 +179,7 @@ class _Fit:
         if validation is not None:
             plateau = self.course.plateau.after(validation, self.settings.schedule)
             self.course = replace(self.course, plateau=plateau)
+        self._reported += perf_counter() - began  # the speed that is told is that of the steps
         return validation
 
     def _report(self, validation: float | None) -> None:
