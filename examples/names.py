@@ -2,16 +2,16 @@
 
 import random
 import sys
-from pathlib import Path
+from itertools import pairwise
 
 import ensue
 
 if len(sys.argv) > 1:
     model = ensue.train("generate", sys.argv[1], minutes=1, settings=["data.kind=lines"])
-    known = Path(sys.argv[1]).read_text(encoding="utf-8").split("\n")
 else:
     model = ensue.train("generate", "names", minutes=1)
-    known = model.training_records()
+seen = model.parts.train
+known = [model.codec.decode(seen.ids[begin:end]) for begin, end in pairwise(seen.offsets)]
 
 dice = random.Random(1)
 real = dice.sample([name for name in known if name], 5)

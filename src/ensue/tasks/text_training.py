@@ -295,6 +295,7 @@ def _conclude(
     chosen = table.chosen + _shortened(parts, settings.counted)
     symptoms = name_symptoms(run, parts, samples)
     result = Result(run.path.name, tuple(table.rows), verdict(table.rows), chosen, samples, symptoms)
-    run.write("result.json", json.dumps(result.to_json(), indent=1).encode())
     run.write("report.md", markdown(result, run.about).encode())
+    # Last, for a run that has a result has finished.
+    run.write("result.json", json.dumps(result.to_json(), indent=1).encode())
     return trained
