@@ -36,6 +36,7 @@ def test_help_loads_no_torch(command: str) -> None:
     assert done.stdout.startswith("Usage: ensue")
 
 
+@pytest.mark.slow
 def test_help_is_quick() -> None:
     def seconds() -> float:
         start = time.perf_counter()
