@@ -85,7 +85,7 @@ def test_novelty_of_a_long_text_and_its_sentence():
     assert novelty.verbatim is None
     assert str(novelty) == (
         "the longest span copied from the training data is 4 characters: 'bbcc'; "
-        "seen there: 80% of 2-grams, 33% of 4-grams"
+        "seen there: 80% of 2-grams, 33% of 4-grams; the nearest passage there is 'abbccc'"
     )
     assert novelty.to_json()["seen"] == {"2": 0.8, "4": pytest.approx(1 / 3)}
 

@@ -6,7 +6,6 @@ import json
 import sys
 
 from ensue.cli.machine import print_json
-from ensue.cli.progress import excerpt
 from ensue.cli.tables import show_table
 from ensue.tasks.report import COLUMNS, cells
 from ensue.training.run import Run
@@ -27,17 +26,8 @@ def show_result(run: Run, as_json: bool) -> None:
     for sample in result["samples"][:1]:
         print(f"\nA sample:\n\n{sample['text']}\n")
         if sample["novelty"]:
-            print(novelty_line(sample["novelty"]))
+            print(f"novelty: {sample['novelty']['sentence']}")
     print(f"\nNext, try:\n{next_commands(run)}")
-
-
-def novelty_line(novelty: dict) -> str:
-    """Say in one line how much of a sample is copied, from what `Novelty.to_json` gives."""
-    if novelty["verbatim"]:
-        return "novelty: the whole sample is a record of the training data"
-    seen = ", ".join(f"{share:.0%} of {n}-grams" for n, share in novelty["seen"].items() if share < 1)
-    longest = f"{novelty['characters']} characters ({excerpt(novelty['longest'], 60)!r})"
-    return f"novelty: the longest span copied is {longest}" + (f"; seen in training: {seen}" if seen else "")
 
 
 def next_commands(run: Run) -> str:

@@ -40,14 +40,16 @@ class Novelty:
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain JSON values."""
-        return asdict(self) | {"seen": {str(length): share for length, share in self.seen.items()}}
+        seen = {str(length): share for length, share in self.seen.items()}
+        return asdict(self) | {"seen": seen, "sentence": str(self)}
 
     def __str__(self) -> str:
         if self.verbatim:
             return f"the whole sample is a record of the training data (number {(self.record or 0) + 1})"
         span = f"the longest span copied from the training data is {self.characters} characters: {self.longest!r:.120}"
         shares = ", ".join(f"{share:.0%} of {length}-grams" for length, share in self.seen.items() if 0 < share < 1)
-        return f"{span}; seen there: {shares}" if shares else span
+        passage = f"the nearest passage there is {self.nearest!r:.160}"
+        return "; ".join([span, *([f"seen there: {shares}"] if shares else []), passage])
 
 
 class NoveltyIndex:
