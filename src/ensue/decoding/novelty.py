@@ -46,9 +46,9 @@ class Novelty:
     def __str__(self) -> str:
         if self.verbatim:
             return f"the whole sample is a record of the training data (number {(self.record or 0) + 1})"
-        span = f"the longest span copied from the training data is {self.characters} characters: {self.longest!r:.120}"
+        span = f"the longest span copied from the training data is {self.characters} characters: {self.longest[:120]!r}"
         shares = ", ".join(f"{share:.0%} of {length}-grams" for length, share in self.seen.items() if 0 < share < 1)
-        passage = f"the nearest passage there is {self.nearest!r:.160}"
+        passage = f"the nearest passage there is {self.nearest[:160]!r}"
         return "; ".join([span, *([f"seen there: {shares}"] if shares else []), passage])
 
 
