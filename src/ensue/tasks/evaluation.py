@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,3 @@ def read_corpus(model: TextModel, data: Sequence[Path]) -> Corpus:
     if not len(corpus):
         raise DataError("there is nothing to score", where=str(data[0]), mend="give a file with some text")
     return corpus
-
-
-def as_json(surprise: Surprise | LineScore) -> dict[str, Any]:
-    """Give one line or place as plain JSON values."""
-    return asdict(surprise)

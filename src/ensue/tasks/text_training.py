@@ -49,8 +49,6 @@ LONG_READING = 50_000_000
 """Bytes to read, all passes counted, from which on a person is told how far it is."""
 SPARED = 0.1
 """The share of `minutes` kept for what comes after the training."""
-
-
 PROBABILITIES = 1 << 22
 """How many of each model are held at once while the mixture is fitted: 32 MB in float64."""
 
