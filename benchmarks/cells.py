@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ensue.cells import CELLS
-from ensue.engine import eager, run, start, trace
+from ensue.engine import eager, paths, run, start, ticks, trace
 
 TORCH = {"tanh": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -60,8 +60,8 @@ def passes(name: str, steps: int, batch: int, inputs: int, width: int) -> dict[s
     values["x"] = torch.randn(steps, batch, inputs)
     ways: dict[str, Callable[[], Tensor]] = {
         "ensue": lambda: run(program, values)[0],
-        "eager": lambda: eager.run(program, values)[0],
-        "ticks": lambda: eager.ticks(program, values)[0],
+        "eager": lambda: paths(eager, program, values)[0],
+        "ticks": lambda: ticks(program, values)[0],
     }
     if name in LOOPS:
         ways["loop"] = lambda: loop(LOOPS[name], values, len(program.states))

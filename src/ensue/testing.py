@@ -17,7 +17,19 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
 from ensue.cells import Cell
-from ensue.engine import Program, eager, kernels, scan, start, trace, width_of, with_normalised_gates, with_zoneout
+from ensue.engine import (
+    Program,
+    eager,
+    kernels,
+    paths,
+    scan,
+    start,
+    ticks,
+    trace,
+    width_of,
+    with_normalised_gates,
+    with_zoneout,
+)
 from ensue.layers import Causal
 from ensue.state import State, select_rows, tensors_of
 
@@ -168,14 +180,14 @@ def derivative_equals_autograd(cell: Cell) -> None:
     """Paths and gradients of the engine are those of plain ticks, with zoneout and normalised gates too."""
     for program in _variants(cell):
         values = values_for(program)
-        plain = eager.ticks(program, values)
-        ways = [eager.run(program, values)]
+        plain = ticks(program, values)
+        ways = [paths(eager, program, values)]
         if scan.linear(program):
             ways.append(scan.run(program, values))
-        for paths in ways:
-            _close(paths, plain)
+        for way in ways:
+            _close(way, plain)
             for first_only in (True, False):
-                _close(_gradients(paths, values, first_only), _gradients(plain, values, first_only))
+                _close(_gradients(way, values, first_only), _gradients(plain, values, first_only))
 
 
 def kernels_equal_ticks(cell: Cell) -> None:
@@ -184,7 +196,7 @@ def kernels_equal_ticks(cell: Cell) -> None:
     if kernels.kernel_of(program) is None:
         return
     values, lengths = values_for(program), torch.tensor([3, TIME])
-    plain = eager.ticks(program, values)
+    plain = ticks(program, values)
     path, end = kernels.run(program, values, None)
     _close([path, *end.values()], [plain[0], *(one[-1] for one in plain)])
     _close(_gradients((path,), values, True), _gradients(plain, values, True))
@@ -201,7 +213,7 @@ def second_derivative_is_right(cell: Cell) -> None:
     names = list(values)
 
     def run(*tensors: Tensor) -> tuple[Tensor, ...]:
-        return eager.run(program, dict(zip(names, tensors, strict=True)))
+        return paths(eager, program, dict(zip(names, tensors, strict=True)))
 
     assert gradgradcheck(run, tuple(values.values()), atol=1e-4, fast_mode=True)
 

@@ -9,7 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ensue.cells import CELLS, Cell, Stage, absolute, maximum, minimum, normalise, relu, sigmoid, softplus, sqrt, tanh
-from ensue.engine import eager, scan, trace, with_zoneout
+from ensue.engine import eager, paths, scan, ticks, trace, with_zoneout
 from ensue.engine.program import Program
 from ensue.errors import UserError
 from ensue.layers import Causal, Recurrent
@@ -153,8 +153,8 @@ def test_a_run_without_gradients_keeps_less_and_gives_the_same(cell: str, zone: 
     program = with_zoneout(program) if zone else program
     values = values_for(program)
     with torch.no_grad():
-        paths = eager.run(program, values)
-    for one, other in zip(paths, eager.ticks(program, values), strict=True):
+        found = paths(eager, program, values)
+    for one, other in zip(found, ticks(program, values), strict=True):
         assert not one.requires_grad
         torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ensue.cells import CELLS
-from ensue.engine import eager, run, trace
+from ensue.engine import eager, paths, run, trace
 from ensue.layers import Recurrent
 from ensue.testing import values_for
 
@@ -182,9 +182,9 @@ def test_equals_the_equations_of_the_paper(name: str) -> None:
 def test_gradients_equal_differences_of_the_equations_of_the_paper(name: str) -> None:
     program = trace(CELLS[name](), name)
     values = values_for(program)
-    paths = eager.run(program, values)
-    weight = torch.linspace(-1, 1, paths[0].numel(), dtype=torch.float64).view_as(paths[0])
-    (paths[0] * weight).sum().backward()
+    found = paths(eager, program, values)
+    weight = torch.linspace(-1, 1, found[0].numel(), dtype=torch.float64).view_as(found[0])
+    (found[0] * weight).sum().backward()
     arrays = arrays_of(values)
 
     def loss(changed: Arrays) -> float:

@@ -5,14 +5,28 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ensue.engine import eager, kernels, scan
+from ensue.engine import eager, kernels, native, scan
+from ensue.engine.differentiable import packed_paths, paths, ticks
+from ensue.engine.layout import Layout
 from ensue.engine.memory import Values
 from ensue.engine.parameters import start, width_of
 from ensue.engine.program import Program
 from ensue.engine.tracing import trace
 from ensue.engine.variants import with_normalised_gates, with_zoneout
 
-__all__ = ["Program", "Values", "run", "start", "trace", "width_of", "with_normalised_gates", "with_zoneout"]
+__all__ = [
+    "Program",
+    "Values",
+    "packed_paths",
+    "paths",
+    "run",
+    "start",
+    "ticks",
+    "trace",
+    "width_of",
+    "with_normalised_gates",
+    "with_zoneout",
+]
 
 
 def run(program: Program, values: Values, lengths: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
@@ -32,16 +46,13 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
         lengths = None
     if kernels.faster(program, values["x"]) and (lengths is None or bool((lengths > 0).all())):
         return kernels.run(program, values, lengths)
-    paths = scan.run(program, values) if scan.faster(program, values) else eager.run(program, values)
-    every = dict(zip(program.states, paths, strict=True))
-    return paths[0], {state: _last(path, values[f"state/{state}"], lengths) for state, path in every.items()}
-
-
-def _last(path: Tensor, initial: Tensor, lengths: Tensor | None) -> Tensor:
-    """Give a state after each row's own last step; the initial one for a row of none."""
-    if lengths is None:
-        # A copy: whoever keeps the state would otherwise keep the memory of the whole path.
-        return path[-1].clone()
-    lengths = lengths.to(path.device)
-    rows = torch.arange(path.shape[1], device=path.device)
-    return torch.where(lengths[:, None] > 0, path[(lengths - 1).clamp_min(0), rows], initial)
+    layout = Layout.of(values["x"], lengths)
+    if native.usable(program, values):
+        packed = packed_paths(native, program, values, layout)
+    else:
+        alone = scan.run(program, values) if scan.faster(program, values) else paths(eager, program, values)
+        packed = tuple(layout.pack(path) for path in alone)
+    ends = {
+        state: layout.end(path, values[f"state/{state}"]) for state, path in zip(program.states, packed, strict=True)
+    }
+    return layout.unpack(packed[0]), ends

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import repeat
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ensue.engine.program import Program
 from ensue.engine.schedule import Slot
 
 GATES = {"gates", "parts", "gate_adjoints", "part_adjoints"}
 Values = Mapping[str, Tensor]
-"""All that a run reads: "x" (time, batch, inputs), the parameters by name, "state/NAME" (batch, units), and
-"zone/NAME" (time, batch, units)."""
+"""All that a run reads: "x" (steps, inputs), the parameters by name, "state/NAME" (batch, units), and "zone/NAME"
+(steps, units). Steps lie packed: the rows of the first tick, those of the second, and so on (engine/layout.py)."""
 
 
 class Memory:
-    """Where the values of a run lie. With `keep`, what the way back needs is kept for every tick.
+    """Where the values of a run lie, for `sizes` rows at each tick.
 
-    `buffers` holds what was written, by slot without the columns of the gates; a run back starts from those of
-    the run forward.
+    With `keep`, what the way back needs is kept for every tick. `buffers` holds what was written, by slot without
+    the columns of the gates; a run back starts from those of the run forward.
     """
 
-    def __init__(self, program: Program, values: Values, buffers: Mapping[Slot, Tensor], keep: bool) -> None:
-        self.program, self.values, self.keep = program, values, keep
+    def __init__(
+        self, program: Program, values: Values, sizes: Sequence[int], buffers: Mapping[Slot, Tensor], keep: bool
+    ) -> None:
+        self.program, self.values, self.sizes, self.keep = program, values, sizes, keep
         self.buffers: dict[Slot, Tensor] = dict(buffers)
-        self.steps, self.batch = values["x"].shape[0], values["x"].shape[1]
+        self.steps = len(values["x"])
+        self.batch = len(values[f"state/{program.states[0]}"])
 
     def units(self, stage: int) -> int:
         """Give the number of units of a stage."""
@@ -36,71 +40,66 @@ class Memory:
         return matrix.shape[0] // len(part.gates)
 
     def path(self, state: str) -> Tensor:
-        """Give a state before the first tick and after each, (time + 1, batch, units)."""
+        """Give a state before the first tick and after each step, (batch + steps, units)."""
         if ("path", state) not in self.buffers:
             initial = self.values[f"state/{state}"]
-            path = initial.new_empty(self.steps + 1, *initial.shape)
-            path[0] = initial
+            path = initial.new_empty(self.batch + self.steps, initial.shape[-1])
+            path[: self.batch] = initial
             self.buffers["path", state] = path
         return self.buffers["path", state]
 
     def gates(self, kind: str, stage: int) -> Tensor:
-        """Give a buffer with all gates of a stage; that of the gates themselves starts as W x + b of all ticks."""
+        """Give a buffer with all gates of a stage; that of the gates themselves starts as W x + b of all steps."""
         if (kind, stage) not in self.buffers:
             part, values = self.program.stages[stage], self.values
             count = len(part.gates) * self.units(stage)
             if kind == "gates" and part.reads:
-                flat, matrix = values["x"].flatten(0, 1), values[f"{part.name}/input"]
-                bias = values.get(f"{part.name}/input_bias")
-                product = flat @ matrix.T if bias is None else torch.addmm(bias, flat, matrix.T)
-                self.buffers[kind, stage] = product.view(self.steps, self.batch, count)
+                matrix, bias = values[f"{part.name}/input"], values.get(f"{part.name}/input_bias")
+                self.buffers[kind, stage] = F.linear(values["x"], matrix, bias)
             else:
                 # The h parts of one tick can be forgotten once there is no way back.
-                steps = self.steps if self.keep or kind != "parts" else 1
-                self.buffers[kind, stage] = values["x"].new_empty(steps, self.batch, count)
+                steps = self.steps if self.keep or kind != "parts" else self.batch
+                self.buffers[kind, stage] = values["x"].new_empty(steps, count)
         return self.buffers[kind, stage]
 
     def whole(self, slot: Slot) -> Tensor:
-        """Give the tensor of a slot over all ticks, (time, batch, units)."""
+        """Give the tensor of a slot over all steps, (steps, units)."""
         kind, which = str(slot[0]), slot[1]
-        if kind in ("old", "new"):
-            path = self.path(str(which))
-            return path[:-1] if kind == "old" else path[1:]
+        if kind == "old":
+            return self.before(self.path(str(which)))
+        if kind == "new":
+            return self.path(str(which))[self.batch :]
         if kind in GATES:
             units = self.units(int(which))
-            return self.gates(kind, int(which))[..., int(slot[2]) * units : int(slot[3]) * units]
-        if kind == "zone":
-            return self.values[f"zone/{which}"]
+            return self.gates(kind, int(which))[:, int(slot[2]) * units : int(slot[3]) * units]
+        return self.values[f"zone/{which}"] if kind == "zone" else self.buffers[slot]
+
+    def before(self, path: Tensor) -> Tensor:
+        """Give for each step what a path (batch + steps, units) holds one tick earlier."""
+        if self.even:
+            return path[: self.steps]
+        firsts = [0, *accumulate(self.sizes, initial=self.batch)]
+        return torch.cat([path[first : first + size] for first, size in zip(firsts, self.sizes, strict=False)])
+
+    @property
+    def even(self) -> bool:
+        """Whether every tick has all rows."""
+        return self.steps == self.batch * len(self.sizes)
+
+    def kept(self, slot: Slot) -> Tensor:
+        """Give the buffer of what is kept for the way back, (steps, units)."""
+        if slot not in self.buffers:
+            self.buffers[slot] = self.values["x"].new_empty(self.steps, self.units_by_kind(bool(slot[-1])))
         return self.buffers[slot]
 
-    def column(self, slot: Slot) -> Iterable[Tensor]:
-        """Give a slot's tensor for each tick: a tuple, or the same for ever."""
-        kind, which = str(slot[0]), slot[1]
-        if kind in GATES or kind in ("old", "new", "zone"):
-            whole = self.whole(slot)
-            return whole.unbind(0) if len(whole) == self.steps else repeat(whole[0])
-        if kind == "weight":
-            return repeat(self.values[f"weight/{which}"].expand(self.batch, -1))
-        if kind == "constant":
-            return repeat(self.values["x"].new_tensor(which))
-        return self._made(kind, slot)
+    def sum(self, weight: str) -> Tensor:
+        """Give the buffer in which each row gathers the adjoint of a weight, (batch, units)."""
+        if ("sum", weight) not in self.buffers:
+            of = self.values[f"weight/{weight}"]
+            self.buffers["sum", weight] = of.new_zeros(self.batch, len(of))
+        return self.buffers["sum", weight]
 
-    def _made(self, kind: str, slot: Slot) -> Iterable[Tensor]:
-        if kind in ("recurrent", "recurrent_back", "recurrent_bias"):
-            name = self.program.stages[int(slot[1])].name
-            matrix = self.values[f"{name}/{'recurrent_bias' if kind == 'recurrent_bias' else 'recurrent'}"]
-            return repeat(matrix.T if kind == "recurrent" else matrix)
-        if kind == "sum":
-            weight = self.values[f"weight/{slot[1]}"]
-            self.buffers[slot] = weight.new_zeros(self.batch, len(weight))
-            return repeat(self.buffers[slot])
-        units = self._units_by_kind(bool(slot[-1]))
-        if kind == "kept" and self.keep:
-            if slot not in self.buffers:
-                self.buffers[slot] = self.values["x"].new_empty(self.steps, self.batch, units)
-            return self.buffers[slot].unbind(0)
-        return repeat(self.values["x"].new_empty(self.batch, units))
-
-    def _units_by_kind(self, own: bool) -> int:
+    def units_by_kind(self, own: bool) -> int:
+        """Give the number of units of the layer, or of the cell's own width."""
         stages = self.program.stages
         return self.units(next(index for index, part in enumerate(stages) if part.own == own))

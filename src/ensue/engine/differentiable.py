@@ -1,0 +1,175 @@
+"""A program over all steps as one differentiable operation, whichever backend runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ensue.engine.layout import Layout
+from ensue.engine.memory import Memory, Values
+from ensue.engine.operations import TENSOR
+from ensue.engine.program import Part, Program
+from ensue.engine.schedule import plan
+
+Given = Mapping[str, Tensor | None]
+"""What the loss gives each state's path, (steps, units); None is zero."""
+
+
+class Backend(Protocol):
+    """Runs the schedules of a program (engine/schedule.py) on a memory that is laid out for all steps."""
+
+    @staticmethod
+    def forward(memory: Memory) -> None:
+        """Write every state's path, and with `memory.keep` what the way back needs."""
+
+    @staticmethod
+    def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
+        """Write the gates' adjoints and the weights' sums; give the adjoints of the initial states by name."""
+
+
+def paths(backend: Backend, program: Program, values: Values) -> tuple[Tensor, ...]:
+    """Give the path of each state (time, batch, units), from "x" (time, batch, inputs), by one backend."""
+    layout = Layout.of(values["x"])
+    return tuple(layout.unpack(path) for path in packed_paths(backend, program, values, layout))
+
+
+def packed_paths(backend: Backend, program: Program, values: Values, layout: Layout) -> tuple[Tensor, ...]:
+    """Give the path of each state, packed (steps, units); differentiable by the program's derivative, and again."""
+    values = dict(values) | {name: layout.sort(values[name]) for name in values if name.startswith("state/")}
+    values |= {name: layout.pack(values[name]) for name in values if name == "x" or name.startswith("zone/")}
+    if not torch.is_grad_enabled():
+        memory = Memory(program, values, layout.sizes, {}, keep=False)
+        backend.forward(memory)
+        return tuple(memory.whole(("new", state)) for state in program.states)
+    names = tuple(values)
+    return _Run.apply(backend, program, layout.sizes, names, *(values[name] for name in names))
+
+
+def ticks(program: Program, values: Values) -> tuple[Tensor, ...]:
+    """Give the path of each state (time, batch, units) by plain differentiable operations: what `paths` must equal."""
+    layout = Layout.of(values["x"])
+    flat = {
+        name: layout.pack(value) if name == "x" or name.startswith("zone/") else value for name, value in values.items()
+    }
+    return tuple(layout.unpack(path) for path in _ticks(program, flat, layout.sizes))
+
+
+def _ticks(program: Program, values: Values, sizes: Sequence[int]) -> tuple[Tensor, ...]:
+    state = {name: values[f"state/{name}"] for name in program.states}
+    paths: list[tuple[Tensor, ...]] = []
+    steps = {part.name: _input_product(part, values).split(list(sizes)) for part in program.stages if part.reads}
+    steps |= {name: values[name].split(list(sizes)) for name in values if name.startswith("zone/")}
+    for tick, size in enumerate(sizes):
+        now = {name: pieces[tick] for name, pieces in steps.items()}
+        paths.append(_tick(program, values, now, {name: old[:size] for name, old in state.items()}))
+        state = dict(zip(program.states, paths[-1], strict=True))
+    return tuple(torch.cat(path) for path in zip(*paths, strict=True))
+
+
+def _tick(program: Program, values: Values, now: Values, state: Values) -> tuple[Tensor, ...]:
+    found: list[Tensor] = []
+    for node in program.nodes:
+        if node.args:
+            found.append(TENSOR[node.op](*(found[arg] for arg in node.args)))
+        elif node.op == "constant":
+            found.append(values["x"].new_tensor(node.detail))
+        elif node.op == "state":
+            found.append(state[str(node.detail)])
+        elif node.op in ("zone", "weight"):
+            found.append((now if node.op == "zone" else values)[f"{node.op}/{node.detail}"])
+        else:
+            found.append(_gate(program, values, now, found, (node.op, str(node.detail))))
+    return tuple(found[output].expand_as(old) for output, old in zip(program.outputs, state.values(), strict=True))
+
+
+def _gate(program: Program, values: Values, now: Values, found: list[Tensor], leaf: tuple[str, str]) -> Tensor:
+    op, gate = leaf
+    part = next(part for part in program.stages if gate in part.gates)
+    at = part.gates.index(gate)
+    total: Tensor | None = None
+    if part.reads and op != "gate.h":
+        total = now[part.name].chunk(len(part.gates), -1)[at]
+    if part.of is not None and op != "gate.x":
+        weight = values[f"{part.name}/recurrent"].chunk(len(part.gates))[at]
+        product = found[part.of] @ weight.T
+        if "h" in part.bias:
+            product = product + values[f"{part.name}/recurrent_bias"].chunk(len(part.gates))[at]
+        total = product if total is None else total + product
+    assert total is not None
+    return total
+
+
+def _input_product(part: Part, values: Values) -> Tensor:
+    bias = values[f"{part.name}/input_bias"] if "x" in part.bias else None
+    return torch.nn.functional.linear(values["x"], values[f"{part.name}/input"], bias)
+
+
+class _Run(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, backend: Backend, program: Program, sizes: tuple[int, ...], names: tuple[str, ...], *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        keep = any(ctx.needs_input_grad)
+        memory = Memory(program, dict(zip(names, tensors, strict=True)), sizes, {}, keep)
+        backend.forward(memory)
+        if keep:
+            ctx.backend, ctx.program, ctx.sizes = backend, program, sizes
+            ctx.names, ctx.slots = names, tuple(memory.buffers)
+            ctx.save_for_backward(*tensors, *memory.buffers.values())
+        ctx.set_materialize_grads(False)
+        return tuple(memory.whole(("new", state)) for state in program.states)
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor | None) -> tuple[Tensor | None, ...]:
+        count = len(ctx.names)
+        values = dict(zip(ctx.names, ctx.saved_tensors[:count], strict=True))
+        wanted = {name for name, needs in zip(ctx.names, ctx.needs_input_grad[4:], strict=True) if needs}
+        if torch.is_grad_enabled():
+            gradients = _differentiable_gradients(ctx.program, values, ctx.sizes, wanted, given)
+        else:
+            buffers = dict(zip(ctx.slots, ctx.saved_tensors[count:], strict=True))
+            memory = Memory(ctx.program, values, ctx.sizes, buffers, keep=True)
+            states = ctx.backend.backward(memory, dict(zip(ctx.program.states, given, strict=True)))
+            gradients = {f"state/{state}": adjoint for state, adjoint in states.items()}
+            gradients |= _gradients(memory, wanted)
+        return None, None, None, None, *(gradients.get(name) for name in ctx.names)
+
+
+def _differentiable_gradients(
+    program: Program, values: Values, sizes: Sequence[int], wanted: set[str], given: tuple[Tensor | None, ...]
+) -> dict[str, Tensor | None]:
+    """Go forward again by plain operations, for a gradient that will itself be differentiated."""
+    pairs = [(path, grad) for path, grad in zip(_ticks(program, values, sizes), given, strict=True) if grad is not None]
+    sources = [values[name] for name in wanted]
+    paths, grads = zip(*pairs, strict=True)
+    found = torch.autograd.grad(paths, sources, grads, create_graph=True, allow_unused=True)
+    return dict(zip(wanted, found, strict=True))
+
+
+def _gradients(memory: Memory, wanted: set[str]) -> dict[str, Tensor]:
+    """Give the gradients of parameters and input, from the adjoints that a backend has written."""
+    gradients = {f"weight/{weight.name}": memory.sum(weight.name).sum(0) for weight in memory.program.weights}
+    for index in range(len(memory.program.stages)):
+        for name, gradient in _products_back(memory, index, wanted):
+            gradients[name] = gradients[name] + gradient if name in gradients else gradient
+    return gradients
+
+
+def _products_back(memory: Memory, index: int, wanted: set[str]) -> Iterator[tuple[str, Tensor]]:
+    """Give the gradients of a stage's matrices and biases, and its share of the input's, each as one product."""
+    part, values = memory.program.stages[index], memory.values
+    adjoint = memory.buffers["gate_adjoints", index]
+    if part.reads:
+        yield f"{part.name}/input", adjoint.T @ values["x"]
+        if "x" in wanted:
+            yield "x", adjoint @ values[f"{part.name}/input"]
+        if "x" in part.bias:
+            yield f"{part.name}/input_bias", adjoint.sum(0)
+    if part.of is not None:
+        adjoint = memory.buffers.get(("part_adjoints", index), adjoint)
+        yield f"{part.name}/recurrent", adjoint.T @ memory.whole(plan(memory.program).forward.found[part.of])
+        if "h" in part.bias:
+            yield f"{part.name}/recurrent_bias", adjoint.sum(0)

@@ -1,0 +1,195 @@
+"""Programs run by the compiled kernels (native/cpp/recurrence.cpp): on the CPU, in float32, without padding.
+
+The schedules are the eager engine's; a tape tells the kernels what lies where, in which order, and at which tick.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import c_int32, c_int64, c_void_p
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ensue.engine.differentiable import Given
+from ensue.engine.memory import GATES, Memory, Values
+from ensue.engine.program import Program
+from ensue.engine.schedule import Slot
+from ensue.engine.tape import Tape, tape
+from ensue.native import library
+
+FIXED, MOVING, BEFORE, TURNS, REGISTER, CONSTANT = range(6)
+TILE = 64
+
+
+class _Slot(ctypes.Structure):
+    _fields_ = (("base", c_void_p), ("other", c_void_p), ("step", c_int64), ("motion", c_int32))
+
+
+class _Instruction(ctypes.Structure):
+    _fields_ = (("operation", c_int32), ("out", c_int32), ("args", c_int32 * 3))
+
+
+class _Product(ctypes.Structure):
+    _fields_ = (
+        ("matrix", c_void_p),
+        ("row_step", c_int64),
+        ("column_step", c_int64),
+        *((name, c_int32) for name in ("source", "add", "out", "gates", "units", "inner")),
+    )
+
+
+class _Segment(ctypes.Structure):
+    _fields_ = tuple((name, c_int32) for name in ("first", "last", "product", "units"))
+
+
+class _Entrance(ctypes.Structure):
+    _fields_ = tuple((name, c_int32) for name in ("adjoint", "given", "units"))
+
+
+class _Tape(ctypes.Structure):
+    _fields_ = (
+        *((name, c_void_p) for name in ("slots", "instructions", "products", "segments", "entrances", "rows")),
+        *((f"{name}_count", c_int32) for name in ("slot", "product", "segment", "entrance", "register")),
+        *((name, c_int32) for name in ("ticks", "backward", "threads")),
+    )
+
+
+def usable(program: Program, values: Values) -> bool:
+    """Say whether the kernels are there and can run a program on these values."""
+    kernels = library()
+    if kernels is None or any(value.dtype != torch.float32 or value.device.type != "cpu" for value in values.values()):
+        return False
+    return all(_operation(node.op) >= 0 for node in program.nodes if node.args)
+
+
+@lru_cache(maxsize=64)
+def _operation(name: str) -> int:
+    kernels = library()
+    return -1 if kernels is None else kernels.ensue_operation(name.encode())
+
+
+def forward(memory: Memory) -> None:
+    """Run the ticks from the first to the last."""
+    _Play(memory, tape(memory.program, "forward", memory.keep)).run(backward=False)
+
+
+def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
+    """Run the ticks from the last to the first."""
+    missing = frozenset(state for state, grad in given.items() if grad is None)
+    play = _Play(memory, tape(memory.program, "backward", True, missing))
+    for state, grad in given.items():
+        play.give(state, grad)
+    play.run(backward=True)
+    return {state: pair[1] for state, pair in play.carried.items()}
+
+
+class _Play:
+    """One run of a tape: the slots get their addresses, and the kernels go over all ticks."""
+
+    def __init__(self, memory: Memory, of: Tape) -> None:
+        self.memory, self.tape = memory, of
+        self.alive: list[Tensor] = []
+        """What the kernels read and nobody else holds."""
+        self.carried: dict[str, tuple[Tensor, Tensor]] = {}
+        self.given: dict[str, Tensor | None] = {}
+
+    def give(self, state: str, grad: Tensor | None) -> None:
+        """Take what the loss gives a state's path."""
+        initial = self.memory.values[f"state/{state}"]
+        self.carried[state] = (torch.zeros_like(initial), torch.zeros_like(initial))
+        self.given[state] = None if grad is None else grad.contiguous()
+
+    def run(self, backward: bool) -> None:
+        """Go over all ticks."""
+        tape, sizes, kernels = self.tape, self.memory.sizes, library()
+        assert kernels is not None
+        slots = [self._slot(slot, place) for slot, place in tape.slots.items()]
+        entrances = [self._entrance(state, slots) for state in self.given]
+        lists = (
+            (_Slot * len(slots))(*slots),
+            _instructions(tape),
+            (_Product * len(tape.products))(*(self._product(index) for index in range(len(tape.products)))),
+            (_Segment * len(tape.segments))(*(self._segment(index) for index in range(len(tape.segments)))),
+            (_Entrance * len(entrances))(*entrances),
+            (c_int64 * len(sizes))(*sizes),
+        )
+        counts = len(slots), len(tape.products), len(tape.segments), len(entrances), len(tape.registers)
+        addresses = (ctypes.addressof(one) for one in lists)
+        whole = _Tape(*addresses, *counts, len(sizes), backward, torch.get_num_threads())
+        if not kernels.ensue_play(ctypes.byref(whole)):
+            raise MemoryError("the kernels had not enough memory")
+
+    def _slot(self, slot: Slot, place: int) -> _Slot:
+        kind, which, memory = str(slot[0]), slot[1], self.memory
+        if place in self.tape.registers:
+            return _Slot(None, None, self.tape.registers[place], REGISTER)
+        if kind == "constant":
+            return self._at(_repeated(float(which)), CONSTANT)
+        if kind == "old":
+            path = memory.path(str(which))
+            return self._at(path[memory.batch :], BEFORE, path)
+        if kind in GATES or kind in ("new", "zone") or (kind == "kept" and memory.keep):
+            whole = memory.kept(slot) if kind == "kept" else memory.whole(slot)
+            return self._at(whole, MOVING if len(whole) == memory.steps else FIXED)
+        if kind in ("incoming", "outgoing"):
+            pair = self.carried[str(which)]
+            even, odd = pair if kind == "incoming" else pair[::-1]
+            return self._at(even, TURNS, odd)
+        if kind == "given":
+            grad = self.given[str(which)]
+            return _Slot() if grad is None else self._at(grad, BEFORE, torch.zeros_like(self.carried[str(which)][0]))
+        return self._at(self._fixed(kind, slot), FIXED)
+
+    def _fixed(self, kind: str, slot: Slot) -> Tensor:
+        memory, which = self.memory, slot[1]
+        if kind == "sum":
+            return memory.sum(str(which))
+        if kind in ("weight", "recurrent_bias"):
+            name = f"{memory.program.stages[int(which)].name}/{kind}" if kind == "recurrent_bias" else f"weight/{which}"
+            return memory.values[name].contiguous().expand(memory.batch, -1)
+        return memory.values["x"].new_empty(memory.batch, memory.units_by_kind(bool(slot[-1])))
+
+    def _at(self, tensor: Tensor, motion: int, other: Tensor | None = None) -> _Slot:
+        self.alive += [tensor] if other is None else [tensor, other]
+        address = None if other is None else other.data_ptr()
+        return _Slot(tensor.data_ptr(), address, tensor.stride(0), motion)
+
+    def _entrance(self, state: str, slots: list[_Slot]) -> _Entrance:
+        grad, pair = self.given[state], self.carried[state]
+        slots.append(self._at(pair[0], TURNS, pair[1]))
+        if grad is not None:
+            slots.append(self._at(grad, MOVING))
+        last = len(slots) - 1
+        return _Entrance(last if grad is None else last - 1, -1 if grad is None else last, pair[0].shape[1])
+
+    def _product(self, index: int) -> _Product:
+        product, memory = self.tape.products[index], self.memory
+        kind, stage = product.matrix[0], int(product.matrix[1])
+        part = memory.program.stages[stage]
+        matrix = memory.values[f"{part.name}/recurrent"]
+        self.alive.append(matrix)
+        outputs, inputs = matrix.shape
+        steps = matrix.stride()
+        places = product.source, product.add, product.out
+        if kind == "recurrent":
+            return _Product(matrix.data_ptr(), *steps, *places, len(part.gates), outputs // len(part.gates), inputs)
+        return _Product(matrix.data_ptr(), *steps[::-1], *places, 1, inputs, outputs)
+
+    def _segment(self, index: int) -> _Segment:
+        segment = self.tape.segments[index]
+        return _Segment(segment.first, segment.last, segment.product, self.memory.units_by_kind(segment.own))
+
+
+def _instructions(of: Tape) -> ctypes.Array:
+    made = (_Instruction * len(of.instructions))()
+    for one, (name, out, args) in zip(made, of.instructions, strict=True):
+        one.operation, one.out = _operation(name), out
+        one.args[:] = [*args, *[-1] * (3 - len(args))]
+    return made
+
+
+@lru_cache(maxsize=256)
+def _repeated(value: float) -> Tensor:
+    return torch.full((TILE,), value)

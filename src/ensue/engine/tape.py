@@ -1,0 +1,141 @@
+"""A schedule as the compiled kernels read it: numbered operations on slots, cut into segments (native/cpp/ensue.h)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import torch
+
+from ensue.engine.memory import GATES
+from ensue.engine.operations import TENSOR, add_product, copy, subtract_product
+from ensue.engine.program import Program
+from ensue.engine.schedule import Instruction, Schedule, Slot, plan
+
+NAMES = {function: name for name, function in TENSOR.items()}
+NAMES |= {copy: "copy", add_product: "add_product", subtract_product: "subtract_product"}
+"""The name under which the kernels know what an instruction calls."""
+WHOLE_ROWS = {"normalise", "normalise_back"}
+PRODUCTS = (torch.mm, torch.addmm)
+
+
+@dataclass(frozen=True)
+class Product:
+    """out = add + source * matrix, by slots; `matrix` is ("recurrent" | "recurrent_back", stage)."""
+
+    add: int
+    source: int
+    matrix: Slot
+    out: int
+
+
+@dataclass
+class Segment:
+    """The instructions [first, last) after at most one product, for all units of one width."""
+
+    first: int
+    last: int
+    product: int
+    own: bool
+    whole_rows: bool
+
+
+@dataclass
+class Tape:
+    """What one tick does. `slots` are named as in the schedule, but each has one gate, unless a product uses it."""
+
+    slots: dict[Slot, int] = field(default_factory=dict)
+    instructions: list[tuple[str, int, tuple[int, ...]]] = field(default_factory=list)
+    products: list[Product] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    registers: dict[int, int] = field(default_factory=dict)
+    """The slots that live for one tile of one segment, and the register of each."""
+
+    def place(self, slot: Slot) -> int:
+        """Give the number of a slot."""
+        return self.slots.setdefault(slot, len(self.slots))
+
+
+@lru_cache(maxsize=256)
+def tape(program: Program, phase: str, keep: bool, missing: frozenset[str] = frozenset()) -> Tape:
+    """Write the tape of a program "forward" or "backward"; the loss gives nothing to the paths of `missing` states."""
+    schedule = plan(program).forward if phase == "forward" else plan(program).backward
+    made = Tape()
+    for one in schedule.instructions:
+        args, out = [_named(schedule, place) for place in one.args], _named(schedule, one.out)
+        skipped = args[0][0] == "given" and args[0][1] in missing
+        if one.function in PRODUCTS:
+            _add_product(made, program, [*args] if one.function is torch.addmm and not skipped else args[-2:], out)
+        elif not (one.function is torch.add and args[1][0] == "given" and args[1][1] in missing):
+            _add_instruction(made, program, one, args, out)
+    _allocate(made, keep)
+    return made
+
+
+def _named(schedule: Schedule, place: int) -> Slot:
+    return list(schedule.slots)[place]
+
+
+def _add_product(made: Tape, program: Program, args: list[Slot], out: Slot) -> None:
+    *add, source, matrix = args
+    places = [made.place(slot) for slot in add]
+    made.products.append(Product(places[0] if places else -1, made.place(source), matrix, made.place(out)))
+    here = len(made.instructions)
+    made.segments.append(Segment(here, here, len(made.products) - 1, _own(program, out), False))
+
+
+def _add_instruction(made: Tape, program: Program, one: Instruction, args: list[Slot], out: Slot) -> None:
+    name, own, here = NAMES[one.function], _own(program, out), len(made.instructions)
+    whole_rows = name in WHOLE_ROWS
+    last = made.segments[-1] if made.segments else None
+    if last is None or last.own != own or last.whole_rows != whole_rows:
+        made.segments.append(Segment(here, here, -1, own, whole_rows))
+    for arguments, target in _single_gates(args, out):
+        made.instructions.append((name, made.place(target), tuple(made.place(slot) for slot in arguments)))
+    made.segments[-1].last = len(made.instructions)
+
+
+def _single_gates(args: list[Slot], out: Slot) -> Iterator[tuple[list[Slot], Slot]]:
+    """Cut an instruction on several gates at once into one for each."""
+    if out[0] not in GATES:
+        yield args, out
+        return
+    for offset in range(int(out[3]) - int(out[2])):
+        yield [_gate(slot, offset) for slot in args], _gate(out, offset)
+
+
+def _gate(slot: Slot, offset: int) -> Slot:
+    if slot[0] not in GATES:
+        return slot
+    at = int(slot[2]) + offset
+    return (slot[0], slot[1], at, at + 1)
+
+
+def _own(program: Program, slot: Slot) -> bool:
+    kind, which = slot[0], slot[1]
+    if kind in GATES:
+        return program.stages[int(which)].own
+    if kind in ("new", "outgoing"):
+        return which in program.own_states
+    if kind == "sum":
+        return next(weight.own for weight in program.weights if weight.name == which)
+    return bool(slot[-1])
+
+
+def _allocate(made: Tape, keep: bool) -> None:
+    """Find the values that nobody needs past their tile, and give each a register."""
+    users: dict[int, set[int]] = {}
+    for number, segment in enumerate(made.segments):
+        used = [place for _, out, args in made.instructions[segment.first : segment.last] for place in (out, *args)]
+        for place in used:
+            users.setdefault(place, set()).update({number, -1} if segment.whole_rows else {number})
+        if segment.product >= 0:
+            product = made.products[segment.product]
+            users.setdefault(product.source, set()).update({number, -1})
+            users.setdefault(product.out, set()).add(number)
+    names = list(made.slots)
+    for place, segments in users.items():
+        forgotten = names[place][0] == "scratch" or (names[place][0] == "kept" and not keep)
+        if forgotten and len(segments) == 1:
+            made.registers[place] = len(made.registers)
