@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ensue.engine import eager, kernels, native, scan
-from ensue.engine.differentiable import packed_paths, paths, ticks
+from ensue.engine.differentiable import packed_paths, paths, ticks, timed
 from ensue.engine.layout import Layout
+from ensue.engine.lookup import Features, Lookup, dense, features_of, time_first
 from ensue.engine.memory import Values
 from ensue.engine.parameters import start, width_of
 from ensue.engine.program import Program
@@ -15,13 +17,19 @@ from ensue.engine.tracing import trace
 from ensue.engine.variants import with_normalised_gates, with_zoneout
 
 __all__ = [
+    "Features",
+    "Lookup",
     "Program",
     "Values",
+    "dense",
+    "features_of",
     "packed_paths",
     "paths",
     "run",
     "start",
     "ticks",
+    "time_first",
+    "timed",
     "trace",
     "width_of",
     "with_normalised_gates",
@@ -32,27 +40,43 @@ __all__ = [
 def run(program: Program, values: Values, lengths: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
     """Run a program over all ticks in the fastest way for it.
 
-    `values` holds "x" (time, batch, inputs), the parameters by name, "state/NAME" (batch, units) and, for a program
-    with zoneout, "zone/NAME" (time, batch, units). Gives the path of the first state, (time, batch, units), and every
-    state after each row's own last step; `lengths` (batch,) counts a row's steps.
+    `values` holds "x" (time, batch, inputs), or a table "x" (symbols, inputs) and "ids" (time, batch), the parameters
+    by name, "state/NAME" (batch, units) and, for a program with zoneout, "zone/NAME" (time, batch, units).
+    Gives the path of the first state, (time, batch, units), and every state after each row's own last step; `lengths`
+    (batch,) counts a row's steps.
     """
     device = values["x"].device.type
     if torch.is_autocast_enabled(device):
         low = torch.get_autocast_dtype(device)
         with torch.autocast(device, enabled=False):
-            path, last = run(program, {name: value.to(low) for name, value in values.items()}, lengths)
+            path, last = run(
+                program,
+                {name: value.to(low) if value.is_floating_point() else value for name, value in values.items()},
+                lengths,
+            )
         return path, {state: end.to(values[f"state/{state}"].dtype) for state, end in last.items()}
-    if lengths is not None and bool((lengths == len(values["x"])).all()):
+    if lengths is not None and bool((lengths == len(timed(values))).all()):
         lengths = None
-    if kernels.faster(program, values["x"]) and (lengths is None or bool((lengths > 0).all())):
-        return kernels.run(program, values, lengths)
-    layout = Layout.of(values["x"], lengths)
-    if native.usable(program, values):
+    compiled = native.usable(program, values)
+    looked_up = compiled and "ids" in values
+    if not looked_up and kernels.faster(program, values["x"]) and (lengths is None or bool((lengths > 0).all())):
+        return kernels.run(program, _dense(values), lengths)
+    layout = Layout.of(timed(values), lengths)
+    if compiled:
         packed = packed_paths(native, program, values, layout)
     else:
-        alone = scan.run(program, values) if scan.faster(program, values) else paths(eager, program, values)
+        by_scan = scan.faster(program, values)
+        alone = scan.run(program, _dense(values)) if by_scan else paths(eager, program, values)
         packed = tuple(layout.pack(path) for path in alone)
     ends = {
         state: layout.end(path, values[f"state/{state}"]) for state, path in zip(program.states, packed, strict=True)
     }
     return layout.unpack(packed[0]), ends
+
+
+def _dense(values: Values) -> Values:
+    """Write out the input of each step where it is looked up."""
+    if "ids" not in values:
+        return values
+    x = F.embedding(values["ids"], values["x"])
+    return {name: value for name, value in values.items() if name != "ids"} | {"x": x}

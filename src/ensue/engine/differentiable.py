@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ensue.engine.layout import Layout
-from ensue.engine.memory import Memory, Values
+from ensue.engine.memory import Memory, Values, input_product
 from ensue.engine.operations import TENSOR
-from ensue.engine.program import Part, Program
+from ensue.engine.program import Program
 from ensue.engine.schedule import plan
 
 Given = Mapping[str, Tensor | None]
@@ -32,14 +32,13 @@ class Backend(Protocol):
 
 def paths(backend: Backend, program: Program, values: Values) -> tuple[Tensor, ...]:
     """Give the path of each state (time, batch, units), from "x" (time, batch, inputs), by one backend."""
-    layout = Layout.of(values["x"])
+    layout = Layout.of(timed(values))
     return tuple(layout.unpack(path) for path in packed_paths(backend, program, values, layout))
 
 
 def packed_paths(backend: Backend, program: Program, values: Values, layout: Layout) -> tuple[Tensor, ...]:
     """Give the path of each state, packed (steps, units); differentiable by the program's derivative, and again."""
-    values = dict(values) | {name: layout.sort(values[name]) for name in values if name.startswith("state/")}
-    values |= {name: layout.pack(values[name]) for name in values if name == "x" or name.startswith("zone/")}
+    values = _packed(values, layout)
     if not torch.is_grad_enabled():
         memory = Memory(program, values, layout.sizes, {}, keep=False)
         backend.forward(memory)
@@ -50,17 +49,28 @@ def packed_paths(backend: Backend, program: Program, values: Values, layout: Lay
 
 def ticks(program: Program, values: Values) -> tuple[Tensor, ...]:
     """Give the path of each state (time, batch, units) by plain differentiable operations: what `paths` must equal."""
-    layout = Layout.of(values["x"])
-    flat = {
-        name: layout.pack(value) if name == "x" or name.startswith("zone/") else value for name, value in values.items()
+    layout = Layout.of(timed(values))
+    return tuple(layout.unpack(path) for path in _ticks(program, _packed(values, layout), layout.sizes))
+
+
+def timed(values: Values) -> Tensor:
+    """Give the input of a run by tick and row, (time, batch, ...): "ids" where it has them, "x" otherwise."""
+    return values.get("ids", values["x"])
+
+
+def _packed(values: Values, layout: Layout) -> dict[str, Tensor]:
+    moving = {"ids"} if "ids" in values else {"x"}
+    ways = {"state": layout.sort, "zone": layout.pack}
+    return {
+        name: layout.pack(value) if name in moving else ways.get(name.split("/")[0], lambda same: same)(value)
+        for name, value in values.items()
     }
-    return tuple(layout.unpack(path) for path in _ticks(program, flat, layout.sizes))
 
 
 def _ticks(program: Program, values: Values, sizes: Sequence[int]) -> tuple[Tensor, ...]:
     state = {name: values[f"state/{name}"] for name in program.states}
     paths: list[tuple[Tensor, ...]] = []
-    steps = {part.name: _input_product(part, values).split(list(sizes)) for part in program.stages if part.reads}
+    steps = {part.name: input_product(part, values).split(list(sizes)) for part in program.stages if part.reads}
     steps |= {name: values[name].split(list(sizes)) for name in values if name.startswith("zone/")}
     for tick, size in enumerate(sizes):
         now = {name: pieces[tick] for name, pieces in steps.items()}
@@ -100,11 +110,6 @@ def _gate(program: Program, values: Values, now: Values, found: list[Tensor], le
         total = product if total is None else total + product
     assert total is not None
     return total
-
-
-def _input_product(part: Part, values: Values) -> Tensor:
-    bias = values[f"{part.name}/input_bias"] if "x" in part.bias else None
-    return torch.nn.functional.linear(values["x"], values[f"{part.name}/input"], bias)
 
 
 class _Run(torch.autograd.Function):
@@ -163,11 +168,14 @@ def _products_back(memory: Memory, index: int, wanted: set[str]) -> Iterator[tup
     part, values = memory.program.stages[index], memory.values
     adjoint = memory.buffers["gate_adjoints", index]
     if part.reads:
-        yield f"{part.name}/input", adjoint.T @ values["x"]
+        of_input = adjoint
+        if "ids" in values:
+            of_input = adjoint.new_zeros(len(values["x"]), adjoint.shape[1]).index_add_(0, values["ids"], adjoint)
+        yield f"{part.name}/input", of_input.T @ values["x"]
         if "x" in wanted:
-            yield "x", adjoint @ values[f"{part.name}/input"]
+            yield "x", of_input @ values[f"{part.name}/input"]
         if "x" in part.bias:
-            yield f"{part.name}/input_bias", adjoint.sum(0)
+            yield f"{part.name}/input_bias", of_input.sum(0)
     if part.of is not None:
         adjoint = memory.buffers.get(("part_adjoints", index), adjoint)
         yield f"{part.name}/recurrent", adjoint.T @ memory.whole(plan(memory.program).forward.found[part.of])

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ensue.engine.program import Program
+from ensue.engine.program import Part, Program
 from ensue.engine.schedule import Slot
 
 GATES = {"gates", "parts", "gate_adjoints", "part_adjoints"}
 Values = Mapping[str, Tensor]
 """All that a run reads: "x" (steps, inputs), the parameters by name, "state/NAME" (batch, units), and "zone/NAME"
-(steps, units). Steps lie packed: the rows of the first tick, those of the second, and so on (engine/layout.py)."""
+(steps, units). Steps lie packed: the rows of the first tick, those of the second, and so on (engine/layout.py).
+With "ids" (steps,), "x" is a table (symbols, inputs), and a step's input the row of its id."""
 
 
 class Memory:
@@ -30,7 +31,7 @@ class Memory:
     ) -> None:
         self.program, self.values, self.sizes, self.keep = program, values, sizes, keep
         self.buffers: dict[Slot, Tensor] = dict(buffers)
-        self.steps = len(values["x"])
+        self.steps = sum(sizes)
         self.batch = len(values[f"state/{program.states[0]}"])
 
     def units(self, stage: int) -> int:
@@ -54,8 +55,7 @@ class Memory:
             part, values = self.program.stages[stage], self.values
             count = len(part.gates) * self.units(stage)
             if kind == "gates" and part.reads:
-                matrix, bias = values[f"{part.name}/input"], values.get(f"{part.name}/input_bias")
-                self.buffers[kind, stage] = F.linear(values["x"], matrix, bias)
+                self.buffers[kind, stage] = input_product(part, values)
             else:
                 # The h parts of one tick can be forgotten once there is no way back.
                 steps = self.steps if self.keep or kind != "parts" else self.batch
@@ -103,3 +103,9 @@ class Memory:
         """Give the number of units of the layer, or of the cell's own width."""
         stages = self.program.stages
         return self.units(next(index for index, part in enumerate(stages) if part.own == own))
+
+
+def input_product(part: Part, values: Values) -> Tensor:
+    """Give W x + b of a stage for all steps, (steps, gates * units)."""
+    product = F.linear(values["x"], values[f"{part.name}/input"], values.get(f"{part.name}/input_bias"))
+    return F.embedding(values["ids"], product) if "ids" in values else product

@@ -59,7 +59,8 @@ class _Tape(ctypes.Structure):
 def usable(program: Program, values: Values) -> bool:
     """Say whether the kernels are there and can run a program on these values."""
     kernels = library()
-    if kernels is None or any(value.dtype != torch.float32 or value.device.type != "cpu" for value in values.values()):
+    numbers = [value for name, value in values.items() if name != "ids"]
+    if kernels is None or any(value.dtype != torch.float32 or value.device.type != "cpu" for value in numbers):
         return False
     return all(_operation(node.op) >= 0 for node in program.nodes if node.args)
 
@@ -132,6 +133,8 @@ class _Play:
             return self._at(path[memory.batch :], BEFORE, path)
         if kind in GATES or kind in ("new", "zone") or (kind == "kept" and memory.keep):
             whole = memory.kept(slot) if kind == "kept" else memory.whole(slot)
+            # Zoneout's share is one number, spread over all units without being written out.
+            whole = whole.contiguous() if kind == "zone" else whole
             return self._at(whole, MOVING if len(whole) == memory.steps else FIXED)
         if kind in ("incoming", "outgoing"):
             pair = self.carried[str(which)]

@@ -10,6 +10,7 @@ from typing import Literal, cast
 from pydantic import Field
 from torch import Tensor
 
+from ensue.engine import Features, dense
 from ensue.layers.contract import Causal
 from ensue.layers.window import hidden_layers, look_back
 from ensue.settings import Settings
@@ -55,10 +56,10 @@ class Bag(Causal):
         past = parameter.new_zeros(batch_size, self.window - 1, self.inputs)
         return {"past": past, "real": past.new_zeros(past.shape[:2])}
 
-    def forward(self, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def forward(self, x: Features, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Apply the same network to the mean of every window that ends in x."""
         before = cast("dict[str, Tensor]", state)
-        x, past = look_back(x, before["past"], lengths)
+        x, past = look_back(dense(x), before["past"], lengths)
         real, past_real = look_back(x.new_ones(len(x), x.shape[1] - self.window + 1), before["real"], lengths)
         total = x.unfold(1, self.window, 1).sum(3)
         count = real.unfold(1, self.window, 1).sum(2)

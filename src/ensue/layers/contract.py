@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from ensue.engine import Features
 from ensue.state import State
 
 
@@ -26,7 +27,7 @@ class Causal(nn.Module, ABC):
         """Give the state before the first step; all conditioning enters here, as `context` (batch, features)."""
 
     @abstractmethod
-    def forward(self, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def forward(self, x: Features, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Map x (batch, time, inputs) to y (batch, time, width) and the state after each row's own last step.
 
         `lengths` (batch,) counts the real steps of each row; what y holds past them is unspecified but finite.

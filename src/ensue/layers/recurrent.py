@@ -12,7 +12,18 @@ from torch.nn import functional as F
 
 from ensue.cells import CELLS
 from ensue.cells.user import load_cell
-from ensue.engine import Program, run, start, trace, width_of, with_normalised_gates, with_zoneout
+from ensue.engine import (
+    Features,
+    Program,
+    run,
+    start,
+    time_first,
+    timed,
+    trace,
+    width_of,
+    with_normalised_gates,
+    with_zoneout,
+)
 from ensue.errors import SettingError, did_you_mean
 from ensue.layers.contract import Causal
 from ensue.settings import Settings, read
@@ -106,14 +117,13 @@ class Recurrent(Causal):
             raise ValueError("a recurrent layer takes no context")
         return tuple(self._start(cell, batch_size) for cell in self._layers())
 
-    def forward(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def forward(self, x: Features, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Map x (batch, time, inputs) to y (batch, time, width) and the state after each row's own last step."""
         states = cast("tuple[State, ...]", self.initial(len(x)) if state is None else state)
-        stream = x.transpose(0, 1)
-        y = stream
+        y = stream = torch.empty(0)
         ends: list[State] = []
         for depth, (cell, old) in enumerate(zip(self._layers(), states, strict=True)):
-            path, end = self._run(cell, self._between(y) if depth else y, old, lengths)
+            path, end = self._run(cell, {"x": self._between(y)} if depth else time_first(x), old, lengths)
             stream = stream + path if depth and self.settings.residual else path
             # The stream of a residual stack itself is never normalised, only what is read from it.
             y = self.norms[depth](stream) if self.norms else stream
@@ -139,8 +149,10 @@ class Recurrent(Causal):
             return y * F.dropout(torch.ones_like(y[:1]), self.settings.variational_dropout)
         return y
 
-    def _run(self, cell: nn.ParameterDict, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
-        values = {"x": x, **cell}
+    def _run(
+        self, cell: nn.ParameterDict, values: dict[str, Tensor], state: State, lengths: Tensor | None
+    ) -> tuple[Tensor, State]:
+        values = {**values, **cell}
         if self.training and self.settings.weight_drop:
             for part in self.program.stages:
                 if part.of is not None:
@@ -149,7 +161,7 @@ class Recurrent(Causal):
         for name, tensor in cast("dict[str, Tensor]", state).items():
             values[f"state/{name}"] = tensor
             if self.settings.zoneout:
-                values[f"zone/{name}"] = self._zone(tensor, len(x))
+                values[f"zone/{name}"] = self._zone(tensor, len(timed(values)))
         path, end = run(self.program, values, lengths)
         return path, cast(State, end)
 

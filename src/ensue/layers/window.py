@@ -13,6 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from ensue.engine import Features, dense
 from ensue.layers.contract import Causal
 from ensue.settings import Settings
 from ensue.state import State
@@ -55,9 +56,9 @@ class Window(Causal):
         parameter = next(self.net.parameters())
         return parameter.new_zeros(batch_size, self.window - 1, self.inputs)
 
-    def forward(self, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def forward(self, x: Features, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Apply the same network to every window that ends in x."""
-        x, past = look_back(x, cast(Tensor, state), lengths)
+        x, past = look_back(dense(x), cast(Tensor, state), lengths)
         return self.net(x.unfold(1, self.window, 1).flatten(2)), past
 
 

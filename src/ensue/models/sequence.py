@@ -10,8 +10,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.distributions import Distribution
-from torch.nn import functional as F
 
+from ensue.engine import dense, features_of
 from ensue.errors import RunError, SettingError
 from ensue.heads import HEADS, CategoricalSettings
 from ensue.layers import LAYERS, RecurrentSettings
@@ -88,11 +88,11 @@ class SequenceModel(nn.Module, Autoregressive):
 
     def features(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Give what the head sees, (batch, time, width), and the state after the last step."""
-        if self.table is None:
-            x = F.one_hot(inputs, self.size + 1).to(next(self.parameters()).dtype)
-        else:
-            x = self.table(inputs)
-        features, state = self.body(self.input_dropout(x), state, lengths)
+        like = next(self.parameters()) if self.table is None else self.table.weight
+        x = features_of(inputs, self.size + 1, None if self.table is None else like, like.dtype)
+        if self.training and self.input_dropout.p:
+            x = self.input_dropout(dense(x))
+        features, state = self.body(x, state, lengths)
         return self.output_dropout(features), state
 
     def nats(
