@@ -101,7 +101,7 @@ class _Fit:
             self._plan()
         if checkpoint is None:
             self._save()
-            self._publish(self._used())
+            self.run.write_arrays(self._used())
         self._write_down()
 
     def _plan(self) -> None:
@@ -170,7 +170,7 @@ class _Fit:
                 raise self._failure(broken, self.course.step)
             if validation is None or self.course.best is None or validation < self.course.best:
                 self.best = self._learned()
-                self._publish(self.best)
+                self.run.write_arrays(self.best)
                 self.course = replace(self.course, best=validation, best_step=self.course.step, waited=0)
             else:
                 self.course = replace(self.course, waited=self.course.waited + 1)
@@ -192,7 +192,7 @@ class _Fit:
                 step=course.step,
                 steps=course.steps,
                 epoch=course.step / len(self.feed),
-                loss=None if course.nats is None or not course.count else course.nats / course.count,
+                loss=course.nats / course.count if course.count else None,
                 validation=validation,
                 rate=self.settings.optimiser.rate * self._scale(course.step - 1),
                 norm=course.norm,
@@ -235,15 +235,11 @@ class _Fit:
         except NonFiniteError as error:
             raise self._failure(error, self.course.step) from None
 
-    def _publish(self, arrays: Mapping[str, np.ndarray]) -> None:
-        if arrays:
-            self.run.write_arrays(arrays)
-
     def _keep_best(self, how: str) -> Outcome:
         """Leave the best weights in the run and in the model; before any evaluation those are the last ones."""
         best = self.best or self._used()
-        self._publish(best)
-        if how != "interrupted" and best:
+        self.run.write_arrays(best)
+        if how != "interrupted":
             self.learner.load(best)
         course = self.course
         return Outcome(how, course.step, course.steps, course.seconds, course.best, course.best_step)
@@ -262,12 +258,11 @@ class _Fit:
 
 def _add(course: Course, update: Update) -> Course:
     """Count one more step."""
-    nats = None if update.nats is None or course.nats is None else course.nats + update.nats
     norms = [norm for norm in (course.norm, update.norm) if norm is not None]
     return replace(
         course,
         step=course.step + 1,
-        nats=nats,
+        nats=course.nats + update.nats,
         count=course.count + update.count,
         norm=max(norms) if norms else None,
     )
