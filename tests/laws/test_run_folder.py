@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -376,3 +377,27 @@ def test_a_changed_checkpoint_is_seen(tmp_path: Path, place: int) -> None:
         path.write_bytes(data)
         with pytest.raises(RunError, match=r"last.safetensors: the file is damaged"):
             run.checkpoint()
+
+
+@pytest.mark.parametrize("left_at", range(3))
+def test_what_is_removed_is_gone_and_a_crash_on_the_way_leaves_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_at: int
+) -> None:
+    true_unlink, left = Path.unlink, left_at
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        true_unlink(path, missing_ok)
+
+    with a_run(tmp_path / "run") as run:
+        run.write("report.md", b"old")
+        run.write("result.json", b"{}")
+        with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+            patch.setattr(Path, "unlink", unlink)
+            run.remove("report.md", "result.json", "never.written")
+    again = Run.open(tmp_path / "run")
+    assert [again.has(name) for name in ("report.md", "result.json")] == [left_at < 1, left_at < 2]
+    assert left_at < 2 or "report.md" not in (tmp_path / "run" / "manifest.json").read_text()

@@ -20,8 +20,8 @@ from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import Settings, assign, choice, read
 from ensue.tasks.contract import Choices, Proposal, Task
-from ensue.tasks.text_model import TextModel, open_text
-from ensue.tasks.text_training import train_text
+from ensue.tasks.text_model import MIXTURE, TextModel, open_text
+from ensue.tasks.text_training import REPORT, RESULT, train_text
 from ensue.training.contract import Watch
 from ensue.training.run import Run
 from ensue.training.settings import TrainingSettings
@@ -64,6 +64,7 @@ class Generate(Task):
     name = "generate"
     description = "learn what comes next in a text, and write more of it"
     settings = GenerateSettings
+    results = (MIXTURE, REPORT, RESULT)
 
     def propose(self, choices: Choices) -> Proposal:
         """Fill in all settings: from the file, then from what was said, then key by key."""
@@ -90,10 +91,10 @@ class Generate(Task):
         assert isinstance(settings, GenerateSettings)
         return train_text(run, settings, data, watch)
 
-    def with_budget(self, settings: Settings, minutes: float | None, epochs: int | None) -> Settings:
-        """Give the settings of a training that goes on for so long."""
+    def going_on(self, settings: Settings, choices: Choices) -> Settings:
+        """Give the settings of a training that goes on with another budget, or on another device."""
         assert isinstance(settings, GenerateSettings)
-        return _with_budget(settings, Choices(minutes=minutes, epochs=epochs))
+        return _with_budget(settings, choices)
 
     def open(self, run: Run) -> TextModel:
         """Give what a run has learned."""

@@ -39,6 +39,7 @@ from ensue.training.settings import BatchingSettings, MachineSettings
 if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
 
+REPORT, RESULT = "report.md", "result.json"
 VALIDATED = 100_000
 """Symbols of the tune part that a validation during training looks at."""
 VALIDATION = ScoreSettings(rows=32, warmup=32)
@@ -293,7 +294,7 @@ def _conclude(
     chosen = table.chosen + _shortened(parts, settings.counted)
     symptoms = name_symptoms(run, parts, samples)
     result = Result(run.path.name, tuple(table.rows), verdict(table.rows), chosen, samples, symptoms)
-    run.write("report.md", markdown(result, run.about).encode())
+    run.write(REPORT, markdown(result, run.about).encode())
     # Last, for a run that has a result has finished.
-    run.write("result.json", json.dumps(result.to_json(), indent=1).encode())
+    run.write(RESULT, json.dumps(result.to_json(), indent=1).encode())
     return trained

@@ -51,7 +51,9 @@ def reopen(run: Run) -> None:
     checkpoint = run.checkpoint()
     if checkpoint is not None:
         old = checkpoint.course
-        anew = replace(old, start=old.step, start_seconds=old.seconds, steps=None, finished=False, waited=0)
+        anew = replace(old, start=old.step, start_seconds=old.seconds, steps=None, finished=False)
+        # Nobody evaluates while the steps are timed.
+        anew = replace(anew, evaluate_every=None, waited=0)
         run.save(replace(checkpoint, course=anew))
 
 
@@ -100,8 +102,9 @@ class _Fit:
         if self.course.steps is None:
             self._plan()
         if checkpoint is None:
-            self._save()
+            # First, for a run with a checkpoint has weights to come back to, whatever breaks.
             self.run.write_arrays(self._used())
+            self._save()
         self._write_down()
 
     def _plan(self) -> None:

@@ -1,0 +1,78 @@
+"""A finished run that learns more is a run that has not finished, until it has: whatever stops it, `resume` goes on."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ensue import api
+from ensue.errors import Interrupted, SettingError, UserError
+from ensue.training.contract import Progress
+from ensue.training.run import Run
+
+SETTINGS = ["body.width=12", "embedding=6", "evaluate_every=4", "length=32", "machine.threads=1"]
+SAME = ("weights.safetensors", "samples.jsonl", "mixture.safetensors")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("going-on")
+    text = folder / "text.txt"
+    text.write_text("".join(f"the cat number {n * n % 97} sat on the mat. \n" for n in range(400)), encoding="utf-8")
+    more = [*SETTINGS, "mixture.use=always"]
+    api.train("generate", text, out=folder / "run", size="tiny", epochs=1, device="cpu", settings=more)
+    return folder / "run"
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def stop_at_once(event: Any) -> None:
+    """Do what a second Ctrl-C does, in the middle of the training."""
+    if isinstance(event, Progress) and event.validation is not None:
+        raise KeyboardInterrupt
+
+
+def test_stopped_while_it_learns_more_it_goes_on_to_the_same_end(run: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(run, tmp_path / "other"))
+    api.resume(other, epochs=1)
+    with pytest.raises(Interrupted) as told:
+        api.resume(run, epochs=1, watch=stop_at_once)
+    assert str(told.value) == f"interrupted; go on from what was saved last with `ensue resume {run}`"
+    half_way = Run.open(run)
+    assert not any(half_way.has(name) for name in ("result.json", "report.md", "mixture.safetensors"))
+    assert api.open(run).generate("the cat", length=5)
+    with pytest.raises(UserError, match="the training has not finished; resume it without a budget"):
+        api.resume(run, epochs=1)
+    api.resume(run)
+    for name in SAME:
+        assert (run / name).read_bytes() == (other / name).read_bytes(), name
+    with pytest.raises(UserError, match="the training has finished"):
+        api.resume(run)
+
+
+def test_a_mixture_that_is_wanted_no_more_is_gone(run: Path) -> None:
+    with Run.resume(run) as opened:
+        settings = json.loads(json.dumps(opened.about["settings"]))
+        settings["mixture"]["use"] = "never"
+        opened.describe({"settings": settings})
+    api.resume(run, epochs=1)
+    assert not (run / "mixture.safetensors").exists()
+    assert type(api.open(run).model).__name__ == "SequenceModel"
+
+
+def test_a_run_goes_on_without_the_gpu_that_it_began_on(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Run.resume(run) as opened:
+        settings = json.loads(json.dumps(opened.about["settings"]))
+        settings["training"]["machine"]["device"] = "cuda"
+        opened.describe({"settings": settings, "machine": {**opened.about["machine"], "device": "cuda"}})
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(SettingError, match=r"'cuda' is not there: .*; use --device cpu"):
+        api.resume(run, epochs=1)
+    notes: list[Any] = []
+    api.resume(run, device="cpu", watch=notes.append)
+    assert any("device is cpu, was cuda" in getattr(note, "text", "") for note in notes)
