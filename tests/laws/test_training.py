@@ -24,7 +24,17 @@ from ensue.settings import read
 from ensue.training.by_gradient import ByGradient
 from ensue.training.clock import steps_within
 from ensue.training.contract import Note, Progress, Sample
-from ensue.training.devices import as_before, changes, choose_device, describe_machine, memory_mb, prepare, to_device
+from ensue.training.devices import (
+    as_before,
+    changes,
+    choose_device,
+    describe_machine,
+    memory_mb,
+    prepare,
+    random_state,
+    set_random_state,
+    to_device,
+)
 from ensue.training.failure import TrainingError
 from ensue.training.fit import fit, reopen
 from ensue.training.run import Run
@@ -567,6 +577,7 @@ def test_preparing_seeds_and_sets_threads() -> None:
         "device": "cpu",
         "device_name": "cpu",
         "dtype": "fp32",
+        "backend": f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}",
     }
     assert memory_mb() > 10
 
@@ -582,6 +593,34 @@ def test_resuming_restores_the_machine_or_names_what_changed(monkeypatch: pytest
     assert changes(before, {**before, "threads": 1, "device": "mps"}) == (
         "not the same bits as without the interruption: threads is 1, was 3; device is mps, was cpu"
     )
+
+
+def test_random_numbers_are_those_of_the_device_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def get(device: Any = "cuda") -> Tensor:
+        asked.append(device)
+        return torch.arange(3)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", get)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: [get()])
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: asked.append((state.tolist(), device)))
+    on_cpu, second = random_state(CPU), torch.device("cuda:1")
+    assert on_cpu.keys() == {"cpu"}
+    set_random_state(on_cpu, second)
+    assert asked == []
+    set_random_state(random_state(second), second)
+    assert asked == [second, ([0, 1, 2], second)]
+    monkeypatch.setattr(torch.mps, "get_rng_state", lambda: torch.arange(2))
+    assert random_state(torch.device("mps")).keys() == {"cpu", "mps"}
+
+
+def test_memory_is_that_of_all_gpus_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: (device + 1) * 1e6)
+    assert memory_mb() == 3
 
 
 def test_a_batch_becomes_tensors_of_the_same_types() -> None:

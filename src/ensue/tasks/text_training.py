@@ -157,6 +157,8 @@ def _train_network(run: Run, settings: GenerateSettings, parts: Prepared, spent:
     outcome = fit(
         learner, feed(training.batching, parts.codec, parts.train, settings.seed), budget, run, validate, sample, watch
     )
+    if device.type == "mps":
+        network.to("cpu")  # Metal has no float64, in which a mixture is computed
     return Trained(network.eval(), outcome)
 
 

@@ -70,7 +70,7 @@ class ByGradient(Learner):
         for part in np.array_split(rows, min(self.settings.batching.parts, len(rows))):
             objective, loss, state = self._objective(batch, start, part, total)
             self._scaler.scale(objective).backward()
-            nats += float(loss.nats.detach().double().sum())
+            nats += float(loss.nats.detach().cpu().double().sum())  # Metal has no float64
             states.append(detach(state))
         return nats, map_state(lambda *parts: torch.cat(parts), *states)
 
@@ -143,7 +143,7 @@ class ByGradient(Learner):
             tensors |= {f"moment/{number}/{name}": one for name, one in moments.items() if one is not None}
         carried = [] if self._state is None else list(tensors_of(self._state))
         tensors |= {f"state/{number}": tensor for number, tensor in enumerate(carried)}
-        tensors |= {f"random/{name}": tensor for name, tensor in random_state().items()}
+        tensors |= {f"random/{name}": tensor for name, tensor in random_state(self.device).items()}
         rows = len(carried[0]) if carried else 0
         values = {"updates": self._updates, "rows": rows, "scaler": self._scaler.state_dict()}
         return Snapshot({name: tensor.detach().clone() for name, tensor in tensors.items()}, values)
@@ -160,7 +160,7 @@ class ByGradient(Learner):
                 tensor.copy_(snapshot.tensors[f"average/{name}"])
         self._restore_moments(_under("moment/", snapshot.tensors))
         self._restore_state(_under("state/", snapshot.tensors), snapshot.values["rows"])
-        set_random_state(_under("random/", snapshot.tensors))
+        set_random_state(_under("random/", snapshot.tensors), self.device)
 
     def _weights(self) -> Iterator[tuple[str, Tensor]]:
         yield from self.network.named_parameters()
