@@ -236,7 +236,9 @@ def test_content_is_synced_then_renamed_then_the_folder_synced(tmp_path: Path, m
     assert (tmp_path / "file").read_bytes() == b"content"
     with a_run(tmp_path / "run") as run:
         checkpoint = Checkpoint(Course(), Snapshot({}, {}), {})
-        assert calls_of(lambda *_: run.save(checkpoint), tmp_path, monkeypatch) == SAFE
+        assert calls_of(lambda *_: run.save(checkpoint), tmp_path, monkeypatch) == ["sync folder", *SAFE]
+        run.record(progress(1))  # a new file, whose name must be on the disk before a checkpoint counts on it
+        assert calls_of(lambda *_: run.save(checkpoint), tmp_path, monkeypatch) == ["sync file", "sync folder", *SAFE]
 
 
 @pytest.mark.slow
@@ -296,6 +298,22 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(RunError, match=rf"the run is in use by process {os.getpid()} on .* since .*; wait for it"):
             Run.resume(tmp_path / "run")
         Run.open(tmp_path / "run")
+    Run.resume(tmp_path / "run").close()
+
+
+@pytest.mark.parametrize(("number", "what"), [(errno.ENOSPC, "the disk is full"), (errno.ENOLCK, "No locks available")])
+def test_a_lock_that_cannot_be_taken_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, what: str
+) -> None:
+    a_run(tmp_path / "run").close()
+
+    def refuse(file: object, how: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ensue.training.lock.fcntl.flock", refuse)
+        with pytest.raises(RunError, match=what):
+            Run.resume(tmp_path / "run")
     Run.resume(tmp_path / "run").close()
 
 

@@ -192,6 +192,8 @@ class Run:
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint; once this returns, nothing before it can be lost."""
         sizes = {name: sync(self.path / name) for name in (METRICS, SAMPLES)}
+        with blaming(self.path):
+            sync_folder(self.path)  # a log that is new has a name that could be lost
         write_atomically(self.path / CHECKPOINT, checkpoint.with_sizes(sizes).pack())
 
     def checkpoint(self) -> Checkpoint | None:
