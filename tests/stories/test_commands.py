@@ -148,13 +148,29 @@ def test_scoring(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert set(found["intervals"]) >= FIGURES
     low, high = found["intervals"]["bits_per_byte"]
     assert low <= found["bits_per_byte"] <= high
-    assert sum(line["nats"] for line in found["lines"]) == pytest.approx(found["nats"] - found["spelling_nats"])
+    assert sum(line["nats"] for line in found["lines"]) == pytest.approx(found["nats"])
     assert found["surprising"][0]["line"] == 3
     people = answer(capsys, "evaluate", run, more, "--lines", "--surprising", "2")
     assert f"{found['nats_per_character']:.4f}" in people
     assert "so am i.⏎the  \N{REPLACEMENT CHARACTER}" in re.sub("  +", "  ", people)
     own = json.loads(answer(capsys, "evaluate", run, "--json"))
     assert own["nats_per_character"] < found["nats_per_character"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec", "numbers"), [("text", "words", [1, 2, 3, 4]), ("lines", "characters", [1, 2, 4])]
+)
+def test_lines_have_the_numbers_of_the_file(
+    folder: Path, capsys: pytest.CaptureFixture[str], kind: str, codec: str, numbers: list[int]
+) -> None:
+    odd, out = folder / "odd.txt", folder / f"lines-{kind}"
+    odd.write_text("the cat \nis the zoo \n\nhere.\n")  # a blank before a line break was never seen
+    command = f"train generate {folder / 'text.txt'} --model ngram --codec {codec} --set data.kind={kind} --out {out}"
+    answer(capsys, *command.split(), "--set", "model.order=2")
+    found = json.loads(answer(capsys, "evaluate", str(out), str(odd), "--json", "--lines"))
+    assert [line["line"] for line in found["lines"]] == numbers
+    assert sum(line["nats"] for line in found["lines"]) == pytest.approx(found["nats"])
+    assert sum(line["symbols"] for line in found["lines"]) == found["count"]
 
 
 def test_scoring_a_text_that_goes_on(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

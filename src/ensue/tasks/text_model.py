@@ -124,11 +124,7 @@ class TextModel:
 
     def unknown_in(self, prompt: str) -> int:
         """Count the symbols of a prompt that were never seen in training."""
-        return len(self.codec.spelling_nats(prompt))
-
-    def novelty(self, text: str) -> Novelty:
-        """Compare a text with all that the model was trained on."""
-        return self.index.novelty(self.codec.encode(text), self.codec.decode)
+        return len(self.codec.unknowns(prompt))
 
     @cached_property
     def index(self) -> NoveltyIndex:
