@@ -8,9 +8,12 @@ import sys
 from collections import Counter
 from math import log
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 
 from ensue.data.batching import Streams, Windows
@@ -22,6 +25,7 @@ from ensue.data.encode import encode_corpus
 from ensue.data.prepare import prepare
 from ensue.data.readers.rows import csv_rows
 from ensue.data.settings import DataSettings
+from ensue.tasks import prequential
 
 SHARED = Path(os.environ.get("ENSUE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 SHAKESPEARE = SHARED / "tiny_shakespeare" / "input.txt"
@@ -98,6 +102,18 @@ def test_subwords_merge_the_example_of_the_paper():
     assert found.index("est") < found.index("low")
 
 
+@given(words=st.lists(st.sampled_from(["a", "bc\n", "", "def,"]), max_size=90))
+def test_the_chunks_of_a_text_that_goes_on_tear_no_word(words):
+    text = " ".join(words)
+    cuts = [text[begin : begin + 50] for begin in range(0, len(text), 50)]
+    with patch.object(prequential, "CHUNK", 60):
+        chunks = list(prequential.stretches(cuts))
+    assert "".join(chunks) == text
+    assert all(0 < len(chunk) <= 60 for chunk in chunks)
+    if "  " * 9 not in text:
+        assert sum(len(chunk.split()) for chunk in chunks) == len(text.split())
+
+
 def test_streams_are_the_columns_of_the_classical_reshape():
     rows, length, steps = 4, 30, 7
     folded = np.arange(rows * length).reshape(rows, length)
@@ -161,6 +177,7 @@ from pathlib import Path
 from ensue.data.codecs import CODECS
 from ensue.data.prepare import prepare
 from ensue.data.settings import DataSettings
+from ensue.tasks import prequential
 folder, codec, kind = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 run = prepare([folder / "a.txt"], DataSettings(kind=kind), CODECS[codec](), seed=0, context=64,
               cache=folder / codec, watch=lambda *_: None)
