@@ -133,7 +133,12 @@ class TextModel:
         try:
             return NoveltyIndex.load(folder, self.codec.end)
         except (OSError, ValueError):
-            index = NoveltyIndex.build(*self.seen(), self.codec.end)
+            ids, offsets = self.seen()
+            if self.codec.end is None:  # no span goes from one text over into the next
+                kind = np.min_scalar_type(self.codec.start)
+                ids = np.insert(ids.astype(kind), offsets[1:], self.codec.start)
+                offsets = offsets + np.arange(len(offsets))
+            index = NoveltyIndex.build(ids, offsets, self.codec.end)
             index.save(folder)
             return index
 
