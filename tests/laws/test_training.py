@@ -20,6 +20,7 @@ from torch import Tensor, nn
 import ensue.training.fit as fit_module
 from ensue.batch import Batch
 from ensue.errors import RunError, SettingError
+from ensue.models.sequence import SequenceSettings
 from ensue.settings import read
 from ensue.training.by_gradient import ByGradient
 from ensue.training.clock import steps_within
@@ -35,7 +36,7 @@ from ensue.training.devices import (
     set_random_state,
     to_device,
 )
-from ensue.training.failure import TrainingError
+from ensue.training.failure import NonFiniteError, TrainingError
 from ensue.training.fit import fit, reopen
 from ensue.training.run import Run
 from ensue.training.schedules import Plateau, scale
@@ -144,6 +145,8 @@ def test_clipping_limits_the_step_and_reports_the_length_before_it() -> None:
     )
     assert update.norm == norm
     assert norm > 0.01
+    free = learner_of(network_of(), optimiser={**values, "clip": math.inf}).update(ragged_batch(), 1.0)
+    assert free.norm == norm
     assert moved == pytest.approx(0.5 * 0.01, rel=1e-3)
 
 
@@ -260,6 +263,14 @@ def test_plateau_comes_down_when_validation_stalls_and_not_below_the_floor() -> 
         plateau = plateau.after(validation, settings)
         scales.append(scale(100, 1000, plateau, settings))
     assert scales == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05])
+
+
+@pytest.mark.parametrize(
+    "values", [{"minutes": math.inf}, {"optimiser": {"rate": math.inf}}, {"optimiser": {"decay": math.inf}}]
+)
+def test_a_budget_without_end_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match="cannot be inf: input should be a finite number"):
+        settings_of(**values)
 
 
 def test_evaluations_take_a_bounded_share_of_the_time() -> None:
@@ -398,6 +409,11 @@ def test_early_stopping_keeps_the_best_weights(tmp_path: Path) -> None:
     kept = torch.tensor(Run.open(tmp_path / "run").read_arrays()["head.bias"])
     assert torch.equal(kept, weights[1])
     assert not torch.equal(kept, weights[-1])
+    values = {"steps": 50, "evaluate_every": 5, "patience": 2}
+    learner = ByGradient(tiny.TinyNetwork(0.0), settings_of(**values), CPU)
+    with Run.resume(tmp_path / "run") as run:
+        again = fit(learner, tiny.TinyStreams(), settings_of(**values), run, lambda: 0.5, None, lambda event: None)
+    assert again == outcome
 
 
 def test_the_best_weights_are_kept_without_early_stopping_too(tmp_path: Path) -> None:
@@ -420,6 +436,16 @@ def test_ctrl_c_finishes_the_step_saves_and_the_run_can_go_on(tmp_path: Path) ->
     one, other = (Run.open(tmp_path / name) for name in "ab")
     assert one.read("weights.safetensors") == other.read("weights.safetensors")
     assert [row["loss"] for row in one.rows("metrics.jsonl")] == [row["loss"] for row in other.rows("metrics.jsonl")]
+
+
+def test_ctrl_c_in_the_last_evaluation_is_heard_too(tmp_path: Path) -> None:
+    def interrupt(event: object) -> None:
+        if isinstance(event, Progress) and event.step == event.steps:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    outcome = tiny.train(tmp_path / "run", watch=interrupt)
+    assert (outcome.how, outcome.step) == ("interrupted", 45)
+    assert tiny.train(tmp_path / "run").how == "finished"
 
 
 def test_ctrl_c_twice_stops_at_once(tmp_path: Path) -> None:
@@ -495,6 +521,22 @@ def test_broken_numbers_name_step_layer_and_cause_and_the_good_weights_stay(
         arrays = run.read_arrays()
         assert all(np.isfinite(array).all() for array in arrays.values())
         assert run.checkpoint().course.step == 5
+
+
+def test_the_layer_of_a_stack_whose_gradient_broke_first_is_named() -> None:
+    def broken(own: Any) -> Any:
+        settings = {"embedding": 4, "body": {"name": "recurrent", "width": 5, "depth": 2}}
+        network = read(SequenceSettings, settings).build(tiny.SIZE)
+        own(network).register_hook(lambda gradient: gradient * math.inf)
+        learner = ByGradient(network, settings_of(), CPU)
+        with pytest.raises(NonFiniteError) as caught:
+            learner.update(ragged_batch(), 1.0)
+        return caught.value.layer
+
+    assert broken(lambda network: network.body.cells[1]["equation/recurrent"]) == "body.cells.1"
+    assert broken(lambda network: network.body.cells[0]["equation/input"]) == "body.cells.0"
+    assert broken(lambda network: network.head.linear.weight) == "head.linear"
+    assert broken(lambda network: network.table.weight) == "table"
 
 
 def test_weights_that_overflow_are_named_and_not_kept(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from math import inf, isfinite, nan
+from math import isfinite, nan
 
 import numpy as np
 import torch
@@ -89,8 +89,7 @@ class ByGradient(Learner):
     def _clip(self) -> float:
         """Shorten the gradient to the longest that is let through, and give its length before that."""
         self._scaler.unscale_(self._optimiser)
-        clip = self.settings.optimiser.clip
-        return float(nn.utils.clip_grad_norm_(self.network.parameters(), inf if clip is None else clip))
+        return float(nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.optimiser.clip))
 
     def _step(self, scale: float) -> None:
         for group in self._optimiser.param_groups:

@@ -74,7 +74,7 @@ class _Fit:
     def train(self) -> Outcome:
         self._begin()
         if self.course.finished:
-            return self._keep_best("finished")
+            return self._keep_best(self._ending())
         with asked_to_stop() as stop:
             for batch in self._batches():
                 self._learn(batch)
@@ -82,13 +82,14 @@ class _Fit:
                 if stop():
                     self._save()
                     return self._keep_best("interrupted")
-            early = self.course.step != self.course.steps
             self.learner.finish()
-            if not early:
+            if self._ending() == "finished":
                 self._report(self._evaluate())
             self.course = replace(self.course, finished=True)
             self._save()
-            return self._keep_best("stopped early" if early else "finished")
+            if stop():
+                return self._keep_best("interrupted")
+            return self._keep_best(self._ending())
 
     def _begin(self) -> None:
         """Take up the run where it was left, or save the start, so that there is something to come back to."""
@@ -106,6 +107,9 @@ class _Fit:
             self.run.write_arrays(self._used())
             self._save()
         self._write_down()
+
+    def _ending(self) -> str:
+        return "finished" if self.course.step == self.course.steps else "stopped early"
 
     def _plan(self) -> None:
         """Turn the budget into a number of steps; by minutes that takes a timed start."""
