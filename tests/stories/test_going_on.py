@@ -76,3 +76,8 @@ def test_a_run_goes_on_without_the_gpu_that_it_began_on(run: Path, monkeypatch: 
     notes: list[Any] = []
     api.resume(run, device="cpu", watch=notes.append)
     assert any("device is cpu, was cuda" in getattr(note, "text", "") for note in notes)
+
+
+def test_settings_that_contradict_each_other_are_told_before_the_data_is_read(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="dropout between layers is given, and there is one layer"):
+        api.train("generate", tmp_path / "missing.txt", size="tiny", settings=["body.dropout=0.2"])

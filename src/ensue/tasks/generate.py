@@ -14,6 +14,7 @@ from ensue.data.demos import DEMOS
 from ensue.data.files import find_files
 from ensue.data.settings import DataSettings
 from ensue.errors import SettingError
+from ensue.layers import RecurrentSettings
 from ensue.models.catalogue import MODELS, SizeName, model_settings, rate_for, sized
 from ensue.models.mixture import MixtureSettings
 from ensue.models.ngram import NgramSettings
@@ -84,6 +85,9 @@ class Generate(Task):
         settings = _with_budget(settings, choices)
         for assignment in choices.assignments:
             settings = assign(settings, assignment)
+        body = getattr(settings.model, "body", None)
+        if isinstance(body, RecurrentSettings):
+            body.program()  # settings that contradict each other are told before the data is read
         return Proposal(settings, tuple(reasons))
 
     def train(self, run: Run, settings: Settings, data: Sequence[Path], watch: Watch) -> TextModel:
