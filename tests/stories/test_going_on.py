@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from ensue import api
 from ensue.errors import Interrupted, SettingError, UserError
+from ensue.tasks import text_training
 from ensue.training.contract import Progress
 from ensue.training.run import Run
 
@@ -81,3 +83,33 @@ def test_a_run_goes_on_without_the_gpu_that_it_began_on(run: Path, monkeypatch: 
 def test_settings_that_contradict_each_other_are_told_before_the_data_is_read(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="dropout between layers is given, and there is one layer"):
         api.train("generate", tmp_path / "missing.txt", size="tiny", settings=["body.dropout=0.2"])
+
+
+def test_a_gpu_that_is_not_there_is_told_before_the_data_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(SettingError, match="'cuda' is not there"):
+        api.train("generate", tmp_path / "missing.txt", size="tiny", device="cuda", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("model", ["ngram", "window"])
+def test_the_n_gram_is_fitted_on_the_threads_that_are_written_down(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    found: list[int] = []
+    true = text_training.count_rivals
+
+    def count(*given: Any) -> Any:
+        found.append(torch.get_num_threads())
+        return true(*given)
+
+    monkeypatch.setattr(text_training, "count_rivals", count)
+    before = torch.get_num_threads()
+    settings = ["training.machine.threads=3", *([] if model == "ngram" else ["steps=2"])]
+    api.train("generate", finished.parent / "text.txt", model=model, out=tmp_path / "run", settings=settings)
+    torch.set_num_threads(before)
+    assert found == [3]
+    machine = Run.open(tmp_path / "run").about["machine"]
+    assert (machine["threads"], machine["device"]) == (3, "cpu")

@@ -34,7 +34,7 @@ from ensue.training.by_gradient import ByGradient
 from ensue.training.contract import Note, Outcome, Progress, Reading, Watch
 from ensue.training.fit import fit
 from ensue.training.run import METRICS, Run
-from ensue.training.settings import BatchingSettings, MachineSettings
+from ensue.training.settings import BatchingSettings, MachineSettings, TrainingSettings
 
 if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
@@ -73,6 +73,7 @@ class Table:
 def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Watch) -> TextModel:
     """Train in a run until its budget is spent; what a killed training has done already is not done again."""
     began = perf_counter()
+    device, machine = _machine(run, settings, watch)
     parts = _parts(run, settings, data, watch)
     rivals = count_rivals(parts, settings.baseline, settings.counted)
     watch(Note(f"the best n-gram has order {rivals.best.order}, chosen on the tune part"))
@@ -81,7 +82,8 @@ def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch
     if isinstance(settings.model, NgramSettings):
         return _finish_counted(run, settings, parts, rivals, watch)
     spent = perf_counter() - began
-    trained = _train_network(run, settings, parts, spent, watch)
+    budget = _budget(settings.training, machine, spent)
+    trained = _train_network(run, settings, budget, device, parts, watch)
     if trained.outcome.how == "interrupted":
         raise Interrupted(f"interrupted and saved; go on with `ensue resume {run.path}`")
     return _finish_network(run, settings, parts, rivals, trained, watch)
@@ -137,12 +139,22 @@ def _tell_reading(watch: Watch) -> Callable[[int, int], None]:
     return tell
 
 
-def _train_network(run: Run, settings: GenerateSettings, parts: Prepared, spent: float, watch: Watch) -> Trained:
-    assert isinstance(settings.model, SequenceSettings)
-    training = settings.training
-    device, machine = _machine(run, settings, watch)
-    network = settings.model.build(parts.codec.size)
+def _budget(training: TrainingSettings, machine: MachineSettings, spent: float) -> TrainingSettings:
+    """Give the training what the seconds spent so far, and what comes after it, leave of its minutes."""
     left = max(training.minutes * (1 - SPARED) - spent / 60, 0.02)
+    return training.model_copy(update={"minutes": left, "machine": machine})
+
+
+def _train_network(
+    run: Run,
+    settings: GenerateSettings,
+    training: TrainingSettings,
+    device: torch.device,
+    parts: Prepared,
+    watch: Watch,
+) -> Trained:
+    assert isinstance(settings.model, SequenceSettings)
+    network = settings.model.build(parts.codec.size)
     tune = last_of(parts.tune, VALIDATED)
 
     def validate() -> float:
@@ -152,11 +164,9 @@ def _train_network(run: Run, settings: GenerateSettings, parts: Prepared, spent:
         written = TextModel(run, parts.codec, network).samples(length=120)[0]
         return written.text, written.nats
 
-    learner = ByGradient(network, training.model_copy(update={"machine": machine}), device)
-    budget = training.model_copy(update={"minutes": left, "machine": machine})
-    outcome = fit(
-        learner, feed(training.batching, parts.codec, parts.train, settings.seed), budget, run, validate, sample, watch
-    )
+    learner = ByGradient(network, training, device)
+    batches = feed(training.batching, parts.codec, parts.train, settings.seed)
+    outcome = fit(learner, batches, training, run, validate, sample, watch)
     if device.type == "mps":
         network.to("cpu")  # Metal has no float64, in which a mixture is computed
     return Trained(network.eval(), outcome)
@@ -164,8 +174,10 @@ def _train_network(run: Run, settings: GenerateSettings, parts: Prepared, spent:
 
 def _machine(run: Run, settings: GenerateSettings, watch: Watch) -> tuple[torch.device, MachineSettings]:
     """Prepare the machine: as it was, for a run that is resumed; what cannot be as it was is named."""
-    before = run.about.get("machine", {})
-    machine = devices.as_before(settings.training.machine, before)
+    before, machine = run.about.get("machine", {}), settings.training.machine
+    if isinstance(settings.model, NgramSettings):
+        machine = MachineSettings(device="cpu", threads=machine.threads)
+    machine = devices.as_before(machine, before)
     device = devices.prepare(machine, settings.seed)
     now = devices.describe_machine(device, machine)
     if odd := devices.changes(before, now):
@@ -191,8 +203,8 @@ def _finish_counted(run: Run, settings: GenerateSettings, parts: Prepared, rival
     model = rivals if settings.model == settings.baseline else count_rivals(parts, settings.model, settings.counted)
     _tell_counted(run, parts, model, watch)
     run.write_arrays(model.best.arrays())
-    rows = [*_baselines(parts, None if model is rivals else rivals), _ngram_row(model, "baseline", parts)]
-    return _conclude(run, settings, parts, model.best, Table(rows, _choices(model, None)), watch)
+    own = [] if model is rivals else [_ngram_row(model, parts, " as set")]
+    return _conclude(run, settings, parts, model.best, Table([*_baselines(parts, rivals), *own], _choices(model, None)), watch)
 
 
 def _tell_counted(run: Run, parts: Prepared, model: Rivals, watch: Watch) -> None:
@@ -251,7 +263,7 @@ def _fit_mixture(network: SequenceModel, rivals: Rivals, parts: Prepared) -> Mix
     return fit_mixture(gather(network, rivals.tuned, (devices.to_device(batch, device) for batch in batches)))
 
 
-def _baselines(parts: Prepared, rivals: Rivals | None) -> list[Row]:
+def _baselines(parts: Prepared, rivals: Rivals) -> list[Row]:
     """The cheap alternatives, on the test part: uniform, unigram and the best n-gram."""
     test, size = parts.test, parts.codec.size
     seen = symbol_counts(parts.train.ids, size) + symbol_counts(parts.tune.ids, size)
@@ -259,11 +271,11 @@ def _baselines(parts: Prepared, rivals: Rivals | None) -> list[Row]:
         row("uniform", "baseline", test, uniform_nats(test, size), seconds=0.0, parameters=0),
         row("unigram", "baseline", test, unigram_nats(test, seen), seconds=0.0, parameters=size),
     ]
-    return rows if rivals is None else [*rows, _ngram_row(rivals, "baseline", parts)]
+    return [*rows, _ngram_row(rivals, parts)]
 
 
-def _ngram_row(rivals: Rivals, role: Role, parts: Prepared) -> Row:
-    return _row(f"{rivals.best.order}-gram", role, rivals.best, parts, rivals.seconds)
+def _ngram_row(rivals: Rivals, parts: Prepared, which: str = "") -> Row:
+    return _row(f"{rivals.best.order}-gram{which}", "baseline", rivals.best, parts, rivals.seconds)
 
 
 def _row(name: str, role: Role, model: Autoregressive, parts: Prepared, seconds: float) -> Row:
