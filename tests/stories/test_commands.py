@@ -64,6 +64,14 @@ def test_training_shows_the_table_a_sample_and_what_to_try_next(
         assert part in out
 
 
+def test_an_n_gram_as_it_was_set_is_told_apart_from_the_best(run: str) -> None:
+    best, own = json.loads((Path(run) / "result.json").read_text())["rows"][2:]
+    assert re.fullmatch(r"\d-gram", best["name"])
+    assert own["name"] == "5-gram as set"
+    chosen = json.loads((Path(run) / "result.json").read_text())["chosen"]
+    assert chosen == [f"the order of the n-gram, {best['name'][0]}: on the tune part, which was then counted too"]
+
+
 def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = f"train generate {folder / 'text.txt'} --model window --size tiny --out {folder / 'net'} --json"
     lines = answer(capsys, *command.split(), "--set", "steps=6", "--set", "evaluate_every=3", "--set", "rows=4")

@@ -76,7 +76,7 @@ def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch
     device, machine = _machine(run, settings, watch)
     parts = _parts(run, settings, data, watch)
     rivals = count_rivals(parts, settings.baseline, settings.counted)
-    watch(Note(f"the best n-gram has order {rivals.best.order}, chosen on the tune part"))
+    watch(Note("; ".join(_counted_choice(settings.baseline, rivals)) or f"the n-gram has order {rivals.best.order}"))
     for note in _shortened(parts, settings.counted):
         watch(Note(note))
     if isinstance(settings.model, NgramSettings):
@@ -203,8 +203,11 @@ def _finish_counted(run: Run, settings: GenerateSettings, parts: Prepared, rival
     model = rivals if settings.model == settings.baseline else count_rivals(parts, settings.model, settings.counted)
     _tell_counted(run, parts, model, watch)
     run.write_arrays(model.best.arrays())
-    own = [] if model is rivals else [_ngram_row(model, parts, " as set")]
-    return _conclude(run, settings, parts, model.best, Table([*_baselines(parts, rivals), *own], _choices(model, None)), watch)
+    rows, chosen = _baselines(parts, rivals), _counted_choice(settings.baseline, rivals)
+    if model is not rivals:
+        rows.append(_ngram_row(model, parts, " as set"))
+        chosen += _counted_choice(settings.model, model, " as set")
+    return _conclude(run, settings, parts, model.best, Table(rows, chosen), watch)
 
 
 def _tell_counted(run: Run, parts: Prepared, model: Rivals, watch: Watch) -> None:
@@ -234,7 +237,8 @@ def _finish_network(
     """Mix the network with the n-gram if that gains on the tune part, and score them all on the test part."""
     network, outcome = trained.network, trained.outcome
     rows = [*_baselines(parts, rivals), _row(_name(settings.model), "network", network, parts, outcome.seconds)]
-    chosen = _choices(rivals, outcome)
+    chosen = _counted_choice(settings.baseline, rivals)
+    chosen += (f"the weights of the network, those of step {outcome.best_step}: on the tune part",)
     if settings.mixture.use == "never":
         return _conclude(run, settings, parts, network, Table(rows, chosen), watch)
     fitted = _fit_mixture(network, rivals, parts)
@@ -284,12 +288,14 @@ def _row(name: str, role: Role, model: Autoregressive, parts: Prepared, seconds:
     return row(name, role, parts.test, nats, seconds=seconds, parameters=parameters)
 
 
-def _choices(rivals: Rivals, outcome: Outcome | None) -> tuple[str, ...]:
-    """Say what was chosen on which part."""
-    order = f"the order of the n-gram, {rivals.best.order}: on the tune part, which was then counted too"
-    if outcome is None:
-        return (order,)
-    return order, f"the weights of the network, those of step {outcome.best_step}: on the tune part"
+def _counted_choice(settings: NgramSettings, rivals: Rivals, which: str = "") -> tuple[str, ...]:
+    """Say what of an n-gram was chosen on which part; nothing if all of it was set."""
+    if not settings.open:
+        return ()
+    what = f"order of the n-gram{which}, {rivals.best.order}"
+    if settings.order != "auto":
+        what = f"discounts of the n-gram{which}"
+    return (f"the {what}: on the tune part, which was then counted too",)
 
 
 def _mixture_choice(fitted: MixtureFit, settings: GenerateSettings) -> tuple[str, ...]:
