@@ -120,6 +120,14 @@ def test_writing(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer(capsys, "generate", run, "--regex", "(cat|king)", "--length", "9").strip() in ("cat", "king")
 
 
+def test_what_is_allowed_must_be_possible(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = "ensue: --allow: none of the characters '<>' was seen in training; allow some that were\n"
+    assert told(capsys, "generate", run, "--allow", "<>") == wrong
+    command = f"train generate {folder / 'text.txt'} --model ngram --codec bytes --set model.order=1"
+    answer(capsys, *command.split(), "--out", f"{run}-bytes")
+    assert answer(capsys, "generate", f"{run}-bytes", "--allow", "é", "--length", "8") == "éééé\n"
+
+
 def test_writing_for_programs_and_with_novelty(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     lines = answer(capsys, "generate", run, "--n", "3", "--length", "20", "--json").splitlines()
     samples = [json.loads(line) for line in lines]

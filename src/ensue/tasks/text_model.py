@@ -168,11 +168,11 @@ class TextModel:
         codec = self.codec
         if settings.allow and settings.pattern:
             raise PromptError("allowed characters and a pattern contradict each other", mend="give one of them")
-        if settings.allow and not set(settings.allow) & set("".join(map(codec.symbol, range(codec.size)))):
-            what = f"none of the characters {settings.allow!r} was seen in training"
-            raise PromptError(what, where="--allow", mend="allow some that were")
         pattern = only(settings.allow) if settings.allow else settings.pattern
         matching = Matching(pattern, self._spellings, codec.end) if pattern else None
+        if settings.allow and matching and (matching.following(0) < 0).all():
+            what = f"none of the characters {settings.allow!r} was seen in training"
+            raise PromptError(what, where="--allow", mend="allow some that were")
         allowed = np.ones(codec.size, dtype=bool)
         if codec.unknown is not None:
             allowed[codec.unknown] = False
