@@ -28,6 +28,10 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
         with torch.autocast(device, enabled=False):
             path, last = run(program, {name: value.to(low) for name, value in values.items()}, lengths)
         return path, {state: end.to(values[f"state/{state}"].dtype) for state, end in last.items()}
+    if not len(values["x"]):
+        ends = {state: values[f"state/{state}"] for state in program.states}
+        first = ends[program.states[0]]
+        return first.new_empty(0, *first.shape), ends
     if lengths is not None and bool((lengths == len(values["x"])).all()):
         lengths = None
     if kernels.faster(program, values["x"]) and (lengths is None or bool((lengths > 0).all())):
