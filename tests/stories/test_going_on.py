@@ -75,8 +75,11 @@ def test_a_run_goes_on_without_the_gpu_that_it_began_on(run: Path, monkeypatch: 
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(SettingError, match=r"'cuda' is not there: .*; use --device cpu"):
         api.resume(run, epochs=1)
+    with pytest.raises(SettingError, match="'cdua' is not a device"):
+        api.resume(run, epochs=1, device="cdua")
+    assert Run.open(run).has("result.json")
     notes: list[Any] = []
-    api.resume(run, device="cpu", watch=notes.append)
+    api.resume(run, epochs=1, device="cpu", watch=notes.append)
     assert any("device is cpu, was cuda" in getattr(note, "text", "") for note in notes)
 
 

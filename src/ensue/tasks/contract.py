@@ -69,4 +69,7 @@ class Task(ABC):
 
     @abstractmethod
     def going_on(self, settings: Settings, choices: Choices) -> Settings:
-        """Give the settings of a training that goes on with another budget, or on another device."""
+        """Give the settings of a training that goes on with another budget, or on another device.
+
+        Raises SettingError if that is not there, before anything of the run is changed.
+        """

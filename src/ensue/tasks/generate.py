@@ -24,6 +24,7 @@ from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.text_model import MIXTURE, TextModel, open_text
 from ensue.tasks.text_training import REPORT, RESULT, train_text
 from ensue.training.contract import Watch
+from ensue.training.devices import choose_device
 from ensue.training.run import Run
 from ensue.training.settings import TrainingSettings
 
@@ -41,7 +42,7 @@ class GenerateSettings(Settings):
 
     task: Literal["generate"] = "generate"
     """The verb."""
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, lt=1 << 63)
     """What every random choice follows from."""
     data: DataSettings = DataSettings()
     """How the data is read and split."""
@@ -98,7 +99,10 @@ class Generate(Task):
     def going_on(self, settings: Settings, choices: Choices) -> Settings:
         """Give the settings of a training that goes on with another budget, or on another device."""
         assert isinstance(settings, GenerateSettings)
-        return _with_budget(settings, choices)
+        settings = _with_budget(settings, choices)
+        if not isinstance(settings.model, NgramSettings):
+            choose_device(settings.training.machine)
+        return settings
 
     def open(self, run: Run) -> TextModel:
         """Give what a run has learned."""
