@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ensue.errors import Interrupted, RunError, SettingError, UserError, did_you_mean
+from ensue.errors import Interrupted, RunError, SettingError, did_you_mean
 from ensue.settings import Settings, read, to_plain
 from ensue.tasks import TASKS, Choices, Task
 from ensue.training.contract import Event, Note, Watch
@@ -63,7 +63,7 @@ def start(task: Task, settings: Settings, data: Sequence[Path], folder: Path, wa
     with run:
         try:
             return _train_in(run, task, settings, data, watch)
-        except (UserError, KeyboardInterrupt):
+        except BaseException:
             if run.checkpoint() is None:
                 run.discard()
             raise
@@ -104,6 +104,9 @@ def resume(
         if not finished and (minutes is not None or epochs is not None):
             mend = "resume it without a budget; once it has finished, it can go on for longer"
             raise RunError("the training has not finished", where=str(folder), mend=mend)
+        if finished and checkpoint is None:
+            mend = "restore the folder checkpoint from a copy, or train again"
+            raise RunError("the run has no checkpoint any more to go on from", where=str(folder), mend=mend)
         settings = task.going_on(settings, Choices(minutes=minutes, epochs=epochs, device=device))
         run.describe({"settings": to_plain(settings)})
         if finished:

@@ -54,6 +54,19 @@ def test_help_is_quick() -> None:
         ("list cells --jsno", "Unknown option: --jsno"),
         ("list cels", 'Invalid value "cels" for KIND. Choose from: '),
         ("list", 'Command "list" parameter KIND requires an argument; see `ensue list --help`'),
+        ("train generate --seed 1.5", 'Invalid value for --seed: "1.5" is no whole number; '),
+        ("train generate --seed 99999999999999999999", "'seed' cannot be 99999999999999999999: "),
+        ("train generate --minutes 0", "--minutes: 'minutes' cannot be 0.0: input should be greater than 0"),
+        ("train generate --minutes inf", "--minutes: 'minutes' cannot be inf: input should be a finite number"),
+        ("train generate --minutes 1 --epochs 1", "--minutes and --epochs: a training has one budget; give one"),
+        ("train generate --codec word", "there is no codec 'word'; did you mean words?"),
+        ("train generate --set body.width=0", "--set body.width=0: 'width' cannot be 0: "),
+        ("train generate --model ngram --set model.order=0", "--set model.order=0: 'order' cannot be 0: "),
+        ("demo --minutes 0", "--minutes: 'minutes' cannot be 0.0: input should be greater than 0"),
+        ("generate run --n 1.5", 'Invalid value for --n: "1.5" is no whole number; '),
+        ("generate run --temperature inf", "--temperature cannot be 'inf': input should be a finite number; "),
+        ("generate run --interactive --json", "generate: --interactive writes one text, as plain text; "),
+        ("evaluate run --prequential --lines", "evaluate: --prequential tells of chunks, not of lines or places; "),
         ("list cells gruu", "list: 'gruu' is not among the cells; did you mean gru?"),
     ],
 )
@@ -86,6 +99,17 @@ def test_other_ends(
     err = capsys.readouterr().err
     assert told in err
     assert ("Traceback" in err) == (code == 1)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: ...")])
+def test_too_little_memory_is_no_bug(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shell, "app", fake(error))
+    assert main([]) == 2
+    assert capsys.readouterr().err == (
+        "ensue: this machine has too little memory for that; make the model, the batch or what is asked for smaller\n"
+    )
 
 
 def test_a_reader_that_has_enough_is_no_error() -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -305,3 +306,35 @@ def test_a_network_is_no_n_gram(folder: Path, capsys: pytest.CaptureFixture[str]
     assert main(["export", str(folder / "bag"), str(folder / "bag.arpa")]) == 2
     assert "has no n-gram in it; name another run" in capsys.readouterr().err
     assert not (folder / "bag.arpa").exists()
+
+
+def test_an_n_gram_that_cannot_be_written(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "missing" / "model.arpa"
+    assert told(capsys, "export", run, str(path)).startswith(f"ensue: {path}: cannot be written (No such file or ")
+
+
+def test_a_finished_run_without_its_checkpoint_keeps_its_result(
+    run: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = folder / "without"
+    shutil.copytree(run, copy)
+    shutil.rmtree(copy / "checkpoint")
+    assert told(capsys, "resume", str(copy), "--epochs", "1") == (
+        f"ensue: {copy}: the run has no checkpoint any more to go on from; "
+        "restore the folder checkpoint from a copy, or train again\n"
+    )
+    assert (copy / "result.json").exists()
+
+
+def test_what_is_next_can_be_pasted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder / "two words"
+    command = ["train", "generate", str(folder / "text.txt"), "--model", "ngram", "--set", "model.order=2"]
+    assert f"ensue generate '{out}' --temperature" in answer(capsys, *command, "--out", str(out))
+
+
+def test_unknown_symbols_are_told_in_turns_too(
+    run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("Z\n"))
+    assert main(["generate", run, "--interactive", "--length", "3"]) == 0
+    assert "1 symbol of the prompt was never seen in training" in capsys.readouterr().err

@@ -63,7 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has enough; without this, the interpreter complains when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
-    except Exception:
+    except Exception as error:
+        if _is_out_of_memory(error):
+            mend = "make the model, the batch or what is asked for smaller"
+            return _complain(f"this machine has too little memory for that; {mend}", WRONG_INPUT)
         traceback.print_exc()
         return _complain("this is our bug, not yours; please report the lines above", BUG)
     return code if isinstance(code, int) else DONE
@@ -72,6 +75,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _complain(line: str, code: int) -> int:
     print(f"ensue: {line}", file=sys.stderr)
     return code
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell it from a bug; torch has an error of its own on a GPU, and only words for it on a CPU."""
+    named = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+    return isinstance(error, MemoryError) or named
 
 
 def _as_line(error: CycloptsError) -> str:

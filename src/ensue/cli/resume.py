@@ -6,6 +6,8 @@ from pathlib import Path
 
 from cyclopts import App
 
+from ensue.cli.whole import Whole
+
 app = App(name="resume")
 
 
@@ -15,7 +17,7 @@ def resume(
     /,
     *,
     minutes: float | None = None,
-    epochs: int | None = None,
+    epochs: Whole | None = None,
     device: str | None = None,
     json: bool = False,
 ) -> None:

@@ -137,13 +137,16 @@ def _size_for(data: Sequence[Path]) -> tuple[SizeName, str]:
 
 def _with_budget(settings: GenerateSettings, choices: Choices) -> GenerateSettings:
     budget: dict[str, Any] = {}
+    if choices.minutes is not None and choices.epochs is not None:
+        raise SettingError("a training has one budget", where="--minutes and --epochs", mend="give one of them")
     if choices.minutes is not None:
         budget = {"minutes": choices.minutes, "epochs": None, "steps": None}
     if choices.epochs is not None:
         budget |= {"epochs": choices.epochs, "steps": None}
     if choices.device is not None:
         budget["machine"] = settings.training.machine.model_copy(update={"device": choices.device})
-    training = read(TrainingSettings, {**dict(settings.training), **budget})
+    flag = next((f"--{name}" for name in ("minutes", "epochs") if name in budget and budget[name] is not None), None)
+    training = read(TrainingSettings, {**dict(settings.training), **budget}, where=flag)
     data = settings.data
     if choices.valid is not None:
         data = data.model_copy(update={"valid_file": str(choices.valid)})

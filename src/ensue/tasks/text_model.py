@@ -167,7 +167,7 @@ class TextModel:
     def _rules(self, settings: WritingSettings) -> Rules:
         codec = self.codec
         if settings.allow and settings.pattern:
-            raise PromptError("allowed characters and a pattern contradict each other", mend="give one of them")
+            raise PromptError("allowed characters and a pattern cannot both be given", mend="give one of them")
         pattern = only(settings.allow) if settings.allow else settings.pattern
         matching = Matching(pattern, self._spellings, codec.end) if pattern else None
         if settings.allow and matching and (matching.following(0) < 0).all():

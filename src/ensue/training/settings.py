@@ -40,7 +40,7 @@ class OptimiserSettings(Settings):
     """Share of the running squared gradient that is kept (adamw's second beta)."""
     decay: float = Field(0.05, ge=0, allow_inf_nan=False)
     """Weight decay of matrices; biases and gains are left alone."""
-    clip: float = Field(1.0, gt=0)
+    clip: float = Field(1.0, gt=0, allow_inf_nan=True)
     """Longest gradient norm that is let through; inf lets all through."""
 
 
