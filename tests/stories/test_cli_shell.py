@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -119,6 +120,32 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
     done = subprocess.run([sys.executable, "-c", program], stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def run_with(command: list[str], how: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    line = f"{shlex.join([sys.executable, '-m', 'ensue.cli.main', *command])} {how}"
+    return subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60, env=os.environ | variables)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_an_encoding_lacks_is_escaped(encoding: str) -> None:
+    done = run_with(["list", "nothing日"], PYTHONIOENCODING=encoding)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert r"nothing\u65e5" in done.stderr
+    help = run_with(["--help"], PYTHONIOENCODING=encoding)
+    assert (help.returncode, help.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_a_stream_that_is_closed_is_no_error(closed: str) -> None:
+    done = run_with(["list", "cells"], closed)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has it")
+def test_an_output_on_a_full_disk() -> None:
+    done = run_with(["list", "cells"], "> /dev/full")
+    assert (done.returncode, done.stderr) == (2, "ensue: the output: the disk is full; make room, and try again\n")
 
 
 def test_listed(capsys: pytest.CaptureFixture[str]) -> None:
