@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from cyclopts import App
@@ -232,3 +233,10 @@ def test_tables_on_a_terminal_fit_into_eighty_columns(
     out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert all(cell in out for cell in row)
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_cell_that_ends_the_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cell = tmp_path / "cell.py"
+    cell.write_text("raise SystemExit(3)\n")
+    assert main(["train", "generate", "--model", str(cell), "--show-settings"]) == 2
+    assert capsys.readouterr().err.startswith(f"ensue: {cell}:1: SystemExit: 3 in `raise SystemExit(3)`")
