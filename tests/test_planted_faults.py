@@ -63,7 +63,7 @@ FAULTS = {
     ),
     "random numbers not resumed": Fault(
         "training/by_gradient.py",
-        '        set_random_state(_under("random/", snapshot.tensors))\n',
+        '        set_random_state(_under("random/", snapshot.tensors), self.device)\n',
         "",
         "stories/test_kill_and_resume.py",
     ),

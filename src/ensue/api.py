@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ensue.errors import RunError, SettingError, UserError, did_you_mean
+from ensue.errors import Interrupted, RunError, SettingError, did_you_mean
 from ensue.settings import Settings, read, to_plain
 from ensue.tasks import TASKS, Choices, Task
 from ensue.training.contract import Event, Note, Watch
@@ -62,35 +62,57 @@ def start(task: Task, settings: Settings, data: Sequence[Path], folder: Path, wa
     run = Run.create(folder, about)
     with run:
         try:
-            return task.train(run, settings, data, watch)
-        except (UserError, KeyboardInterrupt):
+            return _train_in(run, task, settings, data, watch)
+        except BaseException:
             if run.checkpoint() is None:
                 run.discard()
             raise
 
 
+def _train_in(run: Run, task: Task, settings: Settings, data: Sequence[Path], watch: Watch) -> Any:
+    """Train, and where Ctrl-C stopped it at once, say how to go on from what was saved."""
+    try:
+        return task.train(run, settings, data, watch)
+    except KeyboardInterrupt:
+        if run.checkpoint() is None:
+            raise
+        raise Interrupted(f"interrupted; go on from what was saved last with `ensue resume {run.path}`") from None
+
+
 def resume(
-    folder: str | Path, *, minutes: float | None = None, epochs: int | None = None, watch: Watch = silent
+    folder: str | Path,
+    *,
+    minutes: float | None = None,
+    epochs: int | None = None,
+    device: str | None = None,
+    watch: Watch = silent,
 ) -> Any:
     """Go on with a run that was interrupted or killed; with `minutes` or `epochs`, with one that had finished.
+
+    Another `device` than it began on is named, for the bits are others there.
 
     Raises RunError if the run has finished and no budget is given.
     """
     with Run.resume(folder) as run:
         task = find_task(run.about["task"])
         settings = read(task.settings, run.about["settings"], where=str(run.path / "run.toml"))
-        finished = run.has("result.json")
+        checkpoint = run.checkpoint()
+        finished = run.has(task.results[-1]) and (checkpoint is None or checkpoint.course.finished)
         if finished and minutes is None and epochs is None:
             mend = f"use it with `ensue generate {folder}`, or go on with --minutes or --epochs"
             raise RunError("the training has finished", where=str(folder), mend=mend)
         if not finished and (minutes is not None or epochs is not None):
             mend = "resume it without a budget; once it has finished, it can go on for longer"
             raise RunError("the training has not finished", where=str(folder), mend=mend)
+        if finished and checkpoint is None:
+            mend = "restore the folder checkpoint from a copy, or train again"
+            raise RunError("the run has no checkpoint any more to go on from", where=str(folder), mend=mend)
+        settings = task.going_on(settings, Choices(minutes=minutes, epochs=epochs, device=device))
+        run.describe({"settings": to_plain(settings)})
         if finished:
-            settings = task.with_budget(settings, minutes, epochs)
-            run.describe({"settings": to_plain(settings)})
             reopen(run)
-        return task.train(run, settings, [Path(path) for path in run.about["sources"]], watch)
+        run.remove(*task.results)
+        return _train_in(run, task, settings, [Path(path) for path in run.about["sources"]], watch)
 
 
 def open(folder: str | Path) -> Any:

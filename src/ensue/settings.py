@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails
 
 from ensue.errors import SettingError, did_you_mean
@@ -20,7 +20,7 @@ from ensue.errors import SettingError, did_you_mean
 class Settings(BaseModel):
     """The settings of one part; frozen, keyword-only, and unknown names are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 S = TypeVar("S", bound=Settings)
@@ -32,13 +32,13 @@ def choice(catalogue: Mapping[str, type[Settings]]) -> Any:
     A plain string chooses a part with its defaults.
     """
 
-    def pick(value: Any) -> Any:
+    def pick(value: Any, field: ValidationInfo) -> Any:
         if isinstance(value, Settings):
             return value
         fields = {"name": value} if isinstance(value, str) else dict(value)
         name = fields.get("name")
         if name not in catalogue:
-            raise SettingError(f"{name!r} is not among them", mend=did_you_mean(str(name), catalogue))
+            raise SettingError(f"there is no {field.field_name} {name!r}", mend=did_you_mean(str(name), catalogue))
         return read(catalogue[name], fields)
 
     return Annotated[SerializeAsAny[Settings], BeforeValidator(pick)]
@@ -53,7 +53,8 @@ def read(kind: type[S], values: Mapping[str, Any], where: str | None = None) -> 
 
 
 def _as_setting_error(detail: ErrorDetails, kind: type[Settings], where: str | None) -> SettingError:
-    path = ".".join(str(step) for step in detail["loc"])
+    # Of a field that may be several things, pydantic names the one it tried last: "order.constrained-int".
+    path = ".".join(str(step) for step in detail["loc"] if str(step).replace("_", "a").isalnum())
     if detail["type"] == "extra_forbidden":
         mend = did_you_mean(str(detail["loc"][-1]), kind.model_fields)
         return SettingError(f"there is no setting {path!r}", where=where, mend=mend)
@@ -90,7 +91,11 @@ def assign(settings: S, assignment: str) -> S:
     for step in path:
         part = part[step]
     part[last] = _parse(text.strip())
-    return read(type(settings), values, where=f"--set {assignment}")
+    where = f"--set {assignment}"
+    try:
+        return read(type(settings), values, where=where)
+    except SettingError as error:
+        raise error if error.where else SettingError(error.what, where=where, mend=error.mend) from None
 
 
 def _complete(key: str, known: list[str]) -> str:

@@ -68,6 +68,20 @@ def test_minimal_cells_are_scanned_and_no_others() -> None:
     assert linear == {"mingru", "minlstm"}
 
 
+class Reciprocal(Cell):
+    """It does not see its state in a product, and has no value where that is zero."""
+
+    states = ("h",)
+    stages = (Stage("equation", ("new",), of=None),)
+
+    def equation(self, gate: Any, state: Any, weight: Any) -> dict[str, Any]:
+        return {"h": gate.new + 1 / state.h}
+
+
+def test_a_cell_that_cannot_be_at_zero_is_not_scanned() -> None:
+    assert scan.linear(trace(Reciprocal(), "reciprocal")) is None
+
+
 LEAVES = st.sampled_from(
     ["gate.a", "gate.b.x", "gate.b.h", "state.s", "state.r", "weight.w", "0.5", "-2.0", "1.0", "0.0"]
 )

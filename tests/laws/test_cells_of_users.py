@@ -142,3 +142,5 @@ def test_settings_that_contradict_the_cell() -> None:
         Recurrent("tanh", inputs=3, keep_bias=1.0)
     with pytest.raises(SettingError, match="weight_drop is given, and the cell mingru has no recurrent weights"):
         Recurrent("mingru", inputs=3, weight_drop=0.5)
+    with pytest.raises(SettingError, match=r"and there is one layer; set body\.depth=2, or output_dropout"):
+        Recurrent("lstm", inputs=3, variational_dropout=0.5)

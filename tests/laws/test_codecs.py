@@ -55,7 +55,7 @@ def test_json_changes_nothing(name, text, ends):
     assert again.to_json() == codec.to_json()
     assert (again.size, again.unknown, again.end, again.start) == (codec.size, codec.unknown, codec.end, codec.start)
     assert again.encode(other).tolist() == codec.encode(other).tolist()
-    assert again.spelling_nats(other).tolist() == codec.spelling_nats(other).tolist()
+    assert again.unknowns(other) == codec.unknowns(other)
     assert [again.symbol(id) for id in range(again.size + 1)] == [codec.symbol(id) for id in range(codec.size + 1)]
 
 
@@ -91,13 +91,15 @@ def test_a_codec_cuts_only_where_the_encoding_stays_the_same(name, text):
 def test_each_unknown_symbol_is_found_and_paid_for(name, known, text, most):
     codec = CODECS[name](most=most).fit([known], False) if name == "words" else fit(name, known)
     unknown = int(np.count_nonzero(codec.encode(text) == codec.unknown)) if codec.unknown is not None else 0
-    nats = codec.spelling_nats(text)
+    found = codec.unknowns(text)
+    nats = [nats for _, nats in found]
     assert len(nats) == unknown
-    assert (nats > 0).all()
+    assert all(cost > 0 for cost in nats)
+    assert all((codec.encode(symbol) == codec.unknown).all() and symbol in text for symbol, _ in found)
     assert codec.decode(codec.encode(text)).count("\ufffd") >= unknown
     corpus = encode_corpus([text], codec)
     assert len(corpus.unknown_at) == unknown
-    assert corpus.unknown_nats.tolist() == nats.tolist()
+    assert corpus.unknown_nats.tolist() == nats
     assert unknown == 0 or (corpus.ids[corpus.unknown_at] == codec.unknown).all()
 
 

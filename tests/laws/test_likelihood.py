@@ -271,11 +271,20 @@ def test_a_row_becomes_json():
 
 def test_lines_are_counted_as_an_editor_does():
     # Symbols: "a", a line break, and one that holds two line breaks.
-    lines = line_numbers(np.array([0, 1, 0, 2, 0]), np.array([0, 1, 2]))
+    lines = line_numbers(np.array([0, 1, 0, 2, 0]), np.array([0, 5]))
     assert lines.tolist() == [1, 1, 2, 2, 4]
-    scores = by_line(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), lines)
+    scores = by_line(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), lines, np.array([0, 5]))
     assert [(score.line, score.symbols, score.nats) for score in scores] == [(1, 2, 3.0), (2, 2, 7.0), (4, 1, 5.0)]
-    assert by_line(np.empty(0), line_numbers(np.empty(0, dtype=np.int64), np.array([0]))) == []
+    nothing = np.empty(0, dtype=np.int64)
+    assert by_line(np.empty(0), line_numbers(nothing, np.array([0, 0])), np.array([0, 0])) == []
+
+
+def test_records_are_scored_at_the_lines_of_their_files():
+    offsets = np.array([0, 2, 5, 6])  # the second has a line break inside, the third begins a file of its own
+    lines = line_numbers(np.array([0, 1, 1, 0, 1, 1]), offsets, firsts=np.array([2, 5, 6]))
+    assert lines.tolist() == [2, 2, 5, 6, 6, 6]
+    scores = by_line(np.ones(6), lines, offsets)
+    assert [(score.line, score.symbols) for score in scores] == [(2, 2), (5, 1), (6, 2), (6, 1)]
 
 
 def test_the_most_surprising_places_are_found_apart_from_each_other():

@@ -103,8 +103,6 @@ def test_scores_are_what_the_distribution_says(model: Ngram) -> None:
     torch.testing.assert_close(first.log_prob(TARGETS[:1]), chosen[:1], rtol=0, atol=1e-12)
     every = torch.arange(SIZE)[:, None, None].expand(SIZE, *INPUTS.shape)
     torch.testing.assert_close(answer.log_prob(every).exp().permute(1, 2, 0), answer.probs, rtol=0, atol=1e-12)
-    torch.testing.assert_close(answer.logits.exp(), answer.probs, rtol=0, atol=1e-12)
-    torch.testing.assert_close(answer.entropy(), -(answer.probs * answer.probs.log()).sum(-1), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("cut", range(8))

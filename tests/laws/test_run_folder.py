@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -235,7 +236,9 @@ def test_content_is_synced_then_renamed_then_the_folder_synced(tmp_path: Path, m
     assert (tmp_path / "file").read_bytes() == b"content"
     with a_run(tmp_path / "run") as run:
         checkpoint = Checkpoint(Course(), Snapshot({}, {}), {})
-        assert calls_of(lambda *_: run.save(checkpoint), tmp_path, monkeypatch) == SAFE
+        assert calls_of(lambda *_: run.save(checkpoint), tmp_path, monkeypatch) == ["sync folder", *SAFE]
+        run.record(progress(1))  # a new file, whose name must be on the disk before a checkpoint counts on it
+        assert calls_of(lambda *_: run.save(checkpoint), tmp_path, monkeypatch) == ["sync file", "sync folder", *SAFE]
 
 
 @pytest.mark.slow
@@ -295,6 +298,22 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(RunError, match=rf"the run is in use by process {os.getpid()} on .* since .*; wait for it"):
             Run.resume(tmp_path / "run")
         Run.open(tmp_path / "run")
+    Run.resume(tmp_path / "run").close()
+
+
+@pytest.mark.parametrize(("number", "what"), [(errno.ENOSPC, "the disk is full"), (errno.ENOLCK, "No locks available")])
+def test_a_lock_that_cannot_be_taken_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, what: str
+) -> None:
+    a_run(tmp_path / "run").close()
+
+    def refuse(file: object, how: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ensue.training.lock.fcntl.flock", refuse)
+        with pytest.raises(RunError, match=what):
+            Run.resume(tmp_path / "run")
     Run.resume(tmp_path / "run").close()
 
 
@@ -376,3 +395,27 @@ def test_a_changed_checkpoint_is_seen(tmp_path: Path, place: int) -> None:
         path.write_bytes(data)
         with pytest.raises(RunError, match=r"last.safetensors: the file is damaged"):
             run.checkpoint()
+
+
+@pytest.mark.parametrize("left_at", range(3))
+def test_what_is_removed_is_gone_and_a_crash_on_the_way_leaves_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_at: int
+) -> None:
+    true_unlink, left = Path.unlink, left_at
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        true_unlink(path, missing_ok)
+
+    with a_run(tmp_path / "run") as run:
+        run.write("report.md", b"old")
+        run.write("result.json", b"{}")
+        with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+            patch.setattr(Path, "unlink", unlink)
+            run.remove("report.md", "result.json", "never.written")
+    again = Run.open(tmp_path / "run")
+    assert [again.has(name) for name in ("report.md", "result.json")] == [left_at < 1, left_at < 2]
+    assert left_at < 2 or "report.md" not in (tmp_path / "run" / "manifest.json").read_text()

@@ -46,6 +46,14 @@ def test_by_record_each_is_in_one_part_in_the_order_of_the_file(count, tune, tes
     assert {part: len(texts) for part, texts in found.items()} == split.sizes
 
 
+@pytest.mark.parametrize(
+    ("count", "share", "size"), [(100, 0.07, 7), (300, 0.15, 45), (90, 0.3, 27), (10, 0.03, 1), (9, 0, 0)]
+)
+def test_by_record_a_share_is_met_to_the_record(count, share, size):
+    assert ByRecord(count, share, 0.1, 0).sizes["tune"] == size
+    assert ByRecord(count, 0.1, share, 0).sizes["test"] == size
+
+
 def test_by_record_the_seed_draws_the_parts():
     assert (ByRecord(100, 0.1, 0.1, 1).part_of == ByRecord(100, 0.1, 0.1, 1).part_of).all()
     assert (ByRecord(100, 0.1, 0.1, 1).part_of != ByRecord(100, 0.1, 0.1, 2).part_of).any()

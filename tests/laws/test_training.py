@@ -20,12 +20,23 @@ from torch import Tensor, nn
 import ensue.training.fit as fit_module
 from ensue.batch import Batch
 from ensue.errors import RunError, SettingError
+from ensue.models.sequence import SequenceSettings
 from ensue.settings import read
 from ensue.training.by_gradient import ByGradient
 from ensue.training.clock import steps_within
 from ensue.training.contract import Note, Progress, Sample
-from ensue.training.devices import as_before, changes, choose_device, describe_machine, memory_mb, prepare, to_device
-from ensue.training.failure import TrainingError
+from ensue.training.devices import (
+    as_before,
+    changes,
+    choose_device,
+    describe_machine,
+    memory_mb,
+    prepare,
+    random_state,
+    set_random_state,
+    to_device,
+)
+from ensue.training.failure import NonFiniteError, TrainingError
 from ensue.training.fit import fit, reopen
 from ensue.training.run import Run
 from ensue.training.schedules import Plateau, scale
@@ -134,6 +145,8 @@ def test_clipping_limits_the_step_and_reports_the_length_before_it() -> None:
     )
     assert update.norm == norm
     assert norm > 0.01
+    free = learner_of(network_of(), optimiser={**values, "clip": math.inf}).update(ragged_batch(), 1.0)
+    assert free.norm == norm
     assert moved == pytest.approx(0.5 * 0.01, rel=1e-3)
 
 
@@ -250,6 +263,14 @@ def test_plateau_comes_down_when_validation_stalls_and_not_below_the_floor() -> 
         plateau = plateau.after(validation, settings)
         scales.append(scale(100, 1000, plateau, settings))
     assert scales == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05])
+
+
+@pytest.mark.parametrize(
+    "values", [{"minutes": math.inf}, {"optimiser": {"rate": math.inf}}, {"optimiser": {"decay": math.inf}}]
+)
+def test_a_budget_without_end_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match="cannot be inf: input should be a finite number"):
+        settings_of(**values)
 
 
 def test_evaluations_take_a_bounded_share_of_the_time() -> None:
@@ -388,6 +409,11 @@ def test_early_stopping_keeps_the_best_weights(tmp_path: Path) -> None:
     kept = torch.tensor(Run.open(tmp_path / "run").read_arrays()["head.bias"])
     assert torch.equal(kept, weights[1])
     assert not torch.equal(kept, weights[-1])
+    values = {"steps": 50, "evaluate_every": 5, "patience": 2}
+    learner = ByGradient(tiny.TinyNetwork(0.0), settings_of(**values), CPU)
+    with Run.resume(tmp_path / "run") as run:
+        again = fit(learner, tiny.TinyStreams(), settings_of(**values), run, lambda: 0.5, None, lambda event: None)
+    assert again == outcome
 
 
 def test_the_best_weights_are_kept_without_early_stopping_too(tmp_path: Path) -> None:
@@ -410,6 +436,16 @@ def test_ctrl_c_finishes_the_step_saves_and_the_run_can_go_on(tmp_path: Path) ->
     one, other = (Run.open(tmp_path / name) for name in "ab")
     assert one.read("weights.safetensors") == other.read("weights.safetensors")
     assert [row["loss"] for row in one.rows("metrics.jsonl")] == [row["loss"] for row in other.rows("metrics.jsonl")]
+
+
+def test_ctrl_c_in_the_last_evaluation_is_heard_too(tmp_path: Path) -> None:
+    def interrupt(event: object) -> None:
+        if isinstance(event, Progress) and event.step == event.steps:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    outcome = tiny.train(tmp_path / "run", watch=interrupt)
+    assert (outcome.how, outcome.step) == ("interrupted", 45)
+    assert tiny.train(tmp_path / "run").how == "finished"
 
 
 def test_ctrl_c_twice_stops_at_once(tmp_path: Path) -> None:
@@ -485,6 +521,22 @@ def test_broken_numbers_name_step_layer_and_cause_and_the_good_weights_stay(
         arrays = run.read_arrays()
         assert all(np.isfinite(array).all() for array in arrays.values())
         assert run.checkpoint().course.step == 5
+
+
+def test_the_layer_of_a_stack_whose_gradient_broke_first_is_named() -> None:
+    def broken(own: Any) -> Any:
+        settings = {"embedding": 4, "body": {"name": "recurrent", "width": 5, "depth": 2}}
+        network = read(SequenceSettings, settings).build(tiny.SIZE)
+        own(network).register_hook(lambda gradient: gradient * math.inf)
+        learner = ByGradient(network, settings_of(), CPU)
+        with pytest.raises(NonFiniteError) as caught:
+            learner.update(ragged_batch(), 1.0)
+        return caught.value.layer
+
+    assert broken(lambda network: network.body.cells[1]["equation/recurrent"]) == "body.cells.1"
+    assert broken(lambda network: network.body.cells[0]["equation/input"]) == "body.cells.0"
+    assert broken(lambda network: network.head.linear.weight) == "head.linear"
+    assert broken(lambda network: network.table.weight) == "table"
 
 
 def test_weights_that_overflow_are_named_and_not_kept(tmp_path: Path) -> None:
@@ -567,6 +619,7 @@ def test_preparing_seeds_and_sets_threads() -> None:
         "device": "cpu",
         "device_name": "cpu",
         "dtype": "fp32",
+        "backend": f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}",
     }
     assert memory_mb() > 10
 
@@ -582,6 +635,34 @@ def test_resuming_restores_the_machine_or_names_what_changed(monkeypatch: pytest
     assert changes(before, {**before, "threads": 1, "device": "mps"}) == (
         "not the same bits as without the interruption: threads is 1, was 3; device is mps, was cpu"
     )
+
+
+def test_random_numbers_are_those_of_the_device_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def get(device: Any = "cuda") -> Tensor:
+        asked.append(device)
+        return torch.arange(3)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", get)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: [get()])
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: asked.append((state.tolist(), device)))
+    on_cpu, second = random_state(CPU), torch.device("cuda:1")
+    assert on_cpu.keys() == {"cpu"}
+    set_random_state(on_cpu, second)
+    assert asked == []
+    set_random_state(random_state(second), second)
+    assert asked == [second, ([0, 1, 2], second)]
+    monkeypatch.setattr(torch.mps, "get_rng_state", lambda: torch.arange(2))
+    assert random_state(torch.device("mps")).keys() == {"cpu", "mps"}
+
+
+def test_memory_is_that_of_all_gpus_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: (device + 1) * 1e6)
+    assert memory_mb() == 3
 
 
 def test_a_batch_becomes_tensors_of_the_same_types() -> None:

@@ -8,9 +8,12 @@ import sys
 from collections import Counter
 from math import log
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 
 from ensue.data.batching import Streams, Windows
@@ -22,6 +25,7 @@ from ensue.data.encode import encode_corpus
 from ensue.data.prepare import prepare
 from ensue.data.readers.rows import csv_rows
 from ensue.data.settings import DataSettings
+from ensue.tasks import prequential
 
 SHARED = Path(os.environ.get("ENSUE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 SHAKESPEARE = SHARED / "tiny_shakespeare" / "input.txt"
@@ -65,9 +69,9 @@ def test_words_of_the_wikitext_kind_keep_their_symbols():
 
 def test_spelling_is_paid_at_the_stated_price():
     codec = Characters().fit(["abc"], ends=False)
-    assert codec.spelling_nats("axb\u20ac").tolist() == [log(0x110000 - 0x800 - 3)] * 2
+    assert codec.unknowns("axb\u20ac") == [(symbol, log(0x110000 - 0x800 - 3)) for symbol in "x\u20ac"]
     words = Words().fit(["one two"], ends=False)
-    assert words.spelling_nats("one zoé two").tolist() == pytest.approx([6 * log(257)])  # space z o é(2) end
+    assert words.unknowns("one zoé two") == [(" zoé", pytest.approx(6 * log(257)))]  # space z o é(2) end
 
 
 def test_subwords_are_those_of_the_tokenizers_library():
@@ -96,6 +100,18 @@ def test_subwords_merge_the_example_of_the_paper():
     found = ["".join(pair) for pair in merges]
     assert {"es", "est"} <= set(found[:3]) | {"st"}
     assert found.index("est") < found.index("low")
+
+
+@given(words=st.lists(st.sampled_from(["a", "bc\n", "", "def,"]), max_size=90))
+def test_the_chunks_of_a_text_that_goes_on_tear_no_word(words):
+    text = " ".join(words)
+    cuts = [text[begin : begin + 50] for begin in range(0, len(text), 50)]
+    with patch.object(prequential, "CHUNK", 60):
+        chunks = list(prequential.stretches(cuts))
+    assert "".join(chunks) == text
+    assert all(0 < len(chunk) <= 60 for chunk in chunks)
+    if "  " * 9 not in text:
+        assert sum(len(chunk.split()) for chunk in chunks) == len(text.split())
 
 
 def test_streams_are_the_columns_of_the_classical_reshape():
@@ -161,6 +177,7 @@ from pathlib import Path
 from ensue.data.codecs import CODECS
 from ensue.data.prepare import prepare
 from ensue.data.settings import DataSettings
+from ensue.tasks import prequential
 folder, codec, kind = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 run = prepare([folder / "a.txt"], DataSettings(kind=kind), CODECS[codec](), seed=0, context=64,
               cache=folder / codec, watch=lambda *_: None)

@@ -150,7 +150,17 @@ def test_a_draw_never_lands_on_the_impossible(number):
     assert draw(scores, np.array([number]))[0] == (1 if number == 0 else 4)
 
 
-@pytest.mark.parametrize(("name", "value"), [("temperature", -1), ("nucleus", 0), ("nucleus", 1.5), ("top_k", -3)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", -1),
+        ("temperature", float("inf")),
+        ("nucleus", 0),
+        ("nucleus", 1.5),
+        ("top_k", -3),
+        ("repetition_penalty", float("inf")),
+    ],
+)
 def test_settings_out_of_range_are_refused(name, value):
     with pytest.raises(SettingError, match=f"'{name}' cannot be {value}: input should be"):
         read(FilterSettings, {name: value})

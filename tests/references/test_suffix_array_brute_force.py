@@ -1,14 +1,17 @@
 """The suffix array and the novelty report against brute force."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ensue.data.codecs import Characters
 from ensue.decoding.novelty import NoveltyIndex
 from ensue.decoding.suffix_array import build, find
+from ensue.tasks.text_model import TextModel
 
 ids = st.lists(st.integers(0, 2), max_size=60)
 END = 3
@@ -99,6 +102,15 @@ def test_a_part_of_a_record_or_two_in_a_row_are_no_record():
     index = index_of([[0, 1, 2], [1]])
     assert index.novelty(np.array([0, 1]), decode).verbatim is False
     assert index.novelty(np.array([0, 1, 2, 1]), decode).longest == "abc"
+
+
+def test_no_span_goes_from_one_long_text_over_into_the_next(tmp_path, monkeypatch):
+    codec = Characters().fit(["abcdef"], ends=False)
+    two = codec.encode("defabc"), np.array([0, 3, 6])
+    monkeypatch.setattr(TextModel, "seen", lambda self: two)
+    index = TextModel(SimpleNamespace(path=tmp_path), codec, None).index
+    assert index.novelty(codec.encode("fab"), codec.decode).longest == "ab"
+    assert index.novelty(codec.encode("xdefa"), codec.decode).nearest == "def"
 
 
 def test_an_empty_sample_is_reported_too():

@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import os
 import random
 from pathlib import Path
 
@@ -70,6 +71,26 @@ def test_missing_file(tmp_path):
 def test_missing_valid_file(tmp_path):
     message = told(tmp_path, GOOD, valid_file=str(tmp_path / "v.txt"))
     assert message == "v.txt: there is no such file or folder; check the spelling"
+
+
+def test_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError) as caught:
+        find_files([tmp_path / "pipe"])
+    assert str(caught.value) == (
+        f"{tmp_path}/pipe: this is a pipe, and data is read more than once; write what it gives into a file, "
+        "and name that"
+    )
+
+
+@pytest.mark.parametrize(("kind", "what"), [("text", "one long text"), ("lines", "one record a line")])
+def test_a_column_of_what_has_none(tmp_path, kind, what):
+    with pytest.raises(SettingError) as caught:
+        texts(tmp_path, GOOD, kind=kind, column="text")
+    assert str(caught.value) == (
+        f"data.column: {what} has no columns; leave it out, or name a table, whose name ends in one of "
+        f"{', '.join(ROWS)}"
+    )
 
 
 def test_no_file():
@@ -311,6 +332,12 @@ def test_parquet(tmp_path):
             '{"text": "one"}\n{"text": "two"\n',
             {},
             "a.jsonl:2: not valid JSON (expecting ',' delimiter at column 15); mend the line",
+        ),
+        (
+            "a.jsonl",
+            '{"text": "one \\ud83d\\ude00"}\n{"text": "two \\ud83d"}\n',
+            {},
+            "a.jsonl:2: a text holds half of a pair of surrogates, which is no character; mend the \\u in the line",
         ),
         (
             "a.jsonl",

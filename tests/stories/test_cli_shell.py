@@ -4,9 +4,11 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from cyclopts import App
@@ -54,6 +56,19 @@ def test_help_is_quick() -> None:
         ("list cells --jsno", "Unknown option: --jsno"),
         ("list cels", 'Invalid value "cels" for KIND. Choose from: '),
         ("list", 'Command "list" parameter KIND requires an argument; see `ensue list --help`'),
+        ("train generate --seed 1.5", 'Invalid value for --seed: "1.5" is no whole number; '),
+        ("train generate --seed 99999999999999999999", "'seed' cannot be 99999999999999999999: "),
+        ("train generate --minutes 0", "--minutes: 'minutes' cannot be 0.0: input should be greater than 0"),
+        ("train generate --minutes inf", "--minutes: 'minutes' cannot be inf: input should be a finite number"),
+        ("train generate --minutes 1 --epochs 1", "--minutes and --epochs: a training has one budget; give one"),
+        ("train generate --codec word", "there is no codec 'word'; did you mean words?"),
+        ("train generate --set body.width=0", "--set body.width=0: 'width' cannot be 0: "),
+        ("train generate --model ngram --set model.order=0", "--set model.order=0: 'order' cannot be 0: "),
+        ("demo --minutes 0", "--minutes: 'minutes' cannot be 0.0: input should be greater than 0"),
+        ("generate run --n 1.5", 'Invalid value for --n: "1.5" is no whole number; '),
+        ("generate run --temperature inf", "--temperature cannot be 'inf': input should be a finite number; "),
+        ("generate run --interactive --json", "generate: --interactive writes one text, as plain text; "),
+        ("evaluate run --prequential --lines", "evaluate: --prequential tells of chunks, not of lines or places; "),
         ("list cells gruu", "list: 'gruu' is not among the cells; did you mean gru?"),
     ],
 )
@@ -88,6 +103,17 @@ def test_other_ends(
     assert ("Traceback" in err) == (code == 1)
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: ...")])
+def test_too_little_memory_is_no_bug(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shell, "app", fake(error))
+    assert main([]) == 2
+    assert capsys.readouterr().err == (
+        "ensue: this machine has too little memory for that; make the model, the batch or what is asked for smaller\n"
+    )
+
+
 def test_a_reader_that_has_enough_is_no_error() -> None:
     read, write = os.pipe()
     os.close(read)
@@ -95,6 +121,32 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
     done = subprocess.run([sys.executable, "-c", program], stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def run_with(command: list[str], how: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    line = f"{shlex.join([sys.executable, '-m', 'ensue.cli.main', *command])} {how}"
+    return subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60, env=os.environ | variables)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_an_encoding_lacks_is_escaped(encoding: str) -> None:
+    done = run_with(["list", "nothing日"], PYTHONIOENCODING=encoding)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert r"nothing\u65e5" in done.stderr
+    help = run_with(["--help"], PYTHONIOENCODING=encoding)
+    assert (help.returncode, help.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_a_stream_that_is_closed_is_no_error(closed: str) -> None:
+    done = run_with(["list", "cells"], closed)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has it")
+def test_an_output_on_a_full_disk() -> None:
+    done = run_with(["list", "cells"], "> /dev/full")
+    assert (done.returncode, done.stderr) == (2, "ensue: the output: the disk is full; make room, and try again\n")
 
 
 def test_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,3 +233,10 @@ def test_tables_on_a_terminal_fit_into_eighty_columns(
     out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert all(cell in out for cell in row)
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_cell_that_ends_the_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cell = tmp_path / "cell.py"
+    cell.write_text("raise SystemExit(3)\n")
+    assert main(["train", "generate", "--model", str(cell), "--show-settings"]) == 2
+    assert capsys.readouterr().err.startswith(f"ensue: {cell}:1: SystemExit: 3 in `raise SystemExit(3)`")

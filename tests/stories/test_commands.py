@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,6 +65,14 @@ def test_training_shows_the_table_a_sample_and_what_to_try_next(
         assert part in out
 
 
+def test_an_n_gram_as_it_was_set_is_told_apart_from_the_best(run: str) -> None:
+    best, own = json.loads((Path(run) / "result.json").read_text())["rows"][2:]
+    assert re.fullmatch(r"\d-gram", best["name"])
+    assert own["name"] == "5-gram as set"
+    chosen = json.loads((Path(run) / "result.json").read_text())["chosen"]
+    assert chosen == [f"the order of the n-gram, {best['name'][0]}: on the tune part, which was then counted too"]
+
+
 def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = f"train generate {folder / 'text.txt'} --model window --size tiny --out {folder / 'net'} --json"
     lines = answer(capsys, *command.split(), "--set", "steps=6", "--set", "evaluate_every=3", "--set", "rows=4")
@@ -112,6 +121,14 @@ def test_writing(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer(capsys, "generate", run, "--regex", "(cat|king)", "--length", "9").strip() in ("cat", "king")
 
 
+def test_what_is_allowed_must_be_possible(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = "ensue: --allow: none of the characters '<>' was seen in training; allow some that were\n"
+    assert told(capsys, "generate", run, "--allow", "<>") == wrong
+    command = f"train generate {folder / 'text.txt'} --model ngram --codec bytes --set model.order=1"
+    answer(capsys, *command.split(), "--out", f"{run}-bytes")
+    assert answer(capsys, "generate", f"{run}-bytes", "--allow", "é", "--length", "8") == "éééé\n"
+
+
 def test_writing_for_programs_and_with_novelty(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     lines = answer(capsys, "generate", run, "--n", "3", "--length", "20", "--json").splitlines()
     samples = [json.loads(line) for line in lines]
@@ -148,13 +165,29 @@ def test_scoring(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert set(found["intervals"]) >= FIGURES
     low, high = found["intervals"]["bits_per_byte"]
     assert low <= found["bits_per_byte"] <= high
-    assert sum(line["nats"] for line in found["lines"]) == pytest.approx(found["nats"] - found["spelling_nats"])
+    assert sum(line["nats"] for line in found["lines"]) == pytest.approx(found["nats"])
     assert found["surprising"][0]["line"] == 3
     people = answer(capsys, "evaluate", run, more, "--lines", "--surprising", "2")
     assert f"{found['nats_per_character']:.4f}" in people
     assert "so am i.⏎the  \N{REPLACEMENT CHARACTER}" in re.sub("  +", "  ", people)
     own = json.loads(answer(capsys, "evaluate", run, "--json"))
     assert own["nats_per_character"] < found["nats_per_character"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec", "numbers"), [("text", "words", [1, 2, 3, 4]), ("lines", "characters", [1, 2, 4])]
+)
+def test_lines_have_the_numbers_of_the_file(
+    folder: Path, capsys: pytest.CaptureFixture[str], kind: str, codec: str, numbers: list[int]
+) -> None:
+    odd, out = folder / "odd.txt", folder / f"lines-{kind}"
+    odd.write_text("the cat \nis the zoo \n\nhere.\n")  # a blank before a line break was never seen
+    command = f"train generate {folder / 'text.txt'} --model ngram --codec {codec} --set data.kind={kind} --out {out}"
+    answer(capsys, *command.split(), "--set", "model.order=2")
+    found = json.loads(answer(capsys, "evaluate", str(out), str(odd), "--json", "--lines"))
+    assert [line["line"] for line in found["lines"]] == numbers
+    assert sum(line["nats"] for line in found["lines"]) == pytest.approx(found["nats"])
+    assert sum(line["symbols"] for line in found["lines"]) == found["count"]
 
 
 def test_scoring_a_text_that_goes_on(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -273,3 +306,35 @@ def test_a_network_is_no_n_gram(folder: Path, capsys: pytest.CaptureFixture[str]
     assert main(["export", str(folder / "bag"), str(folder / "bag.arpa")]) == 2
     assert "has no n-gram in it; name another run" in capsys.readouterr().err
     assert not (folder / "bag.arpa").exists()
+
+
+def test_an_n_gram_that_cannot_be_written(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "missing" / "model.arpa"
+    assert told(capsys, "export", run, str(path)).startswith(f"ensue: {path}: cannot be written (No such file or ")
+
+
+def test_a_finished_run_without_its_checkpoint_keeps_its_result(
+    run: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = folder / "without"
+    shutil.copytree(run, copy)
+    shutil.rmtree(copy / "checkpoint")
+    assert told(capsys, "resume", str(copy), "--epochs", "1") == (
+        f"ensue: {copy}: the run has no checkpoint any more to go on from; "
+        "restore the folder checkpoint from a copy, or train again\n"
+    )
+    assert (copy / "result.json").exists()
+
+
+def test_what_is_next_can_be_pasted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder / "two words"
+    command = ["train", "generate", str(folder / "text.txt"), "--model", "ngram", "--set", "model.order=2"]
+    assert f"ensue generate '{out}' --temperature" in answer(capsys, *command, "--out", str(out))
+
+
+def test_unknown_symbols_are_told_in_turns_too(
+    run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("Z\n"))
+    assert main(["generate", run, "--interactive", "--length", "3"]) == 0
+    assert "1 symbol of the prompt was never seen in training" in capsys.readouterr().err

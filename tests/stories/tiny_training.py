@@ -170,7 +170,7 @@ def arm(kill: str) -> None:
 def plant(fault: str) -> None:
     """Break resuming on purpose, to see that the test notices."""
     if fault == "random":
-        by_gradient_module.set_random_state = lambda state: None
+        by_gradient_module.set_random_state = lambda state, device: None
     elif fault == "state":
         ByGradient._restore_state = lambda self, tensors, rows: None  # type: ignore[method-assign]
     elif fault == "moments":

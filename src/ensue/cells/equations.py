@@ -90,7 +90,7 @@ def parts_of(expressions: Iterable[Expr]) -> list[Expr]:
     return list(seen.values())
 
 
-def as_user_error(error: Exception, home: str) -> UserError:
+def as_user_error(error: Exception | SystemExit, home: str) -> UserError:
     """Say what went wrong in the person's own file, quoting the line."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == home]
     quote = linecache.getline(home, lines[-1]).strip() if lines and lines[-1] else ""

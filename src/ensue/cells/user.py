@@ -67,6 +67,6 @@ def _run(file: str) -> dict[str, Any]:
         quote = (error.text or "").strip()
         where = f"{file}:{error.lineno}"
         raise UserError(f"{error.msg} in `{quote}`", where=where, mend="mend the Python there") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise as_user_error(error, file) from None
     return space

@@ -18,6 +18,7 @@ def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> 
         minutes: Time for training.
         json: Print one JSON object a line, for programs.
     """
+    from ensue.api import find_task
     from ensue.cli.train import train, vacant
     from ensue.data.demos import DEMOS
     from ensue.errors import SettingError, did_you_mean
@@ -25,6 +26,8 @@ def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> 
 
     if name not in DEMOS:
         raise SettingError(f"there is no demo {name!r}", where="demo", mend=did_you_mean(name, DEMOS))
+    choices = Choices(data=[Path(name)], minutes=minutes)
+    find_task("generate").propose(choices)  # what is wrong with them is told alone
     if not json:
         print(f"The data: {DEMOS[name].description}.")
-    train("generate", Choices(data=[Path(name)], minutes=minutes), vacant(), json)
+    train("generate", choices, vacant(), json)

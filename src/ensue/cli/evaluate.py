@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter, validators
 
+from ensue.cli.whole import Whole
+
 if TYPE_CHECKING:
     from ensue.tasks.evaluation import Evaluation
     from ensue.tasks.text_model import TextModel
@@ -20,7 +22,7 @@ def evaluate(
     /,
     *data: Path,
     lines: bool = False,
-    surprising: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0,
+    surprising: Annotated[Whole, Parameter(validator=validators.Number(gte=0))] = 0,
     prequential: bool = False,
     json: bool = False,
 ) -> None:
@@ -36,8 +38,12 @@ def evaluate(
         json: Print JSON, for programs.
     """
     from ensue import api
+    from ensue.errors import SettingError
     from ensue.tasks import evaluation
 
+    if prequential and (lines or surprising):
+        what = "--prequential tells of chunks, not of lines or places"
+        raise SettingError(what, where="evaluate", mend="leave out --lines and --surprising, or --prequential")
     model: TextModel = api.open(run)
     if prequential:
         show_prequential(model, data, json)

@@ -23,13 +23,15 @@ def export(run: Path, file: Path, /) -> None:
     """
     from ensue import api
     from ensue.models.ngram import write_arpa
+    from ensue.training.durable import blaming
 
     model: TextModel = api.open(run)
     codec, ngram = model.codec, model.ngram()
     unfinished = file.with_name(f".{file.name}.tmp")
-    try:
-        write_arpa(ngram, unfinished, [codec.symbol(id) for id in range(codec.size)], codec.unknown, codec.end)
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with blaming(file):
+        try:
+            write_arpa(ngram, unfinished, [codec.symbol(id) for id in range(codec.size)], codec.unknown, codec.end)
+            unfinished.replace(file)
+        finally:
+            unfinished.unlink(missing_ok=True)
     print(f"{file}: an n-gram of order {ngram.order} over {codec.size} symbols")

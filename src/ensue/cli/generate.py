@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter, validators
 
+from ensue.cli.whole import Whole
 from ensue.decoding.filters import FilterSettings
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ def generate(  # noqa: PLR0913 - each is a flag
     /,
     *,
     prompt: str = "",
-    n: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
-    length: int | None = None,
+    n: Annotated[Whole, Parameter(validator=validators.Number(gte=1))] = 1,
+    length: Whole | None = None,
     stop: str | None = None,
-    seed: int | None = None,
+    seed: Whole | None = None,
     greedy: bool = False,
     filters: Annotated[FilterSettings, Parameter(name="*", show_default=True)] = FilterSettings(),  # noqa: B008 - it is frozen
     allow: str | None = None,
@@ -51,7 +52,11 @@ def generate(  # noqa: PLR0913 - each is a flag
         json: Print one JSON object a sample, for programs.
     """
     from ensue import api
+    from ensue.errors import SettingError
 
+    if interactive and (json or novelty or n > 1):
+        what = "--interactive writes one text, as plain text"
+        raise SettingError(what, where="generate", mend="leave out --n, --novelty and --json")
     said = {"length": length, "stop": stop, "seed": seed, "allow": allow, "pattern": regex}
     asked = dict(filters) | {name: value for name, value in said.items() if value is not None}
     asked |= {"temperature": 0.0} if greedy else {}

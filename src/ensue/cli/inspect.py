@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App
 
+from ensue.cli.whole import Whole
+
 if TYPE_CHECKING:
     from ensue.tasks.text_model import TextModel
 
@@ -18,8 +20,8 @@ def inspect(
     run: Path,
     /,
     *data: Path,
-    longest: int = 512,
-    places: int = 512,
+    longest: Whole = 512,
+    places: Whole = 512,
     json: bool = False,
 ) -> None:
     """Measure what the state remembers: the cost of a symbol, by how many before it the model may see.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ensue.cli.generate import warn_of_unknown
 from ensue.decoding.rollout import predict, read
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def converse(model: TextModel, text: str, asked: dict[str, Any]) -> None:
         if typed.startswith("?"):
             text += choose(model, text, typed[1:])
             continue
+        warn_of_unknown(model, typed)
         text += typed
         written = model.generate(text, **asked | {"seed": asked["seed"] + turn})
         print(typed + written)

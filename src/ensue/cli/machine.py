@@ -9,8 +9,8 @@ from typing import Any
 
 
 def print_json(values: Mapping[str, Any]) -> None:
-    """Print one object on one line, at once; what is infinite or not a number is null."""
-    print(json.dumps(_finite(values), ensure_ascii=False, allow_nan=False), flush=True)
+    """Print one object on one line, at once, in ASCII, whatever the locale; what is no finite number is null."""
+    print(json.dumps(_finite(values), allow_nan=False), flush=True)
 
 
 def _finite(value: Any) -> Any:

@@ -5,10 +5,12 @@ Nothing here, and nothing that it imports, loads torch: `--help` answers at once
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
@@ -48,6 +50,7 @@ for verb, about in VERBS.items():
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; give its exit code: 0 done, 2 wrong input, 130 interrupted, 1 our bug."""
+    _mend_streams()
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
@@ -60,18 +63,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has enough; without this, the interpreter complains when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has enough
         return PIPE_CLOSED
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            _drop_output()
+            return _complain(
+                f"{error.filename or 'the output'}: the disk is full; make room, and try again", WRONG_INPUT
+            )
+        if _is_out_of_memory(error):
+            mend = "make the model, the batch or what is asked for smaller"
+            return _complain(f"this machine has too little memory for that; {mend}", WRONG_INPUT)
         traceback.print_exc()
         return _complain("this is our bug, not yours; please report the lines above", BUG)
     return code if isinstance(code, int) else DONE
 
 
+def _mend_streams() -> None:
+    """Print to nowhere where a stream was closed, and escape what an encoding lacks, as `\\u65e5`."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the whole process
+        elif isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Let what is not yet written go; without this, the interpreter complains when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _complain(line: str, code: int) -> int:
     print(f"ensue: {line}", file=sys.stderr)
     return code
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell it from a bug; torch has an error of its own on a GPU, and only words for it on a CPU."""
+    named = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+    return isinstance(error, MemoryError) or named
 
 
 def _as_line(error: CycloptsError) -> str:

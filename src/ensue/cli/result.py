@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 
 from ensue.cli.machine import print_json
@@ -32,10 +33,11 @@ def show_result(run: Run, as_json: bool) -> None:
 
 def next_commands(run: Run) -> str:
     """Name the three commands to try next, for the run that was made."""
+    name = shlex.quote(str(run.path))
     commands = [
-        (f"ensue generate {run.path} --temperature 0.8 --novelty", "write more, and see what of it is copied"),
-        (f"ensue evaluate {run.path} FILE --surprising 10", "score a text of your own, and find what is odd in it"),
-        (f"ensue train generate FILE --out {run.path}-2", "learn from a text of your own"),
+        (f"ensue generate {name} --temperature 0.8 --novelty", "write more, and see what of it is copied"),
+        (f"ensue evaluate {name} FILE --surprising 10", "score a text of your own, and find what is odd in it"),
+        ("ensue train generate FILE --minutes 3", "learn from a text of your own"),
     ]
     width = max(len(command) for command, _ in commands)
     return "\n".join(f"  {command.ljust(width)}  # {why}" for command, why in commands)

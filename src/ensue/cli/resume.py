@@ -6,6 +6,8 @@ from pathlib import Path
 
 from cyclopts import App
 
+from ensue.cli.whole import Whole
+
 app = App(name="resume")
 
 
@@ -15,7 +17,8 @@ def resume(
     /,
     *,
     minutes: float | None = None,
-    epochs: int | None = None,
+    epochs: Whole | None = None,
+    device: str | None = None,
     json: bool = False,
 ) -> None:
     """Go on with a training that was interrupted or killed, to the same bits as if it had not been.
@@ -24,10 +27,12 @@ def resume(
         run: The folder of the run.
         minutes: Train one that had finished for so much longer.
         epochs: The same, in passes over the training data.
+        device: Where to compute from now on: cpu, cuda, cuda:1, mps or auto.
         json: Print one JSON object a line, for programs.
     """
     from ensue import api
     from ensue.cli.progress import follow
     from ensue.cli.result import show_result
 
-    show_result(api.resume(run, minutes=minutes, epochs=epochs, watch=follow(json)).run, json)
+    trained = api.resume(run, minutes=minutes, epochs=epochs, device=device, watch=follow(json))
+    show_result(trained.run, json)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from ensue.cli.whole import Whole
+
 if TYPE_CHECKING:
     from ensue.tasks import Choices
 
@@ -22,8 +24,8 @@ def generate(  # noqa: PLR0913 - each is a flag
     codec: str | None = None,
     size: Literal["tiny", "small", "base", "large"] | None = None,
     minutes: float | None = None,
-    epochs: int | None = None,
-    seed: int | None = None,
+    epochs: Whole | None = None,
+    seed: Whole | None = None,
     device: str | None = None,
     valid: Path | None = None,
     test: Path | None = None,

@@ -96,8 +96,8 @@ class Codec(ABC):
         """Give the UTF-8 bytes of each id below `size`, none for the special ones; they may split a character."""
 
     @abstractmethod
-    def spelling_nats(self, text: str) -> NDArray[np.float64]:
-        """Price each unknown symbol of a text, in order: what it costs, in nats, to say which one it is.
+    def unknowns(self, text: str) -> list[tuple[str, float]]:
+        """Give each unknown symbol of a text, in order, and its price: what it costs, in nats, to spell it.
 
         The likelihood pays for an unknown symbol twice: for its being unknown, by the model, and this for its
         spelling, by a fixed proper distribution; so models with different vocabularies can be compared.

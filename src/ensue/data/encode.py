@@ -65,7 +65,7 @@ class CorpusWriter:
             unknown = ids == self.codec.unknown
             if unknown.any():
                 self.unknown_at.append(np.flatnonzero(unknown) + self.length)
-                self.unknown_nats.append(self.codec.spelling_nats(text))
+                self.unknown_nats.append(np.array([nats for _, nats in self.codec.unknowns(text)]))
         self._keep(ids)
 
     def _count(self, text: str) -> None:

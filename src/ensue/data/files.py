@@ -32,6 +32,9 @@ def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]
     for path in paths:
         if not path.exists():
             raise DataError("there is no such file or folder", where=str(path), mend="check the spelling")
+        if path.is_fifo() or path.is_socket():
+            mend = "write what it gives into a file, and name that"
+            raise DataError("this is a pipe, and data is read more than once", where=str(path), mend=mend)
         found += _files_in(path, listener) if path.is_dir() else [path]
     if not found:
         raise DataError("no data file was given", mend="name a file or a folder")

@@ -14,6 +14,7 @@ from ensue.data.contract import Finding, Listener, Reader
 from ensue.data.files import ending, read_text
 from ensue.data.readers import Lines, Table, Text
 from ensue.data.readers.rows import ROWS
+from ensue.errors import SettingError
 from ensue.settings import Settings
 
 Kind: TypeAlias = Literal["text", "lines", "table"]
@@ -51,6 +52,9 @@ class DataSettings(Settings):
             kind = guess_kind(files, self.encoding)
             mend = "choose another kind with --set data.kind=text|lines|table"
             listener.tell(Finding(str(files[0]), f"read as {DESCRIBED[kind]}", mend))
+        if self.column and kind != "table":
+            mend = f"leave it out, or name a table, whose name ends in one of {', '.join(ROWS)}"
+            raise SettingError(f"{DESCRIBED[kind]} has no columns", where="data.column", mend=mend)
         if kind == "table":
             return kind, Table(column=self.column, encoding=self.encoding, longest=self.longest).build(files)
         if kind == "lines":

@@ -15,7 +15,7 @@ Mask = NDArray[np.bool_]
 class FilterSettings(Settings):
     """How the model's distribution is reshaped before a symbol is drawn; the defaults leave it as it is."""
 
-    temperature: float = Field(default=1.0, ge=0)
+    temperature: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     """Below 1 the likely becomes likelier; 0 always takes the likeliest."""
     top_k: int = Field(default=0, ge=0)
     """Draw among this many likeliest symbols; 0 is all."""
@@ -25,7 +25,7 @@ class FilterSettings(Settings):
     """Draw among symbols at least this probable relative to the likeliest."""
     typical: float = Field(default=1.0, gt=0, le=1)
     """Draw among the symbols whose surprise is nearest to what is expected, with this probability together."""
-    repetition_penalty: float = Field(default=1.0, gt=0)
+    repetition_penalty: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Above 1 makes symbols of the recent text less likely."""
     repetition_window: int = Field(default=64, ge=1)
     """How many symbols back the recent text goes, prompt included."""

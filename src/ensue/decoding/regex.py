@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from string import hexdigits
 from typing import TypeAlias
 
 from ensue.errors import PromptError
@@ -105,13 +106,13 @@ class _Parser:
         return parts[0] if len(parts) == 1 else Chain(tuple(parts))
 
     def repeat(self) -> Tree:
-        part = self.atom()
-        counts = self.counts()
+        part, counts = self.atom(), self.counts()
         if counts is None:
             return part
         self.accept("?")  # whether lazy or not, the same texts match
-        if (self.at < len(self.pattern) and self.pattern[self.at] in _REPEATS) or self.counts() is not None:
-            raise self.error("a repetition cannot be repeated or possessive; use a group")
+        began = self.at
+        if self.counts() is not None:
+            raise self.error("a repetition cannot be repeated or possessive; use a group", began)
         return Repeat(part, *counts)
 
     def counts(self) -> tuple[int, int | None] | None:
@@ -132,11 +133,11 @@ class _Parser:
 
     def atom(self) -> Tree:
         began = self.at
+        if self.counts() is not None:
+            raise self.error("there is nothing to repeat", began)
         sign = self.take()
         if sign == "(":
             return self.group(began)
-        if sign in _REPEATS:
-            raise self.error("there is nothing to repeat", began)
         if sign in "^$":
             raise self.error("an anchor is not needed: the whole text must match", began)
         if sign == ".":
@@ -161,10 +162,10 @@ class _Parser:
         if letter in _DIGITS:
             digits = self.pattern[self.at : self.at + _DIGITS[letter]]
             self.at += len(digits)
-            try:
-                return _points(chr(int(digits, 16)))
-            except (ValueError, OverflowError):
-                raise self.error("this is not the number of a character", began) from None
+            real = len(digits) == _DIGITS[letter] and set(digits) <= set(hexdigits)
+            if not real or int(digits, 16) > sys.maxunicode:
+                raise self.error("this is not the number of a character", began)
+            return _points(chr(int(digits, 16)))
         if letter.isascii() and letter.isalnum() and letter not in _ESCAPES:
             raise self.error(f"\\{letter} is not supported", began)
         return _points(_ESCAPES.get(letter, letter))

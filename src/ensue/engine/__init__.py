@@ -55,6 +55,10 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
                 lengths,
             )
         return path, {state: end.to(values[f"state/{state}"].dtype) for state, end in last.items()}
+    if not len(timed(values)):
+        ends = {state: values[f"state/{state}"] for state in program.states}
+        first = ends[program.states[0]]
+        return first.new_empty(0, *first.shape), ends
     if lengths is not None and bool((lengths == len(timed(values))).all()):
         lengths = None
     compiled = native.usable(program, values)

@@ -18,6 +18,7 @@ from ensue.engine.derivative import RULES
 from ensue.engine.operations import TENSOR
 from ensue.engine.program import Program
 from ensue.engine.simplify import Node, Nodes
+from ensue.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,13 @@ def linear(program: Program) -> Linear | None:
     """Give factor and summand of each state; None if the program is not linear in its state, unit by unit."""
     if any(part.of is not None for part in program.stages):
         return None
+    try:
+        return _linear(program)
+    except UserError:  # with 0 for the state, a number came out that is not finite, as of 1 / state
+        return None
+
+
+def _linear(program: Program) -> Linear | None:
     nodes = Nodes()
     factors, summands = [], []
     for state, output in zip(program.states, program.outputs, strict=True):

@@ -10,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.data.contract import Corpus
 from ensue.evaluation.intervals import Chunks, Interval, difference, intervals
-from ensue.evaluation.likelihood import Likelihood, Nats, Text
+from ensue.evaluation.likelihood import Likelihood, Nats
 
 _PART = 1 << 20
 
@@ -42,12 +43,12 @@ class Row:
         return facts | self.likelihood.to_json(self.intervals)
 
 
-def row(name: str, role: Role, text: Text, nats: Nats, *, seconds: float, parameters: int) -> Row:
+def row(name: str, role: Role, text: Corpus, nats: Nats, *, seconds: float, parameters: int) -> Row:
     """Make a line of the table from the nats of each symbol of the text."""
     return Row(name, role, Likelihood.of(text, nats), Chunks.of(text, nats), seconds, parameters)
 
 
-def uniform_nats(text: Text, size: int) -> Nats:
+def uniform_nats(text: Corpus, size: int) -> Nats:
     """Score a text when all symbols are equally likely at any place."""
     return np.full(len(text.ids), log(size))
 
@@ -60,7 +61,7 @@ def symbol_counts(ids: NDArray[np.integer], size: int) -> NDArray[np.int64]:
     return counts
 
 
-def unigram_nats(text: Text, counts: NDArray[np.int64]) -> Nats:
+def unigram_nats(text: Corpus, counts: NDArray[np.int64]) -> Nats:
     """Score a text when each symbol is as likely as it was frequent, (size,), plus one (Laplace)."""
     smoothed = counts + 1.0
     return -np.log(smoothed / smoothed.sum())[text.ids]

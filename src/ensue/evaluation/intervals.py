@@ -11,7 +11,8 @@ from math import exp, log
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.evaluation.likelihood import Likelihood, Nats, Text, paid
+from ensue.data.contract import Corpus
+from ensue.evaluation.likelihood import Likelihood, Nats, paid
 
 CHUNKS = 200
 _DRAWS = 2000
@@ -32,7 +33,7 @@ class Chunks:
     """How many each chunk holds."""
 
     @classmethod
-    def of(cls, text: Text, nats: Nats) -> Chunks:
+    def of(cls, text: Corpus, nats: Nats) -> Chunks:
         """Cut a scored text into chunks of equal length; there are fewer if it is very short."""
         cuts = np.unique(np.linspace(0, len(nats), CHUNKS + 1).astype(np.int64))
         if len(cuts) < 2:

@@ -5,51 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import exp, inf, log
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.data.contract import Corpus
+
 Nats = NDArray[np.float64]
-
-
-class Text(Protocol):
-    """A text as it was encoded, and the sizes that figures refer to; `ensue.data`'s Corpus is one."""
-
-    @property
-    def ids(self) -> NDArray[np.integer]:
-        """All symbols, record after record."""
-        ...
-
-    @property
-    def offsets(self) -> NDArray[np.int64]:
-        """Where each record begins, and the end of the last."""
-        ...
-
-    @property
-    def characters(self) -> int:
-        """How many characters the text has."""
-        ...
-
-    @property
-    def bytes(self) -> int:
-        """How many bytes of UTF-8."""
-        ...
-
-    @property
-    def words(self) -> int:
-        """How many words."""
-        ...
-
-    @property
-    def unknown_at(self) -> NDArray[np.int64]:
-        """Where the unknown symbols are, ascending."""
-        ...
-
-    @property
-    def unknown_nats(self) -> NDArray[np.float64]:
-        """What it costs to spell each of them."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -77,7 +40,7 @@ class Likelihood:
     """How many symbols are unknown."""
 
     @classmethod
-    def of(cls, text: Text, nats: Nats) -> Likelihood:
+    def of(cls, text: Corpus, nats: Nats) -> Likelihood:
         """Add up the nats of each symbol of a text."""
         sizes = len(text.ids), text.characters, text.bytes, text.words, len(text.unknown_at)
         return cls(float(nats.sum()), float(text.unknown_nats.sum()), *sizes)
@@ -129,7 +92,7 @@ class Likelihood:
 FIGURES = ("nats_per_character", "bits_per_character", "bits_per_byte", "bits_per_word", "perplexity")
 
 
-def paid(text: Text, nats: Nats) -> Nats:
+def paid(text: Corpus, nats: Nats) -> Nats:
     """Add to the nats of each symbol what it costs to spell it, where it is unknown."""
     total = np.array(nats, dtype=np.float64)
     total[text.unknown_at] += text.unknown_nats

@@ -61,7 +61,7 @@ def _dead(metrics: Sequence[Mapping[str, Any]], unigram: float | None, size: int
     elif unigram is not None and best >= unigram:
         yield (
             f"The network is dead: its loss of {best:.3f} is no better than the symbols' frequencies alone "
-            f"({unigram:.3f}); train longer, or change the rate."
+            f"({unigram:.3f}); train longer, or change the rate"
         )
 
 

@@ -58,8 +58,11 @@ class Bag(Causal):
 
     def forward(self, x: Features, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Apply the same network to the mean of every window that ends in x."""
+        x = dense(x)
+        if not x.shape[1]:
+            return x.new_empty(len(x), 0, self.width), state
         before = cast("dict[str, Tensor]", state)
-        x, past = look_back(dense(x), before["past"], lengths)
+        x, past = look_back(x, before["past"], lengths)
         real, past_real = look_back(x.new_ones(len(x), x.shape[1] - self.window + 1), before["real"], lengths)
         total = x.unfold(1, self.window, 1).sum(3)
         count = real.unfold(1, self.window, 1).sum(2)

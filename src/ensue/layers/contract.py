@@ -31,6 +31,7 @@ class Causal(nn.Module, ABC):
         """Map x (batch, time, inputs) to y (batch, time, width) and the state after each row's own last step.
 
         `lengths` (batch,) counts the real steps of each row; what y holds past them is unspecified but finite.
+        There may be no steps at all.
         """
 
 

@@ -80,6 +80,9 @@ class RecurrentSettings(Settings):
             program = replace(program, bias=(*program.bias, ("keep", self.keep_bias)))
         if self.weight_drop and all(part.of is None for part in program.stages):
             raise SettingError(f"weight_drop is given, and the cell {program.name} has no recurrent weights")
+        if self.depth == 1 and (self.dropout or self.variational_dropout):
+            mend = "set body.depth=2, or output_dropout"
+            raise SettingError("dropout between layers is given, and there is one layer", mend=mend)
         program = with_normalised_gates(program) if self.normalise == "gates" else program
         return with_zoneout(program) if self.zoneout else program
 

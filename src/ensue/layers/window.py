@@ -58,7 +58,10 @@ class Window(Causal):
 
     def forward(self, x: Features, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Apply the same network to every window that ends in x."""
-        x, past = look_back(dense(x), cast(Tensor, state), lengths)
+        x = dense(x)
+        if not x.shape[1]:
+            return x.new_empty(len(x), 0, self.width), state
+        x, past = look_back(x, cast(Tensor, state), lengths)
         return self.net(x.unfold(1, self.window, 1).flatten(2)), past
 
 

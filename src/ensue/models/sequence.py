@@ -72,11 +72,6 @@ class SequenceModel(nn.Module, Autoregressive):
             # As output weights, torch's N(0, 1) would start far from the uniform distribution.
             nn.init.normal_(self.table.weight, std=settings.embedding**-0.5)
 
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers are learned."""
-        return sum(parameter.numel() for parameter in self.parameters())
-
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
         """Give the body's state before anything was seen."""
         return self.body.initial(batch_size, context)

@@ -49,6 +49,8 @@ class Task(ABC):
     name: str
     description: str
     settings: type[Settings]
+    results: tuple[str, ...]
+    """What a training writes once it has learned, the last of them at its very end: a run that has it has finished."""
 
     @abstractmethod
     def propose(self, choices: Choices) -> Proposal:
@@ -66,5 +68,8 @@ class Task(ABC):
         """Give what a run has learned, ready to use."""
 
     @abstractmethod
-    def with_budget(self, settings: Settings, minutes: float | None, epochs: int | None) -> Settings:
-        """Give the settings of a training that goes on for so long."""
+    def going_on(self, settings: Settings, choices: Choices) -> Settings:
+        """Give the settings of a training that goes on with another budget, or on another device.
+
+        Raises SettingError if that is not there, before anything of the run is changed.
+        """

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ensue.data.codecs.cutting import recut
 from ensue.data.contract import SILENT, Corpus, Reader
 from ensue.data.encode import encode_corpus
 from ensue.data.files import find_files
 from ensue.data.settings import DataSettings
 from ensue.errors import DataError
 from ensue.evaluation.intervals import Chunks, Interval, intervals
-from ensue.evaluation.likelihood import Likelihood, Nats
+from ensue.evaluation.likelihood import Likelihood, Nats, paid
 from ensue.evaluation.lines import LineScore, by_line, line_numbers
 from ensue.evaluation.score import ScoreSettings, score
 from ensue.evaluation.surprise import Surprise, most_surprising
@@ -31,6 +32,8 @@ class Evaluation:
     corpus: Corpus
     nats: Nats
     """Of each symbol, without the spelling of unknown ones."""
+    data: Sequence[Path]
+    """The files with the text; none if it is the test part of the run."""
 
     @property
     def likelihood(self) -> Likelihood:
@@ -43,8 +46,8 @@ class Evaluation:
         return intervals(Chunks.of(self.corpus, self.nats), self.likelihood)
 
     def lines(self) -> list[LineScore]:
-        """Give the cost of each line."""
-        return by_line(self.nats, self._line_numbers())
+        """Give the cost of each line, the spelling of unknown symbols included."""
+        return by_line(paid(self.corpus, self.nats), self._line_numbers(), self.corpus.offsets)
 
     def surprising(self, count: int = 10) -> list[Surprise]:
         """Give the places that the model expected least, the worst first."""
@@ -53,11 +56,21 @@ class Evaluation:
         return most_surprising(ids, self.nats, self._line_numbers(), codec.decode, count=count, apart=20)
 
     def _line_numbers(self) -> np.ndarray:
-        codec = self.model.codec
-        breaks = np.array([spelling.count(b"\n") for spelling in codec.spellings()])
+        codec, corpus = self.model.codec, self.corpus
+        each = np.array([spelling.count(b"\n") for spelling in codec.spellings()])
         if codec.end is not None:
-            breaks[codec.end] = 1
-        return line_numbers(np.asarray(self.corpus.ids), breaks)
+            each[codec.end] = 1
+        breaks = each[np.asarray(corpus.ids)]
+        if not self.data:
+            return line_numbers(breaks, corpus.offsets)
+        # Read again, since ids do not tell which lines were left out, nor what an unknown symbol is.
+        pieces = open_reader(self.model, self.data).pieces()
+        if codec.end is None:
+            firsts, texts = [1], recut((piece.text for piece in pieces), codec.cut)
+        else:
+            firsts, texts = zip(*((piece.line, piece.text) for piece in pieces), strict=True)
+        breaks[corpus.unknown_at] = [symbol.count("\n") for text in texts for symbol, _ in codec.unknowns(text)]
+        return line_numbers(breaks, corpus.offsets, np.array(firsts))
 
     def to_json(self) -> dict[str, Any]:
         """Give the figures as plain JSON values."""
@@ -67,7 +80,7 @@ class Evaluation:
 def evaluate(model: TextModel, data: Sequence[Path]) -> Evaluation:
     """Score files under a model, or the run's own test part if none are given. Raises DataError."""
     corpus = read_corpus(model, data) if data else model.parts.test
-    return Evaluation(model, corpus, score(model.model, corpus.ids, corpus.offsets, ScoreSettings()))
+    return Evaluation(model, corpus, score(model.model, corpus.ids, corpus.offsets, ScoreSettings()), data)
 
 
 def open_reader(model: TextModel, data: Sequence[Path]) -> Reader:

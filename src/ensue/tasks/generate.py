@@ -14,15 +14,17 @@ from ensue.data.demos import DEMOS
 from ensue.data.files import find_files
 from ensue.data.settings import DataSettings
 from ensue.errors import SettingError
+from ensue.layers import RecurrentSettings
 from ensue.models.catalogue import MODELS, SizeName, model_settings, rate_for, sized
 from ensue.models.mixture import MixtureSettings
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import Settings, assign, choice, read
 from ensue.tasks.contract import Choices, Proposal, Task
-from ensue.tasks.text_model import TextModel, open_text
-from ensue.tasks.text_training import train_text
+from ensue.tasks.text_model import MIXTURE, TextModel, open_text
+from ensue.tasks.text_training import REPORT, RESULT, train_text
 from ensue.training.contract import Watch
+from ensue.training.devices import choose_device
 from ensue.training.run import Run
 from ensue.training.settings import TrainingSettings
 
@@ -40,7 +42,7 @@ class GenerateSettings(Settings):
 
     task: Literal["generate"] = "generate"
     """The verb."""
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, lt=1 << 63)
     """What every random choice follows from."""
     data: DataSettings = DataSettings()
     """How the data is read and split."""
@@ -64,6 +66,7 @@ class Generate(Task):
     name = "generate"
     description = "learn what comes next in a text, and write more of it"
     settings = GenerateSettings
+    results = (MIXTURE, REPORT, RESULT)
 
     def propose(self, choices: Choices) -> Proposal:
         """Fill in all settings: from the file, then from what was said, then key by key."""
@@ -83,6 +86,9 @@ class Generate(Task):
         settings = _with_budget(settings, choices)
         for assignment in choices.assignments:
             settings = assign(settings, assignment)
+        body = getattr(settings.model, "body", None)
+        if isinstance(body, RecurrentSettings):
+            body.program()  # settings that contradict each other are told before the data is read
         return Proposal(settings, tuple(reasons))
 
     def train(self, run: Run, settings: Settings, data: Sequence[Path], watch: Watch) -> TextModel:
@@ -90,10 +96,13 @@ class Generate(Task):
         assert isinstance(settings, GenerateSettings)
         return train_text(run, settings, data, watch)
 
-    def with_budget(self, settings: Settings, minutes: float | None, epochs: int | None) -> Settings:
-        """Give the settings of a training that goes on for so long."""
+    def going_on(self, settings: Settings, choices: Choices) -> Settings:
+        """Give the settings of a training that goes on with another budget, or on another device."""
         assert isinstance(settings, GenerateSettings)
-        return _with_budget(settings, Choices(minutes=minutes, epochs=epochs))
+        settings = _with_budget(settings, choices)
+        if not isinstance(settings.model, NgramSettings):
+            choose_device(settings.training.machine)
+        return settings
 
     def open(self, run: Run) -> TextModel:
         """Give what a run has learned."""
@@ -128,13 +137,16 @@ def _size_for(data: Sequence[Path]) -> tuple[SizeName, str]:
 
 def _with_budget(settings: GenerateSettings, choices: Choices) -> GenerateSettings:
     budget: dict[str, Any] = {}
+    if choices.minutes is not None and choices.epochs is not None:
+        raise SettingError("a training has one budget", where="--minutes and --epochs", mend="give one of them")
     if choices.minutes is not None:
         budget = {"minutes": choices.minutes, "epochs": None, "steps": None}
     if choices.epochs is not None:
         budget |= {"epochs": choices.epochs, "steps": None}
     if choices.device is not None:
         budget["machine"] = settings.training.machine.model_copy(update={"device": choices.device})
-    training = read(TrainingSettings, {**dict(settings.training), **budget})
+    flag = next((f"--{name}" for name in ("minutes", "epochs") if name in budget and budget[name] is not None), None)
+    training = read(TrainingSettings, {**dict(settings.training), **budget}, where=flag)
     data = settings.data
     if choices.valid is not None:
         data = data.model_copy(update={"valid_file": str(choices.valid)})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ensue.data.contract import Corpus, Ids, Piece
+from ensue.data.codecs.cutting import before_last_blank
+from ensue.data.contract import Corpus, Ids
 from ensue.data.encode import encode_corpus
 from ensue.evaluation.likelihood import Likelihood
 from ensue.evaluation.prequential import Point, prequential
@@ -36,22 +37,32 @@ RATE = 0.1
 def evaluate_prequentially(model: TextModel, data: Sequence[Path]) -> Iterator[Point]:
     """Score files chunk by chunk; the model learns each after it was scored, and is changed by that."""
     pupil = _Pupil(model)
-    texts = cut(open_reader(model, data).pieces(), model.codec.end is not None)
-    return prequential((encode_corpus(chunk, model.codec) for chunk in texts), pupil.score, pupil.learn)
+    texts = (piece.text for piece in open_reader(model, data).pieces())
+    chunks = gathered(texts) if model.codec.end is not None else ([stretch] for stretch in stretches(texts))
+    return prequential((encode_corpus(chunk, model.codec) for chunk in chunks), pupil.score, pupil.learn)
 
 
-def cut(pieces: Iterator[Piece], records: bool) -> Iterator[list[str]]:
-    """Gather texts into chunks: whole records, or stretches of one long text."""
+def gathered(records: Iterable[str]) -> Iterator[list[str]]:
+    """Gather whole records into chunks."""
     held: list[str] = []
-    for piece in pieces:
-        stretches = (
-            [piece.text] if records else [piece.text[at : at + CHUNK] for at in range(0, len(piece.text), CHUNK)]
-        )
-        for stretch in stretches:
-            held.append(stretch)
-            if sum(map(len, held)) >= CHUNK:
-                yield held
-                held = []
+    for record in records:
+        held.append(record)
+        if sum(map(len, held)) >= CHUNK:
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+def stretches(texts: Iterable[str]) -> Iterator[str]:
+    """Cut one long text into chunks before a blank, so that no word is torn."""
+    held = ""
+    for text in texts:
+        held += text
+        while len(held) > CHUNK:
+            place = before_last_blank(held[:CHUNK]) or CHUNK
+            yield held[:place]
+            held = held[place:]
     if held:
         yield held
 

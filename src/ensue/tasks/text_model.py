@@ -124,11 +124,7 @@ class TextModel:
 
     def unknown_in(self, prompt: str) -> int:
         """Count the symbols of a prompt that were never seen in training."""
-        return len(self.codec.spelling_nats(prompt))
-
-    def novelty(self, text: str) -> Novelty:
-        """Compare a text with all that the model was trained on."""
-        return self.index.novelty(self.codec.encode(text), self.codec.decode)
+        return len(self.codec.unknowns(prompt))
 
     @cached_property
     def index(self) -> NoveltyIndex:
@@ -137,7 +133,12 @@ class TextModel:
         try:
             return NoveltyIndex.load(folder, self.codec.end)
         except (OSError, ValueError):
-            index = NoveltyIndex.build(*self.seen(), self.codec.end)
+            ids, offsets = self.seen()
+            if self.codec.end is None:  # no span goes from one text over into the next
+                kind = np.min_scalar_type(self.codec.start)
+                ids = np.insert(ids.astype(kind), offsets[1:], self.codec.start)
+                offsets = offsets + np.arange(len(offsets))
+            index = NoveltyIndex.build(ids, offsets, self.codec.end)
             index.save(folder)
             return index
 
@@ -166,12 +167,12 @@ class TextModel:
     def _rules(self, settings: WritingSettings) -> Rules:
         codec = self.codec
         if settings.allow and settings.pattern:
-            raise PromptError("allowed characters and a pattern contradict each other", mend="give one of them")
-        if settings.allow and not set(settings.allow) & set("".join(map(codec.symbol, range(codec.size)))):
-            what = f"none of the characters {settings.allow!r} was seen in training"
-            raise PromptError(what, where="--allow", mend="allow some that were")
+            raise PromptError("allowed characters and a pattern cannot both be given", mend="give one of them")
         pattern = only(settings.allow) if settings.allow else settings.pattern
         matching = Matching(pattern, self._spellings, codec.end) if pattern else None
+        if settings.allow and matching and (matching.following(0) < 0).all():
+            what = f"none of the characters {settings.allow!r} was seen in training"
+            raise PromptError(what, where="--allow", mend="allow some that were")
         allowed = np.ones(codec.size, dtype=bool)
         if codec.unknown is not None:
             allowed[codec.unknown] = False

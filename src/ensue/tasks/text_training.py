@@ -34,11 +34,12 @@ from ensue.training.by_gradient import ByGradient
 from ensue.training.contract import Note, Outcome, Progress, Reading, Watch
 from ensue.training.fit import fit
 from ensue.training.run import METRICS, Run
-from ensue.training.settings import BatchingSettings, MachineSettings
+from ensue.training.settings import BatchingSettings, MachineSettings, TrainingSettings
 
 if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
 
+REPORT, RESULT = "report.md", "result.json"
 VALIDATED = 100_000
 """Symbols of the tune part that a validation during training looks at."""
 VALIDATION = ScoreSettings(rows=32, warmup=32)
@@ -72,15 +73,17 @@ class Table:
 def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Watch) -> TextModel:
     """Train in a run until its budget is spent; what a killed training has done already is not done again."""
     began = perf_counter()
+    device, machine = _machine(run, settings, watch)
     parts = _parts(run, settings, data, watch)
     rivals = count_rivals(parts, settings.baseline, settings.counted)
-    watch(Note(f"the best n-gram has order {rivals.best.order}, chosen on the tune part"))
+    watch(Note("; ".join(_counted_choice(settings.baseline, rivals)) or f"the n-gram has order {rivals.best.order}"))
     for note in _shortened(parts, settings.counted):
         watch(Note(note))
     if isinstance(settings.model, NgramSettings):
         return _finish_counted(run, settings, parts, rivals, watch)
     spent = perf_counter() - began
-    trained = _train_network(run, settings, parts, spent, watch)
+    budget = _budget(settings.training, machine, spent)
+    trained = _train_network(run, settings, budget, device, parts, watch)
     if trained.outcome.how == "interrupted":
         raise Interrupted(f"interrupted and saved; go on with `ensue resume {run.path}`")
     return _finish_network(run, settings, parts, rivals, trained, watch)
@@ -136,12 +139,22 @@ def _tell_reading(watch: Watch) -> Callable[[int, int], None]:
     return tell
 
 
-def _train_network(run: Run, settings: GenerateSettings, parts: Prepared, spent: float, watch: Watch) -> Trained:
-    assert isinstance(settings.model, SequenceSettings)
-    training = settings.training
-    device, machine = _machine(run, settings, watch)
-    network = settings.model.build(parts.codec.size)
+def _budget(training: TrainingSettings, machine: MachineSettings, spent: float) -> TrainingSettings:
+    """Give the training what the seconds spent so far, and what comes after it, leave of its minutes."""
     left = max(training.minutes * (1 - SPARED) - spent / 60, 0.02)
+    return training.model_copy(update={"minutes": left, "machine": machine})
+
+
+def _train_network(
+    run: Run,
+    settings: GenerateSettings,
+    training: TrainingSettings,
+    device: torch.device,
+    parts: Prepared,
+    watch: Watch,
+) -> Trained:
+    assert isinstance(settings.model, SequenceSettings)
+    network = settings.model.build(parts.codec.size)
     tune = last_of(parts.tune, VALIDATED)
 
     def validate() -> float:
@@ -151,18 +164,20 @@ def _train_network(run: Run, settings: GenerateSettings, parts: Prepared, spent:
         written = TextModel(run, parts.codec, network).samples(length=120)[0]
         return written.text, written.nats
 
-    learner = ByGradient(network, training.model_copy(update={"machine": machine}), device)
-    budget = training.model_copy(update={"minutes": left, "machine": machine})
-    outcome = fit(
-        learner, feed(training.batching, parts.codec, parts.train, settings.seed), budget, run, validate, sample, watch
-    )
+    learner = ByGradient(network, training, device)
+    batches = feed(training.batching, parts.codec, parts.train, settings.seed)
+    outcome = fit(learner, batches, training, run, validate, sample, watch)
+    if device.type == "mps":
+        network.to("cpu")  # Metal has no float64, in which a mixture is computed
     return Trained(network.eval(), outcome)
 
 
 def _machine(run: Run, settings: GenerateSettings, watch: Watch) -> tuple[torch.device, MachineSettings]:
     """Prepare the machine: as it was, for a run that is resumed; what cannot be as it was is named."""
-    before = run.about.get("machine", {})
-    machine = devices.as_before(settings.training.machine, before)
+    before, machine = run.about.get("machine", {}), settings.training.machine
+    if isinstance(settings.model, NgramSettings):
+        machine = MachineSettings(device="cpu", threads=machine.threads)
+    machine = devices.as_before(machine, before)
     device = devices.prepare(machine, settings.seed)
     now = devices.describe_machine(device, machine)
     if odd := devices.changes(before, now):
@@ -188,8 +203,11 @@ def _finish_counted(run: Run, settings: GenerateSettings, parts: Prepared, rival
     model = rivals if settings.model == settings.baseline else count_rivals(parts, settings.model, settings.counted)
     _tell_counted(run, parts, model, watch)
     run.write_arrays(model.best.arrays())
-    rows = [*_baselines(parts, None if model is rivals else rivals), _ngram_row(model, "baseline", parts)]
-    return _conclude(run, settings, parts, model.best, Table(rows, _choices(model, None)), watch)
+    rows, chosen = _baselines(parts, rivals), _counted_choice(settings.baseline, rivals)
+    if model is not rivals:
+        rows.append(_ngram_row(model, parts, " as set"))
+        chosen += _counted_choice(settings.model, model, " as set")
+    return _conclude(run, settings, parts, model.best, Table(rows, chosen), watch)
 
 
 def _tell_counted(run: Run, parts: Prepared, model: Rivals, watch: Watch) -> None:
@@ -219,7 +237,8 @@ def _finish_network(
     """Mix the network with the n-gram if that gains on the tune part, and score them all on the test part."""
     network, outcome = trained.network, trained.outcome
     rows = [*_baselines(parts, rivals), _row(_name(settings.model), "network", network, parts, outcome.seconds)]
-    chosen = _choices(rivals, outcome)
+    chosen = _counted_choice(settings.baseline, rivals)
+    chosen += (f"the weights of the network, those of step {outcome.best_step}: on the tune part",)
     if settings.mixture.use == "never":
         return _conclude(run, settings, parts, network, Table(rows, chosen), watch)
     fitted = _fit_mixture(network, rivals, parts)
@@ -248,7 +267,7 @@ def _fit_mixture(network: SequenceModel, rivals: Rivals, parts: Prepared) -> Mix
     return fit_mixture(gather(network, rivals.tuned, (devices.to_device(batch, device) for batch in batches)))
 
 
-def _baselines(parts: Prepared, rivals: Rivals | None) -> list[Row]:
+def _baselines(parts: Prepared, rivals: Rivals) -> list[Row]:
     """The cheap alternatives, on the test part: uniform, unigram and the best n-gram."""
     test, size = parts.test, parts.codec.size
     seen = symbol_counts(parts.train.ids, size) + symbol_counts(parts.tune.ids, size)
@@ -256,11 +275,11 @@ def _baselines(parts: Prepared, rivals: Rivals | None) -> list[Row]:
         row("uniform", "baseline", test, uniform_nats(test, size), seconds=0.0, parameters=0),
         row("unigram", "baseline", test, unigram_nats(test, seen), seconds=0.0, parameters=size),
     ]
-    return rows if rivals is None else [*rows, _ngram_row(rivals, "baseline", parts)]
+    return [*rows, _ngram_row(rivals, parts)]
 
 
-def _ngram_row(rivals: Rivals, role: Role, parts: Prepared) -> Row:
-    return _row(f"{rivals.best.order}-gram", role, rivals.best, parts, rivals.seconds)
+def _ngram_row(rivals: Rivals, parts: Prepared, which: str = "") -> Row:
+    return _row(f"{rivals.best.order}-gram{which}", "baseline", rivals.best, parts, rivals.seconds)
 
 
 def _row(name: str, role: Role, model: Autoregressive, parts: Prepared, seconds: float) -> Row:
@@ -269,12 +288,14 @@ def _row(name: str, role: Role, model: Autoregressive, parts: Prepared, seconds:
     return row(name, role, parts.test, nats, seconds=seconds, parameters=parameters)
 
 
-def _choices(rivals: Rivals, outcome: Outcome | None) -> tuple[str, ...]:
-    """Say what was chosen on which part."""
-    order = f"the order of the n-gram, {rivals.best.order}: on the tune part, which was then counted too"
-    if outcome is None:
-        return (order,)
-    return order, f"the weights of the network, those of step {outcome.best_step}: on the tune part"
+def _counted_choice(settings: NgramSettings, rivals: Rivals, which: str = "") -> tuple[str, ...]:
+    """Say what of an n-gram was chosen on which part; nothing if all of it was set."""
+    if not settings.open:
+        return ()
+    what = f"order of the n-gram{which}, {rivals.best.order}"
+    if settings.order != "auto":
+        what = f"discounts of the n-gram{which}"
+    return (f"the {what}: on the tune part, which was then counted too",)
 
 
 def _mixture_choice(fitted: MixtureFit, settings: GenerateSettings) -> tuple[str, ...]:
@@ -293,7 +314,7 @@ def _conclude(
     chosen = table.chosen + _shortened(parts, settings.counted)
     symptoms = name_symptoms(run, parts, samples)
     result = Result(run.path.name, tuple(table.rows), verdict(table.rows), chosen, samples, symptoms)
-    run.write("report.md", markdown(result, run.about).encode())
+    run.write(REPORT, markdown(result, run.about).encode())
     # Last, for a run that has a result has finished.
-    run.write("result.json", json.dumps(result.to_json(), indent=1).encode())
+    run.write(RESULT, json.dumps(result.to_json(), indent=1).encode())
     return trained

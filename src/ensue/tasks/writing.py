@@ -16,7 +16,7 @@ class WritingSettings(Settings):
 
     length: int = Field(400, ge=1)
     """The most symbols to write; records may end before."""
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, lt=1 << 63)
     """The same seed writes the same text."""
     stop: str = ""
     """Stop once this was written."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from math import inf, isfinite, nan
+from math import isfinite, nan
 
 import numpy as np
 import torch
@@ -70,7 +70,7 @@ class ByGradient(Learner):
         for part in np.array_split(rows, min(self.settings.batching.parts, len(rows))):
             objective, loss, state = self._objective(batch, start, part, total)
             self._scaler.scale(objective).backward()
-            nats += float(loss.nats.detach().double().sum())
+            nats += float(loss.nats.detach().cpu().double().sum())  # Metal has no float64
             states.append(detach(state))
         return nats, map_state(lambda *parts: torch.cat(parts), *states)
 
@@ -89,8 +89,7 @@ class ByGradient(Learner):
     def _clip(self) -> float:
         """Shorten the gradient to the longest that is let through, and give its length before that."""
         self._scaler.unscale_(self._optimiser)
-        clip = self.settings.optimiser.clip
-        return float(nn.utils.clip_grad_norm_(self.network.parameters(), inf if clip is None else clip))
+        return float(nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.optimiser.clip))
 
     def _step(self, scale: float) -> None:
         for group in self._optimiser.param_groups:
@@ -143,7 +142,7 @@ class ByGradient(Learner):
             tensors |= {f"moment/{number}/{name}": one for name, one in moments.items() if one is not None}
         carried = [] if self._state is None else list(tensors_of(self._state))
         tensors |= {f"state/{number}": tensor for number, tensor in enumerate(carried)}
-        tensors |= {f"random/{name}": tensor for name, tensor in random_state().items()}
+        tensors |= {f"random/{name}": tensor for name, tensor in random_state(self.device).items()}
         rows = len(carried[0]) if carried else 0
         values = {"updates": self._updates, "rows": rows, "scaler": self._scaler.state_dict()}
         return Snapshot({name: tensor.detach().clone() for name, tensor in tensors.items()}, values)
@@ -160,7 +159,7 @@ class ByGradient(Learner):
                 tensor.copy_(snapshot.tensors[f"average/{name}"])
         self._restore_moments(_under("moment/", snapshot.tensors))
         self._restore_state(_under("state/", snapshot.tensors), snapshot.values["rows"])
-        set_random_state(_under("random/", snapshot.tensors))
+        set_random_state(_under("random/", snapshot.tensors), self.device)
 
     def _weights(self) -> Iterator[tuple[str, Tensor]]:
         yield from self.network.named_parameters()

@@ -32,7 +32,7 @@ class Course:
     start_seconds: float = 0.0
     finished: bool = False
     seconds: float = 0.0
-    nats: float | None = 0.0
+    nats: float = 0.0
     """Since the last line of metrics, as are `count` and `norm`."""
     count: int = 0
     norm: float | None = None

@@ -28,12 +28,12 @@ class Feed(Protocol):
 
 @dataclass(frozen=True)
 class Update:
-    """What one update cost: `nats` of the batch in all (None where a learner cannot say) for `count` symbols.
+    """What one update cost: `nats` of the batch in all, for `count` symbols.
 
     `norm` is the length of the gradient before clipping, None where there is none.
     """
 
-    nats: float | None
+    nats: float
     count: int
     norm: float | None = None
 
@@ -63,10 +63,7 @@ class Learner(ABC):
 
     @abstractmethod
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give what was learned, copied; empty while there is nothing yet; called within `as_used`.
-
-        Raises NonFiniteError if it is nonsense.
-        """
+        """Give what was learned, copied; called within `as_used`. Raises NonFiniteError if it is nonsense."""
 
     @abstractmethod
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:

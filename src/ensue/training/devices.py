@@ -58,8 +58,10 @@ def prepare(settings: MachineSettings, seed: int) -> torch.device:
 def describe_machine(device: torch.device, settings: MachineSettings) -> dict[str, str | int]:
     """Say what the bits of a run depend on, for run.toml."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    threads = torch.get_num_threads()
-    return {"threads": threads, "device": str(device), "device_name": name, "dtype": settings.precision}
+    # Other kernels add up in another order: those of another torch, or for other vector instructions.
+    backend = f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}"
+    of_device = {"device": str(device), "device_name": name, "dtype": settings.precision}
+    return {"threads": torch.get_num_threads(), **of_device, "backend": backend}
 
 
 def as_before(settings: MachineSettings, before: Mapping[str, Any]) -> MachineSettings:
@@ -94,22 +96,27 @@ def to_device(batch: Batch[np.ndarray], device: torch.device) -> Batch[Tensor]:
 
 
 def memory_mb() -> float:
-    """Give the most memory used so far, in MB: on the GPU once that is in use, else by this process."""
+    """Give the most memory used so far, in MB: on all GPUs once they are in use, else by this process."""
     if torch.cuda.is_initialized():
-        return torch.cuda.max_memory_allocated() / 1e6
+        return sum(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count()))) / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
-def random_state() -> dict[str, Tensor]:
-    """Give the state of torch's random numbers, on the CPU and every GPU."""
-    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {"cpu": torch.get_rng_state()} | {f"cuda:{number}": state for number, state in enumerate(gpus)}
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """Give the state of torch's random numbers, on the CPU and the device; no GPU is woken that is not used."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
+    return states
 
 
-def set_random_state(state: Mapping[str, Tensor]) -> None:
-    """Go on with the random numbers from where `random_state` was taken."""
+def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
+    """Go on with the random numbers from where `random_state` was taken, on a device of that type or another."""
     torch.set_rng_state(state["cpu"])
-    for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
-        if f"cuda:{number}" in state:
-            torch.cuda.set_rng_state(state[f"cuda:{number}"], number)
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
+    elif device.type == "mps" and "mps" in state:
+        torch.mps.set_rng_state(state["mps"])

@@ -32,9 +32,12 @@ def diagnose(network: nn.Module, compute: Callable[[], Tensor]) -> NonFiniteErro
     ran, broken = _watch_outputs(network, compute)
     if broken:
         return NonFiniteError(broken, "an output that is not finite")
-    for name, module in reversed(ran):
-        if any(_broken(own.grad) for own in module.parameters(recurse=False) if own.grad is not None):
-            return NonFiniteError(name, "a gradient that is not finite")
+    # The last first: a gradient comes back from the loss, and breaks all that it passes after. Then those that never
+    # ran themselves, such as a table whose rows are looked up.
+    for name, module in [*reversed(ran), ("", network)]:
+        for own, parameter in reversed(list(module.named_parameters(name))):
+            if parameter.grad is not None and _broken(parameter.grad):
+                return NonFiniteError(own.rpartition(".")[0], "a gradient that is not finite")
     return NonFiniteError("the loss", "a value that is not finite")
 
 

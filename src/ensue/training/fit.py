@@ -51,7 +51,9 @@ def reopen(run: Run) -> None:
     checkpoint = run.checkpoint()
     if checkpoint is not None:
         old = checkpoint.course
-        anew = replace(old, start=old.step, start_seconds=old.seconds, steps=None, finished=False, waited=0)
+        anew = replace(old, start=old.step, start_seconds=old.seconds, steps=None, finished=False)
+        # Nobody evaluates while the steps are timed.
+        anew = replace(anew, evaluate_every=None, waited=0)
         run.save(replace(checkpoint, course=anew))
 
 
@@ -72,7 +74,7 @@ class _Fit:
     def train(self) -> Outcome:
         self._begin()
         if self.course.finished:
-            return self._keep_best("finished")
+            return self._keep_best(self._ending())
         with asked_to_stop() as stop:
             for batch in self._batches():
                 self._learn(batch)
@@ -80,13 +82,14 @@ class _Fit:
                 if stop():
                     self._save()
                     return self._keep_best("interrupted")
-            early = self.course.step != self.course.steps
             self.learner.finish()
-            if not early:
+            if self._ending() == "finished":
                 self._report(self._evaluate())
             self.course = replace(self.course, finished=True)
             self._save()
-            return self._keep_best("stopped early" if early else "finished")
+            if stop():
+                return self._keep_best("interrupted")
+            return self._keep_best(self._ending())
 
     def _begin(self) -> None:
         """Take up the run where it was left, or save the start, so that there is something to come back to."""
@@ -100,9 +103,13 @@ class _Fit:
         if self.course.steps is None:
             self._plan()
         if checkpoint is None:
+            # First, for a run with a checkpoint has weights to come back to, whatever breaks.
+            self.run.write_arrays(self._used())
             self._save()
-            self._publish(self._used())
         self._write_down()
+
+    def _ending(self) -> str:
+        return "finished" if self.course.step == self.course.steps else "stopped early"
 
     def _plan(self) -> None:
         """Turn the budget into a number of steps; by minutes that takes a timed start."""
@@ -170,7 +177,7 @@ class _Fit:
                 raise self._failure(broken, self.course.step)
             if validation is None or self.course.best is None or validation < self.course.best:
                 self.best = self._learned()
-                self._publish(self.best)
+                self.run.write_arrays(self.best)
                 self.course = replace(self.course, best=validation, best_step=self.course.step, waited=0)
             else:
                 self.course = replace(self.course, waited=self.course.waited + 1)
@@ -192,7 +199,7 @@ class _Fit:
                 step=course.step,
                 steps=course.steps,
                 epoch=course.step / len(self.feed),
-                loss=None if course.nats is None or not course.count else course.nats / course.count,
+                loss=course.nats / course.count if course.count else None,
                 validation=validation,
                 rate=self.settings.optimiser.rate * self._scale(course.step - 1),
                 norm=course.norm,
@@ -235,15 +242,11 @@ class _Fit:
         except NonFiniteError as error:
             raise self._failure(error, self.course.step) from None
 
-    def _publish(self, arrays: Mapping[str, np.ndarray]) -> None:
-        if arrays:
-            self.run.write_arrays(arrays)
-
     def _keep_best(self, how: str) -> Outcome:
         """Leave the best weights in the run and in the model; before any evaluation those are the last ones."""
         best = self.best or self._used()
-        self._publish(best)
-        if how != "interrupted" and best:
+        self.run.write_arrays(best)
+        if how != "interrupted":
             self.learner.load(best)
         course = self.course
         return Outcome(how, course.step, course.steps, course.seconds, course.best, course.best_step)
@@ -262,12 +265,11 @@ class _Fit:
 
 def _add(course: Course, update: Update) -> Course:
     """Count one more step."""
-    nats = None if update.nats is None or course.nats is None else course.nats + update.nats
     norms = [norm for norm in (course.norm, update.norm) if norm is not None]
     return replace(
         course,
         step=course.step + 1,
-        nats=nats,
+        nats=course.nats + update.nats,
         count=course.count + update.count,
         norm=max(norms) if norms else None,
     )

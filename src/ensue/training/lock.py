@@ -11,7 +11,7 @@ import json
 import os
 import socket
 from datetime import UTC, datetime
-from io import TextIOWrapper
+from io import FileIO
 from pathlib import Path
 
 from ensue.errors import RunError
@@ -25,17 +25,19 @@ class Lock:
 
     def __init__(self, folder: Path) -> None:
         path = folder / NAME
+        owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
         with blaming(path):
-            file = path.open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            with file:
-                raise _in_use(folder, file) from None
-        file.truncate(0)
-        json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}, file)
-        file.flush()
-        self._file: TextIOWrapper = file
+            self._file = path.open("ab+", buffering=0)
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._file.truncate(0)
+                self._file.write(json.dumps(owner).encode())
+            except BlockingIOError:
+                with self._file:
+                    raise _in_use(folder, self._file) from None
+            except OSError:
+                self._file.close()
+                raise
 
     def release(self) -> None:
         """Let others write; the file stays, because removing it could free two writers at once."""
@@ -46,10 +48,10 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _in_use(folder: Path, file: TextIOWrapper) -> RunError:
+def _in_use(folder: Path, file: FileIO) -> RunError:
     file.seek(0)
     try:
-        owner = json.load(file)
+        owner = json.loads(file.read())
         who = f"process {owner['pid']} on {owner['host']} since {owner['since']}"
     except (ValueError, KeyError, TypeError):
         who = "another process"

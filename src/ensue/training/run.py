@@ -138,6 +138,20 @@ class Run:
         self._sums[name] = [new]
         self._write_manifest()
 
+    def remove(self, *names: str) -> None:
+        """Take away files that no longer speak of what the run holds; a crash leaves each whole, or gone."""
+        names = tuple(name for name in names if name in self._sums)
+        if not names:
+            return
+        self._sums |= {name: [*self._sums[name], ABSENT] for name in names}
+        self._write_manifest()
+        with blaming(self.path):
+            for name in names:
+                (self.path / name).unlink(missing_ok=True)
+                del self._sums[name]
+            sync_folder(self.path)
+        self._write_manifest()
+
     def has(self, name: str) -> bool:
         """Tell whether a file has been written."""
         return name in self._sums and (self.path / name).exists()
@@ -178,6 +192,8 @@ class Run:
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint; once this returns, nothing before it can be lost."""
         sizes = {name: sync(self.path / name) for name in (METRICS, SAMPLES)}
+        with blaming(self.path):
+            sync_folder(self.path)  # a log that is new has a name that could be lost
         write_atomically(self.path / CHECKPOINT, checkpoint.with_sizes(sizes).pack())
 
     def checkpoint(self) -> Checkpoint | None:

@@ -32,16 +32,16 @@ class OptimiserSettings(Settings):
 
     name: Literal["adamw", "sgd"] = "adamw"
     """adamw (Loshchilov & Hutter 2019) or sgd (with momentum, not Nesterov's)."""
-    rate: float = Field(0.003, gt=0)
+    rate: float = Field(0.003, gt=0, allow_inf_nan=False)
     """Learning rate at its highest; sgd wants about a hundred times more."""
     momentum: float = Field(0.9, ge=0, lt=1)
     """Share of the running gradient that is kept (adamw's first beta)."""
     variance: float = Field(0.99, ge=0, lt=1)
     """Share of the running squared gradient that is kept (adamw's second beta)."""
-    decay: float = Field(0.05, ge=0)
+    decay: float = Field(0.05, ge=0, allow_inf_nan=False)
     """Weight decay of matrices; biases and gains are left alone."""
-    clip: float | None = Field(1.0, gt=0)
-    """Longest gradient norm that is let through; none if unset."""
+    clip: float = Field(1.0, gt=0, allow_inf_nan=True)
+    """Longest gradient norm that is let through; inf lets all through."""
 
 
 class ScheduleSettings(Settings):
@@ -73,7 +73,7 @@ class MachineSettings(Settings):
 class TrainingSettings(Settings):
     """How long and how to train. `steps` counts if given, else `epochs`, else `minutes`."""
 
-    minutes: float = Field(3.0, gt=0)
+    minutes: float = Field(3.0, gt=0, allow_inf_nan=False)
     """Time for training; turned into a number of steps after a timed start."""
     epochs: int | None = Field(None, ge=1)
     """Passes over the training data."""

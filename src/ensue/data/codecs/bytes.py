@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ensue.data.contract import Codec, Ids
 from ensue.settings import Settings
@@ -56,9 +55,9 @@ class ByteCodec(Codec):
         """Give the bytes."""
         return [*(bytes([byte]) for byte in range(COUNT)), *[b""] * (self.size - COUNT)]
 
-    def spelling_nats(self, text: str) -> NDArray[np.float64]:
+    def unknowns(self, text: str) -> list[tuple[str, float]]:
         """Nothing is unknown."""
-        return np.empty(0)
+        return []
 
     def to_json(self) -> dict[str, Any]:
         """Give whether records end."""

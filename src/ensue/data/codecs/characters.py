@@ -68,10 +68,10 @@ class CharacterCodec(Codec):
         """Give the characters as UTF-8."""
         return [*(character.encode() for character in self.alphabet), *[b""] * (self.size - len(self.alphabet))]
 
-    def spelling_nats(self, text: str) -> NDArray[np.float64]:
+    def unknowns(self, text: str) -> list[tuple[str, float]]:
         """Each of the characters that are not in the alphabet is as likely as another."""
-        count = np.count_nonzero(self.encode(text) == self.unknown)
-        return np.full(count, log(SCALARS - len(self.alphabet)))
+        places = np.flatnonzero(self.encode(text) == self.unknown)
+        return [(text[at], log(SCALARS - len(self.alphabet))) for at in places.tolist()]
 
     def to_json(self) -> dict[str, Any]:
         """Give the alphabet."""

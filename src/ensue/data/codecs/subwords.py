@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from ensue.data.codecs.cutting import before_last_blank, recut
@@ -93,9 +92,9 @@ class SubwordCodec(Codec):
         """Give the stretches as bytes."""
         return list(self._spellings)
 
-    def spelling_nats(self, text: str) -> NDArray[np.float64]:
+    def unknowns(self, text: str) -> list[tuple[str, float]]:
         """Nothing is unknown."""
-        return np.empty(0)
+        return []
 
     def to_json(self) -> dict[str, Any]:
         """Give the tokenizer in its own JSON."""

@@ -9,7 +9,6 @@ from math import log
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from ensue.data.codecs.cutting import before_last_blank, recut
@@ -72,10 +71,10 @@ class WordCodec(Codec):
         """Give the words as UTF-8."""
         return [*(word.encode() for word in self.words), *[b""] * (self.size - len(self.words))]
 
-    def spelling_nats(self, text: str) -> NDArray[np.float64]:
+    def unknowns(self, text: str) -> list[tuple[str, float]]:
         """Each byte of the word and its end are one of 257 equally likely ones."""
         unknown = [word for word in TOKEN.findall(text) if word not in self._ids]
-        return np.array([(len(word.encode("utf-8", "replace")) + 1) * log(257) for word in unknown], np.float64)
+        return [(word, (len(word.encode("utf-8", "replace")) + 1) * log(257)) for word in unknown]
 
     def to_json(self) -> dict[str, Any]:
         """Give the words by id."""

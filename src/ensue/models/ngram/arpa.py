@@ -1,7 +1,7 @@
 """ARPA files: back-off models as text, the format that KenLM, SRILM and others share.
 
 A token is what stands between blanks, so symbols are escaped as in an address: white space, control characters and
-`%` become `%20` and so on (their UTF-8 bytes), the empty symbol `%`, and text that only looks like one of the three
+`%` become `%20` and so on (their UTF-8 bytes), the empty symbol `%`, and text that only looks like one of the
 special tokens gets `%3C` for its first character.
 """
 
@@ -25,10 +25,10 @@ NEVER = -99.0
 def escape(symbol: str) -> str:
     """Spell a symbol as one token.
 
-    >>> [escape(symbol) for symbol in ("a", " ", "\\n", "100%", "<s>", "")]
-    ['a', '%20', '%0A', '100%25', '%3Cs>', '%']
+    >>> [escape(symbol) for symbol in ("a", " ", "\\n", "100%", "<s>", "<UNK>", "")]
+    ['a', '%20', '%0A', '100%25', '%3Cs>', '%3CUNK>', '%']
     """
-    if symbol in (START, END, UNKNOWN):
+    if symbol in (START, END, UNKNOWN, UNKNOWN.upper()):  # KenLM takes <UNK> for <unk>
         return "%3C" + symbol[1:]
     return "".join(map(_escape_character, symbol)) or "%"
 

@@ -30,11 +30,6 @@ class NextSymbol(Distribution):
         """None: it is made of a table, not of parameters."""
         return {}
 
-    @property
-    def support(self) -> constraints.Constraint:
-        """The ids of symbols."""
-        return constraints.integer_interval(0, self.table.size - 1)
-
     @cached_property
     def _contexts(self) -> list[Nodes]:
         """Places of the last n = 1 to order - 1 symbols read at each step, (batch * time,)."""
@@ -68,11 +63,6 @@ class NextSymbol(Distribution):
         probabilities = self.table.probabilities(self._contexts, self.batch_shape.numel())
         return torch.from_numpy(probabilities).view(*self.batch_shape, self.table.size).to(self.device)
 
-    @property
-    def logits(self) -> Tensor:
-        """The logarithm of `probs`."""
-        return self.probs.log()
-
     @cached_property
     def depth(self) -> Tensor:
         """How many of the last symbols read make a context that something followed, (batch, time): 0 to order - 1."""
@@ -87,7 +77,3 @@ class NextSymbol(Distribution):
         rows = self.probs.view(-1, self.table.size)
         drawn = torch.multinomial(rows, shape.numel(), replacement=True)
         return drawn.T.reshape(*shape, *self.batch_shape)
-
-    def entropy(self) -> Tensor:
-        """Give the entropy of each step, in nats, (batch, time)."""
-        return -torch.special.xlogy(self.probs, self.probs).sum(-1)

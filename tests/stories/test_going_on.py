@@ -1,0 +1,118 @@
+"""A finished run that learns more is a run that has not finished, until it has: whatever stops it, `resume` goes on."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ensue import api
+from ensue.errors import Interrupted, SettingError, UserError
+from ensue.tasks import text_training
+from ensue.training.contract import Progress
+from ensue.training.run import Run
+
+SETTINGS = ["body.width=12", "embedding=6", "evaluate_every=4", "length=32", "machine.threads=1"]
+SAME = ("weights.safetensors", "samples.jsonl", "mixture.safetensors")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("going-on")
+    text = folder / "text.txt"
+    text.write_text("".join(f"the cat number {n * n % 97} sat on the mat. \n" for n in range(400)), encoding="utf-8")
+    more = [*SETTINGS, "mixture.use=always"]
+    api.train("generate", text, out=folder / "run", size="tiny", epochs=1, device="cpu", settings=more)
+    return folder / "run"
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def stop_at_once(event: Any) -> None:
+    """Do what a second Ctrl-C does, in the middle of the training."""
+    if isinstance(event, Progress) and event.validation is not None:
+        raise KeyboardInterrupt
+
+
+def test_stopped_while_it_learns_more_it_goes_on_to_the_same_end(run: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(run, tmp_path / "other"))
+    api.resume(other, epochs=1)
+    with pytest.raises(Interrupted) as told:
+        api.resume(run, epochs=1, watch=stop_at_once)
+    assert str(told.value) == f"interrupted; go on from what was saved last with `ensue resume {run}`"
+    half_way = Run.open(run)
+    assert not any(half_way.has(name) for name in ("result.json", "report.md", "mixture.safetensors"))
+    assert api.open(run).generate("the cat", length=5)
+    with pytest.raises(UserError, match="the training has not finished; resume it without a budget"):
+        api.resume(run, epochs=1)
+    api.resume(run)
+    for name in SAME:
+        assert (run / name).read_bytes() == (other / name).read_bytes(), name
+    with pytest.raises(UserError, match="the training has finished"):
+        api.resume(run)
+
+
+def test_a_mixture_that_is_wanted_no_more_is_gone(run: Path) -> None:
+    with Run.resume(run) as opened:
+        settings = json.loads(json.dumps(opened.about["settings"]))
+        settings["mixture"]["use"] = "never"
+        opened.describe({"settings": settings})
+    api.resume(run, epochs=1)
+    assert not (run / "mixture.safetensors").exists()
+    assert type(api.open(run).model).__name__ == "SequenceModel"
+
+
+def test_a_run_goes_on_without_the_gpu_that_it_began_on(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Run.resume(run) as opened:
+        settings = json.loads(json.dumps(opened.about["settings"]))
+        settings["training"]["machine"]["device"] = "cuda"
+        opened.describe({"settings": settings, "machine": {**opened.about["machine"], "device": "cuda"}})
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(SettingError, match=r"'cuda' is not there: .*; use --device cpu"):
+        api.resume(run, epochs=1)
+    with pytest.raises(SettingError, match="'cdua' is not a device"):
+        api.resume(run, epochs=1, device="cdua")
+    assert Run.open(run).has("result.json")
+    notes: list[Any] = []
+    api.resume(run, epochs=1, device="cpu", watch=notes.append)
+    assert any("device is cpu, was cuda" in getattr(note, "text", "") for note in notes)
+
+
+def test_settings_that_contradict_each_other_are_told_before_the_data_is_read(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="dropout between layers is given, and there is one layer"):
+        api.train("generate", tmp_path / "missing.txt", size="tiny", settings=["body.dropout=0.2"])
+
+
+def test_a_gpu_that_is_not_there_is_told_before_the_data_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(SettingError, match="'cuda' is not there"):
+        api.train("generate", tmp_path / "missing.txt", size="tiny", device="cuda", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("model", ["ngram", "window"])
+def test_the_n_gram_is_fitted_on_the_threads_that_are_written_down(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    found: list[int] = []
+    true = text_training.count_rivals
+
+    def count(*given: Any) -> Any:
+        found.append(torch.get_num_threads())
+        return true(*given)
+
+    monkeypatch.setattr(text_training, "count_rivals", count)
+    before = torch.get_num_threads()
+    settings = ["training.machine.threads=3", *([] if model == "ngram" else ["steps=2"])]
+    api.train("generate", finished.parent / "text.txt", model=model, out=tmp_path / "run", settings=settings)
+    torch.set_num_threads(before)
+    assert found == [3]
+    machine = Run.open(tmp_path / "run").about["machine"]
+    assert (machine["threads"], machine["device"]) == (3, "cpu")
