@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 
 from cyclopts import App, Parameter
@@ -16,8 +17,11 @@ from pydantic import ValidationError
 
 import ensue
 from ensue.errors import Interrupted, UserError
+from ensue.native import SlowerWarning
 
 DONE, BUG, WRONG_INPUT, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
+
+AS_PYTHON_SAYS = warnings.formatwarning
 
 app = App(
     name="ensue",
@@ -48,6 +52,7 @@ for verb, about in VERBS.items():
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; give its exit code: 0 done, 2 wrong input, 130 interrupted, 1 our bug."""
+    warnings.formatwarning = _in_one_line
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
@@ -67,6 +72,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         return _complain("this is our bug, not yours; please report the lines above", BUG)
     return code if isinstance(code, int) else DONE
+
+
+def _in_one_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Say a warning of ours as our errors are said; others show where they come from."""
+    ours = category is SlowerWarning
+    return f"ensue: {message}\n" if ours else AS_PYTHON_SAYS(message, category, filename, lineno, line)
 
 
 def _complain(line: str, code: int) -> int:
