@@ -3,14 +3,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Two workers share two cores: with more threads than that, each waits for the other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest
+COMPILER := $(shell command -v "$$CXX" || command -v c++ || command -v g++ || command -v clang++)
+NATIVE := $(wildcard native/* native/cpp/* native/cpp/*/* native/src/ensue_native/*.py)
 
-.PHONY: demo test check test-slow setup format clean
+.PHONY: demo test test-eager check test-slow bench setup format clean
 
-demo: .venv/installed
+demo: .venv/installed .venv/native
 	$(BIN)/ensue demo
 
-test: .venv/developer
+test: .venv/developer .venv/native
 	$(PYTEST) -n 2
+
+# What the compiled kernels touch, without them.
+test-eager: .venv/developer
+	ENSUE_NATIVE=off $(PYTEST) -n 2 tests/laws tests/references
 
 check: .venv/developer
 	$(BIN)/ruff format --check .
@@ -19,14 +25,18 @@ check: .venv/developer
 	$(BIN)/lint-imports
 	$(PYTEST) -q tests/test_architecture.py
 
-test-slow: .venv/developer
+test-slow: .venv/developer .venv/native
 	$(PYTEST) -m slow
+
+# Writes the tables of docs/results.md; for an hour or so on a quiet machine.
+bench: .venv/developer .venv/native
+	$(BIN)/python benchmarks/training.py
 
 format: .venv/developer
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-setup: .venv/developer
+setup: .venv/developer .venv/native
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -40,6 +50,16 @@ setup: .venv/developer
 	@# KenLM's Python module has no wheels; without a compiler the tests against it are skipped.
 	$(BIN)/python -m pip install --quiet kenlm 2> /dev/null || echo "kenlm cannot be built here: its comparison is skipped"
 	touch $@
+
+# The kernels are built where there is a C++ compiler; without them everything works, only slower.
+.venv/native: $(NATIVE) | .venv/installed
+	@if test -z "$(COMPILER)"; then \
+	    echo "there is no C++ compiler: ensue runs on torch's kernels, which are slower"; \
+	elif $(BIN)/python -m pip install --quiet --force-reinstall --no-deps ./native > .venv/native.log 2>&1; then \
+	    touch $@; \
+	else \
+	    echo "native/ cannot be built here (.venv/native.log says why): ensue runs on torch's kernels, which are slower"; \
+	fi
 
 clean:
 	rm -rf .venv build dist demo-run

@@ -31,6 +31,14 @@ static void play(const ensue_tape *tape) {
     in_parallel(threads, [&](int thread) { kernels.play(*tape, packed, firsts, thread, threads); });
 }
 
+int32_t ensue_apply(int32_t operation, float *out, const float *a, const float *b, const float *c, int64_t count) {
+    if (operation < 0 || operation >= TILE_OPERATION_COUNT || count % TILE) return 0;
+    const RecurrenceKernels &kernels = *ENSUE_CHOSEN(KERNELS);
+    for (int64_t i = 0; i < count; i += TILE)
+        kernels.apply(operation, out + i, a + i, b ? b + i : nullptr, c ? c + i : nullptr);
+    return 1;
+}
+
 int32_t ensue_play(const ensue_tape *tape) {
     try {
         play(tape);

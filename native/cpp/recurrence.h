@@ -13,4 +13,6 @@ struct RecurrenceKernels {
     void (*pack)(const Packed &packed, int number);
     // Run all ticks for the rows first, first + step, ...
     void (*play)(const ensue_tape &tape, const Packed *packed, const int64_t *firsts, int first, int step);
+    // Run one operation on one tile.
+    void (*apply)(int operation, float *out, const float *a, const float *b, const float *c);
 };

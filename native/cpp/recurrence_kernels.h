@@ -179,4 +179,8 @@ static void play(const ensue_tape &tape, const Packed *packed, const int64_t *fi
     player.run();
 }
 
-static const RecurrenceKernels KERNELS = {pack, play};
+static void apply(int operation, float *out, const float *a, const float *b, const float *c) {
+    TILE_OPERATIONS[operation]({out, a, b, c, 0, 0, 0, 0}, 1);
+}
+
+static const RecurrenceKernels KERNELS = {pack, play, apply};

@@ -16,9 +16,13 @@ VARIABLE = "ENSUE_NATIVE"
 """The environment variable that turns the kernels off, or names their instruction set."""
 
 
+class SlowerWarning(UserWarning):
+    """Kernels are there and cannot be used; what is asked for is done all the same, only slower."""
+
+
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL | None:
-    """Open the library; None if it is not installed, turned off, or of another interface, which is said once.
+    """Open the library; None if it is not installed, turned off, or cannot be used, which is said once.
 
     Raises UserError if the environment asks for an instruction set that is not there.
     """
@@ -28,29 +32,45 @@ def library() -> ctypes.CDLL | None:
     try:
         path = importlib.import_module("ensue_native").library()
         found = ctypes.CDLL(str(path))
-        found.ensue_interface.restype = ctypes.c_int32
         number = found.ensue_interface()
     except ModuleNotFoundError:
-        return None
-    except (OSError, AttributeError, StopIteration) as error:
+        if not wish:
+            return None
+        raise UserError(f"{wish!r} asks for ensue-native, which is not installed", where=VARIABLE, mend=UNSET) from None
+    except (OSError, AttributeError) as error:
         return _refuse(f"ensue-native cannot be loaded ({error})")
     if number != INTERFACE:
         return _refuse(f"ensue-native is of another version (its interface is {number}, ensue's is {INTERFACE})")
     found.ensue_instruction_sets.restype = found.ensue_used.restype = ctypes.c_char_p
     if wish and not found.ensue_use(wish.encode()):
-        sets = found.ensue_instruction_sets().decode().replace(" ", ", ")
-        raise UserError(f"there is no instruction set {wish!r}", where=VARIABLE, mend=f"choose off, {sets}")
+        sets = ", ".join(_sets(found))
+        raise UserError(f"there is no instruction set {wish!r} here", where=VARIABLE, mend=f"choose off, {sets}")
     return found
 
 
+UNSET = "install it (`pip install ./native`), or unset the variable"
+
+
 def _refuse(what: str) -> None:
-    warnings.warn(f"{what}: torch's kernels are used instead; `pip install --upgrade ensue-native`", stacklevel=3)
+    mend = "install the one that belongs to this ensue (`pip install ./native`)"
+    warnings.warn(f"{what}: torch's kernels are used instead; {mend}", SlowerWarning, stacklevel=3)
+
+
+def _sets(kernels: ctypes.CDLL) -> list[str]:
+    return kernels.ensue_instruction_sets().decode().split()
+
+
+def instruction_sets() -> list[str]:
+    """Name the instruction sets that the kernels could use here, the best first; none without kernels."""
+    kernels = library()
+    return [] if kernels is None else _sets(kernels)
 
 
 def describe() -> str:
     """Say in a few words what is used."""
-    found = library()
-    if found is None:
-        off = os.environ.get(VARIABLE) == "off"
-        return f"turned off by {VARIABLE}" if off else "not installed: torch's kernels are used, which are slower"
-    return f"{found.ensue_used().decode()} (this machine has {found.ensue_instruction_sets().decode()})"
+    kernels = library()
+    if kernels is not None:
+        return f"ensue-native with {kernels.ensue_used().decode()} (here are {', '.join(_sets(kernels))})"
+    if os.environ.get(VARIABLE) == "off":
+        return f"torch's; ensue-native is turned off by {VARIABLE}"
+    return "torch's, which are slower; ensue-native is not installed, or not usable"

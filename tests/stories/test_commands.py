@@ -271,9 +271,9 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     for kind, name in {"tasks": "generate", "models": "ngram", "codecs": "bytes", "demos": "code"}.items():
         assert name in answer(capsys, "list", kind)
         assert len(answer(capsys, "list", kind, name)) > 20
-    assert "c = sigmoid(gate.keep) * state.c + sigmoid(gate.write) * tanh(gate.new)" in answer(
-        capsys, "list", "cells", "lstm"
-    )
+    page = answer(capsys, "list", "cells", "lstm")
+    assert "c = sigmoid(gate.keep) * state.c + sigmoid(gate.write) * tanh(gate.new)" in page
+    assert "  dstate.c = e7 * keep\n" in page
 
 
 def test_a_cell_of_ones_own(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -285,6 +285,7 @@ def test_a_cell_of_ones_own(folder: Path, capsys: pytest.CaptureFixture[str]) ->
         "    def equation(self, gate, state, weight):\n"
         '        return {"h": 0.9 * state.h + 0.1 * tanh(gate.new)}\n'
     )
+    assert "  h' = (state.h * 0.9) + (0.1 * new)\n" in answer(capsys, "list", "cells", str(cell))
     command = f"train generate {folder / 'text.txt'} --model {cell} --size tiny --out {folder / 'leaky'}"
     answer(capsys, *command.split(), "--set", "steps=3", "--set", "rows=4")
     cell.unlink()

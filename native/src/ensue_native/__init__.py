@@ -7,4 +7,7 @@ FOLDER = Path(__file__).parent
 
 def library() -> Path:
     """Give the path of the shared library."""
-    return next(path for path in sorted(FOLDER.glob("libensue.*")) if path.suffix in (".so", ".dylib"))
+    for path in sorted(FOLDER.glob("libensue.*")):
+        if path.suffix in (".so", ".dylib"):
+            return path
+    raise FileNotFoundError(f"there is no libensue in {FOLDER}")

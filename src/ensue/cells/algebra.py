@@ -30,7 +30,9 @@ class Expr:
             return str(self.detail)
         sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}.get(self.op)
         parts = [repr(arg) for arg in self.args]
-        return f"({parts[0]} {sign} {parts[1]})" if sign else f"{self.op}({', '.join(parts)})"
+        if sign:
+            return f"({parts[0]} {sign} {parts[1]})"
+        return f"{self.op}({', '.join(part[1:-1] if part.startswith('(') else part for part in parts)})"
 
     def __bool__(self) -> bool:
         raise UserError("an equation cannot branch on a value", mend="use maximum, minimum or relu instead of if")

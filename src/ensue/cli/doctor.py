@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from cyclopts import App
 
+from ensue import native
 from ensue.cli.machine import print_json
 from ensue.cli.tables import show_table
 
@@ -49,13 +50,14 @@ def devices() -> dict[str, str]:
         "cpu": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}",
         "cuda": ", ".join(cuda) or "none",
         "mps": "yes" if torch.backends.mps.is_available() else "none",
-        "kernels": "eager; torch's own for tanh, lstm and gru",
+        "kernels": native.describe(),
     }
 
 
 def self_test() -> dict[str, bool]:
     """Do small things of known outcome."""
-    return {name: test() for name, test in TESTS.items()}
+    tests = TESTS | {"the compiled kernels agree with torch": _kernels_are_right} if native.library() else TESTS
+    return {name: test() for name, test in tests.items()}
 
 
 def _table_sums_to_one() -> bool:
@@ -87,6 +89,27 @@ def _network_learns() -> bool:
             loss.backward()
             optimiser.step()
     return loss.item() < 0.1
+
+
+def _kernels_are_right() -> bool:
+    """Run a cell both ways, forward and back."""
+    import torch
+
+    from ensue.cells import CELLS
+    from ensue.engine import eager, paths, start, trace
+    from ensue.engine import native as compiled
+
+    program, draws = trace(CELLS["lstm"](), "lstm"), torch.Generator().manual_seed(0)
+    with torch.random.fork_rng():
+        values = {name: tensor.requires_grad_() for name, tensor in start(program, 3, 70).items()}
+    values |= {f"state/{state}": torch.zeros(2, 70) for state in program.states}
+    values["x"] = torch.randn(5, 2, 3, generator=draws)
+    parameters = [value for value in values.values() if value.requires_grad]
+    found = []
+    for backend in (eager, compiled):
+        path = paths(backend, program, values)[0]
+        found.append([path, *torch.autograd.grad(path.square().sum(), parameters)])
+    return all(torch.allclose(one, other, atol=1e-4, rtol=1e-4) for one, other in zip(*found, strict=True))
 
 
 TESTS: dict[str, Callable[[], bool]] = {

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from cyclopts import App
 
+from ensue.cells.contract import Cell
+from ensue.cells.user import load_cell
 from ensue.cli.tables import show_table
 from ensue.errors import SettingError, did_you_mean
 
@@ -28,12 +30,15 @@ app = App(name="list")
 
 @app.default
 def list_(kind: Kind, name: str | None = None, /) -> None:
-    """Show what there is to choose from, or all about one of them.
+    """Show what there is to choose from, or all about one of them: of a cell, what the engine makes of it.
 
     Args:
         kind: What to list.
-        name: Tell all about this one.
+        name: Tell all about this one; a cell may be a Python file.
     """
+    if kind == "cells" and name is not None and name.endswith(".py"):
+        print(programs_of(load_cell(name), name))
+        return
     catalogue = catalogue_of(kind)
     if name is None:
         show_table([kind, "what it is"], [[one, first_line(part)] for one, part in catalogue.items()])
@@ -41,6 +46,8 @@ def list_(kind: Kind, name: str | None = None, /) -> None:
             print("A cell's name (see `ensue list cells`) stands for a recurrent network of it.")
     elif name in catalogue:
         print(whole_page(catalogue[name], as_source=kind == "cells"))
+        if kind == "cells":
+            print(f"\n{programs_of(catalogue[name](), name)}")
     else:
         raise SettingError(f"{name!r} is not among the {kind}", where="list", mend=did_you_mean(name, catalogue))
 
@@ -54,6 +61,14 @@ def catalogue_of(kind: Kind) -> Mapping[str, Any]:
         return {"ngram": Ngram, **LAYERS}
     module, catalogue = CATALOGUES[kind]
     return getattr(import_module(module), catalogue)
+
+
+def programs_of(cell: Cell, name: str) -> str:
+    """Give what the engine makes of a cell."""
+    from ensue.engine import trace
+    from ensue.engine.describe import describe
+
+    return describe(trace(cell, name))
 
 
 def first_line(part: Any) -> str:

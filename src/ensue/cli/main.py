@@ -9,6 +9,7 @@ import errno
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from io import TextIOWrapper
 
@@ -18,8 +19,11 @@ from pydantic import ValidationError
 
 import ensue
 from ensue.errors import Interrupted, UserError
+from ensue.native import SlowerWarning
 
 DONE, BUG, WRONG_INPUT, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
+
+AS_PYTHON_SAYS = warnings.formatwarning
 
 app = App(
     name="ensue",
@@ -51,6 +55,7 @@ for verb, about in VERBS.items():
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; give its exit code: 0 done, 2 wrong input, 130 interrupted, 1 our bug."""
     _mend_streams()
+    warnings.formatwarning = _in_one_line
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
@@ -92,6 +97,14 @@ def _mend_streams() -> None:
 def _drop_output() -> None:
     """Let what is not yet written go; without this, the interpreter complains when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _in_one_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Say a warning of ours as our errors are said; others show where they come from."""
+    ours = category is SlowerWarning
+    return f"ensue: {message}\n" if ours else AS_PYTHON_SAYS(message, category, filename, lineno, line)
 
 
 def _complain(line: str, code: int) -> int:

@@ -27,6 +27,8 @@ class Derivative:
     weights: dict[str, int]
     kept: frozenset[int]
     """The places of the forward program whose values are needed."""
+    again: frozenset[int] = frozenset()
+    """Those whose values are computed once more, from the ones that are kept."""
 
     def wanted(self) -> set[int]:
         """Give the places of all that is asked for."""
@@ -98,6 +100,7 @@ class _Reverse:
             {state: new[place] for state, place in states.items()},
             {weight: new[place] for weight, place in weights.items()},
             frozenset(int(node.detail) for node in nodes if node.op == "value" and node.detail is not None),
+            self.again,
         )
 
     def _give(self, place: int, adjoint: int) -> None:
