@@ -60,6 +60,12 @@ def _sets(kernels: ctypes.CDLL) -> list[str]:
     return kernels.ensue_instruction_sets().decode().split()
 
 
+def used() -> str:
+    """Name the instruction set in use; "none" without kernels."""
+    kernels = library()
+    return "none" if kernels is None else kernels.ensue_used().decode()
+
+
 def instruction_sets() -> list[str]:
     """Name the instruction sets that the kernels could use here, the best first; none without kernels."""
     kernels = library()

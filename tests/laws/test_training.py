@@ -21,6 +21,7 @@ import ensue.training.fit as fit_module
 from ensue.batch import Batch
 from ensue.errors import RunError, SettingError
 from ensue.models.sequence import SequenceSettings
+from ensue.native import used
 from ensue.settings import read
 from ensue.training.by_gradient import ByGradient
 from ensue.training.clock import steps_within
@@ -619,7 +620,7 @@ def test_preparing_seeds_and_sets_threads() -> None:
         "device": "cpu",
         "device_name": "cpu",
         "dtype": "fp32",
-        "backend": f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}",
+        "backend": f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, ensue-native {used()}",
     }
     assert memory_mb() > 10
 

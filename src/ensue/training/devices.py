@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ensue import native
 from ensue.batch import Batch
 from ensue.errors import SettingError
 from ensue.training.settings import MachineSettings
@@ -59,7 +60,7 @@ def describe_machine(device: torch.device, settings: MachineSettings) -> dict[st
     """Say what the bits of a run depend on, for run.toml."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     # Other kernels add up in another order: those of another torch, or for other vector instructions.
-    backend = f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}"
+    backend = f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, ensue-native {native.used()}"
     of_device = {"device": str(device), "device_name": name, "dtype": settings.precision}
     return {"threads": torch.get_num_threads(), **of_device, "backend": backend}
 
