@@ -3,16 +3,26 @@
 import io
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from ensue.cli.main import main
+from ensue.data.codecs import Characters
+from ensue.data.encode import encode_corpus
+from ensue.evaluation.baselines import row
 from ensue.models.ngram import read_arpa
+from ensue.settings import read
+from ensue.tasks.generate import GenerateSettings
+from ensue.tasks.recommendation import recommend
+from ensue.training.run import Run
 
 NOUNS, WORDS = ("cat", "house", "road", "king"), ("old", "young", "here", "gone")
 TEXT = "".join(
@@ -71,6 +81,49 @@ def test_an_n_gram_as_it_was_set_is_told_apart_from_the_best(run: str) -> None:
     assert own["name"] == "5-gram as set"
     chosen = json.loads((Path(run) / "result.json").read_text())["chosen"]
     assert chosen == [f"the order of the n-gram, {best['name'][0]}: on the tune part, which was then counted too"]
+
+
+def test_what_is_recommended_comes_with_the_command_that_trains_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = str(folder / "worse net")
+    command = ["train", "generate", str(folder / "text.txt"), "--model", "bag", "--size", "tiny", "--seed", "3"]
+    out = answer(capsys, *command, "--out", net, "--set", "steps=2", "--set", "mixture.use=never")
+    result = json.loads((Path(net) / "result.json").read_text())
+    name = result["rows"][2]["name"]
+    said, quoted, rest = result["verdict"].split("`")
+    assert said.startswith(f"use {name}: ")
+    assert said.endswith(f"; this run writes with bag 128: get {name} by ")
+    assert rest == ""
+    assert quoted in out
+    assert quoted in (Path(net) / "report.md").read_text()
+    line = shlex.split(quoted)[1:]
+    answer(capsys, *line)
+    new = json.loads((Path(line[-1]) / "result.json").read_text())
+    assert new["rows"][-1]["name"] == name
+    assert new["rows"][-1]["nats"] == result["rows"][2]["nats"]
+    assert "this run writes with" not in new["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "more"),
+    [
+        ("unigram", "baseline", "--model ngram --set model.order=1 --set model.smoothing=additive"),
+        ("4-gram", "baseline", "--model ngram --set model.order=4"),
+        ("lstm 8", "network", "--set mixture.use=never"),
+    ],
+)
+def test_each_recommended_model_has_its_command(run: str, name: str, role: Any, more: str) -> None:
+    opened = Run.open(run)
+    settings = read(GenerateSettings, opened.about["settings"] | {"baseline": {"order": 4}})
+    text = encode_corpus(["aab" * 50], Characters().fit(["ab"], ends=False))
+    rows = [
+        row(each, role, text, np.full(len(text), nats), seconds=1.0, parameters=2)
+        for each, nats in ((name, 1.0), ("mixture", 2.0))
+    ]
+    out = "network" if role == "network" else name
+    assert recommend(opened, settings, rows).endswith(f"--config {run}/run.toml {more} --out {run}-{out}`")
+    assert "`" not in recommend(opened, settings, rows[::-1])
 
 
 def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

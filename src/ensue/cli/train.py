@@ -51,7 +51,7 @@ def generate(  # noqa: PLR0913 - each is a flag
             data.
         test: A file to report on, instead of the end of the data.
         set_: Change any setting: --set body.width=512. May be repeated.
-        config: A TOML file of settings, as --show-settings prints them.
+        config: A TOML file of settings, as --show-settings prints them, or the run.toml of a run.
         show_settings: Print every setting, filled in, and train nothing.
         json: Print one JSON object a line, for programs.
     """
