@@ -27,6 +27,7 @@ from ensue.models.ngram import Ngram, NgramSettings
 from ensue.settings import Settings
 from ensue.tasks.rivals import Counted, joined, last_of
 from ensue.tasks.writing import WritingSettings, writing
+from ensue.training.durable import blaming
 from ensue.training.run import Run
 
 MIXTURE = "mixture.safetensors"
@@ -60,9 +61,17 @@ class TextModel:
         return self.run.read("report.md").decode()
 
     def save(self, folder: str | Path) -> None:
-        """Copy the whole run to a folder that is new or empty; nothing else is needed to use it."""
+        """Copy the whole run to a folder that is new or empty; nothing else is needed to use it.
+
+        Raises RunError if there is something in the folder, or the disk refuses; then nothing stays.
+        """
         Run.create(folder, self.run.about).discard()
-        shutil.copytree(self.run.path, folder, ignore=shutil.ignore_patterns(".*"))
+        try:
+            with blaming(Path(folder)):
+                shutil.copytree(self.run.path, folder, ignore=shutil.ignore_patterns(".*"), copy_function=_copy)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def generate(self, prompt: str = "", **asked: Any) -> str:
         """Write one text that goes on from the prompt; `asked` are the fields of WritingSettings and FilterSettings."""
@@ -182,6 +191,12 @@ class TextModel:
     @cached_property
     def _spellings(self) -> list[bytes]:
         return self.codec.spellings()
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file, and stop at the first that the disk refuses: an error of the system would be put off to the end."""
+    with blaming(Path(target)):
+        shutil.copy2(source, target)
 
 
 def beside_network(mixture: Mixture) -> dict[str, np.ndarray]:

@@ -86,7 +86,7 @@ def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch
     budget = _budget(settings.training, machine, spent)
     trained = _train_network(run, settings, budget, device, parts, watch)
     if trained.outcome.how == "interrupted":
-        raise Interrupted(f"interrupted and saved; go on with `ensue resume {run.path}`")
+        raise Interrupted(f"interrupted and saved; go on with `{run.resuming}`")
     return _finish_network(run, settings, parts, rivals, trained, watch)
 
 

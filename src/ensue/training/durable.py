@@ -17,6 +17,10 @@ from ensue.errors import RunError
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+class DiskFullError(RunError):
+    """There is no room to write; what was there before is still there."""
+
+
 @contextmanager
 def blaming(path: Path) -> Generator[None, None, None]:
     """Turn an error of the disk into a RunError that names the file; what was there before is still there."""
@@ -24,9 +28,8 @@ def blaming(path: Path) -> Generator[None, None, None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            what, mend = "the disk is full; nothing that was saved before is lost", "make room, then go on with resume"
-        else:
-            what, mend = f"cannot be written ({error.strerror or error})", "check the folder and its permissions"
+            raise DiskFullError("the disk is full", where=str(path), mend="make room, and try again") from None
+        what, mend = f"cannot be written ({error.strerror or error})", "check the folder and its permissions"
         raise RunError(what, where=str(path), mend=mend) from None
 
 
