@@ -235,6 +235,26 @@ def test_tables_on_a_terminal_fit_into_eighty_columns(
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_no_word_of_a_table_is_cut_on_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = [
+        ["uniform", "4.190", "4.190 to 4.190", "6.044", "66.00", "0.0", "0"],
+        ["mixture of all", "1.551", "1.500 to 1.604", "2.238", "4.72", "180.9", "2,586,313"],
+    ]
+    show_table(["model", "nats/character", "95 % interval", "bits/byte", "perplexity", "seconds", "numbers"], rows)
+    show_table(
+        ["setting", "run-1", "run-2"], [["training.batching.evaluate_every", "100", "a text of many words " * 9]]
+    )
+    out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert "…" not in out
+    words = [word for row in rows for cell in row for word in cell.split()]
+    assert all(word in out.split() for word in (*words, "training.batching.evaluate_every", "perplexity", "text"))
+    assert max(map(len, out.splitlines())) < 100
+
+
 def test_a_cell_that_ends_the_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cell = tmp_path / "cell.py"
     cell.write_text("raise SystemExit(3)\n")
