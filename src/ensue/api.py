@@ -13,7 +13,7 @@ from ensue.errors import Interrupted, RunError, SettingError, did_you_mean
 from ensue.settings import Settings, read, to_plain
 from ensue.tasks import TASKS, Choices, Task
 from ensue.training.contract import Event, Note, Watch
-from ensue.training.durable import DiskFullError
+from ensue.training.durable import FULL_DISK
 from ensue.training.fit import reopen
 from ensue.training.run import Run
 
@@ -79,8 +79,8 @@ def _train_in(run: Run, task: Task, settings: Settings, data: Sequence[Path], wa
         if run.checkpoint() is None:
             raise
         raise Interrupted(f"interrupted; go on from what was saved last with `{run.resuming}`") from None
-    except DiskFullError as error:
-        if run.checkpoint() is None:
+    except RunError as error:
+        if error.what != FULL_DISK or run.checkpoint() is None:
             raise
         mend = f"make room, then go on from what was saved last with `{run.resuming}`"
         raise RunError(error.what, where=error.where, mend=mend) from None

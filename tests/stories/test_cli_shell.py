@@ -1,5 +1,6 @@
 """The shell of the command line: quick, without torch, and one line for whatever was mistyped."""
 
+import inspect
 import io
 import json
 import os
@@ -13,12 +14,17 @@ from pathlib import Path
 import pytest
 from cyclopts import App
 
+from ensue.cells import CELLS
 from ensue.cli import main as shell
+from ensue.cli.demo import demo
+from ensue.cli.list import first_line
 from ensue.cli.machine import print_json
 from ensue.cli.main import app, main
 from ensue.cli.progress import Live, Plain, follow
 from ensue.cli.tables import plain_table, show_table
+from ensue.tasks.writing import WritingSettings
 from ensue.training.contract import Note, Progress, Sample
+from ensue.training.settings import TrainingSettings
 
 COMMANDS = sorted(name for name in app.resolved_commands() if not name.startswith("-"))
 
@@ -36,6 +42,19 @@ def test_help_loads_no_torch(command: str) -> None:
     done = in_process_of_its_own(program, *command.split(), "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage: ensue")
+
+
+def test_help_tells_the_defaults_that_count(capsys: pytest.CaptureFixture[str]) -> None:
+    minutes = TrainingSettings().minutes
+    for line, said in {
+        "generate": f"The most symbols to write; {WritingSettings().length} if not given.",
+        "train generate": f"Time for training; {minutes:g} if neither this nor epochs is given.",
+        "demo": "Time for training; 1 if not given.",
+    }.items():
+        main([*line.split(), "--help"])
+        told = " ".join(capsys.readouterr().out.replace("│", " ").split())
+        assert said in told
+    assert inspect.signature(demo).parameters["minutes"].default == 1
 
 
 @pytest.mark.slow
@@ -69,6 +88,7 @@ def test_help_is_quick() -> None:
         ("generate run --temperature inf", "--temperature cannot be 'inf': input should be a finite number; "),
         ("generate run --interactive --json", "generate: --interactive writes one text, as plain text; "),
         ("evaluate run --prequential --lines", "evaluate: --prequential tells of chunks, not of lines or places; "),
+        ("list models lstm", "list: 'lstm' is not among the models; it is a cell: see `ensue list cells lstm`"),
         ("list cells gruu", "list: 'gruu' is not among the cells; did you mean gru?"),
     ],
 )
@@ -152,6 +172,8 @@ def test_an_output_on_a_full_disk() -> None:
 def test_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "cells"]) == 0
     assert "gru_before  Gated recurrent unit with the reset before the product" in capsys.readouterr().out
+    lines = [first_line(cell) for cell in CELLS.values()]
+    assert len(set(lines)) == len(CELLS)
     assert main(["list", "cells", "gru"]) == 0
     assert "new = tanh(W x + b + reset * (U h + d))" in capsys.readouterr().out
     assert main(["list", "heads"]) == 0

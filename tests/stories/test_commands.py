@@ -8,12 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import ensue
 from ensue.cli.main import main
 from ensue.data.codecs import Characters
 from ensue.data.encode import encode_corpus
@@ -195,6 +197,21 @@ def test_writing_for_programs_and_with_novelty(run: str, capsys: pytest.CaptureF
     assert people.count("[the longest span copied from the training data is ") == 2
 
 
+def test_samples_come_as_they_are_finished(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ensue.open(run)
+    together = model.samples(n=5, length=20, novelty=True)
+    monkeypatch.setattr("ensue.tasks.text_model.BESIDE", 2)
+    asked: list[Sequence[int]] = []
+    true = model.steps
+    monkeypatch.setattr(
+        model, "steps", lambda prompt, numbers, more: asked.append(numbers) or true(prompt, numbers, more)
+    )
+    found = model.written(n=5, length=20, novelty=True)
+    assert (next(found), next(found)) == tuple(together[:2])
+    assert asked == [range(2)]
+    assert list(found) == together[2:]
+
+
 def test_a_prompt_with_unknown_symbols_is_told(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", run, "--prompt", "Zé", "--length", "5"]) == 0
     assert (
@@ -222,9 +239,21 @@ def test_scoring(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert found["surprising"][0]["line"] == 3
     people = answer(capsys, "evaluate", run, more, "--lines", "--surprising", "2")
     assert f"{found['nats_per_character']:.4f}" in people
-    assert "so am i.⏎the  \N{REPLACEMENT CHARACTER}" in re.sub("  +", "  ", people)
+    assert "so am i.⏎the  z" in re.sub("  +", "  ", people)
     own = json.loads(answer(capsys, "evaluate", run, "--json"))
     assert own["nats_per_character"] < found["nats_per_character"]
+
+
+def test_unknown_symbols_are_shown_as_they_stand_in_the_file(
+    run: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "odd.txt").write_text("Ann:\nthe Zéŝ is here.\n")
+    found = json.loads(answer(capsys, "evaluate", run, str(folder / "odd.txt"), "--json", "--surprising", "3"))
+    assert {(place["before"][-2:], place["symbol"]) for place in found["surprising"]} == {
+        ("e ", "Z"),
+        (" Z", "é"),
+        ("Zé", "ŝ"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -275,8 +304,12 @@ def test_the_memory(run: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_checking(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = str(folder / "text.txt")
     out = answer(capsys, "check", text)
-    assert "Read as one long text:" in out
-    assert "It can be trained on." in out
+    assert "Read as one long text (choose with --set data.kind=text|lines|table):" in out
+    assert "It can be trained on, if what is said above is as it should be." in out
+    (folder / "varied.txt").write_text("".join(f"line number {n} is not the others\n" for n in range(200)))
+    assert answer(capsys, "check", str(folder / "varied.txt"), "--set", "kind=text").endswith(
+        "\nIt can be trained on.\n"
+    )
     found = json.loads(answer(capsys, "check", text, "--json", "--set", "kind=lines"))
     assert found["kind"] == "lines"
     assert found["problems"] == []

@@ -43,7 +43,7 @@ def generate(  # noqa: PLR0913 - each is a flag
         model: See `ensue list models` and `ensue list cells`; or the path of a Python file that defines a cell.
         codec: What a symbol is: characters, bytes, words or subwords.
         size: One dial for the size of the network.
-        minutes: Time for training.
+        minutes: Time for training; 3 if neither this nor epochs is given.
         epochs: Passes over the training data, instead of minutes.
         seed: What every random choice follows from.
         device: Where to compute: cpu, cuda, cuda:1, mps or auto.

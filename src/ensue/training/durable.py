@@ -15,10 +15,7 @@ from pathlib import Path
 from ensue.errors import RunError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-class DiskFullError(RunError):
-    """There is no room to write; what was there before is still there."""
+FULL_DISK = "the disk is full"
 
 
 @contextmanager
@@ -28,7 +25,7 @@ def blaming(path: Path) -> Generator[None, None, None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise DiskFullError("the disk is full", where=str(path), mend="make room, and try again") from None
+            raise RunError(FULL_DISK, where=str(path), mend="make room, and try again") from None
         what, mend = f"cannot be written ({error.strerror or error})", "check the folder and its permissions"
         raise RunError(what, where=str(path), mend=mend) from None
 
