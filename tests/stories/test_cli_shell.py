@@ -8,7 +8,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -60,10 +59,12 @@ def test_help_tells_the_defaults_that_count(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.slow
 def test_help_is_quick() -> None:
     def seconds() -> float:
-        start = time.perf_counter()
+        # Of the processor: on a busy machine the clock on the wall says what others do.
+        before = os.times()
         done = in_process_of_its_own("from ensue.cli.main import main; main(['--help'])")
+        after = os.times()
         assert done.returncode == 0
-        return time.perf_counter() - start
+        return after.children_user + after.children_system - before.children_user - before.children_system
 
     assert min(seconds() for _ in range(3)) < 0.5
 
