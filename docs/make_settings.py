@@ -17,7 +17,7 @@ INTRODUCTION = """\
 
 Every setting, its default, and what it is for; made from the code by `python docs/make_settings.py`. Change one with
 `--set key=value`, where the key may be shortened to an unambiguous end (`--set body.width=512`), or many with
-`--config FILE`. `--show-settings` prints them all, filled in.
+`--config FILE`, which may be the `run.toml` of a run. `--show-settings` prints them all, filled in.
 """
 
 

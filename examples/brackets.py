@@ -1,14 +1,15 @@
 """Source code whose brackets close: count in real code, in the network's, and in a Markov chain's."""
 
-import sys
+from argparse import ArgumentParser
 
 import ensue
+from ensue.cli.progress import follow
 
 PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
-def closed_share(text: str) -> float:
-    """Give the share of closing brackets that close the bracket opened last, strings and comments not set apart."""
+def closed(text: str) -> tuple[int, int]:
+    """Count the closing brackets that close the one opened last, and all; strings and comments are not set apart."""
     opened: list[str] = []
     right = closing = 0
     for character in text:
@@ -19,13 +20,18 @@ def closed_share(text: str) -> float:
             if opened and opened[-1] == PAIRS[character]:
                 right += 1
                 opened.pop()
-    return right / closing if closing else float("nan")
+    return right, closing
 
 
-data = sys.argv[1] if len(sys.argv) > 1 else "code"
-network = ensue.train("generate", data, minutes=3, settings=["mixture.use=never"])
-markov = ensue.train("generate", data, model="ngram", settings=["model.order=4"])
+parser = ArgumentParser(description=__doc__)
+parser.add_argument("file", nargs="?", default="code")
+parser.add_argument("--minutes", type=float, default=3)
+given = parser.parse_args()
+
+watch = follow(as_json=False)
+network = ensue.train("generate", given.file, minutes=given.minutes, settings=["mixture.use=never"], watch=watch)
+markov = ensue.train("generate", given.file, model="ngram", settings=["model.order=4"])
 for name, model in (("network", network), ("4-gram", markov)):
-    texts = [sample.text for sample in model.samples(n=8, length=1500)]
-    share = sum(closed_share(text) for text in texts) / len(texts)
-    print(f"{name:8} closes {share:.1%} of its brackets rightly")
+    counts = [closed(sample.text) for sample in model.samples(n=8, length=1500)]
+    right, closing = (sum(each) for each in zip(*counts, strict=True))
+    print(f"{name:8} closes {right} of {closing} brackets rightly" + (f": {right / closing:.1%}" if closing else ""))

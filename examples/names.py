@@ -1,15 +1,19 @@
 """Ten names, some of people and some of the model: guess which are real. The answer stands at the end."""
 
 import random
-import sys
+from argparse import ArgumentParser
 from itertools import pairwise
 
 import ensue
+from ensue.cli.progress import follow
 
-if len(sys.argv) > 1:
-    model = ensue.train("generate", sys.argv[1], minutes=1, settings=["data.kind=lines"])
-else:
-    model = ensue.train("generate", "names", minutes=1)
+parser = ArgumentParser(description=__doc__)
+parser.add_argument("file", nargs="?", default="names")
+parser.add_argument("--minutes", type=float, default=1)
+given = parser.parse_args()
+
+settings = ["data.kind=lines"]
+model = ensue.train("generate", given.file, minutes=given.minutes, settings=settings, watch=follow(as_json=False))
 seen = model.parts.train
 known = [model.codec.decode(seen.ids[begin:end]) for begin, end in pairwise(seen.offsets)]
 

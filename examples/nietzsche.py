@@ -1,8 +1,9 @@
 """The classical exercise: windows of 40 characters with a jump of 3, one LSTM of 128, one-hot; four temperatures."""
 
-import sys
+from argparse import ArgumentParser
 
 import ensue
+from ensue.cli.progress import follow
 
 RECIPE = (
     "body.width=128",
@@ -15,8 +16,13 @@ RECIPE = (
     "mixture.use=never",
 )
 
-epochs = int(sys.argv[2]) if len(sys.argv) > 2 else 1
-model = ensue.train("generate", *sys.argv[1:2], model="lstm", epochs=epochs, settings=RECIPE)
+parser = ArgumentParser(description=__doc__)
+parser.add_argument("file", nargs="?", default="text")
+parser.add_argument("--epochs", type=int, default=1)
+given = parser.parse_args()
+
+watch = follow(as_json=False)
+model = ensue.train("generate", given.file, model="lstm", epochs=given.epochs, settings=RECIPE, watch=watch)
 for temperature in (0.2, 0.5, 1.0, 1.2):
     print(f"\n--- temperature {temperature}\n")
     print(model.generate(length=400, temperature=temperature))

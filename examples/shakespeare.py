@@ -1,9 +1,15 @@
 """Three minutes of Shakespeare: train on a play (or any text), print the comparison and a page in its manner."""
 
-import sys
+from argparse import ArgumentParser
 
 import ensue
+from ensue.cli.progress import follow
 
-model = ensue.train("generate", *sys.argv[1:2], minutes=3)
+parser = ArgumentParser(description=__doc__)
+parser.add_argument("file", nargs="?", default="text")
+parser.add_argument("--minutes", type=float, default=3)
+given = parser.parse_args()
+
+model = ensue.train("generate", given.file, minutes=given.minutes, watch=follow(as_json=False))
 print(model.report)
 print(model.generate("ROMEO:", length=600, temperature=0.8))

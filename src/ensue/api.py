@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Sequence
 from dataclasses import fields
@@ -12,6 +13,7 @@ from ensue.errors import Interrupted, RunError, SettingError, did_you_mean
 from ensue.settings import Settings, read, to_plain
 from ensue.tasks import TASKS, Choices, Task
 from ensue.training.contract import Event, Note, Watch
+from ensue.training.durable import FULL_DISK
 from ensue.training.fit import reopen
 from ensue.training.run import Run
 
@@ -70,13 +72,18 @@ def start(task: Task, settings: Settings, data: Sequence[Path], folder: Path, wa
 
 
 def _train_in(run: Run, task: Task, settings: Settings, data: Sequence[Path], watch: Watch) -> Any:
-    """Train, and where Ctrl-C stopped it at once, say how to go on from what was saved."""
+    """Train, and where Ctrl-C or a full disk stopped it at once, say how to go on from what was saved."""
     try:
         return task.train(run, settings, data, watch)
     except KeyboardInterrupt:
         if run.checkpoint() is None:
             raise
-        raise Interrupted(f"interrupted; go on from what was saved last with `ensue resume {run.path}`") from None
+        raise Interrupted(f"interrupted; go on from what was saved last with `{run.resuming}`") from None
+    except RunError as error:
+        if error.what != FULL_DISK or run.checkpoint() is None:
+            raise
+        mend = f"make room, then go on from what was saved last with `{run.resuming}`"
+        raise RunError(error.what, where=error.where, mend=mend) from None
 
 
 def resume(
@@ -99,7 +106,8 @@ def resume(
         checkpoint = run.checkpoint()
         finished = run.has(task.results[-1]) and (checkpoint is None or checkpoint.course.finished)
         if finished and minutes is None and epochs is None:
-            mend = f"use it with `ensue generate {folder}`, or go on with --minutes or --epochs"
+            use = shlex.join(["ensue", "generate", str(folder)])
+            mend = f"use it with `{use}`, or go on with --minutes or --epochs"
             raise RunError("the training has finished", where=str(folder), mend=mend)
         if not finished and (minutes is not None or epochs is not None):
             mend = "resume it without a budget; once it has finished, it can go on for longer"

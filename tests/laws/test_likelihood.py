@@ -291,12 +291,14 @@ def test_the_most_surprising_places_are_found_apart_from_each_other():
     ids = np.array([0, 1, 2, 3, 4, 0, 1])
     nats = np.array([1.0, 9.0, 8.0, 0.0, 1.0, 2.0, 7.0])
     found = most_surprising(
-        ids, nats, np.arange(1, 8), lambda ids: "".join("abcde"[id] for id in ids), count=2, apart=1
+        nats, np.arange(1, 8), lambda begin, end: "".join("abcde"[id] for id in ids[begin:end]), count=2, apart=1
     )
     assert [(each.position, each.line, each.before, each.symbol, each.nats) for each in found] == [
         (1, 2, "a", "b", 9.0),
         (6, 7, "abcdea", "b", 7.0),
     ]
+    more = most_surprising(nats, np.arange(1, 8), lambda begin, end: "", count=3, apart=9)
+    assert [each.nats for each in more] == [9.0, 8.0, 7.0]  # near each other rather than too few
 
 
 def test_each_chunk_is_scored_before_it_is_learned():
@@ -346,7 +348,7 @@ def test_memory_never_looks_into_the_record_before():
 
 def test_memory_of_a_short_text_is_refused():
     text = encoded(12)
-    with pytest.raises(DataError, match="only 8 symbols have 4 before them; give a longer text"):
+    with pytest.raises(DataError, match=r"^symbols with 4 before them: 8, and 10 are needed; give a longer text"):
         memory(Remembering(1), text.ids, text.offsets, MemorySettings())
 
 

@@ -66,9 +66,9 @@ def test_create_refuses_a_folder_that_is_not_empty(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     with pytest.raises(RunError, match="there is a file of this name"):
         Run.create(tmp_path / "thesis.tex", {})
-    a_run(tmp_path / "run").close()
-    with pytest.raises(RunError, match=r"there is a run in this folder already.*ensue resume"):
-        Run.create(tmp_path / "run", {})
+    a_run(tmp_path / "two words").close()
+    with pytest.raises(RunError, match=r"there is a run in this folder already.*`ensue resume '.*two words'`"):
+        Run.create(tmp_path / "two words", {})
 
 
 def test_create_takes_an_empty_folder_and_one_that_a_killed_run_had_just_begun(tmp_path: Path) -> None:
@@ -163,8 +163,10 @@ def test_an_impossible_header_is_not_read(tmp_path: Path, data: bytes, why: str)
 
 def test_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
     with (
-        Run.create(tmp_path / "run", {}) as run,
-        pytest.raises(RunError, match=r"no weights.safetensors yet; finish the training with `ensue resume"),
+        Run.create(tmp_path / "two words", {}) as run,
+        pytest.raises(
+            RunError, match=r"no weights.safetensors yet; finish the training with `ensue resume '.*two words'`"
+        ),
     ):
         run.read_arrays()
 
@@ -263,11 +265,19 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             patch.setattr(os, "fsync", full)
             with pytest.raises(RunError) as caught:
                 run.write_arrays({"weight": np.zeros(3)})
-        assert str(caught.value).endswith(
-            "manifest.json: the disk is full; nothing that was saved before is lost; make room, then go on with resume"
-        )
+        assert str(caught.value).endswith("manifest.json: the disk is full; make room, and try again")
         assert not list((tmp_path / "run").glob(".*.tmp"))
     assert Run.open(tmp_path / "run").read_arrays()["weight"].shape == (2, 3)
+
+
+def test_a_full_disk_leaves_no_run_that_could_not_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match="the disk is full; make room, and try again"):
+        Run.create(tmp_path / "run", {})
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -321,7 +321,7 @@ def test_minutes_become_steps_that_are_written_down(
         planned = tomllib.loads((run.path / "run.toml").read_text())["planned"]
     assert planned["steps"] == outcome.step == outcome.steps
     assert [note.text for note in notes if isinstance(note, Note)] == [
-        f"0.5 minutes are {outcome.steps} steps on this machine"
+        f"30 s of the time are for learning: {outcome.steps:,} steps at this speed"
     ]
 
 
@@ -568,7 +568,7 @@ def test_a_full_disk_in_training_is_one_clear_line(tmp_path: Path, monkeypatch: 
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fsync)
-        with pytest.raises(RunError, match="the disk is full; nothing that was saved before is lost; make room"):
+        with pytest.raises(RunError, match="the disk is full; make room, and try again"):
             tiny.train(tmp_path / "a")
     assert tiny.train(tmp_path / "a").how == "finished"
     tiny.train(tmp_path / "b")
@@ -584,6 +584,7 @@ def test_a_full_disk_in_training_is_one_clear_line(tmp_path: Path, monkeypatch: 
     ("device", "message"),
     [
         ("toaster", "--device: 'toaster' is not a device; use auto, cpu, cuda, cuda:1 or mps"),
+        ("cpu:3", "--device: 'cpu:3' is not a device: there is one cpu; use cpu"),
         ("meta", "--device: 'meta' is a device that ensue does not use; use auto, cpu, cuda, cuda:1 or mps"),
         ("cuda", "--device: 'cuda' is not there: torch finds no CUDA GPU on this machine; use --device cpu"),
         ("mps", "--device: 'mps' is not there: torch finds no Metal GPU on this machine; use --device cpu"),

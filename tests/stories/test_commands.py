@@ -3,16 +3,28 @@
 import io
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+import ensue
 from ensue.cli.main import main
+from ensue.data.codecs import Characters
+from ensue.data.encode import encode_corpus
+from ensue.evaluation.baselines import row
 from ensue.models.ngram import read_arpa
+from ensue.settings import read
+from ensue.tasks.generate import GenerateSettings
+from ensue.tasks.recommendation import recommend
+from ensue.training.run import Run
 
 NOUNS, WORDS = ("cat", "house", "road", "king"), ("old", "young", "here", "gone")
 TEXT = "".join(
@@ -71,6 +83,49 @@ def test_an_n_gram_as_it_was_set_is_told_apart_from_the_best(run: str) -> None:
     assert own["name"] == "5-gram as set"
     chosen = json.loads((Path(run) / "result.json").read_text())["chosen"]
     assert chosen == [f"the order of the n-gram, {best['name'][0]}: on the tune part, which was then counted too"]
+
+
+def test_what_is_recommended_comes_with_the_command_that_trains_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = str(folder / "worse net")
+    command = ["train", "generate", str(folder / "text.txt"), "--model", "bag", "--size", "tiny", "--seed", "3"]
+    out = answer(capsys, *command, "--out", net, "--set", "steps=2", "--set", "mixture.use=never")
+    result = json.loads((Path(net) / "result.json").read_text())
+    name = result["rows"][2]["name"]
+    said, quoted, rest = result["verdict"].split("`")
+    assert said.startswith(f"use {name}: ")
+    assert said.endswith(f"; this run writes with bag 128: get {name} by ")
+    assert rest == ""
+    assert quoted in out
+    assert quoted in (Path(net) / "report.md").read_text()
+    line = shlex.split(quoted)[1:]
+    answer(capsys, *line)
+    new = json.loads((Path(line[-1]) / "result.json").read_text())
+    assert new["rows"][-1]["name"] == name
+    assert new["rows"][-1]["nats"] == result["rows"][2]["nats"]
+    assert "this run writes with" not in new["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "more"),
+    [
+        ("unigram", "baseline", "--model ngram --set model.order=1 --set model.smoothing=additive"),
+        ("4-gram", "baseline", "--model ngram --set model.order=4"),
+        ("lstm 8", "network", "--set mixture.use=never"),
+    ],
+)
+def test_each_recommended_model_has_its_command(run: str, name: str, role: Any, more: str) -> None:
+    opened = Run.open(run)
+    settings = read(GenerateSettings, opened.about["settings"] | {"baseline": {"order": 4}})
+    text = encode_corpus(["aab" * 50], Characters().fit(["ab"], ends=False))
+    rows = [
+        row(each, role, text, np.full(len(text), nats), seconds=1.0, parameters=2)
+        for each, nats in ((name, 1.0), ("mixture", 2.0))
+    ]
+    out = "network" if role == "network" else name
+    assert recommend(opened, settings, rows).endswith(f"--config {run}/run.toml {more} --out {run}-{out}`")
+    assert "`" not in recommend(opened, settings, rows[::-1])
 
 
 def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,6 +197,21 @@ def test_writing_for_programs_and_with_novelty(run: str, capsys: pytest.CaptureF
     assert people.count("[the longest span copied from the training data is ") == 2
 
 
+def test_samples_come_as_they_are_finished(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ensue.open(run)
+    together = model.samples(n=5, length=20, novelty=True)
+    monkeypatch.setattr("ensue.tasks.text_model.BESIDE", 2)
+    asked: list[Sequence[int]] = []
+    true = model.steps
+    monkeypatch.setattr(
+        model, "steps", lambda prompt, numbers, more: asked.append(numbers) or true(prompt, numbers, more)
+    )
+    found = model.written(n=5, length=20, novelty=True)
+    assert (next(found), next(found)) == tuple(together[:2])
+    assert asked == [range(2)]
+    assert list(found) == together[2:]
+
+
 def test_a_prompt_with_unknown_symbols_is_told(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", run, "--prompt", "Zé", "--length", "5"]) == 0
     assert (
@@ -169,9 +239,21 @@ def test_scoring(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert found["surprising"][0]["line"] == 3
     people = answer(capsys, "evaluate", run, more, "--lines", "--surprising", "2")
     assert f"{found['nats_per_character']:.4f}" in people
-    assert "so am i.⏎the  \N{REPLACEMENT CHARACTER}" in re.sub("  +", "  ", people)
+    assert "so am i.⏎the  z" in re.sub("  +", "  ", people)
     own = json.loads(answer(capsys, "evaluate", run, "--json"))
     assert own["nats_per_character"] < found["nats_per_character"]
+
+
+def test_unknown_symbols_are_shown_as_they_stand_in_the_file(
+    run: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "odd.txt").write_text("Zéŝ")
+    found = json.loads(answer(capsys, "evaluate", run, str(folder / "odd.txt"), "--json", "--surprising", "3"))
+    assert {(place["before"], place["symbol"]) for place in found["surprising"]} == {
+        ("", "Z"),
+        ("Z", "é"),
+        ("Zé", "ŝ"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -222,8 +304,12 @@ def test_the_memory(run: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_checking(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = str(folder / "text.txt")
     out = answer(capsys, "check", text)
-    assert "Read as one long text:" in out
-    assert "It can be trained on." in out
+    assert "Read as one long text (choose with --set data.kind=text|lines|table):" in out
+    assert "It can be trained on, if what is said above is as it should be." in out
+    (folder / "varied.txt").write_text("".join(f"line number {n} is not the others\n" for n in range(200)))
+    assert answer(capsys, "check", str(folder / "varied.txt"), "--set", "kind=text").endswith(
+        "\nIt can be trained on.\n"
+    )
     found = json.loads(answer(capsys, "check", text, "--json", "--set", "kind=lines"))
     assert found["kind"] == "lines"
     assert found["problems"] == []
@@ -238,6 +324,8 @@ def test_wrong_lines(run: str, folder: Path, capsys: pytest.CaptureFixture[str])
     text = str(folder / "text.txt")
     for line, expected in {
         "generate nowhere": "nowhere: there is no such run folder",
+        f"generate {text}": f"text.txt: this is a file, not the folder of a run; learn from it with "
+        f"`ensue train generate {text}`, and name the run that this makes",
         f"generate {run} --temperature -1": "--temperature cannot be '-1': input should be greater than or equal to 0",
         f"generate {run} --length 0": "'length' cannot be 0",
         f"train generate {text} --model lsmt": "--model: there is no model 'lsmt'; did you mean lstm?",

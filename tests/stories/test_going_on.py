@@ -1,5 +1,6 @@
 """A finished run that learns more is a run that has not finished, until it has: whatever stops it, `resume` goes on."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -9,9 +10,10 @@ import pytest
 import torch
 
 from ensue import api
-from ensue.errors import Interrupted, SettingError, UserError
+from ensue.errors import Interrupted, RunError, SettingError, UserError
 from ensue.tasks import text_training
 from ensue.training.contract import Progress
+from ensue.training.durable import blaming
 from ensue.training.run import Run
 
 SETTINGS = ["body.width=12", "embedding=6", "evaluate_every=4", "length=32", "machine.threads=1"]
@@ -42,9 +44,10 @@ def stop_at_once(event: Any) -> None:
 def test_stopped_while_it_learns_more_it_goes_on_to_the_same_end(run: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(run, tmp_path / "other"))
     api.resume(other, epochs=1)
+    run = run.rename(tmp_path / "two words")
     with pytest.raises(Interrupted) as told:
         api.resume(run, epochs=1, watch=stop_at_once)
-    assert str(told.value) == f"interrupted; go on from what was saved last with `ensue resume {run}`"
+    assert str(told.value) == f"interrupted; go on from what was saved last with `ensue resume '{run}'`"
     half_way = Run.open(run)
     assert not any(half_way.has(name) for name in ("result.json", "report.md", "mixture.safetensors"))
     assert api.open(run).generate("the cat", length=5)
@@ -53,8 +56,53 @@ def test_stopped_while_it_learns_more_it_goes_on_to_the_same_end(run: Path, tmp_
     api.resume(run)
     for name in SAME:
         assert (run / name).read_bytes() == (other / name).read_bytes(), name
-    with pytest.raises(UserError, match="the training has finished"):
+    with pytest.raises(UserError, match=r"the training has finished; use it with `ensue generate '.*two words'`"):
         api.resume(run)
+
+
+def full_disk(event: Any) -> None:
+    """Do what the disk does that is full at the first validation."""
+    if isinstance(event, Progress) and event.validation is not None:
+        with blaming(Path("metrics.jsonl")):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_says_how_to_go_on_where_there_is_something_to_go_on_from(run: Path) -> None:
+    with pytest.raises(RunError) as told:
+        api.resume(run, epochs=1, watch=full_disk)
+    mend = f"make room, then go on from what was saved last with `ensue resume {run}`"
+    assert str(told.value) == f"metrics.jsonl: the disk is full; {mend}"
+    api.resume(run)
+
+
+def test_a_full_disk_before_that_leaves_nothing(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: Any) -> None:
+        with blaming(Path("ids.npy")):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(text_training, "keep", full)
+    with pytest.raises(RunError, match=r"^ids.npy: the disk is full; make room, and try again$"):
+        api.train("generate", finished.parent / "text.txt", out=tmp_path / "new", size="tiny", epochs=1)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("place", ["copy2", "copytree"])
+def test_a_run_that_is_saved_on_a_full_disk(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def full(*given: Any, **more: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    model = api.open(run)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, place, full)
+        with pytest.raises(RunError, match="the disk is full; make room, and try again"):
+            model.save(tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
+    model.save(tmp_path / "saved")
+    assert api.open(tmp_path / "saved").generate("the", length=5) == model.generate("the", length=5)
 
 
 def test_a_mixture_that_is_wanted_no_more_is_gone(run: Path) -> None:

@@ -21,7 +21,8 @@ from ensue.cells.gru_before import GRUBefore
 from ensue.cells.irnn import IRNN
 from ensue.cells.jordan import Jordan
 from ensue.cells.lstm import LSTM
-from ensue.cells.minimal import MinGRU, MinLSTM
+from ensue.cells.mingru import MinGRU
+from ensue.cells.minlstm import MinLSTM
 from ensue.cells.mlstm import MLSTM
 from ensue.cells.peephole import Peephole
 

@@ -61,14 +61,14 @@ def show(report: CheckReport) -> None:
         size = sum(file.bytes for file in report.files)
         rows.append(["all", f"{size:,}", f"{report.characters:,}", str(report.distinct), f"{total:,}"])
     if rows:
-        title = f"Read as {DESCRIBED[report.kind]}:"
+        title = f"Read as {DESCRIBED[report.kind]} (choose with --set data.kind=text|lines|table):"
         show_table(["file", "bytes", "characters", "distinct", unit], rows, title=title)
     for finding in report.findings:
         print(f"look at: {finding}")
     for problem in report.problems:
         print(f"ensue: {problem}", file=sys.stderr)
     if not report.problems:
-        print("It can be trained on.")
+        print("It can be trained on" + (", if what is said above is as it should be." if report.findings else "."))
 
 
 def print_json_report(report: CheckReport) -> None:

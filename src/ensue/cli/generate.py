@@ -41,7 +41,7 @@ def generate(  # noqa: PLR0913 - each is a flag
         run: The folder of the run.
         prompt: What to go on from.
         n: How many samples to write.
-        length: The most symbols to write.
+        length: The most symbols to write; 400 if not given.
         stop: Stop once this was written.
         seed: The same seed writes the same text.
         greedy: Always take the likeliest symbol; the same as --temperature 0.
@@ -94,16 +94,16 @@ def write_json(model: TextModel, prompt: str, n: int, asked: dict[str, Any]) -> 
     """Print the samples for programs; the text is what follows the prompt."""
     from ensue.cli.machine import print_json
 
-    for sample in model.samples(prompt, n, novelty=True, **asked):
+    for sample in model.written(prompt, n, novelty=True, **asked):
         print_json({"prompt": prompt, **sample.to_json()})
 
 
 def write(model: TextModel, prompt: str, n: int, novelty: bool, asked: dict[str, Any]) -> None:
     """Print the samples one below the other; samples of lines as lines, if nothing is to be said of them."""
     lines = model.codec.end is not None and not novelty
-    for sample in model.samples(prompt, n, novelty=novelty, **asked):
+    for sample in model.written(prompt, n, novelty=novelty, **asked):
         if not lines and n > 1:
             print(f"--- sample {sample.number + 1}: {sample.nats / max(sample.symbols, 1):.2f} nats a symbol")
-        print(prompt + sample.text)
+        print(prompt + sample.text, flush=True)
         if sample.novelty:
             print(f"[{sample.novelty}]")

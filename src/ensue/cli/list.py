@@ -49,7 +49,9 @@ def list_(kind: Kind, name: str | None = None, /) -> None:
         if kind == "cells":
             print(f"\n{programs_of(catalogue[name](), name)}")
     else:
-        raise SettingError(f"{name!r} is not among the {kind}", where="list", mend=did_you_mean(name, catalogue))
+        is_cell = kind == "models" and name in catalogue_of("cells")
+        mend = f"it is a cell: see `ensue list cells {name}`" if is_cell else did_you_mean(name, catalogue)
+        raise SettingError(f"{name!r} is not among the {kind}", where="list", mend=mend)
 
 
 def catalogue_of(kind: Kind) -> Mapping[str, Any]:

@@ -48,7 +48,9 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | No
     for i, column in enumerate(columns):
         justify = "right" if _is_numeric([row[i] for row in rows]) else "left"
         # Units below what they measure, so that the table of results fits into 80 columns.
-        table.add_column(column.replace("/", "/\n"), justify=justify)
+        # No word is ever cut, and above all no number: a line that is longer than the terminal is the lesser evil.
+        words = [word for cell in (column.replace("/", "/ "), *(row[i] for row in rows)) for word in cell.split()]
+        table.add_column(column.replace("/", "/\n"), justify=justify, min_width=max(map(len, words), default=0))
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    Console().print(table, crop=False)

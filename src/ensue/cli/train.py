@@ -43,7 +43,7 @@ def generate(  # noqa: PLR0913 - each is a flag
         model: See `ensue list models` and `ensue list cells`; or the path of a Python file that defines a cell.
         codec: What a symbol is: characters, bytes, words or subwords.
         size: One dial for the size of the network.
-        minutes: Time for training.
+        minutes: Time for training; 3 if neither this nor epochs is given.
         epochs: Passes over the training data, instead of minutes.
         seed: What every random choice follows from.
         device: Where to compute: cpu, cuda, cuda:1, mps or auto.
@@ -51,7 +51,7 @@ def generate(  # noqa: PLR0913 - each is a flag
             data.
         test: A file to report on, instead of the end of the data.
         set_: Change any setting: --set body.width=512. May be repeated.
-        config: A TOML file of settings, as --show-settings prints them.
+        config: A TOML file of settings, as --show-settings prints them, or the run.toml of a run.
         show_settings: Print every setting, filled in, and train nothing.
         json: Print one JSON object a line, for programs.
     """

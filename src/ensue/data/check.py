@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ensue.data.contract import Finding, Listener, Piece
+from ensue.data.contract import SILENT, Finding, Listener, Piece
 from ensue.data.files import find_files
 from ensue.data.settings import DataSettings, Kind
 from ensue.errors import DataError
@@ -68,7 +68,7 @@ def check(paths: Sequence[Path], data: DataSettings, context: int) -> CheckRepor
     for path in files:
         try:
             if not reports:
-                kind, _ = data.reader(files, listener)
+                kind, _ = data.reader(files, SILENT)
             reports.append(FileReport(str(path), kind, path.stat().st_size))
             _look_at(path, data.model_copy(update={"kind": kind}), reports[-1], listener)
         except DataError as error:
@@ -146,7 +146,13 @@ class _Look:
         repeated = report.lines - len(self.seen)
         unit = "lines" if report.kind == "text" else "records"
         if report.lines > 1 and len(self.seen) == 1:
-            self.tell(Finding(report.file, f"all {report.lines:,} {unit} are the same", "give data that varies"))
+            self.tell(
+                Finding(
+                    report.file,
+                    f"all {report.lines:,} {unit} are the same",
+                    "there is nothing to learn from copies: give data that varies",
+                )
+            )
         elif repeated > REPEATED[report.kind] * report.lines:
             what = f"{repeated:,} of {report.lines:,} {unit} repeat an earlier one"
             self.tell(Finding(report.file, what, "leave them out, unless they are meant: the test may hold copies"))

@@ -67,15 +67,19 @@ def unigram_nats(text: Corpus, counts: NDArray[np.int64]) -> Nats:
     return -np.log(smoothed / smoothed.sum())[text.ids]
 
 
-def verdict(rows: Sequence[Row]) -> str:
-    """Say which model to use, and whether the network earns what it costs.
+def recommended(rows: Sequence[Row]) -> Row:
+    """Give the best model, or, of those that do not differ from it, the one that trains faster.
 
     A difference counts if its 95 % interval, of the two on the same chunks of the text, does not contain zero.
-    Between models that do not differ, the one that trains faster is named.
     """
     best = min(rows, key=_cost)
     tied = [other for other in rows if other is best or difference(other.chunks, best.chunks, _size(best))[1][0] <= 0]
-    chosen = min(tied, key=lambda other: other.seconds)
+    return min(tied, key=lambda other: other.seconds)
+
+
+def verdict(rows: Sequence[Row]) -> str:
+    """Say which model to use, and whether the network earns what it costs."""
+    best, chosen = min(rows, key=_cost), recommended(rows)
     sentence = f"use {chosen.name}: {_cost(chosen):.3f} nats per character"
     if chosen is not best:
         sentence += f" ({best.name}, {_cost(best):.3f}, does not differ beyond chance and takes longer to train)"

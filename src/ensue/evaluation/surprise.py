@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,29 +26,33 @@ class Surprise:
 
 
 def most_surprising(
-    ids: NDArray[np.integer],
     nats: Nats,
     lines: NDArray[np.int64],
-    decode: Callable[[Sequence[int]], str],
+    text: Callable[[int, int], str],
     *,
     count: int,
     apart: int,
 ) -> list[Surprise]:
-    """Give the most surprising places, the worst first, no two of them within `apart` symbols of each other."""
+    """Give the most surprising places, the worst first; `text` gives that from one position up to another.
+
+    No two of them lie within `apart` symbols of each other, unless there are too few that do not.
+    """
     free, found = np.ones(len(nats), dtype=bool), []
-    for position in np.argsort(-nats, kind="stable").tolist():
+    ranked = np.argsort(-nats, kind="stable")
+    for position in ranked.tolist():
         if len(found) == count:
             break
         if free[position]:
             free[max(position - apart, 0) : position + apart + 1] = False
             found.append(position)
+    found += ranked[~np.isin(ranked, found)][: count - len(found)].tolist()
     return [
         Surprise(
             position=position,
             line=int(lines[position]),
-            before=decode(ids[max(position - _BEFORE, 0) : position].tolist()),
-            symbol=decode(ids[position : position + 1].tolist()),
+            before=text(max(position - _BEFORE, 0), position),
+            symbol=text(position, position + 1),
             nats=float(nats[position]),
         )
-        for position in found
+        for position in sorted(found, key=lambda at: -nats[at])
     ]

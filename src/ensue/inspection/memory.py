@@ -69,7 +69,7 @@ def memory(
     within = np.arange(len(ids)) - np.repeat(offsets[:-1], np.diff(offsets))
     places = np.flatnonzero(within >= contexts[-1])
     if len(places) < 10:
-        what = f"only {len(places)} symbols have {contexts[-1]} before them"
+        what = f"symbols with {contexts[-1]} before them: {len(places)}, and 10 are needed"
         raise DataError(what, mend="give a longer text to measure the memory on")
     if len(places) > settings.places:
         places = np.random.default_rng(settings.seed).choice(places, settings.places, replace=False)

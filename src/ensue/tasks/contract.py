@@ -30,7 +30,7 @@ class Choices:
     valid: Path | None = None
     test: Path | None = None
     config: Path | None = None
-    """A TOML file of settings; what is said elsewhere goes before it."""
+    """A TOML file of settings, or the run.toml of a run; what is said elsewhere goes before it."""
     assignments: Sequence[str] = ()
     """`key=value`, as after `--set`; they go before everything else."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,16 @@ class Evaluation:
 
     def surprising(self, count: int = 10) -> list[Surprise]:
         """Give the places that the model expected least, the worst first."""
-        codec = self.model.codec
-        ids = np.asarray(self.corpus.ids)
-        return most_surprising(ids, self.nats, self._line_numbers(), codec.decode, count=count, apart=20)
+        return most_surprising(self.nats, self._line_numbers(), self._text, count=count, apart=20)
+
+    def _text(self, begin: int, end: int) -> str:
+        """Give the text of some symbols, the unknown ones as they stand in the files where these were given."""
+        codec, corpus, text = self.model.codec, self.corpus, ""
+        first, last = np.searchsorted(corpus.unknown_at, (begin, end)).tolist() if self.data else (0, 0)
+        for at, unknown in zip(corpus.unknown_at[first:last].tolist(), self._unknowns[first:last], strict=True):
+            text += codec.decode(corpus.ids[begin:at]) + unknown
+            begin = at + 1
+        return text + codec.decode(corpus.ids[begin:end])
 
     def _line_numbers(self) -> np.ndarray:
         codec, corpus = self.model.codec, self.corpus
@@ -63,14 +71,23 @@ class Evaluation:
         breaks = each[np.asarray(corpus.ids)]
         if not self.data:
             return line_numbers(breaks, corpus.offsets)
-        # Read again, since ids do not tell which lines were left out, nor what an unknown symbol is.
-        pieces = open_reader(self.model, self.data).pieces()
+        breaks[corpus.unknown_at] = [symbol.count("\n") for symbol in self._unknowns]
+        return line_numbers(breaks, corpus.offsets, np.array(self._read_again[0]))
+
+    @property
+    def _unknowns(self) -> list[str]:
+        return self._read_again[1]
+
+    @cached_property
+    def _read_again(self) -> tuple[Sequence[int], list[str]]:
+        """Give the line of each record, and the unknown symbols: ids do not tell which lines were left out."""
+        codec, pieces = self.model.codec, open_reader(self.model, self.data).pieces()
+        firsts: Sequence[int] = [1]
         if codec.end is None:
-            firsts, texts = [1], recut((piece.text for piece in pieces), codec.cut)
+            texts: Iterable[str] = recut((piece.text for piece in pieces), codec.cut)
         else:
             firsts, texts = zip(*((piece.line, piece.text) for piece in pieces), strict=True)
-        breaks[corpus.unknown_at] = [symbol.count("\n") for text in texts for symbol, _ in codec.unknowns(text)]
-        return line_numbers(breaks, corpus.offsets, np.array(firsts))
+        return firsts, [symbol for text in texts for symbol, _ in codec.unknowns(text)]
 
     def to_json(self) -> dict[str, Any]:
         """Give the figures as plain JSON values."""

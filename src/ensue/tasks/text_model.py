@@ -19,7 +19,7 @@ from ensue.data.prepare import Prepared
 from ensue.data.store import kept
 from ensue.decoding.constraints import Matching, only
 from ensue.decoding.novelty import Novelty, NoveltyIndex
-from ensue.decoding.rollout import Rules, Step, collect, rollout, stop_at
+from ensue.decoding.rollout import Rules, Sample, Step, collect, rollout, stop_at
 from ensue.errors import PromptError, RunError
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
@@ -27,10 +27,14 @@ from ensue.models.ngram import Ngram, NgramSettings
 from ensue.settings import Settings
 from ensue.tasks.rivals import Counted, joined, last_of
 from ensue.tasks.writing import WritingSettings, writing
+from ensue.training.durable import blaming
 from ensue.training.run import Run
 
 MIXTURE = "mixture.safetensors"
 """What a mixture has beside its network, whose weights stand in weights.safetensors as ever."""
+
+BESIDE = 32
+"""How many samples are written at once: more are hardly faster, and all of them are waited for."""
 
 
 @dataclass(frozen=True)
@@ -60,25 +64,36 @@ class TextModel:
         return self.run.read("report.md").decode()
 
     def save(self, folder: str | Path) -> None:
-        """Copy the whole run to a folder that is new or empty; nothing else is needed to use it."""
+        """Copy the whole run to a folder that is new or empty; nothing else is needed to use it.
+
+        Raises RunError if there is something in the folder, or the disk refuses; then nothing stays.
+        """
         Run.create(folder, self.run.about).discard()
-        shutil.copytree(self.run.path, folder, ignore=shutil.ignore_patterns(".*"))
+        try:
+            with blaming(Path(folder)):
+                shutil.copytree(self.run.path, folder, ignore=shutil.ignore_patterns(".*"), copy_function=_copy)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def generate(self, prompt: str = "", **asked: Any) -> str:
         """Write one text that goes on from the prompt; `asked` are the fields of WritingSettings and FilterSettings."""
         return self.samples(prompt, n=1, **asked)[0].text
 
     def samples(self, prompt: str = "", n: int = 1, novelty: bool = False, **asked: Any) -> list[Written]:
-        """Write `n` texts at once, each with its cost and, if wanted, its novelty."""
-        settings = writing(**asked)
-        found = collect(self.steps(prompt, range(n), settings))
-        empty = np.zeros(0, np.int64)
-        ids = [found[number].ids if number in found else empty for number in range(n)]
-        nats = [float(found[number].nats.sum()) if number in found else 0.0 for number in range(n)]
-        return [
-            Written(number, self._cut(self.codec.decode(one), settings), cost, len(one), self._novelty(one, novelty))
-            for number, (one, cost) in enumerate(zip(ids, nats, strict=True))
-        ]
+        """Write `n` texts, each with its cost and, if wanted, its novelty."""
+        return list(self.written(prompt, n, novelty, **asked))
+
+    def written(self, prompt: str = "", n: int = 1, novelty: bool = False, **asked: Any) -> Iterator[Written]:
+        """Give the same one by one, as soon as those written beside it are finished."""
+        settings, nothing = writing(**asked), Sample(np.zeros(0, np.int64), np.zeros(0))
+        for first in range(0, n, BESIDE):
+            numbers = range(first, min(first + BESIDE, n))
+            found = collect(self.steps(prompt, numbers, settings))
+            for number in numbers:
+                ids, nats = found.get(number, nothing).ids, float(found.get(number, nothing).nats.sum())
+                text = self._cut(self.codec.decode(ids), settings)
+                yield Written(number, text, nats, len(ids), self._novelty(ids, novelty))
 
     def stream(self, prompt: str = "", **asked: Any) -> Iterator[str]:
         """Write one text piece by piece, each as soon as it is certain."""
@@ -182,6 +197,12 @@ class TextModel:
     @cached_property
     def _spellings(self) -> list[bytes]:
         return self.codec.spellings()
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file, and stop at the first that the disk refuses: an error of the system would be put off to the end."""
+    with blaming(Path(target)):
+        shutil.copy2(source, target)
 
 
 def beside_network(mixture: Mixture) -> dict[str, np.ndarray]:

@@ -18,13 +18,14 @@ from ensue.data.prepare import Prepared, prepare
 from ensue.data.settings import DataSettings
 from ensue.data.store import keep, kept
 from ensue.errors import Interrupted
-from ensue.evaluation.baselines import Role, Row, row, symbol_counts, uniform_nats, unigram_nats, verdict
+from ensue.evaluation.baselines import Role, Row, row, symbol_counts, uniform_nats, unigram_nats
 from ensue.evaluation.score import ScoreSettings, score
 from ensue.layers import RecurrentSettings
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceModel, SequenceSettings
+from ensue.tasks.recommendation import recommend
 from ensue.tasks.report import Result, markdown
 from ensue.tasks.rivals import Rivals, count_rivals, last_of
 from ensue.tasks.symptoms import name_symptoms
@@ -64,7 +65,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of the result, and what was chosen on which part."""
+    """The rows of the result, the last of them that of the run's model, and what was chosen on which part."""
 
     rows: list[Row]
     chosen: tuple[str, ...]
@@ -85,7 +86,7 @@ def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch
     budget = _budget(settings.training, machine, spent)
     trained = _train_network(run, settings, budget, device, parts, watch)
     if trained.outcome.how == "interrupted":
-        raise Interrupted(f"interrupted and saved; go on with `ensue resume {run.path}`")
+        raise Interrupted(f"interrupted and saved; go on with `{run.resuming}`")
     return _finish_network(run, settings, parts, rivals, trained, watch)
 
 
@@ -313,7 +314,7 @@ def _conclude(
     samples = tuple(trained.samples(n=3, length=300, temperature=0.8, novelty=True, seed=settings.seed))
     chosen = table.chosen + _shortened(parts, settings.counted)
     symptoms = name_symptoms(run, parts, samples)
-    result = Result(run.path.name, tuple(table.rows), verdict(table.rows), chosen, samples, symptoms)
+    result = Result(run.path.name, tuple(table.rows), recommend(run, settings, table.rows), chosen, samples, symptoms)
     run.write(REPORT, markdown(result, run.about).encode())
     # Last, for a run that has a result has finished.
     run.write(RESULT, json.dumps(result.to_json(), indent=1).encode())

@@ -38,6 +38,8 @@ def choose_device(settings: MachineSettings) -> torch.device:
         raise _no_device(name, "is not there: torch finds no Metal GPU on this machine", "use --device cpu")
     if device.type not in ("cpu", "cuda", "mps"):
         raise _no_device(name, "is a device that ensue does not use", "use auto, cpu, cuda, cuda:1 or mps")
+    if device.type in ("cpu", "mps") and device.index is not None:
+        raise _no_device(name, f"is not a device: there is one {device.type}", f"use {device.type}")
     if settings.precision == "fp16" and device.type == "cpu":
         raise SettingError("'fp16' needs a GPU", where="training.machine.precision", mend="use fp32")
     return device

@@ -15,6 +15,7 @@ from pathlib import Path
 from ensue.errors import RunError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL_DISK = "the disk is full"
 
 
 @contextmanager
@@ -24,9 +25,8 @@ def blaming(path: Path) -> Generator[None, None, None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            what, mend = "the disk is full; nothing that was saved before is lost", "make room, then go on with resume"
-        else:
-            what, mend = f"cannot be written ({error.strerror or error})", "check the folder and its permissions"
+            raise RunError(FULL_DISK, where=str(path), mend="make room, and try again") from None
+        what, mend = f"cannot be written ({error.strerror or error})", "check the folder and its permissions"
         raise RunError(what, where=str(path), mend=mend) from None
 
 

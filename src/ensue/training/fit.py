@@ -162,10 +162,13 @@ class _Fit:
         now = perf_counter()
         steps, between = timer.count(now, now - began, self.settings.evaluate_every)
         self.course = replace(self.course, steps=self.course.step + steps, evaluate_every=between)
+        steps += self.course.step - self.course.start
         self._timer = None
         self._save()
         self._write_down()
-        self.watch(Note(f"{self.settings.minutes:.3g} minutes are {self.course.steps} steps on this machine"))
+        self.watch(
+            Note(f"{round(60 * self.settings.minutes):,} s of the time are for learning: {steps:,} steps at this speed")
+        )
 
     def _evaluate(self) -> float | None:
         """Measure the model on the tuning part, keep it if it is the best so far, and let it make up something."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import shlex
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -48,6 +49,11 @@ class Run:
         """What run.toml says: nested tables."""
         self._sums, self._lock = sums, lock
 
+    @property
+    def resuming(self) -> str:
+        """The command that goes on with it, as a shell takes it."""
+        return shlex.join(["ensue", "resume", str(self.path)])
+
     @classmethod
     def create(cls, path: Path | str, about: Mapping[str, Any]) -> Run:
         """Begin a run in a folder that is new or empty; `about` are the tables of run.toml.
@@ -60,11 +66,15 @@ class Run:
             path.mkdir(parents=True, exist_ok=True)
         run = cls(path, {}, {}, Lock(path))
         _refuse_unless_vacant(path)
-        with blaming(path):
-            (path / "checkpoint").mkdir(exist_ok=True)
-            sync_folder(path.parent)
-        run._write_manifest()
-        run.describe({"format": FORMAT, "versions": _versions(), **about})
+        try:
+            with blaming(path):
+                (path / "checkpoint").mkdir(exist_ok=True)
+                sync_folder(path.parent)
+            run._write_manifest()
+            run.describe({"format": FORMAT, "versions": _versions(), **about})
+        except RunError:
+            run.discard()
+            raise
         return run
 
     @classmethod
@@ -159,7 +169,7 @@ class Run:
     def read(self, name: str) -> bytes:
         """Give the content of a file. Raises RunError if the run does not have it yet."""
         if not self.has(name):
-            mend = f"finish the training with `ensue resume {self.path}`"
+            mend = f"finish the training with `{self.resuming}`"
             raise RunError(f"the run has no {name} yet", where=str(self.path), mend=mend)
         return (self.path / name).read_bytes()
 
@@ -214,13 +224,17 @@ def _refuse_unless_vacant(path: Path) -> None:
     if not path.is_dir():
         raise RunError("there is a file of this name", where=str(path), mend=mend)
     if (path / ABOUT).exists():
-        mend = f"{mend}, or go on with `ensue resume {path}`"
+        mend = f"{mend}, or go on with `{shlex.join(['ensue', 'resume', str(path)])}`"
         raise RunError("there is a run in this folder already", where=str(path), mend=mend)
     if any(item.name not in (MANIFEST, "checkpoint") and item.name[0] != "." for item in path.iterdir()):
         raise RunError("the folder is not empty", where=str(path), mend=mend)
 
 
 def _read_about(path: Path) -> dict[str, Any]:
+    if path.is_file():
+        train = shlex.join(["ensue", "train", "generate", str(path)])
+        mend = f"learn from it with `{train}`, and name the run that this makes"
+        raise RunError("this is a file, not the folder of a run", where=str(path), mend=mend)
     if not path.is_dir():
         raise RunError("there is no such run folder", where=str(path), mend="look for a typing error in the name")
     if not (path / ABOUT).exists():

@@ -1,4 +1,4 @@
-"""Minimal gated cells (Feng et al. 2024, arXiv:2410.01201): no gate sees the state, so a scan can train them."""
+"""Minimal LSTM (Feng et al. 2024, arXiv:2410.01201, 3.2): no gate sees the state, and keep + write = 1."""
 
 from typing import ClassVar
 
@@ -6,19 +6,8 @@ from ensue.cells.algebra import Expr, sigmoid, softplus
 from ensue.cells.contract import Cell, Gates, Names, Stage
 
 
-class MinGRU(Cell):
-    """h' = (1 - write) * h + write * new, with write = sigmoid(W x + b) and new linear in x (their section 3.1)."""
-
-    states = ("h",)
-    stages = (Stage("equation", ("write", "new"), of=None),)
-
-    def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
-        """Write the tick."""
-        return {"h": state.h + sigmoid(gate.write) * (gate.new - state.h)}
-
-
 class MinLSTM(Cell):
-    """h' = keep * h + write * new, with keep and write divided by their sum (their section 3.2)."""
+    """h' = keep * h + write * new, with keep and write divided by their sum."""
 
     states = ("h",)
     stages = (Stage("equation", ("keep", "write", "new"), of=None),)
