@@ -36,6 +36,10 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
     with zoneout, "zone/NAME" (time, batch, units). Gives the path of the first state, (time, batch, units), and every
     state after each row's own last step; `lengths` (batch,) counts a row's steps.
     """
+    initial = {state: values[f"state/{state}"] for state in program.states}
+    if not len(values["x"]):
+        first = initial[program.states[0]]
+        return first.new_empty(0, *first.shape), initial
     device = values["x"].device.type
     if torch.is_autocast_enabled(device):
         low = torch.get_autocast_dtype(device)
@@ -52,7 +56,5 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
     else:
         alone = scan.run(program, values) if scan.faster(program, values) else paths(eager, program, values)
         packed = tuple(layout.pack(path) for path in alone)
-    ends = {
-        state: layout.end(path, values[f"state/{state}"]) for state, path in zip(program.states, packed, strict=True)
-    }
+    ends = {state: layout.end(path, initial[state]) for state, path in zip(program.states, packed, strict=True)}
     return layout.unpack(packed[0]), ends

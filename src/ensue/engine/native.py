@@ -132,6 +132,8 @@ class _Play:
             return self._at(path[memory.batch :], BEFORE, path)
         if kind in GATES or kind in ("new", "zone") or (kind == "kept" and memory.keep):
             whole = memory.kept(slot) if kind == "kept" else memory.whole(slot)
+            if kind == "zone":
+                whole = whole.contiguous()
             return self._at(whole, MOVING if len(whole) == memory.steps else FIXED)
         if kind in ("incoming", "outgoing"):
             pair = self.carried[str(which)]
