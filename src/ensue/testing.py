@@ -21,6 +21,8 @@ from ensue.engine import (
     Program,
     eager,
     kernels,
+    native,
+    packed_paths,
     paths,
     scan,
     start,
@@ -30,7 +32,10 @@ from ensue.engine import (
     with_normalised_gates,
     with_zoneout,
 )
+from ensue.engine.differentiable import Backend
+from ensue.engine.layout import Layout
 from ensue.layers import Causal
+from ensue.native import library
 from ensue.state import State, select_rows, tensors_of
 
 BATCH, TIME = 2, 7
@@ -140,22 +145,24 @@ CAUSAL_LAWS: tuple[Callable[[Causal], None], ...] = (
 """What every causal layer obeys."""
 
 
-def values_for(program: Program, inputs: int = 3, width: int = 4) -> dict[str, Tensor]:
+def values_for(
+    program: Program, inputs: int = 3, width: int = 4, steps: int = TIME, batch: int = BATCH
+) -> dict[str, Tensor]:
     """Draw all that a program reads, in float64, with gradients but for what zoneout drew."""
     draws = torch.Generator().manual_seed(2)
 
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, dtype=torch.float64, generator=draws)
 
-    values = {"x": draw(TIME, BATCH, inputs)}
+    values = {"x": draw(steps, batch, inputs)}
     for name, tensor in start(program, inputs, width).items():
         values[name] = tensor.double() + 0.3 * draw(*tensor.shape)
     for state in program.states:
-        values[f"state/{state}"] = draw(BATCH, width_of(program, width, state in program.own_states))
+        values[f"state/{state}"] = draw(batch, width_of(program, width, state in program.own_states))
     values = {name: value.requires_grad_() for name, value in values.items()}
     if any(node.op == "zone" for node in program.nodes):
         values |= {
-            f"zone/{state}": (draw(*values[f"state/{state}"].shape) > 0).double().expand(TIME, -1, -1)
+            f"zone/{state}": (draw(*values[f"state/{state}"].shape) > 0).double().expand(steps, -1, -1)
             for state in program.states
         }
     return values
@@ -170,7 +177,7 @@ def _variants(cell: Cell) -> list[Program]:
 def _gradients(paths: tuple[Tensor, ...], values: dict[str, Tensor], first_only: bool) -> list[Tensor]:
     draws = torch.Generator().manual_seed(3)
     chosen = paths[:1] if first_only else paths
-    given = [torch.randn(path.shape, dtype=path.dtype, generator=draws) for path in chosen]
+    given = [torch.randn(path.shape, dtype=torch.float64, generator=draws).to(path) for path in chosen]
     sources = [value for value in values.values() if value.requires_grad]
     found = torch.autograd.grad(chosen, sources, given, retain_graph=True, allow_unused=True)
     return [torch.zeros_like(source) if one is None else one for source, one in zip(sources, found, strict=True)]
@@ -205,6 +212,40 @@ def kernels_equal_ticks(cell: Cell) -> None:
     _close(end.values(), [torch.stack([one[2, 0], one[TIME - 1, 1]]) for one in plain])
 
 
+def compiled_equals_eager(cell: Cell) -> None:
+    """The compiled kernels, where they are, give what the eager engine gives, for unequal lengths too."""
+    for program in _variants(cell):
+        values = values_for(program, width=5, batch=3)
+        for lengths in (None, torch.tensor([3, 0, TIME])):
+            compiled_is_right(program, values, lengths)
+
+
+def compiled_is_right(program: Program, exact: dict[str, Tensor], lengths: Tensor | None = None) -> None:
+    """Hold the compiled kernels' paths and gradients in float32 to 1e-5 of those in float64 (`exact`).
+
+    Where the eager engine is itself further off in float32, they may be ten times as far as it.
+    """
+    values = {name: value.detach().float().requires_grad_(value.requires_grad) for name, value in exact.items()}
+    if library() is None:
+        return
+    assert native.usable(program, values)
+    found = _answers(native, program, values, lengths)
+    ways = (_answers(eager, program, values, lengths), _answers(eager, program, exact, lengths))
+    for mine, other, true in zip(found, *ways, strict=True):
+        allowed = max(1e-5 * true.abs().max().clamp_min(1).item(), 10 * (other - true).abs().max().item())
+        torch.testing.assert_close(mine.double(), true, rtol=0, atol=allowed)
+
+
+def _answers(backend: Backend, program: Program, values: dict[str, Tensor], lengths: Tensor | None) -> list[Tensor]:
+    """Give the paths, and the gradients of everything, of a loss that weighs the real steps of all paths unlike."""
+    layout = Layout.of(values["x"], lengths if backend is native else None)
+    found = tuple(layout.unpack(path) for path in packed_paths(backend, program, values, layout))
+    if lengths is not None:
+        real = torch.arange(len(values["x"]))[:, None] < lengths
+        found = tuple(path * real[..., None] for path in found)
+    return [*found, *_gradients(found, values, first_only=False)]
+
+
 def second_derivative_is_right(cell: Cell) -> None:
     """The gradient's own gradient is that of finite differences."""
     program = trace(cell, type(cell).__name__)
@@ -229,6 +270,7 @@ def json_changes_nothing(cell: Cell) -> None:
 CELL_LAWS: tuple[Callable[[Cell], None], ...] = (
     derivative_equals_autograd,
     kernels_equal_ticks,
+    compiled_equals_eager,
     second_derivative_is_right,
     json_changes_nothing,
 )

@@ -13,7 +13,7 @@ from ensue.engine import eager, paths, scan, ticks, trace, with_zoneout
 from ensue.engine.program import Program
 from ensue.errors import UserError
 from ensue.layers import Causal, Recurrent
-from ensue.testing import CAUSAL_LAWS, CELL_LAWS, derivative_equals_autograd, values_for
+from ensue.testing import CAUSAL_LAWS, CELL_LAWS, compiled_equals_eager, derivative_equals_autograd, values_for
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -121,6 +121,7 @@ def test_random_equations_are_differentiated_right(first: str, second: str, thir
             return {"s": tanh(eval(third, FUNCTIONS, known) + gate.c * state.m), "r": state.n}
 
     derivative_equals_autograd(Random())
+    compiled_equals_eager(Random())
 
 
 class GateOf:

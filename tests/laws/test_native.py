@@ -1,66 +1,176 @@
-"""The compiled kernels give what the eager engine gives, for every cell, width, length and number of threads."""
+"""The compiled kernels give what the eager engine gives, however they are called, on every instruction set."""
+
+import multiprocessing
+import threading
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 
 import pytest
 import torch
-from torch import Tensor
 
 from ensue import native as wheel
 from ensue.cells import CELLS
-from ensue.engine import Program, eager, native, packed_paths, start, trace, with_normalised_gates, with_zoneout
-from ensue.engine.layout import Layout
+from ensue.engine import Program, eager, native, paths, run, trace, with_normalised_gates, with_zoneout
+from ensue.layers import Recurrent
+from ensue.state import tensors_of
+from ensue.testing import compiled_is_right, values_for
 
 pytestmark = pytest.mark.skipif(wheel.library() is None, reason="ensue-native is not installed")
 VARIANTS = {
     "plain": lambda program: program,
-    "zoneout": with_zoneout,
-    "normalised": with_normalised_gates,
     "both": lambda program: with_zoneout(with_normalised_gates(program)),
 }
 
 
-def values_for(program: Program, batch: int, width: int, inputs: int = 5, steps: int = 9) -> dict[str, Tensor]:
-    torch.manual_seed(1)
-    values = {name: tensor.requires_grad_() for name, tensor in start(program, inputs, width).items()}
-    for name in values:
-        if name.startswith("weight/"):
-            values[name] = torch.randn_like(values[name]).requires_grad_()
-    values["x"] = torch.randn(steps, batch, inputs, requires_grad=True)
-    for state in program.states:
-        values[f"state/{state}"] = torch.randn(batch, width, requires_grad=True)
-        if any(node.op == "zone" for node in program.nodes):
-            values[f"zone/{state}"] = torch.rand(steps, batch, width)
-    return values
+@pytest.fixture(params=wheel.instruction_sets())
+def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
+    kernels = wheel.library()
+    assert kernels is not None
+    before = kernels.ensue_used()
+    assert kernels.ensue_use(request.param.encode())
+    yield request.param
+    kernels.ensue_use(before)
 
 
-def answers(backend: object, program: Program, values: dict[str, Tensor], lengths: Tensor | None) -> list[Tensor]:
-    """Give paths, and the gradients of everything, of a loss that weighs the real steps of all paths unlike."""
-    whole = Layout.of(values["x"], lengths if backend is native else None)
-    found = [whole.unpack(path) for path in packed_paths(backend, program, values, whole)]  # type: ignore[arg-type]
-    if lengths is not None:
-        real = torch.arange(len(values["x"]))[:, None] < lengths
-        found = [path * real[..., None] for path in found]
-    draws = torch.Generator().manual_seed(3)
-    loss = sum((path * torch.randn(path.shape, generator=draws, dtype=torch.float64).to(path)).sum() for path in found)
-    sources = [value for value in values.values() if value.requires_grad]
-    gradients = torch.autograd.grad(loss, sources, allow_unused=True)  # type: ignore[arg-type]
-    return [*found, *(torch.zeros_like(to) if one is None else one for to, one in zip(sources, gradients, strict=True))]
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("width", [4, 64, 100])
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_kernels_equal_the_eager_engine(cell: str, variant: str, width: int) -> None:
+def test_every_cell_at_every_width(instruction_set: str, cell: str, variant: str) -> None:
     program = VARIANTS[variant](trace(CELLS[cell](), cell))
-    for batch, lengths in ((1, None), (7, None), (7, torch.tensor([9, 0, 3, 9, 1, 4, 2])), (2, torch.tensor([5, 6]))):
-        values = values_for(program, batch, width)
-        exact = {name: value.detach().double().requires_grad_(value.requires_grad) for name, value in values.items()}
-        for mine, other, true in zip(
-            answers(native, program, values, lengths),
-            answers(eager, program, values, lengths),
-            answers(eager, program, exact, lengths),
-            strict=True,
-        ):
-            # Normalising few units that are nearly equal makes much of rounding, in both.
-            rounding = (other - true).abs().max().item()
-            allowed = max(1e-5 * max(1.0, true.abs().max().item()), 10 * rounding)
-            torch.testing.assert_close(mine.double(), true, rtol=0, atol=allowed)
+    for width, batch, lengths in (
+        (64, 1, None),
+        (100, 7, torch.tensor([9, 0, 3, 9, 1, 4, 2])),
+        (130, 2, torch.tensor([5, 6])),
+    ):
+        compiled_is_right(program, values_for(program, 5, width, 9, batch), lengths)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_any_number_of_threads_gives_the_same_bits(instruction_set: str, threads: None, count: int) -> None:
+    program = trace(CELLS["mlstm"](), "mlstm")
+    values = {name: value.float() for name, value in values_for(program, 5, 70, 6, 13).items()}
+    torch.set_num_threads(1)
+    alone = paths(native, program, values)
+    torch.set_num_threads(count)
+    for one, other in zip(paths(native, program, values), alone, strict=True):
+        assert torch.equal(one, other)
+    compiled_is_right(program, values_for(program, 5, 70, 6, 3))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "peephole"])
+def test_what_is_not_contiguous(cell: str) -> None:
+    program = trace(CELLS[cell](), cell)
+    plain = {name: value.detach() for name, value in values_for(program, 5, 20).items()}
+    spread = {}
+    for name, value in plain.items():
+        # Every second number of something wider; matrices also the other way round.
+        wide = torch.stack([value, torch.full_like(value, torch.nan)], -1)
+        spread[name] = wide.flatten(-2)[..., ::2] if value.dim() != 2 else value.T.contiguous().T
+        assert value.numel() == 1 or not spread[name].is_contiguous()
+        assert torch.equal(spread[name], value)
+    single = {name: torch.empty_strided(value.shape, value.stride()).copy_(value) for name, value in spread.items()}
+    assert not single["equation/recurrent"].is_contiguous()
+    found = paths(native, program, single)
+    for one, other in zip(found, paths(eager, program, plain), strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=0, atol=1e-5)
+
+
+def test_a_zone_that_is_one_number_everywhere() -> None:
+    program = with_zoneout(trace(CELLS["lstm"](), "lstm"))
+    values = {name: value.detach().float() for name, value in values_for(program, 5, 20).items()}
+    values |= {name: torch.tensor(0.2).expand_as(value) for name, value in values.items() if name.startswith("zone/")}
+    for one, other in zip(paths(native, program, values), paths(eager, program, values), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
+
+
+def test_gradients_that_are_not_contiguous() -> None:
+    program = trace(CELLS["lstm"](), "lstm")
+    values = {name: value.detach().float().requires_grad_() for name, value in values_for(program, 5, 20).items()}
+    found = []
+    for backend in (native, eager):
+        path = paths(backend, program, values)[0]
+        # The gradient of a sum is one number everywhere, of stride 0; that of a transposition comes transposed.
+        loss = path.sum() + (path.transpose(0, 2) * torch.arange(7.0)).sum()
+        found.append(torch.autograd.grad(loss, list(values.values())))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "mlstm", "mingru"])
+def test_no_rows_and_rows_of_no_steps(cell: str) -> None:
+    layer = Recurrent(cell, inputs=3, width=4)
+    for batch, steps, lengths in ((0, 5, None), (0, 5, []), (2, 5, [0, 0]), (2, 5, [0, 5]), (2, 0, None)):
+        counts = None if lengths is None else torch.tensor(lengths, dtype=torch.int64)
+        x = torch.randn(batch, steps, 3, requires_grad=True)
+        before = layer.initial(batch)
+        y, after = layer(x, before, counts)
+        assert y.shape == (batch, steps, 4)
+        if lengths == [0, 0] or not steps:
+            for one, other in zip(tensors_of(after), tensors_of(before), strict=True):
+                assert torch.equal(one, other)
+        if y.requires_grad:
+            y.sum().backward()
+            assert x.grad is not None
+            assert torch.isfinite(x.grad).all()
+
+
+def play_in_a_child(answer: Connection, program: Program, values: dict[str, torch.Tensor]) -> None:
+    answer.send(paths(native, program, values)[0].tolist())
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_works_after_its_parent_has(threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = trace(CELLS["lstm"](), "lstm")
+    values = {name: value.detach().float() for name, value in values_for(program, 5, 20, 5, 4).items()}
+    # Ours are many; torch's own threads do not live through a fork, so there must be none.
+    torch.set_num_threads(1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    mine = paths(native, program, values)[0]
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    child = context.Process(target=play_in_a_child, args=(there, program, values), daemon=True)
+    child.start()
+    try:
+        assert here.poll(30), "the child hangs"
+        assert torch.equal(torch.tensor(here.recv()), mine)
+    finally:
+        child.kill()
+
+
+def test_two_python_threads_at_once(threads: None) -> None:
+    torch.set_num_threads(2)
+    programs = [trace(CELLS[cell](), cell) for cell in ("lstm", "gru")]
+    values = [
+        {name: value.detach().float() for name, value in values_for(program, 5, 70, 20, 6).items()}
+        for program in programs
+    ]
+    alone = [paths(native, *pair)[0] for pair in zip(programs, values, strict=True)]
+    wrong: list[int] = []
+
+    def play(number: int) -> None:
+        torch.set_num_threads(2)
+        for _ in range(50):
+            if not torch.equal(paths(native, programs[number], values[number])[0], alone[number]):
+                wrong.append(number)
+
+    players = [threading.Thread(target=play, args=(number,), daemon=True) for number in (0, 1, 0)]
+    for player in players:
+        player.start()
+    for player in players:
+        player.join(60)
+    assert not any(player.is_alive() for player in players)
+    assert wrong == []
+
+
+def test_what_the_kernels_cannot_do_goes_to_the_eager_engine() -> None:
+    program = trace(CELLS["peephole"](), "peephole")
+    exact = {name: value.detach() for name, value in values_for(program).items()}
+    assert not native.usable(program, exact)
+    assert native.usable(program, {name: value.float() for name, value in exact.items()})
+    assert run(program, exact)[0].dtype == torch.float64

@@ -45,6 +45,10 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
     Gives the path of the first state, (time, batch, units), and every state after each row's own last step; `lengths`
     (batch,) counts a row's steps.
     """
+    initial = {state: values[f"state/{state}"] for state in program.states}
+    if not len(values["x"]):
+        first = initial[program.states[0]]
+        return first.new_empty(0, *first.shape), initial
     device = values["x"].device.type
     if torch.is_autocast_enabled(device):
         low = torch.get_autocast_dtype(device)
@@ -72,9 +76,7 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
         by_scan = scan.faster(program, values)
         alone = scan.run(program, _dense(values)) if by_scan else paths(eager, program, values)
         packed = tuple(layout.pack(path) for path in alone)
-    ends = {
-        state: layout.end(path, values[f"state/{state}"]) for state, path in zip(program.states, packed, strict=True)
-    }
+    ends = {state: layout.end(path, initial[state]) for state, path in zip(program.states, packed, strict=True)}
     return layout.unpack(packed[0]), ends
 
 

@@ -44,7 +44,7 @@ class Layout:
         """Bring (packed steps, units) into (time, batch, units), with zeros for padding."""
         steps, batch = len(self.sizes), len(packed) // len(self.sizes)
         if self.places is None or self.order is None:
-            return packed.view(steps, batch, -1)
+            return packed.view(steps, batch, packed.shape[-1])
         flat = packed.new_zeros(steps * len(self.order), packed.shape[-1])
         return flat.index_copy(0, self.places, packed).view(steps, len(self.order), -1)
 
