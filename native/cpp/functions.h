@@ -1,4 +1,5 @@
-// Elementary functions of vectors: at most 2 units in the last place or 3e-7 from the true value (a test measures it).
+// Elementary functions of vectors: at most 2 units in the last place or a share of 3e-7 from the true value (a test
+// measures it).
 // Included inside the namespace of an instruction set; no guard. Infinities and NaN come out as in the C library.
 
 // x = n ln 2 + r with |r| <= ln 2 / 2; gives n (as a float and as an integer) and r. |x| < 2^21.

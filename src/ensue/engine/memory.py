@@ -7,10 +7,10 @@ from itertools import accumulate
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ensue.engine.program import Program
 from ensue.engine.schedule import Slot
+from ensue.native import expect_large
 
 GATES = {"gates", "parts", "gate_adjoints", "part_adjoints"}
 Values = Mapping[str, Tensor]
@@ -43,7 +43,7 @@ class Memory:
         """Give a state before the first tick and after each step, (batch + steps, units)."""
         if ("path", state) not in self.buffers:
             initial = self.values[f"state/{state}"]
-            path = initial.new_empty(self.batch + self.steps, initial.shape[-1])
+            path = _fresh(initial, self.batch + self.steps, initial.shape[-1])
             path[: self.batch] = initial
             self.buffers["path", state] = path
         return self.buffers["path", state]
@@ -53,13 +53,15 @@ class Memory:
         if (kind, stage) not in self.buffers:
             part, values = self.program.stages[stage], self.values
             count = len(part.gates) * self.units(stage)
+            # The h parts of one tick can be forgotten once there is no way back.
+            steps = self.steps if self.keep or kind != "parts" else self.batch
+            made = self.buffers[kind, stage] = _fresh(values["x"], steps, count)
             if kind == "gates" and part.reads:
-                matrix, bias = values[f"{part.name}/input"], values.get(f"{part.name}/input_bias")
-                self.buffers[kind, stage] = F.linear(values["x"], matrix, bias)
-            else:
-                # The h parts of one tick can be forgotten once there is no way back.
-                steps = self.steps if self.keep or kind != "parts" else self.batch
-                self.buffers[kind, stage] = values["x"].new_empty(steps, count)
+                matrix, bias = values[f"{part.name}/input"].T, values.get(f"{part.name}/input_bias")
+                if bias is None:
+                    torch.mm(values["x"], matrix, out=made)
+                else:
+                    torch.addmm(bias, values["x"], matrix, out=made)
         return self.buffers[kind, stage]
 
     def whole(self, slot: Slot) -> Tensor:
@@ -89,7 +91,7 @@ class Memory:
     def kept(self, slot: Slot) -> Tensor:
         """Give the buffer of what is kept for the way back, (steps, units)."""
         if slot not in self.buffers:
-            self.buffers[slot] = self.values["x"].new_empty(self.steps, self.units_by_kind(bool(slot[-1])))
+            self.buffers[slot] = _fresh(self.values["x"], self.steps, self.units_by_kind(bool(slot[-1])))
         return self.buffers[slot]
 
     def sum(self, weight: str) -> Tensor:
@@ -103,3 +105,10 @@ class Memory:
         """Give the number of units of the layer, or of the cell's own width."""
         stages = self.program.stages
         return self.units(next(index for index, part in enumerate(stages) if part.own == own))
+
+
+def _fresh(like: Tensor, *shape: int) -> Tensor:
+    made = like.new_empty(*shape)
+    if made.device.type == "cpu":
+        expect_large(made.data_ptr(), made.nbytes)
+    return made
