@@ -166,7 +166,13 @@ def rows(roof: float, rounds: int) -> list[str]:
     for width in (128, 256, 512):
         values = values_for(lstm, width, STEPS)
         ways = {"ensue": lambda v=values: ours(lstm, v)} | torch_module(nn.LSTM, values, width, None)
-        lines += row(f"lstm {width}, equal lengths (ensue hands over to torch)", ways, work(lstm, width, STEPS * BATCH), roof, rounds)
+        lines += row(
+            f"lstm {width}, equal lengths (ensue hands over to torch)",
+            ways,
+            work(lstm, width, STEPS * BATCH),
+            roof,
+            rounds,
+        )
     values = values_for(gru, 128, STEPS)
     ways = {"ensue": lambda: ours(gru, values)} | torch_module(nn.GRU, values, 128, None)
     lines += row("gru 128", ways, work(gru, 128, STEPS * BATCH), roof, rounds)

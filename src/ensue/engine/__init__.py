@@ -49,7 +49,7 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
     if lengths is not None and bool((lengths == len(values["x"])).all()):
         lengths = None
     compiled = native.usable(program, values)
-    # On unequal rows torch's kernel on a CPU takes 2.7 to 3 times as long as ours (benchmarks/training.py).
+    # On unequal rows torch's kernel on a CPU takes well over twice as long as ours (benchmarks/training.py).
     unequal = lengths is not None and (compiled or bool((lengths == 0).any()))
     if kernels.faster(program, values["x"]) and not unequal:
         return kernels.run(program, values, lengths)
