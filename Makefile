@@ -28,9 +28,9 @@ check: .venv/developer
 test-slow: .venv/developer .venv/native
 	$(PYTEST) -m slow
 
-# Writes the tables of docs/results.md; for an hour or so on a quiet machine.
+# Writes the tables of docs/results.md; the machine should do nothing else.
 bench: .venv/developer .venv/native
-	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/training.py --write
 
 format: .venv/developer
 	$(BIN)/ruff format .

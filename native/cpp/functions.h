@@ -1,4 +1,5 @@
-// Elementary functions of vectors: at most 2 units in the last place or 3e-7 from the true value (a test measures it).
+// Elementary functions of vectors: at most 2 units in the last place or a share of 3e-7 from the true value (a test
+// measures it).
 // Included inside the namespace of an instruction set; no guard. Infinities and NaN come out as in the C library.
 
 // x = n ln 2 + r with |r| <= ln 2 / 2; gives n (as a float and as an integer) and r. |x| < 2^21.
@@ -65,8 +66,10 @@ INLINE vec log(vec x) {
     // Numbers below the normal ones are brought up by 2^23 first.
     ivec tiny = x < 1.17549435e-38f;
     vec scaled = tiny ? x * 8388608.0f : x;
-    ivec exponent = ((bits(scaled) - 0x3f3504f3) >> 23);
-    vec mantissa = from_bits(bits(scaled) - (exponent << 23));
+    // Of negative numbers, whose logarithm is NaN below, the magnitude, lest the difference overflow.
+    ivec number = bits(magnitude(scaled));
+    ivec exponent = (number - 0x3f3504f3) >> 23;
+    vec mantissa = from_bits(number - (exponent << 23));
     exponent = tiny ? exponent - 23 : exponent;
     vec n = __builtin_convertvector(exponent, vec);
     vec value = n * 0.693359375f + (twice_artanh((mantissa - 1.0f) / (mantissa + 1.0f)) - n * 2.12194440e-4f);

@@ -72,6 +72,17 @@ def instruction_sets() -> list[str]:
     return [] if kernels is None else _sets(kernels)
 
 
+def expect_large(address: int, size: int) -> None:
+    """Say that `size` bytes of memory will be written for the first time, so that the system gives large pages."""
+    kernels = library() if size >= LARGE else None
+    if kernels is not None:
+        kernels.ensue_large_pages(ctypes.c_void_p(address), ctypes.c_int64(size))
+
+
+LARGE = 4 << 20
+"""Bytes from which a large page (2 MB) is worth asking for."""
+
+
 def describe() -> str:
     """Say in a few words what is used."""
     kernels = library()

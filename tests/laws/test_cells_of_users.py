@@ -73,9 +73,27 @@ MISTAKES = [
         cell("{'h': gate.new.y}"),
         "an expression has no 'y' in `return {'h': gate.new.y}`; a gate has the parts .x and .h",
     ),
-    (cell("{'k': gate.new}"), "mine.py: the state 'h' is never assigned; let the equation return it, as in {'h': ...}"),
-    (cell("{}", names='gates = ("a", "a")'), "mine.py: the gate name 'a' is used twice; give each its own"),
-    (cell("{}", states='states = ("h", "h")'), "mine.py: the state name 'h' is used twice; give each its own"),
+    (
+        cell("{'k': gate.new}"),
+        "mine.py:2: the state 'h' is never assigned in `states = (\"h\",)`; let the equation return it, as in",
+    ),
+    (
+        cell("{'h': gate.new, 'k': gate.new}"),
+        "mine.py:5: 'k' is no state in `return {'h': gate.new, 'k': gate.new}`; choose",
+    ),
+    (
+        cell("{'h': gate.new, 'h': 1.0}"),
+        "mine.py:5: 'h' is given twice in `return {'h': gate.new, 'h': 1.0}`; give each",
+    ),
+    (cell("[gate.new]"), "mine.py:5: no dict is returned in `return [gate.new]`; return one, as in {'h': ...}"),
+    (
+        cell("{}", names='gates = ("a", "a")'),
+        'mine.py:3: the gate name \'a\' is used twice in `gates = ("a", "a")`; give each its own',
+    ),
+    (
+        cell("{}", states='states = ("h", "h")'),
+        'mine.py:2: the state name \'h\' is used twice in `states = ("h", "h")`; give',
+    ),
     ("x = 1", "mine.py: there is no cell; define one class that inherits from Cell"),
     (GOOD + GOOD.replace("Forgetful", "Other"), "mine.py: there are 2 cells: Forgetful, Other; define one class"),
     ("class Mine(Cell):\n    pass", "mine.py: Mine has no equation; write a method `equation`"),
@@ -84,8 +102,39 @@ MISTAKES = [
         "mine.py:5: '{' was never closed in `return {'h': tanh(gate.new)`; mend the Python there",
     ),
     (cell("{'h': gate.new * float('inf')}"), "mine.py:5: the number inf is not finite in `return {'h': gate.new * "),
-    (cell("{'h': gate.new * log(0.0)}"), "mine.py: log(0.0) is not finite; look at log("),
-    (cell("{'h': 'gate'}"), "mine.py: 'gate' is neither a number nor an expression"),
+    (cell("{'h': gate.new * log(0.0)}"), "mine.py:5: log(0.0) is not finite in `return {'h': gate.new * log(0.0)}`"),
+    (cell("{'h': gate.new / 0}"), "mine.py:5: a division by 0 is not finite in `return {'h': gate.new / 0}`"),
+    (cell("{'h': gate.new * 1e39}"), "mine.py:5: the number 1e+39 is not finite in 32 bits in `return {"),
+    (
+        cell("{'h': gate.new}", states='states = "h"'),
+        'mine.py:2: states are not names in `states = "h"`; list them, as',
+    ),
+    (
+        cell("{'h': gate.new}", names='gates = ("new",); bias = {"new": "one"}'),
+        "mine.py:3: bias is not a finite number for each gate in `gates = ",
+    ),
+    (
+        cell("{'h': gate.new}", names='gates = ("new",); own_width = -3'),
+        "mine.py:3: own_width is no number of units in `gates = ",
+    ),
+    (
+        cell("{'h': gate.new}", names='gates = ("new",); recurrence = "ident"'),
+        "mine.py:3: 'ident' is no start in `gates = ",
+    ),
+    (
+        cell("{'h': gate.new}", names='stages = ("equation",)'),
+        "mine.py:3: stages are not made by Stage(...) in `stages",
+    ),
+    (
+        "class Mine(Cell):\n    states = ('h',)\n    def equation(self, gate):\n        return {}\n",
+        "mine.py:3: TypeError: Mine.equation() takes 2 positional arguments but 4 were given in `def equation",
+    ),
+    (
+        "class Mine(Cell):\n    def __init__(self):\n        1 / 0\n    def equation(self, *all):\n        pass\n",
+        "mine.py:3: ZeroDivisionError: division by zero in `1 / 0`",
+    ),
+    ("raise SystemExit", "mine.py:1: SystemExit:  in `raise SystemExit`"),
+    (cell("{'h': 'gate'}"), "mine.py:5: 'gate' is neither a number nor an expression in `return {"),
     (cell("{'h': gate.new if gate.new else 0}"), "mine.py:5: an equation cannot branch on a value in `return"),
     (
         cell("{'h': gate.new ** 0.5}"),
@@ -94,16 +143,19 @@ MISTAKES = [
     (cell("{'h': state.h * 2}"), "mine.py: no state depends on the gate 'new'; drop it, or use it"),
     (cell("{'h': gate.new.x}"), "mine.py: no state depends on gate.h of 'new'; drop it, or use it"),
     (cell("{'h': 0.5}", names="gates = ()"), "mine.py: the state 'h' is always the same number; use the gates"),
-    (cell("{'h': gate.new}", names="gates = ('new',); weights = ('w',)"), "mine.py: the weight name 'w' is never used"),
+    (
+        cell("{'h': gate.new}", names="gates = ('new',); weights = ('w',)"),
+        "mine.py:3: the weight name 'w' is never used in `gates",
+    ),
     (
         cell("{}", names="bias = {'nwe': 1.0}; gates = ('new',)"),
-        "bias is for the gate 'nwe', which is none; did you mean new?",
+        "mine.py:3: bias is for the gate 'nwe', which is none in `bias = {'nwe': 1.0}; gates = ",
     ),
     (cell("{}", states="pass"), 'mine.py: the cell has no states; name them, as in states = ("h",)'),
     ("import nothing_here", "mine.py:1: ModuleNotFoundError: No module named 'nothing_here' in `import nothing_here`"),
     (
         cell("{}", names='stages = (Stage("go", ("a",), of="h"),)'),
-        "mine.py: there is no method for the stage 'go'; write one",
+        "mine.py:3: there is no method for the stage 'go' in `stages = ",
     ),
     (
         cell("{}", names='stages = (Stage("equation", ("a",), of="g"),)'),
@@ -112,7 +164,7 @@ MISTAKES = [
     (
         cell("{'h': gate.a}", LOW, "states = ('h', 'k')") + "    def low(self, gate, state, weight):\n"
         "        return {'k': gate.b + state.h}",
-        "mine.py: add joins units of two widths; use a further stage",
+        "mine.py:7: add joins units of two widths in `return {'k': gate.b + state.h}`; use a further stage",
     ),
 ]
 

@@ -10,7 +10,7 @@ import torch
 
 from ensue import native as wheel
 from ensue.cells import CELLS
-from ensue.engine import Program, eager, native, paths, run, trace, with_normalised_gates, with_zoneout
+from ensue.engine import Program, eager, kernels, native, paths, run, trace, with_normalised_gates, with_zoneout
 from ensue.layers import Recurrent
 from ensue.state import tensors_of
 from ensue.testing import compiled_is_right, values_for
@@ -174,3 +174,17 @@ def test_what_the_kernels_cannot_do_goes_to_the_eager_engine() -> None:
     assert not native.usable(program, exact)
     assert native.usable(program, {name: value.float() for name, value in exact.items()})
     assert run(program, exact)[0].dtype == torch.float64
+
+
+def test_torch_gets_an_lstm_of_equal_rows_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    for module, name in ((kernels, "run"), (native, "forward")):
+        own = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *all, own=own, of=module.__name__: called.append(of) or own(*all))
+    for cell in ("lstm", "gru"):
+        program = trace(CELLS[cell](), cell)
+        values = {name: value.detach().float() for name, value in values_for(program).items()}
+        for lengths in (None, torch.tensor([7, 7]), torch.tensor([7, 3]), torch.tensor([0, 3])):
+            run(program, values, lengths)
+    ours, torchs = native.__name__, kernels.__name__
+    assert called == [torchs, torchs, ours, ours, ours, ours, ours, ours]

@@ -6,6 +6,7 @@ Nothing is computed here. The engine turns what is written into a program, diffe
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -20,10 +21,11 @@ class Expr:
     ((2.0 * a) - tanh(b))
     """
 
-    __slots__ = ("args", "detail", "op")
+    __slots__ = ("args", "detail", "line", "op")
 
     def __init__(self, op: str, args: tuple[Expr, ...] = (), detail: str | float | None = None) -> None:
         self.op, self.args, self.detail = op, args, detail
+        self.line = _line_outside()
 
     def __repr__(self) -> str:
         if not self.args:
@@ -85,6 +87,18 @@ class Gate(Expr):
         self.h = Expr("gate.h", detail=name)
 
 
+def _line_outside() -> tuple[str, int]:
+    """Give file and line of whoever writes the expression, for errors that are found later."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename == __file__ and frame.f_back:
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+LARGEST = 3.4028234e38
+"""What 32 bits hold."""
+
+
 def constant(value: float) -> Expr:
     """Write a number. Raises UserError if it is not finite.
 
@@ -93,8 +107,8 @@ def constant(value: float) -> Expr:
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UserError(f"{value!r} is neither a number nor an expression")
-    if not math.isfinite(value):
-        raise UserError(f"the number {value} is not finite")
+    if not abs(value) <= LARGEST:
+        raise UserError(f"the number {value:.9g} is not finite{' in 32 bits' * math.isfinite(value)}")
     return Expr("constant", detail=float(value))
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import re
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from itertools import count
+from math import isfinite
+from types import MethodType
 
 from ensue.cells.algebra import FUNCTIONS, Expr, Gate, Scalar, lift
 from ensue.cells.contract import Cell, Gates, Names, Stage
 from ensue.errors import UserError, did_you_mean
+
+Line = tuple[str, int]
+"""A file and the number of a line in it; 0 for none."""
 
 
 def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
@@ -18,8 +25,7 @@ def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
 
     Raises UserError, with the line, on the first mistake.
     """
-    if not getattr(cell, "states", ()):
-        raise UserError("the cell has no states", where=home, mend='name them, as in states = ("h",)')
+    _check_kinds(cell, home)
     stages = cell.all_stages()
     _check_names(cell, stages, home)
     readable = {name: Expr("state", detail=name) for name in cell.states}
@@ -27,8 +33,11 @@ def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
     given: list[dict[str, Expr]] = []
     for stage in stages:
         if stage.of is not None and stage.of not in readable:
-            known = did_you_mean(stage.of, readable)
-            raise UserError(f"stage {stage.name!r} is of {stage.of!r}, which nothing gives", where=home, mend=known)
+            what, mend = (
+                f"stage {stage.name!r} is of {stage.of!r}, which nothing gives",
+                did_you_mean(stage.of, readable),
+            )
+            raise quoting(UserError(what, mend=mend), line_of("stages", home), home)
         results = _write(cell, stage, Names("state", readable), weight, home)
         _check_unique("result", [*readable, *(name for name in results if name not in cell.states)], home)
         _check_unique("state", [name for part in [*given, results] for name in part], home)
@@ -37,8 +46,63 @@ def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
     for name in cell.states:
         if not any(name in results for results in given):
             mend = f"let the equation return it, as in {{{name!r}: ...}}"
-            raise UserError(f"the state {name!r} is never assigned", where=home, mend=mend)
+            raise quoting(UserError(f"the state {name!r} is never assigned", mend=mend), line_of("states", home), home)
+    for name in given[-1]:
+        if name not in cell.states:
+            error = UserError(f"{name!r} is no state", mend=did_you_mean(name, cell.states))
+            raise quoting(error, _end_of(getattr(cell, stages[-1].name)), home)
     return given
+
+
+def quoting(error: UserError, line: Line, home: str) -> UserError:
+    """Add to an error the line of the cell that it is about, if it is in the cell's own file."""
+    quote = linecache.getline(*line).strip() if line[0] == home else ""
+    if not quote:
+        return UserError(error.what, where=home, mend=error.mend)
+    return UserError(f"{error.what} in `{quote}`", where=f"{home}:{line[1]}", mend=error.mend)
+
+
+def line_of(attribute: str, home: str) -> Line:
+    """Find where a cell's file says `attribute = ...`."""
+    for number in count(1):
+        text = linecache.getline(home, number)
+        if not text:
+            return home, 0
+        if re.search(rf"(^|;)\s*{attribute}\s*[:=]", text):
+            return home, number
+    raise AssertionError("a file has an end")
+
+
+def _end_of(method: MethodType) -> Line:
+    """Give the last line of a method, which returns."""
+    code = method.__code__
+    return code.co_filename, max(line for _, _, line in code.co_lines() if line)
+
+
+def _check_kinds(cell: Cell, home: str) -> None:
+    """Refuse what is no list of names, no number, no stage."""
+    if not getattr(cell, "states", ()):
+        raise UserError("the cell has no states", where=home, mend='name them, as in states = ("h",)')
+    for kind in ("states", "gates", "weights"):
+        names = getattr(cell, kind)
+        if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
+            like = (names,) if isinstance(names, str) else ("one", "two")
+            error = UserError(f"{kind} are not names", mend=f"list them, as in {kind} = {like!r}")
+            raise quoting(error, line_of(kind, home), home)
+    if not all(isinstance(stage, Stage) for stage in cell.stages):
+        raise quoting(UserError("stages are not made by Stage(...)"), line_of("stages", home), home)
+    starts = cell.bias.values() if isinstance(cell.bias, Mapping) else [None]
+    if not all(isinstance(start, int | float) and isfinite(start) for start in starts):
+        error = UserError("bias is not a finite number for each gate", mend='write it as in bias = {"keep": 1.0}')
+        raise quoting(error, line_of("bias", home), home)
+    if cell.own_width is not None and (not isinstance(cell.own_width, int) or cell.own_width < 1):
+        raise quoting(UserError("own_width is no number of units"), line_of("own_width", home), home)
+    if cell.recurrence not in WAYS:
+        error = UserError(f"{cell.recurrence!r} is no start", mend=did_you_mean(str(cell.recurrence), WAYS))
+        raise quoting(error, line_of("recurrence", home), home)
+
+
+WAYS = ("orthogonal", "identity")
 
 
 def _check_names(cell: Cell, stages: Iterable[Stage], home: str) -> None:
@@ -49,29 +113,39 @@ def _check_names(cell: Cell, stages: Iterable[Stage], home: str) -> None:
     _check_unique("stage", [stage.name for stage in stages], home)
     for name in cell.bias:
         if name not in gates:
-            raise UserError(f"bias is for the gate {name!r}, which is none", where=home, mend=did_you_mean(name, gates))
+            error = UserError(f"bias is for the gate {name!r}, which is none", mend=did_you_mean(name, gates))
+            raise quoting(error, line_of("bias", home), home)
 
 
 def _check_unique(kind: str, names: Iterable[str], home: str) -> None:
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise UserError(f"the {kind} name {name!r} is used twice", where=home, mend="give each its own")
+    for name, times in Counter(names).items():
+        if times > 1:
+            line = line_of(f"{kind}s", home)
+            line = line if line[1] else line_of("stages", home)
+            raise quoting(UserError(f"the {kind} name {name!r} is used twice", mend="give each its own"), line, home)
 
 
 def _write(cell: Cell, stage: Stage, state: Names, weight: Names, home: str) -> dict[str, Expr]:
     method: Callable[[Gates, Names, Names], Mapping[str, Scalar]] | None = getattr(cell, stage.name, None)
-    if method is None:
-        raise UserError(f"there is no method for the stage {stage.name!r}", where=home, mend="write one of that name")
-    place = f"{home}:{method.__code__.co_firstlineno}" if inspect.ismethod(method) else home
+    if not inspect.ismethod(method):
+        error = UserError(f"there is no method for the stage {stage.name!r}", mend="write one of that name")
+        raise quoting(error, line_of("stages", home), home)
+    end = _end_of(method)
     try:
-        results = {name: lift(value) for name, value in method(Gates(stage.gates), state, weight).items()}
+        returned = method(Gates(stage.gates), state, weight)
     except Exception as error:
-        raise as_user_error(error, home) from None
+        raise as_user_error(error, home, (method.__code__.co_filename, method.__code__.co_firstlineno)) from None
+    if not isinstance(returned, Mapping):
+        raise quoting(UserError("no dict is returned", mend="return one, as in {'h': ...}"), end, home)
+    try:
+        results = {str(name): lift(value) for name, value in returned.items()}
+    except UserError as error:
+        raise quoting(error, end, home) from None
     for part in parts_of(results.values()):
         if part.op == "gate.h" and stage.of is None:
-            raise UserError(f"gate.{part.detail}.h is read, but the stage is of nothing", where=place)
+            raise quoting(UserError(f"gate.{part.detail}.h is read, but the stage is of nothing"), end, home)
         if part.op == "gate.x" and not stage.reads:
-            raise UserError(f"gate.{part.detail}.x is read, but the stage does not read x", where=place)
+            raise quoting(UserError(f"gate.{part.detail}.x is read, but the stage does not read x"), end, home)
     return results
 
 
@@ -90,16 +164,15 @@ def parts_of(expressions: Iterable[Expr]) -> list[Expr]:
     return list(seen.values())
 
 
-def as_user_error(error: Exception | SystemExit, home: str) -> UserError:
-    """Say what went wrong in the person's own file, quoting the line."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == home]
-    quote = linecache.getline(home, lines[-1]).strip() if lines and lines[-1] else ""
-    where = f"{home}:{lines[-1]}" if lines else home
+def as_user_error(error: BaseException, home: str, otherwise: Line = ("", 0)) -> UserError:
+    """Say what went wrong in the person's own file, quoting the line; `otherwise` the line that called for it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [(home, frame.lineno) for frame in frames if frame.filename == home and frame.lineno]
     what, mend = f"{type(error).__name__}: {error}", None
     if isinstance(error, UserError):
         what, mend = error.what, error.mend
-    elif isinstance(error, NameError):
+    elif isinstance(error, NameError) and error.name:
         what, mend = f"{error.name!r} is unknown", did_you_mean(str(error.name), FUNCTIONS)
     elif isinstance(error, AttributeError) and isinstance(error.obj, Gate | Expr):
         what, mend = f"an expression has no {error.name!r}", "a gate has the parts .x and .h"
-    return UserError(f"{what} in `{quote}`" if quote else what, where=where, mend=mend)
+    return quoting(UserError(what, mend=mend), lines[-1] if lines else otherwise, home)

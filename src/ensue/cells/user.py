@@ -11,13 +11,14 @@ class Mine(Cell):
 
 from __future__ import annotations
 
+import ast
 import linecache
 from pathlib import Path
 from typing import Any
 
 from ensue.cells.algebra import FUNCTIONS
 from ensue.cells.contract import Cell, Gates, Names, Stage
-from ensue.cells.equations import as_user_error, equations_of
+from ensue.cells.equations import as_user_error, equations_of, quoting
 from ensue.errors import UserError
 
 
@@ -44,7 +45,10 @@ def load_cell(path: str | Path) -> Cell:
         raise UserError(what, where=file, mend="define one class that inherits from Cell")
     if found[0].__abstractmethods__:
         raise UserError(f"{found[0].__name__} has no equation", where=file, mend="write a method `equation`")
-    cell = found[0]()
+    try:
+        cell = found[0]()
+    except Exception as error:
+        raise as_user_error(error, file) from None
     equations_of(cell, file)
     return cell
 
@@ -64,9 +68,20 @@ def _run(file: str) -> dict[str, Any]:
     try:
         exec(compile(source, file, "exec"), space)
     except SyntaxError as error:
-        quote = (error.text or "").strip()
-        where = f"{file}:{error.lineno}"
-        raise UserError(f"{error.msg} in `{quote}`", where=where, mend="mend the Python there") from None
+        mend = "mend the Python there"
+        raise quoting(UserError(error.msg, mend=mend), (file, error.lineno or 1), file) from None
     except (Exception, SystemExit) as error:
         raise as_user_error(error, file) from None
+    _check_keys(ast.parse(source), file)
     return space
+
+
+def _check_keys(tree: ast.AST, file: str) -> None:
+    """Refuse a dict that gives one name twice: Python would take the last, and say nothing."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            names = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+            for key in node.keys:
+                if isinstance(key, ast.Constant) and names.count(key.value) > 1:
+                    error = UserError(f"{key.value!r} is given twice", mend="give each its own name")
+                    raise quoting(error, (file, key.lineno), file)

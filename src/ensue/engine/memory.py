@@ -7,10 +7,10 @@ from itertools import accumulate
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ensue.engine.program import Part, Program
 from ensue.engine.schedule import Slot
+from ensue.native import expect_large
 
 GATES = {"gates", "parts", "gate_adjoints", "part_adjoints"}
 Values = Mapping[str, Tensor]
@@ -44,7 +44,7 @@ class Memory:
         """Give a state before the first tick and after each step, (batch + steps, units)."""
         if ("path", state) not in self.buffers:
             initial = self.values[f"state/{state}"]
-            path = initial.new_empty(self.batch + self.steps, initial.shape[-1])
+            path = _fresh(initial, self.batch + self.steps, initial.shape[-1])
             path[: self.batch] = initial
             self.buffers["path", state] = path
         return self.buffers["path", state]
@@ -54,12 +54,11 @@ class Memory:
         if (kind, stage) not in self.buffers:
             part, values = self.program.stages[stage], self.values
             count = len(part.gates) * self.units(stage)
+            # The h parts of one tick can be forgotten once there is no way back.
+            steps = self.steps if self.keep or kind != "parts" else self.batch
+            made = self.buffers[kind, stage] = _fresh(values["x"], steps, count)
             if kind == "gates" and part.reads:
-                self.buffers[kind, stage] = input_product(part, values)
-            else:
-                # The h parts of one tick can be forgotten once there is no way back.
-                steps = self.steps if self.keep or kind != "parts" else self.batch
-                self.buffers[kind, stage] = values["x"].new_empty(steps, count)
+                input_product(part, values, made)
         return self.buffers[kind, stage]
 
     def whole(self, slot: Slot) -> Tensor:
@@ -89,7 +88,7 @@ class Memory:
     def kept(self, slot: Slot) -> Tensor:
         """Give the buffer of what is kept for the way back, (steps, units)."""
         if slot not in self.buffers:
-            self.buffers[slot] = self.values["x"].new_empty(self.steps, self.units_by_kind(bool(slot[-1])))
+            self.buffers[slot] = _fresh(self.values["x"], self.steps, self.units_by_kind(bool(slot[-1])))
         return self.buffers[slot]
 
     def sum(self, weight: str) -> Tensor:
@@ -105,7 +104,19 @@ class Memory:
         return self.units(next(index for index, part in enumerate(stages) if part.own == own))
 
 
-def input_product(part: Part, values: Values) -> Tensor:
+def input_product(part: Part, values: Values, out: Tensor | None = None) -> Tensor:
     """Give W x + b of a stage for all steps, (steps, gates * units)."""
-    product = F.linear(values["x"], values[f"{part.name}/input"], values.get(f"{part.name}/input_bias"))
-    return F.embedding(values["ids"], product) if "ids" in values else product
+    matrix, bias = values[f"{part.name}/input"].T, values.get(f"{part.name}/input_bias")
+    ids = values.get("ids")
+    whole = out if ids is None else None
+    product = (
+        torch.mm(values["x"], matrix, out=whole) if bias is None else torch.addmm(bias, values["x"], matrix, out=whole)
+    )
+    return product if ids is None else torch.index_select(product, 0, ids, out=out)
+
+
+def _fresh(like: Tensor, *shape: int) -> Tensor:
+    made = like.new_empty(*shape)
+    if made.device.type == "cpu":
+        expect_large(made.data_ptr(), made.nbytes)
+    return made

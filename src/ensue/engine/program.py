@@ -10,6 +10,8 @@ from typing import Literal
 from ensue.engine.simplify import Node, needed
 from ensue.errors import UserError
 
+FURTHER = "use a further stage"
+
 
 @dataclass(frozen=True)
 class Weight:
@@ -82,18 +84,28 @@ class Program:
 
     def own(self) -> list[bool | None]:
         """Say of each node whether it has the own width (None: it is a number). Raises UserError where both meet."""
+        own, place = self._widths()
+        if place is not None:
+            raise UserError(f"{self.nodes[place].op} joins units of two widths", where=self.name, mend=FURTHER)
+        return own
+
+    def first_join(self) -> int | None:
+        """Give the place of the first node whose arguments have two widths."""
+        return self._widths()[1]
+
+    def _widths(self) -> tuple[list[bool | None], int | None]:
         of_leaf = {("weight", weight.name): weight.own for weight in self.weights}
         for part in self.stages:
             of_leaf |= {(op, gate): part.own for op in ("gate", "gate.x", "gate.h") for gate in part.gates}
         for name in self.states:
             of_leaf |= {(op, name): name in self.own_states for op in ("state", "zone")}
         own: list[bool | None] = []
-        for node in self.nodes:
+        for place, node in enumerate(self.nodes):
             kinds = {own[arg] for arg in node.args} - {None}
             if len(kinds) > 1:
-                raise UserError(f"{node.op} joins units of two widths", where=self.name, mend="use a further stage")
+                return own, place
             own.append(kinds.pop() if kinds else of_leaf.get((node.op, str(node.detail))))
-        return own
+        return own, None
 
 
 def _tuples(values: dict) -> dict:

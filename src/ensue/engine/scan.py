@@ -93,11 +93,14 @@ def _on_state(nodes: list[Node]) -> list[bool]:
 
 
 SMALL_TICK = 1024
-"""Numbers in a tick up to which the cost of a tick is its overhead, measured on a CPU (benchmarks/cells.py)."""
+"""Numbers in a tick up to which the cost of a tick in the eager engine is its overhead, measured on a CPU."""
 
 
 def faster(program: Program, values: Mapping[str, Tensor]) -> bool:
-    """Say whether the scan is faster than going tick by tick: always on a GPU, with small ticks on a CPU."""
+    """Say whether the scan is faster than the eager engine's ticks: always on a GPU, with small ticks on a CPU.
+
+    The compiled kernels are faster than it at every size (benchmarks/training.py), and are asked first.
+    """
     if linear(program) is None:
         return False
     state = values[f"state/{program.states[0]}"]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ensue.cells.algebra import LARGEST
 from ensue.errors import UserError
 
 
@@ -127,6 +128,8 @@ class Nodes:
         return self._place(Node("square", (args[0],))) if args[0] == args[1] else None
 
     def _divide(self, args: tuple[int, ...], values: list[float | None]) -> int | None:
+        if values[1] == 0:
+            raise UserError("a division by 0 is not finite")
         if values[0] == 0:
             return args[0]
         return args[0] if values[1] == 1 else None
@@ -137,7 +140,7 @@ def _fold(op: str, values: list[float | None]) -> float:
         result = SCALAR[op](*values)
     except (ArithmeticError, ValueError):
         result = math.nan
-    if not math.isfinite(result):
+    if not abs(result) <= LARGEST:
         raise UserError(f"{op}({', '.join(str(value) for value in values)}) is not finite")
     return result
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ensue.cells.algebra import Expr
 from ensue.cells.contract import Cell, Stage
-from ensue.cells.equations import equations_of, parts_of
-from ensue.engine.program import Part, Program, Weight, checked, pruned
+from ensue.cells.equations import equations_of, line_of, parts_of, quoting
+from ensue.engine.program import FURTHER, Part, Program, Weight, checked, pruned
 from ensue.engine.simplify import Nodes
 from ensue.errors import UserError
 
@@ -27,6 +27,8 @@ class _Tracer:
         self.nodes = Nodes()
         self.results: dict[str, int] = {}
         self.weights: dict[str, Weight] = {}
+        self.written: dict[int, Expr] = {}
+        """What the cell says at the place of a node."""
 
     def program(self) -> Program:
         stages, own_states = [], []
@@ -38,7 +40,8 @@ class _Tracer:
             own_states += [state for state in self.cell.states if state in equations and stage.own_width]
         for name in self.cell.weights:
             if name not in self.weights:
-                raise UserError(f"the weight name {name!r} is never used", where=self.name, mend="drop it, or use it")
+                error = UserError(f"the weight name {name!r} is never used", mend="drop it, or use it")
+                raise quoting(error, line_of("weights", self.name), self.name)
         program = Program(
             self.name,
             self.cell.states,
@@ -51,6 +54,10 @@ class _Tracer:
             tuple(self.cell.bias.items()),
             self.cell.recurrence,
         )
+        place = program.first_join()
+        if place is not None:
+            error = UserError(f"{program.nodes[place].op} joins units of two widths", mend=FURTHER)
+            raise quoting(error, self.written[place].line, self.name)
         return checked(pruned(program))
 
     def _readable(self, name: str) -> int:
@@ -64,7 +71,11 @@ class _Tracer:
             try:
                 places[id(part)] = self._place(part, [places[id(arg)] for arg in part.args], stage, apart)
             except UserError as error:
-                raise UserError(error.what, where=self.name, mend=f"look at {part!r:.60}") from None
+                raise quoting(error, part.line, self.name) from None
+            # Shortening may have written other nodes on the way.
+            for place in range(len(self.nodes.list) - 1, -1, -1):
+                if self.written.setdefault(place, part) is not part:
+                    break
         self.results |= {name: places[id(value)] for name, value in equations.items()}
 
     def _place(self, part: Expr, args: Sequence[int], stage: Stage, apart: set[str]) -> int:
