@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ensue.engine import eager, kernels, native, scan
+from ensue.engine import eager, gpu, kernels, native, scan
 from ensue.engine.differentiable import packed_paths, paths, ticks
 from ensue.engine.layout import Layout
 from ensue.engine.memory import Values
@@ -54,10 +54,13 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
     if kernels.faster(program, values["x"]) and not unequal:
         return kernels.run(program, values, lengths)
     layout = Layout.of(values["x"], lengths)
+    by_scan = scan.faster(program, values)
     if compiled:
         packed = packed_paths(native, program, values, layout)
+    elif gpu.usable(values) and not by_scan:
+        packed = packed_paths(gpu, program, values, layout)
     else:
-        alone = scan.run(program, values) if scan.faster(program, values) else paths(eager, program, values)
+        alone = scan.run(program, values) if by_scan else paths(eager, program, values)
         packed = tuple(layout.pack(path) for path in alone)
     ends = {state: layout.end(path, initial[state]) for state, path in zip(program.states, packed, strict=True)}
     return layout.unpack(packed[0]), ends
