@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ensue.engine.program import Program
-from ensue.engine.schedule import Slot
+from ensue.engine.schedule import Slot, parted
 from ensue.native import expect_large
 
 GATES = {"gates", "parts", "gate_adjoints", "part_adjoints"}
@@ -58,6 +58,10 @@ class Memory:
             made = self.buffers[kind, stage] = _fresh(values["x"], steps, count)
             if kind == "gates" and part.reads:
                 matrix, bias = values[f"{part.name}/input"].T, values.get(f"{part.name}/input_bias")
+                if "h" in part.bias and not parted(self.program, part):
+                    # Where no gate reads its parts apart, U h is added to W x, and its bias comes in here.
+                    recurrent = values[f"{part.name}/recurrent_bias"]
+                    bias = recurrent if bias is None else bias + recurrent
                 if bias is None:
                     torch.mm(values["x"], matrix, out=made)
                 else:
