@@ -60,11 +60,9 @@ class Run:
         if max(self.units.values()) > FEW or crowded or signature in TOO_LARGE:
             return False
         reach, gates = _reach(self.sizes, self.x.device), max(len(part.gates) for part in self.memory.program.stages)
-        depth = ROOM // (2 * gates * max(tiles) * self.x.element_size())
-        options = {"num_stages": 2 if depth >= LEAST else 1, "num_warps": 8 if max(tiles) > 64 else 4}
-        depth = min(32, max(LEAST, 1 << max(0, depth.bit_length() - 1)))
+        block, options = shape_of_block(gates, max(tiles), self.x.element_size())
         try:
-            self._launch(kernel, reach, len(reach), (ROWS, depth), options)
+            self._launch(kernel, reach, len(reach), block, options)
         except RuntimeError as error:
             # The name, for its place in Triton has changed before.
             if type(error).__name__ != "OutOfResources":
@@ -92,7 +90,9 @@ class Run:
         units = [self.units.get(own, next(iter(self.units.values()))) for own in (False, True)]
         compiled_for = dict(zip(SIZES, (*units, *self._tiles(), *block, _precision(self.x)), strict=True))
         table = _table(self.firsts, self.x.device)
-        _function(kernel.source)[(blocks,)](*tensors, table, when, self.memory.batch, **compiled_for, **options, enable_fp_fusion=True)
+        _function(kernel.source)[(blocks,)](
+            *tensors, table, when, self.memory.batch, **compiled_for, **options, enable_fp_fusion=True
+        )
 
     def _tiles(self) -> tuple[int, int]:
         layer, own = (max(LEAST, 1 << (self.units.get(own, 1) - 1).bit_length()) for own in (False, True))
@@ -145,10 +145,12 @@ class Run:
 
     def _made(self, key: Slot) -> Tensor:
         """Make the memory of what no later step of the program reads; adjoints and sums grow, so they are exact."""
-        memory, kind, which = self.memory, key[0], key[1]
+        memory, kind = self.memory, key[0]
         if kind == "product":
             product = next(one for one in pieces(*self.request) if isinstance(one, Multiplication) and one.place == key)
-            columns = self.tensor(("recurrent", product.product.matrix[1])).shape[product.product.matrix[0] != "recurrent"]
+            columns = self.tensor(("recurrent", product.product.matrix[1])).shape[
+                product.product.matrix[0] != "recurrent"
+            ]
             return self.x.new_empty(memory.batch, columns)
         units = self.units[has_own_width(memory.program, key)]
         if kind == "kept":
@@ -157,6 +159,14 @@ class Run:
         if kind == "sum":
             memory.buffers[key] = made
         return made
+
+
+def shape_of_block(gates: int, tile: int, size: int) -> tuple[tuple[int, int], dict[str, int]]:
+    """Give the rows of a block and the inner units of a step of its products, so chosen that there is room for them,
+    and Triton's options: how many warps, and how many steps of a product are under way; `size` is of one number."""
+    depth = ROOM // (2 * gates * tile * size)
+    options = {"num_warps": 8 if tile > 64 else 4, "num_stages": 2 if depth >= LEAST else 1}
+    return (ROWS, min(32, max(LEAST, 1 << max(0, depth.bit_length() - 1)))), options
 
 
 def _precision(x: Tensor) -> str:

@@ -11,28 +11,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
+from ensue.engine.gpu.functions import FORMULAS, FUNCTIONS
 from ensue.engine.memory import GATES
 from ensue.engine.program import Program
 from ensue.engine.schedule import Slot
 from ensue.engine.tape import Product, has_own_width, tape
-from ensue.engine.gpu.functions import FORMULAS, FUNCTIONS
 
 SIZES = ("LAYER", "OWN", "LAYER_TILE", "OWN_TILE", "ROWS", "DEPTH", "PRECISION")
 """What a kernel is compiled for: the units of the layer and of the own width, the tiles for them, the rows of a block,
 the inner units that one step of a product takes, and how exact products are."""
-HEAD = """
-rows = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]
-layer, own = tl.arange(0, LAYER_TILE)[None, :], tl.arange(0, OWN_TILE)[None, :]
-layer_real, own_real = layer < LAYER, own < OWN
-""".split("\n")[1:-1]
-TICK = """
-before = tl.load(firsts + tick)
-now = tl.load(firsts + tick + 1)
-here = now - batch
-live = rows < tl.load(firsts + tick + 2) - now
-layer_live, own_live = live & layer_real, live & own_real
-""".split("\n")[1:-1]
+HEAD = (
+    "rows = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]",
+    "layer, own = tl.arange(0, LAYER_TILE)[None, :], tl.arange(0, OWN_TILE)[None, :]",
+    "layer_real, own_real = layer < LAYER, own < OWN",
+)
+TICK = (
+    "before = tl.load(firsts + tick)",
+    "now = tl.load(firsts + tick + 1)",
+    "here = now - batch",
+    "live = rows < tl.load(firsts + tick + 2) - now",
+    "layer_live, own_live = live & layer_real, live & own_real",
+)
 ROW = {"old": "before", "new": "now", "zone": "here", "given": "here"}
 """The first row of a tick, of what lies there for every tick."""
 
@@ -87,7 +88,7 @@ def pieces(
     cuts = [segment for segment in text.tape.segments if segment.product >= 0]
     bounds = [0, *(cut.first for cut in cuts), len(text.tape.instructions)]
     made: list[Kernel | Multiplication] = []
-    for index, (first, last) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for index, (first, last) in enumerate(pairwise(bounds)):
         if index:
             number = cuts[index - 1].product
             product = text.tape.products[number]
@@ -272,7 +273,9 @@ class _Text:
             return f"tl.load({self._address(slot)} + {width}, {width}_real, 0.0).to(tl.float32)"
         if kind == "incoming":
             given, carried = ("given", which), self._running(("carry", which))
-            return carried if which in self.missing else f"{carried} + {self._place(given).load(self._place(given).live)}"
+            return (
+                carried if which in self.missing else f"{carried} + {self._place(given).load(self._place(given).live)}"
+            )
         place = self._place(slot)
         return place.load(place.live)
 

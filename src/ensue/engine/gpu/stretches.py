@@ -92,7 +92,7 @@ def _stretch(
     def zeros(*shape: int) -> Tensor:
         return torch.zeros(shape, dtype=dtype, device=device)
 
-    values = {"x": empty(LENGTH * batch, 0)}
+    values = {"x": zeros(LENGTH * batch, 0)}
     for part in program.stages:
         rows = len(part.gates) * width[part.own]
         values[f"{part.name}/input"] = zeros(rows, 0)

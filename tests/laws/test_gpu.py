@@ -1,0 +1,135 @@
+"""The Triton kernels give what the eager engine gives, for every cell and at random, in Triton's interpreter."""
+
+import os
+
+# The interpreter is chosen where triton is imported, so before anything else can import it.
+os.environ["TRITON_INTERPRET"] = "1"
+
+from random import Random
+
+import pytest
+import torch
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from ensue.cells import CELLS
+from ensue.engine import Program, eager, gpu, packed_paths, start, trace, with_normalised_gates
+from ensue.engine.gpu import run, source, stretches
+from ensue.engine.layout import Layout
+from ensue.testing import VARIANTS, backend_equals_eager, random_program
+
+pytestmark = [
+    pytest.mark.skipif(not gpu.available(), reason=f"the kernels for a GPU cannot be tested: {gpu.describe()}"),
+    # Past the edge of a tile the interpreter computes on, with whatever comes of zeros.
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+]
+UNEQUAL = torch.tensor([4, 0, 3, 5, 1, 4, 2] * 2 + [5, 5, 5, 4])
+
+
+@pytest.fixture(params=["at once", "tick by tick"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run all ticks in one launch; or launch them one by one, in stretches where all rows are equally long."""
+    if request.param == "tick by tick":
+        monkeypatch.setattr(run, "FEW", 0)
+        monkeypatch.setattr(stretches, "LENGTH", 2)
+    return request.param
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_kernels_equal_the_eager_engine(cell: str, way: str) -> None:
+    program = trace(CELLS[cell](), cell)
+    backend_equals_eager(gpu, VARIANTS["zoneout"](program), width=5, batch=3, steps=5)
+    backend_equals_eager(gpu, program, width=5, batch=18, lengths=UNEQUAL, steps=5)
+    if way == "at once":
+        backend_equals_eager(gpu, VARIANTS["both"](program), width=5, batch=18, lengths=UNEQUAL, steps=5)
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, phases=[Phase.generate])
+@given(st.randoms(use_true_random=False), st.sampled_from(sorted(VARIANTS)), st.booleans())
+def test_random_cells_equal_the_eager_engine(draws: Random, variant: str, at_once: bool) -> None:
+    program = VARIANTS[variant](random_program(draws))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "FEW", run.FEW if at_once else 0)
+        backend_equals_eager(gpu, program, width=5, batch=4, lengths=torch.tensor([3, 0, 5, 2]), steps=5)
+
+
+@pytest.mark.parametrize("cell", ["gru_before", "mlstm"])
+def test_a_run_without_gradients_stores_less_and_gives_the_same(cell: str, way: str) -> None:
+    program = trace(CELLS[cell](), cell)
+    values = _values(program, torch.float32)
+    layout = Layout.of(values["x"])
+    with torch.no_grad():
+        mine, other = (packed_paths(backend, program, values, layout) for backend in (gpu, eager))
+    torch.testing.assert_close(mine, other, rtol=0, atol=1e-6)
+
+
+# The interpreter has no bfloat16 in tl.dot; that the kernels compile with it is in test_gpu_compiles.py.
+@pytest.mark.parametrize(
+    ("dtype", "way"),
+    [(torch.float16, "at once"), (torch.float16, "tick by tick"), (torch.bfloat16, "tick by tick")],
+    indirect=["way"],
+)
+def test_short_numbers_are_only_rounded_where_they_are_stored(dtype: torch.dtype, way: str) -> None:
+    program = trace(CELLS["peephole"](), "peephole")
+    values = _values(program, dtype)
+    layout = Layout.of(values["x"])
+    mine = packed_paths(gpu, program, values, layout)
+    exact = packed_paths(eager, program, {name: one.double() for name, one in values.items()}, layout)
+    for one, right in zip(mine, exact, strict=True):
+        assert one.dtype == dtype
+        torch.testing.assert_close(one.double(), right, rtol=0.02, atol=0.02)
+
+
+def _values(program: Program, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    draws = torch.Generator().manual_seed(1)
+    values = start(program, inputs=3, width=6)
+    values |= {f"state/{state}": torch.randn(3, 6, generator=draws) for state in program.states}
+    values["x"] = torch.randn(5, 3, 3, generator=draws)
+    return {name: value.to(dtype) for name, value in values.items()}
+
+
+def test_a_kernel_that_finds_no_room_leaves_its_ticks_to_be_launched_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class OutOfResources(RuntimeError):
+        """Stands for Triton's own."""
+
+    asked: list[object] = []
+
+    def launch(self: run.Run, kernel: source.Kernel, when: object, *rest: object) -> None:
+        if isinstance(when, torch.Tensor):
+            asked.append(kernel)
+            raise OutOfResources("out of shared memory")
+        original(self, kernel, when, *rest)  # type: ignore[arg-type]
+
+    original = run.Run._launch
+    monkeypatch.setattr(run.Run, "_launch", launch)
+    monkeypatch.setattr(run, "TOO_LARGE", set())
+    program = trace(CELLS["lstm"](), "lstm")
+    for _ in range(2):
+        backend_equals_eager(gpu, program, width=5, batch=3, steps=3)
+    assert len(asked) == 2, "each of the two kernels is tried once"
+
+
+def test_other_errors_of_a_launch_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def launch(*_: object) -> None:
+        raise RuntimeError("the GPU is on fire")
+
+    monkeypatch.setattr(run.Run, "_launch", launch)
+    with pytest.raises(RuntimeError, match="on fire"):
+        backend_equals_eager(gpu, trace(CELLS["tanh"](), "tanh"), width=5, batch=3, steps=3)
+
+
+def test_many_tiles_are_not_held_at_once() -> None:
+    """Layer normalisation of many gates would go to slow memory at every tick."""
+    plain = trace(CELLS["peephole"](), "peephole")
+    both = plain, with_normalised_gates(plain)
+    few, many = (source.whole(program, "backward", True).held * run.ROWS * run.FEW for program in both)
+    assert few <= run.REGISTERS < many
+
+
+def test_no_name_of_a_person_gets_into_a_kernel() -> None:
+    program = trace(CELLS["peephole"](), "peephole")
+    renamed = Program.from_json(program.to_json().replace('"write"', '"print(1)"').replace('"c"', '"import os"'))
+    assert source.whole(renamed, "forward", True).source == source.whole(program, "forward", True).source
+    assert source.whole(renamed, "backward", True).source == source.whole(program, "backward", True).source
