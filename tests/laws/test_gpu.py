@@ -12,10 +12,12 @@ import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from ensue import engine
 from ensue.cells import CELLS
-from ensue.engine import Program, eager, gpu, packed_paths, start, trace, with_normalised_gates
+from ensue.engine import Program, eager, gpu, native, packed_paths, start, trace, with_normalised_gates
 from ensue.engine.gpu import run, source, stretches
 from ensue.engine.layout import Layout
+from ensue.engine.memory import Memory
 from ensue.testing import VARIANTS, backend_equals_eager, random_program
 
 pytestmark = [
@@ -133,3 +135,42 @@ def test_no_name_of_a_person_gets_into_a_kernel() -> None:
     renamed = Program.from_json(program.to_json().replace('"write"', '"print(1)"').replace('"c"', '"import os"'))
     assert source.whole(renamed, "forward", True).source == source.whole(program, "forward", True).source
     assert source.whole(renamed, "backward", True).source == source.whole(program, "backward", True).source
+
+
+@pytest.mark.parametrize(("cell", "by_gpu"), [("peephole", True), ("jordan", True), ("lstm", False), ("mingru", False)])
+def test_cells_without_a_faster_way_get_kernels(cell: str, by_gpu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch's own kernels and the scan come first; here a CPU is taken for a GPU."""
+    launched: list[str] = []
+
+    def forward(memory: Memory) -> None:
+        launched.append(memory.program.name)
+        original(memory)
+
+    original = gpu.forward
+    program = trace(CELLS[cell](), cell)
+    values, lengths = _values(program, torch.float32), torch.tensor([5, 2, 3])
+    monkeypatch.setattr(native, "usable", lambda *_: False)
+    right, ends = engine.run(program, values, lengths)
+    monkeypatch.setattr(gpu, "usable", lambda _: True)
+    monkeypatch.setattr(gpu, "forward", forward)
+    path, last = engine.run(program, values, lengths)
+    torch.testing.assert_close((path, last), (right, ends), rtol=0, atol=1e-6)
+    assert launched == [cell] * by_gpu
+
+
+def test_kernels_are_for_gpus_alone_and_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"x": torch.zeros(2, 2, 2)}
+    assert not gpu.usable(values)
+    gpu.available.cache_clear()
+    monkeypatch.setenv("ENSUE_TRITON", "off")
+    assert not gpu.available()
+    assert gpu.describe() == "turned off by ENSUE_TRITON"
+    gpu.available.cache_clear()
+    monkeypatch.delenv("ENSUE_TRITON")
+    assert gpu.describe().startswith("triton ")
+
+
+def test_rows_that_have_no_step_get_zeros(way: str) -> None:
+    """All rows of a batch may be empty, as those of the last piece of a long text."""
+    program = trace(CELLS["peephole"](), "peephole")
+    backend_equals_eager(gpu, program, width=5, batch=3, lengths=torch.tensor([0, 0, 0]), steps=4)

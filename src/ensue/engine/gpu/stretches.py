@@ -118,6 +118,7 @@ def _recorded(play: Callable[[], None], device: torch.device) -> Callable[[], No
         return play
     torch.cuda.synchronize(device)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # Other threads may go on: the recording is of this one alone.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         play()
     return graph.replay
