@@ -6,7 +6,7 @@ from random import Random
 
 
 def random_cell(draws: Random) -> str:
-    """Write a cell as a person would, called `Drawn`: its states, stages, widths, gates, biases and equations are drawn.
+    """Write a cell as a person would, called `Drawn`: states, stages, widths, gates, biases and equations are random.
 
     Something may cancel out, so that a gate counts for nothing and the engine refuses the cell.
     """
