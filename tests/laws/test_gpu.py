@@ -97,16 +97,15 @@ def _values(program: Program, dtype: torch.dtype) -> dict[str, torch.Tensor]:
 def test_a_kernel_that_finds_no_room_leaves_its_ticks_to_be_launched_one_by_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class OutOfResources(RuntimeError):
-        """Stands for Triton's own."""
-
     asked: list[object] = []
 
     def launch(self: run.Run, kernel: source.Kernel, when: object, *rest: object) -> None:
         if isinstance(when, torch.Tensor):
             asked.append(kernel)
-            raise OutOfResources("out of shared memory")
+            raise OutOfResources(required=200_000, limit=100_000, name="shared memory")
         original(self, kernel, when, *rest)  # type: ignore[arg-type]
+
+    from triton.runtime.errors import OutOfResources
 
     original = run.Run._launch
     monkeypatch.setattr(run.Run, "_launch", launch)

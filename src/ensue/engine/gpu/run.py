@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import linecache
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -63,10 +64,7 @@ class Run:
         block, options = shape_of_block(gates, max(tiles), self.x.element_size())
         try:
             self._launch(kernel, reach, len(reach), block, options)
-        except RuntimeError as error:
-            # The name, for its place in Triton has changed before.
-            if type(error).__name__ != "OutOfResources":
-                raise
+        except importlib.import_module("triton.runtime.errors").OutOfResources:
             TOO_LARGE.add(signature)
             return False
         return True
