@@ -11,12 +11,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from random import Random
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
-from ensue.cells import Cell
+from ensue.cells import Cell, Stage
+from ensue.cells.algebra import FUNCTIONS
+from ensue.cells.drawn import random_cell
 from ensue.engine import (
     Program,
     eager,
@@ -34,6 +39,7 @@ from ensue.engine import (
 )
 from ensue.engine.differentiable import Backend
 from ensue.engine.layout import Layout
+from ensue.errors import UserError
 from ensue.layers import Causal
 from ensue.native import library
 from ensue.state import State, select_rows, tensors_of
@@ -171,10 +177,28 @@ def values_for(
     return values
 
 
+VARIANTS: dict[str, Callable[[Program], Program]] = {
+    "plain": lambda program: program,
+    "zoneout": with_zoneout,
+    "normalised": with_normalised_gates,
+    "both": lambda program: with_zoneout(with_normalised_gates(program)),
+}
+"""What can be done to any cell."""
+
+
 def _variants(cell: Cell) -> list[Program]:
-    program = trace(cell, type(cell).__name__)
-    normalised = with_normalised_gates(program)
-    return [program, with_zoneout(program), normalised, with_zoneout(normalised)]
+    return [change(trace(cell, type(cell).__name__)) for change in VARIANTS.values()]
+
+
+def random_program(draws: Random) -> Program:
+    """Draw a cell and trace it; its name is what a person would have written."""
+    while True:
+        source = random_cell(draws)
+        space: dict[str, Any] = {**FUNCTIONS, "Cell": Cell, "Stage": Stage}
+        exec(source, space)
+        # Where something cancelled out, nothing depends on a gate: another cell is drawn.
+        with suppress(UserError):
+            return trace(space["Drawn"](), source)
 
 
 def _gradients(paths: tuple[Tensor, ...], values: dict[str, Tensor], first_only: bool) -> list[Tensor]:
@@ -189,15 +213,20 @@ def _gradients(paths: tuple[Tensor, ...], values: dict[str, Tensor], first_only:
 def derivative_equals_autograd(cell: Cell) -> None:
     """Paths and gradients of the engine are those of plain ticks, with zoneout and normalised gates too."""
     for program in _variants(cell):
-        values = values_for(program)
-        plain = ticks(program, values)
-        ways = [paths(eager, program, values)]
-        if scan.linear(program):
-            ways.append(scan.run(program, values))
-        for way in ways:
-            _close(way, plain)
-            for first_only in (True, False):
-                _close(_gradients(way, values, first_only), _gradients(plain, values, first_only))
+        engine_equals_ticks(program)
+
+
+def engine_equals_ticks(program: Program) -> None:
+    """Paths and gradients of the engine are those of plain ticks."""
+    values = values_for(program)
+    plain = ticks(program, values)
+    ways = [paths(eager, program, values)]
+    if scan.linear(program):
+        ways.append(scan.run(program, values))
+    for way in ways:
+        _close(way, plain)
+        for first_only in (True, False):
+            _close(_gradients(way, values, first_only), _gradients(plain, values, first_only))
 
 
 def kernels_equal_ticks(cell: Cell) -> None:
@@ -224,15 +253,21 @@ def compiled_equals_eager(cell: Cell) -> None:
 
 
 def compiled_is_right(program: Program, exact: dict[str, Tensor], lengths: Tensor | None = None) -> None:
-    """Hold the compiled kernels' paths and gradients in float32 to 1e-5 of those in float64 (`exact`).
+    """Hold the compiled kernels, where they are, to the eager engine in float64 (`exact`)."""
+    if library() is not None:
+        assert native.usable(program, {name: value.float() for name, value in exact.items()})
+        backend_is_right(native, program, exact, lengths)
+
+
+def backend_is_right(
+    backend: Backend, program: Program, exact: dict[str, Tensor], lengths: Tensor | None = None
+) -> None:
+    """Hold a backend's paths and gradients in float32 to 1e-5 of those of the eager engine in float64 (`exact`).
 
     Where the eager engine is itself further off in float32 anywhere, they may be further: rounding is luck.
     """
     values = {name: value.detach().float().requires_grad_(value.requires_grad) for name, value in exact.items()}
-    if library() is None:
-        return
-    assert native.usable(program, values)
-    found = _answers(native, program, values, lengths)
+    found = _answers(backend, program, values, lengths)
     ways = (_answers(eager, program, values, lengths), _answers(eager, program, exact, lengths))
     scales = [true.abs().max().clamp_min(1).item() if true.numel() else 1.0 for true in ways[1]]
     pairs = zip(*ways, scales, strict=True)
@@ -243,7 +278,7 @@ def compiled_is_right(program: Program, exact: dict[str, Tensor], lengths: Tenso
 
 def _answers(backend: Backend, program: Program, values: dict[str, Tensor], lengths: Tensor | None) -> list[Tensor]:
     """Give the paths, and the gradients of everything, of a loss that weighs the real steps of all paths unlike."""
-    layout = Layout.of(values["x"], lengths if backend is native else None)
+    layout = Layout.of(values["x"], None if backend is eager else lengths)
     found = tuple(layout.unpack(path) for path in packed_paths(backend, program, values, layout))
     if lengths is not None:
         real = torch.arange(len(values["x"]))[:, None] < lengths

@@ -4,16 +4,20 @@ import multiprocessing
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from random import Random
 
+import hypothesis
 import pytest
 import torch
+from hypothesis import strategies as st
 
 from ensue import native as wheel
 from ensue.cells import CELLS
 from ensue.engine import Program, eager, kernels, native, paths, run, trace, with_normalised_gates, with_zoneout
 from ensue.layers import Recurrent
 from ensue.state import tensors_of
-from ensue.testing import compiled_is_right, values_for
+from ensue.testing import VARIANTS as CHANGES
+from ensue.testing import compiled_is_right, random_program, values_for
 
 pytestmark = pytest.mark.skipif(wheel.library() is None, reason="ensue-native is not installed")
 VARIANTS = {
@@ -49,6 +53,14 @@ def test_every_cell_at_every_width(instruction_set: str, cell: str, variant: str
         (130, 2, torch.tensor([5, 6])),
     ):
         compiled_is_right(program, values_for(program, 5, width, 9, batch), lengths)
+
+
+@hypothesis.settings(max_examples=60, deadline=None, derandomize=True, phases=[hypothesis.Phase.generate])
+@hypothesis.given(st.randoms(use_true_random=False), st.sampled_from(sorted(CHANGES)), st.sampled_from([1, 5, 70]))
+def test_cells_at_random(draws: Random, change: str, width: int) -> None:
+    program = CHANGES[change](random_program(draws))
+    compiled_is_right(program, values_for(program, 5, width, 9, batch=3))
+    compiled_is_right(program, values_for(program, 5, width, 9, batch=4), torch.tensor([4, 0, 9, 2]))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])

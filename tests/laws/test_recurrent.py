@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ensue.engine.layout import Layout
 from ensue.layers import Recurrent, recurrent
 
 NOISE = {"dropout": 0.5, "variational_dropout": 0.5, "zoneout": 0.5, "weight_drop": 0.5}
@@ -107,3 +108,12 @@ def test_half_precision_keeps_the_state_in_full() -> None:
 def test_there_is_no_context() -> None:
     with pytest.raises(ValueError, match="takes no context"):
         net().initial(2, torch.zeros(2, 3))
+
+
+def test_rows_of_unequal_length_lie_on_the_device_of_the_input() -> None:
+    """The device "meta" computes nothing, but refuses to mix devices as a GPU does."""
+    steps = torch.empty(5, 3, 4, device="meta")
+    layout = Layout.of(steps, torch.tensor([5, 0, 2]))
+    packed = layout.pack(steps)
+    assert packed.shape == (7, 4)
+    assert layout.unpack(packed).device == layout.end(packed, layout.sort(steps[0])).device == steps.device

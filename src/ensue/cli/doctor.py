@@ -45,12 +45,15 @@ def devices() -> dict[str, str]:
     """Tell what there is to compute on, and by which kernels."""
     import torch
 
+    from ensue.engine import gpu
+
     cuda = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     return {
         "cpu": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}",
         "cuda": ", ".join(cuda) or "none",
         "mps": "yes" if torch.backends.mps.is_available() else "none",
         "kernels": native.describe(),
+        "kernels on a GPU": gpu.describe(),
     }
 
 

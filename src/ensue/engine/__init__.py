@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ensue.engine import eager, kernels, native, scan
+from ensue.engine import eager, gpu, kernels, native, scan
 from ensue.engine.differentiable import packed_paths, paths, ticks, timed
 from ensue.engine.layout import Layout
 from ensue.engine.lookup import Features, Lookup, dense, features_of, time_first
@@ -72,10 +72,12 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
     if kernels.faster(program, values["x"]) and not unequal and not looked_up:
         return kernels.run(program, _dense(values), lengths)
     layout = Layout.of(timed(values), lengths)
+    by_scan = scan.faster(program, values)
     if compiled:
         packed = packed_paths(native, program, values, layout)
+    elif gpu.usable(values) and not by_scan:
+        packed = packed_paths(gpu, program, values, layout)
     else:
-        by_scan = scan.faster(program, values)
         alone = scan.run(program, _dense(values)) if by_scan else paths(eager, program, values)
         packed = tuple(layout.pack(path) for path in alone)
     ends = {state: layout.end(path, initial[state]) for state, path in zip(program.states, packed, strict=True)}

@@ -70,7 +70,11 @@ def _packed(values: Values, layout: Layout) -> dict[str, Tensor]:
 def _ticks(program: Program, values: Values, sizes: Sequence[int]) -> tuple[Tensor, ...]:
     state = {name: values[f"state/{name}"] for name in program.states}
     paths: list[tuple[Tensor, ...]] = []
-    steps = {part.name: input_product(part, values).split(list(sizes)) for part in program.stages if part.reads}
+    steps = {
+        part.name: input_product(part, values, values.get(f"{part.name}/input_bias")).split(list(sizes))
+        for part in program.stages
+        if part.reads
+    }
     steps |= {name: values[name].split(list(sizes)) for name in values if name.startswith("zone/")}
     for tick, size in enumerate(sizes):
         now = {name: pieces[tick] for name, pieces in steps.items()}

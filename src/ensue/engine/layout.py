@@ -33,7 +33,8 @@ class Layout:
         sizes = real.sum(1)
         last = torch.zeros_like(order)
         last[order] = (sizes.cumsum(0) - sizes)[(longest_first - 1).clamp_min(0)] + torch.arange(batch)
-        return cls(tuple(sizes.tolist()), order, tick * batch + order[row], lengths.cpu(), last)
+        tensors = [one.to(x.device) for one in (order, tick * batch + order[row], lengths, last)]
+        return cls(tuple(sizes.tolist()), *tensors)
 
     def pack(self, x: Tensor) -> Tensor:
         """Bring (time, batch, ...) into (packed steps, ...)."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ensue.engine.program import Part, Program
-from ensue.engine.schedule import Slot
+from ensue.engine.schedule import Slot, parted
 from ensue.native import expect_large
 
 GATES = {"gates", "parts", "gate_adjoints", "part_adjoints"}
@@ -58,7 +58,12 @@ class Memory:
             steps = self.steps if self.keep or kind != "parts" else self.batch
             made = self.buffers[kind, stage] = _fresh(values["x"], steps, count)
             if kind == "gates" and part.reads:
-                input_product(part, values, made)
+                bias = values.get(f"{part.name}/input_bias")
+                if "h" in part.bias and not parted(self.program, part):
+                    # Where no gate reads its parts apart, U h is added to W x, and its bias comes in here.
+                    recurrent = values[f"{part.name}/recurrent_bias"]
+                    bias = recurrent if bias is None else bias + recurrent
+                input_product(part, values, bias, made)
         return self.buffers[kind, stage]
 
     def whole(self, slot: Slot) -> Tensor:
@@ -104,10 +109,9 @@ class Memory:
         return self.units(next(index for index, part in enumerate(stages) if part.own == own))
 
 
-def input_product(part: Part, values: Values, out: Tensor | None = None) -> Tensor:
-    """Give W x + b of a stage for all steps, (steps, gates * units)."""
-    matrix, bias = values[f"{part.name}/input"].T, values.get(f"{part.name}/input_bias")
-    ids = values.get("ids")
+def input_product(part: Part, values: Values, bias: Tensor | None, out: Tensor | None = None) -> Tensor:
+    """Give W x + bias of a stage for all steps, (steps, gates * units)."""
+    matrix, ids = values[f"{part.name}/input"].T, values.get("ids")
     whole = out if ids is None else None
     product = (
         torch.mm(values["x"], matrix, out=whole) if bias is None else torch.addmm(bias, values["x"], matrix, out=whole)

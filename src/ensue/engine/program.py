@@ -149,6 +149,10 @@ def checked(program: Program) -> Program:
                 f"no state depends on the weight {weight.name!r}", where=program.name, mend="drop it, or use it"
             )
     own = program.own()
+    for part in program.stages:
+        if part.of is not None and own[part.of] is None:
+            what = f"the stage {part.name!r} is of a result that is always the same number"
+            raise UserError(what, where=program.name, mend="use the gates")
     for state, output in zip(program.states, program.outputs, strict=True):
         if own[output] is None:
             raise UserError(f"the state {state!r} is always the same number", where=program.name, mend="use the gates")

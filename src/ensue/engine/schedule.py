@@ -213,14 +213,16 @@ def _backward(program: Program, derivative: Derivative, forward: Schedule) -> Sc
         if index in recalls:
             _recall(schedule, program, index, recalls[index], targets, given)
     schedule.compute(range(len(derivative.nodes)), targets)
-    for state in program.states:
-        found = schedule.found[derivative.states[state]] if state in derivative.states else ("given", state)
-        if found != ("outgoing", state):
-            schedule.call(copy, [found], ("outgoing", state))
-        if found != ("given", state) and state not in given:
-            schedule.call(torch.add, [("outgoing", state), ("given", state)], ("outgoing", state))
     for weight, place in derivative.weights.items():
-        schedule.call(torch.add, [("sum", weight), schedule.found[place]], ("sum", weight))
+        schedule.call(torch.add, [("sum", weight), schedule.slot_of(place)], ("sum", weight))
+    found = {state: schedule.slot_of(place) for state, place in derivative.states.items()}
+    for state in program.states:
+        if found.get(state) != ("outgoing", state):
+            schedule.call(copy, [found.get(state, ("given", state))], ("outgoing", state))
+    # What the loss gives comes last, for an adjoint may be that of several states, or of a weight too.
+    for state in program.states:
+        if state in found and state not in given:
+            schedule.call(torch.add, [("outgoing", state), ("given", state)], ("outgoing", state))
     return schedule
 
 
@@ -255,8 +257,8 @@ def _gate_adjoints(
     places = dict(reversed(wanted))
     schedule.compute(needed(list(derivative.nodes), places), {**targets, **places})
     for place, slot in wanted:
-        if schedule.found[place] != slot:
-            schedule.call(copy, [schedule.found[place]], slot)
+        if schedule.slot_of(place) != slot:
+            schedule.call(copy, [schedule.slot_of(place)], slot)
     for first, last in _runs(part, set(part.gates) - apart) if apart else []:
         schedule.call(copy, [("gate_adjoints", index, first, last)], ("part_adjoints", index, first, last))
 

@@ -18,6 +18,8 @@ NAMES |= {copy: "copy", add_product: "add_product", subtract_product: "subtract_
 """The name under which the kernels know what an instruction calls."""
 WHOLE_ROWS = {"normalise", "normalise_back"}
 PRODUCTS = (torch.mm, torch.addmm)
+STATES = {"old", "new", "zone", "incoming", "outgoing", "given", "carry"}
+"""The kinds of slots that have the units of a state."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,11 @@ def _add_product(made: Tape, program: Program, args: list[Slot], out: Slot) -> N
     places = [made.place(slot) for slot in add]
     made.products.append(Product(places[0] if places else -1, made.place(source), matrix, made.place(out)))
     here = len(made.instructions)
-    made.segments.append(Segment(here, here, len(made.products) - 1, _own(program, out), False))
+    made.segments.append(Segment(here, here, len(made.products) - 1, has_own_width(program, out), False))
 
 
 def _add_instruction(made: Tape, program: Program, one: Instruction, args: list[Slot], out: Slot) -> None:
-    name, own, here = NAMES[one.function], _own(program, out), len(made.instructions)
+    name, own, here = NAMES[one.function], has_own_width(program, out), len(made.instructions)
     whole_rows = name in WHOLE_ROWS
     last = made.segments[-1] if made.segments else None
     if last is None or last.own != own or last.whole_rows != whole_rows:
@@ -112,13 +114,14 @@ def _gate(slot: Slot, offset: int) -> Slot:
     return (slot[0], slot[1], at, at + 1)
 
 
-def _own(program: Program, slot: Slot) -> bool:
+def has_own_width(program: Program, slot: Slot) -> bool:
+    """Say whether the units of a slot are those of the cell's own width."""
     kind, which = slot[0], slot[1]
     if kind in GATES:
         return program.stages[int(which)].own
-    if kind in ("new", "outgoing"):
+    if kind in STATES:
         return which in program.own_states
-    if kind == "sum":
+    if kind in ("sum", "weight"):
         return next(weight.own for weight in program.weights if weight.name == which)
     return bool(slot[-1])
 

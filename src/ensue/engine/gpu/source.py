@@ -1,0 +1,328 @@
+"""Triton kernels written from a program's tape (engine/tape.py), as text: each cell gets kernels of its own.
+
+There are two forms. `whole` is one kernel that goes over all ticks, each block of it over a few rows of the batch,
+with the recurrent products inside. `pieces` is for units too many for that: what one tick does between its products.
+Numbers are computed in float32, and rounded where they are stored; what the way back does not read is not stored.
+No name that a person chose gets into the text, for a program may come from a file of unknown origin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from ensue.engine.gpu.functions import FORMULAS, FUNCTIONS
+from ensue.engine.memory import GATES
+from ensue.engine.program import Program
+from ensue.engine.schedule import Slot
+from ensue.engine.tape import Product, has_own_width, tape
+
+SIZES = ("LAYER", "OWN", "LAYER_TILE", "OWN_TILE", "ROWS", "DEPTH", "PRECISION")
+"""What a kernel is compiled for: the units of the layer and of the own width, the tiles for them, the rows of a block,
+the inner units that one step of a product takes, and how exact products are."""
+HEAD = (
+    "rows = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]",
+    "layer, own = tl.arange(0, LAYER_TILE)[None, :], tl.arange(0, OWN_TILE)[None, :]",
+    "layer_real, own_real = layer < LAYER, own < OWN",
+)
+TICK = (
+    "before = tl.load(firsts + tick)",
+    "now = tl.load(firsts + tick + 1)",
+    "here = now - batch",
+    "live = rows < tl.load(firsts + tick + 2) - now",
+    "layer_live, own_live = live & layer_real, live & own_real",
+)
+ROW = {"old": "before", "new": "now", "zone": "here", "given": "here"}
+"""The first row of a tick, of what lies there for every tick."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A function named `kernel`: of the addresses of `places`, of "firsts", "reach" or "tick", "batch", and SIZES.
+
+    `firsts` holds the row at which each tick begins in a path; `reach`, for each block, how many ticks it has.
+    """
+
+    source: str
+    places: tuple[Slot, ...]
+    held: int
+    """About how many tiles a block holds at once."""
+
+
+@dataclass(frozen=True)
+class Multiplication:
+    """A product between two kernels: of the rows of a slot and a recurrent matrix, written to `place`."""
+
+    product: Product
+    source: Slot
+    place: Slot
+
+
+@lru_cache(maxsize=256)
+def whole(program: Program, phase: str, keep: bool, missing: frozenset[str] = frozenset()) -> Kernel:
+    """Write the kernel for all ticks, "forward" or "backward"; the loss gives nothing to the paths of `missing`."""
+    text = _Text(program, phase, keep, missing)
+    for segment in text.tape.segments:
+        if segment.product >= 0:
+            text.multiply(segment.product)
+        text.compute(segment.first, segment.last)
+    text.end([], len(text.tape.instructions))
+    running = text.running.items()
+    start = [f"{name} = tl.zeros([ROWS, {place.width.upper()}_TILE], tl.float32)" for name, place in running]
+    stop = [place.store(name, f"(rows < batch) & {place.width}_real") for name, place in running]
+    # What one tick writes the next one reads: nothing may be fetched ahead over ticks, so this loop has one stage.
+    loop = ["count = tl.load(reach + tl.program_id(0))", "for step in tl.range(0, count, num_stages=1):"]
+    tick = "tick = count - 1 - step" if text.backward else "tick = step"
+    body = [f"    {line}" for line in (tick, *TICK, *text.loads, *text.lines)]
+    return text.kernel([*HEAD, *text.fixed, *start, *loop, *body, *stop], "reach")
+
+
+@lru_cache(maxsize=256)
+def pieces(
+    program: Program, phase: str, keep: bool, missing: frozenset[str] = frozenset()
+) -> tuple[Kernel | Multiplication, ...]:
+    """Write what one tick does, in order: kernels, and the products between them."""
+    text = _Text(program, phase, keep, missing)
+    cuts = [segment for segment in text.tape.segments if segment.product >= 0]
+    bounds = [0, *(cut.first for cut in cuts), len(text.tape.instructions)]
+    made: list[Kernel | Multiplication] = []
+    for index, (first, last) in enumerate(pairwise(bounds)):
+        if index:
+            number = cuts[index - 1].product
+            product = text.tape.products[number]
+            made.append(Multiplication(product, text.slots[product.source], ("product", number)))
+            text.take(number)
+        text.compute(first, last)
+        text.end([cut.product for cut in cuts[index:]], last)
+        if text.lines:
+            start = [f"{name} = {place.load(place.live)}" for name, place in text.running.items()]
+            stop = [place.store(name, place.live) for name, place in text.running.items() if name in text.changed]
+            made.append(text.kernel([*HEAD, *TICK, *text.fixed, *start, *text.loads, *text.lines, *stop], "tick"))
+        text.forget()
+    return tuple(made)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where something lies: in the tensor at `address`, whose rows have `stride` numbers, from row and column on."""
+
+    address: str
+    row: str
+    column: str
+    stride: str
+    width: str
+    """Whose units these are: "layer" or "own"."""
+
+    @property
+    def live(self) -> str:
+        return f"{self.width}_live"
+
+    def at(self, columns: str) -> str:
+        return f"{self.address} + ({self.row} + rows) * ({self.stride}) + {self.column} + {columns}"
+
+    def load(self, mask: str) -> str:
+        return f"tl.load({self.at(self.width)}, {mask}, 0.0).to(tl.float32)"
+
+    def store(self, value: str, mask: str) -> str:
+        return f"tl.store({self.at(self.width)}, {value}, {mask})"
+
+
+class _Text:
+    """The text of a tick as it grows: what is at hand under which name, and what of it is not stored yet."""
+
+    def __init__(self, program: Program, phase: str, keep: bool, missing: frozenset[str]) -> None:
+        # What the loss gives is added where a tick begins, and not, as the tape would have it, where the last one ends.
+        everywhere = frozenset(program.states)
+        self.program, self.keep, self.missing = program, keep, missing
+        self.tape = tape(program, phase, keep, everywhere)
+        self.slots = list(self.tape.slots)
+        self.read_back = tape(program, "backward", True, everywhere).slots if keep else {}
+        self.backward = phase == "backward"
+        self.numbers: dict[Slot, int] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin another kernel of the same tick."""
+        self.lines: list[str] = []
+        self.fixed: list[str] = []
+        """The lines that do not change with time."""
+        self.loads: list[str] = []
+        """The lines that fetch what earlier ticks and kernels left: early, for memory is slow to answer."""
+        self.addresses: dict[Slot, str] = {}
+        self.hand: dict[Slot, str] = {}
+        self.unstored: dict[Slot, str] = {}
+        self.running: dict[str, _Place] = {}
+        """What goes from tick to tick: the adjoints of states, and sums; by name."""
+        self.changed: set[str] = set()
+        """The names of those that were given a new value."""
+
+    def kernel(self, body: Iterable[str], when: str) -> Kernel:
+        """Put the text together."""
+        names = [*self.addresses.values(), "firsts", when, "batch", *(f"{size}: tl.constexpr" for size in SIZES)]
+        jit = '@triton.jit(do_not_specialize=["tick"])' if when == "tick" else "@triton.jit"
+        head = f"{FUNCTIONS}{jit}\ndef kernel({', '.join(names)}):\n"
+        held = len(self.loads) + len(self.running)
+        return Kernel(head + "".join(f"    {line}\n" for line in body), tuple(self.addresses), held)
+
+    def compute(self, first: int, last: int) -> None:
+        """Write the instructions [first, last)."""
+        for operation, out, args in self.tape.instructions[first:last]:
+            target = self.slots[out]
+            width = self._width(target)
+            values = [self._read(self.slots[arg]) for arg in args]
+            self._write(target, FORMULAS[operation].format(*values, real=f"{width}_real", units=width.upper()))
+
+    def multiply(self, number: int) -> None:
+        """Write a product as a loop over its inner units."""
+        product = self.tape.products[number]
+        source, stage = self.slots[product.source], product.matrix[1]
+        self._store([slot for slot in _singles(source) if slot in self.unstored])
+        outs, inner = _singles(self.slots[product.out]), self._columns(source)
+        matrix, left, width = self._address(("recurrent", stage)), self._place(source), self._width(outs[0])
+        # The sum begins from what is added to the product.
+        self._finish(product, [f"tl.zeros([ROWS, {width.upper()}_TILE], tl.float32)"] * len(outs))
+        self.lines += [
+            f"for depth in tl.range(0, {inner}, DEPTH):",
+            "    inner = depth + tl.arange(0, DEPTH)",
+            f"    left = tl.load({left.at('inner[None, :]')}, live & (inner < {inner})[None, :], 0.0)",
+        ]
+        for gate, out in enumerate(outs):
+            # The matrix is (gates * units, inner units); backward, what was inner is outer.
+            where = f"inner[:, None] * {width.upper()} + {width}"
+            if product.matrix[0] == "recurrent":
+                where = f"({gate} * {width.upper()} + {width}) * {inner} + inner[:, None]"
+            self.lines += [
+                f"    right = tl.load({matrix} + {where}, (inner < {inner})[:, None] & {width}_real, 0.0)",
+                f"    {self.hand[out]} = tl.dot(left, right, {self.hand[out]}, input_precision=PRECISION)",
+            ]
+
+    def take(self, number: int) -> None:
+        """Write how a product that was computed before is read."""
+        product = self.tape.products[number]
+        singles = _singles(self.slots[product.out])
+        width = self._width(singles[0])
+        address, stride = self._address(("product", number)), f"{len(singles)} * {width.upper()}"
+        places = [_Place(address, "0", f"{gate} * {width.upper()}", stride, width) for gate in range(len(singles))]
+        self._finish(product, [place.load(place.live) for place in places])
+
+    def _finish(self, product: Product, values: list[str]) -> None:
+        add = self.slots[product.add] if product.add >= 0 else None
+        for gate, (slot, value) in enumerate(zip(_singles(self.slots[product.out]), values, strict=True)):
+            if add is None:
+                self._write(slot, value)
+            elif add[0] == "recurrent_bias":
+                self._write(slot, f"{value} + {self._bias(add, gate, self._width(slot))}")
+            else:
+                self._write(slot, f"{value} + {self._read(_singles(add)[gate])}")
+
+    def end(self, products: list[int], stop: int) -> None:
+        """Store what the instructions from `stop` on, the `products` after them, later ticks or the way back read."""
+        last = stop == len(self.tape.instructions) and not products
+        later = set() if last else self._read_later(products, stop)
+        for slot in [slot for slot in self.unstored if slot[0] == "sum"]:
+            self._change(slot, self.unstored.pop(slot))
+        for state in self.program.states if last and self.backward else ():
+            self._change(("carry", state), self._read(("outgoing", state)))
+        always = ("new", "gate_adjoints", "part_adjoints")
+        self._store([slot for slot in self.unstored if slot[0] in always or slot in later or self._is_read_back(slot)])
+
+    def _read_later(self, products: list[int], start: int) -> set[Slot]:
+        places = {arg for _, _, args in self.tape.instructions[start:] for arg in args}
+        for product in (self.tape.products[number] for number in products):
+            places |= {product.source} | ({product.add} if product.add >= 0 else set())
+        found = {slot for place in places for slot in _singles(self.slots[place])}
+        return found | {("outgoing", state) for state in self.program.states}
+
+    def _is_read_back(self, slot: Slot) -> bool:
+        return slot[0] in ("gates", "parts", "kept") and slot in self.read_back
+
+    def _store(self, slots: list[Slot]) -> None:
+        """Store slots, and let every thread see them; those that still read what lay there come first."""
+        if slots:
+            stores = []
+            for slot in slots:
+                place = self._place(slot)
+                stores.append(place.store(self.unstored.pop(slot), place.live))
+            self.lines += ["tl.debug_barrier()", *stores, "tl.debug_barrier()"]
+
+    def _write(self, slot: Slot, formula: str) -> None:
+        name = f"{slot[0]}_{self._number(slot)}"
+        self.lines.append(f"{name} = {formula}")
+        self.hand[slot] = self.unstored[slot] = name
+
+    def _read(self, slot: Slot) -> str:
+        kind = slot[0]
+        if kind == "constant":
+            return f"({float(slot[1])!r})"
+        if kind == "given":
+            return "0.0"
+        if kind == "sum":
+            return self._running(slot)
+        if slot not in self.hand:
+            self.hand[slot] = f"{kind}_{self._number(slot)}"
+            lines = self.fixed if kind == "weight" else self.loads
+            lines.append(f"{self.hand[slot]} = {self._loaded(slot)}")
+        return self.hand[slot]
+
+    def _loaded(self, slot: Slot) -> str:
+        kind, which = slot[0], slot[1]
+        if kind == "weight":
+            width = self._width(slot)
+            return f"tl.load({self._address(slot)} + {width}, {width}_real, 0.0).to(tl.float32)"
+        if kind == "incoming":
+            given, carried = ("given", which), self._running(("carry", which))
+            return (
+                carried if which in self.missing else f"{carried} + {self._place(given).load(self._place(given).live)}"
+            )
+        place = self._place(slot)
+        return place.load(place.live)
+
+    def _bias(self, slot: Slot, gate: int, width: str) -> str:
+        """Give the name of the bias of one gate of a stage."""
+        name = f"bias_{self._number(slot)}_{gate}"
+        line = f"{name} = tl.load({self._address(slot)} + {gate} * {width.upper()} + {width}, {width}_real, 0.0)"
+        self.fixed.append(f"{line}.to(tl.float32)")
+        return name
+
+    def _running(self, slot: Slot) -> str:
+        name = f"running_{self._number(slot)}"
+        self.running.setdefault(name, self._place(slot))
+        return name
+
+    def _change(self, slot: Slot, value: str) -> None:
+        name = self._running(slot)
+        self.lines.append(f"{name} = tl.where(live, {value}, {name})")
+        self.changed.add(name)
+
+    def _place(self, slot: Slot) -> _Place:
+        kind, width = str(slot[0]), self._width(slot)
+        units = width.upper()
+        if kind in GATES:
+            gates = len(self.program.stages[int(slot[1])].gates)
+            row = "here" if self.keep or kind != "parts" else "0"
+            return _Place(self._address(slot[:2]), row, f"{slot[2]} * {units}", f"{gates} * {units}", width)
+        row = "here" if kind == "kept" and self.keep else ROW.get(kind, "0")
+        key = ("path", slot[1]) if kind in ("old", "new") else slot
+        return _Place(self._address(key), row, "0", "0" if kind == "weight" else units, width)
+
+    def _address(self, key: Slot) -> str:
+        return self.addresses.setdefault(key, f"at_{key[0]}_{len(self.addresses)}")
+
+    def _number(self, slot: Slot) -> int:
+        return self.numbers.setdefault(slot, len(self.numbers))
+
+    def _width(self, slot: Slot) -> str:
+        return "own" if has_own_width(self.program, slot) else "layer"
+
+    def _columns(self, slot: Slot) -> str:
+        count = len(_singles(slot))
+        return (f"{count} * " if count > 1 else "") + self._width(slot).upper()
+
+
+def _singles(slot: Slot) -> list[Slot]:
+    """Give a slot of several gates as one of each."""
+    if slot[0] not in GATES:
+        return [slot]
+    return [(*slot[:2], gate, gate + 1) for gate in range(int(slot[2]), int(slot[3]))]
