@@ -46,23 +46,16 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
     (batch,) counts a row's steps.
     """
     initial = {state: values[f"state/{state}"] for state in program.states}
-    if not len(values["x"]):
+    if not len(timed(values)):
         first = initial[program.states[0]]
         return first.new_empty(0, *first.shape), initial
     device = values["x"].device.type
     if torch.is_autocast_enabled(device):
         low = torch.get_autocast_dtype(device)
+        lowered = {name: value.to(low) if value.is_floating_point() else value for name, value in values.items()}
         with torch.autocast(device, enabled=False):
-            path, last = run(
-                program,
-                {name: value.to(low) if value.is_floating_point() else value for name, value in values.items()},
-                lengths,
-            )
-        return path, {state: end.to(values[f"state/{state}"].dtype) for state, end in last.items()}
-    if not len(timed(values)):
-        ends = {state: values[f"state/{state}"] for state in program.states}
-        first = ends[program.states[0]]
-        return first.new_empty(0, *first.shape), ends
+            path, last = run(program, lowered, lengths)
+        return path, {state: end.to(initial[state].dtype) for state, end in last.items()}
     if lengths is not None and bool((lengths == len(timed(values))).all()):
         lengths = None
     compiled = native.usable(program, values)
