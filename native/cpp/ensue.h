@@ -81,3 +81,35 @@ typedef struct {
 
 // 0 if there was not enough memory.
 ENSUE_API int32_t ensue_play(const ensue_tape *tape);
+
+// ---- n-grams (ngram/) --------------------------------------------------------------------------------------------
+//
+// A text is ids below `size` and, before each record, the start symbol `size`; no n-gram goes on over a start. A node
+// is an n-gram, named by its place among those of its length, which are sorted by their symbols, first symbol first:
+// so those that share their first n-1 symbols, a context, stand together.
+
+// Sort the positions of a text by the `order` symbols from each on. Of each in that order: `shared` is how many of these
+// symbols it has in common with the position before, `reach` how many there are before the next start. `nodes[n - 1]`
+// counts the distinct n-grams. 0 if there was not enough memory. The text has fewer than 2^32 symbols, order <= 255.
+ENSUE_API int32_t ensue_ngram_sort(const int32_t *text, int64_t length, int32_t size, int32_t order, uint32_t *at,
+                                   uint8_t *shared, uint8_t *reach, int64_t *nodes, int32_t threads);
+
+// The n-grams of one length, as src/ensue/models/ngram/counts.py describes them; `left` is null in the last.
+typedef struct {
+    int32_t *symbol, *context, *suffix, *count, *left;
+    int64_t nodes, started;
+} ensue_ngram_level;
+
+// Read the levels n = 2 to `order`, levels[n - 1], off the sorted positions; levels[0] has an n-gram for every id and
+// the start, and is complete but for `left`. 0 if there was not enough memory.
+ENSUE_API int32_t ensue_ngram_levels(const int32_t *text, int64_t length, int32_t order, const uint32_t *at,
+                                     const uint8_t *shared, const uint8_t *reach, ensue_ngram_level *levels);
+
+// How many of the counts are 0, 1, 2, 3, 4, more: found[6].
+ENSUE_API void ensue_ngram_counts_of_counts(const int32_t *counts, int64_t nodes, int64_t *found);
+
+// Kneser-Ney: probability = own + rest(context) * below[suffix], from counts (occurrences or distinct left symbols) and
+// `discount` for a count of 0, 1, 2, 3 and more; `children` is how many n-grams each context has.
+ENSUE_API void ensue_ngram_smooth(const ensue_ngram_level *level, const int32_t *counts, int64_t contexts,
+                                  const double *discount, const double *below, double *probability, double *rest,
+                                  int32_t *children);

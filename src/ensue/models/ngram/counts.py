@@ -2,43 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-Ids = NDArray[np.integer]
-Nodes = NDArray[np.integer]
-
-
-@dataclass(frozen=True)
-class Level:
-    """The distinct n-grams of one length n, sorted by their first n-1 symbols, then by their last.
-
-    `context` and `suffix` are the places of an n-gram's first and last n-1 symbols in the level below. `count` is
-    how often it occurs; `left` how many distinct symbols precede it, or again `count` where it begins a record and
-    nothing can (Kneser & Ney's continuation count, as Chen & Goodman and KenLM use it); `left` is empty in the last
-    level. `started` is the place of the first n-gram that begins with the start symbol.
-    """
-
-    symbol: Ids
-    context: Nodes
-    suffix: Nodes
-    count: Nodes
-    left: Nodes
-    started: int
-
-
-@dataclass(frozen=True)
-class Counts:
-    """The n-grams of a corpus up to a length: level n is `levels[n - 1]`.
-
-    The first level holds every id, seen or not, in order, so that a place in it is an id; the last is the start
-    symbol, `size`, which is a context and never counts.
-    """
-
-    size: int
-    levels: list[Level]
+from ensue.models.ngram import kernels
+from ensue.models.ngram.levels import Counts, Ids, Level, Nodes
 
 
 def with_starts(ids: Ids, offsets: NDArray[np.integer], size: int) -> Ids:
@@ -67,6 +35,11 @@ def count(ids: Ids, offsets: NDArray[np.integer], size: int, order: int) -> Coun
     (['01', '10', '20'], [2, 1, 1])
     """
     text = with_starts(ids, offsets, size)
+    levels = kernels.levels_of(text, size, order)
+    return _counted(text, size, order) if levels is None else Counts(size, levels)
+
+
+def _counted(text: Ids, size: int, order: int) -> Counts:
     length = len(text)
     padded = np.concatenate([text, np.full(order, size, text.dtype)])
     whole = np.min_scalar_type(-length - size - 2)

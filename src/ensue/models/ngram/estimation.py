@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.models.ngram.counts import Counts, Ids, count
+from ensue.models.ngram.counts import count
 from ensue.models.ngram.held_out import Part, choose_order
+from ensue.models.ngram.levels import Counts, Ids
 from ensue.models.ngram.model import Ngram
 from ensue.models.ngram.settings import NgramSettings
 from ensue.models.ngram.smoothing import Smoothing
@@ -66,12 +67,10 @@ def fit(counts: Counts, smoothing: Smoothing, order: int) -> Ngram:
     below = np.full(1, 1 / counts.size)
     nothing = np.zeros(0)
     for n, level in enumerate(counts.levels[:order], 1):
-        own, rest = smoothing.shares(counts, n, n == order)
-        below = own + rest[level.context] * below[level.suffix]
+        below, rest, children = smoothing.smoothed(counts, n, n == order, below)
         if n == 1:
             rungs.append(first_rung(below, nothing))
             continue
         rungs[-1] = replace(rungs[-1], backoff=rest)
-        children = np.bincount(level.context, minlength=len(counts.levels[n - 2].symbol))
         rungs.append(Rung(level.symbol, children, below, nothing, counts.size))
     return Ngram(Table(counts.size, rungs), np.array(smoothing.given).reshape(-1, 3))
