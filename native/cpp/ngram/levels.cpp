@@ -1,6 +1,5 @@
 // Reading the n-grams of every length off the sorted positions of a text, by comparing neighbours.
 #include "ensue.h"
-#include "room.h"
 
 #include <algorithm>
 
@@ -72,18 +71,11 @@ void count_left(ensue_ngram_level &level, const ensue_ngram_level &above) {
 
 }  // namespace
 
-int32_t ensue_ngram_levels(const int32_t *text, int64_t length, int32_t order, const uint32_t *at,
-                           const uint8_t *shared, const uint8_t *reach, ensue_ngram_level *levels) {
-    try {
-        Sorted sorted{at, shared, reach, length};
-        read(text, order, sorted, levels);
-        Room room;
-        int32_t *numbers = order > 1 ? room.take<int32_t>((length + 1) * LENGTHS) : nullptr;
-        for (int first = 1; first < order; first += LENGTHS)
-            find_suffixes(text, first, std::min(order - 1, first + LENGTHS - 1), sorted, numbers, levels);
-        for (int n = 1; n < order; n++) count_left(levels[n - 1], levels[n]);
-        return 1;
-    } catch (const std::bad_alloc &) {
-        return 0;
-    }
+void ensue_ngram_levels(const int32_t *text, int64_t length, int32_t order, const uint32_t *at,
+                        const uint8_t *shared, const uint8_t *reach, ensue_ngram_level *levels, void *scratch) {
+    Sorted sorted{at, shared, reach, length};
+    read(text, order, sorted, levels);
+    for (int first = 1; first < order; first += LENGTHS)
+        find_suffixes(text, first, std::min(order - 1, first + LENGTHS - 1), sorted, (int32_t *)scratch, levels);
+    for (int n = 1; n < order; n++) count_left(levels[n - 1], levels[n]);
 }

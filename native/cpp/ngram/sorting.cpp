@@ -107,8 +107,8 @@ void write(const Packing &packing, Wide *keys, Wide *other, int64_t count, int d
             continue;
         }
         for (int64_t i = begin; i < end; i++) keys[i] = packing.deeper((uint32_t)keys[i], next);
-        sort_digits(keys + begin, other + begin, end - begin, 0, packing.used(), false);
-        write(packing, keys + begin, other + begin, end - begin, next, {out.at + begin, out.shared + begin});
+        sort_digits(keys + begin, other, end - begin, 0, packing.used(), false);
+        write(packing, keys + begin, other, end - begin, next, {out.at + begin, out.shared + begin});
     }
 }
 
@@ -127,10 +127,8 @@ void each_key(const Packing &packing, Visit visit) {
     }
 }
 
-void sort(const Packing &packing, Output out, int threads) {
+void sort(const Packing &packing, Wide *keys, Output out, int threads) {
     Room room;
-    int64_t length = packing.length;
-    Wide *keys = room.take<Wide>(length), *other = room.take<Wide>(length);
     const int digits = 1 << FIRST_DIGIT, shift = 128 - FIRST_DIGIT;
     int64_t *begins = room.take<int64_t>(digits + 1), *ends = room.take<int64_t>(digits);
     std::fill(ends, ends + digits, 0);
@@ -143,12 +141,17 @@ void sort(const Packing &packing, Output out, int threads) {
     begins[0] = 0;
     // Filled from behind, as the positions come, so that equal keys keep the order of the text.
     each_key(packing, [&](int64_t position, Wide key) { keys[--ends[(int)(key >> shift)]] = key | (uint32_t)position; });
+    // Every thread has its own room for the largest group, so that the keys exist but once.
+    int64_t largest = 0;
+    for (int digit = 0; digit < digits; digit++) largest = std::max(largest, begins[digit + 1] - begins[digit]);
+    Wide *others = room.take<Wide>(largest * threads);
     in_parallel(threads, [&](int thread) {
+        Wide *other = others + largest * thread;
         for (int digit = thread; digit < digits; digit += threads) {
             int64_t begin = begins[digit], count = begins[digit + 1] - begin;
             if (!count) continue;
-            sort_digits(keys + begin, other + begin, count, FIRST_DIGIT, packing.used(), false);
-            write(packing, keys + begin, other + begin, count, 0, {out.at + begin, out.shared + begin});
+            sort_digits(keys + begin, other, count, FIRST_DIGIT, packing.used(), false);
+            write(packing, keys + begin, other, count, 0, {out.at + begin, out.shared + begin});
         }
     });
     for (int64_t digit = 0, last = -1; digit < digits; digit++) {
@@ -162,10 +165,10 @@ void sort(const Packing &packing, Output out, int threads) {
 }  // namespace
 
 int32_t ensue_ngram_sort(const int32_t *text, int64_t length, int32_t size, int32_t order, uint32_t *at,
-                         uint8_t *shared, uint8_t *reach, int64_t *nodes, int32_t threads) {
+                         uint8_t *shared, uint8_t *reach, int64_t *nodes, void *scratch, int32_t threads) {
     try {
         Packing packing(text, length, size, order);
-        sort(packing, {at, shared}, threads);
+        sort(packing, (Wide *)scratch, {at, shared}, threads);
         Room room;
         uint8_t *reaches = room.take<uint8_t>(length);
         int until_start = 0;

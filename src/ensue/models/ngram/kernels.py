@@ -30,6 +30,11 @@ def address(array: NDArray | None) -> int | None:
     return None if array is None else array.ctypes.data
 
 
+def pointer(array: NDArray) -> ctypes.c_void_p:
+    """Give where an array's numbers lie as an argument of a kernel."""
+    return ctypes.c_void_p(address(array))
+
+
 def levels_of(text: NDArray[np.integer], size: int, order: int) -> list[Level] | None:
     """Count the n-grams of each length from 1 to `order` of a text with its starts.
 
@@ -40,18 +45,18 @@ def levels_of(text: NDArray[np.integer], size: int, order: int) -> list[Level] |
         return None
     ours = np.ascontiguousarray(text, np.int32)
     at, shared, reach = np.empty(length, np.uint32), np.empty(length, np.uint8), np.empty(length, np.uint8)
+    # The keys while sorting, then the places of n-grams; 16 bytes for each position, at an address for wide numbers.
+    scratch = np.empty(2 * length + 12, np.uint64)
+    room = ctypes.c_void_p(-(-scratch.ctypes.data // 64) * 64)
     nodes = np.zeros(order, np.int64)
-    places = (address(at), address(shared), address(reach))
-    head = (ctypes.c_void_p(address(ours)), ctypes.c_int64(length))
-    pointers = [ctypes.c_void_p(place) for place in places]
-    if not kernels.ensue_ngram_sort(*head, size, order, *pointers, ctypes.c_void_p(address(nodes)), 2):
+    head, sorting = (pointer(ours), ctypes.c_int64(length)), tuple(map(pointer, (at, shared, reach)))
+    if not kernels.ensue_ngram_sort(*head, size, order, *sorting, pointer(nodes), room, 2):
         return None
     found = [_first_level(ours, size, order)]
     for n in range(2, order + 1):
         found.append([np.empty(nodes[n - 1] if name < 4 or n < order else 0, np.int32) for name in range(5)])
     levels = (_Level * order)(*(_Level(*map(address, arrays), len(arrays[0]), size) for arrays in found))
-    if not kernels.ensue_ngram_levels(*head, order, *pointers, levels):
-        return None
+    kernels.ensue_ngram_levels(*head, order, *sorting, levels, room)
     return [Level(*arrays, started=int(level.started)) for arrays, level in zip(found, levels, strict=True)]
 
 
@@ -69,9 +74,7 @@ def counts_of_counts(counts: NDArray[np.integer]) -> NDArray[np.int64] | None:
     if kernels is None or counts.dtype != np.int32:
         return None
     found = np.empty(6, np.int64)
-    kernels.ensue_ngram_counts_of_counts(
-        ctypes.c_void_p(address(counts)), ctypes.c_int64(len(counts)), ctypes.c_void_p(address(found))
-    )
+    kernels.ensue_ngram_counts_of_counts(pointer(counts), ctypes.c_int64(len(counts)), pointer(found))
     return found
 
 
@@ -89,11 +92,6 @@ def smooth(
     ours = _Level(address(level.symbol), address(level.context), address(level.suffix), None, None, nodes, 0)
     probability, rest, children = np.empty(nodes), np.empty(contexts), np.empty(contexts, np.int32)
     each = np.array([0.0, *discount])
-    arrays = (each, below, probability, rest, children)
-    kernels.ensue_ngram_smooth(
-        ctypes.byref(ours),
-        ctypes.c_void_p(address(counts)),
-        ctypes.c_int64(contexts),
-        *(ctypes.c_void_p(address(array)) for array in arrays),
-    )
+    arrays = map(pointer, (each, below, probability, rest, children))
+    kernels.ensue_ngram_smooth(ctypes.byref(ours), pointer(counts), ctypes.c_int64(contexts), *arrays)
     return probability, rest, children
