@@ -117,24 +117,21 @@ ENSUE_API void ensue_ngram_smooth(const ensue_ngram_level *level, const int32_t 
                                   const double *discount, const double *below, double *probability, double *rest,
                                   int32_t *children);
 
-// The n-grams of one length, packed (src/ensue/models/ngram/packed.py): the last symbols, `symbol_bytes` each, lowest
-// byte first; where those of each context begin: context c at base[c / 32] + step[c], or, where step[c / 32 * 32] is
-// not 0, at far[32 * block + c % 32], `block` being the four bytes after it; base has one number more, the end of all.
-// Values are floats, or bytes that are numbers of floats in `probabilities` and `backoffs`. Whatever an array holds,
-// nothing outside of it is read.
+// The n-grams of one length, packed (src/ensue/models/ngram/packed.py): a record of `bytes` for each holds its last
+// symbol, lowest byte first, a step, its probability and its back-off weight; in the last length neither step nor weight.
+// Values are floats, or bytes that are numbers of floats in `probabilities` and `backoffs`. The n-grams that follow node c
+// begin at base[c / 32] + step, or, where base has its highest bit, at far[32 * (base without it) + c % 32]. `sparse` is
+// every eighth symbol. Whatever an array holds, nothing outside of it is read.
 typedef struct {
-    const uint8_t *symbol;
-    const uint32_t *base;
-    const uint8_t *step;
-    const uint32_t *far;
-    const void *probability, *backoff;
+    const uint8_t *grams, *sparse;
+    const uint32_t *base, *far;              // null in the last length
     const float *probabilities, *backoffs;  // null where values are floats
-    int64_t nodes, contexts, far_blocks;
-    int32_t symbol_bytes;
+    int64_t nodes, far_blocks;
+    int32_t bytes, symbol_bytes;
 } ensue_ngram_rung;
 
 typedef struct {
-    const ensue_ngram_rung *rungs;  // rungs[0] is complete but for what finds its nodes: they are ids
+    const ensue_ngram_rung *rungs;  // the nodes of rungs[0] are ids
     int32_t size, order;
 } ensue_ngram_table;
 

@@ -11,98 +11,148 @@ namespace {
 constexpr int MOST_ORDER = 32, BLOCK = 256;
 // Blocks of contexts share the place where their n-grams begin.
 constexpr int CONTEXTS = 32;
+constexpr uint32_t FAR = 1u << 31;
+// Contexts with few n-grams, which most have, are searched in as many halvings as these; among more, every eighth symbol
+// is looked at first, and searches run side by side in small groups.
+constexpr int FEW = 8, HALVINGS = 3, GROUP = 8;
+
+const uint8_t *gram(const ensue_ngram_rung &rung, int64_t node) { return rung.grams + node * rung.bytes; }
+
+float value(const uint8_t *at, const float *book) {
+    if (book) return book[*at];
+    float value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+float probability_of(const ensue_ngram_rung &rung, int64_t node) {
+    return value(gram(rung, node) + rung.symbol_bytes + (rung.base ? 1 : 0), rung.probabilities);
+}
+float backoff_of(const ensue_ngram_rung &rung, int64_t node) {
+    return value(gram(rung, node) + rung.symbol_bytes + 1 + (rung.probabilities ? 1 : 4), rung.backoffs);
+}
 
 struct Range {
     int64_t begin, end;
 };
 
-float value(const void *values, const float *book, int64_t node) {
-    return book ? book[((const uint8_t *)values)[node]] : ((const float *)values)[node];
-}
-void ask_for(const void *values, const float *book, int64_t node) {
-    __builtin_prefetch(book ? (const void *)((const uint8_t *)values + node) : (const float *)values + node);
-}
-float probability_of(const ensue_ngram_rung &rung, int64_t node) {
-    return value(rung.probability, rung.probabilities, node);
-}
-float backoff_of(const ensue_ngram_rung &rung, int64_t node) { return value(rung.backoff, rung.backoffs, node); }
-
-int64_t begin_of(const ensue_ngram_rung &rung, int64_t context) {
-    int64_t block = context / CONTEXTS;
-    const uint8_t *steps = rung.step + block * CONTEXTS;
-    if (!steps[0]) return std::min<int64_t>(rung.base[block] + (int64_t)steps[context % CONTEXTS], rung.nodes);
-    uint32_t number;
-    memcpy(&number, steps + 1, sizeof number);
-    if (number >= rung.far_blocks) return rung.nodes;
-    return std::min<int64_t>(rung.far[(int64_t)number * CONTEXTS + context % CONTEXTS], rung.nodes);
+// Where the n-grams of a context begin among the `above` of the next length.
+int64_t begin_of(const ensue_ngram_rung &rung, int64_t context, int64_t above) {
+    if (context >= rung.nodes) return above;
+    uint32_t base = rung.base[context / CONTEXTS];
+    int64_t begin = above;
+    if (base < FAR)
+        begin = (int64_t)base + gram(rung, context)[rung.symbol_bytes];
+    else if ((base & ~FAR) < rung.far_blocks)
+        begin = rung.far[(int64_t)(base & ~FAR) * CONTEXTS + context % CONTEXTS];
+    return std::min(begin, above);
 }
 
-Range range_of(const ensue_ngram_rung &rung, int64_t context) {
-    int64_t begin = begin_of(rung, context), next = context + 1;
-    int64_t end = next % CONTEXTS ? begin_of(rung, next) : std::min<int64_t>(rung.base[next / CONTEXTS], rung.nodes);
+Range range_of(const ensue_ngram_rung &rung, int64_t context, int64_t above) {
+    int64_t begin = begin_of(rung, context, above), end = begin_of(rung, context + 1, above);
     return {begin, std::max(begin, end)};
 }
 
+// As many bytes as a symbol has, so that the compiler knows them.
 template <int BYTES>
-uint32_t symbol_at(const uint8_t *symbols, int64_t node) {
+uint32_t symbol_at(const uint8_t *from) {
     uint32_t symbol = 0;
-    memcpy(&symbol, symbols + node * BYTES, BYTES);
+    memcpy(&symbol, from, BYTES);
     return symbol;
 }
 
-// The place of a symbol among the ascending ones of a range; -1 if it is not there.
+struct Search {
+    int64_t begin, count;
+    uint32_t symbol;
+    int which;
+};
+
+// Keep the half in which a symbol is, if it is anywhere. No branch: nobody could predict it.
 template <int BYTES>
-int64_t find(const uint8_t *symbols, Range range, uint32_t symbol) {
-    int64_t begin = range.begin, count = range.end - range.begin;
-    if (!count) return -1;
-    while (count > 1) {
-        int64_t half = count / 2;
-        begin += symbol_at<BYTES>(symbols, begin + half) <= symbol ? half : 0;
-        count -= half;
-    }
-    return symbol_at<BYTES>(symbols, begin) == symbol ? begin : -1;
+inline void halve(const uint8_t *from, int64_t step, Search &search) {
+    int64_t half = search.count >> 1;
+    search.begin += half & -(int64_t)(symbol_at<BYTES>(from + (search.begin + half) * step) <= search.symbol);
+    search.count -= half;
 }
 
-// Find the n-grams that symbols make of contexts, at most BLOCK of them; -1 for those that are not there.
 template <int BYTES>
-void find_all(const ensue_ngram_rung &rung, const int64_t *contexts, const int64_t *symbols, int count,
-              int64_t *places) {
-    Range ranges[BLOCK];
-    for (int i = 0; i < count; i++)
-        if (contexts[i] >= 0) {
-            __builtin_prefetch(rung.base + contexts[i] / CONTEXTS);
-            __builtin_prefetch(rung.step + contexts[i]);
+void search_few(const ensue_ngram_rung &rung, const Search *searches, int count, int64_t *places) {
+    for (int i = 0; i < count; i++) {
+        Search search = searches[i];
+        for (int halving = 0; halving < HALVINGS; halving++) halve<BYTES>(rung.grams, rung.bytes, search);
+        bool there = symbol_at<BYTES>(gram(rung, search.begin)) == search.symbol;
+        places[search.which] = there ? search.begin : -1;
+    }
+}
+
+// Leave a stretch of at most FEW n-grams to each search.
+template <int BYTES>
+void narrow(const ensue_ngram_rung &rung, Search *searches, int count) {
+    for (int first = 0; first < count; first += GROUP) {
+        int last = std::min(count, first + GROUP);
+        Search group[GROUP];
+        int64_t most = 1;
+        for (int i = first; i < last; i++) {
+            int64_t begin = searches[i].begin / FEW, end = (searches[i].begin + searches[i].count - 1) / FEW + 1;
+            group[i - first] = {begin, end - begin, searches[i].symbol, 0};
+            most = std::max(most, end - begin);
         }
-    for (int i = 0; i < count; i++) {
-        ranges[i] = contexts[i] >= 0 && contexts[i] < rung.contexts ? range_of(rung, contexts[i]) : Range{0, 0};
-        int64_t middle = ranges[i].begin + (ranges[i].end - ranges[i].begin) / 2;
-        __builtin_prefetch(rung.symbol + middle * BYTES);
-    }
-    for (int i = 0; i < count; i++) {
-        places[i] = symbols[i] < 0 ? -1 : find<BYTES>(rung.symbol, ranges[i], (uint32_t)symbols[i]);
+        for (; most > 1; most -= most / 2)
+            for (int i = 0; i < last - first; i++) halve<BYTES>(rung.sparse, BYTES, group[i]);
+        for (int i = first; i < last; i++) {
+            int64_t end = searches[i].begin + searches[i].count, found = group[i - first].begin * FEW;
+            searches[i].begin = std::max(searches[i].begin, found);
+            searches[i].count = std::min(end, found + FEW) - searches[i].begin;
+            __builtin_prefetch(gram(rung, searches[i].begin));
+            __builtin_prefetch(gram(rung, searches[i].begin + searches[i].count));
+        }
     }
 }
 
-void follow(const ensue_ngram_rung &rung, const int64_t *contexts, const int64_t *symbols, int count, int64_t *places) {
+// Find the n-grams that symbols make of contexts, at most BLOCK of them; -1 for those that are not there. What is not
+// to be searched is left out of the lists without a branch, which would be mispredicted half of the time.
+template <int BYTES>
+void find_all(const ensue_ngram_rung &below, const ensue_ngram_rung &rung, const int64_t *contexts,
+              const int64_t *symbols, int count, int64_t *places) {
+    int asked[BLOCK + 1], known = 0, few = 0, many = 0;
+    Search small[BLOCK + 1], large[BLOCK + 1];
+    for (int i = 0; i < count; i++) {
+        bool there = (uint64_t)contexts[i] < (uint64_t)below.nodes && symbols[i] >= 0;
+        asked[known] = i;
+        known += there;
+        int64_t context = there ? contexts[i] : 0;
+        __builtin_prefetch(below.base + context / CONTEXTS);
+        places[i] = -1;
+    }
+    for (int j = 0; j < known; j++) {
+        int i = asked[j];
+        Range range = range_of(below, contexts[i], rung.nodes);
+        int64_t nodes = range.end - range.begin;
+        Search search = {range.begin, nodes, (uint32_t)symbols[i], i};
+        __builtin_prefetch(gram(rung, range.begin + (nodes <= FEW ? nodes / 2 : 0)));
+        small[few] = large[many] = search;
+        few += nodes > 0 && nodes <= FEW;
+        many += nodes > FEW;
+    }
+    narrow<BYTES>(rung, large, many);
+    search_few<BYTES>(rung, small, few, places);
+    search_few<BYTES>(rung, large, many, places);
+}
+
+// Of contexts of length n - 1, the nodes of length n.
+void follow(const ensue_ngram_table &table, int n, const int64_t *contexts, const int64_t *symbols, int count,
+            int64_t *places) {
+    const ensue_ngram_rung &below = table.rungs[n - 2], &rung = table.rungs[n - 1];
     switch (rung.symbol_bytes) {
-        case 1: return find_all<1>(rung, contexts, symbols, count, places);
-        case 2: return find_all<2>(rung, contexts, symbols, count, places);
-        case 3: return find_all<3>(rung, contexts, symbols, count, places);
-        default: return find_all<4>(rung, contexts, symbols, count, places);
+        case 1: return find_all<1>(below, rung, contexts, symbols, count, places);
+        case 2: return find_all<2>(below, rung, contexts, symbols, count, places);
+        case 3: return find_all<3>(below, rung, contexts, symbols, count, places);
+        default: return find_all<4>(below, rung, contexts, symbols, count, places);
     }
 }
 
-// The same for the longest lengths, of contexts[n - 1][i] and wholes[n - 1][i] with n < order.
+// P of the longest n-gram there, times the weights of the longer contexts: contexts[n - 1] and wholes[n - 1], n < order.
 void weigh(const ensue_ngram_table &table, const int64_t *const *contexts, const int64_t *const *wholes,
            const int64_t *symbols, int count, double *probability) {
-    for (int i = 0; i < count; i++) {
-        int n = table.order;
-        for (; n > 1 && wholes[n - 2][i] < 0; n--)
-            if (contexts[n - 2][i] >= 0)
-                ask_for(table.rungs[n - 2].backoff, table.rungs[n - 2].backoffs, contexts[n - 2][i]);
-        const ensue_ngram_rung &rung = table.rungs[n - 1];
-        if (n > 1) ask_for(rung.probability, rung.probabilities, wholes[n - 2][i]);
-    }
     for (int i = 0; i < count; i++) {
         bool known = symbols[i] >= 0 && symbols[i] < table.rungs[0].nodes;
         int n = table.order;
@@ -131,7 +181,7 @@ struct Nodes {
             bool known = symbols[i] >= 0 && symbols[i] < table.rungs[0].nodes;
             of[0][i + 1] = known ? symbols[i] : -1;
         }
-        for (int n = 1; n < longest; n++) follow(table.rungs[n], of[n - 1], symbols, count, of[n] + 1);
+        for (int n = 1; n < longest; n++) follow(table, n + 1, of[n - 1], symbols, count, of[n] + 1);
     }
 };
 
@@ -184,7 +234,7 @@ void ensue_ngram_ask(const ensue_ngram_table *table, const int64_t *const *conte
         for (int n = 1; n < table->order; n++) {
             here[n - 1] = contexts[n - 1] + begin;
             wholes[n - 1] = found[n];
-            follow(table->rungs[n], here[n - 1], symbols + begin, some, found[n]);
+            follow(*table, n + 1, here[n - 1], symbols + begin, some, found[n]);
         }
         weigh(*table, here, wholes, symbols + begin, some, probability + begin);
     }
@@ -198,13 +248,13 @@ void ensue_ngram_distributions(const ensue_ngram_table *table, const int64_t *co
         for (int32_t symbol = 0; symbol < table->size; symbol++) result[symbol] = probability_of(rungs[0], symbol);
         for (int n = 1; n < table->order; n++) {
             int64_t context = contexts[n - 1][row];
-            if (context < 0 || context >= rungs[n].contexts) continue;
+            if (context < 0 || context >= rungs[n - 1].nodes) continue;
             double weight = backoff_of(rungs[n - 1], context);
             for (int32_t symbol = 0; symbol < table->size; symbol++) result[symbol] *= weight;
-            Range range = range_of(rungs[n], context);
+            Range range = range_of(rungs[n - 1], context, rungs[n].nodes);
             for (int64_t node = range.begin; node < range.end; node++) {
                 uint32_t symbol = 0;
-                memcpy(&symbol, rungs[n].symbol + node * rungs[n].symbol_bytes, rungs[n].symbol_bytes);
+                memcpy(&symbol, gram(rungs[n], node), rungs[n].symbol_bytes);
                 if (symbol < (uint32_t)table->size) result[symbol] = probability_of(rungs[n], node);
             }
         }

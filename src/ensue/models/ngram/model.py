@@ -76,11 +76,11 @@ class Ngram(Autoregressive):
         Of packed arrays only types and sizes are looked at, so that a large model in a mapped file opens at once; what
         they hold cannot lead a question outside of them.
         """
-        order = sum(name.startswith("probability.") for name in arrays)
-        check(order > 0 and "discounts" in arrays, NO_MODEL)
-        check("probability.1" in arrays, NO_MODEL)
-        check(len(arrays["probability.1"]) == self.size + 1, f"it is not over {self.size} symbols")
-        packed = arrays["probability.1"].dtype != np.float64
+        packed = "grams.1" in arrays
+        first = "grams.1" if packed else "probability.1"
+        order = sum(name.startswith(first[:-1]) for name in arrays)
+        check(first in arrays and "discounts" in arrays, NO_MODEL)
+        check(len(arrays[first]) == self.size + 1, f"it is not over {self.size} symbols")
         rest = {name: array for name, array in arrays.items() if name != "discounts"}
         table = PackedTable.read(rest, self.size, order) if packed else _read_plain(rest, self.size, order)
         check(arrays["discounts"].shape in ((0, 3), (order, 3)), "its discounts are not those of its order")
