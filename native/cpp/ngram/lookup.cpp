@@ -127,9 +127,12 @@ void find_all(const ensue_ngram_rung &below, const ensue_ngram_rung &rung, const
         int i = asked[j];
         Range range = range_of(below, contexts[i], rung.nodes);
         int64_t nodes = range.end - range.begin;
-        Search search = {range.begin, nodes, (uint32_t)symbols[i], i};
         __builtin_prefetch(gram(rung, range.begin + (nodes <= FEW ? nodes / 2 : 0)));
-        small[few] = large[many] = search;
+        // Written twice from registers: a copy would wait for what was just stored.
+        small[few].begin = large[many].begin = range.begin;
+        small[few].count = large[many].count = nodes;
+        small[few].symbol = large[many].symbol = (uint32_t)symbols[i];
+        small[few].which = large[many].which = i;
         few += nodes > 0 && nodes <= FEW;
         many += nodes > FEW;
     }
