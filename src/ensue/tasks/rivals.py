@@ -34,8 +34,8 @@ def count_rivals(parts: Prepared, settings: NgramSettings, most: int) -> Rivals:
     order, smoothing = settings.highest_order, settings.smooth()
     if settings.open:
         order, smoothing = choose(counts, tune, settings)
-    tuned = fit(counts, smoothing, order)
-    best = fit(count(*joined(train, tune), size, order), smoothing, order)
+    tuned = fit(counts, smoothing, order).packed()
+    best = fit(count(*joined(train, tune), size, order), smoothing, order).packed()
     return Rivals(tuned, best, perf_counter() - began)
 
 

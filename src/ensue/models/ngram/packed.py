@@ -67,8 +67,12 @@ class PackedTable:
         return self.plain.rungs
 
     def quantised(self) -> PackedTable:
-        """Give the table with 256 probabilities and weights a length; its distributions only nearly sum to 1."""
-        return PackedTable(self.size, [records.quantised(self.size) for records in self.records])
+        """Give the table with 256 probabilities and weights a length; its distributions only nearly sum to 1.
+
+        Single symbols stay as they are: they are few, and much hangs on the frequent ones.
+        """
+        first, *others = self.records
+        return PackedTable(self.size, [first, *(records.quantised(self.size) for records in others)])
 
     def places(self, sequence: Symbols, longest: int) -> list[Nodes]:
         """Find n-grams as `Table.places` does."""
