@@ -108,6 +108,11 @@ ENSUE_API void ensue_ngram_levels(const int32_t *text, int64_t length, int32_t o
                                   const uint8_t *shared, const uint8_t *reach, ensue_ngram_level *levels,
                                   void *scratch);
 
+// Merge runs of n-grams, rows of `order` ids and a count, each sorted: write the next rows, at most `most`, with the
+// counts of equal ones added, and move places[run] on; places[run] ends at lengths[run]. Gives the number of rows.
+ENSUE_API int64_t ensue_ngram_merge(const uint32_t *const *runs, int64_t *places, const int64_t *lengths,
+                                    int32_t run_count, int32_t order, uint32_t *rows, int64_t most);
+
 // How many of the counts are 0, 1, 2, 3, 4, more: found[6].
 ENSUE_API void ensue_ngram_counts_of_counts(const int32_t *counts, int64_t nodes, int64_t *found);
 

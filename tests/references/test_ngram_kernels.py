@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ensue import native
 from ensue.errors import RunError
-from ensue.models.ngram import Ngram, NgramSettings, count, estimate, kernels, packed, read_arpa, write_arpa
+from ensue.models.ngram import Ngram, NgramSettings, count, estimate, kernels, packed, read_arpa, spilling, write_arpa
 from ensue.models.ngram.levels import Counts
 from ensue.models.ngram.packed import PackedTable
 
@@ -99,6 +99,24 @@ def test_many_symbols_count_as_in_numpy_and_by_brute_force(size: int, order: int
         expected = Counter(t[i : i + n] for t in whole for i in range(len(t) - n + 1))
         assert dict(zip(grams, level.count.tolist(), strict=True)) == expected
         assert grams == sorted(grams)
+
+
+@pytest.mark.parametrize("with_kernels", [True, False])
+@settings(max_examples=25, deadline=None)
+@given(data=st.data(), size=st.sampled_from([1, 3, 200_000]), order=st.integers(1, 12))
+def test_counting_in_runs_is_counting_at_once(with_kernels: bool, data: st.DataObject, size: int, order: int) -> None:
+    ids, offsets = flat(data.draw(texts(size)))
+    expected = count(ids, offsets, size, order)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spilling, "FEWEST", data.draw(st.integers(1, 30)))
+        if not with_kernels:
+            patch.setattr(kernels, "library", lambda: None)
+        assert_same(spilling.count_in_runs(ids, offsets, size, order, memory=1), expected)
+
+
+def test_counting_in_runs_of_a_longer_text() -> None:
+    ids, offsets = text_of(300)
+    assert_same(count(ids, offsets, 300, 5, memory=1_000_000), count(ids, offsets, 300, 5))
 
 
 def text_of(size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

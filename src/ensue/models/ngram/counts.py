@@ -7,6 +7,10 @@ from numpy.typing import NDArray
 
 from ensue.models.ngram import kernels
 from ensue.models.ngram.levels import Counts, Ids, Level, Nodes
+from ensue.models.ngram.spilling import count_in_runs
+
+POSITION_BYTES, LEVEL_BYTES = 40, 20
+"""What counting takes for each symbol of a text: once, and for each length where all n-grams are different."""
 
 
 def with_starts(ids: Ids, offsets: NDArray[np.integer], size: int) -> Ids:
@@ -24,8 +28,10 @@ def with_starts(ids: Ids, offsets: NDArray[np.integer], size: int) -> Ids:
     return text
 
 
-def count(ids: Ids, offsets: NDArray[np.integer], size: int, order: int) -> Counts:
+def count(ids: Ids, offsets: NDArray[np.integer], size: int, order: int, memory: int = 0) -> Counts:
     """Count the n-grams of 1 to `order` symbols; none reaches over the start of a record.
+
+    If that may take more than `memory` bytes (0: any), it is done in runs on disk.
 
     Positions of the text are sorted by the `order` symbols that follow them. In that order all occurrences of an
     n-gram stand together, for every n, and the levels are read off by comparing neighbours.
@@ -34,6 +40,9 @@ def count(ids: Ids, offsets: NDArray[np.integer], size: int, order: int) -> Coun
     >>> [f"{context}{symbol}" for context, symbol in zip(level.context, level.symbol)], level.count.tolist()
     (['01', '10', '20'], [2, 1, 1])
     """
+    length = int(offsets[-1] - offsets[0]) + len(offsets) - 1
+    if 0 < memory < length * (POSITION_BYTES + LEVEL_BYTES * order):
+        return count_in_runs(ids, offsets, size, order, memory)
     text = with_starts(ids, offsets, size)
     levels = kernels.levels_of(text, size, order)
     return _counted(text, size, order) if levels is None else Counts(size, levels)

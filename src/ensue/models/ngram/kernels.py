@@ -6,7 +6,7 @@ Each function is the inside of one that NumPy does too, which stands beside its 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,19 +45,59 @@ def levels_of(text: NDArray[np.integer], size: int, order: int) -> list[Level] |
         return None
     ours = np.ascontiguousarray(text, np.int32)
     at, shared, reach = np.empty(length, np.uint32), np.empty(length, np.uint8), np.empty(length, np.uint8)
-    # The keys while sorting, then the places of n-grams; 16 bytes for each position, at an address for wide numbers.
-    scratch = np.empty(2 * length + 12, np.uint64)
-    room = ctypes.c_void_p(-(-scratch.ctypes.data // 64) * 64)
+    room = _Scratch(length)
     nodes = np.zeros(order, np.int64)
     head, sorting = (pointer(ours), ctypes.c_int64(length)), tuple(map(pointer, (at, shared, reach)))
-    if not kernels.ensue_ngram_sort(*head, size, order, *sorting, pointer(nodes), room, 2):
+    if not kernels.ensue_ngram_sort(*head, size, order, *sorting, pointer(nodes), room.pointer, 2):
         return None
     found = [_first_level(ours, size, order)]
     for n in range(2, order + 1):
         found.append([np.empty(nodes[n - 1] if name < 4 or n < order else 0, np.int32) for name in range(5)])
     levels = (_Level * order)(*(_Level(*map(address, arrays), len(arrays[0]), size) for arrays in found))
-    kernels.ensue_ngram_levels(*head, order, *sorting, levels, room)
+    kernels.ensue_ngram_levels(*head, order, *sorting, levels, room.pointer)
     return [Level(*arrays, started=int(level.started)) for arrays, level in zip(found, levels, strict=True)]
+
+
+def sorted_positions(
+    text: NDArray[np.int32], size: int, order: int
+) -> tuple[NDArray[np.uint32], NDArray[np.uint8]] | None:
+    """Sort a text's positions by `order` symbols; give how many of these each shares with the one before it."""
+    kernels, length = library(), len(text)
+    if kernels is None:
+        return None
+    at, shared, reach = np.empty(length, np.uint32), np.empty(length, np.uint8), np.empty(length, np.uint8)
+    room, nodes = _Scratch(length), np.zeros(order, np.int64)
+    arrays = map(pointer, (at, shared, reach, nodes))
+    done = kernels.ensue_ngram_sort(pointer(text), ctypes.c_int64(length), size, order, *arrays, room.pointer, 2)
+    return (at, shared) if done else None
+
+
+def merge(runs: list[NDArray[np.uint32]], order: int, most: int) -> Iterator[NDArray[np.uint32]] | None:
+    """Merge sorted rows of ids and a count, equal ones to one with the sum, in blocks of at most `most` rows."""
+    kernels = library()
+    return None if kernels is None else _merge(kernels, runs, order, most)
+
+
+def _merge(kernels: ctypes.CDLL, runs: list[NDArray[np.uint32]], order: int, most: int) -> Iterator[NDArray[np.uint32]]:
+    kernels.ensue_ngram_merge.restype = ctypes.c_int64
+    addresses = (ctypes.c_void_p * len(runs))(*map(address, runs))
+    places, lengths = np.zeros(len(runs), np.int64), np.array([len(run) for run in runs], np.int64)
+    while (places < lengths).any():
+        rows = np.empty((most, order + 1), np.uint32)
+        found = kernels.ensue_ngram_merge(
+            addresses, pointer(places), pointer(lengths), len(runs), order, pointer(rows), ctypes.c_int64(most)
+        )
+        if found < 0:
+            raise MemoryError
+        yield rows[:found]
+
+
+class _Scratch:
+    """16 bytes for each position, at an address for wide numbers: the keys while sorting, then places of n-grams."""
+
+    def __init__(self, length: int) -> None:
+        self._room = np.empty(2 * length + 12, np.uint64)
+        self.pointer = ctypes.c_void_p(-(-self._room.ctypes.data // 64) * 64)
 
 
 def _first_level(text: NDArray[np.int32], size: int, order: int) -> list[NDArray[np.int32]]:

@@ -57,8 +57,8 @@ class PackedTable:
         rungs = [first_rung(first.values("probability"), first.values("backoff"))]
         for below, rung in zip(self.records, self.records[1:], strict=False):
             begins = below.begins(np.arange(len(below.grams) + 1), len(rung.grams))
-            values = (rung.values(name) for name in ("probability", "backoff"))
-            rungs.append(Rung(rung.symbols(), np.diff(begins), *values, self.size))
+            probability, backoff = rung.values("probability"), rung.values("backoff")
+            rungs.append(Rung(rung.symbols(), np.diff(begins), probability, backoff, self.size))
         return Table(self.size, rungs)
 
     @property
