@@ -31,11 +31,11 @@ def estimate(
     """
     if not settings.open:
         order = settings.highest_order
-        return fit(count(ids, offsets, size, order), settings.smooth(), order)
+        return fit(count(ids, offsets, size, order, settings.memory), settings.smooth(), order)
     counted, judge = ((ids, offsets), tune) if tune else set_aside(ids, offsets)
-    counts = count(*counted, size, settings.highest_order)
+    counts = count(*counted, size, settings.highest_order, settings.memory)
     order, smoothing = choose(counts, judge, settings)
-    return fit(counts if tune else count(ids, offsets, size, order), smoothing, order)
+    return fit(counts if tune else count(ids, offsets, size, order, settings.memory), smoothing, order)
 
 
 def set_aside(ids: Ids, offsets: NDArray[np.integer]) -> tuple[Part, Part]:
