@@ -147,7 +147,7 @@ ENSUE_API void ensue_ngram_places(const ensue_ngram_table *table, const int64_t 
 
 // The probability of each symbol of a text (rows, width) from number `first` of its row on, after those before it.
 ENSUE_API void ensue_ngram_score(const ensue_ngram_table *table, const int64_t *text, int64_t rows, int64_t width,
-                                 int64_t first, double *probability);
+                                 int64_t first, double *probability, int64_t threads);
 
 // The probability of symbols, one after each history, whose last n symbols are node contexts[n - 1], n < order.
 ENSUE_API void ensue_ngram_ask(const ensue_ngram_table *table, const int64_t *const *contexts, const int64_t *symbols,

@@ -1,6 +1,7 @@
 // Questions to a packed table, many at once: each step of the search runs over a block of questions, and asks for the
 // memory of the next step of all of them, so that their misses of the cache pass together.
 #include "ensue.h"
+#include "threads.h"
 
 #include <string.h>
 
@@ -188,43 +189,56 @@ struct Nodes {
     }
 };
 
+// Read one row from `begin` to `end` in blocks, and show the nodes of each.
 template <typename Visit>
-void each_block(const ensue_ngram_table &table, const int64_t *text, int64_t rows, int64_t width, int longest,
+void each_block(const ensue_ngram_table &table, const int64_t *row, int64_t begin, int64_t end, int longest,
                 Visit visit) {
     Nodes nodes;
-    for (int64_t row = 0; row < rows; row++) {
-        nodes.begin_row(longest);
-        for (int64_t begin = 0; begin < width; begin += BLOCK) {
-            int count = (int)std::min<int64_t>(BLOCK, width - begin);
-            nodes.read(table, text + row * width + begin, count, longest);
-            visit(nodes, row, begin, count);
-            nodes.carry(longest, count);
-        }
+    nodes.begin_row(longest);
+    for (int64_t at = begin; at < end; at += BLOCK) {
+        int count = (int)std::min<int64_t>(BLOCK, end - at);
+        nodes.read(table, row + at, count, longest);
+        visit(nodes, at, count);
+        nodes.carry(longest, count);
     }
+}
+
+// The probabilities of one row from `begin` to `end`. What stands more than order - 1 symbols before is of no account.
+void score(const ensue_ngram_table &table, const int64_t *row, int64_t begin, int64_t end, double *probability) {
+    const int64_t *contexts[MOST_ORDER], *wholes[MOST_ORDER];
+    int64_t from = std::max<int64_t>(0, begin - (table.order - 1));
+    each_block(table, row, from, end, table.order, [&](const Nodes &nodes, int64_t at, int count) {
+        int skipped = (int)std::max<int64_t>(0, begin - at);
+        if (skipped >= count) return;
+        for (int n = 1; n < table.order; n++) {
+            contexts[n - 1] = nodes.of[n - 1] + skipped;
+            wholes[n - 1] = nodes.of[n] + 1 + skipped;
+        }
+        weigh(table, contexts, wholes, row + at + skipped, count - skipped, probability + at + skipped - begin);
+    });
 }
 
 }  // namespace
 
 void ensue_ngram_places(const ensue_ngram_table *table, const int64_t *text, int64_t rows, int64_t width,
                         int64_t longest, int64_t *const *places) {
-    each_block(*table, text, rows, width, (int)longest, [&](const Nodes &nodes, int64_t row, int64_t begin, int count) {
-        for (int n = 2; n <= longest; n++)
-            std::copy(nodes.of[n - 1] + 1, nodes.of[n - 1] + 1 + count, places[n - 2] + row * width + begin);
-    });
+    for (int64_t row = 0; row < rows; row++)
+        each_block(*table, text + row * width, 0, width, (int)longest, [&](const Nodes &nodes, int64_t at, int count) {
+            for (int n = 2; n <= longest; n++)
+                std::copy(nodes.of[n - 1] + 1, nodes.of[n - 1] + 1 + count, places[n - 2] + row * width + at);
+        });
 }
 
 void ensue_ngram_score(const ensue_ngram_table *table, const int64_t *text, int64_t rows, int64_t width,
-                       int64_t first, double *probability) {
-    const int64_t *contexts[MOST_ORDER], *wholes[MOST_ORDER];
-    each_block(*table, text, rows, width, table->order, [&](const Nodes &nodes, int64_t row, int64_t begin, int count) {
-        int skipped = (int)std::max<int64_t>(0, first - begin);
-        if (skipped >= count) return;
-        for (int n = 1; n < table->order; n++) {
-            contexts[n - 1] = nodes.of[n - 1] + skipped;
-            wholes[n - 1] = nodes.of[n] + 1 + skipped;
+                       int64_t first, double *probability, int64_t threads) {
+    const int64_t STRETCH = 8192, asked = width - first, stretches = (asked + STRETCH - 1) / STRETCH;
+    const int64_t pieces = rows * std::max<int64_t>(0, stretches), sharing = std::min(threads, pieces);
+    in_parallel((int)sharing, [&](int thread) {
+        for (int64_t piece = thread; piece < pieces; piece += sharing) {
+            int64_t row = piece / stretches, begin = first + piece % stretches * STRETCH;
+            score(*table, text + row * width, begin, std::min(width, begin + STRETCH),
+                  probability + row * asked + begin - first);
         }
-        weigh(*table, contexts, wholes, text + row * width + begin + skipped, count - skipped,
-              probability + row * (width - first) + begin + skipped - first);
     });
 }
 

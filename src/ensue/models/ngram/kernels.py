@@ -9,6 +9,7 @@ import ctypes
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ensue.models.ngram.levels import Level
@@ -48,7 +49,9 @@ def levels_of(text: NDArray[np.integer], size: int, order: int) -> list[Level] |
     room = _Scratch(length)
     nodes = np.zeros(order, np.int64)
     head, sorting = (pointer(ours), ctypes.c_int64(length)), tuple(map(pointer, (at, shared, reach)))
-    if not kernels.ensue_ngram_sort(*head, size, order, *sorting, pointer(nodes), room.pointer, 2):
+    if not kernels.ensue_ngram_sort(
+        *head, size, order, *sorting, pointer(nodes), room.pointer, torch.get_num_threads()
+    ):
         return None
     found = [_first_level(ours, size, order)]
     for n in range(2, order + 1):
@@ -68,7 +71,9 @@ def sorted_positions(
     at, shared, reach = np.empty(length, np.uint32), np.empty(length, np.uint8), np.empty(length, np.uint8)
     room, nodes = _Scratch(length), np.zeros(order, np.int64)
     arrays = map(pointer, (at, shared, reach, nodes))
-    done = kernels.ensue_ngram_sort(pointer(text), ctypes.c_int64(length), size, order, *arrays, room.pointer, 2)
+    done = kernels.ensue_ngram_sort(
+        pointer(text), ctypes.c_int64(length), size, order, *arrays, room.pointer, torch.get_num_threads()
+    )
     return (at, shared) if done else None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ensue.errors import RunError
@@ -89,7 +90,7 @@ class PackedTable:
             return self.plain.score(text, first)
         rows, width = text.shape
         found = np.empty((rows, max(0, width - first)))
-        self._ask("score", np.ascontiguousarray(text, np.int64), rows, width, first, found)
+        self._ask("score", np.ascontiguousarray(text, np.int64), rows, width, first, found, torch.get_num_threads())
         return found
 
     def ask(self, contexts: Sequence[Nodes], symbols: Symbols) -> NDArray[np.float64]:
