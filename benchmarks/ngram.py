@@ -9,6 +9,7 @@ chosen on parts of the training data.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import lzma
 import os
 import subprocess
@@ -195,7 +196,9 @@ def asking(texts: Sequence[tuple[str, np.ndarray]], vocabulary: list[str], folde
                 model.table.score(text, 4)
                 seconds.setdefault(what, []).append((process_time() - began) / real.sum())
             if kenlm:
-                seconds.setdefault("KenLM", []).append(kenlms(kenlm, folder, number))
+                seconds.setdefault("KenLM's benchmark", []).append(kenlms(kenlm, folder, number))
+                if importlib.util.find_spec("kenlm"):
+                    seconds.setdefault("KenLM's module", []).append(modules(folder, number))
         for what, each in seconds.items():
             bits = f"; {bits_of(models[what], text, real):.4f} bits per word" if what in models else ""
             print(f"{name}, {what}: {1e9 * np.median(each):.0f} ns of CPU a query{bits}")
@@ -223,6 +226,15 @@ def kenlms(kenlm: Path, folder: Path, number: int) -> float:
     with (folder / f"ids{number}").open() as file:
         told = subprocess.run(command, stdin=file, capture_output=True, text=True, check=True).stdout
     return float(told.split("Seconds per query excluding load, CPU: ")[1].split()[0])
+
+
+def modules(folder: Path, number: int) -> float:
+    """Ask KenLM for the score of each word from Python, a line at a time, as users do."""
+    model = importlib.import_module("kenlm").Model(str(folder / "kenlm"))
+    lines = (folder / f"text{number}").read_text().split("\n")[:-1]
+    began = process_time()
+    count = sum(len(list(model.full_scores(line))) for line in lines)
+    return (process_time() - began) / count
 
 
 if __name__ == "__main__":

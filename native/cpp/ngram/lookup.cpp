@@ -80,7 +80,10 @@ void search_few(const ensue_ngram_rung &rung, const Search *searches, int count,
     for (int i = 0; i < count; i++) {
         Search search = searches[i];
         for (int halving = 0; halving < HALVINGS; halving++) halve<BYTES>(rung.grams, rung.bytes, search);
-        bool there = symbol_at<BYTES>(gram(rung, search.begin)) == search.symbol;
+        const uint8_t *found = gram(rung, search.begin);
+        // Where the n-grams that continue it end, the record after it says, which may lie in the next line.
+        __builtin_prefetch(found + rung.bytes + BYTES);
+        bool there = symbol_at<BYTES>(found) == search.symbol;
         places[search.which] = there ? search.begin : -1;
     }
 }
@@ -128,7 +131,8 @@ void find_all(const ensue_ngram_rung &below, const ensue_ngram_rung &rung, const
         int i = asked[j];
         Range range = range_of(below, contexts[i], rung.nodes);
         int64_t nodes = range.end - range.begin;
-        __builtin_prefetch(gram(rung, range.begin + (nodes <= FEW ? nodes / 2 : 0)));
+        __builtin_prefetch(gram(rung, range.begin));
+        __builtin_prefetch(gram(rung, range.begin + std::min<int64_t>(nodes, FEW)) - 1);
         // Written twice from registers: a copy would wait for what was just stored.
         small[few].begin = large[many].begin = range.begin;
         small[few].count = large[many].count = nodes;
