@@ -88,10 +88,10 @@ ENSUE_API int32_t ensue_play(const ensue_tape *tape);
 // is an n-gram, named by its place among those of its length, which are sorted by their symbols, first symbol first:
 // so those that share their first n-1 symbols, a context, stand together.
 
-// Sort the positions of a text by the `order` symbols from each on. Of each in that order: `shared` is how many of these
-// symbols it has in common with the position before, `reach` how many there are before the next start. `nodes[n - 1]`
-// counts the distinct n-grams. `scratch` has 16 bytes for each position. 0 if there was not enough memory. The text has
-// fewer than 2^31 symbols, order <= 255.
+// Sort the positions of a text by the `order` symbols from each on. Of each in that order: `shared` is how many of
+// these symbols it has in common with the position before, `reach` how many there are before the next start.
+// `nodes[n - 1]` counts the distinct n-grams. `scratch` has 16 bytes for each position. 0 if there was not enough
+// memory. The text has fewer than 2^31 symbols, order <= 255.
 ENSUE_API int32_t ensue_ngram_sort(const int32_t *text, int64_t length, int32_t size, int32_t order, uint32_t *at,
                                    uint8_t *shared, uint8_t *reach, int64_t *nodes, void *scratch,
                                    int32_t threads);
@@ -123,10 +123,10 @@ ENSUE_API void ensue_ngram_smooth(const ensue_ngram_level *level, const int32_t 
                                   int32_t *children);
 
 // The n-grams of one length, packed (src/ensue/models/ngram/packed.py): a record of `bytes` for each holds its last
-// symbol, lowest byte first, a step, its probability and its back-off weight; in the last length neither step nor weight.
-// Values are floats, or bytes that are numbers of floats in `probabilities` and `backoffs`. The n-grams that follow node c
-// begin at base[c / 32] + step, or, where base has its highest bit, at far[32 * (base without it) + c % 32]. `sparse` is
-// every eighth symbol. Whatever an array holds, nothing outside of it is read.
+// symbol, lowest byte first, a step, its probability and its back-off weight; in the last length neither step nor
+// weight. Values are floats, or bytes that are numbers of floats in `probabilities` and `backoffs`. The n-grams that
+// follow node c begin at base[c / 32] + step, or, where base has its highest bit, at far[32 * (base without it) +
+// c % 32]. `sparse` is every eighth symbol. Whatever an array holds, nothing outside of it is read.
 typedef struct {
     const uint8_t *grams, *sparse;
     const uint32_t *base, *far;              // null in the last length

@@ -2,9 +2,10 @@
 #pragma once
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include <new>
+
+#include "ensue.h"
 
 class Room {
   public:
@@ -21,10 +22,7 @@ class Room {
         size_t line = bytes < 2 * HUGE ? 64 : HUGE;
         void *piece = nullptr;
         if (count == MOST || posix_memalign(&piece, line, bytes ? bytes : 64)) throw std::bad_alloc();
-#ifdef MADV_HUGEPAGE
-        // Random places in small pages cost a miss in the table of pages each, and every page its first touch.
-        if (line == HUGE) madvise(piece, bytes, MADV_HUGEPAGE);
-#endif
+        if (line == HUGE) ensue_large_pages(piece, (int64_t)bytes);
         pieces[count++] = piece;
         return (T *)piece;
     }

@@ -13,8 +13,8 @@ constexpr int MOST_ORDER = 32, BLOCK = 256;
 // Blocks of contexts share the place where their n-grams begin.
 constexpr int CONTEXTS = 32;
 constexpr uint32_t FAR = 1u << 31;
-// Contexts with few n-grams, which most have, are searched in as many halvings as these; among more, every eighth symbol
-// is looked at first, and searches run side by side in small groups.
+// Contexts with few n-grams, which most have, are searched in as many halvings as these; among more, every eighth
+// symbol is looked at first, and searches run side by side in small groups.
 constexpr int FEW = 8, HALVINGS = 3, GROUP = 8;
 
 const uint8_t *gram(const ensue_ngram_rung &rung, int64_t node) { return rung.grams + node * rung.bytes; }
@@ -158,7 +158,7 @@ void follow(const ensue_ngram_table &table, int n, const int64_t *contexts, cons
     }
 }
 
-// P of the longest n-gram there, times the weights of the longer contexts: contexts[n - 1] and wholes[n - 1], n < order.
+// P of the longest n-gram there, times the weights of the longer contexts, of contexts[n - 1] and wholes[n - 1].
 void weigh(const ensue_ngram_table &table, const int64_t *const *contexts, const int64_t *const *wholes,
            const int64_t *symbols, int count, double *probability) {
     for (int i = 0; i < count; i++) {

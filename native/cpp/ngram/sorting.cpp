@@ -140,7 +140,9 @@ void sort(const Packing &packing, Wide *keys, Output out, int threads) {
     }
     begins[0] = 0;
     // Filled from behind, as the positions come, so that equal keys keep the order of the text.
-    each_key(packing, [&](int64_t position, Wide key) { keys[--ends[(int)(key >> shift)]] = key | (uint32_t)position; });
+    each_key(packing, [&](int64_t position, Wide key) {
+        keys[--ends[(int)(key >> shift)]] = key | (uint32_t)position;
+    });
     // Every thread has its own room for the largest group, so that the keys exist but once.
     int64_t largest = 0;
     for (int digit = 0; digit < digits; digit++) largest = std::max(largest, begins[digit + 1] - begins[digit]);
@@ -157,7 +159,8 @@ void sort(const Packing &packing, Wide *keys, Output out, int threads) {
     for (int64_t digit = 0, last = -1; digit < digits; digit++) {
         int64_t begin = begins[digit];
         if (begins[digit + 1] == begin) continue;
-        out.shared[begin] = last < 0 ? 0 : (uint8_t)packing.shared(packing.deeper(last, 0), packing.deeper(out.at[begin], 0));
+        Wide before = last < 0 ? 0 : packing.deeper(last, 0), here = packing.deeper(out.at[begin], 0);
+        out.shared[begin] = last < 0 ? 0 : (uint8_t)packing.shared(before, here);
         last = out.at[begins[digit + 1] - 1];
     }
 }
