@@ -9,19 +9,26 @@ chosen on parts of the training data.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import lzma
 import os
-import resource
-from collections.abc import Sequence
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import torch
 
-from ensue.models.ngram import Ngram, NgramSettings, estimate
+from ensue.models.ngram import Ngram, NgramSettings, estimate, kernels
+from ensue.models.ngram.counts import with_starts
+from ensue.training.archive import map_arrays, pack_arrays
 
 DATA = Path(os.environ.get("ENSUE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+ROUNDS = 3
 
 SETTINGS = {
     "order and discounts chosen": NgramSettings(),
@@ -74,17 +81,160 @@ def nats_per_symbol(model: Ngram, records: Sequence[np.ndarray]) -> float:
 
 
 def words() -> None:
-    """Ten million words in order 5: Wikipedia's text five times, 3 words in 10 drawn anew."""
+    """Ten million words in order 5: Wikipedia's text five times, 3 words in 10 drawn anew; each line is a record.
+
+    With $KENLM, a folder of KenLM's programs, the same is asked of lmplz, build_binary and kenlm_benchmark.
+    """
+    ids, vocabulary = ten_million_words()
+    end = vocabulary.index("</s>")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        texts = {
+            "held-out text": held_out(vocabulary),
+            "the text itself": ids[: np.flatnonzero(ids == end)[40_000] + 1],
+        }
+        kenlm = Path(os.environ["KENLM"]) if "KENLM" in os.environ else None
+        if kenlm:
+            spell(ids, vocabulary, folder / "train")
+            for number, text in enumerate(texts.values()):
+                spell(text, vocabulary, folder / f"text{number}")
+        estimating(ids, vocabulary, folder, kenlm)
+        asking(list(texts.items()), vocabulary, folder, kenlm)
+
+
+def ten_million_words() -> tuple[np.ndarray, list[str]]:
     with lzma.open(DATA / "wikitext2" / "train.txt.xz", "rt") as file:
         vocabulary, once = np.unique(file.read().replace("\n", " </s> ").split(), return_inverse=True)
     generator = np.random.default_rng(0)
     copies = np.tile(once.astype(np.int32), 5)[:10_000_000]
-    text = np.where(generator.random(len(copies)) < 0.3, generator.choice(once, len(copies)), copies)
+    ids = np.where(generator.random(len(copies)) < 0.3, generator.choice(once, len(copies)), copies)
+    ids[-1] = np.searchsorted(vocabulary, "</s>")
+    return ids, vocabulary.tolist()
+
+
+def held_out(vocabulary: list[str]) -> np.ndarray:
+    with lzma.open(DATA / "wikitext2" / "test.txt.xz", "rt") as file:
+        known = {word: id for id, word in enumerate(vocabulary)}
+        return np.array([known[word] for word in file.read().replace("\n", " </s> ").split() if word in known])
+
+
+def offsets_of(ids: np.ndarray, vocabulary: list[str]) -> np.ndarray:
+    return np.append(0, np.flatnonzero(ids == vocabulary.index("</s>")) + 1)
+
+
+def spell(ids: np.ndarray, vocabulary: list[str], path: Path) -> None:
+    """Write words as KenLM reads them: it keeps <unk> for itself."""
+    spelled = np.array(["\n" if word == "</s>" else word.replace("<unk>", "UNK") + " " for word in vocabulary], object)
+    path.write_text("".join(spelled[ids].tolist()))
+
+
+def measured(work: Callable[[], object]) -> tuple[float, float, float]:
+    """Do work in a process of its own; give its seconds, its seconds of CPU, and its gigabytes at most."""
+    sys.stdout.flush()
     began = perf_counter()
-    model = estimate(text, np.array([0, len(text)]), len(vocabulary), NgramSettings(order=5))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    sizes = ", ".join(f"{len(rung.symbol):,}" for rung in model.table.rungs)
-    print(f"{len(text):,} words counted in {perf_counter() - began:.1f} s, at most {peak:.1f} GB; n-grams: {sizes}")
+    child = os.fork()
+    if child == 0:
+        work()
+        os._exit(0)
+    _, status, usage = os.wait4(child, 0)
+    assert status == 0
+    return perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6
+
+
+def estimating(ids: np.ndarray, vocabulary: list[str], folder: Path, kenlm: Path | None) -> None:
+    def ours(off: bool = False, memory: int = 0) -> None:
+        if off:
+            kernels.library = lambda: None
+        settings = NgramSettings(order=5, memory=memory)
+        model = estimate(ids, offsets_of(ids, vocabulary), len(vocabulary), settings).packed()
+        if not off and not memory:
+            (folder / "model").write_bytes(pack_arrays(model.arrays()))
+
+    def run(*command: object, stdin: Path | None = None) -> Callable[[], None]:
+        read, nowhere = (stdin.open() if stdin else None), (folder / "log").open("w")
+        return lambda: os._exit(subprocess.run(list(map(str, command)), stdin=read, stderr=nowhere).returncode)
+
+    ways: dict[str, Callable[[], None]] = {"ensue": ours, "ensue, --memory 300M": lambda: ours(memory=300_000_000)}
+    if kenlm:
+        arpa = folder / "kenlm.arpa"
+        lmplz = (kenlm / "lmplz", "-o", 5, "-S", "4G", "-T", folder, "--discount_fallback", "--arpa", arpa)
+        ways["KenLM lmplz"] = run(*lmplz, stdin=folder / "train")
+        ways["KenLM build_binary probing"] = run(kenlm / "build_binary", "probing", arpa, folder / "kenlm")
+    # The slow way once, the others by turns.
+    found = {"ensue without kernels": [measured(lambda: ours(off=True))]}
+    for _ in range(ROUNDS):
+        for what, work in ways.items():
+            found.setdefault(what, []).append(measured(work))
+    for what, each in found.items():
+        wall, cpu, peak = np.median(each, axis=0)
+        print(f"{what}: {wall:.1f} s, {cpu:.1f} s of CPU, at most {peak:.2f} GB (the parent's share included)")
+
+
+def asking(texts: Sequence[tuple[str, np.ndarray]], vocabulary: list[str], folder: Path, kenlm: Path | None) -> None:
+    began = perf_counter()
+    exact = NgramSettings().build(len(vocabulary))
+    exact.load(map_arrays(folder / "model"))
+    print(f"opened in {1e3 * (perf_counter() - began):.1f} ms")
+    models = {"exact": in_memory(exact), "exact, mapped": exact, "quantised": exact.packed(quantised=True)}
+    grams = sum(len(records.grams) for records in exact.table.records)
+    for what, model in models.items():
+        size = sum(array.nbytes for array in model.arrays().values())
+        print(f"{what}: {size / 1e6:.0f} MB, {size / grams:.2f} bytes for each of {grams:,} n-grams")
+    for number, (name, ids) in enumerate(texts):
+        whole = with_starts(ids, offsets_of(ids, vocabulary), len(vocabulary)).astype(np.int64)
+        text = np.append(np.full(4, -1), whole)[None]
+        real = whole != len(vocabulary)
+        if kenlm:
+            with (folder / f"text{number}").open() as file, (folder / f"ids{number}").open("w") as to:
+                subprocess.run(
+                    [kenlm / "kenlm_benchmark", "-v", "-m", folder / "kenlm"], stdin=file, stdout=to, check=True
+                )
+        seconds: dict[str, list[float]] = {}
+        for _ in range(2 * ROUNDS + 1):
+            for what, model in models.items():
+                began = process_time()
+                model.table.score(text, 4)
+                seconds.setdefault(what, []).append((process_time() - began) / real.sum())
+            if kenlm:
+                seconds.setdefault("KenLM's benchmark", []).append(kenlms(kenlm, folder, number))
+                if importlib.util.find_spec("kenlm"):
+                    seconds.setdefault("KenLM's module", []).append(modules(folder, number))
+        for what, each in seconds.items():
+            bits = f"; {bits_of(models[what], text, real):.4f} bits per word" if what in models else ""
+            print(f"{name}, {what}: {1e9 * np.median(each):.0f} ns of CPU a query{bits}")
+
+
+def in_memory(model: Ngram) -> Ngram:
+    """Copy mapped arrays."""
+    copied = NgramSettings().build(model.size)
+    copied.load({name: np.array(array) for name, array in model.arrays().items()})
+    return copied
+
+
+def bits_of(model: Ngram, text: np.ndarray, real: np.ndarray) -> float:
+    """Give the bits per word, plus what the distributions after 500 of the histories are short of, or over, one."""
+    at = np.random.default_rng(1).choice(np.flatnonzero(real), 500, replace=False) + 4
+    histories = np.concatenate([text[:, i - 4 : i] for i in at.tolist()])
+    contexts = [place[:, -1] for place in model.table.places(histories, 4)]
+    mass = model.table.probabilities(contexts, len(at)).sum(1)
+    return np.log2(mass).mean() - np.log2(model.table.score(text, 4)[0][real]).mean()
+
+
+def kenlms(kenlm: Path, folder: Path, number: int) -> float:
+    """Let KenLM time itself: seconds of CPU a query, the loading left out."""
+    command = [kenlm / "kenlm_benchmark", "-q", "-t", "1", "-m", folder / "kenlm", "-b", "65536"]
+    with (folder / f"ids{number}").open() as file:
+        told = subprocess.run(command, stdin=file, capture_output=True, text=True, check=True).stdout
+    return float(told.split("Seconds per query excluding load, CPU: ")[1].split()[0])
+
+
+def modules(folder: Path, number: int) -> float:
+    """Ask KenLM for the score of each word from Python, a line at a time, as users do."""
+    model = importlib.import_module("kenlm").Model(str(folder / "kenlm"))
+    lines = (folder / f"text{number}").read_text().split("\n")[:-1]
+    began = process_time()
+    count = sum(len(list(model.full_scores(line))) for line in lines)
+    return (process_time() - began) / count
 
 
 if __name__ == "__main__":

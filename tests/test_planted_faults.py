@@ -57,8 +57,8 @@ FAULTS = {
     ),
     "unigram discount": Fault(
         "models/ngram/smoothing.py",
-        "discount = np.array([0.0, *each])[np.minimum(adjusted, 3)]",
-        "discount = np.array([0.0, *(each if n > 1 else FALLBACK)])[np.minimum(adjusted, 3)]",
+        "self.given[n - 1] if self.given else discounts(adjusted)",
+        "self.given[n - 1] if self.given else discounts(adjusted) if n > 1 else FALLBACK",
         "references/test_kenlm.py references/test_ngram_brute_force.py",
     ),
     "random numbers not resumed": Fault(

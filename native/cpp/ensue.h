@@ -81,3 +81,78 @@ typedef struct {
 
 // 0 if there was not enough memory.
 ENSUE_API int32_t ensue_play(const ensue_tape *tape);
+
+// ---- n-grams (ngram/) --------------------------------------------------------------------------------------------
+//
+// A text is ids below `size` and, before each record, the start symbol `size`; no n-gram goes on over a start. A node
+// is an n-gram, named by its place among those of its length, which are sorted by their symbols, first symbol first:
+// so those that share their first n-1 symbols, a context, stand together.
+
+// Sort the positions of a text by the `order` symbols from each on. Of each in that order: `shared` is how many of
+// these symbols it has in common with the position before, `reach` how many there are before the next start.
+// `nodes[n - 1]` counts the distinct n-grams. `scratch` has 16 bytes for each position. 0 if there was not enough
+// memory. The text has fewer than 2^31 symbols, order <= 255.
+ENSUE_API int32_t ensue_ngram_sort(const int32_t *text, int64_t length, int32_t size, int32_t order, uint32_t *at,
+                                   uint8_t *shared, uint8_t *reach, int64_t *nodes, void *scratch,
+                                   int32_t threads);
+
+// The n-grams of one length, as src/ensue/models/ngram/counts.py describes them; `left` is null in the last.
+typedef struct {
+    int32_t *symbol, *context, *suffix, *count, *left;
+    int64_t nodes, started;
+} ensue_ngram_level;
+
+// Read the levels n = 2 to `order`, levels[n - 1], off the sorted positions; levels[0] has an n-gram for every id and
+// the start, and is complete but for `left`. `scratch` as above.
+ENSUE_API void ensue_ngram_levels(const int32_t *text, int64_t length, int32_t order, const uint32_t *at,
+                                  const uint8_t *shared, const uint8_t *reach, ensue_ngram_level *levels,
+                                  void *scratch);
+
+// Merge runs of n-grams, rows of `order` ids and a count, each sorted: write the next rows, at most `most`, with the
+// counts of equal ones added, and move places[run] on; places[run] ends at lengths[run]. Gives the number of rows.
+ENSUE_API int64_t ensue_ngram_merge(const uint32_t *const *runs, int64_t *places, const int64_t *lengths,
+                                    int32_t run_count, int32_t order, uint32_t *rows, int64_t most);
+
+// How many of the counts are 0, 1, 2, 3, 4, more: found[6].
+ENSUE_API void ensue_ngram_counts_of_counts(const int32_t *counts, int64_t nodes, int64_t *found);
+
+// Kneser-Ney: probability = own + rest(context) * below[suffix], from counts (occurrences or distinct left symbols) and
+// `discount` for a count of 0, 1, 2, 3 and more; `children` is how many n-grams each context has.
+ENSUE_API void ensue_ngram_smooth(const ensue_ngram_level *level, const int32_t *counts, int64_t contexts,
+                                  const double *discount, const double *below, double *probability, double *rest,
+                                  int32_t *children);
+
+// The n-grams of one length, packed (src/ensue/models/ngram/packed.py): a record of `bytes` for each holds its last
+// symbol, lowest byte first, a step, its probability and its back-off weight; in the last length neither step nor
+// weight. Values are floats, or bytes that are numbers of floats in `probabilities` and `backoffs`. The n-grams that
+// follow node c begin at base[c / 32] + step, or, where base has its highest bit, at far[32 * (base without it) +
+// c % 32]. `sparse` is every eighth symbol. Whatever an array holds, nothing outside of it is read.
+typedef struct {
+    const uint8_t *grams, *sparse;
+    const uint32_t *base, *far;              // null in the last length
+    const float *probabilities, *backoffs;  // null where values are floats
+    int64_t nodes, far_blocks;
+    int32_t bytes, symbol_bytes;
+} ensue_ngram_rung;
+
+typedef struct {
+    const ensue_ngram_rung *rungs;  // the nodes of rungs[0] are ids
+    int32_t size, order;
+} ensue_ngram_table;
+
+// The node of each length n = 2 to `longest` that ends at each place of a text (rows, width), places[n - 2]; -1 for
+// none. A row may begin with symbols of -1, which stand for nothing.
+ENSUE_API void ensue_ngram_places(const ensue_ngram_table *table, const int64_t *text, int64_t rows, int64_t width,
+                                  int64_t longest, int64_t *const *places);
+
+// The probability of each symbol of a text (rows, width) from number `first` of its row on, after those before it.
+ENSUE_API void ensue_ngram_score(const ensue_ngram_table *table, const int64_t *text, int64_t rows, int64_t width,
+                                 int64_t first, double *probability, int64_t threads);
+
+// The probability of symbols, one after each history, whose last n symbols are node contexts[n - 1], n < order.
+ENSUE_API void ensue_ngram_ask(const ensue_ngram_table *table, const int64_t *const *contexts, const int64_t *symbols,
+                               int64_t count, double *probability);
+
+// The probabilities of all symbols (rows, size) after each history.
+ENSUE_API void ensue_ngram_distributions(const ensue_ngram_table *table, const int64_t *const *contexts, int64_t rows,
+                                         double *probabilities);

@@ -43,7 +43,7 @@ int instruction_set() {
     return set;
 }
 
-int32_t ensue_interface() { return 1; }
+int32_t ensue_interface() { return 2; }
 
 const char *ensue_instruction_sets() {
     static char text[64];

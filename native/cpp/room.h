@@ -5,6 +5,8 @@
 
 #include <new>
 
+#include "ensue.h"
+
 class Room {
   public:
     Room() = default;
@@ -17,14 +19,17 @@ class Room {
     template <typename T>
     T *take(int64_t numbers) {
         size_t bytes = ((size_t)numbers * sizeof(T) + 63) / 64 * 64;
+        size_t line = bytes < 2 * HUGE ? 64 : HUGE;
         void *piece = nullptr;
-        if (count == MOST || posix_memalign(&piece, 64, bytes ? bytes : 64)) throw std::bad_alloc();
+        if (count == MOST || posix_memalign(&piece, line, bytes ? bytes : 64)) throw std::bad_alloc();
+        if (line == HUGE) ensue_large_pages(piece, (int64_t)bytes);
         pieces[count++] = piece;
         return (T *)piece;
     }
 
   private:
     static constexpr int MOST = 64;
+    static constexpr size_t HUGE = 1 << 21;
     void *pieces[MOST];
     int count = 0;
 };

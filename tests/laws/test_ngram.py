@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ensue.errors import RunError
+from ensue.errors import RunError, SettingError
 from ensue.models.ngram import Ngram, NgramSettings, estimate
 from ensue.models.ngram.distribution import NextSymbol
+from ensue.tasks.contract import Choices
+from ensue.tasks.generate import Generate, GenerateSettings
 
 SMOOTHINGS = ["kneser-ney", "witten-bell", "additive"]
 SIZE = 4
@@ -180,3 +182,21 @@ def test_any_integers_count_alike(dtype: type[np.integer]) -> None:
     expected, _ = model_of(TEXT, "kneser-ney", 3).nats(INPUTS, TARGETS, model.initial(2))
     nats, _ = model.nats(INPUTS, TARGETS, model.initial(2))
     torch.testing.assert_close(nats, expected, rtol=0, atol=0)
+
+
+def test_a_limit_of_memory_is_a_size() -> None:
+    assert NgramSettings.model_validate({"memory": "1.5 GB"}).memory == 1_500_000_000
+    chosen = Generate().propose(Choices(model="ngram", memory="300M")).settings
+    assert isinstance(chosen, GenerateSettings)
+    assert chosen.baseline.memory == chosen.model.memory == 300_000_000
+    with pytest.raises(SettingError, match="--memory: 'plenty' is no size; give one such as 500M or 4G"):
+        Generate().propose(Choices(memory="plenty"))
+
+
+def test_with_a_limit_of_memory_all_is_counted() -> None:
+    ids, offsets = np.arange(50) % SIZE, np.array([0, 50])
+    whole = estimate(ids, offsets, SIZE, NgramSettings(order=2, memory=1))
+    assert all(
+        np.array_equal(whole.arrays()[name], array)
+        for name, array in model_of([ids.tolist()], "kneser-ney", 2).arrays().items()
+    )

@@ -157,8 +157,43 @@ def test_run_toml_that_is_huge_or_not_text(tmp_path: Path) -> None:
 def test_an_impossible_header_is_not_read(tmp_path: Path, data: bytes, why: str) -> None:
     with a_run(tmp_path / "run") as run:
         run.write("weights.safetensors", data)
-        with pytest.raises(RunError, match=why):
-            run.read_arrays()
+        for read in (run.read_arrays, run.map_arrays):
+            with pytest.raises(RunError, match=why):
+                read()
+
+
+def test_mapped_arrays_are_those_that_were_written(tmp_path: Path) -> None:
+    arrays = {name: np.arange(6).astype(kind).reshape(2, 3) for name, kind in zip("abcd", KINDS, strict=True)}
+    with a_run(tmp_path / "run") as run:
+        run.write_arrays({**arrays, "none": np.zeros((0, 3), np.float32)})
+        mapped = run.map_arrays()
+        for name, array in run.read_arrays().items():
+            assert (mapped[name].dtype, mapped[name].shape) == (array.dtype, array.shape)
+            np.testing.assert_array_equal(mapped[name], array)
+        # A file is replaced, not changed: what was mapped stays.
+        run.write_arrays({"a": np.zeros(1)})
+        np.testing.assert_array_equal(mapped["a"], arrays["a"])
+
+
+KINDS = (np.uint8, np.float32, np.float64, np.int64)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": "F32", "shape": [2], "data_offsets": [0, 80]},
+        {"dtype": "F32", "shape": [2], "data_offsets": [8, 0]},
+        {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]},
+        {"dtype": "F99", "shape": [2], "data_offsets": [0, 8]},
+        {"dtype": "F32", "shape": [2]},
+    ],
+)
+def test_mapped_arrays_that_are_not_there_are_refused(tmp_path: Path, entry: dict) -> None:
+    head = json.dumps({"a": entry}).encode()
+    with a_run(tmp_path / "run") as run:
+        run.write("weights.safetensors", len(head).to_bytes(8, "little") + head + bytes(8))
+        with pytest.raises(RunError, match=r"weights.safetensors: the file is damaged"):
+            run.map_arrays()
 
 
 def test_a_file_that_is_not_there_yet(tmp_path: Path) -> None:

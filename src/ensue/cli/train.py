@@ -31,6 +31,7 @@ def generate(  # noqa: PLR0913 - each is a flag
     test: Path | None = None,
     set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
     config: Path | None = None,
+    memory: str | None = None,
     show_settings: bool = False,
     json: bool = False,
 ) -> None:
@@ -52,12 +53,13 @@ def generate(  # noqa: PLR0913 - each is a flag
         test: A file to report on, instead of the end of the data.
         set_: Change any setting: --set body.width=512. May be repeated.
         config: A TOML file of settings, as --show-settings prints them, or the run.toml of a run.
+        memory: What counting n-grams may take, such as 4G: a text that needs more is counted in runs on disk.
         show_settings: Print every setting, filled in, and train nothing.
         json: Print one JSON object a line, for programs.
     """
     from ensue.tasks import Choices
 
-    choices = Choices(data, model, codec, size, minutes, epochs, seed, device, valid, test, config, set_)
+    choices = Choices(data, model, codec, size, minutes, epochs, seed, device, valid, test, config, set_, memory)
     if show_settings:
         print_settings("generate", choices)
     else:

@@ -33,6 +33,8 @@ class Choices:
     """A TOML file of settings, or the run.toml of a run; what is said elsewhere goes before it."""
     assignments: Sequence[str] = ()
     """`key=value`, as after `--set`; they go before everything else."""
+    memory: str | None = None
+    """What counting n-grams may take, such as 4G."""
 
 
 @dataclass(frozen=True)

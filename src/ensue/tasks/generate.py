@@ -18,6 +18,7 @@ from ensue.layers import RecurrentSettings
 from ensue.models.catalogue import MODELS, SizeName, model_settings, rate_for, sized
 from ensue.models.mixture import MixtureSettings
 from ensue.models.ngram import NgramSettings
+from ensue.models.ngram.settings import in_bytes
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import Settings, assign, choice, read
 from ensue.tasks.contract import Choices, Proposal, Task
@@ -84,6 +85,8 @@ class Generate(Task):
             reasons.append("codec characters: nothing has to be known about the text (choose with --codec)")
         settings = _with_size(settings, choices, values, reasons)
         settings = _with_budget(settings, choices)
+        if choices.memory is not None:
+            settings = _with_memory(settings, choices.memory)
         for assignment in choices.assignments:
             settings = assign(settings, assignment)
         body = getattr(settings.model, "body", None)
@@ -133,6 +136,14 @@ def _size_for(data: Sequence[Path]) -> tuple[SizeName, str]:
     amount = sum(file.stat().st_size for file in find_files(data))
     size: SizeName = "tiny" if amount < SMALL_DATA else "small" if amount < LARGE_DATA else "base"
     return size, f"size {size}: the data has {amount:,} bytes (choose with --size)"
+
+
+def _with_memory(settings: GenerateSettings, memory: str) -> GenerateSettings:
+    """Give the limit to every n-gram that is counted. Raises SettingError if it is no size."""
+    if not isinstance(in_bytes(memory), int):
+        raise SettingError(f"{memory!r} is no size", where="--memory", mend="give one such as 500M or 4G")
+    settings = assign(settings, f"baseline.memory={memory}")
+    return assign(settings, f"model.memory={memory}") if isinstance(settings.model, NgramSettings) else settings
 
 
 def _with_budget(settings: GenerateSettings, choices: Choices) -> GenerateSettings:

@@ -108,4 +108,4 @@ class _Pupil:
     def _ngram(self, before: Ngram) -> Ngram:
         settings = self.trained.run.about["settings"]
         own = settings["model"] if settings["model"]["name"] == "ngram" else settings["baseline"]
-        return estimate(*self.seen, self.trained.codec.size, before.settled(read(NgramSettings, own)))
+        return estimate(*self.seen, self.trained.codec.size, before.settled(read(NgramSettings, own))).packed()

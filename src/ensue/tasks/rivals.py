@@ -26,16 +26,20 @@ class Rivals:
 
 
 def count_rivals(parts: Prepared, settings: NgramSettings, most: int) -> Rivals:
-    """Choose order and discounts on the tune part, then count that too, so that the rival knows all there is."""
+    """Choose order and discounts on the tune part, then count that too, so that the rival knows all there is.
+
+    Of the training part the last `most` symbols are counted, or all of it, where a limit of memory is set.
+    """
     began = perf_counter()
-    train, tune = last_of(parts.train, most), (parts.tune.ids, parts.tune.offsets)
+    train = (parts.train.ids, parts.train.offsets) if settings.memory else last_of(parts.train, most)
+    tune = (parts.tune.ids, parts.tune.offsets)
     size = parts.codec.size
-    counts = count(*train, size, settings.highest_order)
+    counts = count(*train, size, settings.highest_order, settings.memory)
     order, smoothing = settings.highest_order, settings.smooth()
     if settings.open:
         order, smoothing = choose(counts, tune, settings)
-    tuned = fit(counts, smoothing, order)
-    best = fit(count(*joined(train, tune), size, order), smoothing, order)
+    tuned = fit(counts, smoothing, order).packed()
+    best = fit(count(*joined(train, tune), size, order, settings.memory), smoothing, order).packed()
     return Rivals(tuned, best, perf_counter() - began)
 
 

@@ -214,10 +214,11 @@ def open_text(run: Run, model: Settings) -> TextModel:
     """Open what a run has learned; `model` are the settings of its network or n-gram."""
     codec = open_codec(json.loads(run.read("codec.json")))
     opened: Autoregressive = cast("Any", model).build(codec.size)
-    weights = run.read_arrays()
+    # A table of n-grams may be large, and a question needs little of it; a network is read whole.
+    weights = run.map_arrays() if isinstance(opened, Ngram) else run.read_arrays()
     if run.has(MIXTURE):
         opened = Mixture(opened, NgramSettings().build(codec.size))
-        weights = {f"network.{name}": array for name, array in weights.items()} | run.read_arrays(MIXTURE)
+        weights = {f"network.{name}": array for name, array in weights.items()} | run.map_arrays(MIXTURE)
     opened.load(weights)
     for network in (opened, getattr(opened, "network", None)):
         if isinstance(network, nn.Module):

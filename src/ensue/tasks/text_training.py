@@ -78,7 +78,7 @@ def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch
     parts = _parts(run, settings, data, watch)
     rivals = count_rivals(parts, settings.baseline, settings.counted)
     watch(Note("; ".join(_counted_choice(settings.baseline, rivals)) or f"the n-gram has order {rivals.best.order}"))
-    for note in _shortened(parts, settings.counted):
+    for note in _shortened(parts, settings):
         watch(Note(note))
     if isinstance(settings.model, NgramSettings):
         return _finish_counted(run, settings, parts, rivals, watch)
@@ -110,10 +110,11 @@ def _parts(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Wa
     return parts
 
 
-def _shortened(parts: Prepared, most: int) -> tuple[str, ...]:
+def _shortened(parts: Prepared, settings: GenerateSettings) -> tuple[str, ...]:
     """Say so where n-grams and novelty see only the end of a long training part."""
-    count = len(parts.train)
-    sample = f"the n-gram and the search for copies: from the last {most:,} of the {count:,} training symbols"
+    count, most = len(parts.train), settings.counted
+    who = "the search for copies" if settings.baseline.memory else "the n-gram and the search for copies"
+    sample = f"{who}: from the last {most:,} of the {count:,} training symbols"
     return (sample,) if count > most else ()
 
 
@@ -312,7 +313,7 @@ def _conclude(
     watch(Note("writing the report"))
     trained = TextModel(run, parts.codec, model)
     samples = tuple(trained.samples(n=3, length=300, temperature=0.8, novelty=True, seed=settings.seed))
-    chosen = table.chosen + _shortened(parts, settings.counted)
+    chosen = table.chosen + _shortened(parts, settings)
     symptoms = name_symptoms(run, parts, samples)
     result = Result(run.path.name, tuple(table.rows), recommend(run, settings, table.rows), chosen, samples, symptoms)
     run.write(REPORT, markdown(result, run.about).encode())

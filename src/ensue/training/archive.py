@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import safetensors
@@ -38,6 +39,33 @@ def unpack_arrays(data: bytes, where: str) -> dict[str, np.ndarray]:
         raise damaged(where, str(error)) from None
 
 
+def map_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Give the arrays of a file of `pack_arrays` where they lie in it, to be read as they are asked for: at once.
+
+    What is checked when: `Run.open` has read every byte for its sum before anybody comes here. A file of a run is
+    never changed in place, only replaced under its name, so the arrays stay those that were summed. Here the header is
+    looked at; what takes the arrays looks at types and sizes. After that nothing is read that is not asked for.
+    """
+    whole: np.ndarray = np.memmap(path, np.uint8, "r") if path.stat().st_size else np.zeros(0, np.uint8)
+    found = header(whole, str(path))
+    begin = 8 + int.from_bytes(bytes(whole[:8]), "little")
+    try:
+        return {name: _mapped(whole[begin:], entry) for name, entry in found.items() if name != "__metadata__"}
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(str(path), str(error)) from None
+
+
+def _mapped(data: np.ndarray, entry: Mapping) -> np.ndarray:
+    first, last = entry["data_offsets"]
+    if not 0 <= first <= last <= len(data):
+        raise ValueError(f"an array claims the bytes from {first} to {last}")
+    return data[first:last].view(TYPES[entry["dtype"]]).reshape(entry["shape"])
+
+
+TYPES = {f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "UI" for size in (1, 2, 4, 8)}
+TYPES |= {"F32": "<f4", "F64": "<f8"}
+
+
 def pack_tensors(tensors: Mapping[str, Tensor], note: str) -> bytes:
     """Write tensors of any type, none sharing memory, with a note beside them and the sum of all of it."""
     apart = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
@@ -66,15 +94,15 @@ def _sum(tensors: Mapping[str, Tensor], note: str) -> str:
     return digest.hexdigest()
 
 
-def header(data: bytes, where: str) -> dict:
+def header(data: bytes | np.ndarray, where: str) -> dict:
     """Read the header after its length, a number of eight bytes, was seen to be possible."""
-    length = int.from_bytes(data[:8], "little")
+    length = int.from_bytes(bytes(data[:8]), "little")
     if len(data) < 8 or length > len(data) - 8:
         raise damaged(where, "it is truncated")
     if length > HEADER_BYTES:
         raise damaged(where, f"its header claims {length} bytes")
     try:
-        found = json.loads(data[8 : 8 + length])
+        found = json.loads(bytes(data[8 : 8 + length]))
     except (ValueError, RecursionError):
         raise damaged(where, "its header is not JSON") from None
     if not isinstance(found, dict):

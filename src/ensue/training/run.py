@@ -25,7 +25,7 @@ import numpy as np
 import tomli_w
 
 from ensue.errors import RunError
-from ensue.training.archive import MEND, damaged, pack_arrays, unpack_arrays
+from ensue.training.archive import MEND, damaged, map_arrays, pack_arrays, unpack_arrays
 from ensue.training.checkpoint import Checkpoint
 from ensue.training.contract import Event, Progress, Sample
 from ensue.training.durable import append, blaming, sync, sync_folder, trim, write_atomically
@@ -168,10 +168,7 @@ class Run:
 
     def read(self, name: str) -> bytes:
         """Give the content of a file. Raises RunError if the run does not have it yet."""
-        if not self.has(name):
-            mend = f"finish the training with `{self.resuming}`"
-            raise RunError(f"the run has no {name} yet", where=str(self.path), mend=mend)
-        return (self.path / name).read_bytes()
+        return self._found(name).read_bytes()
 
     def write_arrays(self, arrays: Mapping[str, np.ndarray], name: str = WEIGHTS) -> None:
         """Write what a model learned."""
@@ -180,6 +177,16 @@ class Run:
     def read_arrays(self, name: str = WEIGHTS) -> dict[str, np.ndarray]:
         """Read what a model learned."""
         return unpack_arrays(self.read(name), str(self.path / name))
+
+    def map_arrays(self, name: str = WEIGHTS) -> dict[str, np.ndarray]:
+        """Give what a model learned where it lies in the file, to be read as it is asked for."""
+        return map_arrays(self._found(name))
+
+    def _found(self, name: str) -> Path:
+        if not self.has(name):
+            mend = f"finish the training with `{self.resuming}`"
+            raise RunError(f"the run has no {name} yet", where=str(self.path), mend=mend)
+        return self.path / name
 
     def record(self, event: Event) -> None:
         """Add an event to its log."""

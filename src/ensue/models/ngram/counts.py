@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-Ids = NDArray[np.integer]
-Nodes = NDArray[np.integer]
+from ensue.models.ngram import kernels
+from ensue.models.ngram.levels import Counts, Ids, Level, Nodes
+from ensue.models.ngram.spilling import count_in_runs
 
-
-@dataclass(frozen=True)
-class Level:
-    """The distinct n-grams of one length n, sorted by their first n-1 symbols, then by their last.
-
-    `context` and `suffix` are the places of an n-gram's first and last n-1 symbols in the level below. `count` is
-    how often it occurs; `left` how many distinct symbols precede it, or again `count` where it begins a record and
-    nothing can (Kneser & Ney's continuation count, as Chen & Goodman and KenLM use it); `left` is empty in the last
-    level. `started` is the place of the first n-gram that begins with the start symbol.
-    """
-
-    symbol: Ids
-    context: Nodes
-    suffix: Nodes
-    count: Nodes
-    left: Nodes
-    started: int
-
-
-@dataclass(frozen=True)
-class Counts:
-    """The n-grams of a corpus up to a length: level n is `levels[n - 1]`.
-
-    The first level holds every id, seen or not, in order, so that a place in it is an id; the last is the start
-    symbol, `size`, which is a context and never counts.
-    """
-
-    size: int
-    levels: list[Level]
+POSITION_BYTES, LEVEL_BYTES = 40, 20
+"""What counting takes for each symbol of a text: once, and for each length where all n-grams are different."""
 
 
 def with_starts(ids: Ids, offsets: NDArray[np.integer], size: int) -> Ids:
@@ -56,8 +28,10 @@ def with_starts(ids: Ids, offsets: NDArray[np.integer], size: int) -> Ids:
     return text
 
 
-def count(ids: Ids, offsets: NDArray[np.integer], size: int, order: int) -> Counts:
+def count(ids: Ids, offsets: NDArray[np.integer], size: int, order: int, memory: int = 0) -> Counts:
     """Count the n-grams of 1 to `order` symbols; none reaches over the start of a record.
+
+    If that may take more than `memory` bytes (0: any), it is done in runs on disk.
 
     Positions of the text are sorted by the `order` symbols that follow them. In that order all occurrences of an
     n-gram stand together, for every n, and the levels are read off by comparing neighbours.
@@ -66,7 +40,15 @@ def count(ids: Ids, offsets: NDArray[np.integer], size: int, order: int) -> Coun
     >>> [f"{context}{symbol}" for context, symbol in zip(level.context, level.symbol)], level.count.tolist()
     (['01', '10', '20'], [2, 1, 1])
     """
+    length = int(offsets[-1] - offsets[0]) + len(offsets) - 1
+    if 0 < memory < length * (POSITION_BYTES + LEVEL_BYTES * order):
+        return count_in_runs(ids, offsets, size, order, memory)
     text = with_starts(ids, offsets, size)
+    levels = kernels.levels_of(text, size, order)
+    return _counted(text, size, order) if levels is None else Counts(size, levels)
+
+
+def _counted(text: Ids, size: int, order: int) -> Counts:
     length = len(text)
     padded = np.concatenate([text, np.full(order, size, text.dtype)])
     whole = np.min_scalar_type(-length - size - 2)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.types import _size
 
+from ensue.models.ngram.packed import PackedTable
 from ensue.models.ngram.table import Nodes, Table
 
 
@@ -19,7 +20,7 @@ class NextSymbol(Distribution):
     `log_prob` looks up the symbols asked for and nothing else; `probs` is the whole distribution.
     """
 
-    def __init__(self, table: Table, sequence: Tensor, time: int) -> None:
+    def __init__(self, table: Table | PackedTable, sequence: Tensor, time: int) -> None:
         """Take what was read, (batch, order - 1 + time), earlier steps first; -1 stands for nothing."""
         self.table, self.device = table, sequence.device
         self.sequence = sequence.cpu().numpy()
@@ -41,21 +42,11 @@ class NextSymbol(Distribution):
         value = value.expand(torch.broadcast_shapes(value.shape, self.batch_shape))
         symbols = value.cpu().numpy()
         if symbols.ndim == 2 and np.array_equal(symbols[:, :-1], self.sequence[:, self.table.order :]):
-            probability = self._of_what_followed(symbols)
+            probability = self.table.score(np.concatenate([self.sequence, symbols[:, -1:]], 1), self.table.order)
         else:
             contexts = [np.broadcast_to(place.reshape(self.batch_shape), symbols.shape) for place in self._contexts]
-            flat = [context.ravel() for context in contexts]
-            wholes = self.table.follow(flat, symbols.ravel())
-            probability = self.table.probability(flat, wholes, symbols.ravel())
+            probability = self.table.ask([context.ravel() for context in contexts], symbols.ravel())
         return torch.from_numpy(np.log(probability)).reshape(value.shape).to(self.device)
-
-    def _of_what_followed(self, symbols: np.ndarray) -> np.ndarray:
-        """Score a text by itself: each n-gram found is also the context of the next step, which halves the work."""
-        order = self.table.order
-        places = self.table.places(np.concatenate([self.sequence, symbols[:, -1:]], 1), order)
-        contexts = [place[:, order - 1 : -1].ravel() for place in places[:-1]]
-        wholes = [place[:, order:].ravel() for place in places[1:]]
-        return self.table.probability(contexts, wholes, symbols.ravel())
 
     @cached_property
     def probs(self) -> Tensor:
@@ -68,7 +59,8 @@ class NextSymbol(Distribution):
         """How many of the last symbols read make a context that something followed, (batch, time): 0 to order - 1."""
         longest = np.zeros(self.batch_shape.numel(), np.int64)
         for n, context in enumerate(self._contexts, 1):
-            longest[(context >= 0) & (self.table.rungs[n].children[context] > 0)] = n
+            known = np.flatnonzero(context >= 0)
+            longest[known[self.table.continued(n, context[known])]] = n
         return torch.from_numpy(longest).view(self.batch_shape).to(self.device)
 
     def sample(self, sample_shape: _size = ()) -> Tensor:

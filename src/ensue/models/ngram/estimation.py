@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.models.ngram.counts import Counts, Ids, count
+from ensue.models.ngram.counts import count
 from ensue.models.ngram.held_out import Part, choose_order
+from ensue.models.ngram.levels import Counts, Ids
 from ensue.models.ngram.model import Ngram
 from ensue.models.ngram.settings import NgramSettings
 from ensue.models.ngram.smoothing import Smoothing
@@ -30,11 +31,11 @@ def estimate(
     """
     if not settings.open:
         order = settings.highest_order
-        return fit(count(ids, offsets, size, order), settings.smooth(), order)
+        return fit(count(ids, offsets, size, order, settings.memory), settings.smooth(), order)
     counted, judge = ((ids, offsets), tune) if tune else set_aside(ids, offsets)
-    counts = count(*counted, size, settings.highest_order)
+    counts = count(*counted, size, settings.highest_order, settings.memory)
     order, smoothing = choose(counts, judge, settings)
-    return fit(counts if tune else count(ids, offsets, size, order), smoothing, order)
+    return fit(counts if tune else count(ids, offsets, size, order, settings.memory), smoothing, order)
 
 
 def set_aside(ids: Ids, offsets: NDArray[np.integer]) -> tuple[Part, Part]:
@@ -66,12 +67,10 @@ def fit(counts: Counts, smoothing: Smoothing, order: int) -> Ngram:
     below = np.full(1, 1 / counts.size)
     nothing = np.zeros(0)
     for n, level in enumerate(counts.levels[:order], 1):
-        own, rest = smoothing.shares(counts, n, n == order)
-        below = own + rest[level.context] * below[level.suffix]
+        below, rest, children = smoothing.smoothed(counts, n, n == order, below)
         if n == 1:
             rungs.append(first_rung(below, nothing))
             continue
         rungs[-1] = replace(rungs[-1], backoff=rest)
-        children = np.bincount(level.context, minlength=len(counts.levels[n - 2].symbol))
         rungs.append(Rung(level.symbol, children, below, nothing, counts.size))
     return Ngram(Table(counts.size, rungs), np.array(smoothing.given).reshape(-1, 3))

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ensue.errors import RunError
 from ensue.models.contract import Autoregressive
 from ensue.models.ngram.distribution import NextSymbol
+from ensue.models.ngram.packed import NO_MODEL, PackedTable, check
 from ensue.models.ngram.settings import NgramSettings
 from ensue.models.ngram.table import Rung, Table, first_rung
 from ensue.state import State
@@ -27,7 +27,7 @@ class Ngram(Autoregressive):
     `estimate` makes one of a corpus, `read_arpa` of a file.
     """
 
-    def __init__(self, table: Table, discounts: NDArray[np.float64]) -> None:
+    def __init__(self, table: Table | PackedTable, discounts: NDArray[np.float64]) -> None:
         """Take the table, and the discounts (order, 3) if they were tuned, else (0, 3)."""
         self.table, self.size, self.discounts = table, table.size, discounts
 
@@ -54,9 +54,16 @@ class Ngram(Autoregressive):
         columns = ends[:, None] + torch.arange(self.order - 1, device=inputs.device)
         return NextSymbol(self.table, sequence, time), sequence.gather(1, columns)
 
+    def packed(self, quantised: bool = False) -> Ngram:
+        """Give the model in few bytes: probabilities to 7 digits, or, quantised, of 256 values a length."""
+        table = self.table if isinstance(self.table, PackedTable) else PackedTable.of(self.table)
+        return Ngram(table.quantised() if quantised else table, self.discounts)
+
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Give probabilities and back-off weights of each length, and which symbols follow which contexts."""
-        found: dict[str, np.ndarray] = {"discounts": self.discounts}
+        found = {"discounts": self.discounts}
+        if isinstance(self.table, PackedTable):
+            return found | self.table.arrays()
         for n, rung in enumerate(self.table.rungs, 1):
             found |= {f"probability.{n}": rung.probability, f"backoff.{n}": rung.backoff}
             if n > 1:
@@ -64,30 +71,37 @@ class Ngram(Autoregressive):
         return found
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over the table; its order may differ from the one before."""
-        order = sum(name.startswith("probability.") for name in arrays)
-        names = {f"{kind}.{n}" for n in range(1, order + 1) for kind in ("probability", "backoff")}
-        names |= {f"{kind}.{n}" for n in range(2, order + 1) for kind in ("symbol", "children")}
-        names.add("discounts")
-        _check(names == set(arrays) and order > 0, "its arrays are not those of an n-gram model")
-        _check(len(arrays["probability.1"]) == self.size + 1, f"it is not over {self.size} symbols")
-        rungs = [first_rung(arrays["probability.1"], arrays["backoff.1"])]
-        for n in range(2, order + 1):
-            symbol, children = arrays[f"symbol.{n}"], arrays[f"children.{n}"]
-            rungs.append(Rung(symbol, children, arrays[f"probability.{n}"], arrays[f"backoff.{n}"], self.size))
-        for n, rung in enumerate(rungs, 1):
-            _check(_fits(rung, rungs[n - 2] if n > 1 else None, n == order), f"its {n}-grams do not fit together")
-        _check(arrays["discounts"].shape in ((0, 3), (order, 3)), "its discounts are not those of its order")
-        self.table, self.discounts = Table(self.size, rungs), arrays["discounts"]
+        """Take over the table; its order may differ from the one before.
+
+        Of packed arrays only types and sizes are looked at, so that a large model in a mapped file opens at once; what
+        they hold cannot lead a question outside of them.
+        """
+        packed = "grams.1" in arrays
+        first = "grams.1" if packed else "probability.1"
+        order = sum(name.startswith(first[:-1]) for name in arrays)
+        check(first in arrays and "discounts" in arrays, NO_MODEL)
+        check(len(arrays[first]) == self.size + 1, f"it is not over {self.size} symbols")
+        rest = {name: array for name, array in arrays.items() if name != "discounts"}
+        table = PackedTable.read(rest, self.size, order) if packed else _read_plain(rest, self.size, order)
+        check(arrays["discounts"].shape in ((0, 3), (order, 3)), "its discounts are not those of its order")
+        self.table, self.discounts = table, arrays["discounts"]
+
+
+def _read_plain(arrays: Mapping[str, np.ndarray], size: int, order: int) -> Table:
+    names = {f"{kind}.{n}" for n in range(1, order + 1) for kind in ("probability", "backoff")}
+    names |= {f"{kind}.{n}" for n in range(2, order + 1) for kind in ("symbol", "children")}
+    check(names == set(arrays), NO_MODEL)
+    rungs = [first_rung(arrays["probability.1"], arrays["backoff.1"])]
+    for n in range(2, order + 1):
+        symbol, children = arrays[f"symbol.{n}"], arrays[f"children.{n}"]
+        rungs.append(Rung(symbol, children, arrays[f"probability.{n}"], arrays[f"backoff.{n}"], size))
+    for n, rung in enumerate(rungs, 1):
+        check(_fits(rung, rungs[n - 2] if n > 1 else None, n == order), f"its {n}-grams do not fit together")
+    return Table(size, rungs)
 
 
 def _compact(values: np.ndarray) -> np.ndarray:
     return values.astype(np.min_scalar_type(int(values.max(initial=0))))
-
-
-def _check(claim: bool, otherwise: str) -> None:
-    if not claim:
-        raise RunError(f"this is no n-gram model that fits: {otherwise}", mend="train it again")
 
 
 def _fits(rung: Rung, below: Rung | None, last: bool) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from ensue.errors import SettingError
 from ensue.models.ngram.smoothing import Additive, KneserNey, Smoothing, WittenBell
@@ -13,6 +14,19 @@ from ensue.settings import Settings
 
 if TYPE_CHECKING:
     from ensue.models.ngram.model import Ngram
+
+
+SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def in_bytes(value: object) -> object:
+    """Read a size as people write it; leave alone what is none.
+
+    >>> in_bytes("500M"), in_bytes("1.5 GB"), in_bytes(7), in_bytes("much")
+    (500000000, 1500000000, 7, 'much')
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", str(value).strip().upper())
+    return int(float(match[1]) * SIZES[match[2]]) if match else value
 
 
 class NgramSettings(Settings):
@@ -30,6 +44,10 @@ class NgramSettings(Settings):
     discounts: Literal["auto", "counts", "tuned"] | tuple[tuple[float, float, float], ...] = "auto"
     """Kneser-Ney's discounts: by Chen & Goodman's formula from the counts, as KenLM has them; tuned on the tuning part,
     which predicts better; or D1, D2, D3+ for every length. Auto tunes them where the order is chosen too."""
+
+    memory: Annotated[int, Field(ge=0), BeforeValidator(in_bytes)] = 0
+    """Bytes for counting, such as 500M or 4G: what does not fit is counted in runs on disk; 0 sets no limit. With a
+    limit, all of the training part is counted, however long it is."""
 
     @property
     def tuned(self) -> bool:

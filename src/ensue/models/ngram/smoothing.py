@@ -12,10 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.models.ngram.counts import Counts
+from ensue.models.ngram import kernels
+from ensue.models.ngram.levels import Counts, Level, Nodes
 
 Discounts = Sequence[Sequence[float]]
 Shares = tuple[NDArray[np.float64], NDArray[np.float64]]
+Smoothed = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.integer]]
+"""Of each n-gram its probability; of each context what it leaves to shorter ones, and how many n-grams it has."""
 
 FALLBACK = (0.5, 1.0, 1.5)
 """Discounts where the data cannot tell them; KenLM uses the same after `--discount_fallback`."""
@@ -33,6 +36,17 @@ class Smoothing(ABC):
 
         `top` says that n is the order of the model; below it, some smoothings count otherwise.
         """
+
+    @abstractmethod
+    def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
+        """Give the probabilities of length n from those of the length `below`, as the shares make them."""
+
+
+def interpolated(counts: Counts, n: int, shares: Shares, below: NDArray[np.float64]) -> Smoothed:
+    """Mix each n-gram's own share with what its context leaves to its suffix."""
+    (own, rest), level = shares, counts.levels[n - 1]
+    contexts = 1 if n == 1 else len(counts.levels[n - 2].symbol)
+    return own + rest[level.context] * below[level.suffix], rest, np.bincount(level.context, minlength=contexts)
 
 
 def _per_context(counts: Counts, n: int, values: NDArray | None) -> NDArray[np.float64]:
@@ -59,12 +73,22 @@ class KneserNey(Smoothing):
     def shares(self, counts: Counts, n: int, top: bool) -> Shares:
         """Give each n-gram's discounted share, and what the discounts of its context add up to."""
         level = counts.levels[n - 1]
-        adjusted = level.count if top else level.left
-        each = self.given[n - 1] if self.given else discounts(adjusted)
+        adjusted, each = self._of(level, n, top)
         discount = np.array([0.0, *each])[np.minimum(adjusted, 3)]
         total = _per_context(counts, n, adjusted)
         rest = _divide(_per_context(counts, n, discount), total, 1.0)
         return _divide(adjusted - discount, total[level.context], 0.0), rest
+
+    def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
+        """Give the probabilities in one go where there are kernels, equal to the last bit."""
+        level = counts.levels[n - 1]
+        contexts = 1 if n == 1 else len(counts.levels[n - 2].symbol)
+        found = kernels.smooth(level, *self._of(level, n, top), contexts, below)
+        return interpolated(counts, n, self.shares(counts, n, top), below) if found is None else found
+
+    def _of(self, level: Level, n: int, top: bool) -> tuple[Nodes, Sequence[float]]:
+        adjusted = level.count if top else level.left
+        return adjusted, self.given[n - 1] if self.given else discounts(adjusted)
 
 
 def discounts(adjusted: NDArray[np.integer]) -> Sequence[float]:
@@ -78,12 +102,13 @@ def discounts(adjusted: NDArray[np.integer]) -> Sequence[float]:
     >>> discounts(np.array([7, 7]))
     (0.5, 1.0, 1.5)
     """
-    n = np.bincount(np.minimum(adjusted, 5), minlength=6).astype(float)
+    found = kernels.counts_of_counts(adjusted)
+    n = (np.bincount(np.minimum(adjusted, 5), minlength=6) if found is None else found).astype(float)
     if not n[1:4].all():
         return FALLBACK
     ratio = n[1] / (n[1] + 2 * n[2])
-    found = [float(k - (k + 1) * ratio * n[k + 1] / n[k]) for k in (1, 2, 3)]
-    return found if all(0 < discount <= k for k, discount in enumerate(found, 1)) else FALLBACK
+    each = [float(k - (k + 1) * ratio * n[k + 1] / n[k]) for k in (1, 2, 3)]
+    return each if all(0 < discount <= k for k, discount in enumerate(each, 1)) else FALLBACK
 
 
 class WittenBell(Smoothing):
@@ -98,6 +123,10 @@ class WittenBell(Smoothing):
         kinds = _per_context(counts, n, level.count > 0)
         total = _per_context(counts, n, level.count) + kinds
         return _divide(level.count, total[level.context], 0.0), _divide(kinds, total, 1.0)
+
+    def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
+        """Give the probabilities as the shares make them."""
+        return interpolated(counts, n, self.shares(counts, n, top), below)
 
 
 class Additive(Smoothing):
@@ -119,3 +148,7 @@ class Additive(Smoothing):
             own[: level.started] = 0.0
             rest[: 1 if n == 1 else counts.levels[n - 2].started] = 1.0
         return own, rest
+
+    def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
+        """Give the probabilities as the shares make them."""
+        return interpolated(counts, n, self.shares(counts, n, top), below)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -104,7 +105,7 @@ class Table:
             found.append(place.reshape(sequence.shape))
         return found
 
-    def probability(self, contexts: list[Nodes], wholes: list[Nodes], symbols: Symbols) -> NDArray[np.float64]:
+    def probability(self, contexts: Sequence[Nodes], wholes: Sequence[Nodes], symbols: Symbols) -> NDArray[np.float64]:
         """Give the probability of one symbol (rows,) after each history.
 
         `contexts` are the places of the last n = 1 to order - 1 symbols of the history; `wholes` of these with the
@@ -116,11 +117,28 @@ class Table:
             result = _at(self.rungs[n].probability, whole, backed_off)
         return result
 
-    def follow(self, contexts: list[Nodes], symbols: Symbols) -> list[Nodes]:
-        """Find the n-grams that a symbol (rows,) makes of each of a history's contexts."""
-        return [self.rungs[n].follow(context, symbols) for n, context in enumerate(contexts, 1)]
+    def ask(self, contexts: Sequence[Nodes], symbols: Symbols) -> NDArray[np.float64]:
+        """Give the probability of one symbol (rows,) after each history; `contexts` as in `probability`."""
+        wholes = [self.rungs[n].follow(context, symbols) for n, context in enumerate(contexts, 1)]
+        return self.probability(contexts, wholes, symbols)
 
-    def probabilities(self, contexts: list[Nodes], rows: int) -> NDArray[np.float64]:
+    def score(self, text: Symbols, first: int) -> NDArray[np.float64]:
+        """Give the probabilities of a text (rows, width) by itself, from number `first` of each row on.
+
+        Each n-gram found is also the context of the next step, which halves the work. At least order - 1 symbols stand
+        before the first; rows may be filled up with -1 on the left.
+        """
+        places = self.places(text, self.order)
+        contexts = [place[:, first - 1 : -1].ravel() for place in places[:-1]]
+        wholes = [place[:, first:].ravel() for place in places[1:]]
+        symbols = text[:, first:]
+        return self.probability(contexts, wholes, symbols.ravel()).reshape(symbols.shape)
+
+    def continued(self, n: int, contexts: Nodes) -> NDArray[np.bool_]:
+        """Tell which n-grams of length n, by their places, were followed by something."""
+        return self.rungs[n].children[contexts] > 0
+
+    def probabilities(self, contexts: Sequence[Nodes], rows: int) -> NDArray[np.float64]:
         """Give the probabilities of all symbols (rows, size) after each history."""
         result = np.tile(self.rungs[0].probability[: self.size], (rows, 1))
         for n, context in enumerate(contexts, 1):

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ensue.models.ngram.counts import Counts
 from ensue.models.ngram.held_out import Part, Step, nats_of, steps_of
+from ensue.models.ngram.levels import Counts
 from ensue.models.ngram.smoothing import Discounts, KneserNey, discounts
 
 FEWEST, MOST = 2_000, 20_000

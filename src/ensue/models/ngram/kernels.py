@@ -1,0 +1,142 @@
+"""The n-grams' compiled kernels (native/cpp/ngram): counting and smoothing at full speed, with the same results.
+
+Each function is the inside of one that NumPy does too, which stands beside its call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ensue.models.ngram.levels import Level
+from ensue.native import library
+
+MOST = 2**31 - 64
+"""Longer texts are not for the kernels, whose numbers of places have 32 bits."""
+
+
+class _Level(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_void_p) for name in ("symbol", "context", "suffix", "count", "left")] + [
+        (name, ctypes.c_int64) for name in ("nodes", "started")
+    ]
+
+
+def address(array: NDArray | None) -> int | None:
+    """Give where an array's numbers lie, in one piece; None for no array."""
+    assert array is None or array.flags.c_contiguous
+    return None if array is None else array.ctypes.data
+
+
+def pointer(array: NDArray) -> ctypes.c_void_p:
+    """Give where an array's numbers lie as an argument of a kernel."""
+    return ctypes.c_void_p(address(array))
+
+
+def levels_of(text: NDArray[np.integer], size: int, order: int) -> list[Level] | None:
+    """Count the n-grams of each length from 1 to `order` of a text with its starts.
+
+    None without the kernels, for a text too long for them, and where memory is short.
+    """
+    kernels, length = library(), len(text)
+    if kernels is None or length > MOST:
+        return None
+    ours = np.ascontiguousarray(text, np.int32)
+    at, shared, reach = np.empty(length, np.uint32), np.empty(length, np.uint8), np.empty(length, np.uint8)
+    room = _Scratch(length)
+    nodes = np.zeros(order, np.int64)
+    head, sorting = (pointer(ours), ctypes.c_int64(length)), tuple(map(pointer, (at, shared, reach)))
+    if not kernels.ensue_ngram_sort(
+        *head, size, order, *sorting, pointer(nodes), room.pointer, torch.get_num_threads()
+    ):
+        return None
+    found = [_first_level(ours, size, order)]
+    for n in range(2, order + 1):
+        found.append([np.empty(nodes[n - 1] if name < 4 or n < order else 0, np.int32) for name in range(5)])
+    levels = (_Level * order)(*(_Level(*map(address, arrays), len(arrays[0]), size) for arrays in found))
+    kernels.ensue_ngram_levels(*head, order, *sorting, levels, room.pointer)
+    return [Level(*arrays, started=int(level.started)) for arrays, level in zip(found, levels, strict=True)]
+
+
+def sorted_positions(
+    text: NDArray[np.int32], size: int, order: int
+) -> tuple[NDArray[np.uint32], NDArray[np.uint8]] | None:
+    """Sort a text's positions by `order` symbols; give how many of these each shares with the one before it."""
+    kernels, length = library(), len(text)
+    if kernels is None:
+        return None
+    at, shared, reach = np.empty(length, np.uint32), np.empty(length, np.uint8), np.empty(length, np.uint8)
+    room, nodes = _Scratch(length), np.zeros(order, np.int64)
+    arrays = map(pointer, (at, shared, reach, nodes))
+    done = kernels.ensue_ngram_sort(
+        pointer(text), ctypes.c_int64(length), size, order, *arrays, room.pointer, torch.get_num_threads()
+    )
+    return (at, shared) if done else None
+
+
+def merge(runs: list[NDArray[np.uint32]], order: int, most: int) -> Iterator[NDArray[np.uint32]] | None:
+    """Merge sorted rows of ids and a count, equal ones to one with the sum, in blocks of at most `most` rows."""
+    kernels = library()
+    return None if kernels is None else _merge(kernels, runs, order, most)
+
+
+def _merge(kernels: ctypes.CDLL, runs: list[NDArray[np.uint32]], order: int, most: int) -> Iterator[NDArray[np.uint32]]:
+    kernels.ensue_ngram_merge.restype = ctypes.c_int64
+    addresses = (ctypes.c_void_p * len(runs))(*map(address, runs))
+    places, lengths = np.zeros(len(runs), np.int64), np.array([len(run) for run in runs], np.int64)
+    while (places < lengths).any():
+        rows = np.empty((most, order + 1), np.uint32)
+        found = kernels.ensue_ngram_merge(
+            addresses, pointer(places), pointer(lengths), len(runs), order, pointer(rows), ctypes.c_int64(most)
+        )
+        if found < 0:
+            raise MemoryError
+        yield rows[:found]
+
+
+class _Scratch:
+    """16 bytes for each position, at an address for wide numbers: the keys while sorting, then places of n-grams."""
+
+    def __init__(self, length: int) -> None:
+        self._room = np.empty(2 * length + 12, np.uint64)
+        self.pointer = ctypes.c_void_p(-(-self._room.ctypes.data // 64) * 64)
+
+
+def _first_level(text: NDArray[np.int32], size: int, order: int) -> list[NDArray[np.int32]]:
+    single = np.bincount(text, minlength=size + 1).astype(np.int32)
+    single[size] = 0
+    nowhere = np.zeros(size + 1, np.int32)
+    left = np.zeros(size + 1 if order > 1 else 0, np.int32)
+    return [np.arange(size + 1, dtype=np.int32), nowhere, nowhere, single, left]
+
+
+def counts_of_counts(counts: NDArray[np.integer]) -> NDArray[np.int64] | None:
+    """Tell how many counts are 0, 1, 2, 3, 4, more; None without the kernels."""
+    kernels = library()
+    if kernels is None or counts.dtype != np.int32:
+        return None
+    found = np.empty(6, np.int64)
+    kernels.ensue_ngram_counts_of_counts(pointer(counts), ctypes.c_int64(len(counts)), pointer(found))
+    return found
+
+
+def smooth(
+    level: Level, counts: NDArray[np.integer], discount: Sequence[float], contexts: int, below: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]] | None:
+    """Give Kneser-Ney's probabilities, what each context leaves to the shorter one, and its number of n-grams.
+
+    None without the kernels, or for counts that are not theirs.
+    """
+    kernels = library()
+    if kernels is None or counts.dtype != np.int32:
+        return None
+    nodes = len(counts)
+    ours = _Level(address(level.symbol), address(level.context), address(level.suffix), None, None, nodes, 0)
+    probability, rest, children = np.empty(nodes), np.empty(contexts), np.empty(contexts, np.int32)
+    each = np.array([0.0, *discount])
+    arrays = map(pointer, (each, below, probability, rest, children))
+    kernels.ensue_ngram_smooth(ctypes.byref(ours), pointer(counts), ctypes.c_int64(contexts), *arrays)
+    return probability, rest, children

@@ -1,0 +1,41 @@
+"""What is counted of a corpus: its n-grams, length by length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.integer]
+Nodes = NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Level:
+    """The distinct n-grams of one length n, sorted by their first n-1 symbols, then by their last.
+
+    `context` and `suffix` are the places of an n-gram's first and last n-1 symbols in the level below. `count` is
+    how often it occurs; `left` how many distinct symbols precede it, or again `count` where it begins a record and
+    nothing can (Kneser & Ney's continuation count, as Chen & Goodman and KenLM use it); `left` is empty in the last
+    level. `started` is the place of the first n-gram that begins with the start symbol.
+    """
+
+    symbol: Ids
+    context: Nodes
+    suffix: Nodes
+    count: Nodes
+    left: Nodes
+    started: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The n-grams of a corpus up to a length: level n is `levels[n - 1]`.
+
+    The first level holds every id, seen or not, in order, so that a place in it is an id; the last is the start
+    symbol, `size`, which is a context and never counts.
+    """
+
+    size: int
+    levels: list[Level]

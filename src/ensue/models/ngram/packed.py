@@ -1,0 +1,194 @@
+"""A back-off table in few bytes, in arrays that may lie in a file and are asked where they lie."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ensue.errors import RunError
+from ensue.models.ngram.kernels import address, pointer
+from ensue.models.ngram.records import BINS, CONTEXTS, SPARSE, Records, kind_of
+from ensue.models.ngram.table import Nodes, Rung, Symbols, Table, first_rung
+from ensue.native import library
+
+LONGEST = 32
+"""The kernels know no longer n-grams."""
+ARRAYS = ("grams", "sparse", "base", "far", "books")
+NO_MODEL = "its arrays are not those of an n-gram model"
+
+
+class _Rung(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_void_p) for name in ("grams", "sparse", "base", "far", "probabilities", "backoffs")] + [
+        ("nodes", ctypes.c_int64),
+        ("far_blocks", ctypes.c_int64),
+        ("bytes", ctypes.c_int32),
+        ("symbol_bytes", ctypes.c_int32),
+    ]
+
+
+class _Table(ctypes.Structure):
+    _fields_ = [("rungs", ctypes.c_void_p), ("size", ctypes.c_int32), ("order", ctypes.c_int32)]
+
+
+class PackedTable:
+    """Answers as `Table` does: with the compiled kernels from the packed arrays, without them from unpacked ones."""
+
+    def __init__(self, size: int, records: Sequence[Records]) -> None:
+        self.size, self.records = size, list(records)
+
+    @staticmethod
+    def of(table: Table) -> PackedTable:
+        """Pack a table; its probabilities keep 7 digits."""
+        return PackedTable(table.size, list(map(Records.of, table.rungs, [*table.rungs[1:], None])))
+
+    @property
+    def order(self) -> int:
+        """The longest n-gram: a symbol and its order - 1 predecessors."""
+        return len(self.records)
+
+    @cached_property
+    def plain(self) -> Table:
+        """The table unpacked."""
+        first = self.records[0]
+        rungs = [first_rung(first.values("probability"), first.values("backoff"))]
+        for below, rung in zip(self.records, self.records[1:], strict=False):
+            begins = below.begins(np.arange(len(below.grams) + 1), len(rung.grams))
+            probability, backoff = rung.values("probability"), rung.values("backoff")
+            rungs.append(Rung(rung.symbols(), np.diff(begins), probability, backoff, self.size))
+        return Table(self.size, rungs)
+
+    @property
+    def rungs(self) -> list[Rung]:
+        """The rungs unpacked."""
+        return self.plain.rungs
+
+    def quantised(self) -> PackedTable:
+        """Give the table with 256 probabilities and weights a length; its distributions only nearly sum to 1.
+
+        Single symbols stay as they are: they are few, and much hangs on the frequent ones.
+        """
+        first, *others = self.records
+        return PackedTable(self.size, [first, *(records.quantised(self.size) for records in others)])
+
+    def places(self, sequence: Symbols, longest: int) -> list[Nodes]:
+        """Find n-grams as `Table.places` does."""
+        if self._kernel is None:
+            return self.plain.places(sequence, longest)
+        found = [np.empty(sequence.shape, np.int64) for _ in range(longest - 1)]
+        text = np.ascontiguousarray(sequence, np.int64)
+        self._ask("places", text, *sequence.shape, longest, found)
+        return [sequence, *found]
+
+    def score(self, text: Symbols, first: int) -> NDArray[np.float64]:
+        """Give the probabilities of a text as `Table.score` does."""
+        if self._kernel is None:
+            return self.plain.score(text, first)
+        rows, width = text.shape
+        found = np.empty((rows, max(0, width - first)))
+        self._ask("score", np.ascontiguousarray(text, np.int64), rows, width, first, found, torch.get_num_threads())
+        return found
+
+    def ask(self, contexts: Sequence[Nodes], symbols: Symbols) -> NDArray[np.float64]:
+        """Give the probability of one symbol after each history as `Table.ask` does."""
+        if self._kernel is None:
+            return self.plain.ask(contexts, symbols)
+        found = np.empty(len(symbols))
+        known = [np.ascontiguousarray(context, np.int64) for context in contexts]
+        self._ask("ask", known, np.ascontiguousarray(symbols, np.int64), len(symbols), found)
+        return found
+
+    def probabilities(self, contexts: Sequence[Nodes], rows: int) -> NDArray[np.float64]:
+        """Give the probabilities of all symbols as `Table.probabilities` does."""
+        if self._kernel is None:
+            return self.plain.probabilities(contexts, rows)
+        found = np.empty((rows, self.size))
+        self._ask("distributions", [np.ascontiguousarray(context, np.int64) for context in contexts], rows, found)
+        return found
+
+    def continued(self, n: int, contexts: Nodes) -> NDArray[np.bool_]:
+        """Tell which of these n-grams, by their places, were followed by something."""
+        below, above = self.records[n - 1], len(self.records[n].grams)
+        return below.begins(contexts + 1, above) > below.begins(contexts, above)
+
+    def arrays(self) -> dict[str, NDArray]:
+        """Give all arrays by name."""
+        found: dict[str, NDArray] = {}
+        for n, records in enumerate(self.records, 1):
+            found |= {f"{name}.{n}": _bytes(getattr(records, name)) for name in ARRAYS}
+        return found
+
+    @staticmethod
+    def read(arrays: Mapping[str, NDArray], size: int, order: int) -> PackedTable:
+        """Take over what `arrays` gave, after a look at types and sizes. Raises RunError if they do not fit."""
+        check(set(arrays) == {f"{name}.{n}" for name in ARRAYS for n in range(1, order + 1)}, NO_MODEL)
+        records: list[Records] = []
+        for n in range(1, order + 1):
+            grams, sparse, *others = (arrays[f"{name}.{n}"] for name in ARRAYS)
+            kind = kind_of(size, n == order, bool(len(others[-1])))
+            fits = _fits(kind, grams, sparse, *others)
+            check(fits and (n > 1 or len(grams) == size + 1), f"its {n}-grams do not fit together")
+            records.append(Records(grams.view(kind)[:, 0], sparse.view(kind["symbol"].base), *others))
+        return PackedTable(size, records)
+
+    @cached_property
+    def _kernel(self) -> tuple[ctypes.CDLL, _Table, ctypes.Array] | None:
+        kernels = library()
+        if kernels is None or self.order > LONGEST:
+            return None
+        rungs = (_Rung * self.order)(*map(_as_struct, self.records))
+        return kernels, _Table(ctypes.addressof(rungs), self.size, self.order), rungs
+
+    def _ask(self, name: str, *arguments: NDArray | Sequence[NDArray] | int) -> None:
+        assert self._kernel is not None
+        kernels, table, _ = self._kernel
+        getattr(kernels, f"ensue_ngram_{name}")(ctypes.byref(table), *map(_argument, arguments))
+
+
+def check(claim: bool, otherwise: str) -> None:
+    """Refuse arrays that make no model. Raises RunError."""
+    if not claim:
+        raise RunError(f"this is no n-gram model that fits: {otherwise}", mend="train it again")
+
+
+def _bytes(array: NDArray) -> NDArray:
+    """Give records as rows of bytes, which a file of arrays can hold; other arrays as they are."""
+    if array.dtype.names is None:
+        return array
+    return array.view(np.uint8).reshape(len(array), array.dtype.itemsize)
+
+
+def _fits(kind: np.dtype, grams: NDArray, sparse: NDArray, base: NDArray, far: NDArray, books: NDArray) -> bool:
+    symbol = kind["symbol"]
+    last = "step" not in (kind.names or ())
+    return (
+        grams.dtype == np.uint8
+        and grams.shape[1:] == (kind.itemsize,)
+        and grams.flags.c_contiguous
+        and (sparse.dtype, sparse.shape) == (symbol.base, (-(-len(grams) // SPARSE), *symbol.shape))
+        and (base.dtype, base.shape) == (np.uint32, (0 if last else -(-len(grams) // CONTEXTS),))
+        and (far.dtype, far.ndim) == (np.uint32, 1)
+        and len(far) % CONTEXTS == 0
+        and books.dtype == np.float32
+        and books.shape in ((0, BINS), (2, BINS))
+    )
+
+
+def _as_struct(records: Records) -> _Rung:
+    last, kind = records.last, records.grams.dtype
+    books = records.books if len(records.books) else (None, None)
+    arrays = (records.grams, records.sparse, *((None, None) if last else (records.base, records.far)), *books)
+    far_blocks = len(records.far) // CONTEXTS
+    return _Rung(*map(address, arrays), len(records.grams), far_blocks, kind.itemsize, kind["symbol"].itemsize)
+
+
+def _argument(value: NDArray | Sequence[NDArray] | int) -> object:
+    if isinstance(value, int):
+        return ctypes.c_int64(value)
+    if isinstance(value, np.ndarray):
+        return pointer(value)
+    return (ctypes.c_void_p * len(value))(*map(address, value))

@@ -1,0 +1,216 @@
+"""Counting a text of which not everything fits into memory: in runs, sorted and written to disk, then merged.
+
+A run is what the longest n-grams of a stretch of the text are, in order, with their counts. Merging the runs gives the
+longest n-grams of all of it in order; shorter ones are their beginnings. Everything of the size of the text or of the
+result lies in mapped files, which the system writes out as it needs room.
+"""
+
+from __future__ import annotations
+
+import heapq
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.models.ngram import kernels
+from ensue.models.ngram.levels import Counts, Ids, Level
+
+Rows = NDArray[np.uint32]
+"""(n-grams, order + 1): ids, and how often; after a start symbol that is not the first, all are start symbols."""
+
+POSITION_BYTES, ROW_BYTES = 200, 400
+"""What a position takes while a run is made, and a row while runs are merged, at most, up to order 8; rounded up."""
+
+FEWEST = 1000
+"""A run or a block is never of fewer positions or rows than this."""
+
+
+def count_in_runs(ids: Ids, offsets: NDArray[np.integer], size: int, order: int, memory: int) -> Counts:
+    """Count as `counts.count` does, in about as many bytes of memory as given."""
+    length = int(offsets[-1] - offsets[0]) + len(offsets) - 1
+    longer = max(1, order // 8)
+    stretch = max(FEWEST, memory // (POSITION_BYTES * longer))
+    with tempfile.TemporaryDirectory(prefix="ensue-ngrams-") as name:
+        folder = Path(name)
+        single = np.zeros(size + 1, np.int64)
+        runs = []
+        for number, begin in enumerate(range(0, length, stretch)):
+            text = _text(ids, offsets, size, begin, min(length, begin + stretch + order - 1))
+            here = min(stretch, length - begin)
+            single += np.bincount(text[:here], minlength=size + 1)
+            runs.append(_spill(_run(text, here, size, order), folder / f"run.{number}"))
+        single[size] = 0
+        most = max(FEWEST, memory // (ROW_BYTES * longer))
+        found = _read(_merged(runs, order, most), size, order, folder)
+        return Counts(size, _linked(single, found, folder, most))
+
+
+def _text(ids: Ids, offsets: NDArray[np.integer], size: int, begin: int, end: int) -> NDArray[np.int32]:
+    """Give the stretch from begin to end of the text of all records with their starts."""
+    starts = offsets[:-1] - offsets[0] + np.arange(len(offsets) - 1)
+    before, until = np.searchsorted(starts, [begin, end])
+    text = np.empty(end - begin, np.int32)
+    real = np.ones(end - begin, bool)
+    real[starts[before:until] - begin] = False
+    text[~real] = size
+    text[real] = ids[offsets[0] + begin - before : offsets[0] + end - until]
+    return text
+
+
+def _run(text: NDArray[np.int32], here: int, size: int, order: int) -> Rows:
+    """Give the distinct n-grams of `order` that begin at the first `here` positions, sorted, with their counts."""
+    padded = np.append(text, np.full(order, size, np.int32))
+    found = kernels.sorted_positions(text, size, order)
+    if found is None:
+        every = np.arange(here)
+        return _distinct(_rows(padded, every, np.ones(here, np.uint32), size, order))
+    at, shared = found
+    heads = np.flatnonzero(shared < order)
+    # The last positions are there for what comes before them; they count in the next run.
+    often = np.add.reduceat(at < here, heads, dtype=np.uint32)
+    return _rows(padded, at[heads[often > 0]].astype(np.int64), often[often > 0], size, order)
+
+
+def _rows(padded: NDArray[np.int32], at: NDArray[np.int64], often: NDArray[np.uint32], size: int, order: int) -> Rows:
+    rows = np.empty((len(at), order + 1), np.uint32)
+    over = np.zeros(len(at), bool)
+    for n in range(order):
+        rows[:, n] = np.where(over, size, padded[at + n])
+        over |= (rows[:, n] == size) & (n > 0)
+    rows[:, order] = often
+    return rows
+
+
+def _distinct(rows: Rows) -> Rows:
+    """Sort rows and count equal ones, without kernels."""
+    grams, often = np.unique(rows[:, :-1], axis=0, return_counts=True)
+    return np.column_stack([grams, often]).astype(np.uint32)
+
+
+def _spill(rows: Rows, path: Path) -> Rows:
+    rows.tofile(path)
+    return np.memmap(path, np.uint32, "r", shape=rows.shape)
+
+
+def _merged(runs: list[Rows], order: int, most: int) -> Iterator[Rows]:
+    """Give the rows of all runs in order, equal ones once, in blocks of at most `most`."""
+    merging = kernels.merge(runs, order, most)
+    return _merged_slowly(runs, most) if merging is None else merging
+
+
+def _merged_slowly(runs: list[Rows], most: int) -> Iterator[Rows]:
+    each = (map(tuple, run.tolist()) for run in runs)
+    block: list[list[int]] = []
+    for row in heapq.merge(*each):
+        if block and block[-1][:-1] == list(row[:-1]):
+            block[-1][-1] += row[-1]
+            continue
+        if len(block) == most:
+            yield np.array(block, np.uint32)
+            block = []
+        block.append(list(row))
+    if block:
+        yield np.array(block, np.uint32)
+
+
+class _Growing:
+    """An array that grows in a file."""
+
+    def __init__(self, path: Path, kind: type[np.integer] = np.int32) -> None:
+        self.path, self.kind = path, kind
+        self._file = path.open("wb")
+        self.length = 0
+
+    def add(self, values: NDArray[np.integer]) -> None:
+        """Put numbers at the end."""
+        values.astype(self.kind, copy=False).tofile(self._file)
+        self.length += len(values)
+
+    def array(self) -> NDArray:
+        """Close the file, and give what is in it."""
+        self._file.close()
+        return np.memmap(self.path, self.kind, "r+", shape=(self.length,)) if self.length else np.zeros(0, self.kind)
+
+
+class _Reading:
+    """The n-grams of one length, read off the sorted longest ones block by block."""
+
+    def __init__(self, folder: Path, n: int) -> None:
+        self.symbol, self.context, self.count = (_Growing(folder / f"{name}.{n}") for name in NAMES)
+        self._open = 0
+        """How often the last n-gram came so far; it may go on."""
+
+    def read(self, heads: NDArray, symbol: NDArray, context: NDArray, often: NDArray) -> NDArray[np.int64]:
+        """Take rows, `often` 0 where they have no n-gram of this length; give the place of each row's n-gram."""
+        seen = self.symbol.length
+        within = np.cumsum(heads)
+        sums = np.bincount(within, often, int(within[-1]) + 1).astype(np.int64)
+        sums[0] += self._open
+        self._open = int(sums[-1])
+        self.symbol.add(symbol[heads])
+        self.context.add(context[heads])
+        self.count.add(sums[:-1] if seen else sums[1:-1])
+        return seen - 1 + within
+
+    def finish(self) -> dict[str, NDArray]:
+        """Give all that was read."""
+        if self.symbol.length:
+            self.count.add(np.array([self._open]))
+        return {name: getattr(self, name).array() for name in NAMES}
+
+
+NAMES = ("symbol", "context", "count")
+
+
+def _read(merged: Iterator[Rows], size: int, order: int, folder: Path) -> list[dict[str, NDArray]]:
+    """Compare each row with the one before it: where the first n symbols differ, an n-gram begins."""
+    lengths = [_Reading(folder, n) for n in range(2, order + 1)]
+    before = np.full(order + 1, size + 1, np.uint32)
+    for rows in merged:
+        column, context = rows[:, 0], rows[:, 0].astype(np.int64)
+        fresh = column != np.append(before[0], column[:-1])
+        reached = np.ones(len(rows), bool)
+        for n, length in enumerate(lengths, 2):
+            column = rows[:, n - 1]
+            fresh = fresh | (column != np.append(before[n - 1], column[:-1]))
+            reached = reached & (column != size)
+            context = length.read(fresh & reached, column, context, np.where(reached, rows[:, order], 0))
+        before = rows[-1]
+    return [length.finish() for length in lengths]
+
+
+def _linked(
+    single: NDArray[np.int64], found: list[dict[str, NDArray[np.int32]]], folder: Path, most: int
+) -> list[Level]:
+    """Find every n-gram's suffix, and count what stands left of each."""
+    size = len(single) - 1
+    nowhere = np.zeros(size + 1, np.int32)
+    nothing = nowhere[:0]
+    levels = [Level(np.arange(size + 1, dtype=np.int32), nowhere, nowhere, single.astype(np.int32), nothing, size)]
+    keys = np.arange(size + 1)
+    for n, arrays in enumerate(found, 2):
+        below = levels[-1]
+        left = _zeros(folder / f"left.{n - 1}", len(below.symbol), np.int32)
+        suffixes, next_keys = _Growing(folder / f"suffix.{n}"), _Growing(folder / f"keys.{n}", np.int64)
+        for at in range(0, len(arrays["symbol"]), most):
+            context, symbol = arrays["context"][at : at + most], arrays["symbol"][at : at + most]
+            # The suffix of an n-gram follows the suffix of its context: (a b) c has the suffix (b) c.
+            suffix = np.searchsorted(keys, below.suffix[context].astype(np.int64) * (size + 1) + symbol)
+            places, often = np.unique(suffix, return_counts=True)
+            left[places] += often.astype(np.int32)
+            suffixes.add(suffix)
+            next_keys.add(context.astype(np.int64) * (size + 1) + symbol)
+        left[below.started :] = below.count[below.started :]
+        levels[-1] = replace(below, left=left)
+        started = int(np.searchsorted(arrays["context"], below.started))
+        keys = next_keys.array()
+        levels.append(Level(arrays["symbol"], arrays["context"], suffixes.array(), arrays["count"], nothing, started))
+    return levels
+
+
+def _zeros(path: Path, length: int, kind: type[np.integer]) -> NDArray:
+    return np.memmap(path, kind, "w+", shape=(length,)) if length else np.zeros(0, kind)
