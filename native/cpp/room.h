@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <new>
+#include <vector>
 
 class Room {
   public:
@@ -11,20 +12,19 @@ class Room {
     Room(const Room &) = delete;
     Room &operator=(const Room &) = delete;
     ~Room() {
-        for (int i = 0; i < count; i++) free(pieces[i]);
+        for (void *piece : pieces) free(piece);
     }
 
     template <typename T>
     T *take(int64_t numbers) {
         size_t bytes = ((size_t)numbers * sizeof(T) + 63) / 64 * 64;
         void *piece = nullptr;
-        if (count == MOST || posix_memalign(&piece, 64, bytes ? bytes : 64)) throw std::bad_alloc();
-        pieces[count++] = piece;
+        pieces.reserve(pieces.size() + 1);
+        if (posix_memalign(&piece, 64, bytes ? bytes : 64)) throw std::bad_alloc();
+        pieces.push_back(piece);
         return (T *)piece;
     }
 
   private:
-    static constexpr int MOST = 64;
-    void *pieces[MOST];
-    int count = 0;
+    std::vector<void *> pieces;
 };
