@@ -21,7 +21,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ensue.decoding.filters import FilterSettings
 from ensue.decoding.rollout import Rules, rollout
@@ -144,7 +143,9 @@ def onnx(width: int) -> Callable[[int], None] | None:
     draws = np.random.default_rng(1)
     shapes = {"E": (SIZE, EMBEDDING), "W": (1, 4 * width, EMBEDDING), "R": (1, 4 * width, width), "B": (1, 8 * width)}
     shapes |= {"V": (width, SIZE), "b": (SIZE,)}
-    held = [numpy_helper.from_array(draws.normal(0, 0.1, shape).astype(np.float32), name) for name, shape in shapes.items()]
+    held = [
+        numpy_helper.from_array(draws.normal(0, 0.1, shape).astype(np.float32), name) for name, shape in shapes.items()
+    ]
     held.append(numpy_helper.from_array(np.array([1, width]), "flat"))
     nodes = [
         helper.make_node("Gather", ["E", "id"], ["x"]),
@@ -185,7 +186,9 @@ def reading(size: int, threads: int) -> float:
     return statistics.median(seconds)
 
 
-def table(title: str, ways: dict[str, Callable[[int], None]], streams: dict[str, int], rounds: int, symbols: int) -> None:
+def table(
+    title: str, ways: dict[str, Callable[[int], None]], streams: dict[str, int], rounds: int, symbols: int
+) -> None:
     took: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds + 1):
         for name, way in ways.items():

@@ -101,9 +101,7 @@ class Stepper(ABC):
 class SymbolBySymbol(Stepper):
     """Any model under any rules: Python filters and draws."""
 
-    def __init__(
-        self, model: Autoregressive, state: State, inputs: Tensor, filters: FilterSettings, seed: int
-    ) -> None:
+    def __init__(self, model: Autoregressive, state: State, inputs: Tensor, filters: FilterSettings, seed: int) -> None:
         self.model, self.state, self.inputs = model, state, inputs
         self.filters, self.seed = filters, seed
 

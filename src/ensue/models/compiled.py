@@ -100,7 +100,9 @@ def _stack(tick: Network, body: Recurrent, source: Source) -> int:
     for depth, cell in enumerate(body.cells):
         values = dict(cast(nn.ParameterDict, cell).items())
         if body.settings.zoneout:
-            values |= {f"zone/{name}": torch.full((body.units(name),), body.settings.zoneout) for name in body.program.states}
+            values |= {
+                f"zone/{name}": torch.full((body.units(name),), body.settings.zoneout) for name in body.program.states
+            }
         path = add_layer(tick, body.program, values, body.settings.width, Source(y) if depth else source)
         if depth and body.settings.residual:
             added = tick.row(body.width)

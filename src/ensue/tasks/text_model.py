@@ -20,10 +20,12 @@ from ensue.data.store import kept
 from ensue.decoding.constraints import Matching, only
 from ensue.decoding.novelty import Novelty, NoveltyIndex
 from ensue.decoding.rollout import Rules, Step, collect, rollout, stop_at
+from ensue.engine.network import Weights
 from ensue.errors import PromptError, RunError
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram, NgramSettings
+from ensue.models.rounding import rounded
 from ensue.settings import Settings
 from ensue.tasks.rivals import Counted, joined, last_of
 from ensue.tasks.writing import WritingSettings, writing
@@ -53,6 +55,7 @@ class TextModel:
 
     def __init__(self, run: Run, codec: Codec, model: Autoregressive) -> None:
         self.run, self.codec, self.model = run, codec, model
+        self._rounded: dict[Weights, tuple[Autoregressive, Autoregressive]] = {}
 
     @property
     def report(self) -> str:
@@ -97,10 +100,17 @@ class TextModel:
 
     def steps(self, prompt: str, numbers: Sequence[int], settings: WritingSettings) -> Iterator[Step]:
         """Write symbol by symbol. Raises PromptError if nothing can satisfy what was asked."""
-        context = self.context(prompt)
-        return rollout(
-            self.model, [context] * len(numbers), settings.filters, self._rules(settings), settings.seed, numbers
-        )
+        contexts = [self.context(prompt)] * len(numbers)
+        model = self.with_weights(settings.weights).model
+        return rollout(model, contexts, settings.filters, self._rules(settings), settings.seed, numbers)
+
+    def with_weights(self, weights: Weights) -> TextModel:
+        """Give the same with its network's matrices rounded to what `weights` holds; made once."""
+        if weights == "fp32":
+            return self
+        if self._rounded.get(weights, (None,))[0] is not self.model:
+            self._rounded[weights] = self.model, rounded(self.model, weights)
+        return TextModel(self.run, self.codec, self._rounded[weights][1])
 
     def ngram(self) -> Ngram:
         """Give the n-gram that the model is, or that is mixed into it. Raises RunError if it has none."""
