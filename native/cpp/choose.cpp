@@ -4,16 +4,14 @@
 
 #include <algorithm>
 
-void log_probabilities(const float *scores, int size, double *out) {
+void log_probabilities(const float *scores, int size, double *out, double *probabilities) {
     double highest = -INFINITY, total = 0;
     for (int id = 0; id < size; id++) highest = scores[id] > highest ? scores[id] : highest;
-    for (int id = 0; id < size; id++) total += exp(scores[id] - highest);
+    for (int id = 0; id < size; id++) total += probabilities[id] = exp(scores[id] - highest);
     double shift = highest + log(total);
     for (int id = 0; id < size; id++) {
-        double value = scores[id] - shift;
-        // Half of the smallest float above zero is exp(-103.97); its neighbours are checked exactly.
-        bool vanishes = value < -103.0 && (float)exp(value) == 0.0f;
-        out[id] = vanishes ? -INFINITY : value;
+        probabilities[id] /= total;
+        out[id] = (float)probabilities[id] == 0.0f ? -INFINITY : scores[id] - shift;
     }
 }
 
@@ -29,7 +27,7 @@ double uniform(uint64_t seed, uint64_t sample, uint64_t step) {
     return (double)((uint64_t)(a >> 5) << 26 | b >> 6) / 9007199254740992.0;
 }
 
-Chooser::Chooser(const ensue_rules &rules, int size) : rules(rules), log_probs(size), is_recent(size, 0) {
+Chooser::Chooser(const ensue_rules &rules, int size) : rules(rules), log_probs(size), probabilities(size), is_recent(size, 0) {
     left.reserve(size);
     ordered.reserve(size);
 }
@@ -44,7 +42,14 @@ void Chooser::order_by(const Key &key) {
 }
 
 int Chooser::choose(const float *scores, const int32_t *recent, int recent_count, double number, double *nats) {
-    log_probabilities(scores, (int)log_probs.size(), log_probs.data());
+    log_probabilities(scores, (int)log_probs.size(), log_probs.data(), probabilities.data());
+    int id = nothing_to_filter() ? draw_unfiltered(number) : -1;
+    if (id < 0) id = filter(recent, recent_count, number);
+    *nats = -log_probs[id];
+    return id;
+}
+
+int Chooser::filter(const int32_t *recent, int recent_count, double number) {
     allow();
     if (rules.penalty != 1) penalize(recent, recent_count);
     if (rules.temperature != 1) temper();
@@ -55,9 +60,26 @@ int Chooser::choose(const float *scores, const int32_t *recent, int recent_count
     }
     if (rules.min_p > 0) keep_probable();
     if (rules.typical < 1) keep_typical();
-    int id = draw(number);
-    *nats = -log_probs[id];
-    return id;
+    return draw(number);
+}
+
+bool Chooser::nothing_to_filter() const {
+    return rules.penalty == 1 && rules.temperature == 1 && rules.nucleus == 1 && rules.min_p == 0 && rules.typical == 1 &&
+           (rules.top_k == 0 || rules.top_k >= (int)log_probs.size());
+}
+
+// The same as allow() and draw(), without a list of what is left; -1 where the model excludes all that is allowed.
+int Chooser::draw_unfiltered(double number) const {
+    int size = (int)log_probs.size(), last = -1;
+    double total = 0, sum = 0;
+    for (int id = 0; id < size; id++) total += rules.allowed[id] ? probabilities[id] : 0;
+    for (int id = 0; id < size; id++) {
+        if (!rules.allowed[id] || log_probs[id] == -INFINITY) continue;
+        last = id;
+        sum += probabilities[id];
+        if (sum > number * total || sum >= total) break;
+    }
+    return last;
 }
 
 void Chooser::allow() {
@@ -65,7 +87,7 @@ void Chooser::allow() {
     double total = 0;
     for (int id = 0; id < (int)log_probs.size(); id++)
         if (rules.allowed[id] && log_probs[id] > -INFINITY) {
-            left.push_back({id, log_probs[id], exp(log_probs[id]), 0});
+            left.push_back({id, log_probs[id], probabilities[id], 0});
             total += left.back().probability;
         }
     if (left.empty())

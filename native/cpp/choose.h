@@ -6,9 +6,9 @@
 
 #include "ensue.h"
 
-// Give the log-probability of each symbol from scores that are known up to a constant; what vanishes in single precision,
-// as it does in a softmax of floats, is impossible.
-void log_probabilities(const float *scores, int size, double *out);
+// Give the log-probability and the probability of each symbol, from scores that are known up to a constant. What vanishes
+// in single precision, as it does in a softmax of floats, is impossible.
+void log_probabilities(const float *scores, int size, double *out, double *probabilities);
 
 // One number in [0, 1) for each (seed, sample, step), as in decoding/uniform.py.
 double uniform(uint64_t seed, uint64_t sample, uint64_t step);
@@ -25,6 +25,9 @@ class Chooser {
         double score, probability, key;
     };
 
+    int filter(const int32_t *recent, int recent_count, double number);
+    bool nothing_to_filter() const;
+    int draw_unfiltered(double number) const;
     void allow();
     void penalize(const int32_t *recent, int count);
     void temper();
@@ -39,7 +42,7 @@ class Chooser {
     int draw(double number) const;
 
     const ensue_rules &rules;
-    std::vector<double> log_probs;
+    std::vector<double> log_probs, probabilities;
     std::vector<char> is_recent;
     std::vector<Candidate> left;  // the symbols that may still be drawn, lowest id first
     std::vector<Candidate> ordered;  // the same by their keys, the lowest first

@@ -160,7 +160,7 @@ typedef struct {
     int32_t *ids;            // (rows, ticks), what was written
     double *nats;            // (rows, ticks), what it cost
     int32_t *written;        // how many of them each row has
-    double *log_probs;       // (rows, size), where nothing is drawn
+    double *log_probs, *probabilities;  // (rows, size), where nothing is drawn
     int64_t first_step;      // how many symbols all rows have written before
     int64_t alone_until, rest;  // nanoseconds; 0 at first, then for the kernels to remember how busy the machine is
     int32_t rows, ticks, threads;

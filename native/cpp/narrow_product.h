@@ -113,23 +113,30 @@ static void multiply_by_bytes(const char *panel, int inner, const Bytes &bytes, 
 static void multiply_by_bytes(const char *, int, const Bytes &, int, int, float *, int64_t, const float *, int64_t) {}
 #endif
 
-// One row of fp32 keeps twice as many sums, for each must wait for its last addition.
+// One row of fp32 keeps twice as many sums, for each must wait for its last addition; and of a last tile that is short
+// it reads only what there is.
+template <int VECTORS>
 static void multiply_one(const float *panel, int inner, const float *row, float *out, const float *add) {
-    for (int column = 0; column < TILE; column += BLOCK_VECTORS * WIDTH) {
-        vec even[BLOCK_VECTORS] = {}, odd[BLOCK_VECTORS] = {};
-        const float *weights = panel + column;
-        int k = 0;
-        for (; k + 1 < inner; k += 2, weights += 2 * TILE) {
-            vec one = all(row[k]), other = all(row[k + 1]);
-            for (int j = 0; j < BLOCK_VECTORS; j++) {
-                even[j] += one * *(const vec *)(weights + j * WIDTH);
-                odd[j] += other * *(const vec *)(weights + TILE + j * WIDTH);
-            }
+    vec even[VECTORS] = {}, odd[VECTORS] = {};
+    int k = 0;
+    for (; k + 1 < inner; k += 2, panel += 2 * TILE) {
+        vec one = all(row[k]), other = all(row[k + 1]);
+        for (int j = 0; j < VECTORS; j++) {
+            even[j] += one * *(const vec *)(panel + j * WIDTH);
+            odd[j] += other * *(const vec *)(panel + TILE + j * WIDTH);
         }
-        for (int j = 0; k < inner && j < BLOCK_VECTORS; j++) even[j] += all(row[k]) * *(const vec *)(weights + j * WIDTH);
-        for (int j = 0; j < BLOCK_VECTORS; j++) {
-            int at = column + j * WIDTH;
-            store(out + at, even[j] + odd[j] + (add ? load(add + at) : all(0.0f)));
-        }
+    }
+    for (int j = 0; k < inner && j < VECTORS; j++) even[j] += all(row[k]) * *(const vec *)(panel + j * WIDTH);
+    for (int j = 0; j < VECTORS; j++)
+        store(out + j * WIDTH, even[j] + odd[j] + (add ? load(add + j * WIDTH) : all(0.0f)));
+}
+
+static void multiply_units(int count, const float *panel, int inner, const float *row, float *out, const float *add) {
+    for (int unit = 0; unit < count;) {
+        int vectors = (count - unit + WIDTH - 1) / WIDTH;
+        const float *from = add ? add + unit : nullptr;
+        if (vectors >= 4) multiply_one<4>(panel + unit, inner, row, out + unit, from), unit += 4 * WIDTH;
+        else if (vectors >= 2) multiply_one<2>(panel + unit, inner, row, out + unit, from), unit += 2 * WIDTH;
+        else multiply_one<1>(panel + unit, inner, row, out + unit, from), unit += WIDTH;
     }
 }

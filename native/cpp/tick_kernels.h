@@ -54,7 +54,7 @@ static void run_product(const Hand &hand, Machine &machine, int number, int row,
                 if (by_bytes(weights)) multiply_by_bytes(panel, inner, hand.bytes[number], row, rows, o, o_step, a, a_step);
                 else if (weights.format != ENSUE_FP32)
                     multiply_words(weights.format, rows, panel, inner, from, step, o, o_step, a, a_step);
-                else if (rows == 1) multiply_one((const float *)panel, inner, from, o, a);
+                else if (rows == 1) multiply_units(count, (const float *)panel, inner, from, o, a);
                 else multiply_rows(rows, (const float *)panel, inner, from, step, o, o_step, a, a_step);
             });
     }

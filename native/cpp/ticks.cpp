@@ -162,7 +162,9 @@ class Writer {
 
     void finish_row(int thread, int row) {
         const float *scores = row_at(row) + network.places[network.scores].offset;
-        if (!rules) return log_probabilities(scores, network.size, writing.log_probs + (int64_t)row * network.size);
+        int64_t size = network.size;
+        if (!rules)
+            return log_probabilities(scores, size, writing.log_probs + row * size, writing.probabilities + row * size);
         if (ended(row)) return;
         int32_t *recent = writing.recent + (int64_t)row * (rules->window + writing.ticks);
         int count = writing.known[row] + now < rules->window ? writing.known[row] + now : rules->window;

@@ -91,11 +91,9 @@ def _stepper(
 
 def _take(row: Row, drawn: Drawn) -> tuple[NDArray, NDArray, NDArray, NDArray, bool]:
     """Write symbols to a row until it ends; give the fields of its step, and whether it goes on."""
-    count, goes_on = 0, True
-    while goes_on and count < len(drawn.ids):
-        goes_on = row.write(int(drawn.ids[count]))
-        count += 1
-    finished = np.arange(count) == count - 1 if not goes_on else np.zeros(count, dtype=bool)
+    count, goes_on = row.write(drawn.ids.tolist())
+    finished = np.zeros(count, dtype=bool)
+    finished[-1] = not goes_on
     return np.full(count, row.number), drawn.ids[:count].astype(np.int64), drawn.nats[:count], finished, goes_on
 
 

@@ -23,8 +23,8 @@ from ensue.models.compiled import Compiled
 from ensue.models.contract import Autoregressive
 from ensue.state import State, select_rows
 
-CHUNK = 32
-"""Symbols of each row that the kernels write before Python looks at them: a few milliseconds' worth."""
+CHUNK = 64
+"""Symbols of each row that the kernels write before Python looks at them: a few milliseconds' worth, or some tens."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,18 @@ class Row:
         """Where the text is in the pattern."""
         self.allowed = self._allowed()
 
-    def write(self, id: int) -> bool:
-        """Append a symbol; tell whether the text goes on."""
+    def write(self, ids: Sequence[int]) -> tuple[int, bool]:
+        """Append symbols until the text ends; give how many, and whether it goes on."""
+        rules, before = self.rules, len(self.written)
+        if rules.matching is None and rules.stop is None:
+            # The kernels end a row where it ends: only the last can be the end.
+            self.written += ids
+            self.recent.extend(ids)
+            return len(ids), len(self.written) < rules.length and ids[-1] != rules.end
+        goes_on = all(self._append(id) for id in ids)
+        return len(self.written) - before, goes_on
+
+    def _append(self, id: int) -> bool:
         rules = self.rules
         self.written.append(id)
         self.recent.append(id)
@@ -144,7 +154,7 @@ class InKernels(Stepper):
         ticks = min(CHUNK, rules.length - before)
         ids, nats = np.empty((len(rows), ticks), np.int32), np.empty((len(rows), ticks))
         recent = np.zeros((len(rows), window + ticks), np.int32)
-        known, written = np.empty((2, len(rows)), np.int32)
+        known, written = np.zeros((2, len(rows)), np.int32)
         for number, row in enumerate(rows):
             known[number] = len(row.recent)
             recent[number, window - len(row.recent) : window] = row.recent

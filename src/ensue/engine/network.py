@@ -163,10 +163,11 @@ class Ticks:
 
     def predict(self, memory: Tensor, symbols: NDArray[np.int32]) -> NDArray[np.float64]:
         """Let the rows read a symbol each; give the log-probability of every next one (rows, size)."""
-        log_probs, written = np.empty((len(symbols), self.size)), np.empty(len(symbols), np.int32)
+        (log_probs, probabilities), written = np.empty((2, len(symbols), self.size)), np.empty(len(symbols), np.int32)
         writing = structures.Writing(rows=len(symbols), ticks=1, threads=torch.get_num_threads())
         writing.memory, writing.symbols = memory.data_ptr(), symbols.ctypes.data
-        writing.log_probs, writing.written = log_probs.ctypes.data, written.ctypes.data
+        writing.log_probs, writing.probabilities = log_probs.ctypes.data, probabilities.ctypes.data
+        writing.written = written.ctypes.data
         self.write(None, writing)
         return log_probs
 

@@ -76,7 +76,7 @@ class Writing(ctypes.Structure):
 
     _fields_ = (
         *((name, c_void_p) for name in ("memory", "symbols", "samples", "recent", "known")),
-        *((name, c_void_p) for name in ("ids", "nats", "written", "log_probs")),
+        *((name, c_void_p) for name in ("ids", "nats", "written", "log_probs", "probabilities")),
         *((name, c_int64) for name in ("first_step", "alone_until", "rest")),
         *((name, c_int32) for name in ("rows", "ticks", "threads")),
     )
