@@ -54,16 +54,16 @@ class Crew {
 
     void leave() { over.store(true, std::memory_order_release); }
 
-    // A helper was late by so much: go on alone for a while, twice as long each time.
+    // A helper was late by so much: go on alone for a while, twice as long where that happens again soon.
     void note_delay(int64_t delay, int64_t now) {
-        if (delay > LATE) {
-            rest = rest < SHORTEST ? SHORTEST : rest < LONGEST ? 2 * rest : LONGEST;
-            alone_until = now + rest;
-        }
+        if (delay < LATE) return;
+        bool again = now - alone_until < 4 * rest;
+        rest = again && rest < LONGEST ? 2 * rest : again ? LONGEST : SHORTEST;
+        alone_until = now + rest;
     }
 
   private:
-    static constexpr int64_t LATE = 200000, SHORTEST = 10000000, LONGEST = 320000000;
+    static constexpr int64_t LATE = 300000, SHORTEST = 4000000, LONGEST = 128000000;
     static constexpr int SPINS = 1000;
 
     static int first(uint64_t word) { return (int)(word & 0xffff); }
@@ -77,13 +77,7 @@ class Crew {
 #endif
     }
 
-    bool alone() {
-        if (!alone_until) return false;
-        int64_t now = nanoseconds();
-        if (now < alone_until) return true;
-        alone_until = 0;
-        return false;
-    }
+    bool alone() const { return alone_until && nanoseconds() < alone_until; }
 
     void wait_for(int others) {
         int idle = 0;

@@ -80,18 +80,23 @@ __attribute__((target("avx512vnni"))) static void multiply_bytes(const char *pan
     const char *words = panel + 2 * WORDS;
     for (int k = 0; k < inner; k += 4, words += WORDS) {
         __m512i weights[4];
+        #pragma GCC unroll 4
         for (int j = 0; j < 4; j++) weights[j] = _mm512_load_si512(words + 64 * j);
+        #pragma GCC unroll 4
         for (int r = 0; r < ROWS; r++) {
             int32_t four_high, four_low;
             __builtin_memcpy(&four_high, rows.high + (row + r) * rows.step + k, 4);
             __builtin_memcpy(&four_low, rows.low + (row + r) * rows.step + k, 4);
+            #pragma GCC unroll 4
             for (int j = 0; j < 4; j++) {
                 high[r][j] = _mm512_dpbusd_epi32(high[r][j], _mm512_set1_epi32(four_high), weights[j]);
                 low[r][j] = _mm512_dpbusd_epi32(low[r][j], _mm512_set1_epi32(four_low), weights[j]);
             }
         }
     }
+    #pragma GCC unroll 4
     for (int r = 0; r < ROWS; r++)
+        #pragma GCC unroll 4
         for (int j = 0; j < 4; j++) {
             int at = j * WIDTH;
             ivec sums = *(const ivec *)(panel + WORDS + 4 * at);
@@ -104,9 +109,9 @@ __attribute__((target("avx512vnni"))) static void multiply_bytes(const char *pan
 
 static void multiply_by_bytes(const char *panel, int inner, const Bytes &bytes, int row, int rows, float *out,
                               int64_t out_step, const float *add, int64_t add_step) {
-    for (; rows >= 3; rows -= 3, row += 3, out += 3 * out_step, add = add ? add + 3 * add_step : add)
-        multiply_bytes<3>(panel, inner, bytes, row, out, out_step, add, add_step);
-    if (rows == 2) multiply_bytes<2>(panel, inner, bytes, row, out, out_step, add, add_step);
+    // More rows at once would not leave enough registers.
+    for (; rows >= 2; rows -= 2, row += 2, out += 2 * out_step, add = add ? add + 2 * add_step : add)
+        multiply_bytes<2>(panel, inner, bytes, row, out, out_step, add, add_step);
     if (rows == 1) multiply_bytes<1>(panel, inner, bytes, row, out, out_step, add, add_step);
 }
 #else
