@@ -27,7 +27,8 @@ double uniform(uint64_t seed, uint64_t sample, uint64_t step) {
     return (double)((uint64_t)(a >> 5) << 26 | b >> 6) / 9007199254740992.0;
 }
 
-Chooser::Chooser(const ensue_rules &rules, int size) : rules(rules), log_probs(size), probabilities(size), is_recent(size, 0) {
+Chooser::Chooser(const ensue_rules &rules, int size)
+    : rules(rules), log_probs(size), probabilities(size), is_recent(size, 0) {
     left.reserve(size);
     ordered.reserve(size);
 }
@@ -64,8 +65,8 @@ int Chooser::filter(const int32_t *recent, int recent_count, double number) {
 }
 
 bool Chooser::nothing_to_filter() const {
-    return rules.penalty == 1 && rules.temperature == 1 && rules.nucleus == 1 && rules.min_p == 0 && rules.typical == 1 &&
-           (rules.top_k == 0 || rules.top_k >= (int)log_probs.size());
+    return rules.penalty == 1 && rules.temperature == 1 && rules.nucleus == 1 && rules.min_p == 0 &&
+           rules.typical == 1 && (rules.top_k == 0 || rules.top_k >= (int)log_probs.size());
 }
 
 // The same as allow() and draw(), without a list of what is left; -1 where the model excludes all that is allowed.

@@ -6,8 +6,8 @@
 
 #include "ensue.h"
 
-// Give the log-probability and the probability of each symbol, from scores that are known up to a constant. What vanishes
-// in single precision, as it does in a softmax of floats, is impossible.
+// Give the log-probability and the probability of each symbol, from scores that are known up to a constant. What
+// vanishes in single precision, as it does in a softmax of floats, is impossible.
 void log_probabilities(const float *scores, int size, double *out, double *probabilities);
 
 // One number in [0, 1) for each (seed, sample, step), as in decoding/uniform.py.

@@ -82,10 +82,10 @@ typedef struct {
 // 0 if there was not enough memory.
 ENSUE_API int32_t ensue_play(const ensue_tape *tape);
 
-// ---- One tick at a time (ticks.cpp) -----------------------------------------------------------------------------------
+// ---- One tick at a time (ticks.cpp) ------------------------------------------------------------------------------
 //
-// A row is a text on its way. Its numbers lie side by side, `stride` of them: its state twice, for even ticks and for odd
-// ones, and what a tick computes.
+// A row is a text on its way. Its numbers lie side by side, `stride` of them: its state twice, for even ticks and for
+// odd ones, and what a tick computes.
 
 enum ensue_format { ENSUE_FP32, ENSUE_BF16, ENSUE_INT8 };
 
@@ -152,7 +152,7 @@ typedef struct {
 } ensue_rules;
 
 typedef struct {
-    float *memory;           // rows times stride; the state of even ticks holds it before the first tick and after the last
+    float *memory;           // rows times stride; that of even ticks is the state before the first and after the last
     int32_t *symbols;        // of each row, the one that is read first
     const int64_t *samples;  // the number of each row
     int32_t *recent;         // (rows, window + ticks): the symbols before, then what is written
@@ -166,6 +166,7 @@ typedef struct {
     int32_t rows, ticks, threads;
 } ensue_writing;
 
-// Write `ticks` symbols of each row, fewer where it ends; stop early when a quarter of the rows has ended. Without rules, read
-// one symbol and say how probable each next one is. Gives the number of ticks, -1 if there was not enough memory.
+// Write `ticks` symbols of each row, fewer where it ends; stop early when a quarter of the rows has ended. Without
+// rules, read one symbol and say how probable each next one is. Gives the number of ticks, -1 if there was not enough
+// memory.
 ENSUE_API int32_t ensue_write(const ensue_network *network, const ensue_rules *rules, ensue_writing *writing);

@@ -24,8 +24,8 @@ static void normalise_back(float *out, const float *adjoint, const float *value,
 constexpr int BOUNCE_TILES = 4;
 
 struct Machine {
-    // Where our first row of each slot is at this tick, how far it is to the next of our rows, and whether the slot holds
-    // a single tile: a register, or a constant.
+    // Where our first row of each slot is at this tick, how far it is to the next of our rows, and whether the slot
+    // holds a single tile: a register, or a constant.
     float **places;
     int64_t *steps;
     bool *of_tile;

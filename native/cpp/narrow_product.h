@@ -70,8 +70,8 @@ static void multiply_narrow(int format, const char *panel, int inner, const floa
 }
 
 #if VECTOR_BYTES == 64
-// int8 by the machine's own products of bytes: the weights are multiplied as they are, once by the high and once by the low
-// bytes of a row.
+// int8 by the machine's own products of bytes: the weights are multiplied as they are, once by the high and once by the
+// low bytes of a row.
 template <int ROWS>
 __attribute__((target("avx512vnni"))) static void multiply_bytes(const char *panel, int inner, const Bytes &rows,
                                                                   int row, float *out, int64_t out_step,

@@ -33,7 +33,8 @@ struct Panel {
     void pack_bf16() const {
         uint16_t *numbers = (uint16_t *)to;
         for (int k = 0; k < (of.inner + 1) / 2 * 2; k++)
-            for (int unit = 0; unit < TILE; unit++) numbers[(k / 2 * TILE + unit) * 2 + k % 2] = to_bf16(weight(unit, k));
+            for (int unit = 0; unit < TILE; unit++)
+                numbers[(k / 2 * TILE + unit) * 2 + k % 2] = to_bf16(weight(unit, k));
     }
 
     void pack_int8() const {

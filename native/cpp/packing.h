@@ -1,8 +1,8 @@
 // How the weights of a product lie in memory, and in which form: fp32, bf16 or int8.
 //
-// As in product.h: tile by tile, gate by gate, a panel of 64 units. Narrower weights stand in words of 32 bits, 64 words side
-// by side: two inputs a word in bf16, four in int8. A panel of int8 begins with the scale of each unit, and the sum of
-// its weights.
+// As in product.h: tile by tile, gate by gate, a panel of 64 units. Narrower weights stand in words of 32 bits, 64 of
+// them side by side: two inputs a word in bf16, four in int8. A panel of int8 begins with the scale of each unit, and
+// the sum of its weights.
 #pragma once
 #include "ensue.h"
 #include "operations.h"

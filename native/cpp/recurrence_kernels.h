@@ -39,7 +39,8 @@ struct Player : Machine {
                 case ENSUE_FIXED: places[i] = slot.base + first * slot.step; break;
                 case ENSUE_MOVING: places[i] = slot.base + (firsts[tick] + first) * slot.step; break;
                 case ENSUE_BEFORE:
-                    places[i] = tick ? slot.base + (firsts[tick - 1] + first) * slot.step : slot.other + first * slot.step;
+                    places[i] = tick ? slot.base + (firsts[tick - 1] + first) * slot.step
+                                     : slot.other + first * slot.step;
                     break;
                 case ENSUE_TURNS: places[i] = (tick % 2 ? slot.other : slot.base) + first * slot.step; break;
                 case ENSUE_REGISTER: places[i] = registers + slot.step * BLOCK_ROWS * TILE, steps[i] = TILE; break;
@@ -57,9 +58,10 @@ struct Player : Machine {
             float *out = at(of.out, row, gate * of.units + unit);
             const float *add = of.add < 0 ? nullptr : at(of.add, row, gate * of.units + unit);
             int64_t out_step = steps[of.out], add_step = of.add < 0 ? 0 : steps[of.add];
-            whole_tiles(rows, count, out, out_step, add, add_step, [&](float *o, int64_t o_step, const float *a, int64_t a_step) {
+            auto multiply = [&](float *o, int64_t o_step, const float *a, int64_t a_step) {
                 multiply_rows(rows, panel, of.inner, from, steps[of.from], o, o_step, a, a_step);
-            });
+            };
+            whole_tiles(rows, count, out, out_step, add, add_step, multiply);
         }
     }
 

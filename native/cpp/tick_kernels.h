@@ -7,7 +7,9 @@
 #include "narrow_product.h"
 #include "machine.h"
 
-static Machine machine_of(const Hand &hand, int odd) { return {hand.places[odd], hand.steps, hand.of_tile, hand.bounce}; }
+static Machine machine_of(const Hand &hand, int odd) {
+    return {hand.places[odd], hand.steps, hand.of_tile, hand.bounce};
+}
 
 static bool by_bytes(const ensue_weights &weights) {
     return VECTOR_BYTES == 64 && weights.format == ENSUE_INT8 && products_of_bytes();
@@ -38,25 +40,29 @@ static void multiply_words(int format, int count, const char *panel, int inner, 
     }
 }
 
-static void run_product(const Hand &hand, Machine &machine, int number, int row, int rows, int tile) {
-    const ensue_multiplication &product = hand.network->products[number];
+static void run_product(const Hand &hand, Machine &machine, int which, int row, int rows, int tile) {
+    const ensue_multiplication &product = hand.network->products[which];
     const ensue_weights &weights = hand.network->weights[product.weights];
     int unit = tile * TILE, inner = weights.inner, count = weights.units - unit < TILE ? weights.units - unit : TILE;
     const float *from = machine.at(product.from, row, 0);
     int64_t step = machine.steps[product.from], out_step = machine.steps[product.out];
     int64_t add_step = product.add < 0 ? 0 : machine.steps[product.add];
     for (int gate = 0; gate < weights.gates; gate++) {
-        const char *panel = (const char *)weights.panels + (tile * weights.gates + gate) * panel_bytes(weights.format, inner);
+        int64_t number = tile * weights.gates + gate;
+        const char *panel = (const char *)weights.panels + number * panel_bytes(weights.format, inner);
         float *out = machine.at(product.out, row, gate * weights.units + unit);
         const float *add = product.add < 0 ? nullptr : machine.at(product.add, row, gate * weights.units + unit);
-        machine.whole_tiles(
-            rows, count, out, out_step, add, add_step, [&](float *o, int64_t o_step, const float *a, int64_t a_step) {
-                if (by_bytes(weights)) multiply_by_bytes(panel, inner, hand.bytes[number], row, rows, o, o_step, a, a_step);
-                else if (weights.format != ENSUE_FP32)
-                    multiply_words(weights.format, rows, panel, inner, from, step, o, o_step, a, a_step);
-                else if (rows == 1) multiply_units(count, (const float *)panel, inner, from, o, a);
-                else multiply_rows(rows, (const float *)panel, inner, from, step, o, o_step, a, a_step);
-            });
+        auto multiply = [&](float *o, int64_t o_step, const float *a, int64_t a_step) {
+            if (by_bytes(weights))
+                multiply_by_bytes(panel, inner, hand.bytes[which], row, rows, o, o_step, a, a_step);
+            else if (weights.format != ENSUE_FP32)
+                multiply_words(weights.format, rows, panel, inner, from, step, o, o_step, a, a_step);
+            else if (rows == 1)
+                multiply_units(count, (const float *)panel, inner, from, o, a);
+            else
+                multiply_rows(rows, (const float *)panel, inner, from, step, o, o_step, a, a_step);
+        };
+        machine.whole_tiles(rows, count, out, out_step, add, add_step, multiply);
     }
 }
 
@@ -73,7 +79,8 @@ static void run_tile(const Hand &hand, const ensue_stage &stage, int odd, int ro
 
 static void run_whole(const Hand &hand, const ensue_stage &stage, int odd, int rows) {
     Machine machine = machine_of(hand, odd);
-    for (int i = stage.first; i < stage.last; i++) machine.run_whole_rows(hand.network->instructions[i], rows, stage.units);
+    for (int i = stage.first; i < stage.last; i++)
+        machine.run_whole_rows(hand.network->instructions[i], rows, stage.units);
 }
 
 static const TickKernels KERNELS = {prepare, run_tile, run_whole, BLOCK_ROWS};

@@ -125,9 +125,10 @@ class Writer {
         now = number;
         for (int i = 0; i < network.lookup_count; i++) {
             const ensue_lookup &one = network.lookups[i];
-            for (int row = 0; row < writing.rows; row++)
-                memcpy(row_at(row) + network.places[one.out].offset, one.table + (int64_t)writing.symbols[row] * one.width,
-                       4 * one.width);
+            for (int row = 0; row < writing.rows; row++) {
+                const float *from = one.table + (int64_t)writing.symbols[row] * one.width;
+                memcpy(row_at(row) + network.places[one.out].offset, from, 4 * one.width);
+            }
         }
         for (int i = 0; i < network.stage_count; i++) run_stage(network.stages[i]);
         stage = nullptr;
@@ -163,15 +164,17 @@ class Writer {
     void finish_row(int thread, int row) {
         const float *scores = row_at(row) + network.places[network.scores].offset;
         int64_t size = network.size;
-        if (!rules)
-            return log_probabilities(scores, size, writing.log_probs + row * size, writing.probabilities + row * size);
+        if (!rules) {
+            double *log_probs = writing.log_probs + row * size;
+            return log_probabilities(scores, (int)size, log_probs, writing.probabilities + row * size);
+        }
         if (ended(row)) return;
-        int32_t *recent = writing.recent + (int64_t)row * (rules->window + writing.ticks);
+        int32_t *next = writing.recent + (int64_t)row * (rules->window + writing.ticks) + rules->window + now;
         int count = writing.known[row] + now < rules->window ? writing.known[row] + now : rules->window;
         double number = uniform(rules->seed, writing.samples[row], writing.first_step + now);
         int64_t at = (int64_t)row * writing.ticks + now;
-        int id = choosers[thread].choose(scores, recent + rules->window + now - count, count, number, writing.nats + at);
-        writing.ids[at] = recent[rules->window + now] = writing.symbols[row] = id;
+        int id = choosers[thread].choose(scores, next - count, count, number, writing.nats + at);
+        writing.ids[at] = *next = writing.symbols[row] = id;
         writing.written[row] = now + 1;
     }
 
