@@ -148,8 +148,12 @@ def test_weights_in_fewer_bits(folder: Path, capsys: pytest.CaptureFixture[str])
     exact = answer(capsys, "generate", out, "--length", "60")
     assert exact == answer(capsys, "generate", out, "--length", "60", "--weights", "fp32")
     assert len(answer(capsys, "generate", out, "--length", "60", "--weights", "int8")) == len(exact)
-    assert re.search(r"int8 weights cost [+-]0\.\d{4} bits per char", answer(capsys, "evaluate", out, "--weights", "int8"))
-    found = {name: json.loads(answer(capsys, "evaluate", out, "--weights", name, "--json")) for name in ("fp32", "bf16")}
+    assert re.search(
+        r"int8 weights cost [+-]0\.\d{4} bits per char", answer(capsys, "evaluate", out, "--weights", "int8")
+    )
+    found = {
+        name: json.loads(answer(capsys, "evaluate", out, "--weights", name, "--json")) for name in ("fp32", "bf16")
+    }
     assert found["fp32"]["cost_of_weights"] == 0 != found["bf16"]["cost_of_weights"]
     difference = found["bf16"]["bits_per_character"] - found["fp32"]["bits_per_character"]
     assert found["bf16"]["cost_of_weights"] == pytest.approx(difference)
