@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "threads.h"
 
@@ -71,13 +70,8 @@ int panels_of(const ensue_weights &of) { return tiles_of(of.units) * of.gates; }
 int64_t ensue_packed_bytes(const ensue_weights *of) { return panels_of(*of) * panel_bytes(of->format, of->inner); }
 
 void ensue_pack(const ensue_weights *list, int32_t count, int32_t threads) {
-#ifdef MADV_HUGEPAGE
-    // Weights are read straight on, over and over: fewer and larger pages are found sooner.
-    for (int i = 0; i < count; i++) {
-        uintptr_t first = (uintptr_t)list[i].panels & ~(uintptr_t)4095;
-        madvise((void *)first, (uintptr_t)list[i].panels + ensue_packed_bytes(list + i) - first, MADV_HUGEPAGE);
-    }
-#endif
+    // Weights are read straight on, over and over: large pages are found sooner.
+    for (int i = 0; i < count; i++) ensue_large_pages(list[i].panels, ensue_packed_bytes(list + i));
     in_parallel(threads, [&](int thread) {
         for (int i = 0; i < count; i++)
             for (int panel = thread; panel < panels_of(list[i]); panel += threads) pack_panel(list[i], panel);

@@ -155,8 +155,6 @@ class _Play:
         return memory.values["x"].new_empty(memory.batch, memory.units_by_kind(bool(slot[-1])))
 
     def _at(self, tensor: Tensor, motion: int, other: Tensor | None = None) -> _Slot:
-        # What was expanded (zoneout's share of all units) has one number where the kernels read many.
-        tensor = tensor if tensor.stride(-1) == 1 else tensor.contiguous()
         self.alive += [tensor] if other is None else [tensor, other]
         address = None if other is None else other.data_ptr()
         return _Slot(tensor.data_ptr(), address, tensor.stride(0), motion)
