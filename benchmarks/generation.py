@@ -1,25 +1,25 @@
 """How fast a network writes: ensue's compiled ticks beside what users write, and what a competent user writes today.
 
-Every way reads a symbol, runs the network, and draws the next one. `nn` calls torch's module once a step, `cells` a
-stack of its cells (for a cell that torch has not, a careful loop by hand), `onnx` onnxruntime on one step (if it is
-installed). `roof` is what reading the weights alone would allow, at the bandwidth measured beside it on memory of that
-size, with as many threads.
+Every way reads a symbol, runs the network, and draws the next one. `nn.LSTM` is called once a step, `LSTMCell` is a
+stack of cells, `loop` torch's cell or, where it has none, a careful loop by hand, `onnxruntime` runs one step (if it is
+installed, with onnx). Reading the weights alone is the roof, at the bandwidth of memory of that size.
 
-Run `python benchmarks/generation.py [--threads N]`. Rounds are interleaved, so that a busy moment meets all alike;
-figures are medians in microseconds per symbol and stream, and the load is printed beside them.
+Run `python benchmarks/generation.py [--threads N] [--write]`. Rounds are interleaved, so that a busy moment meets all
+alike; figures are medians in microseconds per symbol and stream, on one thread in the time of the processor.
 """
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from tables import conditions, medians, write_table
 from torch import Tensor, nn
 
 from ensue.decoding.filters import FilterSettings
@@ -30,7 +30,6 @@ from ensue.models.rounding import rounded
 from ensue.models.sequence import SequenceModel, SequenceSettings
 
 SIZE, EMBEDDING = 65, 64
-BASELINES = ("nn", "cells", "loop", "onnx", "fp32")
 USER_CELL = '''
 from ensue.cells.algebra import sigmoid, tanh
 from ensue.cells.contract import Cell
@@ -193,80 +192,87 @@ def reading(size: int, threads: int) -> float:
     return statistics.median(seconds)
 
 
-def table(
-    title: str, ways: dict[str, Callable[[int], None]], streams: dict[str, int], rounds: int, symbols: int
-) -> None:
-    took: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(rounds + 1):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            way(symbols)
-            if turn:
-                took[name].append((time.perf_counter() - start) / symbols / streams.get(name, 1) * 1e6)
-    median = {name: statistics.median(values) for name, values in took.items()}
-    print(f"\n{title}: microseconds per symbol")
-    for name, value in median.items():
-        against = "  ".join(f"{other} / it {median[other] / value:5.2f}" for other in median if other in BASELINES)
-        print(f"  {name:10}{value:9.1f}   {against}", flush=True)
+class Table:
+    """Rows of microseconds per symbol and stream."""
+
+    def __init__(self, rounds: int) -> None:
+        self.rounds = rounds
+        self.lines = ["| network | microseconds a symbol | others | against each |", "|---|---|---|---|"]
+
+    def add(
+        self, title: str, own: dict[str, Callable[[int], None]], others: dict[str, Callable[[int], None]], symbols: int
+    ) -> None:
+        """Time our ways, each "NAME" or "NAME, N streams", beside others'."""
+        ways = {name: partial(way, symbols) for name, way in (own | others).items()}
+        streams = {name: int(name.split()[-2]) if name.endswith("streams") else 1 for name in ways}
+        cost = {name: 1000 * took / symbols / streams[name] for name, took in medians(ways, self.rounds).items()}
+        first = next(iter(own))
+        for name in own:
+            beside = {other: cost[other] for other in others} | ({} if name == first else {first: cost[first]})
+            figures = "; ".join(f"{other} {one:.1f}" for other, one in beside.items())
+            factors = "; ".join(f"{one / cost[name]:.1f} x" for one in beside.values())
+            self.lines.append(f"| {title}, {name} | {cost[name]:.1f} | {figures} | {factors} |")
+            print(self.lines[-1], flush=True)
+
+    def add_roofs(self, model: SequenceModel, title: str, threads: int) -> None:
+        """Say how long reading the weights alone takes."""
+        numbers = sum(
+            p.numel() for name, p in model.named_parameters() if p.dim() == 2 and ".0.equation/in" not in name
+        )
+        for weights, each in (("fp32", 4), ("bf16", 2), ("int8", 1)):
+            seconds = reading(numbers * each, threads)
+            rate = f"{numbers * each / 1e6:.1f} MB at {numbers * each / seconds / 1e9:.0f} GB/s"
+            self.lines.append(f"| {title}, {weights}: reading alone | {seconds * 1e6:.1f} | {rate} | |")
+            print(self.lines[-1], flush=True)
 
 
-def lstm_512(rounds: int, threads: int) -> None:
+def lstm_512(table: Table, threads: int) -> None:
     model = network("lstm", 512, 3)
-    ways = {"nn": module(nn.LSTM, 512, 3), "cells": cells(nn.LSTMCell, 512, 3), "fp32": ours(model)}
-    ways |= {weights: ours(rounded(model, weights)) for weights in ("bf16", "int8")}
-    ways |= {"fp32 x 16": ours(model, 16), "int8 x 16": ours(rounded(model, "int8"), 16)}
-    table("LSTM 512 x 3", ways, {"fp32 x 16": 16, "int8 x 16": 16}, rounds, 64)
+    narrow = {weights: rounded(model, weights) for weights in ("bf16", "int8")}
+    own = {"fp32": ours(model)} | {weights: ours(one) for weights, one in narrow.items()}
+    own |= {"fp32, 16 streams": ours(model, 16), "int8, 16 streams": ours(narrow["int8"], 16)}
+    others = {"nn.LSTM": module(nn.LSTM, 512, 3), "LSTMCell": cells(nn.LSTMCell, 512, 3)}
+    table.add("LSTM 512 x 3", own, others, 64)
     assert isinstance(compiled(model), Compiled)
-    roofs(model, threads)
+    table.add_roofs(model, "LSTM 512 x 3", threads)
 
 
-def roofs(model: SequenceModel, threads: int) -> None:
-    numbers = sum(p.numel() for name, p in model.named_parameters() if p.dim() == 2 and ".0.equation/input" not in name)
-    for weights, each in (("fp32", 4), ("bf16", 2), ("int8", 1)):
-        seconds = reading(numbers * each, threads)
-        rate = numbers * each / seconds / 1e9
-        print(f"  roof {weights}: {seconds * 1e6:.1f} ({numbers * each / 1e6:.1f} MB at {rate:.0f} GB/s)", flush=True)
-
-
-def lstm_128(rounds: int, threads: int) -> None:
-    model = network("lstm", 128, 1)
-    ways = {"nn": module(nn.LSTM, 128, 1), "cells": cells(nn.LSTMCell, 128, 1), "fp32": ours(model)}
-    found = onnx(128)
-    table("LSTM 128", ways | ({"onnx": found} if found else {}), {}, rounds, 1000)
-    roofs(model, threads)
-
-
-def other_cells(rounds: int, width: int) -> None:
+def small_cells(table: Table, width: int, threads: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "blend.py"
         own.write_text(USER_CELL)
         users = network(str(own), width, 1)
-    rows = {
-        "gru": (network("gru", width, 1), cells(nn.GRUCell, width, 1)),
+    model, found = network("lstm", width, 1), onnx(width)
+    others = {"nn.LSTM": module(nn.LSTM, width, 1), "LSTMCell": cells(nn.LSTMCell, width, 1)}
+    streams = {"fp32": ours(model), "fp32, 16 streams": ours(model, 16)}
+    table.add(f"LSTM {width}", streams, others | ({"onnxruntime": found} if found else {}), 1000)
+    table.add_roofs(model, f"LSTM {width}", threads)
+    loops = {
+        "GRU": (network("gru", width, 1), cells(nn.GRUCell, width, 1)),
         "tanh": (network("tanh", width, 1), cells(nn.RNNCell, width, 1)),
         "peephole": (network("peephole", width, 1), by_hand(4, peephole, width, 2)),
         "mlstm": (network("mlstm", width, 1), by_hand(4, mlstm, width, 2)),
-        "user's": (users, by_hand(3, blend, width, 1)),
+        "a user's cell": (users, by_hand(3, blend, width, 1)),
     }
-    for name, (model, loop) in rows.items():
-        table(f"{name} {width}", {"loop": loop, "fp32": ours(model)}, {}, rounds, 1000)
+    for name, (model, loop) in loops.items():
+        table.add(f"{name} {width}", {"fp32": ours(model)}, {"loop": loop}, 1000)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--only", choices=["512", "128", "cells"])
+    parser.add_argument("--write", action="store_true", help="put the table into docs/results.md")
     chosen = parser.parse_args()
     torch.manual_seed(1)
     torch.set_num_threads(chosen.threads)
-    if chosen.only in (None, "512"):
-        lstm_512(chosen.rounds, chosen.threads)
-    if chosen.only in (None, "128"):
-        lstm_128(chosen.rounds, chosen.threads)
-    if chosen.only in (None, "cells"):
-        other_cells(chosen.rounds, 128)
-    print("\nload average:", ", ".join(f"{load:.2f}" for load in os.getloadavg()), f"on {os.cpu_count()} cores")
+    table = Table(chosen.rounds)
+    lstm_512(table, chosen.threads)
+    small_cells(table, 128, chosen.threads)
+    table.lines += ["", f"2026-11-21: {conditions()}."]
+    print(table.lines[-1])
+    if chosen.write:
+        write_table("generation", table.lines)
 
 
 if __name__ == "__main__":

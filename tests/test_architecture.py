@@ -14,8 +14,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 FILE_LINES, FUNCTION_LINES, PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES = 400, 60, 7, 12, 4, 20
 # 2026-11-21: the guide is 12,000 with three more verbs. Of these lines 4,500 are docstrings and blank; most rooms are
-# built for all verbs, and the next ones may add 2,000 before something has to go. The compiled engine adds 1,000.
-PACKAGE_LINES = 14_500
+# built for all verbs, and the next ones may add 2,000 before something has to go. The compiled engine adds 1,000,
+# writing in it 500.
+PACKAGE_LINES = 15_000
 COMMAND_FLAGS = {"cli/train.py": 20, "cli/generate.py": 20}
 BASES_OUTSIDE = {
     "ABC",
