@@ -146,7 +146,13 @@ def test_weights_in_fewer_bits(folder: Path, capsys: pytest.CaptureFixture[str])
     command = f"train generate {text} --model gru --size tiny --set mixture.use=never --out {out}"
     answer(capsys, *command.split(), "--set", "steps=30", "--set", "evaluate_every=30", "--set", "rows=4", "--json")
     exact = answer(capsys, "generate", out, "--length", "60")
+    assert len(exact) == 61
     assert exact == answer(capsys, "generate", out, "--length", "60", "--weights", "fp32")
+    assert [json.loads(answer(capsys, "generate", out, "--length", "60", "--json"))["text"]] == [exact[:-1]]
+    long = answer(capsys, "generate", out, "--length", "300")
+    assert answer(capsys, "generate", out, "--length", "300", "--stop", long[100:103]) == (
+        long[: long.index(long[100:103]) + 3] + "\n"
+    )
     assert len(answer(capsys, "generate", out, "--length", "60", "--weights", "int8")) == len(exact)
     assert re.search(
         r"int8 weights cost [+-]0\.\d{4} bits per char", answer(capsys, "evaluate", out, "--weights", "int8")

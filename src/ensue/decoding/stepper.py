@@ -17,8 +17,8 @@ from ensue.decoding.constraints import Matching
 from ensue.decoding.draw import draw
 from ensue.decoding.filters import FilterSettings, LogProbs, Mask, apply, normalize
 from ensue.decoding.uniform import uniform
-from ensue.engine.structures import Rules as NativeRules
-from ensue.engine.structures import Writing
+from ensue.engine.step.structures import Rules as NativeRules
+from ensue.engine.step.structures import Writing
 from ensue.models.compiled import Compiled
 from ensue.models.contract import Autoregressive
 from ensue.state import State, select_rows

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution
 
 from ensue.engine.native import operation
-from ensue.engine.network import Network, Ticks
-from ensue.engine.tick import Source, add_layer
+from ensue.engine.step.layer import Source, add_layer
+from ensue.engine.step.network import Network, Ticks
 from ensue.heads import Categorical as CategoricalHead
 from ensue.layers import Recurrent
 from ensue.models.contract import Autoregressive

@@ -7,7 +7,7 @@ from copy import copy, deepcopy
 import torch
 from torch import Tensor
 
-from ensue.engine.network import Weights
+from ensue.engine.step.network import Weights
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.sequence import SequenceModel

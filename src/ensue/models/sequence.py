@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn import functional as F
 
-from ensue.engine.network import Weights
+from ensue.engine.step.network import Weights
 from ensue.errors import RunError, SettingError
 from ensue.heads import HEADS, CategoricalSettings
 from ensue.layers import LAYERS, RecurrentSettings

@@ -20,7 +20,7 @@ from ensue.data.store import kept
 from ensue.decoding.constraints import Matching, only
 from ensue.decoding.novelty import Novelty, NoveltyIndex
 from ensue.decoding.rollout import Rules, Step, collect, rollout, stop_at
-from ensue.engine.network import Weights
+from ensue.engine.step.network import Weights
 from ensue.errors import PromptError, RunError
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
@@ -89,11 +89,11 @@ class TextModel:
         ids: list[int] = []
         told = ""
         for step in self.steps(prompt, range(1), settings):
-            ids.append(int(step.ids[0]))
+            ids += step.ids.tolist()
             text = self._cut(self.codec.decode(ids), settings)
             # A character may be spelled by several symbols, and a stop text may have begun.
             held = max(len(settings.stop) - 1, 0) + (1 if text.endswith("\ufffd") else 0)
-            certain = text if step.finished[0] else text[: max(len(text) - held, len(told))]
+            certain = text if step.finished.any() else text[: max(len(text) - held, len(told))]
             if certain != told:
                 yield certain[len(told) :]
                 told = certain

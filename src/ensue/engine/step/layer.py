@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ensue.engine.memory import GATES, Values
-from ensue.engine.network import Held, Network
 from ensue.engine.parameters import width_of
 from ensue.engine.program import Program
 from ensue.engine.schedule import Slot
+from ensue.engine.step.network import Held, Network
 from ensue.engine.tape import Segment, Tape, tape
 
 LARGEST_TABLE = 1 << 26

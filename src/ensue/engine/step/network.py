@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ensue.engine import structures
 from ensue.engine.native import operation, repeated
+from ensue.engine.step import structures
 from ensue.native import library
 from ensue.state import State, tensors_of
 
