@@ -12,6 +12,8 @@ from ensue.decoding.filters import FilterSettings
 from ensue.decoding.rollout import Rules, collect, rollout
 from ensue.models.compiled import Compiled, compiled
 from ensue.models.contract import Autoregressive
+from ensue.models.mixture import Mixture
+from ensue.models.ngram import NgramSettings, estimate
 from ensue.models.rounding import rounded
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import read
@@ -129,6 +131,25 @@ def test_a_pattern_reads_with_the_kernels() -> None:
     for number, sample in collect(rollout(model, [np.array([1])] * 4, FilterSettings(), rules, 0)).items():
         text = bytes(97 + sample.ids.astype(np.uint8)).decode()
         assert set(text) <= set("abc"), number
+
+
+@native
+def test_a_mixture_asks_the_kernels_for_its_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = np.random.default_rng(1).integers(0, SIZE, 2000)
+    weights = torch.tensor([[0.6, 0.1, 0.0, 0.0], [0.4, 0.0, 0.1, 0.0]], dtype=torch.float64)
+    counted = estimate(ids, np.array([0, 2000]), SIZE, NgramSettings(order=2))
+    for weigh in ("fp32", "int8"):
+        mixture = rounded(Mixture(network(), counted, weights), weigh)
+        fast = compiled(mixture)
+        assert isinstance(fast, Mixture)
+        assert isinstance(fast.network, Compiled)
+        mine = written(mixture, {"top_k": 30}, rows=3, length=30)
+        with monkeypatch.context() as patch:
+            patch.setattr(writing, "compiled", lambda model: model)
+            other = written(mixture, {"top_k": 30}, rows=3, length=30)
+        assert {number: one.ids.tolist() for number, one in mine.items()} == {
+            number: one.ids.tolist() for number, one in other.items()
+        }
 
 
 def test_rounding_keeps_what_it_says() -> None:
