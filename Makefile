@@ -31,6 +31,7 @@ test-slow: .venv/developer .venv/native
 # Writes the tables of docs/results.md; the machine should do nothing else.
 bench: .venv/developer .venv/native
 	$(BIN)/python benchmarks/training.py --write
+	$(BIN)/python benchmarks/generation.py --write
 
 format: .venv/developer
 	$(BIN)/ruff format .

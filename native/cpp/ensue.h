@@ -156,3 +156,92 @@ ENSUE_API void ensue_ngram_ask(const ensue_ngram_table *table, const int64_t *co
 // The probabilities of all symbols (rows, size) after each history.
 ENSUE_API void ensue_ngram_distributions(const ensue_ngram_table *table, const int64_t *const *contexts, int64_t rows,
                                          double *probabilities);
+
+// ---- One tick at a time (ticks.cpp) ------------------------------------------------------------------------------
+//
+// A row is a text on its way. Its numbers lie side by side, `stride` of them: its state twice, for even ticks and for
+// odd ones, and what a tick computes.
+
+enum ensue_format { ENSUE_FP32, ENSUE_BF16, ENSUE_INT8 };
+
+// The weights of `gates` times `units` outputs for `inner` inputs: output n weighs input k by matrix[n * row_step + k],
+// and in `panels`, of as many bytes as `ensue_packed_bytes` says, as packing.h tells. In int8 every output has a scale.
+typedef struct {
+    const float *matrix;
+    int64_t row_step;
+    void *panels;
+    int32_t format, gates, units, inner;
+} ensue_weights;
+
+ENSUE_API int64_t ensue_packed_bytes(const ensue_weights *weights);
+// Write the panels of all.
+ENSUE_API void ensue_pack(const ensue_weights *list, int32_t count, int32_t threads);
+
+enum ensue_whereabouts {
+    ENSUE_OF_ROW,    // at `offset` of the row; in odd ticks at `other`
+    ENSUE_OF_ALL,    // the same for all rows, at base
+    ENSUE_OF_TILE,   // a register, number `offset`
+    ENSUE_OF_UNITS,  // 64 equal numbers at base
+};
+
+typedef struct {
+    const float *base;
+    int64_t offset, other;
+    int32_t where;
+} ensue_place;
+
+// Row i starts with row `symbol of i` of the table, `width` numbers, at place `out`.
+typedef struct {
+    const float *table;
+    int32_t width, out;
+} ensue_lookup;
+
+// out = add + from * weights'; places, add is -1 for none.
+typedef struct {
+    int32_t weights, from, add, out;
+} ensue_multiplication;
+
+// Some products on tiles of `units`, one after the other, then instructions on what they gave.
+typedef struct {
+    int32_t first_product, last_product, first, last, units;
+} ensue_stage;
+
+typedef struct {
+    const ensue_place *places;
+    const ensue_instruction *instructions;
+    const ensue_weights *weights;
+    const ensue_multiplication *products;
+    const ensue_stage *stages;
+    const ensue_lookup *lookups;
+    int32_t place_count, product_count, stage_count, lookup_count, register_count;
+    int32_t scores, size;  // the place of the scores of `size` symbols
+    int64_t stride, state; // numbers of a row; of these, the state of even ticks, then that of odd ones
+} ensue_network;
+
+// What decoding/filters.py says; `allowed` of each symbol; `end` is the symbol that ends a text, or -1.
+typedef struct {
+    double temperature, nucleus, min_p, typical, penalty;
+    const uint8_t *allowed;
+    uint64_t seed;
+    int32_t top_k, window, end;
+} ensue_rules;
+
+typedef struct {
+    float *memory;           // rows times stride; that of even ticks is the state before the first and after the last
+    int32_t *symbols;        // of each row, the one that is read first
+    const int64_t *samples;  // the number of each row
+    int32_t *recent;         // (rows, window + ticks): the symbols before, then what is written
+    int32_t *known;          // of each row, how many of the `window` symbols before there are, the last ones
+    int32_t *ids;            // (rows, ticks), what was written
+    double *nats;            // (rows, ticks), what it cost
+    int32_t *written;        // how many of them each row has
+    double *log_probs, *probabilities;  // (rows, size), where nothing is drawn
+    int64_t first_step;      // how many symbols all rows have written before
+    int64_t alone_until, rest;  // nanoseconds; 0 at first, then for the kernels to remember how busy the machine is
+    int32_t rows, ticks, threads;
+} ensue_writing;
+
+// Write `ticks` symbols of each row, fewer where it ends; stop early when a quarter of the rows has ended. Without
+// rules, read one symbol and say how probable each next one is. Gives the number of ticks, -1 if there was not enough
+// memory.
+ENSUE_API int32_t ensue_write(const ensue_network *network, const ensue_rules *rules, ensue_writing *writing);

@@ -43,7 +43,15 @@ int instruction_set() {
     return set;
 }
 
-int32_t ensue_interface() { return 2; }
+bool products_of_bytes() {
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512vnni");
+#else
+    return false;
+#endif
+}
+
+int32_t ensue_interface() { return 3; }
 
 const char *ensue_instruction_sets() {
     static char text[64];

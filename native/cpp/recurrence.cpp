@@ -2,14 +2,12 @@
 // last without waiting for another.
 #include "recurrence.h"
 
-#include "operations.h"
+#include "packing.h"
 #include "room.h"
 #include "threads.h"
 
 #define ENSUE_KERNELS "recurrence_kernels.h"
 #include "instruction_sets.h"
-
-static int tiles_of(int units) { return (units + TILE - 1) / TILE; }
 
 static void play(const ensue_tape *tape) {
     const RecurrenceKernels &kernels = *ENSUE_CHOSEN(KERNELS);

@@ -4,6 +4,7 @@
 #include "functions.h"
 #include "tile.h"
 #include "product.h"
+#include "machine.h"
 
 static void pack(const Packed &packed, int number) {
     const ensue_product &of = *packed.product;
@@ -22,78 +23,30 @@ static void pack(const Packed &packed, int number) {
     }
 }
 
-// Layer normalisation over a whole row (Ba et al. 2016): out = (a - mean) / sqrt(variance + 1e-5).
-static void normalise(float *out, const float *a, int units) {
-    double sum = 0, squares = 0;
-    for (int i = 0; i < units; i++) sum += a[i];
-    double mean = sum / units;
-    for (int i = 0; i < units; i++) squares += (a[i] - mean) * (a[i] - mean);
-    float scale = (float)(1 / __builtin_sqrt(squares / units + 1e-5));
-    for (int i = 0; i < units; i++) out[i] = (float)(a[i] - mean) * scale;
-}
-
-static void normalise_back(float *out, const float *adjoint, const float *value, const float *a, int units) {
-    double sum = 0, squares = 0, adjoints = 0, products = 0;
-    for (int i = 0; i < units; i++) sum += a[i], adjoints += adjoint[i], products += (double)adjoint[i] * value[i];
-    double mean = sum / units;
-    for (int i = 0; i < units; i++) squares += (a[i] - mean) * (a[i] - mean);
-    float scale = (float)(1 / __builtin_sqrt(squares / units + 1e-5));
-    float shared = (float)(adjoints / units), along = (float)(products / units);
-    for (int i = 0; i < units; i++) out[i] = scale * (adjoint[i] - (shared + value[i] * along));
-}
-
-struct Player {
+struct Player : Machine {
     const ensue_tape &tape;
     const Packed *packed;
     const int64_t *firsts;
     int first, step;
-    // Where row `first` of each slot is at this tick, and how far it is to the next of our rows.
-    float **places;
-    int64_t *steps;
-    float *registers, *bounce;
+    float *registers;
 
     void find_places(int tick) {
         for (int i = 0; i < tape.slot_count; i++) {
             const ensue_slot &slot = tape.slots[i];
             steps[i] = slot.step * step;
+            of_tile[i] = slot.motion >= ENSUE_REGISTER;
             switch (slot.motion) {
                 case ENSUE_FIXED: places[i] = slot.base + first * slot.step; break;
                 case ENSUE_MOVING: places[i] = slot.base + (firsts[tick] + first) * slot.step; break;
                 case ENSUE_BEFORE:
-                    places[i] = tick ? slot.base + (firsts[tick - 1] + first) * slot.step : slot.other + first * slot.step;
+                    places[i] = tick ? slot.base + (firsts[tick - 1] + first) * slot.step
+                                     : slot.other + first * slot.step;
                     break;
                 case ENSUE_TURNS: places[i] = (tick % 2 ? slot.other : slot.base) + first * slot.step; break;
                 case ENSUE_REGISTER: places[i] = registers + slot.step * BLOCK_ROWS * TILE, steps[i] = TILE; break;
                 case ENSUE_CONSTANT: places[i] = slot.base, steps[i] = 0; break;
             }
         }
-    }
-
-    bool of_tile(int slot) const { return tape.slots[slot].motion >= ENSUE_REGISTER; }
-
-    // Where a block of rows of a slot begins, for a tile.
-    float *at(int slot, int row, int unit) const {
-        return of_tile(slot) ? places[slot] : places[slot] + row * steps[slot] + unit;
-    }
-
-    void run_instruction(const ensue_instruction &one, int row, int rows, int unit, int count) {
-        const float *args[3] = {nullptr, nullptr, nullptr};
-        int64_t arg_steps[3] = {0, 0, 0};
-        for (int i = 0; i < 3 && one.args[i] >= 0; i++) {
-            args[i] = at(one.args[i], row, unit), arg_steps[i] = steps[one.args[i]];
-            if (count == TILE || of_tile(one.args[i])) continue;
-            // The last tile is shorter: its neighbours in memory are not ours to read.
-            float *copy = bounce + (i + 1) * BLOCK_ROWS * TILE;
-            for (int r = 0; r < rows; r++) __builtin_memcpy(copy + r * TILE, args[i] + r * arg_steps[i], 4 * count);
-            args[i] = copy, arg_steps[i] = TILE;
-        }
-        float *out = at(one.out, row, unit);
-        bool direct = count == TILE || of_tile(one.out);
-        Operands in{direct ? out : bounce, args[0], args[1], args[2], direct ? steps[one.out] : TILE,
-                    arg_steps[0],          arg_steps[1], arg_steps[2]};
-        TILE_OPERATIONS[one.operation](in, rows);
-        for (int r = 0; !direct && r < rows; r++)
-            __builtin_memcpy(out + r * steps[one.out], bounce + r * TILE, 4 * count);
     }
 
     void multiply(const ensue_segment &segment, int row, int rows, int unit, int count) {
@@ -105,23 +58,10 @@ struct Player {
             float *out = at(of.out, row, gate * of.units + unit);
             const float *add = of.add < 0 ? nullptr : at(of.add, row, gate * of.units + unit);
             int64_t out_step = steps[of.out], add_step = of.add < 0 ? 0 : steps[of.add];
-            if (count == TILE) {
-                multiply_rows(rows, panel, of.inner, from, steps[of.from], out, out_step, add, add_step);
-                continue;
-            }
-            float *copy = bounce + BLOCK_ROWS * TILE;
-            for (int r = 0; add && r < rows; r++) __builtin_memcpy(copy + r * TILE, add + r * add_step, 4 * count);
-            multiply_rows(rows, panel, of.inner, from, steps[of.from], bounce, TILE, add ? copy : nullptr, TILE);
-            for (int r = 0; r < rows; r++) __builtin_memcpy(out + r * out_step, bounce + r * TILE, 4 * count);
-        }
-    }
-
-    void run_whole_rows(const ensue_instruction &one, int rows, int units) {
-        for (int row = 0; row < rows; row++) {
-            const float *args[3] = {nullptr, nullptr, nullptr};
-            for (int i = 0; i < 3 && one.args[i] >= 0; i++) args[i] = at(one.args[i], row, 0);
-            if (one.operation == TILE_OPERATION_COUNT) normalise(at(one.out, row, 0), args[0], units);
-            else normalise_back(at(one.out, row, 0), args[0], args[1], args[2], units);
+            auto multiply = [&](float *o, int64_t o_step, const float *a, int64_t a_step) {
+                multiply_rows(rows, panel, of.inner, from, steps[of.from], o, o_step, a, a_step);
+            };
+            whole_tiles(rows, count, out, out_step, add, add_step, multiply);
         }
     }
 
@@ -173,9 +113,10 @@ struct Player {
 
 static void play(const ensue_tape &tape, const Packed *packed, const int64_t *firsts, int first, int step) {
     Room room;
-    Player player{tape, packed, firsts, first, step, room.take<float *>(tape.slot_count),
-                  room.take<int64_t>(tape.slot_count), room.take<float>(tape.register_count * BLOCK_ROWS * TILE),
-                  room.take<float>(4 * BLOCK_ROWS * TILE)};
+    Machine machine{room.take<float *>(tape.slot_count), room.take<int64_t>(tape.slot_count),
+                    room.take<bool>(tape.slot_count), room.take<float>(BOUNCE_TILES * BLOCK_ROWS * TILE)};
+    float *registers = room.take<float>(tape.register_count * BLOCK_ROWS * TILE);
+    Player player{machine, tape, packed, firsts, first, step, registers};
     player.run();
 }
 

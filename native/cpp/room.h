@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <new>
+#include <vector>
 
 #include "ensue.h"
 
@@ -13,7 +14,7 @@ class Room {
     Room(const Room &) = delete;
     Room &operator=(const Room &) = delete;
     ~Room() {
-        for (int i = 0; i < count; i++) free(pieces[i]);
+        for (void *piece : pieces) free(piece);
     }
 
     template <typename T>
@@ -21,15 +22,14 @@ class Room {
         size_t bytes = ((size_t)numbers * sizeof(T) + 63) / 64 * 64;
         size_t line = bytes < 2 * HUGE ? 64 : HUGE;
         void *piece = nullptr;
-        if (count == MOST || posix_memalign(&piece, line, bytes ? bytes : 64)) throw std::bad_alloc();
+        pieces.reserve(pieces.size() + 1);
+        if (posix_memalign(&piece, line, bytes ? bytes : 64)) throw std::bad_alloc();
         if (line == HUGE) ensue_large_pages(piece, (int64_t)bytes);
-        pieces[count++] = piece;
+        pieces.push_back(piece);
         return (T *)piece;
     }
 
   private:
-    static constexpr int MOST = 64;
     static constexpr size_t HUGE = 1 << 21;
-    void *pieces[MOST];
-    int count = 0;
+    std::vector<void *> pieces;
 };

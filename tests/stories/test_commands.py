@@ -228,6 +228,32 @@ def test_writing_in_turns(run: str, capsys: pytest.CaptureFixture[str], monkeypa
     assert shown[0].lstrip("> ").startswith("1  ")
 
 
+def test_weights_in_fewer_bits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, text = str(folder / "network"), str(folder / "text.txt")
+    command = f"train generate {text} --model gru --size tiny --set mixture.use=never --out {out}"
+    answer(capsys, *command.split(), "--set", "steps=30", "--set", "evaluate_every=30", "--set", "rows=4", "--json")
+    exact = answer(capsys, "generate", out, "--length", "60")
+    assert len(exact) == 61
+    assert exact == answer(capsys, "generate", out, "--length", "60", "--weights", "fp32")
+    assert [json.loads(answer(capsys, "generate", out, "--length", "60", "--json"))["text"]] == [exact[:-1]]
+    long = answer(capsys, "generate", out, "--length", "300")
+    assert answer(capsys, "generate", out, "--length", "300", "--stop", long[100:103]) == (
+        long[: long.index(long[100:103]) + 3] + "\n"
+    )
+    assert len(answer(capsys, "generate", out, "--length", "60", "--weights", "int8")) == len(exact)
+    assert re.search(
+        r"int8 weights cost [+-]0\.\d{4} bits per char", answer(capsys, "evaluate", out, "--weights", "int8")
+    )
+    found = {
+        name: json.loads(answer(capsys, "evaluate", out, "--weights", name, "--json")) for name in ("fp32", "bf16")
+    }
+    assert found["fp32"]["cost_of_weights"] == 0 != found["bf16"]["cost_of_weights"]
+    difference = found["bf16"]["bits_per_character"] - found["fp32"]["bits_per_character"]
+    assert found["bf16"]["cost_of_weights"] == pytest.approx(difference)
+    assert abs(difference) < 0.01
+    assert "--weights" in told(capsys, "generate", out, "--weights", "int4")
+
+
 def test_scoring(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     more = str(folder / "more.txt")
     found = json.loads(answer(capsys, "evaluate", run, more, "--json", "--lines", "--surprising", "2"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter, validators
 
@@ -24,6 +24,7 @@ def evaluate(
     lines: bool = False,
     surprising: Annotated[Whole, Parameter(validator=validators.Number(gte=0))] = 0,
     prequential: bool = False,
+    weights: Literal["fp32", "bf16", "int8"] = "fp32",
     json: bool = False,
 ) -> None:
     """Score a text: nats, bits, perplexity; by line; at its most surprising places.
@@ -35,6 +36,7 @@ def evaluate(
         surprising: Show so many of the most surprising places.
         prequential: Score, then learn, chunk after chunk: for a text that goes on where the training data
             ended.
+        weights: How the network's weights are kept, as in `ensue generate`; says what that costs.
         json: Print JSON, for programs.
     """
     from ensue import api
@@ -46,26 +48,30 @@ def evaluate(
         raise SettingError(what, where="evaluate", mend="leave out --lines and --surprising, or --prequential")
     model: TextModel = api.open(run)
     if prequential:
-        show_prequential(model, data, json)
+        show_prequential(model.with_weights(weights), data, json)
         return
-    found = evaluation.evaluate(model, data)
+    found = evaluation.evaluate(model.with_weights(weights), data)
+    exact = found if weights == "fp32" else evaluation.evaluate(model, data)
+    cost = found.likelihood.bits_per_character - exact.likelihood.bits_per_character
     if json:
-        print_whole(found, lines, surprising)
+        print_whole(found, lines, surprising, {"weights": weights, "cost_of_weights": cost})
         return
     show(found.to_json())
+    if weights != "fp32":
+        print(f"{weights} weights cost {cost:+.4f} bits per character, beside fp32")
     if lines:
         show_lines(found)
     if surprising:
         show_surprising(found, surprising)
 
 
-def print_whole(found: Evaluation, lines: bool, surprising: int) -> None:
+def print_whole(found: Evaluation, lines: bool, surprising: int, more: dict[str, Any]) -> None:
     """Print everything as one JSON object."""
     from dataclasses import asdict
 
     from ensue.cli.machine import print_json
 
-    whole = found.to_json()
+    whole = found.to_json() | more
     if lines:
         whole["lines"] = [asdict(line) for line in found.lines()]
     if surprising:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter, validators
 
@@ -31,6 +31,7 @@ def generate(  # noqa: PLR0913 - each is a flag
     filters: Annotated[FilterSettings, Parameter(name="*", show_default=True)] = FilterSettings(),  # noqa: B008 - it is frozen
     allow: str | None = None,
     regex: str | None = None,
+    weights: Literal["fp32", "bf16", "int8"] | None = None,
     novelty: bool = False,
     interactive: bool = False,
     json: bool = False,
@@ -47,6 +48,8 @@ def generate(  # noqa: PLR0913 - each is a flag
         greedy: Always take the likeliest symbol; the same as --temperature 0.
         allow: Write these characters only.
         regex: A regular expression that the whole of what is written must match.
+        weights: How the network's weights are kept while it writes: bf16 and int8 are faster, and a little worse
+            (`ensue evaluate RUN --weights int8` says by how much).
         novelty: Say of each sample how much of it is copied from the training data.
         interactive: Type, and the model goes on; or pick the next symbol from the likeliest.
         json: Print one JSON object a sample, for programs.
@@ -57,7 +60,7 @@ def generate(  # noqa: PLR0913 - each is a flag
     if interactive and (json or novelty or n > 1):
         what = "--interactive writes one text, as plain text"
         raise SettingError(what, where="generate", mend="leave out --n, --novelty and --json")
-    said = {"length": length, "stop": stop, "seed": seed, "allow": allow, "pattern": regex}
+    said = {"length": length, "stop": stop, "seed": seed, "allow": allow, "pattern": regex, "weights": weights}
     asked = dict(filters) | {name: value for name, value in said.items() if value is not None}
     asked |= {"temperature": 0.0} if greedy else {}
     model: TextModel = api.open(run)

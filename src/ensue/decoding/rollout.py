@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ensue.decoding.constraints import Matching
-from ensue.decoding.draw import draw
-from ensue.decoding.filters import FilterSettings, LogProbs, Mask, apply, normalize
-from ensue.decoding.uniform import uniform
+from ensue.decoding.filters import FilterSettings
+from ensue.decoding.stepper import Drawn, InKernels, Row, Rules, Stepper, SymbolBySymbol, predict
 from ensue.errors import PromptError
+from ensue.models.compiled import Compiled, compiled
 from ensue.models.contract import Autoregressive
 from ensue.state import State, map_state, select_rows, tensors_of
+
+__all__ = ["Rules", "Sample", "Step", "collect", "predict", "read", "rollout", "stop_at"]
 
 Ids = NDArray[np.integer]
 
@@ -26,32 +25,16 @@ _CHUNK = 256
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What may be written, and where a sample ends."""
-
-    length: int
-    """The most symbols of a sample, without its prompt."""
-    allowed: Mask
-    """For each symbol (size,) whether it may be written: false for the unknown one."""
-    end: int | None
-    """The symbol that ends a record; None in one long text."""
-    matching: Matching | None = None
-    """A pattern that the whole of what is written must match, without the prompt."""
-    stop: Callable[[Sequence[int]], bool] | None = None
-    """Told what was written so far (without the prompt), says whether that is enough."""
-
-
-@dataclass(frozen=True)
 class Step:
-    """One symbol for each of the samples that are still being written."""
+    """The next symbols of the samples that are still being written: at least one of each, sample after sample."""
 
     samples: NDArray[np.int64]
-    """The numbers of these samples."""
+    """The number of each symbol's sample."""
     ids: NDArray[np.int64]
     nats: NDArray[np.float64]
     """What each symbol cost under the model itself, before any filter."""
     finished: NDArray[np.bool_]
-    """True where this was the last symbol of the sample."""
+    """True for the last symbol of a sample."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +45,6 @@ class Sample:
     nats: NDArray[np.float64]
 
 
-@dataclass
-class _Row:
-    number: int
-    recent: deque[int]
-    written: list[int]
-    place: int = 0
-
-
 def rollout(
     model: Autoregressive,
     prompts: Sequence[Ids],
@@ -78,7 +53,7 @@ def rollout(
     seed: int,
     samples: Sequence[int] | None = None,
 ) -> Iterator[Step]:
-    """Continue each prompt, all at once; a sample is the same alone and in a crowd.
+    """Continue each prompt, all at once; a sample is the same alone and in a crowd, in the kernels or without them.
 
     Sample `samples[i]` (by default i) continues `prompts[i]`, which begins after the start symbol and may be empty.
     A network should be in evaluation mode. Raises PromptError if no text can satisfy the rules.
@@ -88,30 +63,38 @@ def rollout(
         if rules.stop is not None:
             raise PromptError("a pattern and a stop text contradict each other", mend="give one of them")
     numbers = range(len(prompts)) if samples is None else samples
+    window = filters.repetition_window
     rows = [
-        _Row(number, deque((int(id) for id in prompt[-filters.repetition_window :]), filters.repetition_window), [])
+        Row(number, [int(id) for id in prompt[-window:]], window, rules)
         for number, prompt in zip(numbers, prompts, strict=True)
     ]
-    masks = [_allowed(row, rules) for row in rows]
-    if not rows or not rules.length or not masks[0].any():
+    if not rows or not rules.length or not rows[0].allowed.any():
         return
+    stepper = _stepper(compiled(model), prompts, filters, rules, seed)
+    while rows:
+        written = [_take(row, drawn) for row, drawn in zip(rows, stepper.step(rows), strict=True)]
+        yield Step(*(np.concatenate(parts) for parts in zip(*(one[:4] for one in written), strict=True)))
+        kept = np.flatnonzero([one[4] for one in written])
+        if len(kept) < len(rows):
+            rows = [rows[row] for row in kept]
+            stepper.keep(kept)
+
+
+def _stepper(
+    model: Autoregressive, prompts: Sequence[Ids], filters: FilterSettings, rules: Rules, seed: int
+) -> Stepper:
     state, inputs = read(model, prompts)
-    for tick in range(rules.length):
-        scores, state = predict(model, inputs, state)
-        shaped = apply(filters, scores, np.stack(masks), _recent(rows, filters, model.size))
-        ids = draw(shaped, uniform(seed, [row.number for row in rows], tick))
-        nats = -scores[np.arange(len(rows)), ids]
-        for row, id in zip(rows, ids.tolist(), strict=True):
-            _write(row, id, rules)
-        masks = [_allowed(row, rules) for row in rows]
-        going = [_goes_on(row, mask, rules) for row, mask in zip(rows, masks, strict=True)]
-        yield Step(np.array([row.number for row in rows]), ids, nats, ~np.array(going))
-        kept = np.flatnonzero(going)
-        if not len(kept):
-            return
-        rows, masks = [rows[row] for row in kept], [masks[row] for row in kept]
-        inputs = torch.from_numpy(ids[kept]).to(inputs.device)
-        state = state if len(kept) == len(ids) else select_rows(state, torch.from_numpy(kept))
+    if isinstance(model, Compiled) and rules.matching is None:
+        return InKernels(model, state, inputs, filters, seed)
+    return SymbolBySymbol(model, state, inputs, filters, seed)
+
+
+def _take(row: Row, drawn: Drawn) -> tuple[NDArray, NDArray, NDArray, NDArray, bool]:
+    """Write symbols to a row until it ends; give the fields of its step, and whether it goes on."""
+    count, goes_on = row.write(drawn.ids.tolist())
+    finished = np.zeros(count, dtype=bool)
+    finished[-1] = not goes_on
+    return np.full(count, row.number), drawn.ids[:count].astype(np.int64), drawn.nats[:count], finished, goes_on
 
 
 def collect(steps: Iterable[Step]) -> dict[int, Sample]:
@@ -147,44 +130,8 @@ def read(model: Autoregressive, prompts: Sequence[Ids]) -> tuple[State, Tensor]:
     return select_rows(together, rows), torch.cat(last)[rows.to(last[0].device)]
 
 
-def predict(model: Autoregressive, inputs: Tensor, state: State) -> tuple[LogProbs, State]:
-    """Go one symbol (rows,) on: give the log-probabilities of what follows (rows, size), and the state."""
-    with torch.inference_mode():
-        distribution, state = model(inputs[:, None], state)
-        probs = cast("Any", distribution).probs[:, 0].cpu().double().numpy()
-    with np.errstate(divide="ignore"):
-        return normalize(np.log(probs)), state
-
-
 def stop_at(text: str, decode: Callable[[Sequence[int]], str]) -> Callable[[Sequence[int]], bool]:
     """Give a rule for `Rules.stop`: enough when the text has been written, or the symbol that holds its end."""
     # Each symbol stands for a byte at least, but for a few special ones.
     reach = len(text.encode()) + 8
     return lambda ids: text in decode(ids[-reach:])
-
-
-def _allowed(row: _Row, rules: Rules) -> Mask:
-    if rules.matching is None:
-        return rules.allowed
-    return rules.allowed & rules.matching.allowed(row.place, rules.length - len(row.written))
-
-
-def _write(row: _Row, id: int, rules: Rules) -> None:
-    row.written.append(id)
-    row.recent.append(id)
-    if rules.matching is not None and id != rules.end:
-        row.place = int(rules.matching.following(row.place)[id])
-
-
-def _goes_on(row: _Row, allowed: Mask, rules: Rules) -> bool:
-    enough = len(row.written) == rules.length or row.written[-1] == rules.end or not allowed.any()
-    return not enough and not (rules.stop is not None and rules.stop(row.written))
-
-
-def _recent(rows: list[_Row], filters: FilterSettings, size: int) -> Mask | None:
-    if filters.repetition_penalty == 1:
-        return None
-    recent = np.zeros((len(rows), size), dtype=bool)
-    for number, row in enumerate(rows):
-        recent[number, [id for id in row.recent if id < size]] = True
-    return recent

@@ -62,11 +62,12 @@ def usable(program: Program, values: Values) -> bool:
     numbers = [value for name, value in values.items() if name != "ids"]
     if kernels is None or any(value.dtype != torch.float32 or value.device.type != "cpu" for value in numbers):
         return False
-    return all(_operation(node.op) >= 0 for node in program.nodes if node.args)
+    return all(operation(node.op) >= 0 for node in program.nodes if node.args)
 
 
 @lru_cache(maxsize=64)
-def _operation(name: str) -> int:
+def operation(name: str) -> int:
+    """Give the number of an operation in the kernels; -1 if they do not have it."""
     kernels = library()
     return -1 if kernels is None else kernels.ensue_operation(name.encode())
 
@@ -127,7 +128,7 @@ class _Play:
         if place in self.tape.registers:
             return _Slot(None, None, self.tape.registers[place], REGISTER)
         if kind == "constant":
-            return self._at(_repeated(float(which)), CONSTANT)
+            return self._at(repeated(float(which)), CONSTANT)
         if kind == "old":
             path = memory.path(str(which))
             return self._at(path[memory.batch :], BEFORE, path)
@@ -188,11 +189,12 @@ class _Play:
 def _instructions(of: Tape) -> ctypes.Array:
     made = (_Instruction * len(of.instructions))()
     for one, (name, out, args) in zip(made, of.instructions, strict=True):
-        one.operation, one.out = _operation(name), out
+        one.operation, one.out = operation(name), out
         one.args[:] = [*args, *[-1] * (3 - len(args))]
     return made
 
 
 @lru_cache(maxsize=256)
-def _repeated(value: float) -> Tensor:
+def repeated(value: float) -> Tensor:
+    """Give a tile of equal numbers."""
     return torch.full((TILE,), value)

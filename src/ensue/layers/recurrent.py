@@ -109,7 +109,7 @@ class Recurrent(Causal):
         for depth in range(chosen.depth):
             made = start(program, self.width if depth else inputs, chosen.width)
             if chosen.learned_start:
-                made |= {f"state/{state}": torch.zeros(self._units(state)) for state in program.states}
+                made |= {f"state/{state}": torch.zeros(self.units(state)) for state in program.states}
             self.cells.append(nn.ParameterDict({name: nn.Parameter(tensor) for name, tensor in made.items()}))
         normalised = chosen.depth if chosen.normalise == "layers" else 0
         self.norms = nn.ModuleList(nn.LayerNorm(self.width) for _ in range(normalised))
@@ -140,9 +140,10 @@ class Recurrent(Causal):
         if self.settings.learned_start:
             return {name: cell[f"state/{name}"].expand(batch_size, -1) for name in self.program.states}
         like = next(iter(cell.values()))
-        return {name: like.new_zeros(batch_size, self._units(name)) for name in self.program.states}
+        return {name: like.new_zeros(batch_size, self.units(name)) for name in self.program.states}
 
-    def _units(self, state: str) -> int:
+    def units(self, state: str) -> int:
+        """Give the number of units of a state."""
         return width_of(self.program, self.settings.width, state in self.program.own_states)
 
     def _between(self, y: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ensue.engine import dense, features_of
+from ensue.engine.step.network import Weights
 from ensue.errors import RunError, SettingError
 from ensue.heads import HEADS, CategoricalSettings
 from ensue.layers import LAYERS, RecurrentSettings
@@ -68,7 +69,10 @@ class SequenceModel(nn.Module, Autoregressive):
             nn.Dropout(settings.input_dropout),
             nn.Dropout(settings.output_dropout),
         )
-        if self.table is not None and settings.head.tied:
+        self.tied = settings.head.tied
+        self.weights: Weights = "fp32"
+        """The fewest bits that hold its matrices as they are."""
+        if self.table is not None and self.tied:
             # As output weights, torch's N(0, 1) would start far from the uniform distribution.
             nn.init.normal_(self.table.weight, std=settings.embedding**-0.5)
 

@@ -20,10 +20,12 @@ from ensue.data.store import kept
 from ensue.decoding.constraints import Matching, only
 from ensue.decoding.novelty import Novelty, NoveltyIndex
 from ensue.decoding.rollout import Rules, Sample, Step, collect, rollout, stop_at
+from ensue.engine.step.network import Weights
 from ensue.errors import PromptError, RunError
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram, NgramSettings
+from ensue.models.rounding import rounded
 from ensue.settings import Settings
 from ensue.tasks.rivals import Counted, joined, last_of
 from ensue.tasks.writing import WritingSettings, writing
@@ -57,6 +59,7 @@ class TextModel:
 
     def __init__(self, run: Run, codec: Codec, model: Autoregressive) -> None:
         self.run, self.codec, self.model = run, codec, model
+        self._rounded: dict[Weights, tuple[Autoregressive, Autoregressive]] = {}
 
     @property
     def report(self) -> str:
@@ -101,21 +104,28 @@ class TextModel:
         ids: list[int] = []
         told = ""
         for step in self.steps(prompt, range(1), settings):
-            ids.append(int(step.ids[0]))
+            ids += step.ids.tolist()
             text = self._cut(self.codec.decode(ids), settings)
             # A character may be spelled by several symbols, and a stop text may have begun.
             held = max(len(settings.stop) - 1, 0) + (1 if text.endswith("\ufffd") else 0)
-            certain = text if step.finished[0] else text[: max(len(text) - held, len(told))]
+            certain = text if step.finished.any() else text[: max(len(text) - held, len(told))]
             if certain != told:
                 yield certain[len(told) :]
                 told = certain
 
     def steps(self, prompt: str, numbers: Sequence[int], settings: WritingSettings) -> Iterator[Step]:
         """Write symbol by symbol. Raises PromptError if nothing can satisfy what was asked."""
-        context = self.context(prompt)
-        return rollout(
-            self.model, [context] * len(numbers), settings.filters, self._rules(settings), settings.seed, numbers
-        )
+        contexts = [self.context(prompt)] * len(numbers)
+        model = self.with_weights(settings.weights).model
+        return rollout(model, contexts, settings.filters, self._rules(settings), settings.seed, numbers)
+
+    def with_weights(self, weights: Weights) -> TextModel:
+        """Give the same with its network's matrices rounded to what `weights` holds; made once."""
+        if weights == "fp32":
+            return self
+        if self._rounded.get(weights, (None,))[0] is not self.model:
+            self._rounded[weights] = self.model, rounded(self.model, weights)
+        return TextModel(self.run, self.codec, self._rounded[weights][1])
 
     def ngram(self) -> Ngram:
         """Give the n-gram that the model is, or that is mixed into it. Raises RunError if it has none."""

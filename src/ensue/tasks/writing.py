@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,8 @@ class WritingSettings(Settings):
     """Write these characters only."""
     pattern: str = ""
     """A regular expression that the whole of what is written must match."""
+    weights: Literal["fp32", "bf16", "int8"] = "fp32"
+    """How the network's weights are kept while it writes: bf16 and int8 are faster, and a little worse."""
     filters: FilterSettings = FilterSettings()
     """How the model's distribution is reshaped before a symbol is drawn."""
 

@@ -1,0 +1,197 @@
+"""Texts on their way, and what goes on with them: symbol by symbol in Python, or many at once in the kernels."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ensue.decoding.constraints import Matching
+from ensue.decoding.draw import draw
+from ensue.decoding.filters import FilterSettings, LogProbs, Mask, apply, normalize
+from ensue.decoding.uniform import uniform
+from ensue.engine.step.structures import Rules as NativeRules
+from ensue.engine.step.structures import Writing
+from ensue.models.compiled import Compiled
+from ensue.models.contract import Autoregressive
+from ensue.state import State, select_rows
+
+CHUNK = 64
+"""Symbols of each row that the kernels write before Python looks at them: a few milliseconds' worth, or some tens."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What may be written, and where a sample ends."""
+
+    length: int
+    """The most symbols of a sample, without its prompt."""
+    allowed: Mask
+    """For each symbol (size,) whether it may be written: false for the unknown one."""
+    end: int | None
+    """The symbol that ends a record; None in one long text."""
+    matching: Matching | None = None
+    """A pattern that the whole of what is written must match, without the prompt."""
+    stop: Callable[[Sequence[int]], bool] | None = None
+    """Told what was written so far (without the prompt), says whether that is enough."""
+
+
+class Row:
+    """A text on its way."""
+
+    def __init__(self, number: int, prompt: Sequence[int], window: int, rules: Rules) -> None:
+        self.number, self.rules = number, rules
+        self.recent = deque(prompt[-window:], window)
+        """The last symbols, prompt included."""
+        self.written: list[int] = []
+        self.place = 0
+        """Where the text is in the pattern."""
+        self.allowed = self._allowed()
+
+    def write(self, ids: Sequence[int]) -> tuple[int, bool]:
+        """Append symbols until the text ends; give how many, and whether it goes on."""
+        rules, before = self.rules, len(self.written)
+        if rules.matching is None and rules.stop is None:
+            # The kernels end a row where it ends: only the last can be the end.
+            self.written += ids
+            self.recent.extend(ids)
+            return len(ids), len(self.written) < rules.length and ids[-1] != rules.end
+        goes_on = all(self._append(id) for id in ids)
+        return len(self.written) - before, goes_on
+
+    def _append(self, id: int) -> bool:
+        rules = self.rules
+        self.written.append(id)
+        self.recent.append(id)
+        if len(self.written) == rules.length or id == rules.end:
+            return False
+        if rules.matching is None:
+            return rules.stop is None or not rules.stop(self.written)
+        self.place = int(rules.matching.following(self.place)[id])
+        self.allowed = self._allowed()
+        return bool(self.allowed.any())
+
+    def _allowed(self) -> Mask:
+        rules = self.rules
+        if rules.matching is None:
+            return rules.allowed
+        return rules.allowed & rules.matching.allowed(self.place, rules.length - len(self.written))
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The next symbols of one row."""
+
+    ids: NDArray[np.integer]
+    nats: NDArray[np.float64]
+
+
+class Stepper(ABC):
+    """Draws what comes next, and remembers where each text is.
+
+    Every row has `written` equally many symbols before `step`; there are no other rows than those that were kept.
+    """
+
+    @abstractmethod
+    def step(self, rows: Sequence[Row]) -> list[Drawn]:
+        """Draw the next symbol of each row, or several."""
+
+    @abstractmethod
+    def keep(self, rows: NDArray[np.integer]) -> None:
+        """Go on with these rows only, by their places."""
+
+
+class SymbolBySymbol(Stepper):
+    """Any model under any rules: Python filters and draws."""
+
+    def __init__(self, model: Autoregressive, state: State, inputs: Tensor, filters: FilterSettings, seed: int) -> None:
+        self.model, self.state, self.inputs = model, state, inputs
+        self.filters, self.seed = filters, seed
+
+    def step(self, rows: Sequence[Row]) -> list[Drawn]:
+        """Draw the next symbol of each row."""
+        scores, self.state = predict(self.model, self.inputs, self.state)
+        shaped = apply(self.filters, scores, np.stack([row.allowed for row in rows]), self._recent(rows))
+        ids = draw(shaped, uniform(self.seed, [row.number for row in rows], len(rows[0].written)))
+        self.inputs = torch.from_numpy(ids).to(self.inputs.device)
+        nats = -scores[np.arange(len(rows)), ids]
+        return [Drawn(ids[row : row + 1], nats[row : row + 1]) for row in range(len(rows))]
+
+    def keep(self, rows: NDArray[np.integer]) -> None:
+        """Go on with these rows only."""
+        kept = torch.from_numpy(rows)
+        self.inputs = self.inputs[kept.to(self.inputs.device)]
+        self.state = select_rows(self.state, kept)
+
+    def _recent(self, rows: Sequence[Row]) -> Mask | None:
+        if self.filters.repetition_penalty == 1:
+            return None
+        recent = np.zeros((len(rows), self.model.size), dtype=bool)
+        for number, row in enumerate(rows):
+            recent[number, [id for id in row.recent if id < self.model.size]] = True
+        return recent
+
+
+class InKernels(Stepper):
+    """A compiled network without a pattern: the kernels read, filter and draw many symbols in one call."""
+
+    def __init__(self, model: Compiled, state: State, inputs: Tensor, filters: FilterSettings, seed: int) -> None:
+        self.ticks, self.memory = model.ticks, model.ticks.memory(state)
+        self.symbols = inputs.to(torch.int32).numpy().copy()
+        self.filters, self.seed = filters, seed
+        self.writing = Writing(threads=torch.get_num_threads())
+
+    def step(self, rows: Sequence[Row]) -> list[Drawn]:
+        """Draw up to CHUNK symbols of each row."""
+        before, rules, window = len(rows[0].written), rows[0].rules, self.filters.repetition_window
+        ticks = min(CHUNK, rules.length - before)
+        ids, nats = np.empty((len(rows), ticks), np.int32), np.empty((len(rows), ticks))
+        recent = np.zeros((len(rows), window + ticks), np.int32)
+        known, written = np.zeros((2, len(rows)), np.int32)
+        for number, row in enumerate(rows):
+            known[number] = len(row.recent)
+            recent[number, window - len(row.recent) : window] = row.recent
+        allowed = rules.allowed.astype(np.uint8)
+        samples = np.array([row.number for row in rows], np.int64)
+        writing = self.writing
+        writing.memory, writing.symbols = self.memory.data_ptr(), self.symbols.ctypes.data
+        writing.samples, writing.recent, writing.known = samples.ctypes.data, recent.ctypes.data, known.ctypes.data
+        writing.ids, writing.nats, writing.written = ids.ctypes.data, nats.ctypes.data, written.ctypes.data
+        writing.first_step, writing.rows, writing.ticks = before, len(rows), ticks
+        self.ticks.write(self._rules(rules, allowed), writing)
+        return [Drawn(ids[row, :count], nats[row, :count]) for row, count in enumerate(written.tolist())]
+
+    def keep(self, rows: NDArray[np.integer]) -> None:
+        """Go on with these rows only."""
+        self.memory, self.symbols = self.memory[torch.from_numpy(rows)], self.symbols[rows]
+
+    def _rules(self, rules: Rules, allowed: NDArray[np.uint8]) -> NativeRules:
+        filters = self.filters
+        return NativeRules(
+            filters.temperature,
+            filters.nucleus,
+            filters.min_p,
+            filters.typical,
+            filters.repetition_penalty,
+            allowed.ctypes.data,
+            self.seed & (1 << 64) - 1,
+            filters.top_k,
+            filters.repetition_window,
+            -1 if rules.end is None else rules.end,
+        )
+
+
+def predict(model: Autoregressive, inputs: Tensor, state: State) -> tuple[LogProbs, State]:
+    """Go one symbol (rows,) on: give the log-probabilities of what follows (rows, size), and the state."""
+    with torch.inference_mode():
+        distribution, state = model(inputs[:, None], state)
+        probs = cast("Any", distribution).probs[:, 0].cpu().double().numpy()
+    with np.errstate(divide="ignore"):
+        return normalize(np.log(probs)), state

@@ -1,0 +1,212 @@
+"""One tick of a whole network as the compiled kernels run it (native/cpp/ticks.cpp): written down part by part.
+
+A row's numbers lie side by side: its state for even ticks, that for odd ones, and what a tick computes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ensue.engine.native import operation, repeated
+from ensue.engine.step import structures
+from ensue.native import library
+from ensue.state import State, tensors_of
+
+Kind = Literal["row", "before", "after", "all", "tile", "units"]
+WHERE: dict[Kind, int] = {"row": 0, "before": 0, "after": 0, "all": 1, "tile": 2, "units": 3}
+"""Of each row, of all rows, of a tile (a register), of all units; a state is read `before` and written `after`."""
+Weights = Literal["fp32", "bf16", "int8"]
+"""How the numbers of matrices are kept: as they are; in half the bits; in a quarter, with a scale for each output."""
+FORMATS: dict[Weights, int] = {"fp32": 0, "bf16": 1, "int8": 2}
+_LINE = 16
+"""Numbers in a cache line: everything in a row begins with one."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A state of a layer: where it lies in a row, and its places before and after the tick."""
+
+    offset: int
+    units: int
+    before: int
+    after: int
+
+
+class Network:
+    """A tick on its way: places are numbered, and stages run in the order in which they are added."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.format = FORMATS[weights]
+        self.places: list[tuple[Kind, int, Tensor | None]] = []
+        """Each with its offset, or what lies there."""
+        self.instructions: list[tuple[str, int, tuple[int, ...]]] = []
+        self.matrices: list[tuple[Tensor, int]] = []
+        """Each with the number of its gates."""
+        self.products: list[tuple[int, int, int, int]] = []
+        self.stages: list[tuple[int, int, int, int, int]] = []
+        self.lookups: list[tuple[Tensor, int]] = []
+        self.states: list[dict[str, Held]] = []
+        self.state_numbers = self.numbers = self.registers = 0
+
+    def _place(self, kind: Kind, offset: int = 0, base: Tensor | None = None) -> int:
+        self.places.append((kind, offset, base))
+        return len(self.places) - 1
+
+    def row(self, units: int) -> int:
+        """Make room for some numbers in every row."""
+        place = self._place("row", self.numbers)
+        self.numbers += -(-units // _LINE) * _LINE
+        return place
+
+    def part(self, place: int, offset: int) -> int:
+        """Give the place that lies so many numbers behind another of every row."""
+        return self._place("row", self.places[place][1] + offset)
+
+    def shared(self, vector: Tensor) -> int:
+        """Place what is the same for all rows."""
+        return self._place("all", base=vector.detach().float().contiguous())
+
+    def constant(self, value: float) -> int:
+        """Place a number."""
+        return self._place("units", base=repeated(value))
+
+    def register(self, number: int) -> int:
+        """Place what is forgotten after its tile."""
+        self.registers = max(self.registers, number + 1)
+        return self._place("tile", number)
+
+    def state(self, units: int) -> Held:
+        """Make room for a state."""
+        offset = self.state_numbers
+        self.state_numbers += -(-units // _LINE) * _LINE
+        return Held(offset, units, self._place("before", offset), self._place("after", offset))
+
+    def lookup(self, table: Tensor, out: int) -> None:
+        """Let every row find at `out` what a table (symbols, units) has for the symbol that it reads."""
+        self.lookups.append((table.detach().float().contiguous(), out))
+
+    def product(self, matrix: Tensor, source: int, add: int, out: int, gates: int = 1) -> int:
+        """Write down out = add + source * matrix', where add may be -1 for nothing; a stage runs it."""
+        self.matrices.append((matrix.detach().float().contiguous(), gates))
+        self.products.append((len(self.matrices) - 1, source, add, out))
+        return len(self.products) - 1
+
+    def stage(self, units: int, products: Sequence[int], *instructions: tuple[str, int, tuple[int, ...]]) -> None:
+        """Run products, the last ones that were written down, then instructions, on all units."""
+        first, here = (min(products), len(self.instructions)) if products else (0, len(self.instructions))
+        self.instructions += instructions
+        self.stages.append((first, first + len(products), here, len(self.instructions), units))
+
+    def normalise(self, x: int, gain: Tensor, shift: Tensor) -> int:
+        """Normalise over units (Ba et al. 2016), and give where the result is."""
+        units = len(gain)
+        y = self.row(units)
+        self.stage(units, [], ("normalise", y, (x,)))
+        self.stage(units, [], ("multiply", y, (y, self.shared(gain))), ("add", y, (y, self.shared(shift))))
+        return y
+
+
+class Ticks:
+    """A network that is complete: packed, and ready to run for any rows."""
+
+    def __init__(self, network: Network, scores: int, size: int) -> None:
+        self.states, self.size = network.states, size
+        self.half = network.state_numbers
+        self.stride = 2 * self.half + network.numbers
+        self._alive: list[Any] = [network.places, network.matrices, network.lookups]
+        weights = [_weights(matrix, gates, network.format) for matrix, gates in network.matrices]
+        lists = (
+            _array(structures.Place, [self._place(*place) for place in network.places]),
+            _array(structures.Instruction, [_instruction(*one) for one in network.instructions]),
+            _array(structures.Weights, weights),
+            _array(structures.Multiplication, [structures.Multiplication(*one) for one in network.products]),
+            _array(structures.Stage, [structures.Stage(*one) for one in network.stages]),
+            _array(structures.Lookup, [structures.Lookup(t.data_ptr(), t.shape[1], out) for t, out in network.lookups]),
+        )
+        self._alive += [lists, _pack(lists[2])]
+        counts = (len(lists[index]) for index in (0, 3, 4, 5))
+        addresses = (ctypes.addressof(one) for one in lists)
+        self.whole = structures.Network(*addresses, *counts, network.registers, scores, size, self.stride, self.half)
+
+    def _place(self, kind: Kind, offset: int, base: Tensor | None) -> structures.Place:
+        address = None if base is None else base.data_ptr()
+        even, odd = {
+            "row": (2 * self.half + offset, 2 * self.half + offset),
+            "before": (offset, self.half + offset),
+            "after": (self.half + offset, offset),
+        }.get(kind, (offset, offset))
+        return structures.Place(address, even, odd, WHERE[kind])
+
+    def memory(self, state: State) -> Tensor:
+        """Give the rows' memory (rows, numbers), with their state in it."""
+        layers = cast("tuple[dict[str, Tensor], ...]", state)
+        memory = layers[0][next(iter(layers[0]))].new_zeros(len(next(tensors_of(state))), self.stride)
+        for layer, held in zip(layers, self.states, strict=True):
+            for name, one in held.items():
+                memory[:, one.offset : one.offset + one.units] = layer[name]
+        return memory
+
+    def state(self, memory: Tensor) -> State:
+        """Give the state that lies in the rows' memory."""
+        return tuple(
+            {name: memory[:, one.offset : one.offset + one.units].clone() for name, one in held.items()}
+            for held in self.states
+        )
+
+    def predict(self, memory: Tensor, symbols: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Let the rows read a symbol each; give the log-probability of every next one (rows, size)."""
+        (log_probs, probabilities), written = np.empty((2, len(symbols), self.size)), np.empty(len(symbols), np.int32)
+        writing = structures.Writing(rows=len(symbols), ticks=1, threads=torch.get_num_threads())
+        writing.memory, writing.symbols = memory.data_ptr(), symbols.ctypes.data
+        writing.log_probs, writing.probabilities = log_probs.ctypes.data, probabilities.ctypes.data
+        writing.written = written.ctypes.data
+        self.write(None, writing)
+        return log_probs
+
+    def write(self, rules: structures.Rules | None, writing: structures.Writing) -> int:
+        """Write some symbols of each row; give for how many ticks it went on."""
+        kernels = library()
+        assert kernels is not None
+        pointer = None if rules is None else ctypes.byref(rules)
+        ticks = kernels.ensue_write(ctypes.byref(self.whole), pointer, ctypes.byref(writing))
+        if ticks < 0:
+            raise MemoryError("the kernels had not enough memory")
+        return ticks
+
+
+def _weights(matrix: Tensor, gates: int, weights: int) -> structures.Weights:
+    outputs, inner = matrix.shape
+    return structures.Weights(matrix.data_ptr(), matrix.stride(0), None, weights, gates, outputs // gates, inner)
+
+
+def _pack(weights: ctypes.Array) -> Tensor:
+    """Pack all matrices into one piece of memory."""
+    kernels = library()
+    assert kernels is not None
+    kernels.ensue_packed_bytes.restype = ctypes.c_int64
+    sizes = [kernels.ensue_packed_bytes(ctypes.byref(one)) for one in weights]
+    # What is read by whole cache lines begins with one.
+    memory = torch.empty(sum(sizes) + 64, dtype=torch.uint8)
+    at = -(-memory.data_ptr() // 64) * 64
+    for one, size in zip(weights, sizes, strict=True):
+        one.panels = at
+        at += size
+    kernels.ensue_pack(weights, len(weights), torch.get_num_threads())
+    return memory
+
+
+def _array(kind: type[ctypes.Structure], members: Sequence[ctypes.Structure]) -> ctypes.Array:
+    return (kind * len(members))(*members)
+
+
+def _instruction(name: str, out: int, args: tuple[int, ...]) -> structures.Instruction:
+    padded = (*args, *[-1] * (3 - len(args)))
+    return structures.Instruction(operation(name), out, (ctypes.c_int32 * 3)(*padded))

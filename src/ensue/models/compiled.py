@@ -1,0 +1,132 @@
+"""Networks of recurrent layers whose single ticks are run by the compiled kernels, where these are installed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from typing import cast
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.distributions import Categorical, Distribution
+
+from ensue.engine.native import operation
+from ensue.engine.step.layer import Source, add_layer
+from ensue.engine.step.network import Network, Ticks
+from ensue.heads import Categorical as CategoricalHead
+from ensue.layers import Recurrent
+from ensue.models.contract import Autoregressive
+from ensue.models.mixture import Mixture
+from ensue.models.sequence import SequenceModel
+from ensue.native import library
+from ensue.state import State
+
+_made: WeakKeyDictionary[SequenceModel, tuple[list[tuple[int, int]], Ticks]] = WeakKeyDictionary()
+"""What was packed for a network, and the versions of its parameters at that time."""
+
+
+class Compiled(Autoregressive):
+    """A network that answers like another, from packed weights where a single symbol is read."""
+
+    def __init__(self, network: SequenceModel, ticks: Ticks) -> None:
+        self.size, self.network, self.ticks = network.size, network, ticks
+
+    def initial(self, batch_size: int, context: Tensor | None = None) -> State:
+        """Give the network's state before anything was seen."""
+        return self.network.initial(batch_size, context)
+
+    def __call__(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Distribution, State]:
+        """Map inputs (batch, time) to the distribution of what follows each."""
+        if inputs.shape[1] != 1 or lengths is not None:
+            return self.network(inputs, state, lengths)
+        memory = self.ticks.memory(state)
+        log_probs = self.ticks.predict(memory, inputs[:, 0].to(torch.int32).numpy())
+        logits = torch.from_numpy(log_probs)[:, None]
+        return Categorical(logits=logits, validate_args=False), self.ticks.state(memory)
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give the network's parameters."""
+        return self.network.arrays()
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over the network's parameters; what was packed before is of no use any more."""
+        self.network.load(arrays)
+
+
+def compiled(model: Autoregressive) -> Autoregressive:
+    """Give the model with its network compiled, alone or in a mixture; the model itself where it cannot be.
+
+    Weights are packed once, and again when a parameter has changed.
+    """
+    if isinstance(model, Mixture):
+        network = compiled(model.network)
+        if network is model.network:
+            return model
+        mixed = copy(model)
+        mixed.network = network
+        return mixed
+    return Compiled(model, _ticks(model)) if isinstance(model, SequenceModel) and _suits(model) else model
+
+
+def _suits(network: SequenceModel) -> bool:
+    if library() is None or network.training or not isinstance(network.body, Recurrent):
+        return False
+    if any(one.dtype != torch.float32 or one.device.type != "cpu" for one in network.parameters()):
+        return False
+    return all(operation(node.op) >= 0 for node in network.body.program.nodes if node.args)
+
+
+def _ticks(network: SequenceModel) -> Ticks:
+    versions = [(parameter.data_ptr(), parameter._version) for parameter in network.parameters()]
+    known = _made.get(network)
+    if known is None or known[0] != versions:
+        with torch.no_grad():
+            known = _made[network] = versions, _compile(network)
+    return known[1]
+
+
+def _compile(network: SequenceModel) -> Ticks:
+    tick, body = Network(network.weights), cast(Recurrent, network.body)
+    table = torch.eye(network.size + 1) if network.table is None else network.table.weight
+    y = _stack(tick, body, Source(table=table))
+    return Ticks(tick, _scores(tick, cast(CategoricalHead, network.head), y, body.width), network.size)
+
+
+def _stack(tick: Network, body: Recurrent, source: Source) -> int:
+    """Write down all layers as Recurrent.forward has them, and give where their output is."""
+    stream = y = -1
+    for depth, cell in enumerate(body.cells):
+        values = dict(cast(nn.ParameterDict, cell).items())
+        if body.settings.zoneout:
+            values |= {
+                f"zone/{name}": torch.full((body.units(name),), body.settings.zoneout) for name in body.program.states
+            }
+        path = add_layer(tick, body.program, values, body.settings.width, Source(y) if depth else source)
+        if depth and body.settings.residual:
+            added = tick.row(body.width)
+            tick.stage(body.width, [], ("add", added, (stream, path)))
+            stream = added
+        else:
+            stream = path
+        y = stream
+        if body.norms:
+            norm = cast(nn.LayerNorm, body.norms[depth])
+            y = tick.normalise(stream, norm.weight, norm.bias)
+    return y
+
+
+def _scores(tick: Network, head: CategoricalHead, y: int, width: int) -> int:
+    """Write down the head as Categorical.scores has it."""
+    scores = tick.row(head.size)
+    if head.table is None:
+        matrix, bias = head.linear.weight, head.linear.bias
+    else:
+        matrix, bias = head.table.weight[: head.size], head.bias
+        if head.change is not None:
+            features = tick.row(head.table.embedding_dim)
+            tick.stage(head.table.embedding_dim, [tick.product(head.change.weight, y, -1, features)])
+            y = features
+    tick.stage(head.size, [tick.product(matrix, y, tick.shared(bias), scores)])
+    return scores
