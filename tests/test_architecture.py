@@ -16,7 +16,7 @@ FILE_LINES, FUNCTION_LINES, PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES =
 # 2026-11-21: the guide is 12,000 with three more verbs, and is passed: a third of these lines are docstrings and blank,
 # and speed was bought with code: each of recurrence, generation and n-grams is there for any machine and compiled, and
 # recurrence for GPUs too (3,500 in all). What the next verbs add must come out elsewhere, or out of this figure.
-PACKAGE_LINES = 17_000
+PACKAGE_LINES = 17_200
 COMMAND_FLAGS = {"cli/train.py": 20, "cli/generate.py": 20}
 BASES_OUTSIDE = {
     "ABC",

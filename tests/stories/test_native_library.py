@@ -61,15 +61,15 @@ def test_a_library_of_another_version_is_told_in_one_line(tmp_path: Path) -> Non
     done = doctor(tmp_path, f"return {str(other)!r}")
     assert done.returncode == 0, done.stderr
     assert done.stderr == (
-        "ensue: ensue-native is of another version (its interface is 999, ensue's is 2): torch's kernels are used "
-        "instead; install the one that belongs to this ensue (`pip install ./native`)\n"
+        f"ensue: ensue-native is of another version (its interface is 999, ensue's is {native.INTERFACE}): torch's "
+        "kernels are used instead; install the one that belongs to this ensue (`pip install ./native`)\n"
     )
 
 
 def test_a_library_of_another_version_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ensue_native", SimpleNamespace(library=lambda: "other"))  # type: ignore[arg-type]
     monkeypatch.setattr(ctypes, "CDLL", lambda path: SimpleNamespace(ensue_interface=lambda: 0))
-    with pytest.warns(native.SlowerWarning, match="its interface is 0, ensue's is 2") as told:
+    with pytest.warns(native.SlowerWarning, match=f"its interface is 0, ensue's is {native.INTERFACE}") as told:
         native.library()
     assert native.library() is None
     assert len(told) == 1
