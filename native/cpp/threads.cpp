@@ -1,6 +1,11 @@
 #include "threads.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
+#ifdef __linux__
+#include <link.h>
+#include <string.h>
+#endif
 
 #include <atomic>
 #include <condition_variable>
@@ -33,16 +38,75 @@ struct Pool {
     }
 };
 
+// The threads of torch, where it has loaded GNU's OpenMP. After each of torch's own operations they wait for the next one
+// at full speed, so that other threads on the same cores would have to share them.
+struct Team {
+    void (*parallel)(void (*)(void *), void *, unsigned, unsigned) = nullptr;
+    int (*number)() = nullptr, (*size)() = nullptr;
+};
+
+#ifdef __linux__
+int find_openmp(dl_phdr_info *library, size_t, void *found) {
+    const char *name = strrchr(library->dlpi_name, '/');
+    if (!name || strncmp(name, "/libgomp", 8)) return 0;
+    *(void **)found = dlopen(library->dlpi_name, RTLD_LAZY | RTLD_NOLOAD);
+    return 1;
+}
+
+Team find_team() {
+    void *library = nullptr;
+    dl_iterate_phdr(find_openmp, &library);
+    Team team;
+    if (!library) return team;
+    team.number = (int (*)())dlsym(library, "omp_get_thread_num");
+    team.size = (int (*)())dlsym(library, "omp_get_num_threads");
+    if (team.number && team.size) *(void **)&team.parallel = dlsym(library, "GOMP_parallel");
+    return team;
+}
+#else
+Team find_team() { return {}; }
+#endif
+
+std::mutex finding;
+Team team;
+// A forked child has no threads of OpenMP's, which would wait for them for ever.
+std::atomic<bool> forked{false};
+
+Team the_team() {
+    std::lock_guard<std::mutex> lock(finding);
+    if (!team.parallel) team = find_team();
+    return forked ? Team{} : team;
+}
+
+struct Share {
+    const Team &team;
+    const std::function<void(int)> &work;
+    int count;
+};
+
+void take_share(void *from) {
+    const Share &share = *(Share *)from;
+    // There may be fewer threads than were asked for.
+    for (int number = share.count - 1 - share.team.number(); number >= 0; number -= share.team.size())
+        share.work(number);
+}
+
 // Never destroyed: its threads sleep until the process ends. A forked child has none of them, so it gets a new pool.
 std::atomic<Pool *> pool{nullptr};
 
-void forget() { pool = nullptr; }
+void forget() {
+    pool = nullptr;
+    forked = true;
+}
+
+void watch_forks() {
+    static std::once_flag once;
+    std::call_once(once, [] { pthread_atfork(nullptr, nullptr, forget); });
+}
 
 Pool &the_pool() {
     Pool *found = pool.load();
     if (found) return *found;
-    static std::once_flag once;
-    std::call_once(once, [] { pthread_atfork(nullptr, nullptr, forget); });
     Pool *made = new Pool;
     if (pool.compare_exchange_strong(found, made)) return *made;
     delete made;
@@ -54,6 +118,13 @@ Pool &the_pool() {
 void in_parallel(int count, const std::function<void(int)> &work) {
     if (count <= 1) {
         if (count == 1) work(0);
+        return;
+    }
+    watch_forks();
+    Team of_torch = the_team();
+    if (of_torch.parallel) {
+        Share share{of_torch, work, count};
+        of_torch.parallel(take_share, &share, (unsigned)count, 0);
         return;
     }
     Pool &mine = the_pool();

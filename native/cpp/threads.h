@@ -1,4 +1,4 @@
-// A small pool of threads that share work by numbers; it has no barriers inside, since rows do not need each other.
+// Threads that share work by numbers: torch's own, or else a small pool. They have no barriers inside.
 #pragma once
 #include <functional>
 
