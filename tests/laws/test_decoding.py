@@ -24,6 +24,8 @@ NO_END = np.array([True] * END + [False])
 class Markov(Autoregressive):
     """A table of order 2; its state is the symbol before the last."""
 
+    parameter_count = 0
+
     def __init__(self) -> None:
         self.size = SIZE
         table = torch.randn(SIZE + 1, SIZE + 1, SIZE, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -44,6 +46,8 @@ class Markov(Autoregressive):
 
 
 class Network(nn.Module, Autoregressive):
+    parameter_count = 0
+
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(3)

@@ -47,6 +47,8 @@ def encoded(count, offsets=None, seed=0, **more):
 class Network(nn.Module, Autoregressive):
     """A GRU, to have a state with a past."""
 
+    parameter_count = 0
+
     def __init__(self):
         super().__init__()
         torch.manual_seed(3)
@@ -72,6 +74,8 @@ class Network(nn.Module, Autoregressive):
 
 class Remembering(Autoregressive):
     """Knows that the symbol is the one `back` steps ago, and that its state holds no more than that."""
+
+    parameter_count = 0
 
     def __init__(self, back):
         self.size, self.back = SIZE, back

@@ -249,3 +249,9 @@ def test_a_packed_model_is_written_as_arpa(tmp_path) -> None:
     write_arpa(small, tmp_path / "a.arpa", [str(id) for id in range(30)], 0, 1)
     again, _ = read_arpa(tmp_path / "a.arpa")
     assert [len(rung.symbol) for rung in again.table.rungs] == [len(rung.symbol) for rung in small.table.rungs]
+
+
+def test_a_packed_table_has_learned_as_many_numbers_as_a_plain_one() -> None:
+    plain = estimate(*text_of(300), 300, NgramSettings(order=3))
+    assert plain.packed().parameter_count == plain.parameter_count
+    assert plain.parameter_count == sum(len(rung.probability) + len(rung.backoff) for rung in plain.table.rungs)

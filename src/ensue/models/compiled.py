@@ -46,6 +46,11 @@ class Compiled(Autoregressive):
         logits = torch.from_numpy(log_probs)[:, None]
         return Categorical(logits=logits, validate_args=False), self.ticks.state(memory)
 
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers the network has learned."""
+        return self.network.parameter_count
+
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Give the network's parameters."""
         return self.network.arrays()

@@ -43,6 +43,11 @@ class Autoregressive(ABC):
         The distribution has batch shape (batch, time), `log_prob` of ids and `probs` (batch, time, size).
         """
 
+    @property
+    @abstractmethod
+    def parameter_count(self) -> int:
+        """How many numbers were learned."""
+
     @abstractmethod
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Give all that was learned, as named arrays for `weights.safetensors`."""

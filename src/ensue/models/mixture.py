@@ -92,6 +92,11 @@ class Mixture(Autoregressive):
         mixed = mix(self.weights.to(known.device), known, network, ngram)
         return Categorical(logits=mixed, validate_args=False), state
 
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learned, those of both included."""
+        return self.network.parameter_count + self.ngram.parameter_count + self.weights.numel()
+
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Give the arrays of both, and the weights."""
         network = {f"network.{name}": array for name, array in self.network.arrays().items()}

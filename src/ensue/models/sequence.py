@@ -101,6 +101,11 @@ class SequenceModel(nn.Module, Autoregressive):
         features, state = self.features(inputs, state, lengths)
         return mask_padding(self.head.nats(features, targets), lengths), state
 
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learned."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Give a copy of every parameter, once where two parts share it."""
         return {name: parameter.detach().cpu().numpy().copy() for name, parameter in self.named_parameters()}

@@ -286,8 +286,7 @@ def _ngram_row(rivals: Rivals, parts: Prepared, which: str = "") -> Row:
 
 def _row(name: str, role: Role, model: Autoregressive, parts: Prepared, seconds: float) -> Row:
     nats = score(model, parts.test.ids, parts.test.offsets, ScoreSettings())
-    parameters = sum(array.size for array in model.arrays().values())
-    return row(name, role, parts.test, nats, seconds=seconds, parameters=parameters)
+    return row(name, role, parts.test, nats, seconds=seconds, parameters=model.parameter_count)
 
 
 def _counted_choice(settings: NgramSettings, rivals: Rivals, which: str = "") -> tuple[str, ...]:

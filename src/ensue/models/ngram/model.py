@@ -59,6 +59,12 @@ class Ngram(Autoregressive):
         table = self.table if isinstance(self.table, PackedTable) else PackedTable.of(self.table)
         return Ngram(table.quantised() if quantised else table, self.discounts)
 
+    @property
+    def parameter_count(self) -> int:
+        """How many probabilities and back-off weights there are; the longest n-grams have no weight."""
+        lengths = self.table.lengths
+        return 2 * sum(lengths) - lengths[-1]
+
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Give probabilities and back-off weights of each length, and which symbols follow which contexts."""
         found = {"discounts": self.discounts}

@@ -51,6 +51,11 @@ class PackedTable:
         """The longest n-gram: a symbol and its order - 1 predecessors."""
         return len(self.records)
 
+    @property
+    def lengths(self) -> list[int]:
+        """How many n-grams there are of each length."""
+        return [len(records.grams) for records in self.records]
+
     @cached_property
     def plain(self) -> Table:
         """The table unpacked."""

@@ -92,6 +92,11 @@ class Table:
         """The longest n-gram: a symbol and its order - 1 predecessors."""
         return len(self.rungs)
 
+    @property
+    def lengths(self) -> list[int]:
+        """How many n-grams there are of each length."""
+        return [len(rung.symbol) for rung in self.rungs]
+
     def places(self, sequence: Symbols, longest: int) -> list[Nodes]:
         """Find the n-gram that ends at each step of sequence (rows, time), for n = 1 to `longest`; -1 where unseen.
 
