@@ -1,6 +1,6 @@
 """Networks, n-grams and their mixture on three classical texts, as `ensue train generate` gives them.
 
-    python benchmarks/text_models.py shakespeare [MINUTES]    nats per character on the last tenth
+    python benchmarks/text_models.py shakespeare [MINUTES [SEED]]    nats per character on the last tenth
     python benchmarks/text_models.py names [MINUTES]          seeded 90/10, the end of a name counts as a character
     python benchmarks/text_models.py nietzsche [EPOCHS]       windows of 40 with a jump of 3, LSTM of 128, one-hot
 
@@ -54,10 +54,10 @@ def show(model: Any, seconds: float) -> None:
     print(f"\n{result['verdict']}", flush=True)
 
 
-def shakespeare(minutes: float = 3.0) -> None:
+def shakespeare(minutes: float = 3.0, seed: float = 1) -> None:
     path = DATA / "tiny_shakespeare" / "input.txt"
     train(path, model="ngram")
-    train(path, minutes=minutes)
+    train(path, minutes=minutes, seed=int(seed))
 
 
 def names(minutes: float = 3.0) -> None:
@@ -75,4 +75,4 @@ def nietzsche(epochs: float = 20) -> None:
 
 if __name__ == "__main__":
     chosen = {"shakespeare": shakespeare, "names": names, "nietzsche": nietzsche}[sys.argv[1]]
-    chosen(*map(float, sys.argv[2:3]))
+    chosen(*map(float, sys.argv[2:4]))

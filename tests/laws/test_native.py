@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from random import Random
+from typing import Any
 
 import hypothesis
 import pytest
@@ -12,8 +13,8 @@ import torch
 from hypothesis import strategies as st
 
 from ensue import native as wheel
-from ensue.cells import CELLS
-from ensue.engine import Program, eager, kernels, native, paths, run, trace, with_normalised_gates, with_zoneout
+from ensue.cells import CELLS, Cell, tanh
+from ensue.engine import Program, eager, kernels, native, paths, run, start, trace, with_normalised_gates, with_zoneout
 from ensue.layers import Recurrent
 from ensue.state import tensors_of
 from ensue.testing import VARIANTS as CHANGES
@@ -200,3 +201,27 @@ def test_torch_gets_an_lstm_of_equal_rows_and_no_other(monkeypatch: pytest.Monke
             run(program, values, lengths)
     ours, torchs = native.__name__, kernels.__name__
     assert called == [torchs, torchs, ours, ours, ours, ours, ours, ours]
+
+
+class Aside(Cell):
+    """One of its states is written and never read."""
+
+    states = ("h", "aside")
+    gates = ("new", "other")
+
+    def equation(self, gate: Any, state: Any, weight: Any) -> dict[str, Any]:
+        return {"h": tanh(gate.new), "aside": tanh(gate.other)}
+
+
+def test_a_state_that_nobody_reads_and_the_loss_does_not_see() -> None:
+    program = trace(Aside(), "aside.py")
+    values = {name: tensor.requires_grad_() for name, tensor in start(program, 3, 5).items()}
+    values |= {f"state/{state}": torch.randn(2, 5, requires_grad=True) for state in program.states}
+    values["x"] = torch.randn(4, 2, 3)
+    sources = [value for value in values.values() if value.requires_grad]
+    found = [
+        torch.autograd.grad(paths(backend, program, values)[0].square().sum(), sources, allow_unused=True)
+        for backend in (native, eager)
+    ]
+    for mine, other in zip(*found, strict=True):
+        torch.testing.assert_close(*(torch.zeros(1) if one is None else one.abs().sum()[None] for one in (mine, other)))

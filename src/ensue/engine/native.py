@@ -27,7 +27,9 @@ class _Slot(ctypes.Structure):
     _fields_ = (("base", c_void_p), ("other", c_void_p), ("step", c_int64), ("motion", c_int32))
 
 
-class _Instruction(ctypes.Structure):
+class Instruction(ctypes.Structure):
+    """An operation on slots, or on places of a network (engine/step)."""
+
     _fields_ = (("operation", c_int32), ("out", c_int32), ("args", c_int32 * 3))
 
 
@@ -111,7 +113,7 @@ class _Play:
         entrances = [self._entrance(state, slots) for state in self.given]
         lists = (
             (_Slot * len(slots))(*slots),
-            _instructions(tape),
+            (Instruction * len(tape.instructions))(*(instruction(*one) for one in tape.instructions)),
             (_Product * len(tape.products))(*(self._product(index) for index in range(len(tape.products)))),
             (_Segment * len(tape.segments))(*(self._segment(index) for index in range(len(tape.segments)))),
             (_Entrance * len(entrances))(*entrances),
@@ -186,12 +188,9 @@ class _Play:
         return _Segment(segment.first, segment.last, segment.product, self.memory.units_by_kind(segment.own))
 
 
-def _instructions(of: Tape) -> ctypes.Array:
-    made = (_Instruction * len(of.instructions))()
-    for one, (name, out, args) in zip(made, of.instructions, strict=True):
-        one.operation, one.out = operation(name), out
-        one.args[:] = [*args, *[-1] * (3 - len(args))]
-    return made
+def instruction(name: str, out: int, args: tuple[int, ...]) -> Instruction:
+    """Write down an operation as the kernels read it."""
+    return Instruction(operation(name), out, (c_int32 * 3)(*args, *[-1] * (3 - len(args))))
 
 
 @lru_cache(maxsize=256)

@@ -66,10 +66,10 @@ def tape(program: Program, phase: str, keep: bool, missing: frozenset[str] = fro
     made = Tape()
     for one in schedule.instructions:
         args, out = [_named(schedule, place) for place in one.args], _named(schedule, one.out)
-        skipped = args[0][0] == "given" and args[0][1] in missing
+        nothing = [slot for slot in args if slot[0] == "given" and slot[1] in missing]
         if one.function in PRODUCTS:
-            _add_product(made, program, [*args] if one.function is torch.addmm and not skipped else args[-2:], out)
-        elif not (one.function is torch.add and args[1][0] == "given" and args[1][1] in missing):
+            _add_product(made, program, args[-2:] if nothing else args, out)
+        elif not nothing:
             _add_instruction(made, program, one, args, out)
     _allocate(made, keep)
     return made

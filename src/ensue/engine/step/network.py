@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ensue.engine.native import operation, repeated
+from ensue.engine.native import Instruction, instruction, repeated
 from ensue.engine.step import structures
 from ensue.native import library
 from ensue.state import State, tensors_of
@@ -125,7 +125,7 @@ class Ticks:
         weights = [_weights(matrix, gates, network.format) for matrix, gates in network.matrices]
         lists = (
             _array(structures.Place, [self._place(*place) for place in network.places]),
-            _array(structures.Instruction, [_instruction(*one) for one in network.instructions]),
+            _array(Instruction, [instruction(*one) for one in network.instructions]),
             _array(structures.Weights, weights),
             _array(structures.Multiplication, [structures.Multiplication(*one) for one in network.products]),
             _array(structures.Stage, [structures.Stage(*one) for one in network.stages]),
@@ -205,8 +205,3 @@ def _pack(weights: ctypes.Array) -> Tensor:
 
 def _array(kind: type[ctypes.Structure], members: Sequence[ctypes.Structure]) -> ctypes.Array:
     return (kind * len(members))(*members)
-
-
-def _instruction(name: str, out: int, args: tuple[int, ...]) -> structures.Instruction:
-    padded = (*args, *[-1] * (3 - len(args)))
-    return structures.Instruction(operation(name), out, (ctypes.c_int32 * 3)(*padded))

@@ -6,12 +6,6 @@ import ctypes
 from ctypes import c_double, c_int32, c_int64, c_uint64, c_void_p
 
 
-class Instruction(ctypes.Structure):
-    """An operation on places."""
-
-    _fields_ = (("operation", c_int32), ("out", c_int32), ("args", c_int32 * 3))
-
-
 class Weights(ctypes.Structure):
     """A matrix, and where it is packed."""
 
