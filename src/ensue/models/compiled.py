@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from copy import copy
 from typing import cast
@@ -23,8 +24,8 @@ from ensue.models.sequence import SequenceModel
 from ensue.native import library
 from ensue.state import State
 
-_made: WeakKeyDictionary[SequenceModel, tuple[list[tuple[int, int]], Ticks]] = WeakKeyDictionary()
-"""What was packed for a network, and the versions of its parameters at that time."""
+_made: WeakKeyDictionary[SequenceModel, tuple[list[int], Ticks]] = WeakKeyDictionary()
+"""What was packed for a network, and sums over its parameters at that time."""
 
 
 class Compiled(Autoregressive):
@@ -84,11 +85,12 @@ def _suits(network: SequenceModel) -> bool:
 
 
 def _ticks(network: SequenceModel) -> Ticks:
-    versions = [(parameter.data_ptr(), parameter._version) for parameter in network.parameters()]
+    # Not torch's count of changes, which an averaged weight that is exchanged by its data leaves as it was.
+    sums = [zlib.crc32(parameter.detach().contiguous().numpy()) for parameter in network.parameters()]
     known = _made.get(network)
-    if known is None or known[0] != versions:
+    if known is None or known[0] != sums:
         with torch.no_grad():
-            known = _made[network] = versions, _compile(network)
+            known = _made[network] = sums, _compile(network)
     return known[1]
 
 
