@@ -86,7 +86,7 @@ def _suits(network: SequenceModel) -> bool:
 
 def _ticks(network: SequenceModel) -> Ticks:
     # Not torch's count of changes, which an averaged weight that is exchanged by its data leaves as it was.
-    sums = [zlib.crc32(memoryview(parameter.detach().contiguous().numpy())) for parameter in network.parameters()]
+    sums = [zlib.crc32(parameter.detach().numpy().tobytes()) for parameter in network.parameters()]
     known = _made.get(network)
     if known is None or known[0] != sums:
         with torch.no_grad():
