@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import tempfile
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,20 +43,38 @@ def train(
 ) -> Any:
     """Train, and give what can be used; the same as `ensue train TASK DATA...`.
 
-    `choices` are the fields of Choices: model, codec, size, minutes, epochs, seed, device, valid, test, config;
-    `settings` are strings as after `--set`. Without `out` the run lies in a temporary folder until `save`.
+    `choices` are the fields of Choices: model, codec, size, minutes, epochs, seed, device, valid, test, config; and
+    the task's own flags (its `flags`). `settings` are strings as after `--set`. Without `out` the run lies in a
+    temporary folder until `save`.
     Raises UserError for anything that is wrong with data or settings.
     """
     known = find_task(task)
-    named: dict[str, Any] = {name: Path(value) if name in FILES else value for name, value in choices.items()}
-    if odd := sorted(named.keys() - {field.name for field in fields(Choices)}):
-        raise SettingError(f"there is no choice {odd[0]!r}", mend=did_you_mean(odd[0], Choices.__dataclass_fields__))
     paths = [Path(path) for path in data]
-    proposal = known.propose(Choices(data=paths, assignments=settings, **named))
+    proposal = known.propose(choices_of(known, paths, {"assignments": settings, **choices}))
     for reason in proposal.reasons:
         watch(Note(reason))
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="ensue-")) / task
     return start(known, proposal.settings, paths, folder, watch)
+
+
+def choices_of(task: Task, data: Sequence[Path], said: Mapping[str, Any]) -> Choices:
+    """Sort what a person said by name: into the fields of Choices, and the task's own flags.
+
+    Raises SettingError for a name that is neither.
+    """
+    known = {field.name for field in fields(Choices)}
+    if odd := sorted(said.keys() - known - task.flags.keys()):
+        raise SettingError(f"there is no choice {odd[0]!r}", mend=did_you_mean(odd[0], known | task.flags.keys()))
+    named: dict[str, Any] = {name: said[name] for name in said.keys() & known}
+    named |= {name: Path(named[name]) for name in FILES if named.get(name) is not None}
+    own = {name: said[name] for name in said.keys() & task.flags.keys()}
+    return with_flags(Choices(data=data, **named), task, own)
+
+
+def with_flags(choices: Choices, task: Task, own: Mapping[str, Any]) -> Choices:
+    """Set what a person said by the task's own flags; those that are None were not said, and `--set` goes before."""
+    said = [f"{task.flags[name]}={json.dumps(value, default=str)}" for name, value in own.items() if value is not None]
+    return replace(choices, assignments=[*said, *choices.assignments])
 
 
 def start(task: Task, settings: Settings, data: Sequence[Path], folder: Path, watch: Watch) -> Any:

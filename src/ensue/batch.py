@@ -19,7 +19,8 @@ class Batch(Generic[Array]):
     the rest is padding. `weight` (batch,) scales a row's gradient, never its reported nats. `fresh` (batch,)
     is true where the row starts a sequence, and false where it goes on from the same row of the batch before.
 
-    A field "counted" (batch, time), if there is one, is true for the steps that are learned; else all real ones are.
+    A field "counted" (batch, any), if there is one, is true for each thing that is learned of a row: steps, or its one
+    label; else all real steps are.
     """
 
     fields: Mapping[str, Array]
@@ -34,7 +35,7 @@ class Batch(Generic[Array]):
 
     @property
     def counts(self) -> Any:
-        """How many steps of each row are learned, (batch,)."""
+        """How many things of each row are learned, (batch,)."""
         counted: Any = self.fields.get("counted")
         return self.lengths if counted is None else counted.sum(1)
 

@@ -13,11 +13,12 @@ from torch import nn
 from torch.distributions import Categorical
 
 from ensue.errors import DataError, SettingError
-from ensue.evaluation.baselines import row, symbol_counts, uniform_nats, unigram_nats, verdict
+from ensue.evaluation.baselines import row, symbol_counts, uniform_nats, unigram_nats
 from ensue.evaluation.intervals import Chunks, difference, intervals
 from ensue.evaluation.likelihood import FIGURES, Likelihood, paid
 from ensue.evaluation.lines import by_line, line_numbers
 from ensue.evaluation.prequential import prequential
+from ensue.evaluation.ranking import verdict
 from ensue.evaluation.score import ScoreSettings, score
 from ensue.evaluation.surprise import most_surprising
 from ensue.inspection.memory import MemorySettings, memory

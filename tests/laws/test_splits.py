@@ -14,7 +14,7 @@ from ensue.data.contract import SILENT, Piece
 from ensue.data.encode import encode_corpus
 from ensue.data.prepare import Prepared, prepare
 from ensue.data.settings import DataSettings
-from ensue.data.split import PARTS, ByPosition, ByRecord
+from ensue.data.split import PARTS, ByPosition, ByRecord, draw_parts
 
 
 def parts_of(split, pieces: list[Piece]) -> dict[str, list[str]]:
@@ -155,3 +155,30 @@ def test_no_more_is_held_out_than_is_wanted(tmp_path, name, content):
     run = prepared(tmp_path, DataSettings(tune=0.2, test=0.2, most=70), name)
     assert (run.tune.characters, run.test.characters) in [(70, 70), (80, 80)]
     assert run.train.characters >= len(content) - 160
+
+
+@given(
+    labels=st.lists(st.integers(0, 4), min_size=1, max_size=80),
+    shares=st.fixed_dictionaries({"tune": st.floats(0, 0.3), "test": st.floats(0, 0.3)}),
+    seed=st.integers(0),
+)
+def test_drawn_parts_have_each_example_once_and_each_label_in_its_share(labels, shares, seed):
+    strata = np.array(labels)
+    parts = draw_parts(shares, seed, strata)
+    assert sorted(row for rows in parts.values() for row in rows) == list(range(len(labels)))
+    assert set(strata[parts["train"]]) == set(labels)
+    left = len(labels) - len(set(labels))
+    for part, share in shares.items():
+        assert abs(len(parts[part]) - min(share * len(labels), left)) <= 1
+        for label, count in zip(*np.unique(strata, return_counts=True), strict=True):
+            most = share * len(labels) / max(left, 1) * count
+            assert (strata[parts[part]] == label).sum() <= most + 2
+
+
+@given(groups=st.lists(st.integers(0, 9), min_size=2, max_size=60), seed=st.integers(0, 9))
+def test_a_group_never_straddles_the_parts(groups, seed):
+    members = np.array(groups)
+    parts = draw_parts({"tune": 0.2, "test": 0.2}, seed, members % 2, members)
+    homes = [set(members[rows]) for rows in parts.values()]
+    assert all(not one & other for number, one in enumerate(homes) for other in homes[number + 1 :])
+    assert set().union(*homes) == set(groups)

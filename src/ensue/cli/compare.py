@@ -22,12 +22,16 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
         others: More of them.
         json: Print one JSON object, for programs.
     """
+    from ensue.api import find_task
     from ensue.cli.machine import print_json
     from ensue.cli.tables import show_table
-    from ensue.tasks.report import COLUMNS, cells
+    from ensue.errors import RunError
     from ensue.training.run import Run
 
     runs = {str(path): Run.open(path) for path in (run, *others)}
+    if len(tasks := sorted({one.about["task"] for one in runs.values()})) > 1:
+        mend = "give runs of one task"
+        raise RunError(f"runs of {' and of '.join(tasks)} do not compare", where="compare", mend=mend)
     settings = differing(list(runs.values()))
     results = {name: model_row(one) for name, one in runs.items()}
     if json:
@@ -35,8 +39,9 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
         return
     if settings:
         show_table(["setting", *runs], [[key, *map(str, row)] for key, row in settings], title="What differs:")
-    rows = [[name, *row] for name, row in zip(runs, cells(list(results.values())), strict=True)]
-    show_table(["run", *COLUMNS], rows, title="Each run's model, on its test part:")
+    told = [find_task(one.about["task"]).tell(one) for one in runs.values()]
+    rows = [[name, *one.rows[-1]] for name, one in zip(runs, told, strict=True)]
+    show_table(["run", *told[0].columns], rows, title="Each run's model, on its test part:")
     if len({str(one.about["data"]["files"]) for one in runs.values()}) > 1:
         print("The runs have different data: their figures do not compare.")
 

@@ -11,7 +11,7 @@ app = App(name="demo")
 
 @app.default
 def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> None:
-    """Train on an embedded text for about a minute, and show what comes out.
+    """Train on embedded data for about a minute, and show what comes out.
 
     Args:
         name: Which one: see `ensue list demos`.
@@ -19,15 +19,15 @@ def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> 
         json: Print one JSON object a line, for programs.
     """
     from ensue.api import find_task
-    from ensue.cli.train import train, vacant
+    from ensue.cli.train.training import train
     from ensue.data.demos import DEMOS
     from ensue.errors import SettingError, did_you_mean
     from ensue.tasks import Choices
 
     if name not in DEMOS:
         raise SettingError(f"there is no demo {name!r}", where="demo", mend=did_you_mean(name, DEMOS))
-    choices = Choices(data=[Path(name)], minutes=minutes)
-    find_task("generate").propose(choices)  # what is wrong with them is told alone
+    found, choices = DEMOS[name], Choices(data=[Path(name)], minutes=minutes)
+    find_task(found.task).propose(choices)  # what is wrong with them is told alone
     if not json:
-        print(f"The data: {DEMOS[name].description}.")
-    train("generate", choices, vacant(), json)
+        print(f"The data: {found.description}.")
+    train(found.task, choices, None, as_json=json)

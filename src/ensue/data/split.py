@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from math import ceil
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensue.data.contract import Piece
 
@@ -75,3 +76,34 @@ class ByRecord(Split):
         """Records stay in the order of the file."""
         for part, piece in zip(self.part_of, pieces, strict=True):
             yield PARTS[part], piece.text
+
+
+def draw_parts(
+    shares: Mapping[str, float], seed: int, strata: NDArray[Any], groups: NDArray[Any] | None = None
+) -> dict[str, NDArray[np.int64]]:
+    """Draw examples into parts, each stratum (a label) in the same shares; a group stays together, as one draw.
+
+    `shares` are those of the held-out parts; what is left is "train", which gets one of each stratum first. A group
+    counts as what most of its examples are. Gives the rows of each part, ascending.
+
+    >>> parts = draw_parts({"test": 0.25}, seed=1, strata=np.array([0, 0, 0, 0, 1, 1, 1, 1]))
+    >>> len(parts["train"]), (parts["test"] // 4).tolist()
+    (6, [0, 1])
+    """
+    names, kinds = np.unique(strata, return_inverse=True)
+    unit = np.arange(len(strata)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    counts = np.zeros((int(unit.max(initial=-1)) + 1, len(names)), np.int64)
+    np.add.at(counts, (unit, kinds), 1)
+    stratum = counts.argmax(1)
+    order = np.random.Generator(np.random.Philox(seed % 2**64)).permutation(len(counts))
+    order = order[np.argsort(stratum[order], kind="stable")]
+    first = np.diff(stratum[order], prepend=-1) != 0
+    part_of = np.full(len(counts), "train", dtype=f"<U{max(map(len, (*shares, 'train')))}")
+    rest, count = order[~first], len(order)
+    for part, share in shares.items():
+        # Every so many of the rest, stratum after stratum: each stratum and all together meet the share within one.
+        portion = min(share * count / max(len(rest), 1), 1.0)
+        taken = np.diff(np.floor(np.arange(len(rest) + 1) * portion + 0.5)) > 0
+        part_of[rest[taken]] = part
+        rest = rest[~taken]
+    return {part: np.flatnonzero(part_of[unit] == part) for part in ("train", *shares)}

@@ -47,9 +47,9 @@ def intervals(chunks: Chunks, likelihood: Likelihood, seed: int = 0) -> dict[str
 
     What a symbol is in characters, bytes and words is taken from the whole text.
     """
-    rows = _drawn_again(len(chunks.nats), seed)
+    rows = drawn_again(len(chunks.nats), seed)
     counts = chunks.symbols[rows].sum(1)
-    per_symbol, log_perplexity = (_bounds(sums[rows].sum(1) / counts) for sums in (chunks.nats, chunks.symbol_nats))
+    per_symbol, log_perplexity = (bounds(sums[rows].sum(1) / counts) for sums in (chunks.nats, chunks.symbol_nats))
     per = {
         "nats_per_character": likelihood.symbols / max(likelihood.characters, 1),
         "bits_per_character": likelihood.symbols / max(likelihood.characters, 1) / log(2),
@@ -67,15 +67,17 @@ def difference(first: Chunks, second: Chunks, characters: int, seed: int = 0) ->
     """
     per_character = first.symbols.sum() / max(characters, 1)
     excess = first.nats - second.nats
-    rows = _drawn_again(len(excess), seed)
-    low, high = _bounds(excess[rows].sum(1) / first.symbols[rows].sum(1) * per_character)
+    rows = drawn_again(len(excess), seed)
+    low, high = bounds(excess[rows].sum(1) / first.symbols[rows].sum(1) * per_character)
     return float(excess.sum()) / max(characters, 1), (low, high)
 
 
-def _drawn_again(count: int, seed: int) -> NDArray[np.int64]:
+def drawn_again(count: int, seed: int) -> NDArray[np.int64]:
+    """Draw as many of `count` things as there are, again and again, (draws, count)."""
     return np.random.default_rng(seed).integers(0, count, (_DRAWS, count))
 
 
-def _bounds(values: Nats) -> Interval:
+def bounds(values: Nats) -> Interval:
+    """Give between which values the middle 95 % lie."""
     low, high = np.percentile(values, _BOUNDS).tolist()
     return low, high

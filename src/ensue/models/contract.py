@@ -76,6 +76,37 @@ class Autoregressive(ABC):
         return Loss(nats.sum(1), batch.counts), state
 
 
+class Predictor(ABC):
+    """A map from whole examples to the distribution of what is asked of them: a label, tags, the steps to come.
+
+    What came of it stands in the field "target" of a batch. Fitted models, such as boosted trees, are Predictors too.
+    """
+
+    @abstractmethod
+    def __call__(self, batch: Batch[Tensor]) -> Distribution:
+        """Give a distribution of batch shape (batch,), or (batch, time) where each step has a target of its own."""
+
+    @property
+    @abstractmethod
+    def parameter_count(self) -> int:
+        """How many numbers were learned."""
+
+    @abstractmethod
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give all that was learned, as named arrays for `weights.safetensors`."""
+
+    @abstractmethod
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
+
+    def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
+        """Give the nats of each row. No state goes in, or on to the batch that follows."""
+        nats = -self(batch).log_prob(batch["target"])
+        if nats.dim() > 1:
+            nats = mask_padding(nats, batch.lengths).sum(1)
+        return Loss(nats, batch.counts), ()
+
+
 def mask_padding(values: Tensor, lengths: Tensor | None) -> Tensor:
     """Set values (batch, time) past each row's length to zero."""
     if lengths is None:

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ensue.engine import dense, features_of
 from ensue.engine.step.network import Weights
-from ensue.errors import RunError, SettingError
+from ensue.errors import SettingError
 from ensue.heads import HEADS, CategoricalSettings
 from ensue.layers import LAYERS, RecurrentSettings
 from ensue.models.contract import Autoregressive, mask_padding
+from ensue.models.weights import arrays_of, load_into, parameter_count
 from ensue.settings import Settings, choice
 from ensue.state import State
 
@@ -52,6 +52,7 @@ class SequenceSettings(Settings):
 class SequenceModel(nn.Module, Autoregressive):
     """p(next | before) = head(body(embedding(before))).
 
+    >>> import torch
     >>> model = SequenceSettings(embedding=4).build(size=5)
     >>> inputs = torch.tensor([[5, 0, 3]])
     >>> distribution, state = model(inputs, model.initial(1))
@@ -104,20 +105,12 @@ class SequenceModel(nn.Module, Autoregressive):
     @property
     def parameter_count(self) -> int:
         """How many numbers were learned."""
-        return sum(parameter.numel() for parameter in self.parameters())
+        return parameter_count(self)
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Give a copy of every parameter, once where two parts share it."""
-        return {name: parameter.detach().cpu().numpy().copy() for name, parameter in self.named_parameters()}
+        return arrays_of(self)
 
-    @torch.no_grad()
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over every parameter. Raises RunError if one is missing, unknown or of another shape."""
-        own = dict(self.named_parameters())
-        if odd := sorted(own.keys() ^ arrays.keys()):
-            raise RunError(f"the saved weights and the network differ in {odd[0]!r}", mend="use the settings they had")
-        for name, parameter in own.items():
-            if parameter.shape != arrays[name].shape:
-                shapes = f"{list(arrays[name].shape)}, and the network has {list(parameter.shape)}"
-                raise RunError(f"the saved {name!r} is {shapes}", mend="use the settings it had")
-            parameter.copy_(torch.from_numpy(np.array(arrays[name])))
+        load_into(self, arrays)

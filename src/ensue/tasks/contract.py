@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ensue.models.catalogue import SizeName
 from ensue.settings import Settings
@@ -45,12 +45,27 @@ class Proposal:
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Told:
+    """The result of a training as it is told on a terminal: one table, the sentence, and what to try next."""
+
+    columns: tuple[str, ...]
+    rows: list[list[str]]
+    """Of each model, the last of them the one that the run holds."""
+    lines: tuple[str, ...]
+    """What is said below the table."""
+    commands: tuple[tuple[str, str], ...]
+    """Commands to try next, and what each is for."""
+
+
 class Task(ABC):
     """What is learned, named by its verb: it joins reader, codec, model, metrics and baselines."""
 
     name: str
     description: str
     settings: type[Settings]
+    flags: ClassVar[Mapping[str, str]]
+    """Flags of `train` that are short for a setting: "label" for "data.label"."""
     results: tuple[str, ...]
     """What a training writes once it has learned, the last of them at its very end: a run that has it has finished."""
 
@@ -75,3 +90,7 @@ class Task(ABC):
 
         Raises SettingError if that is not there, before anything of the run is changed.
         """
+
+    @abstractmethod
+    def tell(self, run: Run) -> Told:
+        """Tell what came of a training that has finished."""

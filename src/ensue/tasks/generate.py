@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from ensue.data.codecs import CODECS, Characters
-from ensue.data.demos import DEMOS
+from ensue.data.demos import demo_meant
 from ensue.data.files import find_files
 from ensue.data.settings import DataSettings
 from ensue.errors import SettingError
@@ -21,7 +20,9 @@ from ensue.models.ngram import NgramSettings
 from ensue.models.ngram.settings import in_bytes
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import Settings, assign, choice, read
-from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.choosing import assigned, change, read_config, with_budget
+from ensue.tasks.contract import Choices, Proposal, Task, Told
+from ensue.tasks.report import tell
 from ensue.tasks.text_model import MIXTURE, TextModel, open_text
 from ensue.tasks.text_training import REPORT, RESULT, train_text
 from ensue.training.contract import Watch
@@ -67,28 +68,28 @@ class Generate(Task):
     name = "generate"
     description = "learn what comes next in a text, and write more of it"
     settings = GenerateSettings
+    flags: ClassVar[Mapping[str, str]] = {}
     results = (MIXTURE, REPORT, RESULT)
 
     def propose(self, choices: Choices) -> Proposal:
         """Fill in all settings: from the file, then from what was said, then key by key."""
-        values = _read_config(choices.config)
+        values = read_config(choices.config)
         settings = read(GenerateSettings, values, where=str(choices.config) if choices.config else None)
         reasons: list[str] = []
         if choices.model is not None:
-            settings = _with(settings, model=model_settings(choices.model))
+            settings = change(settings, model=model_settings(choices.model))
         elif "model" not in values:
-            settings = _with(settings, model=model_settings("lstm"))
+            settings = change(settings, model=model_settings("lstm"))
             reasons.append("model lstm: the usual recurrent network, and the fastest here (choose with --model)")
         if choices.codec is not None:
-            settings = _with(settings, codec=choices.codec)
+            settings = change(settings, codec=choices.codec)
         elif "codec" not in values:
             reasons.append("codec characters: nothing has to be known about the text (choose with --codec)")
         settings = _with_size(settings, choices, values, reasons)
-        settings = _with_budget(settings, choices)
+        settings = with_budget(settings, choices)
         if choices.memory is not None:
             settings = _with_memory(settings, choices.memory)
-        for assignment in choices.assignments:
-            settings = assign(settings, assignment)
+        settings = assigned(settings, choices)
         body = getattr(settings.model, "body", None)
         if isinstance(body, RecurrentSettings):
             body.program()  # settings that contradict each other are told before the data is read
@@ -102,10 +103,14 @@ class Generate(Task):
     def going_on(self, settings: Settings, choices: Choices) -> Settings:
         """Give the settings of a training that goes on with another budget, or on another device."""
         assert isinstance(settings, GenerateSettings)
-        settings = _with_budget(settings, choices)
+        settings = with_budget(settings, choices)
         if not isinstance(settings.model, NgramSettings):
             choose_device(settings.training.machine)
         return settings
+
+    def tell(self, run: Run) -> Told:
+        """Tell what came of a training that has finished."""
+        return tell(run)
 
     def open(self, run: Run) -> TextModel:
         """Give what a run has learned."""
@@ -126,12 +131,12 @@ def _with_size(
     if "rate" not in values.get("training", {}).get("optimiser", {}):
         optimiser = training.optimiser.model_copy(update={"rate": rate_for(model, size)})
         training = training.model_copy(update={"optimiser": optimiser})
-    return _with(settings, model=model, training=training)
+    return change(settings, model=model, training=training)
 
 
 def _size_for(data: Sequence[Path]) -> tuple[SizeName, str]:
     """Propose a size that a few minutes on a laptop can fill."""
-    if not data or (len(data) == 1 and str(data[0]) in DEMOS):
+    if demo_meant(data, "generate", "text"):
         return "small", "size small: what a few minutes can train (choose with --size)"
     amount = sum(file.stat().st_size for file in find_files(data))
     size: SizeName = "tiny" if amount < SMALL_DATA else "small" if amount < LARGE_DATA else "base"
@@ -144,42 +149,3 @@ def _with_memory(settings: GenerateSettings, memory: str) -> GenerateSettings:
         raise SettingError(f"{memory!r} is no size", where="--memory", mend="give one such as 500M or 4G")
     settings = assign(settings, f"baseline.memory={memory}")
     return assign(settings, f"model.memory={memory}") if isinstance(settings.model, NgramSettings) else settings
-
-
-def _with_budget(settings: GenerateSettings, choices: Choices) -> GenerateSettings:
-    budget: dict[str, Any] = {}
-    if choices.minutes is not None and choices.epochs is not None:
-        raise SettingError("a training has one budget", where="--minutes and --epochs", mend="give one of them")
-    if choices.minutes is not None:
-        budget = {"minutes": choices.minutes, "epochs": None, "steps": None}
-    if choices.epochs is not None:
-        budget |= {"epochs": choices.epochs, "steps": None}
-    if choices.device is not None:
-        budget["machine"] = settings.training.machine.model_copy(update={"device": choices.device})
-    flag = next((f"--{name}" for name in ("minutes", "epochs") if name in budget and budget[name] is not None), None)
-    training = read(TrainingSettings, {**dict(settings.training), **budget}, where=flag)
-    data = settings.data
-    if choices.valid is not None:
-        data = data.model_copy(update={"valid_file": str(choices.valid)})
-    if choices.test is not None:
-        data = data.model_copy(update={"test_file": str(choices.test)})
-    seed = settings.seed if choices.seed is None else choices.seed
-    return _with(settings, training=training, data=data, seed=seed)
-
-
-def _with(settings: GenerateSettings, **changes: Any) -> GenerateSettings:
-    """Change fields, checked as if they were read from a file."""
-    return read(GenerateSettings, {**dict(settings), **changes})
-
-
-def _read_config(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingError(f"cannot be read ({error.strerror})", where=str(path), mend="check --config") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"this is not TOML: {error}", where=str(path), mend="see `--show-settings`") from None
-    of_a_run = "format" in values and isinstance(values.get("settings"), dict)
-    return values["settings"] if of_a_run else values

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ensue.evaluation.baselines import Row, recommended, verdict
+from ensue.evaluation.baselines import Row
+from ensue.evaluation.ranking import recommended, verdict
 from ensue.models.ngram import NgramSettings
 from ensue.settings import flatten, to_plain
 from ensue.training.run import ABOUT, Run

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ensue.evaluation.baselines import Row
+from ensue.tasks.card import bullets, card, files, sentence, table
+from ensue.tasks.contract import Told
 from ensue.tasks.text_model import Written
+from ensue.training.run import Run
 
 LIMITS = """\
 - It has learned from one collection of text, and knows nothing but its manner; what it writes is not true or false.
@@ -54,19 +59,35 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     ]
 
 
+def tell(run: Run) -> Told:
+    """Tell what came of a training: the table, the sentence, a sample with its novelty, and what to try next."""
+    result = json.loads(run.read("result.json"))
+    lines = [sentence(result["verdict"]), *(f"Look at this: {symptom}." for symptom in result["symptoms"])]
+    for sample in result["samples"][:1]:
+        lines.append(f"\nA sample:\n\n{sample['text']}\n")
+        if sample["novelty"]:
+            lines.append(f"novelty: {sample['novelty']['sentence']}")
+    name = shlex.quote(str(run.path))
+    commands = (
+        (f"ensue generate {name} --temperature 0.8 --novelty", "write more, and see what of it is copied"),
+        (f"ensue evaluate {name} FILE --surprising 10", "score a text of your own, and find what is odd in it"),
+        ("ensue train generate FILE --minutes 3", "learn from a text of your own"),
+    )
+    return Told(COLUMNS, cells(result["rows"]), tuple(lines), commands)
+
+
 def markdown(result: Result, about: Mapping[str, Any]) -> str:
     """Write the model card; `about` is what run.toml says."""
     sections = [
-        ("", f"# {result.run}: a model of text\n\n{_sentence(result.verdict)}"),
-        ("Results on the test part", _table(COLUMNS, cells([row.to_json() for row in result.rows]))),
+        ("", f"# {result.run}: a model of text\n\n{sentence(result.verdict)}"),
+        ("Results on the test part", table(COLUMNS, cells([row.to_json() for row in result.rows]))),
         ("Data", _data(about)),
-        ("What was chosen, and on which part", _bullets(result.chosen)),
-        ("What seems to be wrong", _bullets(result.symptoms) or "Nothing that is looked for: " + LOOKED_FOR),
+        ("What was chosen, and on which part", bullets(result.chosen)),
+        ("What seems to be wrong", bullets(result.symptoms) or "Nothing that is looked for: " + LOOKED_FOR),
         ("Samples, and what they have copied", "\n\n".join(map(_sample, result.samples))),
         ("Limits", LIMITS),
-        ("How it was made", _making(about)),
     ]
-    return "\n\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections) + "\n"
+    return card(sections, about)
 
 
 LOOKED_FOR = "gradients that explode or vanish, a network that learns nothing, samples that repeat themselves."
@@ -74,35 +95,11 @@ LOOKED_FOR = "gradients that explode or vanish, a network that learns nothing, s
 
 def _data(about: Mapping[str, Any]) -> str:
     data, settings = about["data"], about["settings"]
-    files = [
-        f"{name} ({file['bytes']:,} bytes, SHA-256 {file['sha256'][:16]}…)" for name, file in data["files"].items()
-    ]
     parts = ", ".join(f"{name} {count:,}" for name, count in data["symbols"].items())
     codec = settings["codec"]["name"]
-    return f"Read as {data['kind']}, in {codec}.\n\n{_bullets(files)}\n\nSymbols: {parts}."
-
-
-def _making(about: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    machine = ", ".join(f"{name} {value}" for name, value in about.get("machine", {}).items())
-    lines = [f"Seed {about['settings']['seed']}.", f"Versions: {versions}."]
-    lines += [f"Machine: {machine}."] if machine else []
-    return " ".join(lines) + " Every setting stands in run.toml."
+    return f"Read as {data['kind']}, in {codec}.\n\n{bullets(files(about))}\n\nSymbols: {parts}."
 
 
 def _sample(sample: Written) -> str:
     quoted = "\n".join(f"    {line}" for line in sample.text.split("\n"))
-    return f"{quoted}\n\n{_sentence(str(sample.novelty))}" if sample.novelty else quoted
-
-
-def _bullets(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
-    return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{quoted}\n\n{sentence(str(sample.novelty))}" if sample.novelty else quoted

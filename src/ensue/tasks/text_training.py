@@ -13,18 +13,20 @@ import torch
 
 from ensue.data.batching import Feed, Passage, Records, Streams, Windows
 from ensue.data.contract import Codec, Corpus
-from ensue.data.demos import DEMOS
+from ensue.data.demos import DEMOS, demo_meant, write_demo
 from ensue.data.prepare import Prepared, prepare
 from ensue.data.settings import DataSettings
 from ensue.data.store import keep, kept
 from ensue.errors import Interrupted
-from ensue.evaluation.baselines import Role, Row, row, symbol_counts, uniform_nats, unigram_nats
+from ensue.evaluation.baselines import Row, row, symbol_counts, uniform_nats, unigram_nats
+from ensue.evaluation.ranking import Role
 from ensue.evaluation.score import ScoreSettings, score
 from ensue.layers import RecurrentSettings
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceModel, SequenceSettings
+from ensue.tasks.machine import left_of, take_machine
 from ensue.tasks.recommendation import recommend
 from ensue.tasks.report import Result, markdown
 from ensue.tasks.rivals import Rivals, count_rivals, last_of
@@ -49,8 +51,6 @@ LONGEST_RECORD = 512
 """Symbols; a record that is longer is trained on in several rows."""
 LONG_READING = 50_000_000
 """Bytes to read, all passes counted, from which on a person is told how far it is."""
-SPARED = 0.1
-"""The share of `minutes` kept for what comes after the training."""
 PROBABILITIES = 1 << 22
 """How many of each model are held at once while the mixture is fitted: 32 MB in float64."""
 
@@ -83,7 +83,7 @@ def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch
     if isinstance(settings.model, NgramSettings):
         return _finish_counted(run, settings, parts, rivals, watch)
     spent = perf_counter() - began
-    budget = _budget(settings.training, machine, spent)
+    budget = left_of(settings.training, machine, spent)
     trained = _train_network(run, settings, budget, device, parts, watch)
     if trained.outcome.how == "interrupted":
         raise Interrupted(f"interrupted and saved; go on with `{run.resuming}`")
@@ -120,12 +120,10 @@ def _shortened(parts: Prepared, settings: GenerateSettings) -> tuple[str, ...]:
 
 def sources(data: Sequence[Path], settings: DataSettings, folder: Path) -> tuple[Sequence[Path], DataSettings]:
     """Give the files of the data, those of a demo written into `folder`, and how to read them."""
-    name = str(data[0]) if data else "text"
-    if data and (data[0].exists() or name not in DEMOS):
+    name = demo_meant(data, "generate", "text")
+    if name is None:
         return data, settings
-    path = folder / f"{name}.txt"
-    DEMOS[name].write(path)
-    return [path], settings.model_copy(update={"kind": DEMOS[name].kind})
+    return [write_demo(name, folder)], settings.model_copy(update={"kind": DEMOS[name].kind})
 
 
 def _tell_reading(watch: Watch) -> Callable[[int, int], None]:
@@ -139,12 +137,6 @@ def _tell_reading(watch: Watch) -> Callable[[int, int], None]:
             watch(Reading(done, total))
 
     return tell
-
-
-def _budget(training: TrainingSettings, machine: MachineSettings, spent: float) -> TrainingSettings:
-    """Give the training what the seconds spent so far, and what comes after it, leave of its minutes."""
-    left = max(training.minutes * (1 - SPARED) - spent / 60, 0.02)
-    return training.model_copy(update={"minutes": left, "machine": machine})
 
 
 def _train_network(
@@ -175,18 +167,10 @@ def _train_network(
 
 
 def _machine(run: Run, settings: GenerateSettings, watch: Watch) -> tuple[torch.device, MachineSettings]:
-    """Prepare the machine: as it was, for a run that is resumed; what cannot be as it was is named."""
-    before, machine = run.about.get("machine", {}), settings.training.machine
+    machine = settings.training.machine
     if isinstance(settings.model, NgramSettings):
         machine = MachineSettings(device="cpu", threads=machine.threads)
-    machine = devices.as_before(machine, before)
-    device = devices.prepare(machine, settings.seed)
-    now = devices.describe_machine(device, machine)
-    if odd := devices.changes(before, now):
-        watch(Note(odd))
-    if not before:
-        run.describe({"machine": now})
-    return device, machine
+    return take_machine(run, machine, settings.seed, watch)
 
 
 def feed(batching: BatchingSettings, codec: Codec, corpus: Corpus, seed: int) -> Feed:

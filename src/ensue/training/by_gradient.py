@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ensue.batch import Batch
-from ensue.models.contract import Autoregressive, Loss
+from ensue.models.contract import Autoregressive, Loss, Predictor
 from ensue.state import State, detach, map_state, tensors_of
 from ensue.training.contract import Learner, Snapshot, Update
 from ensue.training.devices import random_state, set_random_state, to_device
@@ -29,10 +29,10 @@ class ByGradient(Learner):
     rows' `extra` to their nats. It is computed in `parts` groups of rows whose gradients add up to that of the whole.
     """
 
-    def __init__(self, model: Autoregressive, settings: TrainingSettings, device: torch.device) -> None:
+    def __init__(self, model: Autoregressive | Predictor, settings: TrainingSettings, device: torch.device) -> None:
         if not isinstance(model, nn.Module):
             raise TypeError(f"{type(model).__name__} is no torch module, so it has no gradients")
-        self.model: Autoregressive = model
+        self.model: Autoregressive | Predictor = model
         self.network: nn.Module = model.to(device).train()
         self.settings, self.device = settings, device
         self._optimiser = _optimiser(self.network, settings.optimiser)
@@ -178,6 +178,7 @@ class ByGradient(Learner):
         if not rows:
             self._state = None
             return
+        assert isinstance(self.model, Autoregressive)  # nothing else carries a state
         shape = map_state(torch.clone, self.model.initial(rows))  # cloned, because two places may hold one tensor
         by_place = {id(place): f"{number}" for number, place in enumerate(tensors_of(shape))}
         self._state = map_state(lambda place: tensors[by_place[id(place)]].to(self.device), shape)

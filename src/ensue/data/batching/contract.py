@@ -61,3 +61,15 @@ def whole_weight(rows: int) -> Arrays:
 def generator(seed: int, epoch: int) -> np.random.Generator:
     """Give the private generator of one epoch."""
     return np.random.Generator(np.random.Philox(key=[seed % 2**64, epoch]))
+
+
+POOL = 50
+"""Batches that are sorted by length together: more would save a little padding, and mix the rows less."""
+
+
+def pooled(lengths: Arrays, rows: int, draws: np.random.Generator) -> tuple[Arrays, Arrays]:
+    """Draw an order of rows in which those of a batch are of like length, and the order in which the batches come."""
+    order = draws.permutation(len(lengths))
+    pool = np.arange(len(order)) // (POOL * rows)
+    order = order[np.lexsort((lengths[order], pool))]
+    return order, draws.permutation(-(-len(lengths) // rows))

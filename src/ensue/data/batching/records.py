@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ensue.batch import Batch
-from ensue.data.batching.contract import Arrays, Feed, gather, generator, whole_weight
+from ensue.data.batching.contract import Arrays, Feed, gather, generator, pooled, whole_weight
 from ensue.data.contract import Corpus
-
-POOL = 50
-"""Batches that are sorted by length together: more would save a little padding, and mix the records less."""
 
 
 class Records(Feed):
@@ -40,9 +37,5 @@ class Records(Feed):
     def _ordered(self, epoch: int) -> tuple[Arrays, Arrays]:
         """Give the rows of an epoch in the order of batches, and the order in which these come; kept for one epoch."""
         if self._order is None or self._order[0] != epoch:
-            draws = generator(self.seed, epoch)
-            order = draws.permutation(len(self.begins))
-            pool = np.arange(len(order)) // (POOL * self.rows)
-            order = order[np.lexsort((self.lengths[order], pool))]
-            self._order = epoch, order, draws.permutation(len(self))
+            self._order = epoch, *pooled(self.lengths, self.rows, generator(self.seed, epoch))
         return self._order[1:]

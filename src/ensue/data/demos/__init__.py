@@ -1,42 +1,74 @@
 """Embedded data, so that every verb works with no download."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ensue.data.demos.code import write_code
 from ensue.data.demos.names import write_names
 from ensue.data.demos.text import write_text
-from ensue.data.settings import Kind
+from ensue.errors import DataError
 
 
 @dataclass(frozen=True)
 class Demo:
     """Data that is made on this machine."""
 
-    kind: Kind
+    task: str
+    """The verb that it is made for."""
+    kind: str
+    """How that verb reads it."""
     description: str
     write: Callable[[Path], None]
     """Write the data to a file, UTF-8. Raises UserError if a package is missing."""
+    ending: str = ".txt"
+    """Of the file that is written."""
 
 
 DEMOS: dict[str, Demo] = {
     "text": Demo(
+        "generate",
         "text",
         "English: the help topics that come with CPython (pydoc_data.topics), half a million characters; "
         "they differ a little from one version of Python to the next",
         write_text,
     ),
     "code": Demo(
+        "generate",
         "text",
         "Python: two million characters of CPython's standard library, its top-level modules in the order of their "
         "names; they differ from one version of Python to the next",
         write_code,
     ),
     "names": Demo(
+        "generate",
         "lines",
         "first names of twelve countries, from Faker (the extra `demos`), one a line; they differ by its version",
         write_names,
     ),
 }
 """Name to demo."""
+
+
+def demo_meant(data: Sequence[Path], task: str, usual: str) -> str | None:
+    """Give the name of the demo that a person means: the task's usual one for no data; None if they mean files.
+
+    Raises DataError if it is a demo of another verb.
+
+    >>> demo_meant([], "generate", "text"), demo_meant([Path("notes.txt")], "generate", "text")
+    ('text', None)
+    """
+    name = str(data[0]) if data else usual
+    if data and (len(data) > 1 or data[0].exists() or name not in DEMOS):
+        return None
+    if DEMOS[name].task != task:
+        mend = f"use it with `ensue train {DEMOS[name].task} {name}`"
+        raise DataError(f"the demo is not for {task}", where=name, mend=mend)
+    return name
+
+
+def write_demo(name: str, folder: Path) -> Path:
+    """Write a demo into a folder, and give the file. Raises UserError if a package is missing."""
+    path = folder / f"{name}{DEMOS[name].ending}"
+    DEMOS[name].write(path)
+    return path

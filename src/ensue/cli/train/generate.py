@@ -1,22 +1,18 @@
-"""`ensue train VERB`: learn a verb from data."""
+"""`ensue train generate`: learn what comes next in a text."""
 
 from __future__ import annotations
 
-from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from ensue.cli.whole import Whole
 
-if TYPE_CHECKING:
-    from ensue.tasks import Choices
-
-app = App(name="train", help="Learn a verb from data.")
+app = App(name="generate")
 
 
-@app.command
+@app.default
 def generate(  # noqa: PLR0913 - each is a flag
     *data: Path,
     out: Path | None = None,
@@ -57,41 +53,8 @@ def generate(  # noqa: PLR0913 - each is a flag
         show_settings: Print every setting, filled in, and train nothing.
         json: Print one JSON object a line, for programs.
     """
+    from ensue.cli.train.training import train
     from ensue.tasks import Choices
 
     choices = Choices(data, model, codec, size, minutes, epochs, seed, device, valid, test, config, set_, memory)
-    if show_settings:
-        print_settings("generate", choices)
-    else:
-        train("generate", choices, out or vacant(), json)
-
-
-def vacant() -> Path:
-    """Find a name that no run has yet."""
-    return next(folder for number in count(1) if not (folder := Path(f"run-{number}")).exists())
-
-
-def print_settings(task: str, choices: Choices) -> None:
-    """Print every setting as TOML, with the reasons of what was chosen as comments."""
-    import tomli_w
-
-    from ensue.api import find_task
-    from ensue.settings import to_plain
-
-    proposal = find_task(task).propose(choices)
-    for reason in proposal.reasons:
-        print(f"# {reason}")
-    print(tomli_w.dumps(to_plain(proposal.settings)), end="")
-
-
-def train(task: str, choices: Choices, out: Path, as_json: bool) -> None:
-    """Train, tell how it goes, and show what came out."""
-    from ensue import api
-    from ensue.cli.progress import Held, follow
-    from ensue.cli.result import show_result
-    from ensue.training.contract import Note
-
-    known = api.find_task(task)
-    proposal = known.propose(choices)
-    watch = Held(follow(as_json), [Note(reason) for reason in proposal.reasons])
-    show_result(api.start(known, proposal.settings, choices.data, out, watch).run, as_json)
+    train("generate", choices, out, show_settings=show_settings, as_json=json)

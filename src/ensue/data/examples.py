@@ -1,0 +1,100 @@
+"""Encoded examples: the fields of their steps, one example after the other, and the fields of each as a whole.
+
+All verbs but `generate` learn from these. They lie in the folder of the run, so that it goes on, and can be looked
+into, without its sources; the table of contents is written last, so a folder without it was not finished.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+CONTENTS = "contents.json"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Example i has the steps `offsets[i]:offsets[i + 1]` of each field of `steps`, and row i of each of `whole`.
+
+    The field "target" is what is to be predicted, of steps or of the whole; "line" is where an example stood in its
+    file, from 1.
+
+    >>> tagged = Examples(np.array([0, 2, 3]), {"word": np.array([4, 1, 7])}, {"line": np.array([1, 2])})
+    >>> len(tagged), tagged.lengths.tolist(), tagged.select(np.array([1])).steps["word"].tolist()
+    (2, [2, 1], [7])
+    """
+
+    offsets: NDArray[np.int64]
+    steps: Mapping[str, Array]
+    whole: Mapping[str, Array]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Count the steps of each example."""
+        return np.diff(self.offsets)
+
+    def select(self, rows: NDArray[np.integer]) -> Examples:
+        """Take some examples, in that order."""
+        places, offsets = self.places(rows)
+        steps = {name: field[places] for name, field in self.steps.items()}
+        return Examples(offsets, steps, {name: field[rows] for name, field in self.whole.items()})
+
+    def places(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give where the steps of some examples lie, one after the other, and where each begins among them."""
+        lengths = self.lengths[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        return np.repeat(self.offsets[rows], lengths) + within, offsets
+
+
+def keep_examples(parts: Mapping[str, Examples], contents: Mapping[str, Any], folder: Path) -> None:
+    """Write the parts of the data, and beside them plain values such as codecs and how the data was read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fields: dict[str, list[str]] = {}
+    for part, examples in parts.items():
+        fields[part] = [name for name, _ in _arrays(examples)]
+        for name, array in _arrays(examples):
+            np.save(folder / f"{part}.{name}.npy", array)
+    unfinished = folder / f".{CONTENTS}"
+    with unfinished.open("w", encoding="utf-8") as file:
+        json.dump({"fields": fields, **contents}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, folder / CONTENTS)
+
+
+def kept_examples(folder: Path) -> tuple[dict[str, Examples], dict[str, Any]] | None:
+    """Open what `keep_examples` wrote, memory-mapped; None if that was not finished, or is damaged."""
+    try:
+        contents = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
+        fields: dict[str, list[str]] = contents.pop("fields")
+        return {part: _examples(folder, part, names) for part, names in fields.items()}, contents
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _arrays(examples: Examples) -> Iterator[tuple[str, Array]]:
+    yield "offsets", examples.offsets
+    yield from ((f"steps.{name}", field) for name, field in examples.steps.items())
+    yield from ((f"whole.{name}", field) for name, field in examples.whole.items())
+
+
+def _examples(folder: Path, part: str, names: list[str]) -> Examples:
+    arrays = {name: np.load(folder / f"{part}.{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
+    steps, whole = (
+        {name.removeprefix(kind): array for name, array in arrays.items() if name.startswith(kind)}
+        for kind in ("steps.", "whole.")
+    )
+    return Examples(np.array(arrays["offsets"]), steps, whole)

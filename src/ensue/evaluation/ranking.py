@@ -1,0 +1,91 @@
+"""Models side by side on the same data, and the sentence that says which to use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol, TypeVar
+
+from ensue.evaluation.intervals import Interval
+
+Role = Literal["baseline", "network", "mixture"]
+
+
+class Ranked(Protocol):
+    """A model with what it cost on the data, and what it cost to make."""
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+        ...
+
+    @property
+    def role(self) -> Role:
+        """What it is among the others."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """How long it took to train."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """What its cost is counted in, as in "1.40 nats per character"."""
+        ...
+
+    @property
+    def cost(self) -> float:
+        """What models are compared by; less is better."""
+        ...
+
+    def excess(self, other: Any) -> tuple[float, Interval]:
+        """Give by how much this one costs more than the other, and the 95 % interval of that."""
+        ...
+
+
+R = TypeVar("R", bound=Ranked)
+
+
+def recommended(rows: Sequence[R]) -> R:
+    """Give the best model, or, of those that do not differ from it, the one that trains faster.
+
+    A difference counts if its 95 % interval does not contain zero.
+    """
+    best = min(rows, key=_cost)
+    tied = [other for other in rows if other is best or other.excess(best)[1][0] <= 0]
+    return min(tied, key=lambda other: other.seconds)
+
+
+def verdict(rows: Sequence[Ranked]) -> str:
+    """Say which model to use, and whether the network earns what it costs."""
+    best, chosen = min(rows, key=_cost), recommended(rows)
+    sentence = f"use {chosen.name}: {chosen.cost:.3f} {chosen.unit}"
+    if chosen is not best:
+        sentence += f" ({best.name}, {best.cost:.3f}, does not differ beyond chance and takes longer to train)"
+    networks = [other for other in rows if other.role == "network"]
+    baselines = [other for other in rows if other.role == "baseline"]
+    if not networks or not baselines:
+        return sentence
+    return f"{sentence}; {_earnings(min(networks, key=_cost), min(baselines, key=_cost))}"
+
+
+def _earnings(network: Ranked, baseline: Ranked) -> str:
+    saved, (low, high) = baseline.excess(network)
+    unit = network.unit
+    if low > 0:
+        what = f"earns its cost: it saves {saved:.3f} {unit} [{low:.3f}, {high:.3f}] over {baseline.name}"
+    elif high < 0:
+        what = f"does not earn its cost: {baseline.name} is better by {-saved:.3f} {unit} [{-high:.3f}, {-low:.3f}]"
+    else:
+        what = f"does not earn its cost: its difference from {baseline.name}, {saved:+.3f} {unit}"
+        what += f" [{low:+.3f}, {high:+.3f}], may be chance"
+    times = f"{_time(network.seconds)} of training against {_time(baseline.seconds)}"
+    return f"the network ({network.name}) {what}, with {times}"
+
+
+def _cost(row: Ranked) -> float:
+    return row.cost
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"

@@ -1,0 +1,66 @@
+"""What a person said becomes settings, the same way for every task: the file first, then what was said, key by key."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ensue.errors import SettingError
+from ensue.settings import Settings, assign, read
+from ensue.tasks.contract import Choices
+from ensue.training.settings import TrainingSettings
+
+S = TypeVar("S", bound=Settings)
+
+
+def read_config(path: Path | None) -> dict[str, Any]:
+    """Read a file of settings, or those of a run out of its run.toml. Raises SettingError."""
+    if path is None:
+        return {}
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingError(f"cannot be read ({error.strerror})", where=str(path), mend="check --config") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"this is not TOML: {error}", where=str(path), mend="see `--show-settings`") from None
+    of_a_run = "format" in values and isinstance(values.get("settings"), dict)
+    return values["settings"] if of_a_run else values
+
+
+def change(settings: S, **changes: Any) -> S:
+    """Change fields, checked as if they were read from a file."""
+    return read(type(settings), {**dict(settings), **changes})
+
+
+def with_budget(settings: S, choices: Choices) -> S:
+    """Take over time, device, seed and the files of parts, where they were said.
+
+    `settings` has the fields training, data (with valid_file and test_file) and seed.
+    """
+    now: Any = settings
+    budget: dict[str, Any] = {}
+    if choices.minutes is not None and choices.epochs is not None:
+        raise SettingError("a training has one budget", where="--minutes and --epochs", mend="give one of them")
+    if choices.minutes is not None:
+        budget = {"minutes": choices.minutes, "epochs": None, "steps": None}
+    if choices.epochs is not None:
+        budget |= {"epochs": choices.epochs, "steps": None}
+    if choices.device is not None:
+        budget["machine"] = now.training.machine.model_copy(update={"device": choices.device})
+    flag = next((f"--{name}" for name in ("minutes", "epochs") if name in budget and budget[name] is not None), None)
+    training = read(TrainingSettings, {**dict(now.training), **budget}, where=flag)
+    data = now.data
+    if choices.valid is not None:
+        data = data.model_copy(update={"valid_file": str(choices.valid)})
+    if choices.test is not None:
+        data = data.model_copy(update={"test_file": str(choices.test)})
+    seed = now.seed if choices.seed is None else choices.seed
+    return change(settings, training=training, data=data, seed=seed)
+
+
+def assigned(settings: S, choices: Choices) -> S:
+    """Change setting after setting, as after `--set`."""
+    for assignment in choices.assignments:
+        settings = assign(settings, assignment)
+    return settings

@@ -1,0 +1,32 @@
+"""What a run computes on, and how much of its time is left for learning."""
+
+from __future__ import annotations
+
+import torch
+
+from ensue.training import devices
+from ensue.training.contract import Note, Watch
+from ensue.training.run import Run
+from ensue.training.settings import MachineSettings, TrainingSettings
+
+SPARED = 0.1
+"""The share of `minutes` kept for what comes after the training."""
+
+
+def take_machine(run: Run, machine: MachineSettings, seed: int, watch: Watch) -> tuple[torch.device, MachineSettings]:
+    """Prepare the machine: as it was, for a run that is resumed; what cannot be as it was is named."""
+    before = run.about.get("machine", {})
+    machine = devices.as_before(machine, before)
+    device = devices.prepare(machine, seed)
+    now = devices.describe_machine(device, machine)
+    if odd := devices.changes(before, now):
+        watch(Note(odd))
+    if not before:
+        run.describe({"machine": now})
+    return device, machine
+
+
+def left_of(training: TrainingSettings, machine: MachineSettings, spent: float) -> TrainingSettings:
+    """Give the training what the seconds spent so far, and what comes after it, leave of its minutes."""
+    left = max(training.minutes * (1 - SPARED) - spent / 60, 0.02)
+    return training.model_copy(update={"minutes": left, "machine": machine})

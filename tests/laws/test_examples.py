@@ -1,0 +1,101 @@
+"""What encoded examples obey: each is fed once an epoch, padded with nothing that counts, and is kept as it was."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ensue.data.batching import Wholes, in_order
+from ensue.data.examples import CONTENTS, Examples, keep_examples, kept_examples
+
+
+def examples_of(lengths: list[int]) -> Examples:
+    offsets = np.cumsum([0, *lengths])
+    steps = {"symbol": np.arange(1, offsets[-1] + 1, dtype=np.uint16), "value": np.ones((offsets[-1], 2), np.float32)}
+    return Examples(offsets, steps, {"target": np.arange(len(lengths), dtype=np.uint8)})
+
+
+LENGTHS = st.lists(st.integers(0, 12), min_size=1, max_size=30)
+
+
+@given(lengths=LENGTHS, rows=st.integers(1, 9), epoch=st.integers(0, 3))
+def test_an_epoch_has_each_example_once(lengths, rows, epoch):
+    examples = examples_of(lengths)
+    feed = Wholes(examples, rows, seed=3)
+    batches = list(feed.epoch(epoch))
+    assert len(batches) == len(feed)
+    seen = {}
+    for batch in batches:
+        for row, target in enumerate(batch["target"].tolist()):
+            length = batch.lengths[row]
+            seen[target] = batch["symbol"][row, :length].tolist()
+            assert not batch["symbol"][row, length:].any()
+            assert not batch["value"][row, length:].any()
+    wanted = {i: list(range(begin + 1, end + 1)) for i, (begin, end) in enumerate(bounds(examples))}
+    assert seen == wanted
+    assert sum(batch.counts.sum() for batch in batches) == len(lengths)
+
+
+def bounds(examples: Examples) -> list[tuple[int, int]]:
+    return list(zip(examples.offsets[:-1].tolist(), examples.offsets[1:].tolist(), strict=True))
+
+
+@given(lengths=LENGTHS, rows=st.integers(1, 9), first=st.integers(0, 9))
+def test_an_epoch_goes_on_from_any_batch_and_differs_from_the_next(lengths, rows, first):
+    feed = Wholes(examples_of(lengths), rows, seed=3)
+    whole = [batch["target"].tolist() for batch in feed.epoch(1)]
+    assert [batch["target"].tolist() for batch in Wholes(examples_of(lengths), rows, seed=3).epoch(1, first)] == whole[
+        first:
+    ]
+
+
+def test_epochs_and_seeds_differ():
+    examples = examples_of([3] * 40)
+    orders = {
+        str([batch["target"].tolist() for batch in Wholes(examples, 4, seed).epoch(epoch)])
+        for seed in range(3)
+        for epoch in range(3)
+    }
+    assert len(orders) == 9
+
+
+def test_in_order_gives_each_example_with_its_number():
+    examples = examples_of([5, 1, 3, 2, 2])
+    found = [(numbers.tolist(), batch["target"].tolist()) for numbers, batch in in_order(examples, 2)]
+    assert found == [([1, 3], [1, 3]), ([4, 2], [4, 2]), ([0], [0])]
+
+
+def test_weights_go_with_their_examples():
+    feed = Wholes(examples_of([2] * 10), 3, 1, np.arange(10))
+    assert all((batch.weight == batch["target"]).all() for batch in feed.epoch(0))
+
+
+def test_steps_with_targets_are_what_is_counted():
+    examples = Examples(np.array([0, 2, 5]), {"target": np.arange(5)}, {})
+    batch = next(iter(Wholes(examples, 2, 0).epoch(0)))
+    assert sorted(batch.counts.tolist()) == [2, 3]
+
+
+def test_what_is_kept_comes_back(tmp_path):
+    examples = examples_of([2, 0, 3])
+    keep_examples({"train": examples, "test": examples.select(np.array([2]))}, {"codec": {"a": 1}}, tmp_path)
+    found = kept_examples(tmp_path)
+    assert found is not None
+    parts, contents = found
+    assert contents == {"codec": {"a": 1}}
+    assert parts["train"].steps["symbol"].tolist() == [1, 2, 3, 4, 5]
+    assert parts["test"].steps["symbol"].tolist() == [3, 4, 5]
+    assert parts["test"].whole["target"].tolist() == [2]
+
+
+@pytest.mark.parametrize("damage", ["no contents", "half a file", "no JSON"])
+def test_what_was_not_finished_is_not_there(tmp_path, damage):
+    keep_examples({"train": examples_of([2, 1])}, {}, tmp_path)
+    if damage == "no contents":
+        (tmp_path / CONTENTS).unlink()
+    elif damage == "half a file":
+        path = tmp_path / "train.steps.value.npy"
+        path.write_bytes(path.read_bytes()[:-9])
+    else:
+        (tmp_path / CONTENTS).write_text("[")
+    assert kept_examples(tmp_path) is None
