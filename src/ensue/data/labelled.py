@@ -1,0 +1,78 @@
+"""What readers of labelled data give, and what codecs make of it. Read this page before adding one of either."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.contract import SILENT, Listener
+
+Content: TypeAlias = "str | Mapping[str, Any]"
+"""A text; or by name the fields of its steps: lists of strings, float arrays (steps,) or (steps, channels), NaN where
+nothing was measured; and single numbers, which hold for the whole example."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One example as it was read."""
+
+    content: Content
+    label: Any
+    """As it stands in the file: a string, a number, several of them; None if there is none."""
+    file: str
+    line: int
+    """Where it begins, from 1."""
+    group: str | None = None
+    """Examples of one group stay in one part of the data."""
+    row: Mapping[str, Any] = field(default_factory=dict)
+    """The columns of its row, for what is written beside the answer."""
+
+
+class LabelledReader(ABC):
+    """Labelled examples out of files; can be read again."""
+
+    @abstractmethod
+    def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
+        """Read from the beginning. Raises DataError that names file, line and mend."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a network is given of each step, and of each example: how many symbols a field may hold, how many numbers.
+
+    A field of symbols has the name in `symbols`, all numbers of a step are the field "numbers" (batch, time, numbers),
+    and those of a whole example the field "static" (batch, static).
+    """
+
+    symbols: Mapping[str, int] = field(default_factory=dict)
+    numbers: int = 0
+    static: int = 0
+
+
+class ContentCodec(ABC):
+    """How the content of examples becomes fields of arrays. Fitted on the training part only."""
+
+    shape: Shape
+
+    @abstractmethod
+    def encode(self, content: Content) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
+        """Give the fields of its steps, each (steps, ...), and those of the whole, each (...)."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Give all that `from_json` needs, as plain JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def from_json(cls, values: dict[str, Any]) -> ContentCodec:
+        """Make the codec that gave `to_json`."""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, contents: Iterable[Content], settings: Any) -> ContentCodec:
+        """Learn from the contents of the training part what encoding needs."""
