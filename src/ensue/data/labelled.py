@@ -16,6 +16,9 @@ Content: TypeAlias = "str | Mapping[str, Any]"
 """A text; or by name the fields of its steps: lists of strings, float arrays (steps,) or (steps, channels), NaN where
 nothing was measured; and single numbers, which hold for the whole example."""
 
+TIME, BAND, ERROR = "time", "band", "error"
+"""Fields of these names are the times of the steps, the band each value was measured in, and its standard error."""
+
 
 @dataclass(frozen=True)
 class Labelled:

@@ -1,0 +1,223 @@
+"""Sequences in a long table: a row for each step, with the sequence it belongs to, and when it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.files import ending
+from ensue.data.labelled import BAND, ERROR, TIME, Labelled, LabelledReader
+from ensue.data.readers.numbers import moment, number
+from ensue.data.readers.rows import ROWS
+from ensue.data.readers.table import LOOKED_AT
+from ensue.errors import DataError, did_you_mean
+from ensue.settings import Settings
+
+
+class LongTable(Settings):
+    """Read sequences of a table that has a row for each step: CSV, TSV, JSON Lines or Parquet.
+
+    A column that is not given, and is called "id", "time", "band", "error" or "label", is taken for that.
+    """
+
+    name: Literal["long_table"] = "long_table"
+    id: str = ""
+    """The column that says to which sequence of its file a row belongs; without one a file is one sequence."""
+    time: str = ""
+    """The column of times: numbers, or dates as ISO 8601 (then in days). Without one, rows are in order."""
+    band: str = ""
+    """The column that says in which band, or on which channel, each value was measured."""
+    error: str = ""
+    """The column of the standard errors of the values."""
+    value: tuple[str, ...] = ()
+    """The columns of numbers of each step; if none is given, all others that hold numbers."""
+    symbol: tuple[str, ...] = ()
+    """The columns of symbols of each step; if neither these nor the values are given, all others that hold text."""
+    static: tuple[str, ...] = ()
+    """The columns of numbers that hold for the whole sequence."""
+    label: str = ""
+    """The column of labels, the same in all rows of a sequence, or empty."""
+    group: str = ""
+    """The column of groups: sequences of one group stay in one part of the data."""
+    encoding: str = "utf-8"
+    """How the files are encoded, by Python's name for it."""
+    longest: int = 1_000_000
+    """The most characters that a line of the file may have."""
+
+    def build(self, files: Sequence[Path], labelled: bool = True) -> LongTableReader:
+        """Make the reader of these files; if not `labelled`, the label may be missing. Raises DataError."""
+        for path in files:
+            if ending(path) not in ROWS:
+                mend = f"its name should end in one of {', '.join(ROWS)}"
+                raise DataError("this is no table that can be read", where=str(path), mend=mend)
+        return LongTableReader(files, self, labelled)
+
+
+@dataclass
+class _Gathered:
+    """The rows of one sequence, as they came."""
+
+    lines: list[int] = field(default_factory=list)
+    numbers: list[list[float]] = field(default_factory=list)
+    symbols: list[list[str]] = field(default_factory=list)
+    constants: dict[str, Any] = field(default_factory=dict)
+
+
+class LongTableReader(LabelledReader):
+    """Each sequence with its steps in order of time; one whose rows were not is sorted, and counted."""
+
+    def __init__(self, files: Sequence[Path], settings: LongTable, labelled: bool) -> None:
+        self.files, self.settings, self.labelled = files, settings, labelled
+
+    def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
+        """Give the sequences of each file in the order of their first rows."""
+        settings = self.settings
+        for path in self.files:
+            rows = ROWS[ending(path)]
+            sample = list(islice(rows(path, settings.encoding, settings.longest, SILENT), LOOKED_AT))
+            columns = _columns(path, settings, [row for _, row in sample], self.labelled)
+            if columns != settings and path is self.files[0]:
+                listener.tell(Finding(str(path), f"read with {_described(columns)}"))
+            settings = columns.model_copy(update={"label": settings.label or columns.label})
+            sequences: dict[str, _Gathered] = {}
+            for line, row in rows(path, settings.encoding, settings.longest, listener):
+                _gather(sequences, columns, row, path, line)
+            yield from _finished(path, columns, sequences, listener)
+
+
+def _columns(path: Path, settings: LongTable, sample: Sequence[Mapping[str, Any]], labelled: bool) -> LongTable:
+    """Fill in the columns that were not given. Raises DataError for one that is not there."""
+    if not sample:
+        raise DataError("the table has no rows", where=str(path), mend="give a table with a header and some rows")
+    there = list(dict.fromkeys(name for row in sample for name in row))
+    single = {role: getattr(settings, role) for role in ("id", TIME, BAND, ERROR, "label", "group")}
+    given = [*single.values(), *settings.value, *settings.symbol, *settings.static]
+    if not labelled and single["label"] not in there:
+        single["label"] = ""
+        given = [name for name in given if name != settings.label]
+    for name in filter(None, given):
+        if name not in there:
+            raise DataError(f"there is no column {name!r}", where=str(path), mend=did_you_mean(name, there))
+    for role in ("id", TIME, BAND, ERROR, "label"):
+        wanted = role in there and role not in given and (role != "label" or labelled)
+        single[role] = single[role] or (role if wanted else "")
+    value, symbol = settings.value, settings.symbol
+    if not value and not symbol:
+        free = [name for name in there if name not in {*single.values(), *settings.static}]
+        value = tuple(name for name in free if _holds_numbers([row.get(name) for row in sample]))
+        symbol = tuple(name for name in free if name not in value)
+    if not value and not symbol:
+        mend = f"choose some of {', '.join(there)} with --value"
+        raise DataError("no column holds the values of the steps", where=str(path), mend=mend)
+    for role in (TIME, BAND, ERROR):
+        if role in (*value, *symbol, *settings.static):
+            raise DataError(f"a column of values may not be called {role!r}", where=f"{path}:1", mend="rename it")
+    return settings.model_copy(update={**single, "value": value, "symbol": symbol})
+
+
+def _holds_numbers(values: Sequence[Any]) -> bool:
+    """Tell numbers, of which some may be wrong, from text."""
+    given = [value for value in values if value not in (None, "")]
+
+    def is_number(value: Any) -> bool:
+        try:
+            return float(value) is not None
+        except (TypeError, ValueError):
+            return False
+
+    return sum(map(is_number, given)) > len(given) / 2
+
+
+def _described(columns: LongTable) -> str:
+    single = [f"{role} {name!r}" for role in ("id", TIME, BAND, ERROR, "label") if (name := getattr(columns, role))]
+    several = [
+        f"{role} {', '.join(map(repr, names))}" for role in ("value", "symbol") if (names := getattr(columns, role))
+    ]
+    return ", ".join(single + several)
+
+
+def _gather(sequences: dict[str, _Gathered], columns: LongTable, row: Mapping[str, Any], path: Path, line: int) -> None:
+    """Put a row to its sequence. Raises DataError for what no cell of it may hold."""
+    where = f"{path}:{line}"
+    key = str(_named(row, columns.id, where)) if columns.id else path.name
+    sequence = sequences.setdefault(key, _Gathered())
+    sequence.lines.append(line)
+    numbers = (
+        [moment(row.get(columns.time), f"column {columns.time!r}", where)]
+        if columns.time
+        else [float(len(sequence.lines))]
+    )
+    numbers += [
+        number(row.get(name), f"column {name!r}", where) for name in (*columns.value, *filter(None, [columns.error]))
+    ]
+    if columns.error and numbers[-1] < 0:
+        what = f"the error in column {columns.error!r} is below zero ({numbers[-1]:g})"
+        raise DataError(what, where=where, mend="give standard errors, or leave the cell empty")
+    sequence.numbers.append(numbers)
+    if columns.band or columns.symbol:
+        sequence.symbols.append([str(_named(row, name, where)) for name in _names(columns)])
+    for name in (columns.label, columns.group, *columns.static):
+        value = row.get(name) if name else None
+        if value is not None and value != "":
+            first = sequence.constants.setdefault(name, value)
+            if value != first:
+                what = f"{name!r} is {str(value)[:40]!r} here, and {str(first)[:40]!r} in rows before of {key!r}"
+                mend = (
+                    "give all rows of a sequence the same" if columns.id else "name the column of sequences with --id"
+                )
+                raise DataError(what, where=where, mend=mend)
+
+
+def _names(columns: LongTable) -> list[str]:
+    return [*([columns.band] if columns.band else []), *columns.symbol]
+
+
+def _named(row: Mapping[str, Any], column: str, where: str) -> Any:
+    value = row.get(column)
+    if value is None or value == "":
+        raise DataError(f"column {column!r} is empty in this row", where=where, mend="fill it in, or leave the row out")
+    return value
+
+
+def _finished(
+    path: Path, columns: LongTable, sequences: Mapping[str, _Gathered], listener: Listener
+) -> Iterator[Labelled]:
+    """Sort the steps of each sequence. Raises DataError that names two rows of the same time."""
+    unsorted = 0
+    for key, sequence in sequences.items():
+        numbers = np.array(sequence.numbers)
+        bands = [symbols[0] for symbols in sequence.symbols] if columns.band else []
+        order = np.lexsort((np.array(bands), numbers[:, 0])) if bands else np.argsort(numbers[:, 0], kind="stable")
+        if columns.time:
+            _refuse_duplicates(path, key, sequence, order, bands)
+            unsorted += bool((np.diff(numbers[:, 0]) < 0).any())
+        content: dict[str, Any] = {TIME: numbers[order, 0]} if columns.time else {}
+        names = [*columns.value, *([ERROR] if columns.error else [])]
+        content |= {name: numbers[order, place] for place, name in enumerate(names, start=1)}
+        names = [BAND, *columns.symbol] if columns.band else columns.symbol
+        content |= {name: [sequence.symbols[at][place] for at in order] for place, name in enumerate(names)}
+        line, kept = sequence.lines[0], sequence.constants
+        content |= {name: number(kept.get(name), f"column {name!r}", f"{path}:{line}") for name in columns.static}
+        group = kept.get(columns.group)
+        row = {columns.id or "file": key}
+        yield Labelled(content, kept.get(columns.label), str(path), line, None if group is None else str(group), row)
+    if unsorted:
+        some = f"{unsorted:,} sequence{'s' * (unsorted > 1)}"
+        listener.tell(Finding(str(path), f"the rows of {some} were not in order of time, and were sorted"))
+
+
+def _refuse_duplicates(path: Path, key: str, sequence: _Gathered, order: np.ndarray, bands: Sequence[str]) -> None:
+    times = np.array([numbers[0] for numbers in sequence.numbers])[order]
+    for place in np.flatnonzero(np.diff(times) == 0):
+        one, other = sorted((order[place], order[place + 1]))
+        if bands and bands[one] != bands[other]:
+            continue
+        what = f"the time of this row of {key!r} stands on line {sequence.lines[one]} already"
+        mend = "leave one out, or join them" if bands else "leave one out; a column of bands is named with --band"
+        raise DataError(what, where=f"{path}:{sequence.lines[other]}", mend=mend)

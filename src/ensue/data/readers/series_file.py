@@ -1,0 +1,143 @@
+"""The `.ts` files of the UEA and UCR archives (Bagnall et al. 2018, arXiv:1811.00075): a sequence on each line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.contract import SILENT, Listener
+from ensue.data.files import ending
+from ensue.data.labelled import Labelled, LabelledReader
+from ensue.data.readers.lines import lines_of
+from ensue.data.readers.numbers import number
+from ensue.errors import DataError
+from ensue.settings import Settings
+
+VALUE = "value"
+"""The one field of the steps, (steps, channels)."""
+
+MISSING = "write ?"
+
+
+class SeriesFile(Settings):
+    """Read each line of `.ts` files as a sequence with its label."""
+
+    name: Literal["series_file"] = "series_file"
+    encoding: str = "utf-8"
+    """How the files are encoded, by Python's name for it."""
+    longest: int = 10_000_000
+    """The most characters that a line of the file may have."""
+
+    def build(self, files: Sequence[Path], labelled: bool = True) -> SeriesFileReader:
+        """Make the reader of these files. Raises DataError if one of them has another ending."""
+        for path in files:
+            if ending(path) != ".ts":
+                raise DataError("this is no .ts file", where=str(path), mend="name files that end in .ts or .ts.gz")
+        return SeriesFileReader(files, self.encoding, self.longest)
+
+
+@dataclass
+class _Header:
+    """What the lines before `@data` promise of those after it."""
+
+    labels: list[str] = field(default_factory=list)
+    labelled: bool = False
+    numeric: bool = False
+    """Whether the label is a number, as in `@targetLabel true`."""
+    channels: int = 0
+    steps: int = 0
+
+
+class SeriesFileReader(LabelledReader):
+    """Channels stand between colons, values between commas, `?` for one that is missing, and the label last."""
+
+    def __init__(self, files: Sequence[Path], encoding: str, longest: int) -> None:
+        self.files, self.encoding, self.longest = files, encoding, longest
+
+    def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
+        """Give the sequence of each line."""
+        for path in self.files:
+            header, inside = _Header(), False
+            for line, text in enumerate(lines_of(path, self.encoding, self.longest, listener), start=1):
+                text, where = text.strip(), f"{path}:{line}"
+                if not text or text.startswith("#"):
+                    continue
+                if inside:
+                    content, label = _sequence(text, header, where)
+                    yield Labelled({VALUE: content}, label, str(path), line)
+                elif text.startswith("@"):
+                    inside = _read_header(header, text, where)
+                else:
+                    mend = "put a line `@data` above the sequences"
+                    raise DataError("a sequence stands among the lines of the header", where=where, mend=mend)
+            if not inside:
+                raise DataError("there is no line `@data`", where=str(path), mend="give a whole .ts file")
+
+
+def _read_header(header: _Header, text: str, where: str) -> bool:
+    """Note one line of the header; true for its last one. Raises DataError for what cannot be read."""
+    key, *values = text.split()
+    key, first = key.lower(), values[0].lower() if values else ""
+    if key == "@timestamps" and first == "true":
+        mend = "write a table with --id and --time instead"
+        raise DataError("sequences with time stamps are not read from .ts files", where=where, mend=mend)
+    if key == "@classlabel":
+        header.labelled, header.labels = first == "true", values[1:]
+    elif key == "@targetlabel":
+        header.labelled = header.numeric = first == "true"
+    elif key == "@univariate" and first == "true":
+        header.channels = 1
+    elif key in ("@dimensions", "@dimension", "@serieslength"):
+        if not first.isdigit():
+            raise DataError(f"{key} has no number", where=where, mend=f"write `{key} N`")
+        place = "steps" if key == "@serieslength" else "channels"
+        setattr(header, place, int(first))
+    return key == "@data"
+
+
+def _sequence(text: str, header: _Header, where: str) -> tuple[NDArray[np.float64], Any]:
+    """Read one line as its values (steps, channels) and its label. Raises DataError where it breaks a promise."""
+    channels = text.split(":")
+    label: Any = channels.pop().strip() if header.labelled else None
+    if header.numeric:
+        label = number(label, "the label", where, MISSING)
+    elif header.labels and label not in header.labels:
+        mend = "mend it, or add it to `@classLabel true ...`"
+        raise DataError(f"the label {label[:40]!r} is none that the header names", where=where, mend=mend)
+    if header.channels and len(channels) != header.channels:
+        some = f"{len(channels)} channel{'s' * (len(channels) != 1)}"
+        what = f"the line has {some} where the header promises {header.channels}"
+        raise DataError(what, where=where, mend="mend the line, or the header")
+    values = [_channel(channel, place, where) for place, channel in enumerate(channels, start=1)]
+    lengths = [len(channel) for channel in values]
+    if len(set(lengths)) > 1:
+        place = next(place for place, length in enumerate(lengths) if length != lengths[0])
+        what = f"channel {place + 1} has {lengths[place]} values where channel 1 has {lengths[0]}"
+        raise DataError(what, where=where, mend=f"{MISSING} where nothing was measured")
+    if header.steps and lengths[0] != header.steps:
+        what = f"the line has {lengths[0]} values where the header promises {header.steps}"
+        raise DataError(what, where=where, mend="mend it, or write `@equalLength false` and no `@seriesLength`")
+    return np.array(values).T, label
+
+
+def _channel(text: str, place: int, where: str) -> list[float]:
+    """Read the values of a channel. Raises DataError that names the one that is no number."""
+    cells = [cell.strip() for cell in text.split(",")]
+    try:
+        values = [float(cell) if cell != "?" else np.nan for cell in cells]
+        if np.isfinite(values).sum() + cells.count("?") == len(cells):
+            return values
+    except ValueError:
+        pass
+    for step, cell in enumerate(cells, start=1):
+        value = f"value {step} of channel {place}"
+        if not cell:
+            raise DataError(f"{value} is empty", where=where, mend=f"{MISSING} where nothing was measured")
+        if cell != "?":
+            number(cell, value, where, MISSING)
+    raise AssertionError("one of the values was no number")

@@ -1,0 +1,208 @@
+"""Files of labelled numeric sequences: what is read, and what a person is told where something is wrong."""
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensue.data.contract import Listener
+from ensue.data.labelled import Labelled
+from ensue.data.readers.long_table import LongTable
+from ensue.data.readers.series_file import SeriesFile
+from ensue.errors import DataError
+
+CURVES = """\
+object,mjd,flt,flux,flux_err,type
+b,3.5,r,30,1,II
+a,1,g,10,1,Ia
+a,3,g,,1,Ia
+a,2,r,1e1,0,Ia
+b,1.5,g,-4,2,II
+"""
+CHOSEN = {"id": "object", "time": "mjd", "band": "flt", "value": ("flux",), "error": "flux_err", "label": "type"}
+
+
+def read(
+    folder: Path, content: str, name: str = "a.csv", kind=LongTable, **settings
+) -> tuple[list[Labelled], list[str]]:
+    path, found = folder / name, []
+    data = content.encode()
+    path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    listener = Listener(lambda finding: found.append(str(finding).replace(f"{folder}/", "")))
+    return list(kind(**settings).build([path]).examples(listener)), found
+
+
+def told(folder: Path, content: str, name: str = "a.csv", kind=LongTable, **settings) -> str:
+    with pytest.raises(DataError) as caught:
+        read(folder, content, name, kind, **settings)
+    assert "\n" not in str(caught.value)
+    assert caught.value.mend
+    return str(caught.value).replace(f"{folder}/", "")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tsv", "a.jsonl"])
+def test_light_curves(tmp_path, name):
+    content = CURVES.replace(",", "\t") if name == "a.tsv" else CURVES
+    if name == "a.jsonl":
+        header, *rows = (line.split(",") for line in CURVES.splitlines())
+        content = "\n".join(json.dumps(dict(zip(header, row, strict=True))) for row in rows)
+    (second, first), found = read(tmp_path, content, name, **CHOSEN)
+    assert (first.label, first.line, first.row) == ("Ia", 3 - (name == "a.jsonl"), {"object": "a"})
+    assert first.content["time"].tolist() == [1, 2, 3]
+    assert first.content["band"] == ["g", "r", "g"]
+    assert first.content["flux"].tolist() == [10, 10, pytest.approx(np.nan, nan_ok=True)]
+    assert first.content["error"].tolist() == [1, 0, 1]
+    assert second.content["flux"].tolist() == [-4, 30]
+    assert found == [f"{name}: the rows of 2 sequences were not in order of time, and were sorted"]
+
+
+def test_columns_are_found_by_their_names(tmp_path):
+    table = "id,time,x,y,word,label,age,ward\n1,2026-01-01,1,2,go,yes,40,A\n1,2026-01-02 12:00,3,4,stop,yes,40,A\n"
+    (only,), found = read(tmp_path, table, static=("age",), group="ward")
+    assert np.diff(only.content["time"]).tolist() == [1.5]
+    assert (only.content["y"].tolist(), only.content["word"], only.content["age"]) == ([2, 4], ["go", "stop"], 40)
+    assert (only.label, only.group) == ("yes", "A")
+    assert found == ["a.csv: read with id 'id', time 'time', label 'label', value 'x', 'y', symbol 'word'"]
+
+
+def test_parquet(tmp_path):
+    import duckdb
+
+    (tmp_path / "a.csv").write_text(CURVES)
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (FROM '{tmp_path}/a.csv') TO '{tmp_path}/b.parquet'")
+    content = [one.content["flux"].tolist() for one in LongTable(**CHOSEN).build([tmp_path / "b.parquet"]).examples()]
+    assert content == [[-4, 30], [10, 10, pytest.approx(np.nan, nan_ok=True)]]
+
+
+def test_labels_may_be_missing_where_none_are_asked_for(tmp_path):
+    (tmp_path / "a.csv").write_text("id,x\n1,2\n")
+    (only,) = LongTable(label="type").build([tmp_path / "a.csv"], labelled=False).examples()
+    assert only.label is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("1e1", "nan", "a.csv:5: 'nan' in column 'flux' is not finite; "
+         "mend it, or leave the cell empty where nothing was measured"),
+        ("1e1", "-inf", "a.csv:5: '-inf' in column 'flux' is not finite; "
+         "mend it, or leave the cell empty where nothing was measured"),
+        ("1e1", "ten", "a.csv:5: 'ten' in column 'flux' is no number; "
+         "mend it, or leave the cell empty where nothing was measured"),
+        ("a,2,", "a,soon,", "a.csv:5: 'soon' in column 'mjd' is no number; "
+         "mend it, or leave the cell empty where nothing was measured"),
+        ("a,2,", "a,,", "a.csv:5: column 'mjd' has no time in this row; give each row its time"),
+        ("a,2,r", "a,1,g", "a.csv:5: the time of this row of 'a' stands on line 3 already; "
+         "leave one out, or join them"),
+        ("a,2,", ",2,", "a.csv:5: column 'object' is empty in this row; fill it in, or leave the row out"),
+        ("0,Ia", "0,II", "a.csv:5: 'type' is 'II' here, and 'Ia' in rows before of 'a'; "
+         "give all rows of a sequence the same"),
+        ("-4,2", "-4,-2", "a.csv:6: the error in column 'flux_err' is below zero (-2); "
+         "give standard errors, or leave the cell empty"),
+        ("flux,", "flx,", "a.csv: there is no column 'flux'; did you mean flx?"),
+        (CURVES[CURVES.index("\n") + 1 :], "", "a.csv: the table has no rows; "
+         "give a table with a header and some rows"),
+    ],
+)  # fmt: skip
+def test_bad_tables(tmp_path, old, new, message):
+    assert told(tmp_path, CURVES.replace(old, new, 1), **CHOSEN) == message
+
+
+@pytest.mark.parametrize(
+    ("table", "settings", "message"),
+    [
+        ("id,time,x\n1,1,2\n1,1,2\n", {}, "a.csv:3: the time of this row of '1' stands on line 2 already; "
+         "leave one out; a column of bands is named with --band"),
+        ("x,label\n1,a\n1,b\n", {}, "a.csv:3: 'label' is 'b' here, and 'a' in rows before of 'a.csv'; "
+         "name the column of sequences with --id"),
+        ("id,label\n1,a\n", {}, "a.csv: no column holds the values of the steps; "
+         "choose some of id, label with --value"),
+        ("id,t,time\n1,1,2\n", {"time": "t"}, "a.csv:1: a column of values may not be called 'time'; rename it"),
+    ],
+)  # fmt: skip
+def test_tables_that_miss_something(tmp_path, table, settings, message):
+    assert told(tmp_path, table, **settings) == message
+
+
+def test_other_endings(tmp_path):
+    endings = ".csv, .tsv, .jsonl, .ndjson, .parquet"
+    assert (
+        told(tmp_path, CURVES, "a.dat")
+        == f"a.dat: this is no table that can be read; its name should end in one of {endings}"
+    )
+    assert (
+        told(tmp_path, SERIES, "a.txt", SeriesFile)
+        == "a.txt: this is no .ts file; name files that end in .ts or .ts.gz"
+    )
+
+
+SERIES = """\
+# a comment
+@problemName Two
+@timeStamps false
+@univariate false
+@dimensions 2
+@equalLength false
+@classLabel true up down
+@data
+1,2,3:4,?,6:up
+-1.5,2e1:0,0:down
+"""
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.ts.gz"])
+def test_series(tmp_path, name):
+    (first, second), _ = read(tmp_path, SERIES, name, SeriesFile)
+    assert np.array_equal(first.content["value"], [[1, 4], [2, np.nan], [3, 6]], equal_nan=True)
+    assert (first.label, first.line) == ("up", 9)
+    assert (second.content["value"].tolist(), second.label) == ([[-1.5, 0], [20, 0]], "down")
+
+
+def test_series_with_other_labels(tmp_path):
+    (only,), _ = read(
+        tmp_path, "@univariate true\n@seriesLength 2\n@targetLabel true\n@data\n1,2:0.5\n", "a.ts", SeriesFile
+    )
+    assert only.label == 0.5
+    (only,), _ = read(tmp_path, "@classLabel false\n@data\n1,2:3,4\n", "a.ts", SeriesFile)
+    assert (only.label, only.content["value"].tolist()) == (None, [[1, 3], [2, 4]])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("Stamps false", "Stamps true", "a.ts:3: sequences with time stamps are not read from .ts files; "
+         "write a table with --id and --time instead"),
+        ("s 2", "s two", "a.ts:5: @dimensions has no number; write `@dimensions N`"),
+        ("@data\n", "", "a.ts:8: a sequence stands among the lines of the header; "
+         "put a line `@data` above the sequences"),
+        (SERIES[SERIES.index("@data") :], "", "a.ts: there is no line `@data`; give a whole .ts file"),
+        (":up", ":left", "a.ts:9: the label 'left' is none that the header names; "
+         "mend it, or add it to `@classLabel true ...`"),
+        ("4,?,6:", "", "a.ts:9: the line has 1 channel where the header promises 2; "
+         "mend the line, or the header"),
+        (",?", "", "a.ts:9: channel 2 has 2 values where channel 1 has 3; write ? where nothing was measured"),
+        ("?", "", "a.ts:9: value 2 of channel 2 is empty; write ? where nothing was measured"),
+        ("2e1", "NaN", "a.ts:10: 'NaN' in value 2 of channel 1 is not finite; "
+         "mend it, or write ? where nothing was measured"),
+        ("-1.5", "x", "a.ts:10: 'x' in value 1 of channel 1 is no number; "
+         "mend it, or write ? where nothing was measured"),
+        ("@equalLength false", "@seriesLength 3", "a.ts:10: the line has 2 values where the header promises 3; "
+         "mend it, or write `@equalLength false` and no `@seriesLength`"),
+    ],
+)  # fmt: skip
+def test_bad_series(tmp_path, old, new, message):
+    assert told(tmp_path, SERIES.replace(old, new, 1), "a.ts", SeriesFile) == message
+
+
+def test_real_series():
+    folder = Path(__file__).parents[3] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the data sets of ../shared/data are not there")
+    path = folder / "tsc_JapaneseVowels" / "JapaneseVowels_TRAIN.ts.gz"
+    examples = list(SeriesFile().build([path]).examples())
+    assert len(examples) == 270
+    assert {one.content["value"].shape[1] for one in examples} == {12}
+    assert {one.label for one in examples} == set("123456789")
