@@ -1,0 +1,95 @@
+"""Dynamic time warping against the recursion as it is written down, cell by cell."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from ensue.batch import Batch
+from ensue.errors import RunError
+from ensue.models.alignment import distances, shortened
+from ensue.models.warping import Warping, WarpingSettings
+
+
+def by_hand(one: np.ndarray, other: np.ndarray, window: float) -> float:
+    radius = max(int(np.ceil(window * max(len(one), len(other)))), abs(len(one) - len(other)))
+    table = np.full((len(one) + 1, len(other) + 1), np.inf)
+    table[0, 0] = 0
+    for i, j in itertools.product(range(len(one)), range(len(other))):
+        if abs(i - j) <= radius:
+            apart = ((one[i] - other[j]) ** 2).sum()
+            table[i + 1, j + 1] = apart + min(table[i, j + 1], table[i + 1, j], table[i, j])
+    return np.sqrt(table[-1, -1])
+
+
+def padded(sequences: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    lengths = torch.tensor([len(one) for one in sequences])
+    numbers = torch.zeros(len(sequences), int(lengths.max()), sequences[0].shape[1], dtype=torch.float64)
+    for place, one in enumerate(sequences):
+        numbers[place, : len(one)] = torch.from_numpy(one)
+        numbers[place, len(one) :] = 1e6  # padding counts for nothing
+    return numbers, lengths
+
+
+@pytest.mark.parametrize("window", [0.0, 0.1, 0.3, 1.0])
+@pytest.mark.parametrize("lengths", [(9,), (1, 4, 9, 12)])
+def test_distances(window, lengths, monkeypatch):
+    monkeypatch.setattr("ensue.models.alignment.CELLS", 60)  # several blocks
+    draws = np.random.default_rng(3)
+    queries, examples = ([draws.normal(size=(length, 2)) for length in lengths * 2] for _ in range(2))
+    found = distances(*padded(queries), *padded(examples), window)
+    expected = [[by_hand(one, other, window) for other in examples] for one in queries]
+    assert found.numpy() == pytest.approx(np.array(expected), abs=1e-6)
+
+
+def batch_of(sequences: list[np.ndarray], labels: list[int]) -> Batch[torch.Tensor]:
+    numbers, lengths = padded(sequences)
+    ones = torch.ones(len(labels))
+    return Batch({"numbers": numbers.float(), "target": torch.tensor(labels)}, lengths, ones, ones.bool())
+
+
+def waves(count: int, seed: int) -> tuple[list[np.ndarray], list[int]]:
+    draws = np.random.default_rng(seed)
+    labels = [place % 2 for place in range(count)]
+    times = [np.linspace(0, 1, draws.integers(15, 25)) for _ in labels]
+    values = [
+        np.sin(2 * np.pi * (1 + 2 * label) * time ** draws.uniform(0.8, 1.2))
+        for label, time in zip(labels, times, strict=True)
+    ]
+    return [np.stack([value, np.full(len(value), 7.0)], 1) for value in values], labels
+
+
+def test_nearest_neighbours():
+    model = Warping(classes=2, channels=1)
+    model.fit(batch_of(*waves(20, 1)), WarpingSettings(), seed=0)
+    assert (model.cut, len(model.labels)) == ("", 20)
+    other = batch_of(*waves(30, 2))
+    answer = model(other)
+    assert (answer.probs.argmax(1) == other["target"]).all()
+    assert answer.probs.sum(1).numpy() == pytest.approx(np.ones(30))
+    assert float(model.loss(other)[0].nats.mean()) < 0.3
+    again = Warping(classes=2, channels=1)
+    again.load(model.arrays())
+    assert torch.equal(again(other).probs, answer.probs)
+    assert again.parameter_count == model.parameter_count > 0
+    with pytest.raises(RunError, match="the saved nearest neighbours are others"):
+        Warping(classes=2, channels=2).load(model.arrays())
+
+
+def test_it_says_when_it_keeps_fewer():
+    sequences, _ = waves(40, 1)
+    model = Warping(classes=3, channels=1)
+    model.fit(batch_of(sequences, [0] * 39 + [2]), WarpingSettings(work=4000), seed=0)
+    kept = len(model.labels)
+    assert 3 <= kept < 40
+    assert model.cut == f"nearest neighbours are sought among {kept} of 40 examples, to save time"
+    assert set(model.labels.tolist()) == {0, 2}
+    assert torch.isfinite(model(batch_of(sequences, [0] * 40)).logits).all()
+
+
+def test_long_sequences_are_shortened():
+    numbers = torch.arange(10.0)[None, :, None].repeat(2, 1, 1)
+    short, lengths = shortened(numbers, torch.tensor([10, 3]), 5)
+    assert short[0, :, 0].tolist() == [0.5, 2.5, 4.5, 6.5, 8.5]
+    assert (short[1, :3, 0].tolist(), lengths.tolist()) == ([0, 1, 2], [5, 3])
