@@ -5,7 +5,7 @@ from typing import Any
 
 from ensue.data.codecs import CODECS
 from ensue.heads import HEADS
-from ensue.layers import LAYERS
+from ensue.layers import ENCODERS, LAYERS
 from ensue.models.catalogue import MODELS
 from ensue.settings import Settings, on_every_field
 from ensue.tasks import TASKS
@@ -38,7 +38,13 @@ def table(title: str, kind: type[Settings]) -> str:
 
 def page() -> str:
     tables = [table(f"`train {name}`", task.settings) for name, task in TASKS.items()]
-    catalogues = {"codec": CODECS, "model": MODELS, "model.body": LAYERS, "model.head": HEADS}
+    catalogues = {
+        "codec": CODECS,
+        "model": MODELS,
+        "model.body": LAYERS,
+        "model.head": HEADS,
+        "model.encoder": ENCODERS,
+    }
     for prefix, catalogue in catalogues.items():
         tables += [table(f"`{prefix}`: {name}", kind) for name, kind in catalogue.items()]
     tables.append(table("`generate` (flags, and keywords in Python)", WritingSettings))

@@ -39,8 +39,10 @@ class Encoder(nn.Module, ABC):
     """A map over a whole sequence that may look ahead; padding past `lengths` changes nothing."""
 
     inputs: int
+    """Features that go in at each step."""
     width: int
+    """Features that come out at each step."""
 
     @abstractmethod
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Map x (batch, time, inputs) to y (batch, time, width)."""
+        """Map x (batch, time, inputs) to y (batch, time, width); what y holds past `lengths` is zero."""

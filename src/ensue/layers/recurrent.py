@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -30,11 +30,25 @@ from ensue.settings import Settings, read
 from ensue.state import State
 
 
+def _known(cell: str) -> str:
+    """Give the name of a cell, or the program of one that a file defines. Raises SettingError if there is none."""
+    if cell in CELLS or cell.startswith("{"):
+        return cell
+    if not cell.endswith(".py"):
+        mend = f"{did_you_mean(cell, CELLS)} (or give the path of a .py file)"
+        raise SettingError(f"there is no cell {cell!r}", mend=mend)
+    return trace(load_cell(cell), cell).to_json()
+
+
+Cell = Annotated[str, AfterValidator(_known)]
+"""A cell in settings."""
+
+
 class RecurrentSettings(Settings):
     """Settings of a stack of recurrent layers."""
 
     name: Literal["recurrent"] = "recurrent"
-    cell: str = "lstm"
+    cell: Cell = "lstm"
     """A cell of the catalogue, or the path of a Python file that defines one; a run keeps the program made of that."""
     width: int = Field(default=256, ge=1)
     """Units of each layer."""
@@ -56,16 +70,6 @@ class RecurrentSettings(Settings):
     """Whether the initial state is learned; it is zero otherwise."""
     keep_bias: float | None = None
     """What the bias of the `keep` gate (the forget gate) starts from; the cell's own choice if not given."""
-
-    @field_validator("cell")
-    @classmethod
-    def _known(cls, cell: str) -> str:
-        if cell in CELLS or cell.startswith("{"):
-            return cell
-        if not cell.endswith(".py"):
-            mend = f"{did_you_mean(cell, CELLS)} (or give the path of a .py file)"
-            raise SettingError(f"there is no cell {cell!r}", mend=mend)
-        return trace(load_cell(cell), cell).to_json()
 
     def build(self, inputs: int) -> Recurrent:
         """Make the layer for `inputs` features a step."""

@@ -1,0 +1,68 @@
+"""Convolutions along time, of several widths side by side (Kim 2014; Collobert et al. 2011, the window approach)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ensue.layers.contract import Encoder
+from ensue.layers.padding import without_padding
+from ensue.settings import Settings
+
+
+class ConvolutionSettings(Settings):
+    """Settings of a stack of convolutions."""
+
+    name: Literal["convolution"] = "convolution"
+    width: int = Field(default=128, ge=1)
+    """Channels of each window; all of them come out side by side."""
+    windows: tuple[PositiveInt, ...] = Field(default=(3,), min_length=1)
+    """Steps that each convolution sees: as many before a step as after it, one more after it if they are even."""
+    depth: int = Field(default=2, ge=1)
+    """Layers in the stack."""
+    residual: bool = True
+    """Whether each layer after the first adds to what it reads instead of replacing it."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of units dropped between layers in training."""
+
+    def build(self, inputs: int) -> Convolution:
+        """Make the layer for `inputs` features a step."""
+        return Convolution(self, inputs)
+
+
+class Convolution(Encoder):
+    """y_t = GELU(sum_k W_k x_{t+k} + b) for each window, `depth` times; x is zero before the first and past the last.
+
+    >>> net = ConvolutionSettings(width=4, windows=(3, 5)).build(3)
+    >>> net(torch.zeros(2, 5, 3), torch.tensor([5, 2])).shape
+    torch.Size([2, 5, 8])
+    """
+
+    def __init__(self, settings: ConvolutionSettings, inputs: int) -> None:
+        super().__init__()
+        self.inputs, self.settings, self.width = inputs, settings, settings.width * len(settings.windows)
+        self.layers = nn.ModuleList(
+            nn.ModuleList(nn.Conv1d(read, settings.width, window) for window in settings.windows)
+            for read in [inputs] + [self.width] * (settings.depth - 1)
+        )
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Map x (batch, time, inputs) to y (batch, time, width), zero past `lengths`."""
+        x = without_padding(x, lengths)
+        for depth, windows in enumerate(self.layers):
+            read = (F.dropout(x, self.settings.dropout, self.training) if depth else x).transpose(1, 2)
+            y = F.gelu(torch.cat([_along(read, one) for one in windows.children()], 1).transpose(1, 2))
+            # The bias alone makes something of nothing: padding is emptied for the layer above.
+            x = without_padding(x + y if depth and self.settings.residual else y, lengths)
+        return x
+
+
+def _along(x: Tensor, convolution: nn.Module) -> Tensor:
+    """Convolve x (batch, channels, time) so that as many steps come out as go in."""
+    assert isinstance(convolution, nn.Conv1d)
+    around = convolution.kernel_size[0] - 1
+    return convolution(F.pad(x, (around // 2, around - around // 2)))

@@ -1,0 +1,18 @@
+"""Steps past the end of a row."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def without_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Set x (batch, time, features) past each row's length to zero; all steps are real without `lengths`.
+
+    >>> without_padding(torch.ones(2, 3, 1), torch.tensor([1, 3]))[..., 0].tolist()
+    [[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
+    """
+    if lengths is None:
+        return x
+    past = torch.arange(x.shape[1], device=x.device) >= lengths.to(x.device)[:, None]
+    return x.masked_fill(past[..., None], 0.0)
