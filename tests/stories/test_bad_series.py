@@ -128,10 +128,10 @@ def test_tables_that_miss_something(tmp_path, table, settings, message):
 
 
 def test_other_endings(tmp_path):
-    endings = ".csv, .tsv, .jsonl, .ndjson, .parquet"
+    endings = ".csv, .tsv, .jsonl, .ndjson, .parquet, .dat"
     assert (
-        told(tmp_path, CURVES, "a.dat")
-        == f"a.dat: this is no table that can be read; its name should end in one of {endings}"
+        told(tmp_path, CURVES, "a.xls")
+        == f"a.xls: this is no table that can be read; its name should end in one of {endings}"
     )
     assert (
         told(tmp_path, SERIES, "a.txt", SeriesFile)
@@ -195,6 +195,40 @@ def test_series_with_other_labels(tmp_path):
 )  # fmt: skip
 def test_bad_series(tmp_path, old, new, message):
     assert told(tmp_path, SERIES.replace(old, new, 1), "a.ts", SeriesFile) == message
+
+
+SNANA = """\
+SURVEY: DES
+SNID:   172
+SNTYPE:  -9
+# a comment: of no use
+
+REDSHIFT_FINAL:   0.47473 +- 0.03120  (CMB)
+VARLIST:  MJD  FLT FIELD   FLUXCAL   FLUXCALERR
+OBS:  56177.188  r NULL  -6.070e+00   5.335e+00
+OBS:  56177.172  g NULL   8.814e+00   4.790e+00
+END:
+"""
+AS_SNANA = {"id": "SNID", "time": "MJD", "band": "FLT", "value": ("FLUXCAL",), "error": "FLUXCALERR", "label": "SNTYPE"}
+
+
+def test_snana(tmp_path):
+    (only,), _ = read(tmp_path, SNANA, "DES_SN172.DAT", static=("REDSHIFT_FINAL",), **AS_SNANA)
+    assert (only.label, only.line, only.row) == ("-9", 8, {"SNID": "172"})
+    assert (only.content["band"], only.content["FLUXCAL"].tolist()) == (["g", "r"], [8.814, -6.07])
+    assert only.content["REDSHIFT_FINAL"] == 0.47473
+    message = told(tmp_path, SNANA.replace("g NULL", "g"), "a.dat", **AS_SNANA)
+    assert message == (
+        "a.dat:9: the observation has 4 values where VARLIST names 5; mend the line, or put a VARLIST above it"
+    )
+
+
+def test_real_snana():
+    folder = Path(__file__).parents[3] / "shared" / "data" / "supernova_spcc_subset" / "original_examples"
+    if not folder.is_dir():
+        pytest.skip("the data sets of ../shared/data are not there")
+    examples = list(LongTable(**AS_SNANA).build(sorted(folder.iterdir())).examples())
+    assert (len(examples), len(examples[0].content["time"])) == (8, 115)
 
 
 def test_real_series():

@@ -15,13 +15,16 @@ from ensue.data.files import ending
 from ensue.data.labelled import BAND, ERROR, TIME, Labelled, LabelledReader
 from ensue.data.readers.numbers import moment, number
 from ensue.data.readers.rows import ROWS
+from ensue.data.readers.snana import snana_rows
 from ensue.data.readers.table import LOOKED_AT
 from ensue.errors import DataError, did_you_mean
 from ensue.settings import Settings
 
+LONG_ROWS = ROWS | {".dat": snana_rows}
+
 
 class LongTable(Settings):
-    """Read sequences of a table that has a row for each step: CSV, TSV, JSON Lines or Parquet.
+    """Read sequences of a table that has a row for each step: CSV, TSV, JSON Lines, Parquet, or files of SNANA (.dat).
 
     A column that is not given, and is called "id", "time", "band", "error" or "label", is taken for that.
     """
@@ -53,8 +56,8 @@ class LongTable(Settings):
     def build(self, files: Sequence[Path], labelled: bool = True) -> LongTableReader:
         """Make the reader of these files; if not `labelled`, the label may be missing. Raises DataError."""
         for path in files:
-            if ending(path) not in ROWS:
-                mend = f"its name should end in one of {', '.join(ROWS)}"
+            if ending(path) not in LONG_ROWS:
+                mend = f"its name should end in one of {', '.join(LONG_ROWS)}"
                 raise DataError("this is no table that can be read", where=str(path), mend=mend)
         return LongTableReader(files, self, labelled)
 
@@ -79,7 +82,7 @@ class LongTableReader(LabelledReader):
         """Give the sequences of each file in the order of their first rows."""
         settings = self.settings
         for path in self.files:
-            rows = ROWS[ending(path)]
+            rows = LONG_ROWS[ending(path)]
             sample = list(islice(rows(path, settings.encoding, settings.longest, SILENT), LOOKED_AT))
             columns = _columns(path, settings, [row for _, row in sample], self.labelled)
             if columns != settings and path is self.files[0]:
