@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from ensue.batch import Batch
-from ensue.errors import RunError
+from ensue.data.batching import batch_of
+from ensue.data.examples import Examples
+from ensue.data.labelled import Shape
+from ensue.errors import RunError, SettingError
 from ensue.models.alignment import distances, shortened
 from ensue.models.warping import Warping, WarpingSettings
 
@@ -43,10 +45,14 @@ def test_distances(window, lengths, monkeypatch):
     assert found.numpy() == pytest.approx(np.array(expected), abs=1e-6)
 
 
-def batch_of(sequences: list[np.ndarray], labels: list[int]) -> Batch[torch.Tensor]:
-    numbers, lengths = padded(sequences)
-    ones = torch.ones(len(labels))
-    return Batch({"numbers": numbers.float(), "target": torch.tensor(labels)}, lengths, ones, ones.bool())
+def examples_of(sequences: list[np.ndarray], labels: list[int]) -> Examples:
+    offsets = np.cumsum([0, *map(len, sequences)])
+    numbers = np.concatenate(sequences).astype(np.float32)
+    return Examples(offsets, {"numbers": numbers}, {"target": np.array(labels)})
+
+
+def answer(model: Warping, examples: Examples) -> torch.Tensor:
+    return model(batch_of(examples, np.arange(len(examples))).map(torch.from_numpy)).probs
 
 
 def waves(count: int, seed: int) -> tuple[list[np.ndarray], list[int]]:
@@ -61,31 +67,46 @@ def waves(count: int, seed: int) -> tuple[list[np.ndarray], list[int]]:
 
 
 def test_nearest_neighbours():
-    model = Warping(classes=2, channels=1)
-    model.fit(batch_of(*waves(20, 1)), WarpingSettings(), seed=0)
+    shape = Shape(numbers=2, measured=1)
+    model = WarpingSettings().build(shape, "single", 2)
+    model.fit(examples_of(*waves(20, 1)))
     assert (model.cut, len(model.labels)) == ("", 20)
-    other = batch_of(*waves(30, 2))
-    answer = model(other)
-    assert (answer.probs.argmax(1) == other["target"]).all()
-    assert answer.probs.sum(1).numpy() == pytest.approx(np.ones(30))
-    assert float(model.loss(other)[0].nats.mean()) < 0.3
-    again = Warping(classes=2, channels=1)
+    sequences, labels = waves(30, 2)
+    other = examples_of(sequences, labels)
+    found = answer(model, other)
+    assert found.argmax(1).tolist() == labels
+    assert found.sum(1).numpy() == pytest.approx(np.ones(30))
+    assert float(-found[np.arange(30), labels].log().mean()) < 0.3
+    again = WarpingSettings().build(shape, "single", 2)
     again.load(model.arrays())
-    assert torch.equal(again(other).probs, answer.probs)
+    assert torch.equal(answer(again, other), found)
     assert again.parameter_count == model.parameter_count > 0
     with pytest.raises(RunError, match="the saved nearest neighbours are others"):
-        Warping(classes=2, channels=2).load(model.arrays())
+        WarpingSettings().build(Shape(numbers=2, measured=2), "single", 2).load(model.arrays())
 
 
 def test_it_says_when_it_keeps_fewer():
     sequences, _ = waves(40, 1)
-    model = Warping(classes=3, channels=1)
-    model.fit(batch_of(sequences, [0] * 39 + [2]), WarpingSettings(work=4000), seed=0)
+    model = Warping(WarpingSettings(work=4000), channels=1, classes=3)
+    model.fit(examples_of(sequences, [0] * 39 + [2]))
     kept = len(model.labels)
     assert 3 <= kept < 40
     assert model.cut == f"nearest neighbours are sought among {kept} of 40 examples, to save time"
     assert set(model.labels.tolist()) == {0, 2}
-    assert torch.isfinite(model(batch_of(sequences, [0] * 40)).logits).all()
+    assert torch.isfinite(answer(model, examples_of(sequences, [0] * 40)).log()).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "message"),
+    [
+        (Shape({"symbol": 9}), "single", "model: the steps have no numbers, by which neighbours are found"),
+        (Shape(numbers=1, measured=1), "number", "model: nearest neighbours tell one label each"),
+    ],
+)
+def test_where_there_are_no_neighbours(shape, kind, message):
+    with pytest.raises(SettingError) as caught:
+        WarpingSettings().build(shape, kind, 2)
+    assert str(caught.value) == f"{message}; choose another model"
 
 
 def test_long_sequences_are_shortened():

@@ -31,7 +31,8 @@ def read(
     data = content.encode()
     path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     listener = Listener(lambda finding: found.append(str(finding).replace(f"{folder}/", "")))
-    return list(kind(**settings).build([path]).examples(listener)), found
+    reader = kind(**settings).settled([path], listener).build([path])
+    return list(reader.examples(listener)), found
 
 
 def told(folder: Path, content: str, name: str = "a.csv", kind=LongTable, **settings) -> str:

@@ -55,6 +55,8 @@ class Shape:
     symbols: Mapping[str, int] = field(default_factory=dict)
     numbers: int = 0
     static: int = 0
+    measured: int = 0
+    """How many of the numbers, the first ones, were measured; the others say when, how sure, and what is missing."""
 
 
 class ContentCodec(ABC):

@@ -12,10 +12,15 @@ from torch import Tensor
 from torch.distributions import Categorical
 
 from ensue.batch import Batch
-from ensue.errors import RunError
+from ensue.data.batching import batch_of
+from ensue.data.examples import Examples
+from ensue.data.labelled import Shape
+from ensue.errors import RunError, SettingError
 from ensue.models.alignment import distances, shortened
 from ensue.models.contract import Predictor
 from ensue.settings import Settings
+
+OTHER = "choose another model"
 
 
 class WarpingSettings(Settings):
@@ -30,6 +35,16 @@ class WarpingSettings(Settings):
     """Longer sequences are brought to so many steps, each the mean of some."""
     work: int = 20_000_000
     """Pairs of steps that one answer may take; fewer training examples are kept where all would take more."""
+    seed: int = 0
+    """What it follows from which are kept."""
+
+    def build(self, shape: Shape, kind: str, size: int) -> Warping:
+        """Make the model for `size` labels. Raises SettingError if there are no numbers, or not one label each."""
+        if not shape.measured:
+            raise SettingError("the steps have no numbers, by which neighbours are found", where="model", mend=OTHER)
+        if kind not in ("single", "ordinal"):
+            raise SettingError("nearest neighbours tell one label each", where="model", mend=OTHER)
+        return Warping(self, shape.measured, size)
 
 
 class Warping(Predictor):
@@ -39,29 +54,32 @@ class Warping(Predictor):
     likeliest, each left out in its turn.
     """
 
-    def __init__(self, classes: int, channels: int) -> None:
-        self.classes, self.channels = classes, channels
+    def __init__(self, settings: WarpingSettings, channels: int, classes: int) -> None:
+        self.settings, self.channels, self.classes = settings, channels, classes
         self.examples, self.lengths = torch.zeros(0, 1, channels), torch.zeros(0, dtype=torch.int64)
         self.labels = torch.zeros(0, dtype=torch.int64)
-        self.window, self.temperature, self.doubt, self.steps = 1.0, 1.0, 0.5, 1
+        self.window, self.temperature, self.doubt = 1.0, 1.0, 0.5
         self.cut = ""
         """What was left out to save time, for the report; empty if nothing was."""
 
-    def fit(self, batch: Batch[Tensor], settings: WarpingSettings, seed: int) -> None:
-        """Keep the examples of the training part, all in one batch, and choose window and temperature."""
-        self.steps = settings.steps
-        numbers, lengths = shortened(batch["numbers"][..., : self.channels].float(), batch.lengths, settings.steps)
-        labels = batch["target"]
-        draws = torch.from_numpy(np.random.Generator(np.random.Philox(seed % 2**64)).permutation(len(labels)))
-        most = max(self.classes, settings.work // max(int(lengths.float().square().mean()), 1))
-        if most < len(labels):
-            draws = _one_of_each_first(draws, labels)
-            self.cut = f"nearest neighbours are sought among {most:,} of {len(labels):,} examples, to save time"
-        kept = draws[:most]
-        self.examples, self.lengths, self.labels = numbers[kept], lengths[kept], labels[kept]
-        self._choose(settings)
+    def fit(self, train: Examples, tune: Examples | None = None) -> None:
+        """Keep the examples of the training part, and choose window and temperature by leaving out one at a time."""
+        target, settings = np.asarray(train.whole["target"]), self.settings
+        order = np.random.Generator(np.random.Philox(settings.seed)).permutation(len(target))
+        longest = np.minimum(train.lengths, settings.steps).astype(float)
+        most = max(self.classes, int(settings.work / max((longest**2).mean(), 1)))
+        if most < len(target):
+            order = _one_of_each_first(order, target)
+            self.cut = f"nearest neighbours are sought among {most:,} of {len(target):,} examples, to save time"
+        self.labels = torch.from_numpy(target[order[:most]].astype(np.int64))
+        self.examples, self.lengths = self._read(batch_of(train, order[:most]).map(torch.from_numpy))
+        self._choose()
 
-    def _choose(self, settings: WarpingSettings) -> None:
+    def _read(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
+        return shortened(batch["numbers"][..., : self.channels].float(), batch.lengths, self.settings.steps)
+
+    def _choose(self) -> None:
+        settings = self.settings
         asked = min(len(self.labels), settings.asked)
         truth = self.labels[:asked]
         tried = []
@@ -92,9 +110,7 @@ class Warping(Predictor):
 
     def __call__(self, batch: Batch[Tensor]) -> Categorical:
         """Give the probabilities of the labels."""
-        device = self.labels.device
-        numbers = batch["numbers"][..., : self.channels].float().to(device)
-        nearest = self._nearest(*shortened(numbers, batch.lengths.to(device), self.steps))
+        nearest = self._nearest(*self._read(batch.map(lambda tensor: tensor.cpu())))
         probabilities = self._probabilities(nearest, self.temperature).to(batch.lengths.device)
         return Categorical(probs=probabilities, validate_args=False)
 
@@ -105,9 +121,9 @@ class Warping(Predictor):
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Give the examples, and what was chosen."""
-        chosen = np.array([self.window, self.temperature, self.doubt, self.steps])
+        chosen = np.array([self.window, self.temperature, self.doubt])
         kept = {"examples": self.examples, "lengths": self.lengths, "labels": self.labels}
-        return {name: tensor.cpu().numpy() for name, tensor in kept.items()} | {"chosen": chosen}
+        return {name: tensor.numpy() for name, tensor in kept.items()} | {"chosen": chosen}
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
@@ -116,13 +132,10 @@ class Warping(Predictor):
         self.examples, self.lengths, self.labels = (
             torch.from_numpy(np.array(arrays[name])) for name in ("examples", "lengths", "labels")
         )
-        self.window, self.temperature, self.doubt = map(float, arrays["chosen"][:3])
-        self.steps = int(arrays["chosen"][3])
+        self.window, self.temperature, self.doubt = map(float, arrays["chosen"])
 
 
-def _one_of_each_first(order: Tensor, labels: Tensor) -> Tensor:
+def _one_of_each_first(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Bring the first example of each label to the front."""
-    _, kind = labels[order].unique(return_inverse=True)
-    first = torch.full((int(kind.max()) + 1,), len(order)).scatter_reduce(0, kind, torch.arange(len(order)), "amin")
-    is_first = torch.zeros(len(order), dtype=torch.bool).index_fill(0, first, True)
-    return torch.cat([order[is_first], order[~is_first]])
+    first = np.unique(labels[order], return_index=True)[1]
+    return np.concatenate([order[first], np.delete(order, first)])

@@ -61,11 +61,10 @@ class MeasurementCodec(ContentCodec):
 
     def __init__(self, fields: Fields, symbols: list[list[str]], scales: Scales) -> None:
         self.fields, self.symbols, self.scales = fields, symbols, scales
-        self.channels = len(scales.values.mean)
-        """Values of a step: its first numbers."""
-        numbers = self.channels + len(scales.missing) + len(scales.errors.mean) + 2 * fields.timed
+        measured = len(scales.values.mean)
+        numbers = measured + len(scales.missing) + len(scales.errors.mean) + 2 * fields.timed
         sizes = {f"symbol{place}": len(known) + 1 for place, known in enumerate(symbols)}
-        self.shape = Shape(sizes, numbers, len(fields.constants))
+        self.shape = Shape(sizes, numbers, len(fields.constants), measured)
 
     def encode(self, content: Content) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
         """Give "numbers" (steps, numbers), "symbol0" (steps,) and so on; and "static" (numbers,).

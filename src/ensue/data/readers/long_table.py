@@ -53,13 +53,20 @@ class LongTable(Settings):
     longest: int = 1_000_000
     """The most characters that a line of the file may have."""
 
-    def build(self, files: Sequence[Path], labelled: bool = True) -> LongTableReader:
-        """Make the reader of these files; if not `labelled`, the label may be missing. Raises DataError."""
+    def settled(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> LongTable:
+        """Fill in what was not said, as the first file has it; tells `listener` what was guessed. Raises DataError."""
         for path in files:
             if ending(path) not in LONG_ROWS:
                 mend = f"its name should end in one of {', '.join(LONG_ROWS)}"
                 raise DataError("this is no table that can be read", where=str(path), mend=mend)
-        return LongTableReader(files, self, labelled)
+        columns = _columns(files[0], self, _sample(files[0], self), labelled)
+        if columns != self:
+            listener.tell(Finding(str(files[0]), f"read with {_described(columns)}"))
+        return columns
+
+    def build(self, files: Sequence[Path], labelled: bool = True) -> LongTableReader:
+        """Make the reader of these files; if not `labelled`, the label may be missing. Raises DataError."""
+        return LongTableReader(files, self.settled(files, SILENT, labelled))
 
 
 @dataclass
@@ -75,23 +82,24 @@ class _Gathered:
 class LongTableReader(LabelledReader):
     """Each sequence with its steps in order of time; one whose rows were not is sorted, and counted."""
 
-    def __init__(self, files: Sequence[Path], settings: LongTable, labelled: bool) -> None:
-        self.files, self.settings, self.labelled = files, settings, labelled
+    def __init__(self, files: Sequence[Path], columns: LongTable) -> None:
+        self.files, self.columns = files, columns
 
     def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
         """Give the sequences of each file in the order of their first rows."""
-        settings = self.settings
+        columns = self.columns
         for path in self.files:
-            rows = LONG_ROWS[ending(path)]
-            sample = list(islice(rows(path, settings.encoding, settings.longest, SILENT), LOOKED_AT))
-            columns = _columns(path, settings, [row for _, row in sample], self.labelled)
-            if columns != settings and path is self.files[0]:
-                listener.tell(Finding(str(path), f"read with {_described(columns)}"))
-            settings = columns.model_copy(update={"label": settings.label or columns.label})
+            if path is not self.files[0]:
+                _columns(path, columns, _sample(path, columns), bool(columns.label))
             sequences: dict[str, _Gathered] = {}
-            for line, row in rows(path, settings.encoding, settings.longest, listener):
+            for line, row in LONG_ROWS[ending(path)](path, columns.encoding, columns.longest, listener):
                 _gather(sequences, columns, row, path, line)
             yield from _finished(path, columns, sequences, listener)
+
+
+def _sample(path: Path, settings: LongTable) -> list[Mapping[str, Any]]:
+    rows = LONG_ROWS[ending(path)](path, settings.encoding, settings.longest, SILENT)
+    return [row for _, row in islice(rows, LOOKED_AT)]
 
 
 def _columns(path: Path, settings: LongTable, sample: Sequence[Mapping[str, Any]], labelled: bool) -> LongTable:

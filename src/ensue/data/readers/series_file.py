@@ -33,12 +33,17 @@ class SeriesFile(Settings):
     longest: int = 10_000_000
     """The most characters that a line of the file may have."""
 
-    def build(self, files: Sequence[Path], labelled: bool = True) -> SeriesFileReader:
-        """Make the reader of these files. Raises DataError if one of them has another ending."""
+    def settled(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> SeriesFile:
+        """Give itself: nothing is guessed. Raises DataError if a file has another ending."""
         for path in files:
             if ending(path) != ".ts":
                 raise DataError("this is no .ts file", where=str(path), mend="name files that end in .ts or .ts.gz")
-        return SeriesFileReader(files, self.encoding, self.longest)
+        return self
+
+    def build(self, files: Sequence[Path], labelled: bool = True) -> SeriesFileReader:
+        """Make the reader of these files; whether they have labels, they say themselves. Raises DataError."""
+        settings = self.settled(files, SILENT, labelled)
+        return SeriesFileReader(files, settings.encoding, settings.longest)
 
 
 @dataclass
