@@ -20,6 +20,9 @@ ENSUE_API int32_t ensue_operation(const char *name);
 // Ask for large pages under memory that is about to be written for the first time; without them it works all the same.
 ENSUE_API void ensue_large_pages(void *base, int64_t bytes);
 
+// A number by which to tell whether memory has changed.
+ENSUE_API uint64_t ensue_fingerprint(const void *from, int64_t bytes);
+
 // One operation on arrays of `count` numbers, a multiple of 64: what tests hold the functions to. b and c are null where
 // it has fewer arguments. 0 if it is none that works unit by unit.
 ENSUE_API int32_t ensue_apply(int32_t operation, float *out, const float *a, const float *b, const float *c,

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from ensue.errors import UserError
 
-INTERFACE = 3
+INTERFACE = 4
 """The number of the interface (native/cpp/ensue.h) that this version of ensue speaks."""
 VARIABLE = "ENSUE_NATIVE"
 """The environment variable that turns the kernels off, or names their instruction set."""
@@ -77,6 +77,14 @@ def expect_large(address: int, size: int) -> None:
     kernels = library() if size >= LARGE else None
     if kernels is not None:
         kernels.ensue_large_pages(ctypes.c_void_p(address), ctypes.c_int64(size))
+
+
+def fingerprint(address: int, size: int) -> int:
+    """Give a number that changes when these `size` bytes of memory do; only where there are kernels."""
+    kernels = library()
+    assert kernels is not None
+    kernels.ensue_fingerprint.restype = ctypes.c_uint64
+    return kernels.ensue_fingerprint(ctypes.c_void_p(address), ctypes.c_int64(size))
 
 
 LARGE = 4 << 20

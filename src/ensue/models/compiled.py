@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from copy import copy
 from typing import cast
@@ -21,11 +20,11 @@ from ensue.layers import Recurrent
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.sequence import SequenceModel
-from ensue.native import library
+from ensue.native import fingerprint, library
 from ensue.state import State
 
 _made: WeakKeyDictionary[SequenceModel, tuple[list[int], Ticks]] = WeakKeyDictionary()
-"""What was packed for a network, and sums over its parameters at that time."""
+"""What was packed for a network, and fingerprints of its parameters at that time."""
 
 
 class Compiled(Autoregressive):
@@ -86,11 +85,12 @@ def _suits(network: SequenceModel) -> bool:
 
 def _ticks(network: SequenceModel) -> Ticks:
     # Not torch's count of changes, which an averaged weight that is exchanged by its data leaves as it was.
-    sums = [zlib.crc32(parameter.detach().numpy().tobytes()) for parameter in network.parameters()]
+    dense = [parameter.detach().contiguous() for parameter in network.parameters()]
+    prints = [fingerprint(one.data_ptr(), 4 * one.numel()) for one in dense]
     known = _made.get(network)
-    if known is None or known[0] != sums:
+    if known is None or known[0] != prints:
         with torch.no_grad():
-            known = _made[network] = sums, _compile(network)
+            known = _made[network] = prints, _compile(network)
     return known[1]
 
 
