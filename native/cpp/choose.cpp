@@ -4,15 +4,20 @@
 
 #include <algorithm>
 
+#define ENSUE_KERNELS "softmax.h"
+#include "instruction_sets.h"
+
+static double probabilities_of(const float *scores, int size, double *out) {
+    return (*ENSUE_CHOSEN(softmax))(scores, size, out);
+}
+
+static void take_logarithms(const float *scores, int size, double shift, const double *probabilities, double *out) {
+    for (int id = 0; id < size; id++) out[id] = probabilities[id] == 0 ? -INFINITY : scores[id] - shift;
+}
+
 void log_probabilities(const float *scores, int size, double *out, double *probabilities) {
-    double highest = -INFINITY, total = 0;
-    for (int id = 0; id < size; id++) highest = scores[id] > highest ? scores[id] : highest;
-    for (int id = 0; id < size; id++) total += probabilities[id] = exp(scores[id] - highest);
-    double shift = highest + log(total);
-    for (int id = 0; id < size; id++) {
-        probabilities[id] /= total;
-        out[id] = (float)probabilities[id] == 0.0f ? -INFINITY : scores[id] - shift;
-    }
+    double shift = probabilities_of(scores, size, probabilities);
+    take_logarithms(scores, size, shift, probabilities, out);
 }
 
 // Philox4x32-10 (Salmon et al. 2011).
@@ -28,7 +33,7 @@ double uniform(uint64_t seed, uint64_t sample, uint64_t step) {
 }
 
 Chooser::Chooser(const ensue_rules &rules, int size)
-    : rules(rules), log_probs(size), probabilities(size), is_recent(size, 0) {
+    : rules(rules), log_probs(size), probabilities(size), cumulative(size), is_recent(size, 0) {
     left.reserve(size);
     ordered.reserve(size);
 }
@@ -43,10 +48,14 @@ void Chooser::order_by(const Key &key) {
 }
 
 int Chooser::choose(const float *scores, const int32_t *recent, int recent_count, double number, double *nats) {
-    log_probabilities(scores, (int)log_probs.size(), log_probs.data(), probabilities.data());
+    int size = (int)probabilities.size();
+    double shift = probabilities_of(scores, size, probabilities.data());
     int id = nothing_to_filter() ? draw_unfiltered(number) : -1;
-    if (id < 0) id = filter(recent, recent_count, number);
-    *nats = -log_probs[id];
+    if (id < 0) {
+        take_logarithms(scores, size, shift, probabilities.data(), log_probs.data());
+        id = filter(recent, recent_count, number);
+    }
+    *nats = probabilities[id] == 0 ? INFINITY : shift - scores[id];
     return id;
 }
 
@@ -70,17 +79,14 @@ bool Chooser::nothing_to_filter() const {
 }
 
 // The same as allow() and draw(), without a list of what is left; -1 where the model excludes all that is allowed.
-int Chooser::draw_unfiltered(double number) const {
-    int size = (int)log_probs.size(), last = -1;
-    double total = 0, sum = 0;
-    for (int id = 0; id < size; id++) total += rules.allowed[id] ? probabilities[id] : 0;
-    for (int id = 0; id < size; id++) {
-        if (!rules.allowed[id] || log_probs[id] == -INFINITY) continue;
-        last = id;
-        sum += probabilities[id];
-        if (sum > number * total || sum >= total) break;
-    }
-    return last;
+int Chooser::draw_unfiltered(double number) {
+    double total = 0;
+    for (size_t id = 0; id < cumulative.size(); id++)
+        cumulative[id] = total += rules.allowed[id] ? probabilities[id] : 0;
+    if (!(total > 0)) return -1;
+    int id = 0;
+    while (cumulative[id] <= number * total && cumulative[id] < total) id++;
+    return id;
 }
 
 void Chooser::allow() {

@@ -27,7 +27,7 @@ class Chooser {
 
     int filter(const int32_t *recent, int recent_count, double number);
     bool nothing_to_filter() const;
-    int draw_unfiltered(double number) const;
+    int draw_unfiltered(double number);
     void allow();
     void penalize(const int32_t *recent, int count);
     void temper();
@@ -42,7 +42,7 @@ class Chooser {
     int draw(double number) const;
 
     const ensue_rules &rules;
-    std::vector<double> log_probs, probabilities;
+    std::vector<double> log_probs, probabilities, cumulative;
     std::vector<char> is_recent;
     std::vector<Candidate> left;  // the symbols that may still be drawn, lowest id first
     std::vector<Candidate> ordered;  // the same by their keys, the lowest first

@@ -1,9 +1,18 @@
 // Rows times weights of any form (packing.h). Included inside the namespace of an instruction set; no guard.
 
+INLINE float largest_magnitude(const float *row, int count) {
+    vec most{};
+    int k = 0;
+    for (; k + WIDTH <= count; k += WIDTH) most = larger(magnitude(load(row + k)), most);
+    float largest = 0;
+    for (int i = 0; i < WIDTH; i++) largest = most[i] > largest ? most[i] : largest;
+    for (; k < count; k++) largest = __builtin_fabsf(row[k]) > largest ? __builtin_fabsf(row[k]) : largest;
+    return largest;
+}
+
 // In the form of Bytes (ticks.h).
 static void to_bytes(const float *row, int inner, uint8_t *high, uint8_t *low, float *scale) {
-    float largest = 0;
-    for (int k = 0; k < inner; k++) largest = __builtin_fmaxf(largest, __builtin_fabsf(row[k]));
+    float largest = largest_magnitude(row, inner);
     *scale = largest / 16383;
     float by = largest > 0 ? 16383 / largest : 0;
     for (int k = 0; k < inner; k++) {
@@ -118,22 +127,31 @@ static void multiply_by_bytes(const char *panel, int inner, const Bytes &bytes, 
 static void multiply_by_bytes(const char *, int, const Bytes &, int, int, float *, int64_t, const float *, int64_t) {}
 #endif
 
-// One row of fp32 keeps twice as many sums, for each must wait for its last addition; and of a last tile that is short
-// it reads only what there is.
+// One row of fp32 keeps eight sums, for each must wait for its last addition; and of a last tile that is short it reads
+// only what there is.
 template <int VECTORS>
 static void multiply_one(const float *panel, int inner, const float *row, float *out, const float *add) {
-    vec even[VECTORS] = {}, odd[VECTORS] = {};
+    constexpr int CHAINS = 8 / VECTORS;
+    vec total[CHAINS][VECTORS] = {};
+    auto add_input = [&](int chain, int k) {
+        #pragma GCC unroll 8
+        for (int j = 0; j < VECTORS; j++)
+            total[chain][j] += all(row[k]) * *(const vec *)(panel + k * TILE + j * WIDTH);
+    };
     int k = 0;
-    for (; k + 1 < inner; k += 2, panel += 2 * TILE) {
-        vec one = all(row[k]), other = all(row[k + 1]);
-        for (int j = 0; j < VECTORS; j++) {
-            even[j] += one * *(const vec *)(panel + j * WIDTH);
-            odd[j] += other * *(const vec *)(panel + TILE + j * WIDTH);
-        }
+    // Few enough turns for the processor to foresee the last one.
+    #pragma GCC unroll 4
+    for (; k + CHAINS <= inner; k += CHAINS) {
+        #pragma GCC unroll 8
+        for (int chain = 0; chain < CHAINS; chain++) add_input(chain, k + chain);
     }
-    for (int j = 0; k < inner && j < VECTORS; j++) even[j] += all(row[k]) * *(const vec *)(panel + j * WIDTH);
-    for (int j = 0; j < VECTORS; j++)
-        store(out + j * WIDTH, even[j] + odd[j] + (add ? load(add + j * WIDTH) : all(0.0f)));
+    for (; k < inner; k++) add_input(0, k);
+    #pragma GCC unroll 8
+    for (int j = 0; j < VECTORS; j++) {
+        #pragma GCC unroll 8
+        for (int chain = 1; chain < CHAINS; chain++) total[0][j] += total[chain][j];
+        store(out + j * WIDTH, add ? load(add + j * WIDTH) + total[0][j] : total[0][j]);
+    }
 }
 
 static void multiply_units(int count, const float *panel, int inner, const float *row, float *out, const float *add) {

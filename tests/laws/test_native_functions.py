@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from ensue import native
+from ensue.engine.step.network import Network, Ticks
+from ensue.engine.step.structures import Writing
 
 KERNELS = native.library()
 pytestmark = pytest.mark.skipif(KERNELS is None, reason="ensue-native is not installed")
@@ -91,3 +93,75 @@ def test_what_is_not_one_operation_on_tiles_is_refused(kernels: ctypes.CDLL) -> 
         assert kernels.ensue_apply(operation, place, place, place, place, ctypes.c_int64(count)) == 0
     assert kernels.ensue_operation(b"no such thing") == -1
     assert kernels.ensue_use(b"no such thing") == 0
+
+
+def softmax(scores: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Give log-probabilities and probabilities of rows of scores: a network that only looks its scores up."""
+    rows, size = scores.shape
+    network = Network("fp32")
+    place = network.row(size)
+    network.lookup(scores, place)
+    ticks = Ticks(network, place, size)
+    memory, symbols = torch.zeros(rows, ticks.stride), np.arange(rows, dtype=np.int32)
+    (logs, probabilities), written = np.empty((2, rows, size)), np.empty(rows, np.int32)
+    writing = Writing(rows=rows, ticks=1, threads=1, memory=memory.data_ptr(), symbols=symbols.ctypes.data)
+    writing.log_probs, writing.probabilities = logs.ctypes.data, probabilities.ctypes.data
+    writing.written = written.ctypes.data
+    ticks.write(None, writing)
+    return logs, probabilities
+
+
+@pytest.mark.usefixtures("kernels")
+def test_probabilities_are_those_of_numpy() -> None:
+    for size in (1, 2, 7, 8, 9, 65, 300):
+        scores = torch.randn(300, size, generator=torch.Generator().manual_seed(size)) * 20
+        logs, found = softmax(scores)
+        exact = scores.numpy().astype(np.longdouble)
+        exact -= exact.max(axis=1, keepdims=True)
+        true = np.exp(exact) / np.exp(exact).sum(axis=1, keepdims=True)
+        single = true.astype(np.float32)
+        likely = single > np.finfo(np.float32).tiny
+        np.testing.assert_allclose(found[likely], true[likely].astype(float), rtol=2e-15, atol=0)
+        np.testing.assert_allclose(logs[likely], np.log(true[likely]).astype(float), rtol=1e-15, atol=1e-14)
+        # What vanishes in single precision is impossible.
+        assert (found[single == 0] == 0).all()
+        assert (logs[single == 0] == -np.inf).all()
+
+
+@pytest.mark.usefixtures("kernels")
+def test_exp_of_float64_is_right_to_a_unit() -> None:
+    # Beside a symbol that has all but 2^-54 of the probability, so that nothing else rounds.
+    scores = torch.linspace(-103, -38, 100_001)
+    _, found = softmax(torch.stack([torch.zeros_like(scores), scores], dim=1))
+    true = np.exp(scores.numpy().astype(np.longdouble))
+    assert (np.abs(found[:, 1] - true) <= np.spacing(true.astype(float))).all()
+
+
+@pytest.mark.usefixtures("kernels")
+def test_scores_that_are_no_numbers_end_nothing() -> None:
+    scores = torch.tensor([[0.0, -torch.inf, -800.0], [-torch.inf] * 3, [torch.nan, 0.0, 1.0], [torch.inf, 0.0, 1.0]])
+    logs, found = softmax(scores)
+    assert found[0].tolist() == [1, 0, 0]
+    assert logs[0].tolist() == [0, -np.inf, -np.inf]
+    assert np.isnan(found[1:]).any(axis=1).all()
+
+
+@pytest.mark.usefixtures("kernels")
+def test_a_fingerprint_sees_every_change() -> None:
+    def fingerprint() -> int:
+        return native.fingerprint(numbers.ctypes.data + 4, 4 * count)
+
+    for count in (0, 1, 3, 127, 128, 129, 1000):
+        numbers = np.random.default_rng(count).normal(size=count + 2).astype(np.float32)
+        inside = numbers[1:-1]
+        seen = {fingerprint()}
+        numbers[0] = numbers[-1] = 7  # outside
+        assert fingerprint() in seen
+        for place in range(count):
+            inside[place] *= -1
+            seen.add(fingerprint())
+        if count > 1:
+            inside[:] = inside[::-1].copy()
+            seen.add(fingerprint())
+        assert len(seen) == 1 + count + (count > 1)
+    assert native.fingerprint(numbers.ctypes.data, 4) != native.fingerprint(numbers.ctypes.data, 8)

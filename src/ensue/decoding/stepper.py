@@ -23,8 +23,8 @@ from ensue.models.compiled import Compiled
 from ensue.models.contract import Autoregressive
 from ensue.state import State, select_rows
 
-CHUNK = 64
-"""Symbols of each row that the kernels write before Python looks at them: a few milliseconds' worth, or some tens."""
+WORK, LEAST, MOST = 1 << 25, 64, 512
+"""Products after which Python looks at what the kernels wrote, a millisecond or two; the least and most symbols."""
 
 
 @dataclass(frozen=True)
@@ -149,9 +149,9 @@ class InKernels(Stepper):
         self.writing = Writing(threads=torch.get_num_threads())
 
     def step(self, rows: Sequence[Row]) -> list[Drawn]:
-        """Draw up to CHUNK symbols of each row."""
+        """Draw some symbols of each row, as many as WORK allows."""
         before, rules, window = len(rows[0].written), rows[0].rules, self.filters.repetition_window
-        ticks = min(CHUNK, rules.length - before)
+        ticks = min(max(LEAST, WORK // (self.ticks.products * len(rows))), MOST, rules.length - before)
         ids, nats = np.empty((len(rows), ticks), np.int32), np.empty((len(rows), ticks))
         recent = np.zeros((len(rows), window + ticks), np.int32)
         known, written = np.zeros((2, len(rows)), np.int32)

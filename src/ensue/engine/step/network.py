@@ -119,6 +119,8 @@ class Ticks:
 
     def __init__(self, network: Network, scores: int, size: int) -> None:
         self.states, self.size = network.states, size
+        self.products = sum(matrix.numel() for matrix, _ in network.matrices)
+        """Of two numbers, for each symbol."""
         self.half = network.state_numbers
         self.stride = 2 * self.half + network.numbers
         self._alive: list[Any] = [network.places, network.matrices, network.lookups]
