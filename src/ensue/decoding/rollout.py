@@ -77,7 +77,8 @@ def rollout(
         kept = np.flatnonzero([one[4] for one in written])
         if len(kept) < len(rows):
             rows = [rows[row] for row in kept]
-            stepper.keep(kept)
+            if rows:
+                stepper.keep(kept)
 
 
 def _stepper(
@@ -113,9 +114,8 @@ def read(model: Autoregressive, prompts: Sequence[Ids]) -> tuple[State, Tensor]:
 
     Each different prompt is read once and by itself, so that none depends on the others.
     """
-    distinct = {prompt.tobytes(): prompt for prompt in (np.asarray(prompt, dtype=np.int64) for prompt in prompts)}
-    order = {key: row for row, key in enumerate(distinct)}
-    rows = torch.tensor([order[np.asarray(prompt, dtype=np.int64).tobytes()] for prompt in prompts])
+    whole = [np.asarray(prompt, dtype=np.int64) for prompt in prompts]
+    distinct = {prompt.tobytes(): prompt for prompt in whole}
     states, last = [], []
     for prompt in distinct.values():
         state = model.initial(1)
@@ -126,8 +126,12 @@ def read(model: Autoregressive, prompts: Sequence[Ids]) -> tuple[State, Tensor]:
                 _, state = model(inputs[None, begin : min(begin + _CHUNK, len(inputs) - 1)], state)
         states.append(state)
         last.append(inputs[-1:])
-    together = map_state(lambda *tensors: torch.cat(tensors), *states)
-    return select_rows(together, rows), torch.cat(last)[rows.to(last[0].device)]
+    together, ends = map_state(lambda *tensors: torch.cat(tensors), *states), torch.cat(last)
+    if len(distinct) == len(whole):
+        return together, ends
+    order = {key: row for row, key in enumerate(distinct)}
+    rows = torch.tensor([order[prompt.tobytes()] for prompt in whole])
+    return select_rows(together, rows), ends[rows.to(ends.device)]
 
 
 def stop_at(text: str, decode: Callable[[Sequence[int]], str]) -> Callable[[Sequence[int]], bool]:

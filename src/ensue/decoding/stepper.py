@@ -23,8 +23,8 @@ from ensue.models.compiled import Compiled
 from ensue.models.contract import Autoregressive
 from ensue.state import State, select_rows
 
-WORK, LEAST, MOST = 1 << 25, 64, 512
-"""Products after which Python looks at what the kernels wrote, a millisecond or two; the least and most symbols."""
+WORK, LEAST, MOST = 1 << 26, 64, 1024
+"""Products after which Python looks at what the kernels wrote, a few milliseconds; the least and most symbols."""
 
 
 @dataclass(frozen=True)
