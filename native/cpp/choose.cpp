@@ -33,18 +33,20 @@ double uniform(uint64_t seed, uint64_t sample, uint64_t step) {
 }
 
 Chooser::Chooser(const ensue_rules &rules, int size)
-    : rules(rules), log_probs(size), probabilities(size), cumulative(size), is_recent(size, 0) {
+    : rules(rules), log_probs(size), probabilities(size), cumulative(size), powers(size), is_recent(size, 0) {
     left.reserve(size);
-    ordered.reserve(size);
+    queue.reserve(size);
 }
 
 template <typename Key>
-void Chooser::order_by(const Key &key) {
-    ordered = left;
-    for (Candidate &one : ordered) one.key = key(one);
-    // The lower ids of equal ones first.
-    std::sort(ordered.begin(), ordered.end(),
-              [](const Candidate &a, const Candidate &b) { return a.key != b.key ? a.key < b.key : a.id < b.id; });
+void Chooser::line_up(const Key &key) {
+    queue = left;
+    for (Candidate &one : queue) one.key = key(one);
+}
+
+// The lower ids of equal ones first.
+bool Chooser::precedes(const Candidate &a, const Candidate &b) {
+    return a.key != b.key ? a.key < b.key : a.id < b.id;
 }
 
 int Chooser::choose(const float *scores, const int32_t *recent, int recent_count, double number, double *nats) {
@@ -65,7 +67,7 @@ int Chooser::filter(const int32_t *recent, int recent_count, double number) {
     if (rules.temperature != 1) temper();
     if (rules.top_k > 0 && rules.top_k < (int)log_probs.size()) keep_top(rules.top_k);
     if (rules.nucleus < 1) {
-        order_by([](const Candidate &one) { return -one.score; });
+        line_up([](const Candidate &one) { return -one.score; });
         keep_mass(rules.nucleus);
     }
     if (rules.min_p > 0) keep_probable();
@@ -108,7 +110,9 @@ void Chooser::allow() {
 void Chooser::normalize() {
     double highest = -INFINITY, total = 0;
     for (const Candidate &one : left) highest = one.score > highest ? one.score : highest;
-    for (Candidate &one : left) total += one.probability = exp(one.score - highest);
+    for (size_t i = 0; i < left.size(); i++) powers[i] = left[i].score - highest;
+    (*ENSUE_CHOSEN(exponentials))(powers.data(), (int)left.size());
+    for (size_t i = 0; i < left.size(); i++) total += left[i].probability = powers[i];
     double shift = highest + log(total);
     for (Candidate &one : left) one.score -= shift, one.probability /= total;
 }
@@ -136,18 +140,26 @@ void Chooser::temper() {
 
 void Chooser::keep_top(size_t count) {
     if (count < left.size()) {
-        order_by([](const Candidate &one) { return -one.score; });
-        left.assign(ordered.begin(), ordered.begin() + count);
+        line_up([](const Candidate &one) { return -one.score; });
+        std::nth_element(queue.begin(), queue.begin() + count, queue.end(), precedes);
+        left.assign(queue.begin(), queue.begin() + count);
     }
     finish();
 }
 
 void Chooser::keep_mass(double mass) {
     double before = 0;
-    size_t count = 0;
+    size_t count = 0, sorted = 0;
     // A symbol is kept while those before it have less than the mass: the one that crosses it is the last.
-    while (count < ordered.size() && before < mass) before += ordered[count++].probability;
-    left.assign(ordered.begin(), ordered.begin() + count);
+    for (; count < queue.size() && before < mass; before += queue[count++].probability) {
+        if (count < sorted) continue;
+        // Few are enough, nearly always.
+        sorted = std::min(queue.size(), std::max<size_t>(16, 4 * sorted));
+        auto from = queue.begin() + count, to = queue.begin() + sorted;
+        std::nth_element(from, to, queue.end(), precedes);
+        std::sort(from, to, precedes);
+    }
+    left.assign(queue.begin(), queue.begin() + count);
     finish();
 }
 
@@ -168,7 +180,7 @@ void Chooser::keep_probable() {
 void Chooser::keep_typical() {
     double entropy = 0;
     for (const Candidate &one : left) entropy -= one.probability * one.score;
-    order_by([&](const Candidate &one) { return fabs(-one.score - entropy); });
+    line_up([&](const Candidate &one) { return fabs(-one.score - entropy); });
     keep_mass(rules.typical);
 }
 

@@ -38,12 +38,13 @@ class Chooser {
     void normalize();
     void finish();
     template <typename Key>
-    void order_by(const Key &key);
+    void line_up(const Key &key);
+    static bool precedes(const Candidate &a, const Candidate &b);
     int draw(double number) const;
 
     const ensue_rules &rules;
-    std::vector<double> log_probs, probabilities, cumulative;
+    std::vector<double> log_probs, probabilities, cumulative, powers;
     std::vector<char> is_recent;
     std::vector<Candidate> left;  // the symbols that may still be drawn, lowest id first
-    std::vector<Candidate> ordered;  // the same by their keys, the lowest first
+    std::vector<Candidate> queue;  // the same with their keys, the lowest to come first
 };

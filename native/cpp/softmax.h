@@ -23,6 +23,13 @@ INLINE wide exp_of_negative(wide x) {
     return (series * (r * r) + r + 1.0) * (wide)(((wide_bits)turned << 52) + (1023ll << 52));
 }
 
+// exp(x) in place, for x <= 0.
+static void exponentials(double *x, int count) {
+    int i = 0;
+    for (; i + LANES <= count; i += LANES) *(loose_wide *)(x + i) = exp_of_negative(*(const loose_wide *)(x + i));
+    for (; i < count; i++) x[i] = exp_of_negative(wide{} + x[i])[0];
+}
+
 INLINE float largest_of(const float *scores, int size) {
     vec most = all(-__builtin_inff());
     int id = 0;
