@@ -23,7 +23,7 @@ from ensue.models.compiled import Compiled
 from ensue.models.contract import Autoregressive
 from ensue.state import State, select_rows
 
-WORK, LEAST, MOST = 1 << 26, 64, 1024
+WORK, LEAST, MOST = 1 << 27, 64, 1024
 """Products after which Python looks at what the kernels wrote, a few milliseconds; the least and most symbols."""
 
 

@@ -72,20 +72,23 @@ def compiled(model: Autoregressive) -> Autoregressive:
         mixed = copy(model)
         mixed.network = network
         return mixed
-    return Compiled(model, _ticks(model)) if isinstance(model, SequenceModel) and _suits(model) else model
+    if not isinstance(model, SequenceModel):
+        return model
+    parameters = list(model.parameters())
+    return Compiled(model, _ticks(model, parameters)) if _suits(model, parameters) else model
 
 
-def _suits(network: SequenceModel) -> bool:
+def _suits(network: SequenceModel, parameters: list[nn.Parameter]) -> bool:
     if library() is None or network.training or not isinstance(network.body, Recurrent):
         return False
-    if any(one.dtype != torch.float32 or one.device.type != "cpu" for one in network.parameters()):
+    if any(one.dtype != torch.float32 or one.device.type != "cpu" for one in parameters):
         return False
     return all(operation(node.op) >= 0 for node in network.body.program.nodes if node.args)
 
 
-def _ticks(network: SequenceModel) -> Ticks:
+def _ticks(network: SequenceModel, parameters: list[nn.Parameter]) -> Ticks:
     # Not torch's count of changes, which an averaged weight that is exchanged by its data leaves as it was.
-    dense = [parameter.detach().contiguous() for parameter in network.parameters()]
+    dense = [parameter.detach().contiguous() for parameter in parameters]
     prints = [fingerprint(one.data_ptr(), 4 * one.numel()) for one in dense]
     known = _made.get(network)
     if known is None or known[0] != prints:
