@@ -1,0 +1,146 @@
+"""Linear models on features that sum up a sequence: what is there to be told without reading it step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
+from torch.nn import functional as F
+
+from ensue.batch import Batch
+from ensue.data.batching import in_order
+from ensue.data.examples import Examples
+from ensue.data.labelled import Shape
+from ensue.errors import RunError
+from ensue.models.contract import Predictor
+from ensue.models.summaries import summaries
+from ensue.settings import Settings
+
+ROWS = 256
+"""Examples summed up at a time."""
+
+FAR = 8.0
+"""Standard deviations beyond which a feature is not followed."""
+
+
+class RegressionSettings(Settings):
+    """Settings of a linear model on summary features."""
+
+    name: Literal["regression"] = "regression"
+    penalties: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+    """What the sum of squared weights may count beside the mean nats; the tune part chooses."""
+    iterations: int = 200
+    """Most steps of the minimisation (L-BFGS)."""
+
+    def build(self, shape: Shape, kind: str, size: int) -> Regression:
+        """Make the model for `size` labels of a kind."""
+        return Regression(self, shape, kind, size)
+
+
+class Regression(Predictor):
+    """Labels ~ W features + b: logistic for one label or several, and with normal errors for numbers (ridge).
+
+    Features are the summaries of the numbers of all steps, the shares of each symbol, and the numbers that hold for the
+    whole, each brought to mean 0 and standard deviation 1 by the training part.
+    """
+
+    def __init__(self, settings: RegressionSettings, shape: Shape, kind: str, size: int) -> None:
+        self.settings, self.shape, self.kind, self.size = settings, shape, kind, size
+        example = Batch(_nothing(shape), torch.zeros(1, dtype=torch.int64), torch.ones(1), torch.ones(1))
+        count = self.features(example).shape[1]
+        self.mean, self.sd = torch.zeros(count, dtype=torch.float64), torch.ones(count, dtype=torch.float64)
+        self.weight = torch.zeros(count + 1, size, dtype=torch.float64)
+        """The last row is that of the constant."""
+        self.spread = torch.ones(1, dtype=torch.float64)
+        """Standard deviation of numbers around what is told of them."""
+
+    def features(self, batch: Batch[Tensor]) -> Tensor:
+        """Give the features (batch, features), before they are scaled."""
+        lengths = batch.lengths
+        parts = [summaries(batch["numbers"].double(), lengths)] if self.shape.numbers else []
+        for name, size in self.shape.symbols.items():
+            real = torch.arange(batch[name].shape[1], device=lengths.device) < lengths[:, None]
+            counts = torch.zeros(len(lengths), size, dtype=torch.float64, device=lengths.device)
+            parts.append(counts.scatter_add(1, batch[name], real.double()) / lengths.clamp(min=1)[:, None])
+        parts += [batch["static"].double()] if self.shape.static else []
+        return torch.cat(parts, 1)
+
+    def fit(self, train: Examples, tune: Examples) -> None:
+        """Learn the weights from the training part, with the penalty that the tune part finds best."""
+        (features, target), (held, truth) = self._summed(train), self._summed(tune)
+        self.mean, sd = features.mean(0), features.std(0, correction=0)
+        self.sd = torch.where(sd > 1e-9 * self.mean.abs().clamp(min=1e-9), sd, torch.ones_like(sd))
+        inputs, held = self._scaled(features), self._scaled(held)
+        found = []
+        for penalty in sorted(self.settings.penalties, reverse=True):  # each goes on from the stronger one
+            self._minimise(inputs, target, penalty)
+            nats = float(self._told(held @ self.weight).log_prob(truth).mean().neg())
+            found.append((nats, len(found), self.weight.clone(), self.spread.clone()))
+        _, _, self.weight, self.spread = min(found, key=lambda one: one[:2])
+
+    def _summed(self, examples: Examples) -> tuple[Tensor, Tensor]:
+        parts = [batch.map(torch.from_numpy) for _, batch in in_order(examples, ROWS)]
+        return torch.cat([self.features(part) for part in parts]), torch.cat([part["target"] for part in parts])
+
+    def _scaled(self, features: Tensor) -> Tensor:
+        scaled = ((features - self.mean.to(features)) / self.sd.to(features)).clamp(-FAR, FAR)
+        return torch.cat([scaled, torch.ones_like(scaled[:, :1])], 1)
+
+    def _minimise(self, inputs: Tensor, target: Tensor, penalty: float) -> None:
+        weight = self.weight.clone().requires_grad_()
+        search = torch.optim.LBFGS([weight], max_iter=self.settings.iterations, line_search_fn="strong_wolfe")
+
+        def cost() -> Tensor:
+            search.zero_grad()
+            scores = inputs @ weight
+            fit = F.mse_loss(scores[:, 0], target.double()) / 2 if self.kind == "number" else self._nats(scores, target)
+            total = fit + penalty * weight[:-1].square().sum()
+            total.backward()
+            return total
+
+        search.step(cost)
+        self.weight = weight.detach()
+        if self.kind == "number":
+            self.spread = (inputs @ self.weight)[:, 0].sub(target).square().mean().sqrt().clamp(min=1e-6)[None]
+
+    def _nats(self, scores: Tensor, target: Tensor) -> Tensor:
+        return self._told(scores).log_prob(target).mean().neg()
+
+    def _told(self, scores: Tensor) -> Distribution:
+        if self.kind == "number":
+            return Normal(scores[:, 0], self.spread.to(scores), validate_args=False)
+        if self.kind == "several":
+            return Independent(Bernoulli(logits=scores, validate_args=False), 1, validate_args=False)
+        return Categorical(logits=scores, validate_args=False)
+
+    def __call__(self, batch: Batch[Tensor]) -> Distribution:
+        """Give the distribution of the label of each row."""
+        features = self._scaled(self.features(batch))
+        return self._told(features @ self.weight.to(features))
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learned."""
+        return self.weight.numel()
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give the weights, and how features are scaled."""
+        return {name: getattr(self, name).numpy() for name in ("mean", "sd", "weight", "spread")}
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
+        own = self.arrays()
+        if own.keys() != arrays.keys() or any(own[name].shape != arrays[name].shape for name in own):
+            raise RunError("the saved linear model is of other features", mend="use the settings it had")
+        for name, array in arrays.items():
+            setattr(self, name, torch.from_numpy(np.array(array)))
+
+
+def _nothing(shape: Shape) -> dict[str, Tensor]:
+    """Give the fields of one example without steps."""
+    fields = {name: torch.zeros(1, 1, dtype=torch.int64) for name in shape.symbols}
+    return fields | {"numbers": torch.zeros(1, 1, shape.numbers), "static": torch.zeros(1, shape.static)}

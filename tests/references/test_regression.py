@@ -1,0 +1,79 @@
+"""The linear model on features against closed forms, and on what it must be able to tell."""
+
+import numpy as np
+import pytest
+import torch
+
+from ensue.data.batching import batch_of
+from ensue.data.examples import Examples
+from ensue.data.labelled import Shape
+from ensue.errors import RunError
+from ensue.models.regression import Regression, RegressionSettings
+
+SHAPE = Shape({"symbol0": 3}, numbers=2, static=1, measured=2)
+
+
+def examples_of(count: int, seed: int, target) -> Examples:
+    draws = np.random.default_rng(seed)
+    lengths = draws.integers(1, 9, count)
+    steps = {
+        "numbers": draws.normal(size=(lengths.sum(), 2)).astype(np.float32),
+        "symbol0": draws.integers(0, 3, lengths.sum()),
+    }
+    offsets = np.cumsum([0, *lengths])
+    static = draws.normal(size=(count, 1)).astype(np.float32)
+    means = np.add.reduceat(steps["numbers"][:, 0], offsets[:-1]) / lengths
+    return Examples(offsets, steps, {"static": static, "target": target(means, static[:, 0], draws)})
+
+
+def ask(model: Regression, examples: Examples):
+    return model(batch_of(examples, np.arange(len(examples))).map(torch.from_numpy))
+
+
+def test_numbers_are_ridge_regression():
+    def target(means, static, draws):
+        return (2 * means - static + 3 + draws.normal(0, 0.1, len(means))).astype(np.float32)
+
+    train, tune = examples_of(300, 1, target), examples_of(50, 2, target)
+    model = RegressionSettings(penalties=(0.01,), iterations=1000).build(SHAPE, "number", 1)
+    model.fit(train, tune)
+    batch = batch_of(train, np.arange(300)).map(torch.from_numpy)
+    features = model._scaled(model.features(batch)).numpy()
+    wanted = batch["target"].double().numpy()
+    penalty = np.diag([2 * 0.01 * 300.0] * (features.shape[1] - 1) + [0.0])
+    closed = np.linalg.solve(features.T @ features + penalty, features.T @ wanted)
+    told = ask(model, train)
+    assert told.mean.numpy() == pytest.approx(features @ closed, abs=2e-3)
+    assert float(told.stddev[0]) == pytest.approx(np.sqrt(np.mean((features @ closed - wanted) ** 2)), rel=1e-2)
+
+
+@pytest.mark.parametrize("kind", ["single", "several"])
+def test_labels(kind):
+    def target(means, static, draws):
+        one = (means > 0).astype(np.int64)
+        return one if kind == "single" else np.stack([one, static > 0], 1).astype(np.float32)
+
+    model = RegressionSettings().build(SHAPE, kind, 2)
+    model.fit(examples_of(400, 1, target), examples_of(100, 2, target))
+    test = examples_of(200, 3, target)
+    told = ask(model, test)
+    best = told.probs.argmax(1).numpy() if kind == "single" else told.base_dist.probs.numpy() > 0.5
+    assert (best == test.whole["target"]).mean() > 0.95
+    again = RegressionSettings().build(SHAPE, kind, 2)
+    again.load(model.arrays())
+    assert torch.equal(ask(again, test).log_prob(torch.from_numpy(test.whole["target"])),
+                       told.log_prob(torch.from_numpy(test.whole["target"])))  # fmt: skip
+    with pytest.raises(RunError, match="the saved linear model is of other features"):
+        RegressionSettings().build(SHAPE, kind, 3).load(model.arrays())
+
+
+def test_penalties_are_chosen_on_the_tune_part():
+    def noise(means, static, draws):
+        return draws.integers(0, 2, len(means))
+
+    model = RegressionSettings().build(SHAPE, "single", 2)
+    model.fit(examples_of(60, 1, noise), examples_of(400, 2, noise))
+    assert (
+        float(model.loss(batch_of(examples_of(400, 3, noise), np.arange(400)).map(torch.from_numpy))[0].nats.mean())
+        < 0.75
+    )
