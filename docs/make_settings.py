@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from ensue.data.codecs import CODECS
+from ensue.data.codecs import CODECS, CONTENT_SETTINGS
+from ensue.data.readers import LABELLED
 from ensue.heads import HEADS
 from ensue.layers import ENCODERS, LAYERS
 from ensue.models.catalogue import MODELS
+from ensue.models.classifying import CLASSIFIERS
 from ensue.settings import Settings, on_every_field
 from ensue.tasks import TASKS
 from ensue.tasks.writing import WritingSettings
@@ -47,6 +49,9 @@ def page() -> str:
     }
     for prefix, catalogue in catalogues.items():
         tables += [table(f"`{prefix}`: {name}", kind) for name, kind in catalogue.items()]
+    predicting = {"data.reader": LABELLED, "codec": CONTENT_SETTINGS, "model": CLASSIFIERS, "model.body": ENCODERS}
+    for prefix, catalogue in predicting.items():
+        tables += [table(f"`{prefix}` of verbs that predict: {name}", kind) for name, kind in catalogue.items()]
     tables.append(table("`generate` (flags, and keywords in Python)", WritingSettings))
     return INTRODUCTION + "\n" + "\n\n".join(tables) + "\n"
 

@@ -1,4 +1,4 @@
-"""`ensue evaluate`: what a text costs under a run, in every unit that people compare."""
+"""`ensue evaluate`: what a text costs under a run, in every unit that people compare; or how often a run is right."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def evaluate(
     weights: Literal["fp32", "bf16", "int8"] = "fp32",
     json: bool = False,
 ) -> None:
-    """Score a text: nats, bits, perplexity; by line; at its most surprising places.
+    """Score a text: nats, bits, perplexity; by line; at its most surprising places. Or examples with what is true of
+    them: accuracy and the like.
 
     Args:
         run: The folder of the run.
@@ -46,7 +47,13 @@ def evaluate(
     if prequential and (lines or surprising):
         what = "--prequential tells of chunks, not of lines or places"
         raise SettingError(what, where="evaluate", mend="leave out --lines and --surprising, or --prequential")
-    model: TextModel = api.open(run)
+    model = api.open(run)
+    if hasattr(model, "evaluate"):
+        if lines or surprising or prequential or weights != "fp32":
+            what = "--lines, --surprising, --prequential and --weights are for runs of `generate`"
+            raise SettingError(what, where="evaluate", mend="leave them out")
+        show_scored(model.evaluate(data), json)
+        return
     if prequential:
         show_prequential(model.with_weights(weights), data, json)
         return
@@ -63,6 +70,23 @@ def evaluate(
         show_lines(found)
     if surprising:
         show_surprising(found, surprising)
+
+
+def show_scored(scored: Any, as_json: bool) -> None:
+    """Print the figures of a model that predicts, each with its 95 % interval."""
+    from ensue.cli.machine import print_json
+    from ensue.cli.tables import show_table
+
+    if as_json:
+        print_json(scored.to_json())
+        return
+    rows = [
+        [name.replace("_", " "), f"{value:.4f}", "{:.4f} to {:.4f}".format(*scored.intervals[name])]
+        for name, value in scored.metrics.items()
+    ]
+    show_table(["figure", "value", "95 % interval"], rows)
+    for name, value in scored.details.items():
+        print(f"{name.replace('_', ' ')}: {value}")
 
 
 def print_whole(found: Evaluation, lines: bool, surprising: int, more: dict[str, Any]) -> None:

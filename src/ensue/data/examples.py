@@ -51,6 +51,18 @@ class Examples:
         steps = {name: field[places] for name, field in self.steps.items()}
         return Examples(offsets, steps, {name: field[rows] for name, field in self.whole.items()})
 
+    def beginnings(self, share: float) -> Examples:
+        """Take the first steps of each example: a share of them, at least one if there is one.
+
+        >>> whole = Examples(np.array([0, 4, 5]), {"word": np.arange(5)}, {})
+        >>> whole.beginnings(0.5).steps["word"].tolist()
+        [0, 1, 4]
+        """
+        lengths = np.ceil(self.lengths * share - 1e-9).astype(np.int64)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1] - offsets[:-1], lengths)
+        return Examples(offsets, {name: field[places] for name, field in self.steps.items()}, self.whole)
+
     def places(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give where the steps of some examples lie, one after the other, and where each begins among them."""
         lengths = self.lengths[rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -73,8 +73,8 @@ def prepare(
     train, tune, test = (writers[part].finish() for part in PARTS)
     _refuse_unlearnable(train, fitted, str(paths[0]), context)
     progress.finish()
-    fingerprint = _fingerprint(sources, findings.append)
-    return Prepared(train, tune, test, fitted, sources.kind, fingerprint, tuple(findings))
+    prints = fingerprint(sources.files, findings.append)
+    return Prepared(train, tune, test, fitted, sources.kind, prints, tuple(findings))
 
 
 class _Fits(Protocol):
@@ -167,9 +167,10 @@ def _varies(corpus: Corpus, codec: Codec) -> bool:
     return False
 
 
-def _fingerprint(sources: _Sources, tell: Callable[[Finding], None]) -> dict[str, dict[str, Any]]:
+def fingerprint(files: Mapping[Path, str], tell: Callable[[Finding], None]) -> dict[str, dict[str, Any]]:
+    """Give bytes and SHA-256 of each file; tells of two of the same content that are for different parts."""
     prints, seen = {}, {}
-    for path, part in sources.files.items():
+    for path, part in files.items():
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if seen.setdefault(digest, (path, part))[1] != part:

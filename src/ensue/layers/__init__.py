@@ -1,5 +1,6 @@
 """Maps over a whole sequence."""
 
+from ensue.layers.alone import Alone, AloneSettings
 from ensue.layers.bag import Bag, BagSettings
 from ensue.layers.bidirectional import Bidirectional, BidirectionalSettings
 from ensue.layers.contract import Causal, Encoder
@@ -10,6 +11,7 @@ from ensue.layers.window import Window, WindowSettings
 from ensue.settings import Settings
 
 ENCODERS: dict[str, type[Settings]] = {
+    "alone": AloneSettings,
     "bidirectional": BidirectionalSettings,
     "convolution": ConvolutionSettings,
     "onward": OnwardSettings,
@@ -19,6 +21,8 @@ ENCODERS: dict[str, type[Settings]] = {
 __all__ = [
     "ENCODERS",
     "LAYERS",
+    "Alone",
+    "AloneSettings",
     "Bag",
     "BagSettings",
     "Bidirectional",

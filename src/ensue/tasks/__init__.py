@@ -1,8 +1,9 @@
 """One file ties a verb together."""
 
+from ensue.tasks.classify import Classify
 from ensue.tasks.contract import Choices, Proposal, Task
 from ensue.tasks.generate import Generate
 
-TASKS: dict[str, Task] = {task.name: task for task in (Generate(),)}
+TASKS: dict[str, Task] = {task.name: task for task in (Generate(), Classify())}
 
 __all__ = ["TASKS", "Choices", "Proposal", "Task"]

@@ -26,6 +26,7 @@ from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceModel, SequenceSettings
+from ensue.tasks.fitted import tell_fitted
 from ensue.tasks.machine import left_of, take_machine
 from ensue.tasks.recommendation import recommend
 from ensue.tasks.report import Result, markdown
@@ -34,9 +35,9 @@ from ensue.tasks.symptoms import name_symptoms
 from ensue.tasks.text_model import MIXTURE, TextModel, beside_network
 from ensue.training import devices
 from ensue.training.by_gradient import ByGradient
-from ensue.training.contract import Note, Outcome, Progress, Reading, Watch
+from ensue.training.contract import Note, Outcome, Reading, Watch
 from ensue.training.fit import fit
-from ensue.training.run import METRICS, Run
+from ensue.training.run import Run
 from ensue.training.settings import BatchingSettings, MachineSettings, TrainingSettings
 
 if TYPE_CHECKING:
@@ -199,22 +200,7 @@ def _finish_counted(run: Run, settings: GenerateSettings, parts: Prepared, rival
 def _tell_counted(run: Run, parts: Prepared, model: Rivals, watch: Watch) -> None:
     """Counting is one step; it is logged as the training of a network is."""
     validation = float(score(model.tuned, parts.tune.ids, parts.tune.offsets, ScoreSettings()).mean())
-    progress = Progress(
-        step=1,
-        steps=1,
-        epoch=1.0,
-        loss=None,
-        validation=validation,
-        rate=0.0,
-        norm=None,
-        seconds=model.seconds,
-        symbols_per_second=len(parts.train) / max(model.seconds, 1e-9),
-        eta_seconds=0.0,
-        memory_mb=devices.memory_mb(),
-    )
-    if not run.rows(METRICS):
-        run.record(progress)
-    watch(progress)
+    tell_fitted(run, validation, model.seconds, len(parts.train), watch)
 
 
 def _finish_network(

@@ -6,6 +6,7 @@ app = App(name="train", help="Learn a verb from data.")
 # By name, so that a verb is imported only when it is used.
 VERBS = {
     "generate": "Learn what comes next in a text, so as to write more of it.",
+    "classify": "Learn one label for a sequence.",
 }
 for verb, about in VERBS.items():
     app.command(f"ensue.cli.train.{verb}:app", name=verb, help=about)

@@ -1,12 +1,15 @@
 """How text becomes ids and comes back."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ensue.data.codecs.bytes import ByteCodec, Bytes
 from ensue.data.codecs.characters import CharacterCodec, Characters
+from ensue.data.codecs.content import TextContent, TextSettings
 from ensue.data.codecs.subwords import SubwordCodec, Subwords
 from ensue.data.codecs.words import WordCodec, Words
 from ensue.data.contract import Codec
+from ensue.data.labelled import ContentCodec
 from ensue.errors import RunError, did_you_mean
 from ensue.settings import Settings
 
@@ -26,6 +29,17 @@ FITTED: dict[str, type[Codec]] = {
 }
 """What was made, as its `to_json` names it."""
 
+CONTENT_SETTINGS: dict[str, type[Settings]] = {"text": TextSettings}
+"""What a person chooses for the content of labelled examples."""
+
+CONTENTS: dict[str, type[ContentCodec]] = {"text": TextContent}
+"""What is made of it, by the same name, with `fit` and `from_json`."""
+
+
+def open_content(values: dict[str, Any]) -> ContentCodec:
+    """Make the codec of contents that gave these values by `to_json`. Raises RunError if none did."""
+    return _opened(values, CONTENTS)
+
 
 def open_codec(values: dict[str, Any]) -> Codec:
     """Make the codec that gave these values by `to_json`. Raises RunError if no codec did.
@@ -33,13 +47,30 @@ def open_codec(values: dict[str, Any]) -> Codec:
     >>> open_codec({"name": "bytes", "ends": False}).decode([72, 105])
     'Hi'
     """
+    return _opened(values, FITTED)
+
+
+def _opened(values: dict[str, Any], fitted: Mapping[str, Any]) -> Any:
     name = str(values.get("name"))
-    if name not in FITTED:
-        raise RunError(f"there is no codec {name!r}", where="codec.json", mend=did_you_mean(name, FITTED))
+    if name not in fitted:
+        raise RunError(f"there is no codec {name!r}", where="codec.json", mend=did_you_mean(name, fitted))
     try:
-        return FITTED[name].from_json(values)
+        return fitted[name].from_json(values)
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"the codec is damaged ({error!r})", where="codec.json", mend="train again") from None
 
 
-__all__ = ["CODECS", "FITTED", "Bytes", "Characters", "Subwords", "Words", "open_codec"]
+__all__ = [
+    "CODECS",
+    "CONTENTS",
+    "CONTENT_SETTINGS",
+    "FITTED",
+    "Bytes",
+    "Characters",
+    "Subwords",
+    "TextContent",
+    "TextSettings",
+    "Words",
+    "open_codec",
+    "open_content",
+]

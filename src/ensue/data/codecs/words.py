@@ -25,13 +25,17 @@ class Words(Settings):
     name: Literal["words"] = "words"
     most: int = Field(10_000, ge=0)
     """Keep this many of the most frequent words, the first by code point where equal; 0 keeps all."""
+    least: int = Field(1, ge=1)
+    """Keep those only that occur so often."""
 
     def fit(self, texts: Iterable[str], ends: bool) -> WordCodec:
         """Count the words of the training part; the most frequent has id 0."""
         counts: Counter[str] = Counter()
         for text in texts if ends else recut(texts, before_last_blank):
             counts.update(TOKEN.findall(text))
-        ordered = sorted(counts, key=lambda word: (-counts[word], word))
+        ordered = sorted(
+            (word for word in counts if counts[word] >= self.least), key=lambda word: (-counts[word], word)
+        )
         return WordCodec(ordered[: self.most or None], ends)
 
 

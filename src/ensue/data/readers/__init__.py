@@ -1,10 +1,32 @@
 """Files as streams of text, one reader for each kind."""
 
+from ensue.data.readers.folders import Folders, FoldersReader
+from ensue.data.readers.labelled_table import LabelledTable, LabelledTableReader
 from ensue.data.readers.lines import Lines, LinesReader
+from ensue.data.readers.listed import Listed
 from ensue.data.readers.table import Table, TableReader
 from ensue.data.readers.text import Text, TextReader
 from ensue.settings import Settings
 
 READERS: dict[str, type[Settings]] = {"text": Text, "lines": Lines, "table": Table}
 
-__all__ = ["READERS", "Lines", "LinesReader", "Table", "TableReader", "Text", "TextReader"]
+LABELLED: dict[str, type[Settings]] = {"table": LabelledTable, "folders": Folders}
+"""Readers of examples with labels. Their settings have `settled(files, listener, labelled)`, which gives them with what
+was guessed filled in, and tells it; and `build(files, labelled) -> LabelledReader`. `labelled` is false where labels
+may be missing."""
+
+__all__ = [
+    "LABELLED",
+    "READERS",
+    "Folders",
+    "FoldersReader",
+    "LabelledTable",
+    "LabelledTableReader",
+    "Lines",
+    "LinesReader",
+    "Listed",
+    "Table",
+    "TableReader",
+    "Text",
+    "TextReader",
+]

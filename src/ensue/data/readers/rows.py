@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,28 +23,37 @@ NAMED = 5
 """Bad rows that a message names; there may be millions."""
 
 
-def csv_rows(path: Path, encoding: str, longest: int, listener: Listener) -> Iterator[Row]:
-    """Give the rows of a CSV file with a header. Raises DataError that names the rows that do not fit it."""
+def csv_rows(
+    path: Path, encoding: str, longest: int, listener: Listener, names: Sequence[str] | None = None
+) -> Iterator[Row]:
+    """Give the rows of a CSV file with a header, or, given the columns' names, of one without.
+
+    Raises DataError that names the rows that do not fit it.
+    """
     lines = lines_of(path, encoding, longest, listener)
-    header_line = next(lines)
-    delimiter = max(",;\t|", key=header_line.count)
-    header = next(csv.reader([header_line], delimiter=delimiter), [])
-    reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
-    yield from _fitting(path, header, reader, longest)
+    first = next(lines)
+    delimiter = max(",;\t|", key=first.count)
+    header = names or next(csv.reader([first], delimiter=delimiter), [])
+    rest = chain([first], lines) if names else lines
+    reader = csv.reader((line + "\n" for line in rest), delimiter=delimiter, strict=True)
+    yield from _fitting(path, header, reader, longest, 1 if names else 2)
 
 
-def tsv_rows(path: Path, encoding: str, longest: int, listener: Listener) -> Iterator[Row]:
-    """Give the rows of a TSV file with a header, in which quotes are like any character. Raises DataError."""
+def tsv_rows(
+    path: Path, encoding: str, longest: int, listener: Listener, names: Sequence[str] | None = None
+) -> Iterator[Row]:
+    """Give the rows of a TSV file likewise, in which quotes are like any character. Raises DataError."""
     lines = lines_of(path, encoding, longest, listener)
-    header = next(lines).split("\t")
-    yield from _fitting(path, header, csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), longest)
+    header = names or next(lines).split("\t")
+    reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    yield from _fitting(path, header, reader, longest, 1 if names else 2)
 
 
-def _fitting(path: Path, header: list[str], reader: Any, longest: int) -> Iterator[Row]:
-    """Pair the fields of each row with the header; `reader` is one of the csv module after the header line."""
+def _fitting(path: Path, header: Sequence[str], reader: Any, longest: int, first: int) -> Iterator[Row]:
+    """Pair the fields of each row with the header; `reader` is one of the csv module, from line `first` on."""
     csv.field_size_limit(longest)  # of the whole process, and 131,072 otherwise: too few for a long document
     ragged: list[tuple[int, int]] = []
-    line = 2
+    line = first
     try:
         for fields in reader:
             if len(fields) != len(header) and fields:
@@ -53,7 +62,7 @@ def _fitting(path: Path, header: list[str], reader: Any, longest: int) -> Iterat
                 yield line, dict(zip(header, fields, strict=True))
             if len(ragged) > NAMED:
                 break
-            line = reader.line_num + 2
+            line = reader.line_num + first
     except csv.Error as error:
         if ragged:
             raise _ragged(path, len(header), ragged) from None
@@ -119,3 +128,6 @@ ROWS: dict[str, Callable[[Path, str, int, Listener], Iterator[Row]]] = {
     ".ndjson": json_rows,
     ".parquet": parquet_rows,
 }
+
+WITHOUT_HEADER = {".csv": csv_rows, ".tsv": tsv_rows}
+"""Formats whose first line may be a row; these readers take the names of the columns."""

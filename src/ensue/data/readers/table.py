@@ -84,7 +84,7 @@ def choose_column(path: Path, wanted: str, sample: Sequence[Row]) -> str:
         if wanted not in columns:
             raise DataError(f"there is no column {wanted!r}", where=str(path), mend=did_you_mean(wanted, columns))
         return wanted
-    texts = [name for name in columns if _could_be_text([fields.get(name) for _, fields in sample])]
+    texts = [name for name in columns if could_be_text([fields.get(name) for _, fields in sample])]
     if any(len(name) > LONGEST_NAME for name in columns):
         mend = "put a line with the names of the columns above it"
         raise DataError("the first line looks like data, not like a header", where=f"{path}:1", mend=mend)
@@ -94,7 +94,7 @@ def choose_column(path: Path, wanted: str, sample: Sequence[Row]) -> str:
     raise DataError(what, where=str(path), mend=f"choose one of {', '.join(columns)} with --set data.column=NAME")
 
 
-def _could_be_text(values: Sequence[Any]) -> bool:
+def could_be_text(values: Sequence[Any]) -> bool:
     """Tell text from numbers, dates and labels: it has letters, and seldom repeats."""
     texts = [value for value in values if isinstance(value, str) and value.strip()]
     worded = sum(any(character.isalpha() for character in text) for text in texts)

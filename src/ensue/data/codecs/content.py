@@ -1,0 +1,97 @@
+"""Texts as the symbols of a codec: one field of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from statistics import median
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ensue.data.codecs.bytes import Bytes
+from ensue.data.codecs.characters import Characters
+from ensue.data.codecs.subwords import Subwords
+from ensue.data.codecs.words import Words
+from ensue.data.contract import Codec
+from ensue.data.labelled import Content, ContentCodec, Shape
+from ensue.errors import DataError
+from ensue.settings import Settings
+
+SYMBOL = "symbol"
+"""The field of the symbols."""
+
+FEW_WORDS = 3
+"""Texts with fewer words than this in the middle are names and the like, and told apart by their characters."""
+
+
+class TextSettings(Settings):
+    """How a text becomes steps."""
+
+    name: Literal["text"] = "text"
+    unit: Literal["auto", "words", "characters", "bytes", "subwords"] = "auto"
+    """What a step is; auto takes characters where texts have a word or two, and words otherwise."""
+    most: int = Field(20_000, ge=1)
+    """Words and subwords: keep so many of the most frequent ones."""
+    least: int = Field(2, ge=1)
+    """Words: those that occur less often are read as unknown ones, so that it is learned what to make of these."""
+    lower: bool = True
+    """Whether capital letters are read as small ones."""
+
+
+class TextContent(ContentCodec):
+    """One space before the text, so that its first word is one like the others; then the steps of a codec.
+
+    >>> codec = TextContent.fit(["a good film", "a bad film"], TextSettings(unit="words", least=1))
+    >>> codec.encode("Bad, bad film")[0]["symbol"].tolist(), codec.shape.symbols
+    ([2, 4, 2, 1], {'symbol': 5})
+    """
+
+    def __init__(self, codec: Codec, lower: bool) -> None:
+        self.codec, self.lower = codec, lower
+        self.shape = Shape({SYMBOL: codec.size})
+
+    def encode(self, content: Content) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
+        """Give the ids of the text. Raises DataError if the content is none."""
+        return {SYMBOL: self.codec.encode(_spaced(content, self.lower))}, {}
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the codec of the symbols, and how texts are read."""
+        return {"name": "text", "codec": self.codec.to_json(), "lower": self.lower}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> TextContent:
+        """Make the codec again."""
+        from ensue.data.codecs import open_codec
+
+        return cls(open_codec(values["codec"]), values["lower"])
+
+    @classmethod
+    def fit(cls, contents: Iterable[Content], settings: TextSettings) -> TextContent:
+        """Learn the symbols from the texts of the training part."""
+        texts = [_spaced(content, settings.lower) for content in contents]
+        fitted = {
+            "words": Words(most=settings.most, least=settings.least),
+            "characters": Characters(),
+            "bytes": Bytes(),
+            "subwords": Subwords(most=max(settings.most, 256)),
+        }[settings.unit if settings.unit != "auto" else unit_for(texts)]
+        return cls(fitted.fit(texts, False), settings.lower)
+
+
+def _spaced(content: Content, lower: bool) -> str:
+    if not isinstance(content, str):
+        raise DataError("this is no text, and the model reads texts", mend="give texts")
+    return f" {content.lower() if lower else content}"
+
+
+def unit_for(texts: Iterable[str]) -> Literal["words", "characters"]:
+    """Say what the steps of texts should be, by the first thousand of them.
+
+    >>> unit_for(["Anna", "Jean Paul"]), unit_for(["what a very good film"])
+    ('characters', 'words')
+    """
+    words = [len(text.split()) for text in islice(texts, 1000)]
+    return "characters" if median(words) < FEW_WORDS else "words"

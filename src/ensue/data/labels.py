@@ -1,0 +1,209 @@
+"""What is to be predicted of a whole example: one label, several, one on a scale, or a number."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from ensue.data.contract import Finding
+from ensue.data.labelled import Labelled
+from ensue.errors import DataError, SettingError
+from ensue.settings import Settings
+
+LabelKind: TypeAlias = Literal["single", "several", "ordinal", "number"]
+
+DESCRIBED: dict[LabelKind, str] = {
+    "single": "one label each",
+    "several": "any number of labels each",
+    "ordinal": "labels on a scale",
+    "number": "numbers",
+}
+
+FEW_NUMBERS = 20
+"""Distinct numbers up to which whole ones are taken for names of classes."""
+
+
+class LabelSettings(Settings):
+    """What labels are."""
+
+    kind: Literal["auto", "single", "several", "ordinal", "number"] = "auto"
+    """One label, any number of them, one on a scale, or a number; auto guesses it and says so."""
+    delimiter: str = ""
+    """Several: what stands between labels that are written as one text; JSON lists need none."""
+    order: tuple[str, ...] = ()
+    """Ordinal: the labels from the lowest to the highest; if not given, as numbers, or else by the alphabet."""
+
+
+@dataclass(frozen=True)
+class LabelCodec:
+    """How labels become targets. Fitted on the training part only.
+
+    A target is the place of the label in `names`; with several, a row of ones and zeros; of a number, how far it is
+    above `mean`, in `scale`.
+
+    >>> codec = LabelCodec("several", ("dog", "cat"), delimiter="|")
+    >>> codec.target("cat|dog").tolist(), codec.unseen("cat|cow")
+    ([1.0, 1.0], ['cow'])
+    """
+
+    kind: LabelKind
+    names: tuple[str, ...] = ()
+    delimiter: str = ""
+    mean: float = 0.0
+    scale: float = 1.0
+
+    @property
+    def size(self) -> int:
+        """How many labels there are; 1 for a number."""
+        return len(self.names) if self.kind != "number" else 1
+
+    def target(self, label: Any) -> Any:
+        """Give what is learned; of labels that were never in training, nothing. Raises DataError for no number."""
+        if self.kind == "number":
+            return np.float32((_number(label) - self.mean) / self.scale)
+        here = names_in(label, self.delimiter, self.kind)
+        if self.kind == "several":
+            return np.array([name in here for name in self.names], np.float32)
+        return np.int64(self.names.index(here[0]) if here[0] in self.names else -1)
+
+    def unseen(self, label: Any) -> list[str]:
+        """Give the labels of an example that were never in training."""
+        if self.kind == "number":
+            return []
+        return [name for name in names_in(label, self.delimiter, self.kind) if name not in self.names]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> LabelCodec:
+        """Make the codec again."""
+        return cls(values["kind"], tuple(values["names"]), values["delimiter"], values["mean"], values["scale"])
+
+
+def names_in(label: Any, delimiter: str, kind: LabelKind) -> list[str]:
+    """Give the names of an example's labels, each once.
+
+    >>> names_in("b; a;b", ";", "several"), names_in(3.0, "", "single")
+    (['b', 'a'], ['3'])
+    """
+    if kind != "several":
+        return [_name(label)]
+    if isinstance(label, list | tuple | set):
+        parts = [_name(one) for one in label]
+    else:
+        parts = [part.strip() for part in (_name(label).split(delimiter) if delimiter else [_name(label)])]
+    return list(dict.fromkeys(part for part in parts if part))
+
+
+def fit_labels(train: Sequence[Labelled], settings: LabelSettings, kind: LabelKind, delimiter: str) -> LabelCodec:
+    """Learn which labels there are, or where numbers lie. Raises SettingError if the order lacks one."""
+    if kind == "number":
+        values = np.array([_number(example.label) for example in train])
+        return LabelCodec(kind, mean=float(values.mean()), scale=float(values.std()) or 1.0)
+    there = {name for example in train for name in names_in(example.label, delimiter, kind)}
+    if kind == "ordinal" and settings.order:
+        if lacking := sorted(there - set(settings.order)):
+            what = f"the label {lacking[0]!r} has no place in the order"
+            raise SettingError(what, where="data.labels.order", mend="name all labels, from the lowest to the highest")
+        return LabelCodec(kind, settings.order)
+    return LabelCodec(kind, tuple(sorted(there, key=_natural)), delimiter)
+
+
+def label_kind(examples: Sequence[Labelled], settings: LabelSettings) -> tuple[LabelKind, str, Finding | None]:
+    """Say what the labels are, what stands between several, and what was guessed."""
+    kind: LabelKind = settings.kind if settings.kind != "auto" else "single"
+    if settings.kind != "auto":
+        return kind, settings.delimiter, None
+    labels, delimiter = [example.label for example in examples], settings.delimiter
+    where, why = examples[0].file, ""
+    if any(isinstance(label, list | tuple) for label in labels):
+        kind, why = "several", "some are lists"
+    elif delimiter or (delimiter := _delimiter(labels)):
+        kind, why = "several", f"{delimiter!r} stands between some"
+    elif _are_numbers(labels):
+        kind, why = "number", "they are numbers, more than a few different ones"
+    told = Finding(where, f"labels read as {DESCRIBED[kind]}, for {why}", "choose with --set data.labels.kind=KIND")
+    return kind, delimiter, told if why else None
+
+
+def refuse_unlearnable(examples: Sequence[Labelled], kind: LabelKind, delimiter: str) -> None:
+    """Raise DataError where nothing can be learned: one class only, a class of one example, no number at all."""
+    file = examples[0].file
+    if kind == "number":
+        values = {_at(example, _number) for example in examples}
+        if len(values) < 2:
+            mend = "name another column with --label"
+            raise DataError(f"all labels are the number {values.pop():g}", where=file, mend=mend)
+        return
+    lists = [names_in(example.label, delimiter, kind) for example in examples]
+    counts = Counter(name for names in lists for name in names)
+    if len(counts) < 2 and (kind != "several" or set(counts.values()) == {len(examples)}):
+        only = next(iter(counts), None)
+        what = f"all {len(examples):,} examples have the label {only!r}" if only else "no example has a label"
+        raise DataError(what, where=file, mend="name another column with --label, or give examples of other classes")
+    if kind != "several" and 1 in counts.values():
+        place = next(place for place, names in enumerate(lists) if counts[names[0]] == 1)
+        where = f"{examples[place].file}:{examples[place].line}"
+        what = f"the label {lists[place][0]!r} has this one example"
+        raise DataError(what, where=where, mend="give more of it, or leave it out")
+
+
+def _at(example: Labelled, read: Any) -> Any:
+    """Read the label of an example; an error names its line."""
+    try:
+        return read(example.label)
+    except DataError as error:
+        raise DataError(error.what, where=f"{example.file}:{example.line}", mend=error.mend) from None
+
+
+def _name(label: Any) -> str:
+    """Name a label as a person would: 1.0, as tables give whole numbers at times, is 1."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label).strip()
+
+
+def _number(label: Any) -> float:
+    try:
+        value = float(label)
+    except (TypeError, ValueError):
+        raise DataError(f"the label {str(label)[:60]!r} is no number", mend="mend it, or leave the row out") from None
+    if not isfinite(value):
+        raise DataError(f"the label {str(label)[:60]!r} is not finite", mend="mend it, or leave the row out")
+    return value
+
+
+def _natural(name: str) -> tuple[float, str]:
+    """Sort numbers by size, before names."""
+    try:
+        return float(name), name
+    except ValueError:
+        return float("inf"), name
+
+
+def _delimiter(labels: Sequence[Any]) -> str:
+    """Find what stands between labels: a sign that many have, whose parts are fewer than the wholes."""
+    texts = [label for label in labels if isinstance(label, str)]
+    for sign in "|;":
+        wholes = {text for text in texts if sign in text}
+        parts = {part.strip() for text in texts for part in text.split(sign)}
+        if sum(sign in text for text in texts) > len(texts) / 20 and len(wholes) > 1 and len(parts) < len(set(texts)):
+            return sign
+    return ""
+
+
+def _are_numbers(labels: Sequence[Any]) -> bool:
+    """Tell measurements from classes that have numbers for names; a few cells may be wrong."""
+    values = []
+    for label in labels:
+        try:
+            values.append(float(label))
+        except (TypeError, ValueError):
+            continue
+    distinct = {value for value in values if isfinite(value)}
+    return len(values) > 0.9 * len(labels) and len(distinct) > FEW_NUMBERS and len(distinct) > len(labels) / 20

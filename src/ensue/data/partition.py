@@ -1,0 +1,199 @@
+"""Labelled examples from files to encoded parts: read, split, fit the codecs on the training part only, encode."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ensue.data.codecs import CONTENTS, open_content
+from ensue.data.contract import Finding, Listener
+from ensue.data.examples import Examples
+from ensue.data.labelled import ContentCodec, Labelled, LabelledReader
+from ensue.data.labels import LabelCodec, LabelKind, LabelSettings, fit_labels, label_kind, names_in, refuse_unlearnable
+from ensue.data.readers import LABELLED, LabelledTable
+from ensue.data.split import draw_parts
+from ensue.errors import DataError
+from ensue.settings import Settings, choice
+
+HELD_OUT = ("tune", "calibrate", "test")
+
+if TYPE_CHECKING:
+    Reader = Any
+else:
+    Reader = choice(LABELLED)
+
+
+class LabelledSettings(Settings):
+    """How labelled data is read and split."""
+
+    reader: Reader = LabelledTable()
+    """What the data is: a table, a folder or file for each class, a long table of sequences, ..."""
+    labels: LabelSettings = LabelSettings()
+    """What is to be predicted."""
+    longest: int = Field(512, ge=1)
+    """Steps of an example that are read; what stands after them is left out, and counted."""
+    tune: float = Field(0.1, gt=0, lt=0.5)
+    """The share of the examples on which choices are made."""
+    calibrate: float = Field(0.1, gt=0, lt=0.5)
+    """The share on which temperature and prediction sets are fitted."""
+    test: float = Field(0.2, gt=0, lt=0.5)
+    """The share that is only reported."""
+    valid_file: str = ""
+    """A file on which choices are made, in place of the share `tune`."""
+    test_file: str = ""
+    """A file that is only reported, in place of the share `test`."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One part: what is learned or scored, and what was left out of it."""
+
+    examples: Examples
+    unseen: Mapping[str, int] = field(default_factory=dict)
+    """Labels that were never in training, and how many examples have them; those are not among the examples."""
+    shortened: int = 0
+    """Examples of which only the first steps are read."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All that a run needs of its data."""
+
+    parts: Mapping[str, Encoded]
+    content: ContentCodec
+    labels: LabelCodec
+    files: tuple[str, ...]
+    """The field "file" of examples is a place in this."""
+
+    def __getitem__(self, part: str) -> Examples:
+        return self.parts[part].examples
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all but the arrays as plain JSON values."""
+        left_out = {name: {"unseen": dict(one.unseen), "shortened": one.shortened} for name, one in self.parts.items()}
+        codecs = {"content": self.content.to_json(), "labels": self.labels.to_json()}
+        return {**codecs, "files": list(self.files), "left_out": left_out}
+
+    @classmethod
+    def from_json(cls, examples: Mapping[str, Examples], values: Mapping[str, Any]) -> Parts:
+        """Make the parts again of their examples, as `kept_examples` gives them, and what `to_json` gave."""
+        parts = {name: Encoded(one, **values["left_out"][name]) for name, one in examples.items()}
+        labels = LabelCodec.from_json(values["labels"])
+        return cls(parts, open_content(values["content"]), labels, tuple(values["files"]))
+
+
+def partition(
+    readers: Mapping[str, LabelledReader],
+    data: LabelledSettings,
+    codec: Settings | ContentCodec,
+    seed: int,
+    listener: Listener,
+) -> Parts:
+    """Read, split, fit and encode. `readers` has "all", which is split, and those of parts that have their own file.
+
+    `codec` is a member of CONTENTS, or a codec that is fitted already. Raises DataError if the data cannot be used.
+    """
+    everything = list(readers["all"].examples(listener))
+    if not everything:
+        raise DataError("there are no examples", where="data", mend="give a file with some")
+    kind, delimiter, guessed = label_kind(everything, data.labels)
+    if guessed:
+        listener.tell(guessed)
+    refuse_unlearnable(everything, kind, delimiter)
+    shares = {name: getattr(data, name) for name in HELD_OUT if name not in readers}
+    drawn = draw_parts(shares, seed, _strata(everything, kind, delimiter), _groups(everything))
+    parts = {name: [everything[row] for row in rows] for name, rows in drawn.items()}
+    parts |= {name: list(reader.examples(listener)) for name, reader in readers.items() if name != "all"}
+    for name, examples in parts.items():
+        if not examples:
+            what = f"{len(everything):,} examples are too few to split: nothing is left to {name}"
+            raise DataError(what, where=everything[0].file, mend="give more, or files with --valid and --test")
+    labels = fit_labels(parts["train"], data.labels, kind, delimiter)
+    train = [example.content for example in parts["train"]]
+    content = codec if isinstance(codec, ContentCodec) else _fit(codec, train)
+    files = tuple(dict.fromkeys(example.file for examples in parts.values() for example in examples))
+    encoded = {
+        name: encode(parts[name], content, labels, data.longest, files)
+        for name in ("train", *HELD_OUT)
+        if name in parts
+    }
+    _tell_left_out(encoded, data.longest, listener)
+    return Parts(encoded, content, labels, files)
+
+
+def _fit(codec: Settings, contents: Sequence[Any]) -> ContentCodec:
+    return CONTENTS[getattr(codec, "name")].fit(contents, codec)  # noqa: B009 - settings of a catalogue have a name
+
+
+def encode(
+    examples: Iterable[Labelled], content: ContentCodec, labels: LabelCodec | None, longest: int, files: Sequence[str]
+) -> Encoded:
+    """Encode a part; an example whose only label was never in training is left out, and counted.
+
+    Without `labels` there are no targets. Raises DataError that names the line of what cannot be.
+    """
+    places = {file: place for place, file in enumerate(files)}
+    steps, wholes, unseen, shortened = [], [], Counter(), 0
+    for example in examples:
+        at: dict[str, Any] = {"line": np.int64(example.line), "file": np.int64(places[example.file])}
+        try:
+            odd = [] if labels is None else labels.unseen(example.label)
+            unseen.update(odd)
+            if labels is not None and odd and labels.kind != "several":
+                continue
+            fields, whole = content.encode(example.content)
+            if labels is not None:
+                at["target"] = labels.target(example.label)
+        except DataError as error:
+            where = f"{example.file}:{example.line}"
+            raise DataError(error.what, where=error.where or where, mend=error.mend) from None
+        length = len(next(iter(fields.values())))
+        shortened += length > longest
+        steps.append({name: array[:longest] for name, array in fields.items()})
+        wholes.append({**whole, **at})
+    return Encoded(together(steps, wholes), dict(sorted(unseen.items())), shortened)
+
+
+def together(steps: Sequence[Mapping[str, NDArray[Any]]], wholes: Sequence[Mapping[str, Any]]) -> Examples:
+    """Put examples one after the other."""
+    if not steps:
+        return Examples(np.zeros(1, np.int64), {}, {})
+    lengths = [len(next(iter(one.values()))) for one in steps]
+    fields = {name: np.concatenate([one[name] for one in steps]) for name in steps[0]}
+    return Examples(
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        fields,
+        {name: np.stack([one[name] for one in wholes]) for name in wholes[0]},
+    )
+
+
+def _strata(examples: Sequence[Labelled], kind: LabelKind, delimiter: str) -> NDArray[Any]:
+    if kind == "number":
+        return np.zeros(len(examples))
+    return np.array([next(iter(names_in(example.label, delimiter, kind)), "") for example in examples])
+
+
+def _groups(examples: Sequence[Labelled]) -> NDArray[Any] | None:
+    """Number the groups; an example without one is a group of its own."""
+    if all(example.group is None for example in examples):
+        return None
+    return np.array([f"={row}" if one.group is None else f"+{one.group}" for row, one in enumerate(examples)])
+
+
+def _tell_left_out(parts: Mapping[str, Encoded], longest: int, listener: Listener) -> None:
+    for name, part in parts.items():
+        if part.unseen:
+            names = ", ".join(f"{label!r} ({count:,})" for label, count in part.unseen.items())
+            what = f"labels that were never in training are scored apart: {names}"
+            listener.tell(Finding(f"the part {name}", what))
+        if part.shortened:
+            what = f"of {part.shortened:,} examples only the first {longest:,} steps are read"
+            listener.tell(Finding(f"the part {name}", what, "read more with --set data.longest=N"))
+        if not len(part.examples):
+            raise DataError("none of its labels was in training", where=f"the part {name}", mend="give other examples")

@@ -1,0 +1,75 @@
+"""Texts in a folder for each class, or in a file for each class, one a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.files import read_text
+from ensue.data.labelled import Labelled, LabelledReader
+from ensue.data.readers.lines import lines_of
+from ensue.errors import DataError
+from ensue.settings import Settings
+
+
+class Folders(Settings):
+    """Read the files of several folders, each as a text whose label is its folder; or those of one folder, each line
+    as a text whose label is the name of its file."""
+
+    name: Literal["folders"] = "folders"
+    encoding: str = "utf-8"
+    """How the files are encoded, by Python's name for it."""
+    longest: int = 1_000_000
+    """The most characters that a line may have, or a file that is one text."""
+
+    def settled(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> Folders:
+        """Nothing is left to fill in; tells `listener` how they are read."""
+        folders = "a folder for each class, each file one text; the label is the name of the folder"
+        lines = "a file for each class, each line one text; the label is the name of the file"
+        if labelled:
+            how = folders if _whole(files) else lines
+            listener.tell(Finding(str(files[0].parent), f"read as {how}"))
+        return self
+
+    def build(self, files: Sequence[Path], labelled: bool = True) -> FoldersReader:
+        """Make the reader of these files; labels are what their names say."""
+        return FoldersReader(files, self)
+
+
+class FoldersReader(LabelledReader):
+    """A file is one text if files lie in more than one folder; else each line is one."""
+
+    def __init__(self, files: Sequence[Path], settings: Folders) -> None:
+        self.files, self.settings = files, settings
+        self.whole = _whole(files)
+
+    def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
+        """Give text after text."""
+        for path in self.files:
+            yield from self._whole(path, listener) if self.whole else self._lines(path, listener)
+
+    def _whole(self, path: Path, listener: Listener) -> Iterator[Labelled]:
+        text = ""
+        for piece in read_text(path, self.settings.encoding, listener):
+            text += piece
+            if len(text) > self.settings.longest:
+                what = f"the text is longer than {self.settings.longest:,} characters"
+                raise DataError(what, where=str(path), mend="cut it, or give --set data.reader.longest=N")
+        if not text.strip():
+            raise DataError("the text is empty", where=str(path), mend="leave the file out")
+        yield Labelled(text.rstrip("\n"), path.parent.name, str(path), 1, row={"file": path.name})
+
+    def _lines(self, path: Path, listener: Listener) -> Iterator[Labelled]:
+        label, blank = path.name.partition(".")[0], 0
+        for number, line in enumerate(lines_of(path, self.settings.encoding, self.settings.longest, listener), start=1):
+            if line.strip():
+                yield Labelled(line, label, str(path), number, row={"text": line})
+            blank += not line.strip()
+        if blank:
+            listener.tell(Finding(str(path), f"{blank:,} blank line{'s' * (blank > 1)} left out"))
+
+
+def _whole(files: Sequence[Path]) -> bool:
+    return len({path.parent for path in files}) > 1

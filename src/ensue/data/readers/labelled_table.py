@@ -1,0 +1,163 @@
+"""Texts with their labels, a row of a table each: CSV, TSV, JSON Lines or Parquet, with a header or without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.files import ending
+from ensue.data.labelled import Labelled, LabelledReader
+from ensue.data.readers.rows import ROWS, WITHOUT_HEADER, Row
+from ensue.data.readers.table import LOOKED_AT, could_be_text
+from ensue.errors import DataError, did_you_mean
+from ensue.settings import Settings
+
+USUAL = ("label", "class", "target", "category", "sentiment", "tag")
+"""What columns of labels are called."""
+
+SEVERAL_WORDS = 3
+"""In the mean, from which on what repeats is a text all the same."""
+
+
+class LabelledTable(Settings):
+    """Read each row of a table as a text with its label."""
+
+    name: Literal["table"] = "table"
+    text: str = ""
+    """The column that holds the text; if it is not given, the only one that could."""
+    label: str = ""
+    """The column that holds the label; if it is not given, the only one that could."""
+    group: str = ""
+    """The column of groups: examples of one group stay in one part of the data."""
+    header: Literal["auto", "yes", "no"] = "auto"
+    """Whether the first line has the names of the columns; auto takes it for a row if a field of it comes again."""
+    incomplete: Literal["refuse", "leave out"] = "refuse"
+    """What is done with rows that have no text, or no label."""
+    encoding: str = "utf-8"
+    """How the files are encoded, by Python's name for it."""
+    longest: int = 1_000_000
+    """The most characters that a line of the file may have."""
+
+    def settled(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> LabelledTable:
+        """Fill in what was not said, as the first file has it; tells `listener` what was guessed. Raises DataError."""
+        for path in files:
+            if ending(path) not in ROWS:
+                mend = f"its name should end in one of {', '.join(ROWS)}"
+                raise DataError("this is no table that can be read", where=str(path), mend=mend)
+        there = self.model_copy(update={"header": _header(files[0], self, listener)})
+        sample = [row for _, row in islice(_rows(files[0], there, SILENT), LOOKED_AT)]
+        found = _chosen(files[0], there, sample, labelled)
+        guessed = [f"the {role} from {getattr(found, role)!r}" for role in ("text", "label") if not getattr(self, role)]
+        if labelled and guessed:
+            mend = "choose with --text and --label" if len(sample[0]) > 2 else None
+            listener.tell(Finding(str(files[0]), f"taken {' and '.join(guessed)}", mend))
+        return found
+
+    def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledTableReader:
+        """Make the reader of these files; if not `labelled`, labels may be missing. Raises DataError."""
+        return LabelledTableReader(files, self.settled(files, SILENT, labelled), labelled)
+
+
+class LabelledTableReader(LabelledReader):
+    """The columns of text and label of each row, and the whole row beside them."""
+
+    def __init__(self, files: Sequence[Path], settings: LabelledTable, labelled: bool = True) -> None:
+        self.files, self.settings, self.labelled = files, settings, labelled
+
+    def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
+        """Give the rows that have text and label; raises DataError for others, or tells how many were left out."""
+        settings = self.settings
+        for path in self.files:
+            without = 0
+            for line, row in _rows(path, settings, listener):
+                if not without and settings.text not in row:
+                    _there(path, settings.text, list(row))
+                label = row.get(settings.label) if settings.label else None
+                lacking = [settings.text] if _is_empty(row[settings.text]) else []
+                lacking += [settings.label] if self.labelled and _is_empty(label) else []
+                if lacking and settings.incomplete == "refuse":
+                    mend = "fill it in, or give --set data.reader.incomplete='leave out'"
+                    raise DataError(f"column {lacking[0]!r} is empty in this row", where=f"{path}:{line}", mend=mend)
+                if lacking:
+                    without += 1
+                    continue
+                content = str(row[settings.text]).replace("\r\n", "\n").replace("\r", "\n")
+                group = row.get(settings.group) if settings.group else None
+                yield Labelled(content, label, str(path), line, None if group is None else str(group), row)
+            if without:
+                what = f"{without:,} row{'s' * (without > 1)} without text or label left out"
+                listener.tell(Finding(str(path), what))
+
+
+def _rows(path: Path, settings: LabelledTable, listener: Listener) -> Iterator[Row]:
+    kind, how = ending(path), (settings.encoding, settings.longest, listener)
+    if settings.header != "no" or kind not in WITHOUT_HEADER:
+        return ROWS[kind](path, *how)
+    _, first = next(ROWS[kind](path, settings.encoding, settings.longest, SILENT), (0, {}))
+    return WITHOUT_HEADER[kind](path, *how, [f"column {place}" for place in range(1, len(first) + 1)])
+
+
+def _header(path: Path, settings: LabelledTable, listener: Listener) -> Literal["yes", "no"]:
+    """Say whether the first line has names: it has not if a field of it comes again in its column."""
+    if ending(path) not in WITHOUT_HEADER or settings.header == "yes":
+        return "yes"
+    sample = [row for _, row in islice(_rows(path, settings, SILENT), LOOKED_AT)]
+    again = any(name and name == row.get(name) for row in sample for name in row)
+    if settings.header == "auto" and not again:
+        return "yes"
+    said = "it has no header" if settings.header == "no" else "a field of the first line comes again below"
+    listener.tell(Finding(str(path), f"{said}, so the columns are called 'column 1', 'column 2', ..."))
+    return "no"
+
+
+def _chosen(path: Path, settings: LabelledTable, sample: Sequence[dict[str, Any]], labelled: bool) -> LabelledTable:
+    """Fill in the columns that were not given. Raises DataError if one is not there, or several could be meant."""
+    if not sample:
+        raise DataError("the table has no rows", where=str(path), mend="give a table with some rows")
+    columns = list(dict.fromkeys(name for row in sample for name in row))
+    values = {name: [row.get(name) for row in sample] for name in columns}
+    for name in (settings.text, settings.label if labelled else "", settings.group if labelled else ""):
+        if name:
+            _there(path, name, columns)
+    free = [name for name in columns if name not in (settings.text, settings.label, settings.group)]
+    text = settings.text or _one(path, "text", [one for one in free if _could_be_text(values[one])], columns)
+    label, others = settings.label, [one for one in free if one != text]
+    if labelled and not label:
+        label = _one(path, "label", [one for one in others if _could_be_label(values[one])] or others, columns)
+    return settings.model_copy(update={"text": text, "label": label if label in columns else ""})
+
+
+def _there(path: Path, name: str, columns: Sequence[str]) -> None:
+    if name not in columns:
+        raise DataError(f"there is no column {name!r}", where=str(path), mend=did_you_mean(name, columns))
+
+
+def _one(path: Path, role: str, candidates: Sequence[str], columns: Sequence[str]) -> str:
+    """Give the one column that could have a role: the only one, or the one that is called so."""
+    usual = USUAL if role == "label" else (role,)
+    named = [name for wanted in usual for name in candidates if name.lower() == wanted]
+    if named or len(candidates) == 1:
+        return (named or candidates)[0]
+    several = f"several columns could be the {role} ({', '.join(candidates)})"
+    what = several if candidates else f"no column looks like a {role}"
+    raise DataError(what, where=str(path), mend=f"choose one of {', '.join(columns)} with --{role}")
+
+
+def _could_be_text(values: Sequence[Any]) -> bool:
+    """Tell texts by their not repeating, or by their having several words."""
+    words = [len(value.split()) for value in values if isinstance(value, str)]
+    return could_be_text(values) or sum(words) >= SEVERAL_WORDS * max(len(values), 1)
+
+
+def _could_be_label(values: Sequence[Any]) -> bool:
+    """Tell labels from dates, numbers and names of rows: they repeat."""
+    filled = [str(value) for value in values if not _is_empty(value)]
+    return bool(filled) and len(set(filled)) <= max(len(filled) / 2, 2)
+
+
+def _is_empty(value: Any) -> bool:
+    blank = isinstance(value, str) and not value.strip()
+    return value is None or blank or value != value

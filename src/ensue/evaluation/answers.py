@@ -1,0 +1,65 @@
+"""What a model says of examples, as arrays, whatever kind of label it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.labels import LabelCodec, LabelKind
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One row an example, (examples, labels): log-probabilities of labels that exclude each other, log-odds of several
+    that do not, or mean and standard deviation of a number."""
+
+    kind: LabelKind
+    scores: Numbers
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def chances(self) -> Numbers:
+        """The probability of each label."""
+        if self.kind == "several":
+            return 1 / (1 + np.exp(-np.clip(self.scores, -500, 500)))
+        return np.exp(self.scores)
+
+    @property
+    def best(self) -> NDArray[Any]:
+        """What is likeliest: the place of a label, of several a row of booleans, of a number its mean."""
+        if self.kind == "number":
+            return self.scores[:, 0]
+        return self.scores > 0 if self.kind == "several" else self.scores.argmax(1)
+
+    @property
+    def confidence(self) -> Numbers:
+        """How sure the likeliest is: its probability, of several that of the least sure label; minus the spread."""
+        if self.kind == "number":
+            return -self.scores[:, 1]
+        return np.maximum(self.chances, 1 - self.chances).min(1) if self.kind == "several" else self.chances.max(1)
+
+    def at(self, temperature: float) -> Answers:
+        """Give softer answers, or harder ones below 1: scores divided by it, or the spread multiplied."""
+        if self.kind == "number":
+            return replace(self, scores=self.scores * [1.0, temperature])
+        scores = self.scores / temperature
+        return replace(self, scores=scores if self.kind == "several" else normalised(scores))
+
+    def in_units(self, labels: LabelCodec) -> Answers:
+        """Give numbers as they stood in the data; labels are as they are."""
+        if self.kind != "number":
+            return self
+        return replace(self, scores=self.scores * labels.scale + [labels.mean, 0.0])
+
+
+def normalised(scores: Numbers) -> Numbers:
+    """Make log-probabilities of scores: rows whose exponentials add up to one."""
+    scores = scores - scores.max(1, keepdims=True)
+    return scores - np.log(np.exp(scores).sum(1, keepdims=True))

@@ -1,0 +1,76 @@
+"""Whether a model is right as often as it says: reliability, and the one number that mends it (Guo et al. 2017)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.evaluation.answers import Answers, Numbers
+
+BINS = 10
+HALVINGS = 60
+_HARDEST, _SOFTEST = 1e-2, 1e2
+
+
+def fit_temperature(answers: Answers, target: NDArray[Any]) -> float:
+    """Give the temperature with the least nats on these examples; those are convex in its inverse.
+
+    Of numbers, by how much too narrow the spread is: the root of the mean squared (y - mean) / spread.
+    """
+    if answers.kind == "number":
+        off = (target - answers.scores[:, 0]) / answers.scores[:, 1]
+        return float(np.clip(np.sqrt((off**2).mean()), _HARDEST, _SOFTEST))
+    low, high = 1 / _SOFTEST, 1 / _HARDEST
+    for _ in range(HALVINGS):
+        middle = np.sqrt(low * high)
+        low, high = (low, middle) if _slope(answers, target, middle) > 0 else (middle, high)
+    return float(1 / np.sqrt(low * high))
+
+
+def _slope(answers: Answers, target: NDArray[Any], inverse: float) -> float:
+    """Give the derivative of the mean nats by the inverse temperature."""
+    expected = answers.at(1 / inverse).chances
+    true = target if answers.kind == "several" else np.eye(expected.shape[1])[target]
+    return float(((expected - true) * answers.scores).sum(1).mean())
+
+
+def nats(answers: Answers, target: NDArray[Any]) -> float:
+    """Give the mean nats of what is true."""
+    if answers.kind == "number":
+        mean, spread = answers.scores.T
+        return float((np.log(spread) + 0.5 * np.log(2 * np.pi) + 0.5 * ((target - mean) / spread) ** 2).mean())
+    if answers.kind == "several":
+        return float((np.logaddexp(0, answers.scores) - target * answers.scores).sum(1).mean())
+    return float(-answers.scores[np.arange(len(target)), target].mean())
+
+
+def reliability(answers: Answers, target: NDArray[Any]) -> list[dict[str, float]]:
+    """Give, for examples in bins of how sure the model is, how sure it is in the mean, and how often it is right.
+
+    Of several labels, each is a thing of its own that is said to be there or not. Bins without any are left out.
+    """
+    sure, right = _sure_and_right(answers, target)
+    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
+    return [
+        {"sure": float(sure[here].mean()), "right": float(right[here].mean()), "count": int(here.sum())}
+        for here in (bins == place for place in range(BINS))
+        if here.any()
+    ]
+
+
+def expected_error(curve: list[dict[str, float]]) -> float:
+    """Give the expected calibration error: the mean gap between sure and right.
+
+    >>> expected_error([{"sure": 0.75, "right": 0.5, "count": 10}, {"sure": 0.5, "right": 0.5, "count": 10}])
+    0.125
+    """
+    return sum(abs(one["sure"] - one["right"]) * one["count"] for one in curve) / sum(one["count"] for one in curve)
+
+
+def _sure_and_right(answers: Answers, target: NDArray[Any]) -> tuple[Numbers, NDArray[np.bool_]]:
+    chances = answers.chances
+    if answers.kind == "several":
+        return np.maximum(chances, 1 - chances).ravel(), (answers.best == (target > 0.5)).ravel()
+    return chances.max(1), answers.best == target

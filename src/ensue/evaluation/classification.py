@@ -1,0 +1,124 @@
+"""How well labels are told: accuracy, F1, ROC AUC, and where they are confused; of numbers, how far they are off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.labels import LabelKind
+from ensue.evaluation.answers import Answers, Numbers
+from ensue.evaluation.standing import Figures
+
+Targets = NDArray[Any]
+
+
+def unit_of(kind: LabelKind) -> str:
+    """Say what the mean of `losses` is counted in."""
+    return {"several": "errors per label", "number": "off in the mean"}.get(kind, "errors per example")
+
+
+def losses(answers: Answers, target: Targets) -> Numbers:
+    """Give what each example costs: an error, the share of labels that are wrong, or how far the number is off."""
+    if answers.kind == "number":
+        return np.abs(answers.best - target)
+    wrong = answers.best != target
+    return wrong.mean(1) if answers.kind == "several" else wrong.astype(np.float64)
+
+
+def figures(answers: Answers, target: Targets) -> Figures:
+    """Give the figures over any rows, for intervals."""
+    make = {"number": _of_numbers, "several": _of_several}.get(answers.kind, _of_labels)
+    return lambda rows: make(answers, target, rows)
+
+
+def _of_numbers(answers: Answers, target: Targets, rows: NDArray[np.int64]) -> Mapping[str, float]:
+    off = answers.best[rows] - target[rows]
+    return {"mae": float(np.abs(off).mean()), "rmse": float(np.sqrt((off**2).mean()))}
+
+
+def _of_several(answers: Answers, target: Targets, rows: NDArray[np.int64]) -> Mapping[str, float]:
+    said, true = answers.best[rows], target[rows] > 0.5
+    both, either = (said & true).sum(0), said.sum(0) + true.sum(0)
+    return {
+        "accuracy": float((said == true).all(1).mean()),
+        "label_accuracy": float((said == true).mean()),
+        "macro_f1": float(_f1(both, either).mean()),
+        "micro_f1": float(_f1(both.sum(), either.sum())),
+    }
+
+
+def _of_labels(answers: Answers, target: Targets, rows: NDArray[np.int64]) -> Mapping[str, float]:
+    said, true, size = answers.best[rows], target[rows], answers.scores.shape[1]
+    table = confusion(said, true, size)
+    found = {"accuracy": float(np.trace(table) / len(rows)), "macro_f1": float(_macro_f1(table))}
+    if answers.kind == "ordinal":
+        found["mae"] = float(np.abs(said - true).mean())
+    if size == 2:
+        found["auc"] = roc_auc(answers.scores[rows, 1] - answers.scores[rows, 0], true == 1)
+    return found
+
+
+def confusion(said: Targets, true: Targets, size: int) -> NDArray[np.int64]:
+    """Count examples by true label (rows) and what was said (columns).
+
+    >>> confusion(np.array([0, 1, 1]), np.array([0, 0, 1]), 2).tolist()
+    [[1, 1], [0, 1]]
+    """
+    return np.bincount(true * size + said, minlength=size * size).reshape(size, size)
+
+
+def _f1(both: Any, either: Any) -> Any:
+    return 2 * both / np.maximum(either, 1)
+
+
+def _macro_f1(table: NDArray[np.int64]) -> float:
+    """Give the mean F1 of the labels that are true or said of any example, as scikit-learn does."""
+    either = table.sum(0) + table.sum(1)
+    return _f1(np.diag(table), either)[either > 0].mean()
+
+
+def roc_auc(scores: Numbers, positive: NDArray[np.bool_]) -> float:
+    """Give the chance that a positive example scores higher than a negative one, ties half; 0.5 without both kinds.
+
+    >>> roc_auc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, False, True, True]))
+    0.875
+    """
+    count = int(positive.sum())
+    others = len(positive) - count
+    if not count or not others:
+        return 0.5
+    _, place, times = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(times) - (times - 1) / 2)[place]
+    return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * others))
+
+
+def per_class(answers: Answers, target: Targets, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Give of each label how often it is true and said, precision, recall and F1."""
+    several = answers.kind == "several"
+    said = answers.best if several else np.eye(len(names), dtype=bool)[answers.best]
+    true = target > 0.5 if several else np.eye(len(names), dtype=bool)[target]
+    both = (said & true).sum(0)
+    rows = zip(names, both.tolist(), said.sum(0).tolist(), true.sum(0).tolist(), strict=True)
+    return [
+        {
+            "label": name,
+            "examples": there,
+            "said": told,
+            "precision": hit / max(told, 1),
+            "recall": hit / max(there, 1),
+            "f1": 2 * hit / max(told + there, 1),
+        }
+        for name, hit, told, there in rows
+    ]
+
+
+def worst(answers: Answers, target: Targets, count: int) -> NDArray[np.int64]:
+    """Give the rows that are wrong, those of which the model was surest first; of numbers, the farthest off."""
+    cost = losses(answers, target)
+    if answers.kind == "number":
+        return np.argsort(-cost, kind="stable")[:count]
+    wrong = np.flatnonzero(cost > 0)
+    return wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:count]

@@ -1,0 +1,65 @@
+"""Sets and intervals that hold what is true as often as they promise: split conformal prediction (Vovk et al. 2005).
+
+The promise holds for examples that are exchangeable with those of the calibrate part, whatever the model.
+"""
+
+from __future__ import annotations
+
+from math import ceil, inf
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.evaluation.answers import Answers, Numbers
+
+PROMISED = 0.9
+"""The share of examples whose set holds what is true."""
+
+
+def oddness(answers: Answers, target: NDArray[Any]) -> Numbers:
+    """Give how odd what is true looks to the model, (examples,).
+
+    One label: 1 - its probability (Sadinle et al. 2019); several: that of the oddest true one; a number: how many
+    spreads it is off.
+    """
+    if answers.kind == "number":
+        return np.abs(target - answers.scores[:, 0]) / answers.scores[:, 1]
+    if answers.kind == "several":
+        return np.where(target > 0.5, 1 - answers.chances, 0.0).max(1)
+    return 1 - answers.chances[np.arange(len(target)), target]
+
+
+def fit_bound(answers: Answers, target: NDArray[Any], promised: float = PROMISED) -> float:
+    """Give the oddness that sets go up to: the ceil((n + 1) promised)-th smallest of n, or infinity if n is too small.
+
+    >>> fit_bound(Answers("number", np.array([[0.0, 1.0]] * 9)), np.arange(1.0, 10.0))
+    9.0
+    """
+    odd = np.sort(oddness(answers, target))
+    place = ceil((len(odd) + 1) * promised - 1e-9)
+    return float(odd[place - 1]) if place <= len(odd) else inf
+
+
+def sets(answers: Answers, bound: float) -> NDArray[np.bool_]:
+    """Give which labels are in each set, (examples, labels); where one is true, the likeliest always is."""
+    inside = 1 - answers.chances <= bound
+    if answers.kind != "several":
+        inside[np.arange(len(inside)), answers.best] = True
+    return inside
+
+
+def ranges(answers: Answers, bound: float) -> Numbers:
+    """Give the interval of each number, (examples, 2)."""
+    mean, spread = answers.scores[:, :1], answers.scores[:, 1:]
+    return mean + spread * np.array([-bound, bound])
+
+
+def covered(answers: Answers, target: NDArray[Any], bound: float) -> NDArray[np.bool_]:
+    """Tell for each example whether what is true is in its set, or interval."""
+    if answers.kind == "number":
+        return oddness(answers, target) <= bound
+    inside = sets(answers, bound)
+    if answers.kind == "several":
+        return np.logical_and.reduce(inside | (target < 0.5), axis=1)
+    return inside[np.arange(len(target)), target]

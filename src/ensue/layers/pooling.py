@@ -1,0 +1,68 @@
+"""Of a whole sequence one vector: the end of it, or what is in it. What stands past its length changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+class Pooling(nn.Module):
+    """Map y (batch, time, width) and lengths (batch,) to (batch, features); of no steps, to zeros.
+
+    >>> pool = Pooling("mean", 2)
+    >>> pool(torch.tensor([[[1.0, 2.0], [3.0, 4.0], [9.0, 9.0]]]), torch.tensor([2]))
+    tensor([[2., 3.]])
+    """
+
+    def __init__(self, kind: str, width: int) -> None:
+        super().__init__()
+        self.kind = kind
+        self.features = width * (2 if kind == "ends" else 1)
+        self.score = nn.Linear(width, 1) if kind == "attention" else None
+
+    def forward(self, y: Tensor, lengths: Tensor) -> Tensor:
+        """Pool the real steps of each row."""
+        real = torch.arange(y.shape[1], device=y.device) < lengths[:, None]
+        pooled = _GIVES[self.kind](y, real, lengths) if self.score is None else _attended(y, real, self.score(y))
+        return pooled * (lengths > 0)[:, None]
+
+
+def _attended(y: Tensor, real: Tensor, scores: Tensor) -> Tensor:
+    """Give the mean weighed by softmax(v y + c) (Yang et al. 2016, without the layer in between)."""
+    shares = scores.masked_fill(~real[..., None], -1e30).softmax(1)
+    return (y.masked_fill(~real[..., None], 0.0) * shares).sum(1)
+
+
+def _last(y: Tensor, real: Tensor, lengths: Tensor) -> Tensor:
+    at = (lengths - 1).clamp_min(0)[:, None, None].expand(-1, 1, y.shape[2])
+    return y.gather(1, at)[:, 0]
+
+
+def _ends(y: Tensor, real: Tensor, lengths: Tensor) -> Tensor:
+    return torch.cat([y[:, 0], _last(y, real, lengths)], 1)
+
+
+def _sum(y: Tensor, real: Tensor, lengths: Tensor) -> Tensor:
+    return y.masked_fill(~real[..., None], 0.0).sum(1)
+
+
+def _mean(y: Tensor, real: Tensor, lengths: Tensor) -> Tensor:
+    return _sum(y, real, lengths) / lengths.clamp_min(1)[:, None]
+
+
+def _max(y: Tensor, real: Tensor, lengths: Tensor) -> Tensor:
+    return y.masked_fill(~real[..., None], -1e30).amax(1)
+
+
+_GIVES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "last": _last,
+    "ends": _ends,
+    "mean": _mean,
+    "max": _max,
+    "sum": _sum,
+}
+"""What each gives of y, which of its steps are real, and lengths."""
+
+POOLINGS = (*_GIVES, "attention")

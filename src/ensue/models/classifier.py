@@ -1,0 +1,146 @@
+"""A network that says of a whole sequence what it is: steps go in, pass a layer, become one vector, and a head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from ensue.batch import Batch
+from ensue.data.labelled import Shape
+from ensue.data.labels import LabelKind
+from ensue.errors import SettingError
+from ensue.heads import LABEL_HEADS, Categorical, CategoricalSettings
+from ensue.layers import ENCODERS, Onward, OnwardSettings
+from ensue.layers.pooling import Pooling
+from ensue.models.contract import Loss, Predictor, mask_padding
+from ensue.models.weights import arrays_of, load_into, parameter_count
+from ensue.settings import Settings, choice
+from ensue.state import State
+
+if TYPE_CHECKING:
+    Body = Any
+else:
+    Body = choice(ENCODERS)
+
+
+class ClassifierSettings(Settings):
+    """Settings of a network that says what a whole sequence is."""
+
+    name: Literal["network"] = "network"
+    embedding: int = Field(default=100, ge=1)
+    """Features that stand for each symbol of a step."""
+    body: Body = OnwardSettings()
+    """The layer that reads the steps."""
+    pooling: Literal["last", "ends", "mean", "max", "sum", "attention"] = "max"
+    """How one vector is made of those of all steps: the last; the first and the last, where a layer reads both ways;
+    their mean, their highest values, their sum; their mean weighed by what the network attends to."""
+    step_dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of steps whose symbols are hidden in training."""
+    input_dropout: float = Field(default=0.3, ge=0, lt=1)
+    """Share of the body's input dropped in training."""
+    output_dropout: float = Field(default=0.3, ge=0, lt=1)
+    """Share of the pooled vector dropped in training."""
+    also: Literal["no", "generate"] = "no"
+    """What else is learned from the same steps: with generate, which symbol comes next, by a causal body."""
+    also_weight: float = Field(default=0.3, gt=0)
+    """What the mean nats of that count beside those of the label."""
+
+    def build(self, shape: Shape, kind: LabelKind, size: int) -> Classifier:
+        """Make the network for steps of a shape, and `size` labels. Raises SettingError for what does not go together.
+
+        >>> ClassifierSettings().build(Shape({"symbol": 9}), "single", 3).head.size
+        3
+        """
+        return Classifier(self, shape, kind, size)
+
+
+class Classifier(nn.Module, Predictor):
+    """p(label | steps) = head(pool(body(input))), input_t = embeddings of the symbols of step t, and its numbers.
+
+    Numbers that hold for the whole example ("static") join the pooled vector.
+
+    >>> model = ClassifierSettings(embedding=4).build(Shape({"symbol": 9}), "single", 3)
+    >>> fields = {"symbol": torch.tensor([[1, 2, 3], [4, 0, 0]]), "target": torch.tensor([0, 2])}
+    >>> model(Batch(fields, torch.tensor([3, 1]), torch.ones(2), torch.ones(2))).probs.shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(self, settings: ClassifierSettings, shape: Shape, kind: LabelKind, size: int) -> None:
+        super().__init__()
+        self.settings, self.shape = settings, shape
+        self.tables = nn.ModuleDict(
+            {name: nn.Embedding(count, settings.embedding) for name, count in shape.symbols.items()}
+        )
+        for table in self.tables.parameters():
+            # Symbols of like meaning have to find each other; from torch's N(0, 1) that takes long.
+            nn.init.normal_(table, std=0.1)
+        self.body = settings.body.build(len(shape.symbols) * settings.embedding + shape.numbers)
+        self.pooling = Pooling(settings.pooling, self.body.width)
+        head: Any = LABEL_HEADS[kind]()
+        self.head = head.build(self.pooling.features + shape.static, size)
+        self.input_dropout, self.output_dropout = (
+            nn.Dropout(settings.input_dropout),
+            nn.Dropout(settings.output_dropout),
+        )
+        self.next: Categorical | None = None
+        if settings.also == "generate":
+            if not isinstance(self.body, Onward) or not shape.symbols:
+                mend = "choose a causal body over symbols, such as --model lstm"
+                raise SettingError("what comes next cannot be learned beside this", where="--also", mend=mend)
+            self.next = CategoricalSettings().build(self.body.width, next(iter(shape.symbols.values())))
+
+    def forward(self, batch: Batch[Tensor]) -> Distribution:
+        """Give the distribution of the label of each row."""
+        return self.answer(self.read(batch), batch)
+
+    def read(self, batch: Batch[Tensor]) -> Tensor:
+        """Give what the body makes of each step, (batch, time, width)."""
+        parts = []
+        for name, table in self.tables.items():
+            features = table(batch[name])
+            if self.training and self.settings.step_dropout:
+                kept = torch.rand(batch[name].shape, device=features.device) >= self.settings.step_dropout
+                features = features * kept[..., None]
+            parts.append(features)
+        if self.shape.numbers:
+            parts.append(batch["numbers"])
+        return self.body(self.input_dropout(torch.cat(parts, -1)), batch.lengths)
+
+    def answer(self, read: Tensor, batch: Batch[Tensor]) -> Distribution:
+        """Give the distribution of the label, of what was read of the steps."""
+        pooled = self.output_dropout(self.pooling(read, batch.lengths))
+        return self.head(torch.cat([pooled, batch["static"]], 1) if self.shape.static else pooled)
+
+    def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
+        """Give the nats of each row, and as `extra` those of the next symbols, where they are learned too."""
+        read = self.read(batch)
+        nats = -self.answer(read, batch).log_prob(batch["target"])
+        extra = self._next_nats(self.next, read, batch) if self.next is not None and self.training else None
+        return Loss(nats, batch.counts, extra), ()
+
+    def _next_nats(self, head: Categorical, read: Tensor, batch: Batch[Tensor]) -> Tensor:
+        """Give the mean nats of the symbols after the first, weighed, (batch,)."""
+        symbols, rest = batch[next(iter(self.shape.symbols))], (batch.lengths - 1).clamp_min(0)
+        if symbols.shape[1] < 2:
+            return read.new_zeros(len(read))
+        nats = mask_padding(head.nats(read[:, :-1], symbols[:, 1:]), rest).sum(1)
+        return self.settings.also_weight * nats / rest.clamp_min(1)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learned."""
+        return parameter_count(self)
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give a copy of every parameter."""
+        return arrays_of(self)
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over every parameter. Raises RunError if one is missing, unknown or of another shape."""
+        load_into(self, arrays)

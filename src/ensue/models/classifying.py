@@ -1,0 +1,79 @@
+"""The models that say of a whole example what it is, by the names that a person uses."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ensue.cells import CELLS
+from ensue.data.examples import Examples
+from ensue.errors import SettingError, did_you_mean
+from ensue.layers import ENCODERS, LAYERS, OnwardSettings
+from ensue.models.catalogue import SizeName
+from ensue.models.classifier import ClassifierSettings
+from ensue.models.prior import PriorSettings
+from ensue.settings import Settings, read
+
+CLASSIFIERS: dict[str, type[Settings]] = {"network": ClassifierSettings, "majority": PriorSettings}
+"""Their settings have `build(shape, kind, size) -> Predictor`. All but the network are fitted instead of trained: they
+have `fit(train, tune)`, which learns from the first part, and chooses on the second."""
+
+
+class Fits(Protocol):
+    """A Predictor that is fitted at one go."""
+
+    def fit(self, train: Examples, tune: Examples) -> None:
+        """Learn from the training part, and choose on the tune part what there is to choose."""
+        ...
+
+
+SIZES: dict[SizeName, tuple[int, int, int]] = {
+    "tiny": (50, 64, 1),
+    "small": (100, 128, 1),
+    "base": (200, 256, 1),
+    "large": (300, 384, 2),
+}
+"""Features of a symbol, units of a layer, and layers."""
+
+
+def classifier_names() -> list[str]:
+    """Give every name that `classifier_settings` knows."""
+    return ["bag", *[name for name in CLASSIFIERS if name != "network"], *ENCODERS, *CELLS]
+
+
+def classifier_settings(name: str) -> Settings:
+    """Give the settings of the model that a person named; a path to a Python file names the cell in it.
+
+    Raises SettingError that suggests the nearest name.
+
+    >>> classifier_settings("gru").body.layer.cell, classifier_settings("bag").pooling
+    ('gru', 'mean')
+    """
+    if name == "bag":
+        return ClassifierSettings(body=ENCODERS["alone"](), pooling="mean")
+    if name in CLASSIFIERS:
+        return CLASSIFIERS[name]()
+    if name in ENCODERS:
+        return ClassifierSettings(body=ENCODERS[name]())
+    if name in CELLS or name.endswith(".py"):
+        return ClassifierSettings(body=OnwardSettings(layer=read(LAYERS["recurrent"], {"cell": name})))
+    raise SettingError(f"there is no model {name!r}", where="--model", mend=did_you_mean(name, classifier_names()))
+
+
+def sized_classifier(settings: Settings, size: SizeName) -> Settings:
+    """Give a network of a size; what is fitted takes its size from the data.
+
+    >>> sized_classifier(classifier_settings("lstm"), "tiny").body.layer.width
+    64
+    """
+    if not isinstance(settings, ClassifierSettings):
+        return settings
+    embedding, width, depth = SIZES[size]
+    body: Any = settings.body
+    if isinstance(body, OnwardSettings):
+        body = body.model_copy(update={"layer": _sized(body.layer, width, depth)})
+    return settings.model_copy(update={"embedding": embedding, "body": _sized(body, width, depth)})
+
+
+def _sized(layer: Settings, width: int, depth: int) -> Settings:
+    sizes = {"width": width, "depth": depth}
+    return layer.model_copy(update={name: sizes[name] for name in sizes.keys() & type(layer).model_fields.keys()})

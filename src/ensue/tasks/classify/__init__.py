@@ -1,0 +1,113 @@
+"""Classify: learn what a whole sequence is, and say it of others, with how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ensue.data.codecs import CONTENT_SETTINGS
+from ensue.data.demos import demo_meant
+from ensue.data.files import ending, find_files
+from ensue.data.readers import LABELLED
+from ensue.data.readers.rows import ROWS
+from ensue.errors import SettingError, did_you_mean
+from ensue.layers import RecurrentSettings
+from ensue.models.classifier import ClassifierSettings
+from ensue.models.classifying import classifier_settings, sized_classifier
+from ensue.settings import Settings, read
+from ensue.tasks.choosing import assigned, change, read_config, with_budget
+from ensue.tasks.classify.learning import REPORT, RESULT, train_classifier
+from ensue.tasks.classify.model import LabelModel, open_classifier
+from ensue.tasks.classify.report import tell
+from ensue.tasks.classify.settings import ClassifySettings
+from ensue.tasks.contract import Choices, Proposal, Task, Told
+from ensue.training.contract import Watch
+from ensue.training.devices import choose_device
+from ensue.training.run import Run
+
+DEMO = "modules"
+
+
+class Classify(Task):
+    """The task of `ensue train classify`."""
+
+    name = "classify"
+    description = "learn one label for a sequence, and tell it of others"
+    settings = ClassifySettings
+    flags: ClassVar[Mapping[str, str]] = {
+        "kind": "data.reader.name",
+        "text": "data.reader.text",
+        "label": "data.reader.label",
+        "group": "data.reader.group",
+        "from_run": "pretrained",
+        "also": "model.also",
+    }
+    results = (REPORT, RESULT)
+
+    def propose(self, choices: Choices) -> Proposal:
+        """Fill in all settings: from the file, then from what was said, then key by key."""
+        values = read_config(choices.config)
+        settings = read(ClassifySettings, values, where=str(choices.config) if choices.config else None)
+        reasons: list[str] = []
+        if "reader" not in values.get("data", {}):
+            name, reason = _reader_for(choices)
+            settings = change(settings, data=change(settings.data, reader=name))
+            reasons += [reason] if reason else []
+        if choices.codec is not None:
+            settings = change(settings, codec=_codec_settings(choices.codec))
+        if choices.model is not None:
+            settings = change(settings, model=classifier_settings(choices.model))
+        elif "model" not in values:
+            reasons.append("model lstm, its highest values over all steps: the usual choice (choose with --model)")
+        if choices.size is not None:
+            settings = change(settings, model=sized_classifier(settings.model, choices.size))
+        settings = assigned(with_budget(settings, choices), choices)
+        body = getattr(settings.model, "body", None)
+        body = getattr(body, "layer", body)
+        if isinstance(body, RecurrentSettings):
+            body.program()  # settings that contradict each other are told before the data is read
+        return Proposal(settings, tuple(reasons))
+
+    def train(self, run: Run, settings: Settings, data: Sequence[Path], watch: Watch) -> LabelModel:
+        """Train in a run until its budget is spent."""
+        assert isinstance(settings, ClassifySettings)
+        return train_classifier(run, settings, data, watch)
+
+    def going_on(self, settings: Settings, choices: Choices) -> Settings:
+        """Give the settings of a training that goes on with another budget, or on another device."""
+        assert isinstance(settings, ClassifySettings)
+        settings = with_budget(settings, choices)
+        if isinstance(settings.model, ClassifierSettings):
+            choose_device(settings.training.machine)
+        return settings
+
+    def tell(self, run: Run) -> Told:
+        """Tell what came of a training that has finished."""
+        return tell(run)
+
+    def open(self, run: Run) -> LabelModel:
+        """Give what a run has learned."""
+        settings = read(ClassifySettings, run.about["settings"], where=str(run.path / "run.toml"))
+        return open_classifier(run, settings)
+
+
+def _reader_for(choices: Choices) -> tuple[str, str | None]:
+    """Say what the data is, by what was said of it, and by the names of its files."""
+    said = {name.partition("=")[0]: name.partition("=")[2] for name in choices.assignments}
+    if "data.reader.name" in said:
+        name = said["data.reader.name"].strip('"')
+        if name not in LABELLED:
+            raise SettingError(f"there is no kind {name!r} of data", where="--kind", mend=did_you_mean(name, LABELLED))
+        return name, None
+    if demo_meant(choices.data, "classify", DEMO):
+        return "table", None
+    endings = {ending(path) for path in find_files(choices.data)}
+    if endings <= ROWS.keys():
+        return "table", None
+    return "folders", "read as texts in a folder, or a file, for each class (choose with --kind)"
+
+
+def _codec_settings(name: str) -> Any:
+    """Give the settings of a codec by its name, or by that of what a step of text is."""
+    return name if name in CONTENT_SETTINGS else {"name": "text", "unit": name}

@@ -1,0 +1,47 @@
+"""Asking a model about examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ensue.data.batching import in_order
+from ensue.data.examples import Examples
+from ensue.data.labels import LabelCodec
+from ensue.evaluation.answers import Answers, normalised
+from ensue.models.contract import Predictor
+from ensue.training.devices import to_device
+
+ROWS = 128
+"""Examples that a model is asked about together."""
+
+
+@torch.no_grad()
+def ask(model: Predictor, examples: Examples, labels: LabelCodec, device: torch.device) -> Answers:
+    """Ask about all examples, in their order; where each step has an answer, the last one counts.
+
+    Numbers are in the units of the data.
+    """
+    found = np.zeros((len(examples), 2 if labels.kind == "number" else labels.size))
+    for numbers, batch in in_order(examples, ROWS):
+        scores = _scores(model(to_device(batch, device)), labels)
+        if scores.dim() == 3:
+            ends = torch.as_tensor(batch.lengths, device=scores.device) - 1
+            scores = scores[torch.arange(len(scores), device=scores.device), ends]
+        found[numbers] = scores.cpu().double().numpy()
+    exclusive = labels.kind in ("single", "ordinal")
+    return Answers(labels.kind, normalised(found) if exclusive else found).in_units(labels)
+
+
+def _scores(distribution: Any, labels: LabelCodec) -> torch.Tensor:
+    if labels.kind == "number":
+        return torch.stack([distribution.mean, distribution.stddev], -1)
+    return distribution.base_dist.logits if labels.kind == "several" else distribution.logits
+
+
+def targets(examples: Examples, labels: LabelCodec) -> np.ndarray:
+    """Give what is true, numbers in the units of the data."""
+    target = np.asarray(examples.whole["target"])
+    return target.astype(np.float64) * labels.scale + labels.mean if labels.kind == "number" else target

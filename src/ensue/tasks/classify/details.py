@@ -1,0 +1,75 @@
+"""What is worth knowing beside the figures: confusions, reliability, sets, early answers, the surest mistakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ensue.data.partition import Parts
+from ensue.evaluation.answers import Answers
+from ensue.evaluation.calibration import expected_error, nats, reliability
+from ensue.evaluation.classification import confusion, figures, per_class, worst
+from ensue.evaluation.conformal import covered, sets
+from ensue.tasks.classify.asking import targets
+from ensue.tasks.classify.model import LabelModel
+
+SHARES = tuple(tenth / 10 for tenth in range(1, 11))
+"""Of each sequence, which the model is shown, to see how early it knows."""
+
+MISTAKES = 20
+
+
+def details_of(model: LabelModel, parts: Parts, raw: Answers) -> dict[str, Any]:
+    """Give the details on the test part; `raw` are its answers before calibration."""
+    labels, encoded, calibration = parts.labels, parts.parts["test"], model.calibration
+    true, answers = targets(encoded.examples, labels), raw.at(calibration.temperature)
+    found: dict[str, Any] = {
+        "labels": list(labels.names),
+        "left_out": parts.to_json()["left_out"],
+        "nats": {"before": nats(raw, true), "after": nats(answers, true)},
+        "temperature": calibration.temperature,
+        "sets": _sets(answers, true, model),
+        "early": _early(model, parts, true),
+        "mistakes": _mistakes(answers, true, parts),
+    }
+    if labels.kind != "number":
+        found["reliability"] = {"before": reliability(raw, true), "after": reliability(answers, true)}
+        found["calibration_error"] = {when: expected_error(curve) for when, curve in found["reliability"].items()}
+        found["per_class"] = per_class(answers, true, labels.names)
+    if labels.kind in ("single", "ordinal"):
+        found["confusion"] = confusion(answers.best, true, labels.size).tolist()
+    return found
+
+
+def _sets(answers: Answers, true: Any, model: LabelModel) -> dict[str, float]:
+    bound = model.calibration.bound
+    found = {"promised": model.calibration.promised, "covered": float(covered(answers, true, bound).mean())}
+    if answers.kind == "number":
+        return found | {"mean_width": float(2 * bound * answers.scores[:, 1].mean())}
+    return found | {"mean_size": float(sets(answers, bound).sum(1).mean())}
+
+
+def _early(model: LabelModel, parts: Parts, true: Any) -> list[dict[str, float]]:
+    """Give the figures after a share of the steps of each example."""
+    found = []
+    for share in SHARES:
+        answers = model.ask(parts["test"].beginnings(share))
+        found.append({"share": share, **figures(answers, true)(np.arange(len(true)))})
+    return found
+
+
+def _mistakes(answers: Answers, true: Any, parts: Parts) -> list[dict[str, Any]]:
+    """Name the examples by file and line, those that the model was surest of first."""
+    names, whole, found = parts.labels.names, parts["test"].whole, []
+    for row in worst(answers, true, MISTAKES).tolist():
+        place = {"file": parts.files[int(whole["file"][row])], "line": int(whole["line"][row])}
+        if answers.kind == "number":
+            found.append({**place, "said": float(answers.best[row]), "true": float(true[row])})
+        elif answers.kind == "several":
+            said, there = ([names[k] for k in range(len(names)) if one[row][k] > 0.5] for one in (answers.best, true))
+            found.append({**place, "said": said, "true": there, "sure": float(answers.confidence[row])})
+        else:
+            said, there = names[int(answers.best[row])], names[int(true[row])]
+            found.append({**place, "said": said, "true": there, "sure": float(answers.confidence[row])})
+    return found

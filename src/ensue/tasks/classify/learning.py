@@ -1,0 +1,196 @@
+"""What `ensue train classify` does, in order: read, fit the baselines, train, calibrate, score, report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, cast
+
+import torch
+
+from ensue.data.batching import Wholes
+from ensue.data.codecs import TextContent, open_codec
+from ensue.data.contract import Finding, Listener
+from ensue.data.demos import demo_meant, write_demo
+from ensue.data.examples import keep_examples, kept_examples
+from ensue.data.files import find_files
+from ensue.data.labelled import ContentCodec
+from ensue.data.partition import Parts, partition
+from ensue.data.prepare import fingerprint
+from ensue.evaluation.calibration import fit_temperature
+from ensue.evaluation.classification import figures, losses, unit_of
+from ensue.evaluation.conformal import PROMISED, fit_bound
+from ensue.evaluation.ranking import verdict
+from ensue.evaluation.standing import Standing, with_intervals
+from ensue.models.classifier import Classifier, ClassifierSettings
+from ensue.models.classifying import CLASSIFIERS
+from ensue.models.contract import Predictor
+from ensue.settings import Settings, to_plain
+from ensue.tasks.classify.asking import ask, targets
+from ensue.tasks.classify.details import details_of
+from ensue.tasks.classify.model import CALIBRATION, CODEC, Calibration, LabelModel
+from ensue.tasks.classify.report import Result, markdown, name_of
+from ensue.tasks.classify.settings import ClassifySettings
+from ensue.tasks.fitted import tell_fitted
+from ensue.tasks.learning import learn, mean_nats
+from ensue.tasks.machine import left_of, take_machine
+from ensue.training.contract import Note, Watch
+from ensue.training.run import Run
+from ensue.training.settings import MachineSettings
+
+REPORT, RESULT = "report.md", "result.json"
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A model, how long it took, and what was chosen on which part."""
+
+    model: Predictor
+    seconds: float
+    chosen: tuple[str, ...] = ()
+
+
+def train_classifier(run: Run, settings: ClassifySettings, data: Sequence[Path], watch: Watch) -> LabelModel:
+    """Train in a run until its budget is spent; what a killed training has done already is not done again."""
+    began = perf_counter()
+    device, machine = _machine(run, settings, watch)
+    parts = _parts(run, settings, data, watch)
+    rivals = {name: _fitted(CLASSIFIERS[name](), parts) for name in _baselines(settings, parts)}
+    if isinstance(settings.model, ClassifierSettings):
+        learned = _trained(run, settings, parts, device, machine, perf_counter() - began, watch)
+    else:
+        learned = _fitted(settings.model, parts)
+        run.write_arrays(learned.model.arrays())
+        validation = mean_nats(learned.model, parts["tune"], settings.training.batching.rows, device)
+        tell_fitted(run, validation, learned.seconds, len(parts["train"]), watch)
+    watch(Note("writing the report"))
+    return _conclude(run, settings, parts, rivals, learned, device)
+
+
+def _machine(run: Run, settings: ClassifySettings, watch: Watch) -> tuple[torch.device, MachineSettings]:
+    machine = settings.training.machine
+    if not isinstance(settings.model, ClassifierSettings):
+        machine = MachineSettings(device="cpu", threads=machine.threads)
+    return take_machine(run, machine, settings.seed, watch)
+
+
+def _parts(run: Run, settings: ClassifySettings, data: Sequence[Path], watch: Watch) -> Parts:
+    """Read the data into the run; from then on its sources are not needed."""
+    cache = run.path / "cache"
+    kept = kept_examples(cache)
+    if kept is None:
+        cache.mkdir(exist_ok=True)
+        kept = _read(settings, data, cache)
+    examples, contents = kept
+    parts = Parts.from_json(examples, contents)
+    run.write(CODEC, json.dumps({name: contents[name] for name in ("content", "labels")}).encode())
+    sizes = {name: len(one) for name, one in examples.items()}
+    about = {name: contents[name] for name in ("kind", "reading", "files")}
+    run.describe({"data": {**about, "files": contents["prints"], "examples": sizes}})
+    for finding in contents["findings"]:
+        watch(Note(finding))
+    return parts
+
+
+def _read(settings: ClassifySettings, data: Sequence[Path], cache: Path) -> tuple[Any, dict[str, Any]]:
+    findings: list[Finding] = []
+    listener = Listener(findings.append)
+    demo = demo_meant(data, "classify", "modules")
+    files = {"all": find_files([write_demo(demo, cache)] if demo else data, listener)}
+    for part, name in (("tune", settings.data.valid_file), ("test", settings.data.test_file)):
+        files |= {part: find_files([Path(name)], listener)} if name else {}
+    reader = settings.data.reader.settled(files["all"], listener)
+    reading = settings.data.model_copy(update={"reader": reader})
+    readers = {part: reader.build(own) for part, own in files.items()}
+    codec = _pretrained_codec(settings) or settings.codec
+    parts = partition(readers, reading, codec, settings.seed, listener)
+    prints = fingerprint({path: part for part, own in files.items() for path in own}, findings.append)
+    examples = {name: one.examples for name, one in parts.parts.items()}
+    contents = {"kind": reader.name, "reading": to_plain(reading), "prints": prints}
+    contents |= {**parts.to_json(), "findings": [str(finding) for finding in findings]}
+    keep_examples(examples, contents, cache)
+    return examples, contents
+
+
+def _pretrained_codec(settings: ClassifySettings) -> ContentCodec | None:
+    """Take over the codec of the run that training starts from."""
+    if not settings.pretrained:
+        return None
+    codec = json.loads(Run.open(settings.pretrained).read("codec.json"))
+    return TextContent(open_codec(codec), lower=False)
+
+
+def _baselines(settings: ClassifySettings, parts: Parts) -> list[str]:
+    return [name for name in CLASSIFIERS if name not in ("network", settings.model.name)]
+
+
+def _fitted(settings: Settings, parts: Parts) -> Learned:
+    """Fit a model that is not trained step by step."""
+    began = perf_counter()
+    model = cast("Any", settings).build(parts.content.shape, parts.labels.kind, parts.labels.size)
+    model.fit(parts["train"], parts["tune"])
+    return Learned(model, perf_counter() - began)
+
+
+def _trained(
+    run: Run,
+    settings: ClassifySettings,
+    parts: Parts,
+    device: torch.device,
+    machine: MachineSettings,
+    spent: float,
+    watch: Watch,
+) -> Learned:
+    network = settings.model.build(parts.content.shape, parts.labels.kind, parts.labels.size)
+    training = left_of(settings.training, machine, spent)
+    feed = Wholes(parts["train"], training.batching.rows, settings.seed)
+    outcome = learn(run, network, training, device, feed, parts["tune"], watch)
+    chosen = f"the weights of the network, those of step {outcome.best_step}: on the tune part"
+    return Learned(network, outcome.seconds, (chosen,))
+
+
+def _conclude(
+    run: Run,
+    settings: ClassifySettings,
+    parts: Parts,
+    rivals: Mapping[str, Learned],
+    learned: Learned,
+    device: torch.device,
+) -> LabelModel:
+    """Calibrate, score everybody on the test part, once, and write the report and the result."""
+    labels, test = parts.labels, parts["test"]
+    true, unit = targets(test, labels), unit_of(labels.kind)
+
+    def standing(name: str, role: Any, one: Learned, answers: Any) -> Standing:
+        metrics, intervals = with_intervals(figures(answers, true), len(true))
+        cost = losses(answers, true)
+        return Standing(name, role, metrics, intervals, cost, unit, one.seconds, one.model.parameter_count)
+
+    rows = [standing(name, "baseline", one, ask(one.model, test, labels, device)) for name, one in rivals.items()]
+    calibration = _calibrate(learned.model, parts, device)
+    run.write(CALIBRATION, json.dumps(calibration.to_json()).encode())
+    raw = ask(learned.model, test, labels, device)
+    role = "network" if isinstance(learned.model, Classifier) else "baseline"
+    rows.append(standing(name_of(settings.model), role, learned, raw.at(calibration.temperature)))
+    told = LabelModel(run, learned.model, parts.content, labels, calibration)
+    result = Result(
+        run=run.path.name,
+        rows=tuple(rows),
+        verdict=verdict(rows),
+        chosen=(*learned.chosen, f"temperature {calibration.temperature:.2f}, and the sets: on the calibrate part"),
+        details=details_of(told, parts, raw),
+    )
+    run.write(REPORT, markdown(result, run.about).encode())
+    # Last, for a run that has a result has finished.
+    run.write(RESULT, json.dumps(result.to_json(), indent=1).encode())
+    return told
+
+
+def _calibrate(model: Predictor, parts: Parts, device: torch.device) -> Calibration:
+    part, labels = parts["calibrate"], parts.labels
+    answers, true = ask(model, part, labels, device), targets(part, labels)
+    temperature = fit_temperature(answers, true)
+    return Calibration(temperature, fit_bound(answers.at(temperature), true), PROMISED)

@@ -1,0 +1,185 @@
+"""A trained classifier with its codecs: it labels contents, and says how sure it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from ensue.data.codecs import open_content
+from ensue.data.contract import SILENT, Listener
+from ensue.data.examples import Examples, kept_examples
+from ensue.data.files import find_files
+from ensue.data.labelled import Content, ContentCodec, Labelled, LabelledReader
+from ensue.data.labels import LabelCodec
+from ensue.data.partition import Encoded, LabelledSettings, Parts, encode
+from ensue.data.readers import Listed
+from ensue.errors import DataError, RunError
+from ensue.evaluation.answers import Answers
+from ensue.evaluation.classification import figures
+from ensue.evaluation.conformal import covered, ranges, sets
+from ensue.evaluation.intervals import Interval
+from ensue.evaluation.standing import with_intervals
+from ensue.models.contract import Predictor
+from ensue.settings import read
+from ensue.tasks.classify.asking import ask, targets
+from ensue.tasks.classify.settings import ClassifySettings
+from ensue.training.run import Run
+
+CODEC, CALIBRATION = "codec.json", "calibration.json"
+TOGETHER = 2000
+"""Examples that are labelled at once: more are hardly faster, and all of them are waited for."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was fitted on the calibrate part."""
+
+    temperature: float
+    """What scores are divided by, or what spreads of numbers are multiplied by."""
+    bound: float
+    """The oddness up to which sets go."""
+    promised: float
+    """The share of examples whose set holds what is true."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values; a bound that is infinite is null."""
+        return asdict(self) | {"bound": self.bound if np.isfinite(self.bound) else None}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Calibration:
+        """Make it again."""
+        bound = values["bound"]
+        return cls(values["temperature"], float("inf") if bound is None else bound, values["promised"])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a model says of one example."""
+
+    example: Labelled
+    label: Any
+    """The likeliest label, the list of several, or the mean of a number."""
+    probabilities: Mapping[str, float]
+    """Of each label; of a number, its standard deviation."""
+    set: tuple[Any, ...]
+    """The labels that 90 % of such sets hold the true one of; or the two ends of an interval."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values."""
+        text = {"text": self.example.content} if isinstance(self.example.content, str) else {}
+        said = {"label": self.label, "probabilities": dict(self.probabilities), "set": list(self.set)}
+        return {"line": self.example.line, **text, **said, "row": dict(self.example.row)}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The figures of labelled examples."""
+
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
+    details: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values."""
+        return asdict(self)
+
+
+class LabelModel:
+    """What `ensue.train("classify", ...)` and `ensue.open(run)` give."""
+
+    def __init__(
+        self, run: Run, model: Predictor, content: ContentCodec, labels: LabelCodec, calibration: Calibration
+    ) -> None:
+        self.run, self.model, self.content, self.labels = run, model, content, labels
+        self.calibration = calibration
+
+    @property
+    def report(self) -> str:
+        """The model card (Markdown)."""
+        return self.run.read("report.md").decode()
+
+    @cached_property
+    def data(self) -> LabelledSettings:
+        """How the data was read, with all that was guessed filled in."""
+        return read(LabelledSettings, self.run.about["data"]["reading"])
+
+    def classify(self, contents: Iterable[Content]) -> list[Verdict]:
+        """Say of each text, or other content, what it is."""
+        return list(self.verdicts(Listed(list(contents))))
+
+    def verdicts(self, reader: LabelledReader, listener: Listener = SILENT) -> Iterator[Verdict]:
+        """Say of each example what it is; they are read and told in stretches. Raises DataError."""
+        examples = reader.examples(listener)
+        while stretch := list(islice(examples, TOGETHER)):
+            encoded = self._encode(stretch, labelled=False)
+            yield from self._told(stretch, self.ask(encoded.examples))
+
+    def ask(self, examples: Examples) -> Answers:
+        """Give the calibrated answers."""
+        return ask(self.model, examples, self.labels, _device(self.model)).at(self.calibration.temperature)
+
+    def evaluate(self, paths: Sequence[Path]) -> Scored:
+        """Score files that have labels, or the test part of the run if none are given. Raises DataError."""
+        if not paths:
+            kept = kept_examples(self.run.path / "cache")
+            if kept is None:
+                raise RunError("the run has no test part any more", where=str(self.run.path), mend="name a FILE")
+            encoded = Parts.from_json(*kept).parts["test"]
+        else:
+            encoded = self._encode(list(self.reader(paths).examples()), labelled=True)
+        if not len(encoded.examples):
+            raise DataError("none of its labels was in training", where=str(paths[0]), mend="give another file")
+        return score(self.ask(encoded.examples), encoded, self.labels, self.calibration)
+
+    def reader(self, paths: Sequence[Path], labelled: bool = True) -> LabelledReader:
+        """Read files as those that the model was trained on were read."""
+        return self.data.reader.build(find_files(paths), labelled)
+
+    def _encode(self, examples: Sequence[Labelled], labelled: bool) -> Encoded:
+        files = tuple(dict.fromkeys(example.file for example in examples))
+        return encode(examples, self.content, self.labels if labelled else None, self.data.longest, files)
+
+    def _told(self, examples: Sequence[Labelled], answers: Answers) -> Iterator[Verdict]:
+        names = np.array(self.labels.names, dtype=object)
+        if answers.kind == "number":
+            ends = ranges(answers, self.calibration.bound)
+            for example, (mean, spread), both in zip(examples, answers.scores.tolist(), ends.tolist(), strict=True):
+                yield Verdict(example, mean, {"standard_deviation": spread}, tuple(both))
+            return
+        inside, best = sets(answers, self.calibration.bound), answers.best
+        for row, (example, chances) in enumerate(zip(examples, answers.chances.tolist(), strict=True)):
+            label = names[best[row]].tolist() if answers.kind == "several" else str(names[best[row]])
+            yield Verdict(example, label, dict(zip(names, chances, strict=True)), tuple(names[inside[row]]))
+
+
+def score(answers: Answers, encoded: Encoded, labels: LabelCodec, calibration: Calibration) -> Scored:
+    """Give the figures of calibrated answers."""
+    true = targets(encoded.examples, labels)
+    metrics, intervals = with_intervals(figures(answers, true), len(true))
+    held = float(covered(answers, true, calibration.bound).mean())
+    return Scored(metrics, intervals, {"examples": len(true), "covered": held, "unseen": dict(encoded.unseen)})
+
+
+def _device(model: Predictor) -> torch.device:
+    parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
+    return next((parameter.device for parameter in parameters), torch.device("cpu"))
+
+
+def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
+    """Open what a run has learned."""
+    codecs = json.loads(run.read(CODEC))
+    content, labels = open_content(codecs["content"]), LabelCodec.from_json(codecs["labels"])
+    model: Predictor = cast("Any", settings.model).build(content.shape, labels.kind, labels.size)
+    model.load(run.read_arrays())
+    if isinstance(model, nn.Module):
+        model.eval()
+    return LabelModel(run, model, content, labels, Calibration.from_json(json.loads(run.read(CALIBRATION))))

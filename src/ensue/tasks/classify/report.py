@@ -1,0 +1,180 @@
+"""The result of a training of `classify`, and the model card that tells it to a person."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ensue.evaluation.standing import Standing
+from ensue.layers import RecurrentSettings
+from ensue.settings import Settings
+from ensue.tasks.card import bullets, card, files, sentence, table
+from ensue.tasks.contract import Told
+from ensue.training.run import Run
+
+LIMITS = """\
+- The figures hold for examples like those of the test part; `ensue evaluate RUN FILE` gives those of others.
+- What is promised of sets and probabilities holds in the mean of all examples, not of each kind of them.
+- It knows the labels that it was trained on, and gives one of them to whatever it is shown."""
+
+SHOWN = {"accuracy": "accuracy", "macro_f1": "macro F1", "auc": "AUC", "mae": "MAE", "rmse": "RMSE"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out of a training, all on the test part unless it says otherwise."""
+
+    run: str
+    rows: tuple[Standing, ...]
+    """Of each model, the last of them that of the run."""
+    verdict: str
+    chosen: tuple[str, ...]
+    details: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values."""
+        *baselines, own = self.rows
+        return {
+            "run": self.run,
+            "task": "classify",
+            "metrics": dict(own.metrics),
+            "baselines": {row.name: dict(row.metrics) for row in baselines},
+            "rows": [row.to_json() for row in self.rows],
+            "verdict": self.verdict,
+            "chosen": list(self.chosen),
+            "symptoms": [],
+            "details": dict(self.details),
+        }
+
+
+def name_of(settings: Settings) -> str:
+    """Name a model by its cell or layer and its size: "lstm 128"."""
+    body: Any = getattr(settings, "body", None)
+    if body is None:
+        return str(getattr(settings, "name", ""))
+    body = getattr(body, "layer", body)
+    kind = Path(body.program().name).stem if isinstance(body, RecurrentSettings) else body.name
+    width, depth = getattr(body, "width", None), getattr(body, "depth", 1)
+    if width is None:
+        return "bag" if kind == "alone" else kind
+    return f"{kind} {depth} x {width}" if depth > 1 else f"{kind} {width}"
+
+
+def cells(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Lay out rows, as Standing.to_json gives them, with the names of their columns."""
+    names = [name for name in SHOWN if name in rows[-1]["metrics"]]
+    columns = ("model", *(SHOWN[name] for name in names), "95 % interval", "seconds", "numbers")
+    laid = [
+        [
+            row["name"],
+            *(f"{row['metrics'][name]:.3f}" for name in names),
+            "{:.3f} to {:.3f}".format(*row["intervals"][names[0]]),
+            f"{row['seconds']:.1f}",
+            f"{row['parameters']:,}",
+        ]
+        for row in rows
+    ]
+    return columns, laid
+
+
+def tell(run: Run) -> Told:
+    """Tell what came of a training: the table, the sentence, how sure the model is, and what to try next."""
+    result = json.loads(run.read("result.json"))
+    columns, rows = cells(result["rows"])
+    name = shlex.quote(str(run.path))
+    commands = (
+        (f"ensue classify {name} FILE", "label other examples, with probabilities and sets"),
+        (f"ensue evaluate {name} FILE", "score another file with labels"),
+    )
+    return Told(columns, rows, (sentence(result["verdict"]), *map(sentence, summary(result["details"]))), commands)
+
+
+def summary(details: Mapping[str, Any]) -> list[str]:
+    """Say in a few sentences how far the model may be trusted."""
+    sets, said = details["sets"], []
+    size = f"{sets['mean_size']:.2f} labels" if "mean_size" in sets else f"a width of {sets['mean_width']:.3g}"
+    said.append(
+        f"sets that promise {sets['promised']:.0%} hold what is true of {sets['covered']:.1%}, with {size} in the mean"
+    )
+    if "calibration_error" in details:
+        before, after = (details["calibration_error"][when] for when in ("before", "after"))
+        said.append(f"its probabilities are {after:.1%} off in the mean; before they were calibrated, {before:.1%}")
+    apart = details["left_out"]["test"]["unseen"]
+    if apart:
+        count = sum(apart.values())
+        said.append(f"{count:,} labels of the test part were never in training, and are none of these figures")
+    return said
+
+
+def markdown(result: Result, about: Mapping[str, Any]) -> str:
+    """Write the model card; `about` is what run.toml says."""
+    columns, rows = cells([row.to_json() for row in result.rows])
+    details = result.details
+    sections = [
+        ("", f"# {result.run}: a model of labels\n\n{sentence(result.verdict)}"),
+        ("Results on the test part", table(columns, rows)),
+        ("How sure it is", bullets([sentence(one) for one in summary(details)]) + _reliability(details)),
+        *([("By label", _per_class(details))] if "per_class" in details else []),
+        *([("Confusions", _confusion(details))] if "confusion" in details else []),
+        ("How early it knows", _early(details)),
+        ("Its surest mistakes", _mistakes(details)),
+        ("Data", _data(about)),
+        ("What was chosen, and on which part", bullets(result.chosen)),
+        ("Limits", LIMITS),
+    ]
+    return card(sections, about)
+
+
+def _reliability(details: Mapping[str, Any]) -> str:
+    if "reliability" not in details:
+        return ""
+    rows = [
+        [when, f"{one['sure']:.2f}", f"{one['right']:.2f}", f"{one['count']:,}"]
+        for when in ("before", "after")
+        for one in details["reliability"][when]
+    ]
+    return "\n\n" + table(("calibration", "sure", "right", "examples"), rows)
+
+
+MOST_CLASSES = 30
+"""Labels of which the report has a table; result.json has those of all."""
+
+
+def _per_class(details: Mapping[str, Any]) -> str:
+    rows = [
+        [one["label"], f"{one['examples']:,}", *(f"{one[name]:.3f}" for name in ("precision", "recall", "f1"))]
+        for one in details["per_class"][:MOST_CLASSES]
+    ]
+    return table(("label", "examples", "precision", "recall", "F1"), rows)
+
+
+def _confusion(details: Mapping[str, Any]) -> str:
+    names = details["labels"]
+    if len(names) > MOST_CLASSES:
+        return "result.json has the whole table."
+    rows = [[name, *map(str, row)] for name, row in zip(names, details["confusion"], strict=True)]
+    return table(("true \\ said", *names), rows)
+
+
+def _early(details: Mapping[str, Any]) -> str:
+    measure = next(name for name in SHOWN if name in details["early"][0])
+    rows = [[f"{one['share']:.0%}", f"{one[measure]:.3f}"] for one in details["early"]]
+    return table(("of each sequence", SHOWN[measure]), rows)
+
+
+def _mistakes(details: Mapping[str, Any]) -> str:
+    rows = [
+        [f"{Path(one['file']).name}:{one['line']}", str(one["said"]), str(one["true"]), f"{one.get('sure', 0):.2f}"]
+        for one in details["mistakes"]
+    ]
+    return table(("where", "said", "true", "sure"), rows) if rows else "None."
+
+
+def _data(about: Mapping[str, Any]) -> str:
+    data = about["data"]
+    parts = ", ".join(f"{name} {count:,}" for name, count in data["examples"].items())
+    return f"Read as {data['kind']}.\n\n{bullets(files(about))}\n\nExamples: {parts}."

@@ -1,0 +1,44 @@
+"""What there is to choose in a training of `classify`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from ensue.data.codecs import CONTENT_SETTINGS, TextSettings
+from ensue.data.partition import LabelledSettings
+from ensue.models.classifier import ClassifierSettings
+from ensue.models.classifying import CLASSIFIERS
+from ensue.settings import Settings, choice
+from ensue.training.settings import BatchingSettings, OptimiserSettings, ScheduleSettings, TrainingSettings
+
+if TYPE_CHECKING:
+    Codec = Model = Any
+else:
+    Codec, Model = choice(CONTENT_SETTINGS), choice(CLASSIFIERS)
+
+
+class ClassifySettings(Settings):
+    """All settings of a training of `classify`."""
+
+    task: Literal["classify"] = "classify"
+    """The verb."""
+    seed: int = Field(1, ge=0, lt=1 << 63)
+    """What every random choice follows from."""
+    data: LabelledSettings = LabelledSettings()
+    """How the data is read and split."""
+    codec: Codec = TextSettings()
+    """How contents become steps."""
+    model: Model = ClassifierSettings()
+    """What learns."""
+    pretrained: str = ""
+    """The run of `generate` whose codec, embeddings and recurrent weights are taken over, where they fit."""
+    training: TrainingSettings = TrainingSettings(
+        batching=BatchingSettings(rows=32),
+        optimiser=OptimiserSettings(rate=0.002, decay=0.1),
+        schedule=ScheduleSettings(warmup=20),
+        average=0.98,
+        patience=8,
+    )
+    """How long and how to train."""

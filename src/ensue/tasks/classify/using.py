@@ -1,0 +1,40 @@
+"""What a person asks a classifier about: a file, a text, or what comes in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ensue.data.files import ending
+from ensue.data.readers import Folders, Listed
+from ensue.data.readers.rows import ROWS
+from ensue.errors import DataError
+from ensue.tasks.classify.model import LabelModel, Verdict
+
+
+def asked_about(model: LabelModel, data: str) -> Iterator[Verdict]:
+    """Give a verdict of each example of a file or folder, of each line of the standard input (-), or of a text.
+
+    Raises DataError if there is nothing to say anything about.
+    """
+    if data == "-":
+        lines = [line.rstrip("\n") for line in sys.stdin]
+        if not any(line.strip() for line in lines):
+            raise DataError("nothing came in", where="-", mend="give a text on each line")
+        return model.verdicts(Listed([line for line in lines if line.strip()]))
+    path = Path(data)
+    if _exists(path):
+        if path.is_file() and model.data.reader.name == "table" and ending(path) not in ROWS:
+            return model.verdicts(Folders().build([path], labelled=False))
+        return model.verdicts(model.reader([path], labelled=False))
+    if not data.strip():
+        raise DataError("the text is empty", where="classify", mend="give some text, or a file")
+    return model.verdicts(Listed([data]))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a text that is too long for a name
+        return False
