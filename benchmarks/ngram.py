@@ -178,8 +178,11 @@ def asking(texts: Sequence[tuple[str, np.ndarray]], vocabulary: list[str], folde
     models = {"exact": in_memory(exact), "exact, mapped": exact, "quantised": exact.packed(quantised=True)}
     grams = sum(len(records.grams) for records in exact.table.records)
     for what, model in models.items():
-        size = sum(array.nbytes for array in model.arrays().values())
-        print(f"{what}: {size / 1e6:.0f} MB, {size / grams:.2f} bytes for each of {grams:,} n-grams")
+        began = process_time()
+        model.table.score(np.zeros((1, 5), np.int64), 4)
+        first = f"the first question took {1e3 * (process_time() - began):.0f} ms"
+        size = sum(array.nbytes for array in [*model.arrays().values(), *model.table.index])
+        print(f"{what}: {size / 1e6:.0f} MB, {size / grams:.2f} bytes for each of {grams:,} n-grams; {first}")
     for number, (name, ids) in enumerate(texts):
         whole = with_starts(ids, offsets_of(ids, vocabulary), len(vocabulary)).astype(np.int64)
         text = np.append(np.full(4, -1), whole)[None]

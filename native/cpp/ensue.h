@@ -139,9 +139,14 @@ typedef struct {
 } ensue_ngram_rung;
 
 typedef struct {
-    const ensue_ngram_rung *rungs;  // the nodes of rungs[0] are ids
+    const ensue_ngram_rung *rungs;   // the nodes of rungs[0] are ids
+    const uint32_t *slots, *places;  // from ensue_ngram_index; null where order is 1
     int32_t size, order;
 } ensue_ngram_table;
+
+// Note where the n-grams of length 2 begin, by their first symbol and, in equal parts, by their second: slots has
+// rungs[0].nodes + 1 numbers, places rungs[1].nodes / 2 + 2 * rungs[0].nodes. The table has none of them yet.
+ENSUE_API void ensue_ngram_index(const ensue_ngram_table *table, uint32_t *slots, uint32_t *places);
 
 // The node of each length n = 2 to `longest` that ends at each place of a text (rows, width), places[n - 2]; -1 for
 // none. A row may begin with symbols of -1, which stand for nothing.

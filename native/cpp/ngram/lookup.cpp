@@ -36,8 +36,7 @@ struct Reader {
     void read(const int64_t *symbols, int count, int longest, Visit visit) {
         int asked_count = ask_first(symbols, count);
         for (int n = 2; n <= longest; n++) {
-            const ensue_ngram_rung &below = table.rungs[n - 2], &rung = table.rungs[n - 1];
-            int found_count = find(below, rung, asked, asked_count, found);
+            int found_count = find(table, n, asked, asked_count, found);
             visit(n, asked_count, found_count);
             if (n < longest) asked_count = ask_next(n, symbols, count, found_count);
         }
@@ -130,7 +129,7 @@ void ensue_ngram_ask(const ensue_ngram_table *table, const int64_t *const *conte
                 asked[asked_count] = {(uint32_t)context, (uint32_t)symbol, i};
                 asked_count += (uint64_t)context < (uint64_t)below.nodes && symbol >= 0;
             }
-            int found_count = find(below, rung, asked, asked_count, found);
+            int found_count = find(*table, n, asked, asked_count, found);
             weigh(below, rung, asked, asked_count, found, found_count, probability + begin);
         }
     }

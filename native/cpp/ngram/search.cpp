@@ -3,6 +3,8 @@
 // of no account is written too, and overwritten by the next.
 #include "ngram/search.h"
 
+#include "ngram/index.h"
+
 namespace {
 
 using namespace packed;
@@ -77,16 +79,31 @@ Found *pick(const ensue_ngram_rung &rung, const Asked *asked, const Range *range
     return found;
 }
 
+// The stretches in which n-grams of length n are to be searched.
+void ranges_of(const ensue_ngram_table &table, int n, const Asked *asked, int count, Range *ranges) {
+    if (n == 2) {
+        const Index index(table);
+        for (int i = 0; i < count; i++) {
+            ranges[i].begin = index.slot_of(asked[i].context, asked[i].symbol);
+            __builtin_prefetch(index.places + ranges[i].begin);
+        }
+        for (int i = 0; i < count; i++) ranges[i] = index.pairs_of(ranges[i].begin);
+    } else {
+        const uint32_t above = (uint32_t)std::min<int64_t>(table.rungs[n - 1].nodes, NONE);
+        for (int i = 0; i < count; i++) ranges[i] = range_of(table.rungs[n - 2], asked[i].context, above);
+    }
+}
+
 template <int BYTES, int REST>
-int find_all(const ensue_ngram_rung &below, const ensue_ngram_rung &rung, const Asked *asked, int count,
-             Found *found) {
+int find_all(const ensue_ngram_table &table, int n, const Asked *asked, int count, Found *found) {
     constexpr int STRIDE = BYTES + REST;
-    const uint32_t above = (uint32_t)std::min<int64_t>(rung.nodes, NONE);
+    const ensue_ngram_rung &rung = table.rungs[n - 1];
     Range ranges[BLOCK];
     int single[BLOCK + 1], few[BLOCK + 1], many[BLOCK + GROUP];
     int singles = 0, fews = 0, manys = 0;
+    ranges_of(table, n, asked, count, ranges);
     for (int i = 0; i < count; i++) {
-        Range range = ranges[i] = range_of(below, asked[i].context, above);
+        Range range = ranges[i];
         bool large = range.count > SPARSE;
         const uint8_t *first = rung.grams + (int64_t)range.begin * STRIDE;
         const uint8_t *middle = rung.sparse + (int64_t)(range.begin + range.count / 2) / SPARSE * BYTES;
@@ -105,23 +122,22 @@ int find_all(const ensue_ngram_rung &below, const ensue_ngram_rung &rung, const 
 
 // What a record has beside its symbol: a step and two values, or one value, of 4 bytes or of 1.
 template <int BYTES>
-int find_of(const ensue_ngram_rung &below, const ensue_ngram_rung &rung, const Asked *asked, int count, Found *found) {
-    switch (rung.bytes - BYTES) {
-        case 9: return find_all<BYTES, 9>(below, rung, asked, count, found);
-        case 4: return find_all<BYTES, 4>(below, rung, asked, count, found);
-        case 3: return find_all<BYTES, 3>(below, rung, asked, count, found);
-        default: return find_all<BYTES, 1>(below, rung, asked, count, found);
+int find_of(const ensue_ngram_table &table, int n, const Asked *asked, int count, Found *found) {
+    switch (table.rungs[n - 1].bytes - BYTES) {
+        case 9: return find_all<BYTES, 9>(table, n, asked, count, found);
+        case 4: return find_all<BYTES, 4>(table, n, asked, count, found);
+        case 3: return find_all<BYTES, 3>(table, n, asked, count, found);
+        default: return find_all<BYTES, 1>(table, n, asked, count, found);
     }
 }
 
 }  // namespace
 
-int packed::find(const ensue_ngram_rung &below, const ensue_ngram_rung &rung, const Asked *asked, int count,
-                 Found *found) {
-    switch (rung.symbol_bytes) {
-        case 1: return find_of<1>(below, rung, asked, count, found);
-        case 2: return find_of<2>(below, rung, asked, count, found);
-        case 3: return find_of<3>(below, rung, asked, count, found);
-        default: return find_of<4>(below, rung, asked, count, found);
+int packed::find(const ensue_ngram_table &table, int n, const Asked *asked, int count, Found *found) {
+    switch (table.rungs[n - 1].symbol_bytes) {
+        case 1: return find_of<1>(table, n, asked, count, found);
+        case 2: return find_of<2>(table, n, asked, count, found);
+        case 3: return find_of<3>(table, n, asked, count, found);
+        default: return find_of<4>(table, n, asked, count, found);
     }
 }

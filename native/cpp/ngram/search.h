@@ -7,7 +7,7 @@ namespace packed {
 // So many questions are asked together.
 constexpr int BLOCK = 256;
 
-// Of the context of the question `which`, a node of rungs[n - 2], does `symbol` make a node of rungs[n - 1]?
+// Of the context of the question `which`, a node of length n - 1, does `symbol` make a node of length n?
 struct Asked {
     uint32_t context, symbol;
     int which;
@@ -19,6 +19,6 @@ struct Found {
 };
 
 // Give the number of those that are there, in any order; of at most BLOCK.
-int find(const ensue_ngram_rung &below, const ensue_ngram_rung &rung, const Asked *asked, int count, Found *found);
+int find(const ensue_ngram_table &table, int n, const Asked *asked, int count, Found *found);
 
 }  // namespace packed

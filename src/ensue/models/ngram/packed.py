@@ -32,7 +32,10 @@ class _Rung(ctypes.Structure):
 
 
 class _Table(ctypes.Structure):
-    _fields_ = [("rungs", ctypes.c_void_p), ("size", ctypes.c_int32), ("order", ctypes.c_int32)]
+    _fields_ = [(name, ctypes.c_void_p) for name in ("rungs", "slots", "places")] + [
+        ("size", ctypes.c_int32),
+        ("order", ctypes.c_int32),
+    ]
 
 
 class PackedTable:
@@ -141,12 +144,22 @@ class PackedTable:
         return PackedTable(size, records)
 
     @cached_property
+    def index(self) -> list[NDArray[np.uint32]]:
+        """Where the pairs of symbols begin, which the kernels note for themselves at the first question."""
+        first, *pairs = self.lengths[:2]
+        return [np.empty(count, np.uint32) for more in pairs for count in (first + 1, more // 2 + 2 * first)]
+
+    @cached_property
     def _kernel(self) -> tuple[ctypes.CDLL, _Table, ctypes.Array] | None:
         kernels = library()
         if kernels is None or self.order > LONGEST:
             return None
         rungs = (_Rung * self.order)(*map(_as_struct, self.records))
-        return kernels, _Table(ctypes.addressof(rungs), self.size, self.order), rungs
+        table = _Table(ctypes.addressof(rungs), None, None, self.size, self.order)
+        if self.index:
+            kernels.ensue_ngram_index(ctypes.byref(table), *map(pointer, self.index))
+            table.slots, table.places = map(address, self.index)
+        return kernels, table, rungs
 
     def _ask(self, name: str, *arguments: NDArray | Sequence[NDArray] | int) -> None:
         assert self._kernel is not None
