@@ -148,8 +148,7 @@ void ensue_ngram_distributions(const ensue_ngram_table *table, const int64_t *co
             for (int32_t symbol = 0; symbol < table->size; symbol++) result[symbol] *= weight;
             Range range = range_of(rungs[n - 1], (uint32_t)context, (uint32_t)std::min<int64_t>(rungs[n].nodes, NONE));
             for (uint32_t node = range.begin; node < range.begin + range.count; node++) {
-                uint32_t symbol = 0;
-                memcpy(&symbol, gram(rungs[n], node), rungs[n].symbol_bytes);
+                uint32_t symbol = symbol_of(rungs[n], node);
                 if (symbol < (uint32_t)table->size) result[symbol] = probability_of(rungs[n], node);
             }
         }

@@ -41,6 +41,12 @@ inline uint32_t symbol_at(const uint8_t *from) {
     return symbol;
 }
 
+inline uint32_t symbol_of(const ensue_ngram_rung &rung, uint32_t node) {
+    uint32_t symbol = 0;
+    for (int i = 0; i < rung.symbol_bytes; i++) symbol |= (uint32_t)gram(rung, node)[i] << 8 * i;
+    return symbol;
+}
+
 struct Range {
     uint32_t begin, count;
 };
