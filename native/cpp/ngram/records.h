@@ -11,7 +11,7 @@ namespace packed {
 // Blocks of contexts share the place where their n-grams begin.
 constexpr uint32_t CONTEXTS = 32;
 constexpr uint32_t FAR = 1u << 31;
-// Every so manieth symbol stands apart too.
+// One symbol in so many stands apart too.
 constexpr uint32_t SPARSE = 8;
 // No n-gram has this place.
 constexpr uint32_t NONE = ~0u;
