@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from ensue.errors import UserError
 
-INTERFACE = 4
+INTERFACE = 5
 """The number of the interface (native/cpp/ensue.h) that this version of ensue speaks."""
 VARIABLE = "ENSUE_NATIVE"
 """The environment variable that turns the kernels off, or names their instruction set."""
