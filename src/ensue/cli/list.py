@@ -15,13 +15,14 @@ from ensue.cells.user import load_cell
 from ensue.cli.tables import show_table
 from ensue.errors import SettingError, did_you_mean
 
-Kind = Literal["tasks", "models", "cells", "heads", "codecs", "demos"]
+Kind = Literal["tasks", "models", "cells", "heads", "codecs", "kinds", "demos"]
 
 CATALOGUES = {
     "tasks": ("ensue.tasks", "TASKS"),
     "cells": ("ensue.cells", "CELLS"),
     "heads": ("ensue.heads", "HEADS"),
     "codecs": ("ensue.data.codecs", "CODECS"),
+    "kinds": ("ensue.data.readers", "LABELLED"),
     "demos": ("ensue.data.demos", "DEMOS"),
 }
 
@@ -57,10 +58,11 @@ def list_(kind: Kind, name: str | None = None, /) -> None:
 def catalogue_of(kind: Kind) -> Mapping[str, Any]:
     """Give the catalogue of a kind; each is loaded when it is asked for."""
     if kind == "models":
-        from ensue.layers import LAYERS
+        from ensue.layers import ENCODERS, LAYERS
+        from ensue.models.classifying import CLASSIFIERS
         from ensue.models.ngram import Ngram
 
-        return {"ngram": Ngram, **LAYERS}
+        return {"ngram": Ngram, **LAYERS, **ENCODERS, **CLASSIFIERS}
     module, catalogue = CATALOGUES[kind]
     return getattr(import_module(module), catalogue)
 

@@ -15,7 +15,8 @@ from ensue.settings import Settings, read
 
 CLASSIFIERS: dict[str, type[Settings]] = {"network": ClassifierSettings, "majority": PriorSettings}
 """Their settings have `build(shape, kind, size) -> Predictor`. All but the network are fitted instead of trained: they
-have `fit(train, tune)`, which learns from the first part, and chooses on the second."""
+have `fit(train, tune)`, which learns from the first part, and chooses on the second. Their settings also have
+`suits(shape, kind)`: whether they are a baseline for steps of that shape, and labels of that kind."""
 
 
 class Fits(Protocol):

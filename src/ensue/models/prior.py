@@ -28,6 +28,10 @@ class PriorSettings(Settings):
         """Make the model."""
         return Prior(kind, size)
 
+    def suits(self, shape: Shape, kind: LabelKind) -> bool:
+        """It is a baseline always."""
+        return True
+
 
 class Prior(Predictor):
     """p(label) = (count + 1) / (examples + labels); of numbers, their normal distribution.

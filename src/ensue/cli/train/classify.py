@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from ensue.cli.train.columns import Columns
 from ensue.cli.whole import Whole
 
 app = App(name="classify")
@@ -27,9 +28,7 @@ def classify(  # noqa: PLR0913 - each is a flag
     set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
     config: Path | None = None,
     kind: str | None = None,
-    text: str | None = None,
-    label: str | None = None,
-    group: str | None = None,
+    columns: Annotated[Columns, Parameter(name="*")] = Columns(),  # noqa: B008 - it is frozen
     from_: Annotated[Path | None, Parameter(name="--from")] = None,
     also: Literal["generate"] | None = None,
     show_settings: bool = False,
@@ -51,10 +50,7 @@ def classify(  # noqa: PLR0913 - each is a flag
         test: A file to report on, instead of a part of the data.
         set_: Change any setting: --set body.width=512. May be repeated.
         config: A TOML file of settings, as --show-settings prints them, or the run.toml of a run.
-        kind: What the data is, if that is not clear from its files: table or folders.
-        text: The column that holds the text.
-        label: The column that holds the label.
-        group: The column of groups: examples of one group stay in one part of the data.
+        kind: What the data is, if that is not clear from its files and columns; see `ensue list kinds`.
         from_: Start from the codec and the weights of a run of `generate`, where they fit.
         also: Learn what comes next as well, from the same steps.
         show_settings: Print every setting, filled in, and train nothing.
@@ -64,5 +60,5 @@ def classify(  # noqa: PLR0913 - each is a flag
     from ensue.tasks import Choices
 
     choices = Choices(data, model, codec, size, minutes, epochs, seed, None, valid, test, config, set_)
-    own = {"kind": kind, "text": text, "label": label, "group": group, "from_run": from_, "also": also}
+    own = {"kind": kind, **dict(columns), "from_run": from_, "also": also}
     train("classify", choices, out, show_settings=show_settings, as_json=json, **own)

@@ -28,6 +28,13 @@ from ensue.training.run import Run
 
 DEMO = "modules"
 
+OF_ALL, OF_TEXTS, OF_STEPS = ("label", "group"), ("text",), ("id", "time", "value", "band", "error")
+"""Columns that a person may name; one of the last makes a table one of steps."""
+
+
+MEASURED = ("long_table", "series_file")
+"""Readers whose examples are measurements."""
+
 
 class Classify(Task):
     """The task of `ensue train classify`."""
@@ -37,9 +44,7 @@ class Classify(Task):
     settings = ClassifySettings
     flags: ClassVar[Mapping[str, str]] = {
         "kind": "data.reader.name",
-        "text": "data.reader.text",
-        "label": "data.reader.label",
-        "group": "data.reader.group",
+        **{role: f"data.reader.{role}" for role in (*OF_ALL, *OF_TEXTS, *OF_STEPS)},
         "from_run": "pretrained",
         "also": "model.also",
     }
@@ -56,6 +61,8 @@ class Classify(Task):
             reasons += [reason] if reason else []
         if choices.codec is not None:
             settings = change(settings, codec=_codec_settings(choices.codec))
+        elif "codec" not in values and settings.data.reader.name in MEASURED:
+            settings = change(settings, codec="measurements")
         if choices.model is not None:
             settings = change(settings, model=classifier_settings(choices.model))
         elif "model" not in values:
@@ -102,9 +109,13 @@ def _reader_for(choices: Choices) -> tuple[str, str | None]:
         return name, None
     if demo_meant(choices.data, "classify", DEMO):
         return "table", None
+    if any(f"data.reader.{role}" in said for role in OF_STEPS):
+        return "long_table", "read as a table with a row for each step, for columns of steps are named"
     endings = {ending(path) for path in find_files(choices.data)}
     if endings <= ROWS.keys():
         return "table", None
+    if endings == {".ts"}:
+        return "series_file", None
     return "folders", "read as texts in a folder, or a file, for each class (choose with --kind)"
 
 

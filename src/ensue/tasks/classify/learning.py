@@ -58,7 +58,7 @@ def train_classifier(run: Run, settings: ClassifySettings, data: Sequence[Path],
     began = perf_counter()
     device, machine = _machine(run, settings, watch)
     parts = _parts(run, settings, data, watch)
-    rivals = {name: _fitted(CLASSIFIERS[name](), parts) for name in _baselines(settings, parts)}
+    rivals = {name_of(one): _fitted(one, parts) for one in _baselines(settings, parts)}
     if isinstance(settings.model, ClassifierSettings):
         learned = _trained(run, settings, parts, device, machine, perf_counter() - began, watch)
     else:
@@ -123,8 +123,11 @@ def _pretrained_codec(settings: ClassifySettings) -> ContentCodec | None:
     return TextContent(open_codec(codec), lower=False)
 
 
-def _baselines(settings: ClassifySettings, parts: Parts) -> list[str]:
-    return [name for name in CLASSIFIERS if name not in ("network", settings.model.name)]
+def _baselines(settings: ClassifySettings, parts: Parts) -> list[Settings]:
+    """Give the cheap models that suit the data, but for the run's own."""
+    cheap: list[Any] = [kind() for name, kind in CLASSIFIERS.items() if name != "network"]
+    shape, kind = parts.content.shape, parts.labels.kind
+    return [one for one in cheap if one.suits(shape, kind) and one != settings.model]
 
 
 def _fitted(settings: Settings, parts: Parts) -> Learned:
