@@ -61,9 +61,9 @@ typedef struct {
     int32_t gates, units, inner;
 } ensue_product;
 
-// Instructions that run together on tiles of `units`, after at most one product whose outputs they may read.
+// Instructions that run together on tiles of `units`, after products of the same rows whose outputs they may read.
 typedef struct {
-    int32_t first, last, product, units;  // product is -1 for none
+    int32_t first, last, first_product, last_product, units;
 } ensue_segment;
 
 // Backward: where a row's last tick is, its adjoint starts as what the loss gives it (given -1: as zero).

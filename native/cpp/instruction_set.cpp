@@ -51,7 +51,7 @@ bool products_of_bytes() {
 #endif
 }
 
-int32_t ensue_interface() { return 5; }
+int32_t ensue_interface() { return 6; }
 
 const char *ensue_instruction_sets() {
     static char text[64];

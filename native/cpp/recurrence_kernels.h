@@ -49,8 +49,7 @@ struct Player : Machine {
         }
     }
 
-    void multiply(const ensue_segment &segment, int row, int rows, int unit, int count) {
-        const Packed &matrix = packed[segment.product];
+    void multiply(const Packed &matrix, int row, int rows, int unit, int count) {
         const ensue_product &of = *matrix.product;
         const float *from = places[of.from] + row * steps[of.from];
         for (int gate = 0; gate < of.gates; gate++) {
@@ -75,7 +74,8 @@ struct Player : Machine {
             int count = segment.units - unit < TILE ? segment.units - unit : TILE;
             for (int row = 0; row < rows; row += BLOCK_ROWS) {
                 int block = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
-                if (segment.product >= 0) multiply(segment, row, block, unit, count);
+                for (int i = segment.first_product; i < segment.last_product; i++)
+                    multiply(packed[i], row, block, unit, count);
                 for (int i = segment.first; i < segment.last; i++)
                     run_instruction(instructions[i], row, block, unit, count);
             }

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from ensue.errors import UserError
 
-INTERFACE = 5
+INTERFACE = 6
 """The number of the interface (native/cpp/ensue.h) that this version of ensue speaks."""
 VARIABLE = "ENSUE_NATIVE"
 """The environment variable that turns the kernels off, or names their instruction set."""
@@ -87,7 +87,7 @@ def fingerprint(address: int, size: int) -> int:
     return kernels.ensue_fingerprint(ctypes.c_void_p(address), ctypes.c_int64(size))
 
 
-LARGE = 4 << 20
+LARGE = 6 << 20
 """Bytes from which a large page (2 MB) is worth asking for."""
 
 

@@ -123,14 +123,14 @@ def _cost(program: Program, phase: str) -> str:
     slots = list(made.slots)
     forgotten = {slots[place] for place in made.registers}
     functions = sum(name in FUNCTIONS for name, _, _ in made.instructions)
-    products = [program.stages[int(product.matrix[1])] for product in made.products]
+    multiplied = [made.products[segment.products[0]] for segment in made.segments if segment.products]
+    products = [program.stages[int(product.matrix[1])] for product in multiplied]
     read = written = 0
     for segment in made.segments:
         seen: set[Slot] = set()
         wrote: set[Slot] = set()
         steps = [(args, out) for _, out, args in made.instructions[segment.first : segment.last]]
-        if segment.product >= 0:
-            product = made.products[segment.product]
+        for product in (made.products[index] for index in segment.products):
             steps.insert(0, ((product.source, *([product.add] if product.add >= 0 else ())), product.out))
         for args, out in steps:
             seen |= {one for place in args for one in _numbers(slots[place])} - wrote

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ensue.engine.layout import Layout
-from ensue.engine.memory import Memory, Values, input_product
+from ensue.engine.memory import Memory, Values, as_written, in_order, input_product
 from ensue.engine.operations import TENSOR
 from ensue.engine.program import Program
-from ensue.engine.schedule import plan
+from ensue.engine.schedule import columns, plan
 
 Given = Mapping[str, Tensor | None]
 """What the loss gives each state's path, (steps, units); None is zero."""
@@ -70,11 +70,10 @@ def _packed(values: Values, layout: Layout) -> dict[str, Tensor]:
 def _ticks(program: Program, values: Values, sizes: Sequence[int]) -> tuple[Tensor, ...]:
     state = {name: values[f"state/{name}"] for name in program.states}
     paths: list[tuple[Tensor, ...]] = []
-    steps = {
-        part.name: input_product(part, values, values.get(f"{part.name}/input_bias")).split(list(sizes))
-        for part in program.stages
-        if part.reads
-    }
+    steps: dict[str, tuple[Tensor, ...]] = {}
+    for name in (part.name for part in program.stages if part.reads):
+        product = input_product(values, values[f"{name}/input"], values.get(f"{name}/input_bias"))
+        steps[name] = product.split(list(sizes))
     steps |= {name: values[name].split(list(sizes)) for name in values if name.startswith("zone/")}
     for tick, size in enumerate(sizes):
         now = {name: pieces[tick] for name, pieces in steps.items()}
@@ -169,19 +168,21 @@ def _gradients(memory: Memory, wanted: set[str]) -> dict[str, Tensor]:
 
 def _products_back(memory: Memory, index: int, wanted: set[str]) -> Iterator[tuple[str, Tensor]]:
     """Give the gradients of a stage's matrices and biases, and its share of the input's, each as one product."""
-    part, values = memory.program.stages[index], memory.values
-    adjoint = memory.buffers["gate_adjoints", index]
+    part, values, places = memory.program.stages[index], memory.values, columns(memory.program, index)
+    adjoint, of_all = memory.buffers["gate_adjoints", index], len(part.gates) * memory.units(index)
+    total = adjoint.sum(0) if part.bias else adjoint
     if part.reads:
-        of_input = adjoint
+        of_input = adjoint[:, :of_all]
         if "ids" in values:
-            of_input = adjoint.new_zeros(len(values["x"]), adjoint.shape[1]).index_add_(0, values["ids"], adjoint)
-        yield f"{part.name}/input", of_input.T @ values["x"]
+            of_input = adjoint.new_zeros(len(values["x"]), of_all).index_add_(0, values["ids"], of_input)
+        yield f"{part.name}/input", as_written(of_input.T @ values["x"], places.of_x)
         if "x" in wanted:
-            yield "x", of_input @ values[f"{part.name}/input"]
+            yield "x", of_input @ in_order(values[f"{part.name}/input"], places.of_x)
         if "x" in part.bias:
-            yield f"{part.name}/input_bias", of_input.sum(0)
+            yield f"{part.name}/input_bias", as_written(total[:of_all], places.of_x)
     if part.of is not None:
-        adjoint = memory.buffers.get(("part_adjoints", index), adjoint)
-        yield f"{part.name}/recurrent", adjoint.T @ memory.whole(plan(memory.program).forward.found[part.of])
+        of_state = adjoint[:, -of_all:]
+        source = memory.whole(plan(memory.program).forward.found[part.of])
+        yield f"{part.name}/recurrent", as_written(of_state.T @ source, places.of_h)
         if "h" in part.bias:
-            yield f"{part.name}/recurrent_bias", adjoint.sum(0)
+            yield f"{part.name}/recurrent_bias", as_written(total[-of_all:], places.of_h)

@@ -77,7 +77,6 @@ def _column(memory: Memory, slot: Slot) -> Iterable[Tensor]:
     if kind == "sum":
         return repeat(memory.sum(str(which)))
     if kind in ("recurrent", "recurrent_back", "recurrent_bias"):
-        name = memory.program.stages[int(which)].name
-        matrix = values[f"{name}/{'recurrent_bias' if kind == 'recurrent_bias' else 'recurrent'}"]
+        matrix = memory.recurrent(slot)
         return repeat(matrix.T if kind == "recurrent" else matrix)
     return repeat(values["x"].new_empty(memory.batch, memory.units_by_kind(bool(slot[-1]))))

@@ -8,11 +8,13 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from ensue.engine.program import Part, Program
-from ensue.engine.schedule import Slot, parted
-from ensue.native import expect_large
+from ensue.engine.program import Program
+from ensue.engine.schedule import Slot, columns, plan
+from ensue.native import LARGE, PAGE, expect_large
 
-GATES = {"gates", "parts", "gate_adjoints", "part_adjoints"}
+GATES = {"gates", "gate_adjoints"}
+LINE = 16
+"""Numbers of a cache line: where buffers begin."""
 Values = Mapping[str, Tensor]
 """All that a run reads: "x" (steps, inputs), the parameters by name, "state/NAME" (batch, units), and "zone/NAME"
 (steps, units). Steps lie packed: the rows of the first tick, those of the second, and so on (engine/layout.py).
@@ -33,6 +35,9 @@ class Memory:
         self.buffers: dict[Slot, Tensor] = dict(buffers)
         self.steps = sum(sizes)
         self.batch = len(values[f"state/{program.states[0]}"])
+        self._ordered: dict[str, Tensor] = {}
+        self._rest = values["x"].new_empty(0)
+        """The part of a piece of memory that no buffer has yet."""
 
     def units(self, stage: int) -> int:
         """Give the number of units of a stage."""
@@ -44,27 +49,29 @@ class Memory:
         """Give a state before the first tick and after each step, (batch + steps, units)."""
         if ("path", state) not in self.buffers:
             initial = self.values[f"state/{state}"]
-            path = _fresh(initial, self.batch + self.steps, initial.shape[-1])
+            path = self._fresh(self.batch + self.steps, initial.shape[-1])
             path[: self.batch] = initial
             self.buffers["path", state] = path
         return self.buffers["path", state]
 
     def gates(self, kind: str, stage: int) -> Tensor:
-        """Give a buffer with all gates of a stage; that of the gates themselves starts as W x + b of all steps."""
+        """Give a buffer with all columns of a stage; that of the gates themselves starts as W x + b of all steps."""
         if (kind, stage) not in self.buffers:
-            part, values = self.program.stages[stage], self.values
-            count = len(part.gates) * self.units(stage)
-            # The h parts of one tick can be forgotten once there is no way back.
-            steps = self.steps if self.keep or kind != "parts" else self.batch
-            made = self.buffers[kind, stage] = _fresh(values["x"], steps, count)
+            part, units = self.program.stages[stage], self.units(stage)
+            made = self.buffers[kind, stage] = self._fresh(self.steps, columns(self.program, stage).count * units)
             if kind == "gates" and part.reads:
-                bias = values.get(f"{part.name}/input_bias")
-                if "h" in part.bias and not parted(self.program, part):
-                    # Where no gate reads its parts apart, U h is added to W x, and its bias comes in here.
-                    recurrent = values[f"{part.name}/recurrent_bias"]
-                    bias = recurrent if bias is None else bias + recurrent
-                input_product(part, values, bias, made)
+                matrix, bias = input_parameters(self.program, stage, self.values)
+                input_product(self.values, matrix, bias, made[:, : len(matrix)])
         return self.buffers[kind, stage]
+
+    def recurrent(self, slot: Slot) -> Tensor:
+        """Give what a slot names of U, or of its bias: some gates (kind, stage, first, last), or all (kind, stage)."""
+        part, stage = self.program.stages[int(slot[1])], int(slot[1])
+        key = f"{part.name}/{'recurrent_bias' if slot[0] == 'recurrent_bias' else 'recurrent'}"
+        if key not in self._ordered:
+            self._ordered[key] = in_order(self.values[key], columns(self.program, stage).of_h)
+        first, last = slot[2:] or (0, len(part.gates))
+        return self._ordered[key][int(first) * self.units(stage) : int(last) * self.units(stage)]
 
     def whole(self, slot: Slot) -> Tensor:
         """Give the tensor of a slot over all steps, (steps, units)."""
@@ -93,7 +100,7 @@ class Memory:
     def kept(self, slot: Slot) -> Tensor:
         """Give the buffer of what is kept for the way back, (steps, units)."""
         if slot not in self.buffers:
-            self.buffers[slot] = _fresh(self.values["x"], self.steps, self.units_by_kind(bool(slot[-1])))
+            self.buffers[slot] = self._fresh(self.steps, self.units_by_kind(bool(slot[-1])))
         return self.buffers[slot]
 
     def sum(self, weight: str) -> Tensor:
@@ -108,19 +115,66 @@ class Memory:
         stages = self.program.stages
         return self.units(next(index for index, part in enumerate(stages) if part.own == own))
 
+    def _fresh(self, rows: int, units: int) -> Tensor:
+        """Take memory for a buffer: what is kept for the way back comes in one piece, whose pages can be large."""
+        numbers = -(-rows * units // LINE) * LINE
+        if numbers > len(self._rest):
+            self._rest = _piece(self.values["x"], max(numbers, self._numbers() if self.keep else 0))
+        made, self._rest = self._rest[: rows * units], self._rest[numbers:]
+        return made.view(rows, units)
 
-def input_product(part: Part, values: Values, bias: Tensor | None, out: Tensor | None = None) -> Tensor:
-    """Give W x + bias of a stage for all steps, (steps, gates * units)."""
-    matrix, ids = values[f"{part.name}/input"].T, values.get("ids")
+    def _numbers(self) -> int:
+        """Count the numbers of all buffers of this way through the ticks."""
+        schedule = plan(self.program).backward if self.buffers else plan(self.program).forward
+        units: dict[Slot, int] = {}
+        for slot in schedule.slots:
+            kind, which = str(slot[0]), slot[1]
+            if kind in GATES:
+                units[slot[:2]] = columns(self.program, int(which)).count * self.units(int(which))
+            elif kind == "new":
+                units["path", which] = self.values[f"state/{which}"].shape[-1]
+            elif kind == "kept":
+                units[slot] = self.units_by_kind(bool(slot[-1]))
+        return sum((self.batch + self.steps) * count + LINE for key, count in units.items() if key not in self.buffers)
+
+
+def _piece(like: Tensor, numbers: int) -> Tensor:
+    """Make a piece of memory; a large one in whole large pages."""
+    large = PAGE // like.element_size() if like.device.type == "cpu" and numbers * like.element_size() >= LARGE else 1
+    whole = like.new_empty(-(-numbers // large) * large + large - 1)
+    first = -whole.data_ptr() % PAGE // like.element_size() if large > 1 else 0
+    expect_large(whole[first:].data_ptr(), whole[first:].nbytes)
+    return whole[first:]
+
+
+def input_parameters(program: Program, stage: int, values: Values) -> tuple[Tensor, Tensor | None]:
+    """Give the matrix W and the bias of a stage's first columns; where U h is added to W x, its bias is in there."""
+    part, places = program.stages[stage], columns(program, stage)
+    matrix, bias = in_order(values[f"{part.name}/input"], places.of_x), values.get(f"{part.name}/input_bias")
+    if "h" in part.bias and places.sums:
+        recurrent = values[f"{part.name}/recurrent_bias"].view(len(part.gates), -1)
+        if places.apart:
+            recurrent = recurrent.clone()
+            recurrent[[*places.apart]] = 0
+        bias = recurrent.flatten() if bias is None else bias + recurrent.flatten()
+    return matrix, None if bias is None else in_order(bias, places.of_x)
+
+
+def input_product(values: Values, matrix: Tensor, bias: Tensor | None, out: Tensor | None = None) -> Tensor:
+    """Give W x + bias for all steps, (steps, gates * units)."""
+    x, ids = values["x"], values.get("ids")
     whole = out if ids is None else None
-    product = (
-        torch.mm(values["x"], matrix, out=whole) if bias is None else torch.addmm(bias, values["x"], matrix, out=whole)
-    )
+    product = torch.mm(x, matrix.T, out=whole) if bias is None else torch.addmm(bias, x, matrix.T, out=whole)
     return product if ids is None else torch.index_select(product, 0, ids, out=out)
 
 
-def _fresh(like: Tensor, *shape: int) -> Tensor:
-    made = like.new_empty(*shape)
-    if made.device.type == "cpu":
-        expect_large(made.data_ptr(), made.nbytes)
-    return made
+def in_order(parameter: Tensor, gates: Sequence[int]) -> Tensor:
+    """Give the rows of a parameter (gates * units, ...), gate by gate in another order."""
+    if [*gates] == sorted(gates):
+        return parameter
+    return parameter.unflatten(0, (len(gates), -1))[[*gates]].flatten(0, 1)
+
+
+def as_written(parameter: Tensor, gates: Sequence[int]) -> Tensor:
+    """Undo `in_order`."""
+    return in_order(parameter, sorted(range(len(gates)), key=gates.__getitem__))

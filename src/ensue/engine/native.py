@@ -43,7 +43,7 @@ class _Product(ctypes.Structure):
 
 
 class _Segment(ctypes.Structure):
-    _fields_ = tuple((name, c_int32) for name in ("first", "last", "product", "units"))
+    _fields_ = tuple((name, c_int32) for name in ("first", "last", "first_product", "last_product", "units"))
 
 
 class _Entrance(ctypes.Structure):
@@ -153,8 +153,8 @@ class _Play:
         if kind == "sum":
             return memory.sum(str(which))
         if kind in ("weight", "recurrent_bias"):
-            name = f"{memory.program.stages[int(which)].name}/{kind}" if kind == "recurrent_bias" else f"weight/{which}"
-            return memory.values[name].contiguous().expand(memory.batch, -1)
+            one = memory.values[f"weight/{which}"] if kind == "weight" else memory.recurrent(slot)
+            return one.contiguous().expand(memory.batch, -1)
         return memory.values["x"].new_empty(memory.batch, memory.units_by_kind(bool(slot[-1])))
 
     def _at(self, tensor: Tensor, motion: int, other: Tensor | None = None) -> _Slot:
@@ -172,20 +172,19 @@ class _Play:
 
     def _product(self, index: int) -> _Product:
         product, memory = self.tape.products[index], self.memory
-        kind, stage = product.matrix[0], int(product.matrix[1])
-        part = memory.program.stages[stage]
-        matrix = memory.values[f"{part.name}/recurrent"]
+        matrix, places = memory.recurrent(product.matrix), (product.source, product.add, product.out)
         self.alive.append(matrix)
         outputs, inputs = matrix.shape
         steps = matrix.stride()
-        places = product.source, product.add, product.out
-        if kind == "recurrent":
-            return _Product(matrix.data_ptr(), *steps, *places, len(part.gates), outputs // len(part.gates), inputs)
-        return _Product(matrix.data_ptr(), *steps[::-1], *places, 1, inputs, outputs)
+        if product.matrix[0] == "recurrent_back":
+            return _Product(matrix.data_ptr(), *steps[::-1], *places, 1, inputs, outputs)
+        units = memory.units(int(product.matrix[1]))
+        return _Product(matrix.data_ptr(), *steps, *places, outputs // units, units, inputs)
 
     def _segment(self, index: int) -> _Segment:
         segment = self.tape.segments[index]
-        return _Segment(segment.first, segment.last, segment.product, self.memory.units_by_kind(segment.own))
+        units = self.memory.units_by_kind(segment.own)
+        return _Segment(segment.first, segment.last, segment.products.start, segment.products.stop, units)
 
 
 def instruction(name: str, out: int, args: tuple[int, ...]) -> Instruction:

@@ -1,11 +1,11 @@
 """The order of work in a tick, forward and backward, and the place in memory of each value; made once per program.
 
 A place is named by a `Slot`, a tuple of its kind and which one it is:
-("old" | "new", state), ("gates", stage, first, last) and ("parts", ...) for columns of the gates' buffers (W x + U h,
-or U h alone where a cell reads the parts apart), ("kept", node, own width) for what the way back needs,
-("scratch", phase, node, own width) for what it does not, ("weight", name), ("zone", state), ("constant", value),
-("recurrent" | "recurrent_bias", stage); backward also ("recurrent_back", stage),
-("incoming" | "outgoing" | "given", state), ("gate_adjoints" | "part_adjoints", stage, first, last), ("sum", weight).
+("old" | "new", state), ("gates", stage, first, last) for columns of the gates' buffer, ("kept", node, own width) for
+what the way back needs, ("scratch", phase, node, own width) for what it does not, ("weight", name), ("zone", state),
+("constant", value), ("recurrent" | "recurrent_bias", stage, first, last) for gates in the order of U h; backward also
+("recurrent_back", stage), ("incoming" | "outgoing" | "given", state), ("gate_adjoints", stage, first, last),
+("sum", weight).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import torch
 
 from ensue.engine.derivative import Derivative, differentiate
 from ensue.engine.operations import TENSOR, add_product, copy, subtract_product
-from ensue.engine.program import Part, Program
+from ensue.engine.program import Program
 from ensue.engine.simplify import Node, needed
 
 Slot: TypeAlias = tuple[str | int | float, ...]
@@ -113,17 +113,49 @@ def plan(program: Program) -> Plan:
     return Plan(forward, _backward(program, derivative, forward), derivative)
 
 
-def parted(program: Program, part: Part) -> set[str]:
-    """Give the gates of a stage whose two parts are read apart."""
-    return {str(node.detail) for node in program.nodes if node.op in ("gate.x", "gate.h")} & set(part.gates)
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a stage's gates: the x parts of those that are read apart, sums of both parts, and the h parts.
+
+    So the first ones are those that W x is for, the last ones those that U h is for, and nothing is there twice.
+    """
+
+    apart: tuple[int, ...]
+    """The gates whose parts are read apart, by their places in the stage."""
+    sums: tuple[int, ...]
+
+    @property
+    def of_x(self) -> tuple[int, ...]:
+        """The gates of the first columns."""
+        return self.apart + self.sums
+
+    @property
+    def of_h(self) -> tuple[int, ...]:
+        """The gates of the last columns, from `len(apart)` on."""
+        return self.sums + self.apart
+
+    @property
+    def count(self) -> int:
+        """How many columns there are."""
+        return 2 * len(self.apart) + len(self.sums)
+
+    def find(self, op: str, gate: int) -> int:
+        """Give the column of a gate, or of its part."""
+        return self.of_x.index(gate) if op == "gate.x" else len(self.apart) + self.of_h.index(gate)
 
 
-def _runs(part: Part, chosen: Iterable[str]) -> list[tuple[int, int]]:
-    """Give the stretches [first, last) of the stage's gates that are all chosen."""
-    members = set(chosen)
-    places = [place for place, gate in enumerate(part.gates) if gate in members]
-    stretches = [list(group) for _, group in groupby(places, key=lambda place: place - places.index(place))]
-    return [(stretch[0], stretch[-1] + 1) for stretch in stretches]
+@lru_cache(maxsize=256)
+def columns(program: Program, stage: int) -> Columns:
+    """Give the columns of a stage."""
+    gates = program.stages[stage].gates
+    apart = {gates.index(str(node.detail)) for node in program.nodes if node.op == "gate.h" and node.detail in gates}
+    return Columns(tuple(sorted(apart)), tuple(sorted({*range(len(gates))} - apart)))
+
+
+def _runs(chosen: Iterable[int]) -> list[tuple[int, int]]:
+    """Give the stretches [first, last) of columns that are all chosen."""
+    stretches = [[*group] for _, group in groupby(enumerate(sorted(chosen)), key=lambda pair: pair[1] - pair[0])]
+    return [(stretch[0][1], stretch[-1][1] + 1) for stretch in stretches]
 
 
 def _forward(program: Program, kept: frozenset[int]) -> Schedule:
@@ -155,32 +187,30 @@ def _forward(program: Program, kept: frozenset[int]) -> Schedule:
 
 def _products(schedule: Schedule, program: Program, index: int) -> None:
     """Add U v to the W x that the stage's buffer already holds, and say where its gates are found."""
-    part = program.stages[index]
-    apart, count = parted(program, part), len(part.gates)
-    whole: Slot = ("gates", index, 0, count)
-    if part.of is not None:
-        factors = [schedule.found[part.of], ("recurrent", index)]
-        target: Slot = ("parts", index, 0, count) if apart else whole
-        if part.reads and not apart:
-            schedule.call(torch.addmm, [whole, *factors], whole)
+    part, places = program.stages[index], columns(program, index)
+    start, sums, count = len(places.apart), len(places.sums), len(part.gates)
+    for first, last in ((0, sums), (sums, count)) if part.of is not None else ():
+        if first == last:
+            continue
+        factors: list[Slot] = [schedule.found[part.of or 0], ("recurrent", index, first, last)]
+        target: Slot = ("gates", index, start + first, start + last)
+        if part.reads and first < sums:
+            schedule.call(torch.addmm, [target, *factors], target)
         elif "h" in part.bias:
-            schedule.call(torch.addmm, [("recurrent_bias", index), *factors], target)
+            schedule.call(torch.addmm, [("recurrent_bias", index, first, last), *factors], target)
         else:
             schedule.call(torch.mm, factors, target)
-        for first, last in _runs(part, set(part.gates) - apart) if apart else []:
-            slot: Slot = ("gates", index, first, last)
-            schedule.call(torch.add, [slot, ("parts", index, first, last)], slot)
     for place, node in enumerate(program.nodes):
         if node.op.startswith("gate") and node.detail in part.gates:
-            at = part.gates.index(str(node.detail))
-            schedule.found[place] = ("parts" if node.op == "gate.h" else "gates", index, at, at + 1)
+            at = places.find(node.op, part.gates.index(str(node.detail)))
+            schedule.found[place] = ("gates", index, at, at + 1)
 
 
 def _activations(schedule: Schedule, program: Program, index: int, kept: frozenset[int], outputs: set[int]) -> None:
     """Apply functions to gates in place, neighbours in one call, where nobody else needs the preactivation."""
     part = program.stages[index]
-    gate_of = {
-        place: str(program.nodes[node.args[0]].detail)
+    column_of = {
+        place: int(schedule.found[node.args[0]][2])
         for place, node in enumerate(program.nodes)
         if node.op in UNARY
         and program.nodes[node.args[0]].op == "gate"
@@ -189,9 +219,9 @@ def _activations(schedule: Schedule, program: Program, index: int, kept: frozens
         and not {node.args[0], place} & outputs
         and node.args[0] not in kept
     }
-    for op in sorted({program.nodes[place].op for place in gate_of}):
-        chosen = {gate: place for place, gate in gate_of.items() if program.nodes[place].op == op}
-        for first, last in _runs(part, chosen):
+    for op in sorted({program.nodes[place].op for place in column_of}):
+        chosen = {column: place for place, column in column_of.items() if program.nodes[place].op == op}
+        for first, last in _runs(chosen):
             slot: Slot = ("gates", index, first, last)
             schedule.call(TENSOR[op], [slot], slot)
         for place in chosen.values():
@@ -246,29 +276,24 @@ def _gate_adjoints(
     schedule: Schedule, program: Program, derivative: Derivative, index: int, targets: dict[int, Slot]
 ) -> None:
     """Compute a stage's gate adjoints straight into their buffers; copy those that are found elsewhere already."""
-    part = program.stages[index]
-    apart = parted(program, part)
+    columns_of = columns(program, index)
     wanted: list[tuple[int, Slot]] = []
-    for at, gate in enumerate(part.gates):
-        x, h = derivative.gates[index][gate]
-        wanted.append((x, ("gate_adjoints", index, at, at + 1)))
-        if gate in apart:
-            wanted.append((h, ("part_adjoints", index, at, at + 1)))
+    for gate, pair in enumerate(derivative.gates[index].values()):
+        found = {columns_of.find(op, gate): place for op, place in zip(("gate.x", "gate.h"), pair, strict=True)}
+        wanted += [(place, ("gate_adjoints", index, at, at + 1)) for at, place in found.items()]
     places = dict(reversed(wanted))
     schedule.compute(needed(list(derivative.nodes), places), {**targets, **places})
     for place, slot in wanted:
         if schedule.slot_of(place) != slot:
             schedule.call(copy, [schedule.slot_of(place)], slot)
-    for first, last in _runs(part, set(part.gates) - apart) if apart else []:
-        schedule.call(copy, [("gate_adjoints", index, first, last)], ("part_adjoints", index, first, last))
 
 
 def _recall(
     schedule: Schedule, program: Program, index: int, place: int, targets: dict[int, Slot], given: set[str]
 ) -> None:
     """Bring the adjoints of a stage's gates back through its product, onto what the loss gives the state itself."""
-    part = program.stages[index]
-    whole: Slot = ("part_adjoints" if parted(program, part) else "gate_adjoints", index, 0, len(part.gates))
+    part, places = program.stages[index], columns(program, index)
+    whole: Slot = ("gate_adjoints", index, len(places.apart), places.count)
     schedule.found[place] = targets.get(place, schedule.scratch(place))
     of = program.nodes[part.of if part.of is not None else 0]
     factors: list[Slot] = [whole, ("recurrent_back", index)]

@@ -24,7 +24,7 @@ STATES = {"old", "new", "zone", "incoming", "outgoing", "given", "carry"}
 
 @dataclass(frozen=True)
 class Product:
-    """out = add + source * matrix, by slots; `matrix` is ("recurrent" | "recurrent_back", stage)."""
+    """out = add + source * matrix, by slots."""
 
     add: int
     source: int
@@ -34,11 +34,11 @@ class Product:
 
 @dataclass
 class Segment:
-    """The instructions [first, last) after at most one product, for all units of one width."""
+    """The instructions [first, last) after some products with one matrix, for all units of one width."""
 
     first: int
     last: int
-    product: int
+    products: range
     own: bool
     whole_rows: bool
 
@@ -83,8 +83,11 @@ def _add_product(made: Tape, program: Program, args: list[Slot], out: Slot) -> N
     *add, source, matrix = args
     places = [made.place(slot) for slot in add]
     made.products.append(Product(places[0] if places else -1, made.place(source), matrix, made.place(out)))
-    here = len(made.instructions)
-    made.segments.append(Segment(here, here, len(made.products) - 1, has_own_width(program, out), False))
+    here, number, last = len(made.instructions), len(made.products) - 1, made.segments[-1] if made.segments else None
+    if last is not None and last.first == last.last and made.products[number - 1].matrix[:2] == matrix[:2]:
+        last.products = range(last.products.start, number + 1)
+    else:
+        made.segments.append(Segment(here, here, range(number, number + 1), has_own_width(program, out), False))
 
 
 def _add_instruction(made: Tape, program: Program, one: Instruction, args: list[Slot], out: Slot) -> None:
@@ -92,7 +95,7 @@ def _add_instruction(made: Tape, program: Program, one: Instruction, args: list[
     whole_rows = name in WHOLE_ROWS
     last = made.segments[-1] if made.segments else None
     if last is None or last.own != own or last.whole_rows != whole_rows:
-        made.segments.append(Segment(here, here, -1, own, whole_rows))
+        made.segments.append(Segment(here, here, range(0), own, whole_rows))
     for arguments, target in _single_gates(args, out):
         made.instructions.append((name, made.place(target), tuple(made.place(slot) for slot in arguments)))
     made.segments[-1].last = len(made.instructions)
@@ -133,8 +136,7 @@ def _allocate(made: Tape, keep: bool) -> None:
         used = [place for _, out, args in made.instructions[segment.first : segment.last] for place in (out, *args)]
         for place in used:
             users.setdefault(place, set()).update({number, -1} if segment.whole_rows else {number})
-        if segment.product >= 0:
-            product = made.products[segment.product]
+        for product in (made.products[index] for index in segment.products):
             users.setdefault(product.source, set()).update({number, -1})
             users.setdefault(product.out, set()).add(number)
     names = list(made.slots)

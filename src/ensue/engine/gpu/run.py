@@ -98,9 +98,8 @@ class Run:
 
     def _multiply(self, one: Multiplication, tick: int) -> None:
         """Write the product of this tick's rows."""
-        stage = int(one.product.matrix[1])
-        matrix = self.tensor(("recurrent", stage))
-        matrix = matrix.T if one.product.matrix[0] == "recurrent" else matrix
+        matrix = self.tensor(("recurrent", one.matrix[1]))
+        matrix = matrix.T if one.matrix[0] == "recurrent" else matrix
         source = self._rows(one.source, tick)
         torch.mm(source, matrix, out=self.tensor(one.place)[: len(source)])
 
@@ -134,7 +133,7 @@ class Run:
         if kind in ("zone", "weight"):
             return memory.values[f"{kind}/{which}"].contiguous()
         if kind in ("recurrent", "recurrent_bias"):
-            return memory.values[f"{memory.program.stages[int(which)].name}/{kind}"].contiguous()
+            return memory.recurrent(key).contiguous()
         if kind == "given":
             grad = self.given[str(which)]
             assert grad is not None
@@ -145,10 +144,10 @@ class Run:
         """Make the memory of what no later step of the program reads; adjoints and sums grow, so they are exact."""
         memory, kind = self.memory, key[0]
         if kind == "product":
-            product = next(one for one in pieces(*self.request) if isinstance(one, Multiplication) and one.place == key)
-            columns = self.tensor(("recurrent", product.product.matrix[1])).shape[
-                product.product.matrix[0] != "recurrent"
-            ]
+            matrix = next(
+                one.matrix for one in pieces(*self.request) if isinstance(one, Multiplication) and one.place == key
+            )
+            columns = self.tensor(("recurrent", matrix[1])).shape[matrix[0] != "recurrent"]
             return self.x.new_empty(memory.batch, columns)
         units = self.units[has_own_width(memory.program, key)]
         if kind == "kept":

@@ -16,8 +16,8 @@ from itertools import pairwise
 from ensue.engine.gpu.functions import FORMULAS, FUNCTIONS
 from ensue.engine.memory import GATES
 from ensue.engine.program import Program
-from ensue.engine.schedule import Slot
-from ensue.engine.tape import Product, has_own_width, tape
+from ensue.engine.schedule import Slot, columns
+from ensue.engine.tape import has_own_width, tape
 
 SIZES = ("LAYER", "OWN", "LAYER_TILE", "OWN_TILE", "ROWS", "DEPTH", "PRECISION")
 """What a kernel is compiled for: the units of the layer and of the own width, the tiles for them, the rows of a block,
@@ -55,7 +55,7 @@ class Kernel:
 class Multiplication:
     """A product between two kernels: of the rows of a slot and a recurrent matrix, written to `place`."""
 
-    product: Product
+    matrix: Slot
     source: Slot
     place: Slot
 
@@ -65,8 +65,8 @@ def whole(program: Program, phase: str, keep: bool, missing: frozenset[str] = fr
     """Write the kernel for all ticks, "forward" or "backward"; the loss gives nothing to the paths of `missing`."""
     text = _Text(program, phase, keep, missing)
     for segment in text.tape.segments:
-        if segment.product >= 0:
-            text.multiply(segment.product)
+        if segment.products:
+            text.multiply(segment.products)
         text.compute(segment.first, segment.last)
     text.end([], len(text.tape.instructions))
     running = text.running.items()
@@ -85,17 +85,17 @@ def pieces(
 ) -> tuple[Kernel | Multiplication, ...]:
     """Write what one tick does, in order: kernels, and the products between them."""
     text = _Text(program, phase, keep, missing)
-    cuts = [segment for segment in text.tape.segments if segment.product >= 0]
+    cuts = [segment for segment in text.tape.segments if segment.products]
     bounds = [0, *(cut.first for cut in cuts), len(text.tape.instructions)]
     made: list[Kernel | Multiplication] = []
     for index, (first, last) in enumerate(pairwise(bounds)):
         if index:
-            number = cuts[index - 1].product
-            product = text.tape.products[number]
-            made.append(Multiplication(product, text.slots[product.source], ("product", number)))
-            text.take(number)
+            products = cuts[index - 1].products
+            product = text.tape.products[products[0]]
+            made.append(Multiplication(product.matrix, text.slots[product.source], ("product", products[0])))
+            text.take(products)
         text.compute(first, last)
-        text.end([cut.product for cut in cuts[index:]], last)
+        text.end([product for cut in cuts[index:] for product in cut.products], last)
         if text.lines:
             start = [f"{name} = {place.load(place.live)}" for name, place in text.running.items()]
             stop = [place.store(name, place.live) for name, place in text.running.items() if name in text.changed]
@@ -174,15 +174,15 @@ class _Text:
             values = [self._read(self.slots[arg]) for arg in args]
             self._write(target, FORMULAS[operation].format(*values, real=f"{width}_real", units=width.upper()))
 
-    def multiply(self, number: int) -> None:
-        """Write a product as a loop over its inner units."""
-        product = self.tape.products[number]
+    def multiply(self, numbers: range) -> None:
+        """Write the products with a matrix as a loop over its inner units."""
+        product = self.tape.products[numbers[0]]
         source, stage = self.slots[product.source], product.matrix[1]
         self._store([slot for slot in _singles(source) if slot in self.unstored])
-        outs, inner = _singles(self.slots[product.out]), self._columns(source)
+        outs, inner = self._outs(numbers), self._columns(source)
         matrix, left, width = self._address(("recurrent", stage)), self._place(source), self._width(outs[0])
         # The sum begins from what is added to the product.
-        self._finish(product, [f"tl.zeros([ROWS, {width.upper()}_TILE], tl.float32)"] * len(outs))
+        self._finish(numbers, [f"tl.zeros([ROWS, {width.upper()}_TILE], tl.float32)"] * len(outs))
         self.lines += [
             f"for depth in tl.range(0, {inner}, DEPTH):",
             "    inner = depth + tl.arange(0, DEPTH)",
@@ -198,24 +198,29 @@ class _Text:
                 f"    {self.hand[out]} = tl.dot(left, right, {self.hand[out]}, input_precision=PRECISION)",
             ]
 
-    def take(self, number: int) -> None:
-        """Write how a product that was computed before is read."""
-        product = self.tape.products[number]
-        singles = _singles(self.slots[product.out])
-        width = self._width(singles[0])
-        address, stride = self._address(("product", number)), f"{len(singles)} * {width.upper()}"
-        places = [_Place(address, "0", f"{gate} * {width.upper()}", stride, width) for gate in range(len(singles))]
-        self._finish(product, [place.load(place.live) for place in places])
+    def take(self, numbers: range) -> None:
+        """Write how products that were computed before are read."""
+        outs = self._outs(numbers)
+        width = self._width(outs[0])
+        address, stride = self._address(("product", numbers[0])), f"{len(outs)} * {width.upper()}"
+        places = [_Place(address, "0", f"{gate} * {width.upper()}", stride, width) for gate in range(len(outs))]
+        self._finish(numbers, [place.load(place.live) for place in places])
 
-    def _finish(self, product: Product, values: list[str]) -> None:
-        add = self.slots[product.add] if product.add >= 0 else None
-        for gate, (slot, value) in enumerate(zip(_singles(self.slots[product.out]), values, strict=True)):
-            if add is None:
-                self._write(slot, value)
-            elif add[0] == "recurrent_bias":
-                self._write(slot, f"{value} + {self._bias(add, gate, self._width(slot))}")
-            else:
-                self._write(slot, f"{value} + {self._read(_singles(add)[gate])}")
+    def _outs(self, numbers: range) -> list[Slot]:
+        return [slot for number in numbers for slot in _singles(self.slots[self.tape.products[number].out])]
+
+    def _finish(self, numbers: range, values: list[str]) -> None:
+        """Write the outputs of products, each with what is added to it."""
+        left = iter(values)
+        for product in (self.tape.products[number] for number in numbers):
+            add = self.slots[product.add] if product.add >= 0 else None
+            for gate, slot in enumerate(_singles(self.slots[product.out])):
+                if add is None:
+                    self._write(slot, next(left))
+                elif add[0] == "recurrent_bias":
+                    self._write(slot, f"{next(left)} + {self._bias(add, gate, self._width(slot))}")
+                else:
+                    self._write(slot, f"{next(left)} + {self._read(_singles(add)[gate])}")
 
     def end(self, products: list[int], stop: int) -> None:
         """Store what the instructions from `stop` on, the `products` after them, later ticks or the way back read."""
@@ -225,7 +230,7 @@ class _Text:
             self._change(slot, self.unstored.pop(slot))
         for state in self.program.states if last and self.backward else ():
             self._change(("carry", state), self._read(("outgoing", state)))
-        always = ("new", "gate_adjoints", "part_adjoints")
+        always = ("new", "gate_adjoints")
         self._store([slot for slot in self.unstored if slot[0] in always or slot in later or self._is_read_back(slot)])
 
     def _read_later(self, products: list[int], start: int) -> set[Slot]:
@@ -236,7 +241,7 @@ class _Text:
         return found | {("outgoing", state) for state in self.program.states}
 
     def _is_read_back(self, slot: Slot) -> bool:
-        return slot[0] in ("gates", "parts", "kept") and slot in self.read_back
+        return slot[0] in ("gates", "kept") and slot in self.read_back
 
     def _store(self, slots: list[Slot]) -> None:
         """Store slots, and let every thread see them; those that still read what lay there come first."""
@@ -300,9 +305,8 @@ class _Text:
         kind, width = str(slot[0]), self._width(slot)
         units = width.upper()
         if kind in GATES:
-            gates = len(self.program.stages[int(slot[1])].gates)
-            row = "here" if self.keep or kind != "parts" else "0"
-            return _Place(self._address(slot[:2]), row, f"{slot[2]} * {units}", f"{gates} * {units}", width)
+            count = columns(self.program, int(slot[1])).count
+            return _Place(self._address(slot[:2]), "here", f"{slot[2]} * {units}", f"{count} * {units}", width)
         row = "here" if kind == "kept" and self.keep else ROW.get(kind, "0")
         key = ("path", slot[1]) if kind in ("old", "new") else slot
         return _Place(self._address(key), row, "0", "0" if kind == "weight" else units, width)

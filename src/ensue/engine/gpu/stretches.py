@@ -19,10 +19,10 @@ from ensue.engine.schedule import Slot
 
 LENGTH = 32
 """Ticks of a stretch."""
-STEPS = {"path", "zone", "given", "gates", "parts", "kept", "gate_adjoints", "part_adjoints"}
+STEPS = {"path", "zone", "given", "gates", "kept", "gate_adjoints"}
 WRITTEN = {
-    "forward": {"path", "gates", "parts", "kept"},
-    "backward": {"gate_adjoints", "part_adjoints", "carry", "sum"},
+    "forward": {"path", "gates", "kept"},
+    "backward": {"gate_adjoints", "carry", "sum"},
 }
 PRIVATE = {"scratch", "outgoing", "product"}
 """What is forgotten with its tick."""
@@ -75,7 +75,7 @@ class _Stretch:
 
     def _moves(self, key: Slot) -> bool:
         """Say whether a tensor has rows for every tick."""
-        return key[0] in STEPS and (self.run.memory.keep or key[0] not in ("parts", "kept"))
+        return key[0] in STEPS and (self.run.memory.keep or key[0] != "kept")
 
 
 @lru_cache(maxsize=8)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
-from ensue.engine.memory import GATES, Values
+from ensue.engine.memory import GATES, Values, in_order, input_parameters
 from ensue.engine.parameters import width_of
 from ensue.engine.program import Program
-from ensue.engine.schedule import Slot
+from ensue.engine.schedule import Slot, columns
 from ensue.engine.step.network import Held, Network
-from ensue.engine.tape import Segment, Tape, tape
+from ensue.engine.tape import Product, Segment, Tape, tape
 
 LARGEST_TABLE = 1 << 26
 """Numbers of a table of input products: for more symbols than that, the products are made at every tick."""
@@ -62,7 +62,11 @@ class _Layer:
 
     def write(self, source: Source) -> None:
         """Write the tick: each stage's W x beside its U v, before the instructions that use them."""
-        at = {segment.product: number for number, segment in enumerate(self.tape.segments) if segment.product >= 0}
+        at = {
+            self.tape.products[product].matrix[1]: number
+            for number, segment in enumerate(self.tape.segments)
+            for product in segment.products
+        }
         inputs: dict[int, list[int]] = {}
         for index, part in enumerate(self.program.stages):
             if not part.reads:
@@ -70,25 +74,27 @@ class _Layer:
             if source.table is not None:
                 self._look_up(index, source.table)
                 continue
-            product = [number for number, one in enumerate(self.tape.products) if one.matrix == ("recurrent", index)]
             first = self.tape.segments[0]
-            if product:
-                inputs.setdefault(at[product[0]], []).append(index)
+            if index in at:
+                inputs.setdefault(at[index], []).append(index)
             elif first.own == part.own and not first.whole_rows:
                 inputs.setdefault(0, []).append(index)
             else:
                 self.network.stage(self.units(part.own), [self._input(index, source)])
         for number, segment in enumerate(self.tape.segments):
             products = [self._input(index, source) for index in inputs.get(number, [])]
+            products += [self._recurrent(self.tape.products[product]) for product in segment.products]
             self._write(segment, products)
 
+    def _recurrent(self, one: Product) -> int:
+        index, first, last = (int(place) for place in one.matrix[1:])
+        part = self.program.stages[index]
+        matrix = in_order(self.values[f"{part.name}/recurrent"], columns(self.program, index).of_h)
+        units, add = self.units(part.own), -1 if one.add < 0 else self.places[one.add]
+        gates = matrix[first * units : last * units]
+        return self.network.product(gates, self.places[one.source], add, self.places[one.out], last - first)
+
     def _write(self, segment: Segment, products: list[int]) -> None:
-        if segment.product >= 0:
-            one = self.tape.products[segment.product]
-            part = self.program.stages[int(one.matrix[1])]
-            matrix, add = self.values[f"{part.name}/recurrent"], -1 if one.add < 0 else self.places[one.add]
-            source, out = self.places[one.source], self.places[one.out]
-            products.append(self.network.product(matrix, source, add, out, len(part.gates)))
         instructions = [
             (name, self.places[out], tuple(self.places[arg] for arg in args))
             for name, out, args in self.tape.instructions[segment.first : segment.last]
@@ -96,22 +102,25 @@ class _Layer:
         self.network.stage(self.units(segment.own), products, *instructions)
 
     def _input(self, index: int, source: Source) -> int:
-        part = self.program.stages[index]
-        bias = self.values.get(f"{part.name}/input_bias")
-        add = -1 if bias is None else self.network.shared(bias)
-        matrix = self.values[f"{part.name}/input"]
-        return self.network.product(matrix, source.place, add, self._buffer("gates", index), len(part.gates))
+        matrix, bias = input_parameters(self.program, index, self.values)
+        add, gates = -1 if bias is None else self.network.shared(bias), len(self.program.stages[index].gates)
+        return self.network.product(matrix, source.place, add, self._buffer("gates", index), gates)
+
+    def _bias(self, slot: Slot) -> Tensor:
+        index, first, last = (int(place) for place in slot[1:])
+        part, of = self.program.stages[index], columns(self.program, index).of_h
+        bias = in_order(self.values[f"{part.name}/recurrent_bias"], of)
+        return bias.unflatten(0, (len(of), -1))[first:last].flatten()
 
     def _look_up(self, index: int, table: Tensor) -> None:
         """Make W x + b once for every symbol."""
-        name = self.program.stages[index].name
-        made = F.linear(table, self.values[f"{name}/input"], self.values.get(f"{name}/input_bias"))
+        made = F.linear(table, *input_parameters(self.program, index, self.values))
         self.network.lookup(made, self._buffer("gates", index))
 
     def _buffer(self, kind: str, index: int) -> int:
         if (kind, index) not in self.buffers:
             part = self.program.stages[index]
-            self.buffers[kind, index] = self.network.row(len(part.gates) * self.units(part.own))
+            self.buffers[kind, index] = self.network.row(columns(self.program, index).count * self.units(part.own))
         return self.buffers[kind, index]
 
     def _place(self, slot: Slot, number: int) -> int:
@@ -127,5 +136,5 @@ class _Layer:
         if kind in ("weight", "zone"):
             return network.shared(self.values[f"{kind}/{which}"])
         if kind == "recurrent_bias":
-            return network.shared(self.values[f"{self.program.stages[int(which)].name}/recurrent_bias"])
+            return network.shared(self._bias(slot))
         return network.constant(float(which)) if kind == "constant" else network.row(self.units(bool(slot[-1])))
