@@ -85,6 +85,18 @@ typedef struct {
 // 0 if there was not enough memory.
 ENSUE_API int32_t ensue_play(const ensue_tape *tape);
 
+// Of adjoints (steps, columns) and what they came back to (steps, inputs): gradient (columns, inputs), the sum over all
+// steps of their products, and `sums` of each column.
+typedef struct {
+    const float *adjoints, *source;
+    int64_t adjoint_step, source_step, steps;
+    int32_t columns, inputs;
+    float *gradient, *sums;
+} ensue_gradient;
+
+// 0 if there was not enough memory.
+ENSUE_API int32_t ensue_weigh(const ensue_gradient *of, int32_t threads);
+
 // ---- n-grams (ngram/) --------------------------------------------------------------------------------------------
 //
 // A text is ids below `size` and, before each record, the start symbol `size`; no n-gram goes on over a start. A node

@@ -58,7 +58,7 @@ struct Player : Machine {
             const float *add = of.add < 0 ? nullptr : at(of.add, row, gate * of.units + unit);
             int64_t out_step = steps[of.out], add_step = of.add < 0 ? 0 : steps[of.add];
             auto multiply = [&](float *o, int64_t o_step, const float *a, int64_t a_step) {
-                multiply_rows(rows, panel, of.inner, from, steps[of.from], o, o_step, a, a_step);
+                multiply_rows(rows, panel, of.inner, from, steps[of.from], 1, o, o_step, a, a_step);
             };
             whole_tiles(rows, count, out, out_step, add, add_step, multiply);
         }

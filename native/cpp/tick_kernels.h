@@ -60,7 +60,7 @@ static void run_product(const Hand &hand, Machine &machine, int which, int row, 
             else if (rows == 1)
                 multiply_units(count, (const float *)panel, inner, from, o, a);
             else
-                multiply_rows(rows, (const float *)panel, inner, from, step, o, o_step, a, a_step);
+                multiply_rows(rows, (const float *)panel, inner, from, step, 1, o, o_step, a, a_step);
         };
         machine.whole_tiles(rows, count, out, out_step, add, add_step, multiply);
     }

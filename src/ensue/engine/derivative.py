@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from ensue.engine.simplify import Node, Nodes, needed
 
 RECOMPUTED = {"add", "subtract", "multiply", "negate", "square"}
 """What is cheaper to compute again, from what is kept anyway, than to write to memory and read back."""
+ACTIVATIONS = {"sigmoid", "tanh", "relu", "exp", "softplus"}
+"""What takes the place of a gate that nobody else reads."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,16 @@ def differentiate(program: Program) -> Derivative:
 def _recomputed(program: Program, wanted: frozenset[int]) -> frozenset[int]:
     """Choose the wanted values that are simple functions of others which are at hand."""
     nodes = program.nodes
+    uses = Counter(arg for node in nodes for arg in node.args)
+    activated = {node.args[0] for node in nodes if node.op in ACTIVATIONS and uses[node.args[0]] == 1}
     at_hand = {place for place, node in enumerate(nodes) if not node.args} | set(program.outputs)
     at_hand |= {part.of for part in program.stages if part.of is not None}
     at_hand |= {place for place in wanted if nodes[place].op not in RECOMPUTED}
     again = set()
     for place in sorted(wanted - at_hand):
         at_hand.add(place)
-        # A preactivation at hand would have to be kept beside its activation, which costs as much as is saved.
-        if all(arg in at_hand and not nodes[arg].op.startswith("gate") for arg in nodes[place].args):
+        # A gate would have to be kept beside its activation, which costs as much as is saved.
+        if all(arg in at_hand and not (nodes[arg].op == "gate" and arg in activated) for arg in nodes[place].args):
             again.add(place)
     return frozenset(again)
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from ensue.cells.algebra import Expr
-from ensue.engine.derivative import Derivative
+from ensue.engine.derivative import ACTIVATIONS, Derivative
 from ensue.engine.memory import GATES
 from ensue.engine.program import Part, Program
-from ensue.engine.schedule import UNARY, Slot, plan
+from ensue.engine.schedule import Slot, plan
 from ensue.engine.simplify import Node
 from ensue.engine.tape import tape
 
@@ -51,7 +51,7 @@ def _names(program: Program) -> dict[int, str]:
             names[place] = f"{program.states[program.outputs.index(place)]}'"
         elif node.args and (place in kept or uses[place] > 1):
             inner = program.nodes[node.args[0]]
-            name = str(inner.detail) if inner.op == "gate" and node.op in UNARY else f"v{place}"
+            name = str(inner.detail) if inner.op == "gate" and node.op in ACTIVATIONS else f"v{place}"
             names[place] = name if name not in names.values() else f"v{place}"
     return names
 

@@ -29,6 +29,10 @@ class Backend(Protocol):
     def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
         """Write the gates' adjoints and the weights' sums; give the adjoints of the initial states by name."""
 
+    @staticmethod
+    def weigh(adjoint: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+        """Give adjoint' source of (steps, columns) and (steps, inputs), and the sum of each column."""
+
 
 def paths(backend: Backend, program: Program, values: Values) -> tuple[Tensor, ...]:
     """Give the path of each state (time, batch, units), from "x" (time, batch, inputs), by one backend."""
@@ -142,7 +146,7 @@ class _Run(torch.autograd.Function):
             memory = Memory(ctx.program, values, ctx.sizes, buffers, keep=True)
             states = ctx.backend.backward(memory, dict(zip(ctx.program.states, given, strict=True)))
             gradients = {f"state/{state}": adjoint for state, adjoint in states.items()}
-            gradients |= _gradients(memory, wanted)
+            gradients |= _gradients(ctx.backend, memory, wanted)
         return None, None, None, None, *(gradients.get(name) for name in ctx.names)
 
 
@@ -157,32 +161,32 @@ def _differentiable_gradients(
     return dict(zip(wanted, found, strict=True))
 
 
-def _gradients(memory: Memory, wanted: set[str]) -> dict[str, Tensor]:
+def _gradients(backend: Backend, memory: Memory, wanted: set[str]) -> dict[str, Tensor]:
     """Give the gradients of parameters and input, from the adjoints that a backend has written."""
     gradients = {f"weight/{weight.name}": memory.sum(weight.name).sum(0) for weight in memory.program.weights}
     for index in range(len(memory.program.stages)):
-        for name, gradient in _products_back(memory, index, wanted):
+        for name, gradient in _products_back(backend, memory, index, wanted):
             gradients[name] = gradients[name] + gradient if name in gradients else gradient
     return gradients
 
 
-def _products_back(memory: Memory, index: int, wanted: set[str]) -> Iterator[tuple[str, Tensor]]:
+def _products_back(backend: Backend, memory: Memory, index: int, wanted: set[str]) -> Iterator[tuple[str, Tensor]]:
     """Give the gradients of a stage's matrices and biases, and its share of the input's, each as one product."""
     part, values, places = memory.program.stages[index], memory.values, columns(memory.program, index)
     adjoint, of_all = memory.buffers["gate_adjoints", index], len(part.gates) * memory.units(index)
-    total = adjoint.sum(0) if part.bias else adjoint
     if part.reads:
         of_input = adjoint[:, :of_all]
         if "ids" in values:
             of_input = adjoint.new_zeros(len(values["x"]), of_all).index_add_(0, values["ids"], of_input)
-        yield f"{part.name}/input", as_written(of_input.T @ values["x"], places.of_x)
+        matrix, bias = backend.weigh(of_input, values["x"])
+        yield f"{part.name}/input", as_written(matrix, places.of_x)
         if "x" in wanted:
             yield "x", of_input @ in_order(values[f"{part.name}/input"], places.of_x)
         if "x" in part.bias:
-            yield f"{part.name}/input_bias", as_written(total[:of_all], places.of_x)
+            yield f"{part.name}/input_bias", as_written(bias, places.of_x)
     if part.of is not None:
-        of_state = adjoint[:, -of_all:]
         source = memory.whole(plan(memory.program).forward.found[part.of])
-        yield f"{part.name}/recurrent", as_written(of_state.T @ source, places.of_h)
+        matrix, bias = backend.weigh(adjoint[:, -of_all:], source)
+        yield f"{part.name}/recurrent", as_written(matrix, places.of_h)
         if "h" in part.bias:
-            yield f"{part.name}/recurrent_bias", as_written(total[-of_all:], places.of_h)
+            yield f"{part.name}/recurrent_bias", as_written(bias, places.of_h)

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from ensue.engine.differentiable import Given
-from ensue.engine.memory import GATES, Memory
+from ensue.engine.memory import GATES, Memory, parameter
 from ensue.engine.schedule import Schedule, Slot, plan
 
 
 def forward(memory: Memory) -> None:
     """Run the ticks from the first to the last."""
+    memory.read()
     _play(plan(memory.program).forward, lambda slot: _column(memory, slot))
 
 
@@ -44,6 +45,11 @@ def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
 
     _play(plan(memory.program).backward, column, {("given", state) for state, grad in given.items() if grad is None})
     return {state: pair[len(memory.sizes) % 2] for state, pair in carried.items()}
+
+
+def weigh(adjoint: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+    """Give adjoint' source of (steps, columns) and (steps, inputs), and the sum of each column."""
+    return adjoint.T @ source, adjoint.sum(0)
 
 
 def _play(schedule: Schedule, column: Callable[[Slot], Iterable[Tensor]], skipped: Set[Slot] = frozenset()) -> None:
@@ -77,6 +83,6 @@ def _column(memory: Memory, slot: Slot) -> Iterable[Tensor]:
     if kind == "sum":
         return repeat(memory.sum(str(which)))
     if kind in ("recurrent", "recurrent_back", "recurrent_bias"):
-        matrix = memory.recurrent(slot)
+        matrix = parameter(memory.program, values, slot)
         return repeat(matrix.T if kind == "recurrent" else matrix)
     return repeat(values["x"].new_empty(memory.batch, memory.units_by_kind(bool(slot[-1]))))

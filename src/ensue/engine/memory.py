@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ensue.engine.program import Program
-from ensue.engine.schedule import Slot, columns, plan
+from ensue.engine.schedule import Slot, columns, has_input_bias, plan
 from ensue.native import LARGE, PAGE, expect_large
 
 GATES = {"gates", "gate_adjoints"}
@@ -35,7 +35,6 @@ class Memory:
         self.buffers: dict[Slot, Tensor] = dict(buffers)
         self.steps = sum(sizes)
         self.batch = len(values[f"state/{program.states[0]}"])
-        self._ordered: dict[str, Tensor] = {}
         self._rest = values["x"].new_empty(0)
         """The part of a piece of memory that no buffer has yet."""
 
@@ -55,23 +54,21 @@ class Memory:
         return self.buffers["path", state]
 
     def gates(self, kind: str, stage: int) -> Tensor:
-        """Give a buffer with all columns of a stage; that of the gates themselves starts as W x + b of all steps."""
+        """Give a buffer with all columns of a stage: for all steps, or for one tick if nothing is kept."""
         if (kind, stage) not in self.buffers:
-            part, units = self.program.stages[stage], self.units(stage)
-            made = self.buffers[kind, stage] = self._fresh(self.steps, columns(self.program, stage).count * units)
-            if kind == "gates" and part.reads:
-                matrix, bias = input_parameters(self.program, stage, self.values)
-                input_product(self.values, matrix, bias, made[:, : len(matrix)])
+            self.buffers[kind, stage] = self._gates(stage, self.steps if self.keep else self.batch)
         return self.buffers[kind, stage]
 
-    def recurrent(self, slot: Slot) -> Tensor:
-        """Give what a slot names of U, or of its bias: some gates (kind, stage, first, last), or all (kind, stage)."""
-        part, stage = self.program.stages[int(slot[1])], int(slot[1])
-        key = f"{part.name}/{'recurrent_bias' if slot[0] == 'recurrent_bias' else 'recurrent'}"
-        if key not in self._ordered:
-            self._ordered[key] = in_order(self.values[key], columns(self.program, stage).of_h)
-        first, last = slot[2:] or (0, len(part.gates))
-        return self._ordered[key][int(first) * self.units(stage) : int(last) * self.units(stage)]
+    def read(self) -> None:
+        """Write W x + b of all steps into the buffers of the gates."""
+        for stage, part in enumerate(self.program.stages):
+            made = self.buffers["gates", stage] = self._gates(stage, self.steps)
+            if part.reads:
+                matrix, bias = input_parameters(self.program, self.values, stage)
+                input_product(self.values, matrix, bias, made[:, : len(matrix)])
+
+    def _gates(self, stage: int, rows: int) -> Tensor:
+        return self._fresh(rows, columns(self.program, stage).count * self.units(stage))
 
     def whole(self, slot: Slot) -> Tensor:
         """Give the tensor of a slot over all steps, (steps, units)."""
@@ -147,17 +144,25 @@ def _piece(like: Tensor, numbers: int) -> Tensor:
     return whole[first:]
 
 
-def input_parameters(program: Program, stage: int, values: Values) -> tuple[Tensor, Tensor | None]:
-    """Give the matrix W and the bias of a stage's first columns; where U h is added to W x, its bias is in there."""
-    part, places = program.stages[stage], columns(program, stage)
-    matrix, bias = in_order(values[f"{part.name}/input"], places.of_x), values.get(f"{part.name}/input_bias")
-    if "h" in part.bias and places.sums:
-        recurrent = values[f"{part.name}/recurrent_bias"].view(len(part.gates), -1)
-        if places.apart:
-            recurrent = recurrent.clone()
-            recurrent[[*places.apart]] = 0
-        bias = recurrent.flatten() if bias is None else bias + recurrent.flatten()
-    return matrix, None if bias is None else in_order(bias, places.of_x)
+def parameter(program: Program, values: Values, slot: Slot) -> Tensor:
+    """Give what a slot names of a stage's parameters, by gates as the columns have them."""
+    kind, part, places = str(slot[0]), program.stages[int(slot[1])], columns(program, int(slot[1]))
+    whole = values.get(f"{part.name}/{kind.removesuffix('_back')}")
+    if kind == "input_bias" and "h" in part.bias and places.sums:
+        # Where U h is added to W x, its bias comes in with that of W x.
+        recurrent = values[f"{part.name}/recurrent_bias"].unflatten(0, (len(part.gates), -1)).clone()
+        recurrent[[*places.apart]] = 0
+        whole = recurrent.flatten() if whole is None else whole + recurrent.flatten()
+    assert whole is not None
+    whole = in_order(whole, places.of_x if kind.startswith("input") else places.of_h)
+    first, last = slot[2:] or (0, len(part.gates))
+    return whole.unflatten(0, (len(part.gates), -1))[int(first) : int(last)].flatten(0, 1)
+
+
+def input_parameters(program: Program, values: Values, stage: int) -> tuple[Tensor, Tensor | None]:
+    """Give W and the bias of a stage."""
+    matrix = parameter(program, values, ("input", stage))
+    return matrix, parameter(program, values, ("input_bias", stage)) if has_input_bias(program, stage) else None
 
 
 def input_product(values: Values, matrix: Tensor, bias: Tensor | None, out: Tensor | None = None) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ensue.engine.differentiable import Given
-from ensue.engine.memory import GATES, Memory, Values
+from ensue.engine.memory import GATES, Memory, Values, parameter
 from ensue.engine.program import Program
 from ensue.engine.schedule import Slot
 from ensue.engine.tape import Tape, tape
@@ -21,6 +21,8 @@ from ensue.native import library
 
 FIXED, MOVING, BEFORE, TURNS, REGISTER, CONSTANT = range(6)
 TILE = 64
+FEW = 16
+"""Rows below which a tick reads a matrix W for too little work."""
 
 
 class _Slot(ctypes.Structure):
@@ -76,7 +78,10 @@ def operation(name: str) -> int:
 
 def forward(memory: Memory) -> None:
     """Run the ticks from the first to the last."""
-    _Play(memory, tape(memory.program, "forward", memory.keep)).run(backward=False)
+    in_ticks = _reads_in_ticks(memory)
+    if not in_ticks:
+        memory.read()
+    _Play(memory, tape(memory.program, "forward", memory.keep, inputs=in_ticks)).run(backward=False)
 
 
 def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
@@ -87,6 +92,33 @@ def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
         play.give(state, grad)
     play.run(backward=True)
     return {state: pair[1] for state, pair in play.carried.items()}
+
+
+class _Gradient(ctypes.Structure):
+    _fields_ = (
+        *((name, c_void_p) for name in ("adjoints", "source")),
+        *((name, c_int64) for name in ("adjoint_step", "source_step", "steps")),
+        *((name, c_int32) for name in ("columns", "inputs")),
+        *((name, c_void_p) for name in ("gradient", "sums")),
+    )
+
+
+def weigh(adjoint: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+    """Give adjoint' source of (steps, columns) and (steps, inputs), and the sum of each column."""
+    kernels, source = library(), source if source.stride(1) == 1 else source.contiguous()
+    assert kernels is not None
+    (steps, columns), inputs = adjoint.shape, source.shape[1]
+    gradient, sums = adjoint.new_empty(columns, inputs), adjoint.new_empty(columns)
+    addresses, strides = (adjoint.data_ptr(), source.data_ptr()), (adjoint.stride(0), source.stride(0))
+    of = _Gradient(*addresses, *strides, steps, columns, inputs, gradient.data_ptr(), sums.data_ptr())
+    if not kernels.ensue_weigh(ctypes.byref(of), torch.get_num_threads()):
+        raise MemoryError("the kernels had not enough memory")
+    return gradient, sums
+
+
+def _reads_in_ticks(memory: Memory) -> bool:
+    """Say whether W x is computed beside U h in every tick, where it need not go through memory, or at once before."""
+    return "ids" not in memory.values and memory.batch >= FEW
 
 
 class _Play:
@@ -139,6 +171,8 @@ class _Play:
             # Zoneout's share is one number, spread over all units without being written out.
             whole = whole.contiguous() if kind == "zone" else whole
             return self._at(whole, MOVING if len(whole) == memory.steps else FIXED)
+        if kind == "x":
+            return self._at(memory.values["x"].contiguous(), MOVING)
         if kind in ("incoming", "outgoing"):
             pair = self.carried[str(which)]
             even, odd = pair if kind == "incoming" else pair[::-1]
@@ -152,8 +186,10 @@ class _Play:
         memory, which = self.memory, slot[1]
         if kind == "sum":
             return memory.sum(str(which))
-        if kind in ("weight", "recurrent_bias"):
-            one = memory.values[f"weight/{which}"] if kind == "weight" else memory.recurrent(slot)
+        if kind in ("weight", "recurrent_bias", "input_bias"):
+            one = (
+                memory.values[f"weight/{which}"] if kind == "weight" else parameter(memory.program, memory.values, slot)
+            )
             return one.contiguous().expand(memory.batch, -1)
         return memory.values["x"].new_empty(memory.batch, memory.units_by_kind(bool(slot[-1])))
 
@@ -172,7 +208,10 @@ class _Play:
 
     def _product(self, index: int) -> _Product:
         product, memory = self.tape.products[index], self.memory
-        matrix, places = memory.recurrent(product.matrix), (product.source, product.add, product.out)
+        matrix, places = (
+            parameter(memory.program, memory.values, product.matrix),
+            (product.source, product.add, product.out),
+        )
         self.alive.append(matrix)
         outputs, inputs = matrix.shape
         steps = matrix.stride()

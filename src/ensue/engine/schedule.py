@@ -11,7 +11,7 @@ what the way back needs, ("scratch", phase, node, own width) for what it does no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -19,13 +19,12 @@ from typing import TypeAlias
 
 import torch
 
-from ensue.engine.derivative import Derivative, differentiate
+from ensue.engine.derivative import ACTIVATIONS, Derivative, differentiate
 from ensue.engine.operations import TENSOR, add_product, copy, subtract_product
 from ensue.engine.program import Program
 from ensue.engine.simplify import Node, needed
 
 Slot: TypeAlias = tuple[str | int | float, ...]
-UNARY = {"sigmoid", "tanh", "relu", "exp", "softplus"}
 
 
 @dataclass(frozen=True)
@@ -152,6 +151,12 @@ def columns(program: Program, stage: int) -> Columns:
     return Columns(tuple(sorted(apart)), tuple(sorted({*range(len(gates))} - apart)))
 
 
+def has_input_bias(program: Program, stage: int) -> bool:
+    """Say whether a bias is added to W x: that of U h counts too, where both are added."""
+    bias = program.stages[stage].bias
+    return "x" in bias or ("h" in bias and bool(columns(program, stage).sums))
+
+
 def _runs(chosen: Iterable[int]) -> list[tuple[int, int]]:
     """Give the stretches [first, last) of columns that are all chosen."""
     stretches = [[*group] for _, group in groupby(enumerate(sorted(chosen)), key=lambda pair: pair[1] - pair[0])]
@@ -177,6 +182,7 @@ def _forward(program: Program, kept: frozenset[int]) -> Schedule:
         stop = part.stop if index + 1 < len(program.stages) else len(program.nodes)
         _products(schedule, program, index)
         _activations(schedule, program, index, kept, set(targets) & set(program.outputs))
+        _replace_gates(schedule, program, kept | ofs | set(program.outputs), targets)
         schedule.compute(range(start, stop), targets)
         start = stop
     for state, output in zip(program.states, program.outputs, strict=True):
@@ -212,7 +218,7 @@ def _activations(schedule: Schedule, program: Program, index: int, kept: frozens
     column_of = {
         place: int(schedule.found[node.args[0]][2])
         for place, node in enumerate(program.nodes)
-        if node.op in UNARY
+        if node.op in ACTIVATIONS
         and program.nodes[node.args[0]].op == "gate"
         and program.nodes[node.args[0]].detail in part.gates
         and schedule.uses[node.args[0]] == 1
@@ -226,6 +232,19 @@ def _activations(schedule: Schedule, program: Program, index: int, kept: frozens
             schedule.call(TENSOR[op], [slot], slot)
         for place in chosen.values():
             schedule.found[place] = schedule.found[program.nodes[place].args[0]]
+
+
+def _replace_gates(schedule: Schedule, program: Program, wanted: Set[int], targets: dict[int, Slot]) -> None:
+    """Keep values in the columns of gates that only they are made of."""
+    user = {arg: place for place, node in enumerate(program.nodes) for arg in node.args}
+    for place, node in enumerate(program.nodes):
+        if not node.op.startswith("gate") or schedule.found.get(place, ("",))[0] != "gates":
+            continue
+        at = place
+        while at not in wanted and schedule.uses[at] == 1:
+            at = user[at]
+        if at != place and targets.get(at, ("",))[0] == "kept":
+            targets[at] = schedule.found[place]
 
 
 def _backward(program: Program, derivative: Derivative, forward: Schedule) -> Schedule:

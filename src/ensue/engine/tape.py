@@ -11,7 +11,7 @@ import torch
 from ensue.engine.memory import GATES
 from ensue.engine.operations import TENSOR, add_product, copy, subtract_product
 from ensue.engine.program import Program
-from ensue.engine.schedule import Instruction, Schedule, Slot, plan
+from ensue.engine.schedule import Instruction, Schedule, Slot, has_input_bias, plan
 
 NAMES = {function: name for name, function in TENSOR.items()}
 NAMES |= {copy: "copy", add_product: "add_product", subtract_product: "subtract_product"}
@@ -60,13 +60,20 @@ class Tape:
 
 
 @lru_cache(maxsize=256)
-def tape(program: Program, phase: str, keep: bool, missing: frozenset[str] = frozenset()) -> Tape:
-    """Write the tape of a program "forward" or "backward"; the loss gives nothing to the paths of `missing` states."""
+def tape(program: Program, phase: str, keep: bool, missing: frozenset[str] = frozenset(), inputs: bool = False) -> Tape:
+    """Write the tape of a program "forward" or "backward"; the loss gives nothing to the paths of `missing` states.
+
+    With `inputs`, W x is computed in the tick; else it is there before.
+    """
     schedule = plan(program).forward if phase == "forward" else plan(program).backward
     made = Tape()
+    missing_inputs = {index for index, part in enumerate(program.stages) if part.reads and inputs}
     for one in schedule.instructions:
         args, out = [_named(schedule, place) for place in one.args], _named(schedule, one.out)
         nothing = [slot for slot in args if slot[0] == "given" and slot[1] in missing]
+        for stage in [int(slot[1]) for slot in args if slot[0] == "gates" and slot[1] in missing_inputs]:
+            missing_inputs.discard(stage)
+            _add_input(made, program, stage)
         if one.function in PRODUCTS:
             _add_product(made, program, args[-2:] if nothing else args, out)
         elif not nothing:
@@ -79,12 +86,18 @@ def _named(schedule: Schedule, place: int) -> Slot:
     return list(schedule.slots)[place]
 
 
+def _add_input(made: Tape, program: Program, stage: int) -> None:
+    count = len(program.stages[stage].gates)
+    add: list[Slot] = [("input_bias", stage)] if has_input_bias(program, stage) else []
+    _add_product(made, program, [*add, ("x", stage), ("input", stage, 0, count)], ("gates", stage, 0, count))
+
+
 def _add_product(made: Tape, program: Program, args: list[Slot], out: Slot) -> None:
     *add, source, matrix = args
     places = [made.place(slot) for slot in add]
     made.products.append(Product(places[0] if places else -1, made.place(source), matrix, made.place(out)))
     here, number, last = len(made.instructions), len(made.products) - 1, made.segments[-1] if made.segments else None
-    if last is not None and last.first == last.last and made.products[number - 1].matrix[:2] == matrix[:2]:
+    if last is not None and last.first == last.last and made.products[number - 1].matrix[1] == matrix[1]:
         last.products = range(last.products.start, number + 1)
     else:
         made.segments.append(Segment(here, here, range(number, number + 1), has_own_width(program, out), False))

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ensue.engine.differentiable import Given
+from ensue.engine.eager import weigh as weigh
 from ensue.engine.gpu.run import Run
 from ensue.engine.gpu.stretches import in_stretches
 from ensue.engine.memory import Memory, Values
@@ -55,6 +56,7 @@ def usable(values: Values) -> bool:
 
 def forward(memory: Memory) -> None:
     """Run the ticks from the first to the last."""
+    memory.read()
     _go(Run(memory, {}, "forward"))
 
 

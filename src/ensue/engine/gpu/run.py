@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ensue.engine.differentiable import Given
 from ensue.engine.gpu.source import SIZES, Kernel, Multiplication, pieces, whole
-from ensue.engine.memory import GATES, Memory
+from ensue.engine.memory import GATES, Memory, parameter
 from ensue.engine.schedule import Slot
 from ensue.engine.tape import has_own_width
 
@@ -133,7 +133,7 @@ class Run:
         if kind in ("zone", "weight"):
             return memory.values[f"{kind}/{which}"].contiguous()
         if kind in ("recurrent", "recurrent_bias"):
-            return memory.recurrent(key).contiguous()
+            return parameter(memory.program, memory.values, key).contiguous()
         if kind == "given":
             grad = self.given[str(which)]
             assert grad is not None

@@ -98,7 +98,7 @@ def _stretch(
         values[f"{part.name}/input"] = zeros(rows, 0)
         if part.of is not None:
             values[f"{part.name}/recurrent"] = zeros(rows, width[bool(own[part.of])])
-        values[f"{part.name}/recurrent_bias"] = zeros(rows)
+        values[f"{part.name}/input_bias"] = values[f"{part.name}/recurrent_bias"] = zeros(rows)
     for weight in program.weights:
         values[f"weight/{weight.name}"] = zeros(width[weight.own])
     given: dict[str, Tensor | None] = {}
@@ -108,6 +108,7 @@ def _stretch(
         values[f"zone/{state}"] = zeros(LENGTH * batch, columns)
         given[state] = None if state in missing else zeros(LENGTH * batch, columns)
     memory = Memory(program, values, (batch,) * LENGTH, {}, keep)
+    memory.read()
     return _Stretch(Run(memory, given if phase == "backward" else {}, phase))
 
 
