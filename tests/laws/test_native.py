@@ -52,6 +52,7 @@ def test_every_cell_at_every_width(instruction_set: str, cell: str, variant: str
         (64, 1, None),
         (100, 7, torch.tensor([9, 0, 3, 9, 1, 4, 2])),
         (130, 2, torch.tensor([5, 6])),
+        (70, 18, torch.tensor([9, 0, 3, 9, 1, 4, 2, 5, 5, 5, 8, 8, 1, 0, 2, 7, 6, 9])),
     ):
         compiled_is_right(program, values_for(program, 5, width, 9, batch), lengths)
 
@@ -60,8 +61,18 @@ def test_every_cell_at_every_width(instruction_set: str, cell: str, variant: str
 @hypothesis.given(st.randoms(use_true_random=False), st.sampled_from(sorted(CHANGES)), st.sampled_from([1, 5, 70]))
 def test_cells_at_random(draws: Random, change: str, width: int) -> None:
     program = CHANGES[change](random_program(draws))
-    compiled_is_right(program, values_for(program, 5, width, 9, batch=3))
+    compiled_is_right(program, values_for(program, 5, width, 9, batch=17))
     compiled_is_right(program, values_for(program, 5, width, 9, batch=4), torch.tensor([4, 0, 9, 2]))
+
+
+@pytest.mark.parametrize(("steps", "columns", "inputs"), [(0, 3, 2), (1, 64, 1), (129, 70, 13), (300, 200, 1100)])
+def test_gradients_of_matrices(instruction_set: str, threads: None, steps: int, columns: int, inputs: int) -> None:
+    adjoint, source = torch.randn(steps, columns + 3)[:, 3:], torch.randn(steps, inputs + 1)[:, 1:]
+    torch.set_num_threads(3)
+    mine = native.weigh(adjoint, source)
+    torch.testing.assert_close(mine, eager.weigh(adjoint, source), rtol=0, atol=1e-4)
+    torch.set_num_threads(1)
+    assert all(map(torch.equal, mine, native.weigh(adjoint, source)))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
