@@ -87,8 +87,10 @@ def fingerprint(address: int, size: int) -> int:
     return kernels.ensue_fingerprint(ctypes.c_void_p(address), ctypes.c_int64(size))
 
 
-LARGE = 6 << 20
-"""Bytes from which a large page (2 MB) is worth asking for."""
+PAGE = 2 << 20
+"""Bytes of a large page."""
+LARGE = 1 << 20
+"""Bytes from which large pages are worth asking for."""
 
 
 def describe() -> str:
