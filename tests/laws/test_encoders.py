@@ -7,6 +7,7 @@ from torch import Tensor
 from ensue.cells import CELLS
 from ensue.layers import (
     ENCODERS,
+    AloneSettings,
     BidirectionalSettings,
     Convolution,
     ConvolutionSettings,
@@ -18,6 +19,7 @@ from ensue.settings import Settings
 
 BATCH, TIME, INPUTS = 2, 7, 3
 SMALL: dict[str, Settings] = {
+    "alone": AloneSettings(),
     "bidirectional": BidirectionalSettings(cell="peephole", width=2, depth=2, residual=True),
     "convolution": ConvolutionSettings(width=3, windows=(3, 2), depth=3),
     "onward": OnwardSettings(layer=WindowSettings(window=3, width=4)),
@@ -66,7 +68,7 @@ def test_gradients_are_right_and_reach_every_parameter(encoder: Encoder, x: Tens
         return encoder(x, lengths)
 
     assert torch.autograd.gradcheck(run, (x[:, :4].clone().requires_grad_(), *parameters), fast_mode=True)
-    encoder(x).square().sum().backward()
+    encoder(x.requires_grad_()).square().sum().backward()
     assert [name for name, p in encoder.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
