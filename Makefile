@@ -32,6 +32,9 @@ test-slow: .venv/developer .venv/native
 bench: .venv/developer .venv/native
 	$(BIN)/python benchmarks/training.py --write
 	$(BIN)/python benchmarks/generation.py --write
+	$(BIN)/python benchmarks/training.py --threads 2 --write
+	$(BIN)/python benchmarks/generation.py --threads 2 --write
+	$(BIN)/python benchmarks/ngram.py words --write
 
 format: .venv/developer
 	$(BIN)/ruff format .

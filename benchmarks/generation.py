@@ -269,10 +269,10 @@ def main() -> None:
     table = Table(chosen.rounds)
     lstm_512(table, chosen.threads)
     small_cells(table, 128, chosen.threads)
-    table.lines += ["", f"2026-11-21: {conditions()}."]
+    table.lines += ["", f"{time.strftime('%Y-%m-%d')}: {conditions()}."]
     print(table.lines[-1])
     if chosen.write:
-        write_table("generation", table.lines)
+        write_table("generation" if chosen.threads == 1 else f"generation on {chosen.threads} threads", table.lines)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 The data sets are folders beside the repository, in ../shared/data, or in $ENSUE_DATA. Everything that is chosen is
 chosen on parts of the training data.
 
-    python benchmarks/ngram.py shakespeare names words
+    python benchmarks/ngram.py shakespeare names words [--write]
+
+`--write` puts the tables of `words` into docs/results.md.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter, process_time
 
 import numpy as np
 import torch
+from tables import conditions, write_table
 
 from ensue.models.ngram import Ngram, NgramSettings, estimate, kernels
 from ensue.models.ngram.counts import with_starts
@@ -80,7 +84,7 @@ def nats_per_symbol(model: Ngram, records: Sequence[np.ndarray]) -> float:
     return (nats.sum() / lengths.sum()).item()
 
 
-def words() -> None:
+def words(write: bool = False) -> None:
     """Ten million words in order 5: Wikipedia's text five times, 3 words in 10 drawn anew; each line is a record.
 
     With $KENLM, a folder of KenLM's programs, the same is asked of lmplz, build_binary and kenlm_benchmark.
@@ -98,8 +102,12 @@ def words() -> None:
             spell(ids, vocabulary, folder / "train")
             for number, text in enumerate(texts.values()):
                 spell(text, vocabulary, folder / f"text{number}")
-        estimating(ids, vocabulary, folder, kenlm)
-        asking(list(texts.items()), vocabulary, folder, kenlm)
+        tables = {"estimates": estimating(ids, vocabulary, folder, kenlm)}
+        tables |= asking(list(texts.items()), vocabulary, folder, kenlm)
+        for name, lines in tables.items():
+            print("\n".join(lines))
+            if write:
+                write_table(name, [*lines, "", f"{time.strftime('%Y-%m-%d')}: {conditions()}."])
 
 
 def ten_million_words() -> tuple[np.ndarray, list[str]]:
@@ -141,7 +149,7 @@ def measured(work: Callable[[], object]) -> tuple[float, float, float]:
     return perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6
 
 
-def estimating(ids: np.ndarray, vocabulary: list[str], folder: Path, kenlm: Path | None) -> None:
+def estimating(ids: np.ndarray, vocabulary: list[str], folder: Path, kenlm: Path | None) -> list[str]:
     def ours(off: bool = False, memory: int = 0) -> None:
         if off:
             kernels.library = lambda: None
@@ -165,46 +173,69 @@ def estimating(ids: np.ndarray, vocabulary: list[str], folder: Path, kenlm: Path
     for _ in range(ROUNDS):
         for what, work in ways.items():
             found.setdefault(what, []).append(measured(work))
+    lines = ["| estimate, pack and write | seconds | seconds of CPU | at most |", "|---|---|---|---|"]
     for what, each in found.items():
         wall, cpu, peak = np.median(each, axis=0)
-        print(f"{what}: {wall:.1f} s, {cpu:.1f} s of CPU, at most {peak:.2f} GB (the parent's share included)")
+        lines.append(f"| {what} | {wall:.1f} | {cpu:.1f} | {peak:.2f} GB |")
+    return lines
 
 
-def asking(texts: Sequence[tuple[str, np.ndarray]], vocabulary: list[str], folder: Path, kenlm: Path | None) -> None:
+def asking(
+    texts: Sequence[tuple[str, np.ndarray]], vocabulary: list[str], folder: Path, kenlm: Path | None
+) -> dict[str, list[str]]:
     began = perf_counter()
     exact = NgramSettings().build(len(vocabulary))
     exact.load(map_arrays(folder / "model"))
     print(f"opened in {1e3 * (perf_counter() - began):.1f} ms")
-    models = {"exact": in_memory(exact), "exact, mapped": exact, "quantised": exact.packed(quantised=True)}
+    models = {"ensue": in_memory(exact), "ensue, mapped": exact, "ensue, quantised": exact.packed(quantised=True)}
     grams = sum(len(records.grams) for records in exact.table.records)
+    sizes: dict[str, list[str]] = {}
     for what, model in models.items():
         began = process_time()
         model.table.score(np.zeros((1, 5), np.int64), 4)
-        first = f"the first question took {1e3 * (process_time() - began):.0f} ms"
-        size = sum(array.nbytes for array in [*model.arrays().values(), *model.table.index])
-        print(f"{what}: {size / 1e6:.0f} MB, {size / grams:.2f} bytes for each of {grams:,} n-grams; {first}")
-    for number, (name, ids) in enumerate(texts):
+        print(f"{what}: the first question took {1e3 * (process_time() - began):.0f} ms")
+        held = sum(array.nbytes for array in model.arrays().values())
+        used = held + sum(array.nbytes for array in model.table.index)
+        sizes[what] = [f"{held / grams:.2f} in the file, {used / grams:.2f} in use"]
+    queries: dict[str, list[str]] = {}
+    for number, (_, ids) in enumerate(texts):
         whole = with_starts(ids, offsets_of(ids, vocabulary), len(vocabulary)).astype(np.int64)
         text = np.append(np.full(4, -1), whole)[None]
         real = whole != len(vocabulary)
+        for what, each in by_turns(models, text, int(real.sum()), folder, kenlm, number).items():
+            queries.setdefault(what, []).append(f"{1e9 * np.median(each):.0f}")
+            if what in models:
+                sizes[what].append(f"{bits_of(models[what], text, real):.4f}")
+    named = [f"bits per word, {name}" for name, _ in texts]
+    return {
+        "sizes": rows(["the table", "bytes for an n-gram", *named], sizes),
+        "queries": rows(["one query, nanoseconds of CPU", *(name for name, _ in texts)], queries),
+    }
+
+
+def rows(columns: Sequence[str], cells: Mapping[str, Sequence[str]]) -> list[str]:
+    head = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    return [*head, *("| " + " | ".join([what, *row]) + " |" for what, row in cells.items())]
+
+
+def by_turns(
+    models: Mapping[str, Ngram], text: np.ndarray, words: int, folder: Path, kenlm: Path | None, number: int
+) -> dict[str, list[float]]:
+    """Time a question to each model, and to KenLM, in turns: seconds of CPU."""
+    if kenlm:
+        with (folder / f"text{number}").open() as file, (folder / f"ids{number}").open("w") as to:
+            subprocess.run([kenlm / "kenlm_benchmark", "-v", "-m", folder / "kenlm"], stdin=file, stdout=to, check=True)
+    seconds: dict[str, list[float]] = {}
+    for _ in range(2 * ROUNDS + 1):
+        for what, model in models.items():
+            began = process_time()
+            model.table.score(text, 4)
+            seconds.setdefault(what, []).append((process_time() - began) / words)
         if kenlm:
-            with (folder / f"text{number}").open() as file, (folder / f"ids{number}").open("w") as to:
-                subprocess.run(
-                    [kenlm / "kenlm_benchmark", "-v", "-m", folder / "kenlm"], stdin=file, stdout=to, check=True
-                )
-        seconds: dict[str, list[float]] = {}
-        for _ in range(2 * ROUNDS + 1):
-            for what, model in models.items():
-                began = process_time()
-                model.table.score(text, 4)
-                seconds.setdefault(what, []).append((process_time() - began) / real.sum())
-            if kenlm:
-                seconds.setdefault("KenLM's benchmark", []).append(kenlms(kenlm, folder, number))
-                if importlib.util.find_spec("kenlm"):
-                    seconds.setdefault("KenLM's module", []).append(modules(folder, number))
-        for what, each in seconds.items():
-            bits = f"; {bits_of(models[what], text, real):.4f} bits per word" if what in models else ""
-            print(f"{name}, {what}: {1e9 * np.median(each):.0f} ns of CPU a query{bits}")
+            seconds.setdefault("KenLM's own benchmark in C++, probing", []).append(kenlms(kenlm, folder, number))
+            if importlib.util.find_spec("kenlm"):
+                seconds.setdefault("KenLM's module for Python", []).append(modules(folder, number))
+    return seconds
 
 
 def in_memory(model: Ngram) -> Ngram:
@@ -245,10 +276,12 @@ if __name__ == "__main__":
         "shakespeare": shakespeare,
         "names": lambda: names(False),
         "distinct-names": lambda: names(True),
-        "words": words,
     }
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="*", help=f"any of {', '.join(parts)}; all if none is named")
-    for part in parser.parse_args().part or parts:
+    parser.add_argument("part", nargs="*", help=f"any of {', '.join([*parts, 'words'])}; all if none is named")
+    parser.add_argument("--write", action="store_true")
+    chosen = parser.parse_args()
+    parts["words"] = lambda: words(chosen.write)
+    for part in chosen.part or parts:
         print(f"-- {part}")
         parts[part]()

@@ -238,7 +238,7 @@ def main() -> None:
     close = f"{began}: {conditions()}; the roof is torch's product of large matrices, {roof / 1e6:.0f} GFLOP/s."
     print(close)
     if chosen.write:
-        write_table("training", [*lines, "", close])
+        write_table("training" if chosen.threads == 1 else f"training on {chosen.threads} threads", [*lines, "", close])
 
 
 if __name__ == "__main__":
