@@ -15,6 +15,7 @@ from ensue.batch import Batch
 from ensue.data.batching import in_order
 from ensue.data.examples import Examples
 from ensue.data.labelled import Shape
+from ensue.data.labels import LabelKind
 from ensue.errors import RunError
 from ensue.models.contract import Predictor
 from ensue.models.summaries import summaries
@@ -36,7 +37,11 @@ class RegressionSettings(Settings):
     iterations: int = 200
     """Most steps of the minimisation (L-BFGS)."""
 
-    def build(self, shape: Shape, kind: str, size: int) -> Regression:
+    def suits(self, shape: Shape, kind: LabelKind) -> bool:
+        """It is a baseline where numbers were measured."""
+        return bool(shape.measured)
+
+    def build(self, shape: Shape, kind: LabelKind, size: int) -> Regression:
         """Make the model for `size` labels of a kind."""
         return Regression(self, shape, kind, size)
 
@@ -48,7 +53,7 @@ class Regression(Predictor):
     whole, each brought to mean 0 and standard deviation 1 by the training part.
     """
 
-    def __init__(self, settings: RegressionSettings, shape: Shape, kind: str, size: int) -> None:
+    def __init__(self, settings: RegressionSettings, shape: Shape, kind: LabelKind, size: int) -> None:
         self.settings, self.shape, self.kind, self.size = settings, shape, kind, size
         example = Batch(_nothing(shape), torch.zeros(1, dtype=torch.int64), torch.ones(1), torch.ones(1))
         count = self.features(example).shape[1]

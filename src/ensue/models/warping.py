@@ -15,6 +15,7 @@ from ensue.batch import Batch
 from ensue.data.batching import batch_of
 from ensue.data.examples import Examples
 from ensue.data.labelled import Shape
+from ensue.data.labels import LabelKind
 from ensue.errors import RunError, SettingError
 from ensue.models.alignment import distances, shortened
 from ensue.models.contract import Predictor
@@ -38,7 +39,11 @@ class WarpingSettings(Settings):
     seed: int = 0
     """What it follows from which are kept."""
 
-    def build(self, shape: Shape, kind: str, size: int) -> Warping:
+    def suits(self, shape: Shape, kind: LabelKind) -> bool:
+        """It is a baseline where numbers were measured, and one label is told of each."""
+        return bool(shape.measured) and kind in ("single", "ordinal")
+
+    def build(self, shape: Shape, kind: LabelKind, size: int) -> Warping:
         """Make the model for `size` labels. Raises SettingError if there are no numbers, or not one label each."""
         if not shape.measured:
             raise SettingError("the steps have no numbers, by which neighbours are found", where="model", mend=OTHER)

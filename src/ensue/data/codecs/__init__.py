@@ -6,6 +6,7 @@ from typing import Any
 from ensue.data.codecs.bytes import ByteCodec, Bytes
 from ensue.data.codecs.characters import CharacterCodec, Characters
 from ensue.data.codecs.content import TextContent, TextSettings
+from ensue.data.codecs.measurements import MeasurementCodec, Measurements
 from ensue.data.codecs.subwords import SubwordCodec, Subwords
 from ensue.data.codecs.words import WordCodec, Words
 from ensue.data.contract import Codec
@@ -29,10 +30,10 @@ FITTED: dict[str, type[Codec]] = {
 }
 """What was made, as its `to_json` names it."""
 
-CONTENT_SETTINGS: dict[str, type[Settings]] = {"text": TextSettings}
+CONTENT_SETTINGS: dict[str, type[Settings]] = {"text": TextSettings, "measurements": Measurements}
 """What a person chooses for the content of labelled examples."""
 
-CONTENTS: dict[str, type[ContentCodec]] = {"text": TextContent}
+CONTENTS: dict[str, type[ContentCodec]] = {"text": TextContent, "measurements": MeasurementCodec}
 """What is made of it, by the same name, with `fit` and `from_json`."""
 
 
@@ -67,6 +68,8 @@ __all__ = [
     "FITTED",
     "Bytes",
     "Characters",
+    "MeasurementCodec",
+    "Measurements",
     "Subwords",
     "TextContent",
     "TextSettings",

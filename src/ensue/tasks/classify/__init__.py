@@ -14,7 +14,7 @@ from ensue.data.readers.rows import ROWS
 from ensue.errors import SettingError, did_you_mean
 from ensue.layers import RecurrentSettings
 from ensue.models.classifier import ClassifierSettings
-from ensue.models.classifying import classifier_settings, sized_classifier
+from ensue.models.classifying import classifier_settings, network_for_measurements, sized_classifier
 from ensue.settings import Settings, read
 from ensue.tasks.choosing import assigned, change, read_config, with_budget
 from ensue.tasks.classify.learning import REPORT, RESULT, train_classifier
@@ -34,6 +34,9 @@ OF_ALL, OF_TEXTS, OF_STEPS = ("label", "group"), ("text",), ("id", "time", "valu
 
 MEASURED = ("long_table", "series_file")
 """Readers whose examples are measurements."""
+
+LONGEST_SERIES = 3000
+"""Steps of measurements that are read, if nothing else is said: most series of the archives are shorter."""
 
 
 class Classify(Task):
@@ -59,12 +62,18 @@ class Classify(Task):
             name, reason = _reader_for(choices)
             settings = change(settings, data=change(settings.data, reader=name))
             reasons += [reason] if reason else []
+        measured = settings.data.reader.name in MEASURED
+        if measured and "longest" not in values.get("data", {}):
+            settings = change(settings, data=change(settings.data, longest=LONGEST_SERIES))
         if choices.codec is not None:
             settings = change(settings, codec=_codec_settings(choices.codec))
-        elif "codec" not in values and settings.data.reader.name in MEASURED:
+        elif "codec" not in values and measured:
             settings = change(settings, codec="measurements")
         if choices.model is not None:
             settings = change(settings, model=classifier_settings(choices.model))
+        elif "model" not in values and measured:
+            settings = change(settings, model=network_for_measurements())
+            reasons.append("model convolution, for what is told by shapes anywhere in a sequence (choose with --model)")
         elif "model" not in values:
             reasons.append("model lstm, its highest values over all steps: the usual choice (choose with --model)")
         if choices.size is not None:

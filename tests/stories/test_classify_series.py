@@ -1,0 +1,131 @@
+"""What a person types to tell sequences of numbers apart, from .ts files and light curves to a run and its use."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ensue
+from ensue.cli.main import main
+
+QUICK = ["--epochs", "8", "--set", "machine.threads=1", "--seed", "3"]
+ROLES = [
+    f"--{role}={column}"
+    for role, column in zip(
+        ("id", "time", "band", "value", "error", "label"),
+        ("object", "mjd", "filter", "flux", "sigma", "type"),
+        strict=True,
+    )
+]
+
+
+def waves(count: int, seed: int) -> str:
+    """Write waves that rise twice, or four times, as a .ts file; some are missing a value."""
+    draws = np.random.default_rng(seed)
+    lines = ["@problemName Waves", "@univariate true", "@classLabel true slow fast", "@data"]
+    for number in range(count):
+        times = np.linspace(0, 1, int(draws.integers(30, 50)))
+        values = np.sin(2 * np.pi * ((2 + 2 * (number % 2)) * times + draws.random())) + draws.normal(
+            0, 0.1, len(times)
+        )
+        cells = [f"{value:.3f}" for value in values]
+        cells[int(draws.integers(len(cells)))] = "?"
+        lines.append(f"{','.join(cells)}:{'fast' if number % 2 else 'slow'}")
+    return "\n".join(lines) + "\n"
+
+
+def curves(count: int, seed: int, labelled: bool = True) -> str:
+    """Write stars that brighten in the blue or in the red, as rows in no order; some have no red value at all."""
+    draws = np.random.default_rng(seed)
+    rows = []
+    for number in range(count):
+        nights = np.cumsum(draws.uniform(1, 6, int(draws.integers(6, 12))))
+        for night in nights:
+            for band in "gr" if number % 5 else "g":
+                light = (
+                    200 * np.exp(-(((night - nights.mean()) / 8) ** 2)) * (0.2 if (band == "r") == number % 2 else 1)
+                )
+                flux, later = light + draws.normal(0, 5), night + (0.02 if band == "r" else 0)
+                rows.append([f"s{number}", f"{later:.3f}", band, f"{flux:.2f}", "5", "red" if number % 2 else "blue"])
+    order = draws.permutation(len(rows))
+    table = io.StringIO()
+    header = ["object", "mjd", "filter", "flux", "sigma", "type"]
+    csv.writer(table).writerows([row[: 5 + labelled] for row in (header, *(rows[at] for at in order))])
+    return table.getvalue()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("series")
+    (folder / "train.ts").write_text(waves(60, 1))
+    (folder / "test.ts").write_text(waves(20, 2))
+    (folder / "curves.csv").write_text(curves(80, 1))
+    (folder / "more.csv").write_text(curves(6, 2, labelled=False))
+    return folder
+
+
+def answer(capsys: pytest.CaptureFixture[str], *line: str) -> str:
+    capsys.readouterr()
+    assert main(line) == 0
+    return capsys.readouterr().out
+
+
+def test_series_of_the_archives(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, test = str(folder / "waves"), str(folder / "test.ts")
+    told = answer(capsys, "train", "classify", str(folder / "train.ts"), "--test", test, "--out", run, "--json", *QUICK)
+    result = json.loads(told.splitlines()[-1])
+    assert (result["event"], result["task"]) == ("result", "classify")
+    assert result["metrics"]["accuracy"] > 0.9
+    assert set(result["baselines"]) == {"majority", "warping", "regression"}
+    assert result["baselines"]["regression"]["accuracy"] > 0.8
+    early = result["details"]["early"]
+    assert [row["share"] for row in early][-1] == 1.0
+    assert early[-1]["accuracy"] == result["metrics"]["accuracy"]
+    again = json.loads(answer(capsys, "evaluate", run, test, "--json"))
+    assert again["metrics"] == result["metrics"]
+    rows = [json.loads(line) for line in answer(capsys, "classify", run, test, "--json").splitlines()]
+    assert len(rows) == 20
+    assert np.mean([row["label"] == ("slow", "fast")[place % 2] for place, row in enumerate(rows)]) > 0.9
+
+
+@pytest.mark.parametrize("model", ["gru", "warping", "regression"])
+def test_light_curves(folder: Path, capsys: pytest.CaptureFixture[str], model: str) -> None:
+    run = str(folder / model)
+    quick = [*QUICK, "--size", "tiny"] if model == "gru" else QUICK[2:]
+    assert main(["train", "classify", str(folder / "curves.csv"), "--model", model, "--out", run, *ROLES, *quick]) == 0
+    result = json.loads((Path(run) / "result.json").read_text())
+    assert result["metrics"]["accuracy"] > 0.8
+    assert set(result["baselines"]) == {"majority", "warping", "regression"} - {model}
+    rows = list(csv.DictReader(io.StringIO(answer(capsys, "classify", run, str(folder / "more.csv")))))
+    assert {row["object"]: row["predicted"] for row in rows if row["object"] != "s5"} == {
+        f"s{number}": "red" if number % 2 else "blue" for number in range(5)
+    }
+    again = ensue.open(run).evaluate([folder / "curves.csv"])
+    assert again.metrics["accuracy"] > 0.85
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (":fast", ":slow", "train.ts: all 60 examples have the label 'slow'"),
+        ("?", "NaN", "train.ts:5: 'NaN' in value 20 of channel 1 is not finite"),
+        ("@univariate true", "@dimensions 2", "train.ts:5: the line has 1 channel where the header promises 2"),
+    ],
+)
+def test_wrong_series_end_in_one_line(tmp_path, capsys, old, new, message) -> None:
+    (tmp_path / "train.ts").write_text(waves(60, 1).replace(old, new))
+    assert main(["train", "classify", str(tmp_path / "train.ts"), "--out", str(tmp_path / "run")]) == 2
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.removeprefix("ensue: ").removeprefix("error: ").replace(f"{tmp_path}/", "").startswith(message)
+    assert not (tmp_path / "run").exists()
+
+
+def test_wrong_light_curves_end_in_one_line(tmp_path, capsys) -> None:
+    table = curves(20, 1).splitlines()
+    (tmp_path / "curves.csv").write_text("\n".join([*table, table[7]]) + "\n")
+    assert main(["train", "classify", str(tmp_path / "curves.csv"), "--out", str(tmp_path / "run"), *ROLES]) == 2
+    assert "stands on line 8 already; leave one out, or join them" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
