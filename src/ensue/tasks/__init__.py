@@ -2,8 +2,9 @@
 
 from ensue.tasks.classify import Classify
 from ensue.tasks.contract import Choices, Proposal, Task
+from ensue.tasks.forecast import ForecastTask
 from ensue.tasks.generate import Generate
 
-TASKS: dict[str, Task] = {task.name: task for task in (Generate(), Classify())}
+TASKS: dict[str, Task] = {task.name: task for task in (Generate(), Classify(), ForecastTask())}
 
 __all__ = ["TASKS", "Choices", "Proposal", "Task"]

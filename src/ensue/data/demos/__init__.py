@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ensue.data.demos.ball import write_ball
 from ensue.data.demos.code import write_code
 from ensue.data.demos.names import write_names
+from ensue.data.demos.sunspots import write_sunspots
 from ensue.data.demos.text import write_text
 from ensue.errors import DataError
 
@@ -45,6 +47,21 @@ DEMOS: dict[str, Demo] = {
         "lines",
         "first names of twelve countries, from Faker (the extra `demos`), one a line; they differ by its version",
         write_names,
+    ),
+    "ball": Demo(
+        "forecast",
+        "series",
+        "24 balls that bounce in a box, simulated: their positions x and y in metres every 0.04 s, with errors of "
+        "5 mm; given the path, where does it go next?",
+        write_ball,
+        ".csv",
+    ),
+    "sunspots": Demo(
+        "forecast",
+        "series",
+        "sunspot numbers of the years 1700 to 2008, from statsmodels (the extra `demos`)",
+        write_sunspots,
+        ".csv",
     ),
 }
 """Name to demo."""

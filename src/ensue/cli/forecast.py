@@ -1,0 +1,77 @@
+"""`ensue forecast`: say what comes next in series, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cyclopts import App
+
+from ensue.cli.whole import Whole
+
+if TYPE_CHECKING:
+    from ensue.tasks.forecast.model import ForecastModel, Foretold
+
+app = App(name="forecast")
+
+
+@app.default
+def forecast(
+    run: Path,
+    file: Path | None = None,
+    /,
+    *,
+    horizon: Whole | None = None,
+    plot: Path | None = None,
+    seed: Whole | None = None,
+    json: bool = False,
+) -> None:
+    """Say what comes after the end of each series, with intervals that hold 80 and 95 % of what comes.
+
+    Args:
+        run: The folder of the run.
+        file: A table of series to go on with; with none, those that were learned. Rows of the future whose target is
+            empty tell what is known ahead.
+        horizon: How many steps; as many as were learned if not given.
+        plot: Draw history, forecast and the test into this file, .png or .svg (needs the extra `plot`).
+        seed: The same seed gives the same forecast, where futures are drawn.
+        json: Print one JSON object a series, for programs.
+    """
+    from ensue import api
+    from ensue.errors import SettingError
+
+    if horizon == 0:
+        raise SettingError("0 steps are no forecast", where="--horizon", mend="give 1 or more")
+    model: ForecastModel = api.open(run)
+    told = model.forecast(file, horizon, seed)
+    if plot is not None:
+        from ensue.tasks.forecast.plot import draw
+
+        draw(model, told, file, plot)
+    if json:
+        from ensue.cli.machine import print_json
+
+        for one in told:
+            print_json(one.to_json())
+    else:
+        show(told)
+        if plot is not None:
+            print(f"drawn: {plot}")
+
+
+def show(told: Sequence[Foretold]) -> None:
+    """Print a table with a row for each step."""
+    from ensue.cli.tables import show_table
+
+    several = len({one.channel for one in told}) > 1
+    rows = [
+        [one.series, *([one.channel] if several else []), str(time), *(f"{one.figures[name][place]:.5g}" for name in FIGURES)]
+        for one in told
+        for place, time in enumerate(one.times)
+    ]
+    columns = ["series", *(["number"] if several else []), "time", "median", "80 % from", "to", "95 % from", "to"]
+    show_table(columns, rows)
+
+
+FIGURES = ("median", "lo_80", "hi_80", "lo_95", "hi_95")

@@ -1,0 +1,122 @@
+"""Whether the times of series fit a frequency; what is wrong is named by its row, and gaps are filled where wanted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ensue.data.series.frequency import Frequency, Times, read_frequency, steps_between, usual
+from ensue.data.series.panel import Series, SeriesSettings
+from ensue.errors import DataError, SettingError
+
+REPEATED = 3
+"""So many gaps of one size, one after the other, are another frequency."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A series as it was read, and where each of its rows stands: "file:line"."""
+
+    series: Series
+    rows: Sequence[str]
+
+
+def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency:
+    """Give the frequency of all series: what was said, or what most steps have. Raises DataError if there are two."""
+    if settings.freq:
+        return read_frequency(settings.freq)
+    each = usual([one.series.times for one in found])
+    known = Counter(one for one in each if one is not None)
+    if not known:
+        return Frequency("step", 1) if found[0].series.times.dtype.kind != "M" else Frequency("second", 86_400)
+    most = known.most_common(1)[0][0]
+    for one, frequency in zip(found, each, strict=True):
+        # A series of few steps, some of them missing, tells little of its own.
+        if frequency not in (None, most) and len(one.series) > REPEATED:
+            raise _two(one, len(one.series) - 1, most, frequency)  # type: ignore[arg-type]
+    return most
+
+
+def as_dates(times: Times, frequency: Frequency) -> Times:
+    """Read integers as years where the frequency is of years. Raises SettingError where it is of other dates."""
+    if times.dtype.kind == "M":
+        if frequency.base == "step":
+            raise SettingError("the times are dates, not integers", where="--freq", mend="give one such as day")
+        return times
+    if frequency.base == "step":
+        return times
+    if frequency.name != "year" or times.min() < 1 or times.max() > 9999:
+        mend = "give --freq step, or write the times as dates"
+        raise SettingError(f"the times are integers, which are no {frequency.name}s", where="--freq", mend=mend)
+    return np.array([f"{year:04d}-01-01" for year in times], "datetime64[s]")
+
+
+def checked(one: Read, frequency: Frequency, settings: SeriesSettings) -> Series:
+    """Give the series, its gaps filled if that is wanted. Raises DataError that names the first row that is wrong."""
+    series = replace(one.series, times=as_dates(one.series.times, frequency))
+    times = series.times
+    distances = steps_between(times, frequency)
+    for row in np.flatnonzero(distances != 1):
+        _refuse(one, times, int(row) + 1, distances, frequency, filled=bool(settings.fill))
+    if settings.fill:
+        series = _filled(series, distances, frequency, settings.fill)
+    else:
+        _refuse_missing(one, series)
+    return series
+
+
+def _refuse(
+    one: Read, times: Times, row: int, distances: np.ndarray, frequency: Frequency, *, filled: bool
+) -> None:
+    distance, what, where = distances[row - 1], f"{times[row]} of {one.series.name!r}", one.rows[row]
+    if distance == 0 and times[row] == times[row - 1]:
+        raise DataError(f"the time {what} is there twice", where=where, mend="keep one of the rows, or name an --id")
+    if times[row] < times[row - 1]:
+        mend = "sort the rows of each series by time, or name the column that tells series apart with --id"
+        raise DataError(f"the time {what} comes after {times[row - 1]}", where=where, mend=mend)
+    following = distances[row - 1 : row - 1 + REPEATED]
+    if distance != round(distance) or (len(following) == REPEATED and (following == distance).all()):
+        raise _two(one, row, frequency, None)
+    if not filled:
+        gap = f"a gap of {distance - 1:.0f} step{'s' * (distance > 2)} of a {frequency.name} before {what}"
+        raise DataError(gap, where=where, mend="give --fill previous or --fill zero, or another --freq")
+
+
+def _two(one: Read, row: int, frequency: Frequency, other: Frequency | None) -> DataError:
+    times = one.series.times
+    found = f"a series of {other.name}s" if other else f"from {times[row - 1]} to {times[row]}"
+    what = f"two frequencies: {found} in {one.series.name!r}, where the usual step is a {frequency.name}"
+    return DataError(what, where=one.rows[row], mend="split the file, or say which one is right with --freq")
+
+
+def _refuse_missing(one: Read, series: Series) -> None:
+    for name, values in (("target", series.values), ("past", series.past)):
+        if len(bad := np.argwhere(np.isnan(values))):
+            what = f"the {name} value at {series.times[bad[0][0]]} of {series.name!r} is missing"
+            raise DataError(what, where=one.rows[bad[0][0]], mend="give it, or --fill previous or --fill zero")
+
+
+def _filled(series: Series, distances: np.ndarray, frequency: Frequency, how: str) -> Series:
+    """Put every step where it belongs, and let those that are missing be zero, or what stood before."""
+    if how not in ("previous", "zero"):
+        raise SettingError(f"there is no way {how!r} to fill gaps", where="--fill", mend="choose previous or zero")
+    at = np.concatenate([[0], np.cumsum(np.round(distances).astype(np.int64))])
+    count = int(at[-1]) + 1
+    times = np.concatenate([series.times[:1], frequency.ahead(series.times[0], count - 1)])
+    ahead = len(series.known) - len(series.times)
+
+    def fill(values: np.ndarray, beyond: int = 0) -> np.ndarray:
+        places = np.concatenate([at, count + np.arange(beyond)])
+        whole = np.full((count + beyond, values.shape[1]), np.nan)
+        whole[places] = values
+        if how == "zero":
+            return np.nan_to_num(whole, nan=0.0)
+        last = np.maximum.accumulate(np.where(np.isnan(whole), -1, np.arange(len(whole))[:, None]), axis=0)
+        # Before the first number there is no previous one.
+        return np.where(last < 0, 0.0, np.take_along_axis(whole, np.maximum(last, 0), axis=0))
+
+    known = fill(series.known, ahead)
+    return replace(series, times=times, values=fill(series.values), past=fill(series.past), known=known)

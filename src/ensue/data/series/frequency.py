@@ -1,0 +1,193 @@
+"""How far apart the steps of series are: whole months, seconds, or plain integers; calendar aware."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.errors import SettingError
+
+Times: TypeAlias = "NDArray[Any]"
+"""(steps,), datetime64[s] or int64."""
+
+MINUTE, HOUR, DAY, WEEK = 60, 3600, 86_400, 604_800
+NAMES: dict[tuple[str, int], str] = {
+    ("month", 12): "year",
+    ("month", 3): "quarter",
+    ("month", 1): "month",
+    ("second", WEEK): "week",
+    ("second", DAY): "day",
+    ("second", HOUR): "hour",
+    ("second", MINUTE): "minute",
+    ("second", 1): "second",
+    ("step", 1): "step",
+}
+ALIASES = {"y": "year", "a": "year", "q": "quarter", "m": "month", "ms": "month", "me": "month", "w": "week"}
+ALIASES |= {"d": "day", "h": "hour", "min": "minute", "t": "minute", "s": "second"}
+SEASONS = {"quarter": 4, "month": 12, "week": 52, "day": 7, "hour": 24}
+
+
+@dataclass(frozen=True)
+class Frequency:
+    """From one step to the next are `every` whole months, seconds, or units of an integer.
+
+    >>> Frequency("month", 3).name, Frequency("second", 900).name, Frequency("second", 900).season
+    ('quarter', '15 minutes', 96)
+    """
+
+    base: Literal["month", "second", "step"]
+    every: int
+
+    @property
+    def name(self) -> str:
+        """How it is called, as `--freq` takes it."""
+        if (self.base, self.every) in NAMES:
+            return NAMES[self.base, self.every]
+        if self.base != "second":
+            return f"{self.every} {self.base}s"
+        unit = next(size for size in (DAY, HOUR, MINUTE, 1) if self.every % size == 0)
+        return f"{self.every // unit} {NAMES['second', unit]}s"
+
+    @property
+    def season(self) -> int:
+        """The usual number of steps in a season: a year of months, a week of days, a day of hours; else 1."""
+        if self.base == "second" and self.every < DAY and DAY % self.every == 0:
+            return DAY // self.every if self.every >= MINUTE else 1
+        return SEASONS.get(self.name, 1)
+
+    def ahead(self, last: Any, steps: int) -> Times:
+        """Give the times of the steps after `last`; a month that is shorter ends on its last day.
+
+        >>> Frequency("month", 1).ahead(np.datetime64("2024-01-31T00:00:00"), 2).astype("datetime64[D]").tolist()
+        [datetime.date(2024, 2, 29), datetime.date(2024, 3, 31)]
+        """
+        counts = np.arange(1, steps + 1) * self.every
+        if self.base == "step":
+            return np.int64(last) + counts
+        if self.base == "second":
+            return np.datetime64(last, "s") + counts
+        month = np.datetime64(last, "M")
+        into = np.datetime64(last, "s") - month.astype("datetime64[s]")
+        if _ends_month(np.array([last], "datetime64[s]"))[0]:
+            into = np.timedelta64(31 * DAY, "s")
+        months = month + counts
+        lengths = (months + 1).astype("datetime64[s]") - months.astype("datetime64[s]")
+        of_day = (np.datetime64(last, "s") - np.datetime64(last, "D").astype("datetime64[s]")).astype(np.int64)
+        latest = lengths - np.timedelta64(DAY, "s") + of_day
+        return months.astype("datetime64[s]") + np.minimum(into, latest)
+
+
+def read_frequency(name: str) -> Frequency:
+    """Read what a person writes after `--freq`. Raises SettingError.
+
+    >>> read_frequency("15min") == read_frequency("15 minutes") == Frequency("second", 900)
+    True
+    """
+    found = re.fullmatch(r"(\d*)\s*([a-z]+?)(?:s)?", name.strip().lower())
+    unit = ALIASES.get(found[2], found[2]) if found else ""
+    if found and unit in (known := {value: key for key, value in NAMES.items()}):
+        base, every = known[unit]
+        return Frequency(base, every * int(found[1] or 1))  # type: ignore[arg-type]
+    mend = "give one such as year, quarter, month, week, day, hour, '15 minutes' or step"
+    raise SettingError(f"{name!r} is no frequency", where="--freq", mend=mend)
+
+
+def read_time(value: Any) -> Any:
+    """Read a time: an integer, or an ISO date, month or quarter; None if it is none.
+
+    >>> read_time("1949-02"), read_time("2001Q3"), read_time("17"), read_time("soon")
+    (np.datetime64('1949-02-01T00:00:00'), np.datetime64('2001-07-01T00:00:00'), 17, None)
+    """
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, datetime):
+        return _plain(value)
+    text = str(value).strip()
+    if re.fullmatch(r"[+-]?\d{1,15}", text):
+        return int(text)
+    if quarter := re.fullmatch(r"(\d{4})-?Q([1-4])", text, re.IGNORECASE):
+        text = f"{quarter[1]}-{3 * int(quarter[2]) - 2:02d}"
+    if re.fullmatch(r"\d{4}-\d{1,2}", text):
+        text = f"{text[:5]}{int(text[5:]):02d}-01"
+    try:
+        return _plain(datetime.fromisoformat(text))
+    except ValueError:
+        return None
+
+
+def _plain(time: datetime) -> np.datetime64:
+    if time.tzinfo is not None:
+        time = time.astimezone(timezone.utc).replace(tzinfo=None)
+    return np.datetime64(time.replace(microsecond=0) + timedelta(seconds=round(time.microsecond / 1e6)), "s")
+
+
+def usual(times: Sequence[Times]) -> list[Frequency | None]:
+    """Give the frequency that most steps of each series have; None where a series has too few steps to tell."""
+    return [_usual(one) for one in times]
+
+
+def _usual(times: Times) -> Frequency | None:
+    if len(times) < 2:
+        return None
+    if times.dtype.kind != "M":
+        return _most("step", np.diff(times))
+    months = np.diff(times.astype("datetime64[M]").astype(np.int64))
+    if (_same_day(times) or _ends_month(times).all()) and np.median(months) >= 1:
+        return _most("month", months)
+    return _most("second", np.diff(times).astype(np.int64))
+
+
+def _same_day(times: Times) -> bool:
+    """Tell whether all stand at the same place in their months: times of months do, and of no smaller step."""
+    within = times - times.astype("datetime64[M]").astype("datetime64[s]")
+    return bool((within == within[0]).all())
+
+
+def _ends_month(times: Times) -> NDArray[np.bool_]:
+    days = times.astype("datetime64[D]")
+    return (days + 1).astype("datetime64[M]") != days.astype("datetime64[M]")
+
+
+def _most(base: Literal["month", "second", "step"], differences: NDArray[np.int64]) -> Frequency | None:
+    sizes, counts = np.unique(differences[differences > 0], return_counts=True)
+    return Frequency(base, int(sizes[counts.argmax()])) if len(sizes) else None
+
+
+def steps_between(times: Times, frequency: Frequency) -> NDArray[np.float64]:
+    """Count the steps from each time to the next, in whole ones where the times fit the frequency."""
+    if frequency.base == "month":
+        months = np.diff(times.astype("datetime64[M]").astype(np.int64)) / frequency.every
+        fits = _same_day(times) or _ends_month(times).all()
+        return months if fits else np.where(months == np.round(months), months + 0.5, months)
+    return np.diff(times).astype(np.int64) / frequency.every
+
+
+def calendar(times: Times, frequency: Frequency) -> NDArray[np.float32]:
+    """Give where each time stands in its day, week and year, as harmonics (steps, features); nothing for integers.
+
+    >>> calendar(np.array(["2020-01", "2020-07"], "datetime64[s]"), Frequency("month", 1))[:, 1].round(3).tolist()
+    [1.0, -1.0]
+    """
+    if times.dtype.kind != "M" or frequency.name == "year":
+        return np.zeros((len(times), 0), np.float32)
+    seconds = times.astype(np.int64)
+    year = times.astype("datetime64[Y]")
+    if frequency.base == "month":
+        cycles = [((times.astype("datetime64[M]") - year).astype(np.int64) / 12, 3 if frequency.every == 1 else 1)]
+    else:
+        cycles = [((times - year.astype("datetime64[s]")).astype(np.int64) / (365.2425 * DAY), 2)]
+    if frequency.base == "second" and frequency.every <= DAY:
+        cycles.append((seconds / WEEK, 3))
+    if frequency.base == "second" and frequency.every < DAY:
+        cycles.append((seconds / DAY, 3))
+    angles = [2 * np.pi * harmonic * place for place, count in cycles for harmonic in range(1, count + 1)]
+    waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
+    return np.stack(waves, 1).astype(np.float32)

@@ -1,0 +1,128 @@
+"""Which steps of each series are learned, chosen on, calibrated on and reported, and from where forecasts are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ensue.data.series.panel import Panel
+from ensue.errors import DataError, SettingError
+from ensue.settings import Settings
+
+Origins: TypeAlias = "NDArray[np.int64]"
+"""(forecasts, 2): the number of a series, and the first of its steps that is forecast."""
+
+MANY = 20
+"""So many series are enough to choose on some of them and to calibrate on the others."""
+CHEAP = 500_000
+"""Windows that a fitted model may learn from again and again without being asked."""
+MOST_ORIGINS = 60
+"""Origins that the test of a series has where the stride is left open."""
+
+
+class BacktestSettings(Settings):
+    """How far is forecast, from how much of the past, and on which steps; 0 leaves a number open."""
+
+    horizon: int = Field(0, ge=0)
+    """Steps that are forecast at once; open, a season, or 6 where there is none."""
+    season: int = Field(0, ge=0)
+    """Steps of a season; open, what is usual for the frequency: 12 months, 7 days, 24 hours."""
+    window: int = Field(0, ge=0)
+    """Steps of the past that a model sees; open, two seasons and three horizons at least, if the series are so long."""
+    least: int = Field(0, ge=0)
+    """Steps of the past without which nothing is forecast; open, a season and one more, and 3 at least."""
+    test: int = Field(0, ge=0)
+    """Steps at the end of each series that are only reported; open, a fifth, or one horizon of many series."""
+    held: int = Field(0, ge=0)
+    """Steps before those on which is chosen and calibrated; open, a fifth, or one horizon of many series."""
+    stride: int = Field(0, ge=0)
+    """Steps from one origin to the next in what is held out; open, so that there are 60 or fewer."""
+    refit: int | None = Field(None, ge=0)
+    """Learn anew from all that lies before every so many origins of the test, and at last from everything; 0 never does;
+    open, before each where that is cheap: not for networks."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The same, all filled in."""
+
+    horizon: int
+    season: int
+    window: int
+    least: int
+    test: int
+    held: int
+    stride: int
+    refit: int
+    by_series: bool
+    """Whether choosing and calibrating share the held steps by series, and not by time."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON values."""
+        return asdict(self)
+
+
+def lay_out(panel: Panel, settings: BacktestSettings, fitted: bool, where: str) -> tuple[Layout, list[int]]:
+    """Fill in what was left open, and give the series that are long enough. Raises DataError if none is.
+
+    `fitted` models learn without a training loop.
+    """
+    lengths = np.array([len(one) for one in panel.series])
+    season = settings.season or panel.frequency.season
+    horizon = settings.horizon or (season if season > 1 else 6)
+    if horizon >= lengths.max():
+        what = f"the horizon of {horizon} steps is longer than the longest series, which has {lengths.max()}"
+        raise DataError(what, where=where, mend="give a shorter --horizon, or longer series")
+    by_series = len(lengths) >= MANY
+    middle = int(np.median(lengths))
+    share = middle // 5 // horizon
+    test = settings.test or horizon * (1 if by_series else max(share, 1))
+    held = settings.held or horizon * (1 if by_series else max(share - share % 2, 2))
+    if settings.test and settings.test < horizon:
+        mend = f"give {horizon} or more, or a shorter --horizon"
+        raise SettingError(f"a test of {test} steps has no forecast of {horizon}", where="backtest.test", mend=mend)
+    stride = settings.stride or max(-(-(test - horizon + 1) // MOST_ORIGINS), 1)
+    learned = middle - test - held
+    least = settings.least or max(min(season + 1, learned - horizon), 3)
+    window = settings.window or max(min(max(2 * season, 3 * horizon), learned - horizon), least)
+    refit = settings.refit
+    if refit is None:
+        turns = len(range(0, test - horizon + 1, stride))
+        refit = int(fitted and turns * lengths.sum() <= CHEAP)
+    layout = Layout(horizon, season, window, min(least, window), test, held, stride, refit, by_series)
+    long = [number for number, length in enumerate(lengths) if length >= layout.least + horizon + test - horizon]
+    if not any(len(one) for one in (origins(panel, layout, "train", long), origins(panel, layout, "tune", long))[:1]):
+        needed = layout.least + horizon + held + test
+        what = f"the longest series has {lengths.max()} steps; {layout.least} of the past and a horizon of {horizon} to "
+        what += f"learn from, {held} held out and {test} for the test are {needed}"
+        raise DataError(what, where=where, mend="give a shorter --horizon, or longer series")
+    return layout, long
+
+
+def origins(panel: Panel, layout: Layout, part: str, of: Sequence[int] | None = None) -> Origins:
+    """Give where forecasts of a part begin: train (every step), tune, calibrate or test (every stride)."""
+    found: list[tuple[int, int]] = []
+    for place, number in enumerate(range(len(panel.series)) if of is None else of):
+        first, end, stride = _span(len(panel.series[number]), layout, part, place)
+        found += [(number, step) for step in range(max(first, layout.least), end - layout.horizon + 1, stride)]
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
+def _span(length: int, layout: Layout, part: str, place: int) -> tuple[int, int, int]:
+    """Give the first step, the end and the stride of a part of a series."""
+    test = length - layout.test
+    held = test - layout.held
+    if part == "train":
+        return 0, held, 1
+    if part == "test":
+        return test, length, layout.stride
+    if layout.by_series:
+        mine = (place % 2 == 0) == (part == "tune")
+        return held, test if mine else held, layout.stride
+    middle = held + layout.held // 2
+    return (held, middle, layout.stride) if part == "tune" else (middle, test, layout.stride)

@@ -1,0 +1,125 @@
+"""Series as they were read: what is forecast, what is known ahead, what is not, and what never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.series.frequency import Frequency, Times
+from ensue.settings import Settings
+
+Values = NDArray[np.float64]
+
+
+class SeriesSettings(Settings):
+    """How series are read."""
+
+    id: str = ""
+    """The column that tells series apart; unset, `unique_id`, or the only column of words beside the times."""
+    time: str = ""
+    """The column of times: ISO dates, months, quarters or integers; unset, `ds`, or the first column of times."""
+    target: tuple[str, ...] = ()
+    """What is forecast; several columns are several numbers of each step. Unset, `y`, or the only column of numbers;
+    of several, each becomes a series of its own."""
+    known: tuple[str, ...] = ()
+    """Columns of numbers whose future is known when a forecast is made, such as prices or holidays."""
+    past: tuple[str, ...] = ()
+    """Columns of numbers of which only the past is known."""
+    static: tuple[str, ...] = ()
+    """Columns that are the same at all steps of a series: numbers or words."""
+    freq: str = ""
+    """The distance of two steps, such as month, day or "15 minutes"; unset, the usual one of the data."""
+    fill: str = ""
+    """What steps that are missing, and empty cells, become: previous or zero; unset, they are refused."""
+    encoding: str = "utf-8"
+    """How the files are encoded, by Python's name for it."""
+    test_file: str = ""
+    """A file that is only reported, in place of the end of each series."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series, its steps in order and without gaps."""
+
+    name: str
+    times: Times
+    values: Values
+    """(steps, channels)."""
+    known: Values
+    """(steps and perhaps more, known): those past the last step are of the future."""
+    past: Values
+    """(steps, past)."""
+    static: tuple[Any, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def until(self, end: int) -> Series:
+        """Give the series as it was before step `end`."""
+        return replace(
+            self, times=self.times[:end], values=self.values[:end], known=self.known[:end], past=self.past[:end]
+        )
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Series that are learned together."""
+
+    series: tuple[Series, ...]
+    frequency: Frequency
+    channels: tuple[str, ...]
+    """What the numbers of a step are called."""
+    known: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """Count the steps of all series."""
+        return sum(map(len, self.series))
+
+    def with_series(self, series: Sequence[Series]) -> Panel:
+        """Give the same with other series."""
+        return replace(self, series=tuple(series))
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Give all numbers and times as named arrays, one series after the other."""
+        several = self.series
+        times = np.concatenate([one.times for one in several])
+        return {
+            "times": times.astype(np.int64),
+            "offsets": np.cumsum([0, *map(len, several)]),
+            "known_offsets": np.cumsum([0, *(len(one.known) for one in several)]),
+            "values": np.concatenate([one.values for one in several]),
+            "known": np.concatenate([one.known for one in several]),
+            "past": np.concatenate([one.past for one in several]),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the rest of it, as plain JSON values."""
+        return {
+            "names": [one.name for one in self.series],
+            "statics": [list(one.static) for one in self.series],
+            "dated": bool(len(self.series) and self.series[0].times.dtype.kind == "M"),
+            "frequency": [self.frequency.base, self.frequency.every],
+            "columns": {name: list(getattr(self, name)) for name in ("channels", "known", "past", "static")},
+        }
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> Panel:
+        """Make the panel that gave `to_arrays` and `to_json`."""
+        times = np.array(arrays["times"])
+        times = times.astype("datetime64[s]") if values["dated"] else times
+        offsets, beyond = arrays["offsets"], arrays["known_offsets"]
+        series = []
+        for number, (name, static) in enumerate(zip(values["names"], values["statics"], strict=True)):
+            steps = slice(int(offsets[number]), int(offsets[number + 1]))
+            ahead = slice(int(beyond[number]), int(beyond[number + 1]))
+            parts = (np.array(arrays["values"][steps]), np.array(arrays["known"][ahead]), np.array(arrays["past"][steps]))
+            series.append(Series(name, times[steps], *parts, tuple(static)))
+        columns = {name: tuple(names) for name, names in values["columns"].items()}
+        return cls(tuple(series), Frequency(*values["frequency"]), **columns)

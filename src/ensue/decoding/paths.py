@@ -1,0 +1,52 @@
+"""What a forecaster says of some origins: exactly where it can, by drawn paths elsewhere; in units of the data.
+
+The uniform numbers depend on the seed, the series, the path and the step in time alone, so a series is forecast the
+same alone and in a crowd.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ensue.batch import Batch
+from ensue.decoding.uniform import uniform
+from ensue.models.forecasting import Forecasting
+from ensue.models.forecasting.contract import Uniforms
+
+TINY = 2.0**-54
+"""Uniform numbers keep this distance from 0 and 1, where quantiles are infinite."""
+
+
+def draws(seed: int, names: list[str], origins: NDArray[np.int64], paths: int, channels: int) -> Uniforms:
+    """Give the uniform numbers of paths of series, of these names, that begin at these steps."""
+    # 32 bits of the name, and 20 of the path and channel.
+    keys = np.array([crc32(name.encode()) for name in names], np.int64) << 20
+    samples = keys[None, :, None] + (np.arange(paths)[:, None, None] * channels + np.arange(channels))
+
+    def at(step: int) -> tuple[Tensor, Tensor]:
+        halves = []
+        for half in (0, 1):
+            numbers = np.empty(samples.shape)
+            for begin in np.unique(origins):
+                of = origins == begin
+                numbers[:, of] = uniform(seed, samples[:, of], 2 * (int(begin) + step) + half)
+            halves.append(torch.from_numpy(np.clip(numbers, TINY, 1 - TINY)))
+        return halves[0], halves[1]
+
+    return at
+
+
+def drawn_paths(model: Forecasting, batch: Batch[Tensor], uniforms: Uniforms) -> NDArray[np.float64]:
+    """Draw paths (paths, batch, horizon, channels), unscaled."""
+    device = batch["loc"].device
+
+    def there(step: int) -> tuple[Tensor, Tensor]:
+        first, second = uniforms(step)
+        return first.to(device, torch.float32).clamp(1e-7, 1 - 1e-7), second.to(device, torch.float32).clamp(1e-7, 1 - 1e-7)
+
+    return model.draw(batch, there).double().cpu().numpy()

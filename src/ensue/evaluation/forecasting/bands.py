@@ -1,0 +1,77 @@
+"""Intervals that hold what they promise: split conformal, for each step ahead by itself.
+
+How far the truth was outside an interval, in widths of that interval, is measured on the calibrate part (Romano et al.
+2019, "Conformalized quantile regression", normalised by the width); all later intervals are moved by the quantile of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from ensue.evaluation.forecasting.distributions import Forecast, Values
+
+COVERED = (80, 95)
+"""Per cent that intervals promise to hold."""
+FEW = 19
+"""With fewer forecasts no quantile of what they missed promises 95 %."""
+
+
+@dataclass(frozen=True)
+class Bands:
+    """How far the ends of intervals are moved at each step ahead, in widths; `measured` forecasts said so."""
+
+    moved: Mapping[int, Sequence[float]]
+    measured: int
+
+    @classmethod
+    def fit(cls, forecast: Forecast, target: Values) -> Bands:
+        """Measure forecasts of the calibrate part."""
+        moved = {}
+        for per_cent in COVERED:
+            low, high = _ends(forecast, per_cent)
+            width = np.maximum(high - low, 1e-12 * np.maximum(np.abs(target), 1e-300))
+            outside = np.maximum(low - target, target - high) / width
+            scores = np.moveaxis(outside, 1, 0).reshape(outside.shape[1], -1)
+            few = scores.shape[1] < FEW
+            if few:  # no step by itself could promise 95 %, so all steps tell together, and nothing is made narrower
+                scores = np.broadcast_to(scores.reshape(1, -1), (len(scores), scores.size))
+            scores = np.sort(scores, axis=1)
+            place = min(ceil((scores.shape[1] + 1) * per_cent / 100), scores.shape[1]) - 1
+            # No interval is turned inside out.
+            moved[per_cent] = np.maximum(scores[:, place], 0.0 if few else -0.499).tolist()
+        return cls(moved, len(target))
+
+    def around(self, forecast: Forecast) -> dict[int, tuple[Values, Values]]:
+        """Give both ends of each interval; past the horizon that was measured, its last step counts."""
+        found: dict[int, tuple[Values, Values]] = {}
+        for per_cent in COVERED:
+            low, high = _ends(forecast, per_cent)
+            steps = np.minimum(np.arange(low.shape[1]), len(self.moved[per_cent]) - 1)
+            move = np.array(self.moved[per_cent])[steps][:, None] * (high - low)
+            found[per_cent] = low - move, high + move
+        # The wider promise is never the narrower interval.
+        low, high = (pick(found[95][end], found[80][end]) for end, pick in ((0, np.minimum), (1, np.maximum)))
+        return found | {95: (low, high)}
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON values."""
+        return {"moved": {str(per_cent): list(by) for per_cent, by in self.moved.items()}, "measured": self.measured}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Bands:
+        """Make what gave `to_json`."""
+        return cls({int(per_cent): by for per_cent, by in values["moved"].items()}, values["measured"])
+
+
+UNMOVED = Bands({per_cent: [0.0] for per_cent in COVERED}, 0)
+"""Intervals as the model itself gives them."""
+
+
+def _ends(forecast: Forecast, per_cent: int) -> tuple[Values, Values]:
+    outside = (1 - per_cent / 100) / 2
+    return forecast.quantile(outside), forecast.quantile(1 - outside)

@@ -1,0 +1,108 @@
+"""How good forecasts were: by forecast, by step ahead and by series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.evaluation.forecasting.bands import Bands
+from ensue.evaluation.forecasting.distributions import Forecast, Values
+from ensue.evaluation.intervals import Interval
+from ensue.evaluation.standing import with_intervals
+
+Rows = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What errors are measured by, of each forecast (forecasts, channels); from before the test alone."""
+
+    naive: Rows
+    """The mean absolute difference of steps a season apart; NaN where a series never changed (Hyndman & Koehler 2006)."""
+    spread: Rows
+    """The standard deviation of the training part."""
+
+
+def naive_scale(history: Values, season: int) -> Rows:
+    """Give what the absolute error of MASE is divided by, (channels,): NaN where there is nothing to divide by."""
+    apart = history[season:] - history[:-season] if len(history) > season else np.diff(history, axis=0)
+    found = np.abs(apart).mean(0) if len(apart) else np.zeros(history.shape[1])
+    return np.where(found > 0, found, np.nan)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Each figure of each number that was forecast, (forecasts, horizon, channels); NaN where it is not defined."""
+
+    each: Mapping[str, Values]
+
+    def metrics(self, rows: NDArray[np.int64] | slice = slice(None), step: int | None = None) -> dict[str, float]:
+        """Give the means over some forecasts, at one step ahead or all."""
+        steps = slice(None) if step is None else slice(step, step + 1)
+        found = {name: _mean(values[rows, steps]) for name, values in self.each.items()}
+        found["rmse"] = float(np.sqrt(found["rmse"]))
+        return found
+
+    @property
+    def losses(self) -> Rows:
+        """What each forecast cost: its mean absolute scaled error, 0 where it has none."""
+        return np.nan_to_num(np.nanmean(_defined(self.each["mase"]), axis=(1, 2)))
+
+
+def score(forecast: Forecast, target: Values, scales: Scales, bands: Bands) -> Scored:
+    """Measure all figures.
+
+    mase, smape (in per cent) and mae of the median; mse and rmse of the mean: mse is that of values scaled by the spread
+    of the training part, rmse that of the values themselves, as are crps and the widths; coverage is a share.
+    """
+    median, mean = forecast.quantile(0.5), forecast.mean
+    missed, error = np.abs(target - median), target - mean
+    size = np.abs(target) + np.abs(median)
+    each = {
+        "mase": missed / scales.naive[:, None],
+        "smape": 200 * missed / np.where(size > 0, size, 1.0),
+        "mae": missed,
+        "mse": (error / scales.spread[:, None]) ** 2,
+        "rmse": error**2,
+        "crps": forecast.crps(target),
+    }
+    for per_cent, (low, high) in bands.around(forecast).items():
+        each[f"coverage_{per_cent}"] = ((low <= target) & (target <= high)).astype(np.float64)
+        each[f"width_{per_cent}"] = high - low
+    return Scored(each)
+
+
+def blocked(scored: Scored, blocks: NDArray[np.int64]) -> tuple[dict[str, float], dict[str, Interval], Rows]:
+    """Give the metrics, their 95 % intervals, and the losses, block by block (their mean is that of all forecasts).
+
+    Forecasts that overlap depend on one another: those of a block, numbered from 0, are drawn again together.
+    """
+    count = int(blocks.max()) + 1
+    sums, counts = {}, {}
+    for name, values in scored.each.items():
+        there = np.isfinite(values)
+        sums[name] = np.bincount(blocks, np.where(there, values, 0).sum((1, 2)), count)
+        counts[name] = np.bincount(blocks, there.sum((1, 2)), count)
+
+    def figures(rows: NDArray[np.int64]) -> dict[str, float]:
+        found = {name: float(sums[name][rows].sum() / max(counts[name][rows].sum(), 1)) for name in sums}
+        return found | {"rmse": float(np.sqrt(found["rmse"]))}
+
+    metrics, intervals = with_intervals(figures, count)
+    losses = np.bincount(blocks, scored.losses, count) * count / len(blocks)
+    return metrics, intervals, losses
+
+
+
+def _mean(values: Values) -> float:
+    there = values[np.isfinite(values)]
+    return float(there.mean()) if len(there) else 0.0
+
+
+def _defined(values: Values) -> Values:
+    """Let forecasts of a series that never changed cost nothing, so that means are defined."""
+    nothing = np.isnan(values).all((1, 2), keepdims=True)
+    return np.where(nothing, 0.0, values)

@@ -1,0 +1,19 @@
+"""From features to the distribution of numbers."""
+
+from ensue.heads.numbers.contract import NumbersHead
+from ensue.heads.numbers.gaussian import GaussianSettings
+from ensue.heads.numbers.mixture import MixtureHeadSettings
+from ensue.heads.numbers.negative_binomial import NegativeBinomialSettings
+from ensue.heads.numbers.quantiles import QuantilesSettings
+from ensue.heads.numbers.student import StudentSettings
+from ensue.settings import Settings
+
+NUMBERS: dict[str, type[Settings]] = {
+    "gaussian": GaussianSettings,
+    "student": StudentSettings,
+    "negative_binomial": NegativeBinomialSettings,
+    "quantiles": QuantilesSettings,
+    "mixture": MixtureHeadSettings,
+}
+
+__all__ = ["NUMBERS", "GaussianSettings", "NumbersHead", "StudentSettings"]

@@ -1,0 +1,34 @@
+"""A normal distribution of each number."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from torch import Tensor
+from torch.distributions import Normal
+from torch.nn import functional as F
+
+from ensue.heads.numbers.contract import LEAST, NumbersHead, normal_quantile
+from ensue.settings import Settings
+
+
+class GaussianSettings(Settings):
+    """Settings of the Gaussian head."""
+
+    name: Literal["gaussian"] = "gaussian"
+
+    def build(self, features: int, size: int) -> Gaussian:
+        """Make the head for `size` numbers."""
+        return Gaussian(features, size, places=2)
+
+
+class Gaussian(NumbersHead):
+    """y ~ N(mean, spread), spread = softplus(.)."""
+
+    def distribution(self, raw: Tensor, scale: Tensor) -> Normal:
+        """Make the normal distributions."""
+        return Normal(raw[..., 0], F.softplus(raw[..., 1]) + LEAST, validate_args=False)
+
+    def draw(self, distribution: Any, first: Tensor, second: Tensor) -> Tensor:
+        """Draw by the quantile of the first number."""
+        return distribution.loc + distribution.scale * normal_quantile(first)

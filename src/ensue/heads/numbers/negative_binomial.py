@@ -1,0 +1,83 @@
+"""The negative binomial distribution of counts, with more spread than Poisson's (Salinas et al. 2020, DeepAR)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, NegativeBinomial, constraints
+from torch.nn import functional as F
+
+from ensue.heads.numbers.contract import LEAST, NumbersHead
+from ensue.settings import Settings
+
+HALVINGS = 60
+"""Steps of a bisection: a double has no more than 53 bits."""
+
+
+class NegativeBinomialSettings(Settings):
+    """Settings of the head for counts."""
+
+    name: Literal["negative_binomial"] = "negative_binomial"
+
+    def build(self, features: int, size: int) -> CountsHead:
+        """Make the head for `size` counts."""
+        return CountsHead(features, size, places=2)
+
+
+class ScaledCounts(Distribution):
+    """Counts n / scale with n negative binomial: `mean` of n / scale, Var n = n + spread n^2."""
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(self, mean: Tensor, spread: Tensor, scale: Tensor) -> None:
+        super().__init__(mean.shape, validate_args=False)
+        self.loc, self.spread, self.scale = mean, spread, scale
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean of the scaled counts."""
+        return self.loc
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Give the logarithm of the probability of the nearest count."""
+        counts = torch.round(value * self.scale).clamp_min(0)
+        logits = torch.log(self.loc * self.scale) + torch.log(self.spread)
+        return NegativeBinomial(1 / self.spread, logits=logits, validate_args=False).log_prob(counts)
+
+
+class CountsHead(NumbersHead):
+    """n ~ NB(mean, spread), both softplus(.): scaled counts n / scale have no density, so their nats need no scale."""
+
+    scaling = "level"
+
+    def distribution(self, raw: Tensor, scale: Tensor) -> ScaledCounts:
+        """Make the distributions of the scaled counts."""
+        mean, spread = (F.softplus(raw[..., place]) + LEAST for place in (0, 1))
+        return ScaledCounts(mean, spread, scale.expand(mean.shape))
+
+    def cost(self, raw: Tensor, target: Tensor, scale: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Give the nats of each count."""
+        return -self.distribution(raw, scale).log_prob(target), None
+
+    def draw(self, distribution: Any, first: Tensor, second: Tensor) -> Tensor:
+        """Draw a rate from the gamma distribution by the first number, and a count of that rate by the second."""
+        size = (1 / distribution.spread).double()
+        gamma = _smallest(lambda x: torch.special.gammainc(size, x) - first, size)
+        rate = gamma * (distribution.loc * distribution.scale).double() / size
+        # P(n <= k) of Poisson's distribution is the upper incomplete gamma function at k + 1.
+        count = _smallest(lambda k: torch.special.gammaincc(torch.floor(k) + 1, rate) - second, rate)
+        return (torch.floor(count) / distribution.scale).to(distribution.loc.dtype)
+
+
+def _smallest(rises: Any, near: Tensor) -> Tensor:
+    """Find the least x >= 0 at which `rises` is not negative, by bisection."""
+    low, high = torch.zeros_like(near), near + 10 * torch.sqrt(near) + 10
+    while bool((rises(high) < 0).any()):
+        high = torch.where(rises(high) < 0, 2 * high, high)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        reached = rises(middle) >= 0
+        low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
+    return high

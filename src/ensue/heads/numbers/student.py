@@ -1,0 +1,39 @@
+"""Student's t distribution of each number, for series with outliers."""
+
+from __future__ import annotations
+
+from math import pi
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.distributions import StudentT
+from torch.nn import functional as F
+
+from ensue.heads.numbers.contract import LEAST, NumbersHead
+from ensue.settings import Settings
+
+
+class StudentSettings(Settings):
+    """Settings of the head with heavy tails."""
+
+    name: Literal["student"] = "student"
+
+    def build(self, features: int, size: int) -> Student:
+        """Make the head for `size` numbers."""
+        return Student(features, size, places=3)
+
+
+class Student(NumbersHead):
+    """y ~ t(freedom, mean, spread), freedom = 2 + softplus(.), so that there is a variance."""
+
+    def distribution(self, raw: Tensor, scale: Tensor) -> StudentT:
+        """Make the t distributions."""
+        freedom = 2.0 + LEAST + F.softplus(raw[..., 2] + 2.0)
+        return StudentT(freedom, raw[..., 0], F.softplus(raw[..., 1]) + LEAST, validate_args=False)
+
+    def draw(self, distribution: Any, first: Tensor, second: Tensor) -> Tensor:
+        """Draw by the polar method: sqrt(v (u^(-2/v) - 1)) cos(2 pi w) is t with v degrees (Bailey 1994)."""
+        freedom = distribution.df
+        radius = torch.sqrt(freedom * torch.expm1(-2 / freedom * torch.log(first)))
+        return distribution.loc + distribution.scale * radius * torch.cos(2 * pi * second)

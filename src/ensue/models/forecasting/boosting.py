@@ -1,0 +1,167 @@
+"""Histogram gradient boosting of scikit-learn on the features of a window, kept as node tables of our own.
+
+The trees are grown by the library and walked here: a run needs no scikit-learn to be used, and no pickle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.distributions import Normal
+
+from ensue.batch import Batch
+from ensue.errors import UserError
+from ensue.heads.numbers.contract import normal_quantile
+from ensue.models.contract import Predictor
+from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms
+from ensue.models.forecasting.features import Array, Fields, by_channel, window_features, window_targets
+from ensue.models.forecasting.ridge import LEAST, Windows
+from ensue.settings import Settings
+
+
+class BoostingSettings(Settings):
+    """Settings of gradient boosting on window features."""
+
+    name: Literal["boosting"] = "boosting"
+    trees: int = Field(100, ge=1)
+    """The most trees; fewer are kept if that is better on the tune part."""
+    leaves: int = Field(15, ge=2)
+    """The most leaves of a tree."""
+    rate: float = Field(0.1, gt=0, le=1)
+    """The share of each tree that is added."""
+    most: int = Field(100_000, ge=100)
+    """The most steps ahead that are learned from, evenly spread over the windows."""
+
+    def build(self, sizes: Sizes) -> Boosting:
+        """Make the model, which has learned nothing yet."""
+        return Boosting(self, sizes)
+
+
+class Boosting(Predictor, Forecasting):
+    """y = start + sum of trees over (window features, steps ahead); the spread is that of its errors on other windows."""
+
+    def __init__(self, settings: BoostingSettings, sizes: Sizes) -> None:
+        self.settings, self.sizes, self.horizon = settings, sizes, sizes.horizon
+        self._arrays: dict[str, Array] = {}
+
+    def fit(self, learned: Windows, others: Windows) -> None:
+        """Grow the trees; how many are kept, and the spread, come from other windows. Raises UserError."""
+        self._grow(learned)
+        target, added = _all(window_targets(one) for one in others()), 0.0
+        best, kept = np.inf, 0
+        x = _all(self._rows(one) for one in others())
+        for tree in range(len(self._arrays["roots"])):
+            added = added + self._walked(x, tree, tree + 1).reshape(target.shape)
+            squares = ((target - self._arrays["start"] - added) ** 2).mean(0)
+            if squares.mean() < best:
+                best, kept, spread = squares.mean(), tree + 1, np.sqrt(squares)
+        self._arrays["roots"] = self._arrays["roots"][:kept]
+        self._arrays["spread"] = np.maximum(spread, LEAST)
+
+    def refit(self, learned: Windows) -> None:
+        """Grow as many trees anew from other windows."""
+        kept, spread = len(self._arrays["roots"]), self._arrays["spread"]
+        self._grow(learned)
+        self._arrays |= {"roots": self._arrays["roots"][:kept], "spread": spread}
+
+    def _grow(self, learned: Windows) -> None:
+        try:
+            from sklearn.ensemble import HistGradientBoostingRegressor  # pyrefly: ignore[missing-import]
+        except ImportError:
+            mend = "install it with: pip install 'ensue[sklearn]'"
+            raise UserError("boosting needs scikit-learn, which is missing", where="--model", mend=mend) from None
+        target = _all(window_targets(one).ravel() for one in learned())
+        every = -(-len(target) // self.settings.most)
+        x = _all(self._rows(one) for one in learned())[::every]
+        chosen = self.settings
+        library = HistGradientBoostingRegressor(
+            max_iter=chosen.trees, max_leaf_nodes=chosen.leaves, learning_rate=chosen.rate, early_stopping=False, random_state=0
+        )
+        library.fit(x, target[::every])
+        self._arrays = {**node_tables(library), "spread": np.ones(self.horizon)}
+
+    def _rows(self, fields: Fields) -> Array:
+        """Give a row for each step ahead of each window: its features, and how far ahead."""
+        features = window_features(fields, self.sizes)
+        ahead = np.tile(np.arange(self.horizon), len(features))[:, None]
+        return np.concatenate([np.repeat(features, self.horizon, axis=0), ahead], 1)
+
+    def _walked(self, x: Array, first: int, end: int) -> Array:
+        """Add up what some trees say of each row."""
+        nodes, rows = self._arrays, np.arange(len(x))
+        total = np.zeros(len(x))
+        for root in nodes["roots"][first:end]:
+            at = np.full(len(x), root)
+            while len(inner := rows[nodes["feature"][at] >= 0]):
+                node = at[inner]
+                left = x[inner, nodes["feature"][node]] <= nodes["threshold"][node]
+                at[inner] = np.where(left, nodes["left"][node], nodes["right"][node])
+            total += nodes["value"][at]
+        return total
+
+    def predicted(self, fields: Fields) -> Array:
+        """Give the scaled forecasts, (batch * channels, horizon)."""
+        x = self._rows(fields)
+        return self._arrays["start"] + self._walked(x, 0, len(self._arrays["roots"])).reshape(-1, self.horizon)
+
+    def __call__(self, batch: Batch[Tensor]) -> Normal:
+        """Give the normal distribution of each number."""
+        mean, spread = self.normal(batch)
+        return Normal(mean, spread, validate_args=False)
+
+    def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
+        """Give mean and spread of each number."""
+        fields = {name: field.cpu().double().numpy() for name, field in batch.fields.items()}
+        mean = torch.from_numpy(by_channel(self.predicted(fields), self.sizes.channels).copy())
+        return mean, torch.from_numpy(self._arrays["spread"])[None, :, None].expand(mean.shape)
+
+    def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
+        """Draw each step by itself."""
+        mean, spread = self.normal(batch)
+        first = torch.stack([uniforms(step)[0] for step in range(self.horizon)], 2)
+        return mean + spread * normal_quantile(first)
+
+    @property
+    def chosen(self) -> str:
+        """What was chosen, and not learned."""
+        return f"the number of trees, {len(self._arrays['roots'])}, and the spread of their errors"
+
+    @property
+    def parameter_count(self) -> int:
+        """How many thresholds and values the trees have."""
+        return self._arrays["value"].size
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give the node tables."""
+        return self._arrays
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `arrays` gave."""
+        self._arrays = {name: np.array(array) for name, array in arrays.items()}
+
+
+def node_tables(library: Any) -> dict[str, Array]:
+    """Write down the trees of a HistGradientBoostingRegressor: nodes one after the other, feature -1 in the leaves."""
+    tables: dict[str, list[Array]] = {name: [] for name in ("feature", "threshold", "left", "right", "value")}
+    roots, count = [], 0
+    for (tree,) in library._predictors:
+        nodes = tree.nodes
+        leaf = nodes["is_leaf"].astype(bool)
+        tables["feature"].append(np.where(leaf, -1, nodes["feature_idx"].astype(np.int64)))
+        tables["threshold"].append(np.where(leaf, 0.0, nodes["num_threshold"]))
+        tables["left"].append(nodes["left"].astype(np.int64) + count)
+        tables["right"].append(nodes["right"].astype(np.int64) + count)
+        tables["value"].append(nodes["value"].astype(np.float64))
+        roots.append(count)
+        count += len(nodes)
+    start = np.array(library._baseline_prediction, np.float64).reshape(1)
+    return {name: np.concatenate(parts) for name, parts in tables.items()} | {"roots": np.array(roots), "start": start}
+
+
+def _all(parts: Iterable[Array]) -> Array:
+    return np.concatenate(list(parts))

@@ -1,0 +1,105 @@
+"""All steps at once from a fixed window: linear (Zeng et al. 2023, "Are Transformers effective for time series
+forecasting?", arXiv:2205.13504), or with hidden layers.
+
+Each channel is forecast from its own past by the same weights. A window is scaled by its own mean and spread, and its
+forecast scaled back (reversible: Kim et al. 2022); a decomposition into trend and rest (DLinear) is linear as well, so
+one matrix stands for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributions import Distribution, Normal
+
+from ensue.batch import Batch
+from ensue.heads.numbers import NUMBERS, GaussianSettings
+from ensue.layers.window import hidden_layers
+from ensue.models.contract import Loss, Predictor
+from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms
+from ensue.models.weights import arrays_of, load_into, parameter_count
+from ensue.settings import Settings, choice
+from ensue.state import State
+
+Head = Any if TYPE_CHECKING else choice(NUMBERS)
+
+
+class DirectSettings(Settings):
+    """Settings of a network that forecasts all steps at once."""
+
+    name: Literal["direct"] = "direct"
+    depth: int = Field(0, ge=0)
+    """Hidden layers; without any the forecast is linear in the window."""
+    width: int = Field(128, ge=1)
+    """Units of each hidden layer."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of hidden units dropped in training."""
+    head: Head = GaussianSettings()
+    """The distribution of each number."""
+
+    def build(self, sizes: Sizes) -> DirectForecaster:
+        """Make the network."""
+        return DirectForecaster(self, sizes)
+
+
+class DirectForecaster(nn.Module, Predictor, Forecasting):
+    """y_{t+1..t+horizon} ~ head(net(y_{t-window+1..t}, known, past, static))."""
+
+    def __init__(self, settings: DirectSettings, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes, self.horizon = sizes, sizes.horizon
+        beside = sizes.known * sizes.horizon + sizes.past * sizes.window + sizes.static
+        inputs = sizes.window + beside
+        self.net = hidden_layers(inputs, settings.width, settings.depth, settings.dropout)
+        features = settings.width if settings.depth else inputs
+        self.head = settings.head.build(features, sizes.horizon)
+        if not settings.depth:
+            # The mean of the window is the forecast to begin with, at every step.
+            nn.init.zeros_(self.head.linear.weight)
+
+    def forward(self, batch: Batch[Tensor]) -> Distribution:
+        """Give the distribution of each number."""
+        return self.head.distribution(self._raw(batch), batch["scale"][:, None])
+
+    def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
+        """Give the nats of each row's targets, in units of the data."""
+        nats, extra = self.head.cost(self._raw(batch), batch["target"], batch["scale"][:, None])
+        return Loss(nats.sum((1, 2)), batch.counts, None if extra is None else extra.sum((1, 2))), ()
+
+    def _raw(self, batch: Batch[Tensor]) -> Tensor:
+        past = batch["past"].transpose(1, 2)
+        known = batch["known"][:, self.sizes.window : self.sizes.window + self.horizon]
+        beside = torch.cat([known.flatten(1), batch["covariate"].flatten(1), batch["static"]], 1)
+        x = torch.cat([past, beside[:, None].expand(-1, past.shape[1], -1)], 2)
+        return self.head.raw(self.net(x)).transpose(1, 2)
+
+    def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor] | None:
+        """Give mean and spread where the head is Gaussian."""
+        with torch.no_grad():
+            distribution = self(batch)
+        return (distribution.loc, distribution.scale) if isinstance(distribution, Normal) else None
+
+    @torch.no_grad()
+    def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
+        """Draw each step by itself."""
+        steps = [uniforms(step) for step in range(self.horizon)]
+        first, second = (torch.stack([step[place] for step in steps], 2) for place in (0, 1))
+        return self.head.draw(self(batch), first, second).to(first)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learned."""
+        return parameter_count(self)
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give a copy of every parameter."""
+        return arrays_of(self)
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over every parameter. Raises RunError if one is missing, unknown or of another shape."""
+        load_into(self, arrays)

@@ -1,0 +1,129 @@
+"""Ridge regression of all steps at once on the features of a window (Hoerl & Kennard 1970): the classical way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.distributions import Normal
+
+from ensue.batch import Batch
+from ensue.errors import RunError
+from ensue.heads.numbers.contract import normal_quantile
+from ensue.models.contract import Predictor
+from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms
+from ensue.models.forecasting.features import Array, Fields, by_channel, window_features, window_targets
+from ensue.settings import Settings
+
+PENALTIES = tuple(10.0**power for power in np.arange(-3, 6.5, 0.5))
+LEAST = 1e-6
+"""The least spread that a forecast may have, in units of the scaled past."""
+
+Windows = Callable[[], Iterable[Fields]]
+"""Gives the windows that are learned from, some at a time."""
+
+
+class RidgeSettings(Settings):
+    """Settings of a ridge regression on window features."""
+
+    name: Literal["ridge"] = "ridge"
+    penalty: float = Field(0.0, ge=0)
+    """What a squared weight costs, of features with spread 1; 0 chooses it on the tune part."""
+
+    def build(self, sizes: Sizes) -> Ridge:
+        """Make the model, which has learned nothing yet."""
+        return Ridge(sizes, self.penalty)
+
+
+class Ridge(Predictor, Forecasting):
+    """min sum |Y - X W|^2 + penalty |W|^2, on standardised features; the spread is that of its errors on other windows."""
+
+    def __init__(self, sizes: Sizes, penalty: float) -> None:
+        self.sizes, self.horizon, self.penalty = sizes, sizes.horizon, penalty
+        self._arrays: dict[str, Array] = {}
+
+    def fit(self, learned: Windows, others: Windows) -> None:
+        """Learn from some windows; the penalty, if it is open, and the spread come from others."""
+        count, means, products, across = _moments(learned, self.sizes)
+        features = len(products)
+        spread = np.sqrt(np.maximum(np.diag(products) / count, 0))
+        # What never varies has no weight.
+        spread = np.where(spread > 1e-12 * np.maximum(np.abs(means[:features]), 1), spread, np.inf)
+        values, vectors = np.linalg.eigh(products / spread / spread[:, None])
+        turned = vectors.T @ (across / spread[:, None])
+        errors: dict[float, Array] = {}
+        weights: dict[float, Array] = {}
+        for penalty in (self.penalty,) if self.penalty else PENALTIES:
+            weight = vectors @ (turned / (np.maximum(values, 0) + penalty)[:, None]) / spread[:, None]
+            weights[penalty] = np.concatenate([weight, (means[features:] - means[:features] @ weight)[None]])
+            squares = [(window_targets(one) - self._predicted(one, weights[penalty])) ** 2 for one in others()]
+            errors[penalty] = np.concatenate(squares)
+        self.penalty = min(errors, key=lambda one: float(errors[one].mean()))
+        found = np.sqrt(errors[self.penalty].mean(0))
+        self._arrays = {"weights": weights[self.penalty], "spread": np.maximum(found, LEAST)}
+
+    def refit(self, learned: Windows) -> None:
+        """Learn anew from other windows, with the penalty and the spread that it has."""
+        spread = self._arrays["spread"]
+        self.fit(learned, learned)
+        self._arrays["spread"] = spread
+
+    def _predicted(self, fields: Fields, weights: Array) -> Array:
+        return window_features(fields, self.sizes) @ weights[:-1] + weights[-1]
+
+    def __call__(self, batch: Batch[Tensor]) -> Normal:
+        """Give the normal distribution of each number."""
+        mean, spread = self.normal(batch)
+        return Normal(mean, spread, validate_args=False)
+
+    def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
+        """Give mean and spread of each number."""
+        fields = {name: field.cpu().double().numpy() for name, field in batch.fields.items()}
+        mean = torch.from_numpy(by_channel(self._predicted(fields, self._arrays["weights"]), self.sizes.channels).copy())
+        return mean, torch.from_numpy(self._arrays["spread"])[None, :, None].expand(mean.shape)
+
+    def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
+        """Draw each step by itself."""
+        mean, spread = self.normal(batch)
+        first = torch.stack([uniforms(step)[0] for step in range(self.horizon)], 2)
+        return mean + spread * normal_quantile(first)
+
+    @property
+    def chosen(self) -> str:
+        """What was chosen, and not learned."""
+        return f"the penalty of the ridge regression, {self.penalty:g}, and the spread of its errors"
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learned."""
+        return sum(array.size for array in self._arrays.values())
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give weights, intercepts below them, and spreads."""
+        return {**self._arrays, "penalty": np.array([self.penalty])}
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `arrays` gave."""
+        if sorted(arrays) != ["penalty", "spread", "weights"] or arrays["weights"].shape[1] != self.horizon:
+            raise RunError("the saved weights are not those of this model", mend="use the settings they had")
+        self.penalty = float(arrays["penalty"][0])
+        self._arrays = {name: np.array(arrays[name]) for name in ("weights", "spread")}
+
+
+def _moments(windows: Windows, sizes: Sizes) -> tuple[int, Array, Array, Array]:
+    """Give how many windows there are, the means of features and targets, and their products about the means."""
+    count, sums = 0, np.zeros(0)
+    for fields in windows():
+        both = np.concatenate([window_features(fields, sizes), window_targets(fields)], 1)
+        count, sums = count + len(both), (sums + both.sum(0) if len(sums) else both.sum(0))
+    means = sums / count
+    features = len(means) - sizes.horizon
+    products = np.zeros((features, len(means)))
+    for fields in windows():
+        x = window_features(fields, sizes) - means[:features]
+        products += x.T @ np.concatenate([x, window_targets(fields) - means[features:]], 1)
+    return count, means, products[:, :features], products[:, features:]

@@ -1,0 +1,129 @@
+"""Models that learn without the loop, or anew: fitted in one go, and from one origin of a test to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ensue.data.series.inputs import Forecasts, Inputs
+from ensue.data.series.layout import Origins
+from ensue.evaluation.forecasting import Forecast, joined, taken
+from ensue.evaluation.ranking import Role
+from ensue.tasks.forecast.predicting import forecast
+from ensue.tasks.forecast.prepared import Prepared
+from ensue.tasks.forecast.settings import ForecastSettings
+from ensue.training.by_gradient import ByGradient
+from ensue.training.checkpoint import Course
+from ensue.training.schedules import scale
+from ensue.training.settings import TrainingSettings
+
+WINDOWS = 4096
+"""Windows that are gathered at once."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A model that has learned; `updates` are those after which a network was best, `how` says what was chosen."""
+
+    model: Any
+    settings: Any
+    inputs: Inputs
+    seconds: float
+    how: str
+    updates: int = 0
+    training: TrainingSettings | None = None
+    device: torch.device = torch.device("cpu")
+
+    @property
+    def role(self) -> Role:
+        """Tell networks from what was fitted."""
+        return "network" if isinstance(self.model, nn.Module) else "baseline"
+
+
+def build(settings: Any, prepared: Prepared) -> tuple[Any, Inputs]:
+    """Make a model, and what it is given."""
+    inputs = prepared.inputs("standard")
+    model = settings.build(prepared.sizes(inputs))
+    head = getattr(model, "head", None)
+    return model, inputs if head is None or head.scaling == inputs.scaling else prepared.inputs(head.scaling)
+
+
+def fitted(settings: Any, prepared: Prepared) -> Learned:
+    """Fit a model that needs no gradient on the train part, choosing on the tune part."""
+    began = perf_counter()
+    model, inputs = build(settings, prepared)
+    model.fit(windows(inputs, prepared.origins("train")), windows(inputs, prepared.origins("tune")))
+    return Learned(model, settings, inputs, perf_counter() - began, f"{model.chosen}: on the tune part")
+
+
+def windows(inputs: Inputs, origins: Origins) -> Callable[[], Iterator[Any]]:
+    """Give the windows of some origins, some at a time, as often as they are asked for."""
+
+    def gathered() -> Iterator[Any]:
+        for begin in range(0, len(origins), WINDOWS):
+            yield inputs.arrays(origins[begin : begin + WINDOWS])
+
+    return gathered
+
+
+def refitted(learned: Learned, prepared: Prepared, seed: int, ends: Sequence[int]) -> Learned:
+    """Learn anew from all that lies before a step of each series: by as many updates, or with the same penalty."""
+    layout = prepared.layout
+    found = [
+        (number, step) for number, end in enumerate(ends) for step in range(layout.least, end - layout.horizon + 1)
+    ]
+    origins = np.array(found, np.int64).reshape(-1, 2)
+    if learned.training is None:
+        model = copy(learned.model)
+        model.refit(windows(learned.inputs, origins))
+        return replace(learned, model=model)
+    torch.manual_seed(seed)
+    network, _ = build(learned.settings, prepared)
+    learner = ByGradient(network, learned.training, learned.device)
+    feed = Forecasts(learned.inputs, origins, learned.training.batching.rows, seed)
+    done = 0
+    while done < learned.updates:
+        for batch in feed.epoch(*divmod(done, len(feed))):
+            learner.update(batch, scale(done, learned.updates, Course().plateau, learned.training.schedule))
+            done += 1
+            if done == learned.updates:
+                break
+    with learner.as_used():
+        kept = learner.arrays()
+    learner.load(kept)
+    return replace(learned, model=network.eval())
+
+
+def walk(learned: Learned, prepared: Prepared, settings: ForecastSettings, origins: Origins) -> Forecast:
+    """Forecast the test, from one origin to the next, learning anew before every so many of them if that is wanted."""
+    every, stride = prepared.layout.refit, prepared.layout.stride
+    told = {"seed": settings.seed, "paths": settings.paths}
+    if not every:
+        return forecast(learned.model, learned.inputs, origins, **told)
+    begins = prepared.ends("test")
+    turn = (origins[:, 1] - np.array(begins)[origins[:, 0]]) // stride // every
+    parts, rows = [], []
+    for number in np.unique(turn):
+        ends = [begin + int(number) * every * stride for begin in begins]
+        now = refitted(learned, prepared, settings.seed, ends)
+        rows.append(np.flatnonzero(turn == number))
+        parts.append(forecast(now.model, now.inputs, origins[rows[-1]], **told))
+    return taken(joined(parts), np.argsort(np.concatenate(rows), kind="stable"))
+
+
+def name_of(settings: Any) -> str:
+    """Name a model: "ridge", "linear", "mlp 2 x 128", "lstm 32"."""
+    if settings.name == "direct":
+        return f"mlp {settings.depth} x {settings.width}" if settings.depth else "linear"
+    if settings.name != "steps":
+        return settings.name
+    body = settings.body
+    kind = getattr(body, "cell", body.name)
+    return f"{kind} {body.depth} x {body.width}" if body.depth > 1 else f"{kind} {body.width}"

@@ -1,0 +1,215 @@
+"""A run of `forecast`, opened: forecasts with intervals, and their figures on other data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensue.data.readers.series import frame_source, panel_of, read_panel, refuse_unlike
+from ensue.data.series import Panel, Series
+from ensue.data.series.inputs import Inputs
+from ensue.data.series.layout import MOST_ORIGINS, Layout, Origins
+from ensue.errors import DataError, SettingError
+from ensue.evaluation.forecasting import Bands, Forecast, Scales, blocked, naive_scale, score
+from ensue.tasks.forecast.fitting import build
+from ensue.tasks.forecast.predicting import blocks_of, forecast
+from ensue.tasks.forecast.prepared import Prepared, kept
+from ensue.tasks.forecast.settings import ForecastSettings
+from ensue.training.run import Run
+
+CALIBRATION = "calibration.json"
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """What is to come of one series, one number of its steps: times, and figures at each of them."""
+
+    series: str
+    channel: str
+    times: Sequence[Any]
+    figures: Mapping[str, np.ndarray]
+    """mean, median, lo_80, hi_80, lo_95, hi_95."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON values."""
+        times = [int(time) if isinstance(time, int | np.integer) else str(time) for time in self.times]
+        figures = {name: values.tolist() for name, values in self.figures.items()}
+        return {"series": self.series, "channel": self.channel, "times": times, **figures}
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Give a row for each step, under the names that other tools use."""
+        for place, time in enumerate(self.times):
+            row = {"unique_id": self.series, "ds": time, "channel": self.channel}
+            yield row | {name: float(values[place]) for name, values in self.figures.items()}
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """How good forecasts of other data were."""
+
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    details: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values."""
+        return {"metrics": self.metrics, "intervals": self.intervals, "details": self.details}
+
+
+@dataclass(frozen=True)
+class ForecastModel:
+    """What a run has learned, ready to use."""
+
+    run: Run
+    settings: ForecastSettings
+    prepared: Prepared
+    model: Any
+    bands: Bands
+
+    def forecast(self, data: Any = None, horizon: int | None = None, seed: int | None = None) -> list[Foretold]:
+        """Say what comes after the end of each series: of a file, a data frame, or by default those that were learned.
+
+        Raises DataError where a future value of a known column is missing, SettingError for too long a horizon.
+        """
+        panel = self.prepared.panel if data is None else self._read(data)
+        ahead = horizon or self.prepared.layout.horizon
+        if self.model.horizon and ahead > self.model.horizon:
+            mend = f"train with --horizon {ahead}, or a model that goes step by step, such as --model lstm"
+            what = f"the model forecasts {self.model.horizon} steps at once, not {ahead}"
+            raise SettingError(what, where="--horizon", mend=mend)
+        panel = _long_enough(panel, self.prepared.layout)
+        longest = max(ahead, self.model.horizon)
+        inputs = self._inputs(_with_known(panel, ahead, longest), replace(self.prepared.layout, horizon=longest), longest)
+        origins = np.array([(number, len(one)) for number, one in enumerate(panel.series)], np.int64)
+        told = self._told(inputs, origins, seed)
+        around = self.bands.around(told)
+        figures = {"mean": told.mean, "median": told.quantile(0.5)}
+        for per_cent, (low, high) in sorted(around.items()):
+            figures |= {f"lo_{per_cent}": low, f"hi_{per_cent}": high}
+        return [
+            Foretold(
+                one.name,
+                channel,
+                panel.frequency.ahead(one.times[-1], ahead),
+                {name: values[number, :ahead, place] for name, values in figures.items()},
+            )
+            for number, one in enumerate(panel.series)
+            for place, channel in enumerate(panel.channels)
+        ]
+
+    def frame(self, frame: Any, horizon: int | None = None) -> Any:
+        """Forecast a data frame, and give a frame of the same library: unique_id, ds, channel, mean, median, lo_80, ..."""
+        import narwhals
+
+        rows = [row for told in self.forecast(frame, horizon) for row in told.rows()]
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        columns["ds"] = [time.item() if isinstance(time, np.datetime64) else int(time) for time in columns["ds"]]
+        library = narwhals.from_native(frame, eager_only=True).implementation
+        return narwhals.from_dict(columns, backend=library).to_native()
+
+    def evaluate(self, paths: Sequence[Path]) -> Evaluated:
+        """Score forecasts of other data from rolling origins; of series that were learned, only of later steps.
+
+        Without any, gives the figures of the run's own test. Raises DataError.
+        """
+        if not paths:
+            result = json.loads(self.run.read("result.json"))
+            return Evaluated(result["metrics"], result["rows"][-1]["intervals"], result["details"])
+        panel = read_panel(list(paths), self.settings.data)
+        refuse_unlike(self.prepared.panel, panel)
+        panel, first = self._after_what_was_learned(panel)
+        layout = self.prepared.layout
+        origins = _rolling(panel, layout, first, str(paths[0]))
+        inputs = self._inputs(panel, layout, 0)
+        pairs = zip(panel.series, first, strict=True)
+        naive = np.stack([naive_scale(one.values[: max(begin, layout.least)], layout.season) for one, begin in pairs])
+        spread = self._spread(panel)
+        scales = Scales(naive[origins[:, 0]], spread[origins[:, 0]])
+        scored = score(self._told(inputs, origins, None), inputs.targets(origins), scales, self.bands)
+        metrics, intervals, _ = blocked(scored, blocks_of(origins, layout.horizon))
+        return Evaluated(metrics, intervals, {"forecasts": len(origins), "series": len(set(origins[:, 0].tolist()))})
+
+    def _read(self, data: Any) -> Panel:
+        if isinstance(data, str | Path):
+            panel = read_panel([Path(data)], self.settings.data)
+        else:
+            panel = panel_of([frame_source(data)], self.settings.data)
+        refuse_unlike(self.prepared.panel, panel)
+        return panel
+
+    def _inputs(self, panel: Panel, layout: Layout, ahead: int) -> Inputs:
+        head = getattr(self.model, "head", None)
+        return Inputs(panel, layout, self.prepared.covariates, head.scaling if head else "standard", ahead)
+
+    def _told(self, inputs: Inputs, origins: Origins, seed: int | None) -> Forecast:
+        seed = self.settings.seed if seed is None else seed
+        return forecast(self.model, inputs, origins, seed=seed, paths=self.settings.paths)
+
+    def _after_what_was_learned(self, panel: Panel) -> tuple[Panel, list[int]]:
+        """Put what was learned before series that go on from it, and give where what was not learned begins in each."""
+        learned = {one.name: one for one in self.prepared.panel.series}
+        series, first = [], []
+        for one in panel.series:
+            before = learned.get(one.name)
+            if before is not None and panel.frequency.ahead(before.times[-1], 1)[0] == one.times[0]:
+                series.append(_joined(before, one))
+                first.append(len(before))
+            else:
+                series.append(one)
+                first.append(0 if before is None else int((one.times <= before.times[-1]).sum()))
+        return panel.with_series(series), first
+
+    def _spread(self, panel: Panel) -> np.ndarray:
+        """Give the spread that errors are scaled by: that of the training part, or of the file for another series."""
+        pairs = zip(self.prepared.panel.series, self.prepared.ends("train"), strict=True)
+        learned = {one.name: one.values[:end].std(0) for one, end in pairs}
+        found = np.stack([learned.get(one.name, one.values.std(0)) for one in panel.series])
+        return np.where(found > 0, found, 1.0)
+
+
+def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
+    """Open what a run has learned."""
+    prepared = kept(run)
+    model, _ = build(settings.model, prepared)
+    model.load(run.read_arrays())
+    return ForecastModel(run, settings, prepared, model, Bands.from_json(json.loads(run.read(CALIBRATION))))
+
+
+def _joined(before: Series, after: Series) -> Series:
+    parts = {name: np.concatenate([getattr(before, name), getattr(after, name)]) for name in ("times", "values", "past")}
+    return replace(after, known=np.concatenate([before.known[: len(before)], after.known]), **parts)
+
+
+def _rolling(panel: Panel, layout: Layout, first: Sequence[int], where: str) -> Origins:
+    found: list[tuple[int, int]] = []
+    for number, (one, begin) in enumerate(zip(panel.series, first, strict=True)):
+        origins = range(max(begin, layout.least), len(one) - layout.horizon + 1)
+        found += [(number, origin) for origin in origins[:: -(-len(origins) // MOST_ORIGINS) or 1]]
+    if not found:
+        what = f"no series goes on for {layout.horizon} steps after {layout.least} of the past that was not learned"
+        raise DataError(what, where=where, mend="give longer series")
+    return np.array(found, np.int64)
+
+
+def _long_enough(panel: Panel, layout: Layout) -> Panel:
+    long = [one for one in panel.series if len(one) >= layout.least]
+    if not long:
+        what = f"every series is shorter than the {layout.least} steps that a forecast needs"
+        raise DataError(what, where=panel.series[0].name, mend="give longer series")
+    return panel.with_series(long)
+
+
+def _with_known(panel: Panel, ahead: int, longest: int) -> Panel:
+    """Repeat the last known values where a model looks further ahead than is asked for: those steps are not told."""
+    if ahead == longest or not panel.known:
+        return panel
+    series = []
+    for one in panel.series:
+        more = max(len(one) + longest - len(one.known), 0) if len(one.known) >= len(one) + ahead else 0
+        series.append(replace(one, known=np.concatenate([one.known, np.repeat(one.known[-1:], more, axis=0)])))
+    return panel.with_series(series)

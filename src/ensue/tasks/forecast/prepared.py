@@ -1,0 +1,134 @@
+"""The series of a run: read, laid out, and kept in the run, so that nothing else is needed to use it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensue.data.contract import Finding, Listener
+from ensue.data.demos import demo_meant, write_demo
+from ensue.data.files import find_files
+from ensue.data.readers.series import read_panel
+from ensue.data.series import Panel
+from ensue.data.series.inputs import Covariates, Inputs, Scaling
+from ensue.data.series.layout import Layout, Origins, lay_out, origins
+from ensue.evaluation.forecasting import Scales, errors_spread, naive_scale
+from ensue.models.forecasting import FITTED, Sizes
+from ensue.tasks.forecast.settings import ForecastSettings
+from ensue.training.contract import Note, Watch
+from ensue.training.run import Run
+
+SERIES, CODEC, USUAL = "series.safetensors", "codec.json", "ball"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The series that are learned, and how they are used."""
+
+    panel: Panel
+    layout: Layout
+    covariates: Covariates
+    left_out: int
+    """How many series are too short."""
+
+    def inputs(self, scaling: Scaling) -> Inputs:
+        """Make what a model is given."""
+        return Inputs(self.panel, self.layout, self.covariates, scaling)
+
+    def origins(self, part: str) -> Origins:
+        """Give where forecasts of a part begin."""
+        return origins(self.panel, self.layout, part)
+
+    def ends(self, part: str) -> list[int]:
+        """Give where the train part, or all before the test, ends in each series."""
+        after = self.layout.test + (self.layout.held if part == "train" else 0)
+        return [max(len(one) - after, 0) for one in self.panel.series]
+
+    def sizes(self, inputs: Inputs) -> Sizes:
+        """Give what networks are built for."""
+        layout = self.layout
+        return Sizes(**inputs.shape, window=layout.window, horizon=layout.horizon, season=layout.season)
+
+    def scales(self, of: Origins) -> Scales:
+        """Give what the errors of forecasts are measured by: from before the test alone."""
+        pairs = list(zip(self.panel.series, self.ends("test"), self.ends("train"), strict=True))
+        naive = np.stack([naive_scale(one.values[:end], self.layout.season) for one, end, _ in pairs])
+        spread = np.stack([_spread(one.values[: max(learned, 2)]) for one, _, learned in pairs])
+        return Scales(naive[of[:, 0]], spread[of[:, 0]])
+
+    def walks(self) -> list[Any]:
+        """Give of each series how much it moves from step to step, and from season to season, before the test."""
+        ends = zip(self.panel.series, self.ends("test"), strict=True)
+        return [
+            {season: errors_spread(one.values[:end], season) for season in (1, self.layout.season)} for one, end in ends
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all but the numbers as plain JSON values."""
+        parts = {"panel": self.panel.to_json(), "layout": self.layout.to_json()}
+        return parts | {"covariates": self.covariates.to_json(), "left_out": self.left_out}
+
+
+def prepare(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: Watch) -> Prepared:
+    """Read the series into the run; from then on their sources are not needed. Raises DataError."""
+    if run.has(CODEC):
+        return kept(run)
+    findings: list[Finding] = []
+    listener = Listener(findings.append)
+    name = demo_meant(data, "forecast", USUAL)
+    (run.path / "cache").mkdir(exist_ok=True)
+    files = find_files([write_demo(name, run.path / "cache")] if name else data, listener)
+    reading = settings.data.model_copy(update=DEMO_COLUMNS.get(name, {})) if name else settings.data
+    panel = read_panel(files, reading, listener)
+    layout, long = lay_out(panel, settings.backtest, settings.model.name in FITTED, str(files[0]))
+    short = len(panel.series) - len(long)
+    panel = panel.with_series([panel.series[number] for number in long])
+    ends = [max(len(one) - layout.test - layout.held, 0) for one in panel.series]
+    prepared = Prepared(panel, layout, Covariates.fit(panel, ends), short)
+    for finding in findings:
+        watch(Note(str(finding)))
+    watch(Note(_described(prepared)))
+    run.write_arrays(panel.to_arrays(), SERIES)
+    run.describe({"data": {"kind": "series", "files": _fingerprint(files), "steps": panel.steps}})
+    run.write(CODEC, json.dumps(prepared.to_json()).encode())
+    return prepared
+
+
+DEMO_COLUMNS = {"ball": {"id": "ball", "time": "step", "target": ("x", "y")}}
+"""What the columns of a demo are, where that cannot be guessed."""
+
+
+def kept(run: Run) -> Prepared:
+    """Open what `prepare` kept in a run."""
+    values = json.loads(run.read(CODEC))
+    panel = Panel.of(run.read_arrays(SERIES), values["panel"])
+    covariates = Covariates.from_json(values["covariates"])
+    return Prepared(panel, Layout(**values["layout"]), covariates, values["left_out"])
+
+
+def _described(prepared: Prepared) -> str:
+    panel, layout = prepared.panel, prepared.layout
+    count = len(panel.series)
+    what = f"{count} series" + (f" of {len(panel.channels)} numbers" if len(panel.channels) > 1 else "")
+    what += f", a step is a {panel.frequency.name}, a season {layout.season}; {layout.horizon} steps are forecast from "
+    what += f"{layout.window} of the past; {layout.test} steps are the test, {layout.held} before them held out"
+    return what + (f"; {prepared.left_out} too short a series left out" if prepared.left_out else "")
+
+
+def _fingerprint(files: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for path in files:
+        content = path.read_bytes()
+        found[str(path)] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return found
+
+
+def _spread(values: np.ndarray) -> np.ndarray:
+    spread = values.std(0)
+    return np.where(spread > 0, spread, 1.0)

@@ -1,0 +1,142 @@
+"""The result of a training: the table, the sentence, the model card, and what is told on a terminal."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ensue.data.series.layout import Origins
+from ensue.evaluation.ranking import verdict
+from ensue.tasks.card import bullets, card, files, sentence, table
+from ensue.tasks.contract import Told
+from ensue.tasks.forecast.prepared import Prepared
+from ensue.tasks.forecast.scoring import Scoring, by_series, by_step
+from ensue.training.run import Run
+
+REPORT, RESULT, BACKTEST = "report.md", "result.json", "backtest.safetensors"
+COLUMNS = ("model", "MASE", "95 % interval", "sMAPE", "RMSE", "CRPS", "in 80 %", "in 95 %", "seconds")
+SHOWN = 2000
+"""Forecasts of the test that are kept to be looked at, those that overlap least."""
+
+LIMITS = """\
+- It has learned from these series, and takes what comes to be like what came: no forecast knows of what never happened.
+- Intervals hold for steps like those of the calibrate part; after a break in a series they do not.
+- MASE below 1 is better than saying what was there a season ago, on average, within the series as they were learned."""
+
+
+def conclude(run: Run, prepared: Prepared, scored: Sequence[Scoring], chosen: Sequence[str]) -> None:
+    """Write forecasts of the test, the report and the result."""
+    model, origins = scored[-1], prepared.origins("test")
+    rows = [one.row for one in scored]
+    moved = model.tried.bands
+    told = [*chosen, f"how far intervals are moved: on the calibrate part, by {moved.measured} forecasts"]
+    result = {
+        "run": run.path.name,
+        "task": "forecast",
+        "metrics": dict(rows[-1].metrics),
+        "baselines": {row.name: dict(row.metrics) for row in rows[:-1]},
+        "rows": [row.to_json() for row in rows],
+        "verdict": verdict(rows),
+        "chosen": told,
+        "symptoms": _symptoms(model, prepared),
+        "details": {
+            "layout": prepared.layout.to_json(),
+            "series": len(prepared.panel.series),
+            "left_out": prepared.left_out,
+            "forecasts": len(origins),
+            "by_step": by_step(model.scored, prepared.layout.horizon),
+            "by_series": by_series(model.scored, prepared, origins),
+        },
+    }
+    run.write_arrays(_backtest(model, prepared, origins), BACKTEST)
+    run.write(REPORT, _markdown(result, run.about).encode())
+    # Last, for a run that has a result has finished.
+    run.write(RESULT, json.dumps(_finite(result), indent=1).encode())
+
+
+def _backtest(model: Scoring, prepared: Prepared, origins: Origins) -> dict[str, np.ndarray]:
+    """Give forecasts of the test to be looked at: median and ends of the intervals, (forecasts, horizon, channels)."""
+    begins = np.array(prepared.ends("test"))[origins[:, 0]]
+    rows = np.flatnonzero((origins[:, 1] - begins) % -(-prepared.layout.horizon // prepared.layout.stride) == 0)[:SHOWN]
+    around = model.tried.bands.around(model.tried.forecast)
+    shown = {"median": model.tried.forecast.quantile(0.5)[rows]}
+    for per_cent, (low, high) in around.items():
+        shown |= {f"lo_{per_cent}": low[rows], f"hi_{per_cent}": high[rows]}
+    return {"origins": origins[rows]} | {name: values.astype(np.float32) for name, values in shown.items()}
+
+
+def _symptoms(model: Scoring, prepared: Prepared) -> list[str]:
+    found = []
+    if (still := int(np.isnan(model.scored.each["mase"]).all((1, 2)).sum())) > 0:
+        found.append(f"{still} forecasts are of series that never changed before the test; they have no MASE")
+    if model.tried.bands.measured < 19:
+        found.append(f"{model.tried.bands.measured} forecasts are too few to promise 95 %: the intervals are a guess")
+    if prepared.left_out:
+        found.append(f"{prepared.left_out} series are too short, and were left out")
+    return found
+
+
+def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Lay out rows under COLUMNS."""
+    return [
+        [
+            row["name"],
+            f"{row['metrics']['mase']:.3f}",
+            "{:.3f} to {:.3f}".format(*row["intervals"]["mase"]),
+            *(f"{row['metrics'][name]:.4g}" for name in ("smape", "rmse", "crps")),
+            *(f"{100 * row['metrics'][name]:.0f} %" for name in ("coverage_80", "coverage_95")),
+            f"{row['seconds']:.1f}",
+        ]
+        for row in rows
+    ]
+
+
+def tell(run: Run) -> Told:
+    """Tell what came of a training."""
+    result = json.loads(run.read(RESULT))
+    lines = [sentence(result["verdict"]), *(f"Look at this: {symptom}." for symptom in result["symptoms"])]
+    name = shlex.quote(str(run.path))
+    horizon = result["details"]["layout"]["horizon"]
+    commands = (
+        (f"ensue forecast {name} --horizon {horizon}", "say what comes next"),
+        (f"ensue forecast {name} --plot forecast.svg", "draw it, with the test before it"),
+        (f"ensue evaluate {name} FILE", "score forecasts of other series, or of later steps"),
+    )
+    return Told(COLUMNS, cells(result["rows"]), tuple(lines), commands)
+
+
+def _markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    details = result["details"]
+    steps = details["by_step"]
+    ahead = [
+        [str(step + 1), *(f"{steps[name][step]:.4g}" for name in ("mase", "rmse", "crps", "coverage_80", "coverage_95"))]
+        for step in range(details["layout"]["horizon"])
+    ]
+    series = [[name, *(f"{one[figure]:.4g}" for figure in ("mase", "smape", "rmse"))] for name, one in details["by_series"].items()]
+    layout = ", ".join(f"{name} {value}" for name, value in details["layout"].items() if name != "by_series")
+    data = f"{details['series']} series of {about['data']['steps']:,} steps; {layout}; {details['forecasts']:,} forecasts of the test."
+    sections = [
+        ("", f"# {result['run']}: a model of what the numbers will be\n\n{sentence(result['verdict'])}"),
+        ("Results on the test part", table(COLUMNS, cells(result["rows"]))),
+        ("By steps ahead", table(("steps ahead", "MASE", "RMSE", "CRPS", "in 80 %", "in 95 %"), ahead)),
+        ("By series", table(("series", "MASE", "sMAPE", "RMSE"), series)),
+        ("Data", f"{data}\n\n{bullets(files(about))}"),
+        ("What was chosen, and on which part", bullets(result["chosen"])),
+        ("What seems to be wrong", bullets(result["symptoms"]) or "Nothing that is looked for."),
+        ("Limits", LIMITS),
+    ]
+    return card(sections, about)
+
+
+def _finite(value: Any) -> Any:
+    """Write what is no number as null, as JSON has it."""
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+

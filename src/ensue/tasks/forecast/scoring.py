@@ -1,0 +1,65 @@
+"""A forecast of the test becomes a line of the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ensue.data.series.layout import Origins
+from ensue.evaluation.forecasting import Bands, Forecast, Scored, blocked, score
+from ensue.evaluation.ranking import Role
+from ensue.evaluation.standing import Standing
+from ensue.tasks.forecast.predicting import blocks_of
+from ensue.tasks.forecast.prepared import Prepared
+
+UNIT = "MASE"
+PER_SERIES = 100
+"""Series whose own figures a result holds."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a model foretold of the test."""
+
+    name: str
+    role: Role
+    forecast: Forecast
+    bands: Bands
+    seconds: float
+    model: Any = None
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A line of the table, and what is behind it."""
+
+    row: Standing
+    scored: Scored
+    tried: Tried
+
+
+def standing(tried: Tried, prepared: Prepared, origins: Origins) -> Scoring:
+    """Score a model against what came."""
+    target = prepared.inputs("standard").targets(origins)
+    scored = score(tried.forecast, target, prepared.scales(origins), tried.bands)
+    blocks = blocks_of(origins, prepared.layout.horizon)
+    metrics, intervals, losses = blocked(scored, blocks)
+    count = getattr(tried.model, "parameter_count", 0)
+    row = Standing(tried.name, tried.role, metrics, intervals, losses, UNIT, tried.seconds, count)
+    return Scoring(row, scored, tried)
+
+
+def by_step(scored: Scored, horizon: int) -> dict[str, list[float]]:
+    """Give each figure at each step ahead."""
+    steps = [scored.metrics(step=step) for step in range(horizon)]
+    return {name: [step[name] for step in steps] for name in steps[0]}
+
+
+def by_series(scored: Scored, prepared: Prepared, origins: Origins) -> dict[str, dict[str, float]]:
+    """Give the figures of each series, of the first ones if there are many."""
+    found = {}
+    for number, one in enumerate(prepared.panel.series[:PER_SERIES]):
+        rows = (origins[:, 0] == number).nonzero()[0]
+        if len(rows):
+            found[one.name] = scored.metrics(rows)
+    return found

@@ -1,0 +1,86 @@
+"""The whole training of a forecaster, in the order in which it happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from torch import nn
+
+from ensue.data.series.inputs import Forecasts
+from ensue.errors import Interrupted
+from ensue.evaluation.forecasting import Bands
+from ensue.tasks.forecast import fitting
+from ensue.tasks.forecast.fitting import Learned, name_of, refitted, walk
+from ensue.tasks.forecast.model import CALIBRATION, ForecastModel
+from ensue.tasks.forecast.predicting import forecast
+from ensue.tasks.forecast.prepared import Prepared, prepare
+from ensue.tasks.forecast.report import conclude
+from ensue.tasks.forecast.rivals import rivals
+from ensue.tasks.forecast.scoring import Tried, standing
+from ensue.tasks.forecast.settings import ForecastSettings
+from ensue.tasks.machine import left_of, take_machine
+from ensue.training.by_gradient import ByGradient
+from ensue.training.contract import Note, Watch
+from ensue.training.devices import to_device
+from ensue.training.fit import fit
+from ensue.training.run import Run
+
+VALIDATED = 4096
+"""The most origins of the tune part that a network is looked at on while it learns, evenly spread."""
+ROWS = 1024
+
+
+def train_forecaster(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: Watch) -> ForecastModel:
+    """Train until the budget is spent. What a kill leaves undone is done again, to the same bits."""
+    began = perf_counter()
+    device, machine = take_machine(run, settings.training.machine, settings.seed, watch)
+    prepared = prepare(run, settings, data, watch)
+    model, _ = fitting.build(settings.model, prepared)
+    if isinstance(model, nn.Module):
+        training = left_of(settings.training, machine, perf_counter() - began)
+        learned = _trained(run, settings.model_copy(update={"training": training}), prepared, device, watch)
+    else:
+        learned = fitting.fitted(settings.model, prepared)
+    watch(Note("trying it out, from one origin to the next"))
+    told = {"seed": settings.seed, "paths": settings.paths}
+    calibrate, test = prepared.origins("calibrate"), prepared.origins("test")
+    bands = Bands.fit(forecast(learned.model, learned.inputs, calibrate, **told), learned.inputs.targets(calibrate))
+    run.write(CALIBRATION, json.dumps(bands.to_json()).encode())
+    tested = walk(learned, prepared, settings, test)
+    tried = Tried(name_of(settings.model), learned.role, tested, bands, learned.seconds, learned.model)
+    others, said = rivals(settings, prepared, test, watch)
+    if prepared.layout.refit:
+        learned = refitted(learned, prepared, settings.seed, [len(one) for one in prepared.panel.series])
+        said.append("the run holds the model that has learned anew from all steps, the test among them")
+    run.write_arrays(learned.model.arrays())
+    conclude(run, prepared, [*others, standing(tried, prepared, test)], (learned.how, *said))
+    return ForecastModel(run, settings, prepared, learned.model, bands)
+
+
+def _trained(run: Run, settings: ForecastSettings, prepared: Prepared, device: torch.device, watch: Watch) -> Learned:
+    """Teach a network on the train part; the weights that are best on the tune part are kept."""
+    network, inputs = fitting.build(settings.model, prepared)
+    training = settings.training
+    feed = Forecasts(inputs, prepared.origins("train"), training.batching.rows, settings.seed)
+    tune = prepared.origins("tune")
+    tune = tune[:: -(-len(tune) // VALIDATED)]
+
+    def validate() -> float:
+        nats = 0.0
+        for begin in range(0, len(tune), ROWS):
+            loss, _ = network.loss(to_device(inputs.batch(tune[begin : begin + ROWS]), device))
+            nats += float((loss.nats if loss.extra is None else loss.extra).cpu().double().sum())
+        return nats / (len(tune) * prepared.layout.horizon)
+
+    outcome = fit(ByGradient(network, training, device), feed, training, run, validate, None, watch)
+    if outcome.how == "interrupted":
+        raise Interrupted(f"interrupted and saved; go on with `{run.resuming}`")
+    network.to("cpu" if device.type == "mps" else device).eval()
+    how = f"the weights of the network, those of step {outcome.best_step}: on the tune part"
+    updates = max(outcome.best_step, 1)
+    return Learned(network, settings.model, inputs, outcome.seconds, how, updates, training, device)
+
