@@ -66,7 +66,12 @@ def show(told: Sequence[Foretold]) -> None:
 
     several = len({one.channel for one in told}) > 1
     rows = [
-        [one.series, *([one.channel] if several else []), str(time), *(f"{one.figures[name][place]:.5g}" for name in FIGURES)]
+        [
+            one.series,
+            *([one.channel] if several else []),
+            str(time),
+            *(f"{one.figures[name][place]:.5g}" for name in FIGURES),
+        ]
         for one in told
         for place, time in enumerate(one.times)
     ]

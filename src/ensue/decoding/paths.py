@@ -47,6 +47,8 @@ def drawn_paths(model: Forecasting, batch: Batch[Tensor], uniforms: Uniforms) ->
 
     def there(step: int) -> tuple[Tensor, Tensor]:
         first, second = uniforms(step)
-        return first.to(device, torch.float32).clamp(1e-7, 1 - 1e-7), second.to(device, torch.float32).clamp(1e-7, 1 - 1e-7)
+        return first.to(device, torch.float32).clamp(1e-7, 1 - 1e-7), second.to(device, torch.float32).clamp(
+            1e-7, 1 - 1e-7
+        )
 
     return model.draw(batch, there).double().cpu().numpy()

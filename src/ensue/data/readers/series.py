@@ -124,7 +124,9 @@ def find_roles(source: Source, settings: SeriesSettings, listener: Listener) -> 
     time = settings.time or next((name for name in free if name.lower() == "ds"), "") or _time_column(free, first)
     if not time:
         what = f"none of the columns {', '.join(columns)} holds times"
-        raise DataError(what, where=source.rows[0][0], mend="name it with --time, and write times as 2026-11-21 or as integers")
+        raise DataError(
+            what, where=source.rows[0][0], mend="name it with --time, and write times as 2026-11-21 or as integers"
+        )
     free = [column for column in free if column != time]
     words = [column for column in free if _number(first[column]) is None and first[column] not in (None, "")]
     id = settings.id or next((name for name in free if name.lower() == "unique_id"), "")

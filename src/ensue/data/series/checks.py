@@ -68,9 +68,7 @@ def checked(one: Read, frequency: Frequency, settings: SeriesSettings) -> Series
     return series
 
 
-def _refuse(
-    one: Read, times: Times, row: int, distances: np.ndarray, frequency: Frequency, *, filled: bool
-) -> None:
+def _refuse(one: Read, times: Times, row: int, distances: np.ndarray, frequency: Frequency, *, filled: bool) -> None:
     distance, what, where = distances[row - 1], f"{times[row]} of {one.series.name!r}", one.rows[row]
     if distance == 0 and times[row] == times[row - 1]:
         raise DataError(f"the time {what} is there twice", where=where, mend="keep one of the rows, or name an --id")

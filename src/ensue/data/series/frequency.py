@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -104,10 +104,8 @@ def read_time(value: Any) -> Any:
     >>> read_time("1949-02"), read_time("2001Q3"), read_time("17"), read_time("soon")
     (np.datetime64('1949-02-01T00:00:00'), np.datetime64('2001-07-01T00:00:00'), 17, None)
     """
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    if isinstance(value, int | float | np.integer) and not isinstance(value, bool):
+        return int(value) if float(value).is_integer() else None
     if isinstance(value, datetime):
         return _plain(value)
     text = str(value).strip()
@@ -125,7 +123,7 @@ def read_time(value: Any) -> Any:
 
 def _plain(time: datetime) -> np.datetime64:
     if time.tzinfo is not None:
-        time = time.astimezone(timezone.utc).replace(tzinfo=None)
+        time = time.astimezone(UTC).replace(tzinfo=None)
     return np.datetime64(time.replace(microsecond=0) + timedelta(seconds=round(time.microsecond / 1e6)), "s")
 
 

@@ -76,9 +76,10 @@ def _standard(values: Array, moments: Sequence[Sequence[float]]) -> Array:
 class Inputs:
     """Gathers the batches of any origins of a panel. Fields, all but `loc` and `scale` scaled:
 
-    past (batch, window, channels), seen (batch, window) which of its steps there are, target (batch, horizon, channels),
-    zero where it is not there yet; known (batch, window + horizon, known) with the calendar first; covariate (batch, window, past), static (batch, static);
-    loc, scale (batch, channels). `ahead` steps after the end of each series can be forecast.
+    past (batch, window, channels); seen (batch, window), which of its steps there are; target (batch, horizon,
+    channels), zero where it is not there yet; known (batch, window + horizon, known), the calendar first; covariate
+    (batch, window, past); static (batch, static); loc, scale (batch, channels). `ahead` steps after the end of each
+    series can be forecast.
     """
 
     def __init__(
@@ -146,7 +147,7 @@ class Inputs:
 
 
 class Forecasts:
-    """Origins in random order, `rows` of them a batch; nothing is drawn but from the seed and the number of the epoch."""
+    """Origins in random order, `rows` a batch; nothing is drawn but from the seed and the number of the epoch."""
 
     def __init__(self, inputs: Inputs, origins: Origins, rows: int, seed: int) -> None:
         self.inputs, self.origins, self.rows, self.seed = inputs, origins, rows, seed

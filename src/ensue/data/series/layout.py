@@ -37,14 +37,14 @@ class BacktestSettings(Settings):
     least: int = Field(0, ge=0)
     """Steps of the past without which nothing is forecast; open, a season and one more, and 3 at least."""
     test: int = Field(0, ge=0)
-    """Steps at the end of each series that are only reported; open, a fifth, or one horizon of many series."""
+    """Steps at the end of each series that are only reported; open, a fifth, in whole horizons."""
     held: int = Field(0, ge=0)
-    """Steps before those on which is chosen and calibrated; open, a fifth, or one horizon of many series."""
+    """Steps before those on which is chosen and calibrated; open, a fifth, in whole horizons."""
     stride: int = Field(0, ge=0)
     """Steps from one origin to the next in what is held out; open, so that there are 60 or fewer."""
     refit: int | None = Field(None, ge=0)
-    """Learn anew from all that lies before every so many origins of the test, and at last from everything; 0 never does;
-    open, before each where that is cheap: not for networks."""
+    """Learn anew from all that lies before every so many origins of the test, and at last from everything; 0 never
+    does; open, before each where that is cheap: not for networks."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def lay_out(panel: Panel, settings: BacktestSettings, fitted: bool, where: str) 
     by_series = len(lengths) >= MANY
     middle = int(np.median(lengths))
     share = middle // 5 // horizon
-    test = settings.test or horizon * (1 if by_series else max(share, 1))
-    held = settings.held or horizon * (1 if by_series else max(share - share % 2, 2))
+    test = settings.test or horizon * max(share, 1)
+    held = settings.held or horizon * (max(share, 1) if by_series else max(share - share % 2, 2))
     if settings.test and settings.test < horizon:
         mend = f"give {horizon} or more, or a shorter --horizon"
         raise SettingError(f"a test of {test} steps has no forecast of {horizon}", where="backtest.test", mend=mend)
@@ -98,7 +98,9 @@ def lay_out(panel: Panel, settings: BacktestSettings, fitted: bool, where: str) 
     long = [number for number, length in enumerate(lengths) if length >= layout.least + horizon + test - horizon]
     if not any(len(one) for one in (origins(panel, layout, "train", long), origins(panel, layout, "tune", long))[:1]):
         needed = layout.least + horizon + held + test
-        what = f"the longest series has {lengths.max()} steps; {layout.least} of the past and a horizon of {horizon} to "
+        what = (
+            f"the longest series has {lengths.max()} steps; {layout.least} of the past and a horizon of {horizon} to "
+        )
         what += f"learn from, {held} held out and {test} for the test are {needed}"
         raise DataError(what, where=where, mend="give a shorter --horizon, or longer series")
     return layout, long

@@ -119,7 +119,11 @@ class Panel:
         for number, (name, static) in enumerate(zip(values["names"], values["statics"], strict=True)):
             steps = slice(int(offsets[number]), int(offsets[number + 1]))
             ahead = slice(int(beyond[number]), int(beyond[number + 1]))
-            parts = (np.array(arrays["values"][steps]), np.array(arrays["known"][ahead]), np.array(arrays["past"][steps]))
+            parts = (
+                np.array(arrays["values"][steps]),
+                np.array(arrays["known"][ahead]),
+                np.array(arrays["past"][steps]),
+            )
             series.append(Series(name, times[steps], *parts, tuple(static)))
         columns = {name: tuple(names) for name, names in values["columns"].items()}
         return cls(tuple(series), Frequency(*values["frequency"]), **columns)

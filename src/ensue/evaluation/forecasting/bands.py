@@ -1,7 +1,7 @@
 """Intervals that hold what they promise: split conformal, for each step ahead by itself.
 
 How far the truth was outside an interval, in widths of that interval, is measured on the calibrate part (Romano et al.
-2019, "Conformalized quantile regression", normalised by the width); all later intervals are moved by the quantile of that.
+2019, "Conformalized quantile regression", normalised by the width); later intervals are moved by a quantile of that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a forecast says, whoever made it: a mean, quantiles, and what it costs (the continuous ranked probability score).
+"""What a forecast says, whoever made it: a mean, quantiles, and what it costs (continuous ranked probability score).
 
 CRPS(F, y) = E|X - y| - E|X - X'| / 2 (Gneiting & Raftery 2007, eq. 21), in units of the data.
 """
@@ -23,7 +23,10 @@ Values = NDArray[np.float64]
 class Forecast(ABC):
     """The distributions of the steps to come, of several forecasts."""
 
-    mean: Values
+    @property
+    @abstractmethod
+    def mean(self) -> Values:
+        """The mean, (forecasts, horizon, channels)."""
 
     @abstractmethod
     def quantile(self, level: float) -> Values:
@@ -41,16 +44,21 @@ F = TypeVar("F", bound=Any)
 class Normals(Forecast):
     """Normal distributions; figures are exact."""
 
-    mean: Values
+    center: Values
     spread: Values
+
+    @property
+    def mean(self) -> Values:
+        """The mean."""
+        return self.center
 
     def quantile(self, level: float) -> Values:
         """Give the number below which a share `level` lies."""
-        return self.mean + NormalDist().inv_cdf(level) * self.spread
+        return self.center + NormalDist().inv_cdf(level) * self.spread
 
     def crps(self, target: Values) -> Values:
         """spread (z (2 P(z) - 1) + 2 p(z) - 1 / sqrt(pi)), z = (y - mean) / spread (Gneiting et al. 2005, eq. 5)."""
-        error, spread = target - self.mean, np.maximum(self.spread, 1e-300)
+        error, spread = target - self.center, np.maximum(self.spread, 1e-300)
         z = np.clip(error / spread, -1e150, 1e150)
         below = torch.erf(torch.from_numpy(np.ascontiguousarray(z / sqrt(2)))).numpy()
         density = np.exp(-np.minimum(z * z, 1400) / 2) / sqrt(2 * pi)
@@ -69,7 +77,7 @@ class Sampled(Forecast):
         return cls(np.sort(paths, axis=0))
 
     @property
-    def mean(self) -> Values:  # type: ignore[override]
+    def mean(self) -> Values:
         """The mean of the paths."""
         return self.paths.mean(0)
 
@@ -93,9 +101,14 @@ class Sampled(Forecast):
 class Quantiled(Forecast):
     """Quantiles of some levels, (levels, forecasts, horizon, channels), and the mean."""
 
-    mean: Values
+    center: Values
     levels: Sequence[float]
     values: NDArray[np.float64]
+
+    @property
+    def mean(self) -> Values:
+        """The mean."""
+        return self.center
 
     def quantile(self, level: float) -> Values:
         """Give a quantile: one that is there, or between its neighbours."""
@@ -104,14 +117,14 @@ class Quantiled(Forecast):
         return self.values[low] + (place - low) * (self.values[high] - self.values[low])
 
     def crps(self, target: Values) -> Values:
-        """Twice the mean cost of missing the quantiles, over levels (trapezoidal rule; nothing is added beyond them)."""
+        """Twice the mean cost of missing the quantiles, over levels (trapezoidal rule, nothing beyond them)."""
         levels = np.array(self.levels).reshape(-1, 1, 1, 1)
         above = target - self.values
         missed = np.maximum(levels * above, (levels - 1) * above)
         return 2 * np.trapezoid(missed, np.array(self.levels), axis=0)
 
 
-AXES = {"mean": 0, "spread": 0, "paths": 1, "values": 1}
+AXES = {"center": 0, "spread": 0, "paths": 1, "values": 1}
 """Where forecasts stand in the arrays of a Forecast."""
 
 

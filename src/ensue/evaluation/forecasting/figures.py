@@ -21,7 +21,7 @@ class Scales:
     """What errors are measured by, of each forecast (forecasts, channels); from before the test alone."""
 
     naive: Rows
-    """The mean absolute difference of steps a season apart; NaN where a series never changed (Hyndman & Koehler 2006)."""
+    """Mean absolute difference of steps a season apart; NaN where a series never changed (Hyndman & Koehler 2006)."""
     spread: Rows
     """The standard deviation of the training part."""
 
@@ -55,8 +55,8 @@ class Scored:
 def score(forecast: Forecast, target: Values, scales: Scales, bands: Bands) -> Scored:
     """Measure all figures.
 
-    mase, smape (in per cent) and mae of the median; mse and rmse of the mean: mse is that of values scaled by the spread
-    of the training part, rmse that of the values themselves, as are crps and the widths; coverage is a share.
+    mase, smape (in per cent) and mae of the median; mse and rmse of the mean: mse is that of values scaled by the
+    spread of the training part, rmse that of the values themselves, as are crps and the widths; coverage is a share.
     """
     median, mean = forecast.quantile(0.5), forecast.mean
     missed, error = np.abs(target - median), target - mean
@@ -94,7 +94,6 @@ def blocked(scored: Scored, blocks: NDArray[np.int64]) -> tuple[dict[str, float]
     metrics, intervals = with_intervals(figures, count)
     losses = np.bincount(blocks, scored.losses, count) * count / len(blocks)
     return metrics, intervals, losses
-
 
 
 def _mean(values: Values) -> float:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, NegativeBinomial, constraints
+from torch.distributions import Distribution, NegativeBinomial
 from torch.nn import functional as F
 
 from ensue.heads.numbers.contract import LEAST, NumbersHead
@@ -28,8 +28,6 @@ class NegativeBinomialSettings(Settings):
 
 class ScaledCounts(Distribution):
     """Counts n / scale with n negative binomial: `mean` of n / scale, Var n = n + spread n^2."""
-
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
 
     def __init__(self, mean: Tensor, spread: Tensor, scale: Tensor) -> None:
         super().__init__(mean.shape, validate_args=False)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import Distribution
 from torch.nn import functional as F
 
 from ensue.heads.numbers.contract import LEAST, NumbersHead
@@ -27,8 +27,6 @@ class QuantilesSettings(Settings):
 
 class Interpolated(Distribution):
     """A density that is flat between neighbouring quantiles (..., levels), with exponential tails beyond them."""
-
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
 
     def __init__(self, values: Tensor) -> None:
         super().__init__(values.shape[:-1], validate_args=False)

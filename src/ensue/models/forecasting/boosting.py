@@ -43,7 +43,7 @@ class BoostingSettings(Settings):
 
 
 class Boosting(Predictor, Forecasting):
-    """y = start + sum of trees over (window features, steps ahead); the spread is that of its errors on other windows."""
+    """y = start + sum of trees over (window features, steps ahead); the spread is that of errors on other windows."""
 
     def __init__(self, settings: BoostingSettings, sizes: Sizes) -> None:
         self.settings, self.sizes, self.horizon = settings, sizes, sizes.horizon
@@ -53,7 +53,7 @@ class Boosting(Predictor, Forecasting):
         """Grow the trees; how many are kept, and the spread, come from other windows. Raises UserError."""
         self._grow(learned)
         target, added = _all(window_targets(one) for one in others()), 0.0
-        best, kept = np.inf, 0
+        best, kept, spread = np.inf, 0, np.ones(self.horizon)
         x = _all(self._rows(one) for one in others())
         for tree in range(len(self._arrays["roots"])):
             added = added + self._walked(x, tree, tree + 1).reshape(target.shape)
@@ -80,7 +80,11 @@ class Boosting(Predictor, Forecasting):
         x = _all(self._rows(one) for one in learned())[::every]
         chosen = self.settings
         library = HistGradientBoostingRegressor(
-            max_iter=chosen.trees, max_leaf_nodes=chosen.leaves, learning_rate=chosen.rate, early_stopping=False, random_state=0
+            max_iter=chosen.trees,
+            max_leaf_nodes=chosen.leaves,
+            learning_rate=chosen.rate,
+            early_stopping=False,
+            random_state=0,
         )
         library.fit(x, target[::every])
         self._arrays = {**node_tables(library), "spread": np.ones(self.horizon)}

@@ -26,7 +26,10 @@ from ensue.models.weights import arrays_of, load_into, parameter_count
 from ensue.settings import Settings, choice
 from ensue.state import State
 
-Head = Any if TYPE_CHECKING else choice(NUMBERS)
+if TYPE_CHECKING:
+    Head = Any
+else:
+    Head = choice(NUMBERS)
 
 
 class DirectSettings(Settings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -16,10 +16,12 @@ from ensue.errors import RunError
 from ensue.heads.numbers.contract import normal_quantile
 from ensue.models.contract import Predictor
 from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms
-from ensue.models.forecasting.features import Array, Fields, by_channel, window_features, window_targets
+from ensue.models.forecasting.features import LIMIT, Array, Fields, anchors, by_channel, window_features, window_targets
 from ensue.settings import Settings
 
 PENALTIES = tuple(10.0**power for power in np.arange(-3, 6.5, 0.5))
+OPEN = ""
+"""The anchor before one was chosen."""
 LEAST = 1e-6
 """The least spread that a forecast may have, in units of the scaled past."""
 
@@ -32,7 +34,7 @@ class RidgeSettings(Settings):
 
     name: Literal["ridge"] = "ridge"
     penalty: float = Field(0.0, ge=0)
-    """What a squared weight costs, of features with spread 1; 0 chooses it on the tune part."""
+    """What a squared weight costs, of features with spread 1; 0 chooses it on the tune part, as is the anchor."""
 
     def build(self, sizes: Sizes) -> Ridge:
         """Make the model, which has learned nothing yet."""
@@ -40,40 +42,53 @@ class RidgeSettings(Settings):
 
 
 class Ridge(Predictor, Forecasting):
-    """min sum |Y - X W|^2 + penalty |W|^2, on standardised features; the spread is that of its errors on other windows."""
+    """min sum |Y - anchor - X W|^2 + penalty |W|^2, on standardised features.
+
+    The anchor is what is forecast where the penalty is high: the window's mean, its last value, or its last season. The
+    spread is that of the errors on other windows.
+    """
 
     def __init__(self, sizes: Sizes, penalty: float) -> None:
-        self.sizes, self.horizon, self.penalty = sizes, sizes.horizon, penalty
+        self.sizes, self.horizon, self.penalty, self.anchor = sizes, sizes.horizon, penalty, OPEN
         self._arrays: dict[str, Array] = {}
 
     def fit(self, learned: Windows, others: Windows) -> None:
-        """Learn from some windows; the penalty, if it is open, and the spread come from others."""
-        count, means, products, across = _moments(learned, self.sizes)
+        """Learn from some windows; the penalty and the anchor, if they are open, and the spread come from others."""
+        weights = self._solved(learned)
+        errors: dict[tuple[str, float], Array] = {}
+        for (anchor, penalty), weight in weights.items():
+            parts = [window_targets(one) - self._predicted(one, weight, anchor) for one in others()]
+            errors[anchor, penalty] = np.abs(np.concatenate(parts))
+        best = min(errors, key=lambda one: float(errors[one].mean()))
+        self.anchor, self.penalty = best
+        found = np.sqrt((errors[best] ** 2).mean(0))
+        self._arrays = {"weights": weights[best], "spread": np.maximum(found, LEAST)}
+
+    def refit(self, learned: Windows) -> None:
+        """Learn anew from other windows, with the penalty, the anchor and the spread that it has."""
+        self._arrays = self._arrays | {"weights": self._solved(learned)[self.anchor, self.penalty]}
+
+    def _solved(self, learned: Windows) -> dict[tuple[str, float], Array]:
+        """Give the weights, intercepts below them, of each anchor and penalty."""
+        names = list(anchors(next(iter(learned())), self.sizes)) if self.anchor == OPEN else [self.anchor]
+        count, means, products, across = _moments(learned, self.sizes, names)
         features = len(products)
         spread = np.sqrt(np.maximum(np.diag(products) / count, 0))
         # What never varies has no weight.
         spread = np.where(spread > 1e-12 * np.maximum(np.abs(means[:features]), 1), spread, np.inf)
         values, vectors = np.linalg.eigh(products / spread / spread[:, None])
         turned = vectors.T @ (across / spread[:, None])
-        errors: dict[float, Array] = {}
-        weights: dict[float, Array] = {}
+        found = {}
         for penalty in (self.penalty,) if self.penalty else PENALTIES:
             weight = vectors @ (turned / (np.maximum(values, 0) + penalty)[:, None]) / spread[:, None]
-            weights[penalty] = np.concatenate([weight, (means[features:] - means[:features] @ weight)[None]])
-            squares = [(window_targets(one) - self._predicted(one, weights[penalty])) ** 2 for one in others()]
-            errors[penalty] = np.concatenate(squares)
-        self.penalty = min(errors, key=lambda one: float(errors[one].mean()))
-        found = np.sqrt(errors[self.penalty].mean(0))
-        self._arrays = {"weights": weights[self.penalty], "spread": np.maximum(found, LEAST)}
+            whole = np.concatenate([weight, (means[features:] - means[:features] @ weight)[None]])
+            for name, part in zip(names, np.split(whole, len(names), axis=1), strict=True):
+                found[name, penalty] = part
+        return found
 
-    def refit(self, learned: Windows) -> None:
-        """Learn anew from other windows, with the penalty and the spread that it has."""
-        spread = self._arrays["spread"]
-        self.fit(learned, learned)
-        self._arrays["spread"] = spread
-
-    def _predicted(self, fields: Fields, weights: Array) -> Array:
-        return window_features(fields, self.sizes) @ weights[:-1] + weights[-1]
+    def _predicted(self, fields: Fields, weights: Array, anchor: str) -> Array:
+        begin = anchors(fields, self.sizes)[anchor]
+        return begin + window_features(fields, self.sizes) @ weights[:-1] + weights[-1]
 
     def __call__(self, batch: Batch[Tensor]) -> Normal:
         """Give the normal distribution of each number."""
@@ -83,7 +98,9 @@ class Ridge(Predictor, Forecasting):
     def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
         """Give mean and spread of each number."""
         fields = {name: field.cpu().double().numpy() for name, field in batch.fields.items()}
-        mean = torch.from_numpy(by_channel(self._predicted(fields, self._arrays["weights"]), self.sizes.channels).copy())
+        mean = torch.from_numpy(
+            by_channel(self._predicted(fields, self._arrays["weights"], self.anchor), self.sizes.channels).copy()
+        )
         return mean, torch.from_numpy(self._arrays["spread"])[None, :, None].expand(mean.shape)
 
     def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
@@ -95,7 +112,7 @@ class Ridge(Predictor, Forecasting):
     @property
     def chosen(self) -> str:
         """What was chosen, and not learned."""
-        return f"the penalty of the ridge regression, {self.penalty:g}, and the spread of its errors"
+        return f"the penalty of the ridge, {self.penalty:g}, its anchor ({self.anchor}) and the spread of its errors"
 
     @property
     def parameter_count(self) -> int:
@@ -104,26 +121,41 @@ class Ridge(Predictor, Forecasting):
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Give weights, intercepts below them, and spreads."""
-        return {**self._arrays, "penalty": np.array([self.penalty])}
+        return {
+            **self._arrays,
+            "penalty": np.array([self.penalty]),
+            "anchor": np.frombuffer(self.anchor.encode(), np.uint8),
+        }
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `arrays` gave."""
-        if sorted(arrays) != ["penalty", "spread", "weights"] or arrays["weights"].shape[1] != self.horizon:
+        if sorted(arrays) != ["anchor", "penalty", "spread", "weights"] or arrays["weights"].shape[1] != self.horizon:
             raise RunError("the saved weights are not those of this model", mend="use the settings they had")
-        self.penalty = float(arrays["penalty"][0])
+        self.penalty, self.anchor = float(arrays["penalty"][0]), arrays["anchor"].tobytes().decode()
         self._arrays = {name: np.array(arrays[name]) for name in ("weights", "spread")}
 
 
-def _moments(windows: Windows, sizes: Sizes) -> tuple[int, Array, Array, Array]:
-    """Give how many windows there are, the means of features and targets, and their products about the means."""
-    count, sums = 0, np.zeros(0)
+def _moments(windows: Windows, sizes: Sizes, names: Sequence[str]) -> tuple[int, Array, Array, Array]:
+    """Give how many windows there are, the means of features and targets, and their products about the means.
+
+    The targets are those less each anchor, side by side.
+    """
+
+    def both(fields: Fields) -> tuple[Array, Array]:
+        begins, target = anchors(fields, sizes), window_targets(fields)
+        beyond = np.concatenate([target - begins[name] for name in names], 1)
+        return window_features(fields, sizes), np.clip(beyond, -LIMIT, LIMIT)
+
+    count, sums = 0, 0.0
     for fields in windows():
-        both = np.concatenate([window_features(fields, sizes), window_targets(fields)], 1)
-        count, sums = count + len(both), (sums + both.sum(0) if len(sums) else both.sum(0))
-    means = sums / count
-    features = len(means) - sizes.horizon
-    products = np.zeros((features, len(means)))
+        x = np.concatenate(both(fields), 1)
+        count, sums = count + len(x), sums + x.sum(0)
+    means = np.asarray(sums) / count
+    features = len(means) - sizes.horizon * len(names)
+    products = 0.0
     for fields in windows():
-        x = window_features(fields, sizes) - means[:features]
-        products += x.T @ np.concatenate([x, window_targets(fields) - means[features:]], 1)
-    return count, means, products[:, :features], products[:, features:]
+        x, y = both(fields)
+        x = x - means[:features]
+        products = products + x.T @ np.concatenate([x, y - means[features:]], 1)
+    whole = np.asarray(products)
+    return count, means, whole[:, :features], whole[:, features:]

@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from ensue.data.demos import demo_meant
 from ensue.errors import SettingError
 from ensue.layers import RecurrentSettings
 from ensue.models.forecasting import forecaster_settings
 from ensue.models.forecasting.direct import DirectSettings
+from ensue.models.forecasting.ridge import RidgeSettings
 from ensue.models.forecasting.steps import StepsSettings
 from ensue.settings import Settings, read
 from ensue.tasks.choosing import assigned, change, read_config, with_budget
 from ensue.tasks.contract import Choices, Proposal, Task, Told
 from ensue.tasks.forecast.model import ForecastModel, open_forecaster
+from ensue.tasks.forecast.prepared import USUAL
 from ensue.tasks.forecast.report import BACKTEST, REPORT, RESULT, tell
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.forecast.training import train_forecaster
@@ -45,17 +48,14 @@ class ForecastTask(Task):
             if said is not None:
                 mend = "leave it out; what is chosen is chosen on the time before the test"
                 raise SettingError(f"forecast has no use for {name}", where=name, mend=mend)
-        reasons = []
+        reasons: list[str] = []
         if choices.model is not None:
             settings = change(settings, model=forecaster_settings(choices.model))
-        elif "model" not in values:
-            reasons.append(
-                "model ridge: the classical window model, fitted in seconds and hard to beat on one computer's data "
-                "(choose with --model: linear, mlp, boosting, or a cell such as lstm)"
-            )
+        settings = assigned(with_budget(settings, choices), choices)
+        if choices.model is None and "model" not in values and settings.model == RidgeSettings():
+            settings = _with_usual_model(settings, choices, reasons)
         if choices.size is not None:
             settings = _sized(settings, WIDTHS[choices.size])
-        settings = assigned(with_budget(settings, choices), choices)
         body = getattr(settings.model, "body", None)
         if isinstance(body, RecurrentSettings):
             body.program()  # settings that contradict each other are told before the data is read
@@ -78,6 +78,18 @@ class ForecastTask(Task):
     def open(self, run: Run) -> ForecastModel:
         """Give what a run has learned."""
         return open_forecaster(run, read(ForecastSettings, run.about["settings"], where=str(run.path / "run.toml")))
+
+
+def _with_usual_model(settings: ForecastSettings, choices: Choices, reasons: list[str]) -> ForecastSettings:
+    """Propose a network for trajectories, and the classical model for all else."""
+    if len(settings.data.target) > 1 or demo_meant(choices.data, "forecast", USUAL) == USUAL:
+        reasons.append("model lstm: the numbers of a step depend on one another (choose with --model)")
+        return change(settings, model=forecaster_settings("lstm"))
+    reasons.append(
+        "model ridge: the classical window model, fitted in seconds and hard to beat on the data of one computer "
+        "(choose with --model: linear, mlp, boosting, or a cell such as lstm)"
+    )
+    return settings
 
 
 def _sized(settings: ForecastSettings, width: int) -> ForecastSettings:

@@ -28,6 +28,9 @@ WINDOWS = 4096
 """Windows that are gathered at once."""
 
 
+CPU = torch.device("cpu")
+
+
 @dataclass(frozen=True)
 class Learned:
     """A model that has learned; `updates` are those after which a network was best, `how` says what was chosen."""
@@ -39,7 +42,7 @@ class Learned:
     how: str
     updates: int = 0
     training: TrainingSettings | None = None
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
 
     @property
     def role(self) -> Role:

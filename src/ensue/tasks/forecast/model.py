@@ -31,7 +31,7 @@ class Foretold:
 
     series: str
     channel: str
-    times: Sequence[Any]
+    times: np.ndarray
     figures: Mapping[str, np.ndarray]
     """mean, median, lo_80, hi_80, lo_95, hi_95."""
 
@@ -76,7 +76,7 @@ class ForecastModel:
 
         Raises DataError where a future value of a known column is missing, SettingError for too long a horizon.
         """
-        panel = self.prepared.panel if data is None else self._read(data)
+        panel = self.panel_of(data)
         ahead = horizon or self.prepared.layout.horizon
         if self.model.horizon and ahead > self.model.horizon:
             mend = f"train with --horizon {ahead}, or a model that goes step by step, such as --model lstm"
@@ -84,7 +84,9 @@ class ForecastModel:
             raise SettingError(what, where="--horizon", mend=mend)
         panel = _long_enough(panel, self.prepared.layout)
         longest = max(ahead, self.model.horizon)
-        inputs = self._inputs(_with_known(panel, ahead, longest), replace(self.prepared.layout, horizon=longest), longest)
+        inputs = self._inputs(
+            _with_known(panel, ahead, longest), replace(self.prepared.layout, horizon=longest), longest
+        )
         origins = np.array([(number, len(one)) for number, one in enumerate(panel.series)], np.int64)
         told = self._told(inputs, origins, seed)
         around = self.bands.around(told)
@@ -103,7 +105,7 @@ class ForecastModel:
         ]
 
     def frame(self, frame: Any, horizon: int | None = None) -> Any:
-        """Forecast a data frame, and give a frame of the same library: unique_id, ds, channel, mean, median, lo_80, ..."""
+        """Forecast a data frame, and give one of the same library: unique_id, ds, channel, mean, median, lo_80, ..."""
         import narwhals
 
         rows = [row for told in self.forecast(frame, horizon) for row in told.rows()]
@@ -134,7 +136,10 @@ class ForecastModel:
         metrics, intervals, _ = blocked(scored, blocks_of(origins, layout.horizon))
         return Evaluated(metrics, intervals, {"forecasts": len(origins), "series": len(set(origins[:, 0].tolist()))})
 
-    def _read(self, data: Any) -> Panel:
+    def panel_of(self, data: Any) -> Panel:
+        """Read the series of a file or a data frame; without any give those that were learned."""
+        if data is None:
+            return self.prepared.panel
         if isinstance(data, str | Path):
             panel = read_panel([Path(data)], self.settings.data)
         else:
@@ -181,8 +186,10 @@ def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
 
 
 def _joined(before: Series, after: Series) -> Series:
-    parts = {name: np.concatenate([getattr(before, name), getattr(after, name)]) for name in ("times", "values", "past")}
-    return replace(after, known=np.concatenate([before.known[: len(before)], after.known]), **parts)
+    def both(name: str) -> np.ndarray:
+        return np.concatenate([getattr(before, name)[: len(before)], getattr(after, name)])
+
+    return replace(after, times=both("times"), values=both("values"), past=both("past"), known=both("known"))
 
 
 def _rolling(panel: Panel, layout: Layout, first: Sequence[int], where: str) -> Origins:

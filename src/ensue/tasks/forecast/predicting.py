@@ -10,7 +10,7 @@ from torch import nn
 
 from ensue.data.series.inputs import Inputs
 from ensue.data.series.layout import Origins
-from ensue.decoding.paths import draws, drawn_paths
+from ensue.decoding.paths import drawn_paths, draws
 from ensue.evaluation.forecasting import Forecast, Normals, Sampled, joined
 from ensue.models.contract import Predictor
 from ensue.models.forecasting import Forecasting

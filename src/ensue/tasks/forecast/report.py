@@ -113,12 +113,19 @@ def _markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     details = result["details"]
     steps = details["by_step"]
     ahead = [
-        [str(step + 1), *(f"{steps[name][step]:.4g}" for name in ("mase", "rmse", "crps", "coverage_80", "coverage_95"))]
+        [
+            str(step + 1),
+            *(f"{steps[name][step]:.4g}" for name in ("mase", "rmse", "crps", "coverage_80", "coverage_95")),
+        ]
         for step in range(details["layout"]["horizon"])
     ]
-    series = [[name, *(f"{one[figure]:.4g}" for figure in ("mase", "smape", "rmse"))] for name, one in details["by_series"].items()]
+    series = [
+        [name, *(f"{one[figure]:.4g}" for figure in ("mase", "smape", "rmse"))]
+        for name, one in details["by_series"].items()
+    ]
     layout = ", ".join(f"{name} {value}" for name, value in details["layout"].items() if name != "by_series")
-    data = f"{details['series']} series of {about['data']['steps']:,} steps; {layout}; {details['forecasts']:,} forecasts of the test."
+    data = f"{details['series']} series of {about['data']['steps']:,} steps; {layout}; "
+    data += f"{details['forecasts']:,} forecasts of the test."
     sections = [
         ("", f"# {result['run']}: a model of what the numbers will be\n\n{sentence(result['verdict'])}"),
         ("Results on the test part", table(COLUMNS, cells(result["rows"]))),
@@ -139,4 +146,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(part) for part in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
-

@@ -33,7 +33,9 @@ def rivals(
         watch(Note(f"{called} fits each of {len(origins):,} histories anew, for {budget:g} s at most"))
         found, seconds, done = statistics.automatic(name, prepared, origins, budget)
         if found is None:
-            said.append(f"{called} was cut after {seconds:.0f} s and {done} of {len(origins)} forecasts: it has no line")
+            said.append(
+                f"{called} was cut after {seconds:.0f} s and {done} of {len(origins)} forecasts: it has no line"
+            )
         else:
             tried.append(Tried(called, "baseline", found, UNMOVED, seconds))
     return [standing(one, prepared, origins) for one in tried], said

@@ -13,7 +13,10 @@ from ensue.models.forecasting.ridge import RidgeSettings
 from ensue.settings import Settings, choice
 from ensue.training.settings import BatchingSettings, OptimiserSettings, TrainingSettings
 
-Model = Any if TYPE_CHECKING else choice(FORECASTERS)
+if TYPE_CHECKING:
+    Model = Any
+else:
+    Model = choice(FORECASTERS)
 
 
 class RivalSettings(Settings):

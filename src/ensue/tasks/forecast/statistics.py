@@ -27,9 +27,7 @@ def is_there() -> bool:
     return True
 
 
-def automatic(
-    name: str, prepared: Prepared, origins: Origins, seconds: float
-) -> tuple[Forecast | None, float, int]:
+def automatic(name: str, prepared: Prepared, origins: Origins, seconds: float) -> tuple[Forecast | None, float, int]:
     """Give the forecasts, the time they took, and how many were made; None in place of them if the time was up."""
     from statsforecast import models  # pyrefly: ignore[missing-import]
 

@@ -83,4 +83,3 @@ def _trained(run: Run, settings: ForecastSettings, prepared: Prepared, device: t
     how = f"the weights of the network, those of step {outcome.best_step}: on the tune part"
     updates = max(outcome.best_step, 1)
     return Learned(network, settings.model, inputs, outcome.seconds, how, updates, training, device)
-

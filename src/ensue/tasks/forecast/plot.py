@@ -1,0 +1,88 @@
+"""A picture of forecasts: history, the fan of what may come, and what was forecast of the test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensue.data.series import Series
+from ensue.errors import SettingError, UserError
+from ensue.tasks.forecast.model import ForecastModel, Foretold
+from ensue.tasks.forecast.report import BACKTEST
+
+PANELS = 6
+"""Series, or numbers of one, that a picture shows."""
+ENDINGS = (".png", ".svg", ".pdf")
+PAST, MEDIAN, TRIED = "#333333", "#c1440e", "#2a6f97"
+
+
+def draw(model: ForecastModel, told: Sequence[Foretold], other: Any, path: Path) -> None:
+    """Draw into a file, by its ending. Raises SettingError for another ending, UserError if matplotlib is missing."""
+    if path.suffix.lower() not in ENDINGS:
+        mend = f"give a name that ends in {', '.join(ENDINGS)}"
+        raise SettingError(f"{path.suffix!r} is no picture that can be drawn", where="--plot", mend=mend)
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # pyrefly: ignore[missing-import]
+        from matplotlib.figure import Figure  # pyrefly: ignore[missing-import]
+    except ImportError:
+        mend = "install it with: pip install 'ensue[plot]'"
+        raise UserError("pictures need matplotlib, which is missing", where="--plot", mend=mend) from None
+    shown = list(told[:PANELS])
+    panel = model.panel_of(other)
+    series = {one.name: one for one in panel.series}
+    figure = Figure(figsize=(9, 0.8 + 2.6 * len(shown)), layout="constrained")
+    FigureCanvasAgg(figure)
+    for one, axes in zip(shown, figure.subplots(len(shown), 1, squeeze=False)[:, 0], strict=True):
+        channel = panel.channels.index(one.channel)
+        _history(axes, series[one.series], channel, _reach(model))
+        if other is None:
+            _tests(axes, model, one, channel)
+        _fan(axes, one)
+        axes.set_title(one.series + (f", {one.channel}" if len(panel.channels) > 1 else ""), loc="left", fontsize=10)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", alpha=0.25, linewidth=0.6)
+    figure.axes[0].legend(loc="upper left", fontsize=8, frameon=False, ncols=4)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=130)
+
+
+def _reach(model: ForecastModel) -> int:
+    """Give how many steps of the past are shown: the test, and as much again, but no less than what a model sees."""
+    layout = model.prepared.layout
+    return max(2 * layout.test, 2 * layout.window, 4 * layout.horizon)
+
+
+def _places(times: np.ndarray) -> Any:
+    return times.astype("datetime64[s]").tolist() if times.dtype.kind == "M" else times
+
+
+def _history(axes: Any, one: Series, channel: int, reach: int) -> None:
+    axes.plot(_places(one.times[-reach:]), one.values[-reach:, channel], color=PAST, linewidth=1.1, label="history")
+
+
+def _fan(axes: Any, one: Foretold) -> None:
+    """Draw the median within both intervals."""
+    at = _places(one.times)
+    for per_cent, alpha in ((95, 0.15), (80, 0.3)):
+        low, high = (one.figures[f"{end}_{per_cent}"] for end in ("lo", "hi"))
+        axes.fill_between(at, low, high, color=MEDIAN, alpha=alpha, linewidth=0, label=f"{per_cent} % interval")
+    dot = {"marker": "o", "markersize": 2.5} if len(at) < 40 else {}
+    axes.plot(at, one.figures["median"], color=MEDIAN, linewidth=1.4, label="forecast", **dot)
+
+
+def _tests(axes: Any, model: ForecastModel, one: Foretold, channel: int) -> None:
+    """Draw what was forecast of the test, window after window."""
+    panel, horizon = model.prepared.panel, model.prepared.layout.horizon
+    number = next(place for place, series in enumerate(panel.series) if series.name == one.series)
+    kept = model.run.read_arrays(BACKTEST)
+    label: str | None = "forecasts of the test"
+    for row in np.flatnonzero(kept["origins"][:, 0] == number):
+        origin = int(kept["origins"][row, 1])
+        at = _places(panel.series[number].times[origin : origin + horizon])
+        low, high = kept["lo_80"][row, :, channel], kept["hi_80"][row, :, channel]
+        axes.fill_between(at, low, high, color=TRIED, alpha=0.18, linewidth=0)
+        axes.plot(at, kept["median"][row, :, channel], color=TRIED, linewidth=1.1, label=label)
+        label = None
