@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from ensue.errors import Interrupted, RunError, SettingError, did_you_mean
+from ensue.errors import DataError, Interrupted, RunError, SettingError, did_you_mean
 from ensue.settings import Settings, read, to_plain
 from ensue.tasks import TASKS, Choices, Task
 from ensue.training.contract import Event, Note, Watch
@@ -35,7 +35,7 @@ def find_task(name: str) -> Task:
 
 def train(
     task: str,
-    *data: str | Path,
+    *data: Any,
     out: str | Path | None = None,
     settings: Sequence[str] = (),
     watch: Watch = silent,
@@ -43,18 +43,32 @@ def train(
 ) -> Any:
     """Train, and give what can be used; the same as `ensue train TASK DATA...`.
 
+    `data` are paths, or data frames of pandas, polars and others that narwhals knows.
     `choices` are the fields of Choices: model, codec, size, minutes, epochs, seed, device, valid, test, config; and
     the task's own flags (its `flags`). `settings` are strings as after `--set`. Without `out` the run lies in a
     temporary folder until `save`.
     Raises UserError for anything that is wrong with data or settings.
     """
     known = find_task(task)
-    paths = [Path(path) for path in data]
+    paths = [Path(one) if isinstance(one, str | Path) else _saved(one) for one in data]
     proposal = known.propose(choices_of(known, paths, {"assignments": settings, **choices}))
     for reason in proposal.reasons:
         watch(Note(reason))
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="ensue-")) / task
     return start(known, proposal.settings, paths, folder, watch)
+
+
+def _saved(frame: Any) -> Path:
+    """Write a data frame where the data of a run can be read from. Raises DataError if it is none."""
+    import narwhals
+
+    path = Path(tempfile.mkdtemp(prefix="ensue-")) / "frame.csv"
+    try:
+        narwhals.from_native(frame, eager_only=True).write_csv(path)
+    except TypeError:
+        kind = type(frame).__name__
+        raise DataError(f"a {kind} is no data", mend="give the path of a file, or a data frame") from None
+    return path
 
 
 def choices_of(task: Task, data: Sequence[Path], said: Mapping[str, Any]) -> Choices:

@@ -63,13 +63,14 @@ def forecast(
 def show(told: Sequence[Foretold]) -> None:
     """Print a table with a row for each step."""
     from ensue.cli.tables import show_table
+    from ensue.tasks.forecast.model import shown
 
     several = len({one.channel for one in told}) > 1
     rows = [
         [
             one.series,
             *([one.channel] if several else []),
-            str(time),
+            str(shown(time)),
             *(f"{one.figures[name][place]:.5g}" for name in FIGURES),
         ]
         for one in told

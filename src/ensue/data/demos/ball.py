@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 BALLS, STEPS, SUBSTEPS = 24, 200, 20
-GRAVITY, KEPT, NOISE = 9.81, 0.92, 0.005
+GRAVITY, KEPT, NOISE = 9.81, 0.98, 0.005
 """Metres per second squared; the share of its speed that a ball keeps at the floor; the error of a position, metres."""
 STEP = 0.04
 """Seconds between two positions."""

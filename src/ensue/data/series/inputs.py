@@ -30,6 +30,8 @@ class Covariates:
     words: list[list[str] | None]
     """Of each static column its words, or None if it holds numbers."""
     static: tuple[list[float], list[float]]
+    values: tuple[list[float], list[float]]
+    """Of what is forecast: networks are told where a window lies among all."""
 
     @classmethod
     def fit(cls, panel: Panel, ends: Sequence[int]) -> Covariates:
@@ -40,9 +42,11 @@ class Covariates:
             values = [one.static[column] for one in panel.series]
             texts = any(isinstance(value, str) for value in values)
             words.append(sorted({str(value) for value in values}) if texts else None)
-        known, past = (np.concatenate([getattr(one, name)[:end] for one, end in pairs]) for name in ("known", "past"))
+        known, past, values = (
+            np.concatenate([getattr(one, name)[:end] for one, end in pairs]) for name in ("known", "past", "values")
+        )
         static = np.stack([_static(one, words) for one in panel.series])
-        return cls(_moments(known), _moments(past), words, _moments(static))
+        return cls(_moments(known), _moments(past), words, _moments(static), _moments(values))
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain JSON values."""
@@ -78,7 +82,8 @@ class Inputs:
 
     past (batch, window, channels); seen (batch, window), which of its steps there are; target (batch, horizon,
     channels), zero where it is not there yet; known (batch, window + horizon, known), the calendar first; covariate
-    (batch, window, past); static (batch, static); loc, scale (batch, channels). `ahead` steps after the end of each
+    (batch, window, past); static (batch, static); level (batch, 2 channels), where loc and scale lie
+    among those of the training part; loc, scale (batch, channels). `ahead` steps after the end of each
     series can be forecast.
     """
 
@@ -89,6 +94,7 @@ class Inputs:
         self.lengths = np.array([len(one) for one in panel.series])
         self.starts = np.cumsum([0, *self.lengths])[:-1]
         self.ahead_starts = np.cumsum([0, *(self.lengths + ahead)])[:-1]
+        self.among = np.array(covariates.values)
         self.values = np.concatenate([one.values for one in panel.series])
         self.covariate = _standard(np.concatenate([one.past for one in panel.series]), covariates.past)
         known = [_known(one, panel, covariates, len(one) + ahead) for one in panel.series]
@@ -131,6 +137,9 @@ class Inputs:
             "known": self.known[np.minimum(whole, len(self.known) - 1)],
             "covariate": self.covariate[at],
             "static": self.static[number],
+            "level": np.concatenate(
+                [np.arcsinh((loc - self.among[0]) / self.among[1]), np.log(scale / self.among[1])], 1
+            ),
             "loc": loc,
             "scale": scale,
         }

@@ -127,3 +127,30 @@ class Panel:
             series.append(Series(name, times[steps], *parts, tuple(static)))
         columns = {name: tuple(names) for name, names in values["columns"].items()}
         return cls(tuple(series), Frequency(*values["frequency"]), **columns)
+
+
+def gone_on(learned: Panel, later: Panel) -> tuple[Panel, list[int]]:
+    """Put what was learned before series that go on from it, and give where what was not learned begins in each.
+
+    A single series goes on from a single one, whatever their names.
+    """
+    before = {one.name: one for one in learned.series}
+    if len(before) == len(later.series) == 1:
+        before = {later.series[0].name: replace(learned.series[0], name=later.series[0].name)}
+    series, first = [], []
+    for one in later.series:
+        old = before.get(one.name)
+        if old is not None and learned.frequency.ahead(old.times[-1], 1)[0] == one.times[0]:
+            series.append(_joined(old, one))
+            first.append(len(old))
+        else:
+            series.append(one)
+            first.append(0 if old is None else int((one.times <= old.times[-1]).sum()))
+    return later.with_series(series), first
+
+
+def _joined(before: Series, after: Series) -> Series:
+    def both(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(before, name)[: len(before)], getattr(after, name)])
+
+    return replace(before, times=both("times"), values=both("values"), past=both("past"), known=both("known"))

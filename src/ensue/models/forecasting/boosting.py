@@ -19,7 +19,7 @@ from ensue.errors import UserError
 from ensue.heads.numbers.contract import normal_quantile
 from ensue.models.contract import Predictor
 from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms
-from ensue.models.forecasting.features import Array, Fields, by_channel, window_features, window_targets
+from ensue.models.forecasting.features import Array, Fields, window_features, window_targets
 from ensue.models.forecasting.ridge import LEAST, Windows
 from ensue.settings import Settings
 
@@ -53,7 +53,7 @@ class Boosting(Predictor, Forecasting):
         """Grow the trees; how many are kept, and the spread, come from other windows. Raises UserError."""
         self._grow(learned)
         target, added = _all(window_targets(one) for one in others()), 0.0
-        best, kept, spread = np.inf, 0, np.ones(self.horizon)
+        best, kept, spread = np.inf, 0, self._arrays["spread"]
         x = _all(self._rows(one) for one in others())
         for tree in range(len(self._arrays["roots"])):
             added = added + self._walked(x, tree, tree + 1).reshape(target.shape)
@@ -75,8 +75,8 @@ class Boosting(Predictor, Forecasting):
         except ImportError:
             mend = "install it with: pip install 'ensue[sklearn]'"
             raise UserError("boosting needs scikit-learn, which is missing", where="--model", mend=mend) from None
-        target = _all(window_targets(one).ravel() for one in learned())
-        every = -(-len(target) // self.settings.most)
+        target = _all(window_targets(one) for one in learned())
+        every = -(-target.size // self.settings.most)
         x = _all(self._rows(one) for one in learned())[::every]
         chosen = self.settings
         library = HistGradientBoostingRegressor(
@@ -86,14 +86,15 @@ class Boosting(Predictor, Forecasting):
             early_stopping=False,
             random_state=0,
         )
-        library.fit(x, target[::every])
-        self._arrays = {**node_tables(library), "spread": np.ones(self.horizon)}
+        library.fit(x, target.ravel()[::every])
+        self._arrays = {**node_tables(library), "spread": np.ones(target.shape[1])}
 
     def _rows(self, fields: Fields) -> Array:
-        """Give a row for each step ahead of each window: its features, and how far ahead."""
+        """Give a row for each number that is forecast of each window: its features, and which number it is."""
         features = window_features(fields, self.sizes)
-        ahead = np.tile(np.arange(self.horizon), len(features))[:, None]
-        return np.concatenate([np.repeat(features, self.horizon, axis=0), ahead], 1)
+        places = np.indices((self.horizon, self.sizes.channels)).reshape(2, -1).T
+        each = np.repeat(features, len(places), axis=0)
+        return np.concatenate([each, np.tile(places, (len(features), 1))], 1)
 
     def _walked(self, x: Array, first: int, end: int) -> Array:
         """Add up what some trees say of each row."""
@@ -109,9 +110,10 @@ class Boosting(Predictor, Forecasting):
         return total
 
     def predicted(self, fields: Fields) -> Array:
-        """Give the scaled forecasts, (batch * channels, horizon)."""
+        """Give the scaled forecasts, (batch, horizon * channels)."""
         x = self._rows(fields)
-        return self._arrays["start"] + self._walked(x, 0, len(self._arrays["roots"])).reshape(-1, self.horizon)
+        added = self._walked(x, 0, len(self._arrays["roots"]))
+        return self._arrays["start"] + added.reshape(-1, self.horizon * self.sizes.channels)
 
     def __call__(self, batch: Batch[Tensor]) -> Normal:
         """Give the normal distribution of each number."""
@@ -121,8 +123,9 @@ class Boosting(Predictor, Forecasting):
     def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
         """Give mean and spread of each number."""
         fields = {name: field.cpu().double().numpy() for name, field in batch.fields.items()}
-        mean = torch.from_numpy(by_channel(self.predicted(fields), self.sizes.channels).copy())
-        return mean, torch.from_numpy(self._arrays["spread"])[None, :, None].expand(mean.shape)
+        shape = (-1, self.horizon, self.sizes.channels)
+        mean = torch.from_numpy(self.predicted(fields)).view(shape)
+        return mean, torch.from_numpy(self._arrays["spread"]).view(shape).expand(mean.shape)
 
     def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
         """Draw each step by itself."""

@@ -1,9 +1,9 @@
 """All steps at once from a fixed window: linear (Zeng et al. 2023, "Are Transformers effective for time series
 forecasting?", arXiv:2205.13504), or with hidden layers.
 
-Each channel is forecast from its own past by the same weights. A window is scaled by its own mean and spread, and its
-forecast scaled back (reversible: Kim et al. 2022); a decomposition into trend and rest (DLinear) is linear as well, so
-one matrix stands for both.
+Series share all weights; the several numbers of a step are forecast from the past of all of them. A window is scaled by
+its own mean and spread, and its forecast scaled back (reversible: Kim et al. 2022); a decomposition into trend and rest
+(DLinear) is linear as well, so one matrix stands for both.
 """
 
 from __future__ import annotations
@@ -56,11 +56,12 @@ class DirectForecaster(nn.Module, Predictor, Forecasting):
     def __init__(self, settings: DirectSettings, sizes: Sizes) -> None:
         super().__init__()
         self.sizes, self.horizon = sizes, sizes.horizon
+        self.deep = settings.depth > 0
         beside = sizes.known * sizes.horizon + sizes.past * sizes.window + sizes.static
-        inputs = sizes.window + beside
+        inputs = sizes.window * sizes.channels + beside + 2 * sizes.channels * self.deep
         self.net = hidden_layers(inputs, settings.width, settings.depth, settings.dropout)
         features = settings.width if settings.depth else inputs
-        self.head = settings.head.build(features, sizes.horizon)
+        self.head = settings.head.build(features, sizes.horizon * sizes.channels)
         if not settings.depth:
             # The mean of the window is the forecast to begin with, at every step.
             nn.init.zeros_(self.head.linear.weight)
@@ -75,11 +76,10 @@ class DirectForecaster(nn.Module, Predictor, Forecasting):
         return Loss(nats.sum((1, 2)), batch.counts, None if extra is None else extra.sum((1, 2))), ()
 
     def _raw(self, batch: Batch[Tensor]) -> Tensor:
-        past = batch["past"].transpose(1, 2)
         known = batch["known"][:, self.sizes.window : self.sizes.window + self.horizon]
-        beside = torch.cat([known.flatten(1), batch["covariate"].flatten(1), batch["static"]], 1)
-        x = torch.cat([past, beside[:, None].expand(-1, past.shape[1], -1)], 2)
-        return self.head.raw(self.net(x)).transpose(1, 2)
+        seen = [batch["past"], known, batch["covariate"], batch["static"], *([batch["level"]] if self.deep else [])]
+        x = torch.cat([one.flatten(1) for one in seen], 1)
+        return self.head.raw(self.net(x)).unflatten(1, (self.horizon, self.sizes.channels))
 
     def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor] | None:
         """Give mean and spread where the head is Gaussian."""

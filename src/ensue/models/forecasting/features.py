@@ -19,42 +19,32 @@ Fields = Mapping[str, Array]
 
 
 def window_features(fields: Fields, sizes: Sizes) -> Array:
-    """Give a row for each channel of each window, (batch * channels, features).
+    """Give the features of each window, (batch, features).
 
-    Of each window: its scaled values; the mean and the spread of its last 3 steps, season and two seasons, as far as
-    it reaches; known columns of the whole horizon, the calendar among them; past and static columns.
+    Of each channel: its scaled values; the mean and the spread of its last 3 steps, season and two seasons, as far as
+    the window reaches. Then known columns of the whole horizon, the calendar among them; past and static columns.
     """
-    past = np.moveaxis(fields["past"], 2, 1)
+    past, rows = fields["past"], len(fields["past"])
     spans = sorted({span for span in (3, sizes.season, 2 * sizes.season) if 1 < span < sizes.window})
-    ends = [past[:, :, -span:] for span in spans]
-    of_window = [past, *(end.mean(2, keepdims=True) for end in ends), *(end.std(2, keepdims=True) for end in ends)]
-    rows = len(past)
-    known = fields["known"][:, sizes.window : sizes.window + sizes.horizon].reshape(rows, -1)
-    beside = np.concatenate([known, fields["covariate"].reshape(rows, -1), fields["static"]], 1)
-    every = np.repeat(beside[:, None], past.shape[1], axis=1)
-    whole = np.concatenate([np.clip(np.concatenate(of_window, 2), -LIMIT, LIMIT), every], 2)
-    return whole.reshape(-1, whole.shape[2])
+    ends = [past[:, -span:] for span in spans]
+    of_window = [past, *(end.mean(1, keepdims=True) for end in ends), *(end.std(1, keepdims=True) for end in ends)]
+    known = fields["known"][:, sizes.window : sizes.window + sizes.horizon]
+    beside = [one.reshape(rows, -1) for one in (known, fields["covariate"], fields["static"])]
+    return np.concatenate([np.clip(np.concatenate(of_window, 1), -LIMIT, LIMIT).reshape(rows, -1), *beside], 1)
 
 
 def window_targets(fields: Fields) -> Array:
-    """Give the scaled targets in the same order, (batch * channels, horizon)."""
-    target = np.moveaxis(fields["target"], 2, 1)
-    return target.reshape(-1, target.shape[2])
+    """Give the scaled targets, (batch, horizon * channels)."""
+    return fields["target"].reshape(len(fields["target"]), -1)
 
 
 def anchors(fields: Fields, sizes: Sizes) -> dict[str, Array]:
-    """Give the forecasts that a model may begin from, (batch * channels, horizon) each.
+    """Give the forecasts that a model may begin from, (batch, horizon * channels) each.
 
     The mean of the window, its last value, and, where there are seasons, the values of the last one.
     """
-    past = np.moveaxis(fields["past"], 2, 1)
-    past = past.reshape(-1, past.shape[2])
-    found = {"mean": np.zeros((len(past), sizes.horizon)), "last": np.repeat(past[:, -1:], sizes.horizon, axis=1)}
+    past, ahead = fields["past"], np.arange(sizes.horizon)
+    found = {"mean": np.zeros_like(past[:, :1])[:, 0 * ahead], "last": past[:, -1 + 0 * ahead]}
     if 1 < sizes.season <= sizes.window:
-        found["season"] = past[:, sizes.window - sizes.season + np.arange(sizes.horizon) % sizes.season]
-    return found
-
-
-def by_channel(rows: Array, channels: int) -> Array:
-    """Put rows of forecasts (batch * channels, horizon) back as (batch, horizon, channels)."""
-    return np.moveaxis(rows.reshape(-1, channels, rows.shape[1]), 1, 2)
+        found["season"] = past[:, sizes.window - sizes.season + ahead % sizes.season]
+    return {name: values.reshape(len(past), -1) for name, values in found.items()}

@@ -16,7 +16,7 @@ from ensue.errors import RunError
 from ensue.heads.numbers.contract import normal_quantile
 from ensue.models.contract import Predictor
 from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms
-from ensue.models.forecasting.features import LIMIT, Array, Fields, anchors, by_channel, window_features, window_targets
+from ensue.models.forecasting.features import LIMIT, Array, Fields, anchors, window_features, window_targets
 from ensue.settings import Settings
 
 PENALTIES = tuple(10.0**power for power in np.arange(-3, 6.5, 0.5))
@@ -98,10 +98,9 @@ class Ridge(Predictor, Forecasting):
     def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
         """Give mean and spread of each number."""
         fields = {name: field.cpu().double().numpy() for name, field in batch.fields.items()}
-        mean = torch.from_numpy(
-            by_channel(self._predicted(fields, self._arrays["weights"], self.anchor), self.sizes.channels).copy()
-        )
-        return mean, torch.from_numpy(self._arrays["spread"])[None, :, None].expand(mean.shape)
+        shape = (-1, self.horizon, self.sizes.channels)
+        mean = torch.from_numpy(self._predicted(fields, self._arrays["weights"], self.anchor)).view(shape)
+        return mean, torch.from_numpy(self._arrays["spread"]).view(shape).expand(mean.shape)
 
     def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
         """Draw each step by itself."""
@@ -129,7 +128,10 @@ class Ridge(Predictor, Forecasting):
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `arrays` gave."""
-        if sorted(arrays) != ["anchor", "penalty", "spread", "weights"] or arrays["weights"].shape[1] != self.horizon:
+        if (
+            sorted(arrays) != ["anchor", "penalty", "spread", "weights"]
+            or arrays["weights"].shape[1] != self.horizon * self.sizes.channels
+        ):
             raise RunError("the saved weights are not those of this model", mend="use the settings they had")
         self.penalty, self.anchor = float(arrays["penalty"][0]), arrays["anchor"].tobytes().decode()
         self._arrays = {name: np.array(arrays[name]) for name in ("weights", "spread")}
@@ -151,7 +153,7 @@ def _moments(windows: Windows, sizes: Sizes, names: Sequence[str]) -> tuple[int,
         x = np.concatenate(both(fields), 1)
         count, sums = count + len(x), sums + x.sum(0)
     means = np.asarray(sums) / count
-    features = len(means) - sizes.horizon * len(names)
+    features = len(means) - sizes.horizon * sizes.channels * len(names)
     products = 0.0
     for fields in windows():
         x, y = both(fields)

@@ -58,7 +58,7 @@ class StepForecaster(nn.Module, Predictor, Forecasting):
         super().__init__()
         self.sizes = sizes
         self.lag = sizes.season if 1 < sizes.season <= sizes.window else 1
-        inputs = 2 * sizes.channels + sizes.known + sizes.past + sizes.static + 2
+        inputs = 4 * sizes.channels + sizes.known + sizes.past + sizes.static + 2
         self.body = settings.body.build(inputs)
         self.head = settings.head.build(self.body.width + inputs, sizes.channels)
         self.dropout = nn.Dropout(settings.dropout)
@@ -96,7 +96,7 @@ class StepForecaster(nn.Module, Predictor, Forecasting):
         beyond = (0, 0, 0, steps - window)
         covariate = nn.functional.pad(batch["covariate"], beyond)
         flags = nn.functional.pad(torch.stack([torch.ones_like(batch["seen"]), batch["seen"]], 2).to(known), beyond)
-        static = batch["static"][:, None].expand(-1, steps, -1)
+        static = torch.cat([batch["static"], batch["level"]], 1)[:, None].expand(-1, steps, -1)
         return torch.cat([known, covariate, flags, static], 2)
 
     def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor] | None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ensue.data.readers.series import frame_source, panel_of, read_panel, refuse_unlike
-from ensue.data.series import Panel, Series
+from ensue.data.series import Panel, gone_on
 from ensue.data.series.inputs import Inputs
 from ensue.data.series.layout import MOST_ORIGINS, Layout, Origins
 from ensue.errors import DataError, SettingError
@@ -37,7 +37,7 @@ class Foretold:
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain JSON values."""
-        times = [int(time) if isinstance(time, int | np.integer) else str(time) for time in self.times]
+        times = list(map(shown, self.times))
         figures = {name: values.tolist() for name, values in self.figures.items()}
         return {"series": self.series, "channel": self.channel, "times": times, **figures}
 
@@ -46,6 +46,15 @@ class Foretold:
         for place, time in enumerate(self.times):
             row = {"unique_id": self.series, "ds": time, "channel": self.channel}
             yield row | {name: float(values[place]) for name, values in self.figures.items()}
+
+
+def shown(time: Any) -> int | str:
+    """Write a time as people do: no hours where it is midnight.
+
+    >>> shown(np.datetime64("2026-11-01T00:00:00")), shown(np.int64(7))
+    ('2026-11-01', 7)
+    """
+    return str(time).removesuffix("T00:00:00").replace("T", " ") if isinstance(time, np.datetime64) else int(time)
 
 
 @dataclass(frozen=True)
@@ -121,10 +130,11 @@ class ForecastModel:
         """
         if not paths:
             result = json.loads(self.run.read("result.json"))
-            return Evaluated(result["metrics"], result["rows"][-1]["intervals"], result["details"])
+            details = {name: result["details"][name] for name in ("forecasts", "series")}
+            return Evaluated(result["metrics"], result["rows"][-1]["intervals"], details)
         panel = read_panel(list(paths), self.settings.data)
         refuse_unlike(self.prepared.panel, panel)
-        panel, first = self._after_what_was_learned(panel)
+        panel, first = gone_on(self.prepared.panel, panel)
         layout = self.prepared.layout
         origins = _rolling(panel, layout, first, str(paths[0]))
         inputs = self._inputs(panel, layout, 0)
@@ -155,20 +165,6 @@ class ForecastModel:
         seed = self.settings.seed if seed is None else seed
         return forecast(self.model, inputs, origins, seed=seed, paths=self.settings.paths)
 
-    def _after_what_was_learned(self, panel: Panel) -> tuple[Panel, list[int]]:
-        """Put what was learned before series that go on from it, and give where what was not learned begins in each."""
-        learned = {one.name: one for one in self.prepared.panel.series}
-        series, first = [], []
-        for one in panel.series:
-            before = learned.get(one.name)
-            if before is not None and panel.frequency.ahead(before.times[-1], 1)[0] == one.times[0]:
-                series.append(_joined(before, one))
-                first.append(len(before))
-            else:
-                series.append(one)
-                first.append(0 if before is None else int((one.times <= before.times[-1]).sum()))
-        return panel.with_series(series), first
-
     def _spread(self, panel: Panel) -> np.ndarray:
         """Give the spread that errors are scaled by: that of the training part, or of the file for another series."""
         pairs = zip(self.prepared.panel.series, self.prepared.ends("train"), strict=True)
@@ -183,13 +179,6 @@ def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     model, _ = build(settings.model, prepared)
     model.load(run.read_arrays())
     return ForecastModel(run, settings, prepared, model, Bands.from_json(json.loads(run.read(CALIBRATION))))
-
-
-def _joined(before: Series, after: Series) -> Series:
-    def both(name: str) -> np.ndarray:
-        return np.concatenate([getattr(before, name)[: len(before)], getattr(after, name)])
-
-    return replace(after, times=both("times"), values=both("values"), past=both("past"), known=both("known"))
 
 
 def _rolling(panel: Panel, layout: Layout, first: Sequence[int], where: str) -> Origins:

@@ -15,9 +15,10 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.demos import demo_meant, write_demo
 from ensue.data.files import find_files
 from ensue.data.readers.series import read_panel
-from ensue.data.series import Panel
+from ensue.data.series import Panel, gone_on
 from ensue.data.series.inputs import Covariates, Inputs, Scaling
 from ensue.data.series.layout import Layout, Origins, lay_out, origins
+from ensue.errors import DataError
 from ensue.evaluation.forecasting import Scales, errors_spread, naive_scale
 from ensue.models.forecasting import FITTED, Sizes
 from ensue.tasks.forecast.settings import ForecastSettings
@@ -86,6 +87,8 @@ def prepare(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: W
     files = find_files([write_demo(name, run.path / "cache")] if name else data, listener)
     reading = settings.data.model_copy(update=DEMO_COLUMNS.get(name, {})) if name else settings.data
     panel = read_panel(files, reading, listener)
+    if settings.data.test_file:
+        panel, settings = _with_test_file(panel, settings, listener)
     layout, long = lay_out(panel, settings.backtest, settings.model.name in FITTED, str(files[0]))
     short = len(panel.series) - len(long)
     panel = panel.with_series([panel.series[number] for number in long])
@@ -98,6 +101,18 @@ def prepare(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: W
     run.describe({"data": {"kind": "series", "files": _fingerprint(files), "steps": panel.steps}})
     run.write(CODEC, json.dumps(prepared.to_json()).encode())
     return prepared
+
+
+def _with_test_file(panel: Panel, settings: ForecastSettings, listener: Listener) -> tuple[Panel, ForecastSettings]:
+    """Put a file for the test after the series that it goes on from. Raises DataError if it does not."""
+    file = settings.data.test_file
+    later, first = gone_on(panel, read_panel([Path(file)], settings.data, listener))
+    added = {len(one) - begin for one, begin in zip(later.series, first, strict=True)}
+    if {one.name for one in later.series} != {one.name for one in panel.series} or len(added) > 1 or 0 in first:
+        what = "the file does not go on with every series, for as many steps each, where the data ends"
+        raise DataError(what, where=file, mend="score other series with `ensue evaluate RUN FILE`")
+    backtest = settings.backtest.model_copy(update={"test": added.pop()})
+    return later, settings.model_copy(update={"backtest": backtest})
 
 
 DEMO_COLUMNS = {"ball": {"id": "ball", "time": "step", "target": ("x", "y")}}
