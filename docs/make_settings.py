@@ -6,9 +6,11 @@ from typing import Any
 from ensue.data.codecs import CODECS, CONTENT_SETTINGS
 from ensue.data.readers import LABELLED
 from ensue.heads import HEADS
+from ensue.heads.numbers import NUMBERS
 from ensue.layers import ENCODERS, LAYERS
 from ensue.models.catalogue import MODELS
 from ensue.models.classifying import CLASSIFIERS
+from ensue.models.forecasting import FORECASTERS
 from ensue.settings import Settings, on_every_field
 from ensue.tasks import TASKS
 from ensue.tasks.writing import WritingSettings
@@ -52,6 +54,8 @@ def page() -> str:
     predicting = {"data.reader": LABELLED, "codec": CONTENT_SETTINGS, "model": CLASSIFIERS, "model.body": ENCODERS}
     for prefix, catalogue in predicting.items():
         tables += [table(f"`{prefix}` of verbs that predict: {name}", kind) for name, kind in catalogue.items()]
+    for prefix, catalogue in {"model": FORECASTERS, "model.head": NUMBERS}.items():
+        tables += [table(f"`{prefix}` of `forecast`: {name}", kind) for name, kind in catalogue.items()]
     tables.append(table("`generate` (flags, and keywords in Python)", WritingSettings))
     return INTRODUCTION + "\n" + "\n\n".join(tables) + "\n"
 

@@ -74,7 +74,7 @@ def test_from_a_file_to_what_comes_next(model: str, tmp_path: Path, capsys: pyte
 def test_trajectories_covariates_and_statics(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     draws = np.random.default_rng(0)
     rows = ["who,t,x,y,push,wind,kind"]
-    for who in range(3):
+    for who in range(8):
         push, wind = draws.integers(0, 2, 66), draws.normal(size=66)
         x = np.cumsum(push - 0.5)
         for t in range(66):
@@ -86,7 +86,8 @@ def test_trajectories_covariates_and_statics(tmp_path: Path, capsys: pytest.Capt
     columns += ["--static", "kind", "--horizon", "6"]
     assert main(["train", "forecast", str(data), "--out", str(run), *columns, "--model", "ridge", *QUICK]) == 0
     # What pushes is known ahead, and all that moves them.
-    assert last_line(capsys)["metrics"]["mase"] < 0.3
+    result = last_line(capsys)
+    assert result["metrics"]["mase"] < 0.4 * result["baselines"]["naive"]["mase"]
     assert main(["forecast", str(run), "--json"]) == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(one["series"], one["channel"]) for one in told[:3]] == [("p0", "x"), ("p0", "y"), ("p1", "x")]
