@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from ensue.data.labelled import LabelledReader
 from ensue.errors import DataError, Interrupted, RunError, SettingError, did_you_mean
 from ensue.settings import Settings, read, to_plain
 from ensue.tasks import TASKS, Choices, Task
@@ -43,19 +44,22 @@ def train(
 ) -> Any:
     """Train, and give what can be used; the same as `ensue train TASK DATA...`.
 
-    `data` are paths, or data frames of pandas, polars and others that narwhals knows.
+    `data` are paths, or data frames of pandas, polars and others that narwhals knows. Verbs that predict also take one
+    reader of examples instead, such as `Listed(contents, labels)`.
     `choices` are the fields of Choices: model, codec, size, minutes, epochs, seed, device, valid, test, config; and
     the task's own flags (its `flags`). `settings` are strings as after `--set`. Without `out` the run lies in a
     temporary folder until `save`.
     Raises UserError for anything that is wrong with data or settings.
     """
     known = find_task(task)
-    paths = [Path(one) if isinstance(one, str | Path) else _saved(one) for one in data]
+    reader = next((one for one in data if isinstance(one, LabelledReader)), None)
+    files = [one for one in data if not isinstance(one, LabelledReader)]
+    paths = [Path(one) if isinstance(one, str | Path) else _saved(one) for one in files]
     proposal = known.propose(choices_of(known, paths, {"assignments": settings, **choices}))
     for reason in proposal.reasons:
         watch(Note(reason))
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="ensue-")) / task
-    return start(known, proposal.settings, paths, folder, watch)
+    return start(known, proposal.settings, paths, folder, watch, reader)
 
 
 def _saved(frame: Any) -> Path:
@@ -91,17 +95,37 @@ def with_flags(choices: Choices, task: Task, own: Mapping[str, Any]) -> Choices:
     return replace(choices, assignments=[*said, *choices.assignments])
 
 
-def start(task: Task, settings: Settings, data: Sequence[Path], folder: Path, watch: Watch) -> Any:
-    """Begin a run in a folder that is new or empty; nothing stays if its data or settings turn out to be wrong."""
+def start(
+    task: Task,
+    settings: Settings,
+    data: Sequence[Path],
+    folder: Path,
+    watch: Watch,
+    reader: LabelledReader | None = None,
+) -> Any:
+    """Begin a run in a folder that is new or empty; nothing stays if its data or settings turn out to be wrong.
+
+    A `reader` gives examples that lie in no files.
+    """
     about = {"task": task.name, "sources": [str(path) for path in data], "settings": to_plain(settings)}
     run = Run.create(folder, about)
     with run:
         try:
+            if reader is not None:
+                _prepare(task, run, settings, reader)
             return _train_in(run, task, settings, data, watch)
         except BaseException:
             if run.checkpoint() is None:
                 run.discard()
             raise
+
+
+def _prepare(task: Task, run: Run, settings: Settings, reader: LabelledReader) -> None:
+    """Read examples that lie in no files into the run. Raises SettingError if the task learns from files alone."""
+    prepare = getattr(task, "prepare", None)
+    if prepare is None:
+        raise SettingError(f"{task.name} learns from files", where="data", mend="name some")
+    prepare(run, settings, reader)
 
 
 def _train_in(run: Run, task: Task, settings: Settings, data: Sequence[Path], watch: Watch) -> Any:
@@ -139,7 +163,7 @@ def resume(
         checkpoint = run.checkpoint()
         finished = run.has(task.results[-1]) and (checkpoint is None or checkpoint.course.finished)
         if finished and minutes is None and epochs is None:
-            use = shlex.join(["ensue", "generate", str(folder)])
+            use = shlex.join(["ensue", task.name, str(folder)])
             mend = f"use it with `{use}`, or go on with --minutes or --epochs"
             raise RunError("the training has finished", where=str(folder), mend=mend)
         if not finished and (minutes is not None or epochs is not None):

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 import ensue
+from ensue import api
 from ensue.cli.main import main
+from ensue.data.examples import kept_examples
+from ensue.data.readers import Listed
+from ensue.errors import Interrupted
 
 GOOD, BAD = ("lovely", "warm", "clever", "moving"), ("dull", "loud", "stale", "empty")
 QUICK = ["--epochs", "6", "--size", "tiny", "--set", "machine.threads=1", "--seed", "3"]
@@ -74,6 +78,106 @@ def test_evaluate_gives_what_training_gave(run: str, folder: Path, capsys: pytes
     assert own["metrics"] == json.loads(Path(run, "result.json").read_text())["metrics"]
     found = json.loads(answer(capsys, "evaluate", run, str(folder / "reviews.csv"), "--json"))
     assert found["metrics"]["accuracy"] == 1.0
+
+
+def test_killed_and_resumed_it_ends_with_the_same_bits(folder: Path) -> None:
+    data, settings = folder / "reviews.csv", ["training.steps=12", "evaluate_every=3", "machine.threads=1"]
+    whole = ensue.train("classify", data, size="tiny", settings=settings, out=folder / "whole").run.path
+
+    def kill(event: object) -> None:
+        if getattr(event, "step", 0) == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        ensue.train("classify", data, size="tiny", settings=settings, out=folder / "killed", watch=kill)
+    api.resume(folder / "killed")
+    for name in ("weights.safetensors", "calibration.json", "codec.json"):
+        assert (folder / "killed" / name).read_bytes() == (whole / name).read_bytes(), name
+    metrics = [json.loads((one / "result.json").read_text())["metrics"] for one in (whole, folder / "killed")]
+    assert metrics[0] == metrics[1]
+
+
+def test_lists_of_python_and_what_a_language_model_knows(folder: Path) -> None:
+    texts, moods = zip(*reviews(), strict=True)
+    (folder / "texts.txt").write_text("\n".join(texts) + "\n")
+    language = ["data.kind=lines", "body.width=16", "embedding=8", "training.steps=3", "machine.threads=1"]
+    ensue.train("generate", folder / "texts.txt", codec="words", settings=language, out=folder / "language")
+    told: list[str] = []
+    model = ensue.train(
+        "classify",
+        Listed(texts, moods),
+        from_run=folder / "language",
+        also="generate",
+        settings=["training.steps=3", "machine.threads=1"],
+        watch=lambda event: told.append(getattr(event, "text", "")),
+    )
+    assert any("weights taken over" in line and "embeddings, body, next-step head" in line for line in told)
+    assert model.model.settings.embedding == 8
+    assert model.run.about["data"]["kind"] == "lists"
+    assert set(model.classify(["a dull film"])[0].probabilities) == {"neg", "pos"}
+
+
+@pytest.mark.parametrize("model", ["bidirectional", "convolution", "bag", "gru"])
+def test_every_body_is_trained_and_opened_again(model: str, folder: Path) -> None:
+    out = folder / model
+    settings = ["training.steps=2", "machine.threads=1", "pooling=attention"]
+    trained = ensue.train("classify", folder / "reviews.csv", model=model, size="tiny", settings=settings, out=out)
+    again = ensue.open(out)
+    assert again.classify(["a dull film"])[0].probabilities == trained.classify(["a dull film"])[0].probabilities
+
+
+KINDS = {
+    "several": ("|".join, {"accuracy", "label_accuracy", "macro_f1", "micro_f1"}),
+    "ordinal": (lambda names: str(len(names)), {"accuracy", "macro_f1", "mae", "auc"}),
+    "number": (lambda names: len(names) + len(names[-1]) / 10, {"mae", "rmse"}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_kinds_of_labels(kind: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make, expected = KINDS[kind]
+    data = folder / f"{kind}.csv"
+    with data.open("w", newline="") as file:
+        rows = ((text, make([word for word in (*GOOD, *BAD) if word in text])) for text, _ in reviews(120))
+        csv.writer(file).writerows([("text", "label"), *rows])
+    line = ["train", "classify", str(data), "--out", str(folder / kind), "--size", "tiny", "--json"]
+    line += ["--set", f"labels.kind={kind}", "--set", "training.steps=4", "--set", "machine.threads=1"]
+    if kind == "several":
+        line += ["--set", "labels.delimiter=|"]
+    result = json.loads(answer(capsys, *line).splitlines()[-1])
+    assert result["event"] == "result"
+    assert set(result["metrics"]) == expected
+    assert set(result["baselines"]["majority"]) == expected
+    said = json.loads(answer(capsys, "classify", str(folder / kind), "a dull film", "--json"))
+    assert len(said["set"]) == 2 if kind == "number" else set(said["set"]) <= set(said["probabilities"])
+
+
+def test_the_demo_and_files_for_classes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    majority = ["--model", "majority", "--json"]
+    demo = json.loads(answer(capsys, "train", "classify", "--out", str(folder / "demo"), *majority).splitlines()[-1])
+    assert demo["metrics"]["accuracy"] == pytest.approx(0.1, abs=0.03)
+    for label, words in (("good", GOOD), ("bad", BAD)):
+        (folder / "classes" / label).mkdir(parents=True)
+        lines = [f"{one} and {other}" for one in words for other in words]
+        (folder / f"{label}.txt").write_text("\n".join(lines) + "\n")
+        for number, line in enumerate(lines):
+            (folder / "classes" / label / f"{number}.txt").write_text(line + "\n")
+    for data in ([folder / "good.txt", folder / "bad.txt"], [folder / "classes"]):
+        out = folder / f"of-{data[0].stem}"
+        answer(capsys, "train", "classify", *map(str, data), "--out", str(out), *majority)
+        about = ensue.open(out).run.about["data"]
+        assert about["examples"] == {"train": 20, "tune": 3, "calibrate": 3, "test": 6}
+
+
+def test_groups_stay_together(folder: Path) -> None:
+    texts, moods = zip(*reviews(), strict=True)
+    people = [f"person {number // 6}" for number in range(len(texts))]
+    reader = Listed([f"{text} {person}" for text, person in zip(texts, people, strict=True)], moods, people)
+    model = ensue.train("classify", reader, model="majority", settings=["codec.lower=false"])
+    kept = kept_examples(model.run.path / "cache")
+    assert kept is not None
+    seen = [{people[line - 1] for line in part.whole["line"].tolist()} for part in kept[0].values()]
+    assert sum(map(len, seen)) == len(set.union(*seen)) == 40
 
 
 def test_the_same_in_python(run: str) -> None:

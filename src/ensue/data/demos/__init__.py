@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ensue.data.demos.ball import write_ball
 from ensue.data.demos.code import write_code
+from ensue.data.demos.modules import write_modules
 from ensue.data.demos.names import write_names
 from ensue.data.demos.sunspots import write_sunspots
 from ensue.data.demos.text import write_text
@@ -62,6 +63,14 @@ DEMOS: dict[str, Demo] = {
         "sunspot numbers of the years 1700 to 2008, from statsmodels (the extra `demos`)",
         write_sunspots,
         ".csv",
+    ),
+    "modules": Demo(
+        "classify",
+        "table",
+        "lines of Python: from ten modules of CPython's standard library, each labelled with its own; "
+        "they differ from one version of Python to the next",
+        write_modules,
+        ".jsonl",
     ),
 }
 """Name to demo."""

@@ -15,8 +15,11 @@ from ensue.data.readers.table import LOOKED_AT, could_be_text
 from ensue.errors import DataError, did_you_mean
 from ensue.settings import Settings
 
-USUAL = ("label", "class", "target", "category", "sentiment", "tag")
-"""What columns of labels are called."""
+USUAL = {
+    "text": ("text", "sentence", "message", "content"),
+    "label": ("label", "class", "target", "category", "sentiment", "tag"),
+}
+"""What columns are called."""
 
 SEVERAL_WORDS = 3
 """In the mean, from which on what repeats is a text all the same."""
@@ -123,10 +126,10 @@ def _chosen(path: Path, settings: LabelledTable, sample: Sequence[dict[str, Any]
         if name:
             _there(path, name, columns)
     free = [name for name in columns if name not in (settings.text, settings.label, settings.group)]
-    text = settings.text or _one(path, "text", [one for one in free if _could_be_text(values[one])], columns)
+    text = settings.text or _one(path, "text", free, [one for one in free if _could_be_text(values[one])], columns)
     label, others = settings.label, [one for one in free if one != text]
     if labelled and not label:
-        label = _one(path, "label", [one for one in others if _could_be_label(values[one])] or others, columns)
+        label = _one(path, "label", others, [one for one in others if _could_be_label(values[one])] or others, columns)
     return settings.model_copy(update={"text": text, "label": label if label in columns else ""})
 
 
@@ -135,10 +138,9 @@ def _there(path: Path, name: str, columns: Sequence[str]) -> None:
         raise DataError(f"there is no column {name!r}", where=str(path), mend=did_you_mean(name, columns))
 
 
-def _one(path: Path, role: str, candidates: Sequence[str], columns: Sequence[str]) -> str:
-    """Give the one column that could have a role: the only one, or the one that is called so."""
-    usual = USUAL if role == "label" else (role,)
-    named = [name for wanted in usual for name in candidates if name.lower() == wanted]
+def _one(path: Path, role: str, free: Sequence[str], candidates: Sequence[str], columns: Sequence[str]) -> str:
+    """Give the one of some columns that could have a role: the one that is called so, or the only candidate."""
+    named = [name for wanted in USUAL[role] for name in free if name.lower() == wanted]
     if named or len(candidates) == 1:
         return (named or candidates)[0]
     several = f"several columns could be the {role} ({', '.join(candidates)})"
@@ -148,8 +150,8 @@ def _one(path: Path, role: str, candidates: Sequence[str], columns: Sequence[str
 
 def _could_be_text(values: Sequence[Any]) -> bool:
     """Tell texts by their not repeating, or by their having several words."""
-    words = [len(value.split()) for value in values if isinstance(value, str)]
-    return could_be_text(values) or sum(words) >= SEVERAL_WORDS * max(len(values), 1)
+    words = [len(value.split()) for value in values if isinstance(value, str) and value.strip()]
+    return could_be_text(values) or sum(words) >= SEVERAL_WORDS * max(len(words), 1)
 
 
 def _could_be_label(values: Sequence[Any]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from ensue.data.codecs import CONTENT_SETTINGS
 from ensue.data.demos import demo_meant
 from ensue.data.files import ending, find_files
+from ensue.data.labelled import LabelledReader
 from ensue.data.readers import LABELLED
 from ensue.data.readers.rows import ROWS
 from ensue.errors import SettingError, did_you_mean
@@ -17,8 +18,9 @@ from ensue.models.classifier import ClassifierSettings
 from ensue.models.classifying import classifier_settings, network_for_measurements, sized_classifier
 from ensue.settings import Settings, read
 from ensue.tasks.choosing import assigned, change, read_config, with_budget
-from ensue.tasks.classify.learning import REPORT, RESULT, train_classifier
+from ensue.tasks.classify.learning import REPORT, RESULT, read_into, train_classifier
 from ensue.tasks.classify.model import LabelModel, open_classifier
+from ensue.tasks.classify.pretrained import like_pretrained
 from ensue.tasks.classify.report import tell
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Choices, Proposal, Task, Told
@@ -79,11 +81,19 @@ class Classify(Task):
         if choices.size is not None:
             settings = change(settings, model=sized_classifier(settings.model, choices.size))
         settings = assigned(with_budget(settings, choices), choices)
+        if settings.pretrained and choices.model is None and "model" not in values:
+            settings = change(settings, model=like_pretrained(settings.model, settings.pretrained))
+            reasons.append(f"embedding and body as in {settings.pretrained}, so that its weights fit")
         body = getattr(settings.model, "body", None)
         body = getattr(body, "layer", body)
         if isinstance(body, RecurrentSettings):
             body.program()  # settings that contradict each other are told before the data is read
         return Proposal(settings, tuple(reasons))
+
+    def prepare(self, run: Run, settings: Settings, reader: LabelledReader) -> None:
+        """Read examples that lie in no files into the run, so that `train` needs none. Raises UserError."""
+        assert isinstance(settings, ClassifySettings)
+        read_into(run.path / "cache", settings, {"all": reader}, {"kind": "lists", "prints": {}}, [])
 
     def train(self, run: Run, settings: Settings, data: Sequence[Path], watch: Watch) -> LabelModel:
         """Train in a run until its budget is spent."""

@@ -12,12 +12,11 @@ from typing import Any, cast
 import torch
 
 from ensue.data.batching import Wholes
-from ensue.data.codecs import TextContent, open_codec
 from ensue.data.contract import Finding, Listener
 from ensue.data.demos import demo_meant, write_demo
 from ensue.data.examples import keep_examples, kept_examples
 from ensue.data.files import find_files
-from ensue.data.labelled import ContentCodec
+from ensue.data.labelled import LabelledReader
 from ensue.data.partition import Parts, partition
 from ensue.data.prepare import fingerprint
 from ensue.evaluation.calibration import fit_temperature
@@ -29,9 +28,11 @@ from ensue.models.classifier import Classifier, ClassifierSettings
 from ensue.models.classifying import CLASSIFIERS
 from ensue.models.contract import Predictor
 from ensue.settings import Settings, to_plain
+from ensue.tasks.choosing import change
 from ensue.tasks.classify.asking import ask, targets
 from ensue.tasks.classify.details import details_of
 from ensue.tasks.classify.model import CALIBRATION, CODEC, Calibration, LabelModel
+from ensue.tasks.classify.pretrained import pretrained_codec, take_over
 from ensue.tasks.classify.report import Result, markdown, name_of
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.fitted import tell_fitted
@@ -96,6 +97,7 @@ def _parts(run: Run, settings: ClassifySettings, data: Sequence[Path], watch: Wa
 
 
 def _read(settings: ClassifySettings, data: Sequence[Path], cache: Path) -> tuple[Any, dict[str, Any]]:
+    """Read the files into the run."""
     findings: list[Finding] = []
     listener = Listener(findings.append)
     demo = demo_meant(data, "classify", "modules")
@@ -105,22 +107,25 @@ def _read(settings: ClassifySettings, data: Sequence[Path], cache: Path) -> tupl
     reader = settings.data.reader.settled(files["all"], listener)
     reading = settings.data.model_copy(update={"reader": reader})
     readers = {part: reader.build(own) for part, own in files.items()}
-    codec = _pretrained_codec(settings) or settings.codec
-    parts = partition(readers, reading, codec, settings.seed, listener)
     prints = fingerprint({path: part for part, own in files.items() for path in own}, findings.append)
+    return read_into(cache, change(settings, data=reading), readers, {"kind": reader.name, "prints": prints}, findings)
+
+
+def read_into(
+    cache: Path,
+    settings: ClassifySettings,
+    readers: Mapping[str, LabelledReader],
+    about: Mapping[str, Any],
+    findings: list[Finding],
+) -> tuple[Any, dict[str, Any]]:
+    """Read, split and encode examples, and keep them; from then on their sources are not needed."""
+    codec = pretrained_codec(settings.pretrained) if settings.pretrained else settings.codec
+    parts = partition(readers, settings.data, codec, settings.seed, Listener(findings.append))
     examples = {name: one.examples for name, one in parts.parts.items()}
-    contents = {"kind": reader.name, "reading": to_plain(reading), "prints": prints}
-    contents |= {**parts.to_json(), "findings": [str(finding) for finding in findings]}
+    told = [str(finding) for finding in findings]
+    contents = {**parts.to_json(), **about, "reading": to_plain(settings.data), "findings": told}
     keep_examples(examples, contents, cache)
     return examples, contents
-
-
-def _pretrained_codec(settings: ClassifySettings) -> ContentCodec | None:
-    """Take over the codec of the run that training starts from."""
-    if not settings.pretrained:
-        return None
-    codec = json.loads(Run.open(settings.pretrained).read("codec.json"))
-    return TextContent(open_codec(codec), lower=False)
 
 
 def _baselines(settings: ClassifySettings, parts: Parts) -> list[Settings]:
@@ -148,11 +153,16 @@ def _trained(
     watch: Watch,
 ) -> Learned:
     network = settings.model.build(parts.content.shape, parts.labels.kind, parts.labels.size)
+    if settings.pretrained and run.checkpoint() is None:
+        taken = take_over(network, settings.pretrained)
+        run.describe({"pretrained": {"taken": taken}})
+        watch(Note(taken))
     training = left_of(settings.training, machine, spent)
     feed = Wholes(parts["train"], training.batching.rows, settings.seed)
     outcome = learn(run, network, training, device, feed, parts["tune"], watch)
-    chosen = f"the weights of the network, those of step {outcome.best_step}: on the tune part"
-    return Learned(network, outcome.seconds, (chosen,))
+    taken = run.about.get("pretrained", {}).get("taken")
+    best = f"the weights of the network, those of step {outcome.best_step}: on the tune part"
+    return Learned(network, outcome.seconds, (*([taken] if taken else []), best))
 
 
 def _conclude(

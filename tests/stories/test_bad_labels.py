@@ -1,0 +1,163 @@
+"""What is wrong with labelled data is told in one line: what, where, and how to mend it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ensue.cli.main import main
+
+ROWS = [("a good film", "pos"), ("a bad film", "neg")] * 12
+
+
+def table(rows: list[tuple[object, object]], header: str = "text,label") -> str:
+    return "\n".join([header, *(f"{text},{label}" for text, label in rows)]) + "\n"
+
+
+def train(path: Path, *more: str, model: str = "majority") -> list[str]:
+    out = path.with_name(f"{path.stem}-run")
+    return ["train", "classify", str(path), "--out", str(out), "--model", model, *more]
+
+
+def told(capsys: pytest.CaptureFixture[str], *line: str) -> str:
+    """Give the one line that is said of wrong input; nothing is left of the run."""
+    capsys.readouterr()
+    assert main(line) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    said, *notes = reversed(err.splitlines())
+    assert said.startswith("ensue: ")
+    assert not any(note.startswith("ensue: ") for note in notes)
+    return said
+
+
+WRONG = {
+    "one class": (table([(text, "pos") for text, _ in ROWS]), "all 24 examples have the label 'pos'"),
+    "a class with one example": (
+        table([*ROWS, ("odd", "mixed")]),
+        "data.csv:26: the label 'mixed' has this one example",
+    ),
+    "an empty text": (table([*ROWS[:4], ("", "pos"), *ROWS]), "data.csv:6: column 'text' is empty in this row"),
+    "blanks for a text": (table([*ROWS[:4], ("  ", "pos"), *ROWS]), "data.csv:6: column 'text' is empty in this row"),
+    "no label": (table([*ROWS[:4], ("fine", ""), *ROWS]), "data.csv:6: column 'label' is empty in this row"),
+    "no rows": ("text,label\n", "the table has no rows"),
+    "too few examples": (table(ROWS[:4]), "4 examples are too few to split: nothing is left to"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_wrong_tables(wrong: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text, expected = WRONG[wrong]
+    path = tmp_path / "data.csv"
+    path.write_text(text)
+    assert expected in told(capsys, *train(path))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [("nan", "the label 'nan' is not finite"), ("inf", "is not finite"), ("much", "the label 'much' is no number")],
+)
+def test_wrong_numbers_for_labels(
+    label: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "data.csv"
+    rows: list[tuple[object, object]] = [(f"text {n} here", n / 7) for n in range(40)]
+    path.write_text(table([*rows[:5], ("odd one", label), *rows[5:]]))
+    said = told(capsys, *train(path))
+    assert expected in said
+    assert "data.csv:7: " in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--label", "lable"], "there is no column 'lable'; did you mean label?"),
+        (["--text", "nothing"], "there is no column 'nothing'; choose from"),
+        (["--kind", "tabel"], "--kind: there is no kind 'tabel' of data; did you mean table?"),
+        (["--from", "nowhere"], "nowhere: there is no such run folder"),
+        (
+            ["--set", "labels.kind=ordinal", "--set", 'labels.order=["neg"]'],
+            "the label 'pos' has no place in the order",
+        ),
+    ],
+)
+def test_wrong_flags(flags: list[str], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text(table(ROWS))
+    assert expected in told(capsys, *train(path), *flags)
+
+
+def test_wrong_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text(table(ROWS))
+    said = told(capsys, *train(path, model="lsmt"))
+    assert "--model: there is no model 'lsmt'; did you mean lstm?" in said
+    said = told(capsys, *train(path, model="bag"), "--also", "generate")
+    assert "--also: what comes next cannot be learned beside this" in said
+
+
+def test_columns_that_cannot_be_guessed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text(
+        "title,body,kind,source\n" + "".join(f"the title {n},a long body {n},{n % 2},{n % 3}\n" for n in range(20))
+    )
+    said = told(capsys, *train(path))
+    assert "several columns could be the text (title, body); choose one of" in said
+    assert "with --text" in said
+    assert "several columns could be the label (kind, source)" in told(capsys, *train(path), "--text", "body")
+
+
+def test_rows_that_lack_something_are_left_out_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text(table([*ROWS, ("", "pos"), ("fine", "")]))
+    assert main([*train(path), "--set", "data.reader.incomplete=leave out", "--json"]) == 0
+    assert "2 rows without text or label left out" in capsys.readouterr().err
+
+
+def test_labels_that_were_never_in_training_are_scored_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, test = tmp_path / "data.csv", tmp_path / "test.csv"
+    path.write_text(table(ROWS))
+    test.write_text(table([*ROWS[:6], ("odd", "mixed"), ("odder", "mixed")]))
+    assert main([*train(path), "--test", str(test)]) == 0
+    out, err = capsys.readouterr()
+    assert "labels that were never in training are scored apart: 'mixed' (2)" in err
+    assert "2 labels of the test part were never in training" in out
+    result = json.loads((tmp_path / "data-run" / "result.json").read_text())
+    assert result["details"]["left_out"]["test"]["unseen"] == {"mixed": 2}
+    assert result["metrics"]["accuracy"] == 0.5
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path / "data-run"), str(test), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["details"]["unseen"] == {"mixed": 2}
+
+
+def test_a_text_of_a_hundred_thousand_steps_among_short_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text(table([*ROWS, ("good " * 100_000, "pos"), *ROWS]))
+    assert main([*train(path, model="bag"), "--set", "training.steps=2"]) == 0
+    err = capsys.readouterr().err
+    assert "only the first 512 steps are read" in err
+    told = json.loads((tmp_path / "data-run" / "result.json").read_text())["details"]["left_out"]
+    assert sum(part["shortened"] for part in told.values()) == 1
+    arrays = list((tmp_path / "data-run" / "cache").glob("*.npy"))
+    assert sum(array.stat().st_size for array in arrays) < 20_000
+
+
+def test_nothing_to_classify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text(table(ROWS))
+    assert main(train(path)) == 0
+    run = str(tmp_path / "data-run")
+    assert "the text is empty; give some text, or a file" in told(capsys, "classify", run, " ")
+    (tmp_path / "new.csv").write_text("text\nfine\n \n")
+    assert "new.csv:3: column 'text' is empty in this row" in told(capsys, "classify", run, str(tmp_path / "new.csv"))
+    (tmp_path / "other.csv").write_text("review,stars\nfine,3\ngood,4\n")
+    assert "there is no column 'text'" in told(capsys, "classify", run, str(tmp_path / "other.csv"))
+    only = tmp_path / "odd.csv"
+    only.write_text(table([("odd", "mixed")]))
+    assert "none of its labels was in training" in told(capsys, "evaluate", run, str(only))
+    assert "are for runs of `generate`" in told(capsys, "evaluate", run, "--lines")
