@@ -1,0 +1,140 @@
+"""Figures of labels against plain loops over examples, and what calibration and conformal sets promise."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ensue.evaluation.answers import Answers, normalised
+from ensue.evaluation.calibration import expected_error, fit_temperature, nats, reliability
+from ensue.evaluation.classification import confusion, figures, losses, per_class, roc_auc, worst
+from ensue.evaluation.conformal import covered, fit_bound, ranges, sets
+
+DRAWS = np.random.default_rng(5)
+
+
+def answers(count: int, labels: int, sharpness: float = 1.0, draws: np.random.Generator = DRAWS) -> Answers:
+    return Answers("single", normalised(draws.normal(size=(count, labels)) * sharpness))
+
+
+def drawn(chances: NDArray[np.float64], draws: np.random.Generator = DRAWS) -> NDArray[np.int64]:
+    return np.minimum((chances.cumsum(1) < draws.random((len(chances), 1))).sum(1), chances.shape[1] - 1)
+
+
+def f1_by_hand(said: Sequence[int], true: Sequence[int], label: int) -> float:
+    hits = sum(a == b == label for a, b in zip(said, true, strict=True))
+    wrong = sum((a == label) != (b == label) for a, b in zip(said, true, strict=True))
+    return 2 * hits / (2 * hits + wrong)
+
+
+def test_accuracy_and_macro_f1_are_those_of_loops() -> None:
+    given = answers(200, 4)
+    true = DRAWS.integers(0, 4, 200)
+    rows = DRAWS.integers(0, 200, 150)
+    said = [int(np.argmax(row)) for row in given.scores[rows]]
+    wanted = true[rows].tolist()
+    found = figures(given, true)(rows)
+    assert found["accuracy"] == pytest.approx(np.mean([a == b for a, b in zip(said, wanted, strict=True)]))
+    assert found["macro_f1"] == pytest.approx(np.mean([f1_by_hand(said, wanted, label) for label in range(4)]))
+    assert confusion(np.array(said), true[rows], 4)[2, 1] == sum(
+        a == 1 and b == 2 for a, b in zip(said, wanted, strict=True)
+    )
+
+
+def test_macro_f1_leaves_out_labels_that_are_neither_true_nor_said() -> None:
+    given = Answers("single", normalised(np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 0.5]])))
+    assert figures(given, np.array([0, 1]))(np.arange(2))["macro_f1"] == 1.0
+
+
+def test_auc_counts_pairs() -> None:
+    scores, positive = DRAWS.integers(0, 6, 80).astype(float), DRAWS.random(80) < 0.4
+    pairs = [(a > b) + (a == b) / 2 for a in scores[positive] for b in scores[~positive]]
+    assert roc_auc(scores, positive) == pytest.approx(np.mean(pairs))
+
+
+def test_a_worked_example() -> None:
+    """Said 0 0 0 1 1 0 0 1: F1 of 0 is 6/9, of 1 is 4/7; of 16 pairs of a 1 and a 0, 10 are in order."""
+    chances = np.array([0.1, 0.4, 0.35, 0.8, 0.65, 0.3, 0.5, 0.9])
+    given = Answers("single", np.log(np.stack([1 - chances, chances], 1)))
+    found = figures(given, np.array([0, 0, 1, 1, 0, 1, 0, 1]))(np.arange(8))
+    assert found == {"accuracy": 5 / 8, "macro_f1": pytest.approx((6 / 9 + 4 / 7) / 2), "auc": 10 / 16}
+
+
+def test_several_labels() -> None:
+    given = Answers("several", np.array([[3.0, -1.0], [2.0, 4.0], [-3.0, 1.0]]))
+    true = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    found = figures(given, true)(np.arange(3))
+    assert found["accuracy"] == pytest.approx(2 / 3)
+    assert found["label_accuracy"] == pytest.approx(5 / 6)
+    assert found["micro_f1"] == pytest.approx(2 * 3 / 7)
+    assert found["macro_f1"] == pytest.approx((1 + 2 / 3) / 2)
+    assert losses(given, true).tolist() == [0, 0.5, 0]
+    assert per_class(given, true, ["a", "b"])[1]["precision"] == 0.5
+
+
+def test_numbers() -> None:
+    given, true = Answers("number", np.array([[1.0, 1.0], [4.0, 1.0]])), np.array([2.0, 1.0])
+    assert figures(given, true)(np.arange(2)) == {"mae": 2.0, "rmse": pytest.approx(np.sqrt(5))}
+    assert worst(given, true, 1).tolist() == [1]
+
+
+def test_the_surest_mistakes_come_first() -> None:
+    given = Answers("single", np.log(np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7]])))
+    assert worst(given, np.array([0, 0, 0, 1]), 5).tolist() == [2, 1]
+
+
+@pytest.mark.parametrize("kind", ["single", "several", "number"])
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
+def test_the_temperature_that_answers_were_spoilt_by_is_found(kind: str, temperature: float) -> None:
+    draws = np.random.default_rng(1)
+    honest = Answers(kind, draws.normal(size=(20_000, 3)) * 2)  # type: ignore[arg-type]
+    if kind == "number":
+        honest = Answers("number", np.stack([draws.normal(size=20_000), np.full(20_000, 2.0)], 1))
+        true = honest.scores[:, 0] + 2 * draws.normal(size=20_000)
+    elif kind == "several":
+        true = (draws.random(honest.scores.shape) < honest.chances).astype(np.float64)
+    else:
+        honest = Answers("single", normalised(honest.scores))
+        true = drawn(honest.chances, draws)
+    spoilt = honest.at(1 / temperature)
+    found = fit_temperature(spoilt, true)
+    assert found == pytest.approx(temperature, rel=0.05)
+    around = [nats(spoilt.at(found * factor), true) for factor in (0.98, 1, 1.02)]
+    assert min(around) == around[1]
+
+
+def test_reliability_of_honest_answers_is_a_diagonal() -> None:
+    given = answers(50_000, 3, 2.0)
+    curve = reliability(given, drawn(given.chances))
+    assert sum(one["count"] for one in curve) == 50_000
+    assert expected_error(curve) < 0.01
+    assert expected_error(reliability(given.at(0.3), drawn(given.chances))) > 0.1
+
+
+@pytest.mark.parametrize("kind", ["single", "several", "number"])
+def test_sets_hold_what_is_true_as_often_as_they_promise(kind: str) -> None:
+    """Over many draws of 99 examples to calibrate on, the mean coverage of a wrong model is 90 % to 91 %."""
+    draws, shares = np.random.default_rng(2), []
+    for _ in range(300):
+        honest = Answers(kind, draws.normal(size=(299, 4 if kind != "number" else 2)))  # type: ignore[arg-type]
+        if kind == "number":
+            said = Answers("number", np.stack([honest.scores[:, 0], np.ones(299)], 1))
+            true = honest.scores[:, 0] + 3 * draws.standard_t(3, size=299)
+        elif kind == "several":
+            said, true = honest.at(0.5), (draws.random((299, 4)) < honest.chances).astype(np.float64)
+        else:
+            honest = Answers("single", normalised(honest.scores))
+            said, true = honest.at(0.5), drawn(honest.chances, draws)
+        part = Answers(said.kind, said.scores[:99])
+        bound = fit_bound(part, true[:99])
+        shares.append(covered(Answers(said.kind, said.scores[99:]), true[99:], bound).mean())
+    assert 0.895 < np.mean(shares) < 0.915
+
+
+def test_too_few_examples_promise_nothing_less_than_everything() -> None:
+    given = answers(8, 3)
+    bound = fit_bound(given, np.zeros(8, np.int64))
+    assert bound == np.inf
+    assert sets(given, bound).all()
+    assert np.isinf(ranges(Answers("number", np.array([[0.0, 1.0]])), bound)).all()
