@@ -73,6 +73,21 @@ def test_rows_come_back_with_what_is_said_of_them(run: str, folder: Path, capsys
     assert {"p(neg)", "p(pos)", "set"} <= set(rows[0])
 
 
+def test_texts_come_in_line_by_line(
+    run: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("a stale film\na moving film\n"))
+    rows = list(csv.DictReader(io.StringIO(answer(capsys, "classify", run, "-"))))
+    assert [row["predicted"] for row in rows] == ["neg", "pos"]
+
+
+def test_rows_are_written_whole_or_not_at_all(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = folder / "said.csv"
+    assert answer(capsys, "classify", run, "a warm film", "--out", str(said)) == ""
+    assert said.read_text().splitlines()[1].startswith("a warm film,pos,")
+    assert main(["classify", run, "a warm film", "--out", str(folder / "nowhere" / "said.csv")]) == 2
+
+
 def test_evaluate_gives_what_training_gave(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = json.loads(answer(capsys, "evaluate", run, "--json"))
     assert own["metrics"] == json.loads(Path(run, "result.json").read_text())["metrics"]

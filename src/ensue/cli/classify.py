@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json as codec
 import sys
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +20,14 @@ app = App(name="classify")
 
 
 @app.default
-def classify(run: Path, data: str, /, *, out: Path | None = None, json: bool = False) -> None:
+def classify(
+    run: Path,
+    data: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    /,
+    *,
+    out: Path | None = None,
+    json: bool = False,
+) -> None:
     """Say of texts, or of the examples of a file, what they are: rows of CSV with label, probabilities and set.
 
     Args:
@@ -38,8 +46,11 @@ def classify(run: Path, data: str, /, *, out: Path | None = None, json: bool = F
         for verdict in verdicts:
             print_json(verdict.to_json())
     elif out is not None:
-        with out.open("w", encoding="utf-8", newline="") as file:
-            write_rows(verdicts, file)
+        from ensue.training.durable import write_atomically
+
+        text = StringIO(newline="")
+        write_rows(verdicts, text)
+        write_atomically(out, text.getvalue().encode())
     else:
         write_rows(verdicts, sys.stdout)
 
