@@ -129,3 +129,19 @@ def test_wrong_light_curves_end_in_one_line(tmp_path, capsys) -> None:
     assert main(["train", "classify", str(tmp_path / "curves.csv"), "--out", str(tmp_path / "run"), *ROLES]) == 2
     assert "stands on line 8 already; leave one out, or join them" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_very_long_sequence_among_short_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draws = np.random.default_rng(4)
+    lengths = [100_000, *[20] * 39]
+    rows = [
+        f"{number},{step},{(number % 2) + draws.normal(0, 0.3):.2f},{'ab'[int(draws.random() < 0.3)]},{number % 2}"
+        for number, length in enumerate(lengths)
+        for step in range(length)
+    ]
+    (tmp_path / "long.csv").write_text("\n".join(["id,time,x,word,label", *rows]) + "\n")
+    line = ["train", "classify", str(tmp_path / "long.csv"), "--kind", "long_table", "--out", str(tmp_path / "run")]
+    told = answer(capsys, *line, "--model", "regression", "--json")
+    result = json.loads(told.splitlines()[-1])
+    assert result["metrics"]["accuracy"] == 1.0
+    assert sum(part["shortened"] for part in result["details"]["left_out"].values()) == 1

@@ -21,7 +21,7 @@ from ensue.models.contract import Predictor
 from ensue.models.summaries import summaries
 from ensue.settings import Settings
 
-ROWS = 256
+ROWS = 64
 """Examples summed up at a time."""
 
 FAR = 8.0
