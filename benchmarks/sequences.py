@@ -40,7 +40,7 @@ def series(name: str, seeds: int = 3, minutes: float = 2.0) -> None:
 def supernovae(folds: int = FOLDS, minutes: float = 6.0) -> None:
     """Train on four fifths of the objects, and score the fifth."""
     folder = DATA / "supernova_spcc_subset"
-    curves = np.load(folder / "light_curves.npz")
+    curves = dict(np.load(folder / "light_curves.npz"))  # each look into the file itself unpacks an array
     with gzip.open(folder / "objects.csv.gz", "rt", encoding="utf-8") as file:
         types = ["Ia" if row["sim_type"] == "Ia" else "other" for row in csv.DictReader(file)]
     fold_of = np.zeros(len(types), int)
