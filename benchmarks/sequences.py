@@ -2,7 +2,7 @@
 
     python benchmarks/sequences.py GunPoint [SEEDS [MINUTES]]         the archive's own test file; seeds 1, 2, ...
     python benchmarks/sequences.py JapaneseVowels [SEEDS [MINUTES]]
-    python benchmarks/sequences.py supernovae [FOLDS [MINUTES]]       Ia or not, without redshifts; seeded folds of five
+    python benchmarks/sequences.py supernovae [FOLDS [EPOCHS]]        Ia or not, without redshifts; seeded folds of five
 
 The light curves are written as the long table that anybody would have: a row for each observation. The data is looked
 for in the folder that ENSUE_DATA names, or in ../shared/data.
@@ -34,10 +34,10 @@ FOLDS = 5
 def series(name: str, seeds: int = 3, minutes: float = 2.0) -> None:
     """Train with several seeds, and score the test file of the archive."""
     files = [DATA / f"tsc_{name}" / f"{name}_{part}.ts.gz" for part in ("TRAIN", "TEST")]
-    report([train(files[0], files[1], minutes, seed=seed) for seed in range(1, seeds + 1)])
+    report([train(files[0], files[1], minutes=minutes, seed=seed) for seed in range(1, seeds + 1)])
 
 
-def supernovae(folds: int = FOLDS, minutes: float = 6.0) -> None:
+def supernovae(folds: int = FOLDS, epochs: float = 24) -> None:
     """Train on four fifths of the objects, and score the fifth."""
     folder = DATA / "supernova_spcc_subset"
     curves = dict(np.load(folder / "light_curves.npz"))  # each look into the file itself unpacks an array
@@ -54,7 +54,7 @@ def supernovae(folds: int = FOLDS, minutes: float = 6.0) -> None:
             paths = [Path(name) / f"{part}-{fold}.csv" for part in parts]
             for path, rows in zip(paths, parts.values(), strict=True):
                 write_table(path, curves, types, rows)
-            found.append(train(paths[0], paths[1], minutes, seed=1, **ROLES))
+            found.append(train(paths[0], paths[1], epochs=int(epochs), seed=1, **ROLES))
     report(found)
 
 
@@ -69,10 +69,10 @@ def write_table(path: Path, curves: Any, types: list[str], objects: Iterable[int
                 writer.writerow([curves["snid"][number], mjd, "griz"[band], flux, error, types[number]])
 
 
-def train(path: Path, test: Path, minutes: float, **choices: Any) -> dict[str, Any]:
+def train(path: Path, test: Path, **choices: Any) -> dict[str, Any]:
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        model = ensue.train("classify", path, test=test, minutes=minutes, out=Path(folder) / "run", **choices)
+        model = ensue.train("classify", path, test=test, out=Path(folder) / "run", **choices)
         result = json.loads(model.run.read("result.json"))
     result["seconds"] = time.perf_counter() - began
     for row in result["rows"]:

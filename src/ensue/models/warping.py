@@ -30,7 +30,7 @@ class WarpingSettings(Settings):
     name: Literal["warping"] = "warping"
     windows: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.2, 1.0)
     """How far a step may be from its partner, as shares of the longer sequence; one is chosen by leaving out one."""
-    asked: int = 200
+    asked: int = 100
     """Training examples that are left out, one at a time, to choose among the windows."""
     steps: int = 256
     """Longer sequences are brought to so many steps, each the mean of some."""

@@ -74,8 +74,10 @@ class Classify(Task):
         if choices.model is not None:
             settings = change(settings, model=classifier_settings(choices.model))
         elif "model" not in values and measured:
-            settings = change(settings, model=network_for_measurements())
-            reasons.append("model convolution, for what is told by shapes anywhere in a sequence (choose with --model)")
+            regular = settings.data.reader.name == "series_file"
+            settings = change(settings, model=network_for_measurements(regular))
+            why = "convolution, for shapes" if regular else "bidirectional, for steps at times of their own"
+            reasons.append(f"model {why} (choose with --model)")
         elif "model" not in values:
             reasons.append("model lstm, its highest values over all steps: the usual choice (choose with --model)")
         if choices.size is not None:
