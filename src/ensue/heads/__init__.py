@@ -1,10 +1,12 @@
 """From features to a distribution."""
 
 from ensue.heads.categorical import Categorical, CategoricalSettings
-from ensue.heads.contract import Head
+from ensue.heads.contract import Head, PathHead
 from ensue.heads.gaussian import Gaussian, GaussianSettings
 from ensue.heads.ordinal import Ordinal, OrdinalSettings
+from ensue.heads.paths import Chain, ChainTags, StepTags
 from ensue.heads.several import Several, SeveralSettings
+from ensue.heads.tags import CRF, CRFSettings, Softmax, SoftmaxSettings
 from ensue.settings import Settings
 
 HEADS: dict[str, type[Settings]] = {"categorical": CategoricalSettings}
@@ -18,16 +20,28 @@ LABEL_HEADS: dict[str, type[Settings]] = {
 }
 """Of what is said of a whole example, by its kind; their settings have `build(features, size)`."""
 
+TAG_HEADS: dict[str, type[Settings]] = {"softmax": SoftmaxSettings, "crf": CRFSettings}
+"""Over the tags of a whole sentence; their settings have `build(features, size)`."""
+
 __all__ = [
+    "CRF",
     "HEADS",
     "LABEL_HEADS",
+    "TAG_HEADS",
+    "CRFSettings",
     "Categorical",
     "CategoricalSettings",
+    "Chain",
+    "ChainTags",
     "Gaussian",
     "GaussianSettings",
     "Head",
     "Ordinal",
     "OrdinalSettings",
+    "PathHead",
     "Several",
     "SeveralSettings",
+    "Softmax",
+    "SoftmaxSettings",
+    "StepTags",
 ]

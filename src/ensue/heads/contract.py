@@ -21,3 +21,17 @@ class Head(nn.Module, ABC):
     def nats(self, features: Tensor, target: Tensor) -> Tensor:
         """Give minus the log-probability of each target, in nats, (...). A head may compute it in a fused way."""
         return -self(features).log_prob(target)
+
+
+class PathHead(nn.Module, ABC):
+    """From the features of all steps to the distribution of what all of them are together."""
+
+    features: int
+    """Features that go in at each step."""
+
+    @abstractmethod
+    def forward(self, features: Tensor, lengths: Tensor) -> Distribution:
+        """Map features (batch, time, features) to a distribution over ids (batch, time), with batch shape (batch,).
+
+        It has `log_prob`, `mode`, `sample` and `marginals` (batch, time, ids); `lengths` (batch,) are above 0.
+        """

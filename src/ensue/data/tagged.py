@@ -1,0 +1,149 @@
+"""From files of tagged sentences to the parts of a run: read, split, fit the codec on the training part, encode."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.codecs.tagged import TaggedWords, TaggedWordsCodec
+from ensue.data.contract import Finding, Listener
+from ensue.data.examples import Examples
+from ensue.data.files import find_files
+from ensue.data.labelled import Labelled
+from ensue.data.readers.tagged import TaggedReader, TaggedSettings
+from ensue.data.split import PARTS, draw_parts
+from ensue.data.vectors import Vectors
+from ensue.errors import DataError
+
+CUT = 512
+"""Words; a longer sentence is read in pieces of this length, so that a batch with it stays small."""
+
+
+@dataclass(frozen=True)
+class TaggedParts:
+    """All that a run needs of its data."""
+
+    parts: dict[str, Examples]
+    codec: TaggedWordsCodec
+    tags: list[str]
+    """By id: those of the training part, sorted, then those that only the test part has."""
+    known_tags: int
+    """How many of them the training part has."""
+    files: dict[str, dict[str, Any]]
+    """Of each file: "bytes" and "sha256"."""
+    findings: tuple[str, ...]
+    """What a person should know of how the data was read."""
+
+
+def prepare_tagged(
+    paths: Sequence[Path], settings: TaggedSettings, words: TaggedWords, seed: int, vectors: Vectors | None
+) -> TaggedParts:
+    """Read, split and encode. Raises DataError if the data cannot be used."""
+    findings: list[Finding] = []
+    listener = Listener(findings.append)
+    groups = {"train": find_files(paths, listener)}
+    for part, name in (("tune", settings.valid_file), ("test", settings.test_file)):
+        groups |= {part: find_files([Path(name)], listener)} if name else {}
+    read = {part: list(TaggedReader(files, settings, True).examples(listener)) for part, files in groups.items()}
+    parts = _split(read, settings, seed, str(paths[0]))
+    tags = sorted({tag for example in parts["train"] for tag in example.label})
+    if len(tags) < 2:
+        what = f"all {sum(len(one.label) for one in parts['train']):,} words have the tag {tags[0]!r}"
+        raise DataError(what, where=str(paths[0]), mend="choose another column with --column, or give other data")
+    parts["tune"] = _without_unseen(parts["tune"], set(tags), findings.append)
+    codec = words.fit([example.content for example in parts["train"]], vectors.words if vectors else ())
+    unseen = sorted({tag for example in parts["test"] for tag in example.label} - set(tags))
+    all_tags = tags + unseen
+    if unseen:
+        count = sum(tag in unseen for example in parts["test"] for tag in example.label)
+        what = f"{count:,} of its words have tags that the training part lacks: {', '.join(unseen[:10])}"
+        findings.append(Finding("the test part", what, "they count as wrong, and are told apart"))
+    encoded = {part: encode_tagged(parts[part], codec, all_tags) for part in PARTS}
+    return TaggedParts(encoded, codec, all_tags, len(tags), _fingerprint(groups, findings), tuple(map(str, findings)))
+
+
+def _split(
+    read: dict[str, list[Labelled]], settings: TaggedSettings, seed: int, where: str
+) -> dict[str, list[Labelled]]:
+    """Draw the parts that have no files of their own out of the sentences."""
+    sentences = read["train"]
+    shares = {part: getattr(settings, part) for part in ("tune", "test") if part not in read}
+    if len(sentences) <= len(shares):
+        what = "there is one sentence" if len(sentences) == 1 else f"there are {len(sentences)} sentences"
+        mend = "give more, or files of their own with --valid and --test; is a blank line missing between sentences?"
+        raise DataError(f"{what}, too few to learn from and to test on", where=where, mend=mend)
+    rows = draw_parts(shares, seed, np.zeros(len(sentences)))
+    for part in shares:
+        if not len(rows[part]):  # a share of very few is less than one: the last of the others
+            rows[part], rows["train"] = rows["train"][-1:], rows["train"][:-1]
+    return read | {part: [sentences[row] for row in chosen] for part, chosen in rows.items()}
+
+
+def _without_unseen(sentences: list[Labelled], tags: set[str], tell: Any) -> list[Labelled]:
+    """Leave out what cannot be scored by its likelihood, from the part on which choices are made."""
+    kept = [one for one in sentences if tags.issuperset(one.label)]
+    if len(kept) < len(sentences):
+        what = f"{len(sentences) - len(kept):,} sentences with tags that the training part lacks were left out"
+        tell(Finding("the tune part", what))
+    if not kept:
+        mend = "give a file whose tags are those of the training data"
+        raise DataError("no sentence of the tune part has known tags alone", where=sentences[0].file, mend=mend)
+    return kept
+
+
+def encode_tagged(sentences: Iterable[Labelled], codec: TaggedWordsCodec, tags: Sequence[str]) -> Examples:
+    """Encode sentences, long ones in pieces; "sentence" is the number of each piece's sentence.
+
+    Without labels there is no "target". Every tag must be among `tags`.
+    """
+    ids = {tag: number for number, tag in enumerate(tags)}
+    steps: list[dict[str, NDArray[Any]]] = []
+    lengths, lines, numbers = [], [], []
+    for number, sentence in enumerate(sentences):
+        fields, _ = codec.encode(sentence.content)
+        if sentence.label is not None:
+            fields["target"] = np.array([ids[tag] for tag in sentence.label], np.int32)
+        steps.append(fields)
+        count = len(fields["word"])
+        pieces = [min(CUT, count - begin) for begin in range(0, count, CUT)]
+        lengths += pieces
+        lines += [sentence.line] * len(pieces)
+        numbers += [number] * len(pieces)
+    whole = {"line": np.array(lines), "sentence": np.array(numbers)}
+    together = {name: np.concatenate([one[name] for one in steps]) for name in steps[0]}
+    return Examples(np.concatenate([[0], np.cumsum(lengths)]), together, whole)
+
+
+def sentence_offsets(examples: Examples) -> NDArray[np.int64]:
+    """Give where each sentence begins among all words, and the end of the last."""
+    fresh = np.diff(examples.whole["sentence"], prepend=-1) != 0
+    return np.append(examples.offsets[:-1][fresh], examples.offsets[-1])
+
+
+def covered(parts: TaggedParts) -> tuple[int, int]:
+    """Count the words of the training part that have a vector, and all of them, as they stand in the text."""
+    vector = np.asarray(parts.parts["train"].steps["vector"])
+    return int((vector > 0).sum()), len(vector)
+
+
+def _fingerprint(groups: dict[str, list[Path]], findings: list[Finding]) -> dict[str, dict[str, Any]]:
+    prints: dict[str, dict[str, Any]] = {}
+    for path in (path for files in groups.values() for path in files):
+        with open(path, "rb") as file:
+            prints[str(path)] = {
+                "bytes": path.stat().st_size,
+                "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
+            }
+    sums = Counter(one["sha256"] for one in prints.values())
+    for path, one in prints.items():
+        if sums[one["sha256"]] > 1:
+            what = "holds the same as another of the files, so what is learned from one is known of the other"
+            findings.append(Finding(path, what, "give another file"))
+    return prints

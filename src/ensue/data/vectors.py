@@ -1,0 +1,64 @@
+"""Vectors of words that others have learned, in the text formats of word2vec and GloVe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.readers.lines import lines_of
+from ensue.errors import DataError
+
+MOST = 100_000
+"""Words of a file that are taken: they stand sorted by frequency, and each has to be kept in the run."""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Words with a vector each; that of number i stands in row i + 1, and row 0 is zero, for all other words."""
+
+    words: list[str]
+    table: NDArray[np.float32]
+
+
+def read_vectors(path: Path, most: int = MOST) -> Vectors:
+    """Read a word and its numbers from each line; a first line of two numbers, as word2vec writes, is a header.
+
+    Raises DataError that names the first wrong line.
+    """
+    if not path.exists():
+        raise DataError("there is no such file", where=str(path), mend="check --vectors")
+    words: dict[str, NDArray[np.float32]] = {}
+    width = 0
+    for number, line in enumerate(lines_of(path, "utf-8", 1_000_000), start=1):
+        fields = line.rstrip().split(" ")
+        if number == 1 and len(fields) == 2 and all(field.isdecimal() for field in fields):
+            continue
+        where, width = f"{path}:{number}", width or len(fields) - 1
+        if len(fields) - 1 != width or not width:
+            what = f"the line has {len(fields) - 1} numbers, and those before it have {width}"
+            mend = "write a word and its numbers in each line, by one blank"
+            raise DataError(what if width else "the line has no numbers", where=where, mend=mend)
+        try:
+            vector = np.array(fields[1:], np.float32)
+        except ValueError:
+            odd = next(field for field in fields[1:] if not _is_number(field))
+            raise DataError(f"{odd!r:.40} is not a number", where=where, mend="mend the line") from None
+        if not np.isfinite(vector).all():
+            raise DataError("a number is not finite", where=where, mend="mend the line")
+        words.setdefault(fields[0], vector)
+        if len(words) == most:
+            break
+    if not words:
+        raise DataError("there is no vector in the file", where=str(path), mend="check --vectors")
+    return Vectors(list(words), np.stack([np.zeros(width, np.float32), *words.values()]))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

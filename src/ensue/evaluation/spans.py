@@ -1,0 +1,155 @@
+"""Spans in tags, found and counted as conlleval does (Tjong Kim Sang & Buchholz 2000, "Introduction to CoNLL-2000").
+
+A span is a stretch with one type: the script reads IOB1, IOB2 and, in its later versions, BIOES alike, by where a stretch
+begins and ends; tags that break the scheme still make spans. One that has both ends and the type right is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scheme: TypeAlias = Literal["IOB1", "IOB2", "BIOES"]
+
+OUTSIDE = "O"
+ALIKE = {"L": "E", "U": "S"}
+"""BILOU has other letters for the same as BIOES."""
+
+
+def halves(tag: str) -> tuple[str, str]:
+    """Cut a tag into its letter and its type; anything else than B-, I-, E- or S- and a type is outside.
+
+    >>> halves("B-PER"), halves("U-LOC"), halves("I"), halves("O")
+    (('B', 'PER'), ('S', 'LOC'), ('I', ''), ('O', ''))
+    """
+    letter, _, kind = tag.partition("-")
+    letter = ALIKE.get(letter, letter)
+    return (letter, kind) if letter in "BIES" and letter else (OUTSIDE, "")
+
+
+def guess_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
+    """Tell how spans are written; None if the tags are no spans.
+
+    In IOB1 a span begins with I unless it stands right after one of its type, in IOB2 always with B.
+
+    >>> guess_scheme([["O", "I-PER", "I-PER"]]), guess_scheme([["B-PER", "I-PER"]]), guess_scheme([["NOUN"]])
+    ('IOB1', 'IOB2', None)
+    """
+    letters, begun_inside, kinds = set(), False, set()
+    for tags in sentences:
+        before = OUTSIDE, ""
+        for tag in tags:
+            letter, _, kind = tag.partition("-")
+            if tag != OUTSIDE and (letter not in "BIESLU" or not kind):
+                return None
+            letters.add(letter)
+            kinds.add(kind)
+            now = halves(tag)
+            begun_inside |= now[0] == "I" and (before[0] == OUTSIDE or before[1] != now[1])
+            before = now
+    if not letters & set("BIESLU"):
+        return None
+    if letters & set("ESLU"):
+        return "BIOES"
+    return "IOB1" if begun_inside else "IOB2"
+
+
+@dataclass(frozen=True)
+class Spans:
+    """The spans of many sentences, in order."""
+
+    begin: NDArray[np.int64]
+    """The place of the first word, among all words."""
+    end: NDArray[np.int64]
+    """One past the last."""
+    kind: NDArray[np.int64]
+    """The number of its type."""
+
+    def keys(self) -> NDArray[np.int64]:
+        """Give the spans as rows (spans, 3), to be compared."""
+        return np.stack([self.begin, self.end, self.kind], 1)
+
+
+class SpanRules:
+    """Finds the spans in ids of a list of tags.
+
+    >>> rules = SpanRules(["O", "B-PER", "I-PER"])
+    >>> rules.find(np.array([1, 2, 0, 2, 1]), np.array([0, 4, 5])).keys().tolist()
+    [[0, 2, 1], [3, 4, 1], [4, 5, 1]]
+    """
+
+    def __init__(self, tags: Sequence[str]) -> None:
+        cut = [halves(tag) for tag in tags]
+        self.kinds = sorted({kind for _, kind in cut})
+        # Outside stands last: it is what stands before the first word of a sentence.
+        self._letters = np.array([*(letter for letter, _ in cut), OUTSIDE])
+        self._kinds = np.array([*(self.kinds.index(kind) for _, kind in cut), -1])
+
+    def find(self, ids: NDArray[np.integer], offsets: NDArray[np.int64]) -> Spans:
+        """Give the spans of sentences that lie one after the other, cut at `offsets`."""
+        outside = len(self._letters) - 1
+        ids = np.where(self._letters[ids] == OUTSIDE, outside, ids)
+        before = np.concatenate([[outside], ids])
+        after = np.concatenate([ids, [outside]])
+        # What stands before a sentence, and after it, is outside.
+        began = _begins(self._letters, self._kinds, _cut(before, offsets, outside)[:-1], ids)
+        ended = _ends(self._letters, self._kinds, ids, _cut(after, offsets, outside)[1:])
+        begin, end = np.flatnonzero(began), np.flatnonzero(ended) + 1
+        return Spans(begin, end, self._kinds[ids[begin]])
+
+
+def _cut(neighbours: NDArray[np.integer], offsets: NDArray[np.int64], outside: int) -> NDArray[np.integer]:
+    neighbours = neighbours.copy()
+    neighbours[offsets] = outside
+    return neighbours
+
+
+def _begins(
+    letters: NDArray[np.str_], kinds: NDArray[np.int64], before: NDArray[np.integer], now: NDArray[np.integer]
+) -> NDArray[np.bool_]:
+    """Say where a span begins, the script's `startOfChunk`."""
+    last, this = letters[before], letters[now]
+    fresh = np.isin(this, ["B", "S"]) | (np.isin(last, ["E", "S", OUTSIDE]) & np.isin(this, ["E", "I"]))
+    return fresh | ((this != OUTSIDE) & (kinds[before] != kinds[now]))
+
+
+def _ends(
+    letters: NDArray[np.str_], kinds: NDArray[np.int64], now: NDArray[np.integer], after: NDArray[np.integer]
+) -> NDArray[np.bool_]:
+    """Say after which words a span ends, the script's `endOfChunk`."""
+    this, next_ = letters[now], letters[after]
+    over = np.isin(this, ["E", "S"]) | (np.isin(this, ["B", "I"]) & np.isin(next_, ["B", "S", OUTSIDE]))
+    return over | ((this != OUTSIDE) & (kinds[now] != kinds[after]))
+
+
+@dataclass(frozen=True)
+class SpanCounts:
+    """How many spans there are, were found, and were found right, of each sentence: (sentences,)."""
+
+    there: NDArray[np.int64]
+    found: NDArray[np.int64]
+    right: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, there: Spans, found: Spans, offsets: NDArray[np.int64]) -> SpanCounts:
+        """Count the spans of two taggings of the same sentences."""
+        known = set(map(tuple, there.keys().tolist()))
+        hit = np.array([tuple(span) in known for span in found.keys().tolist()], bool)
+        return cls(*(_per_sentence(places, offsets) for places in (there.begin, found.begin, found.begin[hit])))
+
+    def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
+        """Give precision, recall and F1 (their harmonic mean) over some sentences; 0 where nothing can be divided."""
+        there, found, right = (int(counts[rows].sum()) for counts in (self.there, self.found, self.right))
+        return {
+            "span_precision": right / found if found else 0.0,
+            "span_recall": right / there if there else 0.0,
+            "span_f1": 2 * right / (there + found) if there + found else 0.0,
+        }
+
+
+def _per_sentence(places: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.diff(np.searchsorted(places, offsets))

@@ -1,0 +1,151 @@
+"""Distributions over the tags of a whole sentence: step by step, or as a chain in which neighbours know of each other.
+
+The chain is the linear-chain conditional random field (Lafferty, McCallum & Pereira 2001): P(y | x) is proportional to
+exp(first_{y_1} + sum_t score_t(y_t) + sum_t change_{y_{t-1}, y_t} + last_{y_n}). A hidden Markov model, given its words,
+is one too. All is exact, and rows end at their own lengths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+from torch.nn import functional as F
+
+
+class StepTags(Distribution):
+    """Each tag by itself: P(y) = prod_t softmax(scores_t)_{y_t}; scores are (batch, time, tags).
+
+    >>> chances = StepTags(torch.tensor([[[0.0, 1.0], [9.0, 0.0]]]), torch.tensor([1]))
+    >>> chances.mode.tolist(), round(float(chances.log_prob(torch.tensor([[1, 0]])).exp()), 3)
+    ([[1, 0]], 0.731)
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(self, scores: Tensor, lengths: Tensor) -> None:
+        self.scores, self.real = scores, real_steps(scores, lengths)
+        super().__init__(scores.shape[:1], scores.shape[1:2], validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Give the logarithm of the probability of tags (batch, time), (batch,)."""
+        nats = F.cross_entropy(self.scores.flatten(0, 1), value.flatten(), reduction="none").view(value.shape)
+        return -nats.masked_fill(~self.real, 0.0).sum(1)
+
+    @property
+    def mode(self) -> Tensor:
+        """The likeliest tags, (batch, time), 0 past the end."""
+        return self.scores.argmax(2).masked_fill(~self.real, 0)
+
+    @property
+    def marginals(self) -> Tensor:
+        """The probability of each tag at each step, (batch, time, tags), 0 past the end."""
+        return self.scores.softmax(2).masked_fill(~self.real[..., None], 0.0)
+
+    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008 - it is torch's own default
+        """Draw tags, (sample, batch, time), 0 past the end."""
+        drawn = torch.distributions.Categorical(logits=self.scores, validate_args=False).sample(sample_shape)
+        return drawn.masked_fill(~self.real, 0)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What a chain says of neighbours: `first` (tags,), `change` (tags, tags) from the row to the column, `last` (tags,)."""
+
+    first: Tensor
+    change: Tensor
+    last: Tensor
+
+
+class ChainTags(Distribution):
+    """A linear chain over `scores` (batch, time, tags); every row has at least one step.
+
+    >>> even = Chain(torch.zeros(2), torch.zeros(2, 2), torch.zeros(2))
+    >>> chances = ChainTags(torch.zeros(1, 3, 2), torch.tensor([3]), even)
+    >>> round(float(chances.log_prob(torch.tensor([[0, 1, 1]])).exp()), 6)
+    0.125
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(self, scores: Tensor, lengths: Tensor, chain: Chain) -> None:
+        self.scores, self.lengths, self.chain = scores, lengths, chain
+        self.real = real_steps(scores, lengths)
+        super().__init__(scores.shape[:1], scores.shape[1:2], validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Give the logarithm of the probability of tags (batch, time), (batch,)."""
+        return self.score(value) - self.log_partition
+
+    def score(self, value: Tensor) -> Tensor:
+        """Give the unnormalised logarithm of tags (batch, time), (batch,)."""
+        own = self.scores.gather(2, value[..., None])[..., 0].masked_fill(~self.real, 0.0).sum(1)
+        changes = self.chain.change[value[:, :-1], value[:, 1:]].masked_fill(~self.real[:, 1:], 0.0).sum(1)
+        end = value.gather(1, self.lengths[:, None] - 1)[:, 0]
+        return own + changes + self.chain.first[value[:, 0]] + self.chain.last[end]
+
+    @cached_property
+    def log_partition(self) -> Tensor:
+        """The logarithm of the sum over all sequences of tags, (batch,): the forward algorithm."""
+        return (self._forwards[-1] + self.chain.last).logsumexp(1)
+
+    @cached_property
+    def _forwards(self) -> list[Tensor]:
+        """For each step, the logarithm of the sum over all ways to each tag, (batch, tags); kept past the end."""
+        ways = [self.chain.first + self.scores[:, 0]]
+        for step in range(1, self.scores.shape[1]):
+            on = (ways[-1][:, :, None] + self.chain.change).logsumexp(1) + self.scores[:, step]
+            ways.append(torch.where(self.real[:, step, None], on, ways[-1]))
+        return ways
+
+    @property
+    def mode(self) -> Tensor:
+        """The likeliest tags, (batch, time), 0 past the end (Viterbi 1967)."""
+        best, before = self.chain.first + self.scores[:, 0], []
+        for step in range(1, self.scores.shape[1]):
+            on, origin = (best[:, :, None] + self.chain.change).max(1)
+            before.append(origin)
+            best = torch.where(self.real[:, step, None], on + self.scores[:, step], best)
+        tag = (best + self.chain.last).argmax(1)
+        tags = [tag]
+        for step in range(self.scores.shape[1] - 1, 0, -1):
+            origin = before[step - 1].gather(1, tag[:, None])[:, 0]
+            tag = torch.where(self.real[:, step], origin, tag)
+            tags.append(tag)
+        return torch.stack(tags[::-1], 1).masked_fill(~self.real, 0)
+
+    @property
+    def marginals(self) -> Tensor:
+        """The probability of each tag at each step, (batch, time, tags), 0 past the end (forward and backward)."""
+        back = self.chain.last.expand_as(self.scores[:, 0])
+        both = []
+        for step in range(self.scores.shape[1] - 1, -1, -1):
+            both.append(self._forwards[step] + back)
+            on = (self.chain.change + (self.scores[:, step] + back)[:, None]).logsumexp(2)
+            back = torch.where(self.real[:, step, None], on, back)
+        chances = (torch.stack(both[::-1], 1) - self.log_partition[:, None, None]).exp()
+        return chances.masked_fill(~self.real[..., None], 0.0)
+
+    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008 - it is torch's own default
+        """Draw tags, (sample, batch, time), 0 past the end: forward filtering, backward sampling."""
+        size = (*sample_shape, len(self.scores))
+        tag = _draw((self._forwards[-1] + self.chain.last).expand(*size, -1))
+        tags = [tag]
+        for step in range(self.scores.shape[1] - 1, 0, -1):
+            before = _draw(self._forwards[step - 1] + self.chain.change.T[tag])
+            tag = torch.where(self.real[:, step], before, tag)
+            tags.append(tag)
+        return torch.stack(tags[::-1], -1).masked_fill(~self.real, 0)
+
+
+def real_steps(scores: Tensor, lengths: Tensor) -> Tensor:
+    """Say which steps of (batch, time, ...) are real, (batch, time)."""
+    return torch.arange(scores.shape[1], device=scores.device) < lengths[:, None]
+
+
+def _draw(scores: Tensor) -> Tensor:
+    return torch.distributions.Categorical(logits=scores, validate_args=False).sample()

@@ -1,0 +1,114 @@
+"""The hidden Markov model and the most frequent tag, against the same counted word by word in plain Python."""
+
+from collections import Counter
+from itertools import pairwise, product
+from statistics import stdev
+
+import numpy as np
+import pytest
+import torch
+
+from ensue.batch import Batch
+from ensue.data.codecs.tagged import TaggedWords, suffixes_of
+from ensue.models.tagging import FrequentTagSettings, HMMSettings
+from ensue.models.tagging.counts import TaggedSteps
+
+TRAIN = [
+    ("the/D old/A dog/N barks/V", ["D", "A", "N", "V"]),
+    ("the/D dog/N sees/V the/D dogs/N", ["D", "N", "V", "D", "N"]),
+    ("old/N dogs/N bark/V", ["N", "N", "V"]),
+    ("Anna/P sees/V Otto/P", ["P", "V", "P"]),
+]
+SENTENCES = [([word.split("/")[0] for word in text.split()], tags) for text, tags in TRAIN]
+TAGS = ["A", "D", "N", "P", "V"]
+CODEC = TaggedWords(least=1).fit([{"words": words} for words, _ in SENTENCES])
+SIZES = {**CODEC.shape.symbols, "target": len(TAGS)}
+TOLD = [(word, tag) for words, tags in SENTENCES for word, tag in zip(words, tags, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def steps() -> TaggedSteps:
+    encoded = [CODEC.encode({"words": words})[0] for words, _ in SENTENCES]
+    fields = {name: np.concatenate([one[name] for one in encoded]) for name in ("surface", "suffix", "capital")}
+    target = np.array([TAGS.index(tag) for _, tag in TOLD])
+    offsets = np.cumsum([0, *(len(tags) for _, tags in SENTENCES)])
+    return TaggedSteps(**fields, target=target, offsets=offsets, sizes=SIZES)
+
+
+def batch_of(words: list[str]) -> Batch[torch.Tensor]:
+    steps, _ = CODEC.encode({"words": words})
+    fields = {name: torch.tensor(np.array(field, np.int64))[None] for name, field in steps.items()}
+    return Batch(fields, torch.tensor([len(words)]), torch.ones(1), torch.ones(1, dtype=torch.bool))
+
+
+def prior(tag: str) -> float:
+    return sum(own == tag for _, own in TOLD) / len(TOLD)
+
+
+def by_ending(word: str, tag: str) -> float:
+    """Brants 2000, equations 7 to 10, with what stands at the root: the tags of words of that case."""
+    capital = word[0].isupper()
+    alike = [(other, own) for other, own in TOLD if other[0].isupper() == capital]
+    chance = (sum(own == tag for _, own in alike) + prior(tag)) / (len(alike) + 1)
+    trust = stdev(prior(one) for one in TAGS)
+    for ending in suffixes_of(word, 10):
+        there = [own for other, own in alike if other.lower().endswith(ending)]
+        if not there:
+            return chance
+        chance = (there.count(tag) / len(there) + trust * chance) / (1 + trust)
+    return chance
+
+
+def transition(before: str, after: str) -> float:
+    chain = [("^", *tags, "^") for _, tags in SENTENCES]
+    both = Counter(pair for tags in chain for pair in pairwise(tags))
+    first, second, total = Counter(), Counter(), sum(both.values())
+    for (a, b), count in both.items():
+        first[a] += count
+        second[b] += count
+    weights = [1, 0]
+    for (a, b), count in both.items():
+        two, one = (count - 1) / max(first[a] - 1, 1), (second[b] - 1) / (total - 1)
+        weights[two >= one] += count
+    return (weights[0] * second[after] / total + weights[1] * both[before, after] / first[before]) / (total + 1)
+
+
+def joint(words: list[str], tags: tuple[str, ...]) -> float:
+    """P(tags, words), but for a factor that is the same for all tags."""
+    chance = transition("^", tags[0]) * transition(tags[-1], "^")
+    for a, b in pairwise(tags):
+        chance *= transition(a, b)
+    for word, tag in zip(words, tags, strict=True):
+        seen = [own for other, own in TOLD if other == word]
+        given_word = (seen.count(tag) + 0.5 * by_ending(word, tag)) / (len(seen) + 0.5)
+        chance *= given_word / prior(tag)
+    return chance
+
+
+@pytest.mark.parametrize("words", [["the", "dog", "barks"], ["Berta", "sees", "cogs"], ["old"], ["42", "dogs", "?"]])
+def test_the_hidden_markov_model_is_that_of_all_sequences(steps, words):
+    chances = HMMSettings().build(SIZES).fit(steps)(batch_of(words))
+    every = list(product(TAGS, repeat=len(words)))
+    exact = np.array([joint(words, tags) for tags in every])
+    exact /= exact.sum()
+    for tags, expected in zip(every, exact, strict=True):
+        ids = torch.tensor([[TAGS.index(tag) for tag in tags]])
+        assert float(chances.log_prob(ids).exp()) == pytest.approx(expected, rel=2e-4)
+    assert tuple(TAGS[id] for id in chances.mode[0]) == every[int(exact.argmax())]
+
+
+def test_the_most_frequent_tag(steps):
+    model = FrequentTagSettings().build(SIZES).fit(steps)
+    chances = model(batch_of(["the", "dogs", "dog", "zebra"]))
+    assert [TAGS[id] for id in chances.mode[0]][:3] == ["D", "N", "N"]
+    once = Counter(tag for word, tag in TOLD if [other for other, _ in TOLD].count(word) == 1)
+    assert once[TAGS[chances.mode[0, 3]]] == max(once.values())
+
+
+@pytest.mark.parametrize("settings", [HMMSettings(), FrequentTagSettings()])
+def test_saved_tables_answer_the_same(steps, settings):
+    model, again = settings.build(SIZES).fit(steps), settings.build(SIZES)
+    again.load(model.arrays())
+    words = batch_of(["Berta", "sees", "dogs"])
+    assert again(words).marginals.equal(model(words).marginals)
+    assert model.parameter_count > 0
