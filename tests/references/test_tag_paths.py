@@ -1,6 +1,6 @@
 """Distributions over the tags of a sentence, against the sum, the best and the share of all sequences there are."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -16,7 +16,11 @@ def chances(request: pytest.FixtureRequest) -> StepTags | ChainTags:
     draws = torch.Generator().manual_seed(3)
     scores, change = (torch.randn(size, generator=draws).double() for size in ((3, 4, TAGS), (TAGS, TAGS)))
     first, last = torch.randn(2, TAGS, generator=draws).double()
-    return StepTags(scores, LENGTHS) if request.param == "steps" else ChainTags(scores, LENGTHS, Chain(first, change, last))
+    return (
+        StepTags(scores, LENGTHS)
+        if request.param == "steps"
+        else ChainTags(scores, LENGTHS, Chain(first, change, last))
+    )
 
 
 def every(length: int) -> Tensor:
@@ -29,7 +33,7 @@ def by_hand(chances: StepTags | ChainTags, row: int, tags: list[int]) -> float:
     score = sum(float(chances.scores[row, step, tag]) for step, tag in enumerate(tags))
     if isinstance(chances, ChainTags):
         score += float(chances.chain.first[tags[0]] + chances.chain.last[tags[-1]])
-        score += sum(float(chances.chain.change[a, b]) for a, b in zip(tags, tags[1:], strict=False))
+        score += sum(float(chances.chain.change[a, b]) for a, b in pairwise(tags))
     return score
 
 

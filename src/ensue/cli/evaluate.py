@@ -86,7 +86,15 @@ def show_scored(scored: Any, as_json: bool) -> None:
     ]
     show_table(["figure", "value", "95 % interval"], rows)
     for name, value in scored.details.items():
-        print(f"{name.replace('_', ' ')}: {value}")
+        if isinstance(value, list) and value:
+            title = f"\n{name.replace('_', ' ')}:"
+            show_table(list(value[0]), [list(map(_cell, row.values())) for row in value], title=title)
+        elif not isinstance(value, list):
+            print(f"{name.replace('_', ' ')}: {value}")
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def print_whole(found: Evaluation, lines: bool, surprising: int, more: dict[str, Any]) -> None:

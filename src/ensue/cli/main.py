@@ -40,6 +40,7 @@ VERBS = {
     "resume": "Go on with a training that was interrupted or killed.",
     "generate": "Write more of what a run has learned.",
     "classify": "Say of texts or other sequences what they are.",
+    "tag": "Say of every word of a text what it is.",
     "forecast": "Say what comes next in series of numbers, with intervals.",
     "evaluate": "Score a text: nats, bits, perplexity; by line; at its most surprising places.",
     "compare": "Show runs side by side: settings that differ, figures with intervals, time and size.",

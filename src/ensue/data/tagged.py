@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.examples import Examples
 from ensue.data.files import find_files
 from ensue.data.labelled import Labelled
+from ensue.data.prepare import fingerprint
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
 from ensue.data.split import PARTS, draw_parts
 from ensue.data.vectors import Vectors
@@ -40,6 +39,22 @@ class TaggedParts:
     """Of each file: "bytes" and "sha256"."""
     findings: tuple[str, ...]
     """What a person should know of how the data was read."""
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many ids each field has; "target" has those of the training part alone."""
+        return {**self.codec.shape.symbols, "target": self.known_tags}
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all but the examples as plain JSON values."""
+        own = {name: getattr(self, name) for name in ("tags", "known_tags", "files")}
+        return {**own, "codec": self.codec.to_json(), "findings": list(self.findings)}
+
+    @classmethod
+    def from_json(cls, parts: dict[str, Examples], values: Mapping[str, Any]) -> TaggedParts:
+        """Make it again."""
+        codec = TaggedWordsCodec.from_json(values["codec"])
+        return cls(parts, codec, values["tags"], values["known_tags"], values["files"], tuple(values["findings"]))
 
 
 def prepare_tagged(
@@ -65,8 +80,9 @@ def prepare_tagged(
         count = sum(tag in unseen for example in parts["test"] for tag in example.label)
         what = f"{count:,} of its words have tags that the training part lacks: {', '.join(unseen[:10])}"
         findings.append(Finding("the test part", what, "they count as wrong, and are told apart"))
-    encoded = {part: encode_tagged(parts[part], codec, all_tags) for part in PARTS}
-    return TaggedParts(encoded, codec, all_tags, len(tags), _fingerprint(groups, findings), tuple(map(str, findings)))
+    encoded: dict[str, Examples] = {part: encode_tagged(parts[part], codec, all_tags) for part in PARTS}
+    files = fingerprint({path: part for part, own in groups.items() for path in own}, findings.append)
+    return TaggedParts(encoded, codec, all_tags, len(tags), files, tuple(map(str, findings)))
 
 
 def _split(
@@ -131,19 +147,3 @@ def covered(parts: TaggedParts) -> tuple[int, int]:
     """Count the words of the training part that have a vector, and all of them, as they stand in the text."""
     vector = np.asarray(parts.parts["train"].steps["vector"])
     return int((vector > 0).sum()), len(vector)
-
-
-def _fingerprint(groups: dict[str, list[Path]], findings: list[Finding]) -> dict[str, dict[str, Any]]:
-    prints: dict[str, dict[str, Any]] = {}
-    for path in (path for files in groups.values() for path in files):
-        with open(path, "rb") as file:
-            prints[str(path)] = {
-                "bytes": path.stat().st_size,
-                "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
-            }
-    sums = Counter(one["sha256"] for one in prints.values())
-    for path, one in prints.items():
-        if sums[one["sha256"]] > 1:
-            what = "holds the same as another of the files, so what is learned from one is known of the other"
-            findings.append(Finding(path, what, "give another file"))
-    return prints

@@ -1,7 +1,7 @@
 """Spans in tags, found and counted as conlleval does (Tjong Kim Sang & Buchholz 2000, "Introduction to CoNLL-2000").
 
-A span is a stretch with one type: the script reads IOB1, IOB2 and, in its later versions, BIOES alike, by where a stretch
-begins and ends; tags that break the scheme still make spans. One that has both ends and the type right is right.
+A span is a stretch with one type: the script reads IOB1, IOB2 and, in its later versions, BIOES alike, by where a
+stretch begins and ends; tags that break the scheme still make spans. One with both ends and the type right is right.
 """
 
 from __future__ import annotations

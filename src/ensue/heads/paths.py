@@ -1,20 +1,20 @@
 """Distributions over the tags of a whole sentence: step by step, or as a chain in which neighbours know of each other.
 
 The chain is the linear-chain conditional random field (Lafferty, McCallum & Pereira 2001): P(y | x) is proportional to
-exp(first_{y_1} + sum_t score_t(y_t) + sum_t change_{y_{t-1}, y_t} + last_{y_n}). A hidden Markov model, given its words,
-is one too. All is exact, and rows end at their own lengths.
+exp(first_{y_1} + sum_t score_t(y_t) + sum_t change_{y_{t-1}, y_t} + last_{y_n}). A hidden Markov model, given its
+words, is one too. All is exact, and rows end at their own lengths.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.nn import functional as F
+from torch.types import _size
 
 
 class StepTags(Distribution):
@@ -24,8 +24,6 @@ class StepTags(Distribution):
     >>> chances.mode.tolist(), round(float(chances.log_prob(torch.tensor([[1, 0]])).exp()), 3)
     ([[1, 0]], 0.731)
     """
-
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
 
     def __init__(self, scores: Tensor, lengths: Tensor) -> None:
         self.scores, self.real = scores, real_steps(scores, lengths)
@@ -37,6 +35,11 @@ class StepTags(Distribution):
         return -nats.masked_fill(~self.real, 0.0).sum(1)
 
     @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """None: whoever makes it has checked its parameters."""
+        return {}
+
+    @property
     def mode(self) -> Tensor:
         """The likeliest tags, (batch, time), 0 past the end."""
         return self.scores.argmax(2).masked_fill(~self.real, 0)
@@ -46,15 +49,17 @@ class StepTags(Distribution):
         """The probability of each tag at each step, (batch, time, tags), 0 past the end."""
         return self.scores.softmax(2).masked_fill(~self.real[..., None], 0.0)
 
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008 - it is torch's own default
+    def sample(self, sample_shape: _size = ()) -> Tensor:
         """Draw tags, (sample, batch, time), 0 past the end."""
-        drawn = torch.distributions.Categorical(logits=self.scores, validate_args=False).sample(sample_shape)
+        drawn = torch.distributions.Categorical(logits=self.scores, validate_args=False).sample(
+            torch.Size(sample_shape)
+        )
         return drawn.masked_fill(~self.real, 0)
 
 
 @dataclass(frozen=True)
 class Chain:
-    """What a chain says of neighbours: `first` (tags,), `change` (tags, tags) from the row to the column, `last` (tags,)."""
+    """What a chain says of neighbours: `first` and `last` (tags,), and `change` (tags, tags) from row to column."""
 
     first: Tensor
     change: Tensor
@@ -69,8 +74,6 @@ class ChainTags(Distribution):
     >>> round(float(chances.log_prob(torch.tensor([[0, 1, 1]])).exp()), 6)
     0.125
     """
-
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
 
     def __init__(self, scores: Tensor, lengths: Tensor, chain: Chain) -> None:
         self.scores, self.lengths, self.chain = scores, lengths, chain
@@ -87,6 +90,11 @@ class ChainTags(Distribution):
         changes = self.chain.change[value[:, :-1], value[:, 1:]].masked_fill(~self.real[:, 1:], 0.0).sum(1)
         end = value.gather(1, self.lengths[:, None] - 1)[:, 0]
         return own + changes + self.chain.first[value[:, 0]] + self.chain.last[end]
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """None: whoever makes it has checked its parameters."""
+        return {}
 
     @cached_property
     def log_partition(self) -> Tensor:
@@ -130,7 +138,7 @@ class ChainTags(Distribution):
         chances = (torch.stack(both[::-1], 1) - self.log_partition[:, None, None]).exp()
         return chances.masked_fill(~self.real[..., None], 0.0)
 
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008 - it is torch's own default
+    def sample(self, sample_shape: _size = ()) -> Tensor:
         """Draw tags, (sample, batch, time), 0 past the end: forward filtering, backward sampling."""
         size = (*sample_shape, len(self.scores))
         tag = _draw((self._forwards[-1] + self.chain.last).expand(*size, -1))

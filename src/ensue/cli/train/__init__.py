@@ -7,6 +7,7 @@ app = App(name="train", help="Learn a verb from data.")
 VERBS = {
     "generate": "Learn what comes next in a text, so as to write more of it.",
     "classify": "Learn one label for a sequence.",
+    "tag": "Learn one label for every word of a sentence.",
     "forecast": "Learn what the numbers of series will be, and how sure that is.",
 }
 for verb, about in VERBS.items():

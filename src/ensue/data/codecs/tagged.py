@@ -76,7 +76,14 @@ class TaggedWordsCodec(ContentCodec):
 
     def _look_up(self, word: str) -> Iterator[tuple[str, Any]]:
         settings = self.settings
-        yield "form", np.int64(int.from_bytes(blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True))
+        yield (
+            "form",
+            np.int64(
+                int.from_bytes(
+                    blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True
+                )
+            ),
+        )
         yield "capital", np.uint8(word[:1].isupper())
         yield "word", np.int32(self._ids["word"].get(_cased(word, settings), 0))
         yield "surface", np.int32(self._ids["surface"].get(word, 0))
@@ -96,7 +103,10 @@ class TaggedWordsCodec(ContentCodec):
 
     def to_json(self) -> dict[str, Any]:
         """Give the settings, and what is known by each name."""
-        return {"settings": self.settings.model_dump(), "known": {name: list(ones) for name, ones in self.known.items()}}
+        return {
+            "settings": self.settings.model_dump(),
+            "known": {name: list(ones) for name, ones in self.known.items()},
+        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TaggedWordsCodec:

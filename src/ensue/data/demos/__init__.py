@@ -10,6 +10,7 @@ from ensue.data.demos.modules import write_modules
 from ensue.data.demos.names import write_names
 from ensue.data.demos.sunspots import write_sunspots
 from ensue.data.demos.text import write_text
+from ensue.data.demos.tokens import write_tokens
 from ensue.errors import DataError
 
 
@@ -71,6 +72,14 @@ DEMOS: dict[str, Demo] = {
         "they differ from one version of Python to the next",
         write_modules,
         ".jsonl",
+    ),
+    "tokens": Demo(
+        "tag",
+        "tsv",
+        "Python: lines of small modules of CPython's standard library, cut into words and signs, each tagged by "
+        "Python's own tokeniser with the token that it is a piece of; they differ between versions of Python",
+        write_tokens,
+        ".tsv",
     ),
 }
 """Name to demo."""

@@ -1,7 +1,7 @@
 """Sentences with a tag for every word, in the formats of treebanks and shared tasks.
 
-CoNLL-U (universaldependencies.org/format.html): ten columns by tab, comments, words of several tokens ("3-4"), empty nodes
-("8.1"). Columns of CoNLL-2000 and CoNLL-2003: by blanks, the word first, the tag last, -DOCSTART- between documents.
+CoNLL-U (universaldependencies.org/format.html): ten columns by tab, comments, words of several tokens ("3-4"), empty
+nodes ("8.1"). Columns of CoNLL-2000 and CoNLL-2003: by blanks, the word first, the tag last.
 A word and a tag by tab. A blank line ends a sentence in all three. JSON Lines hold a list of tokens, and one of tags.
 """
 
@@ -95,16 +95,22 @@ class TaggedReader(LabelledReader):
             for sentence in self._sentences(path, listener):
                 count += 1
                 label = sentence.tags if self.tagged else None
-                yield Labelled({"words": sentence.words}, label, str(path), sentence.line, row={"lines": sentence.lines})
+                yield Labelled(
+                    {"words": sentence.words}, label, str(path), sentence.line, row={"lines": sentence.lines}
+                )
             if not count:
                 raise DataError("there is no sentence in the file", where=str(path), mend="give one with words in it")
 
-    def kind_of(self, path: Path) -> Kind:
-        """Tell how a file is to be read."""
+    @property
+    def kind(self) -> Kind:
+        """How the first file is read."""
+        return self._kind_of(self.files[0])
+
+    def _kind_of(self, path: Path) -> Kind:
         return guess_kind(path, self.settings.encoding) if self.settings.kind == "auto" else self.settings.kind
 
     def _sentences(self, path: Path, listener: Listener) -> Iterator[Sentence]:
-        kind = self.kind_of(path)
+        kind = self._kind_of(path)
         if self.settings.kind == "auto":
             mend = "choose another with --set data.kind=conllu|columns|tsv|jsonl"
             listener.tell(Finding(str(path), f"read as {DESCRIBED[kind]}", mend))

@@ -24,7 +24,7 @@ class FrequentTagSettings(Settings):
 
     name: Literal["frequent"] = "frequent"
 
-    def build(self, sizes: Mapping[str, int]) -> FrequentTag:
+    def build(self, sizes: Mapping[str, int], vectors: np.ndarray | None = None) -> FrequentTag:
         """Make an empty table for these numbers of ids."""
         return FrequentTag(self, sizes)
 

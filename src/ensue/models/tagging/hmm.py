@@ -31,7 +31,7 @@ class HMMSettings(Settings):
     doubt: float = Field(default=0.5, gt=0)
     """How often what the ending says counts beside what a word was seen with."""
 
-    def build(self, sizes: Mapping[str, int]) -> HMM:
+    def build(self, sizes: Mapping[str, int], vectors: np.ndarray | None = None) -> HMM:
         """Make empty tables for these numbers of ids."""
         return HMM(self, sizes)
 
@@ -84,7 +84,7 @@ class HMM(Predictor):
         return ChainTags(chances.log() - tables["prior"], batch.lengths, chain)
 
     def _by_ending(self, batch: Batch[Tensor]) -> Tensor:
-        """Give P(tag | ending), (batch, time, tags): of each ending the share of tags, smoothed by that of the shorter."""
+        """Give P(tag | ending), (batch, time, tags): of each ending the shares of tags, smoothed by the shorter one."""
         trust, capital = self._tables["trust"], batch["capital"]
         chances = self._tables["root"][capital]
         for ids in batch["suffix"].unbind(-1):

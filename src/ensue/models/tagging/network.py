@@ -1,7 +1,7 @@
 """A network that tags words: by name, spelling, affixes and shape, in the light of the words on both sides.
 
-After Lample et al. 2016 ("Neural architectures for named entity recognition", characters through a recurrent encoder and a
-CRF), Ma & Hovy 2016 (characters through a convolution) and Collobert et al. 2011 (affixes, convolution over words).
+After Lample et al. 2016 ("Neural architectures for named entity recognition", characters through a recurrent encoder
+and a CRF), Ma & Hovy 2016 (characters through a convolution) and Collobert et al. 2011 (affixes, convolution).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class TaggerSettings(Settings):
 
 
 class Tagger(nn.Module, Predictor):
-    """Fields "word", "character", "form", "prefix", "suffix", "shape", and "vector" if there are vectors.
+    """Reads the fields "word", "character", "form", "prefix", "suffix", "shape", and "vector" if there are vectors.
 
     `sizes` says how many ids each field has, and "target" how many tags there are.
     """
@@ -70,15 +70,12 @@ class Tagger(nn.Module, Predictor):
         self.word = nn.Embedding(sizes["word"], settings.word)
         self.character = nn.Embedding(sizes["character"], settings.character, padding_idx=0)
         self.spelling = settings.spelling.build(settings.character)
-        self.affixes = nn.ModuleDict(
-            {name: nn.Embedding(sizes[name], settings.affix) for name in (*AFFIXES, "shape")}
-        )
+        self.affixes = nn.ModuleDict({name: nn.Embedding(sizes[name], settings.affix) for name in (*AFFIXES, "shape")})
         inputs = settings.word + self.spelling.width + settings.affix * len(self.affixes)
         self.vectors = None
-        if "vector" in sizes:
-            given = np.zeros((sizes["vector"], 1), np.float32) if vectors is None else vectors
-            self.vectors = nn.Parameter(torch.from_numpy(given), requires_grad=False)
-            inputs += given.shape[1]
+        if vectors is not None:
+            self.vectors = nn.Parameter(torch.from_numpy(vectors), requires_grad=False)
+            inputs += vectors.shape[1]
         self.body = settings.body.build(inputs)
         self.head = settings.head.build(self.body.width, sizes["target"])
         self.dropout = nn.Dropout(settings.dropout)
@@ -128,6 +125,4 @@ class Tagger(nn.Module, Predictor):
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over all weights."""
-        if self.vectors is not None:
-            self.vectors.data = torch.zeros(arrays["vectors"].shape)
         load_into(self, arrays)

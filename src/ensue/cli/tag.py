@@ -1,0 +1,59 @@
+"""`ensue tag`: say of every word of a text what it is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from cyclopts import App
+
+if TYPE_CHECKING:
+    from ensue.data.contract import Finding
+
+app = App(name="tag")
+
+
+@app.default
+def tag(
+    run: Path,
+    data: str,
+    /,
+    *,
+    read: Literal["auto", "text", "conllu", "columns", "tsv", "jsonl"] = "auto",
+    out: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Say of every word of a text what it is, as CoNLL-U.
+
+    Args:
+        run: The folder of the run.
+        data: A file or folder: plain text, which is cut into words by simple rules, or one of the formats of
+            `ensue train tag`, whose tags may be missing; or a text; or - for text from the standard input.
+        read: How to read it; told by the file's name if not given.
+        out: Write to this file.
+        json: Write one JSON object a sentence, for programs.
+    """
+    import json as codec
+
+    from ensue import api
+    from ensue.data.contract import Listener
+    from ensue.tasks.tag.using import as_conllu, asked_about
+    from ensue.training.durable import write_atomically
+
+    model = api.open(run)
+    told = model.tagged(asked_about(model, data, read, Listener(say)))
+    if json:
+        written = (codec.dumps(one.to_json()) + "\n" for one in told)
+    else:
+        written = (as_conllu(model, number, one) for number, one in enumerate(told, 1))
+    if out is not None:
+        write_atomically(out, "".join(written).encode())
+        return
+    for sentence in written:
+        sys.stdout.write(sentence)
+
+
+def say(finding: Finding) -> None:
+    """Tell a person how their text is read."""
+    print(f"ensue: {finding}", file=sys.stderr)

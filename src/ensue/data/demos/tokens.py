@@ -1,0 +1,60 @@
+"""Pieces of Python source, tagged by Python's own tokeniser: what a piece is depends on what stands around it."""
+
+from __future__ import annotations
+
+import io
+import keyword
+import re
+import sysconfig
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+from ensue.errors import UserError
+
+MOST = 60_000
+"""Pieces; a module is never cut."""
+PIECE = re.compile(r"[^\W\d]\w*|\d\w*|[^\w\s]")
+KINDS = {
+    tokenize.STRING: "STRING",
+    tokenize.NUMBER: "NUMBER",
+    tokenize.OP: "OPERATOR",
+    tokenize.COMMENT: "COMMENT",
+    **{getattr(tokenize, name): "STRING" for name in dir(tokenize) if name.startswith(("FSTRING_", "TSTRING_"))},
+}
+
+
+def write_tokens(path: Path) -> None:
+    """Write the lines of small top-level modules of the standard library as sentences of pieces, each with its tag."""
+    count, lines = 0, []
+    for module in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
+        if count >= MOST or module.stat().st_size > 20_000:
+            continue
+        for sentence in tagged_lines(module.read_text(encoding="utf-8", errors="replace")):
+            lines += [f"{piece}\t{tag}\n" for piece, tag in sentence] + ["\n"]
+            count += len(sentence)
+    if not lines:
+        raise UserError("this Python comes without its source", where="demo tokens", mend="give a file of your own")
+    path.write_text("".join(lines), encoding="utf-8", newline="\n")
+
+
+def tagged_lines(source: str) -> Iterator[list[tuple[str, str]]]:
+    """Cut each line into words, numbers and single signs, and say of which token each is a piece.
+
+    >>> next(tagged_lines("if x: print('if')"))[:5]
+    [('if', 'KEYWORD'), ('x', 'NAME'), (':', 'OPERATOR'), ('print', 'NAME'), ('(', 'OPERATOR')]
+    """
+    tags: dict[tuple[int, int], str] = {}
+    lines = source.split("\n")
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        kind = KINDS.get(token.type)
+        if token.type == tokenize.NAME:
+            kind = "KEYWORD" if keyword.iskeyword(token.string) else "NAME"
+        (row, column), end = token.start, token.end
+        for line in range(row, end[0] + 1) if kind else ():
+            last = end[1] if line == end[0] else len(lines[line - 1])
+            tags |= {(line, at): str(kind) for at in range(column if line == row else 0, last)}
+    for number, line in enumerate(lines, 1):
+        found = [(piece.group(), tags.get((number, piece.start()))) for piece in PIECE.finditer(line)]
+        if pieces := [(piece, tag) for piece, tag in found if tag]:
+            yield pieces

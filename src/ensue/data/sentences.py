@@ -1,0 +1,85 @@
+"""Plain text as sentences of words, by simple rules: those of English treebanks, and good enough for its neighbours.
+
+Words are stretches of letters and digits; every other sign stands alone, but for numbers ("1,000.5"), addresses,
+stretches of one sign ("..."), abbreviations with points ("U.S.") and English endings ("do" + "n't", "John" + "'s"). A
+sentence ends after . ! ? or … before a blank and a word that begins with no small letter, and at a blank line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+SHORT = frozenset(
+    ["mr", "mrs", "ms", "dr", "prof", "st", "vs", "no", "fig", "inc", "ltd", "co", "corp", "jr", "sr", "approx", "cf"]
+)
+"""Words whose point does not end a sentence."""
+TOKEN = re.compile(
+    r"""(?:https?://|www\.)[^\s<>"']*[\w/]"""  # an address
+    r"""|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"""
+    r"""|\d+(?:[.,:/]\d+)*(?:st|nd|rd|th|s)?(?!\w)"""
+    r"""|(?:[^\W\d_]\.){2,}"""  # U.S.
+    r"""|\w+?(?=n['\u2019]t\b)|n['\u2019]t\b"""
+    r"""|['\u2019](?:s|re|ve|ll|d|m)\b"""
+    r"""|\w+"""
+    r"""|(\W)\1*""",
+    re.VERBOSE | re.IGNORECASE,
+)
+CLOSING = frozenset("\"'\u201d\u2019)]\u00bb")
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word as it stands in a text, and whether a blank follows."""
+
+    text: str
+    spaced: bool
+
+
+def sentences_of(lines: Iterable[str]) -> Iterator[tuple[int, list[Word]]]:
+    """Give each sentence, and the line on which its paragraph begins, from 1.
+
+    >>> [[word.text for word in words] for _, words in sentences_of(["Don't go, Mr. Fox. It's 3.5", "miles."])]
+    [['Do', "n't", 'go', ',', 'Mr.', 'Fox', '.'], ['It', "'s", '3.5', 'miles', '.']]
+    """
+    first, paragraph = 1, []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            first = first if paragraph else number
+            paragraph.append(line.strip())
+            continue
+        yield from ((first, sentence) for sentence in _sentences(" ".join(paragraph)))
+        paragraph = []
+    yield from ((first, sentence) for sentence in _sentences(" ".join(paragraph)))
+
+
+def _sentences(paragraph: str) -> Iterator[list[Word]]:
+    sentence: list[Word] = []
+    ending = False
+    for word in _words(paragraph):
+        if ending and sentence[-1].spaced and not word.text[0].islower():
+            yield sentence
+            sentence, ending = [], False
+        sentence.append(word)
+        ending = word.text[0] in ".!?…" or (ending and word.text in CLOSING)
+    if sentence:
+        yield sentence
+
+
+def _words(paragraph: str) -> Iterator[Word]:
+    found = [match for match in TOKEN.finditer(paragraph) if not match.group().isspace()]
+    texts = [match.group() for match in found]
+    place = 0
+    while place < len(found):
+        text, end = texts[place], found[place].end()
+        abbreviated = text.lower() in SHORT or (len(text) == 1 and text.isupper() and _goes_on(paragraph, end))
+        if abbreviated and paragraph[end : end + 1] == "." and texts[place + 1] == ".":
+            place, text, end = place + 1, f"{text}.", end + 1
+        yield Word(text, paragraph[end : end + 1].isspace())
+        place += 1
+
+
+def _goes_on(paragraph: str, end: int) -> bool:
+    """Tell an initial from the last word of a sentence: a name follows it, and it was not "I"."""
+    return re.match(r"\. [^\W\d_][\w.]", paragraph[end:]) is not None and paragraph[end - 1] != "I"

@@ -1,0 +1,136 @@
+"""How well words are tagged: in all, known and unknown ones, tag by tag, and by whole spans."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.evaluation.spans import Scheme, SpanCounts, SpanRules
+from ensue.evaluation.standing import Figures
+
+Ids = NDArray[np.integer]
+CONFUSIONS = 20
+
+
+@dataclass(frozen=True)
+class TaggedTruth:
+    """What is true of the words of some sentences, one after the other."""
+
+    true: Ids
+    known: NDArray[np.bool_]
+    """Whether a word, exactly so, stands in the training part."""
+    offsets: NDArray[np.int64]
+    """Where each sentence begins, and the end of the last."""
+    tags: Sequence[str]
+    """By id."""
+    taught: int
+    """How many of them, the first, were in training."""
+    scheme: Scheme | None
+    """How the tags write spans, if they do."""
+
+    @property
+    def sentences(self) -> int:
+        """How many sentences there are."""
+        return len(self.offsets) - 1
+
+    def losses(self, said: Ids) -> NDArray[np.float64]:
+        """Give 1 for each wrong tag, (words,)."""
+        return (said != self.true).astype(np.float64)
+
+    def figures(self, said: Ids) -> Figures:
+        """Give the metrics of tags over some sentences; those of unknown words are left out where there are none."""
+        right = said == self.true
+        counts = {
+            "tag_accuracy": (right, np.ones_like(right)),
+            "tag_accuracy_known": (right & self.known, self.known),
+            "tag_accuracy_unknown": (right & ~self.known, ~self.known),
+        }
+        sums = {name: tuple(map(self._by_sentence, pair)) for name, pair in counts.items() if pair[1].any()}
+        spans = self.spans(said)
+
+        def over(rows: NDArray[np.int64]) -> dict[str, float]:
+            found = {
+                name: float(hits[rows].sum()) / max(float(all_[rows].sum()), 1.0) for name, (hits, all_) in sums.items()
+            }
+            return found | (spans.figures(rows) if spans else {})
+
+        return over
+
+    def spans(self, said: Ids) -> SpanCounts | None:
+        """Count the spans of each sentence, if tags write spans."""
+        if self.scheme is None:
+            return None
+        return SpanCounts.of(self._true_spans, self._rules.find(said, self.offsets), self.offsets)
+
+    @cached_property
+    def _rules(self) -> SpanRules:
+        return SpanRules(self.tags)
+
+    @cached_property
+    def _true_spans(self) -> Any:
+        return self._rules.find(self.true, self.offsets)
+
+    def _by_sentence(self, hits: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.diff(np.concatenate([[0], np.cumsum(hits)])[self.offsets])
+
+    def details(self, said: Ids) -> dict[str, Any]:
+        """Tell more: of each tag, of the commonest confusions, of types of spans, and of tags never in training."""
+        unseen = self.true >= self.taught
+        told: dict[str, Any] = {
+            "sentences": self.sentences,
+            "words": len(self.true),
+            "unknown_words": int((~self.known).sum()),
+            "per_tag": self.per_tag(said),
+            "confusions": self.confusions(said),
+        }
+        if unseen.any():
+            names = sorted({self.tags[one] for one in self.true[unseen].tolist()})
+            rest = float((said == self.true)[~unseen].mean()) if (~unseen).any() else 0.0
+            told["unseen_tags"] = {"words": int(unseen.sum()), "tags": names, "tag_accuracy_of_the_others": rest}
+        if self.scheme is not None:
+            told["spans"] = {"scheme": self.scheme, "per_type": self.per_type(said)}
+        return told
+
+    def per_tag(self, said: Ids) -> list[dict[str, Any]]:
+        """Give precision, recall and F1 of each tag, the commonest first."""
+        size = len(self.tags)
+        there, found = (np.bincount(ids, minlength=size) for ids in (self.true, said))
+        right = np.bincount(self.true[said == self.true], minlength=size)
+        order = np.argsort(-there, kind="stable")
+        return [_row(self.tags[one], there[one], found[one], right[one]) for one in order if there[one] or found[one]]
+
+    def per_type(self, said: Ids) -> list[dict[str, Any]]:
+        """Give precision, recall and F1 of each type of span."""
+        there, found = self._true_spans, self._rules.find(said, self.offsets)
+        both = set(map(tuple, there.keys().tolist())) & set(map(tuple, found.keys().tolist()))
+        right = Counter(kind for _, _, kind in both)
+        rows = []
+        for number, kind in enumerate(self._rules.kinds):
+            counts = int((there.kind == number).sum()), int((found.kind == number).sum())
+            rows += [_row(kind, *counts, right[number])] if any(counts) else []
+        return rows
+
+    def confusions(self, said: Ids) -> list[dict[str, Any]]:
+        """Give the commonest confusions."""
+        wrong = said != self.true
+        pairs = Counter(zip(self.true[wrong].tolist(), said[wrong].tolist(), strict=True))
+        return [
+            {"true": self.tags[true], "said": self.tags[told], "count": count}
+            for (true, told), count in pairs.most_common(CONFUSIONS)
+        ]
+
+
+def _row(name: str, there: int, found: int, right: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "count": int(there),
+        "precision": float(right / found) if found else 0.0,
+        "recall": float(right / there) if there else 0.0,
+        "f1": float(2 * right / (there + found)),
+    }

@@ -1,0 +1,49 @@
+"""Taggers by the names that a person uses, and the one dial for their size."""
+
+from __future__ import annotations
+
+from ensue.cells import CELLS
+from ensue.errors import SettingError, did_you_mean
+from ensue.layers import ENCODERS, BidirectionalSettings, ConvolutionSettings
+from ensue.models.catalogue import SizeName
+from ensue.models.tagging.network import TaggerSettings
+from ensue.settings import Settings, read
+
+WIDTHS: dict[SizeName, tuple[int, int, int]] = {
+    "tiny": (32, 48, 24),
+    "small": (64, 96, 48),
+    "base": (100, 128, 64),
+    "large": (200, 256, 128),
+}
+"""Features of a word, of each direction of the body, and of a word's spelling."""
+
+
+def tagger_settings(name: str, counted: dict[str, type[Settings]]) -> Settings:
+    """Give the settings of the tagger that a person named; a cell, or a file with one, reads both ways.
+
+    Raises SettingError that suggests the nearest name.
+    """
+    if name in counted:
+        return counted[name]()
+    if name in ENCODERS:
+        return TaggerSettings(body=ENCODERS[name]())
+    if name in CELLS or name.endswith(".py"):
+        return TaggerSettings(body=read(BidirectionalSettings, {"cell": name, "width": WIDTHS["base"][1]}))
+    mend = did_you_mean(name, [*counted, *ENCODERS, *CELLS])
+    raise SettingError(f"there is no model {name!r}", where="--model", mend=mend)
+
+
+def sized_tagger(settings: Settings, size: SizeName) -> Settings:
+    """Give a network of a size; what is counted takes its size from the data, and stays as it is."""
+    if not isinstance(settings, TaggerSettings):
+        return settings
+    word, body, spelling = WIDTHS[size]
+    changes = {"word": word, "body": _wide(settings.body, body), "spelling": _wide(settings.spelling, spelling)}
+    return settings.model_copy(update=changes)
+
+
+def _wide(encoder: Settings, width: int) -> Settings:
+    if isinstance(encoder, BidirectionalSettings | ConvolutionSettings):
+        return encoder.model_copy(update={"width": width})
+    layer = encoder.layer.model_copy(update={"width": width})  # type: ignore[attr-defined]
+    return encoder.model_copy(update={"layer": layer})

@@ -1,0 +1,162 @@
+"""What `ensue train tag` does, in order: read, count the baselines, train, score, report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from ensue.data.batching import Wholes
+from ensue.data.demos import demo_meant, write_demo
+from ensue.data.examples import keep_examples, kept_examples
+from ensue.data.files import find_files
+from ensue.data.readers.tagged import TaggedReader
+from ensue.data.tagged import TaggedParts, covered, prepare_tagged
+from ensue.data.vectors import Vectors, read_vectors
+from ensue.evaluation.ranking import Role, verdict
+from ensue.evaluation.standing import Standing, with_intervals
+from ensue.models.contract import Predictor
+from ensue.models.tagging import TAGGERS, TaggerSettings
+from ensue.models.tagging.counts import TaggedSteps
+from ensue.settings import Settings
+from ensue.tasks.fitted import tell_fitted
+from ensue.tasks.learning import learn, mean_nats
+from ensue.tasks.machine import left_of, take_machine
+from ensue.tasks.tag.model import CODEC, TagModel, said_of, truth_of
+from ensue.tasks.tag.report import Result, markdown, name_of
+from ensue.tasks.tag.settings import TagSettings
+from ensue.training.contract import Note, Watch
+from ensue.training.run import Run
+from ensue.training.settings import MachineSettings
+
+REPORT, RESULT = "report.md", "result.json"
+DEMO = "tokens"
+VECTORS = "vectors.npy"
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A model, how long it took, and what was chosen on which part."""
+
+    model: Predictor
+    seconds: float
+    chosen: tuple[str, ...] = ()
+
+
+def train_tagger(run: Run, settings: TagSettings, data: Sequence[Path], watch: Watch) -> TagModel:
+    """Train in a run until its budget is spent; what a killed training has done already is not done again."""
+    began = perf_counter()
+    trained = isinstance(settings.model, TaggerSettings)
+    machine = settings.training.machine
+    machine = machine if trained else MachineSettings(device="cpu", threads=machine.threads)
+    device, machine = take_machine(run, machine, settings.seed, watch)
+    parts = _parts(run, settings, data, watch)
+    cheap = [kind() for kind in TAGGERS.values() if kind is not TaggerSettings]
+    rivals = {name_of(one): _counted(one, parts) for one in cheap if one != settings.model}
+    if trained:
+        learned = _trained(run, settings, parts, device, machine, perf_counter() - began, watch)
+    else:
+        learned = _counted(settings.model, parts)
+        run.write_arrays(learned.model.arrays())
+        validation = mean_nats(learned.model, parts.parts["tune"], settings.training.batching.rows, device)
+        tell_fitted(run, validation, learned.seconds, int(parts.parts["train"].offsets[-1]), watch)
+    watch(Note("writing the report"))
+    return _conclude(run, settings, parts, rivals, learned)
+
+
+def _parts(run: Run, settings: TagSettings, data: Sequence[Path], watch: Watch) -> TaggedParts:
+    """Read the data into the run; from then on its sources are not needed."""
+    cache = run.path / "cache"
+    kept = kept_examples(cache)
+    if kept is None:
+        cache.mkdir(exist_ok=True)
+        _read(settings, data, cache)
+        kept = kept_examples(cache)
+        assert kept is not None
+    parts, contents = TaggedParts.from_json(*kept), kept[1]
+    taught = {"words": parts.codec.to_json(), "tags": parts.tags[: parts.known_tags]}
+    run.write(CODEC, json.dumps(taught).encode())
+    counted = {
+        part: {"sentences": len(np.unique(one.whole["sentence"])), "words": int(one.offsets[-1])}
+        for part, one in parts.parts.items()
+    }
+    run.describe({"data": {"kind": contents["kind"], "files": parts.files, "examples": counted}})
+    for finding in parts.findings:
+        watch(Note(finding))
+    if settings.vectors:
+        there, words = covered(parts)
+        watch(Note(f"{settings.vectors}: {there:,} of the {words:,} words of the training part have a vector"))
+    return parts
+
+
+def _read(settings: TagSettings, data: Sequence[Path], cache: Path) -> None:
+    demo = demo_meant(data, "tag", DEMO)
+    paths = [write_demo(demo, cache)] if demo else data
+    vectors: Vectors | None = read_vectors(Path(settings.vectors)) if settings.vectors else None
+    if vectors is not None:
+        np.save(cache / VECTORS, vectors.table)
+    parts = prepare_tagged(paths, settings.data, settings.codec, settings.seed, vectors)
+    kind = TaggedReader(find_files(paths), settings.data, True).kind
+    keep_examples(parts.parts, {**parts.to_json(), "kind": kind}, cache)
+
+
+def _counted(settings: Settings, parts: TaggedParts) -> Learned:
+    """Count a model on the training part."""
+    began = perf_counter()
+    train = parts.parts["train"]
+    fields = (np.asarray(train.steps[name]) for name in ("surface", "suffix", "capital", "target"))
+    model = cast("Any", settings).build(parts.sizes)
+    model.fit(TaggedSteps(*fields, offsets=train.offsets, sizes=parts.sizes))
+    return Learned(model, perf_counter() - began)
+
+
+def _trained(
+    run: Run,
+    settings: TagSettings,
+    parts: TaggedParts,
+    device: torch.device,
+    machine: MachineSettings,
+    spent: float,
+    watch: Watch,
+) -> Learned:
+    vectors = np.load(run.path / "cache" / VECTORS, allow_pickle=False) if settings.vectors else None
+    network = settings.model.build(parts.sizes, vectors)
+    training = left_of(settings.training, machine, spent)
+    feed = Wholes(parts.parts["train"], training.batching.rows, settings.seed)
+    outcome = learn(run, network, training, device, feed, parts.parts["tune"], watch)
+    chosen = f"the weights of the network, those of step {outcome.best_step}: on the tune part"
+    return Learned(network, outcome.seconds, (chosen,))
+
+
+def _conclude(
+    run: Run, settings: TagSettings, parts: TaggedParts, rivals: Mapping[str, Learned], learned: Learned
+) -> TagModel:
+    """Score everybody on the test part, once, and write the report and the result."""
+    test = parts.parts["test"]
+    truth = truth_of(test, parts.tags, parts.known_tags)
+
+    def standing(name: str, role: Role, one: Learned) -> Standing:
+        said, _ = said_of(one.model, test)
+        metrics, intervals = with_intervals(truth.figures(said), truth.sentences)
+        costs = truth.losses(said)
+        return Standing(
+            name, role, metrics, intervals, costs, "errors per word", one.seconds, one.model.parameter_count
+        )
+
+    rows = [standing(name, "baseline", one) for name, one in rivals.items()]
+    role: Role = "network" if isinstance(settings.model, TaggerSettings) else "baseline"
+    rows.append(standing(name_of(settings.model), role, learned))
+    details = truth.details(said_of(learned.model, test)[0])
+    if settings.vectors:
+        details["vectors"] = dict(zip(("covered", "words"), covered(parts), strict=True))
+    result = Result(run.path.name, tuple(rows), verdict(rows), learned.chosen, details)
+    run.write(REPORT, markdown(result, run.about).encode())
+    # Last, for a run that has a result has finished.
+    run.write(RESULT, json.dumps(result.to_json(), indent=1).encode())
+    return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags])

@@ -1,0 +1,167 @@
+"""A trained tagger with its codec: it tags sentences, and says how sure it is of each word."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ensue.data.batching import in_order
+from ensue.data.codecs.tagged import TaggedWordsCodec
+from ensue.data.examples import Examples, kept_examples
+from ensue.data.files import find_files
+from ensue.data.labelled import Labelled
+from ensue.data.readers.tagged import TaggedReader, TaggedSettings
+from ensue.data.tagged import TaggedParts, encode_tagged, sentence_offsets
+from ensue.errors import RunError
+from ensue.evaluation.intervals import Interval
+from ensue.evaluation.spans import guess_scheme
+from ensue.evaluation.standing import with_intervals
+from ensue.evaluation.tagging import TaggedTruth
+from ensue.models.contract import Predictor
+from ensue.settings import read
+from ensue.tasks.tag.settings import TagSettings
+from ensue.training.devices import to_device
+from ensue.training.run import Run
+
+CODEC = "codec.json"
+ROWS = 64
+"""Sentences, or pieces of long ones, that are tagged side by side."""
+TOGETHER = 2000
+"""Sentences that are read and encoded at once; all of them are waited for."""
+
+
+@dataclass(frozen=True)
+class TaggedSentence:
+    """A sentence, the likeliest tags of its words together, and how probable each of them is by itself."""
+
+    sentence: Labelled
+    words: Sequence[str]
+    tags: Sequence[str]
+    probabilities: Sequence[float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values."""
+        said = {"tokens": list(self.words), "tags": list(self.tags)}
+        return {"line": self.sentence.line, **said, "probabilities": [round(one, 6) for one in self.probabilities]}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The figures of tagged sentences."""
+
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
+    details: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values."""
+        return asdict(self)
+
+
+class TagModel:
+    """What `ensue.train("tag", ...)` and `ensue.open(run)` give."""
+
+    def __init__(self, run: Run, model: Predictor, codec: TaggedWordsCodec, tags: Sequence[str]) -> None:
+        self.run, self.model, self.codec, self.tags = run, model, codec, tags
+
+    @property
+    def report(self) -> str:
+        """The model card (Markdown)."""
+        return self.run.read("report.md").decode()
+
+    @cached_property
+    def data(self) -> TaggedSettings:
+        """How the data was read."""
+        return read(TaggedSettings, self.run.about["settings"]["data"])
+
+    @property
+    def column(self) -> str:
+        """The column of CoNLL-U that the tags come from, or would stand in; empty if there is none."""
+        return (self.data.column or "upos") if self.run.about["data"]["kind"] == "conllu" else ""
+
+    def tag(self, sentences: Iterable[Sequence[str]]) -> list[list[str]]:
+        """Give the tags of sentences, each a list of words."""
+        asked = (Labelled({"words": list(words)}, None, "", number) for number, words in enumerate(sentences, 1))
+        return [list(one.tags) for one in self.tagged(asked)]
+
+    def tagged(self, sentences: Iterable[Labelled]) -> Iterator[TaggedSentence]:
+        """Tag sentences as they come, in stretches."""
+        rest = iter(sentences)
+        while stretch := list(islice(rest, TOGETHER)):
+            asked = [Labelled(one.content, None, one.file, one.line) for one in stretch]
+            examples = encode_tagged(asked, self.codec, self.tags)
+            ids, sure = said_of(self.model, examples)
+            offsets = sentence_offsets(examples).tolist()
+            for number, sentence in enumerate(stretch):
+                place = slice(offsets[number], offsets[number + 1])
+                names = [self.tags[one] for one in ids[place].tolist()]
+                yield TaggedSentence(sentence, cast("Any", sentence.content)["words"], names, sure[place].tolist())
+
+    def evaluate(self, paths: Sequence[Path]) -> Scored:
+        """Score tagged files, or the test part of the run if none are given. Raises DataError."""
+        if not paths:
+            kept = kept_examples(self.run.path / "cache")
+            if kept is None:
+                raise RunError("the run has no test part any more", where=str(self.run.path), mend="name a FILE")
+            parts = TaggedParts.from_json(*kept)
+            return self._score(parts.parts["test"], parts.tags)
+        sentences = list(TaggedReader(find_files(paths), self.data, True).examples())
+        tags = [*self.tags, *sorted({tag for one in sentences for tag in one.label} - set(self.tags))]
+        return self._score(encode_tagged(sentences, self.codec, tags), tags)
+
+    def _score(self, examples: Examples, tags: Sequence[str]) -> Scored:
+        truth, said = truth_of(examples, tags, len(self.tags)), said_of(self.model, examples)[0]
+        metrics, intervals = with_intervals(truth.figures(said), truth.sentences)
+        return Scored(metrics, intervals, truth.details(said))
+
+
+@torch.no_grad()
+def said_of(model: Predictor, examples: Examples) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Give the likeliest tags of all words, (words,), and the probability of each by itself."""
+    ids, sure = np.zeros(examples.offsets[-1], np.int64), np.zeros(examples.offsets[-1], np.float32)
+    device = _device(model)
+    for rows, batch in in_order(examples, ROWS):
+        chances: Any = model(to_device(batch, device))
+        best = chances.mode
+        places = examples.places(rows)[0]
+        real = chances.real.cpu().numpy()
+        ids[places] = best.cpu().numpy()[real]
+        sure[places] = chances.marginals.gather(2, best[..., None])[..., 0].cpu().numpy()[real]
+    return ids, sure
+
+
+def truth_of(examples: Examples, tags: Sequence[str], taught: int) -> TaggedTruth:
+    """Give what is true of examples, for scoring; `taught` of the tags were in training."""
+    true, offsets = np.asarray(examples.steps["target"]).astype(np.int64), sentence_offsets(examples)
+    known = np.asarray(examples.steps["surface"]) > 0
+    names = np.array(tags, dtype=object)[true].tolist()
+    scheme = guess_scheme(names[begin:end] for begin, end in pairwise(offsets.tolist()))
+    return TaggedTruth(true, known, offsets, tags, taught, scheme)
+
+
+def _device(model: Predictor) -> torch.device:
+    parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
+    return next((parameter.device for parameter in parameters), torch.device("cpu"))
+
+
+def open_tagger(run: Run, settings: TagSettings) -> TagModel:
+    """Open what a run has learned."""
+    codecs = json.loads(run.read(CODEC))
+    codec, tags = TaggedWordsCodec.from_json(codecs["words"]), codecs["tags"]
+    arrays = run.read_arrays()
+    sizes = {**codec.shape.symbols, "target": len(tags)}
+    model: Predictor = cast("Any", settings.model).build(sizes, arrays.get("vectors"))
+    model.load(arrays)
+    if isinstance(model, nn.Module):
+        model.eval()
+    return TagModel(run, model, codec, tags)

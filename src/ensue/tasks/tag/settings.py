@@ -1,0 +1,41 @@
+"""What there is to choose in a training of `tag`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from ensue.data.codecs.tagged import TaggedWords
+from ensue.data.readers.tagged import TaggedSettings
+from ensue.models.tagging import TAGGERS, TaggerSettings
+from ensue.settings import Settings, choice
+from ensue.training.settings import BatchingSettings, OptimiserSettings, TrainingSettings
+
+if TYPE_CHECKING:
+    Model = Any
+else:
+    Model = choice(TAGGERS)
+
+
+class TagSettings(Settings):
+    """All settings of a training of `tag`."""
+
+    task: Literal["tag"] = "tag"
+    """The verb."""
+    seed: int = Field(1, ge=0, lt=1 << 63)
+    """What every random choice follows from."""
+    data: TaggedSettings = TaggedSettings()
+    """How the data is read and split."""
+    codec: TaggedWords = TaggedWords()
+    """What is known of a word."""
+    vectors: str = ""
+    """A file of vectors of words, in the text format of word2vec or GloVe, that the network is given."""
+    model: Model = TaggerSettings()
+    """What learns."""
+    training: TrainingSettings = TrainingSettings(
+        batching=BatchingSettings(rows=16),
+        optimiser=OptimiserSettings(rate=0.004, decay=0.01),
+        average=0.99,
+    )
+    """How long and how to train."""

@@ -1,0 +1,101 @@
+"""What a person asks a tagger about, and how the answer is written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal, TypeAlias, cast
+
+from ensue.data.contract import Finding, Listener
+from ensue.data.files import ending, find_files
+from ensue.data.labelled import Labelled
+from ensue.data.readers.lines import lines_of
+from ensue.data.readers.tagged import CONLLU, DESCRIBED, LONGEST_LINE, TaggedReader
+from ensue.data.sentences import sentences_of
+from ensue.errors import DataError
+from ensue.tasks.tag.model import TaggedSentence, TagModel
+
+Reading: TypeAlias = Literal["auto", "text", "conllu", "columns", "tsv", "jsonl"]
+
+FORMATS = {".conllu", ".conll", ".iob", ".jsonl", ".ndjson", ".tsv"}
+"""Endings of files whose sentences are cut into words already."""
+OWN_RULES = "cut into sentences and words by ensue's own rules"
+
+
+def asked_about(model: TagModel, data: str, read: Reading, listener: Listener) -> Iterator[Labelled]:
+    """Give the sentences of a file or folder, of the standard input (-), or of a text.
+
+    Raises DataError if there are none.
+    """
+    path = Path(data)
+    if data == "-":
+        return _of_text(sys.stdin, "-", listener)
+    if not _exists(path):
+        if path.suffix and " " not in data.strip():
+            raise DataError("there is no such file", where=data, mend="check the spelling, or give a text of two words")
+        return _of_text(data.splitlines(), "the text", listener)
+    files = find_files([path])
+    if read == "text" or (read == "auto" and not {ending(file) for file in files} <= FORMATS):
+        return (one for file in files for one in _of_text(_lines(file, model), str(file), listener))
+    settings = model.data.model_copy(update={"kind": read if read in DESCRIBED else "auto"})
+    return TaggedReader(files, settings, False).examples(listener)
+
+
+def _lines(path: Path, model: TagModel) -> Iterator[str]:
+    return lines_of(path, model.data.encoding, LONGEST_LINE)
+
+
+def _of_text(lines: Iterable[str], where: str, listener: Listener) -> Iterator[Labelled]:
+    told = False
+    for line, words in sentences_of(lines):
+        if not told:
+            mend = "give CoNLL-U, or a word a line, to have it your way"
+            listener.tell(Finding(where, f"plain text, {OWN_RULES}", mend))
+            told = True
+        spaces = [word.spaced for word in words]
+        yield Labelled({"words": [word.text for word in words]}, None, where, line, row={"spaces": spaces})
+    if not told:
+        raise DataError("there is no text", where=where, mend="give some words")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a text that is too long for a name
+        return False
+
+
+def as_conllu(model: TagModel, number: int, told: TaggedSentence) -> str:
+    """Write a sentence as CoNLL-U; of one that was read as CoNLL-U only the column of the tags is changed.
+
+    Tags that belong into no column stand in the last, as Tag=...
+    """
+    lines = told.sentence.row.get("lines") or ()
+    if any(line.count("\t") == len(CONLLU) - 1 for line in lines):
+        return _changed(model.column, cast("list[str]", lines), told.tags)
+    spaces = told.sentence.row.get("spaces") or [True] * len(told.words)
+    text = "".join(word + " " * spaced for word, spaced in zip(told.words, spaces, strict=True)).strip()
+    rows = [f"# sent_id = {number}", f"# text = {text}"]
+    for place, (word, tag, spaced) in enumerate(zip(told.words, told.tags, spaces, strict=True), 1):
+        fields = [str(place), word, *["_"] * (len(CONLLU) - 2)]
+        fields[-1] = "_" if spaced or place == len(told.words) else "SpaceAfter=No"
+        rows.append(_with_tag(model.column, fields, tag))
+    return "\n".join(rows) + "\n\n"
+
+
+def _changed(column: str, lines: list[str], tags: Iterable[str]) -> str:
+    rest = iter(tags)
+    rows = []
+    for line in lines:
+        fields = line.split("\t")
+        rows.append(_with_tag(column, fields, next(rest)) if fields[0].isdecimal() else line)
+    return "\n".join(rows) + "\n\n"
+
+
+def _with_tag(column: str, fields: list[str], tag: str) -> str:
+    if column:
+        fields[CONLLU.index(column)] = tag
+    else:
+        fields[-1] = f"Tag={tag}" if fields[-1] == "_" else f"{fields[-1]}|Tag={tag}"
+    return "\t".join(fields)

@@ -1,0 +1,90 @@
+"""What a person is told whose tagged sentences are wrong: one line with file, line and mend, exit code 2."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from ensue.cli.main import main
+
+GOOD = "a\tX\nb\tY\n\nb\tY\n\na\tX\n\nb\tY\n"
+ROW = "{}\t{}\t_\t{}\t_\t_\t_\t_\t_\t_\n"
+
+
+def conllu(*rows: tuple[str, str, str]) -> str:
+    return "".join(ROW.format(*row) for row in rows)
+
+
+FILES = [
+    ("a.conllu", conllu(("1", "a", "X"), ("2", "b", "Y")) + "3\tc\tZ\n", "a.conllu:3: the line has 3 columns by tab"),
+    ("a.conllu", conllu(("1", "a", "X"), ("2", "b", "Y"), ("1", "c", "X")), "a.conllu:3: word 1 stands after word 2; put a"),
+    ("a.conllu", conllu(("1", "a", "X"), ("x", "b", "Y")), "a.conllu:2: 'x' is not the number of a word"),
+    ("a.conllu", conllu(("1", "a", "X"), ("2", "b", "_")), "a.conllu:2: 'b' has no upos"),
+    ("a.conllu", "# a comment\n", "a.conllu: there is no sentence in the file"),
+    ("a.conll", "EU NNP O\nPeter NNP\n", "a.conll:2: the line has 2 columns, and those before it have 3"),
+    ("a.conll", "EU\nPeter\n", "a.conll:1: the line has 1 column, and a word and its tag need 2"),
+    ("a.tsv", "a\tX\nb\tY\tZ\n", "a.tsv:2: the line has 3 columns, and those before it have 2"),
+    ("a.tsv", "a\tX\nb\t\n", "a.tsv:2: a word or its tag is empty"),
+    ("a.tsv", "a\tX\n" * 2001, "a.tsv:1: the sentence that begins here has more than 2,000 words; is a blank line missing"),
+    ("a.tsv", "a\tX\nb\tY\n", "a.tsv: there is one sentence, too few to learn from"),
+    ("a.tsv", "a\tX\n\nb\tX\n\nc\tX\n\nd\tX\n", "have the tag 'X'"),
+    ("a.tsv", "", "a.tsv: the file is empty"),
+    ("a.tsv", "\n\n\n", "a.tsv: there is no sentence in the file"),
+    ("a.tsv", b"caf\xe9\tX\n" * 3, "a.tsv:1: byte 0xE9 is not UTF-8; it looks like Windows-1252"),
+    ("a.jsonl", '{"tokens": ["a", "b"], "tags": ["X"]}\n', "a.jsonl:1: there are 2 tokens and 1 tags"),
+    ("a.jsonl", '{"words": ["a"], "tags": ["X"]}\n', "a.jsonl:1: there is no 'tokens'; name the list with --tokens NAME"),
+    ("a.jsonl", '{"tokens": "a b", "tags": ["X"]}\n', "a.jsonl:1: 'tokens' is not a list of words"),
+    ("a.jsonl", '{"tokens": ["a"], "tags": [1]}\n', "a.jsonl:1: 'tags' is not a list of words"),
+    ("a.jsonl", '{"tokens": ["a"], "tags": ["X"]\n', "a.jsonl:1: not valid JSON"),
+    ("a.tsv.gz", gzip.compress(GOOD.encode())[:20], "a.tsv.gz: the .gz file is damaged or cut short"),
+]
+
+
+def told(capsys: pytest.CaptureFixture[str], folder: Path, *more: str, name: str = "a.tsv") -> str:
+    assert main(["train", "tag", str(folder / name), "--out", str(folder / "run"), *more]) == 2
+    assert not (folder / "run").exists()
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1, error
+    assert "; " in error, "it says no mend"
+    return error.replace(f"{folder}/", "")
+
+
+@pytest.mark.parametrize(("name", "content", "message"), FILES)
+def test_files(capsys, tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert message in told(capsys, tmp_path, name=name)
+
+
+VECTORS = [
+    ("a 1 2\nb 1\n", "v.txt:2: the line has 1 numbers, and those before it have 2"),
+    ("a 1 2\nb 1 x\n", "v.txt:2: 'x' is not a number"),
+    ("a 1 nan\n", "v.txt:1: a number is not finite"),
+    ("2 3\na 1 2 3\nb 1 2\n", "v.txt:3: the line has 2 numbers, and those before it have 3"),
+    ("word\n", "v.txt:1: the line has no numbers"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), VECTORS)
+def test_vectors(capsys, tmp_path, content, message):
+    (tmp_path / "a.tsv").write_text(GOOD)
+    (tmp_path / "v.txt").write_text(content)
+    assert message in told(capsys, tmp_path, "--vectors", str(tmp_path / "v.txt"))
+    assert "there is no such file" in told(capsys, tmp_path, "--vectors", str(tmp_path / "w.txt"))
+
+
+def test_flags(capsys, tmp_path):
+    (tmp_path / "a.tsv").write_text(GOOD)
+    (tmp_path / "a.conllu").write_text(conllu(("1", "a", "X")))
+    assert "there is no column 'tag'; give the number" in told(capsys, tmp_path, "--column", "tag")
+    assert "need 3" in told(capsys, tmp_path, "--column", "3")
+    message = told(capsys, tmp_path, "--column", "pos", name="a.conllu")
+    assert "CoNLL-U has no column 'pos' with tags; did you mean upos?" in message
+    assert "there is no model 'lsmt'; did you mean lstm?" in told(capsys, tmp_path, "--model", "lsmt")
+    assert "there is no head 'crff'; did you mean crf?" in told(capsys, tmp_path, "--set", "model.head=crff")
+
+
+def test_a_tune_part_of_unknown_tags_alone(capsys, tmp_path):
+    (tmp_path / "a.tsv").write_text(GOOD)
+    (tmp_path / "b.tsv").write_text("a\tZ\n\nb\tZ\n")
+    message = told(capsys, tmp_path, "--valid", str(tmp_path / "b.tsv"))
+    assert "no sentence of the tune part has known tags alone" in message

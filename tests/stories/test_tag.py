@@ -1,0 +1,189 @@
+"""What a person types to tag words, from a treebank to a run and its use, and what programs rely on."""
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ensue
+from ensue.cli.main import main
+from ensue.data.demos.tokens import tagged_lines
+from ensue.data.examples import kept_examples
+
+WORDS = {"D": ("the", "a"), "A": ("old", "red", "tiny"), "N": ("cat", "dog", "king", "fish"), "V": ("sees", "finds")}
+QUICK = ["--size", "tiny", "--set", "machine.threads=1", "--set", "codec.least=1", "--seed", "3", "--epochs", "4"]
+
+
+def sentence(dice: random.Random) -> list[tuple[str, str]]:
+    """A sentence whose word "fish" is a noun, or a verb after "to"."""
+    noun = [(dice.choice(WORDS[tag]), tag) for tag in ("D", "A", "N")]
+    return dice.choice([[*noun, (dice.choice(WORDS["V"]), "V"), *noun], [*noun, ("to", "P"), ("fish", "V")]])
+
+
+def conllu(sentences: list[list[tuple[str, str]]]) -> str:
+    blocks = []
+    for words in sentences:
+        rows = [f"{n}\t{word}\t{word}\t{tag}\t_\t_\t_\t_\t_\t_" for n, (word, tag) in enumerate(words, 1)]
+        blocks.append("\n".join(["# a comment", *rows, ""]))
+    return "\n".join(blocks) + "\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, dice = tmp_path_factory.mktemp("tag"), random.Random(1)
+    (folder / "train.conllu").write_text(conllu([sentence(dice) for _ in range(300)]))
+    (folder / "test.conllu").write_text(conllu([sentence(dice) for _ in range(40)]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> str:
+    out = folder / "run"
+    test = ["--test", str(folder / "test.conllu")]
+    assert main(["train", "tag", str(folder / "train.conllu"), "--out", str(out), *test, *QUICK]) == 0
+    return str(out)
+
+
+def answer(capsys: pytest.CaptureFixture[str], *line: str) -> str:
+    capsys.readouterr()
+    assert main(line) == 0
+    return capsys.readouterr().out
+
+
+def test_a_network_learns_and_stands_beside_its_baselines(run: str) -> None:
+    result = json.loads(Path(run, "result.json").read_text())
+    assert result["task"] == "tag"
+    assert result["metrics"]["tag_accuracy"] == 1.0
+    assert set(result["baselines"]) == {"most-frequent-tag", "hmm"}
+    assert result["baselines"]["most-frequent-tag"]["tag_accuracy"] < 1
+    assert result["baselines"]["hmm"]["tag_accuracy"] == 1.0
+    report = Path(run, "report.md").read_text()
+    assert "bidirectional lstm 48, crf" in report
+    assert "## By tag" in report
+
+
+def test_a_text_is_cut_into_words_and_tagged(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "notes.txt").write_text("the old king sees the\nred cat. The cat\n")
+    lines = answer(capsys, "tag", run, str(folder / "notes.txt")).splitlines()
+    assert lines[1] == "# text = the old king sees the red cat."
+    assert [line.split("\t")[3] for line in lines[2:9]] == ["D", "A", "N", "V", "D", "A", "N"]
+    assert all(line.count("\t") == 9 for line in lines if line and line[0].isdigit())
+    assert lines[8].endswith("\tSpaceAfter=No")
+    said = json.loads(answer(capsys, "tag", run, "a dog to fish", "--json"))
+    assert said["tokens"] == ["a", "dog", "to", "fish"]
+    assert said["tags"][-1] == "V"
+    assert len(said["probabilities"]) == 4
+
+
+def test_what_is_read_is_said(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tag", run, "a dog"]) == 0
+    assert "plain text, cut into sentences and words by ensue's own rules" in capsys.readouterr().err
+    assert main(["tag", run, "nowhere.txt"]) == 2
+    assert "there is no such file" in capsys.readouterr().err
+    assert main(["tag", run, " "]) == 2
+    assert "there is no text" in capsys.readouterr().err
+
+
+def test_conllu_comes_back_with_its_other_columns(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = (folder / "test.conllu").read_text()
+    for tag in "DANVP":
+        empty = empty.replace(f"\t{tag}\t_", "\t_\t_")
+    (folder / "empty.conllu").write_text(empty)
+    out = folder / "told.conllu"
+    assert main(["tag", run, str(folder / "empty.conllu"), "--out", str(out)]) == 0
+    assert out.read_text().split() == (folder / "test.conllu").read_text().split()
+
+
+def test_evaluate_gives_what_training_gave(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = json.loads(answer(capsys, "evaluate", run, "--json"))
+    assert own["metrics"] == json.loads(Path(run, "result.json").read_text())["metrics"]
+    found = json.loads(answer(capsys, "evaluate", run, str(folder / "test.conllu"), "--json"))
+    assert found["metrics"] == own["metrics"]
+    assert "tag accuracy" in answer(capsys, "evaluate", run)
+
+
+def test_unseen_tags_are_counted_and_told_apart(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "odd.conllu").write_text(conllu([[("the", "D"), ("cat", "N"), ("oh", "I")]]))
+    found = json.loads(answer(capsys, "evaluate", run, str(folder / "odd.conllu"), "--json"))
+    assert found["metrics"]["tag_accuracy"] == pytest.approx(2 / 3)
+    assert found["details"]["unseen_tags"] == {"words": 1, "tags": ["I"], "tag_accuracy_of_the_others": 1.0}
+
+
+def test_the_same_in_python(run: str) -> None:
+    assert ensue.open(run).tag([["the", "cat"], ["to", "fish"]]) == [["D", "N"], ["P", "V"]]
+
+
+MODELS = [
+    ["--model", "hmm"],
+    ["--model", "frequent"],
+    ["--model", "convolution", "--set", "model.head=softmax"],
+    ["--model", "gru", "--set", "model.spelling=bidirectional"],
+    ["--model", "onward"],
+]
+
+
+@pytest.mark.parametrize("choice", MODELS, ids=" ".join)
+def test_every_model_trains_and_opens(folder: Path, tmp_path: Path, choice: list[str]) -> None:
+    out = tmp_path / "run"
+    line = ["train", "tag", str(folder / "test.conllu"), "--out", str(out), *QUICK[:-2], "--set", "training.steps=3"]
+    assert main([*line, *choice]) == 0
+    result = json.loads((out / "result.json").read_text())
+    assert ensue.open(out).evaluate([]).metrics == result["metrics"]
+
+
+def test_spans_and_vectors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "".join(f"in\tO\n{name}\tB-LOC\n{name}\tI-LOC\n\n" for name in ("Rom", "Bern", "Linz", "Kiel") * 10)
+    (tmp_path / "a.tsv").write_text(text)
+    (tmp_path / "v.txt").write_text("3 2\nrom 1.0 0.5\nBern 0 1\nPrag 2 2\n")
+    out = tmp_path / "run"
+    line = ["train", "tag", str(tmp_path / "a.tsv"), "--vectors", str(tmp_path / "v.txt"), "--out", str(out), *QUICK[:-2]]
+    assert main([*line, "--epochs", "30"]) == 0
+    error = capsys.readouterr().err
+    result = json.loads((out / "result.json").read_text())
+    assert result["metrics"]["span_f1"] == 1.0
+    assert result["details"]["spans"]["scheme"] == "IOB2"
+    vectors = result["details"]["vectors"]
+    train = kept_examples(out / "cache")[0]["train"]
+    assert vectors == {"covered": int((np.asarray(train.steps["vector"]) > 0).sum()), "words": int(train.offsets[-1])}
+    assert f"{vectors['covered']} of the {vectors['words']} words of the training part have a vector" in error
+    (tmp_path / "v.txt").unlink()
+    assert ensue.open(out).tag([["in", "Rom", "Rom"]]) == [["O", "B-LOC", "I-LOC"]]
+    assert "Tag=B-LOC" in answer(capsys, "tag", str(out), "in Rom Rom")
+
+
+def test_killed_and_resumed_it_ends_with_the_same_bits(folder: Path, tmp_path: Path) -> None:
+    line = ["train", "tag", str(folder / "test.conllu"), *QUICK, "--set", "training.evaluate_every=3", "--out"]
+    assert main([*line, str(tmp_path / "whole")]) == 0
+    program = (
+        "import os, signal, sys\n"
+        "from ensue.training.by_gradient import ByGradient\n"
+        "true, left = ByGradient.update, 5\n"
+        "def update(self, batch, scale):\n"
+        "    global left\n"
+        "    left -= 1\n"
+        "    if not left:\n        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return true(self, batch, scale)\n"
+        "ByGradient.update = update\n"
+        "from ensue.cli.main import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *line, str(tmp_path / "killed")], capture_output=True)
+    assert done.returncode == -9, done.stderr
+    assert main(["resume", str(tmp_path / "killed")]) == 0
+    for name in ("weights.safetensors", "codec.json"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    metrics = [json.loads((tmp_path / run / "result.json").read_text())["metrics"] for run in ("killed", "whole")]
+    assert metrics[0] == metrics[1]
+    assert main(["resume", str(tmp_path / "killed"), "--epochs", "1"]) == 0
+
+
+def test_the_demo_is_what_pythons_tokeniser_says() -> None:
+    lines = list(tagged_lines('x = 1.5  # if\ns = """a\nif b"""\nfor y in s: pass\n'))
+    assert lines[0][:3] == [("x", "NAME"), ("=", "OPERATOR"), ("1", "NUMBER")]
+    assert lines[0][-1] == ("if", "COMMENT")
+    assert lines[2][0] == ("if", "STRING")
+    assert lines[3][0] == ("for", "KEYWORD")
