@@ -5,12 +5,13 @@ from typing import Any
 
 from ensue.data.codecs import CODECS, CONTENT_SETTINGS
 from ensue.data.readers import LABELLED
-from ensue.heads import HEADS
+from ensue.heads import HEADS, TAG_HEADS
 from ensue.heads.numbers import NUMBERS
 from ensue.layers import ENCODERS, LAYERS
 from ensue.models.catalogue import MODELS
 from ensue.models.classifying import CLASSIFIERS
 from ensue.models.forecasting import FORECASTERS
+from ensue.models.tagging import TAGGERS
 from ensue.settings import Settings, on_every_field
 from ensue.tasks import TASKS
 from ensue.tasks.writing import WritingSettings
@@ -47,7 +48,6 @@ def page() -> str:
         "model": MODELS,
         "model.body": LAYERS,
         "model.head": HEADS,
-        "model.encoder": ENCODERS,
     }
     for prefix, catalogue in catalogues.items():
         tables += [table(f"`{prefix}`: {name}", kind) for name, kind in catalogue.items()]
@@ -56,6 +56,8 @@ def page() -> str:
         tables += [table(f"`{prefix}` of verbs that predict: {name}", kind) for name, kind in catalogue.items()]
     for prefix, catalogue in {"model": FORECASTERS, "model.head": NUMBERS}.items():
         tables += [table(f"`{prefix}` of `forecast`: {name}", kind) for name, kind in catalogue.items()]
+    for prefix, catalogue in {"model": TAGGERS, "model.head": TAG_HEADS}.items():
+        tables += [table(f"`{prefix}` of `tag`: {name}", kind) for name, kind in catalogue.items()]
     tables.append(table("`generate` (flags, and keywords in Python)", WritingSettings))
     return INTRODUCTION + "\n" + "\n\n".join(tables) + "\n"
 

@@ -79,13 +79,16 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 def assign(settings: S, assignment: str) -> S:
     """Change one setting, written `key=value` as after `--set`; a key may be shortened to its unambiguous end.
 
+    The key of a choice of parts, `model.body=bag`, takes another one with its defaults.
     Raises SettingError if the key is unknown or ambiguous, or the value does not fit.
     """
     key, equals, text = assignment.partition("=")
     if not equals:
         raise SettingError(f"{assignment!r} has no value", where="--set", mend="write it as key=value")
     values = settings.model_dump(mode="json")
-    full_key = _complete(key.strip(), [name for name, _ in flatten(values)])
+    single = [name for name, _ in flatten(values)]
+    choices = [name.removesuffix(".name") for name in single if name.endswith(".name")]
+    full_key = _complete(key.strip(), single + choices)
     *path, last = full_key.split(".")
     part: Any = values
     for step in path:

@@ -17,7 +17,11 @@ def conllu(*rows: tuple[str, str, str]) -> str:
 
 FILES = [
     ("a.conllu", conllu(("1", "a", "X"), ("2", "b", "Y")) + "3\tc\tZ\n", "a.conllu:3: the line has 3 columns by tab"),
-    ("a.conllu", conllu(("1", "a", "X"), ("2", "b", "Y"), ("1", "c", "X")), "a.conllu:3: word 1 stands after word 2; put a"),
+    (
+        "a.conllu",
+        conllu(("1", "a", "X"), ("2", "b", "Y"), ("1", "c", "X")),
+        "a.conllu:3: word 1 stands after word 2; put a",
+    ),
     ("a.conllu", conllu(("1", "a", "X"), ("x", "b", "Y")), "a.conllu:2: 'x' is not the number of a word"),
     ("a.conllu", conllu(("1", "a", "X"), ("2", "b", "_")), "a.conllu:2: 'b' has no upos"),
     ("a.conllu", "# a comment\n", "a.conllu: there is no sentence in the file"),
@@ -25,14 +29,22 @@ FILES = [
     ("a.conll", "EU\nPeter\n", "a.conll:1: the line has 1 column, and a word and its tag need 2"),
     ("a.tsv", "a\tX\nb\tY\tZ\n", "a.tsv:2: the line has 3 columns, and those before it have 2"),
     ("a.tsv", "a\tX\nb\t\n", "a.tsv:2: a word or its tag is empty"),
-    ("a.tsv", "a\tX\n" * 2001, "a.tsv:1: the sentence that begins here has more than 2,000 words; is a blank line missing"),
+    (
+        "a.tsv",
+        "a\tX\n" * 2001,
+        "a.tsv:1: the sentence that begins here has more than 2,000 words; is a blank line missing",
+    ),
     ("a.tsv", "a\tX\nb\tY\n", "a.tsv: there is one sentence, too few to learn from"),
     ("a.tsv", "a\tX\n\nb\tX\n\nc\tX\n\nd\tX\n", "have the tag 'X'"),
     ("a.tsv", "", "a.tsv: the file is empty"),
     ("a.tsv", "\n\n\n", "a.tsv: there is no sentence in the file"),
     ("a.tsv", b"caf\xe9\tX\n" * 3, "a.tsv:1: byte 0xE9 is not UTF-8; it looks like Windows-1252"),
     ("a.jsonl", '{"tokens": ["a", "b"], "tags": ["X"]}\n', "a.jsonl:1: there are 2 tokens and 1 tags"),
-    ("a.jsonl", '{"words": ["a"], "tags": ["X"]}\n', "a.jsonl:1: there is no 'tokens'; name the list with --tokens NAME"),
+    (
+        "a.jsonl",
+        '{"words": ["a"], "tags": ["X"]}\n',
+        "a.jsonl:1: there is no 'tokens'; name the list with --tokens NAME",
+    ),
     ("a.jsonl", '{"tokens": "a b", "tags": ["X"]}\n', "a.jsonl:1: 'tokens' is not a list of words"),
     ("a.jsonl", '{"tokens": ["a"], "tags": [1]}\n', "a.jsonl:1: 'tags' is not a list of words"),
     ("a.jsonl", '{"tokens": ["a"], "tags": ["X"]\n', "a.jsonl:1: not valid JSON"),
@@ -78,7 +90,7 @@ def test_flags(capsys, tmp_path):
     assert "there is no column 'tag'; give the number" in told(capsys, tmp_path, "--column", "tag")
     assert "need 3" in told(capsys, tmp_path, "--column", "3")
     message = told(capsys, tmp_path, "--column", "pos", name="a.conllu")
-    assert "CoNLL-U has no column 'pos' with tags; did you mean upos?" in message
+    assert "CoNLL-U has no column 'pos' with tags; did you mean xpos?" in message
     assert "there is no model 'lsmt'; did you mean lstm?" in told(capsys, tmp_path, "--model", "lsmt")
     assert "there is no head 'crff'; did you mean crf?" in told(capsys, tmp_path, "--set", "model.head=crff")
 

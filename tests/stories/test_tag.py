@@ -140,7 +140,16 @@ def test_spans_and_vectors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     (tmp_path / "a.tsv").write_text(text)
     (tmp_path / "v.txt").write_text("3 2\nrom 1.0 0.5\nBern 0 1\nPrag 2 2\n")
     out = tmp_path / "run"
-    line = ["train", "tag", str(tmp_path / "a.tsv"), "--vectors", str(tmp_path / "v.txt"), "--out", str(out), *QUICK[:-2]]
+    line = [
+        "train",
+        "tag",
+        str(tmp_path / "a.tsv"),
+        "--vectors",
+        str(tmp_path / "v.txt"),
+        "--out",
+        str(out),
+        *QUICK[:-2],
+    ]
     assert main([*line, "--epochs", "30"]) == 0
     error = capsys.readouterr().err
     result = json.loads((out / "result.json").read_text())
