@@ -32,7 +32,7 @@ def resume(
     """
     from ensue import api
     from ensue.cli.progress import follow
-    from ensue.cli.result import show_result
+    from ensue.cli.train.result import show_result
 
     trained = api.resume(run, minutes=minutes, epochs=epochs, device=device, watch=follow(json))
     show_result(trained.run, json)

@@ -19,7 +19,7 @@ def train(
     """
     from ensue import api
     from ensue.cli.progress import Held, follow
-    from ensue.cli.result import show_result
+    from ensue.cli.train.result import show_result
     from ensue.training.contract import Note
 
     known = api.find_task(task)
