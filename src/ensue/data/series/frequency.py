@@ -180,6 +180,8 @@ def calendar(times: Times, frequency: Frequency) -> NDArray[np.float32]:
     year = times.astype("datetime64[Y]")
     if frequency.base == "month":
         cycles = [((times.astype("datetime64[M]") - year).astype(np.int64) / 12, 3 if frequency.every == 1 else 1)]
+    elif frequency.every < DAY:  # hours are rarely known for more than a year or two, too few to learn a year from
+        cycles = []
     else:
         cycles = [((times - year.astype("datetime64[s]")).astype(np.int64) / (365.2425 * DAY), 2)]
     if frequency.base == "second" and frequency.every <= DAY:

@@ -109,6 +109,7 @@ class Inputs:
         return {
             "channels": len(self.panel.channels),
             "known": self.known.shape[1],
+            "calendar": self.calendar_count,
             "past": self.covariate.shape[1],
             "static": self.static.shape[1],
         }

@@ -24,6 +24,9 @@ class Sizes:
 
     channels: int
     known: int
+    """At each step, of the past and of the future."""
+    calendar: int
+    """How many of those, the first, are waves of the calendar: at one step they say all about the others."""
     past: int
     static: int
     window: int

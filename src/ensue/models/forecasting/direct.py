@@ -57,7 +57,9 @@ class DirectForecaster(nn.Module, Predictor, Forecasting):
         super().__init__()
         self.sizes, self.horizon = sizes, sizes.horizon
         self.deep = settings.depth > 0
-        beside = sizes.known * sizes.horizon + sizes.past * sizes.window + sizes.static
+        beside = (
+            sizes.calendar + (sizes.known - sizes.calendar) * sizes.horizon + sizes.past * sizes.window + sizes.static
+        )
         inputs = sizes.window * sizes.channels + beside + 2 * sizes.channels * self.deep
         self.net = hidden_layers(inputs, settings.width, settings.depth, settings.dropout)
         features = settings.width if settings.depth else inputs
@@ -77,7 +79,15 @@ class DirectForecaster(nn.Module, Predictor, Forecasting):
 
     def _raw(self, batch: Batch[Tensor]) -> Tensor:
         known = batch["known"][:, self.sizes.window : self.sizes.window + self.horizon]
-        seen = [batch["past"], known, batch["covariate"], batch["static"], *([batch["level"]] if self.deep else [])]
+        calendar, known = known[:, 0, : self.sizes.calendar], known[:, :, self.sizes.calendar :]
+        seen = [
+            batch["past"],
+            calendar,
+            known,
+            batch["covariate"],
+            batch["static"],
+            *([batch["level"]] if self.deep else []),
+        ]
         x = torch.cat([one.flatten(1) for one in seen], 1)
         return self.head.raw(self.net(x)).unflatten(1, (self.horizon, self.sizes.channels))
 

@@ -18,18 +18,21 @@ Fields = Mapping[str, Array]
 """The fields of a batch, as `Inputs.arrays` gives them."""
 
 
-def window_features(fields: Fields, sizes: Sizes) -> Array:
+def window_features(fields: Fields, sizes: Sizes, spreads: bool = True) -> Array:
     """Give the features of each window, (batch, features).
 
     Of each channel: its scaled values; the mean and the spread of its last 3 steps, season and two seasons, as far as
-    the window reaches. Then known columns of the whole horizon, the calendar among them; past and static columns.
+    the window reaches. Then the calendar of the first step, known columns of the whole horizon, past and static
+    columns.
     """
     past, rows = fields["past"], len(fields["past"])
     spans = sorted({span for span in (3, sizes.season, 2 * sizes.season) if 1 < span < sizes.window})
     ends = [past[:, -span:] for span in spans]
-    of_window = [past, *(end.mean(1, keepdims=True) for end in ends), *(end.std(1, keepdims=True) for end in ends)]
+    of_window = [past, *(end.mean(1, keepdims=True) for end in ends)]
+    of_window += [end.std(1, keepdims=True) for end in ends if spreads]
     known = fields["known"][:, sizes.window : sizes.window + sizes.horizon]
-    beside = [one.reshape(rows, -1) for one in (known, fields["covariate"], fields["static"])]
+    calendar, known = known[:, 0, : sizes.calendar], known[:, :, sizes.calendar :]
+    beside = [one.reshape(rows, -1) for one in (calendar, known, fields["covariate"], fields["static"])]
     return np.concatenate([np.clip(np.concatenate(of_window, 1), -LIMIT, LIMIT).reshape(rows, -1), *beside], 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -36,9 +37,12 @@ class RidgeSettings(Settings):
     penalty: float = Field(0.0, ge=0)
     """What a squared weight costs, of features with spread 1; 0 chooses it on the tune part, as is the anchor."""
 
+    spreads: bool = False
+    """Whether the spreads of the last steps and seasons are features too; what is linear in them rarely gains."""
+
     def build(self, sizes: Sizes) -> Ridge:
         """Make the model, which has learned nothing yet."""
-        return Ridge(sizes, self.penalty)
+        return Ridge(sizes, self.penalty, self.spreads)
 
 
 class Ridge(Predictor, Forecasting):
@@ -48,21 +52,27 @@ class Ridge(Predictor, Forecasting):
     spread is that of the errors on other windows.
     """
 
-    def __init__(self, sizes: Sizes, penalty: float) -> None:
+    def __init__(self, sizes: Sizes, penalty: float, spreads: bool) -> None:
+        self.features = partial(window_features, sizes=sizes, spreads=spreads)
         self.sizes, self.horizon, self.penalty, self.anchor = sizes, sizes.horizon, penalty, OPEN
         self._arrays: dict[str, Array] = {}
 
     def fit(self, learned: Windows, others: Windows) -> None:
         """Learn from some windows; the penalty and the anchor, if they are open, and the spread come from others."""
         weights = self._solved(learned)
-        errors: dict[tuple[str, float], Array] = {}
-        for (anchor, penalty), weight in weights.items():
-            parts = [window_targets(one) - self._predicted(one, weight, anchor) for one in others()]
-            errors[anchor, penalty] = np.abs(np.concatenate(parts))
-        best = min(errors, key=lambda one: float(errors[one].mean()))
+        missed = dict.fromkeys(weights, 0.0)
+        squares: dict[tuple[str, float], Array] = dict.fromkeys(weights, np.zeros(1))
+        count = 0
+        for fields in others():
+            x, target, begins = self.features(fields), window_targets(fields), anchors(fields, self.sizes)
+            count += len(x)
+            for (anchor, penalty), weight in weights.items():
+                error = target - begins[anchor] - x @ weight[:-1] - weight[-1]
+                missed[anchor, penalty] += float(np.abs(error).sum())
+                squares[anchor, penalty] = squares[anchor, penalty] + (error**2).sum(0)
+        best = min(weights, key=lambda one: missed[one])
         self.anchor, self.penalty = best
-        found = np.sqrt((errors[best] ** 2).mean(0))
-        self._arrays = {"weights": weights[best], "spread": np.maximum(found, LEAST)}
+        self._arrays = {"weights": weights[best], "spread": np.maximum(np.sqrt(squares[best] / count), LEAST)}
 
     def refit(self, learned: Windows) -> None:
         """Learn anew from other windows, with the penalty, the anchor and the spread that it has."""
@@ -71,7 +81,7 @@ class Ridge(Predictor, Forecasting):
     def _solved(self, learned: Windows) -> dict[tuple[str, float], Array]:
         """Give the weights, intercepts below them, of each anchor and penalty."""
         names = list(anchors(next(iter(learned())), self.sizes)) if self.anchor == OPEN else [self.anchor]
-        count, means, products, across = _moments(learned, self.sizes, names)
+        count, means, products, across = self._moments(learned, names)
         features = len(products)
         spread = np.sqrt(np.maximum(np.diag(products) / count, 0))
         # What never varies has no weight.
@@ -86,9 +96,34 @@ class Ridge(Predictor, Forecasting):
                 found[name, penalty] = part
         return found
 
+    def _moments(self, windows: Windows, names: Sequence[str]) -> tuple[int, Array, Array, Array]:
+        """Give how many windows there are, the means of features and targets, and their products about the means.
+
+        The targets are those less each anchor, side by side.
+        """
+
+        def both(fields: Fields) -> tuple[Array, Array]:
+            begins, target = anchors(fields, self.sizes), window_targets(fields)
+            beyond = np.concatenate([target - begins[name] for name in names], 1)
+            return self.features(fields), np.clip(beyond, -LIMIT, LIMIT)
+
+        count, sums = 0, 0.0
+        for fields in windows():
+            x = np.concatenate(both(fields), 1)
+            count, sums = count + len(x), sums + x.sum(0)
+        means = np.asarray(sums) / count
+        features = len(means) - self.horizon * self.sizes.channels * len(names)
+        products = 0.0
+        for fields in windows():
+            x, y = both(fields)
+            x = x - means[:features]
+            products = products + x.T @ np.concatenate([x, y - means[features:]], 1)
+        whole = np.asarray(products)
+        return count, means, whole[:, :features], whole[:, features:]
+
     def _predicted(self, fields: Fields, weights: Array, anchor: str) -> Array:
         begin = anchors(fields, self.sizes)[anchor]
-        return begin + window_features(fields, self.sizes) @ weights[:-1] + weights[-1]
+        return begin + self.features(fields) @ weights[:-1] + weights[-1]
 
     def __call__(self, batch: Batch[Tensor]) -> Normal:
         """Give the normal distribution of each number."""
@@ -135,29 +170,3 @@ class Ridge(Predictor, Forecasting):
             raise RunError("the saved weights are not those of this model", mend="use the settings they had")
         self.penalty, self.anchor = float(arrays["penalty"][0]), arrays["anchor"].tobytes().decode()
         self._arrays = {name: np.array(arrays[name]) for name in ("weights", "spread")}
-
-
-def _moments(windows: Windows, sizes: Sizes, names: Sequence[str]) -> tuple[int, Array, Array, Array]:
-    """Give how many windows there are, the means of features and targets, and their products about the means.
-
-    The targets are those less each anchor, side by side.
-    """
-
-    def both(fields: Fields) -> tuple[Array, Array]:
-        begins, target = anchors(fields, sizes), window_targets(fields)
-        beyond = np.concatenate([target - begins[name] for name in names], 1)
-        return window_features(fields, sizes), np.clip(beyond, -LIMIT, LIMIT)
-
-    count, sums = 0, 0.0
-    for fields in windows():
-        x = np.concatenate(both(fields), 1)
-        count, sums = count + len(x), sums + x.sum(0)
-    means = np.asarray(sums) / count
-    features = len(means) - sizes.horizon * sizes.channels * len(names)
-    products = 0.0
-    for fields in windows():
-        x, y = both(fields)
-        x = x - means[:features]
-        products = products + x.T @ np.concatenate([x, y - means[features:]], 1)
-    whole = np.asarray(products)
-    return count, means, whole[:, :features], whole[:, features:]

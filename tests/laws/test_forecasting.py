@@ -1,0 +1,220 @@
+"""Laws of forecasting: heads are distributions, the future changes nothing, paths are the same alone and in a crowd."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ensue.data.series import Frequency, Panel, Series
+from ensue.data.series.inputs import Covariates, Inputs
+from ensue.data.series.layout import BacktestSettings, lay_out, origins
+from ensue.decoding.uniform import uniform
+from ensue.evaluation.forecasting import Bands, Normals, Sampled
+from ensue.heads.numbers import NUMBERS
+from ensue.models.forecasting import FORECASTERS, Sizes, forecaster_settings
+from ensue.models.forecasting.direct import DirectSettings
+from ensue.models.forecasting.steps import StepsSettings
+from ensue.settings import read
+from ensue.tasks import TASKS, Choices
+from ensue.tasks.forecast.predicting import blocks_of, forecast
+from ensue.training.devices import to_device
+from ensue.training.run import Run
+
+SCALE = torch.tensor(7.0, dtype=torch.float64)
+
+
+def made(name: str) -> tuple[Any, torch.Tensor]:
+    torch.manual_seed(3)
+    head = NUMBERS[name]().build(4, 1).double()  # type: ignore[attr-defined]
+    return head, head.raw(torch.randn(4, dtype=torch.float64))[0]
+
+
+def density(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Give places and the probability of each, by brute force."""
+    head, raw = made(name)
+    if name == "negative_binomial":
+        places = torch.arange(20_000, dtype=torch.float64) / SCALE
+        return places.numpy(), head.distribution(raw, SCALE).log_prob(places).exp().detach().numpy()
+    places = torch.linspace(-400, 400, 4_000_001, dtype=torch.float64)
+    chances = head.distribution(raw, SCALE).log_prob(places).exp().detach().numpy()
+    return places.numpy(), chances * float(places[1] - places[0])
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_heads_are_distributions_and_draws_are_of_them(name: str) -> None:
+    places, chances = density(name)
+    assert abs(chances.sum() - 1) < 1e-4
+    head, raw = made(name)
+    distribution = head.distribution(raw, SCALE)
+    if name != "student":
+        np.testing.assert_allclose(distribution.mean.detach(), (places * chances).sum(), atol=2e-3)
+    count = 40_000
+    first, second = (torch.from_numpy(uniform(1, np.arange(count), step) * (1 - 2e-7) + 1e-7) for step in (0, 1))
+    with torch.no_grad():
+        drawn = np.sort(head.draw(distribution, first, second).numpy())
+    below = np.interp(drawn, places, np.cumsum(chances))
+    if name == "negative_binomial":
+        below = np.cumsum(chances)[np.round(drawn * 7).astype(int)]
+        shares = np.searchsorted(drawn, drawn, side="right") / count
+    else:
+        shares = (np.arange(count) + 0.5) / count
+    # Kolmogorov and Smirnov's distance stays below 1.6 / sqrt(n) in 99 of 100 draws.
+    assert np.abs(below - shares).max() < 1.7 / count**0.5
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_gradients_of_heads(name: str) -> None:
+    head, raw = made(name)
+    target = torch.tensor([0.3, 1.1], dtype=torch.float64)
+
+    def cost(values: torch.Tensor) -> torch.Tensor:
+        nats, extra = head.cost(values.expand(2, -1), target, SCALE)
+        return nats if extra is None else extra
+
+    assert torch.autograd.gradcheck(cost, (raw.detach().requires_grad_(),))
+
+
+def panel(steps: int = 80, series: int = 3, channels: int = 2) -> Panel:
+    draws = np.random.default_rng(5)
+    made = []
+    for number in range(series):
+        values = np.cumsum(draws.normal(size=(steps, channels)), 0) + 3 * np.sin(np.arange(steps) / 2)[:, None]
+        known, past = draws.normal(size=(steps + 4, 1)), draws.normal(size=(steps, 1))
+        made.append(Series(f"s{number}", np.arange(steps), values, known, past, ("ab"[number % 2],)))
+    channel_names = tuple("xyz"[:channels])
+    return Panel(tuple(made), Frequency("step", 1), channel_names, ("push",), ("wind",), ("kind",))
+
+
+def prepared(settings: Any, given: Panel | None = None) -> tuple[Any, Inputs, Panel]:
+    given = given or panel()
+    layout, _ = lay_out(given, BacktestSettings(horizon=4, season=6, window=12), False, "here")
+    covariates = Covariates.fit(given, [len(one) - layout.test - layout.held for one in given.series])
+    inputs = Inputs(given, layout, covariates, ahead=4)
+    torch.manual_seed(0)
+    sizes = Sizes(**inputs.shape, window=layout.window, horizon=4, season=6)
+    return settings.build(sizes), inputs, given
+
+
+NETWORKS = {
+    **{
+        f"steps, {name}": read(StepsSettings, {"body": {"name": "recurrent", "width": 6}, "head": name})
+        for name in NUMBERS
+    },
+    **{f"direct, {name}": read(DirectSettings, {"depth": 1, "width": 6, "head": name}) for name in NUMBERS},
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_paths_are_the_same_alone_and_in_a_crowd(name: str) -> None:
+    network, inputs, given = prepared(NETWORKS[name])
+    every = np.array([(number, len(one)) for number, one in enumerate(given.series)])
+    crowd = forecast(network, inputs, every, seed=1, paths=30)
+    alone = forecast(network, inputs, every[1:2], seed=1, paths=30)
+    other = forecast(network, inputs, every[1:2], seed=2, paths=30)
+    np.testing.assert_allclose(crowd.quantile(0.3)[1:2], alone.quantile(0.3), rtol=1e-4)
+    if isinstance(crowd, Sampled):
+        assert not np.allclose(alone.quantile(0.3), other.quantile(0.3))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_forecasts_do_not_look_at_the_target(name: str) -> None:
+    network, inputs, _ = prepared(NETWORKS[name])
+    given = panel()
+    changed = given.with_series(
+        [
+            replace(one, values=np.concatenate([one.values[:60], -(one.values[60:] ** 2)]), past=one.past * 1)
+            for one in given.series
+        ]
+    )
+    for one in changed.series:
+        one.past[60:] = 9.0
+    _, others, _ = prepared(NETWORKS[name], changed)
+    others.among, others.covariate = inputs.among, np.where(others.covariate == inputs.covariate, inputs.covariate, 5.0)
+    at = np.array([(0, 60), (2, 60)])
+    told, same = (forecast(network, one, at, seed=1, paths=20).quantile(0.5) for one in (inputs, others))
+    np.testing.assert_array_equal(told, same)
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name.startswith("steps")])
+def test_the_first_step_that_is_drawn_is_as_the_network_says(name: str) -> None:
+    network, inputs, _ = prepared(NETWORKS[name])
+    network.eval()
+    at = np.array([(0, 50)])
+    batch = to_device(inputs.batch(at), torch.device("cpu"))
+    with torch.no_grad():
+        said = network.head.distribution(network._raw(batch)[:, 0], batch["scale"])
+        first, second = (torch.rand(5, 1, 2) * 0.98 + 0.01 for _ in range(2))
+        drawn = network.draw(batch, lambda step: (first, second))
+        expected = network.head.draw(said, first, second)
+    torch.testing.assert_close(drawn[:, :, 0], expected.to(drawn), rtol=1e-4, atol=1e-4)
+
+
+def text_of(values: np.ndarray) -> str:
+    rows = [
+        f"s{number},{step},{value!r}" for number, one in enumerate(values) for step, value in enumerate(one.tolist())
+    ]
+    return "id,t,y\n" + "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize("model", ["ridge", "linear", "mlp", "gru", "boosting"])
+def test_the_future_changes_nothing_that_was_learned(model: str, tmp_path: Path) -> None:
+    if model == "boosting":
+        pytest.importorskip("sklearn")
+    draws = np.random.default_rng(1)
+    values = np.cumsum(draws.normal(size=(2, 90)), 1)
+    changed = values.copy()
+    changed[:, -12:] = 1000 * draws.normal(size=(2, 12))
+    kept = []
+    for number, data in enumerate((values, changed)):
+        path, out = tmp_path / f"{number}.csv", tmp_path / f"run{number}"
+        path.write_text(text_of(data), encoding="utf-8")
+        settings = ["backtest.horizon=3", "backtest.test=12", "backtest.refit=0", "rivals.statistics=[]", "paths=20"]
+        quick = ["training.steps=6"] + (["model.body.width=4"] if model == "gru" else [])
+        task = TASKS["forecast"]
+        proposal = task.propose(Choices(data=[path], model=model, assignments=[*settings, *quick, "data.id=id"]))
+        with Run.create(out, {"task": "forecast", "sources": [], "settings": {"seed": 1}}) as run:
+            task.train(run, proposal.settings, [path], lambda event: None)
+            codec = json.loads(run.read("codec.json"))
+            kept.append((run.read_arrays(), run.read("calibration.json"), codec["covariates"], run.read("result.json")))
+    (weights, bands, covariates, result), (others, other_bands, other_covariates, other_result) = kept
+    assert weights.keys() == others.keys()
+    for name in weights:
+        np.testing.assert_array_equal(weights[name], others[name])
+    assert (bands, covariates) == (other_bands, other_covariates)
+    assert result != other_result
+
+
+def test_parts_do_not_overlap_in_what_is_forecast() -> None:
+    given = panel(steps=100)
+    layout, _ = lay_out(given, BacktestSettings(horizon=5, test=20, held=24, stride=1), False, "here")
+    steps = {}
+    for part in ("train", "tune", "calibrate", "test"):
+        found = origins(given, layout, part)
+        steps[part] = {(number, step + ahead) for number, step in found.tolist() for ahead in range(5)}
+    parts = list(steps.values())
+    assert all(not one & other for place, one in enumerate(parts) for other in parts[place + 1 :])
+    assert steps["test"] == {(number, step) for number in range(3) for step in range(80, 100)}
+
+
+def test_intervals_hold_what_they_promise() -> None:
+    draws = np.random.default_rng(2)
+    told = Normals(np.zeros((500, 3, 1)), np.full((500, 3, 1), 0.5))
+    bands = Bands.fit(told, draws.normal(size=(500, 3, 1)))
+    new = draws.normal(size=(4000, 3, 1))
+    around = bands.around(Normals(np.zeros_like(new), np.full_like(new, 0.5)))
+    for per_cent, (low, high) in around.items():
+        assert abs(((low <= new) & (new <= high)).mean() - per_cent / 100) < 0.03
+    assert Bands.from_json(bands.to_json()) == bands
+
+
+def test_blocks() -> None:
+    at = np.array([(0, step) for step in range(10, 23)] + [(1, 4)])
+    assert blocks_of(at, 4).tolist() == [0] * 4 + [1] * 4 + [2] * 5 + [3]
+
+
+def test_catalogues_are_covered() -> None:
+    assert {forecaster_settings(name).name for name in ("ridge", "linear", "gru", "boosting")} == set(FORECASTERS)  # type: ignore[attr-defined]

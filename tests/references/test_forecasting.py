@@ -1,0 +1,210 @@
+"""Figures and forecasts against formulas written out anew, integrals, and other libraries."""
+
+from math import erf, pi, sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ensue.batch import Batch
+from ensue.data.series import Frequency, calendar, read_frequency
+from ensue.data.series.frequency import read_time, usual
+from ensue.evaluation.forecasting import (
+    SIMPLE,
+    UNMOVED,
+    Normals,
+    Quantiled,
+    Sampled,
+    Scales,
+    blocked,
+    errors_spread,
+    naive_scale,
+    score,
+)
+from ensue.models.forecasting import Sizes
+from ensue.models.forecasting.boosting import BoostingSettings
+from ensue.models.forecasting.features import window_features, window_targets
+from ensue.models.forecasting.ridge import RidgeSettings
+
+
+def normal_below(x: float) -> float:
+    return (1 + erf(x / sqrt(2))) / 2
+
+
+def test_crps_is_its_integral() -> None:
+    """CRPS(F, y) is the integral of (F(x) - [x >= y])^2 (Gneiting & Raftery 2007, eq. 20)."""
+    mean, spread, came = 1.3, 0.7, 2.9
+    places = np.linspace(mean - 12, mean + 12, 400_001)
+    below = np.array([normal_below((x - mean) / spread) for x in places])
+    integral = float(np.trapezoid((below - (places >= came)) ** 2, places))
+    target = np.full((1, 1, 1), came)
+    exact = Normals(np.full((1, 1, 1), mean), np.full((1, 1, 1), spread))
+    assert abs(exact.crps(target).item() - integral) < 3e-5
+    levels = (np.arange(4000) + 0.5) / 4000
+    quantiles = np.array([exact.quantile(level).item() for level in levels])
+    assert abs(Sampled.of(quantiles.reshape(-1, 1, 1, 1)).crps(target).item() - integral) < 1e-3
+    told = Quantiled(exact.mean, tuple(levels), quantiles.reshape(-1, 1, 1, 1))
+    assert abs(told.crps(target).item() - integral) < 1e-3
+    assert told.quantile(0.8).item() == pytest.approx(exact.quantile(0.8).item(), abs=1e-3)
+
+
+def test_the_crps_of_paths_by_all_pairs() -> None:
+    paths, came = np.array([0.0, 3.0, 1.0, 7.0]), 2.0
+    pairs = sum(abs(a - b) for a in paths for b in paths) / (4 * 3)
+    expected = np.abs(paths - came).mean() - pairs / 2
+    found = Sampled.of(paths.reshape(-1, 1, 1, 1)).crps(np.full((1, 1, 1), came))
+    assert found.item() == pytest.approx(expected)
+
+
+def test_figures_by_hand() -> None:
+    history = np.array([[10.0], [20.0], [13.0], [26.0]])
+    assert naive_scale(history, 2).tolist() == [(3 + 6) / 2]
+    told = Normals(np.array([[[12.0], [30.0]]]), np.array([[[1.0], [2.0]]]))
+    came = np.array([[[14.0], [29.0]]])
+    scored = score(told, came, Scales(np.array([[4.5]]), np.array([[5.0]])), UNMOVED)
+    metrics = scored.metrics()
+    assert metrics["mase"] == pytest.approx((2 / 4.5 + 1 / 4.5) / 2)
+    assert metrics["smape"] == pytest.approx((200 * 2 / 26 + 200 * 1 / 59) / 2)
+    assert metrics["rmse"] == pytest.approx(sqrt((4 + 1) / 2))
+    assert metrics["mse"] == pytest.approx((4 / 25 + 1 / 25) / 2)
+    assert (metrics["coverage_80"], metrics["coverage_95"]) == (0.5, 0.5)
+    assert metrics["width_95"] == pytest.approx(2 * 1.959964 * 1.5, abs=1e-5)
+    both = blocked(scored, np.array([0]))
+    assert both[0] == pytest.approx(metrics)
+    assert both[2].mean() == pytest.approx(metrics["mase"])
+
+
+def test_a_series_that_never_changes_has_no_mase() -> None:
+    told = Normals(np.full((2, 1, 1), 3.0), np.full((2, 1, 1), 0.0))
+    scales = Scales(np.array([[np.nan], [2.0]]), np.ones((2, 1)))
+    scored = score(told, np.array([[[3.0]], [[4.0]]]), scales, UNMOVED)
+    assert scored.metrics()["mase"] == 0.5
+    assert scored.losses.tolist() == [0.0, 0.5]
+
+
+def test_naive_forecasts_by_hand() -> None:
+    history = np.array([[1.0], [4.0], [2.0], [8.0], [5.0]])
+    one, two = errors_spread(history, 1), errors_spread(history, 2)
+    assert one.item() == pytest.approx(sqrt((9 + 4 + 36 + 9) / 4))
+    assert two.item() == pytest.approx(sqrt((1 + 16 + 9) / 3))
+    found = {name: make(history, 3, 2, one) for name, make in SIMPLE.items()}
+    assert found["naive"].mean.ravel().tolist() == [5, 5, 5]
+    assert found["seasonal naive"].mean.ravel().tolist() == [8, 5, 8]
+    assert found["drift"].mean.ravel().tolist() == [6, 7, 8]
+    np.testing.assert_allclose(found["naive"].spread.ravel(), one * np.sqrt([1, 2, 3]))
+    np.testing.assert_allclose(found["seasonal naive"].spread.ravel(), one * np.sqrt([1, 1, 2]))
+    ahead = np.array([1, 2, 3])
+    np.testing.assert_allclose(found["drift"].spread.ravel(), one * np.sqrt(ahead * (1 + ahead / 4)))
+
+
+TIMES = {
+    "year": ["1999-12-31", "2000-12-31", "2001-12-31"],
+    "quarter": ["2000Q1", "2000Q2", "2000Q3"],
+    "month": ["2023-12-31", "2024-01-31", "2024-02-29"],
+    "week": ["2024-02-19", "2024-02-26", "2024-03-04"],
+    "day": ["2024-02-28", "2024-02-29", "2024-03-01"],
+    "hour": ["2024-02-29 22:00", "2024-02-29 23:00", "2024-03-01 00:00"],
+    "15 minutes": ["2024-02-29T23:30:00Z", "2024-02-29T23:45:00Z", "2024-03-01T00:00:00Z"],
+    "step": ["7", "8", "9"],
+    "5 steps": ["10", "15", "20"],
+}
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_frequencies_are_found_and_go_on_by_the_calendar(name: str) -> None:
+    times = [read_time(text) for text in TIMES[name]]
+    array = np.array(times[:2]) if isinstance(times[0], int) else np.array(times[:2], "datetime64[s]")
+    found = usual([array if "month" not in name else np.array(times, "datetime64[s]")])[0]
+    assert found is not None
+    assert found.name == name
+    assert read_frequency(name) == found
+    assert found.ahead(times[1], 1)[0] == times[2]
+
+
+def test_the_calendar_by_another_way() -> None:
+    hours = np.arange("2024-01-01", "2024-03-01", dtype="datetime64[h]").astype("datetime64[s]")
+    waves = calendar(hours, Frequency("second", 3600))
+    day = np.array([time.item().hour for time in hours]) / 24
+    np.testing.assert_allclose(waves[:, 6], np.sin(2 * pi * day), atol=1e-4)
+    month = calendar(np.array(["2024-05-01"], "datetime64[s]"), Frequency("month", 1))
+    np.testing.assert_allclose(month[0, :2], [np.sin(2 * pi * 4 / 12), np.cos(2 * pi * 4 / 12)], atol=1e-6)
+
+
+def fields(count: int, seed: int) -> dict[str, Any]:
+    draws = np.random.default_rng(seed)
+    past = np.clip(draws.normal(size=(count, 8, 1)), -2, 2)
+    known = draws.normal(size=(count, 11, 2))
+    target = past[:, -3:] * 0.5 + known[:, 8:, 1:] + 0.1 * draws.normal(size=(count, 3, 1))
+    whole = {"past": past, "known": known, "target": target}
+    return whole | {"covariate": np.zeros((count, 8, 0)), "static": np.zeros((count, 0))}
+
+
+SIZES = Sizes(channels=1, known=2, calendar=1, past=0, static=0, window=8, horizon=3, season=4)
+
+
+def batch_of(values: dict[str, Any]) -> Batch[torch.Tensor]:
+    ones = torch.ones(len(values["past"]))
+    return Batch({name: torch.tensor(value) for name, value in values.items()}, ones, ones, ones > 0)
+
+
+def test_ridge_is_the_solution_of_its_equations() -> None:
+    learned, others = fields(60, 1), fields(20, 2)
+    model = RidgeSettings(penalty=3.0).build(SIZES)
+    model.fit(lambda: [learned], lambda: [others])
+    anchor = {"mean": 0.0, "last": learned["past"][:, -1], "season": learned["past"][:, 4:7, 0]}[model.anchor]
+    x, y = window_features(learned, SIZES, spreads=False), np.clip(window_targets(learned) - anchor, -3, 3)
+    z = (x - x.mean(0)) / x.std(0)
+    weights = np.linalg.solve(z.T @ z + 3.0 * np.eye(z.shape[1]), z.T @ (y - y.mean(0)))
+    new = (window_features(others, SIZES, spreads=False) - x.mean(0)) / x.std(0)
+    begin = {"mean": 0.0, "last": others["past"][:, -1], "season": others["past"][:, 4:7, 0]}[model.anchor]
+    mean, spread = model.normal(batch_of(others))
+    np.testing.assert_allclose(mean[:, :, 0], begin + new @ weights + y.mean(0), atol=1e-9)
+    np.testing.assert_allclose(
+        spread[0, :, 0], np.sqrt(((mean[:, :, 0].numpy() - window_targets(others)) ** 2).mean(0))
+    )
+
+
+def test_trees_answer_as_the_library_does() -> None:
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    learned, others = fields(200, 1), fields(50, 2)
+    model = BoostingSettings(trees=20).build(SIZES)
+    model.fit(lambda: [learned], lambda: [others])
+    kept = len(model.arrays()["roots"])
+    library = ensemble.HistGradientBoostingRegressor(
+        max_iter=kept, max_leaf_nodes=15, early_stopping=False, random_state=0
+    )
+    library.fit(model._rows(learned), window_targets(learned).ravel())
+    np.testing.assert_allclose(model.predicted(others).ravel(), library.predict(model._rows(others)), atol=1e-10)
+    again = BoostingSettings(trees=20).build(SIZES)
+    again.load(model.arrays())
+    np.testing.assert_array_equal(again.predicted(others), model.predicted(others))
+
+
+def test_the_student_quantiles_of_draws() -> None:
+    """With 5 degrees of freedom 97.5 % lie below 2.5706 (any table of the t distribution)."""
+    from ensue.heads.numbers.student import Student
+
+    head = Student(1, 1, 3)
+    count = 200_000
+    draws = np.random.default_rng(0)
+    first, second = (torch.from_numpy(draws.random(count)) for _ in range(2))
+    told = torch.distributions.StudentT(torch.tensor(5.0, dtype=torch.float64), 0.0, 1.0)
+    drawn = head.draw(told, first, second).numpy()
+    assert abs(np.quantile(drawn, 0.975) - 2.5706) < 0.03
+
+
+def test_baselines_of_statsforecast() -> None:
+    models = pytest.importorskip("statsforecast.models")
+    draws = np.random.default_rng(0)
+    series = np.cumsum(draws.normal(size=60))
+    theirs = models.Naive().forecast(y=series, h=4, level=[80])
+    told = SIMPLE["naive"](series[:, None], 4, 1, errors_spread(series[:, None], 1))
+    np.testing.assert_allclose(told.mean.ravel(), theirs["mean"])
+    np.testing.assert_allclose(told.quantile(0.9).ravel(), theirs["hi-80"], rtol=0.02)
+    drifting = models.RandomWalkWithDrift().forecast(y=series, h=4)
+    np.testing.assert_allclose(SIMPLE["drift"](series[:, None], 4, 1, np.ones(1)).mean.ravel(), drifting["mean"])
+    seasonal = models.SeasonalNaive(season_length=3).forecast(y=series, h=4)
+    np.testing.assert_allclose(
+        SIMPLE["seasonal naive"](series[:, None], 4, 3, np.ones(1)).mean.ravel(), seasonal["mean"]
+    )
