@@ -2,6 +2,9 @@
 
 import json
 import math
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +116,58 @@ def test_a_file_for_the_test(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     command = ["train", "forecast", str(data), "--out", str(tmp_path / "run"), "--horizon", "6", "--test", str(later)]
     assert main([*command, *QUICK]) == 0
     assert last_line(capsys)["details"]["layout"]["test"] == 12
+
+
+KILLED = """
+import os, sys, signal
+from pathlib import Path
+from ensue.cli.main import main
+from ensue.training.by_gradient import ByGradient
+true, left = ByGradient.update, int(sys.argv[1])
+
+def update(self, batch, scale):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return true(self, batch, scale)
+
+ByGradient.update = update
+raise SystemExit(main(sys.argv[2:]))
+"""
+
+
+def test_a_killed_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    data = write(tmp_path / "sales.csv", months())
+    flags = [
+        "--horizon",
+        "4",
+        "--model",
+        "gru",
+        "--set",
+        "training.steps=24",
+        "--set",
+        "body.width=4",
+        "--set",
+        "paths=20",
+    ]
+    flags += ["--set", "rivals.statistics=[]", "--set", "training.evaluate_every=5", "--set", "machine.threads=1"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert main(["train", "forecast", str(data), "--out", str(whole), *flags]) == 0
+    command = [sys.executable, "-c", KILLED, "13", "train", "forecast", str(data), "--out", str(killed), *flags]
+    assert subprocess.run(command, capture_output=True).returncode == -signal.SIGKILL
+    data.unlink()
+    assert main(["resume", str(killed)]) == 0
+    for name in ("weights.safetensors", "calibration.json", "backtest.safetensors"):
+        assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
+    results = [json.loads((run / "result.json").read_text()) for run in (whole, killed)]
+    assert results[0]["metrics"] == results[1]["metrics"]
+
+
+def test_a_picture(tmp_path: Path) -> None:
+    data, run = write(tmp_path / "sales.csv", months()), tmp_path / "run"
+    assert main(["train", "forecast", str(data), "--out", str(run), "--horizon", "6", *QUICK]) == 0
+    pytest.importorskip("matplotlib")
+    for name in ("sales.png", "sales.svg"):
+        assert main(["forecast", str(run), "--plot", str(tmp_path / name)]) == 0
+        assert (tmp_path / name).stat().st_size > 5000

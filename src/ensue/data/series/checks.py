@@ -13,7 +13,9 @@ from ensue.data.series.panel import Series, SeriesSettings
 from ensue.errors import DataError, SettingError
 
 REPEATED = 3
-"""So many gaps of one size, one after the other, are another frequency."""
+"""So many gaps of about one size, one after the other, are another frequency."""
+ALIKE = 1.2
+"""By how much such gaps may differ: months have 28 to 31 days."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,11 @@ def _refuse(one: Read, times: Times, row: int, distances: np.ndarray, frequency:
         mend = "sort the rows of each series by time, or name the column that tells series apart with --id"
         raise DataError(f"the time {what} comes after {times[row - 1]}", where=where, mend=mend)
     following = distances[row - 1 : row - 1 + REPEATED]
-    if distance != round(distance) or (len(following) == REPEATED and (following == distance).all()):
+    alike = len(following) == REPEATED and following.min() > 1 and following.max() <= ALIKE * following.min()
+    if distance != round(distance) or alike:
         raise _two(one, row, frequency, None)
     if not filled:
-        gap = f"a gap of {distance - 1:.0f} step{'s' * (distance > 2)} of a {frequency.name} before {what}"
+        gap = f"a gap of {distance - 1:.0f} step{'s' * bool(distance > 2)} of a {frequency.name} before {what}"
         raise DataError(gap, where=where, mend="give --fill previous or --fill zero, or another --freq")
 
 

@@ -108,7 +108,7 @@ def _with_test_file(panel: Panel, settings: ForecastSettings, listener: Listener
     file = settings.data.test_file
     later, first = gone_on(panel, read_panel([Path(file)], settings.data, listener))
     added = {len(one) - begin for one, begin in zip(later.series, first, strict=True)}
-    if len(later.series) != len(panel.series) or len(added) > 1 or 0 in first:
+    if len(later.series) != len(panel.series) or len(added) > 1 or 0 in first or 0 in added:
         what = "the file does not go on with every series, for as many steps each, where the data ends"
         raise DataError(what, where=file, mend="score other series with `ensue evaluate RUN FILE`")
     backtest = settings.backtest.model_copy(update={"test": added.pop()})

@@ -1,0 +1,181 @@
+"""What is wrong with series is told in one line: where, what and the mend; exit code 2, nothing left behind."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ensue
+from ensue.cli.main import main
+
+GOOD = [f"2024-01-{day:02d},{day % 7 + day / 10}" for day in range(1, 32)]
+
+
+def changed(row: int, line: str, rows: list[str] = GOOD) -> str:
+    return "ds,y\n" + "\n".join([*rows[:row], line, *rows[row + 1 :]]) + "\n"
+
+
+def long(text: str) -> str:
+    return "ds,y\n" + text
+
+
+TABLES = {
+    "nan": (
+        changed(4, "2024-01-05,nan"),
+        [],
+        "data.csv:6: the target value at 2024-01-05T00:00:00 of 'data' is missing",
+    ),
+    "empty": (changed(4, "2024-01-05,"), [], "data.csv:6: the target value at 2024-01-05"),
+    "inf": (changed(4, "2024-01-05,inf"), [], "data.csv:6: 'inf' in the column 'y' is no number that can be used"),
+    "word": (changed(4, "2024-01-05,many"), [], "data.csv:6: 'many' in the column 'y' is no number that can be used"),
+    "time": (changed(4, "soon,3"), [], "data.csv:6: 'soon' in the column 'ds' is no time"),
+    "twice": (changed(4, "2024-01-04,3"), [], "data.csv:6: the time 2024-01-04T00:00:00 of 'data' is there twice"),
+    "order": (
+        changed(4, "2024-01-02,3"),
+        [],
+        "data.csv:6: the time 2024-01-02T00:00:00 of 'data' comes after 2024-01-04",
+    ),
+    "gap": (long("\n".join([*GOOD[:9], *GOOD[11:]])), [], "data.csv:11: a gap of 2 steps of a day before 2024-01-12"),
+    "between": (changed(4, "2024-01-05 12:00,3"), [], "data.csv:6: two frequencies: from 2024-01-04T00:00:00 to"),
+    "two": (
+        long("\n".join([*GOOD, *(f"2024-{month:02d}-01,3" for month in range(3, 12))])),
+        [],
+        "data.csv:33: two frequencies: from 2024-01-31T00:00:00 to 2024-03-01T00:00:00 in 'data', where the usual step",
+    ),
+    "two series": (
+        "unique_id,ds,y\n"
+        + "".join(f"a,2024-01-{day:02d},{day}\n" for day in range(1, 31))
+        + "".join(f"b,2024-{month:02d}-01,{month}\n" for month in range(1, 13)),
+        [],
+        "two frequencies: a series of months in 'b', where the usual step is a day; split the file",
+    ),
+    "horizon": (
+        long("\n".join(GOOD)),
+        ["--horizon", "40"],
+        "the horizon of 40 steps is longer than the longest series",
+    ),
+    "short": (long("\n".join(GOOD[:3])), ["--horizon", "1"], "the longest series has 3 steps; "),
+    "no time": ("name,y\na,3\n", [], "data.csv:2: none of the columns name, y holds times; name it with --time"),
+    "no number": ("ds,y\n2024-01-01,a\n", [], "there is no column of numbers; name it with --target"),
+    "no column": (long("\n".join(GOOD)), ["--target", "x"], "data.csv: there is no column 'x'; choose from ds, y"),
+    "several": ("unique_id,ds,a,b\nu,1,2,3\n", [], "several columns could be what is to be forecast; name them"),
+    "freq": (
+        long("\n".join(GOOD)),
+        ["--freq", "fortnight"],
+        "--freq: 'fortnight' is no frequency; give one such as year",
+    ),
+    "other freq": (
+        long("\n".join(GOOD)),
+        ["--freq", "2 days"],
+        "two frequencies: from 2024-01-01T00:00:00 to 2024-01-02",
+    ),
+    "integers": ("ds,y\n1,2\n2,3\n", ["--freq", "month"], "--freq: the times are integers, which are no months"),
+    "rows": ("ds,y\n", [], "data.csv: there are no rows"),
+    "model": (long("\n".join(GOOD)), ["--model", "lsmt"], "--model: there is no model 'lsmt'; did you mean lstm?"),
+    "static": (
+        "ds,y,kind\n" + "\n".join(f"{row},{'ab'[place > 5]}" for place, row in enumerate(GOOD)),
+        ["--target", "y", "--static", "kind"],
+        "data.csv:8: the static column 'kind' is 'b' here, and 'a' at first",
+    ),
+    "known": (
+        "ds,y,price\n" + "\n".join(f"{row},{'' if place == 20 else 2}" for place, row in enumerate(GOOD)),
+        ["--target", "y", "--known", "price"],
+        "data.csv:22: the column 'price' is known ahead, and its value is missing; give it",
+    ),
+    "m3": (
+        "series,n,horizon,category,start_year,start_period,values...\nN1,3,6,X,1,1,4,5\n",
+        [],
+        "data.csv:2: the line has 2",
+    ),
+    "test": (
+        long("\n".join(GOOD)),
+        ["--set", "backtest.test=3", "--horizon", "7"],
+        "a test of 3 steps has no forecast of 7",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_wrong_tables(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text, flags, expected = TABLES[name]
+    Path("data.csv").write_text(text, encoding="utf-8")
+    assert main(["train", "forecast", "data.csv", "--out", "run", *flags]) == 2
+    told = capsys.readouterr().err
+    assert expected in told
+    assert "Traceback" not in told
+    assert told.rstrip().splitlines()[-1].startswith("ensue: ")
+    assert not Path("run").exists()
+
+
+def trained(folder: Path, text: str, *flags: str) -> int:
+    (folder / "data.csv").write_text(text, encoding="utf-8")
+    quick = ["--set", "rivals.statistics=[]", "--set", "epochs=1", "--set", "paths=20"]
+    return main(["train", "forecast", str(folder / "data.csv"), "--out", str(folder / "run"), *quick, *flags])
+
+
+def test_gaps_are_filled_where_that_is_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"2024-01-{day:02d},{'' if day == 7 else day}" for day in range(1, 32) if day not in (15, 16)]
+    for how, expected in (("previous", [6.0, 14.0, 14.0]), ("zero", [0.0, 0.0, 0.0])):
+        folder = tmp_path / how
+        folder.mkdir()
+        assert trained(folder, long("\n".join(rows)), "--fill", how, "--horizon", "2") == 0
+        values = ensue.open(folder / "run").prepared.panel.series[0].values[:, 0]
+        assert values[[6, 14, 15]].tolist() == expected
+    capsys.readouterr()
+
+
+def test_a_series_that_never_changes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "t,y\n" + "".join(f"{t},5\n" for t in range(60))
+    for model in ("ridge", "linear", "gru"):
+        folder = tmp_path / model
+        folder.mkdir()
+        assert trained(folder, text, "--horizon", "3", "--model", model) == 0
+        assert "never changed" in capsys.readouterr().out
+        assert main(["forecast", str(folder / "run"), "--json"]) == 0
+        assert '"series": "data"' in capsys.readouterr().out
+
+
+def test_short_series_are_left_out_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"a,{t},{np.sin(t):.3f}" for t in range(80)] + [f"b,{t},{t}" for t in range(3)]
+    assert trained(tmp_path, "unique_id,ds,y\n" + "\n".join(rows) + "\n", "--horizon", "2") == 0
+    assert "1 series are too short, and were left out" in capsys.readouterr().out
+    later = tmp_path / "later.csv"
+    later.write_text("unique_id,ds,y\na,1,2\n", encoding="utf-8")
+    assert main(["forecast", str(tmp_path / "run"), str(later)]) == 2
+    assert "every series is shorter than the 3 steps that a forecast needs" in capsys.readouterr().err
+
+
+def test_what_is_known_ahead_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "t,y,price\n" + "".join(f"{t},{np.sin(t):.3f},{t % 3}\n" for t in range(60))
+    assert trained(tmp_path, text, "--target", "y", "--known", "price", "--horizon", "3") == 0
+    capsys.readouterr()
+    assert main(["forecast", str(tmp_path / "run")]) == 2
+    assert "what is known ahead ('price') is missing at 60 of 'data'; give a file" in capsys.readouterr().err
+    more = tmp_path / "data2.csv"
+    more.write_text(text + "60,,1\n61,,2\n", encoding="utf-8")
+    assert main(["forecast", str(tmp_path / "run"), str(more), "--horizon", "2"]) == 0
+    assert main(["forecast", str(tmp_path / "run"), str(more), "--horizon", "3"]) == 2
+    assert "is missing at 62" in capsys.readouterr().err
+
+
+def test_wrong_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert trained(tmp_path, long("\n".join(GOOD)), "--horizon", "2") == 0
+    other = tmp_path / "hours.csv"
+    other.write_text("ds,y\n" + "".join(f"2024-01-01 {hour:02d}:00,{hour}\n" for hour in range(24)), encoding="utf-8")
+    for line, expected in {
+        f"forecast {run} --horizon 0": "--horizon: 0 steps are no forecast",
+        f"forecast {run} --horizon 9": "--horizon: the model forecasts 2 steps at once, not 9",
+        f"forecast {run} --plot here.bmp": "--plot: '.bmp' is no picture that can be drawn",
+        f"forecast {run} {other}": "the steps are of a hour, and the run has learned those of a day",
+        f"evaluate {run} {tmp_path / 'data.csv'}": "no series goes on for 2 steps",
+        f"evaluate {run} --lines": "are for runs of `generate`",
+        f"train forecast {tmp_path / 'data.csv'} --test {tmp_path / 'data.csv'}": "does not go on with every series",
+        f"generate {run}": "",
+    }.items():
+        capsys.readouterr()
+        assert main(line.split()) == 2, line
+        assert expected in capsys.readouterr().err
