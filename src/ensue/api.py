@@ -180,7 +180,11 @@ def resume(
         return _train_in(run, task, settings, [Path(path) for path in run.about["sources"]], watch)
 
 
-def open(folder: str | Path) -> Any:
-    """Open a run, ready to use. Raises RunError if it is missing, damaged or of another version."""
+def open(folder: str | Path, task: str | None = None) -> Any:
+    """Open a run, ready to use. Raises RunError if it is missing, damaged, of another version, or not of that task."""
     run = Run.open(folder)
-    return find_task(run.about["task"]).open(run)
+    trained = run.about["task"]
+    if task not in (None, trained):
+        mend = f"use it with `{shlex.join(['ensue', trained, str(folder)])}`"
+        raise RunError(f"the run was trained to {trained}, not to {task}", where=str(folder), mend=mend)
+    return find_task(trained).open(run)

@@ -174,7 +174,7 @@ def test_wrong_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         f"evaluate {run} {tmp_path / 'data.csv'}": "no series goes on for 2 steps",
         f"evaluate {run} --lines": "are for runs of `generate`",
         f"train forecast {tmp_path / 'data.csv'} --test {tmp_path / 'data.csv'}": "does not go on with every series",
-        f"generate {run}": "",
+        f"generate {run}": "the run was trained to forecast, not to generate; use it with `ensue forecast",
     }.items():
         capsys.readouterr()
         assert main(line.split()) == 2, line

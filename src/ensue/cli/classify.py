@@ -41,7 +41,7 @@ def classify(
     from ensue.cli.machine import print_json
     from ensue.tasks.classify.using import asked_about
 
-    verdicts = asked_about(api.open(run), data)
+    verdicts = asked_about(api.open(run, "classify"), data)
     if json:
         for verdict in verdicts:
             print_json(verdict.to_json())

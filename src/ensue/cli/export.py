@@ -25,7 +25,7 @@ def export(run: Path, file: Path, /) -> None:
     from ensue.models.ngram import write_arpa
     from ensue.training.durable import blaming
 
-    model: TextModel = api.open(run)
+    model: TextModel = api.open(run, "generate")
     codec, ngram = model.codec, model.ngram()
     unfinished = file.with_name(f".{file.name}.tmp")
     with blaming(file):

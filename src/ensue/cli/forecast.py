@@ -43,7 +43,7 @@ def forecast(
 
     if horizon == 0:
         raise SettingError("0 steps are no forecast", where="--horizon", mend="give 1 or more")
-    model: ForecastModel = api.open(run)
+    model: ForecastModel = api.open(run, "forecast")
     told = model.forecast(file, horizon, seed)
     if plot is not None:
         from ensue.tasks.forecast.plot import draw

@@ -63,7 +63,7 @@ def generate(  # noqa: PLR0913 - each is a flag
     said = {"length": length, "stop": stop, "seed": seed, "allow": allow, "pattern": regex, "weights": weights}
     asked = dict(filters) | {name: value for name, value in said.items() if value is not None}
     asked |= {"temperature": 0.0} if greedy else {}
-    model: TextModel = api.open(run)
+    model: TextModel = api.open(run, "generate")
     warn_of_unknown(model, prompt)
     if interactive:
         from ensue.cli.interactive import converse

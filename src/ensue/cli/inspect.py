@@ -43,7 +43,7 @@ def inspect(
     from ensue.tasks.evaluation import read_corpus
 
     settings = read(MemorySettings, {"longest": longest, "places": places}, where="inspect")
-    model: TextModel = api.open(run)
+    model: TextModel = api.open(run, "generate")
     corpus = read_corpus(model, data) if data else model.parts.test
     found = memory(model.model, corpus.ids, corpus.offsets, settings)
     if json:
