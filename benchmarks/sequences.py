@@ -37,7 +37,7 @@ def series(name: str, seeds: int = 3, minutes: float = 2.0) -> None:
     report([train(files[0], files[1], minutes=minutes, seed=seed) for seed in range(1, seeds + 1)])
 
 
-def supernovae(folds: int = FOLDS, epochs: float = 24) -> None:
+def supernovae(folds: int = FOLDS, epochs: float = 30) -> None:
     """Train on four fifths of the objects, and score the fifth."""
     folder = DATA / "supernova_spcc_subset"
     curves = dict(np.load(folder / "light_curves.npz"))  # each look into the file itself unpacks an array

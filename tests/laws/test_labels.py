@@ -154,6 +154,20 @@ def test_every_weight_learns_and_one_batch_can_be_learned_by_heart(kind: str) ->
     assert kind == "number" or costs[-1] < costs[0] / 2
 
 
+def test_training_alone_sees_beginnings() -> None:
+    torch.manual_seed(1)
+    plain = ClassifierSettings(embedding=3, step_dropout=0, input_dropout=0, output_dropout=0)
+    shape, whole = Shape({"symbol": 9}, 2, 1), batch([7, 3, 1], 7)
+    network, cut = (
+        sized(one).build(shape, "single", SIZE).double() for one in (plain, plain.model_copy(update={"cut": 1.0}))
+    )
+    cut.load(network.arrays())
+    begun = [cut.loss(whole)[0].nats.tolist() for _ in range(8)]
+    assert len({row[0] for row in begun}) > 2  # seven steps have many beginnings
+    assert len({round(row[2], 9) for row in begun}) == 1  # and one has one
+    torch.testing.assert_close(cut.eval().loss(whole)[0].nats, network.loss(whole)[0].nats)
+
+
 def test_the_next_symbols_are_not_part_of_the_reported_nats() -> None:
     torch.manual_seed(1)
     settings = sized(ClassifierSettings(embedding=3, also="generate"))

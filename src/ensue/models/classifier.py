@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -46,6 +47,8 @@ class ClassifierSettings(Settings):
     """Share of the body's input dropped in training."""
     output_dropout: float = Field(default=0.3, ge=0, lt=1)
     """Share of the pooled vector dropped in training."""
+    cut: float = Field(default=0.0, ge=0, le=1)
+    """Share of examples of which training sees a beginning alone, of any length: so that half a sequence tells too."""
     also: Literal["no", "generate"] = "no"
     """What else is learned from the same steps: with generate, which symbol comes next, by a causal body."""
     also_weight: float = Field(default=0.3, gt=0)
@@ -119,10 +122,17 @@ class Classifier(nn.Module, Predictor):
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
         """Give the nats of each row, and as `extra` those of the next symbols, where they are learned too."""
+        batch = self._begun(batch) if self.training and self.settings.cut else batch
         read = self.read(batch)
         nats = -self.answer(read, batch).log_prob(batch["target"])
         extra = self._next_nats(self.next, read, batch) if self.next is not None and self.training else None
         return Loss(nats, batch.counts, extra), ()
+
+    def _begun(self, batch: Batch[Tensor]) -> Batch[Tensor]:
+        """Cut some rows to beginnings of one step or more."""
+        chance, share = torch.rand(2, len(batch.lengths), device=batch.lengths.device)
+        short = (batch.lengths * share).ceil().long().clamp_min(1).minimum(batch.lengths)
+        return replace(batch, lengths=torch.where(chance < self.settings.cut, short, batch.lengths))
 
     def _next_nats(self, head: Categorical, read: Tensor, batch: Batch[Tensor]) -> Tensor:
         """Give the mean nats of the symbols after the first, weighed, (batch,)."""

@@ -77,8 +77,9 @@ def network_for_measurements(regular: bool) -> ClassifierSettings:
     'gru'
     """
     shapes = ConvolutionSettings(width=32, windows=(5, 11, 23), depth=2, dropout=0.1)
-    body = shapes if regular else BidirectionalSettings(cell="gru", width=64)
-    return ClassifierSettings(body=body, pooling="max", input_dropout=0.0)
+    if regular:
+        return ClassifierSettings(body=shapes, input_dropout=0.0)
+    return ClassifierSettings(body=BidirectionalSettings(cell="gru", width=64), input_dropout=0.0, cut=0.3)
 
 
 def sized_classifier(settings: Settings, size: SizeName) -> Settings:
