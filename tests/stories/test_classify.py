@@ -144,7 +144,7 @@ def test_every_body_is_trained_and_opened_again(model: str, folder: Path) -> Non
 KINDS = {
     "several": ("|".join, {"accuracy", "label_accuracy", "macro_f1", "micro_f1"}),
     "ordinal": (lambda names: str(len(names)), {"accuracy", "macro_f1", "mae", "auc"}),
-    "number": (lambda names: len(names) + len(names[-1]) / 10, {"mae", "rmse"}),
+    "number": (lambda names: len(names) + len(names[-1]) / 10, {"mae", "rmse", "coverage"}),
 }
 
 
@@ -198,3 +198,5 @@ def test_groups_stay_together(folder: Path) -> None:
 def test_the_same_in_python(run: str) -> None:
     model = ensue.open(run)
     assert [verdict.label for verdict in model.classify(["a dull film", "a lovely film"])] == ["neg", "pos"]
+    model.save(run + "-copy")
+    assert ensue.open(run + "-copy").report == model.report

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ensue.data.labels import LabelKind
 from ensue.evaluation.answers import Answers, Numbers
+from ensue.evaluation.conformal import covered
 from ensue.evaluation.standing import Figures
 
 Targets = NDArray[Any]
@@ -28,14 +29,17 @@ def losses(answers: Answers, target: Targets) -> Numbers:
     return wrong.mean(1) if answers.kind == "several" else wrong.astype(np.float64)
 
 
-def figures(answers: Answers, target: Targets) -> Figures:
-    """Give the figures over any rows, for intervals."""
-    make = {"number": _of_numbers, "several": _of_several}.get(answers.kind, _of_labels)
+def figures(answers: Answers, target: Targets, bound: float | None = None) -> Figures:
+    """Give the figures over any rows, for intervals; of numbers, how many are in their ranges up to a `bound` too."""
+    if answers.kind == "number":
+        off = answers.best - target
+        found = {"coverage": covered(answers, target, bound)} if bound is not None else {}
+        return lambda rows: _of_numbers(off[rows]) | {name: float(held[rows].mean()) for name, held in found.items()}
+    make = _of_several if answers.kind == "several" else _of_labels
     return lambda rows: make(answers, target, rows)
 
 
-def _of_numbers(answers: Answers, target: Targets, rows: NDArray[np.int64]) -> Mapping[str, float]:
-    off = answers.best[rows] - target[rows]
+def _of_numbers(off: Numbers) -> dict[str, float]:
     return {"mae": float(np.abs(off).mean()), "rmse": float(np.sqrt((off**2).mean()))}
 
 

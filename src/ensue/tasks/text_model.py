@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -29,7 +28,6 @@ from ensue.models.rounding import rounded
 from ensue.settings import Settings
 from ensue.tasks.rivals import Counted, joined, last_of
 from ensue.tasks.writing import WritingSettings, writing
-from ensue.training.durable import blaming
 from ensue.training.run import Run
 
 MIXTURE = "mixture.safetensors"
@@ -71,13 +69,7 @@ class TextModel:
 
         Raises RunError if there is something in the folder, or the disk refuses; then nothing stays.
         """
-        Run.create(folder, self.run.about).discard()
-        try:
-            with blaming(Path(folder)):
-                shutil.copytree(self.run.path, folder, ignore=shutil.ignore_patterns(".*"), copy_function=_copy)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+        self.run.copy(folder)
 
     def generate(self, prompt: str = "", **asked: Any) -> str:
         """Write one text that goes on from the prompt; `asked` are the fields of WritingSettings and FilterSettings."""
@@ -207,12 +199,6 @@ class TextModel:
     @cached_property
     def _spellings(self) -> list[bytes]:
         return self.codec.spellings()
-
-
-def _copy(source: str, target: str) -> None:
-    """Copy a file, and stop at the first that the disk refuses: an error of the system would be put off to the end."""
-    with blaming(Path(target)):
-        shutil.copy2(source, target)
 
 
 def beside_network(mixture: Mixture) -> dict[str, np.ndarray]:

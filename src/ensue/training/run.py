@@ -129,6 +129,19 @@ class Run:
         self.close()
         shutil.rmtree(self.path)
 
+    def copy(self, folder: Path | str) -> None:
+        """Copy the whole run to a folder that is new or empty; nothing else is needed to use it.
+
+        Raises RunError if there is something in the folder, or the disk refuses; then nothing stays.
+        """
+        Run.create(folder, self.about).discard()
+        try:
+            with blaming(Path(folder)):
+                shutil.copytree(self.path, folder, ignore=shutil.ignore_patterns(".*"), copy_function=_copy)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
     def describe(self, tables: Mapping[str, Any]) -> None:
         """Put tables into run.toml, in place of those of the same name."""
         about = {**self.about, **tables}
@@ -221,6 +234,12 @@ class Run:
     def _write_manifest(self) -> None:
         text = json.dumps({"format": FORMAT, "sha256": self._sums}, indent=1, sort_keys=True)
         write_atomically(self.path / MANIFEST, text.encode())
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file, and stop at the first that the disk refuses: an error of the system would be put off to the end."""
+    with blaming(Path(target)):
+        shutil.copy2(source, target)
 
 
 def _refuse_unless_vacant(path: Path) -> None:

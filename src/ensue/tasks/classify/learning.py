@@ -22,7 +22,7 @@ from ensue.data.prepare import fingerprint
 from ensue.evaluation.calibration import fit_temperature
 from ensue.evaluation.classification import figures, losses, unit_of
 from ensue.evaluation.conformal import PROMISED, fit_bound
-from ensue.evaluation.ranking import verdict
+from ensue.evaluation.ranking import Role, verdict
 from ensue.evaluation.standing import Standing, with_intervals
 from ensue.models.classifier import Classifier, ClassifierSettings
 from ensue.models.classifying import CLASSIFIERS
@@ -177,17 +177,19 @@ def _conclude(
     labels, test = parts.labels, parts["test"]
     true, unit = targets(test, labels), unit_of(labels.kind)
 
-    def standing(name: str, role: Any, one: Learned, answers: Any) -> Standing:
-        metrics, intervals = with_intervals(figures(answers, true), len(true))
+    def standing(name: str, role: Role, one: Learned) -> Standing:
+        fitted = _calibrate(one.model, parts, device)
+        answers = ask(one.model, test, labels, device).at(fitted.temperature)
+        metrics, intervals = with_intervals(figures(answers, true, fitted.bound), len(true))
         cost = losses(answers, true)
         return Standing(name, role, metrics, intervals, cost, unit, one.seconds, one.model.parameter_count)
 
-    rows = [standing(name, "baseline", one, ask(one.model, test, labels, device)) for name, one in rivals.items()]
+    rows = [standing(name, "baseline", one) for name, one in rivals.items()]
+    role: Role = "network" if isinstance(learned.model, Classifier) else "baseline"
+    rows.append(standing(name_of(settings.model), role, learned))
     calibration = _calibrate(learned.model, parts, device)
     run.write(CALIBRATION, json.dumps(calibration.to_json()).encode())
     raw = ask(learned.model, test, labels, device)
-    role = "network" if isinstance(learned.model, Classifier) else "baseline"
-    rows.append(standing(name_of(settings.model), role, learned, raw.at(calibration.temperature)))
     told = LabelModel(run, learned.model, parts.content, labels, calibration)
     result = Result(
         run=run.path.name,

@@ -107,6 +107,10 @@ class LabelModel:
         """The model card (Markdown)."""
         return self.run.read("report.md").decode()
 
+    def save(self, folder: str | Path) -> None:
+        """Copy the whole run to a folder that is new or empty. Raises RunError if there is something in it."""
+        self.run.copy(folder)
+
     @cached_property
     def data(self) -> LabelledSettings:
         """How the data was read, with all that was guessed filled in."""
@@ -164,7 +168,7 @@ class LabelModel:
 def score(answers: Answers, encoded: Encoded, labels: LabelCodec, calibration: Calibration) -> Scored:
     """Give the figures of calibrated answers."""
     true = targets(encoded.examples, labels)
-    metrics, intervals = with_intervals(figures(answers, true), len(true))
+    metrics, intervals = with_intervals(figures(answers, true, calibration.bound), len(true))
     held = float(covered(answers, true, calibration.bound).mean())
     return Scored(metrics, intervals, {"examples": len(true), "covered": held, "unseen": dict(encoded.unseen)})
 

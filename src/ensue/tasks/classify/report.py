@@ -21,7 +21,14 @@ LIMITS = """\
 - What is promised of sets and probabilities holds in the mean of all examples, not of each kind of them.
 - It knows the labels that it was trained on, and gives one of them to whatever it is shown."""
 
-SHOWN = {"accuracy": "accuracy", "macro_f1": "macro F1", "auc": "AUC", "mae": "MAE", "rmse": "RMSE"}
+SHOWN = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "auc": "AUC",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "coverage": "in 90 %",
+}
 
 
 @dataclass(frozen=True)

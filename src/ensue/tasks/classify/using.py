@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ensue.data.files import ending
 from ensue.data.readers import Folders, Listed
+from ensue.data.readers.long_table import LONG_ROWS
 from ensue.data.readers.rows import ROWS
 from ensue.errors import DataError
 from ensue.tasks.classify.model import LabelModel, Verdict
@@ -30,6 +31,8 @@ def asked_about(model: LabelModel, data: str) -> Iterator[Verdict]:
         return model.verdicts(model.reader([path], labelled=False))
     if not data.strip():
         raise DataError("the text is empty", where="classify", mend="give some text, or a file")
+    if path.suffix and len(data.split()) == 1 and ending(path) in (".txt", ".ts", *LONG_ROWS):
+        raise DataError("there is no such file", where=data, mend="check the spelling; a text may come by way of -")
     return model.verdicts(Listed([data]))
 
 
