@@ -18,7 +18,8 @@ FILE_LINES, FUNCTION_LINES, PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES =
 # recurrence for GPUs too (3,500 in all). What the next verbs add must come out elsewhere, or out of this figure.
 # The same day: classify came to 23,000, and forecast added 4,000, a third of them for reading and checking series.
 # tag adds 2,600 (encoders too): four formats, a codec of words, three taggers, chains of tags, spans, plain text.
-PACKAGE_LINES = 29_500
+# The estimators of scikit-learn add 700: what X may be, and a run that is carried in memory.
+PACKAGE_LINES = 30_200
 COMMAND_FLAGS = {"cli/generate.py": 20}
 BASES_OUTSIDE = {
     "ABC",

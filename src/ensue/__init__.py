@@ -19,6 +19,6 @@ def __getattr__(name: str) -> Any:
     """Load what is asked for when it is asked for: the command line's help must not wait for torch."""
     if name in ("open", "resume", "train"):
         return getattr(import_module("ensue.api"), name)
-    if name in ("cells", "engine", "layers", "heads", "models", "testing"):
+    if name in ("cells", "engine", "layers", "heads", "models", "sklearn", "testing"):
         return import_module(f"ensue.{name}")
     raise AttributeError(f"module 'ensue' has no attribute {name!r}")

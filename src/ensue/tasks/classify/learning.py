@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -60,15 +61,17 @@ def train_classifier(run: Run, settings: ClassifySettings, data: Sequence[Path],
     device, machine = _machine(run, settings, watch)
     parts = _parts(run, settings, data, watch)
     rivals = {name_of(one): _fitted(one, parts) for one in _baselines(settings, parts)}
-    if isinstance(settings.model, ClassifierSettings):
-        learned = _trained(run, settings, parts, device, machine, perf_counter() - began, watch)
-    else:
-        learned = _fitted(settings.model, parts)
-        run.write_arrays(learned.model.arrays())
-        validation = mean_nats(learned.model, parts["tune"], settings.training.batching.rows, device)
-        tell_fitted(run, validation, learned.seconds, len(parts["train"]), watch)
+    learned = _learned(run, settings, parts, (device, machine), perf_counter() - began, watch)
     watch(Note("writing the report"))
     return _conclude(run, settings, parts, rivals, learned, device)
+
+
+def learn_labels(run: Run, settings: ClassifySettings, parts: Parts, watch: Watch) -> LabelModel:
+    """Train in a new run on parts that are encoded already, with no baselines beside it, and nothing scored."""
+    machine = _machine(run, settings, watch)
+    _keep_codecs(run, parts)
+    learned = _learned(run, settings, parts, machine, 0.0, watch)
+    return _calibrated(run, learned.model, parts, machine[0])
 
 
 def _machine(run: Run, settings: ClassifySettings, watch: Watch) -> tuple[torch.device, MachineSettings]:
@@ -87,13 +90,18 @@ def _parts(run: Run, settings: ClassifySettings, data: Sequence[Path], watch: Wa
         kept = _read(settings, data, cache)
     examples, contents = kept
     parts = Parts.from_json(examples, contents)
-    run.write(CODEC, json.dumps({name: contents[name] for name in ("content", "labels")}).encode())
+    _keep_codecs(run, parts)
     sizes = {name: len(one) for name, one in examples.items()}
     about = {name: contents[name] for name in ("kind", "reading", "files")}
     run.describe({"data": {**about, "files": contents["prints"], "examples": sizes}})
     for finding in contents["findings"]:
         watch(Note(finding))
     return parts
+
+
+def _keep_codecs(run: Run, parts: Parts) -> None:
+    codecs = {"content": parts.content.to_json(), "labels": parts.labels.to_json()}
+    run.write(CODEC, json.dumps(codecs).encode())
 
 
 def _read(settings: ClassifySettings, data: Sequence[Path], cache: Path) -> tuple[Any, dict[str, Any]]:
@@ -143,23 +151,33 @@ def _fitted(settings: Settings, parts: Parts) -> Learned:
     return Learned(model, perf_counter() - began)
 
 
-def _trained(
+def _learned(
     run: Run,
     settings: ClassifySettings,
     parts: Parts,
-    device: torch.device,
-    machine: MachineSettings,
+    machine: tuple[torch.device, MachineSettings],
     spent: float,
     watch: Watch,
 ) -> Learned:
+    """Train a network, or fit what is fitted; `spent` seconds of its time are gone. The run has its arrays then."""
+    device, training = machine[0], left_of(settings.training, machine[1], spent)
+    if isinstance(settings.model, ClassifierSettings):
+        return _trained(run, settings.model_copy(update={"training": training}), parts, device, watch)
+    learned = _fitted(settings.model, parts)
+    run.write_arrays(learned.model.arrays())
+    validation = mean_nats(learned.model, parts["tune"], training.batching.rows, device)
+    tell_fitted(run, validation, learned.seconds, len(parts["train"]), watch)
+    return learned
+
+
+def _trained(run: Run, settings: ClassifySettings, parts: Parts, device: torch.device, watch: Watch) -> Learned:
     network = settings.model.build(parts.content.shape, parts.labels.kind, parts.labels.size)
     if settings.pretrained and run.checkpoint() is None:
         taken = take_over(network, settings.pretrained)
         run.describe({"pretrained": {"taken": taken}})
         watch(Note(taken))
-    training = left_of(settings.training, machine, spent)
-    feed = Wholes(parts["train"], training.batching.rows, settings.seed)
-    outcome = learn(run, network, training, device, feed, parts["tune"], watch)
+    feed = Wholes(parts["train"], settings.training.batching.rows, settings.seed)
+    outcome = learn(run, network, settings.training, device, feed, parts["tune"], watch)
     taken = run.about.get("pretrained", {}).get("taken")
     best = f"the weights of the network, those of step {outcome.best_step}: on the tune part"
     return Learned(network, outcome.seconds, (*([taken] if taken else []), best))
@@ -187,15 +205,16 @@ def _conclude(
     rows = [standing(name, "baseline", one) for name, one in rivals.items()]
     role: Role = "network" if isinstance(learned.model, Classifier) else "baseline"
     rows.append(standing(name_of(settings.model), role, learned))
-    calibration = _calibrate(learned.model, parts, device)
-    run.write(CALIBRATION, json.dumps(calibration.to_json()).encode())
+    told = _calibrated(run, learned.model, parts, device)
     raw = ask(learned.model, test, labels, device)
-    told = LabelModel(run, learned.model, parts.content, labels, calibration)
     result = Result(
         run=run.path.name,
         rows=tuple(rows),
         verdict=verdict(rows),
-        chosen=(*learned.chosen, f"temperature {calibration.temperature:.2f}, and the sets: on the calibrate part"),
+        chosen=(
+            *learned.chosen,
+            f"temperature {told.calibration.temperature:.2f}, and the sets: on the calibrate part",
+        ),
         details=details_of(told, parts, raw),
     )
     run.write(REPORT, markdown(result, run.about).encode())
@@ -204,7 +223,16 @@ def _conclude(
     return told
 
 
+def _calibrated(run: Run, model: Predictor, parts: Parts, device: torch.device) -> LabelModel:
+    calibration = _calibrate(model, parts, device)
+    run.write(CALIBRATION, json.dumps(calibration.to_json()).encode())
+    return LabelModel(run, model, parts.content, parts.labels, calibration)
+
+
 def _calibrate(model: Predictor, parts: Parts, device: torch.device) -> Calibration:
+    """Fit what is fitted on the calibrate part; without one, answers stay as they are, and sets hold every label."""
+    if "calibrate" not in parts.parts:
+        return Calibration(1.0, inf, PROMISED)
     part, labels = parts["calibrate"], parts.labels
     answers, true = ask(model, part, labels, device), targets(part, labels)
     temperature = fit_temperature(answers, true)

@@ -127,6 +127,10 @@ class LabelModel:
             encoded = self._encode(stretch, labelled=False)
             yield from self._told(stretch, self.ask(encoded.examples))
 
+    def answers(self, contents: Sequence[Content]) -> Answers:
+        """Give the calibrated answers about contents, as arrays in their order."""
+        return self.ask(self._encode(list(Listed(contents).examples()), labelled=False).examples)
+
     def ask(self, examples: Examples) -> Answers:
         """Give the calibrated answers."""
         return ask(self.model, examples, self.labels, _device(self.model)).at(self.calibration.temperature)

@@ -1,0 +1,18 @@
+"""The verbs as estimators of scikit-learn: they work in its pipelines, searches and cross-validation.
+
+>>> from ensue.sklearn import SequenceClassifier
+>>> model = SequenceClassifier("regression").fit([[0, 1, 0, 1], [1, 1, 1, 2, 1]] * 4, ["swings", "stays"] * 4)
+>>> model.predict([[0, 1, 0], [1, 2, 1, 1, 1]]).tolist()
+['swings', 'stays']
+"""
+
+try:
+    import sklearn  # noqa: F401  # pyrefly: ignore[missing-import]
+except ModuleNotFoundError as error:
+    if error.name != "sklearn":
+        raise
+    raise ImportError("ensue.sklearn needs scikit-learn; install it with `pip install 'ensue[sklearn]'`") from None
+
+from ensue.sklearn.classifier import SequenceClassifier
+
+__all__ = ["SequenceClassifier"]

@@ -1,0 +1,192 @@
+"""The verb `classify` as an estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin  # pyrefly: ignore[missing-import]
+from sklearn.utils import check_random_state  # pyrefly: ignore[missing-import]
+from sklearn.utils.multiclass import check_classification_targets  # pyrefly: ignore[missing-import]
+from sklearn.utils.validation import (  # pyrefly: ignore[missing-import]
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from ensue.data.codecs import CONTENTS
+from ensue.data.labelled import Content
+from ensue.data.labels import LabelCodec, names_in
+from ensue.data.partition import Parts, encode
+from ensue.data.readers import Listed
+from ensue.data.split import draw_parts
+from ensue.evaluation.answers import Answers
+from ensue.settings import to_plain
+from ensue.sklearn.kept import Kept, as_scikit_learn_says, keep
+from ensue.sklearn.sequences import VALUE, Form, contents_of, form_of
+from ensue.tasks import Choices
+from ensue.tasks.classify import Classify
+from ensue.tasks.classify.learning import learn_labels
+from ensue.tasks.classify.pretrained import pretrained_codec
+from ensue.tasks.classify.settings import ClassifySettings
+
+EPOCHS, UPDATES = 10, 200
+"""Where neither minutes nor epochs are given: at least so many of each."""
+
+ENOUGH = {"tune": 100, "calibrate": 1000}
+"""Samples from which on a share is held out to choose on, and another to calibrate on."""
+
+READERS: dict[Form, str] = {
+    "table": "series_file",
+    "sequences": "series_file",
+    "tokens": "table",
+    "texts": "table",
+}
+"""What reads files that hold the same; the task proposes by it, and a run that is saved reads such files."""
+
+
+class SequenceClassifier(ClassifierMixin, BaseEstimator):
+    """Learn the class of a sequence: of numbers (samples, steps) or (samples, steps, channels), a list of sequences of
+    unequal length, texts, or lists of tokens; NaN is a number that is missing.
+
+    `model`, `size` and `codec` are named as after `ensue train classify`, which chooses them where they are None.
+    Without `minutes` or `epochs` there are at least 10 passes over the data, and 200 updates. `settings` are strings
+    as after `--set`. The same `random_state` gives the same classifier, unless it has `minutes`.
+
+    From 100 samples on a tenth of them chooses when to stop, and from 1,000 on another tenth calibrates probabilities;
+    `data.tune` and `data.calibrate` set these shares.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        size: Any = None,
+        codec: str | None = None,
+        minutes: float | None = None,
+        epochs: int | None = None,
+        settings: Sequence[str] = (),
+        random_state: Any = 0,
+    ) -> None:
+        self.model = model
+        self.size = size
+        self.codec = codec
+        self.minutes = minutes
+        self.epochs = epochs
+        self.settings = settings
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> SequenceClassifier:
+        """Learn from samples and their classes. Raises ValueError for what cannot be learned from.
+
+        Sets `classes_`, `form_` (what X was), and `n_features_in_`: the steps of a table, else the channels.
+        """
+        form = form_of(X)
+        for name in vars(self).keys() & {"n_features_in_", "feature_names_in_"}:
+            delattr(self, name)
+        if form == "table":
+            X, y = validate_data(self, X, y, ensure_all_finite="allow-nan")
+        else:
+            y = column_or_1d(y, warn=True)
+            check_consistent_length(X, y)
+        check_classification_targets(y)
+        self.classes_, places = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has one class, {self.classes_.tolist()[0]!r}; give samples of two or more")
+        contents = contents_of(X, form)
+        if form == "sequences":
+            self.n_features_in_ = np.shape(cast("Any", contents[0])[VALUE])[1]
+        self.form_: Form = form
+        self.run_ = self._learned(contents, places)
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Give the likeliest class of each sample, (samples,)."""
+        best = self._answers(X).best
+        return self.classes_[best]
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Give the probability of each class, (samples, classes), in the order of `classes_`."""
+        return self._answers(X).chances
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Give the logarithm of the probability of each class, (samples, classes)."""
+        return self._answers(X).scores
+
+    def save(self, folder: str | Path) -> None:
+        """Write what was learned as the folder of a run, which `ensue.open` and the command line use."""
+        check_is_fitted(self)
+        self.run_.save(Path(folder))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = tags.input_tags.allow_nan = True
+        # To scikit-learn a table of anything may be fitted where this is true; here strings are samples, or tokens.
+        tags.input_tags.string = False
+        return tags
+
+    def _answers(self, X: Any) -> Answers:
+        check_is_fitted(self)
+        if self.form_ == "table":
+            X = validate_data(self, X, ensure_all_finite="allow-nan", reset=False)
+        with as_scikit_learn_says():
+            return self.run_.opened.answers(contents_of(X, self.form_))
+
+    def _learned(self, contents: Sequence[Content], places: NDArray[np.integer]) -> Kept:
+        with as_scikit_learn_says():
+            settings = self._settings(len(contents))
+            parts = _parts(contents, places, _names(self.classes_), settings)
+        examples = {name: len(one.examples) for name, one in parts.parts.items()}
+        data = {
+            "kind": settings.data.reader.name,
+            "reading": to_plain(settings.data),
+            "files": {},
+            "examples": examples,
+        }
+        about = {"task": "classify", "sources": [], "settings": to_plain(settings), "data": data}
+        return keep(about, lambda run: learn_labels(run, settings, parts, lambda _: None))
+
+    def _settings(self, count: int) -> ClassifySettings:
+        """Fill in all settings as the task does it, for so many samples."""
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            seed = check_random_state(seed).randint(2**31 - 1)
+        said = {name: getattr(self, name) for name in ("model", "size", "codec", "minutes", "epochs")}
+        said["codec"] = self.codec or ("measurements" if self.form_ == "tokens" else None)
+        assignments = [f"data.reader.name={READERS[self.form_]}", *self.settings]
+        proposal = Classify().propose(Choices(**said, seed=int(seed), assignments=assignments))
+        settings: Any = proposal.settings
+        training = settings.training
+        changes: dict[str, Any] = {}
+        if self.minutes is None and training.epochs is None and training.steps is None:
+            changes["epochs"] = max(EPOCHS, ceil(UPDATES / ceil(count / training.batching.rows)))
+        if count < ENOUGH["tune"] and training.evaluate_every is None:
+            changes["evaluate_every"] = 1 << 40  # at the end alone: there is nothing to choose on
+        return settings.model_copy(update={"training": training.model_copy(update=changes)})
+
+
+def _names(classes: NDArray[Any]) -> tuple[str, ...]:
+    """Give classes the names that they have in files; their places, where two have the same."""
+    names = tuple(names_in(one, "", "single")[0] for one in classes.tolist())
+    return names if len(set(names)) == len(names) else tuple(map(str, range(len(names))))
+
+
+def _parts(
+    contents: Sequence[Content], places: NDArray[np.integer], names: tuple[str, ...], settings: ClassifySettings
+) -> Parts:
+    """Hold out what is chosen and calibrated on, where there is enough, and encode."""
+    shares = {name: getattr(settings.data, name) for name, least in ENOUGH.items() if len(contents) >= least}
+    drawn = draw_parts(shares, settings.seed, places)
+    train = [contents[row] for row in drawn["train"]]
+    fit = CONTENTS[cast("Any", settings.codec).name].fit
+    codec = pretrained_codec(settings.pretrained) if settings.pretrained else fit(train, settings.codec)
+    labels, encoded = LabelCodec("single", names), {}
+    for name, rows in drawn.items():
+        listed = Listed([contents[row] for row in rows], [names[places[row]] for row in rows])
+        encoded[name] = encode(listed.examples(), codec, labels, settings.data.longest, ("examples",))
+    return Parts({"tune": encoded["train"], **encoded}, codec, labels, ("examples",))

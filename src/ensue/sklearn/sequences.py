@@ -1,0 +1,73 @@
+"""What X may be: numbers in two or three dimensions, sequences of unequal length, texts, lists of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from ensue.data.labelled import Content
+from ensue.data.readers.series_file import VALUE
+
+Form: TypeAlias = Literal["table", "sequences", "texts", "tokens"]
+"""Numbers (samples, steps), which scikit-learn checks itself; numbers (samples, steps, channels), or a list of them,
+(steps,) or (steps, channels), each as long as it is; strings; lists of strings."""
+
+TOKEN = "token"
+"""The field of the steps of lists of strings."""
+
+
+def form_of(X: Any) -> Form:
+    """Tell what X is; what is none of these is a table that scikit-learn refuses.
+
+    >>> form_of([[1, 2], [3, 4]]), form_of([[1, 2], [3]]), form_of(["a text"]), form_of([["a", "list"]])
+    ('table', 'sequences', 'texts', 'tokens')
+    """
+    X = np.asarray(X) if hasattr(X, "__array__") and not hasattr(X, "shape") else X
+    dimensions = len(getattr(X, "shape", (0,)))
+    if dimensions != 1:
+        strings = isinstance(X, np.ndarray) and dimensions == 2 and X.size and isinstance(X[0, 0], str)
+        return "tokens" if strings else "sequences" if dimensions > 2 else "table"
+    rows = list(X)
+    if rows and isinstance(rows[0], str):
+        return "texts"
+    if not rows or not hasattr(rows[0], "__len__"):
+        return "table"
+    if any(isinstance(step, str) for step in rows[0][:1]):
+        return "tokens"
+    flat = all(np.ndim(step) == 0 for step in rows[0][:1]) and len({len(row) for row in rows}) == 1
+    return "table" if flat else "sequences"
+
+
+def contents_of(X: Any, form: Form) -> list[Content]:
+    """Give the samples as contents of examples. Raises ValueError that names the first that is none.
+
+    >>> contents_of([[1, 2], [3]], "sequences")[1]["value"].tolist()
+    [[3.0]]
+    """
+    read = {"texts": _text, "tokens": _tokens}.get(form, _numbers)
+    return [read(row, place) for place, row in enumerate(X)]
+
+
+def _text(row: Any, place: int) -> Content:
+    if not isinstance(row, str) or not row.strip():
+        raise ValueError(f"X[{place}] is {'an empty text' if isinstance(row, str) else 'no text'}")
+    return row
+
+
+def _tokens(row: Iterable[Any], place: int) -> Content:
+    tokens = [str(token) for token in row]
+    if isinstance(row, str) or not tokens:
+        raise ValueError(f"X[{place}] is {'a text' if tokens else 'empty'}, and not a list of tokens")
+    return {TOKEN: tokens}
+
+
+def _numbers(row: Any, place: int) -> Content:
+    steps = np.asarray(row, np.float64)
+    steps = steps[:, None] if steps.ndim == 1 else steps
+    if steps.ndim != 2 or not steps.size:
+        raise ValueError(f"X[{place}] has the shape {np.shape(row)}, which is neither (steps,) nor (steps, channels)")
+    if np.isinf(steps).any():
+        raise ValueError(f"X[{place}] contains infinity; NaN stands for what is missing")
+    return {VALUE: steps}

@@ -1,0 +1,165 @@
+"""Estimators as scikit-learn has them: its own checks, pipelines, searches, copies."""
+
+import copy
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import ensue
+from ensue.cli.main import main
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+
+from sklearn.base import clone  # pyrefly: ignore[missing-import]
+from sklearn.exceptions import NotFittedError  # pyrefly: ignore[missing-import]
+from sklearn.model_selection import GridSearchCV, cross_val_score  # pyrefly: ignore[missing-import]
+from sklearn.pipeline import make_pipeline  # pyrefly: ignore[missing-import]
+from sklearn.preprocessing import FunctionTransformer, StandardScaler  # pyrefly: ignore[missing-import]
+from sklearn.utils.estimator_checks import parametrize_with_checks  # pyrefly: ignore[missing-import]
+
+from ensue.sklearn import SequenceClassifier
+
+NETWORK: dict[str, Any] = {"model": "gru", "settings": ("body.layer.width=8", "embedding=8", "rate=0.02")}
+TEXTS = ["what a good film", "so good and so dear", "a bad film", "what a very bad one"] * 6
+MOODS = ["fine", "fine", "poor", "poor"] * 6
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "sklearn.md"
+
+
+def waves(count: int = 24, steps: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    """Give slow and fast waves in noise, (samples, steps)."""
+    draws = np.random.default_rng(0)
+    fast = np.arange(count) % 2
+    steps_of = np.arange(steps) * (0.4 + 0.8 * fast[:, None]) + draws.uniform(0, 6, (count, 1))
+    return np.sin(steps_of) + 0.1 * draws.normal(size=(count, steps)), fast
+
+
+@parametrize_with_checks([SequenceClassifier("regression")])
+def test_what_scikit_learn_checks(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([SequenceClassifier(size="tiny"), SequenceClassifier(**NETWORK)])
+def test_what_scikit_learn_checks_of_networks(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+def test_a_pipeline_in_cross_validation_and_a_search() -> None:
+    X, y = waves()
+    assert cross_val_score(make_pipeline(StandardScaler(), SequenceClassifier("regression")), X, y, cv=3).mean() > 0.9
+    search = GridSearchCV(SequenceClassifier(epochs=1), {"model": ["majority", "regression"]}, cv=2).fit(X, y)
+    assert search.best_params_ == {"model": "regression"}
+    assert search.best_estimator_.n_features_in_ == 16
+    lower = FunctionTransformer(lambda texts: [text.lower() for text in texts])
+    found = make_pipeline(lower, SequenceClassifier("bag", epochs=60)).fit([text.upper() for text in TEXTS], MOODS)
+    assert found.score(TEXTS, MOODS) == 1
+
+
+@pytest.mark.parametrize("form", ["table", "three dimensions", "unequal", "tokens", "texts"])
+def test_every_form_of_x(form: str) -> None:
+    X: Any
+    X, y = waves()
+    if form == "three dimensions":
+        X = np.stack([X, -X], 2)
+    elif form == "unequal":
+        X = [row[: 16 - place % 5] for place, row in enumerate(X)]
+    elif form == "tokens":
+        X, y = [text.split() for text in TEXTS], np.array(MOODS)
+    elif form == "texts":
+        X, y = TEXTS, np.array(MOODS)
+    model = SequenceClassifier(**NETWORK, epochs=40).fit(X, y)
+    assert model.score(X, y) > 0.9
+    chances = model.predict_proba(X)
+    assert chances.shape == (24, 2)
+    np.testing.assert_allclose(chances.sum(1), 1)
+    np.testing.assert_array_equal(model.classes_[chances.argmax(1)], model.predict(X))
+    np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), chances)
+    assert getattr(model, "n_features_in_", None) == {"table": 16, "three dimensions": 2, "unequal": 1}.get(form)
+
+
+def test_the_same_seed_gives_the_same_and_nothing_else_is_moved() -> None:
+    X, y = waves()
+    before = torch.get_rng_state()
+    one, same, other = (SequenceClassifier(**NETWORK, epochs=2, random_state=seed).fit(X, y) for seed in (3, 3, 4))
+    assert torch.equal(before, torch.get_rng_state())
+    np.testing.assert_array_equal(one.predict_proba(X), same.predict_proba(X))
+    assert (one.predict_proba(X) != other.predict_proba(X)).any()
+    drawn = [SequenceClassifier(**NETWORK, epochs=2, random_state=np.random.RandomState(3)).fit(X, y) for _ in "ab"]
+    np.testing.assert_array_equal(*(model.predict_proba(X) for model in drawn))
+
+
+def test_copies_answer_the_same_without_a_folder() -> None:
+    model = SequenceClassifier("bag", epochs=2).fit(TEXTS, MOODS)
+    told = model.predict_proba(TEXTS)
+    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        np.testing.assert_array_equal(again.predict_proba(TEXTS), told)
+    assert clone(model).get_params() == model.get_params()
+    with pytest.raises(NotFittedError):
+        clone(model).predict(TEXTS)
+
+
+def test_a_saved_classifier_is_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = SequenceClassifier("bag", epochs=60).fit(TEXTS, MOODS)
+    model.save(tmp_path / "mood")
+    assert [one.label for one in ensue.open(tmp_path / "mood").classify(TEXTS[:4])] == MOODS[:4]
+    (tmp_path / "new.csv").write_text("text,label\nsuch a good film,fine\na bad one,poor\n", encoding="utf-8")
+    assert main(["classify", str(tmp_path / "mood"), str(tmp_path / "new.csv"), "--json"]) == 0
+    assert [line.split('"label": "')[1][:4] for line in capsys.readouterr().out.splitlines()] == ["fine", "poor"]
+    with pytest.raises(FileExistsError):
+        model.save(tmp_path / "mood")
+
+
+def test_much_data_is_held_out_from() -> None:
+    X, y = waves(1000, 4)
+    model = SequenceClassifier("regression").fit(X, y)
+    assert model.run_.opened.run.about["data"]["examples"] == {"train": 800, "tune": 100, "calibrate": 100}
+    assert model.run_.opened.calibration.temperature != 1
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "said"),
+    [
+        (TEXTS, ["fine"] * 24, "y has one class, 'fine'; give samples of two or more"),
+        ([*TEXTS[:-1], " "], MOODS, "X[23] is an empty text"),
+        ([*TEXTS[:-1], 3], MOODS, "X[23] is no text"),
+        ([["a"]] * 23 + [[]], MOODS, "X[23] is empty, and not a list of tokens"),
+        ([[1.0], [1, 2]] * 11 + [[1.0], []], MOODS, "X[23] has the shape (0,), which is neither (steps,) nor"),
+        ([[1.0], [1, np.inf]] * 12, MOODS, "X[1] contains infinity; NaN stands for what is missing"),
+    ],
+)
+def test_what_cannot_be_learned_is_a_value_error(X: Any, y: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}"):
+        SequenceClassifier("bag").fit(X, y)
+
+
+def test_wrong_settings_and_wrong_channels_are_value_errors() -> None:
+    with pytest.raises(ValueError, match="there is no model 'gruu'; did you mean gru"):
+        SequenceClassifier("gruu").fit(TEXTS, MOODS)
+    X, y = waves(8, 3)
+    model = SequenceClassifier("regression").fit(np.stack([X, X], 2), y)
+    with pytest.raises(ValueError, match="'value' has 1 channels where it had 2 in training"):
+        model.predict([[1.0, 2.0], [1.0]])
+
+
+def test_only_estimators_need_scikit_learn() -> None:
+    program = "import sys, ensue, ensue.api\nassert 'sklearn' not in sys.modules\nsys.modules['sklearn'] = None\n"
+    program += "try:\n    import ensue.sklearn\nexcept ImportError as error:\n    print(error)\n"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    said = "ensue.sklearn needs scikit-learn; install it with `pip install 'ensue[sklearn]'`\n"
+    assert done.stdout == said, done.stderr
+
+
+def test_the_example_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for example in re.findall(r"^```python\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+        exec(example, {})
+    assert ensue.open("mood").labels.names == ("fine", "poor")
