@@ -1,4 +1,4 @@
-"""What every tagger obeys: a sentence is tagged alike alone and in a batch, padding is ignored, all of a network learns."""
+"""What every tagger obeys: a sentence is tagged alike alone and in a batch, padding is ignored, all weights learn."""
 
 from dataclasses import replace
 
@@ -27,7 +27,12 @@ NARROW = {
 }
 NETWORKS = {
     f"{body}, {head}": TaggerSettings(
-        word=3, character=3, affix=2, body=ENCODERS[body](**NARROW[body]), spelling=ENCODERS[spelling](**NARROW[spelling]), head=head
+        word=3,
+        character=3,
+        affix=2,
+        body=ENCODERS[body](**NARROW[body]),
+        spelling=ENCODERS[spelling](**NARROW[spelling]),
+        head=head,
     )
     for body, spelling, head in (
         ("bidirectional", "convolution", "crf"),

@@ -1,0 +1,97 @@
+"""How well universal tags of English are told, and how fast: UD_English-EWT, from its training part alone.
+
+    python benchmarks/tagging.py [SEEDS [MINUTES]]    trains with seeds 1, 2, ..., chooses on dev, reports test
+    python benchmarks/tagging.py RUN...               reports on runs that were trained so
+
+`--write` puts the tables into docs/results.md. The data is looked for in the folder that ENSUE_DATA names, or in
+../shared/data. Words per second are those of `ensue tag` from the CoNLL-U file to CoNLL-U, once the run is open.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from tables import conditions, medians, write_table
+
+import ensue
+from ensue.data.contract import SILENT
+from ensue.tasks.tag.model import TagModel
+from ensue.tasks.tag.using import as_conllu, asked_about
+
+DATA = Path(os.environ.get("ENSUE_DATA", Path(__file__).parents[2] / "shared" / "data")) / "UD_English-EWT"
+TRAIN, VALID, TEST = (DATA / f"en_ewt-ud-{part}.conllu.gz" for part in ("train", "dev", "test"))
+FIGURES = ("tag_accuracy", "tag_accuracy_known", "tag_accuracy_unknown")
+
+
+def train(seed: int, minutes: float, folder: Path) -> Path:
+    """Train with one seed, and give the run."""
+    ensue.train("tag", TRAIN, valid=VALID, test=TEST, seed=seed, minutes=minutes, out=folder / str(seed))
+    return folder / str(seed)
+
+
+def accuracy_of(runs: list[Path]) -> list[str]:
+    """Lay out the accuracy of baselines, and of every run."""
+    head = ("model", "seed", "tags %", "95 % interval", "known words", "unknown words", "seconds")
+    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    results = [json.loads((run / "result.json").read_text(encoding="utf-8")) for run in runs]
+    rows += [_row(row, "") for row in results[0]["rows"][:-1]]
+    seeds = [ensue.open(run).run.about["settings"]["seed"] for run in runs]
+    rows += [_row(result["rows"][-1], str(seed)) for result, seed in zip(results, seeds, strict=True)]
+    mean = [100 * statistics.mean(result["metrics"][name] for result in results) for name in FIGURES]
+    return [*rows, f"| mean of {len(runs)} seeds | | {mean[0]:.2f} | | {mean[1]:.2f} | {mean[2]:.2f} | |"]
+
+
+def _row(row: dict[str, Any], seed: str) -> str:
+    tags, known, unknown = (f"{100 * row['metrics'][name]:.2f}" for name in FIGURES)
+    low, high = (100 * bound for bound in row["intervals"]["tag_accuracy"])
+    return f"| {row['name']} | {seed} | {tags} | {low:.2f} to {high:.2f} | {known} | {unknown} | {row['seconds']:.0f} |"
+
+
+def speed_of(run: Path, threads: int = 1) -> list[str]:
+    """Measure how many words of the test part a second are read, tagged and written."""
+    torch.set_num_threads(threads)
+    words = ensue.open(run).evaluate([TEST]).details["words"]
+
+    def tag() -> None:
+        model: TagModel = ensue.open(run)  # anew, since a codec remembers the words that it has met
+        told = model.tagged(asked_about(model, str(TEST), "auto", SILENT))
+        assert sum(len(as_conllu(model, number, one)) for number, one in enumerate(told, 1))
+
+    def opened() -> None:
+        ensue.open(run)
+
+    taken = medians({"all": tag, "open": opened}, 5)
+    rate = 1000 * words / (taken["all"] - taken["open"])
+    what = "processor time" if threads == 1 else "clock"
+    return [
+        "| words | words per second | of |",
+        "|---|---|---|",
+        f"| {words:,} | {rate:,.0f} | {what}, {conditions()} |",
+    ]
+
+
+def main() -> None:
+    """Train, or take runs, and print the tables."""
+    said = [word for word in sys.argv[1:] if word != "--write"]
+    with tempfile.TemporaryDirectory() as folder:
+        if said and Path(said[0]).is_dir():
+            runs = [Path(word) for word in said]
+        else:
+            seeds, minutes = int(said[0]) if said else 3, float(said[1]) if said[1:] else 9.0
+            runs = [train(seed, minutes, Path(folder)) for seed in range(1, seeds + 1)]
+        tables = {"tags": accuracy_of(runs), "words per second": speed_of(runs[0])}
+    for name, lines in tables.items():
+        print("\n".join(lines), end="\n\n")
+        if "--write" in sys.argv:
+            write_table(name, lines)
+
+
+if __name__ == "__main__":
+    main()
