@@ -1,0 +1,132 @@
+"""How often texts are told right, on data that others have figures of: networks beside all baselines.
+
+`python benchmarks/classification.py FOLDER [--only NAME...] [--write]`; FOLDER has sst2, sms_spam, trec_questions and
+first_names, each a folder. `--write` puts the table into docs/results.md.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tables import conditions, write_table
+
+import ensue
+
+Rows = list[tuple[str, str]]
+FOLDS, SEED = 5, 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of data, and the network that was chosen for it on its tune part."""
+
+    model: str
+    epochs: int
+    settings: tuple[str, ...]
+    figure: str = "accuracy"
+
+
+TRIALS = {
+    "sst2": Trial("bag", 16, ("input_dropout=0.5", "step_dropout=0.3", "data.calibrate=0.05")),
+    "trec_questions": Trial("convolution", 8, ("output_dropout=0.5", "data.calibrate=0.05")),
+    "sms_spam": Trial("bag", 8, ("data.calibrate=0.05",), figure="f1 of spam"),
+    "first_names": Trial(
+        "bidirectional", 8, ("input_dropout=0", "step_dropout=0", "data.tune=0.05", "data.calibrate=0.05")
+    ),
+}
+
+
+def sources(name: str, folder: Path, room: Path) -> Iterator[tuple[Path, dict[str, Path]]]:
+    """Give what is learned from, and the files of parts: the split that is known, or each of five folds."""
+    where = folder / name
+    if name == "sst2":
+        yield where / "train.tsv.gz", {"valid": where / "dev.tsv.gz", "test": where / "test.tsv.gz"}
+    elif name == "trec_questions":
+        parts = {part: table(room / f"{part}.tsv", questions(where / f"{part}.txt")) for part in ("train", "test")}
+        yield parts["train"], {"test": parts["test"]}
+    elif name == "sms_spam":
+        with (where / "SMSSpamCollection.tsv").open(encoding="utf-8", newline="") as file:
+            rows = [tuple(line.rstrip("\n").split("\t", 1)) for line in file]
+        yield from folds([(text, label) for label, text in rows], room)
+    else:
+        rows = [(line, kind) for kind in ("male", "female") for line in (where / f"{kind}.txt").read_text().split("\n")]
+        yield from folds([(text.strip(), kind) for text, kind in rows if text.strip()], room)
+
+
+def questions(path: Path) -> Rows:
+    """Read "LABEL:fine text", without what is fine."""
+    heads = (line.partition(" ") for line in path.read_text(encoding="utf-8").splitlines())
+    return [(text, head.partition(":")[0]) for head, _, text in heads]
+
+
+def folds(rows: Rows, room: Path) -> Iterator[tuple[Path, dict[str, Path]]]:
+    """Give each fifth of the rows, drawn by the seed, as the test, and the rest to learn from."""
+    order = np.random.default_rng(SEED).permutation(len(rows))
+    for fold in range(FOLDS):
+        held = set(order[fold::FOLDS].tolist())
+        parts = {"test": [rows[i] for i in sorted(held)], "train": [r for i, r in enumerate(rows) if i not in held]}
+        made = {part: table(room / f"{fold}-{part}.tsv", own) for part, own in parts.items()}
+        yield made["train"], {"test": made["test"]}
+
+
+def table(path: Path, rows: Rows) -> Path:
+    """Write texts with their labels."""
+    lines = [f"{label}\t{' '.join(text.split())}" for text, label in rows]
+    path.write_text("label\ttext\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def figures(result: dict[str, Any], trial: Trial) -> dict[str, float]:
+    """Give the figure of each model; that of a label is told of the run's own alone."""
+    if trial.figure == "accuracy":
+        return {row["name"]: row["metrics"]["accuracy"] for row in result["rows"]}
+    spam = next(one for one in result["details"]["per_class"] if one["label"] == "spam")
+    return {result["rows"][-1]["name"]: spam["f1"]}
+
+
+def measured(name: str, trial: Trial, folder: Path) -> list[list[str]]:
+    """Train on each split, and give the mean of each model's figure and how far splits are apart."""
+    found: dict[str, list[float]] = {}
+    seconds: list[float] = []
+    with tempfile.TemporaryDirectory() as room:
+        for number, (train, parts) in enumerate(sources(name, folder, Path(room))):
+            out = Path(room) / f"run-{number}"
+            header = ["data.reader.header=yes"] if train.suffix == ".tsv" else []
+            settings = ["machine.threads=1", *header, *trial.settings]
+            ensue.train("classify", train, model=trial.model, epochs=trial.epochs, out=out, settings=settings, **parts)
+            result = json.loads((out / "result.json").read_text())
+            seconds.append(result["rows"][-1]["seconds"])
+            for model, figure in figures(result, trial).items():
+                found.setdefault(model, []).append(figure)
+            print(name, number, found, f"{seconds[-1]:.0f} s", flush=True)
+    return [[name, trial.figure, model, told(values), f"{np.mean(seconds):.0f}"] for model, values in found.items()]
+
+
+def told(values: Sequence[float]) -> str:
+    """Give the mean, and between which folds lie."""
+    spread = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
+    return f"{np.mean(values):.3f}{spread}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", nargs="*", choices=TRIALS, default=list(TRIALS))
+    parser.add_argument("--write", action="store_true")
+    asked = parser.parse_args()
+    rows = [row for name in asked.only for row in measured(name, TRIALS[name], asked.folder)]
+    columns = ["data", "figure", "model", "on the test part", "seconds of training"]
+    lines = [f"| {' | '.join(row)} |" for row in [columns, ["---"] * len(columns), *rows]]
+    lines += ["", f"By {conditions()}."]
+    print("\n".join(lines))
+    if asked.write:
+        write_table("classification", lines)
+
+
+if __name__ == "__main__":
+    main()
