@@ -36,7 +36,7 @@ TRIALS = {
     "trec_questions": Trial("convolution", 8, ("output_dropout=0.5", "data.calibrate=0.05")),
     "sms_spam": Trial("bag", 8, ("data.calibrate=0.05",), figure="f1 of spam"),
     "first_names": Trial(
-        "bidirectional", 8, ("input_dropout=0", "step_dropout=0", "data.tune=0.05", "data.calibrate=0.05")
+        "convolution", 12, ("input_dropout=0", "step_dropout=0", "data.tune=0.05", "data.calibrate=0.05")
     ),
 }
 

@@ -56,7 +56,7 @@ def test_a_network_learns_and_stands_beside_its_baselines(run: str) -> None:
     assert set(result["metrics"]) == {"accuracy", "macro_f1", "auc"}
     assert result["baselines"]["majority"]["accuracy"] == 0.5
     assert [share["share"] for share in result["details"]["early"]][-1] == 1.0
-    assert "lstm 64" in Path(run, "report.md").read_text()
+    assert "convolution 64" in Path(run, "report.md").read_text()
 
 
 def test_a_text_is_labelled(run: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,8 @@ def classify(  # noqa: PLR0913 - each is a flag
         data: Tables (CSV, TSV, JSONL, Parquet) with a column of text and one of labels; or a folder, or a file, for
             each class. Or the name of a demo (see `ensue list demos`); with none, the demo `modules`.
         out: Folder of the run that is written; run-1, run-2, ... if not given.
-        model: lstm, gru or another cell; bag; majority. See `ensue list models`.
+        model: convolution, bidirectional, lstm, gru or another cell, bag; or one that is fitted instead of trained. See
+            `ensue list models`.
         codec: What a step of text is: words, characters, bytes or subwords.
         size: One dial for the size of the network.
         minutes: Time for training; 3 if neither this nor epochs is given.

@@ -79,7 +79,11 @@ class Classify(Task):
             why = "convolution, for shapes" if regular else "bidirectional, for steps at times of their own"
             reasons.append(f"model {why} (choose with --model)")
         elif "model" not in values:
-            reasons.append("model lstm, its highest values over all steps: the usual choice (choose with --model)")
+            next_too = any(one.startswith("model.also") for one in choices.assignments)
+            name = "lstm" if next_too else "convolution"
+            settings = change(settings, model=classifier_settings(name))
+            why = "it reads forwards, as what comes next asks for" if next_too else "fast, and good with short texts"
+            reasons.append(f"model {name}: {why} (choose with --model)")
         if choices.size is not None:
             settings = change(settings, model=sized_classifier(settings.model, choices.size))
         settings = assigned(with_budget(settings, choices), choices)
