@@ -25,8 +25,9 @@ CONTENTS = "contents.json"
 class Examples:
     """Example i has the steps `offsets[i]:offsets[i + 1]` of each field of `steps`, and row i of each of `whole`.
 
-    The field "target" is what is to be predicted, of steps or of the whole; "line" is where an example stood in its
-    file, from 1.
+    The field "target" is what is to be predicted, of steps or of the whole; where steps have labels like that of the
+    whole, the field "label" has their targets, counted from 1, and 0 without one; "line" is where an example stood in
+    its file, from 1.
 
     >>> tagged = Examples(np.array([0, 2, 3]), {"word": np.array([4, 1, 7])}, {"line": np.array([1, 2])})
     >>> len(tagged), tagged.lengths.tolist(), tagged.select(np.array([1])).steps["word"].tolist()

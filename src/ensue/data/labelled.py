@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -34,6 +34,8 @@ class Labelled:
     """Examples of one group stay in one part of the data."""
     row: Mapping[str, Any] = field(default_factory=dict)
     """The columns of its row, for what is written beside the answer."""
+    inner: Sequence[Any] | None = None
+    """Labels of its steps, None for a step without one, where steps have labels of the same kind of their own."""
 
 
 class LabelledReader(ABC):
@@ -57,6 +59,9 @@ class Shape:
     static: int = 0
     measured: int = 0
     """How many of the numbers, the first ones, were measured; the others say when, how sure, and what is missing."""
+    children: int = 0
+    """Where steps are the nodes of a tree: the most children of one, in training. The field "parent" has the place of
+    the parent of each, -1 of the root, which is the last; children stand before parents."""
 
 
 class ContentCodec(ABC):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from ensue.data.contract import Finding
+from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.labelled import Labelled
 from ensue.errors import DataError, SettingError
 from ensue.settings import Settings
@@ -37,6 +37,16 @@ class LabelSettings(Settings):
     """Several: what stands between labels that are written as one text; JSON lists need none."""
     order: tuple[str, ...] = ()
     """Ordinal: the labels from the lowest to the highest; if not given, as numbers, or else by the alphabet."""
+    merge: tuple[str, ...] = ()
+    """Labels that are read as another, each written "LABEL=OTHER"; what has a label "LABEL=" is left out."""
+
+    @property
+    def others(self) -> dict[str, str]:
+        """What to read each label as. Raises SettingError if one is not written so."""
+        for one in self.merge:
+            if not one.partition("=")[0] or "=" not in one:
+                raise SettingError(f"{one!r} merges nothing", where="data.labels.merge", mend="write LABEL=OTHER")
+        return {label.strip(): other.strip() for label, _, other in (one.partition("=") for one in self.merge)}
 
 
 @dataclass(frozen=True)
@@ -107,13 +117,38 @@ def fit_labels(train: Sequence[Labelled], settings: LabelSettings, kind: LabelKi
     if kind == "number":
         values = np.array([_number(example.label) for example in train])
         return LabelCodec(kind, mean=float(values.mean()), scale=float(values.std()) or 1.0)
-    there = {name for example in train for name in names_in(example.label, delimiter, kind)}
+    every = [label for example in train for label in (example.label, *(example.inner or ())) if label is not None]
+    there = {name for label in every for name in names_in(label, delimiter, kind)}
     if kind == "ordinal" and settings.order:
         if lacking := sorted(there - set(settings.order)):
             what = f"the label {lacking[0]!r} has no place in the order"
             raise SettingError(what, where="data.labels.order", mend="name all labels, from the lowest to the highest")
         return LabelCodec(kind, settings.order)
     return LabelCodec(kind, tuple(sorted(there, key=_natural)), delimiter)
+
+
+def relabelled(examples: Iterable[Labelled], settings: LabelSettings, listener: Listener = SILENT) -> list[Labelled]:
+    """Give the examples with their labels as they are merged, without those that are left out, which are counted.
+
+    >>> read = [Labelled("so so", "2", "a", 1), Labelled("good", "3", "a", 2)]
+    >>> [example.label for example in relabelled(read, LabelSettings(merge=("2=", "3=+")))]
+    ['+']
+    """
+    if not (others := settings.others):
+        return list(examples)
+    kept, left_out = [], 0
+    for example in examples:
+        label, *inner = (
+            None if one is None else others.get(_name(one), one) or None
+            for one in (example.label, *(example.inner or ()))
+        )
+        if label is not None:
+            kept.append(replace(example, label=label, inner=inner or None))
+        left_out += label is None
+    if left_out:
+        where = kept[0].file if kept else "data"
+        listener.tell(Finding(where, f"{left_out:,} examples left out, as data.labels.merge says"))
+    return kept
 
 
 def label_kind(examples: Sequence[Labelled], settings: LabelSettings) -> tuple[LabelKind, str, Finding | None]:

@@ -15,10 +15,20 @@ from ensue.data.codecs import CONTENTS, open_content
 from ensue.data.contract import Finding, Listener
 from ensue.data.examples import Examples
 from ensue.data.labelled import ContentCodec, Labelled, LabelledReader
-from ensue.data.labels import LabelCodec, LabelKind, LabelSettings, fit_labels, label_kind, names_in, refuse_unlearnable
+from ensue.data.labels import (
+    DESCRIBED,
+    LabelCodec,
+    LabelKind,
+    LabelSettings,
+    fit_labels,
+    label_kind,
+    names_in,
+    refuse_unlearnable,
+    relabelled,
+)
 from ensue.data.readers import LABELLED, LabelledTable
 from ensue.data.split import draw_parts
-from ensue.errors import DataError
+from ensue.errors import DataError, SettingError
 from ensue.settings import Settings, choice
 
 HELD_OUT = ("tune", "calibrate", "test")
@@ -99,17 +109,24 @@ def partition(
 
     `codec` is a member of CONTENTS, or a codec that is fitted already. Raises DataError if the data cannot be used.
     """
-    everything = list(readers["all"].examples(listener))
+    everything = relabelled(readers["all"].examples(listener), data.labels, listener)
     if not everything:
         raise DataError("there are no examples", where="data", mend="give a file with some")
     kind, delimiter, guessed = label_kind(everything, data.labels)
     if guessed:
         listener.tell(guessed)
+    if kind in ("several", "number") and everything[0].inner is not None:
+        what, mend = f"labels of nodes are read as {DESCRIBED[kind]}", "give kind=single, or data.reader.inner=false"
+        raise SettingError(what, where="data.labels.kind", mend=mend)
     refuse_unlearnable(everything, kind, delimiter)
     shares = {name: getattr(data, name) for name in HELD_OUT if name not in readers}
     drawn = draw_parts(shares, seed, _strata(everything, kind, delimiter), _groups(everything))
     parts = {name: [everything[row] for row in rows] for name, rows in drawn.items()}
-    parts |= {name: list(reader.examples(listener)) for name, reader in readers.items() if name != "all"}
+    parts |= {
+        name: relabelled(reader.examples(listener), data.labels, listener)
+        for name, reader in readers.items()
+        if name != "all"
+    }
     for name, examples in parts.items():
         if not examples:
             what = f"{len(everything):,} examples are too few to split: nothing is left to {name}"
@@ -150,10 +167,16 @@ def encode(
             fields, whole = content.encode(example.content)
             if labels is not None:
                 at["target"] = labels.target(example.label)
+                if example.inner is not None:
+                    inner = [-1 if label is None else labels.target(label) for label in example.inner]
+                    fields["label"] = np.array(inner, np.int64) + 1
         except DataError as error:
             where = f"{example.file}:{example.line}"
             raise DataError(error.what, where=error.where or where, mend=error.mend) from None
         length = len(next(iter(fields.values())))
+        if length > longest and content.shape.children:
+            what, mend = f"a tree of {length:,} nodes", "leave it out, or read larger ones with --set data.longest=N"
+            raise DataError(what, where=f"{example.file}:{example.line}", mend=mend)
         shortened += length > longest
         steps.append({name: array[:longest] for name, array in fields.items()})
         wholes.append({**whole, **at})

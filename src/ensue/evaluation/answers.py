@@ -20,6 +20,8 @@ class Answers:
 
     kind: LabelKind
     scores: Numbers
+    inner: NDArray[np.int64] | None = None
+    """Where steps have labels of their own: of how many each example is right, and how many it has, (examples, 2)."""
 
     def __len__(self) -> int:
         return len(self.scores)

@@ -58,6 +58,9 @@ def _of_labels(answers: Answers, target: Targets, rows: NDArray[np.int64]) -> Ma
     said, true, size = answers.best[rows], target[rows], answers.scores.shape[1]
     table = confusion(said, true, size)
     found = {"accuracy": float(np.trace(table) / len(rows)), "macro_f1": float(_macro_f1(table))}
+    if answers.inner is not None:
+        right, there = answers.inner[rows].sum(0)
+        found["node_accuracy"] = float(right / max(there, 1))
     if answers.kind == "ordinal":
         found["mae"] = float(np.abs(said - true).mean())
     if size == 2:

@@ -12,18 +12,21 @@ from ensue.models.catalogue import SizeName
 from ensue.models.classifier import ClassifierSettings
 from ensue.models.prior import PriorSettings
 from ensue.models.regression import RegressionSettings
+from ensue.models.tree import TreeSettings
 from ensue.models.warping import WarpingSettings
 from ensue.settings import Settings, read
 
+TRAINED: dict[str, type[Settings]] = {"network": ClassifierSettings, "tree": TreeSettings}
+
 CLASSIFIERS: dict[str, type[Settings]] = {
-    "network": ClassifierSettings,
+    **TRAINED,
     "majority": PriorSettings,
     "warping": WarpingSettings,
     "regression": RegressionSettings,
 }
-"""Their settings have `build(shape, kind, size) -> Predictor`. All but the network are fitted instead of trained: they
-have `fit(train, tune)`, which learns from the first part, and chooses on the second. Their settings also have
-`suits(shape, kind)`: whether they are a baseline for steps of that shape, and labels of that kind."""
+"""Their settings have `build(shape, kind, size) -> Predictor`. The others than TRAINED are fitted
+at one go: they have `fit(train, tune)`, which learns from the first part, and chooses on the second; and their settings
+have `suits(shape, kind)`: whether they are a baseline for steps of that shape, and labels of that kind."""
 
 
 class Fits(Protocol):
@@ -88,9 +91,11 @@ def sized_classifier(settings: Settings, size: SizeName) -> Settings:
     >>> sized_classifier(classifier_settings("lstm"), "tiny").body.layer.width
     64
     """
+    embedding, width, depth = SIZES[size]
+    if isinstance(settings, TreeSettings):
+        return settings.model_copy(update={"embedding": embedding, "width": width})
     if not isinstance(settings, ClassifierSettings):
         return settings
-    embedding, width, depth = SIZES[size]
     body: Any = settings.body
     if isinstance(body, OnwardSettings):
         body = body.model_copy(update={"layer": _sized(body.layer, width, depth)})

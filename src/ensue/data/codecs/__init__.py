@@ -8,6 +8,7 @@ from ensue.data.codecs.characters import CharacterCodec, Characters
 from ensue.data.codecs.content import TextContent, TextSettings
 from ensue.data.codecs.measurements import MeasurementCodec, Measurements
 from ensue.data.codecs.subwords import SubwordCodec, Subwords
+from ensue.data.codecs.tree import TreeCodec, TreeCodecSettings
 from ensue.data.codecs.words import WordCodec, Words
 from ensue.data.contract import Codec
 from ensue.data.labelled import ContentCodec
@@ -30,10 +31,14 @@ FITTED: dict[str, type[Codec]] = {
 }
 """What was made, as its `to_json` names it."""
 
-CONTENT_SETTINGS: dict[str, type[Settings]] = {"text": TextSettings, "measurements": Measurements}
+CONTENT_SETTINGS: dict[str, type[Settings]] = {
+    "text": TextSettings,
+    "measurements": Measurements,
+    "tree": TreeCodecSettings,
+}
 """What a person chooses for the content of labelled examples."""
 
-CONTENTS: dict[str, type[ContentCodec]] = {"text": TextContent, "measurements": MeasurementCodec}
+CONTENTS: dict[str, type[ContentCodec]] = {"text": TextContent, "measurements": MeasurementCodec, "tree": TreeCodec}
 """What is made of it, by the same name, with `fit` and `from_json`."""
 
 
@@ -73,6 +78,8 @@ __all__ = [
     "Subwords",
     "TextContent",
     "TextSettings",
+    "TreeCodec",
+    "TreeCodecSettings",
     "Words",
     "open_codec",
     "open_content",

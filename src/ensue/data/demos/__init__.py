@@ -11,6 +11,7 @@ from ensue.data.demos.names import write_names
 from ensue.data.demos.sunspots import write_sunspots
 from ensue.data.demos.text import write_text
 from ensue.data.demos.tokens import write_tokens
+from ensue.data.demos.trees import write_trees
 from ensue.errors import DataError
 
 
@@ -80,6 +81,13 @@ DEMOS: dict[str, Demo] = {
         "Python's own tokeniser with the token that it is a piece of; they differ between versions of Python",
         write_tokens,
         ".tsv",
+    ),
+    "ast": Demo(
+        "classify",
+        "trees",
+        "trees: the longest expressions in CPython's standard library, which kind each part is to be told from its "
+        "words alone; they differ from one version of Python to the next",
+        write_trees,
     ),
 }
 """Name to demo."""

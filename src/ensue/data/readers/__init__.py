@@ -8,6 +8,7 @@ from ensue.data.readers.long_table import LongTable, LongTableReader
 from ensue.data.readers.series_file import SeriesFile, SeriesFileReader
 from ensue.data.readers.table import Table, TableReader
 from ensue.data.readers.text import Text, TextReader
+from ensue.data.readers.trees import Trees, TreesReader, are_trees
 from ensue.settings import Settings
 
 READERS: dict[str, type[Settings]] = {"text": Text, "lines": Lines, "table": Table}
@@ -17,6 +18,7 @@ LABELLED: dict[str, type[Settings]] = {
     "folders": Folders,
     "long_table": LongTable,
     "series_file": SeriesFile,
+    "trees": Trees,
 }
 """Readers of examples with labels. Their settings have `settled(files, listener, labelled)`, which gives them with what
 was guessed filled in, and tells it; and `build(files, labelled) -> LabelledReader`. `labelled` is false where labels
@@ -40,4 +42,7 @@ __all__ = [
     "TableReader",
     "Text",
     "TextReader",
+    "Trees",
+    "TreesReader",
+    "are_trees",
 ]

@@ -7,22 +7,21 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ensue.data.codecs import CONTENT_SETTINGS
-from ensue.data.demos import demo_meant
+from ensue.data.demos import DEMOS, demo_meant
 from ensue.data.files import ending, find_files
 from ensue.data.labelled import LabelledReader
-from ensue.data.readers import LABELLED
+from ensue.data.readers import LABELLED, are_trees
 from ensue.data.readers.rows import ROWS
 from ensue.errors import SettingError, did_you_mean
 from ensue.layers import RecurrentSettings
-from ensue.models.classifier import ClassifierSettings
-from ensue.models.classifying import classifier_settings, network_for_measurements, sized_classifier
+from ensue.models.classifying import TRAINED, classifier_settings, sized_classifier
 from ensue.settings import Settings, read
 from ensue.tasks.choosing import assigned, change, read_config, with_budget
 from ensue.tasks.classify.learning import REPORT, RESULT, read_into, train_classifier
 from ensue.tasks.classify.model import LabelModel, open_classifier
 from ensue.tasks.classify.pretrained import like_pretrained
 from ensue.tasks.classify.report import tell
-from ensue.tasks.classify.settings import ClassifySettings
+from ensue.tasks.classify.settings import MEASURED, OF_KIND, WHY, ClassifySettings
 from ensue.tasks.contract import Choices, Proposal, Task, Told
 from ensue.training.contract import Watch
 from ensue.training.devices import choose_device
@@ -32,10 +31,6 @@ DEMO = "modules"
 
 OF_ALL, OF_TEXTS, OF_STEPS = ("label", "group"), ("text",), ("id", "time", "value", "band", "error")
 """Columns that a person may name; one of the last makes a table one of steps."""
-
-
-MEASURED = ("long_table", "series_file")
-"""Readers whose examples are measurements."""
 
 LONGEST_SERIES = 3000
 """Steps of measurements that are read, if nothing else is said: most series of the archives are shorter."""
@@ -64,20 +59,17 @@ class Classify(Task):
             name, reason = _reader_for(choices)
             settings = change(settings, data=change(settings.data, reader=name))
             reasons += [reason] if reason else []
-        measured = settings.data.reader.name in MEASURED
-        if measured and "longest" not in values.get("data", {}):
+        kind = settings.data.reader.name
+        if kind in MEASURED and "longest" not in values.get("data", {}):
             settings = change(settings, data=change(settings.data, longest=LONGEST_SERIES))
+        usual = {part: value for part, value in OF_KIND.get(kind, {}).items() if part not in values}
+        settings = change(settings, **usual)
         if choices.codec is not None:
             settings = change(settings, codec=_codec_settings(choices.codec))
-        elif "codec" not in values and measured:
-            settings = change(settings, codec="measurements")
         if choices.model is not None:
             settings = change(settings, model=classifier_settings(choices.model))
-        elif "model" not in values and measured:
-            regular = settings.data.reader.name == "series_file"
-            settings = change(settings, model=network_for_measurements(regular))
-            why = "convolution, for shapes" if regular else "bidirectional, for steps at times of their own"
-            reasons.append(f"model {why} (choose with --model)")
+        elif "model" in usual:
+            reasons.append(f"{WHY[kind]} (choose with --model)")
         elif "model" not in values:
             next_too = any(one.startswith("model.also") for one in choices.assignments)
             name = "lstm" if next_too else "convolution"
@@ -87,6 +79,9 @@ class Classify(Task):
         if choices.size is not None:
             settings = change(settings, model=sized_classifier(settings.model, choices.size))
         settings = assigned(with_budget(settings, choices), choices)
+        if settings.pretrained and settings.model.name != "network":
+            what = f"the model {settings.model.name} takes nothing over from a run of `generate`"
+            raise SettingError(what, where="--from", mend="leave it out, or choose another with --model")
         if settings.pretrained and choices.model is None and "model" not in values:
             settings = change(settings, model=like_pretrained(settings.model, settings.pretrained))
             reasons.append(f"embedding and body as in {settings.pretrained}, so that its weights fit")
@@ -110,7 +105,7 @@ class Classify(Task):
         """Give the settings of a training that goes on with another budget, or on another device."""
         assert isinstance(settings, ClassifySettings)
         settings = with_budget(settings, choices)
-        if isinstance(settings.model, ClassifierSettings):
+        if settings.model.name in TRAINED:
             choose_device(settings.training.machine)
         return settings
 
@@ -132,15 +127,18 @@ def _reader_for(choices: Choices) -> tuple[str, str | None]:
         if name not in LABELLED:
             raise SettingError(f"there is no kind {name!r} of data", where="--kind", mend=did_you_mean(name, LABELLED))
         return name, None
-    if demo_meant(choices.data, "classify", DEMO):
-        return "table", None
+    if demo := demo_meant(choices.data, "classify", DEMO):
+        return DEMOS[demo].kind, None
     if any(f"data.reader.{role}" in said for role in OF_STEPS):
         return "long_table", "read as a table with a row for each step, for columns of steps are named"
-    endings = {ending(path) for path in find_files(choices.data)}
+    files = find_files(choices.data)
+    endings = {ending(path) for path in files}
     if endings <= ROWS.keys():
         return "table", None
     if endings == {".ts"}:
         return "series_file", None
+    if are_trees(files):
+        return "trees", "read as bracketed trees, for the first line is one (choose with --kind)"
     return "folders", "read as texts in a folder, or a file, for each class (choose with --kind)"
 
 

@@ -22,17 +22,22 @@ ROWS = 128
 def ask(model: Predictor, examples: Examples, labels: LabelCodec, device: torch.device) -> Answers:
     """Ask about all examples, in their order; where each step has an answer, the last one counts.
 
-    Numbers are in the units of the data.
+    Numbers are in the units of the data. Of steps that have labels of their own it is counted how many are right.
     """
     found = np.zeros((len(examples), 2 if labels.kind == "number" else labels.size))
+    inner = None
     for numbers, batch in in_order(examples, ROWS):
         scores = _scores(model(to_device(batch, device)), labels)
         if scores.dim() == 3:
+            if "label" in batch.fields:
+                inner = np.zeros((len(examples), 2), np.int64) if inner is None else inner
+                right = scores.argmax(-1).cpu().numpy() + 1 == batch["label"]
+                inner[numbers] = np.stack([right.sum(1), (batch["label"] > 0).sum(1)], 1)
             ends = torch.as_tensor(batch.lengths, device=scores.device) - 1
             scores = scores[torch.arange(len(scores), device=scores.device), ends]
         found[numbers] = scores.cpu().double().numpy()
     exclusive = labels.kind in ("single", "ordinal")
-    return Answers(labels.kind, normalised(found) if exclusive else found).in_units(labels)
+    return Answers(labels.kind, normalised(found) if exclusive else found, inner).in_units(labels)
 
 
 def _scores(distribution: Any, labels: LabelCodec) -> torch.Tensor:

@@ -25,9 +25,9 @@ from ensue.evaluation.classification import figures, losses, unit_of
 from ensue.evaluation.conformal import PROMISED, fit_bound
 from ensue.evaluation.ranking import Role, verdict
 from ensue.evaluation.standing import Standing, with_intervals
-from ensue.models.classifier import Classifier, ClassifierSettings
-from ensue.models.classifying import CLASSIFIERS
+from ensue.models.classifying import CLASSIFIERS, TRAINED
 from ensue.models.contract import Predictor
+from ensue.models.tree import TreeSettings
 from ensue.settings import Settings, to_plain
 from ensue.tasks.choosing import change
 from ensue.tasks.classify.asking import ask, targets
@@ -60,6 +60,7 @@ def train_classifier(run: Run, settings: ClassifySettings, data: Sequence[Path],
     began = perf_counter()
     device, machine = _machine(run, settings, watch)
     parts = _parts(run, settings, data, watch)
+    settings = _settled(settings, parts, watch)
     rivals = {name_of(one): _fitted(one, parts) for one in _baselines(settings, parts)}
     learned = _learned(run, settings, parts, (device, machine), perf_counter() - began, watch)
     watch(Note("writing the report"))
@@ -76,7 +77,7 @@ def learn_labels(run: Run, settings: ClassifySettings, parts: Parts, watch: Watc
 
 def _machine(run: Run, settings: ClassifySettings, watch: Watch) -> tuple[torch.device, MachineSettings]:
     machine = settings.training.machine
-    if not isinstance(settings.model, ClassifierSettings):
+    if settings.model.name not in TRAINED:
         machine = MachineSettings(device="cpu", threads=machine.threads)
     return take_machine(run, machine, settings.seed, watch)
 
@@ -136,9 +137,20 @@ def read_into(
     return examples, contents
 
 
+def _settled(settings: ClassifySettings, parts: Parts, watch: Watch) -> ClassifySettings:
+    """Fill in what depends on the data, and say it."""
+    if not isinstance(settings.model, TreeSettings):
+        return settings
+    shape = parts.content.shape
+    model = settings.model.settled(shape)
+    if model != settings.model:
+        watch(Note(f"model.cell = {model.cell}, for nodes have up to {shape.children} children"))
+    return settings.model_copy(update={"model": model})
+
+
 def _baselines(settings: ClassifySettings, parts: Parts) -> list[Settings]:
     """Give the cheap models that suit the data, but for the run's own."""
-    cheap: list[Any] = [kind() for name, kind in CLASSIFIERS.items() if name != "network"]
+    cheap: list[Any] = [kind() for name, kind in CLASSIFIERS.items() if name not in TRAINED]
     shape, kind = parts.content.shape, parts.labels.kind
     return [one for one in cheap if one.suits(shape, kind) and one != settings.model]
 
@@ -161,7 +173,7 @@ def _learned(
 ) -> Learned:
     """Train a network, or fit what is fitted; `spent` seconds of its time are gone. The run has its arrays then."""
     device, training = machine[0], left_of(settings.training, machine[1], spent)
-    if isinstance(settings.model, ClassifierSettings):
+    if settings.model.name in TRAINED:
         return _trained(run, settings.model_copy(update={"training": training}), parts, device, watch)
     learned = _fitted(settings.model, parts)
     run.write_arrays(learned.model.arrays())
@@ -203,7 +215,7 @@ def _conclude(
         return Standing(name, role, metrics, intervals, cost, unit, one.seconds, one.model.parameter_count)
 
     rows = [standing(name, "baseline", one) for name, one in rivals.items()]
-    role: Role = "network" if isinstance(learned.model, Classifier) else "baseline"
+    role: Role = "network" if settings.model.name in TRAINED else "baseline"
     rows.append(standing(name_of(settings.model), role, learned))
     told = _calibrated(run, learned.model, parts, device)
     raw = ask(learned.model, test, labels, device)

@@ -19,7 +19,7 @@ from ensue.data.contract import SILENT, Listener
 from ensue.data.examples import Examples, kept_examples
 from ensue.data.files import find_files
 from ensue.data.labelled import Content, ContentCodec, Labelled, LabelledReader
-from ensue.data.labels import LabelCodec
+from ensue.data.labels import LabelCodec, relabelled
 from ensue.data.partition import Encoded, LabelledSettings, Parts, encode
 from ensue.data.readers import Listed
 from ensue.errors import DataError, RunError
@@ -143,7 +143,8 @@ class LabelModel:
                 raise RunError("the run has no test part any more", where=str(self.run.path), mend="name a FILE")
             encoded = Parts.from_json(*kept).parts["test"]
         else:
-            encoded = self._encode(list(self.reader(paths).examples()), labelled=True)
+            examples = relabelled(self.reader(paths).examples(), self.data.labels)
+            encoded = self._encode(examples, labelled=True)
         if not len(encoded.examples):
             raise DataError("none of its labels was in training", where=str(paths[0]), mend="give another file")
         return score(self.ask(encoded.examples), encoded, self.labels, self.calibration)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ensue.evaluation.standing import Standing
 from ensue.layers import RecurrentSettings
+from ensue.models.tree import TreeSettings
 from ensue.settings import Settings
 from ensue.tasks.card import bullets, card, files, sentence, table
 from ensue.tasks.contract import Told
@@ -23,6 +24,7 @@ LIMITS = """\
 
 SHOWN = {
     "accuracy": "accuracy",
+    "node_accuracy": "of all nodes",
     "macro_f1": "macro F1",
     "auc": "AUC",
     "mae": "MAE",
@@ -61,6 +63,8 @@ class Result:
 def name_of(settings: Settings) -> str:
     """Name a model by its cell or layer and its size: "lstm 128"."""
     body: Any = getattr(settings, "body", None)
+    if isinstance(settings, TreeSettings):
+        return f"{settings.cell} tree {settings.width}"
     if body is None:
         return str(getattr(settings, "name", ""))
     body = getattr(body, "layer", body)
@@ -78,7 +82,7 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[list
     laid = [
         [
             row["name"],
-            *(f"{row['metrics'][name]:.3f}" for name in names),
+            *(f"{row['metrics'][name]:.3f}" if name in row["metrics"] else "" for name in names),
             "{:.3f} to {:.3f}".format(*row["intervals"][names[0]]),
             f"{row['seconds']:.1f}",
             f"{row['parameters']:,}",
@@ -127,7 +131,7 @@ def markdown(result: Result, about: Mapping[str, Any]) -> str:
         ("How sure it is", bullets([sentence(one) for one in summary(details)]) + _reliability(details)),
         *([("By label", _per_class(details))] if "per_class" in details else []),
         *([("Confusions", _confusion(details))] if "confusion" in details else []),
-        ("How early it knows", _early(details)),
+        *([("How early it knows", _early(details))] if details["early"] else []),
         ("Its surest mistakes", _mistakes(details)),
         ("Data", _data(about)),
         ("What was chosen, and on which part", bullets(result.chosen)),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from ensue.data.codecs import CONTENT_SETTINGS, TextSettings
+from ensue.data.codecs import CONTENT_SETTINGS, Measurements, TextSettings, TreeCodecSettings
 from ensue.data.partition import LabelledSettings
 from ensue.models.classifier import ClassifierSettings
-from ensue.models.classifying import CLASSIFIERS
+from ensue.models.classifying import CLASSIFIERS, network_for_measurements
+from ensue.models.tree import TreeSettings
 from ensue.settings import Settings, choice
 from ensue.training.settings import BatchingSettings, OptimiserSettings, ScheduleSettings, TrainingSettings
 
@@ -42,3 +44,31 @@ class ClassifySettings(Settings):
         patience=8,
     )
     """How long and how to train."""
+
+
+MEASURED = ("long_table", "series_file")
+"""Readers whose examples are measurements."""
+
+OF_KIND: Mapping[str, Mapping[str, Settings]] = {
+    "long_table": {"codec": Measurements(), "model": network_for_measurements(regular=False)},
+    "series_file": {"codec": Measurements(), "model": network_for_measurements(regular=True)},
+    "trees": {
+        "codec": TreeCodecSettings(),
+        "model": TreeSettings(),
+        "training": TrainingSettings(
+            batching=BatchingSettings(rows=25),
+            optimiser=OptimiserSettings(rate=0.002, decay=0.05, clip=20.0),
+            schedule=ScheduleSettings(warmup=20),
+            average=0.99,
+            patience=8,
+        ),
+    },
+}
+"""What is chosen in place of the defaults above, by the name of the data's reader."""
+
+WHY: Mapping[str, str] = {
+    "long_table": "model bidirectional, for steps at times of their own",
+    "series_file": "model convolution, for shapes",
+    "trees": "model tree, which puts the parts of each tree together, from its words up",
+}
+"""Why that model."""

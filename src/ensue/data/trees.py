@@ -1,0 +1,84 @@
+"""Bracketed trees, as in the Stanford Sentiment Treebank: `(3 (2 It) (4 (2 was) (4 lovely)))`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ensue.errors import DataError
+
+UNLABELLED = "_"
+"""Stands where a node has no label."""
+FORM = "write each tree as (label (label word) ...)"
+_TOKEN = re.compile(r"[()]|[^() \t]+")  # a no-break space is part of a word
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A tree as lists over its nodes, children before parents, the root last."""
+
+    words: list[str]
+    parents: list[int]
+    labels: list[str | None]
+
+    @property
+    def content(self) -> dict[str, list[Any]]:
+        """What a model may know of it: the fields "word", "" for a node that has only children, and "parent"."""
+        return {"word": self.words, "parent": self.parents}
+
+
+def parse_tree(line: str, where: str | None = None) -> Tree:
+    """Read one tree. Raises DataError that names the position, from 1, at which it is none.
+
+    >>> parse_tree("(3 (2 It) (4 works))", "a.txt:1")
+    Tree(words=['It', 'works', ''], parents=[2, 2, -1], labels=['2', '4', '3'])
+    """
+    tree = Tree([], [], [])
+    opened: list[tuple[str | None, list[str], list[int], int]] = []
+    """Label, words and children so far, and where it opened, of each node that is not closed yet."""
+    label_next = False
+    for token in _TOKEN.finditer(line):
+        text, at = token.group(), token.start() + 1
+        if tree.parents and not opened:
+            raise _wrong("something follows the end of the tree", where, at)
+        if text == "(":
+            if label_next:
+                raise _wrong("a bracket opens where a label should stand", where, at)
+            opened.append((None, [], [], at))
+            label_next = True
+        elif not opened:
+            raise _wrong("a tree begins with an opening bracket", where, at)
+        elif text == ")":
+            if label_next:
+                raise _wrong("a bracket closes before there is a label", where, at)
+            _close(tree, opened, where, at)
+        elif label_next:
+            opened[-1] = (None if text == UNLABELLED else text, *opened[-1][1:])
+            label_next = False
+        else:
+            opened[-1][1].append(text)
+    if opened:
+        raise _wrong("a bracket is never closed", where, opened[-1][3])
+    return tree
+
+
+def _close(tree: Tree, opened: list[tuple[str | None, list[str], list[int], int]], where: str | None, at: int) -> None:
+    """Write down a node whose words and children are known."""
+    label, words, children, _ = opened.pop()
+    if not words and not children:
+        raise _wrong("a node has neither a word nor children", where, at)
+    if len(words) > 1:
+        raise _wrong(f"a node has {len(words)} words ({' '.join(words[:3])!r})", where, at)
+    tree.words.append(words[0] if words else "")
+    tree.parents.append(-1)
+    tree.labels.append(label)
+    this = len(tree.parents) - 1
+    for child in children:
+        tree.parents[child] = this
+    if opened:
+        opened[-1][2].append(this)
+
+
+def _wrong(what: str, where: str | None, at: int) -> DataError:
+    return DataError(f"{what}, at position {at}", where=where, mend=FORM)

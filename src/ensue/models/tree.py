@@ -1,0 +1,186 @@
+"""Recursive networks: a tree's nodes are computed from their children, all trees of a batch level by level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.nn import functional as F
+
+from ensue.batch import Batch
+from ensue.data.labelled import Shape
+from ensue.data.labels import LabelKind
+from ensue.errors import SettingError
+from ensue.heads import LABEL_HEADS
+from ensue.models.contract import Loss, Predictor
+from ensue.models.levels import Level, levels_of
+from ensue.models.weights import arrays_of, load_into, parameter_count
+from ensue.settings import Settings
+from ensue.state import State
+
+
+class TreeSettings(Settings):
+    """Settings of a network over trees."""
+
+    name: Literal["tree"] = "tree"
+    cell: Literal["auto", "binary", "child_sum", "plain"] = "auto"
+    """binary: the tree-LSTM with a forget gate for each of two children; child_sum: for any number of them, in any
+    order (both Tai et al. 2015); plain: tanh of a linear map of two children (Socher et al. 2011). auto takes binary
+    where no node has more than two, and child_sum otherwise."""
+    embedding: int = Field(default=200, ge=1)
+    """Features that stand for a word."""
+    width: int = Field(default=150, ge=1)
+    """Units of a node."""
+    input_dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Share of a word's features dropped in training."""
+    output_dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Share of a node's units dropped on their way to its label, in training."""
+    inner: float = Field(default=1.0, ge=0)
+    """What the nats of an inner node's label count in training beside those of the root's."""
+
+    def settled(self, shape: Shape) -> TreeSettings:
+        """Fill in the cell. Raises SettingError if steps of that shape are no nodes, or too many for it."""
+        if not shape.children:
+            raise SettingError(
+                "the model tree reads trees", where="--model", mend="give --kind trees, or another model"
+            )
+        if self.cell in ("binary", "plain") and shape.children > 2:
+            what = f"a node has up to {shape.children} children, and the cell {self.cell} takes two"
+            raise SettingError(what, where="model.cell", mend="choose with --set model.cell=child_sum")
+        auto = "binary" if shape.children == 2 else "child_sum"
+        return self.model_copy(update={"cell": auto}) if self.cell == "auto" else self
+
+    def build(self, shape: Shape, kind: LabelKind, size: int) -> TreeModel:
+        """Make the network for trees with such words, and `size` labels. Raises SettingError as `settled` does."""
+        return TreeModel(self.settled(shape), shape, kind, size)
+
+
+class TreeModel(nn.Module, Predictor):
+    """p(label of a node | its words) = head(h), h from its word and its children.
+
+    A batch has the fields "symbol", the word of each node or 0, and "parent", its parent's place or -1, both
+    (batch, time), "target" of the root, which is the last node, and where inner nodes are learned "label", from 1, or 0
+    for a node without one.
+
+    >>> model = TreeSettings(embedding=4, width=3).build(Shape({"symbol": 9}, children=2), "single", 5)
+    >>> fields = {"symbol": torch.tensor([[1, 2, 0]]), "parent": torch.tensor([[2, 2, -1]])}
+    >>> model(Batch(fields, torch.tensor([3]), torch.ones(1), torch.ones(1))).probs.shape
+    torch.Size([1, 3, 5])
+    """
+
+    def __init__(self, settings: TreeSettings, shape: Shape, kind: LabelKind, size: int) -> None:
+        super().__init__()
+        self.settings = settings
+        self.table = nn.Embedding(shape.symbols["symbol"], settings.embedding)
+        # Words of like meaning have to find each other; from torch's N(0, 1) that takes long.
+        nn.init.normal_(self.table.weight, std=0.1)
+        of_word, children, of_children = {"binary": (4, 2, 5), "child_sum": (4, 1, 4), "plain": (1, 2, 1)}[
+            settings.cell
+        ]
+        width = settings.width
+        self.word = nn.Linear(settings.embedding, of_word * width)
+        self.child = nn.Linear(children * width, of_children * width, bias=False)
+        head: Any = LABEL_HEADS[kind]()
+        self.head = head.build(width, size)
+        self._tick: Callable[[Tensor, Tensor, Level], Tensor] = {
+            "binary": self._binary,
+            "child_sum": self._child_sum,
+            "plain": self._plain,
+        }[settings.cell]
+
+    def forward(self, batch: Batch[Tensor]) -> Distribution:
+        """Give the distribution of the label of every node, (batch, time); past a row's length it means nothing."""
+        return self.head(self.units(batch))
+
+    def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
+        """Give the nats of each root, and as `extra` those of the inner nodes that have a label, while training."""
+        units = F.dropout(self.units(batch), self.settings.output_dropout, self.training)
+        rows = torch.arange(len(units), device=units.device)
+        nats = self.head.nats(units[rows, batch.lengths - 1], batch["target"])
+        learned = self.training and self.settings.inner and "label" in batch.fields
+        return Loss(nats, batch.counts, self._inner_nats(units, batch) if learned else None), ()
+
+    def _inner_nats(self, units: Tensor, batch: Batch[Tensor]) -> Tensor:
+        """Give the sum of the nats of all nodes but the roots, weighed, (batch,)."""
+        label = batch["label"]
+        row, node = torch.nonzero((label > 0) & (batch["parent"] >= 0), as_tuple=True)
+        nats = self.head.nats(units[row, node], label[row, node] - 1)
+        return self.settings.inner * nats.new_zeros(len(units)).index_add(0, row, nats)
+
+    def units(self, batch: Batch[Tensor]) -> Tensor:
+        """Give what is known of every node, (batch, time, width); zero past a row's length."""
+        symbol = batch["symbol"]
+        levels = levels_of(batch["parent"].cpu().numpy(), batch.lengths.cpu().numpy())
+        width, like = self.settings.width, self.table.weight
+        block = like.new_zeros(1, width if self.settings.cell == "plain" else 2 * width)
+        nothing, found = block, []
+        for level in levels:
+            nodes = _on(symbol, level.nodes)
+            new = self._tick(self._words(symbol.flatten()[nodes]), block, level)
+            found.append(new[:, :width])
+            block = torch.cat([nothing, new, block[_on(symbol, level.carried)]])
+        places = np.concatenate([level.nodes for level in levels])
+        every = like.new_zeros(symbol.numel(), width)
+        return every.index_copy(0, _on(symbol, places), torch.cat(found)).view(*symbol.shape, width)
+
+    def _words(self, symbols: Tensor) -> Tensor:
+        """Give what the words of some nodes, (nodes,), add to their gates; without a word that is the bias."""
+        if not symbols.any():
+            return self.word.bias.expand(len(symbols), -1)
+        features = F.dropout(self.table(symbols), self.settings.input_dropout, self.training)
+        return self.word(features * (symbols > 0)[:, None])
+
+    def _products(self, level: Level, *children: Tensor) -> Tensor:
+        """Multiply the units of all children of each node, (nodes, width) each; leaves have none, and get zeros."""
+        if not len(level.owner):
+            return self.child.weight.new_zeros(len(level.nodes), self.child.out_features)
+        return self.child(torch.cat(children, 1))
+
+    def _binary(self, word: Tensor, block: Tensor, level: Level) -> Tensor:
+        left, right = block[_on(block, level.left)], block[_on(block, level.right)]
+        width = self.settings.width
+        products = self._products(level, left[:, :width], right[:, :width])
+        keep_left, keep_right, *others = products.chunk(5, 1)
+        # A word forgets nothing, for it has no children: one gate of it stands for both.
+        word_keep, *of_word = word.chunk(4, 1)
+        write, new, show = (a + b for a, b in zip(others, of_word, strict=True))
+        c = torch.sigmoid(write) * torch.tanh(new)
+        c = c + torch.sigmoid(keep_left + word_keep) * left[:, width:]
+        c = c + torch.sigmoid(keep_right + word_keep) * right[:, width:]
+        return torch.cat([torch.sigmoid(show) * torch.tanh(c), c], 1)
+
+    def _child_sum(self, word: Tensor, block: Tensor, level: Level) -> Tensor:
+        width, owner = self.settings.width, _on(block, level.owner)
+        below = block[_on(block, level.children)]
+        together = word.new_zeros(len(word), width).index_add(0, owner, below[:, :width])
+        of_keep, of_others = self.child.weight[:width], self.child.weight[width:]
+        word_keep, *of_word = word.chunk(4, 1)
+        write, new, show = (a + b for a, b in zip(F.linear(together, of_others).chunk(3, 1), of_word, strict=True))
+        keep = torch.sigmoid(F.linear(below[:, :width], of_keep) + word_keep[owner])
+        c = (torch.sigmoid(write) * torch.tanh(new)).index_add(0, owner, keep * below[:, width:])
+        return torch.cat([torch.sigmoid(show) * torch.tanh(c), c], 1)
+
+    def _plain(self, word: Tensor, block: Tensor, level: Level) -> Tensor:
+        return torch.tanh(word + self._products(level, block[_on(block, level.left)], block[_on(block, level.right)]))
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learned."""
+        return parameter_count(self)
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give a copy of every parameter."""
+        return arrays_of(self)
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over every parameter. Raises RunError if one is missing, unknown or of another shape."""
+        load_into(self, arrays)
+
+
+def _on(like: Tensor, index: np.ndarray) -> Tensor:
+    return torch.from_numpy(index).to(like.device)
