@@ -141,6 +141,28 @@ def test_every_body_is_trained_and_opened_again(model: str, folder: Path) -> Non
     assert again.classify(["a dull film"])[0].probabilities == trained.classify(["a dull film"])[0].probabilities
 
 
+@pytest.mark.parametrize("model", ["linear", "bayes"])
+def test_models_that_are_fitted_at_one_go(model: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(folder / model)
+    line = ["train", "classify", str(folder / "reviews.csv"), "--model", model, "--out", out, "--json"]
+    result = json.loads(answer(capsys, *line).splitlines()[-1])
+    assert set(result["baselines"]) == {"majority", "bayes", "linear"} - {model}
+    assert result["metrics"]["accuracy"] == 1.0
+    assert json.loads(answer(capsys, "evaluate", out, "--json"))["metrics"] == result["metrics"]
+    assert json.loads(answer(capsys, "classify", out, "a warm film", "--json"))["label"] == "pos"
+
+
+def test_bayes_is_refused_where_its_rule_is_none(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = folder / "numbers.csv"
+    data.write_text(
+        "text,label\n" + "".join(f'"{text}",{number / 7}\n' for number, (text, _) in enumerate(reviews(60)))
+    )
+    capsys.readouterr()
+    line = ["train", "classify", str(data), "--text", "text", "--label", "label", "--model", "bayes"]
+    assert main([*line, "--out", str(folder / "refused"), "--set", "labels.kind=number"]) == 2
+    assert "--model bayes: Bayes' rule is for one label of sequences of symbols; choose" in capsys.readouterr().err
+
+
 KINDS = {
     "several": ("|".join, {"accuracy", "label_accuracy", "macro_f1", "micro_f1"}),
     "ordinal": (lambda names: str(len(names)), {"accuracy", "macro_f1", "mae", "auc"}),

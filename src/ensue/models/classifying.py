@@ -8,8 +8,10 @@ from ensue.cells import CELLS
 from ensue.data.examples import Examples
 from ensue.errors import SettingError, did_you_mean
 from ensue.layers import ENCODERS, LAYERS, BidirectionalSettings, ConvolutionSettings, OnwardSettings
+from ensue.models.bayes import BayesSettings
 from ensue.models.catalogue import SizeName
 from ensue.models.classifier import ClassifierSettings
+from ensue.models.linear import LinearSettings
 from ensue.models.prior import PriorSettings
 from ensue.models.regression import RegressionSettings
 from ensue.models.tree import TreeSettings
@@ -21,6 +23,8 @@ TRAINED: dict[str, type[Settings]] = {"network": ClassifierSettings, "tree": Tre
 CLASSIFIERS: dict[str, type[Settings]] = {
     **TRAINED,
     "majority": PriorSettings,
+    "bayes": BayesSettings,
+    "linear": LinearSettings,
     "warping": WarpingSettings,
     "regression": RegressionSettings,
 }

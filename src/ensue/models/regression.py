@@ -8,8 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
-from torch.nn import functional as F
+from torch.distributions import Distribution
 
 from ensue.batch import Batch
 from ensue.data.batching import in_order
@@ -18,6 +17,7 @@ from ensue.data.labelled import Shape
 from ensue.data.labels import LabelKind
 from ensue.errors import RunError
 from ensue.models.contract import Predictor
+from ensue.models.linear import Convex, minimise, misfit, spread_of, told
 from ensue.models.summaries import summaries
 from ensue.settings import Settings
 
@@ -34,8 +34,8 @@ class RegressionSettings(Settings):
     name: Literal["regression"] = "regression"
     penalties: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
     """What the sum of squared weights may count beside the mean nats; the tune part chooses."""
-    iterations: int = 200
-    """Most steps of the minimisation (L-BFGS)."""
+    iterations: int = 50
+    """Most steps of the minimisation (Newton's method)."""
 
     def suits(self, shape: Shape, kind: LabelKind) -> bool:
         """It is a baseline where numbers were measured."""
@@ -96,31 +96,20 @@ class Regression(Predictor):
         return torch.cat([scaled, torch.ones_like(scaled[:, :1])], 1)
 
     def _minimise(self, inputs: Tensor, target: Tensor, penalty: float) -> None:
-        weight = self.weight.clone().requires_grad_()
-        search = torch.optim.LBFGS([weight], max_iter=self.settings.iterations, line_search_fn="strong_wolfe")
-
-        def cost() -> Tensor:
-            search.zero_grad()
-            scores = inputs @ weight
-            fit = F.mse_loss(scores[:, 0], target.double()) / 2 if self.kind == "number" else self._nats(scores, target)
-            total = fit + penalty * weight[:-1].square().sum()
-            total.backward()
-            return total
-
-        search.step(cost)
-        self.weight = weight.detach()
+        penalties = torch.full((inputs.shape[1], 1), penalty, dtype=inputs.dtype)
+        penalties[-1] = 0
+        problem = Convex(
+            lambda weight: inputs @ weight,
+            lambda slopes: inputs.T @ slopes,
+            lambda scores: misfit(self.kind, scores, target),
+            penalties,
+        )
+        self.weight = minimise(problem, self.weight, self.settings.iterations)
         if self.kind == "number":
-            self.spread = (inputs @ self.weight)[:, 0].sub(target).square().mean().sqrt().clamp(min=1e-6)[None]
-
-    def _nats(self, scores: Tensor, target: Tensor) -> Tensor:
-        return self._told(scores).log_prob(target).mean().neg()
+            self.spread = spread_of(inputs @ self.weight, target)
 
     def _told(self, scores: Tensor) -> Distribution:
-        if self.kind == "number":
-            return Normal(scores[:, 0], self.spread.to(scores), validate_args=False)
-        if self.kind == "several":
-            return Independent(Bernoulli(logits=scores, validate_args=False), 1, validate_args=False)
-        return Categorical(logits=scores, validate_args=False)
+        return told(self.kind, scores, self.spread)
 
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
         """Give the distribution of the label of each row."""

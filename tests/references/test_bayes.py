@@ -1,0 +1,104 @@
+"""The generative classifier against Bayes' rule written out with plain counts."""
+
+from math import log
+
+import numpy as np
+import pytest
+import torch
+
+from ensue.data.batching import batch_of
+from ensue.data.examples import Examples
+from ensue.data.labelled import Shape
+from ensue.errors import SettingError
+from ensue.models.bayes import Bayes, BayesSettings
+from ensue.models.ngram import NgramSettings, estimate
+
+TEXTS = ["aab", "ab", "ba", "bbba", "abab"]
+LABELS = [0, 0, 1, 1, 0]
+SHAPE = Shape({"symbol": 2})
+
+
+def examples(texts: list[str], labels: list[int]) -> Examples:
+    ids = np.array([ord(sign) - ord("a") for sign in "".join(texts)])
+    return Examples(np.cumsum([0, *map(len, texts)]), {"symbol": ids}, {"target": np.array(labels)})
+
+
+def by_hand(text: str, texts: list[str], temper: float, prior: float, pseudo_count: float = 1.0) -> float:
+    """Score by bigrams with `<` before and `>` after each text, (count + 1) / (count of the first + 3)."""
+    ends = [f"<{one}>" for one in texts]
+    score = 0.0
+    for first, second in zip(f"<{text}", f"{text}>", strict=True):
+        pairs = sum(one[i : i + 2] == first + second for one in ends for i in range(len(one) - 1))
+        score += log((pairs + pseudo_count) / (sum(one[:-1].count(first) for one in ends) + 3 * pseudo_count))
+    return log(prior) + temper * score
+
+
+@pytest.mark.parametrize("temper", [1.0, 0.5])
+def test_bayes_rule_with_counted_bigrams(temper: float) -> None:
+    model = BayesSettings(order=2, smoothing="additive", temper=temper).build(SHAPE, "single", 3)
+    train = examples(TEXTS, LABELS)
+    model.fit(train, train)
+    new = ["ab", "bab", "b", "aaaa"]
+    told = model(batch_of(examples(new, [0] * 4), np.arange(4)).map(torch.from_numpy))
+    for text, probabilities in zip(new, told.probs.tolist(), strict=True):
+        scores = [
+            by_hand(text, [one for one, own in zip(TEXTS, LABELS, strict=True) if own == label], temper, prior)
+            for label, prior in enumerate([4 / 8, 3 / 8])
+        ]
+        # The third label was never seen, and keeps its prior.
+        wanted = [*(7 / 8 * np.exp(scores) / np.exp(scores).sum()), 1 / 8]
+        assert probabilities == pytest.approx(wanted, rel=1e-6)
+
+
+def test_any_language_models_can_stand_for_the_labels() -> None:
+    train = examples(TEXTS * 3, LABELS * 3)
+    model = BayesSettings(temper=1.0).build(SHAPE, "single", 2)
+    settings = NgramSettings(order=3, smoothing="witten-bell")
+    parts = [train.select(np.flatnonzero(train.whole["target"] == label)) for label in (0, 1)]
+    model.models = [estimate(*model._ended(part), 3, settings) for part in parts]
+    batch = batch_of(train, np.arange(15)).map(torch.from_numpy)
+    likelihood = model.likelihood(model.models, batch)
+    for label, one in enumerate(model.models):
+        text = torch.tensor([[3, 0, 0, 1]])  # the start, a, a, b
+        nats, _ = one.nats(text, torch.tensor([[0, 0, 1, 2]]), one.initial(1))
+        assert float(likelihood[0, label]) == pytest.approx(-float(nats.sum()))
+
+
+def test_order_and_exponent_are_chosen_on_the_tune_part() -> None:
+    draws = np.random.default_rng(1)
+
+    def drawn(count: int) -> Examples:
+        labels = draws.integers(0, 2, count).tolist()
+        # Each sign thrice: as evidence it counts once.
+        texts = [
+            "".join(3 * ("a" if draws.random() < 0.4 + 0.2 * label else "b") for _ in range(6)) for label in labels
+        ]
+        return examples(texts, labels)
+
+    train, tune = drawn(300), drawn(300)
+    free = BayesSettings().build(SHAPE, "single", 2)
+    free.fit(train, tune)
+    assert nats(free, tune) <= min(
+        nats(fitted(train, tune, order=order, smoothing=name, temper=temper), tune) + 1e-9
+        for order in (1, 2)
+        for name in ("kneser-ney", "witten-bell")
+        for temper in (1.0, 0.5, 0.25)
+    )
+    sure = fitted(train, tune, order=1, smoothing="witten-bell")
+    assert sure.temper < 0.6
+
+
+def fitted(train: Examples, tune: Examples, **settings) -> Bayes:
+    model = BayesSettings(**settings).build(SHAPE, "single", 2)
+    model.fit(train, tune)
+    return model
+
+
+def nats(model: Bayes, part: Examples) -> float:
+    return float(model.loss(batch_of(part, np.arange(len(part))).map(torch.from_numpy))[0].nats.mean())
+
+
+@pytest.mark.parametrize(("shape", "kind"), [(Shape(numbers=1), "single"), (SHAPE, "several"), (SHAPE, "number")])
+def test_what_bayes_rule_is_not_for(shape: Shape, kind: str) -> None:
+    with pytest.raises(SettingError, match="--model bayes: Bayes' rule is for one label of sequences of symbols"):
+        BayesSettings().build(shape, kind, 2)
