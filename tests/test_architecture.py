@@ -129,7 +129,14 @@ def test_import_layers() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["--help"], ["train", "generate", "--help"], ["generate", "--help"], ["check", "README.md"]],
+    [
+        ["--help"],
+        ["train", "generate", "--help"],
+        ["generate", "--help"],
+        ["train", "tag", "--help"],
+        ["tag", "--help"],
+        ["check", "README.md"],
+    ],
     ids=" ".join,
 )
 def test_answers_without_torch(command: list[str]) -> None:

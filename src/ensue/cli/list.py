@@ -20,7 +20,6 @@ Kind = Literal["tasks", "models", "cells", "heads", "codecs", "kinds", "demos"]
 CATALOGUES = {
     "tasks": ("ensue.tasks", "TASKS"),
     "cells": ("ensue.cells", "CELLS"),
-    "heads": ("ensue.heads", "HEADS"),
     "codecs": ("ensue.data.codecs", "CODECS"),
     "kinds": ("ensue.data.readers", "LABELLED"),
     "demos": ("ensue.data.demos", "DEMOS"),
@@ -61,8 +60,13 @@ def catalogue_of(kind: Kind) -> Mapping[str, Any]:
         from ensue.layers import ENCODERS, LAYERS
         from ensue.models.classifying import CLASSIFIERS
         from ensue.models.ngram import Ngram
+        from ensue.models.tagging import TAGGERS
 
-        return {"ngram": Ngram, **LAYERS, **ENCODERS, **CLASSIFIERS}
+        return {"ngram": Ngram, **LAYERS, **ENCODERS, **CLASSIFIERS, **TAGGERS}
+    if kind == "heads":
+        from ensue.heads import HEADS, TAG_HEADS
+
+        return {**HEADS, **TAG_HEADS}
     module, catalogue = CATALOGUES[kind]
     return getattr(import_module(module), catalogue)
 

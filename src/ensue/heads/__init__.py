@@ -2,11 +2,12 @@
 
 from ensue.heads.categorical import Categorical, CategoricalSettings
 from ensue.heads.contract import Head, PathHead
+from ensue.heads.crf import CRF, CRFSettings
 from ensue.heads.gaussian import Gaussian, GaussianSettings
 from ensue.heads.ordinal import Ordinal, OrdinalSettings
 from ensue.heads.paths import Chain, ChainTags, StepTags
 from ensue.heads.several import Several, SeveralSettings
-from ensue.heads.tags import CRF, CRFSettings, Softmax, SoftmaxSettings
+from ensue.heads.softmax import Softmax, SoftmaxSettings
 from ensue.settings import Settings
 
 HEADS: dict[str, type[Settings]] = {"categorical": CategoricalSettings}

@@ -155,5 +155,10 @@ def real_steps(scores: Tensor, lengths: Tensor) -> Tensor:
     return torch.arange(scores.shape[1], device=scores.device) < lengths[:, None]
 
 
+def in_full(scores: Tensor) -> Tensor:
+    """Give scores in float32 at least: a sum of many probabilities in half precision loses the small ones."""
+    return scores if scores.dtype is torch.float64 else scores.float()
+
+
 def _draw(scores: Tensor) -> Tensor:
     return torch.distributions.Categorical(logits=scores, validate_args=False).sample()
