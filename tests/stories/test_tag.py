@@ -1,5 +1,6 @@
 """What a person types to tag words, from a treebank to a run and its use, and what programs rely on."""
 
+import io
 import json
 import random
 import subprocess
@@ -77,6 +78,30 @@ def test_a_text_is_cut_into_words_and_tagged(run: str, folder: Path, capsys: pyt
     assert said["tokens"] == ["a", "dog", "to", "fish"]
     assert said["tags"][-1] == "V"
     assert len(said["probabilities"]) == 4
+
+
+def test_text_comes_from_the_standard_input(
+    run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("the cat\n\nto fish\n"))
+    said = [json.loads(line) for line in answer(capsys, "tag", run, "-", "--json").splitlines()]
+    assert [(one["line"], one["tags"]) for one in said] == [(1, ["D", "N"]), (3, ["P", "V"])]
+
+
+def test_words_alone_are_tagged(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "words.conll").write_text("the\ncat\n\nto\nfish\n")
+    said = [json.loads(line) for line in answer(capsys, "tag", run, str(folder / "words.conll"), "--json").splitlines()]
+    assert [one["tags"] for one in said] == [["D", "N"], ["P", "V"]]
+
+
+def test_training_ends_with_its_result_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.tsv").write_text("a\tX\nb\tY\n\n" * 20)
+    out = answer(
+        capsys, "train", "tag", str(tmp_path / "a.tsv"), "--out", str(tmp_path / "run"), "--model", "hmm", "--json"
+    )
+    last = json.loads(out.splitlines()[-1])
+    assert last["event"] == "result"
+    assert last["metrics"]["tag_accuracy"] == last["baselines"]["most-frequent-tag"]["tag_accuracy"] == 1.0
 
 
 def test_what_is_read_is_said(run: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
     from ensue.data.contract import Finding
@@ -17,7 +17,7 @@ app = App(name="tag")
 @app.default
 def tag(
     run: Path,
-    data: str,
+    data: Annotated[str, Parameter(allow_leading_hyphen=True)],
     /,
     *,
     read: Literal["auto", "text", "conllu", "columns", "tsv", "jsonl"] = "auto",
