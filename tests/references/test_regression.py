@@ -72,7 +72,8 @@ def test_penalties_are_chosen_on_the_tune_part():
         return draws.integers(0, 2, len(means))
 
     model = RegressionSettings().build(SHAPE, "single", 2)
-    model.fit(examples_of(60, 1, noise), examples_of(400, 2, noise))
+    (chosen,) = model.fit(examples_of(60, 1, noise), examples_of(400, 2, noise))
+    assert chosen in {f"the penalty of the linear model, {one}: on the tune part" for one in ("0.1", "1")}
     assert (
         float(model.loss(batch_of(examples_of(400, 3, noise), np.arange(400)).map(torch.from_numpy))[0].nats.mean())
         < 0.75

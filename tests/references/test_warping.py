@@ -69,8 +69,12 @@ def waves(count: int, seed: int) -> tuple[list[np.ndarray], list[int]]:
 def test_nearest_neighbours():
     shape = Shape(numbers=2, measured=1)
     model = WarpingSettings().build(shape, "single", 2)
-    model.fit(examples_of(*waves(20, 1)))
-    assert (model.cut, len(model.labels)) == ("", 20)
+    (chosen,) = model.fit(examples_of(*waves(20, 1)))
+    assert (
+        chosen
+        == f"the window of warping, {model.window:g} of the longer sequence: on the training part, leaving out one"
+    )
+    assert len(model.labels) == 20
     sequences, labels = waves(30, 2)
     other = examples_of(sequences, labels)
     found = answer(model, other)
@@ -88,10 +92,10 @@ def test_nearest_neighbours():
 def test_it_says_when_it_keeps_fewer():
     sequences, _ = waves(40, 1)
     model = Warping(WarpingSettings(work=4000), channels=1, classes=3)
-    model.fit(examples_of(sequences, [0] * 39 + [2]))
+    _, cut = model.fit(examples_of(sequences, [0] * 39 + [2]))
     kept = len(model.labels)
     assert 3 <= kept < 40
-    assert model.cut == f"nearest neighbours are sought among {kept} of 40 examples, to save time"
+    assert cut == f"nearest neighbours are sought among {kept} of 40 examples, to save time"
     assert set(model.labels.tolist()) == {0, 2}
     assert torch.isfinite(answer(model, examples_of(sequences, [0] * 40)).log()).all()
 

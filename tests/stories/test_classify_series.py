@@ -81,6 +81,7 @@ def test_series_of_the_archives(folder: Path, capsys: pytest.CaptureFixture[str]
     assert result["metrics"]["accuracy"] > 0.9
     assert set(result["baselines"]) == {"majority", "warping", "regression"}
     assert result["baselines"]["regression"]["accuracy"] > 0.8
+    assert [any(one in chosen for chosen in result["chosen"]) for one in ("window", "penalty", "weights")] == [True] * 3
     early = result["details"]["early"]
     assert [row["share"] for row in early][-1] == 1.0
     assert early[-1]["accuracy"] == result["metrics"]["accuracy"]

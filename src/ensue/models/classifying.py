@@ -36,8 +36,8 @@ have `suits(shape, kind)`: whether they are a baseline for steps of that shape, 
 class Fits(Protocol):
     """A Predictor that is fitted at one go."""
 
-    def fit(self, train: Examples, tune: Examples) -> None:
-        """Learn from the training part, and choose on the tune part what there is to choose."""
+    def fit(self, train: Examples, tune: Examples) -> tuple[str, ...] | None:
+        """Learn from the training part, and choose on the tune part; says what was chosen, or left out."""
         ...
 
 

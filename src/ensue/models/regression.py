@@ -74,8 +74,8 @@ class Regression(Predictor):
         parts += [batch["static"].double()] if self.shape.static else []
         return torch.cat(parts, 1)
 
-    def fit(self, train: Examples, tune: Examples) -> None:
-        """Learn the weights from the training part, with the penalty that the tune part finds best."""
+    def fit(self, train: Examples, tune: Examples) -> tuple[str, ...]:
+        """Learn the weights from the training part, with the penalty that the tune part finds best; says which."""
         (features, target), (held, truth) = self._summed(train), self._summed(tune)
         self.mean, sd = features.mean(0), features.std(0, correction=0)
         self.sd = torch.where(sd > 1e-9 * self.mean.abs().clamp(min=1e-9), sd, torch.ones_like(sd))
@@ -84,8 +84,9 @@ class Regression(Predictor):
         for penalty in sorted(self.settings.penalties, reverse=True):  # each goes on from the stronger one
             self._minimise(inputs, target, penalty)
             nats = float(self._told(held @ self.weight).log_prob(truth).mean().neg())
-            found.append((nats, len(found), self.weight.clone(), self.spread.clone()))
-        _, _, self.weight, self.spread = min(found, key=lambda one: one[:2])
+            found.append((nats, -penalty, self.weight.clone(), self.spread.clone()))
+        _, penalty, self.weight, self.spread = min(found, key=lambda one: one[:2])
+        return (f"the penalty of the linear model, {-penalty:g}: on the tune part",)
 
     def _summed(self, examples: Examples) -> tuple[Tensor, Tensor]:
         parts = [batch.map(torch.from_numpy) for _, batch in in_order(examples, ROWS)]

@@ -64,21 +64,24 @@ class Warping(Predictor):
         self.examples, self.lengths = torch.zeros(0, 1, channels), torch.zeros(0, dtype=torch.int64)
         self.labels = torch.zeros(0, dtype=torch.int64)
         self.window, self.temperature, self.doubt = 1.0, 1.0, 0.5
-        self.cut = ""
-        """What was left out to save time, for the report; empty if nothing was."""
 
-    def fit(self, train: Examples, tune: Examples | None = None) -> None:
-        """Keep the examples of the training part, and choose window and temperature by leaving out one at a time."""
+    def fit(self, train: Examples, tune: Examples | None = None) -> tuple[str, ...]:
+        """Keep the examples of the training part, and choose window and temperature by leaving out one at a time.
+
+        Gives what was chosen, and what was left out to save time.
+        """
         target, settings = np.asarray(train.whole["target"]), self.settings
         order = np.random.Generator(np.random.Philox(settings.seed)).permutation(len(target))
         longest = np.minimum(train.lengths, settings.steps).astype(float)
         most = max(self.classes, int(settings.work / max((longest**2).mean(), 1)))
         if most < len(target):
             order = _one_of_each_first(order, target)
-            self.cut = f"nearest neighbours are sought among {most:,} of {len(target):,} examples, to save time"
         self.labels = torch.from_numpy(target[order[:most]].astype(np.int64))
         self.examples, self.lengths = self._read(batch_of(train, order[:most]).map(torch.from_numpy))
         self._choose()
+        chosen = f"the window of warping, {self.window:g} of the longer sequence: on the training part, leaving out one"
+        cut = f"nearest neighbours are sought among {most:,} of {len(target):,} examples, to save time"
+        return (chosen, cut) if most < len(target) else (chosen,)
 
     def _read(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
         return shortened(batch["numbers"][..., : self.channels].float(), batch.lengths, self.settings.steps)

@@ -159,8 +159,8 @@ def _fitted(settings: Settings, parts: Parts) -> Learned:
     """Fit a model that is not trained step by step."""
     began = perf_counter()
     model = cast("Any", settings).build(parts.content.shape, parts.labels.kind, parts.labels.size)
-    model.fit(parts["train"], parts["tune"])
-    return Learned(model, perf_counter() - began)
+    chosen = model.fit(parts["train"], parts["tune"])
+    return Learned(model, perf_counter() - began, chosen or ())
 
 
 def _learned(
@@ -224,7 +224,7 @@ def _conclude(
         rows=tuple(rows),
         verdict=verdict(rows),
         chosen=(
-            *learned.chosen,
+            *(chosen for one in (learned, *rivals.values()) for chosen in one.chosen),
             f"temperature {told.calibration.temperature:.2f}, and the sets: on the calibrate part",
         ),
         details=details_of(told, parts, raw),
