@@ -73,6 +73,7 @@ def test_wrong_numbers_for_labels(
     ("flags", "expected"),
     [
         (["--label", "lable"], "there is no column 'lable'; did you mean label?"),
+        (["--text", "label", "--label", "label"], "column 'label' cannot be both text and label"),
         (["--text", "nothing"], "there is no column 'nothing'; choose from"),
         (["--kind", "tabel"], "--kind: there is no kind 'tabel' of data; did you mean table?"),
         (["--from", "nowhere"], "nowhere: there is no such run folder"),
@@ -95,6 +96,16 @@ def test_wrong_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "--model: there is no model 'lsmt'; did you mean lstm?" in said
     said = told(capsys, *train(path, model="bag"), "--also", "generate")
     assert "--also: what comes next cannot be learned beside this" in said
+
+
+def test_too_few_numbers_to_promise_anything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text(table([(f"text {n}", n / 3) for n in range(30)]))
+    assert main(train(path)) == 0
+    assert "with no bounds, for want of examples" in capsys.readouterr().out
+    result = (tmp_path / "data-run" / "result.json").read_text()
+    assert "Infinity" not in result
+    assert json.loads(result)["details"]["sets"]["mean_width"] is None
 
 
 def test_columns_that_cannot_be_guessed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,6 +125,9 @@ def _chosen(path: Path, settings: LabelledTable, sample: Sequence[dict[str, Any]
     for name in (settings.text, settings.label if labelled else "", settings.group if labelled else ""):
         if name:
             _there(path, name, columns)
+    if labelled and settings.text and settings.text == settings.label:
+        mend = "name two columns with --text and --label"
+        raise DataError(f"column {settings.text!r} cannot be both text and label", where=str(path), mend=mend)
     free = [name for name in columns if name not in (settings.text, settings.label, settings.group)]
     text = settings.text or _one(path, "text", free, [one for one in free if _could_be_text(values[one])], columns)
     label, others = settings.label, [one for one in free if one != text]

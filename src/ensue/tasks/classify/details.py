@@ -42,11 +42,12 @@ def details_of(model: LabelModel, parts: Parts, raw: Answers) -> dict[str, Any]:
     return found
 
 
-def _sets(answers: Answers, true: Any, model: LabelModel) -> dict[str, float]:
+def _sets(answers: Answers, true: Any, model: LabelModel) -> dict[str, float | None]:
     bound = model.calibration.bound
     found = {"promised": model.calibration.promised, "covered": float(covered(answers, true, bound).mean())}
     if answers.kind == "number":
-        return found | {"mean_width": float(2 * bound * answers.scores[:, 1].mean())}
+        width = float(2 * bound * answers.scores[:, 1].mean())
+        return found | {"mean_width": width if np.isfinite(width) else None}
     return found | {"mean_size": float(sets(answers, bound).sum(1).mean())}
 
 

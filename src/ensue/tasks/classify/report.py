@@ -107,10 +107,10 @@ def tell(run: Run) -> Told:
 def summary(details: Mapping[str, Any]) -> list[str]:
     """Say in a few sentences how far the model may be trusted."""
     sets, said = details["sets"], []
-    size = f"{sets['mean_size']:.2f} labels" if "mean_size" in sets else f"a width of {sets['mean_width']:.3g}"
-    said.append(
-        f"sets that promise {sets['promised']:.0%} hold what is true of {sets['covered']:.1%}, with {size} in the mean"
-    )
+    size = f"{sets['mean_size']:.2f} labels in the mean" if "mean_size" in sets else "no bounds, for want of examples"
+    if sets.get("mean_width") is not None:
+        size = f"a width of {sets['mean_width']:.3g} in the mean"
+    said.append(f"sets that promise {sets['promised']:.0%} hold what is true of {sets['covered']:.1%}, with {size}")
     if "calibration_error" in details:
         before, after = (details["calibration_error"][when] for when in ("before", "after"))
         said.append(f"its probabilities are {after:.1%} off in the mean; before they were calibrated, {before:.1%}")
