@@ -146,3 +146,14 @@ def test_a_very_long_sequence_among_short_ones(tmp_path: Path, capsys: pytest.Ca
     result = json.loads(told.splitlines()[-1])
     assert result["metrics"]["accuracy"] == 1.0
     assert sum(part["shortened"] for part in result["details"]["left_out"].values()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["GunPoint", "JapaneseVowels"])
+def test_the_archives_own_series(name: str, tmp_path: Path) -> None:
+    folder = Path(__file__).parents[3] / "shared" / "data" / f"tsc_{name}"
+    if not folder.is_dir():
+        pytest.skip("the data sets of ../shared/data are not there")
+    train, test = (folder / f"{name}_{part}.ts.gz" for part in ("TRAIN", "TEST"))
+    model = ensue.train("classify", train, test=test, epochs=80 if name == "GunPoint" else 30, out=tmp_path / "run")
+    assert model.evaluate([test]).metrics["accuracy"] > 0.95
