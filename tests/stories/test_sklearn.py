@@ -19,12 +19,12 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 from sklearn.base import clone  # pyrefly: ignore[missing-import]
 from sklearn.exceptions import NotFittedError  # pyrefly: ignore[missing-import]
-from sklearn.model_selection import GridSearchCV, cross_val_score  # pyrefly: ignore[missing-import]
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score  # pyrefly: ignore[missing-import]
 from sklearn.pipeline import make_pipeline  # pyrefly: ignore[missing-import]
 from sklearn.preprocessing import FunctionTransformer, StandardScaler  # pyrefly: ignore[missing-import]
 from sklearn.utils.estimator_checks import parametrize_with_checks  # pyrefly: ignore[missing-import]
 
-from ensue.sklearn import SequenceClassifier
+from ensue.sklearn import Forecaster, SequenceClassifier, SequenceTagger
 
 NETWORK: dict[str, Any] = {"model": "gru", "settings": ("body.layer.width=8", "embedding=8", "rate=0.02")}
 TEXTS = ["what a good film", "so good and so dear", "a bad film", "what a very bad one"] * 6
@@ -148,6 +148,74 @@ def test_wrong_settings_and_wrong_channels_are_value_errors() -> None:
     model = SequenceClassifier("regression").fit(np.stack([X, X], 2), y)
     with pytest.raises(ValueError, match="'value' has 1 channels where it had 2 in training"):
         model.predict([[1.0, 2.0], [1.0]])
+
+
+SENTENCES = [["the", "cat", "sat"], ["a", "dog", "ran"], ["the", "dog", "sat"], ["a", "cat", "ran", "off"]] * 5
+TAGS = [["D", "N", "V", "P"][: len(words)] for words in SENTENCES]
+
+
+def test_a_tagger_in_a_search_and_copied(tmp_path: Path) -> None:
+    found = GridSearchCV(SequenceTagger(), {"model": ["hmm", "frequent"]}, cv=2).fit(SENTENCES, TAGS)
+    assert found.best_score_ == 1
+    network = SequenceTagger("gru", size="tiny", epochs=8).fit(SENTENCES, TAGS)
+    assert network.predict(SENTENCES) == TAGS == pickle.loads(pickle.dumps(network)).predict(SENTENCES)
+    network.save(tmp_path / "tagger")
+    assert ensue.open(tmp_path / "tagger").tag(SENTENCES[:1]) == TAGS[:1]
+    rare = [["t0", "B"], *([["A", "B"]] * 118), ["t1", "B"]]
+    assert SequenceTagger("hmm").fit([["x", "y"]] * 120, rare).classes_.tolist() == ["A", "B", "t0", "t1"]
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "said"),
+    [
+        (SENTENCES, [["D", "D", "D", "D"][: len(words)] for words in SENTENCES], "y has one tag, 'D'"),
+        (SENTENCES, [*TAGS[:-1], ["D"]], "y[19] has 1 tags for the 4 tokens of X[19]"),
+        (["the cat"], [["D", "N"]], "X[0] is a text, and not a list of tokens"),
+    ],
+)
+def test_what_cannot_be_tagged_is_a_value_error(X: Any, y: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}"):
+        SequenceTagger("hmm").fit(X, y)
+
+
+STEPS = np.arange(72.0)
+SOLD = 10 + 0.1 * STEPS + 3 * np.sin(STEPS * np.pi / 6)
+
+
+def test_a_forecaster_by_cross_validation_over_time(tmp_path: Path) -> None:
+    pushed = np.random.default_rng(0).normal(size=(72, 1))
+    model = Forecaster(horizon=6, season=12)
+    for X, y in ((np.empty((72, 0)), SOLD), (pushed, 2 * pushed[:, 0] + SOLD)):
+        assert cross_val_score(model, X, y, cv=TimeSeriesSplit(2, test_size=6)).shape == (2,)
+    model.fit(pushed[:-6], (SOLD + 20 * pushed[:, 0])[:-6])
+    assert model.score(pushed[-6:], (SOLD + 20 * pushed[:, 0])[-6:]) > 0.8
+    low, high = model.predict_interval(pushed[-6:])
+    assert (low <= model.predict(pushed[-6:])).all()
+    assert (model.predict(pushed[-6:]) <= high).all()
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(pushed[-6:]), model.predict(pushed[-6:]))
+    with pytest.raises(ValueError, match="X has 2 columns where it had 1 in training"):
+        model.predict(np.zeros((6, 2)))
+    with pytest.raises(ValueError, match="the model forecasts 6 steps at once, not 7"):
+        model.predict(np.zeros((7, 1)))
+    with pytest.raises(ValueError, match="X has 5 rows for the 72 steps of y"):
+        model.fit(pushed[:5], SOLD)
+    model.save(tmp_path / "sales")
+    assert ensue.open(tmp_path / "sales").prepared.layout.horizon == 6
+
+
+def test_a_forecaster_of_every_form_of_series() -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    one = Forecaster(horizon=4, season=12).fit(SOLD)
+    assert np.abs(one.predict() - (10 + 0.1 * (72 + STEPS[:4]) + 3 * np.sin((72 + STEPS[:4]) * np.pi / 6))).max() < 2
+    np.testing.assert_array_equal(one.predict(2), one.predict()[:2])
+    both = Forecaster(horizon=4, season=12).fit([SOLD, -SOLD]).predict()
+    np.testing.assert_allclose(both[0], -both[1])
+    wide = Forecaster("ridge", horizon=4, season=12).fit(np.stack([SOLD, -SOLD], 1))
+    assert wide.predict(3).shape == (3, 2)
+    frame = Forecaster("ridge", horizon=4).fit(pyarrow.table({"ds": list(range(72)), "a": SOLD, "b": -SOLD})).predict()
+    assert frame.num_rows == 8
+    networks = [Forecaster("gru", size="tiny", horizon=4, epochs=2).fit(SOLD).predict() for _ in "ab"]
+    np.testing.assert_array_equal(*networks)
 
 
 def test_only_estimators_need_scikit_learn() -> None:

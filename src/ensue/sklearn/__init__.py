@@ -14,5 +14,7 @@ except ModuleNotFoundError as error:
     raise ImportError("ensue.sklearn needs scikit-learn; install it with `pip install 'ensue[sklearn]'`") from None
 
 from ensue.sklearn.classifier import SequenceClassifier
+from ensue.sklearn.forecaster import Forecaster
+from ensue.sklearn.tagger import SequenceTagger
 
-__all__ = ["SequenceClassifier"]
+__all__ = ["Forecaster", "SequenceClassifier", "SequenceTagger"]

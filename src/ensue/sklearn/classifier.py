@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin  # pyrefly: ignore[missing-import]
-from sklearn.utils import check_random_state  # pyrefly: ignore[missing-import]
 from sklearn.utils.multiclass import check_classification_targets  # pyrefly: ignore[missing-import]
 from sklearn.utils.validation import (  # pyrefly: ignore[missing-import]
     check_consistent_length,
@@ -27,6 +25,7 @@ from ensue.data.readers import Listed
 from ensue.data.split import draw_parts
 from ensue.evaluation.answers import Answers
 from ensue.settings import to_plain
+from ensue.sklearn.choices import ENOUGH, seed_of, with_usual_budget
 from ensue.sklearn.kept import Kept, as_scikit_learn_says, keep
 from ensue.sklearn.sequences import VALUE, Form, contents_of, form_of
 from ensue.tasks import Choices
@@ -34,12 +33,6 @@ from ensue.tasks.classify import Classify
 from ensue.tasks.classify.learning import learn_labels
 from ensue.tasks.classify.pretrained import pretrained_codec
 from ensue.tasks.classify.settings import ClassifySettings
-
-EPOCHS, UPDATES = 10, 200
-"""Where neither minutes nor epochs are given: at least so many of each."""
-
-ENOUGH = {"tune": 100, "calibrate": 1000}
-"""Samples from which on a share is held out to choose on, and another to calibrate on."""
 
 READERS: dict[Form, str] = {
     "table": "series_file",
@@ -153,21 +146,13 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
 
     def _settings(self, count: int) -> ClassifySettings:
         """Fill in all settings as the task does it, for so many samples."""
-        seed = self.random_state
-        if not isinstance(seed, int | np.integer):
-            seed = check_random_state(seed).randint(2**31 - 1)
         said = {name: getattr(self, name) for name in ("model", "size", "codec", "minutes", "epochs")}
         said["codec"] = self.codec or ("measurements" if self.form_ == "tokens" else None)
         assignments = [f"data.reader.name={READERS[self.form_]}", *self.settings]
-        proposal = Classify().propose(Choices(**said, seed=int(seed), assignments=assignments))
+        proposal = Classify().propose(Choices(**said, seed=seed_of(self.random_state), assignments=assignments))
         settings: Any = proposal.settings
-        training = settings.training
-        changes: dict[str, Any] = {}
-        if self.minutes is None and training.epochs is None and training.steps is None:
-            changes["epochs"] = max(EPOCHS, ceil(UPDATES / ceil(count / training.batching.rows)))
-        if count < ENOUGH["tune"] and training.evaluate_every is None:
-            changes["evaluate_every"] = 1 << 40  # at the end alone: there is nothing to choose on
-        return settings.model_copy(update={"training": training.model_copy(update=changes)})
+        training = with_usual_budget(settings.training, self.minutes, count)
+        return settings.model_copy(update={"training": training})
 
 
 def _names(classes: NDArray[Any]) -> tuple[str, ...]:

@@ -56,11 +56,16 @@ def _text(row: Any, place: int) -> Content:
     return row
 
 
-def _tokens(row: Iterable[Any], place: int) -> Content:
+def tokens_of(row: Iterable[Any], place: int) -> list[str]:
+    """Give the tokens of a sample. Raises ValueError if there are none."""
     tokens = [str(token) for token in row]
     if isinstance(row, str) or not tokens:
         raise ValueError(f"X[{place}] is {'a text' if tokens else 'empty'}, and not a list of tokens")
-    return {TOKEN: tokens}
+    return tokens
+
+
+def _tokens(row: Iterable[Any], place: int) -> Content:
+    return {TOKEN: tokens_of(row, place)}
 
 
 def _numbers(row: Any, place: int) -> Content:

@@ -81,7 +81,7 @@ class ForecastModel:
     bands: Bands
 
     def forecast(self, data: Any = None, horizon: int | None = None, seed: int | None = None) -> list[Foretold]:
-        """Say what comes after the end of each series: of a file, a data frame, or by default those that were learned.
+        """Say what comes after the end of each series: of a file, a data frame, a Panel, or of those that were learned.
 
         Raises DataError where a future value of a known column is missing, SettingError for too long a horizon.
         """
@@ -117,11 +117,8 @@ class ForecastModel:
         """Forecast a data frame, and give one of the same library: unique_id, ds, channel, mean, median, lo_80, ..."""
         import narwhals
 
-        rows = [row for told in self.forecast(frame, horizon) for row in told.rows()]
-        columns = {name: [row[name] for row in rows] for name in rows[0]}
-        columns["ds"] = [time.item() if isinstance(time, np.datetime64) else int(time) for time in columns["ds"]]
         library = narwhals.from_native(frame, eager_only=True).implementation
-        return narwhals.from_dict(columns, backend=library).to_native()
+        return as_frame(self.forecast(frame, horizon), library)
 
     def evaluate(self, paths: Sequence[Path]) -> Evaluated:
         """Score forecasts of other data from rolling origins; of series that were learned, only of later steps.
@@ -150,7 +147,9 @@ class ForecastModel:
         """Read the series of a file or a data frame; without any give those that were learned."""
         if data is None:
             return self.prepared.panel
-        if isinstance(data, str | Path):
+        if isinstance(data, Panel):
+            panel = data
+        elif isinstance(data, str | Path):
             panel = read_panel([Path(data)], self.settings.data)
         else:
             panel = panel_of([frame_source(data)], self.settings.data)
@@ -171,6 +170,16 @@ class ForecastModel:
         learned = {one.name: one.values[:end].std(0) for one, end in pairs}
         found = np.stack([learned.get(one.name, one.values.std(0)) for one in panel.series])
         return np.where(found > 0, found, 1.0)
+
+
+def as_frame(told: Sequence[Foretold], library: Any) -> Any:
+    """Give forecasts as a data frame of a library: unique_id, ds, channel, mean, median, lo_80, ..."""
+    import narwhals
+
+    rows = [row for one in told for row in one.rows()]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    columns["ds"] = [time.item() if isinstance(time, np.datetime64) else int(time) for time in columns["ds"]]
+    return narwhals.from_dict(columns, backend=library).to_native()
 
 
 def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,16 +89,23 @@ def prepare(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: W
     panel = read_panel(files, reading, listener)
     if settings.data.test_file:
         panel, settings = _with_test_file(panel, settings, listener)
-    layout, long = lay_out(panel, settings.backtest, settings.model.name in FITTED, str(files[0]))
+    prepared = lay(run, settings, panel, _fingerprint(files))
+    for finding in findings:
+        watch(Note(str(finding)))
+    watch(Note(_described(prepared)))
+    return prepared
+
+
+def lay(run: Run, settings: ForecastSettings, panel: Panel, files: Mapping[str, Any]) -> Prepared:
+    """Lay series out, and keep them in the run; `files` are those they come from. Raises DataError."""
+    where = next(iter(files), "series")
+    layout, long = lay_out(panel, settings.backtest, settings.model.name in FITTED, where)
     short = len(panel.series) - len(long)
     panel = panel.with_series([panel.series[number] for number in long])
     ends = [max(len(one) - layout.test - layout.held, 0) for one in panel.series]
     prepared = Prepared(panel, layout, Covariates.fit(panel, ends), short)
-    for finding in findings:
-        watch(Note(str(finding)))
-    watch(Note(_described(prepared)))
     run.write_arrays(panel.to_arrays(), SERIES)
-    run.describe({"data": {"kind": "series", "files": _fingerprint(files), "steps": panel.steps}})
+    run.describe({"data": {"kind": "series", "files": dict(files), "steps": panel.steps}})
     run.write(CODEC, json.dumps(prepared.to_json()).encode())
     return prepared
 

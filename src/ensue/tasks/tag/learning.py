@@ -52,22 +52,33 @@ class Learned:
 def train_tagger(run: Run, settings: TagSettings, data: Sequence[Path], watch: Watch) -> TagModel:
     """Train in a run until its budget is spent; what a killed training has done already is not done again."""
     began = perf_counter()
-    trained = isinstance(settings.model, TaggerSettings)
-    machine = settings.training.machine
-    machine = machine if trained else MachineSettings(device="cpu", threads=machine.threads)
-    device, machine = take_machine(run, machine, settings.seed, watch)
+    machine = _machine(run, settings, watch)
     parts = _parts(run, settings, data, watch)
     cheap = [kind() for kind in TAGGERS.values() if kind is not TaggerSettings]
     rivals = {name_of(one): _counted(one, parts) for one in cheap if one != settings.model}
-    if trained:
-        learned = _trained(run, settings, parts, device, machine, perf_counter() - began, watch)
-    else:
-        learned = _counted(settings.model, parts)
-        run.write_arrays(learned.model.arrays())
-        validation = mean_nats(learned.model, parts.parts["tune"], settings.training.batching.rows, device)
-        tell_fitted(run, validation, learned.seconds, int(parts.parts["train"].offsets[-1]), watch)
+    learned = _learned(run, settings, parts, machine, perf_counter() - began, watch)
     watch(Note("writing the report"))
     return _conclude(run, settings, parts, rivals, learned)
+
+
+def learn_tags(run: Run, settings: TagSettings, parts: TaggedParts, watch: Watch) -> TagModel:
+    """Train in a new run on parts that are encoded already, with no baselines beside it, and nothing scored."""
+    machine = _machine(run, settings, watch)
+    _keep_codec(run, parts)
+    learned = _learned(run, settings, parts, machine, 0.0, watch)
+    return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags])
+
+
+def _machine(run: Run, settings: TagSettings, watch: Watch) -> tuple[torch.device, MachineSettings]:
+    machine = settings.training.machine
+    if not isinstance(settings.model, TaggerSettings):
+        machine = MachineSettings(device="cpu", threads=machine.threads)
+    return take_machine(run, machine, settings.seed, watch)
+
+
+def _keep_codec(run: Run, parts: TaggedParts) -> None:
+    taught = {"words": parts.codec.to_json(), "tags": parts.tags[: parts.known_tags]}
+    run.write(CODEC, json.dumps(taught).encode())
 
 
 def _parts(run: Run, settings: TagSettings, data: Sequence[Path], watch: Watch) -> TaggedParts:
@@ -80,8 +91,7 @@ def _parts(run: Run, settings: TagSettings, data: Sequence[Path], watch: Watch) 
         kept = kept_examples(cache)
         assert kept is not None
     parts, contents = TaggedParts.from_json(*kept), kept[1]
-    taught = {"words": parts.codec.to_json(), "tags": parts.tags[: parts.known_tags]}
-    run.write(CODEC, json.dumps(taught).encode())
+    _keep_codec(run, parts)
     counted = {
         part: {"sentences": len(np.unique(one.whole["sentence"])), "words": int(one.offsets[-1])}
         for part, one in parts.parts.items()
@@ -116,20 +126,30 @@ def _counted(settings: Settings, parts: TaggedParts) -> Learned:
     return Learned(model, perf_counter() - began)
 
 
-def _trained(
+def _learned(
     run: Run,
     settings: TagSettings,
     parts: TaggedParts,
-    device: torch.device,
-    machine: MachineSettings,
+    machine: tuple[torch.device, MachineSettings],
     spent: float,
     watch: Watch,
 ) -> Learned:
+    """Train a network, or count what is counted; `spent` seconds of its time are gone. The run has its arrays then."""
+    device, training = machine[0], left_of(settings.training, machine[1], spent)
+    if isinstance(settings.model, TaggerSettings):
+        return _trained(run, settings.model_copy(update={"training": training}), parts, device, watch)
+    learned = _counted(settings.model, parts)
+    run.write_arrays(learned.model.arrays())
+    validation = mean_nats(learned.model, parts.parts["tune"], training.batching.rows, device)
+    tell_fitted(run, validation, learned.seconds, int(parts.parts["train"].offsets[-1]), watch)
+    return learned
+
+
+def _trained(run: Run, settings: TagSettings, parts: TaggedParts, device: torch.device, watch: Watch) -> Learned:
     vectors = np.load(run.path / "cache" / VECTORS, allow_pickle=False) if settings.vectors else None
     network = settings.model.build(parts.sizes, vectors)
-    training = left_of(settings.training, machine, spent)
-    feed = Wholes(parts.parts["train"], training.batching.rows, settings.seed)
-    outcome = learn(run, network, training, device, feed, parts.parts["tune"], watch)
+    feed = Wholes(parts.parts["train"], settings.training.batching.rows, settings.seed)
+    outcome = learn(run, network, settings.training, device, feed, parts.parts["tune"], watch)
     chosen = f"the weights of the network, those of step {outcome.best_step}: on the tune part"
     return Learned(network, outcome.seconds, (chosen,))
 

@@ -1,0 +1,115 @@
+"""The verb `tag` as an estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator  # pyrefly: ignore[missing-import]
+from sklearn.utils.validation import check_consistent_length, check_is_fitted  # pyrefly: ignore[missing-import]
+
+from ensue.data.labelled import Labelled
+from ensue.data.split import draw_parts
+from ensue.data.tagged import TaggedParts, encode_tagged
+from ensue.settings import to_plain
+from ensue.sklearn.choices import ENOUGH, seed_of, with_usual_budget
+from ensue.sklearn.kept import as_scikit_learn_says, keep
+from ensue.sklearn.sequences import tokens_of
+from ensue.tasks import Choices
+from ensue.tasks.tag import Tag
+from ensue.tasks.tag.learning import learn_tags
+from ensue.tasks.tag.settings import TagSettings
+
+
+class SequenceTagger(BaseEstimator):
+    """Learn the tag of each token: X is a list of lists of strings, and y one of as many tags each.
+
+    `model` and `size` are named as after `ensue train tag`; the rest is as in SequenceClassifier, without calibration.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        size: Any = None,
+        minutes: float | None = None,
+        epochs: int | None = None,
+        settings: Sequence[str] = (),
+        random_state: Any = 0,
+    ) -> None:
+        self.model = model
+        self.size = size
+        self.minutes = minutes
+        self.epochs = epochs
+        self.settings = settings
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> SequenceTagger:
+        """Learn from sentences and their tags. Raises ValueError for what cannot be learned from; sets `classes_`."""
+        check_consistent_length(X, y)
+        sentences = [_sentence(tokens, tags, place) for place, (tokens, tags) in enumerate(zip(X, y, strict=True))]
+        self.classes_ = np.array(sorted({tag for one in sentences for tag in one.label}))
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has one tag, {self.classes_.tolist()[0]!r}; give sentences with two or more")
+        with as_scikit_learn_says():
+            settings = self._settings(len(sentences))
+            parts = _parts(sentences, settings, self.classes_.tolist())
+        examples = {name: {"sentences": len(one)} for name, one in parts.parts.items()}
+        data = {"kind": "lists", "files": {}, "examples": examples}
+        about = {"task": "tag", "sources": [], "settings": to_plain(settings), "data": data}
+        self.run_ = keep(about, lambda run: learn_tags(run, settings, parts, lambda _: None))
+        return self
+
+    def predict(self, X: Any) -> list[list[str]]:
+        """Give the likeliest tags of each sentence together."""
+        check_is_fitted(self)
+        with as_scikit_learn_says():
+            return self.run_.opened.tag([tokens_of(tokens, place) for place, tokens in enumerate(X)])
+
+    def score(self, X: Any, y: Any) -> float:
+        """Give the share of tokens whose tag is right."""
+        said = [tag for tags in self.predict(X) for tag in tags]
+        true = [str(tag) for tags in y for tag in tags]
+        return float(np.mean([one == other for one, other in zip(said, true, strict=True)]))
+
+    def save(self, folder: str | Path) -> None:
+        """Write what was learned as the folder of a run, which `ensue.open` and the command line use."""
+        check_is_fitted(self)
+        self.run_.save(Path(folder))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.target_tags.required = True
+        return tags
+
+    def _settings(self, count: int) -> TagSettings:
+        said = {name: getattr(self, name) for name in ("model", "size", "minutes", "epochs")}
+        proposal = Tag().propose(Choices(**said, seed=seed_of(self.random_state), assignments=list(self.settings)))
+        settings: Any = proposal.settings
+        if settings.vectors:
+            raise ValueError("an estimator has no use for a file of vectors; train with `ensue train tag --vectors`")
+        training = with_usual_budget(settings.training, self.minutes, count)
+        return settings.model_copy(update={"training": training})
+
+
+def _sentence(tokens: Any, tags: Any, place: int) -> Labelled:
+    words, label = tokens_of(tokens, place), [str(tag) for tag in tags]
+    if len(words) != len(label):
+        raise ValueError(f"y[{place}] has {len(label)} tags for the {len(words)} tokens of X[{place}]")
+    return Labelled({"words": words}, label, "X", place + 1)
+
+
+def _parts(sentences: Sequence[Labelled], settings: TagSettings, tags: list[str]) -> TaggedParts:
+    """Hold out what is chosen on, where there is enough, and encode."""
+    shares = {"tune": settings.data.tune} if len(sentences) >= ENOUGH["tune"] else {}
+    drawn = draw_parts(shares, settings.seed, np.zeros(len(sentences)))
+    taught = {tag for row in drawn["train"] for tag in sentences[row].label}
+    parts = {"train": [sentences[row] for row in drawn["train"]], "tune": []}
+    for row in drawn.get("tune", ()):  # one that has a tag of its own is learned from
+        parts["tune" if taught.issuperset(sentences[row].label) else "train"].append(sentences[row])
+    codec = settings.codec.fit([one.content for one in parts["train"]], ())
+    encoded = {name: encode_tagged(part, codec, tags) for name, part in parts.items() if part}
+    return TaggedParts({"tune": encoded["train"], **encoded}, codec, tags, len(tags), {}, ())
