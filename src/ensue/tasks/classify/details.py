@@ -44,6 +44,7 @@ def details_of(model: LabelModel, parts: Parts, raw: Answers) -> dict[str, Any]:
 
 def _sets(answers: Answers, true: Any, model: LabelModel) -> dict[str, float | None]:
     bound = model.calibration.bound
+    found: dict[str, float | None]
     found = {"promised": model.calibration.promised, "covered": float(covered(answers, true, bound).mean())}
     if answers.kind == "number":
         width = float(2 * bound * answers.scores[:, 1].mean())
