@@ -76,7 +76,7 @@ def test_wrong_numbers_for_labels(
         (["--text", "label", "--label", "label"], "column 'label' cannot be both text and label"),
         (["--text", "nothing"], "there is no column 'nothing'; choose from"),
         (["--kind", "tabel"], "--kind: there is no kind 'tabel' of data; did you mean table?"),
-        (["--from", "nowhere"], "nowhere: there is no such run folder"),
+        (["--from", "nowhere"], "--from: the model majority takes nothing over"),
         (
             ["--set", "labels.kind=ordinal", "--set", 'labels.order=["neg"]'],
             "the label 'pos' has no place in the order",
@@ -96,6 +96,7 @@ def test_wrong_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "--model: there is no model 'lsmt'; did you mean lstm?" in said
     said = told(capsys, *train(path, model="bag"), "--also", "generate")
     assert "--also: what comes next cannot be learned beside this" in said
+    assert "nowhere: there is no such run folder" in told(capsys, *train(path, model="lstm"), "--from", "nowhere")
 
 
 def test_too_few_numbers_to_promise_anything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
