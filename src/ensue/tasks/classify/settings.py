@@ -57,7 +57,7 @@ OF_KIND: Mapping[str, Mapping[str, Settings]] = {
         "model": TreeSettings(),
         "training": TrainingSettings(
             batching=BatchingSettings(rows=25),
-            optimiser=OptimiserSettings(rate=0.002, decay=0.05, clip=20.0),
+            optimiser=OptimiserSettings(rate=0.002, decay=0.05, clip=5.0),
             schedule=ScheduleSettings(warmup=20),
             average=0.99,
             patience=8,
