@@ -60,6 +60,7 @@ def test_the_crps_of_paths_by_all_pairs() -> None:
 def test_figures_by_hand() -> None:
     history = np.array([[10.0], [20.0], [13.0], [26.0]])
     assert naive_scale(history, 2).tolist() == [(3 + 6) / 2]
+    assert np.isnan(naive_scale(np.sin(np.arange(24.0) * np.pi / 3)[:, None], 6)).all()
     told = Normals(np.array([[[12.0], [30.0]]]), np.array([[[1.0], [2.0]]]))
     came = np.array([[[14.0], [29.0]]])
     scored = score(told, came, Scales(np.array([[4.5]]), np.array([[5.0]])), UNMOVED)

@@ -105,6 +105,8 @@ def test_wide_tables_and_frames(tmp_path: Path) -> None:
     frame = pyarrow.table(table)
     model = ensue.train("forecast", frame, horizon=4, season=4, settings=["rivals.statistics=[]"])
     told = model.frame(frame)
+    model.save(tmp_path / "saved")
+    assert ensue.open(tmp_path / "saved").report == model.report
     assert narwhals.from_native(told).columns[:4] == ["unique_id", "ds", "channel", "mean"]
     found = {one.series: one.figures["median"] for one in model.forecast()}
     np.testing.assert_allclose(found["a"], [0, 1, 2, 3], atol=0.1)

@@ -59,14 +59,16 @@ def catalogue_of(kind: Kind) -> Mapping[str, Any]:
     if kind == "models":
         from ensue.layers import ENCODERS, LAYERS
         from ensue.models.classifying import CLASSIFIERS
+        from ensue.models.forecasting import FORECASTERS
         from ensue.models.ngram import Ngram
         from ensue.models.tagging import TAGGERS
 
-        return {"ngram": Ngram, **LAYERS, **ENCODERS, **CLASSIFIERS, **TAGGERS}
+        return {"ngram": Ngram, **LAYERS, **ENCODERS, **CLASSIFIERS, **TAGGERS, **FORECASTERS}
     if kind == "heads":
         from ensue.heads import HEADS, TAG_HEADS
+        from ensue.heads.numbers import NUMBERS
 
-        return {**HEADS, **TAG_HEADS}
+        return {**HEADS, **TAG_HEADS, **NUMBERS}
     module, catalogue = CATALOGUES[kind]
     return getattr(import_module(module), catalogue)
 

@@ -30,7 +30,8 @@ def naive_scale(history: Values, season: int) -> Rows:
     """Give what the absolute error of MASE is divided by, (channels,): NaN where there is nothing to divide by."""
     apart = history[season:] - history[:-season] if len(history) > season else np.diff(history, axis=0)
     found = np.abs(apart).mean(0) if len(apart) else np.zeros(history.shape[1])
-    return np.where(found > 0, found, np.nan)
+    # What is left of a season that repeats itself to the last digit is rounding.
+    return np.where(found > 1e-9 * np.abs(history).max(0, initial=0.0), found, np.nan)
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,15 @@ class ForecastModel:
     model: Any
     bands: Bands
 
+    @property
+    def report(self) -> str:
+        """The model card, as Markdown."""
+        return self.run.read("report.md").decode()
+
+    def save(self, folder: str | Path) -> None:
+        """Copy the whole run to a folder that is new or empty. Raises RunError if there is something in it."""
+        self.run.copy(folder)
+
     def forecast(self, data: Any = None, horizon: int | None = None, seed: int | None = None) -> list[Foretold]:
         """Say what comes after the end of each series: of a file, a data frame, a Panel, or of those that were learned.
 
