@@ -59,6 +59,8 @@ class Layout:
     held: int
     stride: int
     refit: int
+    refit_fitted: int
+    """How often models learn anew that learn without a training loop: where that is left open, wherever it is cheap."""
     by_series: bool
     """Whether choosing and calibrating share the held steps by series, and not by time."""
 
@@ -90,11 +92,10 @@ def lay_out(panel: Panel, settings: BacktestSettings, fitted: bool, where: str) 
     learned = middle - test - held
     least = settings.least or max(min(season + 1, learned - horizon), 3)
     window = settings.window or max(min(max(2 * season, 3 * horizon), learned - horizon), least)
-    refit = settings.refit
-    if refit is None:
-        turns = len(range(0, test - horizon + 1, stride))
-        refit = int(fitted and turns * lengths.sum() <= CHEAP)
-    layout = Layout(horizon, season, window, min(least, window), test, held, stride, refit, by_series)
+    turns = len(range(0, test - horizon + 1, stride))
+    cheap = int(turns * lengths.sum() <= CHEAP) if settings.refit is None else settings.refit
+    refit = cheap if fitted else settings.refit or 0
+    layout = Layout(horizon, season, window, min(least, window), test, held, stride, refit, cheap, by_series)
     long = [number for number, length in enumerate(lengths) if length >= layout.least + horizon + test - horizon]
     if not any(len(one) for one in (origins(panel, layout, "train", long), origins(panel, layout, "tune", long))[:1]):
         needed = layout.least + horizon + held + test

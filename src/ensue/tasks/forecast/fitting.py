@@ -106,7 +106,8 @@ def refitted(learned: Learned, prepared: Prepared, seed: int, ends: Sequence[int
 
 def walk(learned: Learned, prepared: Prepared, settings: ForecastSettings, origins: Origins) -> Forecast:
     """Forecast the test, from one origin to the next, learning anew before every so many of them if that is wanted."""
-    every, stride = prepared.layout.refit, prepared.layout.stride
+    layout = prepared.layout
+    every, stride = layout.refit_fitted if learned.training is None else layout.refit, layout.stride
     told = {"seed": settings.seed, "paths": settings.paths}
     if not every:
         return forecast(learned.model, learned.inputs, origins, **told)

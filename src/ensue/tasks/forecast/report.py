@@ -19,6 +19,7 @@ from ensue.training.run import Run
 
 REPORT, RESULT, BACKTEST = "report.md", "result.json", "backtest.safetensors"
 COLUMNS = ("model", "MASE", "95 % interval", "sMAPE", "RMSE", "CRPS", "in 80 %", "in 95 %", "seconds")
+UNTOLD = ("by_series", "refit_fitted")
 SHOWN = 2000
 """Forecasts of the test that are kept to be looked at, those that overlap least."""
 
@@ -123,7 +124,7 @@ def _markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         [name, *(f"{one[figure]:.4g}" for figure in ("mase", "smape", "rmse"))]
         for name, one in details["by_series"].items()
     ]
-    layout = ", ".join(f"{name} {value}" for name, value in details["layout"].items() if name != "by_series")
+    layout = ", ".join(f"{name} {value}" for name, value in details["layout"].items() if name not in UNTOLD)
     data = f"{details['series']} series of {about['data']['steps']:,} steps; {layout}; "
     data += f"{details['forecasts']:,} forecasts of the test."
     sections = [
