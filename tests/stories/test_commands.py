@@ -368,7 +368,7 @@ def test_wrong_lines(run: str, folder: Path, capsys: pytest.CaptureFixture[str])
         f"evaluate {run} --surprising -1": 'Invalid value "-1" for --surprising. Must be >= 0',
         f"inspect {run} --longest 0": "inspect: 'longest' cannot be 0: input should be greater than or equal to 2",
         f"resume {run}": "the training has finished",
-        "demo nothing": "demo: there is no demo 'nothing'; choose from ball, code",
+        "demo nothing": "demo: there is no demo 'nothing'; choose from ",
         f"evaluate {run} nowhere.txt": "nowhere.txt: there is no such file or folder",
     }.items():
         assert expected in told(capsys, *line.split()), line
