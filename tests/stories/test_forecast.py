@@ -106,7 +106,9 @@ def test_wide_tables_and_frames(tmp_path: Path) -> None:
     model = ensue.train("forecast", frame, horizon=4, season=4, settings=["rivals.statistics=[]"])
     told = model.frame(frame)
     model.save(tmp_path / "saved")
-    assert ensue.open(tmp_path / "saved").report == model.report
+    opened = ensue.open(tmp_path / "saved")
+    assert opened.report == model.report
+    assert [one.to_json() for one in opened.forecast()] == [one.to_json() for one in model.forecast()]
     assert narwhals.from_native(told).columns[:4] == ["unique_id", "ds", "channel", "mean"]
     found = {one.series: one.figures["median"] for one in model.forecast()}
     np.testing.assert_allclose(found["a"], [0, 1, 2, 3], atol=0.1)
