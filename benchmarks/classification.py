@@ -152,7 +152,8 @@ def measured(name: str, trial: Trial, folder: Path) -> list[list[str]]:
             for model, figure in figures(result, trial).items():
                 found.setdefault(model, []).append(figure)
             print(name, number, found, f"{seconds[-1]:.0f} s", flush=True)
-    return [[name, trial.figure, model, told(values), f"{np.mean(seconds):.0f}"] for model, values in found.items()]
+    taken = {list(found)[-1]: f"{np.mean(seconds):.0f}"}
+    return [[name, trial.figure, model, told(values), taken.get(model, "")] for model, values in found.items()]
 
 
 def told(values: Sequence[float]) -> str:
