@@ -3,8 +3,8 @@
     python benchmarks/tagging.py [SEEDS [MINUTES]]    trains with seeds 1, 2, ..., chooses on dev, reports test
     python benchmarks/tagging.py RUN...               reports on runs that were trained so
 
-`--write` puts the tables into docs/results.md. The data is looked for in the folder that ENSUE_DATA names, or in
-../shared/data. Words per second are those of `ensue tag` from the CoNLL-U file to CoNLL-U, once the run is open.
+The data is looked for in the folder that ENSUE_DATA names, or in ../shared/data. Words per second are those of
+`ensue tag` from the CoNLL-U file to CoNLL-U, once the run is open.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tables import conditions, medians, write_table
+from tables import conditions, medians
 
 import ensue
 from ensue.data.contract import SILENT
@@ -79,18 +79,14 @@ def speed_of(run: Path, threads: int = 1) -> list[str]:
 
 def main() -> None:
     """Train, or take runs, and print the tables."""
-    said = [word for word in sys.argv[1:] if word != "--write"]
+    said = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         if said and Path(said[0]).is_dir():
             runs = [Path(word) for word in said]
         else:
             seeds, minutes = int(said[0]) if said else 3, float(said[1]) if said[1:] else 9.0
             runs = [train(seed, minutes, Path(folder)) for seed in range(1, seeds + 1)]
-        tables = {"tags": accuracy_of(runs), "words per second": speed_of(runs[0])}
-    for name, lines in tables.items():
-        print("\n".join(lines), end="\n\n")
-        if "--write" in sys.argv:
-            write_table(name, lines)
+        print("\n".join([*accuracy_of(runs), "", *speed_of(runs[0])]))
 
 
 if __name__ == "__main__":
