@@ -7,7 +7,7 @@
 """
 
 try:
-    import sklearn  # noqa: F401  # pyrefly: ignore[missing-import]
+    import sklearn  # noqa: F401
 except ModuleNotFoundError as error:
     if error.name != "sklearn":
         raise

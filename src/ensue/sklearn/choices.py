@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state  # pyrefly: ignore[missing-import]
+from sklearn.utils import check_random_state
 
 from ensue.training.settings import TrainingSettings
 

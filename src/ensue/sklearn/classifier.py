@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin  # pyrefly: ignore[missing-import]
-from sklearn.utils.multiclass import check_classification_targets  # pyrefly: ignore[missing-import]
-from sklearn.utils.validation import (  # pyrefly: ignore[missing-import]
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     column_or_1d,

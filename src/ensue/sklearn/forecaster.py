@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin  # pyrefly: ignore[missing-import]
-from sklearn.utils.validation import check_array, check_is_fitted  # pyrefly: ignore[missing-import]
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from ensue.data.readers.series import Source, frame_source, panel_of
 from ensue.data.series import Panel

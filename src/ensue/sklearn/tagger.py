@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator  # pyrefly: ignore[missing-import]
-from sklearn.utils.validation import check_consistent_length, check_is_fitted  # pyrefly: ignore[missing-import]
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ensue.data.labelled import Labelled
 from ensue.data.split import draw_parts

@@ -10,7 +10,7 @@ LOCALES = ("cs_CZ", "da_DK", "de_DE", "en_US", "es_ES", "fi_FI", "fr_FR", "hu_HU
 def write_names(path: Path) -> None:
     """Write each first name of these countries once, sorted. Raises UserError if Faker is not installed."""
     try:
-        from faker import Faker  # pyrefly: ignore[missing-import]
+        from faker import Faker
     except ImportError:
         mend = 'install it with: pip install "ensue[demos]"'
         raise UserError(

@@ -8,7 +8,7 @@ from ensue.errors import UserError
 def write_sunspots(path: Path) -> None:
     """Write year and mean number. Raises UserError if statsmodels is not installed."""
     try:
-        from statsmodels.datasets import sunspots  # pyrefly: ignore[missing-import]
+        from statsmodels.datasets import sunspots
     except ImportError:
         mend = 'install it with: pip install "ensue[demos]"'
         what = "the numbers come from the package statsmodels, which is missing"

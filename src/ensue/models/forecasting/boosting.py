@@ -71,7 +71,7 @@ class Boosting(Predictor, Forecasting):
 
     def _grow(self, learned: Windows) -> None:
         try:
-            from sklearn.ensemble import HistGradientBoostingRegressor  # pyrefly: ignore[missing-import]
+            from sklearn.ensemble import HistGradientBoostingRegressor
         except ImportError:
             mend = "install it with: pip install 'ensue[sklearn]'"
             raise UserError("boosting needs scikit-learn, which is missing", where="--model", mend=mend) from None

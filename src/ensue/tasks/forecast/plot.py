@@ -25,8 +25,8 @@ def draw(model: ForecastModel, told: Sequence[Foretold], other: Any, path: Path)
         mend = f"give a name that ends in {', '.join(ENDINGS)}"
         raise SettingError(f"{path.suffix!r} is no picture that can be drawn", where="--plot", mend=mend)
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # pyrefly: ignore[missing-import]
-        from matplotlib.figure import Figure  # pyrefly: ignore[missing-import]
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
     except ImportError:
         mend = "install it with: pip install 'ensue[plot]'"
         raise UserError("pictures need matplotlib, which is missing", where="--plot", mend=mend) from None

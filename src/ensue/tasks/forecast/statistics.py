@@ -21,7 +21,7 @@ _PER_CENT = (20, 40, 60, 80, 95)
 def is_there() -> bool:
     """Tell whether statsforecast is installed."""
     try:
-        import statsforecast.models  # noqa: F401  # pyrefly: ignore[missing-import]
+        import statsforecast.models  # noqa: F401
     except ImportError:
         return False
     return True
@@ -29,7 +29,7 @@ def is_there() -> bool:
 
 def automatic(name: str, prepared: Prepared, origins: Origins, seconds: float) -> tuple[Forecast | None, float, int]:
     """Give the forecasts, the time they took, and how many were made; None in place of them if the time was up."""
-    from statsforecast import models  # pyrefly: ignore[missing-import]
+    from statsforecast import models
 
     began = perf_counter()
     make: Callable[[], Any] = lambda: getattr(models, MODELS[name])(season_length=prepared.layout.season)  # noqa: E731
