@@ -178,7 +178,7 @@ def test_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "cells", "gru"]) == 0
     assert "new = tanh(W x + b + reset * (U h + d))" in capsys.readouterr().out
     assert main(["list", "heads"]) == 0
-    assert "categorical  One symbol out of a fixed number" in capsys.readouterr().out
+    assert re.search("categorical +One symbol out of a fixed number", capsys.readouterr().out)
 
 
 PROGRESS = Progress(
