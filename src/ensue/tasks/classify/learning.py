@@ -34,11 +34,12 @@ from ensue.tasks.classify.asking import ask, targets
 from ensue.tasks.classify.details import details_of
 from ensue.tasks.classify.model import CALIBRATION, CODEC, Calibration, LabelModel
 from ensue.tasks.classify.pretrained import pretrained_codec, take_over
-from ensue.tasks.classify.report import Result, markdown, name_of
+from ensue.tasks.classify.report import markdown, name_of
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.fitted import tell_fitted
 from ensue.tasks.learning import learn, mean_nats
 from ensue.tasks.machine import left_of, take_machine
+from ensue.tasks.outcome import Result
 from ensue.training.contract import Note, Watch
 from ensue.training.run import Run
 from ensue.training.settings import MachineSettings
@@ -221,6 +222,7 @@ def _conclude(
     raw = ask(learned.model, test, labels, device)
     result = Result(
         run=run.path.name,
+        task="classify",
         rows=tuple(rows),
         verdict=verdict(rows),
         chosen=(

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ensue.evaluation.standing import Standing
 from ensue.layers import RecurrentSettings
 from ensue.models.tree import TreeSettings
 from ensue.settings import Settings
 from ensue.tasks.card import bullets, card, files, sentence, table
 from ensue.tasks.contract import Told
+from ensue.tasks.outcome import Result
 from ensue.training.run import Run
 
 LIMITS = """\
@@ -31,33 +30,6 @@ SHOWN = {
     "rmse": "RMSE",
     "coverage": "in 90 %",
 }
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came out of a training, all on the test part unless it says otherwise."""
-
-    run: str
-    rows: tuple[Standing, ...]
-    """Of each model, the last of them that of the run."""
-    verdict: str
-    chosen: tuple[str, ...]
-    details: Mapping[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """Give everything as plain JSON values."""
-        *baselines, own = self.rows
-        return {
-            "run": self.run,
-            "task": "classify",
-            "metrics": dict(own.metrics),
-            "baselines": {row.name: dict(row.metrics) for row in baselines},
-            "rows": [row.to_json() for row in self.rows],
-            "verdict": self.verdict,
-            "chosen": list(self.chosen),
-            "symptoms": [],
-            "details": dict(self.details),
-        }
 
 
 def name_of(settings: Settings) -> str:

@@ -15,6 +15,7 @@ from ensue.tasks.card import bullets, card, files, sentence, table
 from ensue.tasks.contract import Told
 from ensue.tasks.forecast.prepared import Prepared
 from ensue.tasks.forecast.scoring import Scoring, by_series, by_step
+from ensue.tasks.outcome import Result
 from ensue.training.run import Run
 
 REPORT, RESULT, BACKTEST = "report.md", "result.json", "backtest.safetensors"
@@ -35,24 +36,17 @@ def conclude(run: Run, prepared: Prepared, scored: Sequence[Scoring], chosen: Se
     rows = [one.row for one in scored]
     moved = model.tried.bands
     told = [*chosen, f"how far intervals are moved: on the calibrate part, by {moved.measured} forecasts"]
-    result = {
-        "run": run.path.name,
-        "task": "forecast",
-        "metrics": dict(rows[-1].metrics),
-        "baselines": {row.name: dict(row.metrics) for row in rows[:-1]},
-        "rows": [row.to_json() for row in rows],
-        "verdict": verdict(rows),
-        "chosen": told,
-        "symptoms": _symptoms(model, prepared),
-        "details": {
-            "layout": prepared.layout.to_json(),
-            "series": len(prepared.panel.series),
-            "left_out": prepared.left_out,
-            "forecasts": len(origins),
-            "by_step": by_step(model.scored, prepared.layout.horizon),
-            "by_series": by_series(model.scored, prepared, origins),
-        },
+    details = {
+        "layout": prepared.layout.to_json(),
+        "series": len(prepared.panel.series),
+        "left_out": prepared.left_out,
+        "forecasts": len(origins),
+        "by_step": by_step(model.scored, prepared.layout.horizon),
+        "by_series": by_series(model.scored, prepared, origins),
     }
+    symptoms = tuple(_symptoms(model, prepared))
+    whole = Result(run.path.name, "forecast", tuple(rows), verdict(rows), tuple(told), details, symptoms)
+    result = whole.to_json()
     run.write_arrays(_backtest(model, prepared, origins), BACKTEST)
     run.write(REPORT, _markdown(result, run.about).encode())
     # Last, for a run that has a result has finished.

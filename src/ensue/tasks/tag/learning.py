@@ -28,8 +28,9 @@ from ensue.settings import Settings
 from ensue.tasks.fitted import tell_fitted
 from ensue.tasks.learning import learn, mean_nats
 from ensue.tasks.machine import left_of, take_machine
+from ensue.tasks.outcome import Result
 from ensue.tasks.tag.model import CODEC, TagModel, said_of, truth_of
-from ensue.tasks.tag.report import Result, markdown, name_of
+from ensue.tasks.tag.report import markdown, name_of
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.contract import Note, Watch
 from ensue.training.run import Run
@@ -175,7 +176,7 @@ def _conclude(
     details = truth.details(said_of(learned.model, test)[0])
     if settings.vectors:
         details["vectors"] = dict(zip(("covered", "words"), covered(parts), strict=True))
-    result = Result(run.path.name, tuple(rows), verdict(rows), learned.chosen, details)
+    result = Result(run.path.name, "tag", tuple(rows), verdict(rows), learned.chosen, details)
     run.write(REPORT, markdown(result, run.about).encode())
     # Last, for a run that has a result has finished.
     run.write(RESULT, json.dumps(result.to_json(), indent=1).encode())
