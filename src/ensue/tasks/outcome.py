@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from ensue.evaluation.intervals import Interval
 from ensue.evaluation.standing import Standing
 
 
@@ -39,3 +40,38 @@ class Result:
             "symptoms": list(self.symptoms),
             "details": dict(self.details),
         }
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The figures of data that a run did not train on."""
+
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
+    details: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values."""
+        return asdict(self)
+
+
+def cells(
+    rows: Sequence[Mapping[str, Any]], shown: Mapping[str, str], digits: int
+) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Lay out rows, as Standing.to_json gives them, with the names of their columns.
+
+    `shown` names the figures that have a column, in order; the first of them is told with its interval.
+    """
+    names = [name for name in shown if name in rows[-1]["metrics"]]
+    columns = ("model", *(shown[name] for name in names), f"95 % interval of {shown[names[0]]}", "seconds", "numbers")
+    laid = [
+        [
+            row["name"],
+            *(f"{row['metrics'][name]:.{digits}f}" if name in row["metrics"] else "" for name in names),
+            " to ".join(f"{end:.{digits}f}" for end in row["intervals"][names[0]]),
+            f"{row['seconds']:.1f}",
+            f"{row['parameters']:,}",
+        ]
+        for row in rows
+    ]
+    return columns, laid

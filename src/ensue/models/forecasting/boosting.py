@@ -16,9 +16,8 @@ from torch.distributions import Normal
 
 from ensue.batch import Batch
 from ensue.errors import UserError
-from ensue.heads.numbers.contract import normal_quantile
 from ensue.models.contract import Predictor
-from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms
+from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms, draw_normal
 from ensue.models.forecasting.features import Array, Fields, window_features, window_targets
 from ensue.models.forecasting.ridge import LEAST, Windows
 from ensue.settings import Settings
@@ -129,9 +128,7 @@ class Boosting(Predictor, Forecasting):
 
     def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
         """Draw each step by itself."""
-        mean, spread = self.normal(batch)
-        first = torch.stack([uniforms(step)[0] for step in range(self.horizon)], 2)
-        return mean + spread * normal_quantile(first)
+        return draw_normal(*self.normal(batch), uniforms)
 
     @property
     def chosen(self) -> str:

@@ -10,9 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ensue.batch import Batch
+from ensue.heads.numbers.contract import normal_quantile
 
 Uniforms = Callable[[int], tuple[Tensor, Tensor]]
 """Gives, for one step ahead from 0, two uniform numbers in (0, 1) of each path, (paths, batch, channels)."""
@@ -47,3 +49,9 @@ class Forecasting(ABC):
     @abstractmethod
     def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
         """Draw whole paths, (paths, batch, horizon, channels). The field "target" is not looked at."""
+
+
+def draw_normal(mean: Tensor, spread: Tensor, uniforms: Uniforms) -> Tensor:
+    """Draw each step by itself from its normal distribution, (paths, batch, horizon, channels)."""
+    first = torch.stack([uniforms(step)[0] for step in range(mean.shape[1])], 2)
+    return mean + spread * normal_quantile(first)

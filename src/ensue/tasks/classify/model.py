@@ -26,12 +26,12 @@ from ensue.errors import DataError, RunError
 from ensue.evaluation.answers import Answers
 from ensue.evaluation.classification import figures
 from ensue.evaluation.conformal import covered, ranges, sets
-from ensue.evaluation.intervals import Interval
 from ensue.evaluation.standing import with_intervals
 from ensue.models.contract import Predictor
 from ensue.settings import read
 from ensue.tasks.classify.asking import ask, targets
 from ensue.tasks.classify.settings import ClassifySettings
+from ensue.tasks.outcome import Scored
 from ensue.training.run import Run
 
 CODEC, CALIBRATION = "codec.json", "calibration.json"
@@ -78,19 +78,6 @@ class Verdict:
         text = {"text": self.example.content} if isinstance(self.example.content, str) else {}
         said = {"label": self.label, "probabilities": dict(self.probabilities), "set": list(self.set)}
         return {"line": self.example.line, **text, **said, "row": dict(self.example.row)}
-
-
-@dataclass(frozen=True)
-class Scored:
-    """The figures of labelled examples."""
-
-    metrics: dict[str, float]
-    intervals: dict[str, Interval]
-    details: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """Give everything as plain JSON values."""
-        return asdict(self)
 
 
 class LabelModel:

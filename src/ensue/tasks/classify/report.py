@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ensue.models.tree import TreeSettings
 from ensue.settings import Settings
 from ensue.tasks.card import bullets, card, files, sentence, table
 from ensue.tasks.contract import Told
-from ensue.tasks.outcome import Result
+from ensue.tasks.outcome import Result, cells
 from ensue.training.run import Run
 
 LIMITS = """\
@@ -47,27 +47,10 @@ def name_of(settings: Settings) -> str:
     return f"{kind} {depth} x {width}" if depth > 1 else f"{kind} {width}"
 
 
-def cells(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Lay out rows, as Standing.to_json gives them, with the names of their columns."""
-    names = [name for name in SHOWN if name in rows[-1]["metrics"]]
-    columns = ("model", *(SHOWN[name] for name in names), "95 % interval", "seconds", "numbers")
-    laid = [
-        [
-            row["name"],
-            *(f"{row['metrics'][name]:.3f}" if name in row["metrics"] else "" for name in names),
-            "{:.3f} to {:.3f}".format(*row["intervals"][names[0]]),
-            f"{row['seconds']:.1f}",
-            f"{row['parameters']:,}",
-        ]
-        for row in rows
-    ]
-    return columns, laid
-
-
 def tell(run: Run) -> Told:
     """Tell what came of a training: the table, the sentence, how sure the model is, and what to try next."""
     result = json.loads(run.read("result.json"))
-    columns, rows = cells(result["rows"])
+    columns, rows = cells(result["rows"], SHOWN, digits=3)
     name = shlex.quote(str(run.path))
     commands = (
         (f"ensue classify {name} FILE", "label other examples, with probabilities and sets"),
@@ -95,7 +78,7 @@ def summary(details: Mapping[str, Any]) -> list[str]:
 
 def markdown(result: Result, about: Mapping[str, Any]) -> str:
     """Write the model card; `about` is what run.toml says."""
-    columns, rows = cells([row.to_json() for row in result.rows])
+    columns, rows = cells([row.to_json() for row in result.rows], SHOWN, digits=3)
     details = result.details
     sections = [
         ("", f"# {result.run}: a model of labels\n\n{sentence(result.verdict)}"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
 from pathlib import Path
@@ -23,12 +23,12 @@ from ensue.data.labelled import Labelled
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
 from ensue.data.tagged import TaggedParts, encode_tagged, sentence_offsets
 from ensue.errors import RunError
-from ensue.evaluation.intervals import Interval
 from ensue.evaluation.spans import guess_scheme
 from ensue.evaluation.standing import with_intervals
 from ensue.evaluation.tagging import TaggedTruth
 from ensue.models.contract import Predictor
 from ensue.settings import read
+from ensue.tasks.outcome import Scored
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.devices import to_device
 from ensue.training.run import Run
@@ -53,19 +53,6 @@ class TaggedSentence:
         """Give everything as plain JSON values."""
         said = {"tokens": list(self.words), "tags": list(self.tags)}
         return {"line": self.sentence.line, **said, "probabilities": [round(one, 6) for one in self.probabilities]}
-
-
-@dataclass(frozen=True)
-class Scored:
-    """The figures of tagged sentences."""
-
-    metrics: dict[str, float]
-    intervals: dict[str, Interval]
-    details: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """Give everything as plain JSON values."""
-        return asdict(self)
 
 
 class TagModel:

@@ -13,7 +13,7 @@ from ensue.models.tagging import TaggerSettings
 from ensue.settings import Settings
 from ensue.tasks.card import bullets, card, files, sentence, table
 from ensue.tasks.contract import Told
-from ensue.tasks.outcome import Result
+from ensue.tasks.outcome import Result, cells
 from ensue.training.run import Run
 
 LIMITS = """\
@@ -46,27 +46,10 @@ def name_of(settings: Settings) -> str:
     return f"{kind} {size}, {settings.head.name}"
 
 
-def cells(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Lay out rows, as Standing.to_json gives them, with the names of their columns."""
-    names = [name for name in SHOWN if name in rows[-1]["metrics"]]
-    columns = ("model", *(SHOWN[name] for name in names), "95 % interval of tags", "seconds", "numbers")
-    laid = [
-        [
-            row["name"],
-            *(f"{row['metrics'][name]:.4f}" for name in names),
-            "{:.4f} to {:.4f}".format(*row["intervals"]["tag_accuracy"]),
-            f"{row['seconds']:.1f}",
-            f"{row['parameters']:,}",
-        ]
-        for row in rows
-    ]
-    return columns, laid
-
-
 def tell(run: Run) -> Told:
     """Tell what came of a training: the table, the sentence, and what to try next."""
     result = json.loads(run.read("result.json"))
-    columns, rows = cells(result["rows"])
+    columns, rows = cells(result["rows"], SHOWN, digits=4)
     name = shlex.quote(str(run.path))
     commands = (
         (f"ensue tag {name} FILE.txt", "tag a text of your own"),
@@ -94,7 +77,7 @@ def summary(details: Mapping[str, Any]) -> list[str]:
 
 def markdown(result: Result, about: Mapping[str, Any]) -> str:
     """Write the model card; `about` is what run.toml says."""
-    columns, rows = cells([row.to_json() for row in result.rows])
+    columns, rows = cells([row.to_json() for row in result.rows], SHOWN, digits=4)
     details = result.details
     confusions = [[one["true"], one["said"], f"{one['count']:,}"] for one in details["confusions"]]
     sections = [
