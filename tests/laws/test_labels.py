@@ -10,7 +10,7 @@ from ensue.batch import Batch
 from ensue.data.examples import Examples
 from ensue.data.labelled import Labelled, Shape
 from ensue.data.labels import LabelCodec, LabelSettings, fit_labels, label_kind, names_in
-from ensue.heads import LABEL_HEADS
+from ensue.heads import LABEL_HEADS, NumberSettings
 from ensue.layers import ENCODERS
 from ensue.layers.pooling import POOLINGS, Pooling
 from ensue.models.classifier import ClassifierSettings
@@ -18,11 +18,14 @@ from ensue.models.classifying import classifier_names, classifier_settings, size
 from ensue.settings import read
 
 FEATURES, SIZE, CLOSE = 4, 3, 1e-9
+LABEL_HEADS_AND_TOLD = {kind: head() for kind, head in LABEL_HEADS.items()} | {
+    "quantiles": NumberSettings(told="quantiles")
+}
 
 
 def head(kind: str) -> torch.nn.Module:
     torch.manual_seed(0)
-    return LABEL_HEADS[kind]().build(FEATURES, SIZE).double()
+    return LABEL_HEADS_AND_TOLD[kind].build(FEATURES, SIZE).double()
 
 
 @pytest.mark.parametrize("kind", ["single", "ordinal"])
@@ -38,17 +41,24 @@ def test_several_labels_have_probabilities_that_add_up_to_one() -> None:
     torch.testing.assert_close(probabilities.sum(), torch.tensor(1.0, dtype=torch.float64), rtol=0, atol=CLOSE)
 
 
-def test_a_number_has_a_density_that_integrates_to_one() -> None:
+@pytest.mark.parametrize("kind", ["number", "quantiles"])
+def test_a_number_has_a_density_that_integrates_to_one(kind: str) -> None:
     places = torch.linspace(-40, 40, 400_001, dtype=torch.float64)
-    density = head("number")(torch.randn(FEATURES, dtype=torch.float64)).log_prob(places).exp()
-    assert float(torch.trapezoid(density, places).detach()) == pytest.approx(1, abs=1e-6)
+    density = head(kind)(torch.randn(FEATURES, dtype=torch.float64)).log_prob(places).exp()
+    assert float(torch.trapezoid(density, places).detach()) == pytest.approx(
+        1, abs=1e-4 if kind == "quantiles" else 1e-6
+    )  # jumps
 
 
-@pytest.mark.parametrize("kind", LABEL_HEADS)
+@pytest.mark.parametrize("kind", LABEL_HEADS_AND_TOLD)
 def test_heads_have_right_gradients(kind: str) -> None:
     made, features = head(kind), torch.randn(2, FEATURES, dtype=torch.float64, requires_grad=True)
-    target = {"several": torch.ones(2, SIZE).double(), "number": torch.randn(2)}.get(kind, torch.tensor([0, 2]))
-    assert torch.autograd.gradcheck(lambda x: made(x).log_prob(target), (features,))
+    number = torch.randn(2)
+    target = {"several": torch.ones(2, SIZE).double(), "number": number, "quantiles": number}
+    true = target.get(kind, torch.tensor([0, 2]))
+    assert torch.autograd.gradcheck(lambda x: made(x).log_prob(true), (features,))
+    nats, _ = made.cost(features, true)  # type: ignore[operator]
+    torch.testing.assert_close(nats, -made(features).log_prob(true))
 
 
 def test_cumulative_logits_are_those_of_their_formula() -> None:
@@ -132,10 +142,12 @@ def sized(settings: ClassifierSettings) -> ClassifierSettings:
     return made.model_copy(update={"embedding": settings.embedding})
 
 
-@pytest.mark.parametrize("kind", LABEL_HEADS)
+@pytest.mark.parametrize("kind", LABEL_HEADS_AND_TOLD)
 def test_every_weight_learns_and_one_batch_can_be_learned_by_heart(kind: str) -> None:
     torch.manual_seed(1)
     settings = ClassifierSettings(embedding=8, step_dropout=0, input_dropout=0, output_dropout=0, also="generate")
+    kind, numbers = ("number", "quantiles") if kind == "quantiles" else (kind, "gaussian")
+    settings = settings.model_copy(update={"numbers": numbers})
     network = sized(settings).build(Shape({"symbol": 9}, 2, 1), kind, SIZE).double()
     told = batch([7, 3, 4], 7)
     target = {"several": torch.eye(3), "number": torch.tensor([0.5, -1.0, 2.0])}.get(kind, told["target"])

@@ -22,6 +22,12 @@ def drawn(chances: NDArray[np.float64], draws: np.random.Generator = DRAWS) -> N
     return np.minimum((chances.cumsum(1) < draws.random((len(chances), 1))).sum(1), chances.shape[1] - 1)
 
 
+def split(draws: np.random.Generator, count: int, below: float, above: float) -> NDArray[np.float64]:
+    """Draw from two halves of normal distributions that meet at their highest."""
+    far = np.abs(draws.normal(size=count))
+    return np.where(draws.random(count) < below / (below + above), -far * below, far * above)
+
+
 def f1_by_hand(said: Sequence[int], true: Sequence[int], label: int) -> float:
     hits = sum(a == b == label for a, b in zip(said, true, strict=True))
     wrong = sum((a == label) != (b == label) for a, b in zip(said, true, strict=True))
@@ -74,7 +80,7 @@ def test_several_labels() -> None:
 
 
 def test_numbers() -> None:
-    given, true = Answers("number", np.array([[1.0, 1.0], [4.0, 1.0]])), np.array([2.0, 1.0])
+    given, true = Answers("number", np.array([[1.0, 1.0, 1.0], [4.0, 1.0, 1.0]])), np.array([2.0, 1.0])
     assert figures(given, true)(np.arange(2)) == {"mae": 2.0, "rmse": pytest.approx(np.sqrt(5))}
     assert worst(given, true, 1).tolist() == [1]
 
@@ -90,8 +96,8 @@ def test_the_temperature_that_answers_were_spoilt_by_is_found(kind: str, tempera
     draws = np.random.default_rng(1)
     honest = Answers(kind, draws.normal(size=(20_000, 3)) * 2)  # type: ignore[arg-type]
     if kind == "number":
-        honest = Answers("number", np.stack([draws.normal(size=20_000), np.full(20_000, 2.0)], 1))
-        true = honest.scores[:, 0] + 2 * draws.normal(size=20_000)
+        honest = Answers("number", np.stack([draws.normal(size=20_000), np.full(20_000, 2.0), np.full(20_000, 0.5)], 1))
+        true = honest.scores[:, 0] + split(draws, 20_000, 2.0, 0.5)
     elif kind == "several":
         true = (draws.random(honest.scores.shape) < honest.chances).astype(np.float64)
     else:
@@ -117,9 +123,9 @@ def test_sets_hold_what_is_true_as_often_as_they_promise(kind: str) -> None:
     """Over many draws of 99 examples to calibrate on, the mean coverage of a wrong model is 90 % to 91 %."""
     draws, shares = np.random.default_rng(2), []
     for _ in range(300):
-        honest = Answers(kind, draws.normal(size=(299, 4 if kind != "number" else 2)))  # type: ignore[arg-type]
+        honest = Answers(kind, draws.normal(size=(299, 4)))  # type: ignore[arg-type]
         if kind == "number":
-            said = Answers("number", np.stack([honest.scores[:, 0], np.ones(299)], 1))
+            said = Answers("number", np.stack([honest.scores[:, 0], np.ones(299), np.full(299, 4.0)], 1))
             true = honest.scores[:, 0] + 3 * draws.standard_t(3, size=299)
         elif kind == "several":
             said, true = honest.at(0.5), (draws.random((299, 4)) < honest.chances).astype(np.float64)
@@ -137,4 +143,4 @@ def test_too_few_examples_promise_nothing_less_than_everything() -> None:
     bound = fit_bound(given, np.zeros(8, np.int64))
     assert bound == np.inf
     assert sets(given, bound).all()
-    assert np.isinf(ranges(Answers("number", np.array([[0.0, 1.0]])), bound)).all()
+    assert np.isinf(ranges(Answers("number", np.array([[0.0, 1.0, 2.0]])), bound)).all()

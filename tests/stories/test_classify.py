@@ -168,6 +168,7 @@ KINDS = {
     "ordinal": (lambda names: str(len(names)), {"accuracy", "macro_f1", "mae", "auc"}),
     "number": (lambda names: len(names) + len(names[-1]) / 10, {"mae", "rmse", "coverage"}),
 }
+KINDS["quantiles"] = KINDS["number"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -178,6 +179,8 @@ def test_other_kinds_of_labels(kind: str, folder: Path, capsys: pytest.CaptureFi
         rows = ((text, make([word for word in (*GOOD, *BAD) if word in text])) for text, _ in reviews(120))
         csv.writer(file).writerows([("text", "label"), *rows])
     line = ["train", "classify", str(data), "--out", str(folder / kind), "--size", "tiny", "--json"]
+    if kind == "quantiles":
+        kind, line = "number", [*line, "--set", "model.numbers=quantiles"]
     line += ["--set", f"labels.kind={kind}", "--set", "training.steps=4", "--set", "machine.threads=1"]
     if kind == "several":
         line += ["--set", "labels.delimiter=|"]

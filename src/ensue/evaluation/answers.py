@@ -16,7 +16,7 @@ Numbers = NDArray[np.float64]
 @dataclass(frozen=True)
 class Answers:
     """One row an example, (examples, labels): log-probabilities of labels that exclude each other, log-odds of several
-    that do not, or mean and standard deviation of a number."""
+    that do not; of a number what is likeliest, and its spread below and above that."""
 
     kind: LabelKind
     scores: Numbers
@@ -35,22 +35,27 @@ class Answers:
 
     @property
     def best(self) -> NDArray[Any]:
-        """What is likeliest: the place of a label, of several a row of booleans, of a number its mean."""
+        """What is likeliest: the place of a label, of several a row of booleans, of a number its mean, or median."""
         if self.kind == "number":
             return self.scores[:, 0]
         return self.scores > 0 if self.kind == "several" else self.scores.argmax(1)
 
     @property
     def confidence(self) -> Numbers:
-        """How sure the likeliest is: its probability, of several that of the least sure label; minus the spread."""
+        """How sure the likeliest is: its probability, of several that of the least sure label; minus the spreads."""
         if self.kind == "number":
-            return -self.scores[:, 1]
+            return -self.scores[:, 1:].sum(1)
         return np.maximum(self.chances, 1 - self.chances).min(1) if self.kind == "several" else self.chances.max(1)
 
+    def off(self, target: NDArray[Any]) -> Numbers:
+        """Of numbers, how many spreads the true ones are above what is likeliest: of those above it, or below."""
+        middle, below, above = self.scores.T
+        return (target - middle) / np.where(target < middle, below, above)
+
     def at(self, temperature: float) -> Answers:
-        """Give softer answers, or harder ones below 1: scores divided by it, or the spread multiplied."""
+        """Give softer answers, or harder ones below 1: scores divided by it, or spreads multiplied."""
         if self.kind == "number":
-            return replace(self, scores=self.scores * [1.0, temperature])
+            return replace(self, scores=self.scores * [1.0, temperature, temperature])
         scores = self.scores / temperature
         return replace(self, scores=scores if self.kind == "several" else normalised(scores))
 
@@ -58,7 +63,7 @@ class Answers:
         """Give numbers as they stood in the data; labels are as they are."""
         if self.kind != "number":
             return self
-        return replace(self, scores=self.scores * labels.scale + [labels.mean, 0.0])
+        return replace(self, scores=self.scores * labels.scale + [labels.mean, 0.0, 0.0])
 
 
 def normalised(scores: Numbers) -> Numbers:

@@ -17,11 +17,10 @@ _HARDEST, _SOFTEST = 1e-2, 1e2
 def fit_temperature(answers: Answers, target: NDArray[Any]) -> float:
     """Give the temperature with the least nats on these examples; those are convex in its inverse.
 
-    Of numbers, by how much too narrow the spread is: the root of the mean squared (y - mean) / spread.
+    Of numbers, by how much too narrow the spread is: the root of the mean square of how many they are off.
     """
     if answers.kind == "number":
-        off = (target - answers.scores[:, 0]) / answers.scores[:, 1]
-        return float(np.clip(np.sqrt((off**2).mean()), _HARDEST, _SOFTEST))
+        return float(np.clip(np.sqrt((answers.off(target) ** 2).mean()), _HARDEST, _SOFTEST))
     low, high = 1 / _SOFTEST, 1 / _HARDEST
     for _ in range(HALVINGS):
         middle = np.sqrt(low * high)
@@ -37,10 +36,10 @@ def _slope(answers: Answers, target: NDArray[Any], inverse: float) -> float:
 
 
 def nats(answers: Answers, target: NDArray[Any]) -> float:
-    """Give the mean nats of what is true."""
+    """Give the mean nats of what is true; of numbers by normal distributions, each half with its own spread."""
     if answers.kind == "number":
-        mean, spread = answers.scores.T
-        return float((np.log(spread) + 0.5 * np.log(2 * np.pi) + 0.5 * ((target - mean) / spread) ** 2).mean())
+        spread = answers.scores[:, 1:].mean(1)
+        return float((np.log(spread) + 0.5 * np.log(2 * np.pi) + 0.5 * answers.off(target) ** 2).mean())
     if answers.kind == "several":
         return float((np.logaddexp(0, answers.scores) - target * answers.scores).sum(1).mean())
     return float(-answers.scores[np.arange(len(target)), target].mean())

@@ -24,7 +24,7 @@ def oddness(answers: Answers, target: NDArray[Any]) -> Numbers:
     spreads it is off.
     """
     if answers.kind == "number":
-        return np.abs(target - answers.scores[:, 0]) / answers.scores[:, 1]
+        return np.abs(answers.off(target))
     if answers.kind == "several":
         return np.where(target > 0.5, 1 - answers.chances, 0.0).max(1)
     return 1 - answers.chances[np.arange(len(target)), target]
@@ -33,7 +33,7 @@ def oddness(answers: Answers, target: NDArray[Any]) -> Numbers:
 def fit_bound(answers: Answers, target: NDArray[Any], promised: float = PROMISED) -> float:
     """Give the oddness that sets go up to: the ceil((n + 1) promised)-th smallest of n, or infinity if n is too small.
 
-    >>> fit_bound(Answers("number", np.array([[0.0, 1.0]] * 9)), np.arange(1.0, 10.0))
+    >>> fit_bound(Answers("number", np.array([[0.0, 1.0, 1.0]] * 9)), np.arange(1.0, 10.0))
     9.0
     """
     odd = np.sort(oddness(answers, target))
@@ -51,8 +51,7 @@ def sets(answers: Answers, bound: float) -> NDArray[np.bool_]:
 
 def ranges(answers: Answers, bound: float) -> Numbers:
     """Give the interval of each number, (examples, 2)."""
-    mean, spread = answers.scores[:, :1], answers.scores[:, 1:]
-    return mean + spread * np.array([-bound, bound])
+    return answers.scores[:, :1] + answers.scores[:, 1:] * np.array([-bound, bound])
 
 
 def covered(answers: Answers, target: NDArray[Any], bound: float) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from ensue.heads.categorical import Categorical, CategoricalSettings
 from ensue.heads.contract import Head, PathHead
 from ensue.heads.crf import CRF, CRFSettings
-from ensue.heads.gaussian import Gaussian, GaussianSettings
+from ensue.heads.number import Number, NumberSettings
 from ensue.heads.ordinal import Ordinal, OrdinalSettings
 from ensue.heads.paths import Chain, ChainTags, StepTags
 from ensue.heads.several import Several, SeveralSettings
@@ -17,7 +17,7 @@ LABEL_HEADS: dict[str, type[Settings]] = {
     "single": CategoricalSettings,
     "several": SeveralSettings,
     "ordinal": OrdinalSettings,
-    "number": GaussianSettings,
+    "number": NumberSettings,
 }
 """Of what is said of a whole example, by its kind; their settings have `build(features, size)`."""
 
@@ -34,9 +34,9 @@ __all__ = [
     "CategoricalSettings",
     "Chain",
     "ChainTags",
-    "Gaussian",
-    "GaussianSettings",
     "Head",
+    "Number",
+    "NumberSettings",
     "Ordinal",
     "OrdinalSettings",
     "PathHead",

@@ -22,6 +22,10 @@ class Head(nn.Module, ABC):
         """Give minus the log-probability of each target, in nats, (...). A head may compute it in a fused way."""
         return -self(features).log_prob(target)
 
+    def cost(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Give the nats of each target, and what is learned from if that is something else."""
+        return self.nats(features, target), None
+
 
 class PathHead(nn.Module, ABC):
     """From the features of all steps to the distribution of what all of them are together."""

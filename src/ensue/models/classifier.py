@@ -16,7 +16,7 @@ from ensue.batch import Batch
 from ensue.data.labelled import Shape
 from ensue.data.labels import LabelKind
 from ensue.errors import SettingError
-from ensue.heads import LABEL_HEADS, Categorical, CategoricalSettings
+from ensue.heads import LABEL_HEADS, Categorical, CategoricalSettings, NumberSettings
 from ensue.layers import ENCODERS, Onward, OnwardSettings
 from ensue.layers.pooling import Pooling
 from ensue.models.contract import Loss, Predictor, mask_padding
@@ -49,6 +49,8 @@ class ClassifierSettings(Settings):
     """Share of the pooled vector dropped in training."""
     cut: float = Field(default=0.0, ge=0, le=1)
     """Share of examples of which training sees a beginning alone, of any length: so that half a sequence tells too."""
+    numbers: Literal["gaussian", "quantiles"] = "gaussian"
+    """What is told of labels that are numbers: a normal distribution, or quantiles, which need not be even."""
     also: Literal["no", "generate"] = "no"
     """What else is learned from the same steps: with generate, which symbol comes next, by a causal body."""
     also_weight: float = Field(default=0.3, gt=0)
@@ -85,7 +87,7 @@ class Classifier(nn.Module, Predictor):
             nn.init.normal_(table, std=0.1)
         self.body = settings.body.build(len(shape.symbols) * settings.embedding + shape.numbers)
         self.pooling = Pooling(settings.pooling, self.body.width)
-        head: Any = LABEL_HEADS[kind]()
+        head: Any = NumberSettings(told=settings.numbers) if kind == "number" else LABEL_HEADS[kind]()
         self.head = head.build(self.pooling.features + shape.static, size)
         self.input_dropout, self.output_dropout = (
             nn.Dropout(settings.input_dropout),
@@ -100,7 +102,7 @@ class Classifier(nn.Module, Predictor):
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
         """Give the distribution of the label of each row."""
-        return self.answer(self.read(batch), batch)
+        return self.head(self.pooled(self.read(batch), batch))
 
     def read(self, batch: Batch[Tensor]) -> Tensor:
         """Give what the body makes of each step, (batch, time, width)."""
@@ -115,17 +117,18 @@ class Classifier(nn.Module, Predictor):
             parts.append(batch["numbers"])
         return self.body(self.input_dropout(torch.cat(parts, -1)), batch.lengths)
 
-    def answer(self, read: Tensor, batch: Batch[Tensor]) -> Distribution:
-        """Give the distribution of the label, of what was read of the steps."""
+    def pooled(self, read: Tensor, batch: Batch[Tensor]) -> Tensor:
+        """Give what the head is given, of what was read of the steps, (batch, features)."""
         pooled = self.output_dropout(self.pooling(read, batch.lengths))
-        return self.head(torch.cat([pooled, batch["static"]], 1) if self.shape.static else pooled)
+        return torch.cat([pooled, batch["static"]], 1) if self.shape.static else pooled
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
-        """Give the nats of each row, and as `extra` those of the next symbols, where they are learned too."""
+        """Give the nats of each row, and as `extra` what else is learned from: quantiles, and the next symbols."""
         batch = self._begun(batch) if self.training and self.settings.cut else batch
         read = self.read(batch)
-        nats = -self.answer(read, batch).log_prob(batch["target"])
-        extra = self._next_nats(self.next, read, batch) if self.next is not None and self.training else None
+        nats, extra = self.head.cost(self.pooled(read, batch), batch["target"])
+        if self.next is not None and self.training:
+            extra = self._next_nats(self.next, read, batch) + (0 if extra is None else extra)
         return Loss(nats, batch.counts, extra), ()
 
     def _begun(self, batch: Batch[Tensor]) -> Batch[Tensor]:

@@ -17,6 +17,9 @@ from ensue.training.devices import to_device
 ROWS = 128
 """Examples that a model is asked about together."""
 
+ASIDE, SPREADS = 0.45, 1.6448536269514722
+"""Of a number its quantiles at 5 % and 95 % are asked for: so many standard deviations from a normal one's mean."""
+
 
 @torch.no_grad()
 def ask(model: Predictor, examples: Examples, labels: LabelCodec, device: torch.device) -> Answers:
@@ -24,7 +27,7 @@ def ask(model: Predictor, examples: Examples, labels: LabelCodec, device: torch.
 
     Numbers are in the units of the data. Of steps that have labels of their own it is counted how many are right.
     """
-    found = np.zeros((len(examples), 2 if labels.kind == "number" else labels.size))
+    found = np.zeros((len(examples), 3 if labels.kind == "number" else labels.size))
     inner = None
     for numbers, batch in in_order(examples, ROWS):
         scores = _scores(model(to_device(batch, device)), labels)
@@ -42,7 +45,9 @@ def ask(model: Predictor, examples: Examples, labels: LabelCodec, device: torch.
 
 def _scores(distribution: Any, labels: LabelCodec) -> torch.Tensor:
     if labels.kind == "number":
-        return torch.stack([distribution.mean, distribution.stddev], -1)
+        level = torch.full_like(distribution.mean, 0.5)
+        low, middle, high = (distribution.icdf(level + aside) for aside in (-ASIDE, 0.0, ASIDE))
+        return torch.stack([middle, middle - low, high - middle], -1) / level.new_tensor([1.0, SPREADS, SPREADS])
     return distribution.base_dist.logits if labels.kind == "several" else distribution.logits
 
 

@@ -47,7 +47,7 @@ def _sets(answers: Answers, true: Any, model: LabelModel) -> dict[str, float | N
     found: dict[str, float | None]
     found = {"promised": model.calibration.promised, "covered": float(covered(answers, true, bound).mean())}
     if answers.kind == "number":
-        width = float(2 * bound * answers.scores[:, 1].mean())
+        width = float(bound * answers.scores[:, 1:].sum(1).mean())
         return found | {"mean_width": width if np.isfinite(width) else None}
     return found | {"mean_size": float(sets(answers, bound).sum(1).mean())}
 

@@ -67,9 +67,9 @@ class Verdict:
 
     example: Labelled
     label: Any
-    """The likeliest label, the list of several, or the mean of a number."""
+    """The likeliest label, the list of several, or the mean (with quantiles, the median) of a number."""
     probabilities: Mapping[str, float]
-    """Of each label; of a number, its standard deviation."""
+    """Of each label; of a number, its standard deviation (with quantiles, the mean of those below and above)."""
     set: tuple[Any, ...]
     """The labels that 90 % of such sets hold the true one of; or the two ends of an interval."""
 
@@ -148,8 +148,8 @@ class LabelModel:
         names = np.array(self.labels.names, dtype=object)
         if answers.kind == "number":
             ends = ranges(answers, self.calibration.bound)
-            for example, (mean, spread), both in zip(examples, answers.scores.tolist(), ends.tolist(), strict=True):
-                yield Verdict(example, mean, {"standard_deviation": spread}, tuple(both))
+            for example, (middle, *spreads), both in zip(examples, answers.scores.tolist(), ends.tolist(), strict=True):
+                yield Verdict(example, middle, {"standard_deviation": sum(spreads) / 2}, tuple(both))
             return
         inside, best = sets(answers, self.calibration.bound), answers.best
         for row, (example, chances) in enumerate(zip(examples, answers.chances.tolist(), strict=True)):
