@@ -20,7 +20,10 @@ from ensue.models.forecasting.direct import DirectSettings
 from ensue.models.forecasting.steps import StepsSettings
 from ensue.settings import read
 from ensue.tasks import TASKS, Choices
+from ensue.tasks.forecast import fitting
 from ensue.tasks.forecast.predicting import blocks_of, forecast
+from ensue.tasks.forecast.prepared import Prepared
+from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.devices import to_device
 from ensue.training.run import Run
 
@@ -211,12 +214,43 @@ def test_parts_do_not_overlap_in_what_is_forecast() -> None:
 def test_intervals_hold_what_they_promise() -> None:
     draws = np.random.default_rng(2)
     told = Normals(np.zeros((500, 3, 1)), np.full((500, 3, 1), 0.5))
-    bands = Bands.fit(told, draws.normal(size=(500, 3, 1)))
+    bands = Bands.fit(told, draws.normal(size=(500, 3, 1)), np.arange(500))
     new = draws.normal(size=(4000, 3, 1))
     around = bands.around(Normals(np.zeros_like(new), np.full_like(new, 0.5)))
     for per_cent, (low, high) in around.items():
         assert abs(((low <= new) & (new <= high)).mean() - per_cent / 100) < 0.03
     assert Bands.from_json(bands.to_json()) == bands
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_intervals_hold_what_they_promise_after_few_forecasts(count: int) -> None:
+    """On average over what the calibrate part may have been; each of its forecasts misses by as much at every step."""
+    draws = np.random.default_rng(3)
+    told, held = Normals(np.zeros((count, 3, 1)), np.full((count, 3, 1), 0.5)), {80: 0.0, 95: 0.0}
+    new = draws.normal(size=(500, 1, 1))
+    for _ in range(400):
+        missed = np.broadcast_to(draws.normal(size=(count, 1, 1)), (count, 3, 1))
+        around = Bands.fit(told, missed, np.arange(count)).around(Normals(0 * new, 0 * new + 0.5))
+        for per_cent, (low, high) in around.items():
+            held[per_cent] += ((low <= new) & (new <= high)).mean() / 400
+    assert abs(held[80] - 0.8) < 0.03
+    assert abs(held[95] - 0.95) < 0.02
+
+
+def test_a_rehearsal_is_before_the_test_and_apart_from_what_was_chosen_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = panel(steps=120, series=1)
+    layout, _ = lay_out(given, BacktestSettings(horizon=4, season=6, test=12, held=24), True, "here")
+    prepared = Prepared(given, layout, Covariates.fit(given, [84]), 0)
+    asked: list[np.ndarray] = []
+    monkeypatch.setattr(fitting, "refitted", lambda learned, *_: learned)
+    monkeypatch.setattr(fitting, "forecast", lambda *given, **_: asked.append(given[2]) or forecast(*given, **_))
+    learned = fitting.fitted(forecaster_settings("ridge"), prepared)
+    assert fitting.calibrated(learned, prepared, ForecastSettings()).measured >= 5
+    begins = np.sort(np.concatenate(asked)[:, 1]).tolist()
+    assert set(origins(given, layout, "calibrate")[:, 1].tolist()) < set(begins)
+    assert not set(begins) & set(origins(given, layout, "tune")[:, 1].tolist())
+    assert min(begins) == 54
+    assert max(begins) == 108 - 4
 
 
 def test_blocks() -> None:

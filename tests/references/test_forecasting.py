@@ -22,6 +22,8 @@ from ensue.evaluation.forecasting import (
     naive_scale,
     score,
 )
+from ensue.evaluation.ranking import verdict
+from ensue.evaluation.standing import Standing
 from ensue.models.forecasting import Sizes
 from ensue.models.forecasting.boosting import BoostingSettings
 from ensue.models.forecasting.features import window_features, window_targets
@@ -209,3 +211,34 @@ def test_baselines_of_statsforecast() -> None:
     np.testing.assert_allclose(
         SIMPLE["seasonal naive"](series[:, None], 4, 3, np.ones(1)).mean.ravel(), seasonal["mean"]
     )
+
+
+def test_intervals_of_few_stretches_are_students() -> None:
+    """The mean of five normal numbers lies within t(4) standard errors in 95 of 100 cases; of one nothing is known."""
+    draws, held = np.random.default_rng(0), 0
+    for _ in range(300):
+        blocks = np.repeat(np.arange(5), 3)
+        came = np.repeat(draws.normal(size=5), 3).reshape(15, 1, 1) + 50
+        told = Normals(np.zeros_like(came), np.ones_like(came))
+        low, high = blocked(score(told, came, Scales(np.ones((15, 1)), np.ones((15, 1))), UNMOVED), blocks)[1]["mae"]
+        held += low <= 50 <= high
+    assert 0.91 < held / 300 < 0.98
+    one = score(told, came, Scales(np.ones((15, 1)), np.ones((15, 1))), UNMOVED)
+    assert np.isnan(blocked(one, np.zeros(15, np.int64))[1]["mae"]).all()
+
+
+def row(name: str, seconds: float, *losses: float) -> Standing:
+    return Standing(name, "baseline", {}, {}, np.array(losses), "MASE", seconds, 0)
+
+
+def test_what_measured_worse_is_not_recommended_for_want_of_proof() -> None:
+    simple, model = row("naive", 0.1, 1.0, 1.0, 2.0, 1.2, 0.5), row("ridge", 0.2, 0.7, 0.9, 0.6, 0.8, 0.9)
+    assert verdict([simple, model]).startswith(
+        "use ridge: 0.780 MASE, not proven against naive, 1.140: the difference, 0.360 [-0."
+    )
+    assert verdict([simple, row("near", 5.0, 1.0, 1.0, 1.9, 1.2, 0.4)]).startswith(
+        "use naive: 1.140 MASE (near, 1.100, does not differ beyond chance"
+    )
+    proven = row("better", 0.2, 0.5, 0.5, 1.5, 0.7, 0.1)
+    assert verdict([simple, proven]) == "use better: 0.660 MASE"
+    assert "[" not in verdict([row("naive", 0.1, 1.0), row("ridge", 0.2, 0.7)])

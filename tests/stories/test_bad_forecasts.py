@@ -141,7 +141,7 @@ def test_a_series_that_never_changes(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_short_series_are_left_out_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [f"a,{t},{np.sin(t):.3f}" for t in range(80)] + [f"b,{t},{t}" for t in range(3)]
     assert trained(tmp_path, "unique_id,ds,y\n" + "\n".join(rows) + "\n", "--horizon", "2") == 0
-    assert "1 series are too short, and were left out" in capsys.readouterr().out
+    assert "series that are too short, and were left out: 1" in capsys.readouterr().out
     later = tmp_path / "later.csv"
     later.write_text("unique_id,ds,y\na,1,2\n", encoding="utf-8")
     assert main(["forecast", str(tmp_path / "run"), str(later)]) == 2

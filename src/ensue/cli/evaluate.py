@@ -81,7 +81,7 @@ def show_scored(scored: Any, as_json: bool) -> None:
         print_json(scored.to_json())
         return
     rows = [
-        [name.replace("_", " "), f"{value:.4f}", "{:.4f} to {:.4f}".format(*scored.intervals[name])]
+        [name.replace("_", " "), _figure(value), " to ".join(dict.fromkeys(map(_figure, scored.intervals[name])))]
         for name, value in scored.metrics.items()
     ]
     show_table(["figure", "value", "95 % interval"], rows)
@@ -91,6 +91,10 @@ def show_scored(scored: Any, as_json: bool) -> None:
             show_table(list(value[0]), [list(map(_cell, row.values())) for row in value], title=title)
         elif not isinstance(value, list):
             print(f"{name.replace('_', ' ')}: {value}")
+
+
+def _figure(value: float | None) -> str:
+    return "none" if value is None or value != value else f"{value:.4f}"
 
 
 def _cell(value: Any) -> str:

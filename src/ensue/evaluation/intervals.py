@@ -6,7 +6,7 @@ Symbols of a text depend on their neighbours, so contiguous chunks are drawn aga
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, log, pi, sqrt, tan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from ensue.evaluation.likelihood import Likelihood, Nats, paid
 CHUNKS = 200
 _DRAWS = 2000
 _BOUNDS = (2.5, 97.5)
+_FEW = 20
+"""From fewer things drawn again an interval is too narrow."""
 
 Interval = tuple[float, float]
 
@@ -81,3 +83,24 @@ def bounds(values: Nats) -> Interval:
     """Give between which values the middle 95 % lie."""
     low, high = np.percentile(values, _BOUNDS).tolist()
     return low, high
+
+
+def for_few(interval: Interval, middle: float, count: int) -> Interval:
+    """Widen the interval of a mean of few things as Student's t does; of one thing alone nothing is known."""
+    if count >= _FEW:
+        return interval
+    if count < 2:
+        return float("-inf"), float("inf")
+    by = sqrt(count / (count - 1)) * student(0.975, count - 1) / 1.96
+    return middle - by * (middle - interval[0]), middle + by * (interval[1] - middle)
+
+
+def student(level: float, freedom: int) -> float:
+    """Give a quantile of Student's t: sqrt(freedom) tan(a), where a has the density cos(a)^(freedom - 1).
+
+    >>> round(student(0.975, 5), 3), round(student(0.9, 1), 3)
+    (2.571, 3.078)
+    """
+    angles = np.linspace(-pi / 2, pi / 2, 100_001)
+    below = np.cumsum(np.cos(angles) ** (freedom - 1))
+    return sqrt(freedom) * tan(float(np.interp(level, (below - below[0] / 2) / below[-1], angles)))

@@ -45,15 +45,22 @@ class Ranked(Protocol):
 
 R = TypeVar("R", bound=Ranked)
 
+NEAR = 1.1
+"""What costs by more than a tenth more is not taken for as good, where only chance is not ruled out."""
+
 
 def recommended(rows: Sequence[R]) -> R:
     """Give the best model, or, of those that do not differ from it, the one that trains faster.
 
-    A difference counts if its 95 % interval does not contain zero.
+    A difference counts if its 95 % interval does not contain zero, or if it is large.
     """
     best = min(rows, key=_cost)
-    tied = [other for other in rows if other is best or other.excess(best)[1][0] <= 0]
+    tied = [other for other in rows if other is best or (_open(other, best) and other.cost <= NEAR * best.cost)]
     return min(tied, key=lambda other: other.seconds)
+
+
+def _open(other: Ranked, best: Ranked) -> bool:
+    return other.excess(best)[1][0] <= 0
 
 
 def verdict(rows: Sequence[Ranked]) -> str:
@@ -62,6 +69,14 @@ def verdict(rows: Sequence[Ranked]) -> str:
     sentence = f"use {chosen.name}: {chosen.cost:.3f} {chosen.unit}"
     if chosen is not best:
         sentence += f" ({best.name}, {best.cost:.3f}, does not differ beyond chance and takes longer to train)"
+    quicker = [other for other in rows if other.seconds < chosen.seconds and _open(other, chosen)]
+    if quicker:
+        least = min(quicker, key=_cost)
+        saved, ends = least.excess(chosen)
+        sentence += (
+            f", not proven against {least.name}, {least.cost:.3f}: the difference, {saved:.3f}{_ends(*ends)}, may "
+        )
+        sentence += "be chance"
     networks = [other for other in rows if other.role == "network"]
     baselines = [other for other in rows if other.role == "baseline"]
     if not networks or not baselines:
@@ -73,14 +88,19 @@ def _earnings(network: Ranked, baseline: Ranked) -> str:
     saved, (low, high) = baseline.excess(network)
     unit = network.unit
     if low > 0:
-        what = f"earns its cost: it saves {saved:.3f} {unit} [{low:.3f}, {high:.3f}] over {baseline.name}"
+        what = f"earns its cost: it saves {saved:.3f} {unit}{_ends(low, high)} over {baseline.name}"
     elif high < 0:
-        what = f"does not earn its cost: {baseline.name} is better by {-saved:.3f} {unit} [{-high:.3f}, {-low:.3f}]"
+        what = f"does not earn its cost: {baseline.name} is better by {-saved:.3f} {unit}{_ends(-high, -low)}"
     else:
         what = f"does not earn its cost: its difference from {baseline.name}, {saved:+.3f} {unit}"
-        what += f" [{low:+.3f}, {high:+.3f}], may be chance"
+        what += f"{_ends(low, high, '+')}, may be chance"
     times = f"{_time(network.seconds)} of training against {_time(baseline.seconds)}"
     return f"the network ({network.name}) {what}, with {times}"
+
+
+def _ends(low: float, high: float, sign: str = "") -> str:
+    """Write an interval; one without end, as of one thing alone, says nothing."""
+    return "" if high == float("inf") else f" [{low:{sign}.3f}, {high:{sign}.3f}]"
 
 
 def _cost(row: Ranked) -> float:

@@ -108,15 +108,18 @@ def lay_out(panel: Panel, settings: BacktestSettings, fitted: bool, where: str) 
 
 
 def origins(panel: Panel, layout: Layout, part: str, of: Sequence[int] | None = None) -> Origins:
-    """Give where forecasts of a part begin: train (every step), tune, calibrate or test (every stride)."""
+    """Give where forecasts of a part begin: train (every step), tune, calibrate or test (every stride).
+
+    Those of the rehearsal are in the later half of what was before the test.
+    """
     found: list[tuple[int, int]] = []
     for place, number in enumerate(range(len(panel.series)) if of is None else of):
-        first, end, stride = _span(len(panel.series[number]), layout, part, place)
+        first, end, stride = span(len(panel.series[number]), layout, part, place)
         found += [(number, step) for step in range(max(first, layout.least), end - layout.horizon + 1, stride)]
     return np.array(found, np.int64).reshape(-1, 2)
 
 
-def _span(length: int, layout: Layout, part: str, place: int) -> tuple[int, int, int]:
+def span(length: int, layout: Layout, part: str, place: int) -> tuple[int, int, int]:
     """Give the first step, the end and the stride of a part of a series."""
     test = length - layout.test
     held = test - layout.held
@@ -124,6 +127,8 @@ def _span(length: int, layout: Layout, part: str, place: int) -> tuple[int, int,
         return 0, held, 1
     if part == "test":
         return test, length, layout.stride
+    if part == "rehearsal":
+        return max(test // 2, layout.least + layout.horizon), test, layout.stride
     if layout.by_series:
         mine = (place % 2 == 0) == (part == "tune")
         return held, test if mine else held, layout.stride

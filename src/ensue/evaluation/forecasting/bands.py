@@ -2,49 +2,54 @@
 
 How far the truth was outside an interval, in widths of that interval, is measured on the calibrate part (Romano et al.
 2019, "Conformalized quantile regression", normalised by the width); later intervals are moved by a quantile of that.
+From few independent forecasts no such quantile follows: then all steps tell together how large an error is, and the
+intervals are Student's, which are the wider the fewer forecasts told it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, sqrt
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensue.evaluation.forecasting.distributions import Forecast, Values
+from ensue.evaluation.intervals import student
 
 COVERED = (80, 95)
 """Per cent that intervals promise to hold."""
 FEW = 19
-"""With fewer forecasts no quantile of what they missed promises 95 %."""
+"""With fewer independent forecasts no quantile of what they missed promises 95 %."""
 
 
 @dataclass(frozen=True)
 class Bands:
-    """How far the ends of intervals are moved at each step ahead, in widths; `measured` forecasts said so."""
+    """How far the ends of intervals are moved at each step ahead, in widths."""
 
     moved: Mapping[int, Sequence[float]]
     measured: int
+    """How many forecasts that do not overlap said so."""
 
     @classmethod
-    def fit(cls, forecast: Forecast, target: Values) -> Bands:
-        """Measure forecasts of the calibrate part."""
-        moved = {}
+    def fit(cls, forecast: Forecast, target: Values, blocks: NDArray[np.int64]) -> Bands:
+        """Measure forecasts of the calibrate part; those of a block, numbered from 0, overlap."""
+        moved, measured = {}, int(blocks.max()) + 1
         for per_cent in COVERED:
             low, high = _ends(forecast, per_cent)
             width = np.maximum(high - low, 1e-12 * np.maximum(np.abs(target), 1e-300))
             outside = np.maximum(low - target, target - high) / width
-            scores = np.moveaxis(outside, 1, 0).reshape(outside.shape[1], -1)
-            few = scores.shape[1] < FEW
-            if few:  # no step by itself could promise 95 %, so all steps tell together, and nothing is made narrower
-                scores = np.broadcast_to(scores.reshape(1, -1), (len(scores), scores.size))
-            scores = np.sort(scores, axis=1)
-            place = min(ceil((scores.shape[1] + 1) * per_cent / 100), scores.shape[1]) - 1
-            # No interval is turned inside out.
-            moved[per_cent] = np.maximum(scores[:, place], 0.0 if few else -0.499).tolist()
-        return cls(moved, len(target))
+            scores = np.sort(np.moveaxis(outside, 1, 0).reshape(outside.shape[1], -1), axis=1)
+            if measured < FEW:
+                # Half a width more than how far outside, an error is counted from the middle.
+                size = sqrt(float(((scores + 0.5) ** 2).mean()))
+                by = np.full(len(scores), size * student(0.5 + per_cent / 200, measured) - 0.5)
+            else:
+                by = scores[:, min(ceil((scores.shape[1] + 1) * per_cent / 100), scores.shape[1]) - 1]
+            moved[per_cent] = np.maximum(by, -0.499).tolist()  # no interval is turned inside out
+        return cls(moved, measured)
 
     def around(self, forecast: Forecast) -> dict[int, tuple[Values, Values]]:
         """Give both ends of each interval; past the horizon that was measured, its last step counts."""

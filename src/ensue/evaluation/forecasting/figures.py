@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ensue.evaluation.forecasting.bands import Bands
 from ensue.evaluation.forecasting.distributions import Forecast, Values
-from ensue.evaluation.intervals import Interval
+from ensue.evaluation.intervals import Interval, for_few
 from ensue.evaluation.standing import with_intervals
 
 Rows = NDArray[np.float64]
@@ -48,9 +48,14 @@ class Scored:
         return found
 
     @property
+    def cost(self) -> str:
+        """What models are compared by: mase, or, of series that all never changed, mae."""
+        return "mase" if np.isfinite(self.each["mase"]).any() else "mae"
+
+    @property
     def losses(self) -> Rows:
-        """What each forecast cost: its mean absolute scaled error, 0 where it has none."""
-        return np.nan_to_num(np.nanmean(_defined(self.each["mase"]), axis=(1, 2)))
+        """What each forecast cost, 0 where that is not defined."""
+        return np.nan_to_num(np.nanmean(_defined(self.each[self.cost]), axis=(1, 2)))
 
 
 def score(forecast: Forecast, target: Values, scales: Scales, bands: Bands) -> Scored:
@@ -93,13 +98,21 @@ def blocked(scored: Scored, blocks: NDArray[np.int64]) -> tuple[dict[str, float]
         return found | {"rmse": float(np.sqrt(found["rmse"]))}
 
     metrics, intervals = with_intervals(figures, count)
+    for name, middle in metrics.items():
+        if not counts[name].any():
+            metrics[name], intervals[name] = np.nan, (np.nan, np.nan)
+        elif count > 1:
+            low, high = for_few(intervals[name], middle, count)
+            intervals[name] = max(low, 0.0), min(high, 1.0) if name.startswith("coverage") else high
+        else:
+            intervals[name] = np.nan, np.nan
     losses = np.bincount(blocks, scored.losses, count) * count / len(blocks)
     return metrics, intervals, losses
 
 
 def _mean(values: Values) -> float:
     there = values[np.isfinite(values)]
-    return float(there.mean()) if len(there) else 0.0
+    return float(there.mean()) if len(there) else np.nan
 
 
 def _defined(values: Values) -> Values:

@@ -14,9 +14,9 @@ from torch import nn
 
 from ensue.data.series.inputs import Forecasts, Inputs
 from ensue.data.series.layout import Origins
-from ensue.evaluation.forecasting import Forecast, joined, taken
+from ensue.evaluation.forecasting import FEW, Bands, Forecast, joined, taken
 from ensue.evaluation.ranking import Role
-from ensue.tasks.forecast.predicting import forecast
+from ensue.tasks.forecast.predicting import blocks_of, forecast
 from ensue.tasks.forecast.prepared import Prepared
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.by_gradient import ByGradient
@@ -104,14 +104,35 @@ def refitted(learned: Learned, prepared: Prepared, seed: int, ends: Sequence[int
     return replace(learned, model=network.eval())
 
 
-def walk(learned: Learned, prepared: Prepared, settings: ForecastSettings, origins: Origins) -> Forecast:
-    """Forecast the test, from one origin to the next, learning anew before every so many of them if that is wanted."""
+def calibrated(learned: Learned, prepared: Prepared, settings: ForecastSettings) -> Bands:
+    """Say how far intervals are to be moved, by what was missed on the calibrate part.
+
+    If that is short, and the model learns anew as it goes, it has gone through the later half of the time before the
+    test as it will go through the test; but for the tune part, on which it was chosen.
+    """
+    origins = prepared.origins("calibrate")
+    blocks = blocks_of(origins, prepared.layout.horizon)
+    if blocks.max() + 1 < FEW and learned.training is None and prepared.layout.refit_fitted:
+        chosen_on = {*map(tuple, prepared.origins("tune").tolist())}
+        rehearsed = [one for one in prepared.origins("rehearsal").tolist() if tuple(one) not in chosen_on]
+        origins = np.array(sorted({*map(tuple, rehearsed), *map(tuple, origins.tolist())}), np.int64)
+        blocks = blocks_of(origins, prepared.layout.horizon)
+        told = walk(learned, prepared, settings, origins, "rehearsal")
+    else:
+        told = forecast(learned.model, learned.inputs, origins, seed=settings.seed, paths=settings.paths)
+    return Bands.fit(told, learned.inputs.targets(origins), blocks)
+
+
+def walk(
+    learned: Learned, prepared: Prepared, settings: ForecastSettings, origins: Origins, part: str = "test"
+) -> Forecast:
+    """Forecast a part, from one origin to the next, learning anew before every so many of them if that is wanted."""
     layout = prepared.layout
     every, stride = layout.refit_fitted if learned.training is None else layout.refit, layout.stride
     told = {"seed": settings.seed, "paths": settings.paths}
     if not every:
         return forecast(learned.model, learned.inputs, origins, **told)
-    begins = prepared.ends("test")
+    begins = prepared.ends(part)
     turn = (origins[:, 1] - np.array(begins)[origins[:, 0]]) // stride // every
     parts, rows = [], []
     for number in np.unique(turn):

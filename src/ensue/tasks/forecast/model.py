@@ -20,6 +20,7 @@ from ensue.tasks.forecast.fitting import build
 from ensue.tasks.forecast.predicting import blocks_of, forecast
 from ensue.tasks.forecast.prepared import Prepared, kept
 from ensue.tasks.forecast.settings import ForecastSettings
+from ensue.tasks.outcome import Scored
 from ensue.training.run import Run
 
 CALIBRATION = "calibration.json"
@@ -55,19 +56,6 @@ def shown(time: Any) -> int | str:
     ('2026-11-01', 7)
     """
     return str(time).removesuffix("T00:00:00").replace("T", " ") if isinstance(time, np.datetime64) else int(time)
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """How good forecasts of other data were."""
-
-    metrics: Mapping[str, float]
-    intervals: Mapping[str, tuple[float, float]]
-    details: Mapping[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """Give everything as plain JSON values."""
-        return {"metrics": self.metrics, "intervals": self.intervals, "details": self.details}
 
 
 @dataclass(frozen=True)
@@ -129,7 +117,7 @@ class ForecastModel:
         library = narwhals.from_native(frame, eager_only=True).implementation
         return as_frame(self.forecast(frame, horizon), library)
 
-    def evaluate(self, paths: Sequence[Path]) -> Evaluated:
+    def evaluate(self, paths: Sequence[Path]) -> Scored:
         """Score forecasts of other data from rolling origins; of series that were learned, only of later steps.
 
         Without any, gives the figures of the run's own test. Raises DataError.
@@ -137,7 +125,7 @@ class ForecastModel:
         if not paths:
             result = json.loads(self.run.read("result.json"))
             details = {name: result["details"][name] for name in ("forecasts", "series")}
-            return Evaluated(result["metrics"], result["rows"][-1]["intervals"], details)
+            return Scored(result["metrics"], result["rows"][-1]["intervals"], details)
         panel = read_panel(list(paths), self.settings.data)
         refuse_unlike(self.prepared.panel, panel)
         panel, first = gone_on(self.prepared.panel, panel)
@@ -150,7 +138,7 @@ class ForecastModel:
         scales = Scales(naive[origins[:, 0]], spread[origins[:, 0]])
         scored = score(self._told(inputs, origins, None), inputs.targets(origins), scales, self.bands)
         metrics, intervals, _ = blocked(scored, blocks_of(origins, layout.horizon))
-        return Evaluated(metrics, intervals, {"forecasts": len(origins), "series": len(set(origins[:, 0].tolist()))})
+        return Scored(metrics, intervals, {"forecasts": len(origins), "series": len(set(origins[:, 0].tolist()))})
 
     def panel_of(self, data: Any) -> Panel:
         """Read the series of a file or a data frame; without any give those that were learned."""

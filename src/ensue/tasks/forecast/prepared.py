@@ -17,7 +17,7 @@ from ensue.data.files import find_files
 from ensue.data.readers.series import read_panel
 from ensue.data.series import Panel, gone_on
 from ensue.data.series.inputs import Covariates, Inputs, Scaling
-from ensue.data.series.layout import Layout, Origins, lay_out, origins
+from ensue.data.series.layout import Layout, Origins, lay_out, origins, span
 from ensue.errors import DataError
 from ensue.evaluation.forecasting import Scales, errors_spread, naive_scale
 from ensue.models.forecasting import FITTED, Sizes
@@ -47,7 +47,9 @@ class Prepared:
         return origins(self.panel, self.layout, part)
 
     def ends(self, part: str) -> list[int]:
-        """Give where the train part, or all before the test, ends in each series."""
+        """Give where the train part, what is before the rehearsal, or all before the test, ends in each series."""
+        if part == "rehearsal":
+            return [span(len(one), self.layout, part, 0)[0] for one in self.panel.series]
         after = self.layout.test + (self.layout.held if part == "train" else 0)
         return [max(len(one) - after, 0) for one in self.panel.series]
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from ensue.data.series.layout import Origins
+from ensue.evaluation.forecasting import FEW, SIMPLE
 from ensue.evaluation.ranking import verdict
+from ensue.evaluation.standing import Standing
 from ensue.tasks.card import bullets, card, files, sentence, table
 from ensue.tasks.contract import Told
 from ensue.tasks.forecast.prepared import Prepared
@@ -30,12 +32,15 @@ LIMITS = """\
 - MASE below 1 is better than saying what was there a season ago, on average, within the series as they were learned."""
 
 
-def conclude(run: Run, prepared: Prepared, scored: Sequence[Scoring], chosen: Sequence[str]) -> None:
-    """Write forecasts of the test, the report and the result."""
+def conclude(
+    run: Run, prepared: Prepared, scored: Sequence[Scoring], chosen: Sequence[str], cut: Sequence[str]
+) -> None:
+    """Write forecasts of the test, the report and the result; `cut` says which baselines are not there."""
     model, origins = scored[-1], prepared.origins("test")
     rows = [one.row for one in scored]
     moved = model.tried.bands
-    told = [*chosen, f"how far intervals are moved: on the calibrate part, by {moved.measured} forecasts"]
+    apart = f"{moved.measured} forecast{'s' * (moved.measured > 1)} that do not overlap"
+    told = [*chosen, f"how far intervals are moved: before the test, by {apart}"]
     details = {
         "layout": prepared.layout.to_json(),
         "series": len(prepared.panel.series),
@@ -44,7 +49,7 @@ def conclude(run: Run, prepared: Prepared, scored: Sequence[Scoring], chosen: Se
         "by_step": by_step(model.scored, prepared.layout.horizon),
         "by_series": by_series(model.scored, prepared, origins),
     }
-    symptoms = tuple(_symptoms(model, prepared))
+    symptoms = (*cut, *_symptoms(model, rows, prepared))
     whole = Result(run.path.name, "forecast", tuple(rows), verdict(rows), tuple(told), details, symptoms)
     result = whole.to_json()
     run.write_arrays(_backtest(model, prepared, origins), BACKTEST)
@@ -64,14 +69,19 @@ def _backtest(model: Scoring, prepared: Prepared, origins: Origins) -> dict[str,
     return {"origins": origins[rows]} | {name: values.astype(np.float32) for name, values in shown.items()}
 
 
-def _symptoms(model: Scoring, prepared: Prepared) -> list[str]:
+def _symptoms(model: Scoring, rows: Sequence[Standing], prepared: Prepared) -> list[str]:
     found = []
     if (still := int(np.isnan(model.scored.each["mase"]).all((1, 2)).sum())) > 0:
-        found.append(f"{still} forecasts are of series that never changed before the test; they have no MASE")
-    if model.tried.bands.measured < 19:
-        found.append(f"{model.tried.bands.measured} forecasts are too few to promise 95 %: the intervals are a guess")
+        found.append(f"of {still} forecasts the series never changed before the test: they have no MASE")
+    if (count := len(model.row.losses)) < FEW:
+        best = min((row for row in rows if row.name in SIMPLE), key=lambda row: row.cost)
+        lower = f"{model.row.name} missed by less than {best.name} in {(model.row.losses < best.losses).sum()}"
+        found.append(f"the test is too short to prove much: of its {count} stretches that do not overlap, {lower}")
+    if (measured := model.tried.bands.measured) < FEW:
+        what = f"intervals rest on {measured} forecast{'s' * (measured > 1)} before the test that do not overlap"
+        found.append(f"{what}, and are wide for that: {FEW} or more could promise 95 %")
     if prepared.left_out:
-        found.append(f"{prepared.left_out} series are too short, and were left out")
+        found.append(f"series that are too short, and were left out: {prepared.left_out}")
     return found
 
 
@@ -80,14 +90,19 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     return [
         [
             row["name"],
-            f"{row['metrics']['mase']:.3f}",
-            "{:.3f} to {:.3f}".format(*row["intervals"]["mase"]),
+            _shown(row["metrics"]["mase"], ".3f"),
+            " to ".join(dict.fromkeys(_shown(end, ".3f") for end in row["intervals"]["mase"])),
             *(f"{row['metrics'][name]:.4g}" for name in ("smape", "rmse", "crps")),
             *(f"{100 * row['metrics'][name]:.0f} %" for name in ("coverage_80", "coverage_95")),
             f"{row['seconds']:.1f}",
         ]
         for row in rows
     ]
+
+
+def _shown(value: float | None, form: str) -> str:
+    """Write a figure, or that there is none: of what never changed, or of one forecast alone."""
+    return "none" if value is None or np.isnan(value) else f"{value:{form}}"
 
 
 def tell(run: Run) -> Told:
@@ -110,12 +125,12 @@ def _markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     ahead = [
         [
             str(step + 1),
-            *(f"{steps[name][step]:.4g}" for name in ("mase", "rmse", "crps", "coverage_80", "coverage_95")),
+            *(_shown(steps[name][step], ".4g") for name in ("mase", "rmse", "crps", "coverage_80", "coverage_95")),
         ]
         for step in range(details["layout"]["horizon"])
     ]
     series = [
-        [name, *(f"{one[figure]:.4g}" for figure in ("mase", "smape", "rmse"))]
+        [name, *(_shown(one[figure], ".4g") for figure in ("mase", "smape", "rmse"))]
         for name, one in details["by_series"].items()
     ]
     layout = ", ".join(f"{name} {value}" for name, value in details["layout"].items() if name not in UNTOLD)

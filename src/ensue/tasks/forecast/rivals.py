@@ -5,10 +5,10 @@ from __future__ import annotations
 from time import perf_counter
 
 from ensue.data.series.layout import Origins
-from ensue.evaluation.forecasting import SIMPLE, UNMOVED, Bands, Forecast, joined
+from ensue.evaluation.forecasting import SIMPLE, UNMOVED, Forecast, joined
 from ensue.models.forecasting.ridge import RidgeSettings
-from ensue.tasks.forecast import fitting, statistics
-from ensue.tasks.forecast.predicting import forecast
+from ensue.tasks.forecast import statistics
+from ensue.tasks.forecast.fitting import calibrated, fitted, walk
 from ensue.tasks.forecast.prepared import Prepared
 from ensue.tasks.forecast.scoring import Scoring, Tried, standing
 from ensue.tasks.forecast.settings import ForecastSettings
@@ -33,9 +33,8 @@ def rivals(
         watch(Note(f"{called} fits each of {len(origins):,} histories anew, for {budget:g} s at most"))
         found, seconds, done = statistics.automatic(name, prepared, origins, budget)
         if found is None:
-            said.append(
-                f"{called} was cut after {seconds:.0f} s and {done} of {len(origins)} forecasts: it has no line"
-            )
+            cut = f"{called} was cut after {seconds:.0f} s, at {done} of {len(origins)} forecasts, and has no line"
+            said.append(f"{cut} (--set rivals.seconds gives it more)")
         else:
             tried.append(Tried(called, "baseline", found, UNMOVED, seconds))
     return [standing(one, prepared, origins) for one in tried], said
@@ -53,9 +52,6 @@ def _simple(name: str, prepared: Prepared, origins: Origins) -> Forecast:
 
 def _ridge(settings: ForecastSettings, prepared: Prepared, origins: Origins) -> Tried:
     """Fit the classical window model on the same parts, calibrate it likewise, and learn anew as often."""
-    learned = fitting.fitted(RidgeSettings(), prepared)
-    calibrate = prepared.origins("calibrate")
-    told = forecast(learned.model, learned.inputs, calibrate, seed=settings.seed, paths=settings.paths)
-    bands = Bands.fit(told, learned.inputs.targets(calibrate))
-    tested = fitting.walk(learned, prepared, settings, origins)
+    learned = fitted(RidgeSettings(), prepared)
+    bands, tested = calibrated(learned, prepared, settings), walk(learned, prepared, settings, origins)
     return Tried("ridge", "baseline", tested, bands, learned.seconds, learned.model)

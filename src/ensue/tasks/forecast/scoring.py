@@ -12,7 +12,6 @@ from ensue.evaluation.standing import Standing
 from ensue.tasks.forecast.predicting import blocks_of
 from ensue.tasks.forecast.prepared import Prepared
 
-UNIT = "MASE"
 PER_SERIES = 100
 """Series whose own figures a result holds."""
 
@@ -45,7 +44,7 @@ def standing(tried: Tried, prepared: Prepared, origins: Origins) -> Scoring:
     blocks = blocks_of(origins, prepared.layout.horizon)
     metrics, intervals, losses = blocked(scored, blocks)
     count = getattr(tried.model, "parameter_count", 0)
-    row = Standing(tried.name, tried.role, metrics, intervals, losses, UNIT, tried.seconds, count)
+    row = Standing(tried.name, tried.role, metrics, intervals, losses, scored.cost.upper(), tried.seconds, count)
     return Scoring(row, scored, tried)
 
 

@@ -12,11 +12,9 @@ from torch import nn
 
 from ensue.data.series.inputs import Forecasts
 from ensue.errors import Interrupted
-from ensue.evaluation.forecasting import Bands
 from ensue.tasks.forecast import fitting
-from ensue.tasks.forecast.fitting import Learned, name_of, refitted, walk
+from ensue.tasks.forecast.fitting import Learned, calibrated, name_of, refitted, walk
 from ensue.tasks.forecast.model import CALIBRATION, ForecastModel
-from ensue.tasks.forecast.predicting import forecast
 from ensue.tasks.forecast.prepared import Prepared, prepare
 from ensue.tasks.forecast.report import conclude
 from ensue.tasks.forecast.rivals import rivals
@@ -46,18 +44,17 @@ def train_forecaster(run: Run, settings: ForecastSettings, data: Sequence[Path],
     else:
         learned = fitting.fitted(settings.model, prepared)
     watch(Note("trying it out, from one origin to the next"))
-    told = {"seed": settings.seed, "paths": settings.paths}
-    calibrate, test = prepared.origins("calibrate"), prepared.origins("test")
-    bands = Bands.fit(forecast(learned.model, learned.inputs, calibrate, **told), learned.inputs.targets(calibrate))
+    bands, test = calibrated(learned, prepared, settings), prepared.origins("test")
     run.write(CALIBRATION, json.dumps(bands.to_json()).encode())
     tested = walk(learned, prepared, settings, test)
     tried = Tried(name_of(settings.model), learned.role, tested, bands, learned.seconds, learned.model)
-    others, said = rivals(settings, prepared, test, watch)
+    others, cut = rivals(settings, prepared, test, watch)
+    chosen = [learned.how]
     if prepared.layout.refit:
         learned = refitted(learned, prepared, settings.seed, [len(one) for one in prepared.panel.series])
-        said.append("the run holds the model that has learned anew from all steps, the test among them")
+        chosen.append("the run holds the model that has learned anew from all steps, the test among them")
     run.write_arrays(learned.model.arrays())
-    conclude(run, prepared, [*others, standing(tried, prepared, test)], (learned.how, *said))
+    conclude(run, prepared, [*others, standing(tried, prepared, test)], chosen, cut)
     return ForecastModel(run, settings, prepared, learned.model, bands)
 
 
