@@ -1,6 +1,6 @@
 """Spans against conlleval: its rules written out word by word, and cases worked out by hand."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -8,29 +8,62 @@ import pytest
 from ensue.evaluation.spans import SpanCounts, SpanRules, guess_scheme
 
 
+def ends(last: str, tag: str) -> bool:
+    """The script's `endOfChunk`, as it stands there."""
+    (last, _, last_type), (tag, _, type_) = last.partition("-"), tag.partition("-")
+    over = last in ("E", "S")
+    over |= (last, tag) in {("B", "B"), ("B", "S"), ("B", "O"), ("I", "B"), ("I", "S"), ("I", "O")}
+    return over or (last not in ("O", ".") and last_type != type_)
+
+
+def starts(last: str, tag: str) -> bool:
+    """The script's `startOfChunk`, as it stands there."""
+    (last, _, last_type), (tag, _, type_) = last.partition("-"), tag.partition("-")
+    fresh = tag in ("B", "S")
+    fresh |= (last, tag) in {("E", "E"), ("E", "I"), ("S", "E"), ("S", "I"), ("O", "E"), ("O", "I")}
+    return fresh or (tag not in ("O", ".") and last_type != type_)
+
+
 def conlleval_chunks(tags: list[str]) -> set[tuple[int, int, str]]:
-    """The script's walk over a sentence, with its two functions as they stand there."""
-
-    def end_of_chunk(last: str, tag: str, last_type: str, type_: str) -> bool:
-        over = last in ("E", "S")
-        over |= (last, tag) in {("B", "B"), ("B", "S"), ("B", "O"), ("I", "B"), ("I", "S"), ("I", "O")}
-        return over or (last not in ("O", ".") and last_type != type_)
-
-    def start_of_chunk(last: str, tag: str, last_type: str, type_: str) -> bool:
-        fresh = tag in ("B", "S")
-        fresh |= (last, tag) in {("E", "E"), ("E", "I"), ("S", "E"), ("S", "I"), ("O", "E"), ("O", "I")}
-        return fresh or (tag not in ("O", ".") and last_type != type_)
-
+    """The script's walk over a sentence."""
     chunks, begin = set(), 0
-    last, last_type = "O", ""
-    for place, tag in enumerate([*tags, "O"]):
-        letter, _, kind = tag.partition("-")
-        if end_of_chunk(last, letter, last_type, kind):
-            chunks.add((begin, place, last_type))
-        if start_of_chunk(last, letter, last_type, kind):
+    for place, (last, tag) in enumerate(pairwise(["O", *tags, "O"])):
+        if ends(last, tag):
+            chunks.add((begin, place, last.partition("-")[2]))
+        if starts(last, tag):
             begin = place
-        last, last_type = letter, kind
     return chunks
+
+
+def conlleval_counts(true: list[str], said: list[str]) -> tuple[int, int, int]:
+    """The script's counts, which it keeps as it walks: spans that are there, that were found, that were found right."""
+    there = found = right = 0
+    inside = False
+    for (last, tag), (last_said, tag_said) in zip(
+        pairwise(["O", *true, "O"]), pairwise(["O", *said, "O"]), strict=True
+    ):
+        over, over_said = ends(last, tag), ends(last_said, tag_said)
+        alike = tag.partition("-")[2] == tag_said.partition("-")[2]
+        if inside and over and over_said and last.partition("-")[2] == last_said.partition("-")[2]:
+            inside, right = False, right + 1
+        elif inside and (over != over_said or not alike):
+            inside = False
+        fresh, fresh_said = starts(last, tag), starts(last_said, tag_said)
+        inside |= fresh and fresh_said and alike
+        there, found = there + fresh, found + fresh_said
+    return there, found, right
+
+
+def test_pairs_of_any_tags_are_counted_as_the_script_counts_them():
+    tags = ["O", *(f"{letter}-{kind}" for letter in "BIES" for kind in "XY")]
+    draws = np.random.default_rng(0)
+    true = draws.integers(len(tags), size=(2000, 6))
+    said = np.where(draws.random(true.shape) < 0.3, draws.integers(len(tags), size=true.shape), true)
+    offsets = np.arange(2001) * 6
+    counted = SpanCounts.of(*(SpanRules(tags).find(one.ravel(), offsets) for one in (true, said)), offsets)
+    for row, (one, other) in enumerate(zip(true.tolist(), said.tolist(), strict=True)):
+        expected = conlleval_counts([tags[id] for id in one], [tags[id] for id in other])
+        assert (counted.there[row], counted.found[row], counted.right[row]) == expected
 
 
 @pytest.mark.parametrize("letters", ["BI", "BIES"])
@@ -61,6 +94,11 @@ CASES = [
     ("S-X B-X E-X", "S-X S-X E-X", (2, 3, 1)),
     ("O O", "O O", (0, 0, 0)),
     ("O B-X", "O O", (1, 0, 0)),
+    # I- without B-, a type that changes inside, E- and S- among I-, a letter that is none: as the script reads them.
+    ("I-X I-Y B-Y I-X", "B-X B-Y I-Y I-X", (4, 3, 2)),
+    ("E-X I-X E-X E-X", "S-X B-X E-X S-X", (3, 3, 3)),
+    ("S-X I-X B-X", "S-X B-X B-X", (3, 3, 3)),
+    ("BI-X I-X L-X U-X", "O B-X E-X S-X", (2, 2, 2)),
 ]
 
 
@@ -91,6 +129,7 @@ def test_cases_worked_out_by_hand(there, found, counts):
         ("NOUN VERB", None),
         ("B I O", None),
         ("I NOUN", None),
+        ("BI-X O", None),
     ],
 )
 def test_the_scheme_is_guessed(sentences, scheme):

@@ -138,6 +138,9 @@ def test_parts_are_drawn_and_the_codec_sees_the_training_part_alone(tmp_path):
         ("first line\nsame sentence\n\nnext", ["first line same sentence", "next"]),
         ("Größe über 3.5 Æther.", ["Größe über 3.5 Æther ."]),
         ("I can\u2019t!", ["I ca n\u2019t !"]),
+        ("I cannot, O'Brien; gonna see a.doc", ["I can not , O'Brien ; gon na see a.doc"]),
+        ("So #nice :-) \U0001f44d\U0001f3fd", ["So #nice :-) \U0001f44d\U0001f3fd"]),
+        ("\u4f60\u597d\u3002\u518d\u89c1", ["\u4f60\u597d \u3002", "\u518d\u89c1"]),
     ],
 )
 def test_plain_text_is_cut_into_sentences_and_words(text, sentences):

@@ -24,10 +24,18 @@ FILES = [
     ),
     ("a.conllu", conllu(("1", "a", "X"), ("x", "b", "Y")), "a.conllu:2: 'x' is not the number of a word"),
     ("a.conllu", conllu(("1", "a", "X"), ("2", "b", "_")), "a.conllu:2: 'b' has no upos"),
+    ("a.conllu", conllu(("1", "", "X"), ("2", "b", "Y")), "a.conllu:1: word 1 is empty"),
+    (
+        "a.conllu",
+        "1 a _ X\n",
+        "a.conllu:1: the line has 1 column by tab, and CoNLL-U has 10; mend the line, or give --set",
+    ),
     ("a.conllu", "# a comment\n", "a.conllu: there is no sentence in the file"),
     ("a.conll", "EU NNP O\nPeter NNP\n", "a.conll:2: the line has 2 columns, and those before it have 3"),
     ("a.conll", "EU\nPeter\n", "a.conll:1: the line has 1 column, and a word and its tag need 2"),
     ("a.tsv", "a\tX\nb\tY\tZ\n", "a.tsv:2: the line has 3 columns, and those before it have 2"),
+    ("a.tsv", "a\tX\nb\0\tY\n", "a.tsv: this is a binary file (a zero byte at offset 5)"),
+    ("a.tsv", "a\tX\nb Y\n", "a.tsv:2: the line has 1 column, and a word and its tag need 2"),
     ("a.tsv", "a\tX\nb\t\n", "a.tsv:2: a word or its tag is empty"),
     (
         "a.tsv",
@@ -35,7 +43,7 @@ FILES = [
         "a.tsv:1: the sentence that begins here has more than 2,000 words; is a blank line missing",
     ),
     ("a.tsv", "a\tX\nb\tY\n", "a.tsv: there is one sentence, too few to learn from"),
-    ("a.tsv", "a\tX\n\nb\tX\n\nc\tX\n\nd\tX\n", "have the tag 'X'"),
+    ("a.tsv", "a\tX\n\nb\tX\n\nc\tX\n\nd\tX\n", "every word that is learned from has the tag 'X'"),
     ("a.tsv", "", "a.tsv: the file is empty"),
     ("a.tsv", "\n\n\n", "a.tsv: there is no sentence in the file"),
     ("a.tsv", b"caf\xe9\tX\n" * 3, "a.tsv:1: byte 0xE9 is not UTF-8; it looks like Windows-1252"),
@@ -87,7 +95,9 @@ def test_vectors(capsys, tmp_path, content, message):
 def test_flags(capsys, tmp_path):
     (tmp_path / "a.tsv").write_text(GOOD)
     (tmp_path / "a.conllu").write_text(conllu(("1", "a", "X")))
-    assert "there is no column 'tag'; give the number" in told(capsys, tmp_path, "--column", "tag")
+    for column in ("tag", "1", "-1"):
+        message = f"there is no column '{column}' with tags; give the number"
+        assert message in told(capsys, tmp_path, f"--column={column}")
     assert "need 3" in told(capsys, tmp_path, "--column", "3")
     message = told(capsys, tmp_path, "--column", "pos", name="a.conllu")
     assert "CoNLL-U has no column 'pos' with tags; did you mean xpos?" in message

@@ -109,8 +109,19 @@ def test_what_is_read_is_said(run: str, capsys: pytest.CaptureFixture[str]) -> N
     assert "plain text, cut into sentences and words by ensue's own rules" in capsys.readouterr().err
     assert main(["tag", run, "nowhere.txt"]) == 2
     assert "there is no such file" in capsys.readouterr().err
-    assert main(["tag", run, " "]) == 2
-    assert "there is no text" in capsys.readouterr().err
+    for nothing in (" ", ""):
+        assert main(["tag", run, nothing]) == 2
+        assert "there is no text" in capsys.readouterr().err
+    assert main(["classify", run, "a dog"]) == 2
+    assert "the run was trained to tag, not to classify" in capsys.readouterr().err
+
+
+def test_bytes_that_are_no_text_are_refused(
+    run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9"), encoding="utf-8"))
+    assert main(["tag", run, "-"]) == 2
+    assert "-: byte 0xE9 is not UTF-8; write what comes in as UTF-8" in capsys.readouterr().err
 
 
 def test_conllu_comes_back_with_its_other_columns(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,6 +132,24 @@ def test_conllu_comes_back_with_its_other_columns(run: str, folder: Path, capsys
     out = folder / "told.conllu"
     assert main(["tag", run, str(folder / "empty.conllu"), "--out", str(out)]) == 0
     assert out.read_text().split() == (folder / "test.conllu").read_text().split()
+
+
+@pytest.mark.parametrize("column", ["", "2"])
+def test_what_is_told_of_other_formats_can_be_scored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], column: str
+) -> None:
+    (tmp_path / "a.txt").write_text("Rom NNP B-LOC\nruft VB O\n\nruft VB O\nan IN O\n\n" * 20)
+    out, chosen = str(tmp_path / "run"), ["--column", column] if column else []
+    assert main(["train", "tag", str(tmp_path / "a.txt"), "--model", "hmm", "--out", out, *chosen]) == 0
+    (tmp_path / "b.jsonl").write_text('{"tokens": ["Rom", "an\\tRom"]}\n')
+    for ending, more in (("conllu", []), ("jsonl", ["--json"])):
+        told = str(tmp_path / f"told.{ending}")
+        for data in ("b.jsonl", "told.conllu"):
+            assert main(["tag", out, str(tmp_path / data), *more, "--out", told]) == 0
+        found = json.loads(answer(capsys, "evaluate", out, told, "--json"))
+        assert found["metrics"]["tag_accuracy"] == 1.0
+        assert found["details"]["words"] == 2
+        assert ("span_f1" in found["metrics"]) == (not column)
 
 
 def test_evaluate_gives_what_training_gave(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

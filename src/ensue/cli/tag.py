@@ -41,7 +41,7 @@ def tag(
     from ensue.tasks.tag.using import as_conllu, asked_about
     from ensue.training.durable import write_atomically
 
-    model = api.open(run)
+    model = api.open(run, "tag")
     told = model.tagged(asked_about(model, data, read, Listener(say)))
     if json:
         written = (codec.dumps(one.to_json()) + "\n" for one in told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import lzma
+import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,6 +40,23 @@ def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]
     if not found:
         raise DataError("no data file was given", mend="name a file or a folder")
     return found
+
+
+def file_meant(data: str) -> Path | None:
+    """Give the file or folder that a person named; None if there is none of that name, for then it is a text."""
+    try:
+        return Path(data) if data.strip() and Path(data).exists() else None
+    except OSError:  # a text that is too long for a name
+        return None
+
+
+def lines_piped() -> Iterator[str]:
+    """Give the lines of the standard input. Raises DataError for bytes that are no text."""
+    try:
+        yield from sys.stdin
+    except UnicodeDecodeError as error:
+        what = f"byte 0x{error.object[error.start]:02X} is not {error.encoding.upper()}"
+        raise DataError(what, where="-", mend="write what comes in as UTF-8") from None
 
 
 def _files_in(folder: Path, listener: Listener) -> list[Path]:

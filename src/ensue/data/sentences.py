@@ -1,8 +1,9 @@
 """Plain text as sentences of words, by simple rules: those of English treebanks, and good enough for its neighbours.
 
-Words are stretches of letters and digits; every other sign stands alone, but for numbers ("1,000.5"), addresses,
-stretches of one sign ("..."), abbreviations with points ("U.S.") and English endings ("do" + "n't", "John" + "'s"). A
-sentence ends after . ! ? or … before a blank and a word that begins with no small letter, and at a blank line.
+Words are stretches of letters and digits; every other sign stands alone, but for numbers ("1,000.5"), addresses, names
+of files, #tags, smileys, stretches of one sign ("..."), abbreviations with points ("U.S.") and English endings ("do" +
+"n't", "John" + "'s", "can" + "not"). A sentence ends after . ! ? or … before a blank and a word that begins with no
+small letter, after the signs of Chinese and Japanese for the same, and at a blank line.
 """
 
 from __future__ import annotations
@@ -18,14 +19,21 @@ SHORT = frozenset(
 TOKEN = re.compile(
     r"""(?:https?://|www\.)[^\s<>"']*[\w/]"""  # an address
     r"""|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"""
+    r"""|(?<!\w)[:;=]-?[()DP](?!\w)"""  # a smiley
+    r"""|(?<!\w)[#@](?!\d)\w+"""
+    r"""|[^\w\s](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[^\w\s])+"""  # a sign and what modifies it
     r"""|\d+(?:[.,:/]\d+)*(?:st|nd|rd|th|s)?(?!\w)"""
     r"""|(?:[^\W\d_]\.){2,}"""  # U.S.
-    r"""|\w+?(?=n['\u2019]t\b)|n['\u2019]t\b"""
+    r"""|\w+?(?=n['\u2019]t\b)|n['\u2019]t\b|can(?=not\b)|(?:gon|wan)(?=na\b)|got(?=ta\b)"""
+    r"""|[OD]['\u2019](?-i:[A-Z])\w+"""  # O'Brien
+    r"""|\w+(?:\.(?-i:[a-z0-9])\w+)+"""  # the name of a file or a domain
     r"""|['\u2019](?:s|re|ve|ll|d|m)\b"""
     r"""|\w+"""
     r"""|(\W)\1*""",
     re.VERBOSE | re.IGNORECASE,
 )
+WIDE = "\u3002\uff01\uff1f"
+"""The signs of Chinese and Japanese that end a sentence, with no blank behind them."""
 CLOSING = frozenset("\"'\u201d\u2019)]\u00bb")
 
 
@@ -58,11 +66,12 @@ def _sentences(paragraph: str) -> Iterator[list[Word]]:
     sentence: list[Word] = []
     ending = False
     for word in _words(paragraph):
-        if ending and sentence[-1].spaced and not word.text[0].islower():
+        last = sentence[-1] if sentence else word
+        if ending and (last.spaced or last.text in WIDE) and not word.text[0].islower():
             yield sentence
             sentence, ending = [], False
         sentence.append(word)
-        ending = word.text[0] in ".!?…" or (ending and word.text in CLOSING)
+        ending = word.text[0] in f".!?…{WIDE}" or (ending and word.text in CLOSING)
     if sentence:
         yield sentence
 

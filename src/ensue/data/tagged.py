@@ -66,11 +66,14 @@ def prepare_tagged(
     groups = {"train": find_files(paths, listener)}
     for part, name in (("tune", settings.valid_file), ("test", settings.test_file)):
         groups |= {part: find_files([Path(name)], listener)} if name else {}
-    read = {part: list(TaggedReader(files, settings, True).examples(listener)) for part, files in groups.items()}
+    readers = {part: TaggedReader(files, settings, True) for part, files in groups.items()}
+    read = {
+        part: [_no_longer(one, settings.longest) for one in own.examples(listener)] for part, own in readers.items()
+    }
     parts = _split(read, settings, seed, str(paths[0]))
     tags = sorted({tag for example in parts["train"] for tag in example.label})
     if len(tags) < 2:
-        what = f"all {sum(len(one.label) for one in parts['train']):,} words have the tag {tags[0]!r}"
+        what = f"every word that is learned from has the tag {tags[0]!r}"
         raise DataError(what, where=str(paths[0]), mend="choose another column with --column, or give other data")
     parts["tune"] = _without_unseen(parts["tune"], set(tags), findings.append)
     codec = words.fit([example.content for example in parts["train"]], vectors.words if vectors else ())
@@ -83,6 +86,14 @@ def prepare_tagged(
     encoded: dict[str, Examples] = {part: encode_tagged(parts[part], codec, all_tags) for part in PARTS}
     files = fingerprint({path: part for part, own in groups.items() for path in own}, findings.append)
     return TaggedParts(encoded, codec, all_tags, len(tags), files, tuple(map(str, findings)))
+
+
+def _no_longer(sentence: Labelled, longest: int) -> Labelled:
+    if len(sentence.label) > longest:
+        what = f"the sentence that begins here has more than {longest:,} words"
+        mend = "is a blank line missing after it? Else give --set data.longest=N"
+        raise DataError(what, where=f"{sentence.file}:{sentence.line}", mend=mend)
+    return sentence
 
 
 def _split(

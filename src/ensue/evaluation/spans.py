@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Scheme: TypeAlias = Literal["IOB1", "IOB2", "BIOES"]
 
 OUTSIDE = "O"
+LETTERS = frozenset("BIES")
 ALIKE = {"L": "E", "U": "S"}
 """BILOU has other letters for the same as BIOES."""
 
@@ -28,7 +29,7 @@ def halves(tag: str) -> tuple[str, str]:
     """
     letter, _, kind = tag.partition("-")
     letter = ALIKE.get(letter, letter)
-    return (letter, kind) if letter in "BIES" and letter else (OUTSIDE, "")
+    return (letter, kind) if letter in LETTERS else (OUTSIDE, "")
 
 
 def guess_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
@@ -39,21 +40,19 @@ def guess_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
     >>> guess_scheme([["O", "I-PER", "I-PER"]]), guess_scheme([["B-PER", "I-PER"]]), guess_scheme([["NOUN"]])
     ('IOB1', 'IOB2', None)
     """
-    letters, begun_inside, kinds = set(), False, set()
+    letters, begun_inside = set(), False
     for tags in sentences:
         before = OUTSIDE, ""
         for tag in tags:
-            letter, _, kind = tag.partition("-")
-            if tag != OUTSIDE and (letter not in "BIESLU" or not kind):
-                return None
-            letters.add(letter)
-            kinds.add(kind)
             now = halves(tag)
+            if tag != OUTSIDE and not now[1]:
+                return None
+            letters.add(now[0])
             begun_inside |= now[0] == "I" and (before[0] == OUTSIDE or before[1] != now[1])
             before = now
-    if not letters & set("BIESLU"):
+    if letters <= {OUTSIDE}:
         return None
-    if letters & set("ESLU"):
+    if letters & {"E", "S"}:
         return "BIOES"
     return "IOB1" if begun_inside else "IOB2"
 

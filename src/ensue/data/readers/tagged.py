@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -35,6 +34,7 @@ DESCRIBED: dict[Kind, str] = {
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 LONGEST_LINE = 1_000_000
 """Characters."""
+COLUMN = re.compile(r"[2-9]|[1-9][0-9]{1,3}")
 NOT_A_WORD = re.compile(r"\d+(-\d+|\.\d+)")
 
 
@@ -47,13 +47,13 @@ class TaggedSettings(Settings):
     """Where the tag stands: a column of CoNLL-U (upos if not given), or the number of one of the columns, from 1 (else
     the last)."""
     tokens: str = "tokens"
-    """jsonl: the name of the list of words."""
+    """jsonl: the name of the list of words; where there is none of it, `tokens`."""
     tags: str = "tags"
-    """jsonl: the name of the list of tags."""
+    """jsonl: the name of the list of tags; where there is none of it, `tags`."""
     encoding: str = "utf-8"
     """How the files are encoded, by Python's name for it."""
     longest: int = Field(default=2000, ge=1)
-    """The most words that a sentence may have."""
+    """The most words that a sentence may have that is learned from, or chosen or reported on."""
     tune: float = Field(default=0.1, gt=0, lt=0.5)
     """The share of the sentences on which choices are made, drawn by the seed."""
     test: float = Field(default=0.1, gt=0, lt=0.5)
@@ -62,21 +62,6 @@ class TaggedSettings(Settings):
     """A file on which choices are made, in place of the share `tune`."""
     test_file: str = ""
     """A file that is only reported, in place of the share `test`."""
-
-    def build(self, files: Sequence[Path], tagged: bool = True) -> TaggedReader:
-        """Make the reader of these files; not `tagged`, it reads words alone."""
-        return TaggedReader(files, self, tagged)
-
-
-@dataclass
-class Sentence:
-    """What was read of a sentence so far."""
-
-    line: int
-    words: list[str] = field(default_factory=list)
-    tags: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-    """All its lines as they stand in the file."""
 
 
 class TaggedReader(LabelledReader):
@@ -91,15 +76,15 @@ class TaggedReader(LabelledReader):
     def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
         """Read all sentences. Raises DataError that names file and line."""
         for path in self.files:
-            count = 0
-            for sentence in self._sentences(path, listener):
-                count += 1
-                label = sentence.tags if self.tagged else None
-                yield Labelled(
-                    {"words": sentence.words}, label, str(path), sentence.line, row={"lines": sentence.lines}
-                )
-            if not count:
+            kind = self._kind_of(path)
+            if self.settings.kind == "auto":
+                mend = f"choose another with {self._option}conllu|columns|tsv|jsonl"
+                listener.tell(Finding(str(path), f"read as {DESCRIBED[kind]}", mend))
+            sentences = self._sentences(path, kind, listener)
+            if (first := next(sentences, None)) is None:
                 raise DataError("there is no sentence in the file", where=str(path), mend="give one with words in it")
+            yield first
+            yield from sentences
 
     @property
     def kind(self) -> Kind:
@@ -109,56 +94,43 @@ class TaggedReader(LabelledReader):
     def _kind_of(self, path: Path) -> Kind:
         return guess_kind(path, self.settings.encoding) if self.settings.kind == "auto" else self.settings.kind
 
-    def _sentences(self, path: Path, listener: Listener) -> Iterator[Sentence]:
-        kind = self._kind_of(path)
-        if self.settings.kind == "auto":
-            mend = "choose another with --set data.kind=conllu|columns|tsv|jsonl"
-            listener.tell(Finding(str(path), f"read as {DESCRIBED[kind]}", mend))
+    @property
+    def _option(self) -> str:
+        return "--set data.kind=" if self.tagged else "--read "
+
+    def _sentences(self, path: Path, kind: Kind, listener: Listener) -> Iterator[Labelled]:
         if kind == "jsonl":
             return self._of_json(path, listener)
-        return self._of_lines(path, self._way(kind, path), listener)
+        column = self.settings.column if self.tagged else ""
+        if kind == "conllu":
+            return self._of_lines(path, _Conllu(column or "upos", self.tagged, self._option), listener)
+        return self._of_lines(path, _Columns(column, "\t" if kind == "tsv" else None, self.tagged), listener)
 
-    def _of_json(self, path: Path, listener: Listener) -> Iterator[Sentence]:
+    def _of_json(self, path: Path, listener: Listener) -> Iterator[Labelled]:
         settings = self.settings
         for number, row in json_rows(path, settings.encoding, LONGEST_LINE, listener):
             where = f"{path}:{number}"
             words = _strings(row, settings.tokens, "tokens", where)
-            tags = _strings(row, settings.tags, "tags", where) if self.tagged else []
-            if self.tagged and len(words) != len(tags):
+            tags = _strings(row, settings.tags, "tags", where) if self.tagged else None
+            if tags is not None and len(words) != len(tags):
                 what = f"there are {len(words)} tokens and {len(tags)} tags"
                 raise DataError(what, where=where, mend="give every token one tag")
-            self._refuse_longer(len(words), where)
             if words:
-                yield Sentence(number, words, tags)
+                yield Labelled({"words": words}, tags, str(path), number)
 
-    def _of_lines(self, path: Path, way: Way, listener: Listener) -> Iterator[Sentence]:
-        sentence: Sentence | None = None
-        lines = lines_of(path, self.settings.encoding, LONGEST_LINE, listener)
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                if sentence and sentence.words:
-                    yield sentence
-                sentence = None
+    def _of_lines(self, path: Path, way: Way, listener: Listener) -> Iterator[Labelled]:
+        lines = enumerate(lines_of(path, self.settings.encoding, LONGEST_LINE, listener), start=1)
+        for blank, block in groupby(lines, lambda line: not line[1].strip()):
+            if blank:
                 continue
-            sentence = sentence or Sentence(number)
-            sentence.lines.append(line)
-            if (found := way(line, len(sentence.words), f"{path}:{number}")) is not None:
-                sentence.words.append(found[0])
-                sentence.tags.append(found[1])
-                self._refuse_longer(len(sentence.words), f"{path}:{sentence.line}")
-        if sentence and sentence.words:
-            yield sentence
-
-    def _refuse_longer(self, words: int, where: str) -> None:
-        if words > self.settings.longest:
-            what = f"the sentence that begins here has more than {self.settings.longest:,} words"
-            mend = "is a blank line missing after it? Else give --set data.longest=N"
-            raise DataError(what, where=where, mend=mend)
-
-    def _way(self, kind: Kind, path: Path) -> Way:
-        if kind == "conllu":
-            return _Conllu(self.settings.column or "upos", self.tagged)
-        return _Columns(self.settings.column, "\t" if kind == "tsv" else None, self.tagged)
+            read, words, tags = list(block), [], []
+            for number, line in read:
+                if (found := way(line, len(words), f"{path}:{number}")) is not None:
+                    words.append(found[0])
+                    tags.append(found[1])
+            if words:
+                row = {"lines": [line for _, line in read]}
+                yield Labelled({"words": words}, tags if self.tagged else None, str(path), read[0][0], row=row)
 
 
 Way: TypeAlias = Callable[[str, int, str], "tuple[str, str] | None"]
@@ -169,39 +141,44 @@ The place is named in errors.
 
 
 class _Conllu:
-    def __init__(self, column: str, tagged: bool) -> None:
+    def __init__(self, column: str, tagged: bool, option: str) -> None:
         if column not in CONLLU[2:]:
             mend = did_you_mean(column, CONLLU[2:])
             raise SettingError(f"CoNLL-U has no column {column!r} with tags", where="data.column", mend=mend)
-        self.column, self.at, self.tagged = column, CONLLU.index(column), tagged
+        self.column, self.at, self.tagged, self.option = column, CONLLU.index(column), tagged, option
 
     def __call__(self, line: str, words: int, where: str) -> tuple[str, str] | None:
         if line.startswith("#"):
             return None
         fields = line.split("\t")
         if len(fields) != len(CONLLU):
-            what = f"the line has {len(fields)} columns by tab, and CoNLL-U has 10"
-            raise DataError(what, where=where, mend="mend the line, or give --set data.kind=columns|tsv")
+            what = f"the line has {columns(len(fields))} by tab, and CoNLL-U has 10"
+            raise DataError(what, where=where, mend=f"mend the line, or give {self.option}columns|tsv")
         if not fields[0].isdecimal():
             if NOT_A_WORD.fullmatch(fields[0]):
                 return None
             mend = "number the words of each sentence from 1"
             raise DataError(f"{fields[0]!r:.60} is not the number of a word", where=where, mend=mend)
-        if int(fields[0]) != words + 1:
+        if fields[0] != str(words + 1):
             what = f"word {fields[0]} stands after word {words}"
             mend = "put a blank line before each sentence, and number its words from 1"
             raise DataError(what, where=where, mend=mend)
+        if not fields[1].strip():
+            raise DataError(f"word {fields[0]} is empty", where=where, mend="write the word, or leave the line out")
+        tag = fields[self.at]
         # In other columns "_" says something of a word: that it has no features.
-        if self.tagged and self.column == "upos" and fields[self.at] in ("_", ""):
-            raise DataError(f"{fields[1]!r:.60} has no {self.column}", where=where, mend="tag it, or leave it out")
-        return fields[1], fields[self.at]
+        if self.tagged and self.column == "upos" and tag in ("_", ""):
+            tag = fields[-1].partition("Tag=")[2]  # as `ensue tag` writes tags that belong into no column
+            if not tag:
+                raise DataError(f"{fields[1]!r:.60} has no {self.column}", where=where, mend="tag it, or leave it out")
+        return fields[1], tag
 
 
 class _Columns:
     def __init__(self, column: str, by: str | None, tagged: bool) -> None:
-        if column and not (column.isdecimal() and int(column) > 0):
-            mend = "give the number of the column, from 1"
-            raise SettingError(f"there is no column {column!r}", where="data.column", mend=mend)
+        if column and not COLUMN.fullmatch(column):
+            mend = "give the number of the column, 2 or more, for the first has the words"
+            raise SettingError(f"there is no column {column!r} with tags", where="data.column", mend=mend)
         self.at = int(column) - 1 if column else -1
         self.by, self.tagged, self.count = by, tagged, 0
 
@@ -214,15 +191,19 @@ class _Columns:
         least = max(2, self.at + 1)
         self.count = self.count or max(len(fields), least)
         if len(fields) != self.count:
-            few = f"column{'s' * (len(fields) != 1)}"
-            what = f"the line has {len(fields)} {few}, and those before it have {self.count}"
+            what = f"the line has {columns(len(fields))}, and those before it have {self.count}"
             if len(fields) < least:
-                what = f"the line has {len(fields)} {few}, and a word and its tag need {least}"
+                what = f"the line has {columns(len(fields))}, and a word and its tag need {least}"
             mend = "mend the line, or name the format with --set data.kind=conllu|columns|tsv|jsonl"
             raise DataError(what, where=where, mend=mend)
         if not fields[0].strip() or not fields[self.at].strip():
             raise DataError("a word or its tag is empty", where=where, mend="write both")
         return fields[0], fields[self.at]
+
+
+def columns(count: int) -> str:
+    """Count columns in words."""
+    return f"{count} column{'s' * (count != 1)}"
 
 
 def guess_kind(path: Path, encoding: str) -> Kind:
@@ -240,6 +221,7 @@ def guess_kind(path: Path, encoding: str) -> Kind:
 
 
 def _strings(row: dict[str, Any], name: str, what: str, where: str) -> list[str]:
+    name = name if name in row else what
     if name not in row:
         mend = f"name the list with --{what} NAME: there are {', '.join(map(repr, row)) or 'none'}"
         raise DataError(f"there is no {name!r}", where=where, mend=mend)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ensue.data.files import ending
+from ensue.data.files import ending, file_meant, lines_piped
 from ensue.data.readers import Folders, Listed
 from ensue.data.readers.long_table import LONG_ROWS
 from ensue.data.readers.rows import ROWS
@@ -20,24 +19,16 @@ def asked_about(model: LabelModel, data: str) -> Iterator[Verdict]:
     Raises DataError if there is nothing to say anything about.
     """
     if data == "-":
-        lines = [line.rstrip("\n") for line in sys.stdin]
+        lines = [line.rstrip("\n") for line in lines_piped()]
         if not any(line.strip() for line in lines):
             raise DataError("nothing came in", where="-", mend="give a text on each line")
         return model.verdicts(Listed([line for line in lines if line.strip()]))
-    path = Path(data)
-    if _exists(path):
+    if path := file_meant(data):
         if path.is_file() and model.data.reader.name == "table" and ending(path) not in ROWS:
             return model.verdicts(Folders().build([path], labelled=False))
         return model.verdicts(model.reader([path], labelled=False))
     if not data.strip():
         raise DataError("the text is empty", where="classify", mend="give some text, or a file")
-    if path.suffix and len(data.split()) == 1 and ending(path) in (".txt", ".ts", *LONG_ROWS):
+    if len(data.split()) == 1 and ending(Path(data)) in (".txt", ".ts", *LONG_ROWS):
         raise DataError("there is no such file", where=data, mend="check the spelling; a text may come by way of -")
     return model.verdicts(Listed([data]))
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a text that is too long for a name
-        return False

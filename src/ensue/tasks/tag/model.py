@@ -23,7 +23,7 @@ from ensue.data.labelled import Labelled
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
 from ensue.data.tagged import TaggedParts, encode_tagged, sentence_offsets
 from ensue.errors import RunError
-from ensue.evaluation.spans import guess_scheme
+from ensue.evaluation.spans import guess_scheme, halves
 from ensue.evaluation.standing import with_intervals
 from ensue.evaluation.tagging import TaggedTruth
 from ensue.models.contract import Predictor
@@ -102,7 +102,10 @@ class TagModel:
                 raise RunError("the run has no test part any more", where=str(self.run.path), mend="name a FILE")
             parts = TaggedParts.from_json(*kept)
             return self._score(parts.parts["test"], parts.tags)
-        sentences = list(TaggedReader(find_files(paths), self.data, True).examples())
+        reader = TaggedReader(find_files(paths), self.data, True)
+        if reader.kind != self.run.about["data"]["kind"]:  # then the column of training says nothing
+            reader = TaggedReader(reader.files, self.data.model_copy(update={"column": ""}), True)
+        sentences = list(reader.examples())
         tags = [*self.tags, *sorted({tag for one in sentences for tag in one.label} - set(self.tags))]
         return self._score(encode_tagged(sentences, self.codec, tags), tags)
 
@@ -133,6 +136,8 @@ def truth_of(examples: Examples, tags: Sequence[str], taught: int) -> TaggedTrut
     known = np.asarray(examples.steps["surface"]) > 0
     names = np.array(tags, dtype=object)[true].tolist()
     scheme = guess_scheme(names[begin:end] for begin, end in pairwise(offsets.tolist()))
+    # Where the examples do not tell, as those without any span, the tags of training do.
+    scheme = scheme or guess_scheme([sorted(tags[:taught], key=lambda tag: halves(tag)[::-1])])
     return TaggedTruth(true, known, offsets, tags, taught, scheme)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
 from ensue.data.contract import Finding, Listener
-from ensue.data.files import ending, find_files
+from ensue.data.files import ending, file_meant, find_files, lines_piped
 from ensue.data.labelled import Labelled
 from ensue.data.readers.lines import lines_of
 from ensue.data.readers.tagged import CONLLU, DESCRIBED, LONGEST_LINE, TaggedReader
@@ -28,42 +27,32 @@ def asked_about(model: TagModel, data: str, read: Reading, listener: Listener) -
 
     Raises DataError if there are none.
     """
-    path = Path(data)
     if data == "-":
-        return _of_text(sys.stdin, "-", listener)
-    if not _exists(path):
-        if path.suffix and " " not in data.strip():
+        return _of_text(lines_piped(), "-", listener)
+    path = file_meant(data)
+    if path is None:
+        if Path(data).suffix and len(data.split()) == 1:
             raise DataError("there is no such file", where=data, mend="check the spelling, or give a text of two words")
         return _of_text(data.splitlines(), "the text", listener)
     files = find_files([path])
     if read == "text" or (read == "auto" and not {ending(file) for file in files} <= FORMATS):
-        return (one for file in files for one in _of_text(_lines(file, model), str(file), listener))
+        lines = ((str(file), lines_of(file, model.data.encoding, LONGEST_LINE)) for file in files)
+        return (one for name, own in lines for one in _of_text(own, name, listener))
     settings = model.data.model_copy(update={"kind": read if read in DESCRIBED else "auto"})
     return TaggedReader(files, settings, False).examples(listener)
-
-
-def _lines(path: Path, model: TagModel) -> Iterator[str]:
-    return lines_of(path, model.data.encoding, LONGEST_LINE)
 
 
 def _of_text(lines: Iterable[str], where: str, listener: Listener) -> Iterator[Labelled]:
     told = False
     for line, words in sentences_of(lines):
         if not told:
-            mend = "give CoNLL-U, or a word a line, to have it your way"
+            mend = "if it is cut already, say how with --read conllu|columns|tsv|jsonl"
             listener.tell(Finding(where, f"plain text, {OWN_RULES}", mend))
             told = True
         spaces = [word.spaced for word in words]
         yield Labelled({"words": [word.text for word in words]}, None, where, line, row={"spaces": spaces})
     if not told:
         raise DataError("there is no text", where=where, mend="give some words")
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a text that is too long for a name
-        return False
 
 
 def as_conllu(model: TagModel, number: int, told: TaggedSentence) -> str:
@@ -74,12 +63,14 @@ def as_conllu(model: TagModel, number: int, told: TaggedSentence) -> str:
     lines = told.sentence.row.get("lines") or ()
     if any(line.count("\t") == len(CONLLU) - 1 for line in lines):
         return _changed(model.column, cast("list[str]", lines), told.tags)
-    spaces = told.sentence.row.get("spaces") or [True] * len(told.words)
-    text = "".join(word + " " * spaced for word, spaced in zip(told.words, spaces, strict=True)).strip()
+    # The words of JSON Lines may hold what would break a line of CoNLL-U.
+    words = [" ".join(word.split()) for word in told.words]
+    spaces = told.sentence.row.get("spaces") or [True] * len(words)
+    text = "".join(word + " " * spaced for word, spaced in zip(words, spaces, strict=True)).strip()
     rows = [f"# sent_id = {number}", f"# text = {text}"]
-    for place, (word, tag, spaced) in enumerate(zip(told.words, told.tags, spaces, strict=True), 1):
+    for place, (word, tag, spaced) in enumerate(zip(words, told.tags, spaces, strict=True), 1):
         fields = [str(place), word, *["_"] * (len(CONLLU) - 2)]
-        fields[-1] = "_" if spaced or place == len(told.words) else "SpaceAfter=No"
+        fields[-1] = "_" if spaced or place == len(words) else "SpaceAfter=No"
         rows.append(_with_tag(model.column, fields, tag))
     return "\n".join(rows) + "\n\n"
 
@@ -97,5 +88,6 @@ def _with_tag(column: str, fields: list[str], tag: str) -> str:
     if column:
         fields[CONLLU.index(column)] = tag
     else:
-        fields[-1] = f"Tag={tag}" if fields[-1] == "_" else f"{fields[-1]}|Tag={tag}"
+        rest = fields[-1].partition("Tag=")[0].rstrip("|")
+        fields[-1] = f"Tag={tag}" if rest in ("_", "") else f"{rest}|Tag={tag}"
     return "\t".join(fields)
