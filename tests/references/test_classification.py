@@ -1,6 +1,7 @@
 """Figures of labels against plain loops over examples, and what calibration and conformal sets promise."""
 
 from collections.abc import Sequence
+from math import comb
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from ensue.evaluation.answers import Answers, normalised
 from ensue.evaluation.calibration import expected_error, fit_temperature, nats, reliability
 from ensue.evaluation.classification import confusion, figures, losses, per_class, roc_auc, worst
 from ensue.evaluation.conformal import covered, fit_bound, ranges, sets
+from ensue.evaluation.intervals import share_bounds
+from ensue.evaluation.standing import with_intervals
 
 DRAWS = np.random.default_rng(5)
 
@@ -85,6 +88,23 @@ def test_numbers() -> None:
     assert worst(given, true, 1).tolist() == [1]
 
 
+def test_where_one_label_alone_is_true_there_is_no_area() -> None:
+    given = answers(20, 2, 1.0)
+    assert "auc" not in figures(given, np.zeros(20, np.int64))(np.arange(20))
+    assert "auc" in figures(given, np.arange(20) % 2)(np.zeros(20, np.int64))  # for a draw with one kind it is 0.5
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.9, 0.98, 0.99])
+def test_intervals_of_accuracy_hold_it_as_often_as_they_promise(share: float) -> None:
+    """Of 100 examples, over all that may be right; drawn again, they hold 0.98 in 87 of 100 cases, and 0.99 in 63."""
+    chances = [comb(100, right) * share**right * (1 - share) ** (100 - right) for right in range(101)]
+    intervals = [share_bounds(right / 100, 100) for right in range(101)]
+    held = sum(chance for chance, (low, high) in zip(chances, intervals, strict=True) if low <= share <= high)
+    assert held > 0.92
+    assert with_intervals(lambda rows: {"accuracy": 1.0}, 100)[1]["accuracy"] == intervals[100]
+    assert intervals[100] == pytest.approx((0.963, 1.0), abs=5e-4)
+
+
 def test_the_surest_mistakes_come_first() -> None:
     given = Answers("single", np.log(np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7]])))
     assert worst(given, np.array([0, 0, 0, 1]), 5).tolist() == [2, 1]
@@ -108,6 +128,15 @@ def test_the_temperature_that_answers_were_spoilt_by_is_found(kind: str, tempera
     assert found == pytest.approx(temperature, rel=0.05)
     around = [nats(spoilt.at(found * factor), true) for factor in (0.98, 1, 1.02)]
     assert min(around) == around[1]
+
+
+@pytest.mark.parametrize("kind", ["single", "several", "number"])
+def test_a_few_right_answers_make_none_certain(kind: str) -> None:
+    """By the nats alone the temperature of these would be 0: the next answer that is wrong would cost all there is."""
+    labels, number = np.array([[3.0, -3.0]] * 5), Answers("number", np.array([[1.0, 2.0, 2.0]]))
+    given = {"single": Answers("single", normalised(labels)), "several": Answers("several", labels), "number": number}
+    true = {"single": np.zeros(5, np.int64), "several": np.array([[1.0, 0.0]] * 5), "number": np.ones(1)}
+    assert 0.3 < fit_temperature(given[kind], true[kind]) < 1
 
 
 def test_reliability_of_honest_answers_is_a_diagonal() -> None:

@@ -30,13 +30,18 @@ def losses(answers: Answers, target: Targets) -> Numbers:
 
 
 def figures(answers: Answers, target: Targets, bound: float | None = None) -> Figures:
-    """Give the figures over any rows, for intervals; of numbers, how many are in their ranges up to a `bound` too."""
+    """Give the figures over any rows, for intervals; of numbers, how many are in their ranges up to a `bound` too.
+
+    There is a ROC AUC where there are two labels, and both are true of some examples.
+    """
     if answers.kind == "number":
         off = answers.best - target
         found = {"coverage": covered(answers, target, bound)} if bound is not None else {}
         return lambda rows: _of_numbers(off[rows]) | {name: float(held[rows].mean()) for name, held in found.items()}
-    make = _of_several if answers.kind == "several" else _of_labels
-    return lambda rows: make(answers, target, rows)
+    if answers.kind == "several":
+        return lambda rows: _of_several(answers, target, rows)
+    both = answers.scores.shape[1] == 2 and len(set(target.tolist())) == 2
+    return lambda rows: _of_labels(answers, target, rows, both)
 
 
 def _of_numbers(off: Numbers) -> dict[str, float]:
@@ -54,7 +59,7 @@ def _of_several(answers: Answers, target: Targets, rows: NDArray[np.int64]) -> M
     }
 
 
-def _of_labels(answers: Answers, target: Targets, rows: NDArray[np.int64]) -> Mapping[str, float]:
+def _of_labels(answers: Answers, target: Targets, rows: NDArray[np.int64], both: bool) -> Mapping[str, float]:
     said, true, size = answers.best[rows], target[rows], answers.scores.shape[1]
     table = confusion(said, true, size)
     found = {"accuracy": float(np.trace(table) / len(rows)), "macro_f1": float(_macro_f1(table))}
@@ -63,7 +68,7 @@ def _of_labels(answers: Answers, target: Targets, rows: NDArray[np.int64]) -> Ma
         found["node_accuracy"] = float(right / max(there, 1))
     if answers.kind == "ordinal":
         found["mae"] = float(np.abs(said - true).mean())
-    if size == 2:
+    if both:
         found["auc"] = roc_auc(answers.scores[rows, 1] - answers.scores[rows, 0], true == 1)
     return found
 

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.evaluation.intervals import Interval, bounds, drawn_again, for_few
+from ensue.evaluation.intervals import Interval, bounds, drawn_again, for_few, share_bounds
 from ensue.evaluation.ranking import Role
 
 DRAWS = 500
 """Figures such as F1 are computed anew for each draw, so fewer are made than for a mean."""
+
+SHARES = {"accuracy", "coverage"}
+"""Figures that are the share of rows of which something holds."""
 
 STRETCHES = 1000
 """Neighbouring losses are drawn together where there are more of them than this."""
@@ -60,8 +63,9 @@ class Standing:
 
 
 def with_intervals(figures: Figures, count: int, seed: int = 0) -> tuple[dict[str, float], dict[str, Interval]]:
-    """Give the figures over all `count` rows, and their 95 % intervals over rows drawn again (Efron 1979)."""
+    """Give the figures over all `count` rows, and their 95 % intervals: of SHARES, or over rows drawn again (Efron)."""
     draws = np.random.default_rng(seed)
     whole = dict(figures(np.arange(count)))
     again = [figures(draws.integers(0, count, count)) for _ in range(DRAWS)]
-    return whole, {name: bounds(np.array([one[name] for one in again])) for name in whole}
+    drawn = {name: bounds(np.array([one[name] for one in again])) for name in whole}
+    return whole, drawn | {name: share_bounds(whole[name], count) for name in SHARES & whole.keys()}
