@@ -138,7 +138,9 @@ def test_labels_that_were_never_in_training_are_scored_apart(
     assert "labels that were never in training are scored apart: 'mixed' (2)" in err
     assert "2 labels of the test part were never in training" in out
     result = json.loads((tmp_path / "data-run" / "result.json").read_text())
-    assert result["details"]["left_out"]["test"]["unseen"] == {"mixed": 2}
+    assert result["details"]["left_out"]["test"] == {"unseen": {"mixed": 2}, "shortened": 0, "repeated": 6}
+    assert "6 of its 6 texts stand in training too, letter for letter" in err
+    assert "6 texts of the test part stand in training too" in out
     assert result["metrics"]["accuracy"] == 0.5
     capsys.readouterr()
     assert main(["evaluate", str(tmp_path / "data-run"), str(test), "--json"]) == 0

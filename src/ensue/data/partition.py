@@ -69,6 +69,8 @@ class Encoded:
     """Labels that were never in training, and how many examples have them; those are not among the examples."""
     shortened: int = 0
     """Examples of which only the first steps are read."""
+    repeated: int = 0
+    """Texts that stand in the training part too, letter for letter."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ class Parts:
 
     def to_json(self) -> dict[str, Any]:
         """Give all but the arrays as plain JSON values."""
-        left_out = {name: {"unseen": dict(one.unseen), "shortened": one.shortened} for name, one in self.parts.items()}
+        counts = ("unseen", "shortened", "repeated")
+        left_out = {name: {count: getattr(one, count) for count in counts} for name, one in self.parts.items()}
         codecs = {"content": self.content.to_json(), "labels": self.labels.to_json()}
         return {**codecs, "files": list(self.files), "left_out": left_out}
 
@@ -136,7 +139,7 @@ def partition(
     content = codec if isinstance(codec, ContentCodec) else _fit(codec, train)
     files = tuple(dict.fromkeys(example.file for examples in parts.values() for example in examples))
     encoded = {
-        name: encode(parts[name], content, labels, data.longest, files)
+        name: encode(parts[name], content, labels, data.longest, files, () if name == "train" else train)
         for name in ("train", *HELD_OUT)
         if name in parts
     }
@@ -149,14 +152,20 @@ def _fit(codec: Settings, contents: Sequence[Any]) -> ContentCodec:
 
 
 def encode(
-    examples: Iterable[Labelled], content: ContentCodec, labels: LabelCodec | None, longest: int, files: Sequence[str]
+    examples: Iterable[Labelled],
+    content: ContentCodec,
+    labels: LabelCodec | None,
+    longest: int,
+    files: Sequence[str],
+    train: Sequence[Any] = (),
 ) -> Encoded:
     """Encode a part; an example whose only label was never in training is left out, and counted.
 
-    Without `labels` there are no targets. Raises DataError that names the line of what cannot be.
+    Without `labels` there are no targets. Texts that are in `train` too are counted. Raises DataError that names the
+    line of what cannot be.
     """
-    places = {file: place for place, file in enumerate(files)}
-    steps, wholes, unseen, shortened = [], [], Counter(), 0
+    places, known = {file: place for place, file in enumerate(files)}, {one for one in train if isinstance(one, str)}
+    steps, wholes, unseen, shortened, repeated = [], [], Counter(), 0, 0
     for example in examples:
         at: dict[str, Any] = {"line": np.int64(example.line), "file": np.int64(places[example.file])}
         try:
@@ -178,9 +187,10 @@ def encode(
             what, mend = f"a tree of {length:,} nodes", "leave it out, or read larger ones with --set data.longest=N"
             raise DataError(what, where=f"{example.file}:{example.line}", mend=mend)
         shortened += length > longest
+        repeated += isinstance(example.content, str) and example.content in known
         steps.append({name: array[:longest] for name, array in fields.items()})
         wholes.append({**whole, **at})
-    return Encoded(together(steps, wholes), dict(sorted(unseen.items())), shortened)
+    return Encoded(together(steps, wholes), dict(sorted(unseen.items())), shortened, repeated)
 
 
 def together(steps: Sequence[Mapping[str, NDArray[Any]]], wholes: Sequence[Mapping[str, Any]]) -> Examples:
@@ -218,5 +228,8 @@ def _tell_left_out(parts: Mapping[str, Encoded], longest: int, listener: Listene
         if part.shortened:
             what = f"of {part.shortened:,} examples only the first {longest:,} steps are read"
             listener.tell(Finding(f"the part {name}", what, "read more with --set data.longest=N"))
+        if part.repeated and name == "test":
+            what = f"{part.repeated:,} of its {len(part.examples):,} texts stand in training too, letter for letter"
+            listener.tell(Finding("the part test", what, "give each once for figures of new texts"))
         if not len(part.examples):
             raise DataError("none of its labels was in training", where=f"the part {name}", mend="give other examples")

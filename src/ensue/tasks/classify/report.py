@@ -69,9 +69,11 @@ def summary(details: Mapping[str, Any]) -> list[str]:
     if "calibration_error" in details:
         before, after = (details["calibration_error"][when] for when in ("before", "after"))
         said.append(f"its probabilities are {after:.1%} off in the mean; before they were calibrated, {before:.1%}")
-    apart = details["left_out"]["test"]["unseen"]
-    if apart:
-        count = sum(apart.values())
+    test = details["left_out"]["test"]
+    if test["repeated"]:
+        said.append(f"{test['repeated']:,} texts of the test part stand in training too, letter for letter")
+    if test["unseen"]:
+        count = sum(test["unseen"].values())
         said.append(f"{count:,} labels of the test part were never in training, and are none of these figures")
     return said
 
