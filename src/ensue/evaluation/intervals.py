@@ -107,7 +107,7 @@ def for_few(interval: Interval, middle: float, count: int) -> Interval:
         return interval
     if count < 2:
         return float("-inf"), float("inf")
-    by = sqrt(count / (count - 1)) * student(0.975, count - 1) / 1.96
+    by = sqrt(count / (count - 1)) * student(0.975, count - 1) / NORMAL
     return middle - by * (middle - interval[0]), middle + by * (interval[1] - middle)
 
 
