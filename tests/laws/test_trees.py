@@ -10,7 +10,7 @@ from torch import Tensor
 from ensue.batch import Batch
 from ensue.data.labelled import Shape
 from ensue.errors import SettingError
-from ensue.models.classifying import classifier_settings, sized_classifier
+from ensue.models.classifying import build_classifier, classifier_settings, sized_classifier
 from ensue.models.tree import TreeModel, TreeSettings
 
 CELLS = [cell for cell in get_args(TreeSettings.model_fields["cell"].annotation) if cell != "auto"]
@@ -78,6 +78,20 @@ def test_what_was_learned_is_taken_over(model: TreeModel) -> None:
     other.load(model.arrays())
     torch.testing.assert_close(other.units(batch_of()), model.units(batch_of()), rtol=0, atol=0)
     assert model.parameter_count == sum(array.size for array in model.arrays().values())
+
+
+def test_a_model_of_sequences_is_shown_the_words_alone() -> None:
+    torch.manual_seed(0)
+    gru = sized_classifier(classifier_settings("gru"), "tiny")
+    over = build_classifier(gru, Shape({"symbol": 6}, children=2), "single", 3).double().eval()  # type: ignore[attr-defined]
+    batch, one = batch_of(), torch.ones(2)
+    words = Batch({"symbol": torch.tensor([[1, 2, 3], [4, 5, 0]])}, torch.tensor([3, 2]), one, one)
+    torch.testing.assert_close(over(batch).logits, over.model(words).logits, rtol=0, atol=1e-12)
+    batch["symbol"][1, 3:] = 5  # padding
+    torch.testing.assert_close(over(batch).logits, over.model(words).logits, rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        over.loss(batch)[0].nats, -over.model(words).log_prob(batch["target"]), rtol=0, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("kind", ["single", "ordinal", "several", "number"])

@@ -12,7 +12,7 @@ from ensue.batch import Batch
 from ensue.data.codecs.tree import TreeCodec, TreeCodecSettings
 from ensue.data.labelled import Shape
 from ensue.data.readers import Trees
-from ensue.data.trees import parse_tree
+from ensue.data.trees import FORM, parse_tree
 from ensue.errors import DataError
 from ensue.models.levels import levels_of
 from ensue.models.tree import TreeModel, TreeSettings
@@ -162,19 +162,25 @@ def test_brackets_are_read(tmp_path):
         ("(3 ())", "a bracket closes before there is a label, at position 5"),
         ("((2 It))", "a bracket opens where a label should stand, at position 2"),
         ("(3)", "a node has neither a word nor children, at position 3"),
+        ("( (3 It))", "a bracket opens where a label should stand, at position 3"),
         ("(3 it works)", "a node has 2 words ('it works'), at position 12"),
     ],
 )
 def test_brackets_that_do_not_fit_are_named(line, what):
     with pytest.raises(DataError) as error:
         parse_tree(line, "trees.txt:7")
-    assert str(error.value) == f"trees.txt:7: {what}; write each tree as (label (label word) ...)"
+    assert str(error.value) == f"trees.txt:7: {what}; {FORM}"
 
 
-def test_a_deep_tree_is_read_without_recursion():
-    depth = 5000
+def test_a_deep_tree_is_read_and_learned_without_recursion():
+    depth = 2000
     line = "".join(f"({number % 5} (2 w) " for number in range(depth)) + "(1 end)" + ")" * depth
     tree = parse_tree(line, "deep.txt:1")
     assert len(tree.words) == 2 * depth + 1
-    parents = np.array([tree.parents])
-    assert len(levels_of(parents, np.array([parents.shape[1]]))) == depth + 1
+    codec = TreeCodec.fit([tree.content], TreeCodecSettings(rare=1))
+    steps = {name: torch.from_numpy(field)[None] for name, field in codec.encode(tree.content)[0].items()}
+    assert len(levels_of(steps["parent"].numpy(), np.array([2 * depth + 1]))) == depth + 1
+    fields = {**steps, "target": torch.tensor([1]), "counted": torch.ones(1, 1)}
+    model, one = network("binary").train(), torch.ones(1)
+    model.loss(Batch(fields, torch.tensor([2 * depth + 1]), one, one))[0].nats.sum().backward()
+    assert torch.isfinite(model.child.weight.grad).all()

@@ -3,7 +3,11 @@
 import csv
 import io
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ from ensue import api
 from ensue.cli.main import main
 from ensue.data.demos import write_demo
 from ensue.data.readers import Trees
+from ensue.data.trees import FORM
 from ensue.models.tree import TreeModel
 from ensue.training.contract import Event, Progress
 
@@ -67,6 +72,8 @@ def test_a_network_learns_what_a_part_of_a_tree_does_to_another(run: str) -> Non
     assert result["metrics"]["accuracy"] > 0.95
     assert result["metrics"]["node_accuracy"] > 0.95
     assert result["baselines"]["majority"]["accuracy"] < 0.6
+    assert set(result["baselines"]) == {"majority", "bayes", "linear"}
+    assert set(result["baselines"]["linear"]) == {"accuracy", "macro_f1"}
     assert result["details"]["early"] == []
     assert "binary tree 64" in Path(run, "report.md").read_text()
 
@@ -79,6 +86,29 @@ def test_trees_are_labelled_from_a_file_and_from_the_command(
     assert [(row["tree"][:10], row["predicted"]) for row in rows] == [("(_ (_ film", "0")]
     said = json.loads(answer(capsys, "classify", run, "(_ (_ film) (_ (_ so) (_ warm)))", "--json"))
     assert said["label"] == "2"
+
+
+def test_lines_may_end_as_on_windows(
+    run: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "(. (. film) (. (. so) (. warm)))\r\n\r\n(_ dull)\r\n"
+    (folder / "windows.txt").write_bytes(lines.encode())
+    of_file = answer(capsys, "classify", run, str(folder / "windows.txt"))
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines, newline=""))
+    assert answer(capsys, "classify", run, "-").splitlines()[1:] == of_file.splitlines()[1:]
+
+
+@pytest.mark.parametrize("model", ["gru", "linear"])
+def test_models_of_sequences_read_the_words_of_trees(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str
+) -> None:
+    line = ["train", "classify", str(folder / "trees.txt"), "--model", model, "--out", str(tmp_path / "run")]
+    assert main([*line, "--epochs", "6", "--size", "tiny", "--set", "rate=0.02", "--set", "average=0.9"]) == 0
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert set(result["metrics"]) == {"accuracy", "macro_f1"}
+    assert result["metrics"]["accuracy"] > 0.6
+    own = json.loads(answer(capsys, "evaluate", str(tmp_path / "run"), "--json"))
+    assert own["metrics"] == result["metrics"]
 
 
 def test_evaluate_gives_what_training_gave(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,7 +182,7 @@ def refused(capsys: pytest.CaptureFixture[str], path: Path, *flags: str) -> str:
     [
         (
             "(1 (1 a) (1 b))\n(2 (1 a) (1 b)\n",
-            "t.txt:2: a bracket is never closed, at position 1; write each tree as (label (label word) ...)",
+            f"t.txt:2: a bracket is never closed, at position 1; {FORM}",
         ),
         (
             "(1 (1 a) (1 b))\n\n(_ (1 a) (1 b))\n",
@@ -181,14 +211,15 @@ def test_a_tree_beyond_the_longest_is_refused(folder: Path, capsys: pytest.Captu
 
 
 def test_nothing_is_taken_over_from_a_language_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = "the model tree takes nothing over from a run of `generate`; leave it out, or choose another with --model"
+    told = "trees take nothing over from a run of `generate`; leave it out"
     assert refused(capsys, folder / "trees.txt", "--from", "bard") == f"--from: {told}"
 
 
 def test_what_is_no_tree_is_refused(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["classify", run, "a warm film"]) == 2
-    told = "a tree begins with an opening bracket, at position 1; write each tree as (label (label word) ...)"
-    assert told in capsys.readouterr().err
+    assert f"a tree begins with an opening bracket, at position 1; {FORM}" in capsys.readouterr().err
+    assert main(["classify", run, ""]) == 2
+    assert "classify: the text is empty; give some text, or a file" in capsys.readouterr().err
 
 
 def test_stopped_and_resumed_it_ends_with_the_same_bits(folder: Path, tmp_path: Path) -> None:
@@ -207,6 +238,34 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(folder: Path, tmp_path: 
     api.resume(tmp_path / "stopped")
     whole, resumed = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "stopped"))
     assert whole == resumed
+
+
+KILLED = """
+import sys
+from ensue.cli.main import main
+from tiny_training import arm
+arm(sys.argv[1])
+raise SystemExit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
+def test_killed_anywhere_and_resumed_it_ends_with_the_same_bits(folder: Path, tmp_path: Path) -> None:
+    settings = ["machine.threads=1", "training.evaluate_every=3", "training.steps=12"]
+    train = ["train", "classify", str(folder / "trees.txt"), "--size", "tiny"]
+    train += [part for setting in settings for part in ("--set", setting)]
+    assert main([*train, "--out", str(tmp_path / "whole")]) == 0
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    # While the run is made, within and after a save, between saves, at the last step, and while it is concluded.
+    for kill in ("fsync:12", "update:1", "torn:9", "update:8", "replaced:20", "update:12", "replace:32"):
+        out = tmp_path / kill.replace(":", "-")
+        command = [sys.executable, "-c", KILLED, kill, *train, "--out", str(out)]
+        assert subprocess.run(command, capture_output=True, env=environment).returncode == -signal.SIGKILL, kill
+        assert main(["resume", str(out)]) == 0
+        for name in ("weights.safetensors", "calibration.json", "codec.json"):
+            assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), (kill, name)
+        metrics = [json.loads((run / "result.json").read_text())["metrics"] for run in (out, tmp_path / "whole")]
+        assert metrics[0] == metrics[1]
 
 
 def test_the_demo_holds_trees_of_many_kinds(tmp_path: Path) -> None:

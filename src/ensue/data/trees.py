@@ -10,8 +10,8 @@ from ensue.errors import DataError
 
 UNLABELLED = "_"
 """Stands where a node has no label."""
-FORM = "write each tree as (label (label word) ...)"
-_TOKEN = re.compile(r"[()]|[^() \t]+")  # a no-break space is part of a word
+FORM = "write each tree on a line of its own, as (label (label word) ...)"
+_TOKEN = re.compile(r"[()]|[^() \t\r\n]+")  # a no-break space is part of a word
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,7 @@ class BayesSettings(Settings):
 
     def suits(self, shape: Shape, kind: LabelKind) -> bool:
         """It is a baseline where steps are symbols one after the other, and one label is told."""
-        alone = len(shape.symbols) == 1 and not shape.measured and not shape.children
-        return alone and kind in ("single", "ordinal")
+        return len(shape.symbols) == 1 and not shape.measured and kind in ("single", "ordinal")
 
     def build(self, shape: Shape, kind: LabelKind, size: int) -> Bayes:
         """Make the model for steps of a shape, and `size` labels. Raises SettingError for what it cannot tell."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ensue.cells import CELLS
 from ensue.data.examples import Examples
+from ensue.data.labelled import Shape
+from ensue.data.labels import LabelKind
 from ensue.errors import SettingError, did_you_mean
 from ensue.layers import ENCODERS, LAYERS, BidirectionalSettings, ConvolutionSettings, OnwardSettings
 from ensue.models.bayes import BayesSettings
 from ensue.models.catalogue import SizeName
 from ensue.models.classifier import ClassifierSettings
+from ensue.models.contract import Predictor
 from ensue.models.linear import LinearSettings
+from ensue.models.over_words import OverWords
 from ensue.models.prior import PriorSettings
 from ensue.models.regression import RegressionSettings
 from ensue.models.tree import TreeSettings
@@ -72,6 +77,13 @@ def classifier_settings(name: str) -> Settings:
     if name in CELLS or name.endswith(".py"):
         return ClassifierSettings(body=OnwardSettings(layer=read(LAYERS["recurrent"], {"cell": name})))
     raise SettingError(f"there is no model {name!r}", where="--model", mend=did_you_mean(name, classifier_names()))
+
+
+def build_classifier(settings: Any, shape: Shape, kind: LabelKind, size: int) -> Predictor:
+    """Make a model; one of sequences is shown the words of trees. Raises SettingError for what does not fit."""
+    if not shape.children or isinstance(settings, TreeSettings):
+        return settings.build(shape, kind, size)
+    return OverWords(settings.build(replace(shape, children=0), kind, size))
 
 
 def network_for_measurements(regular: bool) -> ClassifierSettings:

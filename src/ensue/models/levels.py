@@ -1,8 +1,8 @@
-"""Trees of a batch, level by level: which nodes can be computed together, and where their children wait.
+"""Trees of a batch, level by level: which nodes can be computed together, and which level needs what they give.
 
-A node's level is the length of the longest way down from it, so leaves are level 0. What level k has computed waits,
-with whatever waited before it and is not yet used, as one block of rows that the next level reads from: no level
-touches more than what is still of use.
+A node's level is the length of the longest way down from it, so leaves are level 0. Every node is needed once, by the
+level of its parent: what a level gives is cut into pieces by where they go, and the pieces that came to a level are
+its block. So nothing is copied while it waits, and a tree as deep as it is large takes no longer than another.
 """
 
 from __future__ import annotations
@@ -17,20 +17,18 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Level:
-    """Nodes of one level; the rows of the block before it are counted from 1, and row 0 stands for no child."""
+    """Nodes of one level; the rows of its block are counted from 1, and row 0 stands for no child."""
 
     nodes: Index
-    """Which nodes these are, (nodes,), by their place in the padded batch, row after row."""
+    """Which nodes these are, (nodes,), by their place in the padded batch, row after row; pieces stand together."""
     left: Index
     """The row of the first child of each, (nodes,)."""
     right: Index
     """The row of the second child, (nodes,)."""
-    children: Index
-    """The rows of all children, (children,)."""
     owner: Index
-    """Whose child each is, (children,): a place in `nodes`."""
-    carried: Index
-    """The rows that go on waiting for a later level."""
+    """Whose child each row of the block but row 0 is, (children,): a place in `nodes`."""
+    pieces: dict[int, int]
+    """To which levels its nodes go, one piece after the other, and how many; roots go to 0, where no child is."""
 
 
 def levels_of(parent: NDArray[np.integer], lengths: NDArray[np.integer]) -> list[Level]:
@@ -40,42 +38,36 @@ def levels_of(parent: NDArray[np.integer], lengths: NDArray[np.integer]) -> list
     [[0, 1, 3], [2], [4]]
     """
     batch, time = parent.shape
-    real = np.arange(time) < lengths[:, None]
-    rows = np.arange(batch)[:, None] * time
-    above = np.where(real & (parent >= 0), parent + rows, -1).ravel()
-    height = np.where(real.ravel(), 0, -1)
-    order = np.argsort(above, kind="stable")
-    children = order[np.searchsorted(above[order], 0) :]
-    _raise(height, above, children)
-    # Of a root nobody waits; its parent is above all levels.
-    until = np.where(above >= 0, height[above], 0)
-    place = np.zeros(batch * time, np.int64)
-    waiting = np.zeros(0, np.int64)
+    there = np.flatnonzero(np.arange(time) < lengths[:, None])
+    above = np.where(parent >= 0, parent + np.arange(batch)[:, None] * time, -1).ravel()
+    height = _heights(above, there)
+    to = np.where(above >= 0, height[above], 0)
+    given = there[np.lexsort((to[there], height[there]))]
+    children = there[above[there] >= 0]
+    taken = children[np.lexsort((height[children], to[children]))]
+    steps = np.arange(height[there].max() + 2)
+    rank, row = np.zeros((2, batch * time), np.int64)
+    firsts, begins = np.searchsorted(height[given], steps), np.searchsorted(to[taken], steps)
+    rank[given] = np.arange(len(given)) - firsts[height[given]]
+    row[taken] = np.arange(len(taken)) - begins[to[taken]] + 1
+    sides = np.zeros((2, batch * time), np.int64)
+    below = children[np.argsort(above[children], kind="stable")]
+    first = np.diff(above[below], prepend=-1) != 0
+    for side, which in zip(sides, (first, np.roll(first, 1) & ~first), strict=True):
+        side[above[below[which]]] = row[below[which]]
     levels = []
-    by_parent = height[above[children]]
-    for level in range(int(height.max()) + 1):
-        nodes = np.flatnonzero(height == level)
-        mine = children[by_parent == level]
-        number = np.zeros(batch * time, np.int64)
-        number[nodes] = np.arange(len(nodes))
-        owner = number[above[mine]]
-        first = np.diff(owner, prepend=-1) != 0
-        second = np.roll(first, 1) & ~first if len(first) else first
-        sides = np.zeros((2, len(nodes)), np.int64)
-        for side, which in zip(sides, (first, second), strict=True):
-            side[owner[which]] = place[mine[which]]
-        kept = waiting[until[waiting] > level]
-        levels.append(Level(nodes, sides[0], sides[1], place[mine], owner, place[kept]))
-        waiting = np.concatenate([nodes, kept])
-        place[waiting] = np.arange(1, len(waiting) + 1)
+    for step in steps[:-1]:
+        nodes = given[firsts[step] : firsts[step + 1]]
+        owner = rank[above[taken[begins[step] : begins[step + 1]]]]
+        pieces = zip(*(one.tolist() for one in np.unique(to[nodes], return_counts=True)), strict=True)
+        levels.append(Level(nodes, sides[0, nodes], sides[1, nodes], owner, dict(pieces)))
     return levels
 
 
-def _raise(height: Index, above: Index, children: Index) -> None:
-    """Let each node stand above its highest child: as many passes as the highest tree has levels."""
-    while True:
-        wanted = height.copy()
-        np.maximum.at(wanted, above[children], height[children] + 1)
-        if (wanted == height).all():
-            return
-        height[:] = wanted
+def _heights(above: Index, there: Index) -> Index:
+    """Let each node stand above its highest child; children come first, so one pass does."""
+    height, parents = [0] * len(above), above.tolist()
+    for node in there.tolist():
+        if (parent := parents[node]) >= 0:
+            height[parent] = max(height[parent], height[node] + 1)
+    return np.array(height, np.int64)

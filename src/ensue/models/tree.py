@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -99,34 +100,40 @@ class TreeModel(nn.Module, Predictor):
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
         """Give the nats of each root, and as `extra` those of the inner nodes that have a label, while training."""
-        units = F.dropout(self.units(batch), self.settings.output_dropout, self.training)
-        rows = torch.arange(len(units), device=units.device)
-        nats = self.head.nats(units[rows, batch.lengths - 1], batch["target"])
-        learned = self.training and self.settings.inner and "label" in batch.fields
-        return Loss(nats, batch.counts, self._inner_nats(units, batch) if learned else None), ()
+        rows = torch.arange(len(batch.lengths), device=batch.lengths.device)
+        inner = self._learned_beside(batch)
+        row, node = torch.cat([torch.stack([rows, batch.lengths - 1]), inner], 1)
+        known = F.dropout(self.units(batch)[row, node], self.settings.output_dropout, self.training)
+        nats = self.head.nats(known[: len(rows)], batch["target"])
+        if not inner.numel():
+            return Loss(nats, batch.counts), ()
+        beside = self.head.nats(known[len(rows) :], batch["label"][*inner] - 1)
+        extra = torch.zeros_like(nats).index_add(0, inner[0], beside)
+        return Loss(nats, batch.counts, self.settings.inner * extra), ()
 
-    def _inner_nats(self, units: Tensor, batch: Batch[Tensor]) -> Tensor:
-        """Give the sum of the nats of all nodes but the roots, weighed, (batch,)."""
-        label = batch["label"]
-        row, node = torch.nonzero((label > 0) & (batch["parent"] >= 0), as_tuple=True)
-        nats = self.head.nats(units[row, node], label[row, node] - 1)
-        return self.settings.inner * nats.new_zeros(len(units)).index_add(0, row, nats)
+    def _learned_beside(self, batch: Batch[Tensor]) -> Tensor:
+        """Give row and place of each node but the roots whose label is learned, (2, nodes)."""
+        if self.training and self.settings.inner and "label" in batch.fields:
+            return torch.nonzero((batch["label"] > 0) & (batch["parent"] >= 0)).T
+        return batch.lengths.new_zeros(2, 0)
 
     def units(self, batch: Batch[Tensor]) -> Tensor:
         """Give what is known of every node, (batch, time, width); zero past a row's length."""
         symbol = batch["symbol"]
         levels = levels_of(batch["parent"].cpu().numpy(), batch.lengths.cpu().numpy())
         width, like = self.settings.width, self.table.weight
-        block = like.new_zeros(1, width if self.settings.cell == "plain" else 2 * width)
-        nothing, found = block, []
-        for level in levels:
-            nodes = _on(symbol, level.nodes)
-            new = self._tick(self._words(symbol.flatten()[nodes]), block, level)
+        nothing = like.new_zeros(1, width if self.settings.cell == "plain" else 2 * width)
+        found: list[Tensor] = []
+        waiting: defaultdict[int, list[Tensor]] = defaultdict(lambda: [nothing])
+        for number, level in enumerate(levels):
+            words = self._words(symbol.flatten()[_on(symbol, level.nodes)])
+            new = self._tick(words, torch.cat(waiting.pop(number, [nothing])), level)
             found.append(new[:, :width])
-            block = torch.cat([nothing, new, block[_on(symbol, level.carried)]])
+            for to, piece in zip(level.pieces, new.split(list(level.pieces.values())), strict=True):
+                waiting[to].append(piece)
         places = np.concatenate([level.nodes for level in levels])
         every = like.new_zeros(symbol.numel(), width)
-        return every.index_copy(0, _on(symbol, places), torch.cat(found)).view(*symbol.shape, width)
+        return every.index_copy_(0, _on(symbol, places), torch.cat(found)).view(*symbol.shape, width)
 
     def _words(self, symbols: Tensor) -> Tensor:
         """Give what the words of some nodes, (nodes,), add to their gates; without a word that is the bias."""
@@ -155,8 +162,7 @@ class TreeModel(nn.Module, Predictor):
         return torch.cat([torch.sigmoid(show) * torch.tanh(c), c], 1)
 
     def _child_sum(self, word: Tensor, block: Tensor, level: Level) -> Tensor:
-        width, owner = self.settings.width, _on(block, level.owner)
-        below = block[_on(block, level.children)]
+        width, owner, below = self.settings.width, _on(block, level.owner), block[1:]
         together = word.new_zeros(len(word), width).index_add(0, owner, below[:, :width])
         of_keep, of_others = self.child.weight[:width], self.child.weight[width:]
         word_keep, *of_word = word.chunk(4, 1)

@@ -57,7 +57,7 @@ class LinearSettings(Settings):
 
     def suits(self, shape: Shape, kind: LabelKind) -> bool:
         """It is a baseline where steps are symbols one after the other, and nothing was measured."""
-        return bool(shape.symbols) and not shape.measured and not shape.children
+        return bool(shape.symbols) and not shape.measured
 
     def build(self, shape: Shape, kind: LabelKind, size: int) -> Linear:
         """Make the model for steps of a shape, and `size` labels. Raises SettingError where steps have no symbols."""

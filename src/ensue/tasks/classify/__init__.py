@@ -79,9 +79,9 @@ class Classify(Task):
         if choices.size is not None:
             settings = change(settings, model=sized_classifier(settings.model, choices.size))
         settings = assigned(with_budget(settings, choices), choices)
-        if settings.pretrained and settings.model.name != "network":
-            what = f"the model {settings.model.name} takes nothing over from a run of `generate`"
-            raise SettingError(what, where="--from", mend="leave it out, or choose another with --model")
+        if settings.pretrained and (kind == "trees" or settings.model.name != "network"):
+            what = f"{'trees take' if kind == 'trees' else f'the model {settings.model.name} takes'} nothing over"
+            raise SettingError(f"{what} from a run of `generate`", where="--from", mend="leave it out")
         if settings.pretrained and choices.model is None and "model" not in values:
             settings = change(settings, model=like_pretrained(settings.model, settings.pretrained))
             reasons.append(f"embedding and body as in {settings.pretrained}, so that its weights fit")

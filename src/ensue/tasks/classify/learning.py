@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -25,7 +25,7 @@ from ensue.evaluation.classification import figures, losses, unit_of
 from ensue.evaluation.conformal import PROMISED, fit_bound
 from ensue.evaluation.ranking import Role, verdict
 from ensue.evaluation.standing import Standing, with_intervals
-from ensue.models.classifying import CLASSIFIERS, TRAINED
+from ensue.models.classifying import CLASSIFIERS, TRAINED, build_classifier
 from ensue.models.contract import Predictor
 from ensue.models.tree import TreeSettings
 from ensue.settings import Settings, to_plain
@@ -159,7 +159,7 @@ def _baselines(settings: ClassifySettings, parts: Parts) -> list[Settings]:
 def _fitted(settings: Settings, parts: Parts) -> Learned:
     """Fit a model that is not trained step by step."""
     began = perf_counter()
-    model = cast("Any", settings).build(parts.content.shape, parts.labels.kind, parts.labels.size)
+    model: Any = build_classifier(settings, parts.content.shape, parts.labels.kind, parts.labels.size)
     chosen = model.fit(parts["train"], parts["tune"])
     return Learned(model, perf_counter() - began, chosen or ())
 
@@ -184,7 +184,7 @@ def _learned(
 
 
 def _trained(run: Run, settings: ClassifySettings, parts: Parts, device: torch.device, watch: Watch) -> Learned:
-    network = settings.model.build(parts.content.shape, parts.labels.kind, parts.labels.size)
+    network: Any = build_classifier(settings.model, parts.content.shape, parts.labels.kind, parts.labels.size)
     if settings.pretrained and run.checkpoint() is None:
         taken = take_over(network, settings.pretrained)
         run.describe({"pretrained": {"taken": taken}})

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from ensue.evaluation.answers import Answers
 from ensue.evaluation.classification import figures
 from ensue.evaluation.conformal import covered, ranges, sets
 from ensue.evaluation.standing import with_intervals
+from ensue.models.classifying import build_classifier
 from ensue.models.contract import Predictor
 from ensue.settings import read
 from ensue.tasks.classify.asking import ask, targets
@@ -174,7 +175,7 @@ def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
     """Open what a run has learned."""
     codecs = json.loads(run.read(CODEC))
     content, labels = open_content(codecs["content"]), LabelCodec.from_json(codecs["labels"])
-    model: Predictor = cast("Any", settings.model).build(content.shape, labels.kind, labels.size)
+    model = build_classifier(settings.model, content.shape, labels.kind, labels.size)
     model.load(run.read_arrays())
     if isinstance(model, nn.Module):
         model.eval()

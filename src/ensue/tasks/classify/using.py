@@ -19,7 +19,7 @@ def asked_about(model: LabelModel, data: str) -> Iterator[Verdict]:
     Raises DataError if there is nothing to say anything about.
     """
     if data == "-":
-        lines = [line.rstrip("\n") for line in lines_piped()]
+        lines = [line.rstrip("\r\n") for line in lines_piped()]
         if not any(line.strip() for line in lines):
             raise DataError("nothing came in", where="-", mend="give a text on each line")
         return model.verdicts(Listed([line for line in lines if line.strip()]))

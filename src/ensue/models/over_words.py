@@ -1,0 +1,72 @@
+"""Trees for models of sequences: the words of each, one after the other, and nothing of what joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from ensue.batch import Batch
+from ensue.data.examples import Examples
+from ensue.models.contract import Loss, Predictor
+from ensue.state import State
+
+
+class OverWords(nn.Module, Predictor):
+    """p(label of the root | words), by a model of sequences; it learns nothing from the labels of inner nodes."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def fit(self, train: Examples, tune: Examples) -> tuple[str, ...] | None:
+        """Learn from the words of the training part, and choose by those of the tune part."""
+        return self.model.fit(_words(train), _words(tune))
+
+    def forward(self, batch: Batch[Tensor]) -> Distribution:
+        """Give the distribution of the label of each row."""
+        return self.model(words_of(batch))
+
+    def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
+        """Give what the model's own loss is."""
+        return self.model.loss(words_of(batch), state)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learned."""
+        return self.model.parameter_count
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give those of the model."""
+        return self.model.arrays()
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
+        self.model.load(arrays)
+
+
+def words_of(batch: Batch[Tensor]) -> Batch[Tensor]:
+    """Keep of each row the nodes that have a word, in their order.
+
+    >>> fields = {"symbol": torch.tensor([[0, 5, 0, 3]]), "parent": torch.tensor([[2, 2, 3, -1]])}
+    >>> words = words_of(Batch(fields, torch.tensor([4]), torch.ones(1), torch.ones(1)))
+    >>> words["symbol"].tolist(), words.lengths.tolist()
+    ([[5, 3]], [2])
+    """
+    symbol = batch["symbol"]
+    there = (symbol > 0) & (torch.arange(symbol.shape[1], device=symbol.device) < batch.lengths[:, None])
+    lengths = there.sum(1)
+    first = torch.argsort(there.int(), dim=1, descending=True, stable=True)[:, : int(lengths.max())]
+    whole = {name: field for name, field in batch.fields.items() if name not in ("parent", "label")}
+    return replace(batch, fields={**whole, "symbol": (symbol * there).gather(1, first)}, lengths=lengths)
+
+
+def _words(examples: Examples) -> Examples:
+    symbol = np.asarray(examples.steps["symbol"])
+    offsets = np.concatenate([[0], np.cumsum(symbol > 0)])[examples.offsets]
+    return Examples(offsets, {"symbol": symbol[symbol > 0]}, examples.whole)
