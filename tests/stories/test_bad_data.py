@@ -171,7 +171,7 @@ def test_another_encoding_is_named_and_can_be_read(tmp_path, encoding):
     content = ("plain\n" * 11 + line * 30).encode(encoding)
     message = told(tmp_path, content, kind="text")
     assert message.startswith("a.txt:12: byte 0x")
-    assert message.endswith(f" is not UTF-8; it looks like {name}; give --set data.encoding={encoding}")
+    assert message.endswith(f" is not UTF-8; it looks like {name}; give --set encoding={encoding}")
     assert texts(tmp_path, content, kind="text", encoding=encoding) == [("plain\n" * 11 + line * 30, 1)]
 
 
@@ -181,7 +181,7 @@ def test_another_encoding_is_named_and_can_be_read(tmp_path, encoding):
 )
 def test_wide_encodings_are_named_and_can_be_read(tmp_path, encoding, named):
     content = GOOD.encode(encoding)
-    mend = f"give --set data.encoding={named}"
+    mend = f"give --set encoding={named}"
     assert told(tmp_path, content) == f"a.txt: this is {named.upper()} text, not UTF-8; {mend}"
     assert texts(tmp_path, content, kind="text", encoding=named) == [(GOOD, 1)]
 
@@ -198,7 +198,7 @@ def test_a_character_that_is_cut_off(tmp_path):
 
 def test_a_given_encoding_that_does_not_fit(tmp_path):
     message = told(tmp_path, "né\n".encode(), kind="text", encoding="ascii")
-    assert message == "a.txt:1: byte 0xC3 is not ASCII; check the file, or its --set data.encoding"
+    assert message == "a.txt:1: byte 0xC3 is not ASCII; check the file, or its --set encoding"
 
 
 def test_an_encoding_that_does_not_exist(tmp_path):
@@ -362,7 +362,7 @@ def test_a_very_long_line_of_records(tmp_path, kind, name):
     first = '{"text": "a"}' if name == "a.jsonl" else "text"
     message = told(tmp_path, f"{first}\n{'x' * 5000}\n", name, kind=kind, longest=1000)
     assert message == (
-        f"{name}:2: the line is longer than 1,000 characters; break it up, give --set data.longest=N, "
+        f"{name}:2: the line is longer than 1,000 characters; break it up, give --set longest=N, "
         "or read one long text with --set data.kind=text"
     )
 

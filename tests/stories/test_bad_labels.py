@@ -32,7 +32,7 @@ def told(capsys: pytest.CaptureFixture[str], *line: str) -> str:
 
 
 WRONG = {
-    "one class": (table([(text, "pos") for text, _ in ROWS]), "all 24 examples have the label 'pos'"),
+    "one class": (table([(text, "pos") for text, _ in ROWS]), "every example has the label 'pos'"),
     "a class with one example": (
         table([*ROWS, ("odd", "mixed")]),
         "data.csv:26: the label 'mixed' has this one example",
@@ -40,6 +40,10 @@ WRONG = {
     "an empty text": (table([*ROWS[:4], ("", "pos"), *ROWS]), "data.csv:6: column 'text' is empty in this row"),
     "blanks for a text": (table([*ROWS[:4], ("  ", "pos"), *ROWS]), "data.csv:6: column 'text' is empty in this row"),
     "no label": (table([*ROWS[:4], ("fine", ""), *ROWS]), "data.csv:6: column 'label' is empty in this row"),
+    "two columns of one name": (
+        table(ROWS, "text,text"),
+        "data.csv:1: two columns are called 'text'; give each column",
+    ),
     "no rows": ("text,label\n", "the table has no rows"),
     "too few examples": (table(ROWS[:4]), "4 examples are too few to split: nothing is left to"),
 }
@@ -127,6 +131,32 @@ def test_rows_that_lack_something_are_left_out_on_request(tmp_path: Path, capsys
     assert "2 rows without text or label left out" in capsys.readouterr().err
 
 
+def test_parts_share_neither_groups_nor_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, test = tmp_path / "data.csv", tmp_path / "test.csv"
+    rows = [(text, f"{label},{place // 2}") for place, (text, label) in enumerate(ROWS)]
+    path.write_text(table([*rows], "text,label,who"))
+    test.write_text(table([("fine", "pos,99"), ("poor", "neg,3")], "text,label,who"))
+    said = told(capsys, *train(path, "--group", "who", "--test", str(test)))
+    assert "test.csv:3: the group '3' stands in the part " in said
+    assert said.endswith(" and in the part test; leave it out of one of the files")
+    said = told(capsys, *train(path, "--test", str(path)))
+    assert said.endswith("data.csv: the file was given twice; give each part files of its own")
+
+
+def test_files_beside_the_folders_of_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for place, (text, label) in enumerate(ROWS):
+        (tmp_path / "mail" / label).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mail" / label / f"{place}.txt").write_text(text)
+    (tmp_path / "mail" / "pos" / ".DS_Store").write_bytes(b"\0\1")
+    (tmp_path / "mail" / "pos" / "scan.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    (tmp_path / "mail" / "README.md").write_text("Old mail.")
+    said = told(capsys, *train(tmp_path / "mail"))
+    assert "README.md: the file lies beside the folders of classes; leave it out, or name the folders" in said
+    (tmp_path / "mail" / "README.md").unlink()
+    assert main(train(tmp_path / "mail")) == 0
+    assert "scan.png: left out, since it is" in capsys.readouterr().err
+
+
 def test_labels_that_were_never_in_training_are_scored_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,7 +166,7 @@ def test_labels_that_were_never_in_training_are_scored_apart(
     assert main([*train(path), "--test", str(test)]) == 0
     out, err = capsys.readouterr()
     assert "labels that were never in training are scored apart: 'mixed' (2)" in err
-    assert "2 labels of the test part were never in training" in out
+    assert "Labels of 2 in the test part were never in training, and are none of these figures" in out
     result = json.loads((tmp_path / "data-run" / "result.json").read_text())
     assert result["details"]["left_out"]["test"] == {"unseen": {"mixed": 2}, "shortened": 0, "repeated": 6}
     assert "6 of its 6 texts stand in training too, letter for letter" in err
@@ -159,6 +189,15 @@ def test_a_text_of_a_hundred_thousand_steps_among_short_ones(
     assert sum(part["shortened"] for part in told.values()) == 1
     arrays = list((tmp_path / "data-run" / "cache").glob("*.npy"))
     assert sum(array.stat().st_size for array in arrays) < 20_000
+
+
+def test_rows_are_not_written_over_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text(table(ROWS))
+    assert main(train(path)) == 0
+    said = told(capsys, "classify", str(tmp_path / "data-run"), str(path), "--out", str(path))
+    assert said.endswith("data.csv: the rows would be written over the data; name another file with --out")
+    assert path.read_text() == table(ROWS)
 
 
 def test_nothing_to_classify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

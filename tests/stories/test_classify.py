@@ -174,11 +174,11 @@ KINDS["quantiles"] = KINDS["number"]
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_kinds_of_labels(kind: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make, expected = KINDS[kind]
-    data = folder / f"{kind}.csv"
+    data, out = folder / f"{kind}.csv", str(folder / kind)
     with data.open("w", newline="") as file:
         rows = ((text, make([word for word in (*GOOD, *BAD) if word in text])) for text, _ in reviews(120))
         csv.writer(file).writerows([("text", "label"), *rows])
-    line = ["train", "classify", str(data), "--out", str(folder / kind), "--size", "tiny", "--json"]
+    line = ["train", "classify", str(data), "--out", out, "--size", "tiny", "--json"]
     if kind == "quantiles":
         kind, line = "number", [*line, "--set", "model.numbers=quantiles"]
     line += ["--set", f"labels.kind={kind}", "--set", "training.steps=4", "--set", "machine.threads=1"]
@@ -188,7 +188,7 @@ def test_other_kinds_of_labels(kind: str, folder: Path, capsys: pytest.CaptureFi
     assert result["event"] == "result"
     assert set(result["metrics"]) == expected
     assert set(result["baselines"]["majority"]) == expected
-    said = json.loads(answer(capsys, "classify", str(folder / kind), "a dull film", "--json"))
+    said = json.loads(answer(capsys, "classify", out, "a dull film", "--json"))
     assert len(said["set"]) == 2 if kind == "number" else set(said["set"]) <= set(said["probabilities"])
 
 
@@ -207,6 +207,22 @@ def test_the_demo_and_files_for_classes(folder: Path, capsys: pytest.CaptureFixt
         answer(capsys, "train", "classify", *map(str, data), "--out", str(out), *majority)
         about = ensue.open(out).run.about["data"]
         assert about["examples"] == {"train": 20, "tune": 3, "calibrate": 3, "test": 6}
+
+
+def test_a_parquet_file_with_dates(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import duckdb
+
+    data, out = folder / "reviews.parquet", str(folder / "of-parquet")
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE reviews (said VARCHAR, mood VARCHAR, paid DECIMAL(9, 2), day DATE)")
+        rows = [(text, mood, 1.5, "2024-02-29") for text, mood in reviews(40)]
+        connection.executemany("INSERT INTO reviews VALUES (?, ?, ?, ?)", rows)
+        connection.execute(f"COPY reviews TO '{data}'")
+    line = ["train", "classify", str(data), "--label", "mood", "--out", out, "--model", "majority", "--json"]
+    assert json.loads(answer(capsys, *line).splitlines()[-1])["metrics"]["accuracy"] == 0.5
+    first = json.loads(answer(capsys, "classify", out, str(data), "--json").splitlines()[0])
+    assert first["line"] == 1
+    assert first["row"] | {"said": ""} == {"said": "", "mood": rows[0][1], "paid": "1.50", "day": "2024-02-29"}
 
 
 def test_groups_stay_together(folder: Path) -> None:

@@ -111,7 +111,7 @@ def test_light_curves(folder: Path, capsys: pytest.CaptureFixture[str], model: s
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (":fast", ":slow", "train.ts: all 60 examples have the label 'slow'"),
+        (":fast", ":slow", "train.ts: every example has the label 'slow'"),
         ("?", "NaN", "train.ts:5: 'NaN' in value 20 of channel 1 is not finite"),
         ("@univariate true", "@dimensions 2", "train.ts:5: the line has 1 channel where the header promises 2"),
     ],

@@ -190,7 +190,7 @@ def refused(capsys: pytest.CaptureFixture[str], path: Path, *flags: str) -> str:
         ),
         (
             "(1 (0 a) (1 b))\n" * 20,
-            "t.txt: all 20 examples have the label '1'; name another column with --label, or give examples of other "
+            "t.txt: every example has the label '1'; name another column with --label, or give examples of other "
             "classes",
         ),
         ("\n\n", "data: there are no examples; give a file with some"),
@@ -205,9 +205,9 @@ def test_trees_that_cannot_be_used_are_named(
 
 
 def test_a_tree_beyond_the_longest_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = refused(capsys, folder / "trees.txt", "--set", "data.longest=4")
+    told = refused(capsys, folder / "trees.txt", "--set", "data.most_steps=4")
     assert told.startswith("trees.txt:")
-    assert told.endswith(" nodes; leave it out, or read larger ones with --set data.longest=N")
+    assert told.endswith(" nodes; leave it out, or read larger ones with --set data.most_steps=N")
 
 
 def test_nothing_is_taken_over_from_a_language_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,8 +39,12 @@ def classify(
     """
     from ensue import api
     from ensue.cli.machine import print_json
+    from ensue.data.files import file_meant
+    from ensue.errors import DataError
     from ensue.tasks.classify.using import asked_about
 
+    if out is not None and out.exists() and file_meant(data) == out:
+        raise DataError("the rows would be written over the data", where=str(out), mend="name another file with --out")
     verdicts = asked_about(api.open(run, "classify"), data)
     if json:
         for verdict in verdicts:
@@ -62,7 +66,10 @@ def write_rows(verdicts: Iterable[Verdict], file: Any) -> None:
         chances = dict(verdict.probabilities)
         own = dict(verdict.example.row) or {"text": verdict.example.content}
         said = {"predicted": _cell(verdict.label)}
-        said |= {f"p({name})": f"{chance:.4f}" for name, chance in chances.items()}
+        if isinstance(verdict.label, float):
+            said |= {name: f"{spread:.6g}" for name, spread in chances.items()}
+        else:
+            said |= {f"p({name})": f"{chance:.4f}" for name, chance in chances.items()}
         said |= {"set": _cell(list(verdict.set))}
         if number == 0:
             rows.writerow([*own, *said])
@@ -70,4 +77,6 @@ def write_rows(verdicts: Iterable[Verdict], file: Any) -> None:
 
 
 def _cell(value: Any) -> str:
-    return codec.dumps(value, ensure_ascii=False) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return codec.dumps([float(_cell(one)) if isinstance(one, float) else one for one in value], ensure_ascii=False)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -89,8 +89,8 @@ def show_scored(scored: Any, as_json: bool) -> None:
         if isinstance(value, list) and value:
             title = f"\n{name.replace('_', ' ')}:"
             show_table(list(value[0]), [list(map(_cell, row.values())) for row in value], title=title)
-        elif not isinstance(value, list):
-            print(f"{name.replace('_', ' ')}: {value}")
+        elif value not in ([], {}):
+            print(f"{name.replace('_', ' ')}: {_cell(value)}")
 
 
 def _figure(value: float | None) -> str:
@@ -98,6 +98,8 @@ def _figure(value: float | None) -> str:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_cell(part)}" for name, part in value.items())
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 

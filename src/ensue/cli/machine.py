@@ -9,8 +9,9 @@ from typing import Any
 
 
 def print_json(values: Mapping[str, Any]) -> None:
-    """Print one object on one line, at once, in ASCII, whatever the locale; what is no finite number is null."""
-    print(json.dumps(_finite(values), allow_nan=False), flush=True)
+    """Print one object on one line, at once, in ASCII, whatever the locale; what is no finite number is null,
+    and what JSON has no way to write, such as a date, a string."""
+    print(json.dumps(_finite(values), allow_nan=False, default=str), flush=True)
 
 
 def _finite(value: Any) -> Any:

@@ -170,7 +170,7 @@ def _refuse_other_kinds(path: Path, sample: bytes, encoding: str) -> None:
     name = wide(sample)
     if name:
         what = f"this is {name.upper()} text, not {encoding.upper()}"
-        raise DataError(what, where=str(path), mend=f"give --set data.encoding={name}")
+        raise DataError(what, where=str(path), mend=f"give --set encoding={name}")
     kind = binary(sample)
     if kind:
         raise DataError(f"this is {kind}, not text", where=str(path), mend="give a text file")
@@ -182,8 +182,6 @@ def _undecodable(path: Path, error: UnicodeDecodeError, line: int) -> DataError:
     what = f"byte 0x{byte:02X} is not {error.encoding.upper()}"
     if error.encoding != "utf-8" or (error.end == len(error.object) and "end of data" in error.reason):
         cut = "" if error.encoding != "utf-8" else ", and the file ends within a character"
-        return DataError(what + cut, where=f"{path}:{line}", mend="check the file, or its --set data.encoding")
+        return DataError(what + cut, where=f"{path}:{line}", mend="check the file, or its --set encoding")
     name, known_as = looks_like(error.object[max(0, error.start - SAMPLE) : error.start + SAMPLE])
-    return DataError(
-        f"{what}; it looks like {known_as}", where=f"{path}:{line}", mend=f"give --set data.encoding={name}"
-    )
+    return DataError(f"{what}; it looks like {known_as}", where=f"{path}:{line}", mend=f"give --set encoding={name}")

@@ -163,7 +163,7 @@ def label_kind(examples: Sequence[Labelled], settings: LabelSettings) -> tuple[L
     elif delimiter or (delimiter := _delimiter(labels)):
         kind, why = "several", f"{delimiter!r} stands between some"
     elif _are_numbers(labels):
-        kind, why = "number", "they are numbers, more than a few different ones"
+        kind, why = "number", f"more than {FEW_NUMBERS} different ones are numbers"
     told = Finding(where, f"labels read as {DESCRIBED[kind]}, for {why}", "choose with --set data.labels.kind=KIND")
     return kind, delimiter, told if why else None
 
@@ -181,7 +181,7 @@ def refuse_unlearnable(examples: Sequence[Labelled], kind: LabelKind, delimiter:
     counts = Counter(name for names in lists for name in names)
     if len(counts) < 2 and (kind != "several" or set(counts.values()) == {len(examples)}):
         only = next(iter(counts), None)
-        what = f"all {len(examples):,} examples have the label {only!r}" if only else "no example has a label"
+        what = f"every example has the label {only!r}" if only else "no example has a label"
         raise DataError(what, where=file, mend="name another column with --label, or give examples of other classes")
     if kind != "several" and 1 in counts.values():
         place = next(place for place, names in enumerate(lists) if counts[names[0]] == 1)
@@ -224,7 +224,7 @@ def _natural(name: str) -> tuple[float, str]:
 def _delimiter(labels: Sequence[Any]) -> str:
     """Find what stands between labels: a sign that many have, whose parts are fewer than the wholes."""
     texts = [label for label in labels if isinstance(label, str)]
-    for sign in "|;":
+    for sign in ("|", ";", ", "):
         wholes = {text for text in texts if sign in text}
         parts = {part.strip() for text in texts for part in text.split(sign)}
         if sum(sign in text for text in texts) > len(texts) / 20 and len(wholes) > 1 and len(parts) < len(set(texts)):

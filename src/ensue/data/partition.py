@@ -46,7 +46,7 @@ class LabelledSettings(Settings):
     """What the data is: a table, a folder or file for each class, a long table of sequences, ..."""
     labels: LabelSettings = LabelSettings()
     """What is to be predicted."""
-    longest: int = Field(512, ge=1)
+    most_steps: int = Field(512, ge=1)
     """Steps of an example that are read; what stands after them is left out, and counted."""
     tune: float = Field(0.1, gt=0, lt=0.5)
     """The share of the examples on which choices are made."""
@@ -134,16 +134,17 @@ def partition(
         if not examples:
             what = f"{len(everything):,} examples are too few to split: nothing is left to {name}"
             raise DataError(what, where=everything[0].file, mend="give more, or files with --valid and --test")
+    _refuse_straddling(parts)
     labels = fit_labels(parts["train"], data.labels, kind, delimiter)
     train = [example.content for example in parts["train"]]
     content = codec if isinstance(codec, ContentCodec) else _fit(codec, train)
     files = tuple(dict.fromkeys(example.file for examples in parts.values() for example in examples))
     encoded = {
-        name: encode(parts[name], content, labels, data.longest, files, () if name == "train" else train)
+        name: encode(parts[name], content, labels, data.most_steps, files, () if name == "train" else train)
         for name in ("train", *HELD_OUT)
         if name in parts
     }
-    _tell_left_out(encoded, data.longest, listener)
+    _tell_left_out(encoded, data.most_steps, listener)
     return Parts(encoded, content, labels, files)
 
 
@@ -184,7 +185,7 @@ def encode(
             raise DataError(error.what, where=error.where or where, mend=error.mend) from None
         length = len(next(iter(fields.values())))
         if length > longest and content.shape.children:
-            what, mend = f"a tree of {length:,} nodes", "leave it out, or read larger ones with --set data.longest=N"
+            what, mend = f"a tree of {length:,} nodes", "leave it out, or read larger ones with --set data.most_steps=N"
             raise DataError(what, where=f"{example.file}:{example.line}", mend=mend)
         shortened += length > longest
         repeated += isinstance(example.content, str) and example.content in known
@@ -219,6 +220,16 @@ def _groups(examples: Sequence[Labelled]) -> NDArray[Any] | None:
     return np.array([f"={row}" if one.group is None else f"+{one.group}" for row, one in enumerate(examples)])
 
 
+def _refuse_straddling(parts: Mapping[str, Sequence[Labelled]]) -> None:
+    """Raise DataError if a group stands in two parts, as it may where they have files of their own."""
+    homes: dict[str, str] = {}
+    for name, examples in parts.items():
+        for one in examples:
+            if one.group is not None and homes.setdefault(one.group, name) != name:
+                what = f"the group {one.group!r} stands in the part {homes[one.group]} and in the part {name}"
+                raise DataError(what, where=f"{one.file}:{one.line}", mend="leave it out of one of the files")
+
+
 def _tell_left_out(parts: Mapping[str, Encoded], longest: int, listener: Listener) -> None:
     for name, part in parts.items():
         if part.unseen:
@@ -227,7 +238,7 @@ def _tell_left_out(parts: Mapping[str, Encoded], longest: int, listener: Listene
             listener.tell(Finding(f"the part {name}", what))
         if part.shortened:
             what = f"of {part.shortened:,} examples only the first {longest:,} steps are read"
-            listener.tell(Finding(f"the part {name}", what, "read more with --set data.longest=N"))
+            listener.tell(Finding(f"the part {name}", what, "read more with --set data.most_steps=N"))
         if part.repeated and name == "test":
             what = f"{part.repeated:,} of its {len(part.examples):,} texts stand in training too, letter for letter"
             listener.tell(Finding("the part test", what, "give each once for figures of new texts"))

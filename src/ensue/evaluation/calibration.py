@@ -35,8 +35,9 @@ def _slope(answers: Answers, target: NDArray[Any], inverse: float) -> float:
     if answers.kind == "number":
         return float(((inverse * answers.off(target)) ** 2 - 1).sum())
     expected = answers.at(1 / inverse).chances
-    true = target if answers.kind == "several" else np.eye(expected.shape[1])[target]
-    return float(inverse * ((expected - true) * answers.scores).sum())
+    if answers.kind == "several":
+        return float(inverse * ((expected - target) * answers.scores).sum())
+    return float(inverse * ((expected * answers.scores).sum() - answers.scores[np.arange(len(target)), target].sum()))
 
 
 def nats(answers: Answers, target: NDArray[Any]) -> float:

@@ -61,8 +61,11 @@ def _of_several(answers: Answers, target: Targets, rows: NDArray[np.int64]) -> M
 
 def _of_labels(answers: Answers, target: Targets, rows: NDArray[np.int64], both: bool) -> Mapping[str, float]:
     said, true, size = answers.best[rows], target[rows], answers.scores.shape[1]
-    table = confusion(said, true, size)
-    found = {"accuracy": float(np.trace(table) / len(rows)), "macro_f1": float(_macro_f1(table))}
+    both_are, said_are, true_are = _tallies(said, true, size)
+    either = said_are + true_are
+    # As scikit-learn does, without labels that are neither said nor true of any example.
+    macro_f1 = _f1(both_are, either)[either > 0].mean()
+    found = {"accuracy": float((said == true).mean()), "macro_f1": float(macro_f1)}
     if answers.inner is not None:
         right, there = answers.inner[rows].sum(0)
         found["node_accuracy"] = float(right / max(there, 1))
@@ -86,10 +89,9 @@ def _f1(both: Any, either: Any) -> Any:
     return 2 * both / np.maximum(either, 1)
 
 
-def _macro_f1(table: NDArray[np.int64]) -> float:
-    """Give the mean F1 of the labels that are true or said of any example, as scikit-learn does."""
-    either = table.sum(0) + table.sum(1)
-    return _f1(np.diag(table), either)[either > 0].mean()
+def _tallies(said: Targets, true: Targets, size: int) -> list[NDArray[np.int64]]:
+    """Count of each label how often it is said rightly, said, and true; a table of all pairs may be too large."""
+    return [np.bincount(one, minlength=size) for one in (said[said == true], said, true)]
 
 
 def roc_auc(scores: Numbers, positive: NDArray[np.bool_]) -> float:
@@ -109,11 +111,12 @@ def roc_auc(scores: Numbers, positive: NDArray[np.bool_]) -> float:
 
 def per_class(answers: Answers, target: Targets, names: Sequence[str]) -> list[dict[str, Any]]:
     """Give of each label how often it is true and said, precision, recall and F1."""
-    several = answers.kind == "several"
-    said = answers.best if several else np.eye(len(names), dtype=bool)[answers.best]
-    true = target > 0.5 if several else np.eye(len(names), dtype=bool)[target]
-    both = (said & true).sum(0)
-    rows = zip(names, both.tolist(), said.sum(0).tolist(), true.sum(0).tolist(), strict=True)
+    if answers.kind == "several":
+        said, true = answers.best, target > 0.5
+        tallies = [one.sum(0) for one in (said & true, said, true)]
+    else:
+        tallies = _tallies(answers.best, target, len(names))
+    rows = zip(names, *(one.tolist() for one in tallies), strict=True)
     return [
         {
             "label": name,

@@ -173,5 +173,5 @@ def _parts(
     labels, encoded = LabelCodec("single", names), {}
     for name, rows in drawn.items():
         listed = Listed([contents[row] for row in rows], [names[places[row]] for row in rows])
-        encoded[name] = encode(listed.examples(), codec, labels, settings.data.longest, ("examples",))
+        encoded[name] = encode(listed.examples(), codec, labels, settings.data.most_steps, ("examples",))
     return Parts({"tune": encoded["train"], **encoded}, codec, labels, ("examples",))

@@ -44,6 +44,10 @@ class FoldersReader(LabelledReader):
     def __init__(self, files: Sequence[Path], settings: Folders) -> None:
         self.files, self.settings = files, settings
         self.whole = _whole(files)
+        folders = {path.parent for path in files}
+        if beside := [path for path in files if path.parent in {above for one in folders for above in one.parents}]:
+            mend = "leave it out, or name the folders of the classes"
+            raise DataError("the file lies beside the folders of classes", where=str(beside[0]), mend=mend)
 
     def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
         """Give text after text."""

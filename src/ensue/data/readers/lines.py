@@ -63,5 +63,5 @@ def lines_of(path: Path, encoding: str, longest: int, listener: Listener = SILEN
 
 def _refuse_longer(line: str, longest: int, where: str) -> None:
     if len(line) > longest:
-        mend = "break it up, give --set data.longest=N, or read one long text with --set data.kind=text"
+        mend = "break it up, give --set longest=N, or read one long text with --set data.kind=text"
         raise DataError(f"the line is longer than {longest:,} characters", where=where, mend=mend)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, count
 from pathlib import Path
@@ -51,6 +52,9 @@ def tsv_rows(
 
 def _fitting(path: Path, header: Sequence[str], reader: Any, longest: int, first: int) -> Iterator[Row]:
     """Pair the fields of each row with the header; `reader` is one of the csv module, from line `first` on."""
+    if twice := [name for name, times in Counter(header).items() if name and times > 1]:
+        mend = "give each column a name of its own"
+        raise DataError(f"two columns are called {twice[0]!r}", where=f"{path}:1", mend=mend)
     csv.field_size_limit(longest)  # of the whole process, and 131,072 otherwise: too few for a long document
     ragged: list[tuple[int, int]] = []
     line = first

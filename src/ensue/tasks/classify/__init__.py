@@ -60,8 +60,8 @@ class Classify(Task):
             settings = change(settings, data=change(settings.data, reader=name))
             reasons += [reason] if reason else []
         kind = settings.data.reader.name
-        if kind in MEASURED and "longest" not in values.get("data", {}):
-            settings = change(settings, data=change(settings.data, longest=LONGEST_SERIES))
+        if kind in MEASURED and "most_steps" not in values.get("data", {}):
+            settings = change(settings, data=change(settings.data, most_steps=LONGEST_SERIES))
         usual = {part: value for part, value in OF_KIND.get(kind, {}).items() if part not in values}
         settings = change(settings, **usual)
         if choices.codec is not None:

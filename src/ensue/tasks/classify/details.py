@@ -17,7 +17,8 @@ from ensue.tasks.classify.model import LabelModel
 SHARES = tuple(tenth / 10 for tenth in range(1, 11))
 """Of each sequence, which the model is shown, to see how early it knows."""
 
-MISTAKES = 20
+MISTAKES, MOST_CONFUSED = 20, 1000
+"""How many mistakes are named, and of how many labels there is a table of all pairs, which grows with their square."""
 
 
 def details_of(model: LabelModel, parts: Parts, raw: Answers) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def details_of(model: LabelModel, parts: Parts, raw: Answers) -> dict[str, Any]:
         found["reliability"] = {"before": reliability(raw, true), "after": reliability(answers, true)}
         found["calibration_error"] = {when: expected_error(curve) for when, curve in found["reliability"].items()}
         found["per_class"] = per_class(answers, true, labels.names)
-    if labels.kind in ("single", "ordinal"):
+    if labels.kind in ("single", "ordinal") and labels.size <= MOST_CONFUSED:
         found["confusion"] = confusion(answers.best, true, labels.size).tolist()
     return found
 
@@ -69,7 +70,8 @@ def _mistakes(answers: Answers, true: Any, parts: Parts) -> list[dict[str, Any]]
     for row in worst(answers, true, MISTAKES).tolist():
         place = {"file": parts.files[int(whole["file"][row])], "line": int(whole["line"][row])}
         if answers.kind == "number":
-            found.append({**place, "said": float(answers.best[row]), "true": float(true[row])})
+            said, there = float(answers.best[row]), float(true[row])
+            found.append({**place, "said": said, "true": there, "off": said - there})
         elif answers.kind == "several":
             said, there = ([names[k] for k in range(len(names)) if one[row][k] > 0.5] for one in (answers.best, true))
             found.append({**place, "said": said, "true": there, "sure": float(answers.confidence[row])})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -20,6 +21,7 @@ from ensue.data.files import find_files
 from ensue.data.labelled import LabelledReader
 from ensue.data.partition import Parts, partition
 from ensue.data.prepare import fingerprint
+from ensue.errors import DataError
 from ensue.evaluation.calibration import fit_temperature
 from ensue.evaluation.classification import figures, losses, unit_of
 from ensue.evaluation.conformal import PROMISED, fit_bound
@@ -27,6 +29,7 @@ from ensue.evaluation.ranking import Role, verdict
 from ensue.evaluation.standing import Standing, with_intervals
 from ensue.models.classifying import CLASSIFIERS, TRAINED, build_classifier
 from ensue.models.contract import Predictor
+from ensue.models.prior import PriorSettings
 from ensue.models.tree import TreeSettings
 from ensue.settings import Settings, to_plain
 from ensue.tasks.choosing import change
@@ -46,6 +49,9 @@ from ensue.training.settings import MachineSettings
 
 REPORT, RESULT = "report.md", "result.json"
 
+MOST_LABELS = 1000
+"""Labels up to which cheap models are cheap: their time and memory grow with examples and labels."""
+
 
 @dataclass(frozen=True)
 class Learned:
@@ -62,7 +68,7 @@ def train_classifier(run: Run, settings: ClassifySettings, data: Sequence[Path],
     device, machine = _machine(run, settings, watch)
     parts = _parts(run, settings, data, watch)
     settings = _settled(settings, parts, watch)
-    rivals = {name_of(one): _fitted(one, parts) for one in _baselines(settings, parts)}
+    rivals = {name_of(one): _fitted(one, parts) for one in _baselines(settings, parts, watch)}
     learned = _learned(run, settings, parts, (device, machine), perf_counter() - began, watch)
     watch(Note("writing the report"))
     return _conclude(run, settings, parts, rivals, learned, device)
@@ -114,6 +120,9 @@ def _read(settings: ClassifySettings, data: Sequence[Path], cache: Path) -> tupl
     files = {"all": find_files([write_demo(demo, cache)] if demo else data, listener)}
     for part, name in (("tune", settings.data.valid_file), ("test", settings.data.test_file)):
         files |= {part: find_files([Path(name)], listener)} if name else {}
+    given = Counter(path.resolve() for own in files.values() for path in own)
+    if twice := [path for path, count in given.items() if count > 1]:
+        raise DataError("the file was given twice", where=str(twice[0]), mend="give each part files of its own")
     reader = settings.data.reader.settled(files["all"], listener)
     reading = settings.data.model_copy(update={"reader": reader})
     readers = {part: reader.build(own) for part, own in files.items()}
@@ -149,11 +158,14 @@ def _settled(settings: ClassifySettings, parts: Parts, watch: Watch) -> Classify
     return settings.model_copy(update={"model": model})
 
 
-def _baselines(settings: ClassifySettings, parts: Parts) -> list[Settings]:
+def _baselines(settings: ClassifySettings, parts: Parts, watch: Watch) -> list[Settings]:
     """Give the cheap models that suit the data, but for the run's own."""
     cheap: list[Any] = [kind() for name, kind in CLASSIFIERS.items() if name not in TRAINED]
-    shape, kind = parts.content.shape, parts.labels.kind
-    return [one for one in cheap if one.suits(shape, kind) and one != settings.model]
+    shape, labels = parts.content.shape, parts.labels
+    if labels.size > MOST_LABELS:
+        watch(Note(f"{labels.size:,} labels are too many for baselines other than majority"))
+        cheap = [PriorSettings()]
+    return [one for one in cheap if one.suits(shape, labels.kind) and one != settings.model]
 
 
 def _fitted(settings: Settings, parts: Parts) -> Learned:

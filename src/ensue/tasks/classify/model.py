@@ -143,7 +143,7 @@ class LabelModel:
 
     def _encode(self, examples: Sequence[Labelled], labelled: bool) -> Encoded:
         files = tuple(dict.fromkeys(example.file for example in examples))
-        return encode(examples, self.content, self.labels if labelled else None, self.data.longest, files)
+        return encode(examples, self.content, self.labels if labelled else None, self.data.most_steps, files)
 
     def _told(self, examples: Sequence[Labelled], answers: Answers) -> Iterator[Verdict]:
         names = np.array(self.labels.names, dtype=object)

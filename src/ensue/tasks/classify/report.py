@@ -56,16 +56,19 @@ def tell(run: Run) -> Told:
         (f"ensue classify {name} FILE", "label other examples, with probabilities and sets"),
         (f"ensue evaluate {name} FILE", "score another file with labels"),
     )
-    return Told(columns, rows, (sentence(result["verdict"]), *map(sentence, summary(result["details"]))), commands)
+    return Told(
+        columns, rows, (sentence(result["verdict"]), *map(sentence, summary(result["details"], rows[-1][0]))), commands
+    )
 
 
-def summary(details: Mapping[str, Any]) -> list[str]:
-    """Say in a few sentences how far the model may be trusted."""
+def summary(details: Mapping[str, Any], name: str) -> list[str]:
+    """Say in a few sentences how far the model of the run may be trusted."""
     sets, said = details["sets"], []
     size = f"{sets['mean_size']:.2f} labels in the mean" if "mean_size" in sets else "no bounds, for want of examples"
     if sets.get("mean_width") is not None:
         size = f"a width of {sets['mean_width']:.3g} in the mean"
-    said.append(f"sets that promise {sets['promised']:.0%} hold what is true of {sets['covered']:.1%}, with {size}")
+    held = f"sets of {name} that promise {sets['promised']:.0%} hold what is true of {sets['covered']:.1%}"
+    said.append(f"{held}, with {size}")
     if "calibration_error" in details:
         before, after = (details["calibration_error"][when] for when in ("before", "after"))
         said.append(f"its probabilities are {after:.1%} off in the mean; before they were calibrated, {before:.1%}")
@@ -73,8 +76,8 @@ def summary(details: Mapping[str, Any]) -> list[str]:
     if test["repeated"]:
         said.append(f"{test['repeated']:,} texts of the test part stand in training too, letter for letter")
     if test["unseen"]:
-        count = sum(test["unseen"].values())
-        said.append(f"{count:,} labels of the test part were never in training, and are none of these figures")
+        count = f"labels of {sum(test['unseen'].values()):,} in the test part were never in training"
+        said.append(f"{count}, and are none of these figures")
     return said
 
 
@@ -85,7 +88,7 @@ def markdown(result: Result, about: Mapping[str, Any]) -> str:
     sections = [
         ("", f"# {result.run}: a model of labels\n\n{sentence(result.verdict)}"),
         ("Results on the test part", table(columns, rows)),
-        ("How sure it is", bullets([sentence(one) for one in summary(details)]) + _reliability(details)),
+        ("How sure it is", bullets([sentence(one) for one in summary(details, rows[-1][0])]) + _reliability(details)),
         *([("By label", _per_class(details))] if "per_class" in details else []),
         *([("Confusions", _confusion(details))] if "confusion" in details else []),
         *([("How early it knows", _early(details))] if details["early"] else []),
@@ -135,11 +138,16 @@ def _early(details: Mapping[str, Any]) -> str:
 
 
 def _mistakes(details: Mapping[str, Any]) -> str:
+    last = "sure" if "reliability" in details else "off"
     rows = [
-        [f"{Path(one['file']).name}:{one['line']}", str(one["said"]), str(one["true"]), f"{one.get('sure', 0):.2f}"]
+        [f"{Path(one['file']).name}:{one['line']}", *(_cell(one[name]) for name in ("said", "true", last))]
         for one in details["mistakes"]
     ]
-    return table(("where", "said", "true", "sure"), rows) if rows else "None."
+    return table(("where", "said", "true", last), rows) if rows else "None."
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _data(about: Mapping[str, Any]) -> str:
