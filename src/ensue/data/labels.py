@@ -81,6 +81,16 @@ class LabelCodec:
             return np.array([name in here for name in self.names], np.float32)
         return np.int64(self.names.index(here[0]) if here[0] in self.names else -1)
 
+    def named(self, answer: Any) -> Any:
+        """Give the label that an answer stands for: its place, of several a row of what is there, or a number itself.
+
+        >>> LabelCodec("several", ("dog", "cat")).named([0.0, 1.0]), LabelCodec("single", ("dog", "cat")).named(0)
+        (['cat'], 'dog')
+        """
+        if self.kind == "several":
+            return [name for name, there in zip(self.names, answer, strict=True) if there > 0.5]
+        return float(answer) if self.kind == "number" else self.names[int(answer)]
+
     def unseen(self, label: Any) -> list[str]:
         """Give the labels of an example that were never in training."""
         if self.kind == "number":

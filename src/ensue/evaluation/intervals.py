@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp, log, pi, sqrt, tan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,9 +52,7 @@ def intervals(chunks: Chunks, likelihood: Likelihood, seed: int = 0) -> dict[str
 
     What a symbol is in characters, bytes and words is taken from the whole text.
     """
-    rows = drawn_again(len(chunks.nats), seed)
-    counts = chunks.symbols[rows].sum(1)
-    per_symbol, log_perplexity = (bounds(sums[rows].sum(1) / counts) for sums in (chunks.nats, chunks.symbol_nats))
+    per_symbol, log_perplexity = (mean_bounds(sums, chunks.symbols, seed) for sums in (chunks.nats, chunks.symbol_nats))
     per = {
         "nats_per_character": likelihood.symbols / max(likelihood.characters, 1),
         "bits_per_character": likelihood.symbols / max(likelihood.characters, 1) / log(2),
@@ -71,14 +70,14 @@ def difference(first: Chunks, second: Chunks, characters: int, seed: int = 0) ->
     """
     per_character = first.symbols.sum() / max(characters, 1)
     excess = first.nats - second.nats
-    rows = drawn_again(len(excess), seed)
-    low, high = bounds(excess[rows].sum(1) / first.symbols[rows].sum(1) * per_character)
-    return float(excess.sum()) / max(characters, 1), (low, high)
+    low, high = mean_bounds(excess, first.symbols, seed)
+    return float(excess.sum()) / max(characters, 1), (low * per_character, high * per_character)
 
 
-def drawn_again(count: int, seed: int) -> NDArray[np.int64]:
-    """Draw as many of `count` things as there are, again and again, (draws, count)."""
-    return np.random.default_rng(seed).integers(0, count, (_DRAWS, count))
+def mean_bounds(sums: Nats, counts: NDArray[Any], seed: int = 0) -> Interval:
+    """Give the 95 % interval of the mean of things that are drawn again in groups, by the sum and size of each."""
+    rows = np.random.default_rng(seed).integers(0, len(sums), (_DRAWS, len(sums)))
+    return bounds(sums[rows].sum(1) / counts[rows].sum(1))
 
 
 def share_bounds(share: float, count: int) -> Interval:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.evaluation.intervals import Interval, bounds, drawn_again, for_few, share_bounds
+from ensue.evaluation.intervals import Interval, bounds, for_few, mean_bounds, share_bounds
 from ensue.evaluation.ranking import Role
 
 DRAWS = 500
@@ -52,9 +52,8 @@ class Standing:
         more = self.losses - other.losses
         cuts = np.unique(np.linspace(0, len(more), STRETCHES + 1).astype(np.int64))
         sums, counts = np.add.reduceat(more, cuts[:-1]), np.diff(cuts)
-        rows = drawn_again(len(sums), 0)
         mean = float(more.mean())
-        return mean, for_few(bounds(sums[rows].sum(1) / counts[rows].sum(1)), mean, len(more))
+        return mean, for_few(mean_bounds(sums, counts), mean, len(more))
 
     def to_json(self) -> dict[str, Any]:
         """Give the line as plain JSON values, without the single losses."""

@@ -66,16 +66,11 @@ def _early(model: LabelModel, parts: Parts, true: Any) -> list[dict[str, float]]
 
 def _mistakes(answers: Answers, true: Any, parts: Parts) -> list[dict[str, Any]]:
     """Name the examples by file and line, those that the model was surest of first."""
-    names, whole, found = parts.labels.names, parts["test"].whole, []
+    whole, found = parts["test"].whole, []
     for row in worst(answers, true, MISTAKES).tolist():
         place = {"file": parts.files[int(whole["file"][row])], "line": int(whole["line"][row])}
-        if answers.kind == "number":
-            said, there = float(answers.best[row]), float(true[row])
-            found.append({**place, "said": said, "true": there, "off": said - there})
-        elif answers.kind == "several":
-            said, there = ([names[k] for k in range(len(names)) if one[row][k] > 0.5] for one in (answers.best, true))
-            found.append({**place, "said": said, "true": there, "sure": float(answers.confidence[row])})
-        else:
-            said, there = names[int(answers.best[row])], names[int(true[row])]
-            found.append({**place, "said": said, "true": there, "sure": float(answers.confidence[row])})
+        said, there = (parts.labels.named(one[row]) for one in (answers.best, true))
+        of_number = answers.kind == "number"
+        how = {"off": said - there} if of_number else {"sure": float(answers.confidence[row])}
+        found.append({**place, "said": said, "true": there, **how})
     return found

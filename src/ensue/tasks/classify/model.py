@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any
 
@@ -146,16 +146,15 @@ class LabelModel:
         return encode(examples, self.content, self.labels if labelled else None, self.data.most_steps, files)
 
     def _told(self, examples: Sequence[Labelled], answers: Answers) -> Iterator[Verdict]:
-        names = np.array(self.labels.names, dtype=object)
         if answers.kind == "number":
             ends = ranges(answers, self.calibration.bound)
             for example, (middle, *spreads), both in zip(examples, answers.scores.tolist(), ends.tolist(), strict=True):
                 yield Verdict(example, middle, {"standard_deviation": sum(spreads) / 2}, tuple(both))
             return
-        inside, best = sets(answers, self.calibration.bound), answers.best
-        for row, (example, chances) in enumerate(zip(examples, answers.chances.tolist(), strict=True)):
-            label = names[best[row]].tolist() if answers.kind == "several" else str(names[best[row]])
-            yield Verdict(example, label, dict(zip(names, chances, strict=True)), tuple(names[inside[row]]))
+        names, inside = self.labels.names, sets(answers, self.calibration.bound)
+        for example, best, chances, held in zip(examples, answers.best, answers.chances.tolist(), inside, strict=True):
+            label, said = self.labels.named(best), dict(zip(names, chances, strict=True))
+            yield Verdict(example, label, said, tuple(compress(names, held)))
 
 
 def score(answers: Answers, encoded: Encoded, labels: LabelCodec, calibration: Calibration) -> Scored:
