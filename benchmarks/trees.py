@@ -28,18 +28,19 @@ from ensue.models.tree import TreeModel, TreeSettings
 CELLS = ("binary", "child_sum", "plain")
 
 
-def one_after_the_other(model: TreeModel, symbols: list[int], parents: list[int]) -> Tensor:
+def one_after_the_other(model: TreeModel, words: dict[str, list[int]], parents: list[int]) -> Tensor:
     """Give the units of the nodes of one tree, (nodes, width), each computed when its children are."""
     cell, width = model.settings.cell, model.settings.width
-    children: list[list[int]] = [[] for _ in symbols]
+    children: list[list[int]] = [[] for _ in parents]
     for node, parent in enumerate(parents):
         if parent >= 0:
             children[parent].append(node)
     h: list[Tensor] = []
     c: list[Tensor] = []
     zero = model.word.bias.new_zeros(width)
-    for symbol, below in zip(symbols, children, strict=True):
-        gates = model.word(model.table.weight[symbol]) if symbol else model.word.bias
+    for node, below in enumerate(children):
+        known = [table.weight[words[name][node]] for name, table in model.tables.items()]
+        gates = model.word(sum(known)) if words["symbol"][node] else model.word.bias
         if cell == "plain":
             both = model.child(torch.cat([*(h[one] for one in below), zero, zero][:2])) if below else 0
             h.append(torch.tanh(gates + both))
@@ -77,8 +78,15 @@ def node_by_node(model: TreeModel, batch: Batch[Tensor]) -> None:
     """Learn a batch tree after tree."""
     model.zero_grad()
     for row, length in enumerate(batch.lengths.tolist()):
-        symbols, parents = (batch[name][row, :length].tolist() for name in ("symbol", "parent"))
-        cost(model, one_after_the_other(model, symbols, parents), batch["label"][row, :length]).backward()
+        words, parents = tree_of(model, batch, row)
+        cost(model, one_after_the_other(model, words, parents), batch["label"][row, :length]).backward()
+
+
+def tree_of(model: TreeModel, batch: Batch[Tensor], row: int) -> tuple[dict[str, list[int]], list[int]]:
+    """Give the ids of the words of one tree by field, and the parents of its nodes."""
+    length = int(batch.lengths[row])
+    words = {name: batch[name][row, :length].tolist() for name in model.tables}
+    return words, batch["parent"][row, :length].tolist()
 
 
 def apart(model: TreeModel, batch: Batch[Tensor]) -> float:
@@ -86,8 +94,8 @@ def apart(model: TreeModel, batch: Batch[Tensor]) -> float:
     found = 0.0
     units = model.units(batch)
     for row, length in enumerate(batch.lengths.tolist()):
-        symbols, parents = (batch[name][row, :length].tolist() for name in ("symbol", "parent"))
-        alone = one_after_the_other(model, symbols, parents)
+        words, parents = tree_of(model, batch, row)
+        alone = one_after_the_other(model, words, parents)
         found = max(found, float((units[row, :length] - alone).abs().max().detach()))
     return found
 

@@ -50,12 +50,12 @@ def batch_of(trees: list) -> Batch[Tensor]:
 def one_node_after_the_other(model: TreeModel, tree) -> Tensor:
     """The equations of Tai et al. 2015 (child-sum: 2 to 8; binary: 9 to 14 with N = 2) and Socher et al. 2011."""
     cell, width = model.settings.cell, model.settings.width
-    zero = torch.zeros(width, dtype=model.table.weight.dtype)
+    zero = torch.zeros(width, dtype=model.tables["symbol"].weight.dtype)
     found: list[Tensor] = []
 
     def visit(node) -> tuple[Tensor, Tensor]:
         below = [visit(child) for child in node] if isinstance(node, list) else []
-        x = model.word.bias if below else model.word(model.table.weight[node])
+        x = model.word.bias if below else model.word(model.tables["symbol"].weight[node])
         if cell == "plain":
             both = [*[h for h, _ in below], zero, zero][:2]
             h, c = torch.tanh(x + model.child(torch.cat(both))), zero
@@ -102,7 +102,9 @@ def test_level_by_level_is_one_node_after_the_other(cell):
         for sum_of in (units.square().sum(), sum(each.square().sum() for each in alone)):
             model.zero_grad()
             sum_of.backward()
-            gradients.append([parameter.grad for parameter in (model.table.weight, *model.child.parameters())])
+            gradients.append(
+                [parameter.grad for parameter in (model.tables["symbol"].weight, *model.child.parameters())]
+            )
         for one, other in zip(*gradients, strict=True):
             if one is not None and other is not None:
                 torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
@@ -149,8 +151,15 @@ def test_brackets_are_read(tmp_path):
     codec = TreeCodec.fit([first.content, second.content], TreeCodecSettings(rare=1))
     assert TreeCodec.from_json(codec.to_json()).to_json() == codec.to_json()
     symbols = codec.encode(first.content)[0]["symbol"].tolist()
-    assert [codec.words[id - 2] if id > 1 else id for id in symbols] == ["it", "8\u00a01/2", "lovely", 0, 0]
+    assert [codec.known["symbol"][id - 2] if id > 1 else id for id in symbols] == ["it", "8\u00a01/2", "lovely", 0, 0]
     assert codec.encode("(_ (_ never) (9 It))")[0]["symbol"].tolist() == [1, symbols[0], 0]
+    steps, _ = codec.encode("(_ (_ Loveliest) (_ (_ tricky) (_ never)))")
+    known = {name: ["", "?", *codec.known[name]] for name in codec.known}
+    assert [[known[name][id] for id in steps[name]] for name in known] == [
+        ["?", "?", "?", "", ""],
+        ["lovel", "?", "?", "", ""],
+        ["?", "?", "?", "", ""],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from ensue.cells import CELLS
-from ensue.data.examples import Examples
 from ensue.data.labelled import Shape
 from ensue.data.labels import LabelKind
 from ensue.errors import SettingError, did_you_mean
@@ -16,7 +14,7 @@ from ensue.models.catalogue import SizeName
 from ensue.models.classifier import ClassifierSettings
 from ensue.models.contract import Predictor
 from ensue.models.linear import LinearSettings
-from ensue.models.over_words import OverWords
+from ensue.models.over_words import OverWords, of_sequence
 from ensue.models.prior import PriorSettings
 from ensue.models.regression import RegressionSettings
 from ensue.models.tree import TreeSettings
@@ -33,17 +31,9 @@ CLASSIFIERS: dict[str, type[Settings]] = {
     "warping": WarpingSettings,
     "regression": RegressionSettings,
 }
-"""Their settings have `build(shape, kind, size) -> Predictor`. The others than TRAINED are fitted
-at one go: they have `fit(train, tune)`, which learns from the first part, and chooses on the second; and their settings
+"""Their settings have `build(shape, kind, size) -> Predictor`. The others than TRAINED are fitted at one go: they have
+`fit(train, tune)`, which learns from the first part, chooses on the second, and may say what; and their settings
 have `suits(shape, kind)`: whether they are a baseline for steps of that shape, and labels of that kind."""
-
-
-class Fits(Protocol):
-    """A Predictor that is fitted at one go."""
-
-    def fit(self, train: Examples, tune: Examples) -> tuple[str, ...] | None:
-        """Learn from the training part, and choose on the tune part; says what was chosen, or left out."""
-        ...
 
 
 SIZES: dict[SizeName, tuple[int, int, int]] = {
@@ -83,7 +73,7 @@ def build_classifier(settings: Any, shape: Shape, kind: LabelKind, size: int) ->
     """Make a model; one of sequences is shown the words of trees. Raises SettingError for what does not fit."""
     if not shape.children or isinstance(settings, TreeSettings):
         return settings.build(shape, kind, size)
-    return OverWords(settings.build(replace(shape, children=0), kind, size))
+    return OverWords(settings.build(of_sequence(shape), kind, size))
 
 
 def network_for_measurements(regular: bool) -> ClassifierSettings:

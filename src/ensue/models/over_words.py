@@ -13,6 +13,7 @@ from torch.distributions import Distribution
 
 from ensue.batch import Batch
 from ensue.data.examples import Examples
+from ensue.data.labelled import Shape
 from ensue.models.contract import Loss, Predictor
 from ensue.state import State
 
@@ -50,8 +51,13 @@ class OverWords(nn.Module, Predictor):
         self.model.load(arrays)
 
 
+def of_sequence(shape: Shape) -> Shape:
+    """Give the shape of what a model of sequences is given: of a tree the words by name alone."""
+    return Shape({"symbol": shape.symbols["symbol"]}) if shape.children else shape
+
+
 def words_of(batch: Batch[Tensor]) -> Batch[Tensor]:
-    """Keep of each row the nodes that have a word, in their order.
+    """Keep of each row the symbols of the nodes that have a word, in their order.
 
     >>> fields = {"symbol": torch.tensor([[0, 5, 0, 3]]), "parent": torch.tensor([[2, 2, 3, -1]])}
     >>> words = words_of(Batch(fields, torch.tensor([4]), torch.ones(1), torch.ones(1)))
@@ -62,8 +68,7 @@ def words_of(batch: Batch[Tensor]) -> Batch[Tensor]:
     there = (symbol > 0) & (torch.arange(symbol.shape[1], device=symbol.device) < batch.lengths[:, None])
     lengths = there.sum(1)
     first = torch.argsort(there.int(), dim=1, descending=True, stable=True)[:, : int(lengths.max())]
-    whole = {name: field for name, field in batch.fields.items() if name not in ("parent", "label")}
-    return replace(batch, fields={**whole, "symbol": (symbol * there).gather(1, first)}, lengths=lengths)
+    return replace(batch, fields={**batch.fields, "symbol": (symbol * there).gather(1, first)}, lengths=lengths)
 
 
 def _words(examples: Examples) -> Examples:

@@ -34,7 +34,7 @@ class TreeSettings(Settings):
     order (both Tai et al. 2015); plain: tanh of a linear map of two children (Socher et al. 2011). auto takes binary
     where no node has more than two, and child_sum otherwise."""
     embedding: int = Field(default=200, ge=1)
-    """Features that stand for a word."""
+    """Features that stand for a word: the sum of those of its name, its beginning and its ending."""
     width: int = Field(default=150, ge=1)
     """Units of a node."""
     input_dropout: float = Field(default=0.5, ge=0, lt=1)
@@ -64,9 +64,9 @@ class TreeSettings(Settings):
 class TreeModel(nn.Module, Predictor):
     """p(label of a node | its words) = head(h), h from its word and its children.
 
-    A batch has the fields "symbol", the word of each node or 0, and "parent", its parent's place or -1, both
-    (batch, time), "target" of the root, which is the last node, and where inner nodes are learned "label", from 1, or 0
-    for a node without one.
+    A batch has the fields "symbol", the word of each node or 0, others of that shape that tell more of it, and
+    "parent", its parent's place or -1, all (batch, time); "target" of the root, which is the last node; and where inner
+    nodes are learned "label", from 1, or 0 for a node without one.
 
     >>> model = TreeSettings(embedding=4, width=3).build(Shape({"symbol": 9}, children=2), "single", 5)
     >>> fields = {"symbol": torch.tensor([[1, 2, 0]]), "parent": torch.tensor([[2, 2, -1]])}
@@ -77,9 +77,12 @@ class TreeModel(nn.Module, Predictor):
     def __init__(self, settings: TreeSettings, shape: Shape, kind: LabelKind, size: int) -> None:
         super().__init__()
         self.settings = settings
-        self.table = nn.Embedding(shape.symbols["symbol"], settings.embedding)
-        # Words of like meaning have to find each other; from torch's N(0, 1) that takes long.
-        nn.init.normal_(self.table.weight, std=0.1)
+        self.tables = nn.ModuleDict(
+            {name: nn.Embedding(many, settings.embedding) for name, many in shape.symbols.items()}
+        )
+        for table in self.tables.parameters():
+            # Words of like meaning have to find each other; from torch's N(0, 1) that takes long.
+            nn.init.normal_(table, std=0.1)
         of_word, children, of_children = {"binary": (4, 2, 5), "child_sum": (4, 1, 4), "plain": (1, 2, 1)}[
             settings.cell
         ]
@@ -121,13 +124,12 @@ class TreeModel(nn.Module, Predictor):
         """Give what is known of every node, (batch, time, width); zero past a row's length."""
         symbol = batch["symbol"]
         levels = levels_of(batch["parent"].cpu().numpy(), batch.lengths.cpu().numpy())
-        width, like = self.settings.width, self.table.weight
+        width, like = self.settings.width, self.word.weight
         nothing = like.new_zeros(1, width if self.settings.cell == "plain" else 2 * width)
         found: list[Tensor] = []
         waiting: defaultdict[int, list[Tensor]] = defaultdict(lambda: [nothing])
         for number, level in enumerate(levels):
-            words = self._words(symbol.flatten()[_on(symbol, level.nodes)])
-            new = self._tick(words, torch.cat(waiting.pop(number, [nothing])), level)
+            new = self._tick(self._words(batch, level), torch.cat(waiting.pop(number, [nothing])), level)
             found.append(new[:, :width])
             for to, piece in zip(level.pieces, new.split(list(level.pieces.values())), strict=True):
                 waiting[to].append(piece)
@@ -135,12 +137,14 @@ class TreeModel(nn.Module, Predictor):
         every = like.new_zeros(symbol.numel(), width)
         return every.index_copy_(0, _on(symbol, places), torch.cat(found)).view(*symbol.shape, width)
 
-    def _words(self, symbols: Tensor) -> Tensor:
-        """Give what the words of some nodes, (nodes,), add to their gates; without a word that is the bias."""
-        if not symbols.any():
-            return self.word.bias.expand(len(symbols), -1)
-        features = F.dropout(self.table(symbols), self.settings.input_dropout, self.training)
-        return self.word(features * (symbols > 0)[:, None])
+    def _words(self, batch: Batch[Tensor], level: Level) -> Tensor:
+        """Give what the words of a level's nodes add to their gates, (nodes, ...); without a word that is the bias."""
+        nodes = _on(batch["symbol"], level.nodes)
+        there = batch["symbol"].flatten()[nodes] > 0
+        if not there.any():
+            return self.word.bias.expand(len(nodes), -1)
+        features = torch.stack([table(batch[name].flatten()[nodes]) for name, table in self.tables.items()]).sum(0)
+        return self.word(F.dropout(features, self.settings.input_dropout, self.training) * there[:, None])
 
     def _products(self, level: Level, *children: Tensor) -> Tensor:
         """Multiply the units of all children of each node, (nodes, width) each; leaves have none, and get zeros."""

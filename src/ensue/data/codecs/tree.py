@@ -1,8 +1,8 @@
-"""Trees as arrays: the word of each node, and its parent."""
+"""Trees as arrays: the word of each node and what it begins and ends with, and its parent."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -19,40 +19,47 @@ NO_WORD, UNKNOWN = 0, 1
 
 
 class TreeCodecSettings(Settings):
-    """How the words of a tree are read."""
+    """How the words of a tree are read: each by its name, its beginning and its ending."""
 
     name: Literal["tree"] = "tree"
     rare: int = Field(default=2, ge=1)
-    """Words seen fewer times in training are read as unknown, so that it is learned what an unknown word means."""
+    """What stands fewer times in training is read as unknown, so that it is learned what that means."""
     lower: bool = True
     """Whether capital letters are read as small ones."""
+    beginning: int = Field(default=5, ge=1)
+    """Letters of a word's beginning: an unknown word may be known by it."""
+    ending: int = Field(default=3, ge=1)
+    """Letters of its ending."""
 
 
 class TreeCodec(ContentCodec):
-    """Steps are nodes, in the order in which their brackets close: "symbol", 0 without a word and 1 for an unknown one,
-    and "parent".
+    """Steps are nodes, in the order in which their brackets close: "parent", and "symbol", "beginning" and "ending" of
+    the word, 0 without one and 1 for what is not known.
 
     >>> codec = TreeCodec.fit([{"word": ["It", "works", ""], "parent": [2, 2, -1]}], TreeCodecSettings(rare=1))
-    >>> codec.encode("(_ (_ it) (_ fails))")[0]["symbol"].tolist()
-    [2, 1, 0]
+    >>> steps, _ = codec.encode("(_ (_ it) (_ working))")
+    >>> steps["symbol"].tolist(), steps["ending"].tolist()
+    ([2, 1, 0], [2, 1, 0])
     """
 
-    def __init__(self, words: list[str], lower: bool, children: int) -> None:
-        self.words, self.lower = words, lower
-        self._ids = {word: id for id, word in enumerate(words, start=2)}
-        self.shape = Shape(symbols={"symbol": len(words) + 2}, children=children)
+    def __init__(self, settings: TreeCodecSettings, known: Mapping[str, list[str]], children: int) -> None:
+        self.settings, self.known = settings, known
+        self._ids = {field: {part: id for id, part in enumerate(parts, start=2)} for field, parts in known.items()}
+        self.shape = Shape(symbols={field: len(parts) + 2 for field, parts in known.items()}, children=children)
 
     @classmethod
     def fit(cls, contents: Iterable[Content], settings: TreeCodecSettings) -> TreeCodec:
-        """Learn the words, and how many children a node may have."""
-        words: Counter[str] = Counter()
-        children = 2
-        for content in contents:
-            tree = _tree(content)
-            words.update(word.lower() if settings.lower else word for word in tree["word"] if word)
-            children = max(children, _most_children(tree["parent"]))
-        kept = sorted(word for word, count in words.items() if count >= settings.rare)
-        return cls(kept, settings.lower, children)
+        """Learn the words and their parts, and how many children a node may have."""
+        trees = [_tree(content) for content in contents]
+        words = Counter(word for tree in trees for word in tree["word"] if word)
+        counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for word, count in words.items():
+            for field, part in _parts(word, settings).items():
+                counts[field][part] += count
+        known = {
+            field: sorted(part for part in parts if parts[part] >= settings.rare) for field, parts in counts.items()
+        }
+        return cls(settings, known, max(2, *(_most_children(tree["parent"]) for tree in trees)))
 
     def encode(self, content: Content) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
         """Give the fields of the nodes, each (nodes,).
@@ -63,18 +70,27 @@ class TreeCodec(ContentCodec):
         if (children := _most_children(tree["parent"])) > 2 and self.shape.children == 2:
             what = f"a node has {children} children, and none had more than two in training"
             raise DataError(what, mend="leave the tree out, or train with such trees")
-        words = [word.lower() if self.lower else word for word in tree["word"]]
-        symbol = np.array([self._ids.get(word, UNKNOWN) if word else NO_WORD for word in words], np.int64)
-        return {"symbol": symbol, "parent": np.array(tree["parent"], np.int64)}, {}
+        nodes = [_parts(word, self.settings) if word else {} for word in tree["word"]]
+        steps = {
+            field: [ids.get(parts[field], UNKNOWN) if parts else NO_WORD for parts in nodes]
+            for field, ids in self._ids.items()
+        }
+        return {name: np.array(step, np.int64) for name, step in {**steps, "parent": tree["parent"]}.items()}, {}
 
     def to_json(self) -> dict[str, Any]:
-        """Give the words, whether capitals matter, and how many children a node may have."""
-        return {"name": "tree", "words": self.words, "lower": self.lower, "children": self.shape.children}
+        """Give the settings, what is known, and how many children a node may have."""
+        own = {"known": self.known, "children": self.shape.children}
+        return {"name": "tree", "settings": self.settings.model_dump(), **own}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TreeCodec:
         """Make the codec that gave `to_json`."""
-        return cls(values["words"], values["lower"], values["children"])
+        return cls(TreeCodecSettings(**values["settings"]), values["known"], values["children"])
+
+
+def _parts(word: str, settings: TreeCodecSettings) -> dict[str, str]:
+    word = word.lower() if settings.lower else word
+    return {"symbol": word, "beginning": word[: settings.beginning], "ending": word[-settings.ending :]}
 
 
 def _tree(content: Content) -> Mapping[str, Any]:

@@ -29,6 +29,7 @@ from ensue.evaluation.ranking import Role, verdict
 from ensue.evaluation.standing import Standing, with_intervals
 from ensue.models.classifying import CLASSIFIERS, TRAINED, build_classifier
 from ensue.models.contract import Predictor
+from ensue.models.over_words import of_sequence
 from ensue.models.prior import PriorSettings
 from ensue.models.tree import TreeSettings
 from ensue.settings import Settings, to_plain
@@ -161,7 +162,7 @@ def _settled(settings: ClassifySettings, parts: Parts, watch: Watch) -> Classify
 def _baselines(settings: ClassifySettings, parts: Parts, watch: Watch) -> list[Settings]:
     """Give the cheap models that suit the data, but for the run's own."""
     cheap: list[Any] = [kind() for name, kind in CLASSIFIERS.items() if name not in TRAINED]
-    shape, labels = parts.content.shape, parts.labels
+    shape, labels = of_sequence(parts.content.shape), parts.labels
     if labels.size > MOST_LABELS:
         watch(Note(f"{labels.size:,} labels are too many for baselines other than majority"))
         cheap = [PriorSettings()]
