@@ -9,7 +9,8 @@ import torch
 
 from ensue.batch import Batch
 from ensue.data.series import Frequency, calendar, read_frequency
-from ensue.data.series.frequency import read_time, usual
+from ensue.data.series.frequency import steps_between, usual
+from ensue.data.series.times import read_time
 from ensue.evaluation.forecasting import (
     SIMPLE,
     UNMOVED,
@@ -107,6 +108,7 @@ TIMES = {
     "month": ["2023-12-31", "2024-01-31", "2024-02-29"],
     "week": ["2024-02-19", "2024-02-26", "2024-03-04"],
     "day": ["2024-02-28", "2024-02-29", "2024-03-01"],
+    "workday": ["2024-02-29", "2024-03-01", "2024-03-04"],
     "hour": ["2024-02-29 22:00", "2024-02-29 23:00", "2024-03-01 00:00"],
     "15 minutes": ["2024-02-29T23:30:00Z", "2024-02-29T23:45:00Z", "2024-03-01T00:00:00Z"],
     "step": ["7", "8", "9"],
@@ -118,11 +120,13 @@ TIMES = {
 def test_frequencies_are_found_and_go_on_by_the_calendar(name: str) -> None:
     times = [read_time(text) for text in TIMES[name]]
     array = np.array(times[:2]) if isinstance(times[0], int) else np.array(times[:2], "datetime64[s]")
-    found = usual([array if "month" not in name else np.array(times, "datetime64[s]")])[0]
+    found = usual([array if name not in ("month", "workday") else np.array(times, "datetime64[s]")])[0]
     assert found is not None
     assert found.name == name
     assert read_frequency(name) == found
     assert found.ahead(times[1], 1)[0] == times[2]
+    three = np.array(times) if isinstance(times[0], int) else np.array(times, "datetime64[s]")
+    assert steps_between(three, found).tolist() == [1, 1]
 
 
 def test_the_calendar_by_another_way() -> None:

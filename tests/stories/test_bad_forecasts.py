@@ -1,5 +1,6 @@
 """What is wrong with series is told in one line: where, what and the mend; exit code 2, nothing left behind."""
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -23,24 +24,66 @@ TABLES = {
     "nan": (
         changed(4, "2024-01-05,nan"),
         [],
-        "data.csv:6: the target value at 2024-01-05T00:00:00 of 'data' is missing",
+        "data.csv:6: the target value at 2024-01-05 of 'data' is missing",
     ),
     "empty": (changed(4, "2024-01-05,"), [], "data.csv:6: the target value at 2024-01-05"),
     "inf": (changed(4, "2024-01-05,inf"), [], "data.csv:6: 'inf' in the column 'y' is no number that can be used"),
     "word": (changed(4, "2024-01-05,many"), [], "data.csv:6: 'many' in the column 'y' is no number that can be used"),
+    "huge": (changed(4, "2024-01-05,1e300"), [], "data.csv:6: '1e300' in the column 'y' is no number that can be used"),
+    "commas": (
+        changed(4, '2024-01-05,"1,5"'),
+        [],
+        "or leave the cell empty and give --fill, or tell the decimal mark with --set data.decimal=,",
+    ),
+    "all commas": (
+        'ds,y\n2024-01-01,"1,5"\n',
+        [],
+        "data.csv:2: there is no column of numbers: '1,5' in the column 'y' is none; name it with --target, or tell",
+    ),
+    "day or month": (
+        "ds,y\n" + "".join(f"{month:02d}/01/2024,{month}\n" for month in range(1, 13)),
+        [],
+        "data.csv:2: '01/01/2024': does the day come first, or the month?; give --set data.day_first=true or false",
+    ),
+    "no header": ("\n".join(GOOD), [], "data.csv: the first row holds 2024-01-01, 1.1, which are no names of columns"),
+    "clocks put back": (
+        long("".join(f"2024-10-27 {hour:02d}:00,3\n" for hour in (0, 1, 2, 2, 3, 4, 5))),
+        [],
+        "data.csv:5: the time 2024-10-27 02:00:00 of 'data' is there twice; keep one of the rows, name an --id, or, if",
+    ),
+    "clocks put forward": (
+        long("".join(f"2024-03-31 {hour:02d}:00,3\n" for hour in (0, 1, 3, 4, 5))),
+        [],
+        "data.csv:4: a gap of 1 step of an hour before 2024-03-31 03:00:00",
+    ),
+    "holiday": (
+        long("".join(f"2024-01-{day:02d},{day}\n" for day in (1, 2, 3, 4, 5, 8, 9, 10, 12, 15, 16))),
+        [],
+        "data.csv:10: a gap of 1 step of a workday before 2024-01-12 of 'data'; give --fill previous or --fill zero",
+    ),
+    "no counts": (
+        long("\n".join(GOOD)),
+        ["--horizon", "2", "--model", "gru", "--set", "model.head=negative_binomial"],
+        "data: 1.1 at 2024-01-01 is no count, which the head is for; give counts, or another head",
+    ),
+    "valid": (
+        long("\n".join(GOOD)),
+        ["--valid", "data.csv"],
+        "--valid: the test would be cut from the file to choose on; give --test as well",
+    ),
     "time": (changed(4, "soon,3"), [], "data.csv:6: 'soon' in the column 'ds' is no time"),
-    "twice": (changed(4, "2024-01-04,3"), [], "data.csv:6: the time 2024-01-04T00:00:00 of 'data' is there twice"),
+    "twice": (changed(4, "2024-01-04,3"), [], "data.csv:6: the time 2024-01-04 of 'data' is there twice"),
     "order": (
         changed(4, "2024-01-02,3"),
         [],
-        "data.csv:6: the time 2024-01-02T00:00:00 of 'data' comes after 2024-01-04",
+        "data.csv:6: the time 2024-01-02 of 'data' comes after 2024-01-04",
     ),
     "gap": (long("\n".join([*GOOD[:9], *GOOD[11:]])), [], "data.csv:11: a gap of 2 steps of a day before 2024-01-12"),
-    "between": (changed(4, "2024-01-05 12:00,3"), [], "data.csv:6: two frequencies: from 2024-01-04T00:00:00 to"),
+    "between": (changed(4, "2024-01-05 12:00,3"), [], "data.csv:6: two frequencies: from 2024-01-04 to"),
     "two": (
         long("\n".join([*GOOD, *(f"2024-{month:02d}-01,3" for month in range(3, 12))])),
         [],
-        "data.csv:33: two frequencies: from 2024-01-31T00:00:00 to 2024-03-01T00:00:00 in 'data', where the usual step",
+        "data.csv:33: two frequencies: from 2024-01-31 to 2024-03-01 in 'data', where the usual step",
     ),
     "two series": (
         "unique_id,ds,y\n"
@@ -55,8 +98,16 @@ TABLES = {
         "the horizon of 40 steps is longer than the longest series",
     ),
     "short": (long("\n".join(GOOD[:3])), ["--horizon", "1"], "the longest series has 3 steps; "),
-    "no time": ("name,y\na,3\n", [], "data.csv:2: none of the columns name, y holds times; name it with --time"),
-    "no number": ("ds,y\n2024-01-01,a\n", [], "there is no column of numbers; name it with --target"),
+    "no time": (
+        "name,y\na,3\n",
+        [],
+        "data.csv:2: none of the columns name, y holds times; name it with --time, or add",
+    ),
+    "no number": (
+        "ds,y\n2024-01-01,a\n",
+        [],
+        "no column of numbers: 'a' in the column 'y' is none; name it with",
+    ),
     "no column": (long("\n".join(GOOD)), ["--target", "x"], "data.csv: there is no column 'x'; choose from ds, y"),
     "several": ("unique_id,ds,a,b\nu,1,2,3\n", [], "several columns could be what is to be forecast; name them"),
     "freq": (
@@ -67,7 +118,7 @@ TABLES = {
     "other freq": (
         long("\n".join(GOOD)),
         ["--freq", "2 days"],
-        "two frequencies: from 2024-01-01T00:00:00 to 2024-01-02",
+        "two frequencies: from 2024-01-01 to 2024-01-02",
     ),
     "integers": ("ds,y\n1,2\n2,3\n", ["--freq", "month"], "--freq: the times are integers, which are no months"),
     "rows": ("ds,y\n", [], "data.csv: there are no rows"),
@@ -127,13 +178,51 @@ def test_gaps_are_filled_where_that_is_wanted(tmp_path: Path, capsys: pytest.Cap
     capsys.readouterr()
 
 
+SPOKEN = {
+    "dots": ("{:%d.%m.%Y}", []),
+    "day first": ("{:%d/%m/%Y}", []),
+    "month first": ("{:%m/%d/%Y}", []),
+    "names": ("{:%d %b %Y}", []),
+    "compact": ("{:%Y%m%d}", []),
+    "hours": ("{:%m/%d/%Y 00:00}", ["--set", "data.day_first=false"]),
+}
+
+
+@pytest.mark.parametrize("name", SPOKEN)
+def test_tables_of_spreadsheets(name: str, tmp_path: Path) -> None:
+    """Dates as they are written around the world, decimal commas, divided thousands, and rows that hold nothing."""
+    form, flags = SPOKEN[name]
+    days = [date(2024, 1, 1) + timedelta(days) for days in range(60)]
+    numbers = [f"1.{100 + place % 7},{place % 10}" for place in range(60)]
+    rows = [f"{form.format(day)};{number}" for day, number in zip(days, numbers, strict=True)]
+    text = "Datum;Wert\n" + "\n".join(rows) + "\n;\n"
+    assert trained(tmp_path, text, "--horizon", "2", "--set", "data.decimal=,", *flags) == 0
+    series = ensue.open(tmp_path / "run").prepared.panel.series[0]
+    assert series.times.astype("datetime64[D]").tolist() == days
+    assert series.values[:3, 0].tolist() == [1100.0, 1101.1, 1102.2]
+
+
+def test_working_days(tmp_path: Path) -> None:
+    """Weekends are no gaps, holidays are filled where that is wanted, and what comes is on working days."""
+    days = [date(2024, 1, 1) + timedelta(days) for days in range(100)]
+    rows = [f"{day},{place % 5 + place / 50}" for place, day in enumerate(days) if day.weekday() < 5 and place != 30]
+    assert trained(tmp_path, long("\n".join(rows)), "--horizon", "3", "--fill", "previous") == 0
+    model = ensue.open(tmp_path / "run")
+    assert (model.prepared.panel.frequency.name, model.prepared.layout.season) == ("workday", 5)
+    assert len(model.prepared.panel.series[0]) == 70 + 2
+    told = model.forecast()[0].times.astype("datetime64[D]").tolist()
+    assert told == [date(2024, 4, 10), date(2024, 4, 11), date(2024, 4, 12)]
+
+
 def test_a_series_that_never_changes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = "t,y\n" + "".join(f"{t},5\n" for t in range(60))
     for model in ("ridge", "linear", "gru"):
         folder = tmp_path / model
         folder.mkdir()
         assert trained(folder, text, "--horizon", "3", "--model", model) == 0
-        assert "never changed" in capsys.readouterr().out
+        out = capsys.readouterr().out
+        assert "never changed" in out
+        assert " MAE" in out  # for MASE is not defined
         assert main(["forecast", str(folder / "run"), "--json"]) == 0
         assert '"series": "data"' in capsys.readouterr().out
 
@@ -170,7 +259,7 @@ def test_wrong_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         f"forecast {run} --horizon 0": "--horizon: 0 steps are no forecast",
         f"forecast {run} --horizon 9": "--horizon: the model forecasts 2 steps at once, not 9",
         f"forecast {run} --plot here.bmp": "--plot: '.bmp' is no picture that can be drawn",
-        f"forecast {run} {other}": "the steps are of a hour, and the run has learned those of a day",
+        f"forecast {run} {other}": "a step is an hour, and a day in what the run has learned",
         f"evaluate {run} {tmp_path / 'data.csv'}": "no series goes on for 2 steps",
         f"evaluate {run} --lines": "are for runs of `generate`",
         f"train forecast {tmp_path / 'data.csv'} --test {tmp_path / 'data.csv'}": "does not go on with every series",

@@ -120,6 +120,11 @@ def test_a_file_for_the_test(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     command = ["train", "forecast", str(data), "--out", str(tmp_path / "run"), "--horizon", "6", "--test", str(later)]
     assert main([*command, *QUICK]) == 0
     assert last_line(capsys)["details"]["layout"]["test"] == 12
+    last = write(tmp_path / "c.csv", months(18, 96))
+    command[command.index("--out") + 1] = str(tmp_path / "other")
+    assert main([*command[:-2], "--valid", str(later), "--test", str(last), *QUICK]) == 0
+    layout = last_line(capsys)["details"]["layout"]
+    assert (layout["held"], layout["test"]) == (12, 18)
 
 
 KILLED = """

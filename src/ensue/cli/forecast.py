@@ -63,7 +63,7 @@ def forecast(
 def show(told: Sequence[Foretold]) -> None:
     """Print a table with a row for each step."""
     from ensue.cli.tables import show_table
-    from ensue.tasks.forecast.model import shown
+    from ensue.data.series.times import shown
 
     several = len({one.channel for one in told}) > 1
     rows = [

@@ -79,7 +79,7 @@ def verdict(rows: Sequence[Ranked]) -> str:
         sentence += "be chance"
     networks = [other for other in rows if other.role == "network"]
     baselines = [other for other in rows if other.role == "baseline"]
-    if not networks or not baselines:
+    if not networks or not baselines or (quicker and chosen in networks):
         return sentence
     return f"{sentence}; {_earnings(min(networks, key=_cost), min(baselines, key=_cost))}"
 

@@ -5,7 +5,8 @@ CSV, TSV, JSONL and Parquet are read by `rows.py`; data frames of pandas, polars
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,11 +19,14 @@ from ensue.data.files import ending, find_files
 from ensue.data.readers.lines import lines_of
 from ensue.data.readers.rows import ROWS
 from ensue.data.series.checks import Read, checked, find_frequency
-from ensue.data.series.frequency import read_time
 from ensue.data.series.panel import Panel, Series, SeriesSettings
+from ensue.data.series.times import read_time, read_times, reader_of, shown
 from ensue.errors import DataError, SettingError, did_you_mean
 
 LONGEST = 1_000_000
+NAMES_OF_TIMES = ("time", "timestamp", "step", "t", "date", "datum", "day", "month", "year", "index")
+LARGEST = 1e100
+"""Squares of larger numbers are infinite, as soon as some are added up."""
 M3_ENDING, M3_COLUMNS = "values...", 6
 """How the header of one series a line ends, and how many columns stand before the values."""
 
@@ -97,7 +101,8 @@ def _sources(path: Path, encoding: str, listener: Listener) -> Iterator[Source]:
             yield Source(str(path), list(_m3_rows(path, encoding, listener)))
             return
     rows = ROWS[ending(path)](path, encoding, LONGEST, listener)
-    yield Source(str(path), [(f"{path}:{line}", row) for line, row in rows])
+    # Spreadsheets leave rows of empty cells behind.
+    yield Source(str(path), [(f"{path}:{line}", row) for line, row in rows if any(map(_filled, row.values()))])
 
 
 def _m3_rows(path: Path, encoding: str, listener: Listener) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -114,6 +119,9 @@ def _m3_rows(path: Path, encoding: str, listener: Listener) -> Iterator[tuple[st
 def find_roles(source: Source, settings: SeriesSettings, listener: Listener) -> Roles:
     """Tell what each column is: what was said first, then the usual names, then what the values look like."""
     columns = source.columns
+    if all(read_time(column) is not None or _number(column) is not None for column in columns):
+        what = f"the first row holds {', '.join(columns[:3])}, which are no names of columns"
+        raise DataError(what, where=source.name, mend="begin the table with a row of names, such as ds,y")
     said = (settings.id, settings.time, *settings.target, *settings.known, *settings.past, *settings.static)
     for column in filter(None, said):
         if column not in columns:
@@ -124,19 +132,22 @@ def find_roles(source: Source, settings: SeriesSettings, listener: Listener) -> 
     time = settings.time or next((name for name in free if name.lower() == "ds"), "") or _time_column(free, first)
     if not time:
         what = f"none of the columns {', '.join(columns)} holds times"
-        raise DataError(
-            what, where=source.rows[0][0], mend="name it with --time, and write times as 2026-11-21 or as integers"
-        )
+        mend = "name it with --time, or add one: dates as 2026-11-21, or 1, 2, 3"
+        raise DataError(what, where=source.rows[0][0], mend=mend)
+    if re.search(r"\d(Z|[+-]\d\d:?\d\d)$", str(first[time])):
+        _tell(listener, source, f"the times in {time!r} have an offset", "they are told in UTC")
     free = [column for column in free if column != time]
-    words = [column for column in free if _number(first[column]) is None and first[column] not in (None, "")]
+    words = [one for one in free if _filled(first[one]) and _number(first[one], settings.decimal) is None]
     id = settings.id or next((name for name in free if name.lower() == "unique_id"), "")
-    if not id and len(words) == 1:
+    if not id and len(words) == 1 and len(free) > 1:
         id = words[0]
         _tell(listener, source, f"the column {id!r} tells series apart", "choose it with --id")
     numbers = [column for column in free if column != id and column not in words]
     target = settings.target or (("y",) if "y" in numbers else tuple(numbers))
     if not target:
-        raise DataError("there is no column of numbers", where=source.rows[0][0], mend="name it with --target")
+        like = [f"{first[column]!r} in the column {column!r} is none" for column in words]
+        what = ": ".join(["there is no column of numbers", *like[:1]])
+        raise DataError(what, where=source.rows[0][0], mend=f"name it with --target{_commas(map(first.get, words))}")
     wide = not settings.target and not id and len(target) > 1
     if not settings.target and id and len(target) > 1:
         mend = f"name them with --target: {', '.join(target)}"
@@ -147,6 +158,11 @@ def find_roles(source: Source, settings: SeriesSettings, listener: Listener) -> 
     return Roles(id, time, tuple(target), wide)
 
 
+def _commas(cells: Iterable[Any]) -> str:
+    """Give the mend for numbers with commas."""
+    return ", or tell the decimal mark with --set data.decimal=," if any("," in str(cell) for cell in cells) else ""
+
+
 def _tell(listener: Listener, source: Source, what: str, mend: str) -> None:
     listener.tell(Finding(source.name, what, mend))
 
@@ -155,11 +171,23 @@ def _time_column(columns: Sequence[str], first: Mapping[str, Any]) -> str:
     """Give the first column that holds dates, or else integers under a name of time."""
     dates = [name for name in columns if isinstance(read_time(first[name]), np.datetime64)]
     integers = [name for name in columns if isinstance(read_time(first[name]), int)]
-    named = [name for name in integers if name.lower() in ("time", "step", "t", "date", "year", "index")]
+    named = [name for name in integers if name.lower() in NAMES_OF_TIMES]
     return (dates or named or [""])[0]
 
 
-def _number(value: Any) -> float | None:
+def _filled(cell: Any) -> bool:
+    return cell is not None and cell == cell and str(cell).strip().lower() not in ("", "nan", "na")
+
+
+def _number(value: Any, decimal: str = "") -> float | None:
+    """Read a number; with a decimal mark, thousands may be divided.
+
+    >>> _number("1.234,5", ","), _number("1,234.5", "."), _number("1,234.5")
+    (1234.5, 1234.5, None)
+    """
+    if decimal and isinstance(value, str):
+        value = re.sub("[ '\u00a0\u202f]" + "|[.]" * (decimal == ",") + "|[,]" * (decimal == "."), "", value)
+        value = value.replace(",", ".")
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -170,18 +198,19 @@ def _series(source: Source, roles: Roles, settings: SeriesSettings, *, several: 
     """Give each series of a file, with where its rows stand."""
     groups: dict[str, list[int]] = {}
     stem = Path(source.name).name.split(".")[0]
+    read = reader_of([row[roles.time] for _, row in source.rows], settings.day_first, source.rows[0][0])
     for place, (_, row) in enumerate(source.rows):
         groups.setdefault(str(row[roles.id]) if roles.id else stem, []).append(place)
     for name, places in groups.items():
         rows = [source.rows[place][1] for place in places]
         where = [source.rows[place][0] for place in places]
-        times = _times(rows, where, roles.time)
-        known = _numbers(rows, where, settings.known, whole=not settings.fill)
-        past = _numbers(rows, where, settings.past)
+        times = read_times([row[roles.time] for row in rows], where, roles.time, read)
+        known = _numbers(rows, where, settings.known, settings.decimal, whole=not settings.fill)
+        past = _numbers(rows, where, settings.past, settings.decimal)
         static = tuple(_static(rows, where, column, name) for column in settings.static)
         sets = [(column,) for column in roles.target] if roles.wide else [roles.target]
         for target in sets:
-            values = _numbers(rows, where, target)
+            values = _numbers(rows, where, target, settings.decimal)
             end = len(rows)
             if settings.known:  # rows whose target is empty, at the end, tell what is known of the future
                 there = np.flatnonzero(~np.isnan(values).all(1))
@@ -196,33 +225,29 @@ def _refuse_odd_future(where: Sequence[str], times: np.ndarray, end: int) -> Non
     later = np.diff(times[max(end - 1, 0) :]).astype(np.int64)
     if len(bad := np.flatnonzero(later <= 0)):
         row = max(end - 1, 0) + int(bad[0]) + 1
-        raise DataError(f"the time {times[row]} does not come after {times[row - 1]}", where=where[row], mend="sort it")
-
-
-def _times(rows: Sequence[Mapping[str, Any]], where: Sequence[str], column: str) -> np.ndarray:
-    times = [read_time(row[column]) for row in rows]
-    kinds = [type(time) for time in times]
-    for place, time in enumerate(times):
-        if time is None or kinds[place] is not kinds[0]:
-            alike = "" if time is None else " like those before"
-            what = f"{rows[place][column]!r} in the column {column!r} is no time{alike}"
-            raise DataError(what, where=where[place], mend="write times as 2026-11-21, 2026-11, 2026Q4 or integers")
-    return np.array(times, "datetime64[s]" if kinds[0] is np.datetime64 else np.int64)
+        what = f"the time {shown(times[row])} does not come after {shown(times[row - 1])}"
+        raise DataError(what, where=where[row], mend="sort the rows of each series by time")
 
 
 def _numbers(
-    rows: Sequence[Mapping[str, Any]], where: Sequence[str], columns: Sequence[str], *, whole: bool = False
+    rows: Sequence[Mapping[str, Any]],
+    where: Sequence[str],
+    columns: Sequence[str],
+    decimal: str,
+    *,
+    whole: bool = False,
 ) -> np.ndarray:
     """Give the numbers of some columns (rows, columns), NaN where a cell is empty; with `whole`, that is refused."""
     values = np.full((len(rows), len(columns)), np.nan)
     for channel, column in enumerate(columns):
         for place, row in enumerate(rows):
             cell = row[column]
-            empty = cell is None or cell == "" or cell != cell or str(cell).strip().lower() in ("nan", "na")
-            number = np.nan if empty else _number(cell)
-            if number is None or np.isinf(number):
+            empty = not _filled(cell)
+            number = np.nan if empty else _number(cell, decimal)
+            if number is None or abs(number) > LARGEST:
                 what = f"{cell!r} in the column {column!r} is no number that can be used"
-                raise DataError(what, where=where[place], mend="mend it, or leave the cell empty and give --fill")
+                mend = f"mend it, or leave the cell empty and give --fill{_commas([cell])}"
+                raise DataError(what, where=where[place], mend=mend)
             if empty and whole:
                 what = f"the column {column!r} is known ahead, and its value is missing"
                 raise DataError(what, where=where[place], mend="give it, or name the column with --past instead")
@@ -246,5 +271,5 @@ def refuse_unlike(panel: Panel, other: Panel) -> None:
         what = f"there are {len(other.channels)} numbers to forecast, and the run has learned {len(panel.channels)}"
         raise SettingError(what, mend="give a file like the one that was learned")
     if panel.frequency != other.frequency and other.steps > len(other.series):
-        what = f"the steps are of a {other.frequency.name}, and the run has learned those of a {panel.frequency.name}"
+        what = f"a step is {other.frequency.one}, and {panel.frequency.one} in what the run has learned"
         raise SettingError(what, mend="give a file like the one that was learned")

@@ -10,6 +10,7 @@ import numpy as np
 
 from ensue.data.series.frequency import Frequency, Times, read_frequency, steps_between, usual
 from ensue.data.series.panel import Series, SeriesSettings
+from ensue.data.series.times import shown
 from ensue.errors import DataError, SettingError
 
 REPEATED = 3
@@ -71,32 +72,33 @@ def checked(one: Read, frequency: Frequency, settings: SeriesSettings) -> Series
 
 
 def _refuse(one: Read, times: Times, row: int, distances: np.ndarray, frequency: Frequency, *, filled: bool) -> None:
-    distance, what, where = distances[row - 1], f"{times[row]} of {one.series.name!r}", one.rows[row]
+    distance, what, where = distances[row - 1], f"{shown(times[row])} of {one.series.name!r}", one.rows[row]
     if distance == 0 and times[row] == times[row - 1]:
-        raise DataError(f"the time {what} is there twice", where=where, mend="keep one of the rows, or name an --id")
+        mend = "keep one of the rows, name an --id, or, if clocks were put back, write the offset: 02:00+01:00"
+        raise DataError(f"the time {what} is there twice", where=where, mend=mend)
     if times[row] < times[row - 1]:
         mend = "sort the rows of each series by time, or name the column that tells series apart with --id"
-        raise DataError(f"the time {what} comes after {times[row - 1]}", where=where, mend=mend)
+        raise DataError(f"the time {what} comes after {shown(times[row - 1])}", where=where, mend=mend)
     following = distances[row - 1 : row - 1 + REPEATED]
     alike = len(following) == REPEATED and following.min() > 1 and following.max() <= ALIKE * following.min()
     if distance != round(distance) or alike:
         raise _two(one, row, frequency, None)
     if not filled:
-        gap = f"a gap of {distance - 1:.0f} step{'s' * bool(distance > 2)} of a {frequency.name} before {what}"
+        gap = f"a gap of {distance - 1:.0f} step{'s' * bool(distance > 2)} of {frequency.one} before {what}"
         raise DataError(gap, where=where, mend="give --fill previous or --fill zero, or another --freq")
 
 
 def _two(one: Read, row: int, frequency: Frequency, other: Frequency | None) -> DataError:
     times = one.series.times
-    found = f"a series of {other.name}s" if other else f"from {times[row - 1]} to {times[row]}"
-    what = f"two frequencies: {found} in {one.series.name!r}, where the usual step is a {frequency.name}"
+    found = f"a series of {other.name}s" if other else f"from {shown(times[row - 1])} to {shown(times[row])}"
+    what = f"two frequencies: {found} in {one.series.name!r}, where the usual step is {frequency.one}"
     return DataError(what, where=one.rows[row], mend="split the file, or say which one is right with --freq")
 
 
 def _refuse_missing(one: Read, series: Series) -> None:
     for name, values in (("target", series.values), ("past", series.past)):
         if len(bad := np.argwhere(np.isnan(values))):
-            what = f"the {name} value at {series.times[bad[0][0]]} of {series.name!r} is missing"
+            what = f"the {name} value at {shown(series.times[bad[0][0]])} of {series.name!r} is missing"
             raise DataError(what, where=one.rows[bad[0][0]], mend="give it, or --fill previous or --fill zero")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -26,22 +25,23 @@ NAMES: dict[tuple[str, int], str] = {
     ("second", HOUR): "hour",
     ("second", MINUTE): "minute",
     ("second", 1): "second",
+    ("workday", 1): "workday",
     ("step", 1): "step",
 }
 ALIASES = {"y": "year", "a": "year", "q": "quarter", "m": "month", "ms": "month", "me": "month", "w": "week"}
-ALIASES |= {"d": "day", "h": "hour", "min": "minute", "t": "minute", "s": "second"}
-SEASONS = {"quarter": 4, "month": 12, "week": 52, "day": 7, "hour": 24}
+ALIASES |= {"d": "day", "h": "hour", "min": "minute", "t": "minute", "s": "second", "b": "workday"}
+SEASONS = {"quarter": 4, "month": 12, "week": 52, "day": 7, "workday": 5, "hour": 24}
 
 
 @dataclass(frozen=True)
 class Frequency:
-    """From one step to the next are `every` whole months, seconds, or units of an integer.
+    """From one step to the next are `every` whole months, seconds, days from Monday to Friday, or units of an integer.
 
     >>> Frequency("month", 3).name, Frequency("second", 900).name, Frequency("second", 900).season
     ('quarter', '15 minutes', 96)
     """
 
-    base: Literal["month", "second", "step"]
+    base: Literal["month", "second", "workday", "step"]
     every: int
 
     @property
@@ -53,6 +53,11 @@ class Frequency:
             return f"{self.every} {self.base}s"
         unit = next(size for size in (DAY, HOUR, MINUTE, 1) if self.every % size == 0)
         return f"{self.every // unit} {NAMES['second', unit]}s"
+
+    @property
+    def one(self) -> str:
+        """A step, in words: "an hour", "15 minutes"."""
+        return self.name if self.name[0].isdigit() else f"{'an' if self.name == 'hour' else 'a'} {self.name}"
 
     @property
     def season(self) -> int:
@@ -72,6 +77,9 @@ class Frequency:
             return np.int64(last) + counts
         if self.base == "second":
             return np.datetime64(last, "s") + counts
+        if self.base == "workday":
+            day = np.datetime64(last, "D")
+            return np.busday_offset(day, counts, roll="backward").astype("datetime64[s]") + (last - day)
         month = np.datetime64(last, "M")
         into = np.datetime64(last, "s") - month.astype("datetime64[s]")
         if _ends_month(np.array([last], "datetime64[s]"))[0]:
@@ -94,37 +102,8 @@ def read_frequency(name: str) -> Frequency:
     if found and unit in (known := {value: key for key, value in NAMES.items()}):
         base, every = known[unit]
         return Frequency(base, every * int(found[1] or 1))  # type: ignore[arg-type]
-    mend = "give one such as year, quarter, month, week, day, hour, '15 minutes' or step"
+    mend = "give one such as year, quarter, month, week, day, workday, hour, '15 minutes' or step"
     raise SettingError(f"{name!r} is no frequency", where="--freq", mend=mend)
-
-
-def read_time(value: Any) -> Any:
-    """Read a time: an integer, or an ISO date, month or quarter; None if it is none.
-
-    >>> read_time("1949-02"), read_time("2001Q3"), read_time("17"), read_time("soon")
-    (np.datetime64('1949-02-01T00:00:00'), np.datetime64('2001-07-01T00:00:00'), 17, None)
-    """
-    if isinstance(value, int | float | np.integer) and not isinstance(value, bool):
-        return int(value) if float(value).is_integer() else None
-    if isinstance(value, datetime):
-        return _plain(value)
-    text = str(value).strip()
-    if re.fullmatch(r"[+-]?\d{1,15}", text):
-        return int(text)
-    if quarter := re.fullmatch(r"(\d{4})-?Q([1-4])", text, re.IGNORECASE):
-        text = f"{quarter[1]}-{3 * int(quarter[2]) - 2:02d}"
-    if re.fullmatch(r"\d{4}-\d{1,2}", text):
-        text = f"{text[:5]}{int(text[5:]):02d}-01"
-    try:
-        return _plain(datetime.fromisoformat(text))
-    except ValueError:
-        return None
-
-
-def _plain(time: datetime) -> np.datetime64:
-    if time.tzinfo is not None:
-        time = time.astimezone(UTC).replace(tzinfo=None)
-    return np.datetime64(time.replace(microsecond=0) + timedelta(seconds=round(time.microsecond / 1e6)), "s")
 
 
 def usual(times: Sequence[Times]) -> list[Frequency | None]:
@@ -140,7 +119,11 @@ def _usual(times: Times) -> Frequency | None:
     months = np.diff(times.astype("datetime64[M]").astype(np.int64))
     if (_same_day(times) or _ends_month(times).all()) and np.median(months) >= 1:
         return _most("month", months)
-    return _most("second", np.diff(times).astype(np.int64))
+    found = _most("second", np.diff(times).astype(np.int64))
+    if found == Frequency("second", DAY) and np.is_busday(days := times.astype("datetime64[D]")).all():
+        # Without any weekend in between, they may be days as well.
+        return Frequency("workday", 1) if days[-1] - days[0] >= np.busday_count(days[0], days[-1]) + 2 else found
+    return found
 
 
 def _same_day(times: Times) -> bool:
@@ -165,6 +148,10 @@ def steps_between(times: Times, frequency: Frequency) -> NDArray[np.float64]:
         months = np.diff(times.astype("datetime64[M]").astype(np.int64)) / frequency.every
         fits = _same_day(times) or _ends_month(times).all()
         return months if fits else np.where(months == np.round(months), months + 0.5, months)
+    if frequency.base == "workday":
+        days = times.astype("datetime64[D]")
+        fits = np.is_busday(days[1:]) & ((times - days)[1:] == (times - days)[:-1])
+        return np.busday_count(days[:-1], days[1:]) / frequency.every + np.where(fits, 0.0, 0.5)
     return np.diff(times).astype(np.int64) / frequency.every
 
 
@@ -180,11 +167,12 @@ def calendar(times: Times, frequency: Frequency) -> NDArray[np.float32]:
     year = times.astype("datetime64[Y]")
     if frequency.base == "month":
         cycles = [((times.astype("datetime64[M]") - year).astype(np.int64) / 12, 3 if frequency.every == 1 else 1)]
-    elif frequency.every < DAY:  # hours are rarely known for more than a year or two, too few to learn a year from
+    elif frequency.base == "second" and frequency.every < DAY:
+        # hours are rarely known for more than a year or two, too few to learn a year from
         cycles = []
     else:
         cycles = [((times - year.astype("datetime64[s]")).astype(np.int64) / (365.2425 * DAY), 2)]
-    if frequency.base == "second" and frequency.every <= DAY:
+    if frequency.base == "workday" or (frequency.base == "second" and frequency.every <= DAY):
         cycles.append((seconds / WEEK, 3))
     if frequency.base == "second" and frequency.every < DAY:
         cycles.append((seconds / DAY, 3))

@@ -110,7 +110,7 @@ def lay_out(panel: Panel, settings: BacktestSettings, fitted: bool, where: str) 
 def origins(panel: Panel, layout: Layout, part: str, of: Sequence[int] | None = None) -> Origins:
     """Give where forecasts of a part begin: train (every step), tune, calibrate or test (every stride).
 
-    Those of the rehearsal are in the later half of what was before the test.
+    Those of the rehearsal have at least half of the windows before them that those of the test have.
     """
     found: list[tuple[int, int]] = []
     for place, number in enumerate(range(len(panel.series)) if of is None else of):
@@ -128,7 +128,7 @@ def span(length: int, layout: Layout, part: str, place: int) -> tuple[int, int, 
     if part == "test":
         return test, length, layout.stride
     if part == "rehearsal":
-        return max(test // 2, layout.least + layout.horizon), test, layout.stride
+        return (test + layout.least + layout.horizon) // 2, test, layout.stride
     if layout.by_series:
         mine = (place % 2 == 0) == (part == "tune")
         return held, test if mine else held, layout.stride

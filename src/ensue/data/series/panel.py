@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +35,16 @@ class SeriesSettings(Settings):
     """The distance of two steps, such as month, day or "15 minutes"; unset, the usual one of the data."""
     fill: str = ""
     """What steps that are missing, and empty cells, become: previous or zero; unset, they are refused."""
+    day_first: bool | None = None
+    """Whether 03/04/2026 is in April; unset, the dates tell, as soon as one has a day after the 12th."""
+    decimal: Literal["", ".", ","] = ""
+    """The decimal mark, where the other one, spaces or ' divide thousands; unset, a point, and nothing divides."""
     encoding: str = "utf-8"
     """How the files are encoded, by Python's name for it."""
+    valid_file: str = ""
+    """A file that goes on where the data ends, on which is chosen and calibrated."""
     test_file: str = ""
-    """A file that is only reported, in place of the end of each series."""
+    """A file that goes on from there, and is only reported, in place of the end of each series."""
 
 
 @dataclass(frozen=True)

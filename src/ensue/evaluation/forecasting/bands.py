@@ -2,19 +2,19 @@
 
 How far the truth was outside an interval, in widths of that interval, is measured on the calibrate part (Romano et al.
 2019, "Conformalized quantile regression", normalised by the width); later intervals are moved by a quantile of that.
-From few independent forecasts no such quantile follows: then all steps tell together how large an error is, and the
-intervals are Student's, which are the wider the fewer forecasts told it.
+From few independent forecasts no such quantile follows: then all steps tell together, and what they tell is widened as
+Student's t is wider than the normal distribution, the more the fewer forecasts there were.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ensue.evaluation.forecasting.distributions import Forecast, Values
 from ensue.evaluation.intervals import student
@@ -34,18 +34,19 @@ class Bands:
     """How many forecasts that do not overlap said so."""
 
     @classmethod
-    def fit(cls, forecast: Forecast, target: Values, blocks: NDArray[np.int64]) -> Bands:
-        """Measure forecasts of the calibrate part; those of a block, numbered from 0, overlap."""
-        moved, measured = {}, int(blocks.max()) + 1
+    def fit(cls, forecast: Forecast, target: Values, measured: int) -> Bands:
+        """Measure forecasts of the calibrate part, of which so many do not overlap."""
+        moved = {}
         for per_cent in COVERED:
             low, high = _ends(forecast, per_cent)
             width = np.maximum(high - low, 1e-12 * np.maximum(np.abs(target), 1e-300))
             outside = np.maximum(low - target, target - high) / width
             scores = np.sort(np.moveaxis(outside, 1, 0).reshape(outside.shape[1], -1), axis=1)
             if measured < FEW:
-                # Half a width more than how far outside, an error is counted from the middle.
-                size = sqrt(float(((scores + 0.5) ** 2).mean()))
-                by = np.full(len(scores), size * student(0.5 + per_cent / 200, measured) - 0.5)
+                # Half a width more than how far outside: an error is counted from the middle.
+                level = 0.5 + per_cent / 200
+                size = np.quantile(scores + 0.5, per_cent / 100) / NormalDist().inv_cdf(level)
+                by = np.full(len(scores), size * student(level, measured) - 0.5)
             else:
                 by = scores[:, min(ceil((scores.shape[1] + 1) * per_cent / 100), scores.shape[1]) - 1]
             moved[per_cent] = np.maximum(by, -0.499).tolist()  # no interval is turned inside out

@@ -9,7 +9,7 @@ from typing import ClassVar
 from ensue.data.demos import demo_meant
 from ensue.errors import SettingError
 from ensue.layers import RecurrentSettings
-from ensue.models.forecasting import forecaster_settings
+from ensue.models.forecasting import FITTED, forecaster_settings
 from ensue.models.forecasting.direct import DirectSettings
 from ensue.models.forecasting.ridge import RidgeSettings
 from ensue.models.forecasting.steps import StepsSettings
@@ -44,10 +44,10 @@ class ForecastTask(Task):
         """Fill in all settings: from the file, then from what was said, then key by key."""
         values = read_config(choices.config)
         settings = read(ForecastSettings, values, where=str(choices.config) if choices.config else None)
-        for said, name in ((choices.codec, "--codec"), (choices.memory, "--memory"), (choices.valid, "--valid")):
+        for said, name in ((choices.codec, "codec"), (choices.memory, "memory")):
             if said is not None:
-                mend = "leave it out; what is chosen is chosen on the time before the test"
-                raise SettingError(f"forecast has no use for {name}", where=name, mend=mend)
+                mend = "leave it out: numbers are scaled by the past of each window"
+                raise SettingError(f"forecast has no {name}", where=f"--{name}", mend=mend)
         reasons: list[str] = []
         if choices.model is not None:
             settings = change(settings, model=forecaster_settings(choices.model))
@@ -56,6 +56,9 @@ class ForecastTask(Task):
             settings = _with_usual_model(settings, choices, reasons)
         if choices.size is not None:
             settings = _sized(settings, WIDTHS[choices.size])
+        said = [name for name in ("size", "minutes", "epochs") if getattr(choices, name) is not None]
+        if said and settings.model.name in FITTED:
+            reasons.append(f"{settings.model.name} is fitted in one go, and has no use for {' and '.join(said)}")
         body = getattr(settings.model, "body", None)
         if isinstance(body, RecurrentSettings):
             body.program()  # settings that contradict each other are told before the data is read

@@ -14,9 +14,11 @@ from torch import nn
 
 from ensue.data.series.inputs import Forecasts, Inputs
 from ensue.data.series.layout import Origins
+from ensue.data.series.times import shown
+from ensue.errors import DataError
 from ensue.evaluation.forecasting import FEW, Bands, Forecast, joined, taken
 from ensue.evaluation.ranking import Role
-from ensue.tasks.forecast.predicting import blocks_of, forecast
+from ensue.tasks.forecast.predicting import apart, forecast
 from ensue.tasks.forecast.prepared import Prepared
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.by_gradient import ByGradient
@@ -51,11 +53,17 @@ class Learned:
 
 
 def build(settings: Any, prepared: Prepared) -> tuple[Any, Inputs]:
-    """Make a model, and what it is given."""
+    """Make a model, and what it is given. Raises DataError where it takes counts, and the numbers are none."""
     inputs = prepared.inputs("standard")
     model = settings.build(prepared.sizes(inputs))
-    head = getattr(model, "head", None)
-    return model, inputs if head is None or head.scaling == inputs.scaling else prepared.inputs(head.scaling)
+    if getattr(getattr(model, "head", None), "scaling", inputs.scaling) == inputs.scaling:
+        return model, inputs
+    for one in prepared.panel.series:
+        if len(bad := np.argwhere((one.values < 0) | (one.values != np.round(one.values)))):
+            value, time = one.values[tuple(bad[0])], shown(one.times[bad[0][0]])
+            mend = "give counts, or another head, such as --set model.head=student"
+            raise DataError(f"{value:g} at {time} is no count, which the head is for", where=one.name, mend=mend)
+    return model, prepared.inputs("level")
 
 
 def fitted(settings: Any, prepared: Prepared) -> Learned:
@@ -111,16 +119,14 @@ def calibrated(learned: Learned, prepared: Prepared, settings: ForecastSettings)
     test as it will go through the test; but for the tune part, on which it was chosen.
     """
     origins = prepared.origins("calibrate")
-    blocks = blocks_of(origins, prepared.layout.horizon)
-    if blocks.max() + 1 < FEW and learned.training is None and prepared.layout.refit_fitted:
+    if apart(origins, prepared.layout.horizon) < FEW and learned.training is None and prepared.layout.refit_fitted:
         chosen_on = {*map(tuple, prepared.origins("tune").tolist())}
         rehearsed = [one for one in prepared.origins("rehearsal").tolist() if tuple(one) not in chosen_on]
         origins = np.array(sorted({*map(tuple, rehearsed), *map(tuple, origins.tolist())}), np.int64)
-        blocks = blocks_of(origins, prepared.layout.horizon)
         told = walk(learned, prepared, settings, origins, "rehearsal")
     else:
         told = forecast(learned.model, learned.inputs, origins, seed=settings.seed, paths=settings.paths)
-    return Bands.fit(told, learned.inputs.targets(origins), blocks)
+    return Bands.fit(told, learned.inputs.targets(origins), apart(origins, prepared.layout.horizon))
 
 
 def walk(

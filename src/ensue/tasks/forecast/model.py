@@ -14,6 +14,7 @@ from ensue.data.readers.series import frame_source, panel_of, read_panel, refuse
 from ensue.data.series import Panel, gone_on
 from ensue.data.series.inputs import Inputs
 from ensue.data.series.layout import MOST_ORIGINS, Layout, Origins
+from ensue.data.series.times import shown
 from ensue.errors import DataError, SettingError
 from ensue.evaluation.forecasting import Bands, Forecast, Scales, blocked, naive_scale, score
 from ensue.tasks.forecast.fitting import build
@@ -47,15 +48,6 @@ class Foretold:
         for place, time in enumerate(self.times):
             row = {"unique_id": self.series, "ds": time, "channel": self.channel}
             yield row | {name: float(values[place]) for name, values in self.figures.items()}
-
-
-def shown(time: Any) -> int | str:
-    """Write a time as people do: no hours where it is midnight.
-
-    >>> shown(np.datetime64("2026-11-01T00:00:00")), shown(np.int64(7))
-    ('2026-11-01', 7)
-    """
-    return str(time).removesuffix("T00:00:00").replace("T", " ") if isinstance(time, np.datetime64) else int(time)
 
 
 @dataclass(frozen=True)

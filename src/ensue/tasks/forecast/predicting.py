@@ -51,6 +51,20 @@ def _some(model: Forecasting, inputs: Inputs, origins: Origins, seed: int, paths
     return Sampled.of(drawn_paths(model, batch, uniforms) * scale[None] + loc[None])
 
 
+def apart(origins: Origins, horizon: int) -> int:
+    """Count forecasts that do not overlap.
+
+    >>> apart(np.array([(0, 5), (0, 6), (0, 9), (1, 5)]), 4)
+    3
+    """
+    free: dict[int, int] = {}
+    count = 0
+    for number, origin in sorted(map(tuple, origins.tolist())):
+        if origin >= free.get(number, 0):
+            count, free[number] = count + 1, origin + horizon
+    return count
+
+
 def blocks_of(origins: Origins, horizon: int) -> np.ndarray:
     """Number the blocks of forecasts that overlap: a horizon of origins of one series; what is left joins the last."""
     begins = np.full(int(origins[:, 0].max()) + 1, np.iinfo(np.int64).max)

@@ -18,7 +18,7 @@ from ensue.data.readers.series import read_panel
 from ensue.data.series import Panel, gone_on
 from ensue.data.series.inputs import Covariates, Inputs, Scaling
 from ensue.data.series.layout import Layout, Origins, lay_out, origins, span
-from ensue.errors import DataError
+from ensue.errors import DataError, SettingError
 from ensue.evaluation.forecasting import Scales, errors_spread, naive_scale
 from ensue.models.forecasting import FITTED, Sizes
 from ensue.tasks.forecast.settings import ForecastSettings
@@ -89,8 +89,12 @@ def prepare(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: W
     files = find_files([write_demo(name, run.path / "cache")] if name else data, listener)
     reading = settings.data.model_copy(update=DEMO_COLUMNS.get(name, {})) if name else settings.data
     panel = read_panel(files, reading, listener)
-    if settings.data.test_file:
-        panel, settings = _with_test_file(panel, settings, listener)
+    if settings.data.valid_file and not settings.data.test_file:
+        mend = "give --test as well, a file that goes on from there"
+        raise SettingError("the test would be cut from the file to choose on", where="--valid", mend=mend)
+    for file, part in ((settings.data.valid_file, "held"), (settings.data.test_file, "test")):
+        if file:
+            panel, settings = _with_file(file, part, panel, settings, listener)
     prepared = lay(run, settings, panel, _fingerprint(files))
     for finding in findings:
         watch(Note(str(finding)))
@@ -112,15 +116,16 @@ def lay(run: Run, settings: ForecastSettings, panel: Panel, files: Mapping[str, 
     return prepared
 
 
-def _with_test_file(panel: Panel, settings: ForecastSettings, listener: Listener) -> tuple[Panel, ForecastSettings]:
-    """Put a file for the test after the series that it goes on from. Raises DataError if it does not."""
-    file = settings.data.test_file
+def _with_file(
+    file: str, part: str, panel: Panel, settings: ForecastSettings, listener: Listener
+) -> tuple[Panel, ForecastSettings]:
+    """Put a file for a part after the series that it goes on from. Raises DataError if it does not."""
     later, first = gone_on(panel, read_panel([Path(file)], settings.data, listener))
     added = {len(one) - begin for one, begin in zip(later.series, first, strict=True)}
     if len(later.series) != len(panel.series) or len(added) > 1 or 0 in first or 0 in added:
         what = "the file does not go on with every series, for as many steps each, where the data ends"
         raise DataError(what, where=file, mend="score other series with `ensue evaluate RUN FILE`")
-    backtest = settings.backtest.model_copy(update={"test": added.pop()})
+    backtest = settings.backtest.model_copy(update={part: added.pop()})
     return later, settings.model_copy(update={"backtest": backtest})
 
 
@@ -140,7 +145,7 @@ def _described(prepared: Prepared) -> str:
     panel, layout = prepared.panel, prepared.layout
     count = len(panel.series)
     what = f"{count} series" + (f" of {len(panel.channels)} numbers" if len(panel.channels) > 1 else "")
-    what += f", a step is a {panel.frequency.name}, a season {layout.season}; {layout.horizon} steps are forecast from "
+    what += f", a step is {panel.frequency.one}, a season {layout.season}; {layout.horizon} steps are forecast from "
     what += f"{layout.window} of the past; {layout.test} steps are the test, {layout.held} before them held out"
     return what + (f"; {prepared.left_out} too short a series left out" if prepared.left_out else "")
 
