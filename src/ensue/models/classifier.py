@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -20,7 +18,7 @@ from ensue.heads import LABEL_HEADS, Categorical, CategoricalSettings, NumberSet
 from ensue.layers import ENCODERS, Onward, OnwardSettings
 from ensue.layers.pooling import Pooling
 from ensue.models.contract import Loss, Predictor, mask_padding
-from ensue.models.weights import arrays_of, load_into, parameter_count
+from ensue.models.weights import Network
 from ensue.settings import Settings, choice
 from ensue.state import State
 
@@ -65,7 +63,7 @@ class ClassifierSettings(Settings):
         return Classifier(self, shape, kind, size)
 
 
-class Classifier(nn.Module, Predictor):
+class Classifier(Network, Predictor):
     """p(label | steps) = head(pool(body(input))), input_t = embeddings of the symbols of step t, and its numbers.
 
     Numbers that hold for the whole example ("static") join the pooled vector.
@@ -144,16 +142,3 @@ class Classifier(nn.Module, Predictor):
             return read.new_zeros(len(read))
         nats = mask_padding(head.nats(read[:, :-1], symbols[:, 1:]), rest).sum(1)
         return self.settings.also_weight * nats / rest.clamp_min(1)
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers were learned."""
-        return parameter_count(self)
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give a copy of every parameter."""
-        return arrays_of(self)
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over every parameter. Raises RunError if one is missing, unknown or of another shape."""
-        load_into(self, arrays)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from pydantic import Field
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -16,7 +14,7 @@ from ensue.errors import SettingError
 from ensue.heads import HEADS, CategoricalSettings
 from ensue.layers import LAYERS, RecurrentSettings
 from ensue.models.contract import Autoregressive, mask_padding
-from ensue.models.weights import arrays_of, load_into, parameter_count
+from ensue.models.weights import Network
 from ensue.settings import Settings, choice
 from ensue.state import State
 
@@ -49,7 +47,7 @@ class SequenceSettings(Settings):
         return SequenceModel(self, size)
 
 
-class SequenceModel(nn.Module, Autoregressive):
+class SequenceModel(Network, Autoregressive):
     """p(next | before) = head(body(embedding(before))).
 
     >>> import torch
@@ -101,16 +99,3 @@ class SequenceModel(nn.Module, Autoregressive):
         """Give the head's own, fused nats of each target, (batch, time), zero past `lengths`."""
         features, state = self.features(inputs, state, lengths)
         return mask_padding(self.head.nats(features, targets), lengths), state
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers were learned."""
-        return parameter_count(self)
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give a copy of every parameter, once where two parts share it."""
-        return arrays_of(self)
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over every parameter. Raises RunError if one is missing, unknown or of another shape."""
-        load_into(self, arrays)

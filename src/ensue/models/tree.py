@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ from ensue.errors import SettingError
 from ensue.heads import LABEL_HEADS
 from ensue.models.contract import Loss, Predictor
 from ensue.models.levels import Level, levels_of
-from ensue.models.weights import arrays_of, load_into, parameter_count
+from ensue.models.weights import Network
 from ensue.settings import Settings
 from ensue.state import State
 
@@ -61,7 +61,7 @@ class TreeSettings(Settings):
         return TreeModel(self.settled(shape), shape, kind, size)
 
 
-class TreeModel(nn.Module, Predictor):
+class TreeModel(Network, Predictor):
     """p(label of a node | its words) = head(h), h from its word and its children.
 
     A batch has the fields "symbol", the word of each node or 0, others of that shape that tell more of it, and
@@ -177,19 +177,6 @@ class TreeModel(nn.Module, Predictor):
 
     def _plain(self, word: Tensor, block: Tensor, level: Level) -> Tensor:
         return torch.tanh(word + self._products(level, block[_on(block, level.left)], block[_on(block, level.right)]))
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers were learned."""
-        return parameter_count(self)
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give a copy of every parameter."""
-        return arrays_of(self)
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over every parameter. Raises RunError if one is missing, unknown or of another shape."""
-        load_into(self, arrays)
 
 
 def _on(like: Tensor, index: np.ndarray) -> Tensor:

@@ -8,10 +8,8 @@ its own mean and spread, and its forecast scaled back (reversible: Kim et al. 20
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -22,7 +20,7 @@ from ensue.heads.numbers import NUMBERS, GaussianSettings
 from ensue.layers.window import hidden_layers
 from ensue.models.contract import Loss, Predictor
 from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms
-from ensue.models.weights import arrays_of, load_into, parameter_count
+from ensue.models.weights import Network
 from ensue.settings import Settings, choice
 from ensue.state import State
 
@@ -50,7 +48,7 @@ class DirectSettings(Settings):
         return DirectForecaster(self, sizes)
 
 
-class DirectForecaster(nn.Module, Predictor, Forecasting):
+class DirectForecaster(Network, Predictor, Forecasting):
     """y_{t+1..t+horizon} ~ head(net(y_{t-window+1..t}, known, past, static))."""
 
     def __init__(self, settings: DirectSettings, sizes: Sizes) -> None:
@@ -103,16 +101,3 @@ class DirectForecaster(nn.Module, Predictor, Forecasting):
         steps = [uniforms(step) for step in range(self.horizon)]
         first, second = (torch.stack([step[place] for step in steps], 2) for place in (0, 1))
         return self.head.draw(self(batch), first, second).to(first)
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers were learned."""
-        return parameter_count(self)
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give a copy of every parameter."""
-        return arrays_of(self)
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over every parameter. Raises RunError if one is missing, unknown or of another shape."""
-        load_into(self, arrays)

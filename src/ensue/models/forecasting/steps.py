@@ -6,10 +6,8 @@ autoregression beside the network, as in Lai et al. 2018, arXiv:1703.07015).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -20,7 +18,7 @@ from ensue.heads.numbers import NUMBERS, StudentSettings
 from ensue.layers import LAYERS, RecurrentSettings
 from ensue.models.contract import Loss, Predictor
 from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms
-from ensue.models.weights import arrays_of, load_into, parameter_count
+from ensue.models.weights import Network
 from ensue.settings import Settings, choice
 from ensue.state import State, select_rows
 
@@ -46,7 +44,7 @@ class StepsSettings(Settings):
         return StepForecaster(self, sizes)
 
 
-class StepForecaster(nn.Module, Predictor, Forecasting):
+class StepForecaster(Network, Predictor, Forecasting):
     """p(y_t | y_<t) = head(body(y_{t-1}, y_{t-season}, known_t, past_{t-1}, static)), after each step of the window.
 
     What only the past knows of is zero from the first forecast on, and a flag says so, in training too.
@@ -126,16 +124,3 @@ class StepForecaster(nn.Module, Predictor, Forecasting):
             drawn = self.head.draw(self.head.distribution(raw, scale), first, second)
             values = torch.cat([values, drawn[:, None].to(values)], 1)
         return values[:, window:].unflatten(0, (paths, len(past)))
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers were learned."""
-        return parameter_count(self)
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give a copy of every parameter."""
-        return arrays_of(self)
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over every parameter. Raises RunError if one is missing, unknown or of another shape."""
-        load_into(self, arrays)

@@ -19,7 +19,7 @@ from ensue.batch import Batch
 from ensue.heads import TAG_HEADS, CRFSettings
 from ensue.layers import ENCODERS, BidirectionalSettings, ConvolutionSettings
 from ensue.models.contract import Predictor
-from ensue.models.weights import arrays_of, load_into, parameter_count
+from ensue.models.weights import Network
 from ensue.settings import Settings, choice
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class TaggerSettings(Settings):
         return Tagger(self, sizes, vectors)
 
 
-class Tagger(nn.Module, Predictor):
+class Tagger(Network, Predictor):
     """Reads the fields "word", "character", "form", "prefix", "suffix", "shape", and "vector" if there are vectors.
 
     `sizes` says how many ids each field has, and "target" how many tags there are.
@@ -113,16 +113,3 @@ class Tagger(nn.Module, Predictor):
             most = self.settings.endings if name == "suffix" else batch[name].shape[2]
             sums.append(self.affixes[name](batch[name][..., :most]).sum(2))
         return [*sums, self.affixes["shape"](batch["shape"])]
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers were learned; vectors are given."""
-        return parameter_count(self) - (0 if self.vectors is None else self.vectors.numel())
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give all weights, and the vectors."""
-        return arrays_of(self)
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over all weights."""
-        load_into(self, arrays)

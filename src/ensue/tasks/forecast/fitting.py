@@ -16,7 +16,8 @@ from ensue.data.series.inputs import Forecasts, Inputs
 from ensue.data.series.layout import Origins
 from ensue.data.series.times import shown
 from ensue.errors import DataError
-from ensue.evaluation.forecasting import FEW, Bands, Forecast, joined, taken
+from ensue.evaluation.forecasting.bands import FEW, Bands
+from ensue.evaluation.forecasting.distributions import Forecast, joined, taken
 from ensue.evaluation.ranking import Role
 from ensue.tasks.forecast.predicting import apart, forecast
 from ensue.tasks.forecast.prepared import Prepared

@@ -16,7 +16,9 @@ from ensue.data.series.inputs import Inputs
 from ensue.data.series.layout import MOST_ORIGINS, Layout, Origins
 from ensue.data.series.times import shown
 from ensue.errors import DataError, SettingError
-from ensue.evaluation.forecasting import Bands, Forecast, Scales, blocked, naive_scale, score
+from ensue.evaluation.forecasting.bands import Bands
+from ensue.evaluation.forecasting.distributions import Forecast
+from ensue.evaluation.forecasting.figures import Scales, blocked, naive_scale, score
 from ensue.tasks.forecast.fitting import build
 from ensue.tasks.forecast.predicting import blocks_of, forecast
 from ensue.tasks.forecast.prepared import Prepared, kept

@@ -11,7 +11,7 @@ from torch import nn
 from ensue.data.series.inputs import Inputs
 from ensue.data.series.layout import Origins
 from ensue.decoding.paths import drawn_paths, draws
-from ensue.evaluation.forecasting import Forecast, Normals, Sampled, joined
+from ensue.evaluation.forecasting.distributions import Forecast, Normals, Sampled, joined
 from ensue.models.contract import Predictor
 from ensue.models.forecasting import Forecasting
 from ensue.training.devices import to_device
@@ -57,12 +57,8 @@ def apart(origins: Origins, horizon: int) -> int:
     >>> apart(np.array([(0, 5), (0, 6), (0, 9), (1, 5)]), 4)
     3
     """
-    free: dict[int, int] = {}
-    count = 0
-    for number, origin in sorted(map(tuple, origins.tolist())):
-        if origin >= free.get(number, 0):
-            count, free[number] = count + 1, origin + horizon
-    return count
+    each = [origins[origins[:, 0] == number, 1] for number in np.unique(origins[:, 0])]
+    return sum(min(len(one), int(np.ptp(one)) // horizon + 1) for one in each)
 
 
 def blocks_of(origins: Origins, horizon: int) -> np.ndarray:

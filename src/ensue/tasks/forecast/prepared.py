@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +13,14 @@ import numpy as np
 from ensue.data.contract import Finding, Listener
 from ensue.data.demos import demo_meant, write_demo
 from ensue.data.files import find_files
+from ensue.data.prepare import fingerprint
 from ensue.data.readers.series import read_panel
 from ensue.data.series import Panel, gone_on
 from ensue.data.series.inputs import Covariates, Inputs, Scaling
 from ensue.data.series.layout import Layout, Origins, lay_out, origins, span
 from ensue.errors import DataError, SettingError
-from ensue.evaluation.forecasting import Scales, errors_spread, naive_scale
+from ensue.evaluation.forecasting.figures import Scales, naive_scale
+from ensue.evaluation.forecasting.naive import errors_spread
 from ensue.models.forecasting import FITTED, Sizes
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.contract import Note, Watch
@@ -95,7 +96,7 @@ def prepare(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: W
     for file, part in ((settings.data.valid_file, "held"), (settings.data.test_file, "test")):
         if file:
             panel, settings = _with_file(file, part, panel, settings, listener)
-    prepared = lay(run, settings, panel, _fingerprint(files))
+    prepared = lay(run, settings, panel, fingerprint(dict.fromkeys(files, "data"), listener.tell))
     for finding in findings:
         watch(Note(str(finding)))
     watch(Note(_described(prepared)))
@@ -148,14 +149,6 @@ def _described(prepared: Prepared) -> str:
     what += f", a step is {panel.frequency.one}, a season {layout.season}; {layout.horizon} steps are forecast from "
     what += f"{layout.window} of the past; {layout.test} steps are the test, {layout.held} before them held out"
     return what + (f"; {prepared.left_out} too short a series left out" if prepared.left_out else "")
-
-
-def _fingerprint(files: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    found = {}
-    for path in files:
-        content = path.read_bytes()
-        found[str(path)] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    return found
 
 
 def _spread(values: np.ndarray) -> np.ndarray:

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from ensue.data.series.layout import Origins
-from ensue.evaluation.forecasting import FEW, SIMPLE
+from ensue.evaluation.forecasting.bands import FEW
+from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.evaluation.ranking import verdict
 from ensue.evaluation.standing import Standing
+from ensue.settings import finite
 from ensue.tasks.card import bullets, card, files, sentence, table
 from ensue.tasks.contract import Told
 from ensue.tasks.forecast.prepared import Prepared
@@ -55,7 +57,7 @@ def conclude(
     run.write_arrays(_backtest(model, prepared, origins), BACKTEST)
     run.write(REPORT, _markdown(result, run.about).encode())
     # Last, for a run that has a result has finished.
-    run.write(RESULT, json.dumps(_finite(result), indent=1).encode())
+    run.write(RESULT, json.dumps(finite(result), indent=1).encode())
 
 
 def _backtest(model: Scoring, prepared: Prepared, origins: Origins) -> dict[str, np.ndarray]:
@@ -147,12 +149,3 @@ def _markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         ("Limits", LIMITS),
     ]
     return card(sections, about)
-
-
-def _finite(value: Any) -> Any:
-    """Write what is no number as null, as JSON has it."""
-    if isinstance(value, Mapping):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -5,7 +5,9 @@ from __future__ import annotations
 from time import perf_counter
 
 from ensue.data.series.layout import Origins
-from ensue.evaluation.forecasting import SIMPLE, UNMOVED, Forecast, joined
+from ensue.evaluation.forecasting.bands import UNMOVED
+from ensue.evaluation.forecasting.distributions import Forecast, joined
+from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.models.forecasting.ridge import RidgeSettings
 from ensue.tasks.forecast import statistics
 from ensue.tasks.forecast.fitting import calibrated, fitted, walk

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ensue.data.series.layout import Origins
-from ensue.evaluation.forecasting import Bands, Forecast, Scored, blocked, score
+from ensue.evaluation.forecasting.bands import Bands
+from ensue.evaluation.forecasting.distributions import Forecast
+from ensue.evaluation.forecasting.figures import Scored, blocked, score
 from ensue.evaluation.ranking import Role
 from ensue.evaluation.standing import Standing
 from ensue.tasks.forecast.predicting import blocks_of

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ensue.data.series.layout import Origins
-from ensue.evaluation.forecasting import Forecast, Quantiled
+from ensue.evaluation.forecasting.distributions import Forecast, Quantiled
 from ensue.tasks.forecast.prepared import Prepared
 
 MODELS = {"ets": "AutoETS", "theta": "AutoTheta", "arima": "AutoARIMA"}
