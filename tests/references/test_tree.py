@@ -1,5 +1,8 @@
 """Trees level by level against one node after the other, and brackets against what they say."""
 
+import random
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -110,6 +113,31 @@ def test_level_by_level_is_one_node_after_the_other(cell):
                 torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
 
     check()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", ["binary", "child_sum", "plain"])
+def test_a_batch_is_learned_ten_times_faster_level_by_level(cell):
+    dice = random.Random(1)
+
+    def grown(leaves: int):
+        cut = dice.randrange(1, leaves) if leaves > 1 else 0
+        return [grown(cut), grown(leaves - cut)] if cut else dice.randrange(1, 900)
+
+    trees = [grown(dice.randrange(10, 40)) for _ in range(25)]
+    model = TreeSettings(cell=cell).build(Shape({"symbol": 900}, children=2), "single", 5).eval()
+    batch, seconds = batch_of(trees), {"together": [], "alone": []}
+    for _ in range(3):
+        began = time.process_time()
+        units = model.units(batch)
+        units.square().sum().backward()
+        seconds["together"].append(time.process_time() - began)
+        began = time.process_time()
+        alone = [one_node_after_the_other(model, tree) for tree in trees]
+        sum(each.square().sum() for each in alone).backward()
+        seconds["alone"].append(time.process_time() - began)
+    assert max((units[row, : len(each)] - each).abs().max() for row, each in enumerate(alone)) < 1e-6
+    assert min(seconds["alone"]) > 10 * min(seconds["together"])
 
 
 @settings(deadline=None)

@@ -91,11 +91,7 @@ class TreeModel(Network, Predictor):
         self.child = nn.Linear(children * width, of_children * width, bias=False)
         head: Any = LABEL_HEADS[kind]()
         self.head = head.build(width, size)
-        self._tick: Callable[[Tensor, Tensor, Level], Tensor] = {
-            "binary": self._binary,
-            "child_sum": self._child_sum,
-            "plain": self._plain,
-        }[settings.cell]
+        self._tick: Callable[[Tensor, Tensor, Level], Tensor] = getattr(self, f"_{settings.cell}")
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
         """Give the distribution of the label of every node, (batch, time); past a row's length it means nothing."""

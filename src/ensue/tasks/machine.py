@@ -27,6 +27,9 @@ def take_machine(run: Run, machine: MachineSettings, seed: int, watch: Watch) ->
 
 
 def left_of(training: TrainingSettings, machine: MachineSettings, spent: float) -> TrainingSettings:
-    """Give the training what the seconds spent so far, and what comes after it, leave of its minutes."""
-    left = max(training.minutes * (1 - SPARED) - spent / 60, 0.02)
+    """Give the training what the seconds spent so far, and what comes after it, leave of its minutes: half or more.
+
+    What stands beside it may take long, and says nothing of a network that has hardly learned.
+    """
+    left = max(training.minutes * (1 - SPARED) - spent / 60, training.minutes / 2)
     return training.model_copy(update={"minutes": left, "machine": machine})
