@@ -1,7 +1,9 @@
 """The hidden Markov model and the most frequent tag, against the same counted word by word in plain Python."""
 
 from collections import Counter
-from itertools import pairwise, product
+from collections.abc import Callable
+from functools import cache
+from itertools import product
 from statistics import stdev
 
 import numpy as np
@@ -59,25 +61,29 @@ def by_ending(word: str, tag: str) -> float:
     return chance
 
 
-def transition(before: str, after: str) -> float:
-    chain = [("^", *tags, "^") for _, tags in SENTENCES]
-    both = Counter(pair for tags in chain for pair in pairwise(tags))
-    first, second, total = Counter(), Counter(), sum(both.values())
-    for (a, b), count in both.items():
-        first[a] += count
-        second[b] += count
-    weights = [1, 0]
-    for (a, b), count in both.items():
-        two, one = (count - 1) / max(first[a] - 1, 1), (second[b] - 1) / (total - 1)
-        weights[two >= one] += count
-    return (weights[0] * second[after] / total + weights[1] * both[before, after] / first[before]) / (total + 1)
+def transition(order: int) -> Callable[..., float]:
+    """P(tag | so many tags before it) by deleted interpolation, Brants 2000, equation 6 and figure 1, word by word."""
+    chain = [[*"^" * order, *tags, "^"] for _, tags in SENTENCES]
+    grams = Counter(tuple(tags[end - order : end + 1]) for tags in chain for end in range(order, len(tags)))
+
+    def left(gram: tuple[str, ...], length: int, without: int) -> float:
+        """The share of its last tag, after so many others, when one of its own counts is taken away."""
+        there = sum(count for other, count in grams.items() if other[order - length :] == gram[order - length :])
+        all_ = sum(count for other, count in grams.items() if other[order - length : -1] == gram[order - length : -1])
+        return (there - without) / max(all_ - without, 1)
+
+    weights = [1] + [0] * order
+    for gram, count in grams.items():
+        shares = [left(gram, length, 1) for length in range(order + 1)]
+        weights[shares.index(max(shares))] += count
+    return lambda *gram: sum(w * left(gram, length, 0) for length, w in enumerate(weights)) / sum(weights)
 
 
-def joint(words: list[str], tags: tuple[str, ...]) -> float:
+def joint(words: list[str], tags: tuple[str, ...], order: int, chance_of: Callable[..., float]) -> float:
     """P(tags, words), but for a factor that is the same for all tags."""
-    chance = transition("^", tags[0]) * transition(tags[-1], "^")
-    for a, b in pairwise(tags):
-        chance *= transition(a, b)
+    chain, chance = [*"^" * order, *tags, "^"], 1.0
+    for end in range(order, len(chain)):
+        chance *= chance_of(*chain[end - order : end + 1])
     for word, tag in zip(words, tags, strict=True):
         seen = [own for other, own in TOLD if other == word]
         given_word = (seen.count(tag) + 0.5 * by_ending(word, tag)) / (len(seen) + 0.5)
@@ -85,11 +91,14 @@ def joint(words: list[str], tags: tuple[str, ...]) -> float:
     return chance
 
 
+@pytest.mark.parametrize("order", [2, 1])
 @pytest.mark.parametrize("words", [["the", "dog", "barks"], ["Berta", "sees", "cogs"], ["old"], ["42", "dogs", "?"]])
-def test_the_hidden_markov_model_is_that_of_all_sequences(steps, words):
+def test_the_hidden_markov_model_is_that_of_all_sequences(steps, words, order, monkeypatch):
+    monkeypatch.setattr("ensue.models.tagging.hmm.MOST", 64 if order == 2 else len(TAGS) - 1)
     chances = HMMSettings().build(SIZES).fit(steps)(batch_of(words))
     every = list(product(TAGS, repeat=len(words)))
-    exact = np.array([joint(words, tags) for tags in every])
+    chance_of = cache(transition(order))
+    exact = np.array([joint(words, tags, order, chance_of) for tags in every])
     exact /= exact.sum()
     for tags, expected in zip(every, exact, strict=True):
         ids = torch.tensor([[TAGS.index(tag) for tag in tags]])

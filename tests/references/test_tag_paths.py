@@ -1,21 +1,28 @@
 """Distributions over the tags of a sentence, against the sum, the best and the share of all sequences there are."""
 
 from itertools import pairwise, product
+from typing import TypeAlias
 
 import pytest
 import torch
 from torch import Tensor
 
 from ensue.heads import TAG_HEADS, Chain, ChainTags, PathHead, StepTags
+from ensue.models.tagging.trigrams import TrigramTags
 
 TAGS, LENGTHS = 3, torch.tensor([4, 1, 3])
 
 
-@pytest.fixture(params=["steps", "chain"])
-def chances(request: pytest.FixtureRequest) -> StepTags | ChainTags:
+Tags: TypeAlias = StepTags | ChainTags | TrigramTags
+
+
+@pytest.fixture(params=["steps", "chain", "trigrams"])
+def chances(request: pytest.FixtureRequest) -> Tags:
     draws = torch.Generator().manual_seed(3)
     scores, change = (torch.randn(size, generator=draws).double() for size in ((3, 4, TAGS), (TAGS, TAGS)))
     first, last = torch.randn(2, TAGS, generator=draws).double()
+    if request.param == "trigrams":
+        return TrigramTags(scores, LENGTHS, torch.rand((TAGS + 1,) * 3, generator=draws).double())
     return (
         StepTags(scores, LENGTHS)
         if request.param == "steps"
@@ -28,16 +35,21 @@ def every(length: int) -> Tensor:
     return torch.tensor([[*tags, *[TAGS - 1] * (4 - length)] for tags in product(range(TAGS), repeat=length)])
 
 
-def by_hand(chances: StepTags | ChainTags, row: int, tags: list[int]) -> float:
+def by_hand(chances: Tags, row: int, tags: list[int]) -> float:
     """The unnormalised logarithm of a sequence, written out."""
     score = sum(float(chances.scores[row, step, tag]) for step, tag in enumerate(tags))
     if isinstance(chances, ChainTags):
         score += float(chances.chain.first[tags[0]] + chances.chain.last[tags[-1]])
         score += sum(float(chances.chain.change[a, b]) for a, b in pairwise(tags))
+    if isinstance(chances, TrigramTags):
+        whole = [TAGS, TAGS, *tags, TAGS]
+        score += sum(
+            float(chances.chances[a, b, c].log()) for a, b, c in zip(whole, whole[1:], whole[2:], strict=False)
+        )
     return score
 
 
-def probabilities(chances: StepTags | ChainTags, row: int) -> tuple[Tensor, Tensor]:
+def probabilities(chances: Tags, row: int) -> tuple[Tensor, Tensor]:
     length = int(LENGTHS[row])
     tags = every(length)
     return tags, torch.tensor(
@@ -105,5 +117,8 @@ def test_padding_changes_nothing_and_every_parameter_learns(name):
 
 
 def test_very_sure_scores_overflow_nothing():
-    chances = ChainTags(torch.full((1, 3, 2), 1e4), torch.tensor([3]), Chain(*(torch.zeros(s) for s in (2, (2, 2), 2))))
+    scores, length = torch.full((1, 3, 2), 1e4), torch.tensor([3])
+    even = TrigramTags(scores, length, torch.ones(3, 3, 3))
+    assert float(even.log_prob(torch.zeros(1, 3, dtype=torch.int64))) == pytest.approx(-3 * 0.6931, abs=1e-2)
+    chances = ChainTags(scores, length, Chain(*(torch.zeros(s) for s in (2, (2, 2), 2))))
     assert float(chances.log_prob(torch.zeros(1, 3, dtype=torch.int64))) == pytest.approx(-3 * 0.6931, abs=1e-2)

@@ -7,6 +7,7 @@ words, is one too. All is exact, and rows end at their own lengths.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -51,10 +52,8 @@ class StepTags(Distribution):
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
         """Draw tags, (sample, batch, time), 0 past the end."""
-        drawn = torch.distributions.Categorical(logits=self.scores, validate_args=False).sample(
-            torch.Size(sample_shape)
-        )
-        return drawn.masked_fill(~self.real, 0)
+        tags = drawn(self.scores.expand(*sample_shape, *self.scores.shape))
+        return tags.masked_fill(~self.real, 0)
 
 
 @dataclass(frozen=True)
@@ -103,28 +102,20 @@ class ChainTags(Distribution):
 
     @cached_property
     def _forwards(self) -> list[Tensor]:
-        """For each step, the logarithm of the sum over all ways to each tag, (batch, tags); kept past the end."""
+        return self._ways(torch.logsumexp)
+
+    def _ways(self, together: Callable[[Tensor, int], Tensor]) -> list[Tensor]:
+        """For each step, the logarithm of all ways to each tag together, (batch, tags); kept past the end."""
         ways = [self.chain.first + self.scores[:, 0]]
         for step in range(1, self.scores.shape[1]):
-            on = (ways[-1][:, :, None] + self.chain.change).logsumexp(1) + self.scores[:, step]
+            on = together(ways[-1][:, :, None] + self.chain.change, 1) + self.scores[:, step]
             ways.append(torch.where(self.real[:, step, None], on, ways[-1]))
         return ways
 
     @property
     def mode(self) -> Tensor:
         """The likeliest tags, (batch, time), 0 past the end (Viterbi 1967)."""
-        best, before = self.chain.first + self.scores[:, 0], []
-        for step in range(1, self.scores.shape[1]):
-            on, origin = (best[:, :, None] + self.chain.change).max(1)
-            before.append(origin)
-            best = torch.where(self.real[:, step, None], on + self.scores[:, step], best)
-        tag = (best + self.chain.last).argmax(1)
-        tags = [tag]
-        for step in range(self.scores.shape[1] - 1, 0, -1):
-            origin = before[step - 1].gather(1, tag[:, None])[:, 0]
-            tag = torch.where(self.real[:, step], origin, tag)
-            tags.append(tag)
-        return torch.stack(tags[::-1], 1).masked_fill(~self.real, 0)
+        return self._back(self._ways(torch.amax), lambda ways: ways.argmax(-1))
 
     @property
     def marginals(self) -> Tensor:
@@ -140,11 +131,14 @@ class ChainTags(Distribution):
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
         """Draw tags, (sample, batch, time), 0 past the end: forward filtering, backward sampling."""
-        size = (*sample_shape, len(self.scores))
-        tag = _draw((self._forwards[-1] + self.chain.last).expand(*size, -1))
+        return self._back(self._forwards, drawn, sample_shape)
+
+    def _back(self, ways: list[Tensor], pick: Callable[[Tensor], Tensor], shape: Sequence[int] = ()) -> Tensor:
+        """Pick the last tag out of the logarithms of all ways to it, and so on to the first."""
+        tag = pick((ways[-1] + self.chain.last).expand(*shape, *ways[-1].shape))
         tags = [tag]
         for step in range(self.scores.shape[1] - 1, 0, -1):
-            before = _draw(self._forwards[step - 1] + self.chain.change.T[tag])
+            before = pick(ways[step - 1] + self.chain.change.T[tag])
             tag = torch.where(self.real[:, step], before, tag)
             tags.append(tag)
         return torch.stack(tags[::-1], -1).masked_fill(~self.real, 0)
@@ -160,5 +154,6 @@ def in_full(scores: Tensor) -> Tensor:
     return scores if scores.dtype is torch.float64 else scores.float()
 
 
-def _draw(scores: Tensor) -> Tensor:
+def drawn(scores: Tensor) -> Tensor:
+    """Draw ids by their unnormalised logarithms (..., ids)."""
     return torch.distributions.Categorical(logits=scores, validate_args=False).sample()

@@ -1,7 +1,7 @@
 """A hidden Markov model of tags and words, counted (after TnT: Brants 2000, "A statistical part-of-speech tagger").
 
-Differences from the paper: tags depend on one tag before them instead of two, and a known word may have tags that it
-was not seen with, as likely as its ending makes them.
+Differences from the paper: all ways are followed, not the likeliest alone, and a known word may have tags that it was
+not seen with, as likely as its ending makes them. Where there are very many tags, they depend on one before them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
@@ -19,7 +18,11 @@ from ensue.batch import Batch
 from ensue.heads.paths import Chain, ChainTags
 from ensue.models.contract import Predictor
 from ensue.models.tagging.counts import Counts, TaggedSteps, seen_once, shares, taken_over
+from ensue.models.tagging.trigrams import TrigramTags
 from ensue.settings import Settings
+
+MOST = 64
+"""Tags; where there are more, their triples are too many to be looked at one by one at every word."""
 
 
 class HMMSettings(Settings):
@@ -37,7 +40,7 @@ class HMMSettings(Settings):
 
 
 class HMM(Predictor):
-    """P(tags, words) = prod_t P(tag_t | tag_{t-1}) P(word_t | tag_t), and so, given the words, a chain over the tags.
+    """P(tags, words) = prod_t P(tag_t | tag_{t-2}, tag_{t-1}) P(word_t | tag_t), and so, given the words, of the tags.
 
     It reads the fields "surface", "suffix" and "capital". P(word | tag) is P(tag | word) / P(tag), but for a factor
     that is the same for all tags.
@@ -47,9 +50,7 @@ class HMM(Predictor):
         self.settings = settings
         tags = sizes["target"]
         shapes = {
-            "first": (tags,),
-            "change": (tags, tags),
-            "last": (tags,),
+            "change": (tags + 1 if tags <= MOST else 1, tags + 1, tags + 1),
             "prior": (tags,),
             "lexicon": (sizes["surface"], tags),
             "root": (2, tags),
@@ -67,21 +68,23 @@ class HMM(Predictor):
         endings = 2 * words.suffix[rare].astype(np.int64) + words.capital[rare, None]
         each = np.repeat(words.target[rare], endings.shape[1])
         suffix = words.pairs(endings.ravel(), each, 2 * words.sizes["suffix"])
-        first, change, last = _transitions(words)
-        tables = {"first": first, "change": change, "last": last, "prior": np.log(prior), "lexicon": lexicon}
+        tables = {"change": _transitions(words), "prior": np.log(prior), "lexicon": lexicon}
         # The weight of the shorter ending: the standard deviation of the tags' probabilities.
         trust = np.std(prior, ddof=1) if len(prior) > 1 else 1.0
         tables |= {"root": shares(root), "suffix": suffix, "trust": np.array(trust)}
         self._tables = {name: torch.from_numpy(np.array(table, np.float32)) for name, table in tables.items()}
         return self
 
-    def __call__(self, batch: Batch[Tensor]) -> ChainTags:
+    def __call__(self, batch: Batch[Tensor]) -> ChainTags | TrigramTags:
         """Give the distribution of the tags of each sentence."""
         tables = self._tables
         seen, doubt = tables["lexicon"][batch["surface"]], self.settings.doubt
         chances = (seen + doubt * self._by_ending(batch)) / (seen.sum(-1, keepdim=True) + doubt)
-        chain = Chain(tables["first"], tables["change"], tables["last"])
-        return ChainTags(chances.log() - tables["prior"], batch.lengths, chain)
+        scores, change = chances.log() - tables["prior"], tables["change"]
+        if len(change) > 1:
+            return TrigramTags(scores, batch.lengths, change)
+        pairs = change[0].log()
+        return ChainTags(scores, batch.lengths, Chain(pairs[-1, :-1], pairs[:-1, :-1], pairs[:-1, -1]))
 
     def _by_ending(self, batch: Batch[Tensor]) -> Tensor:
         """Give P(tag | ending), (batch, time, tags): of each ending the shares of tags, smoothed by the shorter one."""
@@ -108,25 +111,26 @@ class HMM(Predictor):
         self._tables = taken_over(self._tables, arrays)
 
 
-def _transitions(words: TaggedSteps) -> tuple[Counts, Counts, Counts]:
-    """Give the logarithms of P(tag | beginning), P(tag | tag before) and P(end | tag).
+def _transitions(words: TaggedSteps) -> Counts:
+    """Give P(c | a, b), (tags + 1, tags + 1, tags + 1), or P(c | b), (1, tags + 1, tags + 1); the last id is the edge.
 
-    P(b | a) = weight of one * P(b) + weight of two * P(b | a), by deleted interpolation (Brants 2000, figure 1).
+    P(c | a, b) = weight of one * P(c) + weight of two * P(c | b) + weight of three * P(c | a, b) of the counts, by
+    deleted interpolation (Brants 2000, figure 1).
     """
-    tags = words.sizes["target"]
-    before, after = _neighbours(words.target, words.offsets, tags)
-    both = np.bincount(before * (tags + 1) + after, minlength=(tags + 1) ** 2).reshape(tags + 1, tags + 1)
-    one, total = both.sum(0), both.sum()
-    left_two = (both - 1) / np.maximum(both.sum(1, keepdims=True) - 1, 1)
-    left_one = np.broadcast_to((one - 1) / max(total - 1, 1), both.shape)
-    weights = np.array([both[left_one > left_two].sum() + 1, both[left_two >= left_one].sum()]) / (total + 1)
-    chances = np.log(weights[0] * one / total + weights[1] * both / np.maximum(both.sum(1, keepdims=True), 1))
-    return chances[tags, :tags], chances[:tags, :tags], chances[:tags, tags]
-
-
-def _neighbours(
-    target: NDArray[np.integer], offsets: NDArray[np.int64], edge: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give every tag with that before it; `edge` stands before the first of a sentence and after the last."""
-    whole = np.insert(target.astype(np.int64), offsets[:-1], edge)
-    return whole, np.append(whole[1:], edge)
+    edge = words.sizes["target"]
+    before = np.insert(words.target.astype(np.int64), words.offsets[:-1], edge)
+    after = np.append(before[1:], edge)
+    contexts = edge + 1 if edge <= MOST else 1
+    # What stands before a sentence has the edge before it too, and not the end of another sentence.
+    earlier = np.where(before == edge, edge, np.roll(before, 1)) if contexts > 1 else np.zeros_like(before)
+    places = (earlier * (edge + 1) + before) * (edge + 1) + after
+    three = np.bincount(places, minlength=contexts * (edge + 1) ** 2).reshape(contexts, edge + 1, edge + 1)
+    # What the last one, two or three tags say, as shares, and with one count of its own taken from each.
+    shares_, left = [], []
+    for counts in (three.sum((0, 1)), three.sum(0), three):
+        sums = counts.sum(-1, keepdims=True)
+        shares_.append(counts / np.maximum(sums, 1))
+        left.append(np.broadcast_to((counts - 1) / np.maximum(sums - 1, 1), three.shape))
+    weights = np.bincount(np.argmax(left, 0).ravel(), three.ravel(), minlength=3) + np.array([1, 0, 0])
+    one, two, three = (weight * share for weight, share in zip(weights / weights.sum(), shares_, strict=True))
+    return three + two + one
