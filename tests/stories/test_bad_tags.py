@@ -76,7 +76,7 @@ def test_files(capsys, tmp_path, name, content, message):
 
 
 VECTORS = [
-    ("a 1 2\nb 1\n", "v.txt:2: the line has 1 numbers, and those before it have 2"),
+    ("a 1 2\nb 1\n", "v.txt:2: the line has 1 number, and those before it have 2"),
     ("a 1 2\nb 1 x\n", "v.txt:2: 'x' is not a number"),
     ("a 1 nan\n", "v.txt:1: a number is not finite"),
     ("2 3\na 1 2 3\nb 1 2\n", "v.txt:3: the line has 2 numbers, and those before it have 3"),
@@ -98,6 +98,8 @@ def test_flags(capsys, tmp_path):
     for column in ("tag", "1", "-1"):
         message = f"there is no column '{column}' with tags; give the number"
         assert message in told(capsys, tmp_path, f"--column={column}")
+    message = told(capsys, tmp_path, "--test", str(tmp_path / "a.tsv"))
+    assert "a.tsv: the file was given twice; give each part files of its own" in message
     assert "need 3" in told(capsys, tmp_path, "--column", "3")
     message = told(capsys, tmp_path, "--column", "pos", name="a.conllu")
     assert "CoNLL-U has no column 'pos' with tags; did you mean xpos?" in message

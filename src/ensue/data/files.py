@@ -7,6 +7,7 @@ import gzip
 import lzma
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
@@ -40,6 +41,15 @@ def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]
     if not found:
         raise DataError("no data file was given", mend="name a file or a folder")
     return found
+
+
+def files_of_parts(data: dict[str, Sequence[Path]], listener: Listener) -> dict[str, list[Path]]:
+    """Find the files of each part. Raises DataError for one that was given twice."""
+    files = {part: find_files(paths, listener) for part, paths in data.items()}
+    given = Counter(path.resolve() for own in files.values() for path in own)
+    if twice := [path for path, count in given.items() if count > 1]:
+        raise DataError("the file was given twice", where=str(twice[0]), mend="give each part files of its own")
+    return files
 
 
 def file_meant(data: str) -> Path | None:

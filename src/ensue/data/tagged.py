@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ensue.data.codecs.tagged import TaggedWords, TaggedWordsCodec
 from ensue.data.contract import Finding, Listener
 from ensue.data.examples import Examples
-from ensue.data.files import find_files
+from ensue.data.files import files_of_parts
 from ensue.data.labelled import Labelled
 from ensue.data.prepare import fingerprint
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
@@ -63,9 +63,8 @@ def prepare_tagged(
     """Read, split and encode. Raises DataError if the data cannot be used."""
     findings: list[Finding] = []
     listener = Listener(findings.append)
-    groups = {"train": find_files(paths, listener)}
-    for part, name in (("tune", settings.valid_file), ("test", settings.test_file)):
-        groups |= {part: find_files([Path(name)], listener)} if name else {}
+    own = {"tune": settings.valid_file, "test": settings.test_file}
+    groups = files_of_parts({"train": paths} | {part: [Path(name)] for part, name in own.items() if name}, listener)
     readers = {part: TaggedReader(files, settings, True) for part, files in groups.items()}
     read = {
         part: [_no_longer(one, settings.longest) for one in own.examples(listener)] for part, own in readers.items()

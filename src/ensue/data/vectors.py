@@ -38,14 +38,14 @@ def read_vectors(path: Path, most: int = MOST) -> Vectors:
             continue
         where, width = f"{path}:{number}", width or len(fields) - 1
         if len(fields) - 1 != width or not width:
-            what = f"the line has {len(fields) - 1} numbers, and those before it have {width}"
+            what = f"the line has {len(fields) - 1} number{'s' * (len(fields) != 2)}, and those before it have {width}"
             mend = "write a word and its numbers in each line, by one blank"
             raise DataError(what if width else "the line has no numbers", where=where, mend=mend)
         try:
             vector = np.array(fields[1:], np.float32)
-        except ValueError:
-            odd = next(field for field in fields[1:] if not _is_number(field))
-            raise DataError(f"{odd!r:.40} is not a number", where=where, mend="mend the line") from None
+        except ValueError as error:  # "could not convert string to float: 'x'"
+            odd = str(error).partition(": ")[2]
+            raise DataError(f"{odd:.40} is not a number", where=where, mend="mend the line") from None
         if not np.isfinite(vector).all():
             raise DataError("a number is not finite", where=where, mend="mend the line")
         words.setdefault(fields[0], vector)
@@ -54,11 +54,3 @@ def read_vectors(path: Path, most: int = MOST) -> Vectors:
     if not words:
         raise DataError("there is no vector in the file", where=str(path), mend="check --vectors")
     return Vectors(list(words), np.stack([np.zeros(width, np.float32), *words.values()]))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

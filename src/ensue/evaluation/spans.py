@@ -57,27 +57,12 @@ def guess_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
     return "IOB1" if begun_inside else "IOB2"
 
 
-@dataclass(frozen=True)
-class Spans:
-    """The spans of many sentences, in order."""
-
-    begin: NDArray[np.int64]
-    """The place of the first word, among all words."""
-    end: NDArray[np.int64]
-    """One past the last."""
-    kind: NDArray[np.int64]
-    """The number of its type."""
-
-    def keys(self) -> NDArray[np.int64]:
-        """Give the spans as rows (spans, 3), to be compared."""
-        return np.stack([self.begin, self.end, self.kind], 1)
-
-
 class SpanRules:
-    """Finds the spans in ids of a list of tags.
+    """Finds the spans in ids of a list of tags: rows of the place of the first word among all words, one past the last,
+    and the number of the type, (spans, 3).
 
     >>> rules = SpanRules(["O", "B-PER", "I-PER"])
-    >>> rules.find(np.array([1, 2, 0, 2, 1]), np.array([0, 4, 5])).keys().tolist()
+    >>> rules.find(np.array([1, 2, 0, 2, 1]), np.array([0, 4, 5])).tolist()
     [[0, 2, 1], [3, 4, 1], [4, 5, 1]]
     """
 
@@ -88,41 +73,26 @@ class SpanRules:
         self._letters = np.array([*(letter for letter, _ in cut), OUTSIDE])
         self._kinds = np.array([*(self.kinds.index(kind) for _, kind in cut), -1])
 
-    def find(self, ids: NDArray[np.integer], offsets: NDArray[np.int64]) -> Spans:
+    def find(self, ids: NDArray[np.integer], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
         """Give the spans of sentences that lie one after the other, cut at `offsets`."""
         outside = len(self._letters) - 1
         ids = np.where(self._letters[ids] == OUTSIDE, outside, ids)
-        before = np.concatenate([[outside], ids])
-        after = np.concatenate([ids, [outside]])
-        # What stands before a sentence, and after it, is outside.
-        began = _begins(self._letters, self._kinds, _cut(before, offsets, outside)[:-1], ids)
-        ended = _ends(self._letters, self._kinds, ids, _cut(after, offsets, outside)[1:])
-        begin, end = np.flatnonzero(began), np.flatnonzero(ended) + 1
-        return Spans(begin, end, self._kinds[ids[begin]])
+        before, after = np.concatenate([[outside], ids]), np.concatenate([ids, [outside]])
+        before[offsets] = after[offsets] = outside  # what stands before a sentence, and after it
+        begin, end = np.flatnonzero(self._begins(before[:-1], ids)), np.flatnonzero(self._ends(ids, after[1:])) + 1
+        return np.stack([begin, end, self._kinds[ids[begin]]], 1)
 
+    def _begins(self, before: NDArray[np.integer], now: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Say where a span begins, the script's `startOfChunk`."""
+        last, this = self._letters[before], self._letters[now]
+        fresh = np.isin(this, ["B", "S"]) | (np.isin(last, ["E", "S", OUTSIDE]) & np.isin(this, ["E", "I"]))
+        return fresh | ((this != OUTSIDE) & (self._kinds[before] != self._kinds[now]))
 
-def _cut(neighbours: NDArray[np.integer], offsets: NDArray[np.int64], outside: int) -> NDArray[np.integer]:
-    neighbours = neighbours.copy()
-    neighbours[offsets] = outside
-    return neighbours
-
-
-def _begins(
-    letters: NDArray[np.str_], kinds: NDArray[np.int64], before: NDArray[np.integer], now: NDArray[np.integer]
-) -> NDArray[np.bool_]:
-    """Say where a span begins, the script's `startOfChunk`."""
-    last, this = letters[before], letters[now]
-    fresh = np.isin(this, ["B", "S"]) | (np.isin(last, ["E", "S", OUTSIDE]) & np.isin(this, ["E", "I"]))
-    return fresh | ((this != OUTSIDE) & (kinds[before] != kinds[now]))
-
-
-def _ends(
-    letters: NDArray[np.str_], kinds: NDArray[np.int64], now: NDArray[np.integer], after: NDArray[np.integer]
-) -> NDArray[np.bool_]:
-    """Say after which words a span ends, the script's `endOfChunk`."""
-    this, next_ = letters[now], letters[after]
-    over = np.isin(this, ["E", "S"]) | (np.isin(this, ["B", "I"]) & np.isin(next_, ["B", "S", OUTSIDE]))
-    return over | ((this != OUTSIDE) & (kinds[now] != kinds[after]))
+    def _ends(self, now: NDArray[np.integer], after: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Say after which words a span ends, the script's `endOfChunk`."""
+        this, next_ = self._letters[now], self._letters[after]
+        over = np.isin(this, ["E", "S"]) | (np.isin(this, ["B", "I"]) & np.isin(next_, ["B", "S", OUTSIDE]))
+        return over | ((this != OUTSIDE) & (self._kinds[now] != self._kinds[after]))
 
 
 @dataclass(frozen=True)
@@ -134,11 +104,10 @@ class SpanCounts:
     right: NDArray[np.int64]
 
     @classmethod
-    def of(cls, there: Spans, found: Spans, offsets: NDArray[np.int64]) -> SpanCounts:
+    def of(cls, there: NDArray[np.int64], found: NDArray[np.int64], offsets: NDArray[np.int64]) -> SpanCounts:
         """Count the spans of two taggings of the same sentences."""
-        known = set(map(tuple, there.keys().tolist()))
-        hit = np.array([tuple(span) in known for span in found.keys().tolist()], bool)
-        return cls(*(_per_sentence(places, offsets) for places in (there.begin, found.begin, found.begin[hit])))
+        spans = (there, found, found_right(there, found))
+        return cls(*(np.diff(np.searchsorted(own[:, 0], offsets)) for own in spans))
 
     def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
         """Give precision, recall and F1 (their harmonic mean) over some sentences; 0 where nothing can be divided."""
@@ -150,5 +119,7 @@ class SpanCounts:
         }
 
 
-def _per_sentence(places: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.diff(np.searchsorted(places, offsets))
+def found_right(there: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give those of the spans found that are there."""
+    known = set(map(tuple, there.tolist()))
+    return found[np.array([tuple(span) in known for span in found.tolist()], bool)]

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import Distribution
 from torch.nn import functional as F
 from torch.types import _size
 
@@ -26,6 +27,8 @@ class StepTags(Distribution):
     ([[1, 0]], 0.731)
     """
 
+    arg_constraints: ClassVar = {}  # type: ignore[bad-override]  # whoever makes it has checked its parameters
+
     def __init__(self, scores: Tensor, lengths: Tensor) -> None:
         self.scores, self.real = scores, real_steps(scores, lengths)
         super().__init__(scores.shape[:1], scores.shape[1:2], validate_args=False)
@@ -34,11 +37,6 @@ class StepTags(Distribution):
         """Give the logarithm of the probability of tags (batch, time), (batch,)."""
         nats = F.cross_entropy(self.scores.flatten(0, 1), value.flatten(), reduction="none").view(value.shape)
         return -nats.masked_fill(~self.real, 0.0).sum(1)
-
-    @property
-    def arg_constraints(self) -> dict[str, constraints.Constraint]:
-        """None: whoever makes it has checked its parameters."""
-        return {}
 
     @property
     def mode(self) -> Tensor:
@@ -74,6 +72,8 @@ class ChainTags(Distribution):
     0.125
     """
 
+    arg_constraints: ClassVar = {}  # type: ignore[bad-override]  # whoever makes it has checked its parameters
+
     def __init__(self, scores: Tensor, lengths: Tensor, chain: Chain) -> None:
         self.scores, self.lengths, self.chain = scores, lengths, chain
         self.real = real_steps(scores, lengths)
@@ -89,11 +89,6 @@ class ChainTags(Distribution):
         changes = self.chain.change[value[:, :-1], value[:, 1:]].masked_fill(~self.real[:, 1:], 0.0).sum(1)
         end = value.gather(1, self.lengths[:, None] - 1)[:, 0]
         return own + changes + self.chain.first[value[:, 0]] + self.chain.last[end]
-
-    @property
-    def arg_constraints(self) -> dict[str, constraints.Constraint]:
-        """None: whoever makes it has checked its parameters."""
-        return {}
 
     @cached_property
     def log_partition(self) -> Tensor:

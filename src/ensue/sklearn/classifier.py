@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -26,7 +25,7 @@ from ensue.data.split import draw_parts
 from ensue.evaluation.answers import Answers
 from ensue.settings import to_plain
 from ensue.sklearn.choices import ENOUGH, seed_of, with_usual_budget
-from ensue.sklearn.kept import Kept, as_scikit_learn_says, keep
+from ensue.sklearn.kept import Kept, Saved, as_scikit_learn_says, keep
 from ensue.sklearn.sequences import VALUE, Form, contents_of, form_of
 from ensue.tasks import Choices
 from ensue.tasks.classify import Classify
@@ -43,7 +42,7 @@ READERS: dict[Form, str] = {
 """What reads files that hold the same; the task proposes by it, and a run that is saved reads such files."""
 
 
-class SequenceClassifier(ClassifierMixin, BaseEstimator):
+class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
     """Learn the class of a sequence: of numbers (samples, steps) or (samples, steps, channels), a list of sequences of
     unequal length, texts, or lists of tokens; NaN is a number that is missing.
 
@@ -110,11 +109,6 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Give the logarithm of the probability of each class, (samples, classes)."""
         return self._answers(X).scores
-
-    def save(self, folder: str | Path) -> None:
-        """Write what was learned as the folder of a run, which `ensue.open` and the command line use."""
-        check_is_fitted(self)
-        self.run_.save(Path(folder))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

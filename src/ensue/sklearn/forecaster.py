@@ -16,7 +16,7 @@ from ensue.data.readers.series import Source, frame_source, panel_of
 from ensue.data.series import Panel
 from ensue.settings import to_plain
 from ensue.sklearn.choices import seed_of, with_usual_budget
-from ensue.sklearn.kept import as_scikit_learn_says, keep
+from ensue.sklearn.kept import Saved, as_scikit_learn_says, keep
 from ensue.tasks import Choices
 from ensue.tasks.forecast import ForecastTask
 from ensue.tasks.forecast.model import Foretold, as_frame
@@ -26,7 +26,7 @@ from ensue.tasks.forecast.training import train_forecaster
 from ensue.training.run import Run
 
 
-class Forecaster(RegressorMixin, BaseEstimator):
+class Forecaster(Saved, RegressorMixin, BaseEstimator):
     """Learn how series go on.
 
     `fit(series)` takes numbers (steps,), several of them a step (steps, channels), a list of such series, or a data
@@ -90,11 +90,6 @@ class Forecaster(RegressorMixin, BaseEstimator):
         if not isinstance(told, list):
             raise ValueError("a data frame from predict has the intervals")
         return self._shaped(told, f"lo_{per_cent}"), self._shaped(told, f"hi_{per_cent}")
-
-    def save(self, folder: str | Path) -> None:
-        """Write what was learned as the folder of a run, which `ensue.open` and the command line use."""
-        check_is_fitted(self)
-        self.run_.save(Path(folder))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from sklearn.utils.validation import check_is_fitted
 
 from ensue import api
 from ensue.errors import Interrupted, UserError
@@ -35,6 +36,17 @@ class Kept:
 
     def __setstate__(self, files: Mapping[str, bytes]) -> None:
         self.__init__(files)
+
+
+class Saved:
+    """What an estimator can do with its run."""
+
+    run_: Kept
+
+    def save(self, folder: str | Path) -> None:
+        """Write what was learned as the folder of a run, which `ensue.open` and the command line use."""
+        check_is_fitted(self)
+        self.run_.save(Path(folder))
 
 
 def keep(about: Mapping[str, Any], learn: Callable[[Run], object]) -> Kept:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from ensue.data.split import draw_parts
 from ensue.data.tagged import TaggedParts, encode_tagged
 from ensue.settings import to_plain
 from ensue.sklearn.choices import ENOUGH, seed_of, with_usual_budget
-from ensue.sklearn.kept import as_scikit_learn_says, keep
+from ensue.sklearn.kept import Saved, as_scikit_learn_says, keep
 from ensue.sklearn.sequences import tokens_of
 from ensue.tasks import Choices
 from ensue.tasks.tag import Tag
@@ -23,7 +22,7 @@ from ensue.tasks.tag.learning import learn_tags
 from ensue.tasks.tag.settings import TagSettings
 
 
-class SequenceTagger(BaseEstimator):
+class SequenceTagger(Saved, BaseEstimator):
     """Learn the tag of each token: X is a list of lists of strings, and y one of as many tags each.
 
     `model` and `size` are named as after `ensue train tag`; the rest is as in SequenceClassifier, without calibration.
@@ -73,11 +72,6 @@ class SequenceTagger(BaseEstimator):
         said = [tag for tags in self.predict(X) for tag in tags]
         true = [str(tag) for tags in y for tag in tags]
         return float(np.mean([one == other for one, other in zip(said, true, strict=True)]))
-
-    def save(self, folder: str | Path) -> None:
-        """Write what was learned as the folder of a run, which `ensue.open` and the command line use."""
-        check_is_fitted(self)
-        self.run_.save(Path(folder))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from ensue.models.contract import Predictor
 from ensue.training import devices
 from ensue.training.contract import Progress, Watch
 from ensue.training.run import METRICS, Run
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A model, how long it took, and what was chosen on which part."""
+
+    model: Predictor
+    seconds: float
+    chosen: tuple[str, ...] = ()
 
 
 def tell_fitted(run: Run, validation: float, seconds: float, count: int, watch: Watch) -> None:

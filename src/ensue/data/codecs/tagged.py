@@ -76,14 +76,8 @@ class TaggedWordsCodec(ContentCodec):
 
     def _look_up(self, word: str) -> Iterator[tuple[str, Any]]:
         settings = self.settings
-        yield (
-            "form",
-            np.int64(
-                int.from_bytes(
-                    blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True
-                )
-            ),
-        )
+        digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        yield "form", np.int64(int.from_bytes(digest, "big", signed=True))
         yield "capital", np.uint8(word[:1].isupper())
         yield "word", np.int32(self._ids["word"].get(_cased(word, settings), 0))
         yield "surface", np.int32(self._ids["surface"].get(word, 0))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import Distribution
 from torch.types import _size
 
 from ensue.models.ngram.packed import PackedTable
@@ -20,16 +21,13 @@ class NextSymbol(Distribution):
     `log_prob` looks up the symbols asked for and nothing else; `probs` is the whole distribution.
     """
 
+    arg_constraints: ClassVar = {}  # type: ignore[bad-override]  # it is made of a table, not of parameters
+
     def __init__(self, table: Table | PackedTable, sequence: Tensor, time: int) -> None:
         """Take what was read, (batch, order - 1 + time), earlier steps first; -1 stands for nothing."""
         self.table, self.device = table, sequence.device
         self.sequence = sequence.cpu().numpy()
         super().__init__(torch.Size((len(sequence), time)), validate_args=False)
-
-    @property
-    def arg_constraints(self) -> dict[str, constraints.Constraint]:
-        """None: it is made of a table, not of parameters."""
-        return {}
 
     @cached_property
     def _contexts(self) -> list[Nodes]:

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ensue.batch import Batch
 from ensue.heads.paths import StepTags
 from ensue.models.contract import Predictor
-from ensue.models.tagging.counts import TaggedSteps, seen_once, shares, taken_over
+from ensue.models.tagging.counts import Tables, TaggedSteps, seen_once, shares
 from ensue.settings import Settings
 
 DOUBT = 0.5
@@ -29,7 +28,7 @@ class FrequentTagSettings(Settings):
         return FrequentTag(self, sizes)
 
 
-class FrequentTag(Predictor):
+class FrequentTag(Tables, Predictor):
     """P(tag | word) by counts; of a word never seen, that of words seen once.
 
     It reads the field "surface".
@@ -37,29 +36,16 @@ class FrequentTag(Predictor):
 
     def __init__(self, settings: FrequentTagSettings, sizes: Mapping[str, int]) -> None:
         self.settings = settings
-        self._tables = {"scores": torch.zeros(sizes["surface"], sizes["target"])}
+        super().__init__({"scores": (sizes["surface"], sizes["target"])})
 
     def fit(self, words: TaggedSteps) -> FrequentTag:
         """Count the training part."""
         lexicon = words.table("surface")
         rare = shares(words.table("surface", seen_once(words, lexicon)).sum(0) + 1e-3)
         chances = lexicon + DOUBT * rare
-        self._tables = {"scores": torch.from_numpy(np.log(chances / chances.sum(1, keepdims=True)))}
+        self.keep({"scores": np.log(chances / chances.sum(1, keepdims=True))})
         return self
 
     def __call__(self, batch: Batch[Tensor]) -> StepTags:
         """Give the distribution of the tags of each sentence."""
         return StepTags(self._tables["scores"][batch["surface"]], batch.lengths)
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers the table has."""
-        return self._tables["scores"].numel()
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give the table."""
-        return {name: table.numpy() for name, table in self._tables.items()}
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over the table."""
-        self._tables = taken_over(self._tables, arrays)

@@ -17,7 +17,7 @@ from torch import Tensor
 from ensue.batch import Batch
 from ensue.heads.paths import Chain, ChainTags
 from ensue.models.contract import Predictor
-from ensue.models.tagging.counts import Counts, TaggedSteps, seen_once, shares, taken_over
+from ensue.models.tagging.counts import Counts, Tables, TaggedSteps, seen_once, shares
 from ensue.models.tagging.trigrams import TrigramTags
 from ensue.settings import Settings
 
@@ -39,7 +39,7 @@ class HMMSettings(Settings):
         return HMM(self, sizes)
 
 
-class HMM(Predictor):
+class HMM(Tables, Predictor):
     """P(tags, words) = prod_t P(tag_t | tag_{t-2}, tag_{t-1}) P(word_t | tag_t), and so, given the words, of the tags.
 
     It reads the fields "surface", "suffix" and "capital". P(word | tag) is P(tag | word) / P(tag), but for a factor
@@ -57,7 +57,7 @@ class HMM(Predictor):
             "suffix": (2 * sizes["suffix"], tags),
             "trust": (),
         }
-        self._tables = {name: torch.zeros(shape) for name, shape in shapes.items()}
+        super().__init__(shapes)
 
     def fit(self, words: TaggedSteps) -> HMM:
         """Count the training part."""
@@ -72,7 +72,7 @@ class HMM(Predictor):
         # The weight of the shorter ending: the standard deviation of the tags' probabilities.
         trust = np.std(prior, ddof=1) if len(prior) > 1 else 1.0
         tables |= {"root": shares(root), "suffix": suffix, "trust": np.array(trust)}
-        self._tables = {name: torch.from_numpy(np.array(table, np.float32)) for name, table in tables.items()}
+        self.keep(tables)
         return self
 
     def __call__(self, batch: Batch[Tensor]) -> ChainTags | TrigramTags:
@@ -96,19 +96,6 @@ class HMM(Predictor):
             longer = (counts / total.clamp_min(1) + trust * chances) / (1 + trust)
             chances = torch.where((total > 0) & (ids > 0)[..., None], longer, chances)
         return chances
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers were counted that are not zero."""
-        return sum(int(table.count_nonzero()) for table in self._tables.values())
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give all tables."""
-        return {name: table.numpy() for name, table in self._tables.items()}
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over all tables."""
-        self._tables = taken_over(self._tables, arrays)
 
 
 def _transitions(words: TaggedSteps) -> Counts:

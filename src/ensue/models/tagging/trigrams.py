@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import Distribution
 from torch.nn import functional as F
 from torch.types import _size
 
@@ -32,17 +33,14 @@ class TrigramTags(Distribution):
     0.125
     """
 
+    arg_constraints: ClassVar = {}  # type: ignore[bad-override]  # whoever makes it has checked its parameters
+
     def __init__(self, scores: Tensor, lengths: Tensor, chances: Tensor) -> None:
         self.scores, self.lengths, self.chances = scores, lengths, chances
         self.real, self.edge = real_steps(scores, lengths), scores.shape[2]
         # A state is a tag and the one before it, (tags + 1, tags): no tag within a sentence is the edge.
         self.change, self.last = chances[:, :-1, :-1], chances[:, :-1, -1]
         super().__init__(scores.shape[:1], scores.shape[1:2], validate_args=False)
-
-    @property
-    def arg_constraints(self) -> dict[str, constraints.Constraint]:
-        """None: whoever makes it has checked its parameters."""
-        return {}
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Give the logarithm of the probability of tags (batch, time), (batch,)."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from time import perf_counter
@@ -17,11 +15,10 @@ from ensue.data.batching import Wholes
 from ensue.data.contract import Finding, Listener
 from ensue.data.demos import demo_meant, write_demo
 from ensue.data.examples import keep_examples, kept_examples
-from ensue.data.files import find_files
+from ensue.data.files import files_of_parts
 from ensue.data.labelled import LabelledReader
 from ensue.data.partition import Parts, partition
 from ensue.data.prepare import fingerprint
-from ensue.errors import DataError
 from ensue.evaluation.calibration import fit_temperature
 from ensue.evaluation.classification import figures, losses, unit_of
 from ensue.evaluation.conformal import PROMISED, fit_bound
@@ -40,7 +37,7 @@ from ensue.tasks.classify.model import CALIBRATION, CODEC, Calibration, LabelMod
 from ensue.tasks.classify.pretrained import pretrained_codec, take_over
 from ensue.tasks.classify.report import markdown, name_of
 from ensue.tasks.classify.settings import ClassifySettings
-from ensue.tasks.fitted import tell_fitted
+from ensue.tasks.fitted import Learned, tell_fitted
 from ensue.tasks.learning import learn, mean_nats
 from ensue.tasks.machine import left_of, take_machine
 from ensue.tasks.outcome import Result
@@ -52,15 +49,6 @@ REPORT, RESULT = "report.md", "result.json"
 
 MOST_LABELS = 1000
 """Labels up to which cheap models are cheap: their time and memory grow with examples and labels."""
-
-
-@dataclass(frozen=True)
-class Learned:
-    """A model, how long it took, and what was chosen on which part."""
-
-    model: Predictor
-    seconds: float
-    chosen: tuple[str, ...] = ()
 
 
 def train_classifier(run: Run, settings: ClassifySettings, data: Sequence[Path], watch: Watch) -> LabelModel:
@@ -118,12 +106,9 @@ def _read(settings: ClassifySettings, data: Sequence[Path], cache: Path) -> tupl
     findings: list[Finding] = []
     listener = Listener(findings.append)
     demo = demo_meant(data, "classify", "modules")
-    files = {"all": find_files([write_demo(demo, cache)] if demo else data, listener)}
-    for part, name in (("tune", settings.data.valid_file), ("test", settings.data.test_file)):
-        files |= {part: find_files([Path(name)], listener)} if name else {}
-    given = Counter(path.resolve() for own in files.values() for path in own)
-    if twice := [path for path, count in given.items() if count > 1]:
-        raise DataError("the file was given twice", where=str(twice[0]), mend="give each part files of its own")
+    own = {"tune": settings.data.valid_file, "test": settings.data.test_file}
+    paths = {"all": [write_demo(demo, cache)] if demo else data}
+    files = files_of_parts(paths | {part: [Path(name)] for part, name in own.items() if name}, listener)
     reader = settings.data.reader.settled(files["all"], listener)
     reading = settings.data.model_copy(update={"reader": reader})
     readers = {part: reader.build(own) for part, own in files.items()}

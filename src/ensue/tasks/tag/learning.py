@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -21,11 +20,10 @@ from ensue.data.tagged import TaggedParts, covered, prepare_tagged
 from ensue.data.vectors import Vectors, read_vectors
 from ensue.evaluation.ranking import Role, verdict
 from ensue.evaluation.standing import Standing, with_intervals
-from ensue.models.contract import Predictor
 from ensue.models.tagging import TAGGERS, TaggerSettings
 from ensue.models.tagging.counts import TaggedSteps
 from ensue.settings import Settings
-from ensue.tasks.fitted import tell_fitted
+from ensue.tasks.fitted import Learned, tell_fitted
 from ensue.tasks.learning import learn, mean_nats
 from ensue.tasks.machine import left_of, take_machine
 from ensue.tasks.outcome import Result
@@ -39,15 +37,6 @@ from ensue.training.settings import MachineSettings
 REPORT, RESULT = "report.md", "result.json"
 DEMO = "tokens"
 VECTORS = "vectors.npy"
-
-
-@dataclass(frozen=True)
-class Learned:
-    """A model, how long it took, and what was chosen on which part."""
-
-    model: Predictor
-    seconds: float
-    chosen: tuple[str, ...] = ()
 
 
 def train_tagger(run: Run, settings: TagSettings, data: Sequence[Path], watch: Watch) -> TagModel:
