@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
-
-if TYPE_CHECKING:
-    from ensue.data.contract import Finding
 
 app = App(name="tag")
 
@@ -41,8 +38,9 @@ def tag(
     from ensue.tasks.tag.using import as_conllu, asked_about
     from ensue.training.durable import write_atomically
 
+    listener = Listener(lambda finding: print(f"ensue: {finding}", file=sys.stderr))
     model = api.open(run, "tag")
-    told = model.tagged(asked_about(model, data, read, Listener(say)))
+    told = model.tagged(asked_about(model, data, read, listener))
     if json:
         written = (codec.dumps(one.to_json()) + "\n" for one in told)
     else:
@@ -52,8 +50,3 @@ def tag(
         return
     for sentence in written:
         sys.stdout.write(sentence)
-
-
-def say(finding: Finding) -> None:
-    """Tell a person how their text is read."""
-    print(f"ensue: {finding}", file=sys.stderr)

@@ -34,3 +34,9 @@ class Network(nn.Module):
                 shapes = f"{list(arrays[name].shape)}, and the network has {list(parameter.shape)}"
                 raise RunError(f"the saved {name!r} is {shapes}", mend="use the settings it had")
             parameter.copy_(torch.from_numpy(np.array(arrays[name])))
+
+
+def device_of(model: object) -> torch.device:
+    """Say where a model computes; what is no network does so on the CPU."""
+    parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
+    return next((parameter.device for parameter in parameters), torch.device("cpu"))

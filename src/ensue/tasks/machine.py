@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from ensue.training import devices
@@ -13,11 +15,16 @@ SPARED = 0.1
 """The share of `minutes` kept for what comes after the training."""
 
 
-def take_machine(run: Run, machine: MachineSettings, seed: int, watch: Watch) -> tuple[torch.device, MachineSettings]:
-    """Prepare the machine: as it was, for a run that is resumed; what cannot be as it was is named."""
-    before = run.about.get("machine", {})
+def take_machine(
+    run: Run, settings: Any, watch: Watch, *, network: bool = True
+) -> tuple[torch.device, MachineSettings]:
+    """Prepare the machine, the CPU for what is no network: as it was, for a run that is resumed; what cannot be so is
+    named. `settings` has the fields training and seed.
+    """
+    machine, before = settings.training.machine, run.about.get("machine", {})
+    machine = machine if network else MachineSettings(device="cpu", threads=machine.threads)
     machine = devices.as_before(machine, before)
-    device = devices.prepare(machine, seed)
+    device = devices.prepare(machine, settings.seed)
     now = devices.describe_machine(device, machine)
     if odd := devices.changes(before, now):
         watch(Note(odd))

@@ -38,7 +38,7 @@ from ensue.training.by_gradient import ByGradient
 from ensue.training.contract import Note, Outcome, Reading, Watch
 from ensue.training.fit import fit
 from ensue.training.run import Run
-from ensue.training.settings import BatchingSettings, MachineSettings, TrainingSettings
+from ensue.training.settings import BatchingSettings, TrainingSettings
 
 if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
@@ -75,7 +75,7 @@ class Table:
 def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Watch) -> TextModel:
     """Train in a run until its budget is spent; what a killed training has done already is not done again."""
     began = perf_counter()
-    device, machine = _machine(run, settings, watch)
+    device, machine = take_machine(run, settings, watch, network=not isinstance(settings.model, NgramSettings))
     parts = _parts(run, settings, data, watch)
     rivals = count_rivals(parts, settings.baseline, settings.counted)
     watch(Note("; ".join(_counted_choice(settings.baseline, rivals)) or f"the n-gram has order {rivals.best.order}"))
@@ -165,13 +165,6 @@ def _train_network(
     if device.type == "mps":
         network.to("cpu")  # Metal has no float64, in which a mixture is computed
     return Trained(network.eval(), outcome)
-
-
-def _machine(run: Run, settings: GenerateSettings, watch: Watch) -> tuple[torch.device, MachineSettings]:
-    machine = settings.training.machine
-    if isinstance(settings.model, NgramSettings):
-        machine = MachineSettings(device="cpu", threads=machine.threads)
-    return take_machine(run, machine, settings.seed, watch)
 
 
 def feed(batching: BatchingSettings, codec: Codec, corpus: Corpus, seed: int) -> Feed:

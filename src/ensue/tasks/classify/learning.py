@@ -54,7 +54,7 @@ MOST_LABELS = 1000
 def train_classifier(run: Run, settings: ClassifySettings, data: Sequence[Path], watch: Watch) -> LabelModel:
     """Train in a run until its budget is spent; what a killed training has done already is not done again."""
     began = perf_counter()
-    device, machine = _machine(run, settings, watch)
+    device, machine = take_machine(run, settings, watch, network=settings.model.name in TRAINED)
     parts = _parts(run, settings, data, watch)
     settings = _settled(settings, parts, watch)
     rivals = {name_of(one): _fitted(one, parts) for one in _baselines(settings, parts, watch)}
@@ -65,17 +65,10 @@ def train_classifier(run: Run, settings: ClassifySettings, data: Sequence[Path],
 
 def learn_labels(run: Run, settings: ClassifySettings, parts: Parts, watch: Watch) -> LabelModel:
     """Train in a new run on parts that are encoded already, with no baselines beside it, and nothing scored."""
-    machine = _machine(run, settings, watch)
+    machine = take_machine(run, settings, watch, network=settings.model.name in TRAINED)
     _keep_codecs(run, parts)
     learned = _learned(run, settings, parts, machine, 0.0, watch)
     return _calibrated(run, learned.model, parts, machine[0])
-
-
-def _machine(run: Run, settings: ClassifySettings, watch: Watch) -> tuple[torch.device, MachineSettings]:
-    machine = settings.training.machine
-    if settings.model.name not in TRAINED:
-        machine = MachineSettings(device="cpu", threads=machine.threads)
-    return take_machine(run, machine, settings.seed, watch)
 
 
 def _parts(run: Run, settings: ClassifySettings, data: Sequence[Path], watch: Watch) -> Parts:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from ensue.data.codecs import open_content
@@ -29,6 +28,7 @@ from ensue.evaluation.conformal import covered, ranges, sets
 from ensue.evaluation.standing import with_intervals
 from ensue.models.classifying import build_classifier
 from ensue.models.contract import Predictor
+from ensue.models.weights import device_of
 from ensue.settings import read
 from ensue.tasks.classify.asking import ask, targets
 from ensue.tasks.classify.settings import ClassifySettings
@@ -121,7 +121,7 @@ class LabelModel:
 
     def ask(self, examples: Examples) -> Answers:
         """Give the calibrated answers."""
-        return ask(self.model, examples, self.labels, _device(self.model)).at(self.calibration.temperature)
+        return ask(self.model, examples, self.labels, device_of(self.model)).at(self.calibration.temperature)
 
     def evaluate(self, paths: Sequence[Path]) -> Scored:
         """Score files that have labels, or the test part of the run if none are given. Raises DataError."""
@@ -163,11 +163,6 @@ def score(answers: Answers, encoded: Encoded, labels: LabelCodec, calibration: C
     metrics, intervals = with_intervals(figures(answers, true, calibration.bound), len(true))
     held = float(covered(answers, true, calibration.bound).mean())
     return Scored(metrics, intervals, {"examples": len(true), "covered": held, "unseen": dict(encoded.unseen)})
-
-
-def _device(model: Predictor) -> torch.device:
-    parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
-    return next((parameter.device for parameter in parameters), torch.device("cpu"))
 
 
 def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:

@@ -35,7 +35,7 @@ ROWS = 1024
 def train_forecaster(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: Watch) -> ForecastModel:
     """Train until the budget is spent. What a kill leaves undone is done again, to the same bits."""
     began = perf_counter()
-    device, machine = take_machine(run, settings.training.machine, settings.seed, watch)
+    device, machine = take_machine(run, settings, watch)
     prepared = prepare(run, settings, data, watch)
     model, _ = fitting.build(settings.model, prepared)
     if isinstance(model, nn.Module):

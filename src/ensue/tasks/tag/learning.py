@@ -42,7 +42,7 @@ VECTORS = "vectors.npy"
 def train_tagger(run: Run, settings: TagSettings, data: Sequence[Path], watch: Watch) -> TagModel:
     """Train in a run until its budget is spent; what a killed training has done already is not done again."""
     began = perf_counter()
-    machine = _machine(run, settings, watch)
+    machine = take_machine(run, settings, watch, network=isinstance(settings.model, TaggerSettings))
     parts = _parts(run, settings, data, watch)
     cheap = [kind() for kind in TAGGERS.values() if kind is not TaggerSettings]
     rivals = {name_of(one): _counted(one, parts) for one in cheap if one != settings.model}
@@ -53,17 +53,10 @@ def train_tagger(run: Run, settings: TagSettings, data: Sequence[Path], watch: W
 
 def learn_tags(run: Run, settings: TagSettings, parts: TaggedParts, watch: Watch) -> TagModel:
     """Train in a new run on parts that are encoded already, with no baselines beside it, and nothing scored."""
-    machine = _machine(run, settings, watch)
+    machine = take_machine(run, settings, watch, network=isinstance(settings.model, TaggerSettings))
     _keep_codec(run, parts)
     learned = _learned(run, settings, parts, machine, 0.0, watch)
     return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags])
-
-
-def _machine(run: Run, settings: TagSettings, watch: Watch) -> tuple[torch.device, MachineSettings]:
-    machine = settings.training.machine
-    if not isinstance(settings.model, TaggerSettings):
-        machine = MachineSettings(device="cpu", threads=machine.threads)
-    return take_machine(run, machine, settings.seed, watch)
 
 
 def _keep_codec(run: Run, parts: TaggedParts) -> None:

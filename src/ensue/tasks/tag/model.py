@@ -27,6 +27,7 @@ from ensue.evaluation.spans import guess_scheme, halves
 from ensue.evaluation.standing import with_intervals
 from ensue.evaluation.tagging import TaggedTruth
 from ensue.models.contract import Predictor
+from ensue.models.weights import device_of
 from ensue.settings import read
 from ensue.tasks.outcome import Scored
 from ensue.tasks.tag.settings import TagSettings
@@ -119,7 +120,7 @@ class TagModel:
 def said_of(model: Predictor, examples: Examples) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Give the likeliest tags of all words, (words,), and the probability of each by itself."""
     ids, sure = np.zeros(examples.offsets[-1], np.int64), np.zeros(examples.offsets[-1], np.float32)
-    device = _device(model)
+    device = device_of(model)
     for rows, batch in in_order(examples, ROWS):
         chances: Any = model(to_device(batch, device))
         best = chances.mode
@@ -139,11 +140,6 @@ def truth_of(examples: Examples, tags: Sequence[str], taught: int) -> TaggedTrut
     # Where the examples do not tell, as those without any span, the tags of training do.
     scheme = scheme or guess_scheme([sorted(tags[:taught], key=lambda tag: halves(tag)[::-1])])
     return TaggedTruth(true, known, offsets, tags, taught, scheme)
-
-
-def _device(model: Predictor) -> torch.device:
-    parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
-    return next((parameter.device for parameter in parameters), torch.device("cpu"))
 
 
 def open_tagger(run: Run, settings: TagSettings) -> TagModel:

@@ -60,28 +60,25 @@ def as_conllu(model: TagModel, number: int, told: TaggedSentence) -> str:
 
     Tags that belong into no column stand in the last, as Tag=...
     """
-    lines = told.sentence.row.get("lines") or ()
-    if any(line.count("\t") == len(CONLLU) - 1 for line in lines):
-        return _changed(model.column, cast("list[str]", lines), told.tags)
+    lines = cast("list[str]", told.sentence.row.get("lines") or ())
+    if not any(line.count("\t") == len(CONLLU) - 1 for line in lines):
+        lines = _lines(number, told)
+    tags, rows = iter(told.tags), []
+    for line in lines:
+        fields = line.split("\t")
+        rows.append(_with_tag(model.column, fields, next(tags)) if fields[0].isdecimal() else line)
+    return "\n".join(rows) + "\n\n"
+
+
+def _lines(number: int, told: TaggedSentence) -> Iterator[str]:
     # The words of JSON Lines may hold what would break a line of CoNLL-U.
     words = [" ".join(word.split()) for word in told.words]
     spaces = told.sentence.row.get("spaces") or [True] * len(words)
     text = "".join(word + " " * spaced for word, spaced in zip(words, spaces, strict=True)).strip()
-    rows = [f"# sent_id = {number}", f"# text = {text}"]
-    for place, (word, tag, spaced) in enumerate(zip(words, told.tags, spaces, strict=True), 1):
-        fields = [str(place), word, *["_"] * (len(CONLLU) - 2)]
-        fields[-1] = "_" if spaced or place == len(words) else "SpaceAfter=No"
-        rows.append(_with_tag(model.column, fields, tag))
-    return "\n".join(rows) + "\n\n"
-
-
-def _changed(column: str, lines: list[str], tags: Iterable[str]) -> str:
-    rest = iter(tags)
-    rows = []
-    for line in lines:
-        fields = line.split("\t")
-        rows.append(_with_tag(column, fields, next(rest)) if fields[0].isdecimal() else line)
-    return "\n".join(rows) + "\n\n"
+    yield from (f"# sent_id = {number}", f"# text = {text}")
+    for place, (word, spaced) in enumerate(zip(words, spaces, strict=True), 1):
+        misc = "_" if spaced or place == len(words) else "SpaceAfter=No"
+        yield "\t".join([str(place), word, *["_"] * (len(CONLLU) - 3), misc])
 
 
 def _with_tag(column: str, fields: list[str], tag: str) -> str:
