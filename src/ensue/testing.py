@@ -11,17 +11,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from random import Random
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
-from ensue.cells import Cell, Stage
-from ensue.cells.algebra import FUNCTIONS
-from ensue.cells.drawn import random_cell
+from ensue.cells import Cell
 from ensue.engine import (
     Program,
     eager,
@@ -39,7 +34,6 @@ from ensue.engine import (
 )
 from ensue.engine.differentiable import Backend
 from ensue.engine.layout import Layout
-from ensue.errors import UserError
 from ensue.layers import Causal
 from ensue.native import library
 from ensue.state import State, select_rows, tensors_of
@@ -188,17 +182,6 @@ VARIANTS: dict[str, Callable[[Program], Program]] = {
 
 def _variants(cell: Cell) -> list[Program]:
     return [change(trace(cell, type(cell).__name__)) for change in VARIANTS.values()]
-
-
-def random_program(draws: Random) -> Program:
-    """Draw a cell and trace it; its name is what a person would have written."""
-    while True:
-        source = random_cell(draws)
-        space: dict[str, Any] = {**FUNCTIONS, "Cell": Cell, "Stage": Stage}
-        exec(source, space)
-        # Where something cancelled out, nothing depends on a gate: another cell is drawn.
-        with suppress(UserError):
-            return trace(space["Drawn"](), source)
 
 
 def _gradients(paths: tuple[Tensor, ...], values: dict[str, Tensor], first_only: bool) -> list[Tensor]:

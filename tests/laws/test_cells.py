@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from random_cells import random_program
 
 from ensue.cells import CELLS, Cell, Stage, absolute, maximum, minimum, normalise, relu, sigmoid, softplus, sqrt, tanh
 from ensue.engine import eager, paths, scan, ticks, trace, with_zoneout
@@ -20,7 +21,6 @@ from ensue.testing import (
     compiled_equals_eager,
     derivative_equals_autograd,
     engine_equals_ticks,
-    random_program,
     values_for,
 )
 from ensue.testing import VARIANTS as CHANGES

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from random_cells import random_program
 
 from ensue import engine
 from ensue.cells import CELLS
@@ -18,7 +19,7 @@ from ensue.engine import Program, eager, gpu, native, packed_paths, start, trace
 from ensue.engine.gpu import run, source, stretches
 from ensue.engine.layout import Layout
 from ensue.engine.memory import Memory
-from ensue.testing import VARIANTS, backend_is_right, random_program, values_for
+from ensue.testing import VARIANTS, backend_is_right, values_for
 
 pytestmark = [
     pytest.mark.skipif(not gpu.available(), reason=f"the kernels for a GPU cannot be tested: {gpu.describe()}"),

@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 import torch
 from hypothesis import strategies as st
+from random_cells import random_program
 
 from ensue import native as wheel
 from ensue.cells import CELLS, Cell, tanh
@@ -18,7 +19,7 @@ from ensue.engine import Program, eager, kernels, native, paths, run, start, tra
 from ensue.layers import Recurrent
 from ensue.state import tensors_of
 from ensue.testing import VARIANTS as CHANGES
-from ensue.testing import compiled_is_right, random_program, values_for
+from ensue.testing import compiled_is_right, values_for
 
 pytestmark = pytest.mark.skipif(wheel.library() is None, reason="ensue-native is not installed")
 VARIANTS = {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ensue.engine.program import Program
-from ensue.engine.simplify import Node, Nodes, needed
+from ensue.engine.simplify import Node, Nodes, pruned
 
 RECOMPUTED = {"add", "subtract", "multiply", "negate", "square"}
 """What is cheaper to compute again, from what is kept anyway, than to write to memory and read back."""
@@ -86,19 +86,7 @@ class _Reverse:
             stop = start
         states, weights = self._of_leaves("state"), self._of_leaves("weight")
         wanted = [place for pairs in gates for pair in pairs.values() for place in pair]
-        return self._pruned(gates, states, weights, [*wanted, *states.values(), *weights.values()])
-
-    def _pruned(
-        self,
-        gates: list[dict[str, tuple[int, int]]],
-        states: dict[str, int],
-        weights: dict[str, int],
-        wanted: list[int],
-    ) -> Derivative:
-        keep = needed(self.nodes.list, wanted)
-        new = {old: place for place, old in enumerate(keep)}
-        listed = [self.nodes.list[old] for old in keep]
-        nodes = tuple(Node(node.op, tuple(new[arg] for arg in node.args), node.detail) for node in listed)
+        nodes, new = pruned(self.nodes.list, [*wanted, *states.values(), *weights.values()])
         return Derivative(
             nodes,
             tuple({gate: (new[x], new[h]) for gate, (x, h) in pairs.items()} for pairs in gates),

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-from ensue.engine.simplify import Node, needed
+from ensue.engine.simplify import Node, pruned
 from ensue.errors import UserError
 
 FURTHER = "use a further stage"
@@ -115,23 +115,19 @@ def _tuples(values: dict) -> dict:
     return {key: freeze(value) for key, value in values.items()}
 
 
-def pruned(program: Program) -> Program:
-    """Drop the nodes that nothing is made of."""
+def finished(program: Program) -> Program:
+    """Drop the nodes that nothing is made of, and check the rest."""
     ofs = [part.of for part in program.stages if part.of is not None]
-    kept = needed(list(program.nodes), [*program.outputs, *ofs])
-    new = {old: place for place, old in enumerate(kept)}
-    nodes = tuple(
-        Node(node.op, tuple(new[arg] for arg in node.args), node.detail)
-        for node in map(program.nodes.__getitem__, kept)
-    )
+    nodes, new = pruned(program.nodes, [*program.outputs, *ofs])
     stages = tuple(
-        replace(part, of=None if part.of is None else new[part.of], stop=sum(old < part.stop for old in kept))
+        replace(part, of=None if part.of is None else new[part.of], stop=sum(old < part.stop for old in new))
         for part in program.stages
     )
-    return replace(program, nodes=nodes, stages=stages, outputs=tuple(new[output] for output in program.outputs))
+    outputs = tuple(new[output] for output in program.outputs)
+    return _checked(replace(program, nodes=nodes, stages=stages, outputs=outputs))
 
 
-def checked(program: Program) -> Program:
+def _checked(program: Program) -> Program:
     """Refuse what could never learn: gates and weights that nothing depends on, and states that are mere numbers."""
     leaves = {(node.op, node.detail) for node in program.nodes}
     for gate in (gate for part in program.stages for gate in part.gates):

@@ -5,7 +5,7 @@ Feng et al. 2024 (arXiv:2410.01201) train minimal cells so. Which programs are o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,11 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ensue.engine.derivative import RULES
+from ensue.engine.derivative import differentiate
 from ensue.engine.operations import TENSOR
 from ensue.engine.program import Program
-from ensue.engine.simplify import Node, Nodes
-from ensue.errors import UserError
+from ensue.engine.simplify import Node, Nodes, needed, pruned
 
 
 @dataclass(frozen=True)
@@ -32,59 +31,39 @@ class Linear:
 
 @lru_cache(maxsize=64)
 def linear(program: Program) -> Linear | None:
-    """Give factor and summand of each state; None if the program is not linear in its state, unit by unit."""
+    """Give factor and summand of each state; None if the program is not linear in its state, unit by unit.
+
+    The factor is the derivative of a new state in its old one, which depends on no state; the summand is what the
+    program gives where every state is 0.
+    """
     if any(part.of is not None for part in program.stages):
         return None
-    try:
-        return _linear(program)
-    except UserError:  # with 0 for the state, a number came out that is not finite, as of 1 / state
-        return None
-
-
-def _linear(program: Program) -> Linear | None:
-    nodes = Nodes()
-    factors, summands = [], []
-    for state, output in zip(program.states, program.outputs, strict=True):
-        summands.append(_copy(program, nodes, without_state=True)[output])
-        places = _copy(program, nodes, without_state=False)
-        factors.append(_slope(program, nodes, places, output, state))
-        if factors[-1] is None:
+    derivative, on_state = differentiate(program), _on_state(program.nodes)
+    for state, place in derivative.states.items():
+        leaves = [derivative.nodes[at] for at in needed(derivative.nodes, [place])]
+        own = all(leaf.detail == state for leaf in leaves if leaf.op == "adjoint")
+        if not own or any(on_state[int(leaf.detail or 0)] for leaf in leaves if leaf.op == "value"):
             return None
-    return Linear(tuple(nodes.list), tuple(factor for factor in factors if factor is not None), tuple(summands))
+    nodes = Nodes()
+    zero, one = nodes.constant(0.0), nodes.constant(1.0)
+    values = nodes.copy(program.nodes, lambda leaf: zero if leaf.op == "state" else nodes.add(leaf))
+
+    def behind(leaf: Node) -> int:
+        if leaf.op == "value":
+            return values[int(leaf.detail or 0)]
+        return one if leaf.op == "adjoint" else nodes.add(leaf)
+
+    back, new = pruned(derivative.nodes, derivative.states.values())
+    slopes = nodes.copy(back, behind)
+    factors = [
+        slopes[new[derivative.states[state]]] if state in derivative.states else zero for state in program.states
+    ]
+    summands = [values[output] for output in program.outputs]
+    kept, new = pruned(nodes.list, [*factors, *summands])
+    return Linear(kept, tuple(new[place] for place in factors), tuple(new[place] for place in summands))
 
 
-def _copy(program: Program, nodes: Nodes, without_state: bool) -> list[int]:
-    places: list[int] = []
-    for node in program.nodes:
-        if node.args:
-            places.append(nodes.apply(node.op, *(places[arg] for arg in node.args)))
-        elif node.op == "state" and without_state:
-            places.append(nodes.constant(0.0))
-        else:
-            places.append(nodes.leaf(node.op, node.detail if node.detail is not None else ""))
-    return places
-
-
-def _slope(program: Program, nodes: Nodes, places: list[int], output: int, state: str) -> int | None:
-    """Give the derivative of an output in its own state; None if it depends on any state, or another one counts."""
-    adjoints = {output: nodes.constant(1.0)}
-    on_the_way = _on_state(list(program.nodes))
-    for place in range(output, -1, -1):
-        node = program.nodes[place]
-        if place not in adjoints or not node.args:
-            continue
-        parts = RULES[node.op](nodes, adjoints[place], places[place], *(places[arg] for arg in node.args))
-        for arg, part in zip(node.args, parts, strict=True):
-            # Only the ways to a state count: another would bring in values that the scan does not have.
-            if on_the_way[arg]:
-                adjoints[arg] = nodes.apply("add", adjoints[arg], part) if arg in adjoints else part
-    slopes = {program.nodes[place].detail: slope for place, slope in adjoints.items() if not program.nodes[place].args}
-    if slopes.keys() - {state} or any(_on_state(nodes.list)[slope] for slope in slopes.values()):
-        return None
-    return slopes.get(state, nodes.constant(0.0))
-
-
-def _on_state(nodes: list[Node]) -> list[bool]:
+def _on_state(nodes: Sequence[Node]) -> list[bool]:
     """Say of each node whether it depends on a state."""
     found: list[bool] = []
     for node in nodes:

@@ -301,7 +301,7 @@ def _gate_adjoints(
         found = {columns_of.find(op, gate): place for op, place in zip(("gate.x", "gate.h"), pair, strict=True)}
         wanted += [(place, ("gate_adjoints", index, at, at + 1)) for at, place in found.items()]
     places = dict(reversed(wanted))
-    schedule.compute(needed(list(derivative.nodes), places), {**targets, **places})
+    schedule.compute(needed(derivative.nodes, places), {**targets, **places})
     for place, slot in wanted:
         if schedule.slot_of(place) != slot:
             schedule.call(copy, [schedule.slot_of(place)], slot)

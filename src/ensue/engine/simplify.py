@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ensue.cells.algebra import LARGEST
@@ -53,7 +53,7 @@ class Nodes:
 
     def leaf(self, op: str, detail: str | float) -> int:
         """Give the place of a leaf."""
-        return self._place(Node(op, (), detail))
+        return self.add(Node(op, (), detail))
 
     def constant(self, value: float) -> int:
         """Give the place of a number."""
@@ -68,9 +68,17 @@ class Nodes:
         if short is not None:
             return short
         ordered = tuple(sorted(args)) if op in COMMUTATIVE else args
-        return self._place(Node(op, ordered))
+        return self.add(Node(op, ordered))
 
-    def _place(self, node: Node) -> int:
+    def copy(self, nodes: Sequence[Node], leaf: Callable[[Node], int] | None = None) -> list[int]:
+        """Write other nodes again, with leaves of their own or those that `leaf` gives; give the place of each."""
+        leaf, places = leaf or self.add, []
+        for node in nodes:
+            places.append(self.apply(node.op, *(places[arg] for arg in node.args)) if node.args else leaf(node))
+        return places
+
+    def add(self, node: Node) -> int:
+        """Give the place of a node as it is."""
         if node not in self._places:
             self._places[node] = len(self.list)
             self.list.append(node)
@@ -125,7 +133,7 @@ class Nodes:
             negated = self._inside("negate", args[this])
             if negated is not None:
                 return self.apply("negate", self.apply("multiply", negated, args[other]))
-        return self._place(Node("square", (args[0],))) if args[0] == args[1] else None
+        return self.add(Node("square", (args[0],))) if args[0] == args[1] else None
 
     def _divide(self, args: tuple[int, ...], values: list[float | None]) -> int | None:
         if values[1] == 0:
@@ -145,10 +153,17 @@ def _fold(op: str, values: list[float | None]) -> float:
     return result
 
 
-def needed(nodes: list[Node], wanted: Iterable[int]) -> list[int]:
+def needed(nodes: Sequence[Node], wanted: Iterable[int]) -> list[int]:
     """Give the places of all nodes that the `wanted` ones are made of, themselves included, in order."""
     found = set(wanted)
     for place in range(len(nodes) - 1, -1, -1):
         if place in found:
             found.update(nodes[place].args)
     return sorted(found)
+
+
+def pruned(nodes: Sequence[Node], wanted: Iterable[int]) -> tuple[tuple[Node, ...], dict[int, int]]:
+    """Drop the nodes that the `wanted` ones are not made of; give the others, and where each stands now."""
+    new = {old: place for place, old in enumerate(needed(nodes, wanted))}
+    kept = (nodes[old] for old in new)
+    return tuple(Node(node.op, tuple(new[arg] for arg in node.args), node.detail) for node in kept), new

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ensue.cells.algebra import Expr
 from ensue.cells.contract import Cell, Stage
 from ensue.cells.equations import equations_of, line_of, parts_of, quoting
-from ensue.engine.program import FURTHER, Part, Program, Weight, checked, pruned
+from ensue.engine.program import FURTHER, Part, Program, Weight, finished
 from ensue.engine.simplify import Nodes
 from ensue.errors import UserError
 
@@ -58,7 +58,7 @@ class _Tracer:
         if place is not None:
             error = UserError(f"{program.nodes[place].op} joins units of two widths", mend=FURTHER)
             raise quoting(error, self.written[place].line, self.name)
-        return checked(pruned(program))
+        return finished(program)
 
     def _readable(self, name: str) -> int:
         return self.nodes.leaf("state", name) if name in self.cell.states else self.results[name]

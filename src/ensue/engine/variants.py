@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ensue.engine.program import Part, Program, Weight, checked, pruned
-from ensue.engine.simplify import Nodes
+from ensue.engine.program import Part, Program, Weight, finished
+from ensue.engine.simplify import Node, Nodes
 
 
 def with_zoneout(program: Program) -> Program:
     """Mix each new state with the old one: new + zone * (old - new) (Krueger et al. 2017, arXiv:1606.01305)."""
-    copy = _Copy(program, normalised=False)
+    nodes = Nodes()
+    places = nodes.copy(program.nodes)
     outputs = []
     for state, output in zip(program.states, program.outputs, strict=True):
-        new = copy.places[output]
-        lost = copy.nodes.apply("subtract", copy.nodes.leaf("state", state), new)
-        outputs.append(copy.nodes.apply("add", new, copy.nodes.apply("multiply", copy.nodes.leaf("zone", state), lost)))
-    return copy.program(outputs)
+        lost = nodes.apply("subtract", nodes.leaf("state", state), places[output])
+        outputs.append(nodes.apply("add", places[output], nodes.apply("multiply", nodes.leaf("zone", state), lost)))
+    return _rewritten(replace(program, outputs=tuple(outputs)), nodes, places)
 
 
 def with_normalised_gates(program: Program) -> Program:
@@ -24,48 +24,44 @@ def with_normalised_gates(program: Program) -> Program:
 
     Ba et al. 2016 (arXiv:1607.06450), equation 20, but for each gate on its own.
     """
-    copy = _Copy(program, normalised=True)
-    return copy.program([copy.places[output] for output in program.outputs])
+    gates = _Normalised(program)
+    places = gates.nodes.copy(program.nodes, gates.leaf)
+    changed = replace(
+        program,
+        outputs=tuple(places[output] for output in program.outputs),
+        weights=tuple(gates.weights),
+        stages=tuple(replace(part, bias=()) for part in program.stages),
+    )
+    return _rewritten(changed, gates.nodes, places)
 
 
-class _Copy:
-    """A copy of a program's nodes; `places` says where each is now."""
+def _rewritten(program: Program, nodes: Nodes, places: list[int]) -> Program:
+    """Give a program other nodes; `places` says where each of its own is among them."""
+    stages = tuple(
+        replace(part, of=None if part.of is None else places[part.of], stop=max(places[: part.stop], default=-1) + 1)
+        for part in program.stages
+    )
+    return finished(replace(program, nodes=tuple(nodes.list), stages=stages))
 
-    def __init__(self, program: Program, normalised: bool) -> None:
+
+class _Normalised:
+    """The leaves of a program, its gates normalised."""
+
+    def __init__(self, program: Program) -> None:
         self.original, self.nodes = program, Nodes()
         self.weights: list[Weight] = list(program.weights)
-        self.places: list[int] = []
-        self.stages: list[Part] = list(program.stages)
-        for place, node in enumerate(program.nodes):
-            self._end_stages(place)
-            if node.args:
-                self.places.append(self.nodes.apply(node.op, *(self.places[arg] for arg in node.args)))
-            elif normalised and node.op.startswith("gate"):
-                self.places.append(self._normalised(node.op, str(node.detail)))
-            else:
-                self.places.append(self.nodes.leaf(node.op, node.detail if node.detail is not None else ""))
-        self._end_stages(len(program.nodes))
-        if normalised:
-            self.stages = [replace(part, bias=()) for part in self.stages]
 
-    def program(self, outputs: list[int]) -> Program:
-        nodes, stages = tuple(self.nodes.list), tuple(self.stages)
-        changed = replace(
-            self.original, nodes=nodes, stages=stages, weights=tuple(self.weights), outputs=tuple(outputs)
-        )
-        return checked(pruned(changed))
-
-    def _end_stages(self, place: int) -> None:
-        for index, part in enumerate(self.original.stages):
-            if part.stop == place:
-                of = None if part.of is None else self.places[part.of]
-                self.stages[index] = replace(part, of=of, stop=len(self.nodes.list))
-
-    def _normalised(self, op: str, gate: str) -> int:
-        part = next(part for part in self.original.stages if gate in part.gates)
-        whole = op == "gate"
+    def leaf(self, node: Node) -> int:
+        """Give the place of what stands for a leaf."""
+        if not node.op.startswith("gate"):
+            return self.nodes.add(node)
+        part = next(part for part in self.original.stages if node.detail in part.gates)
         sides = [side for side, present in (("x", part.reads), ("h", part.of is not None)) if present]
-        parts = [self._side(part, gate, side, alone=len(sides) == 1) for side in sides if whole or op == f"gate.{side}"]
+        parts = [
+            self._side(part, str(node.detail), side, alone=len(sides) == 1)
+            for side in sides
+            if node.op in ("gate", f"gate.{side}")
+        ]
         return self.nodes.apply("add", *parts) if len(parts) == 2 else parts[0]
 
     def _side(self, part: Part, gate: str, side: str, alone: bool) -> int:

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from random import Random
+from typing import Any
+
+from ensue.cells import Cell, Stage
+from ensue.cells.algebra import FUNCTIONS
+from ensue.engine import Program, trace
+from ensue.errors import UserError
+
+
+def random_program(draws: Random) -> Program:
+    """Draw a cell and trace it; its name is what a person would have written."""
+    while True:
+        source = random_cell(draws)
+        space: dict[str, Any] = {**FUNCTIONS, "Cell": Cell, "Stage": Stage}
+        exec(source, space)
+        # Where something cancelled out, nothing depends on a gate: another cell is drawn.
+        with suppress(UserError):
+            return trace(space["Drawn"](), source)
 
 
 def random_cell(draws: Random) -> str:
