@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ensue.engine.differentiable import Given
-from ensue.engine.memory import GATES, Memory, parameter
+from ensue.engine.memory import Memory, parameter
 from ensue.engine.schedule import Schedule, Slot, plan
 
 
@@ -71,18 +71,11 @@ def _by_tick(memory: Memory, steps: Tensor) -> tuple[Tensor, ...]:
 
 def _column(memory: Memory, slot: Slot) -> Iterable[Tensor]:
     """Give a slot's tensor for each tick: a tuple, or the same for ever."""
-    kind, which = str(slot[0]), slot[1]
-    values = memory.values
-    if kind in GATES or kind in ("old", "new", "zone") or (kind == "kept" and memory.keep):
-        whole = memory.kept(slot) if kind == "kept" else memory.whole(slot)
-        return _by_tick(memory, whole) if len(whole) == memory.steps else repeat(whole)
-    if kind == "weight":
-        return repeat(values[f"weight/{which}"].expand(memory.batch, -1))
+    kind = str(slot[0])
     if kind == "constant":
-        return repeat(values["x"].new_tensor(which))
-    if kind == "sum":
-        return repeat(memory.sum(str(which)))
-    if kind in ("recurrent", "recurrent_back", "recurrent_bias"):
-        matrix = parameter(memory.program, values, slot)
+        return repeat(memory.values["x"].new_tensor(slot[1]))
+    if kind.startswith("recurrent"):
+        matrix = parameter(memory.program, memory.values, slot)
         return repeat(matrix.T if kind == "recurrent" else matrix)
-    return repeat(values["x"].new_empty(memory.batch, memory.units_by_kind(bool(slot[-1]))))
+    whole = memory.whole(slot)
+    return _by_tick(memory, whole) if len(whole) == memory.steps else repeat(whole)

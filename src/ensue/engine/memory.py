@@ -71,7 +71,7 @@ class Memory:
         return self._fresh(rows, columns(self.program, stage).count * self.units(stage))
 
     def whole(self, slot: Slot) -> Tensor:
-        """Give the tensor of a slot over all steps, (steps, units)."""
+        """Give the tensor of a slot: (steps, units), or (batch, units) for what each tick has in the same place."""
         kind, which = str(slot[0]), slot[1]
         if kind == "old":
             return self.before(self.path(str(which)))
@@ -80,7 +80,19 @@ class Memory:
         if kind in GATES:
             units = self.units(int(which))
             return self.gates(kind, int(which))[:, int(slot[2]) * units : int(slot[3]) * units]
-        return self.values[f"zone/{which}"] if kind == "zone" else self.buffers[slot]
+        if kind == "sum":
+            return self.sum(str(which))
+        if kind == "zone":
+            return self.values[f"zone/{which}"]
+        if kind == "weight" or kind.endswith("bias"):
+            of = self.values[f"weight/{which}"] if kind == "weight" else parameter(self.program, self.values, slot)
+            return of.contiguous().expand(self.batch, -1)
+        units = self.units_by_kind(bool(slot[-1]))
+        if kind == "scratch" or not self.keep:
+            return self.values["x"].new_empty(self.batch, units)
+        if slot not in self.buffers:
+            self.buffers[slot] = self._fresh(self.steps, units)
+        return self.buffers[slot]
 
     def before(self, path: Tensor) -> Tensor:
         """Give for each step what a path (batch + steps, units) holds one tick earlier."""
@@ -93,12 +105,6 @@ class Memory:
     def even(self) -> bool:
         """Whether every tick has all rows."""
         return self.steps == self.batch * len(self.sizes)
-
-    def kept(self, slot: Slot) -> Tensor:
-        """Give the buffer of what is kept for the way back, (steps, units)."""
-        if slot not in self.buffers:
-            self.buffers[slot] = self._fresh(self.steps, self.units_by_kind(bool(slot[-1])))
-        return self.buffers[slot]
 
     def sum(self, weight: str) -> Tensor:
         """Give the buffer in which each row gathers the adjoint of a weight, (batch, units)."""

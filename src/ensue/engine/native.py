@@ -13,13 +13,15 @@ import torch
 from torch import Tensor
 
 from ensue.engine.differentiable import Given
-from ensue.engine.memory import GATES, Memory, Values, parameter
+from ensue.engine.memory import Memory, Values, parameter
 from ensue.engine.program import Program
 from ensue.engine.schedule import Slot
 from ensue.engine.tape import Tape, tape
 from ensue.native import library
 
 FIXED, MOVING, BEFORE, TURNS, REGISTER, CONSTANT = range(6)
+STILL = {"weight", "input_bias", "recurrent_bias", "sum", "scratch"}
+"""The kinds of slots that are the same rows in every tick."""
 TILE = 64
 FEW = 16
 """Rows below which a tick reads a matrix W for too little work."""
@@ -166,11 +168,6 @@ class _Play:
         if kind == "old":
             path = memory.path(str(which))
             return self._at(path[memory.batch :], BEFORE, path)
-        if kind in GATES or kind in ("new", "zone") or (kind == "kept" and memory.keep):
-            whole = memory.kept(slot) if kind == "kept" else memory.whole(slot)
-            # Zoneout's share is one number, spread over all units without being written out.
-            whole = whole.contiguous() if kind == "zone" else whole
-            return self._at(whole, MOVING if len(whole) == memory.steps else FIXED)
         if kind == "x":
             return self._at(memory.values["x"].contiguous(), MOVING)
         if kind in ("incoming", "outgoing"):
@@ -180,18 +177,11 @@ class _Play:
         if kind == "given":
             grad = self.given[str(which)]
             return _Slot() if grad is None else self._at(grad, BEFORE, torch.zeros_like(self.carried[str(which)][0]))
-        return self._at(self._fixed(kind, slot), FIXED)
-
-    def _fixed(self, kind: str, slot: Slot) -> Tensor:
-        memory, which = self.memory, slot[1]
-        if kind == "sum":
-            return memory.sum(str(which))
-        if kind in ("weight", "recurrent_bias", "input_bias"):
-            one = (
-                memory.values[f"weight/{which}"] if kind == "weight" else parameter(memory.program, memory.values, slot)
-            )
-            return one.contiguous().expand(memory.batch, -1)
-        return memory.values["x"].new_empty(memory.batch, memory.units_by_kind(bool(slot[-1])))
+        whole = memory.whole(slot)
+        if kind in STILL or len(whole) != memory.steps:
+            return self._at(whole, FIXED)
+        # Zoneout's share is one number, spread over all units without being written out.
+        return self._at(whole.contiguous() if kind == "zone" else whole, MOVING)
 
     def _at(self, tensor: Tensor, motion: int, other: Tensor | None = None) -> _Slot:
         self.alive += [tensor] if other is None else [tensor, other]

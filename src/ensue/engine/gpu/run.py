@@ -128,8 +128,8 @@ class Run:
             return memory.path(str(which))
         if kind in GATES:
             return memory.gates(str(kind), int(which))
-        if kind == "kept" and memory.keep:
-            return memory.kept(key)
+        if kind == "kept":
+            return memory.whole(key)
         if kind in ("zone", "weight"):
             return memory.values[f"{kind}/{which}"].contiguous()
         if kind in ("recurrent", "recurrent_bias"):
@@ -150,8 +150,6 @@ class Run:
             columns = self.tensor(("recurrent", matrix[1])).shape[matrix[0] != "recurrent"]
             return self.x.new_empty(memory.batch, columns)
         units = self.units[has_own_width(memory.program, key)]
-        if kind == "kept":
-            return self.x.new_empty(memory.batch, units)
         made = self.x.new_zeros(memory.batch, units, dtype=torch.float32)
         if kind == "sum":
             memory.buffers[key] = made
