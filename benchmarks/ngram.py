@@ -27,7 +27,7 @@ import torch
 from tables import conditions, write_table
 
 from ensue.models.ngram import Ngram, NgramSettings, estimate, kernels
-from ensue.models.ngram.counts import with_starts
+from ensue.models.ngram.levels import with_starts
 from ensue.training.archive import map_arrays, pack_arrays
 
 DATA = Path(os.environ.get("ENSUE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ensue.data.codecs import Characters
 from ensue.decoding.novelty import NoveltyIndex
-from ensue.decoding.suffix_array import build, find
+from ensue.decoding.suffix_array import find
+from ensue.models.ngram.suffixes import sorted_suffixes
 from ensue.tasks.text_model import TextModel
 
 ids = st.lists(st.integers(0, 2), max_size=60)
@@ -31,19 +32,19 @@ def test_suffixes_are_in_order(text, kind, scale):
     # Large ids leave room for few symbols in a packed key, so that the doubling has work to do.
     scaled = [id * scale for id in text] if kind is not np.uint8 else text
     expected = sorted(range(len(text)), key=lambda at: scaled[at:])
-    assert build(np.array(scaled, dtype=kind)).tolist() == expected
+    assert sorted_suffixes(np.array(scaled, dtype=kind)).tolist() == expected
 
 
 @pytest.mark.parametrize("text", [[1] * 300, [0, 1] * 150, [5], [*range(200)] * 3])
 def test_suffixes_of_periodic_texts_are_in_order(text):
-    assert build(np.array(text)).tolist() == sorted(range(len(text)), key=lambda at: text[at:])
+    assert sorted_suffixes(np.array(text)).tolist() == sorted(range(len(text)), key=lambda at: text[at:])
 
 
 @given(ids, ids)
 @settings(deadline=None)
 def test_every_longest_stretch_is_found_where_it_is_said_to_be(text, query):
     array = np.array(text, dtype=np.uint8)
-    lengths, where = find(array, build(array), np.array(query, dtype=np.int64))
+    lengths, where = find(array, sorted_suffixes(array), np.array(query, dtype=np.int64))
     for start, (length, at) in enumerate(zip(lengths.tolist(), where.tolist(), strict=True)):
         assert length == longest_from(text, query, start)
         assert text[at : at + length] == query[start : start + length]
@@ -137,7 +138,7 @@ def test_ten_megabytes_are_built_in_a_minute_and_asked_in_a_second():
     chosen = (random.zipf(1.3, 2_600_000) % len(words)).tolist()
     text = np.concatenate([words[word] for word in chosen])[:10_000_000].astype(np.uint8)
     began = time.perf_counter()
-    suffixes = build(text)
+    suffixes = sorted_suffixes(text)
     assert time.perf_counter() - began < 60
     for sample in (text[5_000_000:5_002_000], random.integers(0, 26, 2000)):
         began = time.perf_counter()

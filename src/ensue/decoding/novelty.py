@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.decoding.suffix_array import Ids, build, find
+from ensue.decoding.suffix_array import Ids, find
+from ensue.models.ngram.suffixes import sorted_suffixes
 
 _LENGTHS = (2, 4, 8, 12, 16, 24, 32)
 
@@ -66,7 +67,7 @@ class NoveltyIndex:
     def build(cls, ids: Ids, offsets: NDArray[np.int64], end: int | None) -> NoveltyIndex:
         """Sort the suffixes of the training data: some ten seconds for ten million symbols."""
         ids = np.asarray(ids)
-        return cls(ids, offsets, build(ids).astype(np.uint32 if len(ids) < 1 << 32 else np.int64), end)
+        return cls(ids, offsets, sorted_suffixes(ids).astype(np.uint32 if len(ids) < 1 << 32 else np.int64), end)
 
     def save(self, folder: Path) -> None:
         """Write three arrays into a folder, from which `load` maps them."""

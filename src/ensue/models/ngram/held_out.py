@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.models.ngram.counts import with_starts
-from ensue.models.ngram.levels import Counts, Ids, Level
+from ensue.models.ngram.levels import Counts, Ids, Level, with_starts
 from ensue.models.ngram.smoothing import Smoothing
 from ensue.models.ngram.table import Follow, Nodes
 

@@ -41,40 +41,39 @@ def levels_of(text: NDArray[np.integer], size: int, order: int) -> list[Level] |
 
     None without the kernels, for a text too long for them, and where memory is short.
     """
-    kernels, length = library(), len(text)
-    if kernels is None or length > MOST:
+    kernels = library()
+    if kernels is None or len(text) > MOST:
         return None
-    ours = np.ascontiguousarray(text, np.int32)
-    at, shared, reach = np.empty(length, np.uint32), np.empty(length, np.uint8), np.empty(length, np.uint8)
-    room = _Scratch(length)
-    nodes = np.zeros(order, np.int64)
-    head, sorting = (pointer(ours), ctypes.c_int64(length)), tuple(map(pointer, (at, shared, reach)))
-    if not kernels.ensue_ngram_sort(
-        *head, size, order, *sorting, pointer(nodes), room.pointer, torch.get_num_threads()
-    ):
+    ours, room = np.ascontiguousarray(text, np.int32), _Scratch(len(text))
+    done = _sorted(kernels, ours, size, order, room)
+    if done is None:
         return None
+    *sorting, nodes = done
     found = [_first_level(ours, size, order)]
     for n in range(2, order + 1):
         found.append([np.empty(nodes[n - 1] if name < 4 or n < order else 0, np.int32) for name in range(5)])
     levels = (_Level * order)(*(_Level(*map(address, arrays), len(arrays[0]), size) for arrays in found))
-    kernels.ensue_ngram_levels(*head, order, *sorting, levels, room.pointer)
+    length = ctypes.c_int64(len(ours))
+    kernels.ensue_ngram_levels(pointer(ours), length, order, *map(pointer, sorting), levels, room.pointer)
     return [Level(*arrays, started=int(level.started)) for arrays, level in zip(found, levels, strict=True)]
 
 
-def sorted_positions(
-    text: NDArray[np.int32], size: int, order: int
-) -> tuple[NDArray[np.uint32], NDArray[np.uint8]] | None:
+def sorted_positions(text: NDArray[np.int32], size: int, order: int) -> Sequence[NDArray] | None:
     """Sort a text's positions by `order` symbols; give how many of these each shares with the one before it."""
-    kernels, length = library(), len(text)
-    if kernels is None:
-        return None
-    at, shared, reach = np.empty(length, np.uint32), np.empty(length, np.uint8), np.empty(length, np.uint8)
-    room, nodes = _Scratch(length), np.zeros(order, np.int64)
-    arrays = map(pointer, (at, shared, reach, nodes))
-    done = kernels.ensue_ngram_sort(
-        pointer(text), ctypes.c_int64(length), size, order, *arrays, room.pointer, torch.get_num_threads()
-    )
-    return (at, shared) if done else None
+    kernels = library()
+    done = None if kernels is None else _sorted(kernels, text, size, order, _Scratch(len(text)))
+    return None if done is None else done[:2]
+
+
+def _sorted(
+    kernels: ctypes.CDLL, text: NDArray[np.int32], size: int, order: int, room: _Scratch
+) -> Sequence[NDArray] | None:
+    """Give positions in order, what each shares with the one before, its reach, and how many n-grams there are."""
+    at, nodes = np.empty(len(text), np.uint32), np.zeros(order, np.int64)
+    shared, reach = np.empty((2, len(text)), np.uint8)
+    arrays, length = map(pointer, (at, shared, reach, nodes)), ctypes.c_int64(len(text))
+    done = kernels.ensue_ngram_sort(pointer(text), length, size, order, *arrays, room.pointer, torch.get_num_threads())
+    return (at, shared, reach, nodes) if done else None
 
 
 def merge(runs: list[NDArray[np.uint32]], order: int, most: int) -> Iterator[NDArray[np.uint32]] | None:

@@ -39,3 +39,19 @@ class Counts:
 
     size: int
     levels: list[Level]
+
+
+def with_starts(ids: Ids, offsets: NDArray[np.integer], size: int, begin: int = 0, end: int | None = None) -> Ids:
+    """Give one text of all records, the start symbol `size` before each; or its stretch from begin to end.
+
+    >>> with_starts(np.array([1, 0, 1]), np.array([0, 2, 3]), 2).tolist()
+    [2, 1, 0, 2, 1]
+    """
+    starts = offsets[:-1] - offsets[0] + np.arange(len(offsets) - 1)
+    end = int(offsets[-1] - offsets[0]) + len(starts) if end is None else end
+    before, until = np.searchsorted(starts, [begin, end])
+    text = np.full(end - begin, size, np.min_scalar_type(size))
+    real = np.ones(len(text), bool)
+    real[starts[before:until] - begin] = False
+    text[real] = ids[offsets[0] + begin - before : offsets[0] + end - until]
+    return text

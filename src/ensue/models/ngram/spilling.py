@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.models.ngram import kernels
-from ensue.models.ngram.levels import Counts, Ids, Level
+from ensue.models.ngram.levels import Counts, Ids, Level, with_starts
 
 Rows = NDArray[np.uint32]
 """(n-grams, order + 1): ids, and how often; after a start symbol that is not the first, all are start symbols."""
@@ -39,7 +39,8 @@ def count_in_runs(ids: Ids, offsets: NDArray[np.integer], size: int, order: int,
         single = np.zeros(size + 1, np.int64)
         runs = []
         for number, begin in enumerate(range(0, length, stretch)):
-            text = _text(ids, offsets, size, begin, min(length, begin + stretch + order - 1))
+            end = min(length, begin + stretch + order - 1)
+            text = with_starts(ids, offsets, size, begin, end).astype(np.int32, copy=False)
             here = min(stretch, length - begin)
             single += np.bincount(text[:here], minlength=size + 1)
             runs.append(_spill(_run(text, here, size, order), folder / f"run.{number}"))
@@ -47,18 +48,6 @@ def count_in_runs(ids: Ids, offsets: NDArray[np.integer], size: int, order: int,
         most = max(FEWEST, memory // (ROW_BYTES * longer))
         found = _read(_merged(runs, order, most), size, order, folder)
         return Counts(size, _linked(single, found, folder, most))
-
-
-def _text(ids: Ids, offsets: NDArray[np.integer], size: int, begin: int, end: int) -> NDArray[np.int32]:
-    """Give the stretch from begin to end of the text of all records with their starts."""
-    starts = offsets[:-1] - offsets[0] + np.arange(len(offsets) - 1)
-    before, until = np.searchsorted(starts, [begin, end])
-    text = np.empty(end - begin, np.int32)
-    real = np.ones(end - begin, bool)
-    real[starts[before:until] - begin] = False
-    text[~real] = size
-    text[real] = ids[offsets[0] + begin - before : offsets[0] + end - until]
-    return text
 
 
 def _run(text: NDArray[np.int32], here: int, size: int, order: int) -> Rows:
