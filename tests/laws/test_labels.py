@@ -1,5 +1,7 @@
 """What heads of labels, pooling and the network over them obey."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from ensue.batch import Batch
 from ensue.data.examples import Examples
 from ensue.data.labelled import Labelled, Shape
 from ensue.data.labels import LabelCodec, LabelSettings, fit_labels, label_kind, names_in
-from ensue.heads import LABEL_HEADS, NumberSettings
+from ensue.heads import LABEL_HEADS, Number
 from ensue.layers import ENCODERS
 from ensue.layers.pooling import POOLINGS, Pooling
 from ensue.models.classifier import ClassifierSettings
@@ -18,14 +20,12 @@ from ensue.models.classifying import classifier_names, classifier_settings, size
 from ensue.settings import read
 
 FEATURES, SIZE, CLOSE = 4, 3, 1e-9
-LABEL_HEADS_AND_TOLD = {kind: head() for kind, head in LABEL_HEADS.items()} | {
-    "quantiles": NumberSettings(told="quantiles")
-}
+LABEL_HEADS_AND_TOLD = LABEL_HEADS | {"quantiles": partial(Number, told="quantiles")}
 
 
 def head(kind: str) -> torch.nn.Module:
     torch.manual_seed(0)
-    return LABEL_HEADS_AND_TOLD[kind].build(FEATURES, SIZE).double()
+    return LABEL_HEADS_AND_TOLD[kind](FEATURES, 1 if kind in ("number", "quantiles") else SIZE).double()
 
 
 @pytest.mark.parametrize("kind", ["single", "ordinal"])
@@ -68,7 +68,7 @@ def test_cumulative_logits_are_those_of_their_formula() -> None:
     below = torch.sigmoid(cuts - features @ made.linear.weight.T)
     whole = torch.cat([torch.zeros(6, 1), below, torch.ones(6, 1)], 1).diff(dim=1)
     torch.testing.assert_close(made(features).probs, whole, rtol=0, atol=1e-12)
-    flat = LABEL_HEADS["ordinal"]().build(FEATURES, 5)(torch.zeros(1, FEATURES)).probs
+    flat = LABEL_HEADS["ordinal"](FEATURES, 5)(torch.zeros(1, FEATURES)).probs
     torch.testing.assert_close(flat, torch.full((1, 5), 0.2))
 
 

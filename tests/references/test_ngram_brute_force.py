@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ensue.errors import SettingError
 from ensue.models.ngram import NgramSettings, estimate
-from ensue.models.ngram.counts import _sort, count
+from ensue.models.ngram.counts import count
 from ensue.models.ngram.estimation import fit
 from ensue.models.ngram.held_out import nats_by_order, nats_of, steps_of
 from ensue.models.ngram.smoothing import KneserNey
@@ -129,14 +129,6 @@ def test_long_ngrams_of_large_vocabularies_do_not_overflow(size: int) -> None:
     """Twelve symbols of 17 bits are far more than a machine word: ranks stand in for them."""
     drawn = np.random.default_rng(0).choice([0, 1, size - 1], 400).tolist()
     check_counts([drawn[:150], drawn[150:]], size, 12)
-
-
-@pytest.mark.parametrize("largest", [7, 2**61])
-def test_sorting_packed_or_not_gives_the_same(largest: int) -> None:
-    keys = np.array([largest, 5, largest, 0, 5])
-    at, ordered = _sort(keys, 3)
-    assert at.tolist() == [3, 1, 4, 0, 2]
-    assert ordered.tolist() == [0, 5, 5, largest, largest]
 
 
 def check_counts(records: Sequence[Record], size: int, order: int) -> None:

@@ -1,31 +1,32 @@
 """From features to a distribution."""
 
+from collections.abc import Callable
+
 from ensue.heads.categorical import Categorical, CategoricalSettings
 from ensue.heads.contract import Head, PathHead
-from ensue.heads.crf import CRF, CRFSettings
-from ensue.heads.number import Number, NumberSettings
-from ensue.heads.ordinal import Ordinal, OrdinalSettings
+from ensue.heads.crf import CRFSettings
+from ensue.heads.number import Number
+from ensue.heads.ordinal import Ordinal
 from ensue.heads.paths import Chain, ChainTags, StepTags
-from ensue.heads.several import Several, SeveralSettings
-from ensue.heads.softmax import Softmax, SoftmaxSettings
+from ensue.heads.several import Several
+from ensue.heads.softmax import SoftmaxSettings
 from ensue.settings import Settings
 
 HEADS: dict[str, type[Settings]] = {"categorical": CategoricalSettings}
 """Of symbols; their settings have `build(features, size, table)`."""
 
-LABEL_HEADS: dict[str, type[Settings]] = {
-    "single": CategoricalSettings,
-    "several": SeveralSettings,
-    "ordinal": OrdinalSettings,
-    "number": NumberSettings,
+LABEL_HEADS: dict[str, Callable[[int, int], Head]] = {
+    "single": Categorical,
+    "several": Several,
+    "ordinal": Ordinal,
+    "number": Number,
 }
-"""Of what is said of a whole example, by its kind; their settings have `build(features, size)`."""
+"""Of what is said of a whole example, by its kind; each is made of (features, size)."""
 
 TAG_HEADS: dict[str, type[Settings]] = {"softmax": SoftmaxSettings, "crf": CRFSettings}
 """Over the tags of a whole sentence; their settings have `build(features, size)`."""
 
 __all__ = [
-    "CRF",
     "HEADS",
     "LABEL_HEADS",
     "TAG_HEADS",
@@ -36,13 +37,6 @@ __all__ = [
     "ChainTags",
     "Head",
     "Number",
-    "NumberSettings",
-    "Ordinal",
-    "OrdinalSettings",
     "PathHead",
-    "Several",
-    "SeveralSettings",
-    "Softmax",
-    "SoftmaxSettings",
     "StepTags",
 ]

@@ -35,7 +35,7 @@ class Categorical(Head):
     torch.Size([2, 3, 5])
     """
 
-    def __init__(self, features: int, size: int, table: nn.Embedding | None) -> None:
+    def __init__(self, features: int, size: int, table: nn.Embedding | None = None) -> None:
         super().__init__()
         self.features, self.size = features, size
         self.table, self.change = table, None

@@ -8,36 +8,23 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ensue.heads.contract import Head
-from ensue.heads.numbers import NUMBERS, NumbersHead
-from ensue.settings import Settings
+from ensue.heads.numbers import NUMBERS
 
 Told = Literal["gaussian", "quantiles"]
 
 
-class NumberSettings(Settings):
-    """Settings of the head for one number."""
-
-    name: Literal["number"] = "number"
-    told: Told = "gaussian"
-    """What is told of it: a normal distribution, or quantiles."""
-
-    def build(self, features: int, size: int = 1) -> Number:
-        """Make the head for one number; `size` is 1."""
-        head: Any = NUMBERS[self.told]()
-        return Number(head.build(features, 1))
-
-
 class Number(Head):
-    """p(y) as a head of `heads.numbers` has it, for one number, in its own units.
+    """p(y) as a head of `heads.numbers` has it, for one number, in its own units: normal, or by its quantiles.
 
     >>> import torch
-    >>> NumberSettings(told="quantiles").build(8)(torch.zeros(2, 3, 8)).mean.shape
+    >>> Number(8, told="quantiles")(torch.zeros(2, 3, 8)).mean.shape
     torch.Size([2, 3])
     """
 
-    def __init__(self, of_numbers: NumbersHead) -> None:
+    def __init__(self, features: int, size: int = 1, told: Told = "gaussian") -> None:
         super().__init__()
-        self.features, self.size, self.of_numbers = of_numbers.features, 1, of_numbers
+        head: Any = NUMBERS[told]()
+        self.features, self.size, self.of_numbers = features, size, head.build(features, size)
 
     def forward(self, features: Tensor) -> Distribution:
         """Map features (..., features) to a distribution over numbers."""

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical as Choice
 from torch.nn import functional as F
 
 from ensue.heads.contract import Head
-from ensue.settings import Settings
-
-
-class OrdinalSettings(Settings):
-    """Settings of the head for labels on a scale."""
-
-    name: Literal["ordinal"] = "ordinal"
-
-    def build(self, features: int, size: int) -> Ordinal:
-        """Make the head for `size` labels, from the lowest to the highest."""
-        return Ordinal(features, size)
 
 
 class Ordinal(Head):
     """P(y <= k) = sigmoid(c_k - w f), with c_0 < c_1 < ...: one number for each example, and cuts that all share.
 
-    >>> head = OrdinalSettings().build(8, 4)
+    `size` labels go from the lowest to the highest.
+
+    >>> head = Ordinal(8, 4)
     >>> head(torch.zeros(2, 8)).probs.shape
     torch.Size([2, 4])
     """

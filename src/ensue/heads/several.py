@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Independent
 
 from ensue.heads.contract import Head
-from ensue.settings import Settings
-
-
-class SeveralSettings(Settings):
-    """Settings of the head for any number of labels."""
-
-    name: Literal["several"] = "several"
-
-    def build(self, features: int, size: int) -> Several:
-        """Make the head for `size` labels."""
-        return Several(features, size)
 
 
 class Several(Head):
     """P(y) = prod_k sigmoid(W f + b)_k^y_k (1 - sigmoid(W f + b)_k)^(1 - y_k), for y in {0, 1}^size.
 
     >>> import torch
-    >>> head = SeveralSettings().build(8, 3)
+    >>> head = Several(8, 3)
     >>> head(torch.zeros(2, 8)).log_prob(torch.ones(2, 3)).shape
     torch.Size([2])
     """

@@ -14,7 +14,7 @@ from ensue.batch import Batch
 from ensue.data.labelled import Shape
 from ensue.data.labels import LabelKind
 from ensue.errors import SettingError
-from ensue.heads import LABEL_HEADS, Categorical, CategoricalSettings, NumberSettings
+from ensue.heads import LABEL_HEADS, Categorical, Number
 from ensue.layers import ENCODERS, Onward, OnwardSettings
 from ensue.layers.pooling import Pooling
 from ensue.models.contract import Loss, Predictor, mask_padding
@@ -85,8 +85,9 @@ class Classifier(Network, Predictor):
             nn.init.normal_(table, std=0.1)
         self.body = settings.body.build(len(shape.symbols) * settings.embedding + shape.numbers)
         self.pooling = Pooling(settings.pooling, self.body.width)
-        head: Any = NumberSettings(told=settings.numbers) if kind == "number" else LABEL_HEADS[kind]()
-        self.head = head.build(self.pooling.features + shape.static, size)
+        features = self.pooling.features + shape.static
+        number = kind == "number"
+        self.head = Number(features, told=settings.numbers) if number else LABEL_HEADS[kind](features, size)
         self.input_dropout, self.output_dropout = (
             nn.Dropout(settings.input_dropout),
             nn.Dropout(settings.output_dropout),
@@ -96,7 +97,7 @@ class Classifier(Network, Predictor):
             if not isinstance(self.body, Onward) or not shape.symbols:
                 mend = "choose a causal body over symbols, such as --model lstm"
                 raise SettingError("what comes next cannot be learned beside this", where="--also", mend=mend)
-            self.next = CategoricalSettings().build(self.body.width, next(iter(shape.symbols.values())))
+            self.next = Categorical(self.body.width, next(iter(shape.symbols.values())))
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
         """Give the distribution of the label of each row."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -89,8 +89,7 @@ class TreeModel(Network, Predictor):
         width = settings.width
         self.word = nn.Linear(settings.embedding, of_word * width)
         self.child = nn.Linear(children * width, of_children * width, bias=False)
-        head: Any = LABEL_HEADS[kind]()
-        self.head = head.build(width, size)
+        self.head = LABEL_HEADS[kind](width, size)
         self._tick: Callable[[Tensor, Tensor, Level], Tensor] = getattr(self, f"_{settings.cell}")
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
