@@ -33,11 +33,8 @@ def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
     given: list[dict[str, Expr]] = []
     for stage in stages:
         if stage.of is not None and stage.of not in readable:
-            what, mend = (
-                f"stage {stage.name!r} is of {stage.of!r}, which nothing gives",
-                did_you_mean(stage.of, readable),
-            )
-            raise quoting(UserError(what, mend=mend), line_of("stages", home), home)
+            what = f"stage {stage.name!r} is of {stage.of!r}, which nothing gives"
+            raise quoting(what, "stages", home, did_you_mean(stage.of, readable))
         results = _write(cell, stage, Names("state", readable), weight, home)
         _check_unique("result", [*readable, *(name for name in results if name not in cell.states)], home)
         _check_unique("state", [name for part in [*given, results] for name in part], home)
@@ -46,20 +43,21 @@ def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
     for name in cell.states:
         if not any(name in results for results in given):
             mend = f"let the equation return it, as in {{{name!r}: ...}}"
-            raise quoting(UserError(f"the state {name!r} is never assigned", mend=mend), line_of("states", home), home)
+            raise quoting(f"the state {name!r} is never assigned", "states", home, mend)
     for name in given[-1]:
         if name not in cell.states:
-            error = UserError(f"{name!r} is no state", mend=did_you_mean(name, cell.states))
-            raise quoting(error, _end_of(getattr(cell, stages[-1].name)), home)
+            line = _end_of(getattr(cell, stages[-1].name))
+            raise quoting(f"{name!r} is no state", line, home, did_you_mean(name, cell.states))
     return given
 
 
-def quoting(error: UserError, line: Line, home: str) -> UserError:
-    """Add to an error the line of the cell that it is about, if it is in the cell's own file."""
-    quote = linecache.getline(*line).strip() if line[0] == home else ""
+def quoting(what: str, line: Line | str, home: str, mend: str | None = None) -> UserError:
+    """Make an error that quotes its line, or the one where this attribute is given, if it is in the cell's own file."""
+    file, number = line_of(line, home) if isinstance(line, str) else line
+    quote = linecache.getline(file, number).strip() if file == home else ""
     if not quote:
-        return UserError(error.what, where=home, mend=error.mend)
-    return UserError(f"{error.what} in `{quote}`", where=f"{home}:{line[1]}", mend=error.mend)
+        return UserError(what, where=home, mend=mend)
+    return UserError(f"{what} in `{quote}`", where=f"{home}:{number}", mend=mend)
 
 
 def line_of(attribute: str, home: str) -> Line:
@@ -87,19 +85,18 @@ def _check_kinds(cell: Cell, home: str) -> None:
         names = getattr(cell, kind)
         if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
             like = (names,) if isinstance(names, str) else ("one", "two")
-            error = UserError(f"{kind} are not names", mend=f"list them, as in {kind} = {like!r}")
-            raise quoting(error, line_of(kind, home), home)
+            raise quoting(f"{kind} are not names", kind, home, f"list them, as in {kind} = {like!r}")
     if not all(isinstance(stage, Stage) for stage in cell.stages):
-        raise quoting(UserError("stages are not made by Stage(...)"), line_of("stages", home), home)
+        raise quoting("stages are not made by Stage(...)", "stages", home)
     starts = cell.bias.values() if isinstance(cell.bias, Mapping) else [None]
     if not all(isinstance(start, int | float) and isfinite(start) for start in starts):
-        error = UserError("bias is not a finite number for each gate", mend='write it as in bias = {"keep": 1.0}')
-        raise quoting(error, line_of("bias", home), home)
+        mend = 'write it as in bias = {"keep": 1.0}'
+        raise quoting("bias is not a finite number for each gate", "bias", home, mend)
     if cell.own_width is not None and (not isinstance(cell.own_width, int) or cell.own_width < 1):
-        raise quoting(UserError("own_width is no number of units"), line_of("own_width", home), home)
+        raise quoting("own_width is no number of units", "own_width", home)
     if cell.recurrence not in WAYS:
-        error = UserError(f"{cell.recurrence!r} is no start", mend=did_you_mean(str(cell.recurrence), WAYS))
-        raise quoting(error, line_of("recurrence", home), home)
+        mend = did_you_mean(str(cell.recurrence), WAYS)
+        raise quoting(f"{cell.recurrence!r} is no start", "recurrence", home, mend)
 
 
 WAYS = ("orthogonal", "identity")
@@ -113,39 +110,38 @@ def _check_names(cell: Cell, stages: Iterable[Stage], home: str) -> None:
     _check_unique("stage", [stage.name for stage in stages], home)
     for name in cell.bias:
         if name not in gates:
-            error = UserError(f"bias is for the gate {name!r}, which is none", mend=did_you_mean(name, gates))
-            raise quoting(error, line_of("bias", home), home)
+            what = f"bias is for the gate {name!r}, which is none"
+            raise quoting(what, "bias", home, did_you_mean(name, gates))
 
 
 def _check_unique(kind: str, names: Iterable[str], home: str) -> None:
     for name, times in Counter(names).items():
         if times > 1:
-            line = line_of(f"{kind}s", home)
-            line = line if line[1] else line_of("stages", home)
-            raise quoting(UserError(f"the {kind} name {name!r} is used twice", mend="give each its own"), line, home)
+            line = f"{kind}s" if line_of(f"{kind}s", home)[1] else "stages"
+            raise quoting(f"the {kind} name {name!r} is used twice", line, home, "give each its own")
 
 
 def _write(cell: Cell, stage: Stage, state: Names, weight: Names, home: str) -> dict[str, Expr]:
     method: Callable[[Gates, Names, Names], Mapping[str, Scalar]] | None = getattr(cell, stage.name, None)
     if not inspect.ismethod(method):
-        error = UserError(f"there is no method for the stage {stage.name!r}", mend="write one of that name")
-        raise quoting(error, line_of("stages", home), home)
+        what = f"there is no method for the stage {stage.name!r}"
+        raise quoting(what, "stages", home, "write one of that name")
     end = _end_of(method)
     try:
         returned = method(Gates(stage.gates), state, weight)
     except Exception as error:
         raise as_user_error(error, home, (method.__code__.co_filename, method.__code__.co_firstlineno)) from None
     if not isinstance(returned, Mapping):
-        raise quoting(UserError("no dict is returned", mend="return one, as in {'h': ...}"), end, home)
+        raise quoting("no dict is returned", end, home, "return one, as in {'h': ...}")
     try:
         results = {str(name): lift(value) for name, value in returned.items()}
     except UserError as error:
-        raise quoting(error, end, home) from None
+        raise quoting(error.what, end, home, error.mend) from None
     for part in parts_of(results.values()):
         if part.op == "gate.h" and stage.of is None:
-            raise quoting(UserError(f"gate.{part.detail}.h is read, but the stage is of nothing"), end, home)
+            raise quoting(f"gate.{part.detail}.h is read, but the stage is of nothing", end, home)
         if part.op == "gate.x" and not stage.reads:
-            raise quoting(UserError(f"gate.{part.detail}.x is read, but the stage does not read x"), end, home)
+            raise quoting(f"gate.{part.detail}.x is read, but the stage does not read x", end, home)
     return results
 
 
@@ -175,4 +171,4 @@ def as_user_error(error: BaseException, home: str, otherwise: Line = ("", 0)) ->
         what, mend = f"{error.name!r} is unknown", did_you_mean(str(error.name), FUNCTIONS)
     elif isinstance(error, AttributeError) and isinstance(error.obj, Gate | Expr):
         what, mend = f"an expression has no {error.name!r}", "a gate has the parts .x and .h"
-    return quoting(UserError(what, mend=mend), lines[-1] if lines else otherwise, home)
+    return quoting(what, lines[-1] if lines else otherwise, home, mend)

@@ -37,11 +37,8 @@ def load_cell(path: str | Path) -> Cell:
         if isinstance(value, type) and issubclass(value, Cell) and value.__module__ == space["__name__"]
     ]
     if len(found) != 1:
-        what = (
-            f"there are {len(found)} cells: {', '.join(kind.__name__ for kind in found)}"
-            if found
-            else "there is no cell"
-        )
+        several = f"there are {len(found)} cells: {', '.join(kind.__name__ for kind in found)}"
+        what = several if found else "there is no cell"
         raise UserError(what, where=file, mend="define one class that inherits from Cell")
     if found[0].__abstractmethods__:
         raise UserError(f"{found[0].__name__} has no equation", where=file, mend="write a method `equation`")
@@ -68,8 +65,7 @@ def _run(file: str) -> dict[str, Any]:
     try:
         exec(compile(source, file, "exec"), space)
     except SyntaxError as error:
-        mend = "mend the Python there"
-        raise quoting(UserError(error.msg, mend=mend), (file, error.lineno or 1), file) from None
+        raise quoting(error.msg, (file, error.lineno or 1), file, "mend the Python there") from None
     except (Exception, SystemExit) as error:
         raise as_user_error(error, file) from None
     _check_keys(ast.parse(source), file)
@@ -80,8 +76,8 @@ def _check_keys(tree: ast.AST, file: str) -> None:
     """Refuse a dict that gives one name twice: Python would take the last, and say nothing."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Dict):
-            names = [key.value for key in node.keys if isinstance(key, ast.Constant)]
-            for key in node.keys:
-                if isinstance(key, ast.Constant) and names.count(key.value) > 1:
-                    error = UserError(f"{key.value!r} is given twice", mend="give each its own name")
-                    raise quoting(error, (file, key.lineno), file)
+            keys = [key for key in node.keys if isinstance(key, ast.Constant)]
+            names = [key.value for key in keys]
+            for key in keys:
+                if names.count(key.value) > 1:
+                    raise quoting(f"{key.value!r} is given twice", (file, key.lineno), file, "give each its own name")

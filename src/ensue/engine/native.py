@@ -83,15 +83,13 @@ def forward(memory: Memory) -> None:
     in_ticks = _reads_in_ticks(memory)
     if not in_ticks:
         memory.read()
-    _Play(memory, tape(memory.program, "forward", memory.keep, inputs=in_ticks)).run(backward=False)
+    _Play(memory, tape(memory.program, "forward", memory.keep, inputs=in_ticks), {}).run(backward=False)
 
 
 def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
     """Run the ticks from the last to the first."""
     missing = frozenset(state for state, grad in given.items() if grad is None)
-    play = _Play(memory, tape(memory.program, "backward", True, missing))
-    for state, grad in given.items():
-        play.give(state, grad)
+    play = _Play(memory, tape(memory.program, "backward", True, missing), given)
     play.run(backward=True)
     return {state: pair[1] for state, pair in play.carried.items()}
 
@@ -126,18 +124,13 @@ def _reads_in_ticks(memory: Memory) -> bool:
 class _Play:
     """One run of a tape: the slots get their addresses, and the kernels go over all ticks."""
 
-    def __init__(self, memory: Memory, of: Tape) -> None:
+    def __init__(self, memory: Memory, of: Tape, given: Given) -> None:
         self.memory, self.tape = memory, of
         self.alive: list[Tensor] = []
         """What the kernels read and nobody else holds."""
-        self.carried: dict[str, tuple[Tensor, Tensor]] = {}
-        self.given: dict[str, Tensor | None] = {}
-
-    def give(self, state: str, grad: Tensor | None) -> None:
-        """Take what the loss gives a state's path."""
-        initial = self.memory.values[f"state/{state}"]
-        self.carried[state] = (torch.zeros_like(initial), torch.zeros_like(initial))
-        self.given[state] = None if grad is None else grad.contiguous()
+        self.given = {state: None if grad is None else grad.contiguous() for state, grad in given.items()}
+        initial = {state: memory.values[f"state/{state}"] for state in given}
+        self.carried = {state: (torch.zeros_like(one), torch.zeros_like(one)) for state, one in initial.items()}
 
     def run(self, backward: bool) -> None:
         """Go over all ticks."""
@@ -198,13 +191,10 @@ class _Play:
 
     def _product(self, index: int) -> _Product:
         product, memory = self.tape.products[index], self.memory
-        matrix, places = (
-            parameter(memory.program, memory.values, product.matrix),
-            (product.source, product.add, product.out),
-        )
+        places = product.source, product.add, product.out
+        matrix = parameter(memory.program, memory.values, product.matrix)
         self.alive.append(matrix)
-        outputs, inputs = matrix.shape
-        steps = matrix.stride()
+        (outputs, inputs), steps = matrix.shape, matrix.stride()
         if product.matrix[0] == "recurrent_back":
             return _Product(matrix.data_ptr(), *steps[::-1], *places, 1, inputs, outputs)
         units = memory.units(int(product.matrix[1]))

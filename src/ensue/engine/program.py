@@ -133,17 +133,12 @@ def _checked(program: Program) -> Program:
     for gate in (gate for part in program.stages for gate in part.gates):
         unused = [op for op in ("gate.x", "gate.h") if not {(op, gate), ("gate", gate)} & leaves]
         if unused:
-            what = (
-                f"no state depends on the gate {gate!r}"
-                if len(unused) == 2
-                else f"no state depends on {unused[0]} of {gate!r}"
-            )
-            raise UserError(what, where=program.name, mend="drop it, or use it")
+            what = f"the gate {gate!r}" if len(unused) == 2 else f"{unused[0]} of {gate!r}"
+            raise UserError(f"no state depends on {what}", where=program.name, mend="drop it, or use it")
     for weight in program.weights:
         if ("weight", weight.name) not in leaves:
-            raise UserError(
-                f"no state depends on the weight {weight.name!r}", where=program.name, mend="drop it, or use it"
-            )
+            what = f"no state depends on the weight {weight.name!r}"
+            raise UserError(what, where=program.name, mend="drop it, or use it")
     own = program.own()
     for part in program.stages:
         if part.of is not None and own[part.of] is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ensue.cells.algebra import Expr
 from ensue.cells.contract import Cell, Stage
-from ensue.cells.equations import equations_of, line_of, parts_of, quoting
+from ensue.cells.equations import equations_of, parts_of, quoting
 from ensue.engine.program import FURTHER, Part, Program, Weight, finished
 from ensue.engine.simplify import Nodes
 from ensue.errors import UserError
@@ -40,8 +40,7 @@ class _Tracer:
             own_states += [state for state in self.cell.states if state in equations and stage.own_width]
         for name in self.cell.weights:
             if name not in self.weights:
-                error = UserError(f"the weight name {name!r} is never used", mend="drop it, or use it")
-                raise quoting(error, line_of("weights", self.name), self.name)
+                raise quoting(f"the weight name {name!r} is never used", "weights", self.name, "drop it, or use it")
         program = Program(
             self.name,
             self.cell.states,
@@ -56,8 +55,8 @@ class _Tracer:
         )
         place = program.first_join()
         if place is not None:
-            error = UserError(f"{program.nodes[place].op} joins units of two widths", mend=FURTHER)
-            raise quoting(error, self.written[place].line, self.name)
+            what = f"{program.nodes[place].op} joins units of two widths"
+            raise quoting(what, self.written[place].line, self.name, FURTHER)
         return finished(program)
 
     def _readable(self, name: str) -> int:
@@ -71,7 +70,7 @@ class _Tracer:
             try:
                 places[id(part)] = self._place(part, [places[id(arg)] for arg in part.args], stage, apart)
             except UserError as error:
-                raise quoting(error, part.line, self.name) from None
+                raise quoting(error.what, part.line, self.name, error.mend) from None
             # Shortening may have written other nodes on the way.
             for place in range(len(self.nodes.list) - 1, -1, -1):
                 if self.written.setdefault(place, part) is not part:
