@@ -92,7 +92,7 @@ class NoveltyIndex:
         lengths, sources = find(self.ids, self.suffixes, whole)
         at = int(lengths.argmax()) if len(whole) else 0
         symbols, source = (int(lengths[at]), int(sources[at])) if len(whole) else (0, 0)
-        record = self._record(source)
+        record = max(int(np.searchsorted(self.offsets, source, side="right")) - 1, 0)
         verbatim = self._verbatim(whole) if self.end is not None else None
         if verbatim is not None:
             record, source = verbatim, int(self.offsets[verbatim])
@@ -108,9 +108,6 @@ class NoveltyIndex:
             seen={n: float((lengths[: len(whole) - n + 1] >= n).mean()) for n in _LENGTHS if n <= len(whole)},
             verbatim=None if self.end is None else verbatim is not None,
         )
-
-    def _record(self, source: int) -> int:
-        return max(int(np.searchsorted(self.offsets, source, side="right")) - 1, 0)
 
     def _passage(self, record: int, begin: int, length: int) -> Ids:
         low, high = int(self.offsets[record]), int(self.offsets[record + 1])

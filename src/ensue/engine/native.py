@@ -80,7 +80,8 @@ def operation(name: str) -> int:
 
 def forward(memory: Memory) -> None:
     """Run the ticks from the first to the last."""
-    in_ticks = _reads_in_ticks(memory)
+    # W x may come beside U h in every tick, where it need not go through memory.
+    in_ticks = "ids" not in memory.values and memory.batch >= FEW
     if not in_ticks:
         memory.read()
     _Play(memory, tape(memory.program, "forward", memory.keep, inputs=in_ticks), {}).run(backward=False)
@@ -114,11 +115,6 @@ def weigh(adjoint: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
     if not kernels.ensue_weigh(ctypes.byref(of), torch.get_num_threads()):
         raise MemoryError("the kernels had not enough memory")
     return gradient, sums
-
-
-def _reads_in_ticks(memory: Memory) -> bool:
-    """Say whether W x is computed beside U h in every tick, where it need not go through memory, or at once before."""
-    return "ids" not in memory.values and memory.batch >= FEW
 
 
 class _Play:

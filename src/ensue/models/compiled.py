@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -67,11 +66,7 @@ def compiled(model: Autoregressive) -> Autoregressive:
     """
     if isinstance(model, Mixture):
         network = compiled(model.network)
-        if network is model.network:
-            return model
-        mixed = copy(model)
-        mixed.network = network
-        return mixed
+        return model if network is model.network else Mixture(network, model.ngram, model.weights)
     if not isinstance(model, SequenceModel):
         return model
     parameters = list(model.parameters())

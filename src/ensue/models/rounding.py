@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copy import copy, deepcopy
+from copy import deepcopy
 
 import torch
 from torch import Tensor
@@ -21,9 +21,7 @@ def rounded(model: Autoregressive, weights: Weights) -> Autoregressive:
     if weights == "fp32":
         return model
     if isinstance(model, Mixture):
-        mixed = copy(model)
-        mixed.network = rounded(model.network, weights)
-        return mixed
+        return Mixture(rounded(model.network, weights), model.ngram, model.weights)
     return _rounded(model, weights) if isinstance(model, SequenceModel) else model
 
 

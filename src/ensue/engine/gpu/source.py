@@ -231,7 +231,8 @@ class _Text:
         for state in self.program.states if last and self.backward else ():
             self._change(("carry", state), self._read(("outgoing", state)))
         always = ("new", "gate_adjoints")
-        self._store([slot for slot in self.unstored if slot[0] in always or slot in later or self._is_read_back(slot)])
+        back = {slot for slot in self.unstored if slot[0] in ("gates", "kept") and slot in self.read_back}
+        self._store([slot for slot in self.unstored if slot[0] in always or slot in later | back])
 
     def _read_later(self, products: list[int], start: int) -> set[Slot]:
         places = {arg for _, _, args in self.tape.instructions[start:] for arg in args}
@@ -239,9 +240,6 @@ class _Text:
             places |= {product.source} | ({product.add} if product.add >= 0 else set())
         found = {slot for place in places for slot in _singles(self.slots[place])}
         return found | {("outgoing", state) for state in self.program.states}
-
-    def _is_read_back(self, slot: Slot) -> bool:
-        return slot[0] in ("gates", "kept") and slot in self.read_back
 
     def _store(self, slots: list[Slot]) -> None:
         """Store slots, and let every thread see them; those that still read what lay there come first."""

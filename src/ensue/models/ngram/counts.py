@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ensue.models.ngram import kernels
-from ensue.models.ngram.levels import Counts, Ids, Level, Nodes, with_starts
+from ensue.models.ngram.levels import Counts, Ids, Level, with_starts
 from ensue.models.ngram.spilling import count_in_runs
 from ensue.models.ngram.suffixes import sorted_suffixes
 
@@ -61,16 +63,12 @@ def _counted(text: Ids, size: int, order: int) -> Counts:
         head_at = at[heads]
         context, suffix = place[head_at], place[head_at + 1]
         below = levels[-1]
-        levels[-1] = _with_left(below, suffix)
+        left = np.bincount(suffix, minlength=len(below.symbol)).astype(whole)
+        left[below.started :] = below.count[below.started :]
+        levels[-1] = replace(below, left=left)
         occurrences = np.diff(np.append(heads, len(at))).astype(whole)
         started = int(np.searchsorted(context, below.started))
         levels.append(Level(column[heads], context, suffix, occurrences, nowhere[:0], started))
         place = np.full(len(padded), -1, whole)
         place[at] = np.cumsum(fresh, dtype=whole) - 1
     return Counts(size, levels)
-
-
-def _with_left(level: Level, suffixes_above: Nodes) -> Level:
-    left = np.bincount(suffixes_above, minlength=len(level.symbol)).astype(level.count.dtype)
-    left[level.started :] = level.count[level.started :]
-    return Level(level.symbol, level.context, level.suffix, level.count, left, level.started)

@@ -46,7 +46,8 @@ def count_in_runs(ids: Ids, offsets: NDArray[np.integer], size: int, order: int,
             runs.append(_spill(_run(text, here, size, order), folder / f"run.{number}"))
         single[size] = 0
         most = max(FEWEST, memory // (ROW_BYTES * longer))
-        found = _read(_merged(runs, order, most), size, order, folder)
+        merged = kernels.merge(runs, order, most)
+        found = _read(_merged_slowly(runs, most) if merged is None else merged, size, order, folder)
         return Counts(size, _linked(single, found, folder, most))
 
 
@@ -55,8 +56,9 @@ def _run(text: NDArray[np.int32], here: int, size: int, order: int) -> Rows:
     padded = np.append(text, np.full(order, size, np.int32))
     found = kernels.sorted_positions(text, size, order)
     if found is None:
-        every = np.arange(here)
-        return _distinct(_rows(padded, every, np.ones(here, np.uint32), size, order))
+        rows = _rows(padded, np.arange(here), np.ones(here, np.uint32), size, order)
+        grams, times = np.unique(rows[:, :-1], axis=0, return_counts=True)
+        return np.column_stack([grams, times]).astype(np.uint32)
     at, shared = found
     heads = np.flatnonzero(shared < order)
     # The last positions are there for what comes before them; they count in the next run.
@@ -74,24 +76,13 @@ def _rows(padded: NDArray[np.int32], at: NDArray[np.int64], often: NDArray[np.ui
     return rows
 
 
-def _distinct(rows: Rows) -> Rows:
-    """Sort rows and count equal ones, without kernels."""
-    grams, often = np.unique(rows[:, :-1], axis=0, return_counts=True)
-    return np.column_stack([grams, often]).astype(np.uint32)
-
-
 def _spill(rows: Rows, path: Path) -> Rows:
     rows.tofile(path)
     return np.memmap(path, np.uint32, "r", shape=rows.shape)
 
 
-def _merged(runs: list[Rows], order: int, most: int) -> Iterator[Rows]:
-    """Give the rows of all runs in order, equal ones once, in blocks of at most `most`."""
-    merging = kernels.merge(runs, order, most)
-    return _merged_slowly(runs, most) if merging is None else merging
-
-
 def _merged_slowly(runs: list[Rows], most: int) -> Iterator[Rows]:
+    """Give the rows of all runs in order, equal ones once, in blocks of at most `most`, as the kernels do."""
     each = (map(tuple, run.tolist()) for run in runs)
     block: list[list[int]] = []
     for row in heapq.merge(*each):
