@@ -1,7 +1,7 @@
 """Settings: one frozen class per choice, beside the part that it builds; read, changed and written in one way.
 
 A settings class is the only place where a default stands. The command line's help, `run.toml` and the docs
-are made from it. A field that holds a choice of parts is declared with `choice(CATALOGUE)`; its settings then
+are made from it. A field that holds a choice of parts is annotated with `choice(CATALOGUE)`; its settings then
 carry the part's `name`.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, ValidationError, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails
 
 from ensue.errors import SettingError, did_you_mean
@@ -27,8 +27,8 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 
 
-def choice(catalogue: Mapping[str, type[Settings]]) -> Any:
-    """Annotate a field that holds the settings of one part of a catalogue, chosen by its `name`.
+def choice(catalogue: Mapping[str, type[Settings]]) -> BeforeValidator:
+    """Let a field hold the settings of one part of a catalogue, chosen by its `name`: Annotated[Any, choice(...)].
 
     A plain string chooses a part with its defaults.
     """
@@ -42,7 +42,7 @@ def choice(catalogue: Mapping[str, type[Settings]]) -> Any:
             raise SettingError(f"there is no {field.field_name} {name!r}", mend=did_you_mean(str(name), catalogue))
         return read(catalogue[name], fields)
 
-    return Annotated[SerializeAsAny[Settings], BeforeValidator(pick)]
+    return BeforeValidator(pick)
 
 
 def read(kind: type[S], values: Mapping[str, Any], where: str | None = None) -> S:

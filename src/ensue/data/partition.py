@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +33,7 @@ from ensue.settings import Settings, choice
 
 HELD_OUT = ("tune", "calibrate", "test")
 
-if TYPE_CHECKING:
-    Reader = Any
-else:
-    Reader = choice(LABELLED)
+Reader = Annotated[Any, choice(LABELLED)]
 
 
 class LabelledSettings(Settings):

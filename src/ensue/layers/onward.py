@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Annotated, Any, Literal
 
 from torch import Tensor
 
@@ -15,10 +15,7 @@ from ensue.settings import Settings, choice
 
 LAYERS: dict[str, type[Settings]] = {"recurrent": RecurrentSettings, "window": WindowSettings, "bag": BagSettings}
 
-if TYPE_CHECKING:
-    Layer = Any
-else:
-    Layer = choice(LAYERS)
+Layer = Annotated[Any, choice(LAYERS)]
 
 
 class OnwardSettings(Settings):

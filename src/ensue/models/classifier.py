@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -22,10 +22,7 @@ from ensue.models.weights import Network
 from ensue.settings import Settings, choice
 from ensue.state import State
 
-if TYPE_CHECKING:
-    Body = Any
-else:
-    Body = choice(ENCODERS)
+Body = Annotated[Any, choice(ENCODERS)]
 
 
 class ClassifierSettings(Settings):

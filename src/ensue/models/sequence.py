@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -18,10 +18,8 @@ from ensue.models.weights import Network
 from ensue.settings import Settings, choice
 from ensue.state import State
 
-if TYPE_CHECKING:
-    Body = Head = Any
-else:
-    Body, Head = choice(LAYERS), choice(HEADS)
+Body = Annotated[Any, choice(LAYERS)]
+Head = Annotated[Any, choice(HEADS)]
 
 
 class SequenceSettings(Settings):

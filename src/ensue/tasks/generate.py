@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -30,10 +30,8 @@ from ensue.training.devices import choose_device
 from ensue.training.run import Run
 from ensue.training.settings import TrainingSettings
 
-if TYPE_CHECKING:
-    Codec = Model = Any
-else:
-    Codec, Model = choice(CODECS), choice(MODELS)
+Codec = Annotated[Any, choice(CODECS)]
+Model = Annotated[Any, choice(MODELS)]
 
 SMALL_DATA, LARGE_DATA = 200_000, 20_000_000
 """Bytes of data below which a tiny network is proposed, and above which a base one is."""

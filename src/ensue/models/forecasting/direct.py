@@ -8,7 +8,7 @@ its own mean and spread, and its forecast scaled back (reversible: Kim et al. 20
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -24,10 +24,7 @@ from ensue.models.weights import Network
 from ensue.settings import Settings, choice
 from ensue.state import State
 
-if TYPE_CHECKING:
-    Head = Any
-else:
-    Head = choice(NUMBERS)
+Head = Annotated[Any, choice(NUMBERS)]
 
 
 class DirectSettings(Settings):

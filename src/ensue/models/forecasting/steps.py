@@ -6,7 +6,7 @@ autoregression beside the network, as in Lai et al. 2018, arXiv:1703.07015).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -22,10 +22,8 @@ from ensue.models.weights import Network
 from ensue.settings import Settings, choice
 from ensue.state import State, select_rows
 
-if TYPE_CHECKING:
-    Body = Head = Any
-else:
-    Body, Head = choice(LAYERS), choice(NUMBERS)
+Body = Annotated[Any, choice(LAYERS)]
+Head = Annotated[Any, choice(NUMBERS)]
 
 
 class StepsSettings(Settings):

@@ -7,7 +7,7 @@ and a CRF), Ma & Hovy 2016 (characters through a convolution) and Collobert et a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -22,10 +22,9 @@ from ensue.models.contract import Predictor
 from ensue.models.weights import Network
 from ensue.settings import Settings, choice
 
-if TYPE_CHECKING:
-    Body = Spelling = Head = Any
-else:
-    Body, Spelling, Head = choice(ENCODERS), choice(ENCODERS), choice(TAG_HEADS)
+Body = Annotated[Any, choice(ENCODERS)]
+Spelling = Annotated[Any, choice(ENCODERS)]
+Head = Annotated[Any, choice(TAG_HEADS)]
 
 AFFIXES = ("prefix", "suffix")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -15,10 +15,8 @@ from ensue.models.tree import TreeSettings
 from ensue.settings import Settings, choice
 from ensue.training.settings import BatchingSettings, OptimiserSettings, ScheduleSettings, TrainingSettings
 
-if TYPE_CHECKING:
-    Codec = Model = Any
-else:
-    Codec, Model = choice(CONTENT_SETTINGS), choice(CLASSIFIERS)
+Codec = Annotated[Any, choice(CONTENT_SETTINGS)]
+Model = Annotated[Any, choice(CLASSIFIERS)]
 
 
 class ClassifySettings(Settings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,10 +13,7 @@ from ensue.models.forecasting.ridge import RidgeSettings
 from ensue.settings import Settings, choice
 from ensue.training.settings import BatchingSettings, OptimiserSettings, TrainingSettings
 
-if TYPE_CHECKING:
-    Model = Any
-else:
-    Model = choice(FORECASTERS)
+Model = Annotated[Any, choice(FORECASTERS)]
 
 
 class RivalSettings(Settings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -12,10 +12,7 @@ from ensue.models.tagging import TAGGERS, TaggerSettings
 from ensue.settings import Settings, choice
 from ensue.training.settings import BatchingSettings, OptimiserSettings, TrainingSettings
 
-if TYPE_CHECKING:
-    Model = Any
-else:
-    Model = choice(TAGGERS)
+Model = Annotated[Any, choice(TAGGERS)]
 
 
 class TagSettings(Settings):
