@@ -23,7 +23,8 @@ from tables import conditions, medians, write_table
 from torch import Tensor, nn
 
 from ensue.decoding.filters import FilterSettings
-from ensue.decoding.rollout import Rules, rollout
+from ensue.decoding.rollout import rollout
+from ensue.decoding.stepper import Rules
 from ensue.layers import RecurrentSettings
 from ensue.models.compiled import Compiled, compiled
 from ensue.models.rounding import rounded

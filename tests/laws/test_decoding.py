@@ -10,7 +10,8 @@ from torch.distributions import Categorical
 
 from ensue.decoding.constraints import Matching, only
 from ensue.decoding.filters import FilterSettings
-from ensue.decoding.rollout import Rules, collect, predict, read, rollout, stop_at
+from ensue.decoding.rollout import collect, read, rollout, stop_at
+from ensue.decoding.stepper import Rules, predict
 from ensue.errors import PromptError
 from ensue.models.contract import Autoregressive
 

@@ -9,7 +9,8 @@ from ensue.cells import CELLS
 from ensue.decoding import rollout as writing
 from ensue.decoding.constraints import Matching
 from ensue.decoding.filters import FilterSettings
-from ensue.decoding.rollout import Rules, collect, rollout
+from ensue.decoding.rollout import collect, rollout
+from ensue.decoding.stepper import Rules
 from ensue.models.compiled import Compiled, compiled
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensue.cli.generate import warn_of_unknown
-from ensue.decoding.rollout import predict, read
+from ensue.decoding.rollout import read
+from ensue.decoding.stepper import predict
 
 if TYPE_CHECKING:
     from ensue.tasks.text_model import TextModel

@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ensue.decoding.filters import FilterSettings
-from ensue.decoding.stepper import Drawn, InKernels, Row, Rules, Stepper, SymbolBySymbol, predict
+from ensue.decoding.stepper import Drawn, InKernels, Row, Rules, Stepper, SymbolBySymbol
 from ensue.errors import PromptError
 from ensue.models.compiled import Compiled, compiled
 from ensue.models.contract import Autoregressive
 from ensue.state import State, map_state, select_rows, tensors_of
-
-__all__ = ["Rules", "Sample", "Step", "collect", "predict", "read", "rollout", "stop_at"]
 
 Ids = NDArray[np.integer]
 

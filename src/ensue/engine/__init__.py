@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ensue.engine import eager, gpu, kernels, native, scan
 from ensue.engine.differentiable import packed_paths, paths, ticks, timed
@@ -81,5 +80,5 @@ def _dense(values: Values) -> Values:
     """Write out the input of each step where it is looked up."""
     if "ids" not in values:
         return values
-    x = F.embedding(values["ids"], values["x"])
+    x = Lookup(values["x"], values["ids"]).dense()
     return {name: value for name, value in values.items() if name != "ids"} | {"x": x}

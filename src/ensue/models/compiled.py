@@ -96,7 +96,7 @@ def _compile(network: SequenceModel) -> Ticks:
     tick, body = Network(network.weights), cast(Recurrent, network.body)
     table = torch.eye(network.size + 1) if network.table is None else network.table.weight
     y = _stack(tick, body, Source(table=table))
-    return Ticks(tick, _scores(tick, cast(CategoricalHead, network.head), y, body.width), network.size)
+    return Ticks(tick, _scores(tick, cast(CategoricalHead, network.head), y), network.size)
 
 
 def _stack(tick: Network, body: Recurrent, source: Source) -> int:
@@ -122,7 +122,7 @@ def _stack(tick: Network, body: Recurrent, source: Source) -> int:
     return y
 
 
-def _scores(tick: Network, head: CategoricalHead, y: int, width: int) -> int:
+def _scores(tick: Network, head: CategoricalHead, y: int) -> int:
     """Write down the head as Categorical.scores has it."""
     scores = tick.row(head.size)
     if head.table is None:

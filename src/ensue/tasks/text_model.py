@@ -18,7 +18,8 @@ from ensue.data.prepare import Prepared
 from ensue.data.store import kept
 from ensue.decoding.constraints import Matching, only
 from ensue.decoding.novelty import Novelty, NoveltyIndex
-from ensue.decoding.rollout import Rules, Sample, Step, collect, rollout, stop_at
+from ensue.decoding.rollout import Sample, Step, collect, rollout, stop_at
+from ensue.decoding.stepper import Rules
 from ensue.engine.step.network import Weights
 from ensue.errors import PromptError, RunError
 from ensue.models.contract import Autoregressive
