@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from ensue.cells.algebra import Expr, Gate
 from ensue.errors import UserError, did_you_mean
 
+Read = TypeVar("Read", bound=Expr)
 
-class Names:
-    """What an equation reads with a dot: `gate.keep`, `state.h`, `weight.peep`. Unknown names are told."""
 
-    def __init__(self, kind: str, values: Mapping[str, Expr]) -> None:
-        self._kind, self._values = kind, values
+class Names(Generic[Read]):
+    """What an equation reads with a dot: `gate.keep`, `state.h`, `weight.peep`. Unknown names are told: `missing`."""
 
-    def __getattr__(self, name: str) -> Expr:
+    def __init__(self, missing: str, values: Mapping[str, Read]) -> None:
+        self._missing, self._values = missing, values
+
+    def __getattr__(self, name: str) -> Read:
         if name.startswith("__"):
             raise AttributeError(name)
         if name not in self._values:
-            raise UserError(f"there is no {self._kind} {name!r}", mend=did_you_mean(name, self._values))
+            raise UserError(f"{self._missing} {name!r}", mend=did_you_mean(name, self._values))
         return self._values[name]
 
 
-class Gates:
-    """The gates of a stage as its equation reads them, each with its parts `.x` and `.h`."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._gates = {name: Gate(name) for name in names}
-
-    def __getattr__(self, name: str) -> Gate:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        if name not in self._gates:
-            raise UserError(f"this stage has no gate {name!r}", mend=did_you_mean(name, self._gates))
-        return self._gates[name]
+Gates: TypeAlias = Names[Gate]
+"""The gates of a stage as its equation reads them, each with its parts `.x` and `.h`."""
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,13 @@ def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
     stages = cell.all_stages()
     _check_names(cell, stages, home)
     readable = {name: Expr("state", detail=name) for name in cell.states}
-    weight = Names("weight", {name: Expr("weight", detail=name) for name in cell.weights})
+    weight = Names("there is no weight", {name: Expr("weight", detail=name) for name in cell.weights})
     given: list[dict[str, Expr]] = []
     for stage in stages:
         if stage.of is not None and stage.of not in readable:
             what = f"stage {stage.name!r} is of {stage.of!r}, which nothing gives"
             raise quoting(what, "stages", home, did_you_mean(stage.of, readable))
-        results = _write(cell, stage, Names("state", readable), weight, home)
+        results = _write(cell, stage, Names("there is no state", readable), weight, home)
         _check_unique("result", [*readable, *(name for name in results if name not in cell.states)], home)
         _check_unique("state", [name for part in [*given, results] for name in part], home)
         readable |= {name: Expr("result", detail=name) for name in results if name not in cell.states}
@@ -128,7 +128,8 @@ def _write(cell: Cell, stage: Stage, state: Names, weight: Names, home: str) -> 
         raise quoting(what, "stages", home, "write one of that name")
     end = _end_of(method)
     try:
-        returned = method(Gates(stage.gates), state, weight)
+        gates = Names("this stage has no gate", {name: Gate(name) for name in stage.gates})
+        returned = method(gates, state, weight)
     except Exception as error:
         raise as_user_error(error, home, (method.__code__.co_filename, method.__code__.co_firstlineno)) from None
     if not isinstance(returned, Mapping):

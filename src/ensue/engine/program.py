@@ -84,16 +84,13 @@ class Program:
 
     def own(self) -> list[bool | None]:
         """Say of each node whether it has the own width (None: it is a number). Raises UserError where both meet."""
-        own, place = self._widths()
+        own, place = self.widths()
         if place is not None:
             raise UserError(f"{self.nodes[place].op} joins units of two widths", where=self.name, mend=FURTHER)
         return own
 
-    def first_join(self) -> int | None:
-        """Give the place of the first node whose arguments have two widths."""
-        return self._widths()[1]
-
-    def _widths(self) -> tuple[list[bool | None], int | None]:
+    def widths(self) -> tuple[list[bool | None], int | None]:
+        """Say the same of the nodes before the first whose arguments have two widths, and give its place."""
         of_leaf = {("weight", weight.name): weight.own for weight in self.weights}
         for part in self.stages:
             of_leaf |= {(op, gate): part.own for op in ("gate", "gate.x", "gate.h") for gate in part.gates}

@@ -53,7 +53,7 @@ class _Tracer:
             tuple(self.cell.bias.items()),
             self.cell.recurrence,
         )
-        place = program.first_join()
+        place = program.widths()[1]
         if place is not None:
             what = f"{program.nodes[place].op} joins units of two widths"
             raise quoting(what, self.written[place].line, self.name, FURTHER)
