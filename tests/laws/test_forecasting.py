@@ -15,13 +15,14 @@ from ensue.data.series.layout import BacktestSettings, lay_out, origins
 from ensue.decoding.uniform import uniform
 from ensue.evaluation.forecasting.bands import Bands
 from ensue.evaluation.forecasting.distributions import Normals, Sampled
+from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.heads.numbers import NUMBERS
 from ensue.models.forecasting import FORECASTERS, Sizes, forecaster_settings
 from ensue.models.forecasting.direct import DirectSettings
 from ensue.models.forecasting.steps import StepsSettings
 from ensue.settings import read
 from ensue.tasks import TASKS, Choices
-from ensue.tasks.forecast import fitting
+from ensue.tasks.forecast import fitting, rivals
 from ensue.tasks.forecast.predicting import blocks_of, forecast
 from ensue.tasks.forecast.prepared import Prepared
 from ensue.tasks.forecast.settings import ForecastSettings
@@ -158,15 +159,18 @@ def test_the_first_step_that_is_drawn_is_as_the_network_says(name: str) -> None:
 
 
 def learned(folder: Path, values: np.ndarray, model: str, refit: int) -> dict[str, Any]:
-    """Train on y and w, (series, steps, 2), and give all that came of it."""
+    """Train on y, w, of which the past is known, and k, known ahead, (series, steps, 3); give all that came of it."""
     folder.mkdir()
     rows = [
-        f"s{number},{step},{y!r},{w!r}" for number, one in enumerate(values) for step, (y, w) in enumerate(one.tolist())
+        f"s{number},{np.datetime64('2024-01-01') + step},{y!r},{w!r},{k!r},{'ab'[number]}"
+        for number, one in enumerate(values)
+        for step, (y, w, k) in enumerate(one.tolist())
     ]
     path = folder / "data.csv"
-    path.write_text("id,t,y,w\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    path.write_text("id,t,y,w,k,kind\n" + "\n".join(rows) + "\n", encoding="utf-8")
     said = ["backtest.horizon=3", "backtest.test=12", f"backtest.refit={refit}", "rivals.statistics=[]", "paths=20"]
-    said += ["training.steps=6", "rivals.ridge=false", 'data.target=["y"]', 'data.past=["w"]', "data.id=id"]
+    said += ["training.steps=6", "data.id=id", 'data.static=["kind"]']
+    said += [f'data.{name}=["{column}"]' for name, column in (("target", "y"), ("past", "w"), ("known", "k"))]
     said += ["model.body.width=4"] if model == "gru" else ["model.width=4"] if model == "mlp" else []
     proposal = TASKS["forecast"].propose(Choices(data=[path], model=model, assignments=said))
     with Run.create(folder / "run", {"task": "forecast", "sources": [], "settings": {"seed": 1}}) as run:
@@ -184,10 +188,12 @@ def test_the_future_changes_nothing(model: str, refit: int, tmp_path: Path) -> N
     if model == "boosting":
         pytest.importorskip("sklearn")
     draws = np.random.default_rng(1)
-    values = np.cumsum(draws.normal(size=(2, 90, 2)), 1)
+    values = np.cumsum(draws.normal(size=(2, 90, 3)), 1)
     changed = values.copy()
     begin = 78 if not refit else 84
-    changed[:, begin:] = 1000 * draws.normal(size=(2, 90 - begin, 2))
+    changed[:, begin:] = 1000 * draws.normal(size=(2, 90 - begin, 3))
+    # What is known ahead may be used, for three steps.
+    changed[:, begin : begin + 3, 2] = values[:, begin : begin + 3, 2]
     one, other = (learned(tmp_path / name, data, model, refit) for name, data in (("a", values), ("b", changed)))
     assert (one["bands"], one["covariates"]) == (other["bands"], other["covariates"])
     before = one["told origins"][:, 1] <= begin
@@ -198,6 +204,29 @@ def test_the_future_changes_nothing(model: str, refit: int, tmp_path: Path) -> N
         if name.startswith("told"):
             np.testing.assert_array_equal(one[name][before], other[name][before])
     assert not np.array_equal(one["told median"][~before], other["told median"][~before])
+
+
+@pytest.mark.parametrize("name", ["ridge", *SIMPLE])
+def test_the_future_changes_no_rival(name: str) -> None:
+    """Neither what it forecasts from before the change, nor its intervals, nor what errors are measured by."""
+    given = panel(channels=1)
+    changed = given.with_series(
+        [replace(one, values=np.concatenate([one.values[:72], 1000 * one.values[72:] ** 2])) for one in given.series]
+    )
+    told = []
+    for one in (given, changed):
+        layout, _ = lay_out(one, BacktestSettings(horizon=4, season=6, test=16), True, "here")
+        prepared = Prepared(one, layout, Covariates.fit(one, [64 - layout.held] * 3), 0)
+        origins_of = prepared.origins("test")
+        origins_of = origins_of[origins_of[:, 1] <= 72]
+        if name == "ridge":
+            found = rivals._ridge(ForecastSettings(), prepared, origins_of)
+            forecast_of, bands = found.forecast, found.bands.to_json()
+        else:
+            forecast_of, bands = rivals._simple(name, prepared, origins_of), None
+        told.append((forecast_of.mean, forecast_of.quantile(0.9), prepared.scales(origins_of).naive, bands))
+    for one, other in zip(*told, strict=True):
+        np.testing.assert_equal(one, other)
 
 
 def test_parts_do_not_overlap_in_what_is_forecast() -> None:

@@ -55,7 +55,8 @@ class Scored:
     @property
     def losses(self) -> Rows:
         """What each forecast cost, 0 where that is not defined."""
-        return np.nan_to_num(np.nanmean(_defined(self.each[self.cost]), axis=(1, 2)))
+        there = np.isfinite(values := self.each[self.cost])
+        return np.where(there, values, 0.0).sum((1, 2)) / np.maximum(there.sum((1, 2)), 1)
 
 
 def score(forecast: Forecast, target: Values, scales: Scales, bands: Bands) -> Scored:
@@ -113,9 +114,3 @@ def blocked(scored: Scored, blocks: NDArray[np.int64]) -> tuple[dict[str, float]
 def _mean(values: Values) -> float:
     there = values[np.isfinite(values)]
     return float(there.mean()) if len(there) else np.nan
-
-
-def _defined(values: Values) -> Values:
-    """Let forecasts of a series that never changed cost nothing, so that means are defined."""
-    nothing = np.isnan(values).all((1, 2), keepdims=True)
-    return np.where(nothing, 0.0, values)

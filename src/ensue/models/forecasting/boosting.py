@@ -19,7 +19,7 @@ from ensue.errors import UserError
 from ensue.models.contract import Predictor
 from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms, draw_normal
 from ensue.models.forecasting.features import Array, Fields, window_features, window_targets
-from ensue.models.forecasting.ridge import LEAST, Windows
+from ensue.models.forecasting.ridge import Windows, spread_of
 from ensue.settings import Settings
 
 
@@ -52,15 +52,15 @@ class Boosting(Predictor, Forecasting):
         """Grow the trees; how many are kept, and the spread, come from other windows. Raises UserError."""
         self._grow(learned)
         target, added = _all(window_targets(one) for one in others()), 0.0
-        best, kept, spread = np.inf, 0, self._arrays["spread"]
+        best, kept, squares = np.inf, 0, (target - self._arrays["start"]) ** 2
         x = _all(self._rows(one) for one in others())
         for tree in range(len(self._arrays["roots"])):
             added = added + self._walked(x, tree, tree + 1).reshape(target.shape)
-            squares = ((target - self._arrays["start"] - added) ** 2).mean(0)
-            if squares.mean() < best:
-                best, kept, spread = squares.mean(), tree + 1, np.sqrt(squares)
+            now = (target - self._arrays["start"] - added) ** 2
+            if now.mean() < best:
+                best, kept, squares = now.mean(), tree + 1, now
         self._arrays["roots"] = self._arrays["roots"][:kept]
-        self._arrays["spread"] = np.maximum(spread, LEAST)
+        self._arrays["spread"] = spread_of(squares.sum(0), len(squares), self.sizes)
 
     def refit(self, learned: Windows) -> None:
         """Grow as many trees anew from other windows."""

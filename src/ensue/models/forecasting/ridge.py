@@ -24,9 +24,20 @@ OPEN = ""
 """The anchor before one was chosen."""
 LEAST = 1e-6
 """The least spread that a forecast may have, in units of the scaled past."""
+SHARED = 20
 
 Windows = Callable[[], Iterable[Fields]]
 """Gives the windows that are learned from, some at a time."""
+
+
+def spread_of(squares: Array, count: int, sizes: Sizes) -> Array:
+    """Give the spread of errors at each step, (horizon * channels,), of sums of squares over `count` windows.
+
+    A step by itself is not told by a few windows: all steps together stand for SHARED more of them.
+    """
+    whole = squares.reshape(-1, sizes.channels)
+    mean = (whole + SHARED * whole.mean(0) / count) / (count + SHARED)
+    return np.maximum(np.sqrt(mean.reshape(-1)), LEAST)
 
 
 class RidgeSettings(Settings):
@@ -71,7 +82,7 @@ class Ridge(Predictor, Forecasting):
                 squares[anchor, penalty] = squares[anchor, penalty] + (error**2).sum(0)
         best = min(weights, key=lambda one: missed[one])
         self.anchor, self.penalty = best
-        self._arrays = {"weights": weights[best], "spread": np.maximum(np.sqrt(squares[best] / count), LEAST)}
+        self._arrays = {"weights": weights[best], "spread": spread_of(squares[best], count, self.sizes)}
 
     def refit(self, learned: Windows) -> None:
         """Learn anew from other windows, with the penalty, the anchor and the spread that it has."""

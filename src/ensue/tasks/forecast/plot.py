@@ -40,19 +40,23 @@ def draw(model: ForecastModel, told: Sequence[Foretold], other: Any, path: Path)
         _history(axes, series[one.series], channel, _reach(model))
         if other is None:
             _tests(axes, model, one, channel)
-        _fan(axes, one)
+        _fan(axes, one, series[one.series], channel)
         axes.set_title(one.series + (f", {one.channel}" if len(panel.channels) > 1 else ""), loc="left", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.25, linewidth=0.6)
-    figure.axes[0].legend(loc="upper left", fontsize=8, frameon=False, ncols=4)
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(), loc="outside upper right", fontsize=8, frameon=False, ncols=5
+    )
+    if len(shown) < len(told):
+        figure.supxlabel(f"the first {len(shown)} of {len(told)}", fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
 
 
 def _reach(model: ForecastModel) -> int:
-    """Give how many steps of the past are shown: the test, and as much again, but no less than what a model sees."""
+    """Give how many steps of the past are shown: the test, and as much again, but not so many that no fan is seen."""
     layout = model.prepared.layout
-    return max(2 * layout.test, 2 * layout.window, 4 * layout.horizon)
+    return min(max(2 * layout.test, 2 * layout.window, 4 * layout.horizon), max(20 * layout.horizon, 60))
 
 
 def _places(times: np.ndarray) -> Any:
@@ -63,14 +67,15 @@ def _history(axes: Any, one: Series, channel: int, reach: int) -> None:
     axes.plot(_places(one.times[-reach:]), one.values[-reach:, channel], color=PAST, linewidth=1.1, label="history")
 
 
-def _fan(axes: Any, one: Foretold) -> None:
-    """Draw the median within both intervals."""
-    at = _places(one.times)
-    for per_cent, alpha in ((95, 0.15), (80, 0.3)):
-        low, high = (one.figures[f"{end}_{per_cent}"] for end in ("lo", "hi"))
+def _fan(axes: Any, one: Foretold, past: Series, channel: int) -> None:
+    """Draw the median within both intervals, from the last step that there was."""
+    at = _places(np.concatenate([past.times[-1:], one.times]))
+    lines = {name: np.concatenate([past.values[-1:, channel], values]) for name, values in one.figures.items()}
+    dot = {"marker": "o", "markersize": 2.5, "markevery": slice(1, None)} if len(at) < 40 else {}
+    axes.plot(at, lines["median"], color=MEDIAN, linewidth=1.4, label="forecast", **dot)
+    for per_cent, alpha in ((80, 0.3), (95, 0.15)):
+        low, high = (lines[f"{end}_{per_cent}"] for end in ("lo", "hi"))
         axes.fill_between(at, low, high, color=MEDIAN, alpha=alpha, linewidth=0, label=f"{per_cent} % interval")
-    dot = {"marker": "o", "markersize": 2.5} if len(at) < 40 else {}
-    axes.plot(at, one.figures["median"], color=MEDIAN, linewidth=1.4, label="forecast", **dot)
 
 
 def _tests(axes: Any, model: ForecastModel, one: Foretold, channel: int) -> None:
@@ -79,7 +84,8 @@ def _tests(axes: Any, model: ForecastModel, one: Foretold, channel: int) -> None
     number = next(place for place, series in enumerate(panel.series) if series.name == one.series)
     kept = model.run.read_arrays(BACKTEST)
     label: str | None = "forecasts of the test"
-    for row in np.flatnonzero(kept["origins"][:, 0] == number):
+    first = len(panel.series[number]) - _reach(model)
+    for row in np.flatnonzero((kept["origins"][:, 0] == number) & (kept["origins"][:, 1] >= first)):
         origin = int(kept["origins"][row, 1])
         at = _places(panel.series[number].times[origin : origin + horizon])
         low, high = kept["lo_80"][row, :, channel], kept["hi_80"][row, :, channel]

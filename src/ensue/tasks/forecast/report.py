@@ -77,8 +77,10 @@ def _symptoms(model: Scoring, rows: Sequence[Standing], prepared: Prepared) -> l
         found.append(f"of {still} forecasts the series never changed before the test: they have no MASE")
     if (count := len(model.row.losses)) < FEW:
         best = min((row for row in rows if row.name in SIMPLE), key=lambda row: row.cost)
-        lower = f"{model.row.name} missed by less than {best.name} in {(model.row.losses < best.losses).sum()}"
-        found.append(f"the test is too short to prove much: of its {count} stretches that do not overlap, {lower}")
+        lower = (
+            f"{model.row.name} missed by less than {best.name} in {(model.row.losses < best.losses).sum()} of {count}"
+        )
+        found.append(f"the test is too short to prove much: {lower} stretches that do not overlap")
     if (measured := model.tried.bands.measured) < FEW:
         what = f"intervals rest on {measured} forecast{'s' * (measured > 1)} before the test that do not overlap"
         found.append(f"{what}, and are wide for that: {FEW} or more could promise 95 %")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
 
@@ -20,11 +21,7 @@ _PER_CENT = (20, 40, 60, 80, 95)
 
 def is_there() -> bool:
     """Tell whether statsforecast is installed."""
-    try:
-        import statsforecast.models  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return find_spec("statsforecast") is not None
 
 
 def automatic(name: str, prepared: Prepared, origins: Origins, seconds: float) -> tuple[Forecast | None, float, int]:
