@@ -3,6 +3,7 @@
     python benchmarks/forecasting.py air [MODEL ...]     air_passengers: the last 36 months, 6 from each origin
     python benchmarks/forecasting.py etth1 [MODEL ...]   the standard split of 12, 4 and 4 months, 96 hours ahead
     python benchmarks/forecasting.py m3 [MODEL ...]      the yearly and the quarterly series of M3, one origin each
+    python benchmarks/forecasting.py few                 how often intervals hold for single short series, ridge
 
 MODEL is as after `--model`; ridge if none is given. Networks are trained with three seeds. Columns are means over
 the test; "mse" is of values scaled by the spread of the training part. AutoETS and AutoTheta need the extra `series`.
@@ -76,5 +77,33 @@ def m3(models: list[str]) -> None:
         show(f"m3 {name}", path, models, horizon, settings)
 
 
+def few(_: list[str]) -> None:
+    """Learn one short series after the other; the test of each is two horizons."""
+    several = {}
+    for name, least, every, horizon, season in (
+        ("quarterly", 44, 12, 4, 4),
+        ("quarterly", 44, 12, 2, 4),
+        ("yearly", 34, 8, 3, 1),
+    ):
+        with gzip.open(DATA / "m3_yearly_quarterly" / f"m3_{name}.csv.gz", "rt", encoding="utf-8") as file:
+            rows = [line.strip().split(",")[6:] for line in file][1:]
+        several[name, horizon, season] = [row for row in rows if len(row) >= least][::every]
+    daily = (DATA / "daily_min_temperatures" / "daily-min-temperatures.csv").read_text(encoding="utf-8").split()[1:]
+    values = [line.split(",")[1] for line in daily]
+    several["daily", 7, 7] = [values[begin : begin + 120] for begin in range(0, 3500, 100)]
+    for (name, horizon, season), series in several.items():
+        held = dict.fromkeys(("coverage_80", "coverage_95"), 0.0)
+        for one in series:
+            settings = (f"backtest.season={season}", f"backtest.test={2 * horizon}", "rivals.statistics=[]")
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "one.csv"
+                rows = [f"{step},{value}" for step, value in enumerate(one)]
+                path.write_text("\n".join(["ds,y", *rows]), encoding="utf-8")
+                metrics = train(path, "ridge", 1, horizon, settings)["metrics"]
+            held = {figure: share + metrics[figure] / len(series) for figure, share in held.items()}
+        shares = " | ".join(f"{share:.2f}" for share in held.values())
+        print(f"| {len(series)} {name}, {horizon} ahead | {shares} |", flush=True)
+
+
 if __name__ == "__main__":
-    {"air": air, "etth1": etth1, "m3": m3}[sys.argv[1]](sys.argv[2:] or ["ridge"])
+    {"air": air, "etth1": etth1, "m3": m3, "few": few}[sys.argv[1]](sys.argv[2:] or ["ridge"])

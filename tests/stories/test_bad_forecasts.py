@@ -184,6 +184,7 @@ SPOKEN = {
     "month first": ("{:%m/%d/%Y}", []),
     "names": ("{:%d %b %Y}", []),
     "compact": ("{:%Y%m%d}", []),
+    "midnights": ("{:%Y-%m-%d} 00:00:00+02:00", []),
     "hours": ("{:%m/%d/%Y 00:00}", ["--set", "data.day_first=false"]),
 }
 

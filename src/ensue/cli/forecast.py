@@ -71,13 +71,10 @@ def show(told: Sequence[Foretold]) -> None:
             one.series,
             *([one.channel] if several else []),
             str(shown(time)),
-            *(f"{one.figures[name][place]:.5g}" for name in FIGURES),
+            *(f"{one.figures[name][place]:.5g}" for name in ("median", "lo_80", "hi_80", "lo_95", "hi_95")),
         ]
         for one in told
         for place, time in enumerate(one.times)
     ]
     columns = ["series", *(["number"] if several else []), "time", "median", "80 % from", "to", "95 % from", "to"]
     show_table(columns, rows)
-
-
-FIGURES = ("median", "lo_80", "hi_80", "lo_95", "hi_95")

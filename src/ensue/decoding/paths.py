@@ -46,9 +46,7 @@ def drawn_paths(model: Forecasting, batch: Batch[Tensor], uniforms: Uniforms) ->
     device = batch["loc"].device
 
     def there(step: int) -> tuple[Tensor, Tensor]:
-        first, second = uniforms(step)
-        return first.to(device, torch.float32).clamp(1e-7, 1 - 1e-7), second.to(device, torch.float32).clamp(
-            1e-7, 1 - 1e-7
-        )
+        first, second = (one.to(device, torch.float32).clamp(1e-7, 1 - 1e-7) for one in uniforms(step))
+        return first, second
 
     return model.draw(batch, there).double().cpu().numpy()

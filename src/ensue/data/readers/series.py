@@ -20,7 +20,7 @@ from ensue.data.readers.lines import lines_of
 from ensue.data.readers.rows import ROWS
 from ensue.data.series.checks import Read, checked, find_frequency
 from ensue.data.series.panel import Panel, Series, SeriesSettings
-from ensue.data.series.times import read_time, read_times, reader_of, shown
+from ensue.data.series.times import MIDNIGHT, read_time, read_times, reader_of, shown
 from ensue.errors import DataError, SettingError, did_you_mean
 
 LONGEST = 1_000_000
@@ -134,7 +134,7 @@ def find_roles(source: Source, settings: SeriesSettings, listener: Listener) -> 
         what = f"none of the columns {', '.join(columns)} holds times"
         mend = "name it with --time, or add one: dates as 2026-11-21, or 1, 2, 3"
         raise DataError(what, where=source.rows[0][0], mend=mend)
-    if re.search(r"\d(Z|[+-]\d\d:?\d\d)$", str(first[time])):
+    if re.search(r"\d(Z|[+-]\d\d:?\d\d)$", text := str(first[time])) and not MIDNIGHT.fullmatch(text):
         _tell(listener, source, f"the times in {time!r} have an offset", "they are told in UTC")
     free = [column for column in free if column != time]
     words = [one for one in free if _filled(first[one]) and _number(first[one], settings.decimal) is None]

@@ -18,6 +18,7 @@ SPOKEN = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})\b(.*)")
 """Day and month before the year; between dots the day is the first."""
 COMPACT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])?")
 """Dates and months without any mark between them."""
+MIDNIGHT = re.compile(r"\d{4}-\d\d-\d\d[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d\d:?\d\d)")
 
 
 def read_time(value: Any, day_first: bool = True, compact: bool = False) -> Any:
@@ -30,9 +31,7 @@ def read_time(value: Any, day_first: bool = True, compact: bool = False) -> Any:
     """
     if isinstance(value, datetime):
         return _plain(value)
-    if isinstance(value, float) and not value.is_integer():
-        return None
-    text = str(int(value) if isinstance(value, float) else value).strip()
+    text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value).strip()
     if compact:
         text = f"{text[:4]}-{text[4:6]}-{text[6:] or '01'}"
     if re.fullmatch(r"[+-]?\d{1,15}", text):
@@ -64,6 +63,8 @@ def reader_of(cells: Iterable[Any], day_first: bool | None, where: str) -> Calla
     texts = [str(cell).strip() for cell in cells]
     if texts and all(map(COMPACT.fullmatch, texts)):
         return lambda cell: read_time(cell, compact=True)
+    if texts and all(map(MIDNIGHT.fullmatch, texts)):  # days, wherever they are days
+        return lambda cell: read_time(str(cell).strip()[:10])
     spoken = [found for text in texts if (found := SPOKEN.fullmatch(text)) and found[2] != "."]
     if day_first is None and spoken:
         day_first = any(int(one[1]) > 12 for one in spoken)

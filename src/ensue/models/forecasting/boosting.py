@@ -5,7 +5,7 @@ The trees are grown by the library and walked here: a run needs no scikit-learn 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -51,9 +51,9 @@ class Boosting(Predictor, Forecasting):
     def fit(self, learned: Windows, others: Windows) -> None:
         """Grow the trees; how many are kept, and the spread, come from other windows. Raises UserError."""
         self._grow(learned)
-        target, added = _all(window_targets(one) for one in others()), 0.0
+        target, added = np.concatenate([window_targets(one) for one in others()]), 0.0
         best, kept, squares = np.inf, 0, (target - self._arrays["start"]) ** 2
-        x = _all(self._rows(one) for one in others())
+        x = np.concatenate([self._rows(one) for one in others()])
         for tree in range(len(self._arrays["roots"])):
             added = added + self._walked(x, tree, tree + 1).reshape(target.shape)
             now = (target - self._arrays["start"] - added) ** 2
@@ -74,9 +74,9 @@ class Boosting(Predictor, Forecasting):
         except ImportError:
             mend = "install it with: pip install 'ensue[sklearn]'"
             raise UserError("boosting needs scikit-learn, which is missing", where="--model", mend=mend) from None
-        target = _all(window_targets(one) for one in learned())
+        target = np.concatenate([window_targets(one) for one in learned()])
         every = -(-target.size // self.settings.most)
-        x = _all(self._rows(one) for one in learned())[::every]
+        x = np.concatenate([self._rows(one) for one in learned()])[::every]
         chosen = self.settings
         library = HistGradientBoostingRegressor(
             max_iter=chosen.trees,
@@ -165,7 +165,3 @@ def node_tables(library: Any) -> dict[str, Array]:
         count += len(nodes)
     start = np.array(library._baseline_prediction, np.float64).reshape(1)
     return {name: np.concatenate(parts) for name, parts in tables.items()} | {"roots": np.array(roots), "start": start}
-
-
-def _all(parts: Iterable[Array]) -> Array:
-    return np.concatenate(list(parts))

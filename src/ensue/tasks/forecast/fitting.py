@@ -29,8 +29,6 @@ from ensue.training.settings import TrainingSettings
 
 WINDOWS = 4096
 """Windows that are gathered at once."""
-
-
 CPU = torch.device("cpu")
 
 
