@@ -154,6 +154,14 @@ SENTENCES = [["the", "cat", "sat"], ["a", "dog", "ran"], ["the", "dog", "sat"], 
 TAGS = [["D", "N", "V", "P"][: len(words)] for words in SENTENCES]
 
 
+def test_a_tagger_is_scored_on_as_many_tags_as_tokens_and_by_two_workers_at_once() -> None:
+    X, y = np.empty(20, object), np.empty(20, object)
+    X[:], y[:] = SENTENCES, TAGS
+    assert cross_val_score(SequenceTagger("hmm"), X, y, cv=2, n_jobs=2).tolist() == [1, 1]
+    with pytest.raises(ValueError, match=re.escape("y[19] has 1 tags for the 4 tokens of X[19]")):
+        SequenceTagger("hmm").fit(X, y).score(SENTENCES, [*TAGS[:-1], ["D"]])
+
+
 def test_a_tagger_in_a_search_and_copied(tmp_path: Path) -> None:
     found = GridSearchCV(SequenceTagger(), {"model": ["hmm", "frequent"]}, cv=2).fit(SENTENCES, TAGS)
     assert found.best_score_ == 1
@@ -170,7 +178,10 @@ def test_a_tagger_in_a_search_and_copied(tmp_path: Path) -> None:
     [
         (SENTENCES, [["D", "D", "D", "D"][: len(words)] for words in SENTENCES], "y has one tag, 'D'"),
         (SENTENCES, [*TAGS[:-1], ["D"]], "y[19] has 1 tags for the 4 tokens of X[19]"),
-        (["the cat"], [["D", "N"]], "X[0] is a text, and not a list of tokens"),
+        (["the cat"], [["D", "N"]], "X[0] is 'the cat', and not a list of tokens"),
+        ([3], [["D"]], "X[0] is 3, and not a list of tokens"),
+        ([], [], "X is empty"),
+        (SENTENCES, None, "y is None, and has to be a list of tags for each sentence"),
     ],
 )
 def test_what_cannot_be_tagged_is_a_value_error(X: Any, y: Any, said: str) -> None:

@@ -58,9 +58,10 @@ def _text(row: Any, place: int) -> Content:
 
 def tokens_of(row: Iterable[Any], place: int) -> list[str]:
     """Give the tokens of a sample. Raises ValueError if there are none."""
-    tokens = [str(token) for token in row]
-    if isinstance(row, str) or not tokens:
-        raise ValueError(f"X[{place}] is {'a text' if tokens else 'empty'}, and not a list of tokens")
+    listed = hasattr(row, "__iter__") and not isinstance(row, str)
+    tokens = [str(token) for token in row] if listed else []
+    if not tokens:
+        raise ValueError(f"X[{place}] is {'empty' if listed else f'{row!r:.40}'}, and not a list of tokens")
     return tokens
 
 

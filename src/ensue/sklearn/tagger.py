@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,7 @@ class SequenceTagger(Saved, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> SequenceTagger:
         """Learn from sentences and their tags. Raises ValueError for what cannot be learned from; sets `classes_`."""
-        check_consistent_length(X, y)
-        sentences = [_sentence(tokens, tags, place) for place, (tokens, tags) in enumerate(zip(X, y, strict=True))]
+        sentences = _sentences(X, y)
         self.classes_ = np.array(sorted({tag for one in sentences for tag in one.label}))
         if len(self.classes_) < 2:
             raise ValueError(f"y has one tag, {self.classes_.tolist()[0]!r}; give sentences with two or more")
@@ -69,9 +69,8 @@ class SequenceTagger(Saved, BaseEstimator):
 
     def score(self, X: Any, y: Any) -> float:
         """Give the share of tokens whose tag is right."""
-        said = [tag for tags in self.predict(X) for tag in tags]
-        true = [str(tag) for tags in y for tag in tags]
-        return float(np.mean([one == other for one, other in zip(said, true, strict=True)]))
+        true = [tag for one in _sentences(X, y) for tag in one.label]
+        return float(np.mean([one == other for one, other in zip(chain(*self.predict(X)), true, strict=True)]))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -89,11 +88,17 @@ class SequenceTagger(Saved, BaseEstimator):
         return settings.model_copy(update={"training": training})
 
 
-def _sentence(tokens: Any, tags: Any, place: int) -> Labelled:
-    words, label = tokens_of(tokens, place), [str(tag) for tag in tags]
-    if len(words) != len(label):
-        raise ValueError(f"y[{place}] has {len(label)} tags for the {len(words)} tokens of X[{place}]")
-    return Labelled({"words": words}, label, "X", place + 1)
+def _sentences(X: Any, y: Any) -> list[Labelled]:
+    check_consistent_length(X, y)
+    if y is None or not len(X):
+        raise ValueError("y is None, and has to be a list of tags for each sentence" if y is None else "X is empty")
+    sentences = []
+    for place, (tokens, tags) in enumerate(zip(X, y, strict=True)):
+        words, label = tokens_of(tokens, place), [str(tag) for tag in tags]
+        if len(words) != len(label):
+            raise ValueError(f"y[{place}] has {len(label)} tags for the {len(words)} tokens of X[{place}]")
+        sentences.append(Labelled({"words": words}, label, "X", place + 1))
+    return sentences
 
 
 def _parts(sentences: Sequence[Labelled], settings: TagSettings, tags: list[str]) -> TaggedParts:
