@@ -14,7 +14,7 @@ from ensue.models.forecasting import FORECASTERS
 from ensue.models.tagging import TAGGERS
 from ensue.settings import Settings, on_every_field
 from ensue.tasks import TASKS
-from ensue.tasks.writing import WritingSettings
+from ensue.tasks.text_model import WritingSettings
 
 PATH = Path(__file__).parent / "settings.md"
 INTRODUCTION = """\

@@ -6,7 +6,7 @@ import json
 import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from ensue.data.labelled import LabelledReader
 from ensue.errors import DataError, Interrupted, RunError, SettingError, did_you_mean
 from ensue.settings import Settings, read, to_plain
 from ensue.tasks import TASKS, Choices, Task
+from ensue.tasks.choosing import with_budget
 from ensue.training.contract import Event, Note, Watch
+from ensue.training.devices import choose_device
 from ensue.training.durable import FULL_DISK
 from ensue.training.fit import reopen
 from ensue.training.run import Run
@@ -76,23 +78,19 @@ def _saved(frame: Any) -> Path:
 
 
 def choices_of(task: Task, data: Sequence[Path], said: Mapping[str, Any]) -> Choices:
-    """Sort what a person said by name: into the fields of Choices, and the task's own flags.
+    """Sort what a person said by name: into the fields of Choices, and the task's own flags; None was not said.
 
-    Raises SettingError for a name that is neither.
+    Flags become assignments, and those of `--set` go before them. Raises SettingError for a name that is neither.
     """
     known = {field.name for field in fields(Choices)}
     if odd := sorted(said.keys() - known - task.flags.keys()):
         raise SettingError(f"there is no choice {odd[0]!r}", mend=did_you_mean(odd[0], known | task.flags.keys()))
     named: dict[str, Any] = {name: said[name] for name in said.keys() & known}
     named |= {name: Path(named[name]) for name in FILES if named.get(name) is not None}
-    own = {name: said[name] for name in said.keys() & task.flags.keys()}
-    return with_flags(Choices(data=data, **named), task, own)
-
-
-def with_flags(choices: Choices, task: Task, own: Mapping[str, Any]) -> Choices:
-    """Set what a person said by the task's own flags; those that are None were not said, and `--set` goes before."""
-    said = [f"{task.flags[name]}={json.dumps(value, default=str)}" for name, value in own.items() if value is not None]
-    return replace(choices, assignments=[*said, *choices.assignments])
+    own = {task.flags[name]: value for name, value in said.items() if name in task.flags and value is not None}
+    flags = [f"{key}={json.dumps(value, default=str)}" for key, value in own.items()]
+    named["assignments"] = [*flags, *named.get("assignments", ())]
+    return Choices(data=data, **named)
 
 
 def start(
@@ -112,20 +110,14 @@ def start(
     with run:
         try:
             if reader is not None:
-                _prepare(task, run, settings, reader)
+                if task.prepare is None:
+                    raise SettingError(f"{task.name} learns from files", where="data", mend="name some")
+                task.prepare(run, settings, reader)
             return _train_in(run, task, settings, data, watch)
         except BaseException:
             if run.checkpoint() is None:
                 run.discard()
             raise
-
-
-def _prepare(task: Task, run: Run, settings: Settings, reader: LabelledReader) -> None:
-    """Read examples that lie in no files into the run. Raises SettingError if the task learns from files alone."""
-    prepare = getattr(task, "prepare", None)
-    if prepare is None:
-        raise SettingError(f"{task.name} learns from files", where="data", mend="name some")
-    prepare(run, settings, reader)
 
 
 def _train_in(run: Run, task: Task, settings: Settings, data: Sequence[Path], watch: Watch) -> Any:
@@ -159,7 +151,7 @@ def resume(
     """
     with Run.resume(folder) as run:
         task = find_task(run.about["task"])
-        settings = read(task.settings, run.about["settings"], where=str(run.path / "run.toml"))
+        settings = _settings_of(run, task)
         checkpoint = run.checkpoint()
         finished = run.has(task.results[-1]) and (checkpoint is None or checkpoint.course.finished)
         if finished and minutes is None and epochs is None:
@@ -172,7 +164,9 @@ def resume(
         if finished and checkpoint is None:
             mend = "restore the folder checkpoint from a copy, or train again"
             raise RunError("the run has no checkpoint any more to go on from", where=str(folder), mend=mend)
-        settings = task.going_on(settings, Choices(minutes=minutes, epochs=epochs, device=device))
+        settings = with_budget(settings, Choices(minutes=minutes, epochs=epochs, device=device))
+        if task.trains(settings):
+            choose_device(settings.training.machine)  # before anything of the run is changed
         run.describe({"settings": to_plain(settings)})
         if finished:
             reopen(run)
@@ -187,4 +181,9 @@ def open(folder: str | Path, task: str | None = None) -> Any:
     if task not in (None, trained):
         mend = f"use it with `{shlex.join(['ensue', trained, str(folder)])}`"
         raise RunError(f"the run was trained to {trained}, not to {task}", where=str(folder), mend=mend)
-    return find_task(trained).open(run)
+    known = find_task(trained)
+    return known.open(run, _settings_of(run, known))
+
+
+def _settings_of(run: Run, task: Task) -> Any:
+    return read(task.settings, run.about["settings"], where=str(run.path / "run.toml"))

@@ -80,7 +80,8 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 def assign(settings: S, assignment: str) -> S:
     """Change one setting, written `key=value` as after `--set`; a key may be shortened to its unambiguous end.
 
-    The key of a choice of parts, `model.body=bag`, takes another one with its defaults.
+    The key of a choice of parts, `model.body=bag`, takes another one with its defaults; of several values, one may
+    stand alone.
     Raises SettingError if the key is unknown or ambiguous, or the value does not fit.
     """
     key, equals, text = assignment.partition("=")
@@ -94,7 +95,8 @@ def assign(settings: S, assignment: str) -> S:
     part: Any = values
     for step in path:
         part = part[step]
-    part[last] = _parse(text.strip())
+    value = _parse(text.strip())
+    part[last] = [value] if isinstance(part.get(last), list) and not isinstance(value, list) else value
     where = f"--set {assignment}"
     try:
         return read(type(settings), values, where=where)

@@ -1,11 +1,13 @@
 """Each failure of a training is named in words, and a healthy one is left in peace."""
 
 import math
+from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
 
-from ensue.inspection.health import ailments, longest_repetition
+from ensue.inspection.health import ailments, longest_repetition, shifted, uncovered, unrecognised, unsure, worse
 
 
 def history(norms: list[float], validations: list[float]) -> list[dict[str, Any]]:
@@ -31,6 +33,7 @@ def test_a_healthy_training_has_no_ailments() -> None:
         (history([1.0, 0.1, 1e-7, 1e-9, 1e-9], []), "Gradients vanished: their norm came down to 1e-09, "),
         (history(FINE, [3.2, 3.0, 3.0]), "The network is dead: its loss of 3.000 is no better than the symbols' freq"),
         (history(FINE, [5.0, 4.9]), "The network is dead: its loss of 4.900 is no better than guessing evenly (4.094"),
+        (history(FINE, [2.0, 1.9, 1.8, 1.7]), "The validation loss was still falling at the end: from 1.800 to 1.700 "),
         (history(FINE, [2.0, 1.5, 1.6, 1.7, 1.9]), "The network began to learn the training part by heart: the valid"),
     ],
 )
@@ -49,3 +52,18 @@ def test_the_longest_repetition_is_counted_to_its_end() -> None:
     assert longest_repetition("xyz" + "ab" * 5 + "a!") == 11
     assert longest_repetition("hello") == 0
     assert math.isclose(longest_repetition("a" * 30), 30)
+
+
+def test_all_is_well_with_answers_that_are() -> None:
+    assert worse(0.3, {"majority": 0.4, "linear": 0.31}) == worse(0.3, {}) == []
+    assert unrecognised([("ham", 50, 0.9), ("rare", 4, 0.0)]) == []
+    assert unsure(0.2, 50) == unsure(0.05, 5000) == []
+    assert shifted("tune", {"a": 600, "b": 400}, {"a": 25, "b": 25}) == shifted("tune", {}, {"a": 1}) == []
+    assert uncovered(0.9, 0.7, 10) == uncovered(0.9, 0.88, 10_000) == []
+
+
+def test_labels_drawn_from_one_source_are_no_shift() -> None:
+    draws = np.random.default_rng(5)
+    for _ in range(100):
+        parts = [dict(Counter(map(str, draws.integers(0, 10, count)))) for count in (2000, 40)]
+        assert shifted("test", *parts) == []

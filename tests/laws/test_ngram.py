@@ -13,7 +13,7 @@ from ensue.errors import RunError, SettingError
 from ensue.models.ngram import Ngram, NgramSettings, estimate
 from ensue.models.ngram.distribution import NextSymbol
 from ensue.tasks.contract import Choices
-from ensue.tasks.generate import Generate, GenerateSettings
+from ensue.tasks.generate import GENERATE, GenerateSettings
 
 SMOOTHINGS = ["kneser-ney", "witten-bell", "additive"]
 SIZE = 4
@@ -186,11 +186,11 @@ def test_any_integers_count_alike(dtype: type[np.integer]) -> None:
 
 def test_a_limit_of_memory_is_a_size() -> None:
     assert NgramSettings.model_validate({"memory": "1.5 GB"}).memory == 1_500_000_000
-    chosen = Generate().propose(Choices(model="ngram", memory="300M")).settings
+    chosen = GENERATE.propose(Choices(model="ngram", memory="300M")).settings
     assert isinstance(chosen, GenerateSettings)
     assert chosen.baseline.memory == chosen.model.memory == 300_000_000
     with pytest.raises(SettingError, match="--memory: 'plenty' is no size; give one such as 500M or 4G"):
-        Generate().propose(Choices(memory="plenty"))
+        GENERATE.propose(Choices(memory="plenty"))
 
 
 def test_with_a_limit_of_memory_all_is_counted() -> None:

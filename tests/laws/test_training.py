@@ -24,7 +24,7 @@ from ensue.models.sequence import SequenceSettings
 from ensue.native import used
 from ensue.settings import read
 from ensue.training.by_gradient import ByGradient
-from ensue.training.clock import steps_within
+from ensue.training.clock import TimedStart, steps_within
 from ensue.training.contract import Note, Progress, Sample
 from ensue.training.devices import (
     as_before,
@@ -279,6 +279,16 @@ def test_evaluations_take_a_bounded_share_of_the_time() -> None:
     assert steps_within(60.0, 0.1, 100.0)[0] >= 1
 
 
+@pytest.mark.parametrize("stalls", [(), (20,), (7, 20, 21)])
+def test_a_step_that_waits_for_something_else_does_not_change_the_plan(stalls: tuple[int, ...]) -> None:
+    timer, now = TimedStart(0.0, 400.0), 0.0
+    for step in range(100):
+        now += 5.0 if step in stalls else 1.0 if step < 3 else 0.1 + 0.1 * (step % 2)
+        done = timer.step_done(now)
+    assert done
+    assert timer.count(100.0, 0.0, None)[0] == pytest.approx(0.97 * 300 / 0.15, rel=0.02)
+
+
 class Clock:
     """A clock that only moves when something is said to take time."""
 
@@ -372,7 +382,7 @@ def test_events_tell_what_a_person_wants_to_know(tmp_path: Path) -> None:
     assert progress[1].steps == 12
     assert progress[1].epoch == pytest.approx(6 / 11)
     assert progress[0].rate == pytest.approx(0.03)
-    assert progress[1].symbols_per_second > 0
+    assert progress[1].per_second > 0
     assert progress[1].memory_mb > 10
     assert progress[1].eta_seconds == pytest.approx(progress[1].seconds)
     assert progress[0].norm > 0

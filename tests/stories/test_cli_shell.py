@@ -21,7 +21,7 @@ from ensue.cli.machine import print_json
 from ensue.cli.main import app, main
 from ensue.cli.progress import Live, Plain, follow
 from ensue.cli.tables import plain_table, show_table
-from ensue.tasks.writing import WritingSettings
+from ensue.tasks.text_model import WritingSettings
 from ensue.training.contract import Note, Progress, Sample
 from ensue.training.settings import TrainingSettings
 
@@ -76,10 +76,10 @@ def test_help_is_quick() -> None:
         ("list cells --jsno", "Unknown option: --jsno"),
         ("list cels", 'Invalid value "cels" for KIND. Choose from: '),
         ("list", 'Command "list" parameter KIND requires an argument; see `ensue list --help`'),
-        ("train generate --seed 1.5", 'Invalid value for --seed: "1.5" is no whole number; '),
+        ("train generate --seed 1.5", "--seed cannot be '1.5': input should be a valid integer, "),
         ("train generate --seed 99999999999999999999", "'seed' cannot be 99999999999999999999: "),
         ("train generate --minutes 0", "--minutes: 'minutes' cannot be 0.0: input should be greater than 0"),
-        ("train generate --minutes inf", "--minutes: 'minutes' cannot be inf: input should be a finite number"),
+        ("train generate --minutes inf", "--minutes cannot be 'inf': input should be a finite number; "),
         ("train generate --minutes 1 --epochs 1", "--minutes and --epochs: a training has one budget; give one"),
         ("train generate --codec word", "there is no codec 'word'; did you mean words?"),
         ("train generate --set body.width=0", "--set body.width=0: 'width' cannot be 0: "),
@@ -183,11 +183,11 @@ def test_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 PROGRESS = Progress(
     step=20, steps=100, epoch=0.5, loss=1.5, validation=None, rate=0.003, norm=0.7,
-    seconds=3.0, symbols_per_second=12345.6, eta_seconds=75.0, memory_mb=210.4,
+    seconds=3.0, unit="words", per_second=12345.6, eta_seconds=75.0, memory_mb=210.4,
 )  # fmt: skip
 CHECKED = Progress(
     step=30, steps=None, epoch=0.75, loss=None, validation=1.25, rate=0.003, norm=None,
-    seconds=4.0, symbols_per_second=12345.6, eta_seconds=None, memory_mb=210.4,
+    seconds=4.0, unit="words", per_second=12345.6, eta_seconds=None, memory_mb=210.4,
 )  # fmt: skip
 
 
@@ -197,8 +197,8 @@ def test_progress_in_a_file_is_plain_and_not_too_much() -> None:
     for event in (PROGRESS, PROGRESS, CHECKED, Sample(30, "To be,\nor", 12.0), Note("a dead network")):
         show(event)
     assert out.getvalue().splitlines() == [
-        "step 20/100  epoch 0.50  loss 1.5000  ETA 1:15  12,346 symbols/s  rate 0.003  210 MB",
-        "step 30  epoch 0.75  validation 1.2500  12,346 symbols/s  rate 0.003  210 MB",
+        "step 20/100  epoch 0.50  loss 1.5000  ETA 1:15  12,346 words/s  rate 0.003  210 MB",
+        "step 30  epoch 0.75  validation 1.2500  12,346 words/s  rate 0.003  210 MB",
         "  sample: To be,⏎or",
         "a dead network",
     ]

@@ -23,7 +23,7 @@ from ensue.evaluation.baselines import row
 from ensue.models.ngram import read_arpa
 from ensue.settings import read
 from ensue.tasks.generate import GenerateSettings
-from ensue.tasks.recommendation import recommend
+from ensue.tasks.report import recommend
 from ensue.training.run import Run
 
 NOUNS, WORDS = ("cat", "house", "road", "king"), ("old", "young", "here", "gone")

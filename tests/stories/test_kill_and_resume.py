@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 DRIVER = Path(__file__).with_name("tiny_training.py")
-TIMES = ("seconds", "symbols_per_second", "eta_seconds", "memory_mb")
+TIMES = ("seconds", "per_second", "eta_seconds", "memory_mb")
 QUICK = ["update:17", "torn:9", "replaced:12"]
 """In the middle of the training; in a half-written file; after a rename whose folder is not yet synced."""
 

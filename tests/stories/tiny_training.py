@@ -72,6 +72,8 @@ class TinyNetwork(nn.Module, Autoregressive):
 class TinyStreams:
     """Contiguous streams whose state is carried from batch to batch, and from each epoch's end to nowhere."""
 
+    unit = "symbols"
+
     def __init__(self, batches: int = 11, seed: int = 0) -> None:
         length = batches * STEPS
         walk = np.random.default_rng(seed).choice([1, 1, 1, 2], size=(ROWS, length + 1)).cumsum(1)

@@ -19,6 +19,7 @@ def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> 
         json: Print one JSON object a line, for programs.
     """
     from ensue.api import find_task
+    from ensue.cli.train.said import Said
     from ensue.cli.train.training import train
     from ensue.data.demos import DEMOS
     from ensue.errors import SettingError, did_you_mean
@@ -30,4 +31,4 @@ def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> 
     find_task(found.task).propose(choices)  # what is wrong with them is told alone
     if not json:
         print(f"The data: {found.description}.")
-    train(found.task, choices, None, as_json=json)
+    train(found.task, choices.data, Said(minutes=minutes, as_json=json))

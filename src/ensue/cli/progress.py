@@ -102,7 +102,7 @@ def describe(progress: Progress) -> str:
         _number("loss", progress.loss),
         _number("validation", progress.validation),
         f"ETA {clock(progress.eta_seconds)}" if progress.eta_seconds is not None else "",
-        f"{progress.symbols_per_second:,.0f} symbols/s",
+        f"{progress.per_second:,.0f} {progress.unit}/s",
         f"rate {progress.rate:.2g}",
         f"{progress.memory_mb:,.0f} MB",
     ]

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ensue.data.contract import Finding, Listener, Reader
 from ensue.data.files import ending, read_text
-from ensue.data.readers import Lines, Table, Text
+from ensue.data.readers import LinesReader, TableReader, TextReader
 from ensue.data.readers.rows import ROWS
 from ensue.errors import SettingError
 from ensue.settings import Settings
@@ -56,10 +56,10 @@ class DataSettings(Settings):
             mend = f"leave it out, or name a table, whose name ends in one of {', '.join(ROWS)}"
             raise SettingError(f"{DESCRIBED[kind]} has no columns", where="data.column", mend=mend)
         if kind == "table":
-            return kind, Table(column=self.column, encoding=self.encoding, longest=self.longest).build(files)
+            return kind, TableReader(files, self.column, self.encoding, self.longest)
         if kind == "lines":
-            return kind, Lines(encoding=self.encoding, longest=self.longest).build(files)
-        return kind, Text(encoding=self.encoding).build(files)
+            return kind, LinesReader(files, self.encoding, self.longest)
+        return kind, TextReader(files, self.encoding)
 
 
 DESCRIBED: dict[Kind, str] = {

@@ -1,9 +1,9 @@
-"""What went wrong in a training, in words, from what it recorded."""
+"""What went wrong in a training, in words, from what it recorded and from its answers; each says what to do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from math import log
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import log, pi, sqrt
 from statistics import median
 from typing import Any
 
@@ -15,8 +15,16 @@ COLLAPSED = 0.6
 """Of a sample in one stretch that repeats itself is a collapse."""
 PERIOD = 20
 """The longest repeated part that is looked for, in characters."""
-OVERFITTED = 0.02
+OVERFITTED = 0.05
 """Rise of the validation loss over its best, as a share, that is no chance any more."""
+FALLING = 0.05
+"""Fall of the validation loss over the last quarter of its measurements, as a share, that goes on with more time."""
+ENOUGH = 5
+"""Examples of a label from which on it says something that none of them is recognised."""
+UNSURE, MEASURED = 0.1, 100
+"""How far probabilities may be off in the mean, and the examples from which on that can be told."""
+SHIFTED = 0.15
+"""The share of examples that would have to have another label for two parts to be alike."""
 
 
 def ailments(
@@ -27,9 +35,96 @@ def ailments(
     `unigram` is the loss of symbol frequencies alone, in nats per symbol; `size` the number of symbols.
 
     >>> ailments([], ["the the the the the the the the the "])
-    ['A sample repeats itself: one part fills 100 % of it, so the model has collapsed or is used too greedily.']
+    ['A sample repeats itself: one part fills 100 % of it; train longer, or write with a higher --temperature']
     """
-    return [*_gradients(metrics), *_dead(metrics, unigram, size), *_overfitted(metrics), *_repetition(samples)]
+    course = (*_gradients(metrics), *_dead(metrics, unigram, size), *_overfitted(metrics), *_falling(metrics))
+    return [*course, *_repetition(samples)]
+
+
+def answers_of_labels(
+    costs: Sequence[tuple[str, float]],
+    counts: Mapping[str, Mapping[str, int]],
+    recalls: Iterable[tuple[str, int, float]],
+) -> list[str]:
+    """Name what is wrong with the answers of a model of labels, or tags: `worse`, `shifted`, `unrecognised`.
+
+    `costs` are of all models, the last of them of the network that was trained, or empty; `counts` are of the labels
+    in each part.
+    """
+    found = worse(costs[-1][1], dict(costs[:-1])) if costs else []
+    for part in ("tune", "test") if counts else ():
+        found += shifted(part, counts["train"], counts[part])
+    return found + unrecognised(recalls)
+
+
+def worse(own: float, others: Mapping[str, float]) -> list[str]:
+    """Say so where a network costs no less than a baseline; both in the mean of the same test part.
+
+    >>> worse(0.5, {"majority": 0.4})
+    ['It is no better than majority (0.5 against 0.4); use that, or give it more examples or more --minutes']
+    """
+    if not others or own < min(others.values()):
+        return []
+    best = min(others, key=lambda name: others[name])
+    told = f"It is no better than {best} ({own:.3g} against {others[best]:.3g})"
+    return [f"{told}; use that, or give it more examples or more --minutes"]
+
+
+def unrecognised(recalls: Iterable[tuple[str, int, float]]) -> list[str]:
+    """Name labels of which no example is told right; of each there is its count in the test part, and its recall.
+
+    >>> unrecognised([("spam", 12, 0.0), ("ham", 50, 0.9)])
+    ["No example of 'spam' (12 of the test part) is told right; give more of them, or leave the label out"]
+    """
+    found = [
+        f"{name!r} ({count:,} of the test part)" for name, count, recall in recalls if count >= ENOUGH and not recall
+    ]
+    if not found:
+        return []
+    return [f"No example of {', '.join(found)} is told right; give more of them, or leave the label out"]
+
+
+def unsure(error: float, count: int) -> list[str]:
+    """Say so where calibrated probabilities are off, in the mean of `count` examples.
+
+    >>> unsure(0.2, 500)
+    ['Its probabilities are 20 % off even after calibration; calibrate it on more examples (data.calibrate)']
+    """
+    if error <= UNSURE or count < MEASURED:
+        return []
+    told = f"Its probabilities are {100 * error:.0f} % off even after calibration"
+    return [f"{told}; calibrate it on more examples (data.calibrate)"]
+
+
+def shifted(part: str, learned: Mapping[str, int], there: Mapping[str, int]) -> list[str]:
+    """Say so where a part has other labels than the one that was learned, by more than chance; both are counts.
+
+    >>> shifted("test", {"ham": 900, "spam": 100}, {"ham": 100, "spam": 100})
+    ["The test part has other labels than what was learned: 50 % are 'spam', and 10 % there; is it of the same kind?"]
+    """
+    every, own = sum(learned.values()), sum(there.values())
+    if not every or not own:
+        return []
+    away = {name: there.get(name, 0) / own - learned.get(name, 0) / every for name in learned.keys() | there.keys()}
+    distance = sum(map(abs, away.values())) / 2
+    if distance <= SHIFTED + sqrt(len(away) / (2 * pi * own)):  # the mean of what chance does, at the most
+        return []
+    most = max(away, key=lambda name: (away[name], name))
+    shares = there.get(most, 0) / own, learned.get(most, 0) / every
+    told = f"{100 * shares[0]:.0f} % are {most!r}, and {100 * shares[1]:.0f} % there"
+    return [f"The {part} part has other labels than what was learned: {told}; is it of the same kind?"]
+
+
+def uncovered(promised: float, covered: float, count: int) -> list[str]:
+    """Say so where sets or intervals hold less than they promise, by more than chance.
+
+    >>> uncovered(0.95, 0.7, 200)
+    ['What promises 95 % holds 70 %: the test part is not like what it was fitted on; learn from later or more data']
+    """
+    if covered >= promised - 0.03 - 3 * sqrt(promised * (1 - promised) / max(count, 1)):
+        return []
+    told = f"What promises {100 * promised:.0f} % holds {100 * covered:.0f} %"
+    return [f"{told}: the test part is not like what it was fitted on; learn from later or more data"]
 
 
 def _gradients(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -42,12 +137,12 @@ def _gradients(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if late < VANISHED:
         yield (
             f"Gradients vanished: their norm came down to {late:.1g}, so nothing is learned any more; "
-            "lower the rate, use a gated cell, or make the network less deep."
+            "lower the rate, use a gated cell, or make the network less deep"
         )
     elif worst > EXPLODED * max(usual, VANISHED):
         yield (
             f"Gradients exploded: at step {step} the norm was {worst:.3g}, its median {usual:.3g}; "
-            "lower the rate, or clip more."
+            "lower the rate, or clip more"
         )
 
 
@@ -57,7 +152,8 @@ def _dead(metrics: Sequence[Mapping[str, Any]], unigram: float | None, size: int
         return
     best = min(losses)
     if size is not None and best >= log(size):
-        yield f"The network is dead: its loss of {best:.3f} is no better than guessing evenly ({log(size):.3f})."
+        told = f"no better than guessing evenly ({log(size):.3f})"
+        yield f"The network is dead: its loss of {best:.3f} is {told}; train longer, or change the rate"
     elif unigram is not None and best >= unigram:
         yield (
             f"The network is dead: its loss of {best:.3f} is no better than the symbols' frequencies alone "
@@ -67,14 +163,27 @@ def _dead(metrics: Sequence[Mapping[str, Any]], unigram: float | None, size: int
 
 def _overfitted(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     rows = [(row["validation"], row["step"]) for row in metrics if row.get("validation") is not None]
-    if len(rows) < 3:
+    if len(rows) < 4 or min(rows) in rows[-3:]:
         return
     best, step = min(rows)
     last = median(loss for loss, _ in rows[-3:])
     if last > (1 + OVERFITTED) * best:
         yield (
             f"The network began to learn the training part by heart: the validation loss was best at step {step} "
-            f"({best:.3f}) and rose to {last:.3f}; the weights of that step are kept."
+            f"({best:.3f}) and rose to {last:.3f}; the weights of that step are kept; more data, a smaller "
+            "--size or more dropout would let it learn longer"
+        )
+
+
+def _falling(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    losses = [row["validation"] for row in metrics if row.get("validation") is not None]
+    if len(losses) < 4:
+        return
+    before, last = losses[-1 - len(losses) // 4], losses[-1]
+    if last == min(losses) and before - last > FALLING * abs(last):
+        yield (
+            f"The validation loss was still falling at the end: from {before:.3f} to {last:.3f} over the last quarter; "
+            "go on with `ensue resume RUN --minutes N`, or train longer"
         )
 
 
@@ -82,8 +191,8 @@ def _repetition(samples: Sequence[str]) -> Iterator[str]:
     share = max((longest_repetition(text) / len(text) for text in samples if len(text) >= PERIOD), default=0.0)
     if share >= COLLAPSED:
         yield (
-            f"A sample repeats itself: one part fills {100 * share:.0f} % of it, "
-            "so the model has collapsed or is used too greedily."
+            f"A sample repeats itself: one part fills {100 * share:.0f} % of it; "
+            "train longer, or write with a higher --temperature"
         )
 
 

@@ -28,7 +28,7 @@ from ensue.sklearn.choices import ENOUGH, seed_of, with_usual_budget
 from ensue.sklearn.kept import Kept, Saved, as_scikit_learn_says, keep
 from ensue.sklearn.sequences import VALUE, Form, contents_of, form_of
 from ensue.tasks import Choices
-from ensue.tasks.classify import Classify
+from ensue.tasks.classify import CLASSIFY
 from ensue.tasks.classify.learning import learn_labels
 from ensue.tasks.classify.pretrained import pretrained_codec
 from ensue.tasks.classify.settings import ClassifySettings
@@ -143,7 +143,7 @@ class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
         said = {name: getattr(self, name) for name in ("model", "size", "codec", "minutes", "epochs")}
         said["codec"] = self.codec or ("measurements" if self.form_ == "tokens" else None)
         assignments = [f"data.reader.name={READERS[self.form_]}", *self.settings]
-        proposal = Classify().propose(Choices(**said, seed=seed_of(self.random_state), assignments=assignments))
+        proposal = CLASSIFY.propose(Choices(**said, seed=seed_of(self.random_state), assignments=assignments))
         settings: Any = proposal.settings
         training = with_usual_budget(settings.training, self.minutes, count)
         return settings.model_copy(update={"training": training})

@@ -18,7 +18,7 @@ from ensue.settings import to_plain
 from ensue.sklearn.choices import seed_of, with_usual_budget
 from ensue.sklearn.kept import Saved, as_scikit_learn_says, keep
 from ensue.tasks import Choices
-from ensue.tasks.forecast import ForecastTask
+from ensue.tasks.forecast import FORECAST
 from ensue.tasks.forecast.model import Foretold, as_frame
 from ensue.tasks.forecast.prepared import lay
 from ensue.tasks.forecast.settings import ForecastSettings
@@ -105,7 +105,7 @@ class Forecaster(Saved, RegressorMixin, BaseEstimator):
         assignments = [f"{name}={value}" for name, value in own.items() if value is not None]
         assignments += ["rivals.ridge=false", "rivals.statistics=[]", *columns, *self.settings]
         choices = Choices([Path("series")], **said, seed=seed_of(self.random_state), assignments=assignments)
-        settings: Any = ForecastTask().propose(choices).settings
+        settings: Any = FORECAST.propose(choices).settings
         training = with_usual_budget(settings.training, None, max(steps, 100))
         return settings.model_copy(update={"training": training})
 

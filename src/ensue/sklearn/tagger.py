@@ -18,7 +18,7 @@ from ensue.sklearn.choices import ENOUGH, seed_of, with_usual_budget
 from ensue.sklearn.kept import Saved, as_scikit_learn_says, keep
 from ensue.sklearn.sequences import tokens_of
 from ensue.tasks import Choices
-from ensue.tasks.tag import Tag
+from ensue.tasks.tag import TAG
 from ensue.tasks.tag.learning import learn_tags
 from ensue.tasks.tag.settings import TagSettings
 
@@ -80,7 +80,7 @@ class SequenceTagger(Saved, BaseEstimator):
 
     def _settings(self, count: int) -> TagSettings:
         said = {name: getattr(self, name) for name in ("model", "size", "minutes", "epochs")}
-        proposal = Tag().propose(Choices(**said, seed=seed_of(self.random_state), assignments=list(self.settings)))
+        proposal = TAG.propose(Choices(**said, seed=seed_of(self.random_state), assignments=list(self.settings)))
         settings: Any = proposal.settings
         if settings.vectors:
             raise ValueError("an estimator has no use for a file of vectors; train with `ensue train tag --vectors`")

@@ -1,11 +1,11 @@
 """One file ties a verb together."""
 
-from ensue.tasks.classify import Classify
+from ensue.tasks.classify import CLASSIFY
 from ensue.tasks.contract import Choices, Proposal, Task
-from ensue.tasks.forecast import ForecastTask
-from ensue.tasks.generate import Generate
-from ensue.tasks.tag import Tag
+from ensue.tasks.forecast import FORECAST
+from ensue.tasks.generate import GENERATE
+from ensue.tasks.tag import TAG
 
-TASKS: dict[str, Task] = {task.name: task for task in (Generate(), Classify(), Tag(), ForecastTask())}
+TASKS: dict[str, Task] = {task.name: task for task in (GENERATE, CLASSIFY, TAG, FORECAST)}
 
 __all__ = ["TASKS", "Choices", "Proposal", "Task"]

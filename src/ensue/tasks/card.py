@@ -50,3 +50,13 @@ def sentence(text: str) -> str:
     'Use the n-gram.'
     """
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def look_at(symptom: str) -> str:
+    """Point to what seems to be wrong, on a terminal."""
+    return f"Look at this: {symptom}."
+
+
+def ailing(symptoms: Sequence[str]) -> str:
+    """List what seems to be wrong."""
+    return bullets([sentence(one) for one in symptoms]) or "Nothing that is looked for."

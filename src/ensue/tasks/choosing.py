@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ensue.errors import SettingError
+from ensue.layers import RecurrentSettings
 from ensue.settings import Settings, assign, read
-from ensue.tasks.contract import Choices
+from ensue.tasks.contract import Choices, Proposal
 from ensue.training.settings import TrainingSettings
 
 S = TypeVar("S", bound=Settings)
@@ -26,6 +28,21 @@ def read_config(path: Path | None) -> dict[str, Any]:
         raise SettingError(f"this is not TOML: {error}", where=str(path), mend="see `--show-settings`") from None
     of_a_run = "format" in values and isinstance(values.get("settings"), dict)
     return values["settings"] if of_a_run else values
+
+
+def begun(kind: type[S], choices: Choices) -> tuple[S, dict[str, Any]]:
+    """Give the settings of the file, if there is one, and what stands in it."""
+    values = read_config(choices.config)
+    return read(kind, values, where=str(choices.config) if choices.config else None), values
+
+
+def proposed(settings: Any, reasons: Sequence[str]) -> Proposal:
+    """Propose settings of any task; those that contradict each other are told before the data is read."""
+    body = getattr(settings.model, "body", None)
+    body = getattr(body, "layer", body)
+    if isinstance(body, RecurrentSettings):
+        body.program()
+    return Proposal(settings, tuple(reasons))
 
 
 def change(settings: S, **changes: Any) -> S:

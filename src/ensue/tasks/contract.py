@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
+from ensue.data.labelled import LabelledReader
 from ensue.models.catalogue import SizeName
 from ensue.settings import Settings
 from ensue.training.contract import Watch
@@ -58,39 +58,30 @@ class Told:
     """Commands to try next, and what each is for."""
 
 
-class Task(ABC):
+REPORT, RESULT = "report.md", "result.json"
+
+
+@dataclass(frozen=True)
+class Task:
     """What is learned, named by its verb: it joins reader, codec, model, metrics and baselines."""
 
     name: str
     description: str
     settings: type[Settings]
-    flags: ClassVar[Mapping[str, str]]
-    """Flags of `train` that are short for a setting: "label" for "data.label"."""
     results: tuple[str, ...]
     """What a training writes once it has learned, the last of them at its very end: a run that has it has finished."""
-
-    @abstractmethod
-    def propose(self, choices: Choices) -> Proposal:
-        """Fill in all settings. Raises SettingError, DataError."""
-
-    @abstractmethod
-    def train(self, run: Run, settings: Settings, data: Sequence[Path], watch: Watch) -> Any:
-        """Train in a run, new or resumed, until its budget is spent, and give what can be used.
-
-        The same call finishes a training that was killed at any moment. Raises UserError, KeyboardInterrupt.
-        """
-
-    @abstractmethod
-    def open(self, run: Run) -> Any:
-        """Give what a run has learned, ready to use."""
-
-    @abstractmethod
-    def going_on(self, settings: Settings, choices: Choices) -> Settings:
-        """Give the settings of a training that goes on with another budget, or on another device.
-
-        Raises SettingError if that is not there, before anything of the run is changed.
-        """
-
-    @abstractmethod
-    def tell(self, run: Run) -> Told:
-        """Tell what came of a training that has finished."""
+    propose: Callable[[Choices], Proposal]
+    """Fill in all settings: from the file, then from what was said, then key by key. Raises SettingError, DataError."""
+    trains: Callable[[Any], bool]
+    """Tell by the settings whether what learns is a network, which needs a device, or is fitted at one go."""
+    train: Callable[[Run, Any, Sequence[Path], Watch], Any]
+    """Train in a run, new or resumed, by its settings, until its budget is spent, and give what can be used. The same
+    call finishes a training that was killed at any moment. Raises UserError, KeyboardInterrupt."""
+    open: Callable[[Run, Any], Any]
+    """Give what a run has learned, ready to use, by its settings."""
+    tell: Callable[[Run], Told]
+    """Tell what came of a training that has finished."""
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """Flags of `train` that are short for a setting: "label" for "data.label"."""
+    prepare: Callable[[Run, Any, LabelledReader], Any] | None = None
+    """Read examples that lie in no files into the run, so that `train` needs none. Raises UserError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,21 +13,17 @@ from ensue.data.demos import demo_meant
 from ensue.data.files import find_files
 from ensue.data.settings import DataSettings
 from ensue.errors import SettingError
-from ensue.layers import RecurrentSettings
 from ensue.models.catalogue import MODELS, SizeName, model_settings, rate_for, sized
 from ensue.models.mixture import MixtureSettings
 from ensue.models.ngram import NgramSettings
 from ensue.models.ngram.settings import in_bytes
 from ensue.models.sequence import SequenceSettings
-from ensue.settings import Settings, assign, choice, read
-from ensue.tasks.choosing import assigned, change, read_config, with_budget
-from ensue.tasks.contract import Choices, Proposal, Task, Told
+from ensue.settings import Settings, assign, choice
+from ensue.tasks.choosing import assigned, begun, change, proposed, with_budget
+from ensue.tasks.contract import REPORT, RESULT, Choices, Proposal, Task
 from ensue.tasks.report import tell
-from ensue.tasks.text_model import MIXTURE, TextModel, open_text
-from ensue.tasks.text_training import REPORT, RESULT, train_text
-from ensue.training.contract import Watch
-from ensue.training.devices import choose_device
-from ensue.training.run import Run
+from ensue.tasks.text_model import MIXTURE, open_text
+from ensue.tasks.text_training import train_text
 from ensue.training.settings import TrainingSettings
 
 Codec = Annotated[Any, choice(CODECS)]
@@ -60,59 +56,25 @@ class GenerateSettings(Settings):
     """The most symbols of the training part, the last ones, that n-grams are counted on and copies searched in."""
 
 
-class Generate(Task):
-    """The task of `ensue train generate`."""
-
-    name = "generate"
-    description = "learn what comes next in a text, and write more of it"
-    settings = GenerateSettings
-    flags: ClassVar[Mapping[str, str]] = {}
-    results = (MIXTURE, REPORT, RESULT)
-
-    def propose(self, choices: Choices) -> Proposal:
-        """Fill in all settings: from the file, then from what was said, then key by key."""
-        values = read_config(choices.config)
-        settings = read(GenerateSettings, values, where=str(choices.config) if choices.config else None)
-        reasons: list[str] = []
-        if choices.model is not None:
-            settings = change(settings, model=model_settings(choices.model))
-        elif "model" not in values:
-            settings = change(settings, model=model_settings("lstm"))
-            reasons.append("model lstm: the usual recurrent network, and the fastest here (choose with --model)")
-        if choices.codec is not None:
-            settings = change(settings, codec=choices.codec)
-        elif "codec" not in values:
-            reasons.append("codec characters: nothing has to be known about the text (choose with --codec)")
-        settings = _with_size(settings, choices, values, reasons)
-        settings = with_budget(settings, choices)
-        if choices.memory is not None:
-            settings = _with_memory(settings, choices.memory)
-        settings = assigned(settings, choices)
-        body = getattr(settings.model, "body", None)
-        if isinstance(body, RecurrentSettings):
-            body.program()  # settings that contradict each other are told before the data is read
-        return Proposal(settings, tuple(reasons))
-
-    def train(self, run: Run, settings: Settings, data: Sequence[Path], watch: Watch) -> TextModel:
-        """Train in a run until its budget is spent."""
-        assert isinstance(settings, GenerateSettings)
-        return train_text(run, settings, data, watch)
-
-    def going_on(self, settings: Settings, choices: Choices) -> Settings:
-        """Give the settings of a training that goes on with another budget, or on another device."""
-        assert isinstance(settings, GenerateSettings)
-        settings = with_budget(settings, choices)
-        if not isinstance(settings.model, NgramSettings):
-            choose_device(settings.training.machine)
-        return settings
-
-    def tell(self, run: Run) -> Told:
-        """Tell what came of a training that has finished."""
-        return tell(run)
-
-    def open(self, run: Run) -> TextModel:
-        """Give what a run has learned."""
-        return open_text(run, read(GenerateSettings, run.about["settings"], where=str(run.path / "run.toml")).model)
+def _propose(choices: Choices) -> Proposal:
+    """Fill in all settings: from the file, then from what was said, then key by key."""
+    settings, values = begun(GenerateSettings, choices)
+    reasons: list[str] = []
+    if choices.model is not None:
+        settings = change(settings, model=model_settings(choices.model))
+    elif "model" not in values:
+        settings = change(settings, model=model_settings("lstm"))
+        reasons.append("model lstm: the usual recurrent network, and the fastest here (choose with --model)")
+    if choices.codec is not None:
+        settings = change(settings, codec=choices.codec)
+    elif "codec" not in values:
+        reasons.append("codec characters: nothing has to be known about the text (choose with --codec)")
+    settings = _with_size(settings, choices, values, reasons)
+    settings = with_budget(settings, choices)
+    if choices.memory is not None:
+        settings = _with_memory(settings, choices.memory)
+    settings = assigned(settings, choices)
+    return proposed(settings, reasons)
 
 
 def _with_size(
@@ -147,3 +109,17 @@ def _with_memory(settings: GenerateSettings, memory: str) -> GenerateSettings:
         raise SettingError(f"{memory!r} is no size", where="--memory", mend="give one such as 500M or 4G")
     settings = assign(settings, f"baseline.memory={memory}")
     return assign(settings, f"model.memory={memory}") if isinstance(settings.model, NgramSettings) else settings
+
+
+GENERATE = Task(
+    name="generate",
+    description="learn what comes next in a text, and write more of it",
+    settings=GenerateSettings,
+    results=(MIXTURE, REPORT, RESULT),
+    propose=_propose,
+    trains=lambda settings: not isinstance(settings.model, NgramSettings),
+    train=train_text,
+    open=lambda run, settings: open_text(run, settings.model),
+    tell=tell,
+)
+"""The task of `ensue train generate`."""

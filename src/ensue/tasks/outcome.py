@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ensue.evaluation.intervals import Interval
 from ensue.evaluation.standing import Standing
+from ensue.settings import finite
+from ensue.tasks.contract import REPORT, RESULT
+from ensue.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,22 @@ class Result:
             "symptoms": list(self.symptoms),
             "details": dict(self.details),
         }
+
+
+def conclude(run: Run, result: Mapping[str, Any], report: str) -> None:
+    """Write the model card and the result, what is no number as null; the result last, for it says: finished."""
+    run.write(REPORT, report.encode())
+    run.write(RESULT, json.dumps(finite(result), indent=1).encode())
+
+
+def costs_of_network(rows: Sequence[Standing]) -> list[tuple[str, float]]:
+    """Give the cost of each model, if the last, that of the run, is a network."""
+    return [(row.name, row.cost) for row in rows] if rows[-1].role == "network" else []
+
+
+def tally(ids: NDArray[np.integer], names: Sequence[str]) -> dict[str, int]:
+    """Count labels by name."""
+    return dict(zip(names, np.bincount(ids, minlength=len(names)).tolist(), strict=True))
 
 
 @dataclass(frozen=True)

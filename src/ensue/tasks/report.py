@@ -6,13 +6,19 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ensue.evaluation.baselines import Row
-from ensue.tasks.card import bullets, card, files, sentence, table
+from ensue.evaluation.ranking import recommended, verdict
+from ensue.models.ngram import NgramSettings
+from ensue.settings import flatten, to_plain
+from ensue.tasks.card import ailing, bullets, card, files, look_at, sentence, table
 from ensue.tasks.contract import Told
 from ensue.tasks.text_model import Written
-from ensue.training.run import Run
+from ensue.training.run import ABOUT, Run
+
+if TYPE_CHECKING:
+    from ensue.tasks.generate import GenerateSettings
 
 LIMITS = """\
 - It has learned from one collection of text, and knows nothing but its manner; what it writes is not true or false.
@@ -62,7 +68,7 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 def tell(run: Run) -> Told:
     """Tell what came of a training: the table, the sentence, a sample with its novelty, and what to try next."""
     result = json.loads(run.read("result.json"))
-    lines = [sentence(result["verdict"]), *(f"Look at this: {symptom}." for symptom in result["symptoms"])]
+    lines = [sentence(result["verdict"]), *map(look_at, result["symptoms"])]
     for sample in result["samples"][:1]:
         lines.append(f"\nA sample:\n\n{sample['text']}\n")
         if sample["novelty"]:
@@ -83,14 +89,11 @@ def markdown(result: Result, about: Mapping[str, Any]) -> str:
         ("Results on the test part", table(COLUMNS, cells([row.to_json() for row in result.rows]))),
         ("Data", _data(about)),
         ("What was chosen, and on which part", bullets(result.chosen)),
-        ("What seems to be wrong", bullets(result.symptoms) or "Nothing that is looked for: " + LOOKED_FOR),
+        ("What seems to be wrong", ailing(result.symptoms)),
         ("Samples, and what they have copied", "\n\n".join(map(_sample, result.samples))),
         ("Limits", LIMITS),
     ]
     return card(sections, about)
-
-
-LOOKED_FOR = "gradients that explode or vanish, a network that learns nothing, samples that repeat themselves."
 
 
 def _data(about: Mapping[str, Any]) -> str:
@@ -103,3 +106,29 @@ def _data(about: Mapping[str, Any]) -> str:
 def _sample(sample: Written) -> str:
     quoted = "\n".join(f"    {line}" for line in sample.text.split("\n"))
     return f"{quoted}\n\n{sentence(str(sample.novelty))}" if sample.novelty else quoted
+
+
+def recommend(run: Run, settings: GenerateSettings, rows: Sequence[Row]) -> str:
+    """Say which model to use; the last row is the one that the run holds."""
+    best, sentence = recommended(rows), verdict(rows)
+    if best is rows[-1] or best.name == "uniform":
+        return sentence
+    return f"{sentence}; this run writes with {rows[-1].name}: get {best.name} by `{_command(run, settings, best)}`"
+
+
+def _command(run: Run, settings: GenerateSettings, wanted: Row) -> str:
+    """Train on the same data with the same settings, but for the model."""
+    if wanted.role == "network":
+        changes = ["--set", "mixture.use=never"]
+    else:
+        changes = ["--model", "ngram"]
+        unigram = NgramSettings(order=1, smoothing="additive")
+        there, usual = (to_plain(each) for each in (unigram, NgramSettings()))
+        if wanted.name != "unigram":
+            there = to_plain(settings.baseline)
+        for key, value in flatten(there):
+            changes += [] if usual.get(key) == value else ["--set", f"model.{key}={value}"]
+    name = "network" if wanted.role == "network" else wanted.name
+    out = run.path.with_name(f"{run.path.name}-{name}")
+    words = ["ensue", "train", "generate", *run.about.get("sources", []), "--config", str(run.path / ABOUT)]
+    return shlex.join([*words, *changes, "--out", str(out)])

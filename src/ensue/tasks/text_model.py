@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
+from pydantic import Field
 from torch import nn
 
 from ensue.data.codecs import open_codec
@@ -17,6 +18,7 @@ from ensue.data.contract import Codec, Ids
 from ensue.data.prepare import Prepared
 from ensue.data.store import kept
 from ensue.decoding.constraints import Matching, only
+from ensue.decoding.filters import FilterSettings
 from ensue.decoding.novelty import Novelty, NoveltyIndex
 from ensue.decoding.rollout import Sample, Step, collect, rollout, stop_at
 from ensue.decoding.stepper import Rules
@@ -26,9 +28,8 @@ from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram, NgramSettings
 from ensue.models.rounding import rounded
-from ensue.settings import Settings
+from ensue.settings import Settings, read
 from ensue.tasks.rivals import Counted, joined, last_of
-from ensue.tasks.writing import WritingSettings, writing
 from ensue.training.run import Run
 
 MIXTURE = "mixture.safetensors"
@@ -36,6 +37,42 @@ MIXTURE = "mixture.safetensors"
 
 BESIDE = 32
 """How many samples are written at once: more are hardly faster, and all of them are waited for."""
+
+
+class WritingSettings(Settings):
+    """How much to write, where to stop, and what is allowed."""
+
+    length: int = Field(400, ge=1)
+    """The most symbols to write; records may end before."""
+    seed: int = Field(1, ge=0, lt=1 << 63)
+    """The same seed writes the same text."""
+    stop: str = ""
+    """Stop once this was written."""
+    allow: str = ""
+    """Write these characters only."""
+    pattern: str = ""
+    """A regular expression that the whole of what is written must match."""
+    weights: Literal["fp32", "bf16", "int8"] = "fp32"
+    """How the network's weights are kept while it writes: bf16 and int8 are faster, and a little worse."""
+    filters: FilterSettings = FilterSettings()
+    """How the model's distribution is reshaped before a symbol is drawn."""
+
+
+def writing(**asked: Any) -> WritingSettings:
+    """Make the settings of plain keywords; those of the filters stand beside the others.
+
+    Raises SettingError for one that does not exist, or a value that it cannot take.
+
+    >>> writing(temperature=0.5, length=10).filters.temperature
+    0.5
+    """
+    return read(WritingSettings, nest(asked), where="writing")
+
+
+def nest(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Put what belongs to the filters below `filters`."""
+    filters = {name: value for name, value in asked.items() if name in FilterSettings.model_fields}
+    return {name: value for name, value in asked.items() if name not in filters} | {"filters": filters}
 
 
 @dataclass(frozen=True)

@@ -21,29 +21,27 @@ from ensue.errors import Interrupted
 from ensue.evaluation.baselines import Row, row, symbol_counts, uniform_nats, unigram_nats
 from ensue.evaluation.ranking import Role
 from ensue.evaluation.score import ScoreSettings, score
+from ensue.inspection.health import ailments
 from ensue.layers import RecurrentSettings
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceModel, SequenceSettings
-from ensue.tasks.fitted import tell_fitted
-from ensue.tasks.machine import left_of, take_machine
-from ensue.tasks.recommendation import recommend
-from ensue.tasks.report import Result, markdown
+from ensue.tasks.learning import left_of, take_machine, tell_fitted
+from ensue.tasks.outcome import conclude
+from ensue.tasks.report import Result, markdown, recommend
 from ensue.tasks.rivals import Rivals, count_rivals, last_of
-from ensue.tasks.symptoms import name_symptoms
 from ensue.tasks.text_model import MIXTURE, TextModel, beside_network
 from ensue.training import devices
 from ensue.training.by_gradient import ByGradient
 from ensue.training.contract import Note, Outcome, Reading, Watch
 from ensue.training.fit import fit
-from ensue.training.run import Run
+from ensue.training.run import METRICS, Run
 from ensue.training.settings import BatchingSettings, TrainingSettings
 
 if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
 
-REPORT, RESULT = "report.md", "result.json"
 VALIDATED = 100_000
 """Symbols of the tune part that a validation during training looks at."""
 VALIDATION = ScoreSettings(rows=32, warmup=32)
@@ -193,7 +191,7 @@ def _finish_counted(run: Run, settings: GenerateSettings, parts: Prepared, rival
 def _tell_counted(run: Run, parts: Prepared, model: Rivals, watch: Watch) -> None:
     """Counting is one step; it is logged as the training of a network is."""
     validation = float(score(model.tuned, parts.tune.ids, parts.tune.offsets, ScoreSettings()).mean())
-    tell_fitted(run, validation, model.seconds, len(parts.train), watch)
+    tell_fitted(run, validation, model.seconds, (len(parts.train), "symbols"), watch)
 
 
 def _finish_network(
@@ -276,9 +274,9 @@ def _conclude(
     trained = TextModel(run, parts.codec, model)
     samples = tuple(trained.samples(n=3, length=300, temperature=0.8, novelty=True, seed=settings.seed))
     chosen = table.chosen + _shortened(parts, settings)
-    symptoms = name_symptoms(run, parts, samples)
+    size, tune = parts.codec.size, parts.tune
+    unigram = float(unigram_nats(tune, symbol_counts(parts.train.ids, size)).mean())
+    symptoms = tuple(ailments(run.rows(METRICS), [sample.text for sample in samples], unigram, size))
     result = Result(run.path.name, tuple(table.rows), recommend(run, settings, table.rows), chosen, samples, symptoms)
-    run.write(REPORT, markdown(result, run.about).encode())
-    # Last, for a run that has a result has finished.
-    run.write(RESULT, json.dumps(result.to_json(), indent=1).encode())
+    conclude(run, result.to_json(), markdown(result, run.about))
     return trained

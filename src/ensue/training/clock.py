@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import fmean, median
 
 SHARE = 0.04
 """Of the budget goes by before its steps are counted out (less than the flat start of the schedule)."""
 WARM = 3
 """Steps at the very beginning that are slower than all others: caches fill, kernels are chosen."""
+ODD = 3
+"""A step that takes so many times the median has waited for something else, and is not counted on to come again;
+batches of unequal lengths differ by less."""
 SPARE = 0.97
 """Of the time that is left is planned for, since nothing gets faster later."""
 EVALUATIONS = 20
@@ -32,7 +37,9 @@ class TimedStart:
 
     def count(self, now: float, evaluation: float, between: int | None) -> tuple[int, int]:
         """Count the steps that fit into what is left, and the steps between evaluations of so many seconds each."""
-        step = (self._steps[-1] - self._steps[WARM - 1]) / (len(self._steps) - WARM)
+        took = [after - before for before, after in pairwise(self._steps[WARM - 1 :])]
+        usual = median(took)
+        step = fmean(one for one in took if one <= ODD * usual)
         return steps_within(SPARE * (self.ends - now), step, evaluation, between)
 
 

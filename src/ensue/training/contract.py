@@ -17,6 +17,11 @@ from ensue.batch import Batch
 class Feed(Protocol):
     """The batches of the training part, in an order that depends on seed and epoch alone."""
 
+    @property
+    def unit(self) -> str:
+        """What is counted in them: "symbols", "words", "examples", "steps"."""
+        ...
+
     def __len__(self) -> int:
         """Count the batches of an epoch."""
         ...
@@ -92,7 +97,9 @@ class Progress:
     norm: float | None
     """The longest gradient since the last such event, before clipping."""
     seconds: float
-    symbols_per_second: float
+    unit: str
+    """What is counted: "symbols", or what else is learned."""
+    per_second: float
     eta_seconds: float | None
     memory_mb: float
     """The most memory used so far: of the process, or on the GPU."""

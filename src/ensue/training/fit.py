@@ -207,7 +207,8 @@ class _Fit:
                 rate=self.settings.optimiser.rate * self._scale(course.step - 1),
                 norm=course.norm,
                 seconds=seconds,
-                symbols_per_second=course.count / max(now - self._reported, 1e-9),
+                unit=self.feed.unit,
+                per_second=course.count / max(now - self._reported, 1e-9),
                 eta_seconds=left,
                 memory_mb=memory_mb(),
             )

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ensue.cli.train.said import Said
+
 if TYPE_CHECKING:
-    from ensue.tasks import Choices, Proposal
+    from ensue.tasks import Proposal
 
 
-def train(
-    task: str, choices: Choices, out: Path | None, *, show_settings: bool = False, as_json: bool = False, **own: Any
-) -> None:
+def train(task: str, data: Sequence[Path], said: Said, model: str | None = None, **own: Any) -> None:
     """Train, tell how it goes, and show what came out; or print every setting, and train nothing.
 
-    `own` are the task's own flags; those that are None were not said.
+    `own` are the verb's own flags; those that are None were not said.
     """
     from ensue import api
     from ensue.cli.progress import Held, follow
@@ -23,12 +24,13 @@ def train(
     from ensue.training.contract import Note
 
     known = api.find_task(task)
-    proposal = known.propose(api.with_flags(choices, known, own))
-    if show_settings:
+    shared = said.model_dump(exclude={"out", "show_settings", "as_json"})
+    proposal = known.propose(api.choices_of(known, data, {"model": model, **shared, **own}))
+    if said.show_settings:
         print_settings(proposal)
         return
-    watch = Held(follow(as_json), [Note(reason) for reason in proposal.reasons])
-    show_result(api.start(known, proposal.settings, choices.data, out or vacant(), watch).run, as_json)
+    watch = Held(follow(said.as_json), [Note(reason) for reason in proposal.reasons])
+    show_result(api.start(known, proposal.settings, data, said.out or vacant(), watch).run, said.as_json)
 
 
 def vacant() -> Path:

@@ -22,6 +22,8 @@ class Feed(ABC):
     least 1. Rows may be fewer in some batches: never in one with a row that is not fresh.
     """
 
+    unit = "symbols"
+
     @abstractmethod
     def __len__(self) -> int:
         """Count the batches of an epoch."""

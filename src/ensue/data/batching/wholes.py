@@ -20,6 +20,7 @@ class Wholes:
     def __init__(self, examples: Examples, rows: int, seed: int, weight: Arrays | None = None) -> None:
         self.examples, self.rows, self.seed = examples, rows, seed
         self.weight = np.ones(len(examples), np.float32) if weight is None else weight.astype(np.float32)
+        self.unit = "words" if "target" in examples.steps else "examples"
         self._order: tuple[int, Arrays, Arrays] | None = None
 
     def __len__(self) -> int:

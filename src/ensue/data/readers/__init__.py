@@ -1,17 +1,18 @@
-"""Files as streams of text, one reader for each kind."""
+"""Files as streams of text, or as examples with labels, one reader for each kind."""
 
-from ensue.data.readers.folders import Folders, FoldersReader
-from ensue.data.readers.labelled_table import LabelledTable, LabelledTableReader
-from ensue.data.readers.lines import Lines, LinesReader
+from ensue.data.contract import Reader
+from ensue.data.readers.folders import Folders
+from ensue.data.readers.labelled_table import LabelledTable
+from ensue.data.readers.lines import LinesReader
 from ensue.data.readers.listed import Listed
-from ensue.data.readers.long_table import LongTable, LongTableReader
-from ensue.data.readers.series_file import SeriesFile, SeriesFileReader
-from ensue.data.readers.table import Table, TableReader
-from ensue.data.readers.text import Text, TextReader
-from ensue.data.readers.trees import Trees, TreesReader, are_trees
+from ensue.data.readers.long_table import LongTable
+from ensue.data.readers.series_file import SeriesFile
+from ensue.data.readers.table import TableReader
+from ensue.data.readers.text import TextReader
+from ensue.data.readers.trees import Trees
 from ensue.settings import Settings
 
-READERS: dict[str, type[Settings]] = {"text": Text, "lines": Lines, "table": Table}
+READERS: dict[str, type[Reader]] = {"text": TextReader, "lines": LinesReader, "table": TableReader}
 
 LABELLED: dict[str, type[Settings]] = {
     "table": LabelledTable,
@@ -28,21 +29,12 @@ __all__ = [
     "LABELLED",
     "READERS",
     "Folders",
-    "FoldersReader",
     "LabelledTable",
-    "LabelledTableReader",
-    "Lines",
     "LinesReader",
     "Listed",
     "LongTable",
-    "LongTableReader",
     "SeriesFile",
-    "SeriesFileReader",
-    "Table",
     "TableReader",
-    "Text",
     "TextReader",
     "Trees",
-    "TreesReader",
-    "are_trees",
 ]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending
 from ensue.data.labelled import Labelled, LabelledReader
-from ensue.data.readers.rows import ROWS, WITHOUT_HEADER, Row
+from ensue.data.readers.rows import ROWS, WITHOUT_HEADER, Row, refuse_others
 from ensue.data.readers.table import LOOKED_AT, could_be_text
 from ensue.errors import DataError, did_you_mean
 from ensue.settings import Settings
@@ -46,10 +46,7 @@ class LabelledTable(Settings):
 
     def settled(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> LabelledTable:
         """Fill in what was not said, as the first file has it; tells `listener` what was guessed. Raises DataError."""
-        for path in files:
-            if ending(path) not in ROWS:
-                mend = f"its name should end in one of {', '.join(ROWS)}"
-                raise DataError("this is no table that can be read", where=str(path), mend=mend)
+        refuse_others(files, ROWS)
         there = self.model_copy(update={"header": _header(files[0], self, listener)})
         sample = [row for _, row in islice(_rows(files[0], there, SILENT), LOOKED_AT)]
         found = _chosen(files[0], there, sample, labelled)

@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 from ensue.data.contract import SILENT, Finding, Listener, Piece, Reader
 from ensue.data.files import read_text
 from ensue.errors import DataError
-from ensue.settings import Settings
-
-
-class Lines(Settings):
-    """Read each line of the files as a record of its own."""
-
-    name: Literal["lines"] = "lines"
-    encoding: str = "utf-8"
-    """How the files are encoded, by Python's name for it."""
-    longest: int = 1_000_000
-    """The most characters that a line may have."""
-
-    def build(self, files: Sequence[Path]) -> LinesReader:
-        """Make the reader of these files."""
-        return LinesReader(files, self.encoding, self.longest)
 
 
 class LinesReader(Reader):

@@ -14,7 +14,7 @@ from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending
 from ensue.data.labelled import BAND, ERROR, TIME, Labelled, LabelledReader
 from ensue.data.readers.numbers import moment, number
-from ensue.data.readers.rows import ROWS
+from ensue.data.readers.rows import ROWS, refuse_others
 from ensue.data.readers.snana import snana_rows
 from ensue.data.readers.table import LOOKED_AT
 from ensue.errors import DataError, did_you_mean
@@ -55,10 +55,7 @@ class LongTable(Settings):
 
     def settled(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> LongTable:
         """Fill in what was not said, as the first file has it; tells `listener` what was guessed. Raises DataError."""
-        for path in files:
-            if ending(path) not in LONG_ROWS:
-                mend = f"its name should end in one of {', '.join(LONG_ROWS)}"
-                raise DataError("this is no table that can be read", where=str(path), mend=mend)
+        refuse_others(files, LONG_ROWS)
         columns = _columns(files[0], self, _sample(files[0], self), labelled)
         if columns != self:
             listener.tell(Finding(str(files[0]), f"read with {_described(columns)}"))

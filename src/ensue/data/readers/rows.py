@@ -9,12 +9,13 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ensue.data.contract import Listener
+from ensue.data.files import ending
 from ensue.data.readers.lines import lines_of
 from ensue.errors import DataError
 
@@ -135,3 +136,10 @@ ROWS: dict[str, Callable[[Path, str, int, Listener], Iterator[Row]]] = {
 
 WITHOUT_HEADER = {".csv": csv_rows, ".tsv": tsv_rows}
 """Formats whose first line may be a row; these readers take the names of the columns."""
+
+
+def refuse_others(files: Sequence[Path], endings: Collection[str]) -> None:
+    """Let files pass whose names have one of the endings. Raises DataError for the first that has another."""
+    if odd := next((path for path in files if ending(path) not in endings), None):
+        mend = f"its name should end in one of {', '.join(endings)}"
+        raise DataError("this is no table that can be read", where=str(odd), mend=mend)

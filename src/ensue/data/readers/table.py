@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ensue.data.contract import SILENT, Finding, Listener, Piece, Reader
 from ensue.data.files import ending
-from ensue.data.readers.rows import ROWS, Row
+from ensue.data.readers.rows import ROWS, Row, refuse_others
 from ensue.errors import DataError, did_you_mean
-from ensue.settings import Settings
 
 LOOKED_AT = 200
 """Rows from which the columns are known."""
@@ -20,32 +19,14 @@ LONGEST_NAME = 60
 """Characters: what stands where the header should be, and is longer, is taken for data."""
 
 
-class Table(Settings):
-    """Read one column of a table, each row as a record."""
-
-    name: Literal["table"] = "table"
-    column: str = ""
-    """The column that holds the text; if it is not given, the only one that could."""
-    encoding: str = "utf-8"
-    """How the files are encoded, by Python's name for it."""
-    longest: int = 1_000_000
-    """The most characters that a line of the file may have."""
-
-    def build(self, files: Sequence[Path]) -> TableReader:
-        """Make the reader of these files. Raises DataError if one of them is no table."""
-        for path in files:
-            if ending(path) not in ROWS:
-                mend = f"its name should end in one of {', '.join(ROWS)}"
-                raise DataError("this is no table that can be read", where=str(path), mend=mend)
-        return TableReader(files, self.column, self.encoding, self.longest)
-
-
 class TableReader(Reader):
     """The text of each row; rows without any are left out and counted."""
 
     ends = True
 
     def __init__(self, files: Sequence[Path], column: str, encoding: str, longest: int) -> None:
+        """Raises DataError if one of the files is no table."""
+        refuse_others(files, ROWS)
         self.files, self.column, self.encoding, self.longest = files, column, encoding, longest
 
     def rows(self, path: Path, listener: Listener = SILENT) -> Iterator[Row]:

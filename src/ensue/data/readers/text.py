@@ -4,23 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 from ensue.data.contract import SILENT, Listener, Piece, Reader
 from ensue.data.files import read_text
-from ensue.settings import Settings
-
-
-class Text(Settings):
-    """Read the files as one long text."""
-
-    name: Literal["text"] = "text"
-    encoding: str = "utf-8"
-    """How the files are encoded, by Python's name for it."""
-
-    def build(self, files: Sequence[Path]) -> TextReader:
-        """Make the reader of these files."""
-        return TextReader(files, self.encoding)
 
 
 class TextReader(Reader):

@@ -159,6 +159,8 @@ class Inputs:
 class Forecasts:
     """Origins in random order, `rows` a batch; nothing is drawn but from the seed and the number of the epoch."""
 
+    unit = "steps"
+
     def __init__(self, inputs: Inputs, origins: Origins, rows: int, seed: int) -> None:
         self.inputs, self.origins, self.rows, self.seed = inputs, origins, rows, seed
 

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from ensue.data.codecs import CONTENT_SETTINGS
 from ensue.data.demos import DEMOS, demo_meant
 from ensue.data.files import ending, find_files
-from ensue.data.labelled import LabelledReader
-from ensue.data.readers import LABELLED, are_trees
+from ensue.data.readers import LABELLED
 from ensue.data.readers.rows import ROWS
+from ensue.data.readers.trees import are_trees
 from ensue.errors import SettingError, did_you_mean
-from ensue.layers import RecurrentSettings
 from ensue.models.classifying import TRAINED, classifier_settings, sized_classifier
-from ensue.settings import Settings, read
-from ensue.tasks.choosing import assigned, change, read_config, with_budget
-from ensue.tasks.classify.learning import REPORT, RESULT, read_into, train_classifier
-from ensue.tasks.classify.model import LabelModel, open_classifier
+from ensue.tasks.choosing import assigned, begun, change, proposed, with_budget
+from ensue.tasks.classify.learning import read_into, train_classifier
+from ensue.tasks.classify.model import open_classifier
 from ensue.tasks.classify.pretrained import like_pretrained
 from ensue.tasks.classify.report import tell
 from ensue.tasks.classify.settings import MEASURED, OF_KIND, WHY, ClassifySettings
-from ensue.tasks.contract import Choices, Proposal, Task, Told
-from ensue.training.contract import Watch
-from ensue.training.devices import choose_device
-from ensue.training.run import Run
+from ensue.tasks.contract import REPORT, RESULT, Choices, Proposal, Task
 
 DEMO = "modules"
 
@@ -36,87 +29,41 @@ LONGEST_SERIES = 3000
 """Steps of measurements that are read, if nothing else is said: most series of the archives are shorter."""
 
 
-class Classify(Task):
-    """The task of `ensue train classify`."""
-
-    name = "classify"
-    description = "learn one label for a sequence, and tell it of others"
-    settings = ClassifySettings
-    flags: ClassVar[Mapping[str, str]] = {
-        "kind": "data.reader.name",
-        **{role: f"data.reader.{role}" for role in (*OF_ALL, *OF_TEXTS, *OF_STEPS)},
-        "from_run": "pretrained",
-        "also": "model.also",
-    }
-    results = (REPORT, RESULT)
-
-    def propose(self, choices: Choices) -> Proposal:
-        """Fill in all settings: from the file, then from what was said, then key by key."""
-        values = read_config(choices.config)
-        settings = read(ClassifySettings, values, where=str(choices.config) if choices.config else None)
-        reasons: list[str] = []
-        if "reader" not in values.get("data", {}):
-            name, reason = _reader_for(choices)
-            settings = change(settings, data=change(settings.data, reader=name))
-            reasons += [reason] if reason else []
-        kind = settings.data.reader.name
-        if kind in MEASURED and "most_steps" not in values.get("data", {}):
-            settings = change(settings, data=change(settings.data, most_steps=LONGEST_SERIES))
-        usual = {part: value for part, value in OF_KIND.get(kind, {}).items() if part not in values}
-        settings = change(settings, **usual)
-        if choices.codec is not None:
-            settings = change(settings, codec=_codec_settings(choices.codec))
-        if choices.model is not None:
-            settings = change(settings, model=classifier_settings(choices.model))
-        elif "model" in usual:
-            reasons.append(f"{WHY[kind]} (choose with --model)")
-        elif "model" not in values:
-            next_too = any(one.startswith("model.also") for one in choices.assignments)
-            name = "lstm" if next_too else "convolution"
-            settings = change(settings, model=classifier_settings(name))
-            why = "it reads forwards, as what comes next asks for" if next_too else "fast, and good with short texts"
-            reasons.append(f"model {name}: {why} (choose with --model)")
-        if choices.size is not None:
-            settings = change(settings, model=sized_classifier(settings.model, choices.size))
-        settings = assigned(with_budget(settings, choices), choices)
-        if settings.pretrained and (kind == "trees" or settings.model.name != "network"):
-            what = f"{'trees take' if kind == 'trees' else f'the model {settings.model.name} takes'} nothing over"
-            raise SettingError(f"{what} from a run of `generate`", where="--from", mend="leave it out")
-        if settings.pretrained and choices.model is None and "model" not in values:
-            settings = change(settings, model=like_pretrained(settings.model, settings.pretrained))
-            reasons.append(f"embedding and body as in {settings.pretrained}, so that its weights fit")
-        body = getattr(settings.model, "body", None)
-        body = getattr(body, "layer", body)
-        if isinstance(body, RecurrentSettings):
-            body.program()  # settings that contradict each other are told before the data is read
-        return Proposal(settings, tuple(reasons))
-
-    def prepare(self, run: Run, settings: Settings, reader: LabelledReader) -> None:
-        """Read examples that lie in no files into the run, so that `train` needs none. Raises UserError."""
-        assert isinstance(settings, ClassifySettings)
-        read_into(run.path / "cache", settings, {"all": reader}, {"kind": "lists", "prints": {}}, [])
-
-    def train(self, run: Run, settings: Settings, data: Sequence[Path], watch: Watch) -> LabelModel:
-        """Train in a run until its budget is spent."""
-        assert isinstance(settings, ClassifySettings)
-        return train_classifier(run, settings, data, watch)
-
-    def going_on(self, settings: Settings, choices: Choices) -> Settings:
-        """Give the settings of a training that goes on with another budget, or on another device."""
-        assert isinstance(settings, ClassifySettings)
-        settings = with_budget(settings, choices)
-        if settings.model.name in TRAINED:
-            choose_device(settings.training.machine)
-        return settings
-
-    def tell(self, run: Run) -> Told:
-        """Tell what came of a training that has finished."""
-        return tell(run)
-
-    def open(self, run: Run) -> LabelModel:
-        """Give what a run has learned."""
-        settings = read(ClassifySettings, run.about["settings"], where=str(run.path / "run.toml"))
-        return open_classifier(run, settings)
+def _propose(choices: Choices) -> Proposal:
+    """Fill in all settings: from the file, then from what was said, then key by key."""
+    settings, values = begun(ClassifySettings, choices)
+    reasons: list[str] = []
+    if "reader" not in values.get("data", {}):
+        name, reason = _reader_for(choices)
+        settings = change(settings, data=change(settings.data, reader=name))
+        reasons += [reason] if reason else []
+    kind = settings.data.reader.name
+    if kind in MEASURED and "most_steps" not in values.get("data", {}):
+        settings = change(settings, data=change(settings.data, most_steps=LONGEST_SERIES))
+    usual = {part: value for part, value in OF_KIND.get(kind, {}).items() if part not in values}
+    settings = change(settings, **usual)
+    if choices.codec is not None:
+        settings = change(settings, codec=_codec_settings(choices.codec))
+    if choices.model is not None:
+        settings = change(settings, model=classifier_settings(choices.model))
+    elif "model" in usual:
+        reasons.append(f"{WHY[kind]} (choose with --model)")
+    elif "model" not in values:
+        next_too = any(one.startswith("model.also") for one in choices.assignments)
+        name = "lstm" if next_too else "convolution"
+        settings = change(settings, model=classifier_settings(name))
+        why = "it reads forwards, as what comes next asks for" if next_too else "fast, and good with short texts"
+        reasons.append(f"model {name}: {why} (choose with --model)")
+    if choices.size is not None:
+        settings = change(settings, model=sized_classifier(settings.model, choices.size))
+    settings = assigned(with_budget(settings, choices), choices)
+    if settings.pretrained and (kind == "trees" or settings.model.name != "network"):
+        what = f"{'trees take' if kind == 'trees' else f'the model {settings.model.name} takes'} nothing over"
+        raise SettingError(f"{what} from a run of `generate`", where="--from", mend="leave it out")
+    if settings.pretrained and choices.model is None and "model" not in values:
+        settings = change(settings, model=like_pretrained(settings.model, settings.pretrained))
+        reasons.append(f"embedding and body as in {settings.pretrained}, so that its weights fit")
+    return proposed(settings, reasons)
 
 
 def _reader_for(choices: Choices) -> tuple[str, str | None]:
@@ -145,3 +92,26 @@ def _reader_for(choices: Choices) -> tuple[str, str | None]:
 def _codec_settings(name: str) -> Any:
     """Give the settings of a codec by its name, or by that of what a step of text is."""
     return name if name in CONTENT_SETTINGS else {"name": "text", "unit": name}
+
+
+CLASSIFY = Task(
+    name="classify",
+    description="learn one label for a sequence, and tell it of others",
+    settings=ClassifySettings,
+    results=(REPORT, RESULT),
+    propose=_propose,
+    trains=lambda settings: settings.model.name in TRAINED,
+    train=train_classifier,
+    open=open_classifier,
+    tell=tell,
+    flags={
+        "kind": "data.reader.name",
+        **{role: f"data.reader.{role}" for role in (*OF_ALL, *OF_TEXTS, *OF_STEPS)},
+        "from_run": "pretrained",
+        "also": "model.also",
+    },
+    prepare=lambda run, settings, reader: read_into(
+        run.path / "cache", settings, {"all": reader}, {"kind": "lists", "prints": {}}, []
+    ),
+)
+"""The task of `ensue train classify`."""

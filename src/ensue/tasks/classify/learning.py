@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 
 from ensue.data.batching import Wholes
@@ -24,6 +26,7 @@ from ensue.evaluation.classification import figures, losses, unit_of
 from ensue.evaluation.conformal import PROMISED, fit_bound
 from ensue.evaluation.ranking import Role, verdict
 from ensue.evaluation.standing import Standing, with_intervals
+from ensue.inspection import health
 from ensue.models.classifying import CLASSIFIERS, TRAINED, build_classifier
 from ensue.models.contract import Predictor
 from ensue.models.over_words import of_sequence
@@ -37,15 +40,11 @@ from ensue.tasks.classify.model import CALIBRATION, CODEC, Calibration, LabelMod
 from ensue.tasks.classify.pretrained import pretrained_codec, take_over
 from ensue.tasks.classify.report import markdown, name_of
 from ensue.tasks.classify.settings import ClassifySettings
-from ensue.tasks.fitted import Learned, tell_fitted
-from ensue.tasks.learning import learn, mean_nats
-from ensue.tasks.machine import left_of, take_machine
-from ensue.tasks.outcome import Result
+from ensue.tasks.learning import Learned, learn, left_of, mean_nats, take_machine, tell_fitted
+from ensue.tasks.outcome import Result, conclude, costs_of_network, tally
 from ensue.training.contract import Note, Watch
-from ensue.training.run import Run
+from ensue.training.run import METRICS, Run
 from ensue.training.settings import MachineSettings
-
-REPORT, RESULT = "report.md", "result.json"
 
 MOST_LABELS = 1000
 """Labels up to which cheap models are cheap: their time and memory grow with examples and labels."""
@@ -170,7 +169,7 @@ def _learned(
     learned = _fitted(settings.model, parts)
     run.write_arrays(learned.model.arrays())
     validation = mean_nats(learned.model, parts["tune"], training.batching.rows, device)
-    tell_fitted(run, validation, learned.seconds, len(parts["train"]), watch)
+    tell_fitted(run, validation, learned.seconds, (len(parts["train"]), "examples"), watch)
     return learned
 
 
@@ -181,10 +180,13 @@ def _trained(run: Run, settings: ClassifySettings, parts: Parts, device: torch.d
         run.describe({"pretrained": {"taken": taken}})
         watch(Note(taken))
     feed = Wholes(parts["train"], settings.training.batching.rows, settings.seed)
-    outcome = learn(run, network, settings.training, device, feed, parts["tune"], watch)
+
+    def validate() -> float:
+        return mean_nats(network, parts["tune"], settings.training.batching.rows, device)
+
+    learned = learn(run, network, settings.training, device, feed, validate, watch)
     taken = run.about.get("pretrained", {}).get("taken")
-    best = f"the weights of the network, those of step {outcome.best_step}: on the tune part"
-    return Learned(network, outcome.seconds, (*([taken] if taken else []), best))
+    return replace(learned, chosen=(taken, *learned.chosen)) if taken else learned
 
 
 def _conclude(
@@ -211,6 +213,7 @@ def _conclude(
     rows.append(standing(name_of(settings.model), role, learned))
     told = _calibrated(run, learned.model, parts, device)
     raw = ask(learned.model, test, labels, device)
+    details = details_of(told, parts, raw)
     result = Result(
         run=run.path.name,
         task="classify",
@@ -220,12 +223,27 @@ def _conclude(
             *(chosen for one in (learned, *rivals.values()) for chosen in one.chosen),
             f"temperature {told.calibration.temperature:.2f}, and the sets: on the calibrate part",
         ),
-        details=details_of(told, parts, raw),
+        details=details,
+        symptoms=tuple(_symptoms(run, parts, rows, details)),
     )
-    run.write(REPORT, markdown(result, run.about).encode())
-    # Last, for a run that has a result has finished.
-    run.write(RESULT, json.dumps(result.to_json(), indent=1).encode())
+    conclude(run, result.to_json(), markdown(result, run.about))
     return told
+
+
+def _symptoms(run: Run, parts: Parts, rows: Sequence[Standing], details: Mapping[str, Any]) -> list[str]:
+    """Name what seems to have gone wrong, and say what to do."""
+    labels, count, size = parts.labels, len(parts["test"]), None
+    counts: dict[str, dict[str, int]] = {}
+    if labels.kind in ("single", "ordinal"):
+        size = labels.size
+        targets = {name: np.asarray(one.examples.whole["target"]) for name, one in parts.parts.items()}
+        counts = {name: tally(ids, labels.names) for name, ids in targets.items()}
+    recalls = ((one["label"], one["examples"], one["recall"]) for one in details.get("per_class", ()))
+    found = health.ailments(run.rows(METRICS), [], size=size)
+    found += health.answers_of_labels(costs_of_network(rows), counts, recalls)
+    if "calibration_error" in details:
+        found += health.unsure(details["calibration_error"]["after"], count)
+    return found + health.uncovered(details["sets"]["promised"], details["sets"]["covered"], count)
 
 
 def _calibrated(run: Run, model: Predictor, parts: Parts, device: torch.device) -> LabelModel:

@@ -11,7 +11,7 @@ from typing import Any
 from ensue.layers import RecurrentSettings
 from ensue.models.tree import TreeSettings
 from ensue.settings import Settings
-from ensue.tasks.card import bullets, card, files, sentence, table
+from ensue.tasks.card import ailing, bullets, card, files, look_at, sentence, table
 from ensue.tasks.contract import Told
 from ensue.tasks.outcome import Result, cells
 from ensue.training.run import Run
@@ -51,14 +51,14 @@ def tell(run: Run) -> Told:
     """Tell what came of a training: the table, the sentence, how sure the model is, and what to try next."""
     result = json.loads(run.read("result.json"))
     columns, rows = cells(result["rows"], SHOWN, digits=3)
+    trust = map(sentence, summary(result["details"], rows[-1][0]))
+    lines = (sentence(result["verdict"]), *map(look_at, result["symptoms"]), *trust)
     name = shlex.quote(str(run.path))
     commands = (
         (f"ensue classify {name} FILE", "label other examples, with probabilities and sets"),
         (f"ensue evaluate {name} FILE", "score another file with labels"),
     )
-    return Told(
-        columns, rows, (sentence(result["verdict"]), *map(sentence, summary(result["details"], rows[-1][0]))), commands
-    )
+    return Told(columns, rows, lines, commands)
 
 
 def summary(details: Mapping[str, Any], name: str) -> list[str]:
@@ -95,6 +95,7 @@ def markdown(result: Result, about: Mapping[str, Any]) -> str:
         ("Its surest mistakes", _mistakes(details)),
         ("Data", _data(about)),
         ("What was chosen, and on which part", bullets(result.chosen)),
+        ("What seems to be wrong", ailing(result.symptoms)),
         ("Limits", LIMITS),
     ]
     return card(sections, about)

@@ -14,15 +14,16 @@ from ensue.evaluation.forecasting.bands import FEW
 from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.evaluation.ranking import verdict
 from ensue.evaluation.standing import Standing
-from ensue.settings import finite
-from ensue.tasks.card import bullets, card, files, sentence, table
-from ensue.tasks.contract import Told
+from ensue.inspection import health
+from ensue.tasks.card import ailing, bullets, card, files, look_at, sentence, table
+from ensue.tasks.contract import RESULT, Told
 from ensue.tasks.forecast.prepared import Prepared
 from ensue.tasks.forecast.scoring import Scoring, by_series, by_step
 from ensue.tasks.outcome import Result
-from ensue.training.run import Run
+from ensue.tasks.outcome import conclude as write_result
+from ensue.training.run import METRICS, Run
 
-REPORT, RESULT, BACKTEST = "report.md", "result.json", "backtest.safetensors"
+BACKTEST = "backtest.safetensors"
 COLUMNS = ("model", "MASE", "95 % interval", "sMAPE", "RMSE", "CRPS", "in 80 %", "in 95 %", "seconds")
 UNTOLD = ("by_series", "refit_fitted")
 SHOWN = 2000
@@ -51,13 +52,11 @@ def conclude(
         "by_step": by_step(model.scored, prepared.layout.horizon),
         "by_series": by_series(model.scored, prepared, origins),
     }
-    symptoms = (*cut, *_symptoms(model, rows, prepared))
+    symptoms = (*cut, *health.ailments(run.rows(METRICS), []), *_symptoms(model, rows, prepared))
     whole = Result(run.path.name, "forecast", tuple(rows), verdict(rows), tuple(told), details, symptoms)
     result = whole.to_json()
     run.write_arrays(_backtest(model, prepared, origins), BACKTEST)
-    run.write(REPORT, _markdown(result, run.about).encode())
-    # Last, for a run that has a result has finished.
-    run.write(RESULT, json.dumps(finite(result), indent=1).encode())
+    write_result(run, result, _markdown(result, run.about))
 
 
 def _backtest(model: Scoring, prepared: Prepared, origins: Origins) -> dict[str, np.ndarray]:
@@ -84,6 +83,7 @@ def _symptoms(model: Scoring, rows: Sequence[Standing], prepared: Prepared) -> l
     if (measured := model.tried.bands.measured) < FEW:
         what = f"intervals rest on {measured} forecast{'s' * (measured > 1)} before the test that do not overlap"
         found.append(f"{what}, and are wide for that: {FEW} or more could promise 95 %")
+    found += health.uncovered(0.95, model.row.metrics["coverage_95"], count)
     if prepared.left_out:
         found.append(f"series that are too short, and were left out: {prepared.left_out}")
     return found
@@ -112,7 +112,7 @@ def _shown(value: float | None, form: str) -> str:
 def tell(run: Run) -> Told:
     """Tell what came of a training."""
     result = json.loads(run.read(RESULT))
-    lines = [sentence(result["verdict"]), *(f"Look at this: {symptom}." for symptom in result["symptoms"])]
+    lines = [sentence(result["verdict"]), *map(look_at, result["symptoms"])]
     name = shlex.quote(str(run.path))
     horizon = result["details"]["layout"]["horizon"]
     commands = (
@@ -147,7 +147,7 @@ def _markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         ("By series", table(("series", "MASE", "sMAPE", "RMSE"), series)),
         ("Data", f"{data}\n\n{bullets(files(about))}"),
         ("What was chosen, and on which part", bullets(result["chosen"])),
-        ("What seems to be wrong", bullets(result["symptoms"]) or "Nothing that is looked for."),
+        ("What seems to be wrong", ailing(result["symptoms"])),
         ("Limits", LIMITS),
     ]
     return card(sections, about)

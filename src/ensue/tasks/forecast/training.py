@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ensue.data.series.inputs import Forecasts
-from ensue.errors import Interrupted
+from ensue.models.forecasting import FITTED
 from ensue.tasks.forecast import fitting
 from ensue.tasks.forecast.fitting import Learned, calibrated, name_of, refitted, walk
 from ensue.tasks.forecast.model import CALIBRATION, ForecastModel
@@ -20,11 +20,9 @@ from ensue.tasks.forecast.report import conclude
 from ensue.tasks.forecast.rivals import rivals
 from ensue.tasks.forecast.scoring import Tried, standing
 from ensue.tasks.forecast.settings import ForecastSettings
-from ensue.tasks.machine import left_of, take_machine
-from ensue.training.by_gradient import ByGradient
+from ensue.tasks.learning import learn, left_of, take_machine
 from ensue.training.contract import Note, Watch
 from ensue.training.devices import to_device
-from ensue.training.fit import fit
 from ensue.training.run import Run
 
 VALIDATED = 4096
@@ -35,7 +33,7 @@ ROWS = 1024
 def train_forecaster(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: Watch) -> ForecastModel:
     """Train until the budget is spent. What a kill leaves undone is done again, to the same bits."""
     began = perf_counter()
-    device, machine = take_machine(run, settings, watch)
+    device, machine = take_machine(run, settings, watch, network=settings.model.name not in FITTED)
     prepared = prepare(run, settings, data, watch)
     model, _ = fitting.build(settings.model, prepared)
     if isinstance(model, nn.Module):
@@ -73,10 +71,5 @@ def _trained(run: Run, settings: ForecastSettings, prepared: Prepared, device: t
             nats += float((loss.nats if loss.extra is None else loss.extra).cpu().double().sum())
         return nats / (len(tune) * prepared.layout.horizon)
 
-    outcome = fit(ByGradient(network, training, device), feed, training, run, validate, None, watch)
-    if outcome.how == "interrupted":
-        raise Interrupted(f"interrupted and saved; go on with `{run.resuming}`")
-    network.to("cpu" if device.type == "mps" else device).eval()
-    how = f"the weights of the network, those of step {outcome.best_step}: on the tune part"
-    updates = max(outcome.best_step, 1)
-    return Learned(network, settings.model, inputs, outcome.seconds, how, updates, training, device)
+    told = learn(run, network, training, device, feed, validate, watch)
+    return Learned(network, settings.model, inputs, told.seconds, told.chosen[0], told.updates, training, device)

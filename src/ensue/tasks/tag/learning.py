@@ -20,21 +20,19 @@ from ensue.data.tagged import TaggedParts, covered, prepare_tagged
 from ensue.data.vectors import Vectors, read_vectors
 from ensue.evaluation.ranking import Role, verdict
 from ensue.evaluation.standing import Standing, with_intervals
+from ensue.inspection import health
 from ensue.models.tagging import TAGGERS, TaggerSettings
 from ensue.models.tagging.counts import TaggedSteps
 from ensue.settings import Settings
-from ensue.tasks.fitted import Learned, tell_fitted
-from ensue.tasks.learning import learn, mean_nats
-from ensue.tasks.machine import left_of, take_machine
-from ensue.tasks.outcome import Result
+from ensue.tasks.learning import Learned, learn, left_of, mean_nats, take_machine, tell_fitted
+from ensue.tasks.outcome import Result, conclude, costs_of_network, tally
 from ensue.tasks.tag.model import CODEC, TagModel, said_of, truth_of
 from ensue.tasks.tag.report import markdown, name_of
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.contract import Note, Watch
-from ensue.training.run import Run
+from ensue.training.run import METRICS, Run
 from ensue.training.settings import MachineSettings
 
-REPORT, RESULT = "report.md", "result.json"
 DEMO = "tokens"
 VECTORS = "vectors.npy"
 
@@ -124,7 +122,7 @@ def _learned(
     learned = _counted(settings.model, parts)
     run.write_arrays(learned.model.arrays())
     validation = mean_nats(learned.model, parts.parts["tune"], training.batching.rows, device)
-    tell_fitted(run, validation, learned.seconds, int(parts.parts["train"].offsets[-1]), watch)
+    tell_fitted(run, validation, learned.seconds, (int(parts.parts["train"].offsets[-1]), "words"), watch)
     return learned
 
 
@@ -132,9 +130,11 @@ def _trained(run: Run, settings: TagSettings, parts: TaggedParts, device: torch.
     vectors = np.load(run.path / "cache" / VECTORS, allow_pickle=False) if settings.vectors else None
     network = settings.model.build(parts.sizes, vectors)
     feed = Wholes(parts.parts["train"], settings.training.batching.rows, settings.seed)
-    outcome = learn(run, network, settings.training, device, feed, parts.parts["tune"], watch)
-    chosen = f"the weights of the network, those of step {outcome.best_step}: on the tune part"
-    return Learned(network, outcome.seconds, (chosen,))
+
+    def validate() -> float:
+        return mean_nats(network, parts.parts["tune"], settings.training.batching.rows, device)
+
+    return learn(run, network, settings.training, device, feed, validate, watch)
 
 
 def _conclude(
@@ -158,8 +158,11 @@ def _conclude(
     details = truth.details(said_of(learned.model, test)[0])
     if settings.vectors:
         details["vectors"] = dict(zip(("covered", "words"), covered(parts), strict=True))
-    result = Result(run.path.name, "tag", tuple(rows), verdict(rows), learned.chosen, details)
-    run.write(REPORT, markdown(result, run.about).encode())
-    # Last, for a run that has a result has finished.
-    run.write(RESULT, json.dumps(result.to_json(), indent=1).encode())
+    known = parts.tags[: parts.known_tags]
+    recalls = ((one["name"], one["count"], one["recall"]) for one in details["per_tag"] if one["name"] in known)
+    counts = {part: tally(np.asarray(one.steps["target"]), parts.tags) for part, one in parts.parts.items()}
+    symptoms = health.ailments(run.rows(METRICS), [], size=parts.known_tags)
+    symptoms += health.answers_of_labels(costs_of_network(rows), counts, recalls)
+    result = Result(run.path.name, "tag", tuple(rows), verdict(rows), learned.chosen, details, tuple(symptoms))
+    conclude(run, result.to_json(), markdown(result, run.about))
     return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags])

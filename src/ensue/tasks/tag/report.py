@@ -11,7 +11,7 @@ from typing import Any
 from ensue.layers import BidirectionalSettings, RecurrentSettings
 from ensue.models.tagging import TaggerSettings
 from ensue.settings import Settings
-from ensue.tasks.card import bullets, card, files, sentence, table
+from ensue.tasks.card import ailing, bullets, card, files, look_at, sentence, table
 from ensue.tasks.contract import Told
 from ensue.tasks.outcome import Result, cells
 from ensue.training.run import Run
@@ -50,12 +50,13 @@ def tell(run: Run) -> Told:
     """Tell what came of a training: the table, the sentence, and what to try next."""
     result = json.loads(run.read("result.json"))
     columns, rows = cells(result["rows"], SHOWN, digits=4)
+    lines = (sentence(result["verdict"]), *map(look_at, result["symptoms"]), *map(sentence, summary(result["details"])))
     name = shlex.quote(str(run.path))
     commands = (
         (f"ensue tag {name} FILE.txt", "tag a text of your own"),
         (f"ensue evaluate {name} FILE", "score another tagged file"),
     )
-    return Told(columns, rows, (sentence(result["verdict"]), *map(sentence, summary(result["details"]))), commands)
+    return Told(columns, rows, lines, commands)
 
 
 def summary(details: Mapping[str, Any]) -> list[str]:
@@ -91,6 +92,7 @@ def markdown(result: Result, about: Mapping[str, Any]) -> str:
         ("Commonest confusions", table(("true", "said", "words"), confusions) if confusions else "None."),
         ("Data", _data(about)),
         ("What was chosen, and on which part", bullets(result.chosen) or "Nothing."),
+        ("What seems to be wrong", ailing(result.symptoms)),
         ("Limits", LIMITS),
     ]
     return card(sections, about)

@@ -1,14 +1,47 @@
-"""Which columns of a table hold what, as flags."""
+"""The flags that all of `ensue train VERB` have, and those that say which columns hold what."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
 from ensue.settings import Settings
 
-Several = Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True)]
+
+class Said(Settings):
+    """What a person may say of any training."""
+
+    out: Path | None = None
+    """Folder of the run that is written; run-1, run-2, ... if not given."""
+    size: Literal["tiny", "small", "base", "large"] | None = None
+    """One dial for the size of the network."""
+    minutes: float | None = None
+    """Time for training; 3 if neither this nor epochs is given."""
+    epochs: int | None = None
+    """Passes over the training data, instead of minutes."""
+    seed: int | None = None
+    """What every random choice follows from."""
+    device: str | None = None
+    """Where to compute: cpu, cuda, cuda:1, mps or auto."""
+    valid: Path | None = None
+    """A file to choose on (early stopping, order, weights), instead of a part of the data."""
+    test: Path | None = None
+    """A file to report on, instead of a part of the data."""
+    assignments: Annotated[tuple[str, ...], Parameter(name="--set")] = ()
+    """Change any setting: --set body.width=512. May be repeated."""
+    config: Path | None = None
+    """A TOML file of settings, as --show-settings prints them, or the run.toml of a run."""
+    show_settings: bool = False
+    """Print every setting, filled in, and train nothing."""
+    as_json: Annotated[bool, Parameter(name="--json")] = False
+    """Print one JSON object a line, for programs."""
+
+
+Flags: TypeAlias = Annotated[Said, Parameter(name="*")]
+UNSAID = Said()
+Several: TypeAlias = Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True)]
 
 
 class Columns(Settings):
