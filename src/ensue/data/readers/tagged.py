@@ -191,11 +191,9 @@ class _Columns:
         least = max(2, self.at + 1)
         self.count = self.count or max(len(fields), least)
         if len(fields) != self.count:
-            what = f"the line has {columns(len(fields))}, and those before it have {self.count}"
-            if len(fields) < least:
-                what = f"the line has {columns(len(fields))}, and a word and its tag need {least}"
+            need = f"a word and its tag need {least}" if len(fields) < least else f"those before it have {self.count}"
             mend = "mend the line, or name the format with --set data.kind=conllu|columns|tsv|jsonl"
-            raise DataError(what, where=where, mend=mend)
+            raise DataError(f"the line has {columns(len(fields))}, and {need}", where=where, mend=mend)
         if not fields[0].strip() or not fields[self.at].strip():
             raise DataError("a word or its tag is empty", where=where, mend="write both")
         return fields[0], fields[self.at]

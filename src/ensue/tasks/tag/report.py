@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ensue.layers import BidirectionalSettings, RecurrentSettings
-from ensue.models.tagging import TaggerSettings
+from ensue.models.tagging import FrequentTagSettings, TaggerSettings
 from ensue.settings import Settings
 from ensue.tasks.card import ailing, bullets, card, files, look_at, sentence, table
 from ensue.tasks.contract import Told
@@ -31,13 +31,10 @@ MOST_TAGS = 60
 """Tags of which the report has a table; result.json has those of all."""
 
 
-NAMES = {"frequent": "most-frequent-tag", "hmm": "hmm"}
-
-
 def name_of(settings: Settings) -> str:
     """Name a model by its body and head: "bidirectional lstm 128, crf"."""
     if not isinstance(settings, TaggerSettings):
-        return NAMES[str(settings.name)]  # type: ignore[attr-defined]
+        return "most-frequent-tag" if isinstance(settings, FrequentTagSettings) else "hmm"
     body = getattr(settings.body, "layer", settings.body)
     kind = body.name
     if isinstance(body, BidirectionalSettings):
