@@ -59,7 +59,7 @@ class TreeCodec(ContentCodec):
         known = {
             field: sorted(part for part in parts if parts[part] >= settings.rare) for field, parts in counts.items()
         }
-        return cls(settings, known, max(2, *(_most_children(tree["parent"]) for tree in trees)))
+        return cls(settings, known, max([2, *(_most_children(tree["parent"]) for tree in trees)]))
 
     def encode(self, content: Content) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
         """Give the fields of the nodes, each (nodes,).

@@ -62,10 +62,8 @@ class TreesReader(LabelledReader):
 
 def are_trees(files: Sequence[Path]) -> bool:
     """Tell whether the first line of the first file is a bracketed tree."""
-    for line in lines_of(files[0], "utf-8", Trees().longest):
-        if line.strip():
-            try:
-                return bool(parse_tree(line, str(files[0])))
-            except DataError:
-                return False
-    return False
+    first = next(filter(str.strip, lines_of(files[0], "utf-8", Trees().longest)), "no tree")
+    try:
+        return bool(parse_tree(first, str(files[0])))
+    except DataError:
+        return False
