@@ -39,9 +39,8 @@ def start(program: Program, inputs: int, width: int) -> dict[str, Tensor]:
     for part in program.stages:
         units = width_of(program, width, part.own)
         if part.reads:
-            made[f"{part.name}/input"] = _stacked(
-                part, units, inputs, "small" if program.recurrence == "identity" else "glorot"
-            )
+            way = "small" if program.recurrence == "identity" else "glorot"
+            made[f"{part.name}/input"] = _stacked(part, units, inputs, way)
         if part.of is not None:
             source = width_of(program, width, own[part.of])
             made[f"{part.name}/recurrent"] = _stacked(part, units, source, program.recurrence)
