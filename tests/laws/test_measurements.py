@@ -96,8 +96,9 @@ def test_observations_of_a_night_become_one_step():
     assert numbers[:, 3].tolist() == [1, 0, 1, 0, 1]
     assert numbers[1, 1] == numbers[0, 1]  # carried on
     assert numbers[:, 4] == pytest.approx(np.array([0, 0.04, 5, 10, 10.3]) / 10.3)
-    elsewhere = codec.encode(content | {"band": ["g", "r", "g", "r", "g", "u", "u"]})[0]["numbers"]
-    assert np.array_equal(elsewhere, numbers[:3])
+    odd = content | {"band": ["g", "r", "g", "r", "g", "u", "u"]}
+    assert np.array_equal(codec.encode(odd)[0]["numbers"], numbers[:3])
+    assert (codec.strange(odd), codec.strange(content)) == (["u"], [])
 
 
 @pytest.mark.parametrize(

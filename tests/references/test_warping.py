@@ -85,8 +85,16 @@ def test_nearest_neighbours():
     again.load(model.arrays())
     assert torch.equal(answer(again, other), found)
     assert again.parameter_count == model.parameter_count > 0
-    with pytest.raises(RunError, match="the saved nearest neighbours are others"):
-        WarpingSettings().build(Shape(numbers=2, measured=2), "single", 2).load(model.arrays())
+    others = WarpingSettings().build(Shape(numbers=2, measured=2), "single", 2)
+    for wrong, arrays in (
+        (others, model.arrays()),
+        (again, {**model.arrays(), "labels": np.full(20, 2)}),
+        (again, {**model.arrays(), "lengths": np.full(20, 99)}),
+        (again, {**model.arrays(), "labels": np.zeros(19, np.int64)}),
+        (again, {"labels": np.zeros(20, np.int64)}),
+    ):
+        with pytest.raises(RunError, match="the saved nearest neighbours are of other steps or labels"):
+            wrong.load(arrays)
 
 
 def test_it_says_when_it_keeps_fewer():

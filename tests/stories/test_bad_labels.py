@@ -168,7 +168,12 @@ def test_labels_that_were_never_in_training_are_scored_apart(
     assert "labels that were never in training are scored apart: 'mixed' (2)" in err
     assert "Labels of 2 in the test part were never in training, and are none of these figures" in out
     result = json.loads((tmp_path / "data-run" / "result.json").read_text())
-    assert result["details"]["left_out"]["test"] == {"unseen": {"mixed": 2}, "shortened": 0, "repeated": 6}
+    assert result["details"]["left_out"]["test"] == {
+        "unseen": {"mixed": 2},
+        "shortened": 0,
+        "repeated": 6,
+        "strange": {},
+    }
     assert "6 of its 6 texts stand in training too, letter for letter" in err
     assert "6 texts of the test part stand in training too" in out
     assert result["metrics"]["accuracy"] == 0.5

@@ -104,6 +104,12 @@ def test_light_curves(folder: Path, capsys: pytest.CaptureFixture[str], model: s
     assert {row["object"]: row["predicted"] for row in rows if row["object"] != "s5"} == {
         f"s{number}": "red" if number % 2 else "blue" for number in range(5)
     }
+    odd = folder / "odd.csv"
+    odd.write_text("object,mjd,filter,flux,sigma\na,1,z,5,1\nb,1,g,5,1\nb,2,z,5,1\n")
+    assert main(["classify", run, str(odd), "--json"]) == 0
+    told, said = capsys.readouterr()
+    assert [json.loads(line)["row"] for line in told.splitlines()] == [{"object": "a"}, {"object": "b"}]
+    assert "values in bands that were never in training are left out: 'z' (in 2)" in said
     again = ensue.open(run).evaluate([folder / "curves.csv"])
     assert again.metrics["accuracy"] > 0.85
 

@@ -1,10 +1,14 @@
-"""What commands print for programs: one JSON object a line."""
+"""What commands print for programs, one JSON object a line, and beside that for people."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ensue.data.contract import Finding
 
 
 def print_json(values: Mapping[str, Any]) -> None:
@@ -13,3 +17,8 @@ def print_json(values: Mapping[str, Any]) -> None:
     from ensue.settings import finite
 
     print(json.dumps(finite(values), allow_nan=False, default=str), flush=True)
+
+
+def say(finding: Finding) -> None:
+    """Tell a person how their data is read, where the standard output is for what is said of it."""
+    print(f"ensue: {finding}", file=sys.stderr)

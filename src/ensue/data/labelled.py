@@ -73,6 +73,10 @@ class ContentCodec(ABC):
     def encode(self, content: Content) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
         """Give the fields of its steps, each (steps, ...), and those of the whole, each (...)."""
 
+    def strange(self, content: Content) -> Sequence[str]:
+        """Name what of the content is left out, since training had nothing like it."""
+        return ()
+
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """Give all that `from_json` needs, as plain JSON values."""

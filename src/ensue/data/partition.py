@@ -68,6 +68,8 @@ class Encoded:
     """Examples of which only the first steps are read."""
     repeated: int = 0
     """Texts that stand in the training part too, letter for letter."""
+    strange: Mapping[str, int] = field(default_factory=dict)
+    """Bands that were never in training, and in how many examples their values are left out."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Parts:
 
     def to_json(self) -> dict[str, Any]:
         """Give all but the arrays as plain JSON values."""
-        counts = ("unseen", "shortened", "repeated")
+        counts = ("unseen", "shortened", "repeated", "strange")
         left_out = {name: {count: getattr(one, count) for count in counts} for name, one in self.parts.items()}
         codecs = {"content": self.content.to_json(), "labels": self.labels.to_json()}
         return {**codecs, "files": list(self.files), "left_out": left_out}
@@ -163,7 +165,7 @@ def encode(
     line of what cannot be.
     """
     places, known = {file: place for place, file in enumerate(files)}, {one for one in train if isinstance(one, str)}
-    steps, wholes, unseen, shortened, repeated = [], [], Counter(), 0, 0
+    steps, wholes, unseen, strange, shortened, repeated = [], [], Counter(), Counter(), 0, 0
     for example in examples:
         at: dict[str, Any] = {"line": np.int64(example.line), "file": np.int64(places[example.file])}
         try:
@@ -172,6 +174,7 @@ def encode(
             if labels is not None and odd and labels.kind != "several":
                 continue
             fields, whole = content.encode(example.content)
+            strange.update(content.strange(example.content))
             if labels is not None:
                 at["target"] = labels.target(example.label)
                 if example.inner is not None:
@@ -188,7 +191,7 @@ def encode(
         repeated += isinstance(example.content, str) and example.content in known
         steps.append({name: array[:longest] for name, array in fields.items()})
         wholes.append({**whole, **at})
-    return Encoded(together(steps, wholes), dict(sorted(unseen.items())), shortened, repeated)
+    return Encoded(together(steps, wholes), dict(sorted(unseen.items())), shortened, repeated, dict(strange))
 
 
 def together(steps: Sequence[Mapping[str, NDArray[Any]]], wholes: Sequence[Mapping[str, Any]]) -> Examples:
@@ -227,12 +230,20 @@ def _refuse_straddling(parts: Mapping[str, Sequence[Labelled]]) -> None:
                 raise DataError(what, where=f"{one.file}:{one.line}", mend="leave it out of one of the files")
 
 
+def tell_strange(found: Mapping[str, int], where: str, listener: Listener) -> None:
+    """Tell of bands whose values are left out, if there are any."""
+    if found:
+        bands = ", ".join(f"{band!r} (in {count:,})" for band, count in sorted(found.items()))
+        listener.tell(Finding(where, f"values in bands that were never in training are left out: {bands}"))
+
+
 def _tell_left_out(parts: Mapping[str, Encoded], longest: int, listener: Listener) -> None:
     for name, part in parts.items():
         if part.unseen:
             names = ", ".join(f"{label!r} ({count:,})" for label, count in part.unseen.items())
             what = f"labels that were never in training are scored apart: {names}"
             listener.tell(Finding(f"the part {name}", what))
+        tell_strange(part.strange, f"the part {name}", listener)
         if part.shortened:
             what = f"of {part.shortened:,} examples only the first {longest:,} steps are read"
             listener.tell(Finding(f"the part {name}", what, "read more with --set data.most_steps=N"))

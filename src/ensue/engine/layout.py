@@ -32,7 +32,8 @@ class Layout:
         tick, row = real.nonzero(as_tuple=True)
         sizes = real.sum(1)
         last = torch.zeros_like(order)
-        last[order] = (sizes.cumsum(0) - sizes)[(longest_first - 1).clamp_min(0)] + torch.arange(batch)
+        place = (sizes.cumsum(0) - sizes)[(longest_first - 1).clamp_min(0)] + torch.arange(batch)
+        last[order] = torch.where(longest_first > 0, place, 0)  # a row of no steps may have no place at all
         tensors = [one.to(x.device) for one in (order, tick * batch + order[row], lengths, last)]
         return cls(tuple(sizes.tolist()), *tensors)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class Answers:
             return 1 / (1 + np.exp(-np.clip(self.scores, -500, 500)))
         return np.exp(self.scores)
 
-    @property
+    @cached_property
     def best(self) -> NDArray[Any]:
         """What is likeliest: the place of a label, of several a row of booleans, of a number its mean, or median."""
         if self.kind == "number":

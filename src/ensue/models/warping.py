@@ -135,8 +135,17 @@ class Warping(Predictor):
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
-        if {*arrays} != {"examples", "lengths", "labels", "chosen"} or arrays["examples"].shape[2:] != (self.channels,):
-            raise RunError("the saved nearest neighbours are others", mend="use the settings they had")
+        shapes = {name: array.shape for name, array in arrays.items()}
+        count, longest = (*shapes.get("examples", ()), 0, 0)[:2]
+        each = {"lengths": (count,), "labels": (count,), "chosen": (3,)}
+        fits = shapes == {"examples": (count, longest, self.channels), **each} and all(
+            ((low <= arrays[name]) & (arrays[name] <= high)).all()
+            for name, low, high in (("lengths", 0, longest), ("labels", 0, self.classes - 1))
+        )
+        if not fits:
+            raise RunError(
+                "the saved nearest neighbours are of other steps or labels", mend="use the settings they had"
+            )
         self.examples, self.lengths, self.labels = (
             torch.from_numpy(np.array(arrays[name])) for name in ("examples", "lengths", "labels")
         )

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ensue.data.codecs.measured import Fields, Measured, field_of, fields_in, measured
 from ensue.data.codecs.scaling import Floats, Scale, Scaling
-from ensue.data.labelled import Content, ContentCodec, Shape
+from ensue.data.labelled import BAND, Content, ContentCodec, Shape
 from ensue.errors import DataError
 from ensue.settings import Settings
 
@@ -82,6 +82,10 @@ class MeasurementCodec(ContentCodec):
             return steps, {}
         constants = np.array([[field_of(content, name) for name in self.fields.constants]], np.float64)
         return steps, {"static": np.nan_to_num(self.scales.constants(constants)[0]).astype(np.float32)}
+
+    def strange(self, content: Content) -> list[str]:
+        """Name the bands that training had not; where bands are symbols, those are read as one that is unknown."""
+        return sorted({*field_of(content, BAND)} - {*self.fields.bands}) if self.fields.bands else []
 
     def _numbers(self, steps: Measured) -> NDArray[np.float32]:
         parts = [_carried(self.scales.values(steps.values)), ~np.isnan(steps.values[:, self.scales.missing])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -19,7 +20,7 @@ from ensue.data.examples import Examples, kept_examples
 from ensue.data.files import find_files
 from ensue.data.labelled import Content, ContentCodec, Labelled, LabelledReader
 from ensue.data.labels import LabelCodec, relabelled
-from ensue.data.partition import Encoded, LabelledSettings, Parts, encode
+from ensue.data.partition import Encoded, LabelledSettings, Parts, encode, tell_strange
 from ensue.data.readers import Listed
 from ensue.errors import DataError, RunError
 from ensue.evaluation.answers import Answers
@@ -110,10 +111,12 @@ class LabelModel:
 
     def verdicts(self, reader: LabelledReader, listener: Listener = SILENT) -> Iterator[Verdict]:
         """Say of each example what it is; they are read and told in stretches. Raises DataError."""
-        examples = reader.examples(listener)
+        examples, strange = reader.examples(listener), Counter[str]()
         while stretch := list(islice(examples, TOGETHER)):
             encoded = self._encode(stretch, labelled=False)
+            strange.update(encoded.strange)
             yield from self._told(stretch, self.ask(encoded.examples))
+        tell_strange(strange, "the data", listener)
 
     def answers(self, contents: Sequence[Content]) -> Answers:
         """Give the calibrated answers about contents, as arrays in their order."""
@@ -162,7 +165,8 @@ def score(answers: Answers, encoded: Encoded, labels: LabelCodec, calibration: C
     true = targets(encoded.examples, labels)
     metrics, intervals = with_intervals(figures(answers, true, calibration.bound), len(true))
     held = float(covered(answers, true, calibration.bound).mean())
-    return Scored(metrics, intervals, {"examples": len(true), "covered": held, "unseen": dict(encoded.unseen)})
+    left_out = {"unseen": dict(encoded.unseen), "unseen_bands": dict(encoded.strange)}
+    return Scored(metrics, intervals, {"examples": len(true), "covered": held, **left_out})
 
 
 def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ensue.data.contract import SILENT, Listener
 from ensue.data.files import ending, file_meant, lines_piped
 from ensue.data.readers import Folders, Listed
 from ensue.data.readers.long_table import LONG_ROWS
@@ -13,7 +14,7 @@ from ensue.errors import DataError
 from ensue.tasks.classify.model import LabelModel, Verdict
 
 
-def asked_about(model: LabelModel, data: str) -> Iterator[Verdict]:
+def asked_about(model: LabelModel, data: str, listener: Listener = SILENT) -> Iterator[Verdict]:
     """Give a verdict of each example of a file or folder, of each line of the standard input (-), or of a text.
 
     Raises DataError if there is nothing to say anything about.
@@ -25,8 +26,8 @@ def asked_about(model: LabelModel, data: str) -> Iterator[Verdict]:
         return model.verdicts(Listed([line for line in lines if line.strip()]))
     if path := file_meant(data):
         if path.is_file() and model.data.reader.name == "table" and ending(path) not in ROWS:
-            return model.verdicts(Folders().build([path], labelled=False))
-        return model.verdicts(model.reader([path], labelled=False))
+            return model.verdicts(Folders().build([path], labelled=False), listener)
+        return model.verdicts(model.reader([path], labelled=False), listener)
     if not data.strip():
         raise DataError("the text is empty", where="classify", mend="give some text, or a file")
     if len(data.split()) == 1 and ending(Path(data)) in (".txt", ".ts", *LONG_ROWS):
