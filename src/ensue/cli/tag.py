@@ -34,7 +34,6 @@ def tag(
     import json as codec
 
     from ensue import api
-    from ensue.cli.machine import say
     from ensue.data.contract import Listener
     from ensue.tasks.tag.using import as_conllu, asked_about
     from ensue.training.durable import write_atomically

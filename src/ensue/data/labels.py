@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from typing import Any, Literal, TypeAlias
@@ -246,9 +247,7 @@ def _are_numbers(labels: Sequence[Any]) -> bool:
     """Tell measurements from classes that have numbers for names; a few cells may be wrong."""
     values = []
     for label in labels:
-        try:
+        with suppress(TypeError, ValueError):
             values.append(float(label))
-        except (TypeError, ValueError):
-            continue
     distinct = {value for value in values if isfinite(value)}
     return len(values) > 0.9 * len(labels) and len(distinct) > FEW_NUMBERS and len(distinct) > len(labels) / 20

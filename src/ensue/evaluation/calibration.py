@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.evaluation.answers import Answers, Numbers
+from ensue.evaluation.answers import Answers
 
 BINS = 10
 HALVINGS = 60
@@ -55,7 +55,11 @@ def reliability(answers: Answers, target: NDArray[Any]) -> list[dict[str, float]
 
     Of several labels, each is a thing of its own that is said to be there or not. Bins without any are left out.
     """
-    sure, right = _sure_and_right(answers, target)
+    if answers.kind == "several":
+        sure = np.maximum(answers.chances, 1 - answers.chances).ravel()
+        right = (answers.best == (target > 0.5)).ravel()
+    else:
+        sure, right = answers.confidence, answers.best == target
     bins = np.minimum((sure * BINS).astype(int), BINS - 1)
     return [
         {"sure": float(sure[here].mean()), "right": float(right[here].mean()), "count": int(here.sum())}
@@ -71,10 +75,3 @@ def expected_error(curve: list[dict[str, float]]) -> float:
     0.125
     """
     return sum(abs(one["sure"] - one["right"]) * one["count"] for one in curve) / sum(one["count"] for one in curve)
-
-
-def _sure_and_right(answers: Answers, target: NDArray[Any]) -> tuple[Numbers, NDArray[np.bool_]]:
-    chances = answers.chances
-    if answers.kind == "several":
-        return np.maximum(chances, 1 - chances).ravel(), (answers.best == (target > 0.5)).ravel()
-    return chances.max(1), answers.best == target

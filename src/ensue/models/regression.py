@@ -83,7 +83,7 @@ class Regression(Predictor):
         found = []
         for penalty in sorted(self.settings.penalties, reverse=True):  # each goes on from the stronger one
             self._minimise(inputs, target, penalty)
-            nats = float(self._told(held @ self.weight).log_prob(truth).mean().neg())
+            nats = float(told(self.kind, held @ self.weight, self.spread).log_prob(truth).mean().neg())
             found.append((nats, -penalty, self.weight.clone(), self.spread.clone()))
         _, penalty, self.weight, self.spread = min(found, key=lambda one: one[:2])
         return (f"the penalty of the linear model, {-penalty:g}: on the tune part",)
@@ -109,13 +109,10 @@ class Regression(Predictor):
         if self.kind == "number":
             self.spread = spread_of(inputs @ self.weight, target)
 
-    def _told(self, scores: Tensor) -> Distribution:
-        return told(self.kind, scores, self.spread)
-
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
         """Give the distribution of the label of each row."""
         features = self._scaled(self.features(batch))
-        return self._told(features @ self.weight.to(features))
+        return told(self.kind, features @ self.weight.to(features), self.spread)
 
     @property
     def parameter_count(self) -> int:

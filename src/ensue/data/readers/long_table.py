@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -131,15 +132,11 @@ def _columns(path: Path, settings: LongTable, sample: Sequence[Mapping[str, Any]
 
 def _holds_numbers(values: Sequence[Any]) -> bool:
     """Tell numbers, of which some may be wrong, from text."""
-    given = [value for value in values if value not in (None, "")]
-
-    def is_number(value: Any) -> bool:
-        try:
-            return float(value) is not None
-        except (TypeError, ValueError):
-            return False
-
-    return sum(map(is_number, given)) > len(given) / 2
+    given, numbers = [value for value in values if value not in (None, "")], 0
+    for value in given:
+        with suppress(TypeError, ValueError):
+            numbers += float(value) is not None
+    return numbers > len(given) / 2
 
 
 def _described(columns: LongTable) -> str:
@@ -156,14 +153,9 @@ def _gather(sequences: dict[str, _Gathered], columns: LongTable, row: Mapping[st
     key = str(_named(row, columns.id, where)) if columns.id else path.name
     sequence = sequences.setdefault(key, _Gathered())
     sequence.lines.append(line)
-    numbers = (
-        [moment(row.get(columns.time), f"column {columns.time!r}", where)]
-        if columns.time
-        else [float(len(sequence.lines))]
-    )
-    numbers += [
-        number(row.get(name), f"column {name!r}", where) for name in (*columns.value, *filter(None, [columns.error]))
-    ]
+    at = moment(row.get(columns.time), f"column {columns.time!r}", where) if columns.time else len(sequence.lines)
+    measured = (*columns.value, *filter(None, [columns.error]))
+    numbers = [float(at), *(number(row.get(name), f"column {name!r}", where) for name in measured)]
     if columns.error and numbers[-1] < 0:
         what = f"the error in column {columns.error!r} is below zero ({numbers[-1]:g})"
         raise DataError(what, where=where, mend="give standard errors, or leave the cell empty")
@@ -176,9 +168,8 @@ def _gather(sequences: dict[str, _Gathered], columns: LongTable, row: Mapping[st
             first = sequence.constants.setdefault(name, value)
             if value != first:
                 what = f"{name!r} is {str(value)[:40]!r} here, and {str(first)[:40]!r} in rows before of {key!r}"
-                mend = (
-                    "give all rows of a sequence the same" if columns.id else "name the column of sequences with --id"
-                )
+                mend = "give all rows of a sequence the same"
+                mend = mend if columns.id else "name the column of sequences with --id"
                 raise DataError(what, where=where, mend=mend)
 
 

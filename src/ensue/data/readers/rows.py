@@ -95,17 +95,14 @@ def json_rows(path: Path, encoding: str, longest: int, listener: Listener) -> It
         except (json.JSONDecodeError, RecursionError) as error:
             reason = f"{error.msg.lower()} at column {error.colno}" if isinstance(error, ValueError) else "too deep"
             raise DataError(f"not valid JSON ({reason})", where=f"{path}:{number}", mend="mend the line") from None
-        if "\\u" in line and any(map(_is_torn, fields.values() if isinstance(fields, dict) else ())):
+        texts = fields.values() if "\\u" in line and isinstance(fields, dict) else ()
+        if any("\ud800" <= sign <= "\udfff" for text in texts if isinstance(text, str) for sign in text):
             what = "a text holds half of a pair of surrogates, which is no character"
             raise DataError(what, where=f"{path}:{number}", mend="mend the \\u in the line")
         if not isinstance(fields, dict):
             what = "the line holds no JSON object"
             raise DataError(what, where=f"{path}:{number}", mend='write each as {"text": "..."}')
         yield number, fields
-
-
-def _is_torn(value: Any) -> bool:
-    return isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def parquet_rows(path: Path, encoding: str, longest: int, listener: Listener) -> Iterator[Row]:

@@ -20,10 +20,10 @@ def asked_about(model: LabelModel, data: str, listener: Listener = SILENT) -> It
     Raises DataError if there is nothing to say anything about.
     """
     if data == "-":
-        lines = [line.rstrip("\r\n") for line in lines_piped()]
-        if not any(line.strip() for line in lines):
+        lines = [line.rstrip("\r\n") for line in lines_piped() if line.strip()]
+        if not lines:
             raise DataError("nothing came in", where="-", mend="give a text on each line")
-        return model.verdicts(Listed([line for line in lines if line.strip()]))
+        return model.verdicts(Listed(lines))
     if path := file_meant(data):
         if path.is_file() and model.data.reader.name == "table" and ending(path) not in ROWS:
             return model.verdicts(Folders().build([path], labelled=False), listener)
