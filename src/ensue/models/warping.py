@@ -75,7 +75,8 @@ class Warping(Predictor):
         longest = np.minimum(train.lengths, settings.steps).astype(float)
         most = max(self.classes, int(settings.work / max((longest**2).mean(), 1)))
         if most < len(target):
-            order = _one_of_each_first(order, target)
+            first = np.unique(target[order], return_index=True)[1]  # one of each label, whatever else is kept
+            order = np.concatenate([order[first], np.delete(order, first)])
         self.labels = torch.from_numpy(target[order[:most]].astype(np.int64))
         self.examples, self.lengths = self._read(batch_of(train, order[:most]).map(torch.from_numpy))
         self._choose()
@@ -146,9 +147,3 @@ class Warping(Predictor):
             torch.from_numpy(np.array(arrays[name])) for name in ("examples", "lengths", "labels")
         )
         self.window, self.temperature, self.doubt = map(float, arrays["chosen"])
-
-
-def _one_of_each_first(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Bring the first example of each label to the front."""
-    first = np.unique(labels[order], return_index=True)[1]
-    return np.concatenate([order[first], np.delete(order, first)])

@@ -61,6 +61,24 @@ class Told:
 REPORT, RESULT = "report.md", "result.json"
 
 
+class Trained:
+    """What `ensue.train(...)` and `ensue.open(run)` give, whatever the task."""
+
+    run: Run
+
+    @property
+    def report(self) -> str:
+        """The model card (Markdown)."""
+        return self.run.read(REPORT).decode()
+
+    def save(self, folder: str | Path) -> None:
+        """Copy the whole run to a folder that is new or empty; nothing else is needed to use it.
+
+        Raises RunError if there is something in the folder, or the disk refuses; then nothing stays.
+        """
+        self.run.copy(folder)
+
+
 @dataclass(frozen=True)
 class Task:
     """What is learned, named by its verb: it joins reader, codec, model, metrics and baselines."""

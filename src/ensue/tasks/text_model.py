@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -29,6 +28,7 @@ from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram, NgramSettings
 from ensue.models.rounding import rounded
 from ensue.settings import Settings, read
+from ensue.tasks.contract import Trained
 from ensue.tasks.rivals import Counted, joined, last_of
 from ensue.training.run import Run
 
@@ -90,24 +90,12 @@ class Written:
         return asdict(self) | {"novelty": self.novelty and self.novelty.to_json()}
 
 
-class TextModel:
+class TextModel(Trained):
     """What `ensue.train("generate", ...)` and `ensue.open(run)` give."""
 
     def __init__(self, run: Run, codec: Codec, model: Autoregressive) -> None:
         self.run, self.codec, self.model = run, codec, model
         self._rounded: dict[Weights, tuple[Autoregressive, Autoregressive]] = {}
-
-    @property
-    def report(self) -> str:
-        """The model card: data, split, results beside the baselines, samples, limits (Markdown)."""
-        return self.run.read("report.md").decode()
-
-    def save(self, folder: str | Path) -> None:
-        """Copy the whole run to a folder that is new or empty; nothing else is needed to use it.
-
-        Raises RunError if there is something in the folder, or the disk refuses; then nothing stays.
-        """
-        self.run.copy(folder)
 
     def generate(self, prompt: str = "", **asked: Any) -> str:
         """Write one text that goes on from the prompt; `asked` are the fields of WritingSettings and FilterSettings."""

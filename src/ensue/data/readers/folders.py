@@ -26,11 +26,10 @@ class Folders(Settings):
 
     def settled(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> Folders:
         """Nothing is left to fill in; tells `listener` how they are read."""
-        folders = "a folder for each class, each file one text; the label is the name of the folder"
-        lines = "a file for each class, each line one text; the label is the name of the file"
         if labelled:
-            how = folders if _whole(files) else lines
-            listener.tell(Finding(str(files[0].parent), f"read as {how}"))
+            place, text = ("folder", "file") if _whole(files) else ("file", "line")
+            how = f"read as a {place} for each class, each {text} one text; the label is the name of the {place}"
+            listener.tell(Finding(str(files[0].parent), how))
         return self
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> FoldersReader:

@@ -33,6 +33,7 @@ from ensue.models.weights import device_of
 from ensue.settings import read
 from ensue.tasks.classify.asking import ask, targets
 from ensue.tasks.classify.settings import ClassifySettings
+from ensue.tasks.contract import Trained
 from ensue.tasks.outcome import Scored
 from ensue.training.run import Run
 
@@ -82,7 +83,7 @@ class Verdict:
         return {"line": self.example.line, **text, **said, "row": dict(self.example.row)}
 
 
-class LabelModel:
+class LabelModel(Trained):
     """What `ensue.train("classify", ...)` and `ensue.open(run)` give."""
 
     def __init__(
@@ -90,15 +91,6 @@ class LabelModel:
     ) -> None:
         self.run, self.model, self.content, self.labels = run, model, content, labels
         self.calibration = calibration
-
-    @property
-    def report(self) -> str:
-        """The model card (Markdown)."""
-        return self.run.read("report.md").decode()
-
-    def save(self, folder: str | Path) -> None:
-        """Copy the whole run to a folder that is new or empty. Raises RunError if there is something in it."""
-        self.run.copy(folder)
 
     @cached_property
     def data(self) -> LabelledSettings:

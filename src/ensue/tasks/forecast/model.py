@@ -19,6 +19,7 @@ from ensue.errors import DataError, SettingError
 from ensue.evaluation.forecasting.bands import Bands
 from ensue.evaluation.forecasting.distributions import Forecast
 from ensue.evaluation.forecasting.figures import Scales, blocked, naive_scale, score
+from ensue.tasks.contract import Trained
 from ensue.tasks.forecast.fitting import build
 from ensue.tasks.forecast.predicting import blocks_of, forecast
 from ensue.tasks.forecast.prepared import Prepared, kept
@@ -52,8 +53,8 @@ class Foretold:
             yield row | {name: float(values[place]) for name, values in self.figures.items()}
 
 
-@dataclass(frozen=True)
-class ForecastModel:
+@dataclass(eq=False)
+class ForecastModel(Trained):
     """What a run has learned, ready to use."""
 
     run: Run
@@ -61,15 +62,6 @@ class ForecastModel:
     prepared: Prepared
     model: Any
     bands: Bands
-
-    @property
-    def report(self) -> str:
-        """The model card, as Markdown."""
-        return self.run.read("report.md").decode()
-
-    def save(self, folder: str | Path) -> None:
-        """Copy the whole run to a folder that is new or empty. Raises RunError if there is something in it."""
-        self.run.copy(folder)
 
     def forecast(self, data: Any = None, horizon: int | None = None, seed: int | None = None) -> list[Foretold]:
         """Say what comes after the end of each series: of a file, a data frame, a Panel, or of those that were learned.

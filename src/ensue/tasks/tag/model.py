@@ -29,6 +29,7 @@ from ensue.evaluation.tagging import TaggedTruth
 from ensue.models.contract import Predictor
 from ensue.models.weights import device_of
 from ensue.settings import read
+from ensue.tasks.contract import Trained
 from ensue.tasks.outcome import Scored
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.devices import to_device
@@ -56,16 +57,11 @@ class TaggedSentence:
         return {"line": self.sentence.line, **said, "probabilities": [round(one, 6) for one in self.probabilities]}
 
 
-class TagModel:
+class TagModel(Trained):
     """What `ensue.train("tag", ...)` and `ensue.open(run)` give."""
 
     def __init__(self, run: Run, model: Predictor, codec: TaggedWordsCodec, tags: Sequence[str]) -> None:
         self.run, self.model, self.codec, self.tags = run, model, codec, tags
-
-    @property
-    def report(self) -> str:
-        """The model card (Markdown)."""
-        return self.run.read("report.md").decode()
 
     @cached_property
     def data(self) -> TaggedSettings:
