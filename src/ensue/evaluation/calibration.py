@@ -56,8 +56,7 @@ def reliability(answers: Answers, target: NDArray[Any]) -> list[dict[str, float]
     Of several labels, each is a thing of its own that is said to be there or not. Bins without any are left out.
     """
     if answers.kind == "several":
-        sure = np.maximum(answers.chances, 1 - answers.chances).ravel()
-        right = (answers.best == (target > 0.5)).ravel()
+        sure, right = np.maximum(answers.chances, 1 - answers.chances).ravel(), (answers.best == (target > 0.5)).ravel()
     else:
         sure, right = answers.confidence, answers.best == target
     bins = np.minimum((sure * BINS).astype(int), BINS - 1)

@@ -131,8 +131,8 @@ class Warping(Predictor):
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Give the examples, and what was chosen."""
         chosen = np.array([self.window, self.temperature, self.doubt])
-        kept = {"examples": self.examples, "lengths": self.lengths, "labels": self.labels}
-        return {name: tensor.numpy() for name, tensor in kept.items()} | {"chosen": chosen}
+        kept = {name: getattr(self, name).numpy() for name in ("examples", "lengths", "labels")}
+        return kept | {"chosen": chosen}
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
@@ -143,7 +143,6 @@ class Warping(Predictor):
             raise RunError(
                 "the saved nearest neighbours are of other steps or labels", mend="use the settings they had"
             )
-        self.examples, self.lengths, self.labels = (
-            torch.from_numpy(np.array(arrays[name])) for name in ("examples", "lengths", "labels")
-        )
+        for name in ("examples", "lengths", "labels"):
+            setattr(self, name, torch.from_numpy(np.array(arrays[name])))
         self.window, self.temperature, self.doubt = map(float, arrays["chosen"])

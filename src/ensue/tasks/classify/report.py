@@ -76,8 +76,8 @@ def summary(details: Mapping[str, Any], name: str) -> list[str]:
     if test["repeated"]:
         said.append(f"{test['repeated']:,} texts of the test part stand in training too, letter for letter")
     if test["unseen"]:
-        count = f"labels of {sum(test['unseen'].values()):,} in the test part were never in training"
-        said.append(f"{count}, and are none of these figures")
+        count = f"labels of {sum(test['unseen'].values()):,} in the test part"
+        said.append(f"{count} were never in training, and are none of these figures")
     return said
 
 
