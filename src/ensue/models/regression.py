@@ -55,7 +55,10 @@ class Regression(Predictor):
 
     def __init__(self, settings: RegressionSettings, shape: Shape, kind: LabelKind, size: int) -> None:
         self.settings, self.shape, self.kind, self.size = settings, shape, kind, size
-        example = Batch(_nothing(shape), torch.zeros(1, dtype=torch.int64), torch.ones(1), torch.ones(1))
+        # One example without steps.
+        fields = {name: torch.zeros(1, 1, dtype=torch.int64) for name in shape.symbols}
+        fields |= {"numbers": torch.zeros(1, 1, shape.numbers), "static": torch.zeros(1, shape.static)}
+        example = Batch(fields, torch.zeros(1, dtype=torch.int64), torch.ones(1), torch.ones(1))
         count = self.features(example).shape[1]
         self.mean, self.sd = torch.zeros(count, dtype=torch.float64), torch.ones(count, dtype=torch.float64)
         self.weight = torch.zeros(count + 1, size, dtype=torch.float64)
@@ -130,9 +133,3 @@ class Regression(Predictor):
             raise RunError("the saved linear model is of other features", mend="use the settings it had")
         for name, array in arrays.items():
             setattr(self, name, torch.from_numpy(np.array(array)))
-
-
-def _nothing(shape: Shape) -> dict[str, Tensor]:
-    """Give the fields of one example without steps."""
-    fields = {name: torch.zeros(1, 1, dtype=torch.int64) for name in shape.symbols}
-    return fields | {"numbers": torch.zeros(1, 1, shape.numbers), "static": torch.zeros(1, shape.static)}

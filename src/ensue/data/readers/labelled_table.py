@@ -161,5 +161,4 @@ def _could_be_label(values: Sequence[Any]) -> bool:
 
 
 def _is_empty(value: Any) -> bool:
-    blank = isinstance(value, str) and not value.strip()
-    return value is None or blank or value != value
+    return value is None or value != value or (isinstance(value, str) and not value.strip())

@@ -160,8 +160,8 @@ def _gather(sequences: dict[str, _Gathered], columns: LongTable, row: Mapping[st
         what = f"the error in column {columns.error!r} is below zero ({numbers[-1]:g})"
         raise DataError(what, where=where, mend="give standard errors, or leave the cell empty")
     sequence.numbers.append(numbers)
-    if columns.band or columns.symbol:
-        sequence.symbols.append([str(_named(row, name, where)) for name in _names(columns)])
+    if names := [*filter(None, [columns.band]), *columns.symbol]:
+        sequence.symbols.append([str(_named(row, name, where)) for name in names])
     for name in (columns.label, columns.group, *columns.static):
         value = row.get(name) if name else None
         if value is not None and value != "":
@@ -171,10 +171,6 @@ def _gather(sequences: dict[str, _Gathered], columns: LongTable, row: Mapping[st
                 mend = "give all rows of a sequence the same"
                 mend = mend if columns.id else "name the column of sequences with --id"
                 raise DataError(what, where=where, mend=mend)
-
-
-def _names(columns: LongTable) -> list[str]:
-    return [*([columns.band] if columns.band else []), *columns.symbol]
 
 
 def _named(row: Mapping[str, Any], column: str, where: str) -> Any:
