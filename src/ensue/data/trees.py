@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from ensue.errors import DataError
 
@@ -12,6 +12,9 @@ UNLABELLED = "_"
 """Stands where a node has no label."""
 FORM = "write each tree on a line of its own, as (label (label word) ...)"
 _TOKEN = re.compile(r"[()]|[^() \t\r\n]+")  # a no-break space is part of a word
+
+_Opened: TypeAlias = tuple[list[str], list[int], int]
+"""Of a node that is not closed yet: its label and words so far, its children, and where it opened."""
 
 
 @dataclass(frozen=True)
@@ -35,49 +38,42 @@ def parse_tree(line: str, where: str | None = None) -> Tree:
     Tree(words=['It', 'works', ''], parents=[2, 2, -1], labels=['2', '4', '3'])
     """
     tree = Tree([], [], [])
-    opened: list[tuple[str | None, list[str], list[int], int]] = []
-    """Label, words and children so far, and where it opened, of each node that is not closed yet."""
-    label_next = False
+    opened: list[_Opened] = []
     for token in _TOKEN.finditer(line):
         text, at = token.group(), token.start() + 1
         if tree.parents and not opened:
             raise _wrong("something follows the end of the tree", where, at)
-        if text == "(":
-            if label_next:
-                raise _wrong("a bracket opens where a label should stand", where, at)
-            opened.append((None, [], [], at))
-            label_next = True
-        elif not opened:
+        if not opened and text != "(":
             raise _wrong("a tree begins with an opening bracket", where, at)
-        elif text == ")":
-            if label_next:
-                raise _wrong("a bracket closes before there is a label", where, at)
-            _close(tree, opened, where, at)
-        elif label_next:
-            opened[-1] = (None if text == UNLABELLED else text, *opened[-1][1:])
-            label_next = False
+        if text not in ("(", ")"):
+            opened[-1][0].append(text)
+        elif opened and not opened[-1][0]:
+            what = "opens where a label should stand" if text == "(" else "closes before there is a label"
+            raise _wrong(f"a bracket {what}", where, at)
+        elif text == "(":
+            opened.append(([], [], at))
         else:
-            opened[-1][1].append(text)
+            _close(tree, opened, where, at)
     if opened:
-        raise _wrong("a bracket is never closed", where, opened[-1][3])
+        raise _wrong("a bracket is never closed", where, opened[-1][2])
     return tree
 
 
-def _close(tree: Tree, opened: list[tuple[str | None, list[str], list[int], int]], where: str | None, at: int) -> None:
+def _close(tree: Tree, opened: list[_Opened], where: str | None, at: int) -> None:
     """Write down a node whose words and children are known."""
-    label, words, children, _ = opened.pop()
+    (label, *words), children, _ = opened.pop()
     if not words and not children:
         raise _wrong("a node has neither a word nor children", where, at)
     if len(words) > 1:
         raise _wrong(f"a node has {len(words)} words ({' '.join(words[:3])!r})", where, at)
-    tree.words.append(words[0] if words else "")
+    tree.words.extend(words or [""])
     tree.parents.append(-1)
-    tree.labels.append(label)
+    tree.labels.append(None if label == UNLABELLED else label)
     this = len(tree.parents) - 1
     for child in children:
         tree.parents[child] = this
     if opened:
-        opened[-1][2].append(this)
+        opened[-1][1].append(this)
 
 
 def _wrong(what: str, where: str | None, at: int) -> DataError:
