@@ -21,7 +21,8 @@ FILE_LINES, FUNCTION_LINES, PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES =
 # The estimators of scikit-learn add 700: what X may be, and a run that is carried in memory.
 # Trees add 730: brackets, their codec and demo, the plan of levels, three cells, labels read as others.
 # Of texts, a linear model on n-grams and Bayes' rule add 560.
-PACKAGE_LINES = 31_590
+# The data doctor adds 450: it reads what every verb learns from as a training would, and tells what is wrong by line.
+PACKAGE_LINES = 32_050
 COMMAND_FLAGS = {"cli/generate.py": 20}
 BASES_OUTSIDE = {
     "ABC",

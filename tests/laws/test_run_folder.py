@@ -384,7 +384,7 @@ def test_a_lock_whose_owner_was_killed_is_taken_over(tmp_path: Path) -> None:
 
 
 def progress(step: int) -> Progress:
-    return Progress(step, 10, 0.5, 1.5, None, 0.1, 2.0, 1.0, 100.0, 3.0, 50.0)
+    return Progress(step, 10, 0.5, 1.5, None, 0.1, 2.0, 1.0, "symbols", 100.0, 3.0, 50.0)
 
 
 def test_logs_are_cut_back_to_the_checkpoint(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from ensue.evaluation.spans import SpanCounts, SpanRules, guess_scheme
+from ensue.data.schemes import broken, guess_scheme
+from ensue.evaluation.spans import SpanCounts, SpanRules
 
 
 def ends(last: str, tag: str) -> bool:
@@ -134,3 +135,16 @@ def test_cases_worked_out_by_hand(there, found, counts):
 )
 def test_the_scheme_is_guessed(sentences, scheme):
     assert guess_scheme(one.split() for one in sentences.split("|")) == scheme
+
+
+@pytest.mark.parametrize(
+    ("tags", "scheme", "places"),
+    [
+        ("O I-X I-Y I-X O", "IOB1", []),
+        ("O B-X I-X B-X B-Y", "IOB1", [1, 4]),
+        ("B-X I-X O I-X B-Y I-X", "IOB2", [3, 5]),
+        ("B-X E-X S-X O B-X I-X O E-X I-X B-Y E-X", "BIOES", [5, 7, 8, 9, 10]),
+    ],
+)
+def test_tags_that_break_a_scheme_are_found(tags, scheme, places):
+    assert broken(tags.split(), scheme) == places

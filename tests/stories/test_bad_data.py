@@ -442,11 +442,11 @@ def test_names_without_faker(tmp_path, monkeypatch):
     assert not (tmp_path / "names.txt").exists()
 
 
-def doctor(folder: Path, content: bytes | str, name: str = "a.txt", context: int = 8, **settings) -> list[str]:
+def doctor(folder: Path, content: bytes | str) -> list[str]:
     """Check one file, and give all that is told."""
-    path = folder / name
+    path = folder / "a.txt"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    report = check([path], DataSettings(**settings), context)
+    report = check([path], "generate", {}, [], 8)
     told = [str(finding) for finding in (*report.findings, *report.problems)]
     return [line.replace(f"{folder}/", "") for line in told]
 
@@ -506,10 +506,10 @@ def test_the_doctor(tmp_path, content, told):
 
 def test_the_doctor_gives_figures(tmp_path):
     (tmp_path / "a.txt").write_text("héllo\nwörld, wörld\n\nhéllo\n" * 20)
-    report = check([tmp_path], DataSettings(kind="text"), 8)
-    assert (report.kind, report.characters, report.distinct) == ("text", 520, 11)
-    [file] = report.files
-    assert (file.lines, file.longest, file.longest_at, file.bytes) == (60, 12, 2, 600)
+    report = check([tmp_path], "generate", {"kind": "text"}, [], 8)
+    assert report.kind == "text"
+    [file] = report.tables["files"]
+    assert file == {"file": f"{tmp_path}/a.txt", "bytes": 600, "characters": 520, "distinct": 11, "lines": 60}
     assert not report.problems
 
 
@@ -517,6 +517,6 @@ def test_the_doctor_looks_at_every_file(tmp_path):
     (tmp_path / "a.txt").write_text(GOOD)
     (tmp_path / "b.txt").write_bytes(b"caf\xe9")
     (tmp_path / "c.txt").write_bytes(b"caf\xe8\n")
-    report = check([tmp_path], DataSettings(kind="text"), 8)
+    report = check([tmp_path], None, {"kind": "text"}, [], 8)
     assert [problem.where for problem in report.problems] == [f"{tmp_path}/b.txt:1", f"{tmp_path}/c.txt:1"]
-    assert len(report.files) == 3
+    assert len(report.tables["files"]) == 3

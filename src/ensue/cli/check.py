@@ -4,65 +4,60 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
-    from ensue.data.check import CheckReport
+    from ensue.data.check.contract import Report
 
 app = App(name="check")
+
+SHOWN = 20
+"""Rows of a table that are shown; `--json` has all."""
 
 
 @app.default
 def check(
     *data: Path,
+    task: Literal["generate", "classify", "tag", "forecast"] | None = None,
     set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
     json: bool = False,
+    **own: str,
 ) -> int:
     """Look at data: what it is, how it is read, and what is wrong with it, by line. Exits with 2 if it cannot be used.
 
     Args:
         data: Files or folders.
+        task: What it is for; guessed, and said, if not given.
         set_: Say how to read it: --set data.kind=lines, --set data.column=text, --set data.encoding=latin-1.
         json: Print one JSON object, for programs.
+        own: What `ensue train VERB` takes to say how its data is read: --label COLUMN, --kind trees, --fill zero, ...
     """
     from ensue.data.check import check as examine
-    from ensue.data.settings import DataSettings
     from ensue.errors import DataError
-    from ensue.settings import Settings, assign
     from ensue.training.settings import BatchingSettings
-
-    class Said(Settings):
-        data: DataSettings = DataSettings()
 
     if not data:
         raise DataError("there is no data to look at", where="check", mend="give files or folders")
-    said = Said()
-    for assignment in set_:
-        said = assign(said, assignment)
-    report = examine(data, said.data, BatchingSettings().length)
+    report = examine(data, task, own, set_, BatchingSettings().length)
     print_json_report(report) if json else show(report)
     return 2 if report.problems else 0
 
 
-def show(report: CheckReport) -> None:
-    """Print the figures of each file, what is worth a look, and on the standard error what is wrong."""
+def show(report: Report) -> None:
+    """Print the figures, what is worth a look, and on the standard error what is wrong."""
     from ensue.cli.tables import show_table
-    from ensue.data.settings import DESCRIBED
 
-    unit = "lines" if report.kind == "text" else "records"
-    rows = [
-        [file.file, f"{file.bytes:,}", f"{file.characters:,}", str(len(file.alphabet)), f"{file.lines:,}"]
-        for file in report.files
-    ]
-    if len(rows) > 1:
-        total = sum(file.lines for file in report.files)
-        size = sum(file.bytes for file in report.files)
-        rows.append(["all", f"{size:,}", f"{report.characters:,}", str(report.distinct), f"{total:,}"])
-    if rows:
-        title = f"Read as {DESCRIBED[report.kind]} (choose with --set data.kind=text|lines|table):"
-        show_table(["file", "bytes", "characters", "distinct", unit], rows, title=title)
+    if report.why:
+        print(f"Looked at as `ensue train {report.task}` would, since {report.why} (choose another with --task).")
+    if report.described:
+        print(f"Read as {report.described}:\n")
+    for name, rows in report.tables.items():
+        if rows:
+            columns = list(rows[0])
+            show_table(columns, [[cell(row[column]) for column in columns] for row in rows[:SHOWN]], title=f"{name}:")
+            print(f"... and {len(rows) - SHOWN:,} more\n" if len(rows) > SHOWN else "")
     for finding in report.findings:
         print(f"look at: {finding}")
     for problem in report.problems:
@@ -71,15 +66,20 @@ def show(report: CheckReport) -> None:
         print("It can be trained on" + (", if what is said above is as it should be." if report.findings else "."))
 
 
-def print_json_report(report: CheckReport) -> None:
+def cell(value: Any) -> str:
+    """Write a value as a person reads it.
+
+    >>> cell(12345), cell(0.123456), cell("a.txt")
+    ('12,345', '0.1235', 'a.txt')
+    """
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def print_json_report(report: Report) -> None:
     """Print everything as one JSON object."""
     from dataclasses import asdict
 
     from ensue.cli.machine import print_json
 
-    files = [
-        {name: value for name, value in vars(file).items() if name != "alphabet"} | {"distinct": len(file.alphabet)}
-        for file in report.files
-    ]
     told = {name: [asdict(one) for one in getattr(report, name)] for name in ("findings", "problems")}
-    print_json({"kind": report.kind, "files": files, **told})
+    print_json({"task": report.task, "why": report.why, "kind": report.kind, **report.tables, **told})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,29 +111,7 @@ def partition(
 
     `codec` is a member of CONTENTS, or a codec that is fitted already. Raises DataError if the data cannot be used.
     """
-    everything = relabelled(readers["all"].examples(listener), data.labels, listener)
-    if not everything:
-        raise DataError("there are no examples", where="data", mend="give a file with some")
-    kind, delimiter, guessed = label_kind(everything, data.labels)
-    if guessed:
-        listener.tell(guessed)
-    if kind in ("several", "number") and everything[0].inner is not None:
-        what, mend = f"labels of nodes are read as {DESCRIBED[kind]}", "give kind=single, or data.reader.inner=false"
-        raise SettingError(what, where="data.labels.kind", mend=mend)
-    refuse_unlearnable(everything, kind, delimiter)
-    shares = {name: getattr(data, name) for name in HELD_OUT if name not in readers}
-    drawn = draw_parts(shares, seed, _strata(everything, kind, delimiter), _groups(everything))
-    parts = {name: [everything[row] for row in rows] for name, rows in drawn.items()}
-    parts |= {
-        name: relabelled(reader.examples(listener), data.labels, listener)
-        for name, reader in readers.items()
-        if name != "all"
-    }
-    for name, examples in parts.items():
-        if not examples:
-            what = f"{len(everything):,} examples are too few to split: nothing is left to {name}"
-            raise DataError(what, where=everything[0].file, mend="give more, or files with --valid and --test")
-    _refuse_straddling(parts)
+    parts, kind, delimiter = drawn(readers, gathered(readers["all"], data, listener), data, seed, listener)
     labels = fit_labels(parts["train"], data.labels, kind, delimiter)
     train = [example.content for example in parts["train"]]
     content = codec if isinstance(codec, ContentCodec) else _fit(codec, train)
@@ -145,6 +123,48 @@ def partition(
     }
     _tell_left_out(encoded, data.most_steps, listener)
     return Parts(encoded, content, labels, files)
+
+
+Gathered: TypeAlias = "tuple[list[Labelled], LabelKind, str]"
+"""Examples, what their labels are, and what stands between several labels."""
+
+
+def gathered(reader: LabelledReader, data: LabelledSettings, listener: Listener) -> Gathered:
+    """Read the examples that are split. Raises DataError, SettingError."""
+    examples = relabelled(reader.examples(listener), data.labels, listener)
+    if not examples:
+        raise DataError("there are no examples", where="data", mend="give a file with some")
+    if (without := next((one for one in examples if one.label is None), None)) is not None:
+        if all(one.label is None for one in examples):
+            raise DataError("no example has a label", where=without.file, mend="name their column with --label")
+        mend = "give it one, or leave it out"
+        raise DataError("the example that begins here has no label", where=f"{without.file}:{without.line}", mend=mend)
+    kind, delimiter, guessed = label_kind(examples, data.labels)
+    if guessed:
+        listener.tell(guessed)
+    if kind in ("several", "number") and examples[0].inner is not None:
+        what, mend = f"labels of nodes are read as {DESCRIBED[kind]}", "give kind=single, or data.reader.inner=false"
+        raise SettingError(what, where="data.labels.kind", mend=mend)
+    return examples, kind, delimiter
+
+
+def drawn(
+    readers: Mapping[str, LabelledReader], found: Gathered, data: LabelledSettings, seed: int, listener: Listener
+) -> tuple[dict[str, list[Labelled]], LabelKind, str]:
+    """Draw the parts, and read those that have files of their own. Raises DataError where nothing can be learned."""
+    everything, kind, delimiter = found
+    refuse_unlearnable(everything, kind, delimiter)
+    shares = {name: getattr(data, name) for name in HELD_OUT if name not in readers}
+    rows = draw_parts(shares, seed, _strata(everything, kind, delimiter), _groups(everything))
+    parts = {name: [everything[row] for row in chosen] for name, chosen in rows.items()}
+    own = {name: reader for name, reader in readers.items() if name != "all"}
+    parts |= {name: relabelled(reader.examples(listener), data.labels, listener) for name, reader in own.items()}
+    for name, examples in parts.items():
+        if not examples:
+            what = f"{len(everything):,} examples are too few to split: nothing is left to {name}"
+            raise DataError(what, where=everything[0].file, mend="give more, or files with --valid and --test")
+    _refuse_straddling(parts)
+    return parts, kind, delimiter
 
 
 def _fit(codec: Settings, contents: Sequence[Any]) -> ContentCodec:

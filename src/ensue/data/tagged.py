@@ -62,18 +62,8 @@ def prepare_tagged(
 ) -> TaggedParts:
     """Read, split and encode. Raises DataError if the data cannot be used."""
     findings: list[Finding] = []
-    listener = Listener(findings.append)
-    own = {"tune": settings.valid_file, "test": settings.test_file}
-    groups = files_of_parts({"train": paths} | {part: [Path(name)] for part, name in own.items() if name}, listener)
-    readers = {part: TaggedReader(files, settings, True) for part, files in groups.items()}
-    read = {
-        part: [_no_longer(one, settings.longest) for one in own.examples(listener)] for part, own in readers.items()
-    }
-    parts = _split(read, settings, seed, str(paths[0]))
+    groups, parts = read_tagged(paths, settings, seed, Listener(findings.append))
     tags = sorted({tag for example in parts["train"] for tag in example.label})
-    if len(tags) < 2:
-        what = f"every word that is learned from has the tag {tags[0]!r}"
-        raise DataError(what, where=str(paths[0]), mend="choose another column with --column, or give other data")
     parts["tune"] = _without_unseen(parts["tune"], set(tags), findings.append)
     codec = words.fit([example.content for example in parts["train"]], vectors.words if vectors else ())
     unseen = sorted({tag for example in parts["test"] for tag in example.label} - set(tags))
@@ -85,6 +75,27 @@ def prepare_tagged(
     encoded: dict[str, Examples] = {part: encode_tagged(parts[part], codec, all_tags) for part in PARTS}
     files = fingerprint({path: part for part, own in groups.items() for path in own}, findings.append)
     return TaggedParts(encoded, codec, all_tags, len(tags), files, tuple(map(str, findings)))
+
+
+def read_tagged(
+    paths: Sequence[Path], settings: TaggedSettings, seed: int, listener: Listener
+) -> tuple[dict[str, list[Path]], dict[str, list[Labelled]]]:
+    """Give the files of each part that has its own, those that are split as "train"; and the sentences of all parts.
+
+    Raises DataError if nothing can be learned from them.
+    """
+    own = {"tune": settings.valid_file, "test": settings.test_file}
+    groups = files_of_parts({"train": paths} | {part: [Path(name)] for part, name in own.items() if name}, listener)
+    readers = {part: TaggedReader(files, settings, True) for part, files in groups.items()}
+    read = {
+        part: [_no_longer(one, settings.longest) for one in own.examples(listener)] for part, own in readers.items()
+    }
+    parts = _split(read, settings, seed, str(paths[0]))
+    tags = {tag for example in parts["train"] for tag in example.label}
+    if len(tags) < 2:
+        what = f"every word that is learned from has the tag {tags.pop()!r}"
+        raise DataError(what, where=str(paths[0]), mend="choose another column with --column, or give other data")
+    return groups, parts
 
 
 def _no_longer(sentence: Labelled, longest: int) -> Labelled:

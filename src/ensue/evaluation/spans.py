@@ -6,55 +6,13 @@ stretch begins and ends; tags that break the scheme still make spans. One with b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Scheme: TypeAlias = Literal["IOB1", "IOB2", "BIOES"]
-
-OUTSIDE = "O"
-LETTERS = frozenset("BIES")
-ALIKE = {"L": "E", "U": "S"}
-"""BILOU has other letters for the same as BIOES."""
-
-
-def halves(tag: str) -> tuple[str, str]:
-    """Cut a tag into its letter and its type; anything else than B-, I-, E- or S- and a type is outside.
-
-    >>> halves("B-PER"), halves("U-LOC"), halves("I"), halves("O")
-    (('B', 'PER'), ('S', 'LOC'), ('I', ''), ('O', ''))
-    """
-    letter, _, kind = tag.partition("-")
-    letter = ALIKE.get(letter, letter)
-    return (letter, kind) if letter in LETTERS else (OUTSIDE, "")
-
-
-def guess_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
-    """Tell how spans are written; None if the tags are no spans.
-
-    In IOB1 a span begins with I unless it stands right after one of its type, in IOB2 always with B.
-
-    >>> guess_scheme([["O", "I-PER", "I-PER"]]), guess_scheme([["B-PER", "I-PER"]]), guess_scheme([["NOUN"]])
-    ('IOB1', 'IOB2', None)
-    """
-    letters, begun_inside = set(), False
-    for tags in sentences:
-        before = OUTSIDE, ""
-        for tag in tags:
-            now = halves(tag)
-            if tag != OUTSIDE and not now[1]:
-                return None
-            letters.add(now[0])
-            begun_inside |= now[0] == "I" and (before[0] == OUTSIDE or before[1] != now[1])
-            before = now
-    if letters <= {OUTSIDE}:
-        return None
-    if letters & {"E", "S"}:
-        return "BIOES"
-    return "IOB1" if begun_inside else "IOB2"
+from ensue.data.schemes import OUTSIDE, halves
 
 
 class SpanRules:

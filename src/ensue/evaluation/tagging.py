@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.evaluation.spans import Scheme, SpanCounts, SpanRules, found_right
+from ensue.data.schemes import Scheme
+from ensue.evaluation.spans import SpanCounts, SpanRules, found_right
 from ensue.evaluation.standing import Figures
 
 Ids = NDArray[np.integer]

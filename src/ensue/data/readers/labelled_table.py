@@ -129,7 +129,7 @@ def _chosen(path: Path, settings: LabelledTable, sample: Sequence[dict[str, Any]
     text = settings.text or _one(path, "text", free, [one for one in free if _could_be_text(values[one])], columns)
     label, others = settings.label, [one for one in free if one != text]
     if labelled and not label:
-        label = _one(path, "label", others, [one for one in others if _could_be_label(values[one])] or others, columns)
+        label = _one(path, "label", others, [one for one in others if could_be_label(values[one])] or others, columns)
     return settings.model_copy(update={"text": text, "label": label if label in columns else ""})
 
 
@@ -154,7 +154,7 @@ def _could_be_text(values: Sequence[Any]) -> bool:
     return could_be_text(values) or sum(words) >= SEVERAL_WORDS * max(len(words), 1)
 
 
-def _could_be_label(values: Sequence[Any]) -> bool:
+def could_be_label(values: Sequence[Any]) -> bool:
     """Tell labels from dates, numbers and names of rows: they repeat."""
     filled = [str(value) for value in values if not _is_empty(value)]
     return bool(filled) and len(set(filled)) <= max(len(filled) / 2, 2)

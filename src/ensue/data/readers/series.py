@@ -56,8 +56,12 @@ class Roles:
 
 def read_panel(data: Sequence[Path], settings: SeriesSettings, listener: Listener = SILENT) -> Panel:
     """Read all series of some files and folders. Raises DataError that names file, line and mend."""
-    sources = [source for path in find_files(data, listener) for source in _sources(path, settings.encoding, listener)]
-    return panel_of(sources, settings, listener)
+    return panel_of(sources_in(data, settings, listener), settings, listener)
+
+
+def sources_in(data: Sequence[Path], settings: SeriesSettings, listener: Listener = SILENT) -> list[Source]:
+    """Read the rows of some files and folders. Raises DataError."""
+    return [source for path in find_files(data, listener) for source in _sources(path, settings.encoding, listener)]
 
 
 def frame_source(frame: Any) -> Source:
@@ -75,6 +79,16 @@ def frame_source(frame: Any) -> Source:
 
 def panel_of(sources: Sequence[Source], settings: SeriesSettings, listener: Listener = SILENT) -> Panel:
     """Make series of rows: found, checked, and filled where that is wanted."""
+    found, channels = found_in(sources, settings, listener)
+    frequency = find_frequency(found, settings)
+    series = tuple(checked(one, frequency, settings) for one in found)
+    return Panel(series, frequency, channels, settings.known, settings.past, settings.static)
+
+
+def found_in(
+    sources: Sequence[Source], settings: SeriesSettings, listener: Listener
+) -> tuple[list[Read], tuple[str, ...]]:
+    """Give the series as they stand there, their times not looked at yet, and what their numbers are called."""
     found: list[Read] = []
     channels: tuple[str, ...] = ()
     for source in sources:
@@ -86,9 +100,7 @@ def panel_of(sources: Sequence[Source], settings: SeriesSettings, listener: List
     names = [one.series.name for one in found]
     if twice := next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None:
         raise DataError(f"the series {twice!r} is in two files", where=sources[-1].name, mend="put it into one")
-    frequency = find_frequency(found, settings)
-    series = tuple(checked(one, frequency, settings) for one in found)
-    return Panel(series, frequency, channels, settings.known, settings.past, settings.static)
+    return found, channels
 
 
 def _sources(path: Path, encoding: str, listener: Listener) -> Iterator[Source]:
@@ -129,7 +141,7 @@ def find_roles(source: Source, settings: SeriesSettings, listener: Listener) -> 
     first = source.rows[0][1]
     taken = set(filter(None, said))
     free = [column for column in columns if column not in taken]
-    time = settings.time or next((name for name in free if name.lower() == "ds"), "") or _time_column(free, first)
+    time = settings.time or next((name for name in free if name.lower() == "ds"), "") or time_column(free, first)
     if not time:
         what = f"none of the columns {', '.join(columns)} holds times"
         mend = "name it with --time, or add one: dates as 2026-11-21, or 1, 2, 3"
@@ -167,7 +179,7 @@ def _tell(listener: Listener, source: Source, what: str, mend: str) -> None:
     listener.tell(Finding(source.name, what, mend))
 
 
-def _time_column(columns: Sequence[str], first: Mapping[str, Any]) -> str:
+def time_column(columns: Sequence[str], first: Mapping[str, Any]) -> str:
     """Give the first column that holds dates, or else integers under a name of time."""
     dates = [name for name in columns if isinstance(read_time(first[name]), np.datetime64)]
     integers = [name for name in columns if isinstance(read_time(first[name]), int)]

@@ -107,6 +107,15 @@ def lay_out(panel: Panel, settings: BacktestSettings, fitted: bool, where: str) 
     return layout, long
 
 
+def told(panel: Panel, layout: Layout, left_out: int) -> str:
+    """Say what the series are, and how they are used."""
+    count = len(panel.series)
+    what = f"{count} series" + (f" of {len(panel.channels)} numbers" if len(panel.channels) > 1 else "")
+    what += f", a step is {panel.frequency.one}, a season {layout.season}; {layout.horizon} steps are forecast from "
+    what += f"{layout.window} of the past; {layout.test} steps are the test, {layout.held} before them held out"
+    return what + (f"; {left_out} too short a series left out" if left_out else "")
+
+
 def origins(panel: Panel, layout: Layout, part: str, of: Sequence[int] | None = None) -> Origins:
     """Give where forecasts of a part begin: train (every step), tune, calibrate or test (every stride).
 

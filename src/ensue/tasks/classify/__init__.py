@@ -6,10 +6,8 @@ from typing import Any
 
 from ensue.data.codecs import CONTENT_SETTINGS
 from ensue.data.demos import DEMOS, demo_meant
-from ensue.data.files import ending, find_files
 from ensue.data.readers import LABELLED
-from ensue.data.readers.rows import ROWS
-from ensue.data.readers.trees import are_trees
+from ensue.data.readers.meant import OF_STEPS, labelled_kind
 from ensue.errors import SettingError, did_you_mean
 from ensue.models.classifying import TRAINED, classifier_settings, sized_classifier
 from ensue.tasks.choosing import assigned, begun, change, proposed, with_budget
@@ -22,8 +20,8 @@ from ensue.tasks.contract import REPORT, RESULT, Choices, Proposal, Task
 
 DEMO = "modules"
 
-OF_ALL, OF_TEXTS, OF_STEPS = ("label", "group"), ("text",), ("id", "time", "value", "band", "error")
-"""Columns that a person may name; one of the last makes a table one of steps."""
+OF_ALL, OF_TEXTS = ("label", "group"), ("text",)
+"""Columns that a person may name."""
 
 LONGEST_SERIES = 3000
 """Steps of measurements that are read, if nothing else is said: most series of the archives are shorter."""
@@ -68,25 +66,13 @@ def _propose(choices: Choices) -> Proposal:
 
 def _reader_for(choices: Choices) -> tuple[str, str | None]:
     """Say what the data is, by what was said of it, and by the names of its files."""
-    said = {name.partition("=")[0]: name.partition("=")[2] for name in choices.assignments}
-    if "data.reader.name" in said:
-        name = said["data.reader.name"].strip('"')
-        if name not in LABELLED:
-            raise SettingError(f"there is no kind {name!r} of data", where="--kind", mend=did_you_mean(name, LABELLED))
-        return name, None
-    if demo := demo_meant(choices.data, "classify", DEMO):
+    said = {name: value for name, _, value in (one.partition("=") for one in choices.assignments)}
+    if "data.reader.name" not in said and (demo := demo_meant(choices.data, "classify", DEMO)):
         return DEMOS[demo].kind, None
-    if any(f"data.reader.{role}" in said for role in OF_STEPS):
-        return "long_table", "read as a table with a row for each step, for columns of steps are named"
-    files = find_files(choices.data)
-    endings = {ending(path) for path in files}
-    if endings <= ROWS.keys():
-        return "table", None
-    if endings == {".ts"}:
-        return "series_file", None
-    if are_trees(files):
-        return "trees", "read as bracketed trees, for the first line is one (choose with --kind)"
-    return "folders", "read as texts in a folder, or a file, for each class (choose with --kind)"
+    name, reason = labelled_kind(choices.data, said)
+    if name not in LABELLED:
+        raise SettingError(f"there is no kind {name!r} of data", where="--kind", mend=did_you_mean(name, LABELLED))
+    return name, reason
 
 
 def _codec_settings(name: str) -> Any:

@@ -17,7 +17,7 @@ from ensue.data.prepare import fingerprint
 from ensue.data.readers.series import read_panel
 from ensue.data.series import Panel, gone_on
 from ensue.data.series.inputs import Covariates, Inputs, Scaling
-from ensue.data.series.layout import Layout, Origins, lay_out, origins, span
+from ensue.data.series.layout import Layout, Origins, lay_out, origins, span, told
 from ensue.errors import DataError, SettingError
 from ensue.evaluation.forecasting.figures import Scales, naive_scale
 from ensue.evaluation.forecasting.naive import errors_spread
@@ -99,7 +99,7 @@ def prepare(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: W
     prepared = lay(run, settings, panel, fingerprint(dict.fromkeys(files, "data"), listener.tell))
     for finding in findings:
         watch(Note(str(finding)))
-    watch(Note(_described(prepared)))
+    watch(Note(told(prepared.panel, prepared.layout, prepared.left_out)))
     return prepared
 
 
@@ -140,15 +140,6 @@ def kept(run: Run) -> Prepared:
     panel = Panel.of(run.read_arrays(SERIES), values["panel"])
     covariates = Covariates.from_json(values["covariates"])
     return Prepared(panel, Layout(**values["layout"]), covariates, values["left_out"])
-
-
-def _described(prepared: Prepared) -> str:
-    panel, layout = prepared.panel, prepared.layout
-    count = len(panel.series)
-    what = f"{count} series" + (f" of {len(panel.channels)} numbers" if len(panel.channels) > 1 else "")
-    what += f", a step is {panel.frequency.one}, a season {layout.season}; {layout.horizon} steps are forecast from "
-    what += f"{layout.window} of the past; {layout.test} steps are the test, {layout.held} before them held out"
-    return what + (f"; {prepared.left_out} too short a series left out" if prepared.left_out else "")
 
 
 def _spread(values: np.ndarray) -> np.ndarray:

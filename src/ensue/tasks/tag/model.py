@@ -21,9 +21,9 @@ from ensue.data.examples import Examples, kept_examples
 from ensue.data.files import find_files
 from ensue.data.labelled import Labelled
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
+from ensue.data.schemes import guess_scheme, halves
 from ensue.data.tagged import TaggedParts, encode_tagged, sentence_offsets
 from ensue.errors import RunError
-from ensue.evaluation.spans import guess_scheme, halves
 from ensue.evaluation.standing import with_intervals
 from ensue.evaluation.tagging import TaggedTruth
 from ensue.models.contract import Predictor

@@ -1,0 +1,90 @@
+"""The data doctor: what files are, how a training would read them, and what is wrong, by line, with the mend."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import create_model
+
+from ensue.data.check.contract import Report
+from ensue.data.check.labels import look_at_labels
+from ensue.data.check.series import look_at_series
+from ensue.data.check.tags import look_at_tags
+from ensue.data.check.text import look_at_texts
+from ensue.data.contract import Finding, Listener
+from ensue.data.files import find_files
+from ensue.data.partition import LabelledSettings
+from ensue.data.readers.meant import labelled_kind, task_meant
+from ensue.data.readers.tagged import TaggedSettings
+from ensue.data.series import SeriesSettings
+from ensue.data.series.layout import BacktestSettings
+from ensue.data.settings import DataSettings
+from ensue.errors import SettingError
+from ensue.settings import Settings, assign
+
+CHECKS: Mapping[str, tuple[Mapping[str, Settings], Callable[[Report, Sequence[Path], Any], None]]] = {
+    "generate": ({"data": DataSettings()}, look_at_texts),
+    "classify": ({"data": LabelledSettings()}, look_at_labels),
+    "tag": ({"data": TaggedSettings()}, look_at_tags),
+    "forecast": ({"data": SeriesSettings(), "backtest": BacktestSettings()}, look_at_series),
+}
+"""By verb: those of its settings that say how data is read, and what looks at it."""
+
+
+def check(
+    paths: Sequence[Path], task: str | None, own: Mapping[str, str], assignments: Sequence[str], context: int
+) -> Report:
+    """Read all files as the training of a verb would; without a `task`, for the one that they are most likely for.
+
+    `own` are flags of `ensue train VERB` that say how data is read, `assignments` are `key=value`, as after `--set`;
+    `context` is what a network must see of one long text. Raises DataError only if there is nothing to read at all,
+    SettingError for what cannot be said.
+    """
+    findings: list[Finding] = []
+    files = find_files(paths, Listener(findings.append))
+    guess, why = (task, "") if task else task_meant(files)
+    verbs = [guess] if task else sorted(CHECKS, key=lambda verb: verb != guess)
+    said, verb = _said(verbs, files, own, assignments)
+    why = why if verb == guess else "that is what was said of it"
+    report = Report(verb, context, why, findings=findings)
+    CHECKS[verb][1](report, files, said)
+    return report
+
+
+def _said(
+    verbs: Sequence[str], files: Sequence[Path], own: Mapping[str, str], assignments: Sequence[str]
+) -> tuple[Any, str]:
+    """Give the settings of the first verb that has all that was said. Raises SettingError if none has."""
+    refused: SettingError | None = None
+    for verb in verbs:
+        try:
+            keyed = [f"{key_of(verb, flag)}={json.dumps(value)}" for flag, value in own.items()]
+            fields: Any = {name: (type(value), value) for name, value in CHECKS[verb][0].items()}
+            said: Any = create_model("Said", __base__=Settings, **fields)()
+            if verb == "classify":
+                name, _ = labelled_kind(files, dict(one.split("=", 1) for one in (*keyed, *assignments) if "=" in one))
+                said = assign(said, f"data.reader={name}")
+            for assignment in (*keyed, *assignments):
+                said = assign(said, assignment)
+        except SettingError as error:
+            refused = refused or error
+        else:
+            return said, verb
+    raise cast("SettingError", refused)
+
+
+def key_of(verb: str, flag: str) -> str:
+    """Give the setting that a flag of `ensue train VERB` is short for, of those that say how data is read.
+
+    >>> key_of("classify", "label"), key_of("forecast", "fill"), key_of("forecast", "horizon"), key_of("tag", "test")
+    ('data.reader.label', 'data.fill', 'backtest.horizon', 'data.test_file')
+    """
+    if flag in ("valid", "test"):
+        return f"data.{flag}_file"
+    if verb == "classify":
+        return "data.reader.name" if flag == "kind" else f"data.reader.{flag}"
+    room = "backtest" if verb == "forecast" and flag in BacktestSettings.model_fields else "data"
+    return f"{room}.{flag.replace('-', '_')}"

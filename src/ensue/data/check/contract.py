@@ -1,0 +1,105 @@
+"""What the data doctor finds. Read this page before adding a check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensue.data.contract import Finding, Listener
+from ensue.errors import DataError
+
+RARE = 10
+"""Examples below which a label, or a tag, is rare."""
+ONE_SIDED = 0.9
+"""The share of one label from which on accuracy tells little."""
+NAMED = 5
+"""Places that a finding names; there may be thousands."""
+
+
+@dataclass
+class Report:
+    """What is in the data. It can be trained on if there are no `problems`; `findings` are worth a look."""
+
+    task: str
+    """The verb that it was read for."""
+    context: int
+    """Symbols of one long text that a network has to see at once."""
+    why: str = ""
+    """Why it was taken for that verb, where nobody said so."""
+    kind: str = ""
+    described: str = ""
+    """How it was read, in words."""
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Figures by what they are of, such as "files" and "labels": plain JSON values by column."""
+    findings: list[Finding] = field(default_factory=list)
+    problems: list[Finding] = field(default_factory=list)
+
+    @property
+    def listener(self) -> Listener:
+        """Who is told what readers have to say."""
+        return Listener(self.findings.append)
+
+    def tell(self, where: object, what: str, mend: str | None = None) -> None:
+        """Note what is worth a look."""
+        self.findings.append(Finding(str(where), what, mend))
+
+    def attempt(self, step: Callable[[], Any], where: object) -> Any:
+        """Do what a training would do; what that refuses is a problem, and gives None."""
+        try:
+            return step()
+        except DataError as error:
+            self.problems.append(Finding(error.where or str(where), error.what, error.mend))
+
+
+def quantiles(of: str, values: Sequence[float]) -> dict[str, Any]:
+    """Give a row of a table: how large some numbers are.
+
+    >>> quantiles("words", [1, 2, 3])
+    {'of': 'words', 'least': 1, '5 %': 1, 'median': 2, '95 %': 3, 'most': 3}
+    """
+    names = {"least": 0.0, "5 %": 0.05, "median": 0.5, "95 %": 0.95, "most": 1.0}
+    found = np.quantile(values, list(names.values()), method="nearest")
+    return {"of": of, **dict(zip(names, found.tolist(), strict=True))}
+
+
+def counted(column: str, unit: str, counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Give a table of counts, the largest first, with the share of each in all."""
+    total = max(sum(counts.values()), 1)
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [{column: name, unit: count, "share": f"{count / total:.1%}"} for name, count in ordered]
+
+
+def tell_balance(report: Report, where: Path, unit: str, counts: Mapping[str, int]) -> None:
+    """Note labels that are rare, and one that has nearly everything."""
+    rare = sorted((name for name, count in counts.items() if count < RARE), key=lambda name: counts[name])
+    if rare:
+        named = ", ".join(f"{name!r} ({counts[name]})" for name in rare[:NAMED]) + ", ..." * (len(rare) > NAMED)
+        report.tell(where, f"{len(rare)} of {len(counts)} have fewer than {RARE} {unit}: {named}", "give more of them")
+    most = max(counts, key=lambda name: counts[name])
+    if len(counts) > 1 and counts[most] >= ONE_SIDED * sum(counts.values()):
+        share = counts[most] / sum(counts.values())
+        report.tell(
+            where, f"{share:.0%} of the {unit} are {most!r}", "look at macro F1, for saying that always is right"
+        )
+
+
+def tell_copies(report: Report, where: Path, found: Iterable[tuple[str, Hashable, Hashable]]) -> None:
+    """Note examples that come again, and those that do with another label; `found` are place, content and label."""
+    first: dict[int, tuple[str, Hashable]] = {}
+    again, other = 0, []
+    for place, content, label in found:
+        before = first.setdefault(hash(content), (place, label))
+        if before[0] != place:
+            again += 1
+            other += [f"{place} and {before[0]}"] if before[1] != label else []
+    if other:
+        named = "; ".join(other[:NAMED]) + "; ..." * (len(other) > NAMED)
+        what = f"{len(other):,} of {len(first) + again:,} examples repeat an earlier one with another label: {named}"
+        report.tell(where, what, "mend the label of one")
+    if again > len(other):
+        what = f"{again - len(other):,} of {len(first) + again:,} examples repeat an earlier one"
+        report.tell(where, what, "leave them out, unless they are meant: the test may hold copies")

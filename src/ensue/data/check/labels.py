@@ -1,0 +1,95 @@
+"""What is in labelled examples, for `classify`: texts, sequences and trees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from itertools import chain, groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensue.data.check.contract import Report, counted, quantiles, tell_balance, tell_copies
+from ensue.data.check.text import TextLook
+from ensue.data.contract import Piece
+from ensue.data.files import find_files
+from ensue.data.labelled import Content, Labelled
+from ensue.data.labels import DESCRIBED, names_in, refuse_unlearnable
+from ensue.data.partition import Gathered, drawn, gathered
+
+
+def look_at_labels(report: Report, files: Sequence[Path], said: Any) -> None:
+    """Read and split as a training would, up to where codecs are fitted."""
+    data, listener, first = said.data, report.listener, files[0]
+    asked: Any = data.reader
+    report.kind = report.described = asked.name
+    reader = report.attempt(lambda: asked.settled(files, listener), first)
+    if reader is None:
+        return
+    found = report.attempt(lambda: gathered(reader.build(files), data, listener), first)
+    if found is None and getattr(reader, "incomplete", "") == "refuse":  # the rest is told all the same
+        rest = reader.model_copy(update={"incomplete": "leave out"})
+        found = report.attempt(lambda: gathered(rest.build(files), data, listener), first)
+    if found is None:
+        return
+    report.described = f"{asked.name}, with {DESCRIBED[found[1]]}"
+    _tell_labels(report, first, found)
+    _tell_contents(report, found[0])
+    tell_copies(report, first, ((f"{one.file}:{one.line}", _key(one.content), str(one.label)) for one in found[0]))
+    given = {part: file for part, file in (("tune", data.valid_file), ("test", data.test_file)) if file}
+    others = {part: reader.build(find_files([Path(file)])) for part, file in given.items()}
+    if not report.problems:
+        split = report.attempt(lambda: drawn(others, found, data, 0, listener), first)
+        report.tables["parts"] = [{"part": part, "examples": len(own)} for part, own in (split or ({},))[0].items()]
+
+
+def _tell_labels(report: Report, where: Path, found: Gathered) -> None:
+    examples, kind, delimiter = found
+    if kind == "number":
+        report.attempt(lambda: refuse_unlearnable(examples, kind, delimiter), where)
+        if not report.problems:
+            report.tables["labels"] = [quantiles("the label", [float(one.label) for one in examples])]
+        return
+    names = [names_in(one.label, delimiter, kind) for one in examples]
+    counts = Counter(chain.from_iterable(names))
+    report.tables["labels"] = counted("label", "examples", counts)
+    if kind != "several":
+        tell_balance(report, where, "examples", counts)
+    inner = Counter(str(label) for one in examples for label in one.inner or () if label is not None)
+    if inner:
+        report.tables["labels of nodes"] = counted("label", "nodes", inner)
+
+
+def _tell_contents(report: Report, examples: Sequence[Labelled]) -> None:
+    """Tell what each file holds, and how long examples are."""
+    files: list[dict[str, Any]] = []
+    for name, group in groupby(examples, key=lambda one: one.file):
+        own, look = list(group), TextLook(report, Path(name), whole=True)
+        texts = [one for one in own if isinstance(one.content, str)]
+        for one in texts:
+            look.at(Piece(str(one.content), name, one.line))
+        look.finish(repeated=1.0)
+        row = look.row() if texts else {"file": name, "bytes": look.row()["bytes"]}
+        files.append({key: value for key, value in row.items() if key != "records"} | {"examples": len(own)})
+    report.tables["files"] = files
+    lengths: dict[str, list[int]] = {}
+    for one in examples:
+        for unit, length in _lengths(one.content).items():
+            lengths.setdefault(unit, []).append(length)
+    report.tables["lengths"] = [quantiles(unit, found) for unit, found in lengths.items()]
+
+
+def _lengths(content: Content) -> dict[str, int]:
+    if isinstance(content, str):
+        return {"characters": len(content), "words": len(content.split())}
+    if "parent" in content:
+        return {"nodes": len(content["parent"]), "words": sum(map(bool, content["word"]))}
+    return {"steps": max(np.shape(values)[0] for values in content.values() if np.ndim(values))}
+
+
+def _key(content: Content) -> Hashable:
+    if isinstance(content, str):
+        return content
+    fields = ((name, one if isinstance(one, list) else np.asarray(one).tolist()) for name, one in content.items())
+    return str(list(fields))

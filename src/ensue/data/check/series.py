@@ -1,0 +1,62 @@
+"""What is in series of numbers, for `forecast`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensue.data.check.contract import Report, quantiles
+from ensue.data.contract import SILENT
+from ensue.data.readers.series import found_in, panel_of, sources_in
+from ensue.data.series.checks import Read
+from ensue.data.series.frequency import steps_between, usual
+from ensue.data.series.layout import lay_out, told
+
+
+def look_at_series(report: Report, files: Sequence[Path], said: Any) -> None:
+    """Read all series, count what is wrong with each, and lay them out as a training would."""
+    data, listener = said.data, report.listener
+    report.kind, report.described = "series", "tables of series"
+    read = report.attempt(lambda: sources_in(files, data, listener), files[0])
+    if read is None:
+        return
+    report.tables["files"] = [{"file": one.name, "rows": len(one.rows)} for one in read]
+    found = report.attempt(lambda: found_in(read, data, listener), files[0])
+    if found is None:
+        return
+    rows = [_row(one) for one in found[0]]
+    report.tables["series"] = rows
+    report.tables["lengths"] = [quantiles("steps", [row["steps"] for row in rows])]
+    if still := [row["series"] for row in rows if row["least"] == row["most"]]:
+        report.tell(files[0], f"{len(still)} series never change: {', '.join(still[:5])}", "leave them out")
+    panel = report.attempt(lambda: panel_of(read, data, SILENT), files[0])
+    if panel is None:
+        return
+    laid = report.attempt(lambda: lay_out(panel, said.backtest, True, str(files[0])), files[0])
+    if laid is not None:
+        long = panel.with_series([panel.series[number] for number in laid[1]])
+        report.described = told(long, laid[0], len(panel.series) - len(laid[1]))
+
+
+def _row(one: Read) -> dict[str, Any]:
+    """Give the figures of a series: gaps are missing steps, by the distance that most of its own steps have."""
+    times, values = one.series.times, one.series.values
+    frequency = usual([times])[0]
+    distances = steps_between(times, frequency) if frequency else np.zeros(0)
+    there = values[~np.isnan(values)]
+    return {
+        "series": one.series.name,
+        "steps": len(one.series),
+        "from": str(times[0]).removesuffix("T00:00:00"),
+        "to": str(times[-1]).removesuffix("T00:00:00"),
+        "a step is a": frequency.name if frequency else "",
+        "gaps": int((distances > 1).sum()),
+        "twice": int((distances == 0).sum()),
+        "unordered": int((distances < 0).sum()),
+        "missing": int(np.isnan(values).sum()),
+        "least": float(there.min()) if len(there) else 0.0,
+        "most": float(there.max()) if len(there) else 0.0,
+    }

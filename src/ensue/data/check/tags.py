@@ -1,0 +1,63 @@
+"""What is in tagged sentences, for `tag`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, cast
+
+from ensue.data.check.contract import NAMED, Report, counted, quantiles, tell_balance, tell_copies
+from ensue.data.contract import SILENT
+from ensue.data.labelled import Labelled
+from ensue.data.readers.tagged import DESCRIBED, TaggedReader
+from ensue.data.schemes import broken, guess_scheme
+from ensue.data.tagged import read_tagged
+
+
+def look_at_tags(report: Report, files: Sequence[Path], said: Any) -> None:
+    """Read all sentences as a training would, and look at their tags."""
+    reader = TaggedReader(files, said.data, True)
+    kind = report.attempt(lambda: reader.kind, files[0])
+    if kind is None:
+        return
+    report.kind, report.described = kind, DESCRIBED[kind]
+    sentences: list[Labelled] = report.attempt(lambda: list(reader.examples(report.listener)), files[0])
+    if sentences is None:
+        return
+    report.tables["files"] = [
+        {"file": name, "sentences": len(own), "words": sum(len(one.label) for one in own)}
+        for name, own in ((name, list(group)) for name, group in groupby(sentences, key=lambda one: one.file))
+    ]
+    report.tables["lengths"] = [quantiles("words", [len(one.label) for one in sentences])]
+    counts = Counter(tag for one in sentences for tag in one.label)
+    report.tables["tags"] = counted("tag", "words", counts)
+    tell_balance(report, files[0], "words", counts)
+    _tell_spans(report, sentences)
+    found = (
+        (f"{one.file}:{one.line}", tuple(cast("dict", one.content)["words"]), tuple(one.label)) for one in sentences
+    )
+    tell_copies(report, files[0], found)
+    report.attempt(lambda: read_tagged(files, said.data, 0, SILENT), files[0])
+
+
+def _tell_spans(report: Report, sentences: Sequence[Labelled]) -> None:
+    """Say how spans are written, and which tags break that, by line."""
+    scheme = guess_scheme(one.label for one in sentences)
+    if scheme is None:
+        return
+    report.described += f", spans as {scheme}"
+    wrong = [(one, place) for one in sentences for place in broken(one.label, scheme)]
+    for one, place in wrong[:NAMED]:
+        what = f"the tag {one.label[place]!r} may not stand here in {scheme}"
+        report.tell(f"{one.file}:{_line(one, place, report.kind)}", what, "mend it; it counts as conlleval counts it")
+    if len(wrong) > NAMED:
+        report.tell(sentences[0].file, f"{len(wrong):,} tags in all break {scheme}")
+
+
+def _line(one: Labelled, place: int, kind: str) -> int:
+    """Give the line of a word of a sentence."""
+    lines = [(number, line.split(maxsplit=1)[0]) for number, line in enumerate(one.row.get("lines", ()), one.line)]
+    words = [number for number, first in lines if (first.isdecimal() if kind == "conllu" else first != "-DOCSTART-")]
+    return words[place] if words else one.line

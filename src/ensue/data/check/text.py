@@ -1,0 +1,121 @@
+"""What is in texts: for `generate`, and wherever else examples are texts."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ensue.data.check.contract import Report
+from ensue.data.contract import SILENT, Piece
+from ensue.data.settings import DESCRIBED, DataSettings, Kind
+from ensue.errors import DataError
+
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+LONG_LINE = 100_000
+REPEATED: dict[Kind, float] = {"text": 0.3, "lines": 0.0, "table": 0.0}
+"""Shares of repeated lines or records from which on they are worth a word: records may leak into the test."""
+
+
+def look_at_texts(report: Report, files: Sequence[Path], said: Any) -> None:
+    """Read all files as `prepare` would; one that cannot be read keeps nobody from looking at the others."""
+    looks: list[TextLook] = []
+    kind: Kind = "text"
+    for path in files:
+
+        def read(path: Path = path) -> None:
+            nonlocal kind
+            if not looks:
+                kind, _ = said.data.reader(files, SILENT)
+            looks.append(TextLook(report, path, whole=kind != "text"))
+            _, reader = said.data.model_copy(update={"kind": kind}).reader([path], report.listener)
+            for piece in reader.pieces(report.listener):
+                looks[-1].at(piece)
+            looks[-1].finish(REPEATED[kind])
+
+        report.attempt(read, path)
+    report.kind, report.described = kind, f"{DESCRIBED[kind]} (choose with --set data.kind=text|lines|table)"
+    report.tables["files"] = [look.row() for look in looks]
+    if not report.problems:
+        report.attempt(lambda: _refuse_too_little(looks, kind, said.data, report.context), files[0])
+
+
+def _refuse_too_little(looks: Sequence[TextLook], kind: Kind, data: DataSettings, context: int) -> None:
+    distinct = len(set().union(*(look.alphabet for look in looks)))
+    count = sum(look.characters if kind == "text" else look.lines for look in looks)
+    train = int(count * (1 - data.test - data.tune))
+    if distinct < 2:
+        raise DataError(f"the text has {distinct} distinct symbol", mend="give text that varies")
+    if kind == "text" and train <= context:
+        what = f"{train:,} characters to train on are not more than the context of {context:,}"
+        raise DataError(what, mend="give a longer text, or a shorter context")
+    if int(count * (1 - data.test)) in (train, count):
+        unit = "characters" if kind == "text" else "records"
+        raise DataError(f"{count} {unit} are too few to split", mend="give more, or files with --valid and --test")
+
+
+class TextLook:
+    """Looks at one file, piece by piece, and remembers only figures; `whole` pieces are records."""
+
+    def __init__(self, report: Report, path: Path, whole: bool) -> None:
+        self.tell, self.path, self.whole = report.tell, path, whole
+        self.alphabet: set[str] = set()
+        self.characters = self.lines = self.longest = self.longest_at = 0
+        self._seen: set[int] = set()
+        self._odd: dict[str, tuple[int, int]] = {}
+        self._line = self._open_length = self._open_hash = 0
+
+    def row(self) -> dict[str, Any]:
+        """Give the figures: lines are those that are not blank."""
+        sizes = {"bytes": self.path.stat().st_size, "characters": self.characters, "distinct": len(self.alphabet)}
+        return {"file": str(self.path), **sizes, "records" if self.whole else "lines": self.lines}
+
+    def at(self, piece: Piece) -> None:
+        """Look at the next piece of text."""
+        text = piece.text
+        self.characters += len(text)
+        self.alphabet |= set(text)
+        self._note("control characters", piece, CONTROL.findall(text))
+        wrong = "replacement characters (U+FFFD), the trace of a wrong decoding"
+        self._note(wrong, piece, text.count("\ufffd") * "\ufffd")
+        if not unicodedata.is_normalized("NFC", text):
+            self._note(
+                "stretches whose accents stand apart from their letters (not in Unicode's form NFC)", piece, [""]
+            )
+        for number, part in enumerate([text] if self.whole else text.split("\n")):
+            if number or self.whole:
+                self._close_line()
+            self._line = piece.line + number
+            self._open_length += len(part)
+            self._open_hash = hash((self._open_hash, part)) if part.strip() else self._open_hash
+
+    def _note(self, what: str, piece: Piece, found: Sequence[str]) -> None:
+        if found:
+            count, line = self._odd.get(what, (0, piece.line + piece.text[: piece.text.find(found[0])].count("\n")))
+            self._odd[what] = count + len(found), line
+
+    def _close_line(self) -> None:
+        if self._open_length > self.longest:
+            self.longest, self.longest_at = self._open_length, self._line
+        if self._open_hash:
+            self.lines += 1
+            self._seen.add(self._open_hash)
+        self._open_length = self._open_hash = 0
+
+    def finish(self, repeated: float) -> None:
+        """Tell what is odd; more than the share `repeated` of lines that repeat an earlier one is."""
+        self._close_line()
+        for what, (count, line) in self._odd.items():
+            self.tell(f"{self.path}:{line}", f"{what}: {count:,}", "look at them in an editor")
+        again, unit = self.lines - len(self._seen), "records" if self.whole else "lines"
+        if self.lines > 1 and len(self._seen) == 1:
+            mend = "there is nothing to learn from copies: give data that varies"
+            self.tell(self.path, f"all {self.lines:,} {unit} are the same", mend)
+        elif again > repeated * self.lines:
+            mend = "leave them out, unless they are meant: the test may hold copies"
+            self.tell(self.path, f"{again:,} of {self.lines:,} {unit} repeat an earlier one", mend)
+        if self.longest > LONG_LINE:
+            where = f"{self.path}:{self.longest_at}"
+            self.tell(where, f"the line has {self.longest:,} characters", "is it meant to be one line?")

@@ -1,0 +1,120 @@
+"""What files are most likely meant for: by their names, and by how they begin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+from ensue.data.contract import SILENT
+from ensue.data.files import ending, find_files
+from ensue.data.readers.labelled_table import could_be_label
+from ensue.data.readers.lines import lines_of
+from ensue.data.readers.rows import ROWS
+from ensue.data.readers.series import M3_ENDING, time_column
+from ensue.data.readers.table import LOOKED_AT, could_be_text
+from ensue.data.readers.trees import are_trees
+from ensue.data.series.times import read_time
+from ensue.errors import DataError
+
+LONGEST_LINE = 1_000_000
+"""Characters."""
+OF_STEPS = ("id", "time", "value", "band", "error")
+"""Columns that a person may name which make a table one of steps."""
+TREEBANKS = {".conllu", ".conll", ".iob", ".iob2"}
+
+
+def labelled_kind(data: Sequence[Path], said: Mapping[str, str]) -> tuple[str, str | None]:
+    """Say which of LABELLED reads the data, and why if that is a guess; `said` are settings by key.
+
+    Raises DataError if there is no data.
+    """
+    if "data.reader.name" in said:
+        return said["data.reader.name"].strip('"'), None
+    if any(f"data.reader.{role}" in said for role in OF_STEPS):
+        return "long_table", "read as a table with a row for each step, for columns of steps are named"
+    files = find_files(data)
+    endings = {ending(path) for path in files}
+    if endings <= ROWS.keys():
+        if _are_steps(_beginning(files[0])):
+            why = "it has columns of ids and times, and none of texts"
+            return "long_table", f"read as a table with a row for each step, for {why} (choose with --kind)"
+        return "table", None
+    if endings == {".ts"}:
+        return "series_file", None
+    if endings == {".dat"} and any(line.startswith("VARLIST:") for line in _first_lines(files[0])):
+        return "long_table", "read as light curves of SNANA, a file each (choose with --kind)"
+    if are_trees(files):
+        return "trees", "read as bracketed trees, for the first line is one (choose with --kind)"
+    return "folders", "read as texts in a folder, or a file, for each class (choose with --kind)"
+
+
+def task_meant(files: Sequence[Path]) -> tuple[str, str]:
+    """Say for which verb files are most likely, and why."""
+    endings = {ending(path) for path in files}
+    try:
+        if endings <= TREEBANKS or _are_tagged(files[0]):
+            return "tag", "it holds sentences with a tag for every word"
+        if endings <= ROWS.keys():
+            return _table_meant(files[0])
+        kind, _ = labelled_kind(files, {})
+    except DataError:  # whatever reads it will say so
+        return "generate", "nothing else can be told"
+    if kind != "folders":
+        return "classify", "it holds trees, or sequences with their labels"
+    classes = [len(list(group)) for _, group in groupby(sorted(path.parent for path in files))]
+    if len(classes) > 1 and min(classes) > 1:
+        return "classify", "there are several texts in each of several folders"
+    return "generate", "it is text"
+
+
+def _beginning(path: Path) -> list[dict[str, Any]]:
+    return [row for _, row in islice(ROWS[ending(path)](path, "utf-8", LONGEST_LINE, SILENT), LOOKED_AT)]
+
+
+def _first_lines(path: Path) -> list[str]:
+    return list(islice(lines_of(path, "utf-8", LONGEST_LINE), LOOKED_AT))
+
+
+def _are_steps(rows: Sequence[Mapping[str, Any]]) -> bool:
+    return bool(rows) and {"id", "time"} <= rows[0].keys() and not _texts(rows)
+
+
+def _texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the columns of texts; "2001Q3" is none, but a time."""
+    return [
+        name
+        for name in rows[0]
+        if could_be_text([row.get(name) for row in rows]) and read_time(rows[0].get(name)) is None
+    ]
+
+
+def _table_meant(path: Path) -> tuple[str, str]:
+    first = _first_lines(path)[0] if ending(path) != ".parquet" else ""
+    if ending(path) == ".csv" and first.endswith(M3_ENDING):
+        return "forecast", "each line is a series"
+    if not (rows := _beginning(path)):
+        return "generate", "the table is empty"
+    columns = list(rows[0])
+    if sum(isinstance(value, list) for value in rows[0].values()) > 1:
+        return "tag", "it holds lists of words and of tags"
+    if "label" in columns and _are_steps(rows):
+        return "classify", "it has a row for each step of labelled sequences"
+    if texts := _texts(rows):
+        others = [name for name in columns if name not in texts]
+        labels = [name for name in others if could_be_label([row.get(name) for row in rows])]
+        return ("classify", f"{labels[0]!r} could be a label") if labels else ("generate", "it has a column of text")
+    if time := time_column(columns, rows[0]):
+        return "forecast", f"{time!r} holds times, and the others are no texts"
+    return "generate", "it has no columns of times, or of labels"
+
+
+def _are_tagged(path: Path) -> bool:
+    """Tell sentences, a word and its tag a line, from tables and prose: blank lines between, and tags come again."""
+    if ending(path) in ROWS.keys() - {".tsv"}:
+        return False
+    lines = [line for line in _first_lines(path) if not line.startswith("#")]
+    words = [line.split("\t" if "\t" in line else None) for line in lines if line.strip()]
+    alike = len({len(fields) for fields in words}) == 1 and len(words[0]) > 1
+    return alike and len(words) < len(lines) and len({fields[-1] for fields in words}) < len(words) / 2

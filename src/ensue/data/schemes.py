@@ -1,0 +1,66 @@
+"""How tags write spans: which scheme they follow, and where they break it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Literal, TypeAlias
+
+Scheme: TypeAlias = Literal["IOB1", "IOB2", "BIOES"]
+
+OUTSIDE = "O"
+LETTERS = frozenset("BIES")
+ALIKE = {"L": "E", "U": "S"}
+"""BILOU has other letters for the same as BIOES."""
+
+
+def halves(tag: str) -> tuple[str, str]:
+    """Cut a tag into its letter and its type; anything else than B-, I-, E- or S- and a type is outside.
+
+    >>> halves("B-PER"), halves("U-LOC"), halves("I"), halves("O")
+    (('B', 'PER'), ('S', 'LOC'), ('I', ''), ('O', ''))
+    """
+    letter, _, kind = tag.partition("-")
+    letter = ALIKE.get(letter, letter)
+    return (letter, kind) if letter in LETTERS else (OUTSIDE, "")
+
+
+def guess_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
+    """Tell how spans are written, by what the fewest tags break; None if the tags are no spans.
+
+    >>> guess_scheme([["O", "I-PER", "I-PER"]]), guess_scheme([["B-PER", "I-PER"]]), guess_scheme([["NOUN"]])
+    ('IOB1', 'IOB2', None)
+    """
+    letters, wrong = set(), Counter[Scheme]({"IOB1": 0, "IOB2": 0})
+    for tags in sentences:
+        for tag in set(tags):
+            letter, kind = halves(tag)
+            if tag != OUTSIDE and not kind:
+                return None
+            letters.add(letter)
+        wrong.update({scheme: len(broken(tags, scheme)) for scheme in wrong})
+    if letters <= {OUTSIDE}:
+        return None
+    return "BIOES" if letters & {"E", "S"} else min(wrong, key=lambda scheme: wrong[scheme])
+
+
+def broken(tags: Sequence[str], scheme: Scheme) -> list[int]:
+    """Give the places of tags that may not stand where they do.
+
+    In IOB1 a span begins with I unless it stands right after one of its type, in IOB2 always with B; in BIOES a span of
+    one word is S, and a longer one ends with E.
+
+    >>> broken(["I-PER", "B-PER", "O", "B-LOC"], "IOB1"), broken(["O", "I-PER"], "IOB2"), broken(["B-A", "O"], "BIOES")
+    ([3], [1], [0])
+    """
+    cut = [(OUTSIDE, ""), *map(halves, tags), (OUTSIDE, "")]
+    wrong = []
+    for place, ((before, kind_before), (this, kind)) in enumerate(pairwise(cut[:-1])):
+        after, kind_after = cut[place + 2]
+        goes_on = kind_before == kind and before in "BI"
+        unclosed = scheme == "BIOES" and this in "BI" and (kind_after != kind or after not in "IE")
+        inside = {"IOB1": "B", "IOB2": "I", "BIOES": "IE"}[scheme]
+        if (this in inside and not goes_on) or unclosed:
+            wrong.append(place)
+    return wrong
