@@ -40,6 +40,11 @@ class Row:
         """What models are compared by: nats per character."""
         return self.likelihood.nats_per_character
 
+    @property
+    def count(self) -> int:
+        """How many chunks of text its cost is the mean of."""
+        return len(self.chunks.nats)
+
     def excess(self, other: Row) -> tuple[float, Interval]:
         """Give by how much this one costs more than the other, and the 95 % interval, on the same chunks of text."""
         return difference(self.chunks, other.chunks, self.likelihood.characters)

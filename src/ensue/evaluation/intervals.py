@@ -18,7 +18,7 @@ from ensue.evaluation.likelihood import Likelihood, Nats, paid
 CHUNKS = 200
 _DRAWS = 2000
 _BOUNDS = (2.5, 97.5)
-_FEW = 20
+FEW = 20
 """From fewer things drawn again an interval is too narrow."""
 NORMAL = 1.959963984540054
 """The standard deviations that hold 95 % of a normal distribution."""
@@ -102,7 +102,7 @@ def bounds(values: Nats) -> Interval:
 
 def for_few(interval: Interval, middle: float, count: int) -> Interval:
     """Widen the interval of a mean of few things as Student's t does; of one thing alone nothing is known."""
-    if count >= _FEW:
+    if count >= FEW:
         return interval
     if count < 2:
         return float("-inf"), float("inf")

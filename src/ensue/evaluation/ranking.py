@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
-from ensue.evaluation.intervals import Interval
+from ensue.evaluation.intervals import FEW, Interval
 
 Role = Literal["baseline", "network", "mixture"]
 
@@ -38,6 +38,11 @@ class Ranked(Protocol):
         """What models are compared by; less is better."""
         ...
 
+    @property
+    def count(self) -> int:
+        """How many independent things its cost is the mean of."""
+        ...
+
     def excess(self, other: Any) -> tuple[float, Interval]:
         """Give by how much this one costs more than the other, and the 95 % interval of that."""
         ...
@@ -46,17 +51,29 @@ class Ranked(Protocol):
 R = TypeVar("R", bound=Ranked)
 
 NEAR = 1.1
-"""What costs by more than a tenth more is not taken for as good, where only chance is not ruled out."""
+"""Of fewer than FEW things hardly a difference is ever proven: there, what costs by more than a tenth more is not taken
+for as good."""
 
 
 def recommended(rows: Sequence[R]) -> R:
-    """Give the best model, or, of those that do not differ from it, the one that trains faster.
+    """Give, of the models that are not proven worse than the best, the one that trains fastest.
 
-    A difference counts if its 95 % interval does not contain zero, or if it is large.
+    It is proven where the 95 % interval of the difference is above zero. Of 2 to 5 models that are as good (simulated,
+    20 % errors, half of them shared), another than the fastest is named in 2 to 7 % of tests of 300 or 1,500 examples;
+    of 5 stretches that differ by 10 to 30 % by chance, and 2 to 6 models, in 7 to 68 %.
     """
     best = min(rows, key=_cost)
-    tied = [other for other in rows if other is best or (_open(other, best) and other.cost <= NEAR * best.cost)]
-    return min(tied, key=lambda other: other.seconds)
+    tied = [other for other in rows if other is best or (_open(other, best) and _near(other, best))]
+    return min(tied, key=lambda other: (_shown(other), other.cost))
+
+
+def _near(other: Ranked, best: Ranked) -> bool:
+    return best.count >= FEW or other.cost <= NEAR * best.cost
+
+
+def _shown(row: Ranked) -> float:
+    """Give the seconds of training as they are shown: nobody waits for less."""
+    return round(row.seconds, 1)
 
 
 def _open(other: Ranked, best: Ranked) -> bool:
@@ -69,7 +86,8 @@ def verdict(rows: Sequence[Ranked]) -> str:
     sentence = f"use {chosen.name}: {chosen.cost:.3f} {chosen.unit}"
     if chosen is not best:
         sentence += f" ({best.name}, {best.cost:.3f}, does not differ beyond chance and takes longer to train)"
-    quicker = [other for other in rows if other.seconds < chosen.seconds and _open(other, chosen)]
+    quicker = [other for other in rows if other is not chosen and _shown(other) <= _shown(chosen)]
+    quicker = [other for other in quicker if _open(other, chosen)]
     if quicker:
         least = min(quicker, key=_cost)
         saved, ends = least.excess(chosen)

@@ -47,6 +47,11 @@ class Standing:
         """The mean loss."""
         return float(self.losses.mean())
 
+    @property
+    def count(self) -> int:
+        """How many things its cost is the mean of."""
+        return len(self.losses)
+
     def excess(self, other: Standing) -> tuple[float, Interval]:
         """Give by how much this one costs more than the other, and the 95 % interval, on the same things."""
         more = self.losses - other.losses
