@@ -174,10 +174,10 @@ def test_trees_answer_as_the_library_does() -> None:
         max_iter=kept, max_leaf_nodes=15, early_stopping=False, random_state=0
     )
     library.fit(model._rows(learned), window_targets(learned).ravel())
-    np.testing.assert_allclose(model.predicted(others).ravel(), library.predict(model._rows(others)), atol=1e-10)
+    np.testing.assert_allclose(model.told(others)[0], library.predict(model._rows(others)), atol=1e-10)
     again = BoostingSettings(trees=20).build(SIZES)
     again.load(model.arrays())
-    np.testing.assert_array_equal(again.predicted(others), model.predicted(others))
+    np.testing.assert_array_equal(again.told(others)[0], model.told(others)[0])
 
 
 def test_the_student_quantiles_of_draws() -> None:

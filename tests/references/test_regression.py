@@ -63,7 +63,7 @@ def test_labels(kind):
     again.load(model.arrays())
     assert torch.equal(ask(again, test).log_prob(torch.from_numpy(test.whole["target"])),
                        told.log_prob(torch.from_numpy(test.whole["target"])))  # fmt: skip
-    with pytest.raises(RunError, match="the saved linear model is of other features"):
+    with pytest.raises(RunError, match="is not what the model has; use the settings it had"):
         RegressionSettings().build(SHAPE, kind, 3).load(model.arrays())
 
 

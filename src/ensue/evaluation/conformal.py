@@ -30,14 +30,14 @@ def oddness(answers: Answers, target: NDArray[Any]) -> Numbers:
     return 1 - answers.chances[np.arange(len(target)), target]
 
 
-def fit_bound(answers: Answers, target: NDArray[Any], promised: float = PROMISED) -> float:
-    """Give the oddness that sets go up to: the ceil((n + 1) promised)-th smallest of n, or infinity if n is too small.
+def fit_bound(answers: Answers, target: NDArray[Any]) -> float:
+    """Give the oddness that sets go up to: the ceil((n + 1) PROMISED)-th smallest of n, or infinity if n is too small.
 
     >>> fit_bound(Answers("number", np.array([[0.0, 1.0, 1.0]] * 9)), np.arange(1.0, 10.0))
     9.0
     """
     odd = np.sort(oddness(answers, target))
-    place = ceil((len(odd) + 1) * promised - 1e-9)
+    place = ceil((len(odd) + 1) * PROMISED - 1e-9)
     return float(odd[place - 1]) if place <= len(odd) else inf
 
 

@@ -47,12 +47,12 @@ class Chunks:
         return cls(all_nats, symbol_nats, np.diff(cuts).astype(np.float64))
 
 
-def intervals(chunks: Chunks, likelihood: Likelihood, seed: int = 0) -> dict[str, Interval]:
+def intervals(chunks: Chunks, likelihood: Likelihood) -> dict[str, Interval]:
     """Give the 95 % interval of each figure of a likelihood, by its name.
 
     What a symbol is in characters, bytes and words is taken from the whole text.
     """
-    per_symbol, log_perplexity = (mean_bounds(sums, chunks.symbols, seed) for sums in (chunks.nats, chunks.symbol_nats))
+    per_symbol, log_perplexity = (mean_bounds(sums, chunks.symbols) for sums in (chunks.nats, chunks.symbol_nats))
     per = {
         "nats_per_character": likelihood.symbols / max(likelihood.characters, 1),
         "bits_per_character": likelihood.symbols / max(likelihood.characters, 1) / log(2),
@@ -63,20 +63,20 @@ def intervals(chunks: Chunks, likelihood: Likelihood, seed: int = 0) -> dict[str
     return found | {"perplexity": (exp(min(log_perplexity[0], 700)), exp(min(log_perplexity[1], 700)))}
 
 
-def difference(first: Chunks, second: Chunks, characters: int, seed: int = 0) -> tuple[float, Interval]:
+def difference(first: Chunks, second: Chunks, characters: int) -> tuple[float, Interval]:
     """Give by how many nats per character the first costs more than the second, and the 95 % interval.
 
     Both are drawn again together, chunk by chunk, so that what is hard for both cancels out.
     """
     per_character = first.symbols.sum() / max(characters, 1)
     excess = first.nats - second.nats
-    low, high = mean_bounds(excess, first.symbols, seed)
+    low, high = mean_bounds(excess, first.symbols)
     return float(excess.sum()) / max(characters, 1), (low * per_character, high * per_character)
 
 
-def mean_bounds(sums: Nats, counts: NDArray[Any], seed: int = 0) -> Interval:
+def mean_bounds(sums: Nats, counts: NDArray[Any]) -> Interval:
     """Give the 95 % interval of the mean of things that are drawn again in groups, by the sum and size of each."""
-    rows = np.random.default_rng(seed).integers(0, len(sums), (_DRAWS, len(sums)))
+    rows = np.random.default_rng(0).integers(0, len(sums), (_DRAWS, len(sums)))
     return bounds(sums[rows].sum(1) / counts[rows].sum(1))
 
 

@@ -66,9 +66,9 @@ class Standing:
         return facts | {"metrics": dict(self.metrics), "intervals": dict(self.intervals)}
 
 
-def with_intervals(figures: Figures, count: int, seed: int = 0) -> tuple[dict[str, float], dict[str, Interval]]:
+def with_intervals(figures: Figures, count: int) -> tuple[dict[str, float], dict[str, Interval]]:
     """Give the figures over all `count` rows, and their 95 % intervals: of SHARES, or over rows drawn again (Efron)."""
-    draws = np.random.default_rng(seed)
+    draws = np.random.default_rng(0)
     whole = dict(figures(np.arange(count)))
     again = [figures(draws.integers(0, count, count)) for _ in range(DRAWS)]
     drawn = {name: bounds(np.array([one[name] for one in again])) for name in whole}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -14,8 +13,8 @@ from ensue.batch import Batch
 from ensue.data.examples import Examples
 from ensue.data.labelled import Shape
 from ensue.data.labels import LabelKind
-from ensue.errors import RunError
 from ensue.models.contract import Predictor
+from ensue.models.weights import Fitted
 from ensue.settings import Settings
 
 
@@ -33,33 +32,36 @@ class PriorSettings(Settings):
         return True
 
 
-class Prior(Predictor):
+class Prior(Fitted, Predictor):
     """p(label) = (count + 1) / (examples + labels); of numbers, their normal distribution.
 
     >>> prior = Prior("single", 2)
     >>> prior.fit(Examples(np.zeros(4, np.int64), {}, {"target": np.array([0, 0, 1])}))
-    >>> prior.numbers.round(2).tolist()
+    >>> prior.numbers.numpy().round(2).tolist()
     [0.6, 0.4]
     """
 
+    kept = ("numbers",)
+
     def __init__(self, kind: LabelKind, size: int) -> None:
         self.kind = kind
-        self.numbers = np.zeros(2 if kind == "number" else size)
+        self.numbers = torch.zeros(2 if kind == "number" else size, dtype=torch.float64)
         """The probability of each label, or mean and standard deviation."""
 
     def fit(self, train: Examples, tune: Examples | None = None) -> None:
         """Count the labels of the training part."""
-        target = np.asarray(train.whole["target"])
+        target, size = np.asarray(train.whole["target"]), len(self.numbers)
         if self.kind == "number":
-            self.numbers = np.array([target.mean(), max(target.std(), 1e-6)])
+            numbers = np.array([target.mean(), max(target.std(), 1e-6)])
         elif self.kind == "several":
-            self.numbers = (target.sum(0) + 1) / (len(target) + 2)
+            numbers = (target.sum(0) + 1) / (len(target) + 2)
         else:
-            self.numbers = (np.bincount(target, minlength=len(self.numbers)) + 1) / (len(target) + len(self.numbers))
+            numbers = (np.bincount(target, minlength=size) + 1) / (len(target) + size)
+        self.numbers = torch.from_numpy(np.float64(numbers))
 
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
         """Give the same to every row."""
-        numbers = torch.tensor(self.numbers, device=batch.lengths.device).expand(len(batch.lengths), -1)
+        numbers = self.numbers.to(batch.lengths.device).expand(len(batch.lengths), -1)
         if self.kind == "number":
             return Normal(numbers[:, 0], numbers[:, 1])
         if self.kind == "several":
@@ -69,14 +71,4 @@ class Prior(Predictor):
     @property
     def parameter_count(self) -> int:
         """How many numbers were learned."""
-        return self.numbers.size
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give the probabilities, or mean and standard deviation."""
-        return {"numbers": self.numbers}
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take them over. Raises RunError if they are not as many."""
-        if arrays["numbers"].shape != self.numbers.shape:
-            raise RunError("the saved probabilities are of other labels", mend="use the settings they had")
-        self.numbers = arrays["numbers"]
+        return len(self.numbers)

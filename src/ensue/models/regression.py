@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
@@ -15,10 +13,10 @@ from ensue.data.batching import in_order
 from ensue.data.examples import Examples
 from ensue.data.labelled import Shape
 from ensue.data.labels import LabelKind
-from ensue.errors import RunError
 from ensue.models.contract import Predictor
 from ensue.models.linear import Convex, minimise, misfit, spread_of, told
 from ensue.models.summaries import summaries
+from ensue.models.weights import Fitted
 from ensue.settings import Settings
 
 ROWS = 64
@@ -46,12 +44,14 @@ class RegressionSettings(Settings):
         return Regression(self, shape, kind, size)
 
 
-class Regression(Predictor):
+class Regression(Fitted, Predictor):
     """Labels ~ W features + b: logistic for one label or several, and with normal errors for numbers (ridge).
 
     Features are the summaries of the numbers of all steps, the shares of each symbol, and the numbers that hold for the
     whole, each brought to mean 0 and standard deviation 1 by the training part.
     """
+
+    kept = ("mean", "sd", "weight", "spread")
 
     def __init__(self, settings: RegressionSettings, shape: Shape, kind: LabelKind, size: int) -> None:
         self.settings, self.shape, self.kind, self.size = settings, shape, kind, size
@@ -121,15 +121,3 @@ class Regression(Predictor):
     def parameter_count(self) -> int:
         """How many numbers were learned."""
         return self.weight.numel()
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give the weights, and how features are scaled."""
-        return {name: getattr(self, name).numpy() for name in ("mean", "sd", "weight", "spread")}
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
-        own = self.arrays()
-        if own.keys() != arrays.keys() or any(own[name].shape != arrays[name].shape for name in own):
-            raise RunError("the saved linear model is of other features", mend="use the settings it had")
-        for name, array in arrays.items():
-            setattr(self, name, torch.from_numpy(np.array(array)))

@@ -1,8 +1,9 @@
-"""The weights of a network as named arrays, and back."""
+"""What a model has learned as named arrays, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -34,6 +35,24 @@ class Network(nn.Module):
                 shapes = f"{list(arrays[name].shape)}, and the network has {list(parameter.shape)}"
                 raise RunError(f"the saved {name!r} is {shapes}", mend="use the settings it had")
             parameter.copy_(torch.from_numpy(np.array(arrays[name])))
+
+
+class Fitted:
+    """What a model that is fitted at one go is beside its contract: tensors of these names are what it has learned."""
+
+    kept: ClassVar[tuple[str, ...]]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Give them."""
+        return {name: getattr(self, name).numpy() for name in self.kept}
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take them over. Raises RunError if one is missing, unknown or of another shape."""
+        own, there = ({name: one.shape for name, one in arrays.items()} for arrays in (self.arrays(), arrays))
+        if odd := sorted(name for name in own.keys() | there.keys() if own.get(name) != there.get(name)):
+            raise RunError(f"the saved {odd[0]!r} is not what the model has", mend="use the settings it had")
+        for name, array in arrays.items():
+            setattr(self, name, torch.from_numpy(np.array(array)))
 
 
 def device_of(model: object) -> torch.device:

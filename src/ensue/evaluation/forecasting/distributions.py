@@ -5,12 +5,11 @@ CRPS(F, y) = E|X - y| - E|X - X'| / 2 (Gneiting & Raftery 2007, eq. 21), in unit
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from math import pi, sqrt
 from statistics import NormalDist
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -20,45 +19,40 @@ Values = NDArray[np.float64]
 """(forecasts, horizon, channels), in units of the data."""
 
 
-class Forecast(ABC):
+class Forecast(Protocol):
     """The distributions of the steps to come, of several forecasts."""
 
     @property
-    @abstractmethod
     def mean(self) -> Values:
         """The mean, (forecasts, horizon, channels)."""
+        ...
 
-    @abstractmethod
     def quantile(self, level: float) -> Values:
         """Give the number below which a share `level` lies."""
+        ...
 
-    @abstractmethod
     def crps(self, target: Values) -> Values:
         """Give what each number cost."""
+        ...
 
 
 F = TypeVar("F", bound=Any)
 
 
 @dataclass(frozen=True)
-class Normals(Forecast):
+class Normals:
     """Normal distributions; figures are exact."""
 
-    center: Values
+    mean: Values
     spread: Values
-
-    @property
-    def mean(self) -> Values:
-        """The mean."""
-        return self.center
 
     def quantile(self, level: float) -> Values:
         """Give the number below which a share `level` lies."""
-        return self.center + NormalDist().inv_cdf(level) * self.spread
+        return self.mean + NormalDist().inv_cdf(level) * self.spread
 
     def crps(self, target: Values) -> Values:
         """spread (z (2 P(z) - 1) + 2 p(z) - 1 / sqrt(pi)), z = (y - mean) / spread (Gneiting et al. 2005, eq. 5)."""
-        error, spread = target - self.center, np.maximum(self.spread, 1e-300)
+        error, spread = target - self.mean, np.maximum(self.spread, 1e-300)
         z = np.clip(error / spread, -1e150, 1e150)
         below = torch.erf(torch.from_numpy(np.ascontiguousarray(z / sqrt(2)))).numpy()
         density = np.exp(-np.minimum(z * z, 1400) / 2) / sqrt(2 * pi)
@@ -66,7 +60,7 @@ class Normals(Forecast):
 
 
 @dataclass(frozen=True)
-class Sampled(Forecast):
+class Sampled:
     """Paths that were drawn, (paths, forecasts, horizon, channels), in ascending order at each place."""
 
     paths: NDArray[np.float64]
@@ -98,17 +92,12 @@ class Sampled(Forecast):
 
 
 @dataclass(frozen=True)
-class Quantiled(Forecast):
+class Quantiled:
     """Quantiles of some levels, (levels, forecasts, horizon, channels), and the mean."""
 
-    center: Values
+    mean: Values
     levels: Sequence[float]
     values: NDArray[np.float64]
-
-    @property
-    def mean(self) -> Values:
-        """The mean."""
-        return self.center
 
     def quantile(self, level: float) -> Values:
         """Give a quantile: one that is there, or between its neighbours."""
@@ -124,7 +113,7 @@ class Quantiled(Forecast):
         return 2 * np.trapezoid(missed, np.array(self.levels), axis=0)
 
 
-AXES = {"center": 0, "spread": 0, "paths": 1, "values": 1}
+AXES = {"mean": 0, "spread": 0, "paths": 1, "values": 1}
 """Where forecasts stand in the arrays of a Forecast."""
 
 

@@ -9,16 +9,12 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
-from torch.distributions import Normal
 
-from ensue.batch import Batch
 from ensue.errors import UserError
 from ensue.models.contract import Predictor
-from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms, draw_normal
-from ensue.models.forecasting.features import Array, Fields, window_features, window_targets
+from ensue.models.forecasting.contract import Forecasting, Sizes
+from ensue.models.forecasting.features import Array, Fields, OnWindows, window_features, window_targets
 from ensue.models.forecasting.ridge import Windows, spread_of
 from ensue.settings import Settings
 
@@ -41,7 +37,7 @@ class BoostingSettings(Settings):
         return Boosting(self, sizes)
 
 
-class Boosting(Predictor, Forecasting):
+class Boosting(OnWindows, Predictor, Forecasting):
     """y = start + sum of trees over (window features, steps ahead); the spread is that of errors on other windows."""
 
     def __init__(self, settings: BoostingSettings, sizes: Sizes) -> None:
@@ -108,27 +104,10 @@ class Boosting(Predictor, Forecasting):
             total += nodes["value"][at]
         return total
 
-    def predicted(self, fields: Fields) -> Array:
-        """Give the scaled forecasts, (batch, horizon * channels)."""
-        x = self._rows(fields)
-        added = self._walked(x, 0, len(self._arrays["roots"]))
-        return self._arrays["start"] + added.reshape(-1, self.horizon * self.sizes.channels)
-
-    def __call__(self, batch: Batch[Tensor]) -> Normal:
-        """Give the normal distribution of each number."""
-        mean, spread = self.normal(batch)
-        return Normal(mean, spread, validate_args=False)
-
-    def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
-        """Give mean and spread of each number."""
-        fields = {name: field.cpu().double().numpy() for name, field in batch.fields.items()}
-        shape = (-1, self.horizon, self.sizes.channels)
-        mean = torch.from_numpy(self.predicted(fields)).view(shape)
-        return mean, torch.from_numpy(self._arrays["spread"]).view(shape).expand(mean.shape)
-
-    def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
-        """Draw each step by itself."""
-        return draw_normal(*self.normal(batch), uniforms)
+    def told(self, fields: Fields) -> tuple[Array, Array]:
+        """Give the scaled forecasts, and the spread of their errors."""
+        added = self._walked(self._rows(fields), 0, len(self._arrays["roots"]))
+        return self._arrays["start"] + added, self._arrays["spread"]
 
     @property
     def chosen(self) -> str:

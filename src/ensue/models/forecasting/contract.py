@@ -10,11 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ensue.batch import Batch
-from ensue.heads.numbers.contract import normal_quantile
+from ensue.heads.numbers import NumbersHead
+from ensue.models.contract import Loss
 
 Uniforms = Callable[[int], tuple[Tensor, Tensor]]
 """Gives, for one step ahead from 0, two uniform numbers in (0, 1) of each path, (paths, batch, channels)."""
@@ -51,7 +51,7 @@ class Forecasting(ABC):
         """Draw whole paths, (paths, batch, horizon, channels). The field "target" is not looked at."""
 
 
-def draw_normal(mean: Tensor, spread: Tensor, uniforms: Uniforms) -> Tensor:
-    """Draw each step by itself from its normal distribution, (paths, batch, horizon, channels)."""
-    first = torch.stack([uniforms(step)[0] for step in range(mean.shape[1])], 2)
-    return mean + spread * normal_quantile(first)
+def numbers_loss(head: NumbersHead, raw: Tensor, batch: Batch[Tensor]) -> Loss:
+    """Give the nats of each row's targets, in units of the data."""
+    nats, extra = head.cost(raw, batch["target"], batch["scale"][:, None])
+    return Loss(nats.sum((1, 2)), batch.counts, None if extra is None else extra.sum((1, 2)))

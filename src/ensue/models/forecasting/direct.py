@@ -19,7 +19,7 @@ from ensue.batch import Batch
 from ensue.heads.numbers import NUMBERS, GaussianSettings
 from ensue.layers.window import hidden_layers
 from ensue.models.contract import Loss, Predictor
-from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms
+from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms, numbers_loss
 from ensue.models.weights import Network
 from ensue.settings import Settings, choice
 from ensue.state import State
@@ -69,8 +69,7 @@ class DirectForecaster(Network, Predictor, Forecasting):
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
         """Give the nats of each row's targets, in units of the data."""
-        nats, extra = self.head.cost(self._raw(batch), batch["target"], batch["scale"][:, None])
-        return Loss(nats.sum((1, 2)), batch.counts, None if extra is None else extra.sum((1, 2))), ()
+        return numbers_loss(self.head, self._raw(batch), batch), ()
 
     def _raw(self, batch: Batch[Tensor]) -> Tensor:
         known = batch["known"][:, self.sizes.window : self.sizes.window + self.horizon]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.distributions import Normal
 
-from ensue.models.forecasting.contract import Sizes
+from ensue.batch import Batch
+from ensue.heads.numbers.contract import normal_quantile
+from ensue.models.forecasting.contract import Sizes, Uniforms
 
 Array = NDArray[Any]
 LIMIT = 3.0
@@ -16,6 +22,33 @@ LIMIT = 3.0
 
 Fields = Mapping[str, Array]
 """The fields of a batch, as `Inputs.arrays` gives them."""
+
+
+class OnWindows(ABC):
+    """What a forecaster of each number by itself, from the features of a window, is beside its contracts."""
+
+    sizes: Sizes
+
+    @abstractmethod
+    def told(self, fields: Fields) -> tuple[Array, Array]:
+        """Give the scaled forecasts, row after row, and the spread of their errors, (horizon * channels,)."""
+
+    def __call__(self, batch: Batch[Tensor]) -> Normal:
+        """Give the normal distribution of each number."""
+        return Normal(*self.normal(batch), validate_args=False)
+
+    def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
+        """Give mean and spread of each number."""
+        fields = {name: field.cpu().double().numpy() for name, field in batch.fields.items()}
+        shape = (-1, self.sizes.horizon, self.sizes.channels)
+        mean, spread = (torch.from_numpy(one).view(shape) for one in self.told(fields))
+        return mean, spread.expand(mean.shape)
+
+    def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
+        """Draw each step by itself."""
+        mean, spread = self.normal(batch)
+        first = torch.stack([uniforms(step)[0] for step in range(mean.shape[1])], 2)
+        return mean + spread * normal_quantile(first)
 
 
 def window_features(fields: Fields, sizes: Sizes, spreads: bool = True) -> Array:

@@ -7,16 +7,12 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
-from torch.distributions import Normal
 
-from ensue.batch import Batch
 from ensue.errors import RunError
 from ensue.models.contract import Predictor
-from ensue.models.forecasting.contract import Forecasting, Sizes, Uniforms, draw_normal
-from ensue.models.forecasting.features import LIMIT, Array, Fields, anchors, window_features, window_targets
+from ensue.models.forecasting.contract import Forecasting, Sizes
+from ensue.models.forecasting.features import LIMIT, Array, Fields, OnWindows, anchors, window_features, window_targets
 from ensue.settings import Settings
 
 PENALTIES = tuple(10.0**power for power in np.arange(-3, 6.5, 0.5))
@@ -55,7 +51,7 @@ class RidgeSettings(Settings):
         return Ridge(sizes, self.penalty, self.spreads)
 
 
-class Ridge(Predictor, Forecasting):
+class Ridge(OnWindows, Predictor, Forecasting):
     """min sum |Y - anchor - X W|^2 + penalty |W|^2, on standardised features.
 
     The anchor is what is forecast where the penalty is high: the window's mean, its last value, or its last season. The
@@ -131,25 +127,10 @@ class Ridge(Predictor, Forecasting):
         whole = np.asarray(products)
         return count, means, whole[:, :features], whole[:, features:]
 
-    def _predicted(self, fields: Fields, weights: Array, anchor: str) -> Array:
-        begin = anchors(fields, self.sizes)[anchor]
-        return begin + self.features(fields) @ weights[:-1] + weights[-1]
-
-    def __call__(self, batch: Batch[Tensor]) -> Normal:
-        """Give the normal distribution of each number."""
-        mean, spread = self.normal(batch)
-        return Normal(mean, spread, validate_args=False)
-
-    def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
-        """Give mean and spread of each number."""
-        fields = {name: field.cpu().double().numpy() for name, field in batch.fields.items()}
-        shape = (-1, self.horizon, self.sizes.channels)
-        mean = torch.from_numpy(self._predicted(fields, self._arrays["weights"], self.anchor)).view(shape)
-        return mean, torch.from_numpy(self._arrays["spread"]).view(shape).expand(mean.shape)
-
-    def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
-        """Draw each step by itself."""
-        return draw_normal(*self.normal(batch), uniforms)
+    def told(self, fields: Fields) -> tuple[Array, Array]:
+        """Give the scaled forecasts, and the spread of their errors."""
+        weights, begin = self._arrays["weights"], anchors(fields, self.sizes)[self.anchor]
+        return begin + self.features(fields) @ weights[:-1] + weights[-1], self._arrays["spread"]
 
     @property
     def chosen(self) -> str:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
-from ensue.errors import RunError
+from torch import Tensor
 
 Counts = NDArray[np.float32]
 
@@ -49,28 +48,6 @@ def seen_once(words: TaggedSteps, lexicon: Counts, most: int = 1) -> NDArray[np.
     return lexicon.sum(1)[words.surface] <= most
 
 
-class Tables:
-    """What a counted model has learned, by name: all of a Predictor but its answer."""
-
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        self._tables = {name: torch.zeros(shape) for name, shape in shapes.items()}
-
-    def keep(self, tables: Mapping[str, np.ndarray]) -> None:
-        """Take over what was counted."""
-        self._tables = {name: torch.from_numpy(np.array(table, np.float32)) for name, table in tables.items()}
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers were counted that are not zero."""
-        return sum(int(table.count_nonzero()) for table in self._tables.values())
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give all tables."""
-        return {name: table.numpy() for name, table in self._tables.items()}
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over saved tables. Raises RunError if a name or shape does not fit."""
-        for name, table in self._tables.items():
-            if name not in arrays or table.shape != arrays[name].shape:
-                raise RunError(f"the saved tables do not fit: {name!r}", mend="train again")
-        self.keep({name: arrays[name] for name in self._tables})
+def table(counts: NDArray[np.floating]) -> Tensor:
+    """Give what was counted as a model keeps it."""
+    return torch.from_numpy(np.array(counts, np.float32))

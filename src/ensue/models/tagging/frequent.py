@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ensue.batch import Batch
 from ensue.heads.paths import StepTags
 from ensue.models.contract import Predictor
-from ensue.models.tagging.counts import Tables, TaggedSteps, seen_once, shares
+from ensue.models.tagging.counts import TaggedSteps, seen_once, shares, table
+from ensue.models.weights import Fitted
 from ensue.settings import Settings
 
 DOUBT = 0.5
@@ -28,24 +30,31 @@ class FrequentTagSettings(Settings):
         return FrequentTag(self, sizes)
 
 
-class FrequentTag(Tables, Predictor):
+class FrequentTag(Fitted, Predictor):
     """P(tag | word) by counts; of a word never seen, that of words seen once.
 
     It reads the field "surface".
     """
 
+    kept = ("scores",)
+
     def __init__(self, settings: FrequentTagSettings, sizes: Mapping[str, int]) -> None:
         self.settings = settings
-        super().__init__({"scores": (sizes["surface"], sizes["target"])})
+        self.scores = torch.zeros(sizes["surface"], sizes["target"])
 
     def fit(self, words: TaggedSteps) -> FrequentTag:
         """Count the training part."""
         lexicon = words.table("surface")
         rare = shares(words.table("surface", seen_once(words, lexicon)).sum(0) + 1e-3)
         chances = lexicon + DOUBT * rare
-        self.keep({"scores": np.log(chances / chances.sum(1, keepdims=True))})
+        self.scores = table(np.log(chances / chances.sum(1, keepdims=True)))
         return self
 
     def __call__(self, batch: Batch[Tensor]) -> StepTags:
         """Give the distribution of the tags of each sentence."""
-        return StepTags(self._tables["scores"][batch["surface"]], batch.lengths)
+        return StepTags(self.scores[batch["surface"]], batch.lengths)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were counted that are not zero."""
+        return int(self.scores.count_nonzero())

@@ -17,8 +17,9 @@ from torch import Tensor
 from ensue.batch import Batch
 from ensue.heads.paths import Chain, ChainTags
 from ensue.models.contract import Predictor
-from ensue.models.tagging.counts import Counts, Tables, TaggedSteps, seen_once, shares
+from ensue.models.tagging.counts import Counts, TaggedSteps, seen_once, shares, table
 from ensue.models.tagging.trigrams import TrigramTags
+from ensue.models.weights import Fitted
 from ensue.settings import Settings
 
 MOST = 64
@@ -39,25 +40,21 @@ class HMMSettings(Settings):
         return HMM(self, sizes)
 
 
-class HMM(Tables, Predictor):
+class HMM(Fitted, Predictor):
     """P(tags, words) = prod_t P(tag_t | tag_{t-2}, tag_{t-1}) P(word_t | tag_t), and so, given the words, of the tags.
 
     It reads the fields "surface", "suffix" and "capital". P(word | tag) is P(tag | word) / P(tag), but for a factor
     that is the same for all tags.
     """
 
+    kept = ("change", "prior", "lexicon", "root", "suffix", "trust")
+
     def __init__(self, settings: HMMSettings, sizes: Mapping[str, int]) -> None:
         self.settings = settings
         tags = sizes["target"]
-        shapes = {
-            "change": (tags + 1 if tags <= MOST else 1, tags + 1, tags + 1),
-            "prior": (tags,),
-            "lexicon": (sizes["surface"], tags),
-            "root": (2, tags),
-            "suffix": (2 * sizes["suffix"], tags),
-            "trust": (),
-        }
-        super().__init__(shapes)
+        self.change = torch.zeros(tags + 1 if tags <= MOST else 1, tags + 1, tags + 1)
+        self.prior, self.root, self.trust = torch.zeros(tags), torch.zeros(2, tags), torch.zeros(())
+        self.lexicon, self.suffix = torch.zeros(sizes["surface"], tags), torch.zeros(2 * sizes["suffix"], tags)
 
     def fit(self, words: TaggedSteps) -> HMM:
         """Count the training part."""
@@ -68,32 +65,35 @@ class HMM(Tables, Predictor):
         endings = 2 * words.suffix[rare].astype(np.int64) + words.capital[rare, None]
         each = np.repeat(words.target[rare], endings.shape[1])
         suffix = words.pairs(endings.ravel(), each, 2 * words.sizes["suffix"])
-        tables = {"change": _transitions(words), "prior": np.log(prior), "lexicon": lexicon}
+        self.change, self.prior, self.lexicon = table(_transitions(words)), table(np.log(prior)), table(lexicon)
         # The weight of the shorter ending: the standard deviation of the tags' probabilities.
-        trust = np.std(prior, ddof=1) if len(prior) > 1 else 1.0
-        tables |= {"root": shares(root), "suffix": suffix, "trust": np.array(trust)}
-        self.keep(tables)
+        self.trust = table(np.array(np.std(prior, ddof=1) if len(prior) > 1 else 1.0))
+        self.root, self.suffix = table(shares(root)), table(suffix)
         return self
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were counted that are not zero."""
+        return sum(int(getattr(self, name).count_nonzero()) for name in self.kept)
 
     def __call__(self, batch: Batch[Tensor]) -> ChainTags | TrigramTags:
         """Give the distribution of the tags of each sentence."""
-        tables = self._tables
-        seen, doubt = tables["lexicon"][batch["surface"]], self.settings.doubt
+        seen, doubt = self.lexicon[batch["surface"]], self.settings.doubt
         chances = (seen + doubt * self._by_ending(batch)) / (seen.sum(-1, keepdim=True) + doubt)
-        scores, change = chances.log() - tables["prior"], tables["change"]
-        if len(change) > 1:
-            return TrigramTags(scores, batch.lengths, change)
-        pairs = change[0].log()
+        scores = chances.log() - self.prior
+        if len(self.change) > 1:
+            return TrigramTags(scores, batch.lengths, self.change)
+        pairs = self.change[0].log()
         return ChainTags(scores, batch.lengths, Chain(pairs[-1, :-1], pairs[:-1, :-1], pairs[:-1, -1]))
 
     def _by_ending(self, batch: Batch[Tensor]) -> Tensor:
         """Give P(tag | ending), (batch, time, tags): of each ending the shares of tags, smoothed by the shorter one."""
-        trust, capital = self._tables["trust"], batch["capital"]
-        chances = self._tables["root"][capital]
+        capital = batch["capital"]
+        chances = self.root[capital]
         for ids in batch["suffix"].unbind(-1):
-            counts = self._tables["suffix"][2 * ids + capital]
+            counts = self.suffix[2 * ids + capital]
             total = counts.sum(-1, keepdim=True)
-            longer = (counts / total.clamp_min(1) + trust * chances) / (1 + trust)
+            longer = (counts / total.clamp_min(1) + self.trust * chances) / (1 + self.trust)
             chances = torch.where((total > 0) & (ids > 0)[..., None], longer, chances)
         return chances
 
