@@ -154,10 +154,11 @@ def resume(
         settings = _settings_of(run, task)
         checkpoint = run.checkpoint()
         finished = run.has(task.results[-1]) and (checkpoint is None or checkpoint.course.finished)
-        if finished and minutes is None and epochs is None:
-            use = shlex.join(["ensue", task.name, str(folder)])
-            mend = f"use it with `{use}`, or go on with --minutes or --epochs"
-            raise RunError("the training has finished", where=str(folder), mend=mend)
+        network = task.trains(settings)
+        if finished and (not network or (minutes is None and epochs is None)):
+            use = f"use it with `{shlex.join(['ensue', task.name, str(folder)])}`"
+            more = "go on with --minutes or --epochs" if network else "train another: what is fitted at one go is done"
+            raise RunError("the training has finished", where=str(folder), mend=f"{use}, or {more}")
         if not finished and (minutes is not None or epochs is not None):
             mend = "resume it without a budget; once it has finished, it can go on for longer"
             raise RunError("the training has not finished", where=str(folder), mend=mend)
@@ -165,7 +166,7 @@ def resume(
             mend = "restore the folder checkpoint from a copy, or train again"
             raise RunError("the run has no checkpoint any more to go on from", where=str(folder), mend=mend)
         settings = with_budget(settings, Choices(minutes=minutes, epochs=epochs, device=device))
-        if task.trains(settings):
+        if network:
             choose_device(settings.training.machine)  # before anything of the run is changed
         run.describe({"settings": to_plain(settings)})
         if finished:

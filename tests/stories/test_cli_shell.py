@@ -145,7 +145,7 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
 
 
 def run_with(command: list[str], how: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-    line = f"{shlex.join([sys.executable, '-m', 'ensue.cli.main', *command])} {how}"
+    line = f"{shlex.join([sys.executable, '-m', 'ensue', *command])} {how}"
     return subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60, env=os.environ | variables)
 
 
@@ -241,7 +241,7 @@ def test_tables_in_a_file_are_plain() -> None:
 
 
 def test_the_module_is_a_command_too() -> None:
-    command = [sys.executable, "-m", "ensue.cli.main", "list", "nothing"]
+    command = [sys.executable, "-m", "ensue", "list", "nothing"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 

@@ -4,7 +4,6 @@ import io
 import json
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -139,7 +138,7 @@ def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFi
 
 def test_ctrl_c_saves_and_says_how_to_go_on(folder: Path) -> None:
     out = folder / "stopped"
-    command = [sys.executable, "-m", "ensue.cli.main", "train", "generate", str(folder / "text.txt"), "--out", str(out)]
+    command = [sys.executable, "-m", "ensue", "train", "generate", str(folder / "text.txt"), "--out", str(out)]
     more = ["--model", "window", "--size", "tiny", "--set", "steps=100000", "--set", "report_every=1", "--json"]
     with subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -367,7 +366,9 @@ def test_wrong_lines(run: str, folder: Path, capsys: pytest.CaptureFixture[str])
         f"generate {run} --n 0": 'Invalid value "0" for --n. Must be >= 1',
         f"evaluate {run} --surprising -1": 'Invalid value "-1" for --surprising. Must be >= 0',
         f"inspect {run} --longest 0": "inspect: 'longest' cannot be 0: input should be greater than or equal to 2",
-        f"resume {run}": "the training has finished",
+        f"resume {run}": "or train another: what is fitted at one go is done",
+        f"resume {run} --epochs 1": "the training has finished; use it with `ensue generate ",
+        f"train tag --config {run}/run.toml": "run.toml: these are settings of generate, not of tag; train with ",
         "demo nothing": "demo: there is no demo 'nothing'; choose from ",
         f"evaluate {run} nowhere.txt": "nowhere.txt: there is no such file or folder",
     }.items():
@@ -388,6 +389,11 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     page = answer(capsys, "list", "cells", "lstm")
     assert "c = sigmoid(gate.keep) * state.c + sigmoid(gate.write) * tanh(gate.new)" in page
     assert "  dstate.c = e7 * keep\n" in page
+    rows = answer(capsys, "list", "models").splitlines()
+    assert any(row.split()[:3] == ["convolution", "classify,", "tag"] for row in rows)
+    assert any(row.split()[:2] == ["ridge", "forecast"] for row in rows)
+    assert "One label on a scale" in answer(capsys, "list", "heads", "ordinal")
+    assert "words of a tree" in answer(capsys, "list", "codecs", "tree")
 
 
 def test_a_cell_of_ones_own(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -426,19 +432,6 @@ def test_a_network_is_no_n_gram(folder: Path, capsys: pytest.CaptureFixture[str]
 def test_an_n_gram_that_cannot_be_written(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / "missing" / "model.arpa"
     assert told(capsys, "export", run, str(path)).startswith(f"ensue: {path}: cannot be written (No such file or ")
-
-
-def test_a_finished_run_without_its_checkpoint_keeps_its_result(
-    run: str, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    copy = folder / "without"
-    shutil.copytree(run, copy)
-    shutil.rmtree(copy / "checkpoint")
-    assert told(capsys, "resume", str(copy), "--epochs", "1") == (
-        f"ensue: {copy}: the run has no checkpoint any more to go on from; "
-        "restore the folder checkpoint from a copy, or train again\n"
-    )
-    assert (copy / "result.json").exists()
 
 
 def test_what_is_next_can_be_pasted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

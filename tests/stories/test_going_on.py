@@ -60,6 +60,15 @@ def test_stopped_while_it_learns_more_it_goes_on_to_the_same_end(run: Path, tmp_
         api.resume(run)
 
 
+def test_a_finished_run_without_its_checkpoint_keeps_its_result(run: Path) -> None:
+    shutil.rmtree(run / "checkpoint")
+    with pytest.raises(
+        RunError, match="the run has no checkpoint any more to go on from; restore the folder checkpoint"
+    ):
+        api.resume(run, epochs=1)
+    assert (run / "result.json").exists()
+
+
 def full_disk(event: Any) -> None:
     """Do what the disk does that is full at the first validation."""
     if isinstance(event, Progress) and event.validation is not None:

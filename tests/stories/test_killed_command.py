@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 WORDS = ("the cat", "a dog", "my old friend", "nobody", "the rain", "she")
-ENSUE = [sys.executable, "-m", "ensue.cli.main"]
+ENSUE = [sys.executable, "-m", "ensue"]
 SETTINGS = ["steps=60", "evaluate_every=10", "body.width=24", "embedding=8", "dropout=0.2", "machine.threads=1"]
 SAME = ("weights.safetensors", "mixture.safetensors", "codec.json", "samples.jsonl")
 

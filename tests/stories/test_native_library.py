@@ -33,7 +33,7 @@ def doctor(folder: Path, code: str, **environment: str) -> subprocess.CompletedP
     package.mkdir()
     (package / "__init__.py").write_text(f"def library():\n    {code}\n")
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-m", "ensue.cli.main", "doctor"]
+    command = [sys.executable, "-m", "ensue", "doctor"]
     kept = {name: value for name, value in os.environ.items() if name != native.VARIABLE}
     return subprocess.run(
         command, env=kept | {"PYTHONPATH": path} | environment, capture_output=True, text=True, timeout=120

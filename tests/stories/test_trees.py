@@ -100,13 +100,14 @@ def test_lines_may_end_as_on_windows(
 
 @pytest.mark.parametrize("model", ["gru", "linear"])
 def test_models_of_sequences_read_the_words_of_trees(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str
+    run: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str
 ) -> None:
     line = ["train", "classify", str(folder / "trees.txt"), "--model", model, "--out", str(tmp_path / "run")]
     assert main([*line, "--epochs", "6", "--size", "tiny", "--set", "rate=0.02", "--set", "average=0.9"]) == 0
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert set(result["metrics"]) == {"accuracy", "macro_f1"}
     assert result["metrics"]["accuracy"] > 0.6
+    assert "of all nodes" in answer(capsys, "compare", str(tmp_path / "run"), run)
     own = json.loads(answer(capsys, "evaluate", str(tmp_path / "run"), "--json"))
     assert own["metrics"] == result["metrics"]
 

@@ -40,8 +40,10 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
     if settings:
         show_table(["setting", *runs], [[key, *map(str, row)] for key, row in settings], title="What differs:")
     told = [find_task(one.about["task"]).tell(one) for one in runs.values()]
-    rows = [[name, *one.rows[-1]] for name, one in zip(runs, told, strict=True)]
-    show_table(["run", *told[0].columns], rows, title="Each run's model, on its test part:")
+    last = [dict(zip(one.columns, one.rows[-1], strict=True)) for one in told]
+    columns = list(dict.fromkeys(column for one in last for column in one))
+    rows = [[name, *(one.get(column, "") for column in columns)] for name, one in zip(runs, last, strict=True)]
+    show_table(["run", *columns], rows, title="Each run's model, on its test part:")
     if len({str(one.about["data"]["files"]) for one in runs.values()}) > 1:
         print("The runs have different data: their figures do not compare.")
 

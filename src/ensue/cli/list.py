@@ -20,7 +20,6 @@ Kind = Literal["tasks", "models", "cells", "heads", "codecs", "kinds", "demos"]
 CATALOGUES = {
     "tasks": ("ensue.tasks", "TASKS"),
     "cells": ("ensue.cells", "CELLS"),
-    "codecs": ("ensue.data.codecs", "CODECS"),
     "kinds": ("ensue.data.readers", "LABELLED"),
     "demos": ("ensue.data.demos", "DEMOS"),
 }
@@ -41,9 +40,10 @@ def list_(kind: Kind, name: str | None = None, /) -> None:
         return
     catalogue = catalogue_of(kind)
     if name is None:
-        show_table([kind, "what it is"], [[one, first_line(part)] for one, part in catalogue.items()])
         if kind == "models":
-            print("A cell's name (see `ensue list cells`) stands for a recurrent network of it.")
+            show_models()
+        else:
+            show_table([kind, "what it is"], [[one, first_line(part)] for one, part in catalogue.items()])
     elif name in catalogue:
         print(whole_page(catalogue[name], as_source=kind == "cells"))
         if kind == "cells":
@@ -57,20 +57,41 @@ def list_(kind: Kind, name: str | None = None, /) -> None:
 def catalogue_of(kind: Kind) -> Mapping[str, Any]:
     """Give the catalogue of a kind; each is loaded when it is asked for."""
     if kind == "models":
-        from ensue.layers import ENCODERS, LAYERS
-        from ensue.models.classifying import CLASSIFIERS
-        from ensue.models.forecasting import FORECASTERS
-        from ensue.models.ngram import Ngram
-        from ensue.models.tagging import TAGGERS
-
-        return {"ngram": Ngram, **LAYERS, **ENCODERS, **CLASSIFIERS, **TAGGERS, **FORECASTERS}
+        return {name: part for parts in models().values() for name, part in parts.items()}
     if kind == "heads":
-        from ensue.heads import HEADS, TAG_HEADS
+        from ensue.heads import HEADS, LABEL_HEADS, TAG_HEADS
         from ensue.heads.numbers import NUMBERS
 
-        return {**HEADS, **TAG_HEADS, **NUMBERS}
+        return {**HEADS, **LABEL_HEADS, **TAG_HEADS, **NUMBERS}
+    if kind == "codecs":
+        from ensue.data.codecs import CODECS, CONTENT_SETTINGS
+
+        return {**CODECS, **CONTENT_SETTINGS}
     module, catalogue = CATALOGUES[kind]
     return getattr(import_module(module), catalogue)
+
+
+def models() -> dict[str, Mapping[str, Any]]:
+    """Give the models of each verb."""
+    from ensue.layers import ENCODERS, LAYERS
+    from ensue.models.classifying import CLASSIFIERS
+    from ensue.models.forecasting import FORECASTERS
+    from ensue.models.ngram import Ngram
+    from ensue.models.tagging import TAGGERS
+
+    both_ways = {"classify": {**ENCODERS, **CLASSIFIERS}, "tag": {**ENCODERS, **TAGGERS}}
+    return {"generate": {"ngram": Ngram, **LAYERS}, **both_ways, "forecast": FORECASTERS}
+
+
+def show_models() -> None:
+    """Print each model with the verbs that it can learn."""
+    verbs: dict[tuple[str, Any], list[str]] = {}
+    for verb, parts in models().items():
+        for model in parts.items():
+            verbs.setdefault(model, []).append(verb)
+    rows = [[name, ", ".join(of), first_line(part)] for (name, part), of in verbs.items()]
+    show_table(["models", "for", "what it is"], rows)
+    print("A cell's name (see `ensue list cells`) stands for a recurrent network of it.")
 
 
 def programs_of(cell: Cell, name: str) -> str:

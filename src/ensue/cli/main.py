@@ -42,14 +42,14 @@ VERBS = {
     "classify": "Say of texts or other sequences what they are.",
     "tag": "Say of every word of a text what it is.",
     "forecast": "Say what comes next in series of numbers, with intervals.",
-    "evaluate": "Score a text: nats, bits, perplexity; by line; at its most surprising places.",
+    "evaluate": "Score a text in nats and bits; or examples, by how often a run is right, or how far it is off.",
     "compare": "Show runs side by side: settings that differ, figures with intervals, time and size.",
     "inspect": "Measure what the state of a run remembers.",
     "export": "Write a run's n-gram as an ARPA file.",
     "check": "Look at data: what it is, how it is read, and what is wrong with it, by line.",
-    "demo": "Train on an embedded text for about a minute, and show what comes out.",
+    "demo": "Train on embedded data for about a minute, and show what comes out.",
     "doctor": "Show versions, devices and kernels, and test that training works here.",
-    "list": "Show what there is to choose from.",
+    "list": "Show what there is to choose from: tasks, models, cells, heads, codecs, kinds of data, demos.",
 }
 for verb, about in VERBS.items():
     app.command(f"ensue.cli.{verb}:app", name=verb, help=about)
@@ -132,7 +132,3 @@ def _as_line(error: CycloptsError) -> str:
         text = " ".join(str(error).split()).rstrip(".")
     command = " ".join(["ensue", *(error.command_chain or ())])
     return f"{text}; see `{command} --help`"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

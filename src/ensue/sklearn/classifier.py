@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -42,6 +43,7 @@ READERS: dict[Form, str] = {
 """What reads files that hold the same; the task proposes by it, and a run that is saved reads such files."""
 
 
+@dataclass(eq=False, repr=False)
 class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
     """Learn the class of a sequence: of numbers (samples, steps) or (samples, steps, channels), a list of sequences of
     unequal length, texts, or lists of tokens; NaN is a number that is missing.
@@ -54,24 +56,14 @@ class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
     `data.tune` and `data.calibrate` set these shares.
     """
 
-    def __init__(
-        self,
-        model: str | None = None,
-        *,
-        size: Any = None,
-        codec: str | None = None,
-        minutes: float | None = None,
-        epochs: int | None = None,
-        settings: Sequence[str] = (),
-        random_state: Any = 0,
-    ) -> None:
-        self.model = model
-        self.size = size
-        self.codec = codec
-        self.minutes = minutes
-        self.epochs = epochs
-        self.settings = settings
-        self.random_state = random_state
+    model: str | None = None
+    _: KW_ONLY
+    size: Any = None
+    codec: str | None = None
+    minutes: float | None = None
+    epochs: int | None = None
+    settings: Sequence[str] = ()
+    random_state: Any = 0
 
     def fit(self, X: Any, y: Any) -> SequenceClassifier:
         """Learn from samples and their classes. Raises ValueError for what cannot be learned from.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from ensue.tasks.forecast.training import train_forecaster
 from ensue.training.run import Run
 
 
+@dataclass(eq=False, repr=False)
 class Forecaster(Saved, RegressorMixin, BaseEstimator):
     """Learn how series go on.
 
@@ -38,24 +39,14 @@ class Forecaster(Saved, RegressorMixin, BaseEstimator):
     intervals are set; networks leave the steps out that these are set on, unless `settings` has "refit=1".
     """
 
-    def __init__(
-        self,
-        model: str | None = None,
-        *,
-        horizon: int | None = None,
-        season: int | None = None,
-        size: Any = None,
-        epochs: int | None = None,
-        settings: Sequence[str] = (),
-        random_state: Any = 0,
-    ) -> None:
-        self.model = model
-        self.horizon = horizon
-        self.season = season
-        self.size = size
-        self.epochs = epochs
-        self.settings = settings
-        self.random_state = random_state
+    model: str | None = None
+    _: KW_ONLY
+    horizon: int | None = None
+    season: int | None = None
+    size: Any = None
+    epochs: int | None = None
+    settings: Sequence[str] = ()
+    random_state: Any = 0
 
     def fit(self, X: Any, y: Any = None) -> Forecaster:
         """Learn from series. Raises ValueError for what cannot be learned from.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from itertools import chain
 from typing import Any
 
@@ -23,28 +24,20 @@ from ensue.tasks.tag.learning import learn_tags
 from ensue.tasks.tag.settings import TagSettings
 
 
+@dataclass(eq=False, repr=False)
 class SequenceTagger(Saved, BaseEstimator):
     """Learn the tag of each token: X is a list of lists of strings, and y one of as many tags each.
 
     `model` and `size` are named as after `ensue train tag`; the rest is as in SequenceClassifier, without calibration.
     """
 
-    def __init__(
-        self,
-        model: str | None = None,
-        *,
-        size: Any = None,
-        minutes: float | None = None,
-        epochs: int | None = None,
-        settings: Sequence[str] = (),
-        random_state: Any = 0,
-    ) -> None:
-        self.model = model
-        self.size = size
-        self.minutes = minutes
-        self.epochs = epochs
-        self.settings = settings
-        self.random_state = random_state
+    model: str | None = None
+    _: KW_ONLY
+    size: Any = None
+    minutes: float | None = None
+    epochs: int | None = None
+    settings: Sequence[str] = ()
+    random_state: Any = 0
 
     def fit(self, X: Any, y: Any) -> SequenceTagger:
         """Learn from sentences and their tags. Raises ValueError for what cannot be learned from; sets `classes_`."""

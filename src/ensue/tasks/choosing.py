@@ -32,7 +32,10 @@ def read_config(path: Path | None) -> dict[str, Any]:
 
 def begun(kind: type[S], choices: Choices) -> tuple[S, dict[str, Any]]:
     """Give the settings of the file, if there is one, and what stands in it."""
-    values = read_config(choices.config)
+    values, own = read_config(choices.config), kind.model_fields["task"].default
+    if (task := values.get("task", own)) != own:
+        mend = f"train with `ensue train {task}`, or give another file"
+        raise SettingError(f"these are settings of {task}, not of {own}", where=str(choices.config), mend=mend)
     return read(kind, values, where=str(choices.config) if choices.config else None), values
 
 

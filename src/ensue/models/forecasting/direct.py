@@ -1,5 +1,4 @@
-"""All steps at once from a fixed window: linear (Zeng et al. 2023, "Are Transformers effective for time series
-forecasting?", arXiv:2205.13504), or with hidden layers.
+"""All steps at once from a fixed window: linear (Zeng et al. 2023, arXiv:2205.13504), or with hidden layers (mlp).
 
 Series share all weights; the several numbers of a step are forecast from the past of all of them. A window is scaled by
 its own mean and spread, and its forecast scaled back (reversible: Kim et al. 2022); a decomposition into trend and rest
