@@ -87,10 +87,13 @@ def choices_of(task: Task, data: Sequence[Path], said: Mapping[str, Any]) -> Cho
         raise SettingError(f"there is no choice {odd[0]!r}", mend=did_you_mean(odd[0], known | task.flags.keys()))
     named: dict[str, Any] = {name: said[name] for name in said.keys() & known}
     named |= {name: Path(named[name]) for name in FILES if named.get(name) is not None}
-    own = {task.flags[name]: value for name, value in said.items() if name in task.flags and value is not None}
-    flags = [f"{key}={json.dumps(value, default=str)}" for key, value in own.items()]
+    own = {name: value for name, value in said.items() if name in task.flags and value is not None}
+    flags = {
+        f"{task.flags[name]}={json.dumps(value, default=str)}": f"--{name.removesuffix('_run').replace('_', '-')}"
+        for name, value in own.items()
+    }
     named["assignments"] = [*flags, *named.get("assignments", ())]
-    return Choices(data=data, **named)
+    return Choices(data=data, flags=flags, **named)
 
 
 def start(

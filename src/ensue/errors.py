@@ -2,19 +2,40 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Self
 
 
 class UserError(Exception):
     """Tell a person what is wrong with their input, where it is, and how to mend it.
 
-    >>> print(UserError("the file is empty", where="poems.txt", mend="give a file with some text"))
-    poems.txt: the file is empty; give a file with some text
+    `option` is another mend, that takes a flag of `train` and `check`: a command that uses a run leaves it out.
+
+    >>> error = UserError("the file is empty", where="poems.txt", mend="give another", option="leave out --test")
+    >>> print(error)
+    poems.txt: the file is empty; give another, or leave out --test
+    >>> print(error.without_option())
+    poems.txt: the file is empty; give another
     """
 
-    def __init__(self, what: str, *, where: str | None = None, mend: str | None = None) -> None:
-        self.what, self.where, self.mend = what, where, mend
+    def __init__(
+        self, what: str, *, where: str | None = None, mend: str | None = None, option: str | None = None
+    ) -> None:
+        self.what, self.where, self.mend, self.option = what, where, mend, option
         line = what if where is None else f"{where}: {what}"
-        super().__init__(line if mend is None else f"{line}; {mend}")
+        super().__init__(f"{line}; {self.advice}" if self.advice else line)
+
+    @property
+    def advice(self) -> str | None:
+        """All that mends it."""
+        return ", or ".join(filter(None, (self.mend, self.option))) or None
+
+    def at(self, where: str) -> Self:
+        """Give the same with a place, unless it has one."""
+        return type(self)(self.what, where=self.where or where, mend=self.mend, option=self.option)
+
+    def without_option(self) -> Self:
+        """Give the same for a command that has no such flag."""
+        return type(self)(self.what, where=self.where, mend=self.mend)
 
 
 class SettingError(UserError):

@@ -77,11 +77,11 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", value
 
 
-def assign(settings: S, assignment: str) -> S:
+def assign(settings: S, assignment: str, flag: str | None = None) -> S:
     """Change one setting, written `key=value` as after `--set`; a key may be shortened to its unambiguous end.
 
     The key of a choice of parts, `model.body=bag`, takes another one with its defaults; of several values, one may
-    stand alone.
+    stand alone. `flag` is what a person wrote instead, which an error names.
     Raises SettingError if the key is unknown or ambiguous, or the value does not fit.
     """
     key, equals, text = assignment.partition("=")
@@ -90,18 +90,25 @@ def assign(settings: S, assignment: str) -> S:
     values = settings.model_dump(mode="json")
     single = [name for name, _ in flatten(values)]
     choices = [name.removesuffix(".name") for name in single if name.endswith(".name")]
-    full_key = _complete(key.strip(), single + choices)
+    try:
+        full_key = _complete(key.strip(), single + choices)
+    except SettingError as error:
+        room, _, last = key.rpartition(".")
+        if flag and room in choices:
+            what = f"{room} {dict(flatten(values))[f'{room}.name']!r} has no {last!r}"
+            raise SettingError(what, where=flag, mend="leave it out") from None
+        raise error.at(flag or "--set") from None
     *path, last = full_key.split(".")
     part: Any = values
     for step in path:
         part = part[step]
     value = _parse(text.strip())
     part[last] = [value] if isinstance(part.get(last), list) and not isinstance(value, list) else value
-    where = f"--set {assignment}"
+    where = flag or f"--set {assignment}"
     try:
         return read(type(settings), values, where=where)
     except SettingError as error:
-        raise error if error.where else SettingError(error.what, where=where, mend=error.mend) from None
+        raise error.at(where) from None
 
 
 def _complete(key: str, known: list[str]) -> str:
@@ -109,9 +116,9 @@ def _complete(key: str, known: list[str]) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise SettingError(f"{key!r} is ambiguous", where="--set", mend=f"choose from {', '.join(found)}")
+        raise SettingError(f"{key!r} is ambiguous", mend=f"choose from {', '.join(found)}")
     endings = {".".join(name.split(".")[cut:]): name for name in known for cut in range(name.count(".") + 1)}
-    raise SettingError(f"there is no setting {key!r}", where="--set", mend=did_you_mean(key, endings))
+    raise SettingError(f"there is no setting {key!r}", mend=did_you_mean(key, endings))
 
 
 def _parse(text: str) -> Any:

@@ -171,7 +171,8 @@ def test_another_encoding_is_named_and_can_be_read(tmp_path, encoding):
     content = ("plain\n" * 11 + line * 30).encode(encoding)
     message = told(tmp_path, content, kind="text")
     assert message.startswith("a.txt:12: byte 0x")
-    assert message.endswith(f" is not UTF-8; it looks like {name}; give --set encoding={encoding}")
+    mends = f"make it UTF-8 with iconv -f {encoding.replace('_', '-')} -t utf-8, or give --set encoding={encoding}"
+    assert message.endswith(f" is not UTF-8; it looks like {name}; {mends}")
     assert texts(tmp_path, content, kind="text", encoding=encoding) == [("plain\n" * 11 + line * 30, 1)]
 
 
@@ -181,7 +182,7 @@ def test_another_encoding_is_named_and_can_be_read(tmp_path, encoding):
 )
 def test_wide_encodings_are_named_and_can_be_read(tmp_path, encoding, named):
     content = GOOD.encode(encoding)
-    mend = f"give --set encoding={named}"
+    mend = f"make it UTF-8 with iconv -f {named.replace('utf-16-', 'utf-16')} -t utf-8, or give --set encoding={named}"
     assert told(tmp_path, content) == f"a.txt: this is {named.upper()} text, not UTF-8; {mend}"
     assert texts(tmp_path, content, kind="text", encoding=named) == [(GOOD, 1)]
 
@@ -296,14 +297,14 @@ def test_parquet(tmp_path):
             "a.csv",
             "title,body\nA,long\nB,longer\n",
             {},
-            "a.csv: several columns could be the text (title, body); choose one of title, body with "
-            "--set data.column=NAME",
+            "a.csv: several columns could be the text (title, body); call one of them text, or choose one of "
+            "title, body with --set data.column=NAME",
         ),
         (
             "a.csv",
             "x,y\n1,2\n",
             {},
-            "a.csv: no column looks like text; choose one of x, y with --set data.column=NAME",
+            "a.csv: no column looks like text; give texts, or choose one of x, y with --set data.column=NAME",
         ),
         (
             "a.csv",
@@ -343,7 +344,7 @@ def test_parquet(tmp_path):
             "a.jsonl",
             '{"text": "one"}\n["two"]\n',
             {},
-            'a.jsonl:2: the line holds no JSON object; write each as {"text": "..."}',
+            'a.jsonl:2: the line holds no JSON object; write each as {"column": value, ...}',
         ),
         (
             "a.txt",
@@ -361,10 +362,7 @@ def test_bad_tables(tmp_path, name, content, settings, message):
 def test_a_very_long_line_of_records(tmp_path, kind, name):
     first = '{"text": "a"}' if name == "a.jsonl" else "text"
     message = told(tmp_path, f"{first}\n{'x' * 5000}\n", name, kind=kind, longest=1000)
-    assert message == (
-        f"{name}:2: the line is longer than 1,000 characters; break it up, give --set longest=N, "
-        "or read one long text with --set data.kind=text"
-    )
+    assert message == (f"{name}:2: the line is longer than 1,000 characters; break it up, or give --set longest=N")
 
 
 def test_a_row_over_many_lines_is_no_longer_than_a_line(tmp_path):

@@ -38,18 +38,18 @@ TABLES = {
     "all commas": (
         'ds,y\n2024-01-01,"1,5"\n',
         [],
-        "data.csv:2: there is no column of numbers: '1,5' in the column 'y' is none; name it with --target, or tell",
+        "data.csv:2: there is no column of numbers: '1,5' in the column 'y' is none; add one, or name it with --target",
     ),
     "day or month": (
         "ds,y\n" + "".join(f"{month:02d}/01/2024,{month}\n" for month in range(1, 13)),
         [],
-        "data.csv:2: '01/01/2024': does the day come first, or the month?; give --set data.day_first=true or false",
+        "data.csv:2: '01/01/2024': does the day come first, or the month?; write dates as 2026-11-21, or give --set",
     ),
     "no header": ("\n".join(GOOD), [], "data.csv: the first row holds 2024-01-01, 1.1, which are no names of columns"),
     "clocks put back": (
         long("".join(f"2024-10-27 {hour:02d}:00,3\n" for hour in (0, 1, 2, 2, 3, 4, 5))),
         [],
-        "data.csv:5: the time 2024-10-27 02:00:00 of 'data' is there twice; keep one of the rows, name an --id, or, if",
+        "data.csv:5: the time 2024-10-27 02:00:00 of 'data' is there twice; keep one of the rows, or, if clocks",
     ),
     "clocks put forward": (
         long("".join(f"2024-03-31 {hour:02d}:00,3\n" for hour in (0, 1, 3, 4, 5))),
@@ -59,7 +59,7 @@ TABLES = {
     "holiday": (
         long("".join(f"2024-01-{day:02d},{day}\n" for day in (1, 2, 3, 4, 5, 8, 9, 10, 12, 15, 16))),
         [],
-        "data.csv:10: a gap of 1 step of a workday before 2024-01-12 of 'data'; give --fill previous or --fill zero",
+        "data.csv:10: a gap of 1 step of a workday before 2024-01-12 of 'data'; add the rows, or give --fill previous",
     ),
     "no counts": (
         long("\n".join(GOOD)),
@@ -101,12 +101,12 @@ TABLES = {
     "no time": (
         "name,y\na,3\n",
         [],
-        "data.csv:2: none of the columns name, y holds times; name it with --time, or add",
+        "data.csv:2: none of the columns name, y holds times; add one: dates as 2026-11-21, or",
     ),
     "no number": (
         "ds,y\n2024-01-01,a\n",
         [],
-        "no column of numbers: 'a' in the column 'y' is none; name it with",
+        "no column of numbers: 'a' in the column 'y' is none; add one, or name it with --target",
     ),
     "no column": (long("\n".join(GOOD)), ["--target", "x"], "data.csv: there is no column 'x'; choose from ds, y"),
     "several": ("unique_id,ds,a,b\nu,1,2,3\n", [], "several columns could be what is to be forecast; name them"),
@@ -254,6 +254,11 @@ def test_what_is_known_ahead_is_asked_for(tmp_path: Path, capsys: pytest.Capture
 def test_wrong_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     assert trained(tmp_path, long("\n".join(GOOD)), "--horizon", "2") == 0
+    gap = tmp_path / "gap.csv"
+    gap.write_text(long("\n".join([*GOOD[:9], *GOOD[11:]])), encoding="utf-8")
+    for verb in ("forecast", "evaluate"):
+        assert main([verb, str(run), str(gap)]) == 2
+        assert capsys.readouterr().err.endswith("a gap of 2 steps of a day before 2024-01-12 of 'gap'; add the rows\n")
     other = tmp_path / "hours.csv"
     other.write_text("ds,y\n" + "".join(f"2024-01-01 {hour:02d}:00,{hour}\n" for hour in range(24)), encoding="utf-8")
     for line, expected in {

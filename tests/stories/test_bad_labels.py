@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ensue.cli.main import main
+from ensue.data.files import find_files
 
 ROWS = [("a good film", "pos"), ("a bad film", "neg")] * 12
 
@@ -150,11 +151,14 @@ def test_files_beside_the_folders_of_classes(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "mail" / "pos" / ".DS_Store").write_bytes(b"\0\1")
     (tmp_path / "mail" / "pos" / "scan.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
     (tmp_path / "mail" / "README.md").write_text("Old mail.")
+    (tmp_path / "mail" / "odd.txt").write_text("Old mail.")
     said = told(capsys, *train(tmp_path / "mail"))
-    assert "README.md: the file lies beside the folders of classes; leave it out, or name the folders" in said
-    (tmp_path / "mail" / "README.md").unlink()
+    assert "odd.txt: the file lies beside the folders of classes; leave it out, or name the folders" in said
+    (tmp_path / "mail" / "odd.txt").unlink()
     assert main(train(tmp_path / "mail")) == 0
-    assert "scan.png: left out, since it is" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "scan.png: left out, since it is" in err
+    assert "README.md: left out, since it is a note on the data, by its name" in err
 
 
 def test_labels_that_were_never_in_training_are_scored_apart(
@@ -221,3 +225,47 @@ def test_nothing_to_classify(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "are for runs of `generate`" in told(capsys, "evaluate", run, "--lines")
     assert "nwe.csv: there is no such file" in told(capsys, "classify", run, "nwe.csv")
     assert "the run was trained to classify, not to generate" in told(capsys, "generate", run)
+
+
+def test_a_mend_is_one_that_the_command_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, other = tmp_path / "data.csv", tmp_path / "other.csv"
+    path.write_text(table(ROWS))
+    assert main(train(path)) == 0
+    run = str(tmp_path / "data-run")
+    other.write_bytes(table([("a café", "pos"), *ROWS]).encode("latin-1"))
+    mend = (
+        "other.csv:2: byte 0xE9 is not UTF-8; it looks like Windows-1252; make it UTF-8 with iconv -f cp1252 -t utf-8"
+    )
+    for verb in ("classify", "evaluate"):
+        assert told(capsys, verb, run, str(other)).endswith(mend)
+    for line in (["check", str(other), "--task", "classify"], train(other)):
+        assert main(line) == 2
+        assert capsys.readouterr().err.rstrip().endswith(f"{mend}, or give --set encoding=cp1252")
+    other.write_text("text,label\n ,pos\n")
+    for verb in ("classify", "evaluate"):
+        assert told(capsys, verb, run, str(other)).endswith("column 'text' is empty in this row; fill it in")
+    (tmp_path / "texts.txt").write_text("one\ntwo\n")
+    said = "every example has the label 'texts'; give examples of other classes, or name a folder with a file for each"
+    assert said in told(capsys, *train(tmp_path / "texts.txt"))
+
+
+def test_notes_beside_tables_are_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "a.csv").write_text(table([(f"{text} {place}", label) for place, (text, label) in enumerate(ROWS)]))
+    (folder / "README.txt").write_text("Old films.\n")
+    (folder / "SHA256SUMS").write_text("0  a.csv\n")
+    (folder / "notes").write_text("Nothing.\n")
+    notes = ["README.txt", "SHA256SUMS"]
+    left_out = [f"{name}: left out, since it is a note on the data, by its name" for name in notes]
+    left_out += ["notes: left out, since it is no table, and tables lie beside it"]
+    assert main(["check", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "Looked at as `ensue train classify` would" in out
+    assert all(line in out for line in left_out)
+    assert main(train(folder)) == 0
+    err = capsys.readouterr().err
+    assert all(line in err for line in left_out)
+    (folder / "a.csv").unlink()
+    (folder / "notes").unlink()
+    assert [path.name for path in find_files([folder])] == notes  # there is nothing else

@@ -116,9 +116,9 @@ def test_bad_tables(tmp_path, old, new, message):
     ("table", "settings", "message"),
     [
         ("id,time,x\n1,1,2\n1,1,2\n", {}, "a.csv:3: the time of this row of '1' stands on line 2 already; "
-         "leave one out; a column of bands is named with --band"),
+         "leave one out, or join them, or name a column of bands with --band"),
         ("x,label\n1,a\n1,b\n", {}, "a.csv:3: 'label' is 'b' here, and 'a' in rows before of 'a.csv'; "
-         "name the column of sequences with --id"),
+         "give all rows of a sequence the same, or name the column of sequences with --id"),
         ("id,label\n1,a\n", {}, "a.csv: no column holds the values of the steps; "
          "choose some of id, label with --value"),
         ("id,t,time\n1,1,2\n", {"time": "t"}, "a.csv:1: a column of values may not be called 'time'; rename it"),
@@ -136,7 +136,7 @@ def test_other_endings(tmp_path):
     )
     assert (
         told(tmp_path, SERIES, "a.txt", SeriesFile)
-        == "a.txt: this is no .ts file; name files that end in .ts or .ts.gz"
+        == "a.txt: this is no table that can be read; its name should end in one of .ts"
     )
 
 
@@ -175,7 +175,7 @@ def test_series_with_other_labels(tmp_path):
     ("old", "new", "message"),
     [
         ("Stamps false", "Stamps true", "a.ts:3: sequences with time stamps are not read from .ts files; "
-         "write a table with --id and --time instead"),
+         "write a table with a row for each step instead"),
         ("s 2", "s two", "a.ts:5: @dimensions has no number; write `@dimensions N`"),
         ("@data\n", "", "a.ts:8: a sequence stands among the lines of the header; "
          "put a line `@data` above the sequences"),

@@ -28,7 +28,7 @@ FILES = [
     (
         "a.conllu",
         "1 a _ X\n",
-        "a.conllu:1: the line has 1 column by tab, and CoNLL-U has 10; mend the line, or give --set",
+        "a.conllu:1: the line has 1 column by tab, and CoNLL-U has 10; mend the line, or name the format with --set",
     ),
     ("a.conllu", "# a comment\n", "a.conllu: there is no sentence in the file"),
     ("a.conll", "EU NNP O\nPeter NNP\n", "a.conll:2: the line has 2 columns, and those before it have 3"),
@@ -40,7 +40,7 @@ FILES = [
     (
         "a.tsv",
         "a\tX\n" * 2001,
-        "a.tsv:1: the sentence that begins here has more than 2,000 words; is a blank line missing",
+        "a.tsv:1: the sentence that begins here has more than 2,000 words; put a blank line after each sentence, or",
     ),
     ("a.tsv", "a\tX\nb\tY\n", "a.tsv: there is one sentence, too few to learn from"),
     ("a.tsv", "a\tX\n\nb\tX\n\nc\tX\n\nd\tX\n", "every word that is learned from has the tag 'X'"),
@@ -51,7 +51,7 @@ FILES = [
     (
         "a.jsonl",
         '{"words": ["a"], "tags": ["X"]}\n',
-        "a.jsonl:1: there is no 'tokens'; name the list with --tokens NAME",
+        "a.jsonl:1: there is no 'tokens', but words, tags; call it tokens, or name the list with --tokens NAME",
     ),
     ("a.jsonl", '{"tokens": "a b", "tags": ["X"]}\n', "a.jsonl:1: 'tokens' is not a list of words"),
     ("a.jsonl", '{"tokens": ["a"], "tags": [1]}\n', "a.jsonl:1: 'tags' is not a list of words"),

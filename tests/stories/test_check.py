@@ -132,8 +132,7 @@ def test_what_was_said_tells_the_task(tmp_path):
             {},
             [
                 "a.csv: 2 rows without text or label left out",
-                "a.csv:62: column 'text' is empty in this row; "
-                "fill it in, or give --set data.reader.incomplete='leave out'",
+                "a.csv:62: column 'text' is empty in this row; fill it in, or give --set incomplete='leave out'",
             ],
         ),
         (
@@ -141,7 +140,7 @@ def test_what_was_said_tells_the_task(tmp_path):
             {},
             [
                 "a.csv: every example has the label 'good'; "
-                "name another column with --label, or give examples of other classes"
+                "give examples of other classes, or name another column with --label"
             ],
         ),
         (
@@ -234,7 +233,7 @@ def test_the_command(tmp_path, capsys):
     assert main(["check", str(path), "--label", "mood"]) == 2
     assert capsys.readouterr().err == f"ensue: {path}: there is no column 'mood'; choose from label, text\n"
     assert main(["check", str(path), "--task", "tag", "--label", "x"]) == 2
-    assert capsys.readouterr().err.startswith("ensue: --set: there is no setting 'data.label'; ")
+    assert capsys.readouterr().err.startswith("ensue: --label: there is no setting 'data.label'; ")
     assert main(["check", str(path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["task"], found["kind"], found["labels"][0]["examples"]) == ("classify", "table", 40)

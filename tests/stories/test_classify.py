@@ -12,7 +12,7 @@ import ensue
 from ensue import api
 from ensue.cli.main import main
 from ensue.data.examples import kept_examples
-from ensue.data.readers import Listed
+from ensue.data.readers.listed import Listed
 from ensue.errors import Interrupted
 
 GOOD, BAD = ("lovely", "warm", "clever", "moving"), ("dull", "loud", "stale", "empty")

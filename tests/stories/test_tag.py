@@ -124,6 +124,25 @@ def test_bytes_that_are_no_text_are_refused(
     assert "-: byte 0xE9 is not UTF-8; write what comes in as UTF-8" in capsys.readouterr().err
 
 
+def test_its_data_is_not_written_over(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "texts").mkdir()
+    path = folder / "texts" / "new.txt"
+    path.write_text("it runs\n")
+    for data, out in ((path, path), (path.parent, path), (path.parent, folder / "texts" / "new.conllu")):
+        assert main(["tag", run, str(data), "--out", str(out)]) == 2
+        said = f"ensue: {out}: the rows would be written over the data; name another file with --out\n"
+        assert capsys.readouterr().err == said
+    assert [one.name for one in path.parent.iterdir()] == ["new.txt"]
+    path.write_bytes("caf\u00e9 caf\u00e9\n".encode("latin-1"))
+    assert main(["tag", run, str(path)]) == 2
+    assert capsys.readouterr().err.endswith("make it UTF-8 with iconv -f cp1252 -t utf-8\n")
+    path.with_suffix(".conllu").write_text("1 a _ X\n")
+    assert main(["tag", run, str(path.with_suffix(".conllu"))]) == 2
+    assert capsys.readouterr().err.endswith("mend the line, or name the format with --read conllu|columns|tsv|jsonl\n")
+    assert main(["evaluate", run, str(path.with_suffix(".conllu"))]) == 2
+    assert capsys.readouterr().err.endswith("and CoNLL-U has 10; mend the line\n")
+
+
 def test_conllu_comes_back_with_its_other_columns(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     empty = (folder / "test.conllu").read_text()
     for tag in "DANVP":
@@ -143,10 +162,10 @@ def test_what_is_told_of_other_formats_can_be_scored(
     assert main(["train", "tag", str(tmp_path / "a.txt"), "--model", "hmm", "--out", out, *chosen]) == 0
     (tmp_path / "b.jsonl").write_text('{"tokens": ["Rom", "an\\tRom"]}\n')
     for ending, more in (("conllu", []), ("jsonl", ["--json"])):
-        told = str(tmp_path / f"told.{ending}")
-        for data in ("b.jsonl", "told.conllu"):
-            assert main(["tag", out, str(tmp_path / data), *more, "--out", told]) == 0
-        found = json.loads(answer(capsys, "evaluate", out, told, "--json"))
+        told, again = str(tmp_path / "told.conllu"), str(tmp_path / f"again.{ending}")
+        assert main(["tag", out, str(tmp_path / "b.jsonl"), "--out", told]) == 0
+        assert main(["tag", out, told, *more, "--out", again]) == 0
+        found = json.loads(answer(capsys, "evaluate", out, again, "--json"))
         assert found["metrics"]["tag_accuracy"] == 1.0
         assert found["details"]["words"] == 2
         assert ("span_f1" in found["metrics"]) == (not column)

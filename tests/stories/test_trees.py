@@ -191,8 +191,7 @@ def refused(capsys: pytest.CaptureFixture[str], path: Path, *flags: str) -> str:
         ),
         (
             "(1 (0 a) (1 b))\n" * 20,
-            "t.txt: every example has the label '1'; name another column with --label, or give examples of other "
-            "classes",
+            "t.txt: every example has the label '1'; give examples of other classes",
         ),
         ("\n\n", "data: there are no examples; give a file with some"),
     ],
@@ -209,6 +208,14 @@ def test_a_tree_beyond_the_longest_is_refused(folder: Path, capsys: pytest.Captu
     told = refused(capsys, folder / "trees.txt", "--set", "data.most_steps=4")
     assert told.startswith("trees.txt:")
     assert told.endswith(" nodes; leave it out, or read larger ones with --set data.most_steps=N")
+
+
+def test_flags_that_mean_nothing_of_trees_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "trees.txt"
+    assert refused(capsys, path, "--text", "a") == "--text: data.reader 'trees' has no 'text'; leave it out"
+    assert refused(capsys, path, "--also", "generate") == "--also: model 'tree' has no 'also'; leave it out"
+    what = "the codec text is not for data of the kind trees, which has one of its own"
+    assert refused(capsys, path, "--codec", "characters") == f"--codec: {what}; leave it out"
 
 
 def test_nothing_is_taken_over_from_a_language_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

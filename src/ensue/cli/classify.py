@@ -38,14 +38,11 @@ def classify(
         json: Print one JSON object an example, for programs.
     """
     from ensue import api
-    from ensue.cli.machine import print_json, say
+    from ensue.cli.machine import print_json, refuse_overwriting, say
     from ensue.data.contract import Listener
-    from ensue.data.files import file_meant
-    from ensue.errors import DataError
     from ensue.tasks.classify.using import asked_about
 
-    if out is not None and out.exists() and file_meant(data) == out:
-        raise DataError("the rows would be written over the data", where=str(out), mend="name another file with --out")
+    refuse_overwriting(data, out)
     verdicts = asked_about(api.open(run, "classify"), data, Listener(say))
     if json:
         for verdict in verdicts:

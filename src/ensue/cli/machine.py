@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,3 +23,13 @@ def print_json(values: Mapping[str, Any]) -> None:
 def say(finding: Finding) -> None:
     """Tell a person how their data is read, where the standard output is for what is said of it."""
     print(f"ensue: {finding}", file=sys.stderr)
+
+
+def refuse_overwriting(data: str, out: Path | None) -> None:
+    """Let a file pass that is not the data, and does not lie in it. Raises DataError."""
+    from ensue.data.files import file_meant
+    from ensue.errors import DataError
+
+    source = file_meant(data)
+    if out is not None and source is not None and source.resolve() in (out.resolve(), *out.resolve().parents):
+        raise DataError("the rows would be written over the data", where=str(out), mend="name another file with --out")

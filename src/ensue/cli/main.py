@@ -63,7 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except UserError as error:
-        return _complain(str(error), WRONG_INPUT)
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        takes_settings = given[:1] in (["train"], ["check"])
+        return _complain(str(error if takes_settings else error.without_option()), WRONG_INPUT)
     except CycloptsError as error:
         return _complain(_as_line(error), WRONG_INPUT)
     except Interrupted as stop:

@@ -34,19 +34,19 @@ def tag(
     import json as codec
 
     from ensue import api
+    from ensue.cli.machine import refuse_overwriting, say
     from ensue.data.contract import Listener
     from ensue.tasks.tag.using import as_conllu, asked_about
     from ensue.training.durable import write_atomically
 
-    listener = Listener(lambda finding: print(f"ensue: {finding}", file=sys.stderr))
+    refuse_overwriting(data, out)
     model = api.open(run, "tag")
-    told = model.tagged(asked_about(model, data, read, listener))
+    told = model.tagged(asked_about(model, data, read, Listener(say)))
     if json:
         written = (codec.dumps(one.to_json()) + "\n" for one in told)
     else:
         written = (as_conllu(model, number, one) for number, one in enumerate(told, 1))
     if out is not None:
         write_atomically(out, "".join(written).encode())
-        return
-    for sentence in written:
-        sys.stdout.write(sentence)
+    else:
+        sys.stdout.writelines(written)

@@ -16,19 +16,19 @@ GATHERED = 10_000
 """Records whose ids are put together before they are kept."""
 
 
-def encode_corpus(texts: Iterable[str], codec: Codec, path: Path | None = None) -> Corpus:
-    """Encode records, each with its end, or one long text if the codec has no end.
-
-    With a `path` the ids are written there (.npy) and mapped; else they are kept in memory.
-    """
-    writer = CorpusWriter(codec, path)
+def encode_corpus(texts: Iterable[str], codec: Codec) -> Corpus:
+    """Encode records, each with its end, or one long text if the codec has no end."""
+    writer = CorpusWriter(codec, None)
     for text in texts:
         writer.add(text)
     return writer.finish()
 
 
 class CorpusWriter:
-    """Takes one text after the other, and counts what a corpus must know."""
+    """Takes one text after the other, and counts what a corpus must know.
+
+    With a `path` the ids are written there (.npy) and mapped; else they are kept in memory.
+    """
 
     def __init__(self, codec: Codec, path: Path | None) -> None:
         self.codec = codec

@@ -59,17 +59,17 @@ class Examples:
         >>> whole.beginnings(0.5).steps["word"].tolist()
         [0, 1, 4]
         """
-        lengths = np.ceil(self.lengths * share - 1e-9).astype(np.int64)
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        places = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1] - offsets[:-1], lengths)
+        places, offsets = _places(self.offsets[:-1], np.ceil(self.lengths * share - 1e-9).astype(np.int64))
         return Examples(offsets, {name: field[places] for name, field in self.steps.items()}, self.whole)
 
     def places(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give where the steps of some examples lie, one after the other, and where each begins among them."""
-        lengths = self.lengths[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-        return np.repeat(self.offsets[rows], lengths) + within, offsets
+        return _places(self.offsets[rows], self.lengths[rows])
+
+
+def _places(begins: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], lengths), offsets
 
 
 def keep_examples(parts: Mapping[str, Examples], contents: Mapping[str, Any], folder: Path) -> None:
@@ -80,9 +80,14 @@ def keep_examples(parts: Mapping[str, Examples], contents: Mapping[str, Any], fo
         fields[part] = [name for name, _ in _arrays(examples)]
         for name, array in _arrays(examples):
             np.save(folder / f"{part}.{name}.npy", array)
+    write_contents({"fields": fields, **contents}, folder)
+
+
+def write_contents(contents: Mapping[str, Any], folder: Path) -> None:
+    """Write the table of contents as one act, once everything else is there."""
     unfinished = folder / f".{CONTENTS}"
     with unfinished.open("w", encoding="utf-8") as file:
-        json.dump({"fields": fields, **contents}, file)
+        json.dump(contents, file)
         file.flush()
         os.fsync(file.fileno())
     os.replace(unfinished, folder / CONTENTS)

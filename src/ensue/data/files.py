@@ -22,6 +22,11 @@ CHUNK = 1 << 20
 SAMPLE = 1 << 16
 """Bytes looked at to tell what a file is."""
 
+ABOUT = {"readme", "license", "licence", "copying", "notice", "sha256sums", "md5sums", "checksums"}
+"""Names of files that tell of data in their folder; one that is named itself is data."""
+
+TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
+
 PACKED = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -70,14 +75,20 @@ def lines_piped() -> Iterator[str]:
 
 
 def _files_in(folder: Path, listener: Listener) -> list[Path]:
+    seen = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    seen = [path for path in seen if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    data = [path for path in seen if path.name.partition(".")[0].lower() not in ABOUT]
     found: list[Path] = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            reason = None if ending(path) == ".parquet" else unreadable(path)
-            if reason:
-                listener.tell(Finding(str(path), f"left out, since it is {reason}"))
-            else:
-                found.append(path)
+    for path in seen:
+        reason = None if ending(path) == ".parquet" else unreadable(path)
+        if not reason and path not in data and data:
+            reason = "a note on the data, by its name"
+        if not reason and not ending(path) and any(ending(one) in TABLES for one in data):
+            reason = "no table, and tables lie beside it"
+        if reason:
+            listener.tell(Finding(str(path), f"left out, since it is {reason}"))
+        else:
+            found.append(path)
     if not found:
         raise DataError("nothing in the folder can be read as text", where=str(folder), mend="give text files")
     return found
@@ -180,7 +191,7 @@ def _refuse_other_kinds(path: Path, sample: bytes, encoding: str) -> None:
     name = wide(sample)
     if name:
         what = f"this is {name.upper()} text, not {encoding.upper()}"
-        raise DataError(what, where=str(path), mend=f"give --set encoding={name}")
+        raise DataError(what, where=str(path), **_as(name))
     kind = binary(sample)
     if kind:
         raise DataError(f"this is {kind}, not text", where=str(path), mend="give a text file")
@@ -192,6 +203,12 @@ def _undecodable(path: Path, error: UnicodeDecodeError, line: int) -> DataError:
     what = f"byte 0x{byte:02X} is not {error.encoding.upper()}"
     if error.encoding != "utf-8" or (error.end == len(error.object) and "end of data" in error.reason):
         cut = "" if error.encoding != "utf-8" else ", and the file ends within a character"
-        return DataError(what + cut, where=f"{path}:{line}", mend="check the file, or its --set encoding")
+        return DataError(what + cut, where=f"{path}:{line}", mend="check the file", option="its --set encoding")
     name, known_as = looks_like(error.object[max(0, error.start - SAMPLE) : error.start + SAMPLE])
-    return DataError(f"{what}; it looks like {known_as}", where=f"{path}:{line}", mend=f"give --set encoding={name}")
+    return DataError(f"{what}; it looks like {known_as}", where=f"{path}:{line}", **_as(name))
+
+
+def _as(encoding: str) -> dict[str, str]:
+    """Give the mends for a file in this encoding; iconv writes some names in another way than Python."""
+    other = encoding.replace("utf-16-", "utf-16").replace("_", "-")
+    return {"mend": f"make it UTF-8 with iconv -f {other} -t utf-8", "option": f"give --set encoding={encoding}"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ nothing was measured; and single numbers, which hold for the whole example."""
 
 TIME, BAND, ERROR = "time", "band", "error"
 """Fields of these names are the times of the steps, the band each value was measured in, and its standard error."""
+
+
+COLUMN = "name another column with --label"
+"""How a person takes the labels of a table from elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ class Labelled:
 
 class LabelledReader(ABC):
     """Labelled examples out of files; can be read again."""
+
+    elsewhere: ClassVar[str | None] = None
+    """How a person says that labels stand elsewhere in the same files, where they can."""
 
     @abstractmethod
     def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:

@@ -179,21 +179,26 @@ def label_kind(examples: Sequence[Labelled], settings: LabelSettings) -> tuple[L
     return kind, delimiter, told if why else None
 
 
-def refuse_unlearnable(examples: Sequence[Labelled], kind: LabelKind, delimiter: str) -> None:
-    """Raise DataError where nothing can be learned: one class only, a class of one example, no number at all."""
+def refuse_unlearnable(
+    examples: Sequence[Labelled], kind: LabelKind, delimiter: str, elsewhere: str | None = None
+) -> None:
+    """Raise DataError where nothing can be learned: one class only, a class of one example, no number at all.
+
+    `elsewhere` is how a person takes the labels from elsewhere.
+    """
     file = examples[0].file
     if kind == "number":
-        values = {_at(example, _number) for example in examples}
+        values = {_number_of(example) for example in examples}
         if len(values) < 2:
-            mend = "name another column with --label"
-            raise DataError(f"all labels are the number {values.pop():g}", where=file, mend=mend)
+            what = f"all labels are the number {values.pop():g}"
+            raise DataError(what, where=file, mend="give examples of others", option=elsewhere)
         return
     lists = [names_in(example.label, delimiter, kind) for example in examples]
     counts = Counter(name for names in lists for name in names)
     if len(counts) < 2 and (kind != "several" or set(counts.values()) == {len(examples)}):
         only = next(iter(counts), None)
         what = f"every example has the label {only!r}" if only else "no example has a label"
-        raise DataError(what, where=file, mend="name another column with --label, or give examples of other classes")
+        raise DataError(what, where=file, mend="give examples of other classes", option=elsewhere)
     if kind != "several" and 1 in counts.values():
         place = next(place for place, names in enumerate(lists) if counts[names[0]] == 1)
         where = f"{examples[place].file}:{examples[place].line}"
@@ -201,12 +206,12 @@ def refuse_unlearnable(examples: Sequence[Labelled], kind: LabelKind, delimiter:
         raise DataError(what, where=where, mend="give more of it, or leave it out")
 
 
-def _at(example: Labelled, read: Any) -> Any:
+def _number_of(example: Labelled) -> float:
     """Read the label of an example; an error names its line."""
     try:
-        return read(example.label)
+        return _number(example.label)
     except DataError as error:
-        raise DataError(error.what, where=f"{example.file}:{example.line}", mend=error.mend) from None
+        raise error.at(f"{example.file}:{example.line}") from None
 
 
 def _name(label: Any) -> str:

@@ -125,8 +125,8 @@ def partition(
     return Parts(encoded, content, labels, files)
 
 
-Gathered: TypeAlias = "tuple[list[Labelled], LabelKind, str]"
-"""Examples, what their labels are, and what stands between several labels."""
+Gathered: TypeAlias = "tuple[list[Labelled], LabelKind, str, str | None]"
+"""Examples, what their labels are, what stands between several, and how a person says that they stand elsewhere."""
 
 
 def gathered(reader: LabelledReader, data: LabelledSettings, listener: Listener) -> Gathered:
@@ -136,7 +136,8 @@ def gathered(reader: LabelledReader, data: LabelledSettings, listener: Listener)
         raise DataError("there are no examples", where="data", mend="give a file with some")
     if (without := next((one for one in examples if one.label is None), None)) is not None:
         if all(one.label is None for one in examples):
-            raise DataError("no example has a label", where=without.file, mend="name their column with --label")
+            what, option = "no example has a label", reader.elsewhere
+            raise DataError(what, where=without.file, mend="give examples with labels", option=option)
         mend = "give it one, or leave it out"
         raise DataError("the example that begins here has no label", where=f"{without.file}:{without.line}", mend=mend)
     kind, delimiter, guessed = label_kind(examples, data.labels)
@@ -145,15 +146,15 @@ def gathered(reader: LabelledReader, data: LabelledSettings, listener: Listener)
     if kind in ("several", "number") and examples[0].inner is not None:
         what, mend = f"labels of nodes are read as {DESCRIBED[kind]}", "give kind=single, or data.reader.inner=false"
         raise SettingError(what, where="data.labels.kind", mend=mend)
-    return examples, kind, delimiter
+    return examples, kind, delimiter, reader.elsewhere
 
 
 def drawn(
     readers: Mapping[str, LabelledReader], found: Gathered, data: LabelledSettings, seed: int, listener: Listener
 ) -> tuple[dict[str, list[Labelled]], LabelKind, str]:
     """Draw the parts, and read those that have files of their own. Raises DataError where nothing can be learned."""
-    everything, kind, delimiter = found
-    refuse_unlearnable(everything, kind, delimiter)
+    everything, kind, delimiter, _ = found
+    refuse_unlearnable(*found)
     shares = {name: getattr(data, name) for name in HELD_OUT if name not in readers}
     rows = draw_parts(shares, seed, _strata(everything, kind, delimiter), _groups(everything))
     parts = {name: [everything[row] for row in chosen] for name, chosen in rows.items()}
@@ -201,12 +202,11 @@ def encode(
                     inner = [-1 if label is None else labels.target(label) for label in example.inner]
                     fields["label"] = np.array(inner, np.int64) + 1
         except DataError as error:
-            where = f"{example.file}:{example.line}"
-            raise DataError(error.what, where=error.where or where, mend=error.mend) from None
+            raise error.at(f"{example.file}:{example.line}") from None
         length = len(next(iter(fields.values())))
         if length > longest and content.shape.children:
-            what, mend = f"a tree of {length:,} nodes", "leave it out, or read larger ones with --set data.most_steps=N"
-            raise DataError(what, where=f"{example.file}:{example.line}", mend=mend)
+            what, option = f"a tree of {length:,} nodes", "read larger ones with --set data.most_steps=N"
+            raise DataError(what, where=f"{example.file}:{example.line}", mend="leave it out", option=option)
         shortened += length > longest
         repeated += isinstance(example.content, str) and example.content in known
         steps.append({name: array[:longest] for name, array in fields.items()})

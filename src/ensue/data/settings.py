@@ -12,8 +12,10 @@ from pydantic import Field
 
 from ensue.data.contract import Finding, Listener, Reader
 from ensue.data.files import ending, read_text
-from ensue.data.readers import LinesReader, TableReader, TextReader
+from ensue.data.readers.lines import LinesReader
 from ensue.data.readers.rows import ROWS
+from ensue.data.readers.table import TableReader
+from ensue.data.readers.text import TextReader
 from ensue.errors import SettingError
 from ensue.settings import Settings
 

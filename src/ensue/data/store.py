@@ -6,7 +6,6 @@ The table of contents is written last: a folder without it was not finished, and
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ import numpy as np
 
 from ensue.data.codecs import open_codec
 from ensue.data.contract import Corpus, Finding
+from ensue.data.examples import CONTENTS, write_contents
 from ensue.data.prepare import Prepared
 from ensue.data.split import PARTS
 
-CONTENTS = "contents.json"
 ARRAYS = ("ids", "offsets", "unknown_at", "unknown_nats")
 COUNTS = ("characters", "bytes", "words")
 
@@ -39,12 +38,7 @@ def keep(prepared: Prepared, folder: Path) -> None:
             path, array = _array(folder, part, name), getattr(corpus, name)
             if not (isinstance(array, np.memmap) and Path(str(array.filename)).samefile(path)):
                 np.save(path, array)
-    unfinished = folder / f".{CONTENTS}"
-    with unfinished.open("w", encoding="utf-8") as file:
-        json.dump(contents, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, folder / CONTENTS)
+    write_contents(contents, folder)
 
 
 def kept(folder: Path) -> Prepared | None:

@@ -101,8 +101,8 @@ def read_tagged(
 def _no_longer(sentence: Labelled, longest: int) -> Labelled:
     if len(sentence.label) > longest:
         what = f"the sentence that begins here has more than {longest:,} words"
-        mend = "is a blank line missing after it? Else give --set data.longest=N"
-        raise DataError(what, where=f"{sentence.file}:{sentence.line}", mend=mend)
+        mend, option = "put a blank line after each sentence", "give --set data.longest=N"
+        raise DataError(what, where=f"{sentence.file}:{sentence.line}", mend=mend, option=option)
     return sentence
 
 

@@ -32,7 +32,7 @@ def read_vectors(path: Path, most: int = MOST) -> Vectors:
         raise DataError("there is no such file", where=str(path), mend="check --vectors")
     words: dict[str, NDArray[np.float32]] = {}
     width = 0
-    for number, line in enumerate(lines_of(path, "utf-8", 1_000_000), start=1):
+    for number, line in enumerate(lines_of(path), start=1):
         fields = line.rstrip().split(" ")
         if number == 1 and len(fields) == 2 and all(field.isdecimal() for field in fields):
             continue

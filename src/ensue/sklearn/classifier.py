@@ -21,7 +21,7 @@ from ensue.data.codecs import CONTENTS
 from ensue.data.labelled import Content
 from ensue.data.labels import LabelCodec, names_in
 from ensue.data.partition import Parts, encode
-from ensue.data.readers import Listed
+from ensue.data.readers.listed import Listed
 from ensue.data.split import draw_parts
 from ensue.evaluation.answers import Answers
 from ensue.settings import to_plain

@@ -82,5 +82,5 @@ def with_budget(settings: S, choices: Choices) -> S:
 def assigned(settings: S, choices: Choices) -> S:
     """Change setting after setting, as after `--set`."""
     for assignment in choices.assignments:
-        settings = assign(settings, assignment)
+        settings = assign(settings, assignment, choices.flags.get(assignment))
     return settings

@@ -33,6 +33,8 @@ class Choices:
     """A TOML file of settings, or the run.toml of a run; what is said elsewhere goes before it."""
     assignments: Sequence[str] = ()
     """`key=value`, as after `--set`; they go before everything else."""
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """Of those that were not written after `--set`, the flag that stands for each."""
     memory: str | None = None
     """What counting n-grams may take, such as 4G."""
 

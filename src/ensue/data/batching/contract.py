@@ -69,9 +69,22 @@ POOL = 50
 """Batches that are sorted by length together: more would save a little padding, and mix the rows less."""
 
 
-def pooled(lengths: Arrays, rows: int, draws: np.random.Generator) -> tuple[Arrays, Arrays]:
-    """Draw an order of rows in which those of a batch are of like length, and the order in which the batches come."""
-    order = draws.permutation(len(lengths))
-    pool = np.arange(len(order)) // (POOL * rows)
-    order = order[np.lexsort((lengths[order], pool))]
-    return order, draws.permutation(-(-len(lengths) // rows))
+class Pooled:
+    """An order of rows for each epoch, in which those of a batch are of like length; one epoch's is kept."""
+
+    def __init__(self, lengths: Arrays, rows: int, seed: int) -> None:
+        self.lengths, self.rows, self.seed = lengths, rows, seed
+        self._order: tuple[int, Arrays, Arrays] | None = None
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.rows)
+
+    def batch(self, epoch: int, place: int) -> Arrays:
+        """Give the rows of the batch at this place."""
+        if self._order is None or self._order[0] != epoch:
+            draws = generator(self.seed, epoch)
+            order = draws.permutation(len(self.lengths))
+            order = order[np.lexsort((self.lengths[order], np.arange(len(order)) // (POOL * self.rows)))]
+            self._order = epoch, order, draws.permutation(len(self))
+        _, order, batches = self._order
+        return order[batches[place] * self.rows : (batches[place] + 1) * self.rows]

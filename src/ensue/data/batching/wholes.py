@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ensue.batch import Batch
-from ensue.data.batching.contract import Arrays, generator, pooled
+from ensue.data.batching.contract import Arrays, Pooled
 from ensue.data.examples import Examples
 
 
@@ -18,26 +18,18 @@ class Wholes:
     """
 
     def __init__(self, examples: Examples, rows: int, seed: int, weight: Arrays | None = None) -> None:
-        self.examples, self.rows, self.seed = examples, rows, seed
+        self.examples, self.pooled = examples, Pooled(examples.lengths, rows, seed)
         self.weight = np.ones(len(examples), np.float32) if weight is None else weight.astype(np.float32)
         self.unit = "words" if "target" in examples.steps else "examples"
-        self._order: tuple[int, Arrays, Arrays] | None = None
 
     def __len__(self) -> int:
-        return -(-len(self.examples) // self.rows)
+        return len(self.pooled)
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Batch[Arrays]]:
         """Give the batches of an epoch from number `first` on."""
-        order, batches = self._ordered(number)
         for place in range(first, len(self)):
-            chosen = order[batches[place] * self.rows : (batches[place] + 1) * self.rows]
+            chosen = self.pooled.batch(number, place)
             yield batch_of(self.examples, chosen, self.weight[chosen])
-
-    def _ordered(self, epoch: int) -> tuple[Arrays, Arrays]:
-        """Give the rows of an epoch in the order of batches, and the order in which these come; kept for one epoch."""
-        if self._order is None or self._order[0] != epoch:
-            self._order = epoch, *pooled(self.examples.lengths, self.rows, generator(self.seed, epoch))
-        return self._order[1:]
 
 
 def in_order(examples: Examples, rows: int) -> Iterator[tuple[Arrays, Batch[Arrays]]]:

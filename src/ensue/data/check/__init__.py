@@ -61,14 +61,14 @@ def _said(
     refused: SettingError | None = None
     for verb in verbs:
         try:
-            keyed = [f"{key_of(verb, flag)}={json.dumps(value)}" for flag, value in own.items()]
+            keyed = {f"{key_of(verb, flag)}={json.dumps(value)}": f"--{flag}" for flag, value in own.items()}
             fields: Any = {name: (type(value), value) for name, value in CHECKS[verb][0].items()}
             said: Any = create_model("Said", __base__=Settings, **fields)()
             if verb == "classify":
                 name, _ = labelled_kind(files, dict(one.split("=", 1) for one in (*keyed, *assignments) if "=" in one))
                 said = assign(said, f"data.reader={name}")
             for assignment in (*keyed, *assignments):
-                said = assign(said, assignment)
+                said = assign(said, assignment, keyed.get(assignment))
         except SettingError as error:
             refused = refused or error
         else:

@@ -52,7 +52,7 @@ class Report:
         try:
             return step()
         except DataError as error:
-            self.problems.append(Finding(error.where or str(where), error.what, error.mend))
+            self.problems.append(Finding(error.where or str(where), error.what, error.advice))
 
 
 def quantiles(of: str, values: Sequence[float]) -> dict[str, Any]:

@@ -45,9 +45,9 @@ def look_at_labels(report: Report, files: Sequence[Path], said: Any) -> None:
 
 
 def _tell_labels(report: Report, where: Path, found: Gathered) -> None:
-    examples, kind, delimiter = found
+    examples, kind, delimiter, _ = found
     if kind == "number":
-        report.attempt(lambda: refuse_unlearnable(examples, kind, delimiter), where)
+        report.attempt(lambda: refuse_unlearnable(*found), where)
         if not report.problems:
             report.tables["labels"] = [quantiles("the label", [float(one.label) for one in examples])]
         return

@@ -44,7 +44,7 @@ def look_at_series(report: Report, files: Sequence[Path], said: Any) -> None:
 def _row(one: Read) -> dict[str, Any]:
     """Give the figures of a series: gaps are missing steps, by the distance that most of its own steps have."""
     times, values = one.series.times, one.series.values
-    frequency = usual([times])[0]
+    frequency = usual(times)
     distances = steps_between(times, frequency) if frequency else np.zeros(0)
     there = values[~np.isnan(values)]
     return {

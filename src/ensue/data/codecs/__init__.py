@@ -64,23 +64,3 @@ def _opened(values: dict[str, Any], fitted: Mapping[str, Any]) -> Any:
         return fitted[name].from_json(values)
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"the codec is damaged ({error!r})", where="codec.json", mend="train again") from None
-
-
-__all__ = [
-    "CODECS",
-    "CONTENTS",
-    "CONTENT_SETTINGS",
-    "FITTED",
-    "Bytes",
-    "Characters",
-    "MeasurementCodec",
-    "Measurements",
-    "Subwords",
-    "TextContent",
-    "TextSettings",
-    "TreeCodec",
-    "TreeCodecSettings",
-    "Words",
-    "open_codec",
-    "open_content",
-]

@@ -58,11 +58,9 @@ class CharacterCodec(Codec):
 
     def symbol(self, id: int) -> str:
         """Give the character itself."""
-        return (
-            self.alphabet[id]
-            if id < len(self.alphabet)
-            else {self.unknown: "<unknown>", self.end: "<end>"}.get(id, "<start>")
-        )
+        if id < len(self.alphabet):
+            return self.alphabet[id]
+        return {self.unknown: "<unknown>", self.end: "<end>"}.get(id, "<start>")
 
     def spellings(self) -> list[bytes]:
         """Give the characters as UTF-8."""

@@ -65,11 +65,9 @@ class WordCodec(Codec):
 
     def symbol(self, id: int) -> str:
         """Give the word, with its space."""
-        return (
-            self.words[id]
-            if id < len(self.words)
-            else {self.unknown: "<unknown>", self.end: "<end>"}.get(id, "<start>")
-        )
+        if id < len(self.words):
+            return self.words[id]
+        return {self.unknown: "<unknown>", self.end: "<end>"}.get(id, "<start>")
 
     def spellings(self) -> list[bytes]:
         """Give the words as UTF-8."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import keyword
 import re
-import sysconfig
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-from ensue.errors import UserError
+from ensue.data.demos.code import modules
 
 MOST = 60_000
 """Pieces; a module is never cut."""
@@ -27,14 +26,12 @@ KINDS = {
 def write_tokens(path: Path) -> None:
     """Write the lines of small top-level modules of the standard library as sentences of pieces, each with its tag."""
     count, lines = 0, []
-    for module in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
-        if count >= MOST or module.stat().st_size > 20_000:
+    for _, source in modules():
+        if count >= MOST or len(source.encode()) > 20_000:
             continue
-        for sentence in tagged_lines(module.read_text(encoding="utf-8", errors="replace")):
+        for sentence in tagged_lines(source):
             lines += [f"{piece}\t{tag}\n" for piece, tag in sentence] + ["\n"]
             count += len(sentence)
-    if not lines:
-        raise UserError("this Python comes without its source", where="demo tokens", mend="give a file of your own")
     path.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 

@@ -1,18 +1,11 @@
 """Files as streams of text, or as examples with labels, one reader for each kind."""
 
-from ensue.data.contract import Reader
 from ensue.data.readers.folders import Folders
 from ensue.data.readers.labelled_table import LabelledTable
-from ensue.data.readers.lines import LinesReader
-from ensue.data.readers.listed import Listed
 from ensue.data.readers.long_table import LongTable
 from ensue.data.readers.series_file import SeriesFile
-from ensue.data.readers.table import TableReader
-from ensue.data.readers.text import TextReader
 from ensue.data.readers.trees import Trees
 from ensue.settings import Settings
-
-READERS: dict[str, type[Reader]] = {"text": TextReader, "lines": LinesReader, "table": TableReader}
 
 LABELLED: dict[str, type[Settings]] = {
     "table": LabelledTable,
@@ -24,17 +17,3 @@ LABELLED: dict[str, type[Settings]] = {
 """Readers of examples with labels. Their settings have `settled(files, listener, labelled)`, which gives them with what
 was guessed filled in, and tells it; and `build(files, labelled) -> LabelledReader`. `labelled` is false where labels
 may be missing."""
-
-__all__ = [
-    "LABELLED",
-    "READERS",
-    "Folders",
-    "LabelledTable",
-    "LinesReader",
-    "Listed",
-    "LongTable",
-    "SeriesFile",
-    "TableReader",
-    "TextReader",
-    "Trees",
-]

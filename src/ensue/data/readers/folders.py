@@ -9,7 +9,7 @@ from typing import Literal
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import read_text
 from ensue.data.labelled import Labelled, LabelledReader
-from ensue.data.readers.lines import lines_of
+from ensue.data.readers.lines import LinesReader
 from ensue.errors import DataError
 from ensue.settings import Settings
 
@@ -40,6 +40,8 @@ class Folders(Settings):
 class FoldersReader(LabelledReader):
     """A file is one text if files lie in more than one folder; else each line is one."""
 
+    elsewhere = "name a folder with a file for each class"
+
     def __init__(self, files: Sequence[Path], settings: Folders) -> None:
         self.files, self.settings = files, settings
         self.whole = _whole(files)
@@ -59,19 +61,15 @@ class FoldersReader(LabelledReader):
             text += piece
             if len(text) > self.settings.longest:
                 what = f"the text is longer than {self.settings.longest:,} characters"
-                raise DataError(what, where=str(path), mend="cut it, or give --set data.reader.longest=N")
+                raise DataError(what, where=str(path), mend="cut it", option="give --set longest=N")
         if not text.strip():
             raise DataError("the text is empty", where=str(path), mend="leave the file out")
         yield Labelled(text.rstrip("\n"), path.parent.name, str(path), 1, row={"file": path.name})
 
     def _lines(self, path: Path, listener: Listener) -> Iterator[Labelled]:
-        label, blank = path.name.partition(".")[0], 0
-        for number, line in enumerate(lines_of(path, self.settings.encoding, self.settings.longest, listener), start=1):
-            if line.strip():
-                yield Labelled(line, label, str(path), number, row={"text": line})
-            blank += not line.strip()
-        if blank:
-            listener.tell(Finding(str(path), f"{blank:,} blank line{'s' * (blank > 1)} left out"))
+        label, settings = path.name.partition(".")[0], self.settings
+        for line in LinesReader([path], settings.encoding, settings.longest).pieces(listener):
+            yield Labelled(line.text, label, line.file, line.line, row={"text": line.text})
 
 
 def _whole(files: Sequence[Path]) -> bool:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending
-from ensue.data.labelled import Labelled, LabelledReader
-from ensue.data.readers.rows import ROWS, WITHOUT_HEADER, Row, refuse_others
+from ensue.data.labelled import COLUMN, Labelled, LabelledReader
+from ensue.data.readers.rows import ROWS, WITHOUT_HEADER, Row, refuse_others, refuse_unnamed
 from ensue.data.readers.table import LOOKED_AT, could_be_text
-from ensue.errors import DataError, did_you_mean
+from ensue.errors import DataError
 from ensue.settings import Settings
 
 USUAL = {
@@ -64,6 +64,8 @@ class LabelledTable(Settings):
 class LabelledTableReader(LabelledReader):
     """The columns of text and label of each row, and the whole row beside them."""
 
+    elsewhere = COLUMN
+
     def __init__(self, files: Sequence[Path], settings: LabelledTable, labelled: bool = True) -> None:
         self.files, self.settings, self.labelled = files, settings, labelled
 
@@ -74,13 +76,13 @@ class LabelledTableReader(LabelledReader):
             without = 0
             for line, row in _rows(path, settings, listener):
                 if not without and settings.text not in row:
-                    _there(path, settings.text, list(row))
+                    refuse_unnamed([settings.text], row, str(path))
                 label = row.get(settings.label) if settings.label else None
                 lacking = [settings.text] if _is_empty(row[settings.text]) else []
                 lacking += [settings.label] if self.labelled and _is_empty(label) else []
                 if lacking and settings.incomplete == "refuse":
-                    mend = "fill it in, or give --set data.reader.incomplete='leave out'"
-                    raise DataError(f"column {lacking[0]!r} is empty in this row", where=f"{path}:{line}", mend=mend)
+                    what, option = f"column {lacking[0]!r} is empty in this row", "give --set incomplete='leave out'"
+                    raise DataError(what, where=f"{path}:{line}", mend="fill it in", option=option)
                 if lacking:
                     without += 1
                     continue
@@ -119,9 +121,7 @@ def _chosen(path: Path, settings: LabelledTable, sample: Sequence[dict[str, Any]
         raise DataError("the table has no rows", where=str(path), mend="give a table with some rows")
     columns = list(dict.fromkeys(name for row in sample for name in row))
     values = {name: [row.get(name) for row in sample] for name in columns}
-    for name in (settings.text, settings.label if labelled else "", settings.group if labelled else ""):
-        if name:
-            _there(path, name, columns)
+    refuse_unnamed((settings.text, *((settings.label, settings.group) if labelled else ())), columns, str(path))
     if labelled and settings.text and settings.text == settings.label:
         mend = "name two columns with --text and --label"
         raise DataError(f"column {settings.text!r} cannot be both text and label", where=str(path), mend=mend)
@@ -131,11 +131,6 @@ def _chosen(path: Path, settings: LabelledTable, sample: Sequence[dict[str, Any]
     if labelled and not label:
         label = _one(path, "label", others, [one for one in others if could_be_label(values[one])] or others, columns)
     return settings.model_copy(update={"text": text, "label": label if label in columns else ""})
-
-
-def _there(path: Path, name: str, columns: Sequence[str]) -> None:
-    if name not in columns:
-        raise DataError(f"there is no column {name!r}", where=str(path), mend=did_you_mean(name, columns))
 
 
 def _one(path: Path, role: str, free: Sequence[str], candidates: Sequence[str], columns: Sequence[str]) -> str:

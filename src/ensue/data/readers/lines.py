@@ -9,6 +9,9 @@ from ensue.data.contract import SILENT, Finding, Listener, Piece, Reader
 from ensue.data.files import read_text
 from ensue.errors import DataError
 
+LONGEST = 1_000_000
+"""Characters of a line: more of them are hardly one."""
+
 
 class LinesReader(Reader):
     """Each line as a record, without its line break; blank lines are left out and counted."""
@@ -31,8 +34,11 @@ class LinesReader(Reader):
                 listener.tell(Finding(str(path), f"{blank:,} blank line{'s' * (blank > 1)} left out"))
 
 
-def lines_of(path: Path, encoding: str, longest: int, listener: Listener = SILENT) -> Iterator[str]:
-    """Give each line of a file without its line break. Raises DataError if one is longer than `longest`."""
+def lines_of(
+    path: Path, encoding: str = "utf-8", longest: int | None = None, listener: Listener = SILENT
+) -> Iterator[str]:
+    """Give each line of a file without its line break. Raises DataError if one is longer than `longest`, or LONGEST
+    where nobody can say."""
     rest, number = "", 1
     for text in read_text(path, encoding, listener):
         *whole, rest = (rest + text).split("\n")
@@ -45,7 +51,7 @@ def lines_of(path: Path, encoding: str, longest: int, listener: Listener = SILEN
         yield rest
 
 
-def _refuse_longer(line: str, longest: int, where: str) -> None:
-    if len(line) > longest:
-        mend = "break it up, give --set longest=N, or read one long text with --set data.kind=text"
-        raise DataError(f"the line is longer than {longest:,} characters", where=where, mend=mend)
+def _refuse_longer(line: str, longest: int | None, where: str) -> None:
+    if len(line) > (longest or LONGEST):
+        what, option = f"the line is longer than {longest or LONGEST:,} characters", "give --set longest=N"
+        raise DataError(what, where=where, mend="break it up", option=option if longest else None)

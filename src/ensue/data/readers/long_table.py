@@ -13,12 +13,12 @@ import numpy as np
 
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending
-from ensue.data.labelled import BAND, ERROR, TIME, Labelled, LabelledReader
+from ensue.data.labelled import BAND, COLUMN, ERROR, TIME, Labelled, LabelledReader
 from ensue.data.readers.numbers import moment, number
-from ensue.data.readers.rows import ROWS, refuse_others
+from ensue.data.readers.rows import ROWS, refuse_others, refuse_unnamed
 from ensue.data.readers.snana import snana_rows
 from ensue.data.readers.table import LOOKED_AT
-from ensue.errors import DataError, did_you_mean
+from ensue.errors import DataError
 from ensue.settings import Settings
 
 LONG_ROWS = ROWS | {".dat": snana_rows}
@@ -80,6 +80,8 @@ class _Gathered:
 class LongTableReader(LabelledReader):
     """Each sequence with its steps in order of time; one whose rows were not is sorted, and counted."""
 
+    elsewhere = COLUMN
+
     def __init__(self, files: Sequence[Path], columns: LongTable) -> None:
         self.files, self.columns = files, columns
 
@@ -110,9 +112,7 @@ def _columns(path: Path, settings: LongTable, sample: Sequence[Mapping[str, Any]
     if not labelled and single["label"] not in there:
         single["label"] = ""
         given = [name for name in given if name != settings.label]
-    for name in filter(None, given):
-        if name not in there:
-            raise DataError(f"there is no column {name!r}", where=str(path), mend=did_you_mean(name, there))
+    refuse_unnamed(given, there, str(path))
     for role in ("id", TIME, BAND, ERROR, "label"):
         wanted = role in there and role not in given and (role != "label" or labelled)
         single[role] = single[role] or (role if wanted else "")
@@ -168,9 +168,8 @@ def _gather(sequences: dict[str, _Gathered], columns: LongTable, row: Mapping[st
             first = sequence.constants.setdefault(name, value)
             if value != first:
                 what = f"{name!r} is {str(value)[:40]!r} here, and {str(first)[:40]!r} in rows before of {key!r}"
-                mend = "give all rows of a sequence the same"
-                mend = mend if columns.id else "name the column of sequences with --id"
-                raise DataError(what, where=where, mend=mend)
+                option = None if columns.id else "name the column of sequences with --id"
+                raise DataError(what, where=where, mend="give all rows of a sequence the same", option=option)
 
 
 def _named(row: Mapping[str, Any], column: str, where: str) -> Any:
@@ -214,5 +213,7 @@ def _refuse_duplicates(path: Path, key: str, sequence: _Gathered, order: np.ndar
         if bands and bands[one] != bands[other]:
             continue
         what = f"the time of this row of {key!r} stands on line {sequence.lines[one]} already"
-        mend = "leave one out, or join them" if bands else "leave one out; a column of bands is named with --band"
-        raise DataError(what, where=f"{path}:{sequence.lines[other]}", mend=mend)
+        option = None if bands else "name a column of bands with --band"
+        raise DataError(
+            what, where=f"{path}:{sequence.lines[other]}", mend="leave one out, or join them", option=option
+        )

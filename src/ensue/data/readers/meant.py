@@ -18,8 +18,6 @@ from ensue.data.readers.trees import are_trees
 from ensue.data.series.times import read_time
 from ensue.errors import DataError
 
-LONGEST_LINE = 1_000_000
-"""Characters."""
 OF_STEPS = ("id", "time", "value", "band", "error")
 """Columns that a person may name which make a table one of steps."""
 TREEBANKS = {".conllu", ".conll", ".iob", ".iob2"}
@@ -70,11 +68,11 @@ def task_meant(files: Sequence[Path]) -> tuple[str, str]:
 
 
 def _beginning(path: Path) -> list[dict[str, Any]]:
-    return [row for _, row in islice(ROWS[ending(path)](path, "utf-8", LONGEST_LINE, SILENT), LOOKED_AT)]
+    return [row for _, row in islice(ROWS[ending(path)](path, "utf-8", None, SILENT), LOOKED_AT)]
 
 
 def _first_lines(path: Path) -> list[str]:
-    return list(islice(lines_of(path, "utf-8", LONGEST_LINE), LOOKED_AT))
+    return list(islice(lines_of(path), LOOKED_AT))
 
 
 def _are_steps(rows: Sequence[Mapping[str, Any]]) -> bool:

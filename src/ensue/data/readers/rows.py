@@ -9,15 +9,15 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ensue.data.contract import Listener
 from ensue.data.files import ending
-from ensue.data.readers.lines import lines_of
-from ensue.errors import DataError
+from ensue.data.readers.lines import LONGEST, lines_of
+from ensue.errors import DataError, did_you_mean
 
 Row: TypeAlias = "tuple[int, dict[str, Any]]"
 
@@ -26,7 +26,7 @@ NAMED = 5
 
 
 def csv_rows(
-    path: Path, encoding: str, longest: int, listener: Listener, names: Sequence[str] | None = None
+    path: Path, encoding: str, longest: int | None, listener: Listener, names: Sequence[str] | None = None
 ) -> Iterator[Row]:
     """Give the rows of a CSV file with a header, or, given the columns' names, of one without.
 
@@ -42,7 +42,7 @@ def csv_rows(
 
 
 def tsv_rows(
-    path: Path, encoding: str, longest: int, listener: Listener, names: Sequence[str] | None = None
+    path: Path, encoding: str, longest: int | None, listener: Listener, names: Sequence[str] | None = None
 ) -> Iterator[Row]:
     """Give the rows of a TSV file likewise, in which quotes are like any character. Raises DataError."""
     lines = lines_of(path, encoding, longest, listener)
@@ -51,12 +51,12 @@ def tsv_rows(
     yield from _fitting(path, header, reader, longest, 1 if names else 2)
 
 
-def _fitting(path: Path, header: Sequence[str], reader: Any, longest: int, first: int) -> Iterator[Row]:
+def _fitting(path: Path, header: Sequence[str], reader: Any, longest: int | None, first: int) -> Iterator[Row]:
     """Pair the fields of each row with the header; `reader` is one of the csv module, from line `first` on."""
     if twice := [name for name, times in Counter(header).items() if name and times > 1]:
         mend = "give each column a name of its own"
         raise DataError(f"two columns are called {twice[0]!r}", where=f"{path}:1", mend=mend)
-    csv.field_size_limit(longest)  # of the whole process, and 131,072 otherwise: too few for a long document
+    csv.field_size_limit(longest or LONGEST)  # of the whole process, and 131,072 otherwise: too few for a long document
     ragged: list[tuple[int, int]] = []
     line = first
     try:
@@ -85,7 +85,7 @@ def _ragged(path: Path, columns: int, ragged: list[tuple[int, int]]) -> DataErro
     return DataError(what + also, where=f"{path}:{line}", mend="put quotes around text that holds the delimiter")
 
 
-def json_rows(path: Path, encoding: str, longest: int, listener: Listener) -> Iterator[Row]:
+def json_rows(path: Path, encoding: str, longest: int | None, listener: Listener) -> Iterator[Row]:
     """Give the objects of a JSON Lines file. Raises DataError that names the line that is none."""
     for number, line in enumerate(lines_of(path, encoding, longest, listener), start=1):
         if not line.strip():
@@ -101,11 +101,11 @@ def json_rows(path: Path, encoding: str, longest: int, listener: Listener) -> It
             raise DataError(what, where=f"{path}:{number}", mend="mend the \\u in the line")
         if not isinstance(fields, dict):
             what = "the line holds no JSON object"
-            raise DataError(what, where=f"{path}:{number}", mend='write each as {"text": "..."}')
+            raise DataError(what, where=f"{path}:{number}", mend='write each as {"column": value, ...}')
         yield number, fields
 
 
-def parquet_rows(path: Path, encoding: str, longest: int, listener: Listener) -> Iterator[Row]:
+def parquet_rows(path: Path, encoding: str, longest: int | None, listener: Listener) -> Iterator[Row]:
     """Give the rows of a Parquet file; their number, from 1, takes the place of a line."""
     import duckdb
 
@@ -123,7 +123,7 @@ def parquet_rows(path: Path, encoding: str, longest: int, listener: Listener) ->
     listener.advance(path.stat().st_size)
 
 
-ROWS: dict[str, Callable[[Path, str, int, Listener], Iterator[Row]]] = {
+ROWS: dict[str, Callable[[Path, str, int | None, Listener], Iterator[Row]]] = {
     ".csv": csv_rows,
     ".tsv": tsv_rows,
     ".jsonl": json_rows,
@@ -133,6 +133,12 @@ ROWS: dict[str, Callable[[Path, str, int, Listener], Iterator[Row]]] = {
 
 WITHOUT_HEADER = {".csv": csv_rows, ".tsv": tsv_rows}
 """Formats whose first line may be a row; these readers take the names of the columns."""
+
+
+def refuse_unnamed(names: Iterable[str], columns: Collection[str], where: str) -> None:
+    """Let names pass that are columns, or empty. Raises DataError for the first that is not."""
+    if name := next((name for name in names if name and name not in columns), None):
+        raise DataError(f"there is no column {name!r}", where=where, mend=did_you_mean(name, columns))
 
 
 def refuse_others(files: Sequence[Path], endings: Collection[str]) -> None:

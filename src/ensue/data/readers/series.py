@@ -17,13 +17,12 @@ import numpy as np
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending, find_files
 from ensue.data.readers.lines import lines_of
-from ensue.data.readers.rows import ROWS
+from ensue.data.readers.rows import ROWS, refuse_others, refuse_unnamed
 from ensue.data.series.checks import Read, checked, find_frequency
 from ensue.data.series.panel import Panel, Series, SeriesSettings
 from ensue.data.series.times import MIDNIGHT, read_time, read_times, reader_of, shown
-from ensue.errors import DataError, SettingError, did_you_mean
+from ensue.errors import DataError, SettingError
 
-LONGEST = 1_000_000
 NAMES_OF_TIMES = ("time", "timestamp", "step", "t", "date", "datum", "day", "month", "year", "index")
 LARGEST = 1e100
 """Squares of larger numbers are infinite, as soon as some are added up."""
@@ -104,22 +103,20 @@ def found_in(
 
 
 def _sources(path: Path, encoding: str, listener: Listener) -> Iterator[Source]:
-    if ending(path) not in ROWS:
-        mend = f"give a table, whose name ends in one of {', '.join(ROWS)}"
-        raise DataError("this is no table of series", where=str(path), mend=mend)
+    refuse_others([path], ROWS)
     if ending(path) == ".csv":
-        header = next(lines_of(path, encoding, LONGEST), "")
+        header = next(lines_of(path, encoding), "")
         if header.endswith(M3_ENDING):
             yield Source(str(path), list(_m3_rows(path, encoding, listener)))
             return
-    rows = ROWS[ending(path)](path, encoding, LONGEST, listener)
+    rows = ROWS[ending(path)](path, encoding, None, listener)
     # Spreadsheets leave rows of empty cells behind.
     yield Source(str(path), [(f"{path}:{line}", row) for line, row in rows if any(map(_filled, row.values()))])
 
 
 def _m3_rows(path: Path, encoding: str, listener: Listener) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Give the rows of a file with one series a line: series, n, horizon, category, start, period, then n values."""
-    for number, line in enumerate(islice(lines_of(path, encoding, LONGEST, listener), 1, None), 2):
+    for number, line in enumerate(islice(lines_of(path, encoding, None, listener), 1, None), 2):
         fields, where = line.split(","), f"{path}:{number}"
         if not fields[1].isdigit() or len(fields) != M3_COLUMNS + int(fields[1]):
             what = f"the line has {len(fields) - M3_COLUMNS} values, and says {fields[1]}"
@@ -135,17 +132,15 @@ def find_roles(source: Source, settings: SeriesSettings, listener: Listener) -> 
         what = f"the first row holds {', '.join(columns[:3])}, which are no names of columns"
         raise DataError(what, where=source.name, mend="begin the table with a row of names, such as ds,y")
     said = (settings.id, settings.time, *settings.target, *settings.known, *settings.past, *settings.static)
-    for column in filter(None, said):
-        if column not in columns:
-            raise DataError(f"there is no column {column!r}", where=source.name, mend=did_you_mean(column, columns))
+    refuse_unnamed(said, columns, source.name)
     first = source.rows[0][1]
     taken = set(filter(None, said))
     free = [column for column in columns if column not in taken]
     time = settings.time or next((name for name in free if name.lower() == "ds"), "") or time_column(free, first)
     if not time:
         what = f"none of the columns {', '.join(columns)} holds times"
-        mend = "name it with --time, or add one: dates as 2026-11-21, or 1, 2, 3"
-        raise DataError(what, where=source.rows[0][0], mend=mend)
+        mend = "add one: dates as 2026-11-21, or 1, 2, 3"
+        raise DataError(what, where=source.rows[0][0], mend=mend, option="name it with --time")
     if re.search(r"\d(Z|[+-]\d\d:?\d\d)$", text := str(first[time])) and not MIDNIGHT.fullmatch(text):
         _tell(listener, source, f"the times in {time!r} have an offset", "they are told in UTC")
     free = [column for column in free if column != time]
@@ -159,7 +154,8 @@ def find_roles(source: Source, settings: SeriesSettings, listener: Listener) -> 
     if not target:
         like = [f"{first[column]!r} in the column {column!r} is none" for column in words]
         what = ": ".join(["there is no column of numbers", *like[:1]])
-        raise DataError(what, where=source.rows[0][0], mend=f"name it with --target{_commas(map(first.get, words))}")
+        option = f"name it with --target{_commas(map(first.get, words))}"
+        raise DataError(what, where=source.rows[0][0], mend="add one", option=option)
     wide = not settings.target and not id and len(target) > 1
     if not settings.target and id and len(target) > 1:
         mend = f"name them with --target: {', '.join(target)}"
@@ -258,11 +254,11 @@ def _numbers(
             number = np.nan if empty else _number(cell, decimal)
             if number is None or abs(number) > LARGEST:
                 what = f"{cell!r} in the column {column!r} is no number that can be used"
-                mend = f"mend it, or leave the cell empty and give --fill{_commas([cell])}"
-                raise DataError(what, where=where[place], mend=mend)
+                option = f"leave the cell empty and give --fill{_commas([cell])}"
+                raise DataError(what, where=where[place], mend="mend it", option=option)
             if empty and whole:
                 what = f"the column {column!r} is known ahead, and its value is missing"
-                raise DataError(what, where=where[place], mend="give it, or name the column with --past instead")
+                raise DataError(what, where=where[place], mend="give it", option="name the column with --past instead")
             values[place, channel] = number
     return values
 
@@ -272,7 +268,7 @@ def _static(rows: Sequence[Mapping[str, Any]], where: Sequence[str], column: str
     for place, row in enumerate(rows):
         if row[column] != first:
             what = f"the static column {column!r} is {row[column]!r} here, and {first!r} at first, in {name!r}"
-            raise DataError(what, where=where[place], mend="mend it, or name the column with --past or --known")
+            raise DataError(what, where=where[place], mend="mend it", option="name the column with --past or --known")
     number = _number(first)
     return str(first) if number is None or not np.isfinite(number) else number
 

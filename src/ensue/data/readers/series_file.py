@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.contract import SILENT, Listener
-from ensue.data.files import ending
 from ensue.data.labelled import Labelled, LabelledReader
 from ensue.data.readers.lines import lines_of
 from ensue.data.readers.numbers import number
+from ensue.data.readers.rows import refuse_others
 from ensue.errors import DataError
 from ensue.settings import Settings
 
@@ -35,9 +35,7 @@ class SeriesFile(Settings):
 
     def settled(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> SeriesFile:
         """Give itself: nothing is guessed. Raises DataError if a file has another ending."""
-        for path in files:
-            if ending(path) != ".ts":
-                raise DataError("this is no .ts file", where=str(path), mend="name files that end in .ts or .ts.gz")
+        refuse_others(files, [".ts"])
         return self
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> SeriesFileReader:
@@ -89,7 +87,7 @@ def _read_header(header: _Header, text: str, where: str) -> bool:
     key, *values = text.split()
     key, first = key.lower(), values[0].lower() if values else ""
     if key == "@timestamps" and first == "true":
-        mend = "write a table with --id and --time instead"
+        mend = "write a table with a row for each step instead"
         raise DataError("sequences with time stamps are not read from .ts files", where=where, mend=mend)
     if key == "@classlabel":
         header.labelled, header.labels = first == "true", values[1:]

@@ -11,7 +11,7 @@ from ensue.data.readers.rows import Row
 from ensue.errors import DataError
 
 
-def snana_rows(path: Path, encoding: str, longest: int, listener: Listener) -> Iterator[Row]:
+def snana_rows(path: Path, encoding: str, longest: int | None, listener: Listener) -> Iterator[Row]:
     """Give each observation as a row: its columns, by `VARLIST`, and the first word after each keyword of the header.
 
     Raises DataError that names the line of an observation that does not fit the list.

@@ -9,8 +9,8 @@ from typing import Any
 
 from ensue.data.contract import SILENT, Finding, Listener, Piece, Reader
 from ensue.data.files import ending
-from ensue.data.readers.rows import ROWS, Row, refuse_others
-from ensue.errors import DataError, did_you_mean
+from ensue.data.readers.rows import ROWS, Row, refuse_others, refuse_unnamed
+from ensue.errors import DataError
 
 LOOKED_AT = 200
 """Rows from which the columns are known."""
@@ -62,8 +62,7 @@ def choose_column(path: Path, wanted: str, sample: Sequence[Row]) -> str:
         raise DataError("the table has no rows", where=str(path), mend="give a table with a header and some rows")
     columns = list(dict.fromkeys(name for _, fields in sample for name in fields))
     if wanted:
-        if wanted not in columns:
-            raise DataError(f"there is no column {wanted!r}", where=str(path), mend=did_you_mean(wanted, columns))
+        refuse_unnamed([wanted], columns, str(path))
         return wanted
     texts = [name for name in columns if could_be_text([fields.get(name) for _, fields in sample])]
     if any(len(name) > LONGEST_NAME for name in columns):
@@ -72,7 +71,9 @@ def choose_column(path: Path, wanted: str, sample: Sequence[Row]) -> str:
     if len(texts) == 1 or "text" in texts:
         return "text" if "text" in texts else texts[0]
     what = f"several columns could be the text ({', '.join(texts)})" if texts else "no column looks like text"
-    raise DataError(what, where=str(path), mend=f"choose one of {', '.join(columns)} with --set data.column=NAME")
+    option = f"choose one of {', '.join(columns)} with --set data.column=NAME"
+    mend = "call one of them text" if texts else "give texts"
+    raise DataError(what, where=str(path), mend=mend, option=option)
 
 
 def could_be_text(values: Sequence[Any]) -> bool:

@@ -32,8 +32,8 @@ DESCRIBED: dict[Kind, str] = {
     "jsonl": "JSON Lines with a list of tokens and one of tags",
 }
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
-LONGEST_LINE = 1_000_000
-"""Characters."""
+FOR_TRAINING = "name the format with --set data.kind=conllu|columns|tsv|jsonl"
+FOR_USE = "name the format with --read conllu|columns|tsv|jsonl"
 COLUMN = re.compile(r"[2-9]|[1-9][0-9]{1,3}")
 NOT_A_WORD = re.compile(r"\d+(-\d+|\.\d+)")
 
@@ -78,8 +78,8 @@ class TaggedReader(LabelledReader):
         for path in self.files:
             kind = self._kind_of(path)
             if self.settings.kind == "auto":
-                mend = f"choose another with {self._option}conllu|columns|tsv|jsonl"
-                listener.tell(Finding(str(path), f"read as {DESCRIBED[kind]}", mend))
+                option = FOR_TRAINING if self.tagged else FOR_USE
+                listener.tell(Finding(str(path), f"read as {DESCRIBED[kind]}", option))
             sentences = self._sentences(path, kind, listener)
             if (first := next(sentences, None)) is None:
                 raise DataError("there is no sentence in the file", where=str(path), mend="give one with words in it")
@@ -94,21 +94,17 @@ class TaggedReader(LabelledReader):
     def _kind_of(self, path: Path) -> Kind:
         return guess_kind(path, self.settings.encoding) if self.settings.kind == "auto" else self.settings.kind
 
-    @property
-    def _option(self) -> str:
-        return "--set data.kind=" if self.tagged else "--read "
-
     def _sentences(self, path: Path, kind: Kind, listener: Listener) -> Iterator[Labelled]:
         if kind == "jsonl":
             return self._of_json(path, listener)
         column = self.settings.column if self.tagged else ""
         if kind == "conllu":
-            return self._of_lines(path, _Conllu(column or "upos", self.tagged, self._option), listener)
+            return self._of_lines(path, _Conllu(column or "upos", self.tagged), listener)
         return self._of_lines(path, _Columns(column, "\t" if kind == "tsv" else None, self.tagged), listener)
 
     def _of_json(self, path: Path, listener: Listener) -> Iterator[Labelled]:
         settings = self.settings
-        for number, row in json_rows(path, settings.encoding, LONGEST_LINE, listener):
+        for number, row in json_rows(path, settings.encoding, None, listener):
             where = f"{path}:{number}"
             words = _strings(row, settings.tokens, "tokens", where)
             tags = _strings(row, settings.tags, "tags", where) if self.tagged else None
@@ -119,7 +115,7 @@ class TaggedReader(LabelledReader):
                 yield Labelled({"words": words}, tags, str(path), number)
 
     def _of_lines(self, path: Path, way: Way, listener: Listener) -> Iterator[Labelled]:
-        lines = enumerate(lines_of(path, self.settings.encoding, LONGEST_LINE, listener), start=1)
+        lines = enumerate(lines_of(path, self.settings.encoding, None, listener), start=1)
         for blank, block in groupby(lines, lambda line: not line[1].strip()):
             if blank:
                 continue
@@ -141,11 +137,11 @@ The place is named in errors.
 
 
 class _Conllu:
-    def __init__(self, column: str, tagged: bool, option: str) -> None:
+    def __init__(self, column: str, tagged: bool) -> None:
         if column not in CONLLU[2:]:
             mend = did_you_mean(column, CONLLU[2:])
             raise SettingError(f"CoNLL-U has no column {column!r} with tags", where="data.column", mend=mend)
-        self.column, self.at, self.tagged, self.option = column, CONLLU.index(column), tagged, option
+        self.column, self.at, self.tagged = column, CONLLU.index(column), tagged
 
     def __call__(self, line: str, words: int, where: str) -> tuple[str, str] | None:
         if line.startswith("#"):
@@ -153,7 +149,8 @@ class _Conllu:
         fields = line.split("\t")
         if len(fields) != len(CONLLU):
             what = f"the line has {columns(len(fields))} by tab, and CoNLL-U has 10"
-            raise DataError(what, where=where, mend=f"mend the line, or give {self.option}columns|tsv")
+            mend = "mend the line" if self.tagged else f"mend the line, or {FOR_USE}"
+            raise DataError(what, where=where, mend=mend, option=FOR_TRAINING if self.tagged else None)
         if not fields[0].isdecimal():
             if NOT_A_WORD.fullmatch(fields[0]):
                 return None
@@ -192,8 +189,8 @@ class _Columns:
         self.count = self.count or max(len(fields), least)
         if len(fields) != self.count:
             need = f"a word and its tag need {least}" if len(fields) < least else f"those before it have {self.count}"
-            mend = "mend the line, or name the format with --set data.kind=conllu|columns|tsv|jsonl"
-            raise DataError(f"the line has {columns(len(fields))}, and {need}", where=where, mend=mend)
+            what = f"the line has {columns(len(fields))}, and {need}"
+            raise DataError(what, where=where, mend="mend the line", option=FOR_TRAINING)
         if not fields[0].strip() or not fields[self.at].strip():
             raise DataError("a word or its tag is empty", where=where, mend="write both")
         return fields[0], fields[self.at]
@@ -209,7 +206,7 @@ def guess_kind(path: Path, encoding: str) -> Kind:
     by_name: dict[str, Kind] = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv"}
     if ending(path) in by_name:
         return by_name[ending(path)]
-    first = [line for line in islice(lines_of(path, encoding, LONGEST_LINE), 100) if line.strip()]
+    first = [line for line in islice(lines_of(path, encoding), 100) if line.strip()]
     words = [line.split("\t") for line in first if not line.startswith("#")]
     if words and all(line.lstrip().startswith("{") for line in first):
         return "jsonl"
@@ -221,8 +218,10 @@ def guess_kind(path: Path, encoding: str) -> Kind:
 def _strings(row: dict[str, Any], name: str, what: str, where: str) -> list[str]:
     name = name if name in row else what
     if name not in row:
-        mend = f"name the list with --{what} NAME: there are {', '.join(map(repr, row)) or 'none'}"
-        raise DataError(f"there is no {name!r}", where=where, mend=mend)
+        said, option = f"there is no {name!r}", f"name the list with --{what} NAME"
+        raise DataError(
+            f"{said}, but {', '.join(row) or 'nothing'}", where=where, mend=f"call it {what}", option=option
+        )
     values = row[name]
     if not isinstance(values, list) or not all(isinstance(value, str) and value.strip() for value in values):
         mend = 'write it as ["a", "b"]'

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.labelled import Labelled, LabelledReader
-from ensue.data.readers.lines import lines_of
+from ensue.data.readers.lines import LinesReader, lines_of
 from ensue.data.trees import parse_tree
 from ensue.errors import DataError
 from ensue.settings import Settings
@@ -38,31 +38,26 @@ class Trees(Settings):
 
 
 class TreesReader(LabelledReader):
-    """One tree a line; its label is that of its root. Blank lines are left out."""
+    """One tree a line; its label is that of its root. Blank lines are left out, and counted."""
 
     def __init__(self, files: Sequence[Path], settings: Trees, labelled: bool) -> None:
         self.files, self.settings, self.labelled = files, settings, labelled
 
     def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
         """Read tree after tree. Raises DataError that names line and position where brackets do not fit."""
-        for path in self.files:
-            lines = lines_of(path, self.settings.encoding, self.settings.longest, listener)
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield self._example(line, str(path), number)
-
-    def _example(self, line: str, file: str, number: int) -> Labelled:
-        tree = parse_tree(line, f"{file}:{number}")
-        if self.labelled and tree.labels[-1] is None:
-            mend = "write it after the first bracket, or leave the line out"
-            raise DataError("the root of the tree has no label", where=f"{file}:{number}", mend=mend)
-        inner = tree.labels if self.settings.inner else None
-        return Labelled(tree.content, tree.labels[-1], file, number, row={"tree": line}, inner=inner)
+        for one in LinesReader(self.files, self.settings.encoding, self.settings.longest).pieces(listener):
+            where = f"{one.file}:{one.line}"
+            tree = parse_tree(one.text, where)
+            if self.labelled and tree.labels[-1] is None:
+                mend = "write it after the first bracket, or leave the line out"
+                raise DataError("the root of the tree has no label", where=where, mend=mend)
+            inner = tree.labels if self.settings.inner else None
+            yield Labelled(tree.content, tree.labels[-1], one.file, one.line, row={"tree": one.text}, inner=inner)
 
 
 def are_trees(files: Sequence[Path]) -> bool:
     """Tell whether the first line of the first file is a bracketed tree."""
-    first = next(filter(str.strip, lines_of(files[0], "utf-8", Trees().longest)), "no tree")
+    first = next(filter(str.strip, lines_of(files[0])), "no tree")
     try:
         return bool(parse_tree(first, str(files[0])))
     except DataError:

@@ -17,6 +17,7 @@ REPEATED = 3
 """So many gaps of about one size, one after the other, are another frequency."""
 ALIKE = 1.2
 """By how much such gaps may differ: months have 28 to 31 days."""
+FILLS = "--fill previous or --fill zero"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency
     """Give the frequency of all series: what was said, or what most steps have. Raises DataError if there are two."""
     if settings.freq:
         return read_frequency(settings.freq)
-    each = usual([one.series.times for one in found])
+    each = [usual(one.series.times) for one in found]
     known = Counter(one for one in each if one is not None)
     if not known:
         return Frequency("step", 1) if found[0].series.times.dtype.kind != "M" else Frequency("second", 86_400)
@@ -74,32 +75,32 @@ def checked(one: Read, frequency: Frequency, settings: SeriesSettings) -> Series
 def _refuse(one: Read, times: Times, row: int, distances: np.ndarray, frequency: Frequency, *, filled: bool) -> None:
     distance, what, where = distances[row - 1], f"{shown(times[row])} of {one.series.name!r}", one.rows[row]
     if distance == 0 and times[row] == times[row - 1]:
-        mend = "keep one of the rows, name an --id, or, if clocks were put back, write the offset: 02:00+01:00"
-        raise DataError(f"the time {what} is there twice", where=where, mend=mend)
+        mend = "keep one of the rows, or, if clocks were put back, write the offset: 02:00+01:00"
+        raise DataError(f"the time {what} is there twice", where=where, mend=mend, option="name an --id")
     if times[row] < times[row - 1]:
-        mend = "sort the rows of each series by time, or name the column that tells series apart with --id"
-        raise DataError(f"the time {what} comes after {shown(times[row - 1])}", where=where, mend=mend)
+        mend, option = "sort the rows of each series by time", "name the column that tells series apart with --id"
+        raise DataError(f"the time {what} comes after {shown(times[row - 1])}", where=where, mend=mend, option=option)
     following = distances[row - 1 : row - 1 + REPEATED]
     alike = len(following) == REPEATED and following.min() > 1 and following.max() <= ALIKE * following.min()
     if distance != round(distance) or alike:
         raise _two(one, row, frequency, None)
     if not filled:
         gap = f"a gap of {distance - 1:.0f} step{'s' * bool(distance > 2)} of {frequency.one} before {what}"
-        raise DataError(gap, where=where, mend="give --fill previous or --fill zero, or another --freq")
+        raise DataError(gap, where=where, mend="add the rows", option=f"give {FILLS}, or another --freq")
 
 
 def _two(one: Read, row: int, frequency: Frequency, other: Frequency | None) -> DataError:
     times = one.series.times
     found = f"a series of {other.name}s" if other else f"from {shown(times[row - 1])} to {shown(times[row])}"
     what = f"two frequencies: {found} in {one.series.name!r}, where the usual step is {frequency.one}"
-    return DataError(what, where=one.rows[row], mend="split the file, or say which one is right with --freq")
+    return DataError(what, where=one.rows[row], mend="split the file", option="say which one is right with --freq")
 
 
 def _refuse_missing(one: Read, series: Series) -> None:
     for name, values in (("target", series.values), ("past", series.past)):
         if len(bad := np.argwhere(np.isnan(values))):
             what = f"the {name} value at {shown(series.times[bad[0][0]])} of {series.name!r} is missing"
-            raise DataError(what, where=one.rows[bad[0][0]], mend="give it, or --fill previous or --fill zero")
+            raise DataError(what, where=one.rows[bad[0][0]], mend="give it", option=FILLS)
 
 
 def _filled(series: Series, distances: np.ndarray, frequency: Frequency, how: str) -> Series:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -106,12 +105,8 @@ def read_frequency(name: str) -> Frequency:
     raise SettingError(f"{name!r} is no frequency", where="--freq", mend=mend)
 
 
-def usual(times: Sequence[Times]) -> list[Frequency | None]:
-    """Give the frequency that most steps of each series have; None where a series has too few steps to tell."""
-    return [_usual(one) for one in times]
-
-
-def _usual(times: Times) -> Frequency | None:
+def usual(times: Times) -> Frequency | None:
+    """Give the frequency that most steps of a series have; None where it has too few steps to tell."""
     if len(times) < 2:
         return None
     if times.dtype.kind != "M":

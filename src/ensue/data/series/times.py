@@ -69,8 +69,11 @@ def reader_of(cells: Iterable[Any], day_first: bool | None, where: str) -> Calla
     if day_first is None and spoken:
         day_first = any(int(one[1]) > 12 for one in spoken)
         if not day_first and not any(int(one[3]) > 12 for one in spoken):
-            mend = "give --set data.day_first=true or false, or write dates as 2026-11-21"
-            raise DataError(f"{spoken[0][0]!r}: does the day come first, or the month?", where=where, mend=mend)
+            what, option = (
+                f"{spoken[0][0]!r}: does the day come first, or the month?",
+                "give --set day_first=true or false",
+            )
+            raise DataError(what, where=where, mend="write dates as 2026-11-21", option=option)
     return lambda cell: read_time(cell, day_first=day_first is not False)
 
 

@@ -55,6 +55,9 @@ def _propose(choices: Choices) -> Proposal:
     if choices.size is not None:
         settings = change(settings, model=sized_classifier(settings.model, choices.size))
     settings = assigned(with_budget(settings, choices), choices)
+    if kind in OF_KIND and settings.codec.name != OF_KIND[kind]["codec"].name:
+        what = f"the codec {settings.codec.name} is not for data of the kind {kind}, which has one of its own"
+        raise SettingError(what, where="--codec", mend="leave it out")
     if settings.pretrained and (kind == "trees" or settings.model.name != "network"):
         what = f"{'trees take' if kind == 'trees' else f'the model {settings.model.name} takes'} nothing over"
         raise SettingError(f"{what} from a run of `generate`", where="--from", mend="leave it out")

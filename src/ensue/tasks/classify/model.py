@@ -21,7 +21,7 @@ from ensue.data.files import find_files
 from ensue.data.labelled import Content, ContentCodec, Labelled, LabelledReader
 from ensue.data.labels import LabelCodec, relabelled
 from ensue.data.partition import Encoded, LabelledSettings, Parts, encode, tell_strange
-from ensue.data.readers import Listed
+from ensue.data.readers.listed import Listed
 from ensue.errors import DataError, RunError
 from ensue.evaluation.answers import Answers
 from ensue.evaluation.classification import figures

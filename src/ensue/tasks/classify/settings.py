@@ -47,7 +47,7 @@ class ClassifySettings(Settings):
 MEASURED = ("long_table", "series_file")
 """Readers whose examples are measurements."""
 
-OF_KIND: Mapping[str, Mapping[str, Settings]] = {
+OF_KIND: Mapping[str, Mapping[str, Any]] = {
     "long_table": {"codec": Measurements(), "model": network_for_measurements(regular=False)},
     "series_file": {"codec": Measurements(), "model": network_for_measurements(regular=True)},
     "trees": {

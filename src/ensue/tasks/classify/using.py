@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ensue.data.contract import SILENT, Listener
 from ensue.data.files import ending, file_meant, lines_piped
-from ensue.data.readers import Folders, Listed
+from ensue.data.readers import Folders
+from ensue.data.readers.listed import Listed
 from ensue.data.readers.long_table import LONG_ROWS
 from ensue.data.readers.rows import ROWS
 from ensue.errors import DataError
