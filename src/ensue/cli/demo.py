@@ -30,5 +30,5 @@ def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> 
     found, choices = DEMOS[name], Choices(data=[Path(name)], minutes=minutes)
     find_task(found.task).propose(choices)  # what is wrong with them is told alone
     if not json:
-        print(f"The data: {found.description}.")
+        print(f"The data: {found.description}")
     train(found.task, choices.data, Said(minutes=minutes, as_json=json))
