@@ -126,3 +126,12 @@ def test_long_sequences_are_shortened():
     short, lengths = shortened(numbers, torch.tensor([10, 3]), 5)
     assert short[0, :, 0].tolist() == [0.5, 2.5, 4.5, 6.5, 8.5]
     assert (short[1, :3, 0].tolist(), lengths.tolist()) == ([0, 1, 2], [5, 3])
+
+
+def test_what_is_alike_is_at_no_distance_and_alone_nothing_differs():
+    draws = torch.Generator().manual_seed(0)
+    examples, lengths = 50 + torch.randn(9, 12, 5, generator=draws), torch.full((9,), 12)
+    found = distances(examples, lengths, examples, lengths, 0.2)
+    assert found.diagonal().tolist() == [0.0] * 9
+    for row in range(9):
+        assert torch.equal(distances(examples[row:][:1], lengths[:1], examples, lengths, 0.2)[0], found[row])

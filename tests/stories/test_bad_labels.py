@@ -108,7 +108,7 @@ def test_too_few_numbers_to_promise_anything(tmp_path: Path, capsys: pytest.Capt
     path = tmp_path / "data.csv"
     path.write_text(table([(f"text {n}", n / 3) for n in range(30)]))
     assert main(train(path)) == 0
-    assert "with no bounds, for want of examples" in capsys.readouterr().out
+    assert "with no bounds, for want of examples to calibrate on (9 are needed)" in capsys.readouterr().out
     result = (tmp_path / "data-run" / "result.json").read_text()
     assert "Infinity" not in result
     assert json.loads(result)["details"]["sets"]["mean_width"] is None

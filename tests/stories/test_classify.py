@@ -234,6 +234,7 @@ def test_groups_stay_together(folder: Path) -> None:
     assert kept is not None
     seen = [{people[line - 1] for line in part.whole["line"].tolist()} for part in kept[0].values()]
     assert sum(map(len, seen)) == len(set.union(*seen)) == 40
+    assert len(set(kept[0]["test"].whole["group"].tolist())) == len(seen[-1])
 
 
 def test_the_same_in_python(run: str) -> None:

@@ -187,8 +187,10 @@ def encode(
     """
     places, known = {file: place for place, file in enumerate(files)}, {one for one in train if isinstance(one, str)}
     steps, wholes, unseen, strange, shortened, repeated = [], [], Counter(), Counter(), 0, 0
-    for example in examples:
-        at: dict[str, Any] = {"line": np.int64(example.line), "file": np.int64(places[example.file])}
+    groups: dict[str | int, int] = {}
+    for row, example in enumerate(examples):
+        group = groups.setdefault(row if example.group is None else example.group, len(groups))
+        at: dict[str, Any] = {"line": example.line, "file": places[example.file], "group": group}
         try:
             odd = [] if labels is None else labels.unseen(example.label)
             unseen.update(odd)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,9 @@ STRETCHES = 1000
 Figures = Callable[[NDArray[np.int64]], Mapping[str, float]]
 """Gives the figures of a model over some rows of what is scored, which may repeat."""
 
+Groups = NDArray[np.int64] | None
+"""The group of each row, numbered from 0, if rows of a group may be alike: whole groups are drawn again then."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -34,7 +37,7 @@ class Standing:
     metrics: Mapping[str, float]
     intervals: Mapping[str, Interval]
     losses: NDArray[np.float64]
-    """What each scored thing cost, the same things for all models of a table: they are compared by its mean."""
+    """What each independent thing cost, the same things for all models of a table: they are compared by its mean."""
     unit: str
     """What the mean loss is counted in, as in "0.12 errors per label"."""
     seconds: float
@@ -66,10 +69,29 @@ class Standing:
         return facts | {"metrics": dict(self.metrics), "intervals": dict(self.intervals)}
 
 
-def with_intervals(figures: Figures, count: int) -> tuple[dict[str, float], dict[str, Interval]]:
+def with_intervals(figures: Figures, count: int, groups: Groups = None) -> tuple[dict[str, float], dict[str, Interval]]:
     """Give the figures over all `count` rows, and their 95 % intervals: of SHARES, or over rows drawn again (Efron)."""
-    draws = np.random.default_rng(0)
-    whole = dict(figures(np.arange(count)))
-    again = [figures(draws.integers(0, count, count)) for _ in range(DRAWS)]
-    drawn = {name: bounds(np.array([one[name] for one in again])) for name in whole}
-    return whole, drawn | {name: share_bounds(whole[name], count) for name in SHARES & whole.keys()}
+    draws, whole = np.random.default_rng(0), dict(figures(np.arange(count)))
+    of_shares = {name: share_bounds(whole[name], count) for name in SHARES & whole.keys()}
+    if groups is None:
+        again = [figures(draws.integers(0, count, count)) for _ in range(DRAWS)]
+        return whole, _bounds(again) | of_shares
+    members = np.split(np.argsort(groups, kind="stable"), np.cumsum(np.bincount(groups))[:-1])
+    drawn = draws.integers(0, len(members), (DRAWS, len(members)))
+    found = _bounds([figures(np.concatenate([members[group] for group in one])) for one in drawn])
+    found = {name: for_few(ends, whole[name], len(members)) for name, ends in found.items()}
+    return whole, found | {
+        name: (min(low, found[name][0]), max(high, found[name][1])) for name, (low, high) in of_shares.items()
+    }
+
+
+def by_group(losses: NDArray[np.float64], groups: Groups) -> NDArray[np.float64]:
+    """Add up the losses of each group, in such a unit that their mean stays what it is."""
+    if groups is None:
+        return losses
+    sums = np.bincount(groups, losses)
+    return sums * (len(sums) / len(losses))
+
+
+def _bounds(again: Sequence[Mapping[str, float]]) -> dict[str, Interval]:
+    return {name: bounds(np.array([one[name] for one in again])) for name in again[0]}

@@ -55,9 +55,8 @@ def _aligned(queries: Tensor, lengths: Tensor, examples: Tensor, example_lengths
     least[i + 1] is the least sum up to partners i and j = k - i; it stays infinite at i = -1 and beyond the window.
     """
     time, other = int(lengths.max()), int(example_lengths.max())
-    query = queries[:, :time].transpose(0, 1).contiguous()
-    backwards = examples[:, :other].transpose(0, 1).flip(0).contiguous()
-    squares, squares_back = query.square().sum(2)[:, :, None], backwards.square().sum(2)[:, None]
+    query = queries[:, :time].permute(2, 1, 0)[..., None].contiguous()
+    backwards = examples[:, :other].permute(2, 1, 0).flip(1)[:, :, None].contiguous()
     longer = torch.maximum(lengths[:, None], example_lengths)
     radius = torch.maximum((longer * window).ceil().long(), (lengths[:, None] - example_lengths).abs())
     widest, even = int(radius.max()), bool((radius == radius[0, 0]).all())
@@ -69,11 +68,13 @@ def _aligned(queries: Tensor, lengths: Tensor, examples: Tensor, example_lengths
         low = max(0, k - other + 1, ceil((k - widest) / 2))
         high = min(time - 1, k, (k + widest) // 2) + 1
         mirror = slice(other - 1 - k + low, other - 1 - k + high)
-        cost = torch.bmm(query[low:high], backwards[mirror].transpose(1, 2)).mul_(-2)
-        cost += squares[low:high]
-        cost += squares_back[mirror]
+        # Not by products, whose rounding would not leave a zero between a query and an example that are alike.
+        cost = (query[0, low:high] - backwards[0, mirror]).square_()
+        for one, back in zip(query[1:], backwards[1:], strict=True):
+            off = one[low:high] - back[mirror]
+            cost.addcmul_(off, off)
         best = torch.minimum(least[low:high], least[low + 1 : high + 1])
-        torch.add(cost.clamp_(min=0), torch.minimum(best, before[low:high], out=best), out=new[low + 1 : high + 1])
+        torch.add(cost, torch.minimum(best, before[low:high], out=best), out=new[low + 1 : high + 1])
         if not even:
             off = (2 * torch.arange(low, high, device=queries.device) - k).abs()
             new[low + 1 : high + 1].masked_fill_(off[:, None, None] > radius, inf)

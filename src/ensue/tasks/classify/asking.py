@@ -11,6 +11,7 @@ from ensue.data.batching import in_order
 from ensue.data.examples import Examples
 from ensue.data.labels import LabelCodec
 from ensue.evaluation.answers import Answers, normalised
+from ensue.evaluation.standing import Groups
 from ensue.models.contract import Predictor
 from ensue.training.devices import to_device
 
@@ -55,3 +56,9 @@ def targets(examples: Examples, labels: LabelCodec) -> np.ndarray:
     """Give what is true, numbers in the units of the data."""
     target = np.asarray(examples.whole["target"])
     return target.astype(np.float64) * labels.scale + labels.mean if labels.kind == "number" else target
+
+
+def groups_of(examples: Examples) -> Groups:
+    """Number the groups of examples from 0; None if each stands alone."""
+    found = np.unique(examples.whole.get("group", np.arange(len(examples))), return_inverse=True)[1]
+    return found if found.max() + 1 < len(found) else None

@@ -43,13 +43,12 @@ def details_of(model: LabelModel, parts: Parts, raw: Answers) -> dict[str, Any]:
     return found
 
 
-def _sets(answers: Answers, true: Any, model: LabelModel) -> dict[str, float | None]:
-    bound = model.calibration.bound
-    found: dict[str, float | None]
-    found = {"promised": model.calibration.promised, "covered": float(covered(answers, true, bound).mean())}
+def _sets(answers: Answers, true: Any, model: LabelModel) -> dict[str, Any]:
+    bound, bounded = model.calibration.bound, bool(np.isfinite(model.calibration.bound))
+    share = float(covered(answers, true, bound).mean())
+    found = {"promised": model.calibration.promised, "covered": share, "bounded": bounded}
     if answers.kind == "number":
-        width = float(bound * answers.scores[:, 1:].sum(1).mean())
-        return found | {"mean_width": width if np.isfinite(width) else None}
+        return found | {"mean_width": float(bound * answers.scores[:, 1:].sum(1).mean()) if bounded else None}
     return found | {"mean_size": float(sets(answers, bound).sum(1).mean())}
 
 

@@ -25,7 +25,7 @@ from ensue.evaluation.calibration import fit_temperature
 from ensue.evaluation.classification import figures, losses, unit_of
 from ensue.evaluation.conformal import PROMISED, fit_bound
 from ensue.evaluation.ranking import Role, verdict
-from ensue.evaluation.standing import Standing, with_intervals
+from ensue.evaluation.standing import Standing, by_group, with_intervals
 from ensue.inspection import health
 from ensue.models.classifying import CLASSIFIERS, TRAINED, build_classifier
 from ensue.models.contract import Predictor
@@ -34,7 +34,7 @@ from ensue.models.prior import PriorSettings
 from ensue.models.tree import TreeSettings
 from ensue.settings import Settings, to_plain
 from ensue.tasks.choosing import change
-from ensue.tasks.classify.asking import ask, targets
+from ensue.tasks.classify.asking import ask, groups_of, targets
 from ensue.tasks.classify.details import details_of
 from ensue.tasks.classify.model import CALIBRATION, CODEC, Calibration, LabelModel
 from ensue.tasks.classify.pretrained import pretrained_codec, take_over
@@ -199,13 +199,13 @@ def _conclude(
 ) -> LabelModel:
     """Calibrate, score everybody on the test part, once, and write the report and the result."""
     labels, test = parts.labels, parts["test"]
-    true, unit = targets(test, labels), unit_of(labels.kind)
+    true, groups, unit = targets(test, labels), groups_of(test), unit_of(labels.kind)
 
     def standing(name: str, role: Role, one: Learned) -> Standing:
         fitted = _calibrate(one.model, parts, device)
         answers = ask(one.model, test, labels, device).at(fitted.temperature)
-        metrics, intervals = with_intervals(figures(answers, true, fitted.bound), len(true))
-        cost = losses(answers, true)
+        metrics, intervals = with_intervals(figures(answers, true, fitted.bound), len(true), groups)
+        cost = by_group(losses(answers, true), groups)
         return Standing(name, role, metrics, intervals, cost, unit, one.seconds, one.model.parameter_count)
 
     rows = [standing(name, "baseline", one) for name, one in rivals.items()]

@@ -31,7 +31,7 @@ from ensue.models.classifying import build_classifier
 from ensue.models.contract import Predictor
 from ensue.models.weights import device_of
 from ensue.settings import read
-from ensue.tasks.classify.asking import ask, targets
+from ensue.tasks.classify.asking import ask, groups_of, targets
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
 from ensue.tasks.outcome import Scored
@@ -155,7 +155,9 @@ class LabelModel(Trained):
 def score(answers: Answers, encoded: Encoded, labels: LabelCodec, calibration: Calibration) -> Scored:
     """Give the figures of calibrated answers."""
     true = targets(encoded.examples, labels)
-    metrics, intervals = with_intervals(figures(answers, true, calibration.bound), len(true))
+    metrics, intervals = with_intervals(
+        figures(answers, true, calibration.bound), len(true), groups_of(encoded.examples)
+    )
     held = float(covered(answers, true, calibration.bound).mean())
     left_out = {"unseen": dict(encoded.unseen), "unseen_bands": dict(encoded.strange)}
     return Scored(metrics, intervals, {"examples": len(true), "covered": held, **left_out})

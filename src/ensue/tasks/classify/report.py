@@ -21,6 +21,9 @@ LIMITS = """\
 - What is promised of sets and probabilities holds in the mean of all examples, not of each kind of them.
 - It knows the labels that it was trained on, and gives one of them to whatever it is shown."""
 
+FEW = "for want of examples to calibrate on (9 are needed)"
+"""Why sets, or intervals, hold everything."""
+
 SHOWN = {
     "accuracy": "accuracy",
     "node_accuracy": "of all nodes",
@@ -64,9 +67,10 @@ def tell(run: Run) -> Told:
 def summary(details: Mapping[str, Any], name: str) -> list[str]:
     """Say in a few sentences how far the model of the run may be trusted."""
     sets, said = details["sets"], []
-    size = f"{sets['mean_size']:.2f} labels in the mean" if "mean_size" in sets else "no bounds, for want of examples"
-    if sets.get("mean_width") is not None:
-        size = f"a width of {sets['mean_width']:.3g} in the mean"
+    if "mean_size" in sets:
+        size = f"{sets['mean_size']:.2f} labels in the mean" if sets.get("bounded", True) else f"every label, {FEW}"
+    else:
+        size = f"no bounds, {FEW}" if sets["mean_width"] is None else f"a width of {sets['mean_width']:.3g} in the mean"
     held = f"sets of {name} that promise {sets['promised']:.0%} hold what is true of {sets['covered']:.1%}"
     said.append(f"{held}, with {size}")
     if "calibration_error" in details:
