@@ -106,7 +106,7 @@ def test_intervals_of_accuracy_hold_it_as_often_as_they_promise(share: float) ->
 
 
 def test_intervals_of_groups_hold_what_examples_of_one_alone_would_not() -> None:
-    """Of 40 groups of 10 that are all right or all wrong, examples drawn one by one hold the truth in 46 of 100 cases."""
+    """Of 40 groups of 10 that are all right or all wrong, examples drawn one by one hold it in 46 of 100 cases."""
     draws, groups, held = np.random.default_rng(0), np.arange(400) % 40, np.zeros(2)
     for _ in range(60):
         right = (draws.random(40) < 0.7)[groups]

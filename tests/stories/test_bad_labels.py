@@ -112,6 +112,10 @@ def test_too_few_numbers_to_promise_anything(tmp_path: Path, capsys: pytest.Capt
     result = (tmp_path / "data-run" / "result.json").read_text()
     assert "Infinity" not in result
     assert json.loads(result)["details"]["sets"]["mean_width"] is None
+    path = tmp_path / "labels.csv"
+    path.write_text(table([(f"text {n}", "ab"[n % 2]) for n in range(30)]))
+    assert main(train(path)) == 0
+    assert "with every label, for want of examples to calibrate on (9 are needed)" in capsys.readouterr().out
 
 
 def test_columns_that_cannot_be_guessed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,15 +5,15 @@ Symbols of a text depend on their neighbours, so contiguous chunks are drawn aga
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import exp, log, pi, sqrt, tan
+from dataclasses import dataclass, replace
+from math import pi, sqrt, tan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.contract import Corpus
-from ensue.evaluation.likelihood import Likelihood, Nats, paid
+from ensue.evaluation.likelihood import FIGURES, Likelihood, Nats, paid
 
 CHUNKS = 200
 _DRAWS = 2000
@@ -52,15 +52,12 @@ def intervals(chunks: Chunks, likelihood: Likelihood) -> dict[str, Interval]:
 
     What a symbol is in characters, bytes and words is taken from the whole text.
     """
-    per_symbol, log_perplexity = (mean_bounds(sums, chunks.symbols) for sums in (chunks.nats, chunks.symbol_nats))
-    per = {
-        "nats_per_character": likelihood.symbols / max(likelihood.characters, 1),
-        "bits_per_character": likelihood.symbols / max(likelihood.characters, 1) / log(2),
-        "bits_per_byte": likelihood.symbols / max(likelihood.bytes, 1) / log(2),
-        "bits_per_word": likelihood.symbols / max(likelihood.words, 1) / log(2),
-    }
-    found = {name: (per_symbol[0] * scale, per_symbol[1] * scale) for name, scale in per.items()}
-    return found | {"perplexity": (exp(min(log_perplexity[0], 700)), exp(min(log_perplexity[1], 700)))}
+    found = {}
+    for sums, names in ((chunks.nats, FIGURES[:-1]), (chunks.symbol_nats, FIGURES[-1:])):
+        nats = (end * likelihood.symbols for end in mean_bounds(sums, chunks.symbols))
+        low, high = (replace(likelihood, nats=end, spelling_nats=0.0) for end in nats)
+        found |= {name: (getattr(low, name), getattr(high, name)) for name in names}
+    return found
 
 
 def difference(first: Chunks, second: Chunks, characters: int) -> tuple[float, Interval]:

@@ -90,6 +90,7 @@ class Likelihood:
 
 
 FIGURES = ("nats_per_character", "bits_per_character", "bits_per_byte", "bits_per_word", "perplexity")
+"""The last is of symbols, without spelling."""
 
 
 def paid(text: Corpus, nats: Nats) -> Nats:

@@ -90,7 +90,7 @@ def by_group(losses: NDArray[np.float64], groups: Groups) -> NDArray[np.float64]
     if groups is None:
         return losses
     sums = np.bincount(groups, losses)
-    return sums * (len(sums) / len(losses))
+    return (sums * (len(sums) / len(losses))).astype(np.float64)
 
 
 def _bounds(again: Sequence[Mapping[str, float]]) -> dict[str, Interval]:

@@ -85,10 +85,8 @@ class Classifier(Network, Predictor):
         features = self.pooling.features + shape.static
         number = kind == "number"
         self.head = Number(features, told=settings.numbers) if number else LABEL_HEADS[kind](features, size)
-        self.input_dropout, self.output_dropout = (
-            nn.Dropout(settings.input_dropout),
-            nn.Dropout(settings.output_dropout),
-        )
+        self.input_dropout = nn.Dropout(settings.input_dropout)
+        self.output_dropout = nn.Dropout(settings.output_dropout)
         self.next: Categorical | None = None
         if settings.also == "generate":
             if not isinstance(self.body, Onward) or not shape.symbols:

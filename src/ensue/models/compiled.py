@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import cast
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution
@@ -19,6 +17,7 @@ from ensue.layers import Recurrent
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.sequence import SequenceModel
+from ensue.models.weights import Wrapped
 from ensue.native import fingerprint, library
 from ensue.state import State
 
@@ -26,37 +25,24 @@ _made: WeakKeyDictionary[SequenceModel, tuple[list[int], Ticks]] = WeakKeyDictio
 """What was packed for a network, and fingerprints of its parameters at that time."""
 
 
-class Compiled(Autoregressive):
-    """A network that answers like another, from packed weights where a single symbol is read."""
+class Compiled(Wrapped, Autoregressive):
+    """A network that answers like another, from packed weights where a single symbol is read; they stay as packed."""
 
     def __init__(self, network: SequenceModel, ticks: Ticks) -> None:
-        self.size, self.network, self.ticks = network.size, network, ticks
+        self.size, self.model, self.ticks = network.size, network, ticks
 
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
         """Give the network's state before anything was seen."""
-        return self.network.initial(batch_size, context)
+        return self.model.initial(batch_size, context)
 
     def __call__(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Distribution, State]:
         """Map inputs (batch, time) to the distribution of what follows each."""
         if inputs.shape[1] != 1 or lengths is not None:
-            return self.network(inputs, state, lengths)
+            return self.model(inputs, state, lengths)
         memory = self.ticks.memory(state)
         log_probs = self.ticks.predict(memory, inputs[:, 0].to(torch.int32).numpy())
         logits = torch.from_numpy(log_probs)[:, None]
         return Categorical(logits=logits, validate_args=False), self.ticks.state(memory)
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers the network has learned."""
-        return self.network.parameter_count
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give the network's parameters."""
-        return self.network.arrays()
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over the network's parameters; what was packed before is of no use any more."""
-        self.network.load(arrays)
 
 
 def compiled(model: Autoregressive) -> Autoregressive:

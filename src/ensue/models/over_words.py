@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +14,11 @@ from ensue.batch import Batch
 from ensue.data.examples import Examples
 from ensue.data.labelled import Shape
 from ensue.models.contract import Loss, Predictor
+from ensue.models.weights import Wrapped
 from ensue.state import State
 
 
-class OverWords(nn.Module, Predictor):
+class OverWords(nn.Module, Wrapped, Predictor):
     """p(label of the root | words), by a model of sequences; it learns nothing from the labels of inner nodes."""
 
     def __init__(self, model: Any) -> None:
@@ -36,19 +36,6 @@ class OverWords(nn.Module, Predictor):
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
         """Give what the model's own loss is."""
         return self.model.loss(words_of(batch), state)
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers were learned."""
-        return self.model.parameter_count
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give those of the model."""
-        return self.model.arrays()
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
-        self.model.load(arrays)
 
 
 def of_sequence(shape: Shape) -> Shape:

@@ -62,10 +62,8 @@ class SequenceModel(Network, Autoregressive):
         self.table = nn.Embedding(size + 1, settings.embedding) if settings.embedding else None
         self.body = settings.body.build(settings.embedding or size + 1)
         self.head = settings.head.build(self.body.width, size, self.table)
-        self.input_dropout, self.output_dropout = (
-            nn.Dropout(settings.input_dropout),
-            nn.Dropout(settings.output_dropout),
-        )
+        self.input_dropout = nn.Dropout(settings.input_dropout)
+        self.output_dropout = nn.Dropout(settings.output_dropout)
         self.tied = settings.head.tied
         self.weights: Weights = "fp32"
         """The fewest bits that hold its matrices as they are."""

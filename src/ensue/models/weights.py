@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -53,6 +53,25 @@ class Fitted:
             raise RunError(f"the saved {odd[0]!r} is not what the model has", mend="use the settings it had")
         for name, array in arrays.items():
             setattr(self, name, torch.from_numpy(np.array(array)))
+
+
+class Wrapped:
+    """What a model around another is beside its contract: it has learned what that one has."""
+
+    model: Any
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers it has learned."""
+        return self.model.parameter_count
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give what it has learned."""
+        return self.model.arrays()
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
+        self.model.load(arrays)
 
 
 def device_of(model: object) -> torch.device:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ensue.evaluation.forecasting.bands import Bands
 from ensue.evaluation.forecasting.distributions import Forecast, Values
 from ensue.evaluation.intervals import Interval, for_few
-from ensue.evaluation.standing import with_intervals
+from ensue.evaluation.standing import by_group, with_intervals
 
 Rows = NDArray[np.float64]
 
@@ -107,8 +107,7 @@ def blocked(scored: Scored, blocks: NDArray[np.int64]) -> tuple[dict[str, float]
             intervals[name] = max(low, 0.0), min(high, 1.0) if name.startswith("coverage") else high
         else:
             intervals[name] = np.nan, np.nan
-    losses = np.bincount(blocks, scored.losses, count) * count / len(blocks)
-    return metrics, intervals, losses
+    return metrics, intervals, by_group(scored.losses, blocks)
 
 
 def _mean(values: Values) -> float:

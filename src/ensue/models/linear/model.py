@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
+from itertools import count, takewhile
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -33,6 +34,8 @@ MOST = 1e4
 
 ENOUGH = 1e-6
 """Nats: a step of the minimisation that gains less is the last one."""
+
+OWN = ("weight", "bias", "spread")
 
 FEW_SYMBOLS = 1000
 """Below so many symbols, these are letters or the like, of which longer n-grams are of use."""
@@ -171,30 +174,24 @@ class Linear(Predictor):
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Give the weights, and the keys of the n-grams of each field and length."""
-        found = {name: getattr(self, name).numpy() for name in ("weight", "bias", "spread")}
+        found = {name: getattr(self, name).numpy() for name in OWN}
         for name, grams in self.grams.items():
             found |= {f"grams.{name}.{n}": keys for n, keys in enumerate(grams.keys, 1)}
         return found
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
-        own = {name: np.array(arrays[name]) for name in ("weight", "bias", "spread") if name in arrays}
-        keys = sorted((name for name in arrays if name not in own), key=lambda name: int(name.rpartition(".")[2]))
-        of_field = {
-            field: [name for name in keys if name.rpartition(".")[0] == f"grams.{field}"] for field in self.grams
-        }
-        grams = {
-            field: Grams(self.shape.symbols[field], [np.array(arrays[name]) for name in names])
-            for field, names in of_field.items()
-        }
-        count = sum(one.count for one in grams.values())
-        shapes = {"weight": (count, self.size), "bias": (self.size,), "spread": (1,)}
-        if {name: array.shape for name, array in own.items()} != shapes or sum(map(len, of_field.values())) != len(
-            keys
-        ):
+        shapes: dict[str, tuple[int, ...]] = {"bias": (self.size,), "spread": (1,)}
+        grams = {}
+        for field, size in self.shape.symbols.items():
+            lengths = takewhile(arrays.__contains__, (f"grams.{field}.{n}" for n in count(1)))
+            grams[field] = Grams(size, [np.array(arrays[name]) for name in lengths])
+            shapes |= {f"grams.{field}.{n}": keys.shape for n, keys in enumerate(grams[field].keys, 1)}
+        shapes["weight"] = sum(one.count for one in grams.values()), self.size
+        if {name: array.shape for name, array in arrays.items()} != shapes:
             raise RunError("the saved linear model is of other symbols or labels", mend="use the settings it had")
         self.grams = grams
-        self.weight, self.bias, self.spread = (torch.from_numpy(own[name]) for name in shapes)
+        self.weight, self.bias, self.spread = (torch.from_numpy(np.array(arrays[name])) for name in OWN)
 
 
 @dataclass(frozen=True)

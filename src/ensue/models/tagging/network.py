@@ -90,8 +90,6 @@ class Tagger(Network, Predictor):
         features = self.body(self.dropout(torch.cat(parts, 2)), batch.lengths)
         return self.head(self.dropout(features), batch.lengths)
 
-    __call__ = nn.Module.__call__  # type: ignore[assignment]
-
     def _spelled(self, batch: Batch[Tensor]) -> Tensor:
         """Read the characters of each word once, however often it stands in the batch."""
         forms, places = torch.unique(batch["form"], return_inverse=True)
