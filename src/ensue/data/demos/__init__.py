@@ -96,13 +96,14 @@ DEMOS: dict[str, Demo] = {
 def demo_meant(data: Sequence[Path], task: str, usual: str) -> str | None:
     """Give the name of the demo that a person means: the task's usual one for no data; None if they mean files.
 
-    Raises DataError if it is a demo of another verb.
+    A run may be called as its demo is: its folder is no data. Raises DataError if it is a demo of another verb.
 
     >>> demo_meant([], "generate", "text"), demo_meant([Path("notes.txt")], "generate", "text")
     ('text', None)
     """
     name = str(data[0]) if data else usual
-    if data and (len(data) > 1 or data[0].exists() or name not in DEMOS):
+    there = bool(data) and data[0].exists() and not (data[0] / "run.toml").exists()
+    if there or len(data) > 1 or name not in DEMOS:
         return None
     if DEMOS[name].task != task:
         mend = f"use it with `ensue train {DEMOS[name].task} {name}`"
