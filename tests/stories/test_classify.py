@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import random
+import shlex
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,19 @@ def test_a_network_learns_and_stands_beside_its_baselines(run: str) -> None:
     assert result["baselines"]["majority"]["accuracy"] == 0.5
     assert [share["share"] for share in result["details"]["early"]][-1] == 1.0
     assert "convolution 64" in Path(run, "report.md").read_text()
+
+
+def test_what_is_recommended_comes_with_the_command_that_trains_it(folder: Path, tmp_path: Path) -> None:
+    command = ["train", "classify", str(folder / "reviews.csv"), "--model", "bag", "--size", "tiny", "--seed", "3"]
+    assert main([*command, "--out", str(tmp_path / "net"), "--set", "steps=1"]) == 0
+    result = json.loads((tmp_path / "net" / "result.json").read_text())
+    said, quoted, _ = result["verdict"].split("`")
+    name = said.split()[-2]
+    assert said.endswith(f"; this run holds bag: get {name} by ")
+    assert main(shlex.split(quoted)[1:]) == 0
+    new = json.loads((tmp_path / f"net-{name}" / "result.json").read_text())
+    assert new["metrics"] == result["baselines"][name]
+    assert "this run holds" not in new["verdict"]
 
 
 def test_a_text_is_labelled(run: str, capsys: pytest.CaptureFixture[str]) -> None:

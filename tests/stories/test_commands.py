@@ -94,7 +94,7 @@ def test_what_is_recommended_comes_with_the_command_that_trains_it(
     name = result["rows"][2]["name"]
     said, quoted, rest = result["verdict"].split("`")
     assert said.startswith(f"use {name}: ")
-    assert said.endswith(f"; this run writes with bag 128: get {name} by ")
+    assert said.endswith(f"; this run holds bag 128: get {name} by ")
     assert rest == ""
     assert quoted in out
     assert quoted in (Path(net) / "report.md").read_text()
@@ -103,7 +103,7 @@ def test_what_is_recommended_comes_with_the_command_that_trains_it(
     new = json.loads((Path(line[-1]) / "result.json").read_text())
     assert new["rows"][-1]["name"] == name
     assert new["rows"][-1]["nats"] == result["rows"][2]["nats"]
-    assert "this run writes with" not in new["verdict"]
+    assert "this run holds" not in new["verdict"]
 
 
 @pytest.mark.parametrize(

@@ -180,3 +180,9 @@ def test_a_picture(tmp_path: Path) -> None:
     for name in ("sales.png", "sales.svg"):
         assert main(["forecast", str(run), "--plot", str(tmp_path / name)]) == 0
         assert (tmp_path / name).stat().st_size > 5000
+
+
+def test_a_run_may_be_called_as_its_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "forecast", "ball", "--out", "ball", "--model", "ridge"]) == 0
+    assert (tmp_path / "ball" / "result.json").exists()

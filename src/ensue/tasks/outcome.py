@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.evaluation.intervals import Interval
+from ensue.evaluation.ranking import recommended, verdict
 from ensue.evaluation.standing import Standing
 from ensue.settings import finite
 from ensue.tasks.contract import REPORT, RESULT
-from ensue.training.run import Run
+from ensue.training.run import ABOUT, Run
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,24 @@ def conclude(run: Run, result: Mapping[str, Any], report: str) -> None:
     """Write the model card and the result, what is no number as null; the result last, for it says: finished."""
     run.write(REPORT, report.encode())
     run.write(RESULT, json.dumps(finite(result), indent=1).encode())
+
+
+def recommendation(run: Run, rows: Sequence[Standing], models: Mapping[str, str]) -> str:
+    """Say which model to use, and how to get it if the run, which has the last row, does not hold it.
+
+    `models` are what `--model` calls the others of the table; what is not among them cannot be trained by itself.
+    """
+    best, sentence = recommended(rows), verdict(rows)
+    if best is rows[-1] or best.name not in models:
+        return sentence
+    return f"{sentence}; {getting(run, rows[-1].name, best.name, models[best.name], ['--model', models[best.name]])}"
+
+
+def getting(run: Run, own: str, wanted: str, name: str, changes: Sequence[str]) -> str:
+    """Say how to train another model on the same data with the same settings, but for some changes."""
+    words = ["ensue", "train", run.about["task"], *run.about.get("sources", []), "--config", str(run.path / ABOUT)]
+    out = run.path.with_name(f"{run.path.name}-{name}")
+    return f"this run holds {own}: get {wanted} by `{shlex.join([*words, *changes, '--out', str(out)])}`"
 
 
 def costs_of_network(rows: Sequence[Standing]) -> list[tuple[str, float]]:

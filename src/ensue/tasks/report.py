@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ensue.evaluation.baselines import Row
@@ -14,8 +15,9 @@ from ensue.models.ngram import NgramSettings
 from ensue.settings import flatten, to_plain
 from ensue.tasks.card import ailing, bullets, card, files, look_at, sentence, table
 from ensue.tasks.contract import Told
+from ensue.tasks.outcome import getting
 from ensue.tasks.text_model import Written
-from ensue.training.run import ABOUT, Run
+from ensue.training.run import Run
 
 if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
@@ -113,22 +115,17 @@ def recommend(run: Run, settings: GenerateSettings, rows: Sequence[Row]) -> str:
     best, sentence = recommended(rows), verdict(rows)
     if best is rows[-1] or best.name == "uniform":
         return sentence
-    return f"{sentence}; this run writes with {rows[-1].name}: get {best.name} by `{_command(run, settings, best)}`"
+    name = "network" if best.role == "network" else best.name
+    return f"{sentence}; {getting(run, rows[-1].name, best.name, name, _changes(settings, best))}"
 
 
-def _command(run: Run, settings: GenerateSettings, wanted: Row) -> str:
-    """Train on the same data with the same settings, but for the model."""
+def _changes(settings: GenerateSettings, wanted: Row) -> list[str]:
+    """Give what to say of a model beside the settings of the run."""
     if wanted.role == "network":
-        changes = ["--set", "mixture.use=never"]
-    else:
-        changes = ["--model", "ngram"]
-        unigram = NgramSettings(order=1, smoothing="additive")
-        there, usual = (to_plain(each) for each in (unigram, NgramSettings()))
-        if wanted.name != "unigram":
-            there = to_plain(settings.baseline)
-        for key, value in flatten(there):
-            changes += [] if usual.get(key) == value else ["--set", f"model.{key}={value}"]
-    name = "network" if wanted.role == "network" else wanted.name
-    out = run.path.with_name(f"{run.path.name}-{name}")
-    words = ["ensue", "train", "generate", *run.about.get("sources", []), "--config", str(run.path / ABOUT)]
-    return shlex.join([*words, *changes, "--out", str(out)])
+        return ["--set", "mixture.use=never"]
+    unigram = NgramSettings(order=1, smoothing="additive")
+    there, usual = (to_plain(each) for each in (unigram, NgramSettings()))
+    if wanted.name != "unigram":
+        there = to_plain(settings.baseline)
+    different = [["--set", f"model.{key}={value}"] for key, value in flatten(there) if usual.get(key) != value]
+    return ["--model", "ngram", *chain.from_iterable(different)]

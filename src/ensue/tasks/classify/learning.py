@@ -24,7 +24,7 @@ from ensue.data.prepare import fingerprint
 from ensue.evaluation.calibration import fit_temperature
 from ensue.evaluation.classification import figures, losses, unit_of
 from ensue.evaluation.conformal import PROMISED, fit_bound
-from ensue.evaluation.ranking import Role, verdict
+from ensue.evaluation.ranking import Role
 from ensue.evaluation.standing import Standing, by_group, with_intervals
 from ensue.inspection import health
 from ensue.models.classifying import CLASSIFIERS, TRAINED, build_classifier
@@ -41,7 +41,7 @@ from ensue.tasks.classify.pretrained import pretrained_codec, take_over
 from ensue.tasks.classify.report import markdown, name_of
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.learning import Learned, learn, left_of, mean_nats, take_machine, tell_fitted
-from ensue.tasks.outcome import Result, conclude, costs_of_network, tally
+from ensue.tasks.outcome import Result, conclude, costs_of_network, recommendation, tally
 from ensue.training.contract import Note, Watch
 from ensue.training.run import METRICS, Run
 from ensue.training.settings import MachineSettings
@@ -218,7 +218,7 @@ def _conclude(
         run=run.path.name,
         task="classify",
         rows=tuple(rows),
-        verdict=verdict(rows),
+        verdict=recommendation(run, rows, {name: name for name in CLASSIFIERS.keys() - TRAINED.keys()}),
         chosen=(
             *(chosen for one in (learned, *rivals.values()) for chosen in one.chosen),
             f"temperature {told.calibration.temperature:.2f}, and the sets: on the calibrate part",

@@ -12,14 +12,13 @@ import numpy as np
 from ensue.data.series.layout import Origins
 from ensue.evaluation.forecasting.bands import FEW
 from ensue.evaluation.forecasting.naive import SIMPLE
-from ensue.evaluation.ranking import verdict
 from ensue.evaluation.standing import Standing
 from ensue.inspection import health
 from ensue.tasks.card import ailing, bullets, card, files, look_at, sentence, table
 from ensue.tasks.contract import RESULT, Told
 from ensue.tasks.forecast.prepared import Prepared
 from ensue.tasks.forecast.scoring import Scoring, by_series, by_step
-from ensue.tasks.outcome import Result
+from ensue.tasks.outcome import Result, recommendation
 from ensue.tasks.outcome import conclude as write_result
 from ensue.training.run import METRICS, Run
 
@@ -53,7 +52,8 @@ def conclude(
         "by_series": by_series(model.scored, prepared, origins),
     }
     symptoms = (*cut, *health.ailments(run.rows(METRICS), []), *_symptoms(model, rows, prepared))
-    whole = Result(run.path.name, "forecast", tuple(rows), verdict(rows), tuple(told), details, symptoms)
+    advice = recommendation(run, rows, {"ridge": "ridge"})
+    whole = Result(run.path.name, "forecast", tuple(rows), advice, tuple(told), details, symptoms)
     result = whole.to_json()
     run.write_arrays(_backtest(model, prepared, origins), BACKTEST)
     write_result(run, result, _markdown(result, run.about))

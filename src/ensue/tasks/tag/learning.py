@@ -18,14 +18,14 @@ from ensue.data.files import find_files
 from ensue.data.readers.tagged import TaggedReader
 from ensue.data.tagged import TaggedParts, covered, prepare_tagged
 from ensue.data.vectors import Vectors, read_vectors
-from ensue.evaluation.ranking import Role, verdict
+from ensue.evaluation.ranking import Role
 from ensue.evaluation.standing import Standing, with_intervals
 from ensue.inspection import health
 from ensue.models.tagging import TAGGERS, TaggerSettings
 from ensue.models.tagging.counts import TaggedSteps
 from ensue.settings import Settings
 from ensue.tasks.learning import Learned, learn, left_of, mean_nats, take_machine, tell_fitted
-from ensue.tasks.outcome import Result, conclude, costs_of_network, tally
+from ensue.tasks.outcome import Result, conclude, costs_of_network, recommendation, tally
 from ensue.tasks.tag.model import CODEC, TagModel, said_of, truth_of
 from ensue.tasks.tag.report import markdown, name_of
 from ensue.tasks.tag.settings import TagSettings
@@ -163,6 +163,8 @@ def _conclude(
     counts = {part: tally(np.asarray(one.steps["target"]), parts.tags) for part, one in parts.parts.items()}
     symptoms = health.ailments(run.rows(METRICS), [], size=parts.known_tags)
     symptoms += health.answers_of_labels(costs_of_network(rows), counts, recalls)
-    result = Result(run.path.name, "tag", tuple(rows), verdict(rows), learned.chosen, details, tuple(symptoms))
+    counted = {name_of(kind()): name for name, kind in TAGGERS.items() if kind is not TaggerSettings}
+    advice = recommendation(run, rows, counted)
+    result = Result(run.path.name, "tag", tuple(rows), advice, learned.chosen, details, tuple(symptoms))
     conclude(run, result.to_json(), markdown(result, run.about))
     return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags])
