@@ -91,10 +91,8 @@ def verdict(rows: Sequence[Ranked]) -> str:
     if quicker:
         least = min(quicker, key=_cost)
         saved, ends = least.excess(chosen)
-        sentence += (
-            f", not proven against {least.name}, {least.cost:.3f}: the difference, {saved:.3f}{_ends(*ends)}, may "
-        )
-        sentence += "be chance"
+        difference = f"the difference, {saved:.3f}{_ends(*ends)}, may be chance"
+        sentence += f", not proven against {least.name}, {least.cost:.3f}: {difference}"
     networks = [other for other in rows if other.role == "network"]
     baselines = [other for other in rows if other.role == "baseline"]
     if not networks or not baselines or (quicker and chosen in networks):

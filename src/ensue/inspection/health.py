@@ -127,6 +127,10 @@ def uncovered(promised: float, covered: float, count: int) -> list[str]:
     return [f"{told}: the test part is not like what it was fitted on; learn from later or more data"]
 
 
+def _validations(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[float, int]]:
+    return [(row["validation"], row["step"]) for row in metrics if row.get("validation") is not None]
+
+
 def _gradients(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     norms = [(row["norm"], row["step"]) for row in metrics if row.get("norm") is not None]
     if len(norms) < 5:
@@ -147,10 +151,9 @@ def _gradients(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _dead(metrics: Sequence[Mapping[str, Any]], unigram: float | None, size: int | None) -> Iterator[str]:
-    losses = [row["validation"] for row in metrics if row.get("validation") is not None]
-    if not losses:
+    if not (losses := _validations(metrics)):
         return
-    best = min(losses)
+    best = min(losses)[0]
     if size is not None and best >= log(size):
         told = f"no better than guessing evenly ({log(size):.3f})"
         yield f"The network is dead: its loss of {best:.3f} is {told}; train longer, or change the rate"
@@ -162,7 +165,7 @@ def _dead(metrics: Sequence[Mapping[str, Any]], unigram: float | None, size: int
 
 
 def _overfitted(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    rows = [(row["validation"], row["step"]) for row in metrics if row.get("validation") is not None]
+    rows = _validations(metrics)
     if len(rows) < 4 or min(rows) in rows[-3:]:
         return
     best, step = min(rows)
@@ -176,7 +179,7 @@ def _overfitted(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _falling(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    losses = [row["validation"] for row in metrics if row.get("validation") is not None]
+    losses = [loss for loss, _ in _validations(metrics)]
     if len(losses) < 4:
         return
     before, last = losses[-1 - len(losses) // 4], losses[-1]

@@ -18,7 +18,7 @@ from ensue.heads import LABEL_HEADS, Categorical, Number
 from ensue.layers import ENCODERS, Onward, OnwardSettings
 from ensue.layers.pooling import Pooling
 from ensue.models.contract import Loss, Predictor, mask_padding
-from ensue.models.weights import Network
+from ensue.models.weights import Network, tables_of
 from ensue.settings import Settings, choice
 from ensue.state import State
 
@@ -74,12 +74,7 @@ class Classifier(Network, Predictor):
     def __init__(self, settings: ClassifierSettings, shape: Shape, kind: LabelKind, size: int) -> None:
         super().__init__()
         self.settings, self.shape = settings, shape
-        self.tables = nn.ModuleDict(
-            {name: nn.Embedding(count, settings.embedding) for name, count in shape.symbols.items()}
-        )
-        for table in self.tables.parameters():
-            # Symbols of like meaning have to find each other; from torch's N(0, 1) that takes long.
-            nn.init.normal_(table, std=0.1)
+        self.tables = tables_of(shape.symbols, settings.embedding)
         self.body = settings.body.build(len(shape.symbols) * settings.embedding + shape.numbers)
         self.pooling = Pooling(settings.pooling, self.body.width)
         features = self.pooling.features + shape.static

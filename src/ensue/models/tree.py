@@ -20,9 +20,12 @@ from ensue.errors import SettingError
 from ensue.heads import LABEL_HEADS
 from ensue.models.contract import Loss, Predictor
 from ensue.models.levels import Level, levels_of
-from ensue.models.weights import Network
+from ensue.models.weights import Network, tables_of
 from ensue.settings import Settings
 from ensue.state import State
+
+BLOCKS = {"binary": (4, 2, 5), "child_sum": (4, 1, 4), "plain": (1, 2, 1)}
+"""Of each cell, how many products there are of a word, how many children go into one product, and how many of those."""
 
 
 class TreeSettings(Settings):
@@ -47,9 +50,8 @@ class TreeSettings(Settings):
     def settled(self, shape: Shape) -> TreeSettings:
         """Fill in the cell. Raises SettingError if steps of that shape are no nodes, or too many for it."""
         if not shape.children:
-            raise SettingError(
-                "the model tree reads trees", where="--model", mend="give --kind trees, or another model"
-            )
+            mend = "give --kind trees, or another model"
+            raise SettingError("the model tree reads trees", where="--model", mend=mend)
         if self.cell in ("binary", "plain") and shape.children > 2:
             what = f"a node has up to {shape.children} children, and the cell {self.cell} takes two"
             raise SettingError(what, where="model.cell", mend="choose with --set model.cell=child_sum")
@@ -77,15 +79,8 @@ class TreeModel(Network, Predictor):
     def __init__(self, settings: TreeSettings, shape: Shape, kind: LabelKind, size: int) -> None:
         super().__init__()
         self.settings = settings
-        self.tables = nn.ModuleDict(
-            {name: nn.Embedding(many, settings.embedding) for name, many in shape.symbols.items()}
-        )
-        for table in self.tables.parameters():
-            # Words of like meaning have to find each other; from torch's N(0, 1) that takes long.
-            nn.init.normal_(table, std=0.1)
-        of_word, children, of_children = {"binary": (4, 2, 5), "child_sum": (4, 1, 4), "plain": (1, 2, 1)}[
-            settings.cell
-        ]
+        self.tables = tables_of(shape.symbols, settings.embedding)
+        of_word, children, of_children = BLOCKS[settings.cell]
         width = settings.width
         self.word = nn.Linear(settings.embedding, of_word * width)
         self.child = nn.Linear(children * width, of_children * width, bias=False)

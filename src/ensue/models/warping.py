@@ -140,9 +140,8 @@ class Warping(Predictor):
         count, longest = (*shapes.get("examples", ()), 0, 0)[:2]
         due = {"examples": (count, longest, self.channels), "lengths": (count,), "labels": (count,), "chosen": (3,)}
         if shapes != due or not set(arrays["labels"]) <= {*range(self.classes)} or max(arrays["lengths"]) > longest:
-            raise RunError(
-                "the saved nearest neighbours are of other steps or labels", mend="use the settings they had"
-            )
+            what = "the saved nearest neighbours are of other steps or labels"
+            raise RunError(what, mend="use the settings they had")
         for name in ("examples", "lengths", "labels"):
             setattr(self, name, torch.from_numpy(np.array(arrays[name])))
         self.window, self.temperature, self.doubt = map(float, arrays["chosen"])

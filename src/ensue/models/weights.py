@@ -74,6 +74,15 @@ class Wrapped:
         self.model.load(arrays)
 
 
+def tables_of(symbols: Mapping[str, int], features: int) -> nn.ModuleDict:
+    """Give a table of `features` for the symbols of each field, of which there are so many."""
+    tables = nn.ModuleDict({name: nn.Embedding(count, features) for name, count in symbols.items()})
+    for table in tables.parameters():
+        # Symbols of like meaning have to find each other; from torch's N(0, 1) that takes long.
+        nn.init.normal_(table, std=0.1)
+    return tables
+
+
 def device_of(model: object) -> torch.device:
     """Say where a model computes; what is no network does so on the CPU."""
     parameters = model.parameters() if isinstance(model, nn.Module) else iter(())

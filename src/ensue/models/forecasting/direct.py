@@ -51,10 +51,8 @@ class DirectForecaster(Network, Predictor, Forecasting):
         super().__init__()
         self.sizes, self.horizon = sizes, sizes.horizon
         self.deep = settings.depth > 0
-        beside = (
-            sizes.calendar + (sizes.known - sizes.calendar) * sizes.horizon + sizes.past * sizes.window + sizes.static
-        )
-        inputs = sizes.window * sizes.channels + beside + 2 * sizes.channels * self.deep
+        known = sizes.calendar + (sizes.known - sizes.calendar) * sizes.horizon
+        inputs = sizes.window * (sizes.channels + sizes.past) + known + sizes.static + 2 * sizes.channels * self.deep
         self.net = hidden_layers(inputs, settings.width, settings.depth, settings.dropout)
         features = settings.width if settings.depth else inputs
         self.head = settings.head.build(features, sizes.horizon * sizes.channels)
@@ -73,14 +71,8 @@ class DirectForecaster(Network, Predictor, Forecasting):
     def _raw(self, batch: Batch[Tensor]) -> Tensor:
         known = batch["known"][:, self.sizes.window : self.sizes.window + self.horizon]
         calendar, known = known[:, 0, : self.sizes.calendar], known[:, :, self.sizes.calendar :]
-        seen = [
-            batch["past"],
-            calendar,
-            known,
-            batch["covariate"],
-            batch["static"],
-            *([batch["level"]] if self.deep else []),
-        ]
+        seen = [batch["past"], calendar, known, batch["covariate"], batch["static"]]
+        seen += [batch["level"]] if self.deep else []
         x = torch.cat([one.flatten(1) for one in seen], 1)
         return self.head.raw(self.net(x)).unflatten(1, (self.horizon, self.sizes.channels))
 

@@ -152,10 +152,8 @@ class Ridge(OnWindows, Predictor, Forecasting):
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `arrays` gave."""
-        if (
-            sorted(arrays) != ["anchor", "penalty", "spread", "weights"]
-            or arrays["weights"].shape[1] != self.horizon * self.sizes.channels
-        ):
+        told, names = self.horizon * self.sizes.channels, ["anchor", "penalty", "spread", "weights"]
+        if sorted(arrays) != names or arrays["weights"].shape[1] != told:
             raise RunError("the saved weights are not those of this model", mend="use the settings they had")
         self.penalty, self.anchor = float(arrays["penalty"][0]), arrays["anchor"].tobytes().decode()
         self._arrays = {name: np.array(arrays[name]) for name in ("weights", "spread")}
