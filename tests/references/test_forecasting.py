@@ -112,7 +112,7 @@ TIMES = {
 def test_frequencies_are_found_and_go_on_by_the_calendar(name: str) -> None:
     times = [read_time(text) for text in TIMES[name]]
     array = np.array(times[:2]) if isinstance(times[0], int) else np.array(times[:2], "datetime64[s]")
-    found = usual([array if name not in ("month", "workday") else np.array(times, "datetime64[s]")])[0]
+    found = usual(array if name not in ("month", "workday") else np.array(times, "datetime64[s]"))
     assert found is not None
     assert found.name == name
     assert read_frequency(name) == found
