@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -63,7 +64,9 @@ def evaluate(
     if json:
         print_whole(found, lines, surprising, {"weights": weights, "cost_of_weights": cost})
         return
-    show(found.to_json())
+    told = found.to_json()
+    intervals = told["intervals"].items()
+    show_figures({name: (told[name], ends) for name, ends in intervals}, f"{told['count']:,} symbols")
     if weights != "fp32":
         print(f"{weights} weights cost {cost:+.4f} bits per character, beside fp32")
     if lines:
@@ -80,21 +83,13 @@ def show_scored(scored: Any, as_json: bool) -> None:
     if as_json:
         print_json(scored.to_json())
         return
-    rows = [
-        [name.replace("_", " "), _figure(value), " to ".join(dict.fromkeys(map(_figure, scored.intervals[name])))]
-        for name, value in scored.metrics.items()
-    ]
-    show_table(["figure", "value", "95 % interval"], rows)
+    show_figures({name: (value, scored.intervals[name]) for name, value in scored.metrics.items()})
     for name, value in scored.details.items():
         if isinstance(value, list) and value:
             title = f"\n{name.replace('_', ' ')}:"
             show_table(list(value[0]), [list(map(_cell, row.values())) for row in value], title=title)
         elif value not in ([], {}):
             print(f"{name.replace('_', ' ')}: {_cell(value)}")
-
-
-def _figure(value: float | None) -> str:
-    return "none" if value is None or value != value else f"{value:.4f}"
 
 
 def _cell(value: Any) -> str:
@@ -117,15 +112,16 @@ def print_whole(found: Evaluation, lines: bool, surprising: int, more: dict[str,
     print_json(whole)
 
 
-def show(figures: dict[str, Any]) -> None:
-    """Print the figures, each with its unit and its 95 % interval."""
+def show_figures(figures: Mapping[str, tuple[float, Sequence[float]]], title: str | None = None) -> None:
+    """Print figures by their names, each with its 95 % interval."""
     from ensue.cli.tables import show_table
+    from ensue.tasks.outcome import figure
 
     rows = [
-        [name.replace("_", " "), f"{figures[name]:.4f}", f"{low:.4f} to {high:.4f}"]
-        for name, (low, high) in figures["intervals"].items()
+        [name.replace("_", " "), figure(value, ".4f"), " to ".join(dict.fromkeys(figure(end, ".4f") for end in ends))]
+        for name, (value, ends) in figures.items()
     ]
-    show_table(["figure", "value", "95 % interval"], rows, title=f"{figures['count']:,} symbols")
+    show_table(["figure", "value", "95 % interval"], rows, title=title)
 
 
 def show_lines(found: Evaluation) -> None:

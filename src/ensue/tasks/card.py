@@ -1,15 +1,47 @@
-"""The model card of any task: sections of Markdown, the last of which says how the model was made."""
+"""What came of a training of any task, told to a person: the model card, in Markdown, and lines on a terminal."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ensue.tasks.contract import Told
+from ensue.training.run import Run
 
-def card(sections: Sequence[tuple[str, str]], about: Mapping[str, Any]) -> str:
-    """Write the card from (title, text); `about` is what run.toml says."""
-    whole = [*sections, ("How it was made", _making(about))]
-    return "\n\n".join(f"## {title}\n\n{text}" if title else text for title, text in whole) + "\n"
+
+def card(
+    what: str, result: Mapping[str, Any], sections: Sequence[tuple[str, str]], limits: str, about: Mapping[str, Any]
+) -> str:
+    """Write the card of `what` the model is, from what result.json and run.toml (`about`) say, and sections of (title,
+    text), the first of which has the results; a section without text is left out.
+    """
+    wrong = bullets([sentence(one) for one in result["symptoms"]])
+    whole = [
+        *sections,
+        ("What was chosen, and on which part", bullets(result["chosen"]) or "Nothing."),
+        ("What seems to be wrong", wrong or "Nothing that is looked for."),
+        ("Limits", limits),
+        ("How it was made", _making(about)),
+    ]
+    head = f"# {result['run']}: a model of {what}\n\n{sentence(result['verdict'])}"
+    return "\n\n".join([head, *(f"## {title}\n\n{text}" for title, text in whole if text)]) + "\n"
+
+
+def told(
+    run: Run,
+    result: Mapping[str, Any],
+    laid: tuple[tuple[str, ...], list[list[str]]],
+    more: Sequence[str],
+    commands: Sequence[tuple[str, str]],
+) -> Told:
+    """Tell of a result: the columns and rows of its table, the sentence, symptoms, and what `more` there is to say.
+
+    {run} in a command to try next stands for the folder.
+    """
+    lines = (sentence(result["verdict"]), *(f"Look at this: {one}." for one in result["symptoms"]), *more)
+    name = shlex.quote(str(run.path))
+    return Told(*laid, lines, tuple((command.replace("{run}", name), why) for command, why in commands))
 
 
 def _making(about: Mapping[str, Any]) -> str:
@@ -50,13 +82,3 @@ def sentence(text: str) -> str:
     'Use the n-gram.'
     """
     return f"{text[:1].upper()}{text[1:]}."
-
-
-def look_at(symptom: str) -> str:
-    """Point to what seems to be wrong, on a terminal."""
-    return f"Look at this: {symptom}."
-
-
-def ailing(symptoms: Sequence[str]) -> str:
-    """List what seems to be wrong."""
-    return bullets([sentence(one) for one in symptoms]) or "Nothing that is looked for."

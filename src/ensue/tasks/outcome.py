@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from ensue.evaluation.intervals import Interval
 from ensue.evaluation.ranking import recommended, verdict
 from ensue.evaluation.standing import Standing
+from ensue.layers import RecurrentSettings
 from ensue.settings import finite
 from ensue.tasks.contract import REPORT, RESULT
 from ensue.training.run import ABOUT, Run
@@ -51,9 +53,11 @@ class Result:
         }
 
 
-def conclude(run: Run, result: Mapping[str, Any], report: str) -> None:
+def conclude(
+    run: Run, result: Mapping[str, Any], markdown: Callable[[Mapping[str, Any], Mapping[str, Any]], str]
+) -> None:
     """Write the model card and the result, what is no number as null; the result last, for it says: finished."""
-    run.write(REPORT, report.encode())
+    run.write(REPORT, markdown(result, run.about).encode())
     run.write(RESULT, json.dumps(finite(result), indent=1).encode())
 
 
@@ -98,8 +102,26 @@ class Scored:
         return asdict(self)
 
 
+def layer_name(body: Any) -> str:
+    """Name a network by its cell or layer and its size.
+
+    >>> layer_name(RecurrentSettings(cell="gru", width=8)), layer_name(RecurrentSettings(cell="lstm", width=8, depth=2))
+    ('gru 8', 'lstm 2 x 8')
+    """
+    body = getattr(body, "layer", body)
+    cell = RecurrentSettings(cell=body.cell).program().name if hasattr(body, "cell") else ""
+    ways = "" if cell and isinstance(body, RecurrentSettings) else body.name
+    width, depth = getattr(body, "width", ""), getattr(body, "depth", 1)
+    return " ".join(filter(None, (ways, Path(cell).stem, f"{depth} x" * (depth > 1), str(width))))
+
+
+def figure(value: float | None, form: str) -> str:
+    """Write a figure, or that there is none: of what never changed, or of one forecast alone."""
+    return "none" if value is None or np.isnan(value) else f"{value:{form}}"
+
+
 def cells(
-    rows: Sequence[Mapping[str, Any]], shown: Mapping[str, str], digits: int
+    rows: Sequence[Mapping[str, Any]], shown: Mapping[str, str], form: str
 ) -> tuple[tuple[str, ...], list[list[str]]]:
     """Lay out rows, as Standing.to_json gives them, with the names of their columns.
 
@@ -110,8 +132,8 @@ def cells(
     laid = [
         [
             row["name"],
-            *(f"{row['metrics'][name]:.{digits}f}" if name in row["metrics"] else "" for name in names),
-            " to ".join(f"{end:.{digits}f}" for end in row["intervals"][names[0]]),
+            *(figure(row["metrics"][name], form) if name in row["metrics"] else "" for name in names),
+            " to ".join(dict.fromkeys(figure(end, form) for end in row["intervals"][names[0]])),
             f"{row['seconds']:.1f}",
             f"{row['parameters']:,}",
         ]

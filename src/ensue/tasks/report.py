@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -13,8 +12,8 @@ from ensue.evaluation.baselines import Row
 from ensue.evaluation.ranking import recommended, verdict
 from ensue.models.ngram import NgramSettings
 from ensue.settings import flatten, to_plain
-from ensue.tasks.card import ailing, bullets, card, files, look_at, sentence, table
-from ensue.tasks.contract import Told
+from ensue.tasks.card import bullets, card, files, sentence, table, told
+from ensue.tasks.contract import RESULT, Told
 from ensue.tasks.outcome import getting
 from ensue.tasks.text_model import Written
 from ensue.training.run import Run
@@ -69,33 +68,27 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 def tell(run: Run) -> Told:
     """Tell what came of a training: the table, the sentence, a sample with its novelty, and what to try next."""
-    result = json.loads(run.read("result.json"))
-    lines = [sentence(result["verdict"]), *map(look_at, result["symptoms"])]
+    result, lines = json.loads(run.read(RESULT)), []
     for sample in result["samples"][:1]:
         lines.append(f"\nA sample:\n\n{sample['text']}\n")
         if sample["novelty"]:
             lines.append(f"novelty: {sample['novelty']['sentence']}")
-    name = shlex.quote(str(run.path))
     commands = (
-        (f"ensue generate {name} --temperature 0.8 --novelty", "write more, and see what of it is copied"),
-        (f"ensue evaluate {name} FILE --surprising 10", "score a text of your own, and find what is odd in it"),
+        ("ensue generate {run} --temperature 0.8 --novelty", "write more, and see what of it is copied"),
+        ("ensue evaluate {run} FILE --surprising 10", "score a text of your own, and find what is odd in it"),
         ("ensue train generate FILE --minutes 3", "learn from a text of your own"),
     )
-    return Told(COLUMNS, cells(result["rows"]), tuple(lines), commands)
+    return told(run, result, (COLUMNS, cells(result["rows"])), lines, commands)
 
 
-def markdown(result: Result, about: Mapping[str, Any]) -> str:
-    """Write the model card; `about` is what run.toml says."""
+def markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Write the model card, from what result.json and run.toml (`about`) say."""
     sections = [
-        ("", f"# {result.run}: a model of text\n\n{sentence(result.verdict)}"),
-        ("Results on the test part", table(COLUMNS, cells([row.to_json() for row in result.rows]))),
+        ("Results on the test part", table(COLUMNS, cells(result["rows"]))),
         ("Data", _data(about)),
-        ("What was chosen, and on which part", bullets(result.chosen)),
-        ("What seems to be wrong", ailing(result.symptoms)),
-        ("Samples, and what they have copied", "\n\n".join(map(_sample, result.samples))),
-        ("Limits", LIMITS),
+        ("Samples, and what they have copied", "\n\n".join(map(_sample, result["samples"]))),
     ]
-    return card(sections, about)
+    return card("text", result, sections, LIMITS, about)
 
 
 def _data(about: Mapping[str, Any]) -> str:
@@ -105,9 +98,9 @@ def _data(about: Mapping[str, Any]) -> str:
     return f"Read as {data['kind']}, in {codec}.\n\n{bullets(files(about))}\n\nSymbols: {parts}."
 
 
-def _sample(sample: Written) -> str:
-    quoted = "\n".join(f"    {line}" for line in sample.text.split("\n"))
-    return f"{quoted}\n\n{sentence(str(sample.novelty))}" if sample.novelty else quoted
+def _sample(sample: Mapping[str, Any]) -> str:
+    quoted = "\n".join(f"    {line}" for line in sample["text"].split("\n"))
+    return f"{quoted}\n\n{sentence(sample['novelty']['sentence'])}" if sample["novelty"] else quoted
 
 
 def recommend(run: Run, settings: GenerateSettings, rows: Sequence[Row]) -> str:

@@ -22,13 +22,12 @@ from ensue.evaluation.baselines import Row, row, symbol_counts, uniform_nats, un
 from ensue.evaluation.ranking import Role
 from ensue.evaluation.score import ScoreSettings, score
 from ensue.inspection.health import ailments
-from ensue.layers import RecurrentSettings
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceModel, SequenceSettings
 from ensue.tasks.learning import left_of, take_machine, tell_fitted
-from ensue.tasks.outcome import conclude
+from ensue.tasks.outcome import conclude, layer_name
 from ensue.tasks.report import Result, markdown, recommend
 from ensue.tasks.rivals import Rivals, count_rivals, last_of
 from ensue.tasks.text_model import MIXTURE, TextModel, beside_network
@@ -199,7 +198,10 @@ def _finish_network(
 ) -> TextModel:
     """Mix the network with the n-gram if that gains on the tune part, and score them all on the test part."""
     network, outcome = trained.network, trained.outcome
-    rows = [*_baselines(parts, rivals), _row(_name(settings.model), "network", network, parts, outcome.seconds)]
+    rows = [
+        *_baselines(parts, rivals),
+        _row(layer_name(settings.model.body), "network", network, parts, outcome.seconds),
+    ]
     chosen = _counted_choice(settings.baseline, rivals)
     chosen += (f"the weights of the network, those of step {outcome.best_step}: on the tune part",)
     if settings.mixture.use == "never":
@@ -212,13 +214,6 @@ def _finish_network(
     run.write_arrays(beside_network(mixture), MIXTURE)
     rows.append(_row("mixture", "mixture", mixture, parts, outcome.seconds + rivals.seconds))
     return _conclude(run, settings, parts, mixture, Table(rows, chosen), watch)
-
-
-def _name(settings: SequenceSettings) -> str:
-    """Name a network by its cell or layer and its size: "lstm 2 x 512"."""
-    body = settings.body
-    kind = Path(body.program().name).stem if isinstance(body, RecurrentSettings) else body.name
-    return f"{kind} {body.depth} x {body.width}" if body.depth > 1 else f"{kind} {body.width}"
 
 
 def _fit_mixture(network: SequenceModel, rivals: Rivals, parts: Prepared) -> MixtureFit:
@@ -278,5 +273,5 @@ def _conclude(
     unigram = float(unigram_nats(tune, symbol_counts(parts.train.ids, size)).mean())
     symptoms = tuple(ailments(run.rows(METRICS), [sample.text for sample in samples], unigram, size))
     result = Result(run.path.name, tuple(table.rows), recommend(run, settings, table.rows), chosen, samples, symptoms)
-    conclude(run, result.to_json(), markdown(result, run.about))
+    conclude(run, result.to_json(), markdown)
     return trained

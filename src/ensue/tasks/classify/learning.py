@@ -226,7 +226,7 @@ def _conclude(
         details=details,
         symptoms=tuple(_symptoms(run, parts, rows, details)),
     )
-    conclude(run, result.to_json(), markdown(result, run.about))
+    conclude(run, result.to_json(), markdown)
     return told
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ensue.layers import RecurrentSettings
 from ensue.models.tree import TreeSettings
 from ensue.settings import Settings
-from ensue.tasks.card import ailing, bullets, card, files, look_at, sentence, table
-from ensue.tasks.contract import Told
-from ensue.tasks.outcome import Result, cells
+from ensue.tasks.card import bullets, card, files, sentence, table, told
+from ensue.tasks.contract import RESULT, Told
+from ensue.tasks.outcome import cells, layer_name
 from ensue.training.run import Run
 
 LIMITS = """\
@@ -37,35 +35,27 @@ SHOWN = {
 
 def name_of(settings: Settings) -> str:
     """Name a model by its cell or layer and its size: "lstm 128"."""
-    body: Any = getattr(settings, "body", None)
     if isinstance(settings, TreeSettings):
         return f"{settings.cell} tree {settings.width}"
+    body: Any = getattr(settings, "body", None)
     if body is None:
         return str(getattr(settings, "name", ""))
-    body = getattr(body, "layer", body)
-    kind = Path(body.program().name).stem if isinstance(body, RecurrentSettings) else body.name
-    width, depth = getattr(body, "width", None), getattr(body, "depth", 1)
-    if width is None:
-        return "bag" if kind == "alone" else kind
-    return f"{kind} {depth} x {width}" if depth > 1 else f"{kind} {width}"
+    return "bag" if body.name == "alone" else layer_name(body)
 
 
 def tell(run: Run) -> Told:
     """Tell what came of a training: the table, the sentence, how sure the model is, and what to try next."""
-    result = json.loads(run.read("result.json"))
-    columns, rows = cells(result["rows"], SHOWN, digits=3)
-    trust = map(sentence, summary(result["details"], rows[-1][0]))
-    lines = (sentence(result["verdict"]), *map(look_at, result["symptoms"]), *trust)
-    name = shlex.quote(str(run.path))
+    result = json.loads(run.read(RESULT))
     commands = (
-        (f"ensue classify {name} FILE", "label other examples, with probabilities and sets"),
-        (f"ensue evaluate {name} FILE", "score another file with labels"),
+        ("ensue classify {run} FILE", "label other examples, with probabilities and sets"),
+        ("ensue evaluate {run} FILE", "score another file with labels"),
     )
-    return Told(columns, rows, lines, commands)
+    return told(run, result, cells(result["rows"], SHOWN, ".3f"), summary(result), commands)
 
 
-def summary(details: Mapping[str, Any], name: str) -> list[str]:
+def summary(result: Mapping[str, Any]) -> list[str]:
     """Say in a few sentences how far the model of the run may be trusted."""
+    details, name = result["details"], result["rows"][-1]["name"]
     sets, said = details["sets"], []
     if "mean_size" in sets:
         size = f"{sets['mean_size']:.2f} labels in the mean" if sets.get("bounded", True) else f"every label, {FEW}"
@@ -82,27 +72,22 @@ def summary(details: Mapping[str, Any], name: str) -> list[str]:
     if test["unseen"]:
         count = f"labels of {sum(test['unseen'].values()):,} in the test part"
         said.append(f"{count} were never in training, and are none of these figures")
-    return said
+    return list(map(sentence, said))
 
 
-def markdown(result: Result, about: Mapping[str, Any]) -> str:
-    """Write the model card; `about` is what run.toml says."""
-    columns, rows = cells([row.to_json() for row in result.rows], SHOWN, digits=3)
-    details = result.details
+def markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Write the model card, from what result.json and run.toml (`about`) say."""
+    details = result["details"]
     sections = [
-        ("", f"# {result.run}: a model of labels\n\n{sentence(result.verdict)}"),
-        ("Results on the test part", table(columns, rows)),
-        ("How sure it is", bullets([sentence(one) for one in summary(details, rows[-1][0])]) + _reliability(details)),
-        *([("By label", _per_class(details))] if "per_class" in details else []),
-        *([("Confusions", _confusion(details))] if "confusion" in details else []),
-        *([("How early it knows", _early(details))] if details["early"] else []),
+        ("Results on the test part", table(*cells(result["rows"], SHOWN, ".3f"))),
+        ("How sure it is", bullets(summary(result)) + _reliability(details)),
+        ("By label", _per_class(details) if "per_class" in details else ""),
+        ("Confusions", _confusion(details) if "confusion" in details else ""),
+        ("How early it knows", _early(details) if details["early"] else ""),
         ("Its surest mistakes", _mistakes(details)),
         ("Data", _data(about)),
-        ("What was chosen, and on which part", bullets(result.chosen)),
-        ("What seems to be wrong", ailing(result.symptoms)),
-        ("Limits", LIMITS),
     ]
-    return card(sections, about)
+    return card("labels", result, sections, LIMITS, about)
 
 
 def _reliability(details: Mapping[str, Any]) -> str:

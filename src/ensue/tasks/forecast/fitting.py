@@ -22,6 +22,7 @@ from ensue.evaluation.ranking import Role
 from ensue.tasks.forecast.predicting import apart, forecast
 from ensue.tasks.forecast.prepared import Prepared
 from ensue.tasks.forecast.settings import ForecastSettings
+from ensue.tasks.outcome import layer_name
 from ensue.training.by_gradient import ByGradient
 from ensue.training.checkpoint import Course
 from ensue.training.schedules import scale
@@ -152,8 +153,4 @@ def name_of(settings: Any) -> str:
     """Name a model: "ridge", "linear", "mlp 2 x 128", "lstm 32"."""
     if settings.name == "direct":
         return f"mlp {settings.depth} x {settings.width}" if settings.depth else "linear"
-    if settings.name != "steps":
-        return settings.name
-    body = settings.body
-    kind = getattr(body, "cell", body.name)
-    return f"{kind} {body.depth} x {body.width}" if body.depth > 1 else f"{kind} {body.width}"
+    return layer_name(settings.body) if settings.name == "steps" else settings.name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,16 +13,23 @@ from ensue.evaluation.forecasting.bands import FEW
 from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.evaluation.standing import Standing
 from ensue.inspection import health
-from ensue.tasks.card import ailing, bullets, card, files, look_at, sentence, table
+from ensue.tasks.card import bullets, card, files, table, told
 from ensue.tasks.contract import RESULT, Told
 from ensue.tasks.forecast.prepared import Prepared
 from ensue.tasks.forecast.scoring import Scoring, by_series, by_step
-from ensue.tasks.outcome import Result, recommendation
+from ensue.tasks.outcome import Result, cells, figure, recommendation
 from ensue.tasks.outcome import conclude as write_result
 from ensue.training.run import METRICS, Run
 
 BACKTEST = "backtest.safetensors"
-COLUMNS = ("model", "MASE", "95 % interval", "sMAPE", "RMSE", "CRPS", "in 80 %", "in 95 %", "seconds")
+FIGURES = {
+    "mase": "MASE",
+    "smape": "sMAPE",
+    "rmse": "RMSE",
+    "crps": "CRPS",
+    "coverage_80": "in 80 %",
+    "coverage_95": "in 95 %",
+}
 UNTOLD = ("by_series", "refit_fitted")
 SHOWN = 2000
 """Forecasts of the test that are kept to be looked at, those that overlap least."""
@@ -42,7 +48,7 @@ def conclude(
     rows = [one.row for one in scored]
     moved = model.tried.bands
     apart = f"{moved.measured} forecast{'s' * (moved.measured > 1)} that do not overlap"
-    told = [*chosen, f"how far intervals are moved: before the test, by {apart}"]
+    chosen = (*chosen, f"how far intervals are moved: before the test, by {apart}")
     details = {
         "layout": prepared.layout.to_json(),
         "series": len(prepared.panel.series),
@@ -53,10 +59,9 @@ def conclude(
     }
     symptoms = (*cut, *health.ailments(run.rows(METRICS), []), *_symptoms(model, rows, prepared))
     advice = recommendation(run, rows, {"ridge": "ridge"})
-    whole = Result(run.path.name, "forecast", tuple(rows), advice, tuple(told), details, symptoms)
-    result = whole.to_json()
+    result = Result(run.path.name, "forecast", tuple(rows), advice, chosen, details, symptoms)
     run.write_arrays(_backtest(model, prepared, origins), BACKTEST)
-    write_result(run, result, _markdown(result, run.about))
+    write_result(run, result.to_json(), _markdown)
 
 
 def _backtest(model: Scoring, prepared: Prepared, origins: Origins) -> dict[str, np.ndarray]:
@@ -89,65 +94,32 @@ def _symptoms(model: Scoring, rows: Sequence[Standing], prepared: Prepared) -> l
     return found
 
 
-def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """Lay out rows under COLUMNS."""
-    return [
-        [
-            row["name"],
-            _shown(row["metrics"]["mase"], ".3f"),
-            " to ".join(dict.fromkeys(_shown(end, ".3f") for end in row["intervals"]["mase"])),
-            *(f"{row['metrics'][name]:.4g}" for name in ("smape", "rmse", "crps")),
-            *(f"{100 * row['metrics'][name]:.0f} %" for name in ("coverage_80", "coverage_95")),
-            f"{row['seconds']:.1f}",
-        ]
-        for row in rows
-    ]
-
-
-def _shown(value: float | None, form: str) -> str:
-    """Write a figure, or that there is none: of what never changed, or of one forecast alone."""
-    return "none" if value is None or np.isnan(value) else f"{value:{form}}"
-
-
 def tell(run: Run) -> Told:
     """Tell what came of a training."""
     result = json.loads(run.read(RESULT))
-    lines = [sentence(result["verdict"]), *map(look_at, result["symptoms"])]
-    name = shlex.quote(str(run.path))
-    horizon = result["details"]["layout"]["horizon"]
     commands = (
-        (f"ensue forecast {name} --horizon {horizon}", "say what comes next"),
-        (f"ensue forecast {name} --plot forecast.svg", "draw it, with the test before it"),
-        (f"ensue evaluate {name} FILE", "score forecasts of other series, or of later steps"),
+        (f"ensue forecast {{run}} --horizon {result['details']['layout']['horizon']}", "say what comes next"),
+        ("ensue forecast {run} --plot forecast.svg", "draw it, with the test before it"),
+        ("ensue evaluate {run} FILE", "score forecasts of other series, or of later steps"),
     )
-    return Told(COLUMNS, cells(result["rows"]), tuple(lines), commands)
+    return told(run, result, cells(result["rows"], FIGURES, ".4g"), (), commands)
 
 
 def _markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-    details = result["details"]
-    steps = details["by_step"]
+    details, steps = result["details"], result["details"]["by_step"]
     ahead = [
-        [
-            str(step + 1),
-            *(_shown(steps[name][step], ".4g") for name in ("mase", "rmse", "crps", "coverage_80", "coverage_95")),
-        ]
+        [str(step + 1), *(figure(steps[name][step], ".4g") for name in FIGURES)]
         for step in range(details["layout"]["horizon"])
     ]
-    series = [
-        [name, *(_shown(one[figure], ".4g") for figure in ("mase", "smape", "rmse"))]
-        for name, one in details["by_series"].items()
-    ]
+    each = details["by_series"].items()
+    series = [[name, *(figure(of[one], ".4g") for one in FIGURES)] for name, of in each]
     layout = ", ".join(f"{name} {value}" for name, value in details["layout"].items() if name not in UNTOLD)
     data = f"{details['series']} series of {about['data']['steps']:,} steps; {layout}; "
     data += f"{details['forecasts']:,} forecasts of the test."
     sections = [
-        ("", f"# {result['run']}: a model of what the numbers will be\n\n{sentence(result['verdict'])}"),
-        ("Results on the test part", table(COLUMNS, cells(result["rows"]))),
-        ("By steps ahead", table(("steps ahead", "MASE", "RMSE", "CRPS", "in 80 %", "in 95 %"), ahead)),
-        ("By series", table(("series", "MASE", "sMAPE", "RMSE"), series)),
+        ("Results on the test part", table(*cells(result["rows"], FIGURES, ".4g"))),
+        ("By steps ahead", table(("steps ahead", *FIGURES.values()), ahead)),
+        ("By series", table(("series", *FIGURES.values()), series)),
         ("Data", f"{data}\n\n{bullets(files(about))}"),
-        ("What was chosen, and on which part", bullets(result["chosen"])),
-        ("What seems to be wrong", ailing(result["symptoms"])),
-        ("Limits", LIMITS),
     ]
-    return card(sections, about)
+    return card("what the numbers will be", result, sections, LIMITS, about)

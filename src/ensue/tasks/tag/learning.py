@@ -166,5 +166,5 @@ def _conclude(
     counted = {name_of(kind()): name for name, kind in TAGGERS.items() if kind is not TaggerSettings}
     advice = recommendation(run, rows, counted)
     result = Result(run.path.name, "tag", tuple(rows), advice, learned.chosen, details, tuple(symptoms))
-    conclude(run, result.to_json(), markdown(result, run.about))
+    conclude(run, result.to_json(), markdown)
     return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags])

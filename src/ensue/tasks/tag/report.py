@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from ensue.layers import BidirectionalSettings, RecurrentSettings
 from ensue.models.tagging import FrequentTagSettings, TaggerSettings
 from ensue.settings import Settings
-from ensue.tasks.card import ailing, bullets, card, files, look_at, sentence, table
-from ensue.tasks.contract import Told
-from ensue.tasks.outcome import Result, cells
+from ensue.tasks.card import bullets, card, files, sentence, table, told
+from ensue.tasks.contract import RESULT, Told
+from ensue.tasks.outcome import cells, layer_name
 from ensue.training.run import Run
 
 LIMITS = """\
@@ -35,25 +32,17 @@ def name_of(settings: Settings) -> str:
     """Name a model by its body and head: "bidirectional lstm 128, crf"."""
     if not isinstance(settings, TaggerSettings):
         return "most-frequent-tag" if isinstance(settings, FrequentTagSettings) else "hmm"
-    body = getattr(settings.body, "layer", settings.body)
-    kind = body.name
-    if isinstance(body, BidirectionalSettings):
-        kind = f"bidirectional {Path(RecurrentSettings(cell=body.cell).program().name).stem}"
-    size = f"{body.depth} x {body.width}" if getattr(body, "depth", 1) > 1 else str(body.width)
-    return f"{kind} {size}, {settings.head.name}"
+    return f"{layer_name(settings.body)}, {settings.head.name}"
 
 
 def tell(run: Run) -> Told:
     """Tell what came of a training: the table, the sentence, and what to try next."""
-    result = json.loads(run.read("result.json"))
-    columns, rows = cells(result["rows"], SHOWN, digits=4)
-    lines = (sentence(result["verdict"]), *map(look_at, result["symptoms"]), *map(sentence, summary(result["details"])))
-    name = shlex.quote(str(run.path))
+    result = json.loads(run.read(RESULT))
     commands = (
-        (f"ensue tag {name} FILE.txt", "tag a text of your own"),
-        (f"ensue evaluate {name} FILE", "score another tagged file"),
+        ("ensue tag {run} FILE.txt", "tag a text of your own"),
+        ("ensue evaluate {run} FILE", "score another tagged file"),
     )
-    return Told(columns, rows, lines, commands)
+    return told(run, result, cells(result["rows"], SHOWN, ".4f"), summary(result["details"]), commands)
 
 
 def summary(details: Mapping[str, Any]) -> list[str]:
@@ -70,29 +59,21 @@ def summary(details: Mapping[str, Any]) -> list[str]:
         which, rest = ", ".join(unseen["tags"]), unseen["tag_accuracy_of_the_others"]
         what = f"{unseen['words']:,} words of the test part have tags that were never in training ({which})"
         said.append(f"{what} and count as wrong; of the others {rest:.4f} are right")
-    return said
+    return list(map(sentence, said))
 
 
-def markdown(result: Result, about: Mapping[str, Any]) -> str:
-    """Write the model card; `about` is what run.toml says."""
-    columns, rows = cells([row.to_json() for row in result.rows], SHOWN, digits=4)
-    details = result.details
+def markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Write the model card, from what result.json and run.toml (`about`) say."""
+    details, laid = result["details"], table(*cells(result["rows"], SHOWN, ".4f"))
     confusions = [[one["true"], one["said"], f"{one['count']:,}"] for one in details["confusions"]]
     sections = [
-        ("", f"# {result.run}: a model of tags\n\n{sentence(result.verdict)}"),
-        (
-            "Results on the test part",
-            f"{table(columns, rows)}\n\n{bullets([sentence(one) for one in summary(details)])}",
-        ),
-        *([("By type of span", _table("type", details["spans"]["per_type"]))] if "spans" in details else []),
+        ("Results on the test part", f"{laid}\n\n{bullets(summary(details))}"),
+        ("By type of span", _table("type", details["spans"]["per_type"]) if "spans" in details else ""),
         ("By tag", _table("tag", details["per_tag"])),
         ("Commonest confusions", table(("true", "said", "words"), confusions) if confusions else "None."),
         ("Data", _data(about)),
-        ("What was chosen, and on which part", bullets(result.chosen) or "Nothing."),
-        ("What seems to be wrong", ailing(result.symptoms)),
-        ("Limits", LIMITS),
     ]
-    return card(sections, about)
+    return card("tags", result, sections, LIMITS, about)
 
 
 def _table(what: str, rows: Sequence[Mapping[str, Any]]) -> str:
