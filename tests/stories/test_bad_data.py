@@ -263,7 +263,7 @@ def test_a_good_table(tmp_path):
     assert texts(tmp_path, gzip.compress(CSV.encode("utf-16")), "a.csv.gz", encoding="utf-16") == found
     assert findings(tmp_path, CSV, "a.csv", kind="table") == [
         "a.csv: the text was taken from column 'text'",
-        "a.csv: 1 row without text in column 'text' left out",
+        "a.csv: 1 row without text left out",
     ]
 
 
@@ -272,7 +272,7 @@ def test_other_tables(tmp_path):
     assert texts(tmp_path, "id;text\n1;so, so\n", "a.csv") == [("so, so", 2)]
     lines = '{"text": "one"}\n\n{"text": null}\n{"other": 1}\n{"text": "fi\\nne"}\n'
     assert texts(tmp_path, lines, "a.jsonl") == [("one", 1), ("fi\nne", 5)]
-    assert "a.jsonl: 2 rows without text in column 'text' left out" in findings(tmp_path, lines, "a.jsonl")
+    assert "a.jsonl: 2 rows without text left out" in findings(tmp_path, lines, "a.jsonl")
 
 
 def test_parquet(tmp_path):
@@ -297,14 +297,14 @@ def test_parquet(tmp_path):
             "a.csv",
             "title,body\nA,long\nB,longer\n",
             {},
-            "a.csv: several columns could be the text (title, body); call one of them text, or choose one of "
+            "a.csv: several columns could be the text (title, body); call one text, or choose one of "
             "title, body with --set data.column=NAME",
         ),
         (
             "a.csv",
             "x,y\n1,2\n",
             {},
-            "a.csv: no column looks like text; give texts, or choose one of x, y with --set data.column=NAME",
+            "a.csv: no column looks like a text; call one text, or choose one of x, y with --set data.column=NAME",
         ),
         (
             "a.csv",

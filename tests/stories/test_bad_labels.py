@@ -124,7 +124,7 @@ def test_columns_that_cannot_be_guessed(tmp_path: Path, capsys: pytest.CaptureFi
         "title,body,kind,source\n" + "".join(f"the title {n},a long body {n},{n % 2},{n % 3}\n" for n in range(20))
     )
     said = told(capsys, *train(path))
-    assert "several columns could be the text (title, body); choose one of" in said
+    assert "several columns could be the text (title, body); call one text, or choose one of" in said
     assert "with --text" in said
     assert "several columns could be the label (kind, source)" in told(capsys, *train(path), "--text", "body")
 
@@ -273,3 +273,20 @@ def test_notes_beside_tables_are_left_out_and_told(tmp_path: Path, capsys: pytes
     (folder / "a.csv").unlink()
     (folder / "notes").unlink()
     assert [path.name for path in find_files([folder])] == notes  # there is nothing else
+
+
+def test_every_file_of_several_has_the_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text(table(ROWS))
+    (tmp_path / "data" / "b.csv").write_text("review,label\ngood,pos\n")
+    said = told(capsys, *train(tmp_path / "data", "--text", "text", "--label", "label"))
+    assert said.endswith("b.csv: there is no column 'text'; choose from label, review")
+    rows = [{"text": text, "label": label} for text, label in ROWS]
+    lines = [json.dumps(row) for row in (*rows, {"label": "pos"}, {"label": "neg"})]
+    path = tmp_path / "data.jsonl"
+    path.write_text("\n".join(lines))
+    assert told(capsys, *train(path)).endswith(
+        "data.jsonl:25: column 'text' is empty in this row; fill it in, or give --set incomplete='leave out'"
+    )
+    assert main([*train(path), "--set", "incomplete=leave out"]) == 0
+    assert "2 rows without text or label left out" in capsys.readouterr().err

@@ -10,8 +10,15 @@ from typing import Any, Literal
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending
 from ensue.data.labelled import COLUMN, Labelled, LabelledReader
-from ensue.data.readers.rows import ROWS, WITHOUT_HEADER, Row, refuse_others, refuse_unnamed
-from ensue.data.readers.table import LOOKED_AT, could_be_text
+from ensue.data.readers.rows import (
+    LOOKED_AT,
+    ROWS,
+    WITHOUT_HEADER,
+    Row,
+    could_be_text,
+    refuse_others,
+    refuse_unnamed,
+)
 from ensue.errors import DataError
 from ensue.settings import Settings
 
@@ -20,6 +27,9 @@ USUAL = {
     "label": ("label", "class", "target", "category", "sentiment", "tag"),
 }
 """What columns are called."""
+
+LONGEST_NAME = 60
+"""Characters: what stands where the header should be, and is longer, is taken for data, if nobody names a column."""
 
 SEVERAL_WORDS = 3
 """In the mean, from which on what repeats is a text all the same."""
@@ -48,7 +58,7 @@ class LabelledTable(Settings):
         """Fill in what was not said, as the first file has it; tells `listener` what was guessed. Raises DataError."""
         refuse_others(files, ROWS)
         there = self.model_copy(update={"header": _header(files[0], self, listener)})
-        sample = [row for _, row in islice(_rows(files[0], there, SILENT), LOOKED_AT)]
+        sample = _sample(files[0], there)
         found = _chosen(files[0], there, sample, labelled)
         guessed = [f"the {role} from {getattr(found, role)!r}" for role in ("text", "label") if not getattr(self, role)]
         if labelled and guessed:
@@ -73,12 +83,12 @@ class LabelledTableReader(LabelledReader):
         """Give the rows that have text and label; raises DataError for others, or tells how many were left out."""
         settings = self.settings
         for path in self.files:
+            if path is not self.files[0]:
+                _chosen(path, settings, _sample(path, settings), self.labelled)
             without = 0
             for line, row in _rows(path, settings, listener):
-                if not without and settings.text not in row:
-                    refuse_unnamed([settings.text], row, str(path))
                 label = row.get(settings.label) if settings.label else None
-                lacking = [settings.text] if _is_empty(row[settings.text]) else []
+                lacking = [settings.text] if _is_empty(row.get(settings.text)) else []
                 lacking += [settings.label] if self.labelled and _is_empty(label) else []
                 if lacking and settings.incomplete == "refuse":
                     what, option = f"column {lacking[0]!r} is empty in this row", "give --set incomplete='leave out'"
@@ -90,8 +100,12 @@ class LabelledTableReader(LabelledReader):
                 group = row.get(settings.group) if settings.group else None
                 yield Labelled(content, label, str(path), line, None if group is None else str(group), row)
             if without:
-                what = f"{without:,} row{'s' * (without > 1)} without text or label left out"
-                listener.tell(Finding(str(path), what))
+                what = "text or label" if self.labelled else "text"
+                listener.tell(Finding(str(path), f"{without:,} row{'s' * (without > 1)} without {what} left out"))
+
+
+def _sample(path: Path, settings: LabelledTable) -> list[dict[str, Any]]:
+    return [row for _, row in islice(_rows(path, settings, SILENT), LOOKED_AT)]
 
 
 def _rows(path: Path, settings: LabelledTable, listener: Listener) -> Iterator[Row]:
@@ -106,8 +120,7 @@ def _header(path: Path, settings: LabelledTable, listener: Listener) -> Literal[
     """Say whether the first line has names: it has not if a field of it comes again in its column."""
     if ending(path) not in WITHOUT_HEADER or settings.header == "yes":
         return "yes"
-    sample = [row for _, row in islice(_rows(path, settings, SILENT), LOOKED_AT)]
-    again = any(name and name == row.get(name) for row in sample for name in row)
+    again = any(name and name == row.get(name) for row in _sample(path, settings) for name in row)
     if settings.header == "auto" and not again:
         return "yes"
     said = "it has no header" if settings.header == "no" else "a field of the first line comes again below"
@@ -118,29 +131,39 @@ def _header(path: Path, settings: LabelledTable, listener: Listener) -> Literal[
 def _chosen(path: Path, settings: LabelledTable, sample: Sequence[dict[str, Any]], labelled: bool) -> LabelledTable:
     """Fill in the columns that were not given. Raises DataError if one is not there, or several could be meant."""
     if not sample:
-        raise DataError("the table has no rows", where=str(path), mend="give a table with some rows")
+        raise DataError("the table has no rows", where=str(path), mend="give a table with a header and some rows")
     columns = list(dict.fromkeys(name for row in sample for name in row))
     values = {name: [row.get(name) for row in sample] for name in columns}
     refuse_unnamed((settings.text, *((settings.label, settings.group) if labelled else ())), columns, str(path))
     if labelled and settings.text and settings.text == settings.label:
         mend = "name two columns with --text and --label"
         raise DataError(f"column {settings.text!r} cannot be both text and label", where=str(path), mend=mend)
+    if not labelled and not settings.text and any(len(name) > LONGEST_NAME for name in columns):
+        mend = "put a line with the names of the columns above it"
+        raise DataError("the first line looks like data, not like a header", where=f"{path}:1", mend=mend)
     free = [name for name in columns if name not in (settings.text, settings.label, settings.group)]
-    text = settings.text or _one(path, "text", free, [one for one in free if _could_be_text(values[one])], columns)
+    flag = "--text" if labelled else "--set data.column=NAME"
+    texts = [one for one in free if _could_be_text(values[one])]
+    text = settings.text or _one(path, ("text", flag), free, texts, columns)
     label, others = settings.label, [one for one in free if one != text]
     if labelled and not label:
-        label = _one(path, "label", others, [one for one in others if could_be_label(values[one])] or others, columns)
+        labels = [one for one in others if could_be_label(values[one])] or others
+        label = _one(path, ("label", "--label"), others, labels, columns)
     return settings.model_copy(update={"text": text, "label": label if label in columns else ""})
 
 
-def _one(path: Path, role: str, free: Sequence[str], candidates: Sequence[str], columns: Sequence[str]) -> str:
+def _one(
+    path: Path, role_and_flag: tuple[str, str], free: Sequence[str], candidates: Sequence[str], columns: Sequence[str]
+) -> str:
     """Give the one of some columns that could have a role: the one that is called so, or the only candidate."""
+    role, flag = role_and_flag
     named = [name for wanted in USUAL[role] for name in free if name.lower() == wanted]
     if named or len(candidates) == 1:
         return (named or candidates)[0]
     several = f"several columns could be the {role} ({', '.join(candidates)})"
     what = several if candidates else f"no column looks like a {role}"
-    raise DataError(what, where=str(path), mend=f"choose one of {', '.join(columns)} with --{role}")
+    option = f"choose one of {', '.join(columns)} with {flag}"
+    raise DataError(what, where=str(path), mend=f"call one {role}", option=option)
 
 
 def _could_be_text(values: Sequence[Any]) -> bool:

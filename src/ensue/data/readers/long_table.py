@@ -15,9 +15,8 @@ from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending
 from ensue.data.labelled import BAND, COLUMN, ERROR, TIME, Labelled, LabelledReader
 from ensue.data.readers.numbers import moment, number
-from ensue.data.readers.rows import ROWS, refuse_others, refuse_unnamed
+from ensue.data.readers.rows import LOOKED_AT, ROWS, refuse_others, refuse_unnamed
 from ensue.data.readers.snana import snana_rows
-from ensue.data.readers.table import LOOKED_AT
 from ensue.errors import DataError
 from ensue.settings import Settings
 

@@ -11,9 +11,8 @@ from ensue.data.contract import SILENT
 from ensue.data.files import ending, find_files
 from ensue.data.readers.labelled_table import could_be_label
 from ensue.data.readers.lines import lines_of
-from ensue.data.readers.rows import ROWS
+from ensue.data.readers.rows import LOOKED_AT, ROWS, could_be_text
 from ensue.data.readers.series import M3_ENDING, time_column
-from ensue.data.readers.table import LOOKED_AT, could_be_text
 from ensue.data.readers.trees import are_trees
 from ensue.data.series.times import read_time
 from ensue.errors import DataError

@@ -135,6 +135,17 @@ WITHOUT_HEADER = {".csv": csv_rows, ".tsv": tsv_rows}
 """Formats whose first line may be a row; these readers take the names of the columns."""
 
 
+LOOKED_AT = 200
+"""Rows from which the columns are known."""
+
+
+def could_be_text(values: Sequence[Any]) -> bool:
+    """Tell text from numbers, dates and labels: it has letters, and seldom repeats."""
+    texts = [value for value in values if isinstance(value, str) and value.strip()]
+    worded = sum(any(character.isalpha() for character in text) for text in texts)
+    return bool(texts) and worded > len(texts) / 2 and len(set(texts)) > len(texts) / 2
+
+
 def refuse_unnamed(names: Iterable[str], columns: Collection[str], where: str) -> None:
     """Let names pass that are columns, or empty. Raises DataError for the first that is not."""
     if name := next((name for name in names if name and name not in columns), None):
