@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,12 +45,23 @@ class Labelled:
 class LabelledReader(ABC):
     """Labelled examples out of files; can be read again."""
 
-    elsewhere: ClassVar[str | None] = None
+    elsewhere: str | None = None
     """How a person says that labels stand elsewhere in the same files, where they can."""
 
     @abstractmethod
     def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
         """Read from the beginning. Raises DataError that names file, line and mend."""
+
+
+class Reading(LabelledReader):
+    """The examples that a function reads, once for each call."""
+
+    def __init__(self, read: Callable[[Listener], Iterator[Labelled]], elsewhere: str | None = None) -> None:
+        self.read, self.elsewhere = read, elsewhere
+
+    def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
+        """Read from the beginning."""
+        return self.read(listener)
 
 
 @dataclass(frozen=True)

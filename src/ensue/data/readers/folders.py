@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.contract import Finding, Listener
 from ensue.data.files import read_text
-from ensue.data.labelled import Labelled, LabelledReader
+from ensue.data.labelled import Labelled, LabelledReader, Reading
 from ensue.data.readers.lines import LinesReader
 from ensue.errors import DataError
 from ensue.settings import Settings
@@ -27,50 +28,36 @@ class Folders(Settings):
     def settled(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> Folders:
         """Nothing is left to fill in; tells `listener` how they are read."""
         if labelled:
-            place, text = ("folder", "file") if _whole(files) else ("file", "line")
+            place, text = ("folder", "file") if len({path.parent for path in files}) > 1 else ("file", "line")
             how = f"read as a {place} for each class, each {text} one text; the label is the name of the {place}"
             listener.tell(Finding(str(files[0].parent), how))
         return self
 
-    def build(self, files: Sequence[Path], labelled: bool = True) -> FoldersReader:
-        """Make the reader of these files; labels are what their names say."""
-        return FoldersReader(files, self)
+    def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
+        """Make the reader of these files; labels are what their names say.
 
-
-class FoldersReader(LabelledReader):
-    """A file is one text if files lie in more than one folder; else each line is one."""
-
-    elsewhere = "name a folder with a file for each class"
-
-    def __init__(self, files: Sequence[Path], settings: Folders) -> None:
-        self.files, self.settings = files, settings
-        self.whole = _whole(files)
+        A file is one text if files lie in more than one folder; else each line is one. Raises DataError.
+        """
         folders = {path.parent for path in files}
         if beside := [path for path in files if path.parent in {above for one in folders for above in one.parents}]:
             mend = "leave it out, or name the folders of the classes"
             raise DataError("the file lies beside the folders of classes", where=str(beside[0]), mend=mend)
-
-    def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
-        """Give text after text."""
-        for path in self.files:
-            yield from self._whole(path, listener) if self.whole else self._lines(path, listener)
+        read = self._whole if len(folders) > 1 else self._lines
+        elsewhere = "name a folder with a file for each class"
+        return Reading(lambda listener: chain.from_iterable(read(path, listener) for path in files), elsewhere)
 
     def _whole(self, path: Path, listener: Listener) -> Iterator[Labelled]:
         text = ""
-        for piece in read_text(path, self.settings.encoding, listener):
+        for piece in read_text(path, self.encoding, listener):
             text += piece
-            if len(text) > self.settings.longest:
-                what = f"the text is longer than {self.settings.longest:,} characters"
+            if len(text) > self.longest:
+                what = f"the text is longer than {self.longest:,} characters"
                 raise DataError(what, where=str(path), mend="cut it", option="give --set longest=N")
         if not text.strip():
             raise DataError("the text is empty", where=str(path), mend="leave the file out")
         yield Labelled(text.rstrip("\n"), path.parent.name, str(path), 1, row={"file": path.name})
 
     def _lines(self, path: Path, listener: Listener) -> Iterator[Labelled]:
-        label, settings = path.name.partition(".")[0], self.settings
-        for line in LinesReader([path], settings.encoding, settings.longest).pieces(listener):
+        label = path.name.partition(".")[0]
+        for line in LinesReader([path], self.encoding, self.longest).pieces(listener):
             yield Labelled(line.text, label, line.file, line.line, row={"text": line.text})
-
-
-def _whole(files: Sequence[Path]) -> bool:
-    return len({path.parent for path in files}) > 1

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending
-from ensue.data.labelled import COLUMN, Labelled, LabelledReader
+from ensue.data.labelled import COLUMN, Labelled, LabelledReader, Reading
 from ensue.data.readers.rows import (
     LOOKED_AT,
     ROWS,
@@ -66,42 +66,37 @@ class LabelledTable(Settings):
             listener.tell(Finding(str(files[0]), f"taken {' and '.join(guessed)}", mend))
         return found
 
-    def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledTableReader:
-        """Make the reader of these files; if not `labelled`, labels may be missing. Raises DataError."""
-        return LabelledTableReader(files, self.settled(files, SILENT, labelled), labelled)
+    def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
+        """Make the reader of these files; if not `labelled`, labels may be missing. Raises DataError.
+
+        Rows that lack text or label are refused, or left out and counted.
+        """
+        how = self.settled(files, SILENT, labelled)
+        return Reading(lambda listener: _examples(files, how, labelled, listener), COLUMN)
 
 
-class LabelledTableReader(LabelledReader):
-    """The columns of text and label of each row, and the whole row beside them."""
-
-    elsewhere = COLUMN
-
-    def __init__(self, files: Sequence[Path], settings: LabelledTable, labelled: bool = True) -> None:
-        self.files, self.settings, self.labelled = files, settings, labelled
-
-    def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
-        """Give the rows that have text and label; raises DataError for others, or tells how many were left out."""
-        settings = self.settings
-        for path in self.files:
-            if path is not self.files[0]:
-                _chosen(path, settings, _sample(path, settings), self.labelled)
-            without = 0
-            for line, row in _rows(path, settings, listener):
-                label = row.get(settings.label) if settings.label else None
-                lacking = [settings.text] if _is_empty(row.get(settings.text)) else []
-                lacking += [settings.label] if self.labelled and _is_empty(label) else []
-                if lacking and settings.incomplete == "refuse":
-                    what, option = f"column {lacking[0]!r} is empty in this row", "give --set incomplete='leave out'"
-                    raise DataError(what, where=f"{path}:{line}", mend="fill it in", option=option)
-                if lacking:
-                    without += 1
-                    continue
-                content = str(row[settings.text]).replace("\r\n", "\n").replace("\r", "\n")
-                group = row.get(settings.group) if settings.group else None
-                yield Labelled(content, label, str(path), line, None if group is None else str(group), row)
-            if without:
-                what = "text or label" if self.labelled else "text"
-                listener.tell(Finding(str(path), f"{without:,} row{'s' * (without > 1)} without {what} left out"))
+def _examples(files: Sequence[Path], settings: LabelledTable, labelled: bool, listener: Listener) -> Iterator[Labelled]:
+    """Give the columns of text and label of each row, and the whole row beside them."""
+    for path in files:
+        if path is not files[0]:
+            _chosen(path, settings, _sample(path, settings), labelled)
+        without = 0
+        for line, row in _rows(path, settings, listener):
+            label = row.get(settings.label) if settings.label else None
+            lacking = [settings.text] if _is_empty(row.get(settings.text)) else []
+            lacking += [settings.label] if labelled and _is_empty(label) else []
+            if lacking and settings.incomplete == "refuse":
+                what, option = f"column {lacking[0]!r} is empty in this row", "give --set incomplete='leave out'"
+                raise DataError(what, where=f"{path}:{line}", mend="fill it in", option=option)
+            if lacking:
+                without += 1
+                continue
+            content = str(row[settings.text]).replace("\r\n", "\n").replace("\r", "\n")
+            group = row.get(settings.group) if settings.group else None
+            yield Labelled(content, label, str(path), line, None if group is None else str(group), row)
+        if without:
+            what = "text or label" if labelled else "text"
+            listener.tell(Finding(str(path), f"{without:,} row{'s' * (without > 1)} without {what} left out"))
 
 
 def _sample(path: Path, settings: LabelledTable) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending
-from ensue.data.labelled import BAND, COLUMN, ERROR, TIME, Labelled, LabelledReader
+from ensue.data.labelled import BAND, COLUMN, ERROR, TIME, Labelled, LabelledReader, Reading
 from ensue.data.readers.numbers import moment, number
 from ensue.data.readers.rows import LOOKED_AT, ROWS, refuse_others, refuse_unnamed
 from ensue.data.readers.snana import snana_rows
@@ -61,9 +61,13 @@ class LongTable(Settings):
             listener.tell(Finding(str(files[0]), f"read with {_described(columns)}"))
         return columns
 
-    def build(self, files: Sequence[Path], labelled: bool = True) -> LongTableReader:
-        """Make the reader of these files; if not `labelled`, the label may be missing. Raises DataError."""
-        return LongTableReader(files, self.settled(files, SILENT, labelled))
+    def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
+        """Make the reader of these files; if not `labelled`, the label may be missing. Raises DataError.
+
+        Each sequence comes with its steps in order of time; one whose rows were not is sorted, and counted.
+        """
+        columns = self.settled(files, SILENT, labelled)
+        return Reading(lambda listener: _sequences(files, columns, listener), COLUMN)
 
 
 @dataclass
@@ -76,24 +80,15 @@ class _Gathered:
     constants: dict[str, Any] = field(default_factory=dict)
 
 
-class LongTableReader(LabelledReader):
-    """Each sequence with its steps in order of time; one whose rows were not is sorted, and counted."""
-
-    elsewhere = COLUMN
-
-    def __init__(self, files: Sequence[Path], columns: LongTable) -> None:
-        self.files, self.columns = files, columns
-
-    def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
-        """Give the sequences of each file in the order of their first rows."""
-        columns = self.columns
-        for path in self.files:
-            if path is not self.files[0]:
-                _columns(path, columns, _sample(path, columns), bool(columns.label))
-            sequences: dict[str, _Gathered] = {}
-            for line, row in LONG_ROWS[ending(path)](path, columns.encoding, columns.longest, listener):
-                _gather(sequences, columns, row, path, line)
-            yield from _finished(path, columns, sequences, listener)
+def _sequences(files: Sequence[Path], columns: LongTable, listener: Listener) -> Iterator[Labelled]:
+    """Give the sequences of each file in the order of their first rows."""
+    for path in files:
+        if path is not files[0]:
+            _columns(path, columns, _sample(path, columns), bool(columns.label))
+        sequences: dict[str, _Gathered] = {}
+        for line, row in LONG_ROWS[ending(path)](path, columns.encoding, columns.longest, listener):
+            _gather(sequences, columns, row, path, line)
+        yield from _finished(path, columns, sequences, listener)
 
 
 def _sample(path: Path, settings: LongTable) -> list[Mapping[str, Any]]:

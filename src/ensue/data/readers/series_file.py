@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.contract import SILENT, Listener
-from ensue.data.labelled import Labelled, LabelledReader
+from ensue.data.labelled import Labelled, LabelledReader, Reading
 from ensue.data.readers.lines import lines_of
 from ensue.data.readers.numbers import number
 from ensue.data.readers.rows import refuse_others
@@ -38,10 +39,28 @@ class SeriesFile(Settings):
         refuse_others(files, [".ts"])
         return self
 
-    def build(self, files: Sequence[Path], labelled: bool = True) -> SeriesFileReader:
+    def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
         """Make the reader of these files; whether they have labels, they say themselves. Raises DataError."""
-        settings = self.settled(files, SILENT, labelled)
-        return SeriesFileReader(files, settings.encoding, settings.longest)
+        self.settled(files, SILENT, labelled)
+        return Reading(lambda listener: chain.from_iterable(self._sequences(path, listener) for path in files))
+
+    def _sequences(self, path: Path, listener: Listener) -> Iterator[Labelled]:
+        """Channels stand between colons, values between commas, `?` for one that is missing, and the label last."""
+        header, inside = _Header(), False
+        for line, text in enumerate(lines_of(path, self.encoding, self.longest, listener), start=1):
+            text, where = text.strip(), f"{path}:{line}"
+            if not text or text.startswith("#"):
+                continue
+            if inside:
+                content, label = _sequence(text, header, where)
+                yield Labelled({VALUE: content}, label, str(path), line)
+            elif text.startswith("@"):
+                inside = _read_header(header, text, where)
+            else:
+                mend = "put a line `@data` above the sequences"
+                raise DataError("a sequence stands among the lines of the header", where=where, mend=mend)
+        if not inside:
+            raise DataError("there is no line `@data`", where=str(path), mend="give a whole .ts file")
 
 
 @dataclass
@@ -54,32 +73,6 @@ class _Header:
     """Whether the label is a number, as in `@targetLabel true`."""
     channels: int = 0
     steps: int = 0
-
-
-class SeriesFileReader(LabelledReader):
-    """Channels stand between colons, values between commas, `?` for one that is missing, and the label last."""
-
-    def __init__(self, files: Sequence[Path], encoding: str, longest: int) -> None:
-        self.files, self.encoding, self.longest = files, encoding, longest
-
-    def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
-        """Give the sequence of each line."""
-        for path in self.files:
-            header, inside = _Header(), False
-            for line, text in enumerate(lines_of(path, self.encoding, self.longest, listener), start=1):
-                text, where = text.strip(), f"{path}:{line}"
-                if not text or text.startswith("#"):
-                    continue
-                if inside:
-                    content, label = _sequence(text, header, where)
-                    yield Labelled({VALUE: content}, label, str(path), line)
-                elif text.startswith("@"):
-                    inside = _read_header(header, text, where)
-                else:
-                    mend = "put a line `@data` above the sequences"
-                    raise DataError("a sequence stands among the lines of the header", where=where, mend=mend)
-            if not inside:
-                raise DataError("there is no line `@data`", where=str(path), mend="give a whole .ts file")
 
 
 def _read_header(header: _Header, text: str, where: str) -> bool:

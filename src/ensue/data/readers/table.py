@@ -23,9 +23,8 @@ class TableReader(Reader):
 
     def pieces(self, listener: Listener = SILENT) -> Iterator[Piece]:
         """Give one piece a row."""
-        reader = self.how.build(self.files, labelled=False)
+        how = self.how.settled(self.files, SILENT, labelled=False)
         if not self.how.text:
-            what = f"the text was taken from column {reader.settings.text!r}"
-            listener.tell(Finding(str(self.files[0]), what))
-        for one in reader.examples(listener):
+            listener.tell(Finding(str(self.files[0]), f"the text was taken from column {how.text!r}"))
+        for one in how.build(self.files, labelled=False).examples(listener):
             yield Piece(str(one.content), one.file, one.line)

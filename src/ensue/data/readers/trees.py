@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from ensue.data.contract import SILENT, Finding, Listener
-from ensue.data.labelled import Labelled, LabelledReader
+from ensue.data.contract import Finding, Listener
+from ensue.data.labelled import Labelled, LabelledReader, Reading
 from ensue.data.readers.lines import LinesReader, lines_of
 from ensue.data.trees import parse_tree
 from ensue.errors import DataError
@@ -32,26 +32,21 @@ class Trees(Settings):
             listener.tell(Finding(str(files[0]), f"read as bracketed trees, one a line; the label {of}"))
         return self
 
-    def build(self, files: Sequence[Path], labelled: bool = True) -> TreesReader:
-        """Make the reader of these files."""
-        return TreesReader(files, self, labelled)
+    def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
+        """Make the reader of these files; the label of a tree is that of its root, which all but `labelled` may lack.
 
+        It raises DataError that names line and position where brackets do not fit.
+        """
+        return Reading(lambda listener: self._trees(files, labelled, listener))
 
-class TreesReader(LabelledReader):
-    """One tree a line; its label is that of its root. Blank lines are left out, and counted."""
-
-    def __init__(self, files: Sequence[Path], settings: Trees, labelled: bool) -> None:
-        self.files, self.settings, self.labelled = files, settings, labelled
-
-    def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
-        """Read tree after tree. Raises DataError that names line and position where brackets do not fit."""
-        for one in LinesReader(self.files, self.settings.encoding, self.settings.longest).pieces(listener):
+    def _trees(self, files: Sequence[Path], labelled: bool, listener: Listener) -> Iterator[Labelled]:
+        for one in LinesReader(files, self.encoding, self.longest).pieces(listener):
             where = f"{one.file}:{one.line}"
             tree = parse_tree(one.text, where)
-            if self.labelled and tree.labels[-1] is None:
+            if labelled and tree.labels[-1] is None:
                 mend = "write it after the first bracket, or leave the line out"
                 raise DataError("the root of the tree has no label", where=where, mend=mend)
-            inner = tree.labels if self.settings.inner else None
+            inner = tree.labels if self.inner else None
             yield Labelled(tree.content, tree.labels[-1], one.file, one.line, row={"tree": one.text}, inner=inner)
 
 
