@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ensue.data.labels import LabelKind
 from ensue.evaluation.answers import Answers, Numbers
 from ensue.evaluation.conformal import covered
+from ensue.evaluation.spans import rates
 from ensue.evaluation.standing import Figures
 
 Targets = NDArray[Any]
@@ -118,15 +119,7 @@ def per_class(answers: Answers, target: Targets, names: Sequence[str]) -> list[d
         tallies = _tallies(answers.best, target, len(names))
     rows = zip(names, *(one.tolist() for one in tallies), strict=True)
     return [
-        {
-            "label": name,
-            "examples": there,
-            "said": told,
-            "precision": hit / max(told, 1),
-            "recall": hit / max(there, 1),
-            "f1": 2 * hit / max(told + there, 1),
-        }
-        for name, hit, told, there in rows
+        {"label": name, "examples": there, "said": told, **rates(there, told, hit)} for name, hit, told, there in rows
     ]
 
 

@@ -70,11 +70,17 @@ class SpanCounts:
     def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
         """Give precision, recall and F1 (their harmonic mean) over some sentences; 0 where nothing can be divided."""
         there, found, right = (int(counts[rows].sum()) for counts in (self.there, self.found, self.right))
-        return {
-            "span_precision": right / found if found else 0.0,
-            "span_recall": right / there if there else 0.0,
-            "span_f1": 2 * right / (there + found) if there + found else 0.0,
-        }
+        return {f"span_{name}": value for name, value in rates(there, found, right).items()}
+
+
+def rates(there: int, found: int, right: int) -> dict[str, float]:
+    """Give precision, recall and F1 of what is there, was found, and was found right; 0 where nothing can be divided.
+
+    >>> rates(4, 2, 1)
+    {'precision': 0.5, 'recall': 0.25, 'f1': 0.3333333333333333}
+    """
+    both = {"precision": right / max(found, 1), "recall": right / max(there, 1)}
+    return both | {"f1": 2 * right / max(there + found, 1)}
 
 
 def found_right(there: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.int64]:

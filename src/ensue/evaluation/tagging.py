@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.schemes import Scheme
-from ensue.evaluation.spans import SpanCounts, SpanRules, found_right
+from ensue.evaluation.spans import SpanCounts, SpanRules, found_right, rates
 from ensue.evaluation.standing import Figures
 
 Ids = NDArray[np.integer]
@@ -101,10 +101,10 @@ class TaggedTruth:
     def per_tag(self, said: Ids) -> list[dict[str, Any]]:
         """Give precision, recall and F1 of each tag, the commonest first."""
         size = len(self.tags)
-        there, found = (np.bincount(ids, minlength=size) for ids in (self.true, said))
-        right = np.bincount(self.true[said == self.true], minlength=size)
-        order = np.argsort(-there, kind="stable")
-        return [_row(self.tags[one], there[one], found[one], right[one]) for one in order if there[one] or found[one]]
+        ids = (self.true, said, self.true[said == self.true])
+        counts = np.stack([np.bincount(own, minlength=size) for own in ids], 1)
+        order = np.argsort(-counts[:, 0], kind="stable")
+        return [_row(self.tags[one], *counts[one].tolist()) for one in order if counts[one].any()]
 
     def per_type(self, said: Ids) -> list[dict[str, Any]]:
         """Give precision, recall and F1 of each type of span."""
@@ -124,10 +124,4 @@ class TaggedTruth:
 
 
 def _row(name: str, there: int, found: int, right: int) -> dict[str, Any]:
-    return {
-        "name": name,
-        "count": int(there),
-        "precision": float(right / found) if found else 0.0,
-        "recall": float(right / there) if there else 0.0,
-        "f1": float(2 * right / (there + found)),
-    }
+    return {"name": name, "count": there, **rates(there, found, right)}

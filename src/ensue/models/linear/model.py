@@ -93,7 +93,7 @@ class Linear(Predictor):
             steps = np.asarray(train.steps[name])
             self.grams[name] = Grams.fit(steps, train.offsets, size, lengths[-1], self.settings.least)
         of_all, judged = self._part(train), self._part(tune)
-        first, best = 1.0, Fitted(float("inf"), 0.0, 0, self.bias[None], self.spread)
+        first, best = 1.0, Found(float("inf"), 0.0, 0, self.bias[None], self.spread)
         for longest in lengths:
             kept = np.concatenate([one.up_to(longest) for one in self.grams.values()])
             found = self._fitted(of_all.only(kept), judged.only(kept), longest, first)
@@ -113,7 +113,7 @@ class Linear(Predictor):
             return range(self.settings.longest, self.settings.longest + 1)
         return range(3, 6) if max(self.shape.symbols.values()) < FEW_SYMBOLS else range(1, 4)
 
-    def _fitted(self, train: _Part, tune: _Part, longest: int, cost: float) -> Fitted:
+    def _fitted(self, train: _Part, tune: _Part, longest: int, cost: float) -> Found:
         """Raise the cost from the given one until the tune part gets no likelier."""
         fixed = self.settings.cost
         cost = cost if fixed == "auto" else fixed
@@ -125,7 +125,7 @@ class Linear(Predictor):
             scores = _scores(train.present, scaled)
             spread = spread_of(scores, train.target) if self.kind == "number" else self.spread
             answer = told(self.kind, _scores(tune.present, scaled), spread)
-            found = Fitted(float(answer.log_prob(tune.target).mean().neg()), cost, longest, scaled, spread)
+            found = Found(float(answer.log_prob(tune.target).mean().neg()), cost, longest, scaled, spread)
             if best is not None and found.nats >= best.nats:
                 return best
             best, cost = found, cost * STEP
@@ -195,7 +195,7 @@ class Linear(Predictor):
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Found:
     """Weights (features + 1, size), the constants last, and how likely they make the tune part."""
 
     nats: float
