@@ -70,7 +70,6 @@ def test_what_is_recommended_comes_with_the_command_that_trains_it(folder: Path,
     assert main(shlex.split(quoted)[1:]) == 0
     new = json.loads((tmp_path / f"net-{name}" / "result.json").read_text())
     assert new["metrics"] == result["baselines"][name]
-    assert "this run holds" not in new["verdict"]
 
 
 def test_a_text_is_labelled(run: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,3 +255,10 @@ def test_the_same_in_python(run: str) -> None:
     assert [verdict.label for verdict in model.classify(["a dull film", "a lovely film"])] == ["neg", "pos"]
     model.save(run + "-copy")
     assert ensue.open(run + "-copy").report == model.report
+
+
+def test_a_network_for_each_label(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "run")
+    assert main(["train", "classify", str(folder / "reviews.csv"), "--model", "generative", "--out", out, *QUICK]) == 0
+    assert json.loads(Path(out, "result.json").read_text())["metrics"]["accuracy"] == 1.0
+    assert json.loads(answer(capsys, "classify", out, "a warm and clever film", "--json"))["label"] == "pos"

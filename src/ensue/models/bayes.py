@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -57,6 +57,19 @@ class BayesSettings(Settings):
         return Bayes(self, shape, size)
 
 
+def log_likelihoods(models: Iterable[Any], symbols: Tensor, lengths: Tensor, ends: int) -> Tensor:
+    """Give log p of rows of symbols (batch, time), each with its end, by some models, (batch, models)."""
+    text = symbols.new_full((len(symbols), symbols.shape[1] + 2), ends)
+    text[:, 0] = ends + 1  # the start of a sequence, by the contract of these models
+    real = torch.arange(symbols.shape[1], device=symbols.device) < lengths[:, None]
+    text[:, 1:-1] = torch.where(real, symbols, ends)
+    scores = [
+        model.nats(text[:, :-1], text[:, 1:], model.initial(len(text)), lengths + 1)[0].double().sum(1)
+        for model in models
+    ]
+    return -torch.stack(scores, 1)
+
+
 class Bayes(Predictor):
     """log p(label | x) = log p(label) + temper * log p(x | label) - log of the sum over labels.
 
@@ -104,16 +117,7 @@ class Bayes(Predictor):
 
     def likelihood(self, models: Sequence[Autoregressive], batch: Batch[Tensor]) -> Tensor:
         """Give log p(x | label) of each row and label, (batch, size)."""
-        symbols, lengths = batch[self.field], batch.lengths
-        text = symbols.new_full((len(symbols), symbols.shape[1] + 2), self.ends)
-        text[:, 0] = self.ends + 1  # the start of a sequence, by the contract of these models
-        real = torch.arange(symbols.shape[1], device=symbols.device) < lengths[:, None]
-        text[:, 1:-1] = torch.where(real, symbols, self.ends)
-        scores = [
-            model.nats(text[:, :-1], text[:, 1:], model.initial(len(text), text), lengths + 1)[0].double().sum(1)
-            for model in models
-        ]
-        return -torch.stack(scores, 1)
+        return log_likelihoods(models, batch[self.field], batch.lengths, self.ends)
 
     def _told(self, likelihood: Tensor, temper: float) -> Distribution:
         prior = torch.from_numpy((self.counts + 1) / (self.counts.sum() + self.size)).log().to(likelihood.device)

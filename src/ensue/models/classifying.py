@@ -13,6 +13,7 @@ from ensue.models.bayes import BayesSettings
 from ensue.models.catalogue import SizeName
 from ensue.models.classifier import ClassifierSettings
 from ensue.models.contract import Predictor
+from ensue.models.generative import GenerativeSettings
 from ensue.models.linear import LinearSettings
 from ensue.models.over_words import OverWords, of_sequence
 from ensue.models.prior import PriorSettings
@@ -21,7 +22,11 @@ from ensue.models.tree import TreeSettings
 from ensue.models.warping import WarpingSettings
 from ensue.settings import Settings, read
 
-TRAINED: dict[str, type[Settings]] = {"network": ClassifierSettings, "tree": TreeSettings}
+TRAINED: dict[str, type[Settings]] = {
+    "network": ClassifierSettings,
+    "tree": TreeSettings,
+    "generative": GenerativeSettings,
+}
 
 CLASSIFIERS: dict[str, type[Settings]] = {
     **TRAINED,
@@ -100,6 +105,9 @@ def sized_classifier(settings: Settings, size: SizeName) -> Settings:
     embedding, width, depth = SIZES[size]
     if isinstance(settings, TreeSettings):
         return settings.model_copy(update={"embedding": embedding, "width": width})
+    if isinstance(settings, GenerativeSettings):
+        sizes = {"embedding": embedding, "body": _sized(settings.sequence.body, width, depth)}
+        return settings.model_copy(update={"sequence": settings.sequence.model_copy(update=sizes)})
     if not isinstance(settings, ClassifierSettings):
         return settings
     body: Any = settings.body
