@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 def without_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Set x (batch, time, features) past each row's length to zero; all steps are real without `lengths`.
+    """Set x (batch, time, ...) past each row's length to zero; all steps are real without `lengths`.
 
-    >>> without_padding(torch.ones(2, 3, 1), torch.tensor([1, 3]))[..., 0].tolist()
+    >>> without_padding(torch.ones(2, 3), torch.tensor([1, 3])).tolist()
     [[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
     """
     if lengths is None:
         return x
     past = torch.arange(x.shape[1], device=x.device) >= lengths.to(x.device)[:, None]
-    return x.masked_fill(past[..., None], 0.0)
+    return x.masked_fill(past[(...,) + (None,) * (x.dim() - 2)], 0.0)

@@ -16,8 +16,9 @@ from ensue.data.labels import LabelKind
 from ensue.errors import SettingError
 from ensue.heads import LABEL_HEADS, Categorical, Number
 from ensue.layers import ENCODERS, Onward, OnwardSettings
+from ensue.layers.padding import without_padding
 from ensue.layers.pooling import Pooling
-from ensue.models.contract import Loss, Predictor, mask_padding
+from ensue.models.contract import Loss, Predictor
 from ensue.models.weights import Network, tables_of
 from ensue.settings import Settings, choice
 from ensue.state import State
@@ -131,5 +132,5 @@ class Classifier(Network, Predictor):
         symbols, rest = batch[next(iter(self.shape.symbols))], (batch.lengths - 1).clamp_min(0)
         if symbols.shape[1] < 2:
             return read.new_zeros(len(read))
-        nats = mask_padding(head.nats(read[:, :-1], symbols[:, 1:]), rest).sum(1)
+        nats = without_padding(head.nats(read[:, :-1], symbols[:, 1:]), rest).sum(1)
         return self.settings.also_weight * nats / rest.clamp_min(1)

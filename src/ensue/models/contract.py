@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ensue.batch import Batch
+from ensue.layers.padding import without_padding
 from ensue.state import State, start_afresh
 
 
@@ -61,7 +62,7 @@ class Autoregressive(ABC):
     ) -> tuple[Tensor, State]:
         """Give minus the log-probability of each target, in nats, (batch, time), zero past `lengths`."""
         distribution, state = self(inputs, state, lengths)
-        return mask_padding(-distribution.log_prob(targets), lengths), state
+        return without_padding(-distribution.log_prob(targets), lengths), state
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
         """Give the nats of each row, and the state with which the batch that follows goes on.
@@ -103,13 +104,5 @@ class Predictor(ABC):
         """Give the nats of each row. No state goes in, or on to the batch that follows."""
         nats = -self(batch).log_prob(batch["target"])
         if nats.dim() > 1:
-            nats = mask_padding(nats, batch.lengths).sum(1)
+            nats = without_padding(nats, batch.lengths).sum(1)
         return Loss(nats, batch.counts), ()
-
-
-def mask_padding(values: Tensor, lengths: Tensor | None) -> Tensor:
-    """Set values (batch, time) past each row's length to zero."""
-    if lengths is None:
-        return values
-    steps = lengths.new_tensor(range(values.shape[1]))
-    return values.masked_fill(steps >= lengths[:, None], 0.0)

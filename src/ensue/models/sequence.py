@@ -13,7 +13,8 @@ from ensue.engine.step.network import Weights
 from ensue.errors import SettingError
 from ensue.heads import HEADS, CategoricalSettings
 from ensue.layers import LAYERS, RecurrentSettings
-from ensue.models.contract import Autoregressive, mask_padding
+from ensue.layers.padding import without_padding
+from ensue.models.contract import Autoregressive
 from ensue.models.weights import Network
 from ensue.settings import Settings, choice
 from ensue.state import State
@@ -94,4 +95,4 @@ class SequenceModel(Network, Autoregressive):
     ) -> tuple[Tensor, State]:
         """Give the head's own, fused nats of each target, (batch, time), zero past `lengths`."""
         features, state = self.features(inputs, state, lengths)
-        return mask_padding(self.head.nats(features, targets), lengths), state
+        return without_padding(self.head.nats(features, targets), lengths), state
