@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,19 @@ class Examples:
 def _places(begins: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     return np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], lengths), offsets
+
+
+def together(steps: Sequence[Mapping[str, Array]], wholes: Sequence[Mapping[str, Any]]) -> Examples:
+    """Put examples one after the other: the fields of the steps of each, and those of each as a whole."""
+    if not steps:
+        return Examples(np.zeros(1, np.int64), {}, {})
+    lengths = [len(next(iter(one.values()))) for one in steps]
+    fields = {name: np.concatenate([one[name] for one in steps]) for name in steps[0]}
+    return Examples(
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        fields,
+        {name: np.stack([one[name] for one in wholes]) for name in wholes[0]},
+    )
 
 
 def keep_examples(parts: Mapping[str, Examples], contents: Mapping[str, Any], folder: Path) -> None:

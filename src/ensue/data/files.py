@@ -10,7 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.encoding import binary, known_encoding, looks_like, wide
@@ -48,9 +48,14 @@ def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]
     return found
 
 
-def files_of_parts(data: dict[str, Sequence[Path]], listener: Listener) -> dict[str, list[Path]]:
-    """Find the files of each part. Raises DataError for one that was given twice."""
-    files = {part: find_files(paths, listener) for part, paths in data.items()}
+def files_of_parts(name: str, paths: Sequence[Path], settings: Any, listener: Listener) -> dict[str, list[Path]]:
+    """Find the files of the part `name`, and of "tune" and "test" where `settings` have a valid_file and a test_file.
+
+    Raises DataError for one that was given twice.
+    """
+    given = {"tune": settings.valid_file, "test": settings.test_file}
+    data = {name: paths} | {part: [Path(file)] for part, file in given.items() if file}
+    files = {part: find_files(own, listener) for part, own in data.items()}
     given = Counter(path.resolve() for own in files.values() for path in own)
     if twice := [path for path, count in given.items() if count > 1]:
         raise DataError("the file was given twice", where=str(twice[0]), mend="give each part files of its own")

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from ensue.data.codecs import CONTENTS, open_content
 from ensue.data.contract import Finding, Listener
-from ensue.data.examples import Examples
+from ensue.data.examples import Examples, together
 from ensue.data.labelled import ContentCodec, Labelled, LabelledReader
 from ensue.data.labels import (
     DESCRIBED,
@@ -214,19 +214,6 @@ def encode(
         steps.append({name: array[:longest] for name, array in fields.items()})
         wholes.append({**whole, **at})
     return Encoded(together(steps, wholes), dict(sorted(unseen.items())), shortened, repeated, dict(strange))
-
-
-def together(steps: Sequence[Mapping[str, NDArray[Any]]], wholes: Sequence[Mapping[str, Any]]) -> Examples:
-    """Put examples one after the other."""
-    if not steps:
-        return Examples(np.zeros(1, np.int64), {}, {})
-    lengths = [len(next(iter(one.values()))) for one in steps]
-    fields = {name: np.concatenate([one[name] for one in steps]) for name in steps[0]}
-    return Examples(
-        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        fields,
-        {name: np.stack([one[name] for one in wholes]) for name in wholes[0]},
-    )
 
 
 def _strata(examples: Sequence[Labelled], kind: LabelKind, delimiter: str) -> NDArray[Any]:

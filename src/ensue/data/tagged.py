@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ensue.data.codecs.tagged import TaggedWords, TaggedWordsCodec
 from ensue.data.contract import Finding, Listener
-from ensue.data.examples import Examples
+from ensue.data.examples import Examples, together
 from ensue.data.files import files_of_parts
 from ensue.data.labelled import Labelled
 from ensue.data.prepare import fingerprint
@@ -84,8 +84,7 @@ def read_tagged(
 
     Raises DataError if nothing can be learned from them.
     """
-    own = {"tune": settings.valid_file, "test": settings.test_file}
-    groups = files_of_parts({"train": paths} | {part: [Path(name)] for part, name in own.items() if name}, listener)
+    groups = files_of_parts("train", paths, settings, listener)
     readers = {part: TaggedReader(files, settings, True) for part, files in groups.items()}
     read = {
         part: [_no_longer(one, settings.longest) for one in own.examples(listener)] for part, own in readers.items()
@@ -141,21 +140,15 @@ def encode_tagged(sentences: Iterable[Labelled], codec: TaggedWordsCodec, tags: 
     Without labels there is no "target". Every tag must be among `tags`.
     """
     ids = {tag: number for number, tag in enumerate(tags)}
-    steps: list[dict[str, NDArray[Any]]] = []
-    lengths, lines, numbers = [], [], []
+    steps, wholes = [], []
     for number, sentence in enumerate(sentences):
         fields, _ = codec.encode(sentence.content)
         if sentence.label is not None:
             fields["target"] = np.array([ids[tag] for tag in sentence.label], np.int32)
-        steps.append(fields)
-        count = len(fields["word"])
-        pieces = [min(CUT, count - begin) for begin in range(0, count, CUT)]
-        lengths += pieces
-        lines += [sentence.line] * len(pieces)
-        numbers += [number] * len(pieces)
-    whole = {"line": np.array(lines), "sentence": np.array(numbers)}
-    together = {name: np.concatenate([one[name] for one in steps]) for name in steps[0]}
-    return Examples(np.concatenate([[0], np.cumsum(lengths)]), together, whole)
+        for begin in range(0, len(fields["word"]), CUT):
+            steps.append({name: field[begin : begin + CUT] for name, field in fields.items()})
+            wholes.append({"line": np.int64(sentence.line), "sentence": np.int64(number)})
+    return together(steps, wholes)
 
 
 def sentence_offsets(examples: Examples) -> NDArray[np.int64]:

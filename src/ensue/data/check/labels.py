@@ -13,7 +13,7 @@ import numpy as np
 from ensue.data.check.contract import Report, counted, quantiles, tell_balance, tell_copies
 from ensue.data.check.text import TextLook
 from ensue.data.contract import Piece
-from ensue.data.files import find_files
+from ensue.data.files import files_of_parts
 from ensue.data.labelled import Content, Labelled
 from ensue.data.labels import DESCRIBED, names_in, refuse_unlearnable
 from ensue.data.partition import Gathered, drawn, gathered
@@ -37,11 +37,14 @@ def look_at_labels(report: Report, files: Sequence[Path], said: Any) -> None:
     _tell_labels(report, first, found)
     _tell_contents(report, found[0])
     tell_copies(report, first, ((f"{one.file}:{one.line}", _key(one.content), str(one.label)) for one in found[0]))
-    given = {part: file for part, file in (("tune", data.valid_file), ("test", data.test_file)) if file}
-    others = {part: reader.build(find_files([Path(file)])) for part, file in given.items()}
+
+    def parts() -> Any:
+        own = files_of_parts("all", files, data, listener)
+        return drawn({part: reader.build(of) for part, of in own.items()}, found, data, 0, listener)[0]
+
     if not report.problems:
-        split = report.attempt(lambda: drawn(others, found, data, 0, listener), first)
-        report.tables["parts"] = [{"part": part, "examples": len(own)} for part, own in (split or ({},))[0].items()]
+        split = report.attempt(parts, first) or {}
+        report.tables["parts"] = [{"part": part, "examples": len(own)} for part, own in split.items()]
 
 
 def _tell_labels(report: Report, where: Path, found: Gathered) -> None:

@@ -123,17 +123,10 @@ def _sequence(text: str, header: _Header, where: str) -> tuple[NDArray[np.float6
 
 def _channel(text: str, place: int, where: str) -> list[float]:
     """Read the values of a channel. Raises DataError that names the one that is no number."""
-    cells = [cell.strip() for cell in text.split(",")]
-    try:
-        values = [float(cell) if cell != "?" else np.nan for cell in cells]
-        if np.isfinite(values).sum() + cells.count("?") == len(cells):
-            return values
-    except ValueError:
-        pass
-    for step, cell in enumerate(cells, start=1):
+    values = []
+    for step, cell in enumerate(map(str.strip, text.split(",")), start=1):
         value = f"value {step} of channel {place}"
         if not cell:
             raise DataError(f"{value} is empty", where=where, mend=f"{MISSING} where nothing was measured")
-        if cell != "?":
-            number(cell, value, where, MISSING)
-    raise AssertionError("one of the values was no number")
+        values.append(np.nan if cell == "?" else number(cell, value, where, MISSING))
+    return values

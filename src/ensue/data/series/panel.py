@@ -66,9 +66,7 @@ class Series:
 
     def until(self, end: int) -> Series:
         """Give the series as it was before step `end`."""
-        return replace(
-            self, times=self.times[:end], values=self.values[:end], known=self.known[:end], past=self.past[:end]
-        )
+        return replace(self, **{name: getattr(self, name)[:end] for name in ("times", "values", "known", "past")})
 
 
 @dataclass(frozen=True)
@@ -125,12 +123,9 @@ class Panel:
         for number, (name, static) in enumerate(zip(values["names"], values["statics"], strict=True)):
             steps = slice(int(offsets[number]), int(offsets[number + 1]))
             ahead = slice(int(beyond[number]), int(beyond[number + 1]))
-            parts = (
-                np.array(arrays["values"][steps]),
-                np.array(arrays["known"][ahead]),
-                np.array(arrays["past"][steps]),
-            )
-            series.append(Series(name, times[steps], *parts, tuple(static)))
+            own = {"values": steps, "known": ahead, "past": steps}
+            parts = {name: np.array(arrays[name][rows]) for name, rows in own.items()}
+            series.append(Series(name, times[steps], **parts, static=tuple(static)))
         columns = {name: tuple(names) for name, names in values["columns"].items()}
         return cls(tuple(series), Frequency(*values["frequency"]), **columns)
 

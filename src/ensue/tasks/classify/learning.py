@@ -98,9 +98,7 @@ def _read(settings: ClassifySettings, data: Sequence[Path], cache: Path) -> tupl
     findings: list[Finding] = []
     listener = Listener(findings.append)
     demo = demo_meant(data, "classify", "modules")
-    own = {"tune": settings.data.valid_file, "test": settings.data.test_file}
-    paths = {"all": [write_demo(demo, cache)] if demo else data}
-    files = files_of_parts(paths | {part: [Path(name)] for part, name in own.items() if name}, listener)
+    files = files_of_parts("all", [write_demo(demo, cache)] if demo else data, settings.data, listener)
     reader = settings.data.reader.settled(files["all"], listener)
     reading = settings.data.model_copy(update={"reader": reader})
     readers = {part: reader.build(own) for part, own in files.items()}
