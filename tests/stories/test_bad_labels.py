@@ -258,9 +258,10 @@ def test_notes_beside_tables_are_left_out_and_told(tmp_path: Path, capsys: pytes
     folder.mkdir()
     (folder / "a.csv").write_text(table([(f"{text} {place}", label) for place, (text, label) in enumerate(ROWS)]))
     (folder / "README.txt").write_text("Old films.\n")
+    (folder / "FILMS_README.md").write_text("Older films.\n")
     (folder / "SHA256SUMS").write_text("0  a.csv\n")
     (folder / "notes").write_text("Nothing.\n")
-    notes = ["README.txt", "SHA256SUMS"]
+    notes = ["FILMS_README.md", "README.txt", "SHA256SUMS"]
     left_out = [f"{name}: left out, since it is a note on the data, by its name" for name in notes]
     left_out += ["notes: left out, since it is no table, and tables lie beside it"]
     assert main(["check", str(folder)]) == 0

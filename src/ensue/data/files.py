@@ -22,8 +22,8 @@ CHUNK = 1 << 20
 SAMPLE = 1 << 16
 """Bytes looked at to tell what a file is."""
 
-ABOUT = {"readme", "license", "licence", "copying", "notice", "sha256sums", "md5sums", "checksums"}
-"""Names of files that tell of data in their folder; one that is named itself is data."""
+ABOUT = ("readme", "license", "licence", "sha256sums", "md5sums", "checksums")
+"""How the names of files end that tell of data in their folder; one that is named itself is data."""
 
 TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 
@@ -82,7 +82,7 @@ def lines_piped() -> Iterator[str]:
 def _files_in(folder: Path, listener: Listener) -> list[Path]:
     seen = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     seen = [path for path in seen if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    data = [path for path in seen if path.name.partition(".")[0].lower() not in ABOUT]
+    data = [path for path in seen if not path.name.partition(".")[0].lower().endswith(ABOUT)]
     found: list[Path] = []
     for path in seen:
         reason = None if ending(path) == ".parquet" else unreadable(path)
