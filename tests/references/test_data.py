@@ -20,7 +20,7 @@ from ensue.data.batching import Streams, Windows
 from ensue.data.codecs import Characters, Subwords, Words
 from ensue.data.codecs.subwords import STRETCH
 from ensue.data.contract import SILENT, Corpus
-from ensue.data.demos import DEMOS
+from ensue.data.demos import write_demo
 from ensue.data.encode import encode_corpus
 from ensue.data.prepare import prepare
 from ensue.data.readers.rows import csv_rows
@@ -157,8 +157,7 @@ def test_tiny_shakespeare_is_split_as_in_nanogpt(tmp_path):
 
 @pytest.mark.parametrize("name", ["text", "code"])
 def test_demos_can_be_read_as_they_say(name, tmp_path):
-    DEMOS[name].write(tmp_path / "demo.txt")
-    text = (tmp_path / "demo.txt").read_text(encoding="utf-8")
+    text = write_demo(name, tmp_path).read_text(encoding="utf-8")
     assert 300_000 < len(text) <= 2_000_100
     corpus = encode_corpus([text], Characters().fit([text], ends=False))
     assert len(corpus) == corpus.characters == len(text)

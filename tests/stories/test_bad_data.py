@@ -11,7 +11,7 @@ import pytest
 from ensue.data.check import check
 from ensue.data.codecs import CODECS, open_codec
 from ensue.data.contract import SILENT, Listener
-from ensue.data.demos import DEMOS
+from ensue.data.demos import write_demo
 from ensue.data.files import find_files
 from ensue.data.prepare import prepare
 from ensue.data.readers.rows import ROWS
@@ -432,10 +432,10 @@ def test_damaged_codec():
 def test_names_without_faker(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "faker", None)
     with pytest.raises(UserError) as caught:
-        DEMOS["names"].write(tmp_path / "names.txt")
+        write_demo("names", tmp_path)
     assert str(caught.value) == (
         "demo names: the names come from the package Faker, which is missing; "
-        'install it with: pip install "ensue[demos]"'
+        "install it with: pip install 'ensue[demos]'"
     )
     assert not (tmp_path / "names.txt").exists()
 

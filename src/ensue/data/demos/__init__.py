@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ensue.data.demos.ball import write_ball
-from ensue.data.demos.code import write_code
-from ensue.data.demos.modules import write_modules
-from ensue.data.demos.names import write_names
-from ensue.data.demos.sunspots import write_sunspots
-from ensue.data.demos.text import write_text
-from ensue.data.demos.tokens import write_tokens
-from ensue.data.demos.trees import write_trees
+from ensue.data.demos.ball import ball
+from ensue.data.demos.code import code
+from ensue.data.demos.modules import module_lines
+from ensue.data.demos.names import names
+from ensue.data.demos.sunspots import sunspots
+from ensue.data.demos.text import text
+from ensue.data.demos.tokens import tokens
+from ensue.data.demos.trees import trees
 from ensue.errors import DataError
 
 
@@ -24,8 +24,8 @@ class Demo:
     kind: str
     """How that verb reads it."""
     description: str
-    write: Callable[[Path], None]
-    """Write the data to a file, UTF-8. Raises UserError if a package is missing."""
+    text: Callable[[], str]
+    """Give what the file holds. Raises UserError if a package is missing."""
     ending: str = ".txt"
     """Of the file that is written."""
 
@@ -36,34 +36,34 @@ DEMOS: dict[str, Demo] = {
         "text",
         "English: the help topics that come with CPython (pydoc_data.topics), half a million characters; "
         "they differ a little from one version of Python to the next",
-        write_text,
+        text,
     ),
     "code": Demo(
         "generate",
         "text",
         "Python: two million characters of CPython's standard library, its top-level modules in the order of their "
         "names; they differ from one version of Python to the next",
-        write_code,
+        code,
     ),
     "names": Demo(
         "generate",
         "lines",
         "first names of twelve countries, from Faker (the extra `demos`), one a line; they differ by its version",
-        write_names,
+        names,
     ),
     "ball": Demo(
         "forecast",
         "series",
         "24 balls that bounce in a box, simulated: their positions x and y in metres every 0.04 s, with errors of "
         "5 mm; given the path, where does it go next?",
-        write_ball,
+        ball,
         ".csv",
     ),
     "sunspots": Demo(
         "forecast",
         "series",
         "sunspot numbers of the years 1700 to 2008, from statsmodels (the extra `demos`)",
-        write_sunspots,
+        sunspots,
         ".csv",
     ),
     "modules": Demo(
@@ -71,7 +71,7 @@ DEMOS: dict[str, Demo] = {
         "table",
         "lines of Python: from ten modules of CPython's standard library, each labelled with its own; "
         "they differ from one version of Python to the next",
-        write_modules,
+        module_lines,
         ".jsonl",
     ),
     "tokens": Demo(
@@ -79,7 +79,7 @@ DEMOS: dict[str, Demo] = {
         "tsv",
         "Python: lines of small modules of CPython's standard library, cut into words and signs, each tagged by "
         "Python's own tokeniser with the token that it is a piece of; they differ between versions of Python",
-        write_tokens,
+        tokens,
         ".tsv",
     ),
     "ast": Demo(
@@ -87,7 +87,7 @@ DEMOS: dict[str, Demo] = {
         "trees",
         "trees: the longest expressions in CPython's standard library, which kind each part is to be told from its "
         "words alone; they differ from one version of Python to the next",
-        write_trees,
+        trees,
     ),
 }
 """Name to demo."""
@@ -114,5 +114,5 @@ def demo_meant(data: Sequence[Path], task: str, usual: str) -> str | None:
 def write_demo(name: str, folder: Path) -> Path:
     """Write a demo into a folder, and give the file. Raises UserError if a package is missing."""
     path = folder / f"{name}{DEMOS[name].ending}"
-    DEMOS[name].write(path)
+    path.write_text(DEMOS[name].text(), encoding="utf-8", newline="\n")
     return path

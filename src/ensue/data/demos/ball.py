@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 BALLS, STEPS, SUBSTEPS = 24, 200, 20
@@ -13,15 +11,15 @@ STEP = 0.04
 """Seconds between two positions."""
 
 
-def write_ball(path: Path) -> None:
-    """Write the paths of balls of one metre's box and random starts, as ball, step, x and y."""
+def ball() -> str:
+    """Give the paths of balls of one metre's box and random starts, as ball, step, x and y."""
     draws = np.random.Generator(np.random.Philox(4))
     rows = ["ball,step,x,y"]
-    for ball in range(BALLS):
+    for number in range(1, BALLS + 1):
         place, speed = draws.uniform([0.1, 0.4], [0.9, 1.0]), draws.uniform([-1.5, -0.5], [1.5, 1.5])
         for step in range(STEPS):
             x, y = place + draws.normal(0, NOISE, 2)
-            rows.append(f"ball-{ball + 1:02d},{step + 1},{x:.4f},{y:.4f}")
+            rows.append(f"ball-{number:02d},{step + 1},{x:.4f},{y:.4f}")
             for _ in range(SUBSTEPS):
                 speed[1] -= GRAVITY * STEP / SUBSTEPS
                 place += speed * STEP / SUBSTEPS
@@ -30,4 +28,4 @@ def write_ball(path: Path) -> None:
                 if place[1] < 0 and speed[1] < 0:
                     speed[1] = -KEPT * speed[1]
                     place[1] = 0.0
-    path.write_text("\n".join(rows) + "\n", encoding="utf-8", newline="\n")
+    return "\n".join(rows) + "\n"

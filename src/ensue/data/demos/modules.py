@@ -14,19 +14,19 @@ SHORTEST, MOST = 25, 500
 """Characters of a line that is worth a guess, and lines of each module."""
 
 
-def write_modules(path: Path) -> None:
-    """Write lines that stand once in one of these modules alone, as many as that has, evenly from all of it."""
+def module_lines() -> str:
+    """Give lines that stand once in one of these modules alone, as many as that has, evenly from all of it."""
     folder = Path(sysconfig.get_path("stdlib"))
     sources = {module: _source(folder, module) for module in MODULES}
     lines = {module: [line.strip() for line in text.splitlines()] for module, text in sources.items() if text}
     if len(lines) < 2:
         raise UserError("this Python comes without its source", where="demo modules", mend="give a file of your own")
     counts = Counter(line for own in lines.values() for line in own)
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for module, own in lines.items():
-            told = [line for line in own if len(line) >= SHORTEST and counts[line] == 1]
-            for line in told[:: max(len(told) // MOST, 1)][:MOST]:
-                file.write(json.dumps({"line": line, "module": module}) + "\n")
+    rows: list[str] = []
+    for module, own in lines.items():
+        told = [line for line in own if len(line) >= SHORTEST and counts[line] == 1]
+        rows += [json.dumps({"line": line, "module": module}) for line in told[:: max(len(told) // MOST, 1)][:MOST]]
+    return "\n".join(rows) + "\n"
 
 
 def _source(folder: Path, module: str) -> str:

@@ -7,7 +7,6 @@ import keyword
 import re
 import tokenize
 from collections.abc import Iterator
-from pathlib import Path
 
 from ensue.data.demos.code import modules
 
@@ -23,8 +22,8 @@ KINDS = {
 }
 
 
-def write_tokens(path: Path) -> None:
-    """Write the lines of small top-level modules of the standard library as sentences of pieces, each with its tag."""
+def tokens() -> str:
+    """Give the lines of small top-level modules of the standard library as sentences of pieces, each with its tag."""
     count, lines = 0, []
     for _, source in modules():
         if count >= MOST or len(source.encode()) > 20_000:
@@ -32,7 +31,7 @@ def write_tokens(path: Path) -> None:
         for sentence in tagged_lines(source):
             lines += [f"{piece}\t{tag}\n" for piece, tag in sentence] + ["\n"]
             count += len(sentence)
-    path.write_text("".join(lines), encoding="utf-8", newline="\n")
+    return "".join(lines)
 
 
 def tagged_lines(source: str) -> Iterator[list[tuple[str, str]]]:

@@ -6,7 +6,6 @@ import ast
 import re
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 
 from ensue.data.demos.code import modules
 
@@ -19,8 +18,8 @@ SMALLEST, LARGEST, MOST, EVERY = 5, 40, 12_000, 2
 """Nodes of a tree; trees in all; and one of how many modules is read."""
 
 
-def write_trees(path: Path) -> None:
-    """Write an expression a line as a bracketed tree: inner nodes have Python's name of their kind, words have none.
+def trees() -> str:
+    """Give an expression a line as a bracketed tree: inner nodes have Python's name of their kind, words have none.
 
     No expression comes twice, as written but for its brackets.
     """
@@ -29,7 +28,7 @@ def write_trees(path: Path) -> None:
         for expression in _largest(ast.parse(source)):
             if isinstance(expression, ROOTS) and SMALLEST <= (tree := bracketed(expression)).count("(") <= LARGEST:
                 seen[tree] = None
-    path.write_text("".join(f"{tree}\n" for tree in islice(seen, MOST)), encoding="utf-8")
+    return "".join(f"{tree}\n" for tree in islice(seen, MOST))
 
 
 def _largest(node: ast.AST) -> Iterator[ast.expr]:
