@@ -60,5 +60,5 @@ def targets(examples: Examples, labels: LabelCodec) -> np.ndarray:
 
 def groups_of(examples: Examples) -> Groups:
     """Number the groups of examples from 0; None if each stands alone."""
-    found = np.unique(examples.whole.get("group", np.arange(len(examples))), return_inverse=True)[1]
-    return found if found.max() + 1 < len(found) else None
+    names, found = np.unique(examples.whole.get("group", np.arange(len(examples))), return_inverse=True)
+    return found if len(names) < len(found) else None
