@@ -18,6 +18,9 @@ from torch.types import _size
 
 from ensue.heads.paths import drawn, real_steps
 
+CACHED = 1 << 20
+"""Numbers; so many sums are compared at once, for more would not stay near the processor."""
+
 
 class TrigramTags(Distribution):
     """P(y | x) is proportional to prod_t exp(score_t(y_t)) P(y_t | y_{t-2}, y_{t-1}), times P(end | y_{n-1}, y_n).
@@ -74,10 +77,12 @@ class TrigramTags(Distribution):
     def mode(self) -> Tensor:
         """The likeliest tags, (batch, time), 0 past the end (Viterbi 1967)."""
         change = self.change.log()
+        rows = max(1, CACHED // change.numel())
         begin = (self.chances[-1, -1, :-1].log() + self.scores[:, 0])[:, None]
         best = [F.pad(begin, (0, 0, self.edge, 0), value=-torch.inf)]
         for step in range(1, self.scores.shape[1]):
-            on = _best(best[-1], change) + self.scores[:, step, None]
+            on = torch.cat([(some[..., None] + change).amax(1) for some in best[-1].split(rows)])
+            on = on + self.scores[:, step, None]
             on = F.pad(on, (0, 0, 0, 1), value=-torch.inf)
             best.append(torch.where(self.real[:, step, None, None], on, best[-1]))
         return self._back(best, lambda ways: ways.argmax(-1))
@@ -111,13 +116,3 @@ class TrigramTags(Distribution):
             tag, before = torch.where(real, before, tag), torch.where(real, earlier, before)
             tags.append(tag)
         return torch.stack(tags[::-1], -1).masked_fill(~self.real, 0)
-
-
-def _best(ways: Tensor, change: Tensor) -> Tensor:
-    """Give max_i ways_ij + change_ijk, (batch, tags, tags), one i at a time: so it stays near the processor."""
-    found = ways[:, 0, :, None] + change[0]
-    sums = torch.empty_like(found)
-    for earlier in range(1, len(change)):
-        torch.add(ways[:, earlier, :, None], change[earlier], out=sums)
-        torch.maximum(found, sums, out=found)
-    return found
