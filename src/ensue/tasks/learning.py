@@ -12,10 +12,11 @@ from ensue.data.batching import in_order
 from ensue.data.examples import Examples
 from ensue.errors import Interrupted
 from ensue.models.contract import Predictor
+from ensue.models.weights import device_of
 from ensue.training import devices
 from ensue.training.by_gradient import ByGradient
 from ensue.training.contract import Feed, Note, Progress, Watch
-from ensue.training.fit import Validate, fit
+from ensue.training.fit import MakeSample, Validate, fit
 from ensue.training.run import METRICS, Run
 from ensue.training.settings import MachineSettings, TrainingSettings
 
@@ -34,9 +35,7 @@ class Learned:
     """After which a network was best."""
 
 
-def take_machine(
-    run: Run, settings: Any, watch: Watch, *, network: bool = True
-) -> tuple[torch.device, MachineSettings]:
+def take_machine(run: Run, settings: Any, watch: Watch, *, network: bool = True) -> MachineSettings:
     """Prepare the machine, the CPU for what is no network: as it was, for a run that is resumed; what cannot be so is
     named. `settings` has the fields training and seed.
     """
@@ -48,7 +47,7 @@ def take_machine(
         watch(Note(odd))
     if not before:
         run.describe({"machine": now})
-    return device, machine
+    return machine
 
 
 def left_of(training: TrainingSettings, machine: MachineSettings, spent: float) -> TrainingSettings:
@@ -64,16 +63,17 @@ def learn(
     run: Run,
     network: Any,
     training: TrainingSettings,
-    device: torch.device,
     feed: Feed,
     validate: Validate,
     watch: Watch,
+    sample: MakeSample | None = None,
 ) -> Learned:
     """Train until the budget is spent; the weights with the least nats on the tune part are kept, in run and network.
 
     Raises Interrupted, once all is saved, where a person stopped it.
     """
-    outcome = fit(ByGradient(network, training, device), feed, training, run, validate, None, watch)
+    device = devices.choose_device(training.machine)
+    outcome = fit(ByGradient(network, training, device), feed, training, run, validate, sample, watch)
     if outcome.how == "interrupted":
         raise Interrupted(f"interrupted and saved; go on with `{run.resuming}`")
     if isinstance(network, nn.Module):
@@ -83,9 +83,9 @@ def learn(
 
 
 @torch.no_grad()
-def mean_nats(network: Predictor, examples: Examples, rows: int, device: torch.device) -> float:
+def mean_nats(network: Predictor, examples: Examples, rows: int) -> float:
     """Give the nats of each thing that is to be predicted, in the mean."""
-    nats, count = 0.0, 0
+    nats, count, device = 0.0, 0, device_of(network)
     for _, batch in in_order(examples, rows):
         loss, _ = network.loss(devices.to_device(batch, device))
         nats, count = nats + float(loss.nats.cpu().double().sum()), count + int(batch.counts.sum())

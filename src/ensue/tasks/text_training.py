@@ -9,15 +9,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import torch
-
 from ensue.data.batching import Feed, Passage, Records, Streams, Windows
 from ensue.data.contract import Codec, Corpus
 from ensue.data.demos import DEMOS, demo_meant, write_demo
 from ensue.data.prepare import Prepared, prepare
 from ensue.data.settings import DataSettings
 from ensue.data.store import keep, kept
-from ensue.errors import Interrupted
 from ensue.evaluation.baselines import Row, row, symbol_counts, uniform_nats, unigram_nats
 from ensue.evaluation.ranking import Role
 from ensue.evaluation.score import ScoreSettings, score
@@ -26,15 +23,13 @@ from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceModel, SequenceSettings
-from ensue.tasks.learning import left_of, take_machine, tell_fitted
+from ensue.tasks.learning import Learned, learn, left_of, take_machine, tell_fitted
 from ensue.tasks.outcome import conclude, layer_name
 from ensue.tasks.report import Result, markdown, recommend
 from ensue.tasks.rivals import Rivals, count_rivals, last_of
 from ensue.tasks.text_model import MIXTURE, TextModel, beside_network
 from ensue.training import devices
-from ensue.training.by_gradient import ByGradient
-from ensue.training.contract import Note, Outcome, Reading, Watch
-from ensue.training.fit import fit
+from ensue.training.contract import Note, Reading, Watch
 from ensue.training.run import METRICS, Run
 from ensue.training.settings import BatchingSettings, TrainingSettings
 
@@ -54,14 +49,6 @@ PROBABILITIES = 1 << 22
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A network, and how its training ended."""
-
-    network: SequenceModel
-    outcome: Outcome
-
-
-@dataclass(frozen=True)
 class Table:
     """The rows of the result, the last of them that of the run's model, and what was chosen on which part."""
 
@@ -72,7 +59,7 @@ class Table:
 def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Watch) -> TextModel:
     """Train in a run until its budget is spent; what a killed training has done already is not done again."""
     began = perf_counter()
-    device, machine = take_machine(run, settings, watch, network=not isinstance(settings.model, NgramSettings))
+    machine = take_machine(run, settings, watch, network=not isinstance(settings.model, NgramSettings))
     parts = _parts(run, settings, data, watch)
     rivals = count_rivals(parts, settings.baseline, settings.counted)
     watch(Note("; ".join(_counted_choice(settings.baseline, rivals)) or f"the n-gram has order {rivals.best.order}"))
@@ -80,12 +67,9 @@ def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch
         watch(Note(note))
     if isinstance(settings.model, NgramSettings):
         return _finish_counted(run, settings, parts, rivals, watch)
-    spent = perf_counter() - began
-    budget = left_of(settings.training, machine, spent)
-    trained = _train_network(run, settings, budget, device, parts, watch)
-    if trained.outcome.how == "interrupted":
-        raise Interrupted(f"interrupted and saved; go on with `{run.resuming}`")
-    return _finish_network(run, settings, parts, rivals, trained, watch)
+    training = left_of(settings.training, machine, perf_counter() - began)
+    learned = _train_network(run, settings, training, parts, watch)
+    return _finish_network(run, settings, parts, rivals, learned, watch)
 
 
 def _parts(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Watch) -> Prepared:
@@ -138,13 +122,8 @@ def _tell_reading(watch: Watch) -> Callable[[int, int], None]:
 
 
 def _train_network(
-    run: Run,
-    settings: GenerateSettings,
-    training: TrainingSettings,
-    device: torch.device,
-    parts: Prepared,
-    watch: Watch,
-) -> Trained:
+    run: Run, settings: GenerateSettings, training: TrainingSettings, parts: Prepared, watch: Watch
+) -> Learned:
     assert isinstance(settings.model, SequenceSettings)
     network = settings.model.build(parts.codec.size)
     tune = last_of(parts.tune, VALIDATED)
@@ -156,12 +135,8 @@ def _train_network(
         written = TextModel(run, parts.codec, network).samples(length=120)[0]
         return written.text, written.nats
 
-    learner = ByGradient(network, training, device)
     batches = feed(training.batching, parts.codec, parts.train, settings.seed)
-    outcome = fit(learner, batches, training, run, validate, sample, watch)
-    if device.type == "mps":
-        network.to("cpu")  # Metal has no float64, in which a mixture is computed
-    return Trained(network.eval(), outcome)
+    return learn(run, network, training, batches, validate, watch, sample)
 
 
 def feed(batching: BatchingSettings, codec: Codec, corpus: Corpus, seed: int) -> Feed:
@@ -194,16 +169,15 @@ def _tell_counted(run: Run, parts: Prepared, model: Rivals, watch: Watch) -> Non
 
 
 def _finish_network(
-    run: Run, settings: GenerateSettings, parts: Prepared, rivals: Rivals, trained: Trained, watch: Watch
+    run: Run, settings: GenerateSettings, parts: Prepared, rivals: Rivals, learned: Learned, watch: Watch
 ) -> TextModel:
     """Mix the network with the n-gram if that gains on the tune part, and score them all on the test part."""
-    network, outcome = trained.network, trained.outcome
+    network = learned.model
     rows = [
         *_baselines(parts, rivals),
-        _row(layer_name(settings.model.body), "network", network, parts, outcome.seconds),
+        _row(layer_name(settings.model.body), "network", network, parts, learned.seconds),
     ]
-    chosen = _counted_choice(settings.baseline, rivals)
-    chosen += (f"the weights of the network, those of step {outcome.best_step}: on the tune part",)
+    chosen = (*_counted_choice(settings.baseline, rivals), *learned.chosen)
     if settings.mixture.use == "never":
         return _conclude(run, settings, parts, network, Table(rows, chosen), watch)
     fitted = _fit_mixture(network, rivals, parts)
@@ -212,7 +186,7 @@ def _finish_network(
         return _conclude(run, settings, parts, network, Table(rows, chosen), watch)
     mixture = Mixture(network, rivals.best, fitted.weights)
     run.write_arrays(beside_network(mixture), MIXTURE)
-    rows.append(_row("mixture", "mixture", mixture, parts, outcome.seconds + rivals.seconds))
+    rows.append(_row("mixture", "mixture", mixture, parts, learned.seconds + rivals.seconds))
     return _conclude(run, settings, parts, mixture, Table(rows, chosen), watch)
 
 

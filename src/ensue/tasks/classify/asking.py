@@ -13,6 +13,7 @@ from ensue.data.labels import LabelCodec
 from ensue.evaluation.answers import Answers, normalised
 from ensue.evaluation.standing import Groups
 from ensue.models.contract import Predictor
+from ensue.models.weights import device_of
 from ensue.training.devices import to_device
 
 ROWS = 128
@@ -23,13 +24,13 @@ ASIDE, SPREADS = 0.45, 1.6448536269514722
 
 
 @torch.no_grad()
-def ask(model: Predictor, examples: Examples, labels: LabelCodec, device: torch.device) -> Answers:
+def ask(model: Predictor, examples: Examples, labels: LabelCodec) -> Answers:
     """Ask about all examples, in their order; where each step has an answer, the last one counts.
 
     Numbers are in the units of the data. Of steps that have labels of their own it is counted how many are right.
     """
     found = np.zeros((len(examples), 3 if labels.kind == "number" else labels.size))
-    inner = None
+    inner, device = None, device_of(model)
     for numbers, batch in in_order(examples, ROWS):
         scores = _scores(model(to_device(batch, device)), labels)
         if scores.dim() == 3:

@@ -11,7 +11,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import torch
 
 from ensue.data.batching import Wholes
 from ensue.data.contract import Finding, Listener
@@ -53,13 +52,13 @@ MOST_LABELS = 1000
 def train_classifier(run: Run, settings: ClassifySettings, data: Sequence[Path], watch: Watch) -> LabelModel:
     """Train in a run until its budget is spent; what a killed training has done already is not done again."""
     began = perf_counter()
-    device, machine = take_machine(run, settings, watch, network=settings.model.name in TRAINED)
+    machine = take_machine(run, settings, watch, network=settings.model.name in TRAINED)
     parts = _parts(run, settings, data, watch)
     settings = _settled(settings, parts, watch)
     rivals = {name_of(one): _fitted(one, parts) for one in _baselines(settings, parts, watch)}
-    learned = _learned(run, settings, parts, (device, machine), perf_counter() - began, watch)
+    learned = _learned(run, settings, parts, machine, perf_counter() - began, watch)
     watch(Note("writing the report"))
-    return _conclude(run, settings, parts, rivals, learned, device)
+    return _conclude(run, settings, parts, rivals, learned)
 
 
 def learn_labels(run: Run, settings: ClassifySettings, parts: Parts, watch: Watch) -> LabelModel:
@@ -67,7 +66,7 @@ def learn_labels(run: Run, settings: ClassifySettings, parts: Parts, watch: Watc
     machine = take_machine(run, settings, watch, network=settings.model.name in TRAINED)
     _keep_codecs(run, parts)
     learned = _learned(run, settings, parts, machine, 0.0, watch)
-    return _calibrated(run, learned.model, parts, machine[0])
+    return _calibrated(run, learned.model, parts)
 
 
 def _parts(run: Run, settings: ClassifySettings, data: Sequence[Path], watch: Watch) -> Parts:
@@ -156,22 +155,22 @@ def _learned(
     run: Run,
     settings: ClassifySettings,
     parts: Parts,
-    machine: tuple[torch.device, MachineSettings],
+    machine: MachineSettings,
     spent: float,
     watch: Watch,
 ) -> Learned:
     """Train a network, or fit what is fitted; `spent` seconds of its time are gone. The run has its arrays then."""
-    device, training = machine[0], left_of(settings.training, machine[1], spent)
+    training = left_of(settings.training, machine, spent)
     if settings.model.name in TRAINED:
-        return _trained(run, settings.model_copy(update={"training": training}), parts, device, watch)
+        return _trained(run, settings.model_copy(update={"training": training}), parts, watch)
     learned = _fitted(settings.model, parts)
     run.write_arrays(learned.model.arrays())
-    validation = mean_nats(learned.model, parts["tune"], training.batching.rows, device)
+    validation = mean_nats(learned.model, parts["tune"], training.batching.rows)
     tell_fitted(run, validation, learned.seconds, (len(parts["train"]), "examples"), watch)
     return learned
 
 
-def _trained(run: Run, settings: ClassifySettings, parts: Parts, device: torch.device, watch: Watch) -> Learned:
+def _trained(run: Run, settings: ClassifySettings, parts: Parts, watch: Watch) -> Learned:
     network: Any = build_classifier(settings.model, parts.content.shape, parts.labels.kind, parts.labels.size)
     if settings.pretrained and run.checkpoint() is None:
         taken = take_over(network, settings.pretrained)
@@ -180,9 +179,9 @@ def _trained(run: Run, settings: ClassifySettings, parts: Parts, device: torch.d
     feed = Wholes(parts["train"], settings.training.batching.rows, settings.seed)
 
     def validate() -> float:
-        return mean_nats(network, parts["tune"], settings.training.batching.rows, device)
+        return mean_nats(network, parts["tune"], settings.training.batching.rows)
 
-    learned = learn(run, network, settings.training, device, feed, validate, watch)
+    learned = learn(run, network, settings.training, feed, validate, watch)
     taken = run.about.get("pretrained", {}).get("taken")
     return replace(learned, chosen=(taken, *learned.chosen)) if taken else learned
 
@@ -193,15 +192,14 @@ def _conclude(
     parts: Parts,
     rivals: Mapping[str, Learned],
     learned: Learned,
-    device: torch.device,
 ) -> LabelModel:
     """Calibrate, score everybody on the test part, once, and write the report and the result."""
     labels, test = parts.labels, parts["test"]
     true, groups, unit = targets(test, labels), groups_of(test), unit_of(labels.kind)
 
     def standing(name: str, role: Role, one: Learned) -> Standing:
-        fitted = _calibrate(one.model, parts, device)
-        answers = ask(one.model, test, labels, device).at(fitted.temperature)
+        fitted = _calibrate(one.model, parts)
+        answers = ask(one.model, test, labels).at(fitted.temperature)
         metrics, intervals = with_intervals(figures(answers, true, fitted.bound), len(true), groups)
         cost = by_group(losses(answers, true), groups)
         return Standing(name, role, metrics, intervals, cost, unit, one.seconds, one.model.parameter_count)
@@ -209,8 +207,8 @@ def _conclude(
     rows = [standing(name, "baseline", one) for name, one in rivals.items()]
     role: Role = "network" if settings.model.name in TRAINED else "baseline"
     rows.append(standing(name_of(settings.model), role, learned))
-    told = _calibrated(run, learned.model, parts, device)
-    raw = ask(learned.model, test, labels, device)
+    told = _calibrated(run, learned.model, parts)
+    raw = ask(learned.model, test, labels)
     details = details_of(told, parts, raw)
     result = Result(
         run=run.path.name,
@@ -244,17 +242,17 @@ def _symptoms(run: Run, parts: Parts, rows: Sequence[Standing], details: Mapping
     return found + health.uncovered(details["sets"]["promised"], details["sets"]["covered"], count)
 
 
-def _calibrated(run: Run, model: Predictor, parts: Parts, device: torch.device) -> LabelModel:
-    calibration = _calibrate(model, parts, device)
+def _calibrated(run: Run, model: Predictor, parts: Parts) -> LabelModel:
+    calibration = _calibrate(model, parts)
     run.write(CALIBRATION, json.dumps(calibration.to_json()).encode())
     return LabelModel(run, model, parts.content, parts.labels, calibration)
 
 
-def _calibrate(model: Predictor, parts: Parts, device: torch.device) -> Calibration:
+def _calibrate(model: Predictor, parts: Parts) -> Calibration:
     """Fit what is fitted on the calibrate part; without one, answers stay as they are, and sets hold every label."""
     if "calibrate" not in parts.parts:
         return Calibration(1.0, inf, PROMISED)
     part, labels = parts["calibrate"], parts.labels
-    answers, true = ask(model, part, labels, device), targets(part, labels)
+    answers, true = ask(model, part, labels), targets(part, labels)
     temperature = fit_temperature(answers, true)
     return Calibration(temperature, fit_bound(answers.at(temperature), true), PROMISED)

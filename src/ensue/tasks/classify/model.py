@@ -29,7 +29,6 @@ from ensue.evaluation.conformal import covered, ranges, sets
 from ensue.evaluation.standing import with_intervals
 from ensue.models.classifying import build_classifier
 from ensue.models.contract import Predictor
-from ensue.models.weights import device_of
 from ensue.settings import read
 from ensue.tasks.classify.asking import ask, groups_of, targets
 from ensue.tasks.classify.settings import ClassifySettings
@@ -116,7 +115,7 @@ class LabelModel(Trained):
 
     def ask(self, examples: Examples) -> Answers:
         """Give the calibrated answers."""
-        return ask(self.model, examples, self.labels, device_of(self.model)).at(self.calibration.temperature)
+        return ask(self.model, examples, self.labels).at(self.calibration.temperature)
 
     def evaluate(self, paths: Sequence[Path]) -> Scored:
         """Score files that have labels, or the test part of the run if none are given. Raises DataError."""

@@ -25,12 +25,12 @@ from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.outcome import layer_name
 from ensue.training.by_gradient import ByGradient
 from ensue.training.checkpoint import Course
+from ensue.training.devices import choose_device
 from ensue.training.schedules import scale
 from ensue.training.settings import TrainingSettings
 
 WINDOWS = 4096
 """Windows that are gathered at once."""
-CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,6 @@ class Learned:
     how: str
     updates: int = 0
     training: TrainingSettings | None = None
-    device: torch.device = CPU
 
     @property
     def role(self) -> Role:
@@ -97,7 +96,7 @@ def refitted(learned: Learned, prepared: Prepared, seed: int, ends: Sequence[int
         return replace(learned, model=model)
     torch.manual_seed(seed)
     network, _ = build(learned.settings, prepared)
-    learner = ByGradient(network, learned.training, learned.device)
+    learner = ByGradient(network, learned.training, choose_device(learned.training.machine))
     feed = Forecasts(learned.inputs, origins, learned.training.batching.rows, seed)
     done = 0
     while done < learned.updates:

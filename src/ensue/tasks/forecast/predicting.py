@@ -14,6 +14,7 @@ from ensue.decoding.paths import drawn_paths, draws
 from ensue.evaluation.forecasting.distributions import Forecast, Normals, Sampled, joined
 from ensue.models.contract import Predictor
 from ensue.models.forecasting import Forecasting
+from ensue.models.weights import device_of
 from ensue.training.devices import to_device
 
 ROWS = 1024
@@ -37,10 +38,9 @@ def _parts(inputs: Inputs, origins: Origins, paths: int) -> Iterator[Origins]:
 
 
 def _some(model: Forecasting, inputs: Inputs, origins: Origins, seed: int, paths: int) -> Forecast:
-    device = next(model.parameters()).device if isinstance(model, nn.Module) else torch.device("cpu")
     fields = inputs.arrays(origins)
     loc, scale = fields["loc"][:, None], fields["scale"][:, None]
-    batch = to_device(inputs.batch(origins), device)
+    batch = to_device(inputs.batch(origins), device_of(model))
     with torch.no_grad():
         exact = model.normal(batch)
     if exact is not None:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
-import torch
 from torch import nn
 
 from ensue.data.series.inputs import Forecasts
 from ensue.models.forecasting import FITTED
+from ensue.models.weights import device_of
 from ensue.tasks.forecast import fitting
 from ensue.tasks.forecast.fitting import Learned, calibrated, name_of, refitted, walk
 from ensue.tasks.forecast.model import CALIBRATION, ForecastModel
@@ -33,12 +33,12 @@ ROWS = 1024
 def train_forecaster(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: Watch) -> ForecastModel:
     """Train until the budget is spent. What a kill leaves undone is done again, to the same bits."""
     began = perf_counter()
-    device, machine = take_machine(run, settings, watch, network=settings.model.name not in FITTED)
+    machine = take_machine(run, settings, watch, network=settings.model.name not in FITTED)
     prepared = prepare(run, settings, data, watch)
     model, _ = fitting.build(settings.model, prepared)
     if isinstance(model, nn.Module):
         training = left_of(settings.training, machine, perf_counter() - began)
-        learned = _trained(run, settings.model_copy(update={"training": training}), prepared, device, watch)
+        learned = _trained(run, settings.model_copy(update={"training": training}), prepared, watch)
     else:
         learned = fitting.fitted(settings.model, prepared)
     watch(Note("trying it out, from one origin to the next"))
@@ -56,7 +56,7 @@ def train_forecaster(run: Run, settings: ForecastSettings, data: Sequence[Path],
     return ForecastModel(run, settings, prepared, learned.model, bands)
 
 
-def _trained(run: Run, settings: ForecastSettings, prepared: Prepared, device: torch.device, watch: Watch) -> Learned:
+def _trained(run: Run, settings: ForecastSettings, prepared: Prepared, watch: Watch) -> Learned:
     """Teach a network on the train part; the weights that are best on the tune part are kept."""
     network, inputs = fitting.build(settings.model, prepared)
     training = settings.training
@@ -67,9 +67,9 @@ def _trained(run: Run, settings: ForecastSettings, prepared: Prepared, device: t
     def validate() -> float:
         nats = 0.0
         for begin in range(0, len(tune), ROWS):
-            loss, _ = network.loss(to_device(inputs.batch(tune[begin : begin + ROWS]), device))
+            loss, _ = network.loss(to_device(inputs.batch(tune[begin : begin + ROWS]), device_of(network)))
             nats += float((loss.nats if loss.extra is None else loss.extra).cpu().double().sum())
         return nats / (len(tune) * prepared.layout.horizon)
 
-    told = learn(run, network, training, device, feed, validate, watch)
-    return Learned(network, settings.model, inputs, told.seconds, told.chosen[0], told.updates, training, device)
+    told = learn(run, network, training, feed, validate, watch)
+    return Learned(network, settings.model, inputs, told.seconds, told.chosen[0], told.updates, training)

@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import Any, cast
 
 import numpy as np
-import torch
 
 from ensue.data.batching import Wholes
 from ensue.data.demos import demo_meant, write_demo
@@ -111,30 +110,30 @@ def _learned(
     run: Run,
     settings: TagSettings,
     parts: TaggedParts,
-    machine: tuple[torch.device, MachineSettings],
+    machine: MachineSettings,
     spent: float,
     watch: Watch,
 ) -> Learned:
     """Train a network, or count what is counted; `spent` seconds of its time are gone. The run has its arrays then."""
-    device, training = machine[0], left_of(settings.training, machine[1], spent)
+    training = left_of(settings.training, machine, spent)
     if isinstance(settings.model, TaggerSettings):
-        return _trained(run, settings.model_copy(update={"training": training}), parts, device, watch)
+        return _trained(run, settings.model_copy(update={"training": training}), parts, watch)
     learned = _counted(settings.model, parts)
     run.write_arrays(learned.model.arrays())
-    validation = mean_nats(learned.model, parts.parts["tune"], training.batching.rows, device)
+    validation = mean_nats(learned.model, parts.parts["tune"], training.batching.rows)
     tell_fitted(run, validation, learned.seconds, (int(parts.parts["train"].offsets[-1]), "words"), watch)
     return learned
 
 
-def _trained(run: Run, settings: TagSettings, parts: TaggedParts, device: torch.device, watch: Watch) -> Learned:
+def _trained(run: Run, settings: TagSettings, parts: TaggedParts, watch: Watch) -> Learned:
     vectors = np.load(run.path / "cache" / VECTORS, allow_pickle=False) if settings.vectors else None
     network = settings.model.build(parts.sizes, vectors)
     feed = Wholes(parts.parts["train"], settings.training.batching.rows, settings.seed)
 
     def validate() -> float:
-        return mean_nats(network, parts.parts["tune"], settings.training.batching.rows, device)
+        return mean_nats(network, parts.parts["tune"], settings.training.batching.rows)
 
-    return learn(run, network, settings.training, device, feed, validate, watch)
+    return learn(run, network, settings.training, feed, validate, watch)
 
 
 def _conclude(
