@@ -102,22 +102,22 @@ def tell(run: Run) -> Told:
         ("ensue forecast {run} --plot forecast.svg", "draw it, with the test before it"),
         ("ensue evaluate {run} FILE", "score forecasts of other series, or of later steps"),
     )
-    return told(run, result, cells(result["rows"], FIGURES, ".4g"), (), commands)
+    return told(run, result, cells(result["rows"], FIGURES, "#.4g"), (), commands)
 
 
 def _markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     details, steps = result["details"], result["details"]["by_step"]
     ahead = [
-        [str(step + 1), *(figure(steps[name][step], ".4g") for name in FIGURES)]
+        [str(step + 1), *(figure(steps[name][step], "#.4g") for name in FIGURES)]
         for step in range(details["layout"]["horizon"])
     ]
     each = details["by_series"].items()
-    series = [[name, *(figure(of[one], ".4g") for one in FIGURES)] for name, of in each]
+    series = [[name, *(figure(of[one], "#.4g") for one in FIGURES)] for name, of in each]
     layout = ", ".join(f"{name} {value}" for name, value in details["layout"].items() if name not in UNTOLD)
     data = f"{details['series']} series of {about['data']['steps']:,} steps; {layout}; "
     data += f"{details['forecasts']:,} forecasts of the test."
     sections = [
-        ("Results on the test part", table(*cells(result["rows"], FIGURES, ".4g"))),
+        ("Results on the test part", table(*cells(result["rows"], FIGURES, "#.4g"))),
         ("By steps ahead", table(("steps ahead", *FIGURES.values()), ahead)),
         ("By series", table(("series", *FIGURES.values()), series)),
         ("Data", f"{data}\n\n{bullets(files(about))}"),
