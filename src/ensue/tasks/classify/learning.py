@@ -214,7 +214,7 @@ def _conclude(
         run=run.path.name,
         task="classify",
         rows=tuple(rows),
-        verdict=recommendation(run, rows, {name: name for name in CLASSIFIERS.keys() - TRAINED.keys()}),
+        verdict=recommendation(run, rows, {name: name for name in CLASSIFIERS if name not in (*TRAINED, "majority")}),
         chosen=(
             *(chosen for one in (learned, *rivals.values()) for chosen in one.chosen),
             f"temperature {told.calibration.temperature:.2f}, and the sets: on the calibrate part",
