@@ -30,7 +30,7 @@ class GenerativeSettings(Settings):
 
     def build(self, shape: Shape, kind: LabelKind, size: int) -> Generative:
         """Make the networks for steps of a shape, and `size` labels. Raises SettingError for what they cannot tell."""
-        if kind not in ("single", "ordinal") or len(shape.symbols) != 1 or shape.numbers:
+        if kind not in ("single", "ordinal") or len(shape.symbols) != 1:
             what = "Bayes' rule is for one label of sequences of symbols"
             raise SettingError(what, where="--model generative", mend="choose another model")
         return Generative(self, shape, size)
