@@ -41,21 +41,25 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(data: Path) -> Path:
-    out = data.parent / "undisturbed"
+def undisturbed(data: Path) -> tuple[Path, float]:
+    """Give a run that was left alone, and the seconds that it took."""
+    out, began = data.parent / "undisturbed", time.perf_counter()
     subprocess.run(train(data, out), check=True, capture_output=True)
-    return out
+    return out, time.perf_counter() - began
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_killed_and_resumed_it_is_the_same_run(seed: int, data: Path, undisturbed: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed_it_is_the_same_run(
+    seed: int, data: Path, undisturbed: tuple[Path, float], tmp_path: Path
+) -> None:
     dice, out, kills = random.Random(seed), tmp_path / "run", 0
+    alone, seconds = undisturbed
     command = train(data, out)
     for _ in range(20):
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
             try:
-                process.wait(dice.uniform(1.5, 5.0))
+                process.wait(dice.uniform(0.3, 0.9) * seconds)
             except subprocess.TimeoutExpired:
                 process.kill()
                 kills += 1
@@ -70,11 +74,10 @@ def test_killed_and_resumed_it_is_the_same_run(seed: int, data: Path, undisturbe
         subprocess.run(command, check=True, capture_output=True)
     assert kills
     for name in SAME:
-        assert (out / name).read_bytes() == (undisturbed / name).read_bytes(), name
-    results = [json.loads((folder / "result.json").read_text()) for folder in (out, undisturbed)]
+        assert (out / name).read_bytes() == (alone / name).read_bytes(), name
+    results = [json.loads((folder / "result.json").read_text()) for folder in (out, alone)]
     assert without_times(results[0]) == without_times(results[1])
     metrics = [
-        [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-        for folder in (out, undisturbed)
+        [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()] for folder in (out, alone)
     ]
     assert without_times(metrics[0]) == without_times(metrics[1])
