@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from ensue.cli.main import main
-from ensue.data.check import CHECKS, check
+from ensue.data.check import CHECKS, check, key_of
 from ensue.data.demos import DEMOS, write_demo
+from ensue.tasks import TASKS
 
 WORDS = ["sun", "rain", "wind", "snow", "fog"]
 REVIEWS = "text,label\n" + "".join(f"the {WORDS[n % 5]} of day {n},{'good' if n % 3 else 'bad'}\n" for n in range(60))
@@ -258,3 +259,9 @@ def test_no_check_loads_torch(tmp_path):
     code += "    assert main(['check', path]) == 0\nassert 'torch' not in sys.modules"
     paths = map(str, sorted(tmp_path.iterdir()))
     subprocess.run([sys.executable, "-c", code, *paths], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("verb", TASKS)
+def test_flags_say_the_same_here_and_in_training(verb: str) -> None:
+    said = {flag: key for flag, key in TASKS[verb].flags.items() if key.startswith(("data.", "backtest."))}
+    assert {flag: key_of(verb, flag) for flag in said} == said
