@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ensue.data.word_boundaries import join_marks
+
 SHORT = frozenset(
     ["mr", "mrs", "ms", "dr", "prof", "st", "vs", "no", "fig", "inc", "ltd", "co", "corp", "jr", "sr", "approx", "cf"]
 )
@@ -28,10 +30,13 @@ TOKEN = re.compile(
     r"""|[OD]['\u2019](?-i:[A-Z])\w+"""  # O'Brien
     r"""|\w+(?:\.(?-i:[a-z0-9])\w+)+"""  # the name of a file or a domain
     r"""|['\u2019](?:s|re|ve|ll|d|m)\b"""
+    r"""|\w+(?:[\u05f3\u05f4\xb7]\w+)+"""  # Hebrew and Catalan have signs of their own within words
     r"""|\w+"""
     r"""|(\W)\1*""",
     re.VERBOSE | re.IGNORECASE,
 )
+ENDING = ".!?…\u0964\u0965\u061f\u06d4\u0589\u1362"
+"""The signs that end a sentence before a blank: Latin, Indic, Arabic, Armenian and Ethiopic."""
 WIDE = "\u3002\uff01\uff1f"
 """The signs of Chinese and Japanese that end a sentence, with no blank behind them."""
 CLOSING = frozenset("\"'\u201d\u2019)]\u00bb")
@@ -71,14 +76,14 @@ def _sentences(paragraph: str) -> Iterator[list[Word]]:
             yield sentence
             sentence, ending = [], False
         sentence.append(word)
-        ending = word.text[0] in f".!?…{WIDE}" or (ending and word.text in CLOSING)
+        ending = word.text[0] in f"{ENDING}{WIDE}" or (ending and word.text in CLOSING)
     if sentence:
         yield sentence
 
 
 def _words(paragraph: str) -> Iterator[Word]:
-    found = [match for match in TOKEN.finditer(paragraph) if not match.group().isspace()]
-    texts = [match.group() for match in found]
+    found = [match for match in TOKEN.finditer(join_marks(paragraph)) if not match.group().isspace()]
+    texts = [paragraph[match.start() : match.end()] for match in found]
     place = 0
     while place < len(found):
         text, end = texts[place], found[place].end()

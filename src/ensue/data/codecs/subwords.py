@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 STRETCH = 20_000
 """Characters that are handed to the tokenizer at a time: it slows down on long texts, and shares such among cores."""
 
+WORDS = r"'(?:s|t|re|ve|m|ll|d)| ?\p{L}[\p{L}\p{M}\x{200C}\x{200D}]*| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+"""No stretch reaches over the end of one of these: GPT-2's words, but for marks, which belong to their letters."""
+
 
 class Subwords(Settings):
     """One symbol for each frequent stretch of letters, down to single bytes."""
@@ -30,10 +33,12 @@ class Subwords(Settings):
 
     def fit(self, texts: Iterable[str], ends: bool) -> SubwordCodec:
         """Merge the most frequent pairs of the training part, time and again."""
-        from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+        from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
         tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        words = pre_tokenizers.Split(Regex(WORDS), "isolated")
+        spelled = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, spelled])
         trainer = trainers.BpeTrainer(
             vocab_size=self.most, min_frequency=2, initial_alphabet=_byte_letters(), show_progress=False
         )

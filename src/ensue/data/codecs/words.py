@@ -13,10 +13,31 @@ from pydantic import Field
 
 from ensue.data.codecs.cutting import before_last_blank, recut
 from ensue.data.contract import Codec, Ids
+from ensue.data.word_boundaries import join_marks
 from ensue.settings import Settings
 
-TOKEN = re.compile(r" ?<\w+>| ?\w+(?:['\u2019-]\w+)*| ?[^\w\s]+| ?\n|\s")
-"""A bracketed word as in "<unk>"; a word; punctuation; a line break; any other blank. Every character is in one."""
+TOKEN = re.compile(
+    r" ?<\w+>"  # a bracketed word as in "<unk>"
+    r"| ?(?:[^\W\d_]\.){2,}(?!\w)"  # u.s.
+    r"| ?\w+(?:['\u2019\u05f3\u05f4\xb7-]\w+)*"  # don't, built-in; signs of Hebrew and Catalan
+    r"| ['\u2019](?:s|m|d|t|re|ve|ll)\b"  # an ending that stands apart, as in treebanks
+    r"| ?[^\w\s]+"  # punctuation
+    r"| ?\n"
+    r"|\s"
+)
+"""Every character is in one. It is for texts in which marks are joined to their letters."""
+
+
+def words_of(text: str) -> list[str]:
+    """Cut a text into words with the blank before them, runs of punctuation, line breaks and other blanks.
+
+    >>> words_of("The u.s. isn't it!\\nयह है।")
+    ['The', ' u.s.', " isn't", ' it', '!', '\\n', 'यह', ' है', '।']
+    """
+    joined = join_marks(text)
+    if joined is text:
+        return TOKEN.findall(text)
+    return [text[match.start() : match.end()] for match in TOKEN.finditer(joined)]
 
 
 class Words(Settings):
@@ -32,7 +53,7 @@ class Words(Settings):
         """Count the words of the training part; the most frequent has id 0."""
         counts: Counter[str] = Counter()
         for text in texts if ends else recut(texts, before_last_blank):
-            counts.update(TOKEN.findall(text))
+            counts.update(words_of(text))
         ordered = sorted(
             (word for word in counts if counts[word] >= self.least), key=lambda word: (-counts[word], word)
         )
@@ -57,7 +78,7 @@ class WordCodec(Codec):
     def encode(self, text: str) -> Ids:
         """Look up each word."""
         ids, unknown = self._ids, len(self.words)
-        return np.array([ids.get(word, unknown) for word in TOKEN.findall(text)], np.min_scalar_type(self.size - 1))
+        return np.array([ids.get(word, unknown) for word in words_of(text)], np.min_scalar_type(self.size - 1))
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """Join the words; an unknown one is U+FFFD after a space."""
@@ -75,7 +96,7 @@ class WordCodec(Codec):
 
     def unknowns(self, text: str) -> list[tuple[str, float]]:
         """Each byte of the word and its end are one of 257 equally likely ones."""
-        unknown = [word for word in TOKEN.findall(text) if word not in self._ids]
+        unknown = [word for word in words_of(text) if word not in self._ids]
         return [(word, (len(word.encode("utf-8", "replace")) + 1) * log(257)) for word in unknown]
 
     def to_json(self) -> dict[str, Any]:
