@@ -90,7 +90,7 @@ class Inputs:
     def __init__(
         self, panel: Panel, layout: Layout, covariates: Covariates, scaling: Scaling = "standard", ahead: int = 0
     ) -> None:
-        self.panel, self.layout, self.scaling = panel, layout, scaling
+        self.panel, self.layout, self.scaling, self.ahead = panel, layout, scaling, ahead
         self.lengths = np.array([len(one) for one in panel.series])
         self.starts = np.cumsum([0, *self.lengths])[:-1]
         self.ahead_starts = np.cumsum([0, *(self.lengths + ahead)])[:-1]
@@ -116,11 +116,13 @@ class Inputs:
 
     def targets(self, origins: Origins) -> Array:
         """Give what came, unscaled (forecasts, horizon, channels)."""
+        self._refuse_beyond(origins, 0)
         steps = self.starts[origins[:, 0]] + origins[:, 1]
         return self.values[steps[:, None] + np.arange(self.layout.horizon)]
 
     def arrays(self, origins: Origins) -> dict[str, Array]:
         """Give all fields, in double precision."""
+        self._refuse_beyond(origins, self.ahead)
         layout, (number, origin) = self.layout, origins.T
         back = origin[:, None] - layout.window + np.arange(layout.window)
         # Before its first step a series is taken to have stood still.
@@ -135,7 +137,7 @@ class Inputs:
             "past": (past - loc[:, None]) / scale[:, None],
             "seen": seen,
             "target": np.where(there[:, :, None], (future - loc[:, None]) / scale[:, None], 0.0),
-            "known": self.known[np.minimum(whole, len(self.known) - 1)],
+            "known": self.known[whole],
             "covariate": self.covariate[at],
             "static": self.static[number],
             "level": np.concatenate(
@@ -144,6 +146,18 @@ class Inputs:
             "loc": loc,
             "scale": scale,
         }
+
+    def _refuse_beyond(self, origins: Origins, ahead: int) -> None:
+        """Let origins pass whose past and horizon are their own series', and `ahead` steps after it; all series lie in
+        one array, so that others would be read without an error. Raises IndexError.
+        """
+        number, origin = origins.T
+        of_none = (number < 0) | (number >= len(self.lengths))
+        ends = self.lengths[np.where(of_none, 0, number)] + ahead
+        bad = of_none | (origin < 1) | (origin + self.layout.horizon > ends)
+        if bad.any():
+            first = tuple(origins[bad][0].tolist())
+            raise IndexError(f"no forecast of {self.layout.horizon} steps begins at (series, step) {first}")
 
     def batch(self, origins: Origins) -> Batch[Array]:
         """Make a batch: the same fields in single precision."""

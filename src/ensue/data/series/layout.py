@@ -21,6 +21,8 @@ MANY = 20
 """So many series are enough to choose on some of them and to calibrate on the others."""
 CHEAP = 500_000
 """Windows that a fitted model may learn from again and again without being asked."""
+PARTS = ("train", "tune", "calibrate", "test")
+"""Parts without a forecast in any of which nothing is learned."""
 MOST_ORIGINS = 60
 """Origins that the test of a series has where the stride is left open."""
 
@@ -80,14 +82,45 @@ def lay_out(panel: Panel, settings: BacktestSettings, fitted: bool, where: str) 
     if horizon >= lengths.max():
         what = f"the horizon of {horizon} steps is longer than the longest series, which has {lengths.max()}"
         raise DataError(what, where=where, mend="give a shorter --horizon, or longer series")
-    by_series = len(lengths) >= MANY
+    if settings.test and settings.test < horizon:
+        mend = f"give {horizon} or more, or a shorter --horizon"
+        what = f"a test of {settings.test} steps has no forecast of {horizon}"
+        raise SettingError(what, where="backtest.test", mend=mend)
+
+    def laid(by_series: bool) -> tuple[Layout, list[int], list[str]]:
+        layout = _filled_in(settings, lengths, (season, horizon), by_series, fitted)
+        long = [number for number, length in enumerate(lengths) if length >= layout.least + layout.test]
+        return layout, long, [part for part in PARTS if not len(origins(panel, layout, part, long))]
+
+    layout, long, lacking = laid(len(lengths) >= MANY)
+    if lacking and layout.by_series:
+        # Too few of many series are long enough to share the held steps among them: time is cut instead.
+        layout, long, lacking = laid(False)
+    if not lacking:
+        return layout, long
+    if "train" not in lacking and settings.held:
+        what = f"{settings.held} held steps have no forecasts of {horizon} both to choose on and to calibrate on"
+        mend = f"give {2 * horizon} or more, or a shorter --horizon"
+        raise SettingError(what, where="backtest.held", mend=mend)
+    needed = layout.least + horizon + layout.held + layout.test
+    what = f"the longest series has {lengths.max()} steps; {layout.least} of the past and a horizon of {horizon} to "
+    what += f"learn from, {layout.held} held out and {layout.test} for the test are {needed}"
+    raise DataError(what, where=where, mend="give a shorter --horizon, or longer series")
+
+
+def _filled_in(
+    settings: BacktestSettings,
+    lengths: NDArray[np.int64],
+    lasting: tuple[int, int],
+    by_series: bool,
+    fitted: bool,
+) -> Layout:
+    """Fill in what was left open, for series of these lengths; `lasting` are season and horizon."""
+    season, horizon = lasting
     middle = int(np.median(lengths))
     share = middle // 5 // horizon
     test = settings.test or horizon * max(share, 1)
     held = settings.held or horizon * (max(share, 1) if by_series else max(share - share % 2, 2))
-    if settings.test and settings.test < horizon:
-        mend = f"give {horizon} or more, or a shorter --horizon"
-        raise SettingError(f"a test of {test} steps has no forecast of {horizon}", where="backtest.test", mend=mend)
     stride = settings.stride or max(-(-(test - horizon + 1) // MOST_ORIGINS), 1)
     learned = middle - test - held
     least = settings.least or max(min(season + 1, learned - horizon), 3)
@@ -95,16 +128,7 @@ def lay_out(panel: Panel, settings: BacktestSettings, fitted: bool, where: str) 
     turns = len(range(0, test - horizon + 1, stride))
     cheap = int(turns * lengths.sum() <= CHEAP) if settings.refit is None else settings.refit
     refit = cheap if fitted else settings.refit or 0
-    layout = Layout(horizon, season, window, min(least, window), test, held, stride, refit, cheap, by_series)
-    long = [number for number, length in enumerate(lengths) if length >= layout.least + horizon + test - horizon]
-    if not any(len(one) for one in (origins(panel, layout, "train", long), origins(panel, layout, "tune", long))[:1]):
-        needed = layout.least + horizon + held + test
-        what = (
-            f"the longest series has {lengths.max()} steps; {layout.least} of the past and a horizon of {horizon} to "
-        )
-        what += f"learn from, {held} held out and {test} for the test are {needed}"
-        raise DataError(what, where=where, mend="give a shorter --horizon, or longer series")
-    return layout, long
+    return Layout(horizon, season, window, min(least, window), test, held, stride, refit, cheap, by_series)
 
 
 def told(panel: Panel, layout: Layout, left_out: int) -> str:
@@ -122,9 +146,14 @@ def origins(panel: Panel, layout: Layout, part: str, of: Sequence[int] | None = 
     Those of the rehearsal have at least half of the windows before them that those of the test have.
     """
     found: list[tuple[int, int]] = []
-    for place, number in enumerate(range(len(panel.series)) if of is None else of):
-        first, end, stride = span(len(panel.series[number]), layout, part, place)
+    place = 0
+    for number in range(len(panel.series)) if of is None else of:
+        length = len(panel.series[number])
+        first, end, stride = span(length, layout, part, place)
         found += [(number, step) for step in range(max(first, layout.least), end - layout.horizon + 1, stride)]
+        # Only series that have forecasts there share the held steps: else all that choose might be too short.
+        before_test = length - layout.test - layout.horizon
+        place += before_test >= max(before_test + layout.horizon - layout.held, layout.least)
     return np.array(found, np.int64).reshape(-1, 2)
 
 

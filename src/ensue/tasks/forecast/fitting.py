@@ -119,13 +119,26 @@ def calibrated(learned: Learned, prepared: Prepared, settings: ForecastSettings)
     """
     origins = prepared.origins("calibrate")
     if apart(origins, prepared.layout.horizon) < FEW and learned.training is None and prepared.layout.refit_fitted:
-        chosen_on = {*map(tuple, prepared.origins("tune").tolist())}
-        rehearsed = [one for one in prepared.origins("rehearsal").tolist() if tuple(one) not in chosen_on]
-        origins = np.array(sorted({*map(tuple, rehearsed), *map(tuple, origins.tolist())}), np.int64)
-        told = walk(learned, prepared, settings, origins, "rehearsal")
-    else:
-        told = forecast(learned.model, learned.inputs, origins, seed=settings.seed, paths=settings.paths)
+        rehearsed = _rehearsed(prepared, origins)
+        if len(rehearsed):
+            told = walk(learned, prepared, settings, rehearsed, "rehearsal")
+            return Bands.fit(told, learned.inputs.targets(rehearsed), apart(rehearsed, prepared.layout.horizon))
+    told = forecast(learned.model, learned.inputs, origins, seed=settings.seed, paths=settings.paths)
     return Bands.fit(told, learned.inputs.targets(origins), apart(origins, prepared.layout.horizon))
+
+
+def _rehearsed(prepared: Prepared, calibrate: Origins) -> Origins:
+    """Give the origins of the rehearsal and the calibrate part, those of the tune part left out, before each of which
+    there is something to learn from.
+    """
+    chosen_on = {*map(tuple, prepared.origins("tune").tolist())}
+    rehearsed = [one for one in prepared.origins("rehearsal").tolist() if tuple(one) not in chosen_on]
+    whole = np.array(sorted({*map(tuple, rehearsed), *map(tuple, calibrate.tolist())}), np.int64).reshape(-1, 2)
+    steps = prepared.layout.refit_fitted * prepared.layout.stride
+    turns = _turns(prepared, whole, "rehearsal", steps)
+    least = prepared.layout.least + prepared.layout.horizon
+    some = [turn for turn in np.unique(turns) if max(_ends(prepared, "rehearsal", int(turn), steps)) >= least]
+    return whole[np.isin(turns, some)]
 
 
 def walk(
@@ -133,19 +146,32 @@ def walk(
 ) -> Forecast:
     """Forecast a part, from one origin to the next, learning anew before every so many of them if that is wanted."""
     layout = prepared.layout
-    every, stride = layout.refit_fitted if learned.training is None else layout.refit, layout.stride
+    every = layout.refit_fitted if learned.training is None else layout.refit
     told = {"seed": settings.seed, "paths": settings.paths}
     if not every:
         return forecast(learned.model, learned.inputs, origins, **told)
-    begins = prepared.ends(part)
-    turn = (origins[:, 1] - np.array(begins)[origins[:, 0]]) // stride // every
+    turns = _turns(prepared, origins, part, every * layout.stride)
     parts, rows = [], []
-    for number in np.unique(turn):
-        ends = [begin + int(number) * every * stride for begin in begins]
-        now = refitted(learned, prepared, settings.seed, ends)
-        rows.append(np.flatnonzero(turn == number))
+    for turn in np.unique(turns):
+        now = refitted(learned, prepared, settings.seed, _ends(prepared, part, int(turn), every * layout.stride))
+        rows.append(np.flatnonzero(turns == turn))
         parts.append(forecast(now.model, now.inputs, origins[rows[-1]], **told))
     return taken(joined(parts), np.argsort(np.concatenate(rows), kind="stable"))
+
+
+def _turns(prepared: Prepared, origins: Origins, part: str, steps: int) -> np.ndarray:
+    """Give in which turn of learning anew, each of so many steps, each origin is forecast: its own series counts."""
+    return (origins[:, 1] - np.array(prepared.ends(part))[origins[:, 0]]) // steps
+
+
+def _ends(prepared: Prepared, part: str, turn: int, steps: int) -> list[int]:
+    """Give what each series has learned up to in a turn; a shorter one that has gone through the part stays there.
+
+    A rehearsal ends where the test of that series begins.
+    """
+    limits = prepared.ends("test") if part == "rehearsal" else [len(one) for one in prepared.panel.series]
+    begins = prepared.ends(part)
+    return [min(begin + turn * steps, limit) for begin, limit in zip(begins, limits, strict=True)]
 
 
 def name_of(settings: Any) -> str:

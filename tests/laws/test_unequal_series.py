@@ -1,0 +1,254 @@
+"""Laws of panels whose series are of unequal length: each has its own end, and nothing after its own test is seen."""
+
+import json
+import sys
+from itertools import permutations
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ensue.data.series import Frequency, Panel, Series
+from ensue.data.series.inputs import Covariates, Inputs
+from ensue.data.series.layout import BacktestSettings, lay_out, origins
+from ensue.errors import SettingError
+from ensue.evaluation.forecasting.naive import SIMPLE
+from ensue.models.forecasting import forecaster_settings
+from ensue.tasks import TASKS, Choices
+from ensue.tasks.forecast import fitting, rivals, statistics
+from ensue.tasks.forecast.prepared import Prepared, lay
+from ensue.tasks.forecast.settings import ForecastSettings
+from ensue.tasks.forecast.training import train_forecaster
+from ensue.training.run import Run
+
+HORIZON = 6
+LENGTHS = (84, 52, 40)
+
+
+def panel_of(lengths: tuple[int, ...], seed: int = 0) -> Panel:
+    """Give series that are the same for the same place in `seed`, whatever their order: by their length."""
+    made = []
+    for number, length in enumerate(lengths):
+        draws = np.random.default_rng([seed, length, lengths[:number].count(length)])
+        values = np.cumsum(draws.normal(size=(length, 1)), 0) + 5 * np.sin(np.arange(length) * np.pi / 6)[:, None]
+        none = np.zeros((length, 0))
+        made.append(Series(f"s{length}", np.arange(length), values, none, none))
+    return Panel(tuple(made), Frequency("step", 1), ("y",))
+
+
+def prepared_of(panel: Panel, **backtest: Any) -> Prepared:
+    settings = BacktestSettings(**{"horizon": HORIZON, "season": 12, **backtest})
+    layout, long = lay_out(panel, settings, True, "here")
+    panel = panel.with_series([panel.series[number] for number in long])
+    ends = [max(len(one) - layout.test - layout.held, 0) for one in panel.series]
+    return Prepared(panel, layout, Covariates.fit(panel, ends), 0)
+
+
+def changed_from(panel: Panel, begins: list[int]) -> Panel:
+    """Give the same series, each with other numbers from a step of its own on."""
+    draws = np.random.default_rng(9)
+    later = []
+    for one, begin in zip(panel.series, begins, strict=True):
+        values = one.values.copy()
+        values[begin:] = 1000 * draws.normal(size=values[begin:].shape)
+        later.append(Series(one.name, one.times, values, one.known, one.past))
+    return panel.with_series(later)
+
+
+def trained(folder: Path, panel: Panel, model: str, refit: int) -> dict[str, Any]:
+    """Train, and give all that came of it."""
+    said = [f"backtest.horizon={HORIZON}", "backtest.season=12", f"backtest.refit={refit}", "rivals.statistics=[]"]
+    said += ["paths=20", "training.steps=3"]
+    said += ["model.body.width=4"] if model == "gru" else ["model.width=4"] if model == "mlp" else []
+    said += ["model.trees=5"] if model == "boosting" else []
+    settings: Any = TASKS["forecast"].propose(Choices([Path("series")], model, assignments=said)).settings
+    with Run.create(folder, {"task": "forecast", "sources": [], "settings": {"seed": 1}}) as run:
+        lay(run, settings, panel, {})
+        train_forecaster(run, settings, [], lambda event: None)
+        found: dict[str, Any] = {
+            f"told {name}": array for name, array in run.read_arrays("backtest.safetensors").items()
+        }
+        found |= {f"weight {name}": array for name, array in run.read_arrays().items()}
+        codec = json.loads(run.read("codec.json"))
+        bands = json.loads(run.read("calibration.json"))
+        return found | {"bands": bands, "covariates": codec["covariates"], "test": codec["layout"]["test"]}
+
+
+CASES = [("ridge", 1, order) for order in permutations(LENGTHS)]
+CASES += [
+    (model, refit, order)
+    for model, refit in (("ridge", 0), ("boosting", 1), ("linear", 0), ("mlp", 1), ("gru", 0))
+    for order in ((84, 40), (40, 84))
+]
+
+
+@pytest.mark.parametrize(("model", "refit", "order"), CASES)
+def test_what_comes_after_the_own_test_start_of_a_series_changes_nothing(
+    model: str, refit: int, order: tuple[int, ...], tmp_path: Path
+) -> None:
+    if model == "boosting":
+        pytest.importorskip("sklearn")
+    panel = panel_of(order)
+    one = trained(tmp_path / "a", panel, model, refit)
+    begins = [length - one["test"] for length in order]
+    other = trained(tmp_path / "b", changed_from(panel, begins), model, refit)
+    assert (one["bands"], one["covariates"]) == (other["bands"], other["covariates"])
+    at = one["told origins"]
+    first = at[:, 1] == np.array(begins)[at[:, 0]]
+    assert first.sum() == len(order)
+    for name in one:
+        if name.startswith("told"):
+            np.testing.assert_array_equal(one[name][first], other[name][first])
+        elif name.startswith("weight") and not refit:
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_the_order_of_series_changes_no_figure() -> None:
+    found = []
+    for order in permutations(LENGTHS):
+        prepared = prepared_of(panel_of(order))
+        learned = fitting.fitted(forecaster_settings("ridge"), prepared)
+        bands = fitting.calibrated(learned, prepared, ForecastSettings())
+        told = fitting.walk(learned, prepared, ForecastSettings(), prepared.origins("test"))
+        found.append((bands.measured, np.array(bands.moved[80]), np.sort(told.mean.ravel())))
+    for measured, moved, told in found[1:]:
+        assert measured == found[0][0]
+        np.testing.assert_allclose(moved, found[0][1], rtol=1e-6)
+        np.testing.assert_allclose(told, found[0][2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", [*SIMPLE, "AutoETS"])
+def test_no_rival_sees_later_steps_or_other_series(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a rival is given of an origin is the past of that series, and nothing else."""
+    prepared = prepared_of(panel_of((40, 84, 52)))
+    at = prepared.origins("test")
+    seen: list[np.ndarray] = []
+    if name == "AutoETS":
+
+        class Fake:
+            def __init__(self, season_length: int) -> None:
+                pass
+
+            def forecast(self, y: np.ndarray, h: int, level: list[int]) -> dict[str, np.ndarray]:
+                seen.append(y)
+                ends = [f"{end}-{per_cent}" for end in ("lo", "hi") for per_cent in level]
+                return dict.fromkeys(["mean", *ends], np.zeros(h))
+
+        library = ModuleType("statsforecast")
+        library.models = SimpleNamespace(AutoETS=Fake)  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "statsforecast", library)
+        statistics.automatic("ets", prepared, at, 60.0)
+    else:
+        monkeypatch.setitem(
+            SIMPLE,
+            name,
+            lambda history, *others, made=SIMPLE[name]: seen.append(history[:, 0]) or made(history, *others),
+        )
+        rivals._simple(name, prepared, at)
+    assert len(seen) == len(at)
+    for history, (number, origin) in zip(seen, at, strict=True):
+        np.testing.assert_array_equal(history, prepared.panel.series[number].values[:origin, 0])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_panels_are_learned_within_each_series(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No window reaches past the own test of its series before that is forecast, nor holds a step of another series."""
+    draws = np.random.default_rng(seed)
+    lengths = tuple(draws.integers(30, 110, draws.choice([2, 3, 5, 24])).tolist())
+    prepared = prepared_of(panel_of(lengths, seed), season=int(draws.choice([1, 4, 12])))
+    horizon, tests = prepared.layout.horizon, np.array(prepared.ends("test"))
+    learned: list[np.ndarray] = []
+
+    def refit(self: Any, windows: Any) -> None:
+        learned.clear()
+        list(windows())
+
+    arrays = Inputs.arrays
+
+    def gather(self: Inputs, at: np.ndarray) -> dict[str, np.ndarray]:
+        learned.append(at)
+        fields = arrays(self, at)
+        for row in draws.integers(0, len(at), 5):
+            number, origin = at[row]
+            own = self.panel.series[number].values
+            there = min(origin, self.layout.window)
+            past = fields["past"][row] * fields["scale"][row] + fields["loc"][row]
+            np.testing.assert_allclose(past[-there:], own[origin - there : origin], atol=1e-9)
+            target = fields["target"][row] * fields["scale"][row] + fields["loc"][row]
+            np.testing.assert_allclose(target, own[origin : origin + horizon], atol=1e-9)
+        return fields
+
+    def told(model: Any, inputs: Inputs, at: np.ndarray, **_: Any) -> Any:
+        known = np.zeros(len(lengths), np.int64)
+        for one in learned:
+            np.maximum.at(known, one[:, 0], one[:, 1] + horizon)
+        at_least = np.full(len(lengths), np.iinfo(np.int64).max)
+        np.minimum.at(at_least, at[:, 0], at[:, 1])
+        assert (known[: len(tests)] <= at_least[: len(tests)]).all()
+        if rehearsing:
+            assert (known[: len(tests)] <= tests).all()
+        return true_forecast(model, inputs, at, **_)
+
+    true_forecast = fitting.forecast
+    model = fitting.fitted(forecaster_settings("ridge"), prepared)
+    monkeypatch.setattr(type(model.model), "refit", refit)
+    monkeypatch.setattr(Inputs, "arrays", gather)
+    monkeypatch.setattr(fitting, "forecast", told)
+    rehearsing = True
+    fitting.calibrated(model, prepared, ForecastSettings())
+    rehearsing = False
+    fitting.walk(model, prepared, ForecastSettings(), prepared.origins("test"))
+
+
+def test_no_forecast_is_gathered_beyond_the_bounds_of_its_series() -> None:
+    prepared = prepared_of(panel_of((84, 40)))
+    inputs = prepared.inputs("standard")
+    for at in ((0, 84 - HORIZON + 1), (1, 40 - HORIZON + 1), (1, 60), (0, 0), (2, 20), (-1, 20)):
+        with pytest.raises(IndexError, match=f"no forecast of {HORIZON} steps begins at"):
+            inputs.arrays(np.array([(0, 30), at]))
+        with pytest.raises(IndexError):
+            inputs.targets(np.array([at]))
+    ahead = Inputs(prepared.panel, prepared.layout, prepared.covariates, ahead=HORIZON)
+    assert len(ahead.arrays(np.array([(0, 84), (1, 40)]))["past"]) == 2
+    with pytest.raises(IndexError):
+        ahead.targets(np.array([(1, 40)]))
+
+
+def test_parts_are_of_each_series_by_itself() -> None:
+    panel = panel_of((84, 40))
+    layout, _ = lay_out(panel, BacktestSettings(horizon=3, test=6, held=12), True, "here")
+    for number, length in enumerate((84, 40)):
+        begins = {
+            part: [step for one, step in origins(panel, layout, part).tolist() if one == number]
+            for part in ("train", "tune", "calibrate", "test")
+        }
+        assert max(begins["train"]) == length - 18 - 3
+        assert (min(begins["tune"]), max(begins["tune"])) == (length - 18, length - 12 - 3)
+        assert (min(begins["calibrate"]), max(begins["calibrate"])) == (length - 12, length - 6 - 3)
+        assert (min(begins["test"]), max(begins["test"])) == (length - 6, length - 3)
+
+
+@pytest.mark.parametrize("order", [(25,) * 19 + (200,), (200,) + (25,) * 19, (25, 200) * 12])
+def test_there_is_something_to_choose_and_to_calibrate_on_where_most_series_are_short(order: tuple[int, ...]) -> None:
+    prepared = prepared_of(panel_of(order), horizon=10, season=1)
+    assert all(len(prepared.origins(part)) for part in ("train", "tune", "calibrate", "test"))
+    learned = fitting.fitted(forecaster_settings("ridge"), prepared)
+    assert np.isfinite(learned.model.arrays()["spread"]).all()
+    assert fitting.calibrated(learned, prepared, ForecastSettings()).measured > 0
+
+
+def test_held_steps_that_are_too_few_to_choose_and_to_calibrate_on_are_refused() -> None:
+    with pytest.raises(SettingError, match="6 held steps have no forecasts of 6 both to choose on and to calibrate on"):
+        prepared_of(panel_of((84, 40)), held=6)
+    prepared_of(panel_of((84, 40)), held=12)
+
+
+@pytest.mark.parametrize("order", [(84, 40), (40, 84)])
+def test_an_estimator_learns_from_series_of_any_order(order: tuple[int, ...]) -> None:
+    pytest.importorskip("sklearn")
+    from ensue.sklearn import Forecaster
+
+    told = Forecaster(horizon=6, season=12).fit([one.values[:, 0] for one in panel_of(order).series]).predict()
+    assert [len(one) for one in told] == [6, 6]
