@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -24,9 +23,6 @@ DESCRIBED: dict[LabelKind, str] = {
     "ordinal": "labels on a scale",
     "number": "numbers",
 }
-
-FEW_NUMBERS = 20
-"""Distinct numbers up to which whole ones are taken for names of classes."""
 
 
 class LabelSettings(Settings):
@@ -162,23 +158,6 @@ def relabelled(examples: Iterable[Labelled], settings: LabelSettings, listener: 
     return kept
 
 
-def label_kind(examples: Sequence[Labelled], settings: LabelSettings) -> tuple[LabelKind, str, Finding | None]:
-    """Say what the labels are, what stands between several, and what was guessed."""
-    kind: LabelKind = settings.kind if settings.kind != "auto" else "single"
-    if settings.kind != "auto":
-        return kind, settings.delimiter, None
-    labels, delimiter = [example.label for example in examples], settings.delimiter
-    where, why = examples[0].file, ""
-    if any(isinstance(label, list | tuple) for label in labels):
-        kind, why = "several", "some are lists"
-    elif delimiter or (delimiter := _delimiter(labels)):
-        kind, why = "several", f"{delimiter!r} stands between some"
-    elif _are_numbers(labels):
-        kind, why = "number", f"more than {FEW_NUMBERS} different ones are numbers"
-    told = Finding(where, f"labels read as {DESCRIBED[kind]}, for {why}", "choose with --set data.labels.kind=KIND")
-    return kind, delimiter, told if why else None
-
-
 def refuse_unlearnable(
     examples: Sequence[Labelled], kind: LabelKind, delimiter: str, elsewhere: str | None = None
 ) -> None:
@@ -203,7 +182,9 @@ def refuse_unlearnable(
         place = next(place for place, names in enumerate(lists) if counts[names[0]] == 1)
         where = f"{examples[place].file}:{examples[place].line}"
         what = f"the label {lists[place][0]!r} has this one example"
-        raise DataError(what, where=where, mend="give more of it, or leave it out")
+        numbers = "if labels are measured numbers, give --set data.labels.kind=number"
+        option = numbers if kind == "single" and all(_natural(name)[0] < inf for name in counts) else None
+        raise DataError(what, where=where, mend="give more of it, or leave it out", option=option)
 
 
 def _number_of(example: Labelled) -> float:
@@ -234,25 +215,4 @@ def _natural(name: str) -> tuple[float, str]:
     try:
         return float(name), name
     except ValueError:
-        return float("inf"), name
-
-
-def _delimiter(labels: Sequence[Any]) -> str:
-    """Find what stands between labels: a sign that many have, whose parts are fewer than the wholes."""
-    texts = [label for label in labels if isinstance(label, str)]
-    for sign in ("|", ";", ", "):
-        wholes = {text for text in texts if sign in text}
-        parts = {part.strip() for text in texts for part in text.split(sign)}
-        if sum(sign in text for text in texts) > len(texts) / 20 and len(wholes) > 1 and len(parts) < len(set(texts)):
-            return sign
-    return ""
-
-
-def _are_numbers(labels: Sequence[Any]) -> bool:
-    """Tell measurements from classes that have numbers for names; a few cells may be wrong."""
-    values = []
-    for label in labels:
-        with suppress(TypeError, ValueError):
-            values.append(float(label))
-    distinct = {value for value in values if isfinite(value)}
-    return len(values) > 0.9 * len(labels) and len(distinct) > FEW_NUMBERS and len(distinct) > len(labels) / 20
+        return inf, name

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeAlias
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from pydantic import Field
 from ensue.data.codecs import CONTENTS, open_content
 from ensue.data.contract import Finding, Listener
 from ensue.data.examples import Examples, together
+from ensue.data.files import files_of_parts
+from ensue.data.label_kinds import label_kind, odd_labels
 from ensue.data.labelled import ContentCodec, Labelled, LabelledReader
 from ensue.data.labels import (
     DESCRIBED,
@@ -21,12 +24,12 @@ from ensue.data.labels import (
     LabelKind,
     LabelSettings,
     fit_labels,
-    label_kind,
     names_in,
     refuse_unlearnable,
     relabelled,
 )
 from ensue.data.readers import LABELLED, LabelledTable
+from ensue.data.readers.named_parts import take_named_parts
 from ensue.data.split import draw_parts
 from ensue.errors import DataError, SettingError
 from ensue.settings import Settings, choice
@@ -51,6 +54,9 @@ class LabelledSettings(Settings):
     """The share on which temperature and prediction sets are fitted."""
     test: float = Field(0.2, gt=0, lt=0.5)
     """The share that is only reported."""
+    split: Literal["auto", "drawn"] = "auto"
+    """Where the parts come from: with auto, files and folders named train, valid (or dev) and test are those parts;
+    with drawn, all files are read together, and the parts are drawn."""
     valid_file: str = ""
     """A file on which choices are made, in place of the share `tune`."""
     test_file: str = ""
@@ -125,6 +131,12 @@ def partition(
     return Parts(encoded, content, labels, files)
 
 
+def files_by_part(paths: Sequence[Path], data: LabelledSettings, listener: Listener) -> dict[str, list[Path]]:
+    """Find the files of "all", and those of "tune" and "test" that have their own: as given, or by their names."""
+    files = files_of_parts("all", paths, data, listener)
+    return take_named_parts(files, listener) if data.split == "auto" else files
+
+
 Gathered: TypeAlias = "tuple[list[Labelled], LabelKind, str, str | None]"
 """Examples, what their labels are, what stands between several, and how a person says that they stand elsewhere."""
 
@@ -134,19 +146,39 @@ def gathered(reader: LabelledReader, data: LabelledSettings, listener: Listener)
     examples = relabelled(reader.examples(listener), data.labels, listener)
     if not examples:
         raise DataError("there are no examples", where="data", mend="give a file with some")
-    if (without := next((one for one in examples if one.label is None), None)) is not None:
-        if all(one.label is None for one in examples):
-            what, option = "no example has a label", reader.elsewhere
-            raise DataError(what, where=without.file, mend="give examples with labels", option=option)
-        mend = "give it one, or leave it out"
-        raise DataError("the example that begins here has no label", where=f"{without.file}:{without.line}", mend=mend)
+    _refuse_unlabelled(examples, reader.elsewhere)
     kind, delimiter, guessed = label_kind(examples, data.labels)
     if guessed:
         listener.tell(guessed)
+    _refuse_lists(examples, kind)
+    for finding in odd_labels(examples, kind, delimiter, data.labels.merge):
+        listener.tell(finding)
     if kind in ("several", "number") and examples[0].inner is not None:
         what, mend = f"labels of nodes are read as {DESCRIBED[kind]}", "give kind=single, or data.reader.inner=false"
         raise SettingError(what, where="data.labels.kind", mend=mend)
     return examples, kind, delimiter, reader.elsewhere
+
+
+def _refuse_unlabelled(examples: Sequence[Labelled], elsewhere: str | None) -> None:
+    """Raise DataError for the first example without a label; `elsewhere` is how labels are taken from elsewhere."""
+    without = next((one for one in examples if one.label is None), None)
+    if without is None:
+        return
+    if all(one.label is None for one in examples):
+        what = "no example has a label"
+        raise DataError(what, where=without.file, mend="give examples with labels", option=elsewhere)
+    mend = "give it one, or leave it out"
+    raise DataError("the example that begins here has no label", where=f"{without.file}:{without.line}", mend=mend)
+
+
+def _refuse_lists(examples: Sequence[Labelled], kind: LabelKind) -> None:
+    """Raise DataError for the first example with a list of labels, where one label each is read."""
+    if kind == "several":
+        return
+    if one := next((one for one in examples if isinstance(one.label, list | tuple)), None):
+        what = f"a list of labels stands here, where labels are read as {DESCRIBED[kind]}"
+        option = "give --set data.labels.kind=several"
+        raise DataError(what, where=f"{one.file}:{one.line}", mend="give it one label", option=option)
 
 
 def drawn(
@@ -158,8 +190,11 @@ def drawn(
     shares = {name: getattr(data, name) for name in HELD_OUT if name not in readers}
     rows = draw_parts(shares, seed, _strata(everything, kind, delimiter), _groups(everything))
     parts = {name: [everything[row] for row in chosen] for name, chosen in rows.items()}
-    own = {name: reader for name, reader in readers.items() if name != "all"}
-    parts |= {name: relabelled(reader.examples(listener), data.labels, listener) for name, reader in own.items()}
+    for name, reader in readers.items():
+        if name != "all":
+            parts[name] = relabelled(reader.examples(listener), data.labels, listener)
+            _refuse_unlabelled(parts[name], reader.elsewhere)
+            _refuse_lists(parts[name], kind)
     for name, examples in parts.items():
         if not examples:
             what = f"{len(everything):,} examples are too few to split: nothing is left to {name}"

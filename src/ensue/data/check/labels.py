@@ -13,10 +13,9 @@ import numpy as np
 from ensue.data.check.contract import Report, counted, quantiles, tell_balance, tell_copies
 from ensue.data.check.text import TextLook
 from ensue.data.contract import Piece
-from ensue.data.files import files_of_parts
 from ensue.data.labelled import Content, Labelled
 from ensue.data.labels import DESCRIBED, names_in, refuse_unlearnable
-from ensue.data.partition import Gathered, drawn, gathered
+from ensue.data.partition import Gathered, drawn, files_by_part, gathered
 
 
 def look_at_labels(report: Report, files: Sequence[Path], said: Any) -> None:
@@ -24,22 +23,23 @@ def look_at_labels(report: Report, files: Sequence[Path], said: Any) -> None:
     data, listener, first = said.data, report.listener, files[0]
     asked: Any = data.reader
     report.kind = report.described = asked.name
-    reader = report.attempt(lambda: asked.settled(files, listener), first)
+    own = report.attempt(lambda: files_by_part(files, data, listener), first)
+    reader: Any = report.attempt(lambda: asked.settled(own["all"], listener), first) if own else None
     if reader is None:
         return
-    found = report.attempt(lambda: gathered(reader.build(files), data, listener), first)
+    found = report.attempt(lambda: gathered(reader.build(own["all"]), data, listener), first)
     if found is None and getattr(reader, "incomplete", "") == "refuse":  # the rest is told all the same
         rest = reader.model_copy(update={"incomplete": "leave out"})
-        found = report.attempt(lambda: gathered(rest.build(files), data, listener), first)
+        found = report.attempt(lambda: gathered(rest.build(own["all"]), data, listener), first)
     if found is None:
         return
+    first = own["all"][0]
     report.described = f"{asked.name}, with {DESCRIBED[found[1]]}"
     _tell_labels(report, first, found)
     _tell_contents(report, found[0])
     tell_copies(report, first, ((f"{one.file}:{one.line}", _key(one.content), str(one.label)) for one in found[0]))
 
     def parts() -> Any:
-        own = files_of_parts("all", files, data, listener)
         return drawn({part: reader.build(of) for part, of in own.items()}, found, data, 0, listener)[0]
 
     if not report.problems:

@@ -1,5 +1,6 @@
 """Files as streams of text, or as examples with labels, one reader for each kind."""
 
+from ensue.data.readers.fasttext import FastText
 from ensue.data.readers.folders import Folders
 from ensue.data.readers.labelled_table import LabelledTable
 from ensue.data.readers.long_table import LongTable
@@ -10,6 +11,7 @@ from ensue.settings import Settings
 LABELLED: dict[str, type[Settings]] = {
     "table": LabelledTable,
     "folders": Folders,
+    "fasttext": FastText,
     "long_table": LongTable,
     "series_file": SeriesFile,
     "trees": Trees,

@@ -11,6 +11,7 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.files import read_text
 from ensue.data.labelled import Labelled, LabelledReader, Reading
 from ensue.data.readers.lines import LinesReader
+from ensue.data.readers.named_parts import part_named
 from ensue.errors import DataError
 from ensue.settings import Settings
 
@@ -42,6 +43,8 @@ class Folders(Settings):
         if beside := [path for path in files if path.parent in {above for one in folders for above in one.parents}]:
             mend = "leave it out, or name the folders of the classes"
             raise DataError("the file lies beside the folders of classes", where=str(beside[0]), mend=mend)
+        if labelled:
+            _refuse_parts(files, whole=len(folders) > 1)
         read = self._whole if len(folders) > 1 else self._lines
         elsewhere = "name a folder with a file for each class"
         return Reading(lambda listener: chain.from_iterable(read(path, listener) for path in files), elsewhere)
@@ -55,9 +58,23 @@ class Folders(Settings):
                 raise DataError(what, where=str(path), mend="cut it", option="give --set longest=N")
         if not text.strip():
             raise DataError("the text is empty", where=str(path), mend="leave the file out")
-        yield Labelled(text.rstrip("\n"), path.parent.name, str(path), 1, row={"file": path.name})
+        yield Labelled(text.rstrip("\n"), _class_of(path, whole=True), str(path), 1, row={"file": path.name})
 
     def _lines(self, path: Path, listener: Listener) -> Iterator[Labelled]:
-        label = path.name.partition(".")[0]
+        label = _class_of(path, whole=False)
         for line in LinesReader([path], self.encoding, self.longest).pieces(listener):
             yield Labelled(line.text, label, line.file, line.line, row={"text": line.text})
+
+
+def _class_of(path: Path, whole: bool) -> str:
+    return path.parent.name if whole else path.name.partition(".")[0]
+
+
+def _refuse_parts(files: Sequence[Path], whole: bool) -> None:
+    """Raise DataError where what would be classes are the parts of data by their names: they say nothing of a text."""
+    names = dict.fromkeys(_class_of(path, whole) for path in files)
+    parts = [name for name in names if part_named(name)]
+    if len(parts) > 1 or len(parts) == len(names):
+        what = f"{', '.join(map(repr, parts))} {'are parts' if len(parts) > 1 else 'is a part'} of data by name, and no"
+        mend = "begin each line with __label__CLASS, give a table with a column of labels, or a file for each class"
+        raise DataError(f"{what} class{'es' * (len(parts) > 1)}", where=str(files[0].parent), mend=mend)

@@ -9,8 +9,10 @@ from typing import Any
 
 from ensue.data.contract import SILENT
 from ensue.data.files import ending, find_files
+from ensue.data.readers.fasttext import PREFIX, are_fasttext
 from ensue.data.readers.labelled_table import could_be_label
 from ensue.data.readers.lines import lines_of
+from ensue.data.readers.named_parts import parts_by_name
 from ensue.data.readers.rows import LOOKED_AT, ROWS, could_be_text
 from ensue.data.readers.series import M3_ENDING, time_column
 from ensue.data.readers.trees import are_trees
@@ -44,6 +46,8 @@ def labelled_kind(data: Sequence[Path], said: Mapping[str, str]) -> tuple[str, s
         return "long_table", "read as light curves of SNANA, a file each (choose with --kind)"
     if are_trees(files):
         return "trees", "read as bracketed trees, for the first line is one (choose with --kind)"
+    if ending(files[0]) != ".parquet" and are_fasttext(_first_lines(files[0])):
+        return "fasttext", f"read as fastText, for lines begin with {PREFIX} (choose with --kind)"
     return "folders", "read as texts in a folder, or a file, for each class (choose with --kind)"
 
 
@@ -58,8 +62,11 @@ def task_meant(files: Sequence[Path]) -> tuple[str, str]:
         kind, _ = labelled_kind(files, {})
     except DataError:  # whatever reads it will say so
         return "generate", "nothing else can be told"
+    if kind == "fasttext":
+        return "classify", f"lines have labels, words that begin with {PREFIX}"
     if kind != "folders":
         return "classify", "it holds trees, or sequences with their labels"
+    files = (parts_by_name(files) or {"train": files})["train"]
     classes = [len(list(group)) for _, group in groupby(sorted(path.parent for path in files))]
     if len(classes) > 1 and min(classes) > 1:
         return "classify", "there are several texts in each of several folders"

@@ -16,9 +16,8 @@ from ensue.data.batching import Wholes
 from ensue.data.contract import Finding, Listener
 from ensue.data.demos import demo_meant, write_demo
 from ensue.data.examples import keep_examples, kept_examples
-from ensue.data.files import files_of_parts
 from ensue.data.labelled import LabelledReader
-from ensue.data.partition import Parts, partition
+from ensue.data.partition import Parts, files_by_part, partition
 from ensue.data.prepare import fingerprint
 from ensue.evaluation.calibration import fit_temperature
 from ensue.evaluation.classification import figures, losses, unit_of
@@ -97,7 +96,7 @@ def _read(settings: ClassifySettings, data: Sequence[Path], cache: Path) -> tupl
     findings: list[Finding] = []
     listener = Listener(findings.append)
     demo = demo_meant(data, "classify", "modules")
-    files = files_of_parts("all", [write_demo(demo, cache)] if demo else data, settings.data, listener)
+    files = files_by_part([write_demo(demo, cache)] if demo else data, settings.data, listener)
     reader = settings.data.reader.settled(files["all"], listener)
     reading = settings.data.model_copy(update={"reader": reader})
     readers = {part: reader.build(own) for part, own in files.items()}

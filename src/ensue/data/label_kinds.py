@@ -1,0 +1,147 @@
+"""What kind of labels there are, by the shape of their values; and labels that are hardly meant as they stand."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
+from math import isfinite
+from statistics import mean, median
+from typing import Any
+
+from ensue.data.contract import Finding
+from ensue.data.labelled import Labelled
+from ensue.data.labels import DESCRIBED, LabelKind, LabelSettings, names_in
+
+FEW_NUMBERS = 20
+"""Distinct whole numbers up to which they are taken for names of classes."""
+MANY_IDS = 1000
+"""Distinct whole numbers from which on they are hardly ids of classes."""
+FILLED = 0.6
+"""Of the ids between the least and the greatest, the share that has to be there of what even draws would reach."""
+THIN = 0.25
+"""Ids of classes are as frequent at the upper end as elsewhere. Counts and scores thin out: there the mean frequency is
+below this share of the median."""
+NAMED = 5
+"""Labels that a finding names."""
+GROUPED = re.compile(r"[+-]?\d{1,3}([,.' ]\d{3})+")
+"""Numbers with signs between their thousands."""
+EMPTY = {"", "nan", "null", "none", "n/a", "na", "<na>", "nat"}
+"""What programs write where a label is missing, in lower case."""
+
+
+def label_kind(examples: Sequence[Labelled], settings: LabelSettings) -> tuple[LabelKind, str, Finding | None]:
+    """Say what the labels are, what stands between several, and what was guessed."""
+    if settings.kind != "auto":
+        return settings.kind, settings.delimiter, None
+    labels, delimiter = [example.label for example in examples], settings.delimiter
+    kind: LabelKind = "single"
+    if any(isinstance(label, list | tuple) for label in labels):
+        kind, why = "several", "some are lists"
+    elif delimiter or (delimiter := _delimiter(labels)):
+        kind, why = "several", f"{delimiter!r} stands between some"
+    else:
+        kind, why = _single_or_number(labels)
+    mend = "choose with --set data.labels.kind=single, several, ordinal or number"
+    told = Finding(examples[0].file, f"labels read as {DESCRIBED[kind]}, for {why}", mend)
+    return kind, delimiter, told if why else None
+
+
+def _delimiter(labels: Sequence[Any]) -> str:
+    """Find what stands between labels: a sign that many have, whose parts are fewer than the wholes."""
+    texts = [label for label in labels if isinstance(label, str)]
+    for sign in ("|", ";", ", "):
+        wholes = {text for text in texts if sign in text}
+        parts = {part.strip() for text in texts for part in text.split(sign)}
+        if sum(sign in text for text in texts) > len(texts) / 20 and len(wholes) > 1 and len(parts) < len(set(texts)):
+            return sign
+    return ""
+
+
+def _single_or_number(labels: Sequence[Any]) -> tuple[LabelKind, str]:
+    """Tell measurements from classes that have numbers for names, and why; a few cells may be wrong.
+
+    The shape of the values decides, not how many there are: fractions that hardly repeat are measured; whole numbers
+    are ids where they go from 0 or 1 without many gaps, and are no rarer at their upper end.
+    """
+    values = list(_numbers(labels))
+    if len(values) <= 0.9 * len(labels):
+        return "single", ""
+    counts = Counter(values)
+    few = len(counts) <= FEW_NUMBERS
+    if not all(value.is_integer() for value in counts):
+        if not few or len(counts) > len(values) / 2:
+            return "number", f"{len(counts):,} different ones are numbers"
+        return "single", f"there are {len(counts)} different numbers"
+    least, most = int(min(counts)), int(max(counts))
+    if _are_ids(counts, len(values)) and not few:
+        return "single", f"whole numbers from {least} to {most} come again, like ids of classes"
+    if few and (len(counts) <= len(values) / 2 or _are_ids(counts, len(values))):
+        return "single", f"there are {len(counts)} different whole numbers" if len(counts) > 2 else ""
+    return "number", f"{len(counts):,} different whole numbers from {least} to {most} are not like ids of classes"
+
+
+def _numbers(labels: Sequence[Any]) -> Iterator[float]:
+    for label in labels:
+        with suppress(TypeError, ValueError, OverflowError):
+            if isfinite(value := float(label)):
+                yield value
+
+
+def _are_ids(counts: Mapping[float, int], rows: int) -> bool:
+    least, most = int(min(counts)), int(max(counts))
+    ids = most - least + 1
+    if least not in (0, 1) or ids > MANY_IDS or ids > rows:
+        return False
+    reached = ids * (1 - (1 - 1 / ids) ** rows)
+    upper = [counts.get(float(one), 0) for one in range(most - max(ids // 10, 3) + 1, most + 1)]
+    return len(counts) >= FILLED * reached and mean(upper) >= THIN * median(counts.values())
+
+
+def odd_labels(
+    examples: Sequence[Labelled], kind: LabelKind, delimiter: str, merge: Sequence[str] = ()
+) -> Iterator[Finding]:
+    """Give what is hardly meant: labels that differ in case, blanks or signs alone, and names of empty cells.
+
+    `merge` is what is merged already.
+    """
+    if kind == "number":
+        return
+    where = examples[0].file
+    written = [one.label for one in examples if isinstance(one.label, str)]
+    if padded := Counter(label for label in written if label != label.strip()):
+        named = ", ".join(f"{label!r} ({count:,})" for label, count in padded.most_common(NAMED))
+        yield Finding(where, f"blanks around labels are left out: {named}" + ", ..." * (len(padded) > NAMED))
+    counts = Counter(chain.from_iterable(names_in(one.label, delimiter, kind) for one in examples))
+    groups: dict[str, list[str]] = {}
+    for name in sorted(counts, key=lambda name: (-counts[name], name)):
+        groups.setdefault(" ".join(unicodedata.normalize("NFKC", name).casefold().split()), []).append(name)
+    alike = [names for key, names in groups.items() if len(names) > 1 and key not in EMPTY]
+    missing = [name for key, names in groups.items() if key in EMPTY for name in names]
+    pairs = [(one, names[0]) for names in alike for one in names[1:]] + [(name, "") for name in missing]
+    mend = _merging(kind, [*merge, *(f"{one}={other}" for one, other in pairs)], pairs)
+    if alike:
+        named = "; ".join(" and ".join(f"{name!r} ({counts[name]:,})" for name in names) for names in alike[:NAMED])
+        more = f"; and {len(alike) - NAMED} more" if len(alike) > NAMED else ""
+        yield Finding(where, f"labels differ in case or signs alone: {named}{more}", mend)
+    if missing:
+        named = " and ".join(f"{name!r} ({counts[name]:,})" for name in missing)
+        yield Finding(where, f"labels may stand for missing ones, and are read as any other: {named}", mend)
+    grouped = [label for label in written if GROUPED.fullmatch(label.strip())]
+    if len(grouped) > len(examples) / 2:
+        what = f"labels such as {grouped[0]!r} are read as names of classes"
+        yield Finding(where, what, "if they are numbers, write them without signs between thousands")
+
+
+def _merging(kind: LabelKind, merge: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
+    """Say how labels are merged; the setting takes whole labels, and "=" stands between them."""
+    if kind == "several" or any("=" in name for pair in pairs for name in pair):
+        return "mend them in the data, if they are not meant"
+    ways = (("read them as one", any(other for _, other in pairs)), ("leave them out", not all(o for _, o in pairs)))
+    said = " or ".join(way for way, there in ways if there)
+    return f"{said} with --set {shlex.quote(f'data.labels.merge={json.dumps(list(merge), ensure_ascii=False)}')}"

@@ -1,0 +1,88 @@
+"""Files and folders that are named as the parts of data: train, valid (or dev), test."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from os.path import commonpath
+from pathlib import Path
+
+from ensue.data.contract import Finding, Listener
+
+PART_NAMES = {
+    "train": "train",
+    "training": "train",
+    "valid": "tune",
+    "validation": "tune",
+    "val": "tune",
+    "dev": "tune",
+    "test": "test",
+    "testing": "test",
+}
+"""What the parts are called in published data sets, and what they are called here."""
+
+
+def part_named(name: str) -> str | None:
+    """Give the part that a file or folder is named for: by its whole name, or by how it begins or ends.
+
+    >>> part_named("GunPoint_TRAIN.ts.gz"), part_named("dev-00000.csv"), part_named("bus.txt")
+    ('train', 'tune', None)
+    """
+    words = [word for word in re.split(r"[^a-z]+", name.partition(".")[0].lower()) if word]
+    return next((PART_NAMES[word] for word in (*words[:1], *words[-1:]) if word in PART_NAMES), None)
+
+
+def parts_by_name(files: Sequence[Path]) -> dict[str, list[Path]] | None:
+    """Give the files of each part, by the names of files and of the folders that they lie in; None where not every file
+    is named for a part, or all for the same. One of the parts is "train"."""
+    if len(files) < 2:
+        return None
+    above = Path(commonpath([path.parent for path in files]))
+    parts: dict[str, list[Path]] = {}
+    for path in files:
+        folders = path.parent.relative_to(above).parts
+        named = next((PART_NAMES[name.lower()] for name in folders if name.lower() in PART_NAMES), None)
+        parts.setdefault(named or part_named(path.name) or "", []).append(path)
+    return parts if "" not in parts and "train" in parts and len(parts) > 1 else None
+
+
+def take_named_parts(files: dict[str, list[Path]], listener: Listener) -> dict[str, list[Path]]:
+    """Take the files of "all" that are named for the parts tune and test out of it, and tell it.
+
+    What is given by --valid or --test stays: then what is named for the same part is left out of the data.
+    """
+    found = parts_by_name(files["all"])
+    if found is None:
+        _tell_mixed(files["all"], listener)
+        return files
+    above = commonpath([path.parent for path in files["all"]])
+    kept = dict(files) | {"all": found.pop("train")}
+    for part, own in found.items():
+        if part in files:
+            flag = {"tune": "--valid", "test": "--test"}[part]
+            for path in own:
+                listener.tell(Finding(str(path), f"left out, for {flag} names another file for this part"))
+        else:
+            kept[part] = own
+    named = ", ".join(
+        f"{'train' if part == 'all' else part} from {own[0].relative_to(above)}"
+        + f" and {len(own) - 1:,} more" * (len(own) > 1)
+        for part, own in kept.items()
+        if own[0].is_relative_to(above)
+    )
+    mend = "read all files together, and draw the parts, with --set data.split=drawn"
+    listener.tell(Finding(above, f"parts taken from the names of files and folders: {named}", mend))
+    return kept
+
+
+def _tell_mixed(files: Sequence[Path], listener: Listener) -> None:
+    """Tell where some files are named for parts, and others beside them are not."""
+    named = {part: path for path in files if (part := part_named(path.name))}
+    if "train" not in named or len(named) < 2:
+        return
+    other = next((path for path in files if part_named(path.name) is None), None)
+    if other is not None:
+        first, second = named["train"], next(path for part, path in named.items() if part != "train")
+        what = f"{first.name} and {second.name} are named for parts of the data, but {other.name} is not"
+        mend = "give one file, and others with --valid and --test"
+        listener.tell(Finding(str(other.parent), f"{what}: all are read together, and the parts are drawn", mend))

@@ -1,0 +1,70 @@
+"""What labels are is told by the shape of their values, not by how many rows there are; what is odd is named."""
+
+import json
+import shlex
+
+import numpy as np
+import pytest
+
+from ensue.data.label_kinds import label_kind, odd_labels
+from ensue.data.labelled import Labelled
+from ensue.data.labels import LabelSettings, relabelled
+from ensue.settings import assign
+
+DRAWS = np.random.default_rng(3)
+ROWS = (300, 1500, 1600, 6000)
+
+
+def guess(labels: list[object]) -> tuple[str, object]:
+    kind, _, told = label_kind([Labelled("", label, "a.csv", 1) for label in labels], LabelSettings())
+    return kind, told
+
+
+SHAPES = {
+    "ids of 77 intents": (lambda n: [str(i % 77) for i in range(n)], "single"),
+    "ids from 1, drawn": (lambda n: DRAWS.integers(1, 51, n).tolist(), "single"),
+    "ids, most of them rare": (lambda n: (DRAWS.permutation(40)[DRAWS.zipf(1.3, n) % 40]).tolist(), "single"),
+    "stars": (lambda n: [1 + i % 5 for i in range(n)], "single"),
+    "counts": (lambda n: DRAWS.poisson(20, n).tolist(), "number"),
+    "counts that thin out": (lambda n: (DRAWS.geometric(0.1, n) - 1).tolist(), "number"),
+    "ages": (lambda n: DRAWS.integers(18, 90, n).tolist(), "number"),
+    "years": (lambda n: [str(1950 + i % 60) for i in range(n)], "number"),
+    "prices": (lambda n: [f"{price:.2f}" for price in DRAWS.lognormal(3, 1, n)], "number"),
+    "whole prices": (lambda n: DRAWS.integers(5, 9000, n).tolist(), "number"),
+    "fractions of many values": (lambda n: [f"{i % 101 / 10:.1f}" for i in range(n)], "number"),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_kind_hangs_on_the_shape_and_not_on_the_number_of_rows(shape: str) -> None:
+    make, kind = SHAPES[shape]
+    assert {guess(make(rows))[0] for rows in ROWS} == {kind}
+
+
+def test_a_guess_between_numbers_and_classes_is_told_with_the_other() -> None:
+    for labels in ([str(i % 77) for i in range(1500)], [1 + i % 5 for i in range(100)], list(range(18, 90)) * 3):
+        assert "--set data.labels.kind=single, several, ordinal or number" in str(guess(labels)[1])
+    assert guess([i % 2 for i in range(100)]) == ("single", None)
+    assert guess([True, False] * 20) == ("single", None)
+
+
+def test_labels_that_are_alike_are_named_and_the_advice_merges_them() -> None:
+    labels = ["Spam"] * 3 + ["spam"] * 2 + ["SPAM "] * 2 + ["nan", "NaN"] + ["ham"] * 4 + ["caf\u00e9", "cafe\u0301"]
+    examples = [Labelled("", label, "a.csv", line) for line, label in enumerate(labels, 2)]
+    blanks, alike, missing = odd_labels(examples, "single", "")
+    assert blanks.what == "blanks around labels are left out: 'SPAM ' (2)"
+    assert "'Spam' (3) and 'SPAM' (2) and 'spam' (2); 'cafe\u0301' (1) and 'caf\u00e9' (1)" in alike.what
+    assert missing.what.endswith("'NaN' (1) and 'nan' (1)")
+    setting = shlex.split(str(alike.mend))[-1]
+    assert json.loads(setting.partition("=")[2])[0] == "SPAM=Spam"
+    settings = assign(LabelSettings(), setting.removeprefix("data.labels."))
+    again = relabelled(examples, settings)
+    assert {str(one.label) for one in again} == {"Spam", "ham", "cafe\u0301"}
+    assert len(again) == len(examples) - 2
+    assert list(odd_labels(again, "single", "")) == []
+
+
+def test_numbers_with_signs_between_thousands_are_told() -> None:
+    examples = [Labelled("", f"1,{i % 3}00", "a.csv", 1) for i in range(30)]
+    (told,) = odd_labels(examples, "single", "")
+    assert told.what == "labels such as '1,000' are read as names of classes"
