@@ -7,7 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ensue.inspection.health import ailments, longest_repetition, shifted, uncovered, unrecognised, unsure, worse
+from ensue.evaluation.ranking import recommended
+from ensue.evaluation.standing import Standing
+from ensue.inspection import health
+from ensue.inspection.health import (
+    ailments,
+    answers_of_labels,
+    longest_repetition,
+    shifted,
+    uncovered,
+    unrecognised,
+    unsure,
+    worse,
+)
+from ensue.tasks.outcome import costs_of_network
+from ensue.training import fit
 
 
 def history(norms: list[float], validations: list[float]) -> list[dict[str, Any]]:
@@ -42,6 +56,33 @@ def test_each_failure_is_named(rows: list[dict[str, Any]], sentence: str) -> Non
     assert found.startswith(sentence)
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        history([1.0, 0.8, 0.5, 1e-3, 1e-4, 1e-5, 1e-6, 1e-6, 1e-6, 1e-6, 1e-7], [0.3, 0.01, 2e-4, 1e-5]),
+        history([1.0, 0.9, 1.1, 0.9, 1.0, 1e-3, 1e-4, 1e-4, 1e-3, 1e-3, 1e-3, 1e-3], [0.3, 0.1, 0.01, 0.01]),
+        history(FINE, [3e-4, 2e-4, 1e-4, 5e-5]),
+        history(FINE, [0.5, 0.003, 0.002, 0.004, 0.005, 0.006]),
+    ],
+    ids=["gradients fade at no loss", "gradients fade as it learns", "nothing is left to fall", "nothing has risen"],
+)
+def test_what_has_learned_everything_has_no_ailments(rows: list[dict[str, Any]]) -> None:
+    assert ailments(rows, []) == []
+
+
+def test_what_ends_a_training_and_what_is_said_of_it_agree() -> None:
+    assert health.SOLVED == fit.SOLVED
+
+
+def test_more_time_is_advised_only_where_it_may_help() -> None:
+    by_heart, learning = (history(FINE, row) for row in ([2.0, 1.5, 1.6, 1.7, 1.9], [2.0, 1.9, 1.8, 1.7]))
+    costs = [("bayes", 0.1), ("lstm", 0.2)]
+    assert answers_of_labels(costs, {}, [], by_heart) == [
+        "It is no better than bayes (0.2 against 0.1); use that, or give it more examples"
+    ]
+    assert answers_of_labels(costs, {}, [], learning)[0].endswith("or give it more examples or more --minutes")
+
+
 @pytest.mark.parametrize("text", ["e" * 40, "and " * 12, "To be, " + "or not " * 10])
 def test_a_repeating_sample_is_a_collapse(text: str) -> None:
     (found,) = ailments([], ["All is well in this one, as you see.", text])
@@ -52,6 +93,20 @@ def test_the_longest_repetition_is_counted_to_its_end() -> None:
     assert longest_repetition("xyz" + "ab" * 5 + "a!") == 11
     assert longest_repetition("hello") == 0
     assert math.isclose(longest_repetition("a" * 30), 30)
+
+
+def test_a_warning_never_advises_against_the_recommendation() -> None:
+    """Of as good models the quickest is recommended: to say of it that another is no worse would take that back."""
+
+    def row(name: str, role: Any, seconds: float, *losses: float) -> Standing:
+        return Standing(name, role, {}, {}, np.array(losses * 30), "errors per example", seconds, 0)
+
+    network = row("lstm", "network", 0.1, 0.0, 1.0)
+    assert costs_of_network([row("slow", "baseline", 9.0, 1.0, 0.0), network]) == []
+    quick, best = row("quick", "baseline", 0.0, 1.0, 0.0), row("best", "baseline", 9.0, 0.0, 0.9)
+    costs = costs_of_network([best, quick, network])
+    assert [name for name, _ in costs] == [recommended([best, quick, network]).name, "lstm"]
+    assert answers_of_labels(costs, {}, [])[0].startswith(f"It is no better than {costs[0][0]} ")
 
 
 def test_all_is_well_with_answers_that_are() -> None:

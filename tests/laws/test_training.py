@@ -413,6 +413,18 @@ def run_scripted(path: Path, losses: list[float], **values: Any) -> tuple[Any, l
     return outcome, weights
 
 
+def test_a_training_with_nothing_left_to_learn_stops(tmp_path: Path) -> None:
+    every = {"steps": 50, "evaluate_every": 5, "report_every": 5}
+    nearly = [0.5, 9e-4, 8e-4, 7e-4, 6e-4, 5e-4, 4e-4, 3e-4, 2e-4, 1e-4]
+    outcome, _ = run_scripted(tmp_path / "solved", nearly, patience=8, **every)
+    assert (outcome.how, outcome.step, outcome.best_step) == ("stopped early", 20, 20)
+    outcome, _ = run_scripted(tmp_path / "patient", nearly, **every)
+    assert outcome.how == "finished"
+    density = [0.5, 9e-4, -0.1, -0.2, -0.3, -0.4, -0.5, -0.6, -0.7, -0.8]
+    outcome, _ = run_scripted(tmp_path / "density", density, patience=8, **every)
+    assert (outcome.how, outcome.step) == ("finished", 50)
+
+
 def test_early_stopping_keeps_the_best_weights(tmp_path: Path) -> None:
     losses = [3.0, 2.0, 2.5, 2.4, 1.0]
     outcome, weights = run_scripted(tmp_path / "run", losses, steps=50, evaluate_every=5, report_every=5, patience=2)

@@ -19,6 +19,10 @@ OVERFITTED = 0.05
 """Rise of the validation loss over its best, as a share, that is no chance any more."""
 FALLING = 0.05
 """Fall of the validation loss over the last quarter of its measurements, as a share, that goes on with more time."""
+SOLVED = 0.001
+"""Nats below which nothing is left to learn, as in `training.fit`: gradients fade there, and losses fall to nothing."""
+MATTERS = 0.005
+"""Rise or fall of the validation loss, in nats, below which nobody would notice it in any answer."""
 ENOUGH = 5
 """Examples of a label from which on it says something that none of them is recognised."""
 UNSURE, MEASURED = 0.1, 100
@@ -45,20 +49,23 @@ def answers_of_labels(
     costs: Sequence[tuple[str, float]],
     counts: Mapping[str, Mapping[str, int]],
     recalls: Iterable[tuple[str, int, float]],
+    metrics: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
     """Name what is wrong with the answers of a model of labels, or tags: `worse`, `shifted`, `unrecognised`.
 
-    `costs` are of all models, the last of them of the network that was trained, or empty; `counts` are of the labels
-    in each part.
+    `costs` are of the model that is recommended and, last, of the network that was trained; or empty. `counts` are of
+    the labels in each part, `metrics` the lines of metrics.jsonl.
     """
-    found = worse(costs[-1][1], dict(costs[:-1])) if costs else []
+    found = worse(costs[-1][1], dict(costs[:-1]), more_time=_time_helps(metrics)) if costs else []
     for part in ("tune", "test") if counts else ():
         found += shifted(part, counts["train"], counts[part])
     return found + unrecognised(recalls)
 
 
-def worse(own: float, others: Mapping[str, float]) -> list[str]:
+def worse(own: float, others: Mapping[str, float], more_time: bool = True) -> list[str]:
     """Say so where a network costs no less than a baseline; both in the mean of the same test part.
+
+    Without `more_time` a longer training is not advised, since this one had stopped to gain.
 
     >>> worse(0.5, {"majority": 0.4})
     ['It is no better than majority (0.5 against 0.4); use that, or give it more examples or more --minutes']
@@ -67,7 +74,7 @@ def worse(own: float, others: Mapping[str, float]) -> list[str]:
         return []
     best = min(others, key=lambda name: others[name])
     told = f"It is no better than {best} ({own:.3g} against {others[best]:.3g})"
-    return [f"{told}; use that, or give it more examples or more --minutes"]
+    return [f"{told}; use that, or give it more examples" + " or more --minutes" * more_time]
 
 
 def unrecognised(recalls: Iterable[tuple[str, int, float]]) -> list[str]:
@@ -131,11 +138,27 @@ def _validations(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[float, int]
     return [(row["validation"], row["step"]) for row in metrics if row.get("validation") is not None]
 
 
+def _solved(metrics: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether nothing was left to learn; a density may have a loss below zero, and learn on."""
+    losses = [loss for loss, _ in _validations(metrics)]
+    return bool(losses) and 0 <= min(losses) < SOLVED
+
+
+def _time_helps(metrics: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether the validation loss was best at the end, or nearly: then a longer training may gain."""
+    rows = _validations(metrics)
+    return not rows or (min(rows) in rows[-3:] and not _solved(metrics))
+
+
 def _gradients(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     norms = [(row["norm"], row["step"]) for row in metrics if row.get("norm") is not None]
     if len(norms) < 5:
         return
-    usual = median(norm for norm, _ in norms)
+    if _solved(metrics):
+        return
+    # Norms fade as a network learns: what is usual at the end is no measure of how they began.
+    middle = median(norm for norm, _ in norms)
+    usual = max(middle, median(norm for norm, _ in norms[:5]))
     late = median(norm for norm, _ in norms[-max(len(norms) // 5, 1) :])
     worst, step = max(norms)
     if late < VANISHED:
@@ -145,7 +168,7 @@ def _gradients(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
     elif worst > EXPLODED * max(usual, VANISHED):
         yield (
-            f"Gradients exploded: at step {step} the norm was {worst:.3g}, its median {usual:.3g}; "
+            f"Gradients exploded: at step {step} the norm was {worst:.3g}, its median {middle:.3g}; "
             "lower the rate, or clip more"
         )
 
@@ -170,7 +193,7 @@ def _overfitted(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         return
     best, step = min(rows)
     last = median(loss for loss, _ in rows[-3:])
-    if last > (1 + OVERFITTED) * best:
+    if last > (1 + OVERFITTED) * best and last - best > MATTERS:
         yield (
             f"The network began to learn the training part by heart: the validation loss was best at step {step} "
             f"({best:.3f}) and rose to {last:.3f}; the weights of that step are kept; more data, a smaller "
@@ -183,7 +206,7 @@ def _falling(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if len(losses) < 4:
         return
     before, last = losses[-1 - len(losses) // 4], losses[-1]
-    if last == min(losses) and before - last > FALLING * abs(last):
+    if last == min(losses) and before - last > max(FALLING * abs(last), MATTERS):
         yield (
             f"The validation loss was still falling at the end: from {before:.3f} to {last:.3f} over the last quarter; "
             "go on with `ensue resume RUN --minutes N`, or train longer"

@@ -16,7 +16,7 @@ from ensue.models.weights import device_of
 from ensue.training import devices
 from ensue.training.by_gradient import ByGradient
 from ensue.training.contract import Feed, Note, Progress, Watch
-from ensue.training.fit import MakeSample, Validate, fit
+from ensue.training.fit import SOLVED, MakeSample, Validate, fit
 from ensue.training.run import METRICS, Run
 from ensue.training.settings import MachineSettings, TrainingSettings
 
@@ -76,6 +76,10 @@ def learn(
     outcome = fit(ByGradient(network, training, device), feed, training, run, validate, sample, watch)
     if outcome.how == "interrupted":
         raise Interrupted(f"interrupted and saved; go on with `{run.resuming}`")
+    if outcome.how == "stopped early":
+        solved = outcome.validation is not None and 0 <= outcome.validation < SOLVED
+        why = f"its loss is below {SOLVED} nats" if solved else f"no gain for {training.patience} evaluations"
+        watch(Note(f"stopped early, at step {outcome.step:,} of {outcome.steps or 0:,}: {why} on the tune part"))
     if isinstance(network, nn.Module):
         network.to("cpu" if device.type == "mps" else device).eval()  # Metal has no float64, in which is scored
     chosen = f"the weights of the network, those of step {outcome.best_step}: on the tune part"

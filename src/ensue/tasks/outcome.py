@@ -80,8 +80,9 @@ def getting(run: Run, own: str, wanted: str, name: str, changes: Sequence[str]) 
 
 
 def costs_of_network(rows: Sequence[Standing]) -> list[tuple[str, float]]:
-    """Give the cost of each model, if the last, that of the run, is a network."""
-    return [(row.name, row.cost) for row in rows] if rows[-1].role == "network" else []
+    """Give the costs of the model that is recommended and of the run's network; empty where that is recommended."""
+    best, own = recommended(rows), rows[-1]
+    return [(row.name, row.cost) for row in (best, own)] if own.role == "network" and best is not own else []
 
 
 def tally(ids: NDArray[np.integer], names: Sequence[str]) -> dict[str, int]:

@@ -40,6 +40,8 @@ class Course:
     best_step: int = 0
     waited: int = 0
     """Evaluations since the best."""
+    solved: int = 0
+    """Evaluations in a row that found nothing left to learn."""
     plateau: Plateau = field(default_factory=Plateau)
 
 

@@ -22,6 +22,10 @@ from ensue.training.settings import TrainingSettings
 
 Validate = Callable[[], float]
 """Gives the loss on the tuning part, in nats per symbol."""
+SOLVED = 0.001
+"""Nats below which nothing is left to learn; what is measured with a density may have less than none, and learn on."""
+SURELY = 3
+"""Evaluations in a row with so little left that end a training which may stop early."""
 MakeSample = Callable[[], tuple[str, float]]
 """Gives a text that the model makes up, and its nats."""
 
@@ -53,7 +57,7 @@ def reopen(run: Run) -> None:
         old = checkpoint.course
         anew = replace(old, start=old.step, start_seconds=old.seconds, steps=None, finished=False)
         # Nobody evaluates while the steps are timed.
-        anew = replace(anew, evaluate_every=None, waited=0)
+        anew = replace(anew, evaluate_every=None, waited=0, solved=0)
         run.save(replace(checkpoint, course=anew))
 
 
@@ -132,7 +136,9 @@ class _Fit:
 
     def _done(self) -> bool:
         course, patience = self.course, self.settings.patience
-        return course.step == course.steps or (patience is not None and course.waited >= patience)
+        if course.step == course.steps or patience is None:
+            return course.step == course.steps
+        return course.waited >= patience or course.solved >= SURELY
 
     def _learn(self, batch: Batch[np.ndarray]) -> None:
         try:
@@ -184,6 +190,8 @@ class _Fit:
                 self.course = replace(self.course, best=validation, best_step=self.course.step, waited=0)
             else:
                 self.course = replace(self.course, waited=self.course.waited + 1)
+            solved = validation is not None and 0 <= validation < SOLVED
+            self.course = replace(self.course, solved=self.course.solved + 1 if solved else 0)
             if self.sample:
                 self._tell(Sample(self.course.step, *self.sample()))
         if validation is not None:

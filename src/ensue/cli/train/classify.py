@@ -27,7 +27,8 @@ def classify(
 
     Args:
         data: Tables (CSV, TSV, JSONL, Parquet) with a column of text and one of labels; or a folder, or a file, for
-            each class; or text with fastText's labels. Or the name of a demo (see `ensue list demos`); with none, the demo `modules`.
+            each class; or text with fastText's labels. Or the name of a demo (see `ensue list demos`); with none, the
+            demo `modules`.
         model: convolution, bidirectional, lstm, gru or another cell, bag; or one that is fitted instead of trained. See
             `ensue list models`.
         codec: What a step of text is: words, characters, bytes or subwords.

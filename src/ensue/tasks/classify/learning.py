@@ -235,7 +235,7 @@ def _symptoms(run: Run, parts: Parts, rows: Sequence[Standing], details: Mapping
         counts = {name: tally(ids, labels.names) for name, ids in targets.items()}
     recalls = ((one["label"], one["examples"], one["recall"]) for one in details.get("per_class", ()))
     found = health.ailments(run.rows(METRICS), [], size=size)
-    found += health.answers_of_labels(costs_of_network(rows), counts, recalls)
+    found += health.answers_of_labels(costs_of_network(rows), counts, recalls, run.rows(METRICS))
     if "calibration_error" in details:
         found += health.unsure(details["calibration_error"]["after"], count)
     return found + health.uncovered(details["sets"]["promised"], details["sets"]["covered"], count)

@@ -161,7 +161,7 @@ def _conclude(
     recalls = ((one["name"], one["count"], one["recall"]) for one in details["per_tag"] if one["name"] in known)
     counts = {part: tally(np.asarray(one.steps["target"]), parts.tags) for part, one in parts.parts.items()}
     symptoms = health.ailments(run.rows(METRICS), [], size=parts.known_tags)
-    symptoms += health.answers_of_labels(costs_of_network(rows), counts, recalls)
+    symptoms += health.answers_of_labels(costs_of_network(rows), counts, recalls, run.rows(METRICS))
     counted = {name_of(kind()): name for name, kind in TAGGERS.items() if kind is not TaggerSettings}
     advice = recommendation(run, rows, counted)
     result = Result(run.path.name, "tag", tuple(rows), advice, learned.chosen, details, tuple(symptoms))
