@@ -12,7 +12,7 @@ from typing import Any
 
 from ensue.data.labelled import LabelledReader
 from ensue.errors import DataError, Interrupted, RunError, SettingError, did_you_mean
-from ensue.settings import Settings, read, to_plain
+from ensue.settings import RESTORE, Settings, read_stored, to_plain
 from ensue.tasks import TASKS, Choices, Task
 from ensue.tasks.choosing import with_budget
 from ensue.training.contract import Event, Note, Watch
@@ -153,7 +153,7 @@ def resume(
     Raises RunError if the run has finished and no budget is given.
     """
     with Run.resume(folder) as run:
-        task = find_task(run.about["task"])
+        task = task_of(run)
         settings = _settings_of(run, task)
         checkpoint = run.checkpoint()
         finished = run.has(task.results[-1]) and (checkpoint is None or checkpoint.course.finished)
@@ -181,13 +181,21 @@ def resume(
 def open(folder: str | Path, task: str | None = None) -> Any:
     """Open a run, ready to use. Raises RunError if it is missing, damaged, of another version, or not of that task."""
     run = Run.open(folder)
-    trained = run.about["task"]
+    known = task_of(run)
+    trained = known.name
     if task not in (None, trained):
         mend = f"use it with `{shlex.join(['ensue', trained, str(folder)])}`"
         raise RunError(f"the run was trained to {trained}, not to {task}", where=str(folder), mend=mend)
-    known = find_task(trained)
     return known.open(run, _settings_of(run, known))
 
 
+def task_of(run: Run) -> Task:
+    """Give the task that a run was trained for. Raises RunError if there is none of that name."""
+    name = run.about.get("task")
+    if not isinstance(name, str) or name not in TASKS:
+        raise RunError(f"the run is of no known task ({name!r:.60})", where=str(run.path / "run.toml"), mend=RESTORE)
+    return TASKS[name]
+
+
 def _settings_of(run: Run, task: Task) -> Any:
-    return read(task.settings, run.about["settings"], where=str(run.path / "run.toml"))
+    return read_stored(task.settings, run.about.get("settings"), str(run.path / "run.toml"))

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails
 
-from ensue.errors import SettingError, did_you_mean
+from ensue.errors import RunError, SettingError, UserError, did_you_mean
 
 
 class Settings(BaseModel):
@@ -25,6 +25,7 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=Settings)
+RESTORE = "restore the file from a copy, or train again"
 
 
 def choice(catalogue: Mapping[str, type[Settings]]) -> BeforeValidator:
@@ -36,21 +37,49 @@ def choice(catalogue: Mapping[str, type[Settings]]) -> BeforeValidator:
     def pick(value: Any, field: ValidationInfo) -> Any:
         if isinstance(value, Settings):
             return value
-        fields = {"name": value} if isinstance(value, str) else dict(value)
+        fields = {"name": value} if isinstance(value, str) else value
+        if not isinstance(fields, Mapping):
+            raise SettingError(f"{field.field_name!r} cannot be {value!r:.60}", mend=did_you_mean("", catalogue))
         name = fields.get("name")
-        if name not in catalogue:
-            raise SettingError(f"there is no {field.field_name} {name!r}", mend=did_you_mean(str(name), catalogue))
-        return read(catalogue[name], fields)
+        if not isinstance(name, str) or name not in catalogue:
+            raise SettingError(f"there is no {field.field_name} {name!r:.60}", mend=did_you_mean(str(name), catalogue))
+        return (read_typed if typed(field) else read)(catalogue[name], fields)
 
     return BeforeValidator(pick)
 
 
 def read(kind: type[S], values: Mapping[str, Any], where: str | None = None) -> S:
-    """Make settings of plain values, as they come from TOML. Raises SettingError on the first wrong one."""
+    """Make settings of plain values, as they come from TOML. Raises UserError on the first wrong one."""
+    return _read(kind, values, where, typed=False)
+
+
+def read_typed(kind: type[S], values: Mapping[str, Any], where: str | None = None) -> S:
+    """Do the same with what a person typed, or passed in Python: they may name a Python file, which is run."""
+    return _read(kind, values, where, typed=True)
+
+
+def read_stored(kind: type[S], values: Any, where: str) -> S:
+    """Make settings of what stands in a run. Raises RunError, for nobody but a training writes there."""
+    if not isinstance(values, Mapping):
+        raise RunError("there are no settings in it", where=where, mend=RESTORE)
     try:
-        return kind.model_validate(dict(values))
+        return read(kind, values, where)
+    except UserError as error:
+        raise RunError(error.what, where=error.where, mend=RESTORE) from None
+
+
+def typed(field: ValidationInfo) -> bool:
+    """Tell whether a setting comes from a person of this session; settings that Python makes itself do."""
+    return field.context is None or bool(field.context["typed"])
+
+
+def _read(kind: type[S], values: Mapping[str, Any], where: str | None, typed: bool) -> S:
+    try:
+        return kind.model_validate(dict(values), context={"typed": typed})
     except ValidationError as error:
         raise _as_setting_error(error.errors()[0], kind, where) from None
+    except UserError as error:
+        raise (error if where is None else error.at(where)) from None
 
 
 def _as_setting_error(detail: ErrorDetails, kind: type[Settings], where: str | None) -> SettingError:
@@ -106,7 +135,7 @@ def assign(settings: S, assignment: str, flag: str | None = None) -> S:
     part[last] = [value] if isinstance(part.get(last), list) and not isinstance(value, list) else value
     where = flag or f"--set {assignment}"
     try:
-        return read(type(settings), values, where=where)
+        return read_typed(type(settings), values, where=where)
     except SettingError as error:
         raise error.at(where) from None
 
@@ -125,7 +154,7 @@ def _parse(text: str) -> Any:
     """Read a value as TOML would, and as a bare string where TOML cannot."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # an integer of thousands of digits is no error of TOML's
         return text
 
 

@@ -284,10 +284,10 @@ def second_derivative_is_right(cell: Cell) -> None:
 
 def json_changes_nothing(cell: Cell) -> None:
     """A program written as JSON and read again is the same program."""
-    for program in _variants(cell):
-        again = Program.from_json(program.to_json())
-        assert again == program
-        assert again.to_json() == program.to_json()
+    program = trace(cell, type(cell).__name__)
+    again = Program.from_json(program.to_json())
+    assert again == program
+    assert again.to_json() == program.to_json()
 
 
 CELL_LAWS: tuple[Callable[[Cell], None], ...] = (

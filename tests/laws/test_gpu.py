@@ -19,6 +19,7 @@ from ensue.engine import Program, eager, gpu, native, packed_paths, start, trace
 from ensue.engine.gpu import run, source, stretches
 from ensue.engine.layout import Layout
 from ensue.engine.memory import Memory
+from ensue.errors import UserError
 from ensue.testing import VARIANTS, backend_is_right, values_for
 
 pytestmark = [
@@ -136,7 +137,9 @@ def test_many_tiles_are_not_held_at_once() -> None:
 
 def test_no_name_of_a_person_gets_into_a_kernel() -> None:
     program = trace(CELLS["peephole"](), "peephole")
-    renamed = Program.from_json(program.to_json().replace('"write"', '"print(1)"').replace('"c"', '"import os"'))
+    renamed = Program.from_json(program.to_json().replace('"write"', '"breakpoint"').replace('"c"', '"exit"'))
+    with pytest.raises(UserError, match="are no names"):
+        Program.from_json(program.to_json().replace('"write"', '"print(1)"'))
     assert source.whole(renamed, "forward", True).source == source.whole(program, "forward", True).source
     assert source.whole(renamed, "backward", True).source == source.whole(program, "backward", True).source
 

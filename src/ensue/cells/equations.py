@@ -83,7 +83,7 @@ def _check_kinds(cell: Cell, home: str) -> None:
         raise UserError("the cell has no states", where=home, mend='name them, as in states = ("h",)')
     for kind in ("states", "gates", "weights"):
         names = getattr(cell, kind)
-        if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
+        if not isinstance(names, tuple | list) or not all(map(_is_name, names)):
             like = (names,) if isinstance(names, str) else ("one", "two")
             raise quoting(f"{kind} are not names", kind, home, f"list them, as in {kind} = {like!r}")
     if not all(isinstance(stage, Stage) for stage in cell.stages):
@@ -99,7 +99,13 @@ def _check_kinds(cell: Cell, home: str) -> None:
         raise quoting(f"{cell.recurrence!r} is no start", "recurrence", home, mend)
 
 
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value.isidentifier()
+
+
 WAYS = ("orthogonal", "identity")
+RESERVED = ("state", "weight", "zone")
+"""Parameters are called STAGE/input and the like; these stand before the slash of other things."""
 
 
 def _check_names(cell: Cell, stages: Iterable[Stage], home: str) -> None:
@@ -108,6 +114,9 @@ def _check_names(cell: Cell, stages: Iterable[Stage], home: str) -> None:
     _check_unique("gate", gates, home)
     _check_unique("weight", cell.weights, home)
     _check_unique("stage", [stage.name for stage in stages], home)
+    for stage in stages:
+        if stage.name in RESERVED:
+            raise quoting(f"a stage cannot be called {stage.name!r}", "stages", home, "give it another name")
     for name in cell.bias:
         if name not in gates:
             what = f"bias is for the gate {name!r}, which is none"

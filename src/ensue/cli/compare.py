@@ -22,14 +22,14 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
         others: More of them.
         json: Print one JSON object, for programs.
     """
-    from ensue.api import find_task
+    from ensue.api import task_of
     from ensue.cli.machine import print_json
     from ensue.cli.tables import show_table
     from ensue.errors import RunError
     from ensue.training.run import Run
 
     runs = {str(path): Run.open(path) for path in (run, *others)}
-    if len(tasks := sorted({one.about["task"] for one in runs.values()})) > 1:
+    if len(tasks := sorted({task_of(one).name for one in runs.values()})) > 1:
         mend = "give runs of one task"
         raise RunError(f"runs of {' and of '.join(tasks)} do not compare", where="compare", mend=mend)
     settings = differing(list(runs.values()))
@@ -39,7 +39,7 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
         return
     if settings:
         show_table(["setting", *runs], [[key, *map(str, row)] for key, row in settings], title="What differs:")
-    told = [find_task(one.about["task"]).tell(one) for one in runs.values()]
+    told = [task_of(one).tell(one) for one in runs.values()]
     last = [dict(zip(one.columns, one.rows[-1], strict=True)) for one in told]
     columns = list(dict.fromkeys(column for one in last for column in one))
     rows = [[name, *(one.get(column, "") for column in columns)] for name, one in zip(runs, last, strict=True)]

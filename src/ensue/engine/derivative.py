@@ -68,6 +68,8 @@ class _Reverse:
         self.program, self.again = program, again
         self.nodes = Nodes()
         self.adjoints: dict[int, int] = {}
+        self.values: dict[int, int] = {}
+        """Where the values that are computed again stand."""
 
     def derivative(self) -> Derivative:
         program = self.program
@@ -104,9 +106,24 @@ class _Reverse:
         node = self.program.nodes[place]
         if node.op == "constant":
             return self.nodes.constant(float(node.detail or 0.0))
-        if place in self.again:
-            return self.nodes.apply(node.op, *(self._value(arg) for arg in node.args))
-        return self.nodes.leaf("value", place)
+        if place not in self.again:
+            return self.nodes.leaf("value", place)
+        if place not in self.values:
+            self._again(place)
+        return self.values[place]
+
+    def _again(self, place: int) -> None:
+        """Compute a value again, each of those that it is made of once, and however deep they lie."""
+        pending = [place]
+        while pending:
+            at = pending[-1]
+            args = self.program.nodes[at].args
+            missing = [arg for arg in args if arg in self.again and arg not in self.values]
+            if missing:
+                pending.append(missing[0])
+                continue
+            self.values[at] = self.nodes.apply(self.program.nodes[at].op, *(self._value(arg) for arg in args))
+            pending.pop()
 
     def _reverse(self, place: int) -> None:
         node = self.program.nodes[place]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
-from ensue.engine.simplify import Node, pruned
+from ensue.engine.simplify import Node, Nodes, pruned
+from ensue.engine.wellformed import SMALL, check
 from ensue.errors import UserError
 
 FURTHER = "use a further stage"
@@ -72,15 +74,18 @@ class Program:
 
     @classmethod
     def from_json(cls, text: str) -> Program:
-        """Read what `to_json` wrote. Raises UserError if it is something else."""
+        """Read what `to_json` wrote, and check all of it. Raises UserError if it is something else."""
         try:
-            values = json.loads(text)
+            values = _parsed(text)
+            check(values)
             values["stages"] = tuple(Part(**_tuples(part)) for part in values["stages"])
             values["weights"] = tuple(Weight(**weight) for weight in values["weights"])
             values["nodes"] = tuple(Node(**_tuples(node)) for node in values["nodes"])
-            return cls(**_tuples(values))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise UserError("the program of the cell is damaged", mend="train again from the cell's file") from None
+            return _simplified(cls(**_tuples(values)))
+        except (ValueError, UserError) as error:
+            why = error.what if isinstance(error, UserError) else error
+            what = f"the program of the cell is damaged: {why}"
+            raise UserError(what, mend="train again from the cell's file") from None
 
     def own(self) -> list[bool | None]:
         """Say of each node whether it has the own width (None: it is a number). Raises UserError where both meet."""
@@ -110,6 +115,36 @@ def _tuples(values: dict) -> dict:
         return tuple(freeze(one) for one in value) if isinstance(value, list | tuple) else value
 
     return {key: freeze(value) for key, value in values.items()}
+
+
+def _parsed(text: str) -> Any:
+    """Read JSON as strictly as it is written. Raises ValueError."""
+    if len(text) > SMALL:
+        raise ValueError(f"it has more than {SMALL:,} characters")
+
+    def refuse(value: str) -> None:
+        raise ValueError(f"{value} is not finite")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        raise ValueError("it is not JSON") from None
+
+
+def _simplified(program: Program) -> Program:
+    """Write a checked program again as tracing would have: the engine reads no other form."""
+    nodes = Nodes()
+    places = nodes.copy(program.nodes)
+    return rewritten(replace(program, outputs=tuple(places[one] for one in program.outputs)), nodes, places)
+
+
+def rewritten(program: Program, nodes: Nodes, places: Sequence[int]) -> Program:
+    """Give a program, its outputs already among them, other nodes; `places` says where each of its own is."""
+    stages = tuple(
+        replace(part, of=None if part.of is None else places[part.of], stop=max(places[: part.stop], default=-1) + 1)
+        for part in program.stages
+    )
+    return finished(replace(program, nodes=tuple(nodes.list), stages=stages))
 
 
 def finished(program: Program) -> Program:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ensue.engine.program import Part, Program, Weight, finished
+from ensue.engine.program import Part, Program, Weight, rewritten
 from ensue.engine.simplify import Node, Nodes
 
 
@@ -16,7 +16,7 @@ def with_zoneout(program: Program) -> Program:
     for state, output in zip(program.states, program.outputs, strict=True):
         lost = nodes.apply("subtract", nodes.leaf("state", state), places[output])
         outputs.append(nodes.apply("add", places[output], nodes.apply("multiply", nodes.leaf("zone", state), lost)))
-    return _rewritten(replace(program, outputs=tuple(outputs)), nodes, places)
+    return rewritten(replace(program, outputs=tuple(outputs)), nodes, places)
 
 
 def with_normalised_gates(program: Program) -> Program:
@@ -32,16 +32,7 @@ def with_normalised_gates(program: Program) -> Program:
         weights=tuple(gates.weights),
         stages=tuple(replace(part, bias=()) for part in program.stages),
     )
-    return _rewritten(changed, gates.nodes, places)
-
-
-def _rewritten(program: Program, nodes: Nodes, places: list[int]) -> Program:
-    """Give a program other nodes; `places` says where each of its own is among them."""
-    stages = tuple(
-        replace(part, of=None if part.of is None else places[part.of], stop=max(places[: part.stop], default=-1) + 1)
-        for part in program.stages
-    )
-    return finished(replace(program, nodes=tuple(nodes.list), stages=stages))
+    return rewritten(changed, gates.nodes, places)
 
 
 class _Normalised:

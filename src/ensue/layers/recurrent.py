@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal, cast
 
 import torch
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,18 +26,26 @@ from ensue.engine import (
 )
 from ensue.errors import SettingError, did_you_mean
 from ensue.layers.contract import Causal
-from ensue.settings import Settings, read
+from ensue.settings import Settings, read_typed, typed
 from ensue.state import State
 
 
-def _known(cell: str) -> str:
-    """Give the name of a cell, or the program of one that a file defines. Raises SettingError if there is none."""
-    if cell in CELLS or cell.startswith("{"):
+def _known(cell: str, field: ValidationInfo) -> str:
+    """Give the name of a cell, or the program of one that a file defines. Raises UserError if there is none.
+
+    A Python file is run only where a person names it: what is read from a file or a run may be somebody else's.
+    """
+    if cell in CELLS:
         return cell
+    if cell.startswith("{"):
+        return Program.from_json(cell).to_json()
     if not cell.endswith(".py"):
         mend = f"{did_you_mean(cell, CELLS)} (or give the path of a .py file)"
         raise SettingError(f"there is no cell {cell!r}", mend=mend)
-    return trace(load_cell(cell), cell).to_json()
+    if not typed(field):
+        mend = "take it out there, and name it on the command line with --set"
+        raise SettingError(f"the Python file {cell!r} is not run from here", mend=mend)
+    return Program.from_json(trace(load_cell(cell), cell).to_json()).to_json()
 
 
 Cell = Annotated[str, AfterValidator(_known)]
@@ -105,7 +113,9 @@ class Recurrent(Causal):
 
     def __init__(self, cell: str | RecurrentSettings, inputs: int, **settings: Any) -> None:
         super().__init__()
-        chosen = cell if isinstance(cell, RecurrentSettings) else read(RecurrentSettings, {"cell": cell, **settings})
+        chosen = (
+            cell if isinstance(cell, RecurrentSettings) else read_typed(RecurrentSettings, {"cell": cell, **settings})
+        )
         program = chosen.program()
         self.inputs, self.width = inputs, width_of(program, chosen.width, program.states[0] in program.own_states)
         self.settings, self.program = chosen, program

@@ -9,7 +9,7 @@ from ensue.errors import SettingError, did_you_mean
 from ensue.layers import LAYERS
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceSettings
-from ensue.settings import Settings, read
+from ensue.settings import Settings, read_typed
 
 MODELS: dict[str, type[Settings]] = {"ngram": NgramSettings, "sequence": SequenceSettings}
 
@@ -60,7 +60,7 @@ def model_settings(name: str) -> ModelSettings:
     if name in LAYERS:
         return SequenceSettings(body=LAYERS[name]())
     if name in CELLS or name.endswith(".py"):
-        return SequenceSettings(body=read(LAYERS["recurrent"], {"cell": name}))
+        return SequenceSettings(body=read_typed(LAYERS["recurrent"], {"cell": name}))
     raise SettingError(f"there is no model {name!r}", where="--model", mend=did_you_mean(name, model_names()))
 
 

@@ -20,7 +20,7 @@ from ensue.models.prior import PriorSettings
 from ensue.models.regression import RegressionSettings
 from ensue.models.tree import TreeSettings
 from ensue.models.warping import WarpingSettings
-from ensue.settings import Settings, read
+from ensue.settings import Settings, read_typed
 
 TRAINED: dict[str, type[Settings]] = {
     "network": ClassifierSettings,
@@ -70,7 +70,7 @@ def classifier_settings(name: str) -> Settings:
     if name in ENCODERS:
         return ClassifierSettings(body=ENCODERS[name]())
     if name in CELLS or name.endswith(".py"):
-        return ClassifierSettings(body=OnwardSettings(layer=read(LAYERS["recurrent"], {"cell": name})))
+        return ClassifierSettings(body=OnwardSettings(layer=read_typed(LAYERS["recurrent"], {"cell": name})))
     raise SettingError(f"there is no model {name!r}", where="--model", mend=did_you_mean(name, classifier_names()))
 
 

@@ -24,7 +24,7 @@ def read_config(path: Path | None) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingError(f"cannot be read ({error.strerror})", where=str(path), mend="check --config") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # an integer of thousands of digits is no error of TOML's
         raise SettingError(f"this is not TOML: {error}", where=str(path), mend="see `--show-settings`") from None
     of_a_run = "format" in values and isinstance(values.get("settings"), dict)
     return values["settings"] if of_a_run else values

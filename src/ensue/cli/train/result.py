@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from ensue.api import find_task
+from ensue.api import task_of
 from ensue.cli.machine import print_json
 from ensue.cli.tables import show_table
 from ensue.training.run import Run
@@ -17,7 +17,7 @@ def show_result(run: Run, as_json: bool) -> None:
     if as_json:
         print_json({"event": "result", **json.loads(run.read("result.json"))})
         return
-    told = find_task(run.about["task"]).tell(run)
+    told = task_of(run).tell(run)
     sys.stderr.flush()
     print()
     show_table(told.columns, told.rows, title="On the test part:")

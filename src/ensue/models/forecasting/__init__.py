@@ -9,7 +9,7 @@ from ensue.models.forecasting.contract import Forecasting, Sizes
 from ensue.models.forecasting.direct import DirectSettings
 from ensue.models.forecasting.ridge import RidgeSettings
 from ensue.models.forecasting.steps import StepsSettings
-from ensue.settings import Settings, read
+from ensue.settings import Settings, read_typed
 
 FORECASTERS: dict[str, type[Settings]] = {
     "steps": StepsSettings,
@@ -40,5 +40,5 @@ def forecaster_settings(name: str) -> Settings:
     if name in ("linear", "mlp"):
         return DirectSettings(depth=0 if name == "linear" else 2)
     if name in CELLS:
-        return read(StepsSettings, {"body": {"name": "recurrent", "cell": name, "width": 32}})
+        return read_typed(StepsSettings, {"body": {"name": "recurrent", "cell": name, "width": 32}})
     raise SettingError(f"there is no model {name!r}", where="--model", mend=did_you_mean(name, forecaster_names()))

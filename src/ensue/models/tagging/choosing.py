@@ -7,7 +7,7 @@ from ensue.errors import SettingError, did_you_mean
 from ensue.layers import ENCODERS, BidirectionalSettings, ConvolutionSettings
 from ensue.models.catalogue import SizeName
 from ensue.models.tagging.network import TaggerSettings
-from ensue.settings import Settings, read
+from ensue.settings import Settings, read_typed
 
 WIDTHS: dict[SizeName, tuple[int, int, int]] = {
     "tiny": (32, 48, 24),
@@ -28,7 +28,7 @@ def tagger_settings(name: str, counted: dict[str, type[Settings]]) -> Settings:
     if name in ENCODERS:
         return TaggerSettings(body=ENCODERS[name]())
     if name in CELLS or name.endswith(".py"):
-        return TaggerSettings(body=read(BidirectionalSettings, {"cell": name, "width": WIDTHS["base"][1]}))
+        return TaggerSettings(body=read_typed(BidirectionalSettings, {"cell": name, "width": WIDTHS["base"][1]}))
     mend = did_you_mean(name, [*counted, *ENCODERS, *CELLS])
     raise SettingError(f"there is no model {name!r}", where="--model", mend=mend)
 

@@ -14,7 +14,7 @@ from ensue.errors import RunError
 from ensue.layers import OnwardSettings
 from ensue.models.classifier import Classifier, ClassifierSettings
 from ensue.models.sequence import SequenceSettings
-from ensue.settings import read
+from ensue.settings import read_stored
 from ensue.training.run import Run
 
 MEND = "name a run of `generate` that has a recurrent network"
@@ -29,7 +29,7 @@ def open_pretrained(folder: str) -> tuple[Run, SequenceSettings]:
     model = run.about["settings"].get("model", {})
     if run.about.get("task") != "generate" or model.get("name") != "sequence":
         raise RunError("there is no network in it that could be taken over", where=folder, mend=MEND)
-    return run, read(SequenceSettings, model, where=f"{folder}/run.toml")
+    return run, read_stored(SequenceSettings, model, f"{folder}/run.toml")
 
 
 def like_pretrained(settings: ClassifierSettings, folder: str) -> ClassifierSettings:
