@@ -35,7 +35,7 @@ FILES = [
     ("a.conll", "EU\nPeter\n", "a.conll:1: the line has 1 column, and a word and its tag need 2"),
     ("a.tsv", "a\tX\nb\tY\tZ\n", "a.tsv:2: the line has 3 columns, and those before it have 2"),
     ("a.tsv", "a\tX\nb\0\tY\n", "a.tsv: this is a binary file (a zero byte at offset 5)"),
-    ("a.tsv", "a\tX\nb Y\n", "a.tsv:2: the line has 1 column, and a word and its tag need 2"),
+    ("a.tsv", "a\tX\nb Y\n", "a.tsv:2: the line has 1 column, and those before it have 2"),
     ("a.tsv", "a\tX\nb\t\n", "a.tsv:2: a word or its tag is empty"),
     (
         "a.tsv",
@@ -54,7 +54,25 @@ FILES = [
         "a.jsonl:1: there is no 'tokens', but words, tags; call it tokens, or name the list with --tokens NAME",
     ),
     ("a.jsonl", '{"tokens": "a b", "tags": ["X"]}\n', "a.jsonl:1: 'tokens' is not a list of words"),
-    ("a.jsonl", '{"tokens": ["a"], "tags": [1]}\n', "a.jsonl:1: 'tags' is not a list of words"),
+    (
+        "a.jsonl",
+        '{"tokens": ["a"], "tags": [1.5]}\n',
+        "a.jsonl:1: 'tags' is not a list of tags: it holds 1.5; write tags",
+    ),
+    ("a.jsonl", '{"tokens": ["a"], "tags": [true]}\n', "a.jsonl:1: 'tags' is not a list of tags: it holds True; write"),
+    (
+        "a.jsonl",
+        '{"tokens": ["a", "b"], "tags": [1, "O"]}\n',
+        "a.jsonl:1: 'tags' holds 'O', where tags before it are num",
+    ),
+    ("a.jsonl", '{"tokens": ["a"], "tags": [-100]}\n', "a.jsonl:1: the tag -100 is below 0; give every token one tag"),
+    (
+        "a.jsonl",
+        '{"tokens": ["a"], "pos_tags": [1], "ner_tags": [0]}\n',
+        "a.jsonl:1: there is no 'tags', but tokens, pos_tags, ner_tags; call it tags, or name the list with --tags",
+    ),
+    ("a.conll", "New York\tB\nis\tO\n\nBonn\n", "a.conll:4: the line has 1 column, and those before it have 2"),
+    ("a.conll", "a X\n# Y Z\nb X\n", "a.conll:2: the line has 3 columns, and those before it have 2"),
     ("a.jsonl", '{"tokens": ["a"], "tags": ["X"]\n', "a.jsonl:1: not valid JSON"),
     ("a.tsv.gz", gzip.compress(GOOD.encode(), mtime=0)[:20], "a.tsv.gz: the .gz file is damaged or cut short"),
 ]
@@ -95,9 +113,23 @@ def test_vectors(capsys, tmp_path, content, message):
 def test_flags(capsys, tmp_path):
     (tmp_path / "a.tsv").write_text(GOOD)
     (tmp_path / "a.conllu").write_text(conllu(("1", "a", "X")))
-    for column in ("tag", "1", "-1"):
-        message = f"there is no column '{column}' with tags; give the number"
-        assert message in told(capsys, tmp_path, f"--column={column}")
+    for flag in ("column", "word"):
+        for name in ("tag", "0", "-1"):
+            message = (
+                f"a.tsv: there is no column '{name}'; give its number, from 1, or the name that the first line has"
+            )
+            assert message in told(capsys, tmp_path, f"--{flag}={name}")
+    (tmp_path / "named.tsv").write_text("token\tner\n" + GOOD)
+    assert "no column 'nre'; did you mean ner?" in told(capsys, tmp_path, "--column=nre", name="named.tsv")
+    both = "the word and its tag both are column 2; name "
+    assert f"{both}another with --column" in told(capsys, tmp_path, "--word=2", "--column=2")
+    assert "both are column 1; name the column of the words with --word" in told(capsys, tmp_path, "--column=1")
+    assert "need 9" in told(capsys, tmp_path, "--word=9")
+    message = "CoNLL-U has no column 'upos' with words; choose from form, lemma"
+    assert message in told(capsys, tmp_path, "--word=upos", name="a.conllu")
+    (tmp_path / "a.jsonl").write_text('{"tokens": ["a"], "tags": [2]}\n')
+    message = "a.jsonl:1: the tag 2 has no name, for data.names has 2, from 0 on; name every tag"
+    assert message in told(capsys, tmp_path, "--set", 'data.names=["O", "B"]', name="a.jsonl")
     message = told(capsys, tmp_path, "--test", str(tmp_path / "a.tsv"))
     assert "a.tsv: the file was given twice; give each part files of its own" in message
     assert "need 3" in told(capsys, tmp_path, "--column", "3")

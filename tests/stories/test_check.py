@@ -46,9 +46,15 @@ def lines(report: Any, folder: Path) -> list[str]:
         ("a.csv", CURVES, "classify", "long_table", "long_table, with one label each"),
         ("a.ts", TS, "classify", "series_file", "series_file, with one label each"),
         ("a.txt", TREES, "classify", "trees", "trees, with one label each"),
-        ("a.txt", TAGGED, "tag", "columns", "columns by blanks, the word first"),
+        ("a.txt", TAGGED, "tag", "columns", "columns by blanks, the word in column 1, the tag in column 2"),
         ("a.tsv", TAGGED.replace(" ", "\t"), "tag", "tsv", "a word and a tag by tab"),
-        ("a.txt", SPANS, "tag", "columns", "columns by blanks, the word first, spans as IOB2"),
+        (
+            "a.txt",
+            SPANS,
+            "tag",
+            "columns",
+            "columns by blanks, the word in column 1, the tag in column 2, spans as IOB2",
+        ),
         (
             "a.csv",
             SERIES,

@@ -173,6 +173,19 @@ def test_a_tagger_in_a_search_and_copied(tmp_path: Path) -> None:
     assert SequenceTagger("hmm").fit([["x", "y"]] * 120, rare).classes_.tolist() == ["A", "B", "t0", "t1"]
 
 
+def test_tags_that_are_whole_numbers_come_back_as_whole_numbers() -> None:
+    ids = {tag: number for number, tag in enumerate("DNVP")}
+    y = [[ids[tag] for tag in tags] for tags in TAGS]
+    model = SequenceTagger("hmm").fit(SENTENCES, [np.array(tags) for tags in y])
+    assert model.classes_.tolist() == [0, 1, 2, 3]
+    assert model.predict(SENTENCES) == y
+    assert all(type(tag) is int for tags in model.predict(SENTENCES) for tag in tags)
+    assert model.score(SENTENCES, y) == 1
+    assert pickle.loads(pickle.dumps(model)).predict(SENTENCES) == y
+    with pytest.raises(ValueError, match=re.escape("y has tags of type int; give all as strings, or all as whole")):
+        SequenceTagger("hmm").fit([["a", "b"]], [[1, "O"]])
+
+
 @pytest.mark.parametrize(
     ("X", "y", "said"),
     [

@@ -85,7 +85,8 @@ def read_tagged(
     Raises DataError if nothing can be learned from them.
     """
     groups = files_of_parts("train", paths, settings, listener)
-    readers = {part: TaggedReader(files, settings, True) for part, files in groups.items()}
+    first = TaggedReader(groups["train"], settings, True)
+    readers = {part: TaggedReader(files, settings, True, first.layout) for part, files in groups.items()}
     read = {
         part: [_no_longer(one, settings.longest) for one in own.examples(listener)] for part, own in readers.items()
     }

@@ -41,29 +41,32 @@ class SequenceTagger(Saved, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> SequenceTagger:
         """Learn from sentences and their tags. Raises ValueError for what cannot be learned from; sets `classes_`."""
-        sentences = _sentences(X, y)
-        self.classes_ = np.array(sorted({tag for one in sentences for tag in one.label}))
+        sentences, tags = _sentences(X, y), _tags(y)
+        self.classes_ = np.array(sorted(tags.values()))
         if len(self.classes_) < 2:
             raise ValueError(f"y has one tag, {self.classes_.tolist()[0]!r}; give sentences with two or more")
         with as_scikit_learn_says():
             settings = self._settings(len(sentences))
-            parts = _parts(sentences, settings, self.classes_.tolist())
+            parts = _parts(sentences, settings, sorted(tags))
         examples = {name: {"sentences": len(one)} for name, one in parts.parts.items()}
         data = {"kind": "lists", "files": {}, "examples": examples}
         about = {"task": "tag", "sources": [], "settings": to_plain(settings), "data": data}
         self.run_ = keep(about, lambda run: learn_tags(run, settings, parts, lambda _: None))
         return self
 
-    def predict(self, X: Any) -> list[list[str]]:
-        """Give the likeliest tags of each sentence together."""
+    def predict(self, X: Any) -> list[list[Any]]:
+        """Give the likeliest tags of each sentence together, strings or whole numbers as they were in y."""
         check_is_fitted(self)
+        named = {str(tag): tag for tag in self.classes_.tolist()}
         with as_scikit_learn_says():
-            return self.run_.opened.tag([tokens_of(tokens, place) for place, tokens in enumerate(X)])
+            found = self.run_.opened.tag([tokens_of(tokens, place) for place, tokens in enumerate(X)])
+        return [[named[tag] for tag in own] for own in found]
 
     def score(self, X: Any, y: Any) -> float:
         """Give the share of tokens whose tag is right."""
         true = [tag for one in _sentences(X, y) for tag in one.label]
-        return float(np.mean([one == other for one, other in zip(chain(*self.predict(X)), true, strict=True)]))
+        said = map(str, chain(*self.predict(X)))
+        return float(np.mean([one == other for one, other in zip(said, true, strict=True)]))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -92,6 +95,15 @@ def _sentences(X: Any, y: Any) -> list[Labelled]:
             raise ValueError(f"y[{place}] has {len(label)} tags for the {len(words)} tokens of X[{place}]")
         sentences.append(Labelled({"words": words}, label, "X", place + 1))
     return sentences
+
+
+def _tags(y: Any) -> dict[str, Any]:
+    """Give every tag by its string: all are strings, or all are whole numbers. Raises ValueError."""
+    tags = {tag.item() if isinstance(tag, np.generic) else tag for own in y for tag in own}
+    if not any(all(type(tag) is kind for tag in tags) for kind in (str, int)):
+        odd = sorted({type(tag).__name__ for tag in tags} - {"str"})
+        raise ValueError(f"y has tags of type {', '.join(odd)}; give all as strings, or all as whole numbers")
+    return {str(tag): tag for tag in tags}
 
 
 def _parts(sentences: Sequence[Labelled], settings: TagSettings, tags: list[str]) -> TaggedParts:

@@ -16,6 +16,7 @@ def tag(
     *data: Path,
     model: str | None = None,
     column: str | None = None,
+    word: str | None = None,
     tokens: str | None = None,
     tags: str | None = None,
     vectors: Path | None = None,
@@ -27,11 +28,13 @@ def tag(
         data: Files or folders: CoNLL-U; columns of CoNLL-2000 or CoNLL-2003; a word and its tag by tab; JSON Lines with
             a list of tokens and one of tags; also compressed. Or the name of a demo; with none, the demo `tokens`.
         model: lstm, gru or another cell, read both ways; convolution; onward; hmm; frequent.
-        column: The column of the tags: in CoNLL-U upos, xpos, ...; else its number from 1, the last if not given.
+        column: The column of the tags: in CoNLL-U upos, xpos, ...; else its number from 1, or its name in the first
+            line.
+        word: The column of the words: its number from 1, or its name in the first line.
         tokens: JSON Lines: the name of the list of words.
         tags: JSON Lines: the name of the list of tags.
         vectors: Vectors of words to start from, as word2vec or GloVe write them as text.
     """
     from ensue.cli.train.training import train
 
-    train("tag", data, said, model, column=column, tokens=tokens, tags=tags, vectors=vectors)
+    train("tag", data, said, model, column=column, word=word, tokens=tokens, tags=tags, vectors=vectors)

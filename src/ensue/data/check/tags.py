@@ -11,7 +11,7 @@ from typing import Any, cast
 from ensue.data.check.contract import NAMED, Report, counted, quantiles, tell_balance, tell_copies
 from ensue.data.contract import SILENT
 from ensue.data.labelled import Labelled
-from ensue.data.readers.tagged import DESCRIBED, TaggedReader
+from ensue.data.readers.tagged import TaggedReader
 from ensue.data.schemes import broken, guess_scheme
 from ensue.data.tagged import read_tagged
 
@@ -19,10 +19,11 @@ from ensue.data.tagged import read_tagged
 def look_at_tags(report: Report, files: Sequence[Path], said: Any) -> None:
     """Read all sentences as a training would, and look at their tags."""
     reader = TaggedReader(files, said.data, True)
-    kind = report.attempt(lambda: reader.kind, files[0])
-    if kind is None:
+    found = report.attempt(lambda: (reader.kind, reader.described), files[0])
+    if found is None:
         return
-    report.kind, report.described = kind, DESCRIBED[kind]
+    kind, described = found
+    report.kind, report.described = kind, described
     sentences: list[Labelled] = report.attempt(lambda: list(reader.examples(report.listener)), files[0])
     if sentences is None:
         return
@@ -51,13 +52,11 @@ def _tell_spans(report: Report, sentences: Sequence[Labelled]) -> None:
     wrong = [(one, place) for one in sentences for place in broken(one.label, scheme)]
     for one, place in wrong[:NAMED]:
         what = f"the tag {one.label[place]!r} may not stand here in {scheme}"
-        report.tell(f"{one.file}:{_line(one, place, report.kind)}", what, "mend it; it counts as conlleval counts it")
+        report.tell(f"{one.file}:{_line(one, place)}", what, "mend it; it counts as conlleval counts it")
     if len(wrong) > NAMED:
         report.tell(sentences[0].file, f"{len(wrong):,} tags in all break {scheme}")
 
 
-def _line(one: Labelled, place: int, kind: str) -> int:
+def _line(one: Labelled, place: int) -> int:
     """Give the line of a word of a sentence."""
-    lines = [(number, line.split(maxsplit=1)[0]) for number, line in enumerate(one.row.get("lines", ()), one.line)]
-    words = [number for number, first in lines if (first.isdecimal() if kind == "conllu" else first != "-DOCSTART-")]
-    return words[place] if words else one.line
+    return one.line + (one.row["at"][place] if "at" in one.row else 0)

@@ -39,6 +39,7 @@ TAG = Task(
     tell=tell,
     flags={
         "column": "data.column",
+        "word": "data.word",
         "tokens": "data.tokens",
         "tags": "data.tags",
         "vectors": "vectors",

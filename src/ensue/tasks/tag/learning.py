@@ -76,7 +76,8 @@ def _parts(run: Run, settings: TagSettings, data: Sequence[Path], watch: Watch) 
         part: {"sentences": len(np.unique(one.whole["sentence"])), "words": int(one.offsets[-1])}
         for part, one in parts.parts.items()
     }
-    run.describe({"data": {"kind": contents["kind"], "files": parts.files, "examples": counted}})
+    read = {name: contents[name] for name in ("kind", "columns")}
+    run.describe({"data": {**read, "files": parts.files, "examples": counted}})
     for finding in parts.findings:
         watch(Note(finding))
     if settings.vectors:
@@ -92,8 +93,9 @@ def _read(settings: TagSettings, data: Sequence[Path], cache: Path) -> None:
     if vectors is not None:
         np.save(cache / VECTORS, vectors.table)
     parts = prepare_tagged(paths, settings.data, settings.codec, settings.seed, vectors)
-    kind = TaggedReader(find_files(paths), settings.data, True).kind
-    keep_examples(parts.parts, {**parts.to_json(), "kind": kind}, cache)
+    reader = TaggedReader(find_files(paths), settings.data, True)
+    columns = reader.layout.to_json() if reader.layout else {}
+    keep_examples(parts.parts, {**parts.to_json(), "kind": reader.kind, "columns": columns}, cache)
 
 
 def _counted(settings: Settings, parts: TaggedParts) -> Learned:

@@ -21,6 +21,8 @@ from ensue.data.examples import Examples, kept_examples
 from ensue.data.files import find_files
 from ensue.data.labelled import Labelled
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
+from ensue.data.readers.tagged.columns import Layout
+from ensue.data.readers.tagged.conllu import tag_column
 from ensue.data.schemes import guess_scheme, halves
 from ensue.data.tagged import TaggedParts, encode_tagged, sentence_offsets
 from ensue.errors import RunError
@@ -71,7 +73,17 @@ class TagModel(Trained):
     @property
     def column(self) -> str:
         """The column of CoNLL-U that the tags come from, or would stand in; empty if there is none."""
-        return (self.data.column or "upos") if self.run.about["data"]["kind"] == "conllu" else ""
+        return tag_column(self.data.column) if self.run.about["data"]["kind"] == "conllu" else ""
+
+    def reader(self, files: Sequence[Path], tagged: bool, kind: str | None = None) -> TaggedReader:
+        """Read files as those of the training were, where they are of the same kind; `kind` says which they are of."""
+        settings = self.data if kind is None else self.data.model_copy(update={"kind": kind})
+        columns = self.run.about["data"].get("columns")
+        reader = TaggedReader(files, settings, tagged, Layout(**columns) if columns else None)
+        if reader.kind == self.run.about["data"]["kind"]:
+            return reader
+        # In another format the columns of training say nothing.
+        return TaggedReader(files, settings.model_copy(update={"column": "", "word": ""}), tagged)
 
     def tag(self, sentences: Iterable[Sequence[str]]) -> list[list[str]]:
         """Give the tags of sentences, each a list of words."""
@@ -99,10 +111,7 @@ class TagModel(Trained):
                 raise RunError("the run has no test part any more", where=str(self.run.path), mend="name a FILE")
             parts = TaggedParts.from_json(*kept)
             return self._score(parts.parts["test"], parts.tags)
-        reader = TaggedReader(find_files(paths), self.data, True)
-        if reader.kind != self.run.about["data"]["kind"]:  # then the column of training says nothing
-            reader = TaggedReader(reader.files, self.data.model_copy(update={"column": ""}), True)
-        sentences = list(reader.examples())
+        sentences = list(self.reader(find_files(paths), True).examples())
         tags = [*self.tags, *sorted({tag for one in sentences for tag in one.label} - set(self.tags))]
         return self._score(encode_tagged(sentences, self.codec, tags), tags)
 

@@ -10,7 +10,7 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.files import ending, file_meant, find_files, lines_piped
 from ensue.data.labelled import Labelled
 from ensue.data.readers.lines import lines_of
-from ensue.data.readers.tagged import CONLLU, DESCRIBED, TaggedReader
+from ensue.data.readers.tagged.conllu import CONLLU
 from ensue.data.sentences import sentences_of
 from ensue.errors import DataError
 from ensue.tasks.tag.model import TaggedSentence, TagModel
@@ -38,8 +38,7 @@ def asked_about(model: TagModel, data: str, read: Reading, listener: Listener) -
     if read == "text" or (read == "auto" and not {ending(file) for file in files} <= FORMATS):
         lines = ((str(file), lines_of(file, model.data.encoding)) for file in files)
         return (one for name, own in lines for one in _of_text(own, name, listener))
-    settings = model.data.model_copy(update={"kind": read if read in DESCRIBED else "auto"})
-    return TaggedReader(files, settings, False).examples(listener)
+    return model.reader(files, False, read).examples(listener)
 
 
 def _of_text(lines: Iterable[str], where: str, listener: Listener) -> Iterator[Labelled]:

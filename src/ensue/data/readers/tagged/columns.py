@@ -1,0 +1,281 @@
+"""Lines with a word and its tag in columns: where both stand, and which lines are words at all.
+
+By blanks: CoNLL-2000, CoNLL-2003, CoNLL-2012. By tab: a word and a tag, CoNLL-2009, GermEval 2014 (number, word, tag,
+tag). What a file is, is decided by the shape of all its lines, not by the first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby, pairwise
+from typing import Any
+
+from ensue.data.contract import Finding
+from ensue.data.schemes import OUTSIDE, halves
+from ensue.errors import DataError, did_you_mean
+
+KINDS = "conllu|columns|tsv|jsonl"
+FOR_TRAINING = f"name the format with --set data.kind={KINDS}"
+FOR_USE = f"name the format with --read {KINDS}"
+LOOKED_AT = 20_000
+"""Lines from which the columns are known."""
+BLANKS = re.compile(r"[ \t]+")
+"""Other white space, such as a no-break space, may stand within a word."""
+DOCUMENT = re.compile(r"#(begin|end) document\b")
+NOT_A_WORD = re.compile(r"\d+(-\d+|\.\d+)")
+"""The number of a word of several tokens, or of one that is not in the text."""
+OF_WORDS = ("token", "tokens", "word", "words", "form", "text")
+OF_TAGS = ("tag", "label", "ner", "pos", "chunk", "ner_tag", "pos_tag", "chunk_tag", "iob", "bio", "upos", "xpos")
+HEADER = {*OF_WORDS, *OF_TAGS, *(f"{name}s" for name in OF_TAGS), "id", "index", "sentence", "lemma", "sentence_id"}
+"""Names that a first line consists of where it is a header, and nobody named a column."""
+GLOBAL = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
+"""CoNLL-U Plus names its columns so."""
+NOTHING = {"_", "-"}
+"""What stands in columns that were not filled in."""
+MOSTLY = 0.9
+"""The share of lines with a tab from which on the others are mistakes."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How lines of columns are read; places of columns are counted from 0."""
+
+    by: str
+    """What is between two columns: a tab, "blanks", or a line break, where each line is one word."""
+    count: int
+    """How many columns there are; 0 where sentences differ."""
+    word: int
+    tag: int
+    number: int = -1
+    """The column that numbers the words of a sentence; -1 if none does."""
+    header: bool = False
+    """Whether the first line with words has the names of the columns."""
+    values: tuple[frozenset[str], ...] = ()
+    """What stands in each column, in lines that are words without doubt."""
+
+    def fields(self, line: str) -> list[str]:
+        """Cut a line."""
+        return cut(line, self.by)
+
+    def described(self, tagged: bool) -> str:
+        """Say it in words, columns counted from 1."""
+        if self.by == "\n":
+            return "a word a line"
+        if self.by == "\t" and (self.count, self.word, self.tag) == (2, 0, 1):
+            return "a word and a tag by tab"
+        by = "tab" if self.by == "\t" else "blanks"
+        tag = f"column {self.tag + 1}" if self.tag >= 0 else "the last"
+        where = f"the word in column {self.word + 1}" + f", the tag in {tag}" * tagged
+        return f"columns by {by}, {where}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what other files are read by as plain JSON values."""
+        return {name: value for name, value in asdict(self).items() if name not in ("values", "header")}
+
+    def fits(self, other: Layout) -> bool:
+        """Tell whether another file has columns as this one."""
+        return (self.by, self.count) == (other.by, other.count)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person said of the columns: their numbers from 1, or their names; empty where nothing was said."""
+
+    word: str
+    tag: str
+    tagged: bool
+    """Whether there have to be tags."""
+
+
+def cut(line: str, by: str) -> list[str]:
+    """Cut a line into columns.
+
+    >>> cut("New York\\tB-LOC", "\\t"), cut("New   York ", "blanks"), cut("New York", "\\n")
+    (['New York', 'B-LOC'], ['New', 'York'], ['New York'])
+    """
+    return BLANKS.split(line.strip(" \t")) if by == "blanks" else line.strip(" ").split(by)
+
+
+def find_layout(lines: Sequence[str], by_tab: bool, wanted: Wanted, before: Layout | None, where: str) -> Layout:
+    """Find the columns of a file by its first lines; `before` are those of files that were read before.
+
+    Raises DataError for a column that there is not.
+    """
+    names = _global_names(lines)
+    sentences = [[line for line in block if not _is_document(line)] for block in blocks(lines)]
+    certain = [sure for block in sentences if (sure := [line for line in block if not line.startswith("#")])]
+    certain = certain or [block for block in sentences if block]
+    by = _separator([line for block in certain for line in block], by_tab, wanted.tagged)
+    rows = [[cut(line, by) for line in block] for block in certain]
+    header = not names and bool(rows) and _is_header(rows[0][0], wanted)
+    if header:
+        names, rows[0] = rows[0][0], rows[0][1:]
+    rows = [block for block in rows if block]
+    if not rows:
+        return Layout(by, 0, 0, -1, header=header)
+    least = min(len(fields) for block in rows for fields in block)
+    number = _number_column(rows, least, 2 if wanted.tagged else 1)
+    differ = number >= 0 and all(len({len(fields) for fields in block}) == 1 for block in rows)
+    count = 0 if differ and len({len(block[0]) for block in rows}) > 1 else len(rows[0][0])
+    values = tuple(frozenset(fields[place] for block in rows for fields in block) for place in range(least))
+    found = Layout(by, count, 0, 0, number, header, values)
+    at = before if before is not None and before.fits(found) and not header else None
+    found = replace(found, number=at.number if at else number)
+    word = _named(wanted.word, names, where) if wanted.word else None
+    if word is None:
+        word = at.word if at else _word_column(names, number)
+    elif not wanted.tagged and word >= least == 1:
+        word = 0  # words alone, of what else had columns
+    tag = _named(wanted.tag, names, where) if wanted.tag and wanted.tagged else None
+    if tag is None:
+        tag = at.tag if at else _tag_column(found, least, word)
+    if wanted.tagged and wanted.tag and tag == word:
+        option = "name the column of the words with --word" if not wanted.word else "name another with --column"
+        raise DataError(f"the word and its tag both are column {tag + 1}", where=where, mend=option)
+    if wanted.tagged and tag == word:
+        tag = word - 1 if word else 1
+    return replace(found, word=word, tag=tag)
+
+
+def blocks(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Give the lines between blank lines."""
+    return (list(block) for blank, block in groupby(lines, lambda line: not line.strip()) if not blank)
+
+
+def _is_document(line: str) -> bool:
+    return DOCUMENT.match(line) is not None or line.startswith("-DOCSTART-")
+
+
+def _separator(lines: Sequence[str], by_tab: bool, tagged: bool) -> str:
+    tabs = sum("\t" in line for line in lines)
+    if by_tab or (lines and tabs >= MOSTLY * len(lines)):
+        return "\t"
+    alone = sum(len(cut(line, "blanks")) == 1 for line in lines)
+    return "\n" if not tagged and lines and alone > len(lines) / 2 else "blanks"
+
+
+def _global_names(lines: Iterable[str]) -> list[str]:
+    found = next((match for line in lines if (match := GLOBAL.match(line))), None)
+    return found.group(1).split() if found else []
+
+
+def _is_header(fields: Sequence[str], wanted: Wanted) -> bool:
+    said = {name for name in (wanted.word, wanted.tag) if name and not name.isdecimal()}
+    plain = [field.strip().casefold() for field in fields]
+    usual = len(fields) > 1 and set(plain) <= HEADER and bool(set(plain) & set(OF_WORDS)) and len(set(plain)) > 1
+    return usual or bool(said and said <= set(fields))
+
+
+def _number_column(rows: Sequence[Sequence[Sequence[str]]], least: int, more: int) -> int:
+    """Give the first column that counts the words of every sentence, with so many columns behind it; else -1."""
+    for place in range(least - more):
+        counts = [[fields[place] for fields in block if not NOT_A_WORD.fullmatch(fields[place])] for block in rows]
+        if not all(field.isascii() and field.isdecimal() for own in counts for field in own):
+            continue
+        numbers = [[int(field[:9]) for field in own] for own in counts]
+        steps = [after - before for own in numbers for before, after in pairwise(own)]
+        afresh = {own[0] for own in numbers if own} <= {0, 1} and len(steps) + len(numbers) > 1
+        if all(step == 1 for step in steps) and (afresh or len(steps) > 2):
+            return place
+    return -1
+
+
+def _word_column(names: Sequence[str], number: int) -> int:
+    plain = [name.casefold() for name in names]
+    return next((plain.index(name) for name in OF_WORDS if name in plain), number + 1)
+
+
+def _tag_column(found: Layout, least: int, word: int) -> int:
+    """Guess it: the last one, but for formats that are known to have it elsewhere."""
+    if found.by == "\t" and found.number == 0 and least >= 14:  # CoNLL-2009: the gold part of speech
+        return 4
+    if found.number == 2 and least >= 11 and any("*" in value for value in found.values[5]):  # CoNLL-2012 likewise
+        return 4
+    last = found.count - 1
+    if last >= least:
+        return last  # lines differ in length, which is refused
+    while last - 1 > word and found.values[last] <= NOTHING:
+        last -= 1
+    # Levels of spans, the outermost first, as in GermEval: a level further in has no types of its own.
+    while last - 1 > word and _inner(found.values[last], found.values[last - 1], found.number >= 0):
+        last -= 1
+    return last
+
+
+def _inner(inner: frozenset[str], outer: frozenset[str], numbered: bool) -> bool:
+    spans = [{value for value in values if halves(value)[1]} for values in (inner, outer)]
+    written = inner | outer == spans[0] | spans[1] | {OUTSIDE}
+    return written and inner <= outer and bool(spans[1]) and (numbered or bool(spans[0]))
+
+
+def _named(column: str, names: Sequence[str], where: str) -> int:
+    if column in names:
+        return names.index(column)
+    if column.isascii() and column.isdecimal() and 0 < int(column[:9]) < 10_000:
+        return int(column) - 1
+    mend = did_you_mean(column, names) if names else "give its number, from 1, or the name that the first line has"
+    raise DataError(f"there is no column {column!r}", where=where, mend=mend)
+
+
+class Columns:
+    """Reads line after line of a file by its layout."""
+
+    def __init__(self, layout: Layout, tagged: bool) -> None:
+        self.layout, self.tagged = layout, tagged
+        self.count, self.comments, self.header = layout.count, 0, layout.header
+
+    def __call__(self, line: str, words: int, where: str) -> tuple[str, str] | None:
+        """Give the word and the tag of a line, after so many words of its sentence; None for one without a word.
+
+        Raises DataError that names the place.
+        """
+        layout = self.layout
+        if _is_document(line) or (line.startswith("#") and not self._is_word(line, words)):
+            self.comments += line.startswith("#")
+            return None
+        if self.header:
+            self.header = False
+            return None
+        fields = layout.fields(line)
+        if layout.number >= 0 and NOT_A_WORD.fullmatch(fields[min(layout.number, len(fields) - 1)]):
+            return None
+        least = max(layout.word, layout.tag if self.tagged else 0, int(self.tagged)) + 1
+        self.count = len(fields) if not self.count or (not layout.count and not words) else self.count
+        if len(fields) != self.count or len(fields) < least:
+            tag = "a word and its tag need" if self.tagged else "a word needs"
+            need = f"{tag} {least}" if self.count < least else f"those before it have {self.count}"
+            what, option = f"the line has {columns(len(fields))}, and {need}", FOR_TRAINING
+            mend = "mend the line" if self.tagged else f"mend the line, or {FOR_USE}"
+            raise DataError(what, where=where, mend=mend, option=option if self.tagged else None)
+        word, tag = fields[layout.word], fields[layout.tag] if self.tagged else ""
+        if not word.strip() or (self.tagged and not tag.strip()):
+            what = "a word or its tag is empty" if self.tagged else "a word is empty"
+            raise DataError(what, where=where, mend="write both" if self.tagged else "write it, or leave the line out")
+        return word, tag
+
+    def _is_word(self, line: str, words: int) -> bool:
+        """Tell the word "#" from a comment: it has as many columns, and what stands in them stands in others too."""
+        fields = self.layout.fields(line)
+        if self.layout.by == "\n":
+            return BLANKS.search(line.strip()) is None
+        if self.layout.number == 0:
+            return False
+        if len(fields) != (self.count or len(fields)):
+            return words > 0  # within a sentence it is a word that lacks something, which is refused
+        alike = ("\t" in line) == (self.layout.by == "\t")
+        values = self.layout.values
+        others = [(field, values[at]) for at, field in enumerate(fields[1:], 1) if at < len(values)]
+        known = any(field in there or field == "#" for field, there in others)
+        return known or (alike and (words > 0 or not others))
+
+    def findings(self, where: str) -> Iterator[Finding]:
+        """Say what was left out, once a file is read."""
+        if self.comments:
+            yield Finding(where, f"{self.comments:,} comment line{'s' * (self.comments > 1)} (# ...) left out")
+
+
+def columns(count: int) -> str:
+    """Count columns in words."""
+    return f"{count} column{'s' * (count != 1)}"

@@ -1,0 +1,82 @@
+"""Lines of CoNLL-U (universaldependencies.org/format.html), and of what has ten columns like it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ensue.data.contract import Finding
+from ensue.data.readers.tagged.columns import FOR_TRAINING, FOR_USE, NOT_A_WORD, columns
+from ensue.errors import DataError, SettingError, did_you_mean
+
+CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+
+
+def conllu_column(said: str, usual: str, known: tuple[str, ...], what: str) -> str:
+    """Give the name of a column of CoNLL-U that a person named, or numbered from 1. Raises SettingError."""
+    name = CONLLU[int(said) - 1] if said.isdecimal() and 0 < int(said[:9]) <= len(CONLLU) else said or usual
+    if name not in known:
+        option = "word" if "form" in known else "column"
+        raise SettingError(
+            f"CoNLL-U has no column {said!r} with {what}", where=f"data.{option}", mend=did_you_mean(said, known)
+        )
+    return name
+
+
+def tag_column(said: str) -> str:
+    """Give the column with the tags; upos if nothing was said.
+
+    >>> tag_column(""), tag_column("5"), tag_column("feats")
+    ('upos', 'xpos', 'feats')
+    """
+    return conllu_column(said, "upos", CONLLU[2:], "tags")
+
+
+class Conllu:
+    """Reads line after line; `word` and `tag` name columns, or are empty."""
+
+    def __init__(self, word: str, tag: str, tagged: bool) -> None:
+        self.tagged = tagged
+        self.word = CONLLU.index(conllu_column(word, "form", CONLLU[1:3], "words"))
+        self.tag = CONLLU.index(tag_column(tag if tagged else ""))
+
+    def __call__(self, line: str, words: int, where: str) -> tuple[str, str] | None:
+        """Give the word and the tag of a line, after so many words of its sentence; None for one without a word.
+
+        Raises DataError that names the place.
+        """
+        if line.startswith("#"):
+            return None
+        fields = line.split("\t")
+        if len(fields) != len(CONLLU):
+            what = f"the line has {columns(len(fields))} by tab, and CoNLL-U has 10"
+            mend = "mend the line" if self.tagged else f"mend the line, or {FOR_USE}"
+            raise DataError(what, where=where, mend=mend, option=FOR_TRAINING if self.tagged else None)
+        if not fields[0].isdecimal():
+            if NOT_A_WORD.fullmatch(fields[0]):
+                return None
+            mend = "number the words of each sentence from 1"
+            raise DataError(f"{fields[0]!r:.60} is not the number of a word", where=where, mend=mend)
+        if fields[0] != str(words + 1):
+            what = f"word {fields[0]} stands after word {words}"
+            mend = "put a blank line before each sentence, and number its words from 1"
+            raise DataError(what, where=where, mend=mend)
+        if not fields[self.word].strip():
+            raise DataError(f"word {fields[0]} is empty", where=where, mend="write the word, or leave the line out")
+        return fields[self.word], self._tag(fields, where)
+
+    def _tag(self, fields: list[str], where: str) -> str:
+        tag = fields[self.tag]
+        # In other columns "_" says something of a word: that it has no features.
+        if self.tagged and CONLLU[self.tag] == "upos" and tag in ("_", ""):
+            tag = fields[-1].partition("Tag=")[2]  # as `ensue tag` writes tags that belong into no column
+            if not tag:
+                what = f"{fields[self.word]!r:.60} has no {CONLLU[self.tag]}"
+                raise DataError(what, where=where, mend="tag it, or leave it out")
+        if self.tagged and not tag.strip():
+            what = f"the {CONLLU[self.tag]} of word {fields[0]} is empty"
+            raise DataError(what, where=where, mend="write it, or _ where there is none")
+        return tag
+
+    def findings(self, where: str) -> Iterator[Finding]:
+        """Say nothing: comments are usual."""
+        yield from ()
