@@ -224,12 +224,38 @@ def test_snana(tmp_path):
     )
 
 
+SIMULATED = SNANA.replace("VARLIST:", "SIM_NON1a:      35   (non1a index)\nSIM_REDSHIFT:  0.4458\nVARLIST:").replace(
+    "FLUXCALERR\n", "FLUXCALERR SNR SIM_MAG\n"
+)
+SIMULATED = SIMULATED.replace("5.335e+00\n", "5.335e+00 -1.1 27.1\n").replace("4.790e+00\n", "4.790e+00 1.8 25.1\n")
+
+
+def test_what_a_simulation_knows_is_no_input(tmp_path):
+    (only,), told = read(tmp_path, SIMULATED, "a.dat", label="SIM_NON1a")
+    assert set(only.content) == {"time", "band", "error", "FLUXCAL"}
+    assert (only.label, only.row) == ("35", {"SNID": "172"})
+    assert told[0] == (
+        "a.dat: read with id 'SNID', time 'MJD', band 'FLT', error 'FLUXCALERR', label 'SIM_NON1a', value 'FLUXCAL'"
+    )
+    (only,), told = read(tmp_path, SIMULATED, "a.dat", label="SNTYPE", value=("FLUXCAL", "SIM_MAG"))
+    assert set(only.content) == {"time", "band", "error", "FLUXCAL", "SIM_MAG"}
+    assert "SIM_MAG is read as named, though a simulation wrote it" in told[-1]
+    (only,), told = read(tmp_path, "id,time,flux,sim_z,label\na,1,2,0.3,x\na,2,2,0.3,x\n")
+    assert set(only.content) == {"time", "flux"}
+    assert (
+        told[-1]
+        == "a.csv: left out as truths of a simulation: sim_z; to read them, name every column of values with --value"
+    )
+
+
 def test_real_snana():
     folder = Path(__file__).parents[3] / "shared" / "data" / "supernova_spcc_subset" / "original_examples"
     if not folder.is_dir():
         pytest.skip("the data sets of ../shared/data are not there")
     examples = list(LongTable(**AS_SNANA).build(sorted(folder.iterdir())).examples())
     assert (len(examples), len(examples[0].content["time"])) == (8, 115)
+    plain = LongTable().settled(sorted(folder.iterdir()), Listener())
+    assert (plain.value, plain.symbol, plain.static, plain.label) == (("FLUXCAL",), (), (), "")
 
 
 def test_real_series():

@@ -22,11 +22,21 @@ from ensue.settings import Settings
 
 LONG_ROWS = ROWS | {".dat": snana_rows}
 
+USUAL = {"id": ("id",), TIME: (TIME,), BAND: (BAND,), ERROR: (ERROR,), "label": ("label",)}
+"""What columns are called that are taken for something without being named."""
+SNANA_USUAL = {"id": ("SNID",), TIME: ("MJD",), BAND: ("FLT", "BAND"), ERROR: ("FLUXCALERR",)}
+SNANA_VALUE = ("FLUXCAL",)
+"""What was observed, in files of SNANA. The rest, derived or true of the simulation, is read where it is named."""
+SIMULATED = "sim_"
+"""How columns begin, in upper case or lower, that hold what a simulation knows: they are no inputs unless named."""
+
 
 class LongTable(Settings):
     """Read sequences of a table that has a row for each step: CSV, TSV, JSON Lines, Parquet, or files of SNANA (.dat).
 
-    A column that is not given, and is called "id", "time", "band", "error" or "label", is taken for that.
+    A column that is not given, and is called "id", "time", "band", "error" or "label", is taken for that. Of files of
+    SNANA these are SNID, MJD, FLT (or BAND) and FLUXCALERR, and the values are FLUXCAL: what else they hold is read
+    where it is named.
     """
 
     name: Literal["long_table"] = "long_table"
@@ -39,7 +49,7 @@ class LongTable(Settings):
     error: str = ""
     """The column of the standard errors of the values."""
     value: tuple[str, ...] = ()
-    """The columns of numbers of each step; if none is given, all others that hold numbers."""
+    """The columns of numbers of each step; if none is given, all others that hold numbers, but those called sim_..."""
     symbol: tuple[str, ...] = ()
     """The columns of symbols of each step; if neither these nor the values are given, all others that hold text."""
     static: tuple[str, ...] = ()
@@ -59,6 +69,7 @@ class LongTable(Settings):
         columns = _columns(files[0], self, _sample(files[0], self), labelled)
         if columns != self:
             listener.tell(Finding(str(files[0]), f"read with {_described(columns)}"))
+        _tell_simulated(files[0], self, columns, listener)
         return columns
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
@@ -107,12 +118,16 @@ def _columns(path: Path, settings: LongTable, sample: Sequence[Mapping[str, Any]
         single["label"] = ""
         given = [name for name in given if name != settings.label]
     refuse_unnamed(given, there, str(path))
-    for role in ("id", TIME, BAND, ERROR, "label"):
-        wanted = role in there and role not in given and (role != "label" or labelled)
-        single[role] = single[role] or (role if wanted else "")
+    of_snana = ending(path) == ".dat"
+    for role, names in (SNANA_USUAL if of_snana else USUAL).items():
+        usual = next((name for name in names if name in there and name not in given), "")
+        single[role] = single[role] or (usual if role != "label" or labelled else "")
     value, symbol = settings.value, settings.symbol
-    if not value and not symbol:
+    if not value and not symbol and of_snana:
+        value = tuple(name for name in SNANA_VALUE if name in there)
+    elif not value and not symbol:
         free = [name for name in there if name not in {*single.values(), *settings.static}]
+        free = [name for name in free if not name.lower().startswith(SIMULATED)]
         value = tuple(name for name in free if _holds_numbers([row.get(name) for row in sample]))
         symbol = tuple(name for name in free if name not in value)
     if not value and not symbol:
@@ -122,6 +137,19 @@ def _columns(path: Path, settings: LongTable, sample: Sequence[Mapping[str, Any]
         if role in (*value, *symbol, *settings.static):
             raise DataError(f"a column of values may not be called {role!r}", where=f"{path}:1", mend="rename it")
     return settings.model_copy(update={**single, "value": value, "symbol": symbol})
+
+
+def _tell_simulated(path: Path, said: LongTable, columns: LongTable, listener: Listener) -> None:
+    """Tell which columns are no inputs since a simulation wrote them, and which are inputs all the same."""
+    there = dict.fromkeys(name for row in _sample(path, said) for name in row)
+    inputs = {*columns.value, *columns.symbol, *columns.static}
+    truths = [name for name in there if name.lower().startswith(SIMULATED)]
+    if named := [name for name in truths if name in inputs]:
+        what = f"{', '.join(named)} {'are' if len(named) > 1 else 'is'} read as named, though a simulation wrote it"
+        listener.tell(Finding(str(path), what, "leave it out, unless the same is known of what is to be classified"))
+    elif ending(path) != ".dat" and (left := [name for name in truths if name not in (columns.label, columns.group)]):
+        mend = "to read them, name every column of values with --value"
+        listener.tell(Finding(str(path), f"left out as truths of a simulation: {', '.join(left)}", mend))
 
 
 def _holds_numbers(values: Sequence[Any]) -> bool:
