@@ -96,11 +96,10 @@ def _parts(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Wa
 
 
 def _shortened(parts: Prepared, settings: GenerateSettings) -> tuple[str, ...]:
-    """Say so where n-grams and novelty see only the end of a long training part."""
+    """Say so where n-grams see only the end of a long training part."""
     count, most = len(parts.train), settings.counted
-    who = "the search for copies" if settings.baseline.memory else "the n-gram and the search for copies"
-    sample = f"{who}: from the last {most:,} of the {count:,} training symbols"
-    return (sample,) if count > most else ()
+    sample = f"the n-gram: from the last {most:,} of the {count:,} training symbols"
+    return (sample,) if count > most and not settings.baseline.memory else ()
 
 
 def sources(data: Sequence[Path], settings: DataSettings, folder: Path) -> tuple[Sequence[Path], DataSettings]:
