@@ -164,7 +164,7 @@ def _learned(
         return _trained(run, settings.model_copy(update={"training": training}), parts, watch)
     learned = _fitted(settings.model, parts)
     run.write_arrays(learned.model.arrays())
-    validation = mean_nats(learned.model, parts["tune"], training.batching.rows)
+    validation = _validation(learned.model, parts, training.batching.rows)
     tell_fitted(run, validation, learned.seconds, (len(parts["train"]), "examples"), watch)
     return learned
 
@@ -178,11 +178,18 @@ def _trained(run: Run, settings: ClassifySettings, parts: Parts, watch: Watch) -
     feed = Wholes(parts["train"], settings.training.batching.rows, settings.seed)
 
     def validate() -> float:
-        return mean_nats(network, parts["tune"], settings.training.batching.rows)
+        return _validation(network, parts, settings.training.batching.rows)
 
     learned = learn(run, network, settings.training, feed, validate, watch)
     taken = run.about.get("pretrained", {}).get("taken")
     return replace(learned, chosen=(taken, *learned.chosen)) if taken else learned
+
+
+def _validation(model: Any, parts: Parts, rows: int) -> float:
+    """Give what a network is chosen by, on the tune part: nats; on a scale, how many places it is off in the mean."""
+    if parts.labels.kind != "ordinal":
+        return mean_nats(model, parts["tune"], rows)
+    return float(losses(ask(model, parts["tune"], parts.labels), targets(parts["tune"], parts.labels)).mean())
 
 
 def _conclude(
@@ -230,10 +237,11 @@ def _symptoms(run: Run, parts: Parts, rows: Sequence[Standing], details: Mapping
     labels, count, size = parts.labels, len(parts["test"]), None
     counts: dict[str, dict[str, int]] = {}
     if labels.kind in ("single", "ordinal"):
-        size = labels.size
+        size = labels.size if labels.kind == "single" else None  # on a scale the validation is not in nats
         targets = {name: np.asarray(one.examples.whole["target"]) for name, one in parts.parts.items()}
         counts = {name: tally(ids, labels.names) for name, ids in targets.items()}
-    recalls = ((one["label"], one["examples"], one["recall"]) for one in details.get("per_class", ()))
+    classes = details.get("per_class", ()) if labels.kind != "ordinal" else ()  # a scale has no label to leave out
+    recalls = ((one["label"], one["examples"], one["recall"]) for one in classes)
     found = health.ailments(run.rows(METRICS), [], size=size)
     found += health.answers_of_labels(costs_of_network(rows), counts, recalls, run.rows(METRICS))
     if "calibration_error" in details:

@@ -69,7 +69,8 @@ class Verdict:
 
     example: Labelled
     label: Any
-    """The likeliest label, the list of several, or the mean (with quantiles, the median) of a number."""
+    """The likeliest label, the median of a scale, the list of several, or the mean (with quantiles, the median) of a
+    number."""
     probabilities: Mapping[str, float]
     """Of each label; of a number, its standard deviation (with quantiles, the mean of those below and above)."""
     set: tuple[Any, ...]
