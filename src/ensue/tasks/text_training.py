@@ -155,8 +155,8 @@ def _finish_counted(run: Run, settings: GenerateSettings, parts: Prepared, rival
     """The n-gram that was asked for is the model; it stands beside the best one, if that is another."""
     assert isinstance(settings.model, NgramSettings)
     model = rivals if settings.model == settings.baseline else count_rivals(parts, settings.model, settings.counted)
+    run.write_arrays(model.best.arrays())  # whatever fails from here on, the run holds what was counted
     _tell_counted(run, parts, model, watch)
-    run.write_arrays(model.best.arrays())
     rows, chosen = _baselines(parts, rivals), _counted_choice(settings.baseline, rivals)
     if model is not rivals:
         rows.append(_ngram_row(model, parts, " as set"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import inf
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -34,7 +33,7 @@ from ensue.settings import Settings, to_plain
 from ensue.tasks.choosing import change
 from ensue.tasks.classify.asking import ask, groups_of, targets
 from ensue.tasks.classify.details import details_of
-from ensue.tasks.classify.model import CALIBRATION, CODEC, Calibration, LabelModel
+from ensue.tasks.classify.model import CALIBRATION, CODEC, UNCALIBRATED, Calibration, LabelModel
 from ensue.tasks.classify.pretrained import pretrained_codec, take_over
 from ensue.tasks.classify.report import markdown, name_of
 from ensue.tasks.classify.settings import ClassifySettings
@@ -202,6 +201,7 @@ def _conclude(
     """Calibrate, score everybody on the test part, once, and write the report and the result."""
     labels, test = parts.labels, parts["test"]
     true, groups, unit = targets(test, labels), groups_of(test), unit_of(labels.kind)
+    told = _calibrated(run, learned.model, parts)  # first, for it belongs to the model, whatever fails after it
 
     def standing(name: str, role: Role, one: Learned) -> Standing:
         fitted = _calibrate(one.model, parts)
@@ -213,7 +213,6 @@ def _conclude(
     rows = [standing(name, "baseline", one) for name, one in rivals.items()]
     role: Role = "network" if settings.model.name in TRAINED else "baseline"
     rows.append(standing(name_of(settings.model), role, learned))
-    told = _calibrated(run, learned.model, parts)
     raw = ask(learned.model, test, labels)
     details = details_of(told, parts, raw)
     result = Result(
@@ -258,7 +257,7 @@ def _calibrated(run: Run, model: Predictor, parts: Parts) -> LabelModel:
 def _calibrate(model: Predictor, parts: Parts) -> Calibration:
     """Fit what is fitted on the calibrate part; without one, answers stay as they are, and sets hold every label."""
     if "calibrate" not in parts.parts:
-        return Calibration(1.0, inf, PROMISED)
+        return UNCALIBRATED
     part, labels = parts["calibrate"], parts.labels
     answers, true = ask(model, part, labels), targets(part, labels)
     temperature = fit_temperature(answers, true)

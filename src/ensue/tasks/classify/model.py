@@ -25,7 +25,7 @@ from ensue.data.readers.listed import Listed
 from ensue.errors import DataError, RunError
 from ensue.evaluation.answers import Answers
 from ensue.evaluation.classification import figures
-from ensue.evaluation.conformal import covered, ranges, sets
+from ensue.evaluation.conformal import PROMISED, covered, ranges, sets
 from ensue.evaluation.standing import with_intervals
 from ensue.models.classifying import build_classifier
 from ensue.models.contract import Predictor
@@ -61,6 +61,10 @@ class Calibration:
         """Make it again."""
         bound = values["bound"]
         return cls(values["temperature"], float("inf") if bound is None else bound, values["promised"])
+
+
+UNCALIBRATED = Calibration(1.0, float("inf"), PROMISED)
+"""Leaves answers as they are, and lets sets hold every label."""
 
 
 @dataclass(frozen=True)
@@ -171,4 +175,6 @@ def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
     model.load(run.read_arrays())
     if isinstance(model, nn.Module):
         model.eval()
-    return LabelModel(run, model, content, labels, Calibration.from_json(json.loads(run.read(CALIBRATION))))
+    # What fails between a training and its calibration leaves a model whose answers stay as they are.
+    found = Calibration.from_json(json.loads(run.read(CALIBRATION))) if run.has(CALIBRATION) else UNCALIBRATED
+    return LabelModel(run, model, content, labels, found)
