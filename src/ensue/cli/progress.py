@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
-from collections.abc import Sequence
 from shutil import get_terminal_size
 from time import monotonic
 from typing import TextIO
 
 from ensue.cli.machine import print_json
-from ensue.training.contract import Event, Note, Progress, Reading, Sample, Watch
+from ensue.training.contract import Event, Note, Progress, Reading, Sample, Stage, Watch
 
 PLAIN_SECONDS = 10.0
 """Time between two plain lines of progress, unless there is a validation to tell."""
@@ -25,18 +24,21 @@ def follow(as_json: bool) -> Watch:
 
 
 def _to_json(event: Event) -> None:
-    if isinstance(event, Note):
+    if isinstance(event, Note | Stage):
         print(event.text, file=sys.stderr)
-    elif not isinstance(event, Reading):
+    if not isinstance(event, Reading | Stage):
         print_json({"event": type(event).__name__.lower(), **dataclasses.asdict(event)})
 
 
 class Held:
-    """Holds notes back until something was learned: until then, wrong input may yet be answered, in one line."""
+    """Holds notes back until something was learned: until then, wrong input may yet be answered, in one line.
 
-    def __init__(self, watch: Watch, notes: Sequence[Note]) -> None:
+    What is fitted in one go may never tell of progress: `release` shows what is still held at its end.
+    """
+
+    def __init__(self, watch: Watch) -> None:
         self.watch, self.begun = watch, False
-        self.events: list[Event] = list(notes)
+        self.events: list[Event] = []
 
     def __call__(self, event: Event) -> None:
         """Pass on the event, and all that were held back before it."""
@@ -45,7 +47,12 @@ class Held:
             return
         self.events.append(event)
         self.begun = self.begun or not isinstance(event, Note)
-        while self.begun and self.events:
+        if self.begun:
+            self.release()
+
+    def release(self) -> None:
+        """Pass on all that is held."""
+        while self.events:
             self.watch(self.events.pop(0))
 
 
@@ -75,9 +82,9 @@ class Live:
     def __call__(self, event: Event) -> None:
         """Write the event over the line, and leave it there unless it is mere progress."""
         line = as_line(event)
-        if not isinstance(event, Note):
+        if not isinstance(event, Note | Stage):
             line = line[: get_terminal_size().columns - 1]
-        stays = isinstance(event, Sample | Note) or (isinstance(event, Progress) and event.validation is not None)
+        stays = isinstance(event, Sample | Note | Stage) or (isinstance(event, Progress) and event.validation is not None)
         self.out.write(f"\r\x1b[K{line}" + "\n" * stays)
         self.out.flush()
 

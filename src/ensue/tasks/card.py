@@ -21,6 +21,7 @@ def card(
         *sections,
         ("What was chosen, and on which part", bullets(result["chosen"]) or "Nothing."),
         ("What seems to be wrong", wrong or "Nothing that is looked for."),
+        ("What was noted on the way", bullets([sentence(one) for one in about.get("notes", [])])),
         ("Limits", limits),
         ("How it was made", _making(about)),
     ]

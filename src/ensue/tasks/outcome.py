@@ -56,9 +56,13 @@ class Result:
 def conclude(
     run: Run, result: Mapping[str, Any], markdown: Callable[[Mapping[str, Any], Mapping[str, Any]], str]
 ) -> None:
-    """Write the model card and the result, what is no number as null; the result last, for it says: finished."""
+    """Write the model card and the result, what is no number as null; the result last, for it says: finished.
+
+    Both hold the notes that were shown on the way.
+    """
     run.write(REPORT, markdown(result, run.about).encode())
-    run.write(RESULT, json.dumps(finite(result), indent=1).encode())
+    whole = {**result, "notes": list(run.about.get("notes", []))}
+    run.write(RESULT, json.dumps(finite(whole), indent=1).encode())
 
 
 def recommendation(run: Run, rows: Sequence[Standing], models: Mapping[str, str]) -> str:

@@ -129,7 +129,14 @@ class Note:
     text: str
 
 
-Event: TypeAlias = Progress | Sample | Reading | Note
+@dataclass(frozen=True)
+class Stage:
+    """What goes on from now, once something was learned; of no interest when it is over."""
+
+    text: str
+
+
+Event: TypeAlias = Progress | Sample | Reading | Note | Stage
 Watch: TypeAlias = Callable[[Event], None]
 
 

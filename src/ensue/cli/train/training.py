@@ -21,7 +21,6 @@ def train(task: str, data: Sequence[Path], said: Said, model: str | None = None,
     from ensue import api
     from ensue.cli.progress import Held, follow
     from ensue.cli.train.result import show_result
-    from ensue.training.contract import Note
 
     known = api.find_task(task)
     shared = said.model_dump(exclude={"out", "show_settings", "as_json"})
@@ -29,8 +28,10 @@ def train(task: str, data: Sequence[Path], said: Said, model: str | None = None,
     if said.show_settings:
         print_settings(proposal)
         return
-    watch = Held(follow(said.as_json), [Note(reason) for reason in proposal.reasons])
-    show_result(api.start(known, proposal.settings, data, said.out or vacant(), watch).run, said.as_json)
+    watch = Held(follow(said.as_json))
+    trained = api.start(known, proposal, data, said.out or vacant(), watch)
+    watch.release()
+    show_result(trained.run, said.as_json)
 
 
 def vacant() -> Path:

@@ -14,7 +14,7 @@ from ensue.tasks.forecast.fitting import calibrated, fitted, walk
 from ensue.tasks.forecast.prepared import Prepared
 from ensue.tasks.forecast.scoring import Scoring, Tried, standing
 from ensue.tasks.forecast.settings import ForecastSettings
-from ensue.training.contract import Note, Watch
+from ensue.training.contract import Stage, Watch
 
 
 def rivals(
@@ -32,7 +32,7 @@ def rivals(
         said.append("AutoETS and AutoTheta are not among the baselines: pip install 'ensue[series]' brings them")
     for name in settings.rivals.statistics if statistics.is_there() else ():
         called, budget = statistics.MODELS[name], settings.rivals.seconds
-        watch(Note(f"{called} fits each of {len(origins):,} histories anew, for {budget:g} s at most"))
+        watch(Stage(f"{called} fits each of {len(origins):,} histories anew, for {budget:g} s at most"))
         found, seconds, done = statistics.automatic(name, prepared, origins, budget)
         if found is None:
             cut = f"{called} was cut after {seconds:.0f} s, at {done} of {len(origins)} forecasts, and has no line"

@@ -21,7 +21,7 @@ from ensue.tasks.forecast.rivals import rivals
 from ensue.tasks.forecast.scoring import Tried, standing
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.learning import learn, left_of, take_machine
-from ensue.training.contract import Note, Watch
+from ensue.training.contract import Stage, Watch
 from ensue.training.devices import to_device
 from ensue.training.run import Run
 
@@ -41,8 +41,7 @@ def train_forecaster(run: Run, settings: ForecastSettings, data: Sequence[Path],
         learned = _trained(run, settings.model_copy(update={"training": training}), prepared, watch)
     else:
         learned = fitting.fitted(settings.model, prepared)
-        run.write_arrays(learned.model.arrays())  # whatever fails from here on, the run holds what was learned
-    watch(Note("trying it out, from one origin to the next"))
+    watch(Stage("trying it out, from one origin to the next"))
     bands, test = calibrated(learned, prepared, settings), prepared.origins("test")
     run.write(CALIBRATION, json.dumps(bands.to_json()).encode())
     tested = walk(learned, prepared, settings, test)

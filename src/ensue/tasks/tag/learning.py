@@ -28,7 +28,7 @@ from ensue.tasks.outcome import Result, conclude, costs_of_network, recommendati
 from ensue.tasks.tag.model import CODEC, TagModel, said_of, truth_of
 from ensue.tasks.tag.report import markdown, name_of
 from ensue.tasks.tag.settings import TagSettings
-from ensue.training.contract import Note, Watch
+from ensue.training.contract import Note, Stage, Watch
 from ensue.training.run import METRICS, Run
 from ensue.training.settings import MachineSettings
 
@@ -44,7 +44,7 @@ def train_tagger(run: Run, settings: TagSettings, data: Sequence[Path], watch: W
     cheap = [kind() for kind in TAGGERS.values() if kind is not TaggerSettings]
     rivals = {name_of(one): _counted(one, parts) for one in cheap if one != settings.model}
     learned = _learned(run, settings, parts, machine, perf_counter() - began, watch)
-    watch(Note("writing the report"))
+    watch(Stage("writing the report"))
     return _conclude(run, settings, parts, rivals, learned)
 
 
