@@ -76,7 +76,8 @@ def test_a_series_that_never_changes_has_no_mase() -> None:
     scales = Scales(np.array([[np.nan], [2.0]]), np.ones((2, 1)))
     scored = score(told, np.array([[[3.0]], [[4.0]]]), scales, UNMOVED)
     assert scored.metrics()["mase"] == 0.5
-    assert scored.losses.tolist() == [0.0, 0.5]
+    metrics, _, losses = blocked(scored, np.array([0, 1]))
+    assert (metrics["mase"], losses.tolist()) == (0.5, [0.5])
 
 
 def test_naive_forecasts_by_hand() -> None:
@@ -135,7 +136,7 @@ def fields(count: int, seed: int) -> dict[str, Any]:
     past = np.clip(draws.normal(size=(count, 8, 1)), -2, 2)
     known = draws.normal(size=(count, 11, 2))
     target = past[:, -3:] * 0.5 + known[:, 8:, 1:] + 0.1 * draws.normal(size=(count, 3, 1))
-    whole = {"past": past, "known": known, "target": target}
+    whole = {"past": past, "known": known, "target": target, "observed": np.ones(target.shape, bool)}
     return whole | {"covariate": np.zeros((count, 8, 0)), "static": np.zeros((count, 0))}
 
 

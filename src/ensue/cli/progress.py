@@ -84,7 +84,9 @@ class Live:
         line = as_line(event)
         if not isinstance(event, Note | Stage):
             line = line[: get_terminal_size().columns - 1]
-        stays = isinstance(event, Sample | Note | Stage) or (isinstance(event, Progress) and event.validation is not None)
+        stays = isinstance(event, Sample | Note | Stage) or (
+            isinstance(event, Progress) and event.validation is not None
+        )
         self.out.write(f"\r\x1b[K{line}" + "\n" * stays)
         self.out.flush()
 

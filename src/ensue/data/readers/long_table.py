@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -13,8 +14,9 @@ import numpy as np
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending
 from ensue.data.labelled import BAND, COLUMN, ERROR, TIME, Labelled, LabelledReader, Reading
-from ensue.data.readers.numbers import as_float, moment, number
+from ensue.data.readers.numbers import moment, number
 from ensue.data.readers.rows import LOOKED_AT, ROWS, refuse_others, refuse_unnamed
+from ensue.data.readers.saved_index import saved_index
 from ensue.data.readers.snana import snana_rows
 from ensue.errors import DataError
 from ensue.settings import Settings
@@ -126,7 +128,8 @@ def _columns(path: Path, settings: LongTable, sample: Sequence[Mapping[str, Any]
         value = tuple(name for name in SNANA_VALUE if name in there)
     elif not value and not symbol:
         free = [name for name in there if name not in {*single.values(), *settings.static}]
-        free = [name for name in free if not name.lower().startswith(SIMULATED)]
+        index = saved_index(free, sample)
+        free = [name for name in free if not name.lower().startswith(SIMULATED) and name not in index]
         value = tuple(name for name in free if _holds_numbers([row.get(name) for row in sample]))
         symbol = tuple(name for name in free if name not in value)
     if not value and not symbol:
@@ -155,7 +158,8 @@ def _holds_numbers(values: Sequence[Any]) -> bool:
     """Tell numbers, of which some may be wrong, from text."""
     given, numbers = [value for value in values if value not in (None, "")], 0
     for value in given:
-        numbers += as_float(value) is not None
+        with suppress(TypeError, ValueError):
+            numbers += float(value) is not None
     return numbers > len(given) / 2
 
 

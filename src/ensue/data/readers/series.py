@@ -17,14 +17,16 @@ import numpy as np
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending, find_files
 from ensue.data.readers.lines import lines_of
-from ensue.data.readers.numbers import LARGEST, as_float, count_in
-from ensue.data.readers.rows import LOOKED_AT, ROWS, refuse_others, refuse_unnamed
-from ensue.data.series.checks import Read, checked, find_frequency
+from ensue.data.readers.rows import ROWS, refuse_others, refuse_unnamed
+from ensue.data.readers.saved_index import saved_index
+from ensue.data.series.checks import Read, checked, find_frequency, some, within_values
 from ensue.data.series.panel import Panel, Series, SeriesSettings
 from ensue.data.series.times import MIDNIGHT, read_time, read_times, reader_of, shown
 from ensue.errors import DataError, SettingError
 
 NAMES_OF_TIMES = ("time", "timestamp", "step", "t", "date", "datum", "day", "month", "year", "index")
+LARGEST = 1e100
+"""Squares of larger numbers are infinite, as soon as some are added up."""
 M3_ENDING, M3_COLUMNS = "values...", 6
 """How the header of one series a line ends, and how many columns stand before the values."""
 
@@ -38,8 +40,8 @@ class Source:
 
     @property
     def columns(self) -> list[str]:
-        """Name the columns: a row of JSON may lack some."""
-        return list(dict.fromkeys(name for _, row in self.rows[:LOOKED_AT] for name in row))
+        """Name the columns: those of the first row."""
+        return list(self.rows[0][1])
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,12 @@ def frame_source(frame: Any) -> Source:
 def panel_of(sources: Sequence[Source], settings: SeriesSettings, listener: Listener = SILENT) -> Panel:
     """Make series of rows: found, checked, and filled where that is wanted."""
     found, channels = found_in(sources, settings, listener)
+    found = within_values(found, sources[0].name, listener)
     frequency = find_frequency(found, settings)
     series = tuple(checked(one, frequency, settings) for one in found)
+    if gaps := [f"{int(one.filled.sum()):,} of {one.name!r}" for one in series if one.filled.any()]:
+        what = f"filled with {'what stood before' if settings.fill == 'previous' else 'zero'}: {some(gaps)}"
+        listener.tell(Finding(sources[0].name, what, "no figure counts them"))
     return Panel(series, frequency, channels, settings.known, settings.past, settings.static)
 
 
@@ -117,9 +123,8 @@ def _m3_rows(path: Path, encoding: str, listener: Listener) -> Iterator[tuple[st
     """Give the rows of a file with one series a line: series, n, horizon, category, start, period, then n values."""
     for number, line in enumerate(islice(lines_of(path, encoding, None, listener), 1, None), 2):
         fields, where = line.split(","), f"{path}:{number}"
-        said = fields[1].strip() if len(fields) > 1 else "nothing"
-        if len(fields) - M3_COLUMNS != count_in(said):
-            what = f"the line has {max(len(fields) - M3_COLUMNS, 0)} values, and says {said[:40]}"
+        if not fields[1].isdigit() or len(fields) != M3_COLUMNS + int(fields[1]):
+            what = f"the line has {len(fields) - M3_COLUMNS} values, and says {fields[1]}"
             raise DataError(what, where=where, mend="mend the second column")
         for step, value in enumerate(fields[M3_COLUMNS:], 1):
             yield where, {"unique_id": fields[0], "ds": step, "y": value}
@@ -133,17 +138,24 @@ def find_roles(source: Source, settings: SeriesSettings, listener: Listener) -> 
         raise DataError(what, where=source.name, mend="begin the table with a row of names, such as ds,y")
     said = (settings.id, settings.time, *settings.target, *settings.known, *settings.past, *settings.static)
     refuse_unnamed(said, columns, source.name)
-    first = dict.fromkeys(columns) | dict(source.rows[0][1])
+    first = source.rows[0][1]
     taken = set(filter(None, said))
     free = [column for column in columns if column not in taken]
-    time = settings.time or next((name for name in free if name.lower() == "ds"), "") or time_column(free, first)
-    if not time:
+    index = saved_index(free, [row for _, row in source.rows])
+    others = [column for column in free if column not in index]
+    time = settings.time or next((name for name in free if name.lower() == "ds"), "")
+    # Rows that are numbered are steps, if nothing else tells the time.
+    time = time or time_column(others, first) or next(iter(index), None)
+    if time is None:
         what = f"none of the columns {', '.join(columns)} holds times"
         mend = "add one: dates as 2026-11-21, or 1, 2, 3"
         raise DataError(what, where=source.rows[0][0], mend=mend, option="name it with --time")
     if re.search(r"\d(Z|[+-]\d\d:?\d\d)$", text := str(first[time])) and not MIDNIGHT.fullmatch(text):
         _tell(listener, source, f"the times in {time!r} have an offset", "they are told in UTC")
-    free = [column for column in free if column != time]
+    free = [column for column in others if column != time]
+    if saved := [repr(name) if name else "without a name" for name in index if name != time]:
+        what = f"the column {saved[0]} numbers the rows, as a saved index does, and is left out"
+        _tell(listener, source, what, "choose columns with --target")
     words = [one for one in free if _filled(first[one]) and _number(first[one], settings.decimal) is None]
     id = settings.id or next((name for name in free if name.lower() == "unique_id"), "")
     if not id and len(words) == 1 and len(free) > 1:
@@ -196,23 +208,23 @@ def _number(value: Any, decimal: str = "") -> float | None:
     if decimal and isinstance(value, str):
         value = re.sub("[ '\u00a0\u202f]" + "|[.]" * (decimal == ",") + "|[,]" * (decimal == "."), "", value)
         value = value.replace(",", ".")
-    return as_float(value)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _series(source: Source, roles: Roles, settings: SeriesSettings, *, several: bool) -> Iterator[Read]:
     """Give each series of a file, with where its rows stand."""
     groups: dict[str, list[int]] = {}
     stem = Path(source.name).name.split(".")[0]
-    read = reader_of([row.get(roles.time) for _, row in source.rows], settings.day_first, source.rows[0][0])
-    for place, (line, row) in enumerate(source.rows):
-        if roles.id and not _filled(row.get(roles.id)):
-            mend = "say to which series it belongs"
-            raise DataError(f"column {roles.id!r} is empty in this row", where=line, mend=mend)
+    read = reader_of([row[roles.time] for _, row in source.rows], settings.day_first, source.rows[0][0])
+    for place, (_, row) in enumerate(source.rows):
         groups.setdefault(str(row[roles.id]) if roles.id else stem, []).append(place)
     for name, places in groups.items():
         rows = [source.rows[place][1] for place in places]
         where = [source.rows[place][0] for place in places]
-        times = read_times([row.get(roles.time) for row in rows], where, roles.time, read)
+        times = read_times([row[roles.time] for row in rows], where, roles.time, read)
         known = _numbers(rows, where, settings.known, settings.decimal, whole=not settings.fill)
         past = _numbers(rows, where, settings.past, settings.decimal)
         static = tuple(_static(rows, where, column, name) for column in settings.static)
@@ -249,7 +261,7 @@ def _numbers(
     values = np.full((len(rows), len(columns)), np.nan)
     for channel, column in enumerate(columns):
         for place, row in enumerate(rows):
-            cell = row.get(column)
+            cell = row[column]
             empty = not _filled(cell)
             number = np.nan if empty else _number(cell, decimal)
             if number is None or abs(number) > LARGEST:
@@ -264,10 +276,10 @@ def _numbers(
 
 
 def _static(rows: Sequence[Mapping[str, Any]], where: Sequence[str], column: str, name: str) -> Any:
-    first = rows[0].get(column)
+    first = rows[0][column]
     for place, row in enumerate(rows):
-        if row.get(column) != first:
-            what = f"the static column {column!r} is {row.get(column)!r} here, and {first!r} at first, in {name!r}"
+        if row[column] != first:
+            what = f"the static column {column!r} is {row[column]!r} here, and {first!r} at first, in {name!r}"
             raise DataError(what, where=where[place], mend="mend it", option="name the column with --past or --known")
     number = _number(first)
     return str(first) if number is None or not np.isfinite(number) else number

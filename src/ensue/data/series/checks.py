@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ensue.data.contract import Finding, Listener
 from ensue.data.series.frequency import Frequency, Times, read_frequency, steps_between, usual
 from ensue.data.series.panel import Series, SeriesSettings
 from ensue.data.series.times import shown
@@ -18,6 +19,8 @@ REPEATED = 3
 ALIKE = 1.2
 """By how much such gaps may differ: months have 28 to 31 days."""
 FILLS = "--fill previous or --fill zero"
+NAMED = 5
+"""Series that a line names."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,49 @@ class Read:
 
     series: Series
     rows: Sequence[str]
+
+
+def within_values(found: Sequence[Read], where: str, listener: Listener) -> list[Read]:
+    """Cut each series to the steps from its first value to its last: what is empty before and after is no gap.
+
+    Of several numbers of a step, all must have begun and none have ended. Raises DataError if nothing is left.
+    """
+    cut, none, short = [], [], []
+    for one in found:
+        there = ~np.isnan(one.series.values)
+        first = int(there.argmax(0).max()) if there.any(0).all() else len(there)
+        end = len(there) - int(there[::-1].argmax(0).max()) if there.any(0).all() else 0
+        if first >= end:
+            none.append(repr(one.series.name))
+        elif (first, end) == (0, len(there)):
+            cut.append(one)
+        else:
+            times = one.series.times
+            short.append(f"{one.series.name!r} from {shown(times[first])} to {shown(times[end - 1])}")
+            cut.append(Read(_between(one.series, first, end), one.rows[first:]))
+    if not cut:
+        raise DataError(f"there is no value in {some(none)}", where=where, mend="give numbers")
+    if none:
+        listener.tell(Finding(where, f"left out, for there is no value: {some(none)}"))
+    if short:
+        listener.tell(
+            Finding(where, f"what is empty before the first value and after the last is left out: {some(short)}")
+        )
+    return cut
+
+
+def _between(one: Series, first: int, end: int) -> Series:
+    parts = {name: getattr(one, name)[first:end] for name in ("times", "values", "past", "filled")}
+    return replace(one, **parts, known=one.known[first:])
+
+
+def some(names: Sequence[str]) -> str:
+    """Name the first few, and how many there are more.
+
+    >>> some(["a", "b"]), some(list("abcdefg"))
+    ('a, b', 'a, b, c, d, e and 2 more')
+    """
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency:
@@ -104,7 +150,10 @@ def _refuse_missing(one: Read, series: Series) -> None:
 
 
 def _filled(series: Series, distances: np.ndarray, frequency: Frequency, how: str) -> Series:
-    """Put every step where it belongs, and let those that are missing be zero, or what stood before."""
+    """Put every step where it belongs, and let those that are missing be zero, or what stood before.
+
+    Columns beside the target may begin later than it: before their first number they are zero.
+    """
     if how not in ("previous", "zero"):
         raise SettingError(f"there is no way {how!r} to fill gaps", where="--fill", mend="choose previous or zero")
     at = np.concatenate([[0], np.cumsum(np.round(distances).astype(np.int64))])
@@ -112,10 +161,13 @@ def _filled(series: Series, distances: np.ndarray, frequency: Frequency, how: st
     times = np.concatenate([series.times[:1], frequency.ahead(series.times[0], count - 1)])
     ahead = len(series.known) - len(series.times)
 
-    def fill(values: np.ndarray, beyond: int = 0) -> np.ndarray:
-        places = np.concatenate([at, count + np.arange(beyond)])
+    def spread(values: np.ndarray, beyond: int = 0) -> np.ndarray:
         whole = np.full((count + beyond, values.shape[1]), np.nan)
-        whole[places] = values
+        whole[np.concatenate([at, count + np.arange(beyond)])] = values
+        return whole
+
+    def fill(values: np.ndarray, beyond: int = 0) -> np.ndarray:
+        whole = spread(values, beyond)
         if how == "zero":
             return np.nan_to_num(whole, nan=0.0)
         last = np.maximum.accumulate(np.where(np.isnan(whole), -1, np.arange(len(whole))[:, None]), axis=0)
@@ -123,4 +175,5 @@ def _filled(series: Series, distances: np.ndarray, frequency: Frequency, how: st
         return np.where(last < 0, 0.0, np.take_along_axis(whole, np.maximum(last, 0), axis=0))
 
     known = fill(series.known, ahead)
-    return replace(series, times=times, values=fill(series.values), past=fill(series.past), known=known)
+    filled = np.isnan(spread(series.values))
+    return replace(series, times=times, values=fill(series.values), past=fill(series.past), known=known, filled=filled)

@@ -81,10 +81,10 @@ class Inputs:
     """Gathers the batches of any origins of a panel. Fields, all but `loc` and `scale` scaled:
 
     past (batch, window, channels); seen (batch, window), which of its steps there are; target (batch, horizon,
-    channels), zero where it is not there yet; known (batch, window + horizon, known), the calendar first; covariate
-    (batch, window, past); static (batch, static); level (batch, 2 channels), where loc and scale lie
-    among those of the training part; loc, scale (batch, channels). `ahead` steps after the end of each
-    series can be forecast.
+    channels), zero where it is not there yet; observed, likewise, where it is there and was measured; known (batch,
+    window + horizon, known), the calendar first; covariate (batch, window, past); static (batch, static); level (batch,
+    2 channels), where loc and scale lie among those of the training part; loc, scale (batch, channels). `ahead` steps
+    after the end of each series can be forecast.
     """
 
     def __init__(
@@ -96,6 +96,7 @@ class Inputs:
         self.ahead_starts = np.cumsum([0, *(self.lengths + ahead)])[:-1]
         self.among = np.array(covariates.values)
         self.values = np.concatenate([one.values for one in panel.series])
+        self.filled = np.concatenate([one.filled for one in panel.series])
         self.covariate = _standard(np.concatenate([one.past for one in panel.series]), covariates.past)
         known = [_known(one, panel, covariates, len(one) + ahead) for one in panel.series]
         self.known = np.concatenate(known)
@@ -115,10 +116,14 @@ class Inputs:
         }
 
     def targets(self, origins: Origins) -> Array:
-        """Give what came, unscaled (forecasts, horizon, channels)."""
+        """Give what came, unscaled (forecasts, horizon, channels), NaN where that was filled in."""
         self._refuse_beyond(origins, 0)
-        steps = self.starts[origins[:, 0]] + origins[:, 1]
-        return self.values[steps[:, None] + np.arange(self.layout.horizon)]
+        steps = (self.starts[origins[:, 0]] + origins[:, 1])[:, None] + np.arange(self.layout.horizon)
+        return np.where(self.filled[steps], np.nan, self.values[steps])
+
+    def measured(self, origins: Origins) -> NDArray[np.bool_]:
+        """Tell of which forecasts any number that came was measured, and not filled in."""
+        return np.asarray(np.isfinite(self.targets(origins)).any((1, 2)))
 
     def arrays(self, origins: Origins) -> dict[str, Array]:
         """Give all fields, in double precision."""
@@ -131,12 +136,14 @@ class Inputs:
         loc, scale = _scales(past, seen, self.scaling)
         ahead = origin[:, None] + np.arange(layout.horizon)
         there = ahead < self.lengths[number][:, None]
-        future = self.values[np.where(there, self.starts[number][:, None] + ahead, 0)]
+        to_come = np.where(there, self.starts[number][:, None] + ahead, 0)
+        future = self.values[to_come]
         whole = self.ahead_starts[number][:, None] + np.concatenate([np.maximum(back, 0), ahead], 1)
         return {
             "past": (past - loc[:, None]) / scale[:, None],
             "seen": seen,
             "target": np.where(there[:, :, None], (future - loc[:, None]) / scale[:, None], 0.0),
+            "observed": there[:, :, None] & ~self.filled[to_come],
             "known": self.known[whole],
             "covariate": self.covariate[at],
             "static": self.static[number],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -60,13 +60,25 @@ class Series:
     past: Values
     """(steps, past)."""
     static: tuple[Any, ...] = ()
+    filled: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
+    """(steps, channels): which values nobody measured, but stand where one was missing. None of them unless said."""
+
+    def __post_init__(self) -> None:
+        if not self.filled.size:
+            object.__setattr__(self, "filled", np.zeros(self.values.shape, np.bool_))
 
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def observed(self) -> Values:
+        """The values, NaN where they were filled in: only what was measured is a truth that figures count."""
+        return np.where(self.filled, np.nan, self.values)
+
     def until(self, end: int) -> Series:
         """Give the series as it was before step `end`."""
-        return replace(self, **{name: getattr(self, name)[:end] for name in ("times", "values", "known", "past")})
+        names = ("times", "values", "known", "past", "filled")
+        return replace(self, **{name: getattr(self, name)[:end] for name in names})
 
 
 @dataclass(frozen=True)
@@ -101,6 +113,7 @@ class Panel:
             "values": np.concatenate([one.values for one in several]),
             "known": np.concatenate([one.known for one in several]),
             "past": np.concatenate([one.past for one in several]),
+            "filled": np.concatenate([one.filled for one in several]).astype(np.uint8),
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -125,7 +138,8 @@ class Panel:
             ahead = slice(int(beyond[number]), int(beyond[number + 1]))
             own = {"values": steps, "known": ahead, "past": steps}
             parts = {name: np.array(arrays[name][rows]) for name, rows in own.items()}
-            series.append(Series(name, times[steps], **parts, static=tuple(static)))
+            filled = np.array(arrays["filled"][steps], np.bool_)
+            series.append(Series(name, times[steps], **parts, static=tuple(static), filled=filled))
         columns = {name: tuple(names) for name, names in values["columns"].items()}
         return cls(tuple(series), Frequency(*values["frequency"]), **columns)
 
@@ -154,4 +168,5 @@ def _joined(before: Series, after: Series) -> Series:
     def both(name: str) -> NDArray[Any]:
         return np.concatenate([getattr(before, name)[: len(before)], getattr(after, name)])
 
-    return replace(before, times=both("times"), values=both("values"), past=both("past"), known=both("known"))
+    columns = {"values": both("values"), "past": both("past"), "known": both("known")}
+    return replace(before, times=both("times"), **columns, filled=both("filled"))

@@ -15,6 +15,7 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensue.evaluation.forecasting.distributions import Forecast, Values
 from ensue.evaluation.intervals import student
@@ -35,7 +36,12 @@ class Bands:
 
     @classmethod
     def fit(cls, forecast: Forecast, target: Values, measured: int) -> Bands:
-        """Measure forecasts of the calibrate part, of which so many do not overlap."""
+        """Measure forecasts of the calibrate part, of which so many do not overlap; NaN is no truth.
+
+        Without any truth intervals stay as the model gives them.
+        """
+        if not np.isfinite(target).any():
+            return UNMOVED
         moved = {}
         for per_cent in COVERED:
             low, high = _ends(forecast, per_cent)
@@ -45,10 +51,12 @@ class Bands:
             if measured < FEW:
                 # Half a width more than how far outside: an error is counted from the middle.
                 level = 0.5 + per_cent / 200
-                size = np.quantile(scores + 0.5, per_cent / 100) / NormalDist().inv_cdf(level)
+                size = np.nanquantile(scores + 0.5, per_cent / 100) / NormalDist().inv_cdf(level)
                 by = np.full(len(scores), size * student(level, measured) - 0.5)
             else:
-                by = scores[:, min(ceil((scores.shape[1] + 1) * per_cent / 100), scores.shape[1]) - 1]
+                by = np.array([_highest(of_step, per_cent) for of_step in scores])
+                # A step ahead at which nothing was measured is moved as far as any other.
+                by = np.where(np.isnan(by), np.nanmax(by), by)
             moved[per_cent] = np.maximum(by, -0.499).tolist()  # no interval is turned inside out
         return cls(moved, measured)
 
@@ -76,6 +84,12 @@ class Bands:
 
 UNMOVED = Bands({per_cent: [0.0] for per_cent in COVERED}, 0)
 """Intervals as the model itself gives them."""
+
+
+def _highest(scores: NDArray[np.float64], per_cent: int) -> float:
+    """Give the conformal quantile of scores in ascending order, NaN at their end: as many as there are count."""
+    count = int(np.isfinite(scores).sum())
+    return float(scores[min(ceil((count + 1) * per_cent / 100), count) - 1]) if count else np.nan
 
 
 def _ends(forecast: Forecast, per_cent: int) -> tuple[Values, Values]:

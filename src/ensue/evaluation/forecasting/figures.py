@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ensue.evaluation.forecasting.bands import Bands
 from ensue.evaluation.forecasting.distributions import Forecast, Values
+from ensue.evaluation.forecasting.naive import apart, observed_mean
 from ensue.evaluation.intervals import Interval, for_few
-from ensue.evaluation.standing import by_group, with_intervals
+from ensue.evaluation.standing import with_intervals
 
 Rows = NDArray[np.float64]
 
@@ -27,11 +28,19 @@ class Scales:
 
 
 def naive_scale(history: Values, season: int) -> Rows:
-    """Give what the absolute error of MASE is divided by, (channels,): NaN where there is nothing to divide by."""
-    apart = history[season:] - history[:-season] if len(history) > season else np.diff(history, axis=0)
-    found = np.abs(apart).mean(0) if len(apart) else np.zeros(history.shape[1])
+    """Give what the absolute error of MASE is divided by, (channels,): NaN where there is nothing to divide by.
+
+    NaN in the history is what nobody measured.
+    """
+    found = observed_mean(np.abs(apart(history, season)))
     # What is left of a season that repeats itself to the last digit is rounding.
-    return np.where(found > 1e-9 * np.abs(history).max(0, initial=0.0), found, np.nan)
+    return np.where(found > 1e-9 * np.abs(np.nan_to_num(history)).max(0, initial=0.0), found, np.nan)
+
+
+def observed_spread(values: Values) -> Rows:
+    """Give the standard deviation of each column over what is not NaN, 1 where nothing varies."""
+    spread = np.sqrt(observed_mean((values - observed_mean(values)) ** 2))
+    return np.where(spread > 0, spread, 1.0)
 
 
 @dataclass(frozen=True)
@@ -52,40 +61,38 @@ class Scored:
         """What models are compared by: mase, or, of series that all never changed, mae."""
         return "mase" if np.isfinite(self.each["mase"]).any() else "mae"
 
-    @property
-    def losses(self) -> Rows:
-        """What each forecast cost, 0 where that is not defined."""
-        there = np.isfinite(values := self.each[self.cost])
-        return np.where(there, values, 0.0).sum((1, 2)) / np.maximum(there.sum((1, 2)), 1)
-
 
 def score(forecast: Forecast, target: Values, scales: Scales, bands: Bands) -> Scored:
     """Measure all figures.
 
     mase, smape (in per cent) and mae of the median; mse and rmse of the mean: mse is that of values scaled by the
     spread of the training part, rmse that of the values themselves, as are crps and the widths; coverage is a share.
+    What was not measured, NaN in the target, counts in none of them.
     """
     median, mean = forecast.quantile(0.5), forecast.mean
     missed, error = np.abs(target - median), target - mean
     size = np.abs(target) + np.abs(median)
     each = {
         "mase": missed / scales.naive[:, None],
-        "smape": 200 * missed / np.where(size > 0, size, 1.0),
+        "smape": 200 * missed / np.where(size == 0, 1.0, size),
         "mae": missed,
         "mse": (error / scales.spread[:, None]) ** 2,
         "rmse": error**2,
         "crps": forecast.crps(target),
     }
+    gone = np.isnan(target)
     for per_cent, (low, high) in bands.around(forecast).items():
-        each[f"coverage_{per_cent}"] = ((low <= target) & (target <= high)).astype(np.float64)
-        each[f"width_{per_cent}"] = high - low
+        inside = ((low <= target) & (target <= high)).astype(np.float64)
+        each[f"coverage_{per_cent}"] = np.where(gone, np.nan, inside)
+        each[f"width_{per_cent}"] = np.where(gone, np.nan, high - low)
     return Scored(each)
 
 
 def blocked(scored: Scored, blocks: NDArray[np.int64]) -> tuple[dict[str, float], dict[str, Interval], Rows]:
-    """Give the metrics, their 95 % intervals, and the losses, block by block (their mean is that of all forecasts).
+    """Give the metrics, their 95 % intervals, and the losses, block by block: their mean is the metric of `cost`.
 
-    Forecasts that overlap depend on one another: those of a block, numbered from 0, are drawn again together.
+    Forecasts that overlap depend on one another: those of a block, numbered from 0, are drawn again together. A block
+    whose cost is not defined, as of a series that never changed, is left out of the losses as it is out of the metric.
     """
     count = int(blocks.max()) + 1
     sums, counts = {}, {}
@@ -107,7 +114,10 @@ def blocked(scored: Scored, blocks: NDArray[np.int64]) -> tuple[dict[str, float]
             intervals[name] = max(low, 0.0), min(high, 1.0) if name.startswith("coverage") else high
         else:
             intervals[name] = np.nan, np.nan
-    return metrics, intervals, by_group(scored.losses, blocks)
+    there = counts[scored.cost] > 0
+    # A block with more numbers weighs more, as it does in the metric.
+    losses = sums[scored.cost][there] * (there.sum() / max(counts[scored.cost].sum(), 1))
+    return metrics, intervals, losses if len(losses) else np.zeros(1)
 
 
 def _mean(values: Values) -> float:

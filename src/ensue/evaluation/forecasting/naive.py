@@ -35,9 +35,19 @@ def drift(history: History, horizon: int, season: int, spread: History) -> Norma
 
 
 def errors_spread(history: History, season: int) -> History:
-    """Give the root of the mean squared difference of steps a season apart, (channels,)."""
-    apart = history[season:] - history[:-season] if len(history) > season else np.diff(history, axis=0)
-    return np.sqrt((apart**2).mean(0)) if len(apart) else np.zeros(history.shape[1])
+    """Give the root of the mean squared difference of steps a season apart, (channels,); NaN is not measured."""
+    return np.sqrt(observed_mean(apart(history, season) ** 2))
+
+
+def apart(history: History, season: int) -> History:
+    """Give the differences of steps a season apart, or of neighbours in a history that is no longer than that."""
+    return history[season:] - history[:-season] if len(history) > season else np.diff(history, axis=0)
+
+
+def observed_mean(values: History) -> History:
+    """Give the mean of each column over what is not NaN, 0 where nothing is left."""
+    there = ~np.isnan(values)
+    return np.where(there, values, 0.0).sum(0) / np.maximum(there.sum(0), 1)
 
 
 def _ahead(horizon: int) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from pydantic import Field
 from ensue.errors import UserError
 from ensue.models.contract import Predictor
 from ensue.models.forecasting.contract import Forecasting, Sizes
-from ensue.models.forecasting.features import Array, Fields, OnWindows, window_features, window_targets
+from ensue.models.forecasting.features import Array, Fields, OnWindows, observed, window_features, window_targets
 from ensue.models.forecasting.ridge import Windows, spread_of
 from ensue.settings import Settings
 
@@ -48,15 +48,16 @@ class Boosting(OnWindows, Predictor, Forecasting):
         """Grow the trees; how many are kept, and the spread, come from other windows. Raises UserError."""
         self._grow(learned)
         target, added = np.concatenate([window_targets(one) for one in others()]), 0.0
-        best, kept, squares = np.inf, 0, (target - self._arrays["start"]) ** 2
+        there = np.concatenate([observed(one) for one in others()])
+        best, kept, squares = np.inf, 0, np.where(there, (target - self._arrays["start"]) ** 2, 0.0)
         x = np.concatenate([self._rows(one) for one in others()])
         for tree in range(len(self._arrays["roots"])):
             added = added + self._walked(x, tree, tree + 1).reshape(target.shape)
-            now = (target - self._arrays["start"] - added) ** 2
+            now = np.where(there, (target - self._arrays["start"] - added) ** 2, 0.0)
             if now.mean() < best:
                 best, kept, squares = now.mean(), tree + 1, now
         self._arrays["roots"] = self._arrays["roots"][:kept]
-        self._arrays["spread"] = spread_of(squares.sum(0), len(squares), self.sizes)
+        self._arrays["spread"] = spread_of(squares.sum(0), there.sum(0), self.sizes)
 
     def refit(self, learned: Windows) -> None:
         """Grow as many trees anew from other windows."""

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ensue.batch import Batch
@@ -52,6 +53,10 @@ class Forecasting(ABC):
 
 
 def numbers_loss(head: NumbersHead, raw: Tensor, batch: Batch[Tensor]) -> Loss:
-    """Give the nats of each row's targets, in units of the data."""
-    nats, extra = head.cost(raw, batch["target"], batch["scale"][:, None])
-    return Loss(nats.sum((1, 2)), batch.counts, None if extra is None else extra.sum((1, 2)))
+    """Give the nats of each row's targets, in units of the data; what was filled in costs nothing."""
+    nats, extra = (
+        None if cost is None else torch.where(batch["observed"], cost, 0.0).sum((1, 2))
+        for cost in head.cost(raw, batch["target"], batch["scale"][:, None])
+    )
+    assert nats is not None
+    return Loss(nats, batch.counts, extra)

@@ -74,6 +74,11 @@ def window_targets(fields: Fields) -> Array:
     return fields["target"].reshape(len(fields["target"]), -1)
 
 
+def observed(fields: Fields) -> Array:
+    """Tell which of those targets were measured, and not filled in."""
+    return fields["observed"].reshape(len(fields["observed"]), -1)
+
+
 def anchors(fields: Fields, sizes: Sizes) -> dict[str, Array]:
     """Give the forecasts that a model may begin from, (batch, horizon * channels) each.
 

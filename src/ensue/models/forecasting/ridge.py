@@ -12,7 +12,16 @@ from pydantic import Field
 from ensue.errors import RunError
 from ensue.models.contract import Predictor
 from ensue.models.forecasting.contract import Forecasting, Sizes
-from ensue.models.forecasting.features import LIMIT, Array, Fields, OnWindows, anchors, window_features, window_targets
+from ensue.models.forecasting.features import (
+    LIMIT,
+    Array,
+    Fields,
+    OnWindows,
+    anchors,
+    observed,
+    window_features,
+    window_targets,
+)
 from ensue.settings import Settings
 
 PENALTIES = tuple(10.0**power for power in np.arange(-3, 6.5, 0.5))
@@ -26,13 +35,13 @@ Windows = Callable[[], Iterable[Fields]]
 """Gives the windows that are learned from, some at a time."""
 
 
-def spread_of(squares: Array, count: int, sizes: Sizes) -> Array:
-    """Give the spread of errors at each step, (horizon * channels,), of sums of squares over `count` windows.
+def spread_of(squares: Array, counts: Array, sizes: Sizes) -> Array:
+    """Give the spread of errors at each step, (horizon * channels,), of sums of squares over so many windows each.
 
     A step by itself is not told by a few windows: all steps together stand for SHARED more of them.
     """
-    whole = squares.reshape(-1, sizes.channels)
-    mean = (whole + SHARED * whole.mean(0) / count) / (count + SHARED)
+    whole, count = (one.reshape(-1, sizes.channels) for one in (squares, counts))
+    mean = (whole + SHARED * whole.sum(0) / np.maximum(count.sum(0), 1)) / (count + SHARED)
     return np.maximum(np.sqrt(mean.reshape(-1)), LEAST)
 
 
@@ -68,17 +77,17 @@ class Ridge(OnWindows, Predictor, Forecasting):
         weights = self._solved(learned)
         missed = dict.fromkeys(weights, 0.0)
         squares: dict[tuple[str, float], Array] = dict.fromkeys(weights, np.zeros(1))
-        count = 0
+        counts = np.zeros(self.horizon * self.sizes.channels)
         for fields in others():
             x, target, begins = self.features(fields), window_targets(fields), anchors(fields, self.sizes)
-            count += len(x)
+            counts += (there := observed(fields)).sum(0)
             for (anchor, penalty), weight in weights.items():
-                error = target - begins[anchor] - x @ weight[:-1] - weight[-1]
+                error = np.where(there, target - begins[anchor] - x @ weight[:-1] - weight[-1], 0.0)
                 missed[anchor, penalty] += float(np.abs(error).sum())
                 squares[anchor, penalty] = squares[anchor, penalty] + (error**2).sum(0)
         best = min(weights, key=lambda one: missed[one])
         self.anchor, self.penalty = best
-        self._arrays = {"weights": weights[best], "spread": spread_of(squares[best], count, self.sizes)}
+        self._arrays = {"weights": weights[best], "spread": spread_of(squares[best], counts, self.sizes)}
 
     def refit(self, learned: Windows) -> None:
         """Learn anew from other windows, with the penalty, the anchor and the spread that it has."""

@@ -76,9 +76,12 @@ def fitted(settings: Any, prepared: Prepared) -> Learned:
 def windows(inputs: Inputs, origins: Origins) -> Callable[[], Iterator[Any]]:
     """Give the windows of some origins, some at a time, as often as they are asked for."""
 
+    # Nothing is learned from a horizon that was filled in from its first step to its last.
+    real = origins[inputs.measured(origins)] if inputs.filled.any() else origins
+
     def gathered() -> Iterator[Any]:
-        for begin in range(0, len(origins), WINDOWS):
-            yield inputs.arrays(origins[begin : begin + WINDOWS])
+        for begin in range(0, len(real), WINDOWS):
+            yield inputs.arrays(real[begin : begin + WINDOWS])
 
     return gathered
 
@@ -121,10 +124,15 @@ def calibrated(learned: Learned, prepared: Prepared, settings: ForecastSettings)
     if apart(origins, prepared.layout.horizon) < FEW and learned.training is None and prepared.layout.refit_fitted:
         rehearsed = _rehearsed(prepared, origins)
         if len(rehearsed):
-            told = walk(learned, prepared, settings, rehearsed, "rehearsal")
-            return Bands.fit(told, learned.inputs.targets(rehearsed), apart(rehearsed, prepared.layout.horizon))
+            return _measured(learned, walk(learned, prepared, settings, rehearsed, "rehearsal"), rehearsed)
     told = forecast(learned.model, learned.inputs, origins, seed=settings.seed, paths=settings.paths)
-    return Bands.fit(told, learned.inputs.targets(origins), apart(origins, prepared.layout.horizon))
+    return _measured(learned, told, origins)
+
+
+def _measured(learned: Learned, told: Forecast, origins: Origins) -> Bands:
+    """Measure how far forecasts missed; those of steps that were filled in, each and all, do not count."""
+    real = origins[learned.inputs.measured(origins)]
+    return Bands.fit(told, learned.inputs.targets(origins), apart(real, learned.inputs.layout.horizon))
 
 
 def _rehearsed(prepared: Prepared, calibrate: Origins) -> Origins:

@@ -16,9 +16,9 @@ from ensue.data.series.inputs import Inputs
 from ensue.data.series.layout import MOST_ORIGINS, Layout, Origins
 from ensue.data.series.times import shown
 from ensue.errors import DataError, SettingError
-from ensue.evaluation.forecasting.bands import UNMOVED, Bands
+from ensue.evaluation.forecasting.bands import Bands
 from ensue.evaluation.forecasting.distributions import Forecast
-from ensue.evaluation.forecasting.figures import Scales, blocked, naive_scale, score
+from ensue.evaluation.forecasting.figures import Scales, blocked, naive_scale, observed_spread, score
 from ensue.tasks.contract import Trained
 from ensue.tasks.forecast.fitting import build
 from ensue.tasks.forecast.predicting import blocks_of, forecast
@@ -119,7 +119,7 @@ class ForecastModel(Trained):
         origins = _rolling(panel, layout, first, str(paths[0]))
         inputs = self._inputs(panel, layout, 0)
         pairs = zip(panel.series, first, strict=True)
-        naive = np.stack([naive_scale(one.values[: max(begin, layout.least)], layout.season) for one, begin in pairs])
+        naive = np.stack([naive_scale(one.observed[: max(begin, layout.least)], layout.season) for one, begin in pairs])
         spread = self._spread(panel)
         scales = Scales(naive[origins[:, 0]], spread[origins[:, 0]])
         scored = score(self._told(inputs, origins, None), inputs.targets(origins), scales, self.bands)
@@ -150,9 +150,8 @@ class ForecastModel(Trained):
     def _spread(self, panel: Panel) -> np.ndarray:
         """Give the spread that errors are scaled by: that of the training part, or of the file for another series."""
         pairs = zip(self.prepared.panel.series, self.prepared.ends("train"), strict=True)
-        learned = {one.name: one.values[:end].std(0) for one, end in pairs}
-        found = np.stack([learned.get(one.name, one.values.std(0)) for one in panel.series])
-        return np.where(found > 0, found, 1.0)
+        learned = {one.name: observed_spread(one.observed[:end]) for one, end in pairs}
+        return np.stack([learned.get(one.name, observed_spread(one.observed)) for one in panel.series])
 
 
 def as_frame(told: Sequence[Foretold], library: Any) -> Any:
@@ -170,9 +169,7 @@ def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     prepared = kept(run)
     model, _ = build(settings.model, prepared)
     model.load(run.read_arrays())
-    # What fails between a training and its calibration leaves a model whose intervals stay as they are.
-    bands = Bands.from_json(json.loads(run.read(CALIBRATION))) if run.has(CALIBRATION) else UNMOVED
-    return ForecastModel(run, settings, prepared, model, bands)
+    return ForecastModel(run, settings, prepared, model, Bands.from_json(json.loads(run.read(CALIBRATION))))
 
 
 def _rolling(panel: Panel, layout: Layout, first: Sequence[int], where: str) -> Origins:

@@ -19,7 +19,7 @@ from ensue.data.series import Panel, gone_on
 from ensue.data.series.inputs import Covariates, Inputs, Scaling
 from ensue.data.series.layout import Layout, Origins, lay_out, origins, span, told
 from ensue.errors import DataError, SettingError
-from ensue.evaluation.forecasting.figures import Scales, naive_scale
+from ensue.evaluation.forecasting.figures import Scales, naive_scale, observed_spread
 from ensue.evaluation.forecasting.naive import errors_spread
 from ensue.models.forecasting import FITTED, Sizes
 from ensue.tasks.forecast.settings import ForecastSettings
@@ -62,15 +62,16 @@ class Prepared:
     def scales(self, of: Origins) -> Scales:
         """Give what the errors of forecasts are measured by: from before the test alone."""
         pairs = list(zip(self.panel.series, self.ends("test"), self.ends("train"), strict=True))
-        naive = np.stack([naive_scale(one.values[:end], self.layout.season) for one, end, _ in pairs])
-        spread = np.stack([_spread(one.values[: max(learned, 2)]) for one, _, learned in pairs])
+        naive = np.stack([naive_scale(one.observed[:end], self.layout.season) for one, end, _ in pairs])
+        spread = np.stack([observed_spread(one.observed[: max(learned, 2)]) for one, _, learned in pairs])
         return Scales(naive[of[:, 0]], spread[of[:, 0]])
 
     def walks(self) -> list[Any]:
         """Give of each series how much it moves from step to step, and from season to season, before the test."""
         ends = zip(self.panel.series, self.ends("test"), strict=True)
         return [
-            {season: errors_spread(one.values[:end], season) for season in (1, self.layout.season)} for one, end in ends
+            {season: errors_spread(one.observed[:end], season) for season in (1, self.layout.season)}
+            for one, end in ends
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -140,8 +141,3 @@ def kept(run: Run) -> Prepared:
     panel = Panel.of(run.read_arrays(SERIES), values["panel"])
     covariates = Covariates.from_json(values["covariates"])
     return Prepared(panel, Layout(**values["layout"]), covariates, values["left_out"])
-
-
-def _spread(values: np.ndarray) -> np.ndarray:
-    spread = values.std(0)
-    return np.where(spread > 0, spread, 1.0)

@@ -77,7 +77,8 @@ def _backtest(model: Scoring, prepared: Prepared, origins: Origins) -> dict[str,
 
 def _symptoms(model: Scoring, rows: Sequence[Standing], prepared: Prepared) -> list[str]:
     found = []
-    if (still := int(np.isnan(model.scored.each["mase"]).all((1, 2)).sum())) > 0:
+    scales = prepared.scales(prepared.origins("test"))
+    if (still := int(np.isnan(scales.naive).all(1).sum())) > 0:
         found.append(f"of {still} forecasts the series never changed before the test: they have no MASE")
     if (count := len(model.row.losses)) < FEW:
         best = min((row for row in rows if row.name in SIMPLE), key=lambda row: row.cost)

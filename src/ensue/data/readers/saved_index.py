@@ -1,0 +1,43 @@
+"""Columns that a data frame's index left behind when it was saved: numbers of rows, which are no data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|__index_level_\d+__)?")
+"""What pandas calls a column without a name, and its Parquet files an index without one; a CSV file says nothing."""
+NAMED = ("index", "level_0")
+"""What reset_index calls it."""
+
+
+def saved_index(columns: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Give the columns that hold an index: whole numbers without a name, or the number of each row under a usual one.
+
+    >>> rows = [{"": str(place), "index": 7 * place, "sales": place} for place in range(3)]
+    >>> saved_index(rows[0], rows)
+    ['']
+    """
+    found = []
+    for name in columns:
+        if UNNAMED.fullmatch(name):
+            numbers = [_whole(row.get(name)) for row in rows]
+            found += [name] * (None not in numbers)
+        elif name.lower() in NAMED:
+            numbers = [_whole(row.get(name)) for row in rows]
+            first = numbers[0] if numbers else None
+            found += [name] * (first in (0, 1) and numbers == list(range(first, first + len(numbers))))
+    return found
+
+
+def _whole(cell: Any) -> int | None:
+    """Read a whole number; None if it is none.
+
+    >>> _whole("7"), _whole(7.0), _whole("7.5"), _whole(True)
+    (7, 7, None, None)
+    """
+    if isinstance(cell, bool):
+        return None
+    found = re.fullmatch(r"(\d{1,15})(\.0*)?", str(cell).strip())
+    return int(found[1]) if found else None
