@@ -131,7 +131,7 @@ def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFi
     command = f"train generate {folder / 'text.txt'} --model window --size tiny --out {folder / 'net'} --json"
     lines = answer(capsys, *command.split(), "--set", "steps=6", "--set", "evaluate_every=3", "--set", "rows=4")
     events = [json.loads(line) for line in lines.splitlines()]
-    assert {event["event"] for event in events} == {"progress", "sample", "result"}
+    assert {event["event"] for event in events} == {"note", "progress", "sample", "result"}
     assert events[-1]["event"] == "result"
     assert {"uniform", "unigram", "window 128"} <= {row["name"] for row in events[-1]["rows"]}
 
