@@ -76,8 +76,28 @@ def test_a_series_that_never_changes_has_no_mase() -> None:
     scales = Scales(np.array([[np.nan], [2.0]]), np.ones((2, 1)))
     scored = score(told, np.array([[[3.0]], [[4.0]]]), scales, UNMOVED)
     assert scored.metrics()["mase"] == 0.5
-    metrics, _, losses = blocked(scored, np.array([0, 1]))
+    metrics, intervals, losses = blocked(scored, np.array([0, 1]))
     assert (metrics["mase"], losses.tolist()) == (0.5, [0.5])
+    assert np.isnan(intervals["mase"]).all()
+    assert np.isfinite(intervals["mae"]).all()
+
+
+def test_a_figure_that_some_have_not_is_that_of_the_others() -> None:
+    """Table, interval and what models are compared by: as if the series that never changed were not there."""
+    draws = np.random.default_rng(0)
+    told = Normals(np.zeros((40, 3, 1)), np.ones((40, 3, 1)))
+    target, scale = draws.normal(size=(40, 3, 1)), draws.uniform(1, 2, (40, 1))
+    still = draws.permutation(40)[:25]
+    scale[still] = np.nan
+    kept = np.setdiff1d(np.arange(40), still)
+    metrics, intervals, losses = blocked(score(told, target, Scales(scale, np.ones((40, 1))), UNMOVED), np.arange(40))
+    without = score(
+        Normals(told.mean[kept], told.spread[kept]), target[kept], Scales(scale[kept], scale[kept]), UNMOVED
+    )
+    others = blocked(without, np.arange(15))
+    assert metrics["mase"] == pytest.approx(losses.mean()) == pytest.approx(others[0]["mase"])
+    assert intervals["mase"] == pytest.approx(others[1]["mase"])
+    np.testing.assert_allclose(losses, others[2])
 
 
 def test_naive_forecasts_by_hand() -> None:

@@ -1,5 +1,6 @@
 """What is wrong with series is told in one line: where, what and the mend; exit code 2, nothing left behind."""
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -274,3 +275,28 @@ def test_wrong_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         capsys.readouterr()
         assert main(line.split()) == 2, line
         assert expected in capsys.readouterr().err
+
+
+def test_a_series_that_never_changes_beside_another_has_no_share_in_mase(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The table, the sentence, the result and the lines of series tell the same figure: that of the other series."""
+    rows = [f"still,{t},5" for t in range(60)] + [f"moving,{t},{t % 4 + np.sin(t):.3f}" for t in range(60)]
+    assert trained(tmp_path, "id,t,y\n" + "\n".join(rows) + "\n", "--horizon", "3", "--season", "4") == 0
+    out = capsys.readouterr().out
+    assert "series that never changed before the test have no MASE, and are left out of it: 'still'" in out
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    mase, each = result["metrics"]["mase"], result["details"]["by_series"]
+    assert (each["still"]["mase"], each["moving"]["mase"]) == (None, pytest.approx(mase))
+    low, high = result["rows"][-1]["intervals"]["mase"]
+    assert 0 < low <= mase <= high
+    for name, row in zip([*result["baselines"], "ridge"], result["rows"], strict=True):
+        assert row["name"] == name
+        if f"use {name}:" in result["verdict"]:
+            assert f"use {name}: {row['metrics']['mase']:.3f} MASE" in result["verdict"]
+            break
+    else:
+        raise AssertionError(result["verdict"])
+    assert f"{mase:#.4g}" in out
+    assert main(["evaluate", str(tmp_path / "run"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"]["mase"] == mase

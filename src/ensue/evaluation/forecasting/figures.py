@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,26 +95,28 @@ def blocked(scored: Scored, blocks: NDArray[np.int64]) -> tuple[dict[str, float]
     Forecasts that overlap depend on one another: those of a block, numbered from 0, are drawn again together. A block
     whose cost is not defined, as of a series that never changed, is left out of the losses as it is out of the metric.
     """
-    count = int(blocks.max()) + 1
+    total = int(blocks.max()) + 1
     sums, counts = {}, {}
     for name, values in scored.each.items():
         there = np.isfinite(values)
-        sums[name] = np.bincount(blocks, np.where(there, values, 0).sum((1, 2)), count)
-        counts[name] = np.bincount(blocks, there.sum((1, 2)), count)
+        sums[name] = np.bincount(blocks, np.where(there, values, 0).sum((1, 2)), total)
+        counts[name] = np.bincount(blocks, there.sum((1, 2)), total)
+    metrics = dict.fromkeys(sums, np.nan)
+    intervals: dict[str, Interval] = dict.fromkeys(sums, (np.nan, np.nan))
+    # A figure that some blocks do not have is drawn from the others alone: without it a block is not 0.
+    for defined in {tuple((each > 0).tolist()) for each in counts.values() if each.any()}:
+        blocks_with = np.flatnonzero(defined)
+        names = [name for name, each in counts.items() if tuple((each > 0).tolist()) == defined]
 
-    def figures(rows: NDArray[np.int64]) -> dict[str, float]:
-        found = {name: float(sums[name][rows].sum() / max(counts[name][rows].sum(), 1)) for name in sums}
-        return found | {"rmse": float(np.sqrt(found["rmse"]))}
+        def figures(rows: NDArray[np.int64], names: list[str] = names, of: Any = blocks_with) -> dict[str, float]:
+            found = {name: float(sums[name][of[rows]].sum() / counts[name][of[rows]].sum()) for name in names}
+            return found | ({"rmse": float(np.sqrt(found["rmse"]))} if "rmse" in found else {})
 
-    metrics, intervals = with_intervals(figures, count)
-    for name, middle in metrics.items():
-        if not counts[name].any():
-            metrics[name], intervals[name] = np.nan, (np.nan, np.nan)
-        elif count > 1:
-            low, high = for_few(intervals[name], middle, count)
+        some, ends = with_intervals(figures, count := len(blocks_with))
+        metrics |= some
+        for name, middle in some.items() if count > 1 else ():
+            low, high = for_few(ends[name], middle, count)
             intervals[name] = max(low, 0.0), min(high, 1.0) if name.startswith("coverage") else high
-        else:
-            intervals[name] = np.nan, np.nan
     there = counts[scored.cost] > 0
     # A block with more numbers weighs more, as it does in the metric.
     losses = sums[scored.cost][there] * (there.sum() / max(counts[scored.cost].sum(), 1))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ensue.data.series.checks import some
 from ensue.data.series.layout import Origins
 from ensue.evaluation.forecasting.bands import FEW
 from ensue.evaluation.forecasting.naive import SIMPLE
@@ -77,9 +78,11 @@ def _backtest(model: Scoring, prepared: Prepared, origins: Origins) -> dict[str,
 
 def _symptoms(model: Scoring, rows: Sequence[Standing], prepared: Prepared) -> list[str]:
     found = []
-    scales = prepared.scales(prepared.origins("test"))
-    if (still := int(np.isnan(scales.naive).all(1).sum())) > 0:
-        found.append(f"of {still} forecasts the series never changed before the test: they have no MASE")
+    origins = prepared.origins("test")
+    still = np.unique(origins[np.isnan(prepared.scales(origins).naive).all(1), 0])
+    if len(still):
+        names = some([repr(prepared.panel.series[number].name) for number in still])
+        found.append(f"series that never changed before the test have no MASE, and are left out of it: {names}")
     if (count := len(model.row.losses)) < FEW:
         best = min((row for row in rows if row.name in SIMPLE), key=lambda row: row.cost)
         lower = (
