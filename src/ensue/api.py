@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from ensue.data.labelled import LabelledReader
-from ensue.errors import DataError, Interrupted, RunError, SettingError, did_you_mean
+from ensue.errors import DataError, Interrupted, RunError, SettingError, UserError, did_you_mean
 from ensue.settings import RESTORE, Settings, read_stored, to_plain
 from ensue.tasks import TASKS, Choices, Proposal, Task
 from ensue.tasks.choosing import with_budget
@@ -20,7 +21,7 @@ from ensue.training.devices import choose_device
 from ensue.training.durable import FULL_DISK
 from ensue.training.fit import reopen
 from ensue.training.notes import noted
-from ensue.training.run import Run
+from ensue.training.run import WEIGHTS, Run
 
 FILES = ("valid", "test", "config")
 """Choices that are paths."""
@@ -119,25 +120,52 @@ def start(
                     raise SettingError(f"{task.name} learns from files", where="data", mend="name some")
                 task.prepare(run, settings, reader)
             return _train_in(run, task, settings, data, watch)
-        except BaseException:
-            if run.checkpoint() is None:
+        except BaseException as error:
+            wrong_input = isinstance(error, DataError | SettingError)
+            if run.checkpoint() is None and (wrong_input or not run.has(WEIGHTS)):
                 run.discard()
             raise
 
 
 def _train_in(run: Run, task: Task, settings: Settings, data: Sequence[Path], watch: Watch) -> Any:
-    """Train, and where Ctrl-C or a full disk stopped it at once, say how to go on from what was saved."""
+    """Train, and where something stopped it, say how to go on from what was saved.
+
+    Whatever fails after the training, the run holds the trained model, and one line says so.
+    """
     try:
         return task.train(run, settings, data, noted(run, watch))
+    except Interrupted:
+        raise
     except KeyboardInterrupt:
-        if run.checkpoint() is None:
+        if run.checkpoint() is None and not run.has(WEIGHTS):
             raise
         raise Interrupted(f"interrupted; go on from what was saved last with `{run.resuming}`") from None
-    except RunError as error:
-        if error.what != FULL_DISK or run.checkpoint() is None:
+    except Exception as error:
+        saved = run.checkpoint() is not None or run.has(WEIGHTS)
+        if isinstance(error, RunError) and error.what == FULL_DISK and saved:
+            mend = f"make room, then go on from what was saved last with `{run.resuming}`"
+            raise RunError(error.what, where=error.where, mend=mend) from None
+        if not _has_trained(run) or (isinstance(error, DataError | SettingError) and run.checkpoint() is None):
             raise
-        mend = f"make room, then go on from what was saved last with `{run.resuming}`"
-        raise RunError(error.what, where=error.where, mend=mend) from None
+        what = f"the model is trained and saved, but what comes after its training failed: {_as_clause(error)}"
+        mend = f"use it with `{shlex.join(['ensue', task.name, str(run.path)])}`, or finish with `{run.resuming}`"
+        raise RunError(what, where=str(run.path), mend=mend) from error
+
+
+def _has_trained(run: Run) -> bool:
+    """Tell whether the run holds a model whose training has come to its end."""
+    checkpoint = run.checkpoint()
+    return run.has(WEIGHTS) if checkpoint is None else checkpoint.course.finished
+
+
+def _as_clause(error: Exception) -> str:
+    """Put an error into one line: what a person can mend as it stands, a bug with its place in the code."""
+    if isinstance(error, UserError):
+        return " ".join(str(error).split())
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return "this machine has too little memory for it"
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{' '.join(f'{type(error).__name__}: {error}'.split())} ({Path(place.filename).name}:{place.lineno})"
 
 
 def resume(

@@ -4,6 +4,13 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Self
 
+LONGEST = 1000
+"""Characters of each part of a message: what stands in a file may be a cell of a million."""
+
+
+def _short(text: str | None) -> str | None:
+    return text if text is None or len(text) <= LONGEST else f"{text[: LONGEST - 200]} ... {text[-190:]}"
+
 
 class UserError(Exception):
     """Tell a person what is wrong with their input, where it is, and how to mend it.
@@ -20,8 +27,8 @@ class UserError(Exception):
     def __init__(
         self, what: str, *, where: str | None = None, mend: str | None = None, option: str | None = None
     ) -> None:
-        self.what, self.where, self.mend, self.option = what, where, mend, option
-        line = what if where is None else f"{where}: {what}"
+        self.what, self.where, self.mend, self.option = _short(what) or "", where, _short(mend), _short(option)
+        line = self.what if where is None else f"{where}: {self.what}"
         super().__init__(f"{line}; {self.advice}" if self.advice else line)
 
     @property

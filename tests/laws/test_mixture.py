@@ -1,5 +1,7 @@
 """What a mixture of network and n-gram obeys: proper, resumable, blind to what comes, never worse than either."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -53,10 +55,14 @@ def mixture() -> Mixture:
     return Mixture(network(), ngram(), weights)
 
 
+def evidence_of(batches: Sequence[Batch[Tensor]]) -> Evidence:
+    return gather(network(), ngram(), batches, sum(int(batch.lengths.sum()) for batch in batches))
+
+
 @pytest.mark.parametrize("writer", [network(), ngram(), mixture()], ids=["network", "ngram", "mixture"])
 def test_at_least_as_good_as_either_on_what_it_was_fitted(writer: Autoregressive) -> None:
     batch = sample_of(writer, 8, 200)
-    fit = fit_mixture(gather(network(), ngram(), [batch]))
+    fit = fit_mixture(evidence_of([batch]))
     assert fit.nats <= min(fit.network_nats, fit.ngram_nats)
     fitted = Mixture(network(), ngram(), fit.weights)
     for model, nats in ((fitted, fit.nats), (network(), fit.network_nats), (ngram(), fit.ngram_nats)):
@@ -65,14 +71,14 @@ def test_at_least_as_good_as_either_on_what_it_was_fitted(writer: Autoregressive
 
 
 def test_gains_where_each_is_right_at_times() -> None:
-    fit = fit_mixture(gather(network(), ngram(), [sample_of(mixture(), 8, 400)]))
+    fit = fit_mixture(evidence_of([sample_of(mixture(), 8, 400)]))
     assert fit.nats < min(fit.network_nats, fit.ngram_nats) - 0.02
     assert MixtureSettings().wanted(fit)
     assert not MixtureSettings(use="never").wanted(fit)
 
 
 def test_falls_back_to_the_better_one_where_mixing_gains_nothing() -> None:
-    fit = fit_mixture(gather(network(), ngram(), [sample_of(ngram(), 8, 200)]))
+    fit = fit_mixture(evidence_of([sample_of(ngram(), 8, 200)]))
     assert not MixtureSettings().wanted(fit)
     assert MixtureSettings(use="always").wanted(fit)
 
@@ -102,11 +108,47 @@ def test_is_what_the_formula_says() -> None:
 
 def test_a_long_tune_part_is_thinned(monkeypatch: pytest.MonkeyPatch) -> None:
     batches = [sample_of(mixture(), 8, 200)] * 2
-    whole = gather(network(), ngram(), batches)
-    monkeypatch.setattr(module, "HELD", 0)
-    thin = gather(network(), ngram(), batches)
-    assert (len(whole.target), len(thin.target)) == (3000, 750)
-    assert torch.equal(thin.target[:375], whole.target[:1500][::4])
+    whole = evidence_of(batches)
+    monkeypatch.setattr(module, "HELD", 1000 * SIZE)
+    monkeypatch.setattr(module, "FEWEST_STEPS", 0)
+    thin = evidence_of(batches)
+    assert (len(whole.target), len(thin.target)) == (3000, 1000)
+    assert torch.equal(thin.target, whole.target[::3])
+    assert torch.equal(thin.ngram, whole.ngram[::3])
+    torch.testing.assert_close(thin.network, whole.network[::3], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [20_000, 1_000_000])
+def test_thinned_however_many_symbols_there_are_and_however_short_the_batches(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches of one step each cannot be halved: a loop that tried to never ended."""
+    monkeypatch.setattr(module, "HELD", 2_000)
+    monkeypatch.setattr(module, "MOST_HELD", 2_000_000)
+    held = 2_000_000 // size
+    assert module.steps_held(size) == held
+    monkeypatch.setattr(module, "steps_held", lambda size: held)
+    whole = sample_of(mixture(), 2, 130)
+    rows = [
+        Batch({k: v[:1, t : t + 1] for k, v in whole.fields.items()}, torch.tensor([1]), whole.weight[:1], fresh)
+        for t, fresh in enumerate(torch.arange(130)[:, None] == 0)
+    ]
+    evidence = evidence_of(rows)
+    every = -(-130 // held)
+    assert torch.equal(evidence.target, whole["target"][0, ::every])
+
+
+def test_the_cold_beginning_of_a_stream_is_no_evidence() -> None:
+    whole = sample_of(mixture(), 3, 40)
+    whole = Batch(whole.fields, torch.tensor([40, 40, 40]), whole.weight, whole.fresh)
+    halves = [
+        Batch({k: v[:, :5] for k, v in whole.fields.items()}, torch.tensor([5, 5, 5]), whole.weight, whole.fresh),
+        Batch({k: v[:, 5:] for k, v in whole.fields.items()}, torch.tensor([35, 35, 35]), whole.weight, ~whole.fresh),
+    ]
+    at_once, in_two = (gather(network(), ngram(), one, 120, unread=7) for one in ([whole], halves))
+    assert torch.equal(at_once.target, whole["target"][:, 7:].flatten())
+    assert torch.equal(at_once.target.sort()[0], in_two.target.sort()[0])
+    assert at_once.network.sum().item() == pytest.approx(in_two.network.sum().item(), abs=1e-6)
 
 
 def test_goes_on_from_batch_to_batch() -> None:
@@ -116,13 +158,13 @@ def test_goes_on_from_batch_to_batch() -> None:
         Batch({k: v[:, :20] for k, v in whole.fields.items()}, whole.lengths // 2, whole.weight, whole.fresh),
         Batch({k: v[:, 20:] for k, v in whole.fields.items()}, whole.lengths // 2, whole.weight, ~whole.fresh),
     ]
-    at_once, in_two = gather(network(), ngram(), [whole]), gather(network(), ngram(), halves)
+    at_once, in_two = evidence_of([whole]), evidence_of(halves)
     for one, other in ((at_once.network, in_two.network), (at_once.ngram, in_two.ngram), (at_once.clues, in_two.clues)):
         assert one.sum().item() == pytest.approx(other.sum().item(), abs=1e-6)
 
 
 def test_fitting_is_deterministic_and_survives_few_steps() -> None:
-    evidence = gather(network(), ngram(), [sample_of(mixture(), 2, 4)])
+    evidence = evidence_of([sample_of(mixture(), 2, 4)])
     assert torch.equal(fit_mixture(evidence).weights, fit_mixture(evidence).weights)
     one = Evidence(evidence.clues[:1], evidence.network[:1], evidence.ngram[:1], evidence.target[:1])
     assert torch.isfinite(fit_mixture(one).weights).all()

@@ -88,7 +88,7 @@ def test_help_is_quick() -> None:
         ("generate run --n 1.5", 'Invalid value for --n: "1.5" is no whole number; '),
         ("generate run --temperature inf", "--temperature cannot be 'inf': input should be a finite number; "),
         ("generate run --interactive --json", "generate: --interactive writes one text, as plain text; "),
-        ("evaluate run --prequential --lines", "evaluate: --prequential tells of chunks, not of lines or places; "),
+        ("evaluate run --prequential --lines", "evaluate: --prequential tells of chunks, not of lines, places or c"),
         ("list models lstm", "list: 'lstm' is not among the models; it is a cell: see `ensue list cells lstm`"),
         ("list cells gruu", "list: 'gruu' is not among the cells; did you mean gru?"),
     ],

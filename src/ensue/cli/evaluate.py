@@ -24,6 +24,7 @@ def evaluate(
     *data: Path,
     lines: bool = False,
     surprising: Annotated[Whole, Parameter(validator=validators.Number(gte=0))] = 0,
+    novelty: bool = False,
     prequential: bool = False,
     weights: Literal["fp32", "bf16", "int8"] = "fp32",
     json: bool = False,
@@ -36,6 +37,7 @@ def evaluate(
         data: Files to score; with none, the run's own test part.
         lines: Score each line by itself too.
         surprising: Show so many of the most surprising places.
+        novelty: Say how much of the text is copied from the training data, or stands in it too.
         prequential: Score, then learn, chunk after chunk: for a text that goes on where the training data
             ended.
         weights: How the network's weights are kept, as in `ensue generate`; says what that costs.
@@ -45,13 +47,13 @@ def evaluate(
     from ensue.errors import SettingError
     from ensue.tasks import evaluation
 
-    if prequential and (lines or surprising):
-        what = "--prequential tells of chunks, not of lines or places"
-        raise SettingError(what, where="evaluate", mend="leave out --lines and --surprising, or --prequential")
+    if prequential and (lines or surprising or novelty):
+        what, mend = "--prequential tells of chunks, not of lines, places or copies", "leave it or the others out"
+        raise SettingError(what, where="evaluate", mend=mend)
     model = api.open(run)
     if hasattr(model, "evaluate"):
-        if lines or surprising or prequential or weights != "fp32":
-            what = "--lines, --surprising, --prequential and --weights are for runs of `generate`"
+        if lines or surprising or novelty or prequential or weights != "fp32":
+            what = "--lines, --surprising, --novelty, --prequential and --weights are for runs of `generate`"
             raise SettingError(what, where="evaluate", mend="leave them out")
         show_scored(model.evaluate(data), json)
         return
@@ -62,13 +64,16 @@ def evaluate(
     exact = found if weights == "fp32" else evaluation.evaluate(model, data)
     cost = found.likelihood.bits_per_character - exact.likelihood.bits_per_character
     if json:
-        print_whole(found, lines, surprising, {"weights": weights, "cost_of_weights": cost})
+        more = {"novelty": found.novelty().to_json()} if novelty else {}
+        print_whole(found, lines, surprising, {"weights": weights, "cost_of_weights": cost, **more})
         return
     told = found.to_json()
     intervals = told["intervals"].items()
     show_figures({name: (told[name], ends) for name, ends in intervals}, f"{told['count']:,} symbols")
     if weights != "fp32":
         print(f"{weights} weights cost {cost:+.4f} bits per character, beside fp32")
+    if novelty:
+        print(f"novelty: {found.novelty()}")
     if lines:
         show_lines(found)
     if surprising:

@@ -41,7 +41,7 @@ def converse(model: TextModel, text: str, asked: dict[str, Any]) -> None:
 def choose(model: TextModel, text: str, wanted: str) -> str:
     """Show the likeliest symbols, and give the text of the one that was wanted by its number, if any."""
     ids, probabilities = likeliest(model, text)
-    if wanted.isdigit() and 1 <= int(wanted) <= len(ids):
+    if wanted.isdecimal() and 1 <= int(wanted) <= len(ids):
         chosen = model.codec.decode([int(ids[int(wanted) - 1])])
         print(text[-40:] + chosen)
         return chosen

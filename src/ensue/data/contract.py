@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -134,6 +134,10 @@ class Corpus:
     """Positions in `ids` of unknown symbols, ascending."""
     unknown_nats: NDArray[np.float64]
     """What it costs to spell each of them."""
+    unknown_bytes: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    """What they are, one after the other, in UTF-8: so that a run knows its text without its sources."""
+    unknown_sizes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """How many of these bytes each of them has."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from ensue.data.contract import Codec, Corpus, Ids
 
@@ -43,6 +44,7 @@ class CorpusWriter:
         self.offsets = array("q", [0])
         self.unknown_at: list[np.ndarray] = [np.empty(0, np.int64)]
         self.unknown_nats: list[np.ndarray] = [np.empty(0, np.float64)]
+        self.unknown_spelled = [_spelled(())]
 
     def add(self, text: str) -> None:
         """Take a record, or the next stretch of the one long text."""
@@ -65,7 +67,9 @@ class CorpusWriter:
             unknown = ids == self.codec.unknown
             if unknown.any():
                 self.unknown_at.append(np.flatnonzero(unknown) + self.length)
-                self.unknown_nats.append(np.array([nats for _, nats in self.codec.unknowns(text)]))
+                symbols, nats = zip(*self.codec.unknowns(text), strict=True)
+                self.unknown_nats.append(np.array(nats))
+                self.unknown_spelled.append(_spelled(symbols))
         self._keep(ids)
 
     def _count(self, text: str) -> None:
@@ -106,7 +110,15 @@ class CorpusWriter:
             words=self.words,
             unknown_at=np.concatenate(self.unknown_at),
             unknown_nats=np.concatenate(self.unknown_nats),
+            unknown_bytes=np.concatenate([spelled for spelled, _ in self.unknown_spelled]),
+            unknown_sizes=np.concatenate([sizes for _, sizes in self.unknown_spelled]),
         )
+
+
+def _spelled(symbols: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Give the UTF-8 of symbols, one after the other, and the size of each."""
+    spelled = [symbol.encode("utf-8", "replace") for symbol in symbols]
+    return np.frombuffer(b"".join(spelled), np.uint8), np.array(list(map(len, spelled)), np.int64)
 
 
 class _IdsFile:

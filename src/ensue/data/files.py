@@ -28,6 +28,9 @@ ABOUT = ("readme", "license", "licence", "sha256sums", "md5sums", "checksums")
 TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 
 PACKED = {".gz": gzip.open, ".xz": lzma.open}
+RATIO, ALWAYS = 100, 16 << 20
+"""How many times its size a packed file may hold, and the bytes that it may hold in any case. Text is packed to a third
+or a tenth; a few hundred kilobytes that hold gigabytes were made to fill a memory, or hold nothing but copies."""
 
 
 def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]:
@@ -125,8 +128,15 @@ def _chunks(path: Path, listener: Listener, size: int = CHUNK) -> Iterator[bytes
         with open(path, "rb") as raw:
             unpack = PACKED.get(path.suffix.lower())
             file = cast("IO[bytes]", unpack(raw) if unpack else raw)
-            done = 0
+            done = held = 0
+            most = max(ALWAYS, RATIO * path.stat().st_size) if unpack else None
             while chunk := file.read(size):
+                held += len(chunk)
+                if most is not None and held > most:
+                    what = (
+                        f"the {path.suffix.lower()} file unpacks to more than {most >> 20:,} MB, the most for its size"
+                    )
+                    raise DataError(what, where=str(path), mend="unpack it with its own tool, and look what it is")
                 yield chunk
                 listener.advance(raw.tell() - done)
                 done = raw.tell()

@@ -12,6 +12,7 @@ import numpy as np
 
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.labelled import Labelled
+from ensue.data.readers.numbers import LARGEST, as_float
 from ensue.errors import DataError, SettingError
 from ensue.settings import Settings
 
@@ -23,6 +24,9 @@ DESCRIBED: dict[LabelKind, str] = {
     "ordinal": "labels on a scale",
     "number": "numbers",
 }
+
+FAR = 1e30
+"""Standard deviations from the mean to which numbers are told apart: float32 has none above 3e38."""
 
 
 class LabelSettings(Settings):
@@ -72,7 +76,7 @@ class LabelCodec:
     def target(self, label: Any) -> Any:
         """Give what is learned; of labels that were never in training, nothing. Raises DataError for no number."""
         if self.kind == "number":
-            return np.float32((_number(label) - self.mean) / self.scale)
+            return np.float32(np.clip((_number(label) - self.mean) / self.scale, -FAR, FAR))
         here = names_in(label, self.delimiter, self.kind)
         if self.kind == "several":
             return np.array([name in here for name in self.names], np.float32)
@@ -201,18 +205,16 @@ def _name(label: Any) -> str:
 
 
 def _number(label: Any) -> float:
-    try:
-        value = float(label)
-    except (TypeError, ValueError):
-        raise DataError(f"the label {str(label)[:60]!r} is no number", mend="mend it, or leave the row out") from None
-    if not isfinite(value):
-        raise DataError(f"the label {str(label)[:60]!r} is not finite", mend="mend it, or leave the row out")
+    value = as_float(label)
+    if value is None:
+        raise DataError(f"the label {str(label)[:60]!r} is no number", mend="mend it, or leave the row out")
+    if not abs(value) <= LARGEST:
+        kind = "too large" if isfinite(value) else "not finite"
+        raise DataError(f"the label {str(label)[:60]!r} is {kind}", mend="mend it, or leave the row out")
     return value
 
 
 def _natural(name: str) -> tuple[float, str]:
     """Sort numbers by size, before names."""
-    try:
-        return float(name), name
-    except ValueError:
-        return inf, name
+    value = as_float(name)
+    return inf if value is None else value, name

@@ -18,7 +18,9 @@ from ensue.data.examples import CONTENTS, write_contents
 from ensue.data.prepare import Prepared
 from ensue.data.split import PARTS
 
-ARRAYS = ("ids", "offsets", "unknown_at", "unknown_nats")
+ARRAYS = ("ids", "offsets", "unknown_at", "unknown_nats", "unknown_bytes", "unknown_sizes")
+LATER = ("unknown_bytes", "unknown_sizes")
+"""Not in the first runs: without them no copy goes over an unknown symbol."""
 COUNTS = ("characters", "bytes", "words")
 
 
@@ -57,7 +59,8 @@ def kept(folder: Path) -> Prepared | None:
 
 def _corpus(folder: Path, part: str, counts: dict[str, Any]) -> Corpus:
     ids = np.load(_array(folder, part, "ids"), mmap_mode="r", allow_pickle=False)
-    others: dict[str, Any] = {name: np.load(_array(folder, part, name), allow_pickle=False) for name in ARRAYS[1:]}
+    there = [name for name in ARRAYS[1:] if name not in LATER or _array(folder, part, name).exists()]
+    others: dict[str, Any] = {name: np.load(_array(folder, part, name), allow_pickle=False) for name in there}
     others |= {name: counts[name] for name in COUNTS}
     return Corpus(ids=ids, **others)
 

@@ -42,7 +42,8 @@ def read_vectors(path: Path, most: int = MOST) -> Vectors:
             mend = "write a word and its numbers in each line, by one blank"
             raise DataError(what if width else "the line has no numbers", where=where, mend=mend)
         try:
-            vector = np.array(fields[1:], np.float32)
+            with np.errstate(over="ignore"):  # what no float32 holds is infinite, which is refused below
+                vector = np.array(fields[1:], np.float32)
         except ValueError as error:  # "could not convert string to float: 'x'"
             odd = str(error).partition(": ")[2]
             raise DataError(f"{odd:.40} is not a number", where=where, mend="mend the line") from None

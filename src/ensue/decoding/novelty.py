@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.decoding.suffix_array import Ids, find
-from ensue.models.ngram.suffixes import sorted_suffixes
+from ensue.data.contract import Codec, Corpus
+from ensue.decoding.copies import NEVER, Copy, longest_copies, shares_seen
+from ensue.decoding.training_text import BOUNDARY, TrainingIds, TrainingText
 
 _LENGTHS = (2, 4, 8, 12, 16, 24, 32)
+_AROUND = 1000
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,15 @@ class Novelty:
     """The longest span copied from it."""
     characters: int
     """The length of that span."""
-    symbols: int
-    """The length of that span in symbols of the codec."""
     at: int
-    """Where it begins in the sample, in symbols."""
+    """Where it begins in the sample, in characters."""
     source: int
-    """Where it begins in the training data, in symbols."""
+    """Where it begins in the training data, in characters, of which the end of a record is one."""
     record: int | None
     """In which record of the training data, from 0; None in one long text."""
     nearest: str
-    """The nearest training passage: as long as the sample, laid so that the longest span falls on itself."""
+    """The nearest training passage: as long as the sample, laid so that the longest span falls on itself; of what
+    stands before and after that span, at most a thousand characters each."""
     seen: dict[int, float]
     """For each length n the share of the sample's n-grams of symbols that occur in the training data."""
     verbatim: bool | None
@@ -53,69 +53,62 @@ class Novelty:
         return "; ".join([span, *([f"seen there: {shares}"] if shares else []), passage])
 
 
-class NoveltyIndex:
-    """Training data in the order of its suffixes. Built once, then every question takes milliseconds.
+class TrainingData:
+    """All that a model may have copied from. A question reads it from beginning to end: 72 MB in some ten seconds."""
 
-    `ids` are all symbols of the training data; `offsets` where its records begin, and its end; `end` is the symbol
-    that ends a record. A record's end is in no sample's inside, so a span never reaches over it.
-    """
+    def __init__(self, parts: Sequence[Corpus], codec: Codec) -> None:
+        self.codec = codec
+        self.text, self.ids = TrainingText(parts, codec), TrainingIds(parts, codec.start)
 
-    def __init__(self, ids: Ids, offsets: NDArray[np.int64], suffixes: NDArray[np.integer], end: int | None) -> None:
-        self.ids, self.offsets, self.suffixes, self.end = ids, offsets, suffixes, end
+    def novelty(self, texts: Sequence[str]) -> list[Novelty]:
+        """Compare texts, each without its prompt, with all the training data."""
+        points = [_points(text) for text in texts]
+        copies = longest_copies(self.text, points)
+        shares = shares_seen(self.ids, [self._known(text) for text in texts], _LENGTHS)
+        records = self._records(points, copies)
+        return [self._told(*found) for found in zip(texts, copies, shares, records, strict=True)]
 
-    @classmethod
-    def build(cls, ids: Ids, offsets: NDArray[np.int64], end: int | None) -> NoveltyIndex:
-        """Sort the suffixes of the training data: some ten seconds for ten million symbols."""
-        ids = np.asarray(ids)
-        return cls(ids, offsets, sorted_suffixes(ids).astype(np.uint32 if len(ids) < 1 << 32 else np.int64), end)
+    def _known(self, text: str) -> NDArray[np.int64]:
+        """Give the ids of a text; two unknown symbols are not the same for that."""
+        ids = self.codec.encode(text).astype(np.int64)
+        return ids if self.codec.unknown is None else np.where(ids == self.codec.unknown, NEVER, ids)
 
-    def save(self, folder: Path) -> None:
-        """Write three arrays into a folder, from which `load` maps them."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("ids", "offsets", "suffixes"):
-            np.save(folder / f"{name}.npy", getattr(self, name))
+    def _records(self, points: Sequence[NDArray[np.int64]], copies: Sequence[Copy]) -> list[int | None]:
+        """Give for each text where a record begins that is the same from end to end."""
+        found: list[int | None] = [None] * len(points)
+        if self.codec.end is not None:
+            within = [number for number, copy in enumerate(copies) if copy.length == len(points[number])]
+            bounded = [np.pad(points[number], 1, constant_values=BOUNDARY) for number in within]
+            for number, copy in zip(within, longest_copies(self.text, bounded), strict=True):
+                found[number] = copy.source + 1 if copy.length == len(points[number]) + 2 else None
+        return found
 
-    @classmethod
-    def load(cls, folder: Path, end: int | None) -> NoveltyIndex:
-        """Open what `save` wrote; raises OSError or ValueError where that is missing or broken: build it again."""
-        ids, offsets, suffixes = (
-            np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("ids", "offsets", "suffixes")
-        )
-        if len(ids) != len(suffixes):
-            raise ValueError("the arrays do not belong together")
-        return cls(ids, offsets, suffixes, end)
-
-    def novelty(self, sample: Ids, decode: Callable[[Sequence[int]], str]) -> Novelty:
-        """Compare a sample (symbols,), without its prompt, with all the training data."""
-        sample = np.asarray(sample, dtype=np.int64)
-        whole = sample[:-1] if self.end is not None and len(sample) and sample[-1] == self.end else sample
-        lengths, sources = find(self.ids, self.suffixes, whole)
-        at = int(lengths.argmax()) if len(whole) else 0
-        symbols, source = (int(lengths[at]), int(sources[at])) if len(whole) else (0, 0)
-        record = max(int(np.searchsorted(self.offsets, source, side="right")) - 1, 0)
-        verbatim = self._verbatim(whole) if self.end is not None else None
-        if verbatim is not None:
-            record, source = verbatim, int(self.offsets[verbatim])
-        longest = decode(whole[at : at + symbols].tolist())
+    def _told(self, text: str, copy: Copy, seen: dict[int, float], whole: int | None) -> Novelty:
+        copy = copy if whole is None else replace(copy, source=whole)
         return Novelty(
-            longest=longest,
-            characters=len(longest),
-            symbols=symbols,
-            at=at,
-            source=source,
-            record=None if self.end is None else record,
-            nearest=decode(self._passage(record, source - at, len(whole)).tolist()),
-            seen={n: float((lengths[: len(whole) - n + 1] >= n).mean()) for n in _LENGTHS if n <= len(whole)},
-            verbatim=None if self.end is None else verbatim is not None,
+            longest=text[copy.at : copy.at + copy.length],
+            characters=copy.length,
+            at=copy.at,
+            source=copy.source,
+            record=None if self.codec.end is None else self.text.record_at(copy.source),
+            nearest=self._passage(copy, len(text)),
+            seen=seen,
+            verbatim=None if self.codec.end is None else whole is not None,
         )
 
-    def _passage(self, record: int, begin: int, length: int) -> Ids:
-        low, high = int(self.offsets[record]), int(self.offsets[record + 1])
-        return np.asarray(self.ids[max(begin, low) : min(begin + length, high)])
+    def _passage(self, copy: Copy, length: int) -> str:
+        """Give what stands around a copy in the same record."""
+        begin = max(copy.source - min(copy.at, _AROUND), 0)
+        after = min(length - copy.at - copy.length, _AROUND)
+        points = self.text.read(begin, copy.source + copy.length + after)
+        ends = np.flatnonzero(points == BOUNDARY)
+        ends_before = ends[ends < copy.source - begin]
+        ends_after = ends[ends >= copy.source - begin + copy.length]
+        own = points[ends_before[-1] + 1 if len(ends_before) else 0 : ends_after[0] if len(ends_after) else None]
+        return own.tobytes().decode("utf-32-le")
 
-    def _verbatim(self, whole: Ids) -> int | None:
-        """Give the first record that is this sample and nothing else."""
-        same = np.flatnonzero(np.diff(self.offsets) == len(whole) + 1)
-        for at, id in enumerate(whole.tolist()):
-            same = same[self.ids[self.offsets[same] + at] == id]
-        return int(same[0]) if len(same) else None
+
+def _points(text: str) -> NDArray[np.int64]:
+    """Give the code points of a text; a boundary in it equals nothing."""
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
+    return np.where(points == BOUNDARY, NEVER, points)

@@ -17,15 +17,25 @@ from ensue.evaluation.standing import Figures
 Targets = NDArray[Any]
 
 
+MEASURE: Mapping[LabelKind, tuple[str, str]] = {
+    "single": ("accuracy", "errors per example"),
+    "several": ("label_accuracy", "errors per label"),
+    "ordinal": ("mae", "places off in the mean"),
+    "number": ("mae", "off in the mean"),
+}
+"""The figure that each kind of label is about, and what the mean of `losses`, by which models are compared, is counted
+in; both are the same but for their direction."""
+
+
 def unit_of(kind: LabelKind) -> str:
     """Say what the mean of `losses` is counted in."""
-    return {"several": "errors per label", "number": "off in the mean"}.get(kind, "errors per example")
+    return MEASURE[kind][1]
 
 
 def losses(answers: Answers, target: Targets) -> Numbers:
-    """Give what each example costs: an error, the share of labels that are wrong, or how far the number is off."""
-    if answers.kind == "number":
-        return np.abs(answers.best - target)
+    """Give what each example costs: an error, the share of labels that are wrong, or how far off the answer is."""
+    if answers.kind in ("number", "ordinal"):
+        return np.abs(answers.best - target).astype(np.float64)
     wrong = answers.best != target
     return wrong.mean(1) if answers.kind == "several" else wrong.astype(np.float64)
 
@@ -66,12 +76,11 @@ def _of_labels(answers: Answers, target: Targets, rows: NDArray[np.int64], both:
     either = said_are + true_are
     # As scikit-learn does, without labels that are neither said nor true of any example.
     macro_f1 = _f1(both_are, either)[either > 0].mean()
-    found = {"accuracy": float((said == true).mean()), "macro_f1": float(macro_f1)}
+    found = {"mae": float(np.abs(said - true).mean())} if answers.kind == "ordinal" else {}
+    found |= {"accuracy": float((said == true).mean()), "macro_f1": float(macro_f1)}
     if answers.inner is not None:
         right, there = answers.inner[rows].sum(0)
         found["node_accuracy"] = float(right / max(there, 1))
-    if answers.kind == "ordinal":
-        found["mae"] = float(np.abs(said - true).mean())
     if both:
         found["auc"] = roc_auc(answers.scores[rows, 1] - answers.scores[rows, 0], true == 1)
     return found
@@ -124,9 +133,12 @@ def per_class(answers: Answers, target: Targets, names: Sequence[str]) -> list[d
 
 
 def worst(answers: Answers, target: Targets, count: int) -> NDArray[np.int64]:
-    """Give the rows that are wrong, those of which the model was surest first; of numbers, the farthest off."""
+    """Give the rows that are wrong, those of which the model was surest first; of numbers, and on a scale, the farthest
+    off."""
     cost = losses(answers, target)
     if answers.kind == "number":
         return np.argsort(-cost, kind="stable")[:count]
     wrong = np.flatnonzero(cost > 0)
+    if answers.kind == "ordinal":
+        return wrong[np.lexsort((-answers.confidence[wrong], -cost[wrong]))][:count]
     return wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:count]

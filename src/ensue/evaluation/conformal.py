@@ -21,13 +21,24 @@ def oddness(answers: Answers, target: NDArray[Any]) -> Numbers:
     """Give how odd what is true looks to the model, (examples,).
 
     One label: 1 - its probability (Sadinle et al. 2019); several: that of the oddest true one; a number: how many
-    spreads it is off.
+    spreads it is off; one on a scale: how much of the probability lies between it and the median.
     """
     if answers.kind == "number":
         return np.abs(answers.off(target))
-    if answers.kind == "several":
-        return np.where(target > 0.5, 1 - answers.chances, 0.0).max(1)
-    return 1 - answers.chances[np.arange(len(target)), target]
+    odd = oddness_of_each(answers)
+    return np.where(target > 0.5, odd, 0.0).max(1) if answers.kind == "several" else odd[np.arange(len(target)), target]
+
+
+def oddness_of_each(answers: Answers) -> Numbers:
+    """Give how odd each label would look, (examples, labels).
+
+    On a scale it grows from the median to both ends, so that the labels below any bound are neighbours:
+    max(F(k - 1) - 1/2, 1/2 - F(k), 0), with F(k) the probability of label k and all below it.
+    """
+    if answers.kind != "ordinal":
+        return 1 - answers.chances
+    upto = answers.chances.cumsum(1)
+    return np.maximum(np.maximum(upto - answers.chances - 0.5, 0.5 - upto), 0.0)
 
 
 def fit_bound(answers: Answers, target: NDArray[Any]) -> float:
@@ -42,8 +53,8 @@ def fit_bound(answers: Answers, target: NDArray[Any]) -> float:
 
 
 def sets(answers: Answers, bound: float) -> NDArray[np.bool_]:
-    """Give which labels are in each set, (examples, labels); where one is true, the likeliest always is."""
-    inside = 1 - answers.chances <= bound
+    """Give which labels are in each set, (examples, labels); where one is true, the answer always is."""
+    inside = oddness_of_each(answers) <= bound
     if answers.kind != "several":
         inside[np.arange(len(inside)), answers.best] = True
     return inside

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal, cast
 
 import numpy as np
@@ -28,7 +29,10 @@ from ensue.state import State, start_afresh
 CLUES = 4
 """How many numbers `clues` gives for a step."""
 HELD = 2_000_000
-"""Probabilities of each model that a fit looks at, at most; of a longer tune part every n-th step is taken."""
+"""Probabilities of each model that a fit holds; of a longer tune part evenly spread steps are taken."""
+FEWEST_STEPS, MOST_HELD = 1000, 20_000_000
+"""A fit looks at so many steps where there are, however large the vocabulary is, but never holds more than this: 320 MB
+for the two models."""
 
 
 class MixtureSettings(Settings):
@@ -121,9 +125,13 @@ def ask(
     theirs, ngram_state = ngram(inputs, states["ngram"], lengths)
     # From a network's scores, since its probabilities may vanish in single precision; those of counts do not.
     log_network = cast(Categorical, ours).logits.double()
-    log_ngram = cast(NextSymbol, theirs).probs.clamp_min(1e-300).log().to(inputs.device)
+    log_ngram = _logs(cast(NextSymbol, theirs).probs, inputs.device)
     known = clues(log_network, log_ngram, cast(NextSymbol, theirs).depth.to(inputs.device))
     return log_network, log_ngram, known, {"network": network_state, "ngram": ngram_state}
+
+
+def _logs(probabilities: Tensor, device: torch.device) -> Tensor:
+    return probabilities.clamp_min(1e-300).log().to(device)
 
 
 def clues(network: Tensor, ngram: Tensor, depth: Tensor) -> Tensor:
@@ -139,24 +147,44 @@ def mix(weights: Tensor, known: Tensor, network: Tensor, ngram: Tensor) -> Tenso
 
 
 @torch.no_grad()
-def gather(network: Autoregressive, ngram: Ngram, batches: Iterable[Batch[Tensor]]) -> Evidence:
-    """Run both over the tune part, and keep what a mixture is fitted on."""
-    steps: list[tuple[Tensor, ...]] = []
+def gather(
+    network: Autoregressive, ngram: Ngram, batches: Iterable[Batch[Tensor]], steps: int, unread: int = 0
+) -> Evidence:
+    """Run both over batches of `steps` steps in all, and keep what a mixture is fitted on: evenly spread steps.
+
+    The first `unread` steps of a row that begins in the middle of a text are no evidence: there the network knows less
+    than it will in use.
+    """
+    every = ceil(steps / steps_held(network.size))
+    found: list[tuple[Tensor, ...]] = []
     state: State | None = None
-    every, held = 1, max(HELD // network.size, 1000)
+    seen, row_steps = 0, 0
     for batch in batches:
-        rows = len(batch.lengths)
+        rows, time = batch["target"].shape
         start: State = {"network": network.initial(rows), "ngram": ngram.initial(rows)}
+        fresh = state is None or bool(batch.fresh.all())
         state = start if state is None else start_afresh(state, start, batch.fresh)
-        one, other, known, state = ask(network, ngram, batch["input"], state, batch.lengths)
-        target = batch["target"]
-        real = torch.arange(target.shape[1], device=target.device) < batch.lengths[:, None]
-        # Cloned, for a slice would keep the whole of what it was taken from.
-        steps.append(tuple(part[real][::every].cpu().clone() for part in (known, one, other, target)))
-        while sum(len(part[0]) for part in steps) > held:
-            every *= 2
-            steps = [tuple(part[::2].clone() for part in kept) for kept in steps]
-    return Evidence(*(torch.cat(parts) for parts in zip(*steps, strict=True)))
+        row_steps = 0 if fresh else row_steps
+        places = torch.arange(time, device=batch["target"].device)
+        read = (places < batch.lengths[:, None]) & (places >= unread - row_steps)
+        chosen = read & ((read.flatten().cumsum(0).view_as(read) - 1 + seen) % every == 0)
+        states = cast("dict[str, State]", state)
+        ours, network_state = network(batch["input"], states["network"], batch.lengths)
+        theirs, ngram_state = ngram(batch["input"], states["ngram"], batch.lengths)
+        state = {"network": network_state, "ngram": ngram_state}
+        if chosen.any():
+            log_network = cast(Categorical, ours).logits[chosen].double()
+            probabilities, depth = cast(NextSymbol, theirs).at(chosen)
+            log_ngram = _logs(probabilities, log_network.device)
+            known = clues(log_network, log_ngram, depth.to(log_network.device))
+            found.append(tuple(part.cpu() for part in (known, log_network, log_ngram, batch["target"][chosen])))
+        seen, row_steps = seen + int(read.sum()), row_steps + time
+    return Evidence(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+
+
+def steps_held(size: int) -> int:
+    """Say how many steps a fit over so many symbols looks at, at most."""
+    return max(HELD // size, min(FEWEST_STEPS, MOST_HELD // size), 1)
 
 
 def fit_mixture(evidence: Evidence) -> MixtureFit:

@@ -15,6 +15,8 @@ from ensue.data.contract import SILENT, Corpus, Reader
 from ensue.data.encode import encode_corpus
 from ensue.data.files import find_files
 from ensue.data.settings import DataSettings
+from ensue.decoding.novelty import Novelty
+from ensue.decoding.training_text import TrainingText
 from ensue.errors import DataError
 from ensue.evaluation.intervals import Chunks, Interval, intervals
 from ensue.evaluation.likelihood import Likelihood, Nats, paid
@@ -53,6 +55,15 @@ class Evaluation:
     def surprising(self, count: int = 10) -> list[Surprise]:
         """Give the places that the model expected least, the worst first."""
         return most_surprising(self.nats, self._line_numbers(), self._text, count=count, apart=20)
+
+    def novelty(self) -> Novelty:
+        """Say how much of the text stands in the training data."""
+        if self.data:
+            pieces = open_reader(self.model, self.data).pieces()
+            text = ("" if self.model.codec.end is None else "\n").join(piece.text for piece in pieces)
+        else:
+            text = TrainingText((self.corpus,), self.model.codec).whole()
+        return self.model.novelty(text)
 
     def _text(self, begin: int, end: int) -> str:
         """Give the text of some symbols, the unknown ones as they stand in the files where these were given."""

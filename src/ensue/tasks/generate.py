@@ -53,7 +53,7 @@ class GenerateSettings(Settings):
     training: TrainingSettings = TrainingSettings()
     """How long and how to train."""
     counted: int = Field(3_000_000, ge=1000)
-    """The most symbols of the training part, the last ones, that n-grams are counted on and copies searched in."""
+    """The most symbols of the training part, the last ones, that n-grams are counted on."""
 
 
 def _propose(choices: Choices) -> Proposal:

@@ -78,7 +78,7 @@ def learn(
         raise Interrupted(f"interrupted and saved; go on with `{run.resuming}`")
     if outcome.how == "stopped early":
         solved = outcome.validation is not None and 0 <= outcome.validation < SOLVED
-        why = f"its loss is below {SOLVED} nats" if solved else f"no gain for {training.patience} evaluations"
+        why = f"its loss is below {SOLVED}" if solved else f"no gain for {training.patience} evaluations"
         watch(Note(f"stopped early, at step {outcome.step:,} of {outcome.steps or 0:,}: {why} on the tune part"))
     if isinstance(network, nn.Module):
         network.to("cpu" if device.type == "mps" else device).eval()  # Metal has no float64, in which is scored

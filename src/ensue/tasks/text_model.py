@@ -18,7 +18,7 @@ from ensue.data.prepare import Prepared
 from ensue.data.store import kept
 from ensue.decoding.constraints import Matching, only
 from ensue.decoding.filters import FilterSettings
-from ensue.decoding.novelty import Novelty, NoveltyIndex
+from ensue.decoding.novelty import Novelty, TrainingData
 from ensue.decoding.rollout import Sample, Step, collect, rollout, stop_at
 from ensue.decoding.stepper import Rules
 from ensue.engine.step.network import Weights
@@ -110,11 +110,12 @@ class TextModel(Trained):
         settings, nothing = writing(**asked), Sample(np.zeros(0, np.int64), np.zeros(0))
         for first in range(0, n, BESIDE):
             numbers = range(first, min(first + BESIDE, n))
-            found = collect(self.steps(prompt, numbers, settings))
-            for number in numbers:
-                ids, nats = found.get(number, nothing).ids, float(found.get(number, nothing).nats.sum())
-                text = self._cut(self.codec.decode(ids), settings)
-                yield Written(number, text, nats, len(ids), self._novelty(ids, novelty))
+            collected = collect(self.steps(prompt, numbers, settings))
+            found = [collected.get(number, nothing) for number in numbers]
+            texts = [self._cut(self.codec.decode(sample.ids), settings) for sample in found]
+            told = self.training_data.novelty(texts) if novelty else [None] * len(texts)
+            for number, text, sample, own in zip(numbers, texts, found, told, strict=True):
+                yield Written(number, text, float(sample.nats.sum()), len(sample.ids), own)
 
     def stream(self, prompt: str = "", **asked: Any) -> Iterator[str]:
         """Write one text piece by piece, each as soon as it is certain."""
@@ -170,23 +171,13 @@ class TextModel(Trained):
         return len(self.codec.unknowns(prompt))
 
     @cached_property
-    def index(self) -> NoveltyIndex:
-        """The training data in the order of its suffixes: made once for each run."""
-        folder = self.run.path / "cache" / "novelty"
-        try:
-            return NoveltyIndex.load(folder, self.codec.end)
-        except (OSError, ValueError):
-            ids, offsets = self.seen()
-            if self.codec.end is None:  # no span goes from one text over into the next
-                kind = np.min_scalar_type(self.codec.start)
-                ids = np.insert(ids.astype(kind), offsets[1:], self.codec.start)
-                offsets = offsets + np.arange(len(offsets))
-            index = NoveltyIndex.build(ids, offsets, self.codec.end)
-            index.save(folder)
-            return index
+    def training_data(self) -> TrainingData:
+        """All that the model may have copied from: the n-gram has counted the tune part too."""
+        return TrainingData((self.parts.train, self.parts.tune), self.codec)
 
-    def _novelty(self, ids: Ids, wanted: bool) -> Novelty | None:
-        return self.index.novelty(ids, self.codec.decode) if wanted else None
+    def novelty(self, text: str) -> Novelty:
+        """Say how much of a text stands in the training data: the longest copy, and shares of its n-grams."""
+        return self.training_data.novelty([text])[0]
 
     @cached_property
     def parts(self) -> Prepared:

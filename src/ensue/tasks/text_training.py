@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -44,8 +44,11 @@ LONGEST_RECORD = 512
 """Symbols; a record that is longer is trained on in several rows."""
 LONG_READING = 50_000_000
 """Bytes to read, all passes counted, from which on a person is told how far it is."""
+WEIGHED_ROWS, WEIGHED_STREAM, WEIGHED_UNREAD = 32, 1000, 32
+"""The mixture is fitted on so many streams of the tune part side by side, of at least so many symbols; the first few of
+each are read and not looked at, for there a network has seen nothing yet."""
 PROBABILITIES = 1 << 22
-"""How many of each model are held at once while the mixture is fitted: 32 MB in float64."""
+"""How many the network gives at once while the mixture is fitted: 16 MB."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,10 @@ def _parts(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Wa
 
 
 def _shortened(parts: Prepared, settings: GenerateSettings) -> tuple[str, ...]:
-    """Say so where n-grams and novelty see only the end of a long training part."""
+    """Say so where n-grams see only the end of a long training part."""
     count, most = len(parts.train), settings.counted
-    who = "the search for copies" if settings.baseline.memory else "the n-gram and the search for copies"
-    sample = f"{who}: from the last {most:,} of the {count:,} training symbols"
-    return (sample,) if count > most else ()
+    sample = f"the n-gram: from the last {most:,} of the {count:,} training symbols"
+    return (sample,) if count > most and not settings.baseline.memory else ()
 
 
 def sources(data: Sequence[Path], settings: DataSettings, folder: Path) -> tuple[Sequence[Path], DataSettings]:
@@ -153,8 +155,8 @@ def _finish_counted(run: Run, settings: GenerateSettings, parts: Prepared, rival
     """The n-gram that was asked for is the model; it stands beside the best one, if that is another."""
     assert isinstance(settings.model, NgramSettings)
     model = rivals if settings.model == settings.baseline else count_rivals(parts, settings.model, settings.counted)
+    run.write_arrays(model.best.arrays())  # whatever fails from here on, the run holds what was counted
     _tell_counted(run, parts, model, watch)
-    run.write_arrays(model.best.arrays())
     rows, chosen = _baselines(parts, rivals), _counted_choice(settings.baseline, rivals)
     if model is not rivals:
         rows.append(_ngram_row(model, parts, " as set"))
@@ -192,11 +194,21 @@ def _finish_network(
 
 def _fit_mixture(network: SequenceModel, rivals: Rivals, parts: Prepared) -> MixtureFit:
     """Weigh the network and an n-gram that, like it, has not seen the tune part."""
-    rows = 32
-    steps = max(PROBABILITIES // (rows * parts.codec.size), 1)
+    ids, offsets = last_of(parts.tune, VALIDATED)
+    tune, start, unread = replace(parts.tune, ids=ids, offsets=offsets), parts.codec.start, 0
+    if parts.codec.end is None:
+        rows = min(max(len(ids) // WEIGHED_STREAM, 1), WEIGHED_ROWS)
+        unread = WEIGHED_UNREAD if rows > 1 else 0
+        batches: Feed = Streams(tune, start, rows, min(_weighed_at_once(rows, network.size), len(ids) // rows))
+    else:
+        batches = Passage(tune, start, WEIGHED_ROWS, _weighed_at_once(WEIGHED_ROWS, network.size))
     device = next(network.parameters()).device
-    batches = Passage(parts.tune, parts.codec.start, rows, min(steps, 1024)).epoch(0)
-    return fit_mixture(gather(network, rivals.tuned, (devices.to_device(batch, device) for batch in batches)))
+    there = (devices.to_device(batch, device) for batch in batches.epoch(0))
+    return fit_mixture(gather(network, rivals.tuned, there, len(tune), unread))
+
+
+def _weighed_at_once(rows: int, size: int) -> int:
+    return min(max(PROBABILITIES // (rows * size), 1), 1024)
 
 
 def _baselines(parts: Prepared, rivals: Rivals) -> list[Row]:

@@ -46,6 +46,10 @@ class Scales:
     """from one to the next."""
 
 
+LONG = 1e30
+"""Usual durations beyond which nothing is told apart: float32 has no numbers above 3e38."""
+
+
 class MeasurementCodec(ContentCodec):
     """The numbers of a step are, in this order:
 
@@ -94,7 +98,7 @@ class MeasurementCodec(ContentCodec):
         if steps.times is not None:
             since = (steps.times - steps.times[:1]) / self.scales.duration
             before = np.diff(steps.times, prepend=steps.times[:1]) / self.scales.interval
-            parts.append(np.stack([since, np.log1p(before)], 1))
+            parts.append(np.stack([np.clip(since, 0, LONG), np.log1p(before)], 1))
         return np.concatenate(parts, 1).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:

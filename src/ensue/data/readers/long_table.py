@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending
 from ensue.data.labelled import BAND, COLUMN, ERROR, TIME, Labelled, LabelledReader, Reading
-from ensue.data.readers.numbers import moment, number
+from ensue.data.readers.numbers import as_float, moment, number
 from ensue.data.readers.rows import LOOKED_AT, ROWS, refuse_others, refuse_unnamed
 from ensue.data.readers.saved_index import saved_index
 from ensue.data.readers.snana import snana_rows
@@ -158,8 +157,7 @@ def _holds_numbers(values: Sequence[Any]) -> bool:
     """Tell numbers, of which some may be wrong, from text."""
     given, numbers = [value for value in values if value not in (None, "")], 0
     for value in given:
-        with suppress(TypeError, ValueError):
-            numbers += float(value) is not None
+        numbers += as_float(value) is not None
     return numbers > len(given) / 2
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain, count
@@ -15,11 +16,16 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ensue.data.contract import Listener
-from ensue.data.files import ending
+from ensue.data.files import RATIO, ending
 from ensue.data.readers.lines import LONGEST, lines_of
 from ensue.errors import DataError, did_you_mean
 
 Row: TypeAlias = "tuple[int, dict[str, Any]]"
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+CELLS = 4_000_000
+"""Cells that a Parquet file may hold in any case."""
 
 NAMED = 5
 """Bad rows that a message names; there may be millions."""
@@ -35,10 +41,8 @@ def csv_rows(
     lines = lines_of(path, encoding, longest, listener)
     first = next(lines)
     delimiter = max(",;\t|", key=first.count)
-    header = names or next(csv.reader([first], delimiter=delimiter), [])
-    rest = chain([first], lines) if names else lines
-    reader = csv.reader((line + "\n" for line in rest), delimiter=delimiter, strict=True)
-    yield from _fitting(path, header, reader, longest, 1 if names else 2)
+    reader = csv.reader((line + "\n" for line in chain([first], lines)), delimiter=delimiter, strict=True)
+    yield from _fitting(path, names, reader, longest)
 
 
 def tsv_rows(
@@ -46,20 +50,24 @@ def tsv_rows(
 ) -> Iterator[Row]:
     """Give the rows of a TSV file likewise, in which quotes are like any character. Raises DataError."""
     lines = lines_of(path, encoding, longest, listener)
-    header = names or next(lines).split("\t")
     reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    yield from _fitting(path, header, reader, longest, 1 if names else 2)
+    yield from _fitting(path, names, reader, longest)
 
 
-def _fitting(path: Path, header: Sequence[str], reader: Any, longest: int | None, first: int) -> Iterator[Row]:
-    """Pair the fields of each row with the header; `reader` is one of the csv module, from line `first` on."""
-    if twice := [name for name, times in Counter(header).items() if name and times > 1]:
-        mend = "give each column a name of its own"
-        raise DataError(f"two columns are called {twice[0]!r}", where=f"{path}:1", mend=mend)
-    csv.field_size_limit(longest or LONGEST)  # of the whole process, and 131,072 otherwise: too few for a long document
+def _fitting(path: Path, names: Sequence[str] | None, reader: Any, longest: int | None) -> Iterator[Row]:
+    """Pair the fields of each row with the names of the columns, or with the first row; `reader` is of csv."""
+    # Of the whole process, and 131,072 otherwise: too few for a long document.
+    csv.field_size_limit(min(longest or LONGEST, 1 << 30))
     ragged: list[tuple[int, int]] = []
-    line = first
+    header: Sequence[str] = names or ()
+    line = 1
     try:
+        if names is None:
+            header = next(reader, [])
+            line = reader.line_num + 1
+        if twice := [name for name, times in Counter(header).items() if name and times > 1]:
+            mend = "give each column a name of its own"
+            raise DataError(f"two columns are called {twice[0]!r}", where=f"{path}:1", mend=mend)
         for fields in reader:
             if len(fields) != len(header) and fields:
                 ragged.append((line, len(fields)))
@@ -67,7 +75,7 @@ def _fitting(path: Path, header: Sequence[str], reader: Any, longest: int | None
                 yield line, dict(zip(header, fields, strict=True))
             if len(ragged) > NAMED:
                 break
-            line = reader.line_num + first
+            line = reader.line_num + 1
     except csv.Error as error:
         if ragged:
             raise _ragged(path, len(header), ragged) from None
@@ -92,11 +100,13 @@ def json_rows(path: Path, encoding: str, longest: int | None, listener: Listener
             continue
         try:
             fields = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            reason = f"{error.msg.lower()} at column {error.colno}" if isinstance(error, ValueError) else "too deep"
-            raise DataError(f"not valid JSON ({reason})", where=f"{path}:{number}", mend="mend the line") from None
-        texts = fields.values() if "\\u" in line and isinstance(fields, dict) else ()
-        if any("\ud800" <= sign <= "\udfff" for text in texts if isinstance(text, str) for sign in text):
+        except RecursionError:
+            raise _no_json("too deep", path, number) from None
+        except json.JSONDecodeError as error:
+            raise _no_json(f"{error.msg.lower()} at column {error.colno}", path, number) from None
+        except ValueError:  # of int()
+            raise _no_json("a number of thousands of digits", path, number) from None
+        if "\\u" in line and SURROGATE.search(json.dumps(fields, ensure_ascii=False)):
             what = "a text holds half of a pair of surrogates, which is no character"
             raise DataError(what, where=f"{path}:{number}", mend="mend the \\u in the line")
         if not isinstance(fields, dict):
@@ -105,12 +115,17 @@ def json_rows(path: Path, encoding: str, longest: int | None, listener: Listener
         yield number, fields
 
 
+def _no_json(reason: str, path: Path, number: int) -> DataError:
+    return DataError(f"not valid JSON ({reason})", where=f"{path}:{number}", mend="mend the line")
+
+
 def parquet_rows(path: Path, encoding: str, longest: int | None, listener: Listener) -> Iterator[Row]:
     """Give the rows of a Parquet file; their number, from 1, takes the place of a line."""
     import duckdb
 
     with duckdb.connect() as connection:
         try:
+            _refuse_blown_up(path, connection)
             result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
             columns = [column[0] for column in result.description]
             numbers = count(1)
@@ -121,6 +136,16 @@ def parquet_rows(path: Path, encoding: str, longest: int | None, listener: Liste
             what = f"this is no Parquet file that can be read ({str(error).splitlines()[0]})"
             raise DataError(what, where=str(path), mend="write it again") from None
     listener.advance(path.stat().st_size)
+
+
+def _refuse_blown_up(path: Path, connection: Any) -> None:
+    """Let a file pass whose cells are not far more than its bytes: a billion copies of one row fit into a page."""
+    count, columns = connection.execute(
+        "SELECT (SELECT max(num_rows) FROM parquet_file_metadata($1)), count(*) FROM parquet_schema($1)", [str(path)]
+    ).fetchone()
+    if count * columns > max(CELLS, RATIO * path.stat().st_size):
+        what = f"the file holds {count:,} rows, far more than its {path.stat().st_size:,} bytes tell apart"
+        raise DataError(what, where=str(path), mend="leave out rows that repeat others")
 
 
 ROWS: dict[str, Callable[[Path, str, int | None, Listener], Iterator[Row]]] = {

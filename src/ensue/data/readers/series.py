@@ -17,7 +17,8 @@ import numpy as np
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending, find_files
 from ensue.data.readers.lines import lines_of
-from ensue.data.readers.rows import ROWS, refuse_others, refuse_unnamed
+from ensue.data.readers.numbers import LARGEST, as_float, count_in
+from ensue.data.readers.rows import LOOKED_AT, ROWS, refuse_others, refuse_unnamed
 from ensue.data.readers.saved_index import saved_index
 from ensue.data.series.checks import Read, checked, find_frequency, some, within_values
 from ensue.data.series.panel import Panel, Series, SeriesSettings
@@ -25,8 +26,6 @@ from ensue.data.series.times import MIDNIGHT, read_time, read_times, reader_of, 
 from ensue.errors import DataError, SettingError
 
 NAMES_OF_TIMES = ("time", "timestamp", "step", "t", "date", "datum", "day", "month", "year", "index")
-LARGEST = 1e100
-"""Squares of larger numbers are infinite, as soon as some are added up."""
 M3_ENDING, M3_COLUMNS = "values...", 6
 """How the header of one series a line ends, and how many columns stand before the values."""
 
@@ -40,8 +39,8 @@ class Source:
 
     @property
     def columns(self) -> list[str]:
-        """Name the columns: those of the first row."""
-        return list(self.rows[0][1])
+        """Name the columns: a row of JSON may lack some."""
+        return list(dict.fromkeys(name for _, row in self.rows[:LOOKED_AT] for name in row))
 
 
 @dataclass(frozen=True)
@@ -123,8 +122,9 @@ def _m3_rows(path: Path, encoding: str, listener: Listener) -> Iterator[tuple[st
     """Give the rows of a file with one series a line: series, n, horizon, category, start, period, then n values."""
     for number, line in enumerate(islice(lines_of(path, encoding, None, listener), 1, None), 2):
         fields, where = line.split(","), f"{path}:{number}"
-        if not fields[1].isdigit() or len(fields) != M3_COLUMNS + int(fields[1]):
-            what = f"the line has {len(fields) - M3_COLUMNS} values, and says {fields[1]}"
+        said = fields[1].strip() if len(fields) > 1 else "nothing"
+        if len(fields) - M3_COLUMNS != count_in(said):
+            what = f"the line has {max(len(fields) - M3_COLUMNS, 0)} values, and says {said[:40]}"
             raise DataError(what, where=where, mend="mend the second column")
         for step, value in enumerate(fields[M3_COLUMNS:], 1):
             yield where, {"unique_id": fields[0], "ds": step, "y": value}
@@ -138,7 +138,7 @@ def find_roles(source: Source, settings: SeriesSettings, listener: Listener) -> 
         raise DataError(what, where=source.name, mend="begin the table with a row of names, such as ds,y")
     said = (settings.id, settings.time, *settings.target, *settings.known, *settings.past, *settings.static)
     refuse_unnamed(said, columns, source.name)
-    first = source.rows[0][1]
+    first = dict.fromkeys(columns) | dict(source.rows[0][1])
     taken = set(filter(None, said))
     free = [column for column in columns if column not in taken]
     index = saved_index(free, [row for _, row in source.rows])
@@ -208,23 +208,23 @@ def _number(value: Any, decimal: str = "") -> float | None:
     if decimal and isinstance(value, str):
         value = re.sub("[ '\u00a0\u202f]" + "|[.]" * (decimal == ",") + "|[,]" * (decimal == "."), "", value)
         value = value.replace(",", ".")
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
+    return as_float(value)
 
 
 def _series(source: Source, roles: Roles, settings: SeriesSettings, *, several: bool) -> Iterator[Read]:
     """Give each series of a file, with where its rows stand."""
     groups: dict[str, list[int]] = {}
     stem = Path(source.name).name.split(".")[0]
-    read = reader_of([row[roles.time] for _, row in source.rows], settings.day_first, source.rows[0][0])
-    for place, (_, row) in enumerate(source.rows):
+    read = reader_of([row.get(roles.time) for _, row in source.rows], settings.day_first, source.rows[0][0])
+    for place, (line, row) in enumerate(source.rows):
+        if roles.id and not _filled(row.get(roles.id)):
+            mend = "say to which series it belongs"
+            raise DataError(f"column {roles.id!r} is empty in this row", where=line, mend=mend)
         groups.setdefault(str(row[roles.id]) if roles.id else stem, []).append(place)
     for name, places in groups.items():
         rows = [source.rows[place][1] for place in places]
         where = [source.rows[place][0] for place in places]
-        times = read_times([row[roles.time] for row in rows], where, roles.time, read)
+        times = read_times([row.get(roles.time) for row in rows], where, roles.time, read)
         known = _numbers(rows, where, settings.known, settings.decimal, whole=not settings.fill)
         past = _numbers(rows, where, settings.past, settings.decimal)
         static = tuple(_static(rows, where, column, name) for column in settings.static)
@@ -261,7 +261,7 @@ def _numbers(
     values = np.full((len(rows), len(columns)), np.nan)
     for channel, column in enumerate(columns):
         for place, row in enumerate(rows):
-            cell = row[column]
+            cell = row.get(column)
             empty = not _filled(cell)
             number = np.nan if empty else _number(cell, decimal)
             if number is None or abs(number) > LARGEST:
@@ -276,10 +276,10 @@ def _numbers(
 
 
 def _static(rows: Sequence[Mapping[str, Any]], where: Sequence[str], column: str, name: str) -> Any:
-    first = rows[0][column]
+    first = rows[0].get(column)
     for place, row in enumerate(rows):
-        if row[column] != first:
-            what = f"the static column {column!r} is {row[column]!r} here, and {first!r} at first, in {name!r}"
+        if row.get(column) != first:
+            what = f"the static column {column!r} is {row.get(column)!r} here, and {first!r} at first, in {name!r}"
             raise DataError(what, where=where[place], mend="mend it", option="name the column with --past or --known")
     number = _number(first)
     return str(first) if number is None or not np.isfinite(number) else number

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ensue.data.contract import SILENT, Listener
 from ensue.data.labelled import Labelled, LabelledReader, Reading
 from ensue.data.readers.lines import lines_of
-from ensue.data.readers.numbers import number
+from ensue.data.readers.numbers import count_in, number
 from ensue.data.readers.rows import refuse_others
 from ensue.errors import DataError
 from ensue.settings import Settings
@@ -83,16 +83,17 @@ def _read_header(header: _Header, text: str, where: str) -> bool:
         mend = "write a table with a row for each step instead"
         raise DataError("sequences with time stamps are not read from .ts files", where=where, mend=mend)
     if key == "@classlabel":
-        header.labelled, header.labels = first == "true", values[1:]
+        header.labelled = first == "true"
+        header.labels = values[1:] if header.labelled else []
     elif key == "@targetlabel":
         header.labelled = header.numeric = first == "true"
     elif key == "@univariate" and first == "true":
         header.channels = 1
     elif key in ("@dimensions", "@dimension", "@serieslength"):
-        if not first.isdigit():
+        if (count := count_in(first)) is None:
             raise DataError(f"{key} has no number", where=where, mend=f"write `{key} N`")
         place = "steps" if key == "@serieslength" else "channels"
-        setattr(header, place, int(first))
+        setattr(header, place, count)
     return key == "@data"
 
 

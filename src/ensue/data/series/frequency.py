@@ -96,7 +96,7 @@ def read_frequency(name: str) -> Frequency:
     >>> read_frequency("15min") == read_frequency("15 minutes") == Frequency("second", 900)
     True
     """
-    found = re.fullmatch(r"(\d*)\s*([a-z]+?)(?:s)?", name.strip().lower())
+    found = re.fullmatch(r"([0-9]{0,6})\s*([a-z]+?)(?:s)?", name.strip().lower())
     unit = ALIASES.get(found[2], found[2]) if found else ""
     if found and unit in (known := {value: key for key, value in NAMES.items()}):
         base, every = known[unit]

@@ -44,10 +44,10 @@ def read_time(value: Any, day_first: bool = True, compact: bool = False) -> Any:
         text = f"{year}-{int(month):02d}-{int(day):02d}{rest}"
     if re.fullmatch(r"\d{4}-\d{1,2}", text):
         text = f"{text[:5]}{int(text[5:]):02d}-01"
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):  # the year 1 in another zone may be none
         return _plain(datetime.fromisoformat(text))
     for form in WRITTEN:
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             return _plain(datetime.strptime(text, form))
     return None
 

@@ -16,6 +16,9 @@ from ensue.models.ngram.arpa import START
 from ensue.models.ngram.model import Ngram
 from ensue.models.ngram.table import Rung, Table, first_rung
 
+LARGEST = 300
+"""Logarithms to the base of ten up to which weights are numbers."""
+
 
 def read_arpa(path: Path) -> tuple[Ngram, list[str]]:
     """Give the model of an ARPA file and the tokens of its ids, in the file's order, without `<s>`.
@@ -71,7 +74,7 @@ def _header(file: _File) -> list[int]:
         if not line:
             file.fail("there is no line '\\data\\', so this is no ARPA file")
     counts: list[int] = []
-    while match := re.fullmatch(r"ngram\s+(\d+)\s*=\s*(\d+)", line := file.next()):
+    while match := re.fullmatch(r"ngram\s+([0-9]{1,3})\s*=\s*([0-9]{1,18})", line := file.next()):
         if int(match[1]) != len(counts) + 1:
             file.fail(f"{line!r} is out of order")
         counts.append(int(match[2]))
@@ -118,7 +121,7 @@ def _fields(file: _File, line: str, n: int) -> tuple[list[str], tuple[float, flo
         probability, backoff = float(fields[0]), float(fields[n + 1]) if len(fields) == n + 2 else 0.0
     except ValueError:
         file.fail(f"{line[:60]!r} has no number where one should be")
-    if not (-np.inf < probability <= 0 and abs(backoff) < np.inf):
+    if not (-np.inf < probability <= 0 and abs(backoff) < LARGEST):
         file.fail(f"{line[:60]!r} has a logarithm that no probability has")
     return fields[1 : n + 1], (probability, backoff)
 

@@ -46,6 +46,17 @@ class NextSymbol(Distribution):
             probability = self.table.ask([context.ravel() for context in contexts], symbols.ravel())
         return torch.from_numpy(np.log(probability)).reshape(value.shape).to(self.device)
 
+    def at(self, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the probability of every symbol, (chosen, size), and `depth`, (chosen,), at some steps alone.
+
+        The others cost nothing: of a large vocabulary there is no room for all distributions of a text. `steps` is a
+        mask (batch, time).
+        """
+        chosen = steps.cpu().numpy().ravel()
+        contexts = [context[chosen] for context in self._contexts]
+        probabilities = torch.from_numpy(self.table.probabilities(contexts, int(chosen.sum())))
+        return probabilities.to(self.device), self.depth.to(steps.device)[steps].to(self.device)
+
     @cached_property
     def probs(self) -> Tensor:
         """The probability of every symbol, (batch, time, size)."""

@@ -10,7 +10,7 @@ import torch
 from ensue.data.batching import in_order
 from ensue.data.examples import Examples
 from ensue.data.labels import LabelCodec
-from ensue.evaluation.answers import Answers, normalised
+from ensue.evaluation.answers import Answers, answered, normalised
 from ensue.evaluation.standing import Groups
 from ensue.models.contract import Predictor
 from ensue.models.weights import device_of
@@ -36,7 +36,7 @@ def ask(model: Predictor, examples: Examples, labels: LabelCodec) -> Answers:
         if scores.dim() == 3:
             if "label" in batch.fields:
                 inner = np.zeros((len(examples), 2), np.int64) if inner is None else inner
-                right = scores.argmax(-1).cpu().numpy() + 1 == batch["label"]
+                right = answered(labels.kind, scores.cpu().double().numpy()) + 1 == batch["label"]
                 inner[numbers] = np.stack([right.sum(1), (batch["label"] > 0).sum(1)], 1)
             ends = torch.as_tensor(batch.lengths, device=scores.device) - 1
             scores = scores[torch.arange(len(scores), device=scores.device), ends]

@@ -26,6 +26,7 @@ def details_of(model: LabelModel, parts: Parts, raw: Answers) -> dict[str, Any]:
     labels, encoded, calibration = parts.labels, parts.parts["test"], model.calibration
     true, answers = targets(encoded.examples, labels), raw.at(calibration.temperature)
     found: dict[str, Any] = {
+        "kind": labels.kind,
         "labels": list(labels.names),
         "left_out": parts.to_json()["left_out"],
         "nats": {"before": nats(raw, true), "after": nats(answers, true)},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import inf
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -34,7 +33,7 @@ from ensue.settings import Settings, to_plain
 from ensue.tasks.choosing import change
 from ensue.tasks.classify.asking import ask, groups_of, targets
 from ensue.tasks.classify.details import details_of
-from ensue.tasks.classify.model import CALIBRATION, CODEC, Calibration, LabelModel
+from ensue.tasks.classify.model import CALIBRATION, CODEC, UNCALIBRATED, Calibration, LabelModel
 from ensue.tasks.classify.pretrained import pretrained_codec, take_over
 from ensue.tasks.classify.report import markdown, name_of
 from ensue.tasks.classify.settings import ClassifySettings
@@ -164,7 +163,7 @@ def _learned(
         return _trained(run, settings.model_copy(update={"training": training}), parts, watch)
     learned = _fitted(settings.model, parts)
     run.write_arrays(learned.model.arrays())
-    validation = mean_nats(learned.model, parts["tune"], training.batching.rows)
+    validation = _validation(learned.model, parts, training.batching.rows)
     tell_fitted(run, validation, learned.seconds, (len(parts["train"]), "examples"), watch)
     return learned
 
@@ -178,11 +177,18 @@ def _trained(run: Run, settings: ClassifySettings, parts: Parts, watch: Watch) -
     feed = Wholes(parts["train"], settings.training.batching.rows, settings.seed)
 
     def validate() -> float:
-        return mean_nats(network, parts["tune"], settings.training.batching.rows)
+        return _validation(network, parts, settings.training.batching.rows)
 
     learned = learn(run, network, settings.training, feed, validate, watch)
     taken = run.about.get("pretrained", {}).get("taken")
     return replace(learned, chosen=(taken, *learned.chosen)) if taken else learned
+
+
+def _validation(model: Any, parts: Parts, rows: int) -> float:
+    """Give what a network is chosen by, on the tune part: nats; on a scale, how many places it is off in the mean."""
+    if parts.labels.kind != "ordinal":
+        return mean_nats(model, parts["tune"], rows)
+    return float(losses(ask(model, parts["tune"], parts.labels), targets(parts["tune"], parts.labels)).mean())
 
 
 def _conclude(
@@ -195,6 +201,7 @@ def _conclude(
     """Calibrate, score everybody on the test part, once, and write the report and the result."""
     labels, test = parts.labels, parts["test"]
     true, groups, unit = targets(test, labels), groups_of(test), unit_of(labels.kind)
+    told = _calibrated(run, learned.model, parts)  # first, for it belongs to the model, whatever fails after it
 
     def standing(name: str, role: Role, one: Learned) -> Standing:
         fitted = _calibrate(one.model, parts)
@@ -206,7 +213,6 @@ def _conclude(
     rows = [standing(name, "baseline", one) for name, one in rivals.items()]
     role: Role = "network" if settings.model.name in TRAINED else "baseline"
     rows.append(standing(name_of(settings.model), role, learned))
-    told = _calibrated(run, learned.model, parts)
     raw = ask(learned.model, test, labels)
     details = details_of(told, parts, raw)
     result = Result(
@@ -230,10 +236,11 @@ def _symptoms(run: Run, parts: Parts, rows: Sequence[Standing], details: Mapping
     labels, count, size = parts.labels, len(parts["test"]), None
     counts: dict[str, dict[str, int]] = {}
     if labels.kind in ("single", "ordinal"):
-        size = labels.size
+        size = labels.size if labels.kind == "single" else None  # on a scale the validation is not in nats
         targets = {name: np.asarray(one.examples.whole["target"]) for name, one in parts.parts.items()}
         counts = {name: tally(ids, labels.names) for name, ids in targets.items()}
-    recalls = ((one["label"], one["examples"], one["recall"]) for one in details.get("per_class", ()))
+    classes = details.get("per_class", ()) if labels.kind != "ordinal" else ()  # a scale has no label to leave out
+    recalls = ((one["label"], one["examples"], one["recall"]) for one in classes)
     found = health.ailments(run.rows(METRICS), [], size=size)
     found += health.answers_of_labels(costs_of_network(rows), counts, recalls, run.rows(METRICS))
     if "calibration_error" in details:
@@ -250,7 +257,7 @@ def _calibrated(run: Run, model: Predictor, parts: Parts) -> LabelModel:
 def _calibrate(model: Predictor, parts: Parts) -> Calibration:
     """Fit what is fitted on the calibrate part; without one, answers stay as they are, and sets hold every label."""
     if "calibrate" not in parts.parts:
-        return Calibration(1.0, inf, PROMISED)
+        return UNCALIBRATED
     part, labels = parts["calibrate"], parts.labels
     answers, true = ask(model, part, labels), targets(part, labels)
     temperature = fit_temperature(answers, true)

@@ -25,7 +25,7 @@ from ensue.data.readers.listed import Listed
 from ensue.errors import DataError, RunError
 from ensue.evaluation.answers import Answers
 from ensue.evaluation.classification import figures
-from ensue.evaluation.conformal import covered, ranges, sets
+from ensue.evaluation.conformal import PROMISED, covered, ranges, sets
 from ensue.evaluation.standing import with_intervals
 from ensue.models.classifying import build_classifier
 from ensue.models.contract import Predictor
@@ -63,13 +63,18 @@ class Calibration:
         return cls(values["temperature"], float("inf") if bound is None else bound, values["promised"])
 
 
+UNCALIBRATED = Calibration(1.0, float("inf"), PROMISED)
+"""Leaves answers as they are, and lets sets hold every label."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a model says of one example."""
 
     example: Labelled
     label: Any
-    """The likeliest label, the list of several, or the mean (with quantiles, the median) of a number."""
+    """The likeliest label, the median of a scale, the list of several, or the mean (with quantiles, the median) of a
+    number."""
     probabilities: Mapping[str, float]
     """Of each label; of a number, its standard deviation (with quantiles, the mean of those below and above)."""
     set: tuple[Any, ...]
@@ -170,4 +175,6 @@ def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
     model.load(run.read_arrays())
     if isinstance(model, nn.Module):
         model.eval()
-    return LabelModel(run, model, content, labels, Calibration.from_json(json.loads(run.read(CALIBRATION))))
+    # What fails between a training and its calibration leaves a model whose answers stay as they are.
+    found = Calibration.from_json(json.loads(run.read(CALIBRATION))) if run.has(CALIBRATION) else UNCALIBRATED
+    return LabelModel(run, model, content, labels, found)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ensue.evaluation.classification import MEASURE
 from ensue.models.tree import TreeSettings
 from ensue.settings import Settings
 from ensue.tasks.card import bullets, card, files, sentence, table, told
@@ -24,6 +25,7 @@ FEW = "for want of examples to calibrate on (9 are needed)"
 
 SHOWN = {
     "accuracy": "accuracy",
+    "label_accuracy": "of all labels",
     "node_accuracy": "of all nodes",
     "macro_f1": "macro F1",
     "auc": "AUC",
@@ -31,6 +33,12 @@ SHOWN = {
     "rmse": "RMSE",
     "coverage": "in 90 %",
 }
+
+
+def shown(result: Mapping[str, Any]) -> dict[str, str]:
+    """Name the figures of the table; first the one that the labels are about, which has its interval there."""
+    first = MEASURE[result["details"]["kind"]][0]
+    return {first: SHOWN[first], **SHOWN}
 
 
 def name_of(settings: Settings) -> str:
@@ -50,7 +58,7 @@ def tell(run: Run) -> Told:
         ("ensue classify {run} FILE", "label other examples, with probabilities and sets"),
         ("ensue evaluate {run} FILE", "score another file with labels"),
     )
-    return told(run, result, cells(result["rows"], SHOWN, ".3f"), summary(result), commands)
+    return told(run, result, cells(result["rows"], shown(result), ".3f"), summary(result), commands)
 
 
 def summary(result: Mapping[str, Any]) -> list[str]:
@@ -79,7 +87,7 @@ def markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Write the model card, from what result.json and run.toml (`about`) say."""
     details = result["details"]
     sections = [
-        ("Results on the test part", table(*cells(result["rows"], SHOWN, ".3f"))),
+        ("Results on the test part", table(*cells(result["rows"], shown(result), ".3f"))),
         ("How sure it is", bullets(summary(result)) + _reliability(details)),
         ("By label", _per_class(details) if "per_class" in details else ""),
         ("Confusions", _confusion(details) if "confusion" in details else ""),
@@ -122,7 +130,7 @@ def _confusion(details: Mapping[str, Any]) -> str:
 
 
 def _early(details: Mapping[str, Any]) -> str:
-    measure = next(name for name in SHOWN if name in details["early"][0])
+    measure = MEASURE[details["kind"]][0]
     rows = [[f"{one['share']:.0%}", f"{one[measure]:.3f}"] for one in details["early"]]
     return table(("of each sequence", SHOWN[measure]), rows)
 

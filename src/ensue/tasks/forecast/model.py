@@ -16,7 +16,7 @@ from ensue.data.series.inputs import Inputs
 from ensue.data.series.layout import MOST_ORIGINS, Layout, Origins
 from ensue.data.series.times import shown
 from ensue.errors import DataError, SettingError
-from ensue.evaluation.forecasting.bands import Bands
+from ensue.evaluation.forecasting.bands import UNMOVED, Bands
 from ensue.evaluation.forecasting.distributions import Forecast
 from ensue.evaluation.forecasting.figures import Scales, blocked, naive_scale, observed_spread, score
 from ensue.tasks.contract import Trained
@@ -169,7 +169,9 @@ def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     prepared = kept(run)
     model, _ = build(settings.model, prepared)
     model.load(run.read_arrays())
-    return ForecastModel(run, settings, prepared, model, Bands.from_json(json.loads(run.read(CALIBRATION))))
+    # What fails between a training and its calibration leaves a model whose intervals stay as they are.
+    bands = Bands.from_json(json.loads(run.read(CALIBRATION))) if run.has(CALIBRATION) else UNMOVED
+    return ForecastModel(run, settings, prepared, model, bands)
 
 
 def _rolling(panel: Panel, layout: Layout, first: Sequence[int], where: str) -> Origins:

@@ -41,6 +41,7 @@ def train_forecaster(run: Run, settings: ForecastSettings, data: Sequence[Path],
         learned = _trained(run, settings.model_copy(update={"training": training}), prepared, watch)
     else:
         learned = fitting.fitted(settings.model, prepared)
+        run.write_arrays(learned.model.arrays())  # whatever fails from here on, the run holds what was learned
     watch(Stage("trying it out, from one origin to the next"))
     bands, test = calibrated(learned, prepared, settings), prepared.origins("test")
     run.write(CALIBRATION, json.dumps(bands.to_json()).encode())

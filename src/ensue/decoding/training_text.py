@@ -1,0 +1,133 @@
+"""The text that a run was trained on, from its ids: in blocks, and any stretch of it, as code points.
+
+Copies are looked for in characters, not in symbols: a copy may begin within a word or a subword.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.contract import Codec, Corpus
+from ensue.decoding.copies import BLOCK, Symbols
+
+BOUNDARY = 0
+"""Stands where a record or a part ends, and for unknown symbols whose spelling is not kept: no copy goes over it."""
+
+
+@dataclass(frozen=True)
+class _Block:
+    part: int
+    begin: int
+    """Ids of the part, up to `end`."""
+    end: int
+
+
+class TrainingIds:
+    """The ids of several parts, one after the other, `between` after each."""
+
+    def __init__(self, parts: Sequence[Corpus], between: int) -> None:
+        self.parts, self.between = parts, between
+
+    def blocks(self, size: int) -> Iterator[Symbols]:
+        """Give them in stretches."""
+        for part in self.parts:
+            for begin in range(0, len(part), size):
+                yield np.asarray(part.ids[begin : begin + size])
+            yield np.array([self.between])
+
+
+class TrainingText:
+    """A boundary, then the characters of several parts, with a boundary after each record, or each long text."""
+
+    def __init__(self, parts: Sequence[Corpus], codec: Codec) -> None:
+        self.parts, self.records = parts, codec.end is not None
+        spellings = [b"\0" if id in (codec.end, codec.unknown) else one for id, one in enumerate(codec.spellings())]
+        unknown = [part.unknown_bytes for part in parts]
+        self._spelled = np.concatenate([np.frombuffer(b"".join(spellings), np.uint8), *unknown])
+        self._sizes = np.array(list(map(len, spellings)))
+        self._starts = np.cumsum(self._sizes) - self._sizes
+        own = int(self._sizes.sum()) + np.cumsum([0, *map(len, unknown)])
+        self._unknown_starts = [
+            begin + np.cumsum(part.unknown_sizes) - part.unknown_sizes for begin, part in zip(own, parts, strict=False)
+        ]
+        # Within a character of UTF-8 no block may end: its first byte tells.
+        self._goes_on = np.array([(spelling[:1] or b"a")[0] & 0xC0 == 0x80 for spelling in spellings])
+        self._blocks = list(self._cut())
+        self._firsts = [0]
+        """Where in the text each block begins, as far as it was read."""
+        self._points = lru_cache(4)(self._decoded)
+
+    def _cut(self) -> Iterator[_Block]:
+        for number, part in enumerate(self.parts):
+            begin, size = 0, max(BLOCK * len(part) // max(part.characters, 1), 1)
+            while begin < len(part):
+                end = min(begin + size, len(part))
+                while end < len(part) and self._goes_on[part.ids[end]]:
+                    end += 1
+                yield _Block(number, begin, end)
+                begin = end
+
+    def blocks(self, size: int) -> Iterator[Symbols]:
+        """Give the text in stretches of its own size."""
+        yield from map(self._read_block, range(len(self._blocks)))
+
+    def _read_block(self, number: int) -> NDArray[np.uint32]:
+        points = self._points(number)
+        if number + 1 == len(self._firsts):
+            self._firsts.append(self._firsts[-1] + len(points))
+        return points
+
+    def _decoded(self, number: int) -> NDArray[np.uint32]:
+        block = self._blocks[number]
+        points = self._spell(block.part, block.begin, block.end)
+        ends = not self.records and block.end == len(self.parts[block.part])
+        return np.pad(points, (int(number == 0), int(ends)), constant_values=BOUNDARY)
+
+    def _spell(self, part: int, begin: int, end: int) -> NDArray[np.uint32]:
+        """Give the characters of a stretch of ids."""
+        corpus = self.parts[part]
+        ids = np.asarray(corpus.ids[begin:end], np.int64)
+        starts, sizes = self._starts[ids], self._sizes[ids]
+        if len(corpus.unknown_sizes):
+            first, last = np.searchsorted(corpus.unknown_at, (begin, end)).tolist()
+            at = corpus.unknown_at[first:last] - begin
+            starts[at], sizes[at] = self._unknown_starts[part][first:last], corpus.unknown_sizes[first:last]
+        ends = np.cumsum(sizes)
+        places = np.repeat(starts - (ends - sizes), sizes) + np.arange(ends[-1] if len(ends) else 0)
+        text = self._spelled[places].tobytes().decode("utf-8", "replace")
+        return np.frombuffer(text.encode("utf-32-le"), np.uint32)
+
+    def read(self, begin: int, end: int) -> NDArray[np.uint32]:
+        """Give the characters of a stretch; what lies outside of the text is left out."""
+        begin, found = max(begin, 0), [np.zeros(0, np.uint32)]
+        number = self._block_at(begin)
+        while number < len(self._blocks) and self._firsts[number] < end:
+            points, first = self._read_block(number), self._firsts[number]
+            found.append(points[max(begin - first, 0) : max(end - first, 0)])
+            number += 1
+        return np.concatenate(found)
+
+    def _block_at(self, place: int) -> int:
+        while self._firsts[-1] <= place and len(self._firsts) <= len(self._blocks):
+            self._read_block(len(self._firsts) - 1)
+        return int(np.searchsorted(self._firsts, place, side="right")) - 1
+
+    def whole(self) -> str:
+        """Give all of the text, with a line break for each boundary."""
+        blocks = list(self.blocks(0))
+        points = np.concatenate(blocks)[1:] if blocks else np.zeros(0, np.uint32)
+        return points.tobytes().decode("utf-32-le").replace(chr(BOUNDARY), "\n")
+
+    def record_at(self, place: int) -> int:
+        """Give the number of the record, of all parts, that has this character."""
+        number = self._block_at(place)
+        block = self._blocks[number]
+        before = sum(len(part.offsets) - 1 for part in self.parts[: block.part])
+        ended = int(np.searchsorted(self.parts[block.part].offsets, block.begin, side="right")) - 1
+        here = self._read_block(number)[int(number == 0) : place - self._firsts[number]]
+        return before + ended + int(np.count_nonzero(here == BOUNDARY))

@@ -1,0 +1,175 @@
+"""Whatever fails after a training, the trained model stays: one line says so, the run answers, `resume` finishes."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ensue
+from ensue import api
+from ensue.cli.main import main
+from ensue.errors import RunError
+from ensue.tasks import text_training
+from ensue.tasks.classify import learning as classifying
+from ensue.tasks.forecast import training as forecasting
+from ensue.tasks.tag import learning as tagging
+from ensue.training.durable import FULL_DISK
+
+NOUNS, VERBS = ("cat", "house", "road", "king"), ("sees", "likes", "leaves")
+
+
+def text(folder: Path) -> Path:
+    dice, path = random.Random(1), folder / "text.txt"
+    lines = (f"the {dice.choice(NOUNS)} {dice.choice(VERBS)} the {dice.choice(NOUNS)}.\n\n" for _ in range(300))
+    path.write_text("".join(lines))
+    return path
+
+
+def labels(folder: Path) -> Path:
+    dice, path = random.Random(1), folder / "labels.csv"
+    rows = (f"the {noun} {dice.choice(VERBS)},{noun}" for noun in dice.choices(NOUNS, k=120))
+    path.write_text("text,label\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def tags(folder: Path) -> Path:
+    dice, path = random.Random(1), folder / "tags.tsv"
+    rows = (f"the\tD\n{dice.choice(NOUNS)}\tN\n{dice.choice(VERBS)}\tV\n\n" for _ in range(120))
+    path.write_text("".join(rows))
+    return path
+
+
+def series(folder: Path) -> Path:
+    dice, path = random.Random(1), folder / "series.csv"
+    rows = (f"{2000 + month // 12}-{month % 12 + 1:02}-01,{month % 12 + dice.random():.3f}" for month in range(120))
+    path.write_text("month,value\n" + "\n".join(rows) + "\n")
+    return path
+
+
+GENERATE, CLASSIFY, TAG, FORECAST = "generate", "classify", "tag", "forecast"
+ANSWERS: dict[str, Callable[[Any], Any]] = {
+    GENERATE: lambda model: model.generate(length=5),
+    CLASSIFY: lambda model: list(model.classify(["the cat sees"])),
+    TAG: lambda model: list(model.tag(["the cat sees"])),
+    FORECAST: lambda model: model.forecast(),
+}
+MAKE = {GENERATE: text, CLASSIFY: labels, TAG: tags, FORECAST: series}
+NETWORK = {GENERATE: "lstm", CLASSIFY: "lstm", TAG: "lstm", FORECAST: "lstm"}
+FITTED = {GENERATE: "ngram", CLASSIFY: "bayes", TAG: "hmm", FORECAST: "ridge"}
+FAULTS = [
+    (GENERATE, NETWORK, text_training, "fit_mixture"),
+    (GENERATE, NETWORK, text_training, "score"),
+    (GENERATE, NETWORK, text_training, "_baselines"),
+    (GENERATE, NETWORK, text_training, "conclude"),
+    (GENERATE, NETWORK, text_training, "recommend"),
+    (GENERATE, FITTED, text_training, "_baselines"),
+    (GENERATE, FITTED, text_training, "conclude"),
+    (CLASSIFY, NETWORK, classifying, "fit_temperature"),
+    (CLASSIFY, NETWORK, classifying, "by_group"),
+    (CLASSIFY, NETWORK, classifying, "conclude"),
+    (CLASSIFY, FITTED, classifying, "conclude"),
+    (TAG, NETWORK, tagging, "truth_of"),
+    (TAG, NETWORK, tagging, "conclude"),
+    (TAG, FITTED, tagging, "conclude"),
+    (FORECAST, NETWORK, forecasting, "calibrated"),
+    (FORECAST, NETWORK, forecasting, "walk"),
+    (FORECAST, NETWORK, forecasting, "rivals"),
+    (FORECAST, NETWORK, forecasting, "conclude"),
+    (FORECAST, FITTED, forecasting, "calibrated"),
+    (FORECAST, FITTED, forecasting, "conclude"),
+]
+
+
+def settings(verb: str, network: bool) -> tuple[str, ...]:
+    if not network:
+        return ()
+    return ("training.steps=2", f"model.body.{'layer.' if verb == CLASSIFY else ''}width=4")
+
+
+def failing(error: BaseException) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("verb", "models", "module", "name"), FAULTS, ids=lambda one: one if isinstance(one, str) else ""
+)
+def test_a_fault_after_the_training_loses_nothing(
+    verb: str, models: dict[str, str], module: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, data, network = tmp_path / "run", MAKE[verb](tmp_path), models is NETWORK
+    error = random.Random(f"{verb}{name}").choice([KeyError("odd"), MemoryError(), OSError(5, "broken"), ValueError()])
+
+    def train() -> Any:
+        return ensue.train(verb, data, out=out, model=models[verb], settings=settings(verb, network), device="cpu")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(module, name, failing(error) if name != "score" else failing_but_in_training(module, error, out))
+        with pytest.raises(RunError, match="is trained and saved, but what comes after its training failed: ") as told:
+            train()
+        assert "\n" not in str(told.value)
+        assert f"`ensue resume {out}`" in str(told.value)
+        assert not (out / "result.json").exists()
+        assert ANSWERS[verb](ensue.open(out))
+        weights = (out / "weights.safetensors").read_bytes()
+        with pytest.raises(RunError, match="what comes after its training failed"):
+            api.resume(out)
+    finished = api.resume(out)
+    assert ANSWERS[verb](finished)
+    assert (out / "result.json").exists()
+    if network and verb != FORECAST:  # whose run holds what has learned from the test part too, in the end
+        assert (out / "weights.safetensors").read_bytes() == weights
+
+
+def failing_but_in_training(module: Any, error: Exception, out: Path) -> Callable[..., Any]:
+    """Validation scores too; the fault is to come once the mixture is fitted."""
+    real = module.score
+
+    def score(*arguments: Any) -> Any:
+        checkpoint = out / "checkpoint" / "last.safetensors"
+        if checkpoint.exists() and b'"finished": true' in checkpoint.read_bytes().replace(b'\\"', b'"'):
+            raise error
+        return real(*arguments)
+
+    return score
+
+
+def test_on_the_command_line_it_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, data = tmp_path / "run", text(tmp_path)
+    line = ["train", "generate", str(data), "--out", str(out), "--set", "training.steps=2", "--size", "tiny"]
+    with monkeypatch.context() as broken:
+        broken.setattr(text_training, "fit_mixture", failing(KeyError("odd")))
+        assert main(line) == 2
+        error = capsys.readouterr().err
+        assert "Traceback" not in error
+        assert error.count("ensue: ") == 1
+        assert "failed: KeyError: 'odd' (test_after_training.py:" in error.splitlines()[-1]
+        assert main(["resume", str(out)]) == 2
+        assert "failed: KeyError" in capsys.readouterr().err
+    assert main(["generate", str(out), "--length", "5"]) == 0
+    assert main(["resume", str(out)]) == 0
+
+
+def test_a_disk_that_is_full_after_a_counting_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, data = tmp_path / "run", text(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(text_training, "conclude", failing(RunError(FULL_DISK, where="report.md")))
+        with pytest.raises(RunError, match=r"make room, then go on from what was saved last with `ensue resume"):
+            ensue.train(GENERATE, data, out=out, model="ngram")
+    assert ensue.open(out).generate(length=5)
+    api.resume(out)
+    assert (out / "result.json").exists()
+
+
+def test_what_fails_before_there_is_a_model_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "run"
+    monkeypatch.setattr(text_training, "count_rivals", failing(KeyError("odd")))
+    with pytest.raises(KeyError):
+        ensue.train(GENERATE, text(tmp_path), out=out, model="ngram")
+    assert not out.exists()
