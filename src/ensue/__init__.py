@@ -14,11 +14,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["__version__", "open", "resume", "train"]
 
+ROOMS = ("cells", "engine", "heads", "layers", "models", "sklearn", "testing")
+"""Packages that are loaded when they are asked for."""
+
+
+def __dir__() -> list[str]:
+    """Name what is loaded when it is asked for, too."""
+    return sorted({*globals(), *__all__, *ROOMS})
+
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for when it is asked for: the command line's help must not wait for torch."""
     if name in ("open", "resume", "train"):
         return getattr(import_module("ensue.api"), name)
-    if name in ("cells", "engine", "layers", "heads", "models", "sklearn", "testing"):
+    if name in ROOMS:
         return import_module(f"ensue.{name}")
     raise AttributeError(f"module 'ensue' has no attribute {name!r}")

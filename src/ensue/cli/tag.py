@@ -17,7 +17,7 @@ def tag(
     data: Annotated[str, Parameter(allow_leading_hyphen=True)],
     /,
     *,
-    read: Literal["auto", "text", "conllu", "columns", "tsv", "jsonl"] = "auto",
+    read: Literal["auto", "text", "lines", "conllu", "columns", "tsv", "jsonl"] = "auto",
     out: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -25,9 +25,9 @@ def tag(
 
     Args:
         run: The folder of the run.
-        data: A file or folder: plain text, which is cut into words by simple rules, or one of the formats of
-            `ensue train tag`, whose tags may be missing; or a text; or - for text from the standard input.
-        read: How to read it; told by the file's name if not given.
+        data: A file or folder: plain text, one sentence a line, or one of the formats of `ensue train tag`, whose tags
+            may be missing; or a text; or - for the standard input.
+        read: How to read it; recognised by name and lines, and printed, if not given.
         out: Write to this file.
         json: Write one JSON object a sentence, for programs.
     """

@@ -9,8 +9,9 @@ small letter, after the signs of Chinese and Japanese for the same, and at a bla
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ensue.data.word_boundaries import join_marks
 
@@ -48,10 +49,17 @@ class Word:
 
     text: str
     spaced: bool
+    token: str | None = None
+    """What stands in the text for this word and those behind it, `words` in all, where that is something else."""
+    words: int = 1
 
 
-def sentences_of(lines: Iterable[str]) -> Iterator[tuple[int, list[Word]]]:
-    """Give each sentence, and the line on which its paragraph begins, from 1.
+Cut: TypeAlias = Callable[[str], Iterable[Word]]
+"""Cuts a text into words."""
+
+
+def sentences_of(lines: Iterable[str], cut: Cut | None = None) -> Iterator[tuple[int, list[Word]]]:
+    """Give each sentence, and the line on which its paragraph begins, from 1; `cut` cuts into words instead of rules.
 
     >>> [[word.text for word in words] for _, words in sentences_of(["Don't go, Mr. Fox. It's 3.5", "miles."])]
     [['Do', "n't", 'go', ',', 'Mr.', 'Fox', '.'], ['It', "'s", '3.5', 'miles', '.']]
@@ -62,15 +70,15 @@ def sentences_of(lines: Iterable[str]) -> Iterator[tuple[int, list[Word]]]:
             first = first if paragraph else number
             paragraph.append(line.strip())
             continue
-        yield from ((first, sentence) for sentence in _sentences(" ".join(paragraph)))
+        yield from ((first, sentence) for sentence in _sentences(" ".join(paragraph), cut or words_of))
         paragraph = []
-    yield from ((first, sentence) for sentence in _sentences(" ".join(paragraph)))
+    yield from ((first, sentence) for sentence in _sentences(" ".join(paragraph), cut or words_of))
 
 
-def _sentences(paragraph: str) -> Iterator[list[Word]]:
+def _sentences(paragraph: str, cut: Cut) -> Iterator[list[Word]]:
     sentence: list[Word] = []
     ending = False
-    for word in _words(paragraph):
+    for word in cut(paragraph):
         last = sentence[-1] if sentence else word
         if ending and (last.spaced or last.text in WIDE) and not word.text[0].islower():
             yield sentence
@@ -81,7 +89,8 @@ def _sentences(paragraph: str) -> Iterator[list[Word]]:
         yield sentence
 
 
-def _words(paragraph: str) -> Iterator[Word]:
+def words_of(paragraph: str) -> Iterator[Word]:
+    """Cut a text into words by the rules."""
     found = [match for match in TOKEN.finditer(join_marks(paragraph)) if not match.group().isspace()]
     texts = [paragraph[match.start() : match.end()] for match in found]
     place = 0

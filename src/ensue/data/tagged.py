@@ -17,6 +17,7 @@ from ensue.data.files import files_of_parts
 from ensue.data.labelled import Labelled
 from ensue.data.prepare import fingerprint
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
+from ensue.data.readers.tagged.tokenizer import learn_tokenizer
 from ensue.data.split import PARTS, draw_parts
 from ensue.data.vectors import Vectors
 from ensue.errors import DataError
@@ -39,6 +40,8 @@ class TaggedParts:
     """Of each file: "bytes" and "sha256"."""
     findings: tuple[str, ...]
     """What a person should know of how the data was read."""
+    tokenizer: Mapping[str, Any] | None = None
+    """How the words of the training part stand in their text, where that is known: what Tokenizer.to_json gives."""
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -47,14 +50,15 @@ class TaggedParts:
 
     def to_json(self) -> dict[str, Any]:
         """Give all but the examples as plain JSON values."""
-        own = {name: getattr(self, name) for name in ("tags", "known_tags", "files")}
+        own = {name: getattr(self, name) for name in ("tags", "known_tags", "files", "tokenizer")}
         return {**own, "codec": self.codec.to_json(), "findings": list(self.findings)}
 
     @classmethod
     def from_json(cls, parts: dict[str, Examples], values: Mapping[str, Any]) -> TaggedParts:
         """Make it again."""
         codec = TaggedWordsCodec.from_json(values["codec"])
-        return cls(parts, codec, values["tags"], values["known_tags"], values["files"], tuple(values["findings"]))
+        told, tokenizer = tuple(values["findings"]), values.get("tokenizer")
+        return cls(parts, codec, values["tags"], values["known_tags"], values["files"], told, tokenizer)
 
 
 def prepare_tagged(
@@ -74,7 +78,9 @@ def prepare_tagged(
         findings.append(Finding("the test part", what, "they count as wrong, and are told apart"))
     encoded: dict[str, Examples] = {part: encode_tagged(parts[part], codec, all_tags) for part in PARTS}
     files = fingerprint({path: part for part, own in groups.items() for path in own}, findings.append)
-    return TaggedParts(encoded, codec, all_tags, len(tags), files, tuple(map(str, findings)))
+    tokenizer = learn_tokenizer(parts["train"])
+    taught = tokenizer.to_json() if tokenizer else None
+    return TaggedParts(encoded, codec, all_tags, len(tags), files, tuple(map(str, findings)), taught)
 
 
 def read_tagged(

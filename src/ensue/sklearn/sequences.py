@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from os import PathLike
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -24,6 +25,7 @@ def form_of(X: Any) -> Form:
     >>> form_of([[1, 2], [3, 4]]), form_of([[1, 2], [3]]), form_of(["a text"]), form_of([["a", "list"]])
     ('table', 'sequences', 'texts', 'tokens')
     """
+    refuse_one_text(X)
     X = np.asarray(X) if hasattr(X, "__array__") and not hasattr(X, "shape") else X
     dimensions = len(getattr(X, "shape", (0,)))
     if dimensions != 1:
@@ -40,12 +42,21 @@ def form_of(X: Any) -> Form:
     return "table" if flat else "sequences"
 
 
+def refuse_one_text(X: Any) -> None:
+    """Let lists pass. Raises ValueError for one text, which is a sample, and not as many as it has letters."""
+    if isinstance(X, str | bytes):
+        raise ValueError(f"X is one text, {X!r:.40}, and has to be a list of samples: give [X]")
+    if isinstance(X, PathLike):
+        raise ValueError("X is a path; an estimator takes samples, and `ensue train` takes files")
+
+
 def contents_of(X: Any, form: Form) -> list[Content]:
     """Give the samples as contents of examples. Raises ValueError that names the first that is none.
 
     >>> contents_of([[1, 2], [3]], "sequences")[1]["value"].tolist()
     [[3.0]]
     """
+    refuse_one_text(X)
     read = {"texts": _text, "tokens": _tokens}.get(form, _numbers)
     return [read(row, place) for place, row in enumerate(X)]
 

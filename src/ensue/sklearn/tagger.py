@@ -17,7 +17,7 @@ from ensue.data.tagged import TaggedParts, encode_tagged
 from ensue.settings import to_plain
 from ensue.sklearn.choices import ENOUGH, seed_of, with_usual_budget
 from ensue.sklearn.kept import Saved, as_scikit_learn_says, keep
-from ensue.sklearn.sequences import tokens_of
+from ensue.sklearn.sequences import refuse_one_text, tokens_of
 from ensue.tasks import Choices
 from ensue.tasks.tag import TAG
 from ensue.tasks.tag.learning import learn_tags
@@ -57,6 +57,7 @@ class SequenceTagger(Saved, BaseEstimator):
     def predict(self, X: Any) -> list[list[Any]]:
         """Give the likeliest tags of each sentence together, strings or whole numbers as they were in y."""
         check_is_fitted(self)
+        refuse_one_text(X)
         named = {str(tag): tag for tag in self.classes_.tolist()}
         with as_scikit_learn_says():
             found = self.run_.opened.tag([tokens_of(tokens, place) for place, tokens in enumerate(X)])
@@ -85,11 +86,16 @@ class SequenceTagger(Saved, BaseEstimator):
 
 
 def _sentences(X: Any, y: Any) -> list[Labelled]:
+    refuse_one_text(X)
+    if isinstance(y, str | bytes):
+        raise ValueError(f"y is one text, {y!r:.40}, and has to be a list of tags for each sentence")
     check_consistent_length(X, y)
     if y is None or not len(X):
         raise ValueError("y is None, and has to be a list of tags for each sentence" if y is None else "X is empty")
     sentences = []
     for place, (tokens, tags) in enumerate(zip(X, y, strict=True)):
+        if isinstance(tags, str | bytes):
+            raise ValueError(f"y[{place}] is one text, {tags!r:.40}, and has to be a list of tags")
         words, label = tokens_of(tokens, place), [str(tag) for tag in tags]
         if len(words) != len(label):
             raise ValueError(f"y[{place}] has {len(label)} tags for the {len(words)} tokens of X[{place}]")

@@ -29,6 +29,7 @@ from ensue.models.ngram import Ngram, NgramSettings
 from ensue.models.rounding import rounded
 from ensue.settings import Settings, read
 from ensue.tasks.contract import Trained
+from ensue.tasks.given import text_given
 from ensue.tasks.rivals import Counted, joined, last_of
 from ensue.training.run import Run
 
@@ -161,6 +162,7 @@ class TextModel(Trained):
         One long text has a single beginning, which is no place to begin a sample; without a prompt it goes on after
         a line break, as if from somewhere in the middle.
         """
+        prompt = text_given(prompt, "prompt")
         if prompt or self.codec.end is not None:
             return self.codec.encode(prompt)
         ids = self.codec.encode("\n")

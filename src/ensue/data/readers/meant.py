@@ -15,6 +15,7 @@ from ensue.data.readers.lines import lines_of
 from ensue.data.readers.named_parts import parts_by_name
 from ensue.data.readers.rows import LOOKED_AT, ROWS, could_be_text
 from ensue.data.readers.series import M3_ENDING, time_column
+from ensue.data.readers.tagged.recognised import are_columns
 from ensue.data.readers.trees import are_trees
 from ensue.data.series.times import read_time
 from ensue.errors import DataError
@@ -115,10 +116,11 @@ def _table_meant(path: Path) -> tuple[str, str]:
 
 
 def _are_tagged(path: Path) -> bool:
-    """Tell sentences, a word and its tag a line, from tables and prose: blank lines between, and tags come again."""
+    """Tell sentences, a word and its tag a line, from tables and prose: blank lines between sentences."""
     if ending(path) in ROWS.keys() - {".tsv"}:
         return False
-    lines = [line for line in _first_lines(path) if not line.startswith("#")]
-    words = [line.split("\t" if "\t" in line else None) for line in lines if line.strip()]
-    alike = len({len(fields) for fields in words}) == 1 and len(words[0]) > 1
-    return alike and len(words) < len(lines) and len({fields[-1] for fields in words}) < len(words) / 2
+    lines = _first_lines(path)
+    blank = sum(not line.strip() for line in lines)
+    if blank < len(lines) / 50 or lines[0].startswith("{"):  # a table may have a blank line at its end
+        return False
+    return are_columns(lines) and any(len(line.split()) > 1 for line in lines if not line.startswith("#"))

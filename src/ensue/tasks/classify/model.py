@@ -33,6 +33,7 @@ from ensue.settings import read
 from ensue.tasks.classify.asking import ask, groups_of, targets
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
+from ensue.tasks.given import examples_given, paths_given
 from ensue.tasks.outcome import Scored
 from ensue.training.run import Run
 
@@ -101,9 +102,14 @@ class LabelModel(Trained):
         """How the data was read, with all that was guessed filled in."""
         return read(LabelledSettings, self.run.about["data"]["reading"])
 
-    def classify(self, contents: Iterable[Content]) -> list[Verdict]:
-        """Say of each text, or other content, what it is."""
-        return list(self.verdicts(Listed(list(contents))))
+    def classify(self, contents: Content | Iterable[Content]) -> list[Verdict]:
+        """Say of each text, or other content, what it is; one text alone is one of them. Raises DataError."""
+        given = examples_given(contents, "classify")
+        for number, one in enumerate(given, 1):
+            if not isinstance(one, str | Mapping) or (isinstance(one, str) and not one.strip()):
+                what = "the text is empty" if isinstance(one, str) else f"a {type(one).__name__} is no example"
+                raise DataError(what, where=f"example {number}", mend="give a text, or the fields of its steps by name")
+        return list(self.verdicts(Listed(given)))
 
     def verdicts(self, reader: LabelledReader, listener: Listener = SILENT) -> Iterator[Verdict]:
         """Say of each example what it is; they are read and told in stretches. Raises DataError."""
@@ -122,8 +128,9 @@ class LabelModel(Trained):
         """Give the calibrated answers."""
         return ask(self.model, examples, self.labels).at(self.calibration.temperature)
 
-    def evaluate(self, paths: Sequence[Path]) -> Scored:
+    def evaluate(self, paths: str | Path | Sequence[str | Path] = ()) -> Scored:
         """Score files that have labels, or the test part of the run if none are given. Raises DataError."""
+        paths = paths_given(paths)
         if not paths:
             kept = kept_examples(self.run.path / "cache")
             if kept is None:

@@ -24,6 +24,7 @@ from ensue.tasks.forecast.fitting import build
 from ensue.tasks.forecast.predicting import blocks_of, forecast
 from ensue.tasks.forecast.prepared import Prepared, kept
 from ensue.tasks.forecast.settings import ForecastSettings
+from ensue.tasks.given import paths_given
 from ensue.tasks.outcome import Scored
 from ensue.training.run import Run
 
@@ -103,11 +104,12 @@ class ForecastModel(Trained):
         library = narwhals.from_native(frame, eager_only=True).implementation
         return as_frame(self.forecast(frame, horizon), library)
 
-    def evaluate(self, paths: Sequence[Path]) -> Scored:
+    def evaluate(self, paths: str | Path | Sequence[str | Path] = ()) -> Scored:
         """Score forecasts of other data from rolling origins; of series that were learned, only of later steps.
 
         Without any, gives the figures of the run's own test. Raises DataError.
         """
+        paths = paths_given(paths)
         if not paths:
             result = json.loads(self.run.read("result.json"))
             details = {name: result["details"][name] for name in ("forecasts", "series")}

@@ -53,11 +53,11 @@ def learn_tags(run: Run, settings: TagSettings, parts: TaggedParts, watch: Watch
     machine = take_machine(run, settings, watch, network=isinstance(settings.model, TaggerSettings))
     _keep_codec(run, parts)
     learned = _learned(run, settings, parts, machine, 0.0, watch)
-    return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags])
+    return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags], parts.tokenizer)
 
 
 def _keep_codec(run: Run, parts: TaggedParts) -> None:
-    taught = {"words": parts.codec.to_json(), "tags": parts.tags[: parts.known_tags]}
+    taught = {"words": parts.codec.to_json(), "tags": parts.tags[: parts.known_tags], "tokenizer": parts.tokenizer}
     run.write(CODEC, json.dumps(taught).encode())
 
 
@@ -168,4 +168,4 @@ def _conclude(
     advice = recommendation(run, rows, counted)
     result = Result(run.path.name, "tag", tuple(rows), advice, learned.chosen, details, tuple(symptoms))
     conclude(run, result.to_json(), markdown)
-    return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags])
+    return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags], parts.tokenizer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
@@ -23,15 +23,18 @@ from ensue.data.labelled import Labelled
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
 from ensue.data.readers.tagged.columns import Layout
 from ensue.data.readers.tagged.conllu import tag_column
+from ensue.data.readers.tagged.tokenizer import Tokenizer
 from ensue.data.schemes import guess_scheme, halves
+from ensue.data.sentences import Cut, sentences_of
 from ensue.data.tagged import TaggedParts, encode_tagged, sentence_offsets
-from ensue.errors import RunError
+from ensue.errors import DataError, RunError
 from ensue.evaluation.standing import with_intervals
 from ensue.evaluation.tagging import TaggedTruth
 from ensue.models.contract import Predictor
 from ensue.models.weights import device_of
 from ensue.settings import read
 from ensue.tasks.contract import Trained
+from ensue.tasks.given import examples_given, paths_given
 from ensue.tasks.outcome import Scored
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.devices import to_device
@@ -62,8 +65,16 @@ class TaggedSentence:
 class TagModel(Trained):
     """What `ensue.train("tag", ...)` and `ensue.open(run)` give."""
 
-    def __init__(self, run: Run, model: Predictor, codec: TaggedWordsCodec, tags: Sequence[str]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        model: Predictor,
+        codec: TaggedWordsCodec,
+        tags: Sequence[str],
+        tokenizer: Mapping[str, Any] | None = None,
+    ) -> None:
         self.run, self.model, self.codec, self.tags = run, model, codec, tags
+        self.tokenizer = Tokenizer.from_json(tokenizer) if tokenizer else None
 
     @cached_property
     def data(self) -> TaggedSettings:
@@ -75,20 +86,44 @@ class TagModel(Trained):
         """The column of CoNLL-U that the tags come from, or would stand in; empty if there is none."""
         return tag_column(self.data.column) if self.run.about["data"]["kind"] == "conllu" else ""
 
+    @cached_property
+    def columns(self) -> Layout | None:
+        """How the columns of the data were read, if it had some without names of their own."""
+        columns = self.run.about["data"].get("columns")
+        return Layout(**columns) if columns else None
+
+    @property
+    def cut(self) -> Cut | None:
+        """What cuts texts into words as those of the training data are; None where only rules are known."""
+        return self.tokenizer.words if self.tokenizer else None
+
     def reader(self, files: Sequence[Path], tagged: bool, kind: str | None = None) -> TaggedReader:
         """Read files as those of the training were, where they are of the same kind; `kind` says which they are of."""
         settings = self.data if kind is None else self.data.model_copy(update={"kind": kind})
-        columns = self.run.about["data"].get("columns")
-        reader = TaggedReader(files, settings, tagged, Layout(**columns) if columns else None)
-        if reader.kind == self.run.about["data"]["kind"]:
+        reader = TaggedReader(files, settings, tagged, self.columns)
+        if reader.kind == self.run.about["data"]["kind"] or (self.columns and reader.kind in ("columns", "tsv")):
             return reader
         # In another format the columns of training say nothing.
         return TaggedReader(files, settings.model_copy(update={"column": "", "word": ""}), tagged)
 
-    def tag(self, sentences: Iterable[Sequence[str]]) -> list[list[str]]:
-        """Give the tags of sentences, each a list of words."""
-        asked = (Labelled({"words": list(words)}, None, "", number) for number, words in enumerate(sentences, 1))
+    def tag(self, sentences: str | Iterable[str | Sequence[str]]) -> list[list[str]]:
+        """Give the tags of sentences, each a list of words, or a text, which is cut; one text alone is one of them."""
+        given = enumerate(examples_given(sentences, "tag"), 1)
+        asked = (Labelled({"words": self._words(one, f"sentence {number}")}, None, "", number) for number, one in given)
         return [list(one.tags) for one in self.tagged(asked)]
+
+    def _words(self, sentence: Any, where: str) -> list[str]:
+        """Give the words of a sentence. Raises DataError if it has none, or is none."""
+        if isinstance(sentence, str):
+            words = [word.text for _, own in sentences_of(sentence.splitlines(), self.cut) for word in own]
+        elif isinstance(sentence, Iterable) and not isinstance(sentence, bytes | Mapping):
+            words = list(sentence)
+        else:
+            words = [sentence]
+        if not words or not all(isinstance(word, str) and word.strip() for word in words):
+            what = "there is no word" if not words else "it is neither a text nor a list of words"
+            raise DataError(what, where=where, mend='give "a text" or ["a", "list"]')
+        return words
 
     def tagged(self, sentences: Iterable[Labelled]) -> Iterator[TaggedSentence]:
         """Tag sentences as they come, in stretches."""
@@ -103,8 +138,9 @@ class TagModel(Trained):
                 names = [self.tags[one] for one in ids[place].tolist()]
                 yield TaggedSentence(sentence, cast("Any", sentence.content)["words"], names, sure[place].tolist())
 
-    def evaluate(self, paths: Sequence[Path]) -> Scored:
+    def evaluate(self, paths: str | Path | Sequence[str | Path] = ()) -> Scored:
         """Score tagged files, or the test part of the run if none are given. Raises DataError."""
+        paths = paths_given(paths)
         if not paths:
             kept = kept_examples(self.run.path / "cache")
             if kept is None:
@@ -157,4 +193,4 @@ def open_tagger(run: Run, settings: TagSettings) -> TagModel:
     model.load(arrays)
     if isinstance(model, nn.Module):
         model.eval()
-    return TagModel(run, model, codec, tags)
+    return TagModel(run, model, codec, tags, codecs.get("tokenizer"))

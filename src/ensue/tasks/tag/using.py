@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias, cast
 
 from ensue.data.contract import Finding, Listener
@@ -11,15 +14,19 @@ from ensue.data.files import ending, file_meant, find_files, lines_piped
 from ensue.data.labelled import Labelled
 from ensue.data.readers.lines import lines_of
 from ensue.data.readers.tagged.conllu import CONLLU
-from ensue.data.sentences import sentences_of
+from ensue.data.readers.tagged.recognised import LOOKED_AT, Form, are_columns, form_of_text
+from ensue.data.sentences import Word, sentences_of
+from ensue.data.word_boundaries import unsegmented_share
 from ensue.errors import DataError
 from ensue.tasks.tag.model import TaggedSentence, TagModel
 
-Reading: TypeAlias = Literal["auto", "text", "conllu", "columns", "tsv", "jsonl"]
+Reading: TypeAlias = Literal["auto", "text", "lines", "conllu", "columns", "tsv", "jsonl"]
 
 FORMATS = {".conllu", ".conll", ".iob", ".jsonl", ".ndjson", ".tsv"}
 """Endings of files whose sentences are cut into words already."""
-OWN_RULES = "cut into sentences and words by ensue's own rules"
+UNSEGMENTED_MOSTLY = 0.3
+"""The share of letters of such scripts from which on they are more than some foreign words."""
+CHOICES = "say how it is cut with --read text|lines|conllu|columns|tsv|jsonl"
 
 
 def asked_about(model: TagModel, data: str, read: Reading, listener: Listener) -> Iterator[Labelled]:
@@ -28,30 +35,78 @@ def asked_about(model: TagModel, data: str, read: Reading, listener: Listener) -
     Raises DataError if there are none.
     """
     if data == "-":
-        return _of_text(lines_piped(), "-", listener)
+        return _piped(model, read, listener)
     path = file_meant(data)
     if path is None:
         if Path(data).suffix and len(data.split()) == 1:
             raise DataError("there is no such file", where=data, mend="check the spelling, or give a text of two words")
-        return _of_text(data.splitlines(), "the text", listener)
-    files = find_files([path])
-    if read == "text" or (read == "auto" and not {ending(file) for file in files} <= FORMATS):
-        lines = ((str(file), lines_of(file, model.data.encoding)) for file in files)
-        return (one for name, own in lines for one in _of_text(own, name, listener))
-    return model.reader(files, False, read).examples(listener)
+        return _of_text(model, data.splitlines(), "the text", read, listener)
+    return (one for file in find_files([path]) for one in _of_file(model, file, read, listener))
 
 
-def _of_text(lines: Iterable[str], where: str, listener: Listener) -> Iterator[Labelled]:
-    told = False
-    for line, words in sentences_of(lines):
-        if not told:
-            mend = "if it is cut already, say how with --read conllu|columns|tsv|jsonl"
-            listener.tell(Finding(where, f"plain text, {OWN_RULES}", mend))
-            told = True
-        spaces = [word.spaced for word in words]
-        yield Labelled({"words": [word.text for word in words]}, None, where, line, row={"spaces": spaces})
-    if not told:
+def _of_file(model: TagModel, file: Path, read: Reading, listener: Listener) -> Iterator[Labelled]:
+    if read == "auto":
+        first = [] if ending(file) in FORMATS else list(islice(lines_of(file, model.data.encoding), LOOKED_AT))
+        words = ending(file) in FORMATS or are_columns(first, model.tags, model.columns)
+    else:
+        words = read not in ("text", "lines")
+    if words:
+        return model.reader([file], False, read).examples(listener)
+    return _of_text(model, lines_of(file, model.data.encoding), str(file), read, listener)
+
+
+def _piped(model: TagModel, read: Reading, listener: Listener) -> Iterator[Labelled]:
+    """Read the standard input as a file is read."""
+    with TemporaryDirectory(prefix="ensue-") as folder:
+        file = Path(folder) / "stdin"
+        file.write_text("".join(line.rstrip("\r\n") + "\n" for line in lines_piped()), "utf-8", "surrogatepass")
+        if not file.stat().st_size:
+            raise DataError("there is no text", where="-", mend="give some words")
+        as_piped = Listener(lambda one: listener.tell(replace(one, where=one.where.replace(str(file), "-"))))
+        try:
+            for one in _of_file(model, file, read, as_piped):
+                yield replace(one, file="-")
+        except DataError as error:
+            where = (error.where or "-").replace(str(file), "-")
+            raise DataError(error.what, where=where, mend=error.mend, option=error.option) from None
+
+
+def _of_text(
+    model: TagModel, lines: Iterable[str], where: str, read: Reading, listener: Listener
+) -> Iterator[Labelled]:
+    rest = iter(lines)
+    first = list(islice(rest, LOOKED_AT))
+    form = form_of_text(first) if read == "auto" else "lines" if read == "lines" else "text"
+    found = _sentences(model, chain(first, rest), form)
+    if (one := next(found, None)) is None:
         raise DataError("there is no text", where=where, mend="give some words")
+    listener.tell(Finding(where, _described(model, form), CHOICES))
+    if model.tokenizer is None and unsegmented_share("".join(first)[:100_000]) > UNSEGMENTED_MOSTLY:
+        what = "its script puts no blanks between words, so what stands between two signs is taken for one word"
+        listener.tell(Finding(where, what, "cut it into words first, and give it in columns, a word a line"))
+    for line, words in chain([one], found):
+        yield Labelled({"words": [word.text for word in words]}, None, where, line, row={"written": words})
+
+
+def _sentences(model: TagModel, lines: Iterable[str], form: Form) -> Iterator[tuple[int, list[Word]]]:
+    if form == "text":
+        yield from sentences_of(lines, model.cut)
+        return
+    for number, line in enumerate(lines, 1):
+        words = [word for _, own in sentences_of([line], model.cut) for word in own]
+        if form == "lines" and words:
+            yield number, words
+        elif words:
+            yield from ((number, own) for _, own in sentences_of([line], model.cut))
+
+
+def _described(model: TagModel, form: Form) -> str:
+    words = "into words as in the training data" if model.tokenizer else "into words by ensue's own rules"
+    if form == "lines":
+        return f"one sentence a line, cut {words}"
+    if model.tokenizer:
+        return f"plain text, cut into sentences by ensue's own rules, and {words}"
+    return "plain text, cut into sentences and words by ensue's own rules"
 
 
 def as_conllu(model: TagModel, number: int, told: TaggedSentence) -> str:
@@ -72,12 +127,25 @@ def as_conllu(model: TagModel, number: int, told: TaggedSentence) -> str:
 def _lines(number: int, told: TaggedSentence) -> Iterator[str]:
     # The words of JSON Lines may hold what would break a line of CoNLL-U.
     words = [" ".join(word.split()) for word in told.words]
-    spaces = told.sentence.row.get("spaces") or [True] * len(words)
-    text = "".join(word + " " * spaced for word, spaced in zip(words, spaces, strict=True)).strip()
-    yield from (f"# sent_id = {number}", f"# text = {text}")
-    for place, (word, spaced) in enumerate(zip(words, spaces, strict=True), 1):
-        misc = "_" if spaced or place == len(words) else "SpaceAfter=No"
-        yield "\t".join([str(place), word, *["_"] * (len(CONLLU) - 3), misc])
+    written: Sequence[Word] = told.sentence.row.get("written") or [Word(word, True) for word in words]
+    inside = 0
+    """Words to come of a token that stands otherwise in the text."""
+    rows, text = [], ""
+    for place, (word, own) in enumerate(zip(words, written, strict=True), 1):
+        last = place + own.words - 1 if own.token is not None else place
+        spaced = "_" if written[last - 1].spaced or last == len(words) else "SpaceAfter=No"
+        if own.token is not None:
+            rows.append(_row(f"{place}-{last}", own.token, spaced))
+            inside = own.words
+        if not inside or own.token is not None:
+            text += (own.token or word) + " " * written[last - 1].spaced
+        rows.append(_row(str(place), word, "_" if inside else spaced))
+        inside = max(inside - 1, 0)
+    yield from (f"# sent_id = {number}", f"# text = {text.strip()}", *rows)
+
+
+def _row(number: str, form: str, misc: str) -> str:
+    return "\t".join([number, form, *["_"] * (len(CONLLU) - 3), misc])
 
 
 def _with_tag(column: str, fields: list[str], tag: str) -> str:

@@ -1,0 +1,82 @@
+"""What a file that is to be tagged holds, by its lines: words in columns, one sentence a line, or prose."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+from typing import Literal, TypeAlias
+
+from ensue.data.readers.tagged.columns import Layout, Wanted, blocks, cut, find_layout
+from ensue.data.readers.tagged.conllu import CONLLU
+from ensue.data.sentences import CLOSING, ENDING, WIDE, sentences_of
+
+Form: TypeAlias = Literal["text", "lines", "paragraphs"]
+"""Prose whose lines go on in the next, one sentence a line, or lines of several sentences that end with the line."""
+
+MOSTLY = 0.95
+"""The share of lines that has to look like words in columns; a file may be damaged, which its reader tells."""
+LOOKED_AT = 1000
+"""Lines from which the form of a text is known."""
+
+
+def are_columns(lines: Sequence[str], tags: Collection[str] = (), before: Layout | None = None) -> bool:
+    """Tell words in columns, CoNLL-U or JSON Lines from prose; `tags` may be known, and `before` how others look.
+
+    >>> are_columns(["the\\tDET", "cat\\tNOUN", "", "a\\tDET"]), are_columns(["the cat", "", "sat here"])
+    (True, False)
+    """
+    full = [line for line in lines if line.strip()]
+    if not full:
+        return False
+    if all(line.lstrip().startswith("{") for line in full):
+        return True
+    if any(line.count("\t") == len(CONLLU) - 1 and line.partition("\t")[0].isdecimal() for line in full):
+        return True
+    layout = find_layout(lines, False, Wanted("", "", True), before, "")
+    rows = [cut(line, layout.by) for line in full if not line.startswith("#")]
+    several = len(list(blocks(lines))) > 1
+    if not rows or not layout.count:
+        return bool(rows) and layout.number >= 0
+    usual, alike = Counter(map(len, rows)).most_common(1)[0]
+    if alike < MOSTLY * len(rows):
+        return False
+    if usual == 1:  # a word a line
+        return several and len(rows) > 2 and not any(len(cut(line, "blanks")) > 1 for line in full)
+    if layout.by == "\t" or layout.number >= 0 or (before is not None and layout.fits(before) and several):
+        return True
+    found = [row[layout.tag] for row in rows if len(row) == usual]
+    known = sum(tag in tags for tag in found)
+    repeated = several and len(set(found)) < len(found) / 2
+    return len(found) > 2 and (known > 0.8 * len(found) or repeated)
+
+
+def form_of_text(lines: Sequence[str]) -> Form:
+    """Tell how the sentences of a text stand in its lines.
+
+    Prose that was broken into lines is broken where the next word did not fit. Lines that end as sentences do, or all
+    without any sign, are sentences.
+
+    >>> form_of_text(["It rains.", "He goes home now.", "Why?"])
+    'lines'
+    """
+    full = [line.strip() for line in lines if line.strip()]
+    if len(full) < 2:
+        return "text"
+    widest = max(map(len, full))
+    pairs = [(one.strip(), other.strip()) for one, other in pairwise(lines) if one.strip() and other.strip()]
+    ended = [_ends(line) for line in full]
+    open_ = [(one, other) for one, other in pairs if not _ends(one)]
+    broken = sum(len(one) + 1 + len(other.split()[0]) > widest for one, other in open_)
+    finished = sum(ended) / len(full)
+    single = sum(len(list(sentences_of([line]))) == 1 for line in full) >= 0.9 * len(full)
+    if finished >= 0.8:
+        return "lines" if single else "paragraphs"
+    if finished <= 0.2 and single and len(full) > 2 and broken < len(open_) / 2:
+        return "lines"
+    return "text"
+
+
+def _ends(line: str) -> bool:
+    rest = line.rstrip("".join(CLOSING) + " ")
+    return (rest or line)[-1] in f"{ENDING}{WIDE}"

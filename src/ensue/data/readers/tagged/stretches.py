@@ -1,0 +1,115 @@
+"""What a tokenizer sees of a place between two characters of a stretch without blanks: hashed substrings around it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Stretch: TypeAlias = tuple[str, str]
+"""A text without blanks, and a character of the kind that the next begins with; empty if there is none."""
+
+SIZE = 1 << 16
+"""Features are told apart by so many numbers."""
+PAD = 4
+"""What stands around a stretch, so that every substring exists."""
+WINDOWS = ((1, 1), (2, 1), (1, 2), (2, 2), (3, 1), (1, 3), (3, 3))
+"""How many characters before a place, and behind it."""
+LONGEST = 12
+"""Of longer beginnings and ends of a stretch nothing is learned by heart."""
+BASE = np.uint64(0x9E3779B97F4A7C15)
+INVERSE = np.uint64(pow(int(BASE), -1, 1 << 64))
+
+
+def features_of(stretches: Sequence[Stretch]) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+    """Give for each place inside of stretches its features (places, features), the stretch's number, and where it is.
+
+    No place is before a mark that belongs to the character before it.
+    """
+    padded = [f"{' ' * PAD}{text} {after:\0<1}{' ' * PAD}" for text, after in stretches]
+    sizes = np.array([len(text) for text, _ in stretches])
+    starts = np.cumsum([0, *(len(one) for one in padded)])[:-1] + PAD
+    codes = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), np.uint32)
+    kinds = _kinds(codes)
+    inner = np.maximum(sizes - 1, 0)
+    which = np.repeat(np.arange(len(sizes)), inner)
+    places = np.arange(len(which)) - np.repeat(np.cumsum(inner) - inner, inner) + 1
+    at = starts[which] + places
+    inside = kinds[at] != ord("m")
+    which, places, at = which[inside], places[inside], at[inside]
+    begin, end = starts[which], starts[which] + sizes[which]
+    chars, shapes = _Hashes(codes), _Hashes(kinds)
+    short_left, short_right = at - begin <= LONGEST, end - at <= LONGEST
+    run_begin, run_end = _runs(kinds)
+    columns = [chars.of(at - left, at + right) for left, right in WINDOWS]
+    columns += [shapes.of(at - left, at + right) for left, right in WINDOWS[3:]]
+    columns += [np.where(short_left, chars.of(begin, at), 0), np.where(short_right, chars.of(at, end), 0)]
+    columns += [np.where(short_left, chars.of(begin, at + 1), 0), np.where(short_right, chars.of(at - 1, end + 2), 0)]
+    columns += [chars.of(run_begin[at - 1], at + 1), chars.of(at - 1, run_end[at])]
+    columns += [np.where(end - begin <= 2 * LONGEST, chars.of(begin, end + 2) + places.astype(np.uint64), 0)]
+    columns += [shapes.of(begin, at + 1), shapes.of(at - 1, end)]
+    columns += [shapes.of(at - 1, at + 1) + _signs(stretches)[which]]
+    hashed = np.stack([_mixed(column, number) for number, column in enumerate(columns)], 1)
+    return (hashed % np.uint64(SIZE)).astype(np.int32), which, places
+
+
+class _Hashes:
+    """Hashes of any substrings of a text, the same wherever they stand (Karp and Rabin 1987)."""
+
+    def __init__(self, codes: NDArray[np.uint32]) -> None:
+        powers = np.full(len(codes) + 1, BASE)
+        powers[0] = 1
+        self._down = np.full(len(codes) + 1, INVERSE)
+        self._down[0] = 1
+        with np.errstate(over="ignore"):
+            powers, self._down = np.cumprod(powers), np.cumprod(self._down)
+            self._sums = np.concatenate([[np.uint64(0)], np.cumsum((codes + 1).astype(np.uint64) * powers[:-1])])
+
+    def of(self, begin: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint64]:
+        with np.errstate(over="ignore"):
+            return (self._sums[end] - self._sums[begin]) * self._down[begin]
+
+
+def _mixed(column: NDArray[np.uint64], number: int) -> NDArray[np.uint64]:
+    with np.errstate(over="ignore"):
+        mixed = (column ^ (column >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) + np.uint64(number) * BASE
+        return (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0x94D049BB133111EB) >> np.uint64(40)
+
+
+def _kinds(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Give the kind of each character as a character: A, a, x (without case), 0, m (a mark); any other is its own."""
+    found, places = np.unique(codes, return_inverse=True)
+    return np.array([_kind(code) for code in found.tolist()], np.uint32)[places]
+
+
+@cache
+def _kind(code: int) -> int:
+    sign = chr(code)
+    if unicodedata.category(sign) in ("Mn", "Mc", "Me", "Cf"):
+        return ord("m")
+    kind = (
+        "A" if sign.isupper() else "a" if sign.islower() else "x" if sign.isalpha() else "0" if sign.isdigit() else ""
+    )
+    return ord(kind) if kind else code
+
+
+def _runs(kinds: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give for each character where the run of letters, or of digits, that it stands in begins, and ends."""
+    letters = np.isin(kinds, [ord(kind) for kind in "Aaxm"])
+    group = np.where(letters, 1, np.where(kinds == ord("0"), 2, 0))
+    fresh = np.concatenate([[True], (group[1:] != group[:-1]) | (group[1:] == 0)])
+    numbers = np.arange(len(kinds))
+    begin = np.maximum.accumulate(np.where(fresh, numbers, 0))
+    last = np.concatenate([fresh[1:], [True]])
+    end = np.minimum.accumulate(np.where(last, numbers, len(kinds))[::-1])[::-1] + 1
+    return begin, end
+
+
+def _signs(stretches: Sequence[Stretch]) -> NDArray[np.uint64]:
+    """Tell what a stretch looks like as a whole: an address, one with points, with strokes."""
+    seen = (("@" in text, "://" in text or text.startswith("www."), text.count(".") > 1) for text, _ in stretches)
+    return np.array([mail + 2 * address + 4 * points for mail, address, points in seen], np.uint64)

@@ -1,0 +1,251 @@
+"""A tokenizer learned from the treebank that a tagger was trained on.
+
+CoNLL-U says by SpaceAfter=No, and by tokens of several words ("1-2"), how its words stand in the text. Learned are: the
+cuts inside of stretches without blanks, by a logistic regression over the characters around each place; words that are
+written otherwise in the text ("du": "de", "le"); and words that hold blanks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.labelled import Labelled
+from ensue.data.readers.tagged.conllu import CONLLU
+from ensue.data.readers.tagged.stretches import SIZE, Stretch, features_of
+from ensue.data.sentences import Word
+
+EPOCHS, STEPS, ROWS, RATE, DECAY = 6, 100, 8192, 0.5, 1e-5
+"""The regression takes so many epochs, or steps if those are more. More epochs gained nothing on English."""
+UNIT = 16
+"""Weights are kept in 1 / UNIT: finer ones gained nothing."""
+MOST = 20_000
+"""Sentences that are learned from: more take longer than the training of a small tagger."""
+LEAST = 20
+"""Sentences whose spacing is known from which on a tokenizer is learned."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token as it stands in the text, its words, and whether a blank follows."""
+
+    text: str
+    words: tuple[str, ...]
+    spaced: bool
+
+
+def tokens_of(lines: Iterable[str]) -> Iterator[Token]:
+    """Give the tokens of a sentence of CoNLL-U.
+
+    >>> lines = ["1-2\\tdu\\t" + "_\\t" * 7 + "SpaceAfter=No", "1\\tde" + "\\t_" * 8, "2\\tle" + "\\t_" * 8]
+    >>> list(tokens_of(lines))
+    [Token(text='du', words=('de', 'le'), spaced=False)]
+    """
+    rows = [fields for line in lines if len(fields := line.split("\t")) == len(CONLLU)]
+    covered: dict[str, Sequence[str]] = {}
+    for fields in rows:
+        first, _, last = fields[0].partition("-")
+        if last.isdecimal():
+            covered |= {str(number): fields for number in range(int(first), int(last) + 1)}
+    open_: tuple[Sequence[str], list[str]] | None = None
+    for fields in (row for row in rows if row[0].isdecimal()):
+        several = covered.get(fields[0])
+        if open_ and open_[0] is not several:
+            yield _token(*open_)
+            open_ = None
+        if several is None:
+            yield _token(fields, [fields[1]])
+        else:
+            open_ = open_ or (several, [])
+            open_[1].append(fields[1])
+    if open_:
+        yield _token(*open_)
+
+
+def _token(fields: Sequence[str], words: list[str]) -> Token:
+    return Token(fields[1], tuple(words), "SpaceAfter=No" not in fields[-1].split("|"))
+
+
+class Tokenizer:
+    """Cuts text as a treebank does."""
+
+    def __init__(
+        self, weights: NDArray[np.float32], written: Mapping[str, Sequence[str]], joined: Iterable[str]
+    ) -> None:
+        self.weights, self.written = weights, {text: tuple(words) for text, words in written.items()}
+        self.joined = frozenset(joined)
+        self._longest = max((one.count(" ") + 1 for one in self.joined), default=1)
+        self._known: dict[Stretch, tuple[int, ...]] = {}
+
+    def words(self, paragraph: str) -> list[Word]:
+        """Cut a text into words; what the treebank writes otherwise has the form that stands in the text in `token`."""
+        stretches = _stretches(paragraph.split())
+        cuts = self._cuts(stretches)
+        tokens: list[tuple[str, bool]] = []
+        for (text, _), own in zip(stretches, cuts, strict=True):
+            ends = [*own, len(text)]
+            tokens += [(text[a:b], b == len(text)) for a, b in zip([0, *own], ends, strict=True)]
+        return [word for token in self._together(tokens) for word in self._as_words(*token)]
+
+    def _cuts(self, stretches: Sequence[Stretch]) -> list[tuple[int, ...]]:
+        fresh = [one for one in dict.fromkeys(stretches) if one not in self._known]
+        if fresh:
+            if len(self._known) > 100_000:
+                self._known.clear()
+                fresh = list(dict.fromkeys(stretches))
+            features, which, places = features_of(fresh)
+            yes = self.weights[features].sum(1) > 0
+            cuts: list[list[int]] = [[] for _ in fresh]
+            for number, place in zip(which[yes].tolist(), places[yes].tolist(), strict=True):
+                cuts[number].append(place)
+            self._known |= {one: tuple(own) for one, own in zip(fresh, cuts, strict=True)}
+        return [self._known[one] for one in stretches]
+
+    def _together(self, tokens: Sequence[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
+        """Join tokens that are one word with blanks, the longest first."""
+        place = 0
+        while place < len(tokens):
+            size = min(self._longest, len(tokens) - place)
+            while size > 1 and not self._is_joined(tokens[place : place + size]):
+                size -= 1
+            yield " ".join(text for text, _ in tokens[place : place + size]), tokens[place + size - 1][1]
+            place += size
+
+    def _is_joined(self, tokens: Sequence[tuple[str, bool]]) -> bool:
+        return all(spaced for _, spaced in tokens[:-1]) and " ".join(text for text, _ in tokens) in self.joined
+
+    def _as_words(self, text: str, spaced: bool) -> Iterator[Word]:
+        words = self.written.get(text)
+        if words is None and (small := text[:1].lower() + text[1:]) != text and small in self.written:
+            first, *rest = self.written[small]
+            words = (first[:1].upper() + first[1:], *rest)
+        if words is None:
+            yield Word(text, spaced)
+            return
+        for place, word in enumerate(words):
+            yield Word(word, spaced and place == len(words) - 1, text if not place else None, len(words))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values."""
+        used = np.flatnonzero(np.rint(self.weights * UNIT))
+        return {
+            "places": np.diff(used, prepend=0).tolist(),
+            "weights": np.rint(self.weights[used] * UNIT).astype(int).tolist(),
+            "written": {text: list(words) for text, words in self.written.items()},
+            "joined": sorted(self.joined),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Tokenizer:
+        """Make it again."""
+        weights = np.zeros(SIZE, np.float32)
+        weights[np.cumsum(np.array(values["places"], np.int64))] = np.array(values["weights"], np.float32) / UNIT
+        return cls(weights, values["written"], values["joined"])
+
+
+def learn_tokenizer(sentences: Iterable[Labelled]) -> Tokenizer | None:
+    """Learn from sentences of CoNLL-U; None if there are too few, or nothing tells how they stand in the text."""
+    pieces: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    joined: Counter[str] = Counter()
+    apart: Counter[str] = Counter()
+    found: list[tuple[str, list[int]]] = []
+    breaks: set[int] = set()
+    count, marked = 0, False
+    for sentence in islice(sentences, MOST):
+        lines = sentence.row.get("lines", ())
+        tokens = list(tokens_of(lines))
+        count += bool(tokens)
+        marked = marked or not all(token.spaced and len(token.words) == 1 for token in tokens)
+        if any(line.startswith(("# newpar", "# newdoc")) for line in lines):
+            breaks.add(len(found))
+        found += _cut_stretches(tokens)
+        for token in tokens:
+            pieces[token.text, token.words] += 1
+            joined[token.text] += " " in token.text
+        apart.update(_runs([token.text for token in tokens]))
+    if count < LEAST or not marked:
+        return None
+    written = _most_usual(pieces)
+    names = [text for text, times in joined.items() if times > apart[text]]
+    return Tokenizer(_regression(found, breaks), written, names)
+
+
+def _runs(texts: Sequence[str]) -> Iterator[str]:
+    """Give neighbours as they would be if they were one word with blanks."""
+    for size in (2, 3):
+        yield from (" ".join(texts[place : place + size]) for place in range(len(texts) - size + 1))
+
+
+def _most_usual(pieces: Mapping[tuple[str, tuple[str, ...]], int]) -> dict[str, tuple[str, ...]]:
+    best: dict[str, tuple[int, tuple[str, ...]]] = {}
+    for (text, words), times in sorted(pieces.items()):
+        whole = (text,) if "".join(words) == text else words  # that is a cut, which is learned as such
+        if times > best.get(text, (0, ()))[0]:
+            best[text] = (times, whole)
+    return {text: words for text, (_, words) in best.items() if words != (text,)}
+
+
+def _cut_stretches(tokens: Iterable[Token]) -> Iterator[tuple[str, list[int]]]:
+    """Give the stretches without blanks of a sentence, and where they are cut."""
+    text, cuts = "", []
+    for token in tokens:
+        words = token.words if "".join(token.words) == token.text else (token.text,)
+        for word in words:
+            first, *rest = word.split() or [word]
+            cuts += [len(text)] if text else []
+            text += first
+            for part in rest:  # a blank within a word
+                yield text, cuts
+                text, cuts = part, []
+        if token.spaced:
+            yield text, cuts
+            text, cuts = "", []
+    if text:
+        yield text, cuts
+
+
+def _stretches(texts: Sequence[str], breaks: Iterable[int] = ()) -> list[Stretch]:
+    """Pair each stretch with what kind of character the next begins with, if there is one before the next break."""
+    ends = {place - 1 for place in breaks} | {len(texts) - 1}
+    return [(text, "" if place in ends else kind_of_first(texts[place + 1])) for place, text in enumerate(texts)]
+
+
+def kind_of_first(text: str) -> str:
+    """Tell the kind of the character that a stretch begins with, by one that stands for all of it."""
+    first = text[:1]
+    return "A" if first.isupper() else "a" if first.isalpha() else "0" if first.isdigit() else first
+
+
+def _regression(found: Sequence[tuple[str, list[int]]], breaks: Iterable[int]) -> NDArray[np.float32]:
+    """Learn the weight of each feature: a cut is more likely than not where their sum is above 0."""
+    stretches = _stretches([text for text, _ in found], breaks)
+    counts: Counter[tuple[Stretch, tuple[int, ...]]] = Counter(
+        (stretch, tuple(cuts)) for stretch, (_, cuts) in zip(stretches, found, strict=True) if len(stretch[0]) > 1
+    )
+    own = sorted(counts)
+    weights, squares = np.zeros(SIZE, np.float32), np.full(SIZE, 1e-8, np.float32)
+    if not own:
+        return weights
+    features, which, places = features_of([stretch for stretch, _ in own])
+    cuts = [set(places) for _, places in own]
+    truth = np.array([place in cuts[number] for number, place in zip(which.tolist(), places.tolist(), strict=True)])
+    much = np.log2(1 + np.array([counts[one] for one in own], np.float32))[which]
+    draws = np.random.default_rng(0)
+    for _ in range(max(EPOCHS, ceil(STEPS / ceil(len(features) / ROWS)))):
+        order = draws.permutation(len(features))
+        for begin in range(0, len(order), ROWS):
+            rows = order[begin : begin + ROWS]
+            chosen = features[rows]
+            score = np.clip(weights[chosen].sum(1), -30, 30)
+            away = (1 / (1 + np.exp(-score)) - truth[rows]) * much[rows]
+            slope = np.bincount(chosen.ravel(), np.repeat(away, chosen.shape[1]), SIZE) / len(rows) + DECAY * weights
+            squares += slope**2
+            weights -= RATE * slope / np.sqrt(squares)
+    return (np.rint(weights * UNIT) / UNIT).astype(np.float32)

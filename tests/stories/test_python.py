@@ -1,0 +1,112 @@
+"""What a person gives in Python: a text is one example, wherever examples are taken; a path is one path."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ensue
+from ensue.errors import UserError
+from ensue.sklearn import SequenceClassifier, SequenceTagger
+
+TEXTS = [f"{word} film number {n}" for n in range(12) for word in ("good", "bad")]
+MOODS = ["fine", "poor"] * 12
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("python")
+    rows = "".join(f"{text},{mood}\n" for text, mood in zip(TEXTS, MOODS, strict=True))
+    (folder / "a.csv").write_text("text,label\n" + rows)
+    (folder / "a.tsv").write_text("She\tP\nca\tV\nn't\tT\ngo\tV\n.\tX\n\nBonn\tN\n\n" * 20)
+    ensue.train("classify", folder / "a.csv", model="linear", out=folder / "moods")
+    ensue.train("tag", folder / "a.tsv", model="hmm", out=folder / "tags")
+    return folder
+
+
+def test_what_there_is_is_named_without_loading_it() -> None:
+    program = "import ensue, sys; assert {'train', 'open', 'resume', 'sklearn'} <= set(dir(ensue)); "
+    program += "assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_a_text_is_one_example_of_a_classifier(folder: Path) -> None:
+    run = ensue.open(folder / "moods")
+    assert run.classify("a good film")[0].label == run.classify(["a good film"])[0].label == "fine"
+    assert len(run.classify("a good film")) == 1
+    assert len(run.classify(b"a good film")) == 1
+    assert len(run.classify(np.array(["a good film", "a bad film"]))) == 2
+    assert len(run.classify(text for text in ("a good film", "a bad film"))) == 2
+
+
+def test_a_text_is_one_example_of_a_tagger(folder: Path) -> None:
+    run = ensue.open(folder / "tags")
+    expected = ["P", "V", "T", "V", "X"]
+    for given in ("She can't go.", b"She can't go.", ["She can't go."], [["She", "ca", "n't", "go", "."]]):
+        assert run.tag(given) == [expected]
+    assert run.tag(["She can't go.", ["Bonn"]]) == [expected, ["N"]]
+    assert run.tag([]) == []
+
+
+@pytest.mark.parametrize(
+    ("run", "given", "said"),
+    [
+        ("moods", Path("a.csv"), "classify: a path is no list of examples; give a text, or a list of examples"),
+        ("moods", 3, "classify: a int is no list of examples; give a text"),
+        ("moods", None, "classify: a NoneType is no list of examples"),
+        ("moods", [3], "example 1: a int is no example; give a text, or the fields of its steps by name"),
+        ("moods", ["a film", ""], "example 2: the text is empty; give a text"),
+        ("moods", [b"caf\xe9"], "classify: byte 0xE9 is not UTF-8; decode the bytes first"),
+        ("tags", Path("a.csv"), "tag: a path is no list of examples"),
+        ("tags", [["a", 3]], 'sentence 1: it is neither a text nor a list of words; give "a text" or ["a", "list"]'),
+        ("tags", ["a", 3], "sentence 2: it is neither a text nor a list of words"),
+        ("tags", "", "sentence 1: there is no word; give"),
+        ("tags", [[]], "sentence 1: there is no word; give"),
+    ],
+)
+def test_what_is_no_example_is_refused_in_one_line(folder: Path, run: str, given: Any, said: str) -> None:
+    opened = ensue.open(folder / run)
+    with pytest.raises(UserError, match=f"^{re.escape(said)}"):
+        (opened.classify if run == "moods" else opened.tag)(given)
+
+
+def test_one_path_is_one_file(folder: Path) -> None:
+    for name, file in (("moods", "a.csv"), ("tags", "a.tsv")):
+        run = ensue.open(folder / name)
+        assert run.evaluate(str(folder / file)).metrics == run.evaluate([folder / file]).metrics
+        assert run.evaluate(folder / file).metrics == run.evaluate([folder / file]).metrics
+        assert run.evaluate().metrics == run.evaluate([]).metrics
+        with pytest.raises(UserError, match="evaluate: a int is no list of files; give paths of files"):
+            run.evaluate(3)
+
+
+@pytest.mark.parametrize("text", ["a film", b"a film", Path("a.csv")])
+def test_estimators_refuse_one_text(text: Any) -> None:
+    said = "X is a path" if isinstance(text, Path) else re.escape(f"X is one text, {text!r}, and has to be a list of")
+    classifier = SequenceClassifier("linear").fit(TEXTS, MOODS)
+    tagger = SequenceTagger("hmm").fit([["a", "b"]] * 4, [["X", "Y"]] * 4)
+    with pytest.raises(ValueError, match=said):
+        SequenceClassifier("linear").fit(text, MOODS[:6])
+    with pytest.raises(ValueError, match=said):
+        SequenceTagger("hmm").fit(text, [["X"]] * 6)
+    for asked in (classifier.predict, classifier.predict_proba, tagger.predict):
+        with pytest.raises(ValueError, match=said):
+            asked(text)
+    with pytest.raises(ValueError, match=r"y\[0\] is one text, 'XY', and has to be a list of tags"):
+        SequenceTagger("hmm").fit([["a", "b"]] * 4, ["XY"] * 4)
+    with pytest.raises(ValueError, match="y is one text, 'XYXY', and has to be a list of tags for each sentence"):
+        SequenceTagger("hmm").fit([["a", "b"]] * 4, "XYXY")
+
+
+def test_a_prompt_is_one_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("the cat sat on the mat. " * 40)
+    run = ensue.train("generate", tmp_path / "a.txt", model="ngram", settings=["model.order=3"])
+    assert run.generate(b"the c", length=8, seed=1) == run.generate("the c", length=8, seed=1)
+    with pytest.raises(UserError, match=r"prompt: a path is no text; give path.read_text\(\)"):
+        run.generate(tmp_path / "a.txt")
+    with pytest.raises(UserError, match="prompt: a list is no text; give a string"):
+        run.generate(["the", "cat"])

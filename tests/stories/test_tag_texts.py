@@ -1,0 +1,225 @@
+"""What a tagger makes of texts: cut as its treebank is, a sentence a line, or words in columns already."""
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import ensue
+from ensue.cli.main import main
+from ensue.data.readers.tagged import TaggedReader, TaggedSettings
+from ensue.data.readers.tagged.recognised import are_columns, form_of_text
+from ensue.data.readers.tagged.tokenizer import Tokenizer, learn_tokenizer
+from ensue.data.sentences import sentences_of
+
+EWT = Path("/work/shared/data/UD_English-EWT")
+NOUNS = ["homme", "aube", "eau", "ami", "ordre", "air", "or", "arbre", "ombre", "argent"]
+Piece = tuple[str, str, bool]
+"""A token, its words with tags "form/TAG form/TAG", and whether a blank follows."""
+
+
+def sentence(noun: str, other: str) -> list[Piece]:
+    """C'est l'eau du roi d'aujourd'hui."""
+    return [
+        ("C'", "C'/PRON", False),
+        ("est", "est/AUX", True),
+        ("l'", "l'/DET", False),
+        (noun, f"{noun}/NOUN", True),
+        ("du", "de/ADP le/DET", True),
+        (other, f"{other}/NOUN", True),
+        ("d'", "d'/ADP", False),
+        ("aujourd'hui", "aujourd'hui/ADV", False),
+        (".", "./PUNCT", True),
+    ]
+
+
+def conllu(sentences: Sequence[Sequence[Piece]]) -> str:
+    lines = []
+    for pieces in sentences:
+        place = 0
+        for token, words, spaced in pieces:
+            own = [word.rsplit("/", 1) for word in words.split()]
+            misc = "_" if spaced else "SpaceAfter=No"
+            if len(own) > 1:
+                lines.append("\t".join([f"{place + 1}-{place + len(own)}", token, *"_______", misc]))
+            for form, tag in own:
+                place += 1
+                lines.append("\t".join([str(place), form, "_", tag, *"_____", misc if len(own) == 1 else "_"]))
+        lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("french")
+    pairs = [(one, other) for one in NOUNS for other in ("roi", "soir", "parc", "vin", "jour", "mur")]
+    (folder / "train.conllu").write_text(conllu([sentence(*pair) for pair in pairs]))
+    (folder / "plain.tsv").write_text("the\tDET\nNew York\tNOUN\nis\tVERB\n.\tPUNCT\n\n" * 40)
+    for name, out in (("train.conllu", "run"), ("plain.tsv", "columns")):
+        line = ["train", "tag", str(folder / name), "--model", "hmm", "--out", str(folder / out)]
+        assert main(line) == 0
+    return folder
+
+
+def told(capsys: pytest.CaptureFixture[str], *line: object) -> tuple[list[dict], str]:
+    capsys.readouterr()
+    assert main(["tag", *map(str, line), "--json"]) == 0
+    out, error = capsys.readouterr()
+    return [json.loads(row) for row in out.splitlines()], error
+
+
+def test_a_text_is_cut_as_the_treebank_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found, error = told(capsys, folder / "run", "C'est l'homme d'aujourd'hui.")
+    assert found[0]["tokens"] == ["C'", "est", "l'", "homme", "d'", "aujourd'hui", "."]
+    assert "and into words as in the training data" in error
+    # Neither the nouns nor the pair of them were seen: the cutting is learned, not the words.
+    found, _ = told(capsys, folder / "run", "C'est l'orage du dimanche d'aujourd'hui.")
+    assert found[0]["tokens"] == ["C'", "est", "l'", "orage", "de", "le", "dimanche", "d'", "aujourd'hui", "."]
+
+
+def test_what_the_treebank_writes_otherwise_comes_back_as_it_stood(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert (
+        main(["tag", str(folder / "run"), "C'est l'or du roi d'aujourd'hui.", "--out", str(folder / "b.conllu")]) == 0
+    )
+    lines = (folder / "b.conllu").read_text().splitlines()
+    assert lines[1] == "# text = C'est l'or du roi d'aujourd'hui."
+    assert lines[2:] == [*conllu([sentence("or", "roi")]).split("\n")[:-1]]
+    assert main(["evaluate", str(folder / "run"), str(folder / "b.conllu")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "tokens", "said"),
+    [
+        ("a.txt", "the DET\ncat NOUN\n\nthe DET\ndog NOUN\n", [["the", "cat"], ["the", "dog"]], "columns by blanks"),
+        ("b.txt", "the\tX\nNew York\tY\n\nthe\tX\n", [["the", "New York"], ["the"]], "a word and a tag by tab"),
+        ("c.txt", "the\ncat\n.\n\nOslo\n", [["the", "cat", "."], ["Oslo"]], "read as a word a line"),
+        ("d.txt", conllu([[("l'", "l'/X", False), ("a", "a/X", True)]]), [["l'", "a"]], "read as CoNLL-U"),
+        ("e.txt", '{"tokens": ["a b", "c"]}\n', [["a b", "c"]], "read as JSON Lines"),
+        (
+            "f.txt",
+            "It rains.\nHe is Mr. Fox.\nWhy?\n",
+            [["It", "rains", "."], ["He", "is", "Mr.", "Fox", "."], ["Why", "?"]],
+            "one sentence a line",
+        ),
+        (
+            "g.txt",
+            "show me flights\nto rome\nbook it for me please\n",
+            [["show", "me", "flights"], ["to", "rome"], ["book", "it", "for", "me", "please"]],
+            "one sentence a line",
+        ),
+        (
+            "h.txt",
+            "the old man saw\nthe sea. He ran\nand ran.\n",
+            [["the", "old", "man", "saw", "the", "sea", "."], ["He", "ran", "and", "ran", "."]],
+            "plain text",
+        ),
+        (
+            "i.txt",
+            "A b. C d.\nE f. G h.\nI j k. L m.\n",
+            [["A", "b", "."], ["C", "d", "."], ["E", "f", "."], ["G", "h", "."], ["I", "j", "k", "."], ["L", "m", "."]],
+            "plain text",
+        ),
+    ],
+)
+def test_the_form_of_a_file_is_recognised(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    content: str,
+    tokens: list[list[str]],
+    said: str,
+) -> None:
+    (folder / name).write_text(content)
+    found, error = told(capsys, folder / "columns", folder / name)
+    assert [one["tokens"] for one in found] == tokens
+    assert said in error
+    monkeypatch.setattr("sys.stdin", io.StringIO(content))
+    piped, error = told(capsys, folder / "columns", "-")
+    assert piped == found
+    assert said in error
+
+
+def test_the_form_can_be_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "lines.txt").write_text("the old man saw\nthe sea. He ran\nand ran.\n")
+    found, _ = told(capsys, folder / "columns", folder / "lines.txt", "--read", "lines")
+    assert [(one["line"], len(one["tokens"])) for one in found] == [(1, 4), (2, 5), (3, 3)]
+    found, _ = told(capsys, folder / "columns", folder / "a.txt", "--read", "text")
+    assert [one["tokens"] for one in found] == [["the", "DET", "cat", "NOUN"], ["the", "DET", "dog", "NOUN"]]
+
+
+def test_prose_is_no_columns() -> None:
+    assert not are_columns(["the old king", "sees the cat", "", "He runs away."])
+    assert not are_columns(["Anna Keller", "Boris Novak", "Elif Sato"])
+    assert not are_columns(["Yes", "No"])
+    wrapped = ["a " * 30 + "word", "b " * 31 + "c", "d " * 30 + "end. And", "so on. " * 9, "short."]
+    assert form_of_text(wrapped) == "text"
+
+
+def test_a_broken_line_of_columns_on_the_standard_input_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n\n" + "a\tX\n" * 30 + "b\n"))
+    assert main(["tag", str(folder / "columns"), "-"]) == 2
+    assert "ensue: -:33: the line has 1 column, and those before it have 2" in capsys.readouterr().err
+
+
+def test_words_with_blanks_are_put_together_again() -> None:
+    text = conllu([[("10 000", "10_000/NUM", True), ("francs", "francs/X", False), (".", "./X", True)]] * 30)
+    lines = text.replace("10_000", "10 000").split("\n\n")
+    found = learn_tokenizer([_read(block) for block in lines if block.strip()])
+    assert found is not None
+    again = Tokenizer.from_json(json.loads(json.dumps(found.to_json())))
+    assert [word.text for word in again.words("10 000 francs.")] == ["10 000", "francs", "."]
+
+
+def _read(block: str):
+    from ensue.data.labelled import Labelled
+
+    return Labelled({"words": []}, [], "a", 1, row={"lines": block.splitlines()})
+
+
+@pytest.mark.skipif(not EWT.exists(), reason="UD_English-EWT is not on this machine")
+@pytest.mark.slow
+def test_english_is_cut_better_than_by_rules() -> None:
+    parts = {
+        part: list(TaggedReader([EWT / f"en_ewt-ud-{part}.conllu.gz"], TaggedSettings(), True).examples())
+        for part in ("train", "test")
+    }
+    tokenizer = learn_tokenizer(parts["train"])
+    assert tokenizer is not None
+    scores = [
+        _f1(parts["test"], lambda text, cut=cut: [word.text for _, own in sentences_of([text], cut) for word in own])
+        for cut in (None, tokenizer.words)
+    ]
+    assert scores[0] == pytest.approx(0.981, abs=0.003)
+    assert scores[1] == pytest.approx(0.988, abs=0.003)
+
+
+def _f1(sentences, cut) -> float:
+    right = there = found = 0
+    for one in sentences:
+        text = next(line[9:] for line in one.row["lines"] if line.startswith("# text = "))
+        true, said = _spans(text, one.content["words"]), _spans(text, cut(text))
+        right, there, found = right + len(true & said), there + len(true), found + len(said)
+    return 2 * right / (there + found)
+
+
+def _spans(text: str, words: Sequence[str]) -> set[tuple[int, int]]:
+    spans, place = set(), 0
+    for word in words:
+        begin = text.index(word, place)
+        place = begin + len(word)
+        spans.add((begin, place))
+    return spans
+
+
+def test_texts_in_python(folder: Path) -> None:
+    run = ensue.open(folder / "run")
+    tags = ["PRON", "AUX", "DET", "NOUN", "ADP", "ADV", "PUNCT"]
+    assert run.tag("C'est l'homme d'aujourd'hui.") == [tags]
