@@ -37,11 +37,12 @@ class Encoded:
     words: int
     unknown_at: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     unknown_nats: np.ndarray = field(default_factory=lambda: np.empty(0))
+    tokens: int = 0
 
 
 def encoded(count, offsets=None, seed=0, **more):
     ids = np.random.default_rng(seed).integers(0, SIZE, count)
-    sizes = {"characters": count, "bytes": count, "words": max(count // 5, 1)} | more
+    sizes = {"characters": count, "bytes": count, "words": max(count // 5, 1), "tokens": count} | more
     return Encoded(ids, np.array([0, count] if offsets is None else offsets), **sizes)
 
 
@@ -146,7 +147,7 @@ def test_an_empty_text_costs_nothing(network):
 
 
 # A text of two words in a codec of words, one of them unknown: worked out by hand.
-HAND = Encoded(np.array([0, 1, 2]), np.array([0, 3]), 6, 7, 2, np.array([1]), np.array([3.0]))
+HAND = Encoded(np.array([0, 1, 2]), np.array([0, 3]), 6, 7, 2, np.array([1]), np.array([3.0]), tokens=4)
 HAND_NATS = np.array([1.0, 2.0, 1.5])
 
 
@@ -158,6 +159,8 @@ def test_conversions_of_a_worked_example():
     assert likelihood.bits_per_byte == pytest.approx(7.5 / 7 / log(2))
     assert likelihood.bits_per_word == pytest.approx(7.5 / 2 / log(2))
     assert likelihood.perplexity == pytest.approx(exp(4.5 / 3))
+    assert likelihood.perplexity_per_token == pytest.approx(exp(4.5 / 4))
+    assert likelihood.perplexity_without_unknown == pytest.approx(exp(2.5 / 2))
     assert paid(HAND, HAND_NATS).tolist() == [1, 5, 1.5]
 
 

@@ -9,13 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+import ensue
+from ensue.cli.main import main
 from ensue.models.ngram import Ngram, NgramSettings, estimate, read_arpa, write_arpa
 from ensue.models.ngram.arpa import escape, unescape
+from ensue.tasks.evaluation import evaluate
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared" / "references" / "kenlm"
@@ -162,3 +166,42 @@ def test_kenlm_reads_a_long_text_of_characters(tmp_path: Path) -> None:
     nats, _ = model.nats(inputs, torch.from_numpy(ids)[None], model.initial(1))
     np.testing.assert_allclose(-nats[0].numpy() * TO_BASE_TEN, expected, atol=1e-4)
     assert [unescape(token) for token in tokens.split(" ")] == list(text)
+
+
+def scored(folder: Path, train: str, held_out: str, order: int) -> dict[str, Any]:
+    """Train on a text as `ensue train generate --codec tokens` does, and give what `ensue evaluate --json` says."""
+    (folder / "train.txt").write_text(train)
+    (folder / "held_out.txt").write_text(held_out)
+    # One line to choose on, which is counted too, changes hardly anything.
+    (folder / "valid.txt").write_text(train.splitlines()[0] + "\n")
+    files = ["--valid", str(folder / "valid.txt"), "--test", str(folder / "held_out.txt"), "--out", str(folder / "run")]
+    assert main(["train", "generate", str(folder / "train.txt"), "--codec", "tokens", "--model", "ngram",
+                 "--set", f"model.order={order}", "--set", "baseline.max_order=2", *files]) == 0  # fmt: skip
+    return evaluate(ensue.open(folder / "run"), [folder / "held_out.txt"]).to_json()
+
+
+def test_perplexity_per_token_is_that_of_lmplz(tmp_path: Path) -> None:
+    with open(HERE / "kenlm_letters.tsv") as file:
+        totals = [row for row in rows(file) if len(row) == 2 and len(row[1]) > 1 and row[1].isalpha()]
+    held_out = [" ".join(name) for _, name in totals]
+    train = "".join(" ".join(name) + "\n" for name in names())
+    found = scored(tmp_path, train, "".join(f"{line}\n" for line in held_out), 4)
+    tokens = sum(len(name) + 1 for _, name in totals)
+    assert found["tokens"] == found["count"] == tokens
+    expected = 10 ** (-sum(float(total) for total, _ in totals) / tokens)
+    assert found["perplexity_per_token"] == pytest.approx(expected, rel=0.005)
+    assert found["perplexity"] == found["perplexity_per_token"]
+
+
+@needs_shared
+def test_perplexity_with_and_without_unknown_tokens_is_that_of_query(tmp_path: Path) -> None:
+    held_out = (SHARED / "words_heldout.txt").read_text()
+    found = scored(tmp_path, (SHARED / "words.txt").read_text(), held_out, 5)
+    fields = [
+        field for line in (SHARED / "words.5.scores.txt").read_text().splitlines() for field in line.split("\t")[:-1]
+    ]
+    logs = [float(field.split(" ")[-1]) for field in fields]
+    known = [log for log, field in zip(logs, fields, strict=True) if not field.split(" ")[0].endswith("=0")]
+    assert (found["count"], found["unknown"]) == (len(logs), len(logs) - len(known))
+    assert found["perplexity_per_token"] == pytest.approx(10 ** (-sum(logs) / len(logs)), rel=0.005)
+    assert found["perplexity_without_unknown"] == pytest.approx(10 ** (-sum(known) / len(known)), rel=0.005)

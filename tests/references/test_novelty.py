@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import ensue
 from ensue.cli.main import main
-from ensue.data.codecs import Bytes, Characters, Subwords, Words
+from ensue.data.codecs import Bytes, Characters, Subwords, Tokens, Words
 from ensue.data.encode import encode_corpus
 from ensue.decoding import copies
 from ensue.decoding.copies import Whole, longest_copies, shares_seen
@@ -75,6 +75,7 @@ CODECS = [
     Characters(),
     Bytes(),
     Words(least=2),
+    Tokens(least=2),
     Subwords(most=260),
 ]
 
@@ -147,7 +148,7 @@ def test_a_large_sample_that_is_copied_whole():
     assert data_of(["a" * 20_000], ends=False).novelty(["a" * 7_000 + "b" + "a" * 8_000])[0].characters == 8_000
 
 
-@pytest.mark.parametrize("codec", ["characters", "bytes", "words", "subwords"])
+@pytest.mark.parametrize("codec", ["characters", "bytes", "words", "tokens", "subwords"])
 def test_copies_are_found_wherever_they_stand_and_without_the_sources(codec, tmp_path, capsys):
     random = np.random.default_rng(1)
     made_up = [
@@ -157,9 +158,9 @@ def test_copies_are_found_wherever_they_stand_and_without_the_sources(codec, tmp
     def prose(count: int) -> str:
         return " ".join(made_up[word] for word in random.integers(0, len(made_up), count)) + ".\n"
 
-    plants = [
-        "".join(chr(97 + letter) if letter < 26 else " " for letter in random.integers(0, 30, 400)) for _ in "123"
-    ]
+    spelled = random.integers(97, 123, (3, 400)).astype(np.uint8)
+    spelled[:, 5:-1:7] = ord(" ")
+    plants = [plant.tobytes().decode() for plant in spelled]
     source = tmp_path / "text.txt"
     source.write_text("".join(f"{prose(1500)}{plant}\n" for plant in plants) + prose(1500), encoding="utf-8")
     assert main(["train", "generate", str(source), "--codec", codec, "--model", "ngram", "--set", "model.order=2",

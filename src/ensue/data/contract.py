@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ class Codec(ABC):
     """How text becomes ids and comes back. Fitted on the training part only.
 
     Ids below `size` can come next; `start` (= `size`) stands before a sequence and is only ever an input.
-    The law: `decode(encode(text)) == text` for every text without unknown symbols.
+    The law: `decode(encode(text)) == plain(text)` for every text without unknown symbols.
     """
 
     size: int
@@ -73,6 +74,14 @@ class Codec(ABC):
     """The id of everything that was not in the training part; None where nothing can be unknown."""
     end: int | None
     """The id that ends a record; None for one long text."""
+    blanks_kept: bool = True
+    """False where blanks only separate symbols: `spellings` begin with one, which is left out after a line break."""
+
+    def plain(self, text: str) -> str:
+        """Give a text as far as it is kept: where blanks only separate, one stands between two symbols of a line."""
+        if self.blanks_kept:
+            return text
+        return "\n".join(" ".join(re.findall(r"[^ \t\r\v\f]+", line)) for line in text.split("\n"))
 
     @property
     def start(self) -> int:
@@ -135,9 +144,11 @@ class Corpus:
     unknown_nats: NDArray[np.float64]
     """What it costs to spell each of them."""
     unknown_bytes: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
-    """What they are, one after the other, in UTF-8: so that a run knows its text without its sources."""
+    """What they are, one after the other, as `spellings` has them: so that a run knows its text without its sources."""
     unknown_sizes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """How many of these bytes each of them has."""
+    tokens: int = 0
+    """Stretches between blanks, and line ends: what benchmarks of words count."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -36,8 +36,8 @@ class CorpusWriter:
         self.type = np.min_scalar_type(codec.size - 1)
         self.file = None if path is None else _IdsFile(path, self.type)
         self.end = None if codec.end is None else np.array([codec.end], self.type)
-        self.length = self.characters = self.bytes = self.words = 0
-        self.within_word = False
+        self.length = self.characters = self.bytes = self.words = self.tokens = 0
+        self.within_word = self.within_token = False
         self.uncut: list[str] = []
         self.held: list[Ids] = []
         self.kept: list[Ids] = []
@@ -69,17 +69,21 @@ class CorpusWriter:
                 self.unknown_at.append(np.flatnonzero(unknown) + self.length)
                 symbols, nats = zip(*self.codec.unknowns(text), strict=True)
                 self.unknown_nats.append(np.array(nats))
-                self.unknown_spelled.append(_spelled(symbols))
+                self.unknown_spelled.append(_spelled(symbols, "" if self.codec.blanks_kept else " "))
         self._keep(ids)
 
     def _count(self, text: str) -> None:
         record = self.end is not None
         self.characters += len(text) + record
-        self.bytes += len(text.encode("utf-8", "replace")) + record
+        spelled = text.encode("utf-8", "replace")
+        self.bytes += len(spelled) + record
         goes_on = self.within_word and not record and text[:1] and not text[0].isspace()
         self.words += len(text.split()) - bool(goes_on)
+        # Bytes are split at the blanks of ASCII alone, as tokens are.
+        goes_on = self.within_token and not record and spelled[:1].strip()
+        self.tokens += len(spelled.split()) - bool(goes_on) + spelled.count(b"\n") + record
         if text:
-            self.within_word = not text[-1].isspace()
+            self.within_word, self.within_token = not text[-1].isspace(), bool(spelled[-1:].strip())
 
     def _keep(self, ids: Ids) -> None:
         self.length += len(ids)
@@ -108,6 +112,7 @@ class CorpusWriter:
             characters=self.characters,
             bytes=self.bytes,
             words=self.words,
+            tokens=self.tokens,
             unknown_at=np.concatenate(self.unknown_at),
             unknown_nats=np.concatenate(self.unknown_nats),
             unknown_bytes=np.concatenate([spelled for spelled, _ in self.unknown_spelled]),
@@ -115,9 +120,9 @@ class CorpusWriter:
         )
 
 
-def _spelled(symbols: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Give the UTF-8 of symbols, one after the other, and the size of each."""
-    spelled = [symbol.encode("utf-8", "replace") for symbol in symbols]
+def _spelled(symbols: Sequence[str], before: str = "") -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Give the UTF-8 of symbols, each after `before`, one after the other, and the size of each."""
+    spelled = [(before + symbol).encode("utf-8", "replace") for symbol in symbols]
     return np.frombuffer(b"".join(spelled), np.uint8), np.array(list(map(len, spelled)), np.int64)
 
 

@@ -71,11 +71,15 @@ DESCRIBED: dict[Kind, str] = {
 }
 
 
-def guess_kind(files: Sequence[Path], encoding: str) -> Kind:
-    """Tell tables by their names, and records by lines that are all short, none blank. Raises DataError."""
+def guess_kind(files: Sequence[Path], encoding: str, sentences: bool = False) -> Kind:
+    """Tell tables by their names, and records by lines that are all short, none blank. Raises DataError.
+
+    With `sentences` lines may be of any length: a text that was cut into tokens has a sentence on each.
+    """
     if all(ending(path) in ROWS for path in files):
         return "table"
     beginning = "".join(islice(read_text(files[0], encoding), 1))
     lines = beginning[:100_000].rstrip("\n").split("\n")
-    records = len(lines) > 2 and all(line.strip() for line in lines) and max(map(len, lines)) <= LONGEST
-    return "lines" if records and median(map(len, lines)) <= SHORT else "text"
+    records = len(lines) > 2 and all(line.strip() for line in lines)
+    short = max(map(len, lines)) <= LONGEST and median(map(len, lines)) <= SHORT
+    return "lines" if records and (short or sentences) else "text"

@@ -21,7 +21,7 @@ from ensue.data.split import PARTS
 ARRAYS = ("ids", "offsets", "unknown_at", "unknown_nats", "unknown_bytes", "unknown_sizes")
 LATER = ("unknown_bytes", "unknown_sizes")
 """Not in the first runs: without them no copy goes over an unknown symbol."""
-COUNTS = ("characters", "bytes", "words")
+COUNTS = ("characters", "bytes", "words", "tokens")
 
 
 def keep(prepared: Prepared, folder: Path) -> None:
@@ -61,7 +61,8 @@ def _corpus(folder: Path, part: str, counts: dict[str, Any]) -> Corpus:
     ids = np.load(_array(folder, part, "ids"), mmap_mode="r", allow_pickle=False)
     there = [name for name in ARRAYS[1:] if name not in LATER or _array(folder, part, name).exists()]
     others: dict[str, Any] = {name: np.load(_array(folder, part, name), allow_pickle=False) for name in there}
-    others |= {name: counts[name] for name in COUNTS}
+    lines = len(others["offsets"]) - 1
+    others |= {name: counts[name] for name in COUNTS[:-1]} | {"tokens": counts.get("tokens", counts["words"] + lines)}
     return Corpus(ids=ids, **others)
 
 

@@ -62,6 +62,7 @@ class TrainingData:
 
     def novelty(self, texts: Sequence[str]) -> list[Novelty]:
         """Compare texts, each without its prompt, with all the training data."""
+        texts = [self.codec.plain(text) for text in texts]
         points = [_points(text) for text in texts]
         copies = longest_copies(self.text, points)
         shares = shares_seen(self.ids, [self._known(text) for text in texts], _LENGTHS)

@@ -45,7 +45,7 @@ class TrainingText:
     """A boundary, then the characters of several parts, with a boundary after each record, or each long text."""
 
     def __init__(self, parts: Sequence[Corpus], codec: Codec) -> None:
-        self.parts, self.records = parts, codec.end is not None
+        self.parts, self.records, self.blanks_kept = parts, codec.end is not None, codec.blanks_kept
         spellings = [b"\0" if id in (codec.end, codec.unknown) else one for id, one in enumerate(codec.spellings())]
         unknown = [part.unknown_bytes for part in parts]
         self._spelled = np.concatenate([np.frombuffer(b"".join(spellings), np.uint8), *unknown])
@@ -55,6 +55,7 @@ class TrainingText:
         self._unknown_starts = [
             begin + np.cumsum(part.unknown_sizes) - part.unknown_sizes for begin, part in zip(own, parts, strict=False)
         ]
+        self._ends_line = np.array([spelling.endswith(b"\n") for spelling in spellings])
         # Within a character of UTF-8 no block may end: its first byte tells.
         self._goes_on = np.array([(spelling[:1] or b"a")[0] & 0xC0 == 0x80 for spelling in spellings])
         self._blocks = list(self._cut())
@@ -100,7 +101,15 @@ class TrainingText:
         ends = np.cumsum(sizes)
         places = np.repeat(starts - (ends - sizes), sizes) + np.arange(ends[-1] if len(ends) else 0)
         text = self._spelled[places].tobytes().decode("utf-8", "replace")
+        if not self.blanks_kept:
+            text = self._without_first_blank(text, corpus, begin)
         return np.frombuffer(text.encode("utf-32-le"), np.uint32)
+
+    def _without_first_blank(self, text: str, part: Corpus, begin: int) -> str:
+        """Leave out the blank of a token that is the first of its line or record."""
+        text = text.replace("\n ", "\n").replace("\0 ", "\0")
+        first = begin in part.offsets or self._ends_line[part.ids[begin - 1]]
+        return text.removeprefix(" ") if first else text
 
     def read(self, begin: int, end: int) -> NDArray[np.uint32]:
         """Give the characters of a stretch; what lies outside of the text is left out."""

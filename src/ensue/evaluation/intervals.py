@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.contract import Corpus
-from ensue.evaluation.likelihood import FIGURES, Likelihood, Nats, paid
+from ensue.evaluation.likelihood import SPELLED, UNSPELLED, Likelihood, Nats, paid
 
 CHUNKS = 200
 _DRAWS = 2000
@@ -53,7 +53,7 @@ def intervals(chunks: Chunks, likelihood: Likelihood) -> dict[str, Interval]:
     What a symbol is in characters, bytes and words is taken from the whole text.
     """
     found = {}
-    for sums, names in ((chunks.nats, FIGURES[:-1]), (chunks.symbol_nats, FIGURES[-1:])):
+    for sums, names in ((chunks.nats, SPELLED), (chunks.symbol_nats, UNSPELLED)):
         nats = (end * likelihood.symbols for end in mean_bounds(sums, chunks.symbols))
         low, high = (replace(likelihood, nats=end, spelling_nats=0.0) for end in nats)
         found |= {name: (getattr(low, name), getattr(high, name)) for name in names}

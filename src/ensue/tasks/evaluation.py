@@ -67,12 +67,13 @@ class Evaluation:
 
     def _text(self, begin: int, end: int) -> str:
         """Give the text of some symbols, the unknown ones as they stand in the files where these were given."""
-        codec, corpus, text = self.model.codec, self.corpus, ""
+        codec, corpus, pieces = self.model.codec, self.corpus, []
         first, last = np.searchsorted(corpus.unknown_at, (begin, end)).tolist() if self.data else (0, 0)
         for at, unknown in zip(corpus.unknown_at[first:last].tolist(), self._unknowns[first:last], strict=True):
-            text += codec.decode(corpus.ids[begin:at]) + unknown
+            pieces += [codec.decode(corpus.ids[begin:at]), unknown]
             begin = at + 1
-        return text + codec.decode(corpus.ids[begin:end])
+        pieces = [piece for piece in (*pieces, codec.decode(corpus.ids[begin:end])) if piece]
+        return ("" if codec.blanks_kept else " ").join(pieces)
 
     def _line_numbers(self) -> np.ndarray:
         codec, corpus = self.model.codec, self.corpus

@@ -11,7 +11,7 @@ from pydantic import Field
 from ensue.data.codecs import CODECS, Characters
 from ensue.data.demos import demo_meant
 from ensue.data.files import find_files
-from ensue.data.settings import DataSettings
+from ensue.data.settings import DataSettings, guess_kind
 from ensue.errors import SettingError
 from ensue.models.catalogue import MODELS, SizeName, model_settings, rate_for, sized
 from ensue.models.mixture import MixtureSettings
@@ -73,8 +73,19 @@ def _propose(choices: Choices) -> Proposal:
     settings = with_budget(settings, choices)
     if choices.memory is not None:
         settings = _with_memory(settings, choices.memory)
-    settings = assigned(settings, choices)
+    settings = _with_kind(assigned(settings, choices), choices.data, reasons)
     return proposed(settings, reasons)
+
+
+def _with_kind(settings: GenerateSettings, data: Sequence[Path], reasons: list[str]) -> GenerateSettings:
+    """Read tokens line by line, as lmplz does, where no line is blank."""
+    if settings.codec.name != "tokens" or settings.data.kind != "auto" or demo_meant(data, "generate", "text"):
+        return settings
+    kind = guess_kind(find_files(data), settings.data.encoding, sentences=True)
+    if kind == "lines":
+        reasons.append("data.kind lines: each line of tokens is a sentence, as for lmplz (or --set data.kind=text)")
+        return assign(settings, "data.kind=lines")
+    return settings
 
 
 def _with_size(

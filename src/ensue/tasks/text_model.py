@@ -113,7 +113,7 @@ class TextModel(Trained):
             numbers = range(first, min(first + BESIDE, n))
             collected = collect(self.steps(prompt, numbers, settings))
             found = [collected.get(number, nothing) for number in numbers]
-            texts = [self._cut(self.codec.decode(sample.ids), settings) for sample in found]
+            texts = [self._cut(self._after(prompt, sample.ids), settings) for sample in found]
             told = self.training_data.novelty(texts) if novelty else [None] * len(texts)
             for number, text, sample, own in zip(numbers, texts, found, told, strict=True):
                 yield Written(number, text, float(sample.nats.sum()), len(sample.ids), own)
@@ -125,7 +125,7 @@ class TextModel(Trained):
         told = ""
         for step in self.steps(prompt, range(1), settings):
             ids += step.ids.tolist()
-            text = self._cut(self.codec.decode(ids), settings)
+            text = self._cut(self._after(prompt, ids), settings)
             # A character may be spelled by several symbols, and a stop text may have begun.
             held = max(len(settings.stop) - 1, 0) + (1 if text.endswith("\ufffd") else 0)
             certain = text if step.finished.any() else text[: max(len(text) - held, len(told))]
@@ -194,6 +194,14 @@ class TextModel(Trained):
         parts = self.parts
         train = last_of(parts.train, self.run.about["settings"]["counted"])
         return joined(train, (parts.tune.ids, parts.tune.offsets))
+
+    def _after(self, prompt: str, ids: Sequence[int] | Ids) -> str:
+        """Give the text of ids as it goes on from a prompt: a blank may have to stand between."""
+        before = self.context(prompt)
+        if self.codec.blanks_kept or not len(before):
+            return self.codec.decode(ids)
+        text = self.codec.decode([*before.tolist(), *ids])[len(self.codec.decode(before)) :]
+        return text.removeprefix(" ") if prompt[-1:].isspace() else text
 
     def _cut(self, text: str, settings: WritingSettings) -> str:
         """End the text with its stop text; the last symbol may have gone beyond."""

@@ -31,7 +31,7 @@ def classify(
             demo `modules`.
         model: convolution, bidirectional, lstm, gru or another cell, bag; or one that is fitted instead of trained. See
             `ensue list models`.
-        codec: What a step of text is: words, characters, bytes or subwords.
+        codec: What a step of text is: words, tokens (between blanks), characters, bytes or subwords.
         kind: What the data is, if that is not clear from its files and columns; see `ensue list kinds`.
         from_: Start from the codec and the weights of a run of `generate`, where they fit.
         also: Learn what comes next as well, from the same steps.

@@ -25,7 +25,7 @@ def generate(
         data: Files or folders: text, or CSV, TSV, JSONL or Parquet with a column of text; also compressed by
             gzip or xz. Or the name of a demo (see `ensue list demos`); with none, the demo `text`.
         model: See `ensue list models` and `ensue list cells`; or the path of a Python file that defines a cell.
-        codec: What a symbol is: characters, bytes, words or subwords.
+        codec: What a symbol is: characters, bytes, words, tokens (as they stand between blanks) or subwords.
         memory: What counting n-grams may take, such as 4G: a text that needs more is counted in runs on disk.
     """
     from ensue.cli.train.training import train

@@ -8,6 +8,7 @@ from ensue.data.codecs.characters import CharacterCodec, Characters
 from ensue.data.codecs.content import TextContent, TextSettings
 from ensue.data.codecs.measurements import MeasurementCodec, Measurements
 from ensue.data.codecs.subwords import SubwordCodec, Subwords
+from ensue.data.codecs.tokens import TokenCodec, Tokens
 from ensue.data.codecs.tree import TreeCodec, TreeCodecSettings
 from ensue.data.codecs.words import WordCodec, Words
 from ensue.data.contract import Codec
@@ -19,6 +20,7 @@ CODECS: dict[str, type[Settings]] = {
     "characters": Characters,
     "bytes": Bytes,
     "words": Words,
+    "tokens": Tokens,
     "subwords": Subwords,
 }
 """What a person chooses, and `fit` makes."""
@@ -27,6 +29,7 @@ FITTED: dict[str, type[Codec]] = {
     "characters": CharacterCodec,
     "bytes": ByteCodec,
     "words": WordCodec,
+    "tokens": TokenCodec,
     "subwords": SubwordCodec,
 }
 """What was made, as its `to_json` names it."""

@@ -14,6 +14,7 @@ from pydantic import Field
 from ensue.data.codecs.bytes import Bytes
 from ensue.data.codecs.characters import Characters
 from ensue.data.codecs.subwords import Subwords
+from ensue.data.codecs.tokens import Tokens
 from ensue.data.codecs.words import Words
 from ensue.data.contract import Codec
 from ensue.data.labelled import Content, ContentCodec, Shape
@@ -31,12 +32,12 @@ class TextSettings(Settings):
     """How a text becomes steps."""
 
     name: Literal["text"] = "text"
-    unit: Literal["auto", "words", "characters", "bytes", "subwords"] = "auto"
+    unit: Literal["auto", "words", "tokens", "characters", "bytes", "subwords"] = "auto"
     """What a step is; auto takes characters where texts have a word or two, and words otherwise."""
     most: int = Field(20_000, ge=1)
-    """Words and subwords: keep so many of the most frequent ones."""
+    """Words, tokens and subwords: keep so many of the most frequent ones."""
     least: int = Field(2, ge=1)
-    """Words: those that occur less often are read as unknown ones, so that it is learned what to make of these."""
+    """Words and tokens: those that occur less often are read as unknown; what to make of these is learned."""
     lower: bool = True
     """Whether capital letters are read as small ones."""
 
@@ -74,6 +75,7 @@ class TextContent(ContentCodec):
         texts = [_spaced(content, settings.lower) for content in contents]
         fitted = {
             "words": Words(most=settings.most, least=settings.least),
+            "tokens": Tokens(most=settings.most, least=settings.least),
             "characters": Characters(),
             "bytes": Bytes(),
             "subwords": Subwords(most=max(settings.most, 256)),
