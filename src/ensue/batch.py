@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 Array = TypeVar("Array")
 Other = TypeVar("Other")
@@ -27,6 +27,14 @@ class Batch(Generic[Array]):
     lengths: Array
     weight: Array
     fresh: Array
+
+    def __post_init__(self) -> None:
+        """Refuse what is not of the same rows. Raises ValueError."""
+        rows = {"lengths": self.lengths, "weight": self.weight, "fresh": self.fresh, **self.fields}
+        counts: dict[str, Any] = {name: cast(Any, array).shape[:1] for name, array in rows.items()}
+        if len(set(counts.values())) > 1 or len(cast(Any, self.lengths).shape) != 1:
+            shapes = ", ".join(f"{name} {tuple(cast(Any, array).shape)}" for name, array in rows.items())
+            raise ValueError(f"a batch has as many rows of everything, and one length a row: {shapes}")
 
     def map(self, convert: Callable[[Array], Other]) -> Batch[Other]:
         """Apply `convert` to every array."""

@@ -143,8 +143,8 @@ class InKernels(Stepper):
     """A compiled network without a pattern: the kernels read, filter and draw many symbols in one call."""
 
     def __init__(self, model: Compiled, state: State, inputs: Tensor, filters: FilterSettings, seed: int) -> None:
-        self.ticks, self.memory = model.ticks, model.ticks.memory(state)
-        self.symbols = inputs.to(torch.int32).numpy().copy()
+        self.ticks, self.memory = model.ticks, model.ticks.memory(state, len(inputs))
+        self.symbols = self.ticks.checked(self.memory, inputs.numpy())
         self.filters, self.seed = filters, seed
         self.writing = Writing(threads=torch.get_num_threads())
 

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from ensue.engine import eager, gpu, kernels, native, scan
-from ensue.engine.differentiable import packed_paths, paths, ticks, timed
+from ensue.engine.differentiable import packed_paths, paths, ticks, unchecked_paths
 from ensue.engine.layout import Layout
-from ensue.engine.lookup import Features, Lookup, dense, features_of, time_first
+from ensue.engine.lookup import Features, Lookup, dense, features_of, time_first, timed
 from ensue.engine.memory import Values
 from ensue.engine.parameters import start, width_of
 from ensue.engine.program import Program
+from ensue.engine.shapes import check_values
 from ensue.engine.tracing import trace
 from ensue.engine.variants import with_normalised_gates, with_zoneout
 
@@ -44,17 +45,18 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
     Gives the path of the first state, (time, batch, units), and every state after each row's own last step; `lengths`
     (batch,) counts a row's steps.
     """
-    initial = {state: values[f"state/{state}"] for state in program.states}
-    if not len(timed(values)):
-        first = initial[program.states[0]]
-        return first.new_empty(0, *first.shape), initial
     device = values["x"].device.type
     if torch.is_autocast_enabled(device):
         low = torch.get_autocast_dtype(device)
         lowered = {name: value.to(low) if value.is_floating_point() else value for name, value in values.items()}
         with torch.autocast(device, enabled=False):
             path, last = run(program, lowered, lengths)
-        return path, {state: end.to(initial[state].dtype) for state, end in last.items()}
+        return path, {state: end.to(values[f"state/{state}"].dtype) for state, end in last.items()}
+    check_values(program, values, lengths)
+    initial = {state: values[f"state/{state}"] for state in program.states}
+    if not len(timed(values)):
+        first = initial[program.states[0]]
+        return first.new_empty(0, *first.shape), initial
     if lengths is not None and bool((lengths == len(timed(values))).all()):
         lengths = None
     compiled = native.usable(program, values)
@@ -66,9 +68,9 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
     layout = Layout.of(timed(values), lengths)
     by_scan = scan.faster(program, values)
     if compiled:
-        packed = packed_paths(native, program, values, layout)
+        packed = unchecked_paths(native, program, values, layout)
     elif gpu.usable(values) and not by_scan:
-        packed = packed_paths(gpu, program, values, layout)
+        packed = unchecked_paths(gpu, program, values, layout)
     else:
         alone = scan.run(program, _dense(values)) if by_scan else paths(eager, program, values)
         packed = tuple(layout.pack(path) for path in alone)

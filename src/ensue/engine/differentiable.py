@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from ensue.engine.layout import Layout
+from ensue.engine.lookup import timed
 from ensue.engine.memory import Memory, Values, as_written, in_order, input_product
 from ensue.engine.operations import TENSOR
 from ensue.engine.program import Program
 from ensue.engine.schedule import columns, plan
+from ensue.engine.shapes import check_values
 
 Given = Mapping[str, Tensor | None]
 """What the loss gives each state's path, (steps, units); None is zero."""
@@ -42,6 +44,15 @@ def paths(backend: Backend, program: Program, values: Values) -> tuple[Tensor, .
 
 def packed_paths(backend: Backend, program: Program, values: Values, layout: Layout) -> tuple[Tensor, ...]:
     """Give the path of each state, packed (steps, units); differentiable by the program's derivative, and again."""
+    check_values(program, values, layout.lengths)
+    steps, rows = timed(values).shape[:2]
+    if len(layout.sizes) != steps or (layout.lengths is None and layout.sizes != (rows,) * steps):
+        raise ValueError(f"the layout is of {len(layout.sizes)} other steps than those of x, ({steps}, {rows})")
+    return unchecked_paths(backend, program, values, layout)
+
+
+def unchecked_paths(backend: Backend, program: Program, values: Values, layout: Layout) -> tuple[Tensor, ...]:
+    """Do the same with values of which somebody has looked at the shapes."""
     values = _packed(values, layout)
     if not torch.is_grad_enabled():
         memory = Memory(program, values, layout.sizes, {}, keep=False)
@@ -55,11 +66,6 @@ def ticks(program: Program, values: Values) -> tuple[Tensor, ...]:
     """Give the path of each state (time, batch, units) by plain differentiable operations: what `paths` must equal."""
     layout = Layout.of(timed(values))
     return tuple(layout.unpack(path) for path in _ticks(program, _packed(values, layout), layout.sizes))
-
-
-def timed(values: Values) -> Tensor:
-    """Give the input of a run by tick and row, (time, batch, ...): "ids" where it has them, "x" otherwise."""
-    return values.get("ids", values["x"])
 
 
 def _packed(values: Values, layout: Layout) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -49,3 +50,8 @@ def features_of(ids: Tensor, size: int, table: Tensor | None, dtype: torch.dtype
     if ids.device.type == "cpu" and size < ids.numel():
         return Lookup(torch.eye(size, dtype=dtype) if table is None else table, ids)
     return F.one_hot(ids, size).to(dtype) if table is None else F.embedding(ids, table)
+
+
+def timed(values: Mapping[str, Tensor]) -> Tensor:
+    """Give the input of a run by tick and row, (time, batch, ...): "ids" where it has them, "x" otherwise."""
+    return values.get("ids", values["x"])

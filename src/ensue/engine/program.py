@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from ensue.cells.wellformed import SMALL, check
 from ensue.engine.simplify import Node, Nodes, pruned
-from ensue.engine.wellformed import SMALL, check
 from ensue.errors import UserError
 
 FURTHER = "use a further stage"

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ensue.engine.shapes import check_input, check_lengths
+
 
 class Pooling(nn.Module):
     """Map y (batch, time, width) and lengths (batch,) to (batch, features); of no steps, to zeros.
@@ -18,12 +20,15 @@ class Pooling(nn.Module):
 
     def __init__(self, kind: str, width: int) -> None:
         super().__init__()
-        self.kind = kind
+        self.kind, self.width = kind, width
         self.features = width * (2 if kind == "ends" else 1)
         self.score = nn.Linear(width, 1) if kind == "attention" else None
 
     def forward(self, y: Tensor, lengths: Tensor) -> Tensor:
-        """Pool the real steps of each row."""
+        """Pool the real steps of each row. Raises ValueError for other shapes."""
+        check_input(y, self.width, None if self.score is None else self.score.weight)
+        check_lengths(lengths, *y.shape[:2])
+        lengths = lengths.to(y.device)
         real = torch.arange(y.shape[1], device=y.device) < lengths[:, None]
         pooled = _GIVES[self.kind](y, real, lengths) if self.score is None else _attended(y, real, self.score(y))
         return pooled * (lengths > 0)[:, None]

@@ -37,10 +37,10 @@ class Compiled(Wrapped, Autoregressive):
 
     def __call__(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Distribution, State]:
         """Map inputs (batch, time) to the distribution of what follows each."""
-        if inputs.shape[1] != 1 or lengths is not None:
+        if inputs.dim() != 2 or inputs.shape[1] != 1 or lengths is not None:
             return self.model(inputs, state, lengths)
-        memory = self.ticks.memory(state)
-        log_probs = self.ticks.predict(memory, inputs[:, 0].to(torch.int32).numpy())
+        memory = self.ticks.memory(state, len(inputs))
+        log_probs = self.ticks.predict(memory, inputs[:, 0].numpy())
         logits = torch.from_numpy(log_probs)[:, None]
         return Categorical(logits=logits, validate_args=False), self.ticks.state(memory)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ensue.engine import dense, features_of
+from ensue.engine.shapes import check_symbols
 from ensue.engine.step.network import Weights
 from ensue.errors import SettingError
 from ensue.heads import HEADS, CategoricalSettings
@@ -82,7 +83,11 @@ class SequenceModel(Network, Autoregressive):
         return self.head(features), state
 
     def features(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """Give what the head sees, (batch, time, width), and the state after the last step."""
+        """Give what the head sees, (batch, time, width), and the state after the last step.
+
+        Raises ValueError for shapes, or ids, that are none of the network's.
+        """
+        check_symbols(inputs, self.size)
         like = next(self.parameters()) if self.table is None else self.table.weight
         x = features_of(inputs, self.size + 1, None if self.table is None else like, like.dtype)
         if self.training and self.input_dropout.p:
@@ -94,5 +99,7 @@ class SequenceModel(Network, Autoregressive):
         self, inputs: Tensor, targets: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
         """Give the head's own, fused nats of each target, (batch, time), zero past `lengths`."""
+        if targets.shape != inputs.shape:
+            raise ValueError(f"targets are {tuple(targets.shape)}, and inputs {tuple(inputs.shape)}")
         features, state = self.features(inputs, state, lengths)
         return without_padding(self.head.nats(features, targets), lengths), state

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ensue.engine.native import Instruction, instruction, repeated
+from ensue.engine.shapes import Row, StateShapes, check_state
 from ensue.engine.step import structures
 from ensue.native import library
-from ensue.state import State, tensors_of
+from ensue.state import State
 
 Kind = Literal["row", "before", "after", "all", "tile", "units"]
 WHERE: dict[Kind, int] = {"row": 0, "before": 0, "after": 0, "all": 1, "tile": 2, "units": 3}
@@ -119,6 +120,8 @@ class Ticks:
 
     def __init__(self, network: Network, scores: int, size: int) -> None:
         self.states, self.size = network.states, size
+        self.shapes: StateShapes = tuple({name: Row((one.units,)) for name, one in of.items()} for of in network.states)
+        self._like = torch.empty(0)
         self.products = sum(matrix.numel() for matrix, _ in network.matrices)
         """Of two numbers, for each symbol."""
         self.half = network.state_numbers
@@ -147,10 +150,11 @@ class Ticks:
         }.get(kind, (offset, offset))
         return structures.Place(address, even, odd, WHERE[kind])
 
-    def memory(self, state: State) -> Tensor:
-        """Give the rows' memory (rows, numbers), with their state in it."""
+    def memory(self, state: State, rows: int) -> Tensor:
+        """Give the rows' memory (rows, numbers), with their state in it. Raises ValueError if it has other shapes."""
+        check_state(state, self.shapes, rows, self._like)
         layers = cast("tuple[dict[str, Tensor], ...]", state)
-        memory = layers[0][next(iter(layers[0]))].new_zeros(len(next(tensors_of(state))), self.stride)
+        memory = layers[0][next(iter(layers[0]))].new_zeros(rows, self.stride)
         for layer, held in zip(layers, self.states, strict=True):
             for name, one in held.items():
                 memory[:, one.offset : one.offset + one.units] = layer[name]
@@ -163,15 +167,32 @@ class Ticks:
             for held in self.states
         )
 
-    def predict(self, memory: Tensor, symbols: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Let the rows read a symbol each; give the log-probability of every next one (rows, size)."""
+    def predict(self, memory: Tensor, symbols: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Let the rows read a symbol each; give the log-probability of every next one (rows, size).
+
+        Raises ValueError if the memory is no such memory, or a symbol is none.
+        """
+        ids = self.checked(memory, symbols)
         (log_probs, probabilities), written = np.empty((2, len(symbols), self.size)), np.empty(len(symbols), np.int32)
         writing = structures.Writing(rows=len(symbols), ticks=1, threads=torch.get_num_threads())
-        writing.memory, writing.symbols = memory.data_ptr(), symbols.ctypes.data
+        writing.memory, writing.symbols = memory.data_ptr(), ids.ctypes.data
         writing.log_probs, writing.probabilities = log_probs.ctypes.data, probabilities.ctypes.data
         writing.written = written.ctypes.data
         self.write(None, writing)
         return log_probs
+
+    def checked(self, memory: Tensor, symbols: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Give the symbols as the kernels read them, after a look at all that these will touch. Raises ValueError."""
+        plain = memory.dtype == torch.float32 and memory.device.type == "cpu" and memory.is_contiguous()
+        if memory.shape != (len(symbols), self.stride) or not plain:
+            what = f"{tuple(memory.shape)} of {memory.dtype} on {memory.device}"
+            raise ValueError(f"the memory is {what}, and the kernels need {(len(symbols), self.stride)} of float32")
+        if symbols.dtype != np.int64 or symbols.ndim != 1:
+            raise ValueError(f"the symbols are {symbols.shape} of {symbols.dtype}, not (rows,) of int64")
+        # As numbers without a sign, negative ones are larger than any symbol.
+        if len(symbols) and int(symbols.view(np.uint64).max()) > self.size:
+            raise ValueError(f"the symbols go from {symbols.min()} to {symbols.max()}, not from 0 to {self.size}")
+        return symbols.astype(np.int32)
 
     def write(self, rules: structures.Rules | None, writing: structures.Writing) -> int:
         """Write some symbols of each row; give for how many ticks it went on."""

@@ -36,9 +36,11 @@ class NextSymbol(Distribution):
         return [place[:, self.table.order - 1 :].ravel() for place in places[: self.table.order - 1]]
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Give the log-probability, in nats, of symbols (..., batch, time)."""
+        """Give the log-probability, in nats, of symbols (..., batch, time). Raises ValueError for what is none."""
         value = value.expand(torch.broadcast_shapes(value.shape, self.batch_shape))
         symbols = value.cpu().numpy()
+        if symbols.size and not 0 <= int(symbols.min()) <= int(symbols.max()) < self.table.size:
+            raise ValueError(f"symbols go from {symbols.min()} to {symbols.max()}, not from 0 to {self.table.size - 1}")
         if symbols.ndim == 2 and np.array_equal(symbols[:, :-1], self.sequence[:, self.table.order :]):
             probability = self.table.score(np.concatenate([self.sequence, symbols[:, -1:]], 1), self.table.order)
         else:

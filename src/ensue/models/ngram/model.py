@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Distribution
 
+from ensue.engine.shapes import Row, check_lengths, check_state, check_symbols
 from ensue.models.contract import Autoregressive
 from ensue.models.ngram.distribution import NextSymbol
 from ensue.models.ngram.packed import NO_MODEL, PackedTable, check
@@ -47,7 +49,11 @@ class Ngram(Autoregressive):
 
     def __call__(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Distribution, State]:
         """Give the distribution after each of inputs (batch, time); it is computed when it is asked for."""
-        assert isinstance(state, Tensor)
+        check_symbols(inputs, self.size)
+        check_lengths(lengths, *inputs.shape)
+        check_state(state, Row((self.order - 1,)), len(inputs), None)
+        state = cast(Tensor, state)
+        check_symbols(state, self.size, least=NOTHING)
         sequence = torch.cat([state.to(inputs.device), inputs], 1)
         rows, time = inputs.shape
         ends = torch.full((rows,), time, device=inputs.device) if lengths is None else lengths.to(inputs.device)
