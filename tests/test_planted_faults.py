@@ -68,7 +68,7 @@ FAULTS = {
         "stories/test_kill_and_resume.py",
     ),
     "checkpoint renamed before it is synced": Fault(
-        "training/durable.py",
+        "durable.py",
         "                os.fsync(file.fileno())\n            os.replace(temporary, path)",
         "            os.replace(temporary, path)\n            with path.open('rb') as file:\n"
         "                os.fsync(file.fileno())",

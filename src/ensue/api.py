@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from ensue.data.labelled import LabelledReader
+from ensue.durable import AGAIN, FULL, MEND, disk_error, shape_of
 from ensue.errors import DataError, Interrupted, RunError, SettingError, UserError, did_you_mean
-from ensue.settings import RESTORE, Settings, read_stored, to_plain
+from ensue.settings import Settings, read_stored, to_plain
 from ensue.tasks import TASKS, Choices, Proposal, Task
 from ensue.tasks.choosing import with_budget
 from ensue.training.contract import Event, Note, Watch
 from ensue.training.devices import choose_device
-from ensue.training.durable import FULL_DISK
 from ensue.training.fit import reopen
 from ensue.training.notes import noted
-from ensue.training.run import WEIGHTS, Run
+from ensue.training.run import ABOUT, WEIGHTS, Run
 
 FILES = ("valid", "test", "config")
 """Choices that are paths."""
@@ -141,15 +141,27 @@ def _train_in(run: Run, task: Task, settings: Settings, data: Sequence[Path], wa
             raise
         raise Interrupted(f"interrupted; go on from what was saved last with `{run.resuming}`") from None
     except Exception as error:
-        saved = run.checkpoint() is not None or run.has(WEIGHTS)
-        if isinstance(error, RunError) and error.what == FULL_DISK and saved:
-            mend = f"make room, then go on from what was saved last with `{run.resuming}`"
-            raise RunError(error.what, where=error.where, mend=mend) from None
+        if isinstance(error, OSError) and error.errno in FULL:
+            error = disk_error(error, Path(error.filename or tempfile.gettempdir()))
+        if isinstance(error, RunError) and error.disk:
+            raise _going_on(run, error) from None
         if not _has_trained(run) or (isinstance(error, DataError | SettingError) and run.checkpoint() is None):
             raise
         what = f"the model is trained and saved, but what comes after its training failed: {_as_clause(error)}"
         mend = f"use it with `{shlex.join(['ensue', task.name, str(run.path)])}`, or finish with `{run.resuming}`"
         raise RunError(what, where=str(run.path), mend=mend) from error
+
+
+def _going_on(run: Run, error: RunError) -> RunError:
+    """Say how to go on where the disk refused, if anything was saved."""
+    if not run.path.is_dir():
+        mend = "train again, or put the folder back, and go on with `ensue resume`"
+        return RunError("the folder of the run was removed while it trained", where=str(run.path), mend=mend)
+    if run.checkpoint() is None and not run.has(WEIGHTS):
+        return error
+    mend = (error.mend or "").removesuffix(f", {AGAIN}")
+    mend = f"{mend}, then go on from what was saved last with `{run.resuming}`"
+    return RunError(error.what, where=error.where, mend=mend)
 
 
 def _has_trained(run: Run) -> bool:
@@ -221,11 +233,13 @@ def open(folder: str | Path, task: str | None = None) -> Any:
 
 def task_of(run: Run) -> Task:
     """Give the task that a run was trained for. Raises RunError if there is none of that name."""
-    name = run.about.get("task")
+    name, where = run.about.get("task"), str(run.path / ABOUT)
     if not isinstance(name, str) or name not in TASKS:
-        raise RunError(f"the run is of no known task ({name!r:.60})", where=str(run.path / "run.toml"), mend=RESTORE)
+        raise RunError(f"the run is of no known task ({name!r:.60})", where=where, mend=MEND)
+    with shape_of(where):
+        _ = [Path(one) for one in run.about["sources"]]
     return TASKS[name]
 
 
 def _settings_of(run: Run, task: Task) -> Any:
-    return read_stored(task.settings, run.about.get("settings"), str(run.path / "run.toml"))
+    return read_stored(task.settings, run.about.get("settings"), str(run.path / ABOUT))

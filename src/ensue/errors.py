@@ -60,6 +60,9 @@ class PromptError(UserError):
 class RunError(UserError):
     """A run folder is missing, damaged, in use, or of another version."""
 
+    disk = False
+    """Whether the disk refused to take what was written; what was there before is still there."""
+
 
 class Interrupted(Exception):  # noqa: N818 - nothing is wrong
     """A person stopped the work; what was done is saved, and the message says how to go on."""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails
 
+from ensue.durable import MEND
 from ensue.errors import RunError, SettingError, UserError, did_you_mean
 
 
@@ -25,7 +26,6 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=Settings)
-RESTORE = "restore the file from a copy, or train again"
 
 
 def choice(catalogue: Mapping[str, type[Settings]]) -> BeforeValidator:
@@ -61,11 +61,11 @@ def read_typed(kind: type[S], values: Mapping[str, Any], where: str | None = Non
 def read_stored(kind: type[S], values: Any, where: str) -> S:
     """Make settings of what stands in a run. Raises RunError, for nobody but a training writes there."""
     if not isinstance(values, Mapping):
-        raise RunError("there are no settings in it", where=where, mend=RESTORE)
+        raise RunError("there are no settings in it", where=where, mend=MEND)
     try:
         return read(kind, values, where)
     except UserError as error:
-        raise RunError(error.what, where=error.where, mend=RESTORE) from None
+        raise RunError(error.what, where=error.where, mend=MEND) from None
 
 
 def typed(field: ValidationInfo) -> bool:

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ensue.cache import SUMS, Cache
 from ensue.data.batching import Wholes, in_order
 from ensue.data.examples import CONTENTS, Examples, keep_examples, kept_examples
+from ensue.errors import RunError
 
 
 def examples_of(lengths: list[int]) -> Examples:
@@ -78,8 +80,8 @@ def test_steps_with_targets_are_what_is_counted():
 
 def test_what_is_kept_comes_back(tmp_path):
     examples = examples_of([2, 0, 3])
-    keep_examples({"train": examples, "test": examples.select(np.array([2]))}, {"codec": {"a": 1}}, tmp_path)
-    found = kept_examples(tmp_path)
+    keep_examples({"train": examples, "test": examples.select(np.array([2]))}, {"codec": {"a": 1}}, begun(tmp_path))
+    found = kept_examples(tmp_path / "cache")
     assert found is not None
     parts, contents = found
     assert contents == {"codec": {"a": 1}}
@@ -88,14 +90,32 @@ def test_what_is_kept_comes_back(tmp_path):
     assert parts["test"].whole["target"].tolist() == [2]
 
 
-@pytest.mark.parametrize("damage", ["no contents", "half a file", "no JSON"])
-def test_what_was_not_finished_is_not_there(tmp_path, damage):
-    keep_examples({"train": examples_of([2, 1])}, {}, tmp_path)
+def begun(folder):
+    cache = Cache(folder / "cache")
+    cache.begin()
+    return cache
+
+
+def test_what_was_not_finished_is_not_there(tmp_path):
+    cache = begun(tmp_path)
+    assert kept_examples(cache.folder) is None
+    keep_examples({"train": examples_of([2, 1])}, {}, cache)
+    (cache.folder / SUMS).unlink()
+    assert kept_examples(cache.folder) is None
+
+
+@pytest.mark.parametrize("damage", ["no contents", "half a file", "one bit", "no JSON", "no sums"])
+def test_what_is_damaged_is_told(tmp_path, damage):
+    cache = begun(tmp_path)
+    keep_examples({"train": examples_of([2, 1])}, {}, cache)
+    path = cache.folder / ("train.steps.value.npy" if damage in ("half a file", "one bit") else CONTENTS)
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 4
     if damage == "no contents":
-        (tmp_path / CONTENTS).unlink()
-    elif damage == "half a file":
-        path = tmp_path / "train.steps.value.npy"
-        path.write_bytes(path.read_bytes()[:-9])
+        path.unlink()
+    elif damage == "no sums":
+        (cache.folder / SUMS).write_text("[" * 100_000)
     else:
-        (tmp_path / CONTENTS).write_text("[")
-    assert kept_examples(tmp_path) is None
+        path.write_bytes({"half a file": data[:-9], "one bit": data, "no JSON": b"["}[damage])
+    with pytest.raises(RunError, match=r"the file is (missing|damaged)"):
+        kept_examples(cache.folder)

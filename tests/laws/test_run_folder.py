@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-import ensue.training.durable as durable
+import ensue.durable as durable
 import ensue.training.run as run_module
 from ensue.errors import RunError
 from ensue.training.archive import HEADER_BYTES
@@ -127,10 +127,10 @@ def test_a_run_can_be_opened_while_it_is_written(tmp_path: Path, monkeypatch: py
     with a_run(tmp_path / "run") as run:
         true_verify = run_module._verify
 
-        def verify(path: Path, sums: list[str]) -> None:
-            if path.name == "weights.safetensors":
+        def verify(path: Path, name: str, sums: list[str]) -> None:
+            if name == "weights.safetensors":
                 run.write_arrays({"weight": np.ones(3)})  # nothing is written the second time
-            true_verify(path, sums)
+            true_verify(path, name, sums)
 
         monkeypatch.setattr(run_module, "_verify", verify)
         assert Run.open(tmp_path / "run").read_arrays()["weight"].tolist() == [1, 1, 1]

@@ -1,5 +1,6 @@
 """Whatever fails after a training, the trained model stays: one line says so, the run answers, `resume` finishes."""
 
+import errno
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +11,12 @@ import pytest
 import ensue
 from ensue import api
 from ensue.cli.main import main
+from ensue.durable import disk_error
 from ensue.errors import RunError
 from ensue.tasks import text_training
 from ensue.tasks.classify import learning as classifying
 from ensue.tasks.forecast import training as forecasting
 from ensue.tasks.tag import learning as tagging
-from ensue.training.durable import FULL_DISK
 
 NOUNS, VERBS = ("cat", "house", "road", "king"), ("sees", "likes", "leaves")
 
@@ -159,7 +160,7 @@ def test_on_the_command_line_it_is_one_line(
 def test_a_disk_that_is_full_after_a_counting_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, data = tmp_path / "run", text(tmp_path)
     with monkeypatch.context() as broken:
-        broken.setattr(text_training, "conclude", failing(RunError(FULL_DISK, where="report.md")))
+        broken.setattr(text_training, "conclude", failing(disk_error(OSError(errno.ENOSPC, "full"), Path("report.md"))))
         with pytest.raises(RunError, match=r"make room, then go on from what was saved last with `ensue resume"):
             ensue.train(GENERATE, data, out=out, model="ngram")
     assert ensue.open(out).generate(length=5)

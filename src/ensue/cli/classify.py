@@ -48,7 +48,7 @@ def classify(
         for verdict in verdicts:
             print_json(verdict.to_json())
     elif out is not None:
-        from ensue.training.durable import write_atomically
+        from ensue.durable import write_atomically
 
         text = StringIO(newline="")
         write_rows(verdicts, text)

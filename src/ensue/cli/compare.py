@@ -60,6 +60,4 @@ def differing(runs: list[Run]) -> list[tuple[str, list[Any]]]:
 
 def model_row(run: Run) -> dict[str, Any]:
     """Give the last row of a run's result: that of the model which it uses."""
-    import json
-
-    return json.loads(run.read("result.json"))["rows"][-1]
+    return run.parse("result.json", lambda result: result["rows"][-1])

@@ -22,8 +22,8 @@ def export(run: Path, file: Path, /) -> None:
         file: The file to write. Symbols that are blanks or control characters are written as %XX.
     """
     from ensue import api
+    from ensue.durable import blaming
     from ensue.models.ngram import write_arpa
-    from ensue.training.durable import blaming
 
     model: TextModel = api.open(run, "generate")
     codec, ngram = model.codec, model.ngram()

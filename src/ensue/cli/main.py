@@ -5,19 +5,20 @@ Nothing here, and nothing that it imports, loads torch: `--help` answers at once
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 
 from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
 from pydantic import ValidationError
 
 import ensue
+from ensue.durable import FULL, disk_error
 from ensue.errors import Interrupted, UserError
 from ensue.native import SlowerWarning
 
@@ -76,11 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()  # whoever read it has enough
         return PIPE_CLOSED
     except Exception as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        if isinstance(error, OSError) and error.errno in FULL:
             _drop_output()
-            return _complain(
-                f"{error.filename or 'the output'}: the disk is full; make room, and try again", WRONG_INPUT
-            )
+            return _complain(str(disk_error(error, Path(error.filename or "the output"))), WRONG_INPUT)
         if _is_out_of_memory(error):
             mend = "make the model, the batch or what is asked for smaller"
             return _complain(f"this machine has too little memory for that; {mend}", WRONG_INPUT)

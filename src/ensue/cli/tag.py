@@ -36,8 +36,8 @@ def tag(
     from ensue import api
     from ensue.cli.machine import refuse_overwriting, say
     from ensue.data.contract import Listener
+    from ensue.durable import write_atomically
     from ensue.tasks.tag.using import as_conllu, asked_about
-    from ensue.training.durable import write_atomically
 
     refuse_overwriting(data, out)
     model = api.open(run, "tag")

@@ -12,6 +12,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ensue.data.contract import Codec, Corpus, Ids
+from ensue.durable import blaming
 
 GATHERED = 10_000
 """Records whose ids are put together before they are kept."""
@@ -131,19 +132,22 @@ class _IdsFile:
 
     def __init__(self, path: Path, kind: np.dtype) -> None:
         self.path, self.kind, self.length = path, kind, 0
-        self.file: IO[bytes] = open(path, "wb")  # noqa: SIM115 - closed by finish
-        self._write_header()
+        with blaming(path):
+            self.file: IO[bytes] = path.open("xb")  # the folder is new, and no link is followed
+            self._write_header()
 
     def _write_header(self) -> None:
         header = {"descr": npy.dtype_to_descr(self.kind), "fortran_order": False, "shape": (self.length,)}
         npy.write_array_header_1_0(self.file, header)
 
     def append(self, ids: Ids) -> None:
-        self.file.write(ids.tobytes())
+        with blaming(self.path):
+            self.file.write(ids.tobytes())
         self.length += len(ids)
 
     def finish(self) -> Ids:
-        self.file.seek(0)
-        self._write_header()
-        self.file.close()
+        with blaming(self.path):
+            self.file.seek(0)
+            self._write_header()
+            self.file.close()
         return np.load(self.path, mmap_mode="r", allow_pickle=False)

@@ -1,13 +1,11 @@
 """Encoded examples: the fields of their steps, one example after the other, and the fields of each as a whole.
 
 All verbs but `generate` learn from these. They lie in the folder of the run, so that it goes on, and can be looked
-into, without its sources; the table of contents is written last, so a folder without it was not finished.
+into, without its sources.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ensue.cache import Cache
 
 Array = NDArray[Any]
 
@@ -85,35 +85,26 @@ def together(steps: Sequence[Mapping[str, Array]], wholes: Sequence[Mapping[str,
     )
 
 
-def keep_examples(parts: Mapping[str, Examples], contents: Mapping[str, Any], folder: Path) -> None:
-    """Write the parts of the data, and beside them plain values such as codecs and how the data was read."""
-    folder.mkdir(parents=True, exist_ok=True)
+def keep_examples(parts: Mapping[str, Examples], contents: Mapping[str, Any], cache: Cache) -> None:
+    """Write the parts of the data into a folder that was begun, and beside them plain values such as codecs."""
     fields: dict[str, list[str]] = {}
     for part, examples in parts.items():
         fields[part] = [name for name, _ in _arrays(examples)]
         for name, array in _arrays(examples):
-            np.save(folder / f"{part}.{name}.npy", array)
-    write_contents({"fields": fields, **contents}, folder)
-
-
-def write_contents(contents: Mapping[str, Any], folder: Path) -> None:
-    """Write the table of contents as one act, once everything else is there."""
-    unfinished = folder / f".{CONTENTS}"
-    with unfinished.open("w", encoding="utf-8") as file:
-        json.dump(contents, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, folder / CONTENTS)
+            cache.save_array(f"{part}.{name}.npy", array)
+    cache.save_json(CONTENTS, {"fields": fields, **contents})
+    cache.finish()
 
 
 def kept_examples(folder: Path) -> tuple[dict[str, Examples], dict[str, Any]] | None:
-    """Open what `keep_examples` wrote, memory-mapped; None if that was not finished, or is damaged."""
-    try:
-        contents = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
+    """Open what `keep_examples` wrote, memory-mapped; None if it was not finished. Raises RunError if it is damaged."""
+    cache = Cache(folder)
+
+    def opened(contents: Any) -> tuple[dict[str, Examples], dict[str, Any]]:
         fields: dict[str, list[str]] = contents.pop("fields")
-        return {part: _examples(folder, part, names) for part, names in fields.items()}, contents
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+        return {part: _examples(cache, part, names) for part, names in fields.items()}, contents
+
+    return cache.load_json(CONTENTS, opened) if cache.finished else None
 
 
 def _arrays(examples: Examples) -> Iterator[tuple[str, Array]]:
@@ -122,8 +113,8 @@ def _arrays(examples: Examples) -> Iterator[tuple[str, Array]]:
     yield from ((f"whole.{name}", field) for name, field in examples.whole.items())
 
 
-def _examples(folder: Path, part: str, names: list[str]) -> Examples:
-    arrays = {name: np.load(folder / f"{part}.{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
+def _examples(cache: Cache, part: str, names: list[str]) -> Examples:
+    arrays = {name: cache.load_array(f"{part}.{name}.npy") for name in names}
     steps, whole = (
         {name.removeprefix(kind): array for name, array in arrays.items() if name.startswith(kind)}
         for kind in ("steps.", "whole.")

@@ -1,20 +1,20 @@
 """Prepared data in a folder of the run, so that a run goes on, and searches for copies, without its sources.
 
-The table of contents is written last: a folder without it was not finished, and is made anew.
+Each file has its sum, as `cache.py` says.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ensue.cache import Cache
 from ensue.data.codecs import open_codec
 from ensue.data.contract import Corpus, Finding
-from ensue.data.examples import CONTENTS, write_contents
+from ensue.data.examples import CONTENTS
 from ensue.data.prepare import Prepared
 from ensue.data.split import PARTS
 
@@ -24,9 +24,8 @@ LATER = ("unknown_bytes", "unknown_sizes")
 COUNTS = ("characters", "bytes", "words", "tokens")
 
 
-def keep(prepared: Prepared, folder: Path) -> None:
-    """Write the three parts, the codec, and how the data was read."""
-    folder.mkdir(parents=True, exist_ok=True)
+def keep(prepared: Prepared, cache: Cache) -> None:
+    """Write the three parts, the codec, and how the data was read, into a folder that was begun."""
     contents: dict[str, Any] = {
         "codec": prepared.codec.to_json(),
         "kind": prepared.kind,
@@ -37,34 +36,35 @@ def keep(prepared: Prepared, folder: Path) -> None:
         corpus: Corpus = getattr(prepared, part)
         contents[part] = {name: getattr(corpus, name) for name in COUNTS}
         for name in ARRAYS:
-            path, array = _array(folder, part, name), getattr(corpus, name)
-            if not (isinstance(array, np.memmap) and Path(str(array.filename)).samefile(path)):
-                np.save(path, array)
-    write_contents(contents, folder)
+            cache.save_array(_array(part, name), getattr(corpus, name))
+    cache.save_json(CONTENTS, contents)
+    cache.finish()
 
 
 def kept(folder: Path) -> Prepared | None:
-    """Open what `keep` wrote, its ids memory-mapped; None if that was not finished, or is damaged."""
-    try:
-        contents = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
-        parts = {part: _corpus(folder, part, contents[part]) for part in PARTS}
-        findings = tuple(Finding(**finding) for finding in contents["findings"])
-        codec = open_codec(contents["codec"])
+    """Open what `keep` wrote, its ids memory-mapped; None if it was not finished. Raises RunError if it is damaged."""
+    cache = Cache(folder)
+
+    def opened(contents: Any) -> Prepared:
         return Prepared(
-            **parts, codec=codec, kind=contents["kind"], fingerprint=contents["fingerprint"], findings=findings
+            **{part: _corpus(cache, part, contents[part]) for part in PARTS},
+            codec=open_codec(contents["codec"]),
+            kind=contents["kind"],
+            fingerprint=contents["fingerprint"],
+            findings=tuple(Finding(**finding) for finding in contents["findings"]),
         )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+
+    return cache.load_json(CONTENTS, opened) if cache.finished else None
 
 
-def _corpus(folder: Path, part: str, counts: dict[str, Any]) -> Corpus:
-    ids = np.load(_array(folder, part, "ids"), mmap_mode="r", allow_pickle=False)
-    there = [name for name in ARRAYS[1:] if name not in LATER or _array(folder, part, name).exists()]
-    others: dict[str, Any] = {name: np.load(_array(folder, part, name), allow_pickle=False) for name in there}
+def _corpus(cache: Cache, part: str, counts: dict[str, Any]) -> Corpus:
+    there = [name for name in ARRAYS if name not in LATER or cache.has(_array(part, name))]
+    arrays = {name: cache.load_array(_array(part, name)) for name in there}
+    others: dict[str, Any] = {name: np.array(array) for name, array in arrays.items() if name != "ids"}
     lines = len(others["offsets"]) - 1
     others |= {name: counts[name] for name in COUNTS[:-1]} | {"tokens": counts.get("tokens", counts["words"] + lines)}
-    return Corpus(ids=ids, **others)
+    return Corpus(ids=arrays["ids"], **others)
 
 
-def _array(folder: Path, part: str, name: str) -> Path:
-    return folder / (f"{part}.npy" if name == "ids" else f"{part}.{name}.npy")
+def _array(part: str, name: str) -> str:
+    return f"{part}.npy" if name == "ids" else f"{part}.{name}.npy"

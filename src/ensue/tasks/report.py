@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -68,7 +67,7 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 def tell(run: Run) -> Told:
     """Tell what came of a training: the table, the sentence, a sample with its novelty, and what to try next."""
-    result, lines = json.loads(run.read(RESULT)), []
+    result, lines = run.read_json(RESULT), []
     for sample in result["samples"][:1]:
         lines.append(f"\nA sample:\n\n{sample['text']}\n")
         if sample["novelty"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -15,7 +14,6 @@ from torch import nn
 from ensue.data.codecs import open_codec
 from ensue.data.contract import Codec, Ids
 from ensue.data.prepare import Prepared
-from ensue.data.store import kept
 from ensue.decoding.constraints import Matching, only
 from ensue.decoding.filters import FilterSettings
 from ensue.decoding.novelty import Novelty, TrainingData
@@ -28,9 +26,11 @@ from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram, NgramSettings
 from ensue.models.rounding import rounded
 from ensue.settings import Settings, read
+from ensue.tasks.cached import CODEC, settings_of
 from ensue.tasks.contract import Trained
 from ensue.tasks.given import text_given
 from ensue.tasks.rivals import Counted, joined, last_of
+from ensue.tasks.text_data import parts_of
 from ensue.training.run import Run
 
 MIXTURE = "mixture.safetensors"
@@ -184,10 +184,10 @@ class TextModel(Trained):
     @cached_property
     def parts(self) -> Prepared:
         """The data of the run, as it was split. Raises RunError if it is not there any more."""
-        parts = kept(self.run.path / "cache")
-        if parts is None:
-            raise RunError("the data is not in the run", where=str(self.run.path / "cache"), mend="train again")
-        return parts
+        from ensue.tasks.generate import GenerateSettings  # which knows this file
+
+        settings, data = settings_of(self.run, GenerateSettings)
+        return parts_of(self.run, settings, data, lambda _: None)
 
     def seen(self) -> Counted:
         """Give all that the model may have copied from: the n-gram has counted the tune part too."""
@@ -235,7 +235,7 @@ def beside_network(mixture: Mixture) -> dict[str, np.ndarray]:
 
 def open_text(run: Run, model: Settings) -> TextModel:
     """Open what a run has learned; `model` are the settings of its network or n-gram."""
-    codec = open_codec(json.loads(run.read("codec.json")))
+    codec = run.parse(CODEC, open_codec)
     opened: Autoregressive = cast("Any", model).build(codec.size)
     # A table of n-grams may be large, and a question needs little of it; a network is read whole.
     weights = run.map_arrays() if isinstance(opened, Ngram) else run.read_arrays()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -11,10 +10,7 @@ from typing import TYPE_CHECKING
 
 from ensue.data.batching import Feed, Passage, Records, Streams, Windows
 from ensue.data.contract import Codec, Corpus
-from ensue.data.demos import DEMOS, demo_meant, write_demo
-from ensue.data.prepare import Prepared, prepare
-from ensue.data.settings import DataSettings
-from ensue.data.store import keep, kept
+from ensue.data.prepare import Prepared
 from ensue.evaluation.baselines import Row, row, symbol_counts, uniform_nats, unigram_nats
 from ensue.evaluation.ranking import Role
 from ensue.evaluation.score import ScoreSettings, score
@@ -27,9 +23,10 @@ from ensue.tasks.learning import Learned, learn, left_of, take_machine, tell_fit
 from ensue.tasks.outcome import conclude, layer_name
 from ensue.tasks.report import Result, markdown, recommend
 from ensue.tasks.rivals import Rivals, count_rivals, last_of
+from ensue.tasks.text_data import read_parts
 from ensue.tasks.text_model import MIXTURE, TextModel, beside_network
 from ensue.training import devices
-from ensue.training.contract import Note, Reading, Stage, Watch
+from ensue.training.contract import Note, Stage, Watch
 from ensue.training.run import METRICS, Run
 from ensue.training.settings import BatchingSettings, TrainingSettings
 
@@ -42,8 +39,6 @@ VALIDATION = ScoreSettings(rows=32, warmup=32)
 """During training the tune part is scored side by side, which is quick, and nearly exact."""
 LONGEST_RECORD = 512
 """Symbols; a record that is longer is trained on in several rows."""
-LONG_READING = 50_000_000
-"""Bytes to read, all passes counted, from which on a person is told how far it is."""
 WEIGHED_ROWS, WEIGHED_STREAM, WEIGHED_UNREAD = 32, 1000, 32
 """The mixture is fitted on so many streams of the tune part side by side, of at least so many symbols; the first few of
 each are read and not looked at, for there a network has seen nothing yet."""
@@ -63,7 +58,7 @@ def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch
     """Train in a run until its budget is spent; what a killed training has done already is not done again."""
     began = perf_counter()
     machine = take_machine(run, settings, watch, network=not isinstance(settings.model, NgramSettings))
-    parts = _parts(run, settings, data, watch)
+    parts = read_parts(run, settings, data, watch)
     rivals = count_rivals(parts, settings.baseline, settings.counted)
     watch(Note("; ".join(_counted_choice(settings.baseline, rivals)) or f"the n-gram has order {rivals.best.order}"))
     for note in _shortened(parts, settings):
@@ -75,52 +70,11 @@ def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch
     return _finish_network(run, settings, parts, rivals, learned, watch)
 
 
-def _parts(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Watch) -> Prepared:
-    """Read the data into the run; from then on its sources are not needed."""
-    cache = run.path / "cache"
-    parts = kept(cache)
-    if parts is None:
-        cache.mkdir(exist_ok=True)
-        files, reading = sources(data, settings.data, cache)
-        context = settings.training.batching.length
-        parts = prepare(
-            files, reading, settings.codec, seed=settings.seed, context=context, cache=cache, watch=_tell_reading(watch)
-        )
-        keep(parts, cache)
-    run.write("codec.json", json.dumps(parts.codec.to_json()).encode())
-    sizes = {name: len(corpus) for name, corpus in parts.parts()}
-    run.describe({"data": {"kind": parts.kind, "files": parts.fingerprint, "symbols": sizes}})
-    for finding in parts.findings:
-        watch(Note(str(finding)))
-    return parts
-
-
 def _shortened(parts: Prepared, settings: GenerateSettings) -> tuple[str, ...]:
     """Say so where n-grams see only the end of a long training part."""
     count, most = len(parts.train), settings.counted
     sample = f"the n-gram: from the last {most:,} of the {count:,} training symbols"
     return (sample,) if count > most and not settings.baseline.memory else ()
-
-
-def sources(data: Sequence[Path], settings: DataSettings, folder: Path) -> tuple[Sequence[Path], DataSettings]:
-    """Give the files of the data, those of a demo written into `folder`, and how to read them."""
-    name = demo_meant(data, "generate", "text")
-    if name is None:
-        return data, settings
-    return [write_demo(name, folder)], settings.model_copy(update={"kind": DEMOS[name].kind})
-
-
-def _tell_reading(watch: Watch) -> Callable[[int, int], None]:
-    """Tell how far the reading is wherever that takes long enough to be asked, at every percent."""
-    told = 0
-
-    def tell(done: int, total: int) -> None:
-        nonlocal told
-        if total >= LONG_READING and done * 100 // total > told:
-            told = done * 100 // total
-            watch(Reading(done, total))
-
-    return tell
 
 
 def _train_network(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -14,16 +14,24 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ensue.errors import RunError
+from ensue.durable import damaged, parse_json
 
 HEADER_BYTES = 16_000_000
-"""A longer header than this is a sign of damage, or of malice: reading it would fill the memory."""
-MEND = "restore the file from a copy, or train again"
+"""A longer header than this is a sign of damage, or of malice: reading it would fill the memory. Networks have some
+kilobytes; what has most is Bayes' rule, with 1.7 KB for every label."""
+HEADER_ALONE = 1_000_000
+"""Nor is a header longer than this and the numbers that it is about: reading one of 15 MB took 42 s."""
+ODD = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
+"""What NumPy, torch and safetensors raise for types, shapes and places that cannot be."""
+AXES = 8
+"""No array has more."""
 
 
 def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Write arrays as the content of a file; the same arrays always give the same bytes."""
-    return safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+    data = safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+    header(data, "the model")  # what cannot be read again must not be written
+    return data
 
 
 def unpack_arrays(data: bytes, where: str) -> dict[str, np.ndarray]:
@@ -35,7 +43,7 @@ def unpack_arrays(data: bytes, where: str) -> dict[str, np.ndarray]:
     header(data, where)
     try:
         return safetensors.numpy.load(data)
-    except safetensors.SafetensorError as error:
+    except (safetensors.SafetensorError, *ODD) as error:
         raise damaged(where, str(error)) from None
 
 
@@ -51,7 +59,7 @@ def map_arrays(path: Path) -> dict[str, np.ndarray]:
     begin = 8 + int.from_bytes(bytes(whole[:8]), "little")
     try:
         return {name: _mapped(whole[begin:], entry) for name, entry in found.items() if name != "__metadata__"}
-    except (KeyError, TypeError, ValueError) as error:
+    except ODD as error:
         raise damaged(str(path), str(error)) from None
 
 
@@ -74,10 +82,13 @@ def pack_tensors(tensors: Mapping[str, Tensor], note: str) -> bytes:
 
 def unpack_tensors(data: bytes, where: str) -> tuple[dict[str, Tensor], str]:
     """Read what `pack_tensors` wrote. Raises RunError that names the file if a byte of it has changed."""
-    beside = header(data, where).get("__metadata__", {})
+    beside = header(data, where).get("__metadata__")
+    if not isinstance(beside, dict) or not isinstance(beside.get("note"), str):
+        raise damaged(where, "it is no checkpoint")
+    note = beside["note"]
     try:
-        tensors, note = safetensors.torch.load(data), str(beside["note"])
-    except (safetensors.SafetensorError, KeyError, TypeError) as error:
+        tensors = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, *ODD) as error:
         raise damaged(where, str(error)) from None
     if _sum(tensors, note) != beside.get("sha256"):
         raise damaged(where, "its content is not what was saved")
@@ -99,17 +110,22 @@ def header(data: bytes | np.ndarray, where: str) -> dict:
     length = int.from_bytes(bytes(data[:8]), "little")
     if len(data) < 8 or length > len(data) - 8:
         raise damaged(where, "it is truncated")
-    if length > HEADER_BYTES:
+    if length > min(HEADER_BYTES, HEADER_ALONE + len(data) - 8 - length):
         raise damaged(where, f"its header claims {length} bytes")
-    try:
-        found = json.loads(bytes(data[8 : 8 + length]))
-    except (ValueError, RecursionError):
-        raise damaged(where, "its header is not JSON") from None
+    found = parse_json(bytes(data[8 : 8 + length]), where, lambda values: values, "its header")
     if not isinstance(found, dict):
         raise damaged(where, "its header is not a table")
+    for name, entry in found.items():
+        if name != "__metadata__" and not _possible(entry):
+            raise damaged(where, f"its header says of {name!r:.80} what is said of no array")
     return found
 
 
-def damaged(where: str, why: str) -> RunError:
-    """Give the error of a file that cannot be what was written."""
-    return RunError(f"the file is damaged: {why}", where=where, mend=MEND)
+def _possible(entry: Any) -> bool:
+    """Tell whether this is what a header says of an array; how that lies in the file is for the reader to see."""
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+        return False
+    shape, offsets = entry["shape"], entry["data_offsets"]
+    if not isinstance(entry["dtype"], str) or not isinstance(shape, list) or not isinstance(offsets, list):
+        return False
+    return len(shape) <= AXES and len(offsets) == 2 and all(type(one) is int and one >= 0 for one in (*shape, *offsets))

@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 
+from ensue.durable import parse_json
 from ensue.training.archive import pack_tensors, unpack_tensors
 from ensue.training.contract import Snapshot
 from ensue.training.schedules import Plateau
@@ -55,24 +58,43 @@ class Checkpoint:
     """The weights that did best on validation so far; empty before the first evaluation."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     """Bytes of each log at that moment; what is past them is cut off on resuming."""
+    sums: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of that much of each log."""
 
-    def with_sizes(self, sizes: Mapping[str, int]) -> Checkpoint:
-        """Add the sizes of the logs."""
-        return replace(self, sizes=dict(sizes))
+    def with_logs(self, sizes: Mapping[str, int], sums: Mapping[str, str]) -> Checkpoint:
+        """Add what the logs held."""
+        return replace(self, sizes=dict(sizes), sums=dict(sums))
 
     def pack(self) -> bytes:
         """Write it as the content of a file."""
         tensors = {f"learner/{name}": tensor for name, tensor in self.learner.tensors.items()}
         tensors |= {f"best/{name}": torch.tensor(array) for name, array in self.best.items()}
-        values = {"course": asdict(self.course), "learner": dict(self.learner.values), "sizes": dict(self.sizes)}
+        values = {"course": asdict(self.course), "learner": dict(self.learner.values)}
+        values |= {"sizes": dict(self.sizes), "sums": dict(self.sums)}
         return pack_tensors(tensors, json.dumps(values))
 
     @classmethod
     def unpack(cls, data: bytes, where: str) -> Checkpoint:
         """Read what `pack` wrote. Raises RunError that names the file if a byte of it has changed."""
         tensors, note = unpack_tensors(data, where)
-        values = json.loads(note)
-        course = values["course"] | {"plateau": Plateau(**values["course"]["plateau"])}
         learner = {name.removeprefix("learner/"): t for name, t in tensors.items() if name.startswith("learner/")}
         best = {name.removeprefix("best/"): t.numpy() for name, t in tensors.items() if name.startswith("best/")}
-        return cls(Course(**course), Snapshot(learner, values["learner"]), best, values["sizes"])
+
+        def make(values: Any) -> Checkpoint:
+            said = _NOTE.validate_python(values)
+            return cls(said.course, Snapshot(learner, said.learner), best, said.sizes, said.sums)
+
+        return parse_json(note.encode(), where, make)
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What stands beside the tensors."""
+
+    course: Course
+    learner: dict[str, Any]
+    sizes: dict[str, int]
+    sums: dict[str, str] = field(default_factory=dict)
+
+
+_NOTE = TypeAdapter(_Note)

@@ -11,23 +11,22 @@ import json
 import os
 import socket
 from datetime import UTC, datetime
-from io import FileIO
 from pathlib import Path
+from typing import IO
 
+from ensue.durable import blaming, open_log, parse_json
 from ensue.errors import RunError
-from ensue.training.durable import blaming
 
-NAME = ".lock"
+NAME, SMALL = ".lock", 4096
 
 
 class Lock:
     """Hold a run folder against other writers, until `release` or the end of the process."""
 
     def __init__(self, folder: Path) -> None:
-        path = folder / NAME
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
-        with blaming(path):
-            self._file = path.open("ab+", buffering=0)
+        with blaming(folder / NAME):
+            self._file = open_log(folder, NAME, os.O_CREAT)
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._file.truncate(0)
@@ -48,11 +47,10 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _in_use(folder: Path, file: FileIO) -> RunError:
+def _in_use(folder: Path, file: IO[bytes]) -> RunError:
     file.seek(0)
     try:
-        owner = json.loads(file.read())
-        who = f"process {owner['pid']} on {owner['host']} since {owner['since']}"
-    except (ValueError, KeyError, TypeError):
+        who = parse_json(file.read(SMALL), NAME, "process {0[pid]} on {0[host]} since {0[since]}".format)
+    except RunError:
         who = "another process"
     return RunError(f"the run is in use by {who}", where=str(folder), mend="wait for it, or stop it, and try again")

@@ -4,7 +4,7 @@
 file that is whole (weights.safetensors, codec.json, report.md, ...). Before such a file is replaced, the manifest
 names the sums of both its old and its new content, and after it only the new one: so a crash between the
 writes leaves no file that the manifest does not know. The logs (metrics.jsonl, samples.jsonl) only grow, and
-are vouched for by the sizes in the checkpoint; the checkpoint vouches for itself.
+are vouched for by the sizes and sums in the checkpoint; the checkpoint vouches for itself, and so does the cache.
 """
 
 from __future__ import annotations
@@ -15,20 +15,39 @@ import platform
 import shlex
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tomli_w
+from pydantic import TypeAdapter
 
+from ensue.durable import (
+    TEMPORARY,
+    append,
+    blaming,
+    damaged,
+    files_in,
+    folder_in,
+    inside,
+    open_inside,
+    parse_json,
+    read_inside,
+    reading,
+    shape_of,
+    sum_inside,
+    sync,
+    sync_folder,
+    trim,
+    write_atomically,
+)
 from ensue.errors import RunError
-from ensue.training.archive import MEND, damaged, map_arrays, pack_arrays, unpack_arrays
+from ensue.training.archive import map_arrays, pack_arrays, unpack_arrays
 from ensue.training.checkpoint import Checkpoint
 from ensue.training.contract import Event, Progress, Sample
-from ensue.training.durable import append, blaming, sync, sync_folder, trim, write_atomically
 from ensue.training.lock import Lock
 
 FORMAT = 1
@@ -36,8 +55,13 @@ ABOUT, MANIFEST, WEIGHTS = "run.toml", "manifest.json", "weights.safetensors"
 METRICS, SAMPLES, CHECKPOINT = "metrics.jsonl", "samples.jsonl", "checkpoint/last.safetensors"
 ABSENT = "absent"
 """Stands in the manifest for a file that may not be there yet, while it is written for the first time."""
+LOGS: dict[str, type] = {METRICS: Progress, SAMPLES: Sample}
+"""What a line of each log holds."""
+CHANGED = "its content is not what was saved (its SHA-256 has changed)"
 SMALL = 4_000_000
 """run.toml and manifest.json are never longer than this, in bytes."""
+
+T = TypeVar("T")
 
 
 class Run:
@@ -68,7 +92,7 @@ class Run:
         _refuse_unless_vacant(path)
         try:
             with blaming(path):
-                (path / "checkpoint").mkdir(exist_ok=True)
+                folder_in(path, "checkpoint").mkdir(exist_ok=True)
                 sync_folder(path.parent)
             run._write_manifest()
             run.describe({"format": FORMAT, "versions": _versions(), **about})
@@ -85,7 +109,7 @@ class Run:
         run = cls(path, about, _read_manifest(path), lock=None)
         try:
             for name, sums in run._sums.items():
-                _verify(path / name, sums)
+                _verify(path, name, sums)
         except RunError:
             if _read_manifest(path) != run._sums:
                 return cls.open(path)  # a training wrote in the meantime: look again
@@ -104,9 +128,8 @@ class Run:
         try:
             run = cls.open(path)
             run._lock = lock
-            checkpoint = run.checkpoint()
-            for name, size in checkpoint.sizes.items() if checkpoint else ():
-                trim(path / name, size)
+            run._cut_logs()
+            run._tidy()
         except RunError:
             lock.release()
             raise
@@ -127,7 +150,31 @@ class Run:
     def discard(self) -> None:
         """Remove the folder with all that is in it: for a training that could not begin."""
         self.close()
-        shutil.rmtree(self.path)
+        if not self.path.is_symlink():
+            shutil.rmtree(self.path, ignore_errors=True)  # it may be gone already
+            return
+        for entry in self.path.iterdir():  # a link that a person made stays
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+    def _cut_logs(self) -> None:
+        checkpoint = self.checkpoint()
+        for name, size in checkpoint.sizes.items() if checkpoint else ():
+            trim(self.path, name, size)
+        for name, known in checkpoint.sums.items() if checkpoint else ():
+            if checkpoint and checkpoint.sizes.get(name) and sum_inside(self.path, name) != known:
+                raise damaged(str(self.path / name), CHANGED)
+
+    def _tidy(self) -> None:
+        """Remove what a kill left half-written; nobody else writes now."""
+        for folder in (self.path, self.path / "checkpoint"):
+            for path in folder.glob(TEMPORARY):
+                with blaming(path):
+                    path.unlink(missing_ok=True)
+
+    @property
+    def cache(self) -> Path:
+        """The folder of the encoded data, which may be deleted. Raises RunError if it is a link, or no folder."""
+        return folder_in(self.path, "cache")
 
     def copy(self, folder: Path | str) -> None:
         """Copy the whole run to a folder that is new or empty; nothing else is needed to use it.
@@ -136,8 +183,8 @@ class Run:
         """
         Run.create(folder, self.about).discard()
         try:
-            with blaming(Path(folder)):
-                shutil.copytree(self.path, folder, ignore=shutil.ignore_patterns(".*"), copy_function=_copy)
+            for name in files_in(self.path):
+                _copy(self.path, name, Path(folder))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -151,7 +198,7 @@ class Run:
 
     def write(self, name: str, data: bytes) -> None:
         """Replace a file of the run, so that a crash leaves the old one or the new one, vouched for by the manifest."""
-        path, new = self.path / name, hashlib.sha256(data).hexdigest()
+        path, new = inside(self.path, name), hashlib.sha256(data).hexdigest()
         old = self._sums.get(name, [ABSENT])
         if path.exists() and old == [new]:
             return
@@ -170,18 +217,26 @@ class Run:
         self._write_manifest()
         with blaming(self.path):
             for name in names:
-                (self.path / name).unlink(missing_ok=True)
+                inside(self.path, name).unlink(missing_ok=True)
                 del self._sums[name]
             sync_folder(self.path)
         self._write_manifest()
 
     def has(self, name: str) -> bool:
         """Tell whether a file has been written."""
-        return name in self._sums and (self.path / name).exists()
+        return name in self._sums and inside(self.path, name).exists()
 
     def read(self, name: str) -> bytes:
         """Give the content of a file. Raises RunError if the run does not have it yet."""
-        return self._found(name).read_bytes()
+        return read_inside(self.path, self._found(name).name)
+
+    def read_json(self, name: str) -> Any:
+        """Give the content of a file of JSON. Raises RunError if the run does not have it yet, or it is damaged."""
+        return self.parse(name, lambda values: values)
+
+    def parse(self, name: str, make: Callable[[Any], T]) -> T:
+        """Make something of a file of JSON. Raises RunError if the run does not have it yet, or it is damaged."""
+        return parse_json(self.read(name), str(self.path / name), make)
 
     def write_arrays(self, arrays: Mapping[str, np.ndarray], name: str = WEIGHTS) -> None:
         """Write what a model learned."""
@@ -193,53 +248,63 @@ class Run:
 
     def map_arrays(self, name: str = WEIGHTS) -> dict[str, np.ndarray]:
         """Give what a model learned where it lies in the file, to be read as it is asked for."""
-        return map_arrays(self._found(name))
+        path = self._found(name)
+        with reading(path):
+            return map_arrays(path)
 
     def _found(self, name: str) -> Path:
         if not self.has(name):
             mend = f"finish the training with `{self.resuming}`"
             raise RunError(f"the run has no {name} yet", where=str(self.path), mend=mend)
-        return self.path / name
+        return inside(self.path, name)
 
     def record(self, event: Event) -> None:
         """Add an event to its log."""
-        logs: dict[type, str] = {Progress: METRICS, Sample: SAMPLES}
-        log = logs.get(type(event))
-        if log is not None:
-            append(self.path / log, (json.dumps(asdict(event), allow_nan=False) + "\n").encode())
+        for log, kind in LOGS.items():
+            if type(event) is kind:
+                append(self.path, log, (json.dumps(asdict(event), allow_nan=False) + "\n").encode())
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Read a log. Raises RunError that names the line if one is damaged."""
-        path = self.path / name
-        rows = []
-        for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else [], 1):
-            try:
-                rows.append(json.loads(line))
-            except ValueError:
-                raise damaged(f"{path}:{number}", "the line is not JSON") from None
-        return rows
+        data = read_inside(self.path, name) if inside(self.path, name).exists() else b""
+        line_of = TypeAdapter(LOGS.get(name, dict))
+
+        def row(values: Any) -> dict[str, Any]:
+            line_of.validate_python(values)
+            return values
+
+        lines = enumerate(data.splitlines(), 1)
+        return [parse_json(line, f"{self.path / name}:{number}", row, "the line") for number, line in lines]
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint; once this returns, nothing before it can be lost."""
-        sizes = {name: sync(self.path / name) for name in (METRICS, SAMPLES)}
+        sizes = {name: sync(self.path, name) for name in LOGS}
+        sums = {name: sum_inside(self.path, name) for name, size in sizes.items() if size}
         with blaming(self.path):
             sync_folder(self.path)  # a log that is new has a name that could be lost
-        write_atomically(self.path / CHECKPOINT, checkpoint.with_sizes(sizes).pack())
+        write_atomically(inside(self.path, CHECKPOINT), checkpoint.with_logs(sizes, sums).pack())
 
     def checkpoint(self) -> Checkpoint | None:
         """Give the last checkpoint, None before the first. Raises RunError if it is damaged."""
-        path = self.path / CHECKPOINT
-        return Checkpoint.unpack(path.read_bytes(), str(path)) if path.exists() else None
+        path = inside(self.path, CHECKPOINT)
+        if not path.exists():
+            return None
+        checkpoint = Checkpoint.unpack(read_inside(self.path, CHECKPOINT), str(path))
+        if checkpoint.sizes.keys() - LOGS.keys() or any(size < 0 for size in checkpoint.sizes.values()):
+            raise damaged(str(path), "it names what is no log of a run")
+        return checkpoint
 
     def _write_manifest(self) -> None:
         text = json.dumps({"format": FORMAT, "sha256": self._sums}, indent=1, sort_keys=True)
-        write_atomically(self.path / MANIFEST, text.encode())
+        write_atomically(inside(self.path, MANIFEST), text.encode())
 
 
-def _copy(source: str, target: str) -> None:
-    """Copy a file, and stop at the first that the disk refuses: an error of the system would be put off to the end."""
-    with blaming(Path(target)):
-        shutil.copy2(source, target)
+def _copy(run: Path, name: str, folder: Path) -> None:
+    """Copy a file of a run into a folder that has none of this name."""
+    with open_inside(run, name) as source, blaming(folder / name):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        with (folder / name).open("xb") as target:
+            shutil.copyfileobj(source, target)
 
 
 def _refuse_unless_vacant(path: Path) -> None:
@@ -263,43 +328,37 @@ def _read_about(path: Path) -> dict[str, Any]:
         raise RunError("this is a file, not the folder of a run", where=str(path), mend=mend)
     if not path.is_dir():
         raise RunError("there is no such run folder", where=str(path), mend="look for a typing error in the name")
-    if not (path / ABOUT).exists():
+    with reading(path):
+        there = (path / ABOUT).exists()
+    if not there:
         raise RunError(f"this is not a run: it has no {ABOUT}", where=str(path), mend="give the folder of a run")
+    data = read_inside(path, ABOUT, SMALL)
     try:
-        about = tomllib.loads(_read_small(path / ABOUT).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        about = tomllib.loads(data.decode())
+    except RecursionError:
+        raise damaged(str(path / ABOUT), "it is nested too deeply") from None
+    except ValueError as error:
         raise damaged(str(path / ABOUT), str(error)) from None
     if about.get("format") != FORMAT:
         what = f"the run has format {about.get('format')!r}, and this version of ensue reads format {FORMAT}"
-        maker = about.get("versions", {}).get("ensue", "that made it")
+        with shape_of(str(path / ABOUT)):
+            maker = about.get("versions", {}).get("ensue", "that made it")
         raise RunError(what, where=str(path / ABOUT), mend=f"use it with ensue {maker}")
     return about
 
 
 def _read_manifest(path: Path) -> dict[str, list[str]]:
-    try:
-        sums = json.loads(_read_small(path / MANIFEST))["sha256"]
-        return {str(name): [str(one) for one in known] for name, known in sums.items()}
-    except FileNotFoundError:
-        raise RunError("the file is missing", where=str(path / MANIFEST), mend=MEND) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise damaged(str(path / MANIFEST), "it is not a manifest") from None
+    def make(values: Any) -> dict[str, list[str]]:
+        return {str(name): [str(one) for one in known] for name, known in values["sha256"].items()}
+
+    return parse_json(read_inside(path, MANIFEST, SMALL), str(path / MANIFEST), make)
 
 
-def _read_small(path: Path) -> bytes:
-    if path.stat().st_size > SMALL:
-        raise damaged(str(path), f"it has more than {SMALL} bytes")
-    return path.read_bytes()
-
-
-def _verify(path: Path, sums: list[str]) -> None:
-    if not path.exists():
-        if ABSENT not in sums:
-            raise RunError("the file is missing", where=str(path), mend=MEND)
+def _verify(path: Path, name: str, sums: list[str]) -> None:
+    if ABSENT in sums and not inside(path, name).exists():
         return
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() not in sums:
-            raise damaged(str(path), "its content is not what was saved (its SHA-256 has changed)")
+    if sum_inside(path, name) not in sums:
+        raise damaged(str(path / name), CHANGED)
 
 
 def _versions() -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 
@@ -15,7 +14,7 @@ from ensue.training.run import Run
 def show_result(run: Run, as_json: bool) -> None:
     """Show the result of a run that has finished."""
     if as_json:
-        print_json({"event": "result", **json.loads(run.read("result.json"))})
+        print_json({"event": "result", **run.read_json("result.json")})
         return
     told = task_of(run).tell(run)
     sys.stderr.flush()

@@ -12,6 +12,7 @@ from ensue.data.demos.sunspots import sunspots
 from ensue.data.demos.text import text
 from ensue.data.demos.tokens import tokens
 from ensue.data.demos.trees import trees
+from ensue.durable import write_atomically
 from ensue.errors import DataError
 
 
@@ -114,5 +115,5 @@ def demo_meant(data: Sequence[Path], task: str, usual: str) -> str | None:
 def write_demo(name: str, folder: Path) -> Path:
     """Write a demo into a folder, and give the file. Raises UserError if a package is missing."""
     path = folder / f"{name}{DEMOS[name].ending}"
-    path.write_text(DEMOS[name].text(), encoding="utf-8", newline="\n")
+    write_atomically(path, DEMOS[name].text().encode())
     return path

@@ -77,7 +77,7 @@ def _rows(padded: NDArray[np.int32], at: NDArray[np.int64], often: NDArray[np.ui
 
 
 def _spill(rows: Rows, path: Path) -> Rows:
-    rows.tofile(path)
+    path.write_bytes(rows.data)
     return np.memmap(path, np.uint32, "r", shape=rows.shape)
 
 
@@ -107,7 +107,8 @@ class _Growing:
 
     def add(self, values: NDArray[np.integer]) -> None:
         """Put numbers at the end."""
-        values.astype(self.kind, copy=False).tofile(self._file)
+        # Not by tofile, which does not say why a disk refuses.
+        self._file.write(np.ascontiguousarray(values, self.kind).data)
         self.length += len(values)
 
     def array(self) -> NDArray:

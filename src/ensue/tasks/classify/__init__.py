@@ -11,7 +11,8 @@ from ensue.data.readers.meant import OF_STEPS, labelled_kind
 from ensue.errors import SettingError, did_you_mean
 from ensue.models.classifying import TRAINED, classifier_settings, sized_classifier
 from ensue.tasks.choosing import assigned, begun, change, proposed, with_budget
-from ensue.tasks.classify.learning import read_into, train_classifier
+from ensue.tasks.classify.data import read_into
+from ensue.tasks.classify.learning import train_classifier
 from ensue.tasks.classify.model import open_classifier
 from ensue.tasks.classify.pretrained import like_pretrained
 from ensue.tasks.classify.report import tell
@@ -99,8 +100,6 @@ CLASSIFY = Task(
         "from_run": "pretrained",
         "also": "model.also",
     },
-    prepare=lambda run, settings, reader: read_into(
-        run.path / "cache", settings, {"all": reader}, {"kind": "lists", "prints": {}}, []
-    ),
+    prepare=read_into,
 )
 """The task of `ensue train classify`."""

@@ -12,12 +12,7 @@ from typing import Any
 import numpy as np
 
 from ensue.data.batching import Wholes
-from ensue.data.contract import Finding, Listener
-from ensue.data.demos import demo_meant, write_demo
-from ensue.data.examples import keep_examples, kept_examples
-from ensue.data.labelled import LabelledReader
-from ensue.data.partition import Parts, files_by_part, partition
-from ensue.data.prepare import fingerprint
+from ensue.data.partition import Parts
 from ensue.evaluation.calibration import fit_temperature
 from ensue.evaluation.classification import figures, losses, unit_of
 from ensue.evaluation.conformal import PROMISED, fit_bound
@@ -29,12 +24,12 @@ from ensue.models.contract import Predictor
 from ensue.models.over_words import of_sequence
 from ensue.models.prior import PriorSettings
 from ensue.models.tree import TreeSettings
-from ensue.settings import Settings, to_plain
-from ensue.tasks.choosing import change
+from ensue.settings import Settings
 from ensue.tasks.classify.asking import ask, groups_of, targets
+from ensue.tasks.classify.data import keep_codecs, read_parts
 from ensue.tasks.classify.details import details_of
-from ensue.tasks.classify.model import CALIBRATION, CODEC, UNCALIBRATED, Calibration, LabelModel
-from ensue.tasks.classify.pretrained import pretrained_codec, take_over
+from ensue.tasks.classify.model import CALIBRATION, UNCALIBRATED, Calibration, LabelModel
+from ensue.tasks.classify.pretrained import take_over
 from ensue.tasks.classify.report import markdown, name_of
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.learning import Learned, learn, left_of, mean_nats, take_machine, tell_fitted
@@ -51,7 +46,7 @@ def train_classifier(run: Run, settings: ClassifySettings, data: Sequence[Path],
     """Train in a run until its budget is spent; what a killed training has done already is not done again."""
     began = perf_counter()
     machine = take_machine(run, settings, watch, network=settings.model.name in TRAINED)
-    parts = _parts(run, settings, data, watch)
+    parts = read_parts(run, settings, data, watch)
     settings = _settled(settings, parts, watch)
     rivals = {name_of(one): _fitted(one, parts) for one in _baselines(settings, parts, watch)}
     learned = _learned(run, settings, parts, machine, perf_counter() - began, watch)
@@ -62,62 +57,9 @@ def train_classifier(run: Run, settings: ClassifySettings, data: Sequence[Path],
 def learn_labels(run: Run, settings: ClassifySettings, parts: Parts, watch: Watch) -> LabelModel:
     """Train in a new run on parts that are encoded already, with no baselines beside it, and nothing scored."""
     machine = take_machine(run, settings, watch, network=settings.model.name in TRAINED)
-    _keep_codecs(run, parts)
+    keep_codecs(run, parts)
     learned = _learned(run, settings, parts, machine, 0.0, watch)
     return _calibrated(run, learned.model, parts)
-
-
-def _parts(run: Run, settings: ClassifySettings, data: Sequence[Path], watch: Watch) -> Parts:
-    """Read the data into the run; from then on its sources are not needed."""
-    cache = run.path / "cache"
-    kept = kept_examples(cache)
-    if kept is None:
-        cache.mkdir(exist_ok=True)
-        kept = _read(settings, data, cache)
-    examples, contents = kept
-    parts = Parts.from_json(examples, contents)
-    _keep_codecs(run, parts)
-    sizes = {name: len(one) for name, one in examples.items()}
-    about = {name: contents[name] for name in ("kind", "reading", "files")}
-    run.describe({"data": {**about, "files": contents["prints"], "examples": sizes}})
-    for finding in contents["findings"]:
-        watch(Note(finding))
-    return parts
-
-
-def _keep_codecs(run: Run, parts: Parts) -> None:
-    codecs = {"content": parts.content.to_json(), "labels": parts.labels.to_json()}
-    run.write(CODEC, json.dumps(codecs).encode())
-
-
-def _read(settings: ClassifySettings, data: Sequence[Path], cache: Path) -> tuple[Any, dict[str, Any]]:
-    """Read the files into the run."""
-    findings: list[Finding] = []
-    listener = Listener(findings.append)
-    demo = demo_meant(data, "classify", "modules")
-    files = files_by_part([write_demo(demo, cache)] if demo else data, settings.data, listener)
-    reader = settings.data.reader.settled(files["all"], listener)
-    reading = settings.data.model_copy(update={"reader": reader})
-    readers = {part: reader.build(own) for part, own in files.items()}
-    prints = fingerprint({path: part for part, own in files.items() for path in own}, findings.append)
-    return read_into(cache, change(settings, data=reading), readers, {"kind": reader.name, "prints": prints}, findings)
-
-
-def read_into(
-    cache: Path,
-    settings: ClassifySettings,
-    readers: Mapping[str, LabelledReader],
-    about: Mapping[str, Any],
-    findings: list[Finding],
-) -> tuple[Any, dict[str, Any]]:
-    """Read, split and encode examples, and keep them; from then on their sources are not needed."""
-    codec = pretrained_codec(settings.pretrained) if settings.pretrained else settings.codec
-    parts = partition(readers, settings.data, codec, settings.seed, Listener(findings.append))
-    examples = {name: one.examples for name, one in parts.parts.items()}
-    told = [str(finding) for finding in findings]
-    contents = {**parts.to_json(), **about, "reading": to_plain(settings.data), "findings": told}
-    keep_examples(examples, contents, cache)
-    return examples, contents
 
 
 def _settled(settings: ClassifySettings, parts: Parts, watch: Watch) -> ClassifySettings:

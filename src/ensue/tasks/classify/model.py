@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,13 +15,13 @@ from torch import nn
 
 from ensue.data.codecs import open_content
 from ensue.data.contract import SILENT, Listener
-from ensue.data.examples import Examples, kept_examples
+from ensue.data.examples import Examples
 from ensue.data.files import find_files
 from ensue.data.labelled import Content, ContentCodec, Labelled, LabelledReader
 from ensue.data.labels import LabelCodec, relabelled
-from ensue.data.partition import Encoded, LabelledSettings, Parts, encode, tell_strange
+from ensue.data.partition import Encoded, LabelledSettings, encode, tell_strange
 from ensue.data.readers.listed import Listed
-from ensue.errors import DataError, RunError
+from ensue.errors import DataError
 from ensue.evaluation.answers import Answers
 from ensue.evaluation.classification import figures
 from ensue.evaluation.conformal import PROMISED, covered, ranges, sets
@@ -30,14 +29,16 @@ from ensue.evaluation.standing import with_intervals
 from ensue.models.classifying import build_classifier
 from ensue.models.contract import Predictor
 from ensue.settings import read
+from ensue.tasks.cached import CODEC, settings_of
 from ensue.tasks.classify.asking import ask, groups_of, targets
+from ensue.tasks.classify.data import parts_of
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
 from ensue.tasks.given import examples_given, paths_given
 from ensue.tasks.outcome import Scored
 from ensue.training.run import Run
 
-CODEC, CALIBRATION = "codec.json", "calibration.json"
+CALIBRATION = "calibration.json"
 TOGETHER = 2000
 """Examples that are labelled at once: more are hardly faster, and all of them are waited for."""
 
@@ -132,10 +133,7 @@ class LabelModel(Trained):
         """Score files that have labels, or the test part of the run if none are given. Raises DataError."""
         paths = paths_given(paths)
         if not paths:
-            kept = kept_examples(self.run.path / "cache")
-            if kept is None:
-                raise RunError("the run has no test part any more", where=str(self.run.path), mend="name a FILE")
-            encoded = Parts.from_json(*kept).parts["test"]
+            encoded = parts_of(self.run, *settings_of(self.run, ClassifySettings)).parts["test"]
         else:
             examples = relabelled(self.reader(paths).examples(), self.data.labels)
             encoded = self._encode(examples, labelled=True)
@@ -176,12 +174,13 @@ def score(answers: Answers, encoded: Encoded, labels: LabelCodec, calibration: C
 
 def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
     """Open what a run has learned."""
-    codecs = json.loads(run.read(CODEC))
-    content, labels = open_content(codecs["content"]), LabelCodec.from_json(codecs["labels"])
+    content, labels = run.parse(
+        CODEC, lambda codecs: (open_content(codecs["content"]), LabelCodec.from_json(codecs["labels"]))
+    )
     model = build_classifier(settings.model, content.shape, labels.kind, labels.size)
     model.load(run.read_arrays())
     if isinstance(model, nn.Module):
         model.eval()
     # What fails between a training and its calibration leaves a model whose answers stay as they are.
-    found = Calibration.from_json(json.loads(run.read(CALIBRATION))) if run.has(CALIBRATION) else UNCALIBRATED
+    found = run.parse(CALIBRATION, Calibration.from_json) if run.has(CALIBRATION) else UNCALIBRATED
     return LabelModel(run, model, content, labels, found)

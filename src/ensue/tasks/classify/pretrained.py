@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -43,7 +42,7 @@ def like_pretrained(settings: ClassifierSettings, folder: str) -> ClassifierSett
 def pretrained_codec(folder: str) -> TextContent:
     """Give the codec of the run, for whole texts; it tells capital letters from small ones."""
     run, _ = open_pretrained(folder)
-    return TextContent(open_codec(json.loads(run.read("codec.json"))), lower=False)
+    return TextContent(run.parse("codec.json", open_codec), lower=False)
 
 
 @torch.no_grad()

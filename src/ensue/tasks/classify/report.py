@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,7 @@ def name_of(settings: Settings) -> str:
 
 def tell(run: Run) -> Told:
     """Tell what came of a training: the table, the sentence, how sure the model is, and what to try next."""
-    result = json.loads(run.read(RESULT))
+    result = run.read_json(RESULT)
     commands = (
         ("ensue classify {run} FILE", "label other examples, with probabilities and sets"),
         ("ensue evaluate {run} FILE", "score another file with labels"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -111,9 +110,7 @@ class ForecastModel(Trained):
         """
         paths = paths_given(paths)
         if not paths:
-            result = json.loads(self.run.read("result.json"))
-            details = {name: result["details"][name] for name in ("forecasts", "series")}
-            return Scored(result["metrics"], result["rows"][-1]["intervals"], details)
+            return self.run.parse("result.json", _of_the_test)
         panel = read_panel(list(paths), self.settings.data)
         refuse_unlike(self.prepared.panel, panel)
         panel, first = gone_on(self.prepared.panel, panel)
@@ -156,6 +153,11 @@ class ForecastModel(Trained):
         return np.stack([learned.get(one.name, observed_spread(one.observed)) for one in panel.series])
 
 
+def _of_the_test(result: Mapping[str, Any]) -> Scored:
+    details = {name: result["details"][name] for name in ("forecasts", "series")}
+    return Scored(result["metrics"], result["rows"][-1]["intervals"], details)
+
+
 def as_frame(told: Sequence[Foretold], library: Any) -> Any:
     """Give forecasts as a data frame of a library: unique_id, ds, channel, mean, median, lo_80, ..."""
     import narwhals
@@ -172,7 +174,7 @@ def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     model, _ = build(settings.model, prepared)
     model.load(run.read_arrays())
     # What fails between a training and its calibration leaves a model whose intervals stay as they are.
-    bands = Bands.from_json(json.loads(run.read(CALIBRATION))) if run.has(CALIBRATION) else UNMOVED
+    bands = run.parse(CALIBRATION, Bands.from_json) if run.has(CALIBRATION) else UNMOVED
     return ForecastModel(run, settings, prepared, model, bands)
 
 

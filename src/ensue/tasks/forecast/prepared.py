@@ -18,6 +18,7 @@ from ensue.data.readers.series import read_panel
 from ensue.data.series import Panel, gone_on
 from ensue.data.series.inputs import Covariates, Inputs, Scaling
 from ensue.data.series.layout import Layout, Origins, lay_out, origins, span, told
+from ensue.durable import blaming
 from ensue.errors import DataError, SettingError
 from ensue.evaluation.forecasting.figures import Scales, naive_scale, observed_spread
 from ensue.evaluation.forecasting.naive import errors_spread
@@ -87,8 +88,10 @@ def prepare(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: W
     findings: list[Finding] = []
     listener = Listener(findings.append)
     name = demo_meant(data, "forecast", USUAL)
-    (run.path / "cache").mkdir(exist_ok=True)
-    files = find_files([write_demo(name, run.path / "cache")] if name else data, listener)
+    if name:
+        with blaming(run.cache):
+            run.cache.mkdir(exist_ok=True)
+    files = find_files([write_demo(name, run.cache)] if name else data, listener)
     reading = settings.data.model_copy(update=DEMO_COLUMNS.get(name, {})) if name else settings.data
     panel = read_panel(files, reading, listener)
     if settings.data.valid_file and not settings.data.test_file:
@@ -137,7 +140,11 @@ DEMO_COLUMNS = {"ball": {"id": "ball", "time": "step", "target": ("x", "y")}}
 
 def kept(run: Run) -> Prepared:
     """Open what `prepare` kept in a run."""
-    values = json.loads(run.read(CODEC))
-    panel = Panel.of(run.read_arrays(SERIES), values["panel"])
-    covariates = Covariates.from_json(values["covariates"])
-    return Prepared(panel, Layout(**values["layout"]), covariates, values["left_out"])
+    arrays = run.read_arrays(SERIES)
+
+    def opened(values: Any) -> Prepared:
+        covariates = Covariates.from_json(values["covariates"])
+        panel = Panel.of(arrays, values["panel"])
+        return Prepared(panel, Layout(**values["layout"]), covariates, values["left_out"])
+
+    return run.parse(CODEC, opened)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -100,7 +99,7 @@ def _symptoms(model: Scoring, rows: Sequence[Standing], prepared: Prepared) -> l
 
 def tell(run: Run) -> Told:
     """Tell what came of a training."""
-    result = json.loads(run.read(RESULT))
+    result = run.read_json(RESULT)
     commands = (
         (f"ensue forecast {{run}} --horizon {result['details']['layout']['horizon']}", "say what comes next"),
         ("ensue forecast {run} --plot forecast.svg", "draw it, with the test before it"),

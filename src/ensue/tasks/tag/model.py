@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,7 @@ from torch import nn
 
 from ensue.data.batching import in_order
 from ensue.data.codecs.tagged import TaggedWordsCodec
-from ensue.data.examples import Examples, kept_examples
+from ensue.data.examples import Examples
 from ensue.data.files import find_files
 from ensue.data.labelled import Labelled
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
@@ -26,21 +25,22 @@ from ensue.data.readers.tagged.conllu import tag_column
 from ensue.data.readers.tagged.tokenizer import Tokenizer
 from ensue.data.schemes import guess_scheme, halves
 from ensue.data.sentences import Cut, sentences_of
-from ensue.data.tagged import TaggedParts, encode_tagged, sentence_offsets
-from ensue.errors import DataError, RunError
+from ensue.data.tagged import encode_tagged, sentence_offsets
+from ensue.errors import DataError
 from ensue.evaluation.standing import with_intervals
 from ensue.evaluation.tagging import TaggedTruth
 from ensue.models.contract import Predictor
 from ensue.models.weights import device_of
 from ensue.settings import read
+from ensue.tasks.cached import CODEC, settings_of
 from ensue.tasks.contract import Trained
 from ensue.tasks.given import examples_given, paths_given
 from ensue.tasks.outcome import Scored
+from ensue.tasks.tag.data import parts_of
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.devices import to_device
 from ensue.training.run import Run
 
-CODEC = "codec.json"
 ROWS = 64
 """Sentences, or pieces of long ones, that are tagged side by side."""
 TOGETHER = 2000
@@ -142,10 +142,7 @@ class TagModel(Trained):
         """Score tagged files, or the test part of the run if none are given. Raises DataError."""
         paths = paths_given(paths)
         if not paths:
-            kept = kept_examples(self.run.path / "cache")
-            if kept is None:
-                raise RunError("the run has no test part any more", where=str(self.run.path), mend="name a FILE")
-            parts = TaggedParts.from_json(*kept)
+            parts = parts_of(self.run, *settings_of(self.run, TagSettings))
             return self._score(parts.parts["test"], parts.tags)
         sentences = list(self.reader(find_files(paths), True).examples())
         tags = [*self.tags, *sorted({tag for one in sentences for tag in one.label} - set(self.tags))]
@@ -183,14 +180,17 @@ def truth_of(examples: Examples, tags: Sequence[str], taught: int) -> TaggedTrut
     return TaggedTruth(true, known, offsets, tags, taught, scheme)
 
 
+def _opened(codecs: Any) -> tuple[TaggedWordsCodec, list[str], Any]:
+    return TaggedWordsCodec.from_json(codecs["words"]), list(map(str, codecs["tags"])), codecs.get("tokenizer")
+
+
 def open_tagger(run: Run, settings: TagSettings) -> TagModel:
     """Open what a run has learned."""
-    codecs = json.loads(run.read(CODEC))
-    codec, tags = TaggedWordsCodec.from_json(codecs["words"]), codecs["tags"]
+    codec, tags, tokenizer = run.parse(CODEC, _opened)
     arrays = run.read_arrays()
     sizes = {**codec.shape.symbols, "target": len(tags)}
     model: Predictor = cast("Any", settings.model).build(sizes, arrays.get("vectors"))
     model.load(arrays)
     if isinstance(model, nn.Module):
         model.eval()
-    return TagModel(run, model, codec, tags, codecs.get("tokenizer"))
+    return TagModel(run, model, codec, tags, tokenizer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,7 +36,7 @@ def name_of(settings: Settings) -> str:
 
 def tell(run: Run) -> Told:
     """Tell what came of a training: the table, the sentence, and what to try next."""
-    result = json.loads(run.read(RESULT))
+    result = run.read_json(RESULT)
     commands = (
         ("ensue tag {run} FILE.txt", "tag a text of your own"),
         ("ensue evaluate {run} FILE", "score another tagged file"),

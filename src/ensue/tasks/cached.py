@@ -1,0 +1,82 @@
+"""The data of a run: kept in its cache, or read again from its sources, if they are what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ensue.cache import Cache
+from ensue.data.demos import DEMOS
+from ensue.data.prepare import fingerprint
+from ensue.errors import RunError
+from ensue.settings import Settings, read_stored
+from ensue.training.run import ABOUT, Run
+
+T = TypeVar("T")
+S = TypeVar("S", bound=Settings)
+CODEC = "codec.json"
+
+
+def settings_of(run: Run, kind: type[S]) -> tuple[S, list[Path]]:
+    """Give the settings of a run, and the sources of its data."""
+    settings = read_stored(kind, run.about["settings"], str(run.path / ABOUT))
+    return settings, [Path(path) for path in run.about["sources"]]
+
+
+def data_of(
+    run: Run,
+    kept: Callable[[Path], T | None],
+    read: Callable[[Cache], T],
+    told: Callable[[T], tuple[bytes, Mapping[str, Any]]],
+) -> T:
+    """Give what the cache holds, by `kept`; where it is gone or damaged, what `read` reads into an empty one.
+
+    `told` gives codec.json and the fingerprints of the files of either. Once a run has its data described, nothing
+    else may take the place of it: raises RunError where the sources are not there, or not what they were.
+    """
+    folder = run.cache
+    try:
+        found = kept(folder)
+        if found is not None:
+            return found
+        lost = RunError("the data is not in the run", where=str(folder))
+    except RunError as error:
+        lost = error
+    described = run.about.get("data")
+    if described is not None:
+        _refuse_unless_unchanged(described["files"], lost)
+    cache = Cache(folder)
+    cache.begin()
+    found = read(cache)
+    if described is not None:
+        codec, files = told(found)
+        if codec != run.read(CODEC) or _sums(files) != _sums(described["files"]):
+            cache.begin()
+            raise _refusal(lost, "what is read from its sources now is not what it was", "the cache")
+    return found
+
+
+def _refuse_unless_unchanged(files: Mapping[str, Any], lost: RunError) -> None:
+    if not files:
+        raise _refusal(lost, "it came from no files from which it could be read again", "the cache")
+    for name, known in files.items():
+        path = Path(name)
+        if path.parent.name == "cache" and path.stem in DEMOS:
+            continue  # it is made anew
+        if not path.is_file():
+            raise _refusal(lost, f"{name} is not there to read it again", f"the cache or {name}")
+        try:
+            now = fingerprint({path: ""}, lambda finding: None)[name]
+        except OSError as error:
+            raise _refusal(lost, f"{name} cannot be read ({error.strerror})", f"the cache or {name}") from None
+        if now != dict(known):
+            raise _refusal(lost, f"{name} has changed since it was read", f"the cache or {name}")
+
+
+def _refusal(lost: RunError, why: str, what: str) -> RunError:
+    return RunError(f"{lost.what}, and {why}", where=lost.where, mend=f"restore {what} from a copy, or train again")
+
+
+def _sums(files: Mapping[str, Any]) -> list[str]:
+    return [one["sha256"] for one in files.values()]

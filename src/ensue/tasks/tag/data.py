@@ -1,0 +1,96 @@
+"""The data of a run of `tag`: read, split, encoded, and kept in the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensue.cache import Cache
+from ensue.data.demos import demo_meant, write_demo
+from ensue.data.examples import Examples, keep_examples, kept_examples
+from ensue.data.files import find_files
+from ensue.data.readers.tagged import TaggedReader
+from ensue.data.tagged import TaggedParts, covered, prepare_tagged
+from ensue.data.vectors import Vectors, read_vectors
+from ensue.tasks.cached import CODEC, data_of
+from ensue.tasks.tag.settings import TagSettings
+from ensue.training.contract import Note, Watch
+from ensue.training.run import Run
+
+DEMO = "tokens"
+VECTORS = "vectors.npy"
+Kept = tuple[dict[str, Examples], dict[str, Any]]
+
+
+def read_parts(run: Run, settings: TagSettings, data: Sequence[Path], watch: Watch) -> TaggedParts:
+    """Read the data into the run, and describe it there; from then on its sources are not needed."""
+    kept = _kept(run, settings, data)
+    parts, contents = TaggedParts.from_json(*kept), kept[1]
+    keep_codec(run, parts)
+    counted = {
+        part: {"sentences": len(np.unique(one.whole["sentence"])), "words": int(one.offsets[-1])}
+        for part, one in parts.parts.items()
+    }
+    read = {name: contents[name] for name in ("kind", "columns")}
+    run.describe({"data": {**read, "files": parts.files, "examples": counted}})
+    for finding in parts.findings:
+        watch(Note(finding))
+    if settings.vectors:
+        there, words = covered(parts)
+        watch(Note(f"{settings.vectors}: {there:,} of the {words:,} words of the training part have a vector"))
+    return parts
+
+
+def parts_of(run: Run, settings: TagSettings, data: Sequence[Path]) -> TaggedParts:
+    """Give the parts that the run holds, read again where its cache is damaged. Raises RunError where that fails."""
+    return TaggedParts.from_json(*_kept(run, settings, data))
+
+
+def keep_codec(run: Run, parts: TaggedParts) -> None:
+    """Write how words and tags become ids."""
+    run.write(CODEC, _codec(parts))
+
+
+def vectors_of(run: Run) -> np.ndarray:
+    """Give the vectors of words that came with the data."""
+    return np.array(Cache(run.cache).load_array(VECTORS))
+
+
+def _kept(run: Run, settings: TagSettings, data: Sequence[Path]) -> Kept:
+    return data_of(
+        run,
+        lambda folder: _opened(folder, settings),
+        lambda cache: _read(settings, data, cache),
+        lambda kept: (_codec(TaggedParts.from_json(*kept)), kept[1]["files"]),
+    )
+
+
+def _opened(folder: Path, settings: TagSettings) -> Kept | None:
+    kept = kept_examples(folder)
+    if kept is not None and settings.vectors:
+        Cache(folder).load_array(VECTORS)
+    return kept
+
+
+def _codec(parts: TaggedParts) -> bytes:
+    taught = {"words": parts.codec.to_json(), "tags": parts.tags[: parts.known_tags], "tokenizer": parts.tokenizer}
+    return json.dumps(taught).encode()
+
+
+def _read(settings: TagSettings, data: Sequence[Path], cache: Cache) -> Kept:
+    demo = demo_meant(data, "tag", DEMO)
+    paths = [write_demo(demo, cache.folder)] if demo else data
+    vectors: Vectors | None = read_vectors(Path(settings.vectors)) if settings.vectors else None
+    if vectors is not None:
+        cache.save_array(VECTORS, vectors.table)
+    parts = prepare_tagged(paths, settings.data, settings.codec, settings.seed, vectors)
+    reader = TaggedReader(find_files(paths), settings.data, True)
+    columns = reader.layout.to_json() if reader.layout else {}
+    keep_examples(parts.parts, {**parts.to_json(), "kind": reader.kind, "columns": columns}, cache)
+    kept = kept_examples(cache.folder)
+    assert kept is not None
+    return kept

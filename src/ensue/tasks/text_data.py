@@ -1,0 +1,74 @@
+"""The data of a run of `generate`: read, split, encoded, and kept in the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ensue.cache import Cache
+from ensue.data.demos import DEMOS, demo_meant, write_demo
+from ensue.data.prepare import Prepared, prepare
+from ensue.data.settings import DataSettings
+from ensue.data.store import keep, kept
+from ensue.tasks.cached import CODEC, data_of
+from ensue.training.contract import Note, Reading, Watch
+from ensue.training.run import Run
+
+if TYPE_CHECKING:
+    from ensue.tasks.generate import GenerateSettings
+
+LONG_READING = 50_000_000
+"""Bytes to read, all passes counted, from which on a person is told how far it is."""
+
+
+def read_parts(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Watch) -> Prepared:
+    """Read the data into the run, and describe it there; from then on its sources are not needed."""
+    parts = parts_of(run, settings, data, watch)
+    run.write(CODEC, _codec(parts))
+    sizes = {name: len(corpus) for name, corpus in parts.parts()}
+    run.describe({"data": {"kind": parts.kind, "files": parts.fingerprint, "symbols": sizes}})
+    for finding in parts.findings:
+        watch(Note(str(finding)))
+    return parts
+
+
+def parts_of(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Watch) -> Prepared:
+    """Give the parts that the run holds, read again where its cache is damaged. Raises RunError where that fails."""
+
+    def read(cache: Cache) -> Prepared:
+        files, reading = sources(data, settings.data, cache.folder)
+        context, tell = settings.training.batching.length, _tell_reading(watch)
+        parts = prepare(
+            files, reading, settings.codec, seed=settings.seed, context=context, cache=cache.folder, watch=tell
+        )
+        keep(parts, cache)
+        return parts
+
+    return data_of(run, kept, read, lambda parts: (_codec(parts), parts.fingerprint))
+
+
+def _codec(parts: Prepared) -> bytes:
+    return json.dumps(parts.codec.to_json()).encode()
+
+
+def sources(data: Sequence[Path], settings: DataSettings, folder: Path) -> tuple[Sequence[Path], DataSettings]:
+    """Give the files of the data, those of a demo written into `folder`, and how to read them."""
+    name = demo_meant(data, "generate", "text")
+    if name is None:
+        return data, settings
+    return [write_demo(name, folder)], settings.model_copy(update={"kind": DEMOS[name].kind})
+
+
+def _tell_reading(watch: Watch) -> Callable[[int, int], None]:
+    """Tell how far the reading is wherever that takes long enough to be asked, at every percent."""
+    told = 0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        if total >= LONG_READING and done * 100 // total > told:
+            told = done * 100 // total
+            watch(Reading(done, total))
+
+    return tell
