@@ -36,6 +36,11 @@ class Row:
         return "nats per character"
 
     @property
+    def higher(self) -> bool:
+        """Whether a person is told 1 - cost."""
+        return False
+
+    @property
     def cost(self) -> float:
         """What models are compared by: nats per character."""
         return self.likelihood.nats_per_character

@@ -39,6 +39,11 @@ class Ranked(Protocol):
         ...
 
     @property
+    def higher(self) -> bool:
+        """Whether a person is told 1 - cost, such as F1, of which more is better."""
+        ...
+
+    @property
     def count(self) -> int:
         """How many independent things its cost is the mean of."""
         ...
@@ -83,16 +88,16 @@ def _open(other: Ranked, best: Ranked) -> bool:
 def verdict(rows: Sequence[Ranked]) -> str:
     """Say which model to use, and whether the network earns what it costs."""
     best, chosen = min(rows, key=_cost), recommended(rows)
-    sentence = f"use {chosen.name}: {chosen.cost:.3f} {chosen.unit}"
+    sentence = f"use {chosen.name}: {_with_unit(chosen)}"
     if chosen is not best:
-        sentence += f" ({best.name}, {best.cost:.3f}, does not differ beyond chance and takes longer to train)"
+        sentence += f" ({best.name}, {_figure(best):.3f}, does not differ beyond chance and takes longer to train)"
     quicker = [other for other in rows if other is not chosen and _shown(other) <= _shown(chosen)]
     quicker = [other for other in quicker if _open(other, chosen)]
     if quicker:
         least = min(quicker, key=_cost)
         saved, ends = least.excess(chosen)
         difference = f"the difference, {saved:.3f}{_ends(*ends)}, may be chance"
-        sentence += f", not proven against {least.name}, {least.cost:.3f}: {difference}"
+        sentence += f", not proven against {least.name}, {_figure(least):.3f}: {difference}"
     networks = [other for other in rows if other.role == "network"]
     baselines = [other for other in rows if other.role == "baseline"]
     if not networks or not baselines or (quicker and chosen in networks):
@@ -104,7 +109,8 @@ def _earnings(network: Ranked, baseline: Ranked) -> str:
     saved, (low, high) = baseline.excess(network)
     unit = network.unit
     if low > 0:
-        what = f"earns its cost: it saves {saved:.3f} {unit}{_ends(low, high)} over {baseline.name}"
+        verb = "gains" if network.higher else "saves"
+        what = f"earns its cost: it {verb} {saved:.3f} {unit}{_ends(low, high)} over {baseline.name}"
     elif high < 0:
         what = f"does not earn its cost: {baseline.name} is better by {-saved:.3f} {unit}{_ends(-high, -low)}"
     else:
@@ -117,6 +123,14 @@ def _earnings(network: Ranked, baseline: Ranked) -> str:
 def _ends(low: float, high: float, sign: str = "") -> str:
     """Write an interval; one without end, as of one thing alone, says nothing."""
     return "" if high == float("inf") else f" [{low:{sign}.3f}, {high:{sign}.3f}]"
+
+
+def _with_unit(row: Ranked) -> str:
+    return f"{row.unit} {_figure(row):.3f}" if row.higher else f"{row.cost:.3f} {row.unit}"
+
+
+def _figure(row: Ranked) -> float:
+    return 1 - row.cost if row.higher else row.cost
 
 
 def _cost(row: Ranked) -> float:

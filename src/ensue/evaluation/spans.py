@@ -67,6 +67,11 @@ class SpanCounts:
         spans = (there, found, found_right(there, found))
         return cls(*(np.diff(np.searchsorted(own[:, 0], offsets)) for own in spans))
 
+    def f1(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Give F1 over each of several draws of sentences, (draws, sentences); 0 where nothing can be divided."""
+        there, found, right = (counts[rows].sum(1) for counts in (self.there, self.found, self.right))
+        return 2 * right / np.maximum(there + found, 1)
+
     def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
         """Give precision, recall and F1 (their harmonic mean) over some sentences; 0 where nothing can be divided."""
         there, found, right = (int(counts[rows].sum()) for counts in (self.there, self.found, self.right))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ensue.evaluation.intervals import Interval, bounds, for_few, mean_bounds, share_bounds
 from ensue.evaluation.ranking import Role
+from ensue.evaluation.spans import SpanCounts
 
 DRAWS = 500
 """Figures such as F1 are computed anew for each draw, so fewer are made than for a mean."""
@@ -44,24 +45,44 @@ class Standing:
     """How long it took to train."""
     parameters: int
     """How many numbers it has learned."""
+    spans: SpanCounts | None = None
+    """Of each sentence, where models are compared by the F1 of spans: their cost is 1 - F1 then."""
+
+    @property
+    def higher(self) -> bool:
+        """Whether a person is told 1 - cost."""
+        return self.spans is not None
 
     @property
     def cost(self) -> float:
-        """The mean loss."""
+        """The mean loss, or 1 - F1."""
+        if self.spans is not None:
+            return 1 - self.spans.f1(np.arange(len(self.spans.there))[None])[0]
         return float(self.losses.mean())
 
     @property
     def count(self) -> int:
-        """How many things its cost is the mean of."""
-        return len(self.losses)
+        """How many things its cost is of."""
+        return len(self.losses if self.spans is None else self.spans.there)
 
     def excess(self, other: Standing) -> tuple[float, Interval]:
         """Give by how much this one costs more than the other, and the 95 % interval, on the same things."""
+        if self.spans is not None and other.spans is not None:
+            return self._lost(self.spans, other.spans)
         more = self.losses - other.losses
         cuts = np.unique(np.linspace(0, len(more), STRETCHES + 1).astype(np.int64))
         sums, counts = np.add.reduceat(more, cuts[:-1]), np.diff(cuts)
         mean = float(more.mean())
         return mean, for_few(mean_bounds(sums, counts), mean, len(more))
+
+    def _lost(self, own: SpanCounts, other: SpanCounts) -> tuple[float, Interval]:
+        """Give by how much F1 is below that of another: sentences are drawn again, the same ones for both."""
+        count = len(own.there)
+        whole = np.arange(count)[None]
+        draws = np.random.default_rng(0)
+        lost = [other.f1(rows) - own.f1(rows) for rows in (draws.integers(0, count, (1, count)) for _ in range(DRAWS))]
+        less = float(other.f1(whole)[0] - own.f1(whole)[0])
+        return less, for_few(bounds(np.concatenate(lost)), less, count)
 
     def to_json(self) -> dict[str, Any]:
         """Give the line as plain JSON values, without the single losses."""

@@ -63,6 +63,11 @@ class TaggedTruth:
 
         return over
 
+    def judged(self, said: Ids) -> SpanCounts | None:
+        """Give the spans that models are compared by; None where tags write none, or no sentence has any."""
+        spans = self.spans(said)
+        return spans if spans is not None and spans.there.any() else None
+
     def spans(self, said: Ids) -> SpanCounts | None:
         """Count the spans of each sentence, if tags write spans."""
         if self.scheme is None:

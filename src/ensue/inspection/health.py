@@ -50,22 +50,24 @@ def answers_of_labels(
     counts: Mapping[str, Mapping[str, int]],
     recalls: Iterable[tuple[str, int, float]],
     metrics: Sequence[Mapping[str, Any]] = (),
+    of: str = "",
 ) -> list[str]:
     """Name what is wrong with the answers of a model of labels, or tags: `worse`, `shifted`, `unrecognised`.
 
     `costs` are of the model that is recommended and, last, of the network that was trained; or empty. `counts` are of
-    the labels in each part, `metrics` the lines of metrics.jsonl.
+    the labels in each part, `metrics` the lines of metrics.jsonl; `of` names the figure that costs are 1 less of.
     """
-    found = worse(costs[-1][1], dict(costs[:-1]), more_time=_time_helps(metrics)) if costs else []
+    found = worse(costs[-1][1], dict(costs[:-1]), _time_helps(metrics), of) if costs else []
     for part in ("tune", "test") if counts else ():
         found += shifted(part, counts["train"], counts[part])
     return found + unrecognised(recalls)
 
 
-def worse(own: float, others: Mapping[str, float], more_time: bool = True) -> list[str]:
+def worse(own: float, others: Mapping[str, float], more_time: bool = True, of: str = "") -> list[str]:
     """Say so where a network costs no less than a baseline; both in the mean of the same test part.
 
-    Without `more_time` a longer training is not advised, since this one had stopped to gain.
+    Without `more_time` a longer training is not advised, since this one had stopped to gain. `of` names the figure,
+    such as F1, that costs are 1 less of: it is told instead.
 
     >>> worse(0.5, {"majority": 0.4})
     ['It is no better than majority (0.5 against 0.4); use that, or give it more examples or more --minutes']
@@ -73,7 +75,8 @@ def worse(own: float, others: Mapping[str, float], more_time: bool = True) -> li
     if not others or own < min(others.values()):
         return []
     best = min(others, key=lambda name: others[name])
-    told = f"It is no better than {best} ({own:.3g} against {others[best]:.3g})"
+    pair = [own, others[best]] if not of else [1 - own, 1 - others[best]]
+    told = f"It is no better than {best} ({f'{of} {pair[0]:.3g}'.strip()} against {pair[1]:.3g})"
     return [f"{told}; use that, or give it more examples" + " or more --minutes" * more_time]
 
 

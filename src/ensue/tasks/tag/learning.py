@@ -98,22 +98,24 @@ def _conclude(
     def standing(name: str, role: Role, one: Learned) -> Standing:
         said, _ = said_of(one.model, test)
         metrics, intervals = with_intervals(truth.figures(said), truth.sentences)
-        costs = truth.losses(said)
-        return Standing(
-            name, role, metrics, intervals, costs, "errors per word", one.seconds, one.model.parameter_count
-        )
+        spans = truth.judged(said)
+        unit = "errors per word" if spans is None else "span F1"
+        made = one.seconds, one.model.parameter_count
+        return Standing(name, role, metrics, intervals, truth.losses(said), unit, *made, spans)
 
     rows = [standing(name, "baseline", one) for name, one in rivals.items()]
     role: Role = "network" if isinstance(settings.model, TaggerSettings) else "baseline"
     rows.append(standing(name_of(settings.model), role, learned))
     details = truth.details(said_of(learned.model, test)[0])
+    details["judged_by"] = "span_f1" if rows[-1].higher else "tag_accuracy"
     if settings.vectors:
         details["vectors"] = dict(zip(("covered", "words"), covered(parts), strict=True))
     known = parts.tags[: parts.known_tags]
     recalls = ((one["name"], one["count"], one["recall"]) for one in details["per_tag"] if one["name"] in known)
     counts = {part: tally(np.asarray(one.steps["target"]), parts.tags) for part, one in parts.parts.items()}
     symptoms = health.ailments(run.rows(METRICS), [], size=parts.known_tags)
-    symptoms += health.answers_of_labels(costs_of_network(rows), counts, recalls, run.rows(METRICS))
+    costs, of = costs_of_network(rows), rows[-1].unit if rows[-1].higher else ""
+    symptoms += health.answers_of_labels(costs, counts, recalls, run.rows(METRICS), of)
     counted = {name_of(kind()): name for name, kind in TAGGERS.items() if kind is not TaggerSettings}
     advice = recommendation(run, rows, counted)
     result = Result(run.path.name, "tag", tuple(rows), advice, learned.chosen, details, tuple(symptoms))

@@ -14,7 +14,8 @@ from ensue.training.run import Run
 
 LIMITS = """\
 - The figures hold for sentences like those of the test part, and for words cut as they are there.
-- Plain text is cut into words by simple rules; where these differ from those of the training data, tags get worse.
+- Plain text is cut into words as in the training data where that was CoNLL-U with its spacing, else by simple rules;
+  where these differ from the words of the training data, tags get worse.
 - It knows the tags that it was trained on, and gives one of them to whatever it is shown."""
 
 SHOWN = {
@@ -23,6 +24,8 @@ SHOWN = {
     "tag_accuracy_unknown": "unknown words",
     "span_f1": "span F1",
 }
+SPANS_FIRST = {"span_f1": SHOWN["span_f1"], **SHOWN}
+"""The same where models are compared by spans."""
 MOST_TAGS = 60
 """Tags of which the report has a table; result.json has those of all."""
 
@@ -41,7 +44,13 @@ def tell(run: Run) -> Told:
         ("ensue tag {run} FILE.txt", "tag a text of your own"),
         ("ensue evaluate {run} FILE", "score another tagged file"),
     )
-    return told(run, result, cells(result["rows"], SHOWN, ".4f"), summary(result["details"]), commands)
+    return told(run, result, _laid(result), summary(result["details"]), commands)
+
+
+def _laid(result: Mapping[str, Any]) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Lay out the table; the figure that models are compared by stands first, with its interval."""
+    shown = SPANS_FIRST if result["details"].get("judged_by") == "span_f1" else SHOWN
+    return cells(result["rows"], shown, ".4f")
 
 
 def summary(details: Mapping[str, Any]) -> list[str]:
@@ -63,7 +72,7 @@ def summary(details: Mapping[str, Any]) -> list[str]:
 
 def markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Write the model card, from what result.json and run.toml (`about`) say."""
-    details, laid = result["details"], table(*cells(result["rows"], SHOWN, ".4f"))
+    details, laid = result["details"], table(*_laid(result))
     confusions = [[one["true"], one["said"], f"{one['count']:,}"] for one in details["confusions"]]
     sections = [
         ("Results on the test part", f"{laid}\n\n{bullets(summary(details))}"),
