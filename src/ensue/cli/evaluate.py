@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,7 +23,7 @@ app = App(name="evaluate")
 def evaluate(
     run: Path,
     /,
-    *data: Path,
+    *data: Annotated[Path, Parameter(allow_leading_hyphen=True)],
     lines: bool = False,
     surprising: Annotated[Whole, Parameter(validator=validators.Number(gte=0))] = 0,
     novelty: bool = False,
@@ -34,7 +36,7 @@ def evaluate(
 
     Args:
         run: The folder of the run.
-        data: Files to score; with none, the run's own test part.
+        data: Files to score, or - for the standard input; with none, the run's own test part.
         lines: Score each line by itself too.
         surprising: Show so many of the most surprising places.
         novelty: Say how much of the text is copied from the training data, or stands in it too.
@@ -45,39 +47,68 @@ def evaluate(
     """
     from ensue import api
     from ensue.errors import SettingError
-    from ensue.tasks import evaluation
 
+    if unknown := [str(file) for file in data if str(file).startswith("-") and str(file) != "-"]:
+        raise SettingError(f"Unknown option: {unknown[0]}", mend="see `ensue evaluate --help`")
     if prequential and (lines or surprising or novelty):
         what, mend = "--prequential tells of chunks, not of lines, places or copies", "leave it or the others out"
         raise SettingError(what, where="evaluate", mend=mend)
     model = api.open(run)
-    if hasattr(model, "evaluate"):
-        if lines or surprising or novelty or prequential or weights != "fp32":
-            what = "--lines, --surprising, --novelty, --prequential and --weights are for runs of `generate`"
-            raise SettingError(what, where="evaluate", mend="leave them out")
-        show_scored(model.evaluate(data), json)
-        return
-    if prequential:
-        show_prequential(model.with_weights(weights), data, json)
-        return
-    found = evaluation.evaluate(model.with_weights(weights), data)
-    exact = found if weights == "fp32" else evaluation.evaluate(model, data)
+    if hasattr(model, "evaluate") and (lines or surprising or novelty or prequential or weights != "fp32"):
+        what = "--lines, --surprising, --novelty, --prequential and --weights are for runs of `generate`"
+        raise SettingError(what, where="evaluate", mend="leave them out")
+    with given(model, data) as files:
+        if hasattr(model, "evaluate"):
+            show_scored(model.evaluate(files), json)
+        elif prequential:
+            show_prequential(model.with_weights(weights), files, json)
+        else:
+            show_text(model, files, Asked(lines, surprising, novelty, weights, json))
+
+
+@contextmanager
+def given(model: Any, data: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
+    """Give the files, with one of what comes in by the standard input in place of `-`."""
+    from ensue.data.files import ending, piped
+
+    name = "data" + (ending(Path(str((model.run.about["sources"] or [""])[0]))) or ".txt")
+    with ExitStack() as stack:
+        yield tuple(stack.enter_context(piped(name=name))[0] if str(file) == "-" else file for file in data)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a text."""
+
+    lines: bool
+    surprising: int
+    novelty: bool
+    weights: Literal["fp32", "bf16", "int8"]
+    json: bool
+
+
+def show_text(model: TextModel, data: Sequence[Path], asked: Asked) -> None:
+    """Print what a text costs, and what more was asked of it."""
+    from ensue.tasks import evaluation
+
+    found = evaluation.evaluate(model.with_weights(asked.weights), data)
+    exact = found if asked.weights == "fp32" else evaluation.evaluate(model, data)
     cost = found.likelihood.bits_per_character - exact.likelihood.bits_per_character
-    if json:
-        more = {"novelty": found.novelty().to_json()} if novelty else {}
-        print_whole(found, lines, surprising, {"weights": weights, "cost_of_weights": cost, **more})
+    if asked.json:
+        more = {"novelty": found.novelty().to_json()} if asked.novelty else {}
+        print_whole(found, asked.lines, asked.surprising, {"weights": asked.weights, "cost_of_weights": cost, **more})
         return
     told = found.to_json()
     intervals = told["intervals"].items()
     show_figures({name: (told[name], ends) for name, ends in intervals}, f"{told['count']:,} symbols")
-    if weights != "fp32":
-        print(f"{weights} weights cost {cost:+.4f} bits per character, beside fp32")
-    if novelty:
+    if asked.weights != "fp32":
+        print(f"{asked.weights} weights cost {cost:+.4f} bits per character, beside fp32")
+    if asked.novelty:
         print(f"novelty: {found.novelty()}")
-    if lines:
+    if asked.lines:
         show_lines(found)
-    if surprising:
-        show_surprising(found, surprising)
+    if asked.surprising:
+        show_surprising(found, asked.surprising)
 
 
 def show_scored(scored: Any, as_json: bool) -> None:
@@ -152,7 +183,7 @@ def show_surprising(found: Evaluation, count: int) -> None:
     show_table(["line", "nats", "after", "came"], rows)
 
 
-def show_prequential(model: TextModel, data: tuple[Path, ...], as_json: bool) -> None:
+def show_prequential(model: TextModel, data: Sequence[Path], as_json: bool) -> None:
     """Score and learn, and print each chunk as it is done."""
     from ensue.cli.machine import print_json
     from ensue.errors import SettingError

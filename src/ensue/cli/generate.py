@@ -22,7 +22,7 @@ def generate(  # noqa: PLR0913 - each is a flag
     run: Path,
     /,
     *,
-    prompt: str = "",
+    prompt: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
     n: Annotated[Whole, Parameter(validator=validators.Number(gte=1))] = 1,
     length: Whole | None = None,
     stop: str | None = None,
@@ -40,7 +40,7 @@ def generate(  # noqa: PLR0913 - each is a flag
 
     Args:
         run: The folder of the run.
-        prompt: What to go on from.
+        prompt: What to go on from; or - to read it from the standard input.
         n: How many samples to write.
         length: The most symbols to write; 400 if not given.
         stop: Stop once this was written.
@@ -57,13 +57,16 @@ def generate(  # noqa: PLR0913 - each is a flag
     from ensue import api
     from ensue.errors import SettingError
 
-    if interactive and (json or novelty or n > 1):
-        what = "--interactive writes one text, as plain text"
-        raise SettingError(what, where="generate", mend="leave out --n, --novelty and --json")
+    if interactive and (json or novelty or n > 1 or prompt == "-"):
+        what, mend = "--interactive writes one text, as plain text", "leave out --n, --novelty and --json"
+        if prompt == "-":
+            what, mend = "--interactive reads the standard input itself", "leave out --prompt -"
+        raise SettingError(what, where="generate", mend=mend)
     said = {"length": length, "stop": stop, "seed": seed, "allow": allow, "pattern": regex, "weights": weights}
     asked = dict(filters) | {name: value for name, value in said.items() if value is not None}
     asked |= {"temperature": 0.0} if greedy else {}
     model: TextModel = api.open(run, "generate")
+    prompt = read_prompt(prompt)
     warn_of_unknown(model, prompt)
     if interactive:
         from ensue.cli.interactive import converse
@@ -75,6 +78,17 @@ def generate(  # noqa: PLR0913 - each is a flag
         stream(model, prompt, asked)
     else:
         write(model, prompt, n, novelty, asked)
+
+
+def read_prompt(prompt: str) -> str:
+    """Give the prompt; that of the standard input without its last line break. Raises DataError if it is no text."""
+    from ensue.data.files import piped, read_text, refuse_undecoded
+
+    if prompt == "-":
+        with piped() as (path, _):
+            return "".join(read_text(path, "utf-8")).removesuffix("\n")
+    refuse_undecoded(prompt, "--prompt")
+    return prompt
 
 
 def warn_of_unknown(model: TextModel, prompt: str) -> None:

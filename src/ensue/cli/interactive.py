@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensue.cli.generate import warn_of_unknown
+from ensue.data.files import refuse_undecoded
 from ensue.decoding.rollout import read
 from ensue.decoding.stepper import predict
+from ensue.errors import DataError
 
 if TYPE_CHECKING:
     from ensue.tasks.text_model import TextModel
@@ -25,9 +27,13 @@ def converse(model: TextModel, text: str, asked: dict[str, Any]) -> None:
     for turn in range(10**9):
         try:
             typed = input("> ")
+            refuse_undecoded(typed, "-")
         except EOFError:
             print()
             return
+        except UnicodeDecodeError as error:
+            what = f"byte 0x{error.object[error.start]:02X} is not {error.encoding.upper()}"
+            raise DataError(what, where="-", mend="give text in UTF-8") from None
         if typed.startswith("?"):
             text += choose(model, text, typed[1:])
             continue

@@ -9,7 +9,11 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any, cast
 
 from ensue.data.contract import SILENT, Finding, Listener
@@ -78,13 +82,53 @@ def file_meant(data: str) -> Path | None:
         return None
 
 
+@contextmanager
+def piped(listener: Listener = SILENT, name: str = "data.txt") -> Iterator[tuple[Path, Listener]]:
+    """Give what comes in by the standard input as a file of that name, so that it is read as every other file is.
+
+    Errors, and what the listener that is given with it is told, name it `-`. Raises DataError if nothing came in.
+    """
+    with TemporaryDirectory(prefix="ensue-") as folder:
+        path = Path(folder) / name
+        with path.open("wb") as file:
+            while chunk := _from_standard_input(CHUNK):
+                file.write(chunk)
+        if not path.stat().st_size:
+            raise DataError("nothing came in", where="-", mend="give a text on each line")
+
+        def tell(one: Finding) -> None:
+            listener.tell(replace(one, where=one.where.replace(str(path), "-")))
+
+        try:
+            yield path, replace(listener, tell=tell)
+        except DataError as error:
+            where = (error.where or "-").replace(str(path), "-")
+            raise DataError(error.what, where=where, mend=error.mend, option=error.option) from None
+
+
+def _from_standard_input(size: int) -> bytes:
+    # Text that was decoded by the locale may hide bytes that are none; what stands in for the input may have no bytes.
+    raw = getattr(sys.stdin, "buffer", None)
+    return raw.read(size) if raw is not None else sys.stdin.read(size).encode("utf-8", "surrogateescape")
+
+
 def lines_piped() -> Iterator[str]:
     """Give the lines of the standard input. Raises DataError for bytes that are no text."""
+    raw = b""
+    while chunk := _from_standard_input(CHUNK):
+        raw += chunk
     try:
-        yield from sys.stdin
+        yield from StringIO(raw.decode(), newline=None)
     except UnicodeDecodeError as error:
         what = f"byte 0x{error.object[error.start]:02X} is not {error.encoding.upper()}"
         raise DataError(what, where="-", mend="write what comes in as UTF-8") from None
+
+
+def refuse_undecoded(text: str, where: str) -> None:
+    """Raise DataError for a text of the command line in which there are bytes that are not UTF-8."""
+    if odd := next((character for character in text if "\udc80" <= character <= "\udcff"), None):
+        what = f"byte 0x{ord(odd) - 0xDC00:02X} is not UTF-8"
+        raise DataError(what, where=where, mend="give it in UTF-8, or in a file that is")
 
 
 def _files_in(folder: Path, listener: Listener) -> list[Path]:

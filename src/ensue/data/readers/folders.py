@@ -10,7 +10,7 @@ from typing import Literal
 from ensue.data.contract import Finding, Listener
 from ensue.data.files import read_text
 from ensue.data.labelled import Labelled, LabelledReader, Reading
-from ensue.data.readers.lines import LinesReader
+from ensue.data.readers.lines import LinesReader, lines_of
 from ensue.data.readers.named_parts import part_named
 from ensue.errors import DataError
 from ensue.settings import Settings
@@ -45,7 +45,7 @@ class Folders(Settings):
             raise DataError("the file lies beside the folders of classes", where=str(beside[0]), mend=mend)
         if labelled:
             _refuse_parts(files, whole=len(folders) > 1)
-        read = self._whole if len(folders) > 1 else self._lines
+        read = self._whole if len(folders) > 1 else self._lines if labelled else self._asked
         elsewhere = "name a folder with a file for each class"
         return Reading(lambda listener: chain.from_iterable(read(path, listener) for path in files), elsewhere)
 
@@ -59,6 +59,11 @@ class Folders(Settings):
         if not text.strip():
             raise DataError("the text is empty", where=str(path), mend="leave the file out")
         yield Labelled(text.rstrip("\n"), _class_of(path, whole=True), str(path), 1, row={"file": path.name})
+
+    def _asked(self, path: Path, listener: Listener) -> Iterator[Labelled]:
+        """Blank lines are among them, so that each line has its answer."""
+        for number, line in enumerate(lines_of(path, self.encoding, self.longest, listener), start=1):
+            yield Labelled(line, None, str(path), number, row={"text": line})
 
     def _lines(self, path: Path, listener: Listener) -> Iterator[Labelled]:
         label = _class_of(path, whole=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ensue.data.contract import SILENT, Listener
-from ensue.data.files import ending, file_meant, lines_piped
+from ensue.data.files import ending, file_meant, piped, refuse_undecoded
 from ensue.data.readers import Folders
 from ensue.data.readers.listed import Listed
 from ensue.data.readers.long_table import LONG_ROWS
@@ -21,16 +21,25 @@ def asked_about(model: LabelModel, data: str, listener: Listener = SILENT) -> It
     Raises DataError if there is nothing to say anything about.
     """
     if data == "-":
-        lines = [line.rstrip("\r\n") for line in lines_piped() if line.strip()]
-        if not lines:
-            raise DataError("nothing came in", where="-", mend="give a text on each line")
-        return model.verdicts(Listed(lines))
+        return _piped(model, listener)
+    refuse_undecoded(data, "classify")
     if path := file_meant(data):
-        if path.is_file() and model.data.reader.name == "table" and ending(path) not in ROWS:
-            return model.verdicts(Folders().build([path], labelled=False), listener)
-        return model.verdicts(model.reader([path], labelled=False), listener)
+        return _of_file(model, path, listener)
     if not data.strip():
         raise DataError("the text is empty", where="classify", mend="give some text, or a file")
     if len(data.split()) == 1 and ending(Path(data)) in (".txt", ".ts", *LONG_ROWS):
         raise DataError("there is no such file", where=data, mend="check the spelling; a text may come by way of -")
     return model.verdicts(Listed([data]))
+
+
+def _piped(model: LabelModel, listener: Listener) -> Iterator[Verdict]:
+    """Read the standard input as a file: texts line by line, and what is no text in the format of the training data."""
+    names = {"long_table": "data.csv", "series_file": "data.ts"}
+    with piped(listener, names.get(model.data.reader.name, "data.txt")) as (path, as_piped):
+        yield from _of_file(model, path, as_piped)
+
+
+def _of_file(model: LabelModel, path: Path, listener: Listener) -> Iterator[Verdict]:
+    if path.is_file() and model.data.reader.name == "table" and ending(path) not in ROWS:
+        return model.verdicts(Folders().build([path], labelled=False), listener)
+    return model.verdicts(model.reader([path], labelled=False), listener)

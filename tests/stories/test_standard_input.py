@@ -1,0 +1,112 @@
+"""What comes in by the standard input is read as files are: the same answers, lines, figures and errors."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ensue.cli.main import main
+
+Pipe = Callable[[bytes], None]
+
+
+@pytest.fixture
+def pipe(monkeypatch: pytest.MonkeyPatch) -> Pipe:
+    def into(data: bytes) -> None:
+        # As in a locale that lets bytes pass that are no text.
+        stdin = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="surrogateescape")
+        monkeypatch.setattr("sys.stdin", stdin)
+
+    return into
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("piped")
+    (folder / "films.csv").write_text(
+        "text,label\n" + "a warm film,pos\na dull film,neg\nso moving,pos\nstale,neg\n" * 20
+    )
+    (folder / "text.txt").write_text("the cat sat on the mat and the dog sat on the cat\n" * 60)
+    films, text = str(folder / "films.csv"), str(folder / "text.txt")
+    assert main(["train", "classify", films, "--model", "bayes", "--out", str(folder / "films")]) == 0
+    assert main(["train", "generate", text, "--model", "ngram", "--out", str(folder / "text")]) == 0
+    return folder
+
+
+def answer(capsys: pytest.CaptureFixture[str], *line: str) -> str:
+    capsys.readouterr()
+    assert main(list(line)) == 0
+    return capsys.readouterr().out
+
+
+ODD = b"\xef\xbb\xbfa warm film\r\n\r\n\na dull film\n   \nso moving"
+
+
+def test_classify_answers_each_line_by_its_number(folder: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe) -> None:
+    run = str(folder / "films")
+    (folder / "odd.txt").write_bytes(ODD)
+    of_file = answer(capsys, "classify", run, str(folder / "odd.txt"), "--json")
+    pipe(ODD)
+    piped = answer(capsys, "classify", run, "-", "--json")
+    assert piped == of_file
+    told = [json.loads(line) for line in piped.splitlines()]
+    assert [one["line"] for one in told] == [1, 2, 3, 4, 5, 6]
+    assert [told[at]["text"] for at in (0, 3, 5)] == ["a warm film", "a dull film", "so moving"]
+    assert [told[at]["label"] for at in (0, 3, 5)] == ["pos", "neg", "pos"]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"a film\ncaf\xe9\n", "-:2: byte 0xE9 is not UTF-8; it looks like Windows-1252"),
+        ("a film\n".encode("utf-16"), "-: this is UTF-16 text, not UTF-8"),
+        (b"a film\n\x00\n", "-: this is a binary file (a zero byte at offset 7), not text"),
+        (b"", "-: nothing came in"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [["classify", "films", "-"], ["evaluate", "text", "-"], ["generate", "text", "--prompt", "-"]]
+)
+def test_what_is_no_text_is_refused(
+    command: list[str], data: bytes, message: str, folder: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe
+) -> None:
+    pipe(data)
+    verb, run, *rest = command
+    assert main([verb, str(folder / run), *rest]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith(f"ensue: {message}")
+    assert told.out == ""
+
+
+def test_bytes_of_the_command_line_that_are_no_text_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for line in (
+        ["classify", str(folder / "films"), "caf\udce9"],
+        ["generate", str(folder / "text"), "--prompt", "\udce9"],
+    ):
+        assert main(line) == 2
+        assert "byte 0xE9 is not UTF-8" in capsys.readouterr().err
+
+
+def test_evaluate_and_generate_read_it(folder: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe) -> None:
+    run, text = str(folder / "text"), b"the dog sat\r\non the cat\n"
+    (folder / "some.txt").write_bytes(text)
+    of_file = answer(capsys, "evaluate", run, str(folder / "some.txt"), "--json", "--lines", "--novelty")
+    pipe(text)
+    assert answer(capsys, "evaluate", run, "-", "--json", "--lines", "--novelty") == of_file
+    pipe(b"the dog\r\nsat\n")
+    assert answer(capsys, "generate", run, "--prompt", "-", "--length", "5").startswith("the dog\nsat")
+    pipe(b"a warm film,pos\n")
+    assert main(["evaluate", str(folder / "films"), "-"]) == 2  # a table has a header
+    table = b"text,label\na warm film,pos\nstale,neg\n"
+    pipe(table)
+    (folder / "more.csv").write_bytes(table)
+    piped = answer(capsys, "evaluate", str(folder / "films"), "-", "--json")
+    assert piped == answer(capsys, "evaluate", str(folder / "films"), str(folder / "more.csv"), "--json")
+    assert main(["evaluate", run, "--liness"]) == 2
+    assert "Unknown option: --liness; see `ensue evaluate --help`" in capsys.readouterr().err
+    pipe(b"x")
+    assert main(["generate", run, "--prompt", "-", "--interactive"]) == 2
