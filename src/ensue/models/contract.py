@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,8 @@ class Autoregressive(ABC):
     """
 
     size: int
+    infinite: Collection[str] = ()
+    """The arrays in which an infinity means something; a run that has another number that is not finite is refused."""
 
     @abstractmethod
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
@@ -82,6 +84,9 @@ class Predictor(ABC):
 
     What came of it stands in the field "target" of a batch. Fitted models, such as boosted trees, are Predictors too.
     """
+
+    infinite: Collection[str] = ()
+    """The arrays in which an infinity means something; a run that has another number that is not finite is refused."""
 
     @abstractmethod
     def __call__(self, batch: Batch[Tensor]) -> Distribution:

@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import nn
 
+from ensue.durable import damaged, shape_of
 from ensue.errors import RunError
+
+TOGETHER = 1 << 20
+"""Numbers that are looked at together."""
+
+
+def load_into(model: Any, arrays: Mapping[str, np.ndarray], where: str) -> None:
+    """Let a model take over what stands in the file `where`. Raises RunError that names file and array.
+
+    A number that is not finite would make every answer nonsense, so it is refused, but for an infinity in the arrays
+    that the model names as `infinite`.
+    """
+    for name, array in arrays.items():
+        if array.dtype.kind == "f":
+            meant = name in getattr(model, "infinite", ())
+            if not all((~np.isnan(part) if meant else np.isfinite(part)).all() for part in _stretches(array)):
+                raise damaged(where, f"the saved {name!r} holds a number that is not finite")
+    try:
+        with shape_of(where):
+            model.load(arrays)
+    except RunError as error:
+        raise error.at(where) from None
+
+
+def _stretches(array: np.ndarray) -> Iterator[np.ndarray]:
+    flat = array.reshape(-1)
+    return (flat[begin : begin + TOGETHER] for begin in range(0, len(flat), TOGETHER))
 
 
 class Network(nn.Module):
@@ -64,6 +91,11 @@ class Wrapped:
     def parameter_count(self) -> int:
         """How many numbers it has learned."""
         return self.model.parameter_count
+
+    @property
+    def infinite(self) -> Collection[str]:
+        """In which arrays an infinity means something."""
+        return getattr(self.model, "infinite", ())
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Give what it has learned."""

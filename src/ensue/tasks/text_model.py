@@ -25,13 +25,14 @@ from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram, NgramSettings
 from ensue.models.rounding import rounded
+from ensue.models.weights import load_into
 from ensue.settings import Settings, read
 from ensue.tasks.cached import CODEC, settings_of
 from ensue.tasks.contract import Trained
 from ensue.tasks.given import text_given
 from ensue.tasks.rivals import Counted, joined, last_of
 from ensue.tasks.text_data import parts_of
-from ensue.training.run import Run
+from ensue.training.run import WEIGHTS, Run
 
 MIXTURE = "mixture.safetensors"
 """What a mixture has beside its network, whose weights stand in weights.safetensors as ever."""
@@ -242,7 +243,7 @@ def open_text(run: Run, model: Settings) -> TextModel:
     if run.has(MIXTURE):
         opened = Mixture(opened, NgramSettings().build(codec.size))
         weights = {f"network.{name}": array for name, array in weights.items()} | run.map_arrays(MIXTURE)
-    opened.load(weights)
+    load_into(opened, weights, str(run.path / (MIXTURE if run.has(MIXTURE) else WEIGHTS)))
     for network in (opened, getattr(opened, "network", None)):
         if isinstance(network, nn.Module):
             network.eval()

@@ -79,7 +79,10 @@ class Bands:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Bands:
         """Make what gave `to_json`."""
-        return cls({int(per_cent): by for per_cent, by in values["moved"].items()}, values["measured"])
+        moved = {int(per_cent): [float(one) for one in by] for per_cent, by in values["moved"].items()}
+        if moved.keys() != set(COVERED) or not all(by and not np.isnan(by).any() for by in moved.values()):
+            raise ValueError("these are no intervals")
+        return cls(moved, int(values["measured"]))
 
 
 UNMOVED = Bands({per_cent: [0.0] for per_cent in COVERED}, 0)

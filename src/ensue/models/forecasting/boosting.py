@@ -40,6 +40,8 @@ class BoostingSettings(Settings):
 class Boosting(OnWindows, Predictor, Forecasting):
     """y = start + sum of trees over (window features, steps ahead); the spread is that of errors on other windows."""
 
+    infinite = ("threshold",)  # a branch that tells what is missing from all that is there
+
     def __init__(self, settings: BoostingSettings, sizes: Sizes) -> None:
         self.settings, self.sizes, self.horizon = settings, sizes, sizes.horizon
         self._arrays: dict[str, Array] = {}

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from ensue.errors import RunError
 from ensue.models.ngram.kernels import address, pointer
-from ensue.models.ngram.records import BINS, CONTEXTS, SPARSE, Records, kind_of
+from ensue.models.ngram.records import BINS, CONTEXTS, SPARSE, VALUES, Records, kind_of
 from ensue.models.ngram.table import Nodes, Rung, Symbols, Table, first_rung
 from ensue.native import library
 
 LONGEST = 32
 """The kernels know no longer n-grams."""
 ARRAYS = ("grams", "sparse", "base", "far", "books")
+LOOKED_AT = 1 << 22
+"""N-grams of each length whose values are looked at when a model opens: reading all of a large file would take long."""
 NO_MODEL = "its arrays are not those of an n-gram model"
 
 
@@ -140,7 +142,12 @@ class PackedTable:
             kind = kind_of(size, n == order, bool(len(others[-1])))
             fits = _fits(kind, grams, sparse, *others)
             check(fits and (n > 1 or len(grams) == size + 1), f"its {n}-grams do not fit together")
-            records.append(Records(grams.view(kind)[:, 0], sparse.view(kind["symbol"].base), *others))
+            found = Records(grams.view(kind)[:, 0], sparse.view(kind["symbol"].base), *others)
+            finite = all(
+                np.isfinite(found.grams[:LOOKED_AT][name]).all() for name in VALUES if name in (kind.names or ())
+            )
+            check(finite and bool(np.isfinite(found.books).all()), f"its {n}-grams have numbers that are not finite")
+            records.append(found)
         return PackedTable(size, records)
 
     @cached_property

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import compress, islice
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from ensue.evaluation.conformal import PROMISED, covered, ranges, sets
 from ensue.evaluation.standing import with_intervals
 from ensue.models.classifying import build_classifier
 from ensue.models.contract import Predictor
+from ensue.models.weights import load_into
 from ensue.settings import read
 from ensue.tasks.cached import CODEC, settings_of
 from ensue.tasks.classify.asking import ask, groups_of, targets
@@ -36,7 +38,7 @@ from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
 from ensue.tasks.given import examples_given, paths_given
 from ensue.tasks.outcome import Scored
-from ensue.training.run import Run
+from ensue.training.run import WEIGHTS, Run
 
 CALIBRATION = "calibration.json"
 TOGETHER = 2000
@@ -62,6 +64,8 @@ class Calibration:
     def from_json(cls, values: Mapping[str, Any]) -> Calibration:
         """Make it again."""
         bound = values["bound"]
+        if not 0 < values["temperature"] < inf or (bound is not None and np.isnan(bound)):
+            raise ValueError("these are no temperature and bound")
         return cls(values["temperature"], float("inf") if bound is None else bound, values["promised"])
 
 
@@ -178,7 +182,7 @@ def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
         CODEC, lambda codecs: (open_content(codecs["content"]), LabelCodec.from_json(codecs["labels"]))
     )
     model = build_classifier(settings.model, content.shape, labels.kind, labels.size)
-    model.load(run.read_arrays())
+    load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
     if isinstance(model, nn.Module):
         model.eval()
     # What fails between a training and its calibration leaves a model whose answers stay as they are.

@@ -18,6 +18,7 @@ from ensue.errors import DataError, SettingError
 from ensue.evaluation.forecasting.bands import UNMOVED, Bands
 from ensue.evaluation.forecasting.distributions import Forecast
 from ensue.evaluation.forecasting.figures import Scales, blocked, naive_scale, observed_spread, score
+from ensue.models.weights import load_into
 from ensue.tasks.contract import Trained
 from ensue.tasks.forecast.fitting import build
 from ensue.tasks.forecast.predicting import blocks_of, forecast
@@ -25,7 +26,7 @@ from ensue.tasks.forecast.prepared import Prepared, kept
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.given import paths_given
 from ensue.tasks.outcome import Scored
-from ensue.training.run import Run
+from ensue.training.run import WEIGHTS, Run
 
 CALIBRATION = "calibration.json"
 
@@ -172,7 +173,7 @@ def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     """Open what a run has learned."""
     prepared = kept(run)
     model, _ = build(settings.model, prepared)
-    model.load(run.read_arrays())
+    load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
     # What fails between a training and its calibration leaves a model whose intervals stay as they are.
     bands = run.parse(CALIBRATION, Bands.from_json) if run.has(CALIBRATION) else UNMOVED
     return ForecastModel(run, settings, prepared, model, bands)

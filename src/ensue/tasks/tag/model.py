@@ -30,7 +30,7 @@ from ensue.errors import DataError
 from ensue.evaluation.standing import with_intervals
 from ensue.evaluation.tagging import TaggedTruth
 from ensue.models.contract import Predictor
-from ensue.models.weights import device_of
+from ensue.models.weights import device_of, load_into
 from ensue.settings import read
 from ensue.tasks.cached import CODEC, settings_of
 from ensue.tasks.contract import Trained
@@ -39,7 +39,7 @@ from ensue.tasks.outcome import Scored
 from ensue.tasks.tag.data import parts_of
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.devices import to_device
-from ensue.training.run import Run
+from ensue.training.run import WEIGHTS, Run
 
 ROWS = 64
 """Sentences, or pieces of long ones, that are tagged side by side."""
@@ -190,7 +190,7 @@ def open_tagger(run: Run, settings: TagSettings) -> TagModel:
     arrays = run.read_arrays()
     sizes = {**codec.shape.symbols, "target": len(tags)}
     model: Predictor = cast("Any", settings.model).build(sizes, arrays.get("vectors"))
-    model.load(arrays)
+    load_into(model, arrays, str(run.path / WEIGHTS))
     if isinstance(model, nn.Module):
         model.eval()
     return TagModel(run, model, codec, tags, tokenizer)
