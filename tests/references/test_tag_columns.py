@@ -163,3 +163,23 @@ def test_a_run_remembers_the_columns(tmp_path, capsys):
         assert json.loads(capsys.readouterr().out)["details"]["unknown_words"] == 0
         assert main(["tag", out, str(tmp_path / "b.tsv"), "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["tokens"] == ["sah"]
+
+
+def test_parts_in_other_formats_than_that_of_training(tmp_path, capsys):
+    row = "{}\t{}\t_\t{}\tx{}\t_\t_\t_\t_\t_\n"
+    words = [("the", "D"), ("cat", "N"), ("runs", "V")]
+    (tmp_path / "a.conllu").write_text(
+        ("".join(row.format(n, word, tag, tag) for n, (word, tag) in enumerate(words, 1)) + "\n") * 20
+    )
+    (tmp_path / "b.tsv").write_text("".join(f"{word}\tx{tag}\n" for word, tag in words))
+    (tmp_path / "c.jsonl").write_text(json.dumps({"tokens": ["the", "cat"], "tags": ["xD", "xN"]}))
+    (tmp_path / "d.txt").write_text("It is prose.\nIt goes on here and there.\n")
+    train = ["train", "tag", str(tmp_path / "a.conllu"), "--model", "frequent", "--column", "xpos", "--out"]
+    parts = ["--valid", str(tmp_path / "c.jsonl"), "--test", str(tmp_path / "b.tsv")]
+    assert main([*train, str(tmp_path / "run"), *parts]) == 0
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["metrics"]["tag_accuracy"] == 1
+    capsys.readouterr()
+    assert main([*train, str(tmp_path / "other"), "--test", str(tmp_path / "d.txt")]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "d.txt:2: the line has 6 columns, and those before it have 3; mend the line" in error

@@ -173,6 +173,15 @@ def test_a_tagger_in_a_search_and_copied(tmp_path: Path) -> None:
     assert SequenceTagger("hmm").fit([["x", "y"]] * 120, rare).classes_.tolist() == ["A", "B", "t0", "t1"]
 
 
+@pytest.mark.parametrize("name", ["valid_file", "test_file"])
+def test_an_estimator_reads_no_files(name: str) -> None:
+    said = f"an estimator reads no files; leave out data.{name}, or train with"
+    with pytest.raises(ValueError, match=said):
+        SequenceTagger("hmm", settings=[f"data.{name}=a.jsonl"]).fit(SENTENCES, TAGS)
+    with pytest.raises(ValueError, match=said):
+        SequenceClassifier("linear", settings=[f"data.{name}=a.csv"]).fit(["a b", "c d"] * 9, [0, 1] * 9)
+
+
 def test_tags_that_are_whole_numbers_come_back_as_whole_numbers() -> None:
     ids = {tag: number for number, tag in enumerate("DNVP")}
     y = [[ids[tag] for tag in tags] for tags in TAGS]

@@ -223,3 +223,32 @@ def test_texts_in_python(folder: Path) -> None:
     run = ensue.open(folder / "run")
     tags = ["PRON", "AUX", "DET", "NOUN", "ADP", "ADV", "PUNCT"]
     assert run.tag("C'est l'homme d'aujourd'hui.") == [tags]
+
+
+def test_a_text_of_unknown_words_alone_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found, error = told(capsys, folder / "columns", "Zzgrub flomp wexit.")
+    assert found[0]["known"] == [False, False, False, True]
+    assert "the data: none of the 3 words was in training; its tags are guesses by spelling and place" in error
+    found, error = told(capsys, folder / "columns", "THE flomp.")
+    assert found[0]["known"] == [True, False, True]
+    assert "in training" not in error
+
+
+def test_sentences_of_one_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "".join(f"{word}{n}\t{tag}\n\n" for n in range(30) for word, tag in (("cat", "N"), ("runs", "V")))
+    (tmp_path / "a.tsv").write_text(text)
+    for model in ("hmm", "lstm", "convolution"):
+        out = tmp_path / model
+        tiny = ["--size", "tiny", "--set", "training.steps=3", "--set", "machine.threads=1"]
+        assert main(["train", "tag", str(tmp_path / "a.tsv"), "--model", model, "--out", str(out), *tiny]) == 0
+        assert len(told(capsys, out, tmp_path / "a.tsv")[0]) == 60
+
+
+def test_tags_that_differ_in_case_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.tsv").write_text("cat\tN\nruns\tV \n\ncat\tn\nruns\tV\n\n" * 20)
+    said = "tags differ in case or signs alone: 'N' (20) and 'n' (20); mend them in the data, if they are not meant"
+    assert main(["check", str(tmp_path / "a.tsv"), "--task", "tag"]) == 0
+    assert said in capsys.readouterr().out
+    assert main(["train", "tag", str(tmp_path / "a.tsv"), "--model", "hmm", "--out", str(tmp_path / "run")]) == 0
+    assert "tags differ in case or signs alone: 'N' (" in capsys.readouterr().err
+    assert "'V '" not in (tmp_path / "run" / "report.md").read_text()

@@ -41,7 +41,7 @@ def tag(
 
     refuse_overwriting(data, out)
     model = api.open(run, "tag")
-    told = model.tagged(asked_about(model, data, read, Listener(say)))
+    told = model.tagged(asked_about(model, data, read, Listener(say)), Listener(say))
     if json:
         written = (codec.dumps(one.to_json()) + "\n" for one in told)
     else:

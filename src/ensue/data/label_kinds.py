@@ -118,17 +118,13 @@ def odd_labels(
         named = ", ".join(f"{label!r} ({count:,})" for label, count in padded.most_common(NAMED))
         yield Finding(where, f"blanks around labels are left out: {named}" + ", ..." * (len(padded) > NAMED))
     counts = Counter(chain.from_iterable(names_in(one.label, delimiter, kind) for one in examples))
-    groups: dict[str, list[str]] = {}
-    for name in sorted(counts, key=lambda name: (-counts[name], name)):
-        groups.setdefault(" ".join(unicodedata.normalize("NFKC", name).casefold().split()), []).append(name)
+    groups = spellings_of(counts)
     alike = [names for key, names in groups.items() if len(names) > 1 and key not in EMPTY]
     missing = [name for key, names in groups.items() if key in EMPTY for name in names]
     pairs = [(one, names[0]) for names in alike for one in names[1:]] + [(name, "") for name in missing]
     mend = _merging(kind, [*merge, *(f"{one}={other}" for one, other in pairs)], pairs)
     if alike:
-        named = "; ".join(" and ".join(f"{name!r} ({counts[name]:,})" for name in names) for names in alike[:NAMED])
-        more = f"; and {len(alike) - NAMED} more" if len(alike) > NAMED else ""
-        yield Finding(where, f"labels differ in case or signs alone: {named}{more}", mend)
+        yield Finding(where, f"labels differ in case or signs alone: {_pairs(alike, counts)}", mend)
     if missing:
         named = " and ".join(f"{name!r} ({counts[name]:,})" for name in missing)
         yield Finding(where, f"labels may stand for missing ones, and are read as any other: {named}", mend)
@@ -136,6 +132,30 @@ def odd_labels(
     if len(grouped) > len(examples) / 2:
         what = f"labels such as {grouped[0]!r} are read as names of classes"
         yield Finding(where, what, "if they are numbers, write them without signs between thousands")
+
+
+def odd_tags(where: str, counts: Mapping[str, int]) -> Iterator[Finding]:
+    """Give what is hardly meant among tags: those that differ in case, blanks or signs alone.
+
+    >>> [one.what for one in odd_tags("a.tsv", {"NOUN": 12, "noun": 1, "X": 3})]
+    ["tags differ in case or signs alone: 'NOUN' (12) and 'noun' (1)"]
+    """
+    if alike := [names for names in spellings_of(counts).values() if len(names) > 1]:
+        what = f"tags differ in case or signs alone: {_pairs(alike, counts)}"
+        yield Finding(where, what, "mend them in the data, if they are not meant")
+
+
+def spellings_of(counts: Mapping[str, int]) -> dict[str, list[str]]:
+    """Put names together that differ in case, blanks or signs alone, the commonest first."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(counts, key=lambda name: (-counts[name], name)):
+        groups.setdefault(" ".join(unicodedata.normalize("NFKC", name).casefold().split()), []).append(name)
+    return groups
+
+
+def _pairs(alike: Sequence[Sequence[str]], counts: Mapping[str, int]) -> str:
+    named = "; ".join(" and ".join(f"{name!r} ({counts[name]:,})" for name in names) for names in alike[:NAMED])
+    return named + (f"; and {len(alike) - NAMED} more" if len(alike) > NAMED else "")
 
 
 def _merging(kind: LabelKind, merge: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:

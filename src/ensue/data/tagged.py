@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ from ensue.data.codecs.tagged import TaggedWords, TaggedWordsCodec
 from ensue.data.contract import Finding, Listener
 from ensue.data.examples import Examples, together
 from ensue.data.files import files_of_parts
+from ensue.data.label_kinds import odd_tags
 from ensue.data.labelled import Labelled
 from ensue.data.prepare import fingerprint
-from ensue.data.readers.tagged import TaggedReader, TaggedSettings
+from ensue.data.readers.tagged import TaggedReader, TaggedSettings, reader_beside
 from ensue.data.readers.tagged.tokenizer import learn_tokenizer
 from ensue.data.split import PARTS, draw_parts
 from ensue.data.vectors import Vectors
@@ -92,14 +94,16 @@ def read_tagged(
     """
     groups = files_of_parts("train", paths, settings, listener)
     first = TaggedReader(groups["train"], settings, True)
-    readers = {part: TaggedReader(files, settings, True, first.layout) for part, files in groups.items()}
+    readers = {part: reader_beside(first.kind, first.layout, files, settings, True) for part, files in groups.items()}
     read = {
         part: [_no_longer(one, settings.longest) for one in own.examples(listener)] for part, own in readers.items()
     }
     parts = _split(read, settings, seed, str(paths[0]))
-    tags = {tag for example in parts["train"] for tag in example.label}
+    tags = Counter(tag for example in parts["train"] for tag in example.label)
+    for finding in odd_tags(str(paths[0]), tags):
+        listener.tell(finding)
     if len(tags) < 2:
-        what = f"every word that is learned from has the tag {tags.pop()!r}"
+        what = f"every word that is learned from has the tag {next(iter(tags))!r}"
         raise DataError(what, where=str(paths[0]), mend="choose another column with --column, or give other data")
     return groups, parts
 

@@ -27,6 +27,12 @@ def seed_of(random_state: Any) -> int:
     return int(random_state if whole else check_random_state(random_state).randint(2**31 - 1))
 
 
+def refuse_files(data: Any) -> None:
+    """Raises ValueError where settings of `data` name files: an estimator learns from what `fit` is given."""
+    if named := next((name for name in ("valid_file", "test_file") if getattr(data, name, "")), None):
+        raise ValueError(f"an estimator reads no files; leave out data.{named}, or train with `ensue train`")
+
+
 def with_usual_budget(training: TrainingSettings, minutes: float | None, count: int) -> TrainingSettings:
     """Fill in how long is learned from `count` samples, in epochs, unless something was said.
 

@@ -25,7 +25,7 @@ from ensue.data.readers.listed import Listed
 from ensue.data.split import draw_parts
 from ensue.evaluation.answers import Answers
 from ensue.settings import to_plain
-from ensue.sklearn.choices import ENOUGH, seed_of, with_usual_budget
+from ensue.sklearn.choices import ENOUGH, refuse_files, seed_of, with_usual_budget
 from ensue.sklearn.kept import Kept, Saved, as_scikit_learn_says, keep
 from ensue.sklearn.sequences import VALUE, Form, contents_of, form_of
 from ensue.tasks import Choices
@@ -137,6 +137,7 @@ class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
         assignments = [f"data.reader.name={READERS[self.form_]}", *self.settings]
         proposal = CLASSIFY.propose(Choices(**said, seed=seed_of(self.random_state), assignments=assignments))
         settings: Any = proposal.settings
+        refuse_files(settings.data)
         training = with_usual_budget(settings.training, self.minutes, count)
         return settings.model_copy(update={"training": training})
 

@@ -15,7 +15,7 @@ from ensue.data.labelled import Labelled
 from ensue.data.split import draw_parts
 from ensue.data.tagged import TaggedParts, encode_tagged
 from ensue.settings import to_plain
-from ensue.sklearn.choices import ENOUGH, seed_of, with_usual_budget
+from ensue.sklearn.choices import ENOUGH, refuse_files, seed_of, with_usual_budget
 from ensue.sklearn.kept import Saved, as_scikit_learn_says, keep
 from ensue.sklearn.sequences import refuse_one_text, tokens_of
 from ensue.tasks import Choices
@@ -81,6 +81,7 @@ class SequenceTagger(Saved, BaseEstimator):
         settings: Any = proposal.settings
         if settings.vectors:
             raise ValueError("an estimator has no use for a file of vectors; train with `ensue train tag --vectors`")
+        refuse_files(settings.data)
         training = with_usual_budget(settings.training, self.minutes, count)
         return settings.model_copy(update={"training": training})
 

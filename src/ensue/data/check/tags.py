@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from ensue.data.check.contract import NAMED, Report, counted, quantiles, tell_balance, tell_copies
 from ensue.data.contract import SILENT
+from ensue.data.label_kinds import odd_tags
 from ensue.data.labelled import Labelled
 from ensue.data.readers.tagged import TaggedReader
 from ensue.data.schemes import broken, guess_scheme
@@ -35,6 +36,8 @@ def look_at_tags(report: Report, files: Sequence[Path], said: Any) -> None:
     counts = Counter(tag for one in sentences for tag in one.label)
     report.tables["tags"] = counted("tag", "words", counts)
     tell_balance(report, files[0], "words", counts)
+    for finding in odd_tags(str(files[0]), counts):
+        report.tell(finding.where, finding.what, finding.mend)
     _tell_spans(report, sentences)
     found = (
         (f"{one.file}:{one.line}", tuple(cast("dict", one.content)["words"]), tuple(one.label)) for one in sentences

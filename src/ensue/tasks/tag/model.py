@@ -16,10 +16,11 @@ from torch import nn
 
 from ensue.data.batching import in_order
 from ensue.data.codecs.tagged import TaggedWordsCodec
+from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.examples import Examples
 from ensue.data.files import find_files
 from ensue.data.labelled import Labelled
-from ensue.data.readers.tagged import TaggedReader, TaggedSettings
+from ensue.data.readers.tagged import TaggedReader, TaggedSettings, reader_beside
 from ensue.data.readers.tagged.columns import Layout
 from ensue.data.readers.tagged.conllu import tag_column
 from ensue.data.readers.tagged.tokenizer import Tokenizer
@@ -43,6 +44,8 @@ from ensue.training.run import WEIGHTS, Run
 
 ROWS = 64
 """Sentences, or pieces of long ones, that are tagged side by side."""
+KNOWN = {"surface", "word", "vector"}
+"""The fields of which one above 0 says that a word is known."""
 TOGETHER = 2000
 """Sentences that are read and encoded at once; all of them are waited for."""
 
@@ -55,10 +58,12 @@ class TaggedSentence:
     words: Sequence[str]
     tags: Sequence[str]
     probabilities: Sequence[float]
+    known: Sequence[bool]
+    """Of each word whether it was in training, in any case, or has a vector."""
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain JSON values."""
-        said = {"tokens": list(self.words), "tags": list(self.tags)}
+        said = {"tokens": list(self.words), "tags": list(self.tags), "known": list(self.known)}
         return {"line": self.sentence.line, **said, "probabilities": [round(one, 6) for one in self.probabilities]}
 
 
@@ -100,11 +105,7 @@ class TagModel(Trained):
     def reader(self, files: Sequence[Path], tagged: bool, kind: str | None = None) -> TaggedReader:
         """Read files as those of the training were, where they are of the same kind; `kind` says which they are of."""
         settings = self.data if kind is None else self.data.model_copy(update={"kind": kind})
-        reader = TaggedReader(files, settings, tagged, self.columns)
-        if reader.kind == self.run.about["data"]["kind"] or (self.columns and reader.kind in ("columns", "tsv")):
-            return reader
-        # In another format the columns of training say nothing.
-        return TaggedReader(files, settings.model_copy(update={"column": "", "word": ""}), tagged)
+        return reader_beside(self.run.about["data"]["kind"], self.columns, files, settings, tagged)
 
     def tag(self, sentences: str | Iterable[str | Sequence[str]]) -> list[list[str]]:
         """Give the tags of sentences, each a list of words, or a text, which is cut; one text alone is one of them."""
@@ -125,18 +126,26 @@ class TagModel(Trained):
             raise DataError(what, where=where, mend='give "a text" or ["a", "list"]')
         return words
 
-    def tagged(self, sentences: Iterable[Labelled]) -> Iterator[TaggedSentence]:
-        """Tag sentences as they come, in stretches."""
-        rest = iter(sentences)
+    def tagged(self, sentences: Iterable[Labelled], listener: Listener = SILENT) -> Iterator[TaggedSentence]:
+        """Tag sentences as they come, in stretches; tells `listener` at the end if no word of them was in training."""
+        rest, words, seen = iter(sentences), 0, False
         while stretch := list(islice(rest, TOGETHER)):
             asked = [Labelled(one.content, None, one.file, one.line) for one in stretch]
             examples = encode_tagged(asked, self.codec, self.tags)
             ids, sure = said_of(self.model, examples)
+            known = np.any([np.asarray(examples.steps[name]) > 0 for name in KNOWN & examples.steps.keys()], axis=0)
             offsets = sentence_offsets(examples).tolist()
             for number, sentence in enumerate(stretch):
                 place = slice(offsets[number], offsets[number + 1])
                 names = [self.tags[one] for one in ids[place].tolist()]
-                yield TaggedSentence(sentence, cast("Any", sentence.content)["words"], names, sure[place].tolist())
+                own, had = cast("Any", sentence.content)["words"], known[place].tolist()
+                spelled = [one for word, one in zip(own, had, strict=True) if any(map(str.isalpha, word))]
+                words, seen = words + len(spelled), seen or any(spelled)
+                yield TaggedSentence(sentence, own, names, sure[place].tolist(), had)
+        if words and not seen:
+            what = f"none of the {words:,} words was in training" if words > 1 else "its word was not in training"
+            mend = "its tags are guesses by spelling and place; give text of the kind that was learned from"
+            listener.tell(Finding("the data", what, mend))
 
     def evaluate(self, paths: str | Path | Sequence[str | Path] = ()) -> Scored:
         """Score tagged files, or the test part of the run if none are given. Raises DataError."""

@@ -158,6 +158,17 @@ class TaggedReader(LabelledReader):
             listener.tell(finding)
 
 
+def reader_beside(
+    kind: str, layout: Layout | None, files: Sequence[Path], settings: TaggedSettings, tagged: bool
+) -> TaggedReader:
+    """Read files that belong to others of a `kind` and `layout`; where theirs is another, what was said of columns is
+    not about them."""
+    reader = TaggedReader(files, settings, tagged, layout)
+    if reader.kind == kind or (layout is not None and reader.kind in ("columns", "tsv")):
+        return reader
+    return TaggedReader(files, settings.model_copy(update={"column": "", "word": ""}), tagged)
+
+
 def guess_kind(path: Path, encoding: str) -> Kind:
     """Tell a format by the file's name, or else by its first lines."""
     by_name: dict[str, Kind] = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv"}

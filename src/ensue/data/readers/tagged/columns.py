@@ -253,7 +253,7 @@ class Columns:
         if not word.strip() or (self.tagged and not tag.strip()):
             what = "a word or its tag is empty" if self.tagged else "a word is empty"
             raise DataError(what, where=where, mend="write both" if self.tagged else "write it, or leave the line out")
-        return word, tag
+        return word, tag.strip()
 
     def _is_word(self, line: str, words: int) -> bool:
         """Tell the word "#" from a comment: it has as many columns, and what stands in them stands in others too."""

@@ -75,7 +75,7 @@ class Conllu:
         if self.tagged and not tag.strip():
             what = f"the {CONLLU[self.tag]} of word {fields[0]} is empty"
             raise DataError(what, where=where, mend="write it, or _ where there is none")
-        return tag
+        return tag.strip()
 
     def findings(self, where: str) -> Iterator[Finding]:
         """Say nothing: comments are usual."""

@@ -81,7 +81,7 @@ class JsonLists:
             raise DataError(f"the tag {tag} is below 0", where=where, mend=mend)
         names = self.settings.names
         if not whole or not names:
-            return str(tag)
+            return str(tag).strip()
         if not 0 <= tag < len(names):
             what = f"the tag {tag} has no name, for data.names has {len(names)}, from 0 on"
             raise DataError(what, where=where, mend="name every tag")
