@@ -34,12 +34,12 @@ TABLES = {
     "commas": (
         changed(4, '2024-01-05,"1,5"'),
         [],
-        "or leave the cell empty and give --fill, or tell the decimal mark with --set data.decimal=,",
+        "data.csv:6: '1,5' in the column 'y' is no number that can be used; mend it, or leave the cell empty and give",
     ),
-    "all commas": (
-        'ds,y\n2024-01-01,"1,5"\n',
+    "no words": (
+        'ds,y\n2024-01-01,"a,5"\n',
         [],
-        "data.csv:2: there is no column of numbers: '1,5' in the column 'y' is none; add one, or name it with --target",
+        "data.csv:2: there is no column of numbers: 'a,5' in the column 'y' is none; add one, or name it with --target",
     ),
     "day or month": (
         "ds,y\n" + "".join(f"{month:02d}/01/2024,{month}\n" for month in range(1, 13)),
@@ -77,7 +77,7 @@ TABLES = {
     "order": (
         changed(4, "2024-01-02,3"),
         [],
-        "data.csv:6: the time 2024-01-02 of 'data' comes after 2024-01-04",
+        "data.csv:6: the time 2024-01-02 of 'data' is there twice; keep one of the rows, or, if clocks were put back",
     ),
     "gap": (long("\n".join([*GOOD[:9], *GOOD[11:]])), [], "data.csv:11: a gap of 2 steps of a day before 2024-01-12"),
     "between": (changed(4, "2024-01-05 12:00,3"), [], "data.csv:6: two frequencies: from 2024-01-04 to"),

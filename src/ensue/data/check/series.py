@@ -24,7 +24,7 @@ def look_at_series(report: Report, files: Sequence[Path], said: Any) -> None:
     if read is None:
         return
     report.tables["files"] = [{"file": one.name, "rows": len(one.rows)} for one in read]
-    found = report.attempt(lambda: found_in(read, data, listener), files[0])
+    found = report.attempt(lambda: found_in(read, data, listener, {}), files[0])
     if found is None:
         return
     rows = [_row(one) for one in found[0]]
@@ -55,7 +55,7 @@ def _row(one: Read) -> dict[str, Any]:
         "a step is a": frequency.name if frequency else "",
         "gaps": int((distances > 1).sum()),
         "twice": int((distances == 0).sum()),
-        "unordered": int((distances < 0).sum()),
+        "unordered": one.unordered,
         "missing": int(np.isnan(values).sum()),
         "least": float(there.min()) if len(there) else 0.0,
         "most": float(there.max()) if len(there) else 0.0,

@@ -91,7 +91,8 @@ def _texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         name
         for name in rows[0]
-        if could_be_text([row.get(name) for row in rows]) and read_time(rows[0].get(name)) is None
+        if could_be_text(cells := [row.get(name) for row in rows])
+        and not any(read_time(cells[0], first) is not None for first in (True, False))
     ]
 
 
@@ -110,7 +111,7 @@ def _table_meant(path: Path) -> tuple[str, str]:
         others = [name for name in columns if name not in texts]
         labels = [name for name in others if could_be_label([row.get(name) for row in rows])]
         return ("classify", f"{labels[0]!r} could be a label") if labels else ("generate", "it has a column of text")
-    if time := time_column(columns, rows[0]):
+    if time := time_column(columns, rows):
         return "forecast", f"{time!r} holds times, and the others are no texts"
     return "generate", "it has no columns of times, or of labels"
 

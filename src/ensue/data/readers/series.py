@@ -6,10 +6,12 @@ CSV, TSV, JSONL and Parquet are read by `rows.py`; data frames of pandas, polars
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,11 @@ from ensue.data.readers.lines import lines_of
 from ensue.data.readers.numbers import LARGEST, as_float, count_in
 from ensue.data.readers.rows import LOOKED_AT, ROWS, refuse_others, refuse_unnamed
 from ensue.data.readers.saved_index import saved_index
+from ensue.data.readers.written_numbers import NumberFormat, holds_numbers, number_formats
 from ensue.data.series.checks import Read, checked, find_frequency, some, within_values
+from ensue.data.series.frequency import read_frequency
 from ensue.data.series.panel import Panel, Series, SeriesSettings
-from ensue.data.series.times import MIDNIGHT, read_time, read_times, reader_of, shown
+from ensue.data.series.times import TimeFormat, format_of, is_filled, is_unix, read_time, read_times, shown
 from ensue.errors import DataError, SettingError
 
 NAMES_OF_TIMES = ("time", "timestamp", "step", "t", "date", "datum", "day", "month", "year", "index")
@@ -51,11 +55,27 @@ class Roles:
     time: str
     target: tuple[str, ...]
     wide: bool
+    times: TimeFormat
+    numbers: Mapping[str, NumberFormat]
+    """How the columns of numbers are written."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What the numbers of a step are called."""
+        return ("value",) if self.wide else self.target
+
+    def to_json(self) -> dict[str, Any]:
+        """Give as plain JSON values what new rows of the same kind do not tell by themselves."""
+        numbers = {name: asdict(form) | {"doubt": ""} for name, form in self.numbers.items()}
+        target = [] if self.wide else list(self.target)
+        return {"id": self.id, "time": self.time, "target": target, "times": asdict(self.times), "numbers": numbers}
 
 
-def read_panel(data: Sequence[Path], settings: SeriesSettings, listener: Listener = SILENT) -> Panel:
-    """Read all series of some files and folders. Raises DataError that names file, line and mend."""
-    return panel_of(sources_in(data, settings, listener), settings, listener)
+def read_panel(
+    data: Sequence[Path], settings: SeriesSettings, listener: Listener = SILENT, like: Panel | None = None
+) -> Panel:
+    """Read all series of some files and folders, as those of a panel `like` them were. Raises DataError."""
+    return panel_of(sources_in(data, settings, listener), settings, listener, like)
 
 
 def sources_in(data: Sequence[Path], settings: SeriesSettings, listener: Listener = SILENT) -> list[Source]:
@@ -76,34 +96,46 @@ def frame_source(frame: Any) -> Source:
     return Source("frame", rows)
 
 
-def panel_of(sources: Sequence[Source], settings: SeriesSettings, listener: Listener = SILENT) -> Panel:
+def panel_of(
+    sources: Sequence[Source], settings: SeriesSettings, listener: Listener = SILENT, like: Panel | None = None
+) -> Panel:
     """Make series of rows: found, checked, and filled where that is wanted."""
-    found, channels = found_in(sources, settings, listener)
+    found, roles = found_in(sources, settings, listener, like.reading if like else {})
     found = within_values(found, sources[0].name, listener)
     frequency = find_frequency(found, settings)
     series = tuple(checked(one, frequency, settings) for one in found)
     if gaps := [f"{int(one.filled.sum()):,} of {one.name!r}" for one in series if one.filled.any()]:
         what = f"filled with {'what stood before' if settings.fill == 'previous' else 'zero'}: {some(gaps)}"
         listener.tell(Finding(sources[0].name, what, "no figure counts them"))
-    return Panel(series, frequency, channels, settings.known, settings.past, settings.static)
+    columns = (roles.channels, settings.known, settings.past, settings.static)
+    return Panel(series, frequency, *columns, reading=roles.to_json())
 
 
 def found_in(
-    sources: Sequence[Source], settings: SeriesSettings, listener: Listener
-) -> tuple[list[Read], tuple[str, ...]]:
-    """Give the series as they stand there, their times not looked at yet, and what their numbers are called."""
+    sources: Sequence[Source], settings: SeriesSettings, listener: Listener, like: Mapping[str, Any]
+) -> tuple[list[Read], Roles]:
+    """Give the series as they stand there, their times not looked at yet, and the roles of columns.
+
+    `like` is the `reading` of a panel that they may go on from.
+    """
     found: list[Read] = []
-    channels: tuple[str, ...] = ()
+    first: Roles | None = None
     for source in sources:
         if not source.rows:
             raise DataError("there are no rows", where=source.name, mend="give a row for each step")
-        roles = find_roles(source, settings, listener)
-        channels = ("value",) if roles.wide else roles.target
-        found += _series(source, roles, settings, several=len(sources) > 1)
+        roles = find_roles(source, settings, listener, like)
+        first = first or roles
+        read = list(_series(source, roles, settings, several=len(sources) > 1))
+        if (moved := sum(one.unordered > 0 for one in read)) > 0:
+            what = f"the rows of {moved:,} series were not in order of time, and were sorted"
+            listener.tell(Finding(source.name, what))
+        found += read
+    if first is None:
+        raise DataError("there are no rows", where="data", mend="give a row for each step")
     names = [one.series.name for one in found]
     if twice := next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None:
         raise DataError(f"the series {twice!r} is in two files", where=sources[-1].name, mend="put it into one")
-    return found, channels
+    return found, first
 
 
 def _sources(path: Path, encoding: str, listener: Listener) -> Iterator[Source]:
@@ -115,7 +147,7 @@ def _sources(path: Path, encoding: str, listener: Listener) -> Iterator[Source]:
             return
     rows = ROWS[ending(path)](path, encoding, None, listener)
     # Spreadsheets leave rows of empty cells behind.
-    yield Source(str(path), [(f"{path}:{line}", row) for line, row in rows if any(map(_filled, row.values()))])
+    yield Source(str(path), [(f"{path}:{line}", row) for line, row in rows if any(map(is_filled, row.values()))])
 
 
 def _m3_rows(path: Path, encoding: str, listener: Listener) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -130,44 +162,50 @@ def _m3_rows(path: Path, encoding: str, listener: Listener) -> Iterator[tuple[st
             yield where, {"unique_id": fields[0], "ds": step, "y": value}
 
 
-def find_roles(source: Source, settings: SeriesSettings, listener: Listener) -> Roles:
-    """Tell what each column is: what was said first, then the usual names, then what the values look like."""
+def find_roles(
+    source: Source, settings: SeriesSettings, listener: Listener, like: Mapping[str, Any] = MappingProxyType({})
+) -> Roles:
+    """Tell what each column is: what was said first, then what was learned, the usual names, and the values."""
     columns = source.columns
-    if all(read_time(column) is not None or _number(column) is not None for column in columns):
+    if all(read_time(column) is not None or as_float(column) is not None for column in columns):
         what = f"the first row holds {', '.join(columns[:3])}, which are no names of columns"
         raise DataError(what, where=source.name, mend="begin the table with a row of names, such as ds,y")
     said = (settings.id, settings.time, *settings.target, *settings.known, *settings.past, *settings.static)
     refuse_unnamed(said, columns, source.name)
-    first = dict.fromkeys(columns) | dict(source.rows[0][1])
-    taken = set(filter(None, said))
-    free = [column for column in columns if column not in taken]
+    learned = {role: like[role] for role in ("id", "time") if like.get(role) in columns}
+    target = settings.target or tuple(like.get("target", ()))
+    target = target if set(target) <= set(columns) else ()
+    sample = [row for _, row in source.rows[:LOOKED_AT]]
+    free = [column for column in columns if not column or column not in said]
     index = saved_index(free, [row for _, row in source.rows])
     others = [column for column in free if column not in index]
-    time = settings.time or next((name for name in free if name.lower() == "ds"), "")
+    time = settings.time or learned.get("time") or next((name for name in free if name.lower() == "ds"), "")
     # Rows that are numbered are steps, if nothing else tells the time.
-    time = time or time_column(others, first) or next(iter(index), None)
+    time = time or time_column(others, sample) or next(iter(index), None)
     if time is None:
         what = f"none of the columns {', '.join(columns)} holds times"
         mend = "add one: dates as 2026-11-21, or 1, 2, 3"
         raise DataError(what, where=source.rows[0][0], mend=mend, option="name it with --time")
-    if re.search(r"\d(Z|[+-]\d\d:?\d\d)$", text := str(first[time])) and not MIDNIGHT.fullmatch(text):
-        _tell(listener, source, f"the times in {time!r} have an offset", "they are told in UTC")
+    times = _times(source, time, settings, listener, like)
     free = [column for column in others if column != time]
     if saved := [repr(name) if name else "without a name" for name in index if name != time]:
         what = f"the column {saved[0]} numbers the rows, as a saved index does, and is left out"
         _tell(listener, source, what, "choose columns with --target")
-    words = [one for one in free if _filled(first[one]) and _number(first[one], settings.decimal) is None]
-    id = settings.id or next((name for name in free if name.lower() == "unique_id"), "")
+    cells = {name: [row.get(name) for _, row in source.rows] for name in (*free, *settings.target, *settings.known)}
+    cells |= {name: [row.get(name) for _, row in source.rows] for name in (*settings.past, *settings.static)}
+    before = {name: NumberFormat(**form) for name, form in like.get("numbers", {}).items()}
+    numbers = number_formats(cells, settings.decimal, before)
+    words = [one for one in free if not holds_numbers(cells[one][:LOOKED_AT], numbers[one])]
+    id = settings.id or learned.get("id") or next((name for name in free if name.lower() == "unique_id"), "")
     if not id and len(words) == 1 and len(free) > 1:
         id = words[0]
         _tell(listener, source, f"the column {id!r} tells series apart", "choose it with --id")
-    numbers = [column for column in free if column != id and column not in words]
-    target = settings.target or (("y",) if "y" in numbers else tuple(numbers))
+    candidates = [column for column in free if column != id and column not in words]
+    target = target or (("y",) if "y" in candidates else tuple(candidates))
     if not target:
-        like = [f"{first[column]!r} in the column {column!r} is none" for column in words]
-        what = ": ".join(["there is no column of numbers", *like[:1]])
-        option = f"name it with --target{_commas(map(first.get, words))}"
-        raise DataError(what, where=source.rows[0][0], mend="add one", option=option)
+        like_none = [f"{_first(cells[column])!r} in the column {column!r} is none" for column in words]
+        what = ": ".join(["there is no column of numbers", *like_none[:1]])
+        raise DataError(what, where=source.rows[0][0], mend="add one", option="name it with --target")
     wide = not settings.target and not id and len(target) > 1
     if not settings.target and id and len(target) > 1:
         mend = f"name them with --target: {', '.join(target)}"
@@ -175,62 +213,87 @@ def find_roles(source: Source, settings: SeriesSettings, listener: Listener) -> 
     if wide:
         mend = "name columns with --target to make them numbers of one series"
         _tell(listener, source, f"{len(target)} columns of numbers, read as a series each", mend)
-    return Roles(id, time, tuple(target), wide)
+    used = {name: numbers[name] for name in (*target, *settings.known, *settings.past, *settings.static)}
+    for name, form in used.items():
+        if form.doubt:
+            mend = f"if that is wrong, give --set data.decimal={form.other}"
+            _tell(listener, source, f"in the column {name!r} {form.doubt}", mend)
+    return Roles(id, time, tuple(target), wide, times, used)
 
 
-def _commas(cells: Iterable[Any]) -> str:
-    """Give the mend for numbers with commas."""
-    return ", or tell the decimal mark with --set data.decimal=," if any("," in str(cell) for cell in cells) else ""
+def _times(
+    source: Source, time: str, settings: SeriesSettings, listener: Listener, like: Mapping[str, Any]
+) -> TimeFormat:
+    """See how the times are written, and tell what they were taken for."""
+    counts = bool(settings.freq) and read_frequency(settings.freq).base == "step"
+    before = TimeFormat(**like["times"]) if like.get("time") == time else None
+    cells, where = [row.get(time) for _, row in source.rows], [line for line, _ in source.rows]
+    times = format_of(cells, settings.day_first, where, before, counts)
+    if times.unix:
+        unit = "seconds" if times.unix == 1 else f"1/{times.unix:,} seconds"
+        listener.tell(Finding(source.name, f"the integers in {time!r} are read as {unit} since 1970, in UTC"))
+    elif times.local:
+        what = f"the times in {time!r} are midnights of a place whose clocks are put forward and back, and read as days"
+        listener.tell(Finding(source.name, what))
+    elif not times.midnight and any(OFFSET.search(str(cell)) for cell in cells[:LOOKED_AT]):
+        _tell(listener, source, f"the times in {time!r} have an offset", "they are told in UTC")
+    return times
+
+
+OFFSET = re.compile(r"\d(Z|[+-]\d\d:?\d\d)$")
+
+
+def _first(cells: Sequence[Any]) -> Any:
+    return next(filter(is_filled, cells), None)
 
 
 def _tell(listener: Listener, source: Source, what: str, mend: str) -> None:
     listener.tell(Finding(source.name, what, mend))
 
 
-def time_column(columns: Sequence[str], first: Mapping[str, Any]) -> str:
-    """Give the first column that holds dates, or else integers under a name of time."""
-    dates = [name for name in columns if isinstance(read_time(first[name]), np.datetime64)]
-    integers = [name for name in columns if isinstance(read_time(first[name]), int)]
-    named = [name for name in integers if name.lower() in NAMES_OF_TIMES]
-    return (dates or named or [""])[0]
+def time_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Give the first column that holds dates, or else integers under a name of time, or such as count seconds."""
+    kinds = {name: _kind_of_time([row.get(name) for row in rows]) for name in columns}
+    dates = [name for name in columns if kinds[name] == "date"]
+    named = [name for name in columns if kinds[name] in ("integer", "unix") and name.lower() in NAMES_OF_TIMES]
+    unix = [name for name in columns if kinds[name] == "unix"]
+    return (dates or named or unix or [""])[0]
 
 
-def _filled(cell: Any) -> bool:
-    return cell is not None and cell == cell and str(cell).strip().lower() not in ("", "nan", "na")
-
-
-def _number(value: Any, decimal: str = "") -> float | None:
-    """Read a number; with a decimal mark, thousands may be divided.
-
-    >>> _number("1.234,5", ","), _number("1,234.5", "."), _number("1,234.5")
-    (1234.5, 1234.5, None)
-    """
-    if decimal and isinstance(value, str):
-        value = re.sub("[ '\u00a0\u202f]" + "|[.]" * (decimal == ",") + "|[,]" * (decimal == "."), "", value)
-        value = value.replace(",", ".")
-    return as_float(value)
+def _kind_of_time(cells: Sequence[Any]) -> str:
+    """Tell what most cells of a column are: dates, integers, such as count seconds since 1970, or no times."""
+    filled = [cell for cell in cells if is_filled(cell)]
+    times = [read_time(cell) if (time := read_time(cell, day_first=False)) is None else time for cell in filled]
+    kinds = Counter("date" if isinstance(one, np.datetime64) else type(one).__name__ for one in times)
+    if kinds["date"] * 2 > len(filled):
+        return "date"
+    if kinds["int"] < len(filled) or not filled:
+        return ""
+    return "unix" if all(map(is_unix, times)) and len(set(times)) > len(times) / 2 else "integer"
 
 
 def _series(source: Source, roles: Roles, settings: SeriesSettings, *, several: bool) -> Iterator[Read]:
     """Give each series of a file, with where its rows stand."""
     groups: dict[str, list[int]] = {}
     stem = Path(source.name).name.split(".")[0]
-    read = reader_of([row.get(roles.time) for _, row in source.rows], settings.day_first, source.rows[0][0])
     for place, (line, row) in enumerate(source.rows):
-        if roles.id and not _filled(row.get(roles.id)):
+        if roles.id and not is_filled(row.get(roles.id)):
             mend = "say to which series it belongs"
             raise DataError(f"column {roles.id!r} is empty in this row", where=line, mend=mend)
         groups.setdefault(str(row[roles.id]) if roles.id else stem, []).append(place)
     for name, places in groups.items():
         rows = [source.rows[place][1] for place in places]
         where = [source.rows[place][0] for place in places]
-        times = read_times([row.get(roles.time) for row in rows], where, roles.time, read)
-        known = _numbers(rows, where, settings.known, settings.decimal, whole=not settings.fill)
-        past = _numbers(rows, where, settings.past, settings.decimal)
-        static = tuple(_static(rows, where, column, name) for column in settings.static)
+        times = read_times([row.get(roles.time) for row in rows], where, roles.time, roles.times)
+        if unordered := int((np.diff(times).astype(np.int64) < 0).sum()):
+            order = np.argsort(times, kind="stable")
+            times, rows, where = times[order], [rows[row] for row in order], [where[row] for row in order]
+        known = _numbers(rows, where, settings.known, roles.numbers, whole=not settings.fill)
+        past = _numbers(rows, where, settings.past, roles.numbers)
+        static = tuple(_static(rows, where, column, roles.numbers[column], name) for column in settings.static)
         sets = [(column,) for column in roles.target] if roles.wide else [roles.target]
         for target in sets:
-            values = _numbers(rows, where, target, settings.decimal)
+            values = _numbers(rows, where, target, roles.numbers)
             end = len(rows)
             if settings.known:  # rows whose target is empty, at the end, tell what is known of the future
                 there = np.flatnonzero(~np.isnan(values).all(1))
@@ -238,7 +301,7 @@ def _series(source: Source, roles: Roles, settings: SeriesSettings, *, several: 
             own = (f"{stem}/{target[0]}" if several else target[0]) if roles.wide else name
             series = Series(own, times[:end], values[:end], known, past[:end], static)
             _refuse_odd_future(where, times, end)
-            yield Read(series, where)
+            yield Read(series, where, unordered)
 
 
 def _refuse_odd_future(where: Sequence[str], times: np.ndarray, end: int) -> None:
@@ -253,21 +316,21 @@ def _numbers(
     rows: Sequence[Mapping[str, Any]],
     where: Sequence[str],
     columns: Sequence[str],
-    decimal: str,
+    forms: Mapping[str, NumberFormat],
     *,
     whole: bool = False,
 ) -> np.ndarray:
     """Give the numbers of some columns (rows, columns), NaN where a cell is empty; with `whole`, that is refused."""
     values = np.full((len(rows), len(columns)), np.nan)
     for channel, column in enumerate(columns):
+        form = forms[column]
         for place, row in enumerate(rows):
             cell = row.get(column)
-            empty = not _filled(cell)
-            number = np.nan if empty else _number(cell, decimal)
+            empty = not is_filled(cell)
+            number = np.nan if empty else form.read(cell)
             if number is None or abs(number) > LARGEST:
                 what = f"{cell!r} in the column {column!r} is no number that can be used"
-                option = f"leave the cell empty and give --fill{_commas([cell])}"
-                raise DataError(what, where=where[place], mend="mend it", option=option)
+                raise DataError(what, where=where[place], mend="mend it", option="leave the cell empty and give --fill")
             if empty and whole:
                 what = f"the column {column!r} is known ahead, and its value is missing"
                 raise DataError(what, where=where[place], mend="give it", option="name the column with --past instead")
@@ -275,13 +338,13 @@ def _numbers(
     return values
 
 
-def _static(rows: Sequence[Mapping[str, Any]], where: Sequence[str], column: str, name: str) -> Any:
+def _static(rows: Sequence[Mapping[str, Any]], where: Sequence[str], column: str, form: NumberFormat, name: str) -> Any:
     first = rows[0].get(column)
     for place, row in enumerate(rows):
         if row.get(column) != first:
             what = f"the static column {column!r} is {row.get(column)!r} here, and {first!r} at first, in {name!r}"
             raise DataError(what, where=where[place], mend="mend it", option="name the column with --past or --known")
-    number = _number(first)
+    number = form.read(first)
     return str(first) if number is None or not np.isfinite(number) else number
 
 

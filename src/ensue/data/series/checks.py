@@ -29,6 +29,8 @@ class Read:
 
     series: Series
     rows: Sequence[str]
+    unordered: int = 0
+    """How many of its rows stood after a later one, until they were sorted."""
 
 
 def within_values(found: Sequence[Read], where: str, listener: Listener) -> list[Read]:
@@ -76,9 +78,11 @@ def some(names: Sequence[str]) -> str:
 
 def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency:
     """Give the frequency of all series: what was said, or what most steps have. Raises DataError if there are two."""
-    if settings.freq:
-        return read_frequency(settings.freq)
     each = [usual(one.series.times) for one in found]
+    if settings.freq:
+        said = read_frequency(settings.freq)
+        days = Counter(one.on for one in each if one is not None and one.base == "month")
+        return replace(said, on=days.most_common(1)[0][0]) if said.base == "month" and days else said
     known = Counter(one for one in each if one is not None)
     if not known:
         return Frequency("step", 1) if found[0].series.times.dtype.kind != "M" else Frequency("second", 86_400)
@@ -132,14 +136,14 @@ def _refuse(one: Read, times: Times, row: int, distances: np.ndarray, frequency:
         raise _two(one, row, frequency, None)
     if not filled:
         gap = f"a gap of {distance - 1:.0f} step{'s' * bool(distance > 2)} of {frequency.one} before {what}"
-        raise DataError(gap, where=where, mend="add the rows", option=f"give {FILLS}, or another --freq")
+        raise DataError(gap, where=where, mend="add the rows", option=f"give {FILLS}")
 
 
 def _two(one: Read, row: int, frequency: Frequency, other: Frequency | None) -> DataError:
     times = one.series.times
     found = f"a series of {other.name}s" if other else f"from {shown(times[row - 1])} to {shown(times[row])}"
     what = f"two frequencies: {found} in {one.series.name!r}, where the usual step is {frequency.one}"
-    return DataError(what, where=one.rows[row], mend="split the file", option="say which one is right with --freq")
+    return DataError(what, where=one.rows[row], mend="split the file")
 
 
 def _refuse_missing(one: Read, series: Series) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -29,6 +29,7 @@ NAMES: dict[tuple[str, int], str] = {
 }
 ALIASES = {"y": "year", "a": "year", "q": "quarter", "m": "month", "ms": "month", "me": "month", "w": "week"}
 ALIASES |= {"d": "day", "h": "hour", "min": "minute", "t": "minute", "s": "second", "b": "workday"}
+WORKDAY, MOSTLY = -1, 0.75
 SEASONS = {"quarter": 4, "month": 12, "week": 52, "day": 7, "workday": 5, "hour": 24}
 
 
@@ -42,6 +43,8 @@ class Frequency:
 
     base: Literal["month", "second", "workday", "step"]
     every: int
+    on: int = field(default=0, compare=False)
+    """Of months: the day that steps are on, as far as a month has it; WORKDAY for its last one, 0 as the last was."""
 
     @property
     def name(self) -> str:
@@ -81,9 +84,15 @@ class Frequency:
             return np.busday_offset(day, counts, roll="backward").astype("datetime64[s]") + (last - day)
         month = np.datetime64(last, "M")
         into = np.datetime64(last, "s") - month.astype("datetime64[s]")
-        if _ends_month(np.array([last], "datetime64[s]"))[0]:
-            into = np.timedelta64(31 * DAY, "s")
         months = month + counts
+        if self.on == WORKDAY:
+            return _last_workdays(months) + (
+                np.datetime64(last, "s") - np.datetime64(last, "D").astype("datetime64[s]")
+            )
+        if self.on:
+            into += np.timedelta64((self.on - _day_of(np.array([last], "datetime64[s]"))[0]) * DAY, "s")
+        elif _ends_month(np.array([last], "datetime64[s]"))[0]:
+            into = np.timedelta64(31 * DAY, "s")
         lengths = (months + 1).astype("datetime64[s]") - months.astype("datetime64[s]")
         of_day = (np.datetime64(last, "s") - np.datetime64(last, "D").astype("datetime64[s]")).astype(np.int64)
         latest = lengths - np.timedelta64(DAY, "s") + of_day
@@ -112,8 +121,9 @@ def usual(times: Times) -> Frequency | None:
     if times.dtype.kind != "M":
         return _most("step", np.diff(times))
     months = np.diff(times.astype("datetime64[M]").astype(np.int64))
-    if (_same_day(times) or _ends_month(times).all()) and np.median(months) >= 1:
-        return _most("month", months)
+    if (on := _on(times)) is not None and np.median(months) >= 1:
+        most = _most("month", months)
+        return None if most is None else replace(most, on=on)
     found = _most("second", np.diff(times).astype(np.int64))
     if found == Frequency("second", DAY) and np.is_busday(days := times.astype("datetime64[D]")).all():
         # Without any weekend in between, they may be days as well.
@@ -121,10 +131,38 @@ def usual(times: Times) -> Frequency | None:
     return found
 
 
-def _same_day(times: Times) -> bool:
-    """Tell whether all stand at the same place in their months: times of months do, and of no smaller step."""
-    within = times - times.astype("datetime64[M]").astype("datetime64[s]")
-    return bool((within == within[0]).all())
+def _on(times: Times) -> int | None:
+    """Give the day that all times are on in their months, as times of months are, and of no smaller step; else None.
+
+    >>> _on(np.array(["2015-01-30", "2015-02-28", "2015-03-30"], "datetime64[s]"))
+    30
+    """
+    of_day = times - times.astype("datetime64[D]")
+    if not (of_day == of_day[0]).all():
+        return None
+    days = _day_of(times)
+    if _ends_month(times).all():
+        return 31
+    if (np.minimum(days.max(), _lengths(times)) == days).all():
+        return int(days.max())
+    early = (_last_workdays(times.astype("datetime64[M]")) - times.astype("datetime64[D]")).astype(np.int64) // DAY
+    # Where the last one is a holiday, the one before it.
+    return WORKDAY if early.min() >= 0 and early.max() <= 4 and (early == 0).mean() >= MOSTLY else None
+
+
+def _day_of(times: Times) -> NDArray[np.int64]:
+    return (times.astype("datetime64[D]") - times.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64) + 1
+
+
+def _lengths(times: Times) -> NDArray[np.int64]:
+    """Count the days of the month of each time."""
+    months = times.astype("datetime64[M]")
+    return ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
+
+
+def _last_workdays(months: NDArray[Any]) -> NDArray[Any]:
+    """Give the last day of each month from Monday to Friday, at midnight."""
+    return np.busday_offset((months + 1).astype("datetime64[D]"), -1, roll="forward").astype("datetime64[s]")
 
 
 def _ends_month(times: Times) -> NDArray[np.bool_]:
@@ -141,8 +179,7 @@ def steps_between(times: Times, frequency: Frequency) -> NDArray[np.float64]:
     """Count the steps from each time to the next, in whole ones where the times fit the frequency."""
     if frequency.base == "month":
         months = np.diff(times.astype("datetime64[M]").astype(np.int64)) / frequency.every
-        fits = _same_day(times) or _ends_month(times).all()
-        return months if fits else np.where(months == np.round(months), months + 0.5, months)
+        return months if _on(times) is not None else np.where(months == np.round(months), months + 0.5, months)
     if frequency.base == "workday":
         days = times.astype("datetime64[D]")
         fits = np.is_busday(days[1:]) & ((times - days)[1:] == (times - days)[:-1])

@@ -21,7 +21,7 @@ class SeriesSettings(Settings):
     id: str = ""
     """The column that tells series apart; unset, `unique_id`, or the only column of words beside the times."""
     time: str = ""
-    """The column of times: ISO dates, months, quarters or integers; unset, `ds`, or the first column of times."""
+    """The column of times: dates, months, quarters, integers; unset, `ds`, or the first column of times."""
     target: tuple[str, ...] = ()
     """What is forecast; several columns are several numbers of each step. Unset, `y`, or the only column of numbers;
     of several, each becomes a series of its own."""
@@ -38,7 +38,7 @@ class SeriesSettings(Settings):
     day_first: bool | None = None
     """Whether 03/04/2026 is in April; unset, the dates tell, as soon as one has a day after the 12th."""
     decimal: Literal["", ".", ","] = ""
-    """The decimal mark, where the other one, spaces or ' divide thousands; unset, a point, and nothing divides."""
+    """The decimal mark; the other one, spaces or ' divide thousands. Unset, each column of numbers tells by itself."""
     encoding: str = "utf-8"
     """How the files are encoded, by Python's name for it."""
     valid_file: str = ""
@@ -92,6 +92,8 @@ class Panel:
     known: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """How the table was read, as plain JSON values: its columns, and what no cell tells by itself."""
 
     @property
     def steps(self) -> int:
@@ -122,8 +124,9 @@ class Panel:
             "names": [one.name for one in self.series],
             "statics": [list(one.static) for one in self.series],
             "dated": bool(len(self.series) and self.series[0].times.dtype.kind == "M"),
-            "frequency": [self.frequency.base, self.frequency.every],
+            "frequency": [self.frequency.base, self.frequency.every, self.frequency.on],
             "columns": {name: list(getattr(self, name)) for name in ("channels", "known", "past", "static")},
+            "reading": dict(self.reading),
         }
 
     @classmethod
@@ -141,7 +144,7 @@ class Panel:
             filled = np.array(arrays["filled"][steps], np.bool_)
             series.append(Series(name, times[steps], **parts, static=tuple(static), filled=filled))
         columns = {name: tuple(names) for name, names in values["columns"].items()}
-        return cls(tuple(series), Frequency(*values["frequency"]), **columns)
+        return cls(tuple(series), Frequency(*values["frequency"]), **columns, reading=values["reading"])
 
 
 def gone_on(learned: Panel, later: Panel) -> tuple[Panel, list[int]]:

@@ -112,7 +112,7 @@ class ForecastModel(Trained):
         paths = paths_given(paths)
         if not paths:
             return self.run.parse("result.json", _of_the_test)
-        panel = read_panel(list(paths), self.settings.data)
+        panel = read_panel(list(paths), self.settings.data, like=self.prepared.panel)
         refuse_unlike(self.prepared.panel, panel)
         panel, first = gone_on(self.prepared.panel, panel)
         layout = self.prepared.layout
@@ -133,9 +133,9 @@ class ForecastModel(Trained):
         if isinstance(data, Panel):
             panel = data
         elif isinstance(data, str | Path):
-            panel = read_panel([Path(data)], self.settings.data)
+            panel = read_panel([Path(data)], self.settings.data, like=self.prepared.panel)
         else:
-            panel = panel_of([frame_source(data)], self.settings.data)
+            panel = panel_of([frame_source(data)], self.settings.data, like=self.prepared.panel)
         refuse_unlike(self.prepared.panel, panel)
         return panel
 

@@ -125,7 +125,7 @@ def _with_file(
     file: str, part: str, panel: Panel, settings: ForecastSettings, listener: Listener
 ) -> tuple[Panel, ForecastSettings]:
     """Put a file for a part after the series that it goes on from. Raises DataError if it does not."""
-    later, first = gone_on(panel, read_panel([Path(file)], settings.data, listener))
+    later, first = gone_on(panel, read_panel([Path(file)], settings.data, listener, panel))
     added = {len(one) - begin for one, begin in zip(later.series, first, strict=True)}
     if len(later.series) != len(panel.series) or len(added) > 1 or 0 in first or 0 in added:
         what = "the file does not go on with every series, for as many steps each, where the data ends"

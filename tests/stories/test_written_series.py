@@ -1,0 +1,264 @@
+"""Times and numbers as spreadsheets and programs write them: a column is judged as a whole, and a doubt is told."""
+
+import re
+from calendar import monthrange
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+import ensue
+from ensue.cli.main import main
+from ensue.data.contract import Finding, Listener
+from ensue.data.readers.series import read_panel
+from ensue.data.series import Panel, SeriesSettings
+from ensue.errors import DataError, SettingError
+
+DAYS = [date(2020, 3, 27) + timedelta(n) for n in range(40)]
+HOURS = [datetime(2020, 3, 27) + timedelta(hours=n) for n in range(40)]
+MONTHS = [date(2015 + n // 12, 1 + n % 12, 1) for n in range(40)]
+QUARTERS = [date(2010 + n // 4, 1 + n % 4 * 3, 1) for n in range(40)]
+
+
+def read(folder: Path, text: str, **settings: object) -> tuple[Panel, list[str]]:
+    path, found = folder / "data.csv", list[Finding]()
+    path.write_text(text, encoding="utf-8")
+    panel = read_panel([path], SeriesSettings.model_validate(settings), Listener(found.append))
+    return panel, [f"{one.what}; {one.mend}" if one.mend else one.what for one in found]
+
+
+def table(times: list[str], delimiter: str = ",") -> str:
+    return f"ds{delimiter}y\n" + "".join(f"{time}{delimiter}{place % 9}\n" for place, time in enumerate(times))
+
+
+def twelve(time: datetime) -> str:
+    return f"{time.month}/{time.day}/{time.year} {(time.hour + 11) % 12 + 1}:{time.minute:02d} {'AP'[time.hour > 11]}M"
+
+
+FORMS: dict[str, tuple[list, Callable[..., str], str]] = {
+    "month first": (DAYS, lambda day: f"{day.month}/{day.day}/{day.year}", "day"),
+    "month first, two digits": (DAYS, lambda day: f"{day:%m/%d/%y}", "day"),
+    "day first": (DAYS, lambda day: f"{day.day}/{day.month}/{day.year}", "day"),
+    "a day above twelve at first": (DAYS[4:], lambda day: f"{day:%m/%d/%Y}", "day"),
+    "an hour": (HOURS, lambda time: f"{time.month}/{time.day}/{time.year} {time.hour}:00", "hour"),
+    "half a day": (HOURS, twelve, "hour"),
+    "the year first": (DAYS, lambda day: f"{day.year}/{day.month}/{day.day}", "day"),
+    "no zeros": (DAYS, lambda day: f"{day.year}-{day.month}-{day.day}", "day"),
+    "month and year": (MONTHS, lambda day: f"{day:%m/%Y}", "month"),
+    "2015M01": (MONTHS, lambda day: f"{day:%YM%m}", "month"),
+    "Q1 2010": (QUARTERS, lambda day: f"Q{day.month // 3 + 1} {day.year}", "quarter"),
+    "2010Q1": (QUARTERS, lambda day: f"{day.year}Q{day.month // 3 + 1}", "quarter"),
+    "2010-Q1": (QUARTERS, lambda day: f"{day.year}-Q{day.month // 3 + 1}", "quarter"),
+    "1Q2010": (QUARTERS, lambda day: f"{day.month // 3 + 1}Q{day.year}", "quarter"),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_times(name: str, tmp_path: Path) -> None:
+    times, write, frequency = FORMS[name]
+    panel, told = read(tmp_path, table(list(map(write, times))))
+    assert panel.series[0].times.tolist() == [datetime(*time.timetuple()[:5]) for time in times]
+    assert (panel.frequency.name, told) == (frequency, [])
+
+
+@pytest.mark.parametrize(
+    ("unit", "word"), [(1, "seconds"), (1000, "1/1,000 seconds"), (10**9, "1/1,000,000,000 seconds")]
+)
+def test_seconds_since_1970_are_hours(unit: int, word: str, tmp_path: Path) -> None:
+    stamps = [int(time.replace(tzinfo=UTC).timestamp()) * unit for time in HOURS]
+    rows = "".join(f"{stamp},{place}\n" for place, stamp in enumerate(stamps))
+    for column in ("timestamp", "when"):
+        panel, told = read(tmp_path, f"{column},value\n{rows}")
+        assert (panel.frequency.name, panel.frequency.season) == ("hour", 24)
+        assert panel.series[0].times.tolist() == HOURS
+        assert told == [f"the integers in '{column}' are read as {word} since 1970, in UTC"]
+    assert (
+        read(tmp_path, f"timestamp,value\n{rows}", freq=f"{min(3600 * unit, 999_999)} steps", fill="zero")[
+            0
+        ].frequency.base
+        == "step"
+        if unit == 1
+        else True
+    )
+
+
+def test_what_nobody_can_tell_of_dates_is_asked_for(tmp_path: Path) -> None:
+    rows = [f"{month:02d}/01/2024" for month in range(1, 13)]
+    with pytest.raises(DataError, match=r"data.csv:2: '01/01/2024': does the day come first, or the month\?"):
+        read(tmp_path, table(rows))
+    panels = [read(tmp_path, table(rows), day_first=first)[0] for first in (True, False)]
+    assert [panel.frequency.name for panel in panels] == ["day", "month"]
+    with pytest.raises(DataError, match=r"data.csv:3: '03/27/2020' has day and month the other way round"):
+        read(tmp_path, table(["27/03/2020", "03/27/2020"]))
+
+
+def test_rows_in_another_order_are_sorted(tmp_path: Path) -> None:
+    rows = [f"{day},{place}" for place, day in enumerate(DAYS)]
+    panel, told = read(tmp_path, "ds,y\n" + "\n".join([*rows[20:], *rows[:20]]))
+    assert panel.series[0].times.astype("datetime64[D]").tolist() == DAYS
+    assert panel.series[0].values[:, 0].tolist() == list(range(40))
+    assert told == ["the rows of 1 series were not in order of time, and were sorted"]
+    with pytest.raises(DataError, match=r"data.csv:42: the time 2020-03-27 of 'data' is there twice"):
+        read(tmp_path, "ds,y\n" + "\n".join([*rows, rows[0]]))
+
+
+def last_workday(year: int, month: int) -> date:
+    day = date(year + month // 12, month % 12 + 1, 1) - timedelta(1)
+    return day - timedelta(max(day.weekday() - 4, 0))
+
+
+ENDS = {
+    "workdays": [last_workday(2015 + n // 12, 1 + n % 12) for n in range(40)],
+    "the 30th": [
+        date(2015 + n // 12, 1 + n % 12, min(30, monthrange(2015 + n // 12, 1 + n % 12)[1])) for n in range(40)
+    ],
+    "the 31st": [date(2015 + n // 12 + (n % 12 == 11), (n + 1) % 12 + 1, 1) - timedelta(1) for n in range(40)],
+    "the 15th": [date(2015 + n // 12, 1 + n % 12, 15) for n in range(40)],
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_months_that_end_on_no_first(name: str, tmp_path: Path) -> None:
+    """What comes next is on the same day of its month, wherever the series is cut; and `--freq month` says the same."""
+    days = ENDS[name]
+    for settings in ({}, {"freq": "month"}):
+        for end in (30, 34, 38):
+            panel, told = read(tmp_path, table(list(map(str, days[:end]))), **settings)
+            assert (panel.frequency.name, panel.frequency.season, told) == ("month", 12, [])
+            ahead = panel.frequency.ahead(panel.series[0].times[-1], 40 - end)
+            assert ahead.astype("datetime64[D]").tolist() == days[end:]
+            kept = Panel.of(panel.to_arrays(), panel.to_json())
+            assert kept.frequency.ahead(panel.series[0].times[-1], 40 - end).tolist() == ahead.tolist()
+
+
+def test_a_gap_among_ends_of_months_is_filled(tmp_path: Path) -> None:
+    days = [str(day) for place, day in enumerate(ENDS["workdays"]) if place not in (7, 8)]
+    with pytest.raises(DataError, match="a gap of 2 steps of a month before 2015-10-30"):
+        read(tmp_path, table(days))
+    panel, _ = read(tmp_path, table(days), fill="previous")
+    assert panel.series[0].times.astype("datetime64[D]").tolist() == ENDS["workdays"]
+
+
+@pytest.mark.parametrize("place", ["Europe/Berlin", "America/New_York", "Australia/Sydney", "Europe/London"])
+def test_local_midnights_in_utc_are_days(place: str, tmp_path: Path) -> None:
+    days = [date(2020, 1, 1) + timedelta(n) for n in range(300)]
+    zone = ZoneInfo(place)
+    moments = [datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC) for day in days]
+    rows = [f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in moments]
+    for settings in ({}, {"freq": "day"}):
+        panel, told = read(tmp_path, table(rows), **settings)
+        assert panel.series[0].times.astype("datetime64[D]").tolist() == days
+        assert panel.frequency.name == "day"
+        assert ["midnights of a place" in one for one in told] == [True]
+    (tmp_path / "new.csv").write_text(table([f"{moments[7] + timedelta(1)}"]), encoding="utf-8")
+    like = read_panel([tmp_path / "new.csv"], SeriesSettings(), like=panel)
+    assert like.series[0].times.astype("datetime64[D]").tolist() == [days[8]]
+
+
+NUMBERS: dict[str, tuple[list[str], list[float], str]] = {
+    "german thousands": (["940", "996", "1.003"], [940, 996, 1003], "'1.003' is read as 1003, for numbers without"),
+    "english thousands": (
+        ['"940"', '"996"', '"1,003"'],
+        [940, 996, 1003],
+        "'1,003' is read as 1003, for numbers without",
+    ),
+    "millions": (["940", "1.234.567"], [940, 1234567], ""),
+    "decimal comma": (["1,5", "1,003", "2"], [1.5, 1.003, 2], ""),
+    "decimal point": (["1.5", "1.003", "2"], [1.5, 1.003, 2], ""),
+    "both": (["1.234,5", "1.003"], [1234.5, 1003], ""),
+    "three digits": (["0.125", "1.003"], [0.125, 1.003], ""),
+    "above a thousand": (
+        ["1234", "1.003"],
+        [1234, 1.003],
+        "'1.003' is read as 1.003, for numbers without a point are above",
+    ),
+    "three digits everywhere": (
+        ["12.125", "1.003"],
+        [12.125, 1.003],
+        "'12.125' is read as 12.125, for all have a point",
+    ),
+    "spaces": (["1 234", "900"], [1234, 900], ""),
+    "narrow spaces": (["1\u202f234,5", "900"], [1234.5, 900], ""),
+    "apostrophes": (["1'234.5", "900"], [1234.5, 900], ""),
+    "dollars": (["$1,200.50", "-$3", "($4)"], [1200.5, -3, -4], ""),
+    "euros": (["1.200,50 €", "3 €"], [1200.5, 3], ""),
+    "per cent": (["12.5%", "3 %"], [12.5, 3], ""),
+    "below zero": (["(1,200)", "\u22125", "1"], [-1200, -5, 1], "'1,200' is read as 1200"),
+    "powers": (["1.5e3", "2E-2"], [1500, 0.02], ""),
+    "truths": (["true", "False"], [1, 0], ""),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers(name: str, tmp_path: Path) -> None:
+    cells, values, doubt = NUMBERS[name]
+    rows = [f"2020-01-{place:02d};{cell}" for place, cell in enumerate(cells, 1)]
+    text = "Datum;Umsatz\n" + "\n".join(rows) + "\n"
+    panel, told = read(tmp_path, text)
+    assert panel.series[0].values[:, 0].tolist() == values
+    assert len(told) == bool(doubt)
+    for one in told:
+        assert f"in the column 'Umsatz' {doubt}" in one
+        advice = re.search(r"if that is wrong, give --set data.decimal=(.)$", one)
+        assert advice
+        other, told_then = read(tmp_path, text, decimal=advice[1])
+        assert (told_then, other.series[0].values.tolist() != panel.series[0].values.tolist()) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("cells", "line"),
+    [
+        (["1.5", "2.5", "1,5"], 4),
+        (["1.234,5", "1,234.5"], 3),
+        (["1,5", "1.50"], 3),
+        (["$5", "€5"], 3),
+        (["5%", "0.05"], 3),
+        (["1.5", "12,34,5"], 3),
+        (["1.5", "(5"], 3),
+        (["1.5", "1 2"], 3),
+    ],
+)
+def test_numbers_of_no_one_form(cells: list[str], line: int, tmp_path: Path) -> None:
+    rows = [f"2020-01-{place:02d};{cell}" for place, cell in enumerate([*cells[:-1], *cells[:-1], cells[-1]], 1)]
+    line = len(rows) + 1
+    with pytest.raises(
+        DataError, match=rf"data.csv:{line}: .* is no number that can be used; mend it, or leave"
+    ) as caught:
+        read(tmp_path, "Datum;Umsatz\n" + "\n".join(rows) + "\n")
+    assert "decimal" not in str(caught.value)
+
+
+def test_a_column_of_a_table_is_written_as_the_others(tmp_path: Path) -> None:
+    rows = [f"2020-01-{day:02d};1,003;{day},5" for day in range(1, 9)]
+    panel, told = read(tmp_path, "Datum;a;b\n" + "\n".join(rows) + "\n")
+    assert panel.series[0].values[:, 0].tolist() == [1.003] * 8
+    assert len(told) == 1  # that each column is a series
+
+
+def test_a_run_reads_new_rows_as_it_read_those_it_learned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    days = [date(2020, 1, 1) + timedelta(n) for n in range(80)]
+    rows = [
+        f"{day:%m/%d/%Y};a;{900 + 7 * place // 1000:d}{'' if place % 3 else ',5'}" for place, day in enumerate(days)
+    ]
+    (tmp_path / "data.csv").write_text("Wann;Laden;Umsatz\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    quick = ["--horizon", "2", "--set", "rivals.statistics=[]"]
+    assert main(["train", "forecast", str(tmp_path / "data.csv"), "--out", str(tmp_path / "run"), *quick]) == 0
+    later = tmp_path / "later.csv"
+    later.write_text("Wann;Laden;Umsatz\n03/21/2020;a;1,125\n", encoding="utf-8")
+    model = ensue.open(tmp_path / "run")
+    assert model.panel_of(later).series[0].values.tolist() == [[1.125]]
+    later.write_text("Laden;Umsatz;Wann\na;1,125;04/01/2020\na;1,125;04/02/2020\n", encoding="utf-8")
+    series = ensue.open(tmp_path / "run").panel_of(later).series[0]
+    assert series.name == "a"
+    assert series.times.astype("datetime64[D]").tolist() == [date(2020, 4, 1), date(2020, 4, 2)]
+    assert main(["check", str(tmp_path / "data.csv")]) == 0
+    assert "Looked at as `ensue train forecast` would" in capsys.readouterr().out
+
+
+def test_dates_are_no_steps(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="the times are dates, not integers"):
+        read(tmp_path, table(list(map(str, DAYS))), freq="step")
+    assert read(tmp_path, "t,y\n" + "".join(f"{n},{n}\n" for n in range(9)))[0].series[0].times.dtype == np.int64
