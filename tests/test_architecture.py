@@ -25,7 +25,7 @@ FILE_LINES, FUNCTION_LINES, PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES =
 # 2026-11-30: faults found from outside are mended where they are, before the redesign moves this code and brings a
 # limit in code lines by room; until then there is room for the checks that were missing.
 PACKAGE_LINES = 38_000
-COMMAND_FLAGS = {"cli/generate.py": 20}
+COMMAND_FLAGS = {"cli/generate.py": 20, "cli/evaluate.py": 9}
 BASES_OUTSIDE = {
     "ABC",
     "Module",

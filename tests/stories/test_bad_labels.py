@@ -220,7 +220,8 @@ def test_nothing_to_classify(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     run = str(tmp_path / "data-run")
     assert "the text is empty; give some text, or a file" in told(capsys, "classify", run, " ")
     (tmp_path / "new.csv").write_text("text\nfine\n \n")
-    assert "new.csv:3: column 'text' is empty in this row" in told(capsys, "classify", run, str(tmp_path / "new.csv"))
+    assert main(["classify", run, str(tmp_path / "new.csv")]) == 0
+    assert "no answer to 1 example, since the text is empty (at 3)" in capsys.readouterr().err
     (tmp_path / "other.csv").write_text("review,stars\nfine,3\ngood,4\n")
     assert "there is no column 'text'" in told(capsys, "classify", run, str(tmp_path / "other.csv"))
     only = tmp_path / "odd.csv"
@@ -246,8 +247,8 @@ def test_a_mend_is_one_that_the_command_takes(tmp_path: Path, capsys: pytest.Cap
         assert main(line) == 2
         assert capsys.readouterr().err.rstrip().endswith(f"{mend}, or give --set encoding=cp1252")
     other.write_text("text,label\n ,pos\n")
-    for verb in ("classify", "evaluate"):
-        assert told(capsys, verb, run, str(other)).endswith("column 'text' is empty in this row; fill it in")
+    said = "other.csv: no example has a text and a label; give another file"
+    assert told(capsys, "evaluate", run, str(other)).endswith(said)
     (tmp_path / "texts.txt").write_text("one\ntwo\n")
     said = "every example has the label 'texts'; give examples of other classes, or name a folder with a file for each"
     assert said in told(capsys, *train(tmp_path / "texts.txt"))

@@ -103,7 +103,8 @@ def test_labels_may_be_missing_where_none_are_asked_for(tmp_path):
          "give all rows of a sequence the same"),
         ("-4,2", "-4,-2", "a.csv:6: the error in column 'flux_err' is below zero (-2); "
          "give standard errors, or leave the cell empty"),
-        ("flux,", "flx,", "a.csv: there is no column 'flux'; did you mean flx?"),
+        ("flux,", "flx,", "a.csv: there is no column 'flux'; did you mean flx?, "
+         "or name what stands for it with --value"),
         (CURVES[CURVES.index("\n") + 1 :], "", "a.csv: the table has no rows; "
          "give a table with a header and some rows"),
     ],

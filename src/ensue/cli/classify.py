@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from ensue.cli.train.said import NewColumns
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ensue.data.labels import LabelCodec
     from ensue.tasks.classify.model import Verdict
 
 app = App(name="classify")
@@ -25,6 +28,7 @@ def classify(
     data: Annotated[str, Parameter(allow_leading_hyphen=True)],
     /,
     *,
+    columns: Annotated[NewColumns, Parameter(name="*")] = NewColumns(),  # noqa: B008 - it is frozen
     out: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -43,7 +47,8 @@ def classify(
     from ensue.tasks.classify.using import asked_about
 
     refuse_overwriting(data, out)
-    verdicts = asked_about(api.open(run, "classify"), data, Listener(say))
+    model = api.open(run, "classify")
+    verdicts = asked_about(model, data, Listener(say), columns.said)
     if json:
         for verdict in verdicts:
             print_json(verdict.to_json())
@@ -51,30 +56,32 @@ def classify(
         from ensue.durable import write_atomically
 
         text = StringIO(newline="")
-        write_rows(verdicts, text)
+        write_rows(verdicts, model.labels, text)
         write_atomically(out, text.getvalue().encode())
     else:
-        write_rows(verdicts, sys.stdout)
+        write_rows(verdicts, model.labels, sys.stdout)
 
 
-def write_rows(verdicts: Iterable[Verdict], file: Any) -> None:
-    """Write the columns of each example, and beside them what is said of it."""
+def write_rows(verdicts: Iterable[Verdict], labels: LabelCodec, file: Any) -> None:
+    """Write the columns of each example, those of the first one, and beside them what is said of it."""
     rows = csv.writer(file, lineterminator="\n")
+    of_number, columns = labels.kind == "number", []
+    names = ("standard_deviation",) if of_number else labels.names
+    ours = ["predicted", *(name if of_number else f"p({name})" for name in names), "set"]
     for number, verdict in enumerate(verdicts):
-        chances = dict(verdict.probabilities)
         own = dict(verdict.example.row) or {"text": verdict.example.content}
-        said = {"predicted": _cell(verdict.label)}
-        if isinstance(verdict.label, float):
-            said |= {name: f"{spread:.6g}" for name, spread in chances.items()}
-        else:
-            said |= {f"p({name})": f"{chance:.4f}" for name, chance in chances.items()}
-        said |= {"set": _cell(list(verdict.set))}
         if number == 0:
-            rows.writerow([*own, *said])
-        rows.writerow([*own.values(), *said.values()])
+            columns = list(own)
+            rows.writerow([f"{name} (data)" if name in ours else name for name in columns] + ours)
+        chances = [verdict.probabilities.get(name) for name in names]
+        told = ["" if one is None else f"{one:.6g}" if of_number else f"{one:.4f}" for one in chances]
+        given = [own.get(name, "") for name in columns]
+        rows.writerow([*given, _cell(verdict.label), *told, _cell(list(verdict.set))])
 
 
 def _cell(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, list):
         return codec.dumps([float(_cell(one)) if isinstance(one, float) else one for one in value], ensure_ascii=False)
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter, validators
 
+from ensue.cli.train.said import LabelledColumns
 from ensue.cli.whole import Whole
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ app = App(name="evaluate")
 
 
 @app.default
-def evaluate(
+def evaluate(  # noqa: PLR0913 - each is a flag
     run: Path,
     /,
     *data: Annotated[Path, Parameter(allow_leading_hyphen=True)],
@@ -29,6 +30,7 @@ def evaluate(
     novelty: bool = False,
     prequential: bool = False,
     weights: Literal["fp32", "bf16", "int8"] = "fp32",
+    columns: Annotated[LabelledColumns, Parameter(name="*")] = LabelledColumns(),  # noqa: B008 - it is frozen
     json: bool = False,
 ) -> None:
     """Score a text: nats, bits, perplexity; by line; at its most surprising places. Or examples with what is true of
@@ -54,16 +56,26 @@ def evaluate(
         what, mend = "--prequential tells of chunks, not of lines, places or copies", "leave it or the others out"
         raise SettingError(what, where="evaluate", mend=mend)
     model = api.open(run)
+    refuse_columns(columns, model.run.about["task"])
     if hasattr(model, "evaluate") and (lines or surprising or novelty or prequential or weights != "fp32"):
         what = "--lines, --surprising, --novelty, --prequential and --weights are for runs of `generate`"
         raise SettingError(what, where="evaluate", mend="leave them out")
     with given(model, data) as files:
         if hasattr(model, "evaluate"):
-            show_scored(model.evaluate(files), json)
+            show_scored(model.evaluate(files, columns.said) if columns.said else model.evaluate(files), json)
         elif prequential:
             show_prequential(model.with_weights(weights), files, json)
         else:
             show_text(model, files, Asked(lines, surprising, novelty, weights, json))
+
+
+def refuse_columns(columns: LabelledColumns, task: str) -> None:
+    """Raise SettingError where columns are named, and the run is of a verb that takes them from its training."""
+    from ensue.errors import SettingError
+
+    if columns.said and task != "classify":
+        flag, mend = next(iter(columns.said)).replace("_", "-"), "leave it out"
+        raise SettingError("columns are named for runs of `classify`", where=f"--{flag}", mend=mend)
 
 
 @contextmanager

@@ -38,6 +38,8 @@ class Labelled:
     """Examples of one group stay in one part of the data."""
     row: Mapping[str, Any] = field(default_factory=dict)
     """The columns of its row, for what is written beside the answer."""
+    case: str = ""
+    """What names it where it is no text: its id, or its number from 1."""
     inner: Sequence[Any] | None = None
     """Labels of its steps, None for a step without one, where steps have labels of the same kind of their own."""
 
@@ -94,6 +96,10 @@ class ContentCodec(ABC):
     def strange(self, content: Content) -> Sequence[str]:
         """Name what of the content is left out, since training had nothing like it."""
         return ()
+
+    def knows(self, content: Content) -> bool:
+        """Tell whether training had anything of the content; of what it had nothing of, nothing can be said."""
+        return True
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:

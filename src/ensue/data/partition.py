@@ -29,6 +29,7 @@ from ensue.data.labels import (
     relabelled,
 )
 from ensue.data.readers import LABELLED, LabelledTable
+from ensue.data.readers.label_file import with_labels
 from ensue.data.readers.named_parts import take_named_parts
 from ensue.data.split import draw_parts
 from ensue.errors import DataError, SettingError
@@ -57,6 +58,8 @@ class LabelledSettings(Settings):
     split: Literal["auto", "drawn"] = "auto"
     """Where the parts come from: with auto, files and folders named train, valid (or dev) and test are those parts;
     with drawn, all files are read together, and the parts are drawn."""
+    label_file: str = ""
+    """A table with a row for each sequence, its id and its label (`reader.label`), where the data itself has none."""
     valid_file: str = ""
     """A file on which choices are made, in place of the share `tune`."""
     test_file: str = ""
@@ -76,6 +79,8 @@ class Encoded:
     """Texts that stand in the training part too, letter for letter."""
     strange: Mapping[str, int] = field(default_factory=dict)
     """Bands that were never in training, and in how many examples their values are left out."""
+    cases: tuple[str, ...] = ()
+    """The name of each example, where they are no texts."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +101,16 @@ class Parts:
         counts = ("unseen", "shortened", "repeated", "strange")
         left_out = {name: {count: getattr(one, count) for count in counts} for name, one in self.parts.items()}
         codecs = {"content": self.content.to_json(), "labels": self.labels.to_json()}
-        return {**codecs, "files": list(self.files), "left_out": left_out}
+        cases = {name: list(one.cases) for name, one in self.parts.items() if one.cases}
+        return {**codecs, "files": list(self.files), "left_out": left_out, "cases": cases}
 
     @classmethod
     def from_json(cls, examples: Mapping[str, Examples], values: Mapping[str, Any]) -> Parts:
         """Make the parts again of their examples, as `kept_examples` gives them, and what `to_json` gave."""
-        parts = {name: Encoded(one, **values["left_out"][name]) for name, one in examples.items()}
+        cases = {name: tuple(names) for name, names in values.get("cases", {}).items()}
+        parts = {
+            name: Encoded(one, **values["left_out"][name], cases=cases.get(name, ())) for name, one in examples.items()
+        }
         labels = LabelCodec.from_json(values["labels"])
         return cls(parts, open_content(values["content"]), labels, tuple(values["files"]))
 
@@ -134,7 +143,26 @@ def partition(
 def files_by_part(paths: Sequence[Path], data: LabelledSettings, listener: Listener) -> dict[str, list[Path]]:
     """Find the files of "all", and those of "tune" and "test" that have their own: as given, or by their names."""
     files = files_of_parts("all", paths, data, listener)
+    beside = Path(data.label_file).resolve() if data.label_file else None
+    files = {part: [path for path in own if path.resolve() != beside] for part, own in files.items()}
     return take_named_parts(files, listener) if data.split == "auto" else files
+
+
+def open_readers(
+    files: Mapping[str, Sequence[Path]], data: LabelledSettings, listener: Listener
+) -> tuple[Any, dict[str, LabelledReader]]:
+    """Give the reader's settings with all that is guessed filled in, and the reader of each part. Raises DataError."""
+    if not data.label_file:
+        reader = data.reader.settled(files["all"], listener)
+        return reader, {part: reader.build(own) for part, own in files.items()}
+    label = getattr(data.reader, "label", "")
+    unlabelled = data.reader.model_copy(update={"label": ""} if label else {})
+    unlabelled = unlabelled.settled(files["all"], listener, labelled=False)
+    readers = {
+        part: with_labels(unlabelled.build(own, False), Path(data.label_file), label, getattr(unlabelled, "id", ""))
+        for part, own in files.items()
+    }
+    return unlabelled.model_copy(update={"label": label} if label else {}), readers
 
 
 Gathered: TypeAlias = "tuple[list[Labelled], LabelKind, str, str | None]"
@@ -222,6 +250,7 @@ def encode(
     """
     places, known = {file: place for place, file in enumerate(files)}, {one for one in train if isinstance(one, str)}
     steps, wholes, unseen, strange, shortened, repeated = [], [], Counter(), Counter(), 0, 0
+    cases: list[str] = []
     groups: dict[str | int, int] = {}
     for row, example in enumerate(examples):
         group = groups.setdefault(row if example.group is None else example.group, len(groups))
@@ -248,7 +277,9 @@ def encode(
         repeated += isinstance(example.content, str) and example.content in known
         steps.append({name: array[:longest] for name, array in fields.items()})
         wholes.append({**whole, **at})
-    return Encoded(together(steps, wholes), dict(sorted(unseen.items())), shortened, repeated, dict(strange))
+        cases += [example.case] if example.case else []
+    names = tuple(cases) if len(cases) == len(steps) else ()
+    return Encoded(together(steps, wholes), dict(sorted(unseen.items())), shortened, repeated, dict(strange), names)
 
 
 def _strata(examples: Sequence[Labelled], kind: LabelKind, delimiter: str) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
@@ -51,6 +51,8 @@ class Columns(Settings):
     """The column that holds the text."""
     label: str | None = None
     """The column that holds the label."""
+    label_file: str | None = None
+    """A table with a row for each sequence, its id and its label, where the data itself has no labels."""
     group: str | None = None
     """The column of groups: examples of one group stay in one part of the data."""
     id: str | None = None
@@ -63,6 +65,37 @@ class Columns(Settings):
     """A row for each step: the column of bands, or channels, that values were measured in."""
     error: str | None = None
     """A row for each step: the column of the values' standard errors."""
+
+
+class NewColumns(Settings):
+    """Columns of new data that are called otherwise than in training."""
+
+    text: str | None = None
+    """The column that holds the text, if it is called otherwise than in training."""
+    id: str | None = None
+    """A row for each step: the column that says to which sequence it belongs, likewise."""
+    time: str | None = None
+    """The column of times, likewise."""
+    value: tuple[str, ...] | None = None
+    """The columns of numbers, in the order that they had in training. May be repeated."""
+    band: str | None = None
+    """The column of bands, likewise."""
+    error: str | None = None
+    """The column of the values' standard errors, likewise."""
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """Those that were named."""
+        return {name: column for name, column in dict(self).items() if column is not None}
+
+
+class LabelledColumns(NewColumns):
+    """The same, with labels."""
+
+    label: str | None = None
+    """The column that holds the label, likewise."""
+    label_file: str | None = None
+    """A table with a row for each sequence, its id and its label, where the data itself has no labels."""
 
 
 class SeriesColumns(Settings):

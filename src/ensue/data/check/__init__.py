@@ -84,6 +84,8 @@ def key_of(verb: str, flag: str) -> str:
     """
     if flag in ("valid", "test"):
         return f"data.{flag}_file"
+    if verb == "classify" and flag.replace("-", "_") == "label_file":
+        return "data.label_file"
     if verb == "classify":
         return "data.reader.name" if flag == "kind" else f"data.reader.{flag}"
     room = "backtest" if verb == "forecast" and flag in BacktestSettings.model_fields else "data"

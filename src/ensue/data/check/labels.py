@@ -15,7 +15,7 @@ from ensue.data.check.text import TextLook
 from ensue.data.contract import Piece
 from ensue.data.labelled import Content, Labelled
 from ensue.data.labels import DESCRIBED, names_in, refuse_unlearnable
-from ensue.data.partition import Gathered, drawn, files_by_part, gathered
+from ensue.data.partition import Gathered, drawn, files_by_part, gathered, open_readers
 
 
 def look_at_labels(report: Report, files: Sequence[Path], said: Any) -> None:
@@ -24,10 +24,11 @@ def look_at_labels(report: Report, files: Sequence[Path], said: Any) -> None:
     asked: Any = data.reader
     report.kind = report.described = asked.name
     own = report.attempt(lambda: files_by_part(files, data, listener), first)
-    reader: Any = report.attempt(lambda: asked.settled(own["all"], listener), first) if own else None
-    if reader is None:
+    opened = report.attempt(lambda: open_readers(own, data, listener), first) if own else None
+    if opened is None:
         return
-    found = report.attempt(lambda: gathered(reader.build(own["all"]), data, listener), first)
+    reader, readers = opened
+    found = report.attempt(lambda: gathered(readers["all"], data, listener), first)
     if found is None and getattr(reader, "incomplete", "") == "refuse":  # the rest is told all the same
         rest = reader.model_copy(update={"incomplete": "leave out"})
         found = report.attempt(lambda: gathered(rest.build(own["all"]), data, listener), first)
@@ -40,7 +41,7 @@ def look_at_labels(report: Report, files: Sequence[Path], said: Any) -> None:
     tell_copies(report, first, ((f"{one.file}:{one.line}", _key(one.content), str(one.label)) for one in found[0]))
 
     def parts() -> Any:
-        return drawn({part: reader.build(of) for part, of in own.items()}, found, data, 0, listener)[0]
+        return drawn(readers, found, data, 0, listener)[0]
 
     if not report.problems:
         split = report.attempt(parts, first) or {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import islice
 from statistics import median
 from typing import Any, Literal
@@ -57,6 +58,27 @@ class TextContent(ContentCodec):
     def encode(self, content: Content) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
         """Give the ids of the text. Raises DataError if the content is none."""
         return {SYMBOL: self.codec.encode(_spaced(content, self.lower))}, {}
+
+    def knows(self, content: Content) -> bool:
+        """Tell whether a symbol of the text is known: of a text with letters or digits, one that has some."""
+        if self.codec.unknown is None:
+            return True
+        worded = any(sign.isalnum() for sign in str(content))
+        return bool((self._worded if worded else self._printed)[self.codec.encode(_spaced(content, self.lower))].any())
+
+    @cached_property
+    def _signs(self) -> list[str]:
+        """What each id stands for, nothing for the one of unknown symbols, and the end."""
+        ids = ([] if id in (self.codec.unknown, self.codec.end) else [id] for id in range(self.codec.size))
+        return [self.codec.decode(np.array(id, np.int64)) for id in ids]
+
+    @cached_property
+    def _worded(self) -> NDArray[np.bool_]:
+        return np.array([any(map(str.isalnum, sign)) for sign in self._signs])
+
+    @cached_property
+    def _printed(self) -> NDArray[np.bool_]:
+        return np.array([bool(sign.strip()) for sign in self._signs])
 
     def to_json(self) -> dict[str, Any]:
         """Give the codec of the symbols, and how texts are read."""

@@ -91,6 +91,10 @@ class MeasurementCodec(ContentCodec):
         """Name the bands that training had not; where bands are symbols, those are read as one that is unknown."""
         return sorted({*field_of(content, BAND)} - {*self.fields.bands}) if self.fields.bands else []
 
+    def knows(self, content: Content) -> bool:
+        """Tell whether a value was measured in a band that training had."""
+        return not self.fields.bands or bool({*field_of(content, BAND)} & {*self.fields.bands})
+
     def _numbers(self, steps: Measured) -> NDArray[np.float32]:
         parts = [_carried(self.scales.values(steps.values)), ~np.isnan(steps.values[:, self.scales.missing])]
         if steps.errors is not None:

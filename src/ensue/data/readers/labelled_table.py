@@ -85,6 +85,9 @@ def _examples(files: Sequence[Path], settings: LabelledTable, labelled: bool, li
             label = row.get(settings.label) if settings.label else None
             lacking = [settings.text] if _is_empty(row.get(settings.text)) else []
             lacking += [settings.label] if labelled and _is_empty(label) else []
+            if lacking and not labelled:
+                yield Labelled("", None, str(path), line, None, row)  # so that answers stay beside their rows
+                continue
             if lacking and settings.incomplete == "refuse":
                 what, option = f"column {lacking[0]!r} is empty in this row", "give --set incomplete='leave out'"
                 raise DataError(what, where=f"{path}:{line}", mend="fill it in", option=option)
@@ -95,8 +98,8 @@ def _examples(files: Sequence[Path], settings: LabelledTable, labelled: bool, li
             group = row.get(settings.group) if settings.group else None
             yield Labelled(content, label, str(path), line, None if group is None else str(group), row)
         if without:
-            what = "text or label" if labelled else "text"
-            listener.tell(Finding(str(path), f"{without:,} row{'s' * (without > 1)} without {what} left out"))
+            rows = f"{without:,} row{'s' * (without > 1)}"
+            listener.tell(Finding(str(path), f"{rows} without text or label left out"))
 
 
 def _sample(path: Path, settings: LabelledTable) -> list[dict[str, Any]]:

@@ -26,4 +26,6 @@ class Listed(LabelledReader):
         for place, content in enumerate(self.contents):
             label = None if self.labels is None else self.labels[place]
             group = None if self.groups is None else str(self.groups[place])
-            yield Labelled(content, label, "examples", place + 1, group)
+            case = "" if isinstance(content, str) else str(place + 1)
+            row = {"case": place + 1} if case else {}
+            yield Labelled(content, label, "examples", place + 1, group, row, case=case)

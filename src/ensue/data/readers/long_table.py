@@ -17,7 +17,7 @@ from ensue.data.readers.numbers import as_float, moment, number
 from ensue.data.readers.rows import LOOKED_AT, ROWS, refuse_others, refuse_unnamed
 from ensue.data.readers.saved_index import saved_index
 from ensue.data.readers.snana import snana_rows
-from ensue.errors import DataError
+from ensue.errors import DataError, did_you_mean
 from ensue.settings import Settings
 
 LONG_ROWS = ROWS | {".dat": snana_rows}
@@ -117,6 +117,10 @@ def _columns(path: Path, settings: LongTable, sample: Sequence[Mapping[str, Any]
     if not labelled and single["label"] not in there:
         single["label"] = ""
         given = [name for name in given if name != settings.label]
+    for role, name in [*single.items(), *(("value", name) for name in settings.value)]:
+        if name and name not in there:
+            mend = f"{did_you_mean(name, there)}, or name what stands for it with --{role}"
+            raise DataError(f"there is no column {name!r}", where=str(path), mend=mend)
     refuse_unnamed(given, there, str(path))
     of_snana = ending(path) == ".dat"
     for role, names in (SNANA_USUAL if of_snana else USUAL).items():
@@ -129,6 +133,7 @@ def _columns(path: Path, settings: LongTable, sample: Sequence[Mapping[str, Any]
         free = [name for name in there if name not in {*single.values(), *settings.static}]
         index = saved_index(free, sample)
         free = [name for name in free if not name.lower().startswith(SIMULATED) and name not in index]
+        free = [name for name in free if name not in USUAL["label"]]
         value = tuple(name for name in free if _holds_numbers([row.get(name) for row in sample]))
         symbol = tuple(name for name in free if name not in value)
     if not value and not symbol:
@@ -222,7 +227,8 @@ def _finished(
         content |= {name: number(kept.get(name), f"column {name!r}", f"{path}:{line}") for name in columns.static}
         group = kept.get(columns.group)
         row = {columns.id or "file": key}
-        yield Labelled(content, kept.get(columns.label), str(path), line, None if group is None else str(group), row)
+        group = None if group is None else str(group)
+        yield Labelled(content, kept.get(columns.label), str(path), line, group, row, case=key)
     if unsorted:
         some = f"{unsorted:,} sequence{'s' * (unsorted > 1)}"
         listener.tell(Finding(str(path), f"the rows of {some} were not in order of time, and were sorted"))

@@ -34,7 +34,8 @@ def labelled_kind(data: Sequence[Path], said: Mapping[str, str]) -> tuple[str, s
         return said["data.reader.name"].strip('"'), None
     if any(f"data.reader.{role}" in said for role in OF_STEPS):
         return "long_table", "read as a table with a row for each step, for columns of steps are named"
-    files = find_files(data)
+    beside = Path(said["data.label_file"].strip('"')).resolve() if "data.label_file" in said else None
+    files = [path for path in find_files(data) if path.resolve() != beside]
     endings = {ending(path) for path in files}
     if endings <= ROWS.keys():
         if _are_steps(_beginning(files[0])):

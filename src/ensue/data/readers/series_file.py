@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -42,7 +42,13 @@ class SeriesFile(Settings):
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
         """Make the reader of these files; whether they have labels, they say themselves. Raises DataError."""
         self.settled(files, SILENT, labelled)
-        return Reading(lambda listener: chain.from_iterable(self._sequences(path, listener) for path in files))
+        return Reading(lambda listener: self._numbered(files, listener))
+
+    def _numbered(self, files: Sequence[Path], listener: Listener) -> Iterator[Labelled]:
+        """Give each sequence the number that it has among those of all files, from 1, for it has no other name."""
+        sequences = chain.from_iterable(self._sequences(path, listener) for path in files)
+        for place, one in enumerate(sequences, start=1):
+            yield replace(one, row={"case": place}, case=str(place))
 
     def _sequences(self, path: Path, listener: Listener) -> Iterator[Labelled]:
         """Channels stand between colons, values between commas, `?` for one that is missing, and the label last."""

@@ -26,5 +26,11 @@ class TableReader(Reader):
         how = self.how.settled(self.files, SILENT, labelled=False)
         if not self.how.text:
             listener.tell(Finding(str(self.files[0]), f"the text was taken from column {how.text!r}"))
+        empty = 0
         for one in how.build(self.files, labelled=False).examples(listener):
-            yield Piece(str(one.content), one.file, one.line)
+            if one.content:
+                yield Piece(str(one.content), one.file, one.line)
+            empty += not one.content
+        if empty:
+            some = f"{empty:,} row{'s' * (empty > 1)}"
+            listener.tell(Finding(str(self.files[0]), f"{some} without text left out"))

@@ -96,6 +96,7 @@ CLASSIFY = Task(
     tell=tell,
     flags={
         "kind": "data.reader.name",
+        "label_file": "data.label_file",
         **{role: f"data.reader.{role}" for role in (*OF_ALL, *OF_TEXTS, *OF_STEPS)},
         "from_run": "pretrained",
         "also": "model.also",

@@ -12,7 +12,7 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.demos import demo_meant, write_demo
 from ensue.data.examples import Examples, keep_examples, kept_examples
 from ensue.data.labelled import LabelledReader
-from ensue.data.partition import Parts, files_by_part, partition
+from ensue.data.partition import Parts, files_by_part, open_readers, partition
 from ensue.data.prepare import fingerprint
 from ensue.settings import to_plain
 from ensue.tasks.cached import CODEC, data_of
@@ -73,10 +73,11 @@ def _read(settings: ClassifySettings, data: Sequence[Path], cache: Cache) -> Kep
     listener = Listener(findings.append)
     demo = demo_meant(data, "classify", "modules")
     files = files_by_part([write_demo(demo, cache.folder)] if demo else data, settings.data, listener)
-    reader = settings.data.reader.settled(files["all"], listener)
+    reader, readers = open_readers(files, settings.data, listener)
     reading = settings.data.model_copy(update={"reader": reader})
-    readers = {part: reader.build(own) for part, own in files.items()}
-    prints = fingerprint({path: part for part, own in files.items() for path in own}, findings.append)
+    sources = {path: part for part, own in files.items() for path in own}
+    sources |= {Path(settings.data.label_file): "labels"} if settings.data.label_file else {}
+    prints = fingerprint(sources, findings.append)
     about = {"kind": reader.name, "prints": prints}
     return _encode(cache, change(settings, data=reading), readers, about, findings)
 

@@ -66,9 +66,10 @@ def _early(model: LabelModel, parts: Parts, true: Any) -> list[dict[str, float]]
 
 def _mistakes(answers: Answers, true: Any, parts: Parts) -> list[dict[str, Any]]:
     """Name the examples by file and line, those that the model was surest of first."""
-    whole, found = parts["test"].whole, []
+    whole, cases, found = parts["test"].whole, parts.parts["test"].cases, []
     for row in worst(answers, true, MISTAKES).tolist():
-        place = {"file": parts.files[int(whole["file"][row])], "line": int(whole["line"][row])}
+        place: dict[str, Any] = {"file": parts.files[int(whole["file"][row])], "line": int(whole["line"][row])}
+        place |= {"case": cases[row]} if cases else {}
         said, there = (parts.labels.named(one[row]) for one in (answers.best, true))
         of_number = answers.kind == "number"
         how = {"off": said - there} if of_number else {"sure": float(answers.confidence[row])}

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import compress, islice
 from math import inf
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from ensue.data.codecs import open_content
-from ensue.data.contract import SILENT, Listener
+from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.examples import Examples
 from ensue.data.files import find_files
 from ensue.data.labelled import Content, ContentCodec, Labelled, LabelledReader
 from ensue.data.labels import LabelCodec, relabelled
-from ensue.data.partition import Encoded, LabelledSettings, encode, tell_strange
+from ensue.data.partition import Encoded, LabelledSettings, encode, open_readers, tell_strange
+from ensue.data.readers.column_names import as_in_training, renamed
 from ensue.data.readers.listed import Listed
 from ensue.errors import DataError
 from ensue.evaluation.answers import Answers
@@ -41,6 +43,8 @@ from ensue.tasks.outcome import Scored
 from ensue.training.run import WEIGHTS, Run
 
 CALIBRATION = "calibration.json"
+NAMED = 5
+"""Places that a finding names."""
 TOGETHER = 2000
 """Examples that are labelled at once: more are hardly faster, and all of them are waited for."""
 
@@ -79,17 +83,20 @@ class Verdict:
 
     example: Labelled
     label: Any
-    """The likeliest label, the median of a scale, the list of several, or the mean (with quantiles, the median) of a
-    number."""
+    """None where nothing is said; else the likeliest label, the median of a scale, the list of several, or the mean
+    (with quantiles, the median) of a number."""
     probabilities: Mapping[str, float]
     """Of each label; of a number, its standard deviation (with quantiles, the mean of those below and above)."""
     set: tuple[Any, ...]
     """The labels that 90 % of such sets hold the true one of; or the two ends of an interval."""
+    note: str = ""
+    """Why nothing is said of it: then the label is None, there are no probabilities, and the set holds every label."""
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain JSON values."""
         text = {"text": self.example.content} if isinstance(self.example.content, str) else {}
         said = {"label": self.label, "probabilities": dict(self.probabilities), "set": list(self.set)}
+        said |= {"note": self.note} if self.note else {}
         return {"line": self.example.line, **text, **said, "row": dict(self.example.row)}
 
 
@@ -117,13 +124,38 @@ class LabelModel(Trained):
         return list(self.verdicts(Listed(given)))
 
     def verdicts(self, reader: LabelledReader, listener: Listener = SILENT) -> Iterator[Verdict]:
-        """Say of each example what it is; they are read and told in stretches. Raises DataError."""
+        """Say of each example what it is; they are read and told in stretches. Raises DataError.
+
+        Nothing is said of an empty text, or of one of which training had nothing; it is told by line.
+        """
         examples, strange = reader.examples(listener), Counter[str]()
+        unsaid: dict[str, list[str]] = {}
         while stretch := list(islice(examples, TOGETHER)):
-            encoded = self._encode(stretch, labelled=False)
-            strange.update(encoded.strange)
-            yield from self._told(stretch, self.ask(encoded.examples))
+            notes = [self._unanswerable(one.content) for one in stretch]
+            asked = [one for one, note in zip(stretch, notes, strict=True) if not note]
+            encoded = self._encode(asked, labelled=False) if asked else None
+            for one, note in zip(stretch, notes, strict=True):
+                strange.update(self.content.strange(one.content) if note else ())
+            strange.update(encoded.strange if encoded else {})
+            told = self._told(asked, self.ask(encoded.examples)) if encoded else iter(())
+            for one, note in zip(stretch, notes, strict=True):
+                if note:
+                    unsaid.setdefault(note, []).append(one.case or str(one.line))
+                yield self._unsaid(one, note) if note else next(told)
         tell_strange(strange, "the data", listener)
+        for note, places in unsaid.items():
+            named = ", ".join(places[:NAMED]) + ", ..." * (len(places) > NAMED)
+            what = f"no answer to {len(places):,} example{'s' * (len(places) > 1)}, since {note} (at {named})"
+            listener.tell(Finding("the data", what))
+
+    def _unanswerable(self, content: Content) -> str:
+        """Say why nothing can be said of a content; nothing where it can."""
+        if isinstance(content, str) and not content.strip():
+            return "the text is empty"
+        return "" if self.content.knows(content) else "nothing of it was in training"
+
+    def _unsaid(self, example: Labelled, note: str) -> Verdict:
+        return Verdict(example, None, {}, tuple(self.labels.names), note)
 
     def answers(self, contents: Sequence[Content]) -> Answers:
         """Give the calibrated answers about contents, as arrays in their order."""
@@ -133,21 +165,45 @@ class LabelModel(Trained):
         """Give the calibrated answers."""
         return ask(self.model, examples, self.labels).at(self.calibration.temperature)
 
-    def evaluate(self, paths: str | Path | Sequence[str | Path] = ()) -> Scored:
-        """Score files that have labels, or the test part of the run if none are given. Raises DataError."""
-        paths = paths_given(paths)
+    def evaluate(
+        self, paths: str | Path | Sequence[str | Path] = (), columns: Mapping[str, Any] = MappingProxyType({})
+    ) -> Scored:
+        """Score files that have labels, or the test part of the run if none are given.
+
+        `columns` names those that are called otherwise than in training: {"label": "mood"}. Rows without text or label
+        are left out, and told among the details. Raises DataError, SettingError.
+        """
+        paths, told = paths_given(paths), list[Finding]()
         if not paths:
             encoded = parts_of(self.run, *settings_of(self.run, ClassifySettings)).parts["test"]
         else:
-            examples = relabelled(self.reader(paths).examples(), self.data.labels)
+            reader = self.reader(paths, columns=columns)
+            examples = relabelled(reader.examples(Listener(told.append)), self.data.labels)
+            if not examples:
+                raise DataError("no example has a text and a label", where=str(paths[0]), mend="give another file")
             encoded = self._encode(examples, labelled=True)
         if not len(encoded.examples):
             raise DataError("none of its labels was in training", where=str(paths[0]), mend="give another file")
-        return score(self.ask(encoded.examples), encoded, self.labels, self.calibration)
+        scored = score(self.ask(encoded.examples), encoded, self.labels, self.calibration)
+        return replace(scored, details=scored.details | ({"notes": "; ".join(map(str, told))} if told else {}))
 
-    def reader(self, paths: Sequence[Path], labelled: bool = True) -> LabelledReader:
-        """Read files as those that the model was trained on were read."""
-        return self.data.reader.build(find_files(paths), labelled)
+    def reader(
+        self, paths: Sequence[Path], labelled: bool = True, columns: Mapping[str, Any] = MappingProxyType({})
+    ) -> LabelledReader:
+        """Read files as those that the model was trained on were read, but for `columns` that are called otherwise.
+
+        Raises DataError, SettingError.
+        """
+        data = self.data.model_copy(update={"label_file": columns.get("label_file", self.data.label_file)})
+        data = data.model_copy(update={} if labelled else {"label_file": ""})
+        reader = renamed(data.reader, {name: column for name, column in columns.items() if name != "label_file"})
+        if labelled and hasattr(reader, "incomplete"):
+            reader = reader.model_copy(update={"incomplete": "leave out"})
+        if not labelled:
+            return as_in_training(reader.build(find_files(paths), False), data.reader, reader)
+        files = {"all": find_files(paths)}
+        opened = open_readers(files, data.model_copy(update={"reader": reader}), SILENT)[1]["all"]
+        return as_in_training(opened, data.reader, reader)
 
     def _encode(self, examples: Sequence[Labelled], labelled: bool) -> Encoded:
         files = tuple(dict.fromkeys(example.file for example in examples))

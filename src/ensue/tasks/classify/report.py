@@ -136,11 +136,16 @@ def _early(details: Mapping[str, Any]) -> str:
 
 def _mistakes(details: Mapping[str, Any]) -> str:
     last = "sure" if "reliability" in details else "off"
+    cases = any("case" in one for one in details["mistakes"])
     rows = [
-        [f"{Path(one['file']).name}:{one['line']}", *(_cell(one[name]) for name in ("said", "true", last))]
+        [
+            *([one["case"]] if cases else []),
+            f"{Path(one['file']).name}:{one['line']}",
+            *(_cell(one[name]) for name in ("said", "true", last)),
+        ]
         for one in details["mistakes"]
     ]
-    return table(("where", "said", "true", last), rows) if rows else "None."
+    return table((*["case"] * cases, "where", "said", "true", last), rows) if rows else "None."
 
 
 def _cell(value: Any) -> str:

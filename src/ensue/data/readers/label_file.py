@@ -1,0 +1,83 @@
+"""Labels in a table beside the files that hold the sequences: a row for each sequence, with its id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.files import ending, find_files
+from ensue.data.labelled import Labelled, LabelledReader, Reading
+from ensue.data.readers.rows import ROWS, refuse_others, refuse_unnamed
+from ensue.errors import DataError
+
+LABELS = ("label", "class", "target", "type")
+"""What columns of labels are called."""
+LONGEST = 1_000_000
+NAMED = 5
+"""Sequences that a finding names."""
+
+
+def with_labels(reader: LabelledReader, path: Path, label: str, id: str) -> LabelledReader:
+    """Give the same examples, each labelled as the row of the table says that has its id.
+
+    `label` is the column of labels, and `id` what that of ids is called in the data; in the table it may be written in
+    small letters. Those that have no row are left out, and counted. Raises DataError.
+    """
+    return Reading(lambda listener: _labelled(reader, path, label, id, listener))
+
+
+def _labelled(reader: LabelledReader, path: Path, label: str, id: str, listener: Listener) -> Iterator[Labelled]:
+    labels, without = _read(path, label, id), []
+    for one in reader.examples(listener):
+        if not one.case:
+            what = "labels of texts stand beside them, not in a table of their own"
+            raise DataError(what, where=str(path), mend="give a table with a column of text and one of labels")
+        if one.case in labels:
+            yield replace(one, label=labels[one.case])
+        else:
+            without.append(one.case)
+    if without:
+        named = ", ".join(map(repr, without[:NAMED])) + ", ..." * (len(without) > NAMED)
+        listener.tell(Finding(str(path), f"{len(without):,} without a label here are left out: {named}"))
+
+
+def _read(path: Path, label: str, id: str) -> dict[str, Any]:
+    """Give the label of each id."""
+    refuse_others(find_files([path]), ROWS)
+    labels: dict[str, Any] = {}
+    rows = ROWS[ending(path)](path, "utf-8", LONGEST, SILENT)
+    key = column = ""
+    for line, row in rows:
+        if not key:
+            key, column = _key(row, id, path), _column(row, label, path)
+        name, value = str(row.get(key, "")).strip(), row.get(column)
+        if not name or value is None or value == "":
+            empty = column if name else key
+            raise DataError(f"column {empty!r} is empty in this row", where=f"{path}:{line}", mend="fill it in")
+        if labels.setdefault(name, value) != value:
+            what = f"{name!r} is {str(value)[:40]!r} here, and {str(labels[name])[:40]!r} before"
+            raise DataError(what, where=f"{path}:{line}", mend="give each one label")
+    if not labels:
+        raise DataError("the table has no rows", where=str(path), mend="give a table with a header and some rows")
+    return labels
+
+
+def _key(row: Mapping[str, Any], id: str, path: Path) -> str:
+    wanted = [name.lower() for name in (id, "id") if name]
+    found = next((name for one in wanted for name in row if name.lower() == one), None)
+    if found is None:
+        mend = f"call its column of ids {id or 'id'}"
+        raise DataError("no column holds the ids of the sequences", where=str(path), mend=mend)
+    return found
+
+
+def _column(row: Mapping[str, Any], label: str, path: Path) -> str:
+    refuse_unnamed([label], row.keys(), str(path))
+    found = label or next((name for one in LABELS for name in row if name.lower() == one), "")
+    if not found:
+        mend = f"choose one of {', '.join(row)} with --label"
+        raise DataError("no column is called label", where=str(path), mend=mend)
+    return found
