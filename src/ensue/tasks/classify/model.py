@@ -22,7 +22,6 @@ from ensue.data.files import find_files
 from ensue.data.labelled import Content, ContentCodec, Labelled, LabelledReader
 from ensue.data.labels import LabelCodec, relabelled
 from ensue.data.partition import Encoded, LabelledSettings, encode, open_readers, tell_strange
-from ensue.data.readers.column_names import as_in_training, renamed
 from ensue.data.readers.listed import Listed
 from ensue.errors import DataError
 from ensue.evaluation.answers import Answers
@@ -35,6 +34,7 @@ from ensue.models.weights import load_into
 from ensue.settings import read
 from ensue.tasks.cached import CODEC, settings_of
 from ensue.tasks.classify.asking import ask, groups_of, targets
+from ensue.tasks.classify.column_names import as_in_training, renamed
 from ensue.tasks.classify.data import parts_of
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
