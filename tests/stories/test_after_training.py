@@ -13,6 +13,7 @@ from ensue import api
 from ensue.cli.main import main
 from ensue.durable import disk_error
 from ensue.errors import RunError
+from ensue.evaluation import sampling
 from ensue.tasks import text_training
 from ensue.tasks.classify import learning as classifying
 from ensue.tasks.forecast import training as forecasting
@@ -61,11 +62,11 @@ NETWORK = {GENERATE: "lstm", CLASSIFY: "lstm", TAG: "lstm", FORECAST: "lstm"}
 FITTED = {GENERATE: "ngram", CLASSIFY: "bayes", TAG: "hmm", FORECAST: "ridge"}
 FAULTS = [
     (GENERATE, NETWORK, text_training, "fit_mixture"),
-    (GENERATE, NETWORK, text_training, "score"),
-    (GENERATE, NETWORK, text_training, "_baselines"),
+    (GENERATE, NETWORK, sampling, "score"),
+    (GENERATE, NETWORK, text_training, "_scoring"),
     (GENERATE, NETWORK, text_training, "conclude"),
     (GENERATE, NETWORK, text_training, "recommend"),
-    (GENERATE, FITTED, text_training, "_baselines"),
+    (GENERATE, FITTED, text_training, "Scoring"),
     (GENERATE, FITTED, text_training, "conclude"),
     (CLASSIFY, NETWORK, classifying, "fit_temperature"),
     (CLASSIFY, NETWORK, classifying, "by_group"),
@@ -109,7 +110,7 @@ def test_a_fault_after_the_training_loses_nothing(
         return ensue.train(verb, data, out=out, model=models[verb], settings=settings(verb, network), device="cpu")
 
     with monkeypatch.context() as broken:
-        broken.setattr(module, name, failing(error) if name != "score" else failing_but_in_training(module, error, out))
+        broken.setattr(module, name, failing(error))
         with pytest.raises(RunError, match="is trained and saved, but what comes after its training failed: ") as told:
             train()
         assert "\n" not in str(told.value)
@@ -124,19 +125,6 @@ def test_a_fault_after_the_training_loses_nothing(
     assert (out / "result.json").exists()
     if network and verb != FORECAST:  # whose run holds what has learned from the test part too, in the end
         assert (out / "weights.safetensors").read_bytes() == weights
-
-
-def failing_but_in_training(module: Any, error: Exception, out: Path) -> Callable[..., Any]:
-    """Validation scores too; the fault is to come once the mixture is fitted."""
-    real = module.score
-
-    def score(*arguments: Any) -> Any:
-        checkpoint = out / "checkpoint" / "last.safetensors"
-        if checkpoint.exists() and b'"finished": true' in checkpoint.read_bytes().replace(b'\\"', b'"'):
-            raise error
-        return real(*arguments)
-
-    return score
 
 
 def test_on_the_command_line_it_is_one_line(

@@ -47,8 +47,8 @@ def test_help_tells_the_defaults_that_count(capsys: pytest.CaptureFixture[str]) 
     minutes = TrainingSettings().minutes
     for line, said in {
         "generate": f"The most symbols to write; {WritingSettings().length} if not given.",
-        "train generate": f"Time for training; {minutes:g} if neither this nor epochs is given.",
-        "demo": "Time for training; 1 if not given.",
+        "train generate": f"Time for the whole command; {minutes:g} if neither this nor epochs is given.",
+        "demo": "Time for all of it; 1 if not given.",
     }.items():
         main([*line.split(), "--help"])
         told = " ".join(capsys.readouterr().out.replace("│", " ").split())

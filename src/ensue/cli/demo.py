@@ -15,7 +15,7 @@ def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> 
 
     Args:
         name: Which one: see `ensue list demos`.
-        minutes: Time for training; 1 if not given.
+        minutes: Time for all of it; 1 if not given.
         json: Print one JSON object a line, for programs.
     """
     from ensue.api import find_task

@@ -6,14 +6,18 @@ import dataclasses
 import math
 import sys
 from shutil import get_terminal_size
+from threading import Event as ThreadEvent
+from threading import Lock, Thread
 from time import monotonic
 from typing import TextIO
 
 from ensue.cli.machine import print_json
-from ensue.training.contract import Event, Note, Progress, Reading, Sample, Stage, Watch
+from ensue.training.contract import Event, Note, Progress, Reading, Sample, Stage, Watch, Working
 
-PLAIN_SECONDS = 10.0
+PLAIN_SECONDS = 8.0
 """Time between two plain lines of progress, unless there is a validation to tell."""
+SILENT_SECONDS = 1.0
+"""After so long without an event, what is being done is told again, with the time that it has taken."""
 
 
 def follow(as_json: bool) -> Watch:
@@ -26,7 +30,7 @@ def follow(as_json: bool) -> Watch:
 def _to_json(event: Event) -> None:
     if isinstance(event, Note | Stage):
         print(event.text, file=sys.stderr)
-    if not isinstance(event, Reading | Stage):
+    if not isinstance(event, Reading | Stage | Working):
         print_json({"event": type(event).__name__.lower(), **dataclasses.asdict(event)})
 
 
@@ -42,7 +46,7 @@ class Held:
 
     def __call__(self, event: Event) -> None:
         """Pass on the event, and all that were held back before it."""
-        if isinstance(event, Reading):
+        if isinstance(event, Reading | Working):
             self.watch(event)
             return
         self.events.append(event)
@@ -56,18 +60,66 @@ class Held:
             self.watch(self.events.pop(0))
 
 
+class Ticking:
+    """Passes events on, and tells again and again what is being done while none comes: kernels are silent for minutes.
+
+    Used as a context: within, a thread looks every second.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch, self.doing, self.began, self.last = watch, "starting", monotonic(), monotonic()
+        self._lock, self._done = Lock(), ThreadEvent()
+        self._thread = Thread(target=self._tick, daemon=True)
+
+    def __enter__(self) -> Ticking:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+        if isinstance(self.watch, Live):
+            self.watch.clear()
+
+    def __call__(self, event: Event) -> None:
+        """Pass on an event; what it says is done from now on is told again."""
+        with self._lock:
+            doing = _doing(event)
+            if doing is not None and doing != self.doing:
+                self.doing, self.began = doing, monotonic()
+            self.last = monotonic()
+            self.watch(event)
+
+    def _tick(self) -> None:
+        while not self._done.wait(SILENT_SECONDS):
+            with self._lock:
+                if monotonic() - self.last >= SILENT_SECONDS:
+                    self.watch(Working(f"{self.doing}  {clock(monotonic() - self.began)}"))
+
+
+def _doing(event: Event) -> str | None:
+    """Say what goes on after an event; None where it says nothing of it."""
+    if isinstance(event, Working):
+        return event.what
+    if isinstance(event, Progress):
+        return "training"
+    return "reading the data" if isinstance(event, Reading) else None
+
+
 class Plain:
     """Shows events line by line."""
 
     def __init__(self, out: TextIO) -> None:
-        self.out = out
+        self.out, self.begun = out, monotonic()
         self.told = -math.inf
 
     def __call__(self, event: Event) -> None:
         """Print the event, if it is not too soon after the one before."""
-        if isinstance(event, Progress | Reading):
+        if isinstance(event, Progress | Reading | Working):
             told = isinstance(event, Progress) and event.validation is not None
-            if not told and monotonic() - self.told < PLAIN_SECONDS:
+            # What is being done is of no interest before it takes long.
+            before = max(self.told, self.begun) if isinstance(event, Working) else self.told
+            if not told and monotonic() - before < PLAIN_SECONDS:
                 return
             self.told = monotonic()
         print(as_line(event), file=self.out, flush=True)
@@ -77,7 +129,7 @@ class Live:
     """Shows the latest progress on a line that is written over; validations, samples and notes stay."""
 
     def __init__(self, out: TextIO) -> None:
-        self.out = out
+        self.out, self.open = out, False
 
     def __call__(self, event: Event) -> None:
         """Write the event over the line, and leave it there unless it is mere progress."""
@@ -89,6 +141,13 @@ class Live:
         )
         self.out.write(f"\r\x1b[K{line}" + "\n" * stays)
         self.out.flush()
+        self.open = not stays
+
+    def clear(self) -> None:
+        """Take away the line that is written over: nothing is going on any more."""
+        if self.open:
+            self.out.write("\r\x1b[K")
+            self.out.flush()
 
 
 def as_line(event: Event) -> str:
@@ -99,6 +158,8 @@ def as_line(event: Event) -> str:
         return (
             f"reading the data  {event.done / 1e6:,.0f} of {event.total / 1e6:,.0f} MB  {event.done / event.total:.0%}"
         )
+    if isinstance(event, Working):
+        return event.what if event.share is None else f"{event.what}  {event.share:.0%}"
     return f"  sample: {excerpt(event.text)}" if isinstance(event, Sample) else event.text
 
 

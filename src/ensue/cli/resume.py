@@ -31,8 +31,9 @@ def resume(
         json: Print one JSON object a line, for programs.
     """
     from ensue import api
-    from ensue.cli.progress import follow
+    from ensue.cli.progress import Ticking, follow
     from ensue.cli.train.result import show_result
 
-    trained = api.resume(run, minutes=minutes, epochs=epochs, device=device, watch=follow(json))
+    with Ticking(follow(json)) as watch:
+        trained = api.resume(run, minutes=minutes, epochs=epochs, device=device, watch=watch)
     show_result(trained.run, json)

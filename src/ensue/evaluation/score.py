@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -42,33 +43,48 @@ class _Job:
     stop: int
 
 
-def score(model: Autoregressive, ids: Ids, offsets: NDArray[np.int64], settings: ScoreSettings) -> NDArray[np.float64]:
+def score(
+    model: Autoregressive,
+    ids: Ids,
+    offsets: NDArray[np.int64],
+    settings: ScoreSettings,
+    stretches: NDArray[np.int64] | None = None,
+    advance: Callable[[int], None] | None = None,
+) -> NDArray[np.float64]:
     """Give the nats of each symbol (symbols,); record r is `ids[offsets[r]:offsets[r + 1]]`.
 
-    One long text is one record: it is read from its beginning to its end with the state carried over. A network
-    should be in evaluation mode.
+    One long text is one record: it is read from its beginning to its end with the state carried over. With `stretches`
+    (any, 2), whole records where there are several, these alone are scored, and the rest is 0. A network should be in
+    evaluation mode. `advance` is told how many symbols were read since it was told last.
     """
     nats = np.zeros(len(ids), dtype=np.float64)
     starts = np.asarray(offsets[:-1])
-    jobs = _jobs(offsets, settings)
+    jobs = _jobs(offsets, settings, stretches)
     for begin in range(0, len(jobs), settings.batch):
-        _score_together(model, ids, starts, jobs[begin : begin + settings.batch], nats)
+        _score_together(model, ids, starts, jobs[begin : begin + settings.batch], nats, advance)
     return nats
 
 
-def _jobs(offsets: NDArray[np.int64], settings: ScoreSettings) -> list[_Job]:
+def _jobs(offsets: NDArray[np.int64], settings: ScoreSettings, stretches: NDArray[np.int64] | None) -> list[_Job]:
     """Give the longest first, so that those scored side by side are about as long."""
     if len(offsets) == 2:
         start, stop = offsets.tolist()
         cuts = np.linspace(start, stop, settings.rows + 1).astype(np.int64).tolist()
-        jobs = [_Job(max(low - settings.warmup, start), low, high) for low, high in pairwise(cuts) if low < high]
+        wanted = pairwise(cuts) if stretches is None else stretches.tolist()
+        jobs = [_Job(max(low - settings.warmup, start), low, high) for low, high in wanted if low < high]
     else:
-        jobs = [_Job(low, low, high) for low, high in pairwise(offsets.tolist()) if low < high]
+        records = pairwise(offsets.tolist()) if stretches is None else stretches.tolist()
+        jobs = [_Job(low, low, high) for low, high in records if low < high]
     return sorted(jobs, key=lambda job: job.first - job.stop)
 
 
 def _score_together(
-    model: Autoregressive, ids: Ids, starts: NDArray[np.int64], jobs: list[_Job], nats: NDArray[np.float64]
+    model: Autoregressive,
+    ids: Ids,
+    starts: NDArray[np.int64],
+    jobs: list[_Job],
+    nats: NDArray[np.float64],
+    advance: Callable[[int], None] | None,
 ) -> None:
     state = model.initial(len(jobs))
     device = next((tensor.device for tensor in tensors_of(state)), torch.device("cpu"))
@@ -92,6 +108,8 @@ def _score_together(
             keep = max(job.begin, job.first + done)
             if keep < end:
                 nats[keep:end] = costs[row, keep - job.first - done : end - job.first - done]
+        if advance is not None:
+            advance(int(lengths.sum()))
         done += width
         # The longest come first, so those that go on are the first rows.
         jobs = [job for job in jobs if job.first + done < job.stop]

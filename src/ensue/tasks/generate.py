@@ -52,8 +52,14 @@ class GenerateSettings(Settings):
     """Whether the network is mixed with that n-gram."""
     training: TrainingSettings = TrainingSettings()
     """How long and how to train."""
-    counted: int = Field(3_000_000, ge=1000)
-    """The most symbols of the training part, the last ones, that n-grams are counted on."""
+    count_validation: bool | Literal["auto"] = "auto"
+    """Whether the n-gram counts the validation part too, once its order and discounts are chosen; auto: where that is a
+    share of the data, and not where it is a file of its own (--valid)."""
+
+    @property
+    def counts_validation(self) -> bool:
+        """Tell whether the validation part is counted in the end."""
+        return not self.data.valid_file if self.count_validation == "auto" else self.count_validation
 
 
 def _propose(choices: Choices) -> Proposal:

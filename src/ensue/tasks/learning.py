@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from math import inf, isfinite
+from time import perf_counter
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -15,13 +18,17 @@ from ensue.models.contract import Predictor
 from ensue.models.weights import device_of
 from ensue.training import devices
 from ensue.training.by_gradient import ByGradient
-from ensue.training.contract import Feed, Note, Progress, Watch
+from ensue.training.contract import Feed, Note, Progress, Watch, Working
 from ensue.training.fit import SOLVED, MakeSample, Validate, fit
 from ensue.training.run import METRICS, Run
 from ensue.training.settings import MachineSettings, TrainingSettings
 
-SPARED = 0.1
+SPARED = 0.15
 """The share of `minutes` kept for what comes after the training."""
+LEAST = 0.25
+"""The share of `minutes` that is for the training in any case."""
+BASELINES = 0.2
+"""The share of `minutes` that baselines may take, each of which begins only while some of it is left."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +57,63 @@ def take_machine(run: Run, settings: Any, watch: Watch, *, network: bool = True)
     return machine
 
 
-def left_of(training: TrainingSettings, machine: MachineSettings, spent: float) -> TrainingSettings:
-    """Give the training what the seconds spent so far, and what comes after it, leave of its minutes: half or more.
+@dataclass(frozen=True)
+class Budget:
+    """The time of a whole command, from when its task began; inf minutes where the budget is epochs or steps."""
 
-    What stands beside it may take long, and says nothing of a network that has hardly learned.
+    minutes: float
+    began: float
+
+    @staticmethod
+    def of(training: TrainingSettings) -> Budget:
+        """Begin to count."""
+        timed = training.steps is None and training.epochs is None
+        return Budget(training.minutes if timed else inf, perf_counter())
+
+    @property
+    def spent(self) -> float:
+        """Seconds that are gone."""
+        return perf_counter() - self.began
+
+    def left(self, least: float = 0.0) -> float:
+        """Give the seconds that are left, but at least this share of all of them."""
+        return max(60 * self.minutes - self.spent, least * 60 * self.minutes)
+
+
+def left_of(training: TrainingSettings, machine: MachineSettings, budget: Budget, watch: Watch) -> TrainingSettings:
+    """Give the training what is left of its minutes, and what comes after it spared: a quarter or more.
+
+    Reading may take all of it, and that says nothing of a network that has hardly learned: then a line says so.
     """
-    left = max(training.minutes * (1 - SPARED) - spent / 60, training.minutes / 2)
-    return training.model_copy(update={"minutes": left, "machine": machine})
+    minutes = training.minutes
+    if isfinite(budget.minutes):
+        minutes = max(training.minutes * (1 - SPARED) - budget.spent / 60, training.minutes * LEAST)
+        if minutes == training.minutes * LEAST:
+            what = f"{budget.spent:,.0f} s went by before the training, of {60 * training.minutes:,.0f} s in all"
+            watch(Note(f"{what}: it gets {60 * minutes:,.0f} s all the same (more with a larger --minutes)"))
+    return training.model_copy(update={"minutes": minutes, "machine": machine})
+
+
+T = TypeVar("T")
+L = TypeVar("L")
+
+
+def fit_beside(
+    candidates: Mapping[str, T], fit_one: Callable[[T], L], budget: Budget, watch: Watch
+) -> tuple[dict[str, L], tuple[str, ...]]:
+    """Fit baselines by name, one after the other, as long as their share of the time lasts; say which were left out."""
+    began, share, fitted = perf_counter(), 60 * BASELINES * budget.minutes, {}
+    for name, one in candidates.items():
+        if perf_counter() - began > share:
+            break
+        watch(Working(f"fitting {name}"))
+        fitted[name] = fit_one(one)
+    left_out = [name for name in candidates if name not in fitted]
+    if not left_out:
+        return fitted, ()
+    said = f"{', '.join(left_out)}: not fitted, for the baselines' share of the time, {share:,.0f} s, was spent"
+    watch(Note(said))
+    return fitted, (said,)
 
 
 def learn(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 from ensue.data.contract import Corpus, Ids
 from ensue.data.prepare import Prepared
 from ensue.models.ngram import Ngram, NgramSettings, choose, count, fit
+from ensue.tasks.ngram_share import Plan, Share, plan_of
+from ensue.training.contract import Note, Watch, Working
 
 Counted = tuple[Ids, NDArray[np.int64]]
 """Ids, and the offsets of their records."""
@@ -18,29 +22,76 @@ Counted = tuple[Ids, NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Rivals:
-    """The n-gram: `tuned` was counted on the training part alone, `best` on the tune part too, in the same order."""
+    """The n-gram: `tuned` was counted on the training part alone; `best` has the same order and discounts, and has
+    counted the validation part too, if it may.
+    """
 
     tuned: Ngram
     best: Ngram
     seconds: float
+    plan: Plan
+    validation: bool
+    """Whether `best` has counted the validation part."""
 
 
-def count_rivals(parts: Prepared, settings: NgramSettings, most: int) -> Rivals:
-    """Choose order and discounts on the tune part, then count that too, so that the rival knows all there is.
+def count_rivals(
+    parts: Prepared, settings: NgramSettings, share: Share, validation: bool, before: Mapping[str, Any], watch: Watch
+) -> Rivals | None:
+    """Choose order and discounts on the validation part, then count that too if it may be, so that it knows all.
 
-    Of the training part the last `most` symbols are counted, or all of it, where a limit of memory is set.
+    What is counted of the training part is planned by the `share`, as `before` if a run has planned it already. None
+    where it is optional, and does not fit.
     """
+    plan = planned(parts, settings, share, before, watch)
+    if plan is None:
+        return None
     began = perf_counter()
-    train = (parts.train.ids, parts.train.offsets) if settings.memory else last_of(parts.train, most)
-    tune = (parts.tune.ids, parts.tune.offsets)
-    size = parts.codec.size
-    counts = count(*train, size, settings.highest_order, settings.memory)
-    order, smoothing = settings.highest_order, settings.smooth()
+    train, tune = last_of(parts.train, plan.symbols), (parts.tune.ids, parts.tune.offsets)
+    size, highest = parts.codec.size, plan.highest_order
+    watch(Working("counting n-grams"))
+    counts = count(*train, size, highest, plan.memory)
+    order, smoothing = highest, settings.smooth()
     if settings.open:
-        order, smoothing = choose(counts, tune, settings)
+        watch(Working("choosing the order of the n-gram and its discounts"))
+        order, smoothing = choose(counts, tune, settings.model_copy(update={"max_order": highest}))
+    watch(Working("estimating the n-gram"))
     tuned = fit(counts, smoothing, order).packed()
-    best = fit(count(*joined(train, tune), size, order, settings.memory), smoothing, order).packed()
-    return Rivals(tuned, best, perf_counter() - began)
+    del counts  # before the others are made: they are as large
+    best = tuned
+    if validation:
+        watch(Working("counting n-grams, those of the validation part too"))
+        best = fit(count(*joined(train, tune), size, order, plan.memory), smoothing, order).packed()
+    return Rivals(tuned, best, perf_counter() - began, plan, validation)
+
+
+def planned(
+    parts: Prepared, settings: NgramSettings, share: Share, before: Mapping[str, Any], watch: Watch
+) -> Plan | None:
+    """Plan what is counted, and say so where it takes long; or take over what a run has planned before."""
+    if before:
+        return None if before.get("left_out") else Plan(**{name: before[name] for name in asdict(Plan(0, 0))})
+    watch(Working("planning the n-gram"))
+    plan = plan_of(parts.train, parts.codec.size, settings, share)
+    if plan is not None and plan.takes:
+        watch(Note(f"the n-gram: {_amount(plan, parts.train)}, up to order {plan.highest_order}: {plan.takes}"))
+    return plan
+
+
+def shortened(plan: Plan, train: Corpus, settings: NgramSettings, share: Share) -> tuple[str, ...]:
+    """Say what an n-gram had to leave out, and what would let it have all."""
+    if not plan.cuts(train, settings):
+        return ()
+    what = f"the n-gram has counted {_amount(plan, train)}, up to order {plan.highest_order}"
+    return (f"{what}: what fits into {share}",)
+
+
+def _amount(plan: Plan, train: Corpus) -> str:
+    count = len(train)
+    return (
+        f"all {count:,} training symbols"
+        if plan.symbols >= count
+        else (f"the last {plan.symbols:,} of the {count:,} training symbols")
+    )
 
 
 def last_of(corpus: Corpus, most: int) -> Counted:

@@ -191,10 +191,10 @@ class TextModel(Trained):
         return parts_of(self.run, settings, data, lambda _: None)
 
     def seen(self) -> Counted:
-        """Give all that the model may have copied from: the n-gram has counted the tune part too."""
-        parts = self.parts
-        train = last_of(parts.train, self.run.about["settings"]["counted"])
-        return joined(train, (parts.tune.ids, parts.tune.offsets))
+        """Give what the n-gram of the run has counted: of the training part, and of the validation part if it may."""
+        parts, counted = self.parts, self.run.about.get("ngram", {})
+        train = last_of(parts.train, counted.get("symbols", len(parts.train)))
+        return joined(train, (parts.tune.ids, parts.tune.offsets)) if counted.get("validation", True) else train
 
     def _after(self, prompt: str, ids: Sequence[int] | Ids) -> str:
         """Give the text of ids as it goes on from a prompt: a blank may have to stand between."""

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from ensue.data.batching import Feed, Passage, Records, Streams, Windows
 from ensue.data.contract import Codec, Corpus
 from ensue.data.prepare import Prepared
-from ensue.evaluation.baselines import Row, row, symbol_counts, uniform_nats, unigram_nats
-from ensue.evaluation.ranking import Role
+from ensue.evaluation.baselines import Row, symbol_counts, unigram_nats
+from ensue.evaluation.sampling import ScoredText, affordable
 from ensue.evaluation.score import ScoreSettings, score
 from ensue.inspection.health import ailments
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceModel, SequenceSettings
-from ensue.tasks.learning import Learned, learn, left_of, take_machine, tell_fitted
+from ensue.tasks.learning import SPARED, Budget, Learned, learn, left_of, take_machine, tell_fitted
+from ensue.tasks.ngram_share import Share
 from ensue.tasks.outcome import conclude, layer_name
 from ensue.tasks.report import Result, markdown, recommend
-from ensue.tasks.rivals import Rivals, count_rivals, last_of
+from ensue.tasks.rivals import Rivals, count_rivals, last_of, shortened
 from ensue.tasks.text_data import read_parts
 from ensue.tasks.text_model import MIXTURE, TextModel, beside_network
+from ensue.tasks.text_scoring import Scoring, counted_choice
 from ensue.training import devices
-from ensue.training.contract import Note, Stage, Watch
+from ensue.training.contract import Note, Stage, Watch, Working
 from ensue.training.run import METRICS, Run
 from ensue.training.settings import BatchingSettings, TrainingSettings
 
@@ -42,6 +43,10 @@ LONGEST_RECORD = 512
 WEIGHED_ROWS, WEIGHED_STREAM, WEIGHED_UNREAD = 32, 1000, 32
 """The mixture is fitted on so many streams of the tune part side by side, of at least so many symbols; the first few of
 each are read and not looked at, for there a network has seen nothing yet."""
+SCORING = 0.6
+"""Of the time that is left after the training, so much goes into scoring."""
+NOVELTY_SECONDS = 1.5e-7
+"""Of searching one character of the training data for copies of the samples."""
 PROBABILITIES = 1 << 22
 """How many the network gives at once while the mixture is fitted: 16 MB."""
 
@@ -56,25 +61,37 @@ class Table:
 
 def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Watch) -> TextModel:
     """Train in a run until its budget is spent; what a killed training has done already is not done again."""
-    began = perf_counter()
+    budget = Budget.of(settings.training)
     machine = take_machine(run, settings, watch, network=not isinstance(settings.model, NgramSettings))
     parts = read_parts(run, settings, data, watch)
-    rivals = count_rivals(parts, settings.baseline, settings.counted)
-    watch(Note("; ".join(_counted_choice(settings.baseline, rivals)) or f"the n-gram has order {rivals.best.order}"))
-    for note in _shortened(parts, settings):
-        watch(Note(note))
     if isinstance(settings.model, NgramSettings):
-        return _finish_counted(run, settings, parts, rivals, watch)
-    training = left_of(settings.training, machine, perf_counter() - began)
-    learned = _train_network(run, settings, training, parts, watch)
-    return _finish_network(run, settings, parts, rivals, learned, watch)
+        return _train_counted(run, settings, settings.model, parts, watch)
+    share = Share.beside(settings.baseline, budget.minutes)
+    rivals = _count(run, parts, settings, settings.baseline, share, watch)
+    assert rivals is not None  # it is not optional: it is mixed with the network
+    learned = _train_network(run, settings, left_of(settings.training, machine, budget, watch), parts, watch)
+    return _finish_network(run, settings, parts, rivals, learned, budget, watch)
 
 
-def _shortened(parts: Prepared, settings: GenerateSettings) -> tuple[str, ...]:
-    """Say so where n-grams see only the end of a long training part."""
-    count, most = len(parts.train), settings.counted
-    sample = f"the n-gram: from the last {most:,} of the {count:,} training symbols"
-    return (sample,) if count > most and not settings.baseline.memory else ()
+def _count(
+    run: Run,
+    parts: Prepared,
+    settings: GenerateSettings,
+    ngram: NgramSettings,
+    share: Share,
+    watch: Watch,
+    name: str = "ngram",
+) -> Rivals | None:
+    """Count an n-gram by its share, write into the run what was planned, and say what came out."""
+    rivals = count_rivals(parts, ngram, share, settings.counts_validation, run.about.get(name, {}), watch)
+    if rivals is None:
+        run.describe({name: {"left_out": True}})
+        return None
+    run.describe({name: {**asdict(rivals.plan), "validation": rivals.validation}})
+    said = counted_choice(ngram, rivals) or (f"the n-gram has order {rivals.best.order}",)
+    for note in (*said, *shortened(rivals.plan, parts.train, ngram, share)):
+        watch(Note(note))
+    return rivals
 
 
 def _train_network(
@@ -105,45 +122,82 @@ def feed(batching: BatchingSettings, codec: Codec, corpus: Corpus, seed: int) ->
     return Records(corpus, codec.start, batching.rows, LONGEST_RECORD, seed)
 
 
-def _finish_counted(run: Run, settings: GenerateSettings, parts: Prepared, rivals: Rivals, watch: Watch) -> TextModel:
-    """The n-gram that was asked for is the model; it stands beside the best one, if that is another."""
-    assert isinstance(settings.model, NgramSettings)
-    model = rivals if settings.model == settings.baseline else count_rivals(parts, settings.model, settings.counted)
+def _train_counted(
+    run: Run, settings: GenerateSettings, ngram: NgramSettings, parts: Prepared, watch: Watch
+) -> TextModel:
+    """The n-gram that was asked for is the model; the best one stands beside it, if that is another and cheap."""
+    model = _count(run, parts, settings, ngram, Share.asked(ngram), watch)
+    assert model is not None
     run.write_arrays(model.best.arrays())  # whatever fails from here on, the run holds what was counted
     _tell_counted(run, parts, model, watch)
-    rows, chosen = _baselines(parts, rivals), _counted_choice(settings.baseline, rivals)
-    if model is not rivals:
-        rows.append(_ngram_row(model, parts, " as set"))
-        chosen += _counted_choice(settings.model, model, " as set")
+    scoring = Scoring(parts, ScoredText.of(parts.test, len(parts.test)), watch)
+    rows, chosen = scoring.cheapest(settings.counts_validation), ()
+    if ngram == settings.baseline:
+        return _conclude(
+            run, settings, parts, model.best, Table([*rows, scoring.ngram(model)], counted_choice(ngram, model)), watch
+        )
+    share = Share.beside(settings.baseline, settings.training.minutes, optional=True)
+    best = _count(run, parts, settings, settings.baseline, share, watch, "ngram_beside")
+    if best is None:
+        chosen = (f"the best n-gram is not beside it: it would take more than {share}",)
+        watch(Note(chosen[0]))
+    else:
+        rows.append(scoring.ngram(best))
+        chosen = counted_choice(settings.baseline, best)
+    rows.append(scoring.ngram(model, " as set"))
+    chosen += counted_choice(ngram, model, " as set")
     return _conclude(run, settings, parts, model.best, Table(rows, chosen), watch)
 
 
 def _tell_counted(run: Run, parts: Prepared, model: Rivals, watch: Watch) -> None:
     """Counting is one step; it is logged as the training of a network is."""
+    watch(Working("scoring the validation part"))
     validation = float(score(model.tuned, parts.tune.ids, parts.tune.offsets, ScoreSettings()).mean())
-    tell_fitted(run, validation, model.seconds, (len(parts.train), "symbols"), watch)
+    tell_fitted(run, validation, model.seconds, (model.plan.symbols, "symbols"), watch)
 
 
 def _finish_network(
-    run: Run, settings: GenerateSettings, parts: Prepared, rivals: Rivals, learned: Learned, watch: Watch
+    run: Run,
+    settings: GenerateSettings,
+    parts: Prepared,
+    rivals: Rivals,
+    learned: Learned,
+    budget: Budget,
+    watch: Watch,
 ) -> TextModel:
     """Mix the network with the n-gram if that gains on the tune part, and score them all on the test part."""
-    network = learned.model
+    network, chosen = learned.model, (*counted_choice(settings.baseline, rivals), *learned.chosen)
+    models: list[Autoregressive] = [rivals.best, network]
+    if settings.mixture.use != "never":
+        watch(Working("fitting the mixture"))
+        fitted = _fit_mixture(network, rivals, parts)
+        chosen += _mixture_choice(fitted, settings)
+        if settings.mixture.wanted(fitted):
+            mixture = Mixture(network, rivals.best, fitted.weights)
+            run.write_arrays(beside_network(mixture), MIXTURE)
+            models.append(mixture)
+    scoring = _scoring(run, parts, models, budget, watch)
     rows = [
-        *_baselines(parts, rivals),
-        _row(layer_name(settings.model.body), "network", network, parts, learned.seconds),
+        *scoring.cheapest(settings.counts_validation),
+        scoring.ngram(rivals),
+        scoring.row(layer_name(settings.model.body), "network", network, learned.seconds),
     ]
-    chosen = (*_counted_choice(settings.baseline, rivals), *learned.chosen)
-    if settings.mixture.use == "never":
-        return _conclude(run, settings, parts, network, Table(rows, chosen), watch)
-    fitted = _fit_mixture(network, rivals, parts)
-    chosen += _mixture_choice(fitted, settings)
-    if not settings.mixture.wanted(fitted):
-        return _conclude(run, settings, parts, network, Table(rows, chosen), watch)
-    mixture = Mixture(network, rivals.best, fitted.weights)
-    run.write_arrays(beside_network(mixture), MIXTURE)
-    rows.append(_row("mixture", "mixture", mixture, parts, learned.seconds + rivals.seconds))
-    return _conclude(run, settings, parts, mixture, Table(rows, chosen), watch)
+    if len(models) > 2:
+        rows.append(scoring.row("mixture", "mixture", models[-1], learned.seconds + rivals.seconds))
+    return _conclude(run, settings, parts, models[-1], Table(rows, (*chosen, *scoring.said)), watch, budget)
+
+
+def _scoring(run: Run, parts: Prepared, models: Sequence[Autoregressive], budget: Budget, watch: Watch) -> Scoring:
+    """Score as much of the test part as the time allows, and write down how much that is."""
+    symbols = run.about.get("scored", {}).get("symbols")
+    if symbols is None:
+        watch(Working("timing the scoring of the test part"))
+        symbols = affordable(parts.test, models, SCORING * budget.left(SPARED))
+        run.describe({"scored": {"symbols": symbols}})
+    scoring = Scoring(parts, ScoredText.of(parts.test, symbols), watch)
+    for note in scoring.said:
+        watch(Note(note))
+    return scoring
 
 
 def _fit_mixture(network: SequenceModel, rivals: Rivals, parts: Prepared) -> MixtureFit:
@@ -165,36 +219,6 @@ def _weighed_at_once(rows: int, size: int) -> int:
     return min(max(PROBABILITIES // (rows * size), 1), 1024)
 
 
-def _baselines(parts: Prepared, rivals: Rivals) -> list[Row]:
-    """The cheap alternatives, on the test part: uniform, unigram and the best n-gram."""
-    test, size = parts.test, parts.codec.size
-    seen = symbol_counts(parts.train.ids, size) + symbol_counts(parts.tune.ids, size)
-    rows = [
-        row("uniform", "baseline", test, uniform_nats(test, size), seconds=0.0, parameters=0),
-        row("unigram", "baseline", test, unigram_nats(test, seen), seconds=0.0, parameters=size),
-    ]
-    return [*rows, _ngram_row(rivals, parts)]
-
-
-def _ngram_row(rivals: Rivals, parts: Prepared, which: str = "") -> Row:
-    return _row(f"{rivals.best.order}-gram{which}", "baseline", rivals.best, parts, rivals.seconds)
-
-
-def _row(name: str, role: Role, model: Autoregressive, parts: Prepared, seconds: float) -> Row:
-    nats = score(model, parts.test.ids, parts.test.offsets, ScoreSettings())
-    return row(name, role, parts.test, nats, seconds=seconds, parameters=model.parameter_count)
-
-
-def _counted_choice(settings: NgramSettings, rivals: Rivals, which: str = "") -> tuple[str, ...]:
-    """Say what of an n-gram was chosen on which part; nothing if all of it was set."""
-    if not settings.open:
-        return ()
-    what = f"order of the n-gram{which}, {rivals.best.order}"
-    if settings.order != "auto":
-        what = f"discounts of the n-gram{which}"
-    return (f"the {what}: on the tune part, which was then counted too",)
-
-
 def _mixture_choice(fitted: MixtureFit, settings: GenerateSettings) -> tuple[str, ...]:
     used = "used" if settings.mixture.wanted(fitted) else "not used"
     better = min(fitted.network_nats, fitted.ngram_nats) - fitted.nats
@@ -202,16 +226,26 @@ def _mixture_choice(fitted: MixtureFit, settings: GenerateSettings) -> tuple[str
 
 
 def _conclude(
-    run: Run, settings: GenerateSettings, parts: Prepared, model: Autoregressive, table: Table, watch: Watch
+    run: Run,
+    settings: GenerateSettings,
+    parts: Prepared,
+    model: Autoregressive,
+    table: Table,
+    watch: Watch,
+    budget: Budget | None = None,
 ) -> TextModel:
     """Write the samples with their novelty, the report and the result."""
     watch(Stage("writing the report"))
+    watch(Working("writing samples, and searching the training data for copies"))
     trained = TextModel(run, parts.codec, model)
-    samples = tuple(trained.samples(n=3, length=300, temperature=0.8, novelty=True, seed=settings.seed))
-    chosen = table.chosen + _shortened(parts, settings)
+    searches = budget is None or NOVELTY_SECONDS * parts.train.characters <= budget.left(SPARED)
+    if not searches:
+        watch(Note("no time is left to search the training data for copies: `ensue generate RUN --novelty` does"))
+    samples = tuple(trained.samples(n=3, length=300, temperature=0.8, novelty=searches, seed=settings.seed))
     size, tune = parts.codec.size, parts.tune
     unigram = float(unigram_nats(tune, symbol_counts(parts.train.ids, size)).mean())
     symptoms = tuple(ailments(run.rows(METRICS), [sample.text for sample in samples], unigram, size))
-    result = Result(run.path.name, tuple(table.rows), recommend(run, settings, table.rows), chosen, samples, symptoms)
+    rows, chosen = tuple(table.rows), table.chosen
+    result = Result(run.path.name, rows, recommend(run, settings, rows), chosen, samples, symptoms)
     conclude(run, result.to_json(), markdown)
     return trained

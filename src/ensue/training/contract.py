@@ -123,6 +123,14 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Working:
+    """What is being done now, for as long as it takes; `share` of it is done, None where nobody knows."""
+
+    what: str
+    share: float | None = None
+
+
+@dataclass(frozen=True)
 class Note:
     """Something a person should know."""
 
@@ -136,7 +144,7 @@ class Stage:
     text: str
 
 
-Event: TypeAlias = Progress | Sample | Reading | Note | Stage
+Event: TypeAlias = Progress | Sample | Reading | Working | Note | Stage
 Watch: TypeAlias = Callable[[Event], None]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,6 +106,25 @@ def memory_mb() -> float:
         return sum(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count()))) / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def available_memory() -> int:
+    """Give the bytes that this process may still take: what the machine, its container and its limits leave."""
+    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    try:
+        text = Path("/proc/meminfo").read_text()
+        found.append(1024 * int(text.split("MemAvailable:")[1].split()[0]))
+    except (OSError, IndexError, ValueError):
+        pass  # not Linux
+    try:
+        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "stat"))
+        found.append(int(limit) - int(used.split("anon ")[1].split()[0]))
+    except (OSError, IndexError, ValueError):
+        pass  # no container, or one without a limit
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if most != resource.RLIM_INFINITY:
+        found.append(most - int(memory_mb() * 1e6))
+    return max(min(found), 0)
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

@@ -20,6 +20,9 @@ from ensue.training.run import Run
 from ensue.training.schedules import scale
 from ensue.training.settings import TrainingSettings
 
+LATE = 0.1
+"""A training by minutes that would take longer by more than this share takes fewer steps."""
+
 Validate = Callable[[], float]
 """Gives the loss on the tuning part, in nats per symbol."""
 SOLVED = 0.001
@@ -104,6 +107,8 @@ class _Fit:
         self._clock = perf_counter() - self.course.seconds
         self._reported = perf_counter()
         self._timer: TimedStart | None = None
+        self._counted_at: tuple[int, float] | None = None
+        """The step and the seconds at which the steps that are left were counted; None where no clock has a say."""
         if self.course.steps is None:
             self._plan()
         if checkpoint is None:
@@ -159,6 +164,7 @@ class _Fit:
             self._save()
         elif course.step % self.settings.report_every == 0:
             self._report(None)
+            self._keep_to_the_time()
 
     def _count_steps(self, timer: TimedStart) -> None:
         """End the timed start: measure an evaluation too, count the steps, and from here on read no clock."""
@@ -170,11 +176,29 @@ class _Fit:
         self.course = replace(self.course, steps=self.course.step + steps, evaluate_every=between)
         steps += self.course.step - self.course.start
         self._timer = None
+        self._counted_at = self.course.step, perf_counter() - self._clock
         self._save()
         self._write_down()
         self.watch(
             Note(f"{round(60 * self.settings.minutes):,} s of the time are for learning: {steps:,} steps at this speed")
         )
+
+    def _keep_to_the_time(self) -> None:
+        """Take fewer steps where the machine has become slower since they were counted; never more."""
+        course, now = self.course, perf_counter() - self._clock
+        if self._counted_at is None or course.steps is None:
+            return
+        step, seconds = self._counted_at
+        each = (now - seconds) / max(course.step - step, 1)
+        left, whole = 60 * self.settings.minutes - (now - course.start_seconds), 60 * self.settings.minutes
+        if each * (course.steps - course.step) <= left + LATE * whole:
+            return
+        steps = course.step + max(int(left / each), 1)
+        self.course, self._counted_at = replace(course, steps=steps), (course.step, now)
+        self._save()
+        self._write_down()
+        what = f"{steps:,} steps instead of {course.steps:,}"
+        self.watch(Note(f"the machine has become slower: {what}, to keep to the time"))
 
     def _evaluate(self) -> float | None:
         """Measure the model on the tuning part, keep it if it is the best so far, and let it make up something."""

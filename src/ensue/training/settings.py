@@ -74,7 +74,7 @@ class TrainingSettings(Settings):
     """How long and how to train. `steps` counts if given, else `epochs`, else `minutes`."""
 
     minutes: float = Field(3.0, gt=0, allow_inf_nan=False)
-    """Time for training; turned into a number of steps after a timed start."""
+    """Time for the whole command; what of it is for training is turned into a number of steps after a timed start."""
     epochs: int | None = Field(None, ge=1)
     """Passes over the training data."""
     steps: int | None = Field(None, ge=1)

@@ -18,7 +18,7 @@ class Said(Settings):
     size: Literal["tiny", "small", "base", "large"] | None = None
     """One dial for the size of the network."""
     minutes: float | None = None
-    """Time for training; 3 if neither this nor epochs is given."""
+    """Time for the whole command; 3 if neither this nor epochs is given."""
     epochs: int | None = None
     """Passes over the training data, instead of minutes."""
     seed: int | None = None

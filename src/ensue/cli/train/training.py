@@ -19,7 +19,7 @@ def train(task: str, data: Sequence[Path], said: Said, model: str | None = None,
     `own` are the verb's own flags; those that are None were not said.
     """
     from ensue import api
-    from ensue.cli.progress import Held, follow
+    from ensue.cli.progress import Held, Ticking, follow
     from ensue.cli.train.result import show_result
 
     known = api.find_task(task)
@@ -28,9 +28,10 @@ def train(task: str, data: Sequence[Path], said: Said, model: str | None = None,
     if said.show_settings:
         print_settings(proposal)
         return
-    watch = Held(follow(said.as_json))
-    trained = api.start(known, proposal, data, said.out or vacant(), watch)
-    watch.release()
+    with Ticking(follow(said.as_json)) as ticking:
+        watch = Held(ticking)
+        trained = api.start(known, proposal, data, said.out or vacant(), watch)
+        watch.release()
     show_result(trained.run, said.as_json)
 
 

@@ -46,8 +46,8 @@ class NgramSettings(Settings):
     which predicts better; or D1, D2, D3+ for every length. Auto tunes them where the order is chosen too."""
 
     memory: Annotated[int, Field(ge=0), BeforeValidator(in_bytes)] = 0
-    """Bytes for counting, such as 500M or 4G: what does not fit is counted in runs on disk; 0 sets no limit. With a
-    limit, all of the training part is counted, however long it is."""
+    """Bytes for counting, such as 500M or 4G: what does not fit is counted in runs on disk; 0 takes a share of what is
+    free."""
 
     @property
     def tuned(self) -> bool:

@@ -32,11 +32,11 @@ from ensue.tasks.classify.model import CALIBRATION, UNCALIBRATED, Calibration, L
 from ensue.tasks.classify.pretrained import take_over
 from ensue.tasks.classify.report import markdown, name_of
 from ensue.tasks.classify.settings import ClassifySettings
-from ensue.tasks.learning import Learned, learn, left_of, mean_nats, take_machine, tell_fitted
+from ensue.tasks.learning import Budget, Learned, fit_beside, learn, left_of, mean_nats, take_machine, tell_fitted
 from ensue.tasks.outcome import Result, conclude, costs_of_network, recommendation, tally
-from ensue.training.contract import Note, Stage, Watch
+from ensue.training.contract import Note, Stage, Watch, Working
 from ensue.training.run import METRICS, Run
-from ensue.training.settings import MachineSettings
+from ensue.training.settings import TrainingSettings
 
 MOST_LABELS = 1000
 """Labels up to which cheap models are cheap: their time and memory grow with examples and labels."""
@@ -44,21 +44,26 @@ MOST_LABELS = 1000
 
 def train_classifier(run: Run, settings: ClassifySettings, data: Sequence[Path], watch: Watch) -> LabelModel:
     """Train in a run until its budget is spent; what a killed training has done already is not done again."""
-    began = perf_counter()
+    budget = Budget.of(settings.training)
     machine = take_machine(run, settings, watch, network=settings.model.name in TRAINED)
+    watch(Working("reading the data"))
     parts = read_parts(run, settings, data, watch)
     settings = _settled(settings, parts, watch)
-    rivals = {name_of(one): _fitted(one, parts) for one in _baselines(settings, parts, watch)}
-    learned = _learned(run, settings, parts, machine, perf_counter() - began, watch)
+    beside = {name_of(one): one for one in _baselines(settings, parts, watch)}
+    rivals, said = fit_beside(beside, lambda one: _fitted(one, parts), budget, watch)
+    training = left_of(settings.training, machine, budget, watch)
+    learned = _learned(run, settings, training, parts, watch)
     watch(Stage("writing the report"))
-    return _conclude(run, settings, parts, rivals, learned)
+    watch(Working("scoring the test part"))
+    return _conclude(run, settings, parts, rivals, replace(learned, chosen=(*said, *learned.chosen)))
 
 
 def learn_labels(run: Run, settings: ClassifySettings, parts: Parts, watch: Watch) -> LabelModel:
     """Train in a new run on parts that are encoded already, with no baselines beside it, and nothing scored."""
     machine = take_machine(run, settings, watch, network=settings.model.name in TRAINED)
     keep_codecs(run, parts)
-    learned = _learned(run, settings, parts, machine, 0.0, watch)
+    training = left_of(settings.training, machine, Budget.of(settings.training), watch)
+    learned = _learned(run, settings, training, parts, watch)
     return _calibrated(run, learned.model, parts)
 
 
@@ -94,15 +99,14 @@ def _fitted(settings: Settings, parts: Parts) -> Learned:
 def _learned(
     run: Run,
     settings: ClassifySettings,
+    training: TrainingSettings,
     parts: Parts,
-    machine: MachineSettings,
-    spent: float,
     watch: Watch,
 ) -> Learned:
-    """Train a network, or fit what is fitted; `spent` seconds of its time are gone. The run has its arrays then."""
-    training = left_of(settings.training, machine, spent)
+    """Train a network, or fit what is fitted. The run has its arrays then."""
     if settings.model.name in TRAINED:
         return _trained(run, settings.model_copy(update={"training": training}), parts, watch)
+    watch(Working(f"fitting {name_of(settings.model)}"))
     learned = _fitted(settings.model, parts)
     run.write_arrays(learned.model.arrays())
     validation = _validation(learned.model, parts, training.batching.rows)

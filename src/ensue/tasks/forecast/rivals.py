@@ -14,11 +14,12 @@ from ensue.tasks.forecast.fitting import calibrated, fitted, walk
 from ensue.tasks.forecast.prepared import Prepared
 from ensue.tasks.forecast.scoring import Scoring, Tried, standing
 from ensue.tasks.forecast.settings import ForecastSettings
+from ensue.tasks.learning import BASELINES, Budget
 from ensue.training.contract import Stage, Watch
 
 
 def rivals(
-    settings: ForecastSettings, prepared: Prepared, origins: Origins, watch: Watch
+    settings: ForecastSettings, prepared: Prepared, origins: Origins, time: Budget, watch: Watch
 ) -> tuple[list[Scoring], list[str]]:
     """Score all of them, and say what was left out or cut."""
     tried, said = [], []
@@ -31,12 +32,13 @@ def rivals(
     if settings.rivals.statistics and not statistics.is_there():
         said.append("AutoETS and AutoTheta are not among the baselines: pip install 'ensue[series]' brings them")
     for name in settings.rivals.statistics if statistics.is_there() else ():
-        called, budget = statistics.MODELS[name], settings.rivals.seconds
+        called = statistics.MODELS[name]
+        budget = min(settings.rivals.seconds, 60 * BASELINES * time.minutes / len(settings.rivals.statistics))
         watch(Stage(f"{called} fits each of {len(origins):,} histories anew, for {budget:g} s at most"))
         found, seconds, done = statistics.automatic(name, prepared, origins, budget)
         if found is None:
             cut = f"{called} was cut after {seconds:.0f} s, at {done} of {len(origins)} forecasts, and has no line"
-            said.append(f"{cut} (--set rivals.seconds gives it more)")
+            said.append(f"{cut} (a larger --minutes or --set rivals.seconds gives it more)")
         else:
             tried.append(Tried(called, "baseline", found, UNMOVED, seconds))
     return [standing(one, prepared, origins) for one in tried], said

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from time import perf_counter
 
 from torch import nn
 
@@ -20,8 +19,8 @@ from ensue.tasks.forecast.report import conclude
 from ensue.tasks.forecast.rivals import rivals
 from ensue.tasks.forecast.scoring import Tried, standing
 from ensue.tasks.forecast.settings import ForecastSettings
-from ensue.tasks.learning import learn, left_of, take_machine
-from ensue.training.contract import Stage, Watch
+from ensue.tasks.learning import Budget, learn, left_of, take_machine
+from ensue.training.contract import Stage, Watch, Working
 from ensue.training.devices import to_device
 from ensue.training.run import Run
 
@@ -32,22 +31,23 @@ ROWS = 1024
 
 def train_forecaster(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: Watch) -> ForecastModel:
     """Train until the budget is spent. What a kill leaves undone is done again, to the same bits."""
-    began = perf_counter()
+    budget = Budget.of(settings.training)
     machine = take_machine(run, settings, watch, network=settings.model.name not in FITTED)
     prepared = prepare(run, settings, data, watch)
     model, _ = fitting.build(settings.model, prepared)
     if isinstance(model, nn.Module):
-        training = left_of(settings.training, machine, perf_counter() - began)
+        training = left_of(settings.training, machine, budget, watch)
         learned = _trained(run, settings.model_copy(update={"training": training}), prepared, watch)
     else:
         learned = fitting.fitted(settings.model, prepared)
         run.write_arrays(learned.model.arrays())  # whatever fails from here on, the run holds what was learned
     watch(Stage("trying it out, from one origin to the next"))
+    watch(Working("trying it out"))
     bands, test = calibrated(learned, prepared, settings), prepared.origins("test")
     run.write(CALIBRATION, json.dumps(bands.to_json()).encode())
     tested = walk(learned, prepared, settings, test)
     tried = Tried(name_of(settings.model), learned.role, tested, bands, learned.seconds, learned.model)
-    others, cut = rivals(settings, prepared, test, watch)
+    others, cut = rivals(settings, prepared, test, budget, watch)
     chosen = [learned.how]
     if prepared.layout.refit:
         learned = refitted(learned, prepared, settings.seed, [len(one) for one in prepared.panel.series])

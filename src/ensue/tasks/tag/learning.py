@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -17,34 +18,39 @@ from ensue.inspection import health
 from ensue.models.tagging import TAGGERS, TaggerSettings
 from ensue.models.tagging.counts import TaggedSteps
 from ensue.settings import Settings
-from ensue.tasks.learning import Learned, learn, left_of, mean_nats, take_machine, tell_fitted
+from ensue.tasks.learning import Budget, Learned, fit_beside, learn, left_of, mean_nats, take_machine, tell_fitted
 from ensue.tasks.outcome import Result, conclude, costs_of_network, recommendation, tally
 from ensue.tasks.tag.data import keep_codec, read_parts, vectors_of
 from ensue.tasks.tag.model import TagModel, said_of, truth_of
 from ensue.tasks.tag.report import markdown, name_of
 from ensue.tasks.tag.settings import TagSettings
-from ensue.training.contract import Stage, Watch
+from ensue.training.contract import Stage, Watch, Working
 from ensue.training.run import METRICS, Run
-from ensue.training.settings import MachineSettings
+from ensue.training.settings import TrainingSettings
 
 
 def train_tagger(run: Run, settings: TagSettings, data: Sequence[Path], watch: Watch) -> TagModel:
     """Train in a run until its budget is spent; what a killed training has done already is not done again."""
-    began = perf_counter()
+    budget = Budget.of(settings.training)
     machine = take_machine(run, settings, watch, network=isinstance(settings.model, TaggerSettings))
+    watch(Working("reading the data"))
     parts = read_parts(run, settings, data, watch)
     cheap = [kind() for kind in TAGGERS.values() if kind is not TaggerSettings]
-    rivals = {name_of(one): _counted(one, parts) for one in cheap if one != settings.model}
-    learned = _learned(run, settings, parts, machine, perf_counter() - began, watch)
+    beside = {name_of(one): one for one in cheap if one != settings.model}
+    rivals, said = fit_beside(beside, lambda one: _counted(one, parts), budget, watch)
+    training = left_of(settings.training, machine, budget, watch)
+    learned = _learned(run, settings, training, parts, watch)
     watch(Stage("writing the report"))
-    return _conclude(run, settings, parts, rivals, learned)
+    watch(Working("scoring the test part"))
+    return _conclude(run, settings, parts, rivals, replace(learned, chosen=(*said, *learned.chosen)))
 
 
 def learn_tags(run: Run, settings: TagSettings, parts: TaggedParts, watch: Watch) -> TagModel:
     """Train in a new run on parts that are encoded already, with no baselines beside it, and nothing scored."""
     machine = take_machine(run, settings, watch, network=isinstance(settings.model, TaggerSettings))
     keep_codec(run, parts)
-    learned = _learned(run, settings, parts, machine, 0.0, watch)
+    training = left_of(settings.training, machine, Budget.of(settings.training), watch)
+    learned = _learned(run, settings, training, parts, watch)
     return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags], parts.tokenizer)
 
 
@@ -61,13 +67,11 @@ def _counted(settings: Settings, parts: TaggedParts) -> Learned:
 def _learned(
     run: Run,
     settings: TagSettings,
+    training: TrainingSettings,
     parts: TaggedParts,
-    machine: MachineSettings,
-    spent: float,
     watch: Watch,
 ) -> Learned:
-    """Train a network, or count what is counted; `spent` seconds of its time are gone. The run has its arrays then."""
-    training = left_of(settings.training, machine, spent)
+    """Train a network, or count what is counted. The run has its arrays then."""
     if isinstance(settings.model, TaggerSettings):
         return _trained(run, settings.model_copy(update={"training": training}), parts, watch)
     learned = _counted(settings.model, parts)

@@ -1,0 +1,282 @@
+"""What is asked for is what is paid: baselines keep to their share, a command to its minutes, and nothing is silent."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ensue
+from ensue.cli.progress import Live, Plain, Ticking
+from ensue.data.codecs import Characters
+from ensue.data.encode import encode_corpus
+from ensue.evaluation.sampling import FEWEST, ScoredText, affordable
+from ensue.evaluation.score import ScoreSettings, score
+from ensue.models.ngram import NgramSettings, estimate
+from ensue.tasks import ngram_share, rivals
+from ensue.tasks.learning import Budget, fit_beside, left_of
+from ensue.tasks.ngram_share import Share, plan_of
+from ensue.training.contract import Event, Note, Progress, Working
+from ensue.training.settings import MachineSettings, TrainingSettings
+
+WORDS = ["some", "of", "these", "words", "stand", "together", "as", "they", "please", "and", "others", "never"]
+
+
+def prose(count: int, seed: int = 1) -> str:
+    dice = np.random.default_rng(seed)
+    words = dice.choice(WORDS, count, p=np.arange(1, 13) / 78)
+    return " ".join(words) + "\n"
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_text("\n\n" + prose(8_000))
+    return path
+
+
+def corpus(text: str) -> Any:
+    codec = Characters().fit([text], ends=False)
+    return encode_corpus([text], codec), codec
+
+
+def test_all_of_a_large_text_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once only its last three million symbols were."""
+    train, codec = corpus(prose(20_000))
+    monkeypatch.setattr(ngram_share, "SMALL", 10_000)
+    monkeypatch.setattr(ngram_share, "SAMPLE", 10_000)
+    plan = plan_of(train, codec.size, NgramSettings(), Share(inf, 10**10))
+    assert plan is not None
+    assert (plan.symbols, plan.highest_order, plan.memory) == (len(train), 9, 0)
+    assert "GB" in plan.takes
+
+
+def test_a_share_cuts_the_order_and_then_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, codec = corpus(prose(20_000))
+    monkeypatch.setattr(ngram_share, "SMALL", 10_000)
+    monkeypatch.setattr(ngram_share, "SAMPLE", 10_000)
+    expected = ngram_share._Expected.of(train, codec.size, 9)
+    monkeypatch.setattr(ngram_share._Expected, "of", lambda *_: expected)  # a clock would measure anew
+    within = int(expected.counting(len(train), 6) * 1.01)
+    plan = plan_of(train, codec.size, NgramSettings(), Share(0.001 + expected.seconds(len(train), 9), within))
+    assert plan is not None
+    assert plan.symbols == len(train)
+    assert 5 <= plan.highest_order <= 7
+    small = plan_of(train, codec.size, NgramSettings(), Share(expected.seconds(len(train), 9) / 3, 10**10))
+    assert small is not None
+    assert 10_000 <= small.symbols < len(train)
+    told = rivals.shortened(small, train, NgramSettings(), Share(30, 10**9))[0]
+    assert told.endswith(f"up to order {small.highest_order}: what fits into its share of 1.0 GB and 30 s")
+    assert f"the last {small.symbols:,} of the {len(train):,} training symbols" in told
+
+
+def test_how_many_n_grams_there_will_be_is_known_before_they_are_counted() -> None:
+    train, codec = corpus(prose(300_000))
+    expected = ngram_share._Expected.of(train, codec.size, 9)
+    found = estimate(train.ids, train.offsets, codec.size, NgramSettings(order=9)).table.lengths
+    assert expected.grams(len(train), 9) == pytest.approx(sum(found), rel=0.2)
+
+
+def test_what_was_asked_for_gets_all_of_it_on_disk_if_need_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, codec = corpus(prose(20_000))
+    monkeypatch.setattr(ngram_share, "SMALL", 10_000)
+    monkeypatch.setattr(ngram_share, "SAMPLE", 10_000)
+    monkeypatch.setattr(ngram_share, "available_memory", lambda: 100_000)
+    plan = plan_of(train, codec.size, NgramSettings(order=5), Share.asked(NgramSettings(order=5)))
+    assert plan is not None
+    assert (plan.symbols, plan.highest_order, plan.memory) == (len(train), 5, 60_000)
+    assert plan.takes.endswith("in runs on disk")
+    beside = Share.beside(NgramSettings(), 3.0, optional=True)
+    assert (beside.seconds, beside.memory) == (36.0, 25_000)
+    assert plan_of(train, codec.size, NgramSettings(), beside) is None
+
+
+def test_a_best_n_gram_that_is_too_dear_does_not_stand_beside_the_one_that_was_asked_for(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ngram_share, "SMALL", 10_000)
+    monkeypatch.setattr(ngram_share, "SAMPLE", 10_000)
+    notes: list[str] = []
+    settings = ["model.order=3", "baseline.memory=1000"]
+    ensue.train("generate", text, model="ngram", out=tmp_path / "run", settings=settings, watch=_notes(notes))
+    rows = [row["name"] for row in json.loads((tmp_path / "run" / "result.json").read_text())["rows"]]
+    assert rows == ["uniform", "unigram", "3-gram as set"]
+    assert "the best n-gram is not beside it: it would take more than its share of 0.0 GB and 36 s" in notes
+
+
+def _notes(found: list[str]) -> Callable[[Event], None]:
+    return lambda event: found.append(event.text) if isinstance(event, Note) else None
+
+
+def test_an_order_that_takes_the_cap_says_so(text: Path, tmp_path: Path) -> None:
+    notes: list[str] = []
+    settings = ["model.max_order=2", "baseline.max_order=2"]
+    ensue.train("generate", text, model="ngram", out=tmp_path / "run", settings=settings, watch=_notes(notes))
+    said = next(note for note in notes if note.startswith("the order of the n-gram, 2: "))
+    assert "2 is the highest that was tried, and a higher one may predict better (--set baseline.max_order=7)" in said
+
+
+def nats_of(run: Path) -> dict[str, float]:
+    return {row["name"]: row["nats"] for row in json.loads((run / "result.json").read_text())["rows"]}
+
+
+def test_a_validation_file_is_not_counted_unless_it_is_asked_for(tmp_path: Path) -> None:
+    """The validation file holds words that the test file has, and training has not."""
+    files = {name: tmp_path / f"{name}.txt" for name in ("train", "valid", "test")}
+    files["train"].write_text("\n\n" + prose(4_000))
+    files["valid"].write_text("\n\n" + prose(500) + "eland pleased another " * 50)
+    files["test"].write_text("\n\n" + prose(500, seed=2) + "eland pleased another " * 50)
+    found = {}
+    for how in ("auto", "false", "true"):
+        out = tmp_path / how
+        ensue.train(
+            "generate",
+            files["train"],
+            model="ngram",
+            out=out,
+            valid=files["valid"],
+            test=files["test"],
+            settings=[f"count_validation={json.dumps(how) if how == 'auto' else how}"],
+        )
+        (found[how],) = [nats for name, nats in nats_of(out).items() if name.endswith("-gram")]
+    assert found["auto"] == found["false"]
+    assert found["true"] < 0.9 * found["false"]
+    assert "which is not counted" in (tmp_path / "auto" / "report.md").read_text()
+    assert "which was then counted too" in (tmp_path / "true" / "report.md").read_text()
+    unigrams = [nats_of(tmp_path / how)["unigram"] for how in ("auto", "true")]
+    assert unigrams[0] != unigrams[1]
+
+
+def test_a_share_of_the_data_for_validation_is_counted_as_ever(text: Path, tmp_path: Path) -> None:
+    for how in ('"auto"', "true"):
+        out = tmp_path / how.strip('"')
+        ensue.train("generate", text, model="ngram", out=out, settings=[f"count_validation={how}"])
+    assert nats_of(tmp_path / "auto") == nats_of(tmp_path / "true")
+
+
+def test_baselines_end_with_their_share() -> None:
+    budget, notes = Budget(minutes=0.002, began=time.perf_counter()), []
+    fitted, said = fit_beside({"one": 1, "two": 2, "three": 3}, _slowly, budget, _notes(notes))
+    assert fitted == {"one": 1}
+    assert said == tuple(notes) == ("two, three: not fitted, for the baselines' share of the time, 0 s, was spent",)
+    assert fit_beside({"one": 1, "two": 2}, _slowly, replace(budget, minutes=inf), _notes([]))[0] == {
+        "one": 1,
+        "two": 2,
+    }
+
+
+def _slowly(one: int) -> int:
+    time.sleep(0.05)
+    return one
+
+
+def test_the_training_gets_what_is_left_of_the_minutes() -> None:
+    notes: list[str] = []
+    training = TrainingSettings(minutes=10)
+
+    def left(seconds: float) -> float:
+        budget = Budget(minutes=10, began=time.perf_counter() - seconds)
+        return left_of(training, MachineSettings(), budget, _notes(notes)).minutes
+
+    assert left(0) == pytest.approx(8.5, abs=0.01)
+    assert left(120) == pytest.approx(6.5, abs=0.01)
+    assert notes == []
+    assert left(900) == 2.5
+    assert notes == [
+        "900 s went by before the training, of 600 s in all: it gets 150 s all the same (more with a larger --minutes)"
+    ]
+    assert Budget.of(TrainingSettings(epochs=2)).left() == inf
+
+
+def test_a_sample_of_the_test_part_costs_what_all_of_it_does() -> None:
+    train, codec = corpus(prose(30_000))
+    model = estimate(train.ids, train.offsets, codec.size, NgramSettings(order=4)).packed()
+    whole = encode_corpus([prose(20_000, seed=3)], codec)
+    exact = score(model, whole.ids, whole.offsets, ScoreSettings())
+    assert affordable(whole, [model], inf) == len(whole)
+    assert affordable(whole, [model], 1e-9) == FEWEST
+    some = ScoredText.of(whole, FEWEST)
+    places = np.concatenate([np.arange(*stretch) for stretch in some.stretches])
+    assert len(some.text) == len(places) == pytest.approx(FEWEST, abs=50)
+    np.testing.assert_array_equal(some.text.ids, whole.ids[places])
+    np.testing.assert_allclose(some.nats(model), exact[places], atol=1e-12)
+    assert places[0] == 0
+    assert places[-1] > 0.95 * len(whole)
+    assert some.text.characters == pytest.approx(whole.characters * len(places) / len(whole), abs=1)
+
+
+def test_a_sample_of_records_is_whole_records_with_their_unknown_symbols() -> None:
+    codec = Characters().fit(["abc", "cab"], ends=True)
+    whole = encode_corpus(["abc" * (n % 5 + 1) + ("é" if n % 3 == 0 else "") for n in range(400)], codec)
+    model = estimate(whole.ids, whole.offsets, codec.size, NgramSettings(order=2)).packed()
+    some = ScoredText.of(whole, len(whole) // 10)
+    assert len(some.text.offsets) in (40, 41)
+    np.testing.assert_array_equal(np.flatnonzero(some.text.ids == codec.unknown), some.text.unknown_at)
+    assert len(some.text.unknown_nats) == len(some.text.unknown_at) > 5
+    exact = score(model, whole.ids, whole.offsets, ScoreSettings())
+    places = np.concatenate([np.arange(*stretch) for stretch in some.stretches])
+    np.testing.assert_allclose(some.nats(model), exact[places], atol=1e-12)
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+    def flush(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("kind", [Plain, Live])
+def test_what_takes_long_is_told_while_it_does(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ensue.cli.progress.PLAIN_SECONDS", 0.05)
+    monkeypatch.setattr("ensue.cli.progress.SILENT_SECONDS", 0.02)
+    out: Any = _Lines()
+    with Ticking(kind(out)) as watch:
+        watch(Working("counting n-grams"))
+        time.sleep(0.3)
+    assert out.text.count("counting n-grams  0:0") >= 2
+    assert out.text.endswith("\n" if kind is Plain else "\r\x1b[K")
+    before = out.text
+    time.sleep(0.1)
+    assert out.text == before
+
+
+def test_every_stage_of_a_training_has_a_name(text: Path, tmp_path: Path) -> None:
+    events: list[Event] = []
+    settings = ["training.steps=2", "body.width=8", "mixture.use=always"]
+    ensue.train("generate", text, out=tmp_path / "run", settings=settings, watch=events.append)
+    doing = [event.what for event in events if isinstance(event, Working)]
+    for what in ("counting n-grams", "fitting the mixture", "scoring the test part: mixture", "writing samples"):
+        assert any(one.startswith(what) for one in doing), what
+    assert any(isinstance(event, Progress) for event in events)
+
+
+def test_a_machine_that_becomes_slower_takes_fewer_steps(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ensue.training.by_gradient import ByGradient
+
+    true, notes = ByGradient.update, []
+    done = 0
+
+    def slower(self: Any, *given: Any) -> Any:
+        nonlocal done
+        done += 1
+        if done > 60:
+            time.sleep(0.1)
+        return true(self, *given)
+
+    monkeypatch.setattr(ByGradient, "update", slower)
+    settings = ["body.width=8", "training.evaluate_every=1000", "baseline.order=2"]
+    began = time.perf_counter()
+    ensue.train("generate", text, out=tmp_path / "run", minutes=0.1, settings=settings, watch=_notes(notes))
+    assert any(note.startswith("the machine has become slower: ") for note in notes)
+    assert time.perf_counter() - began < 20
