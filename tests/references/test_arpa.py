@@ -1,5 +1,8 @@
 """ARPA files: what is written comes back, an example worked by hand is read right, mistakes are named by their line."""
 
+import bz2
+import gzip
+import lzma
 from pathlib import Path
 
 import numpy as np
@@ -118,8 +121,29 @@ def test_mistakes_are_named_by_their_line(right: str, wrong: str, line: int, wha
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"absent.arpa: it cannot be read \(.*No such file.*\); give an ARPA file"):
+    with pytest.raises(DataError, match=r"absent.arpa: cannot be read \(No such file.*\)"):
         read_arpa(tmp_path / "absent.arpa")
     (tmp_path / "binary.arpa").write_bytes(b"\\data\\\n\xff\xfe")
-    with pytest.raises(DataError, match=r"binary.arpa: it cannot be read"):
+    with pytest.raises(DataError, match=r"binary.arpa:2: byte 0xFF is not UTF-8"):
         read_arpa(tmp_path / "binary.arpa")
+    (tmp_path / "kenlm.arpa").write_bytes(b"mmap lm http://kheafield.com/code format version 5\n\0" + bytes(range(256)))
+    with pytest.raises(DataError, match=r"kenlm.arpa: this is a binary model of KenLM, not text"):
+        read_arpa(tmp_path / "kenlm.arpa")
+    for ending in ("gz", "xz", "bz2"):
+        damaged = tmp_path / f"damaged.arpa.{ending}"
+        damaged.write_bytes(b"no such thing")
+        with pytest.raises(DataError, match=rf"the .{ending} file is damaged or cut short"):
+            read_arpa(damaged)
+
+
+@pytest.mark.parametrize("ending", ["", ".gz", ".xz", ".bz2"])
+def test_a_byte_order_mark_and_packed_files_are_read(ending: str, tmp_path: Path) -> None:
+    pack = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".bz2": bz2.compress}[ending]
+    path = tmp_path / f"model.arpa{ending}"
+    path.write_bytes(pack(b"\xef\xbb\xbf" + EXAMPLE.replace("\n", "\r\n").encode()))
+    model, tokens = read_arpa(path)
+    assert tokens == ["a", "b", "</s>"]
+    write_arpa(model, path, tokens, None, 2)
+    assert path.read_bytes()[:2] == pack(b"x")[:2] or not ending
+    again, _ = read_arpa(path)
+    np.testing.assert_allclose(again.table.rungs[1].probability, model.table.rungs[1].probability, rtol=1e-6)

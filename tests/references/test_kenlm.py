@@ -205,3 +205,22 @@ def test_perplexity_with_and_without_unknown_tokens_is_that_of_query(tmp_path: P
     assert (found["count"], found["unknown"]) == (len(logs), len(logs) - len(known))
     assert found["perplexity_per_token"] == pytest.approx(10 ** (-sum(logs) / len(logs)), rel=0.005)
     assert found["perplexity_without_unknown"] == pytest.approx(10 ** (-sum(known) / len(known)), rel=0.005)
+
+
+@pytest.mark.parametrize("codec", ["tokens", "words"])
+def test_kenlm_scores_plain_text_as_we_do(codec: str, tmp_path: Path) -> None:
+    kenlm = pytest.importorskip("kenlm", reason="the kenlm module is not installed")
+    first = "the 100% cat" if codec == "tokens" else "the old cat"  # words cut the sign off
+    people, things = ("Anna", "Ben", "Zoë", "u.s.a."), (first, "a <unk> dog", "می\u200cروم का it", "no one's owl")
+    lines = [f"{one} saw {thing} , and {other} ran ." for one in people for thing in things for other in ("it", "he")]
+    (tmp_path / "text.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    run, path = str(tmp_path / "run"), tmp_path / "model.arpa.gz"
+    assert main(["train", "generate", str(tmp_path / "text.txt"), "--codec", codec, "--model", "ngram", "--out", run,
+                 "--set", "data.kind=lines", "--set", "model.order=3"]) == 0  # fmt: skip
+    assert main(["export", run, str(path)]) == 0
+    theirs, model = kenlm.Model(str(path)), ensue.open(run)
+    for line in [*lines[::6], "Ben saw a cat , and the dog ran ."]:
+        plain = line.replace("<unk>", "%3Cunk>")  # which stands for every unknown word
+        (tmp_path / "line.txt").write_text(f"{line}\n", encoding="utf-8")
+        ours = -evaluate(model, [tmp_path / "line.txt"]).likelihood.nats * TO_BASE_TEN
+        assert theirs.score(plain, bos=True, eos=True) == pytest.approx(ours, abs=1e-3), line

@@ -19,18 +19,23 @@ def export(run: Path, file: Path, /) -> None:
 
     Args:
         run: The folder of the run; of a mixture, its n-gram is written.
-        file: The file to write. Symbols that are blanks or control characters are written as %XX.
+        file: The file to write, packed if it ends in .gz, .xz or .bz2. Words are written as they are; in other symbols
+            blanks and control characters are written as %XX.
     """
     from ensue import api
+    from ensue.data.codecs import TokenCodec, WordCodec
     from ensue.durable import blaming
     from ensue.models.ngram import write_arpa
 
     model: TextModel = api.open(run, "generate")
     codec, ngram = model.codec, model.ngram()
-    unfinished = file.with_name(f".{file.name}.tmp")
+    unfinished = file.with_name(f".tmp-{file.name}")
+    symbols = [codec.symbol(id) for id in range(codec.size)]
     with blaming(file):
         try:
-            write_arpa(ngram, unfinished, [codec.symbol(id) for id in range(codec.size)], codec.unknown, codec.end)
+            write_arpa(
+                ngram, unfinished, symbols, codec.unknown, codec.end, words=isinstance(codec, WordCodec | TokenCodec)
+            )
             unfinished.replace(file)
         finally:
             unfinished.unlink(missing_ok=True)

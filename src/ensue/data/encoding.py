@@ -23,10 +23,12 @@ FORMATS = {
     b"PK\x03\x04": "a ZIP archive (or an office document)",
     b"\x1f\x8b": "a gzip file without the ending .gz",
     b"\xfd7zXZ": "an xz file without the ending .xz",
+    b"BZh": "a bzip2 file without the ending .bz2",
     b"PAR1": "a Parquet table without the ending .parquet",
     b"\x7fELF": "a program",
     b"SQLite format 3": "an SQLite database",
     b"MThd": "a MIDI file",
+    b"mmap lm http": "a binary model of KenLM",
 }
 
 CANDIDATES = {

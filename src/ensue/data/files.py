@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import gzip
 import lzma
@@ -31,7 +32,7 @@ ABOUT = ("readme", "license", "licence", "sha256sums", "md5sums", "checksums")
 
 TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 
-PACKED = {".gz": gzip.open, ".xz": lzma.open}
+PACKED = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 RATIO, ALWAYS = 100, 16 << 20
 """How many times its size a packed file may hold, and the bytes that it may hold in any case. Text is packed to a third
 or a tenth; a few hundred kilobytes that hold gigabytes were made to fill a memory, or hold nothing but copies."""
@@ -184,11 +185,12 @@ def _chunks(path: Path, listener: Listener, size: int = CHUNK) -> Iterator[bytes
                 yield chunk
                 listener.advance(raw.tell() - done)
                 done = raw.tell()
-    except (gzip.BadGzipFile, lzma.LZMAError, EOFError, zlib.error) as error:
+    except (OSError, lzma.LZMAError, EOFError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            what = f"cannot be read ({error.strerror})"
+            raise DataError(what, where=str(path), mend="check its permissions") from None
         what = f"the {path.suffix.lower()} file is damaged or cut short ({str(error).lower()})"
         raise DataError(what, where=str(path), mend="unpack it with its own tool to see what is left") from None
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", where=str(path), mend="check its permissions") from None
 
 
 def read_text(path: Path, encoding: str, listener: Listener = SILENT) -> Iterator[str]:

@@ -3,17 +3,25 @@
 A token is what stands between blanks, so symbols are escaped as in an address: white space, control characters and
 `%` become `%20` and so on (their UTF-8 bytes), the empty symbol `%`, and text that only looks like one of the
 special tokens gets `%3C` for its first character.
+
+Words are written as they are, without the blank before them, so that others read plain text whose words and signs
+stand between blanks: only line breaks, control characters, the special tokens and a `%` before two hexadecimal digits
+are escaped. Where a word is a symbol with that blank and another one without it, the less frequent one has its first
+character escaped: `%20the` or `%74he`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.data.files import PACKED
 from ensue.errors import UserError
 from ensue.models.ngram.model import Ngram
 
@@ -36,6 +44,10 @@ def escape(symbol: str) -> str:
 def _escape_character(character: str) -> str:
     if character.isprintable() and not character.isspace() and character != "%":
         return character
+    return _in_hexadecimal(character)
+
+
+def _in_hexadecimal(character: str) -> str:
     return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
 
 
@@ -48,15 +60,19 @@ def unescape(token: str) -> str:
     return "" if token == "%" else unquote(token, "utf-8", "surrogatepass")
 
 
-def write_arpa(model: Ngram, path: Path, symbols: Sequence[str], unknown: int | None, end: int | None) -> None:
+def write_arpa(
+    model: Ngram, path: Path, symbols: Sequence[str], unknown: int | None, end: int | None, words: bool = False
+) -> None:
     """Write a model; `symbols` spells its ids, of which `unknown` and `end` (if any) become `<unk>` and `</s>`.
 
-    Every smoothing can be written exactly. Readers insist on `<unk>` and `</s>`; a model without them gets them last,
-    as impossible. Raises UserError if two symbols are spelled alike.
+    With `words`, a blank before a symbol only separates it from another, and the most frequent ids come first. A path
+    that ends in .gz, .xz or .bz2 is packed. Every smoothing can be written exactly. Readers insist on `<unk>` and
+    `</s>`; a model without them gets them last, as impossible. Raises UserError if two symbols are spelled alike.
     """
-    tokens = _tokens(symbols, unknown, end, model.size)
+    tokens = _tokens(symbols, unknown, end, model.size, words)
     absent = [token for token, id in ((UNKNOWN, unknown), (END, end)) if id is None]
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
+    opened: Any = PACKED.get(path.suffix.lower(), open)
+    with opened(path, "wt", encoding="utf-8", newline="\n") as file:
         file.write("\\data\\\n")
         for n, rung in enumerate(model.table.rungs, 1):
             file.write(f"ngram {n}={len(rung.symbol) + (len(absent) if n == 1 else 0)}\n")
@@ -68,18 +84,44 @@ def write_arpa(model: Ngram, path: Path, symbols: Sequence[str], unknown: int | 
         file.write("\n\\end\\\n")
 
 
-def _tokens(symbols: Sequence[str], unknown: int | None, end: int | None, size: int) -> list[str]:
+def _tokens(symbols: Sequence[str], unknown: int | None, end: int | None, size: int, words: bool) -> list[str]:
     if len(symbols) != size:
         raise UserError(
             f"{len(symbols)} symbols cannot spell a model of {size}", mend="give the codec it was made with"
         )
     special = {unknown: UNKNOWN, end: END}
-    tokens = [special.get(id) or escape(symbol) for id, symbol in enumerate(symbols)]
+    spelled = _as_words(symbols, special) if words else list(map(escape, symbols))
+    tokens = [special.get(id) or token for id, token in enumerate(spelled)]
     first = {token: id for id, token in reversed(list(enumerate(tokens)))}
     for id, token in enumerate(tokens):
         if first[token] != id:
             raise UserError(f"symbols {first[token]} and {id} are both written {token!r}", mend="spell them apart")
     return [*tokens, START]
+
+
+def _as_words(symbols: Sequence[str], special: Mapping[int | None, str]) -> list[str]:
+    """Spell symbols without the blank before them, as long as no earlier one is spelled so.
+
+    >>> _as_words([" the", "the", ",", " ,", " ", "5%", "%20"], {})
+    ['the', '%74he', ',', '%20,', '%20', '5%', '%2520']
+    """
+    taken: set[str] = set()
+    tokens = []
+    for id, symbol in enumerate(symbols):
+        token = _as_it_is(symbol.removeprefix(" ") or symbol)
+        if token in taken:
+            token = _in_hexadecimal(symbol[0]) + _as_it_is(symbol[1:])
+        tokens.append(token)
+        taken |= set() if id in special else {token}
+    return tokens
+
+
+def _as_it_is(word: str) -> str:
+    """Escape what would end a token, or be taken for something else. A joiner within a word is no blank."""
+    if word in (START, END, UNKNOWN, UNKNOWN.upper()):
+        return escape(word)
+    odd = r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]|%(?=[0-9A-Fa-f]{2})"
+    return re.sub(odd, lambda match: _in_hexadecimal(match[0]), word)
 
 
 def _sections(model: Ngram, tokens: list[str]) -> Iterator[Iterator[str]]:

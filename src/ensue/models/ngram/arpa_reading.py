@@ -11,6 +11,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.data.readers.lines import lines_of
 from ensue.errors import DataError
 from ensue.models.ngram.arpa import START
 from ensue.models.ngram.model import Ngram
@@ -48,14 +49,11 @@ class _File:
         self._lines = self._read()
 
     def _read(self) -> Iterator[str]:
-        try:
-            # Tokens may hold what Python takes for line breaks, so only the line feed is one.
-            with open(self.path, encoding="utf-8", newline="\n") as file:
-                for self.number, line in enumerate(file, 1):
-                    if line := line.strip(" \t\r\n"):
-                        yield line
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"it cannot be read ({error})", where=str(self.path), mend="give an ARPA file") from None
+        # A byte order mark is left out, and packed files are unpacked, as wherever text is read.
+        for line in lines_of(self.path):
+            self.number += 1
+            if line := line.strip(" \t"):
+                yield line
 
     def next(self) -> str:
         """Give the next line, or an empty one after the last."""
