@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -47,21 +46,23 @@ def check(
 
 def show(report: Report) -> None:
     """Print the figures, what is worth a look, and on the standard error what is wrong."""
+    from ensue.cli.machine import say, show_line
     from ensue.cli.tables import show_table
 
     if report.why:
-        print(f"Looked at as `ensue train {report.task}` would, since {report.why} (choose another with --task).")
+        show_line(f"Looked at as `ensue train {report.task}` would, since {report.why} (choose another with --task).")
     if report.described:
-        print(f"Read as {report.described}:\n")
+        show_line(f"Read as {report.described}:")
+        print()
     for name, rows in report.tables.items():
         if rows:
             columns = list(rows[0])
             show_table(columns, [[cell(row[column]) for column in columns] for row in rows[:SHOWN]], title=f"{name}:")
             print(f"... and {len(rows) - SHOWN:,} more\n" if len(rows) > SHOWN else "")
     for finding in report.findings:
-        print(f"look at: {finding}")
+        show_line(f"look at: {finding}")
     for problem in report.problems:
-        print(f"ensue: {problem}", file=sys.stderr)
+        say(problem)
     if not report.problems:
         print("It can be trained on" + (", if what is said above is as it should be." if report.findings else "."))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json as codec
-import sys
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,7 +41,7 @@ def classify(
         json: Print one JSON object an example, for programs.
     """
     from ensue import api
-    from ensue.cli.machine import print_json, refuse_overwriting, say
+    from ensue.cli.machine import Output, print_json, refuse_overwriting, say
     from ensue.data.contract import Listener
     from ensue.tasks.classify.using import asked_about
 
@@ -59,7 +58,7 @@ def classify(
         write_rows(verdicts, model.labels, text)
         write_atomically(out, text.getvalue().encode())
     else:
-        write_rows(verdicts, model.labels, sys.stdout)
+        write_rows(verdicts, model.labels, Output())
 
 
 def write_rows(verdicts: Iterable[Verdict], labels: LabelCodec, file: Any) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter, validators
 
+from ensue.cli.machine import show_line
 from ensue.cli.train.said import LabelledColumns
 from ensue.cli.whole import Whole
 
@@ -116,7 +117,7 @@ def show_text(model: TextModel, data: Sequence[Path], asked: Asked) -> None:
     if asked.weights != "fp32":
         print(f"{asked.weights} weights cost {cost:+.4f} bits per character, beside fp32")
     if asked.novelty:
-        print(f"novelty: {found.novelty()}")
+        show_line(f"novelty: {found.novelty()}")
     if asked.lines:
         show_lines(found)
     if asked.surprising:
@@ -137,7 +138,7 @@ def show_scored(scored: Any, as_json: bool) -> None:
             title = f"\n{name.replace('_', ' ')}:"
             show_table(list(value[0]), [list(map(_cell, row.values())) for row in value], title=title)
         elif value not in ([], {}):
-            print(f"{name.replace('_', ' ')}: {_cell(value)}")
+            show_line(f"{name.replace('_', ' ')}: {_cell(value)}")
 
 
 def _cell(value: Any) -> str:

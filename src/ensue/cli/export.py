@@ -23,6 +23,7 @@ def export(run: Path, file: Path, /) -> None:
             blanks and control characters are written as %XX.
     """
     from ensue import api
+    from ensue.cli.machine import show_line
     from ensue.data.codecs import TokenCodec, WordCodec
     from ensue.durable import blaming
     from ensue.models.ngram import write_arpa
@@ -39,4 +40,4 @@ def export(run: Path, file: Path, /) -> None:
             unfinished.replace(file)
         finally:
             unfinished.unlink(missing_ok=True)
-    print(f"{file}: an n-gram of order {ngram.order} over {codec.size} symbols")
+    show_line(f"{file}: an n-gram of order {ngram.order} over {codec.size} symbols")

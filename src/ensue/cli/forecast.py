@@ -55,9 +55,11 @@ def forecast(
         for one in told:
             print_json(one.to_json())
     else:
+        from ensue.cli.machine import show_line
+
         show(told)
         if plot is not None:
-            print(f"drawn: {plot}")
+            show_line(f"drawn: {plot}")
 
 
 def show(told: Sequence[Foretold]) -> None:

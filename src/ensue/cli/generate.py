@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter, validators
 
+from ensue.cli.machine import Output, print_json, say, show_line
 from ensue.cli.whole import Whole
 from ensue.decoding.filters import FilterSettings
 
@@ -96,21 +96,20 @@ def warn_of_unknown(model: TextModel, prompt: str) -> None:
     count = model.unknown_in(prompt)
     if count:
         what = "1 symbol of the prompt was" if count == 1 else f"{count} symbols of the prompt were"
-        print(f"ensue: {what} never seen in training, and read as unknown", file=sys.stderr)
+        say(f"{what} never seen in training, and read as unknown")
 
 
 def stream(model: TextModel, prompt: str, asked: dict[str, Any]) -> None:
     """Print the text as it is written."""
-    print(prompt, end="")
+    out = Output()
+    print(prompt, end="", file=out)
     for piece in model.stream(prompt, **asked):
-        print(piece, end="", flush=True)
+        print(piece, end="", flush=True, file=out)
     print()
 
 
 def write_json(model: TextModel, prompt: str, n: int, asked: dict[str, Any]) -> None:
     """Print the samples for programs; the text is what follows the prompt."""
-    from ensue.cli.machine import print_json
-
     for sample in model.written(prompt, n, novelty=True, **asked):
         print_json({"prompt": prompt, **sample.to_json()})
 
@@ -121,6 +120,6 @@ def write(model: TextModel, prompt: str, n: int, novelty: bool, asked: dict[str,
     for sample in model.written(prompt, n, novelty=novelty, **asked):
         if not lines and n > 1:
             print(f"--- sample {sample.number + 1}: {sample.nats / max(sample.symbols, 1):.2f} nats a symbol")
-        print(prompt + sample.text, flush=True)
+        print(prompt + sample.text, flush=True, file=Output())
         if sample.novelty:
-            print(f"[{sample.novelty}]")
+            show_line(f"[{sample.novelty}]")

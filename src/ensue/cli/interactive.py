@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensue.cli.generate import warn_of_unknown
+from ensue.cli.machine import Output
 from ensue.data.files import refuse_undecoded
 from ensue.decoding.rollout import read
 from ensue.decoding.stepper import predict
@@ -40,7 +41,7 @@ def converse(model: TextModel, text: str, asked: dict[str, Any]) -> None:
         warn_of_unknown(model, typed)
         text += typed
         written = model.generate(text, **asked | {"seed": asked["seed"] + turn})
-        print(typed + written)
+        print(typed + written, file=Output())
         text += written
 
 
@@ -49,7 +50,7 @@ def choose(model: TextModel, text: str, wanted: str) -> str:
     ids, probabilities = likeliest(model, text)
     if wanted.isdecimal() and 1 <= int(wanted) <= len(ids):
         chosen = model.codec.decode([int(ids[int(wanted) - 1])])
-        print(text[-40:] + chosen)
+        print(text[-40:] + chosen, file=Output())
         return chosen
     for number, (id, probability) in enumerate(zip(ids, probabilities, strict=True), 1):
         print(f"{number:>3}  {probability:6.1%}  {model.codec.symbol(int(id))!r}")

@@ -12,6 +12,7 @@ from cyclopts import App
 
 from ensue.cells.contract import Cell
 from ensue.cells.user import load_cell
+from ensue.cli.machine import show_line
 from ensue.cli.tables import show_table
 from ensue.errors import SettingError, did_you_mean
 
@@ -36,7 +37,7 @@ def list_(kind: Kind, name: str | None = None, /) -> None:
         name: Tell all about this one; a cell may be a Python file.
     """
     if kind == "cells" and name is not None and name.endswith(".py"):
-        print(programs_of(load_cell(name), name))
+        show_line(programs_of(load_cell(name), name), lines=True)
         return
     catalogue = catalogue_of(kind)
     if name is None:

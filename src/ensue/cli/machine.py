@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ensue.escape import for_terminal
+
 if TYPE_CHECKING:
     from ensue.data.contract import Finding
 
@@ -20,9 +22,26 @@ def print_json(values: Mapping[str, Any]) -> None:
     print(json.dumps(finite(values), allow_nan=False, default=str), flush=True)
 
 
-def say(finding: Finding) -> None:
+def show_line(text: str, lines: bool = False) -> None:
+    """Print a line for a person, or several `lines`, with whatever data put into it made harmless."""
+    print(for_terminal(text, lines))
+
+
+class Output:
+    """The standard output for what is data itself: exact for a file or a program, harmless on a terminal."""
+
+    def write(self, text: str) -> None:
+        """Write a piece."""
+        sys.stdout.write(for_terminal(text, lines=True) if sys.stdout.isatty() else text)
+
+    def flush(self) -> None:
+        """Let it be seen at once."""
+        sys.stdout.flush()
+
+
+def say(finding: Finding | str) -> None:
     """Tell a person how their data is read, where the standard output is for what is said of it."""
-    print(f"ensue: {finding}", file=sys.stderr)
+    print(f"ensue: {for_terminal(str(finding))}", file=sys.stderr)
 
 
 def refuse_overwriting(data: str, out: Path | None) -> None:

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 import ensue
 from ensue.durable import FULL, disk_error
 from ensue.errors import Interrupted, UserError
+from ensue.escape import for_terminal
 from ensue.native import SlowerWarning
 
 DONE, BUG, WRONG_INPUT, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if _is_out_of_memory(error):
             mend = "make the model, the batch or what is asked for smaller"
             return _complain(f"this machine has too little memory for that; {mend}", WRONG_INPUT)
-        traceback.print_exc()
+        print(for_terminal(traceback.format_exc(), lines=True), end="", file=sys.stderr)
         return _complain("this is our bug, not yours; please report the lines above", BUG)
     return code if isinstance(code, int) else DONE
 
@@ -108,11 +109,13 @@ def _in_one_line(
 ) -> str:
     """Say a warning of ours as our errors are said; others show where they come from."""
     ours = category is SlowerWarning
-    return f"ensue: {message}\n" if ours else AS_PYTHON_SAYS(message, category, filename, lineno, line)
+    return (
+        f"ensue: {for_terminal(str(message))}\n" if ours else AS_PYTHON_SAYS(message, category, filename, lineno, line)
+    )
 
 
 def _complain(line: str, code: int) -> int:
-    print(f"ensue: {line}", file=sys.stderr)
+    print(f"ensue: {for_terminal(line)}", file=sys.stderr)
     return code
 
 

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TextIO
 
 from ensue.cli.machine import print_json
+from ensue.escape import for_terminal
 from ensue.training.contract import Event, Note, Progress, Reading, Sample, Stage, Watch, Working
 
 PLAIN_SECONDS = 8.0
@@ -29,7 +30,7 @@ def follow(as_json: bool) -> Watch:
 
 def _to_json(event: Event) -> None:
     if isinstance(event, Note | Stage):
-        print(event.text, file=sys.stderr)
+        print(for_terminal(event.text), file=sys.stderr)
     if not isinstance(event, Reading | Stage | Working):
         print_json({"event": type(event).__name__.lower(), **dataclasses.asdict(event)})
 
@@ -159,8 +160,9 @@ def as_line(event: Event) -> str:
             f"reading the data  {event.done / 1e6:,.0f} of {event.total / 1e6:,.0f} MB  {event.done / event.total:.0%}"
         )
     if isinstance(event, Working):
-        return event.what if event.share is None else f"{event.what}  {event.share:.0%}"
-    return f"  sample: {excerpt(event.text)}" if isinstance(event, Sample) else event.text
+        what = for_terminal(event.what)
+        return what if event.share is None else f"{what}  {event.share:.0%}"
+    return f"  sample: {excerpt(event.text)}" if isinstance(event, Sample) else for_terminal(event.text)
 
 
 def describe(progress: Progress) -> str:

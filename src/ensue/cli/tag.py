@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,7 +33,7 @@ def tag(
     import json as codec
 
     from ensue import api
-    from ensue.cli.machine import refuse_overwriting, say
+    from ensue.cli.machine import Output, refuse_overwriting, say
     from ensue.data.contract import Listener
     from ensue.durable import write_atomically
     from ensue.tasks.tag.using import as_conllu, asked_about
@@ -49,4 +48,5 @@ def tag(
     if out is not None:
         write_atomically(out, "".join(written).encode())
     else:
-        sys.stdout.writelines(written)
+        for text in written:
+            Output().write(text)

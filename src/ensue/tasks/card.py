@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ensue.escape import for_markdown
 from ensue.tasks.contract import Told
 from ensue.training.run import Run
 
@@ -25,7 +26,7 @@ def card(
         ("Limits", limits),
         ("How it was made", _making(about)),
     ]
-    head = f"# {result['run']}: a model of {what}\n\n{sentence(result['verdict'])}"
+    head = f"# {for_markdown(result['run'])}: a model of {what}\n\n{for_markdown(sentence(result['verdict']))}"
     return "\n\n".join([head, *(f"## {title}\n\n{text}" for title, text in whole if text)]) + "\n"
 
 
@@ -50,7 +51,7 @@ def _making(about: Mapping[str, Any]) -> str:
     machine = ", ".join(f"{name} {value}" for name, value in about.get("machine", {}).items())
     lines = [f"Seed {about['settings']['seed']}.", f"Versions: {versions}."]
     lines += [f"Machine: {machine}."] if machine else []
-    return " ".join(lines) + " Every setting stands in run.toml."
+    return for_markdown(" ".join(lines)) + " Every setting stands in run.toml."
 
 
 def files(about: Mapping[str, Any]) -> list[str]:
@@ -62,16 +63,18 @@ def files(about: Mapping[str, Any]) -> list[str]:
 
 
 def bullets(lines: Sequence[str]) -> str:
-    """Write a list.
+    """Write a list of what may come from data.
 
     >>> bullets(["one", "two"])
     '- one\\n- two'
     """
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- {for_markdown(line)}" for line in lines)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table."""
+    """Write a table of what may come from data."""
+    columns = [for_markdown(one, cell=True) for one in columns]
+    rows = [[for_markdown(one, cell=True) for one in row] for row in rows]
     head = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])
 

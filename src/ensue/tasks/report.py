@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from ensue.escape import for_markdown, for_terminal
 from ensue.evaluation.baselines import Row
 from ensue.evaluation.ranking import recommended, verdict
 from ensue.models.ngram import NgramSettings
@@ -94,12 +95,14 @@ def _data(about: Mapping[str, Any]) -> str:
     data, settings = about["data"], about["settings"]
     parts = ", ".join(f"{name} {count:,}" for name, count in data["symbols"].items())
     codec = settings["codec"]["name"]
-    return f"Read as {data['kind']}, in {codec}.\n\n{bullets(files(about))}\n\nSymbols: {parts}."
+    read = for_markdown(f"Read as {data['kind']}, in {codec}.")
+    return f"{read}\n\n{bullets(files(about))}\n\nSymbols: {parts}."
 
 
 def _sample(sample: Mapping[str, Any]) -> str:
-    quoted = "\n".join(f"    {line}" for line in sample["text"].split("\n"))
-    return f"{quoted}\n\n{sentence(sample['novelty']['sentence'])}" if sample["novelty"] else quoted
+    # Other ends of lines than \n are shown, for after one Markdown would take the rest as its own.
+    quoted = "\n".join(f"    {line}" for line in for_terminal(sample["text"], lines=True).split("\n"))
+    return f"{quoted}\n\n{for_markdown(sentence(sample['novelty']['sentence']))}" if sample["novelty"] else quoted
 
 
 def recommend(run: Run, settings: GenerateSettings, rows: Sequence[Row]) -> str:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from ensue.api import task_of
-from ensue.cli.machine import print_json
+from ensue.cli.machine import print_json, show_line
 from ensue.cli.tables import show_table
 from ensue.training.run import Run
 
@@ -20,8 +20,8 @@ def show_result(run: Run, as_json: bool) -> None:
     sys.stderr.flush()
     print()
     show_table(told.columns, told.rows, title="On the test part:")
-    print("\n" + "\n".join(told.lines))
-    print(f"\nNext, try:\n{as_list(told.commands)}")
+    show_line("\n" + "\n".join(told.lines), lines=True)
+    show_line(f"\nNext, try:\n{as_list(told.commands)}", lines=True)
 
 
 def as_list(commands: Sequence[tuple[str, str]]) -> str:

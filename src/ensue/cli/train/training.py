@@ -44,8 +44,9 @@ def print_settings(proposal: Proposal) -> None:
     """Print every setting as TOML, with the reasons of what was chosen as comments."""
     import tomli_w
 
+    from ensue.cli.machine import Output, show_line
     from ensue.settings import to_plain
 
     for reason in proposal.reasons:
-        print(f"# {reason}")
-    print(tomli_w.dumps(to_plain(proposal.settings)), end="")
+        show_line(f"# {reason}")
+    Output().write(tomli_w.dumps(to_plain(proposal.settings)))

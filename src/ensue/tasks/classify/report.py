@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ensue.escape import for_markdown
 from ensue.evaluation.classification import MEASURE
 from ensue.models.tree import TreeSettings
 from ensue.settings import Settings
@@ -155,4 +156,4 @@ def _cell(value: Any) -> str:
 def _data(about: Mapping[str, Any]) -> str:
     data = about["data"]
     parts = ", ".join(f"{name} {count:,}" for name, count in data["examples"].items())
-    return f"Read as {data['kind']}.\n\n{bullets(files(about))}\n\nExamples: {parts}."
+    return f"Read as {for_markdown(data['kind'])}.\n\n{bullets(files(about))}\n\nExamples: {parts}."

@@ -10,6 +10,7 @@ import numpy as np
 
 from ensue.data.series import Series
 from ensue.errors import SettingError, UserError
+from ensue.escape import for_terminal
 from ensue.tasks.forecast.model import ForecastModel, Foretold
 from ensue.tasks.forecast.report import BACKTEST
 
@@ -41,7 +42,9 @@ def draw(model: ForecastModel, told: Sequence[Foretold], other: Any, path: Path)
         if other is None:
             _tests(axes, model, one, channel)
         _fan(axes, one, series[one.series], channel)
-        axes.set_title(one.series + (f", {one.channel}" if len(panel.channels) > 1 else ""), loc="left", fontsize=10)
+        title = for_terminal(one.series + (f", {one.channel}" if len(panel.channels) > 1 else ""))
+        # A dollar in a name is none of TeX's.
+        axes.set_title(title, loc="left", fontsize=10, parse_math=False)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.25, linewidth=0.6)
     figure.legend(

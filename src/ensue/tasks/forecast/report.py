@@ -9,6 +9,7 @@ import numpy as np
 
 from ensue.data.series.checks import some
 from ensue.data.series.layout import Origins
+from ensue.escape import for_markdown
 from ensue.evaluation.forecasting.bands import FEW
 from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.evaluation.standing import Standing
@@ -123,6 +124,6 @@ def _markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         ("Results on the test part", table(*cells(result["rows"], FIGURES, "#.4g"))),
         ("By steps ahead", table(("steps ahead", *FIGURES.values()), ahead)),
         ("By series", table(("series", *FIGURES.values()), series)),
-        ("Data", f"{data}\n\n{bullets(files(about))}"),
+        ("Data", f"{for_markdown(data)}\n\n{bullets(files(about))}"),
     ]
     return card("what the numbers will be", result, sections, LIMITS, about)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ensue.escape import for_markdown
 from ensue.models.tagging import FrequentTagSettings, TaggerSettings
 from ensue.settings import Settings
 from ensue.tasks.card import bullets, card, files, sentence, table, told
@@ -97,4 +98,4 @@ def _data(about: Mapping[str, Any]) -> str:
     parts = ", ".join(
         f"{name} {one['sentences']:,} sentences with {one['words']:,} words" for name, one in data["examples"].items()
     )
-    return f"Read as {data['kind']}.\n\n{bullets(files(about))}\n\nParts: {parts}."
+    return f"Read as {for_markdown(data['kind'])}.\n\n{bullets(files(about))}\n\nParts: {parts}."
