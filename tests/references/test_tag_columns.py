@@ -82,6 +82,12 @@ def read(folder: Path, content: str, name: str = "a.conll", tagged: bool = True,
             "columns by blanks, the word in column 4, the tag in column 5",
         ),
         (
+            CONLL2012,
+            {"column": "11"},
+            [[("What", "O"), ("is", "O")], [("Big", "B-ORG"), ("Sea", "I-ORG")]],
+            "the word in column 4, the tag in column 11",
+        ),
+        (
             CONLL2003,
             {},
             [[("Mr.", "O")], [("#", "O"), ("5", "O")], [("Rom", "B-LOC"), ("#", "O")]],
@@ -117,6 +123,15 @@ def test_the_columns_of_shared_tasks(tmp_path, content, settings, sentences, tol
     found = read(tmp_path, content, **settings)
     assert [one for one in found if isinstance(one, list)] == sentences
     assert any(told in one for one in found if isinstance(one, str))
+
+
+def test_spans_with_brackets_become_iob(tmp_path):
+    rows = "a (PER*\nb *)\nc (LOC)\nd *\n\ne *\nf (PER*\ng *\nh *)\n"
+    tags = [["B-PER", "I-PER", "B-LOC", "O"], ["O", "B-PER", "I-PER", "I-PER"]]
+    found = read(tmp_path, rows)
+    assert [[tag for _, tag in one] for one in found if isinstance(one, list)] == tags
+    nested = read(tmp_path, "a (TOP(NP*\nb *)\nc *\nd (VP*))\n")
+    assert [tag for _, tag in nested[0]] == ["(TOP(NP*", "*)", "*", "(VP*))"]
 
 
 def test_comments_are_told(tmp_path):

@@ -44,6 +44,11 @@ FILES = [
     ),
     ("a.tsv", "a\tX\nb\tY\n", "a.tsv: there is one sentence, too few to learn from"),
     ("a.tsv", "a\tX\n\nb\tX\n\nc\tX\n\nd\tX\n", "every word that is learned from has the tag 'X'"),
+    (
+        "a.csv",
+        "word,tag\na,X\n",
+        "a.csv: a CSV table is none of the formats that hold tagged sentences; write it as",
+    ),
     ("a.tsv", "", "a.tsv: the file is empty"),
     ("a.tsv", "\n\n\n", "a.tsv: there is no sentence in the file"),
     ("a.tsv", b"caf\xe9\tX\n" * 3, "a.tsv:1: byte 0xE9 is not UTF-8; it looks like Windows-1252"),

@@ -157,6 +157,8 @@ def test_prose_is_no_columns() -> None:
     assert not are_columns(["the old king", "sees the cat", "", "He runs away."])
     assert not are_columns(["Anna Keller", "Boris Novak", "Elif Sato"])
     assert not are_columns(["Yes", "No"])
+    assert form_of_text(["cat", "dog", "fish", "bird"]) == "lines"
+    assert are_columns(["The", "cat", "sat", "."])
     wrapped = ["a " * 30 + "word", "b " * 31 + "c", "d " * 30 + "end. And", "so on. " * 9, "short."]
     assert form_of_text(wrapped) == "text"
 

@@ -21,7 +21,7 @@ from ensue.settings import Settings
 from ensue.tasks.learning import Budget, Learned, fit_beside, learn, left_of, mean_nats, take_machine, tell_fitted
 from ensue.tasks.outcome import Result, conclude, costs_of_network, recommendation, tally
 from ensue.tasks.tag.data import keep_codec, read_parts, vectors_of
-from ensue.tasks.tag.model import TagModel, said_of, truth_of
+from ensue.tasks.tag.model import TagModel, open_tokenizer, said_of, truth_of
 from ensue.tasks.tag.report import markdown, name_of
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.contract import Stage, Watch, Working
@@ -51,7 +51,7 @@ def learn_tags(run: Run, settings: TagSettings, parts: TaggedParts, watch: Watch
     keep_codec(run, parts)
     training = left_of(settings.training, machine, Budget.of(settings.training), watch)
     learned = _learned(run, settings, training, parts, watch)
-    return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags], parts.tokenizer)
+    return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags], open_tokenizer(parts.to_json()))
 
 
 def _counted(settings: Settings, parts: TaggedParts) -> Learned:
@@ -124,4 +124,4 @@ def _conclude(
     advice = recommendation(run, rows, counted)
     result = Result(run.path.name, "tag", tuple(rows), advice, learned.chosen, details, tuple(symptoms))
     conclude(run, result.to_json(), markdown)
-    return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags], parts.tokenizer)
+    return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags], open_tokenizer(parts.to_json()))

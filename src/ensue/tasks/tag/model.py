@@ -76,10 +76,10 @@ class TagModel(Trained):
         model: Predictor,
         codec: TaggedWordsCodec,
         tags: Sequence[str],
-        tokenizer: Mapping[str, Any] | None = None,
+        tokenizer: Tokenizer | None = None,
     ) -> None:
         self.run, self.model, self.codec, self.tags = run, model, codec, tags
-        self.tokenizer = Tokenizer.from_json(tokenizer) if tokenizer else None
+        self.tokenizer = tokenizer
 
     @cached_property
     def data(self) -> TaggedSettings:
@@ -189,8 +189,13 @@ def truth_of(examples: Examples, tags: Sequence[str], taught: int) -> TaggedTrut
     return TaggedTruth(true, known, offsets, tags, taught, scheme)
 
 
+def open_tokenizer(taught: Mapping[str, Any]) -> Tokenizer | None:
+    """Make the tokenizer that was kept with a codec, if there is one."""
+    return Tokenizer.from_json(taught["tokenizer"]) if taught.get("tokenizer") else None
+
+
 def _opened(codecs: Any) -> tuple[TaggedWordsCodec, list[str], Any]:
-    return TaggedWordsCodec.from_json(codecs["words"]), list(map(str, codecs["tags"])), codecs.get("tokenizer")
+    return TaggedWordsCodec.from_json(codecs["words"]), list(map(str, codecs["tags"])), open_tokenizer(codecs)
 
 
 def open_tagger(run: Run, settings: TagSettings) -> TagModel:

@@ -174,6 +174,9 @@ def guess_kind(path: Path, encoding: str) -> Kind:
     by_name: dict[str, Kind] = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv"}
     if ending(path) in by_name:
         return by_name[ending(path)]
+    if ending(path) == ".csv":
+        mend = "write it as .tsv: a word and its tag by tab, with a blank line after each sentence"
+        raise DataError("a CSV table is none of the formats that hold tagged sentences", where=str(path), mend=mend)
     first = [line for line in islice(lines_of(path, encoding), 100) if line.strip()]
     words = [line.split("\t") for line in first if not line.startswith("#")]
     if words and all(line.lstrip().startswith("{") for line in first):

@@ -26,6 +26,8 @@ BLANKS = re.compile(r"[ \t]+")
 DOCUMENT = re.compile(r"#(begin|end) document\b")
 NOT_A_WORD = re.compile(r"\d+(-\d+|\.\d+)")
 """The number of a word of several tokens, or of one that is not in the text."""
+BRACKETS = re.compile(r"(?:\(([^()*\s]+))?\*?(\)?)")
+"""A span begins, goes on or ends; spans within spans are written otherwise, and stay as they are."""
 OF_WORDS = ("token", "tokens", "word", "words", "form", "text")
 OF_TAGS = ("tag", "label", "ner", "pos", "chunk", "ner_tag", "pos_tag", "chunk_tag", "iob", "bio", "upos", "xpos")
 HEADER = {*OF_WORDS, *OF_TAGS, *(f"{name}s" for name in OF_TAGS), "id", "index", "sentence", "lemma", "sentence_id"}
@@ -52,6 +54,8 @@ class Layout:
     """The column that numbers the words of a sentence; -1 if none does."""
     header: bool = False
     """Whether the first line with words has the names of the columns."""
+    brackets: bool = False
+    """Whether spans are written as in CoNLL-2005 and CoNLL-2012: (PER*, *, *) in place of B-PER, I-PER, I-PER."""
     values: tuple[frozenset[str], ...] = ()
     """What stands in each column, in lines that are words without doubt."""
 
@@ -120,7 +124,7 @@ def find_layout(lines: Sequence[str], by_tab: bool, wanted: Wanted, before: Layo
     differ = number >= 0 and all(len({len(fields) for fields in block}) == 1 for block in rows)
     count = 0 if differ and len({len(block[0]) for block in rows}) > 1 else len(rows[0][0])
     values = tuple(frozenset(fields[place] for block in rows for fields in block) for place in range(least))
-    found = Layout(by, count, 0, 0, number, header, values)
+    found = Layout(by, count, 0, 0, number, header, values=values)
     at = before if before is not None and before.fits(found) and not header else None
     found = replace(found, number=at.number if at else number)
     word = _named(wanted.word, names, where) if wanted.word else None
@@ -136,7 +140,12 @@ def find_layout(lines: Sequence[str], by_tab: bool, wanted: Wanted, before: Layo
         raise DataError(f"the word and its tag both are column {tag + 1}", where=where, mend=option)
     if wanted.tagged and tag == word:
         tag = word - 1 if word else 1
-    return replace(found, word=word, tag=tag)
+    brackets = bool(wanted.tagged) and tag < len(values) and _are_brackets(values[tag])
+    return replace(found, word=word, tag=tag, brackets=brackets)
+
+
+def _are_brackets(values: frozenset[str]) -> bool:
+    return "*" in values and len(values) > 2 and all(BRACKETS.fullmatch(value) for value in values)
 
 
 def blocks(lines: Iterable[str]) -> Iterator[list[str]]:
@@ -225,6 +234,8 @@ class Columns:
     def __init__(self, layout: Layout, tagged: bool) -> None:
         self.layout, self.tagged = layout, tagged
         self.count, self.comments, self.header = layout.count, 0, layout.header
+        self.inside = ""
+        """The type of the span that is open, where spans are written with brackets."""
 
     def __call__(self, line: str, words: int, where: str) -> tuple[str, str] | None:
         """Give the word and the tag of a line, after so many words of its sentence; None for one without a word.
@@ -253,7 +264,16 @@ class Columns:
         if not word.strip() or (self.tagged and not tag.strip()):
             what = "a word or its tag is empty" if self.tagged else "a word is empty"
             raise DataError(what, where=where, mend="write both" if self.tagged else "write it, or leave the line out")
-        return word, tag.strip()
+        return word, self._as_iob(tag.strip(), words) if layout.brackets and self.tagged else tag.strip()
+
+    def _as_iob(self, tag: str, words: int) -> str:
+        """Write a tag with brackets as one of IOB2; what is none stays as it is."""
+        if (match := BRACKETS.fullmatch(tag)) is None:
+            return tag
+        begins, ends = match.groups()
+        kind = begins or (self.inside if words else "")
+        self.inside = "" if ends else kind
+        return f"{'B' if begins else 'I'}-{kind}" if kind else OUTSIDE
 
     def _is_word(self, line: str, words: int) -> bool:
         """Tell the word "#" from a comment: it has as many columns, and what stands in them stands in others too."""

@@ -42,7 +42,8 @@ def are_columns(lines: Sequence[str], tags: Collection[str] = (), before: Layout
     if alike < MOSTLY * len(rows):
         return False
     if usual == 1:  # a word a line
-        return several and len(rows) > 2 and not any(len(cut(line, "blanks")) > 1 for line in full)
+        signs = any(not any(map(str.isalnum, line)) for line in full)
+        return (several or signs) and len(rows) > 2 and not any(len(cut(line, "blanks")) > 1 for line in full)
     if layout.by == "\t" or layout.number >= 0 or (before is not None and layout.fits(before) and several):
         return True
     found = [row[layout.tag] for row in rows if len(row) == usual]
@@ -63,6 +64,8 @@ def form_of_text(lines: Sequence[str]) -> Form:
     full = [line.strip() for line in lines if line.strip()]
     if len(full) < 2:
         return "text"
+    if not any(len(line.split()) > 1 for line in full):
+        return "lines"
     widest = max(map(len, full))
     pairs = [(one.strip(), other.strip()) for one, other in pairwise(lines) if one.strip() and other.strip()]
     ended = [_ends(line) for line in full]
