@@ -216,7 +216,7 @@ def test_the_future_changes_no_rival(name: str) -> None:
     told = []
     for one in (given, changed):
         layout, _ = lay_out(one, BacktestSettings(horizon=4, season=6, test=16), True, "here")
-        prepared = Prepared(one, layout, Covariates.fit(one, [64 - layout.held] * 3), 0)
+        prepared = Prepared(one, layout, Covariates.fit(one, [64 - layout.held] * 3), one.with_series([]))
         origins_of = prepared.origins("test")
         origins_of = origins_of[origins_of[:, 1] <= 72]
         if name == "ridge":
@@ -270,7 +270,7 @@ def test_intervals_hold_what_they_promise_after_few_forecasts(count: int) -> Non
 def test_a_rehearsal_is_before_the_test_and_apart_from_what_was_chosen_on(monkeypatch: pytest.MonkeyPatch) -> None:
     given = panel(steps=120, series=1)
     layout, _ = lay_out(given, BacktestSettings(horizon=4, season=6, test=12, held=24), True, "here")
-    prepared = Prepared(given, layout, Covariates.fit(given, [84]), 0)
+    prepared = Prepared(given, layout, Covariates.fit(given, [84]), given.with_series([]))
     asked: list[np.ndarray] = []
     monkeypatch.setattr(fitting, "refitted", lambda learned, *_: learned)
     monkeypatch.setattr(fitting, "forecast", lambda *given, **_: asked.append(given[2]) or forecast(*given, **_))

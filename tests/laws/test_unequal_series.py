@@ -41,9 +41,9 @@ def panel_of(lengths: tuple[int, ...], seed: int = 0) -> Panel:
 def prepared_of(panel: Panel, **backtest: Any) -> Prepared:
     settings = BacktestSettings(**{"horizon": HORIZON, "season": 12, **backtest})
     layout, long = lay_out(panel, settings, True, "here")
-    panel = panel.with_series([panel.series[number] for number in long])
+    panel, short = panel.parted(long)
     ends = [max(len(one) - layout.test - layout.held, 0) for one in panel.series]
-    return Prepared(panel, layout, Covariates.fit(panel, ends), 0)
+    return Prepared(panel, layout, Covariates.fit(panel, ends), short)
 
 
 def changed_from(panel: Panel, begins: list[int]) -> Panel:

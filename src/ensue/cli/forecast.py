@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,8 +32,8 @@ def forecast(
 
     Args:
         run: The folder of the run.
-        file: A table of series to go on with; with none, those that were learned. Rows of the future whose target is
-            empty tell what is known ahead.
+        file: A table of series: rows that go on from what was learned, or whole series; with none, those that were
+            learned. Rows of the future whose target is empty tell what is known ahead.
         horizon: How many steps; as many as were learned if not given.
         plot: Draw history, forecast and the test into this file, .png or .svg (needs the extra `plot`).
         seed: The same seed gives the same forecast, where futures are drawn.
@@ -44,16 +45,22 @@ def forecast(
     if horizon == 0:
         raise SettingError("0 steps are no forecast", where="--horizon", mend="give 1 or more")
     model: ForecastModel = api.open(run, "forecast")
-    told = model.forecast(file, horizon, seed)
+    following = model.following(file)
+    for remark in following.remarks:
+        print(remark, file=sys.stderr)
+    told = model.ahead(following.panel, horizon, seed)
     if plot is not None:
         from ensue.tasks.forecast.plot import draw
 
-        draw(model, told, file, plot)
+        draw(model, told, following.panel, plot, tests=file is None)
     if json:
         from ensue.cli.machine import print_json
 
         for one in told:
             print_json(one.to_json())
+        for name, steps in following.short.items():
+            needed = f"too short: {steps} of the {model.prepared.layout.least} steps that a forecast needs"
+            print_json({"series": name, "left_out": needed, "steps": steps})
     else:
         from ensue.cli.machine import show_line
 

@@ -64,7 +64,12 @@ class Forecaster(Saved, RegressorMixin, BaseEstimator):
             train_forecaster(run, settings, [], lambda _: None)
 
         self.run_ = keep(about, learn)
-        self.horizon_ = self.run_.opened.prepared.layout.horizon
+        prepared = self.run_.opened.prepared
+        self.horizon_ = prepared.layout.horizon
+        least = prepared.layout.least
+        if self.form_ == "several" and (short := [one for one in prepared.short.series if len(one) < least]):
+            what = f"series {short[0].name} has {len(short[0])} steps, of which no forecast can be made: give {least}"
+            raise ValueError(what)
         return self
 
     def predict(self, X: Any = None) -> Any:
@@ -112,7 +117,8 @@ class Forecaster(Saved, RegressorMixin, BaseEstimator):
         return told if self.form_ in ("one", "several") else as_frame(told, self.form_)
 
     def _shaped(self, told: Sequence[Foretold], figure: str) -> Any:
-        names = list(dict.fromkeys(one.series for one in told))
+        # Ids are numbers, in order of the series that were given.
+        names = sorted({one.series for one in told}, key=int)
         each = [np.stack([one.figures[figure] for one in told if one.series == name], 1) for name in names]
         each = [one[:, 0] if one.shape[1] == 1 else one for one in each]
         return each if self.form_ == "several" else each[0]

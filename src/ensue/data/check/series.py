@@ -37,8 +37,8 @@ def look_at_series(report: Report, files: Sequence[Path], said: Any) -> None:
         return
     laid = report.attempt(lambda: lay_out(panel, said.backtest, True, str(files[0])), files[0])
     if laid is not None:
-        long = panel.with_series([panel.series[number] for number in laid[1]])
-        report.described = told(long, laid[0], len(panel.series) - len(laid[1]))
+        long, short = panel.parted(laid[1])
+        report.described = told(long, laid[0], short)
 
 
 def _row(one: Read) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def within_values(found: Sequence[Read], where: str, listener: Listener) -> list
             short.append(f"{one.series.name!r} from {shown(times[first])} to {shown(times[end - 1])}")
             cut.append(Read(_between(one.series, first, end), one.rows[first:]))
     if not cut:
-        raise DataError(f"there is no value in {some(none)}", where=where, mend="give numbers")
+        mend = "give the rows before them too, the last at least" if found[0].series.known.size else "give numbers"
+        raise DataError(f"there is no value in {some(none)}", where=where, mend=mend)
     if none:
         listener.tell(Finding(where, f"left out, for there is no value: {some(none)}"))
     if short:

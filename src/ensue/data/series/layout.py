@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from ensue.data.series.checks import some
 from ensue.data.series.panel import Panel
 from ensue.errors import DataError, SettingError
 from ensue.settings import Settings
@@ -131,13 +132,20 @@ def _filled_in(
     return Layout(horizon, season, window, min(least, window), test, held, stride, refit, cheap, by_series)
 
 
-def told(panel: Panel, layout: Layout, left_out: int) -> str:
-    """Say what the series are, and how they are used."""
+def told(panel: Panel, layout: Layout, short: Panel) -> str:
+    """Say what the series are, how they are used, and which were too short."""
     count = len(panel.series)
     what = f"{count} series" + (f" of {len(panel.channels)} numbers" if len(panel.channels) > 1 else "")
     what += f", a step is {panel.frequency.one}, a season {layout.season}; {layout.horizon} steps are forecast from "
     what += f"{layout.window} of the past; {layout.test} steps are the test, {layout.held} before them held out"
-    return what + (f"; {left_out} too short a series left out" if left_out else "")
+    return what + (f"; {too_short(short, layout)}" if short.series else "")
+
+
+def too_short(short: Panel, layout: Layout) -> str:
+    """Name the series that were not learned."""
+    names = some([repr(one.name) for one in short.series])
+    needed = layout.least + layout.test
+    return f"series that are too short, and were left out: {len(short.series)}, of fewer than {needed} steps: {names}"
 
 
 def origins(panel: Panel, layout: Layout, part: str, of: Sequence[int] | None = None) -> Origins:

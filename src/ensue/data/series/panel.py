@@ -104,6 +104,12 @@ class Panel:
         """Give the same with other series."""
         return replace(self, series=tuple(series))
 
+    def parted(self, numbers: Sequence[int]) -> tuple[Panel, Panel]:
+        """Give the same with the series of these numbers, and with the others."""
+        chosen = set(numbers)
+        others = [one for number, one in enumerate(self.series) if number not in chosen]
+        return self.with_series([self.series[number] for number in numbers]), self.with_series(others)
+
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Give all numbers and times as named arrays, one series after the other."""
         several = self.series
@@ -141,35 +147,8 @@ class Panel:
             ahead = slice(int(beyond[number]), int(beyond[number + 1]))
             own = {"values": steps, "known": ahead, "past": steps}
             parts = {name: np.array(arrays[name][rows]) for name, rows in own.items()}
-            filled = np.array(arrays["filled"][steps], np.bool_)
-            series.append(Series(name, times[steps], **parts, static=tuple(static), filled=filled))
+            one = Series(name, times[steps], **parts, static=tuple(static))
+            filled = np.array(arrays["filled"][steps], np.bool_) if "filled" in arrays else one.filled
+            series.append(replace(one, filled=filled))
         columns = {name: tuple(names) for name, names in values["columns"].items()}
         return cls(tuple(series), Frequency(*values["frequency"]), **columns, reading=values["reading"])
-
-
-def gone_on(learned: Panel, later: Panel) -> tuple[Panel, list[int]]:
-    """Put what was learned before series that go on from it, and give where what was not learned begins in each.
-
-    A single series goes on from a single one, whatever their names.
-    """
-    before = {one.name: one for one in learned.series}
-    if len(before) == len(later.series) == 1:
-        before = {later.series[0].name: replace(learned.series[0], name=later.series[0].name)}
-    series, first = [], []
-    for one in later.series:
-        old = before.get(one.name)
-        if old is not None and learned.frequency.ahead(old.times[-1], 1)[0] == one.times[0]:
-            series.append(_joined(old, one))
-            first.append(len(old))
-        else:
-            series.append(one)
-            first.append(0 if old is None else int((one.times <= old.times[-1]).sum()))
-    return later.with_series(series), first
-
-
-def _joined(before: Series, after: Series) -> Series:
-    def both(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(before, name)[: len(before)], getattr(after, name)])
-
-    columns = {"values": both("values"), "past": both("past"), "known": both("known")}
-    return replace(before, times=both("times"), **columns, filled=both("filled"))

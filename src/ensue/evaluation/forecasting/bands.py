@@ -61,13 +61,14 @@ class Bands:
         return cls(moved, measured)
 
     def around(self, forecast: Forecast) -> dict[int, tuple[Values, Values]]:
-        """Give both ends of each interval; past the horizon that was measured, its last step counts."""
+        """Give both ends of each interval, within what can be; past the measured horizon its last step counts."""
         found: dict[int, tuple[Values, Values]] = {}
         for per_cent in COVERED:
             low, high = _ends(forecast, per_cent)
             steps = np.minimum(np.arange(low.shape[1]), len(self.moved[per_cent]) - 1)
             move = np.array(self.moved[per_cent])[steps][:, None] * (high - low)
-            found[per_cent] = low - move, high + move
+            # Counts are never below zero, however far an interval is moved.
+            found[per_cent] = np.maximum(low - move, forecast.least), np.maximum(high + move, forecast.least)
         # The wider promise is never the narrower interval.
         low, high = (pick(found[95][end], found[80][end]) for end, pick in ((0, np.minimum), (1, np.maximum)))
         return found | {95: (low, high)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from math import pi, sqrt
+from math import inf, pi, sqrt
 from statistics import NormalDist
 from typing import Any, Protocol, TypeVar
 
@@ -25,6 +25,11 @@ class Forecast(Protocol):
     @property
     def mean(self) -> Values:
         """The mean, (forecasts, horizon, channels)."""
+        ...
+
+    @property
+    def least(self) -> float:
+        """Below which no number can lie."""
         ...
 
     def quantile(self, level: float) -> Values:
@@ -45,6 +50,7 @@ class Normals:
 
     mean: Values
     spread: Values
+    least = -inf
 
     def quantile(self, level: float) -> Values:
         """Give the number below which a share `level` lies."""
@@ -64,11 +70,12 @@ class Sampled:
     """Paths that were drawn, (paths, forecasts, horizon, channels), in ascending order at each place."""
 
     paths: NDArray[np.float64]
+    least: float = -inf
 
     @classmethod
-    def of(cls, paths: NDArray[np.float64]) -> Sampled:
+    def of(cls, paths: NDArray[np.float64], least: float = -inf) -> Sampled:
         """Sort what was drawn."""
-        return cls(np.sort(paths, axis=0))
+        return cls(np.sort(paths, axis=0), least)
 
     @property
     def mean(self) -> Values:
@@ -98,6 +105,7 @@ class Quantiled:
     mean: Values
     levels: Sequence[float]
     values: NDArray[np.float64]
+    least = -inf
 
     def quantile(self, level: float) -> Values:
         """Give a quantile: one that is there, or between its neighbours."""

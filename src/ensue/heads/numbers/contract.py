@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import inf
 from typing import ClassVar, Literal
 
 import torch
@@ -21,6 +22,8 @@ class NumbersHead(nn.Module, ABC):
 
     scaling: ClassVar[Literal["standard", "level"]] = "standard"
     """How the past is scaled for it: by mean and spread, or by its level alone."""
+    least: ClassVar[float] = -inf
+    """Below which no number lies, in units of the data."""
     places: int
     """How many outputs of the network each number takes."""
 

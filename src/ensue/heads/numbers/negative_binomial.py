@@ -49,6 +49,7 @@ class CountsHead(NumbersHead):
     """n ~ NB(mean, spread), both softplus(.): scaled counts n / scale have no density, so their nats need no scale."""
 
     scaling = "level"
+    least = 0.0
 
     def distribution(self, raw: Tensor, scale: Tensor) -> ScaledCounts:
         """Make the distributions of the scaled counts."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from ensue.data.readers.series import frame_source, panel_of, read_panel, refuse_unlike
-from ensue.data.series import Panel, gone_on
+from ensue.data.series import Panel, SeriesSettings, gone_on
+from ensue.data.series.checks import some
 from ensue.data.series.inputs import Inputs
 from ensue.data.series.layout import MOST_ORIGINS, Layout, Origins
 from ensue.data.series.times import shown
-from ensue.errors import DataError, SettingError
+from ensue.errors import DataError, SettingError, UserError
 from ensue.evaluation.forecasting.bands import UNMOVED, Bands
 from ensue.evaluation.forecasting.distributions import Forecast
 from ensue.evaluation.forecasting.figures import Scales, blocked, naive_scale, observed_spread, score
@@ -54,6 +56,17 @@ class Foretold:
             yield row | {name: float(values[place]) for name, values in self.figures.items()}
 
 
+@dataclass(frozen=True)
+class Following:
+    """Series that can be forecast, and those that cannot yet."""
+
+    panel: Panel
+    short: Mapping[str, int]
+    """How many steps each series has that is too short."""
+    remarks: Sequence[str]
+    """What a person should know of both."""
+
+
 @dataclass(eq=False)
 class ForecastModel(Trained):
     """What a run has learned, ready to use."""
@@ -65,17 +78,41 @@ class ForecastModel(Trained):
     bands: Bands
 
     def forecast(self, data: Any = None, horizon: int | None = None, seed: int | None = None) -> list[Foretold]:
-        """Say what comes after the end of each series: of a file, a data frame, a Panel, or of those that were learned.
+        """Say what comes after the end of each series: of a file, a data frame, a Panel, or of those of the run.
 
-        Raises DataError where a future value of a known column is missing, SettingError for too long a horizon.
+        Rows that go on from series of the run are put after those; series that are still too short are left out, with
+        a warning. Raises DataError where a future value of a known column is missing, SettingError for too long a
+        horizon.
         """
-        panel = self.panel_of(data)
+        given = self.following(data)
+        for remark in given.remarks:
+            warnings.warn(remark, stacklevel=2)
+        return self.ahead(given.panel, horizon, seed)
+
+    def following(self, data: Any = None) -> Following:
+        """Give the series of some data behind what the run knows of them; without any, those of the run."""
+        panel = self.prepared.whole if data is None else gone_on(self.prepared.whole, self.panel_of(data))[0]
+        least = self.prepared.layout.least
+        short = {one.name: len(one) for one in panel.series if len(one) < least}
+        if len(short) == len(panel.series):
+            what = f"every series is shorter than the {least} steps that a forecast needs"
+            raise DataError(what, where=panel.series[0].name, mend="give longer series")
+        remarks = []
+        if short:
+            names = some([f"{name!r} ({count})" for name, count in short.items()])
+            remarks.append(f"series shorter than the {least} steps that a forecast needs, and left out: {names}")
+        learned = {one.name for one in self.prepared.panel.series}
+        if data is not None and (new := [repr(one.name) for one in panel.series if one.name not in {*learned, *short}]):
+            remarks.append(f"series that the run has not learned from: {some(new)}")
+        return Following(panel.with_series([one for one in panel.series if one.name not in short]), short, remarks)
+
+    def ahead(self, panel: Panel, horizon: int | None = None, seed: int | None = None) -> list[Foretold]:
+        """Say what comes after the end of each series of a panel, as it stands. Raises DataError, SettingError."""
         ahead = horizon or self.prepared.layout.horizon
         if self.model.horizon and ahead > self.model.horizon:
             mend = f"train with --horizon {ahead}, or a model that goes step by step, such as --model lstm"
             what = f"the model forecasts {self.model.horizon} steps at once, not {ahead}"
             raise SettingError(what, where="--horizon", mend=mend)
-        panel = _long_enough(panel, self.prepared.layout)
         longest = max(ahead, self.model.horizon)
         inputs = self._inputs(
             _with_known(panel, ahead, longest), replace(self.prepared.layout, horizon=longest), longest
@@ -112,9 +149,9 @@ class ForecastModel(Trained):
         paths = paths_given(paths)
         if not paths:
             return self.run.parse("result.json", _of_the_test)
-        panel = read_panel(list(paths), self.settings.data, like=self.prepared.panel)
-        refuse_unlike(self.prepared.panel, panel)
-        panel, first = gone_on(self.prepared.panel, panel)
+        known = self.prepared.panel
+        later = self._read(lambda settings: read_panel(list(paths), settings, like=known))
+        panel, first = gone_on(self.prepared.whole, later)
         layout = self.prepared.layout
         origins = _rolling(panel, layout, first, str(paths[0]))
         inputs = self._inputs(panel, layout, 0)
@@ -124,7 +161,14 @@ class ForecastModel(Trained):
         scales = Scales(naive[origins[:, 0]], spread[origins[:, 0]])
         scored = score(self._told(inputs, origins, None), inputs.targets(origins), scales, self.bands)
         metrics, intervals, _ = blocked(scored, blocks_of(origins, layout.horizon))
-        return Scored(metrics, intervals, {"forecasts": len(origins), "series": len(set(origins[:, 0].tolist()))})
+        scored_of = set(origins[:, 0].tolist())
+        left_out = [
+            {"series": one.name, "steps": len(one) - begin}
+            for number, (one, begin) in enumerate(zip(panel.series, first, strict=True))
+            if number not in scored_of
+        ]
+        details = {"forecasts": len(origins), "series": len(scored_of), "left_out": left_out}
+        return Scored(metrics, intervals, details)
 
     def panel_of(self, data: Any) -> Panel:
         """Read the series of a file or a data frame; without any give those that were learned."""
@@ -133,10 +177,22 @@ class ForecastModel(Trained):
         if isinstance(data, Panel):
             panel = data
         elif isinstance(data, str | Path):
-            panel = read_panel([Path(data)], self.settings.data, like=self.prepared.panel)
+            return self._read(lambda settings: read_panel([Path(data)], settings, like=self.prepared.panel))
         else:
-            panel = panel_of([frame_source(data)], self.settings.data, like=self.prepared.panel)
+            frame = frame_source(data)
+            return self._read(lambda settings: panel_of([frame], settings, like=self.prepared.panel))
         refuse_unlike(self.prepared.panel, panel)
+        return panel
+
+    def _read(self, read: Callable[[SeriesSettings], Panel]) -> Panel:
+        """Read series that have the frequency of the run: a few new rows would not tell it. Raises DataError."""
+        learned, settings = self.prepared.panel, self.settings.data
+        try:
+            panel = read(settings.model_copy(update={"freq": settings.freq or learned.frequency.name}))
+        except UserError:
+            refuse_unlike(learned, read(settings))  # says better why, where they have a frequency of their own
+            raise
+        refuse_unlike(learned, panel)
         return panel
 
     def _inputs(self, panel: Panel, layout: Layout, ahead: int) -> Inputs:
@@ -188,14 +244,6 @@ def _rolling(panel: Panel, layout: Layout, first: Sequence[int], where: str) -> 
         what = f"no series goes on for {layout.horizon} steps after {layout.least} of the past that was not learned"
         raise DataError(what, where=where, mend="give longer series")
     return np.array(found, np.int64)
-
-
-def _long_enough(panel: Panel, layout: Layout) -> Panel:
-    long = [one for one in panel.series if len(one) >= layout.least]
-    if not long:
-        what = f"every series is shorter than the {layout.least} steps that a forecast needs"
-        raise DataError(what, where=panel.series[0].name, mend="give longer series")
-    return panel.with_series(long)
 
 
 def _with_known(panel: Panel, ahead: int, longest: int) -> Panel:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ensue.data.series import Series
+from ensue.data.series import Panel, Series
 from ensue.errors import SettingError, UserError
 from ensue.escape import for_terminal
 from ensue.tasks.forecast.model import ForecastModel, Foretold
@@ -20,8 +20,11 @@ ENDINGS = (".png", ".svg", ".pdf")
 PAST, MEDIAN, TRIED = "#333333", "#c1440e", "#2a6f97"
 
 
-def draw(model: ForecastModel, told: Sequence[Foretold], other: Any, path: Path) -> None:
-    """Draw into a file, by its ending. Raises SettingError for another ending, UserError if matplotlib is missing."""
+def draw(model: ForecastModel, told: Sequence[Foretold], panel: Panel, path: Path, *, tests: bool) -> None:
+    """Draw what is told of a panel into a file, by its ending, and perhaps the `tests` of the training.
+
+    Raises SettingError for another ending, UserError if matplotlib is missing.
+    """
     if path.suffix.lower() not in ENDINGS:
         mend = f"give a name that ends in {', '.join(ENDINGS)}"
         raise SettingError(f"{path.suffix!r} is no picture that can be drawn", where="--plot", mend=mend)
@@ -32,14 +35,13 @@ def draw(model: ForecastModel, told: Sequence[Foretold], other: Any, path: Path)
         mend = "install it with: pip install 'ensue[plot]'"
         raise UserError("pictures need matplotlib, which is missing", where="--plot", mend=mend) from None
     shown = list(told[:PANELS])
-    panel = model.panel_of(other)
     series = {one.name: one for one in panel.series}
     figure = Figure(figsize=(9, 0.8 + 2.6 * len(shown)), layout="constrained")
     FigureCanvasAgg(figure)
     for one, axes in zip(shown, figure.subplots(len(shown), 1, squeeze=False)[:, 0], strict=True):
         channel = panel.channels.index(one.channel)
         _history(axes, series[one.series], channel, _reach(model))
-        if other is None:
+        if tests and one.series in {learned.name for learned in model.prepared.panel.series}:
             _tests(axes, model, one, channel)
         _fan(axes, one, series[one.series], channel)
         title = for_terminal(one.series + (f", {one.channel}" if len(panel.channels) > 1 else ""))

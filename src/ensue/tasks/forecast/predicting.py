@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
 import numpy as np
 import torch
@@ -48,7 +49,8 @@ def _some(model: Forecasting, inputs: Inputs, origins: Origins, seed: int, paths
         return Normals(mean * scale + loc, spread * scale)
     names = [inputs.panel.series[number].name for number in origins[:, 0]]
     uniforms = draws(seed, names, origins[:, 1], paths, inputs.values.shape[1])
-    return Sampled.of(drawn_paths(model, batch, uniforms) * scale[None] + loc[None])
+    least = getattr(getattr(model, "head", None), "least", -inf)
+    return Sampled.of(drawn_paths(model, batch, uniforms) * scale[None] + loc[None], least)
 
 
 def apart(origins: Origins, horizon: int) -> int:

@@ -27,7 +27,7 @@ from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.contract import Note, Watch
 from ensue.training.run import Run
 
-SERIES, CODEC, USUAL = "series.safetensors", "codec.json", "ball"
+SERIES, SHORT, CODEC, USUAL = "series.safetensors", "short.safetensors", "codec.json", "ball"
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,13 @@ class Prepared:
     panel: Panel
     layout: Layout
     covariates: Covariates
-    left_out: int
-    """How many series are too short."""
+    short: Panel
+    """The series that are too short to learn from; what goes on from them may be forecast."""
+
+    @property
+    def whole(self) -> Panel:
+        """All series, those that are too short to learn from among them."""
+        return self.panel.with_series([*self.panel.series, *self.short.series])
 
     def inputs(self, scaling: Scaling) -> Inputs:
         """Make what a model is given."""
@@ -78,7 +83,7 @@ class Prepared:
     def to_json(self) -> dict[str, Any]:
         """Give all but the numbers as plain JSON values."""
         parts = {"panel": self.panel.to_json(), "layout": self.layout.to_json()}
-        return parts | {"covariates": self.covariates.to_json(), "left_out": self.left_out}
+        return parts | {"covariates": self.covariates.to_json(), "short": self.short.to_json()}
 
 
 def prepare(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: Watch) -> Prepared:
@@ -103,7 +108,7 @@ def prepare(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: W
     prepared = lay(run, settings, panel, fingerprint(dict.fromkeys(files, "data"), listener.tell))
     for finding in findings:
         watch(Note(str(finding)))
-    watch(Note(told(prepared.panel, prepared.layout, prepared.left_out)))
+    watch(Note(told(prepared.panel, prepared.layout, prepared.short)))
     return prepared
 
 
@@ -111,11 +116,12 @@ def lay(run: Run, settings: ForecastSettings, panel: Panel, files: Mapping[str, 
     """Lay series out, and keep them in the run; `files` are those they come from. Raises DataError."""
     where = next(iter(files), "series")
     layout, long = lay_out(panel, settings.backtest, settings.model.name in FITTED, where)
-    short = len(panel.series) - len(long)
-    panel = panel.with_series([panel.series[number] for number in long])
+    panel, short = panel.parted(long)
     ends = [max(len(one) - layout.test - layout.held, 0) for one in panel.series]
     prepared = Prepared(panel, layout, Covariates.fit(panel, ends), short)
     run.write_arrays(panel.to_arrays(), SERIES)
+    if short.series:
+        run.write_arrays(short.to_arrays(), SHORT)
     run.describe({"data": {"kind": "series", "files": dict(files), "steps": panel.steps}})
     run.write(CODEC, json.dumps(prepared.to_json()).encode())
     return prepared
@@ -145,6 +151,7 @@ def kept(run: Run) -> Prepared:
     def opened(values: Any) -> Prepared:
         covariates = Covariates.from_json(values["covariates"])
         panel = Panel.of(arrays, values["panel"])
-        return Prepared(panel, Layout(**values["layout"]), covariates, values["left_out"])
+        short = Panel.of(run.read_arrays(SHORT), values["short"]) if run.has(SHORT) else panel.with_series([])
+        return Prepared(panel, Layout(**values["layout"]), covariates, short)
 
     return run.parse(CODEC, opened)

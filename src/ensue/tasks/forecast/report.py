@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ensue.data.series.checks import some
-from ensue.data.series.layout import Origins
+from ensue.data.series.layout import Origins, too_short
 from ensue.escape import for_markdown
 from ensue.evaluation.forecasting.bands import FEW
 from ensue.evaluation.forecasting.naive import SIMPLE
@@ -53,7 +53,7 @@ def conclude(
     details = {
         "layout": prepared.layout.to_json(),
         "series": len(prepared.panel.series),
-        "left_out": prepared.left_out,
+        "left_out": [one.name for one in prepared.short.series],
         "forecasts": len(origins),
         "by_step": by_step(model.scored, prepared.layout.horizon),
         "by_series": by_series(model.scored, prepared, origins),
@@ -93,8 +93,8 @@ def _symptoms(model: Scoring, rows: Sequence[Standing], prepared: Prepared) -> l
         what = f"intervals rest on {measured} forecast{'s' * (measured > 1)} before the test that do not overlap"
         found.append(f"{what}, and are wide for that: {FEW} or more could promise 95 %")
     found += health.uncovered(0.95, model.row.metrics["coverage_95"], count)
-    if prepared.left_out:
-        found.append(f"series that are too short, and were left out: {prepared.left_out}")
+    if prepared.short.series:
+        found.append(too_short(prepared.short, prepared.layout))
     return found
 
 

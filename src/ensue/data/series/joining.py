@@ -1,0 +1,81 @@
+"""Series that go on from others: rows that came later are put after what was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.series.frequency import Frequency
+from ensue.data.series.panel import Panel, Series
+
+
+def gone_on(learned: Panel, later: Panel) -> tuple[Panel, list[int]]:
+    """Put what was learned before series that go on from it, and give where what was not learned begins in each.
+
+    A series goes on where its first step is one of the learned ones, or the next; its own rows go before learned ones
+    of the same time. A single series goes on from a single one, whatever their names, if it has the same values where
+    both have some.
+    """
+    before = {one.name: one for one in learned.series}
+    single = len(before) == len(later.series) == 1
+    series, first = [], []
+    for one in later.series:
+        old = next(iter(before.values())) if single else same_id(one.name, before, later)
+        if single and old is not None and old.name != one.name:
+            old = replace(old, name=one.name) if _agrees(old, one, learned.frequency) else None
+        joined = one if old is None else _joined(old, one, learned.frequency)
+        series.append(joined)
+        first.append(0 if old is None else int((joined.times <= old.times[-1]).sum()))
+    return replace(later, series=tuple(series), frequency=learned.frequency), first
+
+
+def same_id(name: str, before: Mapping[str, Series], later: Panel) -> Series | None:
+    """Give the series of the same id: of the same name, or of the same number, so 1, 1.0 and 001 are one.
+
+    Where two ids, among the learned or the later ones, are the same number, only names count.
+    """
+    if name in before or (number := _number(name)) is None:
+        return before.get(name)
+    alike = [old for other, old in before.items() if _number(other) == number]
+    others = [one for one in later.series if _number(one.name) == number]
+    return alike[0] if len(alike) == len(others) == 1 else None
+
+
+def _number(name: str) -> float | None:
+    try:
+        found = float(name)
+    except ValueError:
+        return None
+    return found if np.isfinite(found) else None
+
+
+def _place(old: Series, one: Series, frequency: Frequency) -> int | None:
+    """Give how many steps of the old series stand before the first of the other, None if it does not go on from it."""
+    at = np.flatnonzero(old.times == one.times[0])
+    if len(at):
+        return int(at[0])
+    return len(old) if frequency.ahead(old.times[-1], 1)[0] == one.times[0] else None
+
+
+def _agrees(old: Series, one: Series, frequency: Frequency) -> bool:
+    common, there, here = np.intersect1d(old.times, one.times, return_indices=True)
+    if not len(common):
+        return _place(old, one, frequency) is not None
+    return bool(np.isclose(old.values[there], one.values[here]).all())
+
+
+def _joined(old: Series, one: Series, frequency: Frequency) -> Series:
+    """Put the steps of the old series before those of the other, under the name of the old one."""
+    place = _place(old, one, frequency)
+    if not place:
+        return replace(one, name=old.name)
+
+    def both(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(old, name)[:place], getattr(one, name)])
+
+    columns = {"values": both("values"), "past": both("past"), "known": both("known")}
+    return replace(old, times=both("times"), **columns, filled=both("filled"))

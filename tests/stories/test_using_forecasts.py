@@ -1,0 +1,207 @@
+"""What a run of `forecast` is asked later: new rows go on from what it learned, and nothing is left out unsaid."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ensue
+from ensue.cli.main import main
+
+QUICK = ["--set", "rivals.statistics=[]", "--horizon", "3", "--season", "4"]
+
+
+def value(name: str, step: int) -> float:
+    return round(100 + 7 * len(name) + step + 9 * math.sin(step * math.pi / 2) + math.sin(3.7 * step), 3)
+
+
+def month(step: int) -> str:
+    return f"{2015 + step // 12}-{step % 12 + 1:02d}-01"
+
+
+def write(path: Path, spans: dict[str, range], ids: dict[str, str] | None = None) -> Path:
+    rows = [
+        f"{(ids or {}).get(name, name)},{month(step)},{value(name, step)}" for name, of in spans.items() for step in of
+    ]
+    path.write_text("unique_id,ds,y\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def trained(folder: Path, spans: dict[str, range], ids: dict[str, str] | None = None, *flags: str) -> Path:
+    data = write(folder / "data.csv", spans, ids)
+    assert main(["train", "forecast", str(data), "--out", str(folder / "run"), *QUICK, *flags]) == 0
+    return folder / "run"
+
+
+def asked(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[list[dict[str, Any]], str]:
+    capsys.readouterr()
+    assert main([*command, "--json"]) == 0
+    out, err = capsys.readouterr()
+    return [json.loads(line) for line in out.splitlines()], err
+
+
+SPANS = {"a": range(60), "bb": range(30, 60), "ccc": range(60)}
+
+
+@pytest.mark.parametrize("new", [range(60, 61), range(60, 70), range(55, 70)])
+def test_new_rows_go_on_from_what_was_learned(new: range, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A forecast from new rows alone, also of rows that overlap, is that from the whole series."""
+    run = trained(tmp_path, SPANS)
+    rows = write(tmp_path / "new.csv", {"a": new, "bb": new})
+    whole = write(tmp_path / "whole.csv", {"a": range(new.stop), "bb": range(30, new.stop)})
+    told, err = asked(capsys, "forecast", str(run), str(rows))
+    assert told == asked(capsys, "forecast", str(run), str(whole))[0]
+    assert [one["series"] for one in told] == ["a", "bb"]
+    assert told[0]["times"][0] == month(new.stop)
+    assert not err
+
+
+def test_rows_that_do_not_go_on_are_series_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = trained(tmp_path, SPANS)
+    told, err = asked(
+        capsys, "forecast", str(run), str(write(tmp_path / "b.csv", {"other": range(60, 80), "a": range(60, 62)}))
+    )
+    assert [one["series"] for one in told] == ["other", "a"]
+    assert err == "series that the run has not learned from: 'other'\n"
+
+
+def test_a_single_series_goes_on_whatever_it_is_called_unless_it_is_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = trained(tmp_path, {"a": range(60)})
+    (told,), _ = asked(capsys, "forecast", str(run), str(write(tmp_path / "b.csv", {"a": range(55, 66)}, {"a": "new"})))
+    (same,), _ = asked(capsys, "forecast", str(run), str(write(tmp_path / "c.csv", {"a": range(66)})))
+    assert (told["series"], told["median"]) == ("new", same["median"])
+    other = write(tmp_path / "d.csv", {"another": range(50, 80)})
+    (told,), err = asked(capsys, "forecast", str(run), str(other))
+    assert told["series"] == "another"
+    assert "has not learned from: 'another'" in err
+    # Its own rows alone: what was learned of another series is not put before them.
+    model = ensue.open(run)
+    assert len(model.following(other).panel.series[0]) == 30
+
+
+@pytest.mark.parametrize(
+    ("learned", "later"), [("1", "1.0"), ("1", "001"), ("001", "1"), ("1.0", "1"), ("01", "1.0"), ("12e3", "12000")]
+)
+def test_ids_that_are_the_same_number_are_the_same_series(
+    learned: str, later: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = trained(tmp_path, SPANS, {"a": learned, "bb": "2"})
+    rows = write(tmp_path / "new.csv", {"a": range(60, 64)}, {"a": later})
+    (told,), err = asked(capsys, "forecast", str(run), str(rows))
+    assert (told["series"], err) == (learned, "")
+    (same,), _ = asked(capsys, "forecast", str(run), str(write(tmp_path / "c.csv", {"a": range(64)}, {"a": learned})))
+    assert told["median"] == same["median"]
+    (figures,), _ = asked(capsys, "evaluate", str(run), str(rows))
+    assert (figures["details"]["forecasts"], figures["details"]["series"]) == (2, 1)
+
+
+def test_ids_that_are_the_same_number_twice_are_told_apart_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = trained(tmp_path, SPANS, {"a": "1", "bb": "001"})
+    rows = write(tmp_path / "new.csv", {"a": range(60, 64), "bb": range(60, 64)}, {"a": "1", "bb": "001"})
+    assert [one["series"] for one in asked(capsys, "forecast", str(run), str(rows))[0]] == ["1", "001"]
+    rows = write(tmp_path / "new.csv", {"a": range(60, 64)}, {"a": "1.0"})
+    assert main(["forecast", str(run), str(rows)]) == 2
+    assert "every series is shorter than the 5 steps that a forecast needs" in capsys.readouterr().err
+
+
+def test_series_that_are_too_short_are_told_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the screen, in the report and in the result; and those that a forecast can be made of are forecast."""
+    run = trained(tmp_path, SPANS | {"new": range(52, 60), "newest": range(58, 60)})
+    told = "series that are too short, and were left out: 2, of fewer than "
+    out, err = capsys.readouterr()
+    for text in (out, err, (run / "report.md").read_text().replace("Series", "series")):
+        assert told in text
+        assert "steps: 'new', 'newest'" in text
+    assert json.loads((run / "result.json").read_text())["details"]["left_out"] == ["new", "newest"]
+    found, err = asked(capsys, "forecast", str(run))
+    assert [one["series"] for one in found] == ["a", "bb", "ccc", "new", "newest"]
+    assert found[-1]["left_out"] == "too short: 2 of the 5 steps that a forecast needs"
+    assert err == "series shorter than the 5 steps that a forecast needs, and left out: 'newest' (2)\n"
+    # New rows make it long enough.
+    (one,), _ = asked(capsys, "forecast", str(run), str(write(tmp_path / "b.csv", {"newest": range(60, 63)})))
+    assert (one["series"], one["times"][0]) == ("newest", month(63))
+    with pytest.warns(UserWarning, match="left out: 'newest'"):
+        assert len(ensue.open(run).forecast()) == 4
+
+
+def test_series_that_are_too_short_to_be_scored_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = trained(tmp_path, SPANS)
+    rows = write(tmp_path / "new.csv", {"a": range(60, 70), "bb": range(60, 62)})
+    (figures,), _ = asked(capsys, "evaluate", str(run), str(rows))
+    assert figures["details"]["left_out"] == [{"series": "bb", "steps": 2}]
+    assert main(["evaluate", str(run), str(rows)]) == 0
+    assert "left out:" in capsys.readouterr().out
+
+
+def test_an_estimator_forecasts_each_series_that_it_was_given(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    from ensue.sklearn import Forecaster
+
+    series = [np.array([value(name, step) for step in of]) for name, of in SPANS.items()]
+    short = np.array([value("new", step) for step in range(52, 60)])
+    told = Forecaster(horizon=3, season=4).fit([short, *series]).predict()
+    assert len(told) == 4
+    np.testing.assert_allclose(told[0], [value("new", step) for step in range(60, 63)], rtol=0.1)
+    with pytest.raises(ValueError, match="series 1 has 2 steps, of which no forecast can be made: give 5"):
+        Forecaster(horizon=3, season=4).fit([series[0], short[:2]])
+
+
+def test_a_few_new_rows_have_the_frequency_of_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Five days from Monday to Friday, or one row, do not tell that weekends are left out."""
+    days = np.arange("2024-01-01", "2024-06-01", dtype="datetime64[D]")
+    days = days[np.is_busday(days)]
+
+    def of(some: np.ndarray) -> str:
+        return "ds,y\n" + "".join(f"{day},{day.astype(int) % 7 + day.astype(int) / 9:.3f}\n" for day in some)
+
+    (tmp_path / "a.csv").write_text(of(days[:90]), encoding="utf-8")
+    command = ["train", "forecast", str(tmp_path / "a.csv"), "--out", str(tmp_path / "run"), "--horizon", "3"]
+    assert main([*command, "--set", "rivals.statistics=[]"]) == 0
+    for count in (1, 3, 8):
+        (tmp_path / "a.csv").write_text(of(days[90 : 90 + count]), encoding="utf-8")
+        (told,), _ = asked(capsys, "forecast", str(tmp_path / "run"), str(tmp_path / "a.csv"))
+        assert told["times"] == [str(day) for day in days[90 + count : 93 + count]]
+
+
+def test_the_future_of_known_columns_needs_one_row_before_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{month(step)},{value('a', step) + step % 3},{step % 3}" for step in range(60)]
+    later = [f"{month(step)},,{step % 3}" for step in range(60, 63)]
+    data, head = tmp_path / "a.csv", "ds,y,price\n"
+    data.write_text(head + "\n".join(rows) + "\n", encoding="utf-8")
+    columns = ["--target", "y", "--known", "price"]
+    assert main(["train", "forecast", str(data), "--out", str(tmp_path / "run"), *QUICK, *columns]) == 0
+    data.write_text(head + "\n".join(later) + "\n", encoding="utf-8")
+    assert main(["forecast", str(tmp_path / "run"), str(data)]) == 2
+    assert "there is no value in 'a'; give the rows before them too, the last at least" in capsys.readouterr().err
+    data.write_text(head + "\n".join([*rows[-1:], *later]) + "\n", encoding="utf-8")
+    (told,), _ = asked(capsys, "forecast", str(tmp_path / "run"), str(data))
+    assert told["times"] == [month(step) for step in range(60, 63)]
+
+
+def test_counts_have_no_interval_below_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """However far the calibrate part moves it."""
+    draws = np.random.default_rng(0)
+    counts = draws.poisson(0.5, 120) * (draws.random(120) < 0.6)
+    data = tmp_path / "a.csv"
+    data.write_text("t,y\n" + "".join(f"{step},{count}\n" for step, count in enumerate(counts)), encoding="utf-8")
+    command = ["train", "forecast", str(data), "--out", str(tmp_path / "run"), "--horizon", "3", "--model", "gru"]
+    command += ["--set", "model.head=negative_binomial", "--set", "training.steps=4", "--set", "paths=40"]
+    assert main([*command, "--set", "rivals.statistics=[]", "--set", "model.body.width=4"]) == 0
+    model = ensue.open(tmp_path / "run")
+    model.bands = type(model.bands)({per_cent: [3.0] for per_cent in (80, 95)}, 5)
+    (told,) = model.forecast()
+    assert told.figures["lo_95"].tolist() == [0, 0, 0]
+    assert (told.figures["hi_95"] > 0).all()
+    kept = model.run.read_arrays("backtest.safetensors")
+    assert kept["lo_95"].min() >= 0
+    (told,), _ = asked(capsys, "forecast", str(tmp_path / "run"))
+    assert min(told["lo_95"]) >= 0
