@@ -181,7 +181,7 @@ def test_the_future_of_known_columns_needs_one_row_before_it(
     assert main(["train", "forecast", str(data), "--out", str(tmp_path / "run"), *QUICK, *columns]) == 0
     data.write_text(head + "\n".join(later) + "\n", encoding="utf-8")
     assert main(["forecast", str(tmp_path / "run"), str(data)]) == 2
-    assert "there is no value in 'a'; give the rows before them too, the last at least" in capsys.readouterr().err
+    assert "no value at all: 'a'; give the rows before them too, the last at least" in capsys.readouterr().err
     data.write_text(head + "\n".join([*rows[-1:], *later]) + "\n", encoding="utf-8")
     (told,), _ = asked(capsys, "forecast", str(tmp_path / "run"), str(data))
     assert told["times"] == [month(step) for step in range(60, 63)]

@@ -101,7 +101,11 @@ def panel_of(
 ) -> Panel:
     """Make series of rows: found, checked, and filled where that is wanted."""
     found, roles = found_in(sources, settings, listener, like.reading if like else {})
-    found = within_values(found, sources[0].name, listener)
+    found = within_values(found, roles.channels, sources[0].name, listener)
+    for place, name in enumerate(settings.past if like is None else ()):
+        if all(np.isnan(one.series.past[:, place]).all() for one in found):
+            mend = "leave it out, or give its numbers"
+            raise DataError(f"the column {name!r} has no value", where=sources[0].name, mend=mend)
     frequency = find_frequency(found, settings)
     series = tuple(checked(one, frequency, settings) for one in found)
     if gaps := [f"{int(one.filled.sum()):,} of {one.name!r}" for one in series if one.filled.any()]:

@@ -33,7 +33,7 @@ class Read:
     """How many of its rows stood after a later one, until they were sorted."""
 
 
-def within_values(found: Sequence[Read], where: str, listener: Listener) -> list[Read]:
+def within_values(found: Sequence[Read], channels: Sequence[str], where: str, listener: Listener) -> list[Read]:
     """Cut each series to the steps from its first value to its last: what is empty before and after is no gap.
 
     Of several numbers of a step, all must have begun and none have ended. Raises DataError if nothing is left.
@@ -44,7 +44,8 @@ def within_values(found: Sequence[Read], where: str, listener: Listener) -> list
         first = int(there.argmax(0).max()) if there.any(0).all() else len(there)
         end = len(there) - int(there[::-1].argmax(0).max()) if there.any(0).all() else 0
         if first >= end:
-            none.append(repr(one.series.name))
+            empty = [f" in {channels[channel]!r}" for channel in np.flatnonzero(~np.any(there, axis=0))]
+            none.append(repr(one.series.name) + (empty[0] if empty and len(channels) > 1 else ""))
         elif (first, end) == (0, len(there)):
             cut.append(one)
         else:
@@ -53,9 +54,9 @@ def within_values(found: Sequence[Read], where: str, listener: Listener) -> list
             cut.append(Read(_between(one.series, first, end), one.rows[first:]))
     if not cut:
         mend = "give the rows before them too, the last at least" if found[0].series.known.size else "give numbers"
-        raise DataError(f"there is no value in {some(none)}", where=where, mend=mend)
+        raise DataError(f"no value at all: {some(none)}", where=where, mend=mend)
     if none:
-        listener.tell(Finding(where, f"left out, for there is no value: {some(none)}"))
+        listener.tell(Finding(where, f"left out, for want of any value: {some(none)}"))
     if short:
         listener.tell(
             Finding(where, f"what is empty before the first value and after the last is left out: {some(short)}")

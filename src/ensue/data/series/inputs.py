@@ -14,6 +14,7 @@ from ensue.data.batching.contract import generator
 from ensue.data.series.frequency import calendar
 from ensue.data.series.layout import Layout, Origins
 from ensue.data.series.panel import Panel, Series
+from ensue.data.series.times import shown
 from ensue.errors import DataError
 
 Array = NDArray[Any]
@@ -201,7 +202,9 @@ def _known(one: Series, panel: Panel, covariates: Covariates, steps: int) -> Arr
     waves = calendar(np.concatenate([one.times, future]), panel.frequency)
     if panel.known and len(one.known) < steps:
         columns = ", ".join(map(repr, panel.known))
-        what = f"what is known ahead ({columns}) is missing at {future[len(one.known) - len(one)]} of {one.name!r}"
+        what = (
+            f"what is known ahead ({columns}) is missing at {shown(future[len(one.known) - len(one)])} of {one.name!r}"
+        )
         raise DataError(what, mend="give a file with rows of the future whose target is empty")
     return np.concatenate([waves, _standard(one.known[:steps], covariates.known).reshape(steps, -1)], 1)
 

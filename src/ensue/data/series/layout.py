@@ -118,7 +118,8 @@ def _filled_in(
 ) -> Layout:
     """Fill in what was left open, for series of these lengths; `lasting` are season and horizon."""
     season, horizon = lasting
-    middle = int(np.median(lengths))
+    # Series that are hopelessly short say nothing of how much past the others have.
+    middle = int(np.median(lengths[lengths > 2 * horizon] if lengths.max() > 2 * horizon else lengths))
     share = middle // 5 // horizon
     test = settings.test or horizon * max(share, 1)
     held = settings.held or horizon * (max(share, 1) if by_series else max(share - share % 2, 2))
