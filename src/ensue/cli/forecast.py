@@ -41,13 +41,14 @@ def forecast(
     """
     from ensue import api
     from ensue.errors import SettingError
+    from ensue.escape import for_terminal
 
     if horizon == 0:
         raise SettingError("0 steps are no forecast", where="--horizon", mend="give 1 or more")
     model: ForecastModel = api.open(run, "forecast")
     following = model.following(file)
     for remark in following.remarks:
-        print(remark, file=sys.stderr)
+        print(for_terminal(remark), file=sys.stderr)
     told = model.ahead(following.panel, horizon, seed)
     if plot is not None:
         from ensue.tasks.forecast.plot import draw

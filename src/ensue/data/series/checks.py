@@ -44,7 +44,7 @@ def within_values(found: Sequence[Read], channels: Sequence[str], where: str, li
         first = int(there.argmax(0).max()) if there.any(0).all() else len(there)
         end = len(there) - int(there[::-1].argmax(0).max()) if there.any(0).all() else 0
         if first >= end:
-            empty = [f" in {channels[channel]!r}" for channel in np.flatnonzero(~np.any(there, axis=0))]
+            empty = [f" in {channels[int(channel)]!r}" for channel in np.flatnonzero(~np.any(there, axis=0))]
             none.append(repr(one.series.name) + (empty[0] if empty and len(channels) > 1 else ""))
         elif (first, end) == (0, len(there)):
             cut.append(one)
