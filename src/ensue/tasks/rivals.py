@@ -48,7 +48,7 @@ def count_rivals(
     began = perf_counter()
     train, tune = last_of(parts.train, plan.symbols), (parts.tune.ids, parts.tune.offsets)
     size, highest = parts.codec.size, plan.highest_order
-    watch(Working("counting n-grams"))
+    watch(Working(f"counting n-grams ({plan.takes})" if plan.takes else "counting n-grams"))
     counts = count(*train, size, highest, plan.memory)
     order, smoothing = highest, settings.smooth()
     if settings.open:

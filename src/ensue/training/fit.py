@@ -189,9 +189,10 @@ class _Fit:
         if self._counted_at is None or course.steps is None:
             return
         step, seconds = self._counted_at
-        each = (now - seconds) / max(course.step - step, 1)
-        left, whole = 60 * self.settings.minutes - (now - course.start_seconds), 60 * self.settings.minutes
-        if each * (course.steps - course.step) <= left + LATE * whole:
+        whole = 60 * self.settings.minutes
+        left, each = whole - (now - course.start_seconds), (now - seconds) / max(course.step - step, 1)
+        in_time = each * (course.steps - course.step) <= left + LATE * whole
+        if in_time or now - seconds < LATE * whole:  # a few steps may be slow by chance
             return
         steps = course.step + max(int(left / each), 1)
         self.course, self._counted_at = replace(course, steps=steps), (course.step, now)
