@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, pairwise
 from math import isfinite
 from statistics import mean, median
 from typing import Any
 
 from ensue.data.contract import Finding
 from ensue.data.labelled import Labelled
-from ensue.data.labels import DESCRIBED, LabelKind, LabelSettings, names_in
+from ensue.data.labels import DESCRIBED, GROUPED, LabelKind, LabelSettings, names_in
 
 FEW_NUMBERS = 20
 """Distinct whole numbers up to which they are taken for names of classes."""
@@ -29,14 +28,17 @@ THIN = 0.25
 below this share of the median."""
 NAMED = 5
 """Labels that a finding names."""
-GROUPED = re.compile(r"[+-]?\d{1,3}([,.' ]\d{3})+")
-"""Numbers with signs between their thousands."""
 EMPTY = {"", "nan", "null", "none", "n/a", "na", "<na>", "nat"}
 """What programs write where a label is missing, in lower case."""
 
 
 def label_kind(examples: Sequence[Labelled], settings: LabelSettings) -> tuple[LabelKind, str, Finding | None]:
     """Say what the labels are, what stands between several, and what was guessed."""
+    if settings.kind == "several" and not settings.delimiter:
+        if not (sign := _delimiter([example.label for example in examples])):
+            return "several", "", None
+        mend = "choose with --set data.labels.delimiter=SIGN"
+        return "several", sign, Finding(examples[0].file, f"{sign!r} taken for what stands between labels", mend)
     if settings.kind != "auto":
         return settings.kind, settings.delimiter, None
     labels, delimiter = [example.label for example in examples], settings.delimiter
@@ -110,9 +112,13 @@ def odd_labels(
 
     `merge` is what is merged already.
     """
-    if kind == "number":
-        return
     where = examples[0].file
+    if kind == "number":
+        values = list(_numbers([one.label for one in examples]))
+        if len(values) == len(examples) > 2 and len({after - one for one, after in pairwise(values)}) == 1:
+            what = f"the labels count the rows, from {values[0]:g} to {values[-1]:g}, as numbers of rows do"
+            yield Finding(where, what, "name another column with --label, if they are no labels")
+        return
     written = [one.label for one in examples if isinstance(one.label, str)]
     if padded := Counter(label for label in written if label != label.strip()):
         named = ", ".join(f"{label!r} ({count:,})" for label, count in padded.most_common(NAMED))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -48,6 +49,10 @@ class LabelSettings(Settings):
             if not one.partition("=")[0] or "=" not in one:
                 raise SettingError(f"{one!r} merges nothing", where="data.labels.merge", mend="write LABEL=OTHER")
         return {label.strip(): other.strip() for label, _, other in (one.partition("=") for one in self.merge)}
+
+
+GROUPED = re.compile(r"[+-]?\d{1,3}([,.' ]\d{3})+")
+"""Numbers with signs between their thousands."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +187,11 @@ def refuse_unlearnable(
         only = next(iter(counts), None)
         what = f"every example has the label {only!r}" if only else "no example has a label"
         raise DataError(what, where=file, mend="give examples of other classes", option=elsewhere)
+    if kind != "several" and list(counts.values()).count(1) > len(counts) / 2:
+        alone = next(name for name, count in counts.items() if count == 1)
+        what = f"most labels, such as {alone!r}, have one example, as ids of rows have"
+        mend = "write numbers without signs between thousands" if GROUPED.fullmatch(alone) else "give more of each"
+        raise DataError(what, where=file, mend=mend, option=elsewhere)
     if kind != "several" and 1 in counts.values():
         place = next(place for place, names in enumerate(lists) if counts[names[0]] == 1)
         where = f"{examples[place].file}:{examples[place].line}"

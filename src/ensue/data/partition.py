@@ -153,8 +153,10 @@ def open_readers(
 ) -> tuple[Any, dict[str, LabelledReader]]:
     """Give the reader's settings with all that is guessed filled in, and the reader of each part. Raises DataError."""
     if not data.label_file:
-        reader = data.reader.settled(files["all"], listener)
-        return reader, {part: reader.build(own) for part, own in files.items()}
+        reader: Any = data.reader.settled(files["all"], listener)
+        if data.labels.kind == "several" and getattr(reader, "incomplete", "") == "refuse":
+            reader = reader.model_copy(update={"incomplete": "no labels"})
+        return reader, {part: _build(reader, part, files) for part, own in files.items()}
     label = getattr(data.reader, "label", "")
     unlabelled = data.reader.model_copy(update={"label": ""} if label else {})
     unlabelled = unlabelled.settled(files["all"], listener, labelled=False)
@@ -163,6 +165,17 @@ def open_readers(
         for part, own in files.items()
     }
     return unlabelled.model_copy(update={"label": label} if label else {}), readers
+
+
+def _build(reader: Any, part: str, files: Mapping[str, Sequence[Path]]) -> LabelledReader:
+    """Give the reader of a part. Raises DataError where its columns are not those of the training data."""
+    try:
+        return reader.build(files[part])
+    except DataError as error:
+        if part == "all" or not error.what.startswith("there is no column"):
+            raise
+        mend = f"call its columns as {files['all'][0].name} does"
+        raise DataError(error.what, where=error.where, mend=mend) from None
 
 
 Gathered: TypeAlias = "tuple[list[Labelled], LabelKind, str, str | None]"
@@ -203,6 +216,9 @@ def _refuse_lists(examples: Sequence[Labelled], kind: LabelKind) -> None:
     """Raise DataError for the first example with a list of labels, where one label each is read."""
     if kind == "several":
         return
+    if one := next((one for one in examples if one.label == ""), None):
+        what, mend = "the example has no label", "give it one, or leave it out"
+        raise DataError(what, where=f"{one.file}:{one.line}", mend=mend)
     if one := next((one for one in examples if isinstance(one.label, list | tuple)), None):
         what = f"a list of labels stands here, where labels are read as {DESCRIBED[kind]}"
         option = "give --set data.labels.kind=several"

@@ -47,8 +47,9 @@ class LabelledTable(Settings):
     """The column of groups: examples of one group stay in one part of the data."""
     header: Literal["auto", "yes", "no"] = "auto"
     """Whether the first line has the names of the columns; auto takes it for a row if a field of it comes again."""
-    incomplete: Literal["refuse", "leave out"] = "refuse"
-    """What is done with rows that have no text, or no label."""
+    incomplete: Literal["refuse", "leave out", "no labels"] = "refuse"
+    """What is done with rows that have no text, or no label. With "no labels", as where several labels may be true of
+    an example, none is true of one that has none; those without text are refused."""
     encoding: str = "utf-8"
     """How the files are encoded, by Python's name for it."""
     longest: int = 1_000_000
@@ -84,12 +85,15 @@ def _examples(files: Sequence[Path], settings: LabelledTable, labelled: bool, li
         for line, row in _rows(path, settings, listener):
             label = row.get(settings.label) if settings.label else None
             lacking = [settings.text] if _is_empty(row.get(settings.text)) else []
-            lacking += [settings.label] if labelled and _is_empty(label) else []
+            without_label = labelled and _is_empty(label)
+            label = "" if without_label else label
+            lacking += [settings.label] if without_label and settings.incomplete != "no labels" else []
             if lacking and not labelled:
                 yield Labelled("", None, str(path), line, None, row)  # so that answers stay beside their rows
                 continue
-            if lacking and settings.incomplete == "refuse":
+            if lacking and settings.incomplete != "leave out":
                 what, option = f"column {lacking[0]!r} is empty in this row", "give --set incomplete='leave out'"
+                option += ", or 'no labels' where several may be true" * (lacking[0] == settings.label)
                 raise DataError(what, where=f"{path}:{line}", mend="fill it in", option=option)
             if lacking:
                 without += 1

@@ -182,7 +182,8 @@ def _symptoms(run: Run, parts: Parts, rows: Sequence[Standing], details: Mapping
     labels, count, size = parts.labels, len(parts["test"]), None
     counts: dict[str, dict[str, int]] = {}
     if labels.kind in ("single", "ordinal"):
-        size = labels.size if labels.kind == "single" else None  # on a scale the validation is not in nats
+        # What is fitted at one go has no loss that falls; on a scale the validation is not in nats.
+        size = labels.size if labels.kind == "single" and rows[-1].role == "network" else None
         targets = {name: np.asarray(one.examples.whole["target"]) for name, one in parts.parts.items()}
         counts = {name: tally(ids, labels.names) for name, ids in targets.items()}
     classes = details.get("per_class", ()) if labels.kind != "ordinal" else ()  # a scale has no label to leave out

@@ -197,7 +197,7 @@ class LabelModel(Trained):
         data = self.data.model_copy(update={"label_file": columns.get("label_file", self.data.label_file)})
         data = data.model_copy(update={} if labelled else {"label_file": ""})
         reader = renamed(data.reader, {name: column for name, column in columns.items() if name != "label_file"})
-        if labelled and hasattr(reader, "incomplete"):
+        if labelled and getattr(reader, "incomplete", "") == "refuse":
             reader = reader.model_copy(update={"incomplete": "leave out"})
         if not labelled:
             return as_in_training(reader.build(find_files(paths), False), data.reader, reader)

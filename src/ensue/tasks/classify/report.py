@@ -25,7 +25,7 @@ FEW = "for want of examples to calibrate on (9 are needed)"
 
 SHOWN = {
     "accuracy": "accuracy",
-    "label_accuracy": "of all labels",
+    "label_accuracy": "label accuracy",
     "node_accuracy": "of all nodes",
     "macro_f1": "macro F1",
     "auc": "AUC",

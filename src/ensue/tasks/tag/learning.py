@@ -117,7 +117,7 @@ def _conclude(
     known = parts.tags[: parts.known_tags]
     recalls = ((one["name"], one["count"], one["recall"]) for one in details["per_tag"] if one["name"] in known)
     counts = {part: tally(np.asarray(one.steps["target"]), parts.tags) for part, one in parts.parts.items()}
-    symptoms = health.ailments(run.rows(METRICS), [], size=parts.known_tags)
+    symptoms = health.ailments(run.rows(METRICS), [], size=parts.known_tags if role == "network" else None)
     costs, of = costs_of_network(rows), rows[-1].unit if rows[-1].higher else ""
     symptoms += health.answers_of_labels(costs, counts, recalls, run.rows(METRICS), of)
     counted = {name_of(kind()): name for name, kind in TAGGERS.items() if kind is not TaggerSettings}
