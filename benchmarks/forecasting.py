@@ -3,6 +3,7 @@
     python benchmarks/forecasting.py air [MODEL ...]     air_passengers: the last 36 months, 6 from each origin
     python benchmarks/forecasting.py etth1 [MODEL ...]   the standard split of 12, 4 and 4 months, 96 hours ahead
     python benchmarks/forecasting.py m3 [MODEL ...]      the yearly and the quarterly series of M3, one origin each
+    python benchmarks/forecasting.py unequal [MODEL ...] four quarterly series of M3, of 72 to 32 steps, both ways
     python benchmarks/forecasting.py few                 how often intervals hold for single short series, ridge
 
 MODEL is as after `--model`; ridge if none is given. Networks are trained with three seeds. Columns are means over
@@ -77,6 +78,19 @@ def m3(models: list[str]) -> None:
         show(f"m3 {name}", path, models, horizon, settings)
 
 
+def unequal(models: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "unequal.csv"
+        with gzip.open(DATA / "m3_yearly_quarterly" / "m3_quarterly.csv.gz", "rt", encoding="utf-8") as file:
+            head, *lines = file
+        lengths = [int(line.split(",")[1]) for line in lines]
+        settings = ("backtest.season=4", "backtest.test=8", "rivals.statistics=[]")
+        for order in ((72, 60, 44, 32), (32, 44, 60, 72)):
+            chosen = [lines[lengths.index(length)] for length in order]
+            path.write_text("".join([head, *chosen]), encoding="utf-8")
+            show(f"m3 quarterly, of {order} steps", path, models, 4, settings)
+
+
 def few(_: list[str]) -> None:
     """Learn one short series after the other; the test of each is two horizons."""
     several = {}
@@ -106,4 +120,4 @@ def few(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    {"air": air, "etth1": etth1, "m3": m3, "few": few}[sys.argv[1]](sys.argv[2:] or ["ridge"])
+    {"air": air, "etth1": etth1, "m3": m3, "unequal": unequal, "few": few}[sys.argv[1]](sys.argv[2:] or ["ridge"])
