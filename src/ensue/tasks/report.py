@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from ensue.escape import for_markdown, for_terminal
@@ -55,15 +56,20 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     return [
         [
             row["name"],
-            f"{row['nats_per_character']:.3f}",
-            "{:.3f} to {:.3f}".format(*row["intervals"]["nats_per_character"]),
-            f"{row['bits_per_byte']:.3f}",
-            f"{row['perplexity']:.2f}",
+            _figure(row["nats_per_character"], ".3f"),
+            " to ".join(_figure(end, ".3f") for end in row["intervals"]["nats_per_character"]),
+            _figure(row["bits_per_byte"], ".3f"),
+            _figure(row["perplexity"], ".2f"),
             f"{row['seconds']:.1f}",
             f"{row['parameters']:,}",
         ]
         for row in rows
     ]
+
+
+def _figure(value: float | None, form: str) -> str:
+    """Write a figure; of a network that fell apart it may be more than a number can hold, which JSON has not."""
+    return "not finite" if value is None or not isfinite(value) else f"{value:{form}}"
 
 
 def tell(run: Run) -> Told:

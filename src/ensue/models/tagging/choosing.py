@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ensue.cells import CELLS
 from ensue.errors import SettingError, did_you_mean
-from ensue.layers import ENCODERS, BidirectionalSettings, ConvolutionSettings
+from ensue.layers import ENCODERS, BidirectionalSettings, OnwardSettings
 from ensue.models.catalogue import SizeName
-from ensue.models.tagging.network import TaggerSettings
+from ensue.models.tagging import TAGGERS, TaggerSettings
 from ensue.settings import Settings, read_typed
 
 WIDTHS: dict[SizeName, tuple[int, int, int]] = {
@@ -18,18 +18,23 @@ WIDTHS: dict[SizeName, tuple[int, int, int]] = {
 """Features of a word, of each direction of the body, and of a word's spelling."""
 
 
-def tagger_settings(name: str, counted: dict[str, type[Settings]]) -> Settings:
+def tagger_names() -> list[str]:
+    """Give every name that `tagger_settings` knows."""
+    return [*TAGGERS, *ENCODERS, *CELLS]
+
+
+def tagger_settings(name: str) -> Settings:
     """Give the settings of the tagger that a person named; a cell, or a file with one, reads both ways.
 
     Raises SettingError that suggests the nearest name.
     """
-    if name in counted:
-        return counted[name]()
+    if name in TAGGERS:
+        return TAGGERS[name]()
     if name in ENCODERS:
         return TaggerSettings(body=ENCODERS[name]())
     if name in CELLS or name.endswith(".py"):
         return TaggerSettings(body=read_typed(BidirectionalSettings, {"cell": name, "width": WIDTHS["base"][1]}))
-    mend = did_you_mean(name, [*counted, *ENCODERS, *CELLS])
+    mend = did_you_mean(name, tagger_names())
     raise SettingError(f"there is no model {name!r}", where="--model", mend=mend)
 
 
@@ -43,7 +48,7 @@ def sized_tagger(settings: Settings, size: SizeName) -> Settings:
 
 
 def _wide(encoder: Settings, width: int) -> Settings:
-    if isinstance(encoder, BidirectionalSettings | ConvolutionSettings):
-        return encoder.model_copy(update={"width": width})
-    layer = encoder.layer.model_copy(update={"width": width})  # type: ignore[attr-defined]
-    return encoder.model_copy(update={"layer": layer})
+    if isinstance(encoder, OnwardSettings):
+        return encoder.model_copy(update={"layer": _wide(encoder.layer, width)})
+    # Words by themselves have no units whose number could be chosen.
+    return encoder.model_copy(update={"width": width}) if "width" in type(encoder).model_fields else encoder

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ensue.models.tagging import TAGGERS, TaggerSettings
+from ensue.models.tagging import TAGGERS as TAGGERS
+from ensue.models.tagging import TaggerSettings
 from ensue.models.tagging.choosing import sized_tagger, tagger_settings
 from ensue.tasks.choosing import assigned, begun, change, proposed, with_budget
 from ensue.tasks.contract import REPORT, RESULT, Choices, Proposal, Task
@@ -11,15 +12,13 @@ from ensue.tasks.tag.model import open_tagger
 from ensue.tasks.tag.report import tell
 from ensue.tasks.tag.settings import TagSettings
 
-COUNTED = {name: kind for name, kind in TAGGERS.items() if kind is not TaggerSettings}
-
 
 def _propose(choices: Choices) -> Proposal:
     """Fill in all settings: from the file, then from what was said, then key by key."""
     settings, values = begun(TagSettings, choices)
     reasons: list[str] = []
     if choices.model is not None:
-        settings = change(settings, model=tagger_settings(choices.model, COUNTED))
+        settings = change(settings, model=tagger_settings(choices.model))
     elif "model" not in values:
         reasons.append("model lstm, read both ways, with a CRF: the usual choice (choose with --model)")
     if choices.size is not None:
