@@ -108,5 +108,8 @@ def test_a_prompt_is_one_text(tmp_path: Path) -> None:
     assert run.generate(b"the c", length=8, seed=1) == run.generate("the c", length=8, seed=1)
     with pytest.raises(UserError, match=r"prompt: a path is no text; give path.read_text\(\)"):
         run.generate(tmp_path / "a.txt")
+    assert run.novelty(b"the cat").characters == run.novelty("the cat").characters == 7
+    with pytest.raises(UserError, match="novelty: a list is no text; give a string"):
+        run.novelty(["the", "cat"])
     with pytest.raises(UserError, match="prompt: a list is no text; give a string"):
         run.generate(["the", "cat"])

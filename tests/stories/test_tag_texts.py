@@ -2,6 +2,7 @@
 
 import io
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -159,8 +160,17 @@ def test_prose_is_no_columns() -> None:
     assert not are_columns(["Yes", "No"])
     assert form_of_text(["cat", "dog", "fish", "bird"]) == "lines"
     assert are_columns(["The", "cat", "sat", "."])
-    wrapped = ["a " * 30 + "word", "b " * 31 + "c", "d " * 30 + "end. And", "so on. " * 9, "short."]
-    assert form_of_text(wrapped) == "text"
+    prose = "It was a bright cold day in May, and the clocks struck. Nobody but Mr. Fox knew why it was so. " * 9
+    assert form_of_text(textwrap.wrap(prose, 60)) == "text"
+    assert form_of_text(textwrap.wrap(prose.lower(), 60)) == "text"
+    assert form_of_text([prose[:-1], prose[:-1]]) == "paragraphs"
+    verse = ["Now is the winter of our discontent", "Made glorious summer by this sun of York;", "And all the clouds,"]
+    assert form_of_text([*verse, "That lour'd upon our house, in the bosom", "Of the sea", "Now"]) == "text"
+    web = ["What if it grew?", "[via Mary Jo]", "Four weeks", "He asked me - why not.", "Just now, and then", "See it!"]
+    assert form_of_text([*web, "A much longer line that says more than any of the others do here."]) == "lines"
+    poem = ["I saw the man", "who went to the sea", "And there he", "sat for a very long time by the water", "alone"]
+    assert form_of_text(poem) == "text"
+    assert form_of_text(["One man.", "", "Two men"]) == "text"
 
 
 def test_a_broken_line_of_columns_on_the_standard_input_is_named(

@@ -180,7 +180,7 @@ class TextModel(Trained):
 
     def novelty(self, text: str) -> Novelty:
         """Say how much of a text stands in the training data: the longest copy, and shares of its n-grams."""
-        return self.training_data.novelty([text])[0]
+        return self.training_data.novelty([text_given(text, "novelty")])[0]
 
     @cached_property
     def parts(self) -> Prepared:

@@ -16,6 +16,8 @@ Form: TypeAlias = Literal["text", "lines", "paragraphs"]
 
 MOSTLY = 0.95
 """The share of lines that has to look like words in columns; a file may be damaged, which its reader tells."""
+SINGLE = 0.8
+"""The share of lines in which rules find one sentence; they find two where they do not know an abbreviation."""
 LOOKED_AT = 1000
 """Lines from which the form of a text is known."""
 
@@ -55,8 +57,8 @@ def are_columns(lines: Sequence[str], tags: Collection[str] = (), before: Layout
 def form_of_text(lines: Sequence[str]) -> Form:
     """Tell how the sentences of a text stand in its lines.
 
-    Prose that was broken into lines is broken where the next word did not fit. Lines that end as sentences do, or all
-    without any sign, are sentences.
+    Prose that was broken into lines is broken where the next word did not fit, or goes on after a comma, or with a
+    small letter. Other lines are sentences, or paragraphs where many hold several.
 
     >>> form_of_text(["It rains.", "He goes home now.", "Why?"])
     'lines'
@@ -68,16 +70,15 @@ def form_of_text(lines: Sequence[str]) -> Form:
         return "lines"
     widest = max(map(len, full))
     pairs = [(one.strip(), other.strip()) for one, other in pairwise(lines) if one.strip() and other.strip()]
-    ended = [_ends(line) for line in full]
     open_ = [(one, other) for one, other in pairs if not _ends(one)]
     broken = sum(len(one) + 1 + len(other.split()[0]) > widest for one, other in open_)
-    finished = sum(ended) / len(full)
-    single = sum(len(list(sentences_of([line]))) == 1 for line in full) >= 0.9 * len(full)
-    if finished >= 0.8:
-        return "lines" if single else "paragraphs"
-    if finished <= 0.2 and single and len(full) > 2 and broken < len(open_) / 2:
-        return "lines"
-    return "text"
+    cased = sum(line[0].isupper() for line in full) > len(full) / 4
+    goes_on = sum((cased and other[0].islower()) or one[-1] in ",;" for one, other in open_)
+    finished = sum(map(_ends, full)) >= 0.8 * len(full)
+    if not pairs or (not finished and (2 * broken >= len(open_) or 4 * goes_on > len(open_))):
+        return "text"
+    single = sum(len(list(sentences_of([line]))) == 1 for line in full) >= SINGLE * len(full)
+    return "lines" if single else "paragraphs"
 
 
 def _ends(line: str) -> bool:
