@@ -8,10 +8,12 @@ import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ensue.data.labelled import LabelledReader
+from ensue.data.readers.rows import frame_rows
 from ensue.durable import AGAIN, FULL, MEND, disk_error, shape_of
 from ensue.errors import DataError, Interrupted, RunError, SettingError, UserError, did_you_mean
 from ensue.settings import Settings, read_stored, to_plain
@@ -66,14 +68,18 @@ def train(
 
 def _saved(frame: Any) -> Path:
     """Write a data frame where the data of a run can be read from. Raises DataError if it is none."""
-    import narwhals
-
-    path = Path(tempfile.mkdtemp(prefix="ensue-")) / "frame.csv"
-    try:
-        narwhals.from_native(frame, eager_only=True).write_csv(path)
-    except TypeError:
-        kind = type(frame).__name__
-        raise DataError(f"a {kind} is no data", mend="give the path of a file, or a data frame") from None
+    rows = frame_rows(frame)
+    first = next(rows, None)
+    if first is None:
+        raise DataError("the data frame has no rows", where="frame", mend="give one with some")
+    path = Path(tempfile.mkdtemp(prefix="ensue-")) / "frame.jsonl"
+    with path.open("wb") as file:
+        for row in chain([first], rows):
+            line = json.dumps(row, ensure_ascii=False)
+            try:
+                file.write(line.encode() + b"\n")
+            except UnicodeEncodeError:  # half of a pair of surrogates, which whatever reads it refuses by its line
+                file.write(json.dumps(row).encode() + b"\n")
     return path
 
 

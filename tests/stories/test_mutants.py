@@ -44,6 +44,7 @@ SECONDS, BYTES = 10, 1 << 30
 
 PROSE = "The quick brown fox jumps over the lazy dog.\nIt was so.\n\nNobody knew why: 3, 4 or 5 times.\n"
 TEXTS = "text,label\n" + "".join(f'"film {n}, so {"good" * (n % 3)}",{"yes" if n % 2 else "no"}\n' for n in range(30))
+MARKED = "".join(f"__label__{'ab'[n % 2]} film {n} was so\n" for n in range(30))
 RATED = "text\tlabel\n" + "".join(f"so it was {n} and {n * 7}\t{n * 1.5}\n" for n in range(40))
 ROWS = "".join(f'{{"text": "film {n} was \\u00e9", "label": "{n % 2}", "n": {n}}}\n' for n in range(30))
 STEPS = "id,time,x,y,label\n" + "".join(f"{n // 5},{n % 5}.5,{n / 7:.3f},{n}e-1,{n // 5 % 2}\n" for n in range(100))
@@ -69,6 +70,8 @@ COUNTED = '{"ds": 1, "y": 2, "price": 1.5}\n' + "".join(
 M3 = "series,n,horizon,category,start_year,start_period,values...\n" + "".join(
     f"N{s},40,6,MICRO,1975,1," + ",".join(f"{n * s % 17}.5" for n in range(40)) + "\n" for s in range(1, 4)
 )
+ROWS_OF_SERIES = "id,shop," + ",".join(f"d_{n}" for n in range(1, 41)) + "\n"
+ROWS_OF_SERIES += "".join(f"{s},x," + ",".join(str(n * s % 7) for n in range(40)) + "\n" for s in range(1, 4))
 TREEBANK = "".join(
     f"# sent_id = {s}\n1\tIt\tit\tPRON\tPRP\t_\t2\tnsubj\t_\t_\n2-3\tdon't\t_\t_\t_\t_\t_\t_\t_\t_\n"
     f"2\tdo\tdo\tAUX\tVB\t_\t0\troot\t_\tSpaceAfter=No\n3\tn't\tnot\tPART\tRB\t_\t2\tadv\t_\t_\n\n"
@@ -191,6 +194,7 @@ READERS: dict[str, Subject] = {
     "table": Subject("a.csv", TEXTS, as_labelled("table")),
     "tsv": Subject("a.tsv", RATED, as_labelled("table")),
     "jsonl": Subject("a.jsonl", ROWS, as_labelled("table")),
+    "fasttext": Subject("a.txt", MARKED, as_labelled("fasttext")),
     "folders": Subject("a.txt", PROSE * 5, as_labelled("folders")),
     "long table": Subject("a.csv", STEPS, as_labelled("long_table")),
     "long table of dates": Subject("a.csv", DATED, as_labelled("long_table")),
@@ -203,6 +207,7 @@ READERS: dict[str, Subject] = {
     "spoken series": Subject("a.csv", SPOKEN, as_series()),
     "series of rows": Subject("a.jsonl", COUNTED, as_series(target=("y",), past=("price",), fill="zero")),
     "m3": Subject("a.csv", M3, as_series()),
+    "rows of series": Subject("a.csv", ROWS_OF_SERIES, as_series()),
     "parquet": Subject("a.parquet", parquet, as_series()),
     "conllu": Subject("a.conllu", TREEBANK, as_tagged("conllu")),
     "columns": Subject("a.txt", COLUMNS, as_tagged("columns")),
@@ -410,7 +415,11 @@ SERIES_HEADER = "@problemName a\n@timeStamps false\n@univariate true\n"
 M3_HEADER = "series,n,horizon,category,start_year,start_period,values...\n"
 LONG_FIELD = "x" * 140_000
 TOLD = {
-    "no key": ("forecast a.jsonl", DATES + '{"ds": "2024-02-01"}\n', "a.jsonl:32: the target value at 2024-02-01"),
+    "no key": (
+        "forecast a.jsonl",
+        DATES + '{"ds": "2024-02-01"}\n{"ds": "2024-02-02", "y": 3}\n',
+        "a.jsonl:32: the target value at 2024-02-01 of 'a' is missing",
+    ),
     "no time": ("forecast a.jsonl", DATES + '{"y": 3}\n', "a.jsonl:32: None in the column 'ds' is no time"),
     "no id": (
         "forecast a.jsonl",

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from ensue.data.readers.series import Source, frame_source, panel_of
-from ensue.data.series import Panel
+from ensue.data.series import Panel, SeriesSettings
 from ensue.settings import to_plain
 from ensue.sklearn.choices import seed_of, with_usual_budget
 from ensue.sklearn.kept import Saved, as_scikit_learn_says, keep
@@ -55,7 +55,7 @@ class Forecaster(Saved, RegressorMixin, BaseEstimator):
         """
         with as_scikit_learn_says():
             sources, columns, self.form_ = _sources(X, y)
-            settings = self._settings(columns, len(sources[0].rows))
+            settings = self._settings(columns, sources[0].steps)
             panel = panel_of(sources, settings.data)
         about = {"task": "forecast", "sources": [], "settings": to_plain(settings)}
 
@@ -133,7 +133,7 @@ def _sources(X: Any, y: Any) -> tuple[list[Source], list[str], Any]:
     if hasattr(X, "columns") or hasattr(X, "column_names"):
         import narwhals
 
-        return [frame_source(X)], [], str(narwhals.from_native(X, eager_only=True).implementation)
+        return [frame_source(X, SeriesSettings())], [], str(narwhals.from_native(X, eager_only=True).implementation)
     several = isinstance(X, list | tuple) and bool(X) and np.ndim(X[0]) > 0
     rows, columns = _rows(X if several else [X], None)
     return rows, columns, "several" if several else "one"

@@ -23,7 +23,7 @@ def look_at_series(report: Report, files: Sequence[Path], said: Any) -> None:
     read = report.attempt(lambda: sources_in(files, data, listener), files[0])
     if read is None:
         return
-    report.tables["files"] = [{"file": one.name, "rows": len(one.rows)} for one in read]
+    report.tables["files"] = [{"file": one.name, "rows": one.steps} for one in read]
     found = report.attempt(lambda: found_in(read, data, listener, {}), files[0])
     if found is None:
         return

@@ -10,11 +10,12 @@ from typing import Any
 from ensue.data.contract import SILENT
 from ensue.data.files import ending, find_files
 from ensue.data.readers.fasttext import PREFIX, are_fasttext
-from ensue.data.readers.labelled_table import could_be_label
+from ensue.data.readers.labelled_table import USUAL, could_be_label
 from ensue.data.readers.lines import lines_of
 from ensue.data.readers.named_parts import parts_by_name
 from ensue.data.readers.rows import LOOKED_AT, ROWS, could_be_text
-from ensue.data.readers.series import M3_ENDING, time_column
+from ensue.data.readers.series import time_column
+from ensue.data.readers.series_rows import M3_ENDING, row_layout
 from ensue.data.readers.tagged.recognised import are_columns
 from ensue.data.readers.trees import are_trees
 from ensue.data.series.times import read_time
@@ -108,6 +109,9 @@ def _table_meant(path: Path) -> tuple[str, str]:
         return "tag", "it holds lists of words and of tags"
     if "label" in columns and _are_steps(rows):
         return "classify", "it has a row for each step of labelled sequences"
+    names = {name.lower() for name in columns}
+    if not names & {*USUAL["label"]} and row_layout(columns, rows):
+        return "forecast", "each row is a series, with a column for each step"
     if texts := _texts(rows):
         others = [name for name in columns if name not in texts]
         labels = [name for name in others if could_be_label([row.get(name) for row in rows])]

@@ -11,13 +11,17 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
 from itertools import chain, count
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ensue.data.contract import Listener
 from ensue.data.files import RATIO, ending
 from ensue.data.readers.lines import LONGEST, lines_of
+from ensue.data.series.times import is_filled
 from ensue.errors import DataError, did_you_mean
 
 Row: TypeAlias = "tuple[int, dict[str, Any]]"
@@ -146,6 +150,51 @@ def _refuse_blown_up(path: Path, connection: Any) -> None:
     if count * columns > max(CELLS, RATIO * path.stat().st_size):
         what = f"the file holds {count:,} rows, far more than its {path.stat().st_size:,} bytes tell apart"
         raise DataError(what, where=str(path), mend="leave out rows that repeat others")
+
+
+def frame_rows(frame: Any) -> Iterator[dict[str, Any]]:
+    """Give the rows of a data frame of pandas, polars or others that narwhals knows, as JSON Lines would hold them.
+
+    What is missing is None, a time is ISO 8601, a number stays one; columns are called by their names as text. An index
+    of pandas that has a name, or holds times, is a column. Raises DataError if it is no data frame.
+    """
+    import narwhals
+
+    index = getattr(frame, "index", None)
+    if hasattr(frame, "reset_index") and index is not None:
+        named = any(name is not None for name in index.names) and not {*index.names} & {*frame.columns}
+        if named or hasattr(index, "to_pydatetime") or hasattr(index, "to_timestamp"):
+            frame = frame.reset_index()
+    columns = list(map(str, getattr(frame, "column_names", None) or getattr(frame, "columns", ())))
+    if twice := [name for name, times in Counter(columns).items() if times > 1]:
+        mend = "give each column a name of its own"
+        raise DataError(f"two columns are called {twice[0]!r}", where="frame", mend=mend)
+    try:
+        known = narwhals.from_native(frame, eager_only=True)
+    except TypeError:
+        kind = type(frame).__name__
+        mend = "give the path of a file, or a data frame of pandas or polars"
+        raise DataError(f"a {kind} is no data frame", where="frame", mend=mend) from None
+    names = list(map(str, known.columns))
+    for row in known.iter_rows():
+        yield dict(zip(names, map(_plain_cell, row), strict=True))
+
+
+def _plain_cell(value: Any) -> Any:
+    """Give a cell of a data frame as JSON has it."""
+    if hasattr(value, "tolist"):  # of NumPy
+        value = value.tolist()
+    if isinstance(value, str | bool | int) or value is None:
+        return value
+    if isinstance(value, date) and value == value:  # pandas.NaT is a date, and not equal to itself
+        return value.isoformat()
+    if isinstance(value, list | tuple | set):
+        return list(map(_plain_cell, value))
+    if isinstance(value, dict):
+        return {str(name): _plain_cell(one) for name, one in value.items()}
+    if isinstance(value, float | Decimal):
+        return float(value) if isfinite(value) else None if value != value else str(value)
+    return str(value) if is_filled(value) else None
 
 
 ROWS: dict[str, Callable[[Path, str, int | None, Listener], Iterator[Row]]] = {

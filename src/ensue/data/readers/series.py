@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,9 +19,10 @@ import numpy as np
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending, find_files
 from ensue.data.readers.lines import lines_of
-from ensue.data.readers.numbers import LARGEST, as_float, count_in
-from ensue.data.readers.rows import LOOKED_AT, ROWS, refuse_others, refuse_unnamed
+from ensue.data.readers.numbers import LARGEST, as_float
+from ensue.data.readers.rows import LOOKED_AT, ROWS, WITHOUT_HEADER, frame_rows, refuse_others, refuse_unnamed
 from ensue.data.readers.saved_index import saved_index
+from ensue.data.readers.series_rows import M3_ENDING, m3_rows, read_rows, row_layout
 from ensue.data.readers.written_numbers import NumberFormat, holds_numbers, number_formats
 from ensue.data.series.checks import Read, checked, find_frequency, some, within_values
 from ensue.data.series.frequency import read_frequency
@@ -30,8 +31,6 @@ from ensue.data.series.times import TimeFormat, format_of, is_filled, is_unix, r
 from ensue.errors import DataError, SettingError
 
 NAMES_OF_TIMES = ("time", "timestamp", "step", "t", "date", "datum", "day", "month", "year", "index")
-M3_ENDING, M3_COLUMNS = "values...", 6
-"""How the header of one series a line ends, and how many columns stand before the values."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,13 @@ class Source:
 
     name: str
     rows: Sequence[tuple[str, Mapping[str, Any]]]
+    series: Sequence[Read] = ()
+    """Those of a table that has one in each row; then there are no rows of steps."""
+
+    @property
+    def steps(self) -> int:
+        """Count the rows, or the steps of the series."""
+        return len(self.rows) or sum(len(one.series) for one in self.series)
 
     @property
     def columns(self) -> list[str]:
@@ -80,20 +86,13 @@ def read_panel(
 
 def sources_in(data: Sequence[Path], settings: SeriesSettings, listener: Listener = SILENT) -> list[Source]:
     """Read the rows of some files and folders. Raises DataError."""
-    return [source for path in find_files(data, listener) for source in _sources(path, settings.encoding, listener)]
+    return [source for path in find_files(data, listener) for source in _sources(path, settings, listener)]
 
 
-def frame_source(frame: Any) -> Source:
+def frame_source(frame: Any, settings: SeriesSettings, listener: Listener = SILENT) -> Source:
     """Take the rows of a data frame of any library that narwhals knows. Raises DataError if it is none."""
-    import narwhals
-
-    try:
-        native = narwhals.from_native(frame, eager_only=True)
-    except TypeError:
-        kind = type(frame).__name__
-        raise DataError(f"a {kind} is no data frame", where="frame", mend="give one of pandas or polars") from None
-    rows = [(f"frame, row {number}", row) for number, row in enumerate(native.iter_rows(named=True), 1)]
-    return Source("frame", rows)
+    rows = ((f"frame, row {number}", row) for number, row in enumerate(frame_rows(frame), 1) if _holds(row))
+    return _source("frame", rows, settings, listener)
 
 
 def panel_of(
@@ -125,6 +124,9 @@ def found_in(
     found: list[Read] = []
     first: Roles | None = None
     for source in sources:
+        if source.series:
+            found += source.series
+            continue
         if not source.rows:
             raise DataError("there are no rows", where=source.name, mend="give a row for each step")
         roles = find_roles(source, settings, listener, like)
@@ -134,36 +136,41 @@ def found_in(
             what = f"the rows of {moved:,} series were not in order of time, and were sorted"
             listener.tell(Finding(source.name, what))
         found += read
-    if first is None:
-        raise DataError("there are no rows", where="data", mend="give a row for each step")
     names = [one.series.name for one in found]
     if twice := next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None:
         raise DataError(f"the series {twice!r} is in two files", where=sources[-1].name, mend="put it into one")
-    return found, first
+    return found, first or Roles("", "", ("value",), False, TimeFormat(), {})
 
 
-def _sources(path: Path, encoding: str, listener: Listener) -> Iterator[Source]:
+def _sources(path: Path, settings: SeriesSettings, listener: Listener) -> Iterator[Source]:
     refuse_others([path], ROWS)
+    encoding = settings.encoding
     if ending(path) == ".csv":
         header = next(lines_of(path, encoding), "")
         if header.endswith(M3_ENDING):
-            yield Source(str(path), list(_m3_rows(path, encoding, listener)))
+            yield Source(str(path), list(m3_rows(path, encoding, listener)))
             return
-    rows = ROWS[ending(path)](path, encoding, None, listener)
     # Spreadsheets leave rows of empty cells behind.
-    yield Source(str(path), [(f"{path}:{line}", row) for line, row in rows if any(map(is_filled, row.values()))])
+    read = ROWS[ending(path)](path, encoding, None, listener)
+    yield _source(str(path), ((f"{path}:{line}", row) for line, row in read if _holds(row)), settings, listener)
 
 
-def _m3_rows(path: Path, encoding: str, listener: Listener) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Give the rows of a file with one series a line: series, n, horizon, category, start, period, then n values."""
-    for number, line in enumerate(islice(lines_of(path, encoding, None, listener), 1, None), 2):
-        fields, where = line.split(","), f"{path}:{number}"
-        said = fields[1].strip() if len(fields) > 1 else "nothing"
-        if len(fields) - M3_COLUMNS != count_in(said):
-            what = f"the line has {max(len(fields) - M3_COLUMNS, 0)} values, and says {said[:40]}"
-            raise DataError(what, where=where, mend="mend the second column")
-        for step, value in enumerate(fields[M3_COLUMNS:], 1):
-            yield where, {"unique_id": fields[0], "ds": step, "y": value}
+def _holds(row: Mapping[str, Any]) -> bool:
+    return any(map(is_filled, row.values()))
+
+
+def _source(
+    name: str, rows: Iterator[tuple[str, Mapping[str, Any]]], settings: SeriesSettings, listener: Listener
+) -> Source:
+    """Keep the rows of a table, or the series of one that has one in each; that may be as large as its file."""
+    sample = list(islice(rows, LOOKED_AT))
+    columns = list(sample[0][1]) if sample else []
+    layout = row_layout(columns, [row for _, row in sample])
+    said = (settings.time, *settings.target, *settings.known, *settings.past)
+    if layout is None or any(said):
+        return Source(name, [*sample, *rows])
+    refuse_unnamed((settings.id, *settings.static), layout.names, name)
+    return Source(name, (), list(read_rows(chain(sample, rows), layout, settings, listener)))
 
 
 def find_roles(
@@ -171,7 +178,8 @@ def find_roles(
 ) -> Roles:
     """Tell what each column is: what was said first, then what was learned, the usual names, and the values."""
     columns = source.columns
-    if all(read_time(column) is not None or as_float(column) is not None for column in columns):
+    data = all(read_time(column) is not None or as_float(column) is not None for column in columns)
+    if data and ending(Path(source.name)) in WITHOUT_HEADER:  # elsewhere names are names, even those that pandas counts
         what = f"the first row holds {', '.join(columns[:3])}, which are no names of columns"
         raise DataError(what, where=source.name, mend="begin the table with a row of names, such as ds,y")
     said = (settings.id, settings.time, *settings.target, *settings.known, *settings.past, *settings.static)

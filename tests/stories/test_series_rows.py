@@ -1,0 +1,166 @@
+"""Tables with a series in each row, as M4 and M5 have them, and data frames: both are read by the road of all files."""
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ensue
+from ensue.api import _saved
+from ensue.cli.main import main
+from ensue.data.contract import Finding, Listener
+from ensue.data.readers.series import frame_source, panel_of, read_panel
+from ensue.data.series import Panel, SeriesSettings
+from ensue.errors import DataError
+
+SERIES = {f"Y{n}": [n + step % 7 + 0.5 for step in range(60 + 3 * n)] for n in range(1, 5)}
+WIDTH = max(map(len, SERIES.values()))
+M4 = ",".join(f'"V{n}"' for n in range(1, WIDTH + 2)) + "\n"
+M4 += "".join(
+    f'"{name}",' + ",".join([f'"{one}"' for one in values] + [""] * (WIDTH - len(values))) + "\n"
+    for name, values in SERIES.items()
+)
+M5 = "id,item_id,store_id," + ",".join(f"d_{n}" for n in range(1, WIDTH + 1)) + "\n"
+M5 += "".join(
+    f"{name}_CA,{name},CA," + ",".join(map(str, [*values, *[0.0] * (WIDTH - len(values))])) + "\n"
+    for name, values in SERIES.items()
+)
+YEARS = "Country,Code," + ",".join(map(str, range(1960, 1960 + WIDTH))) + "\n"
+YEARS += "".join(
+    f"{name}land,{name}," + ",".join([*map(str, values), *[""] * (WIDTH - len(values))]) + "\n"
+    for name, values in SERIES.items()
+)
+MONTHS = "shop;" + ";".join(f"{1 + n % 12:02d}/{2001 + n // 12}" for n in range(WIDTH)) + "\n"
+MONTHS += "".join(
+    f"{name};" + ";".join([str(one).replace(".", ",") for one in values] + [""] * (WIDTH - len(values))) + "\n"
+    for name, values in SERIES.items()
+)
+
+
+def read(folder: Path, text: str, name: str = "data.csv", **settings: Any) -> tuple[Panel, list[str]]:
+    path, found = folder / name, list[Finding]()
+    path.write_text(text, encoding="utf-8")
+    panel = read_panel([path], SeriesSettings.model_validate(settings), Listener(found.append))
+    return panel, [one.what for one in found]
+
+
+def test_m4(tmp_path: Path) -> None:
+    panel, told = read(tmp_path, M4)
+    assert {one.name: one.values[:, 0].tolist() for one in panel.series} == SERIES
+    assert [one.times.tolist() for one in panel.series] == [list(range(1, len(one) + 1)) for one in SERIES.values()]
+    assert panel.frequency.name == "step"
+    assert told == [f"each row is a series, called by 'V1', with {WIDTH} columns numbered as steps"]
+
+
+def test_m5(tmp_path: Path) -> None:
+    panel, _ = read(tmp_path, M5, static=("store_id",))
+    assert [one.name for one in panel.series] == [f"{name}_CA" for name in SERIES]
+    assert [len(one) for one in panel.series] == [WIDTH] * 4
+    assert {one.static for one in panel.series} == {("CA",)}
+    assert [one.name for one in read(tmp_path, M5, id="item_id")[0].series] == list(SERIES)
+    with pytest.raises(DataError, match="there is no column 'item'; did you mean item_id"):
+        read(tmp_path, M5, id="item")
+    with pytest.raises(DataError, match=r"data.csv:3: 'x' in the column 'd_2' is no number that can be used; mend it"):
+        read(tmp_path, M5.replace("Y2,CA,2.5,3.5", "Y2,CA,2.5,x"))
+
+
+@pytest.mark.parametrize(("text", "frequency"), [(YEARS, "year"), (MONTHS, "month")])
+def test_columns_that_are_called_by_their_times(text: str, frequency: str, tmp_path: Path) -> None:
+    panel, _ = read(tmp_path, text, freq=frequency if frequency == "year" else "")
+    assert [one.values[:, 0].tolist() for one in panel.series] == list(SERIES.values())
+    assert panel.frequency.name == frequency
+    first = "1960-01-01" if frequency == "year" else "2001-01-01"
+    assert {str(one.times[0].astype("datetime64[D]")) for one in panel.series} == {first}
+
+
+def test_a_column_for_each_series_is_as_before(tmp_path: Path) -> None:
+    text = "month," + ",".join(f"s{n}" for n in range(1, 9)) + "\n"
+    text += "".join(f"2001-{month:02d}," + ",".join(str(month + n) for n in range(8)) + "\n" for month in range(1, 13))
+    panel, _ = read(tmp_path, text)
+    assert [one.name for one in panel.series] == [f"s{n}" for n in range(1, 9)]
+    assert {len(one) for one in panel.series} == {12}
+
+
+@pytest.mark.parametrize("text", [M4, M5, YEARS, MONTHS])
+def test_the_doctor_knows_them(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data.csv").write_text(text, encoding="utf-8")
+    assert main(["check", str(tmp_path / "data.csv")]) == 0
+    out = capsys.readouterr().out
+    assert "as `ensue train forecast` would, since each row is a series, with a column for each step" in out
+    assert "Read as 4 series" in out
+
+
+def test_rows_of_new_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m4.csv").write_text(M4, encoding="utf-8")
+    quick = ["--horizon", "3", "--season", "7", "--set", "rivals.statistics=[]"]
+    assert main(["train", "forecast", str(tmp_path / "m4.csv"), "--out", str(tmp_path / "run"), *quick]) == 0
+    capsys.readouterr()
+    assert main(["forecast", str(tmp_path / "run"), str(tmp_path / "m4.csv"), "--json"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def frames() -> dict[str, Any]:
+    pandas = pytest.importorskip("pandas")
+    days = [date(2024, 1, 1) + timedelta(n) for n in range(60)]
+    values = [float(n % 7) for n in range(60)]
+    zone = pandas.date_range("2024-03-01", periods=60, tz="Europe/Berlin")
+    return {
+        "plain": pandas.DataFrame({"ds": pandas.to_datetime(days), "y": values}),
+        "names that are numbers": pandas.DataFrame({0: pandas.to_datetime(days), 1: values}),
+        "times in the index": pandas.DataFrame({"y": values}, index=pandas.to_datetime(days)),
+        "periods": pandas.DataFrame({"y": values}, index=pandas.PeriodIndex(days, freq="D")),
+        "a zone": pandas.DataFrame({"ds": zone, "y": values}),
+        "truths": pandas.DataFrame({"ds": days, "y": [one > 3 for one in values]}),
+        "integers with NA": pandas.DataFrame(
+            {"ds": days, "y": pandas.array([None, *map(int, values[1:])], dtype="Int64")}
+        ),
+        "strings with NA": pandas.DataFrame(
+            {"ds": days, "y": values, "shop": pandas.array(["a"] * 59 + ["b"], dtype="string")}
+        ).iloc[:59],
+        "arrow": pytest.importorskip("pyarrow").table({"ds": days, "y": [None, *values[1:]]}),
+    }
+
+
+@pytest.mark.parametrize("name", frames() if pytest.importorskip("pandas") else [])
+def test_a_frame_is_read_as_the_file_that_it_is_saved_to(name: str) -> None:
+    frame = frames()[name]
+    direct = panel_of([frame_source(frame, SeriesSettings())], SeriesSettings())
+    saved = read_panel([_saved(frame)], SeriesSettings())
+    for panel in (direct, saved):
+        (series,) = panel.series
+        assert panel.frequency.name == "day"
+        assert len(series) == 60 - ("NA" in name or name == "arrow")
+    assert np.array_equal(direct.series[0].times, saved.series[0].times)
+    assert np.array_equal(direct.series[0].values, saved.series[0].values)
+    start = datetime(2024, 3 if name == "a zone" else 1, 1 + (len(direct.series[0]) == 59 and "strings" not in name))
+    assert direct.series[0].times[0] == np.datetime64(start)
+
+
+def test_frames_that_cannot_be_read() -> None:
+    pandas = pytest.importorskip("pandas")
+    days = pandas.date_range("2024-01-01", periods=9)
+    missing = pandas.DataFrame({"ds": [*days[:4], pandas.NaT, *days[5:]], "y": range(9)})
+    twice = pandas.DataFrame([[1, 2.0, 3.0]], columns=["ds", "y", "y"])
+    for frame, expected in (
+        (missing, "row 5: None in the column 'ds' is no time"),
+        (twice, "frame: two columns are called 'y'"),
+        (object(), "frame: a object is no data frame; give the path of a file, or a data frame"),
+    ):
+        with pytest.raises(DataError, match=expected):
+            panel_of([frame_source(frame, SeriesSettings())], SeriesSettings())
+        with pytest.raises(DataError, match=expected.replace("row 5", "frame.jsonl:5")):
+            read_panel([_saved(frame)], SeriesSettings())
+
+
+def test_labels_of_a_frame_keep_their_kind(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    texts = [f"a film of {'good' if n % 2 else 'bad'} songs, {n} of them" for n in range(60)]
+    frame = pandas.DataFrame({"text": texts, "label": pandas.array([n % 2 for n in range(60)], dtype="Int64")})
+    trained = ensue.train("classify", frame, model="linear", out=tmp_path / "run")
+    assert trained.labels.names == ("0", "1")
+    frame["text"] = frame["text"].astype("string")
+    frame.loc[7, "text"] = pandas.NA
+    with pytest.raises(DataError, match=r"frame.jsonl:8: column 'text' is empty in this row"):
+        ensue.train("classify", frame, model="linear", out=tmp_path / "other")
