@@ -23,9 +23,9 @@ from ensue.data.readers.numbers import LARGEST, as_float
 from ensue.data.readers.rows import LOOKED_AT, ROWS, WITHOUT_HEADER, frame_rows, refuse_others, refuse_unnamed
 from ensue.data.readers.saved_index import saved_index
 from ensue.data.readers.series_rows import M3_ENDING, m3_rows, read_rows, row_layout
-from ensue.data.readers.written_numbers import NumberFormat, holds_numbers, number_formats
 from ensue.data.series.checks import Read, checked, find_frequency, some, within_values
 from ensue.data.series.frequency import read_frequency
+from ensue.data.series.numbers import NumberFormat, holds_numbers, number_formats
 from ensue.data.series.panel import Panel, Series, SeriesSettings
 from ensue.data.series.times import TimeFormat, format_of, is_filled, is_unix, read_time, read_times, shown
 from ensue.errors import DataError, SettingError

@@ -15,8 +15,8 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.readers.lines import lines_of
 from ensue.data.readers.numbers import LARGEST, as_float, count_in
 from ensue.data.readers.rows import LOOKED_AT
-from ensue.data.readers.written_numbers import NumberFormat, number_formats
 from ensue.data.series.checks import Read
+from ensue.data.series.numbers import NumberFormat, number_formats
 from ensue.data.series.panel import Series, SeriesSettings
 from ensue.data.series.times import format_of, is_filled, read_time, read_times
 from ensue.errors import DataError
