@@ -24,7 +24,8 @@ FILE_LINES, FUNCTION_LINES, PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES =
 # The data doctor adds 450: it reads what every verb learns from as a training would, and tells what is wrong by line.
 # 2026-11-30: faults found from outside are mended where they are, before the redesign moves this code and brings a
 # limit in code lines by room; until then there is room for the checks that were missing.
-PACKAGE_LINES = 38_000
+# Of these, reading times and numbers as people write them, and tables with a series a row, take 600.
+PACKAGE_LINES = 39_000
 COMMAND_FLAGS = {"cli/generate.py": 20, "cli/evaluate.py": 9}
 BASES_OUTSIDE = {
     "ABC",
