@@ -183,8 +183,8 @@ def test_the_training_gets_what_is_left_of_the_minutes() -> None:
         budget = Budget(minutes=10, began=time.perf_counter() - seconds)
         return left_of(training, MachineSettings(), budget, _notes(notes)).minutes
 
-    assert left(0) == pytest.approx(8.5, abs=0.01)
-    assert left(120) == pytest.approx(6.5, abs=0.01)
+    assert left(0) == pytest.approx(9.0, abs=0.01)
+    assert left(120) == pytest.approx(7.0, abs=0.01)
     assert notes == []
     assert left(900) == 2.5
     assert notes == [

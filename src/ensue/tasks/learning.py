@@ -23,7 +23,7 @@ from ensue.training.fit import SOLVED, MakeSample, Validate, fit
 from ensue.training.run import METRICS, Run
 from ensue.training.settings import MachineSettings, TrainingSettings
 
-SPARED = 0.15
+SPARED = 0.1
 """The share of `minutes` kept for what comes after the training."""
 LEAST = 0.25
 """The share of `minutes` that is for the training in any case."""
