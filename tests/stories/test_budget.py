@@ -1,6 +1,10 @@
 """What is asked for is what is paid: baselines keep to their share, a command to its minutes, and nothing is silent."""
 
 import json
+import os
+import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,13 +16,15 @@ import numpy as np
 import pytest
 
 import ensue
+from ensue import api
 from ensue.cli.progress import Live, Plain, Ticking
 from ensue.data.codecs import Characters
 from ensue.data.encode import encode_corpus
+from ensue.errors import RunError
 from ensue.evaluation.sampling import FEWEST, ScoredText, affordable
 from ensue.evaluation.score import ScoreSettings, score
 from ensue.models.ngram import NgramSettings, estimate
-from ensue.tasks import ngram_share, rivals
+from ensue.tasks import ngram_share, rivals, text_training
 from ensue.tasks.learning import Budget, fit_beside, left_of
 from ensue.tasks.ngram_share import Share, plan_of
 from ensue.training.contract import Event, Note, Progress, Working
@@ -73,6 +79,23 @@ def test_a_share_cuts_the_order_and_then_the_text(monkeypatch: pytest.MonkeyPatc
     told = rivals.shortened(small, train, NgramSettings(), Share(30, 10**9))[0]
     assert told.endswith(f"up to order {small.highest_order}: what fits into its share of 1.0 GB and 30 s")
     assert f"the last {small.symbols:,} of the {len(train):,} training symbols" in told
+
+
+def test_what_a_run_has_planned_is_not_planned_anew(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training that was killed goes on with the same n-gram, whatever is free or fast by then."""
+    monkeypatch.setattr(ngram_share, "SMALL", 10_000)
+    monkeypatch.setattr(ngram_share, "SAMPLE", 10_000)
+    out, settings = tmp_path / "run", ["training.steps=2", "body.width=8", "mixture.use=always"]
+    with monkeypatch.context() as broken:
+        broken.setattr(text_training, "conclude", lambda *_: 1 / 0)
+        with pytest.raises(RunError, match="ZeroDivisionError"):
+            ensue.train("generate", text, out=out, settings=settings)
+    planned = ensue.open(out).run.about["ngram"]
+    assert planned["symbols"] > 10_000
+    monkeypatch.setattr(rivals, "plan_of", lambda *_: pytest.fail("it was planned again"))
+    assert api.resume(out).run.about["ngram"] == planned
 
 
 def test_how_many_n_grams_there_will_be_is_known_before_they_are_counted() -> None:
@@ -173,6 +196,19 @@ def test_baselines_end_with_their_share() -> None:
 def _slowly(one: int) -> int:
     time.sleep(0.05)
     return one
+
+
+@pytest.mark.slow
+def test_a_command_takes_its_minutes(tmp_path: Path) -> None:
+    """By the time of the processor, for the machine may be busy: reading, baselines, scoring and report included."""
+    path = tmp_path / "text.txt"
+    path.write_text("\n\n" + prose(800_000))
+    line = [sys.executable, "-m", "ensue", "train", "generate", str(path), "--minutes", "0.6", "--out", "run"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(line, cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.2 * 36
 
 
 def test_the_training_gets_what_is_left_of_the_minutes() -> None:

@@ -80,14 +80,16 @@ class Budget:
         return max(60 * self.minutes - self.spent, least * 60 * self.minutes)
 
 
-def left_of(training: TrainingSettings, machine: MachineSettings, budget: Budget, watch: Watch) -> TrainingSettings:
-    """Give the training what is left of its minutes, and what comes after it spared: a quarter or more.
+def left_of(
+    training: TrainingSettings, machine: MachineSettings, budget: Budget, watch: Watch, spared: float = SPARED
+) -> TrainingSettings:
+    """Give the training what is left of its minutes, a share for what comes after it `spared`: a quarter or more.
 
     Reading may take all of it, and that says nothing of a network that has hardly learned: then a line says so.
     """
     minutes = training.minutes
     if isfinite(budget.minutes):
-        minutes = max(training.minutes * (1 - SPARED) - budget.spent / 60, training.minutes * LEAST)
+        minutes = max(training.minutes * (1 - spared) - budget.spent / 60, training.minutes * LEAST)
         if minutes == training.minutes * LEAST:
             what = f"{budget.spent:,.0f} s went by before the training, of {60 * training.minutes:,.0f} s in all"
             watch(Note(f"{what}: it gets {60 * minutes:,.0f} s all the same (more with a larger --minutes)"))

@@ -19,7 +19,7 @@ from ensue.tasks.forecast.report import conclude
 from ensue.tasks.forecast.rivals import rivals
 from ensue.tasks.forecast.scoring import Tried, standing
 from ensue.tasks.forecast.settings import ForecastSettings
-from ensue.tasks.learning import Budget, learn, left_of, take_machine
+from ensue.tasks.learning import BASELINES, SPARED, Budget, learn, left_of, take_machine
 from ensue.training.contract import Stage, Watch, Working
 from ensue.training.devices import to_device
 from ensue.training.run import Run
@@ -36,7 +36,8 @@ def train_forecaster(run: Run, settings: ForecastSettings, data: Sequence[Path],
     prepared = prepare(run, settings, data, watch)
     model, _ = fitting.build(settings.model, prepared)
     if isinstance(model, nn.Module):
-        training = left_of(settings.training, machine, budget, watch)
+        # Baselines come after the training here.
+        training = left_of(settings.training, machine, budget, watch, SPARED + BASELINES)
         learned = _trained(run, settings.model_copy(update={"training": training}), prepared, watch)
     else:
         learned = fitting.fitted(settings.model, prepared)
