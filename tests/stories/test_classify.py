@@ -72,6 +72,19 @@ def test_what_is_recommended_comes_with_the_command_that_trains_it(folder: Path,
     assert new["metrics"] == result["baselines"][name]
 
 
+def test_a_training_that_has_learned_everything_stops_and_raises_no_alarm(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["train", "classify", str(folder / "reviews.csv"), "--size", "tiny", "--model", "lstm", "--epochs", "150"]
+    assert main([*line, "--set", "machine.threads=1", "--seed", "3", "--out", str(tmp_path / "run")]) == 0
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["metrics"]["accuracy"] == 1.0
+    assert result["symptoms"] == []
+    assert "stopped early, at step" in capsys.readouterr().err
+    steps = [json.loads(one)["step"] for one in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert max(steps) < 150 * 6
+
+
 def test_a_text_is_labelled(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     said = json.loads(answer(capsys, "classify", run, "a warm and clever film", "--json"))
     assert said["label"] == "pos"

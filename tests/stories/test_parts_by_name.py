@@ -43,6 +43,9 @@ def test_fasttext_files_give_their_labels_and_their_parts(tmp_path: Path, capsys
     assert "train from train.txt, test from test.txt" in told
     about = ensue.open(run).run.about["data"]
     assert about["examples"] == {"train": 48, "tune": 6, "calibrate": 6, "test": 20}
+    scored = ensue.open(run).evaluate(data)
+    assert (scored.details["examples"], scored.metrics["accuracy"]) == (20, result["metrics"]["accuracy"])
+    assert "the files of the part test alone are scored, by their names" in scored.details["notes"]
     result, _ = trained(capsys, str(data), "--out", str(tmp_path / "drawn"), "--set", "data.split=drawn")
     assert ensue.open(tmp_path / "drawn").run.about["data"]["examples"]["test"] == 16
     capsys.readouterr()

@@ -64,7 +64,7 @@ def answers_of_labels(
 
 
 def worse(own: float, others: Mapping[str, float], more_time: bool = True, of: str = "") -> list[str]:
-    """Say so where a network costs no less than a baseline; both in the mean of the same test part.
+    """Say so where a network costs no less than a baseline, and something; both in the mean of the same test part.
 
     Without `more_time` a longer training is not advised, since this one had stopped to gain. `of` names the figure,
     such as F1, that costs are 1 less of: it is told instead.
@@ -72,7 +72,7 @@ def worse(own: float, others: Mapping[str, float], more_time: bool = True, of: s
     >>> worse(0.5, {"majority": 0.4})
     ['It is no better than majority (0.5 against 0.4); use that, or give it more examples or more --minutes']
     """
-    if not others or own < min(others.values()):
+    if not own or not others or own < min(others.values()):
         return []
     best = min(others, key=lambda name: others[name])
     pair = [own, others[best]] if not of else [1 - own, 1 - others[best]]
