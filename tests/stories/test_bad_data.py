@@ -152,7 +152,8 @@ def test_noise_is_binary(tmp_path):
 
 def test_zero_far_into_a_file(tmp_path):
     message = told(tmp_path, "good line\n" * 200_000 + "b\0d", kind="text")
-    assert message == "a.txt:200001: a zero character stands in the text; is it a text file?"
+    mend = "take it out, as by tr -d '\\000', if the file is text"
+    assert message == f"a.txt:200001: a zero character stands in the text; {mend}"
 
 
 ENCODED = {

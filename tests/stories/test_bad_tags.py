@@ -34,7 +34,7 @@ FILES = [
     ("a.conll", "EU NNP O\nPeter NNP\n", "a.conll:2: the line has 2 columns, and those before it have 3"),
     ("a.conll", "EU\nPeter\n", "a.conll:1: the line has 1 column, and a word and its tag need 2"),
     ("a.tsv", "a\tX\nb\tY\tZ\n", "a.tsv:2: the line has 3 columns, and those before it have 2"),
-    ("a.tsv", "a\tX\nb\0\tY\n", "a.tsv: this is a binary file (a zero byte at offset 5)"),
+    ("a.tsv", "a\tX\nb\0\tY\n", "a.tsv:2: a zero character stands in the text"),
     ("a.tsv", "a\tX\nb Y\n", "a.tsv:2: the line has 1 column, and those before it have 2"),
     ("a.tsv", "a\tX\nb\t\n", "a.tsv:2: a word or its tag is empty"),
     (

@@ -62,7 +62,7 @@ def test_classify_answers_each_line_by_its_number(folder: Path, capsys: pytest.C
     [
         (b"a film\ncaf\xe9\n", "-:2: byte 0xE9 is not UTF-8; it looks like Windows-1252"),
         ("a film\n".encode("utf-16"), "-: this is UTF-16 text, not UTF-8"),
-        (b"a film\n\x00\n", "-: this is a binary file (a zero byte at offset 7), not text"),
+        (b"a film\n\x00\n", "-:2: a zero character stands in the text; take it out, as by tr -d '\\000'"),
         (b"", "-: nothing came in"),
     ],
 )

@@ -31,6 +31,10 @@ FORMATS = {
     b"mmap lm http": "a binary model of KenLM",
 }
 
+CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+
+WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+
 CANDIDATES = {
     "cp1251": ("Windows-1251 (Cyrillic)", "[\u0430-\u044f\u0451]"),
     "koi8_r": ("KOI8-R (Cyrillic)", "[\u0430-\u044f\u0451]"),
@@ -63,38 +67,208 @@ def _share_expected(sample: bytes, name: str) -> float:
 
 
 def binary(sample: bytes) -> str | None:
-    """Say what the file is, if its first bytes show that it is no text; None if it may be text."""
+    """Say what the file is, if its first bytes show that it is no text; None if it may be text.
+
+    Text in which a few zero bytes stray is text: the reader tells the first by its line.
+    """
     for first, name in FORMATS.items():
         if sample.startswith(first):
             return name
-    if 0 in sample and not _every_other_is_zero(sample):
+    if are_vectors(sample):
+        return "a binary file of word vectors, as word2vec writes them"
+    controls = len(CONTROL.findall(sample))
+    if 0 in sample and (controls > 3 or sample.count(0) > max(3, len(sample) // 10) or not _decodes(sample, "utf-8")):
         return f"a binary file (a zero byte at offset {sample.index(0)})"
-    controls = len(re.findall(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]", sample))
     if controls > max(3, len(sample) // 20):  # a few may be stray in a short text
         return f"a binary file ({controls} control characters in its first {len(sample)} bytes)"
     return None
 
 
+def are_vectors(sample: bytes) -> bool:
+    """Tell the binary format of word2vec: numbers of words and of dimensions, then a word, a blank and floats."""
+    match = re.match(rb"(\d{1,9}) (\d{1,6})\n[^\s\0]{1,200} ", sample)
+    if match is None:
+        return False
+    first = sample[match.end() : match.end() + 4 * int(match[2])]
+    return not _decodes(first, "utf-8") or len(CONTROL.findall(first)) + first.count(0) > len(first) // 20
+
+
 def wide(sample: bytes) -> str | None:
-    """Name UTF-16 or UTF-32 if the bytes begin with its mark, or every other one is zero."""
+    """Name UTF-16 or UTF-32 if the bytes begin with its mark, or make text in it and in nothing narrower."""
     for mark, name in MARKS.items():
         if sample.startswith(mark):
             return name
-    if 0 in sample and _every_other_is_zero(sample):
-        return "utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"
-    return None
+    narrow = sample.replace(b"\0", b"")
+    odd = len(CONTROL.findall(narrow)) + max(narrow.count(b"\t") - len(narrow) // 4, 0)
+    many_zeros = sample.count(0) * 3 > len(sample)
+    if 0 not in sample or (_decodes(narrow, "utf-8") and odd * 10 < len(narrow) and not many_zeros):
+        return None
+    return next((name for name in WIDE if _is_text_in(sample, name)), None)
 
 
-def _every_other_is_zero(sample: bytes) -> bool:
-    halves = sample[::2].count(0), sample[1::2].count(0)
-    return max(halves) > 0.4 * len(sample) / 2 and min(halves) < 0.05 * len(sample) / 2
+def _decodes(sample: bytes, name: str) -> bool:
+    """Tell whether bytes are all of this encoding; the last character may be cut off."""
+    try:
+        codecs.getincrementaldecoder(name)().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_text_in(sample: bytes, name: str) -> bool:
+    if not _decodes(sample, name):
+        return False
+    text = codecs.getincrementaldecoder(name)().decode(sample)
+    letters = sum(character.isprintable() or character in "\n\r\t\f\ufeff" for character in text)
+    # Any text has a blank, a line break or a digit here and there; noise has them seldom, and what is unassigned often.
+    return bool(text) and letters >= 0.98 * len(text) and any(character < "\x80" for character in text)
+
+
+def mixed_with(name: str) -> str | None:
+    """Give the encoding for lines that are not UTF-8, of a name such as utf-8+cp1252; None if it names one alone."""
+    first, plus, second = name.partition("+")
+    return second if plus and first.lower() in ("utf-8", "utf8") else None
 
 
 def known_encoding(name: str) -> str:
-    """Give Python's own name of an encoding. Raises SettingError if there is none."""
+    """Give Python's own name of an encoding. Raises SettingError if there is none.
+
+    >>> known_encoding("latin1"), known_encoding("UTF-8+Windows-1252")
+    ('iso8859-1', 'utf-8+cp1252')
+    """
+    if second := mixed_with(name):
+        return f"utf-8+{known_encoding(second)}"
     try:
+        "a".encode(name)
         return codecs.lookup(name).name
-    except LookupError:
+    except (LookupError, UnicodeError):  # some make bytes of bytes
         usual = [*CANDIDATES, "cp1252", "utf-8", "utf-16", "latin-1"]
         mend = did_you_mean(name, usual)
         raise SettingError(f"there is no encoding {name!r}", where="data.encoding", mend=mend) from None
+
+
+class LineByLine:
+    """Decodes UTF-8, and each line that is not UTF-8 in another encoding."""
+
+    def __init__(self, second: str) -> None:
+        self.second, self.held = second, b""
+
+    def decode(self, chunk: bytes, final: bool = False) -> str:
+        """Give the text of whole lines. Raises UnicodeDecodeError for a line that is in neither."""
+        whole = self.held + chunk
+        end = len(whole) if final else whole.rfind(b"\n") + 1
+        lines, self.held = whole[:end], whole[end:]
+        try:
+            return lines.decode()
+        except UnicodeDecodeError:
+            return "".join(self._line(line, lines) for line in lines.splitlines(keepends=True))
+
+    def _line(self, line: bytes, lines: bytes) -> str:
+        try:
+            return line.decode()
+        except UnicodeDecodeError:
+            try:
+                return line.decode(self.second)
+            except UnicodeDecodeError as error:
+                at = lines.index(line) + error.start
+                raise UnicodeDecodeError(self.second, lines, at, at + 1, error.reason) from None
+
+
+class WrongBefore:
+    """Lines of a text that was UTF-8 once, and was read in another encoding before it was written: `Ã©` for `é`."""
+
+    def __init__(self) -> None:
+        self.lines = self.others = 0
+        """Lines that look so, and other characters that are not ASCII."""
+        self.first: tuple[int, str, str, str] | None = None
+        """Line, encoding, and a stretch as it stands and as it should."""
+        self.exact = True
+        """Whether all of them can be turned back by the encoding as it is."""
+
+    def look(self, text: str, line: int) -> None:
+        """Look at a stretch that begins in this line."""
+        if text.isascii():
+            return
+        self.others += _foreign(text)
+        end = -1
+        for match in _LEADS.finditer(text):
+            if match.start() < end:
+                continue
+            begin = text.rfind("\n", 0, match.start()) + 1
+            end = text.find("\n", match.start())
+            end = len(text) if end < 0 else end
+            one = text[begin:end]
+            found = next(((name, right) for name in ("cp1252", "cp1251") if (right := _turned_back(one, name))), None)
+            if found is None:
+                continue
+            name, right = found
+            self.lines, self.others = self.lines + 1, self.others - _foreign(one)
+            self.exact = self.exact and _encodes(one, name) and (self.first is None or self.first[1] == name)
+            self.first = self.first or (line + text.count("\n", 0, begin), name, *_example(one, right))
+
+    def told(self) -> tuple[int, str, str] | None:
+        """Give the first line, what is wrong and how to mend it; None if nothing is."""
+        if self.first is None:
+            return None
+        line, name, wrong, right = self.first
+        some = "1 line looks" if self.lines == 1 else f"{self.lines:,} lines look"
+        known_as = "Windows-1252" if name == "cp1252" else CANDIDATES[name][0]
+        what = f"{some} like UTF-8 that was read as {known_as} before: {wrong!r} for {right!r}"
+        if self.exact and not self.others:
+            return line, what, f"turn it back with iconv -f utf-8 -t {name}, which gives UTF-8"
+        return line, what, "take the text from where it was right, or turn back those lines and no others"
+
+
+def _leads() -> re.Pattern[str]:
+    """Match what the first two bytes of a character in UTF-8 look like in one of these encodings."""
+    pairs = []
+    for name in ("cp1252", "cp1251"):
+        high = {byte: bytes([byte]).decode(name, "replace").replace("\ufffd", chr(byte)) for byte in range(0x80, 0xF5)}
+        first, second = ("".join(high[byte] for byte in some) for some in (range(0xC2, 0xF5), range(0x80, 0xC0)))
+        pairs.append(f"[{re.escape(first)}][{re.escape(second)}]")
+    return re.compile("|".join(pairs))
+
+
+_LEADS = _leads()
+
+
+def _foreign(text: str) -> int:
+    return len(text) - len(text.encode("ascii", "ignore"))
+
+
+def _turned_back(line: str, name: str) -> str | None:
+    """Give a line as it was before it was read in an encoding that was not its own; None if it may be right."""
+    try:
+        right = line.encode(name, "ensue-controls").decode()
+    except UnicodeError:
+        return None
+    count = sum(character > "\x7f" for character in right)
+    sure = count > 1 or (name == "cp1252" and re.search("[\u00c2\u00c3\u00e2]", line) is not None)
+    return right if count and sure else None
+
+
+def _encodes(line: str, name: str) -> bool:
+    try:
+        line.encode(name)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _example(line: str, right: str) -> tuple[str, str]:
+    """Give the first character that stands wrong, as it stands and as it should."""
+    character = next(character for character in right if character > "\x7f")
+    at = next(place for place, one in enumerate(line) if one > "\x7f")
+    return line[at : at + len(character.encode())], character
+
+
+def _controls(error: UnicodeError) -> tuple[bytes, int]:
+    """Encode what Windows-1252 leaves free as browsers do: as the control character of the same number."""
+    if isinstance(error, UnicodeEncodeError) and all(
+        "\x80" <= one <= "\x9f" for one in error.object[error.start : error.end]
+    ):
+        return error.object[error.start : error.end].encode("latin-1"), error.end
+    raise error
+
+
+codecs.register_error("ensue-controls", _controls)

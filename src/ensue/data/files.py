@@ -9,7 +9,7 @@ import lzma
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any, cast
 
 from ensue.data.contract import SILENT, Finding, Listener
-from ensue.data.encoding import binary, known_encoding, looks_like, wide
+from ensue.data.encoding import LineByLine, WrongBefore, binary, known_encoding, looks_like, mixed_with, wide
 from ensue.errors import DataError
 
 CHUNK = 1 << 20
@@ -162,13 +162,14 @@ def ending(path: Path) -> str:
 
 def unreadable(path: Path) -> str | None:
     """Say what a file is if it is no text."""
-    sample = next(_chunks(path, SILENT, SAMPLE), b"")
+    sample = next(raw_chunks(path, SILENT, SAMPLE), b"")
     if not sample:
         return "empty"
     return None if wide(sample) else binary(sample)
 
 
-def _chunks(path: Path, listener: Listener, size: int = CHUNK) -> Iterator[bytes]:
+def raw_chunks(path: Path, listener: Listener = SILENT, size: int = CHUNK) -> Iterator[bytes]:
+    """Read the bytes of a file, unpacked where its name says that it is packed. Raises DataError if it cannot be."""
     try:
         with open(path, "rb") as raw:
             unpack = PACKED.get(path.suffix.lower())
@@ -200,16 +201,20 @@ def read_text(path: Path, encoding: str, listener: Listener = SILENT) -> Iterato
     """
     encoding = known_encoding(encoding)
     line, empty, held, returns, pairs = 1, True, "", 0, 0
+    wrong = None if listener.tell is SILENT.tell else WrongBefore()
     for text in _decode(path, encoding, listener):
         text = held + text
         held = "\r" if text.endswith("\r") else ""  # its line feed may be the first character of what follows
         text = text[: len(text) - len(held)]
         if "\0" in text:
             line += text.count("\n", 0, text.index("\0"))
-            raise DataError("a zero character stands in the text", where=f"{path}:{line}", mend="is it a text file?")
+            mend = "take it out, as by tr -d '\\000', if the file is text"
+            raise DataError("a zero character stands in the text", where=f"{path}:{line}", mend=mend)
         if "\r" in text:
             pairs, returns = pairs + text.count("\r\n"), returns + text.count("\r")
             text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if wrong is not None:
+            wrong.look(text, line)
         line += text.count("\n")
         empty = empty and not text
         if text:
@@ -219,6 +224,8 @@ def read_text(path: Path, encoding: str, listener: Listener = SILENT) -> Iterato
         yield "\n"
     if empty:
         raise DataError("the file is empty", where=str(path), mend="give a file with some text")
+    if wrong is not None and (told := wrong.told()) is not None:
+        listener.tell(Finding(f"{path}:{told[0]}", *told[1:]))
     if returns:
         kinds = {"CRLF": pairs, "CR": returns - pairs, "LF": line - 1 - returns + (1 if held else 0)}
         _tell_line_ends(path, {kind: count for kind, count in kinds.items() if count}, listener)
@@ -231,12 +238,13 @@ def _tell_line_ends(path: Path, kinds: dict[str, int], listener: Listener) -> No
 
 
 def _decode(path: Path, encoding: str, listener: Listener) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(encoding)()
+    second = mixed_with(encoding)
+    decoder = LineByLine(second) if second else codecs.getincrementaldecoder(encoding)()
     lines, first = 1, True
-    for chunk in _chunks(path, listener):
+    for chunk in raw_chunks(path, listener):
         if first:
             _refuse_other_kinds(path, chunk[:SAMPLE], encoding)
-            if encoding == "utf-8" and chunk.startswith(codecs.BOM_UTF8):
+            if encoding.startswith("utf-8") and chunk.startswith(codecs.BOM_UTF8):
                 chunk = chunk[len(codecs.BOM_UTF8) :]
                 listener.tell(Finding(str(path), "the byte order mark at the beginning was left out"))
         try:
@@ -270,8 +278,52 @@ def _undecodable(path: Path, error: UnicodeDecodeError, line: int) -> DataError:
     if error.encoding != "utf-8" or (error.end == len(error.object) and "end of data" in error.reason):
         cut = "" if error.encoding != "utf-8" else ", and the file ends within a character"
         return DataError(what + cut, where=f"{path}:{line}", mend="check the file", option="its --set encoding")
-    name, known_as = looks_like(error.object[max(0, error.start - SAMPLE) : error.start + SAMPLE])
-    return DataError(f"{what}; it looks like {known_as}", where=f"{path}:{line}", **_as(name))
+    return _another_encoding(path, error.object[max(0, error.start - SAMPLE) : error.start + SAMPLE], what, line)
+
+
+def _another_encoding(path: Path, sample: bytes, what: str, line: int) -> DataError:
+    """Say which encoding a file is in that is not UTF-8, or which of its lines are; what is advised was tried."""
+    count = good = wrong = 0
+    odd = b""
+    for one in _raw_lines(path):
+        count += 1
+        if one.isascii():
+            continue
+        if _decodes([one], "utf-8"):
+            good += 1
+        else:
+            wrong, odd = wrong + 1, odd if len(odd) > SAMPLE else odd + one + b"\n"
+    names = (looks_like(odd if good else sample), ("iso-8859-1", "ISO 8859-1 (Latin-1)"))
+    fitting = next((one for one in names if _decodes(_not_utf_8(path), one[0])), None)
+    if fitting is None:
+        return DataError(what, where=f"{path}:{line}", mend="check the file", option="its --set encoding")
+    name, known_as = fitting
+    if not good:
+        return DataError(f"{what}; it looks like {known_as}", where=f"{path}:{line}", **_as(name))
+    some = f"{wrong:,} of {count:,} lines {'is' if wrong == 1 else 'are'} not"
+    what = f"{what}; {some}, and look{'s' * (wrong == 1)} like {known_as}, while {good:,} have letters in UTF-8"
+    mend = "write those lines anew, for iconv over the whole file would ruin the others"
+    option = f"give --set encoding=utf-8+{name}, which reads each line by itself"
+    return DataError(what, where=f"{path}:{line}", mend=mend, option=option)
+
+
+def _raw_lines(path: Path) -> Iterator[bytes]:
+    held = b""
+    for chunk in raw_chunks(path, SILENT):
+        *lines, held = (held + chunk).split(b"\n")
+        yield from lines
+    yield from [held] if held else []
+
+
+def _not_utf_8(path: Path) -> Iterator[bytes]:
+    return (line for line in _raw_lines(path) if not _decodes([line], "utf-8"))
+
+
+def _decodes(lines: Iterable[bytes], name: str) -> bool:
+    try:
+        return all(line.decode(name) is not None for line in lines)
+    except UnicodeDecodeError:
+        return False
 
 
 def _as(encoding: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Vectors of words that others have learned, in the text formats of word2vec and GloVe."""
+"""Vectors of words that others have learned, in the text formats of word2vec and GloVe, or word2vec's binary one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.data.encoding import are_vectors
+from ensue.data.files import SAMPLE, raw_chunks
 from ensue.data.readers.lines import lines_of
 from ensue.errors import DataError
 
@@ -30,6 +32,8 @@ def read_vectors(path: Path, most: int = MOST) -> Vectors:
     """
     if not path.exists():
         raise DataError("there is no such file", where=str(path), mend="check --vectors")
+    if are_vectors(next(raw_chunks(path, size=SAMPLE), b"")):
+        return _read_binary(path, most)
     words: dict[str, NDArray[np.float32]] = {}
     width = 0
     for number, line in enumerate(lines_of(path), start=1):
@@ -54,4 +58,30 @@ def read_vectors(path: Path, most: int = MOST) -> Vectors:
             break
     if not words:
         raise DataError("there is no vector in the file", where=str(path), mend="check --vectors")
+    return Vectors(list(words), np.stack([np.zeros(width, np.float32), *words.values()]))
+
+
+def _read_binary(path: Path, most: int) -> Vectors:
+    """Read word2vec's binary format: two numbers in a line, then each word, a blank and its floats."""
+    chunks, held = raw_chunks(path), bytearray()
+
+    def until(end: bytes, size: int = 0) -> bytes:
+        """Take bytes up to and with `end`, or so many of them; fewer if there are no more."""
+        while (at := held.find(end) + 1 if end else size * (len(held) >= size)) == 0 and (more := next(chunks, b"")):
+            held.extend(more)
+        taken = bytes(held[: at or len(held)])
+        del held[: len(taken)]
+        return taken
+
+    count, width = map(int, until(b"\n").split())
+    words: dict[str, NDArray[np.float32]] = {}
+    for number in range(1, min(count, most) + 1):
+        word, floats = until(b" ").strip(b"\n "), until(b"", 4 * width)
+        if len(floats) < 4 * width:
+            what = f"the file ends within the vector of word {number:,} of {count:,}"
+            raise DataError(what, where=str(path), mend="get it whole")
+        vector = np.frombuffer(floats, "<f4").astype(np.float32)
+        if not np.isfinite(vector).all():
+            raise DataError(f"word {number:,} has a number that is not finite", where=str(path), mend="leave it out")
+        words.setdefault(word.decode("utf-8", "replace"), vector)
     return Vectors(list(words), np.stack([np.zeros(width, np.float32), *words.values()]))
