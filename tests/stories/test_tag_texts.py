@@ -181,6 +181,23 @@ def test_a_broken_line_of_columns_on_the_standard_input_is_named(
     assert "ensue: -:33: the line has 1 column, and those before it have 2" in capsys.readouterr().err
 
 
+def test_odd_numbers_of_tokens_and_very_long_words_do_no_harm() -> None:
+    good = conllu([sentence(one, "roi") for one in NOUNS] * 3).split("\n\n")
+    fields = "\t".join("_" * 9)
+    odd = [
+        f"# a 1-2\t{fields}\n1-999999999\tdu\t{fields[2:]}\n{'9' * 5000}-2\tdu\t{fields[2:]}\n5-2\tdu\t{fields[2:]}\n"
+    ]
+    found = learn_tokenizer(
+        [_read(block) for block in [*(odd[0] + one for one in good if one), *good] if block.strip()]
+    )
+    assert found is not None
+    assert [word.text for word in found.words("C'est l'homme")] == ["C'", "est", "l'", "homme"]
+    long = "l'" * 100_000
+    assert "".join(word.text for word in found.words(f"{long} {long[:-1]}")) == long + long[:-1]
+    words = " ".join(f"d'eau{number}" for number in range(30_000))
+    assert "".join(word.text + " " * word.spaced for word in found.words(words)).strip() == words
+
+
 def test_words_with_blanks_are_put_together_again() -> None:
     text = conllu([[("10 000", "10_000/NUM", True), ("francs", "francs/X", False), (".", "./X", True)]] * 30)
     lines = text.replace("10_000", "10 000").split("\n\n")

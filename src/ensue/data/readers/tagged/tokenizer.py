@@ -7,6 +7,7 @@ written otherwise in the text ("du": "de", "le"); and words that hold blanks.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ UNIT = 16
 """Weights are kept in 1 / UNIT: finer ones gained nothing."""
 MOST = 20_000
 """Sentences that are learned from: more take longer than the training of a small tagger."""
+RANGE = re.compile(r"[0-9]{1,6}-[0-9]{1,6}")
+"""The words that a token covers."""
+TOGETHER, LONGEST = 50_000, 2_000
+"""Characters that are looked at together, which bounds the memory, and those of a stretch: a longer one is broken."""
 LEAST = 20
 """Sentences whose spacing is known from which on a tokenizer is learned."""
 
@@ -52,7 +57,7 @@ def tokens_of(lines: Iterable[str]) -> Iterator[Token]:
     covered: dict[str, Sequence[str]] = {}
     for fields in rows:
         first, _, last = fields[0].partition("-")
-        if last.isdecimal():
+        if RANGE.fullmatch(fields[0]) and int(last) <= len(rows):
             covered |= {str(number): fields for number in range(int(first), int(last) + 1)}
     open_: tuple[Sequence[str], list[str]] | None = None
     for fields in (row for row in rows if row[0].isdecimal()):
@@ -86,26 +91,29 @@ class Tokenizer:
 
     def words(self, paragraph: str) -> list[Word]:
         """Cut a text into words; what the treebank writes otherwise has the form that stands in the text in `token`."""
-        stretches = _stretches(paragraph.split())
-        cuts = self._cuts(stretches)
+        parts = [_parts(text) for text in paragraph.split()]
+        stretches = _stretches([part for own in parts for part in own])
+        last = [place == len(own) - 1 for own in parts for place in range(len(own))]
         tokens: list[tuple[str, bool]] = []
-        for (text, _), own in zip(stretches, cuts, strict=True):
+        for (text, _), own, spaced in zip(stretches, self._cuts(stretches), last, strict=True):
             ends = [*own, len(text)]
-            tokens += [(text[a:b], b == len(text)) for a, b in zip([0, *own], ends, strict=True)]
+            tokens += [(text[a:b], spaced and b == len(text)) for a, b in zip([0, *own], ends, strict=True)]
         return [word for token in self._together(tokens) for word in self._as_words(*token)]
 
     def _cuts(self, stretches: Sequence[Stretch]) -> list[tuple[int, ...]]:
+        if len(self._known) > 100_000:
+            self._known.clear()
         fresh = [one for one in dict.fromkeys(stretches) if one not in self._known]
-        if fresh:
-            if len(self._known) > 100_000:
-                self._known.clear()
-                fresh = list(dict.fromkeys(stretches))
-            features, which, places = features_of(fresh)
+        while fresh:
+            sizes = np.cumsum([len(text) for text, _ in fresh])
+            many = max(int(np.searchsorted(sizes, TOGETHER)), 1)
+            now, fresh = fresh[:many], fresh[many:]
+            features, which, places = features_of(now)
             yes = self.weights[features].sum(1) > 0
-            cuts: list[list[int]] = [[] for _ in fresh]
+            cuts: list[list[int]] = [[] for _ in now]
             for number, place in zip(which[yes].tolist(), places[yes].tolist(), strict=True):
                 cuts[number].append(place)
-            self._known |= {one: tuple(own) for one, own in zip(fresh, cuts, strict=True)}
+            self._known |= {one: tuple(own) for one, own in zip(now, cuts, strict=True)}
         return [self._known[one] for one in stretches]
 
     def _together(self, tokens: Sequence[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
@@ -211,6 +219,10 @@ def _cut_stretches(tokens: Iterable[Token]) -> Iterator[tuple[str, list[int]]]:
         yield text, cuts
 
 
+def _parts(text: str) -> list[str]:
+    return [text[place : place + LONGEST] for place in range(0, len(text), LONGEST)]
+
+
 def _stretches(texts: Sequence[str], breaks: Iterable[int] = ()) -> list[Stretch]:
     """Pair each stretch with what kind of character the next begins with, if there is one before the next break."""
     ends = {place - 1 for place in breaks} | {len(texts) - 1}
@@ -227,7 +239,9 @@ def _regression(found: Sequence[tuple[str, list[int]]], breaks: Iterable[int]) -
     """Learn the weight of each feature: a cut is more likely than not where their sum is above 0."""
     stretches = _stretches([text for text, _ in found], breaks)
     counts: Counter[tuple[Stretch, tuple[int, ...]]] = Counter(
-        (stretch, tuple(cuts)) for stretch, (_, cuts) in zip(stretches, found, strict=True) if len(stretch[0]) > 1
+        (stretch, tuple(cuts))
+        for stretch, (_, cuts) in zip(stretches, found, strict=True)
+        if 1 < len(stretch[0]) <= LONGEST
     )
     own = sorted(counts)
     weights, squares = np.zeros(SIZE, np.float32), np.full(SIZE, 1e-8, np.float32)
