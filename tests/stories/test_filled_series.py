@@ -180,3 +180,12 @@ def test_what_only_looks_like_an_index_stays(tmp_path: Path) -> None:
     for header in ("Unnamed: 0,sales", ",sales", "index,sales"):
         panel, _ = panel_of(write(tmp_path / "c.csv", header, rows))
         assert (len(panel.series), panel.series[0].times.tolist()) == (1, list(range(40)))
+
+
+def test_check_tells_of_series_as_they_are_learned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wide, _ = tables(tmp_path, range(84), range(40, 70))
+    assert main(["check", str(wide), "--task", "forecast", "--json"]) in (0, 1)
+    report = json.loads(capsys.readouterr().out)
+    row = next(row for row in report["series"] if row["series"] == "b")
+    assert (row["steps"], row["from"], row["missing"]) == (30, month(40), 0)
+    assert "'b' from 2018-05-01 to 2020-10-01" in json.dumps(report, ensure_ascii=False)

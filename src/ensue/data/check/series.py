@@ -11,7 +11,7 @@ import numpy as np
 from ensue.data.check.contract import Report, quantiles
 from ensue.data.contract import SILENT
 from ensue.data.readers.series import found_in, panel_of, sources_in
-from ensue.data.series.checks import Read
+from ensue.data.series.checks import Read, within_values
 from ensue.data.series.frequency import steps_between, usual
 from ensue.data.series.layout import lay_out, told
 
@@ -27,7 +27,11 @@ def look_at_series(report: Report, files: Sequence[Path], said: Any) -> None:
     found = report.attempt(lambda: found_in(read, data, listener, {}), files[0])
     if found is None:
         return
-    rows = [_row(one) for one in found[0]]
+    series, roles = found
+    cut = report.attempt(lambda: within_values(series, roles.channels, str(files[0]), listener), files[0])
+    if cut is None:
+        return
+    rows = [_row(one) for one in cut]
     report.tables["series"] = rows
     report.tables["lengths"] = [quantiles("steps", [row["steps"] for row in rows])]
     if still := [row["series"] for row in rows if row["least"] == row["most"]]:
