@@ -17,6 +17,7 @@ from ensue.engine.layout import Layout
 from ensue.layers import BidirectionalSettings, ConvolutionSettings, Recurrent, WindowSettings
 from ensue.layers.pooling import Pooling
 from ensue.models.compiled import Compiled, compiled
+from ensue.models.ngram import NgramSettings, count, estimate
 from ensue.models.sequence import SequenceSettings
 
 
@@ -118,6 +119,21 @@ def test_values_of_a_program_are_looked_at_by_whoever_runs_it() -> None:
         packed_paths(native, program, values, Layout.of(values["x"]))
     with pytest.raises(ValueError, match="the layout is of 4 other steps"):
         packed_paths(native, program, values | {"state/c": x(2, 4)}, Layout.of(x(4, 2, 3)))
+
+
+@pytest.mark.parametrize("wrong", [3, 200, 256, 10**6, -1])
+@pytest.mark.parametrize("memory", [0, 1])
+def test_ids_that_are_no_symbols_are_never_counted(wrong: int, memory: int) -> None:
+    ids, offsets = np.array([0, 1, wrong, 2, 0] * 20), np.array([0, 100])
+    with pytest.raises(ValueError, match=f"ids go from .*{wrong}.*, and the symbols from 0 to 2"):
+        count(ids, offsets, 3, 3, memory)
+    good = np.array([0, 1, 2, 2, 0] * 20)
+    with pytest.raises(ValueError, match="and the symbols from 0 to 2"):
+        estimate(good, offsets, 3, NgramSettings(), tune=(ids, offsets))
+    model = estimate(good, offsets, 3, NgramSettings(order=2))
+    distribution, _ = model(torch.tensor([[3, 0]]), model.initial(1))
+    with pytest.raises(ValueError, match="not from 0 to 2"):
+        distribution.log_prob(torch.tensor([[0, wrong]]))
 
 
 def test_a_batch_has_as_many_rows_of_everything() -> None:

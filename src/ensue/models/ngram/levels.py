@@ -44,6 +44,9 @@ class Counts:
 def with_starts(ids: Ids, offsets: NDArray[np.integer], size: int, begin: int = 0, end: int | None = None) -> Ids:
     """Give one text of all records, the start symbol `size` before each; or its stretch from begin to end.
 
+    Everything that is counted comes through here, so here ids are looked at: the kernels follow them into memory.
+    Raises ValueError for one that is no symbol.
+
     >>> with_starts(np.array([1, 0, 1]), np.array([0, 2, 3]), 2).tolist()
     [2, 1, 0, 2, 1]
     """
@@ -53,5 +56,8 @@ def with_starts(ids: Ids, offsets: NDArray[np.integer], size: int, begin: int = 
     text = np.full(end - begin, size, np.min_scalar_type(size))
     real = np.ones(len(text), bool)
     real[starts[before:until] - begin] = False
-    text[real] = ids[offsets[0] + begin - before : offsets[0] + end - until]
+    symbols = ids[offsets[0] + begin - before : offsets[0] + end - until]
+    if len(symbols) and not 0 <= int(symbols.min()) <= int(symbols.max()) < size:
+        raise ValueError(f"ids go from {symbols.min()} to {symbols.max()}, and the symbols from 0 to {size - 1}")
+    text[real] = symbols
     return text
