@@ -174,6 +174,11 @@ def test_a_run_of_a_table_reads_light_curves_of_snana(
     names = ["--id", "SNID", "--time", "MJD", "--band", "FLT", "--value", "FLUXCAL", "--error", "FLUXCALERR"]
     rows, _ = answers(capsys, run, str(folder / "sn"), *names)
     assert all(row["predicted"] == "ab"[int(row["SNID"]) % 2] for row in rows)
+    gaps = tmp_path / "gaps.csv"
+    gaps.write_text("id,time,band,flux,error\n" + light_curve(60, True) + "60,99,,5,1\n" + light_curve(61, True))
+    rows, err = answers(capsys, run, str(gaps))
+    assert [(row["id"], row["predicted"]) for row in rows] == [("60", "a"), ("61", "b")]
+    assert "gaps.csv:14: 1 row without id or time or band left out" in err
     beside = ["--label-file", str(folder / "types.csv"), "--label", "type", "--json"]
     assert main(["evaluate", run, str(folder / "sn"), *names, *beside]) == 0
     assert json.loads(capsys.readouterr().out)["metrics"]["accuracy"] == 1.0

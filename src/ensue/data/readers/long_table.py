@@ -78,7 +78,7 @@ class LongTable(Settings):
         Each sequence comes with its steps in order of time; one whose rows were not is sorted, and counted.
         """
         columns = self.settled(files, SILENT, labelled)
-        return Reading(lambda listener: _sequences(files, columns, listener), COLUMN)
+        return Reading(lambda listener: _sequences(files, columns, labelled, listener), COLUMN)
 
 
 @dataclass
@@ -91,14 +91,25 @@ class _Gathered:
     constants: dict[str, Any] = field(default_factory=dict)
 
 
-def _sequences(files: Sequence[Path], columns: LongTable, listener: Listener) -> Iterator[Labelled]:
-    """Give the sequences of each file in the order of their first rows."""
+def _sequences(files: Sequence[Path], columns: LongTable, labelled: bool, listener: Listener) -> Iterator[Labelled]:
+    """Give the sequences of each file in the order of their first rows.
+
+    Of what is to be classified (not `labelled`), rows that do not say when or in which band are left out, and told.
+    """
+    needed = [name for name in (columns.id, columns.time, columns.band, *columns.symbol) if name]
     for path in files:
         if path is not files[0]:
             _columns(path, columns, _sample(path, columns), bool(columns.label))
         sequences: dict[str, _Gathered] = {}
+        without: list[int] = []
         for line, row in LONG_ROWS[ending(path)](path, columns.encoding, columns.longest, listener):
-            _gather(sequences, columns, row, path, line)
+            if not labelled and any(row.get(name) in (None, "") for name in needed):
+                without.append(line)
+            else:
+                _gather(sequences, columns, row, path, line)
+        if without:
+            what = f"{len(without):,} row{'s' * (len(without) > 1)} without {' or '.join(needed)} left out"
+            listener.tell(Finding(f"{path}:{without[0]}", what))
         yield from _finished(path, columns, sequences, listener)
 
 

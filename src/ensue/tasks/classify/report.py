@@ -37,7 +37,7 @@ SHOWN = {
 
 def shown(result: Mapping[str, Any]) -> dict[str, str]:
     """Name the figures of the table; first the one that the labels are about, which has its interval there."""
-    first = MEASURE[result["details"]["kind"]][0]
+    first = MEASURE[result["details"].get("kind", "single")][0]
     return {first: SHOWN[first], **SHOWN}
 
 
