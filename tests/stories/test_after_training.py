@@ -61,6 +61,7 @@ MAKE = {GENERATE: text, CLASSIFY: labels, TAG: tags, FORECAST: series}
 NETWORK = {GENERATE: "lstm", CLASSIFY: "lstm", TAG: "lstm", FORECAST: "lstm"}
 FITTED = {GENERATE: "ngram", CLASSIFY: "bayes", TAG: "hmm", FORECAST: "ridge"}
 FAULTS = [
+    (GENERATE, NETWORK, text_training, "count_rivals"),
     (GENERATE, NETWORK, text_training, "fit_mixture"),
     (GENERATE, NETWORK, sampling, "score"),
     (GENERATE, NETWORK, text_training, "_scoring"),
@@ -68,10 +69,12 @@ FAULTS = [
     (GENERATE, NETWORK, text_training, "recommend"),
     (GENERATE, FITTED, text_training, "Scoring"),
     (GENERATE, FITTED, text_training, "conclude"),
+    (CLASSIFY, NETWORK, classifying, "_fitted"),
     (CLASSIFY, NETWORK, classifying, "fit_temperature"),
     (CLASSIFY, NETWORK, classifying, "by_group"),
     (CLASSIFY, NETWORK, classifying, "conclude"),
     (CLASSIFY, FITTED, classifying, "conclude"),
+    (TAG, NETWORK, tagging, "_counted"),
     (TAG, NETWORK, tagging, "truth_of"),
     (TAG, NETWORK, tagging, "conclude"),
     (TAG, FITTED, tagging, "conclude"),

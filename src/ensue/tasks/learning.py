@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
@@ -13,7 +14,7 @@ from torch import nn
 
 from ensue.data.batching import in_order
 from ensue.data.examples import Examples
-from ensue.errors import Interrupted
+from ensue.errors import Interrupted, UserError
 from ensue.models.contract import Predictor
 from ensue.models.weights import device_of
 from ensue.training import devices
@@ -98,6 +99,28 @@ def left_of(
 
 T = TypeVar("T")
 L = TypeVar("L")
+
+
+def now_or_later(make: Callable[[], T], watch: Watch) -> Callable[[], T]:
+    """Do now what stands beside a training; what fails of it fails when the result is asked for, after the training.
+
+    Nobody's training is to be lost for a baseline. Raises UserError at once, for it is about data or settings.
+    """
+    try:
+        made = make()
+    except UserError:
+        raise
+    except Exception as error:
+        failed = error
+        traceback.clear_frames(failed.__traceback__)  # they hold what there was too little memory for
+        watch(Note(f"a baseline failed ({type(failed).__name__}); the training goes on without it"))
+    else:
+        return lambda: made
+
+    def fail() -> T:
+        raise failed
+
+    return fail
 
 
 def fit_beside(

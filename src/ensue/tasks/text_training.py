@@ -18,7 +18,7 @@ from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceModel, SequenceSettings
-from ensue.tasks.learning import SPARED, Budget, Learned, learn, left_of, take_machine, tell_fitted
+from ensue.tasks.learning import SPARED, Budget, Learned, learn, left_of, now_or_later, take_machine, tell_fitted
 from ensue.tasks.ngram_share import Share
 from ensue.tasks.outcome import conclude, layer_name
 from ensue.tasks.report import Result, markdown, recommend
@@ -67,9 +67,10 @@ def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch
     if isinstance(settings.model, NgramSettings):
         return _train_counted(run, settings, settings.model, parts, watch)
     share = Share.beside(settings.baseline, budget.minutes)
-    rivals = _count(run, parts, settings, settings.baseline, share, watch)
-    assert rivals is not None  # it is not optional: it is mixed with the network
+    counted = now_or_later(lambda: _count(run, parts, settings, settings.baseline, share, watch), watch)
     learned = _train_network(run, settings, left_of(settings.training, machine, budget, watch), parts, watch)
+    rivals = counted()
+    assert rivals is not None  # it is not optional: it is mixed with the network
     return _finish_network(run, settings, parts, rivals, learned, budget, watch)
 
 

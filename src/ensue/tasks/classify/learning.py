@@ -32,7 +32,17 @@ from ensue.tasks.classify.model import CALIBRATION, UNCALIBRATED, Calibration, L
 from ensue.tasks.classify.pretrained import take_over
 from ensue.tasks.classify.report import markdown, name_of
 from ensue.tasks.classify.settings import ClassifySettings
-from ensue.tasks.learning import Budget, Learned, fit_beside, learn, left_of, mean_nats, take_machine, tell_fitted
+from ensue.tasks.learning import (
+    Budget,
+    Learned,
+    fit_beside,
+    learn,
+    left_of,
+    mean_nats,
+    now_or_later,
+    take_machine,
+    tell_fitted,
+)
 from ensue.tasks.outcome import Result, conclude, costs_of_network, recommendation, tally
 from ensue.training.contract import Note, Stage, Watch, Working
 from ensue.training.run import METRICS, Run
@@ -50,9 +60,10 @@ def train_classifier(run: Run, settings: ClassifySettings, data: Sequence[Path],
     parts = read_parts(run, settings, data, watch)
     settings = _settled(settings, parts, watch)
     beside = {name_of(one): one for one in _baselines(settings, parts, watch)}
-    rivals, said = fit_beside(beside, lambda one: _fitted(one, parts), budget, watch)
+    fitted = now_or_later(lambda: fit_beside(beside, lambda one: _fitted(one, parts), budget, watch), watch)
     training = left_of(settings.training, machine, budget, watch)
     learned = _learned(run, settings, training, parts, watch)
+    rivals, said = fitted()
     watch(Stage("writing the report"))
     watch(Working("scoring the test part"))
     return _conclude(run, settings, parts, rivals, replace(learned, chosen=(*said, *learned.chosen)))

@@ -18,7 +18,17 @@ from ensue.inspection import health
 from ensue.models.tagging import TAGGERS, TaggerSettings
 from ensue.models.tagging.counts import TaggedSteps
 from ensue.settings import Settings
-from ensue.tasks.learning import Budget, Learned, fit_beside, learn, left_of, mean_nats, take_machine, tell_fitted
+from ensue.tasks.learning import (
+    Budget,
+    Learned,
+    fit_beside,
+    learn,
+    left_of,
+    mean_nats,
+    now_or_later,
+    take_machine,
+    tell_fitted,
+)
 from ensue.tasks.outcome import Result, conclude, costs_of_network, recommendation, tally
 from ensue.tasks.tag.data import keep_codec, read_parts, vectors_of
 from ensue.tasks.tag.model import TagModel, open_tokenizer, said_of, truth_of
@@ -37,9 +47,10 @@ def train_tagger(run: Run, settings: TagSettings, data: Sequence[Path], watch: W
     parts = read_parts(run, settings, data, watch)
     cheap = [kind() for kind in TAGGERS.values() if kind is not TaggerSettings]
     beside = {name_of(one): one for one in cheap if one != settings.model}
-    rivals, said = fit_beside(beside, lambda one: _counted(one, parts), budget, watch)
+    fitted = now_or_later(lambda: fit_beside(beside, lambda one: _counted(one, parts), budget, watch), watch)
     training = left_of(settings.training, machine, budget, watch)
     learned = _learned(run, settings, training, parts, watch)
+    rivals, said = fitted()
     watch(Stage("writing the report"))
     watch(Working("scoring the test part"))
     return _conclude(run, settings, parts, rivals, replace(learned, chosen=(*said, *learned.chosen)))
