@@ -66,6 +66,14 @@ def test_m5(tmp_path: Path) -> None:
         read(tmp_path, M5.replace("Y2,CA,2.5,3.5", "Y2,CA,2.5,x"))
 
 
+def test_a_mark_that_the_first_rows_do_not_have_is_refused(tmp_path: Path) -> None:
+    rows = [f"s{row};" + ";".join("7" * 8) for row in range(250)]
+    text = "id;" + ";".join(f"d_{n}" for n in range(1, 9)) + "\n" + "\n".join(rows) + "\n"
+    assert len(read(tmp_path, text)[0].series) == 250
+    with pytest.raises(DataError, match=r"data.csv:252: '1,234' in the column 'd_1' is no number that can be used"):
+        read(tmp_path, text + "last;1,234;" + ";".join("7" * 7) + "\n")
+
+
 @pytest.mark.parametrize(("text", "frequency"), [(YEARS, "year"), (MONTHS, "month")])
 def test_columns_that_are_called_by_their_times(text: str, frequency: str, tmp_path: Path) -> None:
     panel, _ = read(tmp_path, text, freq=frequency if frequency == "year" else "")

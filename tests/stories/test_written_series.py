@@ -134,6 +134,15 @@ def test_months_that_end_on_no_first(name: str, tmp_path: Path) -> None:
             assert kept.frequency.ahead(panel.series[0].times[-1], 40 - end).tolist() == ahead.tolist()
 
 
+def test_new_rows_go_on_to_the_same_day_of_the_month(tmp_path: Path) -> None:
+    days = ENDS["workdays"]
+    learned, _ = read(tmp_path, table(list(map(str, days[:36]))))
+    (tmp_path / "new.csv").write_text(table([str(days[36]), str(days[37])]), encoding="utf-8")
+    later = read_panel([tmp_path / "new.csv"], SeriesSettings(freq="month"), like=learned)
+    ahead = later.frequency.ahead(later.series[0].times[-1], 2)
+    assert ahead.astype("datetime64[D]").tolist() == days[38:]
+
+
 def test_a_gap_among_ends_of_months_is_filled(tmp_path: Path) -> None:
     days = [str(day) for place, day in enumerate(ENDS["workdays"]) if place not in (7, 8)]
     with pytest.raises(DataError, match="a gap of 2 steps of a month before 2015-10-30"):
@@ -256,6 +265,15 @@ def test_a_run_reads_new_rows_as_it_read_those_it_learned(tmp_path: Path, capsys
     assert series.times.astype("datetime64[D]").tolist() == [date(2020, 4, 1), date(2020, 4, 2)]
     assert main(["check", str(tmp_path / "data.csv")]) == 0
     assert "Looked at as `ensue train forecast` would" in capsys.readouterr().out
+
+
+def test_new_rows_with_marks_that_were_not_there(tmp_path: Path) -> None:
+    learned, _ = read(tmp_path, "ds;y\n" + "".join(f"2020-01-{day:02d};{900 + day}\n" for day in range(1, 20)))
+    (tmp_path / "new.csv").write_text("ds;y\n2020-01-20;1.003\n2020-01-21;940\n", encoding="utf-8")
+    found: list[Finding] = []
+    panel = read_panel([tmp_path / "new.csv"], SeriesSettings(), Listener(found.append), learned)
+    assert panel.series[0].values[:, 0].tolist() == [1003, 940]
+    assert "'1.003' is read as 1003" in found[0].what
 
 
 def test_dates_are_no_steps(tmp_path: Path) -> None:

@@ -106,6 +106,8 @@ def panel_of(
             mend = "leave it out, or give its numbers"
             raise DataError(f"the column {name!r} has no value", where=sources[0].name, mend=mend)
     frequency = find_frequency(found, settings)
+    if like is not None and frequency == like.frequency:
+        frequency = like.frequency  # it knows the day of the month that steps are on, which few rows do not tell
     series = tuple(checked(one, frequency, settings) for one in found)
     if gaps := [f"{int(one.filled.sum()):,} of {one.name!r}" for one in series if one.filled.any()]:
         what = f"filled with {'what stood before' if settings.fill == 'previous' else 'zero'}: {some(gaps)}"

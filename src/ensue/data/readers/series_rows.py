@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensue.data.contract import Finding, Listener
 from ensue.data.readers.lines import lines_of
@@ -113,7 +115,7 @@ def read_rows(
     if form.doubt:
         listener.tell(Finding(where, form.doubt, f"if that is wrong, give --set data.decimal={form.other}"))
     for where, row in chain(sample, rows):
-        values = np.array([_value(row.get(step), form, step, where) for step in layout.steps])
+        values = _values([row.get(step) for step in layout.steps], form, layout.steps, where)
         there = np.flatnonzero(~np.isnan(values))
         end = int(there[-1]) + 1 if len(there) else 0
         name = "/".join(str(row.get(one)) for one in ids)
@@ -130,6 +132,18 @@ def _ids(layout: RowLayout, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         if len(set(cells)) == len(rows):
             return [name]
     return list(layout.names)
+
+
+def _values(cells: list[Any], form: NumberFormat, steps: Sequence[str], where: str) -> NDArray[np.float64]:
+    while cells and cells[-1] in (None, ""):
+        cells.pop()
+    if form.decimal != "," and not form.sign:
+        # NumPy reads plain numbers at once, ten times as fast: M5 has 59 million.
+        with suppress(ValueError, TypeError, OverflowError):
+            values = np.array(cells, np.float64)
+            if (np.abs(values) <= LARGEST).all():
+                return values
+    return np.array([_value(cell, form, step, where) for cell, step in zip(cells, steps, strict=False)])
 
 
 def _value(cell: Any, form: NumberFormat, step: str, where: str) -> float:

@@ -54,7 +54,9 @@ class NumberFormat:
         if (sign and sign != self.sign) or (self.sign == "%" and not sign) or bool(form["open"]) != bool(form["close"]):
             return None
         whole, _, part = form["digits"].partition(self.decimal or ".")
-        if (whole := _undivided(whole, "." if self.decimal == "," else ",")) is None or not re.fullmatch(r"\d*", part):
+        if (whole := _undivided(whole, {".": ",", ",": "."}.get(self.decimal, ""))) is None or not re.fullmatch(
+            r"\d*", part
+        ):
             return None
         below = bool(form["open"]) + sum(one in ("-", "\u2212") for one in (form["minus"], form["inner"]))
         value = as_float(f"{whole or 0}.{part or 0}{form['power'] or ''}")
@@ -85,7 +87,7 @@ def number_formats(
     found = {name: _format_of(cells, decimal) for name, cells in columns.items()}
     sure = {one.decimal for name, one in found.items() if _is_sure(one) and holds_numbers(columns[name], one)}
     for name, one in found.items():
-        if name in like and not _is_sure(one):
+        if name in like and like[name].decimal and not _is_sure(one):
             found[name] = NumberFormat(like[name].decimal, one.sign or like[name].sign)
         elif one.doubt and len(sure) == 1:
             found[name] = NumberFormat(next(iter(sure)), one.sign)
