@@ -68,6 +68,15 @@ def test_rows_that_do_not_go_on_are_series_of_their_own(tmp_path: Path, capsys: 
     assert err == "series that the run has not learned from: 'other'\n"
 
 
+def test_a_gap_after_what_was_learned_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = trained(tmp_path, SPANS)
+    rows = write(tmp_path / "b.csv", {"a": range(62, 80), "bb": range(60, 80)})
+    told, err = asked(capsys, "forecast", str(run), str(rows))
+    assert [one["series"] for one in told] == ["a", "bb"]
+    assert "from these rows alone: 'a' (from 2020-03-01, known to 2019-12-01)\n" in err
+    assert "'bb'" not in err
+
+
 def test_a_single_series_goes_on_whatever_it_is_called_unless_it_is_another(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

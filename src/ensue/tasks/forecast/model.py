@@ -101,6 +101,15 @@ class ForecastModel(Trained):
         if short:
             names = some([f"{name!r} ({count})" for name, count in short.items()])
             remarks.append(f"series shorter than the {least} steps that a forecast needs, and left out: {names}")
+        known = {one.name: one.times for one in self.prepared.whole.series}
+        apart = [
+            f"{one.name!r} (from {shown(one.times[0])}, known to {shown(known[one.name][-1])})"
+            for one in panel.series
+            if one.name in known and one.times[0] > known[one.name][0]
+        ]
+        if apart:
+            what = "series whose rows do not go on from what the run knows, and are forecast from these rows alone"
+            remarks.append(f"{what}: {some(apart)}")
         learned = {one.name for one in self.prepared.panel.series}
         if data is not None and (new := [repr(one.name) for one in panel.series if one.name not in {*learned, *short}]):
             remarks.append(f"series that the run has not learned from: {some(new)}")
