@@ -174,6 +174,8 @@ def shape_of(where: str) -> Generator[None, None, None]:
     except (UserError, OSError, MemoryError):
         raise
     except Exception as why:  # libraries that take plain values over, such as tokenizers, name no kinds
+        if type(why).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(why):
+            raise
         said = " ".join(f"{type(why).__name__} {why}".split())
         raise damaged(where, f"it does not hold what was written ({said:.120})") from None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import App
 
 if TYPE_CHECKING:
+    from ensue.tasks.contract import Told
     from ensue.training.run import Run
 
 app = App(name="compare")
@@ -39,13 +40,22 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
         return
     if settings:
         show_table(["setting", *runs], [[key, *map(str, row)] for key, row in settings], title="What differs:")
-    told = [task_of(one).tell(one) for one in runs.values()]
+    told = [tell(one) for one in runs.values()]
     last = [dict(zip(one.columns, one.rows[-1], strict=True)) for one in told]
     columns = list(dict.fromkeys(column for one in last for column in one))
     rows = [[name, *(one.get(column, "") for column in columns)] for name, one in zip(runs, last, strict=True)]
     show_table(["run", *columns], rows, title="Each run's model, on its test part:")
     if len({str(one.about["data"]["files"]) for one in runs.values()}) > 1:
         print("The runs have different data: their figures do not compare.")
+
+
+def tell(run: Run) -> Told:
+    """Tell what came of a run. Raises RunError if its result is not what was written."""
+    from ensue.api import task_of
+    from ensue.durable import shape_of
+
+    with shape_of(str(run.path / "result.json")):
+        return task_of(run).tell(run)
 
 
 def differing(runs: list[Run]) -> list[tuple[str, list[Any]]]:

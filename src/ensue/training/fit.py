@@ -10,13 +10,14 @@ from time import perf_counter
 import numpy as np
 
 from ensue.batch import Batch
+from ensue.durable import shape_of
 from ensue.training.checkpoint import Checkpoint, Course
 from ensue.training.clock import EVALUATIONS, TimedStart
 from ensue.training.contract import Event, Feed, Learner, Note, Outcome, Progress, Sample, Update, Watch
 from ensue.training.devices import memory_mb
 from ensue.training.failure import NonFiniteError, TrainingError
 from ensue.training.interrupt import asked_to_stop
-from ensue.training.run import Run
+from ensue.training.run import CHECKPOINT, Run
 from ensue.training.schedules import scale
 from ensue.training.settings import TrainingSettings
 
@@ -103,7 +104,8 @@ class _Fit:
         checkpoint = self.run.checkpoint()
         if checkpoint is not None:
             self.course, self.best = checkpoint.course, checkpoint.best
-            self.learner.restore(checkpoint.learner)
+            with shape_of(str(self.run.path / CHECKPOINT)):
+                self.learner.restore(checkpoint.learner)
         self._clock = perf_counter() - self.course.seconds
         self._reported = perf_counter()
         self._timer: TimedStart | None = None

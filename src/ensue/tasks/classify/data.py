@@ -10,10 +10,11 @@ from typing import Any
 from ensue.cache import Cache
 from ensue.data.contract import Finding, Listener
 from ensue.data.demos import demo_meant, write_demo
-from ensue.data.examples import Examples, keep_examples, kept_examples
+from ensue.data.examples import CONTENTS, Examples, keep_examples, kept_examples
 from ensue.data.labelled import LabelledReader
 from ensue.data.partition import Parts, files_by_part, open_readers, partition
 from ensue.data.prepare import fingerprint
+from ensue.durable import shape_of
 from ensue.settings import to_plain
 from ensue.tasks.cached import CODEC, data_of
 from ensue.tasks.choosing import change
@@ -28,7 +29,7 @@ Kept = tuple[dict[str, Examples], dict[str, Any]]
 def read_parts(run: Run, settings: ClassifySettings, data: Sequence[Path], watch: Watch) -> Parts:
     """Read the data into the run, and describe it there; from then on its sources are not needed."""
     examples, contents = _kept(run, settings, data)
-    parts = Parts.from_json(examples, contents)
+    parts = _parts(run, (examples, contents))
     keep_codecs(run, parts)
     sizes = {name: len(one) for name, one in examples.items()}
     about = {name: contents[name] for name in ("kind", "reading", "files")}
@@ -40,7 +41,12 @@ def read_parts(run: Run, settings: ClassifySettings, data: Sequence[Path], watch
 
 def parts_of(run: Run, settings: ClassifySettings, data: Sequence[Path]) -> Parts:
     """Give the parts that the run holds, read again where its cache is damaged. Raises RunError where that fails."""
-    return Parts.from_json(*_kept(run, settings, data))
+    return _parts(run, _kept(run, settings, data))
+
+
+def _parts(run: Run, kept: Kept) -> Parts:
+    with shape_of(str(run.cache / CONTENTS)):
+        return Parts.from_json(*kept)
 
 
 def keep_codecs(run: Run, parts: Parts) -> None:
@@ -60,7 +66,7 @@ def _kept(run: Run, settings: ClassifySettings, data: Sequence[Path]) -> Kept:
         run,
         kept_examples,
         lambda cache: _read(settings, data, cache),
-        lambda kept: (_codecs(Parts.from_json(*kept)), kept[1]["prints"]),
+        lambda kept: (_codecs(_parts(run, kept)), kept[1]["prints"]),
     )
 
 

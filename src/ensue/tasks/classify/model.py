@@ -24,6 +24,7 @@ from ensue.data.labels import LabelCodec, relabelled
 from ensue.data.partition import Encoded, LabelledSettings, encode, open_readers, tell_strange
 from ensue.data.readers.listed import Listed
 from ensue.data.readers.named_parts import parts_by_name
+from ensue.durable import shape_of
 from ensue.errors import DataError
 from ensue.evaluation.answers import Answers
 from ensue.evaluation.classification import figures
@@ -244,7 +245,8 @@ def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
     content, labels = run.parse(
         CODEC, lambda codecs: (open_content(codecs["content"]), LabelCodec.from_json(codecs["labels"]))
     )
-    model = build_classifier(settings.model, content.shape, labels.kind, labels.size)
+    with shape_of(str(run.path / CODEC)):
+        model = build_classifier(settings.model, content.shape, labels.kind, labels.size)
     load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
     if isinstance(model, nn.Module):
         model.eval()

@@ -16,6 +16,7 @@ from ensue.data.series.checks import some
 from ensue.data.series.inputs import Inputs
 from ensue.data.series.layout import MOST_ORIGINS, Layout, Origins
 from ensue.data.series.times import shown
+from ensue.durable import shape_of
 from ensue.errors import DataError, SettingError, UserError
 from ensue.evaluation.forecasting.bands import UNMOVED, Bands
 from ensue.evaluation.forecasting.distributions import Forecast
@@ -24,7 +25,7 @@ from ensue.models.weights import load_into
 from ensue.tasks.contract import Trained
 from ensue.tasks.forecast.fitting import build
 from ensue.tasks.forecast.predicting import blocks_of, forecast
-from ensue.tasks.forecast.prepared import Prepared, kept
+from ensue.tasks.forecast.prepared import CODEC, Prepared, kept
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.given import paths_given
 from ensue.tasks.outcome import Scored
@@ -237,7 +238,8 @@ def as_frame(told: Sequence[Foretold], library: Any) -> Any:
 def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     """Open what a run has learned."""
     prepared = kept(run)
-    model, _ = build(settings.model, prepared)
+    with shape_of(str(run.path / CODEC)):
+        model, _ = build(settings.model, prepared)
     load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
     # What fails between a training and its calibration leaves a model whose intervals stay as they are.
     bands = run.parse(CALIBRATION, Bands.from_json) if run.has(CALIBRATION) else UNMOVED

@@ -11,11 +11,12 @@ import numpy as np
 
 from ensue.cache import Cache
 from ensue.data.demos import demo_meant, write_demo
-from ensue.data.examples import Examples, keep_examples, kept_examples
+from ensue.data.examples import CONTENTS, Examples, keep_examples, kept_examples
 from ensue.data.files import find_files
 from ensue.data.readers.tagged import TaggedReader
 from ensue.data.tagged import TaggedParts, covered, prepare_tagged
 from ensue.data.vectors import Vectors, read_vectors
+from ensue.durable import shape_of
 from ensue.tasks.cached import CODEC, data_of
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.contract import Note, Watch
@@ -29,7 +30,7 @@ Kept = tuple[dict[str, Examples], dict[str, Any]]
 def read_parts(run: Run, settings: TagSettings, data: Sequence[Path], watch: Watch) -> TaggedParts:
     """Read the data into the run, and describe it there; from then on its sources are not needed."""
     kept = _kept(run, settings, data)
-    parts, contents = TaggedParts.from_json(*kept), kept[1]
+    parts, contents = _parts(run, kept), kept[1]
     keep_codec(run, parts)
     counted = {
         part: {"sentences": len(np.unique(one.whole["sentence"])), "words": int(one.offsets[-1])}
@@ -47,7 +48,12 @@ def read_parts(run: Run, settings: TagSettings, data: Sequence[Path], watch: Wat
 
 def parts_of(run: Run, settings: TagSettings, data: Sequence[Path]) -> TaggedParts:
     """Give the parts that the run holds, read again where its cache is damaged. Raises RunError where that fails."""
-    return TaggedParts.from_json(*_kept(run, settings, data))
+    return _parts(run, _kept(run, settings, data))
+
+
+def _parts(run: Run, kept: Kept) -> TaggedParts:
+    with shape_of(str(run.cache / CONTENTS)):
+        return TaggedParts.from_json(*kept)
 
 
 def keep_codec(run: Run, parts: TaggedParts) -> None:
@@ -65,7 +71,7 @@ def _kept(run: Run, settings: TagSettings, data: Sequence[Path]) -> Kept:
         run,
         lambda folder: _opened(folder, settings),
         lambda cache: _read(settings, data, cache),
-        lambda kept: (_codec(TaggedParts.from_json(*kept)), kept[1]["files"]),
+        lambda kept: (_codec(_parts(run, kept)), kept[1]["files"]),
     )
 
 

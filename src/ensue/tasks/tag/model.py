@@ -27,6 +27,7 @@ from ensue.data.readers.tagged.tokenizer import Tokenizer
 from ensue.data.schemes import guess_scheme, halves
 from ensue.data.sentences import Cut, sentences_of
 from ensue.data.tagged import encode_tagged, sentence_offsets
+from ensue.durable import shape_of
 from ensue.errors import DataError
 from ensue.evaluation.standing import with_intervals
 from ensue.evaluation.tagging import TaggedTruth
@@ -202,8 +203,9 @@ def open_tagger(run: Run, settings: TagSettings) -> TagModel:
     """Open what a run has learned."""
     codec, tags, tokenizer = run.parse(CODEC, _opened)
     arrays = run.read_arrays()
-    sizes = {**codec.shape.symbols, "target": len(tags)}
-    model: Predictor = cast("Any", settings.model).build(sizes, arrays.get("vectors"))
+    with shape_of(str(run.path / CODEC)):
+        sizes = {**codec.shape.symbols, "target": len(tags)}
+        model: Predictor = cast("Any", settings.model).build(sizes, arrays.get("vectors"))
     load_into(model, arrays, str(run.path / WEIGHTS))
     if isinstance(model, nn.Module):
         model.eval()
