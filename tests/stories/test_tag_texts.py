@@ -160,6 +160,9 @@ def test_prose_is_no_columns() -> None:
     assert not are_columns(["Yes", "No"])
     assert form_of_text(["cat", "dog", "fish", "bird"]) == "lines"
     assert are_columns(["The", "cat", "sat", "."])
+    assert are_columns(
+        ["a b X", *["the DET", "cat NOUN"] * 15, "", *["the DET", "cat NOUN"] * 15]
+    )  # its reader refuses it
     prose = "It was a bright cold day in May, and the clocks struck. Nobody but Mr. Fox knew why it was so. " * 9
     assert form_of_text(textwrap.wrap(prose, 60)) == "text"
     assert form_of_text(textwrap.wrap(prose.lower(), 60)) == "text"

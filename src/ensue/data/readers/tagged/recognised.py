@@ -48,7 +48,7 @@ def are_columns(lines: Sequence[str], tags: Collection[str] = (), before: Layout
         return (several or signs) and len(rows) > 2 and not any(len(cut(line, "blanks")) > 1 for line in full)
     if layout.by == "\t" or layout.number >= 0 or (before is not None and layout.fits(before) and several):
         return True
-    found = [row[layout.tag] for row in rows if len(row) == usual]
+    found = [row[min(layout.tag, usual - 1)] for row in rows if len(row) == usual]
     known = sum(tag in tags for tag in found)
     repeated = several and len(set(found)) < len(found) / 2
     return len(found) > 2 and (known > 0.8 * len(found) or repeated)
