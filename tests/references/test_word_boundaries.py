@@ -1,13 +1,17 @@
 """Words in many scripts: no boundary lies within a character as a person sees it, which oniguruma tells (`\\X`)."""
 
 import unicodedata
+from pathlib import Path
 
 import pytest
 from tokenizers import Regex, pre_tokenizers
 
+from ensue.data.codecs import CODECS
 from ensue.data.codecs.subwords import Subwords
 from ensue.data.codecs.words import Words, words_of
+from ensue.data.prepare import prepare
 from ensue.data.sentences import sentences_of
+from ensue.data.settings import DataSettings
 from ensue.data.word_boundaries import join_marks, unsegmented_share
 
 TEXTS = {
@@ -83,3 +87,13 @@ def test_a_sentence_ends_with_the_sign_of_its_script() -> None:
 )
 def test_scripts_without_blanks_are_known(text: str, share: float) -> None:
     assert unsegmented_share(text) == share
+
+
+@pytest.mark.parametrize(("codec", "told"), [("words", True), ("tokens", True), ("subwords", False)])
+def test_words_of_a_script_without_blanks_are_told(codec: str, told: bool, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("ภาษาไทยเขียนติดกัน ไม่มีช่องว่าง\n" * 60, encoding="utf-8")
+    made = CODECS[codec](**({"most": 300} if codec == "subwords" else {}))
+    data = DataSettings(kind="text")
+    found = prepare([tmp_path / "a.txt"], data, made, seed=0, context=2, cache=tmp_path, watch=lambda *_: None).findings
+    advice = "choose --codec characters or --codec subwords"
+    assert any("puts no blanks between words" in str(one) and advice in str(one) for one in found) == told

@@ -63,7 +63,7 @@ def test_classify_answers_each_line_by_its_number(folder: Path, capsys: pytest.C
         (b"a film\ncaf\xe9\n", "-:2: byte 0xE9 is not UTF-8; it looks like Windows-1252"),
         ("a film\n".encode("utf-16"), "-: this is UTF-16 text, not UTF-8"),
         (b"a film\n\x00\n", "-:2: a zero character stands in the text; take it out, as by tr -d '\\000'"),
-        (b"", "-: nothing came in"),
+        (b"", "-: nothing came in; give some text"),
     ],
 )
 @pytest.mark.parametrize(
@@ -110,3 +110,20 @@ def test_evaluate_and_generate_read_it(folder: Path, capsys: pytest.CaptureFixtu
     assert "Unknown option: --liness; see `ensue evaluate --help`" in capsys.readouterr().err
     pipe(b"x")
     assert main(["generate", run, "--prompt", "-", "--interactive"]) == 2
+
+
+def test_tag_reads_it(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe) -> None:
+    (tmp_path / "a.tsv").write_text("the\tD\ncat\tN\nruns\tV\n\n" * 20)
+    run, text = str(tmp_path / "run"), b"\xef\xbb\xbf\r\nthe cat\r\n\r\nthe cat runs"
+    assert main(["train", "tag", str(tmp_path / "a.tsv"), "--model", "hmm", "--out", run]) == 0
+    (tmp_path / "b.txt").write_bytes(text)
+    of_file = answer(capsys, "tag", run, str(tmp_path / "b.txt"), "--json")
+    pipe(text)
+    assert answer(capsys, "tag", run, "-", "--json") == of_file
+    assert [json.loads(line)["line"] for line in of_file.splitlines()] == [2, 4]
+    for data, message in ((b"a\ncaf\xe9\n", "-:2: byte 0xE9 is not UTF-8"), (b"", "-: nothing came in")):
+        pipe(data)
+        assert main(["tag", run, "-"]) == 2
+        assert capsys.readouterr().err.startswith(f"ensue: {message}")
+    assert main(["tag", run, "caf\udce9 is"]) == 2
+    assert "byte 0xE9 is not UTF-8" in capsys.readouterr().err

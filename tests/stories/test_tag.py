@@ -119,9 +119,9 @@ def test_what_is_read_is_said(run: str, capsys: pytest.CaptureFixture[str]) -> N
 def test_bytes_that_are_no_text_are_refused(
     run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9"), encoding="utf-8"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9\n"), encoding="utf-8"))
     assert main(["tag", run, "-"]) == 2
-    assert "-: byte 0xE9 is not UTF-8; write what comes in as UTF-8" in capsys.readouterr().err
+    assert "-:1: byte 0xE9 is not UTF-8; it looks like Windows-1252" in capsys.readouterr().err
 
 
 def test_its_data_is_not_written_over(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, cast
@@ -95,7 +94,7 @@ def piped(listener: Listener = SILENT, name: str = "data.txt") -> Iterator[tuple
             while chunk := _from_standard_input(CHUNK):
                 file.write(chunk)
         if not path.stat().st_size:
-            raise DataError("nothing came in", where="-", mend="give a text on each line")
+            raise DataError("nothing came in", where="-", mend="give some text")
 
         def tell(one: Finding) -> None:
             listener.tell(replace(one, where=one.where.replace(str(path), "-")))
@@ -111,18 +110,6 @@ def _from_standard_input(size: int) -> bytes:
     # Text that was decoded by the locale may hide bytes that are none; what stands in for the input may have no bytes.
     raw = getattr(sys.stdin, "buffer", None)
     return raw.read(size) if raw is not None else sys.stdin.read(size).encode("utf-8", "surrogateescape")
-
-
-def lines_piped() -> Iterator[str]:
-    """Give the lines of the standard input. Raises DataError for bytes that are no text."""
-    raw = b""
-    while chunk := _from_standard_input(CHUNK):
-        raw += chunk
-    try:
-        yield from StringIO(raw.decode(), newline=None)
-    except UnicodeDecodeError as error:
-        what = f"byte 0x{error.object[error.start]:02X} is not {error.encoding.upper()}"
-        raise DataError(what, where="-", mend="write what comes in as UTF-8") from None
 
 
 def refuse_undecoded(text: str, where: str) -> None:

@@ -13,6 +13,7 @@ from ensue.data.encode import CorpusWriter
 from ensue.data.files import find_files
 from ensue.data.settings import DataSettings
 from ensue.data.split import PARTS, ByPosition, ByRecord, Part, Split
+from ensue.data.word_boundaries import UNSEGMENTED_MOSTLY, unsegmented_share
 from ensue.errors import DataError
 from ensue.settings import Settings
 
@@ -21,6 +22,9 @@ IN_MEMORY = 64 << 20
 
 PASSES = 3
 """How often the data is read: measured, fitted on, encoded."""
+
+BEGINNING = 100_000
+"""Characters of the training part by which its script is known."""
 
 STRETCH = 1 << 24
 """Ids that are looked at together."""
@@ -62,8 +66,10 @@ def prepare(
     aloud, quietly = Listener(findings.append, progress.advance), Listener(advance=progress.advance)
     split = _measure(sources, data, seed, aloud)
     pieces = sources.main.pieces(quietly)
-    train = (text for part, text in split.assign(pieces) if part == "train")
+    beginning: list[str] = []
+    train = _remembering((text for part, text in split.assign(pieces) if part == "train"), beginning)
     fitted = cast("_Fits", codec).fit(train, sources.main.ends)
+    _tell_unsegmented("".join(beginning), codec, str(paths[0]), findings.append)
     writers = {part: CorpusWriter(fitted, sources.room(cache, part)) for part in PARTS}
     for part, text in split.assign(sources.main.pieces(quietly)):
         writers[part].add(text)
@@ -75,6 +81,26 @@ def prepare(
     progress.finish()
     prints = fingerprint(sources.files, findings.append)
     return Prepared(train, tune, test, fitted, sources.kind, prints, tuple(findings))
+
+
+def _remembering(texts: Iterable[str], beginning: list[str]) -> Iterator[str]:
+    """Give the same texts, and keep the first characters of them."""
+    room = BEGINNING
+    for text in texts:
+        if room > 0:
+            beginning.append(text[:room])
+            room -= len(text)
+        yield text
+
+
+def _tell_unsegmented(text: str, codec: Settings, where: str, tell: Callable[[Finding], None]) -> None:
+    """Tell of words where none are told apart by blanks."""
+    name = getattr(codec, "name", "")
+    if name in ("words", "tokens") and unsegmented_share(text) > UNSEGMENTED_MOSTLY:
+        what = (
+            f"its script puts no blanks between words, so what stands between two blanks or signs is one of the {name}"
+        )
+        tell(Finding(where, what, "choose --codec characters or --codec subwords, or cut it into words first"))
 
 
 class _Fits(Protocol):

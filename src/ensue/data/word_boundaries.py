@@ -19,6 +19,9 @@ PREPENDED = frozenset([*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 
 ZERO_WIDTH_SPACE = 0x200B
 """It separates words, although it is a format character."""
 
+UNSEGMENTED_MOSTLY = 0.3
+"""The share of letters of scripts without blanks from which on they are more than some foreign words."""
+
 UNSEGMENTED = re.compile(
     "["
     "\u0e01-\u0eff"  # Thai, Lao

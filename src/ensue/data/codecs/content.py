@@ -19,6 +19,7 @@ from ensue.data.codecs.tokens import Tokens
 from ensue.data.codecs.words import Words
 from ensue.data.contract import Codec
 from ensue.data.labelled import Content, ContentCodec, Shape
+from ensue.data.word_boundaries import UNSEGMENTED_MOSTLY, unsegmented_share
 from ensue.errors import DataError
 from ensue.settings import Settings
 
@@ -34,7 +35,7 @@ class TextSettings(Settings):
 
     name: Literal["text"] = "text"
     unit: Literal["auto", "words", "tokens", "characters", "bytes", "subwords"] = "auto"
-    """What a step is; auto takes characters where texts have a word or two, and words otherwise."""
+    """What a step is; auto takes characters where texts have a word or two, or no blanks between words; else words."""
     most: int = Field(20_000, ge=1)
     """Words, tokens and subwords: keep so many of the most frequent ones."""
     least: int = Field(2, ge=1)
@@ -114,8 +115,10 @@ def _spaced(content: Content, lower: bool) -> str:
 def unit_for(texts: Iterable[str]) -> Literal["words", "characters"]:
     """Say what the steps of texts should be, by the first thousand of them.
 
-    >>> unit_for(["Anna", "Jean Paul"]), unit_for(["what a very good film"])
-    ('characters', 'words')
+    >>> unit_for(["Anna", "Jean Paul"]), unit_for(["what a very good film"]), unit_for(["หนัง เรื่อง นี้ ดี"])
+    ('characters', 'words', 'characters')
     """
-    words = [len(text.split()) for text in islice(texts, 1000)]
-    return "characters" if median(words) < FEW_WORDS else "words"
+    some = list(islice(texts, 1000))
+    few = median(len(text.split()) for text in some) < FEW_WORDS
+    # Between the words of some scripts there are no blanks.
+    return "characters" if few or unsegmented_share("".join(some)) > UNSEGMENTED_MOSTLY else "words"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from io import StringIO
 from itertools import chain, islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias, cast
 
 from ensue.data.contract import Finding, Listener
-from ensue.data.files import ending, file_meant, find_files, lines_piped
+from ensue.data.files import ending, file_meant, find_files, piped, refuse_undecoded
 from ensue.data.labelled import Labelled
 from ensue.data.readers.lines import lines_of
 from ensue.data.readers.tagged.conllu import CONLLU
 from ensue.data.readers.tagged.recognised import LOOKED_AT, Form, are_columns, form_of_text
 from ensue.data.sentences import Word, sentences_of
-from ensue.data.word_boundaries import unsegmented_share
+from ensue.data.word_boundaries import UNSEGMENTED_MOSTLY, unsegmented_share
 from ensue.errors import DataError
 from ensue.tasks.tag.model import TaggedSentence, TagModel
 
@@ -24,8 +24,6 @@ Reading: TypeAlias = Literal["auto", "text", "lines", "conllu", "columns", "tsv"
 
 FORMATS = {".conllu", ".conll", ".iob", ".jsonl", ".ndjson", ".tsv"}
 """Endings of files whose sentences are cut into words already."""
-UNSEGMENTED_MOSTLY = 0.3
-"""The share of letters of such scripts from which on they are more than some foreign words."""
 CHOICES = "say how it is cut with --read text|lines|conllu|columns|tsv|jsonl"
 
 
@@ -36,11 +34,12 @@ def asked_about(model: TagModel, data: str, read: Reading, listener: Listener) -
     """
     if data == "-":
         return _piped(model, read, listener)
+    refuse_undecoded(data, "the text")
     path = file_meant(data)
     if path is None:
         if Path(data).suffix and len(data.split()) == 1:
             raise DataError("there is no such file", where=data, mend="check the spelling, or give a text of two words")
-        return _of_text(model, data.splitlines(), "the text", read, listener)
+        return _of_text(model, StringIO(data, newline=None), "the text", read, listener)
     return (one for file in find_files([path]) for one in _of_file(model, file, read, listener))
 
 
@@ -57,18 +56,9 @@ def _of_file(model: TagModel, file: Path, read: Reading, listener: Listener) -> 
 
 def _piped(model: TagModel, read: Reading, listener: Listener) -> Iterator[Labelled]:
     """Read the standard input as a file is read."""
-    with TemporaryDirectory(prefix="ensue-") as folder:
-        file = Path(folder) / "stdin"
-        file.write_text("".join(line.rstrip("\r\n") + "\n" for line in lines_piped()), "utf-8", "surrogatepass")
-        if not file.stat().st_size:
-            raise DataError("there is no text", where="-", mend="give some words")
-        as_piped = Listener(lambda one: listener.tell(replace(one, where=one.where.replace(str(file), "-"))))
-        try:
-            for one in _of_file(model, file, read, as_piped):
-                yield replace(one, file="-")
-        except DataError as error:
-            where = (error.where or "-").replace(str(file), "-")
-            raise DataError(error.what, where=where, mend=error.mend, option=error.option) from None
+    with piped(listener) as (file, as_piped):
+        for one in _of_file(model, file, read, as_piped):
+            yield replace(one, file="-")
 
 
 def _of_text(
