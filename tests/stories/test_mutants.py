@@ -436,6 +436,11 @@ TOLD = {
         DATES + f'{{"ds": "2024-02-01", "y": {"9" * 401}}}\n',
         "is no number that can be used",
     ),
+    "far time": (
+        "forecast a.csv --fill zero",
+        "t,y\n1,2\n2,3\n3,3\n999999999,4\n",
+        "a.csv:5: 999999995 steps of a step are missing before 999999999 of 'a', too many to be filled; mend the time",
+    ),
     "large cell": ("forecast a.csv", "ds,y\n1,2\n2,1e999\n", "a.csv:3: '1e999' in the column 'y' is no number"),
     "digits of a cell": ("forecast a.csv", f"ds,y\n1,2\n2,{'9' * 5000}\n", "is no number that can be used"),
     "large time": ("forecast a.csv", f"ds,y\n1,2\n{'9' * 400},2\n", "in the column 'ds' is no time"),

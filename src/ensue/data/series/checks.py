@@ -19,6 +19,8 @@ REPEATED = 3
 ALIKE = 1.2
 """By how much such gaps may differ: months have 28 to 31 days."""
 FILLS = "--fill previous or --fill zero"
+SPARSE, ALWAYS = 100, 100_000
+"""How many times as many steps as rows a filled series may have, and how many in any case."""
 NAMED = 5
 """Series that a line names."""
 
@@ -118,6 +120,7 @@ def checked(one: Read, frequency: Frequency, settings: SeriesSettings) -> Series
     for row in np.flatnonzero(distances != 1):
         _refuse(one, times, int(row) + 1, distances, frequency, filled=bool(settings.fill))
     if settings.fill:
+        _refuse_far(one, times, distances, frequency)
         series = _filled(series, distances, frequency, settings.fill)
     else:
         _refuse_missing(one, series)
@@ -139,6 +142,15 @@ def _refuse(one: Read, times: Times, row: int, distances: np.ndarray, frequency:
     if not filled:
         gap = f"a gap of {distance - 1:.0f} step{'s' * bool(distance > 2)} of {frequency.one} before {what}"
         raise DataError(gap, where=where, mend="add the rows", option=f"give {FILLS}")
+
+
+def _refuse_far(one: Read, times: Times, distances: np.ndarray, frequency: Frequency) -> None:
+    """Let gaps pass that hold no hundred times as many steps as there are rows: a time that is far off is wrong."""
+    if distances.sum() > max(SPARSE * len(times), ALWAYS):
+        row = int(distances.argmax()) + 1
+        what = f"{distances[row - 1] - 1:.0f} steps of {frequency.one} are missing before {shown(times[row])}"
+        mend = "mend the time, or give each stretch a file of its own"
+        raise DataError(f"{what} of {one.series.name!r}, too many to be filled", where=one.rows[row], mend=mend)
 
 
 def _two(one: Read, row: int, frequency: Frequency, other: Frequency | None) -> DataError:
