@@ -172,7 +172,7 @@ def scored(folder: Path, train: str, held_out: str, order: int) -> dict[str, Any
     """Train on a text as `ensue train generate --codec tokens` does, and give what `ensue evaluate --json` says."""
     (folder / "train.txt").write_text(train)
     (folder / "held_out.txt").write_text(held_out)
-    # One line to choose on, which is counted too, changes hardly anything.
+    # What is chosen on is not counted where it is a file of its own.
     (folder / "valid.txt").write_text(train.splitlines()[0] + "\n")
     files = ["--valid", str(folder / "valid.txt"), "--test", str(folder / "held_out.txt"), "--out", str(folder / "run")]
     assert main(["train", "generate", str(folder / "train.txt"), "--codec", "tokens", "--model", "ngram",

@@ -164,7 +164,7 @@ def test_copies_are_found_wherever_they_stand_and_without_the_sources(codec, tmp
     source = tmp_path / "text.txt"
     source.write_text("".join(f"{prose(1500)}{plant}\n" for plant in plants) + prose(1500), encoding="utf-8")
     assert main(["train", "generate", str(source), "--codec", codec, "--model", "ngram", "--set", "model.order=2",
-                 "--set", "counted=1000", "--out", str(tmp_path / "run")]) == 0  # fmt: skip
+                 "--out", str(tmp_path / "run")]) == 0  # fmt: skip
     source.unlink()
     model = ensue.open(tmp_path / "run")
     for plant in plants:
