@@ -221,9 +221,10 @@ def test_progress_for_programs_is_one_object_a_line(capsys: pytest.CaptureFixtur
     for event in (PROGRESS, Sample(30, "“To be”", float("inf")), Note("for people")):
         show(event)
     out, err = capsys.readouterr()
-    progress, sample = [json.loads(line) for line in out.splitlines()]
+    progress, sample, note = [json.loads(line) for line in out.splitlines()]
     assert (progress["event"], progress["step"], progress["loss"]) == ("progress", 20, 1.5)
     assert sample == {"event": "sample", "step": 30, "text": "“To be”", "nats": None}
+    assert note == {"event": "note", "text": "for people"}
     assert err == "for people\n"
 
 
