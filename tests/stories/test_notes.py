@@ -31,7 +31,7 @@ CASES = {
     "forecast linear": ("a.csv", SALES, ["--horizon", "3", "--set", "rivals.statistics=[]", "--set", "epochs=1"]),
     **{
         f"classify {name}": ("a.csv", CURVES if name in ("warping", "regression") else TEXTS, [])
-        for name in CLASSIFIERS.keys() - TRAINED.keys()
+        for name in sorted(CLASSIFIERS.keys() - TRAINED.keys())
     },
     "classify bag": ("a.csv", TEXTS, ["--set", "training.steps=2"]),
     **{f"tag {name}": ("a.tsv", TAGGED, []) for name in ("frequent", "hmm")},
