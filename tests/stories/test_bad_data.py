@@ -484,13 +484,13 @@ def doctor(folder: Path, content: bytes | str) -> list[str]:
         (
             "ab" * 5,
             [
-                "a.txt: 8 characters to train on are not more than the context of 8; "
-                "give a longer text, or a shorter context"
+                "a.txt: 10 characters are too few to split: nothing is left to tune; "
+                "give more, or files of their own with --valid and --test"
             ],
         ),
         (
             "one\ntwo\nthree\n",
-            ["a.txt: 3 records are too few to split; give more, or files with --valid and --test"],
+            [],
         ),
         (
             b"Some text, which is longer than that.\r\nAnd more of it, which is longer still.\n\n",

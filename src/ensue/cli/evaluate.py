@@ -111,6 +111,8 @@ def show_text(model: TextModel, data: Sequence[Path], asked: Asked) -> None:
         more = {"novelty": found.novelty().to_json()} if asked.novelty else {}
         print_whole(found, asked.lines, asked.surprising, {"weights": asked.weights, "cost_of_weights": cost, **more})
         return
+    for note in found.notes:
+        show_line(note)
     told = found.to_json()
     intervals = told["intervals"].items()
     show_figures({name: (told[name], ends) for name, ends in intervals}, f"{told['count']:,} symbols")

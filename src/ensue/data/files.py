@@ -8,13 +8,12 @@ import gzip
 import lzma
 import sys
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.encoding import LineByLine, WrongBefore, binary, known_encoding, looks_like, mixed_with, wide
@@ -53,25 +52,6 @@ def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]
     if not found:
         raise DataError("no data file was given", mend="name a file or a folder")
     return found
-
-
-def files_of_parts(name: str, paths: Sequence[Path], settings: Any, listener: Listener) -> dict[str, list[Path]]:
-    """Find the files of the part `name`, and of "tune" and "test" where `settings` have a valid_file and a test_file.
-
-    What lies in a folder of the data, and is given for a part, belongs to that part alone. Raises DataError for a file
-    that was given twice.
-    """
-    given = {"tune": settings.valid_file, "test": settings.test_file}
-    data = {name: paths} | {part: [Path(file)] for part, file in given.items() if file}
-    files = {part: find_files(own, listener) for part, own in data.items()}
-    held_out = {path.resolve() for part, own in files.items() if part != name for path in own}
-    named = {path.resolve() for path in paths if not path.is_dir()}
-    rest = [path for path in files[name] if path.resolve() in named or path.resolve() not in held_out]
-    files[name] = rest or files[name]
-    given = Counter(path.resolve() for own in files.values() for path in own)
-    if twice := [path for path, count in given.items() if count > 1]:
-        raise DataError("the file was given twice", where=str(twice[0]), mend="give each part files of its own")
-    return files
 
 
 def file_meant(data: str) -> Path | None:

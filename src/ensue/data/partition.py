@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from pydantic import Field
 from ensue.data.codecs import CONTENTS, open_content
 from ensue.data.contract import Finding, Listener
 from ensue.data.examples import Examples, together
-from ensue.data.files import files_of_parts
 from ensue.data.label_kinds import label_kind, odd_labels
 from ensue.data.labelled import ContentCodec, Labelled, LabelledReader
 from ensue.data.labels import (
@@ -30,7 +29,7 @@ from ensue.data.labels import (
 )
 from ensue.data.readers import LABELLED, LabelledTable
 from ensue.data.readers.label_file import with_labels
-from ensue.data.readers.named_parts import take_named_parts
+from ensue.data.readers.named_parts import PartFiles, files_of_parts
 from ensue.data.split import draw_parts
 from ensue.errors import DataError, SettingError
 from ensue.settings import Settings, choice
@@ -40,7 +39,7 @@ HELD_OUT = ("tune", "calibrate", "test")
 Reader = Annotated[Any, choice(LABELLED)]
 
 
-class LabelledSettings(Settings):
+class LabelledSettings(PartFiles):
     """How labelled data is read and split."""
 
     reader: Reader = LabelledTable()
@@ -55,15 +54,8 @@ class LabelledSettings(Settings):
     """The share on which temperature and prediction sets are fitted."""
     test: float = Field(0.2, gt=0, lt=0.5)
     """The share that is only reported."""
-    split: Literal["auto", "drawn"] = "auto"
-    """Where the parts come from: with auto, files and folders named train, valid (or dev) and test are those parts;
-    with drawn, all files are read together, and the parts are drawn."""
     label_file: str = ""
     """A table with a row for each sequence, its id and its label (`reader.label`), where the data itself has none."""
-    valid_file: str = ""
-    """A file on which choices are made, in place of the share `tune`."""
-    test_file: str = ""
-    """A file that is only reported, in place of the share `test`."""
 
 
 @dataclass(frozen=True)
@@ -142,10 +134,7 @@ def partition(
 
 def files_by_part(paths: Sequence[Path], data: LabelledSettings, listener: Listener) -> dict[str, list[Path]]:
     """Find the files of "all", and those of "tune" and "test" that have their own: as given, or by their names."""
-    files = files_of_parts("all", paths, data, listener)
-    beside = Path(data.label_file).resolve() if data.label_file else None
-    files = {part: [path for path in own if path.resolve() != beside] for part, own in files.items()}
-    return take_named_parts(files, listener) if data.split == "auto" else files
+    return files_of_parts("all", paths, data, listener, beside=data.label_file)
 
 
 def open_readers(

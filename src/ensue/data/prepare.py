@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 
 from ensue.data.contract import Codec, Corpus, Finding, Listener, Reader
 from ensue.data.encode import CorpusWriter
-from ensue.data.files import find_files
+from ensue.data.readers.named_parts import files_of_parts
 from ensue.data.settings import DataSettings
 from ensue.data.split import PARTS, ByPosition, ByRecord, Part, Split
 from ensue.data.word_boundaries import UNSEGMENTED_MOSTLY, unsegmented_share
@@ -19,6 +19,8 @@ from ensue.settings import Settings
 
 IN_MEMORY = 64 << 20
 """Bytes of data files up to which ids are kept in memory; those of more are written to the cache."""
+
+HELD_OUT: tuple[Part, Part] = ("tune", "test")
 
 PASSES = 3
 """How often the data is read: measured, fitted on, encoded."""
@@ -47,6 +49,8 @@ class Prepared:
     """Of each file: "bytes" and "sha256", as it lies on the disk."""
     findings: tuple[Finding, ...]
     """What a person should know of how the data was read."""
+    given: tuple[Part, ...] = ()
+    """The parts that have files of their own."""
 
     def parts(self) -> Iterator[tuple[Part, Corpus]]:
         """Give each part and its name."""
@@ -80,7 +84,7 @@ def prepare(
     _refuse_unlearnable(train, fitted, str(paths[0]), context)
     progress.finish()
     prints = fingerprint(sources.files, findings.append)
-    return Prepared(train, tune, test, fitted, sources.kind, prints, tuple(findings))
+    return Prepared(train, tune, test, fitted, sources.kind, prints, tuple(findings), tuple(sources.given))
 
 
 def _remembering(texts: Iterable[str], beginning: list[str]) -> Iterator[str]:
@@ -125,16 +129,11 @@ class _Sources:
 
 
 def _open(paths: Sequence[Path], data: DataSettings, tell: Callable[[Finding], None]) -> _Sources:
-    main_files = find_files(paths, Listener(tell))
-    kind, main = data.reader(main_files, Listener(tell))
+    by_part = files_of_parts("all", paths, data, Listener(tell))
+    kind, main = data.reader(by_part["all"], Listener(tell))
     alike = data.model_copy(update={"kind": kind})
-    files, given = dict.fromkeys(main_files, "all"), {}
-    for part, name in (("tune", data.valid_file), ("test", data.test_file)):
-        if name:
-            own = find_files([Path(name)], Listener(tell))
-            files |= dict.fromkeys(own, part)
-            given[part] = alike.reader(own, Listener(tell))[1]
-    return _Sources(main, given, kind, files)
+    given = {part: alike.reader(by_part[part], Listener(tell))[1] for part in HELD_OUT if part in by_part}
+    return _Sources(main, given, kind, {path: part for part, own in by_part.items() for path in own})
 
 
 def _measure(sources: _Sources, data: DataSettings, seed: int, listener: Listener) -> Split:
@@ -142,22 +141,33 @@ def _measure(sources: _Sources, data: DataSettings, seed: int, listener: Listene
     count = characters = 0
     for piece in sources.main.pieces(listener):
         count, characters = count + 1, characters + len(piece.text)
-    most = data.most / max(characters, 1)
-    tune = 0.0 if "tune" in sources.given else min(data.tune, most)
-    test = 0.0 if "test" in sources.given else min(data.test, most)
-    if sources.main.ends:
-        split, unit = ByRecord(count, tune, test, seed), "records"
-    else:
-        split, unit = ByPosition(characters, tune, test), "characters"
-    empty = [part for part in PARTS if not split.sizes[part] and part not in sources.given]
-    if empty:
-        what = f"{sum(split.sizes.values())} {unit} are too few to split: nothing is left to {' and '.join(empty)}"
-        mend = "give more, or files of their own with --valid and --test"
-        raise DataError(what, where=str(next(iter(sources.files))), mend=mend)
+    split = draw_split(count if sources.main.ends else None, characters, data, sources.files, seed)
     for part, reader in sources.given.items():
         if not sum(len(piece.text) for piece in reader.pieces(listener)):
-            where = data.valid_file if part == "tune" else data.test_file
+            where = next(str(path) for path, own in sources.files.items() if own == part)
             raise DataError("there is no text in it", where=where, mend="give a file with some text")
+    return split
+
+
+def draw_split(records: int | None, characters: int, data: DataSettings, files: Mapping[Path, str], seed: int) -> Split:
+    """Share out the data among the parts that have no `files` of their own; one long text has no records.
+
+    Raises DataError where nothing is left to one of them.
+    """
+    own = set(files.values())
+    most = data.most / max(characters, 1)
+    tune, test = (
+        0.0 if part in own else min(share, most) for part, share in (("tune", data.tune), ("test", data.test))
+    )
+    split: Split
+    if records is None:
+        split, unit = ByPosition(characters, tune, test), "characters"
+    else:
+        split, unit = ByRecord(records, tune, test, seed), "records"
+    if empty := [part for part in PARTS if not split.sizes[part] and part not in own]:
+        what = f"{sum(split.sizes.values())} {unit} are too few to split: nothing is left to {' and '.join(empty)}"
+        mend = "give more, or files of their own with --valid and --test"
+        raise DataError(what, where=str(next(iter(files))), mend=mend)
     return split
 
 

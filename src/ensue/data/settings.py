@@ -13,11 +13,11 @@ from pydantic import Field
 from ensue.data.contract import Finding, Listener, Reader
 from ensue.data.files import ending, read_text
 from ensue.data.readers.lines import LinesReader
+from ensue.data.readers.named_parts import PartFiles
 from ensue.data.readers.rows import ROWS
 from ensue.data.readers.table import TableReader
 from ensue.data.readers.text import TextReader
 from ensue.errors import SettingError
-from ensue.settings import Settings
 
 Kind: TypeAlias = Literal["text", "lines", "table"]
 
@@ -25,7 +25,7 @@ SHORT, LONGEST = 40, 200
 """Characters: the median and the longest of lines that are taken for records when the kind is guessed."""
 
 
-class DataSettings(Settings):
+class DataSettings(PartFiles):
     """How the data is read and split."""
 
     kind: Literal["auto", "text", "lines", "table"] = "auto"
@@ -42,10 +42,6 @@ class DataSettings(Settings):
     """The share of the data that is only reported, at the end or of records drawn by the seed."""
     most: int = Field(1_000_000, ge=1)
     """The most characters that either of these shares may have: of a very large text, a million tell enough."""
-    valid_file: str = ""
-    """A file on which choices are made, in place of the share `tune`."""
-    test_file: str = ""
-    """A file that is only reported, in place of the share `test`."""
 
     def reader(self, files: Sequence[Path], listener: Listener) -> tuple[Kind, Reader]:
         """Make the reader of these files, and say of which kind; tells `listener` if it was guessed."""

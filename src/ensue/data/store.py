@@ -31,6 +31,7 @@ def keep(prepared: Prepared, cache: Cache) -> None:
         "kind": prepared.kind,
         "fingerprint": prepared.fingerprint,
         "findings": [asdict(finding) for finding in prepared.findings],
+        "given": prepared.given,
     }
     for part in PARTS:
         corpus: Corpus = getattr(prepared, part)
@@ -52,6 +53,7 @@ def kept(folder: Path) -> Prepared | None:
             kind=contents["kind"],
             fingerprint=contents["fingerprint"],
             findings=tuple(Finding(**finding) for finding in contents["findings"]),
+            given=tuple(contents.get("given", ())),
         )
 
     return cache.load_json(CONTENTS, opened) if cache.finished else None

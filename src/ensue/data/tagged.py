@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from ensue.data.codecs.tagged import TaggedWords, TaggedWordsCodec
 from ensue.data.contract import Finding, Listener
 from ensue.data.examples import Examples, together
-from ensue.data.files import files_of_parts
 from ensue.data.label_kinds import odd_tags
 from ensue.data.labelled import Labelled
 from ensue.data.prepare import fingerprint
+from ensue.data.readers.named_parts import files_of_parts
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings, reader_beside
 from ensue.data.readers.tagged.tokenizer import learn_tokenizer
 from ensue.data.split import PARTS, draw_parts

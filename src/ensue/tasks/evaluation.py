@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from ensue.data.codecs.cutting import recut
-from ensue.data.contract import SILENT, Corpus, Reader
+from ensue.data.contract import SILENT, Corpus, Finding, Listener, Reader
 from ensue.data.encode import encode_corpus
 from ensue.data.files import find_files
+from ensue.data.readers.named_parts import files_to_score
 from ensue.data.settings import DataSettings
 from ensue.decoding.novelty import Novelty
 from ensue.decoding.training_text import TrainingText
@@ -37,6 +38,8 @@ class Evaluation:
     """Of each symbol, without the spelling of unknown ones."""
     data: Sequence[Path]
     """The files with the text; none if it is the test part of the run."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how they were read."""
 
     @property
     def likelihood(self) -> Likelihood:
@@ -103,20 +106,27 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Give the figures as plain JSON values."""
-        return self.likelihood.to_json(self.intervals)
+        return self.likelihood.to_json(self.intervals) | ({"notes": list(self.notes)} if self.notes else {})
 
 
 def evaluate(model: TextModel, data: Sequence[Path]) -> Evaluation:
     """Score files under a model, or the run's own test part if none are given. Raises DataError."""
+    told = list[Finding]()
+    data = files_to_score(data, data_settings(model), Listener(told.append)) if data else data
     corpus = read_corpus(model, data) if data else model.parts.test
-    return Evaluation(model, corpus, score(model.model, corpus.ids, corpus.offsets, ScoreSettings()), data)
+    nats = score(model.model, corpus.ids, corpus.offsets, ScoreSettings())
+    return Evaluation(model, corpus, nats, data, tuple(map(str, told)))
+
+
+def data_settings(model: TextModel) -> DataSettings:
+    """Give how the data of a model was read."""
+    about = model.run.about
+    return read(DataSettings, about["settings"]["data"]).model_copy(update={"kind": about["data"]["kind"]})
 
 
 def open_reader(model: TextModel, data: Sequence[Path]) -> Reader:
     """Read files as those that the model was trained on were read."""
-    about = model.run.about
-    settings = read(DataSettings, about["settings"]["data"]).model_copy(update={"kind": about["data"]["kind"]})
-    return settings.reader(find_files(data), SILENT)[1]
+    return data_settings(model).reader(find_files(data), SILENT)[1]
 
 
 def read_corpus(model: TextModel, data: Sequence[Path]) -> Corpus:

@@ -11,6 +11,7 @@ from pydantic import Field
 from ensue.data.codecs import CODECS, Characters
 from ensue.data.demos import demo_meant
 from ensue.data.files import find_files
+from ensue.data.prepare import Prepared
 from ensue.data.settings import DataSettings, guess_kind
 from ensue.errors import SettingError
 from ensue.models.catalogue import MODELS, SizeName, model_settings, rate_for, sized
@@ -54,12 +55,11 @@ class GenerateSettings(Settings):
     """How long and how to train."""
     count_validation: bool | Literal["auto"] = "auto"
     """Whether the n-gram counts the validation part too, once its order and discounts are chosen; auto: where that is a
-    share of the data, and not where it is a file of its own (--valid)."""
+    share of the data, and not where it is a file of its own (--valid, or by its name)."""
 
-    @property
-    def counts_validation(self) -> bool:
+    def counts_validation(self, parts: Prepared) -> bool:
         """Tell whether the validation part is counted in the end."""
-        return not self.data.valid_file if self.count_validation == "auto" else self.count_validation
+        return "tune" not in parts.given if self.count_validation == "auto" else self.count_validation
 
 
 def _propose(choices: Choices) -> Proposal:

@@ -84,7 +84,7 @@ def _count(
     name: str = "ngram",
 ) -> Rivals | None:
     """Count an n-gram by its share, write into the run what was planned, and say what came out."""
-    rivals = count_rivals(parts, ngram, share, settings.counts_validation, run.about.get(name, {}), watch)
+    rivals = count_rivals(parts, ngram, share, settings.counts_validation(parts), run.about.get(name, {}), watch)
     if rivals is None:
         run.describe({name: {"left_out": True}})
         return None
@@ -132,7 +132,7 @@ def _train_counted(
     run.write_arrays(model.best.arrays())  # whatever fails from here on, the run holds what was counted
     _tell_counted(run, parts, model, watch)
     scoring = Scoring(parts, ScoredText.of(parts.test, len(parts.test)), watch)
-    rows, chosen = scoring.cheapest(settings.counts_validation), ()
+    rows, chosen = scoring.cheapest(settings.counts_validation(parts)), ()
     if ngram == settings.baseline:
         return _conclude(
             run, settings, parts, model.best, Table([*rows, scoring.ngram(model)], counted_choice(ngram, model)), watch
@@ -179,7 +179,7 @@ def _finish_network(
             models.append(mixture)
     scoring = _scoring(run, parts, models, budget, watch)
     rows = [
-        *scoring.cheapest(settings.counts_validation),
+        *scoring.cheapest(settings.counts_validation(parts)),
         scoring.ngram(rivals),
         scoring.row(layer_name(settings.model.body), "network", network, learned.seconds),
     ]

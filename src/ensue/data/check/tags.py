@@ -12,6 +12,7 @@ from ensue.data.check.contract import NAMED, Report, counted, quantiles, tell_ba
 from ensue.data.contract import SILENT
 from ensue.data.label_kinds import odd_tags
 from ensue.data.labelled import Labelled
+from ensue.data.readers.named_parts import files_of_parts
 from ensue.data.readers.tagged import TaggedReader
 from ensue.data.schemes import broken, guess_scheme
 from ensue.data.tagged import read_tagged
@@ -43,6 +44,7 @@ def look_at_tags(report: Report, files: Sequence[Path], said: Any) -> None:
         (f"{one.file}:{one.line}", tuple(cast("dict", one.content)["words"]), tuple(one.label)) for one in sentences
     )
     tell_copies(report, files[0], found)
+    report.attempt(lambda: files_of_parts("train", files, said.data, report.listener), files[0])
     report.attempt(lambda: read_tagged(files, said.data, 0, SILENT), files[0])
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ensue.data.check.contract import Report
 from ensue.data.contract import SILENT, Piece
+from ensue.data.prepare import draw_split
+from ensue.data.readers.named_parts import files_of_parts
 from ensue.data.settings import DESCRIBED, DataSettings, Kind
 from ensue.errors import DataError
 
@@ -36,24 +38,26 @@ def look_at_texts(report: Report, files: Sequence[Path], said: Any) -> None:
             looks[-1].finish(REPEATED[kind])
 
         report.attempt(read, path)
+    by_part = report.attempt(lambda: files_of_parts("all", files, said.data, report.listener), files[0])
     report.kind, report.described = kind, f"{DESCRIBED[kind]} (choose with --set data.kind=text|lines|table)"
     report.tables["files"] = [look.row() for look in looks]
-    if not report.problems:
-        report.attempt(lambda: _refuse_too_little(looks, kind, said.data, report.context), files[0])
+    if not report.problems and by_part is not None:
+        parts = {path: part for part, own in by_part.items() for path in own}
+        own = [look for look in looks if parts.get(look.path) == "all"]
+        report.attempt(lambda: _refuse_too_little(own, kind, said.data, parts, report.context), files[0])
 
 
-def _refuse_too_little(looks: Sequence[TextLook], kind: Kind, data: DataSettings, context: int) -> None:
+def _refuse_too_little(
+    looks: Sequence[TextLook], kind: Kind, data: DataSettings, parts: Mapping[Path, str], context: int
+) -> None:
     distinct = len(set().union(*(look.alphabet for look in looks)))
-    count = sum(look.characters if kind == "text" else look.lines for look in looks)
-    train = int(count * (1 - data.test - data.tune))
     if distinct < 2:
         raise DataError(f"the text has {distinct} distinct symbol", mend="give text that varies")
+    records = None if kind == "text" else sum(look.lines for look in looks)
+    train = draw_split(records, sum(look.characters for look in looks), data, parts, 0).sizes["train"]
     if kind == "text" and train <= context:
         what = f"{train:,} characters to train on are not more than the context of {context:,}"
         raise DataError(what, mend="give a longer text, or a shorter context")
-    if int(count * (1 - data.test)) in (train, count):
-        unit = "characters" if kind == "text" else "records"
-        raise DataError(f"{count} {unit} are too few to split", mend="give more, or files with --valid and --test")
 
 
 class TextLook:

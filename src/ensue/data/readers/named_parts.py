@@ -1,13 +1,18 @@
-"""Files and folders that are named as the parts of data: train, valid (or dev), test."""
+"""The files of each part of the data: given by --valid and --test, or named train, valid (or dev) and test."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from os.path import commonpath
 from pathlib import Path
+from typing import Literal
 
 from ensue.data.contract import Finding, Listener
+from ensue.data.files import find_files
+from ensue.errors import DataError
+from ensue.settings import Settings
 
 PART_NAMES = {
     "train": "train",
@@ -20,6 +25,41 @@ PART_NAMES = {
     "testing": "test",
 }
 """What the parts are called in published data sets, and what they are called here."""
+
+
+class PartFiles(Settings):
+    """Which files are parts of the data by themselves."""
+
+    split: Literal["auto", "drawn"] = "auto"
+    """Where the parts come from: with auto, files and folders named train, valid (or dev) and test are those parts;
+    with drawn, all files are read together, and the parts are drawn."""
+    valid_file: str = ""
+    """A file on which choices are made, in place of the share `tune`."""
+    test_file: str = ""
+    """A file that is only reported, in place of the share `test`."""
+
+
+def files_of_parts(
+    name: str, paths: Sequence[Path], settings: PartFiles, listener: Listener, beside: str = ""
+) -> dict[str, list[Path]]:
+    """Find the files of the part `name`, and those of "tune" and "test" that have their own: as given, or by name.
+
+    What lies in a folder of the data, and is given for a part, belongs to that part alone; a file `beside` the data
+    belongs to none. Raises DataError for a file that was given twice.
+    """
+    held_out = {"tune": settings.valid_file, "test": settings.test_file}
+    data = {name: paths} | {part: [Path(file)] for part, file in held_out.items() if file}
+    files = {part: find_files(own, listener) for part, own in data.items()}
+    if beside:
+        files = {part: [one for one in own if one.resolve() != Path(beside).resolve()] for part, own in files.items()}
+    elsewhere = {path.resolve() for part, own in files.items() if part != name for path in own}
+    named = {path.resolve() for path in paths if not path.is_dir()}
+    rest = [path for path in files[name] if path.resolve() in named or path.resolve() not in elsewhere]
+    files[name] = rest or files[name]
+    given = Counter(path.resolve() for own in files.values() for path in own)
+    if twice := [path for path, count in given.items() if count > 1]:
+        raise DataError("the file was given twice", where=str(twice[0]), mend="give each part files of its own")
+    return take_named_parts(name, files, listener) if settings.split == "auto" else files
 
 
 def part_named(name: str) -> str | None:
@@ -46,17 +86,17 @@ def parts_by_name(files: Sequence[Path]) -> dict[str, list[Path]] | None:
     return parts if "" not in parts and "train" in parts and len(parts) > 1 else None
 
 
-def take_named_parts(files: dict[str, list[Path]], listener: Listener) -> dict[str, list[Path]]:
-    """Take the files of "all" that are named for the parts tune and test out of it, and tell it.
+def take_named_parts(name: str, files: dict[str, list[Path]], listener: Listener) -> dict[str, list[Path]]:
+    """Take the files of the part `name` that are named for the parts tune and test out of it, and tell it.
 
     What is given by --valid or --test stays: then what is named for the same part is left out of the data.
     """
-    found = parts_by_name(files["all"])
+    found = parts_by_name(files[name])
     if found is None:
-        _tell_mixed(files["all"], listener)
+        _tell_mixed(files[name], listener)
         return files
-    above = commonpath([path.parent for path in files["all"]])
-    kept = dict(files) | {"all": found.pop("train")}
+    above = commonpath([path.parent for path in files[name]])
+    kept = dict(files) | {name: found.pop("train")}
     for part, own in found.items():
         if part in files:
             flag = {"tune": "--valid", "test": "--test"}[part]
@@ -65,7 +105,7 @@ def take_named_parts(files: dict[str, list[Path]], listener: Listener) -> dict[s
         else:
             kept[part] = own
     named = ", ".join(
-        f"{'train' if part == 'all' else part} from {own[0].relative_to(above)}"
+        f"{'train' if part == name else part} from {own[0].relative_to(above)}"
         + f" and {len(own) - 1:,} more" * (len(own) > 1)
         for part, own in kept.items()
         if own[0].is_relative_to(above)
@@ -73,6 +113,17 @@ def take_named_parts(files: dict[str, list[Path]], listener: Listener) -> dict[s
     mend = "read all files together, and draw the parts, with --set data.split=drawn"
     listener.tell(Finding(above, f"parts taken from the names of files and folders: {named}", mend))
     return kept
+
+
+def files_to_score(paths: Sequence[Path], settings: PartFiles, listener: Listener) -> list[Path]:
+    """Find the files that a run is scored on: where they are named for parts, those of the test part alone."""
+    files = find_files(paths)
+    named = parts_by_name(files) if settings.split == "auto" else None
+    if not named or "test" not in named:
+        return files
+    where = str(named["test"][0].parent)
+    listener.tell(Finding(where, "the files of the part test alone are scored, by their names"))
+    return named["test"]
 
 
 def _tell_mixed(files: Sequence[Path], listener: Listener) -> None:

@@ -23,7 +23,7 @@ from ensue.data.labelled import Content, ContentCodec, Labelled, LabelledReader
 from ensue.data.labels import LabelCodec, relabelled
 from ensue.data.partition import Encoded, LabelledSettings, encode, open_readers, tell_strange
 from ensue.data.readers.listed import Listed
-from ensue.data.readers.named_parts import parts_by_name
+from ensue.data.readers.named_parts import files_to_score
 from ensue.durable import shape_of
 from ensue.errors import DataError
 from ensue.evaluation.answers import Answers
@@ -179,12 +179,7 @@ class LabelModel(Trained):
         if not paths:
             encoded = parts_of(self.run, *settings_of(self.run, ClassifySettings)).parts["test"]
         else:
-            named = parts_by_name(find_files(paths)) if self.data.split == "auto" else None
-            if named and "test" in named:
-                paths = named["test"]
-                told.append(
-                    Finding(str(paths[0].parent), "the files of the part test alone are scored, by their names")
-                )
+            paths = files_to_score(paths, self.data, Listener(told.append))
             reader = self.reader(paths, columns=columns)
             examples = relabelled(reader.examples(Listener(told.append)), self.data.labels)
             if not examples:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ensue.cache import Cache
+from ensue.data.contract import SILENT
 from ensue.data.demos import demo_meant, write_demo
 from ensue.data.examples import CONTENTS, Examples, keep_examples, kept_examples
-from ensue.data.files import find_files
+from ensue.data.readers.named_parts import files_of_parts
 from ensue.data.readers.tagged import TaggedReader
 from ensue.data.tagged import TaggedParts, covered, prepare_tagged
 from ensue.data.vectors import Vectors, read_vectors
@@ -94,7 +95,7 @@ def _read(settings: TagSettings, data: Sequence[Path], cache: Cache) -> Kept:
     if vectors is not None:
         cache.save_array(VECTORS, vectors.table)
     parts = prepare_tagged(paths, settings.data, settings.codec, settings.seed, vectors)
-    reader = TaggedReader(find_files(paths), settings.data, True)
+    reader = TaggedReader(files_of_parts("train", paths, settings.data, SILENT)["train"], settings.data, True)
     columns = reader.layout.to_json() if reader.layout else {}
     keep_examples(parts.parts, {**parts.to_json(), "kind": reader.kind, "columns": columns}, cache)
     kept = kept_examples(cache.folder)

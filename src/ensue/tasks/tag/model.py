@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice, pairwise
 from pathlib import Path
@@ -18,8 +18,8 @@ from ensue.data.batching import in_order
 from ensue.data.codecs.tagged import TaggedWordsCodec
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.examples import Examples
-from ensue.data.files import find_files
 from ensue.data.labelled import Labelled
+from ensue.data.readers.named_parts import files_to_score
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings, reader_beside
 from ensue.data.readers.tagged.columns import Layout
 from ensue.data.readers.tagged.conllu import tag_column
@@ -154,9 +154,11 @@ class TagModel(Trained):
         if not paths:
             parts = parts_of(self.run, *settings_of(self.run, TagSettings))
             return self._score(parts.parts["test"], parts.tags)
-        sentences = list(self.reader(find_files(paths), True).examples())
+        told = list[Finding]()
+        sentences = list(self.reader(files_to_score(paths, self.data, Listener(told.append)), True).examples())
         tags = [*self.tags, *sorted({tag for one in sentences for tag in one.label} - set(self.tags))]
-        return self._score(encode_tagged(sentences, self.codec, tags), tags)
+        scored = self._score(encode_tagged(sentences, self.codec, tags), tags)
+        return replace(scored, details=scored.details | ({"notes": "; ".join(map(str, told))} if told else {}))
 
     def _score(self, examples: Examples, tags: Sequence[str]) -> Scored:
         truth, said = truth_of(examples, tags, len(self.tags)), said_of(self.model, examples)[0]

@@ -19,12 +19,12 @@ from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending
 from ensue.data.labelled import Labelled, LabelledReader
 from ensue.data.readers.lines import lines_of
+from ensue.data.readers.named_parts import PartFiles
 from ensue.data.readers.rows import json_rows
 from ensue.data.readers.tagged.columns import FOR_TRAINING, FOR_USE, LOOKED_AT, Columns, Layout, Wanted, find_layout
 from ensue.data.readers.tagged.conllu import CONLLU, Conllu
 from ensue.data.readers.tagged.lists import JsonLists
 from ensue.errors import DataError
-from ensue.settings import Settings
 
 Kind: TypeAlias = Literal["conllu", "columns", "tsv", "jsonl"]
 
@@ -36,7 +36,7 @@ DESCRIBED: dict[Kind, str] = {
 }
 
 
-class TaggedSettings(Settings):
+class TaggedSettings(PartFiles):
     """How sentences with a tag for every word are read and split."""
 
     kind: Literal["auto", "conllu", "columns", "tsv", "jsonl"] = "auto"
@@ -61,10 +61,6 @@ class TaggedSettings(Settings):
     """The share of the sentences on which choices are made, drawn by the seed."""
     test: float = Field(default=0.1, gt=0, lt=0.5)
     """The share of the sentences that is only reported, drawn by the seed."""
-    valid_file: str = ""
-    """A file on which choices are made, in place of the share `tune`."""
-    test_file: str = ""
-    """A file that is only reported, in place of the share `test`."""
 
 
 class TaggedReader(LabelledReader):
