@@ -135,12 +135,21 @@ def show_scored(scored: Any, as_json: bool) -> None:
         print_json(scored.to_json())
         return
     show_figures({name: (value, scored.intervals[name]) for name, value in scored.metrics.items()})
-    for name, value in scored.details.items():
+    for name, value in _in_parts(scored.details):
         if isinstance(value, list) and value:
             title = f"\n{name.replace('_', ' ')}:"
             show_table(list(value[0]), [list(map(_cell, row.values())) for row in value], title=title)
         elif value not in ([], {}):
             show_line(f"{name.replace('_', ' ')}: {_cell(value)}")
+
+
+def _in_parts(details: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Take the tables out of details that hold some among other things."""
+    for name, value in details.items():
+        inner = value if isinstance(value, dict) else {}
+        tables = {key: one for key, one in inner.items() if isinstance(one, list) and one and isinstance(one[0], dict)}
+        yield name, {key: one for key, one in value.items() if key not in tables} if tables else value
+        yield from ((f"{name} {key}", one) for key, one in tables.items())
 
 
 def _cell(value: Any) -> str:

@@ -94,7 +94,8 @@ def read_tagged(
     """
     groups = files_of_parts("train", paths, settings, listener)
     first = TaggedReader(groups["train"], settings, True)
-    readers = {part: reader_beside(first.kind, first.layout, files, settings, True) for part, files in groups.items()}
+    before = first.kind, first.layout
+    readers = {part: reader_beside(before, files, settings, True) for part, files in groups.items()}
     read = {
         part: [_no_longer(one, settings.longest) for one in own.examples(listener)] for part, own in readers.items()
     }

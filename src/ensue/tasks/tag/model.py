@@ -106,7 +106,8 @@ class TagModel(Trained):
     def reader(self, files: Sequence[Path], tagged: bool, kind: str | None = None) -> TaggedReader:
         """Read files as those of the training were, where they are of the same kind; `kind` says which they are of."""
         settings = self.data if kind is None else self.data.model_copy(update={"kind": kind})
-        return reader_beside(self.run.about["data"]["kind"], self.columns, files, settings, tagged)
+        before = self.run.about["data"]["kind"], self.columns
+        return reader_beside(before, files, settings, tagged, remembered=True)
 
     def tag(self, sentences: str | Iterable[str | Sequence[str]]) -> list[list[str]]:
         """Give the tags of sentences, each a list of words, or a text, which is cut; one text alone is one of them."""
@@ -155,7 +156,11 @@ class TagModel(Trained):
             parts = parts_of(self.run, *settings_of(self.run, TagSettings))
             return self._score(parts.parts["test"], parts.tags)
         told = list[Finding]()
-        sentences = list(self.reader(files_to_score(paths, self.data, Listener(told.append)), True).examples())
+        reader = self.reader(files_to_score(paths, self.data, Listener(told.append)), True)
+        sentences = list(reader.examples(Listener(told.append)))
+        if not any(tag in self.tags for one in sentences for tag in one.label):
+            what, mend = f"none of its tags was in training; it was read as {reader.described}", "give another file"
+            raise DataError(what, where=str(paths[0]), mend=mend)
         tags = [*self.tags, *sorted({tag for one in sentences for tag in one.label} - set(self.tags))]
         scored = self._score(encode_tagged(sentences, self.codec, tags), tags)
         return replace(scored, details=scored.details | ({"notes": "; ".join(map(str, told))} if told else {}))

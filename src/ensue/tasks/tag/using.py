@@ -13,6 +13,7 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.files import ending, file_meant, find_files, piped, refuse_undecoded
 from ensue.data.labelled import Labelled
 from ensue.data.readers.lines import lines_of
+from ensue.data.readers.tagged import refuse_tables
 from ensue.data.readers.tagged.conllu import CONLLU
 from ensue.data.readers.tagged.recognised import LOOKED_AT, Form, are_columns, form_of_text
 from ensue.data.sentences import Word, sentences_of
@@ -46,6 +47,7 @@ def asked_about(model: TagModel, data: str, read: Reading, listener: Listener) -
 def _of_file(model: TagModel, file: Path, read: Reading, listener: Listener) -> Iterator[Labelled]:
     if read == "auto":
         first = [] if ending(file) in FORMATS else list(islice(lines_of(file, model.data.encoding), LOOKED_AT))
+        refuse_tables(file, [line for line in first if line.strip()])
         words = ending(file) in FORMATS or are_columns(first, model.tags, model.columns)
     else:
         words = read not in ("text", "lines")

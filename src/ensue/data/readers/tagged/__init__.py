@@ -36,6 +36,10 @@ DESCRIBED: dict[Kind, str] = {
 }
 
 
+ROWS_OF_CSV = 10
+"""Lines from which a table of CSV is known by its commas."""
+
+
 class TaggedSettings(PartFiles):
     """How sentences with a tag for every word are read and split."""
 
@@ -67,13 +71,20 @@ class TaggedReader(LabelledReader):
     """One example a sentence: `content` holds the field "words", `label` is the list of tags.
 
     Of CoNLL-U and columns, `row["lines"]` holds the lines as they stand in the file, and `row["at"]` says which of them
-    are the words. `before` is how files with columns were read that belong to these.
+    are the words. `before` is how files with columns were read that belong to these; with `remembered`, what the
+    settings say of columns was said of those.
     """
 
     def __init__(
-        self, files: Sequence[Path], settings: TaggedSettings, tagged: bool, before: Layout | None = None
+        self,
+        files: Sequence[Path],
+        settings: TaggedSettings,
+        tagged: bool,
+        before: Layout | None = None,
+        remembered: bool = False,
     ) -> None:
         self.files, self.settings, self.tagged, self.before = files, settings, tagged, before
+        self.remembered = remembered
 
     def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
         """Read all sentences. Raises DataError that names file and line."""
@@ -103,7 +114,8 @@ class TaggedReader(LabelledReader):
         return guess_kind(path, self.settings.encoding) if self.settings.kind == "auto" else self.settings.kind
 
     def _layout_of(self, path: Path, kind: Kind) -> Layout:
-        wanted = Wanted(self.settings.word, self.settings.column if self.tagged else "", self.tagged)
+        said = self.settings.word, self.settings.column if self.tagged else ""
+        wanted = Wanted(*said, self.tagged, self.remembered)
         lines = list(islice(lines_of(path, self.settings.encoding), LOOKED_AT))
         before = self.before or (None if path == self.files[0] else self.layout)
         return find_layout(lines, kind == "tsv", wanted, before, str(path))
@@ -124,7 +136,7 @@ class TaggedReader(LabelledReader):
         chosen = self.settings.word and self.settings.column
         if self.settings.kind == "auto" or (described.startswith("columns") and not chosen):
             others = "choose others with --word and --column, or " if described.startswith("columns") else ""
-            option = others + FOR_TRAINING if self.tagged else FOR_USE
+            option = FOR_USE if not self.tagged else None if self.remembered else others + FOR_TRAINING
             listener.tell(Finding(str(path), f"read as {described}", option))
 
     def _of_json(self, path: Path, listener: Listener) -> Iterator[Labelled]:
@@ -155,14 +167,35 @@ class TaggedReader(LabelledReader):
 
 
 def reader_beside(
-    kind: str, layout: Layout | None, files: Sequence[Path], settings: TaggedSettings, tagged: bool
+    before: tuple[str, Layout | None],
+    files: Sequence[Path],
+    settings: TaggedSettings,
+    tagged: bool,
+    remembered: bool = False,
 ) -> TaggedReader:
-    """Read files that belong to others of a `kind` and `layout`; where theirs is another, what was said of columns is
-    not about them."""
-    reader = TaggedReader(files, settings, tagged, layout)
+    """Read files that belong to others, which were read `before` as a kind with a layout; where theirs is another kind,
+    what was said of columns is not about them."""
+    kind, layout = before
+    reader = TaggedReader(files, settings, tagged, layout, remembered)
     if reader.kind == kind or (layout is not None and reader.kind in ("columns", "tsv")):
         return reader
     return TaggedReader(files, settings.model_copy(update={"column": "", "word": ""}), tagged)
+
+
+def refuse_tables(path: Path, first: Sequence[str]) -> None:
+    """Raise DataError for CSV and JSON as a whole, which are none of the formats; `first` are lines without blank ones.
+
+    Lines of CSV are known by their commas: several in each, as many in all, and never one before a blank.
+    """
+    commas = {line.count(",") for line in first}
+    rows = len(first) >= ROWS_OF_CSV and len(commas) == 1 and min(commas) > 1 and not any(", " in one for one in first)
+    if ending(path) == ".csv" or rows:
+        mend = "write it as .tsv: a word and its tag by tab, with a blank line after each sentence"
+        raise DataError("a CSV table is none of the formats that hold tagged sentences", where=str(path), mend=mend)
+    begin = "".join("".join(first[:2]).split())
+    if begin.startswith("[{") or (begin.startswith('{"') and first[0].strip() == "{"):
+        mend = "write it as JSON Lines: one object a line, each a sentence"
+        raise DataError("one list or object of JSON holds all sentences", where=str(path), mend=mend)
 
 
 def guess_kind(path: Path, encoding: str) -> Kind:
@@ -170,10 +203,8 @@ def guess_kind(path: Path, encoding: str) -> Kind:
     by_name: dict[str, Kind] = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv"}
     if ending(path) in by_name:
         return by_name[ending(path)]
-    if ending(path) == ".csv":
-        mend = "write it as .tsv: a word and its tag by tab, with a blank line after each sentence"
-        raise DataError("a CSV table is none of the formats that hold tagged sentences", where=str(path), mend=mend)
     first = [line for line in islice(lines_of(path, encoding), 100) if line.strip()]
+    refuse_tables(path, first)
     words = [line.split("\t") for line in first if not line.startswith("#")]
     if words and all(line.lstrip().startswith("{") for line in first):
         return "jsonl"

@@ -91,6 +91,18 @@ class Wanted:
     tag: str
     tagged: bool
     """Whether there have to be tags."""
+    remembered: bool = False
+    """Whether it was said of other files, which a run was trained on."""
+
+    def of_file(self, names: Sequence[str], alike: bool) -> Wanted:
+        """Give what holds of a file with a header of such names, whose columns may be like those of files before it."""
+
+        def holds(column: str) -> bool:
+            if column in names or not (self.remembered or alike):
+                return True
+            return not self.remembered or alike if column.isdecimal() else bool(names) and not self.remembered
+
+        return replace(self, **{field: "" for field in ("word", "tag") if not holds(getattr(self, field))})
 
 
 def cut(line: str, by: str) -> list[str]:
@@ -125,7 +137,9 @@ def find_layout(lines: Sequence[str], by_tab: bool, wanted: Wanted, before: Layo
     count = 0 if differ and len({len(block[0]) for block in rows}) > 1 else len(rows[0][0])
     values = tuple(frozenset(fields[place] for block in rows for fields in block) for place in range(least))
     found = Layout(by, count, 0, 0, number, header, values=values)
-    at = before if before is not None and before.fits(found) and not header else None
+    alike = before is not None and before.fits(found)
+    at = before if alike and not header else None
+    wanted = wanted.of_file(names, alike)
     found = replace(found, number=at.number if at else number)
     word = _named(wanted.word, names, where) if wanted.word else None
     if word is None:
