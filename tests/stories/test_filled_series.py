@@ -189,3 +189,18 @@ def test_check_tells_of_series_as_they_are_learned(tmp_path: Path, capsys: pytes
     row = next(row for row in report["series"] if row["series"] == "b")
     assert (row["steps"], row["from"], row["missing"]) == (30, month(40), 0)
     assert "'b' from 2018-05-01 to 2020-10-01" in json.dumps(report, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("role", ["past", "known"])
+def test_no_value_of_a_column_beside_is_invented_before_its_first(role: str, tmp_path: Path) -> None:
+    """With --fill previous a series begins where such a column does; what is filled after that is told."""
+    rows = [f"{step},{step * step},{'' if step < 8 or step == 11 else 500 + step}" for step in range(40) if step != 20]
+    path = write(tmp_path / "a.csv", "t,y,push", rows)
+    panel, told = panel_of(path, target=("y",), **{role: ("push",)}, fill="previous")
+    (one,) = panel.series
+    assert one.times.tolist() == list(range(8, 40))
+    assert getattr(one, role)[:5, 0].tolist() == [508, 509, 510, 510, 512]
+    assert "what is empty before the first value and after the last is left out: 'a' from 8 to 39" in told
+    assert "filled likewise, beside what is forecast: 2 of 'push'" in told
+    zero = panel_of(path, target=("y",), **{role: ("push",)}, fill="zero")[0].series[0]
+    assert getattr(zero, role)[6:13, 0].tolist() == [0, 0, 508, 509, 510, 0, 512]

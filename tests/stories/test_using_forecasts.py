@@ -214,3 +214,33 @@ def test_counts_have_no_interval_below_zero(tmp_path: Path, capsys: pytest.Captu
     assert kept["lo_95"].min() >= 0
     (told,), _ = asked(capsys, "forecast", str(tmp_path / "run"))
     assert min(told["lo_95"]) >= 0
+
+
+@pytest.mark.parametrize(
+    ("new", "plus", "said"),
+    [
+        (range(63, 75), 0.0, "do not go on from what the run knows, and are forecast from these rows alone: 'a'"),
+        (range(40, 50), 0.0, "end before what the run knows of them, and are forecast from there: 'a' (to 2019-02-01"),
+        (
+            range(55, 66),
+            9.0,
+            "with other values than the run knows at the same times, which are taken from here",
+        ),
+    ],
+)
+def test_forecast_and_evaluate_tell_of_rows_that_do_not_fit(
+    new: range, plus: float, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A gap, an end before what was learned, other values at learned times: each is told by both commands."""
+    run = trained(tmp_path, SPANS)
+    rows = tmp_path / "new.csv"
+    lines = [f"a,{month(step)},{value('a', step) + plus}" for step in new]
+    rows.write_text("unique_id,ds,y\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    assert said in asked(capsys, "forecast", str(run), str(rows))[1]
+    if new.stop > 60:
+        assert main(["evaluate", str(run), str(rows)]) == 0
+        assert said in capsys.readouterr().out
+        assert said in asked(capsys, "evaluate", str(run), str(rows))[0][0]["details"]["look_at"][0]
+    else:
+        assert main(["evaluate", str(run), str(rows)]) == 2
+        assert "'a' has 50 steps, 0 of them new" in capsys.readouterr().err

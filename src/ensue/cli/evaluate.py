@@ -136,7 +136,10 @@ def show_scored(scored: Any, as_json: bool) -> None:
         return
     show_figures({name: (value, scored.intervals[name]) for name, value in scored.metrics.items()})
     for name, value in _in_parts(scored.details):
-        if isinstance(value, list) and value:
+        if isinstance(value, list) and value and isinstance(value[0], str):
+            for line in value:
+                show_line(f"{name.replace('_', ' ')}: {line}")
+        elif isinstance(value, list) and value:
             title = f"\n{name.replace('_', ' ')}:"
             show_table(list(value[0]), [list(map(_cell, row.values())) for row in value], title=title)
         elif value not in ([], {}):

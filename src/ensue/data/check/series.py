@@ -28,7 +28,7 @@ def look_at_series(report: Report, files: Sequence[Path], said: Any) -> None:
     if found is None:
         return
     series, roles = found
-    cut = report.attempt(lambda: within_values(series, roles.channels, str(files[0]), listener), files[0])
+    cut = report.attempt(lambda: within_values(series, roles.channels, str(files[0]), listener, data.fill), files[0])
     if cut is None:
         return
     rows = [_row(one) for one in cut]

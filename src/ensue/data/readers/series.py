@@ -100,11 +100,11 @@ def panel_of(
 ) -> Panel:
     """Make series of rows: found, checked, and filled where that is wanted."""
     found, roles = found_in(sources, settings, listener, like.reading if like else {})
-    found = within_values(found, roles.channels, sources[0].name, listener)
     for place, name in enumerate(settings.past if like is None else ()):
         if all(np.isnan(one.series.past[:, place]).all() for one in found):
             mend = "leave it out, or give its numbers"
             raise DataError(f"the column {name!r} has no value", where=sources[0].name, mend=mend)
+    found = within_values(found, roles.channels, sources[0].name, listener, settings.fill)
     frequency = find_frequency(found, settings)
     if like is not None and frequency == like.frequency:
         frequency = like.frequency  # it knows the day of the month that steps are on, which few rows do not tell
@@ -112,8 +112,20 @@ def panel_of(
     if gaps := [f"{int(one.filled.sum()):,} of {one.name!r}" for one in series if one.filled.any()]:
         what = f"filled with {'what stood before' if settings.fill == 'previous' else 'zero'}: {some(gaps)}"
         listener.tell(Finding(sources[0].name, what, "no figure counts them"))
+    if beside := _filled_beside(found, series, settings):
+        listener.tell(Finding(sources[0].name, f"filled likewise, beside what is forecast: {some(beside)}"))
     columns = (roles.channels, settings.known, settings.past, settings.static)
     return Panel(series, frequency, *columns, reading=roles.to_json())
+
+
+def _filled_beside(found: Sequence[Read], series: Sequence[Series], settings: SeriesSettings) -> list[str]:
+    """Count what was filled in the columns beside the target, rows that were missing among it."""
+    counts: Counter[str] = Counter()
+    for one, whole in zip(found, series, strict=True):
+        for columns, name in ((settings.known, "known"), (settings.past, "past")):
+            there = (~np.isnan(getattr(one.series, name))).sum(0)
+            counts.update(dict(zip(columns, (len(getattr(whole, name)) - there).tolist(), strict=True)))
+    return [f"{count:,} of {name!r}" for name, count in counts.items() if count]
 
 
 def found_in(

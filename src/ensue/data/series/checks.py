@@ -35,15 +35,20 @@ class Read:
     """How many of its rows stood after a later one, until they were sorted."""
 
 
-def within_values(found: Sequence[Read], channels: Sequence[str], where: str, listener: Listener) -> list[Read]:
+def within_values(
+    found: Sequence[Read], channels: Sequence[str], where: str, listener: Listener, fill: str = ""
+) -> list[Read]:
     """Cut each series to the steps from its first value to its last: what is empty before and after is no gap.
 
-    Of several numbers of a step, all must have begun and none have ended. Raises DataError if nothing is left.
+    Of several numbers of a step, all must have begun and none have ended; with the `fill` previous, columns beside
+    them must have begun too. Raises DataError if nothing is left.
     """
     cut, none, short = [], [], []
     for one in found:
         there = ~np.isnan(one.series.values)
         first = int(there.argmax(0).max()) if there.any(0).all() else len(there)
+        if fill == "previous":
+            first = max(first, *(_begin(values) for values in (one.series.past, one.series.known)))
         end = len(there) - int(there[::-1].argmax(0).max()) if there.any(0).all() else 0
         if first >= end:
             empty = [f" in {channels[int(channel)]!r}" for channel in np.flatnonzero(~np.any(there, axis=0))]
@@ -64,6 +69,14 @@ def within_values(found: Sequence[Read], channels: Sequence[str], where: str, li
             Finding(where, f"what is empty before the first value and after the last is left out: {some(short)}")
         )
     return cut
+
+
+def _begin(values: np.ndarray) -> int:
+    """Give the first row before which no column is empty throughout; their number if a column is empty to the end."""
+    there = ~np.isnan(values)
+    if not values.shape[1]:
+        return 0
+    return int(there.argmax(0).max()) if there.any(0).all() else len(values)
 
 
 def _between(one: Series, first: int, end: int) -> Series:
@@ -168,10 +181,7 @@ def _refuse_missing(one: Read, series: Series) -> None:
 
 
 def _filled(series: Series, distances: np.ndarray, frequency: Frequency, how: str) -> Series:
-    """Put every step where it belongs, and let those that are missing be zero, or what stood before.
-
-    Columns beside the target may begin later than it: before their first number they are zero.
-    """
+    """Put every step where it belongs, and let those that are missing be zero, or what stood before."""
     if how not in ("previous", "zero"):
         raise SettingError(f"there is no way {how!r} to fill gaps", where="--fill", mend="choose previous or zero")
     at = np.concatenate([[0], np.cumsum(np.round(distances).astype(np.int64))])
@@ -188,9 +198,8 @@ def _filled(series: Series, distances: np.ndarray, frequency: Frequency, how: st
         whole = spread(values, beyond)
         if how == "zero":
             return np.nan_to_num(whole, nan=0.0)
-        last = np.maximum.accumulate(np.where(np.isnan(whole), -1, np.arange(len(whole))[:, None]), axis=0)
-        # Before the first number there is no previous one.
-        return np.where(last < 0, 0.0, np.take_along_axis(whole, np.maximum(last, 0), axis=0))
+        last = np.maximum.accumulate(np.where(np.isnan(whole), 0, np.arange(len(whole))[:, None]), axis=0)
+        return np.take_along_axis(whole, last, axis=0)  # `within_values` has let every column begin with a number
 
     known = fill(series.known, ahead)
     filled = np.isnan(spread(series.values))

@@ -92,29 +92,46 @@ class ForecastModel(Trained):
 
     def following(self, data: Any = None) -> Following:
         """Give the series of some data behind what the run knows of them; without any, those of the run."""
-        panel = self.prepared.whole if data is None else gone_on(self.prepared.whole, self.panel_of(data))[0]
+        panel, remarks = self.prepared.whole, []
+        if data is not None:
+            later = self.panel_of(data)
+            panel = gone_on(panel, later)[0]
+            remarks = self._odd(panel, later)
         least = self.prepared.layout.least
         short = {one.name: len(one) for one in panel.series if len(one) < least}
         if len(short) == len(panel.series):
             what = f"every series is shorter than the {least} steps that a forecast needs"
             raise DataError(what, where=panel.series[0].name, mend="give longer series")
-        remarks = []
         if short:
             names = some([f"{name!r} ({count})" for name, count in short.items()])
-            remarks.append(f"series shorter than the {least} steps that a forecast needs, and left out: {names}")
-        known = {one.name: one.times for one in self.prepared.whole.series}
-        apart = [
-            f"{one.name!r} (from {shown(one.times[0])}, known to {shown(known[one.name][-1])})"
-            for one in panel.series
-            if one.name in known and one.times[0] > known[one.name][0]
-        ]
-        if apart:
-            what = "series whose rows do not go on from what the run knows, and are forecast from these rows alone"
-            remarks.append(f"{what}: {some(apart)}")
-        learned = {one.name for one in self.prepared.panel.series}
-        if data is not None and (new := [repr(one.name) for one in panel.series if one.name not in {*learned, *short}]):
-            remarks.append(f"series that the run has not learned from: {some(new)}")
+            remarks.insert(0, f"series shorter than the {least} steps that a forecast needs, and left out: {names}")
         return Following(panel.with_series([one for one in panel.series if one.name not in short]), short, remarks)
+
+    def _odd(self, panel: Panel, later: Panel) -> list[str]:
+        """Say of which series of a file a person should know how they were taken; `panel` has them joined."""
+        known = {one.name: one for one in self.prepared.whole.series}
+        gone: dict[str, list[str]] = {"after": [], "before": [], "changed": [], "new": []}
+        learned = {one.name for one in self.prepared.panel.series}
+        for one, given in zip(panel.series, later.series, strict=True):
+            if one.name not in learned and len(one) >= self.prepared.layout.least:
+                gone["new"].append(repr(one.name))
+            if (old := known.get(one.name)) is None:
+                continue
+            there, here = np.intersect1d(old.times, given.times, return_indices=True)[1:]
+            other = np.flatnonzero(~np.isclose(old.values[there], given.values[here]).all(1))
+            if one.times[0] > old.times[0]:
+                gone["after"].append(f"{one.name!r} (from {shown(one.times[0])}, known to {shown(old.times[-1])})")
+            elif one.times[-1] < old.times[-1]:
+                gone["before"].append(f"{one.name!r} (to {shown(one.times[-1])}, known to {shown(old.times[-1])})")
+            if len(other):
+                gone["changed"].append(f"{one.name!r} (at {shown(old.times[there[other[0]]])})")
+        what = {
+            "after": "series whose rows do not go on from what the run knows, and are forecast from these rows alone",
+            "before": "series that end before what the run knows of them, and are forecast from there",
+            "changed": "series with other values than the run knows at the same times, which are taken from here",
+            "new": "series that the run has not learned from",
+        }
+        return [f"{what[how]}: {some(names)}" for how, names in gone.items() if names]
 
     def ahead(self, panel: Panel, horizon: int | None = None, seed: int | None = None) -> list[Foretold]:
         """Say what comes after the end of each series of a panel, as it stands. Raises DataError, SettingError."""
@@ -178,6 +195,7 @@ class ForecastModel(Trained):
             if number not in scored_of
         ]
         details = {"forecasts": len(origins), "series": len(scored_of), "left_out": left_out}
+        details |= {"look_at": self._odd(panel, later)}
         return Scored(metrics, intervals, details)
 
     def panel_of(self, data: Any) -> Panel:
@@ -252,7 +270,11 @@ def _rolling(panel: Panel, layout: Layout, first: Sequence[int], where: str) -> 
         origins = range(max(begin, layout.least), len(one) - layout.horizon + 1)
         found += [(number, origin) for origin in origins[:: -(-len(origins) // MOST_ORIGINS) or 1]]
     if not found:
-        what = f"no series goes on for {layout.horizon} steps after {layout.least} of the past that was not learned"
+        longest, begin = max(zip(panel.series, first, strict=True), key=lambda pair: len(pair[0]) - pair[1])
+        what = (
+            f"no series has {layout.horizon} steps to score that the run has not learned, after {layout.least} of the"
+        )
+        what += f" past: {longest.name!r} has {len(longest)} steps, {len(longest) - begin} of them new"
         raise DataError(what, where=where, mend="give longer series")
     return np.array(found, np.int64)
 
