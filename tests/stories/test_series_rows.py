@@ -172,3 +172,67 @@ def test_labels_of_a_frame_keep_their_kind(tmp_path: Path) -> None:
     frame.loc[7, "text"] = pandas.NA
     with pytest.raises(DataError, match=r"frame.jsonl:8: column 'text' is empty in this row"):
         ensue.train("classify", frame, model="linear", out=tmp_path / "other")
+
+
+def test_steps_have_the_numbers_of_their_columns(tmp_path: Path) -> None:
+    """The columns of M5's evaluation begin at d_1914; V1 of M4 is a name, so V2 is the first step."""
+    text = "id," + ",".join(f"d_{n}" for n in range(1914, 1942)) + "\na," + ",".join(map(str, range(28))) + "\n"
+    assert read(tmp_path, text)[0].series[0].times.tolist() == list(range(1914, 1942))
+
+
+@pytest.mark.parametrize("steps", [2, 30])
+@pytest.mark.parametrize("dated", [True, False])
+def test_a_few_new_columns_go_on(dated: bool, steps: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """New rows have the columns of the new steps alone, however few: they are forecast as the whole table is."""
+
+    def table(name: str, of: range) -> Path:
+        columns = [f"{2001 + n // 12}-{1 + n % 12:02d}" if dated else f"d_{n + 1}" for n in of]
+        rows = [f"{shop}," + ",".join(str(n % 5 + k) for n in of) for k, shop in enumerate("ab")]
+        (tmp_path / name).write_text("\n".join([",".join(["shop", *columns]), *rows]) + "\n", encoding="utf-8")
+        return tmp_path / name
+
+    run, quick = tmp_path / "run", ["--horizon", "3", "--season", "5", "--set", "rivals.statistics=[]"]
+    assert main(["train", "forecast", str(table("data.csv", range(60))), "--out", str(run), *quick]) == 0
+    told = []
+    for path in (table("new.csv", range(60, 60 + steps)), table("whole.csv", range(60 + steps))):
+        capsys.readouterr()
+        assert main(["forecast", str(run), str(path), "--json"]) == 0
+        told.append(capsys.readouterr())
+    assert told[0] == told[1]
+    assert not told[0].err
+
+
+def test_a_test_of_m4_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both files of M4 count from V2 on: the test begins where the training of each series ends."""
+    names = ",".join(f"V{n}" for n in range(1, 8)) + "\n"
+    later = names + "".join(f"{name},{','.join(map(str, range(6)))}\n" for name in SERIES)
+    for file, text in (("train.csv", M4), ("test.csv", later)):
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    files = [str(tmp_path / "train.csv"), "--test", str(tmp_path / "test.csv")]
+    flags = ["--horizon", "3", "--season", "7", "--set", "rivals.statistics=[]"]
+    assert main(["train", "forecast", *files, "--out", str(tmp_path / "run"), *flags]) == 0
+    panel = ensue.open(tmp_path / "run").prepared.panel
+    for one in panel.series:
+        assert one.values[-6:, 0].tolist() == list(range(6))
+        assert one.times.tolist() == list(range(1, len(SERIES[one.name]) + 7))
+    assert "6 steps are the test" in capsys.readouterr().err
+
+
+def test_american_dates_as_columns_are_steps(tmp_path: Path) -> None:
+    days = [date(2020, 1, 22) + timedelta(n) for n in range(80)]
+    text = "Province,Country,Lat," + ",".join(f"{day.month}/{day.day}/{day.year % 100}" for day in days) + "\n"
+    text += "".join(f",{name},{n}.5,{','.join(map(str, range(80)))}\n" for n, name in enumerate(("A", "B")))
+    panel, _ = read(tmp_path, text)
+    assert [one.name for one in panel.series] == ["A", "B"]
+    assert panel.series[0].times.astype("datetime64[D]").tolist() == days
+
+
+def test_what_is_said_of_a_table_of_many_columns_is_short(tmp_path: Path) -> None:
+    names = ["shop", *(f"d_{n}" for n in range(1, 2000))]
+    row = ",".join(str(n % 7) for n in range(1999))
+    with pytest.raises(DataError, match="'a' is there twice") as twice:
+        read(tmp_path, ",".join(names) + f"\na,{row}\na,{row}\n", id="shop")
+    columns = [f"q{n}a" for n in range(2000)]
+    with pytest.raises(DataError, match="none of the columns") as none:
+        read(tmp_path, ",".join(columns) + "\n" + ",".join(["x"] * 2000) + "\n")
+    assert max(len(str(one.value)) - len(str(tmp_path)) for one in (twice, none)) < 250

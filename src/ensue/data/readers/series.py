@@ -22,7 +22,7 @@ from ensue.data.readers.lines import lines_of
 from ensue.data.readers.numbers import LARGEST, as_float
 from ensue.data.readers.rows import LOOKED_AT, ROWS, WITHOUT_HEADER, frame_rows, refuse_others, refuse_unnamed
 from ensue.data.readers.saved_index import saved_index
-from ensue.data.readers.series_rows import M3_ENDING, m3_rows, read_rows, row_layout
+from ensue.data.readers.series_rows import FEWEST, M3_ENDING, m3_rows, read_rows, row_layout
 from ensue.data.series.checks import Read, checked, find_frequency, some, within_values
 from ensue.data.series.frequency import read_frequency
 from ensue.data.series.numbers import NumberFormat, holds_numbers, number_formats
@@ -81,18 +81,22 @@ def read_panel(
     data: Sequence[Path], settings: SeriesSettings, listener: Listener = SILENT, like: Panel | None = None
 ) -> Panel:
     """Read all series of some files and folders, as those of a panel `like` them were. Raises DataError."""
-    return panel_of(sources_in(data, settings, listener), settings, listener, like)
+    return panel_of(sources_in(data, settings, listener, like), settings, listener, like)
 
 
-def sources_in(data: Sequence[Path], settings: SeriesSettings, listener: Listener = SILENT) -> list[Source]:
+def sources_in(
+    data: Sequence[Path], settings: SeriesSettings, listener: Listener = SILENT, like: Panel | None = None
+) -> list[Source]:
     """Read the rows of some files and folders. Raises DataError."""
-    return [source for path in find_files(data, listener) for source in _sources(path, settings, listener)]
+    return [one for path in find_files(data, listener) for one in _sources(path, settings, listener, like)]
 
 
-def frame_source(frame: Any, settings: SeriesSettings, listener: Listener = SILENT) -> Source:
+def frame_source(
+    frame: Any, settings: SeriesSettings, listener: Listener = SILENT, like: Panel | None = None
+) -> Source:
     """Take the rows of a data frame of any library that narwhals knows. Raises DataError if it is none."""
     rows = ((f"frame, row {number}", row) for number, row in enumerate(frame_rows(frame), 1) if _holds(row))
-    return _source("frame", rows, settings, listener)
+    return _source("frame", rows, settings, listener, like)
 
 
 def panel_of(
@@ -152,11 +156,13 @@ def found_in(
         found += read
     names = [one.series.name for one in found]
     if twice := next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None:
-        raise DataError(f"the series {twice!r} is in two files", where=sources[-1].name, mend="put it into one")
+        where = "in two files" if len(sources) > 1 else "there twice"
+        mend = "put it into one" if len(sources) > 1 else "give each row a name of its own, or choose it with --id"
+        raise DataError(f"the series {twice!r} is {where}", where=sources[-1].name, mend=mend)
     return found, first or Roles("", "", ("value",), False, TimeFormat(), {})
 
 
-def _sources(path: Path, settings: SeriesSettings, listener: Listener) -> Iterator[Source]:
+def _sources(path: Path, settings: SeriesSettings, listener: Listener, like: Panel | None) -> Iterator[Source]:
     refuse_others([path], ROWS)
     encoding = settings.encoding
     if ending(path) == ".csv":
@@ -166,7 +172,7 @@ def _sources(path: Path, settings: SeriesSettings, listener: Listener) -> Iterat
             return
     # Spreadsheets leave rows of empty cells behind.
     read = ROWS[ending(path)](path, encoding, None, listener)
-    yield _source(str(path), ((f"{path}:{line}", row) for line, row in read if _holds(row)), settings, listener)
+    yield _source(str(path), ((f"{path}:{line}", row) for line, row in read if _holds(row)), settings, listener, like)
 
 
 def _holds(row: Mapping[str, Any]) -> bool:
@@ -174,12 +180,18 @@ def _holds(row: Mapping[str, Any]) -> bool:
 
 
 def _source(
-    name: str, rows: Iterator[tuple[str, Mapping[str, Any]]], settings: SeriesSettings, listener: Listener
+    name: str,
+    rows: Iterator[tuple[str, Mapping[str, Any]]],
+    settings: SeriesSettings,
+    listener: Listener,
+    like: Panel | None,
 ) -> Source:
     """Keep the rows of a table, or the series of one that has one in each; that may be as large as its file."""
     sample = list(islice(rows, LOOKED_AT))
     columns = list(sample[0][1]) if sample else []
-    layout = row_layout(columns, [row for _, row in sample])
+    # A few new steps are known for what they are where those that were learned stood in rows.
+    fewest = 1 if like is not None and not like.reading.get("time", "ds") else FEWEST
+    layout = row_layout(columns, [row for _, row in sample], fewest)
     said = (settings.time, *settings.target, *settings.known, *settings.past)
     if layout is None or any(said):
         return Source(name, [*sample, *rows])
@@ -209,7 +221,7 @@ def find_roles(
     # Rows that are numbered are steps, if nothing else tells the time.
     time = time or time_column(others, sample) or next(iter(index), None)
     if time is None:
-        what = f"none of the columns {', '.join(columns)} holds times"
+        what = f"none of the columns {some(columns)} holds times"
         mend = "add one: dates as 2026-11-21, or 1, 2, 3"
         raise DataError(what, where=source.rows[0][0], mend=mend, option="name it with --time")
     times = _times(source, time, settings, listener, like)
@@ -234,7 +246,7 @@ def find_roles(
         raise DataError(what, where=source.rows[0][0], mend="add one", option="name it with --target")
     wide = not settings.target and not id and len(target) > 1
     if not settings.target and id and len(target) > 1:
-        mend = f"name them with --target: {', '.join(target)}"
+        mend = f"name them with --target: {some(target)}"
         raise DataError("several columns could be what is to be forecast", where=source.name, mend=mend)
     if wide:
         mend = "name columns with --target to make them numbers of one series"

@@ -38,6 +38,8 @@ class RowLayout:
     steps: tuple[str, ...]
     dated: bool
     """Whether the steps are called by their times; else they are numbered."""
+    first: int = 1
+    """The number of the first step."""
 
 
 class Everywhere(Sequence[str]):
@@ -53,43 +55,43 @@ class Everywhere(Sequence[str]):
         return self.length
 
 
-def row_layout(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> RowLayout | None:
+def row_layout(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], fewest: int = FEWEST) -> RowLayout | None:
     """Tell a table that has a series in each row by the names of its columns, and its first rows; else give None.
 
-    >>> row_layout(["id", "d_1", "d_2", "d_3", "d_4", "d_5"], [{"id": "a"}])
-    RowLayout(names=('id',), steps=('d_1', 'd_2', 'd_3', 'd_4', 'd_5'), dated=False)
+    >>> row_layout(["id", "d_8", "d_9", "d_10", "d_11", "d_12"], [{"id": "a"}])
+    RowLayout(names=('id',), steps=('d_8', 'd_9', 'd_10', 'd_11', 'd_12'), dated=False, first=8)
     """
-    first = len(columns)
-    while first and read_time(columns[first - 1]) is not None:
+    first, number = len(columns), 1
+    while first and any(read_time(columns[first - 1], day_first) is not None for day_first in (True, False)):
         first -= 1
-    dated = len(columns) - first >= FEWEST
+    dated = len(columns) - first >= fewest
     if not dated:
-        first = _first_numbered(columns)
+        first, number = _first_numbered(columns)
         if first < len(columns) and any(_is_word(row.get(columns[first])) for row in rows):  # V1 of M4 is the name
-            first += 1
+            first, number = first + 1, 1
     names, steps = tuple(columns[:first]), tuple(columns[first:])
-    if len(steps) < FEWEST or not names or not rows:
+    if len(steps) < fewest or not names or not rows:
         return None
     # A table with a column for each series has times at its front.
     times = [row.get(name) for row in rows for name in names[:1] if is_filled(row.get(name))]
     if any(not isinstance(read_time(cell), int | None) for cell in times):
         return None
-    return RowLayout(names, steps, dated)
+    return RowLayout(names, steps, dated, number)
 
 
 def _is_word(cell: Any) -> bool:
     return is_filled(cell) and as_float(cell) is None
 
 
-def _first_numbered(columns: Sequence[str]) -> int:
-    """Give where columns begin that are numbered one after the other, up to the last."""
+def _first_numbered(columns: Sequence[str]) -> tuple[int, int]:
+    """Give where columns begin that are numbered one after the other, up to the last, and the first number."""
     first, before = len(columns), None
     for place in range(len(columns) - 1, -1, -1):
         found = NUMBERED.fullmatch(columns[place])
         if not found or (before and (found[1] != before[0] or int(found[2]) != before[1] - 1)):
             break
         first, before = place, (found[1], int(found[2]))
-    return first
+    return first, before[1] if before else 1
 
 
 def read_rows(
@@ -101,7 +103,7 @@ def read_rows(
     where = sample[0][0]
     cells = [row.get(step) for _, row in sample for step in layout.steps]
     form = number_formats({"value": cells}, settings.decimal, {})["value"]
-    times: Any = np.arange(1, len(layout.steps) + 1)
+    times: Any = layout.first + np.arange(len(layout.steps))
     if layout.dated:
         places = [where] * len(layout.steps)
         times = read_times(

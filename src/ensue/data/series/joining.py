@@ -33,6 +33,24 @@ def gone_on(learned: Panel, later: Panel) -> tuple[Panel, list[int]]:
     return replace(later, series=tuple(series), frequency=learned.frequency), first
 
 
+def counted_on(learned: Panel, later: Panel) -> Panel:
+    """Let steps that are counted anew in each table, as in the files of M4, go on where the learned ones end.
+
+    That is so where all series begin with the number of the learned ones, and have other values there.
+    """
+    before = {one.name: one for one in learned.series}
+    series = []
+    for one in later.series:
+        old = before.get(one.name)
+        if later.reading.get("time") or old is None or one.times.dtype.kind == "M" or one.times[0] != old.times[0]:
+            return later
+        if _agrees(old, one, learned.frequency):
+            return later
+        begin = learned.frequency.ahead(old.times[-1], 1)[0]
+        series.append(replace(one, times=one.times - one.times[0] + begin))
+    return later.with_series(series)
+
+
 def same_id(name: str, before: Mapping[str, Series], later: Panel) -> Series | None:
     """Give the series of the same id: of the same name, or of the same number, so 1, 1.0 and 001 are one.
 

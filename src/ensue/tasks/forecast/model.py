@@ -207,7 +207,7 @@ class ForecastModel(Trained):
         elif isinstance(data, str | Path):
             return self._read(lambda settings: read_panel([Path(data)], settings, like=self.prepared.panel))
         else:
-            frame = frame_source(data, self.settings.data)
+            frame = frame_source(data, self.settings.data, like=self.prepared.panel)
             return self._read(lambda settings: panel_of([frame], settings, like=self.prepared.panel))
         refuse_unlike(self.prepared.panel, panel)
         return panel

@@ -15,7 +15,7 @@ from ensue.data.demos import demo_meant, write_demo
 from ensue.data.files import find_files
 from ensue.data.prepare import fingerprint
 from ensue.data.readers.series import read_panel
-from ensue.data.series import Panel, gone_on
+from ensue.data.series import Panel, counted_on, gone_on
 from ensue.data.series.inputs import Covariates, Inputs, Scaling
 from ensue.data.series.layout import Layout, Origins, lay_out, origins, span, told
 from ensue.durable import blaming
@@ -131,7 +131,7 @@ def _with_file(
     file: str, part: str, panel: Panel, settings: ForecastSettings, listener: Listener
 ) -> tuple[Panel, ForecastSettings]:
     """Put a file for a part after the series that it goes on from. Raises DataError if it does not."""
-    later, first = gone_on(panel, read_panel([Path(file)], settings.data, listener, panel))
+    later, first = gone_on(panel, counted_on(panel, read_panel([Path(file)], settings.data, listener, panel)))
     added = {len(one) - begin for one, begin in zip(later.series, first, strict=True)}
     if len(later.series) != len(panel.series) or len(added) > 1 or 0 in first or 0 in added:
         what = "the file does not go on with every series, for as many steps each, where the data ends"
