@@ -68,3 +68,17 @@ def test_numbers_with_signs_between_thousands_are_told() -> None:
     examples = [Labelled("", f"1,{i % 3}00", "a.csv", 1) for i in range(30)]
     (told,) = odd_labels(examples, "single", "")
     assert told.what == "labels such as '1,000' are read as names of classes"
+
+
+@pytest.mark.parametrize("as_lists", [True, False])
+def test_of_several_labels_each_is_merged_by_itself_and_nothing_else_is_left_out(as_lists: bool) -> None:
+    several = [["Rock", "Pop"], ["rock"], [], ["Pop", "rock", "Rock"], ["nan", "Rock"], ["Pop"]]
+    labels = several if as_lists else ["|".join(own) for own in several]
+    examples = [Labelled("", label, "a.csv", line) for line, label in enumerate(labels, 2)]
+    delimiter = "" if as_lists else "|"
+    findings = list(odd_labels(examples, "several", delimiter))
+    setting = shlex.split(str(findings[0].mend))[-1]
+    settings = assign(LabelSettings(), setting.removeprefix("data.labels."))
+    again = relabelled(examples, settings, several=delimiter)
+    assert [one.label for one in again] == [["Rock", "Pop"], ["Rock"], [], ["Pop", "Rock"], ["Rock"], ["Pop"]]
+    assert list(odd_labels(again, "several", delimiter)) == []

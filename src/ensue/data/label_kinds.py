@@ -128,7 +128,7 @@ def odd_labels(
     alike = [names for key, names in groups.items() if len(names) > 1 and key not in EMPTY]
     missing = [name for key, names in groups.items() if key in EMPTY for name in names]
     pairs = [(one, names[0]) for names in alike for one in names[1:]] + [(name, "") for name in missing]
-    mend = _merging(kind, [*merge, *(f"{one}={other}" for one, other in pairs)], pairs)
+    mend = _merging([*merge, *(f"{one}={other}" for one, other in pairs)], pairs)
     if alike:
         yield Finding(where, f"labels differ in case or signs alone: {_pairs(alike, counts)}", mend)
     if missing:
@@ -164,9 +164,9 @@ def _pairs(alike: Sequence[Sequence[str]], counts: Mapping[str, int]) -> str:
     return named + (f"; and {len(alike) - NAMED} more" if len(alike) > NAMED else "")
 
 
-def _merging(kind: LabelKind, merge: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
-    """Say how labels are merged; the setting takes whole labels, and "=" stands between them."""
-    if kind == "several" or any("=" in name for pair in pairs for name in pair):
+def _merging(merge: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
+    """Say how labels are merged; the setting has "=" between two."""
+    if any("=" in name for pair in pairs for name in pair):
         return "mend them in the data, if they are not meant"
     ways = (("read them as one", any(other for _, other in pairs)), ("leave them out", not all(o for _, o in pairs)))
     said = " or ".join(way for way, there in ways if there)

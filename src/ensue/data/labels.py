@@ -40,7 +40,8 @@ class LabelSettings(Settings):
     order: tuple[str, ...] = ()
     """Ordinal: the labels from the lowest to the highest; if not given, as numbers, or else by the alphabet."""
     merge: tuple[str, ...] = ()
-    """Labels that are read as another, each written "LABEL=OTHER"; what has a label "LABEL=" is left out."""
+    """Labels that are read as another, each written "LABEL=OTHER"; what has a label "LABEL=" is left out, of several
+    labels that one alone."""
 
     @property
     def others(self) -> dict[str, str]:
@@ -143,24 +144,36 @@ def fit_labels(train: Sequence[Labelled], settings: LabelSettings, kind: LabelKi
     return LabelCodec(kind, tuple(sorted(there, key=_natural)), delimiter)
 
 
-def relabelled(examples: Iterable[Labelled], settings: LabelSettings, listener: Listener = SILENT) -> list[Labelled]:
+def relabelled(
+    examples: Iterable[Labelled], settings: LabelSettings, listener: Listener = SILENT, several: str | None = None
+) -> list[Labelled]:
     """Give the examples with their labels as they are merged, without those that are left out, which are counted.
+
+    `several` is what stands between the labels of an example that may have several: of those each is merged, or left
+    out, by itself.
 
     >>> read = [Labelled("so so", "2", "a", 1), Labelled("good", "3", "a", 2)]
     >>> [example.label for example in relabelled(read, LabelSettings(merge=("2=", "3=+")))]
     ['+']
+    >>> [example.label for example in relabelled(read, LabelSettings(merge=("2=", "3=+")), several="|")]
+    [[], ['+']]
     """
     if not (others := settings.others):
         return list(examples)
+
+    def merged(label: Any) -> Any:
+        if several is None and not isinstance(label, list | tuple):
+            return label if label is None else others.get(_name(label), label)
+        names = [others.get(name, name) for name in names_in(label, several or "", "several")]
+        return list(dict.fromkeys(name for name in names if name))
+
     kept, left_out = [], 0
     for example in examples:
-        label, *inner = (
-            None if one is None else others.get(_name(one), one) or None
-            for one in (example.label, *(example.inner or ()))
-        )
-        if label is not None:
-            kept.append(replace(example, label=label, inner=inner or None))
-        left_out += label is None
+        label, *inner = (merged(one) for one in (example.label, *(example.inner or ())))
+        if label == "" and example.label != "":
+            left_out += 1
+        else:
+            kept.append(replace(example, label=label, inner=[one or None for one in inner] or None))
     if left_out:
         where = kept[0].file if kept else "data"
         listener.tell(Finding(where, f"{left_out:,} examples left out, as data.labels.merge says"))

@@ -173,11 +173,13 @@ Gathered: TypeAlias = "tuple[list[Labelled], LabelKind, str, str | None]"
 
 def gathered(reader: LabelledReader, data: LabelledSettings, listener: Listener) -> Gathered:
     """Read the examples that are split. Raises DataError, SettingError."""
-    examples = relabelled(reader.examples(listener), data.labels, listener)
+    if every := list(reader.examples(listener)):
+        _refuse_unlabelled(every, reader.elsewhere)
+    # What labels are may hang on what they are merged to, and how they are merged on what they are.
+    kind, delimiter, guessed = label_kind(relabelled(every, data.labels) or every, data.labels)
+    examples = _merged(every, data, listener, kind, delimiter)
     if not examples:
         raise DataError("there are no examples", where="data", mend="give a file with some")
-    _refuse_unlabelled(examples, reader.elsewhere)
-    kind, delimiter, guessed = label_kind(examples, data.labels)
     if guessed:
         listener.tell(guessed)
     _refuse_lists(examples, kind)
@@ -187,6 +189,12 @@ def gathered(reader: LabelledReader, data: LabelledSettings, listener: Listener)
         what, mend = f"labels of nodes are read as {DESCRIBED[kind]}", "give kind=single, or data.reader.inner=false"
         raise SettingError(what, where="data.labels.kind", mend=mend)
     return examples, kind, delimiter, reader.elsewhere
+
+
+def _merged(
+    examples: Iterable[Labelled], data: LabelledSettings, listener: Listener, kind: LabelKind, delimiter: str
+) -> list[Labelled]:
+    return relabelled(examples, data.labels, listener, delimiter if kind == "several" else None)
 
 
 def _refuse_unlabelled(examples: Sequence[Labelled], elsewhere: str | None) -> None:
@@ -225,7 +233,7 @@ def drawn(
     parts = {name: [everything[row] for row in chosen] for name, chosen in rows.items()}
     for name, reader in readers.items():
         if name != "all":
-            parts[name] = relabelled(reader.examples(listener), data.labels, listener)
+            parts[name] = _merged(reader.examples(listener), data, listener, kind, delimiter)
             _refuse_unlabelled(parts[name], reader.elsewhere)
             _refuse_lists(parts[name], kind)
     for name, examples in parts.items():

@@ -181,7 +181,8 @@ class LabelModel(Trained):
         else:
             paths = files_to_score(paths, self.data, Listener(told.append))
             reader = self.reader(paths, columns=columns)
-            examples = relabelled(reader.examples(Listener(told.append)), self.data.labels)
+            several = self.labels.delimiter if self.labels.kind == "several" else None
+            examples = relabelled(reader.examples(Listener(told.append)), self.data.labels, several=several)
             if not examples:
                 raise DataError("no example has a text and a label", where=str(paths[0]), mend="give another file")
             encoded = self._encode(examples, labelled=True)
