@@ -6,7 +6,7 @@ import shlex
 import numpy as np
 import pytest
 
-from ensue.data.label_kinds import label_kind, odd_labels
+from ensue.data.label_kinds import guessed_scale, label_kind, odd_labels
 from ensue.data.labelled import Labelled
 from ensue.data.labels import LabelSettings, relabelled
 from ensue.settings import assign
@@ -82,3 +82,11 @@ def test_of_several_labels_each_is_merged_by_itself_and_nothing_else_is_left_out
     again = relabelled(examples, settings, several=delimiter)
     assert [one.label for one in again] == [["Rock", "Pop"], ["Rock"], [], ["Pop", "Rock"], ["Rock"], ["Pop"]]
     assert list(odd_labels(again, "several", delimiter)) == []
+
+
+def test_a_scale_that_the_alphabet_orders_is_told_with_the_setting_that_orders_it() -> None:
+    (told,) = guessed_scale(("fine", "ok", "poor"), "a.csv")
+    assert told.what.endswith("by the alphabet, from the lowest to the highest: fine, ok, poor")
+    setting = shlex.split(str(told.mend))[-1]
+    assert assign(LabelSettings(), setting.removeprefix("data.labels.")).order == ("fine", "ok", "poor")
+    assert list(guessed_scale(("1", "2", "10"), "a.csv")) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 
 import ensue
@@ -52,6 +53,26 @@ def test_a_text_is_one_example_of_a_tagger(folder: Path) -> None:
     assert run.tag([]) == []
 
 
+def test_empty_and_missing_texts_are_answered_as_those_of_files_are(folder: Path) -> None:
+    run = ensue.open(folder / "moods")
+    given = ["a good film", "", " ", None, float("nan"), np.nan, pandas.NA, pandas.NaT, "None"]
+    told = run.classify(given)
+    assert [one.label for one in told] == ["fine", *[None] * 8]
+    assert [one.note for one in told] == ["", *["the text is empty"] * 7, "nothing of it was in training"]
+    assert run.classify("")[0].set == ("fine", "poor")
+    series = pandas.Series(["a good film", None], dtype="string")
+    assert [one.label for one in run.classify(series)] == ["fine", None]
+
+
+@pytest.mark.parametrize("verb", ["classify", "tag"])
+def test_a_data_frame_is_no_list_of_its_columns_names(folder: Path, verb: str) -> None:
+    run = ensue.open(folder / ("moods" if verb == "classify" else "tags"))
+    frame = pandas.DataFrame({"text": ["a good film", "a bad film"]})
+    with pytest.raises(UserError, match=r"a DataFrame is no list of examples; give its column .* frame\['text'\]"):
+        getattr(run, verb)(frame)
+    assert len(getattr(run, verb)(frame["text"])) == 2
+
+
 @pytest.mark.parametrize(
     ("run", "given", "said"),
     [
@@ -59,7 +80,6 @@ def test_a_text_is_one_example_of_a_tagger(folder: Path) -> None:
         ("moods", 3, "classify: a int is no list of examples; give a text"),
         ("moods", None, "classify: a NoneType is no list of examples"),
         ("moods", [3], "example 1: a int is no example; give a text, or the fields of its steps by name"),
-        ("moods", ["a film", ""], "example 2: the text is empty; give a text"),
         ("moods", [b"caf\xe9"], "classify: byte 0xE9 is not UTF-8; decode the bytes first"),
         ("tags", Path("a.csv"), "tag: a path is no list of examples"),
         ("tags", [["a", 3]], 'sentence 1: it is neither a text nor a list of words; give "a text" or ["a", "list"]'),

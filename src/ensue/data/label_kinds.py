@@ -16,6 +16,7 @@ from typing import Any
 from ensue.data.contract import Finding
 from ensue.data.labelled import Labelled
 from ensue.data.labels import DESCRIBED, GROUPED, LabelKind, LabelSettings, names_in
+from ensue.data.readers.numbers import as_float
 
 FEW_NUMBERS = 20
 """Distinct whole numbers up to which they are taken for names of classes."""
@@ -140,6 +141,13 @@ def odd_labels(
         yield Finding(where, what, "if they are numbers, write them without signs between thousands")
 
 
+def guessed_scale(names: Sequence[str], where: str) -> Iterator[Finding]:
+    """Say so where a scale was taken by the alphabet, which knows none; numbers have an order of their own."""
+    if any(as_float(name) is None for name in names):
+        what = f"the scale was taken by the alphabet, from the lowest to the highest: {', '.join(names)}"
+        yield Finding(where, what, f"order it with {_setting('order', names)}")
+
+
 def odd_tags(where: str, counts: Mapping[str, int]) -> Iterator[Finding]:
     """Give what is hardly meant among tags: those that differ in case, blanks or signs alone.
 
@@ -170,4 +178,8 @@ def _merging(merge: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
         return "mend them in the data, if they are not meant"
     ways = (("read them as one", any(other for _, other in pairs)), ("leave them out", not all(o for _, o in pairs)))
     said = " or ".join(way for way, there in ways if there)
-    return f"{said} with --set {shlex.quote(f'data.labels.merge={json.dumps(list(merge), ensure_ascii=False)}')}"
+    return f"{said} with {_setting('merge', merge)}"
+
+
+def _setting(name: str, values: Sequence[str]) -> str:
+    return f"--set {shlex.quote(f'data.labels.{name}={json.dumps(list(values), ensure_ascii=False)}')}"

@@ -15,7 +15,7 @@ from pydantic import Field
 from ensue.data.codecs import CONTENTS, open_content
 from ensue.data.contract import Finding, Listener
 from ensue.data.examples import Examples, together
-from ensue.data.label_kinds import label_kind, odd_labels
+from ensue.data.label_kinds import guessed_scale, label_kind, odd_labels
 from ensue.data.labelled import ContentCodec, Labelled, LabelledReader
 from ensue.data.labels import (
     DESCRIBED,
@@ -185,6 +185,9 @@ def gathered(reader: LabelledReader, data: LabelledSettings, listener: Listener)
     _refuse_lists(examples, kind)
     for finding in odd_labels(examples, kind, delimiter, data.labels.merge):
         listener.tell(finding)
+    if kind == "ordinal" and not data.labels.order:
+        for finding in guessed_scale(fit_labels(examples, data.labels, kind, delimiter).names, examples[0].file):
+            listener.tell(finding)
     if kind in ("several", "number") and examples[0].inner is not None:
         what, mend = f"labels of nodes are read as {DESCRIBED[kind]}", "give kind=single, or data.reader.inner=false"
         raise SettingError(what, where="data.labels.kind", mend=mend)

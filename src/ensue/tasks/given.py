@@ -37,6 +37,9 @@ def examples_given(given: Any, where: str) -> list[Any]:
     """
     if isinstance(given, str | bytes | bytearray | Mapping):
         given = [given]
+    elif hasattr(given, "columns"):
+        mend = "give its column with the texts: frame['text']"
+        raise DataError(f"a {type(given).__name__} is no list of examples", where=where, mend=mend)
     elif isinstance(given, PathLike) or not isinstance(given, Iterable):
         kind = "path" if isinstance(given, PathLike) else type(given).__name__
         raise DataError(f"a {kind} is no list of examples", where=where, mend="give a text, or a list of examples")

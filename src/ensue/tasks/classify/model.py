@@ -24,6 +24,7 @@ from ensue.data.labels import LabelCodec, relabelled
 from ensue.data.partition import Encoded, LabelledSettings, encode, open_readers, tell_strange
 from ensue.data.readers.listed import Listed
 from ensue.data.readers.named_parts import files_to_score
+from ensue.data.series.times import is_filled
 from ensue.durable import shape_of
 from ensue.errors import DataError
 from ensue.evaluation.answers import Answers
@@ -117,12 +118,17 @@ class LabelModel(Trained):
         return read(LabelledSettings, self.run.about["data"]["reading"])
 
     def classify(self, contents: Content | Iterable[Content]) -> list[Verdict]:
-        """Say of each text, or other content, what it is; one text alone is one of them. Raises DataError."""
+        """Say of each text, or other content, what it is; one text alone is one of them. Raises DataError.
+
+        As of rows of files, nothing is said of an empty text, or of a missing one (None, NaN): the label is None.
+        """
         given = examples_given(contents, "classify")
+        if not self.content.shape.measured:
+            given = [one if hasattr(one, "__len__") or is_filled(one) else "" for one in given]
         for number, one in enumerate(given, 1):
-            if not isinstance(one, str | Mapping) or (isinstance(one, str) and not one.strip()):
-                what = "the text is empty" if isinstance(one, str) else f"a {type(one).__name__} is no example"
-                raise DataError(what, where=f"example {number}", mend="give a text, or the fields of its steps by name")
+            if not isinstance(one, str | Mapping):
+                what, mend = f"a {type(one).__name__} is no example", "give a text, or the fields of its steps by name"
+                raise DataError(what, where=f"example {number}", mend=mend)
         return list(self.verdicts(Listed(given)))
 
     def verdicts(self, reader: LabelledReader, listener: Listener = SILENT) -> Iterator[Verdict]:
