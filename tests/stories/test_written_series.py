@@ -14,11 +14,12 @@ import ensue
 from ensue.cli.main import main
 from ensue.data.contract import Finding, Listener
 from ensue.data.readers.series import read_panel
-from ensue.data.series import Panel, SeriesSettings
+from ensue.data.series import Panel, SeriesSettings, gone_on
 from ensue.errors import DataError, SettingError
 
 DAYS = [date(2020, 3, 27) + timedelta(n) for n in range(40)]
 HOURS = [datetime(2020, 3, 27) + timedelta(hours=n) for n in range(40)]
+YM = [(2015 + n // 12, 1 + n % 12) for n in range(40)]
 MONTHS = [date(2015 + n // 12, 1 + n % 12, 1) for n in range(40)]
 QUARTERS = [date(2010 + n // 4, 1 + n % 4 * 3, 1) for n in range(40)]
 
@@ -52,6 +53,11 @@ FORMS: dict[str, tuple[list, Callable[..., str], str]] = {
     "Q1 2010": (QUARTERS, lambda day: f"Q{day.month // 3 + 1} {day.year}", "quarter"),
     "2010Q1": (QUARTERS, lambda day: f"{day.year}Q{day.month // 3 + 1}", "quarter"),
     "2010-Q1": (QUARTERS, lambda day: f"{day.year}-Q{day.month // 3 + 1}", "quarter"),
+    "Q1-2010": (QUARTERS, lambda day: f"Q{day.month // 3 + 1}-{day.year}", "quarter"),
+    "12-31-2020": (DAYS, lambda day: f"{day:%m-%d-%Y}", "day"),
+    "no marks, minutes": (HOURS, lambda time: f"{time:%Y%m%d%H%M}", "hour"),
+    "no marks, seconds": (HOURS, lambda time: f"{time:%Y%m%d%H%M%S}", "hour"),
+    "no marks, hours": (HOURS, lambda time: f"{time:%Y%m%d%H}", "hour"),
     "1Q2010": (QUARTERS, lambda day: f"{day.month // 3 + 1}Q{day.year}", "quarter"),
 }
 
@@ -64,9 +70,7 @@ def test_times(name: str, tmp_path: Path) -> None:
     assert (panel.frequency.name, told) == (frequency, [])
 
 
-@pytest.mark.parametrize(
-    ("unit", "word"), [(1, "seconds"), (1000, "1/1,000 seconds"), (10**9, "1/1,000,000,000 seconds")]
-)
+@pytest.mark.parametrize(("unit", "word"), [(1, "seconds"), (1000, "milliseconds"), (10**9, "nanoseconds")])
 def test_seconds_since_1970_are_hours(unit: int, word: str, tmp_path: Path) -> None:
     stamps = [int(time.replace(tzinfo=UTC).timestamp()) * unit for time in HOURS]
     rows = "".join(f"{stamp},{place}\n" for place, stamp in enumerate(stamps))
@@ -83,6 +87,13 @@ def test_seconds_since_1970_are_hours(unit: int, word: str, tmp_path: Path) -> N
         if unit == 1
         else True
     )
+
+
+def test_seconds_since_1970_as_numpy_saves_them(tmp_path: Path) -> None:
+    stamps = [f"{time.replace(tzinfo=UTC).timestamp():.18e}" for time in HOURS]
+    panel, told = read(tmp_path, table(stamps))
+    assert panel.series[0].times.tolist() == HOURS
+    assert told == ["the integers in 'ds' are read as seconds since 1970, in UTC"]
 
 
 def test_what_nobody_can_tell_of_dates_is_asked_for(tmp_path: Path) -> None:
@@ -141,6 +152,37 @@ def test_new_rows_go_on_to_the_same_day_of_the_month(tmp_path: Path) -> None:
     later = read_panel([tmp_path / "new.csv"], SeriesSettings(freq="month"), like=learned)
     ahead = later.frequency.ahead(later.series[0].times[-1], 2)
     assert ahead.astype("datetime64[D]").tolist() == days[38:]
+
+
+def on_weekday(year: int, month: int, weekday: int, number: int) -> date:
+    return next(day for n in range(7) if (day := date(year, month, 1 + 7 * number) + timedelta(n)).weekday() == weekday)
+
+
+VARIED = {
+    "the first workday": [next(date(y, m, d) for d in (1, 2, 3) if date(y, m, d).weekday() < 5) for y, m in YM],
+    "the third friday": [on_weekday(y, m, 4, 2) for y, m in YM],
+    "any day": [date(y, m, 1 + 17 * m % 27) for y, m in YM],
+}
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_one_time_in_each_month_is_a_month(name: str, tmp_path: Path) -> None:
+    days = list(map(str, VARIED[name]))
+    panel, told = read(tmp_path, table(days[:36]))
+    assert (panel.frequency.name, panel.frequency.season, told) == ("month", 12, [])
+    assert panel.frequency.ahead(panel.series[0].times[-1], 2).astype("datetime64[M]").tolist() == [
+        day.replace(day=1) for day in VARIED[name][36:38]
+    ]
+    (tmp_path / "new.csv").write_text(table(days[36:38]), encoding="utf-8")
+    later = read_panel([tmp_path / "new.csv"], SeriesSettings(freq="month"), like=panel)
+    assert len(gone_on(panel, later)[0].series[0]) == 38
+    # A gap is one only where the frequency is said.
+    short = [day for place, day in enumerate(days) if place != 9]
+    with pytest.raises(DataError, match="a gap of 1 step of a month"):
+        read(tmp_path, table(short), freq="month")
+    assert len(read(tmp_path, table(short), freq="month", fill="previous")[0].series[0]) == 40
+    with pytest.raises(DataError, match="two frequencies: from 2020-03-27 to 2020-03-28"):
+        read(tmp_path, table(list(map(str, DAYS))), freq="month")
 
 
 def test_a_gap_among_ends_of_months_is_filled(tmp_path: Path) -> None:

@@ -268,8 +268,8 @@ def _times(
     cells, where = [row.get(time) for _, row in source.rows], [line for line, _ in source.rows]
     times = format_of(cells, settings.day_first, where, before, counts)
     if times.unix:
-        unit = "seconds" if times.unix == 1 else f"1/{times.unix:,} seconds"
-        listener.tell(Finding(source.name, f"the integers in {time!r} are read as {unit} since 1970, in UTC"))
+        what = f"the integers in {time!r} are read as {times.unit} since 1970, in UTC"
+        listener.tell(Finding(source.name, what))
     elif times.local:
         what = f"the times in {time!r} are midnights of a place whose clocks are put forward and back, and read as days"
         listener.tell(Finding(source.name, what))
@@ -278,7 +278,7 @@ def _times(
     return times
 
 
-OFFSET = re.compile(r"\d(Z|[+-]\d\d:?\d\d)$")
+OFFSET = re.compile(r"(T\d{4,6}|:\d\d(\.\d+)?)\s?(Z|UTC|[+-]\d\d:?\d\d)$")
 
 
 def _first(cells: Sequence[Any]) -> Any:

@@ -170,7 +170,7 @@ def _two(one: Read, row: int, frequency: Frequency, other: Frequency | None) -> 
     times = one.series.times
     found = f"a series of {other.name}s" if other else f"from {shown(times[row - 1])} to {shown(times[row])}"
     what = f"two frequencies: {found} in {one.series.name!r}, where the usual step is {frequency.one}"
-    return DataError(what, where=one.rows[row], mend="split the file")
+    return DataError(what, where=one.rows[row], mend="split the file, or, if steps may be so, number them 1, 2, 3")
 
 
 def _refuse_missing(one: Read, series: Series) -> None:

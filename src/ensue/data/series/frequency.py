@@ -30,6 +30,8 @@ NAMES: dict[tuple[str, int], str] = {
 ALIASES = {"y": "year", "a": "year", "q": "quarter", "m": "month", "ms": "month", "me": "month", "w": "week"}
 ALIASES |= {"d": "day", "h": "hour", "min": "minute", "t": "minute", "s": "second", "b": "workday"}
 WORKDAY, MOSTLY = -1, 0.75
+EACH = 6
+"""So many months, one time in each, are steps of a month on whatever days they are."""
 SEASONS = {"quarter": 4, "month": 12, "week": 52, "day": 7, "workday": 5, "hour": 24}
 
 
@@ -44,7 +46,7 @@ class Frequency:
     base: Literal["month", "second", "workday", "step"]
     every: int
     on: int = field(default=0, compare=False)
-    """Of months: the day that steps are on, as far as a month has it; WORKDAY for its last one, 0 as the last was."""
+    """Of months: the day that steps are on, as far as a month has it; WORKDAY for its last one, 0 where it varies."""
 
     @property
     def name(self) -> str:
@@ -121,7 +123,8 @@ def usual(times: Times) -> Frequency | None:
     if times.dtype.kind != "M":
         return _most("step", np.diff(times))
     months = np.diff(times.astype("datetime64[M]").astype(np.int64))
-    if (on := _on(times)) is not None and np.median(months) >= 1:
+    on = 0 if (on := _on(times)) is None and _each_month(times, months) else on
+    if on is not None and np.median(months) >= 1:
         most = _most("month", months)
         return None if most is None else replace(most, on=on)
     found = _most("second", np.diff(times).astype(np.int64))
@@ -148,6 +151,16 @@ def _on(times: Times) -> int | None:
     early = (_last_workdays(times.astype("datetime64[M]")) - times.astype("datetime64[D]")).astype(np.int64) // DAY
     # Where the last one is a holiday, the one before it.
     return WORKDAY if early.min() >= 0 and early.max() <= 4 and (early == 0).mean() >= MOSTLY else None
+
+
+def _each_month(times: Times, months: NDArray[np.int64]) -> bool:
+    """Tell times of which there is one in each month, or each third, on days that vary: the first workday, the last
+    Friday; steps of always as many days are none.
+    """
+    alike = len(months) >= EACH and months.min() >= 1 and np.ptp(months) == 0
+    return bool(
+        alike and len(np.unique(np.diff(times))) > 1 and len(np.unique(times - times.astype("datetime64[D]"))) == 1
+    )
 
 
 def _day_of(times: Times) -> NDArray[np.int64]:
@@ -179,7 +192,8 @@ def steps_between(times: Times, frequency: Frequency) -> NDArray[np.float64]:
     """Count the steps from each time to the next, in whole ones where the times fit the frequency."""
     if frequency.base == "month":
         months = np.diff(times.astype("datetime64[M]").astype(np.int64)) / frequency.every
-        return months if _on(times) is not None else np.where(months == np.round(months), months + 0.5, months)
+        # Two times of one month are no steps of months, unless all are on the same day of it.
+        return months if _on(times) is not None else np.where(months == 0, 0.5, months)
     if frequency.base == "workday":
         days = times.astype("datetime64[D]")
         fits = np.is_busday(days[1:]) & ((times - days)[1:] == (times - days)[:-1])

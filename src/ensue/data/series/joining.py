@@ -73,10 +73,13 @@ def _number(name: str) -> float | None:
 
 def _place(old: Series, one: Series, frequency: Frequency) -> int | None:
     """Give how many steps of the old series stand before the first of the other, None if it does not go on from it."""
-    at = np.flatnonzero(old.times == one.times[0])
+    # Steps of months that are on days that vary are the same if the month is.
+    unit = "datetime64[M]" if frequency.base == "month" and not frequency.on else old.times.dtype
+    begin = one.times[0].astype(unit)
+    at = np.flatnonzero(old.times.astype(unit) == begin)
     if len(at):
         return int(at[0])
-    return len(old) if frequency.ahead(old.times[-1], 1)[0] == one.times[0] else None
+    return len(old) if frequency.ahead(old.times[-1], 1)[0].astype(unit) == begin else None
 
 
 def _agrees(old: Series, one: Series, frequency: Frequency) -> bool:

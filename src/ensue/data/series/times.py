@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -27,8 +28,10 @@ QUARTER = re.compile(r"(\d{4})[ -]?Q([1-4])|(?:Q([1-4])|([1-4])Q)[ /-]?(\d{4})",
 CLOCK = re.compile(
     r"[T ,]*(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*(?:([AP])\.?M\.?)?\s*(Z|UTC|[+-]\d\d:?\d\d)?", re.I
 )
-COMPACT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])?")
-"""Dates and months without any mark between them."""
+COMPACT = re.compile(
+    r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12]\d|3[01])(?:(?:[01]\d|2[0-3])(?:[0-5]\d){0,2})?)?"
+)
+"""Dates, months and times of day without any mark between them; seconds since 1970 begin with 19 from 2030 on."""
 MIDNIGHT = re.compile(r"\d{4}-\d\d-\d\d[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d\d:?\d\d)")
 UNIX = {1: (9, 10), 10**3: (12, 13), 10**6: (15, 16), 10**9: (18, 19)}
 """How many digits seconds since 1970, thousandths of them, and so on, have from 1973 to 2286."""
@@ -65,7 +68,8 @@ def read_time(value: Any, day_first: bool = True, compact: bool = False) -> Any:
         return _plain(value)
     text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value).strip()
     if compact:
-        text = f"{text[:4]}-{text[4:6]}-{text[6:] or '01'}"
+        clock = ":".join([text[place : place + 2] or "00" for place in (8, 10, 12)])
+        text = f"{text[:4]}-{text[4:6]}-{text[6:8] or '01'} {clock}"
     return _read_text(text, day_first)
 
 
@@ -74,6 +78,8 @@ def _read_text(text: str, day_first: bool) -> Any:
     """Read a time as it is written: the dates of a panel come again in each of its series."""
     if re.fullmatch(r"[+-]?\d{1,19}(\.0+)?", text):
         return int(text.partition(".")[0])
+    if re.fullmatch(r"\d\.\d{1,20}[eE]\+?\d\d?", text) and (number := Decimal(text)) == int(number):
+        return int(number)  # as NumPy writes seconds since 1970
     if quarter := QUARTER.fullmatch(text):
         text = f"{quarter[1] or quarter[5]}-{3 * int(quarter[2] or quarter[3] or quarter[4]) - 2:02d}-01"
     elif month := MONTH.fullmatch(text):
@@ -132,6 +138,11 @@ class TimeFormat:
     """Midnights of a place, told in UTC: clocks that are put forward and back move them by an hour. They are days."""
     midnight: bool = False
     """Midnights with their offsets, which are days wherever they are."""
+
+    @property
+    def unit(self) -> str:
+        """What the integers count, in words."""
+        return {1: "seconds", 10**3: "milliseconds", 10**6: "microseconds", 10**9: "nanoseconds"}[self.unix]
 
     def read(self, cell: Any) -> Any:
         """Read a cell, None if it is no time."""
