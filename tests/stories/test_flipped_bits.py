@@ -2,53 +2,21 @@
 
 import random
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_runs import ASK, made
 
 import ensue
 from ensue import api
 from ensue.data.examples import kept_examples
 from ensue.data.store import kept
-from ensue.errors import Interrupted, RunError
-from ensue.training.contract import Progress
+from ensue.errors import RunError
 from ensue.training.run import Run
 
-SETTINGS = ["training.steps=4", "training.evaluate_every=2", "training.machine.threads=1"]
-DATA = {
-    "generate": "".join(f"the cat number {number * number % 97} sat on the mat. \n" for number in range(300)),
-    "classify": "text,label\n" + "".join(f"the {n % 3} cat {n % 7},{'ab'[n % 2]}\n" for n in range(120)),
-    "tag": "".join(f"the\tD\n{'cat' if n % 3 else 'road'}\tN\nsees\tV\n\n" for n in range(80)),
-    "forecast": "time,value\n" + "".join(f"{2000 + n // 12}-{n % 12 + 1:02}-01,{n % 12 + n % 5}\n" for n in range(120)),
-}
-ENDS = {"generate": "txt", "tag": "tsv"}
-ASK: dict[str, Callable[[Any], Any]] = {
-    "generate": lambda model: model.samples(n=2, length=20, seed=3, novelty=True),
-    "classify": lambda model: [one.to_json() for one in model.classify(["the 1 cat 2", "the 2 cat"])],
-    "tag": lambda model: model.tag([["the", "cat", "sees"], ["the", "road"]]),
-    "forecast": lambda model: [one.to_json() for one in model.forecast()],
-}
 FLIPS = 1250
 """Of each run; there are eight."""
-
-
-def killed_at_once(event: Any) -> None:
-    if isinstance(event, Progress) and event.validation is not None:
-        raise KeyboardInterrupt
-
-
-def made(verb: str, state: str, folder: Path) -> Path:
-    data, out = folder / f"{verb}.{ENDS.get(verb, 'csv')}", folder / "run"
-    data.write_text(DATA[verb])
-    how: dict[str, Any] = {"size": "tiny", "settings": SETTINGS, "device": "cpu", "model": "lstm"}
-    if state == "finished":
-        ensue.train(verb, data, out=out, **how)
-    else:
-        with pytest.raises(Interrupted):
-            ensue.train(verb, data, out=out, watch=killed_at_once, **how)
-    return out
 
 
 def look(verb: str, run: Path, name: str) -> None:
@@ -81,7 +49,7 @@ def answers(verb: str, run: Path, again: Path) -> list[Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("state", ["finished", "killed"])
-@pytest.mark.parametrize("verb", DATA)
+@pytest.mark.parametrize("verb", ["generate", "classify", "tag", "forecast"])
 def test_every_flip_is_noticed_or_without_effect(verb: str, state: str, tmp_path: Path) -> None:
     run, dice = made(verb, state, tmp_path), random.Random(f"{verb} {state}")
     Run.resume(run).close()  # what was logged after the last checkpoint is cut off

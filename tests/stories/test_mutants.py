@@ -3,10 +3,7 @@
 import gzip
 import lzma
 import random
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from limited import TooLong, limits, peak, within
 
 from ensue.cli.main import main
 from ensue.data.check import check
@@ -316,61 +314,21 @@ def mutant(whole: bytes, draw: random.Random) -> bytes:
     return bytes(content)
 
 
-class TooLong(BaseException):
-    """Reading took longer than it may: no exception that a reader could take for one of its own."""
-
-
-@contextmanager
-def limits() -> Iterator[None]:
-    """Stop what goes on for too long; memory is looked at afterwards, but no more than some may be asked for at all."""
-    if sys.platform != "linux":
-        yield
-        return
-    import resource
-
-    def stop(*_: Any) -> None:
-        raise TooLong(f"reading took more than {SECONDS} s")
-
-    before, (soft, hard) = signal.signal(signal.SIGALRM, stop), resource.getrlimit(resource.RLIMIT_AS)
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + 4 * BYTES, hard))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-def peak() -> int:
-    """Give the most memory that this process held since it was asked last; 0 where nobody can say."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return 0
-    found = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    Path("/proc/self/clear_refs").write_text("5")
-    return int(found.split()[1]) * 1024
-
-
 def wrong(name: str, content: bytes, folder: Path) -> str | None:
     """Say what is wrong with how a reader takes a file; None where it reads it, or refuses it in one line."""
     subject = READERS[name]
     path = folder / subject.file
     path.write_bytes(content)
     before = peak()
-    if sys.platform == "linux":
-        signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
-        subject.read(path)
+        with within(SECONDS):
+            subject.read(path)
     except UserError as error:
         told = str(error)
         if len(told) > 4000 or ("\n" in told and name != "setting"):
             return f"an error of {len(told)} characters: {told[:200]!r}"
     except (Exception, TooLong) as error:
         return f"{type(error).__name__}: {str(error)[:200]}"
-    finally:
-        if sys.platform == "linux":
-            signal.setitimer(signal.ITIMER_REAL, 0)
     more = peak() - before
     return f"{more:,} bytes held" if before and more > BYTES else None
 
@@ -380,7 +338,7 @@ def try_mutants(name: str, count: int, folder: Path, monkeypatch: pytest.MonkeyP
     whole, draw, found = READERS[name].whole(), random.Random(name), {}
     assert wrong(name, whole, folder) is None
     READERS[name].read(folder / READERS[name].file)  # as it stands, it can be read
-    with limits():
+    with limits(4 * BYTES):
         for number in range(count):
             content = mutant(whole, draw)
             if (what := wrong(name, content, folder)) is not None:

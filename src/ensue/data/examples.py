@@ -19,6 +19,8 @@ from ensue.cache import Cache
 Array = NDArray[Any]
 
 CONTENTS = "contents.json"
+STRETCH = 1 << 24
+"""Ids that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -119,4 +121,30 @@ def _examples(cache: Cache, part: str, names: list[str]) -> Examples:
         {name.removeprefix(kind): array for name, array in arrays.items() if name.startswith(kind)}
         for kind in ("steps.", "whole.")
     )
-    return Examples(np.array(arrays["offsets"]), steps, whole)
+    examples, where = Examples(np.array(arrays["offsets"]), steps, whole), f"of the part {part}"
+    refuse_odd_offsets(examples.offsets, where)
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} {where} holds no numbers")
+        length = examples.offsets[-1] if name.startswith("steps.") else len(examples)
+        if name != "offsets" and array.shape[:1] != (length,):
+            raise ValueError(f"{name} {where} has another length than the examples")
+    return examples
+
+
+def refuse_odd_offsets(offsets: Array, where: str) -> None:
+    """Raise ValueError for places at which nothing can begin: each stands after the one before, the first at 0."""
+    fit = offsets.dtype == np.int64 and offsets.ndim == 1 and len(offsets) > 0 and offsets[0] == 0
+    if not fit or (offsets[1:] < offsets[:-1]).any():
+        raise ValueError(f"the offsets {where} are none")
+
+
+def refuse_odd_ids(ids: Array, size: int, where: str, within: tuple[int, ...] = ()) -> None:
+    """Raise ValueError unless all are whole numbers from 0 below `size`, of so many axes `within` a step."""
+    if ids.dtype.kind not in "iu" or ids.shape[1:] != within:
+        raise ValueError(f"{where} holds no ids")
+    flat = ids.reshape(-1)
+    for begin in range(0, len(flat), STRETCH):
+        part = flat[begin : begin + STRETCH]
+        if part.min() < 0 or part.max() >= size:
+            raise ValueError(f"{where} holds ids that are not below {size}")

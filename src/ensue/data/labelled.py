@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.contract import SILENT, Listener
+from ensue.data.examples import Examples, refuse_odd_ids
 
 Content: TypeAlias = "str | Mapping[str, Any]"
 """A text; or by name the fields of its steps: lists of strings, float arrays (steps,) or (steps, channels), NaN where
@@ -114,3 +115,32 @@ class ContentCodec(ABC):
     @abstractmethod
     def fit(cls, contents: Iterable[Content], settings: Any) -> ContentCodec:
         """Learn from the contents of the training part what encoding needs."""
+
+
+def refuse_odd_content(examples: Examples, shape: Shape, where: str) -> None:
+    """Raise ValueError for fields that no content of this shape becomes."""
+    for name, size in shape.symbols.items():
+        refuse_odd_ids(examples.steps[name], size, f"{name} {where}")
+    for name, fields, numbers in (
+        ("numbers", examples.steps, shape.numbers),
+        ("static", examples.whole, shape.static),
+    ):
+        if numbers and (fields[name].dtype != np.float32 or fields[name].shape[1:] != (numbers,)):
+            raise ValueError(f"{name} {where} holds other numbers")
+    if shape.children:
+        _refuse_odd_trees(examples, shape.children, where)
+
+
+def _refuse_odd_trees(examples: Examples, children: int, where: str) -> None:
+    """Raise ValueError where a node does not stand before its parent, or the last one is no root."""
+    parent, lengths = examples.steps["parent"], examples.lengths
+    if parent.dtype != np.int64 or parent.ndim != 1 or not (lengths > 0).all():
+        raise ValueError(f"parent {where} holds no trees")
+    own = np.arange(len(parent)) - np.repeat(examples.offsets[:-1], lengths)
+    root = own == np.repeat(lengths, lengths) - 1
+    inner = (parent > own) & (parent < np.repeat(lengths, lengths))
+    if not np.where(root, parent == -1, inner).all():
+        raise ValueError(f"parent {where} holds no trees")
+    above = (parent + np.repeat(examples.offsets[:-1], lengths))[~root]
+    if children == 2 and len(above) and np.bincount(above).max() > 2:
+        raise ValueError(f"parent {where} holds nodes of more than two children")

@@ -14,9 +14,9 @@ from pydantic import Field
 
 from ensue.data.codecs import CONTENTS, open_content
 from ensue.data.contract import Finding, Listener
-from ensue.data.examples import Examples, together
+from ensue.data.examples import Examples, refuse_odd_ids, together
 from ensue.data.label_kinds import guessed_scale, label_kind, odd_labels
-from ensue.data.labelled import ContentCodec, Labelled, LabelledReader
+from ensue.data.labelled import ContentCodec, Labelled, LabelledReader, refuse_odd_content
 from ensue.data.labels import (
     DESCRIBED,
     LabelCodec,
@@ -103,8 +103,30 @@ class Parts:
         parts = {
             name: Encoded(one, **values["left_out"][name], cases=cases.get(name, ())) for name, one in examples.items()
         }
-        labels = LabelCodec.from_json(values["labels"])
-        return cls(parts, open_content(values["content"]), labels, tuple(values["files"]))
+        content, labels = open_content(values["content"]), LabelCodec.from_json(values["labels"])
+        made = cls(parts, content, labels, tuple(map(str, values["files"])))
+        for name in ("train", *HELD_OUT):
+            made._refuse_odd(name)
+        return made
+
+    def _refuse_odd(self, part: str) -> None:
+        """Raise ValueError for a part with fields that `encode` does not give."""
+        examples, where, size = self[part], f"of the part {part}", self.labels.size
+        refuse_odd_content(examples, self.content.shape, where)
+        several, target = self.labels.kind == "several", examples.whole["target"]
+        if self.labels.kind in ("several", "number"):
+            fit = target.dtype == np.float32 and target.shape[1:] == ((size,) if several else ())
+            if not fit or not np.isfinite(target).all():
+                raise ValueError(f"target {where} holds no labels")
+        else:
+            refuse_odd_ids(target, size, f"target {where}")
+            if "label" in examples.steps:
+                refuse_odd_ids(examples.steps["label"], size + 1, f"label {where}")
+        refuse_odd_ids(examples.whole["file"], len(self.files), f"file {where}")
+        for name in ("line", "group"):
+            refuse_odd_ids(examples.whole[name], 1 << 62, f"{name} {where}")
+        if not len(examples) or len(self.parts[part].cases) not in (0, len(examples)):
+            raise ValueError(f"there are no examples {where}, or their names are those of others")
 
 
 def partition(

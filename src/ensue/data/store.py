@@ -13,8 +13,8 @@ import numpy as np
 
 from ensue.cache import Cache
 from ensue.data.codecs import open_codec
-from ensue.data.contract import Corpus, Finding
-from ensue.data.examples import CONTENTS
+from ensue.data.contract import Codec, Corpus, Finding
+from ensue.data.examples import CONTENTS, refuse_odd_ids, refuse_odd_offsets
 from ensue.data.prepare import Prepared
 from ensue.data.split import PARTS
 
@@ -47,9 +47,10 @@ def kept(folder: Path) -> Prepared | None:
     cache = Cache(folder)
 
     def opened(contents: Any) -> Prepared:
+        codec = open_codec(contents["codec"])
         return Prepared(
-            **{part: _corpus(cache, part, contents[part]) for part in PARTS},
-            codec=open_codec(contents["codec"]),
+            **{part: _corpus(cache, part, contents[part], codec) for part in PARTS},
+            codec=codec,
             kind=contents["kind"],
             fingerprint=contents["fingerprint"],
             findings=tuple(Finding(**finding) for finding in contents["findings"]),
@@ -59,13 +60,35 @@ def kept(folder: Path) -> Prepared | None:
     return cache.load_json(CONTENTS, opened) if cache.finished else None
 
 
-def _corpus(cache: Cache, part: str, counts: dict[str, Any]) -> Corpus:
+def _corpus(cache: Cache, part: str, counts: dict[str, Any], codec: Codec) -> Corpus:
     there = [name for name in ARRAYS if name not in LATER or cache.has(_array(part, name))]
     arrays = {name: cache.load_array(_array(part, name)) for name in there}
     others: dict[str, Any] = {name: np.array(array) for name, array in arrays.items() if name != "ids"}
     lines = len(others["offsets"]) - 1
     others |= {name: counts[name] for name in COUNTS[:-1]} | {"tokens": counts.get("tokens", counts["words"] + lines)}
-    return Corpus(ids=arrays["ids"], **others)
+    corpus = Corpus(ids=arrays["ids"], **others)
+    _refuse_odd(corpus, codec, f"of the part {part}")
+    return corpus
+
+
+def _refuse_odd(corpus: Corpus, codec: Codec, where: str) -> None:
+    """Raise ValueError for arrays and counts that no text gives."""
+    refuse_odd_offsets(corpus.offsets, where)
+    refuse_odd_ids(corpus.ids, codec.size, f"the text {where}")
+    if corpus.offsets[-1] != len(corpus) or (codec.end is not None and (np.diff(corpus.offsets) < 1).any()):
+        raise ValueError(f"the offsets {where} are not those of its text")
+    at, nats, sizes = corpus.unknown_at, corpus.unknown_nats, corpus.unknown_sizes
+    places = np.append(at, len(corpus))
+    ascending = places.dtype == np.int64 and places[0] >= 0 and (places[1:] > places[:-1]).all()
+    priced = nats.dtype == np.float64 and nats.shape == at.shape and np.isfinite(nats).all()
+    if not (ascending and priced and (len(at) == 0 or (corpus.ids[at] == codec.unknown).all())):
+        raise ValueError(f"the unknown symbols {where} are not those of its text")
+    spelled = sizes.dtype == np.int64 and corpus.unknown_bytes.dtype == np.uint8 and corpus.unknown_bytes.ndim == 1
+    fit = sizes.ndim == 1 and len(sizes) in (0, len(at)) and not (sizes < 0).any()
+    if not spelled or not fit or int(sizes.sum()) != len(corpus.unknown_bytes):
+        raise ValueError(f"the spellings {where} are not those of its unknown symbols")
+    if any(type(count) is not int or count < 0 for count in (getattr(corpus, name) for name in COUNTS)):
+        raise ValueError(f"the counts {where} are none")
 
 
 def _array(part: str, name: str) -> str:

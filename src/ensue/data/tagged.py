@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.codecs.tagged import TaggedWords, TaggedWordsCodec
+from ensue.data.codecs.tagged import WIDTHS, TaggedWords, TaggedWordsCodec
 from ensue.data.contract import Finding, Listener
-from ensue.data.examples import Examples, together
+from ensue.data.examples import Examples, refuse_odd_ids, together
 from ensue.data.label_kinds import odd_tags
 from ensue.data.labelled import Labelled
 from ensue.data.prepare import fingerprint
 from ensue.data.readers.named_parts import files_of_parts
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings, reader_beside
-from ensue.data.readers.tagged.tokenizer import learn_tokenizer
+from ensue.data.readers.tagged.tokenizer import Tokenizer, learn_tokenizer
 from ensue.data.split import PARTS, draw_parts
 from ensue.data.vectors import Vectors
 from ensue.errors import DataError
@@ -60,7 +60,14 @@ class TaggedParts:
         """Make it again."""
         codec = TaggedWordsCodec.from_json(values["codec"])
         told, tokenizer = tuple(values["findings"]), values.get("tokenizer")
-        return cls(parts, codec, values["tags"], values["known_tags"], values["files"], told, tokenizer)
+        if tokenizer is not None:
+            Tokenizer.from_json(tokenizer)
+        tags, known = values["tags"], values["known_tags"]
+        if not all(isinstance(tag, str) for tag in tags) or not 1 <= known <= len(set(tags)) == len(tags):
+            raise ValueError("its tags are none")
+        for part in PARTS:
+            _refuse_odd(parts[part], codec, len(tags) if part == "test" else known, f"of the part {part}")
+        return cls(parts, codec, tags, known, values["files"], told, tokenizer)
 
 
 def prepare_tagged(
@@ -161,6 +168,20 @@ def encode_tagged(sentences: Iterable[Labelled], codec: TaggedWordsCodec, tags: 
             steps.append({name: field[begin : begin + CUT] for name, field in fields.items()})
             wholes.append({"line": np.int64(sentence.line), "sentence": np.int64(number)})
     return together(steps, wholes)
+
+
+def _refuse_odd(examples: Examples, codec: TaggedWordsCodec, tags: int, where: str) -> None:
+    """Raise ValueError for fields that `encode_tagged` does not give."""
+    sizes = {**codec.shape.symbols, "target": tags}
+    for name, size in sizes.items():
+        within = (getattr(codec.settings, WIDTHS[name]),) if name in WIDTHS else ()
+        refuse_odd_ids(examples.steps[name], size, f"{name} {where}", within)
+    if examples.steps["form"].dtype != np.int64 or examples.steps["form"].ndim != 1 or not (examples.lengths > 0).all():
+        raise ValueError(f"the words {where} are none")
+    sentence = examples.whole["sentence"]
+    refuse_odd_ids(sentence, len(examples), f"sentence {where}")
+    if not (np.diff(sentence, prepend=0) >= 0).all():
+        raise ValueError(f"the sentences {where} do not follow each other")
 
 
 def sentence_offsets(examples: Examples) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +40,7 @@ def data_of(
     try:
         found = kept(folder)
         if found is not None:
+            _refuse_another(run, found, told)
             return found
         lost = RunError("the data is not in the run", where=str(folder))
     except RunError as error:
@@ -55,6 +57,12 @@ def data_of(
             cache.begin()
             raise _refusal(lost, "what is read from its sources now is not what it was", "the cache")
     return found
+
+
+def _refuse_another(run: Run, found: T, told: Callable[[T], tuple[bytes, Mapping[str, Any]]]) -> None:
+    """Raise RunError where the cache is not that of the data which the run has learned from."""
+    if run.has(CODEC) and json.loads(told(found)[0]) != run.read_json(CODEC):
+        raise RunError("the cache holds other data than the run has learned from", where=str(run.path / "cache"))
 
 
 def _refuse_unless_unchanged(files: Mapping[str, Any], lost: RunError) -> None:

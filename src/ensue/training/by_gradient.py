@@ -148,15 +148,17 @@ class ByGradient(Learner):
         return Snapshot({name: tensor.detach().clone() for name, tensor in tensors.items()}, values)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go back to where `snapshot` was taken, with the same bits."""
+        """Go back to where `snapshot` was taken, with the same bits. Raises ValueError where it is that of another."""
         self._updates = snapshot.values["updates"]
+        if type(self._updates) is not int or self._updates < 0:
+            raise ValueError("the number of updates is none")
         if snapshot.values["scaler"]:
             self._scaler.load_state_dict(snapshot.values["scaler"])
         with torch.no_grad():
             for name, tensor in self._weights():
-                tensor.copy_(snapshot.tensors[f"weight/{name}"])
+                tensor.copy_(_alike(snapshot.tensors, f"weight/{name}", tensor))
             for name, tensor in self._average.items():
-                tensor.copy_(snapshot.tensors[f"average/{name}"])
+                tensor.copy_(_alike(snapshot.tensors, f"average/{name}", tensor))
         self._restore_moments(_under("moment/", snapshot.tensors))
         self._restore_state(_under("state/", snapshot.tensors), snapshot.values["rows"])
         set_random_state(_under("random/", snapshot.tensors), self.device)
@@ -167,9 +169,15 @@ class ByGradient(Learner):
 
     def _restore_moments(self, tensors: Mapping[str, Tensor]) -> None:
         moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
+        parameters = [one for group in self._optimiser.param_groups for one in group["params"]]
+        known = ("momentum_buffer",) if self.settings.optimiser.name == "sgd" else ("step", "exp_avg", "exp_avg_sq")
+        for name in tensors:
             number, _, moment = name.partition("/")
-            moments.setdefault(int(number), {})[moment] = tensor.clone()
+            # An optimiser reads and writes as many numbers as the weights have, whatever there is.
+            like = torch.zeros(()) if moment == "step" else parameters[int(number)]
+            moments.setdefault(int(number), {})[moment] = _alike(tensors, name, like).clone()
+        if any(set(one) != set(known) for one in moments.values()) or min(moments, default=0) < 0:
+            raise ValueError("the moments are those of another optimiser")
         groups = self._optimiser.state_dict()["param_groups"]
         self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
 
@@ -178,10 +186,19 @@ class ByGradient(Learner):
         if not rows:
             self._state = None
             return
-        assert isinstance(self.model, Autoregressive)  # nothing else carries a state
+        if not isinstance(self.model, Autoregressive) or any(len(one) != rows for one in tensors.values()):
+            raise ValueError(f"the state that is carried is not that of {rows} rows")
         shape = map_state(torch.clone, self.model.initial(rows))  # cloned, because two places may hold one tensor
         by_place = {id(place): f"{number}" for number, place in enumerate(tensors_of(shape))}
-        self._state = map_state(lambda place: tensors[by_place[id(place)]].to(self.device), shape)
+        self._state = map_state(lambda place: _alike(tensors, by_place[id(place)], place).to(self.device), shape)
+
+
+def _alike(tensors: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
+    """Give a saved tensor. Raises ValueError unless it is of the shape and type that it had."""
+    found = tensors[name]
+    if found.shape != like.shape or found.dtype != like.dtype:
+        raise ValueError(f"{name} is {list(found.shape)} of {found.dtype}, not {list(like.shape)} of {like.dtype}")
+    return found
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

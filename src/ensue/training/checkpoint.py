@@ -8,6 +8,7 @@ float with all the digits that it needs.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -82,9 +83,20 @@ class Checkpoint:
 
         def make(values: Any) -> Checkpoint:
             said = _NOTE.validate_python(values)
+            _refuse_odd(said.course)
             return cls(said.course, Snapshot(learner, said.learner), best, said.sizes, said.sums)
 
         return parse_json(note.encode(), where, make)
+
+
+def _refuse_odd(course: Course) -> None:
+    """Raise ValueError for what no training comes to."""
+    for name, one in [*asdict(course).items(), *asdict(course.plateau).items()]:
+        if isinstance(one, int | float) and not (math.isfinite(one) and (one >= 0 or name in ("nats", "best"))):
+            raise ValueError(f"{name} is {one!r:.40}")
+    last = course.step if course.steps is None else course.steps
+    if not max(course.start, course.best_step) <= course.step <= last or course.evaluate_every == 0:
+        raise ValueError("its steps do not follow each other")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from ensue.batch import Batch
 from ensue.data.batching.contract import generator
@@ -54,9 +55,19 @@ class Covariates:
         return vars(self).copy()
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Covariates:
-        """Make what gave `to_json`."""
-        return cls(**values)
+    def from_json(cls, values: Mapping[str, Any], panel: Panel) -> Covariates:
+        """Make what gave `to_json` of a panel. Raises ValueError where it is that of none, or of another."""
+        made = TypeAdapter(cls).validate_python(values)
+        if len(made.words) != len(panel.static):
+            raise ValueError("the static columns are others")
+        numbers = [1 if words is None else len(words) for words in made.words]
+        widths = (len(panel.known), len(panel.past), sum(numbers), len(panel.channels))
+        for (mean, spread), width in zip((made.known, made.past, made.static, made.values), widths, strict=True):
+            if len(mean) != len(spread) or len(mean) not in (0, width):
+                raise ValueError("means and spreads are those of other columns")
+            if not np.isfinite([*mean, *spread]).all() or any(one <= 0 for one in spread):
+                raise ValueError("a mean or a spread is none")
+        return made
 
 
 def _moments(values: Array) -> tuple[list[float], list[float]]:

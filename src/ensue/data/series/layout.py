@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from ensue.data.series.checks import some
 from ensue.data.series.panel import Panel
@@ -28,22 +28,26 @@ MOST_ORIGINS = 60
 """Origins that the test of a series has where the stride is left open."""
 
 
+MOST_STEPS = 1_000_000
+"""Of a window, a horizon or a season: more would fill the memory, and no series tells of them."""
+
+
 class BacktestSettings(Settings):
     """How far is forecast, from how much of the past, and on which steps; 0 leaves a number open."""
 
-    horizon: int = Field(0, ge=0)
+    horizon: int = Field(0, ge=0, le=MOST_STEPS)
     """Steps that are forecast at once; open, a season, or 6 where there is none."""
-    season: int = Field(0, ge=0)
+    season: int = Field(0, ge=0, le=MOST_STEPS)
     """Steps of a season; open, what is usual for the frequency: 12 months, 7 days, 24 hours."""
-    window: int = Field(0, ge=0)
+    window: int = Field(0, ge=0, le=MOST_STEPS)
     """Steps of the past that a model sees; open, two seasons and three horizons at least, if the series are so long."""
-    least: int = Field(0, ge=0)
+    least: int = Field(0, ge=0, le=MOST_STEPS)
     """Steps of the past without which nothing is forecast; open, a season and one more, and 3 at least."""
     test: int = Field(0, ge=0)
     """Steps at the end of each series that are only reported; open, a fifth, in whole horizons."""
     held: int = Field(0, ge=0)
     """Steps before those on which is chosen and calibrated; open, a fifth, in whole horizons."""
-    stride: int = Field(0, ge=0)
+    stride: int = Field(0, ge=0, le=MOST_STEPS)
     """Steps from one origin to the next in what is held out; open, so that there are 60 or fewer."""
     refit: int | None = Field(None, ge=0)
     """Learn anew from all that lies before every so many origins of the test, and at last from everything; 0 never
@@ -70,6 +74,17 @@ class Layout:
     def to_json(self) -> dict[str, Any]:
         """Give it as plain JSON values."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Any) -> Layout:
+        """Make what gave `to_json`. Raises ValueError for numbers of steps that cannot be."""
+        made = TypeAdapter(cls).validate_python(values)
+        some = (made.horizon, made.season, made.window, made.least, made.stride)
+        if min(some) < 1 or max(some) > MOST_STEPS or min(made.test, made.held, made.refit, made.refit_fitted) < 0:
+            raise ValueError("a number of steps is none")
+        if made.least > made.window or made.horizon > made.test:
+            raise ValueError("the horizon is longer than the test, or more of the past is needed than is seen")
+        return made
 
 
 def lay_out(panel: Panel, settings: BacktestSettings, fitted: bool, where: str) -> tuple[Layout, list[int]]:

@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
-from ensue.data.series.frequency import Frequency, Times
+from ensue.data.examples import refuse_odd_offsets
+from ensue.data.series.frequency import WORKDAY, Frequency, Times
 from ensue.settings import Settings
 
 Values = NDArray[np.float64]
@@ -141,6 +143,7 @@ class Panel:
         times = np.array(arrays["times"])
         times = times.astype("datetime64[s]") if values["dated"] else times
         offsets, beyond = arrays["offsets"], arrays["known_offsets"]
+        _refuse_odd(arrays, values)
         series = []
         for number, (name, static) in enumerate(zip(values["names"], values["statics"], strict=True)):
             steps = slice(int(offsets[number]), int(offsets[number + 1]))
@@ -150,5 +153,44 @@ class Panel:
             one = Series(name, times[steps], **parts, static=tuple(static))
             filled = np.array(arrays["filled"][steps], np.bool_) if "filled" in arrays else one.filled
             series.append(replace(one, filled=filled))
+            if (np.diff(one.times.astype(np.int64)) <= 0).any():
+                raise ValueError(f"the times of {name!r:.80} do not follow each other")
         columns = {name: tuple(names) for name, names in values["columns"].items()}
-        return cls(tuple(series), Frequency(*values["frequency"]), **columns, reading=values["reading"])
+        base, every, on = values["frequency"]
+        frequency = TypeAdapter(Frequency).validate_python({"base": base, "every": every, "on": on})
+        if not 1 <= frequency.every <= LONGEST_STEP or not WORKDAY <= frequency.on <= 31:
+            raise ValueError("the frequency is none")
+        return cls(tuple(series), frequency, **columns, reading=values["reading"])
+
+
+LONGEST_STEP = 10**10
+"""Seconds of a step, or units of an integer: above that, times overflow."""
+
+
+def _refuse_odd(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
+    """Raise ValueError for what no panel gives as arrays and plain values."""
+    count, width = len(values["names"]), {name: len(names) for name, names in values["columns"].items()}
+    texts = [values["names"], *values["columns"].values()]
+    if not all(isinstance(text, str) for names in texts for text in names) or not isinstance(values["reading"], dict):
+        raise ValueError("the names of series and columns are none")
+    if len(set(values["names"])) < count or any(len(row) != width["static"] for row in values["statics"]):
+        raise ValueError("the names and static columns of series are not theirs")
+    if not all(isinstance(one, str | int | float) for row in values["statics"] for one in row):
+        raise ValueError("the static columns of series are none")
+    for name in ("offsets", "known_offsets"):
+        refuse_odd_offsets(arrays[name], name)
+        if len(arrays[name]) != count + 1:
+            raise ValueError(f"the {name} are not those of {count} series")
+    steps, ahead = (int(arrays[name][-1]) for name in ("offsets", "known_offsets"))
+    shapes = {"values": (steps, width["channels"]), "past": (steps, width["past"]), "known": (ahead, width["known"])}
+    for name, shape in shapes.items():
+        if arrays[name].dtype != np.float64 or arrays[name].shape != shape:
+            raise ValueError(f"{name} holds other numbers than those of the series")
+    if arrays["times"].dtype != np.int64 or arrays["times"].shape != (steps,):
+        raise ValueError("the times are not those of the series")
+    if not np.isfinite(arrays["values"]).all():
+        raise ValueError("a value is not finite")
+    if "filled" in arrays and (arrays["filled"].dtype != np.uint8 or arrays["filled"].shape != shapes["values"]):
+        raise ValueError("what is filled are not values of the series")
+    if width["known"] and (np.diff(arrays["known_offsets"]) < np.diff(arrays["offsets"])).any():
+        raise ValueError("what is known ahead ends before the series")

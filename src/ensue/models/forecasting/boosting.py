@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from ensue.errors import UserError
+from ensue.errors import RunError, UserError
 from ensue.models.contract import Predictor
 from ensue.models.forecasting.contract import Forecasting, Sizes
 from ensue.models.forecasting.features import Array, Fields, OnWindows, observed, window_features, window_targets
@@ -109,7 +109,10 @@ class Boosting(OnWindows, Predictor, Forecasting):
 
     def told(self, fields: Fields) -> tuple[Array, Array]:
         """Give the scaled forecasts, and the spread of their errors."""
-        added = self._walked(self._rows(fields), 0, len(self._arrays["roots"]))
+        rows = self._rows(fields)
+        if self._arrays["feature"].max(initial=-1) >= rows.shape[1]:
+            raise RunError("the saved trees ask for more features than there are", mend="use the settings they had")
+        added = self._walked(rows, 0, len(self._arrays["roots"]))
         return self._arrays["start"] + added, self._arrays["spread"]
 
     @property
@@ -127,8 +130,22 @@ class Boosting(OnWindows, Predictor, Forecasting):
         return self._arrays
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` gave."""
+        """Take over what `arrays` gave. Raises ValueError where these are no trees: a walk would never end."""
         self._arrays = {name: np.array(array) for name, array in arrays.items()}
+        nodes, places = self._arrays, ("feature", "left", "right", "roots")
+        count = len(nodes["feature"])
+        if nodes.keys() != {*places, "threshold", "value", "start", "spread"}:
+            raise ValueError("these are not the arrays of trees")
+        if any(nodes[name].dtype != (np.int64 if name in places else np.float64) for name in nodes):
+            raise ValueError("places or numbers of trees are none")
+        if any(nodes[name].shape != (count,) for name in ("feature", "threshold", "left", "right", "value")):
+            raise ValueError("trees have parts of other lengths")
+        inner, own = nodes["feature"] >= 0, np.arange(count)
+        for name in ("left", "right"):
+            if ((nodes[name] <= own) | (nodes[name] >= count))[inner].any():
+                raise ValueError("a node of a tree is not above its children")
+        if nodes["roots"].ndim != 1 or ((nodes["roots"] < 0) | (nodes["roots"] >= count)).any():
+            raise ValueError("a tree has no root")
 
 
 def node_tables(library: Any) -> dict[str, Array]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from ensue.data.readers.series import frame_source, panel_of, read_panel, refuse_unlike
 from ensue.data.series import Panel, SeriesSettings, gone_on
@@ -21,6 +22,7 @@ from ensue.errors import DataError, SettingError, UserError
 from ensue.evaluation.forecasting.bands import UNMOVED, Bands
 from ensue.evaluation.forecasting.distributions import Forecast
 from ensue.evaluation.forecasting.figures import Scales, blocked, naive_scale, observed_spread, score
+from ensue.models.forecasting.features import OnWindows
 from ensue.models.weights import load_into
 from ensue.tasks.contract import Trained
 from ensue.tasks.forecast.fitting import build
@@ -259,6 +261,10 @@ def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     with shape_of(str(run.path / CODEC)):
         model, _ = build(settings.model, prepared)
     load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
+    if isinstance(model, OnWindows):  # only one that is asked tells whether features and weights go together
+        with shape_of(str(run.path / WEIGHTS)):
+            inputs = prepared.inputs("standard")
+            model.normal(inputs.batch(prepared.origins("test")[:1]).map(torch.from_numpy))
     # What fails between a training and its calibration leaves a model whose intervals stay as they are.
     bands = run.parse(CALIBRATION, Bands.from_json) if run.has(CALIBRATION) else UNMOVED
     return ForecastModel(run, settings, prepared, model, bands)

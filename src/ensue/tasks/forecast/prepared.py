@@ -149,9 +149,11 @@ def kept(run: Run) -> Prepared:
     arrays = run.read_arrays(SERIES)
 
     def opened(values: Any) -> Prepared:
-        covariates = Covariates.from_json(values["covariates"])
         panel = Panel.of(arrays, values["panel"])
         short = Panel.of(run.read_arrays(SHORT), values["short"]) if run.has(SHORT) else panel.with_series([])
-        return Prepared(panel, Layout(**values["layout"]), covariates, short)
+        covariates, layout = Covariates.from_json(values["covariates"], panel), Layout.from_json(values["layout"])
+        if not panel.series or any(len(one) < layout.least + layout.test for one in panel.series):
+            raise ValueError("a series is shorter than its parts")
+        return Prepared(panel, layout, covariates, short)
 
     return run.parse(CODEC, opened)

@@ -1,0 +1,214 @@
+"""Runs whose files say something else and whose sums all fit: each is used, or refused in one line, soon."""
+
+import random
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pytest
+from limited import TooLong, limits, peak, within
+from mutated_runs import CHECKPOINT, mutate, npy, signed
+from safetensors.numpy import load, save
+from tiny_runs import ASK, ENDS, TASKS, made
+
+import ensue
+from ensue import api
+from ensue.cli.main import main
+from ensue.errors import Interrupted, RunError, UserError
+from ensue.tasks.evaluation import evaluate
+from ensue.training.archive import pack_tensors, unpack_tensors
+
+KINDS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "characters": ("generate", "lstm", {}),
+    "words": ("generate", "gru", {"codec": "words"}),
+    "subwords": ("generate", "lstm", {"codec": "subwords"}),
+    "bytes": ("generate", "window", {"codec": "bytes"}),
+    "tokens": ("generate", "bag", {"codec": "tokens"}),
+    "ngram": ("generate", "ngram", {}),
+    "texts": ("classify", "lstm", {}),
+    "bayes": ("classify", "bayes", {}),
+    "linear": ("classify", "linear", {}),
+    "generative": ("classify", "generative", {}),
+    "tagger": ("tag", "lstm", {}),
+    "hmm": ("tag", "hmm", {}),
+    "frequent": ("tag", "frequent", {}),
+    "steps": ("forecast", "lstm", {}),
+    "direct": ("forecast", "direct", {}),
+    "ridge": ("forecast", "ridge", {}),
+    "boosting": ("forecast", "boosting", {}),
+    "warping": ("measured", "warping", {}),
+    "regression": ("measured", "regression", {}),
+    "convolution": ("measured", "convolution", {}),
+    "trees": ("trees", "tree", {}),
+}
+SECONDS, BYTES = 20, 1 << 30
+"""What one command may take with a tiny run."""
+QUICK = {"characters": 3, "texts": 3, "tagger": 3, "ridge": 5}
+MUTANTS = 60
+"""Of each kind of run, finished and killed: 2,520 in all."""
+
+
+def enough(began: float, event: Any) -> None:
+    """Stop a training that was told to go on for millions of steps."""
+    if perf_counter() - began > SECONDS / 4:
+        raise KeyboardInterrupt
+
+
+def acts(data: str, run: Path, again: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Give all that may be done with a run."""
+    task, done = TASKS.get(data, data), (run / "result.json").exists()
+
+    def resume() -> None:
+        shutil.copytree(run, again)
+        api.resume(again, **({"epochs": 1} if done else {}), watch=partial(enough, perf_counter()))
+
+    def score() -> None:
+        model = ensue.open(run)
+        _ = evaluate(model, []).to_json() if task == "generate" else model.evaluate([]).metrics
+
+    yield "use", lambda: ASK[data](ensue.open(run)) if data in ASK else ensue.open(run)
+    yield "evaluate", score
+    yield "resume", resume
+    yield "report", lambda: ensue.open(run).report
+    for command in ("inspect", "compare", *(["export"] if task == "generate" else [])):
+        more = {"compare": [str(run)], "export": [str(run.parent / "run.arpa")]}.get(command, [])
+        yield command, partial(main, [command, str(run), *more])
+    yield "config", partial(main, ["train", task, "none", "--config", str(run / "run.toml"), "--show-settings"])
+
+
+def wrong(act: Callable[[], Any], capsys: pytest.CaptureFixture[str]) -> str | None:
+    """Say what is wrong with how something ends; None where it is done, or refused in one line."""
+    capsys.readouterr()
+    before, told = peak(), ""
+    try:
+        with within(SECONDS):
+            code = act()
+        told = capsys.readouterr().err if code in (1, 2) else ""
+        if code == 1:
+            return told[-1500:]
+    except (UserError, Interrupted) as error:
+        told = f"{error}\n"
+    except MemoryError:  # which the command line tells in one line
+        return None
+    except (Exception, TooLong) as error:
+        return None if "can't allocate memory" in str(error) else f"{type(error).__name__}: {str(error)[:200]}"
+    if told.count("\n") > 1 or len(told) > 4000:
+        return f"an error of {len(told)} characters: {told[:200]!r}"
+    more = peak() - before
+    return f"{more:,} bytes held" if before and more > BYTES else None
+
+
+def try_mutants(kind: str, state: str, count: int, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data, model, more), dice = KINDS[kind], random.Random(f"{kind} {state}")
+    (folder / "made").mkdir()
+    whole, found = made(data, state, folder / "made", model, **more), {}
+    with limits(4 * BYTES):
+        for number in range(count):
+            shutil.rmtree(folder / "now", ignore_errors=True)
+            run = Path(shutil.copytree(whole, folder / "now" / "run"))
+            changed = mutate(run, dice)
+            for name, act in acts(data, run, folder / "now" / "again"):
+                if (what := wrong(act, capsys)) is not None:
+                    found.setdefault((name, what[-90:]), (number, changed, what))
+    assert list(found.items()) == []
+
+
+@pytest.mark.parametrize("kind", QUICK)
+def test_some_mutants(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    try_mutants(kind, "finished", QUICK[kind], tmp_path, capsys)
+
+
+def bent(run: Path, name: str, bend: Callable[[Any], Any]) -> None:
+    """Change one array of a run, "FILE" or "FILE:ARRAY", and every sum."""
+    file, _, array = name.partition(":")
+    data = (run / file).read_bytes()
+    if not array:
+        (run / file).write_bytes(npy(bend(np.load(run / file))))
+    elif file == CHECKPOINT:
+        tensors, note = unpack_tensors(data, file)
+        (run / file).write_bytes(pack_tensors(tensors | {array: bend(tensors[array])}, note))
+    else:
+        arrays = load(data)
+        (run / file).write_bytes(save(arrays | {array: bend(arrays[array])}))
+    signed(run)
+
+
+def asked(kind: str, run: Path, done: bool) -> None:
+    if KINDS[kind][0] == "forecast":
+        ensue.open(run).forecast()
+    api.resume(run, **({"epochs": 1} if done else {}))
+
+
+BENT: list[tuple[str, str, Callable[[Any], Any], str]] = [
+    ("characters", "cache/train.offsets.npy", np.flip, "the offsets of the part train are none"),
+    ("characters", "cache/train.offsets.npy", lambda a: a - a, "the offsets of the part train are not those of its"),
+    ("characters", "cache/train.npy", lambda a: a.astype(np.int64) - 1, "the text of the part train holds ids that"),
+    ("characters", "cache/tune.npy", lambda a: a + 200, "the text of the part tune holds ids that are not below"),
+    ("characters", "cache/test.unknown_at.npy", lambda a: np.array([10**9]), "the unknown symbols of the part test"),
+    ("texts", "cache/train.steps.symbol.npy", lambda a: a.astype(np.int64) + 10**6, "symbol of the part train holds"),
+    ("texts", "cache/train.steps.symbol.npy", lambda a: a[:-1], "steps.symbol of the part train has another length"),
+    ("texts", "cache/train.whole.target.npy", lambda a: a + 2, "target of the part train holds ids that are not below"),
+    ("texts", "cache/train.whole.file.npy", lambda a: a + 1, "file of the part train holds ids that are not below 1"),
+    ("tagger", "cache/train.steps.prefix.npy", lambda a: a[:, :2], "prefix of the part train holds no ids"),
+    ("tagger", "cache/train.steps.target.npy", lambda a: a * 0 - 1, "target of the part train holds ids that are not"),
+    ("trees", "cache/train.steps.parent.npy", np.zeros_like, "parent of the part train holds no trees"),
+    ("boosting", "weights.safetensors:left", np.zeros_like, "a node of a tree is not above its children"),
+    (
+        "boosting",
+        "weights.safetensors:feature",
+        lambda a: np.where(a < 0, a, 10**6),
+        "the saved trees ask for more features than",
+    ),
+    ("ridge", "weights.safetensors:weights", lambda a: a[1:], "weights.safetensors: the file is damaged"),
+    ("ridge", "series.safetensors:offsets", np.flip, "the offsets offsets are none"),
+    ("ridge", "series.safetensors:times", np.flip, "the times of 'forecast' do not follow each other"),
+    (
+        "characters",
+        f"{CHECKPOINT}:learner/moment/0/exp_avg",
+        lambda a: a[:1, :1].clone(),
+        "0/exp_avg is [1, 1] of torch.float32, not [27, 32]",
+    ),
+    (
+        "characters",
+        f"{CHECKPOINT}:learner/weight/head.linear.bias",
+        lambda a: a[:1].clone(),
+        "weight/head.linear.bias is [1]",
+    ),
+]
+"""Kind, array, what becomes of it, and what is told."""
+
+
+@pytest.fixture(scope="module")
+def wholes(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    @cache
+    def whole(kind: str, state: str = "killed") -> Path:
+        data, model, more = KINDS[kind]
+        return made(data, state, tmp_path_factory.mktemp(kind), model, **more)
+
+    return whole
+
+
+@pytest.mark.parametrize(("kind", "name", "bend", "told"), BENT)
+def test_arrays_that_nobody_wrote(
+    kind: str, name: str, bend: Callable[[Any], Any], told: str, wholes: Callable[..., Path], tmp_path: Path
+) -> None:
+    done = "moment" in name  # there are none before the first step
+    run = Path(shutil.copytree(wholes(kind, *(["finished"] if done else [])), tmp_path / "run"))
+    if name.startswith("cache"):  # else they are read again
+        data = KINDS[kind][0]
+        (wholes(kind).parent / f"{data}.{ENDS.get(data, 'csv')}").unlink(missing_ok=True)
+    bent(run, name, bend)
+    with pytest.raises(RunError, match=re.escape(told)), within(SECONDS):
+        asked(kind, run, done)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", ["finished", "killed"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_mutants(kind: str, state: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    try_mutants(kind, state, MUTANTS, tmp_path, capsys)
