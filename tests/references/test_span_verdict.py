@@ -136,3 +136,15 @@ def test_result_report_and_comparison_go_by_span_f1(runs: list[Path], capsys: py
     capsys.readouterr()
     assert main(["compare", *map(str, runs)]) == 0
     assert "interval of span F1" in " ".join(capsys.readouterr().out.split())
+
+
+def test_models_that_answer_alike_are_called_the_same_and_the_one_of_the_run_is_named() -> None:
+    one = truth(40)
+    first, own = (standing(name, "baseline", one, one.true) for name in ("hmm", "frequent"))
+    assert verdict([first, own]) == "use frequent: span F1 1.000, the same as hmm"
+    network = standing("lstm", "network", one, one.true)
+    assert recommended([first, network]) is first
+    slow = standing("lstm", "network", one, one.true, seconds=9.0)
+    sentence = verdict([first, slow])
+    assert "the network (lstm) does not earn its cost: it is no better than hmm, with 9.0 s" in sentence
+    assert "chance" not in sentence

@@ -128,7 +128,8 @@ def test_cases_worked_out_by_hand(there, found, counts):
         ("U-X B-X L-X O", "BIOES"),
         ("O O", None),
         ("NOUN VERB", None),
-        ("B I O", None),
+        ("B I O", "IOB2"),
+        ("B I V", None),
         ("I NOUN", None),
         ("BI-X O", None),
     ],
@@ -148,3 +149,14 @@ def test_the_scheme_is_guessed(sentences, scheme):
 )
 def test_tags_that_break_a_scheme_are_found(tags, scheme, places):
     assert broken(tags.split(), scheme) == places
+
+
+def test_spans_of_one_type_without_its_name_are_spans():
+    tags = ["O", "B", "I"]
+    draws = np.random.default_rng(5)
+    rules = SpanRules(tags)
+    for _ in range(200):
+        ids = draws.integers(0, 3, 8)
+        assert guess_scheme([[*(tags[one] for one in ids), "O", "B", "I"]]) in ("IOB1", "IOB2")
+        found = rules.find(ids, np.array([0, 8]))[:, :2].tolist()
+        assert sorted(map(tuple, found)) == sorted(one[:2] for one in conlleval_chunks([tags[one] for one in ids]))

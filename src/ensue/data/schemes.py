@@ -29,14 +29,20 @@ def halves(tag: str) -> tuple[str, str]:
 def guess_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
     """Tell how spans are written, by what the fewest tags break; None if the tags are no spans.
 
+    Spans of one type may go without its name, where no other tag has one.
+
     >>> guess_scheme([["O", "I-PER", "I-PER"]]), guess_scheme([["B-PER", "I-PER"]]), guess_scheme([["NOUN"]])
     ('IOB1', 'IOB2', None)
+    >>> guess_scheme([["O", "B", "I"]]), guess_scheme([["O", "B", "V"]]), guess_scheme([["O", "B", "I-PER"]])
+    ('IOB2', None, None)
     """
+    sentences = list(sentences)
     letters, wrong = set(), Counter[Scheme]({"IOB1": 0, "IOB2": 0})
+    plain = {OUTSIDE, "B"} <= {tag for tags in sentences for tag in tags} <= {OUTSIDE, *LETTERS, *ALIKE}
     for tags in sentences:
         for tag in set(tags):
             letter, kind = halves(tag)
-            if tag != OUTSIDE and not kind:
+            if tag != OUTSIDE and not kind and not plain:
                 return None
             letters.add(letter)
         wrong.update({scheme: len(broken(tags, scheme)) for scheme in wrong})

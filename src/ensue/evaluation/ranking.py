@@ -65,11 +65,12 @@ def recommended(rows: Sequence[R]) -> R:
 
     It is proven where the 95 % interval of the difference is above zero. Of 2 to 5 models that are as good (simulated,
     20 % errors, half of them shared), another than the fastest is named in 2 to 7 % of tests of 300 or 1,500 examples;
-    of 5 stretches that differ by 10 to 30 % by chance, and 2 to 6 models, in 7 to 68 %.
+    of 5 stretches that differ by 10 to 30 % by chance, and 2 to 6 models, in 7 to 68 %. Of those that are alike in all
+    of this it is the last, which a run holds, but no network.
     """
     best = min(rows, key=_cost)
     tied = [other for other in rows if other is best or (_open(other, best) and _near(other, best))]
-    return min(tied, key=lambda other: (_shown(other), other.cost))
+    return min(reversed(tied), key=lambda other: (_shown(other), other.cost, other.role == "network"))
 
 
 def _near(other: Ranked, best: Ranked) -> bool:
@@ -89,15 +90,18 @@ def verdict(rows: Sequence[Ranked]) -> str:
     """Say which model to use, and whether the network earns what it costs."""
     best, chosen = min(rows, key=_cost), recommended(rows)
     sentence = f"use {chosen.name}: {_with_unit(chosen)}"
-    if chosen is not best:
+    if best.cost < chosen.cost or _shown(best) > _shown(chosen):
         sentence += f" ({best.name}, {_figure(best):.3f}, does not differ beyond chance and takes longer to train)"
     quicker = [other for other in rows if other is not chosen and _shown(other) <= _shown(chosen)]
     quicker = [other for other in quicker if _open(other, chosen)]
     if quicker:
         least = min(quicker, key=_cost)
         saved, ends = least.excess(chosen)
-        difference = f"the difference, {saved:.3f}{_ends(*ends)}, may be chance"
-        sentence += f", not proven against {least.name}, {_figure(least):.3f}: {difference}"
+        if saved == ends[0] == ends[1] == 0:
+            sentence += f", the same as {least.name}"
+        else:
+            difference = f"the difference, {saved:.3f}{_ends(*ends)}, may be chance"
+            sentence += f", not proven against {least.name}, {_figure(least):.3f}: {difference}"
     networks = [other for other in rows if other.role == "network"]
     baselines = [other for other in rows if other.role == "baseline"]
     if not networks or not baselines or (quicker and chosen in networks):
@@ -113,6 +117,8 @@ def _earnings(network: Ranked, baseline: Ranked) -> str:
         what = f"earns its cost: it {verb} {saved:.3f} {unit}{_ends(low, high)} over {baseline.name}"
     elif high < 0:
         what = f"does not earn its cost: {baseline.name} is better by {-saved:.3f} {unit}{_ends(-high, -low)}"
+    elif saved == low == high == 0:
+        what = f"does not earn its cost: it is no better than {baseline.name}"
     else:
         what = f"does not earn its cost: its difference from {baseline.name}, {saved:+.3f} {unit}"
         what += f"{_ends(low, high, '+')}, may be chance"

@@ -116,7 +116,9 @@ class TaggedTruth:
         there, found = self._true_spans, self._rules.find(said, self.offsets)
         spans = (there, found, found_right(there, found))
         counts = np.stack([np.bincount(own[:, 2], minlength=len(self._rules.kinds)) for own in spans], 1)
-        return [_row(kind, *own) for kind, own in zip(self._rules.kinds, counts.tolist(), strict=True) if any(own)]
+        return [
+            _row(kind or "span", *own) for kind, own in zip(self._rules.kinds, counts.tolist(), strict=True) if any(own)
+        ]
 
     def confusions(self, said: Ids) -> list[dict[str, Any]]:
         """Give the commonest confusions."""
