@@ -284,7 +284,8 @@ def test_a_series_that_never_changes_beside_another_has_no_share_in_mase(
     rows = [f"still,{t},5" for t in range(60)] + [f"moving,{t},{t % 4 + np.sin(t):.3f}" for t in range(60)]
     assert trained(tmp_path, "id,t,y\n" + "\n".join(rows) + "\n", "--horizon", "3", "--season", "4") == 0
     out = capsys.readouterr().out
-    assert "series that never changed before the test have no MASE, and are left out of it: 'still'" in out
+    what = "series that never changed from one season to the next before the test have no MASE"
+    assert f"{what}, and are left out of it: 'still'" in out
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     mase, each = result["metrics"]["mase"], result["details"]["by_series"]
     assert (each["still"]["mase"], each["moving"]["mase"]) == (None, pytest.approx(mase))

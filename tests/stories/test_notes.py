@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,23 @@ def test_what_was_trained_from_python_has_its_notes_too(tmp_path: Path) -> None:
     assert json.loads(run.run.read("result.json"))["notes"] == told
     assert any("'b' from 2016-10-01" in note for note in told)
     assert find_task("forecast").tell(run.run).lines
+
+
+def test_estimators_have_their_notes_too(tmp_path: Path) -> None:
+    """What is noted stands in `notes_` and in the run that is saved; how a frame was read is a warning."""
+    pandas, _ = pytest.importorskip("pandas"), pytest.importorskip("sklearn")
+    from ensue.sklearn import Forecaster
+
+    data = tmp_path / "a.csv"
+    data.write_text(SALES, encoding="utf-8")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        model = Forecaster("ridge", horizon=3).fit(pandas.read_csv(data))
+    assert any("'b' from 2016-10-01" in note for note in model.notes_)
+    assert model.notes_[-1].startswith("2 series, a step is a month")
+    assert [str(one.message) for one in warned] == [note.split(";")[0] for note in model.notes_[:-1]]
+    model.save(tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["notes"] == model.notes_
+    assert "read as a series each" in (tmp_path / "run" / "report.md").read_text()
+    steps = [float(step % 4) for step in range(60)]
+    assert Forecaster("ridge", horizon=3, season=4).fit(steps).notes_[0].startswith("1 series, a step is a step")

@@ -118,6 +118,7 @@ def frames() -> dict[str, Any]:
         "plain": pandas.DataFrame({"ds": pandas.to_datetime(days), "y": values}),
         "names that are numbers": pandas.DataFrame({0: pandas.to_datetime(days), 1: values}),
         "times in the index": pandas.DataFrame({"y": values}, index=pandas.to_datetime(days)),
+        "a series of pandas": pandas.Series(values, index=pandas.to_datetime(days), name="sold"),
         "periods": pandas.DataFrame({"y": values}, index=pandas.PeriodIndex(days, freq="D")),
         "a zone": pandas.DataFrame({"ds": zone, "y": values}),
         "truths": pandas.DataFrame({"ds": days, "y": [one > 3 for one in values]}),
@@ -236,3 +237,13 @@ def test_what_is_said_of_a_table_of_many_columns_is_short(tmp_path: Path) -> Non
     with pytest.raises(DataError, match="none of the columns") as none:
         read(tmp_path, ",".join(columns) + "\n" + ",".join(["x"] * 2000) + "\n")
     assert max(len(str(one.value)) - len(str(tmp_path)) for one in (twice, none)) < 250
+
+
+def test_a_series_of_pandas_is_learned_and_forecast() -> None:
+    pandas = pytest.importorskip("pandas")
+    values = [float(step % 7) for step in range(60)]
+    sold = pandas.Series(values, index=pandas.date_range("2024-01-01", periods=60), name="sold")
+    model = ensue.train("forecast", sold, horizon=3, settings=["rivals.statistics=[]", "rivals.ridge=false"])
+    told = model.frame(sold)
+    assert [str(day)[:10] for day in told["ds"]] == ["2024-03-01", "2024-03-02", "2024-03-03"]
+    assert np.allclose(told["mean"], [4, 5, 6], atol=1e-3)

@@ -245,8 +245,10 @@ def test_a_forecaster_of_every_form_of_series() -> None:
     np.testing.assert_allclose(both[0], -both[1])
     wide = Forecaster("ridge", horizon=4, season=12).fit(np.stack([SOLD, -SOLD], 1))
     assert wide.predict(3).shape == (3, 2)
-    frame = Forecaster("ridge", horizon=4).fit(pyarrow.table({"ds": list(range(72)), "a": SOLD, "b": -SOLD})).predict()
-    assert frame.num_rows == 8
+    table = pyarrow.table({"ds": list(range(72)), "a": SOLD, "b": -SOLD})
+    with pytest.warns(UserWarning, match="frame: 2 columns of numbers, read as a series each$"):
+        frame = Forecaster("ridge", horizon=4).fit(table)
+    assert frame.predict().num_rows == 8
     networks = [Forecaster("gru", size="tiny", horizon=4, epochs=2).fit(SOLD).predict() for _ in "ab"]
     np.testing.assert_array_equal(*networks)
 

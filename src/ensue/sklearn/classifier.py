@@ -128,7 +128,7 @@ class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
             "examples": examples,
         }
         about = {"task": "classify", "sources": [], "settings": to_plain(settings), "data": data}
-        return keep(about, lambda run: learn_labels(run, settings, parts, lambda _: None))
+        return keep(about, lambda run, watch: learn_labels(run, settings, parts, watch))
 
     def _settings(self, count: int) -> ClassifySettings:
         """Fill in all settings as the task does it, for so many samples."""

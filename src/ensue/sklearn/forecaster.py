@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
@@ -12,8 +13,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from ensue.data.contract import Finding, Listener
 from ensue.data.readers.series import Source, frame_source, panel_of
 from ensue.data.series import Panel, SeriesSettings
+from ensue.data.series.layout import told
 from ensue.settings import to_plain
 from ensue.sklearn.choices import seed_of, with_usual_budget
 from ensue.sklearn.kept import Saved, as_scikit_learn_says, keep
@@ -23,6 +26,7 @@ from ensue.tasks.forecast.model import Foretold, as_frame
 from ensue.tasks.forecast.prepared import lay
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.forecast.training import train_forecaster
+from ensue.training.contract import Note, Watch
 from ensue.training.run import Run
 
 
@@ -51,19 +55,26 @@ class Forecaster(Saved, RegressorMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> Forecaster:
         """Learn from series. Raises ValueError for what cannot be learned from.
 
-        Sets `form_`: what X was, "one" series, "several", or the library of a "frame"; and `horizon_`.
+        Sets `form_`: what X was, "one" series, "several", or the library of a "frame"; `horizon_`; and `notes_`. What a
+        person should know of how a data frame was read is a warning too.
         """
         with as_scikit_learn_says():
-            sources, columns, self.form_ = _sources(X, y)
+            findings: list[Finding] = []
+            sources, columns, self.form_ = _sources(X, y, Listener(findings.append))
             settings = self._settings(columns, sources[0].steps)
-            panel = panel_of(sources, settings.data)
+            panel = panel_of(sources, settings.data, Listener(findings.append))
         about = {"task": "forecast", "sources": [], "settings": to_plain(settings)}
 
-        def learn(run: Run) -> None:
-            lay(run, settings, panel, {})
-            train_forecaster(run, settings, [], lambda _: None)
+        def learn(run: Run, watch: Watch) -> None:
+            prepared = lay(run, settings, panel, {})
+            for finding in findings:
+                watch(Note(str(finding)))
+            watch(Note(told(prepared.panel, prepared.layout, prepared.short)))
+            train_forecaster(run, settings, [], watch)
 
         self.run_ = keep(about, learn)
+        for finding in findings:
+            warnings.warn(str(replace(finding, mend=None)), stacklevel=2)  # what mends it is said in flags
         prepared = self.run_.opened.prepared
         self.horizon_ = prepared.layout.horizon
         least = prepared.layout.least
@@ -124,7 +135,7 @@ class Forecaster(Saved, RegressorMixin, BaseEstimator):
         return each if self.form_ == "several" else each[0]
 
 
-def _sources(X: Any, y: Any) -> tuple[list[Source], list[str], Any]:
+def _sources(X: Any, y: Any, listener: Listener) -> tuple[list[Source], list[str], Any]:
     """Give the rows of series, what columns they have, and what form X has."""
     if y is not None:
         known = check_array(X, ensure_min_features=0)
@@ -133,7 +144,11 @@ def _sources(X: Any, y: Any) -> tuple[list[Source], list[str], Any]:
     if hasattr(X, "columns") or hasattr(X, "column_names"):
         import narwhals
 
-        return [frame_source(X, SeriesSettings())], [], str(narwhals.from_native(X, eager_only=True).implementation)
+        return (
+            [frame_source(X, SeriesSettings(), listener)],
+            [],
+            str(narwhals.from_native(X, eager_only=True).implementation),
+        )
     several = isinstance(X, list | tuple) and bool(X) and np.ndim(X[0]) > 0
     rows, columns = _rows(X if several else [X], None)
     return rows, columns, "several" if several else "one"

@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ensue import api
 from ensue.errors import Interrupted, UserError
+from ensue.training.contract import Watch
+from ensue.training.notes import NOTES, noted
 from ensue.training.run import Run
 
 
@@ -43,18 +45,27 @@ class Saved:
 
     run_: Kept
 
+    @property
+    def notes_(self) -> list[str]:
+        """What was noted while it learned, as `ensue train` shows it."""
+        check_is_fitted(self)
+        return list(self.run_.opened.run.about.get(NOTES, []))
+
     def save(self, folder: str | Path) -> None:
         """Write what was learned as the folder of a run, which `ensue.open` and the command line use."""
         check_is_fitted(self)
         self.run_.save(Path(folder))
 
 
-def keep(about: Mapping[str, Any], learn: Callable[[Run], object]) -> Kept:
-    """Begin a run in a folder that does not last, learn in it, and keep it; torch's random numbers are left alone."""
+def keep(about: Mapping[str, Any], learn: Callable[[Run, Watch], object]) -> Kept:
+    """Begin a run in a folder that does not last, learn in it, and keep it with the notes that are told to the watch.
+
+    torch's random numbers are left alone.
+    """
     with TemporaryDirectory(prefix="ensue-") as folder, as_scikit_learn_says(), _own_random_numbers():
         with Run.create(Path(folder) / "run", about) as run:
             try:
-                learn(run)
+                learn(run, noted(run, lambda _: None))
             except Interrupted:
                 raise KeyboardInterrupt from None  # there is nothing to go on from
         files = (path for path in run.path.iterdir() if path.is_file() and not path.name.startswith("."))

@@ -51,7 +51,7 @@ class SequenceTagger(Saved, BaseEstimator):
         examples = {name: {"sentences": len(one)} for name, one in parts.parts.items()}
         data = {"kind": "lists", "files": {}, "examples": examples}
         about = {"task": "tag", "sources": [], "settings": to_plain(settings), "data": data}
-        self.run_ = keep(about, lambda run: learn_tags(run, settings, parts, lambda _: None))
+        self.run_ = keep(about, lambda run, watch: learn_tags(run, settings, parts, watch))
         return self
 
     def predict(self, X: Any) -> list[list[Any]]:

@@ -264,7 +264,7 @@ def _times(
 ) -> TimeFormat:
     """See how the times are written, and tell what they were taken for."""
     counts = bool(settings.freq) and read_frequency(settings.freq).base == "step"
-    before = TimeFormat(**like["times"]) if like.get("time") == time else None
+    before = TimeFormat(**like["times"]) if like.get("time") else None
     cells, where = [row.get(time) for _, row in source.rows], [line for line, _ in source.rows]
     times = format_of(cells, settings.day_first, where, before, counts)
     if times.unix:

@@ -167,7 +167,7 @@ class ForecastModel(Trained):
         """Forecast a data frame, and give one of the same library: unique_id, ds, channel, mean, median, lo_80, ..."""
         import narwhals
 
-        library = narwhals.from_native(frame, eager_only=True).implementation
+        library = narwhals.from_native(frame, eager_only=True, allow_series=True).implementation
         return as_frame(self.forecast(frame, horizon), library)
 
     def evaluate(self, paths: str | Path | Sequence[str | Path] = ()) -> Scored:

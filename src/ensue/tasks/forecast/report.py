@@ -82,7 +82,8 @@ def _symptoms(model: Scoring, rows: Sequence[Standing], prepared: Prepared) -> l
     still = np.unique(origins[np.isnan(prepared.scales(origins).naive).all(1), 0])
     if len(still):
         names = some([repr(prepared.panel.series[number].name) for number in still])
-        found.append(f"series that never changed before the test have no MASE, and are left out of it: {names}")
+        what = "series that never changed from one season to the next before the test have no MASE"
+        found.append(f"{what}, and are left out of it: {names}")
     if (count := len(model.row.losses)) < FEW:
         best = min((row for row in rows if row.name in SIMPLE), key=lambda row: row.cost)
         lower = (
