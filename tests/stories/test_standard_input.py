@@ -127,3 +127,48 @@ def test_tag_reads_it(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
         assert capsys.readouterr().err.startswith(f"ensue: {message}")
     assert main(["tag", run, "caf\udce9 is"]) == 2
     assert "byte 0xE9 is not UTF-8" in capsys.readouterr().err
+
+
+ROWS = [("a warm film", "pos"), ("stale", "neg"), ("so moving", "pos")]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "text,label\n" + "".join(f"{text},{label}\n" for text, label in ROWS),
+        "label;text\n" + "".join(f"{label};{text}\n" for text, label in ROWS),
+        "\ufefftext\tlabel\r\n" + "".join(f"{text}\t{label}\r\n" for text, label in ROWS),
+        "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in ROWS),
+    ],
+)
+def test_tables_come_in_as_well_as_texts(
+    folder: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe, table: str
+) -> None:
+    pipe(table.encode())
+    told = [json.loads(line) for line in answer(capsys, "classify", str(folder / "films"), "-", "--json").splitlines()]
+    assert [(one["text"], one["label"]) for one in told] == ROWS
+    pipe(table.encode())
+    assert main(["classify", str(folder / "films"), "-"]) == 0
+    assert "-: read as a table, since its first line names the column 'text'" in capsys.readouterr().err
+    pipe(table.encode())
+    scored = json.loads(answer(capsys, "evaluate", str(folder / "films"), "-", "--json"))
+    assert (scored["details"]["examples"], scored["metrics"]["accuracy"]) == (3, 1.0)
+
+
+@pytest.mark.parametrize("texts", ["text\na warm film\n", "a text, label\nstale\n", '{"x": 1}\nstale\n', "{\nstale\n"])
+def test_lines_that_name_no_column_are_texts(
+    folder: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe, texts: str
+) -> None:
+    pipe(texts.encode())
+    told = [json.loads(line) for line in answer(capsys, "classify", str(folder / "films"), "-", "--json").splitlines()]
+    assert [one["text"] for one in told] == texts.splitlines()
+
+
+def test_tagged_words_come_in_any_format(tmp_path: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe) -> None:
+    row = json.dumps({"tokens": ["the", "cat"], "tags": ["D", "N"]}) + "\n"
+    (tmp_path / "a.jsonl").write_text(row * 20)
+    run = str(tmp_path / "run")
+    assert main(["train", "tag", str(tmp_path / "a.jsonl"), "--model", "frequent", "--out", run]) == 0
+    for content in (row, "the D\ncat N\n", "the\tD\ncat\tN\n"):
+        pipe(content.encode())
+        assert json.loads(answer(capsys, "evaluate", run, "-", "--json"))["metrics"]["tag_accuracy"] == 1

@@ -36,7 +36,7 @@ def classify(
     Args:
         run: The folder of the run.
         data: A file or folder like those the run was trained on, whose labels may be missing; or a text; or - for
-            texts from the standard input, one a line.
+            texts from the standard input, one a line, or a table whose first line names their column.
         out: Write the rows to this file.
         json: Print one JSON object an example, for programs.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from ensue.tasks.text_model import TextModel
 
 app = App(name="evaluate")
+
+TABLES = {".csv", ".tsv", ".jsonl", ".ndjson"}
+"""Endings of tables that are text."""
 
 
 @app.default
@@ -84,7 +88,16 @@ def given(model: Any, data: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
     """Give the files, with one of what comes in by the standard input in place of `-`."""
     from ensue.data.files import ending, piped
 
-    name = "data" + (ending(Path(str((model.run.about["sources"] or [""])[0]))) or ".txt")
+    usual = ending(Path(str((model.run.about["sources"] or [""])[0]))) or ".txt"
+
+    def name(first: bytes) -> str:
+        """Tell JSON Lines from CSV, and leave tagged words to their reader, which knows formats by their lines."""
+        if model.run.about["task"] == "tag" or usual not in TABLES:
+            return "data.txt" if model.run.about["task"] == "tag" else f"data{usual}"
+        if first.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
+            return "data.jsonl"
+        return "data.csv" if usual in (".jsonl", ".ndjson") else f"data{usual}"
+
     with ExitStack() as stack:
         yield tuple(stack.enter_context(piped(name=name))[0] if str(file) == "-" else file for file in data)
 

@@ -8,7 +8,7 @@ import gzip
 import lzma
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -63,16 +63,21 @@ def file_meant(data: str) -> Path | None:
 
 
 @contextmanager
-def piped(listener: Listener = SILENT, name: str = "data.txt") -> Iterator[tuple[Path, Listener]]:
+def piped(
+    listener: Listener = SILENT, name: str | Callable[[bytes], str] = "data.txt"
+) -> Iterator[tuple[Path, Listener]]:
     """Give what comes in by the standard input as a file of that name, so that it is read as every other file is.
 
+    The name may hang on what comes in: it is asked of the first bytes.
     Errors, and what the listener that is given with it is told, name it `-`. Raises DataError if nothing came in.
     """
     with TemporaryDirectory(prefix="ensue-") as folder:
-        path = Path(folder) / name
+        chunk = _from_standard_input(CHUNK)
+        path = Path(folder) / (name if isinstance(name, str) else name(chunk))
         with path.open("wb") as file:
-            while chunk := _from_standard_input(CHUNK):
+            while chunk:
                 file.write(chunk)
+                chunk = _from_standard_input(CHUNK)
         if not path.stat().st_size:
             raise DataError("nothing came in", where="-", mend="give some text")
 
@@ -121,10 +126,14 @@ def _files_in(folder: Path, listener: Listener) -> list[Path]:
 
 def ending(path: Path) -> str:
     """Give the ending that tells what a file holds, without that of its packing: ".csv" for "a.CSV.gz"."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    while suffixes and suffixes[-1] in PACKED:
-        suffixes.pop()
-    return suffixes[-1] if suffixes else ""
+    return Path(unpacked_name(path)).suffix.lower()
+
+
+def unpacked_name(path: Path) -> str:
+    """Give the name of a file without the ending of its packing: "a.CSV" for "a.CSV.gz"."""
+    while path.suffix.lower() in PACKED:
+        path = path.with_suffix("")
+    return path.name
 
 
 def unreadable(path: Path) -> str | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from ensue.data.contract import Finding, Listener
-from ensue.data.files import read_text
+from ensue.data.files import read_text, unpacked_name
 from ensue.data.labelled import Labelled, LabelledReader, Reading
 from ensue.data.readers.lines import LinesReader, lines_of
 from ensue.data.readers.named_parts import part_named
@@ -45,7 +46,10 @@ class Folders(Settings):
             raise DataError("the file lies beside the folders of classes", where=str(beside[0]), mend=mend)
         if labelled:
             _refuse_parts(files, whole=len(folders) > 1)
-        read = self._whole if len(folders) > 1 else self._lines if labelled else self._asked
+        # Names that are alike up to their first point differ behind it: rt-polarity.neg, rt-polarity.pos.
+        short = len({_class_of(path, whole=False) for path in files}) > 1
+        lines = partial(self._lines, short=short)
+        read = self._whole if len(folders) > 1 else lines if labelled else self._asked
         elsewhere = "name a folder with a file for each class"
         return Reading(lambda listener: chain.from_iterable(read(path, listener) for path in files), elsewhere)
 
@@ -65,8 +69,8 @@ class Folders(Settings):
         for number, line in enumerate(lines_of(path, self.encoding, self.longest, listener), start=1):
             yield Labelled(line, None, str(path), number, row={"text": line})
 
-    def _lines(self, path: Path, listener: Listener) -> Iterator[Labelled]:
-        label = _class_of(path, whole=False)
+    def _lines(self, path: Path, listener: Listener, short: bool) -> Iterator[Labelled]:
+        label = _class_of(path, whole=False) if short else unpacked_name(path).removesuffix(".txt")
         for line in LinesReader([path], self.encoding, self.longest).pieces(listener):
             yield Labelled(line.text, label, line.file, line.line, row={"text": line.text})
 

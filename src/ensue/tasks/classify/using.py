@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ensue.data.contract import SILENT, Listener
+from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending, file_meant, piped, refuse_undecoded
 from ensue.data.readers import Folders
 from ensue.data.readers.listed import Listed
@@ -15,6 +19,9 @@ from ensue.data.readers.long_table import LONG_ROWS
 from ensue.data.readers.rows import ROWS
 from ensue.errors import DataError
 from ensue.tasks.classify.model import LabelModel, Verdict
+
+LONGEST_HEADER = 100_000
+"""Characters of a first line that are looked at."""
 
 
 def asked_about(
@@ -38,10 +45,38 @@ def asked_about(
 
 
 def _piped(model: LabelModel, listener: Listener, columns: Mapping[str, Any]) -> Iterator[Verdict]:
-    """Read the standard input as a file: texts line by line, and what is no text in the format of the training data."""
+    """Read the standard input as a file: texts line by line, and what is no text in the format of the training data.
+
+    Of a run that was trained on a table it may be a table: one whose first line names the column of texts.
+    """
     names = {"long_table": "data.csv", "series_file": "data.ts"}
-    with piped(listener, names.get(model.data.reader.name, "data.txt")) as (path, as_piped):
+    kind, column = model.data.reader.name, columns.get("text") or getattr(model.data.reader, "text", "")
+
+    def name(first: bytes) -> str:
+        return f"data{_ending_of_table(first, column)}" if kind == "table" else names.get(kind, "data.txt")
+
+    with piped(listener, name) as (path, as_piped):
+        if kind == "table" and path.suffix != ".txt":
+            listener.tell(Finding("-", f"read as a table, since its first line names the column {column!r}"))
         yield from _of_file(model, path, as_piped, columns)
+
+
+def _ending_of_table(first: bytes, column: str) -> str:
+    r"""Tell JSON Lines, CSV and lines of texts by the first line.
+
+    >>> _ending_of_table(b'id,text\n1,a film\n', "text"), _ending_of_table(b'text, they say\n', "review")
+    ('.csv', '.txt')
+    """
+    line = first.removeprefix(BOM_UTF8).partition(b"\n")[0].decode("utf-8", "replace").strip()
+    with suppress(ValueError, RecursionError):
+        if line.startswith("{") and column in json.loads(line):
+            return ".jsonl"
+    for name, sign in ((".tsv", "\t"), (".csv", ","), (".csv", ";")):
+        with suppress(csv.Error):
+            fields = next(csv.reader([line[:LONGEST_HEADER]], delimiter=sign), [])
+            if len(fields) > 1 and column in fields:
+                return name
+    return ".txt"
 
 
 def _of_file(model: LabelModel, path: Path, listener: Listener, columns: Mapping[str, Any]) -> Iterator[Verdict]:
