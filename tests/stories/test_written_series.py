@@ -322,3 +322,14 @@ def test_dates_are_no_steps(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="the times are dates, not integers"):
         read(tmp_path, table(list(map(str, DAYS))), freq="step")
     assert read(tmp_path, "t,y\n" + "".join(f"{n},{n}\n" for n in range(9)))[0].series[0].times.dtype == np.int64
+
+
+@pytest.mark.parametrize("role", ["ds", "y"])
+def test_what_is_said_of_a_long_cell_is_short(role: str, tmp_path: Path) -> None:
+    rows = [
+        f"{'9' * 9000},3" if role == "ds" else f"2020-01-01,{'9' * 9000}",
+        *(f"2020-01-{n:02d},3" for n in range(2, 9)),
+    ]
+    with pytest.raises(DataError, match=f"9\\.\\.\\. in the column '{role}' is no") as found:
+        read(tmp_path, "ds,y\n" + "\n".join(rows) + "\n")
+    assert len(str(found.value)) - len(str(tmp_path)) < 250

@@ -12,6 +12,8 @@ from ensue.errors import DataError
 
 LARGEST = 1e100
 """Squares of larger numbers are infinite, as soon as some are added up."""
+TOLD = 60
+"""Characters of a cell that a message shows."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,6 +39,16 @@ def as_float(value: Any) -> float | None:
         return inf if value > 0 else -inf
     except (TypeError, ValueError):
         return None
+
+
+def as_told(cell: Any) -> str:
+    """Write a cell as messages show it: what is long is cut.
+
+    >>> as_told("1,5"), as_told(None), as_told("9" * 401)[-6:]
+    ("'1,5'", 'None', '999...')
+    """
+    text = repr(cell)
+    return text if len(text) <= TOLD else f"{text[:TOLD]}..."
 
 
 def number(value: Any, place: str, where: str, missing: str = "leave the cell empty") -> float:

@@ -19,7 +19,7 @@ import numpy as np
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending, find_files
 from ensue.data.readers.lines import lines_of
-from ensue.data.readers.numbers import LARGEST, as_float
+from ensue.data.readers.numbers import LARGEST, as_float, as_told
 from ensue.data.readers.rows import LOOKED_AT, ROWS, WITHOUT_HEADER, frame_rows, refuse_others, refuse_unnamed
 from ensue.data.readers.saved_index import saved_index
 from ensue.data.readers.series_rows import FEWEST, M3_ENDING, m3_rows, read_rows, row_layout
@@ -241,7 +241,7 @@ def find_roles(
     candidates = [column for column in free if column != id and column not in words]
     target = target or (("y",) if "y" in candidates else tuple(candidates))
     if not target:
-        like_none = [f"{_first(cells[column])!r} in the column {column!r} is none" for column in words]
+        like_none = [f"{as_told(_first(cells[column]))} in the column {column!r} is none" for column in words]
         what = ": ".join(["there is no column of numbers", *like_none[:1]])
         raise DataError(what, where=source.rows[0][0], mend="add one", option="name it with --target")
     wide = not settings.target and not id and len(target) > 1
@@ -367,7 +367,7 @@ def _numbers(
             empty = not is_filled(cell)
             number = np.nan if empty else form.read(cell)
             if number is None or abs(number) > LARGEST:
-                what = f"{cell!r} in the column {column!r} is no number that can be used"
+                what = f"{as_told(cell)} in the column {column!r} is no number that can be used"
                 raise DataError(what, where=where[place], mend="mend it", option="leave the cell empty and give --fill")
             if empty and whole:
                 what = f"the column {column!r} is known ahead, and its value is missing"
@@ -380,7 +380,8 @@ def _static(rows: Sequence[Mapping[str, Any]], where: Sequence[str], column: str
     first = rows[0].get(column)
     for place, row in enumerate(rows):
         if row.get(column) != first:
-            what = f"the static column {column!r} is {row.get(column)!r} here, and {first!r} at first, in {name!r}"
+            what = f"the static column {column!r} is {as_told(row.get(column))} here, and {as_told(first)} at first"
+            what += f", in {name!r}"
             raise DataError(what, where=where[place], mend="mend it", option="name the column with --past or --known")
     number = form.read(first)
     return str(first) if number is None or not np.isfinite(number) else number

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ensue.data.contract import Finding, Listener
 from ensue.data.readers.lines import lines_of
-from ensue.data.readers.numbers import LARGEST, as_float, count_in
+from ensue.data.readers.numbers import LARGEST, as_float, as_told, count_in
 from ensue.data.readers.rows import LOOKED_AT
 from ensue.data.series.checks import Read
 from ensue.data.series.numbers import NumberFormat, number_formats
@@ -151,7 +151,7 @@ def _values(cells: list[Any], form: NumberFormat, steps: Sequence[str], where: s
 def _value(cell: Any, form: NumberFormat, step: str, where: str) -> float:
     value = form.read(cell) if is_filled(cell) else np.nan
     if value is None or abs(value) > LARGEST:
-        what = f"{cell!r} in the column {step!r} is no number that can be used"
+        what = f"{as_told(cell)} in the column {step!r} is no number that can be used"
         raise DataError(what, where=where, mend="mend it", option="leave the cell empty and give --fill")
     return value
 

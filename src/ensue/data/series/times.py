@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ensue.data.readers.numbers import as_told
 from ensue.errors import DataError
 
 WRITTEN = ("%b %Y", "%B %Y", "%b-%y", "%b-%Y", "%Y-%b", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y")
@@ -231,7 +232,7 @@ def read_times(cells: Sequence[Any], where: Sequence[str], column: str, read: Ti
     for place, time in enumerate(times):
         if time is None or type(time) is not type(times[0]):
             alike = "" if time is None else " like those before"
-            what = f"{cells[place]!r} in the column {column!r} is no time{alike}"
+            what = f"{as_told(cells[place])} in the column {column!r} is no time{alike}"
             raise DataError(what, where=where[place], mend="write times as 2026-11-21, 2026-11, 2026Q4 or integers")
     return np.array(times, "datetime64[s]" if isinstance(times[0], np.datetime64) else np.int64)
 
