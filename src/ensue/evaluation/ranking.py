@@ -66,11 +66,11 @@ def recommended(rows: Sequence[R]) -> R:
     It is proven where the 95 % interval of the difference is above zero. Of 2 to 5 models that are as good (simulated,
     20 % errors, half of them shared), another than the fastest is named in 2 to 7 % of tests of 300 or 1,500 examples;
     of 5 stretches that differ by 10 to 30 % by chance, and 2 to 6 models, in 7 to 68 %. Of those that are alike in all
-    of this it is the last, which a run holds, but no network.
+    of this it is the last, which a run holds, unless that is a network; then the first.
     """
     best = min(rows, key=_cost)
     tied = [other for other in rows if other is best or (_open(other, best) and _near(other, best))]
-    return min(reversed(tied), key=lambda other: (_shown(other), other.cost, other.role == "network"))
+    return min(tied, key=lambda other: (_shown(other), other.cost, other.role == "network", other is not rows[-1]))
 
 
 def _near(other: Ranked, best: Ranked) -> bool:

@@ -29,7 +29,7 @@ Validate = Callable[[], float]
 SOLVED = 0.001
 """Nats below which nothing is left to learn; what is measured with a density may have less than none, and learn on."""
 SURELY = 3
-"""Evaluations in a row with so little left that end a training which may stop early."""
+"""Evaluations in a row with so little left that end a training."""
 MakeSample = Callable[[], tuple[str, float]]
 """Gives a text that the model makes up, and its nats."""
 
@@ -143,9 +143,9 @@ class _Fit:
 
     def _done(self) -> bool:
         course, patience = self.course, self.settings.patience
-        if course.step == course.steps or patience is None:
-            return course.step == course.steps
-        return course.waited >= patience or course.solved >= SURELY
+        if course.step == course.steps or course.solved >= SURELY:
+            return True
+        return patience is not None and course.waited >= patience
 
     def _learn(self, batch: Batch[np.ndarray]) -> None:
         try:

@@ -90,7 +90,8 @@ class TrainingSettings(Settings):
     average: float = Field(0.0, ge=0, lt=1)
     """Share of the running average of the weights that is kept at each step; 0 uses the last weights."""
     patience: int | None = Field(None, ge=1)
-    """Stop after so many evaluations without a gain; never if unset. The best weights are kept in any case."""
+    """Stop after so many evaluations without a gain; if unset, only where nothing is left to learn. The best weights
+    are kept in any case."""
     evaluate_every: int | None = Field(None, ge=1)
     """Steps between evaluations, each with a sample and a checkpoint; unset, 20 over the training or fewer where
     they would take long."""
