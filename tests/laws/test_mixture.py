@@ -170,6 +170,14 @@ def test_fitting_is_deterministic_and_survives_few_steps() -> None:
     assert torch.isfinite(fit_mixture(one).weights).all()
 
 
+def test_fitting_part_by_part_gives_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = evidence_of([sample_of(mixture(), 4, 50)])
+    at_once = fit_mixture(evidence)
+    monkeypatch.setattr(module, "TOGETHER", 8 * SIZE)
+    assert [len(part.target) for part in evidence.parts(8)][-1] < 8
+    torch.testing.assert_close(fit_mixture(evidence).weights, at_once.weights, atol=1e-6, rtol=0)
+
+
 def test_saved_and_loaded() -> None:
     model, other = mixture(), Mixture(network(1), ngram(1))
     inputs = torch.randint(SIZE, (BATCH, TIME))

@@ -106,7 +106,7 @@ def test_what_goes_to_files_is_the_same(tmp_path, monkeypatch, codec):
     small = prepared(tmp_path, data, "a.txt", codec=codec)
     monkeypatch.setattr("ensue.data.prepare.IN_MEMORY", 0)
     seen = []
-    large = prepared(tmp_path, data, "a.txt", codec=codec, watch=lambda done, total: seen.append((done, total)))
+    large = prepared(tmp_path, data, "a.txt", codec=codec, watch=lambda done, total, left: seen.append((done, total)))
     for (_, one), (_, other) in zip(small.parts(), large.parts(), strict=True):
         assert isinstance(other.ids, np.memmap)
         assert not isinstance(one.ids, np.memmap)

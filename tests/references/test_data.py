@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 
@@ -21,7 +21,7 @@ from ensue.data.codecs import Characters, Subwords, Words
 from ensue.data.codecs.subwords import STRETCH
 from ensue.data.contract import SILENT, Corpus
 from ensue.data.demos import write_demo
-from ensue.data.encode import encode_corpus
+from ensue.data.encode import encode_corpus, token_count, word_count
 from ensue.data.prepare import prepare
 from ensue.data.readers.rows import csv_rows
 from ensue.data.settings import DataSettings
@@ -174,6 +174,7 @@ MEASURED = """
 import sys, resource
 from pathlib import Path
 from ensue.data.codecs import CODECS
+from ensue.data.encode import token_count, word_count
 from ensue.data.prepare import prepare
 from ensue.data.settings import DataSettings
 from ensue.tasks import prequential
@@ -213,3 +214,14 @@ def test_the_classical_windows_learn_one_symbol_each():
     # Each window's last target comes after the 40 symbols that are its input.
     last = batch["target"][batch["counted"]]
     assert (last == batch["input"][:, -1] + 1).all()
+
+
+BLANKS = st.text(alphabet=st.sampled_from("ab \n\t\x1c\x1f\x85\u00a0\u2003\u3000\u200bé\U0001f600"), max_size=9)
+
+
+@given(text=st.lists(BLANKS, max_size=9), times=st.integers(1, 60))
+@settings(max_examples=80, deadline=None)
+def test_words_and_tokens_are_counted_as_they_are_split(text, times):
+    long = "".join(text) * times
+    assert word_count(long) == len(long.split())
+    assert token_count(long.encode()) == len(long.encode().split())

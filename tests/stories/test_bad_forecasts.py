@@ -269,7 +269,8 @@ def test_wrong_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         f"forecast {run} {other}": "a step is an hour, and a day in what the run has learned",
         f"evaluate {run} {tmp_path / 'data.csv'}": "no series has 2 steps to score that the run has not learned",
         f"evaluate {run} --lines": "are for runs of `generate`",
-        f"train forecast {tmp_path / 'data.csv'} --test {tmp_path / 'data.csv'}": "does not go on with every series",
+        f"train forecast {tmp_path / 'data.csv'} --test {tmp_path / 'data.csv'}": "data.csv: the file was given twice",
+        f"train forecast {tmp_path / 'data.csv'} --test {other}": "does not go on with every series",
         f"generate {run}": "the run was trained to forecast, not to generate; use it with `ensue forecast",
     }.items():
         capsys.readouterr()

@@ -17,9 +17,10 @@ import pytest
 
 import ensue
 from ensue import api
-from ensue.cli.progress import Live, Plain, Ticking
+from ensue.cli.progress import Held, Live, Plain, Ticking
 from ensue.data.codecs import Characters
 from ensue.data.encode import encode_corpus
+from ensue.data.prepare import _Progress
 from ensue.errors import RunError
 from ensue.evaluation.sampling import FEWEST, ScoredText, affordable
 from ensue.evaluation.score import ScoreSettings, score
@@ -27,7 +28,7 @@ from ensue.models.ngram import NgramSettings, estimate
 from ensue.tasks import ngram_share, rivals, text_training
 from ensue.tasks.learning import Budget, fit_beside, left_of
 from ensue.tasks.ngram_share import Share, plan_of
-from ensue.training.contract import Event, Note, Progress, Working
+from ensue.training.contract import Event, Note, Progress, Reading, Working
 from ensue.training.settings import MachineSettings, TrainingSettings
 
 WORDS = ["some", "of", "these", "words", "stand", "together", "as", "they", "please", "and", "others", "never"]
@@ -283,6 +284,54 @@ def test_what_takes_long_is_told_while_it_does(kind: Any, monkeypatch: pytest.Mo
     before = out.text
     time.sleep(0.1)
     assert out.text == before
+
+
+def test_what_is_told_again_keeps_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ensue.cli.progress.PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr("ensue.cli.progress.SILENT_SECONDS", 0.02)
+    out: Any = _Lines()
+    with Ticking(Plain(out)) as watch:
+        watch(Reading(30_000_000, 120_000_000, 75.0))
+        time.sleep(0.2)
+        watch(Working("scoring the test part: 3-gram", 0.5))
+        time.sleep(0.2)
+    assert "reading the data  30 of 120 MB  25%, about 1:15 left  0:00" in out.text
+    assert "scoring the test part: 3-gram  50%  0:00" in out.text
+
+
+def test_how_long_reading_takes_goes_by_what_each_pass_takes() -> None:
+    told: list[float | None] = []
+    progress = _Progress(300, (1.0, 1.0, 8.0), lambda done, total, left: told.append(left))
+    progress.began -= 2  # the first two passes took a second each
+    progress.advance(200)
+    assert told[-1] == pytest.approx(8, rel=0.01)
+    _Progress(300, None, lambda done, total, left: told.append(left)).advance(100)
+    assert told[-1] is None
+
+
+def test_large_data_is_told_of_with_the_time_that_it_takes(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("data.prepare", "tasks.text_data"):
+        monkeypatch.setattr(f"ensue.{module}.LONG", 1000)
+    events: list[Event] = []
+    ensue.train("generate", text, model="ngram", out=tmp_path / "run", watch=events.append)
+    read = [event for event in events if isinstance(event, Reading)]
+    assert read[0].left is not None
+    assert read[0].left > 0
+    assert read[-1].done == read[-1].total
+
+
+def test_notes_are_held_until_the_data_was_read() -> None:
+    shown: list[Event] = []
+    held = Held(shown.append)
+    for event in (Note("a guess"), Working("reading the data"), Reading(1, 2), Note("another")):
+        held(event)
+    assert shown == [Working("reading the data"), Reading(1, 2)]
+    held(Working("counting n-grams"))
+    assert shown[2:] == [Note("a guess"), Note("another"), Working("counting n-grams")]
+    held(Note("a third"))
+    assert shown[-1] == Note("a third")
 
 
 def test_every_stage_of_a_training_has_a_name(text: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Files named train, valid and test are parts of the data in every format, and never classes."""
 
 import json
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,29 @@ def test_a_class_may_be_called_as_a_part_where_the_others_are_not(tmp_path: Path
     assert parts_by_name(files) is None
     model = ensue.train("classify", tmp_path, model="majority")
     assert model.labels.names == ("bus", "car", "train")
+
+
+def days(first: int, count: int) -> str:
+    return "".join(f"{date(2024, 1, 1) + timedelta(day)},{day % 7}\n" for day in range(first, first + count))
+
+
+def test_series_that_go_on_in_a_file_named_test_are_not_learned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "sales"
+    data.mkdir()
+    (data / "train.csv").write_text("date,sales\n" + days(0, 200))
+    (data / "test.csv").write_text("date,sales\n" + days(200, 28))
+    line = ["train", "forecast", str(data), "--model", "ridge", "--horizon", "7"]
+    assert main([*line, "--out", str(tmp_path / "run")]) == 0
+    told = capsys.readouterr().err
+    assert "train from train.csv, test from test.csv" in told
+    assert "1 series, " in told
+    assert "28 steps are the test" in told
+    assert main(["check", str(data), "--task", "forecast", "--set", "backtest.horizon=7"]) == 0
+    assert "28 steps are the test" in capsys.readouterr().out
+    (data / "test.csv").write_text("date,sales\n" + days(300, 60))  # it does not go on
+    assert main([*line, "--out", str(tmp_path / "other")]) == 2
+    assert "read all files together with --set data.split=drawn" in capsys.readouterr().err
+    assert main([*line, "--out", str(tmp_path / "other"), "--set", "data.split=drawn"]) == 0
+    assert "2 series, " in capsys.readouterr().err

@@ -21,6 +21,9 @@ SILENT_SECONDS = 1.0
 """After so long without an event, what is being done is told again, with the time that it has taken."""
 
 
+READING = Working("reading the data")
+
+
 def follow(as_json: bool) -> Watch:
     """Give the function that shows events: JSON on the standard output, all else on the standard error."""
     if as_json:
@@ -36,9 +39,9 @@ def _to_json(event: Event) -> None:
 
 
 class Held:
-    """Holds notes back until something was learned: until then, wrong input may yet be answered, in one line.
+    """Holds notes back until the data was read: until then, wrong input may yet be answered, in one line.
 
-    What is fitted in one go may never tell of progress: `release` shows what is still held at its end.
+    What is fitted in one go may tell of nothing: `release` shows what is still held at its end.
     """
 
     def __init__(self, watch: Watch) -> None:
@@ -47,7 +50,7 @@ class Held:
 
     def __call__(self, event: Event) -> None:
         """Pass on the event, and all that were held back before it."""
-        if isinstance(event, Reading | Working):
+        if isinstance(event, Reading) or event == READING:
             self.watch(event)
             return
         self.events.append(event)
@@ -68,7 +71,8 @@ class Ticking:
     """
 
     def __init__(self, watch: Watch) -> None:
-        self.watch, self.doing, self.began, self.last = watch, "starting", monotonic(), monotonic()
+        self.watch, self.doing, self.line = watch, "starting", "starting"
+        self.began = self.last = monotonic()
         self._lock, self._done = Lock(), ThreadEvent()
         self._thread = Thread(target=self._tick, daemon=True)
 
@@ -86,8 +90,9 @@ class Ticking:
         """Pass on an event; what it says is done from now on is told again."""
         with self._lock:
             doing = _doing(event)
-            if doing is not None and doing != self.doing:
-                self.doing, self.began = doing, monotonic()
+            if doing is not None:
+                self.began = self.began if doing == self.doing else monotonic()
+                self.doing, self.line = doing, doing if isinstance(event, Progress) else as_line(event)
             self.last = monotonic()
             self.watch(event)
 
@@ -95,7 +100,7 @@ class Ticking:
         while not self._done.wait(SILENT_SECONDS):
             with self._lock:
                 if monotonic() - self.last >= SILENT_SECONDS:
-                    self.watch(Working(f"{self.doing}  {clock(monotonic() - self.began)}"))
+                    self.watch(Working(f"{self.line}  {clock(monotonic() - self.began)}"))
 
 
 def _doing(event: Event) -> str | None:
@@ -156,9 +161,9 @@ def as_line(event: Event) -> str:
     if isinstance(event, Progress):
         return describe(event)
     if isinstance(event, Reading):
-        return (
-            f"reading the data  {event.done / 1e6:,.0f} of {event.total / 1e6:,.0f} MB  {event.done / event.total:.0%}"
-        )
+        left = "" if event.left is None else f", about {clock(event.left)} left"
+        amount = f"{event.done / 1e6:,.0f} of {event.total / 1e6:,.0f} MB"
+        return f"reading the data  {amount}  {event.done / event.total:.0%}{left}"
     if isinstance(event, Working):
         what = for_terminal(event.what)
         return what if event.share is None else f"{what}  {event.share:.0%}"

@@ -16,6 +16,13 @@ from ensue.durable import blaming
 
 GATHERED = 10_000
 """Records whose ids are put together before they are kept."""
+SHORT = 200
+"""Characters up to which a list of words is made faster than arrays are."""
+LAST_BLANK = 0x3000
+"""No character after this one is a blank."""
+_BLANKS = np.zeros(0x110000, bool)
+_BLANKS[: LAST_BLANK + 1] = [chr(point).isspace() for point in range(LAST_BLANK + 1)]
+_ASCII_BLANKS = np.array([not bytes([byte]).strip() for byte in range(256)])
 
 
 def encode_corpus(texts: Iterable[str], codec: Codec) -> Corpus:
@@ -79,10 +86,10 @@ class CorpusWriter:
         spelled = text.encode("utf-8", "replace")
         self.bytes += len(spelled) + record
         goes_on = self.within_word and not record and text[:1] and not text[0].isspace()
-        self.words += len(text.split()) - bool(goes_on)
+        self.words += word_count(text) - bool(goes_on)
         # Bytes are split at the blanks of ASCII alone, as tokens are.
         goes_on = self.within_token and not record and spelled[:1].strip()
-        self.tokens += len(spelled.split()) - bool(goes_on) + spelled.count(b"\n") + record
+        self.tokens += token_count(spelled) - bool(goes_on) + spelled.count(b"\n") + record
         if text:
             self.within_word, self.within_token = not text[-1].isspace(), bool(spelled[-1:].strip())
 
@@ -119,6 +126,30 @@ class CorpusWriter:
             unknown_bytes=np.concatenate([spelled for spelled, _ in self.unknown_spelled]),
             unknown_sizes=np.concatenate([sizes for _, sizes in self.unknown_spelled]),
         )
+
+
+def word_count(text: str) -> int:
+    """Count what stands between blanks, as len(text.split()) does, a few times faster.
+
+    >>> word_count(" to be\\u2003or\\nnot "), word_count("")
+    (4, 0)
+    """
+    if len(text) < SHORT:
+        return len(text.split())
+    if text.isascii():
+        return _stretches(np.frombuffer(text.encode(), np.uint8), _BLANKS)
+    return _stretches(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), _BLANKS)
+
+
+def token_count(spelled: bytes) -> int:
+    """Count what stands between the blanks of ASCII, as len(spelled.split()) does."""
+    return len(spelled.split()) if len(spelled) < SHORT else _stretches(np.frombuffer(spelled, np.uint8), _ASCII_BLANKS)
+
+
+def _stretches(symbols: NDArray[np.unsignedinteger], blanks: NDArray[np.bool_]) -> int:
+    """Count the stretches without blanks."""
+    blank = blanks[symbols]
+    return int(np.count_nonzero(blank[:-1] & ~blank[1:])) + int(not blank[0]) if len(blank) else 0
 
 
 def _spelled(symbols: Sequence[str], before: str = "") -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

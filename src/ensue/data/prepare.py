@@ -6,10 +6,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Protocol, cast
 
+import numpy as np
+
 from ensue.data.contract import Codec, Corpus, Finding, Listener, Reader
-from ensue.data.encode import CorpusWriter
+from ensue.data.encode import CorpusWriter, encode_corpus
 from ensue.data.readers.named_parts import files_of_parts
 from ensue.data.settings import DataSettings
 from ensue.data.split import PARTS, ByPosition, ByRecord, Part, Split
@@ -31,8 +34,15 @@ BEGINNING = 100_000
 STRETCH = 1 << 24
 """Ids that are looked at together."""
 
-Watch = Callable[[int, int], None]
-"""Told how many bytes were read, and how many there are to read in all: each file three times."""
+LONG = 50_000_000
+"""Bytes to read, all passes counted, from which on it is worth telling how long that takes."""
+
+TRIED = 300_000
+"""Characters on which the passes are timed beforehand: a codec may be a hundred times slower than reading."""
+
+Watch = Callable[[int, int, float | None], None]
+"""Told how many bytes were read, how many there are to read in all, each file three times, and about how many seconds
+that will still take; None of little data."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,8 @@ def prepare(
     """
     findings: list[Finding] = []
     sources = _open(paths, data, findings.append)
-    progress = _Progress(PASSES * sum(path.stat().st_size for path in sources.files), watch)
+    total = PASSES * sum(path.stat().st_size for path in sources.files)
+    progress = _Progress(total, _passes(sources.main, codec) if total >= LONG else None, watch)
     aloud, quietly = Listener(findings.append, progress.advance), Listener(advance=progress.advance)
     split = _measure(sources, data, seed, aloud)
     pieces = sources.main.pieces(quietly)
@@ -171,16 +182,43 @@ def draw_split(records: int | None, characters: int, data: DataSettings, files: 
     return split
 
 
+def _passes(reader: Reader, codec: Settings) -> tuple[float, ...]:
+    """Time each pass over the beginning of the data: reading, with fitting, with encoding."""
+    times, texts, length = [perf_counter()], [], 0
+    for piece in reader.pieces(Listener(lambda finding: None)):
+        texts.append(piece.text[:TRIED])
+        length += len(texts[-1])
+        if length >= TRIED:
+            break
+    times.append(perf_counter())
+    fitted = cast("_Fits", codec).fit(texts, reader.ends)
+    times.append(perf_counter())
+    encode_corpus(texts, fitted)
+    reading, fitting, encoding = np.diff([*times, perf_counter()]).tolist()
+    return reading, reading + fitting, reading + encoding
+
+
 class _Progress:
-    def __init__(self, total: int, watch: Watch) -> None:
-        self.done, self.total, self.watch = 0, total, watch
+    """Counts what was read, and foretells how long the rest takes, by what each pass takes beside the others."""
+
+    def __init__(self, total: int, passes: Sequence[float] | None, watch: Watch) -> None:
+        self.done, self.total, self.passes, self.watch = 0, total, passes, watch
+        self.began = perf_counter()
 
     def advance(self, read: int) -> None:
         self.done += read
-        self.watch(min(self.done, self.total), self.total)
+        done = min(self.done, self.total)
+        self.watch(done, self.total, self._left(done / max(self.total, 1)))
+
+    def _left(self, share: float) -> float | None:
+        if self.passes is None or not share:
+            return None
+        ends = np.cumsum([0.0, *self.passes])
+        over = np.interp(share * PASSES, range(PASSES + 1), ends)
+        return float((ends[-1] - over) / over * (perf_counter() - self.began))
 
     def finish(self) -> None:
-        self.watch(self.total, self.total)
+        self.watch(self.total, self.total, None)
 
 
 def _refuse_unlearnable(corpus: Corpus, codec: Codec, where: str, context: int) -> None:

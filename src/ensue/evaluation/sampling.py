@@ -22,6 +22,8 @@ WARMUP = 256
 """Symbols that are read before each stretch, so that a network knows where it is."""
 PROBE = 2000
 """Symbols whose scoring tells how long all of them would take."""
+CHEAP = 0.1
+"""Where FEWEST take no more than this share of the time, they are tried: side by side, more of them are quicker."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ def affordable(whole: Corpus, models: Sequence[Autoregressive], seconds: float) 
         exact = replace(whole, ids=whole.ids[:PROBE], offsets=np.array([0, PROBE]))
         if _cost(ScoredText(exact, exact), models) * len(whole) <= seconds:
             return len(whole)
-    cost = _cost(ScoredText.of(whole, FEWEST), models)
+    cost = _cost(ScoredText.of(whole, 2 * PROBE), models)
+    if cost * FEWEST <= CHEAP * seconds:
+        cost = _cost(ScoredText.of(whole, FEWEST), models)
     return min(max(int(seconds / cost), FEWEST), len(whole) - 1 if len(whole.offsets) == 2 else len(whole))
 
 

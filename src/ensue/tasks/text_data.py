@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ensue.cache import Cache
 from ensue.data.demos import DEMOS, demo_meant, write_demo
-from ensue.data.prepare import Prepared, prepare
+from ensue.data.prepare import LONG, Prepared, prepare
 from ensue.data.settings import DataSettings
 from ensue.data.store import keep, kept
 from ensue.tasks.cached import CODEC, data_of
@@ -18,9 +18,6 @@ from ensue.training.run import Run
 
 if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
-
-LONG_READING = 50_000_000
-"""Bytes to read, all passes counted, from which on a person is told how far it is."""
 
 
 def read_parts(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Watch) -> Prepared:
@@ -61,14 +58,14 @@ def sources(data: Sequence[Path], settings: DataSettings, folder: Path) -> tuple
     return [write_demo(name, folder)], settings.model_copy(update={"kind": DEMOS[name].kind})
 
 
-def _tell_reading(watch: Watch) -> Callable[[int, int], None]:
+def _tell_reading(watch: Watch) -> Callable[[int, int, float | None], None]:
     """Tell how far the reading is wherever that takes long enough to be asked, at every percent."""
     told = 0
 
-    def tell(done: int, total: int) -> None:
+    def tell(done: int, total: int, left: float | None) -> None:
         nonlocal told
-        if total >= LONG_READING and done * 100 // total > told:
+        if total >= LONG and done * 100 // total > told:
             told = done * 100 // total
-            watch(Reading(done, total))
+            watch(Reading(done, total, left))
 
     return tell

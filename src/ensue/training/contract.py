@@ -120,6 +120,8 @@ class Reading:
 
     done: int
     total: int
+    left: float | None = None
+    """Seconds that the rest will take, about."""
 
 
 @dataclass(frozen=True)

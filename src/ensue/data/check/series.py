@@ -10,17 +10,22 @@ import numpy as np
 
 from ensue.data.check.contract import Report, quantiles
 from ensue.data.contract import SILENT
-from ensue.data.readers.series import found_in, panel_of, sources_in
+from ensue.data.readers.named_parts import files_of_parts
+from ensue.data.readers.series import found_in, sources_in
 from ensue.data.series.checks import Read, within_values
 from ensue.data.series.frequency import steps_between, usual
 from ensue.data.series.layout import lay_out, told
+from ensue.data.series.parts import read_series_of_parts
 
 
 def look_at_series(report: Report, files: Sequence[Path], said: Any) -> None:
     """Read all series, count what is wrong with each, and lay them out as a training would."""
     data, listener = said.data, report.listener
     report.kind, report.described = "series", "tables of series"
-    read = report.attempt(lambda: sources_in(files, data, listener), files[0])
+    by_part = report.attempt(lambda: files_of_parts("train", files, data, listener), files[0])
+    if by_part is None:
+        return
+    read = report.attempt(lambda: sources_in(by_part["train"], data, listener), files[0])
     if read is None:
         return
     report.tables["files"] = [{"file": one.name, "rows": one.steps} for one in read]
@@ -36,10 +41,11 @@ def look_at_series(report: Report, files: Sequence[Path], said: Any) -> None:
     report.tables["lengths"] = [quantiles("steps", [row["steps"] for row in rows])]
     if still := [row["series"] for row in rows if row["least"] == row["most"]]:
         report.tell(files[0], f"{len(still)} series never change: {', '.join(still[:5])}", "leave them out")
-    panel = report.attempt(lambda: panel_of(read, data, SILENT), files[0])
-    if panel is None:
+    whole = report.attempt(lambda: read_series_of_parts(files, data, said.backtest, SILENT), files[0])
+    if whole is None:
         return
-    laid = report.attempt(lambda: lay_out(panel, said.backtest, True, str(files[0])), files[0])
+    panel, backtest, _ = whole
+    laid = report.attempt(lambda: lay_out(panel, backtest, True, str(files[0])), files[0])
     if laid is not None:
         long, short = panel.parted(laid[1])
         report.described = told(long, laid[0], short)

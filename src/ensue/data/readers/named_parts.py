@@ -34,9 +34,10 @@ class PartFiles(Settings):
     """Where the parts come from: with auto, files and folders named train, valid (or dev) and test are those parts;
     with drawn, all files are read together, and the parts are drawn."""
     valid_file: str = ""
-    """A file on which choices are made, in place of the share `tune`."""
+    """A file on which choices are made, in place of the share `tune`; of series one that goes on where the data
+    ends."""
     test_file: str = ""
-    """A file that is only reported, in place of the share `test`."""
+    """A file that is only reported, in place of the share `test`; of series one that goes on from there."""
 
 
 def files_of_parts(

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from ensue.data.examples import refuse_odd_offsets
+from ensue.data.readers.named_parts import PartFiles
 from ensue.data.series.frequency import WORKDAY, Frequency, Times
-from ensue.settings import Settings
 
 Values = NDArray[np.float64]
 
 
-class SeriesSettings(Settings):
+class SeriesSettings(PartFiles):
     """How series are read."""
 
     id: str = ""
@@ -43,10 +43,6 @@ class SeriesSettings(Settings):
     """The decimal mark; the other one, spaces or ' divide thousands. Unset, each column of numbers tells by itself."""
     encoding: str = "utf-8"
     """How the files are encoded, by Python's name for it."""
-    valid_file: str = ""
-    """A file that goes on where the data ends, on which is chosen and calibrated."""
-    test_file: str = ""
-    """A file that goes on from there, and is only reported, in place of the end of each series."""
 
 
 @dataclass(frozen=True)

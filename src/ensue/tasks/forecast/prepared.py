@@ -12,14 +12,12 @@ import numpy as np
 
 from ensue.data.contract import Finding, Listener
 from ensue.data.demos import demo_meant, write_demo
-from ensue.data.files import find_files
 from ensue.data.prepare import fingerprint
-from ensue.data.readers.series import read_panel
-from ensue.data.series import Panel, counted_on, gone_on
+from ensue.data.series import Panel
 from ensue.data.series.inputs import Covariates, Inputs, Scaling
 from ensue.data.series.layout import Layout, Origins, lay_out, origins, span, told
+from ensue.data.series.parts import read_series_of_parts
 from ensue.durable import blaming
-from ensue.errors import DataError, SettingError
 from ensue.evaluation.forecasting.figures import Scales, naive_scale, observed_spread
 from ensue.evaluation.forecasting.naive import errors_spread
 from ensue.models.forecasting import FITTED, Sizes
@@ -96,16 +94,11 @@ def prepare(run: Run, settings: ForecastSettings, data: Sequence[Path], watch: W
     if name:
         with blaming(run.cache):
             run.cache.mkdir(exist_ok=True)
-    files = find_files([write_demo(name, run.cache)] if name else data, listener)
     reading = settings.data.model_copy(update=DEMO_COLUMNS.get(name, {})) if name else settings.data
-    panel = read_panel(files, reading, listener)
-    if settings.data.valid_file and not settings.data.test_file:
-        mend = "give --test as well, a file that goes on from there"
-        raise SettingError("the test would be cut from the file to choose on", where="--valid", mend=mend)
-    for file, part in ((settings.data.valid_file, "held"), (settings.data.test_file, "test")):
-        if file:
-            panel, settings = _with_file(file, part, panel, settings, listener)
-    prepared = lay(run, settings, panel, fingerprint(dict.fromkeys(files, "data"), listener.tell))
+    sources = [write_demo(name, run.cache)] if name else data
+    panel, backtest, files = read_series_of_parts(sources, reading, settings.backtest, listener)
+    settings = settings.model_copy(update={"backtest": backtest})
+    prepared = lay(run, settings, panel, fingerprint(files, listener.tell))
     for finding in findings:
         watch(Note(str(finding)))
     watch(Note(told(prepared.panel, prepared.layout, prepared.short)))
@@ -125,19 +118,6 @@ def lay(run: Run, settings: ForecastSettings, panel: Panel, files: Mapping[str, 
     run.describe({"data": {"kind": "series", "files": dict(files), "steps": panel.steps}})
     run.write(CODEC, json.dumps(prepared.to_json()).encode())
     return prepared
-
-
-def _with_file(
-    file: str, part: str, panel: Panel, settings: ForecastSettings, listener: Listener
-) -> tuple[Panel, ForecastSettings]:
-    """Put a file for a part after the series that it goes on from. Raises DataError if it does not."""
-    later, first = gone_on(panel, counted_on(panel, read_panel([Path(file)], settings.data, listener, panel)))
-    added = {len(one) - begin for one, begin in zip(later.series, first, strict=True)}
-    if len(later.series) != len(panel.series) or len(added) > 1 or 0 in first or 0 in added:
-        what = "the file does not go on with every series, for as many steps each, where the data ends"
-        raise DataError(what, where=file, mend="score other series with `ensue evaluate RUN FILE`")
-    backtest = settings.backtest.model_copy(update={part: added.pop()})
-    return later, settings.model_copy(update={"backtest": backtest})
 
 
 DEMO_COLUMNS = {"ball": {"id": "ball", "time": "step", "target": ("x", "y")}}
