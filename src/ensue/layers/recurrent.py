@@ -26,7 +26,7 @@ from ensue.engine import (
 )
 from ensue.errors import SettingError, did_you_mean
 from ensue.layers.contract import Causal
-from ensue.settings import Settings, read_typed, typed
+from ensue.settings import Settings, read_typed, typed, untyped
 from ensue.state import State
 
 
@@ -43,8 +43,7 @@ def _known(cell: str, field: ValidationInfo) -> str:
         mend = f"{did_you_mean(cell, CELLS)} (or give the path of a .py file)"
         raise SettingError(f"there is no cell {cell!r}", mend=mend)
     if not typed(field):
-        mend = "take it out there, and name it on the command line with --set"
-        raise SettingError(f"the Python file {cell!r} is not run from here", mend=mend)
+        raise untyped(cell)
     return Program.from_json(trace(load_cell(cell), cell).to_json()).to_json()
 
 

@@ -30,7 +30,9 @@ def forecaster_names() -> list[str]:
 
 
 def forecaster_settings(name: str) -> Settings:
-    """Give the settings of the model that a person named. Raises SettingError that suggests the nearest name.
+    """Give the settings of the model that a person named; a path to a Python file names the cell in it.
+
+    Raises SettingError that suggests the nearest name.
 
     >>> forecaster_settings("mlp").depth
     2
@@ -39,6 +41,6 @@ def forecaster_settings(name: str) -> Settings:
         return FORECASTERS[name]()
     if name in ("linear", "mlp"):
         return DirectSettings(depth=0 if name == "linear" else 2)
-    if name in CELLS:
+    if name in CELLS or name.endswith(".py"):
         return read_typed(StepsSettings, {"body": {"name": "recurrent", "cell": name, "width": 32}})
     raise SettingError(f"there is no model {name!r}", where="--model", mend=did_you_mean(name, forecaster_names()))
