@@ -29,19 +29,19 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 
 
-class UntypedFile(SettingError):
+class UntypedFileError(SettingError):
     """A Python file is named where no person of this session typed it."""
 
     file = ""
     """As it is named there."""
 
 
-def untyped(file: str, values: Mapping[str, Any] | None = None, where: str | None = None) -> UntypedFile:
+def untyped(file: str, values: Mapping[str, Any] | None = None, where: str | None = None) -> UntypedFileError:
     """Give the error of a Python file, with what a person types instead of what stands in these values."""
     keys = [key for key, value in flatten(values or {}) if value == file]
     typed = " ".join(f"--set {shlex.quote(f'{key}={file}')}" for key in keys)
     mend = f"take it out there, and type {typed}" if typed else None
-    error = UntypedFile(f"the Python file {file!r} is not run from here", where=where, mend=mend)
+    error = UntypedFileError(f"the Python file {file!r} is not run from here", where=where, mend=mend)
     error.file = file
     return error
 
@@ -96,7 +96,7 @@ def _read(kind: type[S], values: Mapping[str, Any], where: str | None, typed: bo
         return kind.model_validate(dict(values), context={"typed": typed})
     except ValidationError as error:
         raise _as_setting_error(error.errors()[0], kind, where) from None
-    except UntypedFile as error:
+    except UntypedFileError as error:
         # Only the whole of the settings tells what the key is called.
         raise (error if where is None else untyped(error.file, values, where)) from None
     except UserError as error:
