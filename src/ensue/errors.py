@@ -48,6 +48,9 @@ class UserError(Exception):
 class SettingError(UserError):
     """A setting is unknown, has a value that it cannot take, or contradicts another."""
 
+    untyped = ""
+    """The Python file that is named where no person of this session typed it."""
+
 
 class DataError(UserError):
     """A data file cannot be read as what it is said to be."""

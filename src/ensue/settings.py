@@ -29,20 +29,13 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 
 
-class UntypedFileError(SettingError):
-    """A Python file is named where no person of this session typed it."""
-
-    file = ""
-    """As it is named there."""
-
-
-def untyped(file: str, values: Mapping[str, Any] | None = None, where: str | None = None) -> UntypedFileError:
+def untyped(file: str, values: Mapping[str, Any] | None = None, where: str | None = None) -> SettingError:
     """Give the error of a Python file, with what a person types instead of what stands in these values."""
     keys = [key for key, value in flatten(values or {}) if value == file]
     typed = " ".join(f"--set {shlex.quote(f'{key}={file}')}" for key in keys)
     mend = f"take it out there, and type {typed}" if typed else None
-    error = UntypedFileError(f"the Python file {file!r} is not run from here", where=where, mend=mend)
-    error.file = file
+    error = SettingError(f"the Python file {file!r} is not run from here", where=where, mend=mend)
+    error.untyped = file
     return error
 
 
@@ -96,10 +89,9 @@ def _read(kind: type[S], values: Mapping[str, Any], where: str | None, typed: bo
         return kind.model_validate(dict(values), context={"typed": typed})
     except ValidationError as error:
         raise _as_setting_error(error.errors()[0], kind, where) from None
-    except UntypedFileError as error:
-        # Only the whole of the settings tells what the key is called.
-        raise (error if where is None else untyped(error.file, values, where)) from None
     except UserError as error:
+        if where is not None and isinstance(error, SettingError) and error.untyped:
+            error = untyped(error.untyped, values, where)  # only the whole of the settings tells what its key is
         raise (error if where is None else error.at(where)) from None
 
 
