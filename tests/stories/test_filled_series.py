@@ -204,3 +204,9 @@ def test_no_value_of_a_column_beside_is_invented_before_its_first(role: str, tmp
     assert "filled likewise, beside what is forecast: 2 of 'push'" in told
     zero = panel_of(path, target=("y",), **{role: ("push",)}, fill="zero")[0].series[0]
     assert getattr(zero, role)[6:13, 0].tolist() == [0, 0, 508, 509, 510, 0, 512]
+
+
+def test_check_knows_the_usual_names_of_numbered_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{name},{step},{step % 7}" for name in "ab" for step in range(40)]
+    assert main(["check", str(write(tmp_path / "a.csv", "unique_id,ds,y", rows))]) == 0
+    assert "Looked at as `ensue train forecast` would, since 'ds' holds times" in capsys.readouterr().out

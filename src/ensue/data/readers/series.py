@@ -30,7 +30,7 @@ from ensue.data.series.panel import Panel, Series, SeriesSettings
 from ensue.data.series.times import TimeFormat, format_of, is_filled, is_unix, read_time, read_times, shown
 from ensue.errors import DataError, SettingError
 
-NAMES_OF_TIMES = ("time", "timestamp", "step", "t", "date", "datum", "day", "month", "year", "index")
+NAMES_OF_TIMES = ("ds", "time", "timestamp", "step", "t", "date", "datum", "day", "month", "year", "index")
 
 
 @dataclass(frozen=True)
