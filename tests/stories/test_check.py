@@ -138,7 +138,7 @@ def test_what_was_said_tells_the_task(tmp_path):
             REVIEWS + ",bad\nlast,\n",
             {},
             [
-                "a.csv: 2 rows without text or label left out",
+                "a.csv: 2 rows without text or label",
                 "a.csv:62: column 'text' is empty in this row; fill it in, or give --set incomplete='leave out'",
             ],
         ),

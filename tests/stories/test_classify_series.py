@@ -163,3 +163,17 @@ def test_the_archives_own_series(name: str, tmp_path: Path) -> None:
     train, test = (folder / f"{name}_{part}.ts.gz" for part in ("TRAIN", "TEST"))
     model = ensue.train("classify", train, test=test, epochs=80 if name == "GunPoint" else 30, out=tmp_path / "run")
     assert model.evaluate([test]).metrics["accuracy"] > 0.95
+
+
+def test_light_curves_without_labels_are_told_where_labels_may_stand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in (1, 2):
+        rows = "".join(f"OBS: {day} g {day}.5 1.0\n" for day in range(5))
+        (data / f"{number}.DAT").write_text(f"SNID: {number}\nVARLIST: MJD FLT FLUXCAL FLUXCALERR\n{rows}")
+    assert main(["train", "classify", str(data), "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert "no example has a label" in error
+    assert "name another column with --label, or a table of labels with --label-file" in error

@@ -25,6 +25,9 @@ CHUNK = 1 << 20
 SAMPLE = 1 << 16
 """Bytes looked at to tell what a file is."""
 
+RUN, MANIFEST = "run.toml", "manifest.json"
+"""What a folder that a training wrote holds; such a folder may lie in that of the data."""
+
 ABOUT = ("readme", "license", "licence", "sha256sums", "md5sums", "checksums")
 """How the names of files end that tell of data in their folder; one that is named itself is data."""
 
@@ -105,7 +108,11 @@ def refuse_undecoded(text: str, where: str) -> None:
 
 
 def _files_in(folder: Path, listener: Listener) -> list[Path]:
-    seen = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    runs = sorted(path.parent for path in folder.rglob(RUN) if path.parent != folder)
+    runs = [run for run in runs if (run / MANIFEST).is_file() and not any(other in run.parents for other in runs)]
+    for run in runs:
+        listener.tell(Finding(str(run), "left out, since it is a run of ensue"))
+    seen = [path for path in sorted(folder.rglob("*")) if path.is_file() and not {*runs} & {*path.parents}]
     seen = [path for path in seen if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     data = [path for path in seen if not path.name.partition(".")[0].lower().endswith(ABOUT)]
     found: list[Path] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from ensue.data.contract import Piece
 from ensue.data.labelled import Content, Labelled
 from ensue.data.labels import DESCRIBED, names_in, refuse_unlearnable
 from ensue.data.partition import Gathered, drawn, files_by_part, gathered, open_readers
+
+LEFT_OUT = " left out"
+"""What a training that refuses such rows does not do."""
 
 
 def look_at_labels(report: Report, files: Sequence[Path], said: Any) -> None:
@@ -31,7 +35,8 @@ def look_at_labels(report: Report, files: Sequence[Path], said: Any) -> None:
     found = report.attempt(lambda: gathered(readers["all"], data, listener), first)
     if found is None and getattr(reader, "incomplete", "") == "refuse":  # the rest is told all the same
         rest = reader.model_copy(update={"incomplete": "leave out"})
-        found = report.attempt(lambda: gathered(rest.build(own["all"]), data, listener), first)
+        lenient = replace(listener, tell=lambda one: listener.tell(replace(one, what=one.what.removesuffix(LEFT_OUT))))
+        found = report.attempt(lambda: gathered(rest.build(own["all"]), data, lenient), first)
     if found is None:
         return
     first = own["all"][0]

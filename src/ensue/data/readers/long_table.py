@@ -78,7 +78,8 @@ class LongTable(Settings):
         Each sequence comes with its steps in order of time; one whose rows were not is sorted, and counted.
         """
         columns = self.settled(files, SILENT, labelled)
-        return Reading(lambda listener: _sequences(files, columns, labelled, listener), COLUMN)
+        elsewhere = f"{COLUMN}, or a table of labels with --label-file"
+        return Reading(lambda listener: _sequences(files, columns, labelled, listener), elsewhere)
 
 
 @dataclass
