@@ -431,7 +431,9 @@ def test_a_network_is_no_n_gram(folder: Path, capsys: pytest.CaptureFixture[str]
 
 def test_an_n_gram_that_cannot_be_written(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / "missing" / "model.arpa"
-    assert told(capsys, "export", run, str(path)).startswith(f"ensue: {path}: cannot be written (No such file or ")
+    assert told(capsys, "export", run, str(path)).startswith(
+        f"ensue: {path}: cannot be written: its folder is not there; make it"
+    )
 
 
 def test_what_is_next_can_be_pasted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
