@@ -147,6 +147,8 @@ NUMBERED = {
     "no name": ",date,sales",
     "index": "index,date,sales",
     "level": "level_0,date,sales",
+    "names of R": "rownames,date,sales",
+    "a database": "id,date,sales",
     "parquet": "__index_level_0__,date,sales",
 }
 
@@ -173,11 +175,13 @@ def test_what_only_looks_like_an_index_stays(tmp_path: Path) -> None:
     """A price index, numbers that were named with --target, and rows that nothing but their number orders."""
     rows = [f"{month(step)},{100 + step % 7},{value('a', step)}" for step in range(40)]
     assert len(panel_of(write(tmp_path / "a.csv", "date,index,sales", rows))[0].series) == 2
+    rows = [f"{name},{month(step)},{value('a', step)}" for name in "12" for step in range(40)]
+    assert len(panel_of(write(tmp_path / "d.csv", "id,date,sales", rows), id="id")[0].series) == 2
     rows = [f"{month(step)},{step}" for step in range(40)]
     panel, _ = panel_of(write(tmp_path / "b.csv", "date,index", rows), target=("index",))
     assert panel.series[0].values[:, 0].tolist() == list(range(40))
     rows = [f"{step},{value('a', step)}" for step in range(40)]
-    for header in ("Unnamed: 0,sales", ",sales", "index,sales"):
+    for header in ("Unnamed: 0,sales", ",sales", "index,sales", "id,sales"):
         panel, _ = panel_of(write(tmp_path / "c.csv", header, rows))
         assert (len(panel.series), panel.series[0].times.tolist()) == (1, list(range(40)))
 

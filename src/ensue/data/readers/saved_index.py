@@ -8,8 +8,8 @@ from typing import Any
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|__index_level_\d+__)?")
 """What pandas calls a column without a name, and its Parquet files an index without one; a CSV file says nothing."""
-NAMED = ("index", "level_0")
-"""What reset_index calls it."""
+NAMED = ("index", "level_0", "rownames", "row.names", "row_names", "row", "rowid", "id", "no", "no.", "nr", "nr.", "#")
+"""What reset_index, R and databases call it; a column that is called so and numbers the rows tells no series apart."""
 
 
 def saved_index(columns: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
