@@ -187,3 +187,37 @@ def test_binary_vectors_are_told_and_read(breaks: bytes, tmp_path: Path) -> None
     path.write_bytes(binary_vectors(words, breaks)[:-7])
     with pytest.raises(DataError, match="ends within the vector of word 3 of 3"):
         read_vectors(path)
+
+
+GERMAN = [(f"{'schön' if n % 2 else 'böse'} und Größe {n}", "gut" if n % 2 else "schlecht") for n in range(60)]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+@pytest.mark.parametrize("kind", ["table", "folders", "fasttext"])
+def test_data_with_labels_is_read_in_the_encoding_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, encoding: str
+) -> None:
+    data = tmp_path / {"table": "a.csv", "folders": "texts", "fasttext": "a.txt"}[kind]
+    if kind == "folders":
+        for number, (text, label) in enumerate(GERMAN):
+            (data / label).mkdir(parents=True, exist_ok=True)
+            (data / label / f"{number}.txt").write_text(text, encoding=encoding)
+    elif kind == "table":
+        data.write_text("text;label\n" + "".join(f"{text};{label}\n" for text, label in GERMAN), encoding=encoding)
+    else:
+        data.write_text("".join(f"__label__{label} {text}\n" for text, label in GERMAN), encoding=encoding)
+    command = ["train", "classify", str(data), "--model", "linear", "--out", str(tmp_path / "run")]
+    assert main(command) == 2
+    assert f"or give --set encoding={encoding}\n" in capsys.readouterr().err
+    assert main([*command, "--set", f"encoding={encoding}"]) == 0
+    assert main(["check", str(data), "--set", f"encoding={encoding}"]) == 0
+    assert f"Read as {kind}, with one label each" in capsys.readouterr().out
+
+
+def test_series_are_recognised_in_another_encoding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"2024-{1 + n // 28:02}-{1 + n % 28:02};{n}\n" for n in range(56))
+    (tmp_path / "a.csv").write_text(f"Tag;Umsätze\n{rows}", encoding="cp1252")
+    assert main(["check", str(tmp_path / "a.csv")]) == 2
+    assert "a.csv:1: byte 0xE4 is not UTF-8; it looks like Windows-1252" in capsys.readouterr().err
+    main(["check", str(tmp_path / "a.csv"), "--set", "encoding=cp1252"])
+    assert "as `ensue train forecast` would" in capsys.readouterr().out

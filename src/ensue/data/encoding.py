@@ -50,11 +50,17 @@ def looks_like(sample: bytes) -> tuple[str, str]:
 
     >>> looks_like("déjà vu".encode("latin-1"))
     ('cp1252', 'Windows-1252')
+    >>> looks_like("Größe, größer, am größten".encode("latin-1"))
+    ('cp1252', 'Windows-1252')
     """
     together = len(re.findall(rb"[\x80-\xff]{2,}", sample))
     best = max(CANDIDATES, key=lambda name: _share_expected(sample, name))
-    if together * 3 < len(re.findall(rb"[\x80-\xff]+", sample)) or _share_expected(sample, best) < 0.5:
-        return "cp1252", "Windows-1252"  # accents stand alone between plain letters
+    runs = len(re.findall(rb"[\x80-\xff]+", sample))
+    # Accents stand between plain letters, alone or by two ("Größe"); words of Cyrillic have no plain letters.
+    within = len(re.findall(rb"(?<=[a-zA-Z])[\x80-\xff]+|[\x80-\xff]+(?=[a-zA-Z])", sample))
+    cyrillic = best in ("cp1251", "koi8_r")
+    if together * 3 < runs or _share_expected(sample, best) < 0.5 or (cyrillic and within * 2 > runs):
+        return "cp1252", "Windows-1252"
     return best, CANDIDATES[best][0]
 
 

@@ -17,7 +17,7 @@ from ensue.data.check.text import look_at_texts
 from ensue.data.contract import Finding, Listener
 from ensue.data.files import find_files
 from ensue.data.partition import LabelledSettings
-from ensue.data.readers.meant import labelled_kind, task_meant
+from ensue.data.readers.meant import encoding_said, labelled_kind, task_meant
 from ensue.data.readers.tagged import TaggedSettings
 from ensue.data.series import SeriesSettings
 from ensue.data.series.layout import BacktestSettings
@@ -45,7 +45,7 @@ def check(
     """
     findings: list[Finding] = []
     files = find_files(paths, Listener(findings.append))
-    guess, why = (task, "") if task else task_meant(files)
+    guess, why = (task, "") if task else task_meant(files, encoding_said(_by_key(assignments)))
     verbs = [guess] if task else sorted(CHECKS, key=lambda verb: verb != guess)
     said, verb = _said(verbs, files, own, assignments)
     why = why if verb == guess else "that is what was said of it"
@@ -65,7 +65,7 @@ def _said(
             fields: Any = {name: (type(value), value) for name, value in CHECKS[verb][0].items()}
             said: Any = create_model("Said", __base__=Settings, **fields)()
             if verb == "classify":
-                name, _ = labelled_kind(files, dict(one.split("=", 1) for one in (*keyed, *assignments) if "=" in one))
+                name, _ = labelled_kind(files, _by_key((*keyed, *assignments)))
                 said = assign(said, f"data.reader={name}")
             for assignment in (*keyed, *assignments):
                 said = assign(said, assignment, keyed.get(assignment))
@@ -74,6 +74,10 @@ def _said(
         else:
             return said, verb
     raise cast("SettingError", refused)
+
+
+def _by_key(assignments: Sequence[str]) -> dict[str, str]:
+    return {key: value for key, equals, value in (one.partition("=") for one in assignments) if equals}
 
 
 def key_of(verb: str, flag: str) -> str:

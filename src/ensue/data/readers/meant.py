@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ensue.data.contract import SILENT
 from ensue.data.files import ending, find_files
@@ -21,6 +21,8 @@ from ensue.data.readers.trees import are_trees
 from ensue.data.series.times import read_time
 from ensue.errors import DataError
 
+T = TypeVar("T")
+
 OF_STEPS = ("id", "time", "value", "band", "error")
 """Columns that a person may name which make a table one of steps."""
 TREEBANKS = {".conllu", ".conll", ".iob", ".iob2"}
@@ -35,34 +37,45 @@ def labelled_kind(data: Sequence[Path], said: Mapping[str, str]) -> tuple[str, s
         return said["data.reader.name"].strip('"'), None
     if any(f"data.reader.{role}" in said for role in OF_STEPS):
         return "long_table", "read as a table with a row for each step, for columns of steps are named"
+    encoding = encoding_said(said)
     beside = Path(said["data.label_file"].strip('"')).resolve() if "data.label_file" in said else None
     files = [path for path in find_files(data) if path.resolve() != beside]
     endings = {ending(path) for path in files}
     if endings <= ROWS.keys():
-        if _are_steps(_beginning(files[0])):
+        if _are_steps(_beginning(files[0], encoding)):
             why = "it has columns of ids and times, and none of texts"
             return "long_table", f"read as a table with a row for each step, for {why} (choose with --kind)"
         return "table", None
     if endings == {".ts"}:
         return "series_file", None
-    if endings == {".dat"} and any(line.startswith("VARLIST:") for line in _first_lines(files[0])):
+    if endings == {".dat"} and any(line.startswith("VARLIST:") for line in _first_lines(files[0], encoding)):
         return "long_table", "read as light curves of SNANA, a file each (choose with --kind)"
-    if are_trees(files):
+    if are_trees(_first_lines(files[0], encoding)):
         return "trees", "read as bracketed trees, for the first line is one (choose with --kind)"
-    if ending(files[0]) != ".parquet" and are_fasttext(_first_lines(files[0])):
+    if ending(files[0]) != ".parquet" and are_fasttext(_first_lines(files[0], encoding)):
         return "fasttext", f"read as fastText, for lines begin with {PREFIX} (choose with --kind)"
     return "folders", "read as texts in a folder, or a file, for each class (choose with --kind)"
 
 
-def task_meant(files: Sequence[Path]) -> tuple[str, str]:
+def encoding_said(said: Mapping[str, str]) -> str:
+    """Give the encoding that was said by one of the names of its setting; UTF-8 otherwise.
+
+    >>> encoding_said({"encoding": "cp1252"}), encoding_said({"data.reader.label": "mood"})
+    ('cp1252', 'utf-8')
+    """
+    names = ("encoding", "data.encoding", "reader.encoding", "data.reader.encoding")
+    return next((said[name].strip('"') for name in names if name in said), "utf-8")
+
+
+def task_meant(files: Sequence[Path], encoding: str = "utf-8") -> tuple[str, str]:
     """Say for which verb files are most likely, and why."""
     endings = {ending(path) for path in files}
     try:
-        if endings <= TREEBANKS or _are_tagged(files[0]):
+        if endings <= TREEBANKS or _are_tagged(files[0], encoding):
             return "tag", "it holds sentences with a tag for every word"
         if endings <= ROWS.keys():
-            return _table_meant(files[0])
-        kind, _ = labelled_kind(files, {})
+            return _table_meant(files[0], encoding)
+        kind, _ = labelled_kind(files, {"encoding": encoding})
     except DataError:  # whatever reads it will say so
         return "generate", "nothing else can be told"
     if kind == "fasttext":
@@ -76,12 +89,23 @@ def task_meant(files: Sequence[Path]) -> tuple[str, str]:
     return "generate", "it is text"
 
 
-def _beginning(path: Path) -> list[dict[str, Any]]:
-    return [row for _, row in islice(ROWS[ending(path)](path, "utf-8", None, SILENT), LOOKED_AT)]
+def _beginning(path: Path, encoding: str) -> list[dict[str, Any]]:
+    def read(encoding: str) -> list[dict[str, Any]]:
+        return [row for _, row in islice(ROWS[ending(path)](path, encoding, None, SILENT), LOOKED_AT)]
+
+    return _whatever_letters(read, encoding)
 
 
-def _first_lines(path: Path) -> list[str]:
-    return list(islice(lines_of(path), LOOKED_AT))
+def _first_lines(path: Path, encoding: str) -> list[str]:
+    return _whatever_letters(lambda encoding: list(islice(lines_of(path, encoding), LOOKED_AT)), encoding)
+
+
+def _whatever_letters(read: Callable[[str], list[T]], encoding: str) -> list[T]:
+    """Read for a guess, which does not hang on letters: if they are not UTF-8, whatever reads the data will say so."""
+    try:
+        return read(encoding)
+    except DataError:
+        return read("iso-8859-1")
 
 
 def _are_steps(rows: Sequence[Mapping[str, Any]]) -> bool:
@@ -98,11 +122,11 @@ def _texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _table_meant(path: Path) -> tuple[str, str]:
-    first = _first_lines(path)[0] if ending(path) != ".parquet" else ""
+def _table_meant(path: Path, encoding: str) -> tuple[str, str]:
+    first = _first_lines(path, encoding)[0] if ending(path) != ".parquet" else ""
     if ending(path) == ".csv" and first.endswith(M3_ENDING):
         return "forecast", "each line is a series"
-    if not (rows := _beginning(path)):
+    if not (rows := _beginning(path, encoding)):
         return "generate", "the table is empty"
     columns = list(rows[0])
     if sum(isinstance(value, list) for value in rows[0].values()) > 1:
@@ -121,11 +145,11 @@ def _table_meant(path: Path) -> tuple[str, str]:
     return "generate", "it has no columns of times, or of labels"
 
 
-def _are_tagged(path: Path) -> bool:
+def _are_tagged(path: Path, encoding: str) -> bool:
     """Tell sentences, a word and its tag a line, from tables and prose: blank lines between sentences."""
     if ending(path) in ROWS.keys() - {".tsv"}:
         return False
-    lines = _first_lines(path)
+    lines = _first_lines(path, encoding)
     blank = sum(not line.strip() for line in lines)
     if blank < len(lines) / 50 or lines[0].startswith("{"):  # a table may have a blank line at its end
         return False

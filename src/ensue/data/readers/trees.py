@@ -50,10 +50,9 @@ class Trees(Settings):
             yield Labelled(tree.content, tree.labels[-1], one.file, one.line, row={"tree": one.text}, inner=inner)
 
 
-def are_trees(files: Sequence[Path]) -> bool:
-    """Tell whether the first line of the first file is a bracketed tree."""
-    first = next(filter(str.strip, lines_of(files[0])), "no tree")
+def are_trees(lines: Sequence[str]) -> bool:
+    """Tell whether the first line that is not blank is a bracketed tree."""
     try:
-        return bool(parse_tree(first, str(files[0])))
+        return bool(parse_tree(next(filter(str.strip, lines), "no tree"), ""))
     except DataError:
         return False
