@@ -110,7 +110,7 @@ def test_rows_of_new_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def frames() -> dict[str, Any]:
-    pandas = pytest.importorskip("pandas")
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
     days = [date(2024, 1, 1) + timedelta(n) for n in range(60)]
     values = [float(n % 7) for n in range(60)]
     zone = pandas.date_range("2024-03-01", periods=60, tz="Europe/Berlin")
@@ -128,6 +128,8 @@ def frames() -> dict[str, Any]:
         "strings with NA": pandas.DataFrame(
             {"ds": days, "y": values, "shop": pandas.array(["a"] * 59 + ["b"], dtype="string")}
         ).iloc[:59],
+        "polars": polars.DataFrame({"ds": days, "y": values}),
+        "polars with NA": polars.DataFrame({"ds": days, "y": [None, *map(int, values[1:])]}),
         "arrow": pytest.importorskip("pyarrow").table({"ds": days, "y": [None, *values[1:]]}),
     }
 
