@@ -8,7 +8,7 @@ from typing import Literal
 
 from ensue.data.contract import Finding, Listener
 from ensue.data.labelled import Labelled, LabelledReader, Reading
-from ensue.data.readers.lines import LinesReader, lines_of
+from ensue.data.readers.lines import LinesReader
 from ensue.data.trees import parse_tree
 from ensue.errors import DataError
 from ensue.settings import Settings
