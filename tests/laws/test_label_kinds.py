@@ -6,7 +6,7 @@ import shlex
 import numpy as np
 import pytest
 
-from ensue.data.label_kinds import guessed_scale, label_kind, odd_labels
+from ensue.data.label_kinds import guessed_scale, label_kind, lacking_labels, odd_labels
 from ensue.data.labelled import Labelled
 from ensue.data.labels import LabelSettings, relabelled
 from ensue.settings import assign
@@ -90,3 +90,12 @@ def test_a_scale_that_the_alphabet_orders_is_told_with_the_setting_that_orders_i
     setting = shlex.split(str(told.mend))[-1]
     assert assign(LabelSettings(), setting.removeprefix("data.labels.")).order == ("fine", "ok", "poor")
     assert list(guessed_scale(("1", "2", "10"), "a.csv")) == []
+
+
+def test_a_label_that_is_merged_and_that_no_example_has_is_told() -> None:
+    examples = [Labelled("", label, "a.csv", 2) for label in ("Spam|ham", "spam", "eggs")]
+    settings = LabelSettings(merge=("Spam=spam", "spma=spam", "ham="))
+    (told,) = lacking_labels(examples, "several", "|", settings)
+    assert str(told) == "a.csv: no example has a label that data.labels.merge names: 'spma'; did you mean spam?"
+    assert list(lacking_labels(examples, "several", "|", LabelSettings(merge=("Spam=spam", "ham=")))) == []
+    assert list(lacking_labels(examples, "several", "|", LabelSettings())) == []

@@ -17,6 +17,7 @@ from ensue.data.contract import Finding
 from ensue.data.labelled import Labelled
 from ensue.data.labels import DESCRIBED, GROUPED, LabelKind, LabelSettings, names_in
 from ensue.data.readers.numbers import as_float
+from ensue.errors import did_you_mean
 
 FEW_NUMBERS = 20
 """Distinct whole numbers up to which they are taken for names of classes."""
@@ -139,6 +140,19 @@ def odd_labels(
     if len(grouped) > len(examples) / 2:
         what = f"labels such as {grouped[0]!r} are read as names of classes"
         yield Finding(where, what, "if they are numbers, write them without signs between thousands")
+
+
+def lacking_labels(
+    examples: Sequence[Labelled], kind: LabelKind, delimiter: str, settings: LabelSettings
+) -> Iterator[Finding]:
+    """Name labels that are to be merged, and that no example has, before it is merged."""
+    if not (others := settings.others):
+        return
+    labels = (label for one in examples for label in (one.label, *(one.inner or ())) if label is not None)
+    there = {name for label in labels for name in names_in(label, delimiter, kind)}
+    if lacking := sorted(others.keys() - there):
+        what = f"no example has a label that data.labels.merge names: {', '.join(map(repr, lacking[:NAMED]))}"
+        yield Finding(examples[0].file, what, did_you_mean(lacking[0], sorted(there)))
 
 
 def guessed_scale(names: Sequence[str], where: str) -> Iterator[Finding]:

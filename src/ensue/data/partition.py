@@ -15,7 +15,7 @@ from pydantic import Field
 from ensue.data.codecs import CONTENTS, open_content
 from ensue.data.contract import Finding, Listener
 from ensue.data.examples import Examples, refuse_odd_ids, together
-from ensue.data.label_kinds import guessed_scale, label_kind, odd_labels
+from ensue.data.label_kinds import guessed_scale, label_kind, lacking_labels, odd_labels
 from ensue.data.labelled import ContentCodec, Labelled, LabelledReader, refuse_odd_content
 from ensue.data.labels import (
     DESCRIBED,
@@ -205,7 +205,8 @@ def gathered(reader: LabelledReader, data: LabelledSettings, listener: Listener)
     if guessed:
         listener.tell(guessed)
     _refuse_lists(examples, kind)
-    for finding in odd_labels(examples, kind, delimiter, data.labels.merge):
+    odd = odd_labels(examples, kind, delimiter, data.labels.merge)
+    for finding in (*lacking_labels(every, kind, delimiter, data.labels), *odd):
         listener.tell(finding)
     if kind == "ordinal" and not data.labels.order:
         for finding in guessed_scale(fit_labels(examples, data.labels, kind, delimiter).names, examples[0].file):
