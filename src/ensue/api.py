@@ -160,7 +160,7 @@ def _train_in(run: Run, task: Task, settings: Settings, data: Sequence[Path], wa
 
 def _going_on(run: Run, error: RunError) -> RunError:
     """Say how to go on where the disk refused, if anything was saved."""
-    if not run.path.is_dir():
+    if not (run.path / ABOUT).exists():  # what trains may have written some of it anew meanwhile
         mend = "train again, or put the folder back, and go on with `ensue resume`"
         return RunError("the folder of the run was removed while it trained", where=str(run.path), mend=mend)
     if run.checkpoint() is None and not run.has(WEIGHTS):

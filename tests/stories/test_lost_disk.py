@@ -60,6 +60,15 @@ def test_a_run_folder_that_is_deleted_while_it_trains(tmp_path: Path, verb: str)
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_folder_of_which_something_is_written_while_it_is_deleted(tmp_path: Path) -> None:
+    def delete() -> None:
+        shutil.rmtree(tmp_path / "run" / "checkpoint")
+        (tmp_path / "run" / "run.toml").unlink()
+
+    with pytest.raises(RunError, match="the folder of the run was removed while it trained; train again"):
+        train(tmp_path, "generate", at_the_first_validation(delete))
+
+
 def test_a_run_folder_that_is_moved_away_goes_on_where_it_is(tmp_path: Path) -> None:
     whole = train(tmp_path, "generate", lambda _: None, out="whole").run.path
     with pytest.raises(RunError, match="the folder of the run was removed while it trained"):
