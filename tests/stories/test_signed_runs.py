@@ -1,5 +1,6 @@
 """Runs whose files say something else and whose sums all fit: each is used, or refused in one line, soon."""
 
+import json
 import random
 import re
 import shutil
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from limited import TooLong, limits, peak, within
-from mutated_runs import CHECKPOINT, mutate, npy, signed
+from mutated_runs import CHECKPOINT, dumped, mutate, npy, signed
 from safetensors.numpy import load, save
 from tiny_runs import ASK, ENDS, TASKS, made
 
@@ -205,6 +206,45 @@ def test_arrays_that_nobody_wrote(
     bent(run, name, bend)
     with pytest.raises(RunError, match=re.escape(told)), within(SECONDS):
         asked(kind, run, done)
+
+
+SAID: list[tuple[str, tuple[Any, ...], Any]] = [
+    ("characters", ("ends",), 2**70),
+    ("characters", ("ends",), -5),
+    ("characters", ("alphabet",), 3),
+    ("texts", ("labels", "names"), ["a", "a"]),
+    ("texts", ("labels", "scale"), float("nan")),
+    ("texts", ("content", "codec", "words"), "abc"),
+    ("tagger", ("words", "known", "suffix"), {"a": 1}),
+    ("tagger", ("words", "settings", "spelling"), 2**40),
+    ("trees", ("content", "children"), 2**70),
+    ("ridge", ("layout", "window"), 2**40),
+    ("ridge", ("layout", "season"), 0),
+    ("ridge", ("covariates", "values"), [[], [1.0]]),
+    ("ridge", ("panel", "frequency"), ["month", 2**62, 0]),
+    ("ridge", ("panel", "names"), [["forecast"]]),
+]
+"""Kind, a place in codec.json, and what is written there."""
+
+
+@pytest.mark.parametrize(("kind", "place", "value"), SAID)
+def test_a_codec_that_nobody_wrote(
+    kind: str, place: tuple[Any, ...], value: Any, wholes: Callable[..., Path], tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(wholes(kind), tmp_path / "run"))
+    values = json.loads((run / "codec.json").read_text())
+    inner = values
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    (run / "codec.json").write_bytes(dumped(values))
+    signed(run)
+    with (
+        limits(4 * BYTES),
+        within(SECONDS),
+        pytest.raises(RunError, match=r"json: the (file|codec) is damaged|the saved"),
+    ):
+        ensue.open(run)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from math import inf, isfinite
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.labelled import Labelled
@@ -111,7 +112,10 @@ class LabelCodec:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> LabelCodec:
         """Make the codec again."""
-        return cls(values["kind"], tuple(values["names"]), values["delimiter"], values["mean"], values["scale"])
+        made = TypeAdapter(cls).validate_python(values)
+        if len(set(made.names)) < len(made.names) or not isfinite(made.mean) or not 0 < made.scale < inf:
+            raise ValueError("the labels are none")
+        return made
 
 
 def names_in(label: Any, delimiter: str, kind: LabelKind) -> list[str]:

@@ -19,6 +19,7 @@ from ensue.decoding.filters import FilterSettings
 from ensue.decoding.novelty import Novelty, TrainingData
 from ensue.decoding.rollout import Sample, Step, collect, rollout, stop_at
 from ensue.decoding.stepper import Rules
+from ensue.durable import shape_of
 from ensue.engine.step.network import Weights
 from ensue.errors import PromptError, RunError
 from ensue.models.contract import Autoregressive
@@ -237,7 +238,8 @@ def beside_network(mixture: Mixture) -> dict[str, np.ndarray]:
 def open_text(run: Run, model: Settings) -> TextModel:
     """Open what a run has learned; `model` are the settings of its network or n-gram."""
     codec = run.parse(CODEC, open_codec)
-    opened: Autoregressive = cast("Any", model).build(codec.size)
+    with shape_of(str(run.path / CODEC)):
+        opened: Autoregressive = cast("Any", model).build(codec.size)
     # A table of n-grams may be large, and a question needs little of it; a network is read whole.
     weights = run.map_arrays() if isinstance(opened, Ngram) else run.read_arrays()
     if run.has(MIXTURE):

@@ -56,6 +56,14 @@ def open_codec(values: dict[str, Any]) -> Codec:
     >>> open_codec({"name": "bytes", "ends": False}).decode([72, 105])
     'Hi'
     """
+    known = [values.get(name, []) for name in ("words", "tokens")]
+    if any(
+        not isinstance(names, list) or len({*names}) < len(names) or not all(isinstance(one, str) for one in names)
+        for names in known
+    ):
+        raise RunError("the codec is damaged (its symbols are none)", where="codec.json", mend="train again")
+    if not isinstance(values.get("alphabet", ""), str) or not isinstance(values.get("ends"), bool):
+        raise RunError("the codec is damaged (its alphabet or its end is none)", where="codec.json", mend="train again")
     return _opened(values, FITTED)
 
 

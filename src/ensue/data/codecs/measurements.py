@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from ensue.data.codecs.measured import Fields, Measured, field_of, fields_in, measured
 from ensue.data.codecs.scaling import Floats, Scale, Scaling
@@ -113,10 +113,15 @@ class MeasurementCodec(ContentCodec):
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> MeasurementCodec:
         """Make the codec again."""
-        scales: dict[str, Any] = {
-            name: Scaling(**value) if isinstance(value, dict) else value for name, value in values["scales"].items()
-        }
-        return cls(Fields(**values["fields"]), values["symbols"], Scales(**scales))
+        fields = TypeAdapter(Fields).validate_python(values["fields"])
+        symbols = TypeAdapter(list[list[str]]).validate_python(values["symbols"])
+        made = cls(fields, symbols, TypeAdapter(Scales).validate_python(values["scales"]))
+        scales = made.scales
+        if len(symbols) != len(fields.symbols) or not all(0 <= one < made.shape.measured for one in scales.missing):
+            raise ValueError("symbols or channels are those of other fields")
+        if not (scales.duration > 0 and scales.interval > 0):
+            raise ValueError("the usual times are none")
+        return made
 
     @classmethod
     def fit(cls, contents: Iterable[Content], settings: Measurements) -> MeasurementCodec:

@@ -64,6 +64,8 @@ class SubwordCodec(Codec):
         byte = {letter: byte for byte, letter in enumerate(_byte_letters())}
         vocabulary = tokenizer.get_vocab()
         tokens = sorted(vocabulary, key=vocabulary.__getitem__)
+        if [vocabulary[token] for token in tokens] != list(range(count)):
+            raise ValueError("the ids of subwords are not those from 0 on")
         self._spellings = [bytes(byte[letter] for letter in token) for token in tokens] + [b""] * ends
 
     def encode(self, text: str) -> Ids:

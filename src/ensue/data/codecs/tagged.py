@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from ensue.data.labelled import Content, ContentCodec, Shape
 from ensue.settings import Settings
@@ -32,11 +32,11 @@ class TaggedWords(Settings):
     """How often a word, a beginning or an ending has to stand in the training part to be known."""
     lower: bool = True
     """Whether a word is known in lower case: its shape and its spelling still tell the case."""
-    spelling: int = Field(default=20, ge=2)
+    spelling: int = Field(default=20, ge=2, le=1000)
     """The most characters of a word that are read: of a longer one as many from its beginning as from its end."""
-    prefixes: int = Field(default=3, ge=1)
+    prefixes: int = Field(default=3, ge=1, le=1000)
     """Beginnings of a word, of 1, 2, ... characters."""
-    suffixes: int = Field(default=10, ge=1)
+    suffixes: int = Field(default=10, ge=1, le=1000)
     """Endings of a word, of 1, 2, ... characters; a network may look at the shorter ones alone."""
 
     def fit(self, contents: Iterable[Content], vectors: Iterable[str] = ()) -> TaggedWordsCodec:
@@ -105,7 +105,10 @@ class TaggedWordsCodec(ContentCodec):
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TaggedWordsCodec:
         """Make the codec again."""
-        return cls(TaggedWords(**values["settings"]), values["known"])
+        known = TypeAdapter(dict[str, list[str]]).validate_python(values["known"])
+        if known.keys() - {"vector"} != {"surface", "word", "shape", "prefix", "suffix", "character"}:
+            raise ValueError("what is known of words is none")
+        return cls(TaggedWords(**values["settings"]), known)
 
     @classmethod
     def fit(cls, contents: Iterable[Content], settings: Any, vectors: Iterable[str] = ()) -> TaggedWordsCodec:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from ensue.data.labelled import Content, ContentCodec, Shape
 from ensue.data.trees import parse_tree
@@ -85,7 +85,10 @@ class TreeCodec(ContentCodec):
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TreeCodec:
         """Make the codec that gave `to_json`."""
-        return cls(TreeCodecSettings(**values["settings"]), values["known"], values["children"])
+        known = TypeAdapter(dict[str, list[str]]).validate_python(values["known"])
+        if known.keys() - {"symbol", "beginning", "ending"} or type(values["children"]) is not int:
+            raise ValueError("the parts of words, or the number of children, are none")
+        return cls(TreeCodecSettings(**values["settings"]), known, values["children"])
 
 
 def _parts(word: str, settings: TreeCodecSettings) -> dict[str, str]:
