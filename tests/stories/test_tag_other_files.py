@@ -36,6 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("words.tsv", columns("{w}\n")),
         ("words.txt", columns("{w}\n")),
         ("four.txt", columns("{w} {p} _ {n}\n")),
+        ("commas.txt", columns("{w} a,b,c {n}\n")),
         ("header.tsv", "ner\ttoken\n" + columns("{n}\t{w}\n")),
     ],
 )

@@ -189,7 +189,8 @@ def refuse_tables(path: Path, first: Sequence[str]) -> None:
     """
     commas = {line.count(",") for line in first}
     rows = len(first) >= ROWS_OF_CSV and len(commas) == 1 and min(commas) > 1 and not any(", " in one for one in first)
-    if ending(path) == ".csv" or rows:
+    columns = all(len(line.split()) > 1 for line in first)  # whose features may stand between commas
+    if ending(path) == ".csv" or (rows and not columns):
         mend = "write it as .tsv: a word and its tag by tab, with a blank line after each sentence"
         raise DataError("a CSV table is none of the formats that hold tagged sentences", where=str(path), mend=mend)
     begin = "".join("".join(first[:2]).split())
