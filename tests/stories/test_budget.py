@@ -26,7 +26,7 @@ from ensue.evaluation.sampling import FEWEST, ScoredText, affordable
 from ensue.evaluation.score import ScoreSettings, score
 from ensue.models.ngram import NgramSettings, estimate
 from ensue.tasks import ngram_share, rivals, text_training
-from ensue.tasks.learning import Budget, fit_beside, left_of
+from ensue.tasks.learning import SPARED, Budget, fit_beside, left_of
 from ensue.tasks.ngram_share import Share, plan_of
 from ensue.training.contract import Event, Note, Progress, Reading, Working
 from ensue.training.settings import MachineSettings, TrainingSettings
@@ -230,6 +230,27 @@ def test_the_training_gets_what_is_left_of_the_minutes() -> None:
     assert Budget.of(TrainingSettings(epochs=2)).left() == inf
 
 
+@pytest.mark.parametrize(("each", "share"), [(1e-9, SPARED), (1.0, text_training.MOST_SPARED)])
+def test_what_comes_after_a_training_is_timed_before_it(
+    each: float, share: float, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+    true = text_training.left_of
+
+    def noted(*all_of_it: Any) -> TrainingSettings:
+        given.append(all_of_it[-1])
+        return true(*all_of_it)
+
+    monkeypatch.setattr(text_training, "left_of", noted)
+    settings = ["body.width=8", "training.machine.device=cpu", "baseline.order=2"]
+    first = tmp_path / "first"
+    ensue.train("generate", text, out=first, settings=[*settings, "training.steps=1"])
+    assert given.pop() == SPARED  # steps are no time
+    monkeypatch.setattr(text_training, "seconds_each", lambda *_: each)
+    ensue.train("generate", text, out=tmp_path / "timed", minutes=0.02, settings=settings)
+    assert given.pop() == pytest.approx(share)
+
+
 def test_a_sample_of_the_test_part_costs_what_all_of_it_does() -> None:
     train, codec = corpus(prose(30_000))
     model = estimate(train.ids, train.offsets, codec.size, NgramSettings(order=4)).packed()
@@ -238,6 +259,9 @@ def test_a_sample_of_the_test_part_costs_what_all_of_it_does() -> None:
     assert affordable(whole, [model], inf) == len(whole)
     assert affordable(whole, [model], 1e-9) == FEWEST
     some = ScoredText.of(whole, FEWEST)
+    read: list[int] = []
+    some.nats(model, read.append)
+    assert sum(read) == some.read > len(some.text)
     places = np.concatenate([np.arange(*stretch) for stretch in some.stretches])
     assert len(some.text) == len(places) == pytest.approx(FEWEST, abs=50)
     np.testing.assert_array_equal(some.text.ids, whole.ids[places])

@@ -51,6 +51,14 @@ class ScoredText:
             stretches = np.stack([ends[chosen], ends[chosen + 1]], 1)
         return ScoredText(_cut(whole, stretches), whole, stretches)
 
+    @property
+    def read(self) -> int:
+        """How many symbols are read to score it."""
+        if self.stretches is None:
+            return len(self.text)
+        before = np.minimum(self.stretches[:, 0], WARMUP) if len(self.whole.offsets) == 2 else 0
+        return len(self.text) + int(np.sum(before))
+
     def nats(self, model: Autoregressive, advance: Callable[[int], None] | None = None) -> Nats:
         """Score it, symbol by symbol; `advance` is told of symbols that are done."""
         ids, offsets = self.whole.ids, self.whole.offsets
@@ -73,6 +81,11 @@ def affordable(whole: Corpus, models: Sequence[Autoregressive], seconds: float) 
     if cost * FEWEST <= CHEAP * seconds:
         cost = _cost(ScoredText.of(whole, FEWEST), models)
     return min(max(int(seconds / cost), FEWEST), len(whole) - 1 if len(whole.offsets) == 2 else len(whole))
+
+
+def seconds_each(whole: Corpus, models: Sequence[Autoregressive]) -> float:
+    """Say how long a symbol of a text takes under all models, by a few of them."""
+    return _cost(ScoredText.of(whole, PROBE), models)
 
 
 def _cost(some: ScoredText, models: Sequence[Autoregressive]) -> float:

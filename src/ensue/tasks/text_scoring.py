@@ -52,7 +52,7 @@ class Scoring:
 
     def row(self, name: str, role: Role, model: Autoregressive, seconds: float) -> Row:
         """Score a model."""
-        nats = self.test.nats(model, _share_told(f"scoring the test part: {name}", len(self.test.text), self.watch))
+        nats = self.test.nats(model, _share_told(f"scoring the test part: {name}", self.test.read, self.watch))
         return row(name, role, self.test.text, nats, seconds=seconds, parameters=model.parameter_count)
 
 

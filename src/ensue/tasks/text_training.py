@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from math import isinf
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import torch
 
 from ensue.data.batching import Feed, Passage, Records, Streams, Windows
 from ensue.data.contract import Codec, Corpus
 from ensue.data.prepare import Prepared
 from ensue.evaluation.baselines import Row, symbol_counts, unigram_nats
-from ensue.evaluation.sampling import ScoredText, affordable
+from ensue.evaluation.sampling import FEWEST, ScoredText, affordable, seconds_each
 from ensue.evaluation.score import ScoreSettings, score
 from ensue.inspection.health import ailments
 from ensue.models.contract import Autoregressive
@@ -43,6 +47,8 @@ LONGEST_RECORD = 512
 WEIGHED_ROWS, WEIGHED_STREAM, WEIGHED_UNREAD = 32, 1000, 32
 """The mixture is fitted on so many streams of the tune part side by side, of at least so many symbols; the first few of
 each are read and not looked at, for there a network has seen nothing yet."""
+MOST_SPARED = 0.3
+"""The largest share of the minutes that is kept for what comes after the training."""
 SCORING = 0.6
 """Of the time that is left after the training, so much goes into scoring."""
 NOVELTY_SECONDS = 1.5e-7
@@ -68,7 +74,8 @@ def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch
         return _train_counted(run, settings, settings.model, parts, watch)
     share = Share.beside(settings.baseline, budget.minutes)
     counted = now_or_later(lambda: _count(run, parts, settings, settings.baseline, share, watch), watch)
-    learned = _train_network(run, settings, left_of(settings.training, machine, budget, watch), parts, watch)
+    spared = SPARED if run.checkpoint() else _spared(settings, parts, counted, budget, watch)
+    learned = _train_network(run, settings, left_of(settings.training, machine, budget, watch, spared), parts, watch)
     rivals = counted()
     assert rivals is not None  # it is not optional: it is mixed with the network
     return _finish_network(run, settings, parts, rivals, learned, budget, watch)
@@ -93,6 +100,25 @@ def _count(
     for note in (*said, *shortened(rivals.plan, parts.train, ngram, share)):
         watch(Note(note))
     return rivals
+
+
+def _spared(
+    settings: GenerateSettings, parts: Prepared, counted: Callable[[], Rivals | None], budget: Budget, watch: Watch
+) -> float:
+    """Give the share of the minutes that comes after the training: over many symbols more, as a new network shows."""
+    if isinf(budget.minutes) or settings.training.machine.device not in ("auto", "cpu") or torch.cuda.is_available():
+        return SPARED
+    watch(Working("timing what comes after the training"))
+    with torch.random.fork_rng(devices=[]):  # the network that is trained is made from the seed
+        network = settings.model.build(parts.codec.size).eval()
+    models: list[Autoregressive] = [network]
+    with suppress(Exception):  # what failed of the n-gram is told after the training
+        if rivals := counted():
+            models += [rivals.best, Mixture(network, rivals.best)]
+    each = seconds_each(parts.test, models)
+    mixing = min(len(parts.tune), VALIDATED) / len(models)
+    seconds = each * (min(len(parts.test), FEWEST) + mixing) / SCORING
+    return min(max(seconds / (60 * budget.minutes), SPARED), MOST_SPARED)
 
 
 def _train_network(
