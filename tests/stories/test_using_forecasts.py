@@ -244,3 +244,25 @@ def test_forecast_and_evaluate_tell_of_rows_that_do_not_fit(
     else:
         assert main(["evaluate", str(run), str(rows)]) == 2
         assert "'a' has 50 steps, 0 of them new" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (["61", "62", "63"], "the times are integers, and dates in what was learned"),
+        (["60"], "the times are integers, and dates in what was learned"),
+        ([f"2020-01-{day:02d}" for day in range(1, 9)], "a step is a day, and a month in what was learned"),
+    ],
+)
+def test_rows_of_another_kind_are_refused(
+    times: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both where a run is asked, and where a file is to be its test: days are no months, and integers no dates."""
+    run = trained(tmp_path, SPANS)
+    new = tmp_path / "new.csv"
+    new.write_text("unique_id,ds,y\n" + "".join(f"{n},{t},5\n" for n in SPANS for t in times), encoding="utf-8")
+    train = ["train", "forecast", str(tmp_path / "data.csv"), "--out", str(tmp_path / "other"), "--test", str(new)]
+    for command in (["forecast", str(run), str(new)], ["evaluate", str(run), str(new)], [*train, *QUICK]):
+        capsys.readouterr()
+        assert main(command) == 2
+        assert said in capsys.readouterr().err

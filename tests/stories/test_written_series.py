@@ -89,6 +89,12 @@ def test_seconds_since_1970_are_hours(unit: int, word: str, tmp_path: Path) -> N
     )
 
 
+def test_seconds_since_1970_up_to_2286(tmp_path: Path) -> None:
+    panel, _ = read(tmp_path, table([str(9_999_999_999 - 3600 * n) for n in range(40, -1, -1)]))
+    assert panel.series[0].times[-1] == np.datetime64("2286-11-20T17:46:39")
+    assert panel.frequency.name == "hour"
+
+
 def test_seconds_since_1970_as_numpy_saves_them(tmp_path: Path) -> None:
     stamps = [f"{time.replace(tzinfo=UTC).timestamp():.18e}" for time in HOURS]
     panel, told = read(tmp_path, table(stamps))

@@ -28,7 +28,7 @@ from ensue.data.series.frequency import read_frequency
 from ensue.data.series.numbers import NumberFormat, holds_numbers, number_formats
 from ensue.data.series.panel import Panel, Series, SeriesSettings
 from ensue.data.series.times import TimeFormat, format_of, is_filled, is_unix, read_time, read_times, shown
-from ensue.errors import DataError, SettingError
+from ensue.errors import DataError
 
 NAMES_OF_TIMES = ("ds", "time", "timestamp", "step", "t", "date", "datum", "day", "month", "year", "index")
 
@@ -385,13 +385,3 @@ def _static(rows: Sequence[Mapping[str, Any]], where: Sequence[str], column: str
             raise DataError(what, where=where[place], mend="mend it", option="name the column with --past or --known")
     number = form.read(first)
     return str(first) if number is None or not np.isfinite(number) else number
-
-
-def refuse_unlike(panel: Panel, other: Panel) -> None:
-    """Let a panel pass that has the columns and the frequency of another. Raises SettingError."""
-    if len(panel.channels) != len(other.channels):
-        what = f"there are {len(other.channels)} numbers to forecast, and the run has learned {len(panel.channels)}"
-        raise SettingError(what, mend="give a file like the one that was learned")
-    if panel.frequency != other.frequency and other.steps > len(other.series):
-        what = f"a step is {other.frequency.one}, and {panel.frequency.one} in what the run has learned"
-        raise SettingError(what, mend="give a file like the one that was learned")

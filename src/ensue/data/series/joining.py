@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.series.frequency import Frequency
-from ensue.data.series.panel import Panel, Series
+from ensue.data.series.panel import Panel, Series, SeriesSettings
+from ensue.errors import SettingError, UserError
 
 
 def gone_on(learned: Panel, later: Panel) -> tuple[Panel, list[int]]:
@@ -49,6 +50,31 @@ def counted_on(learned: Panel, later: Panel) -> Panel:
         begin = learned.frequency.ahead(old.times[-1], 1)[0]
         series.append(replace(one, times=one.times - one.times[0] + begin))
     return later.with_series(series)
+
+
+def read_as(learned: Panel, settings: SeriesSettings, read: Callable[[SeriesSettings], Panel]) -> Panel:
+    """Read series that have the frequency of learned ones: a few new rows would not tell it. Raises DataError."""
+    try:
+        panel = read(settings.model_copy(update={"freq": settings.freq or learned.frequency.name}))
+    except UserError:
+        refuse_unlike(learned, read(settings))  # says better why, where they have a frequency of their own
+        raise
+    refuse_unlike(learned, panel)
+    return panel
+
+
+def refuse_unlike(panel: Panel, other: Panel) -> None:
+    """Let a panel pass that has the columns and the frequency of another. Raises SettingError."""
+    if len(panel.channels) != len(other.channels):
+        what = f"there are {len(other.channels)} numbers to forecast, and {len(panel.channels)} were learned"
+        raise SettingError(what, mend="give a file like the one that was learned")
+    kinds = ["dates" if one.series[0].times.dtype.kind == "M" else "integers" for one in (other, panel)]
+    if kinds[0] != kinds[1]:
+        what = f"the times are {kinds[0]}, and {kinds[1]} in what was learned"
+        raise SettingError(what, mend="give a file like the one that was learned")
+    if panel.frequency != other.frequency and other.steps > len(other.series):
+        what = f"a step is {other.frequency.one}, and {panel.frequency.one} in what was learned"
+        raise SettingError(what, mend="give a file like the one that was learned")
 
 
 def same_id(name: str, before: Mapping[str, Series], later: Panel) -> Series | None:

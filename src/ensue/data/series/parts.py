@@ -9,6 +9,7 @@ from ensue.data.contract import Listener
 from ensue.data.readers.named_parts import files_of_parts
 from ensue.data.readers.series import read_panel
 from ensue.data.series import Panel, SeriesSettings, counted_on, gone_on
+from ensue.data.series.joining import read_as
 from ensue.data.series.layout import BacktestSettings
 from ensue.errors import DataError, SettingError
 
@@ -43,7 +44,8 @@ def _without_test(where: str) -> SettingError:
 
 def _with_files(files: Sequence[Path], panel: Panel, data: SeriesSettings, listener: Listener) -> tuple[Panel, int]:
     """Put files after the series that they go on from, by so many steps each. Raises DataError if they do not."""
-    later, first = gone_on(panel, counted_on(panel, read_panel(files, data, listener, panel)))
+    later = read_as(panel, data, lambda said: read_panel(files, said, listener, panel))
+    later, first = gone_on(panel, counted_on(panel, later))
     added = {len(one) - begin for one, begin in zip(later.series, first, strict=True)}
     if len(later.series) != len(panel.series) or len(added) > 1 or 0 in first or 0 in added:
         what = "the file does not go on with every series, for as many steps each, where the data ends"

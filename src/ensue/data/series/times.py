@@ -151,7 +151,7 @@ class TimeFormat:
             return read_time(text[:10])
         time = read_time(cell, self.day_first, self.compact and bool(COMPACT.fullmatch(str(cell).strip())))
         if self.unix and isinstance(time, int):
-            time = np.datetime64(time * 10**9 // self.unix, "ns").astype("datetime64[s]") if is_unix(time) else None
+            time = np.datetime64(time // self.unix, "s") if is_unix(time) else None
         if self.local and isinstance(time, np.datetime64):
             return _local_day(time)
         return time

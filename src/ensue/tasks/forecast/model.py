@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from ensue.data.readers.series import frame_source, panel_of, read_panel, refuse_unlike
+from ensue.data.readers.series import frame_source, panel_of, read_panel
 from ensue.data.series import Panel, SeriesSettings, gone_on
 from ensue.data.series.checks import some
 from ensue.data.series.inputs import Inputs
+from ensue.data.series.joining import read_as, refuse_unlike
 from ensue.data.series.layout import MOST_ORIGINS, Layout, Origins
 from ensue.data.series.times import shown
 from ensue.durable import shape_of
-from ensue.errors import DataError, SettingError, UserError
+from ensue.errors import DataError, SettingError
 from ensue.evaluation.forecasting.bands import UNMOVED, Bands
 from ensue.evaluation.forecasting.distributions import Forecast
 from ensue.evaluation.forecasting.figures import Scales, blocked, naive_scale, observed_spread, score
@@ -215,15 +216,7 @@ class ForecastModel(Trained):
         return panel
 
     def _read(self, read: Callable[[SeriesSettings], Panel]) -> Panel:
-        """Read series that have the frequency of the run: a few new rows would not tell it. Raises DataError."""
-        learned, settings = self.prepared.panel, self.settings.data
-        try:
-            panel = read(settings.model_copy(update={"freq": settings.freq or learned.frequency.name}))
-        except UserError:
-            refuse_unlike(learned, read(settings))  # says better why, where they have a frequency of their own
-            raise
-        refuse_unlike(learned, panel)
-        return panel
+        return read_as(self.prepared.panel, self.settings.data, read)
 
     def _inputs(self, panel: Panel, layout: Layout, ahead: int) -> Inputs:
         head = getattr(self.model, "head", None)
