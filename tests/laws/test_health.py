@@ -46,7 +46,11 @@ def test_a_healthy_training_has_no_ailments() -> None:
         (history([*FINE, 900.0, *FINE], []), "Gradients exploded: at step 80 the norm was 900, its median 0.7; "),
         (history([1.0, 0.1, 1e-7, 1e-9, 1e-9], []), "Gradients vanished: their norm came down to 1e-09, "),
         (history(FINE, [3.2, 3.0, 3.0]), "The network is dead: its loss of 3.000 is no better than the symbols' freq"),
-        (history(FINE, [5.0, 4.9]), "The network is dead: its loss of 4.900 is no better than guessing evenly (4.094"),
+        (history(FINE, [5.0, 4.9]), "The network has hardly begun: after 20 steps its loss of 4.900 is no better than"),
+        (
+            history(FINE, [5.0, 4.9, 4.9]),
+            "The network is dead: its loss of 4.900 is no better than guessing evenly (4.094",
+        ),
         (history(FINE, [2.0, 1.9, 1.8, 1.7]), "The validation loss was still falling at the end: from 1.800 to 1.700 "),
         (history(FINE, [2.0, 1.5, 1.6, 1.7, 1.9]), "The network began to learn the training part by heart: the valid"),
     ],
@@ -122,3 +126,10 @@ def test_labels_drawn_from_one_source_are_no_shift() -> None:
     for _ in range(100):
         parts = [dict(Counter(map(str, draws.integers(0, 10, count)))) for count in (2000, 40)]
         assert shifted("test", *parts) == []
+
+
+def test_of_many_labels_that_are_never_right_five_are_named() -> None:
+    (told,) = unrecognised([(name, 9, 0.0) for name in "abcdefg"])
+    assert told.startswith(
+        "No example of 'a' (9), 'b' (9), 'c' (9), 'd' (9), 'e' (9 in the test part), and of 2 more labels, is"
+    )

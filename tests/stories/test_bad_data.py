@@ -138,12 +138,20 @@ def test_folder_with_something_readable(tmp_path):
     [
         (PNG, "a PNG image"),
         (b"PK\x03\x04" + bytes(50), "a ZIP archive (or an office document)"),
+        (b"PK\x03\x04" + bytes(20) + b"word/document.xml", "a Word document"),
         (b"abc\x00\x01\x02\x03 some text" * 9, "a binary file (a zero byte at offset 3)"),
         (b"text \x01\x02\x03\x04\x05" * 9, "a binary file (45 control characters in its first 90 bytes)"),
     ],
 )
 def test_binary_file(tmp_path, content, what):
     assert told(tmp_path, content) == f"a.txt: this is {what}, not text; give a text file"
+
+
+def test_a_workbook_is_to_be_saved_as_a_table(tmp_path):
+    book = b"PK\x03\x04" + bytes(20) + b"xl/workbook.xml" + bytes(20)
+    assert told(tmp_path, book) == "a.txt: this is an Excel workbook, not text; save it as CSV, and give that"
+    expected = "a.xlsx: this is an Excel workbook, not a table; save it as CSV, if it holds one"
+    assert told(tmp_path, book, "a.xlsx", kind="table") == expected
 
 
 def test_noise_is_binary(tmp_path):

@@ -349,10 +349,15 @@ def test_wrong_lines(run: str, folder: Path, capsys: pytest.CaptureFixture[str])
     text = str(folder / "text.txt")
     for line, expected in {
         "generate nowhere": "nowhere: there is no such run folder",
-        f"generate {text}": f"text.txt: this is a file, not the folder of a run; learn from it with "
-        f"`ensue train generate {text}`, and name the run that this makes",
+        f"generate {text}": f"text.txt: this is a file, not the folder of a run; "
+        f"`ensue check {text}` says how to learn from it: train, and name the run that this makes",
         f"generate {run} --temperature -1": "--temperature cannot be '-1': input should be greater than or equal to 0",
         f"generate {run} --length 0": "'length' cannot be 0",
+        f"train generate {run}": "this is the folder of a run, not data; give data; to go on with its training, "
+        f"`ensue resume {run}`",
+        f"train forecast {run}": "this is the folder of a run, not data",
+        f"evaluate {run} {run}": "this is the folder of a run, not data",
+        f"check {run}": "this is the folder of a run, not data",
         f"train generate {text} --model lsmt": "--model: there is no model 'lsmt'; did you mean lstm?",
         f"train generate {text} --set body.widht=3": "there is no setting 'body.widht'; did you mean body.width?",
         f"train generate {text} --model ngram --out {run}": "there is a run in this folder already",

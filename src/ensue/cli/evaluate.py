@@ -53,7 +53,9 @@ def evaluate(  # noqa: PLR0913 - each is a flag
         json: Print JSON, for programs.
     """
     from ensue import api
+    from ensue.cli.progress import Ticking, follow
     from ensue.errors import SettingError
+    from ensue.training.contract import Working
 
     if unknown := [str(file) for file in data if str(file).startswith("-") and str(file) != "-"]:
         raise SettingError(f"Unknown option: {unknown[0]}", mend="see `ensue evaluate --help`")
@@ -67,7 +69,10 @@ def evaluate(  # noqa: PLR0913 - each is a flag
         raise SettingError(what, where="evaluate", mend="leave them out")
     with given(model, data) as files:
         if hasattr(model, "evaluate"):
-            show_scored(model.evaluate(files, columns.said) if columns.said else model.evaluate(files), json)
+            with Ticking(follow(json)) as watch:
+                watch(Working("scoring"))
+                scored = model.evaluate(files, columns.said) if columns.said else model.evaluate(files)
+            show_scored(scored, json)
         elif prequential:
             show_prequential(model.with_weights(weights), files, json)
         else:
@@ -115,10 +120,14 @@ class Asked:
 
 def show_text(model: TextModel, data: Sequence[Path], asked: Asked) -> None:
     """Print what a text costs, and what more was asked of it."""
+    from ensue.cli.progress import Ticking, follow
     from ensue.tasks import evaluation
+    from ensue.training.contract import Working
 
-    found = evaluation.evaluate(model.with_weights(asked.weights), data)
-    exact = found if asked.weights == "fp32" else evaluation.evaluate(model, data)
+    with Ticking(follow(asked.json)) as watch:
+        watch(Working("scoring"))
+        found = evaluation.evaluate(model.with_weights(asked.weights), data)
+        exact = found if asked.weights == "fp32" else evaluation.evaluate(model, data)
     cost = found.likelihood.bits_per_character - exact.likelihood.bits_per_character
     if asked.json:
         more = {"novelty": found.novelty().to_json()} if asked.novelty else {}

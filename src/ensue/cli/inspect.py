@@ -37,15 +37,19 @@ def inspect(
 
     from ensue import api
     from ensue.cli.machine import print_json
+    from ensue.cli.progress import Ticking, follow
     from ensue.cli.tables import show_table
     from ensue.inspection.memory import MemorySettings, memory
     from ensue.settings import read
     from ensue.tasks.evaluation import read_corpus
+    from ensue.training.contract import Working
 
     settings = read(MemorySettings, {"longest": longest, "places": places}, where="inspect")
     model: TextModel = api.open(run, "generate")
     corpus = read_corpus(model, data) if data else model.parts.test
-    found = memory(model.model, corpus.ids, corpus.offsets, settings)
+    with Ticking(follow(json)) as watch:
+        watch(Working(f"reading {settings.places} places with up to {settings.longest} symbols before them"))
+        found = memory(model.model, corpus.ids, corpus.offsets, settings)
     if json:
         print_json({**asdict(found), "reach": found.reach})
         return

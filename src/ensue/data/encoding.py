@@ -31,6 +31,14 @@ FORMATS = {
     b"mmap lm http": "a binary model of KenLM",
 }
 
+SPREADSHEETS = ("an Excel workbook", "a LibreOffice spreadsheet")
+OFFICE = {
+    b"xl/workbook": SPREADSHEETS[0],
+    b"opendocument.spreadsheet": SPREADSHEETS[1],
+    b"word/document": "a Word document",
+}
+"""What stands in a ZIP archive that is one of these."""
+
 CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
@@ -79,7 +87,8 @@ def binary(sample: bytes) -> str | None:
     """
     for first, name in FORMATS.items():
         if sample.startswith(first):
-            return name
+            office = sample.startswith(b"PK") and next((one for part, one in OFFICE.items() if part in sample), None)
+            return office or name
     if are_vectors(sample):
         return "a binary file of word vectors, as word2vec writes them"
     controls = len(CONTROL.findall(sample))

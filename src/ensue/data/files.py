@@ -6,6 +6,7 @@ import bz2
 import codecs
 import gzip
 import lzma
+import shlex
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +17,16 @@ from tempfile import TemporaryDirectory
 from typing import IO, cast
 
 from ensue.data.contract import SILENT, Finding, Listener
-from ensue.data.encoding import LineByLine, WrongBefore, binary, known_encoding, looks_like, mixed_with, wide
+from ensue.data.encoding import (
+    SPREADSHEETS,
+    LineByLine,
+    WrongBefore,
+    binary,
+    known_encoding,
+    looks_like,
+    mixed_with,
+    wide,
+)
 from ensue.errors import DataError
 
 CHUNK = 1 << 20
@@ -51,6 +61,9 @@ def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]
         if path.is_fifo() or path.is_socket():
             mend = "write what it gives into a file, and name that"
             raise DataError("this is a pipe, and data is read more than once", where=str(path), mend=mend)
+        if (path / RUN).is_file() and (path / MANIFEST).is_file():
+            mend = f"give data; to go on with its training, `{shlex.join(['ensue', 'resume', str(path)])}`"
+            raise DataError("this is the folder of a run, not data", where=str(path), mend=mend)
         found += _files_in(path, listener) if path.is_dir() else [path]
     if not found:
         raise DataError("no data file was given", mend="name a file or a folder")
@@ -251,7 +264,8 @@ def _refuse_other_kinds(path: Path, sample: bytes, encoding: str) -> None:
         raise DataError(what, where=str(path), **_as(name))
     kind = binary(sample)
     if kind:
-        raise DataError(f"this is {kind}, not text", where=str(path), mend="give a text file")
+        mend = "save it as CSV, and give that" if kind in SPREADSHEETS else "give a text file"
+        raise DataError(f"this is {kind}, not text", where=str(path), mend=mend)
 
 
 def _undecodable(path: Path, error: UnicodeDecodeError, line: int) -> DataError:

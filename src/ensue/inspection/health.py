@@ -25,6 +25,10 @@ MATTERS = 0.005
 """Rise or fall of the validation loss, in nats, below which nobody would notice it in any answer."""
 ENOUGH = 5
 """Examples of a label from which on it says something that none of them is recognised."""
+BEGUN = 30
+"""Steps before which a network that is no better than frequencies is no sign of anything but too little time."""
+NAMED = 5
+"""Labels that are named of those that are never told right."""
 UNSURE, MEASURED = 0.1, 100
 """How far probabilities may be off in the mean, and the examples from which on that can be told."""
 SHIFTED = 0.15
@@ -84,14 +88,14 @@ def unrecognised(recalls: Iterable[tuple[str, int, float]]) -> list[str]:
     """Name labels of which no example is told right; of each there is its count in the test part, and its recall.
 
     >>> unrecognised([("spam", 12, 0.0), ("ham", 50, 0.9)])
-    ["No example of 'spam' (12 of the test part) is told right; give more of them, or leave the label out"]
+    ["No example of 'spam' (12 in the test part) is told right; give more of them, or leave the label out"]
     """
-    found = [
-        f"{name!r} ({count:,} of the test part)" for name, count, recall in recalls if count >= ENOUGH and not recall
-    ]
+    found = [f"{name!r} ({count:,}" for name, count, recall in recalls if count >= ENOUGH and not recall]
     if not found:
         return []
-    return [f"No example of {', '.join(found)} is told right; give more of them, or leave the label out"]
+    more = f", and of {len(found) - NAMED} more labels," * (len(found) > NAMED)
+    named = "), ".join(found[:NAMED])
+    return [f"No example of {named} in the test part){more} is told right; give more of them, or leave the label out"]
 
 
 def unsure(error: float, count: int) -> list[str]:
@@ -182,12 +186,14 @@ def _dead(metrics: Sequence[Mapping[str, Any]], unigram: float | None, size: int
     best = min(losses)[0]
     if size is not None and best >= log(size):
         told = f"no better than guessing evenly ({log(size):.3f})"
-        yield f"The network is dead: its loss of {best:.3f} is {told}; train longer, or change the rate"
     elif unigram is not None and best >= unigram:
-        yield (
-            f"The network is dead: its loss of {best:.3f} is no better than the symbols' frequencies alone "
-            f"({unigram:.3f}); train longer, or change the rate"
-        )
+        told = f"no better than the symbols' frequencies alone ({unigram:.3f})"
+    else:
+        return
+    if (steps := losses[-1][1]) < BEGUN:
+        yield f"The network has hardly begun: after {steps} steps its loss of {best:.3f} is {told}; train longer"
+    else:
+        yield f"The network is dead: its loss of {best:.3f} is {told}; train longer, or change the rate"
 
 
 def _overfitted(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -85,4 +85,4 @@ def sentence(text: str) -> str:
     >>> sentence("use the n-gram")
     'Use the n-gram.'
     """
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('...') else '.'}"

@@ -323,8 +323,8 @@ def _refuse_unless_vacant(path: Path) -> None:
 
 def _read_about(path: Path) -> dict[str, Any]:
     if path.is_file():
-        train = shlex.join(["ensue", "train", "generate", str(path)])
-        mend = f"learn from it with `{train}`, and name the run that this makes"
+        look = shlex.join(["ensue", "check", str(path)])
+        mend = f"`{look}` says how to learn from it: train, and name the run that this makes"
         raise RunError("this is a file, not the folder of a run", where=str(path), mend=mend)
     if not path.is_dir():
         raise RunError("there is no such run folder", where=str(path), mend="look for a typing error in the name")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ensue.data.contract import Listener
-from ensue.data.files import RATIO, ending
+from ensue.data.files import RATIO, ending, unreadable
 from ensue.data.readers.lines import LONGEST, lines_of
 from ensue.data.series.times import is_filled
 from ensue.errors import DataError, did_you_mean
@@ -229,5 +229,7 @@ def refuse_unnamed(names: Iterable[str], columns: Collection[str], where: str) -
 def refuse_others(files: Sequence[Path], endings: Collection[str]) -> None:
     """Let files pass whose names have one of the endings. Raises DataError for the first that has another."""
     if odd := next((path for path in files if ending(path) not in endings), None):
+        if (kind := unreadable(odd)) not in (None, "empty"):
+            raise DataError(f"this is {kind}, not a table", where=str(odd), mend="save it as CSV, if it holds one")
         mend = f"its name should end in one of {', '.join(endings)}"
         raise DataError("this is no table that can be read", where=str(odd), mend=mend)
