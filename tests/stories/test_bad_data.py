@@ -435,7 +435,7 @@ def test_damaged_codec():
     assert str(caught.value) == "codec.json: there is no codec 'wordz'; did you mean words?"
     with pytest.raises(RunError) as caught:
         open_codec({"name": "words"})
-    assert str(caught.value) == "codec.json: the codec is damaged (KeyError('words')); train again"
+    assert str(caught.value) == "codec.json: the codec is damaged (KeyError 'words'); train again"
 
 
 def test_names_without_faker(tmp_path, monkeypatch):

@@ -74,4 +74,5 @@ def _opened(values: dict[str, Any], fitted: Mapping[str, Any]) -> Any:
     try:
         return fitted[name].from_json(values)
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"the codec is damaged ({error!r})", where="codec.json", mend="train again") from None
+        said = " ".join(f"{type(error).__name__} {error}".split())  # what pydantic says has lines
+        raise RunError(f"the codec is damaged ({said:.120})", where="codec.json", mend="train again") from None
