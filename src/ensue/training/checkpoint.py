@@ -97,8 +97,6 @@ def _refuse_odd(course: Course) -> None:
     last = course.step if course.steps is None else course.steps
     if not max(course.start, course.best_step) <= course.step <= last or course.evaluate_every == 0:
         raise ValueError("its steps do not follow each other")
-    if course.steps is not None and course.evaluate_every is None:
-        raise ValueError("it is evaluated at no step")
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,8 @@ class _Fit:
         if checkpoint is not None:
             self.course, self.best = checkpoint.course, checkpoint.best
             with shape_of(str(self.run.path / CHECKPOINT)):
+                if self.course.steps is not None and self.course.evaluate_every is None:
+                    raise ValueError("it is evaluated at no step")
                 self.learner.restore(checkpoint.learner)
         self._clock = perf_counter() - self.course.seconds
         self._reported = perf_counter()

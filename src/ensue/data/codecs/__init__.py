@@ -56,14 +56,6 @@ def open_codec(values: dict[str, Any]) -> Codec:
     >>> open_codec({"name": "bytes", "ends": False}).decode([72, 105])
     'Hi'
     """
-    known = [values.get(name, []) for name in ("words", "tokens")]
-    if any(
-        not isinstance(names, list) or len({*names}) < len(names) or not all(isinstance(one, str) for one in names)
-        for names in known
-    ):
-        raise RunError("the codec is damaged (its symbols are none)", where="codec.json", mend="train again")
-    if not isinstance(values.get("alphabet", ""), str) or not isinstance(values.get("ends"), bool):
-        raise RunError("the codec is damaged (its alphabet or its end is none)", where="codec.json", mend="train again")
     return _opened(values, FITTED)
 
 
@@ -72,7 +64,18 @@ def _opened(values: dict[str, Any], fitted: Mapping[str, Any]) -> Any:
     if name not in fitted:
         raise RunError(f"there is no codec {name!r}", where="codec.json", mend=did_you_mean(name, fitted))
     try:
+        _refuse_odd(values)
         return fitted[name].from_json(values)
     except (KeyError, TypeError, ValueError) as error:
         said = " ".join(f"{type(error).__name__} {error}".split())  # what pydantic says has lines
         raise RunError(f"the codec is damaged ({said:.120})", where="codec.json", mend="train again") from None
+
+
+def _refuse_odd(values: dict[str, Any]) -> None:
+    """Raise ValueError for symbols that are none, or are there twice."""
+    for names in (values.get("words", []), values.get("tokens", [])):
+        whole = isinstance(names, list) and all(isinstance(one, str) for one in names)
+        if not whole or len(set(names)) < len(names):
+            raise ValueError("its symbols are none")
+    if not isinstance(values.get("alphabet", ""), str) or not isinstance(values.get("ends", False), bool):
+        raise ValueError("its alphabet or its end is none")
