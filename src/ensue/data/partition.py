@@ -195,13 +195,13 @@ Gathered: TypeAlias = "tuple[list[Labelled], LabelKind, str, str | None]"
 
 def gathered(reader: LabelledReader, data: LabelledSettings, listener: Listener) -> Gathered:
     """Read the examples that are split. Raises DataError, SettingError."""
-    if every := list(reader.examples(listener)):
-        _refuse_unlabelled(every, reader.elsewhere)
+    every = list(reader.examples(listener))
+    _refuse_unlabelled(every, reader.elsewhere)
+    _refuse_none(every)
     # What labels are may hang on what they are merged to, and how they are merged on what they are.
     kind, delimiter, guessed = label_kind(relabelled(every, data.labels) or every, data.labels)
     examples = _merged(every, data, listener, kind, delimiter)
-    if not examples:
-        raise DataError("there are no examples", where="data", mend="give a file with some")
+    _refuse_none(examples)
     if guessed:
         listener.tell(guessed)
     _refuse_lists(examples, kind)
@@ -221,6 +221,11 @@ def _merged(
     examples: Iterable[Labelled], data: LabelledSettings, listener: Listener, kind: LabelKind, delimiter: str
 ) -> list[Labelled]:
     return relabelled(examples, data.labels, listener, delimiter if kind == "several" else None)
+
+
+def _refuse_none(examples: Sequence[Labelled]) -> None:
+    if not examples:
+        raise DataError("there are no examples", where="data", mend="give a file with some")
 
 
 def _refuse_unlabelled(examples: Sequence[Labelled], elsewhere: str | None) -> None:
