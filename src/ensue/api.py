@@ -222,6 +222,8 @@ def resume(
         run.describe({"settings": to_plain(settings)})
         if finished:
             reopen(run)
+            if "scored" in run.about:
+                run.describe({"scored": {}})  # how much the new budget has time for is another question
         run.remove(*task.results)
         return _train_in(run, task, settings, [Path(path) for path in run.about["sources"]], watch)
 

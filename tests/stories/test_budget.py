@@ -251,6 +251,16 @@ def test_what_comes_after_a_training_is_timed_before_it(
     assert given.pop() == pytest.approx(share)
 
 
+def test_a_run_that_goes_on_for_minutes_scores_what_they_have_time_for(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    settings = ["body.width=8", "training.machine.device=cpu", "baseline.order=2", "training.steps=1"]
+    whole = ensue.train("generate", text, out=run, settings=settings).run.about["scored"]["symbols"]
+    monkeypatch.setattr(text_training, "affordable", lambda *_: whole // 2)
+    assert api.resume(run, minutes=0.02).run.about["scored"]["symbols"] == whole // 2
+
+
 def test_a_sample_of_the_test_part_costs_what_all_of_it_does() -> None:
     train, codec = corpus(prose(30_000))
     model = estimate(train.ids, train.offsets, codec.size, NgramSettings(order=4)).packed()
