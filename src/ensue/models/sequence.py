@@ -39,11 +39,15 @@ class SequenceSettings(Settings):
     output_dropout: float = Field(default=0.15, ge=0, lt=1)
     """Share of the body's output dropped in training."""
 
-    def build(self, size: int) -> SequenceModel:
-        """Make the network for `size` symbols. Raises SettingError if settings contradict each other."""
+    def refuse_contradictions(self) -> None:
+        """Raise SettingError if settings contradict each other."""
         if self.head.tied and not self.embedding:
             mend = "set embedding to a number of features, or tied=false"
             raise SettingError("tied=true needs embedded input, and embedding is 0", where="--set", mend=mend)
+
+    def build(self, size: int) -> SequenceModel:
+        """Make the network for `size` symbols. Raises SettingError if settings contradict each other."""
+        self.refuse_contradictions()
         return SequenceModel(self, size)
 
 

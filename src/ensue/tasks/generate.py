@@ -80,6 +80,8 @@ def _propose(choices: Choices) -> Proposal:
     if choices.memory is not None:
         settings = _with_memory(settings, choices.memory)
     settings = _with_kind(assigned(settings, choices), choices.data, reasons)
+    if isinstance(settings.model, SequenceSettings):
+        settings.model.refuse_contradictions()  # before n-grams are counted
     return proposed(settings, reasons)
 
 
