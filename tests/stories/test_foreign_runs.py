@@ -182,6 +182,16 @@ def test_a_damaged_program_is_one_line(
         assert f"{run}/run.toml: the program of the cell is damaged: " in err
 
 
+def test_a_stack_of_billions_of_layers_is_refused_at_once(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "bard"
+    ensue.open(folder / "generate").save(run)
+    cell = json.loads(re.findall(r'(?m)^cell = (".*")$', (run / "run.toml").read_text())[0])
+    (run / "run.toml").write_text(re.sub(r"(?m)^depth = .*$", f"depth = {2**31}", (run / "run.toml").read_text()))
+    assert "body.depth" in (err := refused(capsys, ["generate", str(with_cell(run, cell))])) or "'depth'" in err
+
+
 SETTINGS = ["5", '"x"', "[1]", '{task = "generate", model = 5}', '{model = {name = ["a"]}}', "{model = {body = 3}}"]
 
 

@@ -25,7 +25,7 @@ class BagSettings(Settings):
     """Steps counted, the present one included."""
     width: int = Field(default=256, ge=1)
     """Units of each hidden layer."""
-    depth: int = Field(default=2, ge=1)
+    depth: int = Field(default=2, ge=1, le=1000)
     """Hidden layers."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of hidden units dropped in training."""

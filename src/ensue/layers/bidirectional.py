@@ -23,7 +23,7 @@ class BidirectionalSettings(Settings):
     """A cell of the catalogue, or the path of a Python file that defines one; a run keeps the program made of that."""
     width: int = Field(default=128, ge=1)
     """Units of each direction of each layer; twice as many features come out."""
-    depth: int = Field(default=1, ge=1)
+    depth: int = Field(default=1, ge=1, le=1000)
     """Layers in the stack; each reads what both directions of the one below gave."""
     residual: bool = False
     """Whether each layer after the first adds to what it reads instead of replacing it."""

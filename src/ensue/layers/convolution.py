@@ -22,7 +22,7 @@ class ConvolutionSettings(Settings):
     """Channels of each window; all of them come out side by side."""
     windows: tuple[PositiveInt, ...] = Field(default=(3,), min_length=1)
     """Steps that each convolution sees: as many before a step as after it, one more after it if they are even."""
-    depth: int = Field(default=2, ge=1)
+    depth: int = Field(default=2, ge=1, le=1000)
     """Layers in the stack."""
     residual: bool = True
     """Whether each layer after the first adds to what it reads instead of replacing it."""

@@ -59,7 +59,7 @@ class RecurrentSettings(Settings):
     """A cell of the catalogue, or the path of a Python file that defines one; a run keeps the program made of that."""
     width: int = Field(default=256, ge=1)
     """Units of each layer."""
-    depth: int = Field(default=1, ge=1)
+    depth: int = Field(default=1, ge=1, le=1000)
     """Layers in the stack."""
     residual: bool = False
     """Whether each layer after the first adds to what it reads instead of replacing it."""

@@ -30,7 +30,7 @@ class DirectSettings(Settings):
     """Settings of a network that forecasts all steps at once."""
 
     name: Literal["direct"] = "direct"
-    depth: int = Field(0, ge=0)
+    depth: int = Field(0, ge=0, le=1000)
     """Hidden layers; without any the forecast is linear in the window."""
     width: int = Field(128, ge=1)
     """Units of each hidden layer."""
