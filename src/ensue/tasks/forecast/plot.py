@@ -50,7 +50,7 @@ def draw(model: ForecastModel, told: Sequence[Foretold], panel: Panel, path: Pat
         axes.set_title(title, loc="left", fontsize=10, parse_math=False)
         axes.spines[["top", "right"]].set_visible(False)
         if panel.series[0].times.dtype.kind == "M":  # evenly spread: with multiples the 31st and the 1st overlap
-            axes.xaxis.set_major_locator(AutoDateLocator(interval_multiples=False, maxticks=8))
+            axes.xaxis.set_major_locator(AutoDateLocator(interval_multiples=False))
         axes.grid(axis="y", alpha=0.25, linewidth=0.6)
     figure.legend(
         *figure.axes[0].get_legend_handles_labels(), loc="outside upper right", fontsize=8, frameon=False, ncols=5
