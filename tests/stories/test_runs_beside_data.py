@@ -7,6 +7,7 @@ import pytest
 from ensue.cli.main import main
 from ensue.data.contract import Listener
 from ensue.data.files import find_files
+from ensue.errors import DataError
 from ensue.training.run import Run
 
 
@@ -21,7 +22,8 @@ def test_no_run_is_data(tmp_path: Path) -> None:
     files = find_files([tmp_path], Listener(lambda one: told.append(str(one))))
     assert files == [tmp_path / "a.txt", tmp_path / "deep/b.txt"]
     assert told == [f"{tmp_path / name}: left out, since it is a run of ensue" for name in ("deep/run", "run-1")]
-    assert len(find_files([tmp_path / "run-1"])) > 0
+    with pytest.raises(DataError, match="this is the folder of a run, not data"):
+        find_files([tmp_path / "run-1"])
 
 
 def test_a_training_in_the_folder_of_its_data_learns_nothing_of_itself(
