@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -57,6 +58,7 @@ def test_killed_and_resumed_it_is_the_same_run(
     alone, seconds = undisturbed
     command = train(data, out)
     for _ in range(20):
+        began = time.perf_counter()
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
             try:
                 process.wait(dice.uniform(0.3, 0.9) * seconds)
@@ -65,6 +67,10 @@ def test_killed_and_resumed_it_is_the_same_run(
                 kills += 1
             assert process.stderr is not None
             told = process.stderr.read()
+        if not kills and process.returncode == 0:  # the machine is faster than it was when left alone: earlier, then
+            seconds = min(seconds, time.perf_counter() - began)
+            shutil.rmtree(out)
+            continue
         if process.returncode == 0 or "the training has finished" in told:
             break
         assert process.returncode == -9, told
