@@ -22,6 +22,8 @@ WARMUP = 256
 """Symbols that are read before each stretch, so that a network knows where it is."""
 PROBE = 2000
 """Symbols whose scoring tells how long all of them would take."""
+FEWEST_PROBED, PROBED = 200, 10_000_000
+"""Of a large vocabulary fewer tell it: each symbol has a probability at each of them, which says enough."""
 CHEAP = 0.1
 """Where FEWEST take no more than this share of the time, they are tried: side by side, more of them are quicker."""
 
@@ -85,7 +87,8 @@ def affordable(whole: Corpus, models: Sequence[Autoregressive], seconds: float) 
 
 def seconds_each(whole: Corpus, models: Sequence[Autoregressive]) -> float:
     """Say how long a symbol of a text takes under all models, by a few of them."""
-    return _cost(ScoredText.of(whole, PROBE), models)
+    size = max(model.size for model in models)
+    return _cost(ScoredText.of(whole, min(PROBE, max(PROBED // size, FEWEST_PROBED))), models)
 
 
 def _cost(some: ScoredText, models: Sequence[Autoregressive]) -> float:

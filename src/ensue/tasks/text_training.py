@@ -38,8 +38,10 @@ from ensue.training.settings import BatchingSettings, TrainingSettings
 if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
 
-VALIDATED = 100_000
-"""Symbols of the tune part that a validation during training looks at."""
+VALIDATED, FEWEST_VALIDATED, PROBABILITIES_VALIDATED = 100_000, 8_000, 300_000_000
+"""Symbols of the tune part that a validation during training looks at; fewer of a large vocabulary, for a network gives
+each symbol a probability at each of them: with 33,000 words, 100,000 took half a minute, and a training of two minutes
+had time for nothing else."""
 VALIDATION = ScoreSettings(rows=32, warmup=32)
 """During training the tune part is scored side by side, which is quick, and nearly exact."""
 LONGEST_RECORD = 512
@@ -116,9 +118,13 @@ def _spared(
         if rivals := counted():
             models += [rivals.best, Mixture(network, rivals.best)]
     each = seconds_each(parts.test, models)
-    mixing = min(len(parts.tune), VALIDATED) / len(models)
+    mixing = min(len(parts.tune), _validated(parts.codec.size)) / len(models)
     seconds = each * (min(len(parts.test), FEWEST) + mixing) / SCORING
     return min(max(seconds / (60 * budget.minutes), SPARED), MOST_SPARED)
+
+
+def _validated(size: int) -> int:
+    return min(VALIDATED, max(PROBABILITIES_VALIDATED // size, FEWEST_VALIDATED))
 
 
 def _train_network(
@@ -126,7 +132,7 @@ def _train_network(
 ) -> Learned:
     assert isinstance(settings.model, SequenceSettings)
     network = settings.model.build(parts.codec.size)
-    tune = last_of(parts.tune, VALIDATED)
+    tune = last_of(parts.tune, _validated(parts.codec.size))
 
     def validate() -> float:
         return float(score(network, *tune, VALIDATION).mean())
@@ -229,7 +235,7 @@ def _scoring(run: Run, parts: Prepared, models: Sequence[Autoregressive], budget
 
 def _fit_mixture(network: SequenceModel, rivals: Rivals, parts: Prepared) -> MixtureFit:
     """Weigh the network and an n-gram that, like it, has not seen the tune part."""
-    ids, offsets = last_of(parts.tune, VALIDATED)
+    ids, offsets = last_of(parts.tune, _validated(parts.codec.size))
     tune, start, unread = replace(parts.tune, ids=ids, offsets=offsets), parts.codec.start, 0
     if parts.codec.end is None:
         rows = min(max(len(ids) // WEIGHED_STREAM, 1), WEIGHED_ROWS)
