@@ -15,7 +15,7 @@ from ensue.data.readers.tagged.recognised import are_columns, form_of_text
 from ensue.data.readers.tagged.tokenizer import Tokenizer, learn_tokenizer
 from ensue.data.sentences import sentences_of
 
-EWT = Path("/work/shared/data/UD_English-EWT")
+EWT = Path(__file__).parents[3] / "shared" / "data" / "UD_English-EWT"
 NOUNS = ["homme", "aube", "eau", "ami", "ordre", "air", "or", "arbre", "ombre", "argent"]
 Piece = tuple[str, str, bool]
 """A token, its words with tags "form/TAG form/TAG", and whether a blank follows."""
