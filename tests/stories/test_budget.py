@@ -399,3 +399,8 @@ def test_a_machine_that_becomes_slower_takes_fewer_steps(
     ensue.train("generate", text, out=tmp_path / "run", minutes=0.1, settings=settings, watch=_notes(notes))
     assert any(note.startswith("the machine has become slower: ") for note in notes)
     assert time.perf_counter() - began < 20
+
+
+@pytest.mark.parametrize(("size", "symbols"), [(66, 100_000), (3000, 100_000), (33_279, 9014), (1_000_000, 8000)])
+def test_a_validation_costs_no_more_for_a_large_vocabulary(size: int, symbols: int) -> None:
+    assert text_training.validated(size) == symbols

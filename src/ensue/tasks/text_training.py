@@ -118,12 +118,13 @@ def _spared(
         if rivals := counted():
             models += [rivals.best, Mixture(network, rivals.best)]
     each = seconds_each(parts.test, models)
-    mixing = min(len(parts.tune), _validated(parts.codec.size)) / len(models)
+    mixing = min(len(parts.tune), validated(parts.codec.size)) / len(models)
     seconds = each * (min(len(parts.test), FEWEST) + mixing) / SCORING
     return min(max(seconds / (60 * budget.minutes), SPARED), MOST_SPARED)
 
 
-def _validated(size: int) -> int:
+def validated(size: int) -> int:
+    """Say how many symbols of the tune part a validation looks at, by the size of the vocabulary."""
     return min(VALIDATED, max(PROBABILITIES_VALIDATED // size, FEWEST_VALIDATED))
 
 
@@ -132,7 +133,7 @@ def _train_network(
 ) -> Learned:
     assert isinstance(settings.model, SequenceSettings)
     network = settings.model.build(parts.codec.size)
-    tune = last_of(parts.tune, _validated(parts.codec.size))
+    tune = last_of(parts.tune, validated(parts.codec.size))
 
     def validate() -> float:
         return float(score(network, *tune, VALIDATION).mean())
@@ -235,7 +236,7 @@ def _scoring(run: Run, parts: Prepared, models: Sequence[Autoregressive], budget
 
 def _fit_mixture(network: SequenceModel, rivals: Rivals, parts: Prepared) -> MixtureFit:
     """Weigh the network and an n-gram that, like it, has not seen the tune part."""
-    ids, offsets = last_of(parts.tune, _validated(parts.codec.size))
+    ids, offsets = last_of(parts.tune, validated(parts.codec.size))
     tune, start, unread = replace(parts.tune, ids=ids, offsets=offsets), parts.codec.start, 0
     if parts.codec.end is None:
         rows = min(max(len(ids) // WEIGHED_STREAM, 1), WEIGHED_ROWS)
