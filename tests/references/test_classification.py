@@ -90,8 +90,33 @@ def test_numbers() -> None:
 
 def test_where_one_label_alone_is_true_there_is_no_area() -> None:
     given = answers(20, 2, 1.0)
-    assert "auc" not in figures(given, np.zeros(20, np.int64))(np.arange(20))
-    assert "auc" in figures(given, np.arange(20) % 2)(np.zeros(20, np.int64))  # for a draw with one kind it is 0.5
+    alone = figures(given, np.zeros(20, np.int64))
+    assert np.isnan(alone(np.arange(20))["auc"])
+    assert np.isnan(with_intervals(alone, 20)[1]["auc"]).all()
+
+
+def test_a_draw_without_both_labels_moves_no_interval_of_the_area() -> None:
+    """It counted as 0.5: with two of 40 positive, both told apart, an eighth of the draws have none."""
+    true = np.arange(40) > 37
+    chances = np.where(true, 0.9, 0.1)
+    given = Answers("single", np.log(np.stack([1 - chances, chances], 1)))
+    assert with_intervals(figures(given, true.astype(np.int64)), 40)[1]["auc"] == (1.0, 1.0)
+
+
+def test_labels_of_which_there_is_nothing_have_no_figures() -> None:
+    given = Answers("several", np.array([[3.0, -1.0], [2.0, -4.0]]))
+    found = figures(given, np.array([[1.0, 0.0], [1.0, 0.0]]))(np.arange(2))
+    assert (found["macro_f1"], found["micro_f1"]) == (1.0, 1.0)
+    given = Answers("several", np.array([[-3.0, -1.0]]))
+    found = figures(given, np.zeros((1, 2)))(np.arange(1))
+    assert np.isnan([found["macro_f1"], found["micro_f1"]]).all()
+    single = Answers("single", normalised(np.array([[2.0, 1.0, 0.0]])))
+    rows = per_class(single, np.array([1]), ["a", "b", "c"])
+    assert [[str(one[name]) for name in ("precision", "recall", "f1")] for one in rows] == [
+        ["0.0", "nan", "0.0"],
+        ["nan", "0.0", "0.0"],
+        ["nan", "nan", "nan"],
+    ]
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.9, 0.98, 0.99])

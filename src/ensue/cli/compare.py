@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,18 +36,38 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
         raise RunError(f"runs of {' and of '.join(tasks)} do not compare", where="compare", mend=mend)
     settings = differing(list(runs.values()))
     results = {name: model_row(one) for name, one in runs.items()}
+    samples = {name: sample_of(one, results[name]) for name, one in runs.items()}
+    notes = list(remarks(list(runs.values()), any(samples.values())))
     if json:
-        print_json({"settings": {key: dict(zip(runs, row, strict=True)) for key, row in settings}, "results": results})
+        results = {name: row | {"sample": samples[name]} for name, row in results.items()}
+        by_run = {key: dict(zip(runs, row, strict=True)) for key, row in settings}
+        print_json({"settings": by_run, "results": results, "notes": notes})
         return
     if settings:
         show_table(["setting", *runs], [[key, *map(str, row)] for key, row in settings], title="What differs:")
     told = [tell(one) for one in runs.values()]
     last = [dict(zip(one.columns, one.rows[-1], strict=True)) for one in told]
+    if any(samples.values()):
+        last = [one | {"scored on": sample or "all"} for one, sample in zip(last, samples.values(), strict=True)]
     columns = list(dict.fromkeys(column for one in last for column in one))
     rows = [[name, *(one.get(column, "") for column in columns)] for name, one in zip(runs, last, strict=True)]
     show_table(["run", *columns], rows, title="Each run's model, on its test part:")
-    if len({str(one.about["data"]["files"]) for one in runs.values()}) > 1:
-        print("The runs have different data: their figures do not compare.")
+    for note in notes:
+        print(note)
+
+
+def sample_of(run: Run, row: Mapping[str, Any]) -> str | None:
+    """Say which sample of the test part the figures of a run are of; None where they are of all of it."""
+    whole = run.about["data"].get("symbols", {}).get("test")
+    return None if whole in (None, row.get("count")) else f"{row['count']:,} of {whole:,} symbols"
+
+
+def remarks(runs: Sequence[Run], sampled: bool) -> Iterator[str]:
+    """Say why figures of these runs do not compare, or not exactly."""
+    if len({str(one.about["data"]["files"]) for one in runs}) > 1:
+        yield "The runs have different data: their figures do not compare."
+    if sampled:
+        yield "A figure of a sample of the test part is not that of the whole, which `ensue evaluate RUN` gives."
 
 
 def tell(run: Run) -> Told:

@@ -178,9 +178,11 @@ def _in_parts(details: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _cell(value: Any) -> str:
+    from ensue.tasks.outcome import figure
+
     if isinstance(value, dict):
         return ", ".join(f"{name} {_cell(part)}" for name, part in value.items())
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return figure(value, ".3f") if value is None or isinstance(value, float) else str(value)
 
 
 def print_whole(found: Evaluation, lines: bool, surprising: int, more: dict[str, Any]) -> None:

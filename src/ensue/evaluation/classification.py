@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from ensue.data.labels import LabelKind
 from ensue.evaluation.answers import Answers, Numbers
 from ensue.evaluation.conformal import covered
-from ensue.evaluation.spans import rates
+from ensue.evaluation.spans import rates, share
 from ensue.evaluation.standing import Figures
 
 Targets = NDArray[Any]
@@ -43,7 +44,8 @@ def losses(answers: Answers, target: Targets) -> Numbers:
 def figures(answers: Answers, target: Targets, bound: float | None = None) -> Figures:
     """Give the figures over any rows, for intervals; of numbers, how many are in their ranges up to a `bound` too.
 
-    There is a ROC AUC where there are two labels, and both are true of some examples.
+    There is a ROC AUC where there are two labels. What is not defined is NaN: ROC AUC where only one of them is true of
+    examples, F1 of labels that are neither said nor true of any.
     """
     if answers.kind == "number":
         off = answers.best - target
@@ -51,8 +53,7 @@ def figures(answers: Answers, target: Targets, bound: float | None = None) -> Fi
         return lambda rows: _of_numbers(off[rows]) | {name: float(held[rows].mean()) for name, held in found.items()}
     if answers.kind == "several":
         return lambda rows: _of_several(answers, target, rows)
-    both = answers.scores.shape[1] == 2 and len(set(target.tolist())) == 2
-    return lambda rows: _of_labels(answers, target, rows, both)
+    return lambda rows: _of_labels(answers, target, rows)
 
 
 def _of_numbers(off: Numbers) -> dict[str, float]:
@@ -65,23 +66,20 @@ def _of_several(answers: Answers, target: Targets, rows: NDArray[np.int64]) -> M
     return {
         "accuracy": float((said == true).all(1).mean()),
         "label_accuracy": float((said == true).mean()),
-        "macro_f1": float(_f1(both, either).mean()),
-        "micro_f1": float(_f1(both.sum(), either.sum())),
+        "macro_f1": _macro_f1(both, either),
+        "micro_f1": share(2 * int(both.sum()), int(either.sum())),
     }
 
 
-def _of_labels(answers: Answers, target: Targets, rows: NDArray[np.int64], both: bool) -> Mapping[str, float]:
+def _of_labels(answers: Answers, target: Targets, rows: NDArray[np.int64]) -> Mapping[str, float]:
     said, true, size = answers.best[rows], target[rows], answers.scores.shape[1]
     both_are, said_are, true_are = _tallies(said, true, size)
-    either = said_are + true_are
-    # As scikit-learn does, without labels that are neither said nor true of any example.
-    macro_f1 = _f1(both_are, either)[either > 0].mean()
     found = {"mae": float(np.abs(said - true).mean())} if answers.kind == "ordinal" else {}
-    found |= {"accuracy": float((said == true).mean()), "macro_f1": float(macro_f1)}
+    found |= {"accuracy": float((said == true).mean()), "macro_f1": _macro_f1(both_are, said_are + true_are)}
     if answers.inner is not None:
         right, there = answers.inner[rows].sum(0)
-        found["node_accuracy"] = float(right / max(there, 1))
-    if both:
+        found["node_accuracy"] = share(float(right), float(there))
+    if size == 2:
         found["auc"] = roc_auc(answers.scores[rows, 1] - answers.scores[rows, 0], true == 1)
     return found
 
@@ -95,8 +93,11 @@ def confusion(said: Targets, true: Targets, size: int) -> NDArray[np.int64]:
     return np.bincount(true * size + said, minlength=size * size).reshape(size, size)
 
 
-def _f1(both: Any, either: Any) -> Any:
-    return 2 * both / np.maximum(either, 1)
+def _macro_f1(both: NDArray[np.int64], either: NDArray[np.int64]) -> float:
+    """Give the mean F1 of labels: without those that are neither said nor
+    true of any."""
+    there = either > 0
+    return float((2 * both[there] / either[there]).mean()) if there.any() else nan
 
 
 def _tallies(said: Targets, true: Targets, size: int) -> list[NDArray[np.int64]]:
@@ -105,7 +106,7 @@ def _tallies(said: Targets, true: Targets, size: int) -> list[NDArray[np.int64]]
 
 
 def roc_auc(scores: Numbers, positive: NDArray[np.bool_]) -> float:
-    """Give the chance that a positive example scores higher than a negative one, ties half; 0.5 without both kinds.
+    """Give the chance that a positive example scores higher than a negative one, ties half; NaN without both kinds.
 
     >>> roc_auc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, False, True, True]))
     0.875
@@ -113,7 +114,7 @@ def roc_auc(scores: Numbers, positive: NDArray[np.bool_]) -> float:
     count = int(positive.sum())
     others = len(positive) - count
     if not count or not others:
-        return 0.5
+        return nan
     _, place, times = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(times) - (times - 1) / 2)[place]
     return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * others))

@@ -92,8 +92,9 @@ def share_bounds(share: float, count: int) -> Interval:
 
 
 def bounds(values: Nats) -> Interval:
-    """Give between which values the middle 95 % lie."""
-    low, high = np.percentile(values, _BOUNDS).tolist()
+    """Give between which values the middle 95 % lie, of those that are defined."""
+    defined = values[~np.isnan(values)]
+    low, high = np.percentile(defined, _BOUNDS).tolist() if len(defined) else (np.nan, np.nan)
     return low, high
 
 

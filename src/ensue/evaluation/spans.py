@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,19 +74,29 @@ class SpanCounts:
         return 2 * right / np.maximum(there + found, 1)
 
     def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
-        """Give precision, recall and F1 (their harmonic mean) over some sentences; 0 where nothing can be divided."""
+        """Give precision, recall and F1 (their harmonic mean) over some sentences; NaN where they are not defined, as
+        recall and F1 are where there is nothing to find."""
         there, found, right = (int(counts[rows].sum()) for counts in (self.there, self.found, self.right))
-        return {f"span_{name}": value for name, value in rates(there, found, right).items()}
+        of = rates(there, found, right) | ({} if there else {"f1": nan})
+        return {f"span_{name}": value for name, value in of.items()}
 
 
 def rates(there: int, found: int, right: int) -> dict[str, float]:
-    """Give precision, recall and F1 of what is there, was found, and was found right; 0 where nothing can be divided.
+    """Give precision, recall and F1 of what is there, was found, and was found right; NaN where nothing can be divided.
 
-    >>> rates(4, 2, 1)
-    {'precision': 0.5, 'recall': 0.25, 'f1': 0.3333333333333333}
+    >>> rates(4, 2, 1), rates(4, 0, 0)
+    ({'precision': 0.5, 'recall': 0.25, 'f1': 0.3333333333333333}, {'precision': nan, 'recall': 0.0, 'f1': 0.0})
     """
-    both = {"precision": right / max(found, 1), "recall": right / max(there, 1)}
-    return both | {"f1": 2 * right / max(there + found, 1)}
+    return {
+        "precision": share(right, found),
+        "recall": share(right, there),
+        "f1": share(2 * right, there + found),
+    }
+
+
+def share(some: float, every: float) -> float:
+    """Give a share, NaN of nothing."""
+    return some / every if every else nan
 
 
 def found_right(there: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.int64]:

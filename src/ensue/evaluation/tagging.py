@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.schemes import Scheme
-from ensue.evaluation.spans import SpanCounts, SpanRules, found_right, rates
+from ensue.evaluation.spans import SpanCounts, SpanRules, found_right, rates, share
 from ensue.evaluation.standing import Figures
 
 Ids = NDArray[np.integer]
@@ -57,7 +57,7 @@ class TaggedTruth:
 
         def over(rows: NDArray[np.int64]) -> dict[str, float]:
             found = {
-                name: float(hits[rows].sum()) / max(float(all_[rows].sum()), 1.0) for name, (hits, all_) in sums.items()
+                name: share(float(hits[rows].sum()), float(all_[rows].sum())) for name, (hits, all_) in sums.items()
             }
             return found | (spans.figures(rows) if spans else {})
 

@@ -12,7 +12,7 @@ from ensue.models.tree import TreeSettings
 from ensue.settings import Settings
 from ensue.tasks.card import bullets, card, files, sentence, table, told
 from ensue.tasks.contract import RESULT, Told
-from ensue.tasks.outcome import cells, layer_name
+from ensue.tasks.outcome import cells, figure, layer_name
 from ensue.training.run import Run
 
 LIMITS = """\
@@ -115,7 +115,7 @@ MOST_CLASSES = 30
 
 def _per_class(details: Mapping[str, Any]) -> str:
     rows = [
-        [one["label"], f"{one['examples']:,}", *(f"{one[name]:.3f}" for name in ("precision", "recall", "f1"))]
+        [one["label"], f"{one['examples']:,}", *(figure(one[name], ".3f") for name in ("precision", "recall", "f1"))]
         for one in details["per_class"][:MOST_CLASSES]
     ]
     return table(("label", "examples", "precision", "recall", "F1"), rows)
@@ -131,7 +131,7 @@ def _confusion(details: Mapping[str, Any]) -> str:
 
 def _early(details: Mapping[str, Any]) -> str:
     measure = MEASURE[details["kind"]][0]
-    rows = [[f"{one['share']:.0%}", f"{one[measure]:.3f}"] for one in details["early"]]
+    rows = [[f"{one['share']:.0%}", figure(one[measure], ".3f")] for one in details["early"]]
     return table(("of each sequence", SHOWN[measure]), rows)
 
 

@@ -121,7 +121,7 @@ def calibrated(learned: Learned, prepared: Prepared, settings: ForecastSettings)
     test as it will go through the test; but for the tune part, on which it was chosen.
     """
     origins = prepared.origins("calibrate")
-    if apart(origins, prepared.layout.horizon) < FEW and learned.training is None and prepared.layout.refit_fitted:
+    if len(apart(origins, prepared.layout.horizon)) < FEW and learned.training is None and prepared.layout.refit_fitted:
         rehearsed = _rehearsed(prepared, origins)
         if len(rehearsed):
             return _measured(learned, walk(learned, prepared, settings, rehearsed, "rehearsal"), rehearsed)
@@ -132,7 +132,7 @@ def calibrated(learned: Learned, prepared: Prepared, settings: ForecastSettings)
 def _measured(learned: Learned, told: Forecast, origins: Origins) -> Bands:
     """Measure how far forecasts missed; those of steps that were filled in, each and all, do not count."""
     real = origins[learned.inputs.measured(origins)]
-    return Bands.fit(told, learned.inputs.targets(origins), apart(real, learned.inputs.layout.horizon))
+    return Bands.fit(told, learned.inputs.targets(origins), len(apart(real, learned.inputs.layout.horizon)))
 
 
 def _rehearsed(prepared: Prepared, calibrate: Origins) -> Origins:

@@ -53,14 +53,18 @@ def _some(model: Forecasting, inputs: Inputs, origins: Origins, seed: int, paths
     return Sampled.of(drawn_paths(model, batch, uniforms) * scale[None] + loc[None], least)
 
 
-def apart(origins: Origins, horizon: int) -> int:
-    """Count forecasts that do not overlap.
+def apart(origins: Origins, horizon: int) -> list[int]:
+    """Give the rows of forecasts that do not overlap, as many as there can be, series by series.
 
     >>> apart(np.array([(0, 5), (0, 6), (0, 9), (1, 5)]), 4)
-    3
+    [0, 2, 3]
     """
-    each = [origins[origins[:, 0] == number, 1] for number in np.unique(origins[:, 0])]
-    return sum(min(len(one), int(np.ptp(one)) // horizon + 1) for one in each)
+    rows: list[int] = []
+    for row in np.lexsort(origins.T[::-1]).tolist():
+        number, step = origins[row]
+        if not rows or origins[rows[-1]][0] != number or step >= origins[rows[-1]][1] + horizon:
+            rows.append(row)
+    return rows
 
 
 def blocks_of(origins: Origins, horizon: int) -> np.ndarray:

@@ -12,10 +12,10 @@ from ensue.data.series.layout import Origins, too_short
 from ensue.escape import for_markdown
 from ensue.evaluation.forecasting.bands import FEW
 from ensue.evaluation.forecasting.naive import SIMPLE
-from ensue.evaluation.standing import Standing
 from ensue.inspection import health
 from ensue.tasks.card import bullets, card, files, table, told
 from ensue.tasks.contract import RESULT, Told
+from ensue.tasks.forecast.predicting import apart
 from ensue.tasks.forecast.prepared import Prepared
 from ensue.tasks.forecast.scoring import Scoring, by_series, by_step
 from ensue.tasks.outcome import Result, cells, figure, recommendation
@@ -33,7 +33,7 @@ FIGURES = {
 }
 UNTOLD = ("by_series", "refit_fitted")
 SHOWN = 2000
-"""Forecasts of the test that are kept to be looked at, those that overlap least."""
+"""Forecasts of the test that are kept to be looked at; they do not overlap."""
 
 LIMITS = """\
 - It has learned from these series, and takes what comes to be like what came: no forecast knows of what never happened.
@@ -48,8 +48,8 @@ def conclude(
     model, origins = scored[-1], prepared.origins("test")
     rows = [one.row for one in scored]
     moved = model.tried.bands
-    apart = f"{moved.measured} forecast{'s' * (moved.measured > 1)} that do not overlap"
-    chosen = (*chosen, f"how far intervals are moved: before the test, by {apart}")
+    measured = f"{moved.measured} forecast{'s' * (moved.measured > 1)} that do not overlap"
+    chosen = (*chosen, f"how far intervals are moved: before the test, by {measured}")
     details = {
         "layout": prepared.layout.to_json(),
         "series": len(prepared.panel.series),
@@ -58,7 +58,7 @@ def conclude(
         "by_step": by_step(model.scored, prepared.layout.horizon),
         "by_series": by_series(model.scored, prepared, origins),
     }
-    symptoms = (*cut, *health.ailments(run.rows(METRICS), []), *_symptoms(model, rows, prepared))
+    symptoms = (*cut, *health.ailments(run.rows(METRICS), []), *_symptoms(scored, prepared))
     advice = recommendation(run, rows, {"ridge": "ridge"})
     result = Result(run.path.name, "forecast", tuple(rows), advice, chosen, details, symptoms)
     run.write_arrays(_backtest(model, prepared, origins), BACKTEST)
@@ -67,8 +67,7 @@ def conclude(
 
 def _backtest(model: Scoring, prepared: Prepared, origins: Origins) -> dict[str, np.ndarray]:
     """Give forecasts of the test to be looked at: median and ends of the intervals, (forecasts, horizon, channels)."""
-    begins = np.array(prepared.ends("test"))[origins[:, 0]]
-    rows = np.flatnonzero((origins[:, 1] - begins) % -(-prepared.layout.horizon // prepared.layout.stride) == 0)[:SHOWN]
+    rows = apart(origins, prepared.layout.horizon)[:SHOWN]
     around = model.tried.bands.around(model.tried.forecast)
     shown = {"median": model.tried.forecast.quantile(0.5)[rows]}
     for per_cent, (low, high) in around.items():
@@ -76,8 +75,8 @@ def _backtest(model: Scoring, prepared: Prepared, origins: Origins) -> dict[str,
     return {"origins": origins[rows]} | {name: values.astype(np.float32) for name, values in shown.items()}
 
 
-def _symptoms(model: Scoring, rows: Sequence[Standing], prepared: Prepared) -> list[str]:
-    found = []
+def _symptoms(scored: Sequence[Scoring], prepared: Prepared) -> list[str]:
+    model, found = scored[-1], []
     origins = prepared.origins("test")
     still = np.unique(origins[np.isnan(prepared.scales(origins).naive).all(1), 0])
     if len(still):
@@ -85,11 +84,12 @@ def _symptoms(model: Scoring, rows: Sequence[Standing], prepared: Prepared) -> l
         what = "series that never changed from one season to the next before the test have no MASE"
         found.append(f"{what}, and are left out of it: {names}")
     if (count := len(model.row.losses)) < FEW:
-        best = min((row for row in rows if row.name in SIMPLE), key=lambda row: row.cost)
-        lower = (
-            f"{model.row.name} missed by less than {best.name} in {(model.row.losses < best.losses).sum()} of {count}"
-        )
-        found.append(f"the test is too short to prove much: {lower} stretches that do not overlap")
+        best = min((one for one in scored if one.row.name in SIMPLE), key=lambda one: one.row.cost)
+        rows = [np.array([row]) for row in apart(origins, prepared.layout.horizon)]
+        missed = np.array([[one.scored.metrics(row)[model.scored.cost] for row in rows] for one in (model, best)])
+        own, other = missed[:, np.isfinite(missed).all(0)]
+        lower = f"{model.row.name} missed by less than {best.row.name} in {(own < other).sum()} of {len(own)}"
+        found.append(f"the test is too short to prove much: {lower} forecasts of it that do not overlap")
     if (measured := model.tried.bands.measured) < FEW:
         what = f"intervals rest on {measured} forecast{'s' * (measured > 1)} before the test that do not overlap"
         found.append(f"{what}, and are wide for that: {FEW} or more could promise 95 %")

@@ -10,7 +10,7 @@ from ensue.models.tagging import FrequentTagSettings, TaggerSettings
 from ensue.settings import Settings
 from ensue.tasks.card import bullets, card, files, sentence, table, told
 from ensue.tasks.contract import RESULT, Told
-from ensue.tasks.outcome import cells, layer_name
+from ensue.tasks.outcome import cells, figure, layer_name
 from ensue.training.run import Run
 
 LIMITS = """\
@@ -60,6 +60,8 @@ def summary(details: Mapping[str, Any]) -> list[str]:
     said = [unknown]
     if "spans" in details:
         said.append(f"the tags write spans as {details['spans']['scheme']}, counted as conlleval counts them")
+    if "spans" in details and details.get("judged_by") == "tag_accuracy":
+        said.append("the test part has no spans, so their recall and F1 are not defined: models are compared by tags")
     if "vectors" in details:
         vectors = details["vectors"]
         said.append(f"{vectors['covered']:,} of the {vectors['words']:,} words of the training part have a vector")
@@ -87,7 +89,7 @@ def markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
 
 def _table(what: str, rows: Sequence[Mapping[str, Any]]) -> str:
     laid = [
-        [one["name"], f"{one['count']:,}", *(f"{one[name]:.3f}" for name in ("precision", "recall", "f1"))]
+        [one["name"], f"{one['count']:,}", *(figure(one[name], ".3f") for name in ("precision", "recall", "f1"))]
         for one in rows[:MOST_TAGS]
     ]
     return table((what, "there", "precision", "recall", "F1"), laid)
