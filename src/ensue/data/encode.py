@@ -149,7 +149,7 @@ def token_count(spelled: bytes) -> int:
 def _stretches(symbols: NDArray[np.unsignedinteger], blanks: NDArray[np.bool_]) -> int:
     """Count the stretches without blanks."""
     blank = blanks[symbols]
-    return int(np.count_nonzero(blank[:-1] & ~blank[1:])) + int(not blank[0]) if len(blank) else 0
+    return int(np.count_nonzero(blank[:-1] > blank[1:])) + int(not blank[0]) if len(blank) else 0
 
 
 def _spelled(symbols: Sequence[str], before: str = "") -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

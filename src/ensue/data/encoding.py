@@ -5,6 +5,9 @@ from __future__ import annotations
 import codecs
 import re
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ensue.errors import SettingError, did_you_mean
 
 MARKS = {
@@ -204,13 +207,14 @@ class WrongBefore:
         """Look at a stretch that begins in this line."""
         if text.isascii():
             return
-        self.others += _foreign(text)
-        end = -1
-        for match in _LEADS.finditer(text):
-            if match.start() < end:
+        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        self.others += int(np.count_nonzero(points > LAST_ASCII))
+        kinds, end = _KINDS[points], -1
+        for place in np.flatnonzero(kinds[:-1] & kinds[1:] >> 1 & FIRST_BYTES).tolist():
+            if place < end:
                 continue
-            begin = text.rfind("\n", 0, match.start()) + 1
-            end = text.find("\n", match.start())
+            begin = text.rfind("\n", 0, place) + 1
+            end = text.find("\n", place)
             end = len(text) if end < 0 else end
             one = text[begin:end]
             found = next(((name, right) for name in ("cp1252", "cp1251") if (right := _turned_back(one, name))), None)
@@ -234,17 +238,23 @@ class WrongBefore:
         return line, what, "take the text from where it was right, or turn back those lines and no others"
 
 
-def _leads() -> re.Pattern[str]:
-    """Match what the first two bytes of a character in UTF-8 look like in one of these encodings."""
-    pairs = []
-    for name in ("cp1252", "cp1251"):
-        high = {byte: bytes([byte]).decode(name, "replace").replace("\ufffd", chr(byte)) for byte in range(0x80, 0xF5)}
-        first, second = ("".join(high[byte] for byte in some) for some in (range(0xC2, 0xF5), range(0x80, 0xC0)))
-        pairs.append(f"[{re.escape(first)}][{re.escape(second)}]")
-    return re.compile("|".join(pairs))
+LAST_ASCII = 0x7F
+FIRST_BYTES = 0b0101
+"""The bits in `_KINDS` of what the first byte of a character in UTF-8 looks like in either encoding; those of the second
+byte stand one higher."""
 
 
-_LEADS = _leads()
+def _kinds() -> NDArray[np.uint8]:
+    """Say of each code point whether it is what the first or second byte of a character in UTF-8 looks like."""
+    kinds = np.zeros(0x110000, np.uint8)
+    for bit, name in ((1, "cp1252"), (4, "cp1251")):
+        for byte in range(0x80, 0xF5):
+            high = bytes([byte]).decode(name, "replace").replace("\ufffd", chr(byte))
+            kinds[ord(high)] |= 2 * bit if byte < 0xC0 else bit if byte >= 0xC2 else 0
+    return kinds
+
+
+_KINDS = _kinds()
 
 
 def _foreign(text: str) -> int:
