@@ -25,7 +25,7 @@ from ensue.errors import RunError
 from ensue.evaluation.sampling import FEWEST, ScoredText, affordable
 from ensue.evaluation.score import ScoreSettings, score
 from ensue.models.ngram import NgramSettings, estimate
-from ensue.tasks import ngram_share, rivals, text_training
+from ensue.tasks import learning, ngram_share, rivals, text_data, text_training
 from ensue.tasks.learning import SPARED, Budget, fit_beside, left_of
 from ensue.tasks.ngram_share import Share, plan_of
 from ensue.training.contract import Event, Note, Progress, Reading, Working
@@ -118,6 +118,19 @@ def test_what_was_asked_for_gets_all_of_it_on_disk_if_need_be(monkeypatch: pytes
     beside = Share.beside(NgramSettings(), 3.0, optional=True)
     assert (beside.seconds, beside.memory) == (36.0, 25_000)
     assert plan_of(train, codec.size, NgramSettings(), beside) is None
+
+
+@pytest.mark.parametrize(("kernels", "takes"), [(True, "9 s"), (False, "36 s")])
+def test_how_long_counting_on_disk_takes_is_told(kernels: bool, takes: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """10 MB, of which a sample of 1 MB took 0.2 s: twice 3.6 s with the kernels, where 36 s were told."""
+    train, _ = corpus("a")
+    ten = replace(train, ids=np.broadcast_to(train.ids, 10_000_000), offsets=np.array([0, 10_000_000]))
+    expected = ngram_share._Expected(1_000_000, (1000.0,) * 9, (0.5,) * 9, took=0.2)
+    monkeypatch.setattr(ngram_share._Expected, "of", lambda *_: expected)
+    monkeypatch.setattr(ngram_share, "library", lambda: kernels or None)
+    plan = plan_of(ten, 100, NgramSettings(), Share(inf, 10**8, whole=True))
+    assert plan is not None
+    assert plan.takes == f"about 0.1 GB and {takes}, in runs on disk"
 
 
 def test_a_best_n_gram_that_is_too_dear_does_not_stand_beside_the_one_that_was_asked_for(
@@ -228,6 +241,45 @@ def test_the_training_gets_what_is_left_of_the_minutes() -> None:
         "900 s went by before the training, of 600 s in all: it gets 150 s all the same (more with a larger --minutes)"
     ]
     assert Budget.of(TrainingSettings(epochs=2)).left() == inf
+
+
+def test_reading_that_leaves_too_little_of_the_minutes_is_told_once_and_early() -> None:
+    """Two minutes on 1 GB took five, of which 200 s went into reading; nobody was told before."""
+
+    def told(minutes: float, *readings: Reading) -> list[str]:
+        notes: list[str] = []
+        now = time.perf_counter()
+        tell = text_data._tell_long_reading(Budget(minutes, now - 10), _notes(notes))
+        for event in readings:
+            tell(event)
+        return notes
+
+    early, later = Reading(10, 1000, 300.0), Reading(60, 1000, 190.0)
+    assert told(2, early) == []  # too early to know
+    assert told(2, early, later, Reading(500, 1000, 180.0)) == [
+        "reading takes about 200 s, and the whole command about 248 s instead of 120 s "
+        "(a shorter text, or a larger --minutes, is trained on longer)"
+    ]
+    assert told(5, later) == []  # 200 s and two fifths of 300 s
+    assert told(inf, later) == []
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [(0, "d: not fitted, for the baselines' share of the time, 120 s,"), (300, "c, d: not"), (900, "b, c, d: not")],
+)
+def test_baselines_have_a_share_of_what_reading_left(gone: float, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They had a fifth of all the minutes, though these were spent already."""
+    now = gone
+    monkeypatch.setattr(learning, "perf_counter", lambda: now)
+
+    def for_50_seconds(name: str) -> str:
+        nonlocal now
+        now += 50
+        return name
+
+    left_out = fit_beside({name: name for name in "abcd"}, for_50_seconds, Budget(10, 0.0), _notes([]))[1]
+    assert left_out[0].startswith(said)
 
 
 @pytest.mark.parametrize(("each", "share"), [(1e-9, SPARED), (1.0, text_training.MOST_SPARED)])
@@ -359,11 +411,12 @@ def test_large_data_is_told_of_with_the_time_that_it_takes(
 def test_notes_are_held_until_the_data_was_read() -> None:
     shown: list[Event] = []
     held = Held(shown.append)
-    for event in (Note("a guess"), Working("reading the data"), Reading(1, 2), Note("another")):
+    for event in (Note("a guess"), Working("reading the data"), Reading(1, 2), Note("it takes long"), Reading(2, 2)):
         held(event)
-    assert shown == [Working("reading the data"), Reading(1, 2)]
+    held(Note("another"))
+    assert shown == [Working("reading the data"), Reading(1, 2), Note("it takes long"), Reading(2, 2)]
     held(Working("counting n-grams"))
-    assert shown[2:] == [Note("a guess"), Note("another"), Working("counting n-grams")]
+    assert shown[4:] == [Note("a guess"), Note("another"), Working("counting n-grams")]
     held(Note("a third"))
     assert shown[-1] == Note("a third")
 

@@ -41,16 +41,19 @@ def _to_json(event: Event) -> None:
 class Held:
     """Holds notes back until the data was read: until then, wrong input may yet be answered, in one line.
 
-    What is fitted in one go may tell of nothing: `release` shows what is still held at its end.
+    That reading takes long is told at once. What is fitted in one go may tell of nothing: `release` shows what is still
+    held at its end.
     """
 
     def __init__(self, watch: Watch) -> None:
-        self.watch, self.begun = watch, False
+        self.watch, self.begun, self.reading = watch, False, False
         self.events: list[Event] = []
 
     def __call__(self, event: Event) -> None:
         """Pass on the event, and all that were held back before it."""
-        if isinstance(event, Reading) or event == READING:
+        if isinstance(event, Reading):
+            self.reading = event.done < event.total
+        if isinstance(event, Reading) or event == READING or (self.reading and isinstance(event, Note)):
             self.watch(event)
             return
         self.events.append(event)

@@ -240,8 +240,8 @@ class WrongBefore:
 
 LAST_ASCII = 0x7F
 FIRST_BYTES = 0b0101
-"""The bits in `_KINDS` of what the first byte of a character in UTF-8 looks like in either encoding; those of the second
-byte stand one higher."""
+"""The bits in `_KINDS` of what the first byte of a character in UTF-8 looks like in either encoding; those of the
+second byte stand one higher."""
 
 
 def _kinds() -> NDArray[np.uint8]:

@@ -29,7 +29,7 @@ SPARED = 0.1
 LEAST = 0.25
 """The share of `minutes` that is for the training in any case."""
 BASELINES = 0.2
-"""The share of `minutes` that baselines may take, each of which begins only while some of it is left."""
+"""The share of the time left that baselines may take, each of which begins only while some of it is left."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,10 @@ class Budget:
         """Give the seconds that are left, but at least this share of all of them."""
         return max(60 * self.minutes - self.spent, least * 60 * self.minutes)
 
+    def whole(self, seconds: float) -> float:
+        """Give what the command takes at least where so many seconds more go by before baselines and training."""
+        return self.spent + seconds + 60 * self.minutes * (LEAST * (1 + BASELINES) + SPARED)
+
 
 def left_of(
     training: TrainingSettings, machine: MachineSettings, budget: Budget, watch: Watch, spared: float = SPARED
@@ -127,7 +131,7 @@ def fit_beside(
     candidates: Mapping[str, T], fit_one: Callable[[T], L], budget: Budget, watch: Watch
 ) -> tuple[dict[str, L], tuple[str, ...]]:
     """Fit baselines by name, one after the other, as long as their share of the time lasts; say which were left out."""
-    began, share, fitted = perf_counter(), 60 * BASELINES * budget.minutes, {}
+    began, share, fitted = perf_counter(), BASELINES * budget.left(LEAST), {}
     for name, one in candidates.items():
         if perf_counter() - began > share:
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,16 +14,22 @@ from ensue.data.prepare import LONG, Prepared, prepare
 from ensue.data.settings import DataSettings
 from ensue.data.store import keep, kept
 from ensue.tasks.cached import CODEC, data_of
-from ensue.training.contract import Note, Reading, Watch
+from ensue.tasks.learning import Budget
+from ensue.training.contract import Event, Note, Reading, Watch
 from ensue.training.run import Run
 
 if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
 
+EARLY = 0.03
+"""Once this share was read, its speed tells how long the rest takes."""
+LATE = 1.2
+"""Times its minutes that a command may take; that it will take longer is said."""
 
-def read_parts(run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Watch) -> Prepared:
+
+def read_parts(run: Run, settings: GenerateSettings, data: Sequence[Path], budget: Budget, watch: Watch) -> Prepared:
     """Read the data into the run, and describe it there; from then on its sources are not needed."""
-    parts = parts_of(run, settings, data, watch)
+    parts = parts_of(run, settings, data, _tell_long_reading(budget, watch))
     run.write(CODEC, _codec(parts))
     sizes = {name: len(corpus) for name, corpus in parts.parts()}
     run.describe({"data": {"kind": parts.kind, "files": parts.fingerprint, "symbols": sizes}})
@@ -56,6 +63,27 @@ def sources(data: Sequence[Path], settings: DataSettings, folder: Path) -> tuple
     if name is None:
         return data, settings
     return [write_demo(name, folder)], settings.model_copy(update={"kind": DEMOS[name].kind})
+
+
+def _tell_long_reading(budget: Budget, watch: Watch) -> Watch:
+    """Say early, and once, that reading leaves too little of the minutes for what comes after it."""
+    told = not isfinite(budget.minutes)
+
+    def tell(event: Event) -> None:
+        nonlocal told
+        watch(event)
+        if told or not isinstance(event, Reading) or event.left is None or event.done < EARLY * event.total:
+            return
+        told, minutes = True, 60 * budget.minutes
+        if (whole := budget.whole(event.left)) > LATE * minutes:
+            what = f"reading takes about {budget.spent + event.left:,.0f} s, and the whole command about {whole:,.0f} s"
+            watch(
+                Note(
+                    f"{what} instead of {minutes:,.0f} s (a shorter text, or a larger --minutes, is trained on longer)"
+                )
+            )
+
+    return tell
 
 
 def _tell_reading(watch: Watch) -> Callable[[int, int, float | None], None]:

@@ -22,7 +22,7 @@ from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceModel, SequenceSettings
-from ensue.tasks.learning import SPARED, Budget, Learned, learn, left_of, now_or_later, take_machine, tell_fitted
+from ensue.tasks.learning import LEAST, SPARED, Budget, Learned, learn, left_of, now_or_later, take_machine, tell_fitted
 from ensue.tasks.ngram_share import Share
 from ensue.tasks.outcome import conclude, layer_name
 from ensue.tasks.report import Result, markdown, recommend
@@ -71,10 +71,10 @@ def train_text(run: Run, settings: GenerateSettings, data: Sequence[Path], watch
     """Train in a run until its budget is spent; what a killed training has done already is not done again."""
     budget = Budget.of(settings.training)
     machine = take_machine(run, settings, watch, network=not isinstance(settings.model, NgramSettings))
-    parts = read_parts(run, settings, data, watch)
+    parts = read_parts(run, settings, data, budget, watch)
     if isinstance(settings.model, NgramSettings):
         return _train_counted(run, settings, settings.model, parts, watch)
-    share = Share.beside(settings.baseline, budget.minutes)
+    share = Share.beside(settings.baseline, budget.left(LEAST) / 60)
     counted = now_or_later(lambda: _count(run, parts, settings, settings.baseline, share, watch), watch)
     spared = SPARED if run.checkpoint() else _spared(settings, parts, counted, budget, watch)
     learned = _train_network(run, settings, left_of(settings.training, machine, budget, watch, spared), parts, watch)
