@@ -8,6 +8,15 @@ LONGEST = 1000
 """Characters of each part of a message: what stands in a file may be a cell of a million."""
 
 
+def with_article(word: str) -> str:
+    """Put "a" or "an" before the name of a type.
+
+    >>> with_article("list"), with_article("int"), with_article("ndarray")
+    ('a list', 'an int', 'an ndarray')
+    """
+    return f"{'an' if word[0] in 'aeioAEIO' or word == 'ndarray' else 'a'} {word}"
+
+
 def _short(text: str | None) -> str | None:
     return text if text is None or len(text) <= LONGEST else f"{text[: LONGEST - 200]} ... {text[-190:]}"
 

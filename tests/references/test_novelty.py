@@ -189,3 +189,19 @@ def test_seventy_two_megabytes_are_searched_in_a_minute():
     began = time.perf_counter()
     assert [one.characters for one in data.novelty([f"#{plant}#" for plant in plants])] == [400] * 4
     assert time.perf_counter() - began < 60
+
+
+def test_the_passage_shows_the_longest_copy_wherever_it_stands():
+    """It showed the first 160 characters of a longer passage, and the copy stood behind them."""
+    copy = "a copy of forty characters, or some more"
+    source, sample = "x" * 900 + copy + "y" * 900, "z" * 700 + copy + "w" * 700
+    novelty = data_of([source], ends=False).novelty([sample])[0]
+    assert novelty.longest == copy
+    assert f"the nearest passage there is '{'x' * 20}{copy}{'y' * 100}'" in str(novelty)
+    long = "".join(chr(97 + number * number % 23) for number in range(400))
+    assert long[:120] in str(data_of(["!" + long + "?"], ends=False).novelty(["z" * 300 + long])[0]).split("nearest")[1]
+
+
+def test_nothing_copied_has_no_nearest_passage():
+    assert str(data_of(["abc"], ends=False).novelty(["xyz"])[0]) == "nothing of it stands in the training data"
+    assert "is 1 character: 'a'" in str(data_of(["abc"], ends=False).novelty(["xaz"])[0])

@@ -173,13 +173,16 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     assert results[0]["metrics"] == results[1]["metrics"]
 
 
-def test_a_picture(tmp_path: Path) -> None:
+def test_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, run = write(tmp_path / "sales.csv", months()), tmp_path / "run"
     assert main(["train", "forecast", str(data), "--out", str(run), "--horizon", "6", *QUICK]) == 0
     pytest.importorskip("matplotlib")
     for name in ("sales.png", "sales.svg"):
         assert main(["forecast", str(run), "--plot", str(tmp_path / name)]) == 0
         assert (tmp_path / name).stat().st_size > 5000
+    assert main(["forecast", str(run), "--plot", str(tmp_path / "none" / "sales.png")]) == 2
+    assert "cannot be written: its folder is not there; make it, or name another" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_run_may_be_called_as_its_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

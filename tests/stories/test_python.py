@@ -77,9 +77,9 @@ def test_a_data_frame_is_no_list_of_its_columns_names(folder: Path, verb: str) -
     ("run", "given", "said"),
     [
         ("moods", Path("a.csv"), "classify: a path is no list of examples; give a text, or a list of examples"),
-        ("moods", 3, "classify: a int is no list of examples; give a text"),
+        ("moods", 3, "classify: an int is no list of examples; give a text"),
         ("moods", None, "classify: a NoneType is no list of examples"),
-        ("moods", [3], "example 1: a int is no example; give a text, or the fields of its steps by name"),
+        ("moods", [3], "example 1: an int is no example; give a text, or the fields of its steps by name"),
         ("moods", [b"caf\xe9"], "classify: byte 0xE9 is not UTF-8; decode the bytes first"),
         ("tags", Path("a.csv"), "tag: a path is no list of examples"),
         ("tags", [["a", 3]], 'sentence 1: it is neither a text nor a list of words; give "a text" or ["a", "list"]'),
@@ -100,7 +100,7 @@ def test_one_path_is_one_file(folder: Path) -> None:
         assert run.evaluate(str(folder / file)).metrics == run.evaluate([folder / file]).metrics
         assert run.evaluate(folder / file).metrics == run.evaluate([folder / file]).metrics
         assert run.evaluate().metrics == run.evaluate([]).metrics
-        with pytest.raises(UserError, match="evaluate: a int is no list of files; give paths of files"):
+        with pytest.raises(UserError, match="evaluate: an int is no list of files; give paths of files"):
             run.evaluate(3)
 
 

@@ -157,7 +157,7 @@ def test_frames_that_cannot_be_read() -> None:
     for frame, expected in (
         (missing, "row 5: None in the column 'ds' is no time"),
         (twice, "frame: two columns are called 'y'"),
-        (object(), "frame: a object is no data frame; give the path of a file, or a data frame"),
+        (object(), "frame: an object is no data frame; give the path of a file, or a data frame"),
     ):
         with pytest.raises(DataError, match=expected):
             panel_of([frame_source(frame, SeriesSettings())], SeriesSettings())

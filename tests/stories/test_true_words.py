@@ -1,5 +1,6 @@
 """What is printed is true of what was done: counts, samples, figures that are not defined, and what data is."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -82,3 +83,65 @@ def test_spans_of_a_part_without_any_have_no_figures(tmp_path: Path, capsys: pyt
     assert told(capsys, "evaluate", tmp_path / "run", test)["metrics"]["span_f1"] is None
     rows = {line.split("  ")[0]: line for line in out(capsys, "evaluate", tmp_path / "run", test).splitlines()}
     assert rows["span f1"].split()[2:] == ["none", "none"]
+
+
+LEARNED = "the run has learned from this file so its figures are better than those of new data"
+
+
+def test_evaluate_says_that_a_file_was_learned_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, other = prose(tmp_path / "text.txt", 400), prose(tmp_path / "other.txt", 401)
+    run = tmp_path / "run"
+    command = ["train", "generate", text, "--test", other, "--out", run, "--model", "ngram", "--set", "model.order=1"]
+    out(capsys, *command)
+    copy = tmp_path / "copy.txt"
+    copy.write_bytes(text.read_bytes())
+    for path in (text, copy):
+        assert told(capsys, "evaluate", run, path)["notes"][0].startswith(f"{path}: {LEARNED}; `ensue evaluate RUN`")
+        assert LEARNED in out(capsys, "evaluate", run, path)
+    assert "notes" not in told(capsys, "evaluate", run, other)  # it was only reported
+    assert LEARNED not in out(capsys, "evaluate", run)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.read_bytes())))
+    assert told(capsys, "evaluate", run, "-")["notes"][0].startswith(f"-: {LEARNED}")
+
+
+def test_predictors_say_that_files_were_learned_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, word in (("good", "fine"), ("bad", "awful")):
+        rows = [f"{word} film number {number} of {number % 7}" for number in range(40)]
+        (tmp_path / f"{name}.txt").write_text("\n".join(rows) + "\n")
+    files = [tmp_path / "bad.txt", tmp_path / "good.txt"]
+    out(capsys, "train", "classify", *files, "--model", "bayes", "--out", tmp_path / "run")
+    said = LEARNED.replace("file", "file, and from 1 more,")
+    assert said in told(capsys, "evaluate", tmp_path / "run", *files)["details"]["notes"]
+    train = columns(tmp_path / "a.tsv", [f"Anna{number}/N sees/V Bonn/N" for number in range(30)])
+    out(capsys, "train", "tag", train, "--model", "hmm", "--out", tmp_path / "tags")
+    assert LEARNED in told(capsys, "evaluate", tmp_path / "tags", train)["details"]["notes"]
+
+
+def test_check_gives_no_figures_of_what_it_could_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It said "characters 0"."""
+    good, bad = prose(tmp_path / "a.txt", 90), tmp_path / "b.txt"
+    bad.write_bytes(b"some words\n" * 90 + b"caf\xe9\n")
+    found = [json.loads(out(capsys, "check", *files, "--json", code=2)) for files in ((good, bad), (bad, good))]
+    for report in found:
+        rows = {Path(row["file"]).name: row for row in report["files"]}
+        assert rows["a.txt"]["characters"] == good.stat().st_size
+        assert (rows["b.txt"]["bytes"], rows["b.txt"]["characters"], rows["b.txt"]["lines"]) == (995, None, None)
+    shown = out(capsys, "check", good, bad, code=2)
+    assert next(line for line in shown.splitlines() if line.startswith(str(bad))).split()[1:4] == ["995", "not", "read"]
+
+
+def test_tables_of_labels_are_read_in_the_encoding_of_the_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{one},{step},{one % 2 * 5 + step % 3}" for one in range(40) for step in range(4)]
+    (tmp_path / "data.csv").write_text("id,time,value\n" + "\n".join(rows) + "\n")
+    labels = "id,label\n" + "".join(f"{one},{('thé', 'café')[one % 2]}\n" for one in range(40))
+    (tmp_path / "labels.csv").write_bytes(labels.encode("cp1252"))
+    command = ["train", "classify", tmp_path / "data.csv", "--label-file", tmp_path / "labels.csv"]
+    command += ["--model", "majority", "--out", tmp_path / "run"]
+    assert main([*map(str, command)]) == 2
+    assert "give --set encoding=cp1252" in capsys.readouterr().err
+    out(capsys, *command, "--set", "encoding=cp1252")
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["details"]["labels"] == ["café", "thé"]

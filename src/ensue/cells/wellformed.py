@@ -155,7 +155,7 @@ def _leaf(node: Any, stages: Sequence[Any], gates: Mapping[str, int], leaves: Ma
         return 0
     _require(isinstance(op, str) and isinstance(detail, str), "a leaf has no name")
     if op in leaves:
-        _require(detail in leaves[op], f"a node is of a {op} that is none")
+        _require(detail in leaves[op], f"a node names no {op} that there is")
         return 0
     _require(op in ("gate", "gate.x", "gate.h") and detail in gates, "a node is of a gate that is none")
     part = stages[gates[detail]]

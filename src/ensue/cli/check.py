@@ -70,9 +70,11 @@ def show(report: Report) -> None:
 def cell(value: Any) -> str:
     """Write a value as a person reads it.
 
-    >>> cell(12345), cell(0.123456), cell("a.txt")
-    ('12,345', '0.1235', 'a.txt')
+    >>> cell(12345), cell(0.123456), cell("a.txt"), cell(None)
+    ('12,345', '0.1235', 'a.txt', 'not read')
     """
+    if value is None:
+        return "not read"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

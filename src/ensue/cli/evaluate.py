@@ -5,7 +5,7 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -72,11 +72,13 @@ def evaluate(  # noqa: PLR0913 - each is a flag
             with Ticking(follow(json)) as watch:
                 watch(Working("scoring"))
                 scored = model.evaluate(files, columns.said) if columns.said else model.evaluate(files)
+            if notes := scored.details.get("notes"):
+                scored = replace(scored, details=scored.details | {"notes": as_named(notes, files, data)})
             show_scored(scored, json)
         elif prequential:
             show_prequential(model.with_weights(weights), files, json)
         else:
-            show_text(model, files, Asked(lines, surprising, novelty, weights, json))
+            show_text(model, files, data, Asked(lines, surprising, novelty, weights, json))
 
 
 def refuse_columns(columns: LabelledColumns, task: str) -> None:
@@ -118,7 +120,14 @@ class Asked:
     json: bool
 
 
-def show_text(model: TextModel, data: Sequence[Path], asked: Asked) -> None:
+def as_named(note: str, files: Sequence[Path], data: Sequence[Path]) -> str:
+    """Write a note with - for the file that the standard input was kept in."""
+    for file, named in zip(files, data, strict=True):
+        note = note.replace(str(file), str(named))
+    return note
+
+
+def show_text(model: TextModel, files: Sequence[Path], data: Sequence[Path], asked: Asked) -> None:
     """Print what a text costs, and what more was asked of it."""
     from ensue.cli.progress import Ticking, follow
     from ensue.tasks import evaluation
@@ -126,8 +135,9 @@ def show_text(model: TextModel, data: Sequence[Path], asked: Asked) -> None:
 
     with Ticking(follow(asked.json)) as watch:
         watch(Working("scoring"))
-        found = evaluation.evaluate(model.with_weights(asked.weights), data)
-        exact = found if asked.weights == "fp32" else evaluation.evaluate(model, data)
+        found = evaluation.evaluate(model.with_weights(asked.weights), files)
+        found = replace(found, notes=tuple(as_named(note, files, data) for note in found.notes))
+        exact = found if asked.weights == "fp32" else evaluation.evaluate(model, files)
     cost = found.likelihood.bits_per_character - exact.likelihood.bits_per_character
     if asked.json:
         more = {"novelty": found.novelty().to_json()} if asked.novelty else {}

@@ -171,9 +171,9 @@ def open_readers(
     label = getattr(data.reader, "label", "")
     unlabelled = data.reader.model_copy(update={"label": ""} if label else {})
     unlabelled = unlabelled.settled(files["all"], listener, labelled=False)
+    named = label, getattr(unlabelled, "id", ""), getattr(unlabelled, "encoding", "utf-8")
     readers = {
-        part: with_labels(unlabelled.build(own, False), Path(data.label_file), label, getattr(unlabelled, "id", ""))
-        for part, own in files.items()
+        part: with_labels(unlabelled.build(own, False), Path(data.label_file), *named) for part, own in files.items()
     }
     return unlabelled.model_copy(update={"label": label} if label else {}), readers
 

@@ -15,6 +15,8 @@ from ensue.decoding.training_text import BOUNDARY, TrainingIds, TrainingText
 
 _LENGTHS = (2, 4, 8, 12, 16, 24, 32)
 _AROUND = 1000
+SPAN, BEFORE = 120, 20
+"""Characters of the longest span that a sentence shows, and of what stands around it there."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,13 @@ class Novelty:
     def __str__(self) -> str:
         if self.verbatim:
             return f"the whole sample is a record of the training data (number {(self.record or 0) + 1})"
-        span = f"the longest span copied from the training data is {self.characters} characters: {self.longest[:120]!r}"
+        if not self.characters:
+            return "nothing of it stands in the training data"
+        count = f"{self.characters} character{'s' * (self.characters > 1)}"
+        span = f"the longest span copied from the training data is {count}: {self.longest[:SPAN]!r}"
         shares = ", ".join(f"{share:.0%} of {length}-grams" for length, share in self.seen.items() if 0 < share < 1)
-        passage = f"the nearest passage there is {self.nearest[:160]!r}"
+        begin = max(self.nearest.find(self.longest) - BEFORE, 0)
+        passage = f"the nearest passage there is {self.nearest[begin : begin + BEFORE + SPAN + BEFORE]!r}"
         return "; ".join([span, *([f"seen there: {shares}"] if shares else []), passage])
 
 

@@ -17,6 +17,7 @@ from ensue.engine.lookup import Features, Lookup, timed
 from ensue.engine.memory import Values
 from ensue.engine.parameters import width_of
 from ensue.engine.program import Program
+from ensue.errors import with_article
 from ensue.state import State
 
 WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -171,7 +172,7 @@ def _as_text(shape: Any) -> str:
 
 
 def _shape(value: Any) -> str:
-    return _as_text(value.shape) if isinstance(value, Tensor) else f"a {type(value).__name__}"
+    return _as_text(value.shape) if isinstance(value, Tensor) else with_article(type(value).__name__)
 
 
 def _kind(state: Any) -> str:
@@ -179,5 +180,5 @@ def _kind(state: Any) -> str:
     if isinstance(state, Mapping):
         return f"a dict of {', '.join(map(repr, state))}"
     if isinstance(state, tuple | list):
-        return f"a {type(state).__name__} of {len(state)}"
-    return f"a tensor {_shape(state)}" if isinstance(state, Tensor) else f"a {type(state).__name__}"
+        return f"{with_article(type(state).__name__)} of {len(state)}"
+    return f"a tensor {_shape(state)}" if isinstance(state, Tensor) else with_article(type(state).__name__)

@@ -25,6 +25,7 @@ from ensue.evaluation.lines import LineScore, by_line, line_numbers
 from ensue.evaluation.score import ScoreSettings, score
 from ensue.evaluation.surprise import Surprise, most_surprising
 from ensue.settings import read
+from ensue.tasks.outcome import tell_learned
 from ensue.tasks.text_model import TextModel
 
 
@@ -113,6 +114,7 @@ def evaluate(model: TextModel, data: Sequence[Path]) -> Evaluation:
     """Score files under a model, or the run's own test part if none are given. Raises DataError."""
     told = list[Finding]()
     data = files_to_score(data, data_settings(model), Listener(told.append)) if data else data
+    tell_learned(model.run, data, Listener(told.append))
     corpus = read_corpus(model, data) if data else model.parts.test
     nats = score(model.model, corpus.ids, corpus.offsets, ScoreSettings())
     return Evaluation(model, corpus, nats, data, tuple(map(str, told)))

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ensue.errors import DataError
+from ensue.errors import DataError, with_article
 
 
 def text_given(given: Any, where: str) -> str:
@@ -26,7 +26,7 @@ def text_given(given: Any, where: str) -> str:
         return str(given)
     if isinstance(given, PathLike):
         raise DataError("a path is no text", where=where, mend="give path.read_text()")
-    raise DataError(f"a {type(given).__name__} is no text", where=where, mend="give a string")
+    raise DataError(f"{with_article(type(given).__name__)} is no text", where=where, mend="give a string")
 
 
 def examples_given(given: Any, where: str) -> list[Any]:
@@ -39,10 +39,11 @@ def examples_given(given: Any, where: str) -> list[Any]:
         given = [given]
     elif hasattr(given, "columns"):
         mend = "give its column with the texts: frame['text']"
-        raise DataError(f"a {type(given).__name__} is no list of examples", where=where, mend=mend)
+        raise DataError(f"{with_article(type(given).__name__)} is no list of examples", where=where, mend=mend)
     elif isinstance(given, PathLike) or not isinstance(given, Iterable):
         kind = "path" if isinstance(given, PathLike) else type(given).__name__
-        raise DataError(f"a {kind} is no list of examples", where=where, mend="give a text, or a list of examples")
+        what, mend = f"{with_article(kind)} is no list of examples", "give a text, or a list of examples"
+        raise DataError(what, where=where, mend=mend)
     return [text_given(one, where) if isinstance(one, bytes | bytearray) else one for one in given]
 
 
@@ -57,4 +58,5 @@ def paths_given(given: Any) -> list[Path]:
         listed = list(several)
         if all(isinstance(one, str | PathLike) for one in listed):
             return [Path(one) for one in listed]
-    raise DataError(f"a {type(given).__name__} is no list of files", where="evaluate", mend="give paths of files")
+    what = f"{with_article(type(given).__name__)} is no list of files"
+    raise DataError(what, where="evaluate", mend="give paths of files")

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.data.contract import Finding, Listener
+from ensue.data.prepare import fingerprint
+from ensue.data.readers.named_parts import parts_by_name
 from ensue.evaluation.intervals import Interval
 from ensue.evaluation.ranking import recommended, verdict
 from ensue.evaluation.standing import Standing
@@ -92,6 +95,21 @@ def costs_of_network(rows: Sequence[Standing]) -> list[tuple[str, float]]:
 def tally(ids: NDArray[np.integer], names: Sequence[str]) -> dict[str, int]:
     """Count labels by name."""
     return dict(zip(names, np.bincount(ids, minlength=len(names)).tolist(), strict=True))
+
+
+def tell_learned(run: Run, files: Sequence[Path], listener: Listener) -> None:
+    """Tell of files that the run has learned from: the same file, or the same bytes."""
+    data, known = run.about["settings"]["data"], run.about["data"]["files"]
+    held_out = [Path(data[name]).resolve() for name in ("test_file", "valid_file") if data.get(name)]
+    if data.get("split") == "auto" and (parts := parts_by_name([Path(name) for name in known])):
+        held_out += [path.resolve() for part, own in parts.items() if part != "train" for path in own]
+    learned = {Path(name).resolve(): one for name, one in known.items()}
+    learned = {path: one for path, one in learned.items() if not {path, *path.parents} & {*held_out}}
+    prints = fingerprint(dict.fromkeys(files, ""), lambda _: None)
+    if found := [file for file in files if file.resolve() in learned or prints[str(file)] in learned.values()]:
+        more = f", and from {len(found) - 1:,} more," * (len(found) > 1)
+        what = f"the run has learned from this file{more} so its figures are better than those of new data"
+        listener.tell(Finding(str(found[0]), what, "`ensue evaluate RUN` scores the test part alone"))
 
 
 @dataclass(frozen=True)

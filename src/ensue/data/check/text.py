@@ -25,19 +25,22 @@ def look_at_texts(report: Report, files: Sequence[Path], said: Any) -> None:
     """Read all files as `prepare` would; one that cannot be read keeps nobody from looking at the others."""
     looks: list[TextLook] = []
     kind: Kind = "text"
-    for path in files:
+    for number, path in enumerate(files):
+        looks.append(TextLook(report, path, whole=False))
 
-        def read(path: Path = path) -> None:
+        def read(number: int = number, path: Path = path) -> None:
             nonlocal kind
-            if not looks:
-                kind, _ = said.data.reader(files, SILENT)
-            looks.append(TextLook(report, path, whole=kind != "text"))
+            if not any(look.read for look in looks):
+                kind, _ = said.data.reader(files[number:], SILENT)
+            looks[-1].whole = kind != "text"
             _, reader = said.data.model_copy(update={"kind": kind}).reader([path], report.listener)
             for piece in reader.pieces(report.listener):
                 looks[-1].at(piece)
             looks[-1].finish(REPEATED[kind])
 
         report.attempt(read, path)
+    for look in looks:
+        look.whole = kind != "text"
     by_part = report.attempt(lambda: files_of_parts("all", files, said.data, report.listener), files[0])
     report.kind, report.described = kind, f"{DESCRIBED[kind]} (choose with --set data.kind=text|lines|table)"
     report.tables["files"] = [look.row() for look in looks]
@@ -65,6 +68,8 @@ class TextLook:
 
     def __init__(self, report: Report, path: Path, whole: bool) -> None:
         self.tell, self.path, self.whole = report.tell, path, whole
+        self.read = False
+        """Whether it was read to its end."""
         self.alphabet: set[str] = set()
         self.characters = self.lines = self.longest = self.longest_at = 0
         self._seen: set[int] = set()
@@ -72,9 +77,11 @@ class TextLook:
         self._line = self._open_length = self._open_hash = 0
 
     def row(self) -> dict[str, Any]:
-        """Give the figures: lines are those that are not blank."""
-        sizes = {"bytes": self.path.stat().st_size, "characters": self.characters, "distinct": len(self.alphabet)}
-        return {"file": str(self.path), **sizes, "records" if self.whole else "lines": self.lines}
+        """Give the figures, None of what could not be read to its end: lines are those that are not blank."""
+        sizes = {"characters": self.characters, "distinct": len(self.alphabet)}
+        sizes["records" if self.whole else "lines"] = self.lines
+        known = sizes if self.read else dict.fromkeys(sizes)
+        return {"file": str(self.path), "bytes": self.path.stat().st_size, **known}
 
     def at(self, piece: Piece) -> None:
         """Look at the next piece of text."""
@@ -111,6 +118,7 @@ class TextLook:
     def finish(self, repeated: float) -> None:
         """Tell what is odd; more than the share `repeated` of lines that repeat an earlier one is."""
         self._close_line()
+        self.read = True
         for what, (count, line) in self._odd.items():
             self.tell(f"{self.path}:{line}", f"{what}: {count:,}", "look at them in an editor")
         again, unit = self.lines - len(self._seen), "records" if self.whole else "lines"

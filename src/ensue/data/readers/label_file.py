@@ -20,17 +20,17 @@ NAMED = 5
 """Sequences that a finding names."""
 
 
-def with_labels(reader: LabelledReader, path: Path, label: str, id: str) -> LabelledReader:
+def with_labels(reader: LabelledReader, path: Path, label: str, id: str, encoding: str) -> LabelledReader:
     """Give the same examples, each labelled as the row of the table says that has its id.
 
     `label` is the column of labels, and `id` what that of ids is called in the data; in the table it may be written in
     small letters. Those that have no row are left out, and counted. Raises DataError.
     """
-    return Reading(lambda listener: _labelled(reader, path, label, id, listener))
+    return Reading(lambda listener: _labelled(reader, path, _read(path, label, id, encoding), listener))
 
 
-def _labelled(reader: LabelledReader, path: Path, label: str, id: str, listener: Listener) -> Iterator[Labelled]:
-    labels, without = _read(path, label, id), []
+def _labelled(reader: LabelledReader, path: Path, labels: Mapping[str, Any], listener: Listener) -> Iterator[Labelled]:
+    without = []
     for one in reader.examples(listener):
         if not one.case:
             what = "labels of texts stand beside them, not in a table of their own"
@@ -44,11 +44,11 @@ def _labelled(reader: LabelledReader, path: Path, label: str, id: str, listener:
         listener.tell(Finding(str(path), f"{len(without):,} without a label here are left out: {named}"))
 
 
-def _read(path: Path, label: str, id: str) -> dict[str, Any]:
+def _read(path: Path, label: str, id: str, encoding: str) -> dict[str, Any]:
     """Give the label of each id."""
     refuse_others(find_files([path]), ROWS)
     labels: dict[str, Any] = {}
-    rows = ROWS[ending(path)](path, "utf-8", LONGEST, SILENT)
+    rows = ROWS[ending(path)](path, encoding, LONGEST, SILENT)
     key = column = ""
     for line, row in rows:
         if not key:

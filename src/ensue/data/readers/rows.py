@@ -22,7 +22,7 @@ from ensue.data.contract import Listener
 from ensue.data.files import RATIO, ending, unreadable
 from ensue.data.readers.lines import LONGEST, lines_of
 from ensue.data.series.times import is_filled
-from ensue.errors import DataError, did_you_mean
+from ensue.errors import DataError, did_you_mean, with_article
 
 Row: TypeAlias = "tuple[int, dict[str, Any]]"
 
@@ -172,9 +172,9 @@ def frame_rows(frame: Any) -> Iterator[dict[str, Any]]:
     try:
         known = narwhals.from_native(frame, eager_only=True)
     except TypeError:
-        kind = type(frame).__name__
+        what = f"{with_article(type(frame).__name__)} is no data frame"
         mend = "give the path of a file, or a data frame of pandas or polars"
-        raise DataError(f"a {kind} is no data frame", where="frame", mend=mend) from None
+        raise DataError(what, where="frame", mend=mend) from None
     names = list(map(str, known.columns))
     for row in known.iter_rows():
         yield dict(zip(names, map(_plain_cell, row), strict=True))

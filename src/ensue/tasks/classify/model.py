@@ -26,7 +26,7 @@ from ensue.data.readers.listed import Listed
 from ensue.data.readers.named_parts import files_to_score
 from ensue.data.series.times import is_filled
 from ensue.durable import shape_of
-from ensue.errors import DataError
+from ensue.errors import DataError, with_article
 from ensue.evaluation.answers import Answers
 from ensue.evaluation.classification import figures
 from ensue.evaluation.conformal import PROMISED, covered, ranges, sets
@@ -42,7 +42,7 @@ from ensue.tasks.classify.data import parts_of
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
 from ensue.tasks.given import examples_given, paths_given
-from ensue.tasks.outcome import Scored
+from ensue.tasks.outcome import Scored, tell_learned
 from ensue.training.run import WEIGHTS, Run
 
 CALIBRATION = "calibration.json"
@@ -127,7 +127,8 @@ class LabelModel(Trained):
             given = [one if hasattr(one, "__len__") or is_filled(one) else "" for one in given]
         for number, one in enumerate(given, 1):
             if not isinstance(one, str | Mapping):
-                what, mend = f"a {type(one).__name__} is no example", "give a text, or the fields of its steps by name"
+                what = f"{with_article(type(one).__name__)} is no example"
+                mend = "give a text, or the fields of its steps by name"
                 raise DataError(what, where=f"example {number}", mend=mend)
         return list(self.verdicts(Listed(given)))
 
@@ -186,6 +187,7 @@ class LabelModel(Trained):
             encoded = parts_of(self.run, *settings_of(self.run, ClassifySettings)).parts["test"]
         else:
             paths = files_to_score(paths, self.data, Listener(told.append))
+            tell_learned(self.run, paths, Listener(told.append))
             reader = self.reader(paths, columns=columns)
             several = self.labels.delimiter if self.labels.kind == "several" else None
             examples = relabelled(reader.examples(Listener(told.append)), self.data.labels, several=several)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ensue.data.series import Panel, Series
+from ensue.durable import write_atomically
 from ensue.errors import SettingError, UserError
 from ensue.escape import for_terminal
 from ensue.tasks.forecast.model import ForecastModel, Foretold
@@ -23,7 +25,7 @@ PAST, MEDIAN, TRIED = "#333333", "#c1440e", "#2a6f97"
 def draw(model: ForecastModel, told: Sequence[Foretold], panel: Panel, path: Path, *, tests: bool) -> None:
     """Draw what is told of a panel into a file, by its ending, and perhaps the `tests` of the training.
 
-    Raises SettingError for another ending, UserError if matplotlib is missing.
+    Raises SettingError for another ending, UserError if matplotlib is missing, RunError if the disk refuses.
     """
     if path.suffix.lower() not in ENDINGS:
         mend = f"give a name that ends in {', '.join(ENDINGS)}"
@@ -57,8 +59,9 @@ def draw(model: ForecastModel, told: Sequence[Foretold], panel: Panel, path: Pat
     )
     if len(shown) < len(told):
         figure.supxlabel(f"the first {len(shown)} of {len(told)}", fontsize=9)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=130, format=path.suffix[1:].lower())
+    write_atomically(path, drawn.getvalue())
 
 
 def _reach(model: ForecastModel) -> int:

@@ -37,7 +37,7 @@ from ensue.settings import read
 from ensue.tasks.cached import CODEC, settings_of
 from ensue.tasks.contract import Trained
 from ensue.tasks.given import examples_given, paths_given
-from ensue.tasks.outcome import Scored
+from ensue.tasks.outcome import Scored, tell_learned
 from ensue.tasks.tag.data import parts_of
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.devices import to_device
@@ -156,7 +156,9 @@ class TagModel(Trained):
             parts = parts_of(self.run, *settings_of(self.run, TagSettings))
             return self._score(parts.parts["test"], parts.tags)
         told = list[Finding]()
-        reader = self.reader(files_to_score(paths, self.data, Listener(told.append)), True)
+        files = files_to_score(paths, self.data, Listener(told.append))
+        tell_learned(self.run, files, Listener(told.append))
+        reader = self.reader(files, True)
         sentences = list(reader.examples(Listener(told.append)))
         if not any(tag in self.tags for one in sentences for tag in one.label):
             what, mend = f"none of its tags was in training; it was read as {reader.described}", "give another file"
