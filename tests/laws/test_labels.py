@@ -246,10 +246,10 @@ GUESSED = {
 
 @pytest.mark.parametrize("kind", GUESSED)
 def test_the_kind_of_labels_is_guessed(kind: str) -> None:
-    found, delimiter, told = label_kind([Labelled("", one, "a.csv", 1) for one in GUESSED[kind]], LabelSettings())
+    found, mark, told = label_kind([Labelled("", one, "a.csv", 1) for one in GUESSED[kind]], LabelSettings())
     assert found == kind
     assert (told is None) == (kind == "single")
-    assert delimiter == ("|" if kind == "several" else "")
+    assert mark == {"several": "|", "number": "."}.get(kind, "")
 
 
 def test_numbers_are_sorted_as_numbers_and_whole_ones_are_names() -> None:

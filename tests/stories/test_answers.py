@@ -203,3 +203,31 @@ def test_wrong_tables_of_labels(
     line = ["train", "classify", str(folder / "sn"), "--label-file", str(types), "--label", "type"]
     assert main([*line, "--model", "majority", "--out", str(tmp_path / "run")]) == 2
     assert expected in capsys.readouterr().err
+
+
+def test_every_line_of_labelled_text_has_its_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"__label__{label} a {WORDS[label][i % 3]} film" for i in range(30) for label in WORDS]
+    (tmp_path / "data.txt").write_text("\n".join(lines) + "\n")
+    train = ["train", "classify", str(tmp_path / "data.txt"), "--model", "bayes", "--out", str(tmp_path / "run")]
+    assert main(train) == 0
+    asked = b"a lovely film\n\n__label__neg\n__label__pos a dull film\n"
+    (tmp_path / "new.txt").write_bytes(asked)
+    rows, _ = answers(capsys, str(tmp_path / "run"), str(tmp_path / "new.txt"))
+    assert [row["predicted"] for row in rows] == ["pos", "", "", "neg"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(asked)))
+    assert answers(capsys, str(tmp_path / "run"), "-")[0] == rows
+
+
+def test_files_of_folders_are_named_with_their_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for label, words in WORDS.items():
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number in range(12):
+            (tmp_path / "data" / label / f"{number}.txt").write_text(f"a {words[number % 3]} film")
+    (tmp_path / "data" / "pos" / "empty.txt").touch()
+    assert main(["train", "classify", str(tmp_path / "data"), "--model", "bayes", "--out", str(tmp_path / "run")]) == 0
+    rows, told = answers(capsys, str(tmp_path / "run"), str(tmp_path / "data"))
+    assert len({row["file"] for row in rows}) == len(rows) == 24
+    assert {row["file"] for row in rows} == {f"{label}/{number}.txt" for label in WORDS for number in range(12)}
+    assert "pos/empty.txt: left out, since it is empty" in told

@@ -45,6 +45,14 @@ WRONG = {
         table(ROWS, "text,text"),
         "data.csv:1: two columns are called 'text'; give each column",
     ),
+    "one group": (
+        table([(text, f"{label},x") for text, label in ROWS], "text,label,who"),
+        "24 examples in 1 group(s) are",
+    ),
+    "a list for a text": (
+        '{"text": ["a", "film"], "label": "x"}\n' * 9,
+        ".jsonl:1: column 'text' holds a list in this row",
+    ),
     "no rows": ("text,label\n", "the table has no rows"),
     "too few examples": (table(ROWS[:4]), "4 examples are too few to split: nothing is left to"),
 }
@@ -53,9 +61,9 @@ WRONG = {
 @pytest.mark.parametrize("wrong", WRONG)
 def test_wrong_tables(wrong: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text, expected = WRONG[wrong]
-    path = tmp_path / "data.csv"
+    path = tmp_path / ("data.jsonl" if text.startswith("{") else "data.csv")
     path.write_text(text)
-    assert expected in told(capsys, *train(path))
+    assert expected in told(capsys, *train(path, *(["--group", "who"] if "who" in text else [])))
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -93,8 +93,8 @@ def test_labels_may_be_missing_where_none_are_asked_for(tmp_path):
          "mend it, or leave the cell empty where nothing was measured"),
         ("1e1", "ten", "a.csv:5: 'ten' in column 'flux' is no number; "
          "mend it, or leave the cell empty where nothing was measured"),
-        ("a,2,", "a,soon,", "a.csv:5: 'soon' in column 'mjd' is no number; "
-         "mend it, or leave the cell empty where nothing was measured"),
+        ("a,2,", "a,soon,", "a.csv:5: 'soon' in column 'mjd' is no time; "
+         "write a number, or a date as 2026-11-21 or 2026-11-21T12:30"),
         ("a,2,", "a,,", "a.csv:5: column 'mjd' has no time in this row; give each row its time"),
         ("a,2,r", "a,1,g", "a.csv:5: the time of this row of 'a' stands on line 3 already; "
          "leave one out, or join them"),

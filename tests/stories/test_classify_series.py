@@ -177,3 +177,46 @@ def test_light_curves_without_labels_are_told_where_labels_may_stand(
     error = capsys.readouterr().err
     assert "no example has a label" in error
     assert "name another column with --label, or a table of labels with --label-file" in error
+
+
+@pytest.mark.parametrize("style", ["german thousands", "decimal commas", "english thousands"])
+def test_values_are_read_as_spreadsheets_write_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], style: str
+) -> None:
+    """A point or a comma is judged by the whole column; what a run learned holds for a file of few rows."""
+    write = {
+        "german thousands": lambda value: f"{value:,.0f}".replace(",", "."),
+        "decimal commas": lambda value: f"{value:.2f}".replace(".", ","),
+        "english thousands": lambda value: f'"{value:,.0f}"',
+    }[style]
+    draws = np.random.default_rng(5)
+    sign = "," if style == "english thousands" else ";"
+
+    def rows(count: int) -> str:
+        values = draws.normal([[900.0], [2400.0]] * (count // 2), 50, (count, 6))
+        steps = [
+            [f"o{one}", step, write(v), "ab"[one % 2]] for one, own in enumerate(values) for step, v in enumerate(own)
+        ]
+        return "\n".join(sign.join(map(str, row)) for row in (["id", "time", "value", "label"], *steps)) + "\n"
+
+    data, few = tmp_path / "long.csv", tmp_path / "few.csv"
+    data.write_text(rows(40))
+    few.write_text(rows(2))
+    assert main(["train", "classify", str(data), "--model", "regression", "--out", str(tmp_path / "run")]) == 0
+    model = ensue.open(tmp_path / "run")
+    assert model.evaluate([few]).metrics["accuracy"] == 1.0
+    told = capsys.readouterr().err
+    assert ("is read as 2" in told) == (style != "decimal commas")
+
+
+def test_a_number_that_could_be_two_is_refused_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "long.csv"
+    rows = [[f"o{one}", step, 7 * one, "ab"[one % 2]] for one in range(40) for step in range(6)]
+    rows[-1][2] = "1.003"
+    steps = [",".join(map(str, row)) + "\n" for row in rows]
+    data.write_text("id,time,value,label\n" + "".join(steps))
+    assert main(["train", "classify", str(data), "--model", "regression", "--out", str(tmp_path / "run")]) == 2
+    said = "long.csv:241: '1.003' in column 'value' may be thousands or a fraction; write no signs between thousands"
+    assert capsys.readouterr().err.strip().endswith(f"{said}, or give --set data.reader.decimal=. or ,")
+    again = ["train", "classify", str(data), "--model", "regression", "--out", str(tmp_path / "run")]
+    assert main([*again, "--set", "data.reader.decimal=."]) == 0

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import ensue
@@ -63,8 +64,45 @@ def test_numbers_of_rows_are_told_or_refused(tmp_path: Path, capsys: pytest.Capt
     said = refused(capsys, table(tmp_path / "few.csv", [f"id{i}" for i in range(100)]))
     assert "few.csv: most labels, such as 'id0', have one example, as ids of rows have; give more of each" in said
     assert said.endswith("or name another column with --label")
-    said = refused(capsys, table(tmp_path / "thousands.csv", [f"{1 + i},{100 + i}" for i in range(90)]))
-    assert "'1,100', have one example, as ids of rows have; write numbers without signs between thousands" in said
+
+
+@pytest.mark.parametrize(
+    ("written", "read", "told"),
+    [
+        (
+            lambda value: f"{value:,}".replace(",", "."),
+            1,
+            "is read as 1003, for numbers without a point are below 1000",
+        ),
+        (lambda value: f"{value:,}", 1, "is read as 1003, for numbers without a comma are below 1000"),
+        (lambda value: f"{value / 100:.2f}".replace(".", ","), 0.01, "labels read as numbers, for 60 different ones"),
+    ],
+)
+def test_numbers_are_read_as_spreadsheets_write_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], written: Any, read: float, told: str
+) -> None:
+    """All labels together say what a point is; a run remembers it for a file in which none would tell."""
+    values = [1003, 996, *range(700, 2440, 30)]
+    path = table(tmp_path / "prices.csv", [written(value) for value in values])
+    _, said = trained(capsys, path)
+    assert told in said
+    model = ensue.open(path.with_suffix(""))
+    assert abs(model.labels.mean - read * 1550) < read * 200
+    few = [2003, 2004]
+    told_of = model.evaluate([table(tmp_path / "few.csv", [written(value) for value in few])])
+    assert told_of.metrics["mae"] == pytest.approx(
+        np.abs(read * np.array(few) - model.classify("a film")[0].label).mean()
+    )
+
+
+def test_missing_numbers_are_named_with_a_mend_that_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = table(tmp_path / "gaps.csv", ["nan" if place % 7 == 3 else f"{place / 7:.2f}" for place in range(60)])
+    said = refused(capsys, path)
+    assert "gaps.csv:5: the label 'nan' is not finite; mend it, or leave the row out" in said
+    mend = 'data.labels.merge=["nan="]'
+    assert said.endswith(f"or all such with --set '{mend}'")
+    trained(capsys, path, "--set", mend)
+    assert ensue.open(path.with_suffix("")).labels.kind == "number"
 
 
 def test_truth_values_are_names_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

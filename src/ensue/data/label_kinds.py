@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from itertools import chain, pairwise
 from math import isfinite
 from statistics import mean, median
@@ -15,8 +16,10 @@ from typing import Any
 
 from ensue.data.contract import Finding
 from ensue.data.labelled import Labelled
-from ensue.data.labels import DESCRIBED, GROUPED, LabelKind, LabelSettings, names_in
+from ensue.data.labels import DESCRIBED, LabelKind, LabelSettings, names_in
 from ensue.data.readers.numbers import as_float
+from ensue.data.series.numbers import NumberFormat, number_formats
+from ensue.data.series.times import is_filled
 from ensue.errors import did_you_mean
 
 FEW_NUMBERS = 20
@@ -30,29 +33,39 @@ THIN = 0.25
 below this share of the median."""
 NAMED = 5
 """Labels that a finding names."""
+GROUPED = re.compile(r"[+-]?\d{1,3}([,.' ]\d{3})+")
+"""Numbers with signs between their thousands."""
 EMPTY = {"", "nan", "null", "none", "n/a", "na", "<na>", "nat"}
 """What programs write where a label is missing, in lower case."""
 
 
 def label_kind(examples: Sequence[Labelled], settings: LabelSettings) -> tuple[LabelKind, str, Finding | None]:
-    """Say what the labels are, what stands between several, and what was guessed."""
+    """Say what the labels are, what stands between several, or the decimal mark of numbers, and what was guessed."""
     if settings.kind == "several" and not settings.delimiter:
         if not (sign := _delimiter([example.label for example in examples])):
             return "several", "", None
         mend = "choose with --set data.labels.delimiter=SIGN"
         return "several", sign, Finding(examples[0].file, f"{sign!r} taken for what stands between labels", mend)
-    if settings.kind != "auto":
-        return settings.kind, settings.delimiter, None
     labels, delimiter = [example.label for example in examples], settings.delimiter
+    form = number_formats({"label": labels}, settings.decimal, {})["label"]
+    mend = f"if that is wrong, give --set data.labels.decimal={form.other}"
+    doubt = Finding(examples[0].file, f"of the labels {form.doubt}", mend) if form.doubt else None
+    if settings.kind == "number":
+        return "number", form.decimal, doubt
+    if settings.kind != "auto":
+        return settings.kind, delimiter, None
     kind: LabelKind = "single"
     if any(isinstance(label, list | tuple) for label in labels):
         kind, why = "several", "some are lists"
     elif delimiter or (delimiter := _delimiter(labels)):
         kind, why = "several", f"{delimiter!r} stands between some"
     else:
-        kind, why = _single_or_number(labels)
-    mend = "choose with --set data.labels.kind=single, several, ordinal or number"
-    told = Finding(examples[0].file, f"labels read as {DESCRIBED[kind]}, for {why}", mend)
+        kind, why = _single_or_number(labels, NumberFormat(form.decimal))
+        delimiter = form.decimal if kind == "number" else ""
+    choose = "choose with --set data.labels.kind=single, several, ordinal or number"
+    told = Finding(examples[0].file, f"labels read as {DESCRIBED[kind]}, for {why}", choose)
+    if kind == "number" and doubt:
+        told = replace(told, what=f"{told.what}; {form.doubt}", mend=f"{choose}; {mend}")
     return kind, delimiter, told if why else None
 
 
@@ -67,13 +80,14 @@ def _delimiter(labels: Sequence[Any]) -> str:
     return ""
 
 
-def _single_or_number(labels: Sequence[Any]) -> tuple[LabelKind, str]:
+def _single_or_number(labels: Sequence[Any], form: NumberFormat) -> tuple[LabelKind, str]:
     """Tell measurements from classes that have numbers for names, and why; a few cells may be wrong.
 
     The shape of the values decides, not how many there are: fractions that hardly repeat are measured; whole numbers
     are ids where they go from 0 or 1 without many gaps, and are no rarer at their upper end.
     """
-    values = list(_numbers(labels))
+    labels = [label for label in labels if isinstance(label, list | tuple) or is_filled(label)]
+    values = list(_numbers(labels, form))
     if len(values) <= 0.9 * len(labels):
         return "single", ""
     counts = Counter(values)
@@ -90,11 +104,10 @@ def _single_or_number(labels: Sequence[Any]) -> tuple[LabelKind, str]:
     return "number", f"{len(counts):,} different whole numbers from {least} to {most} are not like ids of classes"
 
 
-def _numbers(labels: Sequence[Any]) -> Iterator[float]:
+def _numbers(labels: Sequence[Any], form: NumberFormat) -> Iterator[float]:
     for label in labels:
-        with suppress(TypeError, ValueError, OverflowError):
-            if isfinite(value := float(label)):
-                yield value
+        if (value := form.read(label)) is not None and isfinite(value):
+            yield value
 
 
 def _are_ids(counts: Mapping[float, int], rows: int) -> bool:
@@ -116,7 +129,7 @@ def odd_labels(
     """
     where = examples[0].file
     if kind == "number":
-        values = list(_numbers([one.label for one in examples]))
+        values = list(_numbers([one.label for one in examples], NumberFormat()))
         if len(values) == len(examples) > 2 and len({after - one for one, after in pairwise(values)}) == 1:
             what = f"the labels count the rows, from {values[0]:g} to {values[-1]:g}, as numbers of rows do"
             yield Finding(where, what, "name another column with --label, if they are no labels")
@@ -139,7 +152,7 @@ def odd_labels(
     grouped = [label for label in written if GROUPED.fullmatch(label.strip())]
     if len(grouped) > len(examples) / 2:
         what = f"labels such as {grouped[0]!r} are read as names of classes"
-        yield Finding(where, what, "if they are numbers, write them without signs between thousands")
+        yield Finding(where, what, "if they are numbers, give --set data.labels.kind=number")
 
 
 def lacking_labels(

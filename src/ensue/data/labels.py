@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +14,8 @@ from pydantic import TypeAdapter
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.labelled import Labelled
 from ensue.data.readers.numbers import LARGEST, as_float
+from ensue.data.series.numbers import NumberFormat
+from ensue.data.series.times import is_filled
 from ensue.errors import DataError, SettingError
 from ensue.settings import Settings
 
@@ -38,6 +39,8 @@ class LabelSettings(Settings):
     """One label, any number of them, one on a scale, or a number; auto guesses it and says so."""
     delimiter: str = ""
     """Several: what stands between labels that are written as one text; JSON lists need none."""
+    decimal: Literal["", ".", ","] = ""
+    """Number: the decimal mark; the other one divides thousands. Unset, all labels together tell."""
     order: tuple[str, ...] = ()
     """Ordinal: the labels from the lowest to the highest; if not given, as numbers, or else by the alphabet."""
     merge: tuple[str, ...] = ()
@@ -51,10 +54,6 @@ class LabelSettings(Settings):
             if not one.partition("=")[0] or "=" not in one:
                 raise SettingError(f"{one!r} merges nothing", where="data.labels.merge", mend="write LABEL=OTHER")
         return {label.strip(): other.strip() for label, _, other in (one.partition("=") for one in self.merge)}
-
-
-GROUPED = re.compile(r"[+-]?\d{1,3}([,.' ]\d{3})+")
-"""Numbers with signs between their thousands."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,8 @@ class LabelCodec:
     delimiter: str = ""
     mean: float = 0.0
     scale: float = 1.0
+    decimal: str = ""
+    """The decimal mark of numbers that come as text."""
 
     @property
     def size(self) -> int:
@@ -83,7 +84,7 @@ class LabelCodec:
     def target(self, label: Any) -> Any:
         """Give what is learned; of labels that were never in training, nothing. Raises DataError for no number."""
         if self.kind == "number":
-            return np.float32(np.clip((_number(label) - self.mean) / self.scale, -FAR, FAR))
+            return np.float32(np.clip((_number(label, self.decimal) - self.mean) / self.scale, -FAR, FAR))
         here = names_in(label, self.delimiter, self.kind)
         if self.kind == "several":
             return np.array([name in here for name in self.names], np.float32)
@@ -115,6 +116,8 @@ class LabelCodec:
         made = TypeAdapter(cls).validate_python(values)
         if len(set(made.names)) < len(made.names) or not isfinite(made.mean) or not 0 < made.scale < inf:
             raise ValueError("the labels are none")
+        if made.decimal not in ("", ".", ","):
+            raise ValueError("the decimal mark is none")
         return made
 
 
@@ -133,19 +136,22 @@ def names_in(label: Any, delimiter: str, kind: LabelKind) -> list[str]:
     return list(dict.fromkeys(part for part in parts if part))
 
 
-def fit_labels(train: Sequence[Labelled], settings: LabelSettings, kind: LabelKind, delimiter: str) -> LabelCodec:
-    """Learn which labels there are, or where numbers lie. Raises SettingError if the order lacks one."""
+def fit_labels(train: Sequence[Labelled], settings: LabelSettings, kind: LabelKind, mark: str) -> LabelCodec:
+    """Learn which labels there are, or where numbers lie. Raises SettingError if the order lacks one.
+
+    `mark` is what stands between several labels, or the decimal mark of numbers.
+    """
     if kind == "number":
         values = np.array([_number(example.label) for example in train])
-        return LabelCodec(kind, mean=float(values.mean()), scale=float(values.std()) or 1.0)
+        return LabelCodec(kind, mean=float(values.mean()), scale=float(values.std()) or 1.0, decimal=mark)
     every = [label for example in train for label in (example.label, *(example.inner or ())) if label is not None]
-    there = {name for label in every for name in names_in(label, delimiter, kind)}
+    there = {name for label in every for name in names_in(label, mark, kind)}
     if kind == "ordinal" and settings.order:
         if lacking := sorted(there - set(settings.order)):
             what = f"the label {lacking[0]!r} has no place in the order"
             raise SettingError(what, where="data.labels.order", mend="name all labels, from the lowest to the highest")
         return LabelCodec(kind, settings.order)
-    return LabelCodec(kind, tuple(sorted(there, key=_natural)), delimiter)
+    return LabelCodec(kind, tuple(sorted(there, key=_natural)), mark)
 
 
 def relabelled(
@@ -207,8 +213,7 @@ def refuse_unlearnable(
     if kind != "several" and list(counts.values()).count(1) > len(counts) / 2:
         alone = next(name for name, count in counts.items() if count == 1)
         what = f"most labels, such as {alone!r}, have one example, as ids of rows have"
-        mend = "write numbers without signs between thousands" if GROUPED.fullmatch(alone) else "give more of each"
-        raise DataError(what, where=file, mend=mend, option=elsewhere)
+        raise DataError(what, where=file, mend="give more of each", option=elsewhere)
     if kind != "several" and 1 in counts.values():
         place = next(place for place, names in enumerate(lists) if counts[names[0]] == 1)
         where = f"{examples[place].file}:{examples[place].line}"
@@ -231,13 +236,14 @@ def _name(label: Any) -> str:
     return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label).strip()
 
 
-def _number(label: Any) -> float:
-    value = as_float(label)
+def _number(label: Any, decimal: str = "") -> float:
+    value = NumberFormat(decimal).read(label)
     if value is None:
         raise DataError(f"the label {str(label)[:60]!r} is no number", mend="mend it, or leave the row out")
     if not abs(value) <= LARGEST:
         kind = "too large" if isfinite(value) else "not finite"
-        raise DataError(f"the label {str(label)[:60]!r} is {kind}", mend="mend it, or leave the row out")
+        option = None if is_filled(label) else f"all such with --set 'data.labels.merge=[\"{label}=\"]'"
+        raise DataError(f"the label {str(label)[:60]!r} is {kind}", mend="mend it, or leave the row out", option=option)
     return value
 
 

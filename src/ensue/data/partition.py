@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -30,6 +30,7 @@ from ensue.data.labels import (
 from ensue.data.readers import LABELLED, LabelledTable
 from ensue.data.readers.label_file import with_labels
 from ensue.data.readers.named_parts import PartFiles, files_of_parts
+from ensue.data.series.numbers import NumberFormat
 from ensue.data.split import draw_parts
 from ensue.errors import DataError, SettingError
 from ensue.settings import Settings, choice
@@ -190,7 +191,8 @@ def _build(reader: Any, part: str, files: Mapping[str, Sequence[Path]]) -> Label
 
 
 Gathered: TypeAlias = "tuple[list[Labelled], LabelKind, str, str | None]"
-"""Examples, what their labels are, what stands between several, and how a person says that they stand elsewhere."""
+"""Examples, what their labels are, what stands between several, or the decimal mark of numbers, and how a person says
+that they stand elsewhere."""
 
 
 def gathered(reader: LabelledReader, data: LabelledSettings, listener: Listener) -> Gathered:
@@ -220,7 +222,12 @@ def gathered(reader: LabelledReader, data: LabelledSettings, listener: Listener)
 def _merged(
     examples: Iterable[Labelled], data: LabelledSettings, listener: Listener, kind: LabelKind, delimiter: str
 ) -> list[Labelled]:
-    return relabelled(examples, data.labels, listener, delimiter if kind == "several" else None)
+    """Give the examples with labels merged, and numbers read with their decimal mark, where they can be."""
+    merged = relabelled(examples, data.labels, listener, delimiter if kind == "several" else None)
+    if kind != "number":
+        return merged
+    read = NumberFormat(delimiter).read
+    return [one if (value := read(one.label)) is None else replace(one, label=value) for one in merged]
 
 
 def _refuse_none(examples: Sequence[Labelled]) -> None:
@@ -260,7 +267,8 @@ def drawn(
     everything, kind, delimiter, _ = found
     refuse_unlearnable(*found)
     shares = {name: getattr(data, name) for name in HELD_OUT if name not in readers}
-    rows = draw_parts(shares, seed, _strata(everything, kind, delimiter), _groups(everything))
+    groups = _groups(everything)
+    rows = draw_parts(shares, seed, _strata(everything, kind, delimiter), groups)
     parts = {name: [everything[row] for row in chosen] for name, chosen in rows.items()}
     for name, reader in readers.items():
         if name != "all":
@@ -269,7 +277,9 @@ def drawn(
             _refuse_lists(parts[name], kind)
     for name, examples in parts.items():
         if not examples:
-            what = f"{len(everything):,} examples are too few to split: nothing is left to {name}"
+            some = f"{len(everything):,} examples"
+            some += "" if groups is None else f" in {len(np.unique(groups)):,} group(s)"
+            what = f"{some} are too few to split: nothing is left to {name}"
             raise DataError(what, where=everything[0].file, mend="give more, or files with --valid and --test")
     _refuse_straddling(parts)
     return parts, kind, delimiter

@@ -43,8 +43,8 @@ class FastText(Settings):
         )
 
     def _examples(self, path: Path, labelled: bool, listener: Listener) -> Iterator[Labelled]:
-        """A line with one label has it as a text, one with several as a list."""
-        for line in LinesReader([path], self.encoding, self.longest).pieces(listener):
+        """A line with one label has it as a text, one with several as a list; if not `labelled`, each line is one."""
+        for line in LinesReader([path], self.encoding, self.longest, blanks=not labelled).pieces(listener):
             words = line.text.split()
             labels = [word.removeprefix(self.prefix) for word in words if word.startswith(self.prefix)]
             # Without labels the line is kept letter for letter, for what stands between words may tell something.
@@ -53,7 +53,7 @@ class FastText(Settings):
             if "" in labels:
                 mend = f"write {self.prefix}NAME, without a blank between"
                 raise DataError(f"a label has no name after {self.prefix}", where=where, mend=mend)
-            if not text.strip():
+            if labelled and not text.strip():
                 raise DataError("there are labels, and no text", where=where, mend="leave the line out")
             if labelled and not labels:
                 mend = f"begin it with {self.prefix}NAME, or leave it out"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
+from os.path import commonpath
 from pathlib import Path
 from typing import Literal
 
 from ensue.data.contract import Finding, Listener
 from ensue.data.files import read_text, unpacked_name
 from ensue.data.labelled import Labelled, LabelledReader, Reading
-from ensue.data.readers.lines import LinesReader, lines_of
+from ensue.data.readers.lines import LinesReader
 from ensue.data.readers.named_parts import part_named
 from ensue.errors import DataError
 from ensue.settings import Settings
@@ -49,11 +50,12 @@ class Folders(Settings):
         # Names that are alike up to their first point differ behind it: rt-polarity.neg, rt-polarity.pos.
         short = len({_class_of(path, whole=False) for path in files}) > 1
         lines = partial(self._lines, short=short)
-        read = self._whole if len(folders) > 1 else lines if labelled else self._asked
+        above = commonpath(folders)
+        read = partial(self._whole, above=above) if len(folders) > 1 else lines if labelled else self._asked
         elsewhere = "name a folder with a file for each class"
         return Reading(lambda listener: chain.from_iterable(read(path, listener) for path in files), elsewhere)
 
-    def _whole(self, path: Path, listener: Listener) -> Iterator[Labelled]:
+    def _whole(self, path: Path, listener: Listener, above: str) -> Iterator[Labelled]:
         text = ""
         for piece in read_text(path, self.encoding, listener):
             text += piece
@@ -62,12 +64,14 @@ class Folders(Settings):
                 raise DataError(what, where=str(path), mend="cut it", option="give --set longest=N")
         if not text.strip():
             raise DataError("the text is empty", where=str(path), mend="leave the file out")
-        yield Labelled(text.rstrip("\n"), _class_of(path, whole=True), str(path), 1, row={"file": path.name})
+        yield Labelled(
+            text.rstrip("\n"), _class_of(path, whole=True), str(path), 1, row={"file": str(path.relative_to(above))}
+        )
 
     def _asked(self, path: Path, listener: Listener) -> Iterator[Labelled]:
         """Blank lines are among them, so that each line has its answer."""
-        for number, line in enumerate(lines_of(path, self.encoding, self.longest, listener), start=1):
-            yield Labelled(line, None, str(path), number, row={"text": line})
+        for line in LinesReader([path], self.encoding, self.longest, blanks=True).pieces(listener):
+            yield Labelled(line.text, None, line.file, line.line, row={"text": line.text})
 
     def _lines(self, path: Path, listener: Listener, short: bool) -> Iterator[Labelled]:
         label = _class_of(path, whole=False) if short else unpacked_name(path).removesuffix(".txt")

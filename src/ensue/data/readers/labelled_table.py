@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -98,12 +98,22 @@ def _examples(files: Sequence[Path], settings: LabelledTable, labelled: bool, li
             if lacking:
                 without += 1
                 continue
+            _refuse_no_text(row, settings, f"{path}:{line}")
             content = str(row[settings.text]).replace("\r\n", "\n").replace("\r", "\n")
             group = row.get(settings.group) if settings.group else None
             yield Labelled(content, label, str(path), line, None if group is None else str(group), row)
         if without:
             rows = f"{without:,} row{'s' * (without > 1)}"
             listener.tell(Finding(str(path), f"{rows} without text or label left out"))
+
+
+def _refuse_no_text(row: Mapping[str, Any], settings: LabelledTable, where: str) -> None:
+    """Raise DataError for lists and objects where a text belongs, and for objects where a label does."""
+    for name, kinds in ((settings.text, list | dict), (settings.label, dict)):
+        if name and isinstance(value := row.get(name), kinds):
+            what = f"column {name!r} holds {'a list' if isinstance(value, list) else 'an object'} in this row"
+            mend = "write a text there, words with blanks between" if name == settings.text else "write a name there"
+            raise DataError(what, where=where, mend=mend)
 
 
 def _sample(path: Path, settings: LabelledTable) -> list[dict[str, Any]]:

@@ -14,19 +14,19 @@ LONGEST = 1_000_000
 
 
 class LinesReader(Reader):
-    """Each line as a record, without its line break; blank lines are left out and counted."""
+    """Each line as a record, without its line break; blank lines are left out and counted, unless they are wanted."""
 
     ends = True
 
-    def __init__(self, files: Sequence[Path], encoding: str, longest: int) -> None:
-        self.files, self.encoding, self.longest = files, encoding, longest
+    def __init__(self, files: Sequence[Path], encoding: str, longest: int, blanks: bool = False) -> None:
+        self.files, self.encoding, self.longest, self.blanks = files, encoding, longest, blanks
 
     def pieces(self, listener: Listener = SILENT) -> Iterator[Piece]:
         """Give one piece a line."""
         for path in self.files:
             blank = 0
             for number, line in enumerate(lines_of(path, self.encoding, self.longest, listener), start=1):
-                if line.strip():
+                if self.blanks or line.strip():
                     yield Piece(line, str(path), number)
                 else:
                     blank += 1

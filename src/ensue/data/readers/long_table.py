@@ -17,6 +17,8 @@ from ensue.data.readers.numbers import as_float, moment, number
 from ensue.data.readers.rows import LOOKED_AT, ROWS, refuse_others, refuse_unnamed
 from ensue.data.readers.saved_index import saved_index
 from ensue.data.readers.snana import snana_rows
+from ensue.data.series.numbers import NumberFormat, holds_numbers, number_formats
+from ensue.data.series.times import is_filled
 from ensue.errors import DataError, did_you_mean
 from ensue.settings import Settings
 
@@ -58,6 +60,8 @@ class LongTable(Settings):
     """The column of labels, the same in all rows of a sequence, or empty."""
     group: str = ""
     """The column of groups: sequences of one group stay in one part of the data."""
+    decimal: Literal["", ".", ","] = ""
+    """The decimal mark; the other one divides thousands. Unset, the first rows of the columns of numbers tell."""
     encoding: str = "utf-8"
     """How the files are encoded, by Python's name for it."""
     longest: int = 1_000_000
@@ -66,11 +70,34 @@ class LongTable(Settings):
     def settled(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> LongTable:
         """Fill in what was not said, as the first file has it; tells `listener` what was guessed. Raises DataError."""
         refuse_others(files, LONG_ROWS)
-        columns = _columns(files[0], self, _sample(files[0], self), labelled)
-        if columns != self:
+        sample = _sample(files[0], self)
+        written = self._with_decimal(files[0], sample, listener)
+        columns = _columns(files[0], written, sample, labelled)
+        if columns != written:
             listener.tell(Finding(str(files[0]), f"read with {_described(columns)}"))
         _tell_simulated(files[0], self, columns, listener)
         return columns
+
+    def _with_decimal(self, path: Path, sample: Sequence[Mapping[str, Any]], listener: Listener) -> LongTable:
+        """Find the decimal mark, which is the same in all columns. Raises DataError where columns differ."""
+        if self.decimal or not sample:
+            return self
+        if ending(path) == ".dat":
+            return self.model_copy(update={"decimal": "."})
+        used = [name for name in sample[0] if name not in (self.id, self.band, self.label, self.group, *self.symbol)]
+        cells = {name: [row.get(name) for row in sample] for name in used}
+        forms = {name: one for name, one in number_formats(cells, "", {}).items() if holds_numbers(cells[name], one)}
+        marks = {one.decimal: name for name, one in forms.items() if one.decimal}
+        if floats := [name for name in forms if any(isinstance(cell, float) for cell in cells[name])]:
+            marks["."] = floats[0]
+        if len(marks) > 1:
+            what = f"{marks['.']!r} is written with decimal points, and {marks[',']!r} with decimal commas"
+            raise DataError(what, where=str(path), mend="write both alike", option="give --set data.reader.decimal=,")
+        for name, form in forms.items():
+            if form.doubt:
+                mend = f"if that is wrong, give --set data.reader.decimal={form.other}"
+                listener.tell(Finding(str(path), f"in the column {name!r} {form.doubt}", mend))
+        return self.model_copy(update={"decimal": next(iter(marks), "")})
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
         """Make the reader of these files; if not `labelled`, the label may be missing. Raises DataError.
@@ -146,7 +173,7 @@ def _columns(path: Path, settings: LongTable, sample: Sequence[Mapping[str, Any]
         index = saved_index(free, sample)
         free = [name for name in free if not name.lower().startswith(SIMULATED) and name not in index]
         free = [name for name in free if name not in USUAL["label"]]
-        value = tuple(name for name in free if _holds_numbers([row.get(name) for row in sample]))
+        value = tuple(name for name in free if _holds_numbers([row.get(name) for row in sample], settings.decimal))
         symbol = tuple(name for name in free if name not in value)
     if not value and not symbol:
         mend = f"choose some of {', '.join(there)} with --value"
@@ -170,12 +197,26 @@ def _tell_simulated(path: Path, said: LongTable, columns: LongTable, listener: L
         listener.tell(Finding(str(path), f"left out as truths of a simulation: {', '.join(left)}", mend))
 
 
-def _holds_numbers(values: Sequence[Any]) -> bool:
+def _holds_numbers(values: Sequence[Any], decimal: str) -> bool:
     """Tell numbers, of which some may be wrong, from text."""
-    given, numbers = [value for value in values if value not in (None, "")], 0
-    for value in given:
-        numbers += as_float(value) is not None
-    return numbers > len(given) / 2
+    return any(map(is_filled, values)) and holds_numbers(values, NumberFormat(decimal))
+
+
+def _number(cell: Any, decimal: str, place: str, where: str) -> float:
+    """Read a number with its decimal mark. Raises DataError for what is none, and for what could be two."""
+    if not isinstance(cell, str):
+        return number(cell, place, where)
+    found = NumberFormat(decimal).read(cell)
+    if found is None and as_float(cell) is not None:
+        mend = "write it as the others are, with a decimal comma"
+        raise DataError(f"{cell[:40]!r} in {place} has a decimal point", where=where, mend=mend)
+    if not decimal and ("." in cell or "," in cell) and number_formats({"": [cell]}, "", {})[""].doubt:
+        what, option = (
+            f"{cell[:40]!r} in {place} may be thousands or a fraction",
+            "give --set data.reader.decimal=. or ,",
+        )
+        raise DataError(what, where=where, mend="write no signs between thousands", option=option)
+    return number(cell if found is None else found, place, where)
 
 
 def _described(columns: LongTable) -> str:
@@ -192,9 +233,9 @@ def _gather(sequences: dict[str, _Gathered], columns: LongTable, row: Mapping[st
     key = str(_named(row, columns.id, where)) if columns.id else path.name
     sequence = sequences.setdefault(key, _Gathered())
     sequence.lines.append(line)
-    at = moment(row.get(columns.time), f"column {columns.time!r}", where) if columns.time else len(sequence.lines)
+    at = _moment(row.get(columns.time), columns, where) if columns.time else len(sequence.lines)
     measured = (*columns.value, *filter(None, [columns.error]))
-    numbers = [float(at), *(number(row.get(name), f"column {name!r}", where) for name in measured)]
+    numbers = [float(at), *(_number(row.get(name), columns.decimal, f"column {name!r}", where) for name in measured)]
     if columns.error and numbers[-1] < 0:
         what = f"the error in column {columns.error!r} is below zero ({numbers[-1]:g})"
         raise DataError(what, where=where, mend="give standard errors, or leave the cell empty")
@@ -209,6 +250,11 @@ def _gather(sequences: dict[str, _Gathered], columns: LongTable, row: Mapping[st
                 what = f"{name!r} is {str(value)[:40]!r} here, and {str(first)[:40]!r} in rows before of {key!r}"
                 option = None if columns.id else "name the column of sequences with --id"
                 raise DataError(what, where=where, mend="give all rows of a sequence the same", option=option)
+
+
+def _moment(cell: Any, columns: LongTable, where: str) -> float:
+    found = NumberFormat(columns.decimal).read(cell) if isinstance(cell, str) and columns.decimal else None
+    return moment(cell if found is None else found, f"column {columns.time!r}", where)
 
 
 def _named(row: Mapping[str, Any], column: str, where: str) -> Any:
@@ -236,7 +282,10 @@ def _finished(
         names = [BAND, *columns.symbol] if columns.band else columns.symbol
         content |= {name: [sequence.symbols[at][place] for at in order] for place, name in enumerate(names)}
         line, kept = sequence.lines[0], sequence.constants
-        content |= {name: number(kept.get(name), f"column {name!r}", f"{path}:{line}") for name in columns.static}
+        content |= {
+            name: _number(kept.get(name), columns.decimal, f"column {name!r}", f"{path}:{line}")
+            for name in columns.static
+        }
         group = kept.get(columns.group)
         row = {columns.id or "file": key}
         group = None if group is None else str(group)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -91,21 +92,34 @@ def task_meant(files: Sequence[Path], encoding: str = "utf-8") -> tuple[str, str
 
 def _beginning(path: Path, encoding: str) -> list[dict[str, Any]]:
     def read(encoding: str) -> list[dict[str, Any]]:
-        return [row for _, row in islice(ROWS[ending(path)](path, encoding, None, SILENT), LOOKED_AT)]
+        return [row for _, row in _first(ROWS[ending(path)](path, encoding, None, SILENT))]
 
     return _whatever_letters(read, encoding)
 
 
 def _first_lines(path: Path, encoding: str) -> list[str]:
-    return _whatever_letters(lambda encoding: list(islice(lines_of(path, encoding), LOOKED_AT)), encoding)
+    return _whatever_letters(lambda encoding: _first(lines_of(path, encoding)), encoding)
+
+
+def _first(lines: Iterator[T]) -> list[T]:
+    """Read for a guess up to what is wrong: the reader, which knows how long lines may be, says that."""
+    found: list[T] = []
+    try:
+        found.extend(islice(lines, LOOKED_AT))
+    except DataError:
+        if not found:
+            raise
+    return found
 
 
 def _whatever_letters(read: Callable[[str], list[T]], encoding: str) -> list[T]:
     """Read for a guess, which does not hang on letters: if they are not UTF-8, whatever reads the data will say so."""
     try:
         return read(encoding)
-    except DataError:
-        return read("iso-8859-1")
+    except DataError as error:
+        with suppress(DataError):
+            return read("iso-8859-1")
+        raise error from None
 
 
 def _are_steps(rows: Sequence[Mapping[str, Any]]) -> bool:

@@ -81,6 +81,9 @@ def moment(value: Any, place: str, where: str) -> float:
     if isinstance(value, date):
         at = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
         return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - EPOCH) / timedelta(days=1)
+    if isinstance(value, str) and value.strip() and as_float(value) is None:
+        mend = "write a number, or a date as 2026-11-21 or 2026-11-21T12:30"
+        raise DataError(f"{value[:40]!r} in {place} is no time", where=where, mend=mend)
     found = number(value, place, where)
     if found != found:
         raise DataError(f"{place} has no time in this row", where=where, mend="give each row its time")

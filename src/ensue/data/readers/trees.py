@@ -40,8 +40,11 @@ class Trees(Settings):
         return Reading(lambda listener: self._trees(files, labelled, listener))
 
     def _trees(self, files: Sequence[Path], labelled: bool, listener: Listener) -> Iterator[Labelled]:
-        for one in LinesReader(files, self.encoding, self.longest).pieces(listener):
+        for one in LinesReader(files, self.encoding, self.longest, blanks=not labelled).pieces(listener):
             where = f"{one.file}:{one.line}"
+            if not one.text.strip():
+                yield Labelled("", None, one.file, one.line, row={"tree": one.text})
+                continue
             tree = parse_tree(one.text, where)
             if labelled and tree.labels[-1] is None:
                 mend = "write it after the first bracket, or leave the line out"

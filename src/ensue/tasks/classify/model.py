@@ -188,9 +188,11 @@ class LabelModel(Trained):
         else:
             paths = files_to_score(paths, self.data, Listener(told.append))
             tell_learned(self.run, paths, Listener(told.append))
-            reader = self.reader(paths, columns=columns)
+            reader = self.reader(paths, columns=columns, listener=Listener(told.append))
             several = self.labels.delimiter if self.labels.kind == "several" else None
-            examples = relabelled(reader.examples(Listener(told.append)), self.data.labels, several=several)
+            read = relabelled(reader.examples(Listener(told.append)), self.data.labels, several=several)
+            if len(examples := [one for one in read if one.label is not None]) < len(read):
+                told.append(Finding(str(paths[0]), f"{len(read) - len(examples):,} without a label left out"))
             if not examples:
                 raise DataError("no example has a text and a label", where=str(paths[0]), mend="give another file")
             encoded = self._encode(examples, labelled=True)
@@ -200,11 +202,15 @@ class LabelModel(Trained):
         return replace(scored, details=scored.details | ({"notes": "; ".join(map(str, told))} if told else {}))
 
     def reader(
-        self, paths: Sequence[Path], labelled: bool = True, columns: Mapping[str, Any] = MappingProxyType({})
+        self,
+        paths: Sequence[Path],
+        labelled: bool = True,
+        columns: Mapping[str, Any] = MappingProxyType({}),
+        listener: Listener = SILENT,
     ) -> LabelledReader:
         """Read files as those that the model was trained on were read, but for `columns` that are called otherwise.
 
-        Raises DataError, SettingError.
+        Tells `listener` which files of a folder are left out. Raises DataError, SettingError.
         """
         data = self.data.model_copy(update={"label_file": columns.get("label_file", self.data.label_file)})
         data = data.model_copy(update={} if labelled else {"label_file": ""})
@@ -212,8 +218,8 @@ class LabelModel(Trained):
         if labelled and getattr(reader, "incomplete", "") == "refuse":
             reader = reader.model_copy(update={"incomplete": "leave out"})
         if not labelled:
-            return as_in_training(reader.build(find_files(paths), False), data.reader, reader)
-        files = {"all": find_files(paths)}
+            return as_in_training(reader.build(find_files(paths, listener), False), data.reader, reader)
+        files = {"all": find_files(paths, listener)}
         opened = open_readers(files, data.model_copy(update={"reader": reader}), SILENT)[1]["all"]
         return as_in_training(opened, data.reader, reader)
 

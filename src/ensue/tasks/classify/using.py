@@ -82,4 +82,4 @@ def _ending_of_table(first: bytes, column: str) -> str:
 def _of_file(model: LabelModel, path: Path, listener: Listener, columns: Mapping[str, Any]) -> Iterator[Verdict]:
     if path.is_file() and model.data.reader.name == "table" and ending(path) not in ROWS:
         return model.verdicts(Folders().build([path], labelled=False), listener)
-    return model.verdicts(model.reader([path], labelled=False, columns=columns), listener)
+    return model.verdicts(model.reader([path], False, columns, listener), listener)
