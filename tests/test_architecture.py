@@ -28,7 +28,8 @@ FILE_LINES, FUNCTION_LINES, PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES =
 # What stands in a run that somebody else made is checked before it is used: 250.
 # Telling runs and workbooks from data, and what is done meanwhile: 100.
 # Saying which figures are of a sample, are not defined, or are of the training data: 150.
-PACKAGE_LINES = 39_750
+# Numbers as spreadsheets write them in labels and long tables, and answers to every line: 150.
+PACKAGE_LINES = 39_900
 COMMAND_FLAGS = {"cli/generate.py": 20, "cli/evaluate.py": 9}
 BASES_OUTSIDE = {
     "ABC",
