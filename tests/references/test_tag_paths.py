@@ -122,3 +122,15 @@ def test_very_sure_scores_overflow_nothing():
     assert float(even.log_prob(torch.zeros(1, 3, dtype=torch.int64))) == pytest.approx(-3 * 0.6931, abs=1e-2)
     chances = ChainTags(scores, length, Chain(*(torch.zeros(s) for s in (2, (2, 2), 2))))
     assert float(chances.log_prob(torch.zeros(1, 3, dtype=torch.int64))) == pytest.approx(-3 * 0.6931, abs=1e-2)
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 300.0])
+def test_no_probability_of_a_long_sentence_is_above_one(scale):
+    draws = torch.Generator().manual_seed(0)
+    scores, change = (scale * torch.randn(size, generator=draws) for size in ((4, 512, 9), (9, 9)))
+    tags = torch.randint(9, (4, 512), generator=draws)
+    scores = scores + 30 * scale * torch.nn.functional.one_hot(tags, 9)
+    chances = ChainTags(scores, torch.full((4,), 512), Chain(change[0], change, change[1]))
+    assert float(chances.marginals.max()) <= 1
+    torch.testing.assert_close(chances.marginals.sum(2), torch.ones(4, 512))
+    assert float(chances.log_prob(tags).max()) <= 0

@@ -80,6 +80,20 @@ def test_a_text_is_cut_as_the_treebank_is(folder: Path, capsys: pytest.CaptureFi
     assert found[0]["tokens"] == ["C'", "est", "l'", "orage", "de", "le", "dimanche", "d'", "aujourd'hui", "."]
 
 
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("C'est “l'eau”…", ["C'", "est", "“", "l'", "eau", "”", "…"]),
+        ("l'e\u0301t\u00e9\u0301, l'eau", ["l'", "e\u0301t\u00e9\u0301", ",", "l'", "eau"]),
+        ("C'est l'eau। यह है।", ["C'", "est", "l'", "eau", "।", "यह", "है", "।"]),
+        ("«eau» \U0001f44d\U0001f3fd.", ["«", "eau", "»", "\U0001f44d\U0001f3fd", "."]),
+    ],
+)
+def test_beside_signs_that_the_treebank_has_not_the_rules_cut(folder: Path, text: str, tokens: list[str]) -> None:
+    model = ensue.open(folder / "run")
+    assert [word.text for _, words in sentences_of([text], model.cut) for word in words] == tokens
+
+
 def test_what_the_treebank_writes_otherwise_comes_back_as_it_stood(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

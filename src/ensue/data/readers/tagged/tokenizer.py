@@ -2,7 +2,8 @@
 
 CoNLL-U says by SpaceAfter=No, and by tokens of several words ("1-2"), how its words stand in the text. Learned are: the
 cuts inside of stretches without blanks, by a logistic regression over the characters around each place; words that are
-written otherwise in the text ("du": "de", "le"); and words that hold blanks.
+written otherwise in the text ("du": "de", "le"); and words that hold blanks. Beside a character that the treebank
+hardly has nothing was learned: there the rules of `data.sentences` cut.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, chain, islice, pairwise
 from math import ceil
 from typing import Any
 
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from ensue.data.labelled import Labelled
 from ensue.data.readers.tagged.conllu import CONLLU
 from ensue.data.readers.tagged.stretches import SIZE, Stretch, features_of
-from ensue.data.sentences import Word
+from ensue.data.sentences import Word, words_of
 
 EPOCHS, STEPS, ROWS, RATE, DECAY = 6, 100, 8192, 0.5, 1e-5
 """The regression takes so many epochs, or steps if those are more. More epochs gained nothing on English."""
@@ -33,6 +34,9 @@ RANGE = re.compile(r"[0-9]{1,6}-[0-9]{1,6}")
 """The words that a token covers."""
 TOGETHER, LONGEST = 50_000, 2_000
 """Characters that are looked at together, which bounds the memory, and those of a stretch: a longer one is broken."""
+SELDOM = 20
+"""A character that stands in fewer stretches than these has taught nothing about the places beside it. More gained a
+little on English, whose rules are good, and would leave the apostrophes of a small French treebank to them."""
 LEAST = 20
 """Sentences whose spacing is known from which on a tokenizer is learned."""
 
@@ -82,10 +86,14 @@ class Tokenizer:
     """Cuts text as a treebank does."""
 
     def __init__(
-        self, weights: NDArray[np.float32], written: Mapping[str, Sequence[str]], joined: Iterable[str]
+        self,
+        weights: NDArray[np.float32],
+        written: Mapping[str, Sequence[str]],
+        joined: Iterable[str],
+        usual: Iterable[str],
     ) -> None:
         self.weights, self.written = weights, {text: tuple(words) for text, words in written.items()}
-        self.joined = frozenset(joined)
+        self.joined, self.usual = frozenset(joined), frozenset(usual)
         self._longest = max((one.count(" ") + 1 for one in self.joined), default=1)
         self._known: dict[Stretch, tuple[int, ...]] = {}
 
@@ -113,8 +121,20 @@ class Tokenizer:
             cuts: list[list[int]] = [[] for _ in now]
             for number, place in zip(which[yes].tolist(), places[yes].tolist(), strict=True):
                 cuts[number].append(place)
-            self._known |= {one: tuple(own) for one, own in zip(now, cuts, strict=True)}
+            self._known |= {one: self._ruled(one[0], own) for one, own in zip(now, cuts, strict=True)}
         return [self._known[one] for one in stretches]
+
+    def _ruled(self, text: str, cuts: Sequence[int]) -> tuple[int, ...]:
+        """Give the cuts of a stretch, those beside characters that are not usual by the rules."""
+        if self.usual.issuperset(text):
+            return tuple(cuts)
+        by_rule = {*accumulate(len(word.text) for word in words_of(text))}
+        own = set(cuts)
+        return tuple(
+            place
+            for place, beside in enumerate(pairwise(text), 1)
+            if place in (own if self.usual.issuperset(beside) else by_rule)
+        )
 
     def _together(self, tokens: Sequence[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
         """Join tokens that are one word with blanks, the longest first."""
@@ -148,6 +168,7 @@ class Tokenizer:
             "weights": np.rint(self.weights[used] * UNIT).astype(int).tolist(),
             "written": {text: list(words) for text, words in self.written.items()},
             "joined": sorted(self.joined),
+            "usual": "".join(sorted(self.usual)),
         }
 
     @classmethod
@@ -155,7 +176,7 @@ class Tokenizer:
         """Make it again."""
         weights = np.zeros(SIZE, np.float32)
         weights[np.cumsum(np.array(values["places"], np.int64))] = np.array(values["weights"], np.float32) / UNIT
-        return cls(weights, values["written"], values["joined"])
+        return cls(weights, values["written"], values["joined"], values["usual"])
 
 
 def learn_tokenizer(sentences: Iterable[Labelled]) -> Tokenizer | None:
@@ -182,7 +203,9 @@ def learn_tokenizer(sentences: Iterable[Labelled]) -> Tokenizer | None:
         return None
     written = _most_usual(pieces)
     names = [text for text, times in joined.items() if times > apart[text]]
-    return Tokenizer(_regression(found, breaks), written, names)
+    seen = Counter(chain.from_iterable(set(text) for text, _ in found))
+    usual = [sign for sign, times in seen.items() if times >= SELDOM]
+    return Tokenizer(_regression(found, breaks), written, names, usual)
 
 
 def _runs(texts: Sequence[str]) -> Iterator[str]:
