@@ -249,6 +249,12 @@ def test_a_forecaster_of_every_form_of_series() -> None:
     with pytest.warns(UserWarning, match="frame: 2 columns of numbers, read as a series each$"):
         frame = Forecaster("ridge", horizon=4).fit(table)
     assert frame.predict().num_rows == 8
+    with pytest.raises(ValueError, match="there are intervals of 80 and 95 per cent, not of 50"):
+        one.predict_interval(per_cent=50)
+    with pytest.raises(ValueError, match="-1 steps are no forecast"):
+        one.predict(-1)
+    with pytest.raises(ValueError, match="series 1 has 1 numbers a step, and those before 2"):
+        Forecaster(horizon=4).fit([np.stack([SOLD, -SOLD], 1), SOLD])
     networks = [Forecaster("gru", size="tiny", horizon=4, epochs=2).fit(SOLD).predict() for _ in "ab"]
     np.testing.assert_array_equal(*networks)
 

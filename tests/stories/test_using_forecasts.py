@@ -81,7 +81,9 @@ def test_a_single_series_goes_on_whatever_it_is_called_unless_it_is_another(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = trained(tmp_path, {"a": range(60)})
-    (told,), _ = asked(capsys, "forecast", str(run), str(write(tmp_path / "b.csv", {"a": range(55, 66)}, {"a": "new"})))
+    rows = write(tmp_path / "b.csv", {"a": range(55, 66)}, {"a": "new"})
+    (told,), err = asked(capsys, "forecast", str(run), str(rows))
+    assert not err  # it was learned from
     (same,), _ = asked(capsys, "forecast", str(run), str(write(tmp_path / "c.csv", {"a": range(66)})))
     assert (told["series"], told["median"]) == ("new", same["median"])
     other = write(tmp_path / "d.csv", {"another": range(50, 80)})
@@ -179,21 +181,65 @@ def test_a_few_new_rows_have_the_frequency_of_the_run(tmp_path: Path, capsys: py
         assert told["times"] == [str(day) for day in days[90 + count : 93 + count]]
 
 
-def test_the_future_of_known_columns_needs_one_row_before_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rows = [f"{month(step)},{value('a', step) + step % 3},{step % 3}" for step in range(60)]
-    later = [f"{month(step)},,{step % 3}" for step in range(60, 63)]
-    data, head = tmp_path / "a.csv", "ds,y,price\n"
-    data.write_text(head + "\n".join(rows) + "\n", encoding="utf-8")
+def of_prices(path: Path, steps: range, known_from: int) -> Path:
+    rows = [f"{month(step)},{value('a', step) + step % 3 if step < known_from else ''},{step % 3}" for step in steps]
+    path.write_text("ds,y,price\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def test_rows_of_the_future_go_on_from_what_was_learned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Alone, after the last learned row, or after all of them: the forecast is the same."""
+    data = of_prices(tmp_path / "a.csv", range(60), 60)
     columns = ["--target", "y", "--known", "price"]
     assert main(["train", "forecast", str(data), "--out", str(tmp_path / "run"), *QUICK, *columns]) == 0
-    data.write_text(head + "\n".join(later) + "\n", encoding="utf-8")
+    told = [
+        asked(capsys, "forecast", str(tmp_path / "run"), str(of_prices(data, range(first, 63), 60)))
+        for first in (0, 59, 60)
+    ]
+    assert told[0] == told[1] == told[2]
+    assert told[0][0][0]["times"] == [month(step) for step in range(60, 63)]
+    assert not told[0][1]
+
+
+@pytest.mark.parametrize("first", [50, 60])
+@pytest.mark.parametrize("gone", [60, 61])
+def test_a_gap_in_what_is_known_ahead_is_refused_by_row(
+    gone: int, first: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows after it would be taken for the steps before them, as they were."""
+    data = of_prices(tmp_path / "a.csv", range(60), 60)
+    command = ["train", "forecast", str(data), "--out", str(tmp_path / "run"), *QUICK]
+    command += ["--target", "y", "--known", "price"]
+    assert main(command) == 0
+    lines = of_prices(data, range(first, 65), 60).read_text().splitlines(keepends=True)
+    del lines[1 + gone - first]
+    data.write_text("".join(lines), encoding="utf-8")
     assert main(["forecast", str(tmp_path / "run"), str(data)]) == 2
-    assert "no value at all: 'a'; give the rows before them too, the last at least" in capsys.readouterr().err
-    data.write_text(head + "\n".join([*rows[-1:], *later]) + "\n", encoding="utf-8")
-    (told,), _ = asked(capsys, "forecast", str(tmp_path / "run"), str(data))
-    assert told["times"] == [month(step) for step in range(60, 63)]
+    said = f"a.csv:{2 + gone - first}: a gap of 1 step of a month before {month(gone + 1)}"
+    assert said in capsys.readouterr().err
+
+
+def test_a_gap_in_what_is_known_ahead_is_filled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --fill previous, it is the row before once more."""
+    data = of_prices(tmp_path / "a.csv", range(65), 60)
+    whole = data.read_text()
+    line = f"{month(62)},,{62 % 3}\n"
+    command = ["train", "forecast", str(data), *QUICK, "--target", "y", "--known", "price", "--fill", "previous"]
+    told = []
+    for name, text in {"gap": whole.replace(line, ""), "same": whole.replace(line, f"{month(62)},,{61 % 3}\n")}.items():
+        data.write_text(text, encoding="utf-8")
+        assert main([*command, "--out", str(tmp_path / name)]) == 0
+        told.append(asked(capsys, "forecast", str(tmp_path / name))[0][0]["median"])
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("horizon", ["0", "-1"])
+def test_no_steps_are_no_forecast(horizon: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = trained(tmp_path, SPANS)
+    assert main(["forecast", str(run), "--horizon", horizon]) == 2
+    assert f"--horizon: {horizon} steps are no forecast; give 1 or more" in capsys.readouterr().err
+    with pytest.raises(ensue.errors.SettingError, match="no forecast"):
+        ensue.open(run).forecast(None, int(horizon))
 
 
 def test_counts_have_no_interval_below_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,11 +40,8 @@ def forecast(
         json: Print one JSON object a series, for programs.
     """
     from ensue import api
-    from ensue.errors import SettingError
     from ensue.escape import for_terminal
 
-    if horizon == 0:
-        raise SettingError("0 steps are no forecast", where="--horizon", mend="give 1 or more")
     model: ForecastModel = api.open(run, "forecast")
     following = model.following(file)
     for remark in following.remarks:

@@ -17,6 +17,7 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.readers.series import Source, frame_source, panel_of
 from ensue.data.series import Panel, SeriesSettings
 from ensue.data.series.layout import told
+from ensue.evaluation.forecasting.bands import COVERED
 from ensue.settings import to_plain
 from ensue.sklearn.choices import seed_of, with_usual_budget
 from ensue.sklearn.kept import Saved, as_scikit_learn_says, keep
@@ -93,6 +94,8 @@ class Forecaster(Saved, RegressorMixin, BaseEstimator):
 
     def predict_interval(self, X: Any = None, per_cent: int = 95) -> tuple[Any, Any]:
         """Give the ends of the intervals that hold 80 or 95 per cent of what comes, each shaped as by `predict`."""
+        if per_cent not in COVERED:
+            raise ValueError(f"there are intervals of {' and '.join(map(str, COVERED))} per cent, not of {per_cent}")
         told = self._told(X)
         if not isinstance(told, list):
             raise ValueError("a data frame from predict has the intervals")
@@ -169,6 +172,8 @@ def _rows(series: Iterable[Any], known: Any) -> tuple[list[Source], list[str]]:
             )
         if known is not None and len(known) != len(values):
             raise ValueError(f"X has {len(known)} rows for the {len(values)} steps of y")
+        if number and len(targets) != values.shape[1]:
+            raise ValueError(f"series {number} has {values.shape[1]} numbers a step, and those before {len(targets)}")
         targets = [f"y{place}" for place in range(values.shape[1])]
         for step, value in enumerate(values.tolist()):
             row = {"unique_id": str(number), "ds": step, **dict(zip(targets, value, strict=True))}

@@ -25,9 +25,10 @@ from ensue.data.readers.saved_index import saved_index
 from ensue.data.readers.series_rows import FEWEST, M3_ENDING, m3_rows, read_rows, row_layout
 from ensue.data.series.checks import Read, checked, find_frequency, some, within_values
 from ensue.data.series.frequency import read_frequency
+from ensue.data.series.joining import after_last_step
 from ensue.data.series.numbers import NumberFormat, holds_numbers, number_formats
 from ensue.data.series.panel import Panel, Series, SeriesSettings
-from ensue.data.series.times import TimeFormat, format_of, is_filled, is_unix, read_time, read_times, shown
+from ensue.data.series.times import TimeFormat, format_of, is_filled, is_unix, read_time, read_times
 from ensue.errors import DataError
 
 NAMES_OF_TIMES = ("ds", "time", "timestamp", "step", "t", "date", "datum", "day", "month", "year", "index")
@@ -104,6 +105,7 @@ def panel_of(
 ) -> Panel:
     """Make series of rows: found, checked, and filled where that is wanted."""
     found, roles = found_in(sources, settings, listener, like.reading if like else {})
+    found = after_last_step(found, like) if like is not None else found
     for place, name in enumerate(settings.past if like is None else ()):
         if all(np.isnan(one.series.past[:, place]).all() for one in found):
             mend = "leave it out, or give its numbers"
@@ -338,16 +340,7 @@ def _series(source: Source, roles: Roles, settings: SeriesSettings, *, several: 
                 end = int(there[-1]) + 1 if len(there) else 0
             own = (f"{stem}/{target[0]}" if several else target[0]) if roles.wide else name
             series = Series(own, times[:end], values[:end], known, past[:end], static)
-            _refuse_odd_future(where, times, end)
-            yield Read(series, where, unordered)
-
-
-def _refuse_odd_future(where: Sequence[str], times: np.ndarray, end: int) -> None:
-    later = np.diff(times[max(end - 1, 0) :]).astype(np.int64)
-    if len(bad := np.flatnonzero(later <= 0)):
-        row = max(end - 1, 0) + int(bad[0]) + 1
-        what = f"the time {shown(times[row])} does not come after {shown(times[row - 1])}"
-        raise DataError(what, where=where[row], mend="sort the rows of each series by time")
+            yield Read(series, where, unordered, times[end:])
 
 
 def _numbers(

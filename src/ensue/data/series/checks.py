@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class Read:
     rows: Sequence[str]
     unordered: int = 0
     """How many of its rows stood after a later one, until they were sorted."""
+    future: Times = field(default_factory=lambda: np.zeros(0, np.int64))
+    """The times of rows after the last step, which tell what is known ahead."""
 
 
 def within_values(
@@ -58,7 +60,8 @@ def within_values(
         else:
             times = one.series.times
             short.append(f"{one.series.name!r} from {shown(times[first])} to {shown(times[end - 1])}")
-            cut.append(Read(_between(one.series, first, end), one.rows[first:]))
+            future = np.concatenate([times[end:], one.future]) if one.series.known.shape[1] else times[:0]
+            cut.append(Read(_between(one.series, first, end), one.rows[first:], future=future))
     if not cut:
         mend = "give the rows before them too, the last at least" if found[0].series.known.size else "give numbers"
         raise DataError(f"no value at all: {some(none)}", where=where, mend=mend)
@@ -81,7 +84,7 @@ def _begin(values: np.ndarray) -> int:
 
 def _between(one: Series, first: int, end: int) -> Series:
     parts = {name: getattr(one, name)[first:end] for name in ("times", "values", "past", "filled")}
-    return replace(one, **parts, known=one.known[first:])
+    return replace(one, **parts, known=one.known[first : None if one.known.shape[1] else end])
 
 
 def some(names: Sequence[str]) -> str:
@@ -107,7 +110,7 @@ def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency
     for one, frequency in zip(found, each, strict=True):
         # A series of few steps, some of them missing, tells little of its own.
         if frequency not in (None, most) and len(one.series) > REPEATED:
-            raise _two(one, len(one.series) - 1, most, frequency)  # type: ignore[arg-type]
+            raise _two(one, one.series.times, len(one.series) - 1, most, frequency)  # type: ignore[arg-type]
     return most
 
 
@@ -128,7 +131,8 @@ def as_dates(times: Times, frequency: Frequency) -> Times:
 def checked(one: Read, frequency: Frequency, settings: SeriesSettings) -> Series:
     """Give the series, its gaps filled if that is wanted. Raises DataError that names the first row that is wrong."""
     series = replace(one.series, times=as_dates(one.series.times, frequency))
-    times = series.times
+    # What is known ahead is of the steps that follow: each of its rows has its place too.
+    times = np.concatenate([series.times, as_dates(one.future, frequency)]) if len(one.future) else series.times
     distances = steps_between(times, frequency)
     for row in np.flatnonzero(distances != 1):
         _refuse(one, times, int(row) + 1, distances, frequency, filled=bool(settings.fill))
@@ -151,7 +155,7 @@ def _refuse(one: Read, times: Times, row: int, distances: np.ndarray, frequency:
     following = distances[row - 1 : row - 1 + REPEATED]
     alike = len(following) == REPEATED and following.min() > 1 and following.max() <= ALIKE * following.min()
     if distance != round(distance) or alike:
-        raise _two(one, row, frequency, None)
+        raise _two(one, times, row, frequency, None)
     if not filled:
         gap = f"a gap of {distance - 1:.0f} step{'s' * bool(distance > 2)} of {frequency.one} before {what}"
         raise DataError(gap, where=where, mend="add the rows", option=f"give {FILLS}")
@@ -166,8 +170,7 @@ def _refuse_far(one: Read, times: Times, distances: np.ndarray, frequency: Frequ
         raise DataError(f"{what} of {one.series.name!r}, too many to be filled", where=one.rows[row], mend=mend)
 
 
-def _two(one: Read, row: int, frequency: Frequency, other: Frequency | None) -> DataError:
-    times = one.series.times
+def _two(one: Read, times: Times, row: int, frequency: Frequency, other: Frequency | None) -> DataError:
     found = f"a series of {other.name}s" if other else f"from {shown(times[row - 1])} to {shown(times[row])}"
     what = f"two frequencies: {found} in {one.series.name!r}, where the usual step is {frequency.one}"
     return DataError(what, where=one.rows[row], mend="split the file, or, if steps may be so, number them 1, 2, 3")
@@ -185,22 +188,21 @@ def _filled(series: Series, distances: np.ndarray, frequency: Frequency, how: st
     if how not in ("previous", "zero"):
         raise SettingError(f"there is no way {how!r} to fill gaps", where="--fill", mend="choose previous or zero")
     at = np.concatenate([[0], np.cumsum(np.round(distances).astype(np.int64))])
-    count = int(at[-1]) + 1
-    times = np.concatenate([series.times[:1], frequency.ahead(series.times[0], count - 1)])
-    ahead = len(series.known) - len(series.times)
+    times = np.concatenate([series.times[:1], frequency.ahead(series.times[0], int(at[len(series) - 1]))])
 
-    def spread(values: np.ndarray, beyond: int = 0) -> np.ndarray:
-        whole = np.full((count + beyond, values.shape[1]), np.nan)
-        whole[np.concatenate([at, count + np.arange(beyond)])] = values
+    def spread(values: np.ndarray) -> np.ndarray:
+        places = at[: len(values)]
+        whole = np.full((int(places[-1]) + 1, values.shape[1]), np.nan)
+        whole[places] = values
         return whole
 
-    def fill(values: np.ndarray, beyond: int = 0) -> np.ndarray:
-        whole = spread(values, beyond)
+    def fill(values: np.ndarray) -> np.ndarray:
+        whole = spread(values)
         if how == "zero":
             return np.nan_to_num(whole, nan=0.0)
         last = np.maximum.accumulate(np.where(np.isnan(whole), 0, np.arange(len(whole))[:, None]), axis=0)
         return np.take_along_axis(whole, last, axis=0)  # `within_values` has let every column begin with a number
 
-    known = fill(series.known, ahead)
     filled = np.isnan(spread(series.values))
-    return replace(series, times=times, values=fill(series.values), past=fill(series.past), known=known, filled=filled)
+    values, past, known = map(fill, (series.values, series.past, series.known))
+    return replace(series, times=times, values=values, past=past, known=known, filled=filled)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ensue.data.series.checks import Read
 from ensue.data.series.frequency import Frequency
 from ensue.data.series.panel import Panel, Series, SeriesSettings
 from ensue.errors import SettingError, UserError
@@ -25,13 +26,32 @@ def gone_on(learned: Panel, later: Panel) -> tuple[Panel, list[int]]:
     single = len(before) == len(later.series) == 1
     series, first = [], []
     for one in later.series:
-        old = next(iter(before.values())) if single else same_id(one.name, before, later)
+        old = next(iter(before.values())) if single else same_id(one.name, before, later.series)
         if single and old is not None and old.name != one.name:
             old = replace(old, name=one.name) if _agrees(old, one, learned.frequency) else None
         joined = one if old is None else _joined(old, one, learned.frequency)
         series.append(joined)
         first.append(0 if old is None else int((joined.times <= old.times[-1]).sum()))
     return replace(later, series=tuple(series), frequency=learned.frequency), first
+
+
+def after_last_step(found: Sequence[Read], learned: Panel) -> list[Read]:
+    """Put the last step that was learned before rows of the future alone: they tell what is known after it."""
+    before = {one.name: one for one in learned.series}
+    series = [one.series for one in found]
+    whole = []
+    for one in found:
+        old = (
+            next(iter(before.values())) if len(before) == len(found) == 1 else same_id(one.series.name, before, series)
+        )
+        if old is None or len(one.series) or old.times.dtype.kind != one.future.dtype.kind:
+            whole.append(one)
+            continue
+        last = {name: getattr(old, name)[-1:] for name in ("times", "values", "past", "filled")}
+        known = np.concatenate([old.known[len(old) - 1 : len(old)], one.series.known])
+        rows = ["what was learned", *one.rows]
+        whole.append(replace(one, series=replace(one.series, **last, known=known), rows=rows))
+    return whole
 
 
 def counted_on(learned: Panel, later: Panel) -> Panel:
@@ -56,8 +76,12 @@ def read_as(learned: Panel, settings: SeriesSettings, read: Callable[[SeriesSett
     """Read series that have the frequency of learned ones: a few new rows would not tell it. Raises DataError."""
     try:
         panel = read(settings.model_copy(update={"freq": settings.freq or learned.frequency.name}))
-    except UserError:
-        refuse_unlike(learned, read(settings))  # says better why, where they have a frequency of their own
+    except UserError as error:
+        try:
+            other = read(settings)
+        except UserError:
+            raise error from None
+        refuse_unlike(learned, other)  # says better why, where they have a frequency of their own
         raise
     refuse_unlike(learned, panel)
     return panel
@@ -77,7 +101,7 @@ def refuse_unlike(panel: Panel, other: Panel) -> None:
         raise SettingError(what, mend="give a file like the one that was learned")
 
 
-def same_id(name: str, before: Mapping[str, Series], later: Panel) -> Series | None:
+def same_id(name: str, before: Mapping[str, Series], later: Iterable[Series]) -> Series | None:
     """Give the series of the same id: of the same name, or of the same number, so 1, 1.0 and 001 are one.
 
     Where two ids, among the learned or the later ones, are the same number, only names count.
@@ -85,7 +109,7 @@ def same_id(name: str, before: Mapping[str, Series], later: Panel) -> Series | N
     if name in before or (number := _number(name)) is None:
         return before.get(name)
     alike = [old for other, old in before.items() if _number(other) == number]
-    others = [one for one in later.series if _number(one.name) == number]
+    others = [one for one in later if _number(one.name) == number]
     return alike[0] if len(alike) == len(others) == 1 else None
 
 

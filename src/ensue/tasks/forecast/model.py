@@ -98,8 +98,8 @@ class ForecastModel(Trained):
         panel, remarks = self.prepared.whole, []
         if data is not None:
             later = self.panel_of(data)
-            panel = gone_on(panel, later)[0]
-            remarks = self._odd(panel, later)
+            panel, first = gone_on(panel, later)
+            remarks = self._odd(panel, later, first)
         least = self.prepared.layout.least
         short = {one.name: len(one) for one in panel.series if len(one) < least}
         if len(short) == len(panel.series):
@@ -110,15 +110,17 @@ class ForecastModel(Trained):
             remarks.insert(0, f"series shorter than the {least} steps that a forecast needs, and left out: {names}")
         return Following(panel.with_series([one for one in panel.series if one.name not in short]), short, remarks)
 
-    def _odd(self, panel: Panel, later: Panel) -> list[str]:
-        """Say of which series of a file a person should know how they were taken; `panel` has them joined."""
+    def _odd(self, panel: Panel, later: Panel, first: Sequence[int]) -> list[str]:
+        """Say of which series of a file a person should know how they were taken; `panel` has them, joined."""
         known = {one.name: one for one in self.prepared.whole.series}
         gone: dict[str, list[str]] = {"after": [], "before": [], "changed": [], "new": []}
         learned = {one.name for one in self.prepared.panel.series}
-        for one, given in zip(panel.series, later.series, strict=True):
-            if one.name not in learned and len(one) >= self.prepared.layout.least:
+        for one, given, begin in zip(panel.series, later.series, first, strict=True):
+            # A single series goes on under another name.
+            old = known.get(one.name) or (next(iter(known.values())) if begin else None)
+            if (old or one).name not in learned and len(one) >= self.prepared.layout.least:
                 gone["new"].append(repr(one.name))
-            if (old := known.get(one.name)) is None:
+            if old is None:
                 continue
             there, here = np.intersect1d(old.times, given.times, return_indices=True)[1:]
             other = np.flatnonzero(~np.isclose(old.values[there], given.values[here]).all(1))
@@ -138,7 +140,9 @@ class ForecastModel(Trained):
 
     def ahead(self, panel: Panel, horizon: int | None = None, seed: int | None = None) -> list[Foretold]:
         """Say what comes after the end of each series of a panel, as it stands. Raises DataError, SettingError."""
-        ahead = horizon or self.prepared.layout.horizon
+        ahead = self.prepared.layout.horizon if horizon is None else horizon
+        if ahead < 1:
+            raise SettingError(f"{ahead} steps are no forecast", where="--horizon", mend="give 1 or more")
         if self.model.horizon and ahead > self.model.horizon:
             mend = f"train with --horizon {ahead}, or a model that goes step by step, such as --model lstm"
             what = f"the model forecasts {self.model.horizon} steps at once, not {ahead}"
@@ -198,7 +202,7 @@ class ForecastModel(Trained):
             if number not in scored_of
         ]
         details = {"forecasts": len(origins), "series": len(scored_of), "left_out": left_out}
-        details |= {"look_at": self._odd(panel, later)}
+        details |= {"look_at": self._odd(panel, later, first)}
         return Scored(metrics, intervals, details)
 
     def panel_of(self, data: Any) -> Panel:
