@@ -25,11 +25,11 @@ FILE_LINES, FUNCTION_LINES, PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES =
 # 2026-11-30: faults found from outside are mended where they are, before the redesign moves this code and brings a
 # limit in code lines by room; until then there is room for the checks that were missing.
 # Of these, reading times and numbers as people write them, and tables with a series a row, take 600.
-# What stands in a run that somebody else made is checked before it is used: 250.
+# What stands in a run that somebody else made is checked before it is used: 350.
 # Telling runs and workbooks from data, and what is done meanwhile: 100.
 # Saying which figures are of a sample, are not defined, or are of the training data: 150.
 # Numbers as spreadsheets write them in labels and long tables, and answers to every line: 150.
-PACKAGE_LINES = 39_900
+PACKAGE_LINES = 40_000
 COMMAND_FLAGS = {"cli/generate.py": 20, "cli/evaluate.py": 9}
 BASES_OUTSIDE = {
     "ABC",

@@ -4,6 +4,7 @@ import json
 import random
 import re
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 from limited import TooLong, limits, peak, within
 from mutated_runs import CHECKPOINT, dumped, mutate, npy, signed
 from safetensors.numpy import load, save
@@ -244,6 +246,51 @@ def test_a_codec_that_nobody_wrote(
     with limits(4 * BYTES), within(SECONDS), pytest.raises(RunError, match=told) as caught:
         ensue.open(run)
     assert "\n" not in str(caught.value)
+
+
+HUGE: list[tuple[str, str, int]] = [
+    ("characters", "model.embedding", 30_000_000),
+    ("characters", "model.body.width", 20_000),
+    ("characters", "model.body.width", 2**40),
+    ("characters", "model.body.depth", 1000),
+    ("tokens", "model.body.width", 20_000_000),
+    ("tokens", "model.body.window", 2**31),
+    ("bytes", "model.body.window", 99_999),
+    ("texts", "model.body.layer.width", 20_000),
+    ("generative", "model.sequence.embedding", 2**62),
+    ("convolution", "model.body.width", 10_000),
+    ("trees", "model.width", 20_000),
+    ("tagger", "model.character", 20_000_000),
+    ("tagger", "model.body.width", 20_000),
+    ("steps", "model.body.width", 20_000),
+    ("steps", "paths", 10**9),
+    ("direct", "model.width", 10**9),
+]
+"""Kind, a setting of numbers, and what is asked for: gigabytes."""
+
+
+@pytest.mark.parametrize(("kind", "key", "value"), HUGE)
+def test_a_model_that_is_larger_than_its_weights_takes_no_memory(
+    kind: str, key: str, value: int, wholes: Callable[..., Path], tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(wholes(kind), tmp_path / "run"))
+    about = tomllib.loads((run / "run.toml").read_text())
+    inner = about["settings"]
+    *path, last = key.split(".")
+    for name in path:
+        inner = inner[name]
+    assert last in inner
+    inner[last] = value
+    if key.startswith("model.") and last == "width" and "depth" in inner:
+        inner["depth"] = max(inner["depth"], 2)
+    (run / "run.toml").write_text(tomli_w.dumps(about))
+    signed(run)
+    before = peak()
+    for act in (ensue.open, api.resume):
+        with within(3), pytest.raises(RunError, match=r"(the saved weights are fewer than|cannot be )") as caught:
+            act(run)
+        assert "\n" not in str(caught.value)
+    assert peak() - before < 200 << 20
 
 
 @pytest.mark.slow

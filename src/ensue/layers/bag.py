@@ -21,7 +21,7 @@ class BagSettings(Settings):
     """Settings of a network over the counts of a fixed window."""
 
     name: Literal["bag"] = "bag"
-    window: int = Field(default=16, ge=1)
+    window: int = Field(default=16, ge=1, le=100_000)
     """Steps counted, the present one included."""
     width: int = Field(default=256, ge=1)
     """Units of each hidden layer."""

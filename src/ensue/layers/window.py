@@ -23,7 +23,7 @@ class WindowSettings(Settings):
     """Settings of a network over a fixed window."""
 
     name: Literal["window"] = "window"
-    window: int = Field(default=16, ge=1)
+    window: int = Field(default=16, ge=1, le=100_000)
     """Steps seen at once, the present one included."""
     width: int = Field(default=256, ge=1)
     """Units of each hidden layer."""

@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from ensue.durable import damaged, shape_of
 from ensue.errors import RunError
 
 TOGETHER = 1 << 20
 """Numbers that are looked at together."""
+BESIDE, AT_LEAST = 4, 100_000
+"""So many times the saved numbers, or so many numbers, may be taken while a model is made; what was saved and something
+to draw it from is usual."""
+NEW = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.eye, torch.arange, torch.tensor}
+"""What takes memory for numbers."""
+
+
+@contextmanager
+def no_larger_than(arrays: Mapping[str, np.ndarray], where: str) -> Generator[None, None, None]:
+    """Within, make no model that is much larger than what stands in the file `where`: whoever wrote the settings may
+    ask for more memory than there is. Raises RunError before it is taken.
+    """
+    with _Counted(max(BESIDE * sum(array.size for array in arrays.values()), AT_LEAST), where):
+        yield
+
+
+class _Counted(TorchFunctionMode):
+    def __init__(self, left: int, where: str) -> None:
+        super().__init__()
+        self.left, self.where = left, where
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        if func in NEW and given.get("out") is None:
+            try:
+                self.left -= func(*args, **{**given, "device": "meta"}).numel()
+            except (RuntimeError, TypeError):  # more than can be said
+                self.left = -1
+            if self.left < 0:
+                what = "the saved weights are fewer than the settings ask for"
+                raise RunError(what, where=self.where, mend="use the settings they had")
+        return func(*args, **given)
 
 
 def load_into(model: Any, arrays: Mapping[str, np.ndarray], where: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,8 +12,9 @@ from ensue.cache import Cache
 from ensue.data.demos import DEMOS
 from ensue.data.prepare import fingerprint
 from ensue.errors import RunError
+from ensue.models.weights import no_larger_than
 from ensue.settings import Settings, read_stored
-from ensue.training.run import ABOUT, Run
+from ensue.training.run import ABOUT, WEIGHTS, Run
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Settings)
@@ -23,6 +25,11 @@ def settings_of(run: Run, kind: type[S]) -> tuple[S, list[Path]]:
     """Give the settings of a run, and the sources of its data."""
     settings = read_stored(kind, run.about["settings"], str(run.path / ABOUT))
     return settings, [Path(path) for path in run.about["sources"]]
+
+
+def no_larger(run: Run) -> AbstractContextManager[None]:
+    """Within, make no model that is much larger than that of the run, if it has one. Raises RunError."""
+    return no_larger_than(run.map_arrays(), str(run.path / WEIGHTS)) if run.has(WEIGHTS) else nullcontext()
 
 
 def data_of(

@@ -28,7 +28,7 @@ from ensue.models.ngram import Ngram, NgramSettings
 from ensue.models.rounding import rounded
 from ensue.models.weights import load_into
 from ensue.settings import Settings, read
-from ensue.tasks.cached import CODEC, settings_of
+from ensue.tasks.cached import CODEC, no_larger, settings_of
 from ensue.tasks.contract import Trained
 from ensue.tasks.given import text_given
 from ensue.tasks.rivals import Counted, joined, last_of
@@ -238,7 +238,7 @@ def beside_network(mixture: Mixture) -> dict[str, np.ndarray]:
 def open_text(run: Run, model: Settings) -> TextModel:
     """Open what a run has learned; `model` are the settings of its network or n-gram."""
     codec = run.parse(CODEC, open_codec)
-    with shape_of(str(run.path / CODEC)):
+    with shape_of(str(run.path / CODEC)), no_larger(run):
         opened: Autoregressive = cast("Any", model).build(codec.size)
     # A table of n-grams may be large, and a question needs little of it; a network is read whole.
     weights = run.map_arrays() if isinstance(opened, Ngram) else run.read_arrays()

@@ -22,6 +22,7 @@ from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceModel, SequenceSettings
+from ensue.tasks.cached import no_larger
 from ensue.tasks.learning import LEAST, SPARED, Budget, Learned, learn, left_of, now_or_later, take_machine, tell_fitted
 from ensue.tasks.ngram_share import Share
 from ensue.tasks.outcome import conclude, layer_name
@@ -132,7 +133,8 @@ def _train_network(
     run: Run, settings: GenerateSettings, training: TrainingSettings, parts: Prepared, watch: Watch
 ) -> Learned:
     assert isinstance(settings.model, SequenceSettings)
-    network = settings.model.build(parts.codec.size)
+    with no_larger(run):
+        network = settings.model.build(parts.codec.size)
     tune = last_of(parts.tune, validated(parts.codec.size))
 
     def validate() -> float:

@@ -25,6 +25,7 @@ from ensue.models.over_words import of_sequence
 from ensue.models.prior import PriorSettings
 from ensue.models.tree import TreeSettings
 from ensue.settings import Settings
+from ensue.tasks.cached import no_larger
 from ensue.tasks.classify.asking import ask, groups_of, targets
 from ensue.tasks.classify.data import keep_codecs, read_parts
 from ensue.tasks.classify.details import details_of
@@ -126,7 +127,8 @@ def _learned(
 
 
 def _trained(run: Run, settings: ClassifySettings, parts: Parts, watch: Watch) -> Learned:
-    network: Any = build_classifier(settings.model, parts.content.shape, parts.labels.kind, parts.labels.size)
+    with no_larger(run):
+        network: Any = build_classifier(settings.model, parts.content.shape, parts.labels.kind, parts.labels.size)
     if settings.pretrained and run.checkpoint() is None:
         taken = take_over(network, settings.pretrained)
         run.describe({"pretrained": {"taken": taken}})

@@ -35,7 +35,7 @@ from ensue.models.classifying import build_classifier
 from ensue.models.contract import Predictor
 from ensue.models.weights import load_into
 from ensue.settings import read
-from ensue.tasks.cached import CODEC, settings_of
+from ensue.tasks.cached import CODEC, no_larger, settings_of
 from ensue.tasks.classify.asking import ask, groups_of, targets
 from ensue.tasks.classify.column_names import as_in_training, renamed
 from ensue.tasks.classify.data import parts_of
@@ -255,7 +255,7 @@ def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
     content, labels = run.parse(
         CODEC, lambda codecs: (open_content(codecs["content"]), LabelCodec.from_json(codecs["labels"]))
     )
-    with shape_of(str(run.path / CODEC)):
+    with shape_of(str(run.path / CODEC)), no_larger(run):
         model = build_classifier(settings.model, content.shape, labels.kind, labels.size)
     load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
     if isinstance(model, nn.Module):

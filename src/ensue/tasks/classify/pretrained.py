@@ -14,6 +14,7 @@ from ensue.layers import OnwardSettings
 from ensue.models.classifier import Classifier, ClassifierSettings
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import read_stored
+from ensue.tasks.cached import CODEC, no_larger
 from ensue.training.run import Run
 
 MEND = "name a run of `generate` that has a recurrent network"
@@ -33,16 +34,18 @@ def open_pretrained(folder: str) -> tuple[Run, SequenceSettings]:
 
 def like_pretrained(settings: ClassifierSettings, folder: str) -> ClassifierSettings:
     """Give a network the embedding and the body of that of the run, so that its weights fit."""
-    _, model = open_pretrained(folder)
+    run, model = open_pretrained(folder)
     if not model.embedding:
         raise RunError("its symbols have no embeddings that could be taken over", where=folder, mend=MEND)
+    with no_larger(run):
+        model.build(run.parse(CODEC, open_codec).size)
     return settings.model_copy(update={"embedding": model.embedding, "body": OnwardSettings(layer=model.body)})
 
 
 def pretrained_codec(folder: str) -> TextContent:
     """Give the codec of the run, for whole texts; it tells capital letters from small ones."""
     run, _ = open_pretrained(folder)
-    return TextContent(run.parse("codec.json", open_codec), lower=False)
+    return TextContent(run.parse(CODEC, open_codec), lower=False)
 
 
 @torch.no_grad()

@@ -25,6 +25,7 @@ from ensue.evaluation.forecasting.distributions import Forecast
 from ensue.evaluation.forecasting.figures import Scales, blocked, naive_scale, observed_spread, score
 from ensue.models.forecasting.features import OnWindows
 from ensue.models.weights import load_into
+from ensue.tasks.cached import no_larger
 from ensue.tasks.contract import Trained
 from ensue.tasks.forecast.fitting import build
 from ensue.tasks.forecast.predicting import blocks_of, forecast
@@ -255,7 +256,7 @@ def as_frame(told: Sequence[Foretold], library: Any) -> Any:
 def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     """Open what a run has learned."""
     prepared = kept(run)
-    with shape_of(str(run.path / CODEC)):
+    with shape_of(str(run.path / CODEC)), no_larger(run):
         model, _ = build(settings.model, prepared)
     load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
     if isinstance(model, OnWindows):  # only one that is asked tells whether features and weights go together

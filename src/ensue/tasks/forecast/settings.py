@@ -40,7 +40,7 @@ class ForecastSettings(Settings):
     """How far is forecast, and how that is tried out."""
     model: Model = RidgeSettings()
     """What learns."""
-    paths: int = Field(200, ge=20)
+    paths: int = Field(200, ge=20, le=100_000)
     """How many futures are drawn where a model cannot say its intervals exactly."""
     rivals: RivalSettings = RivalSettings()
     """What it is compared with."""

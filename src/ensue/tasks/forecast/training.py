@@ -11,6 +11,7 @@ from torch import nn
 from ensue.data.series.inputs import Forecasts
 from ensue.models.forecasting import FITTED
 from ensue.models.weights import device_of
+from ensue.tasks.cached import no_larger
 from ensue.tasks.forecast import fitting
 from ensue.tasks.forecast.fitting import Learned, calibrated, name_of, refitted, walk
 from ensue.tasks.forecast.model import CALIBRATION, ForecastModel
@@ -34,7 +35,8 @@ def train_forecaster(run: Run, settings: ForecastSettings, data: Sequence[Path],
     budget = Budget.of(settings.training)
     machine = take_machine(run, settings, watch, network=settings.model.name not in FITTED)
     prepared = prepare(run, settings, data, watch)
-    model, _ = fitting.build(settings.model, prepared)
+    with no_larger(run):
+        model, _ = fitting.build(settings.model, prepared)
     if isinstance(model, nn.Module):
         # Baselines come after the training here.
         training = left_of(settings.training, machine, budget, watch, SPARED + BASELINES)

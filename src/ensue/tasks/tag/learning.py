@@ -18,6 +18,7 @@ from ensue.inspection import health
 from ensue.models.tagging import TAGGERS, TaggerSettings
 from ensue.models.tagging.counts import TaggedSteps
 from ensue.settings import Settings
+from ensue.tasks.cached import no_larger
 from ensue.tasks.learning import (
     Budget,
     Learned,
@@ -94,7 +95,8 @@ def _learned(
 
 def _trained(run: Run, settings: TagSettings, parts: TaggedParts, watch: Watch) -> Learned:
     vectors = vectors_of(run) if settings.vectors else None
-    network = settings.model.build(parts.sizes, vectors)
+    with no_larger(run):
+        network = settings.model.build(parts.sizes, vectors)
     feed = Wholes(parts.parts["train"], settings.training.batching.rows, settings.seed)
 
     def validate() -> float:

@@ -34,7 +34,7 @@ from ensue.evaluation.tagging import TaggedTruth
 from ensue.models.contract import Predictor
 from ensue.models.weights import device_of, load_into
 from ensue.settings import read
-from ensue.tasks.cached import CODEC, settings_of
+from ensue.tasks.cached import CODEC, no_larger, settings_of
 from ensue.tasks.contract import Trained
 from ensue.tasks.given import examples_given, paths_given
 from ensue.tasks.outcome import Scored, tell_learned
@@ -212,7 +212,7 @@ def open_tagger(run: Run, settings: TagSettings) -> TagModel:
     """Open what a run has learned."""
     codec, tags, tokenizer = run.parse(CODEC, _opened)
     arrays = run.read_arrays()
-    with shape_of(str(run.path / CODEC)):
+    with shape_of(str(run.path / CODEC)), no_larger(run):
         sizes = {**codec.shape.symbols, "target": len(tags)}
         model: Predictor = cast("Any", settings.model).build(sizes, arrays.get("vectors"))
     load_into(model, arrays, str(run.path / WEIGHTS))
