@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import ensue
+from ensue.data.codecs.tokens import TokenCodec
 from ensue.decoding.automaton import Automaton
 from ensue.decoding.constraints import Matching, only
 from ensue.errors import PromptError
@@ -98,6 +100,33 @@ def test_every_match_can_be_written(expression, text):
     assert constraint.complete(place)
 
 
+TOKENS = TokenCodec(["a", "b1", "\n", "-", "aé"], ends=False)
+
+
+@given(pattern, st.integers(0, 2**32))
+@settings(max_examples=100, deadline=None)
+def test_blanks_that_are_not_written_are_none_of_the_match(expression, seed):
+    constraint = Matching(expression, TOKENS.spellings(), unwritten=True)
+    try:
+        constraint.check(8)
+    except PromptError:
+        return
+    text = TOKENS.decode(write(constraint, 8, np.random.default_rng(seed)))
+    assert python_matches(expression, text), text
+
+
+@given(pattern, st.lists(st.integers(0, 4), max_size=5))
+@settings(max_examples=200, deadline=None)
+def test_every_match_can_be_written_in_tokens(expression, ids):
+    if not python_matches(expression, TOKENS.decode(ids)):
+        return
+    constraint, place = Matching(expression, TOKENS.spellings(), unwritten=True), 0
+    for number, id in enumerate(ids):
+        assert constraint.allowed(place, len(ids) - number)[id]
+        place = int(constraint.following(place)[id])
+    assert constraint.complete(place)
+
+
 @pytest.mark.parametrize(
     ("expression", "length", "message"),
     [
@@ -174,3 +203,15 @@ def test_a_wrong_pattern_is_explained_with_its_place(expression, what, character
 def test_an_enormous_pattern_is_refused():
     with pytest.raises(PromptError, match="more than 50000 characters long"):
         Automaton("(a{1000}){1000}")
+
+
+def test_a_model_of_tokens_writes_what_matches(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat\non the mat\n" * 200)
+    settings = ["data.kind=text"]
+    model = ensue.train("generate", text, model="ngram", codec="tokens", out=tmp_path / "run", settings=settings)
+    words = re.compile("[a-z]+ [a-z]+\\n[a-z]+")
+    for prompt in ("", "the ", "sat\n"):
+        assert words.fullmatch(model.generate(prompt, pattern=words.pattern, length=9))
+    assert re.fullmatch(" [a-z]+", model.generate("the", pattern=" [a-z]+"))
+    assert set(model.generate(allow="cat", length=9)) <= set("cat")

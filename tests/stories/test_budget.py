@@ -155,7 +155,14 @@ def test_an_order_that_takes_the_cap_says_so(text: Path, tmp_path: Path) -> None
     settings = ["model.max_order=2", "baseline.max_order=2"]
     ensue.train("generate", text, model="ngram", out=tmp_path / "run", settings=settings, watch=_notes(notes))
     said = next(note for note in notes if note.startswith("the order of the n-gram, 2: "))
-    assert "2 is the highest that was tried, and a higher one may predict better (--set baseline.max_order=7)" in said
+    assert "2 is the highest that was tried, and a higher one may predict better (--set model.max_order=7)" in said
+
+
+def test_what_is_counted_at_one_go_is_no_network_that_has_hardly_begun(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("".join(np.random.default_rng(1).choice(list("abc "), 20_000).tolist()))
+    model = ensue.train("generate", text, model="ngram", out=tmp_path / "run")
+    assert model.run.read_json("result.json")["symptoms"] == []
 
 
 def nats_of(run: Path) -> dict[str, float]:

@@ -64,6 +64,8 @@ def test_a_line_that_is_in_neither_encoding_has_its_place(tmp_path: Path) -> Non
     for name in ("utf-8+cp12522", "hex", "utf-8+rot13", "base64"):
         with pytest.raises(SettingError, match="there is no encoding"):
             text_of(path, name)
+    with pytest.raises(DataError, match=r"a.txt:3: byte 0x81 is not CP1252"):  # which Python calls "charmap"
+        text_of(path, "cp1252")
 
 
 @needs_iconv

@@ -246,13 +246,13 @@ def _decode(path: Path, encoding: str, listener: Listener) -> Iterator[str]:
         try:
             text = decoder.decode(chunk)
         except UnicodeDecodeError as error:
-            raise _undecodable(path, error, lines) from None
+            raise _undecodable(path, error, lines, second or encoding) from None
         lines, first = lines + text.count("\n"), False
         yield text
     try:
         yield decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise _undecodable(path, error, lines) from None
+        raise _undecodable(path, error, lines, second or encoding) from None
 
 
 def _refuse_other_kinds(path: Path, sample: bytes, encoding: str) -> None:
@@ -268,10 +268,11 @@ def _refuse_other_kinds(path: Path, sample: bytes, encoding: str) -> None:
         raise DataError(f"this is {kind}, not text", where=str(path), mend=mend)
 
 
-def _undecodable(path: Path, error: UnicodeDecodeError, line: int) -> DataError:
+def _undecodable(path: Path, error: UnicodeDecodeError, line: int, encoding: str) -> DataError:
     before, byte = error.object[: error.start], error.object[error.start]
     line += before.count(b"\n")
-    what = f"byte 0x{byte:02X} is not {error.encoding.upper()}"
+    # Python calls most encodings of one byte "charmap".
+    what = f"byte 0x{byte:02X} is not {(encoding if error.encoding == 'charmap' else error.encoding).upper()}"
     if error.encoding != "utf-8" or (error.end == len(error.object) and "end of data" in error.reason):
         cut = "" if error.encoding != "utf-8" else ", and the file ends within a character"
         return DataError(what + cut, where=f"{path}:{line}", mend="check the file", option="its --set encoding")

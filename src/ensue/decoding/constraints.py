@@ -16,8 +16,9 @@ from ensue.decoding.automaton import Automaton, States
 from ensue.decoding.regex import Ranges
 from ensue.errors import PromptError
 
-_Place = tuple[States, bytes, int]
-"""Where the automaton is, the bytes of a character that has begun, and how many more bytes of any kind end another."""
+_Place = tuple[States, bytes, int, bool]
+"""Where the automaton is, the bytes of a character that has begun, how many more bytes of any kind end another, and
+whether a blank that comes now is not written."""
 
 _LOWEST = {1: 0, 2: 0x80, 3: 0x800, 4: 0x10000}
 
@@ -27,13 +28,18 @@ class Matching:
 
     `spellings` are the UTF-8 bytes of each symbol, empty for one that stands for no text; a symbol may hold a part
     of a character. The places of a text on its way are numbered as they are met, the first is 0.
+
+    With `unwritten`, the blank that a symbol is spelled with is not written where a line begins (`Codec.blanks_kept`);
+    it says whether the text begins one.
     """
 
-    def __init__(self, pattern: str, spellings: Sequence[bytes], end: int | None = None) -> None:
-        self.pattern, self.end, self.size = pattern, end, len(spellings)
+    def __init__(
+        self, pattern: str, spellings: Sequence[bytes], end: int | None = None, unwritten: bool | None = None
+    ) -> None:
+        self.pattern, self.end, self.size, self._unwritten = pattern, end, len(spellings), unwritten is not None
         self._automaton = Automaton(pattern)
         self._trie = _trie(spellings)
-        self._places: list[_Place] = [(self._automaton.initial(), b"", 0)]
+        self._places: list[_Place] = [(self._automaton.initial(), b"", 0, bool(unwritten))]
         self._numbers = {self._places[0]: 0}
         self._reads: dict[tuple[int, int], int] = {}
         self._following: dict[int, NDArray[np.int64]] = {}
@@ -56,7 +62,7 @@ class Matching:
 
     def complete(self, place: int) -> bool:
         """Tell whether the text so far is a whole match."""
-        states, pending, missing = self._places[place]
+        states, pending, missing, _ = self._places[place]
         return not pending and not missing and self._automaton.complete(states)
 
     def allowed(self, place: int, left: int) -> NDArray[np.bool_]:
@@ -102,7 +108,7 @@ class Matching:
     def _bound(self, place: int) -> float:
         """Give a number of symbols that is enough: what it takes when each character is spelled by itself."""
         if place not in self._most_needed:
-            states, pending, missing = self._places[place]
+            states, pending, missing, _ = self._places[place]
             known = not pending and (self._split or not missing)
             self._most_needed[place] = missing + min(self._least[at] for at in states) if known else inf
         return self._most_needed[place]
@@ -110,13 +116,16 @@ class Matching:
     def _read(self, place: int, byte: int) -> int:
         key = place, byte
         if key not in self._reads:
-            there = self._after(*self._places[place], byte)
+            there = self._after(self._places[place], byte)
             self._reads[key] = -1 if there is None else self._number(there)
         return self._reads[key]
 
-    def _after(self, states: States, pending: bytes, missing: int, byte: int) -> _Place | None:
+    def _after(self, place: _Place, byte: int) -> _Place | None:
+        states, pending, missing, unwritten = place
+        if unwritten and byte == 0x20:
+            return states, b"", 0, False
         if missing:
-            return (states, b"", missing - 1) if byte >> 6 == 0b10 else None
+            return (states, b"", missing - 1, False) if byte >> 6 == 0b10 else None
         pending += bytes([byte])
         points = _code_points(pending)
         after = self._automaton.step(states, points.low, points.high) if points else None
@@ -124,8 +133,8 @@ class Matching:
             return None
         # Where the rest of a character makes no difference, it is not told apart: a few places instead of thousands.
         if points.free and self._automaton.indifferent(states, points.low, points.high):
-            return after, b"", points.missing
-        return states, pending, 0
+            return after, b"", points.missing, self._unwritten and byte == 0x0A
+        return states, pending, 0, False
 
     def _number(self, place: _Place) -> int:
         if place not in self._numbers:

@@ -139,7 +139,8 @@ class TextModel(Trained):
         """Write symbol by symbol. Raises PromptError if nothing can satisfy what was asked."""
         contexts = [self.context(prompt)] * len(numbers)
         model = self.with_weights(settings.weights).model
-        return rollout(model, contexts, settings.filters, self._rules(settings), settings.seed, numbers)
+        rules = self._rules(settings, self._unwritten_after(prompt))
+        return rollout(model, contexts, settings.filters, rules, settings.seed, numbers)
 
     def with_weights(self, weights: Weights) -> TextModel:
         """Give the same with its network's matrices rounded to what `weights` holds; made once."""
@@ -210,12 +211,19 @@ class TextModel(Trained):
         at = text.find(settings.stop) if settings.stop else -1
         return text if at < 0 else text[: at + len(settings.stop)]
 
-    def _rules(self, settings: WritingSettings) -> Rules:
+    def _unwritten_after(self, prompt: str) -> bool | None:
+        """Tell whether `_after` leaves out the blank before what is written first; None where blanks are symbols."""
+        if self.codec.blanks_kept:
+            return None
+        before = self.codec.decode(self.context(prompt))
+        return prompt[-1:].isspace() or before[-1:] in ("", "\n")
+
+    def _rules(self, settings: WritingSettings, unwritten: bool | None) -> Rules:
         codec = self.codec
         if settings.allow and settings.pattern:
             raise PromptError("allowed characters and a pattern cannot both be given", mend="give one of them")
         pattern = only(settings.allow) if settings.allow else settings.pattern
-        matching = Matching(pattern, self._spellings, codec.end) if pattern else None
+        matching = Matching(pattern, self._spellings, codec.end, unwritten) if pattern else None
         if settings.allow and matching and (matching.following(0) < 0).all():
             what = f"none of the characters {settings.allow!r} was seen in training"
             raise PromptError(what, where="--allow", mend="allow some that were")

@@ -68,8 +68,8 @@ def _share_told(what: str, total: int, watch: Watch) -> Callable[[int], None]:
     return advance
 
 
-def counted_choice(settings: NgramSettings, rivals: Rivals, which: str = "") -> tuple[str, ...]:
-    """Say what of an n-gram was chosen on which part; nothing if all of it was set."""
+def counted_choice(settings: NgramSettings, rivals: Rivals, which: str = "", part: str = "baseline") -> tuple[str, ...]:
+    """Say what of an n-gram was chosen on which part; nothing if all of it was set. `part` holds its settings."""
     if not settings.open:
         return ()
     order, then = rivals.best.order, "which was then counted too" if rivals.validation else "which is not counted"
@@ -77,7 +77,7 @@ def counted_choice(settings: NgramSettings, rivals: Rivals, which: str = "") -> 
         return (f"the discounts of the n-gram{which}: on the tune part, {then}",)
     said = f"the order of the n-gram{which}, {order}: on the tune part, {then}"
     if order == settings.max_order and order + MORE_ORDERS <= LARGEST_ORDER:
-        more = f"--set {'model' if which else 'baseline'}.max_order={order + MORE_ORDERS}"
+        more = f"--set {part}.max_order={order + MORE_ORDERS}"
         said += f"; {order} is the highest that was tried, and a higher one may predict better ({more})"
     return (said,)
 

@@ -99,7 +99,8 @@ def _count(
         run.describe({name: {"left_out": True}})
         return None
     run.describe({name: {**asdict(rivals.plan), "validation": rivals.validation}})
-    said = counted_choice(ngram, rivals) or (f"the n-gram has order {rivals.best.order}",)
+    part = "model" if ngram is settings.model else "baseline"
+    said = counted_choice(ngram, rivals, part=part) or (f"the n-gram has order {rivals.best.order}",)
     for note in (*said, *shortened(rivals.plan, parts.train, ngram, share)):
         watch(Note(note))
     return rivals
@@ -169,9 +170,8 @@ def _train_counted(
     scoring = Scoring(parts, ScoredText.of(parts.test, len(parts.test)), watch)
     rows, chosen = scoring.cheapest(settings.counts_validation(parts)), ()
     if ngram == settings.baseline:
-        return _conclude(
-            run, settings, parts, model.best, Table([*rows, scoring.ngram(model)], counted_choice(ngram, model)), watch
-        )
+        own = counted_choice(ngram, model, part="model")
+        return _conclude(run, settings, parts, model.best, Table([*rows, scoring.ngram(model)], own), watch)
     share = Share.beside(settings.baseline, settings.training.minutes, optional=True)
     best = _count(run, parts, settings, settings.baseline, share, watch, "ngram_beside")
     if best is None:
@@ -181,7 +181,7 @@ def _train_counted(
         rows.append(scoring.ngram(best))
         chosen = counted_choice(settings.baseline, best)
     rows.append(scoring.ngram(model, " as set"))
-    chosen += counted_choice(ngram, model, " as set")
+    chosen += counted_choice(ngram, model, " as set", "model")
     return _conclude(run, settings, parts, model.best, Table(rows, chosen), watch)
 
 
@@ -280,7 +280,9 @@ def _conclude(
     samples = tuple(trained.samples(n=3, length=300, temperature=0.8, novelty=searches, seed=settings.seed))
     size, tune = parts.codec.size, parts.tune
     unigram = float(unigram_nats(tune, symbol_counts(parts.train.ids, size)).mean())
-    symptoms = tuple(ailments(run.rows(METRICS), [sample.text for sample in samples], unigram, size))
+    # What is counted at one go has no course, and is no network.
+    course = [] if isinstance(settings.model, NgramSettings) else run.rows(METRICS)
+    symptoms = tuple(ailments(course, [sample.text for sample in samples], unigram, size))
     rows, chosen = tuple(table.rows), table.chosen
     result = Result(run.path.name, rows, recommend(run, settings, rows), chosen, samples, symptoms)
     conclude(run, result.to_json(), markdown)
