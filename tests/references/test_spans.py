@@ -125,7 +125,7 @@ def test_cases_worked_out_by_hand(there, found, counts):
         ("B-X I-X|I-Y", "IOB1"),
         ("B-X I-X B-X O", "IOB2"),
         ("B-X E-X S-Y O", "BIOES"),
-        ("U-X B-X L-X O", "BIOES"),
+        ("U-X B-X L-X O", "BILOU"),
         ("O O", None),
         ("NOUN VERB", None),
         ("B I O", "IOB2"),

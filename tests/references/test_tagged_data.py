@@ -14,6 +14,7 @@ from ensue.data.labelled import Labelled
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
 from ensue.data.sentences import sentences_of
 from ensue.data.tagged import CUT, encode_tagged, prepare_tagged, sentence_offsets
+from ensue.data.vectors import read_vectors
 
 CONLLU = """\
 # newdoc id = a
@@ -152,3 +153,12 @@ def test_no_letter_of_a_plain_text_is_lost():
     text = "Well: (a) \"b\" -- c'd, e.g. 5% of 'em… don't @you #tag 10:30 a_b 3rd x²!"
     words = [word for _, sentence in sentences_of([text]) for word in sentence]
     assert "".join(word.text + " " * word.spaced for word in words).strip() == text
+
+
+@pytest.mark.parametrize("header", ["", "4 2\n"])
+def test_words_of_vectors_may_hold_blanks(tmp_path, header):
+    # As in glove.840B.300d.txt.
+    (tmp_path / "v.txt").write_text(f"{header}the 1 2\n. . . 3 4\nat name@domain.com 5 6\n1 7 8\n")
+    found = read_vectors(tmp_path / "v.txt")
+    assert found.words == ["the", ". . .", "at name@domain.com", "1"]
+    assert found.table.tolist() == [[0, 0], [1, 2], [3, 4], [5, 6], [7, 8]]

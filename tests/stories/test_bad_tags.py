@@ -104,6 +104,9 @@ VECTORS = [
     ("a 1 nan\n", "v.txt:1: a number is not finite"),
     ("2 3\na 1 2 3\nb 1 2\n", "v.txt:3: the line has 2 numbers, and those before it have 3"),
     ("word\n", "v.txt:1: the line has no numbers"),
+    ("a 1 2\nb 1 2 3\n", "v.txt:2: the line has 3 numbers, and those before it have 2"),
+    ("3 2\na 1 2\nb 1 2\n", "v.txt: the file ends after 2 of the 3 words that its first line tells of; get it whole"),
+    (f"{'9' * 5000} {'9' * 5000}\n", "v.txt:1: a number is not finite"),
 ]
 
 

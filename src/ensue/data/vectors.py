@@ -28,6 +28,8 @@ class Vectors:
 def read_vectors(path: Path, most: int = MOST) -> Vectors:
     """Read a word and its numbers from each line; a first line of two numbers, as word2vec writes, is a header.
 
+    Some words of GloVe hold blanks (". . .", "at name@domain.com"): they are what stands before the numbers.
+
     Raises DataError that names the first wrong line.
     """
     if not path.exists():
@@ -35,12 +37,15 @@ def read_vectors(path: Path, most: int = MOST) -> Vectors:
     if are_vectors(next(raw_chunks(path, size=SAMPLE), b"")):
         return _read_binary(path, most)
     words: dict[str, NDArray[np.float32]] = {}
-    width = 0
+    width, count = 0, None
     for number, line in enumerate(lines_of(path), start=1):
         fields = line.rstrip().split(" ")
-        if number == 1 and len(fields) == 2 and all(field.isdecimal() for field in fields):
+        if number == 1 and len(fields) == 2 and all(field.isdecimal() and len(field) < 10 for field in fields):
+            count, width = map(int, fields)
             continue
         where, width = f"{path}:{number}", width or len(fields) - 1
+        if 0 < width < len(fields) - 1 and not any(map(_is_number, fields[:-width])):
+            fields = [" ".join(fields[:-width]), *fields[-width:]]
         if len(fields) - 1 != width or not width:
             what = f"the line has {len(fields) - 1} number{'s' * (len(fields) != 2)}, and those before it have {width}"
             mend = "write a word and its numbers in each line, by one blank"
@@ -56,9 +61,21 @@ def read_vectors(path: Path, most: int = MOST) -> Vectors:
         words.setdefault(fields[0], vector)
         if len(words) == most:
             break
+    else:
+        if count is not None and number <= count:
+            what = f"the file ends after {number - 1:,} of the {count:,} words that its first line tells of"
+            raise DataError(what, where=str(path), mend="get it whole")
     if not words:
         raise DataError("there is no vector in the file", where=str(path), mend="check --vectors")
     return Vectors(list(words), np.stack([np.zeros(width, np.float32), *words.values()]))
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_binary(path: Path, most: int) -> Vectors:
