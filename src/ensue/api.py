@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import tempfile
 import traceback
@@ -61,9 +62,29 @@ def train(
     reader = next((one for one in data if isinstance(one, LabelledReader)), None)
     files = [one for one in data if not isinstance(one, LabelledReader)]
     paths = [Path(one) if isinstance(one, str | Path) else _saved(one) for one in files]
-    proposal = known.propose(choices_of(known, paths, {"assignments": settings, **choices}))
-    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="ensue-")) / task
-    return start(known, proposal, paths, folder, watch, reader)
+    frames = [path for path, one in zip(paths, files, strict=True) if not isinstance(one, str | Path)]
+
+    def watch_named(event: Event) -> None:
+        watch(Note(_named(event.text, frames)) if isinstance(event, Note) else event)
+
+    try:
+        proposal = known.propose(choices_of(known, paths, {"assignments": settings, **choices}))
+        folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="ensue-")) / task
+        return start(known, proposal, paths, folder, watch_named if frames else watch, reader)
+    except DataError as error:
+        what, where, mend, option = (
+            part and _named(part, frames) for part in (error.what, error.where, error.mend, error.option)
+        )
+        raise DataError(what or "", where=where, mend=mend, option=option) from None
+
+
+def _named(text: str, frames: Sequence[Path]) -> str:
+    """Write a message with data frames, and rows of them, for the files and lines that they were kept in."""
+    for number, path in enumerate(frames, 1):
+        name = "the data frame" if len(frames) == 1 else f"data frame {number}"
+        line = re.compile(rf"{re.escape(str(path))}(?::(\d+))?")
+        text = line.sub(lambda found: name + f", row {found[1]}" * bool(found[1]), text)  # noqa: B023 - called at once
+    return text
 
 
 def _saved(frame: Any) -> Path:

@@ -173,7 +173,7 @@ def test_labels_of_a_frame_keep_their_kind(tmp_path: Path) -> None:
     assert trained.labels.names == ("0", "1")
     frame["text"] = frame["text"].astype("string")
     frame.loc[7, "text"] = pandas.NA
-    with pytest.raises(DataError, match=r"frame.jsonl:8: column 'text' is empty in this row"):
+    with pytest.raises(DataError, match=r"the data frame, row 8: column 'text' is empty in this row"):
         ensue.train("classify", frame, model="linear", out=tmp_path / "other")
 
 

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+import ensue
 from ensue.cli.main import main
+from ensue.errors import UserError
 from ensue.tasks import text_training
+from ensue.training.contract import Note
 
 WORDS = ["some", "of", "these", "words", "stand", "together", "as", "they", "please", "and", "others", "never"]
 
@@ -145,3 +148,37 @@ def test_tables_of_labels_are_read_in_the_encoding_of_the_data(
     assert "give --set encoding=cp1252" in capsys.readouterr().err
     out(capsys, *command, "--set", "encoding=cp1252")
     assert json.loads((tmp_path / "run" / "result.json").read_text())["details"]["labels"] == ["café", "thé"]
+
+
+@pytest.mark.parametrize(
+    ("task", "frame", "said"),
+    [
+        (
+            "classify",
+            {"text": ["a b"] * 8, "label": ["x", "y", None, "x"] * 2},
+            "the data frame, row 3: column 'label' is empty in this row; fill it in",
+        ),
+        (
+            "forecast",
+            {"ds": [f"20{year}-01-01" for year in range(10, 40)], "y": ["1"] * 20 + ["abc"] + ["2"] * 9},
+            "the data frame, row 21: 'abc' in the column 'y' is no number",
+        ),
+        ("tag", {"words": [["a"]] * 9, "tags": [["x"]] * 9}, "the data frame, row 1: there is no 'tokens'"),
+    ],
+)
+def test_errors_of_a_data_frame_name_its_row_and_column(task: str, frame: dict[str, Any], said: str) -> None:
+    """They named a line of a temporary file."""
+    pandas = pytest.importorskip("pandas")
+    model = {"classify": "bayes", "forecast": "ridge", "tag": "hmm"}[task]
+    with pytest.raises(UserError) as error:
+        ensue.train(task, pandas.DataFrame(frame), model=model)
+    assert str(error.value).startswith(said)
+
+
+def test_notes_on_a_data_frame_name_no_temporary_file(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    frames = [pandas.DataFrame({"mood": ["x", "y"] * 20, "text": [f"a b {one}" for one in range(40)]})] * 2
+    notes = []
+    ensue.train("classify", *frames, model="bayes", out=tmp_path / "run", watch=notes.append)
+    told = [one.text for one in notes if isinstance(one, Note)]
+    assert "data frame 1: taken the text from 'text' and the label from 'mood'" in told

@@ -1,5 +1,6 @@
 """What a run of `forecast` is asked later: new rows go on from what it learned, and nothing is left out unsaid."""
 
+import io
 import json
 import math
 from pathlib import Path
@@ -312,3 +313,18 @@ def test_rows_of_another_kind_are_refused(
         capsys.readouterr()
         assert main(command) == 2
         assert said in capsys.readouterr().err
+
+
+def test_the_standard_input_is_read_as_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained(tmp_path, {"a": range(60)})
+    rows = write(tmp_path / "data.csv", {"a": range(58, 66)})
+    wanted = asked(capsys, "forecast", str(run), str(rows))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(rows.read_bytes())))
+    assert asked(capsys, "forecast", str(run), "-") == wanted
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"unique_id,ds,y\na,2020-01-01,4x0\n")))
+    assert main(["forecast", str(run), "-"]) == 2
+    assert "-:2: '4x0' in the column 'y' is no number" in capsys.readouterr().err
+    assert main(["forecast", str(run), "-x"]) == 2
+    assert "Unknown option: -x" in capsys.readouterr().err

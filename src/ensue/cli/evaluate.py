@@ -57,8 +57,7 @@ def evaluate(  # noqa: PLR0913 - each is a flag
     from ensue.errors import SettingError
     from ensue.training.contract import Working
 
-    if unknown := [str(file) for file in data if str(file).startswith("-") and str(file) != "-"]:
-        raise SettingError(f"Unknown option: {unknown[0]}", mend="see `ensue evaluate --help`")
+    refuse_unknown(data, "evaluate")
     if prequential and (lines or surprising or novelty):
         what, mend = "--prequential tells of chunks, not of lines, places or copies", "leave it or the others out"
         raise SettingError(what, where="evaluate", mend=mend)
@@ -79,6 +78,14 @@ def evaluate(  # noqa: PLR0913 - each is a flag
             show_prequential(model.with_weights(weights), files, json)
         else:
             show_text(model, files, data, Asked(lines, surprising, novelty, weights, json))
+
+
+def refuse_unknown(data: Sequence[Path], verb: str) -> None:
+    """Raise SettingError for what stands in the place of a file, and looks like an option."""
+    from ensue.errors import SettingError
+
+    if unknown := [str(file) for file in data if str(file).startswith("-") and str(file) != "-"]:
+        raise SettingError(f"Unknown option: {unknown[0]}", mend=f"see `ensue {verb} --help`")
 
 
 def refuse_columns(columns: LabelledColumns, task: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from ensue.cli.whole import Whole
 
@@ -20,7 +20,7 @@ app = App(name="forecast")
 @app.default
 def forecast(
     run: Path,
-    file: Path | None = None,
+    file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     /,
     *,
     horizon: Whole | None = None,
@@ -33,17 +33,20 @@ def forecast(
     Args:
         run: The folder of the run.
         file: A table of series: rows that go on from what was learned, or whole series; with none, those that were
-            learned. Rows of the future whose target is empty tell what is known ahead.
+            learned, or - for the standard input. Rows of the future whose target is empty tell what is known ahead.
         horizon: How many steps; as many as were learned if not given.
         plot: Draw history, forecast and the test into this file, .png or .svg (needs the extra `plot`).
         seed: The same seed gives the same forecast, where futures are drawn.
         json: Print one JSON object a series, for programs.
     """
     from ensue import api
+    from ensue.cli.evaluate import given, refuse_unknown
     from ensue.escape import for_terminal
 
+    refuse_unknown([file] if file else [], "forecast")
     model: ForecastModel = api.open(run, "forecast")
-    following = model.following(file)
+    with given(model, [file] if file else []) as files:
+        following = model.following(*files)
     for remark in following.remarks:
         print(for_terminal(remark), file=sys.stderr)
     told = model.ahead(following.panel, horizon, seed)
