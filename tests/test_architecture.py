@@ -43,12 +43,19 @@ BASES_OUTSIDE = {
     "Distribution",
 }
 
-# Functions over a ceiling, each with the date and the reason.
-ALLOWED: dict[str, str] = {}
+# Functions and settings over a ceiling, each with the date and the reason.
+ALLOWED: dict[str, str] = {
+    "data/readers/long_table.py:LongTable": "2026-11-30: a column each for what a step of a sequence may have",
+}
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def settings_classes(tree: ast.AST) -> Iterator[ast.ClassDef]:
+    classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    return (node for node in classes if any(ast.unparse(base).endswith("Settings") for base in node.bases))
 
 
 def name_of(path: Path) -> str:
@@ -89,6 +96,9 @@ def test_sizes(path: Path) -> None:
             too_large.append(f"{place} has more than {parameters} parameters")
         if depth(function) > NESTING:
             too_large.append(f"{place} is nested more than {NESTING} deep")
+    for settings in settings_classes(ast.parse(text)):
+        if sum(isinstance(line, ast.AnnAssign) for line in settings.body) > SETTINGS_FIELDS:
+            too_large.append(f"{name_of(path)}:{settings.name} has more than {SETTINGS_FIELDS} fields")
     assert [one for one in too_large if one.split(" ")[0] not in ALLOWED] == []
 
 
@@ -96,6 +106,7 @@ def test_allow_list_names_what_exists() -> None:
     known = {
         f"{name_of(path)}:{function.name}" for path in FILES for function in functions(ast.parse(path.read_text()))
     }
+    known |= {f"{name_of(path)}:{one.name}" for path in FILES for one in settings_classes(ast.parse(path.read_text()))}
     assert set(ALLOWED) <= known | {name_of(path) for path in FILES}
 
 

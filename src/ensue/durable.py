@@ -206,8 +206,16 @@ def open_log(folder: Path, name: str, more: int = 0) -> IO[bytes]:
         return os.fdopen(os.open(path, flags, 0o666), "rb+", buffering=0)
 
 
+def _unshare(folder: Path, name: str) -> None:
+    """Put a copy in the place of a file that has another name too, a hard link: that one stays as it is."""
+    path = inside(folder, name)
+    if path.exists() and path.stat().st_nlink > 1:
+        write_atomically(path, read_inside(folder, name))
+
+
 def append(folder: Path, name: str, data: bytes) -> None:
     """Add to the end of a log; not synced, because whoever needs it on the disk calls `sync`."""
+    _unshare(folder, name)
     with blaming(folder / name), open_log(folder, name, os.O_CREAT | os.O_APPEND) as file:
         while data:  # a disk may take a part, and then refuse the rest
             data = data[file.write(data) :]
@@ -229,6 +237,7 @@ def trim(folder: Path, name: str, size: int) -> None:
     if found < size:
         raise RunError(f"the file is truncated: {found} bytes of {size}", where=str(path), mend=MEND)
     if found > size:
+        _unshare(folder, name)
         with open_log(folder, name) as file, blaming(path):
             file.truncate(size)
             os.fsync(file.fileno())

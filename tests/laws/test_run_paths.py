@@ -105,6 +105,23 @@ def test_a_link_in_a_run_is_not_followed_on_write(run: Path, name: str, there: b
     assert not (run.parent / "new").exists()
 
 
+def test_hard_links_are_not_written_through(run: Path) -> None:
+    """A copy of a run by hard links stays as it is, whatever is done with the run."""
+    other = shutil.copytree(run, run.parent / "other", copy_function=os.link)
+    before = {path: path.read_bytes() for path in other.rglob("*") if path.is_file()}
+    with (run / "metrics.jsonl").open("ab") as log:  # written after the checkpoint, and cut off
+        log.write(b"{}\n")
+    before[other / "metrics.jsonl"] += b"{}\n"
+    with Run.resume(run) as opened:
+        opened.record(Sample(2, "abc", 3.0))
+        opened.record(Sample(3, "abc", 3.0))
+        opened.write("codec.json", b"[]")
+        opened.save(Checkpoint(Course(step=1), Snapshot({}, {}), {}))
+        assert [row["step"] for row in opened.rows("samples.jsonl")] == [1, 2, 3]
+    assert {path: path.read_bytes() for path in before} == before
+    Run.resume(other).close()
+
+
 def test_temporary_names_cannot_be_foreseen(run: Path) -> None:
     """A link that waits under a temporary name was written through."""
     names: list[str] = []

@@ -1,5 +1,6 @@
 """A bit that flips in the cache of a run is found when it is used; the data is read again, or refused in one line."""
 
+import hashlib
 import json
 import random
 import shutil
@@ -123,6 +124,23 @@ def test_other_data_does_not_take_the_place_of_what_was_learned_from(
         source.write_bytes(kept)
     api.resume(stopped)  # as the message says
     assert weights(stopped) == weights(folder / "finished")
+
+
+def test_a_cache_that_disagrees_with_the_codec_is_refused_and_stays(
+    runs: tuple[str, Path], run: Callable[[str], Path]
+) -> None:
+    stopped = run("stopped")
+    codec, sums = stopped / "codec.json", json.loads((stopped / "manifest.json").read_text())
+    values = json.loads(codec.read_text())
+    (values["labels"] if runs[0] == "classify" else values)["odd"] = 1
+    codec.write_text(json.dumps(values))
+    sums["sha256"]["codec.json"] = [hashlib.sha256(codec.read_bytes()).hexdigest()]
+    (stopped / "manifest.json").write_text(json.dumps(sums))
+    before = {path.name: path.read_bytes() for path in (stopped / "cache").iterdir()}
+    with pytest.raises(RunError, match="the cache holds other data than the run has learned from, and what is read"):
+        api.resume(stopped)
+    assert {path.name: path.read_bytes() for path in (stopped / "cache").iterdir()} == before
+    assert not [*stopped.glob(".*.tmp")]
 
 
 def test_evaluate_gives_the_same_figures_from_a_damaged_cache(

@@ -298,3 +298,27 @@ def test_a_model_that_is_larger_than_its_weights_takes_no_memory(
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_mutants(kind: str, state: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     try_mutants(kind, state, MUTANTS, tmp_path, capsys)
+
+
+CALIBRATED: list[tuple[str, tuple[Any, ...], Any]] = [
+    *(("ridge", ("moved", "80", 0), value) for value in (float("nan"), float("inf"), 1e308, -3.0, 10**400)),
+    *(("texts", ("temperature",), value) for value in (float("nan"), 1e-308, 1e308, 0, "1")),
+    *(("texts", ("bound",), value) for value in (float("nan"), -float("inf"), 1e308, "1")),
+    *(("texts", ("promised",), value) for value in (float("nan"), 2.0, None)),
+]
+"""Kind, a place in calibration.json, and what is written there."""
+
+
+@pytest.mark.parametrize(("kind", "place", "value"), CALIBRATED)
+def test_a_calibration_that_nobody_measured(
+    kind: str, place: tuple[Any, ...], value: Any, wholes: Callable[..., Path], tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(wholes(kind, "finished"), tmp_path / "run"))
+    inner = values = json.loads((run / "calibration.json").read_text())
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    (run / "calibration.json").write_bytes(dumped(values))
+    signed(run)
+    with pytest.raises(RunError, match=r"calibration\.json: the file is damaged"):
+        ensue.open(run)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+import os
+import shutil
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ensue.cache import Cache
 from ensue.data.demos import DEMOS
 from ensue.data.prepare import fingerprint
+from ensue.durable import blaming
 from ensue.errors import RunError
 from ensue.models.weights import no_larger_than
 from ensue.settings import Settings, read_stored
@@ -55,15 +58,33 @@ def data_of(
     described = run.about.get("data")
     if described is not None:
         _refuse_unless_unchanged(described["files"], lost)
-    cache = Cache(folder)
-    cache.begin()
-    found = read(cache)
-    if described is not None:
-        codec, files = told(found)
-        if codec != run.read(CODEC) or _sums(files) != _sums(described["files"]):
-            cache.begin()
-            raise _refusal(lost, "what is read from its sources now is not what it was", "the cache")
+    with _put_aside(folder):
+        cache = Cache(folder)
+        cache.begin()
+        found = read(cache)
+        if described is not None:
+            codec, files = told(found)
+            if codec != run.read(CODEC) or _sums(files) != _sums(described["files"]):
+                raise _refusal(lost, "what is read from its sources now is not what it was", "the cache")
     return found
+
+
+@contextmanager
+def _put_aside(folder: Path) -> Generator[None, None, None]:
+    """Within, another folder may take its place; where that fails, it comes back as it was."""
+    old, there = folder.with_name(f".{folder.name}.{os.urandom(6).hex()}.tmp"), folder.exists()
+    with blaming(folder):
+        if there:
+            folder.rename(old)
+    try:
+        yield
+    except BaseException:
+        if there:
+            shutil.rmtree(folder, ignore_errors=True)
+            with blaming(folder):
+                old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _refuse_another(run: Run, found: T, told: Callable[[T], tuple[bytes, Mapping[str, Any]]]) -> None:

@@ -29,8 +29,9 @@ class Lock:
             self._file = open_log(folder, NAME, os.O_CREAT)
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._file.truncate(0)
-                self._file.write(json.dumps(owner).encode())
+                if os.fstat(self._file.fileno()).st_nlink == 1:  # else it would be written under its other name too
+                    self._file.truncate(0)
+                    self._file.write(json.dumps(owner).encode())
             except BlockingIOError:
                 with self._file:
                     raise _in_use(folder, self._file) from None

@@ -169,7 +169,7 @@ class Run:
         for folder in (self.path, self.path / "checkpoint"):
             for path in folder.glob(TEMPORARY):
                 with blaming(path):
-                    path.unlink(missing_ok=True)
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
 
     @property
     def cache(self) -> Path:

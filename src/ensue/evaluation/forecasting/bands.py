@@ -24,6 +24,8 @@ COVERED = (80, 95)
 """Per cent that intervals promise to hold."""
 FEW = 19
 """With fewer independent forecasts no quantile of what they missed promises 95 %."""
+LEAST, MOST = -0.499, 1e30
+"""How far an end is moved, in widths: not so far inwards that an interval is turned inside out."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Bands:
                 by = np.array([_highest(of_step, per_cent) for of_step in scores])
                 # A step ahead at which nothing was measured is moved as far as any other.
                 by = np.where(np.isnan(by), np.nanmax(by), by)
-            moved[per_cent] = np.maximum(by, -0.499).tolist()  # no interval is turned inside out
+            moved[per_cent] = np.clip(by, LEAST, MOST).tolist()
         return cls(moved, measured)
 
     def around(self, forecast: Forecast) -> dict[int, tuple[Values, Values]]:
@@ -81,7 +83,9 @@ class Bands:
     def from_json(cls, values: Mapping[str, Any]) -> Bands:
         """Make what gave `to_json`."""
         moved = {int(per_cent): [float(one) for one in by] for per_cent, by in values["moved"].items()}
-        if moved.keys() != set(COVERED) or not all(by and not np.isnan(by).any() for by in moved.values()):
+        if moved.keys() != set(COVERED) or not all(
+            by and min(by) >= LEAST and max(by) <= MOST for by in moved.values()
+        ):
             raise ValueError("these are no intervals")
         return cls(moved, int(values["measured"]))
 

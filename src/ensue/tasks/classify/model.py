@@ -71,12 +71,13 @@ class Calibration:
     def from_json(cls, values: Mapping[str, Any]) -> Calibration:
         """Make it again."""
         bound = values["bound"]
-        if not 0 < values["temperature"] < inf or (bound is not None and np.isnan(bound)):
+        usual = 1e-6 <= values["temperature"] <= 1e6 and 0 < values["promised"] < 1
+        if not usual or (bound is not None and not 0 <= bound <= 1e30):
             raise ValueError("these are no temperature and bound")
-        return cls(values["temperature"], float("inf") if bound is None else bound, values["promised"])
+        return cls(values["temperature"], inf if bound is None else bound, values["promised"])
 
 
-UNCALIBRATED = Calibration(1.0, float("inf"), PROMISED)
+UNCALIBRATED = Calibration(1.0, inf, PROMISED)
 """Leaves answers as they are, and lets sets hold every label."""
 
 
