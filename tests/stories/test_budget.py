@@ -6,7 +6,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 
 import ensue
 from ensue import api
+from ensue.cli.main import main
 from ensue.cli.progress import Held, Live, Plain, Ticking
 from ensue.data.codecs import Characters
 from ensue.data.encode import encode_corpus
@@ -377,6 +378,77 @@ def test_what_takes_long_is_told_while_it_does(kind: Any, monkeypatch: pytest.Mo
     before = out.text
     time.sleep(0.1)
     assert out.text == before
+
+
+def test_answers_that_are_long_in_coming_are_told_of_and_stand_on_lines_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`classify RUN FILE` and the like were silent until the first of their rows, and between them."""
+    monkeypatch.setattr("ensue.cli.progress.SILENT_SECONDS", 0.02)
+
+    def slowly() -> Iterator[str]:
+        for answer in ("one", "two"):
+            time.sleep(0.2)
+            yield answer
+
+    out: Any = _Lines()
+    with Ticking(Live(out)) as watch:
+        watch(Working("classifying"))
+        for answer in watch.each(slowly()):
+            assert out.text.endswith("\r\x1b[K")
+            out.write(f"{answer}\n")
+    first, rest = out.text.split("one\n")
+    assert "classifying  0:0" in first
+    assert "classifying: 1 done  0:0" in rest
+
+
+TAGGED = "1\tthe\t_\tDET\t_\t_\t_\t_\t_\t_\n2\tcat\t_\tNOUN\t_\t_\t_\t_\t_\t_\n\n"
+ASKED = [
+    ("generate", "ngram", ["generate", "RUN", "--novelty", "--length", "20"], "searching the training data"),
+    ("generate", "ngram", ["generate", "RUN", "--n", "2", "--json"], "searching the training data"),
+    ("generate", "ngram", ["evaluate", "RUN", "FILE", "--novelty", "--json"], "searching the training data"),
+    ("generate", "ngram", ["evaluate", "RUN", "FILE", "--prequential"], "scoring and learning"),
+    ("generate", "ngram", ["export", "RUN", "OUT"], "writing n-grams"),
+    ("generate", "ngram", ["check", "FILE"], "looking at the data"),
+    ("classify", "majority", ["classify", "RUN", "FILE"], "classifying"),
+    ("classify", "majority", ["evaluate", "RUN", "FILE", "--json"], "scoring"),
+    ("tag", "frequent", ["tag", "RUN", "FILE", "--out", "OUT"], "tagging"),
+    ("forecast", "ridge", ["forecast", "RUN"], "forecasting"),
+]
+
+
+@pytest.fixture(scope="module")
+def answering(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], tuple[Path, Path]]:
+    """Give a run of a verb, and the file it was trained on."""
+    contents = {
+        "generate": prose(2_000),
+        "classify": "text,label\n" + "".join(f"a {word} film,{word}\n" for word in ("good", "bad") * 40),
+        "tag": TAGGED * 40,
+        "forecast": "date,value\n" + "".join(f"{1990 + n // 12}-{n % 12 + 1:02}-01,{n % 12}\n" for n in range(240)),
+    }
+    endings = {"generate": "txt", "classify": "csv", "tag": "conllu", "forecast": "csv"}
+    folder = tmp_path_factory.mktemp("answering")
+
+    def made(verb: str, model: str) -> tuple[Path, Path]:
+        run, file = folder / verb, folder / f"{verb}.{endings[verb]}"
+        if not run.exists():
+            file.write_text(contents[verb])
+            ensue.train(verb, file, model=model, out=run)
+        return run, file
+
+    return made
+
+
+@pytest.mark.parametrize(("verb", "model", "line", "what"), ASKED, ids=[" ".join(one[2]) for one in ASKED])
+def test_every_verb_that_answers_tells_what_it_does(
+    verb: str, model: str, line: list[str], what: str, answering: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, file = answering(verb, model)
+    events: list[Event] = []
+    monkeypatch.setattr("ensue.cli.progress.follow_answer", lambda *_: events.append)
+    places = {"RUN": str(run), "FILE": str(file), "OUT": str(tmp_path / "out")}
+    assert main([places.get(one, one) for one in line]) == 0
+    assert any(isinstance(event, Working) and what in event.what for event in events)
 
 
 def test_what_is_told_again_keeps_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,13 +33,17 @@ def check(
         json: Print one JSON object, for programs.
         own: What `ensue train VERB` takes to say how its data is read: --label COLUMN, --kind trees, --fill zero, ...
     """
+    from ensue.cli.progress import Ticking, follow_answer
     from ensue.data.check import check as examine
     from ensue.errors import DataError
+    from ensue.training.contract import Working
     from ensue.training.settings import BatchingSettings
 
     if not data:
         raise DataError("there is no data to look at", where="check", mend="give files or folders")
-    report = examine(data, task, own, set_, BatchingSettings().length)
+    with Ticking(follow_answer()) as watch:
+        watch(Working("looking at the data"))
+        report = examine(data, task, own, set_, BatchingSettings().length)
     print_json_report(report) if json else show(report)
     return 2 if report.problems else 0
 

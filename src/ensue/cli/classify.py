@@ -41,24 +41,29 @@ def classify(
         json: Print one JSON object an example, for programs.
     """
     from ensue import api
-    from ensue.cli.machine import Output, print_json, refuse_overwriting, say
+    from ensue.cli.machine import Output, print_json, refuse_overwriting
+    from ensue.cli.progress import Ticking, follow_answer
     from ensue.data.contract import Listener
     from ensue.tasks.classify.using import asked_about
+    from ensue.training.contract import Working
 
     refuse_overwriting(data, out)
-    model = api.open(run, "classify")
-    verdicts = asked_about(model, data, Listener(say), columns.said)
-    if json:
-        for verdict in verdicts:
-            print_json(verdict.to_json())
-    elif out is not None:
-        from ensue.durable import write_atomically
+    with Ticking(follow_answer(data)) as watch:
+        watch(Working("opening the run"))
+        model = api.open(run, "classify")
+        watch(Working("classifying"))
+        verdicts = watch.each(asked_about(model, data, Listener(watch.say), columns.said))
+        if json:
+            for verdict in verdicts:
+                print_json(verdict.to_json())
+        elif out is not None:
+            from ensue.durable import write_atomically
 
-        text = StringIO(newline="")
-        write_rows(verdicts, model.labels, text)
-        write_atomically(out, text.getvalue().encode())
-    else:
-        write_rows(verdicts, model.labels, Output())
+            text = StringIO(newline="")
+            write_rows(verdicts, model.labels, text)
+            write_atomically(out, text.getvalue().encode())
+        else:
+            write_rows(verdicts, model.labels, Output())
 
 
 def write_rows(verdicts: Iterable[Verdict], labels: LabelCodec, file: Any) -> None:

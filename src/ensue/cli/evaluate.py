@@ -53,7 +53,7 @@ def evaluate(  # noqa: PLR0913 - each is a flag
         json: Print JSON, for programs.
     """
     from ensue import api
-    from ensue.cli.progress import Ticking, follow
+    from ensue.cli.progress import Ticking, follow, follow_answer
     from ensue.errors import SettingError
     from ensue.training.contract import Working
 
@@ -68,7 +68,7 @@ def evaluate(  # noqa: PLR0913 - each is a flag
         raise SettingError(what, where="evaluate", mend="leave them out")
     with given(model, data) as files:
         if hasattr(model, "evaluate"):
-            with Ticking(follow(json)) as watch:
+            with Ticking(follow_answer() if json else follow(False)) as watch:
                 watch(Working("scoring"))
                 scored = model.evaluate(files, columns.said) if columns.said else model.evaluate(files)
             if notes := scored.details.get("notes"):
@@ -136,18 +136,21 @@ def as_named(note: str, files: Sequence[Path], data: Sequence[Path]) -> str:
 
 def show_text(model: TextModel, files: Sequence[Path], data: Sequence[Path], asked: Asked) -> None:
     """Print what a text costs, and what more was asked of it."""
-    from ensue.cli.progress import Ticking, follow
+    from ensue.cli.progress import Ticking, follow, follow_answer
     from ensue.tasks import evaluation
     from ensue.training.contract import Working
 
-    with Ticking(follow(asked.json)) as watch:
+    with Ticking(follow_answer() if asked.json else follow(False)) as watch:
         watch(Working("scoring"))
         found = evaluation.evaluate(model.with_weights(asked.weights), files)
         found = replace(found, notes=tuple(as_named(note, files, data) for note in found.notes))
         exact = found if asked.weights == "fp32" else evaluation.evaluate(model, files)
+        if asked.novelty:
+            watch(Working("searching the training data for copies"))
+        novelty = found.novelty() if asked.novelty else None
     cost = found.likelihood.bits_per_character - exact.likelihood.bits_per_character
     if asked.json:
-        more = {"novelty": found.novelty().to_json()} if asked.novelty else {}
+        more = {"novelty": novelty.to_json()} if novelty else {}
         print_whole(found, asked.lines, asked.surprising, {"weights": asked.weights, "cost_of_weights": cost, **more})
         return
     for note in found.notes:
@@ -157,8 +160,8 @@ def show_text(model: TextModel, files: Sequence[Path], data: Sequence[Path], ask
     show_figures({name: (told[name], ends) for name, ends in intervals}, f"{told['count']:,} symbols")
     if asked.weights != "fp32":
         print(f"{asked.weights} weights cost {cost:+.4f} bits per character, beside fp32")
-    if asked.novelty:
-        show_line(f"novelty: {found.novelty()}")
+    if novelty:
+        show_line(f"novelty: {novelty}")
     if asked.lines:
         show_lines(found)
     if asked.surprising:
@@ -254,14 +257,18 @@ def show_surprising(found: Evaluation, count: int) -> None:
 def show_prequential(model: TextModel, data: Sequence[Path], as_json: bool) -> None:
     """Score and learn, and print each chunk as it is done."""
     from ensue.cli.machine import print_json
+    from ensue.cli.progress import Ticking, follow_answer
     from ensue.errors import SettingError
     from ensue.tasks.prequential import evaluate_prequentially
+    from ensue.training.contract import Working
 
     if not data:
         raise SettingError("there is no text to go on with", where="--prequential", mend="give a FILE")
-    for number, point in enumerate(evaluate_prequentially(model, data), 1):
-        if as_json:
-            print_json({"chunk": number, **point.chunk.to_json(), "total": point.total.to_json()})
-        else:
-            chunk, total = point.chunk.nats_per_character, point.total.nats_per_character
-            print(f"chunk {number}: {chunk:.4f} nats per character, {total:.4f} so far", flush=True)
+    with Ticking(follow_answer()) as watch:
+        watch(Working("scoring and learning"))
+        for number, point in enumerate(watch.each(evaluate_prequentially(model, data)), 1):
+            if as_json:
+                print_json({"chunk": number, **point.chunk.to_json(), "total": point.total.to_json()})
+            else:
+                chunk, total = point.chunk.nats_per_character, point.total.nats_per_character
+                print(f"chunk {number}: {chunk:.4f} nats per character, {total:.4f} so far", flush=True)

@@ -24,15 +24,18 @@ def export(run: Path, file: Path, /) -> None:
     """
     from ensue import api
     from ensue.cli.machine import show_line
+    from ensue.cli.progress import Ticking, follow_answer
     from ensue.data.codecs import TokenCodec, WordCodec
     from ensue.durable import blaming
     from ensue.models.ngram import write_arpa
+    from ensue.training.contract import Working
 
     model: TextModel = api.open(run, "generate")
     codec, ngram = model.codec, model.ngram()
     unfinished = file.with_name(f".tmp-{file.name}")
     symbols = [codec.symbol(id) for id in range(codec.size)]
-    with blaming(file):
+    with Ticking(follow_answer()) as watch, blaming(file):
+        watch(Working("writing n-grams"))
         try:
             write_arpa(
                 ngram, unfinished, symbols, codec.unknown, codec.end, words=isinstance(codec, WordCodec | TokenCodec)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,19 +40,22 @@ def forecast(
     """
     from ensue import api
     from ensue.cli.evaluate import given, refuse_unknown
-    from ensue.escape import for_terminal
+    from ensue.cli.progress import Ticking, follow_answer
+    from ensue.training.contract import Note, Working
 
     refuse_unknown([file] if file else [], "forecast")
     model: ForecastModel = api.open(run, "forecast")
-    with given(model, [file] if file else []) as files:
+    with given(model, [file] if file else []) as files, Ticking(follow_answer()) as watch:
+        watch(Working("forecasting"))
         following = model.following(*files)
-    for remark in following.remarks:
-        print(for_terminal(remark), file=sys.stderr)
-    told = model.ahead(following.panel, horizon, seed)
-    if plot is not None:
-        from ensue.tasks.forecast.plot import draw
+        for remark in following.remarks:
+            watch(Note(remark))
+        told = model.ahead(following.panel, horizon, seed)
+        if plot is not None:
+            from ensue.tasks.forecast.plot import draw
 
-        draw(model, told, following.panel, plot, tests=file is None)
+            watch(Working("drawing"))
+            draw(model, told, following.panel, plot, tests=file is None)
     if json:
         from ensue.cli.machine import print_json
 

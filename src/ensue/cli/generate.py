@@ -12,7 +12,9 @@ from ensue.cli.whole import Whole
 from ensue.decoding.filters import FilterSettings
 
 if TYPE_CHECKING:
-    from ensue.tasks.text_model import TextModel
+    from collections.abc import Iterator
+
+    from ensue.tasks.text_model import TextModel, Written
 
 app = App(name="generate")
 
@@ -55,7 +57,9 @@ def generate(  # noqa: PLR0913 - each is a flag
         json: Print one JSON object a sample, for programs.
     """
     from ensue import api
+    from ensue.cli.progress import Ticking, follow_answer
     from ensue.errors import SettingError
+    from ensue.training.contract import Working
 
     if interactive and (json or novelty or n > 1 or prompt == "-"):
         what, mend = "--interactive writes one text, as plain text", "leave out --n, --novelty and --json"
@@ -65,7 +69,9 @@ def generate(  # noqa: PLR0913 - each is a flag
     said = {"length": length, "stop": stop, "seed": seed, "allow": allow, "pattern": regex, "weights": weights}
     asked = dict(filters) | {name: value for name, value in said.items() if value is not None}
     asked |= {"temperature": 0.0} if greedy else {}
-    model: TextModel = api.open(run, "generate")
+    with Ticking(follow_answer()) as watch:
+        watch(Working("opening the run"))
+        model: TextModel = api.open(run, "generate")
     prompt = read_prompt(prompt)
     warn_of_unknown(model, prompt)
     if interactive:
@@ -110,14 +116,24 @@ def stream(model: TextModel, prompt: str, asked: dict[str, Any]) -> None:
 
 def write_json(model: TextModel, prompt: str, n: int, asked: dict[str, Any]) -> None:
     """Print the samples for programs; the text is what follows the prompt."""
-    for sample in model.written(prompt, n, novelty=True, **asked):
+    for sample in _written(model, prompt, n, True, asked):
         print_json({"prompt": prompt, **sample.to_json()})
+
+
+def _written(model: TextModel, prompt: str, n: int, novelty: bool, asked: dict[str, Any]) -> Iterator[Written]:
+    """Give the samples, and tell that they are on their way."""
+    from ensue.cli.progress import Ticking, follow_answer
+    from ensue.training.contract import Working
+
+    with Ticking(follow_answer()) as watch:
+        watch(Working("writing, and searching the training data for copies" if novelty else "writing"))
+        yield from watch.each(model.written(prompt, n, novelty=novelty, **asked))
 
 
 def write(model: TextModel, prompt: str, n: int, novelty: bool, asked: dict[str, Any]) -> None:
     """Print the samples one below the other; samples of lines as lines, if nothing is to be said of them."""
     lines = model.codec.end is not None and not novelty
-    for sample in model.written(prompt, n, novelty=novelty, **asked):
+    for sample in _written(model, prompt, n, novelty, asked):
         if not lines and n > 1:
             print(f"--- sample {sample.number + 1}: {sample.nats / max(sample.symbols, 1):.2f} nats a symbol")
         print(prompt + sample.text, flush=True, file=Output())

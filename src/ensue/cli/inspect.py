@@ -37,7 +37,7 @@ def inspect(
 
     from ensue import api
     from ensue.cli.machine import print_json
-    from ensue.cli.progress import Ticking, follow
+    from ensue.cli.progress import Ticking, follow, follow_answer
     from ensue.cli.tables import show_table
     from ensue.inspection.memory import MemorySettings, memory
     from ensue.settings import read
@@ -47,7 +47,7 @@ def inspect(
     settings = read(MemorySettings, {"longest": longest, "places": places}, where="inspect")
     model: TextModel = api.open(run, "generate")
     corpus = read_corpus(model, data) if data else model.parts.test
-    with Ticking(follow(json)) as watch:
+    with Ticking(follow_answer() if json else follow(False)) as watch:
         watch(Working(f"reading {settings.places} places with up to {settings.longest} symbols before them"))
         found = memory(model.model, corpus.ids, corpus.offsets, settings)
     if json:

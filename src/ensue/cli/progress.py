@@ -5,16 +5,21 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
+from collections.abc import Iterable, Iterator
 from shutil import get_terminal_size
 from threading import Event as ThreadEvent
 from threading import Lock, Thread
 from time import monotonic
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from ensue.cli.machine import print_json
 from ensue.escape import for_terminal
 from ensue.training.contract import Event, Note, Progress, Reading, Sample, Stage, Watch, Working
 
+if TYPE_CHECKING:
+    from ensue.data.contract import Finding
+
+T = TypeVar("T")
 PLAIN_SECONDS = 8.0
 """Time between two plain lines of progress, unless there is a validation to tell."""
 SILENT_SECONDS = 1.0
@@ -31,9 +36,21 @@ def follow(as_json: bool) -> Watch:
     return Live(sys.stderr) if sys.stderr.isatty() else Plain(sys.stderr)
 
 
-def _to_json(event: Event) -> None:
+def follow_answer(data: str = "") -> Watch:
+    """Give the function that shows events beside an answer: what is being done on a terminal alone, and not on one at
+    which a person is typing the `data`.
+    """
+    typing = data == "-" and sys.stdin.isatty()
+    return Live(sys.stderr) if sys.stderr.isatty() and not typing else _notes
+
+
+def _notes(event: Event) -> None:
     if isinstance(event, Note | Stage):
         print(for_terminal(event.text), file=sys.stderr)
+
+
+def _to_json(event: Event) -> None:
+    _notes(event)
     if not isinstance(event, Reading | Stage | Working):
         print_json({"event": type(event).__name__.lower(), **dataclasses.asdict(event)})
 
@@ -99,6 +116,19 @@ class Ticking:
             self.last = monotonic()
             self.watch(event)
 
+    def say(self, finding: Finding | str) -> None:
+        """Pass on what a person should know of their data."""
+        self(Note(f"ensue: {finding}"))
+
+    def each(self, answers: Iterable[T]) -> Iterator[T]:
+        """Give answers that are shown one by one, and tell how many there were while the next is long in coming."""
+        for number, answer in enumerate(answers, 1):
+            with self._lock:
+                self.line, self.last = f"{self.doing}: {number:,} done", monotonic()
+                if isinstance(self.watch, Live):
+                    self.watch.clear()
+            yield answer
+
     def _tick(self) -> None:
         while not self._done.wait(SILENT_SECONDS):
             with self._lock:
@@ -157,6 +187,7 @@ class Live:
         if self.open:
             self.out.write("\r\x1b[K")
             self.out.flush()
+            self.open = False
 
 
 def as_line(event: Event) -> str:

@@ -33,20 +33,26 @@ def tag(
     import json as codec
 
     from ensue import api
-    from ensue.cli.machine import Output, refuse_overwriting, say
+    from ensue.cli.machine import Output, refuse_overwriting
+    from ensue.cli.progress import Ticking, follow_answer
     from ensue.data.contract import Listener
     from ensue.durable import write_atomically
     from ensue.tasks.tag.using import as_conllu, asked_about
+    from ensue.training.contract import Working
 
     refuse_overwriting(data, out)
-    model = api.open(run, "tag")
-    told = model.tagged(asked_about(model, data, read, Listener(say)), Listener(say))
-    if json:
-        written = (codec.dumps(one.to_json()) + "\n" for one in told)
-    else:
-        written = (as_conllu(model, number, one) for number, one in enumerate(told, 1))
-    if out is not None:
-        write_atomically(out, "".join(written).encode())
-    else:
-        for text in written:
-            Output().write(text)
+    with Ticking(follow_answer(data)) as watch:
+        watch(Working("opening the run"))
+        model = api.open(run, "tag")
+        watch(Working("tagging"))
+        listener = Listener(watch.say)
+        told = watch.each(model.tagged(asked_about(model, data, read, listener), listener))
+        if json:
+            written = (codec.dumps(one.to_json()) + "\n" for one in told)
+        else:
+            written = (as_conllu(model, number, one) for number, one in enumerate(told, 1))
+        if out is not None:
+            write_atomically(out, "".join(written).encode())
+        else:
+            for text in written:
+                Output().write(text)

@@ -6,12 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
-from torch import Tensor
 
 from ensue.batch import Batch
+
+if TYPE_CHECKING:
+    from torch import Tensor  # what is told while data is looked at needs none
 
 
 class Feed(Protocol):
