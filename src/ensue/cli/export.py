@@ -22,15 +22,14 @@ def export(run: Path, file: Path, /) -> None:
         file: The file to write, packed if it ends in .gz, .xz or .bz2. Words are written as they are; in other symbols
             blanks and control characters are written as %XX.
     """
-    from ensue import api
     from ensue.cli.machine import show_line
-    from ensue.cli.progress import Ticking, follow_answer
+    from ensue.cli.progress import Ticking, follow_answer, opened
     from ensue.data.codecs import TokenCodec, WordCodec
     from ensue.durable import blaming
     from ensue.models.ngram import write_arpa
     from ensue.training.contract import Working
 
-    model: TextModel = api.open(run, "generate")
+    model: TextModel = opened(run, "generate")
     codec, ngram = model.codec, model.ngram()
     unfinished = file.with_name(f".tmp-{file.name}")
     symbols = [codec.symbol(id) for id in range(codec.size)]

@@ -56,10 +56,8 @@ def generate(  # noqa: PLR0913 - each is a flag
         interactive: Type, and the model goes on; or pick the next symbol from the likeliest.
         json: Print one JSON object a sample, for programs.
     """
-    from ensue import api
-    from ensue.cli.progress import Ticking, follow_answer
+    from ensue.cli.progress import opened
     from ensue.errors import SettingError
-    from ensue.training.contract import Working
 
     if interactive and (json or novelty or n > 1 or prompt == "-"):
         what, mend = "--interactive writes one text, as plain text", "leave out --n, --novelty and --json"
@@ -69,9 +67,7 @@ def generate(  # noqa: PLR0913 - each is a flag
     said = {"length": length, "stop": stop, "seed": seed, "allow": allow, "pattern": regex, "weights": weights}
     asked = dict(filters) | {name: value for name, value in said.items() if value is not None}
     asked |= {"temperature": 0.0} if greedy else {}
-    with Ticking(follow_answer()) as watch:
-        watch(Working("opening the run"))
-        model: TextModel = api.open(run, "generate")
+    model: TextModel = opened(run, "generate")
     prompt = read_prompt(prompt)
     warn_of_unknown(model, prompt)
     if interactive:

@@ -6,11 +6,12 @@ import dataclasses
 import math
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from shutil import get_terminal_size
 from threading import Event as ThreadEvent
 from threading import Lock, Thread
 from time import monotonic
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from ensue.cli.machine import print_json
 from ensue.escape import for_terminal
@@ -143,6 +144,15 @@ def _doing(event: Event) -> str | None:
     if isinstance(event, Progress):
         return "training"
     return "reading the data" if isinstance(event, Reading) else None
+
+
+def opened(run: Path, task: str) -> Any:
+    """Open a run of a task, and say so where that takes long: all of its sums are looked at."""
+    from ensue import api
+
+    with Ticking(follow_answer()) as watch:
+        watch(Working("opening the run"))
+        return api.open(run, task)
 
 
 class Plain:
