@@ -38,13 +38,12 @@ def forecast(
         seed: The same seed gives the same forecast, where futures are drawn.
         json: Print one JSON object a series, for programs.
     """
-    from ensue import api
     from ensue.cli.evaluate import given, refuse_unknown
-    from ensue.cli.progress import Ticking, follow_answer
+    from ensue.cli.progress import Ticking, follow_answer, opened
     from ensue.training.contract import Note, Working
 
     refuse_unknown([file] if file else [], "forecast")
-    model: ForecastModel = api.open(run, "forecast")
+    model: ForecastModel = opened(run, "forecast")
     with given(model, [file] if file else []) as files, Ticking(follow_answer()) as watch:
         watch(Working("forecasting"))
         following = model.following(*files)
