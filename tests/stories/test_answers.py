@@ -203,6 +203,8 @@ def test_wrong_tables_of_labels(
     line = ["train", "classify", str(folder / "sn"), "--label-file", str(types), "--label", "type"]
     assert main([*line, "--model", "majority", "--out", str(tmp_path / "run")]) == 2
     assert expected in capsys.readouterr().err
+    assert main(["check", str(types), "--label-file", str(types)]) == 2
+    assert "types.csv: the table of labels is the only file; name the files of the" in capsys.readouterr().err
 
 
 def test_every_line_of_labelled_text_has_its_answer(

@@ -155,7 +155,8 @@ def test_what_was_said_tells_the_task(tmp_path):
             {},
             [
                 "a.csv: 1 of 3 have fewer than 10 examples: 'once' (1); give more of them",
-                "a.csv:62: the label 'once' has this one example; give more of it, or leave it out",
+                "a.csv:62: the label 'once' has this one example; give more of it, or leave it out with "
+                "--set 'data.labels.merge=[\"once=\"]'",
             ],
         ),
         (REVIEWS, {"label": "mood"}, ["a.csv: there is no column 'mood'; choose from label, text"]),

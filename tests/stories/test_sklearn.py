@@ -134,11 +134,20 @@ def test_much_data_is_held_out_from() -> None:
         ([["a"]] * 23 + [[]], MOODS, "X[23] is empty, and not a list of tokens"),
         ([[1.0], [1, 2]] * 11 + [[1.0], []], MOODS, "X[23] has the shape (0,), which is neither (steps,) nor"),
         ([[1.0], [1, np.inf]] * 12, MOODS, "X[1] contains infinity; NaN stands for what is missing"),
+        ([[1.0], [1, 1e200]] * 12, MOODS, "X[1] contains a number above 1e+100, whose square is infinite; scale X"),
     ],
 )
 def test_what_cannot_be_learned_is_a_value_error(X: Any, y: Any, said: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(said)}"):
         SequenceClassifier("bag").fit(X, y)
+
+
+def test_a_frame_with_a_column_of_texts_is_told_apart_from_numbers() -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame({"text": TEXTS, "count": range(24)})
+    with pytest.raises(ValueError, match=r"of which one column holds the samples: give X\['text'\]"):
+        SequenceClassifier("bag").fit(frame, MOODS)
+    assert len(SequenceClassifier("bayes").fit(frame["text"], MOODS).predict(frame["text"])) == 24
 
 
 def test_wrong_settings_and_wrong_channels_are_value_errors() -> None:

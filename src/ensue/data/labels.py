@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -219,8 +221,10 @@ def refuse_unlearnable(
         where = f"{examples[place].file}:{examples[place].line}"
         what = f"the label {lists[place][0]!r} has this one example"
         numbers = "if labels are measured numbers, give --set data.labels.kind=number"
-        option = numbers if kind == "single" and all(_natural(name)[0] < inf for name in counts) else None
-        raise DataError(what, where=where, mend="give more of it, or leave it out", option=option)
+        option = f"leave it out with --set {shlex.quote('data.labels.merge=' + json.dumps([f'{lists[place][0]}=']))}"
+        if kind == "single" and all(_natural(name)[0] < inf for name in counts):
+            option = numbers
+        raise DataError(what, where=where, mend="give more of it", option=option)
 
 
 def _number_of(example: Labelled) -> float:

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from ensue.data.labelled import Content
+from ensue.data.readers.numbers import LARGEST
 from ensue.data.readers.series_file import VALUE
 
 Form: TypeAlias = Literal["table", "sequences", "texts", "tokens"]
@@ -48,6 +49,10 @@ def refuse_one_text(X: Any) -> None:
         raise ValueError(f"X is one text, {X!r:.40}, and has to be a list of samples: give [X]")
     if isinstance(X, PathLike):
         raise ValueError("X is a path; an estimator takes samples, and `ensue train` takes files")
+    if hasattr(X, "columns"):
+        first = zip(X.columns, np.asarray(X[:1]).ravel(), strict=False)
+        if texts := [name for name, cell in first if isinstance(cell, str)]:
+            raise ValueError(f"X is a data frame, of which one column holds the samples: give X[{texts[0]!r}]")
 
 
 def contents_of(X: Any, form: Form) -> list[Content]:
@@ -87,4 +92,6 @@ def _numbers(row: Any, place: int) -> Content:
         raise ValueError(f"X[{place}] has the shape {np.shape(row)}, which is neither (steps,) nor (steps, channels)")
     if np.isinf(steps).any():
         raise ValueError(f"X[{place}] contains infinity; NaN stands for what is missing")
+    if (np.abs(steps) > LARGEST).any():
+        raise ValueError(f"X[{place}] contains a number above {LARGEST:g}, whose square is infinite; scale X")
     return {VALUE: steps}

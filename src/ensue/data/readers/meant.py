@@ -13,7 +13,7 @@ from ensue.data.files import ending, find_files
 from ensue.data.readers.fasttext import PREFIX, are_fasttext
 from ensue.data.readers.labelled_table import USUAL, could_be_label
 from ensue.data.readers.lines import lines_of
-from ensue.data.readers.named_parts import parts_by_name
+from ensue.data.readers.named_parts import but_for, parts_by_name
 from ensue.data.readers.rows import LOOKED_AT, ROWS, could_be_text
 from ensue.data.readers.series import time_column
 from ensue.data.readers.series_rows import M3_ENDING, row_layout
@@ -39,8 +39,7 @@ def labelled_kind(data: Sequence[Path], said: Mapping[str, str]) -> tuple[str, s
     if any(f"data.reader.{role}" in said for role in OF_STEPS):
         return "long_table", "read as a table with a row for each step, for columns of steps are named"
     encoding = encoding_said(said)
-    beside = Path(said["data.label_file"].strip('"')).resolve() if "data.label_file" in said else None
-    files = [path for path in find_files(data) if path.resolve() != beside]
+    files = but_for(find_files(data), said.get("data.label_file", "").strip('"'))
     endings = {ending(path) for path in files}
     if endings <= ROWS.keys():
         if _are_steps(_beginning(files[0], encoding)):

@@ -51,8 +51,7 @@ def files_of_parts(
     held_out = {"tune": settings.valid_file, "test": settings.test_file}
     data = {name: paths} | {part: [Path(file)] for part, file in held_out.items() if file}
     files = {part: find_files(own, listener) for part, own in data.items()}
-    if beside:
-        files = {part: [one for one in own if one.resolve() != Path(beside).resolve()] for part, own in files.items()}
+    files = {part: but_for(own, beside) for part, own in files.items()}
     elsewhere = {path.resolve() for part, own in files.items() if part != name for path in own}
     named = {path.resolve() for path in paths if not path.is_dir()}
     rest = [path for path in files[name] if path.resolve() in named or path.resolve() not in elsewhere]
@@ -61,6 +60,15 @@ def files_of_parts(
     if twice := [path for path, count in given.items() if count > 1]:
         raise DataError("the file was given twice", where=str(twice[0]), mend="give each part files of its own")
     return take_named_parts(name, files, listener) if settings.split == "auto" else files
+
+
+def but_for(files: Sequence[Path], beside: str) -> list[Path]:
+    """Give files without the one that lies `beside` the data, if there is one. Raises DataError where none is left."""
+    rest = [path for path in files if not beside or path.resolve() != Path(beside).resolve()]
+    if not rest:
+        mend = "name the files of the sequences as well"
+        raise DataError("the table of labels is the only file", where=beside, mend=mend)
+    return rest
 
 
 def part_named(name: str) -> str | None:
