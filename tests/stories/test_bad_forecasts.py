@@ -91,7 +91,7 @@ TABLES = {
         + "".join(f"a,2024-01-{day:02d},{day}\n" for day in range(1, 31))
         + "".join(f"b,2024-{month:02d}-01,{month}\n" for month in range(1, 13)),
         [],
-        "two frequencies: a series of months in 'b', where the usual step is a day; split",
+        "two frequencies: a step of a month in 'b', where the usual step is a day; split",
     ),
     "horizon": (
         long("\n".join(GOOD)),

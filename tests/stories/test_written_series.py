@@ -199,6 +199,79 @@ def test_a_gap_among_ends_of_months_is_filled(tmp_path: Path) -> None:
     assert panel.series[0].times.astype("datetime64[D]").tolist() == ENDS["workdays"]
 
 
+@pytest.mark.parametrize("hour", [0, 6])
+def test_days_by_the_clocks_of_a_place_are_days(hour: int, tmp_path: Path) -> None:
+    """With their offsets, which daylight saving changes; one such row, of a run that learned hours, is an hour."""
+    days = [datetime(2020, 3, 1, hour, tzinfo=ZoneInfo("America/New_York")) + timedelta(n) for n in range(30)]
+    panel, told = read(tmp_path, table([day.isoformat() for day in days]))
+    assert (panel.frequency.name, told) == ("day", [])
+    assert panel.series[0].times.tolist() == [day.replace(tzinfo=None) for day in days]
+    hours, _ = read(tmp_path, table([f"{time:%Y-%m-%dT%H:%M}-05:00" for time in HOURS]))
+    row = table([(HOURS[-1] + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M-05:00")])
+    settings = SeriesSettings(freq="hour")
+    (tmp_path / "new.csv").write_text(row, encoding="utf-8")
+    later = read_panel([tmp_path / "new.csv"], settings, like=hours)
+    assert later.series[0].times.tolist() == [HOURS[-1] + timedelta(hours=6)]
+    assert len(gone_on(hours, later)[0].series[0]) == 41
+
+
+@pytest.mark.parametrize(("step", "frequency"), [(1, "day"), (7, "week"), (0, "month")])
+def test_days_as_spreadsheets_count_them(step: int, frequency: str, tmp_path: Path) -> None:
+    """43831 is 2020-01-01; months have 28 to 31 days, which were two frequencies, and days had no season."""
+    days = MONTHS if not step else [date(2020, 1, 1) + timedelta(step * n) for n in range(40)]
+    text = table([str((day - date(1899, 12, 30)).days) for day in days]).replace("ds", "date")
+    panel, told = read(tmp_path, text)
+    assert panel.series[0].times.astype("datetime64[D]").tolist() == days
+    assert panel.frequency.name == frequency
+    (said,) = told
+    assert said.startswith(f"the integers in 'date' are read as days of a spreadsheet, from {days[0]} on; if they only")
+    if step:
+        panel, told = read(tmp_path, text, freq=f"{step} steps")
+        assert (panel.frequency.base, told) == ("step", [])
+        assert read(tmp_path, text.replace("date", "step"))[1] == []
+
+
+def test_weeks_by_their_first_day_and_their_last(tmp_path: Path) -> None:
+    weeks = [date(2020, 1, 6) + timedelta(7 * n) for n in range(30)]
+    panel, _ = read(tmp_path, table([f"{day}/{day + timedelta(6)}" for day in weeks]))
+    assert panel.series[0].times.astype("datetime64[D]").tolist() == weeks
+    assert panel.frequency.name == "week"
+
+
+@pytest.mark.parametrize(
+    "times", [[f"2020-01-01 00:00:00.{n}" for n in range(9)], [str(1585267200000 + 100 * n) for n in range(9)]]
+)
+def test_times_within_a_second_are_no_copies(times: list[str], tmp_path: Path) -> None:
+    """They were called the same time, and nine of ten to be left out; numbered, as is advised, they are steps."""
+    with pytest.raises(DataError, match=f"data.csv:3: '{times[0]}' and '{times[1]}' are less than a second apart"):
+        read(tmp_path, table(times))
+    rows = "".join(f"{time},{place},{place % 4}\n" for place, time in enumerate(times, 1))
+    panel, _ = read(tmp_path, "ds,number,y\n" + rows, time="number")
+    assert panel.series[0].times.tolist() == list(range(1, 10))
+
+
+def test_columns_have_one_use_and_those_that_have_none_are_told(tmp_path: Path) -> None:
+    rows = "".join(f"{day},{day.day},{day.day % 3},{'yes' if day.day % 5 else 'no'}\n" for day in DAYS)
+    text = "ds,y,price,promo\n" + rows
+    for said in (
+        {"target": ["y"], "known": ["y"]},
+        {"known": ["price"], "past": ["price"]},
+        {"past": ["ds"], "time": "ds"},
+    ):
+        with pytest.raises(DataError, match="is named twice; name it once"):
+            read(tmp_path, text, **said)
+    for said in ({"target": ["promo"]}, {"target": ["y"], "known": ["promo"]}):
+        with pytest.raises(
+            DataError, match=r"data.csv:2: the column 'promo' holds no numbers, but 'yes'; write numbers"
+        ):
+            read(tmp_path, text, **said)
+    _, told = read(tmp_path, text.replace(",promo", "").replace(",yes", "").replace(",no", ""))
+    (said,) = told
+    assert said.startswith("left out: the column 'price'; name columns with --known, --past or --static to learn from")
+    panel, told = read(tmp_path, text, target=["y"])
+    assert (len(panel.series), told) == (1, [])  # yes and no, beside times that are there once, are no ids
+
+
 @pytest.mark.parametrize("place", ["Europe/Berlin", "America/New_York", "Australia/Sydney", "Europe/London"])
 def test_local_midnights_in_utc_are_days(place: str, tmp_path: Path) -> None:
     days = [date(2020, 1, 1) + timedelta(n) for n in range(300)]

@@ -15,11 +15,10 @@ from ensue.data.readers.labelled_table import USUAL, could_be_label
 from ensue.data.readers.lines import lines_of
 from ensue.data.readers.named_parts import but_for, parts_by_name
 from ensue.data.readers.rows import LOOKED_AT, ROWS, could_be_text
-from ensue.data.readers.series import time_column
 from ensue.data.readers.series_rows import M3_ENDING, row_layout
 from ensue.data.readers.tagged.recognised import are_columns
 from ensue.data.readers.trees import are_trees
-from ensue.data.series.times import read_time
+from ensue.data.series.times import read_time, time_column
 from ensue.errors import DataError
 
 T = TypeVar("T")

@@ -28,10 +28,17 @@ from ensue.data.series.frequency import read_frequency
 from ensue.data.series.joining import after_last_step
 from ensue.data.series.numbers import NumberFormat, holds_numbers, number_formats
 from ensue.data.series.panel import Panel, Series, SeriesSettings
-from ensue.data.series.times import TimeFormat, format_of, is_filled, is_unix, read_time, read_times
+from ensue.data.series.times import (
+    TimeFormat,
+    format_of,
+    is_filled,
+    read_time,
+    read_times,
+    shown,
+    tells_apart,
+    time_column,
+)
 from ensue.errors import DataError
-
-NAMES_OF_TIMES = ("ds", "time", "timestamp", "step", "t", "date", "datum", "day", "month", "year", "index")
 
 
 @dataclass(frozen=True)
@@ -206,12 +213,8 @@ def find_roles(
 ) -> Roles:
     """Tell what each column is: what was said first, then what was learned, the usual names, and the values."""
     columns = source.columns
-    data = all(read_time(column) is not None or as_float(column) is not None for column in columns)
-    if data and ending(Path(source.name)) in WITHOUT_HEADER:  # elsewhere names are names, even those that pandas counts
-        what = f"the first row holds {', '.join(columns[:3])}, which are no names of columns"
-        raise DataError(what, where=source.name, mend="begin the table with a row of names, such as ds,y")
     said = (settings.id, settings.time, *settings.target, *settings.known, *settings.past, *settings.static)
-    refuse_unnamed(said, columns, source.name)
+    _refuse_names(source, settings, said)
     learned = {role: like[role] for role in ("id", "time") if like.get(role) in columns}
     target = settings.target or tuple(like.get("target", ()))
     target = target if set(target) <= set(columns) else ()
@@ -237,8 +240,9 @@ def find_roles(
     numbers = number_formats(cells, settings.decimal, before)
     words = [one for one in free if not holds_numbers(cells[one][:LOOKED_AT], numbers[one])]
     id = settings.id or learned.get("id") or next((name for name in free if name.lower() == "unique_id"), "")
-    if not id and len(words) == 1 and len(free) > 1:
-        id = words[0]
+    names = [one for one in words if tells_apart(cells[one], [row.get(time) for _, row in source.rows])]
+    if not id and len(names) == 1 and len(free) > 1:
+        id = names[0]
         _tell(listener, source, f"the column {id!r} tells series apart", "choose it with --id")
     candidates = [column for column in free if column != id and column not in words]
     target = target or (("y",) if "y" in candidates else tuple(candidates))
@@ -253,25 +257,60 @@ def find_roles(
     if wide:
         mend = "name columns with --target to make them numbers of one series"
         _tell(listener, source, f"{len(target)} columns of numbers, read as a series each", mend)
+    if not settings.target and (unused := [repr(name) for name in free if name not in (id, *target)]):
+        mend = "name columns with --known, --past or --static to learn from them, or with --target to forecast them"
+        _tell(listener, source, f"left out: the column{'s' * (len(unused) > 1)} {some(unused)}", mend)
     used = {name: numbers[name] for name in (*target, *settings.known, *settings.past, *settings.static)}
+    _look_at_numbers(source, settings, cells, used, listener)
+    return Roles(id, time, tuple(target), wide, times, used)
+
+
+def _look_at_numbers(
+    source: Source,
+    settings: SeriesSettings,
+    cells: Mapping[str, Sequence[Any]],
+    used: Mapping[str, NumberFormat],
+    listener: Listener,
+) -> None:
+    """Refuse columns of words that are to be numbers, and tell where it is doubtful how numbers are written."""
+    for name in (*settings.target, *settings.known, *settings.past):
+        if not holds_numbers(cells[name][:LOOKED_AT], used[name]):
+            what = f"the column {name!r} holds no numbers, but {as_told(_first(cells[name]))}"
+            raise DataError(what, where=source.rows[0][0], mend="write numbers, such as 1 and 0 for yes and no")
     for name, form in used.items():
         if form.doubt:
             mend = f"if that is wrong, give --set data.decimal={form.other}"
             _tell(listener, source, f"in the column {name!r} {form.doubt}", mend)
-    return Roles(id, time, tuple(target), wide, times, used)
+
+
+def _refuse_names(source: Source, settings: SeriesSettings, said: Sequence[str]) -> None:
+    """Let a table pass whose columns have names, those that were said among them, and each for one use."""
+    columns = source.columns
+    data = all(read_time(column) is not None or as_float(column) is not None for column in columns)
+    if data and ending(Path(source.name)) in WITHOUT_HEADER:  # elsewhere names are names, even those that pandas counts
+        what = f"the first row holds {', '.join(columns[:3])}, which are no names of columns"
+        raise DataError(what, where=source.name, mend="begin the table with a row of names, such as ds,y")
+    refuse_unnamed(said, columns, source.name)
+    counts = Counter((settings.time, *settings.target, *settings.known, *settings.past))
+    if twice := next((name for name, times in counts.items() if name and times > 1), None):
+        mend = "name it once: with --time, --target, --known or --past"
+        raise DataError(f"the column {twice!r} is named twice", where=source.name, mend=mend)
 
 
 def _times(
     source: Source, time: str, settings: SeriesSettings, listener: Listener, like: Mapping[str, Any]
 ) -> TimeFormat:
     """See how the times are written, and tell what they were taken for."""
-    counts = bool(settings.freq) and read_frequency(settings.freq).base == "step"
+    freq = read_frequency(settings.freq) if settings.freq else None
     before = TimeFormat(**like["times"]) if like.get("time") else None
     cells, where = [row.get(time) for _, row in source.rows], [line for line, _ in source.rows]
-    times = format_of(cells, settings.day_first, where, before, counts)
+    times = format_of(cells, settings.day_first, where, before, freq, time)
     if times.unix:
         what = f"the integers in {time!r} are read as {times.unit} since 1970, in UTC"
         listener.tell(Finding(source.name, what))
+    elif times.excel:
+        what = f"the integers in {time!r} are read as days of a spreadsheet, from {shown(times.read(cells[0]))} on"
+        _tell(listener, source, what, "if they only count, give --freq step")
     elif times.local:
         what = f"the times in {time!r} are midnights of a place whose clocks are put forward and back, and read as days"
         listener.tell(Finding(source.name, what))
@@ -289,27 +328,6 @@ def _first(cells: Sequence[Any]) -> Any:
 
 def _tell(listener: Listener, source: Source, what: str, mend: str) -> None:
     listener.tell(Finding(source.name, what, mend))
-
-
-def time_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Give the first column that holds dates, or else integers under a name of time, or such as count seconds."""
-    kinds = {name: _kind_of_time([row.get(name) for row in rows]) for name in columns}
-    dates = [name for name in columns if kinds[name] == "date"]
-    named = [name for name in columns if kinds[name] in ("integer", "unix") and name.lower() in NAMES_OF_TIMES]
-    unix = [name for name in columns if kinds[name] == "unix"]
-    return (dates or named or unix or [""])[0]
-
-
-def _kind_of_time(cells: Sequence[Any]) -> str:
-    """Tell what most cells of a column are: dates, integers, such as count seconds since 1970, or no times."""
-    filled = [cell for cell in cells if is_filled(cell)]
-    times = [read_time(cell) if (time := read_time(cell, day_first=False)) is None else time for cell in filled]
-    kinds = Counter("date" if isinstance(one, np.datetime64) else type(one).__name__ for one in times)
-    if kinds["date"] * 2 > len(filled):
-        return "date"
-    if kinds["int"] < len(filled) or not filled:
-        return ""
-    return "unix" if all(map(is_unix, times)) and len(set(times)) > len(times) / 2 else "integer"
 
 
 def _series(source: Source, roles: Roles, settings: SeriesSettings, *, several: bool) -> Iterator[Read]:

@@ -171,7 +171,7 @@ def _refuse_far(one: Read, times: Times, distances: np.ndarray, frequency: Frequ
 
 
 def _two(one: Read, times: Times, row: int, frequency: Frequency, other: Frequency | None) -> DataError:
-    found = f"a series of {other.name}s" if other else f"from {shown(times[row - 1])} to {shown(times[row])}"
+    found = f"a step of {other.one}" if other else f"from {shown(times[row - 1])} to {shown(times[row])}"
     what = f"two frequencies: {found} in {one.series.name!r}, where the usual step is {frequency.one}"
     return DataError(what, where=one.rows[row], mend="split the file, or, if steps may be so, number them 1, 2, 3")
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ensue.data.readers.numbers import as_told
+from ensue.data.series.frequency import Frequency
 from ensue.errors import DataError
 
 WRITTEN = ("%b %Y", "%B %Y", "%b-%y", "%b-%Y", "%Y-%b", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y")
@@ -33,7 +36,10 @@ COMPACT = re.compile(
     r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12]\d|3[01])(?:(?:[01]\d|2[0-3])(?:[0-5]\d){0,2})?)?"
 )
 """Dates, months and times of day without any mark between them; seconds since 1970 begin with 19 from 2030 on."""
-MIDNIGHT = re.compile(r"\d{4}-\d\d-\d\d[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d\d:?\d\d)")
+CLOCKED = re.compile(r"(\d{4}-\d\d-\d\d[T ](\d\d:\d\d))(?::00(?:\.0+)?)?(?:Z|[+-]\d\d:?\d\d)")
+SPAN = re.compile(r"(\d{4}-\d\d-\d\d)/\d{4}-\d\d-\d\d")
+"""A week as pandas writes it: by its first day and its last."""
+FRACTION = re.compile(r":\d\d[.,]0*[1-9]")
 UNIX = {1: (9, 10), 10**3: (12, 13), 10**6: (15, 16), 10**9: (18, 19)}
 """How many digits seconds since 1970, thousandths of them, and so on, have from 1973 to 2286."""
 DAY, HOUR = 86_400, 3600
@@ -52,6 +58,7 @@ def is_filled(cell: Any) -> bool:
     return False
 
 
+NAMES_OF_TIMES = ("ds", "time", "timestamp", "step", "t", "date", "datum", "day", "month", "year", "index")
 NOTHING = {"", "nan", "na", "n/a", "#n/a", "#na", "<na>", "null", "none", "nat", "-nan"}
 
 
@@ -85,6 +92,8 @@ def _read_text(text: str, day_first: bool) -> Any:
         text = f"{quarter[1] or quarter[5]}-{3 * int(quarter[2] or quarter[3] or quarter[4]) - 2:02d}-01"
     elif month := MONTH.fullmatch(text):
         text = f"{month['year'] or month['after']}-{int(month['month'] or month['before']):02d}-01"
+    elif span := SPAN.fullmatch(text):
+        text = span[1]
     with suppress(ValueError, OverflowError):  # the year 1 in another zone may be none
         return _plain(_spoken(text, day_first) or datetime.fromisoformat(text))
     for form in WRITTEN:
@@ -127,6 +136,15 @@ def is_unix(time: Any) -> bool:
     return isinstance(time, int) and any(least <= len(str(time)) <= most for least, most in UNIX.values())
 
 
+def _is_excel(time: Any) -> bool:
+    """Tell whether an integer may be a day as spreadsheets count them: of 1954 to 2091."""
+    return isinstance(time, int) and 20_000 <= time < 70_000
+
+
+DATES = ("date", "datum", "datetime")
+"""Columns of which integers are no mere count."""
+
+
 @dataclass(frozen=True)
 class TimeFormat:
     """How the cells of a column of times are written: what no cell tells by itself is seen in all of them."""
@@ -138,7 +156,9 @@ class TimeFormat:
     local: bool = False
     """Midnights of a place, told in UTC: clocks that are put forward and back move them by an hour. They are days."""
     midnight: bool = False
-    """Midnights with their offsets, which are days wherever they are."""
+    """Always the same time of day, with the offsets of a place: steps of days, or more, by the clocks of that place."""
+    excel: bool = False
+    """Days since the end of 1899, as spreadsheets count them."""
 
     @property
     def unit(self) -> str:
@@ -147,11 +167,13 @@ class TimeFormat:
 
     def read(self, cell: Any) -> Any:
         """Read a cell, None if it is no time."""
-        if self.midnight and MIDNIGHT.fullmatch(text := str(cell).strip()):
-            return read_time(text[:10])
+        if self.midnight and (clocked := CLOCKED.fullmatch(str(cell).strip())):
+            return read_time(clocked[1])
         time = read_time(cell, self.day_first, self.compact and bool(COMPACT.fullmatch(str(cell).strip())))
         if self.unix and isinstance(time, int):
             time = np.datetime64(time // self.unix, "s") if is_unix(time) else None
+        if self.excel and isinstance(time, int):
+            return np.datetime64("1899-12-30T00:00:00") + np.timedelta64(time * DAY, "s") if _is_excel(time) else None
         if self.local and isinstance(time, np.datetime64):
             return _local_day(time)
         return time
@@ -162,25 +184,31 @@ def format_of(
     day_first: bool | None,
     where: Sequence[str],
     like: TimeFormat | None = None,
-    counts: bool = False,
+    freq: Frequency | None = None,
+    name: str = "",
 ) -> TimeFormat:
     """See how a column of times is written; with few rows, what no cell tells is as in one `like` it.
 
-    `counts` has integers for what they are. Raises DataError that names a cell where nobody can say.
+    With a `freq` of plain steps, integers are what they are; one within a day tells a time of day from days. Raises
+    DataError that names a cell where nobody can say.
     """
     texts = [str(cell).strip() for cell in cells]
     if texts and all(map(COMPACT.fullmatch, texts)):
         return TimeFormat(compact=True)
-    if texts and all(map(MIDNIGHT.fullmatch, texts)):
+    within_day = freq is not None and freq.base == "second" and freq.every % DAY > 0
+    clocks = {found[2] if (found := CLOCKED.fullmatch(text)) else None for text in texts}
+    if len(clocks) == 1 and None not in clocks and not within_day and not (like and like.local):
         return TimeFormat(midnight=True)
     first = day_first if day_first is not None else _day_first(texts, where, like)
     found = TimeFormat(day_first=first, local=like is not None and like.local)
     times = [time for text in texts if (time := read_time(text, found.day_first)) is not None]
-    if times and not counts and all(map(is_unix, times)):
+    if times and not (freq and freq.base == "step") and all(map(is_unix, times)):
         largest = max(times)
         unit = next(unit for unit, (_, most) in UNIX.items() if len(str(largest)) <= most)
         found = replace(found, unix=unit)
         times = [found.read(time) for time in times]
+    elif times and not (freq and freq.base == "step") and name.lower() in DATES and all(map(_is_excel, times)):
+        return replace(found, excel=True)
     dates = [time for time in times if isinstance(time, np.datetime64)]
     if dates and len(dates) == len(times):
         local = found.local or _are_local_midnights(np.array(dates))
@@ -226,6 +254,35 @@ def _local_day(time: np.datetime64) -> np.datetime64:
     return (time + np.timedelta64(DAY - EAST, "s")).astype("datetime64[D]").astype("datetime64[s]")
 
 
+def time_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Give the first column that holds dates, or else integers under a name of time, or such as count seconds."""
+    kinds = {name: kind_of_time([row.get(name) for row in rows]) for name in columns}
+    dates = [name for name in columns if kinds[name] == "date"]
+    named = [name for name in columns if kinds[name] in ("integer", "unix") and name.lower() in NAMES_OF_TIMES]
+    unix = [name for name in columns if kinds[name] == "unix"]
+    return (dates or named or unix or [""])[0]
+
+
+def kind_of_time(cells: Sequence[Any]) -> str:
+    """Tell what most cells of a column are: dates, integers, such as count seconds since 1970, or no times."""
+    filled = [cell for cell in cells if is_filled(cell)]
+    times = [read_time(cell) if (time := read_time(cell, day_first=False)) is None else time for cell in filled]
+    kinds = Counter("date" if isinstance(one, np.datetime64) else type(one).__name__ for one in times)
+    if kinds["date"] * 2 > len(filled):
+        return "date"
+    if kinds["int"] < len(filled) or not filled:
+        return ""
+    return "unix" if all(map(is_unix, times)) and len(set(times)) > len(times) / 2 else "integer"
+
+
+def tells_apart(cells: Sequence[Any], times: Sequence[Any]) -> bool:
+    """Tell ids from other words: dates are none, nor what comes again after others beside times that are there once."""
+    if kind_of_time(cells) == "date":
+        return False
+    moves = sum(one != other for one, other in pairwise(cells))
+    return moves < len(set(map(str, cells))) or len(set(map(str, times))) < len(times)
+
+
 def read_times(cells: Sequence[Any], where: Sequence[str], column: str, read: TimeFormat) -> np.ndarray:
     """Read the times of a series. Raises DataError for a cell that is none, or another kind than those before."""
     times = [read.read(cell) for cell in cells]
@@ -234,7 +291,15 @@ def read_times(cells: Sequence[Any], where: Sequence[str], column: str, read: Ti
             alike = "" if time is None else " like those before"
             what = f"{as_told(cells[place])} in the column {column!r} is no time{alike}"
             raise DataError(what, where=where[place], mend="write times as 2026-11-21, 2026-11, 2026Q4 or integers")
-    return np.array(times, "datetime64[s]" if isinstance(times[0], np.datetime64) else np.int64)
+    found = np.array(times, "datetime64[s]" if isinstance(times[0], np.datetime64) else np.int64)
+    for place in np.flatnonzero(found[1:] == found[:-1]).tolist():
+        one, other = str(cells[place]), str(cells[place + 1])
+        if one != other and (read.unix > 1 or FRACTION.search(one) or FRACTION.search(other)):
+            what = f"{one!r:.60} and {other!r:.60} are less than a second apart"
+            raise DataError(
+                what, where=where[place + 1], mend="number the steps 1, 2, 3 in a column, and name it with --time"
+            )
+    return found
 
 
 def shown(time: Any) -> int | str:
