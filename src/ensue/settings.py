@@ -7,6 +7,7 @@ carry the part's `name`.
 
 from __future__ import annotations
 
+import re
 import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,10 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=Settings)
+LONG_NUMBER = re.compile(r"[0-9](_?[0-9]){4000}")
+"""What Python makes no number of, with advice for programmers."""
+TYPED = 200
+"""Characters of what a person typed that an error repeats."""
 
 
 def untyped(file: str, values: Mapping[str, Any] | None = None, where: str | None = None) -> SettingError:
@@ -128,7 +133,7 @@ def assign(settings: S, assignment: str, flag: str | None = None) -> S:
     """
     key, equals, text = assignment.partition("=")
     if not equals:
-        raise SettingError(f"{assignment!r} has no value", where="--set", mend="write it as key=value")
+        raise SettingError(f"{assignment!r:.{TYPED}} has no value", where="--set", mend="write it as key=value")
     values = settings.model_dump(mode="json")
     single = [name for name, _ in flatten(values)]
     choices = [name.removesuffix(".name") for name in single if name.endswith(".name")]
@@ -146,7 +151,7 @@ def assign(settings: S, assignment: str, flag: str | None = None) -> S:
         part = part[step]
     value = _parse(text.strip())
     part[last] = [value] if isinstance(part.get(last), list) and not isinstance(value, list) else value
-    where = flag or f"--set {assignment}"
+    where = flag or f"--set {assignment:.{TYPED}}"
     try:
         return read_typed(type(settings), values, where=where)
     except SettingError as error:
@@ -160,15 +165,35 @@ def _complete(key: str, known: list[str]) -> str:
     if found:
         raise SettingError(f"{key!r} is ambiguous", mend=f"choose from {', '.join(found)}")
     endings = {".".join(name.split(".")[cut:]): name for name in known for cut in range(name.count(".") + 1)}
-    raise SettingError(f"there is no setting {key!r}", mend=did_you_mean(key, endings))
+    raise SettingError(f"there is no setting {key!r:.{TYPED}}", mend=did_you_mean(key, endings))
 
 
 def _parse(text: str) -> Any:
     """Read a value as TOML would, and as a bare string where TOML cannot."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):  # an integer of thousands of digits is no error of TOML's
+        return parse_toml(f"value = {text}".encode())["value"]
+    except ValueError:
         return text
+
+
+def parse_toml(data: bytes) -> dict[str, Any]:
+    """Read TOML. Raises ValueError that says why it is none.
+
+    >>> parse_toml(b"seed = 1\nrate = " + b"9" * 5000)
+    Traceback (most recent call last):
+    ValueError: a number of thousands of digits stands in line 2
+    """
+    text = data.decode()
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except ValueError as error:
+        long = None if isinstance(error, tomllib.TOMLDecodeError) else LONG_NUMBER.search(text)
+        if long is None:
+            raise
+        line = text.count("\n", 0, long.start()) + 1
+        raise ValueError(f"a number of thousands of digits stands in line {line}") from None
 
 
 def on_every_field(kind: type[Settings], see: Callable[[str, Any], None], prefix: str = "") -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ensue.errors import SettingError
 from ensue.layers import RecurrentSettings
-from ensue.settings import Settings, assign, read
+from ensue.settings import Settings, assign, parse_toml, read
 from ensue.tasks.contract import Choices, Proposal
+from ensue.training.run import SMALL
 from ensue.training.settings import TrainingSettings
 
 S = TypeVar("S", bound=Settings)
@@ -21,10 +21,14 @@ def read_config(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            data = file.read(SMALL + 1)  # what has no end has none of settings
+        if len(data) > SMALL:
+            raise ValueError(f"it is longer than {SMALL:,} bytes")
+        values = parse_toml(data)
     except OSError as error:
         raise SettingError(f"cannot be read ({error.strerror})", where=str(path), mend="check --config") from None
-    except (ValueError, RecursionError) as error:  # an integer of thousands of digits is no error of TOML's
+    except ValueError as error:
         raise SettingError(f"this is not TOML: {error}", where=str(path), mend="see `--show-settings`") from None
     of_a_run = "format" in values and isinstance(values.get("settings"), dict)
     return values["settings"] if of_a_run else values

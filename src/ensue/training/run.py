@@ -14,7 +14,6 @@ import json
 import platform
 import shlex
 import shutil
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -45,6 +44,7 @@ from ensue.durable import (
     write_atomically,
 )
 from ensue.errors import RunError
+from ensue.settings import parse_toml
 from ensue.training.archive import map_arrays, pack_arrays, unpack_arrays
 from ensue.training.checkpoint import Checkpoint
 from ensue.training.contract import Event, Progress, Sample
@@ -334,9 +334,7 @@ def _read_about(path: Path) -> dict[str, Any]:
         raise RunError(f"this is not a run: it has no {ABOUT}", where=str(path), mend="give the folder of a run")
     data = read_inside(path, ABOUT, SMALL)
     try:
-        about = tomllib.loads(data.decode())
-    except RecursionError:
-        raise damaged(str(path / ABOUT), "it is nested too deeply") from None
+        about = parse_toml(data)
     except ValueError as error:
         raise damaged(str(path / ABOUT), str(error)) from None
     if about.get("format") != FORMAT:
