@@ -128,6 +128,10 @@ def test_labels_drawn_from_one_source_are_no_shift() -> None:
         assert shifted("test", *parts) == []
 
 
+def test_what_had_hardly_begun_is_trained_longer_before_labels_are_left_out() -> None:
+    assert "; train longer, give more of them" in unrecognised([("a", 9, 0.0)], more_time=True)[0]
+
+
 def test_of_many_labels_that_are_never_right_five_are_named() -> None:
     (told,) = unrecognised([(name, 9, 0.0) for name in "abcdefg"])
     assert told.startswith(

@@ -1,5 +1,6 @@
 """Tables with a series in each row, as M4 and M5 have them, and data frames: both are read by the road of all files."""
 
+import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,15 @@ def test_a_test_of_m4_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert one.values[-6:, 0].tolist() == list(range(6))
         assert one.times.tolist() == list(range(1, len(SERIES[one.name]) + 7))
     assert "6 steps are the test" in capsys.readouterr().err
+    # Side by side in one folder they are told apart by their names.
+    (tmp_path / "m4").mkdir()
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.csv").rename(tmp_path / "m4" / f"Monthly-{name}.csv")
+    assert main(["check", str(tmp_path / "m4"), "--task", "forecast", "--horizon", "3"]) == 0
+    assert "train from Monthly-train.csv, test from Monthly-test.csv" in capsys.readouterr().out
+    assert main(["train", "forecast", str(tmp_path / "m4"), "--out", str(tmp_path / "again"), *flags]) == 0
+    results = [json.loads((tmp_path / run / "result.json").read_text())["metrics"] for run in ("run", "again")]
+    assert results[0] == results[1]
 
 
 def test_american_dates_as_columns_are_steps(tmp_path: Path) -> None:

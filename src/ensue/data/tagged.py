@@ -145,7 +145,9 @@ def _without_unseen(sentences: list[Labelled], tags: set[str], tell: Any) -> lis
     """Leave out what cannot be scored by its likelihood, from the part on which choices are made."""
     kept = [one for one in sentences if tags.issuperset(one.label)]
     if len(kept) < len(sentences):
-        what = f"{len(sentences) - len(kept):,} sentences with tags that the training part lacks were left out"
+        left_out = len(sentences) - len(kept)
+        what = "1 sentence was" if left_out == 1 else f"{left_out:,} sentences were"
+        what += " left out, with tags that the training part lacks"
         tell(Finding("the tune part", what))
     if not kept:
         mend = "give a file whose tags are those of the training data"

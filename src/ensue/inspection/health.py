@@ -64,7 +64,7 @@ def answers_of_labels(
     found = worse(costs[-1][1], dict(costs[:-1]), _time_helps(metrics), of) if costs else []
     for part in ("tune", "test") if counts else ():
         found += shifted(part, counts["train"], counts[part])
-    return found + unrecognised(recalls)
+    return found + unrecognised(recalls, len(metrics) > 1 and _time_helps(metrics))
 
 
 def worse(own: float, others: Mapping[str, float], more_time: bool = True, of: str = "") -> list[str]:
@@ -84,8 +84,10 @@ def worse(own: float, others: Mapping[str, float], more_time: bool = True, of: s
     return [f"{told}; use that, or give it more examples" + " or more --minutes" * more_time]
 
 
-def unrecognised(recalls: Iterable[tuple[str, int, float]]) -> list[str]:
+def unrecognised(recalls: Iterable[tuple[str, int, float]], more_time: bool = False) -> list[str]:
     """Name labels of which no example is told right; of each there is its count in the test part, and its recall.
+
+    With `more_time` a longer training is advised first, since this one had not stopped to gain.
 
     >>> unrecognised([("spam", 12, 0.0), ("ham", 50, 0.9)])
     ["No example of 'spam' (12 in the test part) is told right; give more of them, or leave the label out"]
@@ -95,7 +97,9 @@ def unrecognised(recalls: Iterable[tuple[str, int, float]]) -> list[str]:
         return []
     more = f", and of {len(found) - NAMED} more labels," * (len(found) > NAMED)
     named = "), ".join(found[:NAMED])
-    return [f"No example of {named} in the test part){more} is told right; give more of them, or leave the label out"]
+    longer = "train longer, " * more_time
+    what = f"No example of {named} in the test part){more} is told right"
+    return [f"{what}; {longer}give more of them, or leave the label out"]
 
 
 def unsure(error: float, count: int) -> list[str]:

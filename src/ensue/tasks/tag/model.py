@@ -161,7 +161,8 @@ class TagModel(Trained):
         reader = self.reader(files, True)
         sentences = list(reader.examples(Listener(told.append)))
         if not any(tag in self.tags for one in sentences for tag in one.label):
-            what, mend = f"none of its tags was in training; it was read as {reader.described}", "give another file"
+            what = f"none of its tags was in training; it was read as {reader.described}"
+            mend = "give another file, or write this one as .tsv: each word and then its tag, by tab"
             raise DataError(what, where=str(paths[0]), mend=mend)
         tags = [*self.tags, *sorted({tag for one in sentences for tag in one.label} - set(self.tags))]
         scored = self._score(encode_tagged(sentences, self.codec, tags), tags)
