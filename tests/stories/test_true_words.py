@@ -182,3 +182,14 @@ def test_notes_on_a_data_frame_name_no_temporary_file(tmp_path: Path) -> None:
     ensue.train("classify", *frames, model="bayes", out=tmp_path / "run", watch=notes.append)
     told = [one.text for one in notes if isinstance(one, Note)]
     assert "data frame 1: taken the text from 'text' and the label from 'mood'" in told
+
+
+def test_objects_of_json_are_written_where_they_are_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They were printed, and no file was written."""
+    rows = [f"{('fine', 'awful')[one % 2]} film {one},{('good', 'bad')[one % 2]}" for one in range(60)]
+    (tmp_path / "data.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
+    out(capsys, "train", "classify", tmp_path / "data.csv", "--model", "bayes", "--out", tmp_path / "run")
+    printed = out(capsys, "classify", tmp_path / "run", "a fine film", "--json")
+    file = tmp_path / "said.jsonl"
+    assert out(capsys, "classify", tmp_path / "run", "a fine film", "--json", "--out", file) == ""
+    assert file.read_text() == printed

@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
 
 def print_json(values: Mapping[str, Any]) -> None:
-    """Print one object on one line, at once, in ASCII, whatever the locale; what is no finite number is null,
-    and what JSON has no way to write, such as a date, a string."""
+    """Print one object on one line, at once."""
+    print(as_json(values), flush=True)
+
+
+def as_json(values: Mapping[str, Any]) -> str:
+    """Write an object on one line, in ASCII, whatever the locale; what is no finite number is null, and what JSON has
+    no way to write, such as a date, a string."""
     from ensue.settings import finite
 
-    print(json.dumps(finite(values), allow_nan=False, default=str), flush=True)
+    return json.dumps(finite(values), allow_nan=False, default=str)
 
 
 def show_line(text: str, lines: bool = False) -> None:
