@@ -41,7 +41,7 @@ def classify(
         json: Print one JSON object an example, for programs.
     """
     from ensue import api
-    from ensue.cli.machine import Output, print_json, refuse_overwriting
+    from ensue.cli.machine import Output, as_json, print_json, refuse_overwriting
     from ensue.cli.progress import Ticking, follow_answer
     from ensue.data.contract import Listener
     from ensue.tasks.classify.using import asked_about
@@ -53,14 +53,17 @@ def classify(
         model = api.open(run, "classify")
         watch(Working("classifying"))
         verdicts = watch.each(asked_about(model, data, Listener(watch.say), columns.said))
-        if json:
+        if json and out is None:
             for verdict in verdicts:
                 print_json(verdict.to_json())
         elif out is not None:
             from ensue.durable import write_atomically
 
             text = StringIO(newline="")
-            write_rows(verdicts, model.labels, text)
+            if json:
+                text.writelines(f"{as_json(verdict.to_json())}\n" for verdict in verdicts)
+            else:
+                write_rows(verdicts, model.labels, text)
             write_atomically(out, text.getvalue().encode())
         else:
             write_rows(verdicts, model.labels, Output())
