@@ -1,5 +1,6 @@
 """The generative classifier against Bayes' rule written out with plain counts."""
 
+import tracemalloc
 from math import log
 
 import numpy as np
@@ -102,3 +103,16 @@ def nats(model: Bayes, part: Examples) -> float:
 def test_what_bayes_rule_is_not_for(shape: Shape, kind: str) -> None:
     with pytest.raises(SettingError, match="--model bayes: Bayes' rule is for one label of sequences of symbols"):
         BayesSettings().build(shape, kind, 2)
+
+
+def test_many_labels_of_few_words_take_little_memory() -> None:
+    """The table of a label had a place for each of a million pairs of words, for a dozen that are there."""
+    size, draws = 1000, np.random.default_rng(1)
+    models = [estimate(draws.integers(0, size, 8), np.array([0, 4, 8]), size, NgramSettings(order=2)) for _ in range(9)]
+    tracemalloc.start()
+    text = torch.from_numpy(draws.integers(0, size, (4, 5)))
+    for model in models:
+        model.nats(text[:, :-1], text[:, 1:], model.initial(4), torch.full((4,), 4))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 9 * 200_000

@@ -230,6 +230,16 @@ def test_series(tmp_path, change, own, row, problem):
     assert [one[: len(problem or "")] for one in problems] == ([problem] if problem else [])
 
 
+def test_the_first_row_of_a_table_without_a_header_is_no_name(tmp_path, capsys):
+    path = tmp_path / "a.tsv"
+    path.write_text("".join(f"{'ham' if n % 3 else 'spam'}\ta text of number {n}\n" for n in range(60)))
+    assert main(["check", str(path)]) == 0
+    assert "would, since a column could be a label (choose another" in capsys.readouterr().out
+    (tmp_path / "b.jsonl").write_text('{"text": ["a", "film"], "label": "x"}\n' * 60)
+    assert main(["check", str(tmp_path / "b.jsonl"), "--task", "classify"]) == 2
+    assert capsys.readouterr().err.count("holds a list in this row") == 1
+
+
 def test_the_command(tmp_path, capsys):
     path = tmp_path / "a.csv"
     path.write_text(REVIEWS)

@@ -93,7 +93,8 @@ class Bayes(Predictor):
         self.counts = np.bincount(target, minlength=self.size)
         of_labels = [self._ended(train.select(np.flatnonzero(target == label))) for label in range(self.size)]
         counted = [count(*records, self.ends + 1, orders[-1]) for records in of_labels]
-        found: list[tuple[float, float, Sequence[Autoregressive]]] = []
+        # Only the best is kept: with many labels the models of one try are large already.
+        best = float("inf")
         for smoothing in AUTO if self.settings.smoothing == "auto" else (self.settings.smoothing,):
             smooth, before = NgramSettings(smoothing=smoothing).smooth(), float("inf")
             for order in orders:
@@ -102,8 +103,8 @@ class Bayes(Predictor):
                 if nats >= before:
                     break
                 before = nats
-                found.append((nats, temper, models))
-        _, self.temper, self.models = min(found, key=lambda one: one[0])
+                if nats < best:
+                    best, self.temper, self.models = nats, temper, models
 
     def judge(self, models: Sequence[Autoregressive], tune: Examples) -> tuple[float, float]:
         """Give the mean nats of the labels of a part with the best exponent, and that; one model for each label."""

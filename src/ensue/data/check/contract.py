@@ -52,7 +52,8 @@ class Report:
         try:
             return step()
         except DataError as error:
-            self.problems.append(Finding(error.where or str(where), error.what, error.advice))
+            problem = Finding(error.where or str(where), error.what, error.advice)
+            self.problems += [problem] if problem not in self.problems else []
 
 
 def quantiles(of: str, values: Sequence[float]) -> dict[str, Any]:

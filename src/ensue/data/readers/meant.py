@@ -151,7 +151,11 @@ def _table_meant(path: Path, encoding: str) -> tuple[str, str]:
     if texts := _texts(rows):
         others = [name for name in columns if name not in texts]
         labels = [name for name in others if could_be_label([row.get(name) for row in rows])]
-        return ("classify", f"{labels[0]!r} could be a label") if labels else ("generate", "it has a column of text")
+        if not labels:
+            return "generate", "it has a column of text"
+        # Where a field of the first line comes again, that line is a row, and names no column.
+        place = f"{labels[0]!r}" if all(row.get(labels[0]) != labels[0] for row in rows) else "a column"
+        return "classify", f"{place} could be a label"
     if time := time_column(columns, rows):
         return "forecast", f"{time!r} holds times, and the others are no texts"
     return "generate", "it has no columns of times, or of labels"

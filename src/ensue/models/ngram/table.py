@@ -14,6 +14,9 @@ Symbols = NDArray[np.integer]
 
 DENSE = 1 << 21
 """Levels whose contexts and symbols have no more combinations than this are looked up instead of searched."""
+SPARSE = 64
+"""Nor are they where fewer combinations than one of so many are there: a classifier may hold a table for each of a
+thousand labels, and megabytes of places for a dozen n-grams each."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Follow:
     def dense(self) -> NDArray[np.int32] | None:
         """Give the place of every combination, -1 where there is none, if they are few."""
         combinations = self.contexts * (self.size + 1)
-        if combinations > DENSE:
+        if combinations > min(DENSE, SPARSE * len(self.symbol)):
             return None
         places = np.full(combinations, -1, np.int32)
         places[self.keys] = np.arange(len(self.keys), dtype=np.int32)
