@@ -15,6 +15,7 @@ from ensue.data.readers.tagged import TaggedReader, TaggedSettings
 from ensue.data.sentences import sentences_of
 from ensue.data.tagged import CUT, encode_tagged, prepare_tagged, sentence_offsets
 from ensue.data.vectors import read_vectors
+from ensue.errors import DataError
 
 CONLLU = """\
 # newdoc id = a
@@ -162,3 +163,11 @@ def test_words_of_vectors_may_hold_blanks(tmp_path, header):
     found = read_vectors(tmp_path / "v.txt")
     assert found.words == ["the", ". . .", "at name@domain.com", "1"]
     assert found.table.tolist() == [[0, 0], [1, 2], [3, 4], [5, 6], [7, 8]]
+
+
+def test_a_test_part_with_other_tags_alone_is_refused(tmp_path):
+    (tmp_path / "train.tsv").write_text("a\tX\nb\tY\n\n" * 20)
+    (tmp_path / "other.tsv").write_text("a\tB-PER\nb\tO\n\n" * 5)
+    settings = TaggedSettings(test_file=str(tmp_path / "other.tsv"))
+    with pytest.raises(DataError, match=r"other.tsv: none of its tags is in the training part; give a file whose"):
+        prepare_tagged([tmp_path / "train.tsv"], settings, TaggedWords(), 1, None)

@@ -81,6 +81,9 @@ def prepare_tagged(
     codec = words.fit([example.content for example in parts["train"]], vectors.words if vectors else ())
     unseen = sorted({tag for example in parts["test"] for tag in example.label} - set(tags))
     all_tags = tags + unseen
+    if not any(tag in tags for example in parts["test"] for tag in example.label):
+        mend = "give a file whose tags are those of the training data"
+        raise DataError("none of its tags is in the training part", where=parts["test"][0].file, mend=mend)
     if unseen:
         count = sum(tag in unseen for example in parts["test"] for tag in example.label)
         what = f"{count:,} of its words have tags that the training part lacks: {', '.join(unseen[:10])}"

@@ -46,7 +46,9 @@ def form_of(X: Any) -> Form:
 def refuse_one_text(X: Any) -> None:
     """Let lists pass. Raises ValueError for one text, which is a sample, and not as many as it has letters."""
     if isinstance(X, str | bytes):
-        raise ValueError(f"X is one text, {X!r:.40}, and has to be a list of samples: give [X]")
+        raise ValueError(
+            f"X is one text, {X!r:.40}, and has to be a list of samples: give [X], or [X.split()] for tokens"
+        )
     if isinstance(X, PathLike):
         raise ValueError("X is a path; an estimator takes samples, and `ensue train` takes files")
     if hasattr(X, "columns"):

@@ -48,7 +48,8 @@ class TrigramTags(Distribution):
         tags = F.pad(value.masked_fill(~self.real, self.edge), (2, 1), value=self.edge)
         steps = self.chances.log()[tags[:, :-2], tags[:, 1:-1], tags[:, 2:]]
         there = torch.arange(steps.shape[1]) <= self.lengths[:, None]
-        return own + steps.masked_fill(~there, 0.0).sum(1) - self._log_partition
+        # Rounded, a sum of logarithms may come out above that of all.
+        return (own + steps.masked_fill(~there, 0.0).sum(1) - self._log_partition).clamp(max=0.0)
 
     @cached_property
     def _shares(self) -> tuple[list[Tensor], Tensor]:
