@@ -122,6 +122,13 @@ def test_hard_links_are_not_written_through(run: Path) -> None:
     Run.resume(other).close()
 
 
+def test_a_sample_of_infinite_cost_is_written_down(run: Path) -> None:
+    """A rate that is far too high makes a network so sure of itself that nothing else has a finite cost."""
+    with Run.resume(run) as opened:
+        opened.record(Sample(2, "abc", float("inf")))
+        assert opened.rows("samples.jsonl")[-1] == {"step": 2, "text": "abc", "nats": None}
+
+
 def test_temporary_names_cannot_be_foreseen(run: Path) -> None:
     """A link that waits under a temporary name was written through."""
     names: list[str] = []

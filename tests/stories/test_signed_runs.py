@@ -264,6 +264,7 @@ HUGE: list[tuple[str, str, int]] = [
     ("tagger", "model.body.width", 20_000),
     ("steps", "model.body.width", 20_000),
     ("steps", "paths", 10**9),
+    ("characters", "training.batching.rows", 2**62),
     ("direct", "model.width", 10**9),
 ]
 """Kind, a setting of numbers, and what is asked for: gigabytes."""

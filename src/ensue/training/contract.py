@@ -109,11 +109,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class Sample:
-    """What the model makes up at a step, and what that costs it in nats."""
+    """What the model makes up at a step, and what that costs it in nats; None where that is no finite number."""
 
     step: int
     text: str
-    nats: float
+    nats: float | None
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ from ensue.durable import (
     write_atomically,
 )
 from ensue.errors import RunError
-from ensue.settings import parse_toml
+from ensue.settings import finite, parse_toml
 from ensue.training.archive import map_arrays, pack_arrays, unpack_arrays
 from ensue.training.checkpoint import Checkpoint
 from ensue.training.contract import Event, Progress, Sample
@@ -262,7 +262,7 @@ class Run:
         """Add an event to its log."""
         for log, kind in LOGS.items():
             if type(event) is kind:
-                append(self.path, log, (json.dumps(asdict(event), allow_nan=False) + "\n").encode())
+                append(self.path, log, (json.dumps(finite(asdict(event)), allow_nan=False) + "\n").encode())
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Read a log. Raises RunError that names the line if one is damaged."""

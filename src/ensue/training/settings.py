@@ -15,7 +15,7 @@ class BatchingSettings(Settings):
     by: Literal["streams", "windows", "records"] | None = None
     """streams: contiguous text with carried state; windows: shuffled, overlapping; records: whole lines.
     Unset, the task chooses: streams for one long text, records where there are records."""
-    rows: int = Field(16, ge=1)
+    rows: int = Field(16, ge=1, le=1_000_000)
     """Sequences side by side in a batch."""
     length: int = Field(64, ge=1)
     """Symbols of each row: how far back a gradient reaches in streams, or the length of a window. Records are whole."""
