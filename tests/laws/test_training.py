@@ -331,7 +331,8 @@ def test_minutes_become_steps_that_are_written_down(
         planned = tomllib.loads((run.path / "run.toml").read_text())["planned"]
     assert planned["steps"] == outcome.step == outcome.steps
     assert [note.text for note in notes if isinstance(note, Note)] == [
-        f"30 s of the time are for learning: {outcome.steps:,} steps at this speed"
+        f"30 s of the time are for learning: {outcome.steps:,} steps at this speed, "
+        f"{outcome.steps / len(tiny.TinyStreams()):.2g} times through the training data"
     ]
 
 

@@ -21,6 +21,7 @@ from ensue.cli.main import main
 from ensue.cli.progress import Held, Live, Plain, Ticking
 from ensue.data.codecs import Characters
 from ensue.data.encode import encode_corpus
+from ensue.data.examples import Examples
 from ensue.data.prepare import _Progress
 from ensue.errors import RunError
 from ensue.evaluation.sampling import FEWEST, ScoredText, affordable
@@ -206,18 +207,41 @@ def test_a_share_of_the_data_for_validation_is_counted_as_ever(text: Path, tmp_p
 
 def test_baselines_end_with_their_share() -> None:
     budget, notes = Budget(minutes=0.002, began=time.perf_counter()), []
-    fitted, said = fit_beside({"one": 1, "two": 2, "three": 3}, _slowly, budget, _notes(notes))
+    fitted, said = fit_beside({"one": 1, "two": 2, "three": 3}, _slowly, examples(10), budget, _notes(notes))
     assert fitted == {"one": 1}
     assert said == tuple(notes) == ("two, three: not fitted, for the baselines' share of the time, 0 s, was spent",)
-    assert fit_beside({"one": 1, "two": 2}, _slowly, replace(budget, minutes=inf), _notes([]))[0] == {
+    assert fit_beside({"one": 1, "two": 2}, _slowly, examples(10), replace(budget, minutes=inf), _notes([]))[0] == {
         "one": 1,
         "two": 2,
     }
 
 
-def _slowly(one: int) -> int:
+def _slowly(one: int, train: Examples) -> int:
     time.sleep(0.05)
     return one
+
+
+def examples(count: int) -> Examples:
+    return Examples(np.arange(count + 1), {"input": np.zeros(count)}, {"target": np.zeros(count)})
+
+
+def test_a_baseline_that_would_take_more_than_the_share_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A linear model took 124 s of a minute on a busy machine: it had begun while some of the share was left."""
+    now, notes = 0.0, list[str]()
+    monkeypatch.setattr(learning, "perf_counter", lambda: now)
+
+    def fit_one(seconds: float, train: Examples) -> int:
+        nonlocal now
+        now += seconds * len(train) / 8000
+        return len(train)
+
+    fitted, said = fit_beside({"a": 10, "b": 400, "c": 16}, fit_one, examples(8000), Budget(10, 0.0), _notes(notes))
+    assert fitted == {"a": 8000, "c": 8000}
+    assert said == tuple(notes)
+    assert said == ("b: not fitted, for it would take about 400 s of the baselines' share of the time, 120 s",)
+    assert now == pytest.approx((10 + 400 + 16) / 8 + 10 + 16)
+    alone = fit_beside({"b": 400}, fit_one, examples(8000), Budget(inf, 0.0), _notes(notes))
+    assert alone == ({"b": 8000}, ())
 
 
 @pytest.mark.slow
@@ -281,12 +305,12 @@ def test_baselines_have_a_share_of_what_reading_left(gone: float, said: str, mon
     now = gone
     monkeypatch.setattr(learning, "perf_counter", lambda: now)
 
-    def for_50_seconds(name: str) -> str:
+    def for_50_seconds(name: str, train: Examples) -> str:
         nonlocal now
         now += 50
         return name
 
-    left_out = fit_beside({name: name for name in "abcd"}, for_50_seconds, Budget(10, 0.0), _notes([]))[1]
+    left_out = fit_beside({name: name for name in "abcd"}, for_50_seconds, examples(10), Budget(10, 0.0), _notes([]))[1]
     assert left_out[0].startswith(said)
 
 

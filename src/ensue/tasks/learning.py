@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import inf, isfinite
 from time import perf_counter
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -30,6 +33,9 @@ LEAST = 0.25
 """The share of `minutes` that is for the training in any case."""
 BASELINES = 0.2
 """The share of the time left that baselines may take, each of which begins only while some of it is left."""
+
+MANY, ONE_IN = 4000, 8
+"""From so many examples on, one in so many tell how long a baseline takes."""
 
 
 @dataclass(frozen=True)
@@ -128,21 +134,43 @@ def now_or_later(make: Callable[[], T], watch: Watch) -> Callable[[], T]:
 
 
 def fit_beside(
-    candidates: Mapping[str, T], fit_one: Callable[[T], L], budget: Budget, watch: Watch
+    candidates: Mapping[str, T],
+    fit_one: Callable[[T, Examples], L],
+    train: Examples,
+    budget: Budget,
+    watch: Watch,
 ) -> tuple[dict[str, L], tuple[str, ...]]:
-    """Fit baselines by name, one after the other, as long as their share of the time lasts; say which were left out."""
-    began, share, fitted = perf_counter(), BASELINES * budget.left(LEAST), {}
+    """Fit baselines by name, one after the other, as long as their share of the time lasts; say which were left out.
+
+    None is cut off once it has begun: one in so many examples tell before how long all of them will take.
+    """
+    share, fitted, late, said = BASELINES * budget.left(LEAST), {}, list[str](), list[str]()
+    ends, of_it = perf_counter() + share, f"the baselines' share of the time, {share:,.0f} s"
     for name, one in candidates.items():
-        if perf_counter() - began > share:
-            break
+        if perf_counter() > ends:
+            late.append(name)
+            continue
         watch(Working(f"fitting {name}"))
-        fitted[name] = fit_one(one)
-    left_out = [name for name in candidates if name not in fitted]
-    if not left_out:
-        return fitted, ()
-    said = f"{', '.join(left_out)}: not fitted, for the baselines' share of the time, {share:,.0f} s, was spent"
-    watch(Note(said))
-    return fitted, (said,)
+        takes = _would_take(partial(fit_one, one), train) if isfinite(share) else 0.0
+        if perf_counter() + takes > ends:
+            said.append(f"{name}: not fitted, for it would take about {takes:,.0f} s of {of_it}")
+        else:
+            fitted[name] = fit_one(one, train)
+    if late:
+        said.append(f"{', '.join(late)}: not fitted, for {of_it}, was spent")
+    for one in said:
+        watch(Note(one))
+    return fitted, tuple(said)
+
+
+def _would_take(fit_some: Callable[[Examples], object], train: Examples) -> float:
+    """Tell how many seconds all examples would take, by a few of them; 0 where there are few."""
+    if len(train) < MANY:
+        return 0.0
+    began = perf_counter()
+    with suppress(Exception):  # what fails of few may do with all
+        fit_some(train.select(np.arange(0, len(train), ONE_IN)))
+    return ONE_IN * (perf_counter() - began)
 
 
 def learn(

@@ -183,9 +183,8 @@ class _Fit:
         self._counted_at = self.course.step, perf_counter() - self._clock
         self._save()
         self._write_down()
-        self.watch(
-            Note(f"{round(60 * self.settings.minutes):,} s of the time are for learning: {steps:,} steps at this speed")
-        )
+        what = f"{round(60 * self.settings.minutes):,} s of the time are for learning: {steps:,} steps at this speed"
+        self.watch(Note(f"{what}, {steps / len(self.feed):.2g} times through the training data"))
 
     def _keep_to_the_time(self) -> None:
         """Take fewer steps where the machine has become slower since they were counted; never more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ensue.data.batching import Wholes
+from ensue.data.examples import Examples
 from ensue.data.partition import Parts
 from ensue.evaluation.calibration import fit_temperature
 from ensue.evaluation.classification import figures, losses, unit_of
@@ -61,7 +63,8 @@ def train_classifier(run: Run, settings: ClassifySettings, data: Sequence[Path],
     parts = read_parts(run, settings, data, watch)
     settings = _settled(settings, parts, watch)
     beside = {name_of(one): one for one in _baselines(settings, parts, watch)}
-    fitted = now_or_later(lambda: fit_beside(beside, lambda one: _fitted(one, parts), budget, watch), watch)
+    fit_one = partial(_fitted, parts)
+    fitted = now_or_later(lambda: fit_beside(beside, fit_one, parts["train"], budget, watch), watch)
     training = left_of(settings.training, machine, budget, watch)
     learned = _learned(run, settings, training, parts, watch)
     rivals, said = fitted()
@@ -100,11 +103,11 @@ def _baselines(settings: ClassifySettings, parts: Parts, watch: Watch) -> list[S
     return [one for one in cheap if one.suits(shape, labels.kind) and one != settings.model]
 
 
-def _fitted(settings: Settings, parts: Parts) -> Learned:
+def _fitted(parts: Parts, settings: Settings, train: Examples) -> Learned:
     """Fit a model that is not trained step by step."""
     began = perf_counter()
     model: Any = build_classifier(settings, parts.content.shape, parts.labels.kind, parts.labels.size)
-    chosen = model.fit(parts["train"], parts["tune"])
+    chosen = model.fit(train, parts["tune"])
     return Learned(model, perf_counter() - began, chosen or ())
 
 
@@ -119,7 +122,7 @@ def _learned(
     if settings.model.name in TRAINED:
         return _trained(run, settings.model_copy(update={"training": training}), parts, watch)
     watch(Working(f"fitting {name_of(settings.model)}"))
-    learned = _fitted(settings.model, parts)
+    learned = _fitted(parts, settings.model, parts["train"])
     run.write_arrays(learned.model.arrays())
     validation = _validation(learned.model, parts, training.batching.rows)
     tell_fitted(run, validation, learned.seconds, (len(parts["train"]), "examples"), watch)

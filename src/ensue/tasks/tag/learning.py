@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -11,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from ensue.data.batching import Wholes
+from ensue.data.examples import Examples
 from ensue.data.tagged import TaggedParts, covered
 from ensue.evaluation.ranking import Role
 from ensue.evaluation.standing import Standing, with_intervals
@@ -48,7 +50,8 @@ def train_tagger(run: Run, settings: TagSettings, data: Sequence[Path], watch: W
     parts = read_parts(run, settings, data, watch)
     cheap = [kind() for kind in TAGGERS.values() if kind is not TaggerSettings]
     beside = {name_of(one): one for one in cheap if one != settings.model}
-    fitted = now_or_later(lambda: fit_beside(beside, lambda one: _counted(one, parts), budget, watch), watch)
+    fit_one = partial(_counted, parts)
+    fitted = now_or_later(lambda: fit_beside(beside, fit_one, parts.parts["train"], budget, watch), watch)
     training = left_of(settings.training, machine, budget, watch)
     learned = _learned(run, settings, training, parts, watch)
     rivals, said = fitted()
@@ -66,10 +69,9 @@ def learn_tags(run: Run, settings: TagSettings, parts: TaggedParts, watch: Watch
     return TagModel(run, learned.model, parts.codec, parts.tags[: parts.known_tags], open_tokenizer(parts.to_json()))
 
 
-def _counted(settings: Settings, parts: TaggedParts) -> Learned:
+def _counted(parts: TaggedParts, settings: Settings, train: Examples) -> Learned:
     """Count a model on the training part."""
     began = perf_counter()
-    train = parts.parts["train"]
     fields = (np.asarray(train.steps[name]) for name in ("surface", "suffix", "capital", "target"))
     model = cast("Any", settings).build(parts.sizes)
     model.fit(TaggedSteps(*fields, offsets=train.offsets, sizes=parts.sizes))
@@ -86,7 +88,7 @@ def _learned(
     """Train a network, or count what is counted. The run has its arrays then."""
     if isinstance(settings.model, TaggerSettings):
         return _trained(run, settings.model_copy(update={"training": training}), parts, watch)
-    learned = _counted(settings.model, parts)
+    learned = _counted(parts, settings.model, parts.parts["train"])
     run.write_arrays(learned.model.arrays())
     validation = mean_nats(learned.model, parts.parts["tune"], training.batching.rows)
     tell_fitted(run, validation, learned.seconds, (int(parts.parts["train"].offsets[-1]), "words"), watch)
