@@ -231,6 +231,22 @@ def test_days_as_spreadsheets_count_them(step: int, frequency: str, tmp_path: Pa
         assert read(tmp_path, text.replace("date", "step"))[1] == []
 
 
+def test_times_without_a_name_are_those_of_an_index(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As pandas saves a frame whose index is its times: the first column has no name."""
+    rows = [f"{month},{place % 12},{place % 7}\n" for place, month in enumerate(MONTHS)]
+    panel, _ = read(tmp_path, ",a,b\n" + "".join(rows))
+    assert [one.name for one in panel.series] == ["a", "b"]
+    assert panel.series[0].times.astype("datetime64[D]").tolist() == MONTHS
+    data = tmp_path / "data.csv"
+    run = str(tmp_path / "run")
+    data.write_text(",a,b\n" + "".join(rows[:36]), encoding="utf-8")
+    assert main(["check", str(data), "--horizon", "2"]) == 0
+    assert "Looked at as `ensue train forecast` would" in capsys.readouterr().out
+    assert main(["train", "forecast", str(data), "--out", run, "--horizon", "2", "--set", "rivals.statistics=[]"]) == 0
+    data.write_text(",a,b\n" + rows[36], encoding="utf-8")
+    assert [one.times[0].astype("datetime64[D]").item() for one in ensue.open(run).forecast(data)] == [MONTHS[37]] * 2
+
+
 def test_weeks_by_their_first_day_and_their_last(tmp_path: Path) -> None:
     weeks = [date(2020, 1, 6) + timedelta(7 * n) for n in range(30)]
     panel, _ = read(tmp_path, table([f"{day}/{day + timedelta(6)}" for day in weeks]))

@@ -156,8 +156,8 @@ def _table_meant(path: Path, encoding: str) -> tuple[str, str]:
         # Where a field of the first line comes again, that line is a row, and names no column.
         place = f"{labels[0]!r}" if all(row.get(labels[0]) != labels[0] for row in rows) else "a column"
         return "classify", f"{place} could be a label"
-    if time := time_column(columns, rows):
-        return "forecast", f"{time!r} holds times, and the others are no texts"
+    if (time := time_column(columns, rows)) is not None:
+        return "forecast", f"{repr(time) if time else 'a column'} holds times, and the others are no texts"
     return "generate", "it has no columns of times, or of labels"
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
+
+from ensue.data.readers.rows import LOOKED_AT
+from ensue.data.series.times import kind_of_time
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|__index_level_\d+__)?")
 """What pandas calls a column without a name, and its Parquet files an index without one; a CSV file says nothing."""
@@ -29,6 +33,15 @@ def saved_index(columns: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> li
             first = numbers[0] if numbers else None
             found += [name] * (first in (0, 1) and numbers == list(range(first, first + len(numbers))))
     return found
+
+
+def with_times_named(rows: Iterator[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Call times in a column without a name ds, as pandas writes an index of times; other rows pass as they are."""
+    sample = list(islice(rows, LOOKED_AT))
+    rows = chain(sample, rows)
+    if not sample or "ds" in sample[0][1] or kind_of_time([row.get("") for _, row in sample]) != "date":
+        return rows
+    return ((line, {name or "ds": cell for name, cell in row.items()}) for line, row in rows)
 
 
 def _whole(cell: Any) -> int | None:

@@ -21,7 +21,7 @@ from ensue.data.files import ending, find_files
 from ensue.data.readers.lines import lines_of
 from ensue.data.readers.numbers import LARGEST, as_float, as_told
 from ensue.data.readers.rows import LOOKED_AT, ROWS, WITHOUT_HEADER, frame_rows, refuse_others, refuse_unnamed
-from ensue.data.readers.saved_index import saved_index
+from ensue.data.readers.saved_index import saved_index, with_times_named
 from ensue.data.readers.series_rows import FEWEST, M3_ENDING, m3_rows, read_rows, row_layout
 from ensue.data.series.checks import Read, checked, find_frequency, some, within_values
 from ensue.data.series.frequency import read_frequency
@@ -196,6 +196,7 @@ def _source(
     like: Panel | None,
 ) -> Source:
     """Keep the rows of a table, or the series of one that has one in each; that may be as large as its file."""
+    rows = with_times_named(rows)
     sample = list(islice(rows, LOOKED_AT))
     columns = list(sample[0][1]) if sample else []
     # A few new steps are known for what they are where those that were learned stood in rows.

@@ -254,13 +254,13 @@ def _local_day(time: np.datetime64) -> np.datetime64:
     return (time + np.timedelta64(DAY - EAST, "s")).astype("datetime64[D]").astype("datetime64[s]")
 
 
-def time_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Give the first column that holds dates, or else integers under a name of time, or such as count seconds."""
+def time_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """Give the first column of dates, or else of integers under a name of time, or such as count seconds, or None."""
     kinds = {name: kind_of_time([row.get(name) for row in rows]) for name in columns}
     dates = [name for name in columns if kinds[name] == "date"]
     named = [name for name in columns if kinds[name] in ("integer", "unix") and name.lower() in NAMES_OF_TIMES]
     unix = [name for name in columns if kinds[name] == "unix"]
-    return (dates or named or unix or [""])[0]
+    return (dates or named or unix or [None])[0]
 
 
 def kind_of_time(cells: Sequence[Any]) -> str:
