@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ensue.cli.main import main
 from ensue.data.check import check
 from ensue.data.codecs import CODECS, open_codec
 from ensue.data.contract import SILENT, Listener
@@ -527,3 +528,10 @@ def test_the_doctor_looks_at_every_file(tmp_path):
     report = check([tmp_path], None, {"kind": "text"}, [], 8)
     assert [problem.where for problem in report.problems] == [f"{tmp_path}/b.txt:1", f"{tmp_path}/c.txt:1"]
     assert len(report.tables["files"]) == 3
+
+
+def test_a_text_in_place_of_its_file_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "the cat sat on the mat. " * 20
+    assert main(["train", "generate", text, "--model", "ngram"]) == 2
+    error = capsys.readouterr().err
+    assert error == f"ensue: {text}: there is no such file or folder; check the spelling\n"

@@ -56,7 +56,7 @@ def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]
     """
     found: list[Path] = []
     for path in paths:
-        if not path.exists():
+        if file_meant(str(path)) is None:  # also of a text that is given where the name of its file belongs
             raise DataError("there is no such file or folder", where=str(path), mend="check the spelling")
         if path.is_fifo() or path.is_socket():
             mend = "write what it gives into a file, and name that"

@@ -103,8 +103,7 @@ def demo_meant(data: Sequence[Path], task: str, usual: str) -> str | None:
     ('text', None)
     """
     name = str(data[0]) if data else usual
-    there = bool(data) and data[0].exists() and not (data[0] / "run.toml").exists()
-    if there or len(data) > 1 or name not in DEMOS:
+    if len(data) > 1 or name not in DEMOS or (data and data[0].exists() and not (data[0] / "run.toml").exists()):
         return None
     if DEMOS[name].task != task:
         mend = f"use it with `ensue train {DEMOS[name].task} {name}`"
