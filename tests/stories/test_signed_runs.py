@@ -265,6 +265,7 @@ HUGE: list[tuple[str, str, int]] = [
     ("steps", "model.body.width", 20_000),
     ("steps", "paths", 10**9),
     ("characters", "training.batching.rows", 2**62),
+    ("characters", "training.machine.threads", 2**31),
     ("direct", "model.width", 10**9),
 ]
 """Kind, a setting of numbers, and what is asked for: gigabytes."""

@@ -269,3 +269,16 @@ def test_the_demo_is_what_pythons_tokeniser_says() -> None:
     assert lines[0][-1] == ("if", "COMMENT")
     assert lines[2][0] == ("if", "STRING")
     assert lines[3][0] == ("for", "KEYWORD")
+
+
+def test_pairs_of_many_tags_are_not_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An HMM of hundreds of tags, whose cost is their square, is left out and told; so is what a CRF of so many takes."""
+    rows = [f"w{word}\tT{word % 600}\n" + "\n" * (word % 5 == 4) for word in range(1800)]
+    (tmp_path / "a.tsv").write_text("".join(rows))
+    line = ["train", "tag", str(tmp_path / "a.tsv"), "--size", "tiny", "--set", "training.steps=1"]
+    assert main([*line, "--set", "model.head=softmax", "--out", str(tmp_path / "run"), "--json"]) == 0
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert [row["name"] for row in result["rows"][:-1]] == ["most-frequent-tag"]
+    said = capsys.readouterr().out
+    assert "hmm: not fitted, for 590 tags make too many pairs" in said
+    assert "CRF" not in said

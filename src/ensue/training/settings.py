@@ -64,7 +64,7 @@ class MachineSettings(Settings):
 
     device: str = "auto"
     """auto (a GPU if there is one), cpu, cuda, cuda:1 or mps."""
-    threads: int | None = Field(None, ge=1)
+    threads: int | None = Field(None, ge=1, le=1024)
     """CPU threads; unset, torch chooses. The same seed gives the same bits for the same number."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Numbers of the large products; the weights are fp32 always. fp16 needs a GPU."""

@@ -17,7 +17,7 @@ from ensue.data.tagged import TaggedParts, covered
 from ensue.evaluation.ranking import Role
 from ensue.evaluation.standing import Standing, with_intervals
 from ensue.inspection import health
-from ensue.models.tagging import TAGGERS, TaggerSettings
+from ensue.models.tagging import TAGGERS, HMMSettings, TaggerSettings
 from ensue.models.tagging.counts import TaggedSteps
 from ensue.settings import Settings
 from ensue.tasks.cached import no_larger
@@ -37,9 +37,12 @@ from ensue.tasks.tag.data import keep_codec, read_parts, vectors_of
 from ensue.tasks.tag.model import TagModel, open_tokenizer, said_of, truth_of
 from ensue.tasks.tag.report import markdown, name_of
 from ensue.tasks.tag.settings import TagSettings
-from ensue.training.contract import Stage, Watch, Working
+from ensue.training.contract import Note, Stage, Watch, Working
 from ensue.training.run import METRICS, Run
 from ensue.training.settings import TrainingSettings
+
+MANY_TAGS = 500
+"""Tags above which models of their pairs are no longer cheap: 64 rows of 1,000 tags take 256 MB at each word."""
 
 
 def train_tagger(run: Run, settings: TagSettings, data: Sequence[Path], watch: Watch) -> TagModel:
@@ -48,8 +51,7 @@ def train_tagger(run: Run, settings: TagSettings, data: Sequence[Path], watch: W
     machine = take_machine(run, settings, watch, network=isinstance(settings.model, TaggerSettings))
     watch(Working("reading the data"))
     parts = read_parts(run, settings, data, watch)
-    cheap = [kind() for kind in TAGGERS.values() if kind is not TaggerSettings]
-    beside = {name_of(one): one for one in cheap if one != settings.model}
+    beside = {name_of(one): one for one in _baselines(settings, parts, watch)}
     fit_one = partial(_counted, parts)
     fitted = now_or_later(lambda: fit_beside(beside, fit_one, parts.parts["train"], budget, watch), watch)
     training = left_of(settings.training, machine, budget, watch)
@@ -58,6 +60,17 @@ def train_tagger(run: Run, settings: TagSettings, data: Sequence[Path], watch: W
     watch(Stage("writing the report"))
     watch(Working("scoring the test part"))
     return _conclude(run, settings, parts, rivals, replace(learned, chosen=(*said, *learned.chosen)))
+
+
+def _baselines(settings: TagSettings, parts: TaggedParts, watch: Watch) -> list[Settings]:
+    """Give the cheap models beside that of the settings; pairs of many tags are told, for they cost their square."""
+    cheap = [kind() for kind in TAGGERS.values() if kind is not TaggerSettings]
+    if parts.known_tags > MANY_TAGS:
+        watch(Note(f"hmm: not fitted, for {parts.known_tags:,} tags make too many pairs"))
+        cheap = [one for one in cheap if not isinstance(one, HMMSettings)]
+        if isinstance(settings.model, TaggerSettings) and settings.model.head.name == "crf":
+            watch(Note("a CRF of so many tags is slow (tag each word by itself with --set model.head=softmax)"))
+    return [one for one in cheap if one != settings.model]
 
 
 def learn_tags(run: Run, settings: TagSettings, parts: TaggedParts, watch: Watch) -> TagModel:
