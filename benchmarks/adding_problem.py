@@ -1,9 +1,10 @@
 """The adding problem: which cells can carry two numbers over a hundred steps and more?
 
-Each step shows a number from [0, 1] and a mark; two steps of a sequence are marked, one in each half, and after the
-last step the sum of their numbers is asked for (Hochreiter & Schmidhuber 1997; in this form Le, Jaitly & Hinton
-2015, arXiv:1504.00941). Always answering 1 has a mean squared error of 0.1767; a cell has solved the problem when
-its error on sequences that it never saw is below 0.01.
+Each step shows a number from [0, 1] and a mark; two steps of a sequence are marked, one in each
+half, and after the last step the sum of their numbers is asked for (Hochreiter & Schmidhuber 1997;
+in this form Le, Jaitly & Hinton 2015, arXiv:1504.00941). Always answering 1 has a mean squared
+error of 0.1767; a cell has solved the problem when its error on sequences that it never saw is
+below 0.01.
 
     python benchmarks/adding_problem.py --cells irnn lstm --lengths 100 --steps 4000
 """
@@ -81,26 +82,39 @@ def last_error(cell: str, length: int, options: argparse.Namespace) -> tuple[int
 def main() -> None:
     options = parse()
     torch.set_num_threads(options.threads)
-    print(f"{'cell':<12}{'length':>7}{'steps':>8}{'seconds':>9}{'error':>9}  (always 1: {CHANCE}; solved: < {SOLVED})")
+    print(
+        f"{'cell':<12}{'length':>7}{'steps':>8}{'seconds':>9}{'error':>9}  (always 1: "
+        f"{CHANCE}; solved: < {SOLVED})"
+    )
     for length in options.lengths:
         for cell in options.cells:
             begin = perf_counter()
             step, error = last_error(cell, length, options)
             verdict = "solved" if error < SOLVED else "not solved"
             seconds = perf_counter() - begin
-            print(f"{cell:<12}{length:>7}{step:>8}{seconds:>9.0f}{error:>9.4g}  {verdict}", flush=True)
+            print(
+                f"{cell:<12}{length:>7}{step:>8}{seconds:>9.0f}{error:>9.4g}  {verdict}", flush=True
+            )
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--cells", nargs="+", default=["tanh", "irnn", "lstm", "gru"])
     parser.add_argument("--lengths", nargs="+", type=int, default=[100, 200])
-    parser.add_argument("--steps", type=int, default=10_000, help="most updates for each cell and length")
-    parser.add_argument("--minutes", type=float, default=10.0, help="most minutes for each cell and length")
+    parser.add_argument(
+        "--steps", type=int, default=10_000, help="most updates for each cell and length"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=10.0, help="most minutes for each cell and length"
+    )
     parser.add_argument("--rows", type=int, default=50, help="sequences in a batch")
     parser.add_argument("--width", type=int, default=100, help="hidden units")
-    parser.add_argument("--rate", type=float, help="learning rate of Adam, in place of each cell's own")
-    parser.add_argument("--every", type=int, default=100, help="updates between two looks at the held-out error")
+    parser.add_argument(
+        "--rate", type=float, help="learning rate of Adam, in place of each cell's own"
+    )
+    parser.add_argument(
+        "--every", type=int, default=100, help="updates between two looks at the held-out error"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)

@@ -1,14 +1,17 @@
 """Forecasts of public series, walk-forward, as `ensue train forecast` gives them.
 
     python benchmarks/forecasting.py air [MODEL ...]     air_passengers: the last 36 months, 6 from each origin
-    python benchmarks/forecasting.py etth1 [MODEL ...]   the standard split of 12, 4 and 4 months, 96 hours ahead
+    python benchmarks/forecasting.py etth1 [MODEL ...]   the standard split of 12, 4 and 4 months,
+    96 hours ahead
     python benchmarks/forecasting.py m3 [MODEL ...]      the yearly and the quarterly series of M3, one origin each
-    python benchmarks/forecasting.py unequal [MODEL ...] four quarterly series of M3, of 72 to 32 steps, both ways
+    python benchmarks/forecasting.py unequal [MODEL ...] four quarterly series of M3, of 72 to 32
+    steps, both ways
     python benchmarks/forecasting.py few                 how often intervals hold for single short series, ridge
 
-MODEL is as after `--model`; ridge if none is given. Networks are trained with three seeds. Columns are means over
-the test; "mse" is of values scaled by the spread of the training part. AutoETS and AutoTheta need the extra `series`.
-The data is looked for in the folder that ENSUE_DATA names, or in ../shared/data.
+MODEL is as after `--model`; ridge if none is given. Networks are trained with three seeds. Columns
+are means over the test; "mse" is of values scaled by the spread of the training part. AutoETS and
+AutoTheta need the extra `series`. The data is looked for in the folder that ENSUE_DATA names, or in
+../shared/data.
 """
 
 from __future__ import annotations
@@ -27,20 +30,41 @@ import ensue
 DATA = Path(os.environ.get("ENSUE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 FIGURES = ("mase", "smape", "mse", "crps", "coverage_80", "coverage_95")
 MINUTES = 3.0
-ETTH1 = ("backtest.test=2880", "backtest.held=2880", "backtest.window=336", "backtest.stride=1", "rivals.statistics=[]")
+ETTH1 = (
+    "backtest.test=2880",
+    "backtest.validation_steps=2880",
+    "backtest.context_length=336",
+    "backtest.stride=1",
+    "baselines.statistical=[]",
+)
 
 
-def train(data: Path, model: str, seed: int, horizon: int, settings: tuple[str, ...]) -> dict[str, Any]:
+def train(
+    data: Path, model: str, seed: int, horizon: int, settings: tuple[str, ...]
+) -> dict[str, Any]:
     """Train in a folder of its own, and give the result."""
     with tempfile.TemporaryDirectory() as folder:
-        choices: dict[str, Any] = {"model": model, "seed": seed, "horizon": horizon, "minutes": MINUTES}
-        run = ensue.train("forecast", data, out=Path(folder) / "run", settings=settings, **choices).run
+        choices: dict[str, Any] = {
+            "model": model,
+            "seed": seed,
+            "horizon": horizon,
+            "minutes": MINUTES,
+        }
+        run = ensue.train(
+            "forecast", data, out=Path(folder) / "run", settings=settings, **choices
+        ).run
         return json.loads(run.read("result.json"))
 
 
-def show(title: str, data: Path, models: list[str], horizon: int, settings: tuple[str, ...]) -> None:
+def show(
+    title: str, data: Path, models: list[str], horizon: int, settings: tuple[str, ...]
+) -> None:
     """Print the table: the baselines of the first training, and each model and seed."""
-    print(f"\n{title}\n\n| model | MASE [95 %] | {' | '.join(FIGURES[1:])} | seconds |\n" + "|---" * 8 + "|")
+    print(
+        f"\n{title}\n\n| model | MASE [95 %] | {' | '.join(FIGURES[1:])} | seconds |\n"
+        + "|---" * 8
+        + "|"
+    )
     for place, model in enumerate(models):
         networks = model not in ("ridge", "boosting")
         for seed in (1, 2, 3) if networks else (1,):
@@ -49,13 +73,20 @@ def show(title: str, data: Path, models: list[str], horizon: int, settings: tupl
             rows = result["rows"] if not place and seed == 1 else result["rows"][-1:]
             for row in rows:
                 own = row is rows[-1]
-                name = f"**{row['name']}**" + (f", seed {seed}" if networks else "") if own else row["name"]
+                name = (
+                    f"**{row['name']}**" + (f", seed {seed}" if networks else "")
+                    if own
+                    else row["name"]
+                )
                 interval = "{:.3f} to {:.3f}".format(*row["intervals"]["mase"])
                 figures = " | ".join(f"{row['metrics'][figure]:.4g}" for figure in FIGURES[1:])
-                print(f"| {name} | {row['metrics']['mase']:.3f} [{interval}] | {figures} | {row['seconds']:.1f} |")
+                print(
+                    f"| {name} | {row['metrics']['mase']:.3f} [{interval}] | {figures} | "
+                    f"{row['seconds']:.1f} |"
+                )
             sys.stdout.flush()
             whole = time.perf_counter() - began
-            print(f"<!-- {whole:.0f} s in all, {result['verdict']} -->", file=sys.stderr)
+            print(f"<!-- {whole:.0f} s in all, {result['recommendation']} -->", file=sys.stderr)
 
 
 def air(models: list[str]) -> None:
@@ -67,24 +98,33 @@ def etth1(models: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "etth1.csv"
         with gzip.open(DATA / "etth1" / "ETTh1.csv.gz", "rt", encoding="utf-8") as file:
-            path.write_text("".join(line for _, line in zip(range(1 + 14_400), file, strict=False)), encoding="utf-8")
+            path.write_text(
+                "".join(line for _, line in zip(range(1 + 14_400), file, strict=False)),
+                encoding="utf-8",
+            )
         show("etth1", path, models, 96, ETTH1)
 
 
 def m3(models: list[str]) -> None:
     for name, horizon, season in (("yearly", 6, 1), ("quarterly", 8, 4)):
         path = DATA / "m3_yearly_quarterly" / f"m3_{name}.csv.gz"
-        settings = (f"backtest.season={season}", f"backtest.test={horizon}", "rivals.seconds=600")
+        settings = (
+            f"backtest.season_length={season}",
+            f"backtest.test={horizon}",
+            "baselines.time_limit=600",
+        )
         show(f"m3 {name}", path, models, horizon, settings)
 
 
 def unequal(models: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "unequal.csv"
-        with gzip.open(DATA / "m3_yearly_quarterly" / "m3_quarterly.csv.gz", "rt", encoding="utf-8") as file:
+        with gzip.open(
+            DATA / "m3_yearly_quarterly" / "m3_quarterly.csv.gz", "rt", encoding="utf-8"
+        ) as file:
             head, *lines = file
         lengths = [int(line.split(",")[1]) for line in lines]
-        settings = ("backtest.season=4", "backtest.test=8", "rivals.statistics=[]")
+        settings = ("backtest.season_length=4", "backtest.test=8", "baselines.statistical=[]")
         for order in ((72, 60, 44, 32), (32, 44, 60, 72)):
             chosen = [lines[lengths.index(length)] for length in order]
             path.write_text("".join([head, *chosen]), encoding="utf-8")
@@ -99,16 +139,26 @@ def few(_: list[str]) -> None:
         ("quarterly", 44, 12, 2, 4),
         ("yearly", 34, 8, 3, 1),
     ):
-        with gzip.open(DATA / "m3_yearly_quarterly" / f"m3_{name}.csv.gz", "rt", encoding="utf-8") as file:
+        with gzip.open(
+            DATA / "m3_yearly_quarterly" / f"m3_{name}.csv.gz", "rt", encoding="utf-8"
+        ) as file:
             rows = [line.strip().split(",")[6:] for line in file][1:]
         several[name, horizon, season] = [row for row in rows if len(row) >= least][::every]
-    daily = (DATA / "daily_min_temperatures" / "daily-min-temperatures.csv").read_text(encoding="utf-8").split()[1:]
+    daily = (
+        (DATA / "daily_min_temperatures" / "daily-min-temperatures.csv")
+        .read_text(encoding="utf-8")
+        .split()[1:]
+    )
     values = [line.split(",")[1] for line in daily]
     several["daily", 7, 7] = [values[begin : begin + 120] for begin in range(0, 3500, 100)]
     for (name, horizon, season), series in several.items():
         held = dict.fromkeys(("coverage_80", "coverage_95"), 0.0)
         for one in series:
-            settings = (f"backtest.season={season}", f"backtest.test={2 * horizon}", "rivals.statistics=[]")
+            settings = (
+                f"backtest.season_length={season}",
+                f"backtest.test={2 * horizon}",
+                "baselines.statistical=[]",
+            )
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "one.csv"
                 rows = [f"{step},{value}" for step, value in enumerate(one)]
@@ -120,4 +170,6 @@ def few(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    {"air": air, "etth1": etth1, "m3": m3, "unequal": unequal, "few": few}[sys.argv[1]](sys.argv[2:] or ["ridge"])
+    {"air": air, "etth1": etth1, "m3": m3, "unequal": unequal, "few": few}[sys.argv[1]](
+        sys.argv[2:] or ["ridge"]
+    )

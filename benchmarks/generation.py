@@ -1,11 +1,14 @@
-"""How fast a network writes: ensue's compiled ticks beside what users write, and what a competent user writes today.
+"""How fast a network writes: ensue's compiled ticks beside what users write, and what a competent
+user writes today.
 
-Every way reads a symbol, runs the network, and draws the next one. `nn.LSTM` is called once a step, `LSTMCell` is a
-stack of cells, `loop` torch's cell or, where it has none, a careful loop by hand, `onnxruntime` runs one step (if it is
-installed, with onnx). Reading the weights alone is the roof, at the bandwidth of memory of that size.
+Every way reads a symbol, runs the network, and draws the next one. `nn.LSTM` is called once a step,
+`LSTMCell` is a stack of cells, `loop` torch's cell or, where it has none, a careful loop by hand,
+`onnxruntime` runs one step (if it is installed, with onnx). Reading the weights alone is the roof,
+at the bandwidth of memory of that size.
 
-Run `python benchmarks/generation.py [--threads N] [--write]`. Rounds are interleaved, so that a busy moment meets all
-alike; figures are medians in microseconds per symbol and stream, on one thread in the time of the processor.
+Run `python benchmarks/generation.py [--threads N] [--write]`. Rounds are interleaved, so that a
+busy moment meets all alike; figures are medians in microseconds per symbol and stream, on one
+thread in the time of the processor.
 """
 
 import argparse
@@ -22,12 +25,12 @@ import torch
 from tables import conditions, medians, write_table
 from torch import Tensor, nn
 
-from ensue.decoding.filters import FilterSettings
 from ensue.decoding.rollout import rollout
+from ensue.decoding.sampling import SamplingSettings
 from ensue.decoding.stepper import Rules
 from ensue.layers import RecurrentSettings
 from ensue.models.compiled import Compiled, compiled
-from ensue.models.rounding import rounded
+from ensue.models.quantisation import quantise
 from ensue.models.sequence import SequenceModel, SequenceSettings
 
 SIZE, EMBEDDING = 65, 64
@@ -50,21 +53,26 @@ Tick = Callable[[Tensor, list[Tensor]], list[Tensor]]
 
 
 def network(cell: str, width: int, depth: int) -> SequenceModel:
-    settings = SequenceSettings(embedding=EMBEDDING, body=RecurrentSettings(cell=cell, width=width, depth=depth))
+    settings = SequenceSettings(
+        embedding=EMBEDDING, body=RecurrentSettings(cell=cell, width=width, depth=depth)
+    )
     return settings.build(SIZE).eval()
 
 
 def ours(model: SequenceModel, streams: int = 1) -> Callable[[int], None]:
     def write(symbols: int) -> None:
         rules = Rules(symbols, np.ones(SIZE, dtype=bool), None)
-        for _ in rollout(model, [np.zeros(0, np.int64)] * streams, FilterSettings(), rules, seed=1):
+        for _ in rollout(
+            model, [np.zeros(0, np.int64)] * streams, SamplingSettings(), rules, seed=1
+        ):
             pass
 
     return write
 
 
 class Plain(nn.Module):
-    """What users write around a step: an embedding before it, a linear map, a softmax and a draw behind it."""
+    """What users write around a step: an embedding before it, a linear map, a softmax and a draw
+    behind it."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -102,9 +110,15 @@ def cells(kind: type[nn.RNNCellBase], width: int, depth: int) -> Callable[[int],
     return lambda symbols: plain.loop(symbols, step)
 
 
-def by_hand(gates: int, tick: Callable[..., tuple[Tensor, ...]], width: int, states: int) -> Callable[[int], None]:
+def by_hand(
+    gates: int, tick: Callable[..., tuple[Tensor, ...]], width: int, states: int
+) -> Callable[[int], None]:
     """What a careful person writes for one layer of a cell that torch has not."""
-    inputs, recurrent, plain = nn.Linear(EMBEDDING, gates * width), nn.Linear(width, gates * width), Plain(width)
+    inputs, recurrent, plain = (
+        nn.Linear(EMBEDDING, gates * width),
+        nn.Linear(width, gates * width),
+        Plain(width),
+    )
     more, weights = nn.Linear(EMBEDDING, width), torch.randn(3, width)
     held = [torch.zeros(1, width)] * states
     recurrent_small = nn.Linear(width, width, bias=False)
@@ -116,13 +130,24 @@ def by_hand(gates: int, tick: Callable[..., tuple[Tensor, ...]], width: int, sta
     return lambda symbols: plain.loop(symbols, step)
 
 
-def peephole(a: Tensor, u: nn.Linear, _m: nn.Linear, _s: nn.Linear, w: Tensor, _x: Tensor, h: Tensor, c: Tensor):
+def peephole(
+    a: Tensor,
+    u: nn.Linear,
+    _m: nn.Linear,
+    _s: nn.Linear,
+    w: Tensor,
+    _x: Tensor,
+    h: Tensor,
+    c: Tensor,
+):
     write, keep, new, show = (a + u(h)).chunk(4, 1)
     c = torch.sigmoid(keep + w[0] * c) * c + torch.sigmoid(write + w[1] * c) * torch.tanh(new)
     return torch.sigmoid(show + w[2] * c) * torch.tanh(c), c
 
 
-def mlstm(a: Tensor, u: nn.Linear, m: nn.Linear, s: nn.Linear, _w: Tensor, x: Tensor, h: Tensor, c: Tensor):
+def mlstm(
+    a: Tensor, u: nn.Linear, m: nn.Linear, s: nn.Linear, _w: Tensor, x: Tensor, h: Tensor, c: Tensor
+):
     write, keep, new, show = (a + u(m(x) * s(h))).chunk(4, 1)
     c = torch.sigmoid(keep) * c + torch.sigmoid(write) * torch.tanh(new)
     return torch.sigmoid(show) * torch.tanh(c), c
@@ -135,22 +160,31 @@ def blend(a: Tensor, u: nn.Linear, _m: nn.Linear, _s: nn.Linear, _w: Tensor, _x:
 
 
 def onnx(width: int) -> Callable[[int], None] | None:
-    """A step of one LSTM in onnxruntime, its loop and draw in NumPy; None if it is not installed."""
+    """A step of one LSTM in onnxruntime, its loop and draw in NumPy; None if it is not
+    installed."""
     try:
         import onnxruntime
         from onnx import TensorProto, helper, numpy_helper
     except ImportError:
         return None
     draws = np.random.default_rng(1)
-    shapes = {"E": (SIZE, EMBEDDING), "W": (1, 4 * width, EMBEDDING), "R": (1, 4 * width, width), "B": (1, 8 * width)}
+    shapes = {
+        "E": (SIZE, EMBEDDING),
+        "W": (1, 4 * width, EMBEDDING),
+        "R": (1, 4 * width, width),
+        "B": (1, 8 * width),
+    }
     shapes |= {"V": (width, SIZE), "b": (SIZE,)}
     held = [
-        numpy_helper.from_array(draws.normal(0, 0.1, shape).astype(np.float32), name) for name, shape in shapes.items()
+        numpy_helper.from_array(draws.normal(0, 0.1, shape).astype(np.float32), name)
+        for name, shape in shapes.items()
     ]
     held.append(numpy_helper.from_array(np.array([1, width]), "flat"))
     nodes = [
         helper.make_node("Gather", ["E", "id"], ["x"]),
-        helper.make_node("LSTM", ["x", "W", "R", "B", "", "h", "c"], ["", "h1", "c1"], hidden_size=width),
+        helper.make_node(
+            "LSTM", ["x", "W", "R", "B", "", "h", "c"], ["", "h1", "c1"], hidden_size=width
+        ),
         helper.make_node("Reshape", ["h1", "flat"], ["f"]),
         helper.make_node("Gemm", ["f", "V", "b"], ["s"]),
         helper.make_node("Softmax", ["s"], ["p"]),
@@ -167,7 +201,11 @@ def onnx(width: int) -> Callable[[int], None] | None:
     session = onnxruntime.InferenceSession(made.SerializeToString(), options)
 
     def write(symbols: int) -> None:
-        id, h, c = np.zeros((1, 1), np.int64), np.zeros(state, np.float32), np.zeros(state, np.float32)
+        id, h, c = (
+            np.zeros((1, 1), np.int64),
+            np.zeros(state, np.float32),
+            np.zeros(state, np.float32),
+        )
         for _ in range(symbols):
             p, h, c = session.run(None, {"id": id, "h": h, "c": c})
             id[0, 0] = np.searchsorted(np.cumsum(p[0]), draws.random() * p[0].sum())
@@ -198,18 +236,30 @@ class Table:
 
     def __init__(self, rounds: int) -> None:
         self.rounds = rounds
-        self.lines = ["| network | microseconds a symbol | others | against each |", "|---|---|---|---|"]
+        self.lines = [
+            "| network | microseconds a symbol | others | against each |",
+            "|---|---|---|---|",
+        ]
 
     def add(
-        self, title: str, own: dict[str, Callable[[int], None]], others: dict[str, Callable[[int], None]], symbols: int
+        self,
+        title: str,
+        own: dict[str, Callable[[int], None]],
+        others: dict[str, Callable[[int], None]],
+        symbols: int,
     ) -> None:
         """Time our ways, each "NAME" or "NAME, N streams", beside others'."""
         ways = {name: partial(way, symbols) for name, way in (own | others).items()}
         streams = {name: int(name.split()[-2]) if name.endswith("streams") else 1 for name in ways}
-        cost = {name: 1000 * took / symbols / streams[name] for name, took in medians(ways, self.rounds).items()}
+        cost = {
+            name: 1000 * took / symbols / streams[name]
+            for name, took in medians(ways, self.rounds).items()
+        }
         first = next(iter(own))
         for name in own:
-            beside = {other: cost[other] for other in others} | ({} if name == first else {first: cost[first]})
+            beside = {other: cost[other] for other in others} | (
+                {} if name == first else {first: cost[first]}
+            )
             figures = "; ".join(f"{other} {one:.1f}" for other, one in beside.items())
             factors = "; ".join(f"{one / cost[name]:.1f} x" for one in beside.values())
             self.lines.append(f"| {title}, {name} | {cost[name]:.1f} | {figures} | {factors} |")
@@ -218,18 +268,22 @@ class Table:
     def add_roofs(self, model: SequenceModel, title: str, threads: int) -> None:
         """Say how long reading the weights alone takes."""
         numbers = sum(
-            p.numel() for name, p in model.named_parameters() if p.dim() == 2 and ".0.equation/in" not in name
+            p.numel()
+            for name, p in model.named_parameters()
+            if p.dim() == 2 and ".0.equation/in" not in name
         )
         for weights, each in (("fp32", 4), ("bf16", 2), ("int8", 1)):
             seconds = reading(numbers * each, threads)
             rate = f"{numbers * each / 1e6:.1f} MB at {numbers * each / seconds / 1e9:.0f} GB/s"
-            self.lines.append(f"| {title}, {weights}: reading alone | {seconds * 1e6:.1f} | {rate} | |")
+            self.lines.append(
+                f"| {title}, {weights}: reading alone | {seconds * 1e6:.1f} | {rate} | |"
+            )
             print(self.lines[-1], flush=True)
 
 
 def lstm_512(table: Table, threads: int) -> None:
     model = network("lstm", 512, 3)
-    narrow = {weights: rounded(model, weights) for weights in ("bf16", "int8")}
+    narrow = {weights: quantise(model, weights) for weights in ("bf16", "int8")}
     own = {"fp32": ours(model)} | {weights: ours(one) for weights, one in narrow.items()}
     own |= {"fp32, 16 streams": ours(model, 16), "int8, 16 streams": ours(narrow["int8"], 16)}
     others = {"nn.LSTM": module(nn.LSTM, 512, 3), "LSTMCell": cells(nn.LSTMCell, 512, 3)}
@@ -273,7 +327,10 @@ def main() -> None:
     table.lines += ["", f"{time.strftime('%Y-%m-%d')}: {conditions()}."]
     print(table.lines[-1])
     if chosen.write:
-        write_table("generation" if chosen.threads == 1 else f"generation on {chosen.threads} threads", table.lines)
+        write_table(
+            "generation" if chosen.threads == 1 else f"generation on {chosen.threads} threads",
+            table.lines,
+        )
 
 
 if __name__ == "__main__":

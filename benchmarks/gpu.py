@@ -1,8 +1,10 @@
-"""How fast a training pass is on a GPU: ensue, its Triton kernels alone, and what people use instead.
+"""How fast a training pass is on a GPU: ensue, its Triton kernels alone, and what people use
+instead.
 
-Against torch's own module (cuDNN) for lstm and gru, with all rows equally long and on a packed sequence; against the
-loop that people write for peephole, mlstm and a cell of their own. Run `python benchmarks/gpu.py` on a machine with
-a GPU. Rounds are interleaved; figures are medians in milliseconds.
+Against torch's own module (cuDNN) for lstm and gru, with all rows equally long and on a packed
+sequence; against the loop that people write for peephole, mlstm and a cell of their own. Run
+`python benchmarks/gpu.py` on a machine with a GPU. Rounds are interleaved; figures are medians in
+milliseconds.
 """
 
 from __future__ import annotations
@@ -33,12 +35,12 @@ class Mine(Cell):
     """What somebody might write: a slow memory beside the fast one."""
 
     states = ("h", "slow")
-    gates = ("keep", "new", "slowly")
+    gates = ("forget", "candidate", "slowly")
 
     def equation(self, gate: Any, state: Any, weight: Any) -> dict[str, Any]:
-        slow = state.slow + 0.1 * sigmoid(gate.slowly) * (tanh(gate.new) - state.slow)
-        keep = sigmoid(gate.keep)
-        return {"h": keep * state.h + (1 - keep) * tanh(gate.new + slow), "slow": slow}
+        slow = state.slow + 0.1 * sigmoid(gate.slowly) * (tanh(gate.candidate) - state.slow)
+        forget = sigmoid(gate.forget)
+        return {"h": forget * state.h + (1 - forget) * tanh(gate.candidate + slow), "slow": slow}
 
 
 def product(values: dict[str, Tensor], stage: str, x: Tensor, h: Tensor) -> Tensor:
@@ -49,27 +51,27 @@ def product(values: dict[str, Tensor], stage: str, x: Tensor, h: Tensor) -> Tens
 
 def peephole(values: dict[str, Tensor], x: Tensor, states: list[Tensor]) -> list[Tensor]:
     h, c = states
-    write, keep, show, new = product(values, "equation", x, h).chunk(4, 1)
-    keep = torch.sigmoid(keep + values["weight/keep"] * c)
-    write = torch.sigmoid(write + values["weight/write"] * c)
-    c = keep * c + write * torch.tanh(new)
-    return [torch.sigmoid(show + values["weight/show"] * c) * torch.tanh(c), c]
+    write, forget, show, new = product(values, "equation", x, h).chunk(4, 1)
+    forget = torch.sigmoid(forget + values["weight/forget"] * c)
+    write = torch.sigmoid(write + values["weight/input"] * c)
+    c = forget * c + write * torch.tanh(new)
+    return [torch.sigmoid(show + values["weight/output"] * c) * torch.tanh(c), c]
 
 
 def mlstm(values: dict[str, Tensor], x: Tensor, states: list[Tensor]) -> list[Tensor]:
     h, c = states
     m = F.linear(x, values["mix/input"]) * F.linear(h, values["mix/recurrent"])
-    write, keep, show, new = product(values, "equation", x, m).chunk(4, 1)
-    c = torch.sigmoid(keep) * c + torch.sigmoid(write) * torch.tanh(new)
+    write, forget, show, new = product(values, "equation", x, m).chunk(4, 1)
+    c = torch.sigmoid(forget) * c + torch.sigmoid(write) * torch.tanh(new)
     return [torch.sigmoid(show) * torch.tanh(c), c]
 
 
 def mine(values: dict[str, Tensor], x: Tensor, states: list[Tensor]) -> list[Tensor]:
     h, slow = states
-    keep, new, slowly = product(values, "equation", x, h).chunk(3, 1)
+    forget, new, slowly = product(values, "equation", x, h).chunk(3, 1)
     slow = slow + 0.1 * torch.sigmoid(slowly) * (torch.tanh(new) - slow)
-    keep = torch.sigmoid(keep)
-    return [keep * h + (1 - keep) * torch.tanh(new + slow), slow]
+    forget = torch.sigmoid(forget)
+    return [forget * h + (1 - forget) * torch.tanh(new + slow), slow]
 
 
 LOOPS: dict[str, Tick] = {"peephole": peephole, "mlstm": mlstm, "mine": mine}
@@ -83,10 +85,15 @@ def loop(tick: Tick, program: Program, values: dict[str, Tensor]) -> Tensor:
     return torch.stack(path)
 
 
-def ways(name: str, width: int, batch: int, steps: int, unequal: bool, where: dict) -> dict[str, Way]:
+def ways(
+    name: str, width: int, batch: int, steps: int, unequal: bool, where: dict
+) -> dict[str, Way]:
     """Give the ways of running a cell forward; `where` is a device and a type."""
     program = trace(Mine() if name == "mine" else CELLS[name](), name)
-    values = {key: tensor.to(**where).requires_grad_() for key, tensor in start(program, width, width).items()}
+    values = {
+        key: tensor.to(**where).requires_grad_()
+        for key, tensor in start(program, width, width).items()
+    }
     values |= {f"state/{state}": torch.zeros(batch, width, **where) for state in program.states}
     values["x"] = torch.randn(steps, batch, width, **where)
     lengths = torch.linspace(steps // 8, steps, batch).long().flip(0) if unequal else None
@@ -140,18 +147,33 @@ def main() -> None:
     if not torch.cuda.is_available():
         print("There is no GPU here, so nothing was measured.")
         return
-    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {gpu.describe()}, {chosen.dtype}")
-    print(f"{'':9}{'cell':10}{'width':>6}{'batch':>6}{'ensue':>10}{'kernels':>10}{'theirs':>10}{'ratio':>8}  to reach")
+    print(
+        f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {gpu.describe()}, "
+        f"{chosen.dtype}"
+    )
+    print(
+        f"{'':9}{'cell':10}{'width':>6}{'batch':>6}{'ensue':>10}{'kernels':>10}{'theirs':>10}{'ratio':>8} "
+        f" to reach"
+    )
     where = {"device": "cuda", "dtype": getattr(torch, chosen.dtype)}
     for kind, name, batch in cases():
         for width in chosen.widths:
             found = ways(name, width, batch, chosen.steps, kind == "unequal", where)
-            rounds = [{way: milliseconds(go) for way, go in found.items()} for _ in range(chosen.rounds + 2)][2:]
+            rounds = [
+                {way: milliseconds(go) for way, go in found.items()}
+                for _ in range(chosen.rounds + 2)
+            ][2:]
             median = {way: statistics.median(one[way] for one in rounds) for way in found}
             times = "".join(f"{median[way]:10.2f}" for way in ("ensue", "kernels", "theirs"))
             ratio = median["theirs"] / median["ensue"]
-            print(f"{kind:9}{name:10}{width:6}{batch:6}{times}{ratio:8.2f}  {REACH[kind]}", flush=True)
-    print("load average:", ", ".join(f"{load:.2f}" for load in os.getloadavg()), f"on {os.cpu_count()} cores")
+            print(
+                f"{kind:9}{name:10}{width:6}{batch:6}{times}{ratio:8.2f}  {REACH[kind]}", flush=True
+            )
+    print(
+        "load average:",
+        ", ".join(f"{load:.2f}" for load in os.getloadavg()),
+        f"on {os.cpu_count()} cores",
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """N-gram models: what they reach on two data sets, and how long counting takes.
 
-The data sets are folders beside the repository, in ../shared/data, or in $ENSUE_DATA. Everything that is chosen is
-chosen on parts of the training data.
+The data sets are folders beside the repository, in ../shared/data, or in $ENSUE_DATA. Everything
+that is chosen is chosen on parts of the training data.
 
     python benchmarks/ngram.py shakespeare names words [--write]
 
@@ -28,7 +28,7 @@ from tables import conditions, write_table
 
 from ensue.models.ngram import Ngram, NgramSettings, estimate, kernels
 from ensue.models.ngram.levels import with_starts
-from ensue.training.archive import map_arrays, pack_arrays
+from ensue.training.folder.arrays import map_arrays, pack_arrays
 
 DATA = Path(os.environ.get("ENSUE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
@@ -54,7 +54,8 @@ def shakespeare() -> None:
 
 
 def names(distinct: bool) -> None:
-    """First names with their ends; a tenth, drawn, is the test. 2,539 lines repeat a name, which helps long n-grams."""
+    """First names with their ends; a tenth, drawn, is the test. 2,539 lines repeat a name, which
+    helps long n-grams."""
     lines = (DATA / "first_names" / "names_32k.txt").read_text().split()
     lines = sorted(set(lines)) if distinct else lines
     encoded = [np.array([*(ord(letter) - 96 for letter in line), 0]) for line in lines]
@@ -77,7 +78,9 @@ def report(train: Sequence[np.ndarray], test: Sequence[np.ndarray], size: int) -
 
 def nats_per_symbol(model: Ngram, records: Sequence[np.ndarray]) -> float:
     longest = max(map(len, records))
-    targets = torch.from_numpy(np.stack([np.pad(record, (0, longest - len(record))) for record in records]).astype(int))
+    targets = torch.from_numpy(
+        np.stack([np.pad(record, (0, longest - len(record))) for record in records]).astype(int)
+    )
     inputs = torch.cat([torch.full((len(records), 1), model.size), targets[:, :-1]], 1)
     lengths = torch.tensor([len(record) for record in records])
     nats, _ = model.nats(inputs, targets, model.initial(len(records)), lengths)
@@ -85,9 +88,11 @@ def nats_per_symbol(model: Ngram, records: Sequence[np.ndarray]) -> float:
 
 
 def words(write: bool = False) -> None:
-    """Ten million words in order 5: Wikipedia's text five times, 3 words in 10 drawn anew; each line is a record.
+    """Ten million words in order 5: Wikipedia's text five times, 3 words in 10 drawn anew; each
+    line is a record.
 
-    With $KENLM, a folder of KenLM's programs, the same is asked of lmplz, build_binary and kenlm_benchmark.
+    With $KENLM, a folder of KenLM's programs, the same is asked of lmplz, build_binary and
+    kenlm_benchmark.
     """
     ids, vocabulary = ten_million_words()
     end = vocabulary.index("</s>")
@@ -112,7 +117,9 @@ def words(write: bool = False) -> None:
 
 def ten_million_words() -> tuple[np.ndarray, list[str]]:
     with lzma.open(DATA / "wikitext2" / "train.txt.xz", "rt") as file:
-        vocabulary, once = np.unique(file.read().replace("\n", " </s> ").split(), return_inverse=True)
+        vocabulary, once = np.unique(
+            file.read().replace("\n", " </s> ").split(), return_inverse=True
+        )
     generator = np.random.default_rng(0)
     copies = np.tile(once.astype(np.int32), 5)[:10_000_000]
     ids = np.where(generator.random(len(copies)) < 0.3, generator.choice(once, len(copies)), copies)
@@ -123,7 +130,9 @@ def ten_million_words() -> tuple[np.ndarray, list[str]]:
 def held_out(vocabulary: list[str]) -> np.ndarray:
     with lzma.open(DATA / "wikitext2" / "test.txt.xz", "rt") as file:
         known = {word: id for id, word in enumerate(vocabulary)}
-        return np.array([known[word] for word in file.read().replace("\n", " </s> ").split() if word in known])
+        return np.array(
+            [known[word] for word in file.read().replace("\n", " </s> ").split() if word in known]
+        )
 
 
 def offsets_of(ids: np.ndarray, vocabulary: list[str]) -> np.ndarray:
@@ -132,12 +141,16 @@ def offsets_of(ids: np.ndarray, vocabulary: list[str]) -> np.ndarray:
 
 def spell(ids: np.ndarray, vocabulary: list[str], path: Path) -> None:
     """Write words as KenLM reads them: it keeps <unk> for itself."""
-    spelled = np.array(["\n" if word == "</s>" else word.replace("<unk>", "UNK") + " " for word in vocabulary], object)
+    spelled = np.array(
+        ["\n" if word == "</s>" else word.replace("<unk>", "UNK") + " " for word in vocabulary],
+        object,
+    )
     path.write_text("".join(spelled[ids].tolist()))
 
 
 def measured(work: Callable[[], object]) -> tuple[float, float, float]:
-    """Do work in a process of its own; give its seconds, its seconds of CPU, and its gigabytes at most."""
+    """Do work in a process of its own; give its seconds, its seconds of CPU, and its gigabytes
+    at most."""
     sys.stdout.flush()
     began = perf_counter()
     child = os.fork()
@@ -149,7 +162,9 @@ def measured(work: Callable[[], object]) -> tuple[float, float, float]:
     return perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6
 
 
-def estimating(ids: np.ndarray, vocabulary: list[str], folder: Path, kenlm: Path | None) -> list[str]:
+def estimating(
+    ids: np.ndarray, vocabulary: list[str], folder: Path, kenlm: Path | None
+) -> list[str]:
     def ours(off: bool = False, memory: int = 0) -> None:
         if off:
             kernels.library = lambda: None
@@ -160,20 +175,41 @@ def estimating(ids: np.ndarray, vocabulary: list[str], folder: Path, kenlm: Path
 
     def run(*command: object, stdin: Path | None = None) -> Callable[[], None]:
         read, nowhere = (stdin.open() if stdin else None), (folder / "log").open("w")
-        return lambda: os._exit(subprocess.run(list(map(str, command)), stdin=read, stderr=nowhere).returncode)
+        return lambda: os._exit(
+            subprocess.run(list(map(str, command)), stdin=read, stderr=nowhere).returncode
+        )
 
-    ways: dict[str, Callable[[], None]] = {"ensue": ours, "ensue, --memory 300M": lambda: ours(memory=300_000_000)}
+    ways: dict[str, Callable[[], None]] = {
+        "ensue": ours,
+        "ensue, --memory 300M": lambda: ours(memory=300_000_000),
+    }
     if kenlm:
         arpa = folder / "kenlm.arpa"
-        lmplz = (kenlm / "lmplz", "-o", 5, "-S", "4G", "-T", folder, "--discount_fallback", "--arpa", arpa)
+        lmplz = (
+            kenlm / "lmplz",
+            "-o",
+            5,
+            "-S",
+            "4G",
+            "-T",
+            folder,
+            "--discount_fallback",
+            "--arpa",
+            arpa,
+        )
         ways["KenLM lmplz"] = run(*lmplz, stdin=folder / "train")
-        ways["KenLM build_binary probing"] = run(kenlm / "build_binary", "probing", arpa, folder / "kenlm")
+        ways["KenLM build_binary probing"] = run(
+            kenlm / "build_binary", "probing", arpa, folder / "kenlm"
+        )
     # The slow way once, the others by turns.
     found = {"ensue without kernels": [measured(lambda: ours(off=True))]}
     for _ in range(ROUNDS):
         for what, work in ways.items():
             found.setdefault(what, []).append(measured(work))
-    lines = ["| estimate, pack and write | seconds | seconds of CPU | at most |", "|---|---|---|---|"]
+    lines = [
+        "| estimate, pack and write | seconds | seconds of CPU | at most |",
+        "|---|---|---|---|",
+    ]
     for what, each in found.items():
         wall, cpu, peak = np.median(each, axis=0)
         lines.append(f"| {what} | {wall:.1f} | {cpu:.1f} | {peak:.2f} GB |")
@@ -187,7 +223,11 @@ def asking(
     exact = NgramSettings().build(len(vocabulary))
     exact.load(map_arrays(folder / "model"))
     print(f"opened in {1e3 * (perf_counter() - began):.1f} ms")
-    models = {"ensue": in_memory(exact), "ensue, mapped": exact, "ensue, quantised": exact.packed(quantised=True)}
+    models = {
+        "ensue": in_memory(exact),
+        "ensue, mapped": exact,
+        "ensue, quantised": exact.packed(quantised=True),
+    }
     grams = sum(len(records.grams) for records in exact.table.records)
     sizes: dict[str, list[str]] = {}
     for what, model in models.items():
@@ -219,12 +259,22 @@ def rows(columns: Sequence[str], cells: Mapping[str, Sequence[str]]) -> list[str
 
 
 def by_turns(
-    models: Mapping[str, Ngram], text: np.ndarray, words: int, folder: Path, kenlm: Path | None, number: int
+    models: Mapping[str, Ngram],
+    text: np.ndarray,
+    words: int,
+    folder: Path,
+    kenlm: Path | None,
+    number: int,
 ) -> dict[str, list[float]]:
     """Time a question to each model, and to KenLM, in turns: seconds of CPU."""
     if kenlm:
         with (folder / f"text{number}").open() as file, (folder / f"ids{number}").open("w") as to:
-            subprocess.run([kenlm / "kenlm_benchmark", "-v", "-m", folder / "kenlm"], stdin=file, stdout=to, check=True)
+            subprocess.run(
+                [kenlm / "kenlm_benchmark", "-v", "-m", folder / "kenlm"],
+                stdin=file,
+                stdout=to,
+                check=True,
+            )
     seconds: dict[str, list[float]] = {}
     for _ in range(2 * ROUNDS + 1):
         for what, model in models.items():
@@ -232,7 +282,9 @@ def by_turns(
             model.table.score(text, 4)
             seconds.setdefault(what, []).append((process_time() - began) / words)
         if kenlm:
-            seconds.setdefault("KenLM's own benchmark in C++, probing", []).append(kenlms(kenlm, folder, number))
+            seconds.setdefault("KenLM's own benchmark in C++, probing", []).append(
+                kenlms(kenlm, folder, number)
+            )
             if importlib.util.find_spec("kenlm"):
                 seconds.setdefault("KenLM's module for Python", []).append(modules(folder, number))
     return seconds
@@ -246,7 +298,8 @@ def in_memory(model: Ngram) -> Ngram:
 
 
 def bits_of(model: Ngram, text: np.ndarray, real: np.ndarray) -> float:
-    """Give the bits per word, plus what the distributions after 500 of the histories are short of, or over, one."""
+    """Give the bits per word, plus what the distributions after 500 of the histories are short
+    of, or over, one."""
     at = np.random.default_rng(1).choice(np.flatnonzero(real), 500, replace=False) + 4
     histories = np.concatenate([text[:, i - 4 : i] for i in at.tolist()])
     contexts = [place[:, -1] for place in model.table.places(histories, 4)]
@@ -258,7 +311,9 @@ def kenlms(kenlm: Path, folder: Path, number: int) -> float:
     """Let KenLM time itself: seconds of CPU a query, the loading left out."""
     command = [kenlm / "kenlm_benchmark", "-q", "-t", "1", "-m", folder / "kenlm", "-b", "65536"]
     with (folder / f"ids{number}").open() as file:
-        told = subprocess.run(command, stdin=file, capture_output=True, text=True, check=True).stdout
+        told = subprocess.run(
+            command, stdin=file, capture_output=True, text=True, check=True
+        ).stdout
     return float(told.split("Seconds per query excluding load, CPU: ")[1].split()[0])
 
 
@@ -278,7 +333,9 @@ if __name__ == "__main__":
         "distinct-names": lambda: names(True),
     }
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="*", help=f"any of {', '.join([*parts, 'words'])}; all if none is named")
+    parser.add_argument(
+        "part", nargs="*", help=f"any of {', '.join([*parts, 'words'])}; all if none is named"
+    )
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
     parts["words"] = lambda: words(chosen.write)

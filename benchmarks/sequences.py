@@ -4,8 +4,8 @@
     python benchmarks/sequences.py JapaneseVowels [SEEDS [MINUTES]]
     python benchmarks/sequences.py supernovae [FOLDS [EPOCHS]]        Ia or not, without redshifts; seeded folds of five
 
-The light curves are written as the long table that anybody would have: a row for each observation. The data is looked
-for in the folder that ENSUE_DATA names, or in ../shared/data.
+The light curves are written as the long table that anybody would have: a row for each observation.
+The data is looked for in the folder that ENSUE_DATA names, or in ../shared/data.
 """
 
 from __future__ import annotations
@@ -27,7 +27,14 @@ import ensue
 
 DATA = Path(os.environ.get("ENSUE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 COLUMNS = ("object", "mjd", "band", "flux", "flux_err", "type")
-ROLES = {"id": "object", "time": "mjd", "band": "band", "value": ("flux",), "error": "flux_err", "label": "type"}
+ROLES = {
+    "id": "object",
+    "time": "mjd",
+    "band": "band",
+    "value": ("flux",),
+    "error": "flux_err",
+    "label": "type",
+}
 FOLDS = 5
 
 
@@ -40,17 +47,24 @@ def series(name: str, seeds: int = 3, minutes: float = 2.0) -> None:
 def supernovae(folds: int = FOLDS, epochs: float = 30) -> None:
     """Train on four fifths of the objects, and score the fifth."""
     folder = DATA / "supernova_spcc_subset"
-    curves = dict(np.load(folder / "light_curves.npz"))  # each look into the file itself unpacks an array
+    curves = dict(
+        np.load(folder / "light_curves.npz")
+    )  # each look into the file itself unpacks an array
     with gzip.open(folder / "objects.csv.gz", "rt", encoding="utf-8") as file:
         types = ["Ia" if row["sim_type"] == "Ia" else "other" for row in csv.DictReader(file)]
     fold_of = np.zeros(len(types), int)
     for kind in ("Ia", "other"):
         rows = np.flatnonzero(np.array(types) == kind)
-        fold_of[np.random.Generator(np.random.Philox(1)).permutation(rows)] = np.arange(len(rows)) % FOLDS
+        fold_of[np.random.Generator(np.random.Philox(1)).permutation(rows)] = (
+            np.arange(len(rows)) % FOLDS
+        )
     found = []
     with tempfile.TemporaryDirectory() as name:
         for fold in range(folds):
-            parts = {"train": np.flatnonzero(fold_of != fold), "test": np.flatnonzero(fold_of == fold)}
+            parts = {
+                "train": np.flatnonzero(fold_of != fold),
+                "test": np.flatnonzero(fold_of == fold),
+            }
             paths = [Path(name) / f"{part}-{fold}.csv" for part in parts]
             for path, rows in zip(paths, parts.values(), strict=True):
                 write_table(path, curves, types, rows)
@@ -66,7 +80,9 @@ def write_table(path: Path, curves: Any, types: list[str], objects: Iterable[int
         for number in objects:
             for at in range(curves["offsets"][number], curves["offsets"][number + 1]):
                 mjd, band, flux, error = (column[at] for column in columns)
-                writer.writerow([curves["snid"][number], mjd, "griz"[band], flux, error, types[number]])
+                writer.writerow(
+                    [curves["snid"][number], mjd, "griz"[band], flux, error, types[number]]
+                )
 
 
 def train(path: Path, test: Path, **choices: Any) -> dict[str, Any]:
@@ -77,7 +93,9 @@ def train(path: Path, test: Path, **choices: Any) -> dict[str, Any]:
     result["seconds"] = time.perf_counter() - began
     for row in result["rows"]:
         shown = {name: f"{value:.4f}" for name, value in row["metrics"].items()}
-        print(f"{row['name']:>12} {shown} 95 %: {row['intervals']['accuracy']} {row['seconds']:.0f} s")
+        print(
+            f"{row['name']:>12} {shown} 95 %: {row['intervals']['accuracy']} {row['seconds']:.0f} s"
+        )
     print(f"{result['seconds']:.0f} s in all, load average {os.getloadavg()[0]:.1f}\n", flush=True)
     return result
 
@@ -88,7 +106,8 @@ def report(results: list[dict[str, Any]]) -> None:
         for metric in row["metrics"]:
             values = [one["rows"][place]["metrics"][metric] for one in results]
             print(
-                f"{row['name']:>12} {metric:>10} {np.mean(values):.4f}  ({', '.join(f'{one:.4f}' for one in values)})"
+                f"{row['name']:>12} {metric:>10} {np.mean(values):.4f}  "
+                f"({', '.join(f'{one:.4f}' for one in values)})"
             )
     for early in zip(*(one["details"]["early"] for one in results), strict=True):
         means = {name: np.mean([one[name] for one in early]) for name in early[0]}

@@ -1,4 +1,5 @@
-"""What all benchmarks share: interleaved rounds, the roof of the machine, and a place in docs/results.md."""
+"""What all benchmarks share: interleaved rounds, the roof of the machine, and a place in
+docs/results.md."""
 
 import os
 import re
@@ -13,9 +14,11 @@ RESULTS = Path(__file__).parent.parent / "docs" / "results.md"
 
 
 def medians(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Time some ways of doing the same, in milliseconds; in turns, so that a busy moment meets all alike.
+    """Time some ways of doing the same, in milliseconds; in turns, so that a busy moment meets all
+    alike.
 
-    On one thread it is the time of the processor, which other jobs do not count in; else that of the clock.
+    On one thread it is the time of the processor, which other jobs do not count in; else that of
+    the clock.
     """
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     taken: dict[str, list[float]] = {name: [] for name in ways}
@@ -29,7 +32,8 @@ def medians(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, 
 
 
 def product_rate(rounds: int = 9) -> float:
-    """Measure the roof: floating-point operations a millisecond in torch's product of two large matrices."""
+    """Measure the roof: floating-point operations a millisecond in torch's product of two large
+    matrices."""
     a = torch.randn(1024, 1024)
     return 2 * 1024**3 / medians({"product": lambda: a @ a}, rounds)["product"]
 
@@ -37,7 +41,10 @@ def product_rate(rounds: int = 9) -> float:
 def conditions() -> str:
     """Say under which conditions figures were taken."""
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    return f"{torch.get_num_threads()} of {os.cpu_count()} cores, load average {load}, torch {torch.__version__}"
+    return (
+        f"{torch.get_num_threads()} of {os.cpu_count()} cores, load average {load}, torch "
+        f"{torch.__version__}"
+    )
 
 
 def write_table(name: str, lines: list[str]) -> None:

@@ -1,10 +1,11 @@
-"""How well universal tags of English are told, and how fast: UD_English-EWT, from its training part alone.
+"""How well universal tags of English are told, and how fast: UD_English-EWT, from its training part
+alone.
 
     python benchmarks/tagging.py [SEEDS [MINUTES]]    trains with seeds 1, 2, ..., chooses on dev, reports test
     python benchmarks/tagging.py RUN...               reports on runs that were trained so
 
-The data is looked for in the folder that ENSUE_DATA names, or in ../shared/data. Words per second are those of
-`ensue tag` from the CoNLL-U file to CoNLL-U, once the run is open.
+The data is looked for in the folder that ENSUE_DATA names, or in ../shared/data. Words per second
+are those of `ensue tag` from the CoNLL-U file to CoNLL-U, once the run is open.
 """
 
 from __future__ import annotations
@@ -22,17 +23,22 @@ from tables import conditions, medians
 
 import ensue
 from ensue.data.contract import SILENT
-from ensue.tasks.tag.model import TagModel
-from ensue.tasks.tag.using import as_conllu, asked_about
+from ensue.tasks.tag.inputs import as_conllu, read_inputs
+from ensue.tasks.tag.trained import TagModel
 
-DATA = Path(os.environ.get("ENSUE_DATA", Path(__file__).parents[2] / "shared" / "data")) / "UD_English-EWT"
+DATA = (
+    Path(os.environ.get("ENSUE_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    / "UD_English-EWT"
+)
 TRAIN, VALID, TEST = (DATA / f"en_ewt-ud-{part}.conllu.gz" for part in ("train", "dev", "test"))
 FIGURES = ("tag_accuracy", "tag_accuracy_known", "tag_accuracy_unknown")
 
 
 def train(seed: int, minutes: float, folder: Path) -> Path:
     """Train with one seed, and give the run."""
-    ensue.train("tag", TRAIN, valid=VALID, test=TEST, seed=seed, minutes=minutes, out=folder / str(seed))
+    ensue.train(
+        "tag", TRAIN, valid=VALID, test=TEST, seed=seed, minutes=minutes, out=folder / str(seed)
+    )
     return folder / str(seed)
 
 
@@ -43,15 +49,25 @@ def accuracy_of(runs: list[Path]) -> list[str]:
     results = [json.loads((run / "result.json").read_text(encoding="utf-8")) for run in runs]
     rows += [_row(row, "") for row in results[0]["rows"][:-1]]
     seeds = [ensue.open(run).run.about["settings"]["seed"] for run in runs]
-    rows += [_row(result["rows"][-1], str(seed)) for result, seed in zip(results, seeds, strict=True)]
-    mean = [100 * statistics.mean(result["metrics"][name] for result in results) for name in FIGURES]
-    return [*rows, f"| mean of {len(runs)} seeds | | {mean[0]:.2f} | | {mean[1]:.2f} | {mean[2]:.2f} | |"]
+    rows += [
+        _row(result["rows"][-1], str(seed)) for result, seed in zip(results, seeds, strict=True)
+    ]
+    mean = [
+        100 * statistics.mean(result["metrics"][name] for result in results) for name in FIGURES
+    ]
+    return [
+        *rows,
+        f"| mean of {len(runs)} seeds | | {mean[0]:.2f} | | {mean[1]:.2f} | {mean[2]:.2f} | |",
+    ]
 
 
 def _row(row: dict[str, Any], seed: str) -> str:
     tags, known, unknown = (f"{100 * row['metrics'][name]:.2f}" for name in FIGURES)
     low, high = (100 * bound for bound in row["intervals"]["tag_accuracy"])
-    return f"| {row['name']} | {seed} | {tags} | {low:.2f} to {high:.2f} | {known} | {unknown} | {row['seconds']:.0f} |"
+    return (
+        f"| {row['name']} | {seed} | {tags} | {low:.2f} to {high:.2f} | {known} | {unknown} "
+        f"| {row['seconds']:.0f} |"
+    )
 
 
 def speed_of(run: Path, threads: int = 1) -> list[str]:
@@ -61,7 +77,7 @@ def speed_of(run: Path, threads: int = 1) -> list[str]:
 
     def tag() -> None:
         model: TagModel = ensue.open(run)  # anew, since a codec remembers the words that it has met
-        told = model.tagged(asked_about(model, str(TEST), "auto", SILENT))
+        told = model.tagged(read_inputs(model, str(TEST), "auto", SILENT))
         assert sum(len(as_conllu(model, number, one)) for number, one in enumerate(told, 1))
 
     def opened() -> None:

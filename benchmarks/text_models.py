@@ -1,11 +1,12 @@
-"""Networks, n-grams and their mixture on three classical texts, as `ensue train generate` gives them.
+"""Networks, n-grams and their mixture on three classical texts, as `ensue train generate` gives
+them.
 
     python benchmarks/text_models.py shakespeare [MINUTES [SEED]]    nats per character on the last tenth
     python benchmarks/text_models.py names [MINUTES]          seeded 90/10, the end of a name counts as a character
     python benchmarks/text_models.py nietzsche [EPOCHS]       windows of 40 with a jump of 3, LSTM of 128, one-hot
 
-Wall-clock times are of the whole training, baselines and report included. The data is looked for in the folder
-that ENSUE_DATA names, or in ../shared/data.
+Wall-clock times are of the whole training, baselines and report included. The data is looked for in
+the folder that ENSUE_DATA names, or in ../shared/data.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import ensue
-from ensue.tasks.report import COLUMNS, cells
+from ensue.tasks.generate.report import COLUMNS, cells
 
 DATA = Path(os.environ.get("ENSUE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 CLASSICAL = (
     "body.width=128",
     "model.embedding=0",
-    "batching.by=windows",
-    "batching.length=40",
-    "batching.jump=3",
-    "batching.learned=last",
-    "batching.rows=128",
+    "batching.mode=windows",
+    "batching.sequence_length=40",
+    "batching.stride=3",
+    "batching.loss_on=last",
+    "batching.batch_size=128",
     "mixture.use=never",
     "evaluate_every=100000",
 )
@@ -51,7 +52,7 @@ def show(model: Any, seconds: float) -> None:
     print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
     for row in cells(result["rows"]):
         print("| " + " | ".join(row) + " |")
-    print(f"\n{result['verdict']}", flush=True)
+    print(f"\n{result['recommendation']}", flush=True)
 
 
 def shakespeare(minutes: float = 3.0, seed: float = 1) -> None:
@@ -70,7 +71,9 @@ def nietzsche(epochs: float = 20) -> None:
     for count in (1, int(epochs)):
         rows, _ = train(path, model="lstm", epochs=count, settings=CLASSICAL)
         last = [row["loss"] for row in rows if row["epoch"] > count - 1 and row["loss"] is not None]
-        print(f"mean training loss in epoch {count}: {sum(last) / len(last):.4f} nats per character")
+        print(
+            f"mean training loss in epoch {count}: {sum(last) / len(last):.4f} nats per character"
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""How fast a training pass (forward and backward) is, against what users write and the best that they can get today.
+"""How fast a training pass (forward and backward) is, against what users write and the best that
+they can get today.
 
-`python benchmarks/training.py [--threads N] [--write]`; `--write` puts the tables into docs/results.md.
+`python benchmarks/training.py [--threads N] [--write]`; `--write` puts the tables into
+docs/results.md.
 """
 
 import argparse
@@ -27,11 +29,11 @@ INPUTS, BATCH, STEPS, LONG = 64, 32, 64, 1024
 USER = """
 class Leaky(Cell):
     states = ("h",)
-    gates = ("keep", "new")
+    gates = ("forget", "candidate")
 
     def equation(self, gate, state, weight):
-        keep = sigmoid(gate.keep)
-        return {"h": keep * state.h + (1 - keep) * tanh(gate.new)}
+        forget = sigmoid(gate.forget)
+        return {"h": forget * state.h + (1 - forget) * tanh(gate.candidate)}
 """
 Ways = dict[str, Callable[[], Tensor]]
 Values = dict[str, Tensor]
@@ -54,17 +56,24 @@ def mlstm(a: tuple[Tensor, Tensor], h: Tensor, c: Tensor, p: Values) -> tuple[Te
 
 def leaky(a: Tensor, h: Tensor, c: Tensor, p: Values) -> tuple[Tensor, Tensor]:
     keep, new = torch.addmm(a, h, p["equation/recurrent"].T).chunk(2, 1)
-    keep = keep.sigmoid()
-    return keep * h + (1 - keep) * new.tanh(), c
+    forget = keep.sigmoid()
+    return forget * h + (1 - forget) * new.tanh(), c
 
 
-LOOPS: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {"peephole": peephole, "mlstm": mlstm, "user": leaky}
+LOOPS: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
+    "peephole": peephole,
+    "mlstm": mlstm,
+    "user": leaky,
+}
 
 
 def loop(name: str, p: Values) -> Tensor:
-    """What a careful person writes: one product for all inputs, one a tick for the state, autograd for the rest."""
+    """What a careful person writes: one product for all inputs, one a tick for the state,
+    autograd for the rest."""
     stages = [key.split("/")[0] for key in p if key.endswith("/input")]
-    inputs = [F.linear(p["x"], p[f"{stage}/input"], p.get(f"{stage}/input_bias")) for stage in stages]
+    inputs = [
+        F.linear(p["x"], p[f"{stage}/input"], p.get(f"{stage}/input_bias")) for stage in stages
+    ]
     h = c = p["state/h"]
     path = []
     for a in zip(*(one.unbind(0) for one in inputs), strict=True):
@@ -103,15 +112,21 @@ def log_space(name: str, p: Values) -> Tensor:
 
 def values_for(program: Program, width: int, steps: int) -> Values:
     torch.manual_seed(0)
-    values = {name: tensor.requires_grad_() for name, tensor in start(program, INPUTS, width).items()}
+    values = {
+        name: tensor.requires_grad_() for name, tensor in start(program, INPUTS, width).items()
+    }
     values |= {f"state/{state}": torch.zeros(BATCH, width) for state in program.states}
     values["x"] = torch.randn(steps, BATCH, INPUTS)
     return values
 
 
 def work(program: Program, width: int, real: int) -> float:
-    """Count the operations of all matrix products, forward and twice as many backward, in `real` steps."""
-    rows = sum(len(part.gates) * (INPUTS * part.reads + width * (part.of is not None)) for part in program.stages)
+    """Count the operations of all matrix products, forward and twice as many backward, in `real`
+    steps."""
+    rows = sum(
+        len(part.gates) * (INPUTS * part.reads + width * (part.of is not None))
+        for part in program.stages
+    )
     # No gradient goes to the input.
     less = sum(len(part.gates) * INPUTS * part.reads for part in program.stages)
     return 2 * real * width * (3 * rows - less)
@@ -129,7 +144,9 @@ def torch_module(kind: type[nn.Module], values: Values, width: int, lengths: Ten
         x = pack_padded_sequence(values["x"], lengths, enforce_sorted=False)
         return pad_packed_sequence(module(x)[0], total_length=len(values["x"]))[0]
 
-    return {"padded": lambda: module(values["x"])[0]} | ({} if lengths is None else {"packed": packed})
+    return {"padded": lambda: module(values["x"])[0]} | (
+        {} if lengths is None else {"packed": packed}
+    )
 
 
 def row(what: str, ways: Ways, operations: float, roof: float, rounds: int) -> list[str]:
@@ -161,11 +178,21 @@ def rows(roof: float, rounds: int) -> list[str]:
     lstm, gru = trace(CELLS["lstm"](), "lstm"), trace(CELLS["gru"](), "gru")
     for width in (128, 256, 512):
         values = values_for(lstm, width, STEPS)
-        ways = {"ensue": lambda v=values: ours(lstm, v, lengths)} | torch_module(nn.LSTM, values, width, lengths)
-        lines += row(f"lstm {width}, unequal lengths", ways, work(lstm, width, int(lengths.sum())), roof, rounds)
+        ways = {"ensue": lambda v=values: ours(lstm, v, lengths)} | torch_module(
+            nn.LSTM, values, width, lengths
+        )
+        lines += row(
+            f"lstm {width}, unequal lengths",
+            ways,
+            work(lstm, width, int(lengths.sum())),
+            roof,
+            rounds,
+        )
     for width in (128, 256, 512):
         values = values_for(lstm, width, STEPS)
-        ways = {"ensue": lambda v=values: ours(lstm, v)} | torch_module(nn.LSTM, values, width, None)
+        ways = {"ensue": lambda v=values: ours(lstm, v)} | torch_module(
+            nn.LSTM, values, width, None
+        )
         lines += row(
             f"lstm {width}, equal lengths (ensue hands over to torch)",
             ways,
@@ -176,7 +203,11 @@ def rows(roof: float, rounds: int) -> list[str]:
     values = values_for(gru, 128, STEPS)
     ways = {"ensue": lambda: ours(gru, values)} | torch_module(nn.GRU, values, 128, None)
     lines += row("gru 128", ways, work(gru, 128, STEPS * BATCH), roof, rounds)
-    for name, cell in (("peephole", CELLS["peephole"]()), ("mlstm", CELLS["mlstm"]()), ("user", user_cell())):
+    for name, cell in (
+        ("peephole", CELLS["peephole"]()),
+        ("mlstm", CELLS["mlstm"]()),
+        ("user", user_cell()),
+    ):
         program = trace(cell, name)
         for width in (128, 256, 512):
             mine = values_for(program, width, STEPS)
@@ -195,12 +226,19 @@ def rows(roof: float, rounds: int) -> list[str]:
             "our scan in torch": lambda p=program, v=mine: scan.run(p, v)[0],
             "log space": lambda n=name, v=mine: log_space(n, v),
         }
-        lines += row(f"{name} 128, {LONG:,} ticks", ways, work(program, 128, LONG * BATCH), roof, max(3, rounds // 3))
+        lines += row(
+            f"{name} 128, {LONG:,} ticks",
+            ways,
+            work(program, 128, LONG * BATCH),
+            roof,
+            max(3, rounds // 3),
+        )
     return lines
 
 
 def opening() -> list[str]:
-    """Measure how long the native part takes to import, and to answer for the first time, in fresh processes."""
+    """Measure how long the native part takes to import, and to answer for the first time, in
+    fresh processes."""
     program = (
         "import time, ctypes\n"
         "a = time.perf_counter()\n"
@@ -209,17 +247,23 @@ def opening() -> list[str]:
         "b = time.perf_counter()\n"
         "kernels.ensue_operation(b'tanh')\n"
         "x = (ctypes.c_float * 64)()\n"
-        "kernels.ensue_apply(kernels.ensue_operation(b'tanh'), x, x, None, None, ctypes.c_int64(64))\n"
+        "kernels.ensue_apply(kernels.ensue_operation(b'tanh'), x, x, None, None, "
+        "ctypes.c_int64(64))\n"
         "print(b - a, time.perf_counter() - b)"
     )
     before = "import ensue.errors, pathlib, ctypes, importlib\n"
     found = [
-        subprocess.run([sys.executable, "-c", before + program], capture_output=True, text=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", before + program], capture_output=True, text=True, check=True
+        ).stdout
         for _ in range(7)
     ]
     imports, calls = zip(*(map(float, one.split()) for one in found), strict=True)
     milliseconds = [1000 * sorted(times)[len(times) // 2] for times in (imports, calls)]
-    line = f"| opening the library; its first call | {milliseconds[0]:.1f}; {milliseconds[1]:.2f} | | | |"
+    line = (
+        f"| opening the library; its first call | {milliseconds[0]:.1f}; "
+        f"{milliseconds[1]:.2f} | | | |"
+    )
     print(line)
     return [line]
 
@@ -233,12 +277,21 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     roof = product_rate()
     began = time.strftime("%Y-%m-%d")
-    lines = ["| cell and width | ensue | others | against the last | of the roof |", "|---|---|---|---|---|"]
+    lines = [
+        "| cell and width | ensue | others | against the last | of the roof |",
+        "|---|---|---|---|---|",
+    ]
     lines += rows(roof, chosen.rounds) + opening()
-    close = f"{began}: {conditions()}; the roof is torch's product of large matrices, {roof / 1e6:.0f} GFLOP/s."
+    close = (
+        f"{began}: {conditions()}; the roof is torch's product of large matrices, "
+        f"{roof / 1e6:.0f} GFLOP/s."
+    )
     print(close)
     if chosen.write:
-        write_table("training" if chosen.threads == 1 else f"training on {chosen.threads} threads", [*lines, "", close])
+        write_table(
+            "training" if chosen.threads == 1 else f"training on {chosen.threads} threads",
+            [*lines, "", close],
+        )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""How fast recursive networks learn: all nodes of a batch level by level, beside one tree, and node, after the other.
+"""How fast recursive networks learn: all nodes of a batch level by level, beside one tree, and
+node, after the other.
 
-Both ways compute the loss of every labelled node of a batch, and its gradient; `apart` is the largest difference of a
-node's units between them. Run `python benchmarks/trees.py [FILE of bracketed trees] [--write]`; without a file it
-takes the demo `ast`, whose nodes have more than two children, so child_sum alone reads them. Rounds are interleaved;
-figures are medians in milliseconds of processor time, on one thread.
+Both ways compute the loss of every labelled node of a batch, and its gradient; `apart` is the
+largest difference of a node's units between them. Run `python benchmarks/trees.py [FILE of
+bracketed trees] [--write]`; without a file it takes the demo `ast`, whose nodes have more than two
+children, so child_sum alone reads them. Rounds are interleaved; figures are medians in milliseconds
+of processor time, on one thread.
 """
 
 import argparse
@@ -17,19 +19,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ensue.batch import Batch
-from ensue.data.batching import Wholes
 from ensue.data.codecs import TreeCodecSettings
 from ensue.data.contract import SILENT
 from ensue.data.demos import write_demo
-from ensue.data.partition import LabelledSettings, partition
-from ensue.data.readers import Trees
+from ensue.data.feeds import ExampleFeed
+from ensue.data.labelled_parts import LabelledSettings, prepare_labelled
+from ensue.data.readers.trees import Trees
 from ensue.models.tree import TreeModel, TreeSettings
 
 CELLS = ("binary", "child_sum", "plain")
 
 
-def one_after_the_other(model: TreeModel, words: dict[str, list[int]], parents: list[int]) -> Tensor:
-    """Give the units of the nodes of one tree, (nodes, width), each computed when its children are."""
+def one_after_the_other(
+    model: TreeModel, words: dict[str, list[int]], parents: list[int]
+) -> Tensor:
+    """Give the units of the nodes of one tree, (nodes, width), each computed when its children
+    are."""
     cell, width = model.settings.cell, model.settings.width
     children: list[list[int]] = [[] for _ in parents]
     for node, parent in enumerate(parents):
@@ -42,13 +47,17 @@ def one_after_the_other(model: TreeModel, words: dict[str, list[int]], parents: 
         known = [table.weight[words[name][node]] for name, table in model.tables.items()]
         gates = model.word(sum(known)) if words["symbol"][node] else model.word.bias
         if cell == "plain":
-            both = model.child(torch.cat([*(h[one] for one in below), zero, zero][:2])) if below else 0
+            both = (
+                model.child(torch.cat([*(h[one] for one in below), zero, zero][:2])) if below else 0
+            )
             h.append(torch.tanh(gates + both))
             continue
         keep, write, new, show = gates.chunk(4)
         keeps: list[Tensor] = []
         if below and cell == "binary":
-            *keeps, a, b, d = model.child(torch.cat([*(h[one] for one in below), zero][:2])).chunk(5)
+            *keeps, a, b, d = model.child(torch.cat([*(h[one] for one in below), zero][:2])).chunk(
+                5
+            )
             write, new, show = write + a, new + b, show + d
         elif below:
             together = torch.stack([h[one] for one in below]).sum(0)
@@ -79,10 +88,14 @@ def node_by_node(model: TreeModel, batch: Batch[Tensor]) -> None:
     model.zero_grad()
     for row, length in enumerate(batch.lengths.tolist()):
         words, parents = tree_of(model, batch, row)
-        cost(model, one_after_the_other(model, words, parents), batch["label"][row, :length]).backward()
+        cost(
+            model, one_after_the_other(model, words, parents), batch["label"][row, :length]
+        ).backward()
 
 
-def tree_of(model: TreeModel, batch: Batch[Tensor], row: int) -> tuple[dict[str, list[int]], list[int]]:
+def tree_of(
+    model: TreeModel, batch: Batch[Tensor], row: int
+) -> tuple[dict[str, list[int]], list[int]]:
     """Give the ids of the words of one tree by field, and the parents of its nodes."""
     length = int(batch.lengths[row])
     words = {name: batch[name][row, :length].tolist() for name in model.tables}
@@ -106,9 +119,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = options.file or write_demo("ast", Path(folder))
         readers = {"all": Trees().build([path])}
-        parts = partition(readers, LabelledSettings(reader=Trees()), TreeCodecSettings(), 1, SILENT)
-        feed = Wholes(parts["train"], options.rows, seed=1)
-        batches = [batch.map(torch.as_tensor) for _, batch in zip(range(options.batches), feed.epoch(0), strict=False)]
+        parts = prepare_labelled(
+            readers, LabelledSettings(reader=Trees()), TreeCodecSettings(), 1, SILENT
+        )
+        feed = ExampleFeed(parts["train"], options.rows, seed=1)
+        batches = [
+            batch.map(torch.as_tensor)
+            for _, batch in zip(range(options.batches), feed.epoch(0), strict=False)
+        ]
     nodes = statistics.mean(int(batch.lengths.sum()) for batch in batches)
     lines = [
         f"{options.rows} trees a batch, {nodes:,.0f} nodes in the mean; {conditions()}.",

@@ -1,27 +1,29 @@
-"""Write docs/settings.md from the settings classes, the only place where defaults and descriptions stand."""
+"""Write docs/settings.md from the settings classes, the only place where defaults and
+descriptions stand."""
 
 from pathlib import Path
 from typing import Any
 
 from ensue.data.codecs import CODECS, CONTENT_SETTINGS
-from ensue.data.readers import LABELLED
+from ensue.data.readers.formats import LABELLED
 from ensue.heads import HEADS, TAG_HEADS
 from ensue.heads.numbers import NUMBERS
 from ensue.layers import ENCODERS, LAYERS
-from ensue.models.catalogue import MODELS
-from ensue.models.classifying import CLASSIFIERS
-from ensue.models.forecasting import FORECASTERS
-from ensue.models.tagging import TAGGERS
+from ensue.models.classifiers import CLASSIFIERS
+from ensue.models.forecasters import FORECASTERS
+from ensue.models.sizes import MODELS
+from ensue.models.taggers import TAGGERS
 from ensue.settings import Settings, on_every_field
 from ensue.tasks import TASKS
-from ensue.tasks.text_model import WritingSettings
+from ensue.tasks.generate.trained import GenerationSettings
 
 PATH = Path(__file__).parent / "settings.md"
 INTRODUCTION = """\
 # Settings
 
-Every setting, its default, and what it is for; made from the code by `python docs/make_settings.py`. Change one with
-`--set key=value`, where the key may be shortened to an unambiguous end (`--set body.width=512`), or many with
+Every setting, its default, and what it is for; made from the code by
+`python docs/make_settings.py`. Change one with `--set key=value`, where the key may be shortened
+to an unambiguous end (`--set body.width=512`), or many with
 `--config FILE`, which may be the `run.toml` of a run. `--show-settings` prints them all, filled in.
 """
 
@@ -51,14 +53,24 @@ def page() -> str:
     }
     for prefix, catalogue in catalogues.items():
         tables += [table(f"`{prefix}`: {name}", kind) for name, kind in catalogue.items()]
-    predicting = {"data.reader": LABELLED, "codec": CONTENT_SETTINGS, "model": CLASSIFIERS, "model.body": ENCODERS}
+    predicting = {
+        "data.reader": LABELLED,
+        "codec": CONTENT_SETTINGS,
+        "model": CLASSIFIERS,
+        "model.body": ENCODERS,
+    }
     for prefix, catalogue in predicting.items():
-        tables += [table(f"`{prefix}` of verbs that predict: {name}", kind) for name, kind in catalogue.items()]
+        tables += [
+            table(f"`{prefix}` of verbs that predict: {name}", kind)
+            for name, kind in catalogue.items()
+        ]
     for prefix, catalogue in {"model": FORECASTERS, "model.head": NUMBERS}.items():
-        tables += [table(f"`{prefix}` of `forecast`: {name}", kind) for name, kind in catalogue.items()]
+        tables += [
+            table(f"`{prefix}` of `forecast`: {name}", kind) for name, kind in catalogue.items()
+        ]
     for prefix, catalogue in {"model": TAGGERS, "model.head": TAG_HEADS}.items():
         tables += [table(f"`{prefix}` of `tag`: {name}", kind) for name, kind in catalogue.items()]
-    tables.append(table("`generate` (flags, and keywords in Python)", WritingSettings))
+    tables.append(table("`generate` (flags, and keywords in Python)", GenerationSettings))
     return INTRODUCTION + "\n" + "\n\n".join(tables) + "\n"
 
 

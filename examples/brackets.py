@@ -1,4 +1,5 @@
-"""Source code whose brackets close: count in real code, in the network's, and in a Markov chain's."""
+"""Source code whose brackets close: count in real code, in the network's, and in a Markov
+chain's."""
 
 from argparse import ArgumentParser
 
@@ -9,7 +10,8 @@ PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
 def closed(text: str) -> tuple[int, int]:
-    """Count the closing brackets that close the one opened last, and all; strings and comments are not set apart."""
+    """Count the closing brackets that close the one opened last, and all; strings and comments
+    are not set apart."""
     opened: list[str] = []
     right = closing = 0
     for character in text:
@@ -29,9 +31,14 @@ parser.add_argument("--minutes", type=float, default=3)
 given = parser.parse_args()
 
 watch = follow(as_json=False)
-network = ensue.train("generate", given.file, minutes=given.minutes, settings=["mixture.use=never"], watch=watch)
+network = ensue.train(
+    "generate", given.file, minutes=given.minutes, settings=["mixture.use=never"], watch=watch
+)
 markov = ensue.train("generate", given.file, model="ngram", settings=["model.order=4"])
 for name, model in (("network", network), ("4-gram", markov)):
     counts = [closed(sample.text) for sample in model.samples(n=8, length=1500)]
     right, closing = (sum(each) for each in zip(*counts, strict=True))
-    print(f"{name:8} closes {right} of {closing} brackets rightly" + (f": {right / closing:.1%}" if closing else ""))
+    print(
+        f"{name:8} closes {right} of {closing} brackets rightly"
+        + (f": {right / closing:.1%}" if closing else "")
+    )

@@ -1,4 +1,5 @@
-"""Ten names, some of people and some of the model: guess which are real. The answer stands at the end."""
+"""Ten names, some of people and some of the model: guess which are real. The answer stands at
+the end."""
 
 import random
 from argparse import ArgumentParser
@@ -12,8 +13,10 @@ parser.add_argument("file", nargs="?", default="names")
 parser.add_argument("--minutes", type=float, default=1)
 given = parser.parse_args()
 
-settings = ["data.kind=lines"]
-model = ensue.train("generate", given.file, minutes=given.minutes, settings=settings, watch=follow(as_json=False))
+settings = ["data.format=lines"]
+model = ensue.train(
+    "generate", given.file, minutes=given.minutes, settings=settings, watch=follow(as_json=False)
+)
 seen = model.parts.train
 known = [model.codec.decode(seen.ids[begin:end]) for begin, end in pairwise(seen.offsets)]
 
@@ -25,4 +28,7 @@ dice.shuffle(both)
 print("\nWhich of these are real?\n")
 for number, (name, _) in enumerate(both, 1):
     print(f"{number:4}  {name}")
-print("\nAnswer: real are", ", ".join(str(number) for number, (_, kind) in enumerate(both, 1) if kind == "real"))
+print(
+    "\nAnswer: real are",
+    ", ".join(str(number) for number, (_, kind) in enumerate(both, 1) if kind == "real"),
+)

@@ -1,4 +1,5 @@
-"""The classical exercise: windows of 40 characters with a jump of 3, one LSTM of 128, one-hot; four temperatures."""
+"""The classical exercise: windows of 40 characters with a jump of 3, one LSTM of 128, one-hot;
+four temperatures."""
 
 from argparse import ArgumentParser
 
@@ -8,11 +9,11 @@ from ensue.cli.progress import follow
 RECIPE = (
     "body.width=128",
     "model.embedding=0",
-    "batching.by=windows",
-    "batching.length=40",
-    "batching.jump=3",
-    "batching.learned=last",
-    "batching.rows=128",
+    "batching.mode=windows",
+    "batching.sequence_length=40",
+    "batching.stride=3",
+    "batching.loss_on=last",
+    "batching.batch_size=128",
     "mixture.use=never",
 )
 
@@ -22,7 +23,9 @@ parser.add_argument("--epochs", type=int, default=1)
 given = parser.parse_args()
 
 watch = follow(as_json=False)
-model = ensue.train("generate", given.file, model="lstm", epochs=given.epochs, settings=RECIPE, watch=watch)
+model = ensue.train(
+    "generate", given.file, model="lstm", epochs=given.epochs, settings=RECIPE, watch=watch
+)
 for temperature in (0.2, 0.5, 1.0, 1.2):
     print(f"\n--- temperature {temperature}\n")
     print(model.generate(length=400, temperature=temperature))

@@ -1,4 +1,5 @@
-"""Three minutes of Shakespeare: train on a play (or any text), print the comparison and a page in its manner."""
+"""Three minutes of Shakespeare: train on a play (or any text), print the comparison and a page
+in its manner."""
 
 from argparse import ArgumentParser
 

@@ -49,7 +49,8 @@ def limits(more: int) -> Iterator[None]:
 
 
 def peak() -> int:
-    """Give the most memory that this process held since it was asked last; 0 where nobody can say."""
+    """Give the most memory that this process held since it was asked last; 0 where nobody can
+    say."""
     status = Path("/proc/self/status")
     if not status.exists():
         return 0

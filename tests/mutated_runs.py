@@ -1,4 +1,5 @@
-"""Runs as somebody makes them who means harm: what stands in their files is another, and every sum fits it."""
+"""Runs as somebody makes them who means harm: what stands in their files is another, and every
+sum fits it."""
 
 from __future__ import annotations
 
@@ -18,13 +19,42 @@ import tomli_w
 import torch
 from safetensors.torch import load, save
 
-from ensue.training.archive import pack_tensors
+from ensue.training.folder.arrays import pack_tensors
 
 CHECKPOINT, CACHE = "checkpoint/last.safetensors", "cache/sums.json"
-WHOLE = [0, 1, -1, 2, 3, 7, 100, -(2**31), 2**31, 2**40, 2**63 - 1, 2**63, -(2**63) - 1, 2**70, 10**400]
+WHOLE = [
+    0,
+    1,
+    -1,
+    2,
+    3,
+    7,
+    100,
+    -(2**31),
+    2**31,
+    2**40,
+    2**63 - 1,
+    2**63,
+    -(2**63) - 1,
+    2**70,
+    10**400,
+]
 ODD: list[Any] = [
     *WHOLE,
-    *(0.0, -0.5, 0.5, 1.5, 1e-300, 1e300, float("nan"), float("inf"), -float("inf"), True, False, None),
+    *(
+        0.0,
+        -0.5,
+        0.5,
+        1.5,
+        1e-300,
+        1e300,
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+        True,
+        False,
+        None,
+    ),
     *("", "a", "\0", "\ud800", "é", "x" * 5000, "../x", "/dev/zero", "evil.py", "lstm", "1", "nan"),
     *([], {}, [[]], [1, 2], ["a", "a"], {"a": 1}, {"name": "lstm"}, [None], [1.5, "a"]),
 ]
@@ -44,7 +74,9 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         for key, one in value.items():
             found += places(one, (*path, key))
     elif isinstance(value, list):
-        for index in range(len(value)) if len(value) < 9 else (0, 1, len(value) // 2, len(value) - 1):
+        for index in (
+            range(len(value)) if len(value) < 9 else (0, 1, len(value) // 2, len(value) - 1)
+        ):
             found += places(value[index], (*path, index))
     return found
 
@@ -58,22 +90,55 @@ def another(value: Any, dice: random.Random) -> Any:
         return dice.choice([*WHOLE, value + 1, value - 1, value * 2, -value, float(value)])
     if isinstance(value, float):
         return dice.choice(
-            [0.0, -value, value * 1e30, value * 1e-30, 1e308, float("nan"), float("inf"), int(value == value)]
+            [
+                0.0,
+                -value,
+                value * 1e30,
+                value * 1e-30,
+                1e308,
+                float("nan"),
+                float("inf"),
+                int(value == value),
+            ]
         )
     if isinstance(value, str):
-        return dice.choice([value + value, value[:-1], value.upper(), value[::-1], value + "\0", value + "\n", "", " "])
+        return dice.choice(
+            [
+                value + value,
+                value[:-1],
+                value.upper(),
+                value[::-1],
+                value + "\0",
+                value + "\n",
+                "",
+                " ",
+            ]
+        )
     if isinstance(value, list) and value:
         at = dice.randrange(len(value))
         short, twice = [*value[:at], *value[at + 1 :]], [*value[: at + 1], *value[at:]]
         return dice.choice(
-            [short, twice, value[:at], value * 3, value[::-1], dict(enumerate(map(str, value))), [value]]
+            [
+                short,
+                twice,
+                value[:at],
+                value * 3,
+                value[::-1],
+                dict(enumerate(map(str, value))),
+                [value],
+            ]
         )
     if isinstance(value, dict) and value:
         names = list(value)
         one, other = dice.choice(names), dice.choice(names)
         less = {name: value[name] for name in names if name != one}
         return dice.choice(
-            [less, {**value, one: value[other]}, {**value, "odd": dice.choice(ODD)}, {**less, one + "x": value[one]}]
+            [
+                less,
+                {**value, one: value[other]},
+                {**value, "odd": dice.choice(ODD)},
+                {**less, one + "x": value[one]},
+            ]
         )
     return dice.choice(ODD)
 
@@ -125,7 +190,11 @@ def other_array(array: np.ndarray, dice: random.Random) -> np.ndarray:
             end = dice.choice([begin + 1, begin + 1, found.size])
             flat[begin:end] = np.asarray(dice.choice(odd)).astype(found.dtype)
         elif way == 3 and found.size:
-            found = found.reshape(-1)[:: dice.choice([-1, 2])].copy() if found.ndim < 2 else found[::-1].copy()
+            found = (
+                found.reshape(-1)[:: dice.choice([-1, 2])].copy()
+                if found.ndim < 2
+                else found[::-1].copy()
+            )
         elif way == 4:
             found = found[: len(found) // 2] if found.ndim else found[None]
         elif way == 5:
@@ -225,18 +294,23 @@ CHANGE: dict[str, Callable[[bytes, random.Random], bytes]] = {
 
 
 def signed(run: Path) -> None:
-    """Make every sum in a run fit: those of the cache, of the logs, and of the files that the manifest knows."""
+    """Make every sum in a run fit: those of the cache, of the logs, and of the files that the
+    manifest knows."""
     sums = run / CACHE
     if sums.exists():
         known = {name: sha(sums.parent / name) for name in json.loads(sums.read_text())["sha256"]}
         sums.write_text(json.dumps({"sha256": known}))
     path = run / CHECKPOINT
     if path.exists():
-        with suppress(ValueError, AttributeError, TypeError, KeyError, RecursionError):  # it is no table any more
+        with suppress(
+            ValueError, AttributeError, TypeError, KeyError, RecursionError
+        ):  # it is no table any more
             sign_logs(run, path)
     manifest = run / "manifest.json"
     values = json.loads(manifest.read_text())
-    values["sha256"] = {name: [sha(run / name)] for name in values["sha256"] if (run / name).exists()}
+    values["sha256"] = {
+        name: [sha(run / name)] for name in values["sha256"] if (run / name).exists()
+    }
     manifest.write_text(json.dumps(values))
 
 

@@ -24,13 +24,18 @@ def random_program(draws: Random) -> Program:
 
 
 def random_cell(draws: Random) -> str:
-    """Write a cell as a person would, called `Drawn`: states, stages, widths, gates, biases and equations are random.
+    """Write a cell as a person would, called `Drawn`: states, stages, widths, gates, biases and
+    equations are random.
 
     Something may cancel out, so that a gate counts for nothing and the engine refuses the cell.
     """
     own_width = draws.choice([None, None, 3])
-    owns = [own_width is not None and draws.random() < 0.5 for _ in range(draws.choice([1, 1, 2, 3]))]
-    states = {name: draws.randrange(len(owns)) for name in ["h", "c", "d"][: draws.choice([1, 2, 3])]}
+    owns = [
+        own_width is not None and draws.random() < 0.5 for _ in range(draws.choice([1, 1, 2, 3]))
+    ]
+    states = {
+        name: draws.randrange(len(owns)) for name in ["h", "c", "d"][: draws.choice([1, 2, 3])]
+    }
     states["h"] = len(owns) - 1
     known = {name: owns[home] for name, home in states.items()}
     stages, methods, weights = [], [], []
@@ -44,7 +49,9 @@ def random_cell(draws: Random) -> str:
         weights += stage.weights
         known[f"r{index}"] = own
     head = f"states = {tuple(states)}\n    weights = {tuple(weights)}\n    own_width = {own_width}"
-    return f"class Drawn(Cell):\n    {head}\n    stages = ({', '.join(stages)},)\n" + "".join(methods)
+    return f"class Drawn(Cell):\n    {head}\n    stages = ({', '.join(stages)},)\n" + "".join(
+        methods
+    )
 
 
 class _Drawn:
@@ -54,7 +61,10 @@ class _Drawn:
         self.draws, self.index = draws, index
         self.gates = [f"g{index}{number}" for number in range(draws.choice([1, 1, 2, 3, 4]))]
         self.weights = [f"w{index}"] if draws.random() < 0.5 else []
-        self.leaves = [*(f"state.{name}" for name in readable), *(f"weight.{name}" for name in self.weights)]
+        self.leaves = [
+            *(f"state.{name}" for name in readable),
+            *(f"weight.{name}" for name in self.weights),
+        ]
         self.uses = [f"state.r{index - 1}"] if f"r{index - 1}" in readable else []
 
     def choose_source(self, sources: list[str], must_be_last: bool) -> None:
@@ -75,14 +85,19 @@ class _Drawn:
     def head(self) -> str:
         """Write the arguments of the stage."""
         name = f"s{self.index}" if self.index else "equation"
-        return f"{name!r}, {tuple(self.gates)}, of={self.source!r}, reads={self.reads}, bias={self.bias}"
+        return (
+            f"{name!r}, {tuple(self.gates)}, of={self.source!r}, reads={self.reads}, "
+            f"bias={self.bias}"
+        )
 
     def method(self, states: list[str], last: bool) -> str:
         """Write the equation; its first result makes use of everything."""
         names = [*states, *([] if last else [f"r{self.index}"])]
         self.draws.shuffle(names)
         results = {name: self._value(name) for name in names}
-        results[names[-1]] = f"tanh({' + '.join(self.uses)} + {self._formula(2)}) + 0.5 * {results[names[-1]]}"
+        results[names[-1]] = (
+            f"tanh({' + '.join(self.uses)} + {self._formula(2)}) + 0.5 * {results[names[-1]]}"
+        )
         name = f"s{self.index}" if self.index else "equation"
         body = ", ".join(f"{key!r}: {value}" for key, value in results.items())
         return f"    def {name}(self, gate, state, weight):\n        return {{{body}}}\n"
@@ -101,7 +116,16 @@ class _Drawn:
 
 FORMS = [
     *("({} + {})", "({} - {})", "({} * {})", "({} * {})", "({} / (1.5 + sigmoid({})))"),
-    *(f"{name}({{}})" for name in ("sigmoid", "tanh", "relu", "absolute", "softplus", "normalise", "-")),
-    *("maximum({}, {})", "minimum({}, {})", "sqrt(1.0 + ({}) ** 2)", "log(1.5 + absolute({}))", "exp(-absolute({}))"),
+    *(
+        f"{name}({{}})"
+        for name in ("sigmoid", "tanh", "relu", "absolute", "softplus", "layer_norm", "-")
+    ),
+    *(
+        "maximum({}, {})",
+        "minimum({}, {})",
+        "sqrt(1.0 + ({}) ** 2)",
+        "log(1.5 + absolute({}))",
+        "exp(-absolute({}))",
+    ),
 ]
 """What random equations are made of: whatever is put in, the values stay within reason."""

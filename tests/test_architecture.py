@@ -1,8 +1,13 @@
-"""The house stays as it was drawn: layers, sizes, complete catalogues, a quick command line, true commands."""
+"""The house stays as it was drawn: layers, sizes, complete catalogues, a quick command line,
+true commands."""
 
 import ast
+import io
+import re
 import subprocess
 import sys
+import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,26 +17,29 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "ensue"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-FILE_LINES, FUNCTION_LINES, PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES = 400, 60, 7, 12, 4, 20
-# 2026-11-21: the guide is 12,000 with three more verbs, and is passed: a third of these lines are docstrings and blank,
-# and speed was bought with code: each of recurrence, generation and n-grams is there for any machine and compiled, and
-# recurrence for GPUs too (3,500 in all). What the next verbs add must come out elsewhere, or out of this figure.
-# The same day: classify came to 23,000, and forecast added 4,000, a third of them for reading and checking series.
-# tag adds 2,600 (encoders too): four formats, a codec of words, three taggers, chains of tags, spans, plain text.
-# The estimators of scikit-learn add 700: what X may be, and a run that is carried in memory.
-# Trees add 730: brackets, their codec and demo, the plan of levels, three cells, labels read as others.
-# Of texts, a linear model on n-grams and Bayes' rule add 560.
-# The data doctor adds 450: it reads what every verb learns from as a training would, and tells what is wrong by line.
-# 2026-11-30: faults found from outside are mended where they are, before the redesign moves this code and brings a
-# limit in code lines by room; until then there is room for the checks that were missing.
-# Of these, reading times and numbers as people write them, and tables with a series a row, take 600.
-# What stands in a run that somebody else made is checked before it is used: 350.
-# Telling runs and workbooks from data, and what is done meanwhile: 100.
-# Saying which figures are of a sample, are not defined, or are of the training data: 250.
-# Numbers as spreadsheets write them in labels and long tables, and answers to every line: 150.
-# Telling what is done while answers are long in coming, and what baselines would take: 200.
-# Times as spreadsheets and places count them, and rows of what is known ahead by their times: 100.
-PACKAGE_LINES = 40_400
+# Code lines: without blanks, comments and docstrings, so that nobody saves on documentation.
+FILE_LINES, FUNCTION_LINES = 300, 60
+PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES = 7, 12, 4, 20
+# By room, each as it is, rounded up (2026-11-30, when lines became 100 columns wide). The pipeline
+# that all verbs will share takes most of `tasks` and a third of `data` out again; whoever raises a
+# figure says here when and why.
+ROOM_LINES = {
+    "cells": 750,
+    "cli": 1_650,
+    "data": 9_750,
+    "decoding": 1_250,
+    "engine": 3_450,
+    "evaluation": 1_400,
+    "heads": 550,
+    "inspection": 300,
+    "layers": 550,
+    "models": 4_450,
+    "modules": 1_200,
+    "sklearn": 650,
+    "tasks": 5_250,
+    "training": 1_400,
+}
+PACKAGE_LINES = 32_300
 COMMAND_FLAGS = {"cli/generate.py": 20, "cli/evaluate.py": 9}
 BASES_OUTSIDE = {
     "ABC",
@@ -46,18 +54,31 @@ BASES_OUTSIDE = {
 }
 
 # Functions and settings over a ceiling, each with the date and the reason.
+_LATER = "2026-11-30: lines became 100 columns wide; what columns mean moves to tables/roles.py"
 ALLOWED: dict[str, str] = {
-    "data/readers/long_table.py:LongTable": "2026-11-30: a column each for what a step of a sequence may have",
+    "data/tables/long.py:LongTable": "2026-11-30: a column each for what a step may have",
+    "data/files.py": "2026-11-30: lines became 100 columns wide",
+    "data/labelled_parts.py": "2026-11-30: lines became 100 columns wide; prepare.py takes half of it",
+    "data/tables/long.py": _LATER,
+    "data/tables/series.py": _LATER,
+    "data/tables/series.py:find_roles": _LATER,
+    "engine/gpu/source.py": "2026-11-30: lines became 100 columns wide",
 }
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
 
 
 def settings_classes(tree: ast.AST) -> Iterator[ast.ClassDef]:
     classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
-    return (node for node in classes if any(ast.unparse(base).endswith("Settings") for base in node.bases))
+    return (
+        node
+        for node in classes
+        if any(ast.unparse(base).endswith("Settings") for base in node.bases)
+    )
 
 
 def name_of(path: Path) -> str:
@@ -85,47 +106,87 @@ def arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
 def test_sizes(path: Path) -> None:
     text = path.read_text()
     too_large = []
-    if len(text.splitlines()) > FILE_LINES:
-        too_large.append(f"{name_of(path)} has more than {FILE_LINES} lines")
+    lines = code_lines(text)
+    if len(lines) > FILE_LINES:
+        too_large.append(f"{name_of(path)} has more than {FILE_LINES} lines of code")
     parameters = 20 if path.parent.name == "train" else COMMAND_FLAGS.get(name_of(path), PARAMETERS)
     parameters = max(parameters, 8 if path.parent.name == "cli" else 0)
     for function in functions(ast.parse(text)):
         place = f"{name_of(path)}:{function.name}"
-        end = function.end_lineno or function.lineno
-        if end - function.lineno + 1 > FUNCTION_LINES:
-            too_large.append(f"{place} has more than {FUNCTION_LINES} lines")
+        within = range(function.lineno, (function.end_lineno or function.lineno) + 1)
+        if len(lines & set(within)) > FUNCTION_LINES:
+            too_large.append(f"{place} has more than {FUNCTION_LINES} lines of code")
         if len(arguments(function)) > parameters:
             too_large.append(f"{place} has more than {parameters} parameters")
         if depth(function) > NESTING:
             too_large.append(f"{place} is nested more than {NESTING} deep")
     for settings in settings_classes(ast.parse(text)):
         if sum(isinstance(line, ast.AnnAssign) for line in settings.body) > SETTINGS_FIELDS:
-            too_large.append(f"{name_of(path)}:{settings.name} has more than {SETTINGS_FIELDS} fields")
+            too_large.append(
+                f"{name_of(path)}:{settings.name} has more than {SETTINGS_FIELDS} fields"
+            )
     assert [one for one in too_large if one.split(" ")[0] not in ALLOWED] == []
 
 
 def test_allow_list_names_what_exists() -> None:
     known = {
-        f"{name_of(path)}:{function.name}" for path in FILES for function in functions(ast.parse(path.read_text()))
+        f"{name_of(path)}:{function.name}"
+        for path in FILES
+        for function in functions(ast.parse(path.read_text()))
     }
-    known |= {f"{name_of(path)}:{one.name}" for path in FILES for one in settings_classes(ast.parse(path.read_text()))}
+    known |= {
+        f"{name_of(path)}:{one.name}"
+        for path in FILES
+        for one in settings_classes(ast.parse(path.read_text()))
+    }
     assert set(ALLOWED) <= known | {name_of(path) for path in FILES}
+
+
+def code_lines(text: str) -> set[int]:
+    """Give the numbers of the lines that hold code: no blanks, comments or docstrings."""
+    skipped = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+    docs = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    held = (one for one in tokens if one.type not in {*skipped, tokenize.ENDMARKER})
+    return {line for one in held for line in range(one.start[0], one.end[0] + 1)} - docs
+
+
+def test_code_lines_are_counted_without_blanks_comments_and_docstrings() -> None:
+    text = '"""Doc\n\nmore."""\n\n# why\nx = 1  # here\n\n\ndef f():\n    """Doc."""\n    return (\n        x\n    )\n'
+    assert code_lines(text) == {6, 9, 11, 12, 13}
 
 
 def test_folders_and_package_are_small() -> None:
     folders = {path.parent for path in FILES}
     crowded = [str(folder) for folder in folders if len(list(folder.glob("*.py"))) > FOLDER_FILES]
     assert crowded == []
-    assert sum(len(path.read_text().splitlines()) for path in FILES) <= PACKAGE_LINES
+    rooms: Counter[str] = Counter()
+    for path in FILES:
+        room = path.relative_to(PACKAGE).parts[0]
+        rooms[room if "." not in room else "modules"] += len(code_lines(path.read_text()))
+    assert {room: count for room, count in rooms.items() if count > ROOM_LINES[room]} == {}
+    assert rooms.total() <= PACKAGE_LINES
 
 
 def test_names_say_something() -> None:
     vague = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core", "manager"}
     assert [name_of(path) for path in FILES if path.stem in vague] == []
     classes = [
-        node.name for path in FILES for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)
+        node.name
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
     ]
-    assert [name for name in classes if name.startswith("Base") or name.endswith(("Impl", "Manager", "Helper"))] == []
+    assert [
+        name
+        for name in classes
+        if re.match("Base(?!line)", name) or name.endswith(("Impl", "Manager", "Helper"))
+    ] == []
 
 
 def test_inheritance_is_two_deep() -> None:
@@ -137,14 +198,20 @@ def test_inheritance_is_two_deep() -> None:
     }
 
     def generations(name: str) -> int:
-        return 1 + max((generations(base) for base in classes.get(name, []) if base not in BASES_OUTSIDE), default=0)
+        return 1 + max(
+            (generations(base) for base in classes.get(name, []) if base not in BASES_OUTSIDE),
+            default=0,
+        )
 
-    # A contract and a final class: two of ours. UserError and its kinds, Settings and its kinds count likewise.
+    # A contract and a final class: two of ours. UserError and its kinds, Settings and its kinds
+    # count likewise.
     assert {name: generations(name) for name in classes if generations(name) > 2} == {}
 
 
 def test_import_layers() -> None:
-    done = subprocess.run([Path(sys.executable).parent / "lint-imports"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -164,8 +231,11 @@ def test_answers_without_torch(command: list[str]) -> None:
     program = (
         "import sys\n"
         "from ensue.cli.main import main\n"
-        "try:\n    main(sys.argv[1:])\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as stop:\n    assert not "
+        "stop.code, stop.code\n"
         "assert 'torch' not in sys.modules\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, *command], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr

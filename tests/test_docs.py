@@ -13,18 +13,27 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
 
 TEXT = "".join(
-    f"{n}. The cat sat on mat {n * n % 17}, and the dog {'ran' if n % 3 else 'slept'}.\n\n" for n in range(400)
+    f"{n}. The cat sat on mat {n * n % 17}, and the dog {'ran' if n % 3 else 'slept'}.\n\n"
+    for n in range(400)
 )
 
 
 def commands(page: Path) -> list[str]:
     """Give the `ensue` commands of a page's code blocks, without their comments."""
-    blocks = re.findall(r"^```(?:console)?\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    lines = [line.removeprefix("$ ").split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    blocks = re.findall(
+        r"^```(?:console)?\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    lines = [
+        line.removeprefix("$ ").split("  #")[0].strip()
+        for block in blocks
+        for line in block.splitlines()
+    ]
     return [line for line in lines if line.startswith("ensue ")]
 
 
-@pytest.mark.parametrize(("page", "command"), [(page.name, line) for page in PAGES for line in commands(page)])
+@pytest.mark.parametrize(
+    ("page", "command"), [(page.name, line) for page in PAGES for line in commands(page)]
+)
 def test_every_command_of_the_docs_is_one(page: str, command: str) -> None:
     app.parse_args(shlex.split(command)[1:], exit_on_error=False, print_error=False)
 
@@ -39,7 +48,9 @@ def test_the_commands_of_the_readme_run(
         if line.startswith("ensue demo"):
             continue
         # A reader waits for minutes; here it is the way that counts.
-        short = re.sub(r"--minutes \S+", "--epochs 1 --set batching.rows=4 --set body.width=8", line)
+        short = re.sub(
+            r"--minutes \S+", "--epochs 1 --set batching.batch_size=4 --set body.width=8", line
+        )
         assert main(shlex.split(short)[1:]) == 0, f"{line}\n{capsys.readouterr().err}"
 
 

@@ -33,8 +33,8 @@ FAULTS = {
     ),
     "swapped gates": Fault(
         "cells/lstm.py",
-        'gates = ("write", "keep", "new", "show")',
-        'gates = ("keep", "write", "new", "show")',
+        'gates = ("input", "forget", "candidate", "output")',
+        'gates = ("forget", "input", "candidate", "output")',
         "references/test_cells.py",
     ),
     "lost state": Fault(
@@ -91,15 +91,30 @@ FAULTS = {
 
 def outcome(package: Path, tests: str) -> subprocess.CompletedProcess[str]:
     paths = [str(ROOT / "tests" / test) for test in tests.split()]
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *paths]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        *paths,
+    ]
     environment = {**os.environ, "PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
+    )
 
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     return Path(
-        shutil.copytree(ROOT / "src" / "ensue", tmp_path / "ensue", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / "src" / "ensue", tmp_path / "ensue", ignore=shutil.ignore_patterns("__pycache__")
+        )
     )
 
 
@@ -108,7 +123,9 @@ def test_a_planted_fault_turns_a_test_red(name: str, package: Path) -> None:
     fault = FAULTS[name]
     file = package / fault.file
     source = file.read_text(encoding="utf-8")
-    assert source.count(fault.right) == 1, f"the place of the fault {name!r} has changed: {fault.file}"
+    assert source.count(fault.right) == 1, (
+        f"the place of the fault {name!r} has changed: {fault.file}"
+    )
     file.write_text(source.replace(fault.right, fault.wrong), encoding="utf-8")
     done = outcome(package, fault.tests)
     assert done.returncode == 1, done.stdout[-2000:]

@@ -10,27 +10,45 @@ import ensue
 from ensue.errors import Interrupted
 from ensue.training.contract import Progress
 
-SETTINGS = ["training.steps=4", "training.evaluate_every=2", "training.machine.threads=1"]
+SETTINGS = ["training.steps=4", "training.evaluate_every=2", "training.hardware.threads=1"]
 DATA = {
-    "generate": "".join(f"the cat number {number * number % 97} sat on the mat. \n" for number in range(300)),
-    "classify": "text,label\n" + "".join(f"the {n % 3} cat {n % 7},{'ab'[n % 2]}\n" for n in range(120)),
+    "generate": "".join(
+        f"the cat number {number * number % 97} sat on the mat. \n" for number in range(300)
+    ),
+    "classify": "text,label\n"
+    + "".join(f"the {n % 3} cat {n % 7},{'ab'[n % 2]}\n" for n in range(120)),
     "tag": "".join(f"the\tD\n{'cat' if n % 3 else 'road'}\tN\nsees\tV\n\n" for n in range(80)),
-    "forecast": "time,value\n" + "".join(f"{2000 + n // 12}-{n % 12 + 1:02}-01,{n % 12 + n % 5}\n" for n in range(120)),
-    "measured": "id,time,x,y,label\n"
-    + "".join(f"{n // 5},{n % 5}.5,{n * 7 % 13 / 7:.3f},{n % 9}e-1,{n // 5 % 2}\n" for n in range(300)),
+    "forecast": "time,value\n"
+    + "".join(f"{2000 + n // 12}-{n % 12 + 1:02}-01,{n % 12 + n % 5}\n" for n in range(120)),
+    "forecasts": "id,time,x,y,label\n"
+    + "".join(
+        f"{n // 5},{n % 5}.5,{n * 7 % 13 / 7:.3f},{n % 9}e-1,{n // 5 % 2}\n" for n in range(300)
+    ),
     "trees": "".join(f"({n % 2} (1 It) ({n % 3} (2 was) (4 lovely{n % 5})))\n" for n in range(60)),
 }
 ENDS = {"generate": "txt", "tag": "tsv", "trees": "txt"}
-TASKS = {"measured": "classify", "trees": "classify"}
+TASKS = {"forecasts": "classify", "trees": "classify"}
 """Of data that bears no verb's name."""
 ASK: dict[str, Callable[[Any], Any]] = {
     "generate": lambda model: model.samples(n=2, length=20, seed=3, novelty=True),
-    "classify": lambda model: [one.to_json() for one in model.classify(["the 1 cat 2", "the 2 cat"])],
+    "classify": lambda model: [
+        one.to_json() for one in model.classify(["the 1 cat 2", "the 2 cat"])
+    ],
     "tag": lambda model: model.tag([["the", "cat", "sees"], ["the", "road"]]),
     "forecast": lambda model: [one.to_json() for one in model.forecast()],
     "trees": lambda model: [one.to_json() for one in model.classify(["(_ (_ It) (_ was))"])],
 }
-FITTED = ("ngram", "bayes", "linear", "hmm", "frequent", "ridge", "boosting", "warping", "regression")
+FITTED = (
+    "ngram",
+    "ngram-bayes",
+    "linear",
+    "hmm",
+    "most-frequent-tag",
+    "ridge",
+    "boosting",
+    "dtw",
+    "regression",
+)
 
 
 def killed_at_once(event: Any) -> None:
@@ -39,7 +57,8 @@ def killed_at_once(event: Any) -> None:
 
 
 def made(data: str, state: str, folder: Path, model: str = "lstm", **more: Any) -> Path:
-    """Train in a folder on the data of a name, "finished" or "killed"; what is fitted at one go is never killed."""
+    """Train in a folder on the data of a name, "finished" or "killed"; what is fitted at one go
+    is never killed."""
     path, out = folder / f"{data}.{ENDS.get(data, 'csv')}", folder / "run"
     path.write_text(DATA[data])
     how: dict[str, Any] = {"model": model, "device": "cpu", **more}

@@ -24,7 +24,8 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for when it is asked for: the command line's help must not wait for torch."""
+    """Load what is asked for when it is asked for: the command line's help must not wait for
+    torch."""
     if name in ("open", "resume", "train"):
         return getattr(import_module("ensue.api"), name)
     if name in ROOMS:

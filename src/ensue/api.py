@@ -13,18 +13,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from ensue.atomic_io import AGAIN, FULL, HINT, disk_error, shape_of
 from ensue.data.labelled import LabelledReader
-from ensue.data.readers.rows import frame_rows
-from ensue.durable import AGAIN, FULL, MEND, disk_error, shape_of
+from ensue.data.tables.rows import frame_rows
 from ensue.errors import DataError, Interrupted, RunError, SettingError, UserError, did_you_mean
 from ensue.settings import Settings, read_stored, to_plain
 from ensue.tasks import TASKS, Choices, Proposal, Task
-from ensue.tasks.choosing import with_budget
-from ensue.training.contract import Event, Note, Watch
+from ensue.tasks.proposal import with_budget
+from ensue.training.contract import Callback, Event, Note
 from ensue.training.devices import choose_device
 from ensue.training.fit import reopen
-from ensue.training.notes import noted
-from ensue.training.run import ABOUT, WEIGHTS, Run
+from ensue.training.folder.run import ABOUT, WEIGHTS, Run
+from ensue.training.notes import with_notes
 
 FILES = ("valid", "test", "config")
 """Choices that are paths."""
@@ -37,7 +37,7 @@ def silent(event: Event) -> None:
 def find_task(name: str) -> Task:
     """Give a task by its verb. Raises SettingError that suggests the nearest."""
     if name not in TASKS:
-        raise SettingError(f"there is no task {name!r}", mend=did_you_mean(name, TASKS))
+        raise SettingError(f"there is no task {name!r}", hint=did_you_mean(name, TASKS))
     return TASKS[name]
 
 
@@ -46,23 +46,25 @@ def train(
     *data: Any,
     out: str | Path | None = None,
     settings: Sequence[str] = (),
-    watch: Watch = silent,
+    watch: Callback = silent,
     **choices: Any,
 ) -> Any:
     """Train, and give what can be used; the same as `ensue train TASK DATA...`.
 
-    `data` are paths, or data frames of pandas, polars and others that narwhals knows. Verbs that predict also take one
-    reader of examples instead, such as `Listed(contents, labels)`.
-    `choices` are the fields of Choices: model, codec, size, minutes, epochs, seed, device, valid, test, config; and
-    the task's own flags (its `flags`). `settings` are strings as after `--set`. Without `out` the run lies in a
-    temporary folder until `save`.
-    Raises UserError for anything that is wrong with data or settings.
+    `data` are paths, or data frames of pandas, polars and others that narwhals knows. Verbs that
+    predict also take one reader of examples instead, such as `Listed(contents, labels)`. `choices`
+    are the fields of Choices: model, codec, size, minutes, epochs, seed, device, valid, test,
+    config; and the task's own flags (its `flags`). `settings` are strings as after `--set`. Without
+    `out` the run lies in a temporary folder until `save`. Raises UserError for anything that is
+    wrong with data or settings.
     """
     known = find_task(task)
     reader = next((one for one in data if isinstance(one, LabelledReader)), None)
     files = [one for one in data if not isinstance(one, LabelledReader)]
     paths = [Path(one) if isinstance(one, str | Path) else _saved(one) for one in files]
-    frames = [path for path, one in zip(paths, files, strict=True) if not isinstance(one, str | Path)]
+    frames = [
+        path for path, one in zip(paths, files, strict=True) if not isinstance(one, str | Path)
+    ]
 
     def watch_named(event: Event) -> None:
         watch(Note(_named(event.text, frames)) if isinstance(event, Note) else event)
@@ -72,14 +74,16 @@ def train(
         folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="ensue-")) / task
         return start(known, proposal, paths, folder, watch_named if frames else watch, reader)
     except DataError as error:
-        what, where, mend, option = (
-            part and _named(part, frames) for part in (error.what, error.where, error.mend, error.option)
+        what, where, hint, flag_hint = (
+            part and _named(part, frames)
+            for part in (error.what, error.where, error.hint, error.flag_hint)
         )
-        raise DataError(what or "", where=where, mend=mend, option=option) from None
+        raise DataError(what or "", where=where, hint=hint, flag_hint=flag_hint) from None
 
 
 def _named(text: str, frames: Sequence[Path]) -> str:
-    """Write a message with data frames, and rows of them, for the files and lines that they were kept in."""
+    """Write a message with data frames, and rows of them, for the files and lines that they were
+    kept in."""
     for number, path in enumerate(frames, 1):
         name = "the data frame" if len(frames) == 1 else f"data frame {number}"
         line = re.compile(rf"{re.escape(str(path))}(?::(\d+))?")
@@ -88,35 +92,42 @@ def _named(text: str, frames: Sequence[Path]) -> str:
 
 
 def _saved(frame: Any) -> Path:
-    """Write a data frame where the data of a run can be read from. Raises DataError if it is none."""
+    """Write a data frame where the data of a run can be read from. Raises DataError if it is
+    none."""
     rows = frame_rows(frame)
     first = next(rows, None)
     if first is None:
-        raise DataError("the data frame has no rows", where="frame", mend="give one with some")
+        raise DataError("the data frame has no rows", where="frame", hint="give one with some")
     path = Path(tempfile.mkdtemp(prefix="ensue-")) / "frame.jsonl"
     with path.open("wb") as file:
         for row in chain([first], rows):
             line = json.dumps(row, ensure_ascii=False)
             try:
                 file.write(line.encode() + b"\n")
-            except UnicodeEncodeError:  # half of a pair of surrogates, which whatever reads it refuses by its line
+            except (
+                UnicodeEncodeError
+            ):  # half of a pair of surrogates, which whatever reads it refuses by its line
                 file.write(json.dumps(row).encode() + b"\n")
     return path
 
 
 def choices_of(task: Task, data: Sequence[Path], said: Mapping[str, Any]) -> Choices:
-    """Sort what a person said by name: into the fields of Choices, and the task's own flags; None was not said.
+    """Sort what a person said by name: into the fields of Choices, and the task's own flags; None
+    was not said.
 
-    Flags become assignments, and those of `--set` go before them. Raises SettingError for a name that is neither.
+    Flags become assignments, and those of `--set` go before them. Raises SettingError for a name
+    that is neither.
     """
     known = {field.name for field in fields(Choices)}
     if odd := sorted(said.keys() - known - task.flags.keys()):
-        raise SettingError(f"there is no choice {odd[0]!r}", mend=did_you_mean(odd[0], known | task.flags.keys()))
+        raise SettingError(
+            f"there is no choice {odd[0]!r}", hint=did_you_mean(odd[0], known | task.flags.keys())
+        )
     named: dict[str, Any] = {name: said[name] for name in said.keys() & known}
     named |= {name: Path(named[name]) for name in FILES if named.get(name) is not None}
     own = {name: value for name, value in said.items() if name in task.flags and value is not None}
     flags = {
-        f"{task.flags[name]}={json.dumps(value, default=str)}": f"--{name.removesuffix('_run').replace('_', '-')}"
+        f"{task.flags[name]}={json.dumps(value, default=str)}": f"--{name.replace('_', '-')}"
         for name, value in own.items()
     }
     named["assignments"] = [*flags, *named.get("assignments", ())]
@@ -128,23 +139,30 @@ def start(
     proposal: Proposal,
     data: Sequence[Path],
     folder: Path,
-    watch: Watch,
+    watch: Callback,
     reader: LabelledReader | None = None,
 ) -> Any:
-    """Begin a run in a folder that is new or empty; nothing stays if its data or settings turn out to be wrong.
+    """Begin a run in a folder that is new or empty; nothing stays if its data or settings turn out
+    to be wrong.
 
     A `reader` gives examples that lie in no files.
     """
     settings = proposal.settings
-    about = {"task": task.name, "sources": [str(path) for path in data], "settings": to_plain(settings)}
+    about = {
+        "task": task.name,
+        "sources": [str(path) for path in data],
+        "settings": to_plain(settings),
+    }
     run = Run.create(folder, about)
     with run:
         try:
             for reason in proposal.reasons:
-                noted(run, watch)(Note(reason))
+                with_notes(run, watch)(Note(reason))
             if reader is not None:
                 if task.prepare is None:
-                    raise SettingError(f"{task.name} learns from files", where="data", mend="name some")
+                    raise SettingError(
+                        f"{task.name} learns from files", where="data", hint="name some"
+                    )
                 task.prepare(run, settings, reader)
             return _train_in(run, task, settings, data, watch)
         except BaseException as error:
@@ -154,57 +172,75 @@ def start(
             raise
 
 
-def _train_in(run: Run, task: Task, settings: Settings, data: Sequence[Path], watch: Watch) -> Any:
+def _train_in(
+    run: Run, task: Task, settings: Settings, data: Sequence[Path], watch: Callback
+) -> Any:
     """Train, and where something stopped it, say how to go on from what was saved.
 
     Whatever fails after the training, the run holds the trained model, and one line says so.
     """
     try:
-        return task.train(run, settings, data, noted(run, watch))
+        return task.train(run, settings, data, with_notes(run, watch))
     except Interrupted:
         raise
     except KeyboardInterrupt:
         if run.checkpoint() is None and not run.has(WEIGHTS):
             raise
-        raise Interrupted(f"interrupted; go on from what was saved last with `{run.resuming}`") from None
+        raise Interrupted(
+            f"interrupted; go on from what was saved last with `{run.resuming}`"
+        ) from None
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             error = disk_error(error, Path(error.filename or tempfile.gettempdir()))
         if isinstance(error, RunError) and error.disk:
             raise _going_on(run, error) from None
-        if not _has_trained(run) or (isinstance(error, DataError | SettingError) and run.checkpoint() is None):
+        if not _has_trained(run) or (
+            isinstance(error, DataError | SettingError) and run.checkpoint() is None
+        ):
             raise
-        what = f"the model is trained and saved, but what comes after its training failed: {_as_clause(error)}"
-        mend = f"use it with `{shlex.join(['ensue', task.name, str(run.path)])}`, or finish with `{run.resuming}`"
-        raise RunError(what, where=str(run.path), mend=mend) from error
+        what = (
+            f"the model is trained and saved, but what comes after its training failed: "
+            f"{_as_clause(error)}"
+        )
+        hint = (
+            f"use it with `{shlex.join(['ensue', task.name, str(run.path)])}`, or finish "
+            f"with `{run.resuming}`"
+        )
+        raise RunError(what, where=str(run.path), hint=hint) from error
 
 
 def _going_on(run: Run, error: RunError) -> RunError:
     """Say how to go on where the disk refused, if anything was saved."""
     if not (run.path / ABOUT).exists():  # what trains may have written some of it anew meanwhile
-        mend = "train again, or put the folder back, and go on with `ensue resume`"
-        return RunError("the folder of the run was removed while it trained", where=str(run.path), mend=mend)
+        hint = "train again, or put the folder back, and go on with `ensue resume`"
+        return RunError(
+            "the folder of the run was removed while it trained", where=str(run.path), hint=hint
+        )
     if run.checkpoint() is None and not run.has(WEIGHTS):
         return error
-    mend = (error.mend or "").removesuffix(f", {AGAIN}")
-    mend = f"{mend}, then go on from what was saved last with `{run.resuming}`"
-    return RunError(error.what, where=error.where, mend=mend)
+    hint = (error.hint or "").removesuffix(f", {AGAIN}")
+    hint = f"{hint}, then go on from what was saved last with `{run.resuming}`"
+    return RunError(error.what, where=error.where, hint=hint)
 
 
 def _has_trained(run: Run) -> bool:
     """Tell whether the run holds a model whose training has come to its end."""
     checkpoint = run.checkpoint()
-    return run.has(WEIGHTS) if checkpoint is None else checkpoint.course.finished
+    return run.has(WEIGHTS) if checkpoint is None else checkpoint.state.finished
 
 
 def _as_clause(error: Exception) -> str:
-    """Put an error into one line: what a person can mend as it stands, a bug with its place in the code."""
+    """Put an error into one line: what a person can mend as it stands, a bug with its place in
+    the code."""
     if isinstance(error, UserError):
         return " ".join(str(error).split())
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "this machine has too little memory for it"
     place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{' '.join(f'{type(error).__name__}: {error}'.split())} ({Path(place.filename).name}:{place.lineno})"
+    return (
+        f"{' '.join(f'{type(error).__name__}: {error}'.split())} "
+        f"({Path(place.filename).name}:{place.lineno})"
+    )
 
 
 def resume(
@@ -213,9 +249,10 @@ def resume(
     minutes: float | None = None,
     epochs: int | None = None,
     device: str | None = None,
-    watch: Watch = silent,
+    watch: Callback = silent,
 ) -> Any:
-    """Go on with a run that was interrupted or killed; with `minutes` or `epochs`, with one that had finished.
+    """Go on with a run that was interrupted or killed; with `minutes` or `epochs`, with one that
+    had finished.
 
     Another `device` than it began on is named, for the bits are others there.
 
@@ -225,38 +262,49 @@ def resume(
         task = task_of(run)
         settings = _settings_of(run, task)
         checkpoint = run.checkpoint()
-        finished = run.has(task.results[-1]) and (checkpoint is None or checkpoint.course.finished)
+        finished = run.has(task.results[-1]) and (checkpoint is None or checkpoint.state.finished)
         network = task.trains(settings)
         if finished and (not network or (minutes is None and epochs is None)):
             use = f"use it with `{shlex.join(['ensue', task.name, str(folder)])}`"
-            more = "go on with --minutes or --epochs" if network else "train another: what is fitted at one go is done"
-            raise RunError("the training has finished", where=str(folder), mend=f"{use}, or {more}")
+            more = (
+                "go on with --minutes or --epochs"
+                if network
+                else "train another: what is fitted at one go is done"
+            )
+            raise RunError("the training has finished", where=str(folder), hint=f"{use}, or {more}")
         if not finished and (minutes is not None or epochs is not None):
-            mend = "resume it without a budget; once it has finished, it can go on for longer"
-            raise RunError("the training has not finished", where=str(folder), mend=mend)
+            hint = "resume it without a budget; once it has finished, it can go on for longer"
+            raise RunError("the training has not finished", where=str(folder), hint=hint)
         if finished and checkpoint is None:
-            mend = "restore the folder checkpoint from a copy, or train again"
-            raise RunError("the run has no checkpoint any more to go on from", where=str(folder), mend=mend)
+            hint = "restore the folder checkpoint from a copy, or train again"
+            raise RunError(
+                "the run has no checkpoint any more to go on from", where=str(folder), hint=hint
+            )
         settings = with_budget(settings, Choices(minutes=minutes, epochs=epochs, device=device))
         if network:
-            choose_device(settings.training.machine)  # before anything of the run is changed
+            choose_device(settings.training.hardware)  # before anything of the run is changed
         run.describe({"settings": to_plain(settings)})
         if finished:
             reopen(run)
             if "scored" in run.about:
-                run.describe({"scored": {}})  # how much the new budget has time for is another question
+                run.describe(
+                    {"scored": {}}
+                )  # how much the new budget has time for is another question
         run.remove(*task.results)
         return _train_in(run, task, settings, [Path(path) for path in run.about["sources"]], watch)
 
 
 def open(folder: str | Path, task: str | None = None) -> Any:
-    """Open a run, ready to use. Raises RunError if it is missing, damaged, of another version, or not of that task."""
+    """Open a run, ready to use. Raises RunError if it is missing, damaged, of another version,
+    or not of that task."""
     run = Run.open(folder)
     known = task_of(run)
     trained = known.name
     if task not in (None, trained):
-        mend = f"use it with `{shlex.join(['ensue', trained, str(folder)])}`"
-        raise RunError(f"the run was trained to {trained}, not to {task}", where=str(folder), mend=mend)
+        hint = f"use it with `{shlex.join(['ensue', trained, str(folder)])}`"
+        raise RunError(
+            f"the run was trained to {trained}, not to {task}", where=str(folder), hint=hint
+        )
     return known.open(run, _settings_of(run, known))
 
 
@@ -264,7 +312,7 @@ def task_of(run: Run) -> Task:
     """Give the task that a run was trained for. Raises RunError if there is none of that name."""
     name, where = run.about.get("task"), str(run.path / ABOUT)
     if not isinstance(name, str) or name not in TASKS:
-        raise RunError(f"the run is of no known task ({name!r:.60})", where=where, mend=MEND)
+        raise RunError(f"the run is of no known task ({name!r:.60})", where=where, hint=HINT)
     with shape_of(where):
         _ = [Path(one) for one in run.about["sources"]]
     return TASKS[name]

@@ -14,13 +14,14 @@ Other = TypeVar("Other")
 class Batch(Generic[Array]):
     """Rows of steps. Data code makes it of NumPy arrays; `map` makes the same of tensors.
 
-    `fields` holds arrays of shape (batch, time, ...), "input" and "target" for next-step models, where
-    "input" is the symbol before each target. `lengths` (batch,) counts the real steps of each row,
-    the rest is padding. `weight` (batch,) scales a row's gradient, never its reported nats. `fresh` (batch,)
-    is true where the row starts a sequence, and false where it goes on from the same row of the batch before.
+    `fields` holds arrays of shape (batch, time, ...), "input" and "target" for next-step models,
+    where "input" is the symbol before each target. `lengths` (batch,) counts the real steps of each
+    row, the rest is padding. `weight` (batch,) scales a row's gradient, never its reported nats.
+    `fresh` (batch,) is true where the row starts a sequence, and false where it goes on from the
+    same row of the batch before.
 
-    A field "counted" (batch, any), if there is one, is true for each thing that is learned of a row: steps, or its one
-    label; else all real steps are.
+    A field "counted" (batch, any), if there is one, is true for each thing that is learned of a
+    row: steps, or its one label; else all real steps are.
     """
 
     fields: Mapping[str, Array]
@@ -33,8 +34,12 @@ class Batch(Generic[Array]):
         rows = {"lengths": self.lengths, "weight": self.weight, "fresh": self.fresh, **self.fields}
         counts: dict[str, Any] = {name: cast(Any, array).shape[:1] for name, array in rows.items()}
         if len(set(counts.values())) > 1 or len(cast(Any, self.lengths).shape) != 1:
-            shapes = ", ".join(f"{name} {tuple(cast(Any, array).shape)}" for name, array in rows.items())
-            raise ValueError(f"a batch has as many rows of everything, and one length a row: {shapes}")
+            shapes = ", ".join(
+                f"{name} {tuple(cast(Any, array).shape)}" for name, array in rows.items()
+            )
+            raise ValueError(
+                f"a batch has as many rows of everything, and one length a row: {shapes}"
+            )
 
     def map(self, convert: Callable[[Array], Other]) -> Batch[Other]:
         """Apply `convert` to every array."""

@@ -1,7 +1,9 @@
-"""Encoded data in a folder of the run, each file with its sum, so that a run goes on without its sources.
+"""Encoded data in a folder of the run, each file with its sum, so that a run goes on without its
+sources.
 
-The sums are written last: a folder without them was not finished, and is made anew. They are checked when the data is
-used, once in a process, for one changed bit would lead to other weights and other figures, without a word.
+The sums are written last: a folder without them was not finished, and is made anew. They are
+checked when the data is used, once in a process, for one changed bit would lead to other weights
+and other figures, without a word.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ensue.durable import (
+from ensue.atomic_io import (
     PIECE,
     blaming,
     damaged,
@@ -39,9 +41,11 @@ _seen: dict[tuple[str, str], tuple[int, ...]] = {}
 
 
 class Cache:
-    """A folder of arrays and plain values: `begin`, then `save...`, then `finish`; or, of a finished one, `load...`.
+    """A folder of arrays and plain values: `begin`, then `save...`, then `finish`; or, of a
+    finished one, `load...`.
 
-    What is loaded was checked. Raises RunError where a file is missing or damaged, or where the disk refuses.
+    What is loaded was checked. Raises RunError where a file is missing or damaged, or where the
+    disk refuses.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,7 +68,11 @@ class Cache:
     def save_array(self, name: str, array: NDArray[Any]) -> None:
         """Write an array (.npy); one that lies there already is only summed."""
         path = inside(self.folder, name)
-        if isinstance(array, np.memmap) and path.exists() and Path(str(array.filename)).samefile(path):
+        if (
+            isinstance(array, np.memmap)
+            and path.exists()
+            and Path(str(array.filename)).samefile(path)
+        ):
             with blaming(path), path.open("rb") as file:
                 os.fsync(file.fileno())
             self._known[name] = sum_inside(self.folder, name)
@@ -115,7 +123,9 @@ class Cache:
     def _known(self) -> dict[str, str]:
         if self._sums is None:
             data, where = read_inside(self.folder, SUMS), str(self.folder / SUMS)
-            sums = parse_json(data, where, lambda values: {str(n): str(s) for n, s in values["sha256"].items()})
+            sums = parse_json(
+                data, where, lambda values: {str(n): str(s) for n, s in values["sha256"].items()}
+            )
             for name in sums:
                 with reading(path := inside(self.folder, name)):
                     path.stat()
@@ -127,15 +137,17 @@ class Cache:
         with reading(path):
             found = path.stat()
         now = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-        if known is None or (_seen.get((str(path), known)) != now and sum_inside(self.folder, name) != known):
+        if known is None or (
+            _seen.get((str(path), known)) != now and sum_inside(self.folder, name) != known
+        ):
             raise damaged(str(path), "its content is not what was saved (its SHA-256 has changed)")
         _seen[str(path), known] = now
         return path
 
 
 def _pieces(array: NDArray[Any]) -> Iterator[bytes | memoryview]:
-    """Give an array as the content of an .npy file, piece by piece: what NumPy writes itself tells no reason where a
-    disk refuses."""
+    """Give an array as the content of an .npy file, piece by piece: what NumPy writes itself tells
+    no reason where a disk refuses."""
     head = BytesIO()
     kind = npy.dtype_to_descr(array.dtype)
     npy.write_array_header_1_0(head, {"descr": kind, "fortran_order": False, "shape": array.shape})

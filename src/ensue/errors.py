@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Self
 
-LONGEST = 1000
+MAX_LENGTH = 1000
 """Characters of each part of a message: what stands in a file may be a cell of a million."""
 
 
@@ -18,40 +18,58 @@ def with_article(word: str) -> str:
 
 
 def _short(text: str | None) -> str | None:
-    return text if text is None or len(text) <= LONGEST else f"{text[: LONGEST - 200]} ... {text[-190:]}"
+    return (
+        text
+        if text is None or len(text) <= MAX_LENGTH
+        else f"{text[: MAX_LENGTH - 200]} ... {text[-190:]}"
+    )
 
 
 class UserError(Exception):
     """Tell a person what is wrong with their input, where it is, and how to mend it.
 
-    `option` is another mend, that takes a flag of `train` and `check`: a command that uses a run leaves it out.
+    `flag_hint` is another hint, that takes a flag of `train` and `check`: a command that uses a run
+    leaves it out.
 
-    >>> error = UserError("the file is empty", where="poems.txt", mend="give another", option="leave out --test")
+    >>> error = UserError("the file is empty", where="poems.txt", hint="give another",
+    ...     flag_hint="leave out --test")
     >>> print(error)
     poems.txt: the file is empty; give another, or leave out --test
-    >>> print(error.without_option())
+    >>> print(error.without_flag_hint())
     poems.txt: the file is empty; give another
     """
 
     def __init__(
-        self, what: str, *, where: str | None = None, mend: str | None = None, option: str | None = None
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        flag_hint: str | None = None,
     ) -> None:
-        self.what, self.where, self.mend, self.option = _short(what) or "", where, _short(mend), _short(option)
+        self.what, self.where, self.hint, self.flag_hint = (
+            _short(what) or "",
+            where,
+            _short(hint),
+            _short(flag_hint),
+        )
         line = self.what if where is None else f"{where}: {self.what}"
         super().__init__(f"{line}; {self.advice}" if self.advice else line)
 
     @property
     def advice(self) -> str | None:
         """All that mends it."""
-        return ", or ".join(filter(None, (self.mend, self.option))) or None
+        return ", or ".join(filter(None, (self.hint, self.flag_hint))) or None
 
     def at(self, where: str) -> Self:
         """Give the same with a place, unless it has one."""
-        return type(self)(self.what, where=self.where or where, mend=self.mend, option=self.option)
+        return type(self)(
+            self.what, where=self.where or where, hint=self.hint, flag_hint=self.flag_hint
+        )
 
-    def without_option(self) -> Self:
+    def without_flag_hint(self) -> Self:
         """Give the same for a command that has no such flag."""
-        return type(self)(self.what, where=self.where, mend=self.mend)
+        return type(self)(self.what, where=self.where, hint=self.hint)
 
 
 class SettingError(UserError):

@@ -1,7 +1,8 @@
-"""Text from data as people are shown it: it may hold what a terminal obeys, Markdown lays out, or a browser runs.
+"""Text from data as people are shown it: it may hold what a terminal obeys, Markdown lays out, or a
+browser runs.
 
-Labels, samples, names of files and columns come from files that somebody else may have made. JSON and files of data
-stay exact; all that is written for people passes one of these functions.
+Labels, samples, names of files and columns come from files that somebody else may have made. JSON
+and files of data stay exact; all that is written for people passes one of these functions.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import html
 import re
 
 CONTROLS = "\x00-\x1f\x7f-\x9f"
-"""C0, delete, and C1: what begins with escape sets titles, moves the cursor, and answers in the place of a person."""
+"""C0, delete, and C1: what begins with escape sets titles, moves the cursor, and answers in the
+place of a person."""
 DIRECTIONS = "\u2028\u2029\u202a-\u202e\u2066-\u2069"
-"""Line separators, and what turns the direction of text round, so that a name is not what it seems to be."""
+"""Line separators, and what turns the direction of text round, so that a name is not what it
+seems to be."""
 SURROGATES = "\ud800-\udfff"
 """What stands for the bytes of a name that is not UTF-8; it cannot be written."""
 _UNSEEN = re.compile(f"[{CONTROLS}{DIRECTIONS}{SURROGATES}]")
@@ -27,7 +30,8 @@ _LINKS = re.compile(r"(?i)\b(https?|ftp|www)([:.])")
 
 
 def for_terminal(text: str, lines: bool = False) -> str:
-    r"""Give a text on one line, or in its own `lines`, with what a terminal would obey written as Python writes it.
+    r"""Give a text on one line, or in its own `lines`, with what a terminal would obey written as
+    Python writes it.
 
     >>> for_terminal("a\x1b]0;owned\x07\nb")
     'a\\x1b]0;owned\\x07\\nb'
@@ -47,7 +51,8 @@ def for_html(text: str) -> str:
 
 
 def for_markdown(text: str, cell: bool = False) -> str:
-    r"""Give a text that stands on one line of Markdown, or in a `cell` of a table of it, as itself; `code` stays code.
+    r"""Give a text that stands on one line of Markdown, or in a `cell` of a table of it, as itself;
+    `code` stays code.
 
     >>> for_markdown("<script> a|b [c](d), by `ensue <x>`")
     '&lt;script&gt; a|b \\[c\\](d), by `ensue <x>`'

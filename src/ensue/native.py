@@ -1,4 +1,5 @@
-"""The compiled kernels of the wheel `ensue-native`, where it is installed. Everything works without it, only slower."""
+"""The compiled kernels of the wheel `ensue-native`, where it is installed. Everything works
+without it, only slower."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ class SlowerWarning(UserWarning):
 
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL | None:
-    """Open the library; None if it is not installed, turned off, or cannot be used, which is said once.
+    """Open the library; None if it is not installed, turned off, or cannot be used, which is said
+    once.
 
     Raises UserError if the environment asks for an instruction set that is not there.
     """
@@ -36,15 +38,22 @@ def library() -> ctypes.CDLL | None:
     except ModuleNotFoundError:
         if not wish:
             return None
-        raise UserError(f"{wish!r} asks for ensue-native, which is not installed", where=VARIABLE, mend=UNSET) from None
+        raise UserError(
+            f"{wish!r} asks for ensue-native, which is not installed", where=VARIABLE, hint=UNSET
+        ) from None
     except (OSError, AttributeError) as error:
         return _refuse(f"ensue-native cannot be loaded ({error})")
     if number != INTERFACE:
-        return _refuse(f"ensue-native is of another version (its interface is {number}, ensue's is {INTERFACE})")
+        return _refuse(
+            f"ensue-native is of another version (its interface is {number}, ensue's is "
+            f"{INTERFACE})"
+        )
     found.ensue_instruction_sets.restype = found.ensue_used.restype = ctypes.c_char_p
     if wish and not found.ensue_use(wish.encode()):
         sets = ", ".join(_sets(found))
-        raise UserError(f"there is no instruction set {wish!r} here", where=VARIABLE, mend=f"choose off, {sets}")
+        raise UserError(
+            f"there is no instruction set {wish!r} here", where=VARIABLE, hint=f"choose off, {sets}"
+        )
     return found
 
 
@@ -52,8 +61,8 @@ UNSET = "install it (`pip install ./native`), or unset the variable"
 
 
 def _refuse(what: str) -> None:
-    mend = "install the one that belongs to this ensue (`pip install ./native`)"
-    warnings.warn(f"{what}: torch's kernels are used instead; {mend}", SlowerWarning, stacklevel=3)
+    hint = "install the one that belongs to this ensue (`pip install ./native`)"
+    warnings.warn(f"{what}: torch's kernels are used instead; {hint}", SlowerWarning, stacklevel=3)
 
 
 def _sets(kernels: ctypes.CDLL) -> list[str]:
@@ -67,20 +76,23 @@ def used() -> str:
 
 
 def instruction_sets() -> list[str]:
-    """Name the instruction sets that the kernels could use here, the best first; none without kernels."""
+    """Name the instruction sets that the kernels could use here, the best first; none without
+    kernels."""
     kernels = library()
     return [] if kernels is None else _sets(kernels)
 
 
 def expect_large(address: int, size: int) -> None:
-    """Say that `size` bytes of memory will be written for the first time, so that the system gives large pages."""
+    """Say that `size` bytes of memory will be written for the first time, so that the system
+    gives large pages."""
     kernels = library() if size >= LARGE else None
     if kernels is not None:
         kernels.ensue_large_pages(ctypes.c_void_p(address), ctypes.c_int64(size))
 
 
 def fingerprint(address: int, size: int) -> int:
-    """Give a number that changes when these `size` bytes of memory do; only where there are kernels."""
+    """Give a number that changes when these `size` bytes of memory do; only where there are
+    kernels."""
     kernels = library()
     assert kernels is not None
     kernels.ensue_fingerprint.restype = ctypes.c_uint64
@@ -97,7 +109,10 @@ def describe() -> str:
     """Say in a few words what is used."""
     kernels = library()
     if kernels is not None:
-        return f"ensue-native with {kernels.ensue_used().decode()} (here are {', '.join(_sets(kernels))})"
+        return (
+            f"ensue-native with {kernels.ensue_used().decode()} (here are "
+            f"{', '.join(_sets(kernels))})"
+        )
     if os.environ.get(VARIABLE) == "off":
         return f"torch's; ensue-native is turned off by {VARIABLE}"
     return "torch's, which are slower; ensue-native is not installed, or not usable"

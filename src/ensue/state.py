@@ -17,7 +17,10 @@ def map_state(change: Callable[..., Tensor], state: State, *others: State) -> St
         return change(state, *others)
     if isinstance(state, dict):
         matching = cast("tuple[dict[str, State], ...]", others)
-        return {key: map_state(change, part, *(other[key] for other in matching)) for key, part in state.items()}
+        return {
+            key: map_state(change, part, *(other[key] for other in matching))
+            for key, part in state.items()
+        }
     return tuple(map_state(change, *parts) for parts in zip(state, *others, strict=True))
 
 
@@ -37,7 +40,8 @@ def detach(state: State) -> State:
 
 
 def select_rows(state: State, rows: Tensor) -> State:
-    """Take the given rows (an index tensor), in that order: reorders beams, copies prompts, drops finished rows."""
+    """Take the given rows (an index tensor), in that order: reorders beams, copies prompts,
+    drops finished rows."""
     return map_state(lambda tensor: tensor.index_select(0, rows.to(tensor.device)), state)
 
 

@@ -1,4 +1,5 @@
-"""The laws of causal layers and of cells, callable on a class of your own; each raises AssertionError.
+"""The laws of causal layers and of cells, callable on a class of your own; each raises
+AssertionError.
 
 >>> from ensue.layers import Recurrent
 >>> for law in CAUSAL_LAWS:
@@ -53,7 +54,9 @@ def _input(layer: Causal) -> Tensor:
     return torch.randn(BATCH, TIME, layer.inputs, dtype=torch.float64, generator=draws)
 
 
-def _run(layer: Causal, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+def _run(
+    layer: Causal, x: Tensor, state: State | None = None, lengths: Tensor | None = None
+) -> tuple[Tensor, State]:
     return layer.double().eval()(x, layer.initial(len(x)) if state is None else state, lengths)
 
 
@@ -73,7 +76,10 @@ def rows_do_not_mix(layer: Causal) -> None:
     both, end = _run(layer, x)
     for row in range(BATCH):
         alone, last = _run(layer, x[row : row + 1])
-        _close([alone, *tensors_of(last)], [both[row : row + 1], *tensors_of(select_rows(end, torch.tensor([row])))])
+        _close(
+            [alone, *tensors_of(last)],
+            [both[row : row + 1], *tensors_of(select_rows(end, torch.tensor([row])))],
+        )
 
 
 def nothing_looks_ahead(layer: Causal) -> None:
@@ -84,19 +90,25 @@ def nothing_looks_ahead(layer: Causal) -> None:
         changed = x.clone()
         changed[:, step] += 1
         after, _ = _run(layer, changed)
-        assert torch.equal(after[:, :step], before[:, :step]), f"step {step} is seen before it comes"
+        assert torch.equal(after[:, :step], before[:, :step]), (
+            f"step {step} is seen before it comes"
+        )
         assert not torch.allclose(after[:, step], before[:, step]), f"step {step} is not seen"
 
 
 def padding_changes_nothing(layer: Causal) -> None:
-    """What stands past a row's length changes neither its answers nor its state, for every length, 0 included."""
+    """What stands past a row's length changes neither its answers nor its state, for every
+    length, 0 included."""
     x = _input(layer)
     for length in range(TIME + 1):
         padded = x.clone()
         padded[0, length:] = 1e3
         y, end = _run(layer, padded, lengths=torch.tensor([length, TIME]))
         short, last = _run(layer, x[:1, :length])
-        _close([y[:1, :length], *tensors_of(select_rows(end, torch.tensor([0])))], [short, *tensors_of(last)])
+        _close(
+            [y[:1, :length], *tensors_of(select_rows(end, torch.tensor([0])))],
+            [short, *tensors_of(last)],
+        )
         assert torch.isfinite(y).all()
 
 
@@ -117,7 +129,9 @@ def every_parameter_learns(layer: Causal) -> None:
     """Every parameter gets a gradient."""
     layer.zero_grad()
     _run(layer, _input(layer))[0].square().sum().backward()
-    idle = [name for name, one in layer.named_parameters() if one.grad is None or not one.grad.any()]
+    idle = [
+        name for name, one in layer.named_parameters() if one.grad is None or not one.grad.any()
+    ]
     assert idle == [], f"no gradient for {idle}"
 
 
@@ -161,11 +175,15 @@ def values_for(
     for name, tensor in parameters.items():
         values[name] = tensor.double() + 0.3 * draw(*tensor.shape)
     for state in program.states:
-        values[f"state/{state}"] = draw(batch, width_of(program, width, state in program.own_states))
+        values[f"state/{state}"] = draw(
+            batch, width_of(program, width, state in program.own_states)
+        )
     values = {name: value.requires_grad_() for name, value in values.items()}
     if any(node.op == "zone" for node in program.nodes):
         values |= {
-            f"zone/{state}": (draw(*values[f"state/{state}"].shape) > 0).double().expand(steps, -1, -1)
+            f"zone/{state}": (draw(*values[f"state/{state}"].shape) > 0)
+            .double()
+            .expand(steps, -1, -1)
             for state in program.states
         }
     return values
@@ -184,17 +202,25 @@ def _variants(cell: Cell) -> list[Program]:
     return [change(trace(cell, type(cell).__name__)) for change in VARIANTS.values()]
 
 
-def _gradients(paths: tuple[Tensor, ...], values: dict[str, Tensor], first_only: bool) -> list[Tensor]:
+def _gradients(
+    paths: tuple[Tensor, ...], values: dict[str, Tensor], first_only: bool
+) -> list[Tensor]:
     draws = torch.Generator().manual_seed(3)
     chosen = paths[:1] if first_only else paths
-    given = [torch.randn(path.shape, dtype=torch.float64, generator=draws).to(path) for path in chosen]
+    given = [
+        torch.randn(path.shape, dtype=torch.float64, generator=draws).to(path) for path in chosen
+    ]
     sources = [value for value in values.values() if value.requires_grad]
     found = torch.autograd.grad(chosen, sources, given, retain_graph=True, allow_unused=True)
-    return [torch.zeros_like(source) if one is None else one for source, one in zip(sources, found, strict=True)]
+    return [
+        torch.zeros_like(source) if one is None else one
+        for source, one in zip(sources, found, strict=True)
+    ]
 
 
 def derivative_equals_autograd(cell: Cell) -> None:
-    """Paths and gradients of the engine are those of plain ticks, with zoneout and normalised gates too."""
+    """Paths and gradients of the engine are those of plain ticks, with zoneout and normalised
+    gates too."""
     for program in _variants(cell):
         engine_equals_ticks(program)
 
@@ -213,7 +239,8 @@ def engine_equals_ticks(program: Program) -> None:
 
 
 def kernels_equal_ticks(cell: Cell) -> None:
-    """Where torch has a kernel for the cell, it gives the same, with lengths too; so do its gradients."""
+    """Where torch has a kernel for the cell, it gives the same, with lengths too; so do its
+    gradients."""
     program = trace(cell, type(cell).__name__)
     if kernels.kernel_of(program) is None:
         return
@@ -228,14 +255,17 @@ def kernels_equal_ticks(cell: Cell) -> None:
 
 
 def compiled_equals_eager(cell: Cell) -> None:
-    """The compiled kernels, where they are, give what the eager engine gives, for unequal lengths too."""
+    """The compiled kernels, where they are, give what the eager engine gives, for unequal
+    lengths too."""
     for program in _variants(cell):
         values = values_for(program, width=5, batch=3)
         for lengths in (None, torch.tensor([3, 0, TIME])):
             compiled_is_right(program, values, lengths)
 
 
-def compiled_is_right(program: Program, exact: dict[str, Tensor], lengths: Tensor | None = None) -> None:
+def compiled_is_right(
+    program: Program, exact: dict[str, Tensor], lengths: Tensor | None = None
+) -> None:
     """Hold the compiled kernels, where they are, to the eager engine in float64 (`exact`)."""
     if library() is not None:
         assert native.usable(program, {name: value.float() for name, value in exact.items()})
@@ -245,22 +275,34 @@ def compiled_is_right(program: Program, exact: dict[str, Tensor], lengths: Tenso
 def backend_is_right(
     backend: Backend, program: Program, exact: dict[str, Tensor], lengths: Tensor | None = None
 ) -> None:
-    """Hold a backend's paths and gradients in float32 to 1e-5 of those of the eager engine in float64 (`exact`).
+    """Hold a backend's paths and gradients in float32 to 1e-5 of those of the eager engine in
+    float64 (`exact`).
 
-    Where the eager engine is itself further off in float32 anywhere, they may be further: rounding is luck.
+    Where the eager engine is itself further off in float32 anywhere, they may be further: rounding
+    is luck.
     """
-    values = {name: value.detach().float().requires_grad_(value.requires_grad) for name, value in exact.items()}
+    values = {
+        name: value.detach().float().requires_grad_(value.requires_grad)
+        for name, value in exact.items()
+    }
     found = _answers(backend, program, values, lengths)
     ways = (_answers(eager, program, values, lengths), _answers(eager, program, exact, lengths))
     scales = [true.abs().max().clamp_min(1).item() if true.numel() else 1.0 for true in ways[1]]
     pairs = zip(*ways, scales, strict=True)
-    rounding = max((other - true).abs().max().item() / scale for other, true, scale in pairs if true.numel())
+    rounding = max(
+        (other - true).abs().max().item() / scale for other, true, scale in pairs if true.numel()
+    )
     for mine, true, scale in zip(found, ways[1], scales, strict=True):
-        torch.testing.assert_close(mine.double(), true, rtol=0, atol=max(1e-5, 100 * rounding) * scale)
+        torch.testing.assert_close(
+            mine.double(), true, rtol=0, atol=max(1e-5, 100 * rounding) * scale
+        )
 
 
-def _answers(backend: Backend, program: Program, values: dict[str, Tensor], lengths: Tensor | None) -> list[Tensor]:
-    """Give the paths, and the gradients of everything, of a loss that weighs the real steps of all paths unlike."""
+def _answers(
+    backend: Backend, program: Program, values: dict[str, Tensor], lengths: Tensor | None
+) -> list[Tensor]:
+    """Give the paths, and the gradients of everything, of a loss that weighs the real steps of
+    all paths unlike."""
     layout = Layout.of(values["x"], None if backend is eager else lengths)
     found = tuple(layout.unpack(path) for path in packed_paths(backend, program, values, layout))
     if lengths is not None:

@@ -1,4 +1,5 @@
-"""Make a golden run with this version: python tests/golden/make.py. Those of earlier versions stay as they are."""
+"""Make a golden run with this version: python tests/golden/make.py. Those of earlier versions
+stay as they are."""
 
 import json
 import os
@@ -16,11 +17,17 @@ if __name__ == "__main__":
     os.chdir(HERE)
     data = Path("names.txt")
     data.write_text("\n".join(NAMES.read_text(encoding="utf-8").split()) + "\n", encoding="utf-8")
-    settings = ["training.steps=60", "body.width=16", "embedding=8", "max_order=3", "mixture.use=always"]
+    settings = [
+        "training.steps=60",
+        "body.width=16",
+        "embedding=8",
+        "max_order=3",
+        "mixture.use=always",
+    ]
     model = ensue.train("generate", data, model="gru", settings=settings, seed=3)
     model.save(folder)
     data.unlink()
-    from ensue.tasks.evaluation import evaluate
+    from ensue.tasks.generate.evaluation import evaluate
 
     answers = {
         "nats_per_character": evaluate(model, []).likelihood.nats_per_character,

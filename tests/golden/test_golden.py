@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import ensue
-from ensue.tasks.evaluation import evaluate
+from ensue.tasks.generate.evaluation import evaluate
 
 RUNS = sorted(path.parent for path in Path(__file__).parent.glob("*/answers.json"))
 
@@ -21,6 +21,10 @@ def test_a_saved_run_answers_as_it_did(saved: Path, tmp_path: Path) -> None:
     model = ensue.open(shutil.copytree(saved, tmp_path / "run"))
     answers = json.loads((saved / "answers.json").read_text(encoding="utf-8"))
     # Another processor may add in another order.
-    assert evaluate(model, []).likelihood.nats_per_character == pytest.approx(answers["nats_per_character"], abs=1e-5)
-    assert [sample.text for sample in model.samples("ma", n=5, length=12, seed=7)] == answers["samples"]
+    assert evaluate(model, []).likelihood.nats_per_character == pytest.approx(
+        answers["nats_per_character"], abs=1e-5
+    )
+    assert [sample.text for sample in model.samples("ma", n=5, length=12, seed=7)] == answers[
+        "samples"
+    ]
     assert model.samples(n=1, novelty=True)[0].novelty is not None

@@ -1,4 +1,5 @@
-"""What every causal layer obeys: resumable, causal, rows apart, padding ignored, gradients right."""
+"""What every causal layer obeys: resumable, causal, rows apart, padding ignored, gradients
+right."""
 
 import pytest
 import torch
@@ -13,13 +14,17 @@ BATCH, TIME, INPUTS, WIDTH = 2, 7, 3, 4
 @pytest.fixture(params=sorted(LAYERS))
 def layer(request: pytest.FixtureRequest) -> Causal:
     torch.manual_seed(0)
-    fields = {"width": WIDTH, "depth": 2} | ({"window": 4} if "window" in LAYERS[request.param].model_fields else {})
+    fields = {"width": WIDTH, "depth": 2} | (
+        {"window": 4} if "window" in LAYERS[request.param].model_fields else {}
+    )
     return LAYERS[request.param](**fields).build(INPUTS).double().eval()
 
 
 @pytest.fixture
 def x() -> Tensor:
-    return torch.randn(BATCH, TIME, INPUTS, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    return torch.randn(
+        BATCH, TIME, INPUTS, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+    )
 
 
 def assert_states_agree(one: State, other: State) -> None:
@@ -47,11 +52,15 @@ def test_shapes_are_as_declared(layer: Causal, x: Tensor) -> None:
     y, state = layer(x, layer.initial(BATCH))
     assert y.shape == (BATCH, TIME, layer.width)
     assert layer.inputs == INPUTS
-    assert [part.shape for part in tensors_of(state)] == [part.shape for part in tensors_of(layer.initial(BATCH))]
+    assert [part.shape for part in tensors_of(state)] == [
+        part.shape for part in tensors_of(layer.initial(BATCH))
+    ]
     assert all(part.shape[0] == BATCH for part in tensors_of(state))
 
 
-def test_a_change_at_a_step_changes_nothing_before_it_and_something_at_it(layer: Causal, x: Tensor) -> None:
+def test_a_change_at_a_step_changes_nothing_before_it_and_something_at_it(
+    layer: Causal, x: Tensor
+) -> None:
     before, _ = layer(x, layer.initial(BATCH))
     for t in range(TIME):
         changed = x.clone()
@@ -88,7 +97,9 @@ def test_gradients_are_right(layer: Causal, x: Tensor) -> None:
 
 def test_every_parameter_gets_a_gradient(layer: Causal, x: Tensor) -> None:
     layer(x, layer.initial(BATCH))[0].square().sum().backward()
-    assert [name for name, p in layer.named_parameters() if p.grad is None or not p.grad.any()] == []
+    assert [
+        name for name, p in layer.named_parameters() if p.grad is None or not p.grad.any()
+    ] == []
 
 
 def test_a_saved_layer_answers_the_same(layer: Causal, x: Tensor) -> None:

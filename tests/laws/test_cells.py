@@ -1,4 +1,5 @@
-"""What every cell obeys: in the engine, and as a layer; and that equations drawn at random are differentiated right."""
+"""What every cell obeys: in the engine, and as a layer; and that equations drawn at random are
+differentiated right."""
 
 from collections.abc import Callable
 from random import Random
@@ -10,7 +11,20 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from random_cells import random_program
 
-from ensue.cells import CELLS, Cell, Stage, absolute, maximum, minimum, normalise, relu, sigmoid, softplus, sqrt, tanh
+from ensue.cells import (
+    CELLS,
+    Cell,
+    Stage,
+    absolute,
+    maximum,
+    minimum,
+    normalise,
+    relu,
+    sigmoid,
+    softplus,
+    sqrt,
+    tanh,
+)
 from ensue.engine import eager, paths, scan, ticks, trace, with_zoneout
 from ensue.engine.program import Program
 from ensue.errors import UserError
@@ -27,8 +41,8 @@ from ensue.testing import VARIANTS as CHANGES
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "deep": {"depth": 2, "residual": True, "normalise": "layers", "learned_start": True},
-    "gates": {"normalise": "gates", "zoneout": 0.2},
+    "deep": {"depth": 2, "residual": True, "layer_norm": "output", "learn_initial_state": True},
+    "gates": {"layer_norm": "gates", "zoneout": 0.2},
 }
 
 
@@ -50,7 +64,8 @@ def test_layer(cell: str, variant: str, law: Callable[[Causal], None]) -> None:
 
 
 class TwoWidths(Cell):
-    """A state of width 3 beside units of the layer's width, and every operation that no named cell uses."""
+    """A state of width 3 beside units of the layer's width, and every operation that no named
+    cell uses."""
 
     states = ("h", "low")
     weights = ("slope",)
@@ -61,7 +76,9 @@ class TwoWidths(Cell):
     )
 
     def equation(self, gate: Any, state: Any, weight: Any) -> dict[str, Any]:
-        mixed = maximum(gate.a, weight.slope * state.h) - minimum(gate.b.x, softplus(gate.b.h)) / (2 + absolute(gate.a))
+        mixed = maximum(gate.a, weight.slope * state.h) - minimum(gate.b.x, softplus(gate.b.h)) / (
+            2 + absolute(gate.a)
+        )
         return {"h_new": tanh(normalise(mixed)), "h": sqrt(1 + state.h**2) - 1 + relu(mixed) * 0.5}
 
     def lower(self, gate: Any, state: Any, weight: Any) -> dict[str, Any]:
@@ -131,7 +148,11 @@ class SharedAdjoint(Cell):
     weights = ("shift",)
 
     def equation(self, gate: Any, state: Any, weight: Any) -> dict[str, Any]:
-        return {"h": tanh(gate.new), "c": tanh(state.c + state.d + weight.shift), "d": 0.5 * state.h}
+        return {
+            "h": tanh(gate.new),
+            "c": tanh(state.c + state.d + weight.shift),
+            "d": 0.5 * state.h,
+        }
 
 
 @pytest.mark.parametrize("kind", [BiasOfRecurrence, BothBiases, Cancelled, SharedAdjoint])
@@ -151,14 +172,18 @@ def test_a_product_of_a_mere_number_is_refused() -> None:
         def next(self, gate: Any, state: Any, weight: Any) -> dict[str, Any]:
             return {"h": tanh(gate.b + state.some)}
 
-    with pytest.raises(UserError, match="the stage 'next' is of a result that is always the same number"):
+    with pytest.raises(
+        UserError, match="the stage 'next' is of a result that is always the same number"
+    ):
         trace(OfNumber(), "mine.py")
 
 
 def test_a_wrong_derivative_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     from ensue.engine import derivative, schedule
 
-    monkeypatch.setitem(derivative.RULES, "tanh", lambda n, d, v, a: [n.apply("sigmoid_back", d, v)])
+    monkeypatch.setitem(
+        derivative.RULES, "tanh", lambda n, d, v, a: [n.apply("sigmoid_back", d, v)]
+    )
     schedule.plan.cache_clear()
     try:
         with pytest.raises(AssertionError):
@@ -176,7 +201,9 @@ def test_a_layer_that_looks_ahead_is_caught() -> None:
         def initial(self, batch_size: int) -> tuple[()]:
             return ()
 
-        def forward(self, x: torch.Tensor, state: tuple[()], lengths: None) -> tuple[torch.Tensor, tuple[()]]:
+        def forward(
+            self, x: torch.Tensor, state: tuple[()], lengths: None
+        ) -> tuple[torch.Tensor, tuple[()]]:
             return x + x.sum(1, keepdim=True), state
 
     with pytest.raises(AssertionError, match="before it comes"):

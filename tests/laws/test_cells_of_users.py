@@ -1,4 +1,5 @@
-"""A cell in a person's own file: it trains like any other, and each mistake is told in one line that quotes it."""
+"""A cell in a person's own file: it trains like any other, and each mistake is told in one line
+that quotes it."""
 
 from pathlib import Path
 
@@ -15,17 +16,20 @@ from ensue.testing import CAUSAL_LAWS, CELL_LAWS
 GOOD = """
 class Forgetful(Cell):
     states = ("h", "c")
-    gates = ("write", "keep", "new", "show")
+    gates = ("input", "forget", "candidate", "output")
 
     def equation(self, gate, state, weight):
-        c = sigmoid(gate.keep) * state.c + sigmoid(gate.write) * tanh(gate.new)
-        return {"h": sigmoid(gate.show) * tanh(c), "c": c}
+        c = sigmoid(gate.forget) * state.c + sigmoid(gate.input) * tanh(gate.candidate)
+        return {"h": sigmoid(gate.output) * tanh(c), "c": c}
 """
 
 
 def cell(answer: str, names: str = 'gates = ("new",)', states: str = 'states = ("h",)') -> str:
     """A file whose equation returns `answer`, in its fifth line."""
-    head = f"class Mine(Cell):\n    {states}\n    {names}\n    def equation(self, gate, state, weight):\n"
+    head = (
+        f"class Mine(Cell):\n    {states}\n    {names}\n    def equation(self, gate, state, "
+        f"weight):\n"
+    )
     return f"{head}        return {answer}\n"
 
 
@@ -45,12 +49,15 @@ def test_obeys_every_law(tmp_path: Path) -> None:
 
 
 def test_equals_the_cell_of_the_catalogue_and_gets_its_kernel(tmp_path: Path) -> None:
-    assert trace(load_cell(written(tmp_path, GOOD)), "mine") == Recurrent("lstm", inputs=3, width=4).program
+    assert (
+        trace(load_cell(written(tmp_path, GOOD)), "mine")
+        == Recurrent("lstm", inputs=3, width=4).program
+    )
 
 
 def test_settings_carry_the_program_and_never_run_the_file_again(tmp_path: Path) -> None:
     file = written(tmp_path, GOOD)
-    settings = RecurrentSettings(cell=file, width=4, normalise="gates")
+    settings = RecurrentSettings(cell=file, width=4, layer_norm="gates")
     Path(file).write_text("raise SystemExit")
     again = read(RecurrentSettings, to_plain(settings))
     assert again == settings
@@ -58,7 +65,10 @@ def test_settings_carry_the_program_and_never_run_the_file_again(tmp_path: Path)
     assert assign(again, "cell=gru").cell == "gru"
 
 
-LOW = 'stages = (Stage("equation", ("a",), of="h"), Stage("low", ("b",), of="h", own_width=True)); own_width = 2'
+LOW = (
+    'stages = (Stage("equation", ("a",), of="h"), Stage("low", ("b",), of="h", '
+    "own_width=True)); own_width = 2"
+)
 MISTAKES = [
     (
         cell("{'h': tahn(gate.new)}"),
@@ -68,14 +78,20 @@ MISTAKES = [
         cell("{'h': gate.knew}"),
         "mine.py:5: this stage has no gate 'knew' in `return {'h': gate.knew}`; did you mean new?",
     ),
-    (cell("{'h': state.hh}"), "mine.py:5: there is no state 'hh' in `return {'h': state.hh}`; did you mean h?"),
+    (
+        cell("{'h': state.hh}"),
+        "mine.py:5: there is no state 'hh' in `return {'h': state.hh}`; did you mean h?",
+    ),
     (
         cell("{'h': gate.new.y}"),
         "an expression has no 'y' in `return {'h': gate.new.y}`; a gate has the parts .x and .h",
     ),
     (
         cell("{'k': gate.new}"),
-        "mine.py:2: the state 'h' is never assigned in `states = (\"h\",)`; let the equation return it, as in",
+        (
+            "mine.py:2: the state 'h' is never assigned in `states = (\"h\",)`; let the "
+            "equation return it, as in"
+        ),
     ),
     (
         cell("{'h': gate.new, 'k': gate.new}"),
@@ -85,7 +101,10 @@ MISTAKES = [
         cell("{'h': gate.new, 'h': 1.0}"),
         "mine.py:5: 'h' is given twice in `return {'h': gate.new, 'h': 1.0}`; give each",
     ),
-    (cell("[gate.new]"), "mine.py:5: no dict is returned in `return [gate.new]`; return one, as in {'h': ...}"),
+    (
+        cell("[gate.new]"),
+        "mine.py:5: no dict is returned in `return [gate.new]`; return one, as in {'h': ...}",
+    ),
     (
         cell("{}", names='gates = ("a", "a")'),
         'mine.py:3: the gate name \'a\' is used twice in `gates = ("a", "a")`; give each its own',
@@ -95,16 +114,31 @@ MISTAKES = [
         'mine.py:2: the state name \'h\' is used twice in `states = ("h", "h")`; give',
     ),
     ("x = 1", "mine.py: there is no cell; define one class that inherits from Cell"),
-    (GOOD + GOOD.replace("Forgetful", "Other"), "mine.py: there are 2 cells: Forgetful, Other; define one class"),
+    (
+        GOOD + GOOD.replace("Forgetful", "Other"),
+        "mine.py: there are 2 cells: Forgetful, Other; define one class",
+    ),
     ("class Mine(Cell):\n    pass", "mine.py: Mine has no equation; write a method `equation`"),
     (
         cell("{'h': tanh(gate.new)"),
         "mine.py:5: '{' was never closed in `return {'h': tanh(gate.new)`; mend the Python there",
     ),
-    (cell("{'h': gate.new * float('inf')}"), "mine.py:5: the number inf is not finite in `return {'h': gate.new * "),
-    (cell("{'h': gate.new * log(0.0)}"), "mine.py:5: log(0.0) is not finite in `return {'h': gate.new * log(0.0)}`"),
-    (cell("{'h': gate.new / 0}"), "mine.py:5: a division by 0 is not finite in `return {'h': gate.new / 0}`"),
-    (cell("{'h': gate.new * 1e39}"), "mine.py:5: the number 1e+39 is not finite in 32 bits in `return {"),
+    (
+        cell("{'h': gate.new * float('inf')}"),
+        "mine.py:5: the number inf is not finite in `return {'h': gate.new * ",
+    ),
+    (
+        cell("{'h': gate.new * log(0.0)}"),
+        "mine.py:5: log(0.0) is not finite in `return {'h': gate.new * log(0.0)}`",
+    ),
+    (
+        cell("{'h': gate.new / 0}"),
+        "mine.py:5: a division by 0 is not finite in `return {'h': gate.new / 0}`",
+    ),
+    (
+        cell("{'h': gate.new * 1e39}"),
+        "mine.py:5: the number 1e+39 is not finite in 32 bits in `return {",
+    ),
     (
         cell("{'h': gate.new}", states='states = "h"'),
         'mine.py:2: states are not names in `states = "h"`; list them, as',
@@ -126,23 +160,38 @@ MISTAKES = [
         "mine.py:3: stages are not made by Stage(...) in `stages",
     ),
     (
-        "class Mine(Cell):\n    states = ('h',)\n    def equation(self, gate):\n        return {}\n",
-        "mine.py:3: TypeError: Mine.equation() takes 2 positional arguments but 4 were given in `def equation",
+        (
+            "class Mine(Cell):\n    states = ('h',)\n    def equation(self, gate):\n        "
+            "return {}\n"
+        ),
+        (
+            "mine.py:3: TypeError: Mine.equation() takes 2 positional arguments but 4 were "
+            "given in `def equation"
+        ),
     ),
     (
-        "class Mine(Cell):\n    def __init__(self):\n        1 / 0\n    def equation(self, *all):\n        pass\n",
+        (
+            "class Mine(Cell):\n    def __init__(self):\n        1 / 0\n    def "
+            "equation(self, *all):\n        pass\n"
+        ),
         "mine.py:3: ZeroDivisionError: division by zero in `1 / 0`",
     ),
     ("raise SystemExit", "mine.py:1: SystemExit:  in `raise SystemExit`"),
     (cell("{'h': 'gate'}"), "mine.py:5: 'gate' is neither a number nor an expression in `return {"),
-    (cell("{'h': gate.new if gate.new else 0}"), "mine.py:5: an equation cannot branch on a value in `return"),
+    (
+        cell("{'h': gate.new if gate.new else 0}"),
+        "mine.py:5: an equation cannot branch on a value in `return",
+    ),
     (
         cell("{'h': gate.new ** 0.5}"),
         "mine.py:5: a power of 0.5 is not known in `return {'h': gate.new ** 0.5}`; use ** 2",
     ),
     (cell("{'h': state.h * 2}"), "mine.py: no state depends on the gate 'new'; drop it, or use it"),
     (cell("{'h': gate.new.x}"), "mine.py: no state depends on gate.h of 'new'; drop it, or use it"),
-    (cell("{'h': 0.5}", names="gates = ()"), "mine.py: the state 'h' is always the same number; use the gates"),
+    (
+        cell("{'h': 0.5}", names="gates = ()"),
+        "mine.py: the state 'h' is always the same number; use the gates",
+    ),
     (
         cell("{'h': gate.new}", names="gates = ('new',); weights = ('w',)"),
         "mine.py:3: the weight name 'w' is never used in `gates",
@@ -151,8 +200,14 @@ MISTAKES = [
         cell("{}", names="bias = {'nwe': 1.0}; gates = ('new',)"),
         "mine.py:3: bias is for the gate 'nwe', which is none in `bias = {'nwe': 1.0}; gates = ",
     ),
-    (cell("{}", states="pass"), 'mine.py: the cell has no states; name them, as in states = ("h",)'),
-    ("import nothing_here", "mine.py:1: ModuleNotFoundError: No module named 'nothing_here' in `import nothing_here`"),
+    (
+        cell("{}", states="pass"),
+        'mine.py: the cell has no states; name them, as in states = ("h",)',
+    ),
+    (
+        "import nothing_here",
+        "mine.py:1: ModuleNotFoundError: No module named 'nothing_here' in `import nothing_here`",
+    ),
     (
         cell("{}", names='stages = (Stage("go", ("a",), of="h"),)'),
         "mine.py:3: there is no method for the stage 'go' in `stages = ",
@@ -162,9 +217,13 @@ MISTAKES = [
         "stage 'equation' is of 'g', which nothing gives",
     ),
     (
-        cell("{'h': gate.a}", LOW, "states = ('h', 'k')") + "    def low(self, gate, state, weight):\n"
+        cell("{'h': gate.a}", LOW, "states = ('h', 'k')")
+        + "    def low(self, gate, state, weight):\n"
         "        return {'k': gate.b + state.h}",
-        "mine.py:7: add joins units of two widths in `return {'k': gate.b + state.h}`; use a further stage",
+        (
+            "mine.py:7: add joins units of two widths in `return {'k': gate.b + state.h}`; "
+            "use a further stage"
+        ),
     ),
 ]
 
@@ -190,9 +249,15 @@ def test_settings_that_contradict_the_cell() -> None:
         Recurrent("lsmt", inputs=3)
     with pytest.raises(SettingError, match=r"no setting 'widht'; did you mean width\?"):
         Recurrent("lstm", inputs=3, widht=4)
-    with pytest.raises(SettingError, match="keep_bias is given, and the cell tanh has no gate `keep`"):
-        Recurrent("tanh", inputs=3, keep_bias=1.0)
-    with pytest.raises(SettingError, match="weight_drop is given, and the cell mingru has no recurrent weights"):
+    with pytest.raises(
+        SettingError, match="forget_bias is given, and the cell tanh has no gate `forget`"
+    ):
+        Recurrent("tanh", inputs=3, forget_bias=1.0)
+    with pytest.raises(
+        SettingError, match="weight_drop is given, and the cell mingru has no recurrent weights"
+    ):
         Recurrent("mingru", inputs=3, weight_drop=0.5)
-    with pytest.raises(SettingError, match=r"and there is one layer; set body\.depth=2, or output_dropout"):
+    with pytest.raises(
+        SettingError, match=r"and there is one layer; set body\.depth=2, or output_dropout"
+    ):
         Recurrent("lstm", inputs=3, variational_dropout=0.5)

@@ -6,39 +6,43 @@ import numpy as np
 import pytest
 import torch
 
-from ensue.data.batching import batch_of
-from ensue.data.examples import Examples
-from ensue.data.labelled import Shape
+from ensue.data.dataset import Examples
+from ensue.data.feeds import batch_of
+from ensue.data.labelled import Fields
 from ensue.errors import RunError
-from ensue.models.classifying import CLASSIFIERS, TRAINED
+from ensue.models.classifiers import CLASSIFIERS, NETWORKS
 from ensue.models.contract import Predictor
 
-KINDS = ("single", "several", "ordinal", "number")
-SYMBOLS, NUMBERS = Shape({"symbol": 5}), Shape({}, numbers=1, measured=1)
+KINDS = ("multiclass", "multilabel", "ordinal", "regression")
+SYMBOLS, NUMBERS = Fields({"symbol": 5}), Fields({}, numbers=1, measured=1)
 SIZE = 3
 
 
-def examples(count: int, seed: int, shape: Shape, kind: str) -> Examples:
+def examples(count: int, seed: int, shape: Fields, kind: str) -> Examples:
     draws = np.random.default_rng(seed)
     lengths = draws.integers(1, 8, count)
     steps = {"symbol": draws.integers(0, 5, lengths.sum())} if shape.symbols else {}
     if shape.numbers:
         steps = {"numbers": draws.normal(size=(lengths.sum(), 1)).astype(np.float32)}
     target = {
-        "several": draws.integers(0, 2, (count, SIZE)).astype(np.float32),
-        "number": draws.normal(size=count).astype(np.float32),
+        "multilabel": draws.integers(0, 2, (count, SIZE)).astype(np.float32),
+        "regression": draws.normal(size=count).astype(np.float32),
     }.get(kind, draws.integers(0, SIZE, count))
     return Examples(np.cumsum([0, *lengths]), steps, {"target": target})
 
 
-def cases() -> Iterator[tuple[str, Shape, str]]:
+def cases() -> Iterator[tuple[str, Fields, str]]:
     for name, settings in CLASSIFIERS.items():
         for shape in (SYMBOLS, NUMBERS):
-            yield from ((name, shape, kind) for kind in KINDS if name not in TRAINED and settings().suits(shape, kind))
+            yield from (
+                (name, shape, kind)
+                for kind in KINDS
+                if name not in NETWORKS and settings().suits(shape, kind)
+            )
 
 
-def built(name: str, shape: Shape, kind: str) -> Predictor:
-    return CLASSIFIERS[name]().build(shape, kind, 1 if kind == "number" else SIZE)
+def built(name: str, shape: Fields, kind: str) -> Predictor:
+    return CLASSIFIERS[name]().build(shape, kind, 1 if kind == "regression" else SIZE)
 
 
 def answers(model: Predictor, data: Examples, rows: list[int]) -> torch.Tensor:
@@ -48,31 +52,37 @@ def answers(model: Predictor, data: Examples, rows: list[int]) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("name", "shape", "kind"), [*cases()])
-def test_fitted_models(name: str, shape: Shape, kind: str) -> None:
+def test_fitted_models(name: str, shape: Fields, kind: str) -> None:
     model = built(name, shape, kind)
     model.fit(examples(60, 1, shape, kind), examples(30, 2, shape, kind))
     data = examples(12, 3, shape, kind)
     together = answers(model, data, list(range(12)))
-    if kind in ("single", "ordinal"):
+    if kind in ("multiclass", "ordinal"):
         torch.testing.assert_close(together.sum(1), torch.ones_like(together[:, 0]))
         assert (together > 0).all()
     for row in range(12):  # alone there is no padding, and nobody to mix with
-        torch.testing.assert_close(answers(model, data, [row])[0], together[row], rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(
+            answers(model, data, [row])[0], together[row], rtol=1e-9, atol=1e-9
+        )
     again = built(name, shape, kind)
     again.load({key: np.array(value) for key, value in model.arrays().items()})
     assert torch.equal(answers(again, data, list(range(12))), together)
     assert again.parameter_count == model.parameter_count
-    if kind != "number" and name != "warping":  # neighbours bring their own labels
+    if kind != "regression" and name != "dtw":  # neighbours bring their own labels
         other = CLASSIFIERS[name]().build(shape, kind, SIZE + 1)
         with pytest.raises(RunError, match="use the settings"):
             other.load(model.arrays())
 
 
-@pytest.mark.parametrize("name", ["linear", "bayes"])
+@pytest.mark.parametrize("name", ["nbsvm", "ngram-bayes"])
 def test_symbols_and_labels_that_training_did_not_have(name: str) -> None:
-    model = built(name, SYMBOLS, "single")
+    model = built(name, SYMBOLS, "multiclass")
     draws = np.random.default_rng(1)
-    train = Examples(np.arange(0, 61, 3), {"symbol": draws.integers(0, 3, 60)}, {"target": draws.integers(0, 2, 20)})
+    train = Examples(
+        np.arange(0, 61, 3),
+        {"symbol": draws.integers(0, 3, 60)},
+        {"target": draws.integers(0, 2, 20)},
+    )
     model.fit(train, train)
     new = Examples(np.array([0, 2]), {"symbol": np.array([4, 3])}, {"target": np.array([0])})
     found = answers(model, new, [0])[0]
@@ -82,8 +92,10 @@ def test_symbols_and_labels_that_training_did_not_have(name: str) -> None:
 
 
 def test_an_example_without_steps_is_told_by_its_ends() -> None:
-    for name in ("linear", "bayes"):
-        model = built(name, SYMBOLS, "single")
-        model.fit(examples(60, 1, SYMBOLS, "single"), examples(30, 2, SYMBOLS, "single"))
-        empty = Examples(np.array([0, 0]), {"symbol": np.zeros(0, np.int64)}, {"target": np.array([0])})
+    for name in ("nbsvm", "ngram-bayes"):
+        model = built(name, SYMBOLS, "multiclass")
+        model.fit(examples(60, 1, SYMBOLS, "multiclass"), examples(30, 2, SYMBOLS, "multiclass"))
+        empty = Examples(
+            np.array([0, 0]), {"symbol": np.zeros(0, np.int64)}, {"target": np.array([0])}
+        )
         assert answers(model, empty, [0]).sum() == pytest.approx(1)

@@ -1,4 +1,5 @@
-"""What every codec obeys: nothing is lost, streams may be cut, and only the training part is seen."""
+"""What every codec obeys: nothing is lost, streams may be cut, and only the training part is
+seen."""
 
 import json
 from itertools import pairwise
@@ -11,18 +12,21 @@ from hypothesis import strategies as st
 
 from ensue.data.codecs import CODECS, FITTED, open_codec
 from ensue.data.contract import Codec
-from ensue.data.encode import encode_corpus
+from ensue.data.dataset_writer import encode_corpus
 from ensue.data.prepare import prepare
 from ensue.data.settings import DataSettings
 
-TRICKY = st.text(alphabet=st.sampled_from("ab '\u2019-_<>.,\n\t\x1c\x85\u2028\u00a0é한1٣\U0001f600\ufffd"), max_size=40)
+TRICKY = st.text(
+    alphabet=st.sampled_from("ab '\u2019-_<>.,\n\t\x1c\x85\u2028\u00a0é한1٣\U0001f600\ufffd"),
+    max_size=40,
+)
 TEXTS = st.one_of(st.text(max_size=40), TRICKY)
 
 pytestmark = pytest.mark.parametrize("name", CODECS)
 
 
 def fit(name: str, text: str, ends: bool = False) -> Codec:
-    small = {"most": 300} if name == "subwords" else {"most": 0} if name == "words" else {}
+    small = {"max_size": 300} if name == "subwords" else {"max_size": 0} if name == "words" else {}
     return CODECS[name](**small).fit([text], ends)
 
 
@@ -44,7 +48,9 @@ def test_decoding_gives_the_text_back(name, text):
     spellings = codec.spellings()
     assert len(spellings) == codec.size
     spelled = b"".join(spellings[id] for id in ids).decode()
-    assert (spelled if codec.blanks_kept else spelled.replace("\n ", "\n").removeprefix(" ")) == text
+    assert (
+        spelled if codec.keeps_blanks else spelled.replace("\n ", "\n").removeprefix(" ")
+    ) == text
 
 
 @given(text=TEXTS, ends=st.booleans())
@@ -54,10 +60,17 @@ def test_json_changes_nothing(name, text, ends):
     again = open_codec(json.loads(json.dumps(codec.to_json())))
     other = text + " something else"
     assert again.to_json() == codec.to_json()
-    assert (again.size, again.unknown, again.end, again.start) == (codec.size, codec.unknown, codec.end, codec.start)
+    assert (again.size, again.unknown, again.end, again.start) == (
+        codec.size,
+        codec.unknown,
+        codec.end,
+        codec.start,
+    )
     assert again.encode(other).tolist() == codec.encode(other).tolist()
     assert again.unknowns(other) == codec.unknowns(other)
-    assert [again.symbol(id) for id in range(again.size + 1)] == [codec.symbol(id) for id in range(codec.size + 1)]
+    assert [again.symbol(id) for id in range(again.size + 1)] == [
+        codec.symbol(id) for id in range(codec.size + 1)
+    ]
 
 
 @given(text=TEXTS, places=st.lists(st.integers(0, 120), max_size=5))
@@ -67,7 +80,7 @@ def test_the_cuts_of_a_stream_change_nothing(name, text, places):
     text *= 3  # so that there are pairs to merge
     bounds = sorted({0, len(text), *(place for place in places if place < len(text))})
     stretches = [text[begin:end] for begin, end in pairwise(bounds)]
-    small = {"most": 300} if name == "subwords" else {}
+    small = {"max_size": 300} if name == "subwords" else {}
     codec = CODECS[name](**small).fit([text], False)
     assert CODECS[name](**small).fit(stretches, False).to_json() == codec.to_json()
     corpus = encode_corpus(stretches, codec)
@@ -81,7 +94,7 @@ def test_the_cuts_of_a_stream_change_nothing(name, text, places):
 @settings(max_examples=60, deadline=None)
 def test_a_codec_cuts_only_where_the_encoding_stays_the_same(name, text):
     codec = fit(name, text * 3)
-    place = codec.cut(text)
+    place = codec.split_point(text)
     assert 0 <= place <= len(text)
     parts = [*codec.encode(text[:place]).tolist(), *codec.encode(text[place:]).tolist()]
     assert parts == codec.encode(text).tolist()
@@ -90,13 +103,23 @@ def test_a_codec_cuts_only_where_the_encoding_stays_the_same(name, text):
 @given(known=TEXTS, text=TEXTS, most=st.integers(1, 5))
 @settings(max_examples=60, deadline=None)
 def test_each_unknown_symbol_is_found_and_paid_for(name, known, text, most):
-    codec = CODECS[name](most=most).fit([known], False) if name in ("words", "tokens") else fit(name, known)
-    unknown = int(np.count_nonzero(codec.encode(text) == codec.unknown)) if codec.unknown is not None else 0
+    codec = (
+        CODECS[name](max_size=most).fit([known], False)
+        if name in ("words", "tokens")
+        else fit(name, known)
+    )
+    unknown = (
+        int(np.count_nonzero(codec.encode(text) == codec.unknown))
+        if codec.unknown is not None
+        else 0
+    )
     found = codec.unknowns(text)
     nats = [nats for _, nats in found]
     assert len(nats) == unknown
     assert all(cost > 0 for cost in nats)
-    assert all((codec.encode(symbol) == codec.unknown).all() and symbol in text for symbol, _ in found)
+    assert all(
+        (codec.encode(symbol) == codec.unknown).all() and symbol in text for symbol, _ in found
+    )
     assert codec.decode(codec.encode(text)).count("\ufffd") >= unknown
     corpus = encode_corpus([text], codec)
     assert len(corpus.unknown_at) == unknown
@@ -107,7 +130,11 @@ def test_each_unknown_symbol_is_found_and_paid_for(name, known, text, most):
 @given(records=st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=5))
 @settings(max_examples=30, deadline=None)
 def test_records_end_and_the_end_has_no_text(name, records):
-    codec = CODECS[name]().fit(records, True) if name != "subwords" else fit(name, " ".join(records), True)
+    codec = (
+        CODECS[name]().fit(records, True)
+        if name != "subwords"
+        else fit(name, " ".join(records), True)
+    )
     corpus = encode_corpus(records, codec)
     assert len(corpus.offsets) == len(records) + 1
     for record, begin, end in zip(records, corpus.offsets[:-1], corpus.offsets[1:], strict=True):
@@ -127,12 +154,14 @@ def test_nothing_but_the_training_part_is_seen(name, ends, tmp_path: Path):
             (tmp_path / file).write_text(held_out)
         (tmp_path / "train.txt").write_text("the rain in spain\nfalls\nmainly\n" * 20)
         data = DataSettings(
-            kind="lines" if ends else "text",
+            format="lines" if ends else "text",
             valid_file=str(tmp_path / "tune.txt"),
             test_file=str(tmp_path / "test.txt"),
         )
         paths, codec = [tmp_path / "train.txt"], CODECS[name]()
-        return prepare(paths, data, codec, seed=0, context=2, cache=tmp_path, watch=lambda *_: None).codec.to_json()
+        return prepare(
+            paths, data, codec, seed=0, context=2, cache=tmp_path, watch=lambda *_: None
+        ).codec.to_json()
 
     assert codec_of("xyz zyx\n" * 30) == codec_of("q\n")
 
@@ -140,9 +169,11 @@ def test_nothing_but_the_training_part_is_seen(name, ends, tmp_path: Path):
 def test_held_out_text_of_the_same_file_is_not_seen(name, tmp_path: Path):
     tune, train, test = "uvw " * 9, "abc abd abe " * 87, "xyz " * 30
     (tmp_path / "a.txt").write_text(tune + train + test)
-    data = DataSettings(kind="text", tune=0.03, test=0.1)
-    codec = CODECS[name](**({"most": 300} if name == "subwords" else {}))
+    data = DataSettings(format="text", validation=0.03, test=0.1)
+    codec = CODECS[name](**({"max_size": 300} if name == "subwords" else {}))
     assert [len(tune), len(test)] == [36, 120]
-    prepared = prepare([tmp_path / "a.txt"], data, codec, seed=0, context=2, cache=tmp_path, watch=lambda *_: None)
+    prepared = prepare(
+        [tmp_path / "a.txt"], data, codec, seed=0, context=2, cache=tmp_path, watch=lambda *_: None
+    )
     assert prepared.codec.to_json() == codec.fit([train], False).to_json()
     assert prepared.codec.decode(prepared.train.ids) == prepared.codec.plain(train)

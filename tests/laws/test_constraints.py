@@ -10,23 +10,40 @@ from hypothesis import strategies as st
 
 import ensue
 from ensue.data.codecs.tokens import TokenCodec
-from ensue.decoding.automaton import Automaton
-from ensue.decoding.constraints import Matching, only
+from ensue.decoding.constraints.automaton import Automaton
+from ensue.decoding.constraints.matching import Matching, only
 from ensue.errors import PromptError
 
 ALPHABET = "ab1 _-é\n"
 
 single = st.sampled_from(
-    ["a", "b", "1", ".", r"\d", r"\w", r"\s", r"\D", "[ab]", "[^a]", "[a-b1]", r"[\d_]", "é", r"\-", "[]a]"]
+    [
+        "a",
+        "b",
+        "1",
+        ".",
+        r"\d",
+        r"\w",
+        r"\s",
+        r"\D",
+        "[ab]",
+        "[^a]",
+        "[a-b1]",
+        r"[\d_]",
+        "é",
+        r"\-",
+        "[]a]",
+    ]
 )
 pattern = st.recursive(
     single,
     lambda inner: st.one_of(
         st.tuples(inner, inner).map("".join),
         st.tuples(inner, inner).map(lambda parts: f"({parts[0]}|{parts[1]})"),
-        st.tuples(inner, st.sampled_from(["*", "+", "?", "{2}", "{1,2}", "{0,1}", "{,2}", "{2,}", "*?", "{0}"])).map(
-            lambda parts: f"(?:{parts[0]}){parts[1]}"
-        ),
+        st.tuples(
+            inner,
+            st.sampled_from(["*", "+", "?", "{2}", "{1,2}", "{0,1}", "{,2}", "{2,}", "*?", "{0}"]),
+        ).map(lambda parts: f"(?:{parts[0]}){parts[1]}"),
     ),
     max_leaves=6,
 )
@@ -46,7 +63,8 @@ def python_matches(expression: str, text: str) -> bool:
 
 
 def write(constraint: Matching, length: int, random: np.random.Generator) -> list[int]:
-    """Write at random among the symbols allowed, as the rollout does; stop where nothing goes on."""
+    """Write at random among the symbols allowed, as the rollout does; stop where nothing goes
+    on."""
     ids: list[int] = []
     place = 0
     while len(ids) < length:
@@ -69,7 +87,12 @@ def test_the_automaton_agrees_with_python(expression, texts):
         assert matches(automaton, text) == python_matches(expression, text), text
 
 
-@given(pattern, st.sampled_from(["characters", "bytes", "pieces"]), st.booleans(), st.integers(0, 2**32))
+@given(
+    pattern,
+    st.sampled_from(["characters", "bytes", "pieces"]),
+    st.booleans(),
+    st.integers(0, 2**32),
+)
 @settings(max_examples=150, deadline=None)
 def test_what_is_written_is_a_match(expression, kind, ends, seed):
     spellings = {
@@ -83,7 +106,9 @@ def test_what_is_written_is_a_match(expression, kind, ends, seed):
         constraint.check(12)
     except PromptError:
         return
-    text = b"".join(spellings[id] for id in write(constraint, 12, np.random.default_rng(seed))).decode()
+    text = b"".join(
+        spellings[id] for id in write(constraint, 12, np.random.default_rng(seed))
+    ).decode()
     assert python_matches(expression, text), text
 
 
@@ -208,10 +233,12 @@ def test_an_enormous_pattern_is_refused():
 def test_a_model_of_tokens_writes_what_matches(tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("the cat sat\non the mat\n" * 200)
-    settings = ["data.kind=text"]
-    model = ensue.train("generate", text, model="ngram", codec="tokens", out=tmp_path / "run", settings=settings)
+    settings = ["data.format=text"]
+    model = ensue.train(
+        "generate", text, model="ngram", codec="tokens", out=tmp_path / "run", settings=settings
+    )
     words = re.compile("[a-z]+ [a-z]+\\n[a-z]+")
     for prompt in ("", "the ", "sat\n"):
-        assert words.fullmatch(model.generate(prompt, pattern=words.pattern, length=9))
-    assert re.fullmatch(" [a-z]+", model.generate("the", pattern=" [a-z]+"))
-    assert set(model.generate(allow="cat", length=9)) <= set("cat")
+        assert words.fullmatch(model.generate(prompt, regex=words.pattern, length=9))
+    assert re.fullmatch(" [a-z]+", model.generate("the", regex=" [a-z]+"))
+    assert set(model.generate(allowed_characters="cat", length=9)) <= set("cat")

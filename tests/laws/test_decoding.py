@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from ensue.decoding.constraints import Matching, only
-from ensue.decoding.filters import FilterSettings
+from ensue.decoding.constraints.matching import Matching, only
 from ensue.decoding.rollout import collect, read, rollout, stop_at
+from ensue.decoding.sampling import SamplingSettings
 from ensue.decoding.stepper import Rules, predict
 from ensue.errors import PromptError
 from ensue.models.contract import Autoregressive
@@ -29,7 +29,13 @@ class Markov(Autoregressive):
 
     def __init__(self) -> None:
         self.size = SIZE
-        table = torch.randn(SIZE + 1, SIZE + 1, SIZE, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        table = torch.randn(
+            SIZE + 1,
+            SIZE + 1,
+            SIZE,
+            generator=torch.Generator().manual_seed(1),
+            dtype=torch.float64,
+        )
         self.table = (table * 2).softmax(-1)
 
     def initial(self, batch_size, context=None):
@@ -85,17 +91,28 @@ def text_of(ids):
 
 
 def rules(length=20, end=None, **more):
-    return Rules(length=length, allowed=NO_END if end is None else np.ones(SIZE, dtype=bool), end=end, **more)
+    return Rules(
+        length=length, allowed=NO_END if end is None else np.ones(SIZE, dtype=bool), end=end, **more
+    )
 
 
 def texts(model, prompts, rules, filters=None, seed=7, samples=None):
-    steps = rollout(model, [ids_of(prompt) for prompt in prompts], filters or FilterSettings(), rules, seed, samples)
+    steps = rollout(
+        model,
+        [ids_of(prompt) for prompt in prompts],
+        filters or SamplingSettings(),
+        rules,
+        seed,
+        samples,
+    )
     return {number: text_of(sample.ids) for number, sample in collect(steps).items()}
 
 
 def test_a_sample_is_the_same_alone_and_in_a_crowd(model):
     prompts = ["abc", "", "a", "abc", "1" * 10]
-    filters = FilterSettings(temperature=0.9, nucleus=0.95, repetition_penalty=1.2, repetition_window=3)
+    filters = SamplingSettings(
+        temperature=0.9, top_p=0.95, repetition_penalty=1.2, repetition_window=3
+    )
     crowd = texts(model, prompts, rules(end=END), filters)
     for number, prompt in enumerate(prompts):
         alone = texts(model, [prompt], rules(end=END), filters, samples=[number])
@@ -120,12 +137,16 @@ def test_a_long_prompt_leaves_the_state_of_reading_it_at_once(model):
 
 def test_nats_are_those_of_the_model_before_any_filter(model):
     prompt = ids_of("ab")
-    filters = FilterSettings(temperature=0.3, top_k=2, repetition_penalty=2)
+    filters = SamplingSettings(temperature=0.3, top_k=2, repetition_penalty=2)
     sample = collect(rollout(model, [prompt], filters, rules(), seed=1))[0]
     inputs = torch.from_numpy(np.concatenate([[SIZE], prompt, sample.ids[:-1]]))[None]
     with torch.no_grad():
         distribution, _ = model(inputs, model.initial(1))
-    expected = -distribution.probs[0, len(prompt) :].log().gather(1, torch.from_numpy(sample.ids)[:, None])[:, 0]
+    expected = (
+        -distribution.probs[0, len(prompt) :]
+        .log()
+        .gather(1, torch.from_numpy(sample.ids)[:, None])[:, 0]
+    )
     np.testing.assert_allclose(sample.nats, expected.numpy(), atol=1e-9)
 
 
@@ -143,7 +164,7 @@ def test_samples_follow_the_model(model):
 
 def test_temperature_reaches_the_draw_once(model):
     count = 4000
-    written = texts(model, [""] * count, rules(length=1), FilterSettings(temperature=0.5))
+    written = texts(model, [""] * count, rules(length=1), SamplingSettings(temperature=0.5))
     state, last = read(model, [ids_of("")])
     scores, _ = predict(model, last, state)
     sharp = np.exp(scores[0] / 0.5)[:END]
@@ -154,14 +175,22 @@ def test_temperature_reaches_the_draw_once(model):
 
 def test_forbidden_symbols_are_never_written(model):
     allowed = np.array([True, False, True, True, False])
-    for filters in (FilterSettings(), FilterSettings(temperature=0), FilterSettings(typical=0.5)):
-        steps = rollout(model, [ids_of("b")] * 8, filters, Rules(length=30, allowed=allowed, end=None), seed=0)
+    for filters in (
+        SamplingSettings(),
+        SamplingSettings(temperature=0),
+        SamplingSettings(typical_p=0.5),
+    ):
+        steps = rollout(
+            model, [ids_of("b")] * 8, filters, Rules(length=30, allowed=allowed, end=None), seed=0
+        )
         for sample in collect(steps).values():
             assert not set(sample.ids.tolist()) & {1, END}
 
 
 def test_a_record_ends_with_its_end(model):
-    samples = collect(rollout(model, [ids_of("")] * 20, FilterSettings(), rules(length=50, end=END), seed=2))
+    samples = collect(
+        rollout(model, [ids_of("")] * 20, SamplingSettings(), rules(length=50, end=END), seed=2)
+    )
     for sample in samples.values():
         assert END not in sample.ids[:-1]
         assert sample.ids[-1] == END or len(sample.ids) == 50
@@ -170,7 +199,9 @@ def test_a_record_ends_with_its_end(model):
 
 def test_steps_say_who_has_finished(model):
     open_samples = set(range(6))
-    for step in rollout(model, [ids_of("")] * 6, FilterSettings(), rules(length=9, end=END), seed=2):
+    for step in rollout(
+        model, [ids_of("")] * 6, SamplingSettings(), rules(length=9, end=END), seed=2
+    ):
         assert set(step.samples.tolist()) == open_samples
         open_samples -= set(step.samples[step.finished].tolist())
     assert not open_samples
@@ -189,9 +220,15 @@ def test_a_stop_text_ends_the_sample_where_it_ends(model):
 @pytest.mark.parametrize("end", [None, END])
 def test_what_is_written_under_a_pattern_matches_it(model, expression, end):
     matching = Matching(expression, SPELLINGS, end)
-    for filters in (FilterSettings(), FilterSettings(temperature=0), FilterSettings(top_k=1, repetition_penalty=3)):
+    for filters in (
+        SamplingSettings(),
+        SamplingSettings(temperature=0),
+        SamplingSettings(top_k=1, repetition_penalty=3),
+    ):
         for number in range(12):
-            text = texts(model, ["b"], rules(length=9, end=end, matching=matching), filters, samples=[number])
+            text = texts(
+                model, ["b"], rules(length=9, end=end, matching=matching), filters, samples=[number]
+            )
             assert re.fullmatch(expression, text.get(number, ""))
 
 
@@ -201,17 +238,29 @@ def test_a_pattern_for_the_empty_text_writes_nothing(model):
 
 def test_a_pattern_and_a_stop_text_contradict_each_other(model):
     both = rules(matching=Matching("a+", SPELLINGS), stop=stop_at("a", text_of))
-    with pytest.raises(PromptError, match="a pattern and a stop text contradict each other; give one of them"):
-        next(rollout(model, [ids_of("a")], FilterSettings(), both, 0))
+    with pytest.raises(
+        PromptError, match="a pattern and a stop text contradict each other; give one of them"
+    ):
+        next(rollout(model, [ids_of("a")], SamplingSettings(), both, 0))
 
 
 def test_a_match_that_does_not_fit_is_refused(model):
     with pytest.raises(PromptError, match="no match is as short as 3 symbols; ask for at least 4"):
-        next(rollout(model, [ids_of("a")], FilterSettings(), rules(length=3, matching=Matching("abc1", SPELLINGS)), 0))
+        next(
+            rollout(
+                model,
+                [ids_of("a")],
+                SamplingSettings(),
+                rules(length=3, matching=Matching("abc1", SPELLINGS)),
+                0,
+            )
+        )
 
 
 def test_greedy_takes_the_likeliest_each_time(model):
-    sample = collect(rollout(model, [ids_of("b")], FilterSettings(temperature=0), rules(length=12), seed=5))[0]
+    sample = collect(
+        rollout(model, [ids_of("b")], SamplingSettings(temperature=0), rules(length=12), seed=5)
+    )[0]
     state, inputs = read(model, [ids_of("b")])
     for id in sample.ids.tolist():
         scores, state = predict(model, inputs, state)
@@ -220,7 +269,7 @@ def test_greedy_takes_the_likeliest_each_time(model):
 
 
 def test_the_repetition_penalty_reaches_its_window_and_no_further(model):
-    filters = FilterSettings(temperature=0, repetition_penalty=1e9, repetition_window=2)
+    filters = SamplingSettings(temperature=0, repetition_penalty=1e9, repetition_window=2)
     sample = collect(rollout(model, [ids_of("a1")], filters, rules(length=30), seed=5))[0]
     written = [0, 3, *sample.ids.tolist()]
     assert all(len(set(written[at : at + 3])) == 3 for at in range(len(written) - 2))

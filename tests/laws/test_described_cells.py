@@ -24,9 +24,11 @@ def test_the_page_on_cells_shows_what_it_says(tmp_path: Path) -> None:
 def test_the_cost_of_an_lstm() -> None:
     # Forward it reads W x of four gates, h and c, and writes four activations, c, tanh(c) and h.
     assert describe(trace(CELLS["lstm"](), "lstm")).endswith(
-        "forward: 8 operations, 5 of them functions or quotients, and 2 x 4 x width in products with U; "
+        "forward: 8 operations, 5 of them functions or quotients, and 2 x 4 x width in "
+        "products with U; "
         "24 bytes read, 28 written\n"
-        "  backward: 13 operations, 0 of them functions or quotients, and 2 x 4 x width in products with U; "
+        "  backward: 13 operations, 0 of them functions or quotients, and 2 x 4 x width "
+        "in products with U; "
         "64 bytes read, 28 written"
     )
 
@@ -46,5 +48,7 @@ def test_every_gate_state_and_weight_is_told_of(cell: str) -> None:
         for weight in program.weights:
             assert f"\n  dweight.{weight.name} = " in f"\n{backward}"
         stored = re.findall(r"stored for the way back: (.*)", text)[0]
-        kept = [place for place in plan(program).derivative.kept if program.nodes[place].op != "weight"]
+        kept = [
+            place for place in plan(program).derivative.kept if program.nodes[place].op != "weight"
+        ]
         assert len(stored.split(", ")) == len(kept)

@@ -1,4 +1,5 @@
-"""What every encoder obeys: padding changes nothing, rows apart, gradients right; and the two that look ahead do."""
+"""What every encoder obeys: padding changes nothing, rows apart, gradients right; and the two
+that look ahead do."""
 
 import pytest
 import torch
@@ -7,22 +8,22 @@ from torch import Tensor
 from ensue.cells import CELLS
 from ensue.layers import (
     ENCODERS,
-    AloneSettings,
     BidirectionalSettings,
     Convolution,
     ConvolutionSettings,
     Encoder,
-    OnwardSettings,
+    NoLayerSettings,
+    UnidirectionalSettings,
     WindowSettings,
 )
 from ensue.settings import Settings
 
 BATCH, TIME, INPUTS = 2, 7, 3
 SMALL: dict[str, Settings] = {
-    "alone": AloneSettings(),
+    "none": NoLayerSettings(),
     "bidirectional": BidirectionalSettings(cell="peephole", width=2, depth=2, residual=True),
     "convolution": ConvolutionSettings(width=3, windows=(3, 2), depth=3),
-    "onward": OnwardSettings(layer=WindowSettings(window=3, width=4)),
+    "unidirectional": UnidirectionalSettings(layer=WindowSettings(window=3, width=4)),
     **{cell: BidirectionalSettings(cell=cell, width=2) for cell in CELLS},
 }
 
@@ -35,7 +36,9 @@ def encoder(request: pytest.FixtureRequest) -> Encoder:
 
 @pytest.fixture
 def x() -> Tensor:
-    return torch.randn(BATCH, TIME, INPUTS, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    return torch.randn(
+        BATCH, TIME, INPUTS, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+    )
 
 
 def assert_close(one: Tensor, other: Tensor) -> None:
@@ -67,9 +70,13 @@ def test_gradients_are_right_and_reach_every_parameter(encoder: Encoder, x: Tens
     def run(x: Tensor, *parameters: Tensor) -> Tensor:
         return encoder(x, lengths)
 
-    assert torch.autograd.gradcheck(run, (x[:, :4].clone().requires_grad_(), *parameters), fast_mode=True)
+    assert torch.autograd.gradcheck(
+        run, (x[:, :4].clone().requires_grad_(), *parameters), fast_mode=True
+    )
     encoder(x.requires_grad_()).square().sum().backward()
-    assert [name for name, p in encoder.named_parameters() if p.grad is None or not p.grad.any()] == []
+    assert [
+        name for name, p in encoder.named_parameters() if p.grad is None or not p.grad.any()
+    ] == []
 
 
 @pytest.mark.parametrize("name", ["bidirectional", "convolution"])
@@ -83,7 +90,8 @@ def test_a_step_sees_those_before_and_after_it(name: str, x: Tensor) -> None:
 
 
 def test_backwards_is_forwards_over_the_row_turned_round(x: Tensor) -> None:
-    """Both directions with the same weights: turning a row round swaps the two halves of the features."""
+    """Both directions with the same weights: turning a row round swaps the two halves of the
+    features."""
     net = BidirectionalSettings(cell="gru", width=2).build(INPUTS).double()
     net.backwards.load_state_dict(net.forwards.state_dict())
     ahead, back = net(x).chunk(2, 2)
@@ -99,7 +107,11 @@ def test_bidirectional_lstm_is_that_of_torch(x: Tensor) -> None:
     for direction, ending in ((ours.forwards[0], ""), (ours.backwards[0], "_reverse")):
         cell = direction.cells[0]
         with torch.no_grad():
-            for name, their_name in (("input", "weight_ih"), ("recurrent", "weight_hh"), ("input_bias", "bias_ih")):
+            for name, their_name in (
+                ("input", "weight_ih"),
+                ("recurrent", "weight_hh"),
+                ("input_bias", "bias_ih"),
+            ):
                 own = next(tensor for key, tensor in cell.items() if key.endswith(f"/{name}"))
                 getattr(theirs, f"{their_name}_l0{ending}").copy_(own)
             getattr(theirs, f"bias_hh_l0{ending}").zero_()

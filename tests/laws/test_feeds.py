@@ -1,4 +1,5 @@
-"""What every feed obeys: each target once, with the symbol before it, in an order known from seed and epoch."""
+"""What every feed obeys: each target once, with the symbol before it, in an order known from
+seed and epoch."""
 
 from collections import Counter
 from itertools import pairwise
@@ -8,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ensue.data.batching import FEEDS, Feed, Passage, Records, Streams, Windows
-from ensue.data.batching.contract import generator
-from ensue.data.batching.windows import shuffled
 from ensue.data.contract import Corpus
+from ensue.data.feeds import FEEDS, Feed, Records, ScoringFeed, Streams, Windows
+from ensue.data.feeds.contract import generator
+from ensue.data.feeds.windows import shuffled
 
 START = 1000
 TEXT, MANY = [23], [3, 1, 12, 7, 1, 5, 2]
@@ -21,7 +22,9 @@ def corpus(lengths: list[int]) -> Corpus:
     """A corpus in which the id of each symbol is its place."""
     offsets = np.cumsum([0, *lengths])
     none = np.empty(0, np.int64)
-    return Corpus(np.arange(offsets[-1], dtype=np.uint16), offsets, 0, 0, 0, none, none.astype(float))
+    return Corpus(
+        np.arange(offsets[-1], dtype=np.uint16), offsets, 0, 0, 0, none, none.astype(float)
+    )
 
 
 def feed_over(name: str, data: Corpus, rows: int = 3, steps: int = 4, seed: int = 5) -> Feed:
@@ -29,7 +32,7 @@ def feed_over(name: str, data: Corpus, rows: int = 3, steps: int = 4, seed: int 
         "streams": lambda: Streams(data, START, rows, steps),
         "windows": lambda: Windows(data, START, rows, steps, 3, seed, "all"),
         "records": lambda: Records(data, START, rows, steps, seed),
-        "passage": lambda: Passage(data, START, rows, steps),
+        "passage": lambda: ScoringFeed(data, START, rows, steps),
     }
     return make[name]()
 
@@ -39,7 +42,12 @@ def same(one, other) -> bool:
     return fields and (one.lengths == other.lengths).all() and (one.fresh == other.fresh).all()
 
 
-LENGTHS = {"streams": [TEXT], "windows": [TEXT], "records": [MANY, TEXT], "passage": [TEXT, MANY, [4, 4, 8]]}
+LENGTHS = {
+    "streams": [TEXT],
+    "windows": [TEXT],
+    "records": [MANY, TEXT],
+    "passage": [TEXT, MANY, [4, 4, 8]],
+}
 CASES = [(name, lengths) for name in FEEDS for lengths in LENGTHS[name]]
 
 
@@ -132,6 +140,8 @@ def test_shuffled_is_as_mixed_as_a_drawn_permutation():
     count = 20_000
     order = shuffled(np.arange(count), count, generator(3, 1))
     steps = np.array([abs(one - other) for one, other in pairwise(order.tolist())])
-    assert abs(steps.mean() - count / 3) < 0.02 * count  # the mean distance of two places drawn at random
+    assert (
+        abs(steps.mean() - count / 3) < 0.02 * count
+    )  # the mean distance of two places drawn at random
     assert abs(np.corrcoef(order, np.arange(count))[0, 1]) < 0.03
     assert (order == np.arange(count)).sum() < 10

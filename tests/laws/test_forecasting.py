@@ -1,4 +1,5 @@
-"""Laws of forecasting: heads are distributions, the future changes nothing, paths are the same alone and in a crowd."""
+"""Laws of forecasting: heads are distributions, the future changes nothing, paths are the same
+alone and in a crowd."""
 
 import json
 from dataclasses import replace
@@ -9,25 +10,27 @@ import numpy as np
 import pytest
 import torch
 
-from ensue.data.series import Frequency, Panel, Series
-from ensue.data.series.inputs import Covariates, Inputs
-from ensue.data.series.layout import BacktestSettings, lay_out, origins
+from ensue.data.series.backtest import BacktestSettings, lay_out, origins
+from ensue.data.series.frequency import Frequency
+from ensue.data.series.panel import Panel, Series
+from ensue.data.series.windows import Covariates, WindowGatherer
 from ensue.decoding.uniform import uniform
-from ensue.evaluation.forecasting.bands import Bands
+from ensue.evaluation.forecasting.conformal import ConformalIntervals
 from ensue.evaluation.forecasting.distributions import Normals, Sampled
 from ensue.evaluation.forecasting.naive import SIMPLE
 from ensue.heads.numbers import NUMBERS
-from ensue.models.forecasting import FORECASTERS, Sizes, forecaster_settings
-from ensue.models.forecasting.direct import DirectSettings
-from ensue.models.forecasting.steps import StepsSettings
+from ensue.models.autoregressive import AutoregressiveSettings
+from ensue.models.direct import DirectSettings
+from ensue.models.forecasters import FORECASTERS, Sizes, forecaster_settings
 from ensue.settings import read
 from ensue.tasks import TASKS, Choices
-from ensue.tasks.forecast import fitting, rivals
+from ensue.tasks.forecast import backtest as fitting
+from ensue.tasks.forecast import baselines as rivals
+from ensue.tasks.forecast.data import Prepared
 from ensue.tasks.forecast.predicting import blocks_of, forecast
-from ensue.tasks.forecast.prepared import Prepared
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.training.devices import to_device
-from ensue.training.run import Run
+from ensue.training.folder.run import Run
 
 SCALE = torch.tensor(7.0, dtype=torch.float64)
 
@@ -58,7 +61,9 @@ def test_heads_are_distributions_and_draws_are_of_them(name: str) -> None:
     if name != "student":
         np.testing.assert_allclose(distribution.mean.detach(), (places * chances).sum(), atol=2e-3)
     count = 20_000
-    first, second = (torch.from_numpy(uniform(1, np.arange(count), step) * (1 - 2e-7) + 1e-7) for step in (0, 1))
+    first, second = (
+        torch.from_numpy(uniform(1, np.arange(count), step) * (1 - 2e-7) + 1e-7) for step in (0, 1)
+    )
     with torch.no_grad():
         drawn = np.sort(head.draw(distribution, first, second).numpy())
     below = np.interp(drawn, places, np.cumsum(chances))
@@ -87,18 +92,27 @@ def panel(steps: int = 80, series: int = 3, channels: int = 2) -> Panel:
     draws = np.random.default_rng(5)
     made = []
     for number in range(series):
-        values = np.cumsum(draws.normal(size=(steps, channels)), 0) + 3 * np.sin(np.arange(steps) / 2)[:, None]
+        values = (
+            np.cumsum(draws.normal(size=(steps, channels)), 0)
+            + 3 * np.sin(np.arange(steps) / 2)[:, None]
+        )
         known, past = draws.normal(size=(steps + 4, 1)), draws.normal(size=(steps, 1))
-        made.append(Series(f"s{number}", np.arange(steps), values, known, past, ("ab"[number % 2],)))
+        made.append(
+            Series(f"s{number}", np.arange(steps), values, known, past, ("ab"[number % 2],))
+        )
     channel_names = tuple("xyz"[:channels])
     return Panel(tuple(made), Frequency("step", 1), channel_names, ("push",), ("wind",), ("kind",))
 
 
-def prepared(settings: Any, given: Panel | None = None) -> tuple[Any, Inputs, Panel]:
+def prepared(settings: Any, given: Panel | None = None) -> tuple[Any, WindowGatherer, Panel]:
     given = given or panel()
-    layout, _ = lay_out(given, BacktestSettings(horizon=4, season=6, window=12), False, "here")
-    covariates = Covariates.fit(given, [len(one) - layout.test - layout.held for one in given.series])
-    inputs = Inputs(given, layout, covariates, ahead=4)
+    layout, _ = lay_out(
+        given, BacktestSettings(horizon=4, season_length=6, context_length=12), False, "here"
+    )
+    covariates = Covariates.fit(
+        given, [len(one) - layout.test - layout.validation_steps for one in given.series]
+    )
+    inputs = WindowGatherer(given, layout, covariates, ahead=4)
     torch.manual_seed(0)
     sizes = Sizes(**inputs.shape, window=layout.window, horizon=4, season=6)
     return settings.build(sizes), inputs, given
@@ -106,10 +120,15 @@ def prepared(settings: Any, given: Panel | None = None) -> tuple[Any, Inputs, Pa
 
 NETWORKS = {
     **{
-        f"steps, {name}": read(StepsSettings, {"body": {"name": "recurrent", "width": 6}, "head": name})
+        f"steps, {name}": read(
+            AutoregressiveSettings, {"body": {"name": "recurrent", "width": 6}, "head": name}
+        )
         for name in NUMBERS
     },
-    **{f"direct, {name}": read(DirectSettings, {"depth": 1, "width": 6, "head": name}) for name in NUMBERS},
+    **{
+        f"direct, {name}": read(DirectSettings, {"depth": 1, "width": 6, "head": name})
+        for name in NUMBERS
+    },
 }
 
 
@@ -131,16 +150,25 @@ def test_forecasts_do_not_look_at_the_target(name: str) -> None:
     given = panel()
     changed = given.with_series(
         [
-            replace(one, values=np.concatenate([one.values[:60], -(one.values[60:] ** 2)]), past=one.past * 1)
+            replace(
+                one,
+                values=np.concatenate([one.values[:60], -(one.values[60:] ** 2)]),
+                past=one.past * 1,
+            )
             for one in given.series
         ]
     )
     for one in changed.series:
         one.past[60:] = 9.0
     _, others, _ = prepared(NETWORKS[name], changed)
-    others.among, others.covariate = inputs.among, np.where(others.covariate == inputs.covariate, inputs.covariate, 5.0)
+    others.among, others.covariate = (
+        inputs.among,
+        np.where(others.covariate == inputs.covariate, inputs.covariate, 5.0),
+    )
     at = np.array([(0, 60), (2, 60)])
-    told, same = (forecast(network, one, at, seed=1, paths=20).quantile(0.5) for one in (inputs, others))
+    told, same = (
+        forecast(network, one, at, seed=1, paths=20).quantile(0.5) for one in (inputs, others)
+    )
     np.testing.assert_array_equal(told, same)
 
 
@@ -159,7 +187,8 @@ def test_the_first_step_that_is_drawn_is_as_the_network_says(name: str) -> None:
 
 
 def learned(folder: Path, values: np.ndarray, model: str, refit: int) -> dict[str, Any]:
-    """Train on y, w, of which the past is known, and k, known ahead, (series, steps, 3); give all that came of it."""
+    """Train on y, w, of which the past is known, and k, known ahead, (series, steps, 3); give
+    all that came of it."""
     folder.mkdir()
     rows = [
         f"s{number},{np.datetime64('2024-01-01') + step},{y!r},{w!r},{k!r},{'ab'[number]}"
@@ -168,15 +197,30 @@ def learned(folder: Path, values: np.ndarray, model: str, refit: int) -> dict[st
     ]
     path = folder / "data.csv"
     path.write_text("id,t,y,w,k,kind\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    said = ["backtest.horizon=3", "backtest.test=12", f"backtest.refit={refit}", "rivals.statistics=[]", "paths=20"]
-    said += ["training.steps=6", "data.id=id", 'data.static=["kind"]']
-    said += [f'data.{name}=["{column}"]' for name, column in (("target", "y"), ("past", "w"), ("known", "k"))]
-    said += ["model.body.width=4"] if model == "gru" else ["model.width=4"] if model == "mlp" else []
+    said = [
+        "backtest.horizon=3",
+        "backtest.test=12",
+        f"backtest.refit={refit}",
+        "baselines.statistical=[]",
+        "sample_paths=20",
+    ]
+    said += ["training.steps=6", "data.id=id", 'data.static_covariates=["kind"]']
+    said += [
+        f'data.{name}=["{column}"]'
+        for name, column in (("target", "y"), ("past_covariates", "w"), ("known_covariates", "k"))
+    ]
+    said += (
+        ["model.body.width=4"] if model == "gru" else ["model.width=4"] if model == "mlp" else []
+    )
     proposal = TASKS["forecast"].propose(Choices(data=[path], model=model, assignments=said))
-    with Run.create(folder / "run", {"task": "forecast", "sources": [], "settings": {"seed": 1}}) as run:
+    with Run.create(
+        folder / "run", {"task": "forecast", "sources": [], "settings": {"seed": 1}}
+    ) as run:
         TASKS["forecast"].train(run, proposal.settings, [path], lambda event: None)
         arrays = {f"weight {name}": array for name, array in run.read_arrays().items()}
-        arrays |= {f"told {name}": array for name, array in run.read_arrays("backtest.safetensors").items()}
+        arrays |= {
+            f"told {name}": array for name, array in run.read_arrays("backtest.safetensors").items()
+        }
         codec = json.loads(run.read("codec.json"))
         return arrays | {"bands": run.read("calibration.json"), "covariates": codec["covariates"]}
 
@@ -184,7 +228,8 @@ def learned(folder: Path, values: np.ndarray, model: str, refit: int) -> dict[st
 @pytest.mark.parametrize("refit", [0, 1])
 @pytest.mark.parametrize("model", ["ridge", "linear", "mlp", "gru", "boosting"])
 def test_the_future_changes_nothing(model: str, refit: int, tmp_path: Path) -> None:
-    """Neither what was learned before the test, nor, where it is learned anew, any forecast from before the change."""
+    """Neither what was learned before the test, nor, where it is learned anew, any forecast from
+    before the change."""
     if model == "boosting":
         pytest.importorskip("sklearn")
     draws = np.random.default_rng(1)
@@ -194,7 +239,10 @@ def test_the_future_changes_nothing(model: str, refit: int, tmp_path: Path) -> N
     changed[:, begin:] = 1000 * draws.normal(size=(2, 90 - begin, 3))
     # What is known ahead may be used, for three steps.
     changed[:, begin : begin + 3, 2] = values[:, begin : begin + 3, 2]
-    one, other = (learned(tmp_path / name, data, model, refit) for name, data in (("a", values), ("b", changed)))
+    one, other = (
+        learned(tmp_path / name, data, model, refit)
+        for name, data in (("a", values), ("b", changed))
+    )
     assert (one["bands"], one["covariates"]) == (other["bands"], other["covariates"])
     before = one["told origins"][:, 1] <= begin
     assert 0 < before.sum() < len(before)
@@ -208,15 +256,26 @@ def test_the_future_changes_nothing(model: str, refit: int, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["ridge", *SIMPLE])
 def test_the_future_changes_no_rival(name: str) -> None:
-    """Neither what it forecasts from before the change, nor its intervals, nor what errors are measured by."""
+    """Neither what it forecasts from before the change, nor its intervals, nor what errors are
+    measured by."""
     given = panel(channels=1)
     changed = given.with_series(
-        [replace(one, values=np.concatenate([one.values[:72], 1000 * one.values[72:] ** 2])) for one in given.series]
+        [
+            replace(one, values=np.concatenate([one.values[:72], 1000 * one.values[72:] ** 2]))
+            for one in given.series
+        ]
     )
     told = []
     for one in (given, changed):
-        layout, _ = lay_out(one, BacktestSettings(horizon=4, season=6, test=16), True, "here")
-        prepared = Prepared(one, layout, Covariates.fit(one, [64 - layout.held] * 3), one.with_series([]))
+        layout, _ = lay_out(
+            one, BacktestSettings(horizon=4, season_length=6, test=16), True, "here"
+        )
+        prepared = Prepared(
+            one,
+            layout,
+            Covariates.fit(one, [64 - layout.validation_steps] * 3),
+            one.with_series([]),
+        )
         origins_of = prepared.origins("test")
         origins_of = origins_of[origins_of[:, 1] <= 72]
         if name == "ridge":
@@ -224,18 +283,24 @@ def test_the_future_changes_no_rival(name: str) -> None:
             forecast_of, bands = found.forecast, found.bands.to_json()
         else:
             forecast_of, bands = rivals._simple(name, prepared, origins_of), None
-        told.append((forecast_of.mean, forecast_of.quantile(0.9), prepared.scales(origins_of).naive, bands))
+        told.append(
+            (forecast_of.mean, forecast_of.quantile(0.9), prepared.scales(origins_of).naive, bands)
+        )
     for one, other in zip(*told, strict=True):
         np.testing.assert_equal(one, other)
 
 
 def test_parts_do_not_overlap_in_what_is_forecast() -> None:
     given = panel(steps=100)
-    layout, _ = lay_out(given, BacktestSettings(horizon=5, test=20, held=24, stride=1), False, "here")
+    layout, _ = lay_out(
+        given, BacktestSettings(horizon=5, test=20, validation_steps=24, stride=1), False, "here"
+    )
     steps = {}
-    for part in ("train", "tune", "calibrate", "test"):
+    for part in ("train", "validation", "calibration", "test"):
         found = origins(given, layout, part)
-        steps[part] = {(number, step + ahead) for number, step in found.tolist() for ahead in range(5)}
+        steps[part] = {
+            (number, step + ahead) for number, step in found.tolist() for ahead in range(5)
+        }
     parts = list(steps.values())
     assert all(not one & other for place, one in enumerate(parts) for other in parts[place + 1 :])
     assert steps["test"] == {(number, step) for number in range(3) for step in range(80, 100)}
@@ -244,42 +309,54 @@ def test_parts_do_not_overlap_in_what_is_forecast() -> None:
 def test_intervals_hold_what_they_promise() -> None:
     draws = np.random.default_rng(2)
     told = Normals(np.zeros((500, 3, 1)), np.full((500, 3, 1), 0.5))
-    bands = Bands.fit(told, draws.normal(size=(500, 3, 1)), 500)
+    bands = ConformalIntervals.fit(told, draws.normal(size=(500, 3, 1)), 500)
     new = draws.normal(size=(4000, 3, 1))
-    around = bands.around(Normals(np.zeros_like(new), np.full_like(new, 0.5)))
+    around = bands.intervals(Normals(np.zeros_like(new), np.full_like(new, 0.5)))
     for per_cent, (low, high) in around.items():
         assert abs(((low <= new) & (new <= high)).mean() - per_cent / 100) < 0.03
-    assert Bands.from_json(bands.to_json()) == bands
+    assert ConformalIntervals.from_json(bands.to_json()) == bands
 
 
 @pytest.mark.parametrize("count", [2, 5])
 def test_intervals_hold_what_they_promise_after_few_forecasts(count: int) -> None:
-    """On average over what the calibrate part may have been; each of its forecasts misses by as much at every step."""
+    """On average over what the calibration part may have been; each of its forecasts misses by
+    as much at every step."""
     draws = np.random.default_rng(3)
     told, held = Normals(np.zeros((count, 3, 1)), np.full((count, 3, 1), 0.5)), {80: 0.0, 95: 0.0}
     new = draws.normal(size=(500, 1, 1))
     for _ in range(400):
         missed = np.broadcast_to(draws.normal(size=(count, 1, 1)), (count, 3, 1))
-        around = Bands.fit(told, missed, count).around(Normals(0 * new, 0 * new + 0.5))
+        around = ConformalIntervals.fit(told, missed, count).intervals(
+            Normals(0 * new, 0 * new + 0.5)
+        )
         for per_cent, (low, high) in around.items():
             held[per_cent] += ((low <= new) & (new <= high)).mean() / 400
     assert abs(held[80] - 0.8) < 0.06
     assert abs(held[95] - 0.95) < 0.06
 
 
-def test_a_rehearsal_is_before_the_test_and_apart_from_what_was_chosen_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rehearsal_is_before_the_test_and_apart_from_what_was_chosen_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     given = panel(steps=120, series=1)
-    layout, _ = lay_out(given, BacktestSettings(horizon=4, season=6, test=12, held=24), True, "here")
+    layout, _ = lay_out(
+        given,
+        BacktestSettings(horizon=4, season_length=6, test=12, validation_steps=24),
+        True,
+        "here",
+    )
     prepared = Prepared(given, layout, Covariates.fit(given, [84]), given.with_series([]))
     asked: list[np.ndarray] = []
-    monkeypatch.setattr(fitting, "refitted", lambda learned, *_: learned)
-    monkeypatch.setattr(fitting, "forecast", lambda *given, **_: asked.append(given[2]) or forecast(*given, **_))
+    monkeypatch.setattr(fitting, "refit", lambda learned, *_: learned)
+    monkeypatch.setattr(
+        fitting, "forecast", lambda *given, **_: asked.append(given[2]) or forecast(*given, **_)
+    )
     learned = fitting.fitted(forecaster_settings("ridge"), prepared)
-    assert fitting.calibrated(learned, prepared, ForecastSettings()).measured >= 5
+    assert fitting.calibrated(learned, prepared, ForecastSettings()).forecasts >= 5
     begins = np.sort(np.concatenate(asked)[:, 1]).tolist()
-    assert set(origins(given, layout, "calibrate")[:, 1].tolist()) < set(begins)
-    assert not set(begins) & set(origins(given, layout, "tune")[:, 1].tolist())
-    assert min(begins) == (108 + layout.least + 4) // 2
+    assert set(origins(given, layout, "calibration")[:, 1].tolist()) < set(begins)
+    assert not set(begins) & set(origins(given, layout, "validation")[:, 1].tolist())
+    assert min(begins) == (108 + layout.min_context + 4) // 2
     assert max(begins) == 108 - 4
 
 
@@ -289,4 +366,6 @@ def test_blocks() -> None:
 
 
 def test_catalogues_are_covered() -> None:
-    assert {forecaster_settings(name).name for name in ("ridge", "linear", "gru", "boosting")} == set(FORECASTERS)  # type: ignore[attr-defined]
+    assert {
+        forecaster_settings(name).name for name in ("ridge", "linear", "gru", "boosting")
+    } == set(FORECASTERS)  # type: ignore[attr-defined]

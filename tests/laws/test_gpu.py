@@ -1,4 +1,5 @@
-"""The Triton kernels give what the eager engine gives, for every cell and at random, in Triton's interpreter."""
+"""The Triton kernels give what the eager engine gives, for every cell and at random, in Triton's
+interpreter."""
 
 import os
 
@@ -15,15 +16,27 @@ from random_cells import random_program
 
 from ensue import engine
 from ensue.cells import CELLS
-from ensue.engine import Program, eager, gpu, native, packed_paths, start, trace, with_normalised_gates
-from ensue.engine.gpu import run, source, stretches
+from ensue.engine import (
+    Program,
+    eager,
+    gpu,
+    native,
+    packed_paths,
+    start,
+    trace,
+    with_normalised_gates,
+)
+from ensue.engine.gpu import cuda_graphs as stretches
+from ensue.engine.gpu import run, source
 from ensue.engine.layout import Layout
 from ensue.engine.memory import Memory
 from ensue.errors import UserError
 from ensue.testing import VARIANTS, backend_is_right, values_for
 
 pytestmark = [
-    pytest.mark.skipif(not gpu.available(), reason=f"the kernels for a GPU cannot be tested: {gpu.describe()}"),
+    pytest.mark.skipif(
+        not gpu.available(), reason=f"the kernels for a GPU cannot be tested: {gpu.describe()}"
+    ),
     # Past the edge of a tile the interpreter computes on, with whatever comes of zeros.
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),
 ]
@@ -32,7 +45,8 @@ UNEQUAL = torch.tensor([4, 0, 3, 5, 1, 4, 2] * 2 + [5, 5, 5, 4])
 
 @pytest.fixture(params=["at once", "tick by tick"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Run all ticks in one launch; or launch them one by one, in stretches where all rows are equally long."""
+    """Run all ticks in one launch; or launch them one by one, in stretches where all rows are
+    equally long."""
     if request.param == "tick by tick":
         monkeypatch.setattr(run, "FEW", 0)
         monkeypatch.setattr(stretches, "LENGTH", 2)
@@ -40,7 +54,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def hold(program: Program, batch: int, lengths: torch.Tensor | None = None) -> None:
-    backend_is_right(gpu, program, values_for(program, inputs=4, width=5, steps=5, batch=batch), lengths)
+    backend_is_right(
+        gpu, program, values_for(program, inputs=4, width=5, steps=5, batch=batch), lengths
+    )
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -71,7 +87,8 @@ def test_a_run_without_gradients_stores_less_and_gives_the_same(cell: str, way: 
     torch.testing.assert_close(mine, other, rtol=0, atol=1e-6)
 
 
-# The interpreter has no bfloat16 in tl.dot; that the kernels compile with it is in test_gpu_compiles.py.
+# The interpreter has no bfloat16 in tl.dot; that the kernels compile with it is in
+# test_gpu_compiles.py.
 @pytest.mark.parametrize(
     ("dtype", "way"),
     [(torch.float16, "at once"), (torch.float16, "tick by tick"), (torch.bfloat16, "tick by tick")],
@@ -82,7 +99,9 @@ def test_short_numbers_are_only_rounded_where_they_are_stored(dtype: torch.dtype
     values = _values(program, dtype)
     layout = Layout.of(values["x"])
     mine = packed_paths(gpu, program, values, layout)
-    exact = packed_paths(eager, program, {name: one.double() for name, one in values.items()}, layout)
+    exact = packed_paths(
+        eager, program, {name: one.double() for name, one in values.items()}, layout
+    )
     for one, right in zip(mine, exact, strict=True):
         assert one.dtype == dtype
         torch.testing.assert_close(one.double(), right, rtol=0.02, atol=0.02)
@@ -131,21 +150,35 @@ def test_many_tiles_are_not_held_at_once() -> None:
     """Layer normalisation of many gates would go to slow memory at every tick."""
     plain = trace(CELLS["peephole"](), "peephole")
     both = plain, with_normalised_gates(plain)
-    few, many = (source.whole(program, "backward", True).held * run.ROWS * run.FEW for program in both)
+    few, many = (
+        source.whole(program, "backward", True).held * run.ROWS * run.FEW for program in both
+    )
     assert few <= run.REGISTERS < many
 
 
 def test_no_name_of_a_person_gets_into_a_kernel() -> None:
     program = trace(CELLS["peephole"](), "peephole")
-    renamed = Program.from_json(program.to_json().replace('"write"', '"breakpoint"').replace('"c"', '"exit"'))
+    renamed = Program.from_json(
+        program.to_json().replace('"input"', '"breakpoint"').replace('"c"', '"exit"')
+    )
     with pytest.raises(UserError, match="are no names"):
-        Program.from_json(program.to_json().replace('"write"', '"print(1)"'))
-    assert source.whole(renamed, "forward", True).source == source.whole(program, "forward", True).source
-    assert source.whole(renamed, "backward", True).source == source.whole(program, "backward", True).source
+        Program.from_json(program.to_json().replace('"input"', '"print(1)"'))
+    assert (
+        source.whole(renamed, "forward", True).source
+        == source.whole(program, "forward", True).source
+    )
+    assert (
+        source.whole(renamed, "backward", True).source
+        == source.whole(program, "backward", True).source
+    )
 
 
-@pytest.mark.parametrize(("cell", "by_gpu"), [("peephole", True), ("jordan", True), ("lstm", False), ("mingru", False)])
-def test_cells_without_a_faster_way_get_kernels(cell: str, by_gpu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("cell", "by_gpu"), [("peephole", True), ("jordan", True), ("lstm", False), ("mingru", False)]
+)
+def test_cells_without_a_faster_way_get_kernels(
+    cell: str, by_gpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Torch's own kernels and the scan come first; here a CPU is taken for a GPU."""
     launched: list[str] = []
 

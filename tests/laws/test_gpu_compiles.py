@@ -1,4 +1,5 @@
-"""The Triton kernels of every cell compile for GPUs, as far as it can be known without one: to machine code."""
+"""The Triton kernels of every cell compile for GPUs, as far as it can be known without one: to
+machine code."""
 
 import json
 import subprocess
@@ -12,7 +13,9 @@ from ensue.engine import gpu
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not gpu.available(), reason=f"the kernels for a GPU cannot be compiled: {gpu.describe()}"),
+    pytest.mark.skipif(
+        not gpu.available(), reason=f"the kernels for a GPU cannot be compiled: {gpu.describe()}"
+    ),
 ]
 # In a process of its own: where Triton interprets, it does not compile.
 PROGRAM = """
@@ -59,7 +62,11 @@ print(json.dumps(most))
 def test_the_kernels_compile_and_have_room(cell: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM, cell],
-        env={"TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": ":".join(sys.path), "PATH": "/usr/bin:/bin"},
+        env={
+            "TRITON_CACHE_DIR": str(tmp_path),
+            "PYTHONPATH": ":".join(sys.path),
+            "PATH": "/usr/bin:/bin",
+        },
         capture_output=True,
         text=True,
         check=False,

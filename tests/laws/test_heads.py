@@ -15,7 +15,9 @@ def heads() -> dict[str, Categorical]:
     return {
         "untied": CategoricalSettings().build(FEATURES, SIZE).double(),
         "tied": CategoricalSettings(tied=True).build(FEATURES, SIZE, same).double(),
-        "tied to another width": CategoricalSettings(tied=True).build(FEATURES, SIZE, other).double(),
+        "tied to another width": CategoricalSettings(tied=True)
+        .build(FEATURES, SIZE, other)
+        .double(),
     }
 
 
@@ -28,7 +30,9 @@ def test_symbols(name: str) -> None:
     assert distribution.probs.shape == (2, 7, SIZE)
     torch.testing.assert_close(distribution.probs.sum(-1), torch.ones(2, 7, dtype=torch.float64))
     assert distribution.sample().lt(SIZE).all()
-    torch.testing.assert_close(head.nats(features, target), -distribution.log_prob(target), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        head.nats(features, target), -distribution.log_prob(target), rtol=0, atol=1e-12
+    )
     assert torch.autograd.gradcheck(lambda f: head.nats(f, target), (features,))
 
 

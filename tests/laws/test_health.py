@@ -7,28 +7,32 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ensue.evaluation.ranking import recommended
-from ensue.evaluation.standing import Standing
-from ensue.inspection import health
-from ensue.inspection.health import (
-    ailments,
-    answers_of_labels,
+from ensue.evaluation.ranking import best_model
+from ensue.evaluation.scores import Score
+from ensue.inspection import diagnostics as health
+from ensue.inspection.diagnostics import (
+    diagnose,
+    diagnose_labels,
+    label_shift,
     longest_repetition,
-    shifted,
-    uncovered,
+    miscalibrated,
+    undercoverage,
     unrecognised,
-    unsure,
-    worse,
+    worse_than_baseline,
 )
-from ensue.tasks.outcome import costs_of_network
+from ensue.tasks.results import costs_of_network
 from ensue.training import fit
 
 
 def history(norms: list[float], validations: list[float]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
-        {"step": 10 * number, "norm": norm, "validation": None} for number, norm in enumerate(norms, 1)
+        {"step": 10 * number, "norm": norm, "validation": None}
+        for number, norm in enumerate(norms, 1)
     ]
-    return rows + [{"step": 10 * number, "norm": None, "validation": v} for number, v in enumerate(validations, 1)]
+    return rows + [
+        {"step": 10 * number, "norm": None, "validation": v}
+        for number, v in enumerate(validations, 1)
+    ]
 
 
 FINE = [1.0, 0.8, 0.9, 0.7, 0.6, 0.7, 0.5]
@@ -36,42 +40,70 @@ FINE = [1.0, 0.8, 0.9, 0.7, 0.6, 0.7, 0.5]
 
 def test_a_healthy_training_has_no_ailments() -> None:
     verse = ["The fool doth think he is wise, but the wise man knows himself to be a fool."]
-    assert ailments(history(FINE, [3.0, 2.0, 1.9, 1.91, 1.9]), verse, unigram=2.9, size=60) == []
-    assert ailments([], []) == []
+    assert diagnose(history(FINE, [3.0, 2.0, 1.9, 1.91, 1.9]), verse, unigram=2.9, size=60) == []
+    assert diagnose([], []) == []
 
 
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        (history([*FINE, 900.0, *FINE], []), "Gradients exploded: at step 80 the norm was 900, its median 0.7; "),
-        (history([1.0, 0.1, 1e-7, 1e-9, 1e-9], []), "Gradients vanished: their norm came down to 1e-09, "),
-        (history(FINE, [3.2, 3.0, 3.0]), "The network is dead: its loss of 3.000 is no better than the symbols' freq"),
-        (history(FINE, [5.0, 4.9]), "The network has hardly begun: after 20 steps its loss of 4.900 is no better than"),
+        (
+            history([*FINE, 900.0, *FINE], []),
+            "Gradients exploded: at step 80 the norm was 900, its median 0.7; ",
+        ),
+        (
+            history([1.0, 0.1, 1e-7, 1e-9, 1e-9], []),
+            "Gradients vanished: their norm came down to 1e-09, ",
+        ),
+        (
+            history(FINE, [3.2, 3.0, 3.0]),
+            "The network is dead: its loss of 3.000 is no better than the symbols' freq",
+        ),
+        (
+            history(FINE, [5.0, 4.9]),
+            "The network has hardly begun: after 20 steps its loss of 4.900 is no better than",
+        ),
         (
             history(FINE, [5.0, 4.9, 4.9]),
             "The network is dead: its loss of 4.900 is no better than guessing evenly (4.094",
         ),
-        (history(FINE, [2.0, 1.9, 1.8, 1.7]), "The validation loss was still falling at the end: from 1.800 to 1.700 "),
-        (history(FINE, [2.0, 1.5, 1.6, 1.7, 1.9]), "The network began to learn the training part by heart: the valid"),
+        (
+            history(FINE, [2.0, 1.9, 1.8, 1.7]),
+            "The validation loss was still falling at the end: from 1.800 to 1.700 ",
+        ),
+        (
+            history(FINE, [2.0, 1.5, 1.6, 1.7, 1.9]),
+            "The network began to learn the training part by heart: the valid",
+        ),
     ],
 )
 def test_each_failure_is_named(rows: list[dict[str, Any]], sentence: str) -> None:
-    (found,) = ailments(rows, [], unigram=2.9, size=60)
+    (found,) = diagnose(rows, [], unigram=2.9, size=60)
     assert found.startswith(sentence)
 
 
 @pytest.mark.parametrize(
     "rows",
     [
-        history([1.0, 0.8, 0.5, 1e-3, 1e-4, 1e-5, 1e-6, 1e-6, 1e-6, 1e-6, 1e-7], [0.3, 0.01, 2e-4, 1e-5]),
-        history([1.0, 0.9, 1.1, 0.9, 1.0, 1e-3, 1e-4, 1e-4, 1e-3, 1e-3, 1e-3, 1e-3], [0.3, 0.1, 0.01, 0.01]),
+        history(
+            [1.0, 0.8, 0.5, 1e-3, 1e-4, 1e-5, 1e-6, 1e-6, 1e-6, 1e-6, 1e-7], [0.3, 0.01, 2e-4, 1e-5]
+        ),
+        history(
+            [1.0, 0.9, 1.1, 0.9, 1.0, 1e-3, 1e-4, 1e-4, 1e-3, 1e-3, 1e-3, 1e-3],
+            [0.3, 0.1, 0.01, 0.01],
+        ),
         history(FINE, [3e-4, 2e-4, 1e-4, 5e-5]),
         history(FINE, [0.5, 0.003, 0.002, 0.004, 0.005, 0.006]),
     ],
-    ids=["gradients fade at no loss", "gradients fade as it learns", "nothing is left to fall", "nothing has risen"],
+    ids=[
+        "gradients fade at no loss",
+        "gradients fade as it learns",
+        "nothing is left to fall",
+        "nothing has risen",
+    ],
 )
 def test_what_has_learned_everything_has_no_ailments(rows: list[dict[str, Any]]) -> None:
-    assert ailments(rows, []) == []
+    assert diagnose(rows, []) == []
 
 
 def test_what_ends_a_training_and_what_is_said_of_it_agree() -> None:
@@ -79,17 +111,21 @@ def test_what_ends_a_training_and_what_is_said_of_it_agree() -> None:
 
 
 def test_more_time_is_advised_only_where_it_may_help() -> None:
-    by_heart, learning = (history(FINE, row) for row in ([2.0, 1.5, 1.6, 1.7, 1.9], [2.0, 1.9, 1.8, 1.7]))
-    costs = [("bayes", 0.1), ("lstm", 0.2)]
-    assert answers_of_labels(costs, {}, [], by_heart) == [
-        "It is no better than bayes (0.2 against 0.1); use that, or give it more examples"
+    by_heart, learning = (
+        history(FINE, row) for row in ([2.0, 1.5, 1.6, 1.7, 1.9], [2.0, 1.9, 1.8, 1.7])
+    )
+    costs = [("ngram-bayes", 0.1), ("lstm", 0.2)]
+    assert diagnose_labels(costs, {}, [], by_heart) == [
+        "It is no better than ngram-bayes (0.2 against 0.1); use that, or give it more examples"
     ]
-    assert answers_of_labels(costs, {}, [], learning)[0].endswith("or give it more examples or more --minutes")
+    assert diagnose_labels(costs, {}, [], learning)[0].endswith(
+        "or give it more examples or more --minutes"
+    )
 
 
 @pytest.mark.parametrize("text", ["e" * 40, "and " * 12, "To be, " + "or not " * 10])
 def test_a_repeating_sample_is_a_collapse(text: str) -> None:
-    (found,) = ailments([], ["All is well in this one, as you see.", text])
+    (found,) = diagnose([], ["All is well in this one, as you see.", text])
     assert found.startswith("A sample repeats itself: one part fills")
 
 
@@ -100,32 +136,41 @@ def test_the_longest_repetition_is_counted_to_its_end() -> None:
 
 
 def test_a_warning_never_advises_against_the_recommendation() -> None:
-    """Of as good models the quickest is recommended: to say of it that another is no worse would take that back."""
+    """Of as good models the quickest is recommended: to say of it that another is no worse would
+    take that back."""
 
-    def row(name: str, role: Any, seconds: float, *losses: float) -> Standing:
-        return Standing(name, role, {}, {}, np.array(losses * 30), "errors per example", seconds, 0)
+    def row(name: str, role: Any, seconds: float, *losses: float) -> Score:
+        return Score(name, role, {}, {}, np.array(losses * 30), "errors per example", seconds, 0)
 
     network = row("lstm", "network", 0.1, 0.0, 1.0)
     assert costs_of_network([row("slow", "baseline", 9.0, 1.0, 0.0), network]) == []
     quick, best = row("quick", "baseline", 0.0, 1.0, 0.0), row("best", "baseline", 9.0, 0.0, 0.9)
     costs = costs_of_network([best, quick, network])
-    assert [name for name, _ in costs] == [recommended([best, quick, network]).name, "lstm"]
-    assert answers_of_labels(costs, {}, [])[0].startswith(f"It is no better than {costs[0][0]} ")
+    assert [name for name, _ in costs] == [best_model([best, quick, network]).name, "lstm"]
+    assert diagnose_labels(costs, {}, [])[0].startswith(f"It is no better than {costs[0][0]} ")
 
 
 def test_all_is_well_with_answers_that_are() -> None:
-    assert worse(0.3, {"majority": 0.4, "linear": 0.31}) == worse(0.3, {}) == []
+    assert (
+        worse_than_baseline(0.3, {"majority": 0.4, "nbsvm": 0.31})
+        == worse_than_baseline(0.3, {})
+        == []
+    )
     assert unrecognised([("ham", 50, 0.9), ("rare", 4, 0.0)]) == []
-    assert unsure(0.2, 50) == unsure(0.05, 5000) == []
-    assert shifted("tune", {"a": 600, "b": 400}, {"a": 25, "b": 25}) == shifted("tune", {}, {"a": 1}) == []
-    assert uncovered(0.9, 0.7, 10) == uncovered(0.9, 0.88, 10_000) == []
+    assert miscalibrated(0.2, 50) == miscalibrated(0.05, 5000) == []
+    assert (
+        label_shift("validation", {"a": 600, "b": 400}, {"a": 25, "b": 25})
+        == label_shift("validation", {}, {"a": 1})
+        == []
+    )
+    assert undercoverage(0.9, 0.7, 10) == undercoverage(0.9, 0.88, 10_000) == []
 
 
 def test_labels_drawn_from_one_source_are_no_shift() -> None:
     draws = np.random.default_rng(5)
     for _ in range(100):
         parts = [dict(Counter(map(str, draws.integers(0, 10, count)))) for count in (2000, 40)]
-        assert shifted("test", *parts) == []
+        assert label_shift("test", *parts) == []
 
 
 def test_what_had_hardly_begun_is_trained_longer_before_labels_are_left_out() -> None:
@@ -135,5 +180,6 @@ def test_what_had_hardly_begun_is_trained_longer_before_labels_are_left_out() ->
 def test_of_many_labels_that_are_never_right_five_are_named() -> None:
     (told,) = unrecognised([(name, 9, 0.0) for name in "abcdefg"])
     assert told.startswith(
-        "No example of 'a' (9), 'b' (9), 'c' (9), 'd' (9), 'e' (9 in the test part), and of 2 more labels, is"
+        "No example of 'a' (9), 'b' (9), 'c' (9), 'd' (9), 'e' (9 in the test part), and "
+        "of 2 more labels, is"
     )

@@ -7,18 +7,20 @@ from torch import Tensor
 
 from ensue.errors import RunError, SettingError
 from ensue.layers import LAYERS
-from ensue.models.catalogue import MODELS, SIZES, model_names, model_settings, sized
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram, NgramSettings, estimate
 from ensue.models.sequence import SequenceModel, SequenceSettings
+from ensue.models.sizes import MODELS, SIZES, model_names, model_settings, sized
 from ensue.settings import Settings, assign, read, to_plain
 
 SIZE, BATCH, TIME = 5, 2, 7
 
 
 def sequence_settings(layer: str, **fields: object) -> SequenceSettings:
-    body = {"width": 4, "depth": 1} | ({"window": 3} if "window" in LAYERS[layer].model_fields else {})
+    body = {"width": 4, "depth": 1} | (
+        {"window": 3} if "window" in LAYERS[layer].model_fields else {}
+    )
     return SequenceSettings(body=LAYERS[layer](**body), **fields)
 
 
@@ -26,7 +28,9 @@ def models() -> dict[str, Autoregressive]:
     torch.manual_seed(0)
     networks = {layer: sequence_settings(layer, embedding=3) for layer in LAYERS}
     networks["one-hot"] = sequence_settings("window", embedding=0)
-    networks["tied"] = sequence_settings("bag", embedding=3, head={"name": "categorical", "tied": True})
+    networks["tied"] = sequence_settings(
+        "bag", embedding=3, head={"name": "categorical", "tied": True}
+    )
     built = {name: settings.build(SIZE).double().eval() for name, settings in networks.items()}
     tables = {
         smoothing: ngram(NgramSettings(order=3, smoothing=smoothing))
@@ -58,7 +62,9 @@ def test_each_conditional_sums_to_one(model: Autoregressive, inputs: Tensor) -> 
     distribution, _ = model(inputs, model.initial(BATCH))
     assert distribution.probs.shape == (BATCH, TIME, SIZE)
     assert (distribution.probs > 0).all()
-    torch.testing.assert_close(distribution.probs.sum(-1).double(), torch.ones(BATCH, TIME, dtype=torch.float64))
+    torch.testing.assert_close(
+        distribution.probs.sum(-1).double(), torch.ones(BATCH, TIME, dtype=torch.float64)
+    )
 
 
 def test_a_sequence_scores_the_sum_of_its_steps(model: Autoregressive, inputs: Tensor) -> None:
@@ -83,7 +89,9 @@ def test_resuming_equals_running_at_once(model: Autoregressive, inputs: Tensor, 
     whole, _ = model(inputs, model.initial(BATCH))
     first, state = model(inputs[:, :cut], model.initial(BATCH))
     second, _ = model(inputs[:, cut:], state)
-    torch.testing.assert_close(torch.cat([first.probs, second.probs], 1), whole.probs, rtol=0, atol=1e-9)
+    torch.testing.assert_close(
+        torch.cat([first.probs, second.probs], 1), whole.probs, rtol=0, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("name", models())
@@ -131,11 +139,18 @@ def test_saved_arrays_are_copies() -> None:
 
 
 def test_weights_of_another_network_are_refused() -> None:
-    small, large = sequence_settings("bag", embedding=3).build(SIZE), sequence_settings("bag", embedding=4).build(SIZE)
-    with pytest.raises(RunError, match=r"^the saved 'table.weight' is \[6, 3\], and the network has \[6, 4\]; use"):
+    small, large = (
+        sequence_settings("bag", embedding=3).build(SIZE),
+        sequence_settings("bag", embedding=4).build(SIZE),
+    )
+    with pytest.raises(
+        RunError, match=r"^the saved 'table.weight' is \[6, 3\], and the network has \[6, 4\]; use"
+    ):
         large.load(small.arrays())
     other = sequence_settings("bag", embedding=0).build(SIZE)
-    with pytest.raises(RunError, match=r"^the saved weights and the network differ in 'table.weight'; use"):
+    with pytest.raises(
+        RunError, match=r"^the saved weights and the network differ in 'table.weight'; use"
+    ):
         other.load(small.arrays())
 
 
@@ -146,19 +161,27 @@ def test_settings_are_changed_by_the_ends_of_their_names() -> None:
     run = assign(assign(Run(), "body.window=5"), "tied=true")
     assert (run.model.body.window, run.model.head.tied) == (5, True)
     assert read(Run, to_plain(run)) == run
-    with pytest.raises(SettingError, match=r"there is no setting .body.widht.; did you mean body.width\?"):
+    with pytest.raises(
+        SettingError, match=r"there is no setting .body.widht.; did you mean body.width\?"
+    ):
         assign(run, "body.widht=5")
 
 
 def test_tied_weights_need_embeddings() -> None:
-    with pytest.raises(SettingError, match="tied=true needs embedded input, and embedding is 0; set embedding to"):
-        sequence_settings("bag", embedding=0, head={"name": "categorical", "tied": True}).build(SIZE)
+    with pytest.raises(
+        SettingError, match="tied=true needs embedded input, and embedding is 0; set embedding to"
+    ):
+        sequence_settings("bag", embedding=0, head={"name": "categorical", "tied": True}).build(
+            SIZE
+        )
 
 
 def test_a_name_chooses_a_model() -> None:
     assert {model_settings(name).name for name in model_names()} == set(MODELS)
     assert model_settings("bag").body.name == "bag"
-    with pytest.raises(SettingError, match=r"^--model: there is no model 'widnow'; did you mean window\?$"):
+    with pytest.raises(
+        SettingError, match=r"^--model: there is no model 'widnow'; did you mean window\?$"
+    ):
         model_settings("widnow")
 
 

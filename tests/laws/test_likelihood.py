@@ -1,4 +1,5 @@
-"""What every score obeys: it is the sum of its steps, it is honest about the past, and its conversions are exact."""
+"""What every score obeys: it is the sum of its steps, it is honest about the past, and its
+conversions are exact."""
 
 import json
 from dataclasses import dataclass, field
@@ -13,14 +14,14 @@ from torch import nn
 from torch.distributions import Categorical
 
 from ensue.errors import DataError, SettingError
-from ensue.evaluation.baselines import row, symbol_counts, uniform_nats, unigram_nats
 from ensue.evaluation.intervals import Chunks, difference, intervals
 from ensue.evaluation.likelihood import FIGURES, Likelihood, paid
-from ensue.evaluation.lines import by_line, line_numbers
+from ensue.evaluation.line_scores import by_line, line_numbers
 from ensue.evaluation.prequential import prequential
-from ensue.evaluation.ranking import verdict
-from ensue.evaluation.score import ScoreSettings, score
-from ensue.evaluation.surprise import most_surprising
+from ensue.evaluation.ranking import explain_recommendation
+from ensue.evaluation.surprisal import highest_surprisal
+from ensue.evaluation.text_scoring import ScoreSettings, score
+from ensue.evaluation.unigram import symbol_counts, text_score, uniform_nats, unigram_nats
 from ensue.inspection.memory import MemorySettings, memory
 from ensue.models.contract import Autoregressive
 from ensue.settings import read
@@ -42,7 +43,12 @@ class Encoded:
 
 def encoded(count, offsets=None, seed=0, **more):
     ids = np.random.default_rng(seed).integers(0, SIZE, count)
-    sizes = {"characters": count, "bytes": count, "words": max(count // 5, 1), "tokens": count} | more
+    sizes = {
+        "characters": count,
+        "bytes": count,
+        "words": max(count // 5, 1),
+        "tokens": count,
+    } | more
     return Encoded(ids, np.array([0, count] if offsets is None else offsets), **sizes)
 
 
@@ -75,7 +81,8 @@ class Network(nn.Module, Autoregressive):
 
 
 class Remembering(Autoregressive):
-    """Knows that the symbol is the one `back` steps ago, and that its state holds no more than that."""
+    """Knows that the symbol is the one `back` steps ago, and that its state holds no more than
+    that."""
 
     parameter_count = 0
 
@@ -116,16 +123,22 @@ def directly(model, ids):
 def test_one_long_text_is_scored_with_all_its_past(network, monkeypatch):
     text = encoded(203)
     expected = directly(network, text.ids)
-    np.testing.assert_allclose(score(network, text.ids, text.offsets, ScoreSettings()), expected, atol=1e-12)
-    monkeypatch.setattr("ensue.evaluation.score._MOST_STEPS", 17)
-    np.testing.assert_allclose(score(network, text.ids, text.offsets, ScoreSettings()), expected, atol=1e-12)
+    np.testing.assert_allclose(
+        score(network, text.ids, text.offsets, ScoreSettings()), expected, atol=1e-12
+    )
+    monkeypatch.setattr("ensue.evaluation.text_scoring._MOST_STEPS", 17)
+    np.testing.assert_allclose(
+        score(network, text.ids, text.offsets, ScoreSettings()), expected, atol=1e-12
+    )
 
 
 def test_records_are_scored_each_from_its_own_start(network, monkeypatch):
     text = encoded(60, offsets=[0, 7, 7, 8, 30, 41, 60])
-    expected = np.concatenate([directly(network, part) for part in np.split(text.ids, text.offsets[1:-1]) if len(part)])
+    expected = np.concatenate(
+        [directly(network, part) for part in np.split(text.ids, text.offsets[1:-1]) if len(part)]
+    )
     for batch, steps in [(1, 8192), (2, 8192), (128, 8192), (3, 4), (128, 5)]:
-        monkeypatch.setattr("ensue.evaluation.score._MOST_STEPS", steps)
+        monkeypatch.setattr("ensue.evaluation.text_scoring._MOST_STEPS", steps)
         nats = score(network, text.ids, text.offsets, ScoreSettings(batch=batch))
         np.testing.assert_allclose(nats, expected, atol=1e-12)
 
@@ -135,19 +148,30 @@ def test_rows_side_by_side_are_exact_where_the_memory_is_shorter_than_the_warmup
     model = Remembering(back=4)
     exact = score(model, text.ids, text.offsets, ScoreSettings())
     np.testing.assert_allclose(exact, directly(model, text.ids), atol=1e-12)
-    fast = score(model, text.ids, text.offsets, ScoreSettings(rows=7, warmup=4))
+    fast = score(model, text.ids, text.offsets, ScoreSettings(batch_size=7, warmup=4))
     np.testing.assert_allclose(fast, exact, atol=1e-12)
-    assert not np.allclose(score(model, text.ids, text.offsets, ScoreSettings(rows=7, warmup=2)), exact)
+    assert not np.allclose(
+        score(model, text.ids, text.offsets, ScoreSettings(batch_size=7, warmup=2)), exact
+    )
 
 
 def test_an_empty_text_costs_nothing(network):
-    assert score(network, np.empty(0, dtype=np.int64), np.array([0, 0]), ScoreSettings()).tolist() == []
+    assert (
+        score(network, np.empty(0, dtype=np.int64), np.array([0, 0]), ScoreSettings()).tolist()
+        == []
+    )
     likelihood = Likelihood.of(encoded(0, words=0), np.empty(0))
-    assert (likelihood.nats_per_character, likelihood.bits_per_word, likelihood.perplexity) == (0, 0, 1)
+    assert (likelihood.nats_per_character, likelihood.bits_per_word, likelihood.perplexity) == (
+        0,
+        0,
+        1,
+    )
 
 
 # A text of two words in a codec of words, one of them unknown: worked out by hand.
-HAND = Encoded(np.array([0, 1, 2]), np.array([0, 3]), 6, 7, 2, np.array([1]), np.array([3.0]), tokens=4)
+HAND = Encoded(
+    np.array([0, 1, 2]), np.array([0, 3]), 6, 7, 2, np.array([1]), np.array([3.0]), tokens=4
+)
 HAND_NATS = np.array([1.0, 2.0, 1.5])
 
 
@@ -183,7 +207,11 @@ def test_parts_add_up_to_the_whole(values, cut):
     parts = [Likelihood.of(encoded(len(part), words=2), part) for part in (nats[:cut], nats[cut:])]
     together = parts[0] + parts[1]
     assert together.total_nats == pytest.approx(whole.total_nats)
-    assert (together.symbols, together.characters, together.words) == (whole.symbols, whole.characters, whole.words)
+    assert (together.symbols, together.characters, together.words) == (
+        whole.symbols,
+        whole.characters,
+        whole.words,
+    )
 
 
 def test_an_infinite_cost_is_an_infinite_perplexity():
@@ -205,7 +233,9 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
     for _ in range(200):
         nats = random.exponential(1.0, 400)
         text = encoded(400)
-        low, high = intervals(Chunks.of(text, nats), Likelihood.of(text, nats))["nats_per_character"]
+        low, high = intervals(Chunks.of(text, nats), Likelihood.of(text, nats))[
+            "nats_per_character"
+        ]
         held += low <= 1.0 <= high
     assert 175 <= held <= 199  # of 200, 95 % is 190
 
@@ -214,7 +244,9 @@ def test_a_difference_is_sharper_than_its_two_parts():
     random = np.random.default_rng(0)
     shared = random.exponential(1.0, 5000)
     text = encoded(5000)
-    first, second = (Chunks.of(text, shared + random.normal(shift, 0.05, 5000)) for shift in (0.02, 0.0))
+    first, second = (
+        Chunks.of(text, shared + random.normal(shift, 0.05, 5000)) for shift in (0.02, 0.0)
+    )
     mean, (low, high) = difference(first, second, text.characters)
     assert 0 < low < mean < high
     own = intervals(first, Likelihood.of(text, shared))["nats_per_character"]
@@ -224,12 +256,17 @@ def test_a_difference_is_sharper_than_its_two_parts():
 def test_very_short_texts_have_intervals_too():
     for count in (0, 1, 3):
         text, nats = encoded(count), np.ones(count)
-        low, high = intervals(Chunks.of(text, nats), Likelihood.of(text, nats))["nats_per_character"]
+        low, high = intervals(Chunks.of(text, nats), Likelihood.of(text, nats))[
+            "nats_per_character"
+        ]
         assert low == high == (1.0 if count else 0.0)
 
 
 def test_baselines_are_distributions_and_match_a_plain_count():
-    training, text = np.array([0, 0, 1, 4]), Encoded(np.arange(SIZE), np.array([0, SIZE]), SIZE, SIZE, 1)
+    training, text = (
+        np.array([0, 0, 1, 4]),
+        Encoded(np.arange(SIZE), np.array([0, SIZE]), SIZE, SIZE, 1),
+    )
     assert np.exp(-uniform_nats(text, SIZE)).sum() == pytest.approx(1)
     probabilities = np.exp(-unigram_nats(text, symbol_counts(training, SIZE)))
     np.testing.assert_allclose(probabilities, np.array([3, 2, 1, 1, 2]) / 9)
@@ -247,7 +284,7 @@ def rows_of(**shifts):
     for name, shift in shifts.items():
         role, seconds, parameters = roles[name]
         nats = shared + random.normal(shift, 0.05, 5000)
-        made.append(row(name, role, text, nats, seconds=seconds, parameters=parameters))
+        made.append(text_score(name, role, text, nats, seconds=seconds, parameters=parameters))
     return made
 
 
@@ -259,21 +296,34 @@ def rows_of(**shifts):
             "use lstm: 1.5",
             "the network (lstm) earns its cost: it saves 0.100 nats per character [0.09",
         ),
-        ({"lstm": 0.7, "ngram": 0.6}, "use ngram: 1.6", "(lstm) does not earn its cost: ngram is better by 0.1"),
+        (
+            {"lstm": 0.7, "ngram": 0.6},
+            "use ngram: 1.6",
+            "(lstm) does not earn its cost: ngram is better by 0.1",
+        ),
         ({"lstm": 0.6, "ngram": 0.6}, "use ngram: 1.6", "its difference from ngram, "),
-        ({"lstm": 0.5, "ngram": 0.6, "mixture": 0.45}, "use mixture: 1.4", "with 3.0 min of training against 2.0 s"),
+        (
+            {"lstm": 0.5, "ngram": 0.6, "mixture": 0.45},
+            "use mixture: 1.4",
+            "with 3.0 min of training against 2.0 s",
+        ),
         ({"mixture": 0.5, "lstm": 0.5}, "use lstm", "use lstm"),
     ],
 )
 def test_the_verdict_is_honest(shifts, begins, holds):
-    sentence = verdict(rows_of(**shifts))
+    sentence = explain_recommendation(rows_of(**shifts))
     assert sentence.startswith(begins)
     assert holds in sentence
 
 
 def test_a_row_becomes_json():
     found = rows_of(ngram=0.1)[0].to_json()
-    assert (found["name"], found["role"], found["seconds"], found["parameters"]) == ("ngram", "baseline", 2.0, 40_000)
+    assert (found["name"], found["role"], found["seconds"], found["parameters"]) == (
+        "ngram",
+        "baseline",
+        2.0,
+        40_000,
+    )
     assert json.loads(json.dumps(found))["intervals"]["perplexity"][0] < found["perplexity"]
 
 
@@ -282,13 +332,19 @@ def test_lines_are_counted_as_an_editor_does():
     lines = line_numbers(np.array([0, 1, 0, 2, 0]), np.array([0, 5]))
     assert lines.tolist() == [1, 1, 2, 2, 4]
     scores = by_line(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), lines, np.array([0, 5]))
-    assert [(score.line, score.symbols, score.nats) for score in scores] == [(1, 2, 3.0), (2, 2, 7.0), (4, 1, 5.0)]
+    assert [(score.line, score.symbols, score.nats) for score in scores] == [
+        (1, 2, 3.0),
+        (2, 2, 7.0),
+        (4, 1, 5.0),
+    ]
     nothing = np.empty(0, dtype=np.int64)
     assert by_line(np.empty(0), line_numbers(nothing, np.array([0, 0])), np.array([0, 0])) == []
 
 
 def test_records_are_scored_at_the_lines_of_their_files():
-    offsets = np.array([0, 2, 5, 6])  # the second has a line break inside, the third begins a file of its own
+    offsets = np.array(
+        [0, 2, 5, 6]
+    )  # the second has a line break inside, the third begins a file of its own
     lines = line_numbers(np.array([0, 1, 1, 0, 1, 1]), offsets, firsts=np.array([2, 5, 6]))
     assert lines.tolist() == [2, 2, 5, 6, 6, 6]
     scores = by_line(np.ones(6), lines, offsets)
@@ -298,14 +354,18 @@ def test_records_are_scored_at_the_lines_of_their_files():
 def test_the_most_surprising_places_are_found_apart_from_each_other():
     ids = np.array([0, 1, 2, 3, 4, 0, 1])
     nats = np.array([1.0, 9.0, 8.0, 0.0, 1.0, 2.0, 7.0])
-    found = most_surprising(
-        nats, np.arange(1, 8), lambda begin, end: "".join("abcde"[id] for id in ids[begin:end]), count=2, apart=1
+    found = highest_surprisal(
+        nats,
+        np.arange(1, 8),
+        lambda begin, end: "".join("abcde"[id] for id in ids[begin:end]),
+        count=2,
+        apart=1,
     )
     assert [(each.position, each.line, each.before, each.symbol, each.nats) for each in found] == [
         (1, 2, "a", "b", 9.0),
         (6, 7, "abcdea", "b", 7.0),
     ]
-    more = most_surprising(nats, np.arange(1, 8), lambda begin, end: "", count=3, apart=9)
+    more = highest_surprisal(nats, np.arange(1, 8), lambda begin, end: "", count=3, apart=9)
     assert [each.nats for each in more] == [9.0, 8.0, 7.0]  # near each other rather than too few
 
 
@@ -325,13 +385,19 @@ def test_each_chunk_is_scored_before_it_is_learned():
 
 def test_memory_finds_how_far_back_a_model_looks():
     ids = np.tile(np.random.default_rng(0).integers(0, SIZE, 8), 60)
-    found = memory(Remembering(back=8), ids, np.array([0, len(ids)]), MemorySettings(longest=32, places=100))
+    found = memory(
+        Remembering(back=8), ids, np.array([0, len(ids)]), MemorySettings(longest=32, places=100)
+    )
     assert found.contexts == [1, 2, 4, 8, 16, 32]
     assert found.nats[:3] == pytest.approx([log(SIZE)] * 3)
     assert found.nats[3:] == pytest.approx([-log(0.92)] * 3)
     assert found.reach == 8
-    assert str(found).startswith("context helps up to 8 symbols back: seeing 32 instead saves 0.0000 nats a symbol")
-    short = memory(Remembering(back=8), ids, np.array([0, len(ids)]), MemorySettings(longest=8, places=100))
+    assert str(found).startswith(
+        "context helps up to 8 symbols back: seeing 32 instead saves 0.0000 nats a symbol"
+    )
+    short = memory(
+        Remembering(back=8), ids, np.array([0, len(ids)]), MemorySettings(longest=8, places=100)
+    )
     assert str(short) == "context still helps 8 symbols back, as far as was measured"
 
 
@@ -349,17 +415,23 @@ def test_memory_costs_are_those_of_the_truncated_past(network):
 
 def test_memory_never_looks_into_the_record_before():
     ids = np.concatenate([np.full(20, record % SIZE) for record in range(4)])
-    found = memory(Remembering(back=1), ids, np.arange(0, 81, 20), MemorySettings(longest=64, places=1000))
+    found = memory(
+        Remembering(back=1), ids, np.arange(0, 81, 20), MemorySettings(longest=64, places=1000)
+    )
     assert found.contexts == [1, 2, 4, 8]
     assert found.nats == pytest.approx([-log(0.92)] * 4)
 
 
 def test_memory_of_a_short_text_is_refused():
     text = encoded(12)
-    with pytest.raises(DataError, match=r"^symbols with 4 before them: 8, and 10 are needed; give a longer text"):
+    with pytest.raises(
+        DataError, match=r"^symbols with 4 before them: 8, and 10 are needed; give a longer text"
+    ):
         memory(Remembering(1), text.ids, text.offsets, MemorySettings())
 
 
 def test_settings_out_of_range_are_refused():
-    with pytest.raises(SettingError, match="'rows' cannot be 0: input should be greater than or equal to 1"):
-        read(ScoreSettings, {"rows": 0})
+    with pytest.raises(
+        SettingError, match="'batch_size' cannot be 0: input should be greater than or equal to 1"
+    ):
+        read(ScoreSettings, {"batch_size": 0})

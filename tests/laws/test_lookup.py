@@ -10,10 +10,15 @@ from ensue.layers import LAYERS, Causal
 from ensue.settings import read
 from ensue.state import tensors_of
 
-BODIES = [("recurrent", {"cell": cell, "depth": 2}) for cell in CELLS] + [("window", {}), ("bag", {})]
+BODIES = [("recurrent", {"cell": cell, "depth": 2}) for cell in CELLS] + [
+    ("window", {}),
+    ("bag", {}),
+]
 
 
-def answers(layer: Causal, x: Tensor | Lookup, table: Tensor, lengths: Tensor | None) -> list[Tensor]:
+def answers(
+    layer: Causal, x: Tensor | Lookup, table: Tensor, lengths: Tensor | None
+) -> list[Tensor]:
     y, state = layer(x, layer.initial(len(x)), lengths)
     if lengths is not None:
         y = y * (torch.arange(y.shape[1]) < lengths[:, None])[..., None]
@@ -25,7 +30,9 @@ def answers(layer: Causal, x: Tensor | Lookup, table: Tensor, lengths: Tensor | 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("body", "settings"), BODIES, ids=lambda value: str(value))
-def test_looked_up_is_written_out(body: str, settings: dict[str, object], dtype: torch.dtype) -> None:
+def test_looked_up_is_written_out(
+    body: str, settings: dict[str, object], dtype: torch.dtype
+) -> None:
     torch.manual_seed(2)
     layer = read(LAYERS[body], {"width": 6, **settings}).build(4).to(dtype)  # type: ignore[attr-defined]
     table = torch.randn(3, 4, dtype=dtype, requires_grad=True)
@@ -34,7 +41,9 @@ def test_looked_up_is_written_out(body: str, settings: dict[str, object], dtype:
         one = answers(layer, Lookup(table, ids), table, lengths)
         other = answers(layer, table[ids], table, lengths)
         for mine, true in zip(one, other, strict=True):
-            torch.testing.assert_close(mine, true, rtol=1e-4, atol=1e-10 if dtype == torch.float64 else 1e-5)
+            torch.testing.assert_close(
+                mine, true, rtol=1e-4, atol=1e-10 if dtype == torch.float64 else 1e-5
+            )
 
 
 @pytest.mark.parametrize("table", [None, torch.randn(6, 4)])

@@ -1,4 +1,5 @@
-"""What encoding measurements obeys: no look ahead, nothing but finite numbers, and the same codec after JSON."""
+"""What encoding measurements obeys: no look ahead, nothing but finite numbers, and the same
+codec after JSON."""
 
 import json
 
@@ -11,7 +12,11 @@ from ensue.data.codecs.measurements import MeasurementCodec, Measurements
 from ensue.data.codecs.scaling import Scaling
 from ensue.errors import DataError
 
-SETTINGS = [Measurements(), Measurements(bands="symbols", scale="asinh"), Measurements(together=2.0, scale="linear")]
+SETTINGS = [
+    Measurements(),
+    Measurements(bands="symbols", scale="asinh"),
+    Measurements(merge_within=2.0, scale="linear"),
+]
 
 VALUES = st.one_of(st.just(np.nan), st.floats(-1e9, 1e9), st.sampled_from([0.0, 1e-12, -1e30]))
 
@@ -20,13 +25,15 @@ VALUES = st.one_of(st.just(np.nan), st.floats(-1e9, 1e9), st.sampled_from([0.0, 
 def curves(draw) -> dict:
     """An irregular sequence: bands that may be missing, values that may be, and errors of zero."""
     count = draw(st.integers(1, 12))
-    between = draw(st.lists(st.sampled_from([0.0, 0.01, 1.0, 30.0]), min_size=count, max_size=count))
+    between = draw(
+        st.lists(st.sampled_from([0.0, 0.01, 1.0, 30.0]), min_size=count, max_size=count)
+    )
     columns = [draw(st.lists(VALUES, min_size=count, max_size=count)) for _ in range(2)]
     return {
         "time": np.cumsum(between),
-        "band": draw(st.lists(st.sampled_from("gri"), min_size=count, max_size=count)),
+        "channel": draw(st.lists(st.sampled_from("gri"), min_size=count, max_size=count)),
         "flux": np.array(columns[0]),
-        "error": np.abs(columns[1]),
+        "standard_error": np.abs(columns[1]),
         "redshift": draw(st.sampled_from([0.1, 2.0, np.nan])),
     }
 
@@ -49,7 +56,9 @@ def test_encoding_is_finite_and_outlives_json(chosen, training, other):
             assert len(steps[name]) == len(steps["numbers"])
             assert (steps[name] < size).all()
         for ours, theirs in zip(
-            (steps | whole).values(), ({**again.encode(content)[0], **again.encode(content)[1]}).values(), strict=True
+            (steps | whole).values(),
+            ({**again.encode(content)[0], **again.encode(content)[1]}).values(),
+            strict=True,
         ):
             assert np.array_equal(ours, theirs)
 
@@ -61,7 +70,8 @@ def test_steps_do_not_look_ahead(chosen, training, content, share):
     codec = MeasurementCodec.fit(training, chosen)
     cut = max(1, round(share * len(content["time"])))
     begun = {
-        name: value[:cut] if np.ndim(value) or isinstance(value, list) else value for name, value in content.items()
+        name: value[:cut] if np.ndim(value) or isinstance(value, list) else value
+        for name, value in content.items()
     }
     whole, part = codec.encode(content)[0]["numbers"], codec.encode(begun)[0]["numbers"]
     complete = len(part) - 1  # the last step may have been cut within
@@ -71,40 +81,47 @@ def test_steps_do_not_look_ahead(chosen, training, content, share):
 @pytest.mark.parametrize("how", ["linear", "asinh", "auto"])
 def test_scaled_training_values_have_mean_zero_and_sd_one(how):
     draws = np.random.default_rng(1)
-    values = np.stack([draws.normal(5, 3, 500), np.exp(draws.normal(0, 4, 500)), np.full(500, 7.0)], 1)
+    values = np.stack(
+        [draws.normal(5, 3, 500), np.exp(draws.normal(0, 4, 500)), np.full(500, 7.0)], 1
+    )
     values[::7, 0] = np.nan
     scaling = Scaling.fit(values, how)
     scaled = scaling(values)
     assert np.nanmean(scaled, 0) == pytest.approx([0, 0, 0], abs=1e-9)
     assert np.nanstd(scaled, 0) == pytest.approx([1, 1, 0], abs=1e-9)
-    assert [bend is None for bend in scaling.bend] == {"linear": [True] * 3, "asinh": [False] * 3}.get(
-        how, [True, False, True]
-    )
+    assert [bend is None for bend in scaling.bend] == {
+        "linear": [True] * 3,
+        "asinh": [False] * 3,
+    }.get(how, [True, False, True])
 
 
 def test_observations_of_a_night_become_one_step():
     content = {
         "time": np.array([0.0, 0.02, 0.04, 5.0, 5.01, 10.0, 10.3]),
-        "band": ["g", "r", "g", "r", "g", "g", "r"],
+        "channel": ["g", "r", "g", "r", "g", "g", "r"],
         "flux": np.arange(7.0),
     }
-    codec = MeasurementCodec.fit([content], Measurements(together=0.1, scale="linear"))
+    codec = MeasurementCodec.fit([content], Measurements(merge_within=0.1, scale="linear"))
     numbers = codec.encode(content)[0]["numbers"]
     assert codec.shape.numbers == 2 + 2 + 2
-    # Steps: g and r at 0; g again at 0.04; r and g at 5; g at 10; r at 10.3, too late for its night.
+    # Steps: g and r at 0; g again at 0.04; r and g at 5; g at 10; r at 10.3, too late for its
+    # night.
     assert numbers[:, 2].tolist() == [1, 1, 1, 1, 0]
     assert numbers[:, 3].tolist() == [1, 0, 1, 0, 1]
     assert numbers[1, 1] == numbers[0, 1]  # carried on
     assert numbers[:, 4] == pytest.approx(np.array([0, 0.04, 5, 10, 10.3]) / 10.3)
-    odd = content | {"band": ["g", "r", "g", "r", "g", "u", "u"]}
+    odd = content | {"channel": ["g", "r", "g", "r", "g", "u", "u"]}
     assert np.array_equal(codec.encode(odd)[0]["numbers"], numbers[:3])
-    assert (codec.strange(odd), codec.strange(content)) == (["u"], [])
+    assert (codec.unknown_channels(odd), codec.unknown_channels(content)) == (["u"], [])
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"value": np.zeros((4, 3))}, "'value' has 3 channels where it had 2 in training; give the same channels"),
+        (
+            {"value": np.zeros((4, 3))},
+            "'value' has 3 channels where it had 2 in training; give the same channels",
+        ),
         ({"values": np.zeros((4, 2))}, "there is no field 'value'; did you mean values?"),
         ("abc", "a text stands where measurements are expected; give fields of numbers"),
     ],
@@ -117,5 +134,7 @@ def test_other_fields_are_refused(content, message):
 
 
 def test_nothing_to_learn_from():
-    with pytest.raises(DataError, match="there are no sequences of measurements; give some to learn from"):
+    with pytest.raises(
+        DataError, match="there are no sequences of measurements; give some to learn from"
+    ):
         MeasurementCodec.fit([], Measurements())

@@ -1,4 +1,5 @@
-"""What a mixture of network and n-gram obeys: proper, resumable, blind to what comes, never worse than either."""
+"""What a mixture of network and n-gram obeys: proper, resumable, blind to what comes, never
+worse than either."""
 
 from collections.abc import Sequence
 
@@ -12,7 +13,7 @@ from ensue.errors import RunError
 from ensue.layers import BagSettings, WindowSettings
 from ensue.models import mixture as module
 from ensue.models.contract import Autoregressive
-from ensue.models.mixture import Evidence, Mixture, MixtureSettings, fit_mixture, gather
+from ensue.models.mixture import FitData, Mixture, MixtureSettings, fit_mixture, gather_fit_data
 from ensue.models.ngram import Ngram, NgramSettings, estimate
 from ensue.models.sequence import SequenceModel, SequenceSettings
 
@@ -31,7 +32,11 @@ def ngram(seed: int = 0) -> Ngram:
 
 def network(seed: int = 0) -> SequenceModel:
     torch.manual_seed(seed)
-    body = WindowSettings(width=8, depth=1, window=3) if seed else BagSettings(width=8, depth=1, window=3)
+    body = (
+        WindowSettings(width=8, depth=1, window=3)
+        if seed
+        else BagSettings(width=8, depth=1, window=3)
+    )
     model = SequenceSettings(embedding=4, body=body).build(SIZE).double().eval()
     model.head.linear.weight.data *= 5
     return model
@@ -44,7 +49,9 @@ def sample_of(model: Autoregressive, rows: int, steps: int) -> Batch[Tensor]:
     state = model.initial(rows)
     for t in range(steps):
         distribution, state = model(symbols[:, t : t + 1], state)
-        symbols[:, t + 1] = torch.multinomial(distribution.probs[:, 0], 1, generator=generator)[:, 0]
+        symbols[:, t + 1] = torch.multinomial(distribution.probs[:, 0], 1, generator=generator)[
+            :, 0
+        ]
     lengths = torch.tensor([steps] * (rows - 1) + [steps // 2])
     fields = {"input": symbols[:, :-1], "target": symbols[:, 1:]}
     return Batch(fields, lengths, torch.ones(rows), torch.ones(rows, dtype=torch.bool))
@@ -55,17 +62,25 @@ def mixture() -> Mixture:
     return Mixture(network(), ngram(), weights)
 
 
-def evidence_of(batches: Sequence[Batch[Tensor]]) -> Evidence:
-    return gather(network(), ngram(), batches, sum(int(batch.lengths.sum()) for batch in batches))
+def evidence_of(batches: Sequence[Batch[Tensor]]) -> FitData:
+    return gather_fit_data(
+        network(), ngram(), batches, sum(int(batch.lengths.sum()) for batch in batches)
+    )
 
 
-@pytest.mark.parametrize("writer", [network(), ngram(), mixture()], ids=["network", "ngram", "mixture"])
+@pytest.mark.parametrize(
+    "writer", [network(), ngram(), mixture()], ids=["network", "ngram", "mixture"]
+)
 def test_at_least_as_good_as_either_on_what_it_was_fitted(writer: Autoregressive) -> None:
     batch = sample_of(writer, 8, 200)
     fit = fit_mixture(evidence_of([batch]))
     assert fit.nats <= min(fit.network_nats, fit.ngram_nats)
     fitted = Mixture(network(), ngram(), fit.weights)
-    for model, nats in ((fitted, fit.nats), (network(), fit.network_nats), (ngram(), fit.ngram_nats)):
+    for model, nats in (
+        (fitted, fit.nats),
+        (network(), fit.network_nats),
+        (ngram(), fit.ngram_nats),
+    ):
         loss, _ = model.loss(batch)
         assert (loss.nats.sum() / loss.count.sum()).item() == pytest.approx(nats, abs=1e-9)
 
@@ -73,14 +88,14 @@ def test_at_least_as_good_as_either_on_what_it_was_fitted(writer: Autoregressive
 def test_gains_where_each_is_right_at_times() -> None:
     fit = fit_mixture(evidence_of([sample_of(mixture(), 8, 400)]))
     assert fit.nats < min(fit.network_nats, fit.ngram_nats) - 0.02
-    assert MixtureSettings().wanted(fit)
-    assert not MixtureSettings(use="never").wanted(fit)
+    assert MixtureSettings().improves(fit)
+    assert not MixtureSettings(use="never").improves(fit)
 
 
 def test_falls_back_to_the_better_one_where_mixing_gains_nothing() -> None:
     fit = fit_mixture(evidence_of([sample_of(ngram(), 8, 200)]))
-    assert not MixtureSettings().wanted(fit)
-    assert MixtureSettings(use="always").wanted(fit)
+    assert not MixtureSettings().improves(fit)
+    assert MixtureSettings(use="always").improves(fit)
 
 
 def test_extreme_weights_give_the_parts() -> None:
@@ -90,7 +105,9 @@ def test_extreme_weights_give_the_parts() -> None:
         weights[row, 0] = 1
         model = Mixture(network(), ngram(), weights)
         mixed, _ = model(inputs, model.initial(BATCH))
-        torch.testing.assert_close(mixed.probs, part(inputs, part.initial(BATCH))[0].probs, rtol=0, atol=1e-12)
+        torch.testing.assert_close(
+            mixed.probs, part(inputs, part.initial(BATCH))[0].probs, rtol=0, atol=1e-12
+        )
 
 
 def test_is_what_the_formula_says() -> None:
@@ -100,16 +117,20 @@ def test_is_what_the_formula_says() -> None:
     ours, theirs = (part(inputs, part.initial(1))[0] for part in (model.network, model.ngram))
     for t in range(TIME):
         p, q = ours.probs[0, t].detach().numpy(), theirs.probs[0, t].numpy()
-        known = np.array([1, -(p * np.log(p)).sum(), -(q * np.log(q)).sum(), theirs.depth[0, t].item()])
+        known = np.array(
+            [1, -(p * np.log(p)).sum(), -(q * np.log(q)).sum(), theirs.depth[0, t].item()]
+        )
         a, b = model.weights.numpy() @ known
         expected = p**a * q**b
-        np.testing.assert_allclose(mixed.probs[0, t].detach(), expected / expected.sum(), atol=1e-12)
+        np.testing.assert_allclose(
+            mixed.probs[0, t].detach(), expected / expected.sum(), atol=1e-12
+        )
 
 
 def test_a_long_tune_part_is_thinned(monkeypatch: pytest.MonkeyPatch) -> None:
     batches = [sample_of(mixture(), 8, 200)] * 2
     whole = evidence_of(batches)
-    monkeypatch.setattr(module, "HELD", 1000 * SIZE)
+    monkeypatch.setattr(module, "MAX_HELD", 1000 * SIZE)
     monkeypatch.setattr(module, "FEWEST_STEPS", 0)
     thin = evidence_of(batches)
     assert (len(whole.target), len(thin.target)) == (3000, 1000)
@@ -123,14 +144,19 @@ def test_thinned_however_many_symbols_there_are_and_however_short_the_batches(
     size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Batches of one step each cannot be halved: a loop that tried to never ended."""
-    monkeypatch.setattr(module, "HELD", 2_000)
+    monkeypatch.setattr(module, "MAX_HELD", 2_000)
     monkeypatch.setattr(module, "MOST_HELD", 2_000_000)
     held = 2_000_000 // size
-    assert module.steps_held(size) == held
-    monkeypatch.setattr(module, "steps_held", lambda size: held)
+    assert module.max_steps(size) == held
+    monkeypatch.setattr(module, "max_steps", lambda size: held)
     whole = sample_of(mixture(), 2, 130)
     rows = [
-        Batch({k: v[:1, t : t + 1] for k, v in whole.fields.items()}, torch.tensor([1]), whole.weight[:1], fresh)
+        Batch(
+            {k: v[:1, t : t + 1] for k, v in whole.fields.items()},
+            torch.tensor([1]),
+            whole.weight[:1],
+            fresh,
+        )
         for t, fresh in enumerate(torch.arange(130)[:, None] == 0)
     ]
     evidence = evidence_of(rows)
@@ -142,10 +168,22 @@ def test_the_cold_beginning_of_a_stream_is_no_evidence() -> None:
     whole = sample_of(mixture(), 3, 40)
     whole = Batch(whole.fields, torch.tensor([40, 40, 40]), whole.weight, whole.fresh)
     halves = [
-        Batch({k: v[:, :5] for k, v in whole.fields.items()}, torch.tensor([5, 5, 5]), whole.weight, whole.fresh),
-        Batch({k: v[:, 5:] for k, v in whole.fields.items()}, torch.tensor([35, 35, 35]), whole.weight, ~whole.fresh),
+        Batch(
+            {k: v[:, :5] for k, v in whole.fields.items()},
+            torch.tensor([5, 5, 5]),
+            whole.weight,
+            whole.fresh,
+        ),
+        Batch(
+            {k: v[:, 5:] for k, v in whole.fields.items()},
+            torch.tensor([35, 35, 35]),
+            whole.weight,
+            ~whole.fresh,
+        ),
     ]
-    at_once, in_two = (gather(network(), ngram(), one, 120, unread=7) for one in ([whole], halves))
+    at_once, in_two = (
+        gather_fit_data(network(), ngram(), one, 120, unread=7) for one in ([whole], halves)
+    )
     assert torch.equal(at_once.target, whole["target"][:, 7:].flatten())
     assert torch.equal(at_once.target.sort()[0], in_two.target.sort()[0])
     assert at_once.network.sum().item() == pytest.approx(in_two.network.sum().item(), abs=1e-6)
@@ -155,18 +193,34 @@ def test_goes_on_from_batch_to_batch() -> None:
     whole = sample_of(mixture(), 2, 40)
     whole = Batch(whole.fields, torch.tensor([40, 40]), whole.weight, whole.fresh)
     halves = [
-        Batch({k: v[:, :20] for k, v in whole.fields.items()}, whole.lengths // 2, whole.weight, whole.fresh),
-        Batch({k: v[:, 20:] for k, v in whole.fields.items()}, whole.lengths // 2, whole.weight, ~whole.fresh),
+        Batch(
+            {k: v[:, :20] for k, v in whole.fields.items()},
+            whole.lengths // 2,
+            whole.weight,
+            whole.fresh,
+        ),
+        Batch(
+            {k: v[:, 20:] for k, v in whole.fields.items()},
+            whole.lengths // 2,
+            whole.weight,
+            ~whole.fresh,
+        ),
     ]
     at_once, in_two = evidence_of([whole]), evidence_of(halves)
-    for one, other in ((at_once.network, in_two.network), (at_once.ngram, in_two.ngram), (at_once.clues, in_two.clues)):
+    for one, other in (
+        (at_once.network, in_two.network),
+        (at_once.ngram, in_two.ngram),
+        (at_once.features, in_two.features),
+    ):
         assert one.sum().item() == pytest.approx(other.sum().item(), abs=1e-6)
 
 
 def test_fitting_is_deterministic_and_survives_few_steps() -> None:
     evidence = evidence_of([sample_of(mixture(), 2, 4)])
     assert torch.equal(fit_mixture(evidence).weights, fit_mixture(evidence).weights)
-    one = Evidence(evidence.clues[:1], evidence.network[:1], evidence.ngram[:1], evidence.target[:1])
+    one = FitData(
+        evidence.features[:1], evidence.network[:1], evidence.ngram[:1], evidence.target[:1]
+    )
     assert torch.isfinite(fit_mixture(one).weights).all()
 
 

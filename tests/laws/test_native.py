@@ -1,4 +1,5 @@
-"""The compiled kernels give what the eager engine gives, however they are called, on every instruction set."""
+"""The compiled kernels give what the eager engine gives, however they are called, on every
+instruction set."""
 
 import multiprocessing
 import threading
@@ -15,7 +16,18 @@ from random_cells import random_program
 
 from ensue import native as wheel
 from ensue.cells import CELLS, Cell, tanh
-from ensue.engine import Program, eager, kernels, native, paths, run, start, trace, with_normalised_gates, with_zoneout
+from ensue.engine import (
+    Program,
+    eager,
+    kernels,
+    native,
+    paths,
+    run,
+    start,
+    trace,
+    with_normalised_gates,
+    with_zoneout,
+)
 from ensue.layers import Recurrent
 from ensue.state import tensors_of
 from ensue.testing import VARIANTS as CHANGES
@@ -58,16 +70,26 @@ def test_every_cell_at_every_width(instruction_set: str, cell: str, variant: str
         compiled_is_right(program, values_for(program, 5, width, 9, batch), lengths)
 
 
-@hypothesis.settings(max_examples=60, deadline=None, derandomize=True, phases=[hypothesis.Phase.generate])
-@hypothesis.given(st.randoms(use_true_random=False), st.sampled_from(sorted(CHANGES)), st.sampled_from([1, 5, 70]))
+@hypothesis.settings(
+    max_examples=60, deadline=None, derandomize=True, phases=[hypothesis.Phase.generate]
+)
+@hypothesis.given(
+    st.randoms(use_true_random=False), st.sampled_from(sorted(CHANGES)), st.sampled_from([1, 5, 70])
+)
 def test_cells_at_random(draws: Random, change: str, width: int) -> None:
     program = CHANGES[change](random_program(draws))
     compiled_is_right(program, values_for(program, 5, width, 9, batch=17))
-    compiled_is_right(program, values_for(program, 5, width, 9, batch=4), torch.tensor([4, 0, 9, 2]))
+    compiled_is_right(
+        program, values_for(program, 5, width, 9, batch=4), torch.tensor([4, 0, 9, 2])
+    )
 
 
-@pytest.mark.parametrize(("steps", "columns", "inputs"), [(0, 3, 2), (1, 64, 1), (129, 70, 13), (300, 200, 1100)])
-def test_gradients_of_matrices(instruction_set: str, threads: None, steps: int, columns: int, inputs: int) -> None:
+@pytest.mark.parametrize(
+    ("steps", "columns", "inputs"), [(0, 3, 2), (1, 64, 1), (129, 70, 13), (300, 200, 1100)]
+)
+def test_gradients_of_matrices(
+    instruction_set: str, threads: None, steps: int, columns: int, inputs: int
+) -> None:
     adjoint, source = torch.randn(steps, columns + 3)[:, 3:], torch.randn(steps, inputs + 1)[:, 1:]
     torch.set_num_threads(3)
     mine = native.weigh(adjoint, source)
@@ -77,7 +99,9 @@ def test_gradients_of_matrices(instruction_set: str, threads: None, steps: int, 
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
-def test_any_number_of_threads_gives_the_same_bits(instruction_set: str, threads: None, count: int) -> None:
+def test_any_number_of_threads_gives_the_same_bits(
+    instruction_set: str, threads: None, count: int
+) -> None:
     program = trace(CELLS["mlstm"](), "mlstm")
     values = {name: value.float() for name, value in values_for(program, 5, 70, 6, 13).items()}
     torch.set_num_threads(1)
@@ -99,7 +123,10 @@ def test_what_is_not_contiguous(cell: str) -> None:
         spread[name] = wide.flatten(-2)[..., ::2] if value.dim() != 2 else value.T.contiguous().T
         assert value.numel() == 1 or not spread[name].is_contiguous()
         assert torch.equal(spread[name], value)
-    single = {name: torch.empty_strided(value.shape, value.stride()).copy_(value) for name, value in spread.items()}
+    single = {
+        name: torch.empty_strided(value.shape, value.stride()).copy_(value)
+        for name, value in spread.items()
+    }
     assert not single["equation/recurrent"].is_contiguous()
     found = paths(native, program, single)
     for one, other in zip(found, paths(eager, program, plain), strict=True):
@@ -109,18 +136,28 @@ def test_what_is_not_contiguous(cell: str) -> None:
 def test_a_zone_that_is_one_number_everywhere() -> None:
     program = with_zoneout(trace(CELLS["lstm"](), "lstm"))
     values = {name: value.detach().float() for name, value in values_for(program, 5, 20).items()}
-    values |= {name: torch.tensor(0.2).expand_as(value) for name, value in values.items() if name.startswith("zone/")}
-    for one, other in zip(paths(native, program, values), paths(eager, program, values), strict=True):
+    values |= {
+        name: torch.tensor(0.2).expand_as(value)
+        for name, value in values.items()
+        if name.startswith("zone/")
+    }
+    for one, other in zip(
+        paths(native, program, values), paths(eager, program, values), strict=True
+    ):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
 
 
 def test_gradients_that_are_not_contiguous() -> None:
     program = trace(CELLS["lstm"](), "lstm")
-    values = {name: value.detach().float().requires_grad_() for name, value in values_for(program, 5, 20).items()}
+    values = {
+        name: value.detach().float().requires_grad_()
+        for name, value in values_for(program, 5, 20).items()
+    }
     found = []
     for backend in (native, eager):
         path = paths(backend, program, values)[0]
-        # The gradient of a sum is one number everywhere, of stride 0; that of a transposition comes transposed.
+        # The gradient of a sum is one number everywhere, of stride 0; that of a transposition comes
+        # transposed.
         loss = path.sum() + (path.transpose(0, 2) * torch.arange(7.0)).sum()
         found.append(torch.autograd.grad(loss, list(values.values())))
     for one, other in zip(*found, strict=True):
@@ -130,7 +167,13 @@ def test_gradients_that_are_not_contiguous() -> None:
 @pytest.mark.parametrize("cell", ["lstm", "gru", "mlstm", "mingru"])
 def test_no_rows_and_rows_of_no_steps(cell: str) -> None:
     layer = Recurrent(cell, inputs=3, width=4)
-    for batch, steps, lengths in ((0, 5, None), (0, 5, []), (2, 5, [0, 0]), (2, 5, [0, 5]), (2, 0, None)):
+    for batch, steps, lengths in (
+        (0, 5, None),
+        (0, 5, []),
+        (2, 5, [0, 0]),
+        (2, 5, [0, 5]),
+        (2, 0, None),
+    ):
         counts = None if lengths is None else torch.tensor(lengths, dtype=torch.int64)
         x = torch.randn(batch, steps, 3, requires_grad=True)
         before = layer.initial(batch)
@@ -150,9 +193,13 @@ def play_in_a_child(answer: Connection, program: Program, values: dict[str, torc
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_child_works_after_its_parent_has(threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forked_child_works_after_its_parent_has(
+    threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program = trace(CELLS["lstm"](), "lstm")
-    values = {name: value.detach().float() for name, value in values_for(program, 5, 20, 5, 4).items()}
+    values = {
+        name: value.detach().float() for name, value in values_for(program, 5, 20, 5, 4).items()
+    }
     # Ours are many; torch's own threads do not live through a fork, so there must be none.
     torch.set_num_threads(1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
@@ -205,7 +252,9 @@ def test_torch_gets_an_lstm_of_equal_rows_and_no_other(monkeypatch: pytest.Monke
     called: list[str] = []
     for module, name in ((kernels, "run"), (native, "forward")):
         own = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *all, own=own, of=module.__name__: called.append(of) or own(*all))
+        monkeypatch.setattr(
+            module, name, lambda *all, own=own, of=module.__name__: called.append(of) or own(*all)
+        )
     for cell in ("lstm", "gru"):
         program = trace(CELLS[cell](), cell)
         values = {name: value.detach().float() for name, value in values_for(program).items()}
@@ -232,8 +281,12 @@ def test_a_state_that_nobody_reads_and_the_loss_does_not_see() -> None:
     values["x"] = torch.randn(4, 2, 3)
     sources = [value for value in values.values() if value.requires_grad]
     found = [
-        torch.autograd.grad(paths(backend, program, values)[0].square().sum(), sources, allow_unused=True)
+        torch.autograd.grad(
+            paths(backend, program, values)[0].square().sum(), sources, allow_unused=True
+        )
         for backend in (native, eager)
     ]
     for mine, other in zip(*found, strict=True):
-        torch.testing.assert_close(*(torch.zeros(1) if one is None else one.abs().sum()[None] for one in (mine, other)))
+        torch.testing.assert_close(
+            *(torch.zeros(1) if one is None else one.abs().sum()[None] for one in (mine, other))
+        )

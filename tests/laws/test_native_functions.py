@@ -1,4 +1,5 @@
-"""The kernels' elementary functions are true to 2 units in the last place or a share of 3e-7, at every magnitude."""
+"""The kernels' elementary functions are true to 2 units in the last place or a share of 3e-7, at
+every magnitude."""
 
 import ctypes
 from collections.abc import Iterator
@@ -24,7 +25,8 @@ TRUE = {
 }
 UNITS, SHARE = 2, 3e-7
 NORMAL = torch.finfo(torch.float32).tiny
-"""The smallest number of full precision; what is truly below it may come out as anything below it."""
+"""The smallest number of full precision; what is truly below it may come out as anything below
+it."""
 
 
 @pytest.fixture(params=SETS)
@@ -48,9 +50,12 @@ def apply(kernels: ctypes.CDLL, name: str, *args: torch.Tensor) -> torch.Tensor:
 
 
 def every_magnitude() -> torch.Tensor:
-    """One float in every 4,099: all exponents, denormals included, and both signs; and what lies at the edges."""
+    """One float in every 4,099: all exponents, denormals included, and both signs; and what lies
+    at the edges."""
     bits = torch.arange(0, 2**32, 4099, dtype=torch.int64).to(torch.int32)
-    edges = torch.tensor([0.0, 1.0, 88.72284, 88.72283, 87.3365, 103.97208, 104.0, 89.0, 1.1754944e-38, 1e-45, 3e38])
+    edges = torch.tensor(
+        [0.0, 1.0, 88.72284, 88.72283, 87.3365, 103.97208, 104.0, 89.0, 1.1754944e-38, 1e-45, 3e38]
+    )
     inner = torch.linspace(-20, 20, 200_001)
     every = torch.cat([bits.view(torch.float32), edges, -edges, inner])
     return every[every.isfinite()]
@@ -69,19 +74,25 @@ def test_a_function_is_right_everywhere(kernels: ctypes.CDLL, name: str) -> None
     unit = torch.from_numpy(np.spacing(true[real].abs().float().numpy())).double()
     allowed = torch.maximum(UNITS * unit, SHARE * true[real].abs()).clamp_min(NORMAL)
     worst = (error / allowed).argmax()
-    assert (error <= allowed).all(), f"{name} is wrong at {at[real][worst]}: by {error[worst] / unit[worst]:.1f} units"
+    assert (error <= allowed).all(), (
+        f"{name} is wrong at {at[real][worst]}: by {error[worst] / unit[worst]:.1f} units"
+    )
 
 
 @pytest.mark.parametrize("name", TRUE)
 def test_infinities_and_nan_come_out_as_in_torch(kernels: ctypes.CDLL, name: str) -> None:
     at = torch.tensor([torch.inf, -torch.inf, torch.nan, -torch.nan, 0.0, -0.0])
-    torch.testing.assert_close(apply(kernels, name, at), TRUE[name](at), rtol=0, atol=SHARE, equal_nan=True)
+    torch.testing.assert_close(
+        apply(kernels, name, at), TRUE[name](at), rtol=0, atol=SHARE, equal_nan=True
+    )
 
 
 def test_comparisons_with_nan_are_those_of_torch(kernels: ctypes.CDLL) -> None:
     values = torch.tensor([1.0, -2.0, 0.0, torch.inf, -torch.inf, torch.nan])
     a, b = torch.cartesian_prod(values, values).unbind(1)
-    assert torch.equal(apply(kernels, "maximum", a, b).nan_to_num(9), torch.maximum(a, b).nan_to_num(9))
+    assert torch.equal(
+        apply(kernels, "maximum", a, b).nan_to_num(9), torch.maximum(a, b).nan_to_num(9)
+    )
     assert torch.equal(apply(kernels, "relu", a).nan_to_num(9), torch.relu(a).nan_to_num(9))
     assert torch.equal(apply(kernels, "sign", a[:30]), torch.sign(a[:30]))
 
@@ -90,13 +101,16 @@ def test_what_is_not_one_operation_on_tiles_is_refused(kernels: ctypes.CDLL) -> 
     out = torch.zeros(64)
     place = ctypes.c_void_p(out.data_ptr())
     for operation, count in ((-1, 64), (kernels.ensue_operation(b"normalise"), 64), (0, 63)):
-        assert kernels.ensue_apply(operation, place, place, place, place, ctypes.c_int64(count)) == 0
+        assert (
+            kernels.ensue_apply(operation, place, place, place, place, ctypes.c_int64(count)) == 0
+        )
     assert kernels.ensue_operation(b"no such thing") == -1
     assert kernels.ensue_use(b"no such thing") == 0
 
 
 def softmax(scores: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Give log-probabilities and probabilities of rows of scores: a network that only looks its scores up."""
+    """Give log-probabilities and probabilities of rows of scores: a network that only looks its
+    scores up."""
     rows, size = scores.shape
     network = Network("fp32")
     place = network.row(size)
@@ -104,7 +118,9 @@ def softmax(scores: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     ticks = Ticks(network, place, size)
     memory, symbols = torch.zeros(rows, ticks.stride), np.arange(rows, dtype=np.int32)
     (logs, probabilities), written = np.empty((2, rows, size)), np.empty(rows, np.int32)
-    writing = Writing(rows=rows, ticks=1, threads=1, memory=memory.data_ptr(), symbols=symbols.ctypes.data)
+    writing = Writing(
+        rows=rows, ticks=1, threads=1, memory=memory.data_ptr(), symbols=symbols.ctypes.data
+    )
     writing.log_probs, writing.probabilities = logs.ctypes.data, probabilities.ctypes.data
     writing.written = written.ctypes.data
     ticks.write(None, writing)
@@ -122,7 +138,9 @@ def test_probabilities_are_those_of_numpy() -> None:
         single = true.astype(np.float32)
         likely = single > np.finfo(np.float32).tiny
         np.testing.assert_allclose(found[likely], true[likely].astype(float), rtol=2e-15, atol=0)
-        np.testing.assert_allclose(logs[likely], np.log(true[likely]).astype(float), rtol=1e-15, atol=1e-14)
+        np.testing.assert_allclose(
+            logs[likely], np.log(true[likely]).astype(float), rtol=1e-15, atol=1e-14
+        )
         # What vanishes in single precision is impossible.
         assert (found[single == 0] == 0).all()
         assert (logs[single == 0] == -np.inf).all()
@@ -139,7 +157,9 @@ def test_exp_of_float64_is_right_to_a_unit() -> None:
 
 @pytest.mark.usefixtures("kernels")
 def test_scores_that_are_no_numbers_end_nothing() -> None:
-    scores = torch.tensor([[0.0, -torch.inf, -800.0], [-torch.inf] * 3, [torch.nan, 0.0, 1.0], [torch.inf, 0.0, 1.0]])
+    scores = torch.tensor(
+        [[0.0, -torch.inf, -800.0], [-torch.inf] * 3, [torch.nan, 0.0, 1.0], [torch.inf, 0.0, 1.0]]
+    )
     logs, found = softmax(scores)
     assert found[0].tolist() == [1, 0, 0]
     assert logs[0].tolist() == [0, -np.inf, -np.inf]

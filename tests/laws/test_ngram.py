@@ -1,4 +1,5 @@
-"""What every n-gram model obeys, whatever it was estimated from: proper distributions, additive scores, resumable."""
+"""What every n-gram model obeys, whatever it was estimated from: proper distributions, additive
+scores, resumable."""
 
 from collections.abc import Sequence
 
@@ -24,13 +25,19 @@ def flat(records: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
     return ids, np.cumsum([0, *map(len, records)])
 
 
-def model_of(records: Sequence[Sequence[int]], smoothing: str, order: int | str, size: int = SIZE) -> Ngram:
-    return estimate(*flat(records), size, NgramSettings(order=order, smoothing=smoothing, pseudo_count=0.3))  # pyrefly: ignore
+def model_of(
+    records: Sequence[Sequence[int]], smoothing: str, order: int | str, size: int = SIZE
+) -> Ngram:
+    return estimate(
+        *flat(records), size, NgramSettings(order=order, smoothing=smoothing, pseudo_count=0.3)
+    )  # pyrefly: ignore
 
 
 # The last id never occurs in training, as an unknown symbol may not.
 RECORDS = st.lists(st.lists(st.integers(0, SIZE - 2), max_size=12), max_size=5)
-HISTORIES = st.lists(st.lists(st.integers(-1, SIZE), min_size=6, max_size=6), min_size=1, max_size=6)
+HISTORIES = st.lists(
+    st.lists(st.integers(-1, SIZE), min_size=6, max_size=6), min_size=1, max_size=6
+)
 ORDERS = st.integers(1, 6)
 
 ODD = {
@@ -45,13 +52,16 @@ ODD = {
 
 
 def sums(model: Ngram, histories: Tensor) -> Tensor:
-    """Give the sum of the distribution after each history (rows, time); -1 at its left is no symbol."""
+    """Give the sum of the distribution after each history (rows, time); -1 at its left is no
+    symbol."""
     width = model.order - 1
     padded = torch.cat([torch.full((len(histories), width), -1), histories], 1)
     answer = NextSymbol(model.table, padded, histories.shape[1])
     assert (answer.probs > 0).all()
     symbols = torch.full(histories.shape, model.size - 1)
-    torch.testing.assert_close(answer.log_prob(symbols), answer.probs[..., -1].log(), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        answer.log_prob(symbols), answer.probs[..., -1].log(), rtol=0, atol=1e-12
+    )
     return answer.probs.sum(-1)
 
 
@@ -61,7 +71,10 @@ def sums(model: Ngram, histories: Tensor) -> Tensor:
 def test_sums_to_one_at_every_history(
     smoothing: str, records: list[list[int]], order: int, histories: list[list[int]]
 ) -> None:
-    total = sums(model_of(records, smoothing, order), torch.tensor([sorted_left(history) for history in histories]))
+    total = sums(
+        model_of(records, smoothing, order),
+        torch.tensor([sorted_left(history) for history in histories]),
+    )
     torch.testing.assert_close(total, torch.ones_like(total), rtol=0, atol=1e-9)
 
 
@@ -74,7 +87,9 @@ def sorted_left(history: list[int]) -> list[int]:
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 @pytest.mark.parametrize("records", ODD.values(), ids=ODD)
 @pytest.mark.parametrize("order", [1, 2, 3, 5, "auto"])
-def test_odd_data_gives_a_valid_model(smoothing: str, records: list[list[int]], order: int | str) -> None:
+def test_odd_data_gives_a_valid_model(
+    smoothing: str, records: list[list[int]], order: int | str
+) -> None:
     histories = torch.cartesian_prod(*[torch.arange(SIZE + 1)] * 3)
     total = sums(model_of(records, smoothing, order), histories)
     torch.testing.assert_close(total, torch.ones_like(total), rtol=0, atol=1e-9)
@@ -91,20 +106,25 @@ INPUTS = torch.tensor([[4, 0, 1, 2, 0, 1, 3], [2, 1, 0, 4, 2, 1, 1]])
 TARGETS = torch.tensor([[0, 1, 2, 0, 1, 3, 2], [1, 0, 1, 2, 1, 1, 0]])
 
 
-@pytest.fixture(params=[(smoothing, order) for smoothing in SMOOTHINGS for order in (1, 2, 3, 5)], ids=str)
+@pytest.fixture(
+    params=[(smoothing, order) for smoothing in SMOOTHINGS for order in (1, 2, 3, 5)], ids=str
+)
 def model(request: pytest.FixtureRequest) -> Ngram:
     return model_of(TEXT, *request.param)
 
 
 def test_scores_are_what_the_distribution_says(model: Ngram) -> None:
     answer, _ = model(INPUTS, model.initial(2))
-    # One way looks the targets up, the other reads the text with its last target; the second row is no text.
+    # One way looks the targets up, the other reads the text with its last target; the second row is
+    # no text.
     chosen = answer.probs.gather(2, TARGETS[..., None])[..., 0].log()
     torch.testing.assert_close(answer.log_prob(TARGETS), chosen, rtol=0, atol=1e-12)
     first, _ = model(INPUTS[:1], model.initial(1))
     torch.testing.assert_close(first.log_prob(TARGETS[:1]), chosen[:1], rtol=0, atol=1e-12)
     every = torch.arange(SIZE)[:, None, None].expand(SIZE, *INPUTS.shape)
-    torch.testing.assert_close(answer.log_prob(every).exp().permute(1, 2, 0), answer.probs, rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        answer.log_prob(every).exp().permute(1, 2, 0), answer.probs, rtol=0, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("cut", range(8))
@@ -138,7 +158,8 @@ def test_padding_and_neighbours_change_nothing(model: Ngram) -> None:
 
 def test_depth_is_the_longest_context_seen() -> None:
     answer, _ = (model := model_of(TEXT, "kneser-ney", 5))(INPUTS, model.initial(2))
-    assert answer.depth.tolist() == [[1, 2, 3, 4, 4, 4, 0], [1, 2, 3, 1, 2, 3, 2]]  # pyrefly: ignore
+    # pyrefly: ignore
+    assert answer.depth.tolist() == [[1, 2, 3, 4, 4, 4, 0], [1, 2, 3, 1, 2, 3, 2]]
 
 
 def test_samples_follow_the_probabilities(model: Ngram) -> None:
@@ -164,7 +185,9 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
     with pytest.raises(RunError, match="it is not over 9 symbols; train it again"):
         NgramSettings().build(9).load(arrays)
     with pytest.raises(RunError, match="its arrays are not those of an n-gram model"):
-        NgramSettings().build(SIZE).load({name: array for name, array in arrays.items() if name != "symbol.2"})
+        NgramSettings().build(SIZE).load(
+            {name: array for name, array in arrays.items() if name != "symbol.2"}
+        )
     with pytest.raises(RunError, match="its 3-grams do not fit together"):
         NgramSettings().build(SIZE).load(arrays | {"probability.3": arrays["probability.3"][:-1]})
 
@@ -189,7 +212,9 @@ def test_a_limit_of_memory_is_a_size() -> None:
     chosen = GENERATE.propose(Choices(model="ngram", memory="300M")).settings
     assert isinstance(chosen, GenerateSettings)
     assert chosen.baseline.memory == chosen.model.memory == 300_000_000
-    with pytest.raises(SettingError, match="--memory: 'plenty' is no size; give one such as 500M or 4G"):
+    with pytest.raises(
+        SettingError, match="--memory: 'plenty' is no size; give one such as 500M or 4G"
+    ):
         GENERATE.propose(Choices(memory="plenty"))
 
 

@@ -1,4 +1,5 @@
-"""What the recurrent layer's own features promise: dropout, zoneout, weight drop, learned starts, biases."""
+"""What the recurrent layer's own features promise: dropout, zoneout, weight drop, learned
+starts, biases."""
 
 import pytest
 import torch
@@ -61,7 +62,9 @@ def test_weight_drop_drops_recurrent_weights_alone(monkeypatch: pytest.MonkeyPat
     seen: dict[str, Tensor] = {}
     run = recurrent.run
     monkeypatch.setattr(
-        recurrent, "run", lambda program, values, lengths: seen.update(values) or run(program, values, lengths)
+        recurrent,
+        "run",
+        lambda program, values, lengths: seen.update(values) or run(program, values, lengths),
     )
     layer = net(weight_drop=0.5)
     layer(x())
@@ -73,7 +76,7 @@ def test_weight_drop_drops_recurrent_weights_alone(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_start_can_be_learned() -> None:
-    layer = net(learned_start=True)
+    layer = net(learn_initial_state=True)
     layer(x())[0].sum().backward()
     assert all(cell["state/c"].grad.any() for cell in layer.cells)
     with torch.no_grad():
@@ -81,10 +84,14 @@ def test_a_start_can_be_learned() -> None:
     assert torch.equal(layer.initial(3)[0]["h"], torch.full((3, 4), 0.5))
 
 
-@pytest.mark.parametrize("normalise", ["no", "gates"])
-def test_the_keep_bias_can_be_set(normalise: str) -> None:
-    cell = net(keep_bias=3.0, normalise=normalise).cells[0]
-    start = cell["equation/input_bias"].view(4, 4)[1] if normalise == "no" else cell["weight/shift/keep/x"]
+@pytest.mark.parametrize("layer_norm", ["none", "gates"])
+def test_the_forget_bias_can_be_set(layer_norm: str) -> None:
+    cell = net(forget_bias=3.0, layer_norm=layer_norm).cells[0]
+    start = (
+        cell["equation/input_bias"].view(4, 4)[1]
+        if layer_norm == "none"
+        else cell["weight/shift/forget/x"]
+    )
     assert start.tolist() == [3.0] * 4
 
 
@@ -116,4 +123,8 @@ def test_rows_of_unequal_length_lie_on_the_device_of_the_input() -> None:
     layout = Layout.of(steps, torch.tensor([5, 0, 2]))
     packed = layout.pack(steps)
     assert packed.shape == (7, 4)
-    assert layout.unpack(packed).device == layout.end(packed, layout.sort(steps[0])).device == steps.device
+    assert (
+        layout.unpack(packed).device
+        == layout.end(packed, layout.sort(steps[0])).device
+        == steps.device
+    )

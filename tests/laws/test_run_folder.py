@@ -1,4 +1,5 @@
-"""What a run folder promises: whole files or none, one writer, and one clear line for every kind of damage."""
+"""What a run folder promises: whole files or none, one writer, and one clear line for every kind
+of damage."""
 
 import errno
 import json
@@ -13,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-import ensue.durable as durable
-import ensue.training.run as run_module
+import ensue.atomic_io as durable
+import ensue.training.folder.run as run_module
 from ensue.errors import RunError
-from ensue.training.archive import HEADER_BYTES
-from ensue.training.checkpoint import Checkpoint, Course
 from ensue.training.contract import Note, Progress, Sample, Snapshot
-from ensue.training.run import Run
+from ensue.training.folder.arrays import HEADER_BYTES
+from ensue.training.folder.checkpoint import Checkpoint, LoopState
+from ensue.training.folder.run import Run
 
 ARRAYS = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.array(3)}
 
@@ -41,7 +42,7 @@ def refusal(path: Path) -> str:
 def test_what_was_written_comes_back(tmp_path: Path) -> None:
     a_run(tmp_path / "run").close()
     run = Run.open(tmp_path / "run")
-    assert (tmp_path / "run" / "run.toml").read_text().startswith("format = 1\n")
+    assert (tmp_path / "run" / "run.toml").read_text().startswith("format = 2\n")
     assert run.about["seed"] == 3
     assert set(run.about["versions"]) == {"python", "ensue", "torch", "numpy"}
     assert json.loads(run.read("codec.json")) == {"symbols": "ab"}
@@ -54,8 +55,12 @@ def test_what_was_written_comes_back(tmp_path: Path) -> None:
 
 def test_no_pickle_anywhere(tmp_path: Path) -> None:
     with a_run(tmp_path / "run") as run:
-        run.save(Checkpoint(Course(), Snapshot({"a": torch.ones(2)}, {}), ARRAYS))
-    kinds = {path.suffix for path in (tmp_path / "run").rglob("*") if path.is_file() and path.name != ".lock"}
+        run.save(Checkpoint(LoopState(), Snapshot({"a": torch.ones(2)}, {}), ARRAYS))
+    kinds = {
+        path.suffix
+        for path in (tmp_path / "run").rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
     assert kinds == {".toml", ".json", ".safetensors"}
 
 
@@ -67,11 +72,15 @@ def test_create_refuses_a_folder_that_is_not_empty(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="there is a file of this name"):
         Run.create(tmp_path / "thesis.tex", {})
     a_run(tmp_path / "two words").close()
-    with pytest.raises(RunError, match=r"there is a run in this folder already.*`ensue resume '.*two words'`"):
+    with pytest.raises(
+        RunError, match=r"there is a run in this folder already.*`ensue resume '.*two words'`"
+    ):
         Run.create(tmp_path / "two words", {})
 
 
-def test_create_takes_an_empty_folder_and_one_that_a_killed_run_had_just_begun(tmp_path: Path) -> None:
+def test_create_takes_an_empty_folder_and_one_that_a_killed_run_had_just_begun(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "checkpoint").mkdir()
     (tmp_path / ".lock").touch()
     (tmp_path / ".manifest.json.tmp").touch()
@@ -85,11 +94,15 @@ def test_discard_removes_it(tmp_path: Path) -> None:
 
 
 def test_missing_folder_and_folder_that_is_no_run(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "bard").endswith("bard: there is no such run folder; look for a typing error in the name")
+    assert refusal(tmp_path / "bard").endswith(
+        "bard: there is no such run folder; look for a typing error in the name"
+    )
     assert "this is not a run: it has no run.toml; give the folder of a run" in refusal(tmp_path)
     a_run(tmp_path / "run").close()
     (tmp_path / "run" / "weights.safetensors").unlink()
-    assert "weights.safetensors: the file is missing; restore the file from a copy" in refusal(tmp_path / "run")
+    assert "weights.safetensors: the file is missing; restore the file from a copy" in refusal(
+        tmp_path / "run"
+    )
     (tmp_path / "run" / "manifest.json").unlink()
     assert "manifest.json: the file is missing" in refusal(tmp_path / "run")
 
@@ -97,8 +110,14 @@ def test_missing_folder_and_folder_that_is_no_run(tmp_path: Path) -> None:
 def test_another_format_names_the_version_that_made_it(tmp_path: Path) -> None:
     a_run(tmp_path / "run").close()
     about = tmp_path / "run" / "run.toml"
-    about.write_text(re.sub(r'ensue = ".*"', 'ensue = "9.1"', about.read_text().replace("format = 1", "format = 2")))
-    message = "the run has format 2, and this version of ensue reads format 1; use it with ensue 9.1"
+    about.write_text(
+        re.sub(
+            r'ensue = ".*"', 'ensue = "9.1"', about.read_text().replace("format = 2", "format = 3")
+        )
+    )
+    message = (
+        "the run has format 3, and this version of ensue reads format 2; use it with ensue 9.1"
+    )
     assert message in refusal(tmp_path / "run")
 
 
@@ -123,7 +142,9 @@ def test_a_truncated_file_is_seen(tmp_path: Path, name: str) -> None:
     assert f"{name}: the file is damaged" in refusal(tmp_path / "run")
 
 
-def test_a_run_can_be_opened_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_can_be_opened_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with a_run(tmp_path / "run") as run:
         true_verify = run_module._verify
 
@@ -163,7 +184,10 @@ def test_an_impossible_header_is_not_read(tmp_path: Path, data: bytes, why: str)
 
 
 def test_mapped_arrays_are_those_that_were_written(tmp_path: Path) -> None:
-    arrays = {name: np.arange(6).astype(kind).reshape(2, 3) for name, kind in zip("abcd", KINDS, strict=True)}
+    arrays = {
+        name: np.arange(6).astype(kind).reshape(2, 3)
+        for name, kind in zip("abcd", KINDS, strict=True)
+    }
     with a_run(tmp_path / "run") as run:
         run.write_arrays({**arrays, "none": np.zeros((0, 3), np.float32)})
         mapped = run.map_arrays()
@@ -200,7 +224,11 @@ def test_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
     with (
         Run.create(tmp_path / "two words", {}) as run,
         pytest.raises(
-            RunError, match=r"no weights.safetensors yet; finish the training with `ensue resume '.*two words'`"
+            RunError,
+            match=(
+                r"no weights.safetensors yet; finish the training with `ensue resume '.*two "
+                r"words'`"
+            ),
         ),
     ):
         run.read_arrays()
@@ -209,7 +237,8 @@ def test_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
 def test_a_crash_between_the_writes_leaves_nothing_that_the_manifest_does_not_know(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stop before and after every rename while weights are written for the first and the second time."""
+    """Stop before and after every rename while weights are written for the first and the second
+    time."""
 
     class PowerCut(BaseException):
         pass
@@ -268,18 +297,31 @@ def calls_of(write: object, path: Path, monkeypatch: pytest.MonkeyPatch) -> list
 SAFE = ["sync file", "rename", "sync folder"]
 
 
-def test_content_is_synced_then_renamed_then_the_folder_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_content_is_synced_then_renamed_then_the_folder_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert calls_of(durable.write_atomically, tmp_path / "file", monkeypatch) == SAFE
     assert (tmp_path / "file").read_bytes() == b"content"
     with a_run(tmp_path / "run") as run:
-        checkpoint = Checkpoint(Course(), Snapshot({}, {}), {})
-        assert calls_of(lambda *_: run.save(checkpoint), tmp_path, monkeypatch) == ["sync folder", *SAFE]
-        run.record(progress(1))  # a new file, whose name must be on the disk before a checkpoint counts on it
-        assert calls_of(lambda *_: run.save(checkpoint), tmp_path, monkeypatch) == ["sync file", "sync folder", *SAFE]
+        checkpoint = Checkpoint(LoopState(), Snapshot({}, {}), {})
+        assert calls_of(lambda *_: run.save(checkpoint), tmp_path, monkeypatch) == [
+            "sync folder",
+            *SAFE,
+        ]
+        run.record(
+            progress(1)
+        )  # a new file, whose name must be on the disk before a checkpoint counts on it
+        assert calls_of(lambda *_: run.save(checkpoint), tmp_path, monkeypatch) == [
+            "sync file",
+            "sync folder",
+            *SAFE,
+        ]
 
 
 @pytest.mark.slow
-def test_a_planted_rename_before_the_sync_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_rename_before_the_sync_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def hasty(path: Path, data: bytes) -> None:
         temporary = path.with_name("hasty")
         with temporary.open("wb") as file:
@@ -300,12 +342,16 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             patch.setattr(os, "fsync", full)
             with pytest.raises(RunError) as caught:
                 run.write_arrays({"weight": np.zeros(3)})
-        assert str(caught.value).endswith("manifest.json: the disk is full; make room, and try again")
+        assert str(caught.value).endswith(
+            "manifest.json: the disk is full; make room, and try again"
+        )
         assert not list((tmp_path / "run").glob(".*.tmp"))
     assert Run.open(tmp_path / "run").read_arrays()["weight"].shape == (2, 3)
 
 
-def test_a_full_disk_leaves_no_run_that_could_not_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_run_that_could_not_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -320,7 +366,9 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)],
+        capture_output=True,
+        check=False,
     )
     if mounted.returncode:
         pytest.skip("no permission to mount a small disk")
@@ -340,13 +388,18 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     with a_run(tmp_path / "run"):
-        with pytest.raises(RunError, match=rf"the run is in use by process {os.getpid()} on .* since .*; wait for it"):
+        with pytest.raises(
+            RunError,
+            match=rf"the run is in use by process {os.getpid()} on .* since .*; wait for it",
+        ):
             Run.resume(tmp_path / "run")
         Run.open(tmp_path / "run")
     Run.resume(tmp_path / "run").close()
 
 
-@pytest.mark.parametrize(("number", "what"), [(errno.ENOSPC, "the disk is full"), (errno.ENOLCK, "No locks available")])
+@pytest.mark.parametrize(
+    ("number", "what"), [(errno.ENOSPC, "the disk is full"), (errno.ENOLCK, "No locks available")]
+)
 def test_a_lock_that_cannot_be_taken_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, what: str
 ) -> None:
@@ -356,7 +409,7 @@ def test_a_lock_that_cannot_be_taken_is_one_line(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr("ensue.training.lock.fcntl.flock", refuse)
+        patch.setattr("ensue.training.folder.lock.fcntl.flock", refuse)
         with pytest.raises(RunError, match=what):
             Run.resume(tmp_path / "run")
     Run.resume(tmp_path / "run").close()
@@ -364,7 +417,10 @@ def test_a_lock_that_cannot_be_taken_is_one_line(
 
 def test_a_lock_whose_owner_was_killed_is_taken_over(tmp_path: Path) -> None:
     a_run(tmp_path / "run").close()
-    hold = f"from ensue.training.lock import Lock; lock = Lock(__import__('pathlib').Path({str(tmp_path / 'run')!r}))"
+    hold = (
+        f"from ensue.training.folder.lock import Lock; lock = "
+        f"Lock(__import__('pathlib').Path({str(tmp_path / 'run')!r}))"
+    )
     owner = subprocess.Popen(
         [sys.executable, "-c", f"{hold}; print('held', flush=True); input()"],
         stdin=subprocess.PIPE,
@@ -392,12 +448,14 @@ def test_logs_are_cut_back_to_the_checkpoint(tmp_path: Path) -> None:
         run.record(progress(1))
         run.record(Sample(1, "abc", 3.0))
         run.record(Note("not logged"))
-        run.save(Checkpoint(Course(step=1), Snapshot({}, {}), {}))
+        run.save(Checkpoint(LoopState(step=1), Snapshot({}, {}), {}))
         run.record(progress(2))
         run.record(Sample(2, "abcd", 4.0))
         with (run.path / "metrics.jsonl").open("a") as file:
             file.write('{"step": 3, "lo')
-    with pytest.raises(RunError, match=r"metrics.jsonl:3: the file is damaged: the line is not JSON"):
+    with pytest.raises(
+        RunError, match=r"metrics.jsonl:3: the file is damaged: the line is not JSON"
+    ):
         Run.open(tmp_path / "run").rows("metrics.jsonl")
     with Run.resume(tmp_path / "run") as run:
         assert [row["step"] for row in run.rows("metrics.jsonl")] == [1]
@@ -416,24 +474,29 @@ def test_logs_without_a_checkpoint_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_comes_back_to_the_bit(tmp_path: Path) -> None:
-    course = Course(step=7, steps=9, nats=0.1 + 0.2, best=1 / 3, norm=None)
-    tensors = {"half": torch.tensor([1.5, -2.0], dtype=torch.bfloat16), "bytes": torch.arange(5, dtype=torch.uint8)}
+    course = LoopState(step=7, steps=9, nats=0.1 + 0.2, best=1 / 3, norm=None)
+    tensors = {
+        "half": torch.tensor([1.5, -2.0], dtype=torch.bfloat16),
+        "bytes": torch.arange(5, dtype=torch.uint8),
+    }
     tensors |= {"empty": torch.zeros(0, 3), "scalar": torch.tensor(2.5, dtype=torch.float64)}
     with a_run(tmp_path / "run") as run:
         assert run.checkpoint() is None
         run.save(Checkpoint(course, Snapshot(tensors, {"updates": 3}), ARRAYS))
         found = run.checkpoint()
         assert found is not None
-        assert found.course == course
+        assert found.state == course
         assert found.learner.values == {"updates": 3}
-        assert all(torch.equal(found.learner.tensors[name], tensor) for name, tensor in tensors.items())
+        assert all(
+            torch.equal(found.learner.tensors[name], tensor) for name, tensor in tensors.items()
+        )
         assert all(np.array_equal(found.best[name], array) for name, array in ARRAYS.items())
 
 
 @pytest.mark.parametrize("place", [-1, 300, 3])
 def test_a_changed_checkpoint_is_seen(tmp_path: Path, place: int) -> None:
     with a_run(tmp_path / "run") as run:
-        run.save(Checkpoint(Course(), Snapshot({"weight": torch.ones(9)}, {}), {}))
+        run.save(Checkpoint(LoopState(), Snapshot({"weight": torch.ones(9)}, {}), {}))
         path = run.path / "checkpoint" / "last.safetensors"
         data = bytearray(path.read_bytes())
         data[place] ^= 1

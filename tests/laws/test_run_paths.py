@@ -1,4 +1,5 @@
-"""Whatever a run folder that somebody else made may name: nothing outside of it is read, written, cut or copied."""
+"""Whatever a run folder that somebody else made may name: nothing outside of it is read,
+written, cut or copied."""
 
 import hashlib
 import json
@@ -15,13 +16,13 @@ import numpy as np
 import pytest
 import torch
 
+from ensue.atomic_io import damaged, inside, parse_json
 from ensue.cache import Cache
-from ensue.durable import damaged, inside, parse_json
 from ensue.errors import RunError
-from ensue.training.archive import unpack_arrays, unpack_tensors
-from ensue.training.checkpoint import Checkpoint, Course
 from ensue.training.contract import Progress, Sample, Snapshot
-from ensue.training.run import Run
+from ensue.training.folder.arrays import unpack_arrays, unpack_tensors
+from ensue.training.folder.checkpoint import Checkpoint, LoopState
+from ensue.training.folder.run import Run
 
 PRECIOUS = b"precious, and long enough to be cut\n"
 
@@ -34,7 +35,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run.write_arrays({"weight": np.ones(3)})
         run.record(Progress(1, 10, 0.5, 1.5, None, 0.1, 2.0, 1.0, "symbols", 100.0, 3.0, 50.0))
         run.record(Sample(1, "abc", 3.0))
-        run.save(Checkpoint(Course(step=1), Snapshot({}, {}), {}))
+        run.save(Checkpoint(LoopState(step=1), Snapshot({}, {}), {}))
     return folder / "run"
 
 
@@ -61,12 +62,17 @@ def refusal(act: Callable[[], object]) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["/victim", "../victim", "checkpoint/../../victim", "run.toml", "", "metrics.jsonl/x"])
+@pytest.mark.parametrize(
+    "name", ["/victim", "../victim", "checkpoint/../../victim", "run.toml", "", "metrics.jsonl/x"]
+)
 def test_a_checkpoint_cuts_nothing_but_logs(run: Path, name: str) -> None:
     name = str(run.parent / "victim") if name == "/victim" else name
-    before = {path: path.read_bytes() for path in (run / "run.toml", run / "metrics.jsonl", run.parent / "victim")}
+    before = {
+        path: path.read_bytes()
+        for path in (run / "run.toml", run / "metrics.jsonl", run.parent / "victim")
+    }
     with Run.resume(run) as opened:
-        data = Checkpoint(Course(step=1), Snapshot({}, {}), {}, sizes={name: 3}).pack()
+        data = Checkpoint(LoopState(step=1), Snapshot({}, {}), {}, sizes={name: 3}).pack()
         (run / "checkpoint" / "last.safetensors").write_bytes(data)
         assert "names what is no log of a run" in refusal(opened.checkpoint)
     assert "names what is no log of a run" in refusal(lambda: Run.resume(run))
@@ -76,17 +82,23 @@ def test_a_checkpoint_cuts_nothing_but_logs(run: Path, name: str) -> None:
 def test_a_log_that_is_a_link_is_not_cut(run: Path) -> None:
     (run / "samples.jsonl").unlink()
     (run / "samples.jsonl").symlink_to(run.parent / "victim")
-    assert "samples.jsonl: this is a link, and none is followed in a run" in refusal(lambda: Run.resume(run))
+    assert "samples.jsonl: this is a link, and none is followed in a run" in refusal(
+        lambda: Run.resume(run)
+    )
     assert (run.parent / "victim").read_bytes() == PRECIOUS
 
 
 def test_a_log_that_has_changed_is_seen(run: Path) -> None:
     path = run / "metrics.jsonl"
     path.write_bytes(path.read_bytes().replace(b"1.5", b"1.4"))
-    assert "metrics.jsonl: the file is damaged: its content is not what was saved" in refusal(lambda: Run.resume(run))
+    assert "metrics.jsonl: the file is damaged: its content is not what was saved" in refusal(
+        lambda: Run.resume(run)
+    )
 
 
-@pytest.mark.parametrize("name", [".lock", "metrics.jsonl", "codec.json", "weights.safetensors", "manifest.json"])
+@pytest.mark.parametrize(
+    "name", [".lock", "metrics.jsonl", "codec.json", "weights.safetensors", "manifest.json"]
+)
 @pytest.mark.parametrize("there", [True, False])
 def test_a_link_in_a_run_is_not_followed_on_write(run: Path, name: str, there: bool) -> None:
     target = run.parent / ("victim" if there else "new")
@@ -95,12 +107,16 @@ def test_a_link_in_a_run_is_not_followed_on_write(run: Path, name: str, there: b
         with Run.resume(run) as opened:
             (run / name).unlink()
             (run / name).symlink_to(target)
-            opened.record(Progress(2, 10, 0.5, 1.5, None, 0.1, 2.0, 1.0, "symbols", 100.0, 3.0, 50.0))
+            opened.record(
+                Progress(2, 10, 0.5, 1.5, None, 0.1, 2.0, 1.0, "symbols", 100.0, 3.0, 50.0)
+            )
             opened.write("codec.json", b"{}")
             opened.write_arrays({"weight": np.zeros(3)})
         Run.resume(run).close()
 
-    assert f"{name}: this is a link, and none is followed in a run; put in its place" in refusal(write)
+    assert f"{name}: this is a link, and none is followed in a run; put in its place" in refusal(
+        write
+    )
     assert (run.parent / "victim").read_bytes() == PRECIOUS
     assert not (run.parent / "new").exists()
 
@@ -116,14 +132,15 @@ def test_hard_links_are_not_written_through(run: Path) -> None:
         opened.record(Sample(2, "abc", 3.0))
         opened.record(Sample(3, "abc", 3.0))
         opened.write("codec.json", b"[]")
-        opened.save(Checkpoint(Course(step=1), Snapshot({}, {}), {}))
+        opened.save(Checkpoint(LoopState(step=1), Snapshot({}, {}), {}))
         assert [row["step"] for row in opened.rows("samples.jsonl")] == [1, 2, 3]
     assert {path: path.read_bytes() for path in before} == before
     Run.resume(other).close()
 
 
 def test_a_sample_of_infinite_cost_is_written_down(run: Path) -> None:
-    """A rate that is far too high makes a network so sure of itself that nothing else has a finite cost."""
+    """A rate that is far too high makes a network so sure of itself that nothing else has a
+    finite cost."""
     with Run.resume(run) as opened:
         opened.record(Sample(2, "abc", float("inf")))
         assert opened.rows("samples.jsonl")[-1] == {"step": 2, "text": "abc", "nats": None}
@@ -134,7 +151,9 @@ def test_temporary_names_cannot_be_foreseen(run: Path) -> None:
     names: list[str] = []
     true_replace = os.replace
     with Run.resume(run) as opened, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "replace", lambda old, new: (names.append(Path(old).name), true_replace(old, new)))
+        patch.setattr(
+            os, "replace", lambda old, new: (names.append(Path(old).name), true_replace(old, new))
+        )
         opened.write("codec.json", b"{}")
         opened.write("codec.json", b"[]")
     assert len(set(names)) == len(names) == 6
@@ -166,7 +185,7 @@ def test_a_folder_that_is_a_link_is_not_written_to(run: Path, folder: str) -> No
 
         def write() -> None:
             _ = opened.cache
-            opened.save(Checkpoint(Course(step=1), Snapshot({}, {}), {}))
+            opened.save(Checkpoint(LoopState(step=1), Snapshot({}, {}), {}))
 
         assert f"{folder}: this is a link" in refusal(write)
     assert [path.name for path in elsewhere.iterdir()] == ["last.safetensors"]
@@ -200,24 +219,40 @@ def test_a_copy_has_all_files(run: Path) -> None:
     (run / "cache" / "novelty").mkdir(parents=True)
     (run / "cache" / "novelty" / "ids.npy").write_bytes(b"ids")
     Run.open(run).copy(run.parent / "copy")
-    names = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
-    assert {str(path.relative_to(run.parent / "copy")) for path in (run.parent / "copy").rglob("*.*")} == names
-    assert all((run.parent / "copy" / name).read_bytes() == (run / name).read_bytes() for name in names)
+    names = {
+        str(path.relative_to(run))
+        for path in run.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+    assert {
+        str(path.relative_to(run.parent / "copy")) for path in (run.parent / "copy").rglob("*.*")
+    } == names
+    assert all(
+        (run.parent / "copy" / name).read_bytes() == (run / name).read_bytes() for name in names
+    )
     Run.resume(run.parent / "copy").close()
 
 
-@pytest.mark.parametrize("name", ["/dev/zero", "../victim", "/victim", "pipe", "folder", "link", ".", "a/../run.toml"])
+@pytest.mark.parametrize(
+    "name", ["/dev/zero", "../victim", "/victim", "pipe", "folder", "link", ".", "a/../run.toml"]
+)
 @pytest.mark.parametrize("use", [Run.open, Run.resume])
-def test_a_manifest_that_names_what_is_no_file_of_the_run(run: Path, name: str, use: Callable) -> None:
+def test_a_manifest_that_names_what_is_no_file_of_the_run(
+    run: Path, name: str, use: Callable
+) -> None:
     name = str(run.parent / "victim") if name == "/victim" else name
     os.mkfifo(run / "pipe")
     (run / "folder").mkdir()
     (run / "link").symlink_to("run.toml")
     named_in_manifest(run, name, PRECIOUS)
-    assert any(why in refusal(lambda: use(run)) for why in ("is no file in it", "is no file", "is a link"))
+    assert any(
+        why in refusal(lambda: use(run)) for why in ("is no file in it", "is no file", "is a link")
+    )
 
 
-@pytest.mark.parametrize("name", ["run.toml", "manifest.json", "checkpoint/last.safetensors", ".lock", "metrics.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["run.toml", "manifest.json", "checkpoint/last.safetensors", ".lock", "metrics.jsonl"]
+)
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(run: Path, name: str) -> None:
     (run / name).unlink()
     os.mkfifo(run / name)
@@ -234,32 +269,48 @@ def test_names_that_lead_nowhere_else(tmp_path: Path) -> None:
 DEEP = b"[" * 200_000
 
 
-@pytest.mark.parametrize("name", ["codec.json", "manifest.json", "run.toml", "checkpoint", "cache", "log", "lock"])
+@pytest.mark.parametrize(
+    "name", ["codec.json", "manifest.json", "run.toml", "checkpoint", "cache", "log", "lock"]
+)
 def test_deep_nesting_is_one_line(run: Path, name: str) -> None:
     if name == "run.toml":
         (run / name).write_bytes(b"a = " + DEEP)
-        assert "run.toml: the file is damaged: it is nested too deeply" in refusal(lambda: Run.open(run))
+        assert "run.toml: the file is damaged: it is nested too deeply" in refusal(
+            lambda: Run.open(run)
+        )
     elif name == "manifest.json":
         (run / name).write_bytes(DEEP)
-        assert "manifest.json: the file is damaged: it is nested too deeply" in refusal(lambda: Run.open(run))
+        assert "manifest.json: the file is damaged: it is nested too deeply" in refusal(
+            lambda: Run.open(run)
+        )
     elif name == "codec.json":
         (run / name).write_bytes(DEEP)
         named_in_manifest(run, name, DEEP)
-        assert "codec.json: the file is damaged: it is nested" in refusal(lambda: Run.open(run).read_json(name))
+        assert "codec.json: the file is damaged: it is nested" in refusal(
+            lambda: Run.open(run).read_json(name)
+        )
     elif name == "checkpoint":
         deep = {"a": torch.ones(1)}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("ensue.training.checkpoint.json.dumps", lambda values: DEEP.decode())
-            data = Checkpoint(Course(), Snapshot(deep, {}), {}).pack()
+            patch.setattr(
+                "ensue.training.folder.checkpoint.json.dumps", lambda values: DEEP.decode()
+            )
+            data = Checkpoint(LoopState(), Snapshot(deep, {}), {}).pack()
         (run / "checkpoint" / "last.safetensors").write_bytes(data)
-        assert "last.safetensors: the file is damaged: it is nested too deeply" in refusal(lambda: Run.resume(run))
+        assert "last.safetensors: the file is damaged: it is nested too deeply" in refusal(
+            lambda: Run.resume(run)
+        )
     elif name == "cache":
         (run / "cache").mkdir()
         (run / "cache" / "sums.json").write_bytes(DEEP)
-        assert "nested too deeply" in refusal(lambda: Cache(run / "cache").load_json("contents.json", dict))
+        assert "nested too deeply" in refusal(
+            lambda: Cache(run / "cache").load_json("contents.json", dict)
+        )
     elif name == "log":
         (run / "metrics.jsonl").write_bytes(DEEP)
-        assert "metrics.jsonl:1: the file is damaged" in refusal(lambda: Run.open(run).rows("metrics.jsonl"))
+        assert "metrics.jsonl:1: the file is damaged" in refusal(
+            lambda: Run.open(run).rows("metrics.jsonl")
+        )
     else:
         with Run.resume(run):
             (run / ".lock").write_bytes(DEEP)
@@ -269,10 +320,14 @@ def test_deep_nesting_is_one_line(run: Path, name: str) -> None:
 @pytest.mark.parametrize("text", [b'{"step": 1}', b"3", b'{"step": "x"}', b"9" * 5000, b"\xff"])
 def test_a_line_of_a_log_that_says_something_else(run: Path, text: bytes) -> None:
     (run / "metrics.jsonl").write_bytes(text)
-    assert "metrics.jsonl:1: the file is damaged" in refusal(lambda: Run.open(run).rows("metrics.jsonl"))
+    assert "metrics.jsonl:1: the file is damaged" in refusal(
+        lambda: Run.open(run).rows("metrics.jsonl")
+    )
 
 
-@pytest.mark.parametrize("text", [b"[]", b"{}", b'{"sha256": 3}', b'{"sha256": {"a": 3}}', b"9" * 5000, b"\xff"])
+@pytest.mark.parametrize(
+    "text", [b"[]", b"{}", b'{"sha256": 3}', b'{"sha256": {"a": 3}}', b"9" * 5000, b"\xff"]
+)
 def test_a_manifest_that_is_none(run: Path, text: bytes) -> None:
     (run / "manifest.json").write_bytes(text)
     assert "manifest.json: the file is damaged" in refusal(lambda: Run.open(run))
@@ -289,15 +344,19 @@ def test_a_run_that_may_not_be_read(run: Path) -> None:
     """Asked of another user, for root may read everything."""
     if os.getuid():
         (run / "weights.safetensors").chmod(0)
-        assert "weights.safetensors: cannot be read (Permission denied)" in refusal(lambda: Run.open(run))
+        assert "weights.safetensors: cannot be read (Permission denied)" in refusal(
+            lambda: Run.open(run)
+        )
         return
     with pytest.MonkeyPatch.context() as patch:
 
         def refuse(path: Path, *given: object) -> int:
             raise PermissionError(13, "Permission denied")
 
-        patch.setattr("ensue.durable.os.open", refuse)
-        assert "run.toml: cannot be read (Permission denied); check the file" in refusal(lambda: Run.open(run))
+        patch.setattr("ensue.atomic_io.os.open", refuse)
+        assert "run.toml: cannot be read (Permission denied); check the file" in refusal(
+            lambda: Run.open(run)
+        )
 
 
 def packed(head: bytes, rest: bytes = b"") -> bytes:
@@ -326,7 +385,9 @@ def test_a_header_that_may_be_as_long_is_refused_soon(tmp_path: Path, kind: str,
     """Its numbers could be those of a large model."""
     head = HEADS[kind][:size]
     for read in (unpack_arrays, unpack_tensors):
-        assert "the file is damaged" in refusal(lambda read=read: read(packed(head, bytes(size)), "weights"))
+        assert "the file is damaged" in refusal(
+            lambda read=read: read(packed(head, bytes(size)), "weights")
+        )
 
 
 @pytest.mark.parametrize(
@@ -360,33 +421,47 @@ def test_an_odd_entry_of_a_header_is_one_line(run: Path, entry: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "note", [None, 3, {"note": 3}, {"note": "{}"}, {"note": "[" * 100_000}, {}, "x", {"sha256": "x"}]
+    "note",
+    [None, 3, {"note": 3}, {"note": "{}"}, {"note": "[" * 100_000}, {}, "x", {"sha256": "x"}],
 )
 def test_an_odd_note_of_a_checkpoint_is_one_line(run: Path, note: object) -> None:
-    (run / "checkpoint" / "last.safetensors").write_bytes(packed(json.dumps({"__metadata__": note}).encode()))
+    (run / "checkpoint" / "last.safetensors").write_bytes(
+        packed(json.dumps({"__metadata__": note}).encode())
+    )
     assert "last.safetensors: the file is damaged" in refusal(lambda: Run.resume(run))
 
 
 COURSES = [{"step": "x"}, {"plateau": 3}, {"plateau": {"best": []}}, {"unknown": 3}, {"step": None}]
 
 
-@pytest.mark.parametrize("values", [{}, [], {"course": 3}, {"course": {}}, *({"course": one} for one in COURSES)])
-def test_a_checkpoint_whose_sum_is_right_and_whose_content_is_odd(run: Path, values: object) -> None:
-    if isinstance(values, dict) and values.get("course") in COURSES:
+@pytest.mark.parametrize(
+    "values", [{}, [], {"state": 3}, {"state": {}}, *({"state": one} for one in COURSES)]
+)
+def test_a_checkpoint_whose_sum_is_right_and_whose_content_is_odd(
+    run: Path, values: object
+) -> None:
+    if isinstance(values, dict) and values.get("state") in COURSES:
         values = {**values, "learner": {}, "sizes": {}}
-        if "unknown" in values["course"]:
+        if "unknown" in values["state"]:
             values["sizes"] = {"metrics.jsonl": -3}
     with pytest.MonkeyPatch.context() as patch:
         text = json.dumps(values)
-        patch.setattr("ensue.training.checkpoint.json.dumps", lambda values: text)
-        data = Checkpoint(Course(), Snapshot({}, {}), {}).pack()
+        patch.setattr("ensue.training.folder.checkpoint.json.dumps", lambda values: text)
+        data = Checkpoint(LoopState(), Snapshot({}, {}), {}).pack()
     (run / "checkpoint" / "last.safetensors").write_bytes(data)
     assert "last.safetensors: the file is damaged" in refusal(lambda: Run.resume(run))
 
 
 def test_what_is_made_of_json_tells_its_file() -> None:
-    for make in (lambda values: values["a"], lambda values: values + "a", lambda values: values.b, lambda _: 1 / 0):
-        assert "codec.json: the file is damaged" in refusal(lambda make=make: parse_json(b"[1]", "codec.json", make))
+    for make in (
+        lambda values: values["a"],
+        lambda values: values + "a",
+        lambda values: values.b,
+        lambda _: 1 / 0,
+    ):
+        assert "codec.json: the file is damaged" in refusal(
+            lambda make=make: parse_json(b"[1]", "codec.json", make)
+        )
 
     def refuse(values: object) -> None:
         raise damaged("other.npy", "so")
@@ -401,7 +476,7 @@ import numpy as np
 from ensue.cache import Cache
 from ensue.errors import RunError
 from ensue.training.contract import Sample
-from ensue.training.run import Run
+from ensue.training.folder.run import Run
 
 run = Run.resume(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -422,10 +497,15 @@ for write in (lambda: run.write_arrays({"weight": large}), lambda: cache.save_ar
 
 
 def test_a_limit_on_the_size_of_files_loses_nothing(run: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", LIMITED, str(run)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(run)], capture_output=True, text=True, timeout=60
+    )
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    end = "the largest size that a file may have here is reached; raise it with `ulimit -f unlimited`, and try again"
+    end = (
+        "the largest size that a file may have here is reached; raise it with `ulimit -f "
+        "unlimited`, and try again"
+    )
     names = ["weights.safetensors", "cache/a.npy", "samples.jsonl"]
     assert lines == [f"{run / name}: {end}" for name in names]
     assert not [*run.rglob("*.tmp")]

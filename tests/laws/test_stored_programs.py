@@ -1,4 +1,5 @@
-"""A program that a run holds may be damaged, or an attack: it is refused in one line, or it runs like a traced one."""
+"""A program that a run holds may be damaged, or an attack: it is refused in one line, or it runs
+like a traced one."""
 
 import json
 from copy import deepcopy
@@ -18,7 +19,21 @@ from ensue.settings import read
 
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2, 3, 7, 1_000_000, 10**30, 0.5, -1e300, 1e39, ""),
-    *("h", "c", "x", "gate", "gate.x", "gate.h", "state", "weight", "zone", "constant", "sigmoid", "exceeds", "copy"),
+    *(
+        "h",
+        "c",
+        "x",
+        "gate",
+        "gate.x",
+        "gate.h",
+        "state",
+        "weight",
+        "zone",
+        "constant",
+        "sigmoid",
+        "exceeds",
+        "copy",
+    ),
     *("__class__", "../x", "a b", "identity", [], [0], [0, 1], ["h"], {}, {"op": "tanh"}),
 )
 
@@ -36,7 +51,9 @@ def mutant(draws: Random) -> str:
     if draws.random() < 0.2:
         at = draws.randrange(len(text))
         return (
-            text[:at] + draws.choice(["", chr(draws.randrange(32, 127)), "[" * 5000, "9" * 5000, text]) + text[at + 1 :]
+            text[:at]
+            + draws.choice(["", chr(draws.randrange(32, 127)), "[" * 5000, "9" * 5000, text])
+            + text[at + 1 :]
         )
     values = json.loads(text)
     for _ in range(draws.choice([1, 1, 2, 3])):
@@ -70,11 +87,14 @@ def change(values: Any, draws: Random) -> None:
 
 
 def runs(program: Program) -> bool:
-    """Run it both ways by every engine, which must agree; give whether the numbers stayed finite."""
+    """Run it both ways by every engine, which must agree; give whether the numbers stayed
+    finite."""
     torch.manual_seed(0)
     values = {name: tensor.requires_grad_() for name, tensor in start(program, 3, 4).items()}
     for state in program.states:
-        values[f"state/{state}"] = torch.full((2, program.own_width or 4 if state in program.own_states else 4), 0.1)
+        values[f"state/{state}"] = torch.full(
+            (2, program.own_width or 4 if state in program.own_states else 4), 0.1
+        )
     values["x"] = torch.randn(3, 2, 3)
     found = []
     for backend in (eager, native):
@@ -82,7 +102,12 @@ def runs(program: Program) -> bool:
             continue
         path = paths(backend, program, values)
         parameters = [value for value in values.values() if value.requires_grad]
-        found.append([*path, *torch.autograd.grad(sum(one.sum() for one in path), parameters, allow_unused=True)])
+        found.append(
+            [
+                *path,
+                *torch.autograd.grad(sum(one.sum() for one in path), parameters, allow_unused=True),
+            ]
+        )
     if scan.linear(program):
         found.append([*scan.run(program, values)])
     finite = all(one is None or bool(one.isfinite().all()) for one in found[0])
@@ -161,8 +186,8 @@ DAMAGED = [
     (damaged(outputs=[0]), "there is not one output for each state"),
     (damaged(own_width=-1), "own_width is no width"),
     (damaged(own_width=10**12), "own_width is no width"),
-    (damaged(bias=[["keep", float("inf")]]), "it is not JSON"),
-    (damaged(bias=[["keep", 1e39]]), "a bias is no number of a gate"),
+    (damaged(bias=[["forget", float("inf")]]), "it is not JSON"),
+    (damaged(bias=[["forget", 1e39]]), "a bias is no number of a gate"),
     (damaged(recurrence="fire"), "the recurrence is unknown"),
     (damaged(recurrence=[]), "the recurrence is unknown"),
     (damaged(stages=[STAGE | {"of": 99}]), "a stage is of no node"),
@@ -171,9 +196,15 @@ DAMAGED = [
     (damaged(stages=[STAGE | {"name": "weight"}]), "a stage has a reserved name"),
     (damaged(stages=[STAGE | {"gates": []}]), "a stage has no gates"),
     (damaged(stages=[STAGE | {"reads": False, "of": None}]), "a stage has no products"),
-    (damaged(nodes=[*NODES[:-1], NODES[-1] | {"args": [len(NODES) - 1] * 2}]), "an argument does not come before"),
+    (
+        damaged(nodes=[*NODES[:-1], NODES[-1] | {"args": [len(NODES) - 1] * 2}]),
+        "an argument does not come before",
+    ),
     (damaged(nodes=[*NODES[:-1], NODES[-1] | {"op": "system"}]), "an operation is unknown"),
-    (damaged(nodes=[*NODES[:-1], NODES[-1] | {"args": [0]}]), "an operation has another number of arguments"),
+    (
+        damaged(nodes=[*NODES[:-1], NODES[-1] | {"args": [0]}]),
+        "an operation has another number of arguments",
+    ),
     (damaged(nodes=NODES[:-1]), "a stage ends nowhere"),
     (damaged(nodes=NODES * 100), "nodes are no list of at most 1000"),
 ]
@@ -189,12 +220,17 @@ def test_what_is_wrong_is_said(text: str, why: str) -> None:
 
 
 def test_a_value_computed_again_is_written_once_however_deep_it_lies() -> None:
-    """Each level uses the one below twice: written out, a hundred levels would be 2 to the 100 operations."""
+    """Each level uses the one below twice: written out, a hundred levels would be 2 to the 100
+    operations."""
     values = lstm()
     nodes, place = [*NODES], values["outputs"][1]
     for _ in range(100):
         nodes.append({"op": "multiply", "args": [place, len(nodes) - 1], "detail": None})
         nodes.append({"op": "add", "args": [place, len(nodes) - 1], "detail": None})
         place = len(nodes) - 1
-    values |= {"nodes": nodes, "outputs": [place, values["outputs"][1]], "stages": [STAGE | {"stop": len(nodes)}]}
+    values |= {
+        "nodes": nodes,
+        "outputs": [place, values["outputs"][1]],
+        "stages": [STAGE | {"stop": len(nodes)}],
+    }
     runs(Program.from_json(json.dumps(values)))

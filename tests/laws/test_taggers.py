@@ -1,4 +1,5 @@
-"""What every tagger obeys: a sentence is tagged alike alone and in a batch, padding is ignored, all weights learn."""
+"""What every tagger obeys: a sentence is tagged alike alone and in a batch, padding is ignored,
+all weights learn."""
 
 from dataclasses import replace
 
@@ -7,23 +8,23 @@ import pytest
 import torch
 
 from ensue.batch import Batch
-from ensue.data.batching.wholes import batch_of, in_order
 from ensue.data.codecs.tagged import TaggedWords
-from ensue.data.examples import Examples
-from ensue.data.labelled import Labelled
-from ensue.data.tagged import CUT, encode_tagged
-from ensue.layers import ENCODERS, ConvolutionSettings, OnwardSettings, RecurrentSettings
+from ensue.data.dataset import Examples
+from ensue.data.feeds.examples import batch_of, in_order
+from ensue.data.labelled import Example
+from ensue.data.tagged import MAX_PIECE, encode_tagged
+from ensue.layers import ENCODERS, ConvolutionSettings, RecurrentSettings, UnidirectionalSettings
+from ensue.models.baselines.tag_counts import TaggedSteps
 from ensue.models.contract import Predictor
-from ensue.models.tagging import TAGGERS, TaggerSettings
-from ensue.models.tagging.counts import TaggedSteps
+from ensue.models.taggers import TAGGERS, TaggerSettings
 
 TAGS = ["D", "N", "V"]
 TEXTS = ["the/D cat/N sees/V the/D dogs/N", "Internationally/N", "a/D cats/N ran/V 42/N"]
 NARROW = {
     "bidirectional": {"width": 3},
     "convolution": {"width": 3},
-    "onward": {"layer": RecurrentSettings(width=3)},
-    "alone": {},
+    "unidirectional": {"layer": RecurrentSettings(width=3)},
+    "none": {},
 }
 NETWORKS = {
     f"{body}, {head}": TaggerSettings(
@@ -37,8 +38,8 @@ NETWORKS = {
     for body, spelling, head in (
         ("bidirectional", "convolution", "crf"),
         ("convolution", "bidirectional", "softmax"),
-        ("onward", "onward", "crf"),
-        ("alone", "alone", "softmax"),
+        ("unidirectional", "unidirectional", "crf"),
+        ("none", "none", "softmax"),
     )
 }
 
@@ -48,8 +49,8 @@ def examples() -> Examples:
     sentences = []
     for line, text in enumerate(TEXTS, 1):
         words, tags = zip(*(word.split("/") for word in text.split()), strict=True)
-        sentences.append(Labelled({"words": list(words)}, list(tags), "a", line))
-    codec = TaggedWords(least=1).fit([sentence.content for sentence in sentences])
+        sentences.append(Example({"words": list(words)}, list(tags), "a", line))
+    codec = TaggedWords(min_count=1).fit([sentence.content for sentence in sentences])
     pytest.sizes = {**codec.shape.symbols, "target": len(TAGS)}  # type: ignore[attr-defined]
     return encode_tagged(sentences, codec, TAGS)
 
@@ -59,7 +60,9 @@ def made(name: str, examples: Examples) -> Predictor:
     sizes = pytest.sizes  # type: ignore[attr-defined]
     if name in NETWORKS:
         return NETWORKS[name].build(sizes).double().eval()
-    fields = (np.asarray(examples.steps[field]) for field in ("surface", "suffix", "capital", "target"))
+    fields = (
+        np.asarray(examples.steps[field]) for field in ("surface", "suffix", "capital", "target")
+    )
     counted = TaggedSteps(*fields, offsets=examples.offsets, sizes=sizes)
     return TAGGERS[name]().build(sizes).fit(counted)  # type: ignore[attr-defined]
 
@@ -69,12 +72,12 @@ def tensors(examples: Examples, *rows: int) -> Batch[torch.Tensor]:
 
 
 def test_every_tagger_and_encoder_is_held_to_the_laws() -> None:
-    assert {*TAGGERS} - {"tagger"} == {"frequent", "hmm"}
+    assert {*TAGGERS} - {"tagger"} == {"most-frequent-tag", "hmm"}
     assert {settings.body.name for settings in NETWORKS.values()} == set(ENCODERS)
     assert {settings.spelling.name for settings in NETWORKS.values()} == set(ENCODERS)
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, "frequent", "hmm"])
+@pytest.mark.parametrize("name", [*NETWORKS, "most-frequent-tag", "hmm"])
 def test_a_sentence_is_tagged_alike_alone_and_in_a_batch(examples: Examples, name: str) -> None:
     model = made(name, examples)
     batch = tensors(examples, 0, 1, 2)
@@ -86,9 +89,12 @@ def test_a_sentence_is_tagged_alike_alone_and_in_a_batch(examples: Examples, nam
         own, _ = model.loss(alone)
         torch.testing.assert_close(own.nats[0].double(), loss.nats[row].double(), rtol=0, atol=1e-6)
         for said in ("marginals", "mode"):
-            torch.testing.assert_close(getattr(model(alone), said)[0], getattr(model(batch), said)[row, :steps])
+            torch.testing.assert_close(
+                getattr(model(alone), said)[0], getattr(model(batch), said)[row, :steps]
+            )
     torch.testing.assert_close(
-        model(batch).marginals.sum(2), (torch.arange(5) < batch.lengths[:, None]).to(model(batch).marginals)
+        model(batch).marginals.sum(2),
+        (torch.arange(5) < batch.lengths[:, None]).to(model(batch).marginals),
     )
 
 
@@ -100,7 +106,9 @@ def test_what_stands_in_padding_changes_nothing(examples: Examples, name: str) -
     for field in ("word", "shape", "prefix", "suffix", "character", "form"):
         fields[field] = fields[field].clone()
         fields[field][past] = 1
-    torch.testing.assert_close(model.loss(replace(batch, fields=fields))[0].nats, model.loss(batch)[0].nats)
+    torch.testing.assert_close(
+        model.loss(replace(batch, fields=fields))[0].nats, model.loss(batch)[0].nats
+    )
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -108,11 +116,14 @@ def test_every_parameter_learns(examples: Examples, name: str) -> None:
     model = made(name, examples)
     assert isinstance(model, torch.nn.Module)
     model.loss(tensors(examples, 0, 1, 2))[0].nats.sum().backward()
-    assert [key for key, one in model.named_parameters() if one.grad is None or not one.grad.any()] == []
+    assert [
+        key for key, one in model.named_parameters() if one.grad is None or not one.grad.any()
+    ] == []
 
 
 def test_a_word_is_spelled_the_same_wherever_it_stands(examples: Examples) -> None:
-    """Each word of a batch is read once: the characters of another must not be taken for its own."""
+    """Each word of a batch is read once: the characters of another must not be taken for its
+    own."""
     model = made("bidirectional, crf", examples)
     batch = tensors(examples, 0, 1, 2)
     spelled = model._spelled(batch)  # type: ignore[attr-defined]
@@ -126,14 +137,18 @@ def test_a_word_is_spelled_the_same_wherever_it_stands(examples: Examples) -> No
 
 def test_one_very_long_sentence_among_short_ones_makes_no_large_batch() -> None:
     words = [["a", "b"]] * 60 + [["a"] * 100_000]
-    codec = TaggedWords(least=1).fit([{"words": ["a", "b"]}])
-    examples = encode_tagged([Labelled({"words": one}, ["D"] * len(one), "a", 1) for one in words], codec, TAGS)
+    codec = TaggedWords(min_count=1).fit([{"words": ["a", "b"]}])
+    examples = encode_tagged(
+        [Example({"words": one}, ["D"] * len(one), "a", 1) for one in words], codec, TAGS
+    )
     shapes = [batch["word"].shape for _, batch in in_order(examples, 32)]
-    assert max(steps for _, steps in shapes) == CUT
+    assert max(steps for _, steps in shapes) == MAX_PIECE
     assert sum(rows for rows, _ in shapes) == len(examples) == 60 + 196
 
 
 def test_settings_of_parts_are_chosen_by_name() -> None:
-    settings = TaggerSettings(spelling="bidirectional", head="softmax", body=OnwardSettings())  # type: ignore[arg-type]
+    settings = TaggerSettings(
+        spelling="bidirectional", head="softmax", body=UnidirectionalSettings()
+    )  # type: ignore[arg-type]
     assert settings.spelling.cell == "lstm"
     assert TaggerSettings().spelling == ConvolutionSettings(width=64, windows=(3,), depth=1)

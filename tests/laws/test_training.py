@@ -23,14 +23,12 @@ from ensue.errors import RunError, SettingError
 from ensue.models.sequence import SequenceSettings
 from ensue.native import used
 from ensue.settings import read
-from ensue.training.by_gradient import ByGradient
-from ensue.training.clock import TimedStart, steps_within
 from ensue.training.contract import Note, Progress, Sample
 from ensue.training.devices import (
     as_before,
     changes,
     choose_device,
-    describe_machine,
+    describe_hardware,
     memory_mb,
     prepare,
     random_state,
@@ -39,9 +37,11 @@ from ensue.training.devices import (
 )
 from ensue.training.failure import NonFiniteError, TrainingError
 from ensue.training.fit import fit, reopen
-from ensue.training.run import Run
+from ensue.training.folder.run import Run
+from ensue.training.gradient import GradientLearner
 from ensue.training.schedules import Plateau, scale
-from ensue.training.settings import MachineSettings, ScheduleSettings, TrainingSettings
+from ensue.training.settings import HardwareSettings, ScheduleSettings, TrainingSettings
+from ensue.training.time_budget import TimedStart, steps_within
 
 
 def load_tiny() -> Any:
@@ -70,8 +70,8 @@ def settings_of(**values: Any) -> TrainingSettings:
     return read(TrainingSettings, {"schedule": {"name": "constant", "warmup": 0}, **values})
 
 
-def learner_of(network: nn.Module, **values: Any) -> ByGradient:
-    return ByGradient(network, settings_of(**values), CPU)
+def learner_of(network: nn.Module, **values: Any) -> GradientLearner:
+    return GradientLearner(network, settings_of(**values), CPU)
 
 
 def network_of(dropout: float = 0.0, seed: int = 0, width: int = 6) -> Any:
@@ -91,7 +91,10 @@ def rows_of(batch: Batch[np.ndarray], rows: list[int]) -> Batch[np.ndarray]:
 
 
 def difference(one: nn.Module, other: nn.Module) -> float:
-    return max(float((a - b).detach().abs().max()) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+    return max(
+        float((a - b).detach().abs().max())
+        for a, b in zip(one.parameters(), other.parameters(), strict=True)
+    )
 
 
 # --- learning by gradient
@@ -100,8 +103,8 @@ def difference(one: nn.Module, other: nn.Module) -> float:
 @pytest.mark.parametrize("parts", [2, 3, 5, 9])
 def test_a_batch_in_parts_gives_the_gradient_of_the_whole(parts: int) -> None:
     whole, split = network_of(), network_of()
-    one = learner_of(whole, average=0.5)
-    other = learner_of(split, average=0.5, batching={"parts": parts})
+    one = learner_of(whole, ema_decay=0.5)
+    other = learner_of(split, ema_decay=0.5, batching={"accumulation_steps": parts})
     for batch in [ragged_batch(), *tiny.TinyStreams(3).epoch(0)]:
         a, b = one.update(batch, 1.0), other.update(batch, 1.0)
         assert a.nats == pytest.approx(b.nats, rel=1e-12)
@@ -119,34 +122,52 @@ def test_weights_scale_gradients_and_never_the_nats() -> None:
     learner_of(without).update(rows_of(batch, [0, 1, 2, 4]), 1.0)  # row 3 weighs nothing
     assert difference(with_weight, without) < 1e-9
     doubled = network_of()
-    assert learner_of(doubled).update(replace(batch, weight=2 * batch.weight), 1.0).norm == pytest.approx(first.norm)
+    assert learner_of(doubled).update(
+        replace(batch, weight=2 * batch.weight), 1.0
+    ).norm == pytest.approx(first.norm)
 
 
 def test_the_state_goes_on_from_batch_to_batch_without_its_gradient() -> None:
     network, feed = network_of(), tiny.TinyStreams(2)
-    learner = learner_of(network, optimiser={"rate": 1e-12})
+    learner = learner_of(network, optimiser={"learning_rate": 1e-12})
     updates = [learner.update(batch, 1.0) for batch in feed.epoch(0)]
     both = list(feed.epoch(0))
-    fields = {name: np.concatenate([batch[name] for batch in both], axis=1) for name in ("input", "target")}
+    fields = {
+        name: np.concatenate([batch[name] for batch in both], axis=1)
+        for name in ("input", "target")
+    }
     joined = Batch(fields, np.full(4, 14), np.ones(4), np.ones(4, dtype=bool))
     loss, _ = network.loss(joined.map(torch.tensor))
-    assert sum(update.nats for update in updates) == pytest.approx(float(loss.nats.detach().sum()), rel=1e-6)
+    assert sum(update.nats for update in updates) == pytest.approx(
+        float(loss.nats.detach().sum()), rel=1e-6
+    )
     again = learner.update(both[0], 1.0)  # fresh rows start anew
     assert again.nats == pytest.approx(updates[0].nats, rel=1e-6)
 
 
 def test_clipping_limits_the_step_and_reports_the_length_before_it() -> None:
     plain, clipped = network_of(), network_of()
-    values = {"name": "sgd", "rate": 1.0, "momentum": 0.0, "decay": 0.0}
+    values = {"name": "sgd", "learning_rate": 1.0, "momentum": 0.0, "weight_decay": 0.0}
     before = [parameter.detach().clone() for parameter in clipped.parameters()]
-    norm = learner_of(plain, optimiser={**values, "clip": 1e9}).update(ragged_batch(), 1.0).norm
-    update = learner_of(clipped, optimiser={**values, "clip": 0.01}).update(ragged_batch(), 0.5)
+    norm = (
+        learner_of(plain, optimiser={**values, "max_grad_norm": 1e9})
+        .update(ragged_batch(), 1.0)
+        .norm
+    )
+    update = learner_of(clipped, optimiser={**values, "max_grad_norm": 0.01}).update(
+        ragged_batch(), 0.5
+    )
     moved = math.sqrt(
-        sum(float(((a - b) ** 2).detach().sum()) for a, b in zip(before, clipped.parameters(), strict=True))
+        sum(
+            float(((a - b) ** 2).detach().sum())
+            for a, b in zip(before, clipped.parameters(), strict=True)
+        )
     )
     assert update.norm == norm
     assert norm > 0.01
-    free = learner_of(network_of(), optimiser={**values, "clip": math.inf}).update(ragged_batch(), 1.0)
+    free = learner_of(network_of(), optimiser={**values, "max_grad_norm": math.inf}).update(
+        ragged_batch(), 1.0
+    )
     assert free.norm == norm
     assert moved == pytest.approx(0.5 * 0.01, rel=1e-3)
 
@@ -156,14 +177,16 @@ def test_matrices_decay_and_biases_do_not() -> None:
     network.head.bias.data.fill_(1.0)
     before = network.embed.weight.detach().clone()
     batch = replace(ragged_batch(), weight=np.zeros(5))
-    learner_of(network, optimiser={"name": "sgd", "rate": 0.1, "decay": 0.5}).update(batch, 1.0)
+    learner_of(
+        network, optimiser={"name": "sgd", "learning_rate": 0.1, "weight_decay": 0.5}
+    ).update(batch, 1.0)
     torch.testing.assert_close(network.embed.weight, before * 0.95)
     torch.testing.assert_close(network.head.bias, torch.ones(5, dtype=torch.float64))
 
 
 def test_averaged_weights_are_used_within_and_the_last_ones_come_back() -> None:
     network = network_of(dropout=0.2)
-    learner = learner_of(network, average=0.15)
+    learner = learner_of(network, ema_decay=0.15)
     history = [network.head.bias.detach().clone()]
     for batch in tiny.TinyStreams(4).epoch(0):
         learner.update(batch, 1.0)
@@ -182,32 +205,37 @@ def test_averaged_weights_are_used_within_and_the_last_ones_come_back() -> None:
 
 def test_a_snapshot_goes_on_with_the_same_bits() -> None:
     feed = tiny.TinyStreams(6)
-    learner = learner_of(network_of(dropout=0.5), average=0.9)
+    learner = learner_of(network_of(dropout=0.5), ema_decay=0.9)
     for batch in feed.epoch(0):
         learner.update(batch, 1.0)
     snapshot = learner.snapshot()
     ends = []
-    for other in (learner, learner_of(network_of(dropout=0.5, seed=5), average=0.9)):
+    for other in (learner, learner_of(network_of(dropout=0.5, seed=5), ema_decay=0.9)):
         other.restore(snapshot)
         nats = [other.update(batch, 1.0).nats for batch in feed.epoch(1, 3)]
         ends.append((nats, other.snapshot()))
     assert ends[0][0] == ends[1][0]
     assert ends[0][1].values == ends[1][1].values
-    assert all(torch.equal(ends[0][1].tensors[name], ends[1][1].tensors[name]) for name in ends[0][1].tensors)
+    assert all(
+        torch.equal(ends[0][1].tensors[name], ends[1][1].tensors[name])
+        for name in ends[0][1].tensors
+    )
 
 
 def test_one_batch_can_be_overfitted() -> None:
     network = network_of(width=24)
     batch = replace(ragged_batch(), weight=np.ones(5))
-    learner = learner_of(network, optimiser={"rate": 0.02})
+    learner = learner_of(network, optimiser={"learning_rate": 0.02})
     losses = [learner.update(batch, 1.0) for _ in range(250)]
     assert losses[0].nats / losses[0].count > 1.3
-    assert losses[-1].nats / losses[-1].count < 0.35  # the first symbols of the rows cannot be told apart
+    assert (
+        losses[-1].nats / losses[-1].count < 0.35
+    )  # the first symbols of the rows cannot be told apart
 
 
 def test_only_a_torch_module_learns_by_gradient() -> None:
     with pytest.raises(TypeError, match="SimpleNamespace is no torch module"):
-        ByGradient(SimpleNamespace(), settings_of(), CPU)  # type: ignore[arg-type]
+        GradientLearner(SimpleNamespace(), settings_of(), CPU)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd"])
@@ -215,20 +243,26 @@ def test_only_a_torch_module_learns_by_gradient() -> None:
 def test_lower_precision_learns_too(name: str, precision: str) -> None:
     network = network_of().float()
     rate = 0.02 if name == "adamw" else 1.0
-    learner = learner_of(network, optimiser={"name": name, "rate": rate}, machine={"precision": precision})
-    losses = [learner.update(batch, 1.0).nats for epoch in range(8) for batch in tiny.TinyStreams().epoch(epoch)]
+    learner = learner_of(
+        network, optimiser={"name": name, "learning_rate": rate}, hardware={"precision": precision}
+    )
+    losses = [
+        learner.update(batch, 1.0).nats
+        for epoch in range(8)
+        for batch in tiny.TinyStreams().epoch(epoch)
+    ]
     assert np.mean(losses[-11:]) < 0.8 * np.mean(losses[:11])
 
 
 def test_a_scale_that_overflows_in_fp16_skips_the_step_and_comes_back_from_a_snapshot() -> None:
     network = network_of().float()
-    learner = learner_of(network, machine={"precision": "fp16"})
+    learner = learner_of(network, hardware={"precision": "fp16"})
     before = network.head.bias.detach().clone()
     learner._scaler._init_scale = 1e38
     assert learner.update(ragged_batch(), 1.0).norm is None
     assert torch.equal(network.head.bias, before)
     assert learner.snapshot().values["scaler"]["scale"] == pytest.approx(5e37)
-    other = learner_of(network_of().float(), machine={"precision": "fp16"})
+    other = learner_of(network_of().float(), hardware={"precision": "fp16"})
     other.restore(learner.snapshot())
     assert other.snapshot().values == learner.snapshot().values
 
@@ -244,21 +278,26 @@ def record_feed() -> Any:
 
 
 def test_schedules_against_values_by_hand() -> None:
-    cosine = ScheduleSettings(name="cosine", warmup=4, floor=0.1)
+    cosine = ScheduleSettings(name="cosine", warmup=4, min_ratio=0.1)
     none = Plateau()
     assert [scale(step, 104, none, cosine) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
     flat_until = 5.2
     middle = scale(55, 104, none, cosine)
-    assert middle == pytest.approx(0.1 + 0.9 * (1 + math.cos(math.pi * (55 - flat_until) / (104 - flat_until))) / 2)
+    assert middle == pytest.approx(
+        0.1 + 0.9 * (1 + math.cos(math.pi * (55 - flat_until) / (104 - flat_until))) / 2
+    )
     assert scale(104, 104, none, cosine) == pytest.approx(0.1)
-    assert [scale(step, 10, none, cosine) for step in (0, 1)] == [0.5, 1.0]  # the warm-up is never more than a fifth
+    assert [scale(step, 10, none, cosine) for step in (0, 1)] == [
+        0.5,
+        1.0,
+    ]  # the warm-up is never more than a fifth
     assert scale(5, None, none, cosine) == scale(5, 104, none, cosine) == 1.0
     constant = ScheduleSettings(name="constant", warmup=0)
     assert [scale(step, 10, none, constant) for step in (0, 9)] == [1.0, 1.0]
 
 
 def test_plateau_comes_down_when_validation_stalls_and_not_below_the_floor() -> None:
-    settings = ScheduleSettings(name="plateau", wait=1, factor=0.1, floor=0.05, warmup=0)
+    settings = ScheduleSettings(name="plateau", patience=1, factor=0.1, min_ratio=0.05, warmup=0)
     plateau, scales = Plateau(), []
     for validation in (2.0, 1.9, 1.95, 1.9, 1.8, 1.9, 1.9, 1.9, 1.9):
         plateau = plateau.after(validation, settings)
@@ -267,7 +306,12 @@ def test_plateau_comes_down_when_validation_stalls_and_not_below_the_floor() -> 
 
 
 @pytest.mark.parametrize(
-    "values", [{"minutes": math.inf}, {"optimiser": {"rate": math.inf}}, {"optimiser": {"decay": math.inf}}]
+    "values",
+    [
+        {"minutes": math.inf},
+        {"optimiser": {"learning_rate": math.inf}},
+        {"optimiser": {"weight_decay": math.inf}},
+    ],
 )
 def test_a_budget_without_end_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match="cannot be inf: input should be a finite number"):
@@ -280,7 +324,9 @@ def test_evaluations_take_a_bounded_share_of_the_time() -> None:
 
 
 @pytest.mark.parametrize("stalls", [(), (20,), (7, 20, 21)])
-def test_a_step_that_waits_for_something_else_does_not_change_the_plan(stalls: tuple[int, ...]) -> None:
+def test_a_step_that_waits_for_something_else_does_not_change_the_plan(
+    stalls: tuple[int, ...],
+) -> None:
     timer, now = TimedStart(0.0, 400.0), 0.0
     for step in range(100):
         now += 5.0 if step in stalls else 1.0 if step < 3 else 0.1 + 0.1 * (step % 2)
@@ -296,7 +342,7 @@ class Clock:
         self.now = 100.0
         patch.setattr(fit_module, "perf_counter", lambda: self.now)
 
-    def learner(self, seconds: float, **values: Any) -> ByGradient:
+    def learner(self, seconds: float, **values: Any) -> GradientLearner:
         learner = learner_of(network_of(), **values)
         update, calls = learner.update, 0
 
@@ -325,7 +371,13 @@ def test_minutes_become_steps_that_are_written_down(
     with Run.create(tmp_path / "run", {}) as run:
         began = clock.now
         outcome = fit(
-            learner, tiny.TinyStreams(), settings, run, lambda: clock.validate(evaluation), None, notes.append
+            learner,
+            tiny.TinyStreams(),
+            settings,
+            run,
+            lambda: clock.validate(evaluation),
+            None,
+            notes.append,
         )
         assert 27 < clock.now - began <= 30
         planned = tomllib.loads((run.path / "run.toml").read_text())["planned"]
@@ -346,7 +398,9 @@ def test_a_training_by_minutes_is_the_training_of_so_many_steps(
         settings = settings_of(minutes=0.5, steps=steps, **cosine)
         learner = clock.learner(0.1)
         with Run.create(tmp_path / name, {}) as run:
-            steps = fit(learner, tiny.TinyStreams(), settings, run, None, None, lambda event: None).steps
+            steps = fit(
+                learner, tiny.TinyStreams(), settings, run, None, None, lambda event: None
+            ).steps
             weights.append(run.read("weights.safetensors"))
     assert weights[0] == weights[1]
 
@@ -354,9 +408,11 @@ def test_a_training_by_minutes_is_the_training_of_so_many_steps(
 def test_a_budget_in_minutes_is_kept_on_this_machine(tmp_path: Path) -> None:
     settings = settings_of(minutes=0.03)
     network = network_of()
-    learner = ByGradient(network, settings, CPU)
+    learner = GradientLearner(network, settings, CPU)
     with Run.create(tmp_path / "run", {}) as run:
-        outcome = fit(learner, tiny.TinyStreams(), settings, run, lambda: 1.0, None, lambda event: None)
+        outcome = fit(
+            learner, tiny.TinyStreams(), settings, run, lambda: 1.0, None, lambda event: None
+        )
     assert outcome.how == "finished"
     assert 0.3 < outcome.seconds < 6  # 1.8 on a quiet machine; others may be at work on it
 
@@ -382,7 +438,7 @@ def test_events_tell_what_a_person_wants_to_know(tmp_path: Path) -> None:
     assert [event.validation is not None for event in progress] == [False, True, False, True]
     assert progress[1].steps == 12
     assert progress[1].epoch == pytest.approx(6 / 11)
-    assert progress[0].rate == pytest.approx(0.03)
+    assert progress[0].learning_rate == pytest.approx(0.03)
     assert progress[1].per_second > 0
     assert progress[1].memory_mb > 10
     assert progress[1].eta_seconds == pytest.approx(progress[1].seconds)
@@ -398,10 +454,11 @@ def scripted(losses: list[float]) -> Any:
 
 
 def run_scripted(path: Path, losses: list[float], **values: Any) -> tuple[Any, list[bytes]]:
-    """Train with validation losses made up beforehand; give the outcome and the weights after every step."""
+    """Train with validation losses made up beforehand; give the outcome and the weights after
+    every step."""
     torch.manual_seed(0)
     network, settings = tiny.TinyNetwork(0.0), settings_of(**values)
-    learner = ByGradient(network, settings, CPU)
+    learner = GradientLearner(network, settings, CPU)
     weights = []
 
     def watch(event: object) -> None:
@@ -428,22 +485,41 @@ def test_a_training_with_nothing_left_to_learn_stops(tmp_path: Path) -> None:
 
 def test_early_stopping_keeps_the_best_weights(tmp_path: Path) -> None:
     losses = [3.0, 2.0, 2.5, 2.4, 1.0]
-    outcome, weights = run_scripted(tmp_path / "run", losses, steps=50, evaluate_every=5, report_every=5, patience=2)
-    assert (outcome.how, outcome.step, outcome.best_step, outcome.validation) == ("stopped early", 20, 10, 2.0)
+    outcome, weights = run_scripted(
+        tmp_path / "run", losses, steps=50, evaluate_every=5, report_every=5, patience=2
+    )
+    assert (outcome.how, outcome.step, outcome.best_step, outcome.validation) == (
+        "stopped early",
+        20,
+        10,
+        2.0,
+    )
     kept = torch.tensor(Run.open(tmp_path / "run").read_arrays()["head.bias"])
     assert torch.equal(kept, weights[1])
     assert not torch.equal(kept, weights[-1])
     values = {"steps": 50, "evaluate_every": 5, "patience": 2}
-    learner = ByGradient(tiny.TinyNetwork(0.0), settings_of(**values), CPU)
+    learner = GradientLearner(tiny.TinyNetwork(0.0), settings_of(**values), CPU)
     with Run.resume(tmp_path / "run") as run:
-        again = fit(learner, tiny.TinyStreams(), settings_of(**values), run, lambda: 0.5, None, lambda event: None)
+        again = fit(
+            learner,
+            tiny.TinyStreams(),
+            settings_of(**values),
+            run,
+            lambda: 0.5,
+            None,
+            lambda event: None,
+        )
     assert again == outcome
 
 
 def test_the_best_weights_are_kept_without_early_stopping_too(tmp_path: Path) -> None:
-    outcome, weights = run_scripted(tmp_path / "run", [3.0, 1.0, 2.0, 4.0], steps=20, evaluate_every=5, report_every=5)
+    outcome, weights = run_scripted(
+        tmp_path / "run", [3.0, 1.0, 2.0, 4.0], steps=20, evaluate_every=5, report_every=5
+    )
     assert (outcome.how, outcome.best_step) == ("finished", 10)
-    assert torch.equal(torch.tensor(Run.open(tmp_path / "run").read_arrays()["head.bias"]), weights[1])
+    assert torch.equal(
+        torch.tensor(Run.open(tmp_path / "run").read_arrays()["head.bias"]), weights[1]
+    )
 
 
 def test_ctrl_c_finishes_the_step_saves_and_the_run_can_go_on(tmp_path: Path) -> None:
@@ -459,7 +535,9 @@ def test_ctrl_c_finishes_the_step_saves_and_the_run_can_go_on(tmp_path: Path) ->
     tiny.train(tmp_path / "b")
     one, other = (Run.open(tmp_path / name) for name in "ab")
     assert one.read("weights.safetensors") == other.read("weights.safetensors")
-    assert [row["loss"] for row in one.rows("metrics.jsonl")] == [row["loss"] for row in other.rows("metrics.jsonl")]
+    assert [row["loss"] for row in one.rows("metrics.jsonl")] == [
+        row["loss"] for row in other.rows("metrics.jsonl")
+    ]
 
 
 def test_ctrl_c_in_the_last_evaluation_is_heard_too(tmp_path: Path) -> None:
@@ -495,7 +573,7 @@ def test_a_finished_run_stays_as_it_is_until_it_is_reopened(tmp_path: Path) -> N
         reopen(run)
     outcome = tiny.train(path, values)
     assert (outcome.how, outcome.step) == ("finished", 44)
-    rates = [row["rate"] for row in Run.open(path).rows("metrics.jsonl")]
+    rates = [row["learning_rate"] for row in Run.open(path).rows("metrics.jsonl")]
     assert rates[-1] < rates[0]
     assert max(rates[3:]) > 0.9 * max(rates)  # the schedule starts again
 
@@ -504,7 +582,8 @@ def test_a_finished_run_stays_as_it_is_until_it_is_reopened(tmp_path: Path) -> N
 
 
 class Broken(tiny.TinyNetwork):
-    """Overflows in its forward pass, or only in its gradient, once `update` number `at` is reached."""
+    """Overflows in its forward pass, or only in its gradient, once `update` number `at` is
+    reached."""
 
     def __init__(self, where: str, at: int) -> None:
         super().__init__(0.0)
@@ -534,17 +613,18 @@ def test_broken_numbers_name_step_layer_and_cause_and_the_good_weights_stay(
 ) -> None:
     settings = settings_of(steps=30, evaluate_every=5)
     torch.manual_seed(0)
-    learner = ByGradient(Broken(where, 8), settings, CPU)
+    learner = GradientLearner(Broken(where, 8), settings, CPU)
     with Run.create(tmp_path / "run", {}) as run:
         with pytest.raises(TrainingError) as caught:
             fit(learner, tiny.TinyStreams(), settings, run, lambda: 1.0, None, lambda event: None)
         assert str(caught.value) == (
-            f"step 8: the loss is no longer a number: {message}; lower training.optimiser.rate (now 0.003) or "
-            "training.optimiser.clip (now 1.0); the last good weights are kept"
+            f"step 8: the loss is no longer a number: {message}; lower "
+            f"training.optimiser.learning_rate (now 0.003) or "
+            "training.optimiser.max_grad_norm (now 1.0); the last good weights are kept"
         )
         arrays = run.read_arrays()
         assert all(np.isfinite(array).all() for array in arrays.values())
-        assert run.checkpoint().course.step == 5
+        assert run.checkpoint().state.step == 5
 
 
 def test_the_layer_of_a_stack_whose_gradient_broke_first_is_named() -> None:
@@ -552,7 +632,7 @@ def test_the_layer_of_a_stack_whose_gradient_broke_first_is_named() -> None:
         settings = {"embedding": 4, "body": {"name": "recurrent", "width": 5, "depth": 2}}
         network = read(SequenceSettings, settings).build(tiny.SIZE)
         own(network).register_hook(lambda gradient: gradient * math.inf)
-        learner = ByGradient(network, settings_of(), CPU)
+        learner = GradientLearner(network, settings_of(), CPU)
         with pytest.raises(NonFiniteError) as caught:
             learner.update(ragged_batch(), 1.0)
         return caught.value.layer
@@ -564,8 +644,10 @@ def test_the_layer_of_a_stack_whose_gradient_broke_first_is_named() -> None:
 
 
 def test_weights_that_overflow_are_named_and_not_kept(tmp_path: Path) -> None:
-    settings = settings_of(steps=30, optimiser={"name": "sgd", "rate": 1e38, "clip": 1e6})
-    learner = ByGradient(tiny.TinyNetwork(0.0), settings, CPU)
+    settings = settings_of(
+        steps=30, optimiser={"name": "sgd", "learning_rate": 1e38, "max_grad_norm": 1e6}
+    )
+    learner = GradientLearner(tiny.TinyNetwork(0.0), settings, CPU)
     with Run.create(tmp_path / "run", {}) as run:
         with pytest.raises(TrainingError, match="not finite"):
             fit(learner, tiny.TinyStreams(), settings, run, None, None, lambda event: None)
@@ -577,7 +659,9 @@ def test_a_validation_that_is_no_number_stops_too(tmp_path: Path) -> None:
         run_scripted(tmp_path / "run", [math.nan], steps=20, evaluate_every=5)
 
 
-def test_a_full_disk_in_training_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_in_training_is_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import errno
 
     true_fsync, left = os.fsync, 40
@@ -595,7 +679,10 @@ def test_a_full_disk_in_training_is_one_clear_line(tmp_path: Path, monkeypatch: 
             tiny.train(tmp_path / "a")
     assert tiny.train(tmp_path / "a").how == "finished"
     tiny.train(tmp_path / "b")
-    assert Run.open(tmp_path / "a").read_arrays().keys() == Run.open(tmp_path / "b").read_arrays().keys()
+    assert (
+        Run.open(tmp_path / "a").read_arrays().keys()
+        == Run.open(tmp_path / "b").read_arrays().keys()
+    )
     same = [(tmp_path / name / "weights.safetensors").read_bytes() for name in "ab"]
     assert same[0] == same[1]
 
@@ -608,54 +695,83 @@ def test_a_full_disk_in_training_is_one_clear_line(tmp_path: Path, monkeypatch: 
     [
         ("toaster", "--device: 'toaster' is not a device; use auto, cpu, cuda, cuda:1 or mps"),
         ("cpu:3", "--device: 'cpu:3' is not a device: there is one cpu; use cpu"),
-        ("meta", "--device: 'meta' is a device that ensue does not use; use auto, cpu, cuda, cuda:1 or mps"),
-        ("cuda", "--device: 'cuda' is not there: torch finds no CUDA GPU on this machine; use --device cpu"),
-        ("mps", "--device: 'mps' is not there: torch finds no Metal GPU on this machine; use --device cpu"),
+        (
+            "meta",
+            (
+                "--device: 'meta' is a device that ensue does not use; use auto, cpu, cuda, "
+                "cuda:1 or mps"
+            ),
+        ),
+        (
+            "cuda",
+            (
+                "--device: 'cuda' is not there: torch finds no CUDA GPU on this machine; use "
+                "--device cpu"
+            ),
+        ),
+        (
+            "mps",
+            (
+                "--device: 'mps' is not there: torch finds no Metal GPU on this machine; use "
+                "--device cpu"
+            ),
+        ),
     ],
 )
-def test_a_device_that_is_not_there(device: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_is_not_there(
+    device: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(SettingError) as caught:
-        choose_device(MachineSettings(device=device))
+        choose_device(HardwareSettings(device=device))
     assert str(caught.value) == message
-    assert choose_device(MachineSettings()) == CPU
+    assert choose_device(HardwareSettings()) == CPU
 
 
 def test_a_gpu_too_many_and_half_precision_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SettingError, match=r"training.machine.precision: 'fp16' needs a GPU; use fp32"):
-        choose_device(MachineSettings(device="cpu", precision="fp16"))
+    with pytest.raises(
+        SettingError, match=r"training.hardware.precision: 'fp16' needs a GPU; use fp32"
+    ):
+        choose_device(HardwareSettings(device="cpu", precision="fp16"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(SettingError, match=r"'cuda:1' is not there: this machine has 1 GPU"):
-        choose_device(MachineSettings(device="cuda:1"))
-    assert choose_device(MachineSettings()).type == "cuda"
+        choose_device(HardwareSettings(device="cuda:1"))
+    assert choose_device(HardwareSettings()).type == "cuda"
 
 
 def test_preparing_seeds_and_sets_threads() -> None:
-    settings = MachineSettings(device="cpu", threads=1)
+    settings = HardwareSettings(device="cpu", threads=1)
     draws = []
     for _ in range(2):
         device = prepare(settings, seed=4)
         draws.append(float(torch.rand(())))
     assert draws[0] == draws[1]
-    assert describe_machine(device, settings) == {
+    assert describe_hardware(device, settings) == {
         "threads": 1,
         "device": "cpu",
         "device_name": "cpu",
         "dtype": "fp32",
-        "backend": f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, ensue-native {used()}",
+        "backend": (
+            f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, "
+            f"ensue-native {used()}"
+        ),
     }
     assert memory_mb() > 10
 
 
-def test_resuming_restores_the_machine_or_names_what_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resuming_restores_the_machine_or_names_what_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     before = {"threads": 3, "device": "cpu", "dtype": "fp32"}
-    assert as_before(MachineSettings(), before) == MachineSettings(threads=3, device="cpu")
-    assert as_before(MachineSettings(threads=2), before).threads == 2
-    assert as_before(MachineSettings(), {}) == MachineSettings()
-    assert as_before(MachineSettings(), {"threads": 3, "device": "cuda:0"}) == MachineSettings(threads=3)
+    assert as_before(HardwareSettings(), before) == HardwareSettings(threads=3, device="cpu")
+    assert as_before(HardwareSettings(threads=2), before).threads == 2
+    assert as_before(HardwareSettings(), {}) == HardwareSettings()
+    assert as_before(HardwareSettings(), {"threads": 3, "device": "cuda:0"}) == HardwareSettings(
+        threads=3
+    )
     assert changes(before, dict(before)) is None
     assert changes(before, {**before, "threads": 1, "device": "mps"}) == (
         "not the same bits as without the interruption: threads is 1, was 3; device is mps, was cpu"
@@ -672,7 +788,9 @@ def test_random_numbers_are_those_of_the_device_in_use(monkeypatch: pytest.Monke
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_rng_state", get)
     monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: [get()])
-    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: asked.append((state.tolist(), device)))
+    monkeypatch.setattr(
+        torch.cuda, "set_rng_state", lambda state, device: asked.append((state.tolist(), device))
+    )
     on_cpu, second = random_state(CPU), torch.device("cuda:1")
     assert on_cpu.keys() == {"cpu"}
     set_random_state(on_cpu, second)

@@ -1,4 +1,5 @@
-"""What recursive networks obey, whatever their cell: padding and other rows change nothing, gradients are right."""
+"""What recursive networks obey, whatever their cell: padding and other rows change nothing,
+gradients are right."""
 
 from typing import get_args
 
@@ -8,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ensue.batch import Batch
-from ensue.data.labelled import Shape
+from ensue.data.labelled import Fields
 from ensue.errors import SettingError
-from ensue.models.classifying import build_classifier, classifier_settings, sized_classifier
+from ensue.models.classifiers import build_classifier, classifier_settings, sized_classifier
 from ensue.models.tree import TreeModel, TreeSettings
 
 CELLS = [cell for cell in get_args(TreeSettings.model_fields["cell"].annotation) if cell != "auto"]
@@ -22,21 +23,30 @@ LABEL = torch.tensor([[1, 0, 2, 3, 1], [2, 2, 3, 0, 0]])
 def batch_of(rows: slice = slice(None), time: int = 5) -> Batch[Tensor]:
     steps = {"symbol": SYMBOL, "parent": PARENT, "label": LABEL}
     fields = {name: field[rows, :time].clone() for name, field in steps.items()}
-    fields |= {"target": torch.tensor([0, 2])[rows], "counted": torch.ones(2, 1, dtype=torch.bool)[rows]}
+    fields |= {
+        "target": torch.tensor([0, 2])[rows],
+        "counted": torch.ones(2, 1, dtype=torch.bool)[rows],
+    }
     lengths = torch.tensor([5, 3])[rows]
-    return Batch(fields, lengths, torch.ones(len(lengths)), torch.ones(len(lengths), dtype=torch.bool))
+    return Batch(
+        fields, lengths, torch.ones(len(lengths)), torch.ones(len(lengths), dtype=torch.bool)
+    )
 
 
 @pytest.fixture(params=CELLS)
 def model(request: pytest.FixtureRequest) -> TreeModel:
     torch.manual_seed(0)
-    settings = TreeSettings(cell=request.param, embedding=3, width=4, input_dropout=0, output_dropout=0)
-    return settings.build(Shape({"symbol": 6}, children=2), "single", 3).double()
+    settings = TreeSettings(
+        cell=request.param, embedding=3, width=4, input_dropout=0, output_dropout=0
+    )
+    return settings.build(Fields({"symbol": 6}, children=2), "multiclass", 3).double()
 
 
 def test_padding_and_other_rows_change_nothing(model: TreeModel) -> None:
     both = model.units(batch_of())
-    torch.testing.assert_close(both[1:, :3], model.units(batch_of(slice(1, 2), time=3)), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        both[1:, :3], model.units(batch_of(slice(1, 2), time=3)), rtol=0, atol=1e-12
+    )
     assert not both[1, 3:].any()
     odd = batch_of()
     odd["symbol"][1, 3:], odd["parent"][1, 3:] = 5, 1
@@ -46,7 +56,9 @@ def test_padding_and_other_rows_change_nothing(model: TreeModel) -> None:
 def test_the_order_of_children_matters_but_where_they_are_summed(model: TreeModel) -> None:
     swapped = batch_of()
     swapped["symbol"][0, :2] = torch.tensor([2, 1])
-    same = torch.allclose(model.units(swapped)[0, -1], model.units(batch_of())[0, -1], rtol=0, atol=1e-9)
+    same = torch.allclose(
+        model.units(swapped)[0, -1], model.units(batch_of())[0, -1], rtol=0, atol=1e-9
+    )
     assert same == (model.settings.cell == "child_sum")
 
 
@@ -61,7 +73,9 @@ def test_gradients_are_right_and_every_parameter_has_one(model: TreeModel) -> No
 
     assert torch.autograd.gradcheck(cost, tuple(parameters.values()))
     cost(*parameters.values()).sum().backward()
-    assert all(parameter.grad is not None and parameter.grad.any() for parameter in parameters.values())
+    assert all(
+        parameter.grad is not None and parameter.grad.any() for parameter in parameters.values()
+    )
 
 
 class _Loss(torch.nn.Module):
@@ -74,7 +88,7 @@ class _Loss(torch.nn.Module):
 
 
 def test_what_was_learned_is_taken_over(model: TreeModel) -> None:
-    other = model.settings.build(Shape({"symbol": 6}, children=2), "single", 3).double()
+    other = model.settings.build(Fields({"symbol": 6}, children=2), "multiclass", 3).double()
     other.load(model.arrays())
     torch.testing.assert_close(other.units(batch_of()), model.units(batch_of()), rtol=0, atol=0)
     assert model.parameter_count == sum(array.size for array in model.arrays().values())
@@ -83,7 +97,7 @@ def test_what_was_learned_is_taken_over(model: TreeModel) -> None:
 def test_a_model_of_sequences_is_shown_the_words_alone() -> None:
     torch.manual_seed(0)
     gru = sized_classifier(classifier_settings("gru"), "tiny")
-    over = build_classifier(gru, Shape({"symbol": 6}, children=2), "single", 3).double().eval()  # type: ignore[attr-defined]
+    over = build_classifier(gru, Fields({"symbol": 6}, children=2), "multiclass", 3).double().eval()  # type: ignore[attr-defined]
     batch, one = batch_of(), torch.ones(2)
     words = Batch({"symbol": torch.tensor([[1, 2, 3], [4, 5, 0]])}, torch.tensor([3, 2]), one, one)
     torch.testing.assert_close(over(batch).logits, over.model(words).logits, rtol=0, atol=1e-12)
@@ -94,13 +108,16 @@ def test_a_model_of_sequences_is_shown_the_words_alone() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["single", "ordinal", "several", "number"])
+@pytest.mark.parametrize("kind", ["multiclass", "ordinal", "multilabel", "regression"])
 def test_every_kind_of_label_is_told_at_the_root(kind: str) -> None:
     torch.manual_seed(0)
     model = TreeSettings(embedding=3, width=4).build(
-        Shape({"symbol": 6}, children=2), kind, 1 if kind == "number" else 3
+        Fields({"symbol": 6}, children=2), kind, 1 if kind == "regression" else 3
     )  # type: ignore[arg-type]
-    target = {"several": torch.tensor([[1.0, 0, 1], [0, 0, 0]]), "number": torch.tensor([0.5, -1])}
+    target = {
+        "multilabel": torch.tensor([[1.0, 0, 1], [0, 0, 0]]),
+        "regression": torch.tensor([0.5, -1]),
+    }
     batch = batch_of()
     fields = {name: field for name, field in batch.fields.items() if name != "label"}
     fields |= {"target": target.get(kind, batch["target"])}
@@ -111,16 +128,16 @@ def test_every_kind_of_label_is_told_at_the_root(kind: str) -> None:
 
 
 def test_the_cell_is_chosen_by_the_data_and_refused_where_it_does_not_fit() -> None:
-    three = Shape({"symbol": 6}, children=3)
-    assert TreeSettings().settled(Shape({"symbol": 6}, children=2)).cell == "binary"
-    assert TreeSettings().settled(three).cell == "child_sum"
+    three = Fields({"symbol": 6}, children=3)
+    assert TreeSettings().resolved(Fields({"symbol": 6}, children=2)).cell == "binary"
+    assert TreeSettings().resolved(three).cell == "child_sum"
     for cell in ("binary", "plain"):
         with pytest.raises(SettingError) as error:
-            TreeSettings(cell=cell).settled(three)  # type: ignore[arg-type]
+            TreeSettings(cell=cell).resolved(three)  # type: ignore[arg-type]
         what = f"a node has up to 3 children, and the cell {cell} takes two"
         assert str(error.value) == f"model.cell: {what}; choose with --set model.cell=child_sum"
     with pytest.raises(SettingError, match="the model tree reads trees"):
-        TreeSettings().settled(Shape({"symbol": 6}))
+        TreeSettings().resolved(Fields({"symbol": 6}))
 
 
 def test_the_size_is_one_dial() -> None:

@@ -1,4 +1,5 @@
-"""Laws of panels whose series are of unequal length: each has its own end, and nothing after its own test is seen."""
+"""Laws of panels whose series are of unequal length: each has its own end, and nothing after its
+own test is seen."""
 
 import json
 import sys
@@ -10,39 +11,46 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ensue.data.series import Frequency, Panel, Series
-from ensue.data.series.inputs import Covariates, Inputs
-from ensue.data.series.layout import BacktestSettings, lay_out, origins
+from ensue.data.series.backtest import BacktestSettings, lay_out, origins
+from ensue.data.series.frequency import Frequency
+from ensue.data.series.panel import Panel, Series
+from ensue.data.series.windows import Covariates, WindowGatherer
 from ensue.errors import SettingError
 from ensue.evaluation.forecasting.naive import SIMPLE
-from ensue.models.forecasting import forecaster_settings
+from ensue.models.forecasters import forecaster_settings
 from ensue.tasks import TASKS, Choices
-from ensue.tasks.forecast import fitting, rivals, statistics
-from ensue.tasks.forecast.prepared import Prepared, lay
+from ensue.tasks.forecast import backtest as fitting
+from ensue.tasks.forecast import baselines as rivals
+from ensue.tasks.forecast import statsforecast as statistics
+from ensue.tasks.forecast.data import Prepared, lay_out_panel
 from ensue.tasks.forecast.settings import ForecastSettings
 from ensue.tasks.forecast.training import train_forecaster
-from ensue.training.run import Run
+from ensue.training.folder.run import Run
 
 HORIZON = 6
 LENGTHS = (84, 52, 40)
 
 
 def panel_of(lengths: tuple[int, ...], seed: int = 0) -> Panel:
-    """Give series that are the same for the same place in `seed`, whatever their order: by their length."""
+    """Give series that are the same for the same place in `seed`, whatever their order: by their
+    length."""
     made = []
     for number, length in enumerate(lengths):
         draws = np.random.default_rng([seed, length, lengths[:number].count(length)])
-        values = np.cumsum(draws.normal(size=(length, 1)), 0) + 5 * np.sin(np.arange(length) * np.pi / 6)[:, None]
+        values = (
+            np.cumsum(draws.normal(size=(length, 1)), 0)
+            + 5 * np.sin(np.arange(length) * np.pi / 6)[:, None]
+        )
         none = np.zeros((length, 0))
         made.append(Series(f"s{length}", np.arange(length), values, none, none))
     return Panel(tuple(made), Frequency("step", 1), ("y",))
 
 
 def prepared_of(panel: Panel, **backtest: Any) -> Prepared:
-    settings = BacktestSettings(**{"horizon": HORIZON, "season": 12, **backtest})
+    settings = BacktestSettings(**{"horizon": HORIZON, "season_length": 12, **backtest})
     layout, long = lay_out(panel, settings, True, "here")
     panel, short = panel.parted(long)
-    ends = [max(len(one) - layout.test - layout.held, 0) for one in panel.series]
+    ends = [max(len(one) - layout.test - layout.validation_steps, 0) for one in panel.series]
     return Prepared(panel, layout, Covariates.fit(panel, ends), short)
 
 
@@ -59,13 +67,22 @@ def changed_from(panel: Panel, begins: list[int]) -> Panel:
 
 def trained(folder: Path, panel: Panel, model: str, refit: int) -> dict[str, Any]:
     """Train, and give all that came of it."""
-    said = [f"backtest.horizon={HORIZON}", "backtest.season=12", f"backtest.refit={refit}", "rivals.statistics=[]"]
-    said += ["paths=20", "training.steps=3"]
-    said += ["model.body.width=4"] if model == "gru" else ["model.width=4"] if model == "mlp" else []
+    said = [
+        f"backtest.horizon={HORIZON}",
+        "backtest.season_length=12",
+        f"backtest.refit={refit}",
+        "baselines.statistical=[]",
+    ]
+    said += ["sample_paths=20", "training.steps=3"]
+    said += (
+        ["model.body.width=4"] if model == "gru" else ["model.width=4"] if model == "mlp" else []
+    )
     said += ["model.trees=5"] if model == "boosting" else []
-    settings: Any = TASKS["forecast"].propose(Choices([Path("series")], model, assignments=said)).settings
+    settings: Any = (
+        TASKS["forecast"].propose(Choices([Path("series")], model, assignments=said)).settings
+    )
     with Run.create(folder, {"task": "forecast", "sources": [], "settings": {"seed": 1}}) as run:
-        lay(run, settings, panel, {})
+        lay_out_panel(run, settings, panel, {})
         train_forecaster(run, settings, [], lambda event: None)
         found: dict[str, Any] = {
             f"told {name}": array for name, array in run.read_arrays("backtest.safetensors").items()
@@ -73,7 +90,11 @@ def trained(folder: Path, panel: Panel, model: str, refit: int) -> dict[str, Any
         found |= {f"weight {name}": array for name, array in run.read_arrays().items()}
         codec = json.loads(run.read("codec.json"))
         bands = json.loads(run.read("calibration.json"))
-        return found | {"bands": bands, "covariates": codec["covariates"], "test": codec["layout"]["test"]}
+        return found | {
+            "bands": bands,
+            "covariates": codec["covariates"],
+            "test": codec["layout"]["test"],
+        }
 
 
 CASES = [("ridge", 1, order) for order in permutations(LENGTHS)]
@@ -111,8 +132,8 @@ def test_the_order_of_series_changes_no_figure() -> None:
         prepared = prepared_of(panel_of(order))
         learned = fitting.fitted(forecaster_settings("ridge"), prepared)
         bands = fitting.calibrated(learned, prepared, ForecastSettings())
-        told = fitting.walk(learned, prepared, ForecastSettings(), prepared.origins("test"))
-        found.append((bands.measured, np.array(bands.moved[80]), np.sort(told.mean.ravel())))
+        told = fitting.walk_forward(learned, prepared, ForecastSettings(), prepared.origins("test"))
+        found.append((bands.forecasts, np.array(bands.offsets[80]), np.sort(told.mean.ravel())))
     for measured, moved, told in found[1:]:
         assert measured == found[0][0]
         np.testing.assert_allclose(moved, found[0][1], rtol=1e-6)
@@ -120,7 +141,9 @@ def test_the_order_of_series_changes_no_figure() -> None:
 
 
 @pytest.mark.parametrize("name", [*SIMPLE, "AutoETS"])
-def test_no_rival_sees_later_steps_or_other_series(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_rival_sees_later_steps_or_other_series(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a rival is given of an origin is the past of that series, and nothing else."""
     prepared = prepared_of(panel_of((40, 84, 52)))
     at = prepared.origins("test")
@@ -144,7 +167,9 @@ def test_no_rival_sees_later_steps_or_other_series(name: str, monkeypatch: pytes
         monkeypatch.setitem(
             SIMPLE,
             name,
-            lambda history, *others, made=SIMPLE[name]: seen.append(history[:, 0]) or made(history, *others),
+            lambda history, *others, made=SIMPLE[name]: (
+                seen.append(history[:, 0]) or made(history, *others)
+            ),
         )
         rivals._simple(name, prepared, at)
     assert len(seen) == len(at)
@@ -153,11 +178,14 @@ def test_no_rival_sees_later_steps_or_other_series(name: str, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_random_panels_are_learned_within_each_series(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No window reaches past the own test of its series before that is forecast, nor holds a step of another series."""
+def test_random_panels_are_learned_within_each_series(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No window reaches past the own test of its series before that is forecast, nor holds a
+    step of another series."""
     draws = np.random.default_rng(seed)
     lengths = tuple(draws.integers(30, 110, draws.choice([2, 3, 5, 24])).tolist())
-    prepared = prepared_of(panel_of(lengths, seed), season=int(draws.choice([1, 4, 12])))
+    prepared = prepared_of(panel_of(lengths, seed), season_length=int(draws.choice([1, 4, 12])))
     horizon, tests = prepared.layout.horizon, np.array(prepared.ends("test"))
     learned: list[np.ndarray] = []
 
@@ -165,9 +193,9 @@ def test_random_panels_are_learned_within_each_series(seed: int, monkeypatch: py
         learned.clear()
         list(windows())
 
-    arrays = Inputs.arrays
+    arrays = WindowGatherer.arrays
 
-    def gather(self: Inputs, at: np.ndarray) -> dict[str, np.ndarray]:
+    def gather(self: WindowGatherer, at: np.ndarray) -> dict[str, np.ndarray]:
         learned.append(at)
         fields = arrays(self, at)
         for row in draws.integers(0, len(at), 5):
@@ -180,7 +208,7 @@ def test_random_panels_are_learned_within_each_series(seed: int, monkeypatch: py
             np.testing.assert_allclose(target, own[origin : origin + horizon], atol=1e-9)
         return fields
 
-    def told(model: Any, inputs: Inputs, at: np.ndarray, **_: Any) -> Any:
+    def told(model: Any, inputs: WindowGatherer, at: np.ndarray, **_: Any) -> Any:
         known = np.zeros(len(lengths), np.int64)
         for one in learned:
             np.maximum.at(known, one[:, 0], one[:, 1] + horizon)
@@ -194,12 +222,12 @@ def test_random_panels_are_learned_within_each_series(seed: int, monkeypatch: py
     true_forecast = fitting.forecast
     model = fitting.fitted(forecaster_settings("ridge"), prepared)
     monkeypatch.setattr(type(model.model), "refit", refit)
-    monkeypatch.setattr(Inputs, "arrays", gather)
+    monkeypatch.setattr(WindowGatherer, "arrays", gather)
     monkeypatch.setattr(fitting, "forecast", told)
     rehearsing = True
     fitting.calibrated(model, prepared, ForecastSettings())
     rehearsing = False
-    fitting.walk(model, prepared, ForecastSettings(), prepared.origins("test"))
+    fitting.walk_forward(model, prepared, ForecastSettings(), prepared.origins("test"))
 
 
 def test_no_forecast_is_gathered_beyond_the_bounds_of_its_series() -> None:
@@ -210,7 +238,7 @@ def test_no_forecast_is_gathered_beyond_the_bounds_of_its_series() -> None:
             inputs.arrays(np.array([(0, 30), at]))
         with pytest.raises(IndexError):
             inputs.targets(np.array([at]))
-    ahead = Inputs(prepared.panel, prepared.layout, prepared.covariates, ahead=HORIZON)
+    ahead = WindowGatherer(prepared.panel, prepared.layout, prepared.covariates, ahead=HORIZON)
     assert len(ahead.arrays(np.array([(0, 84), (1, 40)]))["past"]) == 2
     with pytest.raises(IndexError):
         ahead.targets(np.array([(1, 40)]))
@@ -218,31 +246,46 @@ def test_no_forecast_is_gathered_beyond_the_bounds_of_its_series() -> None:
 
 def test_parts_are_of_each_series_by_itself() -> None:
     panel = panel_of((84, 40))
-    layout, _ = lay_out(panel, BacktestSettings(horizon=3, test=6, held=12), True, "here")
+    layout, _ = lay_out(
+        panel, BacktestSettings(horizon=3, test=6, validation_steps=12), True, "here"
+    )
     for number, length in enumerate((84, 40)):
         begins = {
             part: [step for one, step in origins(panel, layout, part).tolist() if one == number]
-            for part in ("train", "tune", "calibrate", "test")
+            for part in ("train", "validation", "calibration", "test")
         }
         assert max(begins["train"]) == length - 18 - 3
-        assert (min(begins["tune"]), max(begins["tune"])) == (length - 18, length - 12 - 3)
-        assert (min(begins["calibrate"]), max(begins["calibrate"])) == (length - 12, length - 6 - 3)
+        assert (min(begins["validation"]), max(begins["validation"])) == (
+            length - 18,
+            length - 12 - 3,
+        )
+        assert (min(begins["calibration"]), max(begins["calibration"])) == (
+            length - 12,
+            length - 6 - 3,
+        )
         assert (min(begins["test"]), max(begins["test"])) == (length - 6, length - 3)
 
 
 @pytest.mark.parametrize("order", [(25,) * 19 + (200,), (200,) + (25,) * 19, (25, 200) * 12])
-def test_there_is_something_to_choose_and_to_calibrate_on_where_most_series_are_short(order: tuple[int, ...]) -> None:
-    prepared = prepared_of(panel_of(order), horizon=10, season=1)
-    assert all(len(prepared.origins(part)) for part in ("train", "tune", "calibrate", "test"))
+def test_there_is_something_to_choose_and_to_calibrate_on_where_most_series_are_short(
+    order: tuple[int, ...],
+) -> None:
+    prepared = prepared_of(panel_of(order), horizon=10, season_length=1)
+    assert all(
+        len(prepared.origins(part)) for part in ("train", "validation", "calibration", "test")
+    )
     learned = fitting.fitted(forecaster_settings("ridge"), prepared)
     assert np.isfinite(learned.model.arrays()["spread"]).all()
-    assert fitting.calibrated(learned, prepared, ForecastSettings()).measured > 0
+    assert fitting.calibrated(learned, prepared, ForecastSettings()).forecasts > 0
 
 
 def test_held_steps_that_are_too_few_to_choose_and_to_calibrate_on_are_refused() -> None:
-    with pytest.raises(SettingError, match="6 held steps have no forecasts of 6 both to choose on and to calibrate on"):
-        prepared_of(panel_of((84, 40)), held=6)
-    prepared_of(panel_of((84, 40)), held=12)
+    with pytest.raises(
+        SettingError,
+        match="6 held steps have no forecasts of 6 both to choose on and to calibrate on",
+    ):
+        prepared_of(panel_of((84, 40)), validation_steps=6)
+    prepared_of(panel_of((84, 40)), validation_steps=12)
 
 
 @pytest.mark.parametrize("order", [(84, 40), (40, 84)])
@@ -250,5 +293,9 @@ def test_an_estimator_learns_from_series_of_any_order(order: tuple[int, ...]) ->
     pytest.importorskip("sklearn")
     from ensue.sklearn import Forecaster
 
-    told = Forecaster(horizon=6, season=12).fit([one.values[:, 0] for one in panel_of(order).series]).predict()
+    told = (
+        Forecaster(horizon=6, season=12)
+        .fit([one.values[:, 0] for one in panel_of(order).series])
+        .predict()
+    )
     assert [len(one) for one in told] == [6, 6]

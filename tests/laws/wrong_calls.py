@@ -1,6 +1,7 @@
 """Calls of layers and models with shapes that do not fit, each in a process that may die of it.
 
-As a program: `wrong_calls.py SEED COUNT` makes so many calls, in children that it forks, and prints what was found.
+As a program: `wrong_calls.py SEED COUNT` makes so many calls, in children that it forks, and prints
+what was found.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from ensue.cells import CELLS
 from ensue.engine import Lookup, start, trace
 from ensue.engine import run as run_program
 from ensue.layers import (
-    AloneSettings,
     BagSettings,
     BidirectionalSettings,
     Causal,
     ConvolutionSettings,
-    OnwardSettings,
+    NoLayerSettings,
     Recurrent,
+    UnidirectionalSettings,
     WindowSettings,
 )
 from ensue.layers.pooling import POOLINGS, Pooling
@@ -40,17 +41,20 @@ DTYPES = (torch.float32, torch.float32, torch.float64, torch.bfloat16)
 RECURRENT: tuple[dict[str, Any], ...] = (
     *({"cell": name} for name in CELLS),
     {"cell": "peephole", "depth": 2, "zoneout": 0.1},
-    {"cell": "lstm", "depth": 2, "residual": True, "normalise": "layers"},
-    {"cell": "gru_before", "normalise": "gates", "learned_start": True},
+    {"cell": "lstm", "depth": 2, "residual": True, "layer_norm": "output"},
+    {"cell": "gru_before", "layer_norm": "gates", "learn_initial_state": True},
 )
 OTHERS: tuple[Callable[[], Any], ...] = (
-    *(lambda cell=cell: BidirectionalSettings(cell=cell, width=WIDTH).build(INPUTS) for cell in ("lstm", "jordan")),
+    *(
+        lambda cell=cell: BidirectionalSettings(cell=cell, width=WIDTH).build(INPUTS)
+        for cell in ("lstm", "jordan")
+    ),
     lambda: ConvolutionSettings(width=WIDTH, windows=(3, 4)).build(INPUTS),
     lambda: WindowSettings(window=3, width=WIDTH).build(INPUTS),
     lambda: BagSettings(window=3, width=WIDTH).build(INPUTS),
-    lambda: OnwardSettings(layer=WindowSettings(window=3, width=WIDTH)).build(INPUTS),
-    lambda: OnwardSettings().build(INPUTS),
-    lambda: AloneSettings().build(INPUTS),
+    lambda: UnidirectionalSettings(layer=WindowSettings(window=3, width=WIDTH)).build(INPUTS),
+    lambda: UnidirectionalSettings().build(INPUTS),
+    lambda: NoLayerSettings().build(INPUTS),
 )
 
 
@@ -63,7 +67,14 @@ class Call:
         self.lengths: Any = None
         self.state: Any = None
         self.x: Any = None
-        kinds = (self._recurrent, self._other, self._pooling, self._sequence, self._ngram, self._program)
+        kinds = (
+            self._recurrent,
+            self._other,
+            self._pooling,
+            self._sequence,
+            self._ngram,
+            self._program,
+        )
         self.name, self.call = draws.choices(kinds, (5, 4, 1, 3, 1, 4))[0]()
 
     def _layer(self, layer: Any, name: str) -> tuple[str, Callable[[], Any]]:
@@ -125,7 +136,11 @@ class Call:
         ids = np.random.default_rng(1).integers(0, SIZE, 50)
         model = estimate(ids, np.array([0, 50]), SIZE, NgramSettings(order=3))
         model = model.packed() if self.draws.random() < 0.5 else model
-        self.x, self.state, self.lengths = self._ids(SIZE + 1), model.initial(self.rows), self._some_lengths()
+        self.x, self.state, self.lengths = (
+            self._ids(SIZE + 1),
+            model.initial(self.rows),
+            self._some_lengths(),
+        )
 
         def call() -> Any:
             distribution: Any = model(self.x, self.state, self.lengths)[0]
@@ -151,7 +166,9 @@ class Call:
         return "engine", call
 
     def _ids(self, size: int) -> Tensor:
-        return torch.tensor([[self.draws.randrange(size) for _ in range(self.steps)] for _ in range(self.rows)])
+        return torch.tensor(
+            [[self.draws.randrange(size) for _ in range(self.steps)] for _ in range(self.rows)]
+        )
 
     def _some_lengths(self, always: bool = False) -> Tensor | None:
         if not always and self.draws.random() < 0.4:
@@ -171,7 +188,9 @@ class Call:
             return "ids"
         if not self.x.is_floating_point():
             ways: dict[str, Callable[[Tensor], Any]] = {
-                "ids": lambda x: x + self.draws.choice([-SIZE - 1, SIZE + 1, 2**31, 2**32, -(2**40)]),
+                "ids": lambda x: (
+                    x + self.draws.choice([-SIZE - 1, SIZE + 1, 2**31, 2**32, -(2**40)])
+                ),
                 "a row more": lambda x: torch.cat([x, x[:1]]) if self.state is not None else x[0],
                 "no rows of steps": lambda x: x[0],
                 "a dimension more": lambda x: x[..., None],
@@ -188,7 +207,7 @@ class Call:
                 "whole numbers": lambda x: x.long(),
                 "complex numbers": lambda x: x.to(torch.complex64),
             }
-            if not self.name.startswith(("Alone", "pooling")):
+            if not self.name.startswith(("NoLayer", "pooling")):
                 ways["another dtype"] = lambda x: x.to(torch.float16)
         way = self.draws.choice([*ways])
         self.x = ways[way](self.x)
@@ -219,7 +238,9 @@ class Call:
             "a unit more": lambda one: torch.cat([one, one[..., :1]], -1),
             "a dimension more": lambda one: one[None],
             "a dimension less": lambda one: one[0],
-            "another dtype": lambda one: one.to(torch.float16 if one.is_floating_point() else torch.float32),
+            "another dtype": lambda one: one.to(
+                torch.float16 if one.is_floating_point() else torch.float32
+            ),
         }
         structures = [] if self.name == "engine" else ["nothing", "a list of nothing"]
         way = self.draws.choice([*ways, *structures])

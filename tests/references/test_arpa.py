@@ -1,4 +1,5 @@
-"""ARPA files: what is written comes back, an example worked by hand is read right, mistakes are named by their line."""
+"""ARPA files: what is written comes back, an example worked by hand is read right, mistakes are
+named by their line."""
 
 import bz2
 import gzip
@@ -61,7 +62,8 @@ def test_an_example_by_hand(tmp_path: Path) -> None:
 def test_what_is_written_comes_back(smoothing: str, order: int, tmp_path: Path) -> None:
     ids = np.random.default_rng(0).integers(0, 5, 300)
     offsets = np.arange(0, 301, 20)
-    model = estimate(ids, offsets, 6, NgramSettings(order=order, smoothing=smoothing))  # pyrefly: ignore
+    # pyrefly: ignore
+    model = estimate(ids, offsets, 6, NgramSettings(order=order, smoothing=smoothing))
     symbols = ["a", " ", "", "<unk>", "\n", "whatever stands for unknown"]
     write_arpa(model, tmp_path / "model.arpa", symbols, unknown=5, end=None)
     again, tokens = read_arpa(tmp_path / "model.arpa")
@@ -71,10 +73,14 @@ def test_what_is_written_comes_back(smoothing: str, order: int, tmp_path: Path) 
     found, _ = again.nats(text[:, :-1], text[:, 1:], again.initial(1))
     torch.testing.assert_close(found, nats, rtol=0, atol=1e-6)
     answer, _ = again(text, again.initial(1))
-    torch.testing.assert_close(answer.probs.sum(-1), torch.ones(1, 300, dtype=torch.float64), rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        answer.probs.sum(-1), torch.ones(1, 300, dtype=torch.float64), rtol=0, atol=1e-6
+    )
 
 
-@pytest.mark.parametrize("symbol", ["a", "", " ", "%", "%20", "<s>", "</s>", "<unk>", "é\u2028", "\ud800", "a b\tc"])
+@pytest.mark.parametrize(
+    "symbol", ["a", "", " ", "%", "%20", "<s>", "</s>", "<unk>", "é\u2028", "\ud800", "a b\tc"]
+)
 def test_escapes_come_back(symbol: str) -> None:
     token = escape(symbol)
     assert unescape(token) == symbol
@@ -86,31 +92,55 @@ def test_symbols_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
     model = NgramSettings().build(3)
     with pytest.raises(UserError, match="symbols 0 and 2 are both written 'x'; spell them apart"):
         write_arpa(model, tmp_path / "m", ["x", "y", "x"], None, None)
-    with pytest.raises(UserError, match="2 symbols cannot spell a model of 3; give the codec it was made with"):
+    with pytest.raises(
+        UserError, match="2 symbols cannot spell a model of 3; give the codec it was made with"
+    ):
         write_arpa(model, tmp_path / "m", ["x", "y"], None, None)
     assert not (tmp_path / "m").exists()
 
 
 MISTAKES = {
-    "no beginning": ("\\data\\", "data", 22, "there is no line '\\data\\', so this is no ARPA file"),
+    "no beginning": (
+        "\\data\\",
+        "data",
+        22,
+        "there is no line '\\data\\', so this is no ARPA file",
+    ),
     "numbers out of order": ("ngram 2=3", "ngram 3=3", 5, "'ngram 3=3' is out of order"),
     "no numbers": ("ngram 3=1", "n-gram 3=1", 6, "'n-gram 3=1' stands where"),
     "too few": ("ngram 2=3", "ngram 2=4", 19, "'\\3-grams:' is no 2-gram between"),
-    "too many": ("ngram 2=3", "ngram 2=2", 17, "'-0.375\\tb </s>' stands where '\\3-grams:' should, after 2-grams"),
+    "too many": (
+        "ngram 2=3",
+        "ngram 2=2",
+        17,
+        "'-0.375\\tb </s>' stands where '\\3-grams:' should, after 2-grams",
+    ),
     "no number": ("-0.25\ta b", "x\ta b", 16, "has no number where one should be"),
     "more than certain": ("-0.25\ta b", "0.25\ta b", 16, "has a logarithm that no probability has"),
     "not a number": ("-0.25\ta b", "nan\ta b", 16, "has a logarithm that no probability has"),
     "an unknown word": ("-0.25\ta b", "-0.25\ta c", 16, "'c' is not among the 1-grams"),
     "a word twice": ("-0.75\tb", "-0.75\ta", 11, "the 1-gram 'a' stands here again"),
     "an n-gram twice": ("-0.25\ta b", "-0.25\t<s> a", 16, "this n-gram stands in the file already"),
-    "no context": ("<s> a b", "b b a", 20, "the first words of this n-gram are not themselves listed"),
-    "cut short": ("\\3-grams:\n-0.03125\t<s> a b\n\n\\end\\\n", "", 18, "'' stands where '\\3-grams:' should"),
+    "no context": (
+        "<s> a b",
+        "b b a",
+        20,
+        "the first words of this n-gram are not themselves listed",
+    ),
+    "cut short": (
+        "\\3-grams:\n-0.03125\t<s> a b\n\n\\end\\\n",
+        "",
+        18,
+        "'' stands where '\\3-grams:' should",
+    ),
     "no end": ("\\end\\\n", "", 21, "here the file should end with '\\end\\'"),
 }
 
 
 @pytest.mark.parametrize(("right", "wrong", "line", "what"), MISTAKES.values(), ids=MISTAKES)
-def test_mistakes_are_named_by_their_line(right: str, wrong: str, line: int, what: str, tmp_path: Path) -> None:
+def test_mistakes_are_named_by_their_line(
+    right: str, wrong: str, line: int, what: str, tmp_path: Path
+) -> None:
     assert EXAMPLE.count(right) == 1
     path = arpa(tmp_path, EXAMPLE.replace(right, wrong))
     with pytest.raises(DataError) as caught:
@@ -126,7 +156,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "binary.arpa").write_bytes(b"\\data\\\n\xff\xfe")
     with pytest.raises(DataError, match=r"binary.arpa:2: byte 0xFF is not UTF-8"):
         read_arpa(tmp_path / "binary.arpa")
-    (tmp_path / "kenlm.arpa").write_bytes(b"mmap lm http://kheafield.com/code format version 5\n\0" + bytes(range(256)))
+    (tmp_path / "kenlm.arpa").write_bytes(
+        b"mmap lm http://kheafield.com/code format version 5\n\0" + bytes(range(256))
+    )
     with pytest.raises(DataError, match=r"kenlm.arpa: this is a binary model of KenLM, not text"):
         read_arpa(tmp_path / "kenlm.arpa")
     for ending in ("gz", "xz", "bz2"):
@@ -146,4 +178,6 @@ def test_a_byte_order_mark_and_packed_files_are_read(ending: str, tmp_path: Path
     write_arpa(model, path, tokens, None, 2)
     assert path.read_bytes()[:2] == pack(b"x")[:2] or not ending
     again, _ = read_arpa(path)
-    np.testing.assert_allclose(again.table.rungs[1].probability, model.table.rungs[1].probability, rtol=1e-6)
+    np.testing.assert_allclose(
+        again.table.rungs[1].probability, model.table.rungs[1].probability, rtol=1e-6
+    )

@@ -1,4 +1,5 @@
-"""Cells against torch's modules, and against the papers' equations written out in NumPy, gate by gate."""
+"""Cells against torch's modules, and against the papers' equations written out in NumPy, gate by
+gate."""
 
 from collections.abc import Callable
 
@@ -22,13 +23,16 @@ def sigmoid(a: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def copied(name: str, dtype: torch.dtype) -> tuple[nn.Module, Recurrent]:
-    """A module of torch and a layer of ours with the same weights: one's are copied to the other by name."""
+    """A module of torch and a layer of ours with the same weights: one's are copied to the other
+    by name."""
     torch.manual_seed(0)
     theirs = TORCH[name](3, 4, num_layers=2, batch_first=True).to(dtype)
     ours = Recurrent(name, inputs=3, width=4, depth=2).to(dtype)
     with torch.no_grad():
         for depth, cell in enumerate(ours.cells):
-            names = [f"{kind}_l{depth}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+            names = [
+                f"{kind}_l{depth}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            ]
             w, u, b, d = (getattr(theirs, name) for name in names)
             cell["equation/input"].copy_(w)
             cell["equation/recurrent"].copy_(u)
@@ -53,7 +57,9 @@ def test_equals_torch(name: str, dtype: torch.dtype) -> None:
     for key, whole in zip(("h", "c"), ends, strict=False):
         torch.testing.assert_close(torch.stack([part[key] for part in state]), whole, **close)
     given = torch.randn_like(y)
-    torch.testing.assert_close(torch.autograd.grad(y, x, given), torch.autograd.grad(z, x, given), **close)
+    torch.testing.assert_close(
+        torch.autograd.grad(y, x, given), torch.autograd.grad(z, x, given), **close
+    )
 
 
 @pytest.mark.parametrize("name", ["gru", "lstm"])
@@ -78,7 +84,9 @@ class Gates:
     def cut(self, key: str, gate: str) -> NDArray[np.float64]:
         return np.split(self.values[f"{self.stage}/{key}"], len(self.order))[self.order.index(gate)]
 
-    def __call__(self, gate: str, x: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+    def __call__(
+        self, gate: str, x: NDArray[np.float64], v: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         return self.x(gate, x) + self.h(gate, v)
 
     def x(self, gate: str, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,12 +97,16 @@ class Gates:
         return v @ self.cut("recurrent", gate).T
 
 
-def irnn(values: Arrays, x: NDArray[np.float64], h: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def irnn(
+    values: Arrays, x: NDArray[np.float64], h: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
     """Le et al. 2015, section 3."""
     return {"h": np.maximum(Gates("irnn", values)("new", x, h), 0)}
 
 
-def jordan(values: Arrays, x: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def jordan(
+    values: Arrays, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
     """Jordan 1986: the plan and the last output make the hidden units, these make the output."""
     hidden = np.tanh(Gates("jordan", values)("hidden", x, y))
     answer = Gates("jordan", values, "answer")
@@ -106,18 +118,22 @@ def peephole(
 ) -> dict[str, NDArray[np.float64]]:
     """Gers & Schmidhuber 2000, equations 1 to 7, squashing by tanh."""
     gates = Gates("peephole", values)
-    i = sigmoid(gates("write", x, h) + values["weight/write"] * c)
-    f = sigmoid(gates("keep", x, h) + values["weight/keep"] * c)
-    new = f * c + i * np.tanh(gates("new", x, h))
-    o = sigmoid(gates("show", x, h) + values["weight/show"] * new)
+    i = sigmoid(gates("input", x, h) + values["weight/input"] * c)
+    f = sigmoid(gates("forget", x, h) + values["weight/forget"] * c)
+    new = f * c + i * np.tanh(gates("candidate", x, h))
+    o = sigmoid(gates("output", x, h) + values["weight/output"] * new)
     return {"h": o * np.tanh(new), "c": new}
 
 
-def gru_before(values: Arrays, x: NDArray[np.float64], h: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def gru_before(
+    values: Arrays, x: NDArray[np.float64], h: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
     """Cho et al. 2014, equations 5 to 8: h = z h + (1 - z) h~, h~ = tanh(W x + U (r h))."""
     gates = Gates("gru_before", values)
-    r, z = sigmoid(gates("reset", x, h)), sigmoid(gates("keep", x, h))
-    return {"h": z * h + (1 - z) * np.tanh(Gates("gru_before", values, "renew")("new", x, r * h))}
+    r, z = sigmoid(gates("reset", x, h)), sigmoid(gates("update", x, h))
+    return {
+        "h": z * h + (1 - z) * np.tanh(Gates("gru_before", values, "renew")("candidate", x, r * h))
+    }
 
 
 def mlstm(
@@ -126,22 +142,28 @@ def mlstm(
     """Krause et al. 2016, section 3: m = (W_mx x) (W_mh h) stands for h in every gate."""
     mix, gates = Gates("mlstm", values, "mix"), Gates("mlstm", values)
     m = mix.x("mixed", x) * mix.h("mixed", h)
-    new = sigmoid(gates("keep", x, m)) * c + sigmoid(gates("write", x, m)) * np.tanh(gates("new", x, m))
-    return {"h": sigmoid(gates("show", x, m)) * np.tanh(new), "c": new}
+    new = sigmoid(gates("forget", x, m)) * c + sigmoid(gates("input", x, m)) * np.tanh(
+        gates("candidate", x, m)
+    )
+    return {"h": sigmoid(gates("output", x, m)) * np.tanh(new), "c": new}
 
 
-def mingru(values: Arrays, x: NDArray[np.float64], h: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def mingru(
+    values: Arrays, x: NDArray[np.float64], h: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
     """Feng et al. 2024, section 3.1: h = (1 - z) h + z h~."""
     gates = Gates("mingru", values)
-    z = sigmoid(gates.x("write", x))
-    return {"h": (1 - z) * h + z * gates.x("new", x)}
+    z = sigmoid(gates.x("update", x))
+    return {"h": (1 - z) * h + z * gates.x("candidate", x)}
 
 
-def minlstm(values: Arrays, x: NDArray[np.float64], h: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def minlstm(
+    values: Arrays, x: NDArray[np.float64], h: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
     """Feng et al. 2024, section 3.2: h = f' h + i' h~, f' = f / (f + i), i' = i / (f + i)."""
     gates = Gates("minlstm", values)
-    f, i = sigmoid(gates.x("keep", x)), sigmoid(gates.x("write", x))
-    return {"h": f / (f + i) * h + i / (f + i) * gates.x("new", x)}
+    f, i = sigmoid(gates.x("forget", x)), sigmoid(gates.x("input", x))
+    return {"h": f / (f + i) * h + i / (f + i) * gates.x("candidate", x)}
 
 
 TICKS: dict[str, Callable[..., dict[str, NDArray[np.float64]]]] = {
@@ -173,7 +195,9 @@ def test_equals_the_equations_of_the_paper(name: str) -> None:
     values = values_for(program)
     expected = numpy_paths(name, arrays_of(values))
     path, end = run(program, values)
-    np.testing.assert_allclose(path.detach().numpy(), expected[program.states[0]], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        path.detach().numpy(), expected[program.states[0]], rtol=0, atol=1e-12
+    )
     for state, last in end.items():
         np.testing.assert_allclose(last.detach().numpy(), expected[state][-1], rtol=0, atol=1e-12)
 
@@ -195,7 +219,9 @@ def test_gradients_equal_differences_of_the_equations_of_the_paper(name: str) ->
         way, step = draws.standard_normal(value.shape), 1e-6
         up, down = (loss({**arrays, key: arrays[key] + sign * step * way}) for sign in (1, -1))
         assert value.grad is not None
-        assert (up - down) / (2 * step) == pytest.approx(float((value.grad.numpy() * way).sum()), rel=1e-5, abs=1e-6)
+        assert (up - down) / (2 * step) == pytest.approx(
+            float((value.grad.numpy() * way).sum()), rel=1e-5, abs=1e-6
+        )
 
 
 @pytest.mark.parametrize("name", ["gru_before", "peephole", "mlstm", "minlstm"])
@@ -204,9 +230,13 @@ def test_swapped_gates_of_any_cell_are_caught(name: str) -> None:
     values = values_for(program)
     expected = numpy_paths(name, arrays_of(values))
     key = "equation/input"
-    first, second, *rest = values[key].chunk(len(program.stages[-1 if name == "mlstm" else 0].gates))
+    first, second, *rest = values[key].chunk(
+        len(program.stages[-1 if name == "mlstm" else 0].gates)
+    )
     swapped = {**values, key: torch.cat([second, first, *rest])}
-    assert not np.allclose(run(program, swapped)[0].detach().numpy(), expected[program.states[0]], atol=1e-3)
+    assert not np.allclose(
+        run(program, swapped)[0].detach().numpy(), expected[program.states[0]], atol=1e-3
+    )
 
 
 def test_irnn_starts_from_the_identity_and_forget_gates_from_one() -> None:

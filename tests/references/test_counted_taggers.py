@@ -1,4 +1,5 @@
-"""The hidden Markov model and the most frequent tag, against the same counted word by word in plain Python."""
+"""The hidden Markov model and the most frequent tag, against the same counted word by word in
+plain Python."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -12,8 +13,8 @@ import torch
 
 from ensue.batch import Batch
 from ensue.data.codecs.tagged import TaggedWords, suffixes_of
-from ensue.models.tagging import FrequentTagSettings, HMMSettings
-from ensue.models.tagging.counts import TaggedSteps
+from ensue.models.baselines.tag_counts import TaggedSteps
+from ensue.models.taggers import HMMSettings, MostFrequentTagSettings
 
 TRAIN = [
     ("the/D old/A dog/N barks/V", ["D", "A", "N", "V"]),
@@ -23,7 +24,7 @@ TRAIN = [
 ]
 SENTENCES = [([word.split("/")[0] for word in text.split()], tags) for text, tags in TRAIN]
 TAGS = ["A", "D", "N", "P", "V"]
-CODEC = TaggedWords(least=1).fit([{"words": words} for words, _ in SENTENCES])
+CODEC = TaggedWords(min_count=1).fit([{"words": words} for words, _ in SENTENCES])
 SIZES = {**CODEC.shape.symbols, "target": len(TAGS)}
 TOLD = [(word, tag) for words, tags in SENTENCES for word, tag in zip(words, tags, strict=True)]
 
@@ -31,7 +32,10 @@ TOLD = [(word, tag) for words, tags in SENTENCES for word, tag in zip(words, tag
 @pytest.fixture(scope="module")
 def steps() -> TaggedSteps:
     encoded = [CODEC.encode({"words": words})[0] for words, _ in SENTENCES]
-    fields = {name: np.concatenate([one[name] for one in encoded]) for name in ("surface", "suffix", "capital")}
+    fields = {
+        name: np.concatenate([one[name] for one in encoded])
+        for name in ("surface", "suffix", "capital")
+    }
     target = np.array([TAGS.index(tag) for _, tag in TOLD])
     offsets = np.cumsum([0, *(len(tags) for _, tags in SENTENCES)])
     return TaggedSteps(**fields, target=target, offsets=offsets, sizes=SIZES)
@@ -48,7 +52,8 @@ def prior(tag: str) -> float:
 
 
 def by_ending(word: str, tag: str) -> float:
-    """Brants 2000, equations 7 to 10, with what stands at the root: the tags of words of that case."""
+    """Brants 2000, equations 7 to 10, with what stands at the root: the tags of words of that
+    case."""
     capital = word[0].isupper()
     alike = [(other, own) for other, own in TOLD if other[0].isupper() == capital]
     chance = (sum(own == tag for _, own in alike) + prior(tag)) / (len(alike) + 1)
@@ -62,24 +67,40 @@ def by_ending(word: str, tag: str) -> float:
 
 
 def transition(order: int) -> Callable[..., float]:
-    """P(tag | so many tags before it) by deleted interpolation, Brants 2000, equation 6 and figure 1, word by word."""
+    """P(tag | so many tags before it) by deleted interpolation, Brants 2000, equation 6 and
+    figure 1, word by word."""
     chain = [[*"^" * order, *tags, "^"] for _, tags in SENTENCES]
-    grams = Counter(tuple(tags[end - order : end + 1]) for tags in chain for end in range(order, len(tags)))
+    grams = Counter(
+        tuple(tags[end - order : end + 1]) for tags in chain for end in range(order, len(tags))
+    )
 
     def left(gram: tuple[str, ...], length: int, without: int) -> float:
-        """The share of its last tag, after so many others, when one of its own counts is taken away."""
-        there = sum(count for other, count in grams.items() if other[order - length :] == gram[order - length :])
-        all_ = sum(count for other, count in grams.items() if other[order - length : -1] == gram[order - length : -1])
+        """The share of its last tag, after so many others, when one of its own counts is taken
+        away."""
+        there = sum(
+            count
+            for other, count in grams.items()
+            if other[order - length :] == gram[order - length :]
+        )
+        all_ = sum(
+            count
+            for other, count in grams.items()
+            if other[order - length : -1] == gram[order - length : -1]
+        )
         return (there - without) / max(all_ - without, 1)
 
     weights = [1] + [0] * order
     for gram, count in grams.items():
         shares = [left(gram, length, 1) for length in range(order + 1)]
         weights[shares.index(max(shares))] += count
-    return lambda *gram: sum(w * left(gram, length, 0) for length, w in enumerate(weights)) / sum(weights)
+    return lambda *gram: (
+        sum(w * left(gram, length, 0) for length, w in enumerate(weights)) / sum(weights)
+    )
 
 
-def joint(words: list[str], tags: tuple[str, ...], order: int, chance_of: Callable[..., float]) -> float:
+def joint(
+    words: list[str], tags: tuple[str, ...], order: int, chance_of: Callable[..., float]
+) -> float:
     """P(tags, words), but for a factor that is the same for all tags."""
     chain, chance = [*"^" * order, *tags, "^"], 1.0
     for end in range(order, len(chain)):
@@ -92,9 +113,11 @@ def joint(words: list[str], tags: tuple[str, ...], order: int, chance_of: Callab
 
 
 @pytest.mark.parametrize("order", [2, 1])
-@pytest.mark.parametrize("words", [["the", "dog", "barks"], ["Berta", "sees", "cogs"], ["old"], ["42", "dogs", "?"]])
+@pytest.mark.parametrize(
+    "words", [["the", "dog", "barks"], ["Berta", "sees", "cogs"], ["old"], ["42", "dogs", "?"]]
+)
 def test_the_hidden_markov_model_is_that_of_all_sequences(steps, words, order, monkeypatch):
-    monkeypatch.setattr("ensue.models.tagging.hmm.MOST", 64 if order == 2 else len(TAGS) - 1)
+    monkeypatch.setattr("ensue.models.baselines.hmm.MOST", 64 if order == 2 else len(TAGS) - 1)
     chances = HMMSettings().build(SIZES).fit(steps)(batch_of(words))
     every = list(product(TAGS, repeat=len(words)))
     chance_of = cache(transition(order))
@@ -107,14 +130,14 @@ def test_the_hidden_markov_model_is_that_of_all_sequences(steps, words, order, m
 
 
 def test_the_most_frequent_tag(steps):
-    model = FrequentTagSettings().build(SIZES).fit(steps)
+    model = MostFrequentTagSettings().build(SIZES).fit(steps)
     chances = model(batch_of(["the", "dogs", "dog", "zebra"]))
     assert [TAGS[id] for id in chances.mode[0]][:3] == ["D", "N", "N"]
     once = Counter(tag for word, tag in TOLD if [other for other, _ in TOLD].count(word) == 1)
     assert once[TAGS[chances.mode[0, 3]]] == max(once.values())
 
 
-@pytest.mark.parametrize("settings", [HMMSettings(), FrequentTagSettings()])
+@pytest.mark.parametrize("settings", [HMMSettings(), MostFrequentTagSettings()])
 def test_saved_tables_answer_the_same(steps, settings):
     model, again = settings.build(SIZES).fit(steps), settings.build(SIZES)
     again.load(model.arrays())

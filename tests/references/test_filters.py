@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensue.decoding import filters
+from ensue.decoding import sampling as filters
 from ensue.decoding.draw import draw
-from ensue.decoding.filters import FilterSettings, apply
+from ensue.decoding.sampling import SamplingSettings, apply
 from ensue.errors import SettingError
 from ensue.settings import read
 
@@ -46,7 +46,7 @@ def check(scores, expected):
 @given(weights, st.floats(0.2, 3))
 def test_temperature(weights, temperature):
     powers = [w ** (1 / temperature) for w in normal(weights)]
-    check(filters.temper(scores_of(weights), temperature), normal(powers))
+    check(filters.apply_temperature(scores_of(weights), temperature), normal(powers))
 
 
 @given(weights)
@@ -54,17 +54,20 @@ def test_temperature_zero_takes_the_first_of_the_likeliest(weights):
     expected = [0.0] * len(weights)
     probs = np.exp(scores_of(weights))[0].tolist()
     expected[probs.index(max(probs))] = 1.0
-    check(filters.temper(scores_of(weights), 0), expected)
+    check(filters.apply_temperature(scores_of(weights), 0), expected)
 
 
 def test_the_coldest_temperature_neither_overflows_nor_warns():
-    check(filters.temper(scores_of([0.3, 0.7, 0.0]), 1e-308), [0, 1, 0])
+    check(filters.apply_temperature(scores_of([0.3, 0.7, 0.0]), 1e-308), [0, 1, 0])
 
 
 @given(weights, st.integers(1, 7))
 def test_top_k(weights, count):
     kept = sorted(range(len(weights)), key=lambda id: (-weights[id], id))[:count]
-    check(filters.keep_top(scores_of(weights), count), normal([w if i in kept else 0.0 for i, w in enumerate(weights)]))
+    check(
+        filters.keep_top(scores_of(weights), count),
+        normal([w if i in kept else 0.0 for i, w in enumerate(weights)]),
+    )
 
 
 @given(weights, share)
@@ -72,7 +75,7 @@ def test_nucleus(weights, mass):
     scores = scores_of(weights)
     probs = np.exp(scores)[0].tolist()
     order = sorted(range(len(probs)), key=lambda id: (-scores[0, id], id))
-    check(filters.keep_nucleus(scores, mass), plain_mass(probs, order, mass))
+    check(filters.keep_top_p(scores, mass), plain_mass(probs, order, mass))
 
 
 @given(weights, share)
@@ -80,7 +83,10 @@ def test_min_p(weights, least):
     floor = max(weights) * least
     if any(math.isclose(w, floor) for w in weights):
         return
-    check(filters.keep_probable(scores_of(weights), least), normal([w if w >= floor else 0.0 for w in weights]))
+    check(
+        filters.keep_probable(scores_of(weights), least),
+        normal([w if w >= floor else 0.0 for w in weights]),
+    )
 
 
 @given(weights, share)
@@ -104,16 +110,29 @@ def test_repetition_penalty(weights, penalty, recent):
 
 
 def test_the_published_examples_of_typical_and_nucleus_differ():
-    # The likeliest symbol is far likelier than expected: nucleus keeps it alone, typical leaves it out.
+    # The likeliest symbol is far likelier than expected: nucleus keeps it alone, typical leaves it
+    # out.
     scores = scores_of([0.45, 0.15, 0.15, 0.15, 0.1])
-    assert np.isfinite(filters.keep_nucleus(scores, 0.4))[0].tolist() == [True, False, False, False, False]
-    assert np.isfinite(filters.keep_typical(scores, 0.4))[0].tolist() == [False, True, True, True, False]
+    assert np.isfinite(filters.keep_top_p(scores, 0.4))[0].tolist() == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+    assert np.isfinite(filters.keep_typical(scores, 0.4))[0].tolist() == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
 
 
 @given(weights, st.floats(0.2, 3))
 def test_temperature_is_applied_exactly_once(weights, temperature):
     everything = np.ones((1, len(weights)), dtype=bool)
-    shaped = apply(FilterSettings(temperature=temperature), scores_of(weights), everything)
+    shaped = apply(SamplingSettings(temperature=temperature), scores_of(weights), everything)
     expected = torch.softmax(torch.from_numpy(scores_of(weights)) / temperature, dim=1)
     np.testing.assert_allclose(np.exp(shaped), expected.numpy(), atol=1e-12)
 
@@ -121,11 +140,11 @@ def test_temperature_is_applied_exactly_once(weights, temperature):
 @given(weights)
 def test_the_defaults_change_nothing(weights):
     everything = np.ones(len(weights), dtype=bool)
-    check(apply(FilterSettings(), scores_of(weights), everything), normal(weights))
+    check(apply(SamplingSettings(), scores_of(weights), everything), normal(weights))
 
 
 def test_the_order_is_temperature_then_nucleus():
-    settings = FilterSettings(temperature=0.5, nucleus=0.75)
+    settings = SamplingSettings(temperature=0.5, top_p=0.75)
     shaped = np.exp(apply(settings, scores_of([0.6, 0.3, 0.1]), np.ones(3, dtype=bool)))
     # At temperature 0.5 the first symbol has 0.36 / 0.46 = 0.78 of the mass.
     np.testing.assert_allclose(shaped, [[1, 0, 0]])
@@ -133,7 +152,9 @@ def test_the_order_is_temperature_then_nucleus():
 
 def test_what_is_allowed_but_impossible_is_equally_likely():
     allowed = np.array([[False, True, True], [True, True, False]])
-    shaped = np.exp(apply(FilterSettings(), np.repeat(scores_of([1.0, 0.0, 0.0]), 2, axis=0), allowed))
+    shaped = np.exp(
+        apply(SamplingSettings(), np.repeat(scores_of([1.0, 0.0, 0.0]), 2, axis=0), allowed)
+    )
     np.testing.assert_allclose(shaped, [[0, 0.5, 0.5], [1, 0, 0]])
 
 
@@ -157,12 +178,12 @@ def test_a_draw_never_lands_on_the_impossible(number):
     [
         ("temperature", -1),
         ("temperature", float("inf")),
-        ("nucleus", 0),
-        ("nucleus", 1.5),
+        ("top_p", 0),
+        ("top_p", 1.5),
         ("top_k", -3),
         ("repetition_penalty", float("inf")),
     ],
 )
 def test_settings_out_of_range_are_refused(name, value):
     with pytest.raises(SettingError, match=f"'{name}' cannot be {value}: input should be"):
-        read(FilterSettings, {name: value})
+        read(SamplingSettings, {name: value})

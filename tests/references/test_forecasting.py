@@ -8,19 +8,18 @@ import pytest
 import torch
 
 from ensue.batch import Batch
-from ensue.data.series import Frequency, calendar, read_frequency
-from ensue.data.series.frequency import steps_between, usual
-from ensue.data.series.times import read_time
-from ensue.evaluation.forecasting.bands import UNMOVED
+from ensue.data.series.frequency import Frequency, calendar, read_frequency, steps_between, usual
+from ensue.data.tables.times import read_time
+from ensue.evaluation.forecasting.conformal import UNCALIBRATED
 from ensue.evaluation.forecasting.distributions import Normals, Quantiled, Sampled
-from ensue.evaluation.forecasting.figures import Scales, blocked, naive_scale, score
+from ensue.evaluation.forecasting.metrics import Scales, blocked, naive_scale, score
 from ensue.evaluation.forecasting.naive import SIMPLE, errors_spread
-from ensue.evaluation.ranking import recommended, verdict
-from ensue.evaluation.standing import Standing
-from ensue.models.forecasting import Sizes
-from ensue.models.forecasting.boosting import BoostingSettings
-from ensue.models.forecasting.features import window_features, window_targets
-from ensue.models.forecasting.ridge import RidgeSettings
+from ensue.evaluation.ranking import best_model, explain_recommendation
+from ensue.evaluation.scores import Score
+from ensue.models.baselines.boosting import BoostingSettings
+from ensue.models.baselines.ridge import RidgeSettings
+from ensue.models.baselines.window_features import window_features, window_targets
+from ensue.models.forecasters import Sizes
 
 
 def normal_below(x: float) -> float:
@@ -58,7 +57,7 @@ def test_figures_by_hand() -> None:
     assert np.isnan(naive_scale(np.sin(np.arange(24.0) * np.pi / 3)[:, None], 6)).all()
     told = Normals(np.array([[[12.0], [30.0]]]), np.array([[[1.0], [2.0]]]))
     came = np.array([[[14.0], [29.0]]])
-    scored = score(told, came, Scales(np.array([[4.5]]), np.array([[5.0]])), UNMOVED)
+    scored = score(told, came, Scales(np.array([[4.5]]), np.array([[5.0]])), UNCALIBRATED)
     metrics = scored.metrics()
     assert metrics["mase"] == pytest.approx((2 / 4.5 + 1 / 4.5) / 2)
     assert metrics["smape"] == pytest.approx((200 * 2 / 26 + 200 * 1 / 59) / 2)
@@ -74,7 +73,7 @@ def test_figures_by_hand() -> None:
 def test_a_series_that_never_changes_has_no_mase() -> None:
     told = Normals(np.full((2, 1, 1), 3.0), np.full((2, 1, 1), 0.0))
     scales = Scales(np.array([[np.nan], [2.0]]), np.ones((2, 1)))
-    scored = score(told, np.array([[[3.0]], [[4.0]]]), scales, UNMOVED)
+    scored = score(told, np.array([[[3.0]], [[4.0]]]), scales, UNCALIBRATED)
     assert scored.metrics()["mase"] == 0.5
     metrics, intervals, losses = blocked(scored, np.array([0, 1]))
     assert (metrics["mase"], losses.tolist()) == (0.5, [0.5])
@@ -83,16 +82,22 @@ def test_a_series_that_never_changes_has_no_mase() -> None:
 
 
 def test_a_figure_that_some_have_not_is_that_of_the_others() -> None:
-    """Table, interval and what models are compared by: as if the series that never changed were not there."""
+    """Table, interval and what models are compared by: as if the series that never changed were
+    not there."""
     draws = np.random.default_rng(0)
     told = Normals(np.zeros((40, 3, 1)), np.ones((40, 3, 1)))
     target, scale = draws.normal(size=(40, 3, 1)), draws.uniform(1, 2, (40, 1))
     still = draws.permutation(40)[:25]
     scale[still] = np.nan
     kept = np.setdiff1d(np.arange(40), still)
-    metrics, intervals, losses = blocked(score(told, target, Scales(scale, np.ones((40, 1))), UNMOVED), np.arange(40))
+    metrics, intervals, losses = blocked(
+        score(told, target, Scales(scale, np.ones((40, 1))), UNCALIBRATED), np.arange(40)
+    )
     without = score(
-        Normals(told.mean[kept], told.spread[kept]), target[kept], Scales(scale[kept], scale[kept]), UNMOVED
+        Normals(told.mean[kept], told.spread[kept]),
+        target[kept],
+        Scales(scale[kept], scale[kept]),
+        UNCALIBRATED,
     )
     others = blocked(without, np.arange(15))
     assert metrics["mase"] == pytest.approx(losses.mean()) == pytest.approx(others[0]["mase"])
@@ -112,7 +117,9 @@ def test_naive_forecasts_by_hand() -> None:
     np.testing.assert_allclose(found["naive"].spread.ravel(), one * np.sqrt([1, 2, 3]))
     np.testing.assert_allclose(found["seasonal naive"].spread.ravel(), one * np.sqrt([1, 1, 2]))
     ahead = np.array([1, 2, 3])
-    np.testing.assert_allclose(found["drift"].spread.ravel(), one * np.sqrt(ahead * (1 + ahead / 4)))
+    np.testing.assert_allclose(
+        found["drift"].spread.ravel(), one * np.sqrt(ahead * (1 + ahead / 4))
+    )
 
 
 TIMES = {
@@ -132,7 +139,9 @@ TIMES = {
 @pytest.mark.parametrize("name", TIMES)
 def test_frequencies_are_found_and_go_on_by_the_calendar(name: str) -> None:
     times = [read_time(text) for text in TIMES[name]]
-    array = np.array(times[:2]) if isinstance(times[0], int) else np.array(times[:2], "datetime64[s]")
+    array = (
+        np.array(times[:2]) if isinstance(times[0], int) else np.array(times[:2], "datetime64[s]")
+    )
     found = usual(array if name not in ("month", "workday") else np.array(times, "datetime64[s]"))
     assert found is not None
     assert found.name == name
@@ -148,7 +157,9 @@ def test_the_calendar_by_another_way() -> None:
     day = np.array([time.item().hour for time in hours]) / 24
     np.testing.assert_allclose(waves[:, 6], np.sin(2 * pi * day), atol=1e-4)
     month = calendar(np.array(["2024-05-01"], "datetime64[s]"), Frequency("month", 1))
-    np.testing.assert_allclose(month[0, :2], [np.sin(2 * pi * 4 / 12), np.cos(2 * pi * 4 / 12)], atol=1e-6)
+    np.testing.assert_allclose(
+        month[0, :2], [np.sin(2 * pi * 4 / 12), np.cos(2 * pi * 4 / 12)], atol=1e-6
+    )
 
 
 def fields(count: int, seed: int) -> dict[str, Any]:
@@ -156,7 +167,12 @@ def fields(count: int, seed: int) -> dict[str, Any]:
     past = np.clip(draws.normal(size=(count, 8, 1)), -2, 2)
     known = draws.normal(size=(count, 11, 2))
     target = past[:, -3:] * 0.5 + known[:, 8:, 1:] + 0.1 * draws.normal(size=(count, 3, 1))
-    whole = {"past": past, "known": known, "target": target, "observed": np.ones(target.shape, bool)}
+    whole = {
+        "past": past,
+        "known": known,
+        "target": target,
+        "observed": np.ones(target.shape, bool),
+    }
     return whole | {"covariate": np.zeros((count, 8, 0)), "static": np.zeros((count, 0))}
 
 
@@ -165,19 +181,28 @@ SIZES = Sizes(channels=1, known=2, calendar=1, past=0, static=0, window=8, horiz
 
 def batch_of(values: dict[str, Any]) -> Batch[torch.Tensor]:
     ones = torch.ones(len(values["past"]))
-    return Batch({name: torch.tensor(value) for name, value in values.items()}, ones, ones, ones > 0)
+    return Batch(
+        {name: torch.tensor(value) for name, value in values.items()}, ones, ones, ones > 0
+    )
 
 
 def test_ridge_is_the_solution_of_its_equations() -> None:
     learned, others = fields(60, 1), fields(20, 2)
     model = RidgeSettings(penalty=3.0).build(SIZES)
     model.fit(lambda: [learned], lambda: [others])
-    anchor = {"mean": 0.0, "last": learned["past"][:, -1], "season": learned["past"][:, 4:7, 0]}[model.anchor]
-    x, y = window_features(learned, SIZES, spreads=False), np.clip(window_targets(learned) - anchor, -3, 3)
+    anchor = {"mean": 0.0, "last": learned["past"][:, -1], "season": learned["past"][:, 4:7, 0]}[
+        model.anchor
+    ]
+    x, y = (
+        window_features(learned, SIZES, spreads=False),
+        np.clip(window_targets(learned) - anchor, -3, 3),
+    )
     z = (x - x.mean(0)) / x.std(0)
     weights = np.linalg.solve(z.T @ z + 3.0 * np.eye(z.shape[1]), z.T @ (y - y.mean(0)))
     new = (window_features(others, SIZES, spreads=False) - x.mean(0)) / x.std(0)
-    begin = {"mean": 0.0, "last": others["past"][:, -1], "season": others["past"][:, 4:7, 0]}[model.anchor]
+    begin = {"mean": 0.0, "last": others["past"][:, -1], "season": others["past"][:, 4:7, 0]}[
+        model.anchor
+    ]
     mean, spread = model.normal(batch_of(others))
     np.testing.assert_allclose(mean[:, :, 0], begin + new @ weights + y.mean(0), atol=1e-9)
     squares = ((mean[:, :, 0].numpy() - window_targets(others)) ** 2).mean(0)
@@ -195,10 +220,12 @@ def test_trees_answer_as_the_library_does() -> None:
         max_iter=kept, max_leaf_nodes=15, early_stopping=False, random_state=0
     )
     library.fit(model._rows(learned), window_targets(learned).ravel())
-    np.testing.assert_allclose(model.told(others)[0], library.predict(model._rows(others)), atol=1e-10)
+    np.testing.assert_allclose(
+        model.predict(others)[0], library.predict(model._rows(others)), atol=1e-10
+    )
     again = BoostingSettings(trees=20).build(SIZES)
     again.load(model.arrays())
-    np.testing.assert_array_equal(again.told(others)[0], model.told(others)[0])
+    np.testing.assert_array_equal(again.predict(others)[0], model.predict(others)[0])
 
 
 def test_the_student_quantiles_of_draws() -> None:
@@ -223,7 +250,9 @@ def test_baselines_of_statsforecast() -> None:
     np.testing.assert_allclose(told.mean.ravel(), theirs["mean"])
     np.testing.assert_allclose(told.quantile(0.9).ravel(), theirs["hi-80"], rtol=0.02)
     drifting = models.RandomWalkWithDrift().forecast(y=series, h=4)
-    np.testing.assert_allclose(SIMPLE["drift"](series[:, None], 4, 1, np.ones(1)).mean.ravel(), drifting["mean"])
+    np.testing.assert_allclose(
+        SIMPLE["drift"](series[:, None], 4, 1, np.ones(1)).mean.ravel(), drifting["mean"]
+    )
     seasonal = models.SeasonalNaive(season_length=3).forecast(y=series, h=4)
     np.testing.assert_allclose(
         SIMPLE["seasonal naive"](series[:, None], 4, 3, np.ones(1)).mean.ravel(), seasonal["mean"]
@@ -231,36 +260,44 @@ def test_baselines_of_statsforecast() -> None:
 
 
 def test_intervals_of_few_stretches_are_students() -> None:
-    """The mean of five normal numbers lies within t(4) standard errors in 95 of 100 cases; of one nothing is known."""
+    """The mean of five normal numbers lies within t(4) standard errors in 95 of 100 cases; of
+    one nothing is known."""
     draws, held = np.random.default_rng(0), 0
     for _ in range(300):
         blocks = np.repeat(np.arange(5), 3)
         came = np.repeat(draws.normal(size=5), 3).reshape(15, 1, 1) + 50
         told = Normals(np.zeros_like(came), np.ones_like(came))
-        low, high = blocked(score(told, came, Scales(np.ones((15, 1)), np.ones((15, 1))), UNMOVED), blocks)[1]["mae"]
+        low, high = blocked(
+            score(told, came, Scales(np.ones((15, 1)), np.ones((15, 1))), UNCALIBRATED), blocks
+        )[1]["mae"]
         held += low <= 50 <= high
     assert 0.91 < held / 300 < 0.98
-    one = score(told, came, Scales(np.ones((15, 1)), np.ones((15, 1))), UNMOVED)
+    one = score(told, came, Scales(np.ones((15, 1)), np.ones((15, 1))), UNCALIBRATED)
     assert np.isnan(blocked(one, np.zeros(15, np.int64))[1]["mae"]).all()
 
 
-def row(name: str, seconds: float, *losses: float) -> Standing:
-    return Standing(name, "baseline", {}, {}, np.array(losses), "MASE", seconds, 0)
+def row(name: str, seconds: float, *losses: float) -> Score:
+    return Score(name, "baseline", {}, {}, np.array(losses), "MASE", seconds, 0)
 
 
 def test_what_measured_worse_is_not_recommended_for_want_of_proof() -> None:
-    simple, model = row("naive", 0.1, 1.0, 1.0, 2.0, 1.2, 0.5), row("ridge", 0.2, 0.7, 0.9, 0.6, 0.8, 0.9)
-    assert verdict([simple, model]).startswith(
+    simple, model = (
+        row("naive", 0.1, 1.0, 1.0, 2.0, 1.2, 0.5),
+        row("ridge", 0.2, 0.7, 0.9, 0.6, 0.8, 0.9),
+    )
+    assert explain_recommendation([simple, model]).startswith(
         "use ridge: 0.780 MASE, not proven against naive, 1.140: the difference, 0.360 [-0."
     )
-    assert verdict([simple, row("near", 5.0, 1.0, 1.0, 1.9, 1.2, 0.4)]).startswith(
+    assert explain_recommendation([simple, row("near", 5.0, 1.0, 1.0, 1.9, 1.2, 0.4)]).startswith(
         "use naive: 1.140 MASE (near, 1.100, does not differ beyond chance"
     )
     proven = row("better", 0.2, 0.5, 0.5, 1.5, 0.7, 0.1)
-    assert verdict([simple, proven]) == "use better: 0.660 MASE"
-    assert "[" not in verdict([row("naive", 0.1, 1.0), row("ridge", 0.2, 0.7)])
+    assert explain_recommendation([simple, proven]) == "use better: 0.660 MASE"
+    assert "[" not in explain_recommendation([row("naive", 0.1, 1.0), row("ridge", 0.2, 0.7)])
     # What takes as long, as it is shown, is not said to take longer: the better one is used.
-    alike = verdict([row("naive", 0.01, 1.0, 1.1, 0.9, 1.2, 0.8), row("ridge", 0.02, 0.9, 1.1, 0.9, 1.2, 0.8)])
+    alike = explain_recommendation(
+        [row("naive", 0.01, 1.0, 1.1, 0.9, 1.2, 0.8), row("ridge", 0.02, 0.9, 1.1, 0.9, 1.2, 0.8)]
+    )
     assert alike.startswith("use ridge: 0.980 MASE, not proven against naive, 1.000")
 
 
@@ -270,5 +307,7 @@ def test_of_models_that_are_as_good_the_fastest_is_recommended() -> None:
     for _ in range(60):
         shared, again = draws.random(300) < 0.2, draws.random((3, 300)) < 0.5
         errors = np.where(again, draws.random((3, 300)) < 0.2, shared).astype(np.float64)
-        named.append(recommended([row(str(place), place, *own) for place, own in enumerate(errors)]).name)
+        named.append(
+            best_model([row(str(place), place, *own) for place, own in enumerate(errors)]).name
+        )
     assert named.count("0") >= 52

@@ -1,23 +1,26 @@
-"""The generative classifier over networks against Bayes' rule written out, and its learning from its own examples."""
+"""The generative classifier over networks against Bayes' rule written out, and its learning from
+its own examples."""
 
 import numpy as np
 import pytest
 import torch
 
 from ensue.batch import Batch
-from ensue.data.labelled import Shape
+from ensue.data.labelled import Fields
 from ensue.errors import SettingError
 from ensue.layers import RecurrentSettings
-from ensue.models.generative import Generative, GenerativeSettings
+from ensue.models.baselines.lm_bayes import LMBayes, LMBayesSettings
 from ensue.models.sequence import SequenceSettings
 
 SYMBOLS, LABELS = 4, 3
-SMALL = GenerativeSettings(sequence=SequenceSettings(embedding=5, body=RecurrentSettings(width=6), input_dropout=0.2))
+SMALL = LMBayesSettings(
+    sequence=SequenceSettings(embedding=5, body=RecurrentSettings(width=6), input_dropout=0.2)
+)
 
 
-def model() -> Generative:
+def model() -> LMBayes:
     torch.manual_seed(1)
-    made = SMALL.build(Shape({"symbol": SYMBOLS}), "single", LABELS)
+    made = SMALL.build(Fields({"symbol": SYMBOLS}), "multiclass", LABELS)
     with torch.no_grad():
         made.prior.copy_(torch.tensor([0.5, -0.2, 0.1]))
     return made.double().eval()
@@ -52,17 +55,26 @@ def test_networks_learn_from_the_examples_of_their_label_alone() -> None:
     loss, _ = made.loss(batch([[0, 3], [2, 1, 1]], [0, 2]))
     assert loss.extra is not None
     (loss.nats + loss.extra).sum().backward()
-    learned = [any(p.grad is not None and p.grad.any() for p in network.parameters()) for network in made.models]
+    learned = [
+        any(p.grad is not None and p.grad.any() for p in network.parameters())
+        for network in made.models
+    ]
     assert learned == [True, False, True]
     assert made.prior.grad is not None
     assert made.log_temper.grad is not None
-    probability = made.eval()(batch([[0, 3], [2, 1, 1]], [0, 2])).probs.gather(1, torch.tensor([[0], [2]]))
+    probability = made.eval()(batch([[0, 3], [2, 1, 1]], [0, 2])).probs.gather(
+        1, torch.tensor([[0], [2]])
+    )
     judged, _ = made.loss(batch([[0, 3], [2, 1, 1]], [0, 2]))
     assert judged.extra is None
     torch.testing.assert_close(judged.nats, -probability[:, 0].log())
 
 
-@pytest.mark.parametrize(("shape", "kind"), [(Shape({"symbol": 4}), "several"), (Shape(numbers=2), "single")])
-def test_what_it_is_not_for(shape: Shape, kind: str) -> None:
-    with pytest.raises(SettingError, match="--model generative: Bayes' rule is for one label of sequences of symbols"):
+@pytest.mark.parametrize(
+    ("shape", "kind"), [(Fields({"symbol": 4}), "multilabel"), (Fields(numbers=2), "multiclass")]
+)
+def test_what_it_is_not_for(shape: Fields, kind: str) -> None:
+    with pytest.raises(
+        SettingError, match="--model lm-bayes: Bayes' rule is for one label of sequences of symbols"
+    ):
         SMALL.build(shape, kind, LABELS)

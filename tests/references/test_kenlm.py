@@ -1,7 +1,8 @@
 """N-gram models against KenLM: its lmplz on the same text, and its reader of ARPA files.
 
-The committed figures are a few of lmplz's for 3,000 first names, written with their letters apart. All of its output
-for that and another text is compared where the folder of references stands beside the repository.
+The committed figures are a few of lmplz's for 3,000 first names, written with their letters apart.
+All of its output for that and another text is compared where the folder of references stands beside
+the repository.
 """
 
 import lzma
@@ -19,7 +20,7 @@ import ensue
 from ensue.cli.main import main
 from ensue.models.ngram import Ngram, NgramSettings, estimate, read_arpa, write_arpa
 from ensue.models.ngram.arpa import escape, unescape
-from ensue.tasks.evaluation import evaluate
+from ensue.tasks.generate.evaluation import evaluate
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared" / "references" / "kenlm"
@@ -56,13 +57,19 @@ class Language:
                 pairs = zip(rung.follow.context.tolist(), rung.symbol.tolist(), strict=True)
                 grams = [(*grams[context], symbol) for context, symbol in pairs]
             backoff = np.log10(rung.backoff) if len(rung.backoff) else np.zeros(len(grams))
-            found |= dict(zip(grams, zip(np.log10(rung.probability), backoff, strict=True), strict=True))
+            found |= dict(
+                zip(grams, zip(np.log10(rung.probability), backoff, strict=True), strict=True)
+            )
         return found
 
 
-def learn(sentences: Sequence[Sequence[str]], order: int, smoothing: str = "kneser-ney") -> Language:
+def learn(
+    sentences: Sequence[Sequence[str]], order: int, smoothing: str = "kneser-ney"
+) -> Language:
     ids = {"<unk>": 0, "</s>": 1}
-    flat = [ids.setdefault(word, len(ids)) for sentence in sentences for word in (*sentence, "</s>")]
+    flat = [
+        ids.setdefault(word, len(ids)) for sentence in sentences for word in (*sentence, "</s>")
+    ]
     offsets = np.cumsum([0, *(len(sentence) + 1 for sentence in sentences)])
     chosen = NgramSettings(order=order, smoothing=smoothing, pseudo_count=0.5)  # pyrefly: ignore
     return Language(estimate(np.array(flat), offsets, len(ids), chosen), ids)
@@ -83,15 +90,22 @@ def assert_same_grams(language: Language, expected: Sequence[Sequence[str]]) -> 
     figures = [(float(row[0]), float(row[2]) if len(row) > 2 else 0.0) for row in expected]
     # What <s> itself gets is a matter of taste: it never comes next.
     start = [n for n, row in enumerate(expected) if row[1] == "<s>"]
-    np.testing.assert_allclose(np.delete(found, start, 0), np.delete(figures, start, 0), rtol=0, atol=1e-4)
-    np.testing.assert_allclose(np.array(found)[start, 1], np.array(figures)[start, 1], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(
+        np.delete(found, start, 0), np.delete(figures, start, 0), rtol=0, atol=1e-4
+    )
+    np.testing.assert_allclose(
+        np.array(found)[start, 1], np.array(figures)[start, 1], rtol=0, atol=1e-4
+    )
 
 
 def test_lmplz_gives_these_figures() -> None:
     language = learn(names(), 4)
     with open(HERE / "kenlm_letters.tsv") as file:
         figures = list(rows(file))
-    assert_same_grams(language, [row for row in figures if len(row[1].split()) > 1 or len(row) > 2 or row[1] == "</s>"])
+    assert_same_grams(
+        language,
+        [row for row in figures if len(row[1].split()) > 1 or len(row) > 2 or row[1] == "</s>"],
+    )
     totals = [row for row in figures if len(row) == 2 and " " not in row[1]]
     assert len(totals) == 25
     for total, name in totals:
@@ -126,7 +140,9 @@ def query(kind: str, order: int) -> list[list[float]]:
 @pytest.mark.parametrize("read", [False, True], ids=["estimated", "read"])
 def test_query_scores_the_same(kind: str, order: int, read: bool, tmp_path: Path) -> None:
     if read:
-        (tmp_path / "model.arpa").write_bytes(lzma.decompress((SHARED / f"{kind}.{order}.arpa.xz").read_bytes()))
+        (tmp_path / "model.arpa").write_bytes(
+            lzma.decompress((SHARED / f"{kind}.{order}.arpa.xz").read_bytes())
+        )
         model, tokens = read_arpa(tmp_path / "model.arpa")
         assert tokens[:2] == ["<unk>", "</s>"]
         language = Language(model, {token: id for id, token in enumerate(tokens)})
@@ -151,7 +167,8 @@ def test_kenlm_reads_what_we_write(smoothing: str, tmp_path: Path) -> None:
 
 
 def test_kenlm_reads_a_long_text_of_characters(tmp_path: Path) -> None:
-    """Blanks, line ends, `%` and other odd characters are escaped; the text has neither end nor unknown."""
+    """Blanks, line ends, `%` and other odd characters are escaped; the text has neither end nor
+    unknown."""
     kenlm = pytest.importorskip("kenlm", reason="the kenlm module is not installed")
     text = "100 % of\tit,\n  and\u00a0some <s> more\u3000\r\n" * 3 + "the\x1cend"
     symbols = sorted(set(text))
@@ -160,7 +177,10 @@ def test_kenlm_reads_a_long_text_of_characters(tmp_path: Path) -> None:
     write_arpa(model, tmp_path / "text.arpa", symbols, unknown=None, end=None)
     tokens = " ".join(map(escape, text))
     expected = [
-        score for score, _, _ in kenlm.Model(str(tmp_path / "text.arpa")).full_scores(tokens, bos=True, eos=False)
+        score
+        for score, _, _ in kenlm.Model(str(tmp_path / "text.arpa")).full_scores(
+            tokens, bos=True, eos=False
+        )
     ]
     inputs = torch.from_numpy(np.concatenate([[len(symbols)], ids[:-1]]))[None]
     nats, _ = model.nats(inputs, torch.from_numpy(ids)[None], model.initial(1))
@@ -169,12 +189,20 @@ def test_kenlm_reads_a_long_text_of_characters(tmp_path: Path) -> None:
 
 
 def scored(folder: Path, train: str, held_out: str, order: int) -> dict[str, Any]:
-    """Train on a text as `ensue train generate --codec tokens` does, and give what `ensue evaluate --json` says."""
+    """Train on a text as `ensue train generate --codec tokens` does, and give what `ensue
+    evaluate --json` says."""
     (folder / "train.txt").write_text(train)
     (folder / "held_out.txt").write_text(held_out)
     # What is chosen on is not counted where it is a file of its own.
     (folder / "valid.txt").write_text(train.splitlines()[0] + "\n")
-    files = ["--valid", str(folder / "valid.txt"), "--test", str(folder / "held_out.txt"), "--out", str(folder / "run")]
+    files = [
+        "--valid",
+        str(folder / "valid.txt"),
+        "--test",
+        str(folder / "held_out.txt"),
+        "--out",
+        str(folder / "run"),
+    ]
     assert main(["train", "generate", str(folder / "train.txt"), "--codec", "tokens", "--model", "ngram",
                  "--set", f"model.order={order}", "--set", "baseline.max_order=2", *files]) == 0  # fmt: skip
     return evaluate(ensue.open(folder / "run"), [folder / "held_out.txt"]).to_json()
@@ -182,7 +210,9 @@ def scored(folder: Path, train: str, held_out: str, order: int) -> dict[str, Any
 
 def test_perplexity_per_token_is_that_of_lmplz(tmp_path: Path) -> None:
     with open(HERE / "kenlm_letters.tsv") as file:
-        totals = [row for row in rows(file) if len(row) == 2 and len(row[1]) > 1 and row[1].isalpha()]
+        totals = [
+            row for row in rows(file) if len(row) == 2 and len(row[1]) > 1 and row[1].isalpha()
+        ]
     held_out = [" ".join(name) for _, name in totals]
     train = "".join(" ".join(name) + "\n" for name in names())
     found = scored(tmp_path, train, "".join(f"{line}\n" for line in held_out), 4)
@@ -198,25 +228,41 @@ def test_perplexity_with_and_without_unknown_tokens_is_that_of_query(tmp_path: P
     held_out = (SHARED / "words_heldout.txt").read_text()
     found = scored(tmp_path, (SHARED / "words.txt").read_text(), held_out, 5)
     fields = [
-        field for line in (SHARED / "words.5.scores.txt").read_text().splitlines() for field in line.split("\t")[:-1]
+        field
+        for line in (SHARED / "words.5.scores.txt").read_text().splitlines()
+        for field in line.split("\t")[:-1]
     ]
     logs = [float(field.split(" ")[-1]) for field in fields]
-    known = [log for log, field in zip(logs, fields, strict=True) if not field.split(" ")[0].endswith("=0")]
+    known = [
+        log
+        for log, field in zip(logs, fields, strict=True)
+        if not field.split(" ")[0].endswith("=0")
+    ]
     assert (found["count"], found["unknown"]) == (len(logs), len(logs) - len(known))
     assert found["perplexity_per_token"] == pytest.approx(10 ** (-sum(logs) / len(logs)), rel=0.005)
-    assert found["perplexity_without_unknown"] == pytest.approx(10 ** (-sum(known) / len(known)), rel=0.005)
+    assert found["perplexity_without_unknown"] == pytest.approx(
+        10 ** (-sum(known) / len(known)), rel=0.005
+    )
 
 
 @pytest.mark.parametrize("codec", ["tokens", "words"])
 def test_kenlm_scores_plain_text_as_we_do(codec: str, tmp_path: Path) -> None:
     kenlm = pytest.importorskip("kenlm", reason="the kenlm module is not installed")
     first = "the 100% cat" if codec == "tokens" else "the old cat"  # words cut the sign off
-    people, things = ("Anna", "Ben", "Zoë", "u.s.a."), (first, "a <unk> dog", "می\u200cروم का it", "no one's owl")
-    lines = [f"{one} saw {thing} , and {other} ran ." for one in people for thing in things for other in ("it", "he")]
+    people, things = (
+        ("Anna", "Ben", "Zoë", "u.s.a."),
+        (first, "a <unk> dog", "می\u200cروم का it", "no one's owl"),
+    )
+    lines = [
+        f"{one} saw {thing} , and {other} ran ."
+        for one in people
+        for thing in things
+        for other in ("it", "he")
+    ]
     (tmp_path / "text.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     run, path = str(tmp_path / "run"), tmp_path / "model.arpa.gz"
     assert main(["train", "generate", str(tmp_path / "text.txt"), "--codec", codec, "--model", "ngram", "--out", run,
-                 "--set", "data.kind=lines", "--set", "model.order=3"]) == 0  # fmt: skip
+                 "--set", "data.format=lines", "--set", "model.order=3"]) == 0  # fmt: skip
     assert main(["export", run, str(path)]) == 0
     theirs, model = kenlm.Model(str(path)), ensue.open(run)
     for line in [*lines[::6], "Ben saw a cat , and the dog ran ."]:

@@ -1,4 +1,5 @@
-"""The linear model on n-grams against dense matrices, closed forms and conditions of optimality, in NumPy."""
+"""The linear model on n-grams against dense matrices, closed forms and conditions of optimality,
+in NumPy."""
 
 from itertools import pairwise
 
@@ -6,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from ensue.data.batching import batch_of
-from ensue.data.examples import Examples
-from ensue.data.labelled import Shape
+from ensue.data.dataset import Examples
+from ensue.data.feeds import batch_of
+from ensue.data.labelled import Fields
 from ensue.errors import SettingError
-from ensue.models.linear import Linear, LinearSettings
-from ensue.models.linear.grams import Grams
+from ensue.models.baselines.nbsvm import NBSVM, NBSVMSettings
+from ensue.models.baselines.ngram_presence import Grams
 
 SIZE = 4
 
@@ -35,15 +36,16 @@ def grams_of(row, longest: int) -> set[tuple[int, ...]]:
 
 
 def dense(train: Examples, longest: int) -> tuple[np.ndarray, list[tuple[int, ...]]]:
-    """Give the table of rows of length one by brute force, n-grams by length and then by their symbols."""
+    """Give the table of rows of length one by brute force, n-grams by length and then by their
+    symbols."""
     rows = [grams_of(train.steps["symbol"][a:b], longest) for a, b in pairwise(train.offsets)]
     names = sorted(set().union(*rows), key=lambda gram: (len(gram), gram))
     table = np.array([[gram in row for gram in names] for row in rows], float)
     return table / np.sqrt(table.sum(1, keepdims=True)), names
 
 
-def fitted(train: Examples, kind: str, size: int, **settings) -> Linear:
-    model = LinearSettings(**settings).build(Shape({"symbol": SIZE}), kind, size)
+def fitted(train: Examples, kind: str, size: int, **settings) -> NBSVM:
+    model = NBSVMSettings(**settings).build(Fields({"symbol": SIZE}), kind, size)
     model.fit(train, train)
     return model
 
@@ -51,14 +53,18 @@ def fitted(train: Examples, kind: str, size: int, **settings) -> Linear:
 def test_the_table_of_n_grams_is_that_of_brute_force() -> None:
     train = examples(40, 1)
     grams = Grams.fit(train.steps["symbol"], train.offsets, SIZE, 3)
-    present = grams.present(train.steps["symbol"], train.offsets)
+    present = grams.encode(train.steps["symbol"], train.offsets)
     table = np.zeros((40, grams.count))
     table[present.rows, present.columns] = present.scale[present.rows]
     wanted, names = dense(train, 3)
     assert table.shape == wanted.shape
     # Places may be in another order within a length, so columns are compared as sets.
-    assert sorted(map(tuple, table.T.round(12).tolist())) == sorted(map(tuple, wanted.T.round(12).tolist()))
-    assert [len(keys) for keys in grams.keys] == [sum(len(gram) == n for gram in names) for n in (1, 2, 3)]
+    assert sorted(map(tuple, table.T.round(12).tolist())) == sorted(
+        map(tuple, wanted.T.round(12).tolist())
+    )
+    assert [len(keys) for keys in grams.keys] == [
+        sum(len(gram) == n for gram in names) for n in (1, 2, 3)
+    ]
     often = Grams.fit(train.steps["symbol"], train.offsets, SIZE, 2, least=5)
     rows = [[SIZE, *train.steps["symbol"][a:b].tolist(), SIZE] for a, b in pairwise(train.offsets)]
     text = [pair for row in rows for pair in pairwise(row)]
@@ -66,82 +72,103 @@ def test_the_table_of_n_grams_is_that_of_brute_force() -> None:
 
 
 def ratios(table: np.ndarray, marks: np.ndarray) -> np.ndarray:
-    """Give r = log((p / |p|) / (q / |q|)) of Wang & Manning 2012, alpha = 1, for marks (examples, labels)."""
+    """Give r = log((p / |p|) / (q / |q|)) of Wang & Manning 2012, alpha = 1, for marks
+    (examples, labels)."""
     there = (table > 0).astype(float)
     p, q = 1 + there.T @ marks, 1 + there.T @ (1 - marks)
     return np.log((p / p.sum(0)) / (q / q.sum(0)))
 
 
-@pytest.mark.parametrize("kind", ["single", "several"])
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
 def test_weights_are_the_optimum(kind: str) -> None:
-    """Gradients of C * nats + |w|^2 / 2 are zero at w, computed apart; the cost is strictly convex in w."""
+    """Gradients of C * nats + |w|^2 / 2 are zero at w, computed apart; the cost is strictly
+    convex in w."""
     draws = np.random.default_rng(5)
     marks = draws.integers(0, 2, (80, 3)).astype(float)
-    train = examples(80, 1, (lambda rows, _: marks) if kind == "several" else None)
-    model = fitted(train, kind, 3, longest=2, cost=2.0)
+    train = examples(80, 1, (lambda rows, _: marks) if kind == "multilabel" else None)
+    model = fitted(train, kind, 3, max_order=2, C=2.0)
     table, _ = dense(train, 2)
-    if kind == "single":
-        marks = np.eye(3)[train.whole["target"]]
+    if kind == "multiclass":
+        marks = np.eye(3)[train.static["target"]]
     ratio = ratios(table, marks)
-    order = [list(map(tuple, (table * 1e6).round().T.tolist())).index(column) for column in columns_of(model, train)]
+    order = [
+        list(map(tuple, (table * 1e6).round().T.tolist())).index(column)
+        for column in columns_of(model, train)
+    ]
     table, ratio = table[:, order], ratio[order]
     scores = table @ model.weight.numpy() + model.bias.numpy()
     exp = np.exp(scores - scores.max(1, keepdims=True))
-    chances = exp / exp.sum(1, keepdims=True) if kind == "single" else 1 / (1 + np.exp(-scores))
+    chances = exp / exp.sum(1, keepdims=True) if kind == "multiclass" else 1 / (1 + np.exp(-scores))
     # Where a ratio is zero, its n-gram has no weight.
     own = np.divide(model.weight.numpy(), ratio, out=np.zeros_like(ratio), where=ratio != 0)
     slope = 2.0 * ratio * (table.T @ (chances - marks)) + own
     assert np.abs(slope).max() < 0.02
     assert np.abs(2.0 * (chances - marks).sum(0)).max() < 0.02
     told = model(batch_of(train, np.arange(80)).map(torch.from_numpy))
-    probs = told.probs if kind == "single" else told.base_dist.probs
+    probs = told.probs if kind == "multiclass" else told.base_dist.probs
     assert probs.numpy() == pytest.approx(chances)
 
 
-def columns_of(model: Linear, train: Examples) -> list[tuple[float, ...]]:
-    present = model.grams["symbol"].present(train.steps["symbol"], train.offsets)
+def columns_of(model: NBSVM, train: Examples) -> list[tuple[float, ...]]:
+    present = model.grams["symbol"].encode(train.steps["symbol"], train.offsets)
     table = np.zeros((len(train), present.count))
     table[present.rows, present.columns] = present.scale[present.rows]
     return list(map(tuple, (table * 1e6).round().T.tolist()))
 
 
 def test_numbers_are_ridge_regression() -> None:
-    train = examples(60, 1, lambda rows, draws: np.array([row.mean() + draws.normal(0, 0.1) for row in rows]))
-    model = fitted(train, "number", 1, longest=2, cost=3.0)
+    train = examples(
+        60, 1, lambda rows, draws: np.array([row.mean() + draws.normal(0, 0.1) for row in rows])
+    )
+    model = fitted(train, "regression", 1, max_order=2, C=3.0)
     table, _ = dense(train, 2)
     inputs = np.column_stack([table, np.ones(60)])
     # C sum (y - s)^2 / 2 + |w|^2 / 2
     penalty = np.diag([1 / 3.0] * table.shape[1] + [0.0])
-    closed = inputs @ np.linalg.solve(inputs.T @ inputs + penalty, inputs.T @ train.whole["target"])
+    closed = inputs @ np.linalg.solve(
+        inputs.T @ inputs + penalty, inputs.T @ train.static["target"]
+    )
     told = model(batch_of(train, np.arange(60)).map(torch.from_numpy))
     assert told.mean.numpy() == pytest.approx(closed, abs=1e-3)
-    assert float(told.stddev[0]) == pytest.approx(np.sqrt(np.mean((closed - train.whole["target"]) ** 2)), rel=1e-2)
+    assert float(told.stddev[0]) == pytest.approx(
+        np.sqrt(np.mean((closed - train.static["target"]) ** 2)), rel=1e-2
+    )
 
 
 def test_what_is_open_is_chosen_on_the_tune_part() -> None:
     """Lengths and costs are raised while that pays, which ends near the best of all of them."""
     train, tune = examples(150, 1), examples(150, 2)
-    model = LinearSettings().build(Shape({"symbol": 1000}), "single", 3)
+    model = NBSVMSettings().build(Fields({"symbol": 1000}), "multiclass", 3)
     model.fit(train, tune)
     nats = {}
     for longest in (1, 2, 3):
         for cost in (1.0, 3.0, 9.0, 27.0, 81.0):
-            one = LinearSettings(longest=longest, cost=cost).build(Shape({"symbol": 1000}), "single", 3)
+            one = NBSVMSettings(max_order=longest, C=cost).build(
+                Fields({"symbol": 1000}), "multiclass", 3
+            )
             one.fit(train, tune)
             nats[longest, cost] = tune_nats(one, tune)
     assert min(nats.values()) <= tune_nats(model, tune) < min(nats.values()) + 0.01
     assert max(nats.values()) > min(nats.values()) + 0.1
 
 
-def tune_nats(model: Linear, tune: Examples) -> float:
-    return float(model.loss(batch_of(tune, np.arange(len(tune))).map(torch.from_numpy))[0].nats.mean())
+def tune_nats(model: NBSVM, tune: Examples) -> float:
+    return float(
+        model.loss(batch_of(tune, np.arange(len(tune))).map(torch.from_numpy))[0].nats.mean()
+    )
 
 
 def test_several_fields_and_none() -> None:
     train = examples(40, 1)
-    both = Examples(train.offsets, {**train.steps, "other": (train.steps["symbol"] + 1) % SIZE}, train.whole)
-    model = LinearSettings(longest=1).build(Shape({"symbol": SIZE, "other": SIZE}), "single", 3)
+    both = Examples(
+        train.offsets, {**train.steps, "other": (train.steps["symbol"] + 1) % SIZE}, train.static
+    )
+    model = NBSVMSettings(max_order=1).build(
+        Fields({"symbol": SIZE, "other": SIZE}), "multiclass", 3
+    )
     model.fit(both, both)
     assert model.parameter_count == 3 * (2 * (SIZE + 1) + 1)
-    with pytest.raises(SettingError, match="--model linear: numbers have no n-grams; choose another model"):
-        LinearSettings().build(Shape(numbers=2), "single", 2)
+    with pytest.raises(
+        SettingError, match="--model linear: numbers have no n-grams; choose another model"
+    ):
+        NBSVMSettings().build(Fields(numbers=2), "multiclass", 2)

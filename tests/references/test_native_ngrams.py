@@ -1,4 +1,5 @@
-"""The compiled kernels of n-grams against NumPy and against brute force, bit for bit where sums have one order."""
+"""The compiled kernels of n-grams against NumPy and against brute force, bit for bit where sums
+have one order."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,17 @@ from hypothesis import strategies as st
 
 from ensue import native
 from ensue.errors import RunError
-from ensue.models.ngram import Ngram, NgramSettings, count, estimate, kernels, packed, read_arpa, spilling, write_arpa
+from ensue.models.ngram import (
+    Ngram,
+    NgramSettings,
+    count,
+    estimate,
+    kernels,
+    packed,
+    read_arpa,
+    spilling,
+    write_arpa,
+)
 from ensue.models.ngram.levels import Counts
 from ensue.models.ngram.packed import PackedTable
 
@@ -104,7 +115,9 @@ def test_many_symbols_count_as_in_numpy_and_by_brute_force(size: int, order: int
 @pytest.mark.parametrize("with_kernels", [True, False])
 @settings(max_examples=25, deadline=None)
 @given(data=st.data(), size=st.sampled_from([1, 3, 200_000]), order=st.integers(1, 12))
-def test_counting_in_runs_is_counting_at_once(with_kernels: bool, data: st.DataObject, size: int, order: int) -> None:
+def test_counting_in_runs_is_counting_at_once(
+    with_kernels: bool, data: st.DataObject, size: int, order: int
+) -> None:
     ids, offsets = flat(data.draw(texts(size)))
     expected = count(ids, offsets, size, order)
     with pytest.MonkeyPatch.context() as patch:
@@ -120,7 +133,8 @@ def test_counting_in_runs_of_a_longer_text() -> None:
 
 
 def text_of(size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """A text that repeats itself, whose most frequent symbols are followed by hundreds of others."""
+    """A text that repeats itself, whose most frequent symbols are followed by hundreds of
+    others."""
     rng = np.random.default_rng(seed)
     text = np.minimum(rng.zipf(1.2, 30_000), size) - 1
     text[15_000:] = np.where(rng.random(15_000) < 0.4, text[15_000:], text[:15_000])
@@ -183,7 +197,8 @@ def test_packed_tables_answer_without_kernels_too(without: Callable[[], None]) -
 
 
 def test_sizes_of_records() -> None:
-    """At most 10 bytes for an n-gram where most are long, 5 quantised, with what the kernels note."""
+    """At most 10 bytes for an n-gram where most are long, 5 quantised, with what the kernels
+    note."""
     text = np.minimum(np.random.default_rng(0).zipf(1.2, 300_000), 3000) - 1
     model = estimate(text, np.array([0, len(text)]), 3000, NgramSettings(order=5))
     grams = sum(len(rung.symbol) for rung in model.table.rungs)
@@ -224,7 +239,7 @@ def test_a_damaged_table_is_never_read_outside_of_itself() -> None:
         places = model.table.places(text, 4)
         contexts = [place.ravel() for place in places[:3]]
         model.table.score(text, 4)
-        model.table.ask(contexts, text.ravel())
+        model.table.query(contexts, text.ravel())
         model.table.probabilities(contexts, text.size)
         for n, place in enumerate(places[1:], 2):
             assert place.max() < len(arrays[f"grams.{n}"])
@@ -251,10 +266,14 @@ def test_a_packed_model_is_written_as_arpa(tmp_path) -> None:
     small = estimate(text, offsets, 30, NgramSettings(order=3)).packed()
     write_arpa(small, tmp_path / "a.arpa", [str(id) for id in range(30)], 0, 1)
     again, _ = read_arpa(tmp_path / "a.arpa")
-    assert [len(rung.symbol) for rung in again.table.rungs] == [len(rung.symbol) for rung in small.table.rungs]
+    assert [len(rung.symbol) for rung in again.table.rungs] == [
+        len(rung.symbol) for rung in small.table.rungs
+    ]
 
 
 def test_a_packed_table_has_learned_as_many_numbers_as_a_plain_one() -> None:
     plain = estimate(*text_of(300), 300, NgramSettings(order=3))
     assert plain.packed().parameter_count == plain.parameter_count
-    assert plain.parameter_count == sum(len(rung.probability) + len(rung.backoff) for rung in plain.table.rungs)
+    assert plain.parameter_count == sum(
+        len(rung.probability) + len(rung.backoff) for rung in plain.table.rungs
+    )

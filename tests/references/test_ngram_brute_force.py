@@ -24,7 +24,8 @@ Gram = tuple[int, ...]
 
 
 def occurrences(records: Sequence[Record], n: int) -> Counter[Gram]:
-    """Count the n-grams of records, each with one start before it, which never is the last symbol."""
+    """Count the n-grams of records, each with one start before it, which never is the last
+    symbol."""
     grams: Counter[Gram] = Counter()
     for record in records:
         text = (START, *record)
@@ -33,7 +34,8 @@ def occurrences(records: Sequence[Record], n: int) -> Counter[Gram]:
 
 
 def kneser_ney_counts(records: Sequence[Record], n: int, order: int) -> Counter[Gram]:
-    """Chen & Goodman 1998, section 2.7: below the top, in how many contexts, but what begins a record is counted."""
+    """Chen & Goodman 1998, section 2.7: below the top, in how many contexts, but what begins a
+    record is counted."""
     counts = occurrences(records, n)
     if n == order:
         return counts
@@ -47,7 +49,9 @@ def kneser_ney_discounts(counts: Counter[Gram]) -> list[float]:
         return [0.5, 1.0, 1.5]
     y = n1 / (n1 + 2 * n2)
     found = [1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3]
-    return found if all(0 < d <= k for k, d in zip((1, 2, 3), found, strict=True)) else [0.5, 1.0, 1.5]
+    return (
+        found if all(0 < d <= k for k, d in zip((1, 2, 3), found, strict=True)) else [0.5, 1.0, 1.5]
+    )
 
 
 def kneser_ney(records: Sequence[Record], order: int, history: Gram, symbol: int) -> float:
@@ -68,14 +72,22 @@ def kneser_ney(records: Sequence[Record], order: int, history: Gram, symbol: int
 
 
 def witten_bell(records: Sequence[Record], order: int, history: Gram, symbol: int) -> float:
-    here = {gram[-1]: n for gram, n in occurrences(records, len(history) + 1).items() if gram[:-1] == history}
+    here = {
+        gram[-1]: n
+        for gram, n in occurrences(records, len(history) + 1).items()
+        if gram[:-1] == history
+    }
     shorter = witten_bell(records, order, history[1:], symbol) if history else 1 / SIZE
     total, kinds = sum(here.values()), len(here)
     return (here.get(symbol, 0) + kinds * shorter) / (total + kinds) if here else shorter
 
 
 def laplace(records: Sequence[Record], order: int, history: Gram, symbol: int) -> float:
-    here = {gram[-1]: n for gram, n in occurrences(records, len(history) + 1).items() if gram[:-1] == history}
+    here = {
+        gram[-1]: n
+        for gram, n in occurrences(records, len(history) + 1).items()
+        if gram[:-1] == history
+    }
     return (here.get(symbol, 0) + 0.7) / (sum(here.values()) + 0.7 * SIZE)
 
 
@@ -90,13 +102,17 @@ HISTORY = st.lists(st.integers(0, SIZE - 1), max_size=6)
 
 
 def flat(records: Sequence[Record]) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([id for record in records for id in record], int), np.cumsum([0, *map(len, records)])
+    return np.array([id for record in records for id in record], int), np.cumsum(
+        [0, *map(len, records)]
+    )
 
 
 @pytest.mark.parametrize("smoothing", FORMULAS)
 @settings(max_examples=60, deadline=None)
 @given(records=RECORDS, order=st.integers(1, 5), history=HISTORY)
-def test_equals_the_formula(smoothing: str, records: list[list[int]], order: int, history: list[int]) -> None:
+def test_equals_the_formula(
+    smoothing: str, records: list[list[int]], order: int, history: list[int]
+) -> None:
     chosen = NgramSettings(order=order, smoothing=smoothing, pseudo_count=0.7)  # pyrefly: ignore
     model = estimate(*flat(records), SIZE, chosen)
     answer, _ = model(torch.tensor([[START, *history]]), model.initial(1))
@@ -107,9 +123,11 @@ def test_equals_the_formula(smoothing: str, records: list[list[int]], order: int
 
 
 def test_the_formula_by_hand() -> None:
-    """Records 0 1 0 and 0 0: the bigrams are ^0 twice, 01, 10, 00; discounts fall back to 0.5, 1, 1.5.
+    """Records 0 1 0 and 0 0: the bigrams are ^0 twice, 01, 10, 00; discounts fall back to 0.5, 1,
+    1.5.
 
-    Left neighbours: 0 has ^, 1 and 0; 1 has 0. So P(0) = (3 - 1.5 + (1.5 + 0.5) / 3) / 4, and so on.
+    Left neighbours: 0 has ^, 1 and 0; 1 has 0. So P(0) = (3 - 1.5 + (1.5 + 0.5) / 3) / 4, and so
+    on.
     """
     model = estimate(*flat([[0, 1, 0], [0, 0]]), SIZE, NgramSettings(order=2))
     answer, _ = model(torch.tensor([[START, 0]]), model.initial(1))
@@ -136,7 +154,10 @@ def check_counts(records: Sequence[Record], size: int, order: int) -> None:
     grams: list[Gram] = [(id,) for id in range(size + 1)]
     for n in range(2, order + 1):
         level = levels[n - 1]
-        grams = [(*grams[context], int(symbol)) for context, symbol in zip(level.context, level.symbol, strict=True)]
+        grams = [
+            (*grams[context], int(symbol))
+            for context, symbol in zip(level.context, level.symbol, strict=True)
+        ]
         expected: Counter[Gram] = Counter()
         for record in records:
             text = (size, *record)
@@ -147,7 +168,8 @@ def check_counts(records: Sequence[Record], size: int, order: int) -> None:
 
 @pytest.mark.parametrize("smoothing", FORMULAS)
 def test_orders_are_judged_as_the_models_they_give(smoothing: str) -> None:
-    """What the choice of an order computes for all at once is what the model of each order says of the text."""
+    """What the choice of an order computes for all at once is what the model of each order says
+    of the text."""
     rng = np.random.default_rng(1)
     records = [rng.integers(0, SIZE, 30).tolist() for _ in range(4)]
     tune = [rng.integers(0, SIZE, 20).tolist() for _ in range(2)]
@@ -168,7 +190,12 @@ def test_the_order_of_the_data_is_found() -> None:
         text.append(int((text[-1] + 2 * text[-2] + (rng.random() < 0.1)) % SIZE))
     ids, offsets = flat([text])
     assert estimate(ids, offsets, SIZE, NgramSettings()).order == 3
-    assert estimate(ids[:2500], np.array([0, 2500]), SIZE, NgramSettings(), (ids, np.array([2500, 3002]))).order == 3
+    assert (
+        estimate(
+            ids[:2500], np.array([0, 2500]), SIZE, NgramSettings(), (ids, np.array([2500, 3002]))
+        ).order
+        == 3
+    )
 
 
 def test_tuned_discounts_are_the_best_for_the_tuning_part() -> None:
@@ -206,17 +233,34 @@ def test_a_tuned_model_is_a_distribution(order: int | str) -> None:
     chosen = NgramSettings(order=order, max_order=4, discounts="tuned")  # pyrefly: ignore
     model = estimate(text, np.array([0, 30_000]), 98, chosen)
     answer, _ = model(torch.from_numpy(rng.integers(0, 99, (4, 50))), model.initial(4))
-    torch.testing.assert_close(answer.probs.sum(-1), torch.ones(4, 50, dtype=torch.float64), rtol=0, atol=1e-9)
-    by_formula = estimate(text, np.array([0, 30_000]), 98, chosen.model_copy(update={"discounts": "counts"}))
-    assert any(not np.array_equal(by_formula.arrays()[name], array) for name, array in model.arrays().items())
-    again = estimate(text, np.array([0, 30_000]), 98, model.settled(chosen))
-    assert all(np.array_equal(again.arrays()[name], array) for name, array in model.arrays().items())
-    assert NgramSettings.model_validate(model.settled(chosen).model_dump(mode="json")) == model.settled(chosen)
+    torch.testing.assert_close(
+        answer.probs.sum(-1), torch.ones(4, 50, dtype=torch.float64), rtol=0, atol=1e-9
+    )
+    by_formula = estimate(
+        text, np.array([0, 30_000]), 98, chosen.model_copy(update={"discounts": "counts"})
+    )
+    assert any(
+        not np.array_equal(by_formula.arrays()[name], array)
+        for name, array in model.arrays().items()
+    )
+    again = estimate(text, np.array([0, 30_000]), 98, model.with_choices_of(chosen))
+    assert all(
+        np.array_equal(again.arrays()[name], array) for name, array in model.arrays().items()
+    )
+    assert NgramSettings.model_validate(
+        model.with_choices_of(chosen).model_dump(mode="json")
+    ) == model.with_choices_of(chosen)
 
 
 def test_discounts_that_do_not_fit_are_refused() -> None:
     chosen = NgramSettings(order=2, discounts=((0.5, 1.0, 1.5),))
-    with pytest.raises(SettingError, match="discounts: 1 rows of discounts do not fit the order 2; give D1, D2 and D3"):
+    with pytest.raises(
+        SettingError,
+        match="discounts: 1 rows of discounts do not fit the order 2; give D1, D2 and D3",
+    ):
         chosen.smooth()
-    with pytest.raises(SettingError, match=r"discounts: \(0.5, 1.0, 3.5\) are no discounts; D1 lies in \(0, 1\], D2"):
+    with pytest.raises(
+        SettingError,
+        match=r"discounts: \(0.5, 1.0, 3.5\) are no discounts; D1 lies in \(0, 1\], D2",
+    ):
         chosen.model_copy(update={"order": 1, "discounts": ((0.5, 1.0, 3.5),)}).smooth()

@@ -1,4 +1,5 @@
-"""What is copied, against brute force, whatever the codec and wherever in the training data it stands."""
+"""What is copied, against brute force, whatever the codec and wherever in the training data it
+stands."""
 
 import json
 import time
@@ -11,23 +12,29 @@ from hypothesis import strategies as st
 import ensue
 from ensue.cli.main import main
 from ensue.data.codecs import Bytes, Characters, Subwords, Tokens, Words
-from ensue.data.encode import encode_corpus
+from ensue.data.dataset_writer import encode_corpus
 from ensue.decoding import copies
 from ensue.decoding.copies import Whole, longest_copies, shares_seen
 from ensue.decoding.novelty import TrainingData
 from ensue.models.ngram.suffixes import sorted_suffixes
 
 ids = st.lists(st.integers(0, 2), max_size=60)
-words = st.lists(st.sampled_from(["a", "ab", "é", "日本", "e\u0301", "b"]), max_size=12).map(" ".join)
+words = st.lists(st.sampled_from(["a", "ab", "é", "日本", "e\u0301", "b"]), max_size=12).map(
+    " ".join
+)
 
 
 def contains(text, stretch) -> bool:
-    return any(text[at : at + len(stretch)] == stretch for at in range(len(text) - len(stretch) + 1))
+    return any(
+        text[at : at + len(stretch)] == stretch for at in range(len(text) - len(stretch) + 1)
+    )
 
 
 def longest_in(texts, sample) -> int:
     stretches = [sample[a:b] for a in range(len(sample)) for b in range(a, len(sample) + 1)]
-    return max((len(one) for one in stretches if any(contains(text, one) for text in texts)), default=0)
+    return max(
+        (len(one) for one in stretches if any(contains(text, one) for text in texts)), default=0
+    )
 
 
 @given(ids, st.sampled_from([np.uint8, np.uint16, np.int64]), st.sampled_from([1, 80, 30_000]))
@@ -41,13 +48,23 @@ def test_suffixes_are_in_order(text, kind, scale):
 
 @pytest.mark.parametrize("text", [[1] * 300, [0, 1] * 150, [5], [*range(200)] * 3])
 def test_suffixes_of_periodic_texts_are_in_order(text):
-    assert sorted_suffixes(np.array(text)).tolist() == sorted(range(len(text)), key=lambda at: text[at:])
+    assert sorted_suffixes(np.array(text)).tolist() == sorted(
+        range(len(text)), key=lambda at: text[at:]
+    )
 
 
-@given(ids, st.lists(ids, min_size=1, max_size=3), st.sampled_from([1, 5, 64]), st.sampled_from([3, 1 << 20]))
+@given(
+    ids,
+    st.lists(ids, min_size=1, max_size=3),
+    st.sampled_from([1, 5, 64]),
+    st.sampled_from([3, 1 << 20]),
+)
 @settings(deadline=None)
 def test_the_longest_copy_and_every_share_are_those_of_brute_force(text, samples, block, cap):
-    whole, arrays = Whole(np.array(text, np.uint8)), [np.array(sample, np.int64) for sample in samples]
+    whole, arrays = (
+        Whole(np.array(text, np.uint8)),
+        [np.array(sample, np.int64) for sample in samples],
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(copies, "BLOCK", block)
         patch.setattr(copies, "CHUNK", 16)
@@ -57,12 +74,19 @@ def test_the_longest_copy_and_every_share_are_those_of_brute_force(text, samples
         long = longest_copies(whole, arrays)
     for sample, copy, capped, share in zip(samples, found, long, shares, strict=True):
         assert copy.length == longest_in([text], sample)
-        assert text[copy.source : copy.source + copy.length] == sample[copy.at : copy.at + copy.length]
-        assert text[capped.source : capped.source + capped.length] == sample[capped.at : capped.at + capped.length]
+        assert (
+            text[copy.source : copy.source + copy.length] == sample[copy.at : copy.at + copy.length]
+        )
+        assert (
+            text[capped.source : capped.source + capped.length]
+            == sample[capped.at : capped.at + capped.length]
+        )
         for length in (1, 2, 3, 8):
             grams = [sample[at : at + length] for at in range(len(sample) - length + 1)]
             if grams:
-                assert share[length] == pytest.approx(sum(contains(text, gram) for gram in grams) / len(grams))
+                assert share[length] == pytest.approx(
+                    sum(contains(text, gram) for gram in grams) / len(grams)
+                )
 
 
 def data_of(texts: list[str], codec=None, ends: bool = True, parts: int = 1) -> TrainingData:
@@ -74,9 +98,9 @@ def data_of(texts: list[str], codec=None, ends: bool = True, parts: int = 1) -> 
 CODECS = [
     Characters(),
     Bytes(),
-    Words(least=2),
-    Tokens(least=2),
-    Subwords(most=260),
+    Words(min_count=2),
+    Tokens(min_count=2),
+    Subwords(max_size=260),
 ]
 
 
@@ -129,8 +153,11 @@ def test_no_span_goes_from_one_long_text_over_into_the_next():
 
 def test_unknown_symbols_are_known_by_their_spelling_alone():
     text = "the cat sat on the mat and the extraordinary platypus sat on the cat"
-    data = data_of([text], Words(least=2).fit([text], False), ends=False)
-    assert data.novelty(["and the extraordinary platypus ran"])[0].longest == "and the extraordinary platypus "
+    data = data_of([text], Words(min_count=2).fit([text], False), ends=False)
+    assert (
+        data.novelty(["and the extraordinary platypus ran"])[0].longest
+        == "and the extraordinary platypus "
+    )
     assert data.novelty(["and the astonishing zebra"])[0].longest == "and the "
 
 
@@ -144,15 +171,22 @@ def test_a_large_sample_that_is_copied_whole():
     random = np.random.default_rng(0)
     text = "".join(chr(97 + letter) for letter in random.integers(0, 26, 300_000))
     data = data_of([text], ends=False)
-    assert [one.characters for one in data.novelty([text, "#" + text[10_000:] + "#"])] == [300_000, 290_000]
-    assert data_of(["a" * 20_000], ends=False).novelty(["a" * 7_000 + "b" + "a" * 8_000])[0].characters == 8_000
+    assert [one.characters for one in data.novelty([text, "#" + text[10_000:] + "#"])] == [
+        300_000,
+        290_000,
+    ]
+    assert (
+        data_of(["a" * 20_000], ends=False).novelty(["a" * 7_000 + "b" + "a" * 8_000])[0].characters
+        == 8_000
+    )
 
 
 @pytest.mark.parametrize("codec", ["characters", "bytes", "words", "tokens", "subwords"])
 def test_copies_are_found_wherever_they_stand_and_without_the_sources(codec, tmp_path, capsys):
     random = np.random.default_rng(1)
     made_up = [
-        "".join(chr(97 + letter) for letter in random.integers(0, 26, random.integers(2, 9))) for _ in range(300)
+        "".join(chr(97 + letter) for letter in random.integers(0, 26, random.integers(2, 9)))
+        for _ in range(300)
     ]
 
     def prose(count: int) -> str:
@@ -162,7 +196,9 @@ def test_copies_are_found_wherever_they_stand_and_without_the_sources(codec, tmp
     spelled[:, 5:-1:7] = ord(" ")
     plants = [plant.tobytes().decode() for plant in spelled]
     source = tmp_path / "text.txt"
-    source.write_text("".join(f"{prose(1500)}{plant}\n" for plant in plants) + prose(1500), encoding="utf-8")
+    source.write_text(
+        "".join(f"{prose(1500)}{plant}\n" for plant in plants) + prose(1500), encoding="utf-8"
+    )
     assert main(["train", "generate", str(source), "--codec", codec, "--model", "ngram", "--set", "model.order=2",
                  "--out", str(tmp_path / "run")]) == 0  # fmt: skip
     source.unlink()
@@ -177,14 +213,20 @@ def test_copies_are_found_wherever_they_stand_and_without_the_sources(codec, tmp
     assert told["characters"] >= 400
     assert plants[1] in told["longest"]
     assert main(["evaluate", str(tmp_path / "run"), str(file), "--novelty"]) == 0
-    assert f"copied from the training data is {told['characters']} characters" in capsys.readouterr().out
+    assert (
+        f"copied from the training data is {told['characters']} characters"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.slow
 def test_seventy_two_megabytes_are_searched_in_a_minute():
     random = np.random.default_rng(0)
     text = random.integers(97, 123, 72_000_000).astype(np.uint8)
-    plants = [text[at : at + 400].tobytes().decode() for at in (3_600_000, 21_600_000, 43_200_000, 57_600_000)]
+    plants = [
+        text[at : at + 400].tobytes().decode()
+        for at in (3_600_000, 21_600_000, 43_200_000, 57_600_000)
+    ]
     data = data_of([text.tobytes().decode()], ends=False)
     began = time.perf_counter()
     assert [one.characters for one in data.novelty([f"#{plant}#" for plant in plants])] == [400] * 4
@@ -199,9 +241,17 @@ def test_the_passage_shows_the_longest_copy_wherever_it_stands():
     assert novelty.longest == copy
     assert f"the nearest passage there is '{'x' * 20}{copy}{'y' * 100}'" in str(novelty)
     long = "".join(chr(97 + number * number % 23) for number in range(400))
-    assert long[:120] in str(data_of(["!" + long + "?"], ends=False).novelty(["z" * 300 + long])[0]).split("nearest")[1]
+    assert (
+        long[:120]
+        in str(data_of(["!" + long + "?"], ends=False).novelty(["z" * 300 + long])[0]).split(
+            "nearest"
+        )[1]
+    )
 
 
 def test_nothing_copied_has_no_nearest_passage():
-    assert str(data_of(["abc"], ends=False).novelty(["xyz"])[0]) == "nothing of it stands in the training data"
+    assert (
+        str(data_of(["abc"], ends=False).novelty(["xyz"])[0])
+        == "nothing of it stands in the training data"
+    )
     assert "is 1 character: 'a'" in str(data_of(["abc"], ends=False).novelty(["xaz"])[0])

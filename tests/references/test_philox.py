@@ -1,4 +1,5 @@
-"""Philox against the known answers of its authors' library, and against a scalar version on Python integers."""
+"""Philox against the known answers of its authors' library, and against a scalar version on
+Python integers."""
 
 import numpy as np
 import pytest
@@ -10,9 +11,21 @@ from ensue.decoding.uniform import philox, uniform
 word = st.integers(0, 2**32 - 1)
 
 KNOWN = [
-    ("00000000 00000000 00000000 00000000", "00000000 00000000", "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
-    ("ffffffff ffffffff ffffffff ffffffff", "ffffffff ffffffff", "408f276d 41c83b0e a20bc7c6 6d5451fd"),
-    ("243f6a88 85a308d3 13198a2e 03707344", "a4093822 299f31d0", "d16cfe09 94fdcceb 5001e420 24126ea1"),
+    (
+        "00000000 00000000 00000000 00000000",
+        "00000000 00000000",
+        "6627e8d5 e169c58d bc57ac4c 9b00dbd8",
+    ),
+    (
+        "ffffffff ffffffff ffffffff ffffffff",
+        "ffffffff ffffffff",
+        "408f276d 41c83b0e a20bc7c6 6d5451fd",
+    ),
+    (
+        "243f6a88 85a308d3 13198a2e 03707344",
+        "a4093822 299f31d0",
+        "d16cfe09 94fdcceb 5001e420 24126ea1",
+    ),
 ]
 
 
@@ -33,7 +46,9 @@ def scalar_philox(counter: list[int], key: list[int]) -> list[int]:
 @pytest.mark.parametrize(("counter", "key", "answer"), KNOWN)
 def test_known_answers(counter, key, answer):
     first, second = words(key)
-    assert philox(np.array(words(counter), dtype=np.uint64), (first, second)).tolist() == words(answer)
+    assert philox(np.array(words(counter), dtype=np.uint64), (first, second)).tolist() == words(
+        answer
+    )
 
 
 @given(st.lists(st.tuples(word, word, word, word), min_size=1, max_size=4), word, word)
@@ -42,7 +57,11 @@ def test_equals_the_scalar_version(counters, low, high):
     assert philox(np.array(counters, dtype=np.uint64), (low, high)).tolist() == expected
 
 
-@given(st.integers(0, 2**63 - 1), st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=4), st.integers(0, 2**40))
+@given(
+    st.integers(0, 2**63 - 1),
+    st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=4),
+    st.integers(0, 2**40),
+)
 def test_uniform_depends_on_its_own_sample_alone(seed, samples, step):
     together = uniform(seed, samples, step)
     assert ((together >= 0) & (together < 1)).all()
@@ -50,11 +69,15 @@ def test_uniform_depends_on_its_own_sample_alone(seed, samples, step):
 
 
 def test_uniform_is_uniform_and_differs_by_seed_sample_and_step():
-    numbers = np.stack([uniform(seed, np.arange(500), step) for seed in range(4) for step in range(5)])
+    numbers = np.stack(
+        [uniform(seed, np.arange(500), step) for seed in range(4) for step in range(5)]
+    )
     assert len(np.unique(numbers)) == numbers.size
     counts, _ = np.histogram(numbers, bins=20, range=(0, 1))
     expected = numbers.size / 20
-    assert ((counts - expected) ** 2 / expected).sum() < 50  # chi-square with 19 degrees: p < 0.0002 beyond
+    assert (
+        (counts - expected) ** 2 / expected
+    ).sum() < 50  # chi-square with 19 degrees: p < 0.0002 beyond
 
 
 def test_seeds_beyond_32_bits_count():

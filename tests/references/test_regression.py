@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from ensue.data.batching import batch_of
-from ensue.data.examples import Examples
-from ensue.data.labelled import Shape
+from ensue.data.dataset import Examples
+from ensue.data.feeds import batch_of
+from ensue.data.labelled import Fields
 from ensue.errors import RunError
-from ensue.models.regression import Regression, RegressionSettings
+from ensue.models.baselines.summary_features import SummaryFeatures, SummaryFeaturesSettings
 
-SHAPE = Shape({"symbol0": 3}, numbers=2, static=1, measured=2)
+SHAPE = Fields({"symbol0": 3}, numbers=2, static=1, measured=2)
 
 
 def examples_of(count: int, seed: int, target) -> Examples:
@@ -23,10 +23,12 @@ def examples_of(count: int, seed: int, target) -> Examples:
     offsets = np.cumsum([0, *lengths])
     static = draws.normal(size=(count, 1)).astype(np.float32)
     means = np.add.reduceat(steps["numbers"][:, 0], offsets[:-1]) / lengths
-    return Examples(offsets, steps, {"static": static, "target": target(means, static[:, 0], draws)})
+    return Examples(
+        offsets, steps, {"static": static, "target": target(means, static[:, 0], draws)}
+    )
 
 
-def ask(model: Regression, examples: Examples):
+def ask(model: SummaryFeatures, examples: Examples):
     return model(batch_of(examples, np.arange(len(examples))).map(torch.from_numpy))
 
 
@@ -35,7 +37,9 @@ def test_numbers_are_ridge_regression():
         return (2 * means - static + 3 + draws.normal(0, 0.1, len(means))).astype(np.float32)
 
     train, tune = examples_of(300, 1, target), examples_of(50, 2, target)
-    model = RegressionSettings(penalties=(0.01,), iterations=1000).build(SHAPE, "number", 1)
+    model = SummaryFeaturesSettings(penalties=(0.01,), iterations=1000).build(
+        SHAPE, "regression", 1
+    )
     model.fit(train, tune)
     batch = batch_of(train, np.arange(300)).map(torch.from_numpy)
     features = model._scaled(model.features(batch)).numpy()
@@ -44,37 +48,47 @@ def test_numbers_are_ridge_regression():
     closed = np.linalg.solve(features.T @ features + penalty, features.T @ wanted)
     told = ask(model, train)
     assert told.mean.numpy() == pytest.approx(features @ closed, abs=2e-3)
-    assert float(told.stddev[0]) == pytest.approx(np.sqrt(np.mean((features @ closed - wanted) ** 2)), rel=1e-2)
+    assert float(told.stddev[0]) == pytest.approx(
+        np.sqrt(np.mean((features @ closed - wanted) ** 2)), rel=1e-2
+    )
 
 
-@pytest.mark.parametrize("kind", ["single", "several"])
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
 def test_labels(kind):
     def target(means, static, draws):
         one = (means > 0).astype(np.int64)
-        return one if kind == "single" else np.stack([one, static > 0], 1).astype(np.float32)
+        return one if kind == "multiclass" else np.stack([one, static > 0], 1).astype(np.float32)
 
-    model = RegressionSettings().build(SHAPE, kind, 2)
+    model = SummaryFeaturesSettings().build(SHAPE, kind, 2)
     model.fit(examples_of(400, 1, target), examples_of(100, 2, target))
     test = examples_of(200, 3, target)
     told = ask(model, test)
-    best = told.probs.argmax(1).numpy() if kind == "single" else told.base_dist.probs.numpy() > 0.5
-    assert (best == test.whole["target"]).mean() > 0.95
-    again = RegressionSettings().build(SHAPE, kind, 2)
+    best = (
+        told.probs.argmax(1).numpy() if kind == "multiclass" else told.base_dist.probs.numpy() > 0.5
+    )
+    assert (best == test.static["target"]).mean() > 0.95
+    again = SummaryFeaturesSettings().build(SHAPE, kind, 2)
     again.load(model.arrays())
-    assert torch.equal(ask(again, test).log_prob(torch.from_numpy(test.whole["target"])),
-                       told.log_prob(torch.from_numpy(test.whole["target"])))  # fmt: skip
+    assert torch.equal(ask(again, test).log_prob(torch.from_numpy(test.static["target"])),
+                       told.log_prob(torch.from_numpy(test.static["target"])))  # fmt: skip
     with pytest.raises(RunError, match="is not what the model has; use the settings it had"):
-        RegressionSettings().build(SHAPE, kind, 3).load(model.arrays())
+        SummaryFeaturesSettings().build(SHAPE, kind, 3).load(model.arrays())
 
 
 def test_penalties_are_chosen_on_the_tune_part():
     def noise(means, static, draws):
         return draws.integers(0, 2, len(means))
 
-    model = RegressionSettings().build(SHAPE, "single", 2)
+    model = SummaryFeaturesSettings().build(SHAPE, "multiclass", 2)
     (chosen,) = model.fit(examples_of(60, 1, noise), examples_of(400, 2, noise))
-    assert chosen in {f"the penalty of the linear model, {one}: on the tune part" for one in ("0.1", "1")}
+    assert chosen in {
+        f"the penalty of the linear model, {one}: on the validation part" for one in ("0.1", "1")
+    }
     assert (
-        float(model.loss(batch_of(examples_of(400, 3, noise), np.arange(400)).map(torch.from_numpy))[0].nats.mean())
+        float(
+            model.loss(batch_of(examples_of(400, 3, noise), np.arange(400)).map(torch.from_numpy))[
+                0
+            ].nats.mean()
+        )
         < 0.75
     )

@@ -1,4 +1,5 @@
-"""Taggers of spans are compared by span F1: against a bootstrap written out, and where words say the contrary."""
+"""Taggers of spans are compared by span F1: against a bootstrap written out, and where words say
+the contrary."""
 
 import json
 import random
@@ -8,11 +9,11 @@ import numpy as np
 import pytest
 
 from ensue.cli.main import main
-from ensue.evaluation.ranking import Role, recommended, verdict
+from ensue.evaluation.ranking import Role, best_model, explain_recommendation
+from ensue.evaluation.scores import Score
 from ensue.evaluation.spans import SpanRules
-from ensue.evaluation.standing import Standing
 from ensue.evaluation.tagging import TaggedTruth
-from ensue.inspection.health import worse
+from ensue.inspection.diagnostics import worse_than_baseline
 
 TAGS = ["B-A", "I-A", "O"]
 
@@ -24,11 +25,15 @@ def truth(count: int) -> TaggedTruth:
     for row, place in enumerate(draws.integers(0, 8, count)):
         true[row, place : place + 2] = [0, 1]
     ids = true.ravel()
-    return TaggedTruth(ids, np.ones(len(ids), bool), np.arange(0, len(ids) + 1, 10), TAGS, 3, "IOB2")
+    return TaggedTruth(
+        ids, np.ones(len(ids), bool), np.arange(0, len(ids) + 1, 10), TAGS, 3, "IOB2"
+    )
 
 
-def standing(name: str, role: Role, truth: TaggedTruth, said: np.ndarray, seconds: float = 1.0) -> Standing:
-    return Standing(name, role, {}, {}, truth.losses(said), "span F1", seconds, 0, truth.judged(said))
+def standing(
+    name: str, role: Role, truth: TaggedTruth, said: np.ndarray, seconds: float = 1.0
+) -> Score:
+    return Score(name, role, {}, {}, truth.losses(said), "span F1", seconds, 0, truth.judged(said))
 
 
 def damaged(truth: TaggedTruth, share: float, tag: int, seed: int) -> np.ndarray:
@@ -59,7 +64,7 @@ def test_the_difference_is_that_of_f1_over_the_same_sentences_drawn_again() -> N
         return 2 * right / (there + found)
 
     assert rows[0].cost == pytest.approx(1 - f1(said[0], np.arange(200)))
-    less, (low, high) = rows[0].excess(rows[1])
+    less, (low, high) = rows[0].paired_difference(rows[1])
     assert less == pytest.approx(f1(said[1], np.arange(200)) - f1(said[0], np.arange(200)))
     draws = np.random.default_rng(7)
     drawn = [draws.integers(0, 200, 200) for _ in range(300)]
@@ -73,8 +78,8 @@ def test_a_tagger_of_spans_is_not_recommended_for_its_words() -> None:
     bold = np.where(np.arange(len(one.true)) % 10 < 3, damaged(one, 0.9, 0, 3), one.true)
     rows = [standing("words", "baseline", one, none), standing("spans", "network", one, bold)]
     assert rows[0].losses.mean() < rows[1].losses.mean()
-    assert recommended(rows).name == "spans"
-    sentence = verdict(rows)
+    assert best_model(rows).name == "spans"
+    sentence = explain_recommendation(rows)
     assert sentence.startswith("use spans: span F1 0.")
     assert "the network (spans) earns its cost: it gains 0." in sentence
     assert "span F1 [" in sentence
@@ -84,9 +89,12 @@ def test_a_network_that_is_no_better_in_spans_does_not_earn_its_cost() -> None:
     one = truth(300)
     poor = damaged(one, 0.75, 2, 4)
     other = damaged(one, 0.75, 2, 5)
-    rows = [standing("hmm", "baseline", one, poor, 0.1), standing("network", "network", one, other, 60.0)]
+    rows = [
+        standing("hmm", "baseline", one, poor, 0.1),
+        standing("network", "network", one, other, 60.0),
+    ]
     rows[1].losses[:] = 0  # every word right could not help
-    sentence = verdict(rows)
+    sentence = explain_recommendation(rows)
     assert sentence.startswith(f"use hmm: span F1 {1 - rows[0].cost:.3f}")
     assert 1 - rows[0].cost < 0.2
     assert "does not earn its cost" in sentence
@@ -99,9 +107,12 @@ def test_without_spans_in_the_test_words_are_compared() -> None:
 
 
 def test_the_warning_tells_f1() -> None:
-    said = worse(0.9, {"hmm": 0.6}, of="span F1")
+    said = worse_than_baseline(0.9, {"hmm": 0.6}, of="span F1")
     assert said == [
-        "It is no better than hmm (span F1 0.1 against 0.4); use that, or give it more examples or more --minutes"
+        (
+            "It is no better than hmm (span F1 0.1 against 0.4); use that, or give it more "
+            "examples or more --minutes"
+        )
     ]
 
 
@@ -110,29 +121,33 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder, dice = tmp_path_factory.mktemp("spans"), random.Random(0)
     lines = []
     for _ in range(200):
-        words = [(dice.choice(["sees", "in", "the", "old"]), "O") for _ in range(dice.randint(3, 8))]
+        words = [
+            (dice.choice(["sees", "in", "the", "old"]), "O") for _ in range(dice.randint(3, 8))
+        ]
         place = dice.choice(["Rome", "Bern", "Kiel", "May"])
         tags = [(place, "B-LOC" if place != "May" or dice.random() < 0.5 else "O")]
         lines += [f"{word}\t{tag}\n" for word, tag in words + tags] + ["\n"]
     (folder / "a.tsv").write_text("".join(lines))
     train = ["train", "tag", str(folder / "a.tsv"), "--out"]
     assert main([*train, str(folder / "hmm"), "--model", "hmm"]) == 0
-    tiny = ["--size", "tiny", "--set", "training.steps=3", "--set", "machine.threads=1"]
+    tiny = ["--size", "tiny", "--set", "training.steps=3", "--set", "hardware.threads=1"]
     assert main([*train, str(folder / "network"), *tiny]) == 0
     return [folder / "hmm", folder / "network"]
 
 
-def test_result_report_and_comparison_go_by_span_f1(runs: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_result_report_and_comparison_go_by_span_f1(
+    runs: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     for run in runs:
         result = json.loads((run / "result.json").read_text())
         assert result["details"]["judged_by"] == "span_f1"
-        assert "span F1 0." in result["verdict"]
-        assert "errors per word" not in result["verdict"]
+        assert "span F1 0." in result["recommendation"]
+        assert "errors per word" not in result["recommendation"]
         assert "| model | span F1 | tags |" in (run / "report.md").read_text()
         assert "95 % interval of span F1" in (run / "report.md").read_text()
     network = json.loads((runs[1] / "result.json").read_text())
-    assert "earns its cost" not in network["verdict"]
-    assert any("span F1 0" in symptom for symptom in network["symptoms"])
+    assert "earns its cost" not in network["recommendation"]
+    assert any("span F1 0" in symptom for symptom in network["warnings"])
     capsys.readouterr()
     assert main(["compare", *map(str, runs)]) == 0
     assert "interval of span F1" in " ".join(capsys.readouterr().out.split())
@@ -140,11 +155,19 @@ def test_result_report_and_comparison_go_by_span_f1(runs: list[Path], capsys: py
 
 def test_models_that_answer_alike_are_called_the_same_and_the_one_of_the_run_is_named() -> None:
     one = truth(40)
-    first, own = (standing(name, "baseline", one, one.true) for name in ("hmm", "frequent"))
-    assert verdict([first, own]) == "use frequent: span F1 1.000, the same as hmm"
+    first, own = (
+        standing(name, "baseline", one, one.true) for name in ("hmm", "most-frequent-tag")
+    )
+    assert (
+        explain_recommendation([first, own])
+        == "use most-frequent-tag: span F1 1.000, the same as hmm"
+    )
     network = standing("lstm", "network", one, one.true)
-    assert recommended([first, network]) is first
+    assert best_model([first, network]) is first
     slow = standing("lstm", "network", one, one.true, seconds=9.0)
-    sentence = verdict([first, slow])
-    assert "the network (lstm) does not earn its cost: it is no better than hmm, with 9.0 s" in sentence
+    sentence = explain_recommendation([first, slow])
+    assert (
+        "the network (lstm) does not earn its cost: it is no better than hmm, with 9.0 s"
+        in sentence
+    )
     assert "chance" not in sentence

@@ -5,7 +5,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from ensue.data.schemes import broken, guess_scheme
+from ensue.data.codecs.tag_schemes import broken, guess_scheme
 from ensue.evaluation.spans import SpanCounts, SpanRules
 
 
@@ -37,7 +37,8 @@ def conlleval_chunks(tags: list[str]) -> set[tuple[int, int, str]]:
 
 
 def conlleval_counts(true: list[str], said: list[str]) -> tuple[int, int, int]:
-    """The script's counts, which it keeps as it walks: spans that are there, that were found, that were found right."""
+    """The script's counts, which it keeps as it walks: spans that are there, that were found,
+    that were found right."""
     there = found = right = 0
     inside = False
     for (last, tag), (last_said, tag_said) in zip(
@@ -59,12 +60,16 @@ def test_pairs_of_any_tags_are_counted_as_the_script_counts_them():
     tags = ["O", *(f"{letter}-{kind}" for letter in "BIES" for kind in "XY")]
     draws = np.random.default_rng(0)
     true = draws.integers(len(tags), size=(2000, 6))
-    said = np.where(draws.random(true.shape) < 0.3, draws.integers(len(tags), size=true.shape), true)
+    said = np.where(
+        draws.random(true.shape) < 0.3, draws.integers(len(tags), size=true.shape), true
+    )
     offsets = np.arange(2001) * 6
-    counted = SpanCounts.of(*(SpanRules(tags).find(one.ravel(), offsets) for one in (true, said)), offsets)
+    counted = SpanCounts.of(
+        *(SpanRules(tags).find(one.ravel(), offsets) for one in (true, said)), offsets
+    )
     for row, (one, other) in enumerate(zip(true.tolist(), said.tolist(), strict=True)):
         expected = conlleval_counts([tags[id] for id in one], [tags[id] for id in other])
-        assert (counted.there[row], counted.found[row], counted.right[row]) == expected
+        assert (counted.actual[row], counted.predicted[row], counted.correct[row]) == expected
 
 
 @pytest.mark.parametrize("letters", ["BI", "BIES"])
@@ -84,7 +89,8 @@ def test_a_span_ends_with_its_sentence():
 
 
 CASES = [
-    # The example of the task description of CoNLL-2000, with one type wrong, one end wrong and one span too many.
+    # The example of the task description of CoNLL-2000, with one type wrong, one end wrong and one
+    # span too many.
     (
         "B-NP I-NP B-VP B-NP I-NP I-NP O B-PP B-NP",
         "B-NP I-NP B-NP B-NP I-NP O O B-PP B-NP",
@@ -95,7 +101,8 @@ CASES = [
     ("S-X B-X E-X", "S-X S-X E-X", (2, 3, 1)),
     ("O O", "O O", (0, 0, 0)),
     ("O B-X", "O O", (1, 0, 0)),
-    # I- without B-, a type that changes inside, E- and S- among I-, a letter that is none: as the script reads them.
+    # I- without B-, a type that changes inside, E- and S- among I-, a letter that is none: as the
+    # script reads them.
     ("I-X I-Y B-Y I-X", "B-X B-Y I-Y I-X", (4, 3, 2)),
     ("E-X I-X E-X E-X", "S-X B-X E-X S-X", (3, 3, 3)),
     ("S-X I-X B-X", "S-X B-X B-X", (3, 3, 3)),
@@ -108,11 +115,16 @@ def test_cases_worked_out_by_hand(there, found, counts):
     there, found = there.split(), found.split()
     tags = sorted({*there, *found})
     rules, offsets = SpanRules(tags), np.array([0, len(there)])
-    spans = [rules.find(np.array([tags.index(tag) for tag in one]), offsets) for one in (there, found)]
+    spans = [
+        rules.find(np.array([tags.index(tag) for tag in one]), offsets) for one in (there, found)
+    ]
     counted = SpanCounts.of(*spans, offsets)
-    assert (counted.there[0], counted.found[0], counted.right[0]) == counts
+    assert (counted.actual[0], counted.predicted[0], counted.correct[0]) == counts
     figures = counted.figures(np.array([0]))
-    precision, recall = counts[2] / counts[1] if counts[1] else np.nan, counts[2] / counts[0] if counts[0] else np.nan
+    precision, recall = (
+        counts[2] / counts[1] if counts[1] else np.nan,
+        counts[2] / counts[0] if counts[0] else np.nan,
+    )
     f1 = 2 * precision * recall / (precision + recall) if counts[2] else 0 if counts[0] else np.nan
     wanted = {"span_precision": precision, "span_recall": recall, "span_f1": f1}
     assert figures == pytest.approx(wanted, nan_ok=True)
@@ -159,4 +171,6 @@ def test_spans_of_one_type_without_its_name_are_spans():
         ids = draws.integers(0, 3, 8)
         assert guess_scheme([[*(tags[one] for one in ids), "O", "B", "I"]]) in ("IOB1", "IOB2")
         found = rules.find(ids, np.array([0, 8]))[:, :2].tolist()
-        assert sorted(map(tuple, found)) == sorted(one[:2] for one in conlleval_chunks([tags[one] for one in ids]))
+        assert sorted(map(tuple, found)) == sorted(
+            one[:2] for one in conlleval_chunks([tags[one] for one in ids])
+        )

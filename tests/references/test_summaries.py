@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from ensue.models.summaries import SEGMENTS, summaries
+from ensue.models.baselines.summaries import SEGMENTS, summaries
 
 
 def by_hand(one: np.ndarray) -> np.ndarray:
     place = np.linspace(0, 1, len(one)) if len(one) > 1 else np.zeros(1)
     side = one >= one.mean(0)
     slope = np.polyfit(place, one, 1)[0] if len(one) > 1 else np.zeros(one.shape[1])
-    parts = [one.mean(0), one.std(0), *np.quantile(one, [0, 0.25, 0.5, 0.75, 1], axis=0, method="nearest")]
+    parts = [
+        one.mean(0),
+        one.std(0),
+        *np.quantile(one, [0, 0.25, 0.5, 0.75, 1], axis=0, method="nearest"),
+    ]
     parts += [one[0], one[-1], (one**2).mean(0), slope]
     parts.append(np.abs(np.diff(one, axis=0)).sum(0) / max(len(one) - 1, 1))
     parts.append((side[1:] != side[:-1]).sum(0) / len(one))

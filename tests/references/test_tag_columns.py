@@ -30,7 +30,10 @@ CONLL2012 = (
     "bc/cctv/00   0   1    Sea   NN   *))                 -   -   -   Ann   *)   (V*)   -\n\n"
     "#end document\n"
 )
-CONLL2003 = "-DOCSTART- -X- -X- O\n\nMr. NNP B-NP O\n\n# # B-NP O\n5 CD I-NP O\n\nRom NNP B-NP B-LOC\n# # O O\n"
+CONLL2003 = (
+    "-DOCSTART- -X- -X- O\n\nMr. NNP B-NP O\n\n# # B-NP O\n5 CD I-NP O\n\nRom NNP B-NP "
+    "B-LOC\n# # O O\n"
+)
 CUPT = (
     "# global.columns = ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC PARSEME:MWE\n"
     "1-2\tdu\t_\t_\t_\t_\t_\t_\t_\t_\t*\n1\tde\tde\tADP\t_\t_\t0\troot\t_\t_\t*\n2\tle\tle\tDET\t_\t_\t1\tx\t_\t_\t1:VID\n"
@@ -39,23 +42,39 @@ TWEETS = "#nosleep\tO\nin\tO\nRom\tB-LOC\n\n#\tO\nin\tO\n\n# a comment\nRom\tB-L
 NAMED = "sentence\tToken\tPOS\tNER\n1\tAnna\tNN\tB-PER\n1\truft\tVB\tO\n\n2\tRom\tNN\tB-LOC\n"
 
 
-def read(folder: Path, content: str, name: str = "a.conll", tagged: bool = True, **settings) -> list:
+def read(
+    folder: Path, content: str, name: str = "a.conll", tagged: bool = True, **settings
+) -> list:
     (folder / name).write_text(content)
     found = []
     reader = TaggedReader([folder / name], TaggedSettings(**settings), tagged)
     sentences = list(reader.examples(Listener(lambda one: found.append(str(one)))))
-    return [[*zip(one.content["words"], one.label or one.content["words"], strict=True)] for one in sentences] + found
+    return [
+        [*zip(one.content["words"], one.label or one.content["words"], strict=True)]
+        for one in sentences
+    ] + found
 
 
 @pytest.mark.parametrize(
     ("content", "settings", "sentences", "told"),
     [
-        (MULTICONER, {}, [[("Elif", "B-PER"), ("moved", "O")], [("rom", "B-LOC"), ("#", "O"), (".", "O")]], "column 4"),
+        (
+            MULTICONER,
+            {},
+            [[("Elif", "B-PER"), ("moved", "O")], [("rom", "B-LOC"), ("#", "O"), (".", "O")]],
+            "column 4",
+        ),
         (
             GERMEVAL,
             {},
-            [[("Anna", "B-PER"), ("sah", "O"), ("Uni Rom", "B-ORG")], [("Rom", "B-LOC"), ("sah", "O")]],
-            "read as columns by tab, the word in column 2, the tag in column 3; choose others with --word and --column",
+            [
+                [("Anna", "B-PER"), ("sah", "O"), ("Uni Rom", "B-ORG")],
+                [("Rom", "B-LOC"), ("sah", "O")],
+            ],
+            (
+                "read as columns by tab, the word in column 2, the tag in column 3; choose "
+                "others with --word and --column"
+            ),
         ),
         (
             GERMEVAL,
@@ -100,11 +119,20 @@ def read(folder: Path, content: str, name: str = "a.conll", tagged: bool = True,
             "the tag in column 2",
         ),
         (CUPT, {}, [[("de", "*"), ("le", "1:VID")]], "the word in column 2, the tag in column 11"),
-        (CUPT, {"column": "UPOS"}, [[("de", "ADP"), ("le", "DET")]], "the word in column 2, the tag in column 4"),
+        (
+            CUPT,
+            {"column": "UPOS"},
+            [[("de", "ADP"), ("le", "DET")]],
+            "the word in column 2, the tag in column 4",
+        ),
         (
             TWEETS,
             {},
-            [[("#nosleep", "O"), ("in", "O"), ("Rom", "B-LOC")], [("#", "O"), ("in", "O")], [("Rom", "B-LOC")]],
+            [
+                [("#nosleep", "O"), ("in", "O"), ("Rom", "B-LOC")],
+                [("#", "O"), ("in", "O")],
+                [("Rom", "B-LOC")],
+            ],
             "read as a word and a tag by tab",
         ),
         (
@@ -113,10 +141,30 @@ def read(folder: Path, content: str, name: str = "a.conll", tagged: bool = True,
             [[("Anna", "B-PER"), ("ruft", "O")], [("Rom", "B-LOC")]],
             "the word in column 2, the tag in column 4",
         ),
-        (NAMED, {"word": "Token", "column": "POS"}, [[("Anna", "NN"), ("ruft", "VB")], [("Rom", "NN")]], "column 3"),
-        ("X a\nY b\n\nX c\n", {"word": "2", "column": "1"}, [[("a", "X"), ("b", "Y")], [("c", "X")]], "column 1"),
-        ("10\xa0000 CD\nNew\xa0York NNP\n", {}, [[("10\xa0000", "CD"), ("New\xa0York", "NNP")]], "by blanks"),
-        ("1\tA\n2\tB\n3\tA\n", {}, [[("1", "A"), ("2", "B"), ("3", "A")]], "a word and a tag by tab"),
+        (
+            NAMED,
+            {"word": "Token", "column": "POS"},
+            [[("Anna", "NN"), ("ruft", "VB")], [("Rom", "NN")]],
+            "column 3",
+        ),
+        (
+            "X a\nY b\n\nX c\n",
+            {"word": "2", "column": "1"},
+            [[("a", "X"), ("b", "Y")], [("c", "X")]],
+            "column 1",
+        ),
+        (
+            "10\xa0000 CD\nNew\xa0York NNP\n",
+            {},
+            [[("10\xa0000", "CD"), ("New\xa0York", "NNP")]],
+            "by blanks",
+        ),
+        (
+            "1\tA\n2\tB\n3\tA\n",
+            {},
+            [[("1", "A"), ("2", "B"), ("3", "A")]],
+            "a word and a tag by tab",
+        ),
     ],
 )
 def test_the_columns_of_shared_tasks(tmp_path, content, settings, sentences, told):
@@ -156,7 +204,9 @@ def test_whole_numbers_as_tags_and_their_names(tmp_path):
     rows = '{"id": "0", "tokens": ["Anna", "ruft"], "ner_tags": [1, 0]}\n'
     found = read(tmp_path, rows, "a.jsonl")
     assert found[0] == [("Anna", "1"), ("ruft", "0")]
-    assert any("took 'ner_tags' for the tags; name another list with --tags" in one for one in found[1:])
+    assert any(
+        "took 'ner_tags' for the tags; name another list with --tags" in one for one in found[1:]
+    )
     assert any("whole numbers without names" in one and "data.names=" in one for one in found[1:])
     found = read(tmp_path, rows, "a.jsonl", names=("O", "B-PER"))
     assert found[0] == [("Anna", "B-PER"), ("ruft", "O")]
@@ -166,10 +216,12 @@ def test_whole_numbers_as_tags_and_their_names(tmp_path):
 def test_a_run_remembers_the_columns(tmp_path, capsys):
     anna = "1\tAnna\tB-PER\tO\n2\tsah\tO\tO\n3\tRom\tB-LOC\tO\n\n"
     (tmp_path / "a.tsv").write_text(anna * 20)
-    (tmp_path / "b.tsv").write_text(anna.splitlines(keepends=True)[1])  # of its own it could be anything
+    (tmp_path / "b.tsv").write_text(
+        anna.splitlines(keepends=True)[1]
+    )  # of its own it could be anything
     run = str(tmp_path / "run")
     assert main(["check", str(tmp_path / "a.tsv"), "--word", "2", "--column", "3"]) == 0
-    train = ["train", "tag", str(tmp_path / "a.tsv"), "--model", "frequent", "--out"]
+    train = ["train", "tag", str(tmp_path / "a.tsv"), "--model", "most-frequent-tag", "--out"]
     for more in ([], ["--word", "2", "--column", "3"], ["--set", "data.word=2"]):
         out = run + "".join(more)
         assert main([*train, out, *more]) == 0
@@ -184,15 +236,27 @@ def test_parts_in_other_formats_than_that_of_training(tmp_path, capsys):
     row = "{}\t{}\t_\t{}\tx{}\t_\t_\t_\t_\t_\n"
     words = [("the", "D"), ("cat", "N"), ("runs", "V")]
     (tmp_path / "a.conllu").write_text(
-        ("".join(row.format(n, word, tag, tag) for n, (word, tag) in enumerate(words, 1)) + "\n") * 20
+        ("".join(row.format(n, word, tag, tag) for n, (word, tag) in enumerate(words, 1)) + "\n")
+        * 20
     )
     (tmp_path / "b.tsv").write_text("".join(f"{word}\tx{tag}\n" for word, tag in words))
     (tmp_path / "c.jsonl").write_text(json.dumps({"tokens": ["the", "cat"], "tags": ["xD", "xN"]}))
     (tmp_path / "d.txt").write_text("It is prose.\nIt goes on here and there.\n")
-    train = ["train", "tag", str(tmp_path / "a.conllu"), "--model", "frequent", "--column", "xpos", "--out"]
+    train = [
+        "train",
+        "tag",
+        str(tmp_path / "a.conllu"),
+        "--model",
+        "most-frequent-tag",
+        "--column",
+        "xpos",
+        "--out",
+    ]
     parts = ["--valid", str(tmp_path / "c.jsonl"), "--test", str(tmp_path / "b.tsv")]
     assert main([*train, str(tmp_path / "run"), *parts]) == 0
-    assert json.loads((tmp_path / "run" / "result.json").read_text())["metrics"]["tag_accuracy"] == 1
+    assert (
+        json.loads((tmp_path / "run" / "result.json").read_text())["metrics"]["tag_accuracy"] == 1
+    )
     capsys.readouterr()
     assert main([*train, str(tmp_path / "other"), "--test", str(tmp_path / "d.txt")]) == 2
     error = capsys.readouterr().err

@@ -1,4 +1,5 @@
-"""Distributions over the tags of a sentence, against the sum, the best and the share of all sequences there are."""
+"""Distributions over the tags of a sentence, against the sum, the best and the share of all
+sequences there are."""
 
 from itertools import pairwise, product
 from typing import TypeAlias
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ensue.heads import TAG_HEADS, Chain, ChainTags, PathHead, StepTags
-from ensue.models.tagging.trigrams import TrigramTags
+from ensue.models.baselines.trigram_tags import TrigramTags
 
 TAGS, LENGTHS = 3, torch.tensor([4, 1, 3])
 
@@ -19,7 +20,9 @@ Tags: TypeAlias = StepTags | ChainTags | TrigramTags
 @pytest.fixture(params=["steps", "chain", "trigrams"])
 def chances(request: pytest.FixtureRequest) -> Tags:
     draws = torch.Generator().manual_seed(3)
-    scores, change = (torch.randn(size, generator=draws).double() for size in ((3, 4, TAGS), (TAGS, TAGS)))
+    scores, change = (
+        torch.randn(size, generator=draws).double() for size in ((3, 4, TAGS), (TAGS, TAGS))
+    )
     first, last = torch.randn(2, TAGS, generator=draws).double()
     if request.param == "trigrams":
         return TrigramTags(scores, LENGTHS, torch.rand((TAGS + 1,) * 3, generator=draws).double())
@@ -32,7 +35,9 @@ def chances(request: pytest.FixtureRequest) -> Tags:
 
 def every(length: int) -> Tensor:
     """All sequences of tags of a length, padded to 4 with what must not matter."""
-    return torch.tensor([[*tags, *[TAGS - 1] * (4 - length)] for tags in product(range(TAGS), repeat=length)])
+    return torch.tensor(
+        [[*tags, *[TAGS - 1] * (4 - length)] for tags in product(range(TAGS), repeat=length)]
+    )
 
 
 def by_hand(chances: Tags, row: int, tags: list[int]) -> float:
@@ -44,7 +49,8 @@ def by_hand(chances: Tags, row: int, tags: list[int]) -> float:
     if isinstance(chances, TrigramTags):
         whole = [TAGS, TAGS, *tags, TAGS]
         score += sum(
-            float(chances.chances[a, b, c].log()) for a, b, c in zip(whole, whole[1:], whole[2:], strict=False)
+            float(chances.chances[a, b, c].log())
+            for a, b, c in zip(whole, whole[1:], whole[2:], strict=False)
         )
     return score
 
@@ -82,21 +88,28 @@ def test_samples_are_drawn_as_often_as_they_are_likely(chances):
         length = int(LENGTHS[row])
         places = TAGS ** torch.arange(length)
         codes = (drawn[:, row, :length] * places).sum(1)
-        share = torch.stack([(codes == (one[:length] * places).sum()).double().mean() for one in tags])
+        share = torch.stack(
+            [(codes == (one[:length] * places).sum()).double().mean() for one in tags]
+        )
         assert float((share - exact).abs().max()) < 0.015
 
 
 def test_gradients_of_the_partition_are_right_and_are_the_marginals():
     draws = torch.Generator().manual_seed(3)
     scores = torch.randn(3, 4, TAGS, generator=draws).double().requires_grad_()
-    chain = [torch.randn(size, generator=draws).double().requires_grad_() for size in (TAGS, (TAGS, TAGS), TAGS)]
+    chain = [
+        torch.randn(size, generator=draws).double().requires_grad_()
+        for size in (TAGS, (TAGS, TAGS), TAGS)
+    ]
 
     def partition(scores: Tensor, *chain: Tensor) -> Tensor:
         return ChainTags(scores, LENGTHS, Chain(*chain)).log_partition
 
     assert torch.autograd.gradcheck(partition, (scores, *chain))
     partition(scores, *chain).sum().backward()
-    expected = ChainTags(scores.detach(), LENGTHS, Chain(*(one.detach() for one in chain))).marginals
+    expected = ChainTags(
+        scores.detach(), LENGTHS, Chain(*(one.detach() for one in chain))
+    ).marginals
     torch.testing.assert_close(scores.grad, expected, rtol=0, atol=1e-12)
 
 
@@ -109,19 +122,29 @@ def test_padding_changes_nothing_and_every_parameter_learns(name):
     features, tags = torch.randn(3, 4, 5).double(), torch.randint(TAGS, (3, 4))
     padded = features.clone()
     padded[1, 1:] = 1e3
-    torch.testing.assert_close(head(padded, LENGTHS).log_prob(tags), head(features, LENGTHS).log_prob(tags))
+    torch.testing.assert_close(
+        head(padded, LENGTHS).log_prob(tags), head(features, LENGTHS).log_prob(tags)
+    )
     alone = head(features[1:2, :1], LENGTHS[1:2])
-    torch.testing.assert_close(alone.log_prob(tags[1:2, :1])[0], head(padded, LENGTHS).log_prob(tags)[1])
+    torch.testing.assert_close(
+        alone.log_prob(tags[1:2, :1])[0], head(padded, LENGTHS).log_prob(tags)[1]
+    )
     head(features, LENGTHS).log_prob(tags).sum().backward()
-    assert all(parameter.grad is not None and parameter.grad.any() for parameter in head.parameters())
+    assert all(
+        parameter.grad is not None and parameter.grad.any() for parameter in head.parameters()
+    )
 
 
 def test_very_sure_scores_overflow_nothing():
     scores, length = torch.full((1, 3, 2), 1e4), torch.tensor([3])
     even = TrigramTags(scores, length, torch.ones(3, 3, 3))
-    assert float(even.log_prob(torch.zeros(1, 3, dtype=torch.int64))) == pytest.approx(-3 * 0.6931, abs=1e-2)
+    assert float(even.log_prob(torch.zeros(1, 3, dtype=torch.int64))) == pytest.approx(
+        -3 * 0.6931, abs=1e-2
+    )
     chances = ChainTags(scores, length, Chain(*(torch.zeros(s) for s in (2, (2, 2), 2))))
-    assert float(chances.log_prob(torch.zeros(1, 3, dtype=torch.int64))) == pytest.approx(-3 * 0.6931, abs=1e-2)
+    assert float(chances.log_prob(torch.zeros(1, 3, dtype=torch.int64))) == pytest.approx(
+        -3 * 0.6931, abs=1e-2
+    )
 
 
 @pytest.mark.parametrize("scale", [1.0, 30.0, 300.0])

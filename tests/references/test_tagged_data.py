@@ -1,4 +1,5 @@
-"""Tagged sentences in every format, and the words of plain text: what is read, by worked examples."""
+"""Tagged sentences in every format, and the words of plain text: what is read, by worked
+examples."""
 
 import gzip
 import json
@@ -10,11 +11,11 @@ import pytest
 
 from ensue.data.codecs.tagged import TaggedWords, TaggedWordsCodec
 from ensue.data.contract import Listener
-from ensue.data.labelled import Labelled
+from ensue.data.labelled import Example
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
-from ensue.data.sentences import sentences_of
-from ensue.data.tagged import CUT, encode_tagged, prepare_tagged, sentence_offsets
-from ensue.data.vectors import read_vectors
+from ensue.data.readers.word_vectors import read_vectors
+from ensue.data.sentence_splitting import split_sentences
+from ensue.data.tagged import MAX_PIECE, encode_tagged, prepare_tagged, sentence_offsets
 from ensue.errors import DataError
 
 CONLLU = """\
@@ -35,14 +36,14 @@ TSV = "New York\tB\nis\tO\n\nbig\tO\n"
 JSONL = '{"tokens": ["a", "b"], "tags": ["X", "Y"]}\n\n{"tokens": ["c"], "tags": ["X"]}\n'
 
 
-def read(folder: Path, content: str, name: str, tagged: bool = True, **settings) -> list[Labelled]:
+def read(folder: Path, content: str, name: str, tagged: bool = True, **settings) -> list[Example]:
     path = folder / name
     pack = {".gz": gzip.compress, ".xz": lzma.compress}.get(path.suffix, bytes)
     path.write_bytes(pack(content.encode()))
     return list(TaggedReader([path], TaggedSettings(**settings), tagged).examples())
 
 
-def pairs(sentences: list[Labelled]) -> list[list[tuple[str, str]]]:
+def pairs(sentences: list[Example]) -> list[list[tuple[str, str]]]:
     return [list(zip(one.content["words"], one.label, strict=True)) for one in sentences]
 
 
@@ -53,14 +54,24 @@ def test_conllu(tmp_path, name):
     assert pairs(sentences) == expected
     assert [one.line for one in sentences] == [1, 10]
     assert sentences[0].row["lines"] == CONLLU.split("\n\n")[0].split("\n")
-    assert [tag for _, tag in pairs(read(tmp_path, CONLLU, name, column="xpos"))[0]] == ["PRP", "VBP", "RB", "VB"]
+    assert [tag for _, tag in pairs(read(tmp_path, CONLLU, name, column="xpos"))[0]] == [
+        "PRP",
+        "VBP",
+        "RB",
+        "VB",
+    ]
 
 
 def test_columns(tmp_path):
     sentences = read(tmp_path, COLUMNS, "a.conll")
     assert pairs(sentences) == [[("EU", "B-ORG"), ("rejects", "O")], [("Peter", "B-PER")]]
-    assert pairs(read(tmp_path, COLUMNS, "a.conll", column="3"))[0] == [("EU", "B-NP"), ("rejects", "B-VP")]
-    assert read(tmp_path, "EU\nrejects\n", "a.conll", tagged=False)[0].content == {"words": ["EU", "rejects"]}
+    assert pairs(read(tmp_path, COLUMNS, "a.conll", column="3"))[0] == [
+        ("EU", "B-NP"),
+        ("rejects", "B-VP"),
+    ]
+    assert read(tmp_path, "EU\nrejects\n", "a.conll", tagged=False)[0].content == {
+        "words": ["EU", "rejects"]
+    }
 
 
 @pytest.mark.parametrize("name", ["a.tsv", "a.txt"])
@@ -78,12 +89,16 @@ def test_json_lines(tmp_path, name):
 def test_the_format_that_was_guessed_is_told(tmp_path):
     (tmp_path / "a.tsv").write_text(TSV)
     found = []
-    list(TaggedReader([tmp_path / "a.tsv"], TaggedSettings(), True).examples(Listener(found.append)))
+    list(
+        TaggedReader([tmp_path / "a.tsv"], TaggedSettings(), True).examples(Listener(found.append))
+    )
     assert "read as a word and a tag by tab" in str(found[0])
 
 
 def test_codec_by_hand():
-    codec = TaggedWords(least=2, spelling=4, suffixes=3).fit([{"words": ["The", "the", "cats", "bats", "42", "17"]}])
+    codec = TaggedWords(min_count=2, spelling=4, suffixes=3).fit(
+        [{"words": ["The", "the", "cats", "bats", "42", "17"]}]
+    )
     steps, _ = codec.encode({"words": ["THE", "cats", "hats", "99", "internationals"]})
     known = codec.known
     assert known["word"] == ["the"]
@@ -93,12 +108,17 @@ def test_codec_by_hand():
     assert [known["suffix"][one - 1] for one in steps["suffix"][3][:2]] == ["0", "00"]
     assert steps["shape"][0] == 0  # no word of capitals was seen
     assert steps["capital"].tolist() == [1, 0, 0, 0, 0]
-    assert steps["character"][4].tolist() == codec.encode({"words": ["inls"]})[0]["character"][0].tolist()
+    assert (
+        steps["character"][4].tolist()
+        == codec.encode({"words": ["inls"]})[0]["character"][0].tolist()
+    )
     assert steps["character"][1].max() < codec.shape.symbols["character"]
 
 
 def test_codec_comes_back_from_json():
-    codec = TaggedWords().fit([{"words": ["The", "cat", "the", "cat", "İs"]}], vectors=["cat", "the"])
+    codec = TaggedWords().fit(
+        [{"words": ["The", "cat", "the", "cat", "İs"]}], vectors=["cat", "the"]
+    )
     again = TaggedWordsCodec.from_json(json.loads(json.dumps(codec.to_json())))
     words = {"words": ["the", "Cat", "ǅ", "🐈", "x" * 500]}
     for name, field in codec.encode(words)[0].items():
@@ -108,11 +128,14 @@ def test_codec_comes_back_from_json():
 
 
 def test_a_long_sentence_is_encoded_in_pieces():
-    codec = TaggedWords(least=1).fit([{"words": ["a", "b"]}])
-    sentences = [Labelled({"words": ["a"] * count}, ["X"] * count, "f", line) for line, count in ((1, 3), (5, 1200))]
+    codec = TaggedWords(min_count=1).fit([{"words": ["a", "b"]}])
+    sentences = [
+        Example({"words": ["a"] * count}, ["X"] * count, "f", line)
+        for line, count in ((1, 3), (5, 1200))
+    ]
     examples = encode_tagged(sentences, codec, ["X"])
-    assert examples.lengths.tolist() == [3, CUT, CUT, 1200 - 2 * CUT]
-    assert examples.whole["line"].tolist() == [1, 5, 5, 5]
+    assert examples.lengths.tolist() == [3, MAX_PIECE, MAX_PIECE, 1200 - 2 * MAX_PIECE]
+    assert examples.static["line"].tolist() == [1, 5, 5, 5]
     assert sentence_offsets(examples).tolist() == [0, 3, 1203]
 
 
@@ -120,11 +143,17 @@ def test_parts_are_drawn_and_the_codec_sees_the_training_part_alone(tmp_path):
     text = "".join(f"w{number}\t{'XY'[number % 2]}\n\n" for number in range(50))
     (tmp_path / "a.tsv").write_text(text)
     parts = prepare_tagged([tmp_path / "a.tsv"], TaggedSettings(), TaggedWords(), 1, None)
-    assert {name: len(one) for name, one in parts.parts.items()} == {"train": 40, "tune": 5, "test": 5}
+    assert {name: len(one) for name, one in parts.parts.items()} == {
+        "train": 40,
+        "validation": 5,
+        "test": 5,
+    }
     assert not parts.parts["test"].steps["surface"].any()
     assert parts.parts["train"].steps["surface"].all()
     again = prepare_tagged([tmp_path / "a.tsv"], TaggedSettings(), TaggedWords(), 1, None)
-    np.testing.assert_array_equal(again.parts["test"].whole["line"], parts.parts["test"].whole["line"])
+    np.testing.assert_array_equal(
+        again.parts["test"].static["line"], parts.parts["test"].static["line"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -133,9 +162,15 @@ def test_parts_are_drawn_and_the_codec_sees_the_training_part_alone(tmp_path):
         ("Hello, world!", ["Hello , world !"]),
         ("He didn't. She'll go.", ["He did n't .", "She 'll go ."]),
         ("Mr. Smith paid $1,000.50 (cash).", ["Mr. Smith paid $ 1,000.50 ( cash ) ."]),
-        ("See http://a.org/b?c=1. Then mail x.y@z.com", ["See http://a.org/b?c=1 .", "Then mail x.y@z.com"]),
+        (
+            "See http://a.org/b?c=1. Then mail x.y@z.com",
+            ["See http://a.org/b?c=1 .", "Then mail x.y@z.com"],
+        ),
         ('"Stop!" he said... and left.', ['" Stop ! " he said ... and left .']),
-        ("J. R. Tolkien wrote it. It was I. He knew.", ["J. R. Tolkien wrote it .", "It was I .", "He knew ."]),
+        (
+            "J. R. Tolkien wrote it. It was I. He knew.",
+            ["J. R. Tolkien wrote it .", "It was I .", "He knew ."],
+        ),
         ("well-known U.S. law", ["well - known U.S. law"]),
         ("first line\nsame sentence\n\nnext", ["first line same sentence", "next"]),
         ("Größe über 3.5 Æther.", ["Größe über 3.5 Æther ."]),
@@ -146,13 +181,15 @@ def test_parts_are_drawn_and_the_codec_sees_the_training_part_alone(tmp_path):
     ],
 )
 def test_plain_text_is_cut_into_sentences_and_words(text, sentences):
-    found = [" ".join(word.text for word in words) for _, words in sentences_of(text.split("\n"))]
+    found = [
+        " ".join(word.text for word in words) for _, words in split_sentences(text.split("\n"))
+    ]
     assert found == sentences
 
 
 def test_no_letter_of_a_plain_text_is_lost():
     text = "Well: (a) \"b\" -- c'd, e.g. 5% of 'em… don't @you #tag 10:30 a_b 3rd x²!"
-    words = [word for _, sentence in sentences_of([text]) for word in sentence]
+    words = [word for _, sentence in split_sentences([text]) for word in sentence]
     assert "".join(word.text + " " * word.spaced for word in words).strip() == text
 
 
@@ -169,5 +206,7 @@ def test_a_test_part_with_other_tags_alone_is_refused(tmp_path):
     (tmp_path / "train.tsv").write_text("a\tX\nb\tY\n\n" * 20)
     (tmp_path / "other.tsv").write_text("a\tB-PER\nb\tO\n\n" * 5)
     settings = TaggedSettings(test_file=str(tmp_path / "other.tsv"))
-    with pytest.raises(DataError, match=r"other.tsv: none of its tags is in the training part; give a file whose"):
+    with pytest.raises(
+        DataError, match=r"other.tsv: none of its tags is in the training part; give a file whose"
+    ):
         prepare_tagged([tmp_path / "train.tsv"], settings, TaggedWords(), 1, None)

@@ -13,15 +13,19 @@ from torch.nn import functional as F
 
 from ensue.batch import Batch
 from ensue.data.codecs.tree import TreeCodec, TreeCodecSettings
-from ensue.data.labelled import Shape
-from ensue.data.readers import Trees
+from ensue.data.labelled import Fields
+from ensue.data.readers.trees import Trees
 from ensue.data.trees import FORM, parse_tree
 from ensue.errors import DataError
-from ensue.models.levels import levels_of
 from ensue.models.tree import TreeModel, TreeSettings
+from ensue.models.tree_levels import levels_of
 
-Nested = st.recursive(st.integers(1, 7), lambda inner: st.lists(inner, min_size=1, max_size=2), max_leaves=8)
-Wide = st.recursive(st.integers(1, 7), lambda inner: st.lists(inner, min_size=1, max_size=4), max_leaves=8)
+Nested = st.recursive(
+    st.integers(1, 7), lambda inner: st.lists(inner, min_size=1, max_size=2), max_leaves=8
+)
+Wide = st.recursive(
+    st.integers(1, 7), lambda inner: st.lists(inner, min_size=1, max_size=4), max_leaves=8
+)
 
 
 def flat(tree) -> tuple[list[int], list[int]]:
@@ -44,14 +48,25 @@ def flat(tree) -> tuple[list[int], list[int]]:
 def batch_of(trees: list) -> Batch[Tensor]:
     every = [flat(tree) for tree in trees]
     lengths = torch.tensor([len(symbols) for symbols, _ in every])
-    symbol, parent = (torch.zeros(len(trees), int(lengths.max()), dtype=torch.long) for _ in range(2))
+    symbol, parent = (
+        torch.zeros(len(trees), int(lengths.max()), dtype=torch.long) for _ in range(2)
+    )
     for row, (symbols, parents) in enumerate(every):
-        symbol[row, : len(symbols)], parent[row, : len(parents)] = torch.tensor(symbols), torch.tensor(parents)
-    return Batch({"symbol": symbol, "parent": parent}, lengths, torch.ones(len(trees)), torch.ones(len(trees)))
+        symbol[row, : len(symbols)], parent[row, : len(parents)] = (
+            torch.tensor(symbols),
+            torch.tensor(parents),
+        )
+    return Batch(
+        {"symbol": symbol, "parent": parent},
+        lengths,
+        torch.ones(len(trees)),
+        torch.ones(len(trees)),
+    )
 
 
 def one_node_after_the_other(model: TreeModel, tree) -> Tensor:
-    """The equations of Tai et al. 2015 (child-sum: 2 to 8; binary: 9 to 14 with N = 2) and Socher et al. 2011."""
+    """The equations of Tai et al. 2015 (child-sum: 2 to 8; binary: 9 to 14 with N = 2) and
+    Socher et al. 2011."""
     cell, width = model.settings.cell, model.settings.width
     zero = torch.zeros(width, dtype=model.tables["symbol"].weight.dtype)
     found: list[Tensor] = []
@@ -86,8 +101,10 @@ def one_node_after_the_other(model: TreeModel, tree) -> Tensor:
 
 def network(cell: str) -> TreeModel:
     torch.manual_seed(0)
-    shape = Shape({"symbol": 8}, children=4 if cell == "child_sum" else 2)
-    return TreeSettings(cell=cell, embedding=3, width=4).build(shape, "single", 3).double().eval()
+    shape = Fields({"symbol": 8}, children=4 if cell == "child_sum" else 2)
+    return (
+        TreeSettings(cell=cell, embedding=3, width=4).build(shape, "multiclass", 3).double().eval()
+    )
 
 
 @pytest.mark.parametrize("cell", ["binary", "child_sum", "plain"])
@@ -106,7 +123,10 @@ def test_level_by_level_is_one_node_after_the_other(cell):
             model.zero_grad()
             sum_of.backward()
             gradients.append(
-                [parameter.grad for parameter in (model.tables["symbol"].weight, *model.child.parameters())]
+                [
+                    parameter.grad
+                    for parameter in (model.tables["symbol"].weight, *model.child.parameters())
+                ]
             )
         for one, other in zip(*gradients, strict=True):
             if one is not None and other is not None:
@@ -125,8 +145,10 @@ def test_a_batch_is_learned_ten_times_faster_level_by_level(cell):
         return [grown(cut), grown(leaves - cut)] if cut else dice.randrange(1, 900)
 
     trees = [grown(dice.randrange(10, 40)) for _ in range(25)]
-    model = TreeSettings(cell=cell).build(Shape({"symbol": 900}, children=2), "single", 5).eval()
-    batch, seconds = batch_of(trees), {"together": [], "alone": []}
+    model = (
+        TreeSettings(cell=cell).build(Fields({"symbol": 900}, children=2), "multiclass", 5).eval()
+    )
+    batch, seconds = batch_of(trees), {"together": [], "none": []}
     for _ in range(3):
         began = time.process_time()
         units = model.units(batch)
@@ -135,9 +157,11 @@ def test_a_batch_is_learned_ten_times_faster_level_by_level(cell):
         began = time.process_time()
         alone = [one_node_after_the_other(model, tree) for tree in trees]
         sum(each.square().sum() for each in alone).backward()
-        seconds["alone"].append(time.process_time() - began)
-    assert max((units[row, : len(each)] - each).abs().max() for row, each in enumerate(alone)) < 1e-6
-    assert min(seconds["alone"]) > 10 * min(seconds["together"])
+        seconds["none"].append(time.process_time() - began)
+    assert (
+        max((units[row, : len(each)] - each).abs().max() for row, each in enumerate(alone)) < 1e-6
+    )
+    assert min(seconds["none"]) > 10 * min(seconds["together"])
 
 
 @settings(deadline=None)
@@ -163,23 +187,39 @@ def test_the_loss_is_that_of_the_root_and_beside_it_those_of_inner_nodes_with_a_
     assert loss.extra is None
     assert loss.count.tolist() == [1, 1]
     torch.testing.assert_close(loss.nats, torch.stack([nats[0, 4, 1], nats[1, 0, 2]]))
-    model.settings = model.settings.model_copy(update={"input_dropout": 0.0, "output_dropout": 0.0, "inner": 0.5})
+    model.settings = model.settings.model_copy(
+        update={"input_dropout": 0.0, "output_dropout": 0.0, "inner": 0.5}
+    )
     loss, _ = model.train().loss(whole)
-    torch.testing.assert_close(loss.extra, torch.stack([0.5 * (nats[0, 0, 1] + nats[0, 2, 0]), nats.new_zeros(())]))
+    torch.testing.assert_close(
+        loss.extra, torch.stack([0.5 * (nats[0, 0, 1] + nats[0, 2, 0]), nats.new_zeros(())])
+    )
 
 
 def test_brackets_are_read(tmp_path):
     path = tmp_path / "trees.txt"
     path.write_text("(3 (2 It) (4 (2 8\u00a01/2) (_ Lovely)))\n\n(1 bad)\n")
     first, second = Trees().build([path]).examples()
-    assert first.content == {"word": ["It", "8\u00a01/2", "Lovely", "", ""], "parent": [4, 3, 3, 4, -1]}
+    assert first.content == {
+        "word": ["It", "8\u00a01/2", "Lovely", "", ""],
+        "parent": [4, 3, 3, 4, -1],
+    }
     assert first.inner == ["2", "2", None, "4", "3"]
     assert (first.label, first.line, second.label, second.line) == ("3", 1, "1", 3)
-    assert [example.inner for example in Trees(inner=False).build([path]).examples()] == [None, None]
-    codec = TreeCodec.fit([first.content, second.content], TreeCodecSettings(rare=1))
+    assert [example.inner for example in Trees(inner=False).build([path]).examples()] == [
+        None,
+        None,
+    ]
+    codec = TreeCodec.fit([first.content, second.content], TreeCodecSettings(min_count=1))
     assert TreeCodec.from_json(codec.to_json()).to_json() == codec.to_json()
     symbols = codec.encode(first.content)[0]["symbol"].tolist()
-    assert [codec.known["symbol"][id - 2] if id > 1 else id for id in symbols] == ["it", "8\u00a01/2", "lovely", 0, 0]
+    assert [codec.known["symbol"][id - 2] if id > 1 else id for id in symbols] == [
+        "it",
+        "8\u00a01/2",
+        "lovely",
+        0,
+        0,
+    ]
     assert codec.encode("(_ (_ never) (9 It))")[0]["symbol"].tolist() == [1, symbols[0], 0]
     steps, _ = codec.encode("(_ (_ Loveliest) (_ (_ tricky) (_ never)))")
     known = {name: ["", "?", *codec.known[name]] for name in codec.known}
@@ -214,8 +254,10 @@ def test_a_deep_tree_is_read_and_learned_without_recursion():
     line = "".join(f"({number % 5} (2 w) " for number in range(depth)) + "(1 end)" + ")" * depth
     tree = parse_tree(line, "deep.txt:1")
     assert len(tree.words) == 2 * depth + 1
-    codec = TreeCodec.fit([tree.content], TreeCodecSettings(rare=1))
-    steps = {name: torch.from_numpy(field)[None] for name, field in codec.encode(tree.content)[0].items()}
+    codec = TreeCodec.fit([tree.content], TreeCodecSettings(min_count=1))
+    steps = {
+        name: torch.from_numpy(field)[None] for name, field in codec.encode(tree.content)[0].items()
+    }
     assert len(levels_of(steps["parent"].numpy(), np.array([2 * depth + 1]))) == depth + 1
     fields = {**steps, "target": torch.tensor([1]), "counted": torch.ones(1, 1)}
     model, one = network("binary").train(), torch.ones(1)

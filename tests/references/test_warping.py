@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from ensue.data.batching import batch_of
-from ensue.data.examples import Examples
-from ensue.data.labelled import Shape
+from ensue.data.dataset import Examples
+from ensue.data.feeds import batch_of
+from ensue.data.labelled import Fields
 from ensue.errors import RunError, SettingError
-from ensue.models.alignment import distances, shortened
-from ensue.models.warping import Warping, WarpingSettings
+from ensue.models.baselines.dtw import DTW, DTWSettings
+from ensue.models.baselines.dtw_kernel import distances, shortened
 
 
 def by_hand(one: np.ndarray, other: np.ndarray, window: float) -> float:
@@ -27,7 +27,9 @@ def by_hand(one: np.ndarray, other: np.ndarray, window: float) -> float:
 
 def padded(sequences: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     lengths = torch.tensor([len(one) for one in sequences])
-    numbers = torch.zeros(len(sequences), int(lengths.max()), sequences[0].shape[1], dtype=torch.float64)
+    numbers = torch.zeros(
+        len(sequences), int(lengths.max()), sequences[0].shape[1], dtype=torch.float64
+    )
     for place, one in enumerate(sequences):
         numbers[place, : len(one)] = torch.from_numpy(one)
         numbers[place, len(one) :] = 1e6  # padding counts for nothing
@@ -37,9 +39,11 @@ def padded(sequences: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("window", [0.0, 0.1, 0.3, 1.0])
 @pytest.mark.parametrize("lengths", [(9,), (1, 4, 9, 12)])
 def test_distances(window, lengths, monkeypatch):
-    monkeypatch.setattr("ensue.models.alignment.CELLS", 60)  # several blocks
+    monkeypatch.setattr("ensue.models.baselines.dtw_kernel.CELLS", 60)  # several blocks
     draws = np.random.default_rng(3)
-    queries, examples = ([draws.normal(size=(length, 2)) for length in lengths * 2] for _ in range(2))
+    queries, examples = (
+        [draws.normal(size=(length, 2)) for length in lengths * 2] for _ in range(2)
+    )
     found = distances(*padded(queries), *padded(examples), window)
     expected = [[by_hand(one, other, window) for other in examples] for one in queries]
     assert found.numpy() == pytest.approx(np.array(expected), abs=1e-6)
@@ -51,7 +55,7 @@ def examples_of(sequences: list[np.ndarray], labels: list[int]) -> Examples:
     return Examples(offsets, {"numbers": numbers}, {"target": np.array(labels)})
 
 
-def answer(model: Warping, examples: Examples) -> torch.Tensor:
+def answer(model: DTW, examples: Examples) -> torch.Tensor:
     return model(batch_of(examples, np.arange(len(examples))).map(torch.from_numpy)).probs
 
 
@@ -67,12 +71,12 @@ def waves(count: int, seed: int) -> tuple[list[np.ndarray], list[int]]:
 
 
 def test_nearest_neighbours():
-    shape = Shape(numbers=2, measured=1)
-    model = WarpingSettings().build(shape, "single", 2)
+    shape = Fields(numbers=2, measured=1)
+    model = DTWSettings().build(shape, "multiclass", 2)
     (chosen,) = model.fit(examples_of(*waves(20, 1)))
-    assert (
-        chosen
-        == f"the window of warping, {model.window:g} of the longer sequence: on the training part, leaving out one"
+    assert chosen == (
+        f"the window of warping, {model.window:g} of the longer sequence: on the "
+        f"training part, leaving out one"
     )
     assert len(model.labels) == 20
     sequences, labels = waves(30, 2)
@@ -81,11 +85,11 @@ def test_nearest_neighbours():
     assert found.argmax(1).tolist() == labels
     assert found.sum(1).numpy() == pytest.approx(np.ones(30))
     assert float(-found[np.arange(30), labels].log().mean()) < 0.3
-    again = WarpingSettings().build(shape, "single", 2)
+    again = DTWSettings().build(shape, "multiclass", 2)
     again.load(model.arrays())
     assert torch.equal(answer(again, other), found)
     assert again.parameter_count == model.parameter_count > 0
-    others = WarpingSettings().build(Shape(numbers=2, measured=2), "single", 2)
+    others = DTWSettings().build(Fields(numbers=2, measured=2), "multiclass", 2)
     for wrong, arrays in (
         (others, model.arrays()),
         (again, {**model.arrays(), "labels": np.full(20, 2)}),
@@ -93,13 +97,15 @@ def test_nearest_neighbours():
         (again, {**model.arrays(), "labels": np.zeros(19, np.int64)}),
         (again, {"labels": np.zeros(20, np.int64)}),
     ):
-        with pytest.raises(RunError, match="the saved nearest neighbours are of other steps or labels"):
+        with pytest.raises(
+            RunError, match="the saved nearest neighbours are of other steps or labels"
+        ):
             wrong.load(arrays)
 
 
 def test_it_says_when_it_keeps_fewer():
     sequences, _ = waves(40, 1)
-    model = Warping(WarpingSettings(work=4000), channels=1, classes=3)
+    model = DTW(DTWSettings(max_cells=4000), channels=1, classes=3)
     _, cut = model.fit(examples_of(sequences, [0] * 39 + [2]))
     kept = len(model.labels)
     assert 3 <= kept < 40
@@ -111,13 +117,21 @@ def test_it_says_when_it_keeps_fewer():
 @pytest.mark.parametrize(
     ("shape", "kind", "message"),
     [
-        (Shape({"symbol": 9}), "single", "model: the steps have no numbers, by which neighbours are found"),
-        (Shape(numbers=1, measured=1), "number", "model: nearest neighbours tell one label each"),
+        (
+            Fields({"symbol": 9}),
+            "multiclass",
+            "model: the steps have no numbers, by which neighbours are found",
+        ),
+        (
+            Fields(numbers=1, measured=1),
+            "regression",
+            "model: nearest neighbours tell one label each",
+        ),
     ],
 )
 def test_where_there_are_no_neighbours(shape, kind, message):
     with pytest.raises(SettingError) as caught:
-        WarpingSettings().build(shape, kind, 2)
+        DTWSettings().build(shape, kind, 2)
     assert str(caught.value) == f"{message}; choose another model"
 
 
@@ -134,4 +148,6 @@ def test_what_is_alike_is_at_no_distance_and_alone_nothing_differs():
     found = distances(examples, lengths, examples, lengths, 0.2)
     assert found.diagonal().tolist() == [0.0] * 9
     for row in range(9):
-        assert torch.equal(distances(examples[row:][:1], lengths[:1], examples, lengths, 0.2)[0], found[row])
+        assert torch.equal(
+            distances(examples[row:][:1], lengths[:1], examples, lengths, 0.2)[0], found[row]
+        )

@@ -1,4 +1,5 @@
-"""Words in many scripts: no boundary lies within a character as a person sees it, which oniguruma tells (`\\X`)."""
+"""Words in many scripts: no boundary lies within a character as a person sees it, which
+oniguruma tells (`\\X`)."""
 
 import unicodedata
 from pathlib import Path
@@ -10,7 +11,7 @@ from ensue.data.codecs import CODECS
 from ensue.data.codecs.subwords import Subwords
 from ensue.data.codecs.words import Words, words_of
 from ensue.data.prepare import prepare
-from ensue.data.sentences import sentences_of
+from ensue.data.sentence_splitting import split_sentences
 from ensue.data.settings import DataSettings
 from ensue.data.word_boundaries import join_marks, unsegmented_share
 
@@ -37,7 +38,7 @@ def test_a_mark_belongs_to_its_letter(name: str) -> None:
     pieces = words_of(text)
     assert "".join(pieces) == text
     assert [piece.strip() for piece in pieces] == words
-    assert [word.text for _, sentence in sentences_of([text]) for word in sentence] == words
+    assert [word.text for _, sentence in split_sentences([text]) for word in sentence] == words
     whole = pre_tokenizers.Split(Regex(r"\X"), "isolated").pre_tokenize_str(text)
     ends = {end for _, (_, end) in whole}
     length = 0
@@ -47,7 +48,11 @@ def test_a_mark_belongs_to_its_letter(name: str) -> None:
 
 
 def test_every_indic_script_and_more_keeps_its_marks() -> None:
-    marks = [chr(point) for point in range(0x300, 0x11FFF) if unicodedata.category(chr(point)) in ("Mn", "Mc", "Me")]
+    marks = [
+        chr(point)
+        for point in range(0x300, 0x11FFF)
+        if unicodedata.category(chr(point)) in ("Mn", "Mc", "Me")
+    ]
     assert len(marks) > 1500
     assert [mark for mark in marks if words_of(f"a{mark}b c") != [f"a{mark}b", " c"]] == []
     assert [mark for mark in marks if words_of(f"a {mark}.") != ["a", f" {mark}."]] == []
@@ -61,7 +66,22 @@ def test_what_separates_words_still_does() -> None:
 
 def test_words_that_stand_as_treebanks_cut_them() -> None:
     text = "the u.s. army 's plan , don't ask. 'so' it is, e.g. U.S.A. now a.b.c 'll"
-    expected = ["the", " u.s.", " army", " 's", " plan", " ,", " don't", " ask", ".", " '", "so", "'", " it", " is"]
+    expected = [
+        "the",
+        " u.s.",
+        " army",
+        " 's",
+        " plan",
+        " ,",
+        " don't",
+        " ask",
+        ".",
+        " '",
+        "so",
+        "'",
+        " it",
+        " is",
+    ]
     expected += [",", " e.g.", " U.S.A.", " now", " a", ".", "b", ".", "c", " 'll"]
     assert words_of(text) == expected
 
@@ -73,27 +93,35 @@ def test_words_are_learned_with_their_marks() -> None:
 
 
 def test_subwords_may_be_whole_words_with_marks() -> None:
-    codec = Subwords(most=400).fit(["यह किताब बहुत अच्छी है। " * 20], ends=False)
+    codec = Subwords(max_size=400).fit(["यह किताब बहुत अच्छी है। " * 20], ends=False)
     symbols = [codec.symbol(id) for id in codec.encode(" यह किताब बहुत अच्छी है।")]
     assert symbols == [" यह", " किताब", " बहुत", " अच्छी", " है", "।"]
 
 
 def test_a_sentence_ends_with_the_sign_of_its_script() -> None:
-    assert len(list(sentences_of(["यह किताब है। यह भाषा है।"]))) == 2
+    assert len(list(split_sentences(["यह किताब है। यह भाषा है।"]))) == 2
 
 
 @pytest.mark.parametrize(
-    ("text", "share"), [("東京に住む", 1.0), ("ภาษาไทยง่าย", 1.0), ("यह भाषा", 0.0), ("한국어 글", 0.0)]
+    ("text", "share"),
+    [("東京に住む", 1.0), ("ภาษาไทยง่าย", 1.0), ("यह भाषा", 0.0), ("한국어 글", 0.0)],
 )
 def test_scripts_without_blanks_are_known(text: str, share: float) -> None:
     assert unsegmented_share(text) == share
 
 
-@pytest.mark.parametrize(("codec", "told"), [("words", True), ("tokens", True), ("subwords", False)])
+@pytest.mark.parametrize(
+    ("codec", "told"), [("words", True), ("tokens", True), ("subwords", False)]
+)
 def test_words_of_a_script_without_blanks_are_told(codec: str, told: bool, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("ภาษาไทยเขียนติดกัน ไม่มีช่องว่าง\n" * 60, encoding="utf-8")
-    made = CODECS[codec](**({"most": 300} if codec == "subwords" else {}))
-    data = DataSettings(kind="text")
-    found = prepare([tmp_path / "a.txt"], data, made, seed=0, context=2, cache=tmp_path, watch=lambda *_: None).findings
+    made = CODECS[codec](**({"max_size": 300} if codec == "subwords" else {}))
+    data = DataSettings(format="text")
+    found = prepare(
+        [tmp_path / "a.txt"], data, made, seed=0, context=2, cache=tmp_path, watch=lambda *_: None
+    ).findings
     advice = "choose --codec characters or --codec subwords"
-    assert any("puts no blanks between words" in str(one) and advice in str(one) for one in found) == told
+    assert (
+        any("puts no blanks between words" in str(one) and advice in str(one) for one in found)
+        == told
+    )

@@ -1,4 +1,5 @@
-"""Whatever fails after a training, the trained model stays: one line says so, the run answers, `resume` finishes."""
+"""Whatever fails after a training, the trained model stays: one line says so, the run answers,
+`resume` finishes."""
 
 import errno
 import random
@@ -10,21 +11,24 @@ import pytest
 
 import ensue
 from ensue import api
+from ensue.atomic_io import disk_error
 from ensue.cli.main import main
-from ensue.durable import disk_error
 from ensue.errors import RunError
 from ensue.evaluation import sampling
-from ensue.tasks import text_training
-from ensue.tasks.classify import learning as classifying
+from ensue.tasks.classify import training as classifying
 from ensue.tasks.forecast import training as forecasting
-from ensue.tasks.tag import learning as tagging
+from ensue.tasks.generate import training as text_training
+from ensue.tasks.tag import training as tagging
 
 NOUNS, VERBS = ("cat", "house", "road", "king"), ("sees", "likes", "leaves")
 
 
 def text(folder: Path) -> Path:
     dice, path = random.Random(1), folder / "text.txt"
-    lines = (f"the {dice.choice(NOUNS)} {dice.choice(VERBS)} the {dice.choice(NOUNS)}.\n\n" for _ in range(300))
+    lines = (
+        f"the {dice.choice(NOUNS)} {dice.choice(VERBS)} the {dice.choice(NOUNS)}.\n\n"
+        for _ in range(300)
+    )
     path.write_text("".join(lines))
     return path
 
@@ -45,7 +49,10 @@ def tags(folder: Path) -> Path:
 
 def series(folder: Path) -> Path:
     dice, path = random.Random(1), folder / "series.csv"
-    rows = (f"{2000 + month // 12}-{month % 12 + 1:02}-01,{month % 12 + dice.random():.3f}" for month in range(120))
+    rows = (
+        f"{2000 + month // 12}-{month % 12 + 1:02}-01,{month % 12 + dice.random():.3f}"
+        for month in range(120)
+    )
     path.write_text("month,value\n" + "\n".join(rows) + "\n")
     return path
 
@@ -59,9 +66,9 @@ ANSWERS: dict[str, Callable[[Any], Any]] = {
 }
 MAKE = {GENERATE: text, CLASSIFY: labels, TAG: tags, FORECAST: series}
 NETWORK = {GENERATE: "lstm", CLASSIFY: "lstm", TAG: "lstm", FORECAST: "lstm"}
-FITTED = {GENERATE: "ngram", CLASSIFY: "bayes", TAG: "hmm", FORECAST: "ridge"}
+FITTED = {GENERATE: "ngram", CLASSIFY: "ngram-bayes", TAG: "hmm", FORECAST: "ridge"}
 FAULTS = [
-    (GENERATE, NETWORK, text_training, "count_rivals"),
+    (GENERATE, NETWORK, text_training, "fit_ngram_baseline"),
     (GENERATE, NETWORK, text_training, "fit_mixture"),
     (GENERATE, NETWORK, sampling, "score"),
     (GENERATE, NETWORK, text_training, "_scoring"),
@@ -69,18 +76,18 @@ FAULTS = [
     (GENERATE, NETWORK, text_training, "recommend"),
     (GENERATE, FITTED, text_training, "Scoring"),
     (GENERATE, FITTED, text_training, "conclude"),
-    (CLASSIFY, NETWORK, classifying, "_fitted"),
+    (CLASSIFY, NETWORK, classifying, "_fit_baseline"),
     (CLASSIFY, NETWORK, classifying, "fit_temperature"),
     (CLASSIFY, NETWORK, classifying, "by_group"),
     (CLASSIFY, NETWORK, classifying, "conclude"),
     (CLASSIFY, FITTED, classifying, "conclude"),
-    (TAG, NETWORK, tagging, "_counted"),
+    (TAG, NETWORK, tagging, "_fit_baseline"),
     (TAG, NETWORK, tagging, "truth_of"),
     (TAG, NETWORK, tagging, "conclude"),
     (TAG, FITTED, tagging, "conclude"),
     (FORECAST, NETWORK, forecasting, "calibrated"),
-    (FORECAST, NETWORK, forecasting, "walk"),
-    (FORECAST, NETWORK, forecasting, "rivals"),
+    (FORECAST, NETWORK, forecasting, "walk_forward"),
+    (FORECAST, NETWORK, forecasting, "fit_baselines"),
     (FORECAST, NETWORK, forecasting, "conclude"),
     (FORECAST, FITTED, forecasting, "calibrated"),
     (FORECAST, FITTED, forecasting, "conclude"),
@@ -101,20 +108,33 @@ def failing(error: BaseException) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(
-    ("verb", "models", "module", "name"), FAULTS, ids=lambda one: one if isinstance(one, str) else ""
+    ("verb", "models", "module", "name"),
+    FAULTS,
+    ids=lambda one: one if isinstance(one, str) else "",
 )
 def test_a_fault_after_the_training_loses_nothing(
-    verb: str, models: dict[str, str], module: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    verb: str,
+    models: dict[str, str],
+    module: Any,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out, data, network = tmp_path / "run", MAKE[verb](tmp_path), models is NETWORK
-    error = random.Random(f"{verb}{name}").choice([KeyError("odd"), MemoryError(), OSError(5, "broken"), ValueError()])
+    error = random.Random(f"{verb}{name}").choice(
+        [KeyError("odd"), MemoryError(), OSError(5, "broken"), ValueError()]
+    )
 
     def train() -> Any:
-        return ensue.train(verb, data, out=out, model=models[verb], settings=settings(verb, network), device="cpu")
+        return ensue.train(
+            verb, data, out=out, model=models[verb], settings=settings(verb, network), device="cpu"
+        )
 
     with monkeypatch.context() as broken:
         broken.setattr(module, name, failing(error))
-        with pytest.raises(RunError, match="is trained and saved, but what comes after its training failed: ") as told:
+        with pytest.raises(
+            RunError, match="is trained and saved, but what comes after its training failed: "
+        ) as told:
             train()
         assert "\n" not in str(told.value)
         assert f"`ensue resume {out}`" in str(told.value)
@@ -126,7 +146,9 @@ def test_a_fault_after_the_training_loses_nothing(
     finished = api.resume(out)
     assert ANSWERS[verb](finished)
     assert (out / "result.json").exists()
-    if network and verb != FORECAST:  # whose run holds what has learned from the test part too, in the end
+    if (
+        network and verb != FORECAST
+    ):  # whose run holds what has learned from the test part too, in the end
         assert (out / "weights.safetensors").read_bytes() == weights
 
 
@@ -134,7 +156,17 @@ def test_on_the_command_line_it_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, data = tmp_path / "run", text(tmp_path)
-    line = ["train", "generate", str(data), "--out", str(out), "--set", "training.steps=2", "--size", "tiny"]
+    line = [
+        "train",
+        "generate",
+        str(data),
+        "--out",
+        str(out),
+        "--set",
+        "training.steps=2",
+        "--size",
+        "tiny",
+    ]
     with monkeypatch.context() as broken:
         broken.setattr(text_training, "fit_mixture", failing(KeyError("odd")))
         assert main(line) == 2
@@ -148,20 +180,30 @@ def test_on_the_command_line_it_is_one_line(
     assert main(["resume", str(out)]) == 0
 
 
-def test_a_disk_that_is_full_after_a_counting_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_full_after_a_counting_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out, data = tmp_path / "run", text(tmp_path)
     with monkeypatch.context() as broken:
-        broken.setattr(text_training, "conclude", failing(disk_error(OSError(errno.ENOSPC, "full"), Path("report.md"))))
-        with pytest.raises(RunError, match=r"make room, then go on from what was saved last with `ensue resume"):
+        broken.setattr(
+            text_training,
+            "conclude",
+            failing(disk_error(OSError(errno.ENOSPC, "full"), Path("report.md"))),
+        )
+        with pytest.raises(
+            RunError, match=r"make room, then go on from what was saved last with `ensue resume"
+        ):
             ensue.train(GENERATE, data, out=out, model="ngram")
     assert ensue.open(out).generate(length=5)
     api.resume(out)
     assert (out / "result.json").exists()
 
 
-def test_what_fails_before_there_is_a_model_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_before_there_is_a_model_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "run"
-    monkeypatch.setattr(text_training, "count_rivals", failing(KeyError("odd")))
+    monkeypatch.setattr(text_training, "fit_ngram_baseline", failing(KeyError("odd")))
     with pytest.raises(KeyError):
         ensue.train(GENERATE, text(tmp_path), out=out, model="ngram")
     assert not out.exists()

@@ -1,4 +1,5 @@
-"""Data that cannot be used, and what a person is told: one line with the file, the line, and the mend."""
+"""Data that cannot be used, and what a person is told: one line with the file, the line, and the
+mend."""
 
 import gzip
 import lzma
@@ -15,16 +16,25 @@ from ensue.data.contract import SILENT, Listener
 from ensue.data.demos import write_demo
 from ensue.data.files import find_files
 from ensue.data.prepare import prepare
-from ensue.data.readers.rows import ROWS
 from ensue.data.settings import DataSettings
+from ensue.data.tables.rows import ROWS
 from ensue.errors import DataError, RunError, SettingError, UserError
 
 GOOD = "The quick brown fox jumps over the lazy dog.\n" * 40
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(100)
-NOISE = bytes(random.Random(0).choices([byte for byte in range(1, 256) if byte not in (9, 10, 13)], k=4000))
+NOISE = bytes(
+    random.Random(0).choices([byte for byte in range(1, 256) if byte not in (9, 10, 13)], k=4000)
+)
 
 
-def told(folder: Path, content: bytes | str, name: str = "a.txt", context: int = 8, codec=None, **settings) -> str:
+def told(
+    folder: Path,
+    content: bytes | str,
+    name: str = "a.txt",
+    context: int = 8,
+    codec=None,
+    **settings,
+) -> str:
     """Prepare one file, and give the message of the error; the folder's own name is cut from it."""
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -42,7 +52,7 @@ def told(folder: Path, content: bytes | str, name: str = "a.txt", context: int =
     assert not cache.exists()  # nothing half-written
     message = str(caught.value)
     assert "\n" not in message
-    assert caught.value.mend
+    assert caught.value.hint
     return message.replace(f"{folder}/", "")
 
 
@@ -56,7 +66,9 @@ def findings(folder: Path, content: bytes | str, name: str = "a.txt", **settings
     return found
 
 
-def texts(folder: Path, content: bytes | str, name: str = "a.txt", **settings) -> list[tuple[str, int]]:
+def texts(
+    folder: Path, content: bytes | str, name: str = "a.txt", **settings
+) -> list[tuple[str, int]]:
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     _, reader = DataSettings(**settings).reader([path], SILENT)
@@ -66,7 +78,10 @@ def texts(folder: Path, content: bytes | str, name: str = "a.txt", **settings) -
 def test_missing_file(tmp_path):
     with pytest.raises(DataError) as caught:
         find_files([tmp_path / "nope.txt"])
-    assert str(caught.value) == f"{tmp_path}/nope.txt: there is no such file or folder; check the spelling"
+    assert (
+        str(caught.value)
+        == f"{tmp_path}/nope.txt: there is no such file or folder; check the spelling"
+    )
 
 
 def test_missing_valid_file(tmp_path):
@@ -79,17 +94,21 @@ def test_a_pipe(tmp_path):
     with pytest.raises(DataError) as caught:
         find_files([tmp_path / "pipe"])
     assert str(caught.value) == (
-        f"{tmp_path}/pipe: this is a pipe, and data is read more than once; write what it gives into a file, "
+        f"{tmp_path}/pipe: this is a pipe, and data is read more than once; write what "
+        f"it gives into a file, "
         "and name that"
     )
 
 
-@pytest.mark.parametrize(("kind", "what"), [("text", "one long text"), ("lines", "one record a line")])
-def test_a_column_of_what_has_none(tmp_path, kind, what):
+@pytest.mark.parametrize(
+    ("format", "what"), [("text", "one long text"), ("lines", "one record a line")]
+)
+def test_a_column_of_what_has_none(tmp_path, format, what):
     with pytest.raises(SettingError) as caught:
-        texts(tmp_path, GOOD, kind=kind, column="text")
+        texts(tmp_path, GOOD, format=format, column="text")
     assert str(caught.value) == (
-        f"data.column: {what} has no columns; leave it out, or name a table, whose name ends in one of "
+        f"data.column: {what} has no columns; leave it out, or name a table, whose name "
+        f"ends in one of "
         f"{', '.join(ROWS)}"
     )
 
@@ -105,7 +124,10 @@ def test_empty_file(tmp_path, content):
 
 
 def test_empty_packed_file(tmp_path):
-    assert told(tmp_path, gzip.compress(b""), "a.txt.gz") == "a.txt.gz: the file is empty; give a file with some text"
+    assert (
+        told(tmp_path, gzip.compress(b""), "a.txt.gz")
+        == "a.txt.gz: the file is empty; give a file with some text"
+    )
 
 
 def test_folder_of_nothing_readable(tmp_path):
@@ -117,7 +139,9 @@ def test_folder_of_nothing_readable(tmp_path):
     left_out = []
     with pytest.raises(DataError) as caught:
         find_files([folder], Listener(lambda finding: left_out.append(str(finding))))
-    assert str(caught.value) == f"{folder}: nothing in the folder can be read as text; give text files"
+    assert (
+        str(caught.value) == f"{folder}: nothing in the folder can be read as text; give text files"
+    )
     assert left_out == [
         f"{folder}/a.png: left out, since it is a PNG image",
         f"{folder}/empty.txt: left out, since it is empty",
@@ -130,7 +154,7 @@ def test_folder_with_something_readable(tmp_path):
     (tmp_path / "deep" / "b.txt").write_text("two")
     (tmp_path / "c.txt").write_text("three\n")
     (tmp_path / "a.txt").write_text("one")
-    _, reader = DataSettings(kind="text").reader(find_files([tmp_path]), SILENT)
+    _, reader = DataSettings(format="text").reader(find_files([tmp_path]), SILENT)
     assert "".join(piece.text for piece in reader.pieces()) == "one\nthree\ntwo"
 
 
@@ -141,7 +165,10 @@ def test_folder_with_something_readable(tmp_path):
         (b"PK\x03\x04" + bytes(50), "a ZIP archive (or an office document)"),
         (b"PK\x03\x04" + bytes(20) + b"word/document.xml", "a Word document"),
         (b"abc\x00\x01\x02\x03 some text" * 9, "a binary file (a zero byte at offset 3)"),
-        (b"text \x01\x02\x03\x04\x05" * 9, "a binary file (45 control characters in its first 90 bytes)"),
+        (
+            b"text \x01\x02\x03\x04\x05" * 9,
+            "a binary file (45 control characters in its first 90 bytes)",
+        ),
     ],
 )
 def test_binary_file(tmp_path, content, what):
@@ -150,9 +177,12 @@ def test_binary_file(tmp_path, content, what):
 
 def test_a_workbook_is_to_be_saved_as_a_table(tmp_path):
     book = b"PK\x03\x04" + bytes(20) + b"xl/workbook.xml" + bytes(20)
-    assert told(tmp_path, book) == "a.txt: this is an Excel workbook, not text; save it as CSV, and give that"
+    assert (
+        told(tmp_path, book)
+        == "a.txt: this is an Excel workbook, not text; save it as CSV, and give that"
+    )
     expected = "a.xlsx: this is an Excel workbook, not a table; save it as CSV, if it holds one"
-    assert told(tmp_path, book, "a.xlsx", kind="table") == expected
+    assert told(tmp_path, book, "a.xlsx", format="table") == expected
 
 
 def test_noise_is_binary(tmp_path):
@@ -160,17 +190,23 @@ def test_noise_is_binary(tmp_path):
 
 
 def test_zero_far_into_a_file(tmp_path):
-    message = told(tmp_path, "good line\n" * 200_000 + "b\0d", kind="text")
-    mend = "take it out, as by tr -d '\\000', if the file is text"
-    assert message == f"a.txt:200001: a zero character stands in the text; {mend}"
+    message = told(tmp_path, "good line\n" * 200_000 + "b\0d", format="text")
+    hint = "take it out, as by tr -d '\\000', if the file is text"
+    assert message == f"a.txt:200001: a zero character stands in the text; {hint}"
 
 
 ENCODED = {
     "cp1252": ("Le café « déjà vu » est fermé ; l’été prochain…\n", "Windows-1252"),  # noqa: RUF001
     "cp1251": ("Все счастливые семьи похожи друг на друга.\n", "Windows-1251 (Cyrillic)"),  # noqa: RUF001
     "koi8_r": ("Все счастливые семьи похожи друг на друга.\n", "KOI8-R (Cyrillic)"),  # noqa: RUF001
-    "shift_jis": ("吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n", "Shift JIS (Japanese)"),
-    "euc_jp": ("吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n", "EUC-JP (Japanese)"),
+    "shift_jis": (
+        "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n",
+        "Shift JIS (Japanese)",
+    ),
+    "euc_jp": (
+        "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n",
+        "EUC-JP (Japanese)",
+    ),
     "gb18030": ("我们的朋友说，这是一个人的大学，他不在了。\n", "GB 18030 (Chinese)"),  # noqa: RUF001
 }
 
@@ -179,106 +215,138 @@ ENCODED = {
 def test_another_encoding_is_named_and_can_be_read(tmp_path, encoding):
     line, name = ENCODED[encoding]
     content = ("plain\n" * 11 + line * 30).encode(encoding)
-    message = told(tmp_path, content, kind="text")
+    message = told(tmp_path, content, format="text")
     assert message.startswith("a.txt:12: byte 0x")
-    mends = f"make it UTF-8 with iconv -f {encoding.replace('_', '-')} -t utf-8, or give --set encoding={encoding}"
+    mends = (
+        f"make it UTF-8 with iconv -f {encoding.replace('_', '-')} -t utf-8, or give --set "
+        f"encoding={encoding}"
+    )
     assert message.endswith(f" is not UTF-8; it looks like {name}; {mends}")
-    assert texts(tmp_path, content, kind="text", encoding=encoding) == [("plain\n" * 11 + line * 30, 1)]
+    assert texts(tmp_path, content, format="text", encoding=encoding) == [
+        ("plain\n" * 11 + line * 30, 1)
+    ]
 
 
 @pytest.mark.parametrize(
     ("encoding", "named"),
-    [("utf-16", "utf-16"), ("utf-32", "utf-32"), ("utf-16-le", "utf-16-le"), ("utf-16-be", "utf-16-be")],
+    [
+        ("utf-16", "utf-16"),
+        ("utf-32", "utf-32"),
+        ("utf-16-le", "utf-16-le"),
+        ("utf-16-be", "utf-16-be"),
+    ],
 )
 def test_wide_encodings_are_named_and_can_be_read(tmp_path, encoding, named):
     content = GOOD.encode(encoding)
-    mend = f"make it UTF-8 with iconv -f {named.replace('utf-16-', 'utf-16')} -t utf-8, or give --set encoding={named}"
-    assert told(tmp_path, content) == f"a.txt: this is {named.upper()} text, not UTF-8; {mend}"
-    assert texts(tmp_path, content, kind="text", encoding=named) == [(GOOD, 1)]
+    hint = (
+        f"make it UTF-8 with iconv -f {named.replace('utf-16-', 'utf-16')} -t utf-8, or give "
+        f"--set encoding={named}"
+    )
+    assert told(tmp_path, content) == f"a.txt: this is {named.upper()} text, not UTF-8; {hint}"
+    assert texts(tmp_path, content, format="text", encoding=named) == [(GOOD, 1)]
 
 
 def test_the_place_of_a_bad_byte_far_into_a_file(tmp_path):
     content = b"0123456789\n" * 200_000 + b"caf\xe9\n"
-    assert told(tmp_path, content, kind="text").startswith("a.txt:200001: byte 0xE9 is not UTF-8; it looks like")
+    assert told(tmp_path, content, format="text").startswith(
+        "a.txt:200001: byte 0xE9 is not UTF-8; it looks like"
+    )
 
 
 def test_a_character_that_is_cut_off(tmp_path):
-    message = told(tmp_path, GOOD.encode() + "é".encode()[:1], kind="text")
-    assert message.startswith("a.txt:41: byte 0xC3 is not UTF-8, and the file ends within a character; check the file")
+    message = told(tmp_path, GOOD.encode() + "é".encode()[:1], format="text")
+    assert message.startswith(
+        "a.txt:41: byte 0xC3 is not UTF-8, and the file ends within a character; check the file"
+    )
 
 
 def test_a_given_encoding_that_does_not_fit(tmp_path):
-    message = told(tmp_path, "né\n".encode(), kind="text", encoding="ascii")
+    message = told(tmp_path, "né\n".encode(), format="text", encoding="ascii")
     assert message == "a.txt:1: byte 0xC3 is not ASCII; check the file, or its --set encoding"
 
 
 def test_an_encoding_that_does_not_exist(tmp_path):
     with pytest.raises(SettingError) as caught:
-        texts(tmp_path, GOOD, kind="text", encoding="cp12522")
-    assert str(caught.value) == "data.encoding: there is no encoding 'cp12522'; did you mean cp1252?"
+        texts(tmp_path, GOOD, format="text", encoding="cp12522")
+    assert (
+        str(caught.value) == "data.encoding: there is no encoding 'cp12522'; did you mean cp1252?"
+    )
 
 
-@pytest.mark.parametrize(("name", "packed"), [("a.txt.gz", gzip.compress), ("a.txt.xz", lzma.compress)])
+@pytest.mark.parametrize(
+    ("name", "packed"), [("a.txt.gz", gzip.compress), ("a.txt.xz", lzma.compress)]
+)
 def test_packed_files(tmp_path, name, packed):
     content = packed(GOOD.encode())
-    assert texts(tmp_path, content, name, kind="text") == [(GOOD, 1)]
+    assert texts(tmp_path, content, name, format="text") == [(GOOD, 1)]
     for damaged in (content[: len(content) // 2], b"this is not packed at all"):
-        message = told(tmp_path, damaged, name, kind="text")
+        message = told(tmp_path, damaged, name, format="text")
         assert message.startswith(f"{name}: the {name[-3:]} file is damaged or cut short (")
         assert message.endswith("); unpack it with its own tool to see what is left")
 
 
 def test_text_too_short_for_the_context(tmp_path):
-    message = told(tmp_path, "ab" * 60, context=102, tune=0.05)
+    message = told(tmp_path, "ab" * 60, context=102, validation=0.05)
     assert message == (
-        "a.txt: 102 symbols to train on are not more than the context of 102; give a longer text, or a shorter context"
+        "a.txt: 102 symbols to train on are not more than the context of 102; give a "
+        "longer text, or a shorter context"
     )
 
 
 def test_text_too_short_to_split(tmp_path):
     message = told(tmp_path, "ab", context=1)
     assert message == (
-        "a.txt: 2 characters are too few to split: nothing is left to tune; "
+        "a.txt: 2 characters are too few to split: nothing is left to validation; "
         "give more, or files of their own with --valid and --test"
     )
 
 
 def test_too_few_records_to_split(tmp_path):
-    assert told(tmp_path, "one\n", kind="lines").startswith(
-        "a.txt: 1 records are too few to split: nothing is left to train and tune;"
+    assert told(tmp_path, "one\n", format="lines").startswith(
+        "a.txt: 1 records are too few to split: nothing is left to train and validation;"
     )
 
 
 def test_blank_lines_only(tmp_path):
-    assert told(tmp_path, "\n \n\n", kind="lines").startswith("a.txt: 0 records are too few to split")
+    assert told(tmp_path, "\n \n\n", format="lines").startswith(
+        "a.txt: 0 records are too few to split"
+    )
     (tmp_path / "v.txt").write_text("\n\n")
-    message = told(tmp_path, GOOD, kind="lines", valid_file=str(tmp_path / "v.txt"))
+    message = told(tmp_path, GOOD, format="lines", valid_file=str(tmp_path / "v.txt"))
     assert message == "v.txt: there is no text in it; give a file with some text"
 
 
-@pytest.mark.parametrize(("kind", "content"), [("text", "a" * 500), ("lines", "aaa\n" * 50)])
+@pytest.mark.parametrize(("format", "content"), [("text", "a" * 500), ("lines", "aaa\n" * 50)])
 @pytest.mark.parametrize("codec", ["characters", "bytes"])
-def test_one_distinct_symbol(tmp_path, kind, content, codec):
-    message = told(tmp_path, content, kind=kind, codec=CODECS[codec]())
+def test_one_distinct_symbol(tmp_path, format, content, codec):
+    message = told(tmp_path, content, format=format, codec=CODECS[codec]())
     assert message == "a.txt: the text has one distinct symbol, 'a'; give text that varies"
 
 
-CSV = 'id,text,label\n1,"good, very good",yes\n2,"she said ""no""",no\n3,"two\nlines",yes\n4,,no\n5,fine,no\n'
+CSV = (
+    'id,text,label\n1,"good, very good",yes\n2,"she said '
+    '""no""",no\n3,"two\nlines",yes\n4,,no\n5,fine,no\n'
+)
 
 
 def test_a_good_table(tmp_path):
     found = [("good, very good", 2), ('she said "no"', 3), ("two\nlines", 4), ("fine", 7)]
     assert texts(tmp_path, CSV, "a.csv") == found
     assert texts(tmp_path, CSV.replace("\n", "\r\n"), "a.csv") == found
-    assert texts(tmp_path, gzip.compress(CSV.encode("utf-16")), "a.csv.gz", encoding="utf-16") == found
-    assert findings(tmp_path, CSV, "a.csv", kind="table") == [
+    assert (
+        texts(tmp_path, gzip.compress(CSV.encode("utf-16")), "a.csv.gz", encoding="utf-16") == found
+    )
+    assert findings(tmp_path, CSV, "a.csv", format="table") == [
         "a.csv: the text was taken from column 'text'",
         "a.csv: 1 row without text left out",
     ]
 
 
 def test_other_tables(tmp_path):
-    assert texts(tmp_path, 'id\ttext\n1\tsay "no\n2\tfine\n', "a.tsv") == [('say "no', 2), ("fine", 3)]
+    assert texts(tmp_path, 'id\ttext\n1\tsay "no\n2\tfine\n', "a.tsv") == [
+        ('say "no', 2),
+        ("fine", 3),
+    ]
     assert texts(tmp_path, "id;text\n1;so, so\n", "a.csv") == [("so, so", 2)]
     lines = '{"text": "one"}\n\n{"text": null}\n{"other": 1}\n{"text": "fi\\nne"}\n'
     assert texts(tmp_path, lines, "a.jsonl") == [("one", 1), ("fi\nne", 5)]
@@ -302,19 +370,28 @@ def test_parquet(tmp_path):
     ("name", "content", "settings", "message"),
     [
         ("a.csv", CSV, {"column": "txt"}, "a.csv: there is no column 'txt'; did you mean text?"),
-        ("a.jsonl", '{"body": "b"}\n', {"column": "text"}, "a.jsonl: there is no column 'text'; choose from body"),
+        (
+            "a.jsonl",
+            '{"body": "b"}\n',
+            {"column": "text"},
+            "a.jsonl: there is no column 'text'; choose from body",
+        ),
         (
             "a.csv",
             "title,body\nA,long\nB,longer\n",
             {},
-            "a.csv: several columns could be the text (title, body); call one text, or choose one of "
+            "a.csv: several columns could be the text (title, body); call one text, or "
+            "choose one of "
             "title, body with --set data.column=NAME",
         ),
         (
             "a.csv",
             "x,y\n1,2\n",
             {},
-            "a.csv: no column looks like a text; call one text, or choose one of x, y with --set data.column=NAME",
+            (
+                "a.csv: no column looks like a text; call one text, or choose one of x, y "
+                "with --set data.column=NAME"
+            ),
         ),
         (
             "a.csv",
@@ -323,12 +400,18 @@ def test_parquet(tmp_path):
             "a.csv:1: the first line looks like data, not like a header; "
             "put a line with the names of the columns above it",
         ),
-        ("a.csv", "text\n", {}, "a.csv: the table has no rows; give a table with a header and some rows"),
+        (
+            "a.csv",
+            "text\n",
+            {},
+            "a.csv: the table has no rows; give a table with a header and some rows",
+        ),
         (
             "a.csv",
             CSV + "6,one,two,three\n7,fine,no\n8,x\n",
             {},
-            "a.csv:8: the row has 4 fields where the header has 3 (and so have lines 10 another number); "
+            "a.csv:8: the row has 4 fields where the header has 3 (and so have lines 10 "
+            "another number); "
             "put quotes around text that holds the delimiter",
         ),
         (
@@ -348,7 +431,10 @@ def test_parquet(tmp_path):
             "a.jsonl",
             '{"text": "one \\ud83d\\ude00"}\n{"text": "two \\ud83d"}\n',
             {},
-            "a.jsonl:2: a text holds half of a pair of surrogates, which is no character; mend the \\u in the line",
+            (
+                "a.jsonl:2: a text holds half of a pair of surrogates, which is no "
+                "character; mend the \\u in the line"
+            ),
         ),
         (
             "a.jsonl",
@@ -359,8 +445,11 @@ def test_parquet(tmp_path):
         (
             "a.txt",
             GOOD,
-            {"kind": "table"},
-            f"a.txt: this is no table that can be read; its name should end in one of {', '.join(ROWS)}",
+            {"format": "table"},
+            (
+                f"a.txt: this is no table that can be read; its name should end in one of "
+                f"{', '.join(ROWS)}"
+            ),
         ),
     ],
 )
@@ -368,16 +457,22 @@ def test_bad_tables(tmp_path, name, content, settings, message):
     assert told(tmp_path, content, name, **settings) == message
 
 
-@pytest.mark.parametrize(("kind", "name"), [("lines", "a.txt"), ("table", "a.csv"), ("table", "a.jsonl")])
-def test_a_very_long_line_of_records(tmp_path, kind, name):
+@pytest.mark.parametrize(
+    ("format", "name"), [("lines", "a.txt"), ("table", "a.csv"), ("table", "a.jsonl")]
+)
+def test_a_very_long_line_of_records(tmp_path, format, name):
     first = '{"text": "a"}' if name == "a.jsonl" else "text"
-    message = told(tmp_path, f"{first}\n{'x' * 5000}\n", name, kind=kind, longest=1000)
-    assert message == (f"{name}:2: the line is longer than 1,000 characters; break it up, or give --set longest=N")
+    message = told(tmp_path, f"{first}\n{'x' * 5000}\n", name, format=format, max_line_length=1000)
+    assert message == (
+        f"{name}:2: the line is longer than 1,000 characters; break it up, or give --set max_line_length=N"
+    )
 
 
 def test_a_row_over_many_lines_is_no_longer_than_a_line(tmp_path):
     content = "text\n" + '"' + "some words\n" * 200 + '"\n'
-    assert "a.csv:2: a quote that opens in this row is not closed" in told(tmp_path, content, "a.csv", longest=1000)
+    assert "a.csv:2: a quote that opens in this row is not closed" in told(
+        tmp_path, content, "a.csv", max_line_length=1000
+    )
 
 
 @pytest.mark.slow
@@ -386,47 +481,53 @@ def test_a_line_of_100_megabytes(tmp_path):
     with open(path, "w") as file:
         for _ in range(100):
             file.write("abcdefghi " * 100_000)
-    _, reader = DataSettings(kind="text").reader([path], SILENT)
+    _, reader = DataSettings(format="text").reader([path], SILENT)
     assert max(len(piece.text) for piece in reader.pieces()) <= 1 << 20
     for kind in ("lines", "table"):
         path = path.rename(tmp_path / ("a.csv" if kind == "table" else "a.txt"))
-        _, reader = DataSettings(kind=kind).reader([path], SILENT)
+        _, reader = DataSettings(format=kind).reader([path], SILENT)
         with pytest.raises(DataError, match="1: the line is longer than 1,000,000 characters"):
             list(reader.pieces())
 
 
 def test_line_ends_and_marks_are_told(tmp_path):
     content = b"\xef\xbb\xbfone\r\ntwo\rthree\nfour\r"
-    assert texts(tmp_path, content, kind="text") == [("one\ntwo\nthree\nfour", 1), ("\n", 4)]
-    assert findings(tmp_path, content, kind="text") == [
+    assert texts(tmp_path, content, format="text") == [("one\ntwo\nthree\nfour", 1), ("\n", 4)]
+    assert findings(tmp_path, content, format="text") == [
         "a.txt: the byte order mark at the beginning was left out",
         "a.txt: mixed line ends (1 CRLF, 2 CR, 1 LF) were read as LF",
     ]
-    assert findings(tmp_path, b"one\r\ntwo\r\n", kind="text") == ["a.txt: line ends (2 CRLF) were read as LF"]
+    assert findings(tmp_path, b"one\r\ntwo\r\n", format="text") == [
+        "a.txt: line ends (2 CRLF) were read as LF"
+    ]
 
 
 def test_a_line_break_between_two_stretches(tmp_path, monkeypatch):
     monkeypatch.setattr("ensue.data.files.CHUNK", 4)
-    found = texts(tmp_path, b"one\r\ntwo\rfour\r\n", kind="text")
+    found = texts(tmp_path, b"one\r\ntwo\rfour\r\n", format="text")
     assert "".join(text for text, _ in found) == "one\ntwo\nfour\n"
 
 
 def test_blank_lines_are_told(tmp_path):
-    assert texts(tmp_path, "one\n\n \ntwo", kind="lines") == [("one", 1), ("two", 4)]
-    assert findings(tmp_path, "one\n\n \ntwo", kind="lines") == ["a.txt: 2 blank lines left out"]
+    assert texts(tmp_path, "one\n\n \ntwo", format="lines") == [("one", 1), ("two", 4)]
+    assert findings(tmp_path, "one\n\n \ntwo", format="lines") == ["a.txt: 2 blank lines left out"]
 
 
 def test_the_guess_is_told(tmp_path):
-    mend = "choose another kind with --set data.kind=text|lines|table"
-    assert findings(tmp_path, "emma\nolivia\nava\n") == [f"a.txt: read as one record a line; {mend}"]
-    assert findings(tmp_path, GOOD * 5) == [f"a.txt: read as one long text; {mend}"]
-    assert findings(tmp_path, CSV, "a.csv")[0] == f"a.csv: read as a table, one record a row; {mend}"
+    hint = "choose another kind with --set data.format=text|lines|table"
+    assert findings(tmp_path, "emma\nolivia\nava\n") == [
+        f"a.txt: read as one record a line; {hint}"
+    ]
+    assert findings(tmp_path, GOOD * 5) == [f"a.txt: read as one long text; {hint}"]
+    assert (
+        findings(tmp_path, CSV, "a.csv")[0] == f"a.csv: read as a table, one record a row; {hint}"
+    )
 
 
 def test_a_bad_valid_file_is_found_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr("ensue.data.prepare.IN_MEMORY", 0)
     (tmp_path / "v.txt").write_bytes(b"caf\xe9 au lait")
-    message = told(tmp_path, GOOD, kind="text", valid_file=str(tmp_path / "v.txt"))
+    message = told(tmp_path, GOOD, format="text", valid_file=str(tmp_path / "v.txt"))
     assert message.startswith("v.txt:1: byte 0xE9 is not UTF-8; it looks like Windows-1252;")
 
 
@@ -465,7 +566,12 @@ def doctor(folder: Path, content: bytes | str) -> list[str]:
         (GOOD[:-1].replace("\n", " "), []),
         (
             "same\n" * 40,
-            ["a.txt: all 40 records are the same; there is nothing to learn from copies: give data that varies"],
+            [
+                (
+                    "a.txt: all 40 records are the same; there is nothing to learn from "
+                    "copies: give data that varies"
+                )
+            ],
         ),
         (
             "ab\n" * 3 + "".join(f"name {number}\n" for number in range(40)),
@@ -474,26 +580,38 @@ def doctor(folder: Path, content: bytes | str) -> list[str]:
                 "leave them out, unless they are meant: the test may hold copies"
             ],
         ),
-        ("\n" + "good \x07text, \n" * 20 + GOOD, ["a.txt:2: control characters: 20; look at them in an editor"]),
+        (
+            "\n" + "good \x07text, \n" * 20 + GOOD,
+            ["a.txt:2: control characters: 20; look at them in an editor"],
+        ),
         (
             GOOD + "\n\nbad \ufffd text\n",
-            ["a.txt:43: replacement characters (U+FFFD), the trace of a wrong decoding: 1; look at them in an editor"],
+            [
+                (
+                    "a.txt:43: replacement characters (U+FFFD), the trace of a wrong "
+                    "decoding: 1; look at them in an editor"
+                )
+            ],
         ),
         (
             GOOD + "\ncafe\u0301\n",
             [
-                "a.txt:1: stretches whose accents stand apart from their letters (not in Unicode's form NFC): 1; "
+                "a.txt:1: stretches whose accents stand apart from their letters (not in "
+                "Unicode's form NFC): 1; "
                 "look at them in an editor"
             ],
         ),
-        ("x" * 100_001 + "y", ["a.txt:1: the line has 100,002 characters; is it meant to be one line?"]),
+        (
+            "x" * 100_001 + "y",
+            ["a.txt:1: the line has 100,002 characters; is it meant to be one line?"],
+        ),
         (b"", ["a.txt: the file is empty; give a file with some text"]),
         (PNG, ["a.txt: this is a PNG image, not text; give a text file"]),
         ("aaaa aaaa"[:4] * 9, ["a.txt: the text has 1 distinct symbol; give text that varies"]),
         (
             "ab" * 5,
             [
-                "a.txt: 10 characters are too few to split: nothing is left to tune; "
+                "a.txt: 10 characters are too few to split: nothing is left to validation; "
                 "give more, or files of their own with --valid and --test"
             ],
         ),
@@ -514,10 +632,16 @@ def test_the_doctor(tmp_path, content, told):
 
 def test_the_doctor_gives_figures(tmp_path):
     (tmp_path / "a.txt").write_text("héllo\nwörld, wörld\n\nhéllo\n" * 20)
-    report = check([tmp_path], "generate", {"kind": "text"}, [], 8)
-    assert report.kind == "text"
+    report = check([tmp_path], "generate", {"format": "text"}, [], 8)
+    assert report.format == "text"
     [file] = report.tables["files"]
-    assert file == {"file": f"{tmp_path}/a.txt", "bytes": 600, "characters": 520, "distinct": 11, "lines": 60}
+    assert file == {
+        "file": f"{tmp_path}/a.txt",
+        "bytes": 600,
+        "characters": 520,
+        "distinct": 11,
+        "lines": 60,
+    }
     assert not report.problems
 
 
@@ -525,8 +649,11 @@ def test_the_doctor_looks_at_every_file(tmp_path):
     (tmp_path / "a.txt").write_text(GOOD)
     (tmp_path / "b.txt").write_bytes(b"caf\xe9")
     (tmp_path / "c.txt").write_bytes(b"caf\xe8\n")
-    report = check([tmp_path], None, {"kind": "text"}, [], 8)
-    assert [problem.where for problem in report.problems] == [f"{tmp_path}/b.txt:1", f"{tmp_path}/c.txt:1"]
+    report = check([tmp_path], None, {"format": "text"}, [], 8)
+    assert [problem.where for problem in report.problems] == [
+        f"{tmp_path}/b.txt:1",
+        f"{tmp_path}/c.txt:1",
+    ]
     assert len(report.tables["files"]) == 3
 
 

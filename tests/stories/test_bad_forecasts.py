@@ -1,4 +1,5 @@
-"""What is wrong with series is told in one line: where, what and the mend; exit code 2, nothing left behind."""
+"""What is wrong with series is told in one line: where, what and the mend; exit code 2, nothing
+left behind."""
 
 import json
 from datetime import date, timedelta
@@ -28,29 +29,57 @@ TABLES = {
         "data.csv:6: the target value at 2024-01-05 of 'data' is missing",
     ),
     "empty": (changed(4, "2024-01-05,"), [], "data.csv:6: the target value at 2024-01-05"),
-    "inf": (changed(4, "2024-01-05,inf"), [], "data.csv:6: 'inf' in the column 'y' is no number that can be used"),
-    "word": (changed(4, "2024-01-05,many"), [], "data.csv:6: 'many' in the column 'y' is no number that can be used"),
-    "huge": (changed(4, "2024-01-05,1e300"), [], "data.csv:6: '1e300' in the column 'y' is no number that can be used"),
+    "inf": (
+        changed(4, "2024-01-05,inf"),
+        [],
+        "data.csv:6: 'inf' in the column 'y' is no number that can be used",
+    ),
+    "word": (
+        changed(4, "2024-01-05,many"),
+        [],
+        "data.csv:6: 'many' in the column 'y' is no number that can be used",
+    ),
+    "huge": (
+        changed(4, "2024-01-05,1e300"),
+        [],
+        "data.csv:6: '1e300' in the column 'y' is no number that can be used",
+    ),
     "commas": (
         changed(4, '2024-01-05,"1,5"'),
         [],
-        "data.csv:6: '1,5' in the column 'y' is no number that can be used; mend it, or leave the cell empty and give",
+        (
+            "data.csv:6: '1,5' in the column 'y' is no number that can be used; mend it, or "
+            "leave the cell empty and give"
+        ),
     ),
     "no words": (
         'ds,y\n2024-01-01,"a,5"\n',
         [],
-        "data.csv:2: there is no column of numbers: 'a,5' in the column 'y' is none; add one, or name it with --target",
+        (
+            "data.csv:2: there is no column of numbers: 'a,5' in the column 'y' is none; add "
+            "one, or name it with --target"
+        ),
     ),
     "day or month": (
         "ds,y\n" + "".join(f"{month:02d}/01/2024,{month}\n" for month in range(1, 13)),
         [],
-        "data.csv:2: '01/01/2024': does the day come first, or the month?; write dates as 2026-11-21, or give --set",
+        (
+            "data.csv:2: '01/01/2024': does the day come first, or the month?; write dates "
+            "as 2026-11-21, or give --set"
+        ),
     ),
-    "no header": ("\n".join(GOOD), [], "data.csv: the first row holds 2024-01-01, 1.1, which are no names of columns"),
+    "no header": (
+        "\n".join(GOOD),
+        [],
+        "data.csv: the first row holds 2024-01-01, 1.1, which are no names of columns",
+    ),
     "clocks put back": (
         long("".join(f"2024-10-27 {hour:02d}:00,3\n" for hour in (0, 1, 2, 2, 3, 4, 5))),
         [],
-        "data.csv:5: the time 2024-10-27 02:00:00 of 'data' is there twice; keep one of the rows, or, if clocks",
+        (
+            "data.csv:5: the time 2024-10-27 02:00:00 of 'data' is there twice; keep one of "
+            "the rows, or, if clocks"
+        ),
     ),
     "clocks put forward": (
         long("".join(f"2024-03-31 {hour:02d}:00,3\n" for hour in (0, 1, 3, 4, 5))),
@@ -58,9 +87,14 @@ TABLES = {
         "data.csv:4: a gap of 1 step of an hour before 2024-03-31 03:00:00",
     ),
     "holiday": (
-        long("".join(f"2024-01-{day:02d},{day}\n" for day in (1, 2, 3, 4, 5, 8, 9, 10, 12, 15, 16))),
+        long(
+            "".join(f"2024-01-{day:02d},{day}\n" for day in (1, 2, 3, 4, 5, 8, 9, 10, 12, 15, 16))
+        ),
         [],
-        "data.csv:10: a gap of 1 step of a workday before 2024-01-12 of 'data'; add the rows, or give --fill previous",
+        (
+            "data.csv:10: a gap of 1 step of a workday before 2024-01-12 of 'data'; add the "
+            "rows, or give --fill previous"
+        ),
     ),
     "no counts": (
         long("\n".join(GOOD)),
@@ -73,18 +107,36 @@ TABLES = {
         "--valid: the test would be cut from the file to choose on; give --test as well",
     ),
     "time": (changed(4, "soon,3"), [], "data.csv:6: 'soon' in the column 'ds' is no time"),
-    "twice": (changed(4, "2024-01-04,3"), [], "data.csv:6: the time 2024-01-04 of 'data' is there twice"),
+    "twice": (
+        changed(4, "2024-01-04,3"),
+        [],
+        "data.csv:6: the time 2024-01-04 of 'data' is there twice",
+    ),
     "order": (
         changed(4, "2024-01-02,3"),
         [],
-        "data.csv:6: the time 2024-01-02 of 'data' is there twice; keep one of the rows, or, if clocks were put back",
+        (
+            "data.csv:6: the time 2024-01-02 of 'data' is there twice; keep one of the rows, "
+            "or, if clocks were put back"
+        ),
     ),
-    "gap": (long("\n".join([*GOOD[:9], *GOOD[11:]])), [], "data.csv:11: a gap of 2 steps of a day before 2024-01-12"),
-    "between": (changed(4, "2024-01-05 12:00,3"), [], "data.csv:6: two frequencies: from 2024-01-04 to"),
+    "gap": (
+        long("\n".join([*GOOD[:9], *GOOD[11:]])),
+        [],
+        "data.csv:11: a gap of 2 steps of a day before 2024-01-12",
+    ),
+    "between": (
+        changed(4, "2024-01-05 12:00,3"),
+        [],
+        "data.csv:6: two frequencies: from 2024-01-04 to",
+    ),
     "two": (
         long("\n".join([*GOOD, *(f"2024-{month:02d}-01,3" for month in range(3, 12))])),
         [],
-        "data.csv:33: two frequencies: from 2024-01-31 to 2024-03-01 in 'data', where the usual step",
+        (
+            "data.csv:33: two frequencies: from 2024-01-31 to 2024-03-01 in 'data', where "
+            "the usual step"
+        ),
     ),
     "two series": (
         "unique_id,ds,y\n"
@@ -109,8 +161,16 @@ TABLES = {
         [],
         "no column of numbers: 'a' in the column 'y' is none; add one, or name it with --target",
     ),
-    "no column": (long("\n".join(GOOD)), ["--target", "x"], "data.csv: there is no column 'x'; choose from ds, y"),
-    "several": ("unique_id,ds,a,b\nu,1,2,3\n", [], "several columns could be what is to be forecast; name them"),
+    "no column": (
+        long("\n".join(GOOD)),
+        ["--target", "x"],
+        "data.csv: there is no column 'x'; choose from ds, y",
+    ),
+    "several": (
+        "unique_id,ds,a,b\nu,1,2,3\n",
+        [],
+        "several columns could be what is to be forecast; name them",
+    ),
     "freq": (
         long("\n".join(GOOD)),
         ["--freq", "fortnight"],
@@ -121,17 +181,26 @@ TABLES = {
         ["--freq", "2 days"],
         "two frequencies: from 2024-01-01 to 2024-01-02",
     ),
-    "integers": ("ds,y\n1,2\n2,3\n", ["--freq", "month"], "--freq: the times are integers, which are no months"),
+    "integers": (
+        "ds,y\n1,2\n2,3\n",
+        ["--freq", "month"],
+        "--freq: the times are integers, which are no months",
+    ),
     "rows": ("ds,y\n", [], "data.csv: there are no rows"),
-    "model": (long("\n".join(GOOD)), ["--model", "lsmt"], "--model: there is no model 'lsmt'; did you mean lstm?"),
-    "static": (
+    "model": (
+        long("\n".join(GOOD)),
+        ["--model", "lsmt"],
+        "--model: there is no model 'lsmt'; did you mean lstm?",
+    ),
+    "static_covariates": (
         "ds,y,kind\n" + "\n".join(f"{row},{'ab'[place > 5]}" for place, row in enumerate(GOOD)),
-        ["--target", "y", "--static", "kind"],
+        ["--target", "y", "--static-covariates", "kind"],
         "data.csv:8: the static column 'kind' is 'b' here, and 'a' at first",
     ),
-    "known": (
-        "ds,y,price\n" + "\n".join(f"{row},{'' if place == 20 else 2}" for place, row in enumerate(GOOD)),
-        ["--target", "y", "--known", "price"],
+    "known_covariates": (
+        "ds,y,price\n"
+        + "\n".join(f"{row},{'' if place == 20 else 2}" for place, row in enumerate(GOOD)),
+        ["--target", "y", "--known-covariates", "price"],
         "data.csv:22: the column 'price' is known ahead, and its value is missing; give it",
     ),
     "m3": (
@@ -164,12 +233,28 @@ def test_wrong_tables(
 
 def trained(folder: Path, text: str, *flags: str) -> int:
     (folder / "data.csv").write_text(text, encoding="utf-8")
-    quick = ["--set", "rivals.statistics=[]", "--set", "epochs=1", "--set", "paths=20"]
-    return main(["train", "forecast", str(folder / "data.csv"), "--out", str(folder / "run"), *quick, *flags])
+    quick = ["--set", "baselines.statistical=[]", "--set", "epochs=1", "--set", "sample_paths=20"]
+    return main(
+        [
+            "train",
+            "forecast",
+            str(folder / "data.csv"),
+            "--out",
+            str(folder / "run"),
+            *quick,
+            *flags,
+        ]
+    )
 
 
-def test_gaps_are_filled_where_that_is_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [f"2024-01-{day:02d},{'' if day == 7 else day}" for day in range(1, 32) if day not in (15, 16)]
+def test_gaps_are_filled_where_that_is_wanted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        f"2024-01-{day:02d},{'' if day == 7 else day}"
+        for day in range(1, 32)
+        if day not in (15, 16)
+    ]
     for how, expected in (("previous", [6.0, 14.0, 14.0]), ("zero", [0.0, 0.0, 0.0])):
         folder = tmp_path / how
         folder.mkdir()
@@ -192,7 +277,8 @@ SPOKEN = {
 
 @pytest.mark.parametrize("name", SPOKEN)
 def test_tables_of_spreadsheets(name: str, tmp_path: Path) -> None:
-    """Dates as they are written around the world, decimal commas, divided thousands, and rows that hold nothing."""
+    """Dates as they are written around the world, decimal commas, divided thousands, and rows
+    that hold nothing."""
     form, flags = SPOKEN[name]
     days = [date(2024, 1, 1) + timedelta(days) for days in range(60)]
     numbers = [f"1.{100 + place % 7},{place % 10}" for place in range(60)]
@@ -205,9 +291,14 @@ def test_tables_of_spreadsheets(name: str, tmp_path: Path) -> None:
 
 
 def test_working_days(tmp_path: Path) -> None:
-    """Weekends are no gaps, holidays are filled where that is wanted, and what comes is on working days."""
+    """Weekends are no gaps, holidays are filled where that is wanted, and what comes is on
+    working days."""
     days = [date(2024, 1, 1) + timedelta(days) for days in range(100)]
-    rows = [f"{day},{place % 5 + place / 50}" for place, day in enumerate(days) if day.weekday() < 5 and place != 30]
+    rows = [
+        f"{day},{place % 5 + place / 50}"
+        for place, day in enumerate(days)
+        if day.weekday() < 5 and place != 30
+    ]
     assert trained(tmp_path, long("\n".join(rows)), "--horizon", "3", "--fill", "previous") == 0
     model = ensue.open(tmp_path / "run")
     assert (model.prepared.panel.frequency.name, model.prepared.layout.season) == ("workday", 5)
@@ -229,22 +320,34 @@ def test_a_series_that_never_changes(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert '"series": "data"' in capsys.readouterr().out
 
 
-def test_short_series_are_left_out_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_short_series_are_left_out_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = [f"a,{t},{np.sin(t):.3f}" for t in range(80)] + [f"b,{t},{t}" for t in range(3)]
     assert trained(tmp_path, "unique_id,ds,y\n" + "\n".join(rows) + "\n", "--horizon", "2") == 0
     assert "series that are too short, and were left out: 1" in capsys.readouterr().out
     later = tmp_path / "later.csv"
     later.write_text("unique_id,ds,y\na,1,2\n", encoding="utf-8")
     assert main(["forecast", str(tmp_path / "run"), str(later)]) == 2
-    assert "every series is shorter than the 3 steps that a forecast needs" in capsys.readouterr().err
+    assert (
+        "every series is shorter than the 3 steps that a forecast needs" in capsys.readouterr().err
+    )
 
 
-def test_what_is_known_ahead_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_known_ahead_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = "t,y,price\n" + "".join(f"{t},{np.sin(t):.3f},{t % 3}\n" for t in range(60))
-    assert trained(tmp_path, text, "--target", "y", "--known", "price", "--horizon", "3") == 0
+    assert (
+        trained(tmp_path, text, "--target", "y", "--known-covariates", "price", "--horizon", "3")
+        == 0
+    )
     capsys.readouterr()
     assert main(["forecast", str(tmp_path / "run")]) == 2
-    assert "what is known ahead ('price') is missing at 60 of 'data'; give a file" in capsys.readouterr().err
+    assert (
+        "what is known ahead ('price') is missing at 60 of 'data'; give a file"
+        in capsys.readouterr().err
+    )
     more = tmp_path / "data2.csv"
     more.write_text(text + "60,,1\n61,,2\n", encoding="utf-8")
     assert main(["forecast", str(tmp_path / "run"), str(more), "--horizon", "2"]) == 0
@@ -259,9 +362,14 @@ def test_wrong_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     gap.write_text(long("\n".join([*GOOD[:9], *GOOD[11:]])), encoding="utf-8")
     for verb in ("forecast", "evaluate"):
         assert main([verb, str(run), str(gap)]) == 2
-        assert capsys.readouterr().err.endswith("a gap of 2 steps of a day before 2024-01-12 of 'gap'; add the rows\n")
+        assert capsys.readouterr().err.endswith(
+            "a gap of 2 steps of a day before 2024-01-12 of 'gap'; add the rows\n"
+        )
     other = tmp_path / "hours.csv"
-    other.write_text("ds,y\n" + "".join(f"2024-01-01 {hour:02d}:00,{hour}\n" for hour in range(24)), encoding="utf-8")
+    other.write_text(
+        "ds,y\n" + "".join(f"2024-01-01 {hour:02d}:00,{hour}\n" for hour in range(24)),
+        encoding="utf-8",
+    )
     for line, expected in {
         f"forecast {run} --horizon 0": "--horizon: 0 steps are no forecast",
         f"forecast {run} --horizon 9": "--horizon: the model forecasts 2 steps at once, not 9",
@@ -281,9 +389,15 @@ def test_wrong_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_a_series_that_never_changes_beside_another_has_no_share_in_mase(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The table, the sentence, the result and the lines of series tell the same figure: that of the other series."""
-    rows = [f"still,{t},5" for t in range(60)] + [f"moving,{t},{t % 4 + np.sin(t):.3f}" for t in range(60)]
-    assert trained(tmp_path, "id,t,y\n" + "\n".join(rows) + "\n", "--horizon", "3", "--season", "4") == 0
+    """The table, the sentence, the result and the lines of series tell the same figure: that of
+    the other series."""
+    rows = [f"still,{t},5" for t in range(60)] + [
+        f"moving,{t},{t % 4 + np.sin(t):.3f}" for t in range(60)
+    ]
+    assert (
+        trained(tmp_path, "id,t,y\n" + "\n".join(rows) + "\n", "--horizon", "3", "--season", "4")
+        == 0
+    )
     out = capsys.readouterr().out
     what = "series that never changed from one season to the next before the test have no MASE"
     assert f"{what}, and are left out of it: 'still'" in out
@@ -294,11 +408,11 @@ def test_a_series_that_never_changes_beside_another_has_no_share_in_mase(
     assert 0 < low <= mase <= high
     for name, row in zip([*result["baselines"], "ridge"], result["rows"], strict=True):
         assert row["name"] == name
-        if f"use {name}:" in result["verdict"]:
-            assert f"use {name}: {row['metrics']['mase']:.3f} MASE" in result["verdict"]
+        if f"use {name}:" in result["recommendation"]:
+            assert f"use {name}: {row['metrics']['mase']:.3f} MASE" in result["recommendation"]
             break
     else:
-        raise AssertionError(result["verdict"])
+        raise AssertionError(result["recommendation"])
     assert f"{mase:#.4g}" in out
     assert main(["evaluate", str(tmp_path / "run"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["metrics"]["mase"] == mase

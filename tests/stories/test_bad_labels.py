@@ -38,9 +38,18 @@ WRONG = {
         table([*ROWS, ("odd", "mixed")]),
         "data.csv:26: the label 'mixed' has this one example",
     ),
-    "an empty text": (table([*ROWS[:4], ("", "pos"), *ROWS]), "data.csv:6: column 'text' is empty in this row"),
-    "blanks for a text": (table([*ROWS[:4], ("  ", "pos"), *ROWS]), "data.csv:6: column 'text' is empty in this row"),
-    "no label": (table([*ROWS[:4], ("fine", ""), *ROWS]), "data.csv:6: column 'label' is empty in this row"),
+    "an empty text": (
+        table([*ROWS[:4], ("", "pos"), *ROWS]),
+        "data.csv:6: column 'text' is empty in this row",
+    ),
+    "blanks for a text": (
+        table([*ROWS[:4], ("  ", "pos"), *ROWS]),
+        "data.csv:6: column 'text' is empty in this row",
+    ),
+    "no label": (
+        table([*ROWS[:4], ("fine", ""), *ROWS]),
+        "data.csv:6: column 'label' is empty in this row",
+    ),
     "two columns of one name": (
         table(ROWS, "text,text"),
         "data.csv:1: two columns are called 'text'; give each column",
@@ -69,7 +78,11 @@ def test_wrong_tables(wrong: str, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(
     ("label", "expected"),
-    [("nan", "the label 'nan' is not finite"), ("inf", "is not finite"), ("much", "the label 'much' is no number")],
+    [
+        ("nan", "the label 'nan' is not finite"),
+        ("inf", "is not finite"),
+        ("much", "the label 'much' is no number"),
+    ],
 )
 def test_wrong_numbers_for_labels(
     label: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -88,15 +101,17 @@ def test_wrong_numbers_for_labels(
         (["--label", "lable"], "there is no column 'lable'; did you mean label?"),
         (["--text", "label", "--label", "label"], "column 'label' cannot be both text and label"),
         (["--text", "nothing"], "there is no column 'nothing'; choose from"),
-        (["--kind", "tabel"], "--kind: there is no kind 'tabel' of data; did you mean table?"),
-        (["--from", "nowhere"], "--from: the model majority takes nothing over"),
+        (["--format", "tabel"], "--format: there is no format 'tabel'; did you mean table?"),
+        (["--pretrained", "nowhere"], "--pretrained: the model majority takes nothing over"),
         (
             ["--set", "labels.kind=ordinal", "--set", 'labels.order=["neg"]'],
             "the label 'pos' has no place in the order",
         ),
     ],
 )
-def test_wrong_flags(flags: list[str], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_flags(
+    flags: list[str], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "data.csv"
     path.write_text(table(ROWS))
     assert expected in told(capsys, *train(path), *flags)
@@ -107,44 +122,63 @@ def test_wrong_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     path.write_text(table(ROWS))
     said = told(capsys, *train(path, model="lsmt"))
     assert "--model: there is no model 'lsmt'; did you mean lstm?" in said
-    said = told(capsys, *train(path, model="bag"), "--also", "generate")
-    assert "--also: what comes next cannot be learned beside this" in said
-    assert "nowhere: there is no such run folder" in told(capsys, *train(path, model="lstm"), "--from", "nowhere")
+    said = told(capsys, *train(path, model="bag"), "--auxiliary", "lm")
+    assert "--auxiliary: what comes next cannot be learned beside this" in said
+    assert "nowhere: there is no such run folder" in told(
+        capsys, *train(path, model="lstm"), "--pretrained", "nowhere"
+    )
 
 
-def test_too_few_numbers_to_promise_anything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_too_few_numbers_to_promise_anything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "data.csv"
     path.write_text(table([(f"text {n}", n / 3) for n in range(30)]))
     assert main(train(path)) == 0
-    assert "with no bounds, for want of examples to calibrate on (9 are needed)" in capsys.readouterr().out
+    assert (
+        "with no bounds, for want of examples to calibrate on (9 are needed)"
+        in capsys.readouterr().out
+    )
     result = (tmp_path / "data-run" / "result.json").read_text()
     assert "Infinity" not in result
-    assert json.loads(result)["details"]["sets"]["mean_width"] is None
+    assert json.loads(result)["details"]["prediction_sets"]["mean_width"] is None
     path = tmp_path / "labels.csv"
     path.write_text(table([(f"text {n}", "ab"[n % 2]) for n in range(30)]))
     assert main(train(path)) == 0
-    assert "with every label, for want of examples to calibrate on (9 are needed)" in capsys.readouterr().out
+    assert (
+        "with every label, for want of examples to calibrate on (9 are needed)"
+        in capsys.readouterr().out
+    )
 
 
 def test_columns_that_cannot_be_guessed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "data.csv"
     path.write_text(
-        "title,body,kind,source\n" + "".join(f"the title {n},a long body {n},{n % 2},{n % 3}\n" for n in range(20))
+        "title,body,kind,source\n"
+        + "".join(f"the title {n},a long body {n},{n % 2},{n % 3}\n" for n in range(20))
     )
     said = told(capsys, *train(path))
-    assert "several columns could be the text (title, body); call one text, or choose one of" in said
+    assert (
+        "several columns could be the text (title, body); call one text, or choose one of" in said
+    )
     assert "with --text" in said
-    assert "several columns could be the label (kind, source)" in told(capsys, *train(path), "--text", "body")
+    assert "several columns could be the label (kind, source)" in told(
+        capsys, *train(path), "--text", "body"
+    )
 
 
-def test_rows_that_lack_something_are_left_out_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_that_lack_something_are_left_out_on_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "data.csv"
     path.write_text(table([*ROWS, ("", "pos"), ("fine", "")]))
     assert main([*train(path), "--set", "data.reader.incomplete=leave out", "--json"]) == 0
     assert "2 rows without text or label left out" in capsys.readouterr().err
 
 
-def test_parts_share_neither_groups_nor_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_parts_share_neither_groups_nor_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path, test = tmp_path / "data.csv", tmp_path / "test.csv"
     rows = [(text, f"{label},{place // 2}") for place, (text, label) in enumerate(ROWS)]
     path.write_text(table([*rows], "text,label,who"))
@@ -156,7 +190,9 @@ def test_parts_share_neither_groups_nor_files(tmp_path: Path, capsys: pytest.Cap
     assert said.endswith("data.csv: the file was given twice; give each part files of its own")
 
 
-def test_files_beside_the_folders_of_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_beside_the_folders_of_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for place, (text, label) in enumerate(ROWS):
         (tmp_path / "mail" / label).mkdir(parents=True, exist_ok=True)
         (tmp_path / "mail" / label / f"{place}.txt").write_text(text)
@@ -165,7 +201,10 @@ def test_files_beside_the_folders_of_classes(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "mail" / "README.md").write_text("Old mail.")
     (tmp_path / "mail" / "odd.txt").write_text("Old mail.")
     said = told(capsys, *train(tmp_path / "mail"))
-    assert "odd.txt: the file lies beside the folders of classes; leave it out, or name the folders" in said
+    assert (
+        "odd.txt: the file lies beside the folders of classes; leave it out, or name the folders"
+        in said
+    )
     (tmp_path / "mail" / "odd.txt").unlink()
     assert main(train(tmp_path / "mail")) == 0
     err = capsys.readouterr().err
@@ -182,20 +221,22 @@ def test_labels_that_were_never_in_training_are_scored_apart(
     assert main([*train(path), "--test", str(test)]) == 0
     out, err = capsys.readouterr()
     assert "labels that were never in training are scored apart: 'mixed' (2)" in err
-    assert "Labels of 2 in the test part were never in training, and are none of these figures" in out
+    assert (
+        "Labels of 2 in the test part were never in training, and are none of these figures" in out
+    )
     result = json.loads((tmp_path / "data-run" / "result.json").read_text())
-    assert result["details"]["left_out"]["test"] == {
-        "unseen": {"mixed": 2},
+    assert result["details"]["skipped"]["test"] == {
+        "unseen_labels": {"mixed": 2},
         "shortened": 0,
-        "repeated": 6,
-        "strange": {},
+        "duplicates_of_train": 6,
+        "unknown_channels": {},
     }
     assert "6 of its 6 texts stand in training too, letter for letter" in err
     assert "6 texts of the test part stand in training too" in out
     assert result["metrics"]["accuracy"] == 0.5
     capsys.readouterr()
     assert main(["evaluate", str(tmp_path / "data-run"), str(test), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["details"]["unseen"] == {"mixed": 2}
+    assert json.loads(capsys.readouterr().out)["details"]["unseen_labels"] == {"mixed": 2}
 
 
 def test_a_text_of_a_hundred_thousand_steps_among_short_ones(
@@ -206,18 +247,22 @@ def test_a_text_of_a_hundred_thousand_steps_among_short_ones(
     assert main([*train(path, model="bag"), "--set", "training.steps=2"]) == 0
     err = capsys.readouterr().err
     assert "only the first 512 steps are read" in err
-    told = json.loads((tmp_path / "data-run" / "result.json").read_text())["details"]["left_out"]
+    told = json.loads((tmp_path / "data-run" / "result.json").read_text())["details"]["skipped"]
     assert sum(part["shortened"] for part in told.values()) == 1
     arrays = list((tmp_path / "data-run" / "cache").glob("*.npy"))
     assert sum(array.stat().st_size for array in arrays) < 20_000
 
 
-def test_rows_are_not_written_over_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_are_not_written_over_the_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "data.csv"
     path.write_text(table(ROWS))
     assert main(train(path)) == 0
     said = told(capsys, "classify", str(tmp_path / "data-run"), str(path), "--out", str(path))
-    assert said.endswith("data.csv: the rows would be written over the data; name another file with --out")
+    assert said.endswith(
+        "data.csv: the rows would be written over the data; name another file with --out"
+    )
     assert path.read_text() == table(ROWS)
 
 
@@ -240,32 +285,42 @@ def test_nothing_to_classify(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "the run was trained to classify, not to generate" in told(capsys, "generate", run)
 
 
-def test_a_mend_is_one_that_the_command_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mend_is_one_that_the_command_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path, other = tmp_path / "data.csv", tmp_path / "other.csv"
     path.write_text(table(ROWS))
     assert main(train(path)) == 0
     run = str(tmp_path / "data-run")
     other.write_bytes(table([("a café", "pos"), *ROWS]).encode("latin-1"))
-    mend = (
-        "other.csv:2: byte 0xE9 is not UTF-8; it looks like Windows-1252; make it UTF-8 with iconv -f cp1252 -t utf-8"
+    hint = (
+        "other.csv:2: byte 0xE9 is not UTF-8; it looks like Windows-1252; make it UTF-8 with "
+        "iconv -f cp1252 -t utf-8"
     )
     for verb in ("classify", "evaluate"):
-        assert told(capsys, verb, run, str(other)).endswith(mend)
+        assert told(capsys, verb, run, str(other)).endswith(hint)
     for line in (["check", str(other), "--task", "classify"], train(other)):
         assert main(line) == 2
-        assert capsys.readouterr().err.rstrip().endswith(f"{mend}, or give --set encoding=cp1252")
+        assert capsys.readouterr().err.rstrip().endswith(f"{hint}, or give --set encoding=cp1252")
     other.write_text("text,label\n ,pos\n")
     said = "other.csv: no example has a text and a label; give another file"
     assert told(capsys, "evaluate", run, str(other)).endswith(said)
     (tmp_path / "texts.txt").write_text("one\ntwo\n")
-    said = "every example has the label 'texts'; give examples of other classes, or name a folder with a file for each"
+    said = (
+        "every example has the label 'texts'; give examples of other classes, or name a "
+        "folder with a file for each"
+    )
     assert said in told(capsys, *train(tmp_path / "texts.txt"))
 
 
-def test_notes_beside_tables_are_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_notes_beside_tables_are_left_out_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
-    (folder / "a.csv").write_text(table([(f"{text} {place}", label) for place, (text, label) in enumerate(ROWS)]))
+    (folder / "a.csv").write_text(
+        table([(f"{text} {place}", label) for place, (text, label) in enumerate(ROWS)])
+    )
     (folder / "README.txt").write_text("Old films.\n")
     (folder / "FILMS_README.md").write_text("Older films.\n")
     (folder / "SHA256SUMS").write_text("0  a.csv\n")
@@ -285,7 +340,9 @@ def test_notes_beside_tables_are_left_out_and_told(tmp_path: Path, capsys: pytes
     assert [path.name for path in find_files([folder])] == notes  # there is nothing else
 
 
-def test_every_file_of_several_has_the_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_file_of_several_has_the_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.csv").write_text(table(ROWS))
     (tmp_path / "data" / "b.csv").write_text("review,label\ngood,pos\n")
@@ -296,7 +353,8 @@ def test_every_file_of_several_has_the_columns(tmp_path: Path, capsys: pytest.Ca
     path = tmp_path / "data.jsonl"
     path.write_text("\n".join(lines))
     assert told(capsys, *train(path)).endswith(
-        "data.jsonl:25: column 'text' is empty in this row; fill it in, or give --set incomplete='leave out'"
+        "data.jsonl:25: column 'text' is empty in this row; fill it in, or give --set "
+        "incomplete='leave out'"
     )
     assert main([*train(path), "--set", "incomplete=leave out"]) == 0
     assert "2 rows without text or label left out" in capsys.readouterr().err

@@ -1,4 +1,5 @@
-"""Files of labelled numeric sequences: what is read, and what a person is told where something is wrong."""
+"""Files of labelled numeric sequences: what is read, and what a person is told where something
+is wrong."""
 
 import gzip
 import json
@@ -8,9 +9,9 @@ import numpy as np
 import pytest
 
 from ensue.data.contract import Listener
-from ensue.data.labelled import Labelled
-from ensue.data.readers.long_table import LongTable
+from ensue.data.labelled import Example
 from ensue.data.readers.series_file import SeriesFile
+from ensue.data.tables.long import LongTable
 from ensue.errors import DataError
 
 CURVES = """\
@@ -21,17 +22,24 @@ a,3,g,,1,Ia
 a,2,r,1e1,0,Ia
 b,1.5,g,-4,2,II
 """
-CHOSEN = {"id": "object", "time": "mjd", "band": "flt", "value": ("flux",), "error": "flux_err", "label": "type"}
+CHOSEN = {
+    "id": "object",
+    "time": "mjd",
+    "channel": "flt",
+    "value": ("flux",),
+    "standard_error": "flux_err",
+    "label": "type",
+}
 
 
 def read(
     folder: Path, content: str, name: str = "a.csv", kind=LongTable, **settings
-) -> tuple[list[Labelled], list[str]]:
+) -> tuple[list[Example], list[str]]:
     path, found = folder / name, []
     data = content.encode()
     path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     listener = Listener(lambda finding: found.append(str(finding).replace(f"{folder}/", "")))
-    reader = kind(**settings).settled([path], listener).build([path])
+    reader = kind(**settings).resolved([path], listener).build([path])
     return list(reader.examples(listener)), found
 
 
@@ -39,7 +47,7 @@ def told(folder: Path, content: str, name: str = "a.csv", kind=LongTable, **sett
     with pytest.raises(DataError) as caught:
         read(folder, content, name, kind, **settings)
     assert "\n" not in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.hint
     return str(caught.value).replace(f"{folder}/", "")
 
 
@@ -52,20 +60,29 @@ def test_light_curves(tmp_path, name):
     (second, first), found = read(tmp_path, content, name, **CHOSEN)
     assert (first.label, first.line, first.row) == ("Ia", 3 - (name == "a.jsonl"), {"object": "a"})
     assert first.content["time"].tolist() == [1, 2, 3]
-    assert first.content["band"] == ["g", "r", "g"]
+    assert first.content["channel"] == ["g", "r", "g"]
     assert first.content["flux"].tolist() == [10, 10, pytest.approx(np.nan, nan_ok=True)]
-    assert first.content["error"].tolist() == [1, 0, 1]
+    assert first.content["standard_error"].tolist() == [1, 0, 1]
     assert second.content["flux"].tolist() == [-4, 30]
     assert found == [f"{name}: the rows of 2 sequences were not in order of time, and were sorted"]
 
 
 def test_columns_are_found_by_their_names(tmp_path):
-    table = "id,time,x,y,word,label,age,ward\n1,2026-01-01,1,2,go,yes,40,A\n1,2026-01-02 12:00,3,4,stop,yes,40,A\n"
+    table = (
+        "id,time,x,y,word,label,age,ward\n1,2026-01-01,1,2,go,yes,40,A\n1,2026-01-02 "
+        "12:00,3,4,stop,yes,40,A\n"
+    )
     (only,), found = read(tmp_path, table, static=("age",), group="ward")
     assert np.diff(only.content["time"]).tolist() == [1.5]
-    assert (only.content["y"].tolist(), only.content["word"], only.content["age"]) == ([2, 4], ["go", "stop"], 40)
+    assert (only.content["y"].tolist(), only.content["word"], only.content["age"]) == (
+        [2, 4],
+        ["go", "stop"],
+        40,
+    )
     assert (only.label, only.group) == ("yes", "A")
-    assert found == ["a.csv: read with id 'id', time 'time', label 'label', value 'x', 'y', symbol 'word'"]
+    assert found == [
+        "a.csv: read with id 'id', time 'time', label 'label', value 'x', 'y', symbol 'word'"
+    ]
 
 
 def test_parquet(tmp_path):
@@ -74,7 +91,10 @@ def test_parquet(tmp_path):
     (tmp_path / "a.csv").write_text(CURVES)
     with duckdb.connect() as connection:
         connection.execute(f"COPY (FROM '{tmp_path}/a.csv') TO '{tmp_path}/b.parquet'")
-    content = [one.content["flux"].tolist() for one in LongTable(**CHOSEN).build([tmp_path / "b.parquet"]).examples()]
+    content = [
+        one.content["flux"].tolist()
+        for one in LongTable(**CHOSEN).build([tmp_path / "b.parquet"]).examples()
+    ]
     assert content == [[-4, 30], [10, 10, pytest.approx(np.nan, nan_ok=True)]]
 
 
@@ -117,7 +137,7 @@ def test_bad_tables(tmp_path, old, new, message):
     ("table", "settings", "message"),
     [
         ("id,time,x\n1,1,2\n1,1,2\n", {}, "a.csv:3: the time of this row of '1' stands on line 2 already; "
-         "leave one out, or join them, or name a column of bands with --band"),
+         "leave one out, or join them, or name a column of bands with --channel"),
         ("x,label\n1,a\n1,b\n", {}, "a.csv:3: 'label' is 'b' here, and 'a' in rows before of 'a.csv'; "
          "give all rows of a sequence the same, or name the column of sequences with --id"),
         ("id,label\n1,a\n", {}, "a.csv: no column holds the values of the steps; "
@@ -165,7 +185,10 @@ def test_series(tmp_path, name):
 
 def test_series_with_other_labels(tmp_path):
     (only,), _ = read(
-        tmp_path, "@univariate true\n@seriesLength 2\n@targetLabel true\n@data\n1,2:0.5\n", "a.ts", SeriesFile
+        tmp_path,
+        "@univariate true\n@seriesLength 2\n@targetLabel true\n@data\n1,2:0.5\n",
+        "a.ts",
+        SeriesFile,
     )
     assert only.label == 0.5
     (only,), _ = read(tmp_path, "@classLabel false\n@data\n1,2:3,4\n", "a.ts", SeriesFile)
@@ -185,7 +208,7 @@ def test_series_with_other_labels(tmp_path):
          "mend it, or add it to `@classLabel true ...`"),
         ("4,?,6:", "", "a.ts:9: the line has 1 channel where the header promises 2; "
          "mend the line, or the header"),
-        (",?", "", "a.ts:9: channel 2 has 2 values where channel 1 has 3; write ? where nothing was measured"),
+        (",?", "", ("a.ts:9: channel 2 has 2 values where channel 1 has 3; write ? where nothing was " "measured")),
         ("?", "", "a.ts:9: value 2 of channel 2 is empty; write ? where nothing was measured"),
         ("2e1", "NaN", "a.ts:10: 'NaN' in value 2 of channel 1 is not finite; "
          "mend it, or write ? where nothing was measured"),
@@ -211,51 +234,71 @@ OBS:  56177.188  r NULL  -6.070e+00   5.335e+00
 OBS:  56177.172  g NULL   8.814e+00   4.790e+00
 END:
 """
-AS_SNANA = {"id": "SNID", "time": "MJD", "band": "FLT", "value": ("FLUXCAL",), "error": "FLUXCALERR", "label": "SNTYPE"}
+AS_SNANA = {
+    "id": "SNID",
+    "time": "MJD",
+    "channel": "FLT",
+    "value": ("FLUXCAL",),
+    "standard_error": "FLUXCALERR",
+    "label": "SNTYPE",
+}
 
 
 def test_snana(tmp_path):
     (only,), _ = read(tmp_path, SNANA, "DES_SN172.DAT", static=("REDSHIFT_FINAL",), **AS_SNANA)
     assert (only.label, only.line, only.row) == ("-9", 8, {"SNID": "172"})
-    assert (only.content["band"], only.content["FLUXCAL"].tolist()) == (["g", "r"], [8.814, -6.07])
+    assert (only.content["channel"], only.content["FLUXCAL"].tolist()) == (
+        ["g", "r"],
+        [8.814, -6.07],
+    )
     assert only.content["REDSHIFT_FINAL"] == 0.47473
     message = told(tmp_path, SNANA.replace("g NULL", "g"), "a.dat", **AS_SNANA)
     assert message == (
-        "a.dat:9: the observation has 4 values where VARLIST names 5; mend the line, or put a VARLIST above it"
+        "a.dat:9: the observation has 4 values where VARLIST names 5; mend the line, or "
+        "put a VARLIST above it"
     )
 
 
-SIMULATED = SNANA.replace("VARLIST:", "SIM_NON1a:      35   (non1a index)\nSIM_REDSHIFT:  0.4458\nVARLIST:").replace(
-    "FLUXCALERR\n", "FLUXCALERR SNR SIM_MAG\n"
+SIMULATED = SNANA.replace(
+    "VARLIST:", "SIM_NON1a:      35   (non1a index)\nSIM_REDSHIFT:  0.4458\nVARLIST:"
+).replace("FLUXCALERR\n", "FLUXCALERR SNR SIM_MAG\n")
+SIMULATED = SIMULATED.replace("5.335e+00\n", "5.335e+00 -1.1 27.1\n").replace(
+    "4.790e+00\n", "4.790e+00 1.8 25.1\n"
 )
-SIMULATED = SIMULATED.replace("5.335e+00\n", "5.335e+00 -1.1 27.1\n").replace("4.790e+00\n", "4.790e+00 1.8 25.1\n")
 
 
 def test_what_a_simulation_knows_is_no_input(tmp_path):
     (only,), told = read(tmp_path, SIMULATED, "a.dat", label="SIM_NON1a")
-    assert set(only.content) == {"time", "band", "error", "FLUXCAL"}
+    assert set(only.content) == {"time", "channel", "standard_error", "FLUXCAL"}
     assert (only.label, only.row) == ("35", {"SNID": "172"})
     assert told[0] == (
-        "a.dat: read with id 'SNID', time 'MJD', band 'FLT', error 'FLUXCALERR', label 'SIM_NON1a', value 'FLUXCAL'"
+        "a.dat: read with id 'SNID', time 'MJD', channel 'FLT', standard_error 'FLUXCALERR', label "
+        "'SIM_NON1a', value 'FLUXCAL'"
     )
     (only,), told = read(tmp_path, SIMULATED, "a.dat", label="SNTYPE", value=("FLUXCAL", "SIM_MAG"))
-    assert set(only.content) == {"time", "band", "error", "FLUXCAL", "SIM_MAG"}
+    assert set(only.content) == {"time", "channel", "standard_error", "FLUXCAL", "SIM_MAG"}
     assert "SIM_MAG is read as named, though a simulation wrote it" in told[1]
     (only,), told = read(tmp_path, "id,time,flux,sim_z,label\na,1,2,0.3,x\na,2,2,0.3,x\n")
     assert set(only.content) == {"time", "flux"}
-    assert (
-        told[-1]
-        == "a.csv: left out as truths of a simulation: sim_z; to read them, name every column of values with --value"
+    assert told[-1] == (
+        "a.csv: left out as truths of a simulation: sim_z; to read them, name every "
+        "column of values with --value"
     )
 
 
 def test_real_snana():
-    folder = Path(__file__).parents[3] / "shared" / "data" / "supernova_spcc_subset" / "original_examples"
+    folder = (
+        Path(__file__).parents[3]
+        / "shared"
+        / "data"
+        / "supernova_spcc_subset"
+        / "original_examples"
+    )
     if not folder.is_dir():
         pytest.skip("the data sets of ../shared/data are not there")
     examples = list(LongTable(**AS_SNANA).build(sorted(folder.iterdir())).examples())
     assert (len(examples), len(examples[0].content["time"])) == (8, 115)
-    plain = LongTable().settled(sorted(folder.iterdir()), Listener())
+    plain = LongTable().resolved(sorted(folder.iterdir()), Listener())
     assert (plain.value, plain.symbol, plain.static, plain.label) == (("FLUXCAL",), (), (), "")
 
 

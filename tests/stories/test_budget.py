@@ -1,4 +1,5 @@
-"""What is asked for is what is paid: baselines keep to their share, a command to its minutes, and nothing is silent."""
+"""What is asked for is what is paid: baselines keep to their share, a command to its minutes,
+and nothing is silent."""
 
 import json
 import os
@@ -18,22 +19,39 @@ import pytest
 import ensue
 from ensue import api
 from ensue.cli.main import main
-from ensue.cli.progress import Held, Live, Plain, Ticking
+from ensue.cli.progress import BufferedProgress, Live, Plain, Ticking
 from ensue.data.codecs import Characters
-from ensue.data.encode import encode_corpus
-from ensue.data.examples import Examples
+from ensue.data.dataset import Examples
+from ensue.data.dataset_writer import encode_corpus
 from ensue.data.prepare import _Progress
 from ensue.errors import RunError
 from ensue.evaluation.sampling import FEWEST, ScoredText, affordable
-from ensue.evaluation.score import ScoreSettings, score
+from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.models.ngram import NgramSettings, estimate
-from ensue.tasks import learning, ngram_share, rivals, text_data, text_training
-from ensue.tasks.learning import SPARED, Budget, fit_beside, left_of
-from ensue.tasks.ngram_share import Share, plan_of
+from ensue.tasks import fitting as learning
+from ensue.tasks.fitting import RESERVED_SHARE, Budget, fit_baselines, remaining_training
+from ensue.tasks.generate import baselines as rivals
+from ensue.tasks.generate import data as text_data
+from ensue.tasks.generate import ngram_budget as ngram_share
+from ensue.tasks.generate import training as text_training
+from ensue.tasks.generate.ngram_budget import Share, plan_of
 from ensue.training.contract import Event, Note, Progress, Reading, Working
-from ensue.training.settings import MachineSettings, TrainingSettings
+from ensue.training.settings import HardwareSettings, TrainingSettings
 
-WORDS = ["some", "of", "these", "words", "stand", "together", "as", "they", "please", "and", "others", "never"]
+WORDS = [
+    "some",
+    "of",
+    "these",
+    "words",
+    "stand",
+    "together",
+    "as",
+    "they",
+    "please",
+    "and",
+    "others",
+    "never",
+]
 
 
 def prose(count: int, seed: int = 1) -> str:
@@ -70,17 +88,25 @@ def test_a_share_cuts_the_order_and_then_the_text(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(ngram_share, "SMALL", 10_000)
     monkeypatch.setattr(ngram_share, "SAMPLE", 10_000)
     expected = ngram_share._Expected.of(train, codec.size, 9)
-    monkeypatch.setattr(ngram_share._Expected, "of", lambda *_: expected)  # a clock would measure anew
+    monkeypatch.setattr(
+        ngram_share._Expected, "of", lambda *_: expected
+    )  # a clock would measure anew
     within = int(expected.counting(len(train), 6) * 1.01)
-    plan = plan_of(train, codec.size, NgramSettings(), Share(0.001 + expected.seconds(len(train), 9), within))
+    plan = plan_of(
+        train, codec.size, NgramSettings(), Share(0.001 + expected.seconds(len(train), 9), within)
+    )
     assert plan is not None
     assert plan.symbols == len(train)
     assert 5 <= plan.highest_order <= 7
-    small = plan_of(train, codec.size, NgramSettings(), Share(expected.seconds(len(train), 9) / 3, 10**10))
+    small = plan_of(
+        train, codec.size, NgramSettings(), Share(expected.seconds(len(train), 9) / 3, 10**10)
+    )
     assert small is not None
     assert 10_000 <= small.symbols < len(train)
     told = rivals.shortened(small, train, NgramSettings(), Share(30, 10**9))[0]
-    assert told.endswith(f"up to order {small.highest_order}: what fits into its share of 1.0 GB and 30 s")
+    assert told.endswith(
+        f"up to order {small.highest_order}: what fits into its share of 1.0 GB and 30 s"
+    )
     assert f"the last {small.symbols:,} of the {len(train):,} training symbols" in told
 
 
@@ -108,7 +134,9 @@ def test_how_many_n_grams_there_will_be_is_known_before_they_are_counted() -> No
     assert expected.grams(len(train), 9) == pytest.approx(sum(found), rel=0.2)
 
 
-def test_what_was_asked_for_gets_all_of_it_on_disk_if_need_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_asked_for_gets_all_of_it_on_disk_if_need_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     train, codec = corpus(prose(20_000))
     monkeypatch.setattr(ngram_share, "SMALL", 10_000)
     monkeypatch.setattr(ngram_share, "SAMPLE", 10_000)
@@ -123,10 +151,15 @@ def test_what_was_asked_for_gets_all_of_it_on_disk_if_need_be(monkeypatch: pytes
 
 
 @pytest.mark.parametrize(("kernels", "takes"), [(True, "9 s"), (False, "36 s")])
-def test_how_long_counting_on_disk_takes_is_told(kernels: bool, takes: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """10 MB, of which a sample of 1 MB took 0.2 s: twice 3.6 s with the kernels, where 36 s were told."""
+def test_how_long_counting_on_disk_takes_is_told(
+    kernels: bool, takes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """10 MB, of which a sample of 1 MB took 0.2 s: twice 3.6 s with the kernels, where 36 s were
+    told."""
     train, _ = corpus("a")
-    ten = replace(train, ids=np.broadcast_to(train.ids, 10_000_000), offsets=np.array([0, 10_000_000]))
+    ten = replace(
+        train, ids=np.broadcast_to(train.ids, 10_000_000), offsets=np.array([0, 10_000_000])
+    )
     expected = ngram_share._Expected(1_000_000, (1000.0,) * 9, (0.5,) * 9, took=0.2)
     monkeypatch.setattr(ngram_share._Expected, "of", lambda *_: expected)
     monkeypatch.setattr(ngram_share, "library", lambda: kernels or None)
@@ -142,10 +175,22 @@ def test_a_best_n_gram_that_is_too_dear_does_not_stand_beside_the_one_that_was_a
     monkeypatch.setattr(ngram_share, "SAMPLE", 10_000)
     notes: list[str] = []
     settings = ["model.order=3", "baseline.memory=1000"]
-    ensue.train("generate", text, model="ngram", out=tmp_path / "run", settings=settings, watch=_notes(notes))
-    rows = [row["name"] for row in json.loads((tmp_path / "run" / "result.json").read_text())["rows"]]
+    ensue.train(
+        "generate",
+        text,
+        model="ngram",
+        out=tmp_path / "run",
+        settings=settings,
+        watch=_notes(notes),
+    )
+    rows = [
+        row["name"] for row in json.loads((tmp_path / "run" / "result.json").read_text())["rows"]
+    ]
     assert rows == ["uniform", "unigram", "3-gram as set"]
-    assert "the best n-gram is not beside it: it would take more than its share of 0.0 GB and 36 s" in notes
+    assert (
+        "the best n-gram is not beside it: it would take more than its share of 0.0 GB and 36 s"
+        in notes
+    )
 
 
 def _notes(found: list[str]) -> Callable[[Event], None]:
@@ -155,20 +200,32 @@ def _notes(found: list[str]) -> Callable[[Event], None]:
 def test_an_order_that_takes_the_cap_says_so(text: Path, tmp_path: Path) -> None:
     notes: list[str] = []
     settings = ["model.max_order=2", "baseline.max_order=2"]
-    ensue.train("generate", text, model="ngram", out=tmp_path / "run", settings=settings, watch=_notes(notes))
+    ensue.train(
+        "generate",
+        text,
+        model="ngram",
+        out=tmp_path / "run",
+        settings=settings,
+        watch=_notes(notes),
+    )
     said = next(note for note in notes if note.startswith("the order of the n-gram, 2: "))
-    assert "2 is the highest that was tried, and a higher one may predict better (--set model.max_order=7)" in said
+    assert (
+        "2 is the highest that was tried, and a higher one may predict better (--set "
+        "model.max_order=7)"
+    ) in said
 
 
 def test_what_is_counted_at_one_go_is_no_network_that_has_hardly_begun(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("".join(np.random.default_rng(1).choice(list("abc "), 20_000).tolist()))
     model = ensue.train("generate", text, model="ngram", out=tmp_path / "run")
-    assert model.run.read_json("result.json")["symptoms"] == []
+    assert model.run.read_json("result.json")["warnings"] == []
 
 
 def nats_of(run: Path) -> dict[str, float]:
-    return {row["name"]: row["nats"] for row in json.loads((run / "result.json").read_text())["rows"]}
+    return {
+        row["name"]: row["nats"] for row in json.loads((run / "result.json").read_text())["rows"]
+    }
 
 
 def test_a_validation_file_is_not_counted_unless_it_is_asked_for(tmp_path: Path) -> None:
@@ -207,10 +264,18 @@ def test_a_share_of_the_data_for_validation_is_counted_as_ever(text: Path, tmp_p
 
 def test_baselines_end_with_their_share() -> None:
     budget, notes = Budget(minutes=0.002, began=time.perf_counter()), []
-    fitted, said = fit_beside({"one": 1, "two": 2, "three": 3}, _slowly, examples(10), budget, _notes(notes))
+    fitted, said = fit_baselines(
+        {"one": 1, "two": 2, "three": 3}, _slowly, examples(10), budget, _notes(notes)
+    )
     assert fitted == {"one": 1}
-    assert said == tuple(notes) == ("two, three: not fitted, for the baselines' share of the time, 0 s, was spent",)
-    assert fit_beside({"one": 1, "two": 2}, _slowly, examples(10), replace(budget, minutes=inf), _notes([]))[0] == {
+    assert (
+        said
+        == tuple(notes)
+        == ("two, three: not fitted, for the baselines' share of the time, 0 s, was spent",)
+    )
+    assert fit_baselines(
+        {"one": 1, "two": 2}, _slowly, examples(10), replace(budget, minutes=inf), _notes([])
+    )[0] == {
         "one": 1,
         "two": 2,
     }
@@ -225,8 +290,11 @@ def examples(count: int) -> Examples:
     return Examples(np.arange(count + 1), {"input": np.zeros(count)}, {"target": np.zeros(count)})
 
 
-def test_a_baseline_that_would_take_more_than_the_share_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A linear model took 124 s of a minute on a busy machine: it had begun while some of the share was left."""
+def test_a_baseline_that_would_take_more_than_the_share_is_not_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A linear model took 124 s of a minute on a busy machine: it had begun while some of the
+    share was left."""
     now, notes = 0.0, list[str]()
     monkeypatch.setattr(learning, "perf_counter", lambda: now)
 
@@ -235,23 +303,45 @@ def test_a_baseline_that_would_take_more_than_the_share_is_not_begun(monkeypatch
         now += seconds * len(train) / 8000
         return len(train)
 
-    fitted, said = fit_beside({"a": 10, "b": 400, "c": 16}, fit_one, examples(8000), Budget(10, 0.0), _notes(notes))
+    fitted, said = fit_baselines(
+        {"a": 10, "b": 400, "c": 16}, fit_one, examples(8000), Budget(10, 0.0), _notes(notes)
+    )
     assert fitted == {"a": 8000, "c": 8000}
     assert said == tuple(notes)
-    assert said == ("b: not fitted, for it would take about 400 s of the baselines' share of the time, 120 s",)
+    assert said == (
+        "b: not fitted, for it would take about 400 s of the baselines' share of the time, 120 s",
+    )
     assert now == pytest.approx((10 + 400 + 16) / 8 + 10 + 16)
-    alone = fit_beside({"b": 400}, fit_one, examples(8000), Budget(inf, 0.0), _notes(notes))
+    alone = fit_baselines({"b": 400}, fit_one, examples(8000), Budget(inf, 0.0), _notes(notes))
     assert alone == ({"b": 8000}, ())
 
 
 @pytest.mark.slow
 def test_a_command_takes_its_minutes(tmp_path: Path) -> None:
-    """By the time of the processor, for the machine may be busy: reading, baselines, scoring and report included."""
+    """By the time of the processor, for the machine may be busy: reading, baselines, scoring and
+    report included."""
     path = tmp_path / "text.txt"
     path.write_text("\n\n" + prose(800_000))
-    line = [sys.executable, "-m", "ensue", "train", "generate", str(path), "--minutes", "0.6", "--out", "run"]
+    line = [
+        sys.executable,
+        "-m",
+        "ensue",
+        "train",
+        "generate",
+        str(path),
+        "--minutes",
+        "0.6",
+        "--out",
+        "run",
+    ]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(line, cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    done = subprocess.run(
+        line,
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.2 * 36
@@ -263,14 +353,17 @@ def test_the_training_gets_what_is_left_of_the_minutes() -> None:
 
     def left(seconds: float) -> float:
         budget = Budget(minutes=10, began=time.perf_counter() - seconds)
-        return left_of(training, MachineSettings(), budget, _notes(notes)).minutes
+        return remaining_training(training, HardwareSettings(), budget, _notes(notes)).minutes
 
     assert left(0) == pytest.approx(9.0, abs=0.01)
     assert left(120) == pytest.approx(7.0, abs=0.01)
     assert notes == []
     assert left(900) == 2.5
     assert notes == [
-        "900 s went by before the training, of 600 s in all: it gets 150 s all the same (more with a larger --minutes)"
+        (
+            "900 s went by before the training, of 600 s in all: it gets 150 s all the same "
+            "(more with a larger --minutes)"
+        )
     ]
     assert Budget.of(TrainingSettings(epochs=2)).left() == inf
 
@@ -297,10 +390,16 @@ def test_reading_that_leaves_too_little_of_the_minutes_is_told_once_and_early() 
 
 
 @pytest.mark.parametrize(
-    ("gone", "said"),
-    [(0, "d: not fitted, for the baselines' share of the time, 120 s,"), (300, "c, d: not"), (900, "b, c, d: not")],
+    ("gone", "message"),
+    [
+        (0, "d: not fitted, for the baselines' share of the time, 120 s,"),
+        (300, "c, d: not"),
+        (900, "b, c, d: not"),
+    ],
 )
-def test_baselines_have_a_share_of_what_reading_left(gone: float, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_baselines_have_a_share_of_what_reading_left(
+    gone: float, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They had a fifth of all the minutes, though these were spent already."""
     now = gone
     monkeypatch.setattr(learning, "perf_counter", lambda: now)
@@ -310,26 +409,30 @@ def test_baselines_have_a_share_of_what_reading_left(gone: float, said: str, mon
         now += 50
         return name
 
-    left_out = fit_beside({name: name for name in "abcd"}, for_50_seconds, examples(10), Budget(10, 0.0), _notes([]))[1]
-    assert left_out[0].startswith(said)
+    left_out = fit_baselines(
+        {name: name for name in "abcd"}, for_50_seconds, examples(10), Budget(10, 0.0), _notes([])
+    )[1]
+    assert left_out[0].startswith(message)
 
 
-@pytest.mark.parametrize(("each", "share"), [(1e-9, SPARED), (1.0, text_training.MOST_SPARED)])
+@pytest.mark.parametrize(
+    ("each", "share"), [(1e-9, RESERVED_SHARE), (1.0, text_training.MOST_SPARED)]
+)
 def test_what_comes_after_a_training_is_timed_before_it(
     each: float, share: float, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[float] = []
-    true = text_training.left_of
+    true = text_training.remaining_training
 
     def noted(*all_of_it: Any) -> TrainingSettings:
         given.append(all_of_it[-1])
         return true(*all_of_it)
 
-    monkeypatch.setattr(text_training, "left_of", noted)
-    settings = ["body.width=8", "training.machine.device=cpu", "baseline.order=2"]
+    monkeypatch.setattr(text_training, "remaining_training", noted)
+    settings = ["body.width=8", "training.hardware.device=cpu", "baseline.order=2"]
     first = tmp_path / "first"
     ensue.train("generate", text, out=first, settings=[*settings, "training.steps=1"])
-    assert given.pop() == SPARED  # steps are no time
+    assert given.pop() == RESERVED_SHARE  # steps are no time
     monkeypatch.setattr(text_training, "seconds_each", lambda *_: each)
     ensue.train("generate", text, out=tmp_path / "timed", minutes=0.02, settings=settings)
     assert given.pop() == pytest.approx(share)
@@ -339,7 +442,12 @@ def test_a_run_that_goes_on_for_minutes_scores_what_they_have_time_for(
     text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "run"
-    settings = ["body.width=8", "training.machine.device=cpu", "baseline.order=2", "training.steps=1"]
+    settings = [
+        "body.width=8",
+        "training.hardware.device=cpu",
+        "baseline.order=2",
+        "training.steps=1",
+    ]
     whole = ensue.train("generate", text, out=run, settings=settings).run.about["scored"]["symbols"]
     monkeypatch.setattr(text_training, "affordable", lambda *_: whole // 2)
     assert api.resume(run, minutes=0.02).run.about["scored"]["symbols"] == whole // 2
@@ -367,11 +475,15 @@ def test_a_sample_of_the_test_part_costs_what_all_of_it_does() -> None:
 
 def test_a_sample_of_records_is_whole_records_with_their_unknown_symbols() -> None:
     codec = Characters().fit(["abc", "cab"], ends=True)
-    whole = encode_corpus(["abc" * (n % 5 + 1) + ("é" if n % 3 == 0 else "") for n in range(400)], codec)
+    whole = encode_corpus(
+        ["abc" * (n % 5 + 1) + ("é" if n % 3 == 0 else "") for n in range(400)], codec
+    )
     model = estimate(whole.ids, whole.offsets, codec.size, NgramSettings(order=2)).packed()
     some = ScoredText.of(whole, len(whole) // 10)
     assert len(some.text.offsets) in (40, 41)
-    np.testing.assert_array_equal(np.flatnonzero(some.text.ids == codec.unknown), some.text.unknown_at)
+    np.testing.assert_array_equal(
+        np.flatnonzero(some.text.ids == codec.unknown), some.text.unknown_at
+    )
     assert len(some.text.unknown_nats) == len(some.text.unknown_at) > 5
     exact = score(model, whole.ids, whole.offsets, ScoreSettings())
     places = np.concatenate([np.arange(*stretch) for stretch in some.stretches])
@@ -407,7 +519,8 @@ def test_what_takes_long_is_told_while_it_does(kind: Any, monkeypatch: pytest.Mo
 def test_answers_that_are_long_in_coming_are_told_of_and_stand_on_lines_of_their_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """`classify RUN FILE` and the like were silent until the first of their rows, and between them."""
+    """`classify RUN FILE` and the like were silent until the first of their rows, and between
+    them."""
     monkeypatch.setattr("ensue.cli.progress.SILENT_SECONDS", 0.02)
 
     def slowly() -> Iterator[str]:
@@ -428,15 +541,30 @@ def test_answers_that_are_long_in_coming_are_told_of_and_stand_on_lines_of_their
 
 TAGGED = "1\tthe\t_\tDET\t_\t_\t_\t_\t_\t_\n2\tcat\t_\tNOUN\t_\t_\t_\t_\t_\t_\n\n"
 ASKED = [
-    ("generate", "ngram", ["generate", "RUN", "--novelty", "--length", "20"], "searching the training data"),
-    ("generate", "ngram", ["generate", "RUN", "--n", "2", "--json"], "searching the training data"),
-    ("generate", "ngram", ["evaluate", "RUN", "FILE", "--novelty", "--json"], "searching the training data"),
+    (
+        "generate",
+        "ngram",
+        ["generate", "RUN", "--novelty", "--length", "20"],
+        "searching the training data",
+    ),
+    (
+        "generate",
+        "ngram",
+        ["generate", "RUN", "--samples", "2", "--json"],
+        "searching the training data",
+    ),
+    (
+        "generate",
+        "ngram",
+        ["evaluate", "RUN", "FILE", "--novelty", "--json"],
+        "searching the training data",
+    ),
     ("generate", "ngram", ["evaluate", "RUN", "FILE", "--prequential"], "scoring and learning"),
     ("generate", "ngram", ["export", "RUN", "OUT"], "writing n-grams"),
     ("generate", "ngram", ["check", "FILE"], "looking at the data"),
     ("classify", "majority", ["classify", "RUN", "FILE"], "classifying"),
     ("classify", "majority", ["evaluate", "RUN", "FILE", "--json"], "scoring"),
-    ("tag", "frequent", ["tag", "RUN", "FILE", "--out", "OUT"], "tagging"),
+    ("tag", "most-frequent-tag", ["tag", "RUN", "FILE", "--out", "OUT"], "tagging"),
     ("forecast", "ridge", ["forecast", "RUN"], "forecasting"),
 ]
 
@@ -446,9 +574,11 @@ def answering(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], 
     """Give a run of a verb, and the file it was trained on."""
     contents = {
         "generate": prose(2_000),
-        "classify": "text,label\n" + "".join(f"a {word} film,{word}\n" for word in ("good", "bad") * 40),
+        "classify": "text,label\n"
+        + "".join(f"a {word} film,{word}\n" for word in ("good", "bad") * 40),
         "tag": TAGGED * 40,
-        "forecast": "date,value\n" + "".join(f"{1990 + n // 12}-{n % 12 + 1:02}-01,{n % 12}\n" for n in range(240)),
+        "forecast": "date,value\n"
+        + "".join(f"{1990 + n // 12}-{n % 12 + 1:02}-01,{n % 12}\n" for n in range(240)),
     }
     endings = {"generate": "txt", "classify": "csv", "tag": "conllu", "forecast": "csv"}
     folder = tmp_path_factory.mktemp("answering")
@@ -463,9 +593,17 @@ def answering(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], 
     return made
 
 
-@pytest.mark.parametrize(("verb", "model", "line", "what"), ASKED, ids=[" ".join(one[2]) for one in ASKED])
+@pytest.mark.parametrize(
+    ("verb", "model", "line", "what"), ASKED, ids=[" ".join(one[2]) for one in ASKED]
+)
 def test_every_verb_that_answers_tells_what_it_does(
-    verb: str, model: str, line: list[str], what: str, answering: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    verb: str,
+    model: str,
+    line: list[str],
+    what: str,
+    answering: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run, file = answering(verb, model)
     events: list[Event] = []
@@ -501,7 +639,7 @@ def test_how_long_reading_takes_goes_by_what_each_pass_takes() -> None:
 def test_large_data_is_told_of_with_the_time_that_it_takes(
     text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("data.prepare", "tasks.text_data"):
+    for module in ("data.prepare", "tasks.generate.data"):
         monkeypatch.setattr(f"ensue.{module}.LONG", 1000)
     events: list[Event] = []
     ensue.train("generate", text, model="ngram", out=tmp_path / "run", watch=events.append)
@@ -513,11 +651,22 @@ def test_large_data_is_told_of_with_the_time_that_it_takes(
 
 def test_notes_are_held_until_the_data_was_read() -> None:
     shown: list[Event] = []
-    held = Held(shown.append)
-    for event in (Note("a guess"), Working("reading the data"), Reading(1, 2), Note("it takes long"), Reading(2, 2)):
+    held = BufferedProgress(shown.append)
+    for event in (
+        Note("a guess"),
+        Working("reading the data"),
+        Reading(1, 2),
+        Note("it takes long"),
+        Reading(2, 2),
+    ):
         held(event)
     held(Note("another"))
-    assert shown == [Working("reading the data"), Reading(1, 2), Note("it takes long"), Reading(2, 2)]
+    assert shown == [
+        Working("reading the data"),
+        Reading(1, 2),
+        Note("it takes long"),
+        Reading(2, 2),
+    ]
     held(Working("counting n-grams"))
     assert shown[4:] == [Note("a guess"), Note("another"), Working("counting n-grams")]
     held(Note("a third"))
@@ -529,7 +678,12 @@ def test_every_stage_of_a_training_has_a_name(text: Path, tmp_path: Path) -> Non
     settings = ["training.steps=2", "body.width=8", "mixture.use=always"]
     ensue.train("generate", text, out=tmp_path / "run", settings=settings, watch=events.append)
     doing = [event.what for event in events if isinstance(event, Working)]
-    for what in ("counting n-grams", "fitting the mixture", "scoring the test part: mixture", "writing samples"):
+    for what in (
+        "counting n-grams",
+        "fitting the mixture",
+        "scoring the test part: mixture",
+        "writing samples",
+    ):
         assert any(one.startswith(what) for one in doing), what
     assert any(isinstance(event, Progress) for event in events)
 
@@ -537,9 +691,9 @@ def test_every_stage_of_a_training_has_a_name(text: Path, tmp_path: Path) -> Non
 def test_a_machine_that_becomes_slower_takes_fewer_steps(
     text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ensue.training.by_gradient import ByGradient
+    from ensue.training.gradient import GradientLearner
 
-    true, notes = ByGradient.update, []
+    true, notes = GradientLearner.update, []
     done = 0
 
     def slower(self: Any, *given: Any) -> Any:
@@ -549,14 +703,18 @@ def test_a_machine_that_becomes_slower_takes_fewer_steps(
             time.sleep(0.1)
         return true(self, *given)
 
-    monkeypatch.setattr(ByGradient, "update", slower)
+    monkeypatch.setattr(GradientLearner, "update", slower)
     settings = ["body.width=8", "training.evaluate_every=1000", "baseline.order=2"]
     began = time.perf_counter()
-    ensue.train("generate", text, out=tmp_path / "run", minutes=0.1, settings=settings, watch=_notes(notes))
+    ensue.train(
+        "generate", text, out=tmp_path / "run", minutes=0.1, settings=settings, watch=_notes(notes)
+    )
     assert any(note.startswith("the machine has become slower: ") for note in notes)
     assert time.perf_counter() - began < 20
 
 
-@pytest.mark.parametrize(("size", "symbols"), [(66, 100_000), (3000, 100_000), (33_279, 9014), (1_000_000, 8000)])
+@pytest.mark.parametrize(
+    ("size", "symbols"), [(66, 100_000), (3000, 100_000), (33_279, 9014), (1_000_000, 8000)]
+)
 def test_a_validation_costs_no_more_for_a_large_vocabulary(size: int, symbols: int) -> None:
     assert text_training.validated(size) == symbols

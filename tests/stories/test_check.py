@@ -1,4 +1,5 @@
-"""`ensue check` of what classify, tag and forecast learn from: what it is for, what is wrong with it, and where."""
+"""`ensue check` of what classify, tag and forecast learn from: what it is for, what is wrong
+with it, and where."""
 
 import json
 import subprocess
@@ -14,19 +15,27 @@ from ensue.data.demos import DEMOS, write_demo
 from ensue.tasks import TASKS
 
 WORDS = ["sun", "rain", "wind", "snow", "fog"]
-REVIEWS = "text,label\n" + "".join(f"the {WORDS[n % 5]} of day {n},{'good' if n % 3 else 'bad'}\n" for n in range(60))
+REVIEWS = "text,label\n" + "".join(
+    f"the {WORDS[n % 5]} of day {n},{'good' if n % 3 else 'bad'}\n" for n in range(60)
+)
 CURVES = "id,time,flux,label\n" + "".join(
-    f"{curve},{step},{curve + step}.5,{'ab'[curve % 2]}\n" for curve in range(30) for step in range(4)
+    f"{curve},{step},{curve + step}.5,{'ab'[curve % 2]}\n"
+    for curve in range(30)
+    for step in range(4)
 )
 TAGGED = "".join(f"the DET\n{word}{n} NOUN\n\n" for n in range(6) for word in WORDS)
 SPANS = "".join(f"in O\n{word}{n} B-LOC\nbay I-LOC\n\n" for n in range(6) for word in WORDS)
 MONTHS = [f"{2000 + n // 12}-{n % 12 + 1:02d}" for n in range(60)]
 SERIES = "month,sales\n" + "".join(f"{month},{100 + n % 12}\n" for n, month in enumerate(MONTHS))
 TREES = "".join(f"({n % 2} (1 {WORDS[n % 5]}{n}) (0 falls))\n" for n in range(40))
-TS = "@problemName x\n@classLabel true a b\n@data\n" + "".join(f"{n},2,3:{'ab'[n % 2]}\n" for n in range(30))
+TS = "@problemName x\n@classLabel true a b\n@data\n" + "".join(
+    f"{n},2,3:{'ab'[n % 2]}\n" for n in range(30)
+)
 
 
-def told(folder: Path, content: str, name: str, *said: str, task: str | None = None, **own: str) -> Any:
+def told(
+    folder: Path, content: str, name: str, *said: str, task: str | None = None, **own: str
+) -> Any:
     """Check one file."""
     (folder / name).write_text(content)
     return check([folder / name], task, own, said, 8)
@@ -46,7 +55,13 @@ def lines(report: Any, folder: Path) -> list[str]:
         ("a.csv", CURVES, "classify", "long_table", "long_table, with one label each"),
         ("a.ts", TS, "classify", "series_file", "series_file, with one label each"),
         ("a.txt", TREES, "classify", "trees", "trees, with one label each"),
-        ("a.txt", TAGGED, "tag", "columns", "columns by blanks, the word in column 1, the tag in column 2"),
+        (
+            "a.txt",
+            TAGGED,
+            "tag",
+            "columns",
+            "columns by blanks, the word in column 1, the tag in column 2",
+        ),
         ("a.tsv", TAGGED.replace(" ", "\t"), "tag", "tsv", "a word and a tag by tab"),
         (
             "a.txt",
@@ -69,19 +84,29 @@ def lines(report: Any, folder: Path) -> list[str]:
             "table",
             "a tab",
         ),
-        ("a.txt", "Much has been said\nof the weather.\n\n" * 90, "generate", "text", "one long text (choose with"),
+        (
+            "a.txt",
+            "Much has been said\nof the weather.\n\n" * 90,
+            "generate",
+            "text",
+            "one long text (choose with",
+        ),
     ],
 )
 def test_what_data_is_for_is_guessed_and_said(tmp_path, name, content, task, kind, described):
     report = told(tmp_path, content, name)
-    assert (report.task, report.kind, report.problems) == (task, kind, [])
+    assert (report.task, report.format, report.problems) == (task, kind, [])
     assert report.described.startswith(described)
     assert report.why
 
 
-@pytest.mark.parametrize(("name", "demo"), [(name, demo) for name, demo in DEMOS.items() if name in ("tokens", "ball")])
+@pytest.mark.parametrize(
+    ("name", "demo"), [(name, demo) for name, demo in DEMOS.items() if name in ("tokens", "ball")]
+)
 def test_demos_are_known_for_what_they_are(tmp_path, name, demo):
-    report = check([write_demo(name, tmp_path)], None, {"target": "x"} if name == "ball" else {}, [], 8)
+    report = check(
+        [write_demo(name, tmp_path)], None, {"target": "x"} if name == "ball" else {}, [], 8
+    )
     assert (report.task, report.problems) == (demo.task, [])
 
 
@@ -91,14 +116,17 @@ def test_folders_with_a_class_each(tmp_path):
         for n in range(12):
             (tmp_path / label / f"{n}.txt").write_text(f"{label} text number {n}")
     report = check([tmp_path], None, {}, [], 8)
-    assert (report.task, report.kind, len(report.tables["files"])) == ("classify", "folders", 24)
+    assert (report.task, report.format, len(report.tables["files"])) == ("classify", "folders", 24)
     assert report.tables["labels"][0] == {"label": "land", "examples": 12, "share": "50.0%"}
 
 
 def test_what_was_said_tells_the_task(tmp_path):
     assert told(tmp_path, REVIEWS, "a.csv", column="text").task == "generate"
     report = told(
-        tmp_path, "when,id,time,y\n" + "".join(f"x{n},1,{n},{n % 7}\n" for n in range(60)), "a.csv", target="y"
+        tmp_path,
+        "when,id,time,y\n" + "".join(f"x{n},1,{n},{n % 7}\n" for n in range(60)),
+        "a.csv",
+        target="y",
     )
     assert report.task == "forecast"
     assert report.why == "that is what was said of it"
@@ -112,7 +140,8 @@ def test_what_was_said_tells_the_task(tmp_path):
             REVIEWS + "the sun of day 0,good\nthe rain of day 1,good\n",
             {},
             [
-                "a.csv: 1 of 62 examples repeat an earlier one with another label: a.csv:62 and a.csv:2; "
+                "a.csv: 1 of 62 examples repeat an earlier one with another label: "
+                "a.csv:62 and a.csv:2; "
                 "mend the label of one",
                 "a.csv: 1 of 62 examples repeat an earlier one; "
                 "leave them out, unless they are meant: the test may hold copies",
@@ -131,7 +160,10 @@ def test_what_was_said_tells_the_task(tmp_path):
             {},
             [
                 "a.csv: 1 of 2 have fewer than 10 examples: 'odd' (6); give more of them",
-                "a.csv: 90% of the examples are 'bad'; look at macro F1, for saying that always is right",
+                (
+                    "a.csv: 90% of the examples are 'bad'; look at macro F1, for saying that "
+                    "always is right"
+                ),
             ],
         ),
         (
@@ -139,7 +171,10 @@ def test_what_was_said_tells_the_task(tmp_path):
             {},
             [
                 "a.csv: 2 rows without text or label",
-                "a.csv:62: column 'text' is empty in this row; fill it in, or give --set incomplete='leave out'",
+                (
+                    "a.csv:62: column 'text' is empty in this row; fill it in, or give --set "
+                    "incomplete='leave out'"
+                ),
             ],
         ),
         (
@@ -155,7 +190,8 @@ def test_what_was_said_tells_the_task(tmp_path):
             {},
             [
                 "a.csv: 1 of 3 have fewer than 10 examples: 'once' (1); give more of them",
-                "a.csv:62: the label 'once' has this one example; give more of it, or leave it out with "
+                "a.csv:62: the label 'once' has this one example; give more of it, or "
+                "leave it out with "
                 "--set 'data.labels.merge=[\"once=\"]'",
             ],
         ),
@@ -175,7 +211,9 @@ def test_what_was_said_tells_the_task(tmp_path):
 )
 def test_labelled_data(tmp_path, content, own, found):
     report = told(tmp_path, content, "a.csv", task="classify", **own)
-    assert [line[: len(want)] for line, want in zip(lines(report, tmp_path), found, strict=True)] == found
+    assert [
+        line[: len(want)] for line, want in zip(lines(report, tmp_path), found, strict=True)
+    ] == found
 
 
 def test_the_figures_of_labelled_data(tmp_path):
@@ -184,11 +222,24 @@ def test_the_figures_of_labelled_data(tmp_path):
         {"label": "good", "examples": 40, "share": "66.7%"},
         {"label": "bad", "examples": 20, "share": "33.3%"},
     ]
-    assert tables["lengths"][1] == {"of": "words", "least": 5, "5 %": 5, "median": 5, "95 %": 5, "most": 5}
+    assert tables["lengths"][1] == {
+        "of": "words",
+        "least": 5,
+        "5 %": 5,
+        "median": 5,
+        "95 %": 5,
+        "most": 5,
+    }
     assert sum(row["examples"] for row in tables["parts"]) == 60
     curves = told(tmp_path, CURVES.replace(",2.5,", ",,"), "a.csv").tables
     assert curves["lengths"][0]["median"] == 4
-    numbers = told(tmp_path, REVIEWS, "a.csv", 'data.labels.merge=["good=1", "bad=2"]', "data.labels.kind=number")
+    numbers = told(
+        tmp_path,
+        REVIEWS,
+        "a.csv",
+        'data.labels.merge=["good=1", "bad=2"]',
+        "data.labels.kind=regression",
+    )
     assert numbers.tables["labels"][0]["most"] == 2.0
     assert told(tmp_path, TREES, "a.txt").tables["labels of nodes"][0]["nodes"] == 60
 
@@ -196,7 +247,8 @@ def test_the_figures_of_labelled_data(tmp_path):
 def test_tags_that_break_their_scheme_are_named_by_line(tmp_path):
     report = told(tmp_path, SPANS + "a O\nbay I-LOC\n\n", "a.txt")
     assert lines(report, tmp_path)[-1] == (
-        "a.txt:122: the tag 'I-LOC' may not stand here in IOB2; mend it; it counts as conlleval counts it"
+        "a.txt:122: the tag 'I-LOC' may not stand here in IOB2; mend it; it counts as "
+        "conlleval counts it"
     )
     report = told(tmp_path, TAGGED.replace("NOUN", "DET"), "a.txt", task="tag")
     assert lines(report, tmp_path)[-1] == (
@@ -212,12 +264,32 @@ def test_tags_that_break_their_scheme_are_named_by_line(tmp_path):
 @pytest.mark.parametrize(
     ("change", "own", "row", "problem"),
     [
-        (("2001-03,102\n", ""), {}, {"gaps": 1, "steps": 59}, "a.csv:16: a gap of 1 step of a month before 2001-04-01"),
+        (
+            ("2001-03,102\n", ""),
+            {},
+            {"gaps": 1, "steps": 59},
+            "a.csv:16: a gap of 1 step of a month before 2001-04-01",
+        ),
         (("2001-03,102\n", ""), {"fill": "previous"}, {"gaps": 1}, None),
         (("2001-03", "2001-02"), {}, {"gaps": 1, "twice": 1}, "a.csv:16: the time 2001-02-01"),
-        (("2001-03,102", "2001-03,"), {}, {"missing": 1}, "a.csv:16: the target value at 2001-03-01"),
-        (("2001-03,102", "2001-03,oops"), {}, None, "a.csv:16: 'oops' in the column 'sales' is no number"),
-        (("month", "month"), {"horizon": "70"}, {}, "a.csv: the horizon of 70 steps is longer than the longest series"),
+        (
+            ("2001-03,102", "2001-03,"),
+            {},
+            {"missing": 1},
+            "a.csv:16: the target value at 2001-03-01",
+        ),
+        (
+            ("2001-03,102", "2001-03,oops"),
+            {},
+            None,
+            "a.csv:16: 'oops' in the column 'sales' is no number",
+        ),
+        (
+            ("month", "month"),
+            {"horizon": "70"},
+            {},
+            "a.csv: the horizon of 70 steps is longer than the longest series",
+        ),
     ],
 )
 def test_series(tmp_path, change, own, row, problem):
@@ -232,7 +304,9 @@ def test_series(tmp_path, change, own, row, problem):
 
 def test_the_first_row_of_a_table_without_a_header_is_no_name(tmp_path, capsys):
     path = tmp_path / "a.tsv"
-    path.write_text("".join(f"{'ham' if n % 3 else 'spam'}\ta text of number {n}\n" for n in range(60)))
+    path.write_text(
+        "".join(f"{'ham' if n % 3 else 'spam'}\ta text of number {n}\n" for n in range(60))
+    )
     assert main(["check", str(path)]) == 0
     assert "would, since a column could be a label (choose another" in capsys.readouterr().out
     (tmp_path / "b.jsonl").write_text('{"text": ["a", "film"], "label": "x"}\n' * 60)
@@ -245,16 +319,25 @@ def test_the_command(tmp_path, capsys):
     path.write_text(REVIEWS)
     assert main(["check", str(path)]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Looked at as `ensue train classify` would, since 'label' could be a label (choose another")
+    assert out.startswith(
+        "Looked at as `ensue train classify` would, since 'label' could be a label (choose another"
+    )
     assert "Read as table, with one label each:" in out
     assert "good         40  66.7%" in out
     assert main(["check", str(path), "--label", "mood"]) == 2
-    assert capsys.readouterr().err == f"ensue: {path}: there is no column 'mood'; choose from label, text\n"
+    assert (
+        capsys.readouterr().err
+        == f"ensue: {path}: there is no column 'mood'; choose from label, text\n"
+    )
     assert main(["check", str(path), "--task", "tag", "--label", "x"]) == 2
     assert capsys.readouterr().err.startswith("ensue: --label: there is no setting 'data.label'; ")
     assert main(["check", str(path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["task"], found["kind"], found["labels"][0]["examples"]) == ("classify", "table", 40)
+    assert (found["task"], found["format"], found["labels"][0]["examples"]) == (
+        "classify",
+        "table",
+        40,
+    )
 
 
 def test_every_verb_has_a_check():
@@ -280,5 +363,9 @@ def test_no_check_loads_torch(tmp_path):
 
 @pytest.mark.parametrize("verb", TASKS)
 def test_flags_say_the_same_here_and_in_training(verb: str) -> None:
-    said = {flag: key for flag, key in TASKS[verb].flags.items() if key.startswith(("data.", "backtest."))}
+    said = {
+        flag: key
+        for flag, key in TASKS[verb].flags.items()
+        if key.startswith(("data.", "backtest."))
+    }
     assert {flag: key_of(verb, flag) for flag in said} == said

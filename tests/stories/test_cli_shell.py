@@ -17,11 +17,11 @@ from ensue.cells import CELLS
 from ensue.cli import main as shell
 from ensue.cli.demo import demo
 from ensue.cli.list import first_line
-from ensue.cli.machine import print_json
 from ensue.cli.main import app, main
+from ensue.cli.output import print_json
 from ensue.cli.progress import Live, Plain, follow
 from ensue.cli.tables import plain_table, show_table
-from ensue.tasks.text_model import WritingSettings
+from ensue.tasks.generate.trained import GenerationSettings
 from ensue.training.contract import Note, Progress, Sample
 from ensue.training.settings import TrainingSettings
 
@@ -29,14 +29,17 @@ COMMANDS = sorted(name for name in app.resolved_commands() if not name.startswit
 
 
 def in_process_of_its_own(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60
+    )
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_loads_no_torch(command: str) -> None:
     program = (
         "import sys\nfrom ensue.cli.main import main\n"
-        "code = main(sys.argv[1:])\nassert not {'torch', 'duckdb', 'tokenizers'} & set(sys.modules)\nsys.exit(code)"
+        "code = main(sys.argv[1:])\nassert not {'torch', 'duckdb', 'tokenizers'} & "
+        "set(sys.modules)\nsys.exit(code)"
     )
     done = in_process_of_its_own(program, *command.split(), "--help")
     assert (done.returncode, done.stderr) == (0, "")
@@ -46,7 +49,7 @@ def test_help_loads_no_torch(command: str) -> None:
 def test_help_tells_the_defaults_that_count(capsys: pytest.CaptureFixture[str]) -> None:
     minutes = TrainingSettings().minutes
     for line, said in {
-        "generate": f"The most symbols to write; {WritingSettings().length} if not given.",
+        "generate": f"The most symbols to write; {GenerationSettings().length} if not given.",
         "train generate": f"Time for the whole command; {minutes:g} if neither this nor epochs is given.",
         "demo": "Time for all of it; 1 if not given.",
     }.items():
@@ -64,7 +67,12 @@ def test_help_is_quick() -> None:
         done = in_process_of_its_own("from ensue.cli.main import main; main(['--help'])")
         after = os.times()
         assert done.returncode == 0
-        return after.children_user + after.children_system - before.children_user - before.children_system
+        return (
+            after.children_user
+            + after.children_system
+            - before.children_user
+            - before.children_system
+        )
 
     assert min(seconds() for _ in range(3)) < 0.5
 
@@ -78,22 +86,48 @@ def test_help_is_quick() -> None:
         ("list", 'Command "list" parameter KIND requires an argument; see `ensue list --help`'),
         ("train generate --seed 1.5", "--seed cannot be '1.5': input should be a valid integer, "),
         ("train generate --seed 99999999999999999999", "'seed' cannot be 99999999999999999999: "),
-        ("train generate --minutes 0", "--minutes: 'minutes' cannot be 0.0: input should be greater than 0"),
-        ("train generate --minutes inf", "--minutes cannot be 'inf': input should be a finite number; "),
-        ("train generate --minutes 1 --epochs 1", "--minutes and --epochs: a training has one budget; give one"),
+        (
+            "train generate --minutes 0",
+            "--minutes: 'minutes' cannot be 0.0: input should be greater than 0",
+        ),
+        (
+            "train generate --minutes inf",
+            "--minutes cannot be 'inf': input should be a finite number; ",
+        ),
+        (
+            "train generate --minutes 1 --epochs 1",
+            "--minutes and --epochs: a training has one budget; give one",
+        ),
         ("train generate --codec word", "there is no codec 'word'; did you mean words?"),
         ("train generate --set body.width=0", "--set body.width=0: 'width' cannot be 0: "),
-        ("train generate --model ngram --set model.order=0", "--set model.order=0: 'order' cannot be 0: "),
+        (
+            "train generate --model ngram --set model.order=0",
+            "--set model.order=0: 'order' cannot be 0: ",
+        ),
         ("demo --minutes 0", "--minutes: 'minutes' cannot be 0.0: input should be greater than 0"),
-        ("generate run --n 1.5", 'Invalid value for --n: "1.5" is no whole number; '),
-        ("generate run --temperature inf", "--temperature cannot be 'inf': input should be a finite number; "),
-        ("generate run --interactive --json", "generate: --interactive writes one text, as plain text; "),
-        ("evaluate run --prequential --lines", "evaluate: --prequential tells of chunks, not of lines, places or c"),
-        ("list models lstm", "list: 'lstm' is not among the models; it is a cell: see `ensue list cells lstm`"),
+        ("generate run --samples 1.5", 'Invalid value for --samples: "1.5" is no whole number; '),
+        (
+            "generate run --temperature inf",
+            "--temperature cannot be 'inf': input should be a finite number; ",
+        ),
+        (
+            "generate run --interactive --json",
+            "generate: --interactive writes one text, as plain text; ",
+        ),
+        (
+            "evaluate run --prequential --lines",
+            "evaluate: --prequential tells of chunks, not of lines, places or c",
+        ),
+        (
+            "list models lstm",
+            "list: 'lstm' is not among the models; it is a cell: see `ensue list cells lstm`",
+        ),
         ("list cells gruu", "list: 'gruu' is not among the cells; did you mean gru?"),
     ],
 )
-def test_what_was_mistyped_is_told_in_one_line(line: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_mistyped_is_told_in_one_line(
+    line: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(line.split()) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -112,10 +146,17 @@ def fake(error: BaseException) -> App:
 
 @pytest.mark.parametrize(
     ("error", "code", "told"),
-    [(KeyboardInterrupt(), 130, "ensue: interrupted\n"), (ZeroDivisionError("oh"), 1, "this is our bug, not yours")],
+    [
+        (KeyboardInterrupt(), 130, "ensue: interrupted\n"),
+        (ZeroDivisionError("oh"), 1, "this is our bug, not yours"),
+    ],
 )
 def test_other_ends(
-    error: BaseException, code: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: BaseException,
+    code: int,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(shell, "app", fake(error))
     assert main([]) == code
@@ -124,14 +165,17 @@ def test_other_ends(
     assert ("Traceback" in err) == (code == 1)
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: ...")])
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: ...")]
+)
 def test_too_little_memory_is_no_bug(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(shell, "app", fake(error))
     assert main([]) == 2
     assert capsys.readouterr().err == (
-        "ensue: this machine has too little memory for that; make the model, the batch or what is asked for smaller\n"
+        "ensue: this machine has too little memory for that; make the model, the batch "
+        "or what is asked for smaller\n"
     )
 
 
@@ -139,14 +183,20 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
     read, write = os.pipe()
     os.close(read)
     program = "import sys; from ensue.cli.main import main; sys.exit(main(['list', 'cells']))"
-    done = subprocess.run([sys.executable, "-c", program], stdout=write, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=write, stderr=subprocess.PIPE, text=True
+    )
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
 
 
-def run_with(command: list[str], how: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+def run_with(
+    command: list[str], how: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
     line = f"{shlex.join([sys.executable, '-m', 'ensue', *command])} {how}"
-    return subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60, env=os.environ | variables)
+    return subprocess.run(
+        line, shell=True, capture_output=True, text=True, timeout=60, env=os.environ | variables
+    )
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
@@ -167,26 +217,32 @@ def test_a_stream_that_is_closed_is_no_error(closed: str) -> None:
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has it")
 def test_an_output_on_a_full_disk() -> None:
     done = run_with(["list", "cells"], "> /dev/full")
-    assert (done.returncode, done.stderr) == (2, "ensue: the output: the disk is full; make room, and try again\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "ensue: the output: the disk is full; make room, and try again\n",
+    )
 
 
 def test_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "cells"]) == 0
-    assert "gru_before  Gated recurrent unit with the reset before the product" in capsys.readouterr().out
+    assert (
+        "gru_before  Gated recurrent unit with the reset before the product"
+        in capsys.readouterr().out
+    )
     lines = [first_line(cell) for cell in CELLS.values()]
     assert len(set(lines)) == len(CELLS)
     assert main(["list", "cells", "gru"]) == 0
-    assert "new = tanh(W x + b + reset * (U h + d))" in capsys.readouterr().out
+    assert "candidate = tanh(W x + b + reset * (U h + d))" in capsys.readouterr().out
     assert main(["list", "heads"]) == 0
     assert re.search("categorical +One symbol out of a fixed number", capsys.readouterr().out)
 
 
 PROGRESS = Progress(
-    step=20, steps=100, epoch=0.5, loss=1.5, validation=None, rate=0.003, norm=0.7,
+    step=20, steps=100, epoch=0.5, loss=1.5, validation=None, learning_rate=0.003, norm=0.7,
     seconds=3.0, unit="words", per_second=12345.6, eta_seconds=75.0, memory_mb=210.4,
 )  # fmt: skip
 CHECKED = Progress(
-    step=30, steps=None, epoch=0.75, loss=None, validation=1.25, rate=0.003, norm=None,
+    step=30, steps=None, epoch=0.75, loss=None, validation=1.25, learning_rate=0.003, norm=None,
     seconds=4.0, unit="words", per_second=12345.6, eta_seconds=None, memory_mb=210.4,
 )  # fmt: skip
 
@@ -194,7 +250,13 @@ CHECKED = Progress(
 def test_progress_in_a_file_is_plain_and_not_too_much() -> None:
     out = io.StringIO()
     show = Plain(out)
-    for event in (PROGRESS, PROGRESS, CHECKED, Sample(30, "To be,\nor", 12.0), Note("a dead network")):
+    for event in (
+        PROGRESS,
+        PROGRESS,
+        CHECKED,
+        Sample(30, "To be,\nor", 12.0),
+        Note("a dead network"),
+    ):
         show(event)
     assert out.getvalue().splitlines() == [
         "step 20/100  epoch 0.50  loss 1.5000  ETA 1:15  12,346 words/s  rate 0.003  210 MB",
@@ -253,7 +315,18 @@ def test_tables_on_a_terminal_fit_into_eighty_columns(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     row = ["mixture", "1.551", "1.500 to 1.604", "2.238", "4.72", "180.9", "2,586,313"]
-    show_table(["model", "nats/character", "95 % interval", "bits/byte", "perplexity", "seconds", "numbers"], [row])
+    show_table(
+        [
+            "model",
+            "nats/character",
+            "95 % interval",
+            "bits/byte",
+            "perplexity",
+            "seconds",
+            "numbers",
+        ],
+        [row],
+    )
     out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert all(cell in out for cell in row)
     assert max(map(len, out.splitlines())) <= 80
@@ -268,14 +341,29 @@ def test_no_word_of_a_table_is_cut_on_a_narrow_terminal(
         ["uniform", "4.190", "4.190 to 4.190", "6.044", "66.00", "0.0", "0"],
         ["mixture of all", "1.551", "1.500 to 1.604", "2.238", "4.72", "180.9", "2,586,313"],
     ]
-    show_table(["model", "nats/character", "95 % interval", "bits/byte", "perplexity", "seconds", "numbers"], rows)
     show_table(
-        ["setting", "run-1", "run-2"], [["training.batching.evaluate_every", "100", "a text of many words " * 9]]
+        [
+            "model",
+            "nats/character",
+            "95 % interval",
+            "bits/byte",
+            "perplexity",
+            "seconds",
+            "numbers",
+        ],
+        rows,
+    )
+    show_table(
+        ["setting", "run-1", "run-2"],
+        [["training.batching.evaluate_every", "100", "a text of many words " * 9]],
     )
     out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert "…" not in out
     words = [word for row in rows for cell in row for word in cell.split()]
-    assert all(word in out.split() for word in (*words, "training.batching.evaluate_every", "perplexity", "text"))
+    assert all(
+        word in out.split()
+        for word in (*words, "training.batching.evaluate_every", "perplexity", "text")
+    )
     assert max(map(len, out.splitlines())) < 100
 
 
@@ -283,4 +371,6 @@ def test_a_cell_that_ends_the_program(tmp_path: Path, capsys: pytest.CaptureFixt
     cell = tmp_path / "cell.py"
     cell.write_text("raise SystemExit(3)\n")
     assert main(["train", "generate", "--model", str(cell), "--show-settings"]) == 2
-    assert capsys.readouterr().err.startswith(f"ensue: {cell}:1: SystemExit: 3 in `raise SystemExit(3)`")
+    assert capsys.readouterr().err.startswith(
+        f"ensue: {cell}:1: SystemExit: 3 in `raise SystemExit(3)`"
+    )

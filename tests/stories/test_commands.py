@@ -17,13 +17,13 @@ import pytest
 import ensue
 from ensue.cli.main import main
 from ensue.data.codecs import Characters
-from ensue.data.encode import encode_corpus
-from ensue.evaluation.baselines import row
+from ensue.data.dataset_writer import encode_corpus
+from ensue.evaluation.unigram import text_score
 from ensue.models.ngram import read_arpa
 from ensue.settings import read
 from ensue.tasks.generate import GenerateSettings
-from ensue.tasks.report import recommend
-from ensue.training.run import Run
+from ensue.tasks.generate.report import recommend
+from ensue.training.folder.run import Run
 
 NOUNS, WORDS = ("cat", "house", "road", "king"), ("old", "young", "here", "gone")
 TEXT = "".join(
@@ -47,7 +47,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(folder: Path) -> str:
     out = folder / "run"
-    command = ["train", "generate", str(folder / "text.txt"), "--model", "ngram", "--set", "model.order=5"]
+    command = [
+        "train",
+        "generate",
+        str(folder / "text.txt"),
+        "--model",
+        "ngram",
+        "--set",
+        "model.order=5",
+    ]
     assert main([*command, "--out", str(out), "--seed", "3"]) == 0
     return str(out)
 
@@ -71,8 +79,24 @@ def told(capsys: pytest.CaptureFixture[str], *line: str) -> str:
 def test_training_shows_the_table_a_sample_and_what_to_try_next(
     run: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = answer(capsys, "train", "generate", str(folder / "text.txt"), "--model", "ngram", "--out", run + "-shown")
-    for part in ("nats/character", "uniform", "unigram", "novelty: ", "Next, try:", f"ensue generate {run}-shown"):
+    out = answer(
+        capsys,
+        "train",
+        "generate",
+        str(folder / "text.txt"),
+        "--model",
+        "ngram",
+        "--out",
+        run + "-shown",
+    )
+    for part in (
+        "nats/character",
+        "uniform",
+        "unigram",
+        "novelty: ",
+        "Next, try:",
+        f"ensue generate {run}-shown",
+    ):
         assert part in out
 
 
@@ -80,19 +104,34 @@ def test_an_n_gram_as_it_was_set_is_told_apart_from_the_best(run: str) -> None:
     best, own = json.loads((Path(run) / "result.json").read_text())["rows"][2:]
     assert re.fullmatch(r"\d-gram", best["name"])
     assert own["name"] == "5-gram as set"
-    chosen = json.loads((Path(run) / "result.json").read_text())["chosen"]
-    assert chosen == [f"the order of the n-gram, {best['name'][0]}: on the tune part, which was then counted too"]
+    chosen = json.loads((Path(run) / "result.json").read_text())["selected"]
+    assert chosen == [
+        (
+            f"the order of the n-gram, {best['name'][0]}: on the validation part, which was "
+            f"then counted too"
+        )
+    ]
 
 
 def test_what_is_recommended_comes_with_the_command_that_trains_it(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     net = str(folder / "worse net")
-    command = ["train", "generate", str(folder / "text.txt"), "--model", "bag", "--size", "tiny", "--seed", "3"]
+    command = [
+        "train",
+        "generate",
+        str(folder / "text.txt"),
+        "--model",
+        "bag",
+        "--size",
+        "tiny",
+        "--seed",
+        "3",
+    ]
     out = answer(capsys, *command, "--out", net, "--set", "steps=2", "--set", "mixture.use=never")
     result = json.loads((Path(net) / "result.json").read_text())
     name = result["rows"][2]["name"]
-    said, quoted, rest = result["verdict"].split("`")
+    said, quoted, rest = result["recommendation"].split("`")
     assert said.startswith(f"use {name}: ")
     assert said.endswith(f"; this run holds bag 128: get {name} by ")
     assert rest == ""
@@ -103,7 +142,7 @@ def test_what_is_recommended_comes_with_the_command_that_trains_it(
     new = json.loads((Path(line[-1]) / "result.json").read_text())
     assert new["rows"][-1]["name"] == name
     assert new["rows"][-1]["nats"] == result["rows"][2]["nats"]
-    assert "this run holds" not in new["verdict"]
+    assert "this run holds" not in new["recommendation"]
 
 
 @pytest.mark.parametrize(
@@ -119,17 +158,31 @@ def test_each_recommended_model_has_its_command(run: str, name: str, role: Any, 
     settings = read(GenerateSettings, opened.about["settings"] | {"baseline": {"order": 4}})
     text = encode_corpus(["aab" * 50], Characters().fit(["ab"], ends=False))
     rows = [
-        row(each, role, text, np.full(len(text), nats), seconds=1.0, parameters=2)
+        text_score(each, role, text, np.full(len(text), nats), seconds=1.0, parameters=2)
         for each, nats in ((name, 1.0), ("mixture", 2.0))
     ]
     out = "network" if role == "network" else name
-    assert recommend(opened, settings, rows).endswith(f"--config {run}/run.toml {more} --out {run}-{out}`")
+    assert recommend(opened, settings, rows).endswith(
+        f"--config {run}/run.toml {more} --out {run}-{out}`"
+    )
     assert "`" not in recommend(opened, settings, rows[::-1])
 
 
 def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = f"train generate {folder / 'text.txt'} --model window --size tiny --out {folder / 'net'} --json"
-    lines = answer(capsys, *command.split(), "--set", "steps=6", "--set", "evaluate_every=3", "--set", "rows=4")
+    command = (
+        f"train generate {folder / 'text.txt'} --model window --size tiny --out "
+        f"{folder / 'net'} --json"
+    )
+    lines = answer(
+        capsys,
+        *command.split(),
+        "--set",
+        "steps=6",
+        "--set",
+        "evaluate_every=3",
+        "--set",
+        "batch_size=4",
+    )
     events = [json.loads(line) for line in lines.splitlines()]
     assert {event["event"] for event in events} == {"note", "progress", "sample", "result"}
     assert events[-1]["event"] == "result"
@@ -138,9 +191,30 @@ def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFi
 
 def test_ctrl_c_saves_and_says_how_to_go_on(folder: Path) -> None:
     out = folder / "stopped"
-    command = [sys.executable, "-m", "ensue", "train", "generate", str(folder / "text.txt"), "--out", str(out)]
-    more = ["--model", "window", "--size", "tiny", "--set", "steps=100000", "--set", "report_every=1", "--json"]
-    with subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "ensue",
+        "train",
+        "generate",
+        str(folder / "text.txt"),
+        "--out",
+        str(out),
+    ]
+    more = [
+        "--model",
+        "window",
+        "--size",
+        "tiny",
+        "--set",
+        "steps=100000",
+        "--set",
+        "report_every=1",
+        "--json",
+    ]
+    with subprocess.Popen(
+        [*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if json.loads(line)["event"] == "progress":
@@ -152,10 +226,16 @@ def test_ctrl_c_saves_and_says_how_to_go_on(folder: Path) -> None:
     assert any((out / "checkpoint").iterdir())
 
 
-def test_settings_are_shown_and_read_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = answer(capsys, "train", "generate", "--model", "lstm", "--set", "body.width=77", "--show-settings")
+def test_settings_are_shown_and_read_again(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = answer(
+        capsys, "train", "generate", "--model", "lstm", "--set", "body.width=77", "--show-settings"
+    )
     (folder / "settings.toml").write_text(text)
-    again = answer(capsys, "train", "generate", "--config", str(folder / "settings.toml"), "--show-settings")
+    again = answer(
+        capsys, "train", "generate", "--config", str(folder / "settings.toml"), "--show-settings"
+    )
     assert "width = 77" in text
     assert [line for line in text.splitlines() if not line.startswith("#")] == [
         line for line in again.splitlines() if not line.startswith("#")
@@ -166,32 +246,57 @@ def test_writing(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     one = answer(capsys, "generate", run, "--prompt", "Bob:\nthe ", "--length", "30", "--seed", "4")
     assert one.startswith("Bob:\nthe ")
     assert len(one) == len("Bob:\nthe ") + 30 + 1
-    assert one == answer(capsys, "generate", run, "--prompt", "Bob:\nthe ", "--length", "30", "--seed", "4")
-    assert one != answer(capsys, "generate", run, "--prompt", "Bob:\nthe ", "--length", "30", "--seed", "5")
+    assert one == answer(
+        capsys, "generate", run, "--prompt", "Bob:\nthe ", "--length", "30", "--seed", "4"
+    )
+    assert one != answer(
+        capsys, "generate", run, "--prompt", "Bob:\nthe ", "--length", "30", "--seed", "5"
+    )
     greedy = answer(capsys, "generate", run, "--greedy", "--length", "30")
-    assert greedy == answer(capsys, "generate", run, "--temperature", "0", "--length", "30", "--seed", "9")
+    assert greedy == answer(
+        capsys, "generate", run, "--temperature", "0", "--length", "30", "--seed", "9"
+    )
     assert answer(capsys, "generate", run, "--prompt", "and so", "--stop", "i.").endswith("i.\n")
-    assert set(answer(capsys, "generate", run, "--allow", "abc ", "--length", "20")) <= set("abc \n")
-    assert answer(capsys, "generate", run, "--regex", "(cat|king)", "--length", "9").strip() in ("cat", "king")
+    assert set(
+        answer(capsys, "generate", run, "--allowed-characters", "abc ", "--length", "20")
+    ) <= set("abc \n")
+    assert answer(capsys, "generate", run, "--regex", "(cat|king)", "--length", "9").strip() in (
+        "cat",
+        "king",
+    )
 
 
-def test_what_is_allowed_must_be_possible(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    wrong = "ensue: --allow: none of the characters '<>' was seen in training; allow some that were\n"
-    assert told(capsys, "generate", run, "--allow", "<>") == wrong
-    command = f"train generate {folder / 'text.txt'} --model ngram --codec bytes --set model.order=1"
+def test_what_is_allowed_must_be_possible(
+    run: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = (
+        "ensue: --allowed-characters: none of the characters '<>' was seen in training; "
+        "allow some that were\n"
+    )
+    assert told(capsys, "generate", run, "--allowed-characters", "<>") == wrong
+    command = (
+        f"train generate {folder / 'text.txt'} --model ngram --codec bytes --set model.order=1"
+    )
     answer(capsys, *command.split(), "--out", f"{run}-bytes")
-    assert answer(capsys, "generate", f"{run}-bytes", "--allow", "é", "--length", "8") == "éééé\n"
+    assert (
+        answer(capsys, "generate", f"{run}-bytes", "--allowed-characters", "é", "--length", "8")
+        == "éééé\n"
+    )
 
 
-def test_writing_for_programs_and_with_novelty(run: str, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = answer(capsys, "generate", run, "--n", "3", "--length", "20", "--json").splitlines()
+def test_writing_for_programs_and_with_novelty(
+    run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = answer(
+        capsys, "generate", run, "--samples", "3", "--length", "20", "--json"
+    ).splitlines()
     samples = [json.loads(line) for line in lines]
     assert len(samples) == 3
     for sample in samples:
         assert {"text", "nats", "novelty"} <= set(sample)
         assert len(sample["text"]) == 20
         assert sample["nats"] > 0
-    people = answer(capsys, "generate", run, "--n", "2", "--length", "20", "--novelty")
+    people = answer(capsys, "generate", run, "--samples", "2", "--length", "20", "--novelty")
     assert "--- sample 2: " in people
     assert people.count("[the longest span copied from the training data is ") == 2
 
@@ -199,11 +304,13 @@ def test_writing_for_programs_and_with_novelty(run: str, capsys: pytest.CaptureF
 def test_samples_come_as_they_are_finished(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = ensue.open(run)
     together = model.samples(n=5, length=20, novelty=True)
-    monkeypatch.setattr("ensue.tasks.text_model.BESIDE", 2)
+    monkeypatch.setattr("ensue.tasks.generate.trained.BESIDE", 2)
     asked: list[Sequence[int]] = []
     true = model.steps
     monkeypatch.setattr(
-        model, "steps", lambda prompt, numbers, more: asked.append(numbers) or true(prompt, numbers, more)
+        model,
+        "steps",
+        lambda prompt, numbers, more: asked.append(numbers) or true(prompt, numbers, more),
     )
     found = model.written(n=5, length=20, novelty=True)
     assert (next(found), next(found)) == tuple(together[:2])
@@ -211,14 +318,19 @@ def test_samples_come_as_they_are_finished(run: str, monkeypatch: pytest.MonkeyP
     assert list(found) == together[2:]
 
 
-def test_a_prompt_with_unknown_symbols_is_told(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_prompt_with_unknown_symbols_is_told(
+    run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["generate", run, "--prompt", "Zé", "--length", "5"]) == 0
     assert (
-        capsys.readouterr().err == "ensue: 2 symbols of the prompt were never seen in training, and read as unknown\n"
+        capsys.readouterr().err
+        == "ensue: 2 symbols of the prompt were never seen in training, and read as unknown\n"
     )
 
 
-def test_writing_in_turns(run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writing_in_turns(
+    run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("the ca\n?\n?1\n\n"))
     out = answer(capsys, "generate", run, "--interactive", "--length", "5")
     assert "the ca" in out
@@ -230,32 +342,50 @@ def test_writing_in_turns(run: str, capsys: pytest.CaptureFixture[str], monkeypa
 def test_weights_in_fewer_bits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, text = str(folder / "network"), str(folder / "text.txt")
     command = f"train generate {text} --model gru --size tiny --set mixture.use=never --out {out}"
-    answer(capsys, *command.split(), "--set", "steps=30", "--set", "evaluate_every=30", "--set", "rows=4", "--json")
+    answer(
+        capsys,
+        *command.split(),
+        "--set",
+        "steps=30",
+        "--set",
+        "evaluate_every=30",
+        "--set",
+        "batch_size=4",
+        "--json",
+    )
     exact = answer(capsys, "generate", out, "--length", "60")
     assert len(exact) == 61
-    assert exact == answer(capsys, "generate", out, "--length", "60", "--weights", "fp32")
-    assert [json.loads(answer(capsys, "generate", out, "--length", "60", "--json"))["text"]] == [exact[:-1]]
+    assert exact == answer(capsys, "generate", out, "--length", "60", "--precision", "fp32")
+    assert [json.loads(answer(capsys, "generate", out, "--length", "60", "--json"))["text"]] == [
+        exact[:-1]
+    ]
     long = answer(capsys, "generate", out, "--length", "300")
     assert answer(capsys, "generate", out, "--length", "300", "--stop", long[100:103]) == (
         long[: long.index(long[100:103]) + 3] + "\n"
     )
-    assert len(answer(capsys, "generate", out, "--length", "60", "--weights", "int8")) == len(exact)
+    assert len(answer(capsys, "generate", out, "--length", "60", "--precision", "int8")) == len(
+        exact
+    )
     assert re.search(
-        r"int8 weights cost [+-]0\.\d{4} bits per char", answer(capsys, "evaluate", out, "--weights", "int8")
+        r"int8 weights cost [+-]0\.\d{4} bits per char",
+        answer(capsys, "evaluate", out, "--precision", "int8"),
     )
     found = {
-        name: json.loads(answer(capsys, "evaluate", out, "--weights", name, "--json")) for name in ("fp32", "bf16")
+        name: json.loads(answer(capsys, "evaluate", out, "--precision", name, "--json"))
+        for name in ("fp32", "bf16")
     }
-    assert found["fp32"]["cost_of_weights"] == 0 != found["bf16"]["cost_of_weights"]
+    assert found["fp32"]["cost_of_precision"] == 0 != found["bf16"]["cost_of_precision"]
     difference = found["bf16"]["bits_per_character"] - found["fp32"]["bits_per_character"]
-    assert found["bf16"]["cost_of_weights"] == pytest.approx(difference)
+    assert found["bf16"]["cost_of_precision"] == pytest.approx(difference)
     assert abs(difference) < 0.01
-    assert "--weights" in told(capsys, "generate", out, "--weights", "int4")
+    assert "--precision" in told(capsys, "generate", out, "--precision", "int4")
 
 
 def test_scoring(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     more = str(folder / "more.txt")
-    found = json.loads(answer(capsys, "evaluate", run, more, "--json", "--lines", "--surprising", "2"))
+    found = json.loads(
+        answer(capsys, "evaluate", run, more, "--json", "--lines", "--surprising", "2")
+    )
     assert FIGURES | {"count", "intervals"} <= set(found)
     assert set(found["intervals"]) >= FIGURES
     low, high = found["intervals"]["bits_per_byte"]
@@ -273,7 +403,9 @@ def test_unknown_symbols_are_shown_as_they_stand_in_the_file(
     run: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "odd.txt").write_text("Zéŝ")
-    found = json.loads(answer(capsys, "evaluate", run, str(folder / "odd.txt"), "--json", "--surprising", "3"))
+    found = json.loads(
+        answer(capsys, "evaluate", run, str(folder / "odd.txt"), "--json", "--surprising", "3")
+    )
     assert {(place["before"], place["symbol"]) for place in found["surprising"]} == {
         ("", "Z"),
         ("Z", "é"),
@@ -282,14 +414,18 @@ def test_unknown_symbols_are_shown_as_they_stand_in_the_file(
 
 
 @pytest.mark.parametrize(
-    ("kind", "codec", "numbers"), [("text", "words", [1, 2, 3, 4]), ("lines", "characters", [1, 2, 4])]
+    ("kind", "codec", "numbers"),
+    [("text", "words", [1, 2, 3, 4]), ("lines", "characters", [1, 2, 4])],
 )
 def test_lines_have_the_numbers_of_the_file(
     folder: Path, capsys: pytest.CaptureFixture[str], kind: str, codec: str, numbers: list[int]
 ) -> None:
     odd, out = folder / "odd.txt", folder / f"lines-{kind}"
     odd.write_text("the cat \nis the zoo \n\nhere.\n")  # a blank before a line break was never seen
-    command = f"train generate {folder / 'text.txt'} --model ngram --codec {codec} --set data.kind={kind} --out {out}"
+    command = (
+        f"train generate {folder / 'text.txt'} --model ngram --codec {codec} --set "
+        f"data.format={kind} --out {out}"
+    )
     answer(capsys, *command.split(), "--set", "model.order=2")
     found = json.loads(answer(capsys, "evaluate", str(out), str(odd), "--json", "--lines"))
     assert [line["line"] for line in found["lines"]] == numbers
@@ -297,7 +433,9 @@ def test_lines_have_the_numbers_of_the_file(
     assert sum(line["symbols"] for line in found["lines"]) == found["count"]
 
 
-def test_scoring_a_text_that_goes_on(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scoring_a_text_that_goes_on(
+    run: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "next.txt").write_text("Dan:\nthe zoo is open and so are we.\n" * 1500)
     out = answer(capsys, "evaluate", run, str(folder / "next.txt"), "--prequential", "--json")
     chunks = [json.loads(line)["nats_per_character"] for line in out.splitlines()]
@@ -309,34 +447,46 @@ def test_scoring_a_text_that_goes_on(run: str, folder: Path, capsys: pytest.Capt
 
 
 def test_runs_side_by_side(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = f"train generate {folder / 'text.txt'} --model ngram --set model.order=2 --out {run}-2 --seed 3"
+    command = (
+        f"train generate {folder / 'text.txt'} --model ngram --set model.order=2 --out "
+        f"{run}-2 --seed 3"
+    )
     answer(capsys, *command.split())
     found = json.loads(answer(capsys, "compare", run, run + "-2", "--json"))
     assert found["settings"]["model.order"] == {run: 5, run + "-2": 2}
-    assert found["results"][run]["nats_per_character"] < found["results"][run + "-2"]["nats_per_character"]
+    assert (
+        found["results"][run]["nats_per_character"]
+        < found["results"][run + "-2"]["nats_per_character"]
+    )
     people = answer(capsys, "compare", run, run + "-2")
     assert "model.order" in people
     assert "What differs:" in people
 
 
 def test_the_memory(run: str, capsys: pytest.CaptureFixture[str]) -> None:
-    found = json.loads(answer(capsys, "inspect", run, "--longest", "16", "--places", "50", "--json"))
+    found = json.loads(
+        answer(capsys, "inspect", run, "--longest", "16", "--places", "50", "--json")
+    )
     assert found["contexts"] == [1, 2, 4, 8, 16]
     assert found["nats"][0] > found["nats"][2]
-    assert "symbols seen before" in answer(capsys, "inspect", run, "--longest", "16", "--places", "50")
+    assert "symbols seen before" in answer(
+        capsys, "inspect", run, "--longest", "16", "--places", "50"
+    )
 
 
 def test_checking(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = str(folder / "text.txt")
     out = answer(capsys, "check", text)
-    assert "Read as one long text (choose with --set data.kind=text|lines|table):" in out
+    assert "Read as one long text (choose with --set data.format=text|lines|table):" in out
     assert "It can be trained on, if what is said above is as it should be." in out
-    (folder / "varied.txt").write_text("".join(f"line number {n} is not the others\n" for n in range(200)))
-    assert answer(capsys, "check", str(folder / "varied.txt"), "--set", "kind=text").endswith(
+    (folder / "varied.txt").write_text(
+        "".join(f"line number {n} is not the others\n" for n in range(200))
+    )
+    assert answer(capsys, "check", str(folder / "varied.txt"), "--set", "format=text").endswith(
         "\nIt can be trained on.\n"
     )
-    found = json.loads(answer(capsys, "check", text, "--json", "--set", "kind=lines"))
-    assert found["kind"] == "lines"
+    found = json.loads(answer(capsys, "check", text, "--json", "--set", "format=lines"))
+    assert found["format"] == "lines"
     assert found["problems"] == []
     assert found["files"][0]["characters"] > 1000
     (folder / "empty.txt").write_text("")
@@ -368,7 +518,7 @@ def test_wrong_lines(run: str, folder: Path, capsys: pytest.CaptureFixture[str])
         f"train generate {text} --model nowhere.py": "nowhere.py: cannot be read: No such file or directory",
         f"generate {run} --regex [": "pattern '[', character 1: this class is never closed",
         f"generate {run} --regex é+": "no match can be written with the symbols that the model knows",
-        f"generate {run} --n 0": 'Invalid value "0" for --n. Must be >= 1',
+        f"generate {run} --samples 0": 'Invalid value "0" for --samples. Must be >= 1',
         f"evaluate {run} --surprising -1": 'Invalid value "-1" for --surprising. Must be >= 0',
         f"inspect {run} --longest 0": "inspect: 'longest' cannot be 0: input should be greater than or equal to 2",
         f"resume {run}": "or train another: what is fitted at one go is done",
@@ -388,12 +538,17 @@ def test_the_doctor(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
-    for kind, name in {"tasks": "generate", "models": "ngram", "codecs": "bytes", "demos": "code"}.items():
+    for kind, name in {
+        "tasks": "generate",
+        "models": "ngram",
+        "codecs": "bytes",
+        "demos": "code",
+    }.items():
         assert name in answer(capsys, "list", kind)
         assert len(answer(capsys, "list", kind, name)) > 20
     page = answer(capsys, "list", "cells", "lstm")
-    assert "c = sigmoid(gate.keep) * state.c + sigmoid(gate.write) * tanh(gate.new)" in page
-    assert "  dstate.c = e7 * keep\n" in page
+    assert "c = sigmoid(gate.forget) * state.c + sigmoid(gate.input) * tanh(gate.candidate)" in page
+    assert "  dstate.c = e7 * forget\n" in page
     rows = answer(capsys, "list", "models").splitlines()
     assert any(row.split()[:3] == ["convolution", "classify,", "tag"] for row in rows)
     assert any(row.split()[:2] == ["ridge", "forecast"] for row in rows)
@@ -411,13 +566,17 @@ def test_a_cell_of_ones_own(folder: Path, capsys: pytest.CaptureFixture[str]) ->
         '        return {"h": 0.9 * state.h + 0.1 * tanh(gate.new)}\n'
     )
     assert "  h' = (state.h * 0.9) + (0.1 * new)\n" in answer(capsys, "list", "cells", str(cell))
-    command = f"train generate {folder / 'text.txt'} --model {cell} --size tiny --out {folder / 'leaky'}"
-    answer(capsys, *command.split(), "--set", "steps=3", "--set", "rows=4")
+    command = (
+        f"train generate {folder / 'text.txt'} --model {cell} --size tiny --out {folder / 'leaky'}"
+    )
+    answer(capsys, *command.split(), "--set", "steps=3", "--set", "batch_size=4")
     cell.unlink()
     assert len(answer(capsys, "generate", str(folder / "leaky"), "--length", "9")) == 10
 
 
-def test_an_n_gram_for_other_programs(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_n_gram_for_other_programs(
+    run: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = folder / "model.arpa"
     assert "an n-gram of order" in answer(capsys, "export", run, str(path))
     model, tokens = read_arpa(path)
@@ -427,14 +586,19 @@ def test_an_n_gram_for_other_programs(run: str, folder: Path, capsys: pytest.Cap
 
 
 def test_a_network_is_no_n_gram(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = f"train generate {folder / 'text.txt'} --model bag --size tiny --out {folder / 'bag'} --set steps=2"
+    command = (
+        f"train generate {folder / 'text.txt'} --model bag --size tiny --out "
+        f"{folder / 'bag'} --set steps=2"
+    )
     answer(capsys, *command.split(), "--set", "mixture.use=never")
     assert main(["export", str(folder / "bag"), str(folder / "bag.arpa")]) == 2
     assert "has no n-gram in it; name another run" in capsys.readouterr().err
     assert not (folder / "bag.arpa").exists()
 
 
-def test_an_n_gram_that_cannot_be_written(run: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_n_gram_that_cannot_be_written(
+    run: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = folder / "missing" / "model.arpa"
     assert told(capsys, "export", run, str(path)).startswith(
         f"ensue: {path}: cannot be written: its folder is not there; make it"
@@ -443,7 +607,15 @@ def test_an_n_gram_that_cannot_be_written(run: str, folder: Path, capsys: pytest
 
 def test_what_is_next_can_be_pasted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "two words"
-    command = ["train", "generate", str(folder / "text.txt"), "--model", "ngram", "--set", "model.order=2"]
+    command = [
+        "train",
+        "generate",
+        str(folder / "text.txt"),
+        "--model",
+        "ngram",
+        "--set",
+        "model.order=2",
+    ]
     assert f"ensue generate '{out}' --temperature" in answer(capsys, *command, "--out", str(out))
 
 

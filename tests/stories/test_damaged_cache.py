@@ -1,4 +1,5 @@
-"""A bit that flips in the cache of a run is found when it is used; the data is read again, or refused in one line."""
+"""A bit that flips in the cache of a run is found when it is used; the data is read again, or
+refused in one line."""
 
 import hashlib
 import json
@@ -13,37 +14,52 @@ import pytest
 
 import ensue
 from ensue import api
-from ensue.data.readers.listed import Listed
+from ensue.data.readers.in_memory import InMemoryReader
 from ensue.errors import Interrupted, RunError
 from ensue.training.contract import Progress
 
-SETTINGS = ["training.steps=6", "training.evaluate_every=2", "training.machine.threads=1"]
+SETTINGS = ["training.steps=6", "training.evaluate_every=2", "training.hardware.threads=1"]
 
 
 def text(folder: Path) -> Path:
     path = folder / "text.txt"
-    path.write_text("".join(f"the cat number {n * n % 97} sat on the mat. \n" for n in range(400)), encoding="utf-8")
+    path.write_text(
+        "".join(f"the cat number {n * n % 97} sat on the mat. \n" for n in range(400)),
+        encoding="utf-8",
+    )
     return path
 
 
 def labels(folder: Path) -> Path:
     dice, path = random.Random(1), folder / "labels.csv"
-    rows = (f"the {word} {dice.randrange(50)},{word}" for word in dice.choices(["cat", "house"], k=120))
+    rows = (
+        f"the {word} {dice.randrange(50)},{word}" for word in dice.choices(["cat", "house"], k=120)
+    )
     path.write_text("text,label\n" + "\n".join(rows) + "\n")
     return path
 
 
 def tags(folder: Path) -> Path:
     dice, path = random.Random(1), folder / "tags.tsv"
-    path.write_text("".join(f"the\tD\n{dice.choice(['cat', 'road'])}\tN\nsees\tV\n\n" for _ in range(80)))
+    path.write_text(
+        "".join(f"the\tD\n{dice.choice(['cat', 'road'])}\tN\nsees\tV\n\n" for _ in range(80))
+    )
     (folder / "vectors.txt").write_text("the 1 0\ncat 0 1\nroad 1 1\n")
     return path
 
 
 MAKE = {"generate": text, "classify": labels, "tag": tags}
 OF_RUN = (".toml", ".json", ".safetensors", ".npy")
-DAMAGED = {"generate": "train.npy", "classify": "train.steps.symbol.npy", "tag": "train.steps.word.npy"}
-OF_TEST = {"generate": "test.npy", "classify": "test.steps.symbol.npy", "tag": "test.steps.word.npy"}
+DAMAGED = {
+    "generate": "train.npy",
+    "classify": "train.steps.symbol.npy",
+    "tag": "train.steps.word.npy",
+}
+OF_TEST = {
+    "generate": "test.npy",
+    "classify": "test.steps.symbol.npy",
+    "tag": "test.steps.word.npy",
+}
 
 
 def killed_at_once(event: Any) -> None:
@@ -54,13 +70,23 @@ def killed_at_once(event: Any) -> None:
 def train(verb: str, folder: Path, out: str, **more: Any) -> Path:
     """Train beside the data, which is named as it is there."""
     settings = [*SETTINGS, *([f"vectors={folder / 'vectors.txt'}"] if verb == "tag" else [])]
-    ensue.train(verb, folder / MAKE[verb](folder).name, out=folder / out, size="tiny", settings=settings, **more)
+    ensue.train(
+        verb,
+        folder / MAKE[verb](folder).name,
+        out=folder / out,
+        size="tiny",
+        settings=settings,
+        **more,
+    )
     return folder / out
 
 
 @pytest.fixture(scope="module", params=MAKE)
-def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """Give a verb, and a folder with its data, a run that has finished, and one that was stopped."""
+def runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """Give a verb, and a folder with its data, a run that has finished, and one that was
+    stopped."""
     folder = tmp_path_factory.mktemp(request.param)
     train(request.param, folder, "finished", device="cpu")
     with pytest.raises(Interrupted):
@@ -96,7 +122,9 @@ def test_a_stopped_run_with_a_damaged_cache_ends_with_the_same_weights(
     elif damage == "no cache":
         shutil.rmtree(stopped / "cache")
     else:
-        path.write_bytes(path.read_bytes()[:-9] if damage == "half a file" else b"\x93NUMPY\x01\x00\x02\x00{(")
+        path.write_bytes(
+            path.read_bytes()[:-9] if damage == "half a file" else b"\x93NUMPY\x01\x00\x02\x00{("
+        )
     api.resume(stopped)
     assert weights(stopped) == weights(runs[1] / "finished")
 
@@ -112,11 +140,17 @@ def test_other_data_does_not_take_the_place_of_what_was_learned_from(
     damaged = (stopped / "cache" / DAMAGED[verb]).read_bytes()
     try:
         source.write_bytes(kept[: len(kept) // 2])
-        what = rf"{DAMAGED[verb]}: the file is damaged: .*, and {source} has changed since it was read"
-        with pytest.raises(RunError, match=rf"{what}; restore the cache or {source} from a copy, or train again"):
+        what = (
+            rf"{DAMAGED[verb]}: the file is damaged: .*, and {source} has changed since it was read"
+        )
+        with pytest.raises(
+            RunError, match=rf"{what}; restore the cache or {source} from a copy, or train again"
+        ):
             api.resume(stopped)
         source.unlink()
-        with pytest.raises(RunError, match=f"{source} is not there to read it again; restore the cache or {source}"):
+        with pytest.raises(
+            RunError, match=f"{source} is not there to read it again; restore the cache or {source}"
+        ):
             api.resume(stopped)
         now = {path: path.read_bytes() for path in before}
         assert now == {**before, stopped / "cache" / DAMAGED[verb]: damaged}
@@ -137,7 +171,9 @@ def test_a_cache_that_disagrees_with_the_codec_is_refused_and_stays(
     sums["sha256"]["codec.json"] = [hashlib.sha256(codec.read_bytes()).hexdigest()]
     (stopped / "manifest.json").write_text(json.dumps(sums))
     before = {path.name: path.read_bytes() for path in (stopped / "cache").iterdir()}
-    with pytest.raises(RunError, match="the cache holds other data than the run has learned from, and what is read"):
+    with pytest.raises(
+        RunError, match="the cache holds other data than the run has learned from, and what is read"
+    ):
         api.resume(stopped)
     assert {path.name: path.read_bytes() for path in (stopped / "cache").iterdir()} == before
     assert not [*stopped.glob(".*.tmp")]
@@ -161,18 +197,22 @@ def test_evaluate_gives_the_same_figures_from_a_damaged_cache(
 
 
 def figures(folder: Path) -> Any:
-    from ensue.tasks.evaluation import evaluate
+    from ensue.tasks.generate.evaluation import evaluate
 
     model = ensue.open(folder)
-    return evaluate(model, []).to_json() if hasattr(model, "generate") else model.evaluate([]).metrics
+    return (
+        evaluate(model, []).to_json() if hasattr(model, "generate") else model.evaluate([]).metrics
+    )
 
 
 def test_examples_that_lay_in_no_file_are_never_replaced_by_the_demo(tmp_path: Path) -> None:
     texts = [f"{word} {number}" for number in range(60) for word in ("good", "bad")]
-    reader = Listed(texts, [text.split()[0] for text in texts])
+    reader = InMemoryReader(texts, [text.split()[0] for text in texts])
     run = ensue.train("classify", reader, model="majority", out=tmp_path / "run").run.path
     flip(run / "cache" / "test.whole.target.npy")
-    with pytest.raises(RunError, match="it came from no files from which it could be read again; restore the cache"):
+    with pytest.raises(
+        RunError, match="it came from no files from which it could be read again; restore the cache"
+    ):
         ensue.open(run).evaluate([])
 
 
@@ -185,7 +225,9 @@ def test_a_demo_is_made_again(tmp_path: Path) -> None:
     assert figures(moved) == expected
 
 
-def test_a_cache_is_checked_once_in_a_process(runs: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_is_checked_once_in_a_process(
+    runs: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     figures(runs[1] / "finished")
     read: list[str] = []
     monkeypatch.setattr("ensue.cache.sum_inside", lambda folder, name: read.append(name))
@@ -198,7 +240,12 @@ def test_a_cache_holds_what_numpy_would_hold(tmp_path: Path) -> None:
 
     cache = Cache(tmp_path / "cache")
     cache.begin()
-    arrays = [np.arange(6).reshape(2, 3).T, np.zeros((0, 4), np.float32), np.arange(3, dtype=np.uint8), np.ones(())]
+    arrays = [
+        np.arange(6).reshape(2, 3).T,
+        np.zeros((0, 4), np.float32),
+        np.arange(3, dtype=np.uint8),
+        np.ones(()),
+    ]
     for number, array in enumerate(arrays):
         cache.save_array(f"{number}.npy", array)
     cache.save_json("contents.json", {"a": 1})
@@ -206,7 +253,14 @@ def test_a_cache_holds_what_numpy_would_hold(tmp_path: Path) -> None:
     again = Cache(tmp_path / "cache")
     for number, array in enumerate(arrays):
         found = again.load_array(f"{number}.npy")
-        assert (found.dtype, found.shape, found.tolist()) == (array.dtype, array.shape, array.tolist())
+        assert (found.dtype, found.shape, found.tolist()) == (
+            array.dtype,
+            array.shape,
+            array.tolist(),
+        )
         assert np.load(tmp_path / "cache" / f"{number}.npy").tolist() == array.tolist()
     assert again.load_json("contents.json", dict) == {"a": 1}
-    assert json.loads((tmp_path / "cache" / "sums.json").read_text())["sha256"].keys() > {"0.npy", "contents.json"}
+    assert json.loads((tmp_path / "cache" / "sums.json").read_text())["sha256"].keys() > {
+        "0.npy",
+        "contents.json",
+    }

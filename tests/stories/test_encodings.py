@@ -1,5 +1,6 @@
 # ruff: noqa: RUF001 - letters that look alike are the point
-"""Text in another encoding, in two, or read wrongly before: told as what it is, with advice that works."""
+"""Text in another encoding, in two, or read wrongly before: told as what it is, with advice that
+works."""
 
 import random
 import shutil
@@ -14,7 +15,7 @@ from ensue.cli.main import main
 from ensue.data.contract import Finding, Listener
 from ensue.data.encoding import WrongBefore
 from ensue.data.files import read_text
-from ensue.data.vectors import read_vectors
+from ensue.data.readers.word_vectors import read_vectors
 from ensue.errors import DataError, SettingError
 
 FRENCH = "Le café était fermé, déjà. L'été à Orléans fut très sec; où étiez-vous? Ça va.\n"
@@ -38,16 +39,20 @@ def refused(path: Path) -> DataError:
     return caught.value
 
 
-def test_lines_in_two_encodings_are_told_apart_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_in_two_encodings_are_told_apart_and_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "mixed.txt"
     path.write_bytes(FRENCH.encode() * 300 + FRENCH.encode("latin-1") * 5)
     error = refused(path)
     assert str(error).replace(str(path), path.name) == (
-        "mixed.txt:301: byte 0xE9 is not UTF-8; 5 of 305 lines are not, and look like Windows-1252, while 300 have "
-        "letters in UTF-8; write those lines anew, for iconv over the whole file would ruin the others, or "
+        "mixed.txt:301: byte 0xE9 is not UTF-8; 5 of 305 lines are not, and look like "
+        "Windows-1252, while 300 have "
+        "letters in UTF-8; write those lines anew, for iconv over the whole file would "
+        "ruin the others, or "
         "give --set encoding=utf-8+cp1252, which reads each line by itself"
     )
-    assert "--set" not in str(error.without_option())
+    assert "--set" not in str(error.without_flag_hint())
     assert text_of(path, "utf-8+cp1252") == FRENCH * 305
     # As it is advised, with what has to be read again later.
     line = ["train", "generate", str(path), "--model", "ngram", "--out", str(tmp_path / "run")]
@@ -64,24 +69,38 @@ def test_a_line_that_is_in_neither_encoding_has_its_place(tmp_path: Path) -> Non
     for name in ("utf-8+cp12522", "hex", "utf-8+rot13", "base64"):
         with pytest.raises(SettingError, match="there is no encoding"):
             text_of(path, name)
-    with pytest.raises(DataError, match=r"a.txt:3: byte 0x81 is not CP1252"):  # which Python calls "charmap"
+    with pytest.raises(
+        DataError, match=r"a.txt:3: byte 0x81 is not CP1252"
+    ):  # which Python calls "charmap"
         text_of(path, "cp1252")
 
 
 @needs_iconv
-@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "cp1251", "koi8_r", "shift_jis", "gb18030", "utf-16-le"])
+@pytest.mark.parametrize(
+    "encoding", ["cp1252", "latin-1", "cp1251", "koi8_r", "shift_jis", "gb18030", "utf-16-le"]
+)
 def test_what_is_advised_works(encoding: str, tmp_path: Path) -> None:
-    texts = {"shift_jis": "吾輩は猫である。名前はまだ無い。\n", "gb18030": "我们的朋友说,这是一个人的大学,他不在了。\n"}
-    cyrillic = "Все счастливые семьи похожи друг на друга, каждая несчастливая семья несчастлива по-своему.\n"
-    text = texts.get(encoding) or (cyrillic if encoding in ("cp1251", "koi8_r", "utf-16-le") else FRENCH)
+    texts = {
+        "shift_jis": "吾輩は猫である。名前はまだ無い。\n",
+        "gb18030": "我们的朋友说,这是一个人的大学,他不在了。\n",
+    }
+    cyrillic = (
+        "Все счастливые семьи похожи друг на друга, каждая несчастливая семья несчастлива "
+        "по-своему.\n"
+    )
+    text = texts.get(encoding) or (
+        cyrillic if encoding in ("cp1251", "koi8_r", "utf-16-le") else FRENCH
+    )
     path = tmp_path / "a.txt"
     # A byte that Windows-1252 leaves free.
     path.write_bytes((text * 20 + ("\x81\n" if encoding == "latin-1" else "")).encode(encoding))
-    command = str(refused(path).mend)
+    command = str(refused(path).hint)
     assert command.startswith("make it UTF-8 with iconv ")
-    turned = subprocess.run([*command.split("with ")[1].split(), str(path)], capture_output=True, check=True).stdout
+    turned = subprocess.run(
+        [*command.split("with ")[1].split(), str(path)], capture_output=True, check=True
+    ).stdout
     assert turned.decode().startswith(text * 20)
-    name = str(refused(path).option).rpartition("=")[2]
+    name = str(refused(path).flag_hint).rpartition("=")[2]
     assert text_of(path, name).startswith(text * 20)
 
 
@@ -91,14 +110,24 @@ WRONG = "It\u2019s a café in München, and they don\u2019t serve tea.\n".encode
 def test_text_that_was_read_wrongly_before_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text(f"plain\n{WRONG * 20}", encoding="utf-8")
-    what = "a.txt:2: 20 lines look like UTF-8 that was read as Windows-1252 before: 'â€™' for '\u2019'"
-    assert found_in(path) == [f"{what}; turn it back with iconv -f utf-8 -t cp1252, which gives UTF-8"]
+    what = (
+        "a.txt:2: 20 lines look like UTF-8 that was read as Windows-1252 before: 'â€™' for '\u2019'"
+    )
+    assert found_in(path) == [
+        f"{what}; turn it back with iconv -f utf-8 -t cp1252, which gives UTF-8"
+    ]
     path.write_text(FRENCH * 20 + WRONG, encoding="utf-8")
     (told,) = found_in(path)
-    assert told.startswith("a.txt:21: 1 line looks like UTF-8 that was read as Windows-1252 before: ")
-    assert told.endswith("take the text from where it was right, or turn back those lines and no others")
+    assert told.startswith(
+        "a.txt:21: 1 line looks like UTF-8 that was read as Windows-1252 before: "
+    )
+    assert told.endswith(
+        "take the text from where it was right, or turn back those lines and no others"
+    )
     path.write_text("Привет, мир!\n".encode().decode("cp1251"), encoding="utf-8")
-    assert "UTF-8 that was read as Windows-1251 (Cyrillic) before: 'Рџ' for 'П'" in found_in(path)[0]
+    assert (
+        "UTF-8 that was read as Windows-1251 (Cyrillic) before: 'Рџ' for 'П'" in found_in(path)[0]
+    )
 
 
 @needs_iconv
@@ -114,10 +143,19 @@ def test_check_and_training_tell_it(tmp_path: Path, capsys: pytest.CaptureFixtur
     path = tmp_path / "a.txt"
     path.write_text(WRONG * 60, encoding="utf-8")
     assert main(["check", str(path)]) == 0
-    assert "60 lines look like UTF-8 that was read as Windows-1252 before" in capsys.readouterr().out
-    assert main(["train", "generate", str(path), "--model", "ngram", "--out", str(tmp_path / "run")]) == 0
-    assert "60 lines look like UTF-8 that was read as Windows-1252 before" in capsys.readouterr().err
-    (tmp_path / "a.csv").write_text("text,label\n" + f'"{WRONG.strip()}",a\nplain,b\n' * 10, encoding="utf-8")
+    assert (
+        "60 lines look like UTF-8 that was read as Windows-1252 before" in capsys.readouterr().out
+    )
+    assert (
+        main(["train", "generate", str(path), "--model", "ngram", "--out", str(tmp_path / "run")])
+        == 0
+    )
+    assert (
+        "60 lines look like UTF-8 that was read as Windows-1252 before" in capsys.readouterr().err
+    )
+    (tmp_path / "a.csv").write_text(
+        "text,label\n" + f'"{WRONG.strip()}",a\nplain,b\n' * 10, encoding="utf-8"
+    )
     assert main(["check", str(tmp_path / "a.csv")]) == 0
     assert "10 lines look like UTF-8 that was read" in capsys.readouterr().out
 
@@ -141,12 +179,13 @@ def test_check_and_training_tell_it(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_right_text_is_left_alone(line: str) -> None:
     wrong = WrongBefore()
     wrong.look(line, 1)
-    assert wrong.told() is None
+    assert wrong.reported() is None
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize(
-    "text", ["plain words\n" * 9, "Все счастливые семьи\n" * 9, "日本語 と\n" * 9, "यह किताब है\n" * 9]
+    "text",
+    ["plain words\n" * 9, "Все счастливые семьи\n" * 9, "日本語 と\n" * 9, "यह किताब है\n" * 9],
 )
 def test_wide_text_without_a_mark_is_known(text: str, encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
@@ -161,15 +200,22 @@ def test_wide_text_without_a_mark_is_known(text: str, encoding: str, tmp_path: P
 def test_a_stray_zero_byte_has_its_line(text: str, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes((text * 3).encode() + b"\0\n" + text.encode())
-    assert str(refused(path)).startswith(f"{path}:4: a zero character stands in the text; take it out, as by tr")
+    assert str(refused(path)).startswith(
+        f"{path}:4: a zero character stands in the text; take it out, as by tr"
+    )
     if shutil.which("tr"):
-        turned = subprocess.run(["tr", "-d", "\\000"], input=path.read_bytes(), capture_output=True, check=True).stdout
+        turned = subprocess.run(
+            ["tr", "-d", "\\000"], input=path.read_bytes(), capture_output=True, check=True
+        ).stdout
         assert turned.decode() == text * 3 + "\n" + text
 
 
 def binary_vectors(words: dict[str, list[float]], breaks: bytes) -> bytes:
     size = len(next(iter(words.values())))
-    rows = [f"{word} ".encode() + struct.pack(f"<{size}f", *vector) + breaks for word, vector in words.items()]
+    rows = [
+        f"{word} ".encode() + struct.pack(f"<{size}f", *vector) + breaks
+        for word, vector in words.items()
+    ]
     return f"{len(words)} {size}\n".encode() + b"".join(rows)
 
 
@@ -191,7 +237,10 @@ def test_binary_vectors_are_told_and_read(breaks: bytes, tmp_path: Path) -> None
         read_vectors(path)
 
 
-GERMAN = [(f"{'schön' if n % 2 else 'böse'} und Größe {n}", "gut" if n % 2 else "schlecht") for n in range(60)]
+GERMAN = [
+    (f"{'schön' if n % 2 else 'böse'} und Größe {n}", "gut" if n % 2 else "schlecht")
+    for n in range(60)
+]
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
@@ -205,10 +254,15 @@ def test_data_with_labels_is_read_in_the_encoding_that_is_said(
             (data / label).mkdir(parents=True, exist_ok=True)
             (data / label / f"{number}.txt").write_text(text, encoding=encoding)
     elif kind == "table":
-        data.write_text("text;label\n" + "".join(f"{text};{label}\n" for text, label in GERMAN), encoding=encoding)
+        data.write_text(
+            "text;label\n" + "".join(f"{text};{label}\n" for text, label in GERMAN),
+            encoding=encoding,
+        )
     else:
-        data.write_text("".join(f"__label__{label} {text}\n" for text, label in GERMAN), encoding=encoding)
-    command = ["train", "classify", str(data), "--model", "linear", "--out", str(tmp_path / "run")]
+        data.write_text(
+            "".join(f"__label__{label} {text}\n" for text, label in GERMAN), encoding=encoding
+        )
+    command = ["train", "classify", str(data), "--model", "nbsvm", "--out", str(tmp_path / "run")]
     assert main(command) == 2
     assert f"or give --set encoding={encoding}\n" in capsys.readouterr().err
     assert main([*command, "--set", f"encoding={encoding}"]) == 0
@@ -216,7 +270,9 @@ def test_data_with_labels_is_read_in_the_encoding_that_is_said(
     assert f"Read as {kind}, with one label each" in capsys.readouterr().out
 
 
-def test_series_are_recognised_in_another_encoding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_series_are_recognised_in_another_encoding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = "".join(f"2024-{1 + n // 28:02}-{1 + n % 28:02};{n}\n" for n in range(56))
     (tmp_path / "a.csv").write_text(f"Tag;Umsätze\n{rows}", encoding="cp1252")
     assert main(["check", str(tmp_path / "a.csv")]) == 2

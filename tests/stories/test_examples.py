@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-TEXT = "".join(f"def f{n}(a, b):\n    return [a + {n * n % 97}, {{b: (a, {n % 13})}}]\n\n\n" for n in range(80))
+TEXT = "".join(
+    f"def f{n}(a, b):\n    return [a + {n * n % 97}, {{b: (a, {n % 13})}}]\n\n\n" for n in range(80)
+)
 BUDGETS = {
     "brackets.py": ("--minutes", "0.02"),
     "markov.py": (),
@@ -18,7 +20,9 @@ BUDGETS = {
 
 
 def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(EXAMPLES / name), *arguments], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *arguments], capture_output=True, text=True
+    )
 
 
 def test_all_are_tried() -> None:

@@ -10,19 +10,20 @@ from tiny_runs import ASK, made
 
 import ensue
 from ensue import api
-from ensue.data.examples import kept_examples
-from ensue.data.store import kept
+from ensue.data.dataset import load_examples
+from ensue.data.store import load
 from ensue.errors import RunError
-from ensue.training.run import Run
+from ensue.training.folder.run import Run
 
 FLIPS = 1250
 """Of each run; there are eight."""
 
 
 def look(verb: str, run: Path, name: str) -> None:
-    """Look at what a bit may have flipped in, as the verbs do before they use it. Raises RunError."""
+    """Look at what a bit may have flipped in, as the verbs do before they use it. Raises
+    RunError."""
     if name.startswith("cache/"):
-        kept(run / "cache") if verb == "generate" else kept_examples(run / "cache")
+        load(run / "cache") if verb == "generate" else load_examples(run / "cache")
     elif name.startswith("checkpoint/") or name.endswith(".jsonl"):
         Run.resume(run).close()
     else:
@@ -31,7 +32,7 @@ def look(verb: str, run: Path, name: str) -> None:
 
 def answers(verb: str, run: Path, again: Path) -> list[Any]:
     """Give all that a run answers, and the weights with which it ends where it goes on."""
-    from ensue.tasks.evaluation import evaluate
+    from ensue.tasks.generate.evaluation import evaluate
 
     found: list[Any] = []
     model = ensue.open(run)
@@ -57,9 +58,12 @@ def test_every_flip_is_noticed_or_without_effect(verb: str, state: str, tmp_path
     sizes = [path.stat().st_size for path in files]
     expected, unnoticed = answers(verb, run, tmp_path / "again"), 0
     for number in range(FLIPS):
-        # By files and by bytes in turn: else a few large files would take all of them. Nobody reads an old lock.
+        # By files and by bytes in turn: else a few large files would take all of them. Nobody reads
+        # an old lock.
         path = (
-            dice.choices(files, sizes)[0] if number % 2 else dice.choice([one for one in files if one.name != ".lock"])
+            dice.choices(files, sizes)[0]
+            if number % 2
+            else dice.choice([one for one in files if one.name != ".lock"])
         )
         true = path.read_bytes()
         place, bit = dice.randrange(len(true)), dice.randrange(8)

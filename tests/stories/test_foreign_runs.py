@@ -21,12 +21,13 @@ class Leaky(Cell):
     def equation(self, gate, state, weight):
         return {{"h": 0.9 * state.h + 0.1 * tanh(gate.new)}}
 """
-QUICK = ["--size", "tiny", "--set", "training.steps=2", "--set", "machine.threads=1"]
+QUICK = ["--size", "tiny", "--set", "training.steps=2", "--set", "hardware.threads=1"]
 DATA = {
     "generate": ("text.txt", "the cat sat on the mat and the dog sat on the cat.\n" * 60),
     "classify": (
         "rows.csv",
-        "text,label\n" + "".join(f"a {'good' if n % 2 else 'bad'} film {n},{n % 2}\n" for n in range(80)),
+        "text,label\n"
+        + "".join(f"a {'good' if n % 2 else 'bad'} film {n},{n % 2}\n" for n in range(80)),
     ),
     "tag": ("words.conll", "the D\ncat N\nsleeps V\n\na D\ndog N\nruns V\n\n" * 40),
     "forecast": (
@@ -34,7 +35,10 @@ DATA = {
         "month,sold\n" + "".join(f"{2000 + n // 12}-{n % 12 + 1:02},{n % 12}\n" for n in range(96)),
     ),
 }
-MORE = {"forecast": ["--set", "rivals.statistics=[]", "--set", "paths=20"], "tag": ["--set", "codec.least=1"]}
+MORE = {
+    "forecast": ["--set", "baselines.statistical=[]", "--set", "sample_paths=20"],
+    "tag": ["--set", "codec.min_count=1"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cell.write_text(CELL.format(marker=str(folder / "typed")))
     for verb, (name, text) in DATA.items():
         (folder / name).write_text(text)
-        command = ["train", verb, str(folder / name), "--out", str(folder / verb), *QUICK, *MORE.get(verb, [])]
+        command = [
+            "train",
+            verb,
+            str(folder / name),
+            "--out",
+            str(folder / verb),
+            *QUICK,
+            *MORE.get(verb, []),
+        ]
         assert main([*command, "--model", str(cell)]) == 0
     assert (folder / "typed").exists()
     (folder / "typed").unlink()
@@ -56,7 +68,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def with_cell(run: Path, cell: str) -> Path:
     """Put a cell into the settings of a run, and its right sum into the manifest."""
     about, manifest = run / "run.toml", run / "manifest.json"
-    text, count = re.subn(r"(?m)^cell = .*$", lambda _: f"cell = {json.dumps(cell)}", about.read_text())
+    text, count = re.subn(
+        r"(?m)^cell = .*$", lambda _: f"cell = {json.dumps(cell)}", about.read_text()
+    )
     assert count
     about.write_text(text)
     sums = json.loads(manifest.read_text())
@@ -73,7 +87,12 @@ def commands(verb: str, run: str, data: str) -> list[list[str]]:
         "forecast": [["forecast", run]],
     }
     config = ["train", verb, data, "--config", f"{run}/run.toml"]
-    shared = [["evaluate", run, data], ["evaluate", run], ["resume", run], ["resume", run, "--epochs", "1"]]
+    shared = [
+        ["evaluate", run, data],
+        ["evaluate", run],
+        ["resume", run],
+        ["resume", run, "--epochs", "1"],
+    ]
     return [*own[verb], *shared, [*config, "--show-settings"], [*config, "--out", f"{run}-new"]]
 
 
@@ -88,10 +107,16 @@ def refused(capsys: pytest.CaptureFixture[str], command: list[str]) -> str:
 
 
 @pytest.mark.parametrize("verb", DATA)
-def test_a_stored_program_is_all_that_is_needed(verb: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stored_program_is_all_that_is_needed(
+    verb: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run, data = str(folder / verb), str(folder / DATA[verb][0])
     for command in commands(verb, run, data):
-        if command[0] not in ("train", "export", "resume") and command != ["evaluate", run, str(folder / "sold.csv")]:
+        if command[0] not in ("train", "export", "resume") and command != [
+            "evaluate",
+            run,
+            str(folder / "sold.csv"),
+        ]:
             assert main(command) == 0, command
     assert main(["train", verb, data, "--config", f"{run}/run.toml", "--show-settings"]) == 0
     assert main(["compare", run, run]) == 0
@@ -101,7 +126,11 @@ def test_a_stored_program_is_all_that_is_needed(verb: str, folder: Path, capsys:
 
 @pytest.mark.parametrize("verb", DATA)
 def test_a_python_file_in_a_run_is_never_executed(
-    verb: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    verb: str,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = tmp_path / "bard"
     ensue.open(folder / verb).save(run)
@@ -113,29 +142,41 @@ def test_a_python_file_in_a_run_is_never_executed(
         assert "bard/run.toml: the Python file 'bard/evil.py' is not run from here; " in err
     with pytest.raises(RunError, match="is not run from here"):
         ensue.open(run)
-    assert main(["compare", "bard", str(folder / verb)]) == 0  # says what stands there, and opens no model
+    assert (
+        main(["compare", "bard", str(folder / verb)]) == 0
+    )  # says what stands there, and opens no model
     if verb == "generate":
-        err = refused(capsys, ["train", "classify", str(folder / "rows.csv"), "--from", "bard"])
+        err = refused(
+            capsys, ["train", "classify", str(folder / "rows.csv"), "--pretrained", "bard"]
+        )
         assert "bard/run.toml: the Python file 'bard/evil.py' is not run from here; " in err
     assert not (tmp_path / "executed").exists()
 
 
 NESTED = {
     "classify": (
-        'body = {name = "onward", layer = {name = "recurrent", cell = "evil.py"}}\nname = "network"',
+        (
+            'body = {name = "unidirectional", layer = {name = "recurrent", cell = '
+            '"evil.py"}}\nname = "network"'
+        ),
         'body = {name = "bidirectional", cell = "evil.py"}\nname = "network"',
-        'name = "generative"\nsequence = {body = {name = "recurrent", cell = "evil.py"}}',
+        'name = "lm-bayes"\nsequence = {body = {name = "recurrent", cell = "evil.py"}}',
     ),
     "tag": (
         'name = "tagger"\nbody = {name = "bidirectional", cell = "evil.py"}',
-        'name = "tagger"\nspelling = {name = "onward", layer = {name = "recurrent", cell = "evil.py"}}',
+        (
+            'name = "tagger"\nspelling = {name = "unidirectional", layer = {name = '
+            '"recurrent", cell = "evil.py"}}'
+        ),
     ),
-    "forecast": ('name = "steps"\nbody = {name = "recurrent", cell = "evil.py"}',),
+    "forecast": ('name = "autoregressive"\nbody = {name = "recurrent", cell = "evil.py"}',),
     "generate": ('name = "sequence"\nbody = {name = "recurrent", cell = "evil.py"}',),
 }
 
 
-@pytest.mark.parametrize(("verb", "model"), [(verb, one) for verb, models in NESTED.items() for one in models])
+@pytest.mark.parametrize(
+    ("verb", "model"), [(verb, one) for verb, models in NESTED.items() for one in models]
+)
 def test_a_python_file_in_a_file_of_settings_is_never_executed(
     verb: str,
     model: str,
@@ -149,7 +190,10 @@ def test_a_python_file_in_a_file_of_settings_is_never_executed(
     Path("my.toml").write_text(f"[model]\n{model}\n")
     command = ["train", verb, str(folder / DATA[verb][0]), "--config", "my.toml", "--show-settings"]
     err = refused(capsys, command)
-    told = "ensue: my.toml: the Python file 'evil.py' is not run from here; take it out there, and type "
+    told = (
+        "ensue: my.toml: the Python file 'evil.py' is not run from here; take it out there, "
+        "and type "
+    )
     assert err.startswith(f"{told}--set model.")
     assert not Path("executed").exists()
     # What the message advises works.
@@ -171,7 +215,12 @@ DAMAGES = [
 @pytest.mark.parametrize(("before", "after"), DAMAGES)
 @pytest.mark.parametrize("verb", ["generate", "tag"])
 def test_a_damaged_program_is_one_line(
-    verb: str, before: str, after: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    verb: str,
+    before: str,
+    after: str,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = tmp_path / "bard"
     ensue.open(folder / verb).save(run)
@@ -188,11 +237,23 @@ def test_a_stack_of_billions_of_layers_is_refused_at_once(
     run = tmp_path / "bard"
     ensue.open(folder / "generate").save(run)
     cell = json.loads(re.findall(r'(?m)^cell = (".*")$', (run / "run.toml").read_text())[0])
-    (run / "run.toml").write_text(re.sub(r"(?m)^depth = .*$", f"depth = {2**31}", (run / "run.toml").read_text()))
-    assert "body.depth" in (err := refused(capsys, ["generate", str(with_cell(run, cell))])) or "'depth'" in err
+    (run / "run.toml").write_text(
+        re.sub(r"(?m)^depth = .*$", f"depth = {2**31}", (run / "run.toml").read_text())
+    )
+    assert (
+        "body.depth" in (err := refused(capsys, ["generate", str(with_cell(run, cell))]))
+        or "'depth'" in err
+    )
 
 
-SETTINGS = ["5", '"x"', "[1]", '{task = "generate", model = 5}', '{model = {name = ["a"]}}', "{model = {body = 3}}"]
+SETTINGS = [
+    "5",
+    '"x"',
+    "[1]",
+    '{task = "generate", model = 5}',
+    '{model = {name = ["a"]}}',
+    "{model = {body = 3}}",
+]
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
@@ -211,7 +272,9 @@ def test_settings_of_another_shape_are_one_line(
         assert "run.toml: " in refused(capsys, [command, str(run)])
 
 
-def test_the_program_of_a_cell_can_be_typed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_program_of_a_cell_can_be_typed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     program = trace(CELLS["gru"](), "gru").to_json()
     assert main(["train", "generate", "--show-settings", "--set", f"cell='{program}'"]) == 0
     assert "gate.x" in capsys.readouterr().out

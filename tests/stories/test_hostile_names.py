@@ -1,4 +1,5 @@
-"""Names, labels and texts that a terminal would obey, Markdown lay out, a browser run: people see them as they are."""
+"""Names, labels and texts that a terminal would obey, Markdown lay out, a browser run: people
+see them as they are."""
 
 import json
 import re
@@ -17,11 +18,15 @@ OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 OURS = re.compile(r"\r\x1b\[K|\x1b\[[0-9;]*m")
 """Lines that are written over, and colours of tables."""
 ELEMENTS = {"h1", "h2", "p", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "pre", "code"}
-QUICK = ["--set", "machine.threads=1", "--set", "training.steps=2", "--size", "tiny"]
+QUICK = ["--set", "hardware.threads=1", "--set", "training.steps=2", "--size", "tiny"]
 
 
 @pytest.fixture(params=["pipe", "terminal"])
-def screen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+def screen(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> str:
     if request.param == "terminal":
         monkeypatch.setattr("_pytest.capture.CaptureIO.isatty", lambda self: True)
         monkeypatch.setenv("COLUMNS", "1000")
@@ -52,13 +57,20 @@ def html_of(run: Path) -> str:
 
 def as_shown(text: str) -> str:
     """How a browser's source shows the text, its code as code."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("`x`", "<code>x</code>")
+    return (
+        text.replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace("`x`", "<code>x</code>")
+    )
 
 
 def test_classify(tmp_path: Path, screen: str, capsys: pytest.CaptureFixture[str]) -> None:
     file, run = tmp_path / f"{TITLE}[red]rows|.csv", tmp_path / "run"
     rows = "".join(
-        f'"a {word} film {n}","{label}"\n' for n in range(60) for word, label in (("good", EVIL), ("bad", "no"))
+        f'"a {word} film {n}","{label}"\n'
+        for n in range(60)
+        for word, label in (("good", EVIL), ("bad", "no"))
     )
     file.write_text(f"text,{TITLE}label\n{rows}", encoding="utf-8")
     column = ["--label", f"{TITLE}label"]
@@ -78,7 +90,7 @@ def test_classify(tmp_path: Path, screen: str, capsys: pytest.CaptureFixture[str
 def test_tag(tmp_path: Path, screen: str, capsys: pytest.CaptureFixture[str]) -> None:
     tag, file, run = EVIL.replace(" ", "_"), tmp_path / "words.tsv", tmp_path / "run"
     file.write_text(f"the\tD\ncat{TITLE}\t{tag}\nsleeps\tV\n\n" * 60, encoding="utf-8")
-    seen(capsys, "train", "tag", str(file), "--out", str(run), *QUICK, "--set", "codec.least=1")
+    seen(capsys, "train", "tag", str(file), "--out", str(run), *QUICK, "--set", "codec.min_count=1")
     assert "&lt;script&gt;" in html_of(run)
     seen(capsys, "check", str(file), "--task", "tag")
     capsys.readouterr()
@@ -92,7 +104,7 @@ def test_forecast(tmp_path: Path, screen: str, capsys: pytest.CaptureFixture[str
     file, run = tmp_path / "sold.csv", tmp_path / "run"
     rows = "".join(f'"{EVIL}",{2000 + n // 12}-{n % 12 + 1:02},{n % 12}\n' for n in range(96))
     file.write_text(f"id,month,sold\n{rows}", encoding="utf-8")
-    quick = ["--model", "ridge", "--set", "rivals.statistics=[]", "--set", "machine.threads=1"]
+    quick = ["--model", "ridge", "--set", "baselines.statistical=[]", "--set", "hardware.threads=1"]
     seen(capsys, "train", "forecast", str(file), "--out", str(run), *quick)
     assert as_shown(SEEN) in html_of(run)
     assert SEEN in seen(capsys, "forecast", str(run))
@@ -107,11 +119,11 @@ def test_forecast(tmp_path: Path, screen: str, capsys: pytest.CaptureFixture[str
 def test_generate(tmp_path: Path, screen: str, capsys: pytest.CaptureFixture[str]) -> None:
     file, run = tmp_path / "text.txt", tmp_path / "run"
     file.write_text("x\x1b]0;owned\x07\x9b\u202e`|<b>\n" * 400, encoding="utf-8")
-    model = ["--model", "ngram", "--set", "model.order=4", "--set", "data.kind=text"]
+    model = ["--model", "ngram", "--set", "model.order=4", "--set", "data.format=text"]
     seen(capsys, "train", "generate", str(file), "--out", str(run), *model)
     assert "\\x1b]0;owned" in html_of(run)
     seen(capsys, "evaluate", str(run), str(file), "--surprising", "3", "--novelty")
-    for more in ([], ["--n", "2"]):
+    for more in ([], ["--samples", "2"]):
         capsys.readouterr()
         assert main(["generate", str(run), "--length", "80", *more]) == 0
         assert ("\x1b]0;owned" in capsys.readouterr().out) == (screen == "pipe")
@@ -128,7 +140,7 @@ def test_errors(tmp_path: Path, screen: str, capsys: pytest.CaptureFixture[str])
         [EVIL],
         ["generate", "--no-such-flag", EVIL],
     ):
-        shown = seen(capsys, *command, code=2)
+        shown = seen(capsys, *command, code=2).removeprefix("opening the run")
         assert shown.startswith("ensue: ")
         assert len(shown.splitlines()) == 1
 

@@ -1,4 +1,5 @@
-"""The whole command, killed at random moments and resumed, ends with the same run as one that was left alone."""
+"""The whole command, killed at random moments and resumed, ends with the same run as one that
+was left alone."""
 
 import json
 import random
@@ -12,7 +13,14 @@ import pytest
 
 WORDS = ("the cat", "a dog", "my old friend", "nobody", "the rain", "she")
 ENSUE = [sys.executable, "-m", "ensue"]
-SETTINGS = ["steps=60", "evaluate_every=10", "body.width=24", "embedding=8", "dropout=0.2", "machine.threads=1"]
+SETTINGS = [
+    "steps=60",
+    "evaluate_every=10",
+    "body.width=24",
+    "embedding=8",
+    "dropout=0.2",
+    "hardware.threads=1",
+]
 SAME = ("weights.safetensors", "mixture.safetensors", "codec.json", "samples.jsonl")
 
 
@@ -25,7 +33,7 @@ def train(data: Path, out: Path) -> list[str]:
 def without_times(value: object) -> object:
     """Leave out what only a clock or the folder's name decides."""
     if isinstance(value, dict):
-        timed = ("seconds", "run", "verdict", "per_second", "eta_seconds", "memory_mb")
+        timed = ("seconds", "run", "recommendation", "per_second", "eta_seconds", "memory_mb")
         return {name: without_times(one) for name, one in value.items() if name not in timed}
     return [without_times(one) for one in value] if isinstance(value, list) else value
 
@@ -35,7 +43,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dice = random.Random(1)
     path = tmp_path_factory.mktemp("data") / "text.txt"
     sentences = (
-        f"{dice.choice(WORDS)} saw {dice.choice(WORDS)}, and {dice.choice(WORDS)} slept.\n\n" for _ in range(600)
+        f"{dice.choice(WORDS)} saw {dice.choice(WORDS)}, and {dice.choice(WORDS)} slept.\n\n"
+        for _ in range(600)
     )
     path.write_text("".join(sentences), encoding="utf-8")
     return path
@@ -59,7 +68,9 @@ def test_killed_and_resumed_it_is_the_same_run(
     command = train(data, out)
     for _ in range(20):
         began = time.perf_counter()
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as process:
             try:
                 process.wait(dice.uniform(0.3, 0.9) * seconds)
             except subprocess.TimeoutExpired:
@@ -67,7 +78,9 @@ def test_killed_and_resumed_it_is_the_same_run(
                 kills += 1
             assert process.stderr is not None
             told = process.stderr.read()
-        if not kills and process.returncode == 0:  # the machine is faster than it was when left alone: earlier, then
+        if (
+            not kills and process.returncode == 0
+        ):  # the machine is faster than it was when left alone: earlier, then
             seconds = min(seconds, time.perf_counter() - began)
             shutil.rmtree(out)
             continue
@@ -84,6 +97,7 @@ def test_killed_and_resumed_it_is_the_same_run(
     results = [json.loads((folder / "result.json").read_text()) for folder in (out, alone)]
     assert without_times(results[0]) == without_times(results[1])
     metrics = [
-        [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()] for folder in (out, alone)
+        [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        for folder in (out, alone)
     ]
     assert without_times(metrics[0]) == without_times(metrics[1])

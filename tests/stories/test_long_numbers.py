@@ -1,4 +1,5 @@
-"""Numbers of thousands of digits, wherever a person or a file may write one: our own line, and what mends it."""
+"""Numbers of thousands of digits, wherever a person or a file may write one: our own line, and
+what mends it."""
 
 from pathlib import Path
 
@@ -13,7 +14,7 @@ LONG = "9" * 5000
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made("classify", "finished", tmp_path_factory.mktemp("long"), "bayes")
+    return made("classify", "finished", tmp_path_factory.mktemp("long"), "ngram-bayes")
 
 
 def told(command: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -29,7 +30,9 @@ def told(command: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize("number", [LONG, f"-{LONG}", "9_9" * 3000])
-def test_in_a_file_of_settings(number: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_a_file_of_settings(
+    number: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "my.toml"
     path.write_text(f"# mine\nseed = 3\nminutes = {number}\n")
     err = told(["train", "generate", "--config", str(path), "--show-settings"], capsys)
@@ -41,9 +44,16 @@ def test_in_run_toml(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = path.read_text()
     try:
         path.write_text(f"long = {LONG}\n{kept}")
-        for command in (["classify", str(run), "a cat"], ["resume", str(run)], ["compare", str(run), str(run)]):
+        for command in (
+            ["classify", str(run), "a cat"],
+            ["resume", str(run)],
+            ["compare", str(run), str(run)],
+        ):
             err = told(command, capsys)
-            assert "run.toml: the file is damaged: a number of thousands of digits stands in line 1; restore" in err
+            assert (
+                "run.toml: the file is damaged: a number of thousands of digits stands "
+                "in line 1; restore"
+            ) in err
     finally:
         path.write_text(kept)
 

@@ -1,4 +1,5 @@
-"""A run folder that goes away, a quota that is used up, a limit on the size of files: one line, and nothing is lost."""
+"""A run folder that goes away, a quota that is used up, a limit on the size of files: one line,
+and nothing is lost."""
 
 import errno
 import os
@@ -18,12 +19,15 @@ from ensue.cli.main import main
 from ensue.errors import Interrupted, RunError
 from ensue.training.contract import Progress
 
-SETTINGS = ["training.steps=6", "training.evaluate_every=2", "training.machine.threads=1"]
+SETTINGS = ["training.steps=6", "training.evaluate_every=2", "training.hardware.threads=1"]
 DATA = {
-    "generate": "".join(f"the cat number {number * number % 97} sat on the mat. \n" for number in range(300)),
+    "generate": "".join(
+        f"the cat number {number * number % 97} sat on the mat. \n" for number in range(300)
+    ),
     "classify": "text,label\n" + "".join(f"the {n % 3} cat,{'ab'[n % 2]}\n" for n in range(120)),
     "tag": "".join(f"the\tD\n{'cat' if n % 3 else 'road'}\tN\nsees\tV\n\n" for n in range(80)),
-    "forecast": "time,value\n" + "".join(f"{2000 + n // 12}-{n % 12 + 1:02}-01,{n % 12}\n" for n in range(120)),
+    "forecast": "time,value\n"
+    + "".join(f"{2000 + n // 12}-{n % 12 + 1:02}-01,{n % 12}\n" for n in range(120)),
 }
 
 
@@ -55,8 +59,11 @@ def at_the_first_validation(act: Callable[[], object]) -> Callable[[Any], None]:
 def test_a_run_folder_that_is_deleted_while_it_trains(tmp_path: Path, verb: str) -> None:
     with pytest.raises(RunError) as told:
         train(tmp_path, verb, at_the_first_validation(lambda: shutil.rmtree(tmp_path / "run")))
-    mend = "train again, or put the folder back, and go on with `ensue resume`"
-    assert str(told.value) == f"{tmp_path / 'run'}: the folder of the run was removed while it trained; {mend}"
+    hint = "train again, or put the folder back, and go on with `ensue resume`"
+    assert (
+        str(told.value)
+        == f"{tmp_path / 'run'}: the folder of the run was removed while it trained; {hint}"
+    )
     assert not (tmp_path / "run").exists()
 
 
@@ -65,20 +72,28 @@ def test_a_run_folder_of_which_something_is_written_while_it_is_deleted(tmp_path
         shutil.rmtree(tmp_path / "run" / "checkpoint")
         (tmp_path / "run" / "run.toml").unlink()
 
-    with pytest.raises(RunError, match="the folder of the run was removed while it trained; train again"):
+    with pytest.raises(
+        RunError, match="the folder of the run was removed while it trained; train again"
+    ):
         train(tmp_path, "generate", at_the_first_validation(delete))
 
 
 def test_a_run_folder_that_is_moved_away_goes_on_where_it_is(tmp_path: Path) -> None:
     whole = train(tmp_path, "generate", lambda _: None, out="whole").run.path
     with pytest.raises(RunError, match="the folder of the run was removed while it trained"):
-        train(tmp_path, "generate", at_the_first_validation(lambda: (tmp_path / "run").rename(tmp_path / "moved")))
+        train(
+            tmp_path,
+            "generate",
+            at_the_first_validation(lambda: (tmp_path / "run").rename(tmp_path / "moved")),
+        )
     api.resume(tmp_path / "moved")
     weights = "weights.safetensors"
     assert (tmp_path / "moved" / weights).read_bytes() == (whole / weights).read_bytes()
 
 
-@pytest.mark.parametrize("part", ["checkpoint", "weights.safetensors", "metrics.jsonl", "manifest.json"])
+@pytest.mark.parametrize(
+    "part", ["checkpoint", "weights.safetensors", "metrics.jsonl", "manifest.json"]
+)
 def test_a_part_of_a_run_that_is_deleted_while_it_trains(tmp_path: Path, part: str) -> None:
     """Either what is lost is written again, or one line says what cannot be."""
     path = tmp_path / "run" / part
@@ -108,10 +123,14 @@ def test_a_used_up_quota_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(RunError) as told:
         train(tmp_path, "generate", at_the_first_validation(refuse))
     what = "your quota on this disk is used up; make room, or ask for a larger quota"
-    assert str(told.value).endswith(f"{what}, then go on from what was saved last with `ensue resume {out}`")
+    assert str(told.value).endswith(
+        f"{what}, then go on from what was saved last with `ensue resume {out}`"
+    )
     monkeypatch.setattr(os, "fsync", true_fsync)
     api.resume(out)
-    assert (out / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
+    assert (out / "weights.safetensors").read_bytes() == (
+        whole / "weights.safetensors"
+    ).read_bytes()
 
 
 @pytest.mark.parametrize("verb", ["generate", "classify", "tag"])
@@ -123,7 +142,10 @@ def test_a_quota_that_is_used_up_by_the_cache_leaves_nothing(
         raise OSError(errno.EDQUOT, "Disk quota exceeded")
 
     monkeypatch.setattr("ensue.cache._pieces", refuse)
-    with pytest.raises(RunError, match=r"cache/.*: your quota on this disk is used up; make room, or ask for a larger"):
+    with pytest.raises(
+        RunError,
+        match=r"cache/.*: your quota on this disk is used up; make room, or ask for a larger",
+    ):
         train(tmp_path, verb, lambda _: None)
     assert not (tmp_path / "run").exists()
 
@@ -144,9 +166,25 @@ def limited(size: int, *arguments: str) -> tuple[int, str]:
 
 
 def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
-    line = ["train", "generate", str(data(tmp_path, "generate")), "--out", str(tmp_path / "run"), "--model", "lstm"]
-    line += ["--size", "tiny", "--device", "cpu", *(word for one in SETTINGS for word in ("--set", one))]
-    what = "the largest size that a file may have here is reached; raise it with `ulimit -f unlimited`"
+    line = [
+        "train",
+        "generate",
+        str(data(tmp_path, "generate")),
+        "--out",
+        str(tmp_path / "run"),
+        "--model",
+        "lstm",
+    ]
+    line += [
+        "--size",
+        "tiny",
+        "--device",
+        "cpu",
+        *(word for one in SETTINGS for word in ("--set", one)),
+    ]
+    what = (
+        "the largest size that a file may have here is reached; raise it with `ulimit -f unlimited`"
+    )
     code, told = limited(6_000, *line)
     assert (code, told) == (2, f"ensue: {tmp_path}/run/cache/train.npy: {what}, and try again")
     assert not (tmp_path / "run").exists()
@@ -160,17 +198,21 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
 
 
-def test_a_run_that_may_not_be_written_answers_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_may_not_be_written_answers_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = train(tmp_path, "generate", lambda _: None).run.path
 
     def refuse(*given: Any, **more: Any) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("ensue.durable.os.replace", refuse)
+    monkeypatch.setattr("ensue.atomic_io.os.replace", refuse)
     monkeypatch.setattr(Path, "mkdir", refuse)
     model = ensue.open(run)
     assert model.samples(n=1, length=5, novelty=True)[0].novelty is not None
-    with pytest.raises(RunError, match=r"cannot be written \(Permission denied\); check the folder"):
+    with pytest.raises(
+        RunError, match=r"cannot be written \(Permission denied\); check the folder"
+    ):
         model.save(tmp_path / "copy")
 
 

@@ -1,4 +1,5 @@
-"""The library of the kernels as a person may have it: missing, broken, of another version, turned off, at a wish."""
+"""The library of the kernels as a person may have it: missing, broken, of another version,
+turned off, at a wish."""
 
 import ctypes
 import os
@@ -36,7 +37,11 @@ def doctor(folder: Path, code: str, **environment: str) -> subprocess.CompletedP
     command = [sys.executable, "-m", "ensue", "doctor"]
     kept = {name: value for name, value in os.environ.items() if name != native.VARIABLE}
     return subprocess.run(
-        command, env=kept | {"PYTHONPATH": path} | environment, capture_output=True, text=True, timeout=120
+        command,
+        env=kept | {"PYTHONPATH": path} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 
@@ -47,13 +52,16 @@ def test_a_broken_library_is_told_in_one_line_and_does_no_harm(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith(f"ensue: ensue-native cannot be loaded ({broken}: ")
     assert done.stderr.endswith(
-        "): torch's kernels are used instead; install the one that belongs to this ensue (`pip install ./native`)\n"
+        "): torch's kernels are used instead; install the one that belongs to this ensue "
+        "(`pip install ./native`)\n"
     )
     assert done.stderr.count("\n") == 1
     assert "torch's, which are slower" in done.stdout
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler to make a library of another version")
+@pytest.mark.skipif(
+    shutil.which("cc") is None, reason="there is no C compiler to make a library of another version"
+)
 def test_a_library_of_another_version_is_told_in_one_line(tmp_path: Path) -> None:
     source, other = tmp_path / "other.c", tmp_path / "libensue.so"
     source.write_text("int ensue_interface(void) { return 999; }\n")
@@ -61,15 +69,19 @@ def test_a_library_of_another_version_is_told_in_one_line(tmp_path: Path) -> Non
     done = doctor(tmp_path, f"return {str(other)!r}")
     assert done.returncode == 0, done.stderr
     assert done.stderr == (
-        f"ensue: ensue-native is of another version (its interface is 999, ensue's is {native.INTERFACE}): torch's "
-        "kernels are used instead; install the one that belongs to this ensue (`pip install ./native`)\n"
+        f"ensue: ensue-native is of another version (its interface is 999, ensue's is "
+        f"{native.INTERFACE}): torch's "
+        "kernels are used instead; install the one that belongs to this ensue (`pip "
+        "install ./native`)\n"
     )
 
 
 def test_a_library_of_another_version_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ensue_native", SimpleNamespace(library=lambda: "other"))  # type: ignore[arg-type]
     monkeypatch.setattr(ctypes, "CDLL", lambda path: SimpleNamespace(ensue_interface=lambda: 0))
-    with pytest.warns(native.SlowerWarning, match=f"its interface is 0, ensue's is {native.INTERFACE}") as told:
+    with pytest.warns(
+        native.SlowerWarning, match=f"its interface is 0, ensue's is {native.INTERFACE}"
+    ) as told:
         native.library()
     assert native.library() is None
     assert len(told) == 1
@@ -79,10 +91,16 @@ def test_without_the_wheel_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "ensue_native", None)
     assert native.library() is None
     assert native.instruction_sets() == []
-    assert native.describe() == "torch's, which are slower; ensue-native is not installed, or not usable"
+    assert (
+        native.describe()
+        == "torch's, which are slower; ensue-native is not installed, or not usable"
+    )
     native.library.cache_clear()
     monkeypatch.setenv(native.VARIABLE, "avx2")
-    with pytest.raises(UserError, match=r"ENSUE_NATIVE: 'avx2' asks for ensue-native, which is not installed; install"):
+    with pytest.raises(
+        UserError,
+        match=r"ENSUE_NATIVE: 'avx2' asks for ensue-native, which is not installed; install",
+    ):
         native.library()
 
 
@@ -93,11 +111,15 @@ def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not INSTALLED, reason="ensue-native is not installed")
-def test_a_wrong_instruction_set_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_instruction_set_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv(native.VARIABLE, "sse9")
     assert main(["doctor"]) == 2
     line = capsys.readouterr().err
-    assert line.startswith("ensue: ENSUE_NATIVE: there is no instruction set 'sse9' here; choose off, ")
+    assert line.startswith(
+        "ensue: ENSUE_NATIVE: there is no instruction set 'sse9' here; choose off, "
+    )
     assert line.rstrip().endswith("generic")
     assert line.count("\n") == 1
 
@@ -109,6 +131,9 @@ def test_it_opens_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = time.perf_counter() - before
     assert kernels is not None
     assert kernels.ensue_operation(b"tanh") >= 0
-    # The promise is 50 ms for all of it (benchmarks/training.py measures it); a busy machine gets ten times that.
+    # The promise is 50 ms for all of it (benchmarks/training.py measures it); a busy machine gets
+    # ten times that.
     assert opened < 0.5
-    assert native.describe().startswith(f"ensue-native with {native.instruction_sets()[0]} (here are ")
+    assert native.describe().startswith(
+        f"ensue-native with {native.instruction_sets()[0]} (here are "
+    )

@@ -1,4 +1,5 @@
-"""Panels with series of which little or nothing can be learned: they train, or are refused in one line."""
+"""Panels with series of which little or nothing can be learned: they train, or are refused in
+one line."""
 
 import json
 import math
@@ -27,7 +28,11 @@ ALL = range(84)
 LEARNED = {
     "a constant series": (LONG, [*long({"a": ALL}), *(f"b,{month(step)},5" for step in ALL)], ""),
     "a series of zeros": (LONG, [*long({"a": ALL}), *(f"b,{month(step)},0" for step in ALL)], ""),
-    "constant series alone": (LONG, [f"{name},{month(step)},{ord(name)}" for name in "ab" for step in ALL], ""),
+    "constant series alone": (
+        LONG,
+        [f"{name},{month(step)},{ord(name)}" for name in "ab" for step in ALL],
+        "",
+    ),
     "an empty column": (
         WIDE,
         [f"{month(step)},{value(step)}," for step in ALL],
@@ -49,34 +54,56 @@ LEARNED = {
         "'b' from 2017-07-01 to 2017-07-01",
     ),
 }
-LEARNED["the same times"] = (LONG, [f"{name},{month(step)},{value(step)}" for step in ALL for name in "ab"], "")
+LEARNED["the same times"] = (
+    LONG,
+    [f"{name},{month(step)},{value(step)}" for step in ALL for name in "ab"],
+    "",
+)
 
 
 @pytest.mark.parametrize("model", ["ridge", "linear", "gru", "counts", "boosting"])
 @pytest.mark.parametrize("case", LEARNED)
-def test_panels_that_are_learned(case: str, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_panels_that_are_learned(
+    case: str, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     if model == "boosting":
         pytest.importorskip("sklearn")
     header, rows, told = LEARNED[case]
     data, run = tmp_path / "a.csv", tmp_path / "run"
     data.write_text(header + "\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    flags = ["--model", "gru" if model == "counts" else model, "--set", "rivals.statistics=[]", "--set", "paths=20"]
-    flags += ["--set", "training.steps=2"] + ["--set", "model.body.width=4"] * (model in ("gru", "counts"))
+    flags = [
+        "--model",
+        "gru" if model == "counts" else model,
+        "--set",
+        "baselines.statistical=[]",
+        "--set",
+        "sample_paths=20",
+    ]
+    flags += ["--set", "training.steps=2"] + ["--set", "model.body.width=4"] * (
+        model in ("gru", "counts")
+    )
     flags += ["--set", "model.head=negative_binomial"] * (model == "counts")
     flags += ["--set", "model.trees=3"] * (model == "boosting")
     assert main(["train", "forecast", str(data), "--out", str(run), *flags]) == 0
     assert told in capsys.readouterr().err
     result = json.loads((run / "result.json").read_text())
-    assert result["details"]["layout"]["window"] >= 24  # a short series does not take the past from the others
+    assert (
+        result["details"]["layout"]["window"] >= 24
+    )  # a short series does not take the past from the others
     assert main(["forecast", str(run), "--json"]) == 0
     for line in capsys.readouterr().out.splitlines():
-        if "left_out" not in (one := json.loads(line)):
+        if "skipped" not in (one := json.loads(line)):
             assert np.isfinite(one["median"]).all()
     assert main(["evaluate", str(run)]) == 0
 
 
 REFUSED = {
-    "no value": ("date,a", [f"{month(step)}," for step in ALL], [], "a.csv: no value at all: 'a'; give numbers"),
+    "no value": (
+        "date,a",
+        [f"{month(step)}," for step in ALL],
+        [],
+        "a.csv: no value at all: 'a'; give numbers",
+    ),
     "no value in a number of a step": (
         "date,x,y",
         [f"{month(step)},{value(step)}," for step in ALL],
@@ -86,11 +113,21 @@ REFUSED = {
     "no value in a past column": (
         "ds,y,w",
         [f"{month(step)},{value(step)}," for step in ALL],
-        ["--target", "y", "--past", "w", "--fill", "previous"],
+        ["--target", "y", "--past-covariates", "w", "--fill", "previous"],
         "a.csv: the column 'w' has no value; leave it out, or give its numbers",
     ),
-    "one row": ("ds,y", ["2020-01-01,5"], [], "steps is longer than the longest series, which has 1; give a shorter"),
-    "single values": (LONG, [f"s{number},2020-01-01,{number}" for number in range(30)], [], "which has 1; give a"),
+    "one row": (
+        "ds,y",
+        ["2020-01-01,5"],
+        [],
+        "steps is longer than the longest series, which has 1; give a shorter",
+    ),
+    "single values": (
+        LONG,
+        [f"s{number},2020-01-01,{number}" for number in range(30)],
+        [],
+        "which has 1; give a",
+    ),
     "twice in one series": (
         LONG,
         [*long({"a": ALL})[:9], *long({"a": ALL})[8:], *long({"b": ALL})],
@@ -101,7 +138,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_panels_that_are_refused(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_panels_that_are_refused(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     header, rows, flags, told = REFUSED[case]
     data, run = tmp_path / "a.csv", tmp_path / "run"
     data.write_text(header + "\n" + "\n".join(rows) + "\n", encoding="utf-8")

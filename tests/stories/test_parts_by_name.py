@@ -17,10 +17,14 @@ WORDS = {"pos": ("lovely", "good", "great"), "neg": ("dull", "bad", "poor")}
 
 def fasttext(count: int, first: int = 0) -> str:
     rows = ((place, "neg" if place % 2 else "pos") for place in range(first, first + count))
-    return "".join(f"__label__{label} a {WORDS[label][place % 3]} film {place}\n" for place, label in rows)
+    return "".join(
+        f"__label__{label} a {WORDS[label][place % 3]} film {place}\n" for place, label in rows
+    )
 
 
-def trained(capsys: pytest.CaptureFixture[str], *line: str, model: str = "bayes") -> tuple[dict[str, Any], str]:
+def trained(
+    capsys: pytest.CaptureFixture[str], *line: str, model: str = "ngram-bayes"
+) -> tuple[dict[str, Any], str]:
     capsys.readouterr()
     assert main(["train", "classify", *line, "--model", model, "--json"]) == 0
     out, err = capsys.readouterr()
@@ -33,7 +37,9 @@ def refused(capsys: pytest.CaptureFixture[str], *line: str) -> str:
     return capsys.readouterr().err.splitlines()[-1]
 
 
-def test_fasttext_files_give_their_labels_and_their_parts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fasttext_files_give_their_labels_and_their_parts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data, run = tmp_path / "ft", tmp_path / "run"
     data.mkdir()
     (data / "train.txt").write_text(fasttext(60))
@@ -43,11 +49,16 @@ def test_fasttext_files_give_their_labels_and_their_parts(tmp_path: Path, capsys
     assert result["metrics"]["accuracy"] == 1.0
     assert "train from train.txt, test from test.txt" in told
     about = ensue.open(run).run.about["data"]
-    assert about["examples"] == {"train": 48, "tune": 6, "calibrate": 6, "test": 20}
+    assert about["examples"] == {"train": 48, "validation": 6, "calibration": 6, "test": 20}
     scored = ensue.open(run).evaluate(data)
-    assert (scored.details["examples"], scored.metrics["accuracy"]) == (20, result["metrics"]["accuracy"])
+    assert (scored.details["examples"], scored.metrics["accuracy"]) == (
+        20,
+        result["metrics"]["accuracy"],
+    )
     assert "the files of the part test alone are scored, by their names" in scored.details["notes"]
-    result, _ = trained(capsys, str(data), "--out", str(tmp_path / "drawn"), "--set", "data.split=drawn")
+    result, _ = trained(
+        capsys, str(data), "--out", str(tmp_path / "drawn"), "--set", "data.split=drawn"
+    )
     assert ensue.open(tmp_path / "drawn").run.about["data"]["examples"]["test"] == 16
     capsys.readouterr()
     assert main(["check", str(data), "--json"]) == 0
@@ -59,15 +70,24 @@ def test_fasttext_files_give_their_labels_and_their_parts(tmp_path: Path, capsys
     (tmp_path / "new.txt").write_text("a great film\n__label__pos a dull film\n")
     assert main(["classify", str(run), str(tmp_path / "new.txt"), "--json"]) == 0
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(one["label"], one["text"]) for one in answers] == [("pos", "a great film"), ("neg", "a dull film")]
+    assert [(one["label"], one["text"]) for one in answers] == [
+        ("pos", "a great film"),
+        ("neg", "a dull film"),
+    ]
 
 
-def test_several_labels_on_a_line_of_fasttext(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_labels_on_a_line_of_fasttext(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "data.txt"
-    path.write_text("".join(f"__label__{'ab'[i % 2]} __label__c words {i}\n__label__a word {i}\n" for i in range(30)))
+    path.write_text(
+        "".join(
+            f"__label__{'ab'[i % 2]} __label__c words {i}\n__label__a word {i}\n" for i in range(30)
+        )
+    )
     labels = [one.label for one in FastText().build([path]).examples()]
     assert labels[:3] == [["a", "c"], "a", ["b", "c"]]
-    result, told = trained(capsys, str(path), "--out", str(tmp_path / "run"), model="linear")
+    result, told = trained(capsys, str(path), "--out", str(tmp_path / "run"), model="nbsvm")
     assert "any number of labels each" in told
     assert "micro_f1" in result["metrics"]
 
@@ -75,28 +95,40 @@ def test_several_labels_on_a_line_of_fasttext(tmp_path: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("no label here", "data.txt:3: the line has no label; begin it with __label__NAME, or leave it out"),
+        (
+            "no label here",
+            "data.txt:3: the line has no label; begin it with __label__NAME, or leave it out",
+        ),
         ("__label__pos", "data.txt:3: there are labels, and no text; leave the line out"),
-        ("__label__ pos film", "data.txt:3: a label has no name after __label__; write __label__NAME"),
+        (
+            "__label__ pos film",
+            "data.txt:3: a label has no name after __label__; write __label__NAME",
+        ),
     ],
 )
-def test_wrong_lines_of_fasttext(line: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_lines_of_fasttext(
+    line: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "data.txt"
     path.write_text(f"{fasttext(2)}{line}\n{fasttext(20)}")
     assert expected in refused(capsys, str(path), "--out", str(tmp_path / "run"))
 
 
-def test_tables_named_as_parts_are_parts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tables_named_as_parts_are_parts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = tmp_path / "data"
     data.mkdir()
     for part, count in (("train", 40), ("dev", 10), ("test", 12)):
-        rows = (f"a {WORDS[label][i % 3]} film,{label}\n" for i in range(count // 2) for label in WORDS)
+        rows = (
+            f"a {WORDS[label][i % 3]} film,{label}\n" for i in range(count // 2) for label in WORDS
+        )
         (data / f"sst2_{part}.csv").write_text("text,label\n" + "".join(rows))
     trained(capsys, str(data), "--out", str(tmp_path / "run"))
     assert ensue.open(tmp_path / "run").run.about["data"]["examples"] == {
         "train": 36,
-        "tune": 10,
-        "calibrate": 4,
+        "validation": 10,
+        "calibration": 4,
         "test": 12,
     }
     other = tmp_path / "other.csv"
@@ -104,11 +136,15 @@ def test_tables_named_as_parts_are_parts(tmp_path: Path, capsys: pytest.CaptureF
     _, told = trained(capsys, str(data), "--out", str(tmp_path / "own"), "--test", str(other))
     assert "sst2_test.csv: left out, for --test names another file for this part" in told
     assert ensue.open(tmp_path / "own").run.about["data"]["examples"]["test"] == 8
-    trained(capsys, str(data), "--out", str(tmp_path / "same"), "--test", str(data / "sst2_test.csv"))
+    trained(
+        capsys, str(data), "--out", str(tmp_path / "same"), "--test", str(data / "sst2_test.csv")
+    )
     assert ensue.open(tmp_path / "same").run.about["data"]["examples"]["test"] == 12
 
 
-def test_folders_of_classes_within_folders_of_parts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folders_of_classes_within_folders_of_parts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = tmp_path / "imdb"
     for part, count in (("train", 30), ("test", 8)):
         for label, words in WORDS.items():
@@ -126,7 +162,10 @@ def test_parts_are_never_classes(tmp_path: Path, capsys: pytest.CaptureFixture[s
     for name in ("train", "test", "valid"):
         (data / f"{name}.txt").write_text("a line of text\nanother one\n" * 20)
     said = refused(capsys, str(data), "--out", str(tmp_path / "run"))
-    assert "'train' is a part of data by name, and no class; begin each line with __label__CLASS" in said
+    assert (
+        "'train' is a part of data by name, and no class; begin each line with __label__CLASS"
+        in said
+    )
     said = refused(capsys, str(data), "--out", str(tmp_path / "run"), "--set", "data.split=drawn")
     assert "'test', 'train', 'valid' are parts of data by name, and no classes" in said
     assert main(["check", str(data), "--json"]) == 0
@@ -143,7 +182,9 @@ def test_a_class_may_be_called_as_a_part_where_the_others_are_not(tmp_path: Path
 
 
 def days(first: int, count: int) -> str:
-    return "".join(f"{date(2024, 1, 1) + timedelta(day)},{day % 7}\n" for day in range(first, first + count))
+    return "".join(
+        f"{date(2024, 1, 1) + timedelta(day)},{day % 7}\n" for day in range(first, first + count)
+    )
 
 
 def test_series_that_go_on_in_a_file_named_test_are_not_learned(

@@ -1,4 +1,5 @@
-"""What a person gives in Python: a text is one example, wherever examples are taken; a path is one path."""
+"""What a person gives in Python: a text is one example, wherever examples are taken; a path is
+one path."""
 
 import re
 import subprocess
@@ -24,13 +25,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = "".join(f"{text},{mood}\n" for text, mood in zip(TEXTS, MOODS, strict=True))
     (folder / "a.csv").write_text("text,label\n" + rows)
     (folder / "a.tsv").write_text("She\tP\nca\tV\nn't\tT\ngo\tV\n.\tX\n\nBonn\tN\n\n" * 20)
-    ensue.train("classify", folder / "a.csv", model="linear", out=folder / "moods")
+    ensue.train("classify", folder / "a.csv", model="nbsvm", out=folder / "moods")
     ensue.train("tag", folder / "a.tsv", model="hmm", out=folder / "tags")
     return folder
 
 
 def test_what_there_is_is_named_without_loading_it() -> None:
-    program = "import ensue, sys; assert {'train', 'open', 'resume', 'sklearn'} <= set(dir(ensue)); "
+    program = (
+        "import ensue, sys; assert {'train', 'open', 'resume', 'sklearn'} <= set(dir(ensue)); "
+    )
     program += "assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
@@ -47,7 +50,12 @@ def test_a_text_is_one_example_of_a_classifier(folder: Path) -> None:
 def test_a_text_is_one_example_of_a_tagger(folder: Path) -> None:
     run = ensue.open(folder / "tags")
     expected = ["P", "V", "T", "V", "X"]
-    for given in ("She can't go.", b"She can't go.", ["She can't go."], [["She", "ca", "n't", "go", "."]]):
+    for given in (
+        "She can't go.",
+        b"She can't go.",
+        ["She can't go."],
+        [["She", "ca", "n't", "go", "."]],
+    ):
         assert run.tag(given) == [expected]
     assert run.tag(["She can't go.", ["Bonn"]]) == [expected, ["N"]]
     assert run.tag([]) == []
@@ -58,7 +66,11 @@ def test_empty_and_missing_texts_are_answered_as_those_of_files_are(folder: Path
     given = ["a good film", "", " ", None, float("nan"), np.nan, pandas.NA, pandas.NaT, "None"]
     told = run.classify(given)
     assert [one.label for one in told] == ["fine", *[None] * 8]
-    assert [one.note for one in told] == ["", *["the text is empty"] * 7, "nothing of it was in training"]
+    assert [one.note for one in told] == [
+        "",
+        *["the text is empty"] * 7,
+        "nothing of it was in training",
+    ]
     assert run.classify("")[0].set == ("fine", "poor")
     series = pandas.Series(["a good film", None], dtype="string")
     assert [one.label for one in run.classify(series)] == ["fine", None]
@@ -68,29 +80,45 @@ def test_empty_and_missing_texts_are_answered_as_those_of_files_are(folder: Path
 def test_a_data_frame_is_no_list_of_its_columns_names(folder: Path, verb: str) -> None:
     run = ensue.open(folder / ("moods" if verb == "classify" else "tags"))
     frame = pandas.DataFrame({"text": ["a good film", "a bad film"]})
-    with pytest.raises(UserError, match=r"a DataFrame is no list of examples; give its column .* frame\['text'\]"):
+    with pytest.raises(
+        UserError, match=r"a DataFrame is no list of examples; give its column .* frame\['text'\]"
+    ):
         getattr(run, verb)(frame)
     assert len(getattr(run, verb)(frame["text"])) == 2
 
 
 @pytest.mark.parametrize(
-    ("run", "given", "said"),
+    ("run", "given", "message"),
     [
-        ("moods", Path("a.csv"), "classify: a path is no list of examples; give a text, or a list of examples"),
+        (
+            "moods",
+            Path("a.csv"),
+            "classify: a path is no list of examples; give a text, or a list of examples",
+        ),
         ("moods", 3, "classify: an int is no list of examples; give a text"),
         ("moods", None, "classify: a NoneType is no list of examples"),
-        ("moods", [3], "example 1: an int is no example; give a text, or the fields of its steps by name"),
+        (
+            "moods",
+            [3],
+            "example 1: an int is no example; give a text, or the fields of its steps by name",
+        ),
         ("moods", [b"caf\xe9"], "classify: byte 0xE9 is not UTF-8; decode the bytes first"),
         ("tags", Path("a.csv"), "tag: a path is no list of examples"),
-        ("tags", [["a", 3]], 'sentence 1: it is neither a text nor a list of words; give "a text" or ["a", "list"]'),
+        (
+            "tags",
+            [["a", 3]],
+            'sentence 1: it is neither a text nor a list of words; give "a text" or ["a", "list"]',
+        ),
         ("tags", ["a", 3], "sentence 2: it is neither a text nor a list of words"),
         ("tags", "", "sentence 1: there is no word; give"),
         ("tags", [[]], "sentence 1: there is no word; give"),
     ],
 )
-def test_what_is_no_example_is_refused_in_one_line(folder: Path, run: str, given: Any, said: str) -> None:
+def test_what_is_no_example_is_refused_in_one_line(
+    folder: Path, run: str, given: Any, message: str
+) -> None:
     opened = ensue.open(folder / run)
-    with pytest.raises(UserError, match=f"^{re.escape(said)}"):
+    with pytest.raises(UserError, match=f"^{re.escape(message)}"):
         (opened.classify if run == "moods" else opened.tag)(given)
 
 
@@ -100,17 +128,23 @@ def test_one_path_is_one_file(folder: Path) -> None:
         assert run.evaluate(str(folder / file)).metrics == run.evaluate([folder / file]).metrics
         assert run.evaluate(folder / file).metrics == run.evaluate([folder / file]).metrics
         assert run.evaluate().metrics == run.evaluate([]).metrics
-        with pytest.raises(UserError, match="evaluate: an int is no list of files; give paths of files"):
+        with pytest.raises(
+            UserError, match="evaluate: an int is no list of files; give paths of files"
+        ):
             run.evaluate(3)
 
 
 @pytest.mark.parametrize("text", ["a film", b"a film", Path("a.csv")])
 def test_estimators_refuse_one_text(text: Any) -> None:
-    said = "X is a path" if isinstance(text, Path) else re.escape(f"X is one text, {text!r}, and has to be a list of")
-    classifier = SequenceClassifier("linear").fit(TEXTS, MOODS)
+    said = (
+        "X is a path"
+        if isinstance(text, Path)
+        else re.escape(f"X is one text, {text!r}, and has to be a list of")
+    )
+    classifier = SequenceClassifier("nbsvm").fit(TEXTS, MOODS)
     tagger = SequenceTagger("hmm").fit([["a", "b"]] * 4, [["X", "Y"]] * 4)
     with pytest.raises(ValueError, match=said):
-        SequenceClassifier("linear").fit(text, MOODS[:6])
+        SequenceClassifier("nbsvm").fit(text, MOODS[:6])
     with pytest.raises(ValueError, match=said):
         SequenceTagger("hmm").fit(text, [["X"]] * 6)
     for asked in (classifier.predict, classifier.predict_proba, tagger.predict):
@@ -118,7 +152,9 @@ def test_estimators_refuse_one_text(text: Any) -> None:
             asked(text)
     with pytest.raises(ValueError, match=r"y\[0\] is one text, 'XY', and has to be a list of tags"):
         SequenceTagger("hmm").fit([["a", "b"]] * 4, ["XY"] * 4)
-    with pytest.raises(ValueError, match="y is one text, 'XYXY', and has to be a list of tags for each sentence"):
+    with pytest.raises(
+        ValueError, match="y is one text, 'XYXY', and has to be a list of tags for each sentence"
+    ):
         SequenceTagger("hmm").fit([["a", "b"]] * 4, "XYXY")
 
 

@@ -8,7 +8,7 @@ from ensue.cli.main import main
 from ensue.data.contract import Listener
 from ensue.data.files import find_files
 from ensue.errors import DataError
-from ensue.training.run import Run
+from ensue.training.folder.run import Run
 
 
 def test_no_run_is_data(tmp_path: Path) -> None:
@@ -21,7 +21,9 @@ def test_no_run_is_data(tmp_path: Path) -> None:
     told = []
     files = find_files([tmp_path], Listener(lambda one: told.append(str(one))))
     assert files == [tmp_path / "a.txt", tmp_path / "deep/b.txt"]
-    assert told == [f"{tmp_path / name}: left out, since it is a run of ensue" for name in ("deep/run", "run-1")]
+    assert told == [
+        f"{tmp_path / name}: left out, since it is a run of ensue" for name in ("deep/run", "run-1")
+    ]
     with pytest.raises(DataError, match="this is the folder of a run, not data"):
         find_files([tmp_path / "run-1"])
 
@@ -33,6 +35,6 @@ def test_a_training_in_the_folder_of_its_data_learns_nothing_of_itself(
     (tmp_path / "bad.txt").write_text("".join(f"a bad film {n}\n" for n in range(30)))
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
-        assert main(["train", "classify", ".", "--model", "linear"]) == 0
+        assert main(["train", "classify", ".", "--model", "nbsvm"]) == 0
     assert {*Run.open(tmp_path / "run-2").about["data"]["files"]} == {"bad.txt", "good.txt"}
     assert "run-1: left out, since it is a run of ensue" in capsys.readouterr().err

@@ -1,4 +1,5 @@
-"""Tables with a series in each row, as M4 and M5 have them, and data frames: both are read by the road of all files."""
+"""Tables with a series in each row, as M4 and M5 have them, and data frames: both are read by
+the road of all files."""
 
 import json
 from datetime import date, datetime, timedelta
@@ -12,8 +13,8 @@ import ensue
 from ensue.api import _saved
 from ensue.cli.main import main
 from ensue.data.contract import Finding, Listener
-from ensue.data.readers.series import frame_source, panel_of, read_panel
-from ensue.data.series import Panel, SeriesSettings
+from ensue.data.series.panel import Panel, SeriesSettings
+from ensue.data.tables.series import frame_source, panel_of, read_panel
 from ensue.errors import DataError
 
 SERIES = {f"Y{n}": [n + step % 7 + 0.5 for step in range(60 + 3 * n)] for n in range(1, 5)}
@@ -35,12 +36,16 @@ YEARS += "".join(
 )
 MONTHS = "shop;" + ";".join(f"{1 + n % 12:02d}/{2001 + n // 12}" for n in range(WIDTH)) + "\n"
 MONTHS += "".join(
-    f"{name};" + ";".join([str(one).replace(".", ",") for one in values] + [""] * (WIDTH - len(values))) + "\n"
+    f"{name};"
+    + ";".join([str(one).replace(".", ",") for one in values] + [""] * (WIDTH - len(values)))
+    + "\n"
     for name, values in SERIES.items()
 )
 
 
-def read(folder: Path, text: str, name: str = "data.csv", **settings: Any) -> tuple[Panel, list[str]]:
+def read(
+    folder: Path, text: str, name: str = "data.csv", **settings: Any
+) -> tuple[Panel, list[str]]:
     path, found = folder / name, list[Finding]()
     path.write_text(text, encoding="utf-8")
     panel = read_panel([path], SeriesSettings.model_validate(settings), Listener(found.append))
@@ -50,20 +55,25 @@ def read(folder: Path, text: str, name: str = "data.csv", **settings: Any) -> tu
 def test_m4(tmp_path: Path) -> None:
     panel, told = read(tmp_path, M4)
     assert {one.name: one.values[:, 0].tolist() for one in panel.series} == SERIES
-    assert [one.times.tolist() for one in panel.series] == [list(range(1, len(one) + 1)) for one in SERIES.values()]
+    assert [one.times.tolist() for one in panel.series] == [
+        list(range(1, len(one) + 1)) for one in SERIES.values()
+    ]
     assert panel.frequency.name == "step"
     assert told == [f"each row is a series, called by 'V1', with {WIDTH} columns numbered as steps"]
 
 
 def test_m5(tmp_path: Path) -> None:
-    panel, _ = read(tmp_path, M5, static=("store_id",))
+    panel, _ = read(tmp_path, M5, static_covariates=("store_id",))
     assert [one.name for one in panel.series] == [f"{name}_CA" for name in SERIES]
     assert [len(one) for one in panel.series] == [WIDTH] * 4
     assert {one.static for one in panel.series} == {("CA",)}
     assert [one.name for one in read(tmp_path, M5, id="item_id")[0].series] == list(SERIES)
     with pytest.raises(DataError, match="there is no column 'item'; did you mean item_id"):
         read(tmp_path, M5, id="item")
-    with pytest.raises(DataError, match=r"data.csv:3: 'x' in the column 'd_2' is no number that can be used; mend it"):
+    with pytest.raises(
+        DataError,
+        match=r"data.csv:3: 'x' in the column 'd_2' is no number that can be used; mend it",
+    ):
         read(tmp_path, M5.replace("Y2,CA,2.5,3.5", "Y2,CA,2.5,x"))
 
 
@@ -71,7 +81,9 @@ def test_a_mark_that_the_first_rows_do_not_have_is_refused(tmp_path: Path) -> No
     rows = [f"s{row};" + ";".join("7" * 8) for row in range(250)]
     text = "id;" + ";".join(f"d_{n}" for n in range(1, 9)) + "\n" + "\n".join(rows) + "\n"
     assert len(read(tmp_path, text)[0].series) == 250
-    with pytest.raises(DataError, match=r"data.csv:252: '1,234' in the column 'd_1' is no number that can be used"):
+    with pytest.raises(
+        DataError, match=r"data.csv:252: '1,234' in the column 'd_1' is no number that can be used"
+    ):
         read(tmp_path, text + "last;1,234;" + ";".join("7" * 7) + "\n")
 
 
@@ -86,25 +98,38 @@ def test_columns_that_are_called_by_their_times(text: str, frequency: str, tmp_p
 
 def test_a_column_for_each_series_is_as_before(tmp_path: Path) -> None:
     text = "month," + ",".join(f"s{n}" for n in range(1, 9)) + "\n"
-    text += "".join(f"2001-{month:02d}," + ",".join(str(month + n) for n in range(8)) + "\n" for month in range(1, 13))
+    text += "".join(
+        f"2001-{month:02d}," + ",".join(str(month + n) for n in range(8)) + "\n"
+        for month in range(1, 13)
+    )
     panel, _ = read(tmp_path, text)
     assert [one.name for one in panel.series] == [f"s{n}" for n in range(1, 9)]
     assert {len(one) for one in panel.series} == {12}
 
 
 @pytest.mark.parametrize("text", [M4, M5, YEARS, MONTHS])
-def test_the_doctor_knows_them(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_doctor_knows_them(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "data.csv").write_text(text, encoding="utf-8")
     assert main(["check", str(tmp_path / "data.csv")]) == 0
     out = capsys.readouterr().out
-    assert "as `ensue train forecast` would, since each row is a series, with a column for each step" in out
+    assert (
+        "as `ensue train forecast` would, since each row is a series, with a column for each step"
+        in out
+    )
     assert "Read as 4 series" in out
 
 
 def test_rows_of_new_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "m4.csv").write_text(M4, encoding="utf-8")
-    quick = ["--horizon", "3", "--season", "7", "--set", "rivals.statistics=[]"]
-    assert main(["train", "forecast", str(tmp_path / "m4.csv"), "--out", str(tmp_path / "run"), *quick]) == 0
+    quick = ["--horizon", "3", "--season", "7", "--set", "baselines.statistical=[]"]
+    assert (
+        main(
+            ["train", "forecast", str(tmp_path / "m4.csv"), "--out", str(tmp_path / "run"), *quick]
+        )
+        == 0
+    )
     capsys.readouterr()
     assert main(["forecast", str(tmp_path / "run"), str(tmp_path / "m4.csv"), "--json"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
@@ -146,7 +171,11 @@ def test_a_frame_is_read_as_the_file_that_it_is_saved_to(name: str) -> None:
         assert len(series) == 60 - ("NA" in name or name == "arrow")
     assert np.array_equal(direct.series[0].times, saved.series[0].times)
     assert np.array_equal(direct.series[0].values, saved.series[0].values)
-    start = datetime(2024, 3 if name == "a zone" else 1, 1 + (len(direct.series[0]) == 59 and "strings" not in name))
+    start = datetime(
+        2024,
+        3 if name == "a zone" else 1,
+        1 + (len(direct.series[0]) == 59 and "strings" not in name),
+    )
     assert direct.series[0].times[0] == np.datetime64(start)
 
 
@@ -169,34 +198,56 @@ def test_frames_that_cannot_be_read() -> None:
 def test_labels_of_a_frame_keep_their_kind(tmp_path: Path) -> None:
     pandas = pytest.importorskip("pandas")
     texts = [f"a film of {'good' if n % 2 else 'bad'} songs, {n} of them" for n in range(60)]
-    frame = pandas.DataFrame({"text": texts, "label": pandas.array([n % 2 for n in range(60)], dtype="Int64")})
+    frame = pandas.DataFrame(
+        {"text": texts, "label": pandas.array([n % 2 for n in range(60)], dtype="Int64")}
+    )
     trained = ensue.train("classify", frame, model="linear", out=tmp_path / "run")
     assert trained.labels.names == ("0", "1")
     frame["text"] = frame["text"].astype("string")
     frame.loc[7, "text"] = pandas.NA
-    with pytest.raises(DataError, match=r"the data frame, row 8: column 'text' is empty in this row"):
+    with pytest.raises(
+        DataError, match=r"the data frame, row 8: column 'text' is empty in this row"
+    ):
         ensue.train("classify", frame, model="linear", out=tmp_path / "other")
 
 
 def test_steps_have_the_numbers_of_their_columns(tmp_path: Path) -> None:
-    """The columns of M5's evaluation begin at d_1914; V1 of M4 is a name, so V2 is the first step."""
-    text = "id," + ",".join(f"d_{n}" for n in range(1914, 1942)) + "\na," + ",".join(map(str, range(28))) + "\n"
+    """The columns of M5's evaluation begin at d_1914; V1 of M4 is a name, so V2 is the first
+    step."""
+    text = (
+        "id,"
+        + ",".join(f"d_{n}" for n in range(1914, 1942))
+        + "\na,"
+        + ",".join(map(str, range(28)))
+        + "\n"
+    )
     assert read(tmp_path, text)[0].series[0].times.tolist() == list(range(1914, 1942))
 
 
 @pytest.mark.parametrize("steps", [2, 30])
 @pytest.mark.parametrize("dated", [True, False])
-def test_a_few_new_columns_go_on(dated: bool, steps: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """New rows have the columns of the new steps alone, however few: they are forecast as the whole table is."""
+def test_a_few_new_columns_go_on(
+    dated: bool, steps: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """New rows have the columns of the new steps alone, however few: they are forecast as the
+    whole table is."""
 
     def table(name: str, of: range) -> Path:
         columns = [f"{2001 + n // 12}-{1 + n % 12:02d}" if dated else f"d_{n + 1}" for n in of]
         rows = [f"{shop}," + ",".join(str(n % 5 + k) for n in of) for k, shop in enumerate("ab")]
-        (tmp_path / name).write_text("\n".join([",".join(["shop", *columns]), *rows]) + "\n", encoding="utf-8")
+        (tmp_path / name).write_text(
+            "\n".join([",".join(["shop", *columns]), *rows]) + "\n", encoding="utf-8"
+        )
         return tmp_path / name
 
-    run, quick = tmp_path / "run", ["--horizon", "3", "--season", "5", "--set", "rivals.statistics=[]"]
-    assert main(["train", "forecast", str(table("data.csv", range(60))), "--out", str(run), *quick]) == 0
+    run, quick = (
+        tmp_path / "run",
+        ["--horizon", "3", "--season", "5", "--set", "baselines.statistical=[]"],
+    )
+    assert (
+        main(["train", "forecast", str(table("data.csv", range(60))), "--out", str(run), *quick])
+        == 0
+    )
     told = []
     for path in (table("new.csv", range(60, 60 + steps)), table("whole.csv", range(60 + steps))):
         capsys.readouterr()
@@ -213,7 +264,7 @@ def test_a_test_of_m4_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     for file, text in (("train.csv", M4), ("test.csv", later)):
         (tmp_path / file).write_text(text, encoding="utf-8")
     files = [str(tmp_path / "train.csv"), "--test", str(tmp_path / "test.csv")]
-    flags = ["--horizon", "3", "--season", "7", "--set", "rivals.statistics=[]"]
+    flags = ["--horizon", "3", "--season", "7", "--set", "baselines.statistical=[]"]
     assert main(["train", "forecast", *files, "--out", str(tmp_path / "run"), *flags]) == 0
     panel = ensue.open(tmp_path / "run").prepared.panel
     for one in panel.series:
@@ -226,15 +277,27 @@ def test_a_test_of_m4_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (tmp_path / f"{name}.csv").rename(tmp_path / "m4" / f"Monthly-{name}.csv")
     assert main(["check", str(tmp_path / "m4"), "--task", "forecast", "--horizon", "3"]) == 0
     assert "train from Monthly-train.csv, test from Monthly-test.csv" in capsys.readouterr().out
-    assert main(["train", "forecast", str(tmp_path / "m4"), "--out", str(tmp_path / "again"), *flags]) == 0
-    results = [json.loads((tmp_path / run / "result.json").read_text())["metrics"] for run in ("run", "again")]
+    assert (
+        main(["train", "forecast", str(tmp_path / "m4"), "--out", str(tmp_path / "again"), *flags])
+        == 0
+    )
+    results = [
+        json.loads((tmp_path / run / "result.json").read_text())["metrics"]
+        for run in ("run", "again")
+    ]
     assert results[0] == results[1]
 
 
 def test_american_dates_as_columns_are_steps(tmp_path: Path) -> None:
     days = [date(2020, 1, 22) + timedelta(n) for n in range(80)]
-    text = "Province,Country,Lat," + ",".join(f"{day.month}/{day.day}/{day.year % 100}" for day in days) + "\n"
-    text += "".join(f",{name},{n}.5,{','.join(map(str, range(80)))}\n" for n, name in enumerate(("A", "B")))
+    text = (
+        "Province,Country,Lat,"
+        + ",".join(f"{day.month}/{day.day}/{day.year % 100}" for day in days)
+        + "\n"
+    )
+    text += "".join(
+        f",{name},{n}.5,{','.join(map(str, range(80)))}\n" for n, name in enumerate(("A", "B"))
+    )
     panel, _ = read(tmp_path, text)
     assert [one.name for one in panel.series] == ["A", "B"]
     assert panel.series[0].times.astype("datetime64[D]").tolist() == days
@@ -255,7 +318,9 @@ def test_a_series_of_pandas_is_learned_and_forecast() -> None:
     pandas = pytest.importorskip("pandas")
     values = [float(step % 7) for step in range(60)]
     sold = pandas.Series(values, index=pandas.date_range("2024-01-01", periods=60), name="sold")
-    model = ensue.train("forecast", sold, horizon=3, settings=["rivals.statistics=[]", "rivals.ridge=false"])
+    model = ensue.train(
+        "forecast", sold, horizon=3, settings=["baselines.statistical=[]", "baselines.ridge=false"]
+    )
     told = model.frame(sold)
     assert [str(day)[:10] for day in told["ds"]] == ["2024-03-01", "2024-03-02", "2024-03-03"]
     assert np.allclose(told["mean"], [4, 5, 6], atol=1e-3)

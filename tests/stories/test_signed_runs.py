@@ -1,4 +1,5 @@
-"""Runs whose files say something else and whose sums all fit: each is used, or refused in one line, soon."""
+"""Runs whose files say something else and whose sums all fit: each is used, or refused in one
+line, soon."""
 
 import json
 import random
@@ -23,8 +24,8 @@ import ensue
 from ensue import api
 from ensue.cli.main import main
 from ensue.errors import Interrupted, RunError, UserError
-from ensue.tasks.evaluation import evaluate
-from ensue.training.archive import pack_tensors, unpack_tensors
+from ensue.tasks.generate.evaluation import evaluate
+from ensue.training.folder.arrays import pack_tensors, unpack_tensors
 
 KINDS: dict[str, tuple[str, str, dict[str, str]]] = {
     "characters": ("generate", "lstm", {}),
@@ -34,19 +35,19 @@ KINDS: dict[str, tuple[str, str, dict[str, str]]] = {
     "tokens": ("generate", "bag", {"codec": "tokens"}),
     "ngram": ("generate", "ngram", {}),
     "texts": ("classify", "lstm", {}),
-    "bayes": ("classify", "bayes", {}),
-    "linear": ("classify", "linear", {}),
-    "generative": ("classify", "generative", {}),
+    "ngram-bayes": ("classify", "ngram-bayes", {}),
+    "nbsvm": ("classify", "nbsvm", {}),
+    "lm-bayes": ("classify", "lm-bayes", {}),
     "tagger": ("tag", "lstm", {}),
     "hmm": ("tag", "hmm", {}),
-    "frequent": ("tag", "frequent", {}),
+    "most-frequent-tag": ("tag", "most-frequent-tag", {}),
     "steps": ("forecast", "lstm", {}),
     "direct": ("forecast", "direct", {}),
     "ridge": ("forecast", "ridge", {}),
     "boosting": ("forecast", "boosting", {}),
-    "warping": ("measured", "warping", {}),
-    "regression": ("measured", "regression", {}),
-    "convolution": ("measured", "convolution", {}),
+    "dtw": ("forecasts", "dtw", {}),
+    "summary-features": ("forecasts", "summary-features", {}),
+    "convolution": ("forecasts", "convolution", {}),
     "trees": ("trees", "tree", {}),
 }
 SECONDS, BYTES = 20, 1 << 30
@@ -81,7 +82,12 @@ def acts(data: str, run: Path, again: Path) -> Iterator[tuple[str, Callable[[], 
     for command in ("inspect", "compare", *(["export"] if task == "generate" else [])):
         more = {"compare": [str(run)], "export": [str(run.parent / "run.arpa")]}.get(command, [])
         yield command, partial(main, [command, str(run), *more])
-    yield "config", partial(main, ["train", task, "none", "--config", str(run / "run.toml"), "--show-settings"])
+    yield (
+        "config",
+        partial(
+            main, ["train", task, "none", "--config", str(run / "run.toml"), "--show-settings"]
+        ),
+    )
 
 
 def wrong(act: Callable[[], Any], capsys: pytest.CaptureFixture[str]) -> str | None:
@@ -99,14 +105,20 @@ def wrong(act: Callable[[], Any], capsys: pytest.CaptureFixture[str]) -> str | N
     except MemoryError:  # which the command line tells in one line
         return None
     except (Exception, TooLong) as error:
-        return None if "can't allocate memory" in str(error) else f"{type(error).__name__}: {str(error)[:200]}"
+        return (
+            None
+            if "can't allocate memory" in str(error)
+            else f"{type(error).__name__}: {str(error)[:200]}"
+        )
     if told.count("\n") > 1 or len(told) > 4000:
         return f"an error of {len(told)} characters: {told[:200]!r}"
     more = peak() - before
     return f"{more:,} bytes held" if before and more > BYTES else None
 
 
-def try_mutants(kind: str, state: str, count: int, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def try_mutants(
+    kind: str, state: str, count: int, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (data, model, more), dice = KINDS[kind], random.Random(f"{kind} {state}")
     (folder / "made").mkdir()
     whole, found = made(data, state, folder / "made", model, **more), {}
@@ -149,27 +161,97 @@ def asked(kind: str, run: Path, done: bool) -> None:
 
 BENT: list[tuple[str, str, Callable[[Any], Any], str]] = [
     ("characters", "cache/train.offsets.npy", np.flip, "the offsets of the part train are none"),
-    ("characters", "cache/train.offsets.npy", lambda a: a - a, "the offsets of the part train are not those of its"),
-    ("characters", "cache/train.npy", lambda a: a.astype(np.int64) - 1, "the text of the part train holds ids that"),
-    ("characters", "cache/tune.npy", lambda a: a + 200, "the text of the part tune holds ids that are not below"),
-    ("characters", "cache/test.unknown_at.npy", lambda a: np.array([10**9]), "the unknown symbols of the part test"),
-    ("texts", "cache/train.steps.symbol.npy", lambda a: a.astype(np.int64) + 10**6, "symbol of the part train holds"),
-    ("texts", "cache/train.steps.symbol.npy", lambda a: a[:-1], "steps.symbol of the part train has another length"),
-    ("texts", "cache/train.whole.target.npy", lambda a: a + 2, "target of the part train holds ids that are not below"),
-    ("texts", "cache/train.whole.file.npy", lambda a: a + 1, "file of the part train holds ids that are not below 1"),
-    ("tagger", "cache/train.steps.prefix.npy", lambda a: a[:, :2], "prefix of the part train holds no ids"),
-    ("tagger", "cache/train.steps.target.npy", lambda a: a * 0 - 1, "target of the part train holds ids that are not"),
-    ("trees", "cache/train.steps.parent.npy", np.zeros_like, "parent of the part train holds no trees"),
-    ("boosting", "weights.safetensors:left", np.zeros_like, "a node of a tree is not above its children"),
+    (
+        "characters",
+        "cache/train.offsets.npy",
+        lambda a: a - a,
+        "the offsets of the part train are not those of its",
+    ),
+    (
+        "characters",
+        "cache/train.npy",
+        lambda a: a.astype(np.int64) - 1,
+        "the text of the part train holds ids that",
+    ),
+    (
+        "characters",
+        "cache/validation.npy",
+        lambda a: a + 200,
+        "the text of the part validation holds ids that are not below",
+    ),
+    (
+        "characters",
+        "cache/test.unknown_at.npy",
+        lambda a: np.array([10**9]),
+        "the unknown symbols of the part test",
+    ),
+    (
+        "texts",
+        "cache/train.steps.symbol.npy",
+        lambda a: a.astype(np.int64) + 10**6,
+        "symbol of the part train holds",
+    ),
+    (
+        "texts",
+        "cache/train.steps.symbol.npy",
+        lambda a: a[:-1],
+        "steps.symbol of the part train has another length",
+    ),
+    (
+        "texts",
+        "cache/train.whole.target.npy",
+        lambda a: a + 2,
+        "target of the part train holds ids that are not below",
+    ),
+    (
+        "texts",
+        "cache/train.whole.file.npy",
+        lambda a: a + 1,
+        "file of the part train holds ids that are not below 1",
+    ),
+    (
+        "tagger",
+        "cache/train.steps.prefix.npy",
+        lambda a: a[:, :2],
+        "prefix of the part train holds no ids",
+    ),
+    (
+        "tagger",
+        "cache/train.steps.target.npy",
+        lambda a: a * 0 - 1,
+        "target of the part train holds ids that are not",
+    ),
+    (
+        "trees",
+        "cache/train.steps.parent.npy",
+        np.zeros_like,
+        "parent of the part train holds no trees",
+    ),
+    (
+        "boosting",
+        "weights.safetensors:left",
+        np.zeros_like,
+        "a node of a tree is not above its children",
+    ),
     (
         "boosting",
         "weights.safetensors:feature",
         lambda a: np.where(a < 0, a, 10**6),
         "the saved trees ask for more features than",
     ),
-    ("ridge", "weights.safetensors:weights", lambda a: a[1:], "weights.safetensors: the file is damaged"),
+    (
+        "ridge",
+        "weights.safetensors:weights",
+        lambda a: a[1:],
+        "weights.safetensors: the file is damaged",
+    ),
     ("ridge", "series.safetensors:offsets", np.flip, "the offsets offsets are none"),
-    ("ridge", "series.safetensors:times", np.flip, "the times of 'forecast' do not follow each other"),
+    (
+        "ridge",
+        "series.safetensors:times",
+        np.flip,
+        "the times of 'forecast' do not follow each other",
+    ),
     (
         "characters",
         f"{CHECKPOINT}:learner/moment/0/exp_avg",
@@ -198,7 +280,12 @@ def wholes(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.mark.parametrize(("kind", "name", "bend", "told"), BENT)
 def test_arrays_that_nobody_wrote(
-    kind: str, name: str, bend: Callable[[Any], Any], told: str, wholes: Callable[..., Path], tmp_path: Path
+    kind: str,
+    name: str,
+    bend: Callable[[Any], Any],
+    told: str,
+    wholes: Callable[..., Path],
+    tmp_path: Path,
 ) -> None:
     done = "moment" in name  # there are none before the first step
     run = Path(shutil.copytree(wholes(kind, *(["finished"] if done else [])), tmp_path / "run"))
@@ -220,7 +307,7 @@ SAID: list[tuple[str, tuple[Any, ...], Any]] = [
     ("tagger", ("words", "known", "suffix"), {"a": 1}),
     ("tagger", ("words", "settings", "spelling"), 2**40),
     ("trees", ("content", "children"), 2**70),
-    ("regression", ("content", "scales", "values"), {"mean": []}),
+    ("summary-features", ("content", "scales", "values"), {"mean": []}),
     ("ridge", ("layout", "window"), 2**40),
     ("ridge", ("layout", "season"), 0),
     ("ridge", ("covariates", "values"), [[], [1.0]]),
@@ -257,15 +344,15 @@ HUGE: list[tuple[str, str, int]] = [
     ("tokens", "model.body.window", 2**31),
     ("bytes", "model.body.window", 99_999),
     ("texts", "model.body.layer.width", 20_000),
-    ("generative", "model.sequence.embedding", 2**62),
+    ("lm-bayes", "model.sequence.embedding", 2**62),
     ("convolution", "model.body.width", 10_000),
     ("trees", "model.width", 20_000),
     ("tagger", "model.character", 20_000_000),
     ("tagger", "model.body.width", 20_000),
     ("steps", "model.body.width", 20_000),
-    ("steps", "paths", 10**9),
-    ("characters", "training.batching.rows", 2**62),
-    ("characters", "training.machine.threads", 2**31),
+    ("steps", "sample_paths", 10**9),
+    ("characters", "training.batching.batch_size", 2**62),
+    ("characters", "training.hardware.threads", 2**31),
     ("direct", "model.width", 10**9),
 ]
 """Kind, a setting of numbers, and what is asked for: gigabytes."""
@@ -289,7 +376,12 @@ def test_a_model_that_is_larger_than_its_weights_takes_no_memory(
     signed(run)
     before = peak()
     for act in (ensue.open, api.resume):
-        with within(3), pytest.raises(RunError, match=r"(the saved weights are fewer than|cannot be )") as caught:
+        with (
+            within(3),
+            pytest.raises(
+                RunError, match=r"(the saved weights are fewer than|cannot be )"
+            ) as caught,
+        ):
             act(run)
         assert "\n" not in str(caught.value)
     assert peak() - before < 200 << 20
@@ -298,15 +390,20 @@ def test_a_model_that_is_larger_than_its_weights_takes_no_memory(
 @pytest.mark.slow
 @pytest.mark.parametrize("state", ["finished", "killed"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_many_mutants(kind: str, state: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_many_mutants(
+    kind: str, state: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     try_mutants(kind, state, MUTANTS, tmp_path, capsys)
 
 
 CALIBRATED: list[tuple[str, tuple[Any, ...], Any]] = [
-    *(("ridge", ("moved", "80", 0), value) for value in (float("nan"), float("inf"), 1e308, -3.0, 10**400)),
+    *(
+        ("ridge", ("offsets", "80", 0), value)
+        for value in (float("nan"), float("inf"), 1e308, -3.0, 10**400)
+    ),
     *(("texts", ("temperature",), value) for value in (float("nan"), 1e-308, 1e308, 0, "1")),
     *(("texts", ("bound",), value) for value in (float("nan"), -float("inf"), 1e308, "1")),
-    *(("texts", ("promised",), value) for value in (float("nan"), 2.0, None)),
+    *(("texts", ("target_coverage",), value) for value in (float("nan"), 2.0, None)),
 ]
 """Kind, a place in calibration.json, and what is written there."""
 

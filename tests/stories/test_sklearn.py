@@ -19,14 +19,23 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 from sklearn.base import clone  # pyrefly: ignore[missing-import]
 from sklearn.exceptions import NotFittedError  # pyrefly: ignore[missing-import]
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score  # pyrefly: ignore[missing-import]
+
+# pyrefly: ignore[missing-import]
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline  # pyrefly: ignore[missing-import]
-from sklearn.preprocessing import FunctionTransformer, StandardScaler  # pyrefly: ignore[missing-import]
-from sklearn.utils.estimator_checks import parametrize_with_checks  # pyrefly: ignore[missing-import]
+
+# pyrefly: ignore[missing-import]
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+# pyrefly: ignore[missing-import]
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ensue.sklearn import Forecaster, SequenceClassifier, SequenceTagger
 
-NETWORK: dict[str, Any] = {"model": "gru", "settings": ("body.layer.width=8", "embedding=8", "rate=0.02")}
+NETWORK: dict[str, Any] = {
+    "model": "gru",
+    "settings": ("body.layer.width=8", "embedding=8", "learning_rate=0.02"),
+}
 TEXTS = ["what a good film", "so good and so dear", "a bad film", "what a very bad one"] * 6
 MOODS = ["fine", "fine", "poor", "poor"] * 6
 
@@ -42,7 +51,7 @@ def waves(count: int = 24, steps: int = 16) -> tuple[np.ndarray, np.ndarray]:
     return np.sin(steps_of) + 0.1 * draws.normal(size=(count, steps)), fast
 
 
-@parametrize_with_checks([SequenceClassifier("regression")])
+@parametrize_with_checks([SequenceClassifier("summary-features")])
 def test_what_scikit_learn_checks(estimator: Any, check: Any) -> None:
     check(estimator)
 
@@ -55,12 +64,21 @@ def test_what_scikit_learn_checks_of_networks(estimator: Any, check: Any) -> Non
 
 def test_a_pipeline_in_cross_validation_and_a_search() -> None:
     X, y = waves()
-    assert cross_val_score(make_pipeline(StandardScaler(), SequenceClassifier("regression")), X, y, cv=3).mean() > 0.9
-    search = GridSearchCV(SequenceClassifier(epochs=1), {"model": ["majority", "regression"]}, cv=2).fit(X, y)
-    assert search.best_params_ == {"model": "regression"}
+    assert (
+        cross_val_score(
+            make_pipeline(StandardScaler(), SequenceClassifier("summary-features")), X, y, cv=3
+        ).mean()
+        > 0.9
+    )
+    search = GridSearchCV(
+        SequenceClassifier(epochs=1), {"model": ["majority", "summary-features"]}, cv=2
+    ).fit(X, y)
+    assert search.best_params_ == {"model": "summary-features"}
     assert search.best_estimator_.n_features_in_ == 16
     lower = FunctionTransformer(lambda texts: [text.lower() for text in texts])
-    found = make_pipeline(lower, SequenceClassifier("bag", epochs=60)).fit([text.upper() for text in TEXTS], MOODS)
+    found = make_pipeline(lower, SequenceClassifier("bag", epochs=60)).fit(
+        [text.upper() for text in TEXTS], MOODS
+    )
     assert found.score(TEXTS, MOODS) == 1
 
 
@@ -83,17 +101,26 @@ def test_every_form_of_x(form: str) -> None:
     np.testing.assert_allclose(chances.sum(1), 1)
     np.testing.assert_array_equal(model.classes_[chances.argmax(1)], model.predict(X))
     np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), chances)
-    assert getattr(model, "n_features_in_", None) == {"table": 16, "three dimensions": 2, "unequal": 1}.get(form)
+    assert getattr(model, "n_features_in_", None) == {
+        "table": 16,
+        "three dimensions": 2,
+        "unequal": 1,
+    }.get(form)
 
 
 def test_the_same_seed_gives_the_same_and_nothing_else_is_moved() -> None:
     X, y = waves()
     before = torch.get_rng_state()
-    one, same, other = (SequenceClassifier(**NETWORK, epochs=2, random_state=seed).fit(X, y) for seed in (3, 3, 4))
+    one, same, other = (
+        SequenceClassifier(**NETWORK, epochs=2, random_state=seed).fit(X, y) for seed in (3, 3, 4)
+    )
     assert torch.equal(before, torch.get_rng_state())
     np.testing.assert_array_equal(one.predict_proba(X), same.predict_proba(X))
     assert (one.predict_proba(X) != other.predict_proba(X)).any()
-    drawn = [SequenceClassifier(**NETWORK, epochs=2, random_state=np.random.RandomState(3)).fit(X, y) for _ in "ab"]
+    drawn = [
+        SequenceClassifier(**NETWORK, epochs=2, random_state=np.random.RandomState(3)).fit(X, y)
+        for _ in "ab"
+    ]
     np.testing.assert_array_equal(*(model.predict_proba(X) for model in drawn))
 
 
@@ -111,17 +138,26 @@ def test_a_saved_classifier_is_a_run(tmp_path: Path, capsys: pytest.CaptureFixtu
     model = SequenceClassifier("bag", epochs=60).fit(TEXTS, MOODS)
     model.save(tmp_path / "mood")
     assert [one.label for one in ensue.open(tmp_path / "mood").classify(TEXTS[:4])] == MOODS[:4]
-    (tmp_path / "new.csv").write_text("text,label\nsuch a good film,fine\na bad one,poor\n", encoding="utf-8")
+    (tmp_path / "new.csv").write_text(
+        "text,label\nsuch a good film,fine\na bad one,poor\n", encoding="utf-8"
+    )
     assert main(["classify", str(tmp_path / "mood"), str(tmp_path / "new.csv"), "--json"]) == 0
-    assert [line.split('"label": "')[1][:4] for line in capsys.readouterr().out.splitlines()] == ["fine", "poor"]
+    assert [line.split('"label": "')[1][:4] for line in capsys.readouterr().out.splitlines()] == [
+        "fine",
+        "poor",
+    ]
     with pytest.raises(FileExistsError):
         model.save(tmp_path / "mood")
 
 
 def test_much_data_is_held_out_from() -> None:
     X, y = waves(1000, 4)
-    model = SequenceClassifier("regression").fit(X, y)
-    assert model.run_.opened.run.about["data"]["examples"] == {"train": 800, "tune": 100, "calibrate": 100}
+    model = SequenceClassifier("summary-features").fit(X, y)
+    assert model.run_.opened.run.about["data"]["examples"] == {
+        "train": 800,
+        "validation": 100,
+        "calibration": 100,
+    }
     assert model.run_.opened.calibration.temperature != 1
 
 
@@ -132,9 +168,21 @@ def test_much_data_is_held_out_from() -> None:
         ([*TEXTS[:-1], " "], MOODS, "X[23] is an empty text"),
         ([*TEXTS[:-1], 3], MOODS, "X[23] is no text"),
         ([["a"]] * 23 + [[]], MOODS, "X[23] is empty, and not a list of tokens"),
-        ([[1.0], [1, 2]] * 11 + [[1.0], []], MOODS, "X[23] has the shape (0,), which is neither (steps,) nor"),
-        ([[1.0], [1, np.inf]] * 12, MOODS, "X[1] contains infinity; NaN stands for what is missing"),
-        ([[1.0], [1, 1e200]] * 12, MOODS, "X[1] contains a number above 1e+100, whose square is infinite; scale X"),
+        (
+            [[1.0], [1, 2]] * 11 + [[1.0], []],
+            MOODS,
+            "X[23] has the shape (0,), which is neither (steps,) nor",
+        ),
+        (
+            [[1.0], [1, np.inf]] * 12,
+            MOODS,
+            "X[1] contains infinity; NaN stands for what is missing",
+        ),
+        (
+            [[1.0], [1, 1e200]] * 12,
+            MOODS,
+            "X[1] contains a number above 1e+100, whose square is infinite; scale X",
+        ),
     ],
 )
 def test_what_cannot_be_learned_is_a_value_error(X: Any, y: Any, said: str) -> None:
@@ -145,21 +193,31 @@ def test_what_cannot_be_learned_is_a_value_error(X: Any, y: Any, said: str) -> N
 def test_a_frame_with_a_column_of_texts_is_told_apart_from_numbers() -> None:
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     frame = pandas.DataFrame({"text": TEXTS, "count": range(24)})
-    with pytest.raises(ValueError, match=r"of which one column holds the samples: give X\['text'\]"):
+    with pytest.raises(
+        ValueError, match=r"of which one column holds the samples: give X\['text'\]"
+    ):
         SequenceClassifier("bag").fit(frame, MOODS)
-    assert len(SequenceClassifier("bayes").fit(frame["text"], MOODS).predict(frame["text"])) == 24
+    assert (
+        len(SequenceClassifier("ngram-bayes").fit(frame["text"], MOODS).predict(frame["text"]))
+        == 24
+    )
 
 
 def test_wrong_settings_and_wrong_channels_are_value_errors() -> None:
     with pytest.raises(ValueError, match="there is no model 'gruu'; did you mean gru"):
         SequenceClassifier("gruu").fit(TEXTS, MOODS)
     X, y = waves(8, 3)
-    model = SequenceClassifier("regression").fit(np.stack([X, X], 2), y)
+    model = SequenceClassifier("summary-features").fit(np.stack([X, X], 2), y)
     with pytest.raises(ValueError, match="'value' has 1 channels where it had 2 in training"):
         model.predict([[1.0, 2.0], [1.0]])
 
 
-SENTENCES = [["the", "cat", "sat"], ["a", "dog", "ran"], ["the", "dog", "sat"], ["a", "cat", "ran", "off"]] * 5
+SENTENCES = [
+    ["the", "cat", "sat"],
+    ["a", "dog", "ran"],
+    ["the", "dog", "sat"],
+    ["a", "cat", "ran", "off"],
+] * 5
 TAGS = [["D", "N", "V", "P"][: len(words)] for words in SENTENCES]
 
 
@@ -172,14 +230,23 @@ def test_a_tagger_is_scored_on_as_many_tags_as_tokens_and_by_two_workers_at_once
 
 
 def test_a_tagger_in_a_search_and_copied(tmp_path: Path) -> None:
-    found = GridSearchCV(SequenceTagger(), {"model": ["hmm", "frequent"]}, cv=2).fit(SENTENCES, TAGS)
+    found = GridSearchCV(SequenceTagger(), {"model": ["hmm", "most-frequent-tag"]}, cv=2).fit(
+        SENTENCES, TAGS
+    )
     assert found.best_score_ == 1
     network = SequenceTagger("gru", size="tiny", epochs=8).fit(SENTENCES, TAGS)
-    assert network.predict(SENTENCES) == TAGS == pickle.loads(pickle.dumps(network)).predict(SENTENCES)
+    assert (
+        network.predict(SENTENCES) == TAGS == pickle.loads(pickle.dumps(network)).predict(SENTENCES)
+    )
     network.save(tmp_path / "tagger")
     assert ensue.open(tmp_path / "tagger").tag(SENTENCES[:1]) == TAGS[:1]
     rare = [["t0", "B"], *([["A", "B"]] * 118), ["t1", "B"]]
-    assert SequenceTagger("hmm").fit([["x", "y"]] * 120, rare).classes_.tolist() == ["A", "B", "t0", "t1"]
+    assert SequenceTagger("hmm").fit([["x", "y"]] * 120, rare).classes_.tolist() == [
+        "A",
+        "B",
+        "t0",
+        "t1",
+    ]
 
 
 @pytest.mark.parametrize("name", ["valid_file", "test_file"])
@@ -188,7 +255,9 @@ def test_an_estimator_reads_no_files(name: str) -> None:
     with pytest.raises(ValueError, match=said):
         SequenceTagger("hmm", settings=[f"data.{name}=a.jsonl"]).fit(SENTENCES, TAGS)
     with pytest.raises(ValueError, match=said):
-        SequenceClassifier("linear", settings=[f"data.{name}=a.csv"]).fit(["a b", "c d"] * 9, [0, 1] * 9)
+        SequenceClassifier("nbsvm", settings=[f"data.{name}=a.csv"]).fit(
+            ["a b", "c d"] * 9, [0, 1] * 9
+        )
 
 
 def test_tags_that_are_whole_numbers_come_back_as_whole_numbers() -> None:
@@ -200,14 +269,20 @@ def test_tags_that_are_whole_numbers_come_back_as_whole_numbers() -> None:
     assert all(type(tag) is int for tags in model.predict(SENTENCES) for tag in tags)
     assert model.score(SENTENCES, y) == 1
     assert pickle.loads(pickle.dumps(model)).predict(SENTENCES) == y
-    with pytest.raises(ValueError, match=re.escape("y has tags of type int; give all as strings, or all as whole")):
+    with pytest.raises(
+        ValueError, match=re.escape("y has tags of type int; give all as strings, or all as whole")
+    ):
         SequenceTagger("hmm").fit([["a", "b"]], [[1, "O"]])
 
 
 @pytest.mark.parametrize(
     ("X", "y", "said"),
     [
-        (SENTENCES, [["D", "D", "D", "D"][: len(words)] for words in SENTENCES], "y has one tag, 'D'"),
+        (
+            SENTENCES,
+            [["D", "D", "D", "D"][: len(words)] for words in SENTENCES],
+            "y has one tag, 'D'",
+        ),
         (SENTENCES, [*TAGS[:-1], ["D"]], "y[19] has 1 tags for the 4 tokens of X[19]"),
         (["the cat"], [["D", "N"]], "X[0] is 'the cat', and not a list of tokens"),
         ([3], [["D"]], "X[0] is 3, and not a list of tokens"),
@@ -234,7 +309,9 @@ def test_a_forecaster_by_cross_validation_over_time(tmp_path: Path) -> None:
     low, high = model.predict_interval(pushed[-6:])
     assert (low <= model.predict(pushed[-6:])).all()
     assert (model.predict(pushed[-6:]) <= high).all()
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(pushed[-6:]), model.predict(pushed[-6:]))
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(model)).predict(pushed[-6:]), model.predict(pushed[-6:])
+    )
     with pytest.raises(ValueError, match="X has 2 columns where it had 1 in training"):
         model.predict(np.zeros((6, 2)))
     with pytest.raises(ValueError, match="the model forecasts 6 steps at once, not 7"):
@@ -248,7 +325,12 @@ def test_a_forecaster_by_cross_validation_over_time(tmp_path: Path) -> None:
 def test_a_forecaster_of_every_form_of_series() -> None:
     pyarrow = pytest.importorskip("pyarrow")
     one = Forecaster(horizon=4, season=12).fit(SOLD)
-    assert np.abs(one.predict() - (10 + 0.1 * (72 + STEPS[:4]) + 3 * np.sin((72 + STEPS[:4]) * np.pi / 6))).max() < 2
+    assert (
+        np.abs(
+            one.predict() - (10 + 0.1 * (72 + STEPS[:4]) + 3 * np.sin((72 + STEPS[:4]) * np.pi / 6))
+        ).max()
+        < 2
+    )
     np.testing.assert_array_equal(one.predict(2), one.predict()[:2])
     both = Forecaster(horizon=4, season=12).fit([SOLD, -SOLD]).predict()
     np.testing.assert_allclose(both[0], -both[1])
@@ -264,12 +346,17 @@ def test_a_forecaster_of_every_form_of_series() -> None:
         one.predict(-1)
     with pytest.raises(ValueError, match="series 1 has 1 numbers a step, and those before 2"):
         Forecaster(horizon=4).fit([np.stack([SOLD, -SOLD], 1), SOLD])
-    networks = [Forecaster("gru", size="tiny", horizon=4, epochs=2).fit(SOLD).predict() for _ in "ab"]
+    networks = [
+        Forecaster("gru", size="tiny", horizon=4, epochs=2).fit(SOLD).predict() for _ in "ab"
+    ]
     np.testing.assert_array_equal(*networks)
 
 
 def test_only_estimators_need_scikit_learn() -> None:
-    program = "import sys, ensue, ensue.api\nassert 'sklearn' not in sys.modules\nsys.modules['sklearn'] = None\n"
+    program = (
+        "import sys, ensue, ensue.api\nassert 'sklearn' not in "
+        "sys.modules\nsys.modules['sklearn'] = None\n"
+    )
     program += "try:\n    import ensue.sklearn\nexcept ImportError as error:\n    print(error)\n"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     said = "ensue.sklearn needs scikit-learn; install it with `pip install 'ensue[sklearn]'`\n"
@@ -278,6 +365,8 @@ def test_only_estimators_need_scikit_learn() -> None:
 
 def test_the_example_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for example in re.findall(r"^```python\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+    for example in re.findall(
+        r"^```python\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    ):
         exec(example, {})
     assert ensue.open("mood").labels.names == ("fine", "poor")

@@ -1,4 +1,5 @@
-"""What comes in by the standard input is read as files are: the same answers, lines, figures and errors."""
+"""What comes in by the standard input is read as files are: the same answers, lines, figures and
+errors."""
 
 import io
 import json
@@ -30,7 +31,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (folder / "text.txt").write_text("the cat sat on the mat and the dog sat on the cat\n" * 60)
     films, text = str(folder / "films.csv"), str(folder / "text.txt")
-    assert main(["train", "classify", films, "--model", "bayes", "--out", str(folder / "films")]) == 0
+    assert (
+        main(["train", "classify", films, "--model", "ngram-bayes", "--out", str(folder / "films")])
+        == 0
+    )
     assert main(["train", "generate", text, "--model", "ngram", "--out", str(folder / "text")]) == 0
     return folder
 
@@ -44,7 +48,9 @@ def answer(capsys: pytest.CaptureFixture[str], *line: str) -> str:
 ODD = b"\xef\xbb\xbfa warm film\r\n\r\n\na dull film\n   \nso moving"
 
 
-def test_classify_answers_each_line_by_its_number(folder: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe) -> None:
+def test_classify_answers_each_line_by_its_number(
+    folder: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe
+) -> None:
     run = str(folder / "films")
     (folder / "odd.txt").write_bytes(ODD)
     of_file = answer(capsys, "classify", run, str(folder / "odd.txt"), "--json")
@@ -62,15 +68,24 @@ def test_classify_answers_each_line_by_its_number(folder: Path, capsys: pytest.C
     [
         (b"a film\ncaf\xe9\n", "-:2: byte 0xE9 is not UTF-8; it looks like Windows-1252"),
         ("a film\n".encode("utf-16"), "-: this is UTF-16 text, not UTF-8"),
-        (b"a film\n\x00\n", "-:2: a zero character stands in the text; take it out, as by tr -d '\\000'"),
+        (
+            b"a film\n\x00\n",
+            "-:2: a zero character stands in the text; take it out, as by tr -d '\\000'",
+        ),
         (b"", "-: nothing came in; give some text"),
     ],
 )
 @pytest.mark.parametrize(
-    "command", [["classify", "films", "-"], ["evaluate", "text", "-"], ["generate", "text", "--prompt", "-"]]
+    "command",
+    [["classify", "films", "-"], ["evaluate", "text", "-"], ["generate", "text", "--prompt", "-"]],
 )
 def test_what_is_no_text_is_refused(
-    command: list[str], data: bytes, message: str, folder: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe
+    command: list[str],
+    data: bytes,
+    message: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    pipe: Pipe,
 ) -> None:
     pipe(data)
     verb, run, *rest = command
@@ -91,28 +106,38 @@ def test_bytes_of_the_command_line_that_are_no_text_are_refused(
         assert "byte 0xE9 is not UTF-8" in capsys.readouterr().err
 
 
-def test_evaluate_and_generate_read_it(folder: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe) -> None:
+def test_evaluate_and_generate_read_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe
+) -> None:
     run, text = str(folder / "text"), b"the dog sat\r\non the cat\n"
     (folder / "some.txt").write_bytes(text)
-    of_file = answer(capsys, "evaluate", run, str(folder / "some.txt"), "--json", "--lines", "--novelty")
+    of_file = answer(
+        capsys, "evaluate", run, str(folder / "some.txt"), "--json", "--lines", "--novelty"
+    )
     pipe(text)
     assert answer(capsys, "evaluate", run, "-", "--json", "--lines", "--novelty") == of_file
     pipe(b"the dog\r\nsat\n")
-    assert answer(capsys, "generate", run, "--prompt", "-", "--length", "5").startswith("the dog\nsat")
+    assert answer(capsys, "generate", run, "--prompt", "-", "--length", "5").startswith(
+        "the dog\nsat"
+    )
     pipe(b"a warm film,pos\n")
     assert main(["evaluate", str(folder / "films"), "-"]) == 2  # a table has a header
     table = b"text,label\na warm film,pos\nstale,neg\n"
     pipe(table)
     (folder / "more.csv").write_bytes(table)
     piped = answer(capsys, "evaluate", str(folder / "films"), "-", "--json")
-    assert piped == answer(capsys, "evaluate", str(folder / "films"), str(folder / "more.csv"), "--json")
+    assert piped == answer(
+        capsys, "evaluate", str(folder / "films"), str(folder / "more.csv"), "--json"
+    )
     assert main(["evaluate", run, "--liness"]) == 2
     assert "Unknown option: --liness; see `ensue evaluate --help`" in capsys.readouterr().err
     pipe(b"x")
     assert main(["generate", run, "--prompt", "-", "--interactive"]) == 2
 
 
-def test_tag_reads_it(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe) -> None:
+def test_tag_reads_it(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe
+) -> None:
     (tmp_path / "a.tsv").write_text("the\tD\ncat\tN\nruns\tV\n\n" * 20)
     run, text = str(tmp_path / "run"), b"\xef\xbb\xbf\r\nthe cat\r\n\r\nthe cat runs"
     assert main(["train", "tag", str(tmp_path / "a.tsv"), "--model", "hmm", "--out", run]) == 0
@@ -121,7 +146,10 @@ def test_tag_reads_it(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     pipe(text)
     assert answer(capsys, "tag", run, "-", "--json") == of_file
     assert [json.loads(line)["line"] for line in of_file.splitlines()] == [2, 4]
-    for data, message in ((b"a\ncaf\xe9\n", "-:2: byte 0xE9 is not UTF-8"), (b"", "-: nothing came in")):
+    for data, message in (
+        (b"a\ncaf\xe9\n", "-:2: byte 0xE9 is not UTF-8"),
+        (b"", "-: nothing came in"),
+    ):
         pipe(data)
         assert main(["tag", run, "-"]) == 2
         assert capsys.readouterr().err.startswith(f"ensue: {message}")
@@ -145,30 +173,59 @@ def test_tables_come_in_as_well_as_texts(
     folder: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe, table: str
 ) -> None:
     pipe(table.encode())
-    told = [json.loads(line) for line in answer(capsys, "classify", str(folder / "films"), "-", "--json").splitlines()]
+    told = [
+        json.loads(line)
+        for line in answer(capsys, "classify", str(folder / "films"), "-", "--json").splitlines()
+    ]
     assert [(one["text"], one["label"]) for one in told] == ROWS
     pipe(table.encode())
     assert main(["classify", str(folder / "films"), "-"]) == 0
-    assert "-: read as a table, since its first line names the column 'text'" in capsys.readouterr().err
+    assert (
+        "-: read as a table, since its first line names the column 'text'"
+        in capsys.readouterr().err
+    )
     pipe(table.encode())
     scored = json.loads(answer(capsys, "evaluate", str(folder / "films"), "-", "--json"))
     assert (scored["details"]["examples"], scored["metrics"]["accuracy"]) == (3, 1.0)
 
 
-@pytest.mark.parametrize("texts", ["text\na warm film\n", "a text, label\nstale\n", '{"x": 1}\nstale\n', "{\nstale\n"])
+@pytest.mark.parametrize(
+    "texts", ["text\na warm film\n", "a text, label\nstale\n", '{"x": 1}\nstale\n', "{\nstale\n"]
+)
 def test_lines_that_name_no_column_are_texts(
     folder: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe, texts: str
 ) -> None:
     pipe(texts.encode())
-    told = [json.loads(line) for line in answer(capsys, "classify", str(folder / "films"), "-", "--json").splitlines()]
+    told = [
+        json.loads(line)
+        for line in answer(capsys, "classify", str(folder / "films"), "-", "--json").splitlines()
+    ]
     assert [one["text"] for one in told] == texts.splitlines()
 
 
-def test_tagged_words_come_in_any_format(tmp_path: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe) -> None:
+def test_tagged_words_come_in_any_format(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pipe: Pipe
+) -> None:
     row = json.dumps({"tokens": ["the", "cat"], "tags": ["D", "N"]}) + "\n"
     (tmp_path / "a.jsonl").write_text(row * 20)
     run = str(tmp_path / "run")
-    assert main(["train", "tag", str(tmp_path / "a.jsonl"), "--model", "frequent", "--out", run]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "tag",
+                str(tmp_path / "a.jsonl"),
+                "--model",
+                "most-frequent-tag",
+                "--out",
+                run,
+            ]
+        )
+        == 0
+    )
     for content in (row, "the D\ncat N\n", "the\tD\ncat\tN\n"):
         pipe(content.encode())
-        assert json.loads(answer(capsys, "evaluate", run, "-", "--json"))["metrics"]["tag_accuracy"] == 1
+        assert (
+            json.loads(answer(capsys, "evaluate", run, "-", "--json"))["metrics"]["tag_accuracy"]
+            == 1
+        )

@@ -9,7 +9,13 @@ import pytest
 from ensue.cli.main import main
 
 SENTENCES = [
-    [("Anna", "NN", "B-PER"), ("went", "VB", "O"), ("to", "TO", "O"), (place, "NN", "B-LOC"), (".", ".", "O")]
+    [
+        ("Anna", "NN", "B-PER"),
+        ("went", "VB", "O"),
+        ("to", "TO", "O"),
+        (place, "NN", "B-LOC"),
+        (".", ".", "O"),
+    ]
     for place in ("Rom", "Bern", "Oslo", "Wien") * 10
 ]
 TAGS = ["NN", "VB", "TO", "NN", "."]
@@ -24,7 +30,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A run whose columns were named by a header."""
     folder = tmp_path_factory.mktemp("tag")
     (folder / "a.tsv").write_text("token\tpos\tner\n" + columns("{w}\t{p}\t{n}\n"))
-    named = ["--word", "token", "--column", "pos", "--model", "frequent", "--out", str(folder / "run")]
+    named = [
+        "--word",
+        "token",
+        "--column",
+        "pos",
+        "--model",
+        "most-frequent-tag",
+        "--out",
+        str(folder / "run"),
+    ]
     assert main(["train", "tag", str(folder / "a.tsv"), *named]) == 0
     return str(folder / "run")
 
@@ -55,7 +70,16 @@ def test_a_column_that_was_numbered_is_that_of_files_with_as_many(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.tsv").write_text(columns("{n}\t{w}\n"))
-    named = ["--word", "2", "--column", "1", "--model", "frequent", "--out", str(tmp_path / "run")]
+    named = [
+        "--word",
+        "2",
+        "--column",
+        "1",
+        "--model",
+        "most-frequent-tag",
+        "--out",
+        str(tmp_path / "run"),
+    ]
     assert main(["train", "tag", str(tmp_path / "a.tsv"), *named]) == 0
     for name, form in (("four.txt", "{w} {p} _ {n}\n"), ("two.tsv", "_\t{w}\n")):
         (tmp_path / name).write_text(columns(form))
@@ -73,12 +97,15 @@ def test_evaluate_tells_how_it_read_and_refuses_tags_of_another_column(
     assert main(["evaluate", run, str(tmp_path / "same.tsv"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["metrics"]["tag_accuracy"] == 1
-    assert told["details"]["notes"].endswith("read as columns by tab, the word in column 1, the tag in column 2")
+    assert told["details"]["notes"].endswith(
+        "read as columns by tab, the word in column 1, the tag in column 2"
+    )
     assert main(["evaluate", run, str(tmp_path / "four.txt")]) == 2
     error = capsys.readouterr().err
     assert (
-        "none of its tags was in training; it was read as columns by blanks, the word in column 1, the tag in" in error
-    )
+        "none of its tags was in training; it was read as columns by blanks, the word in "
+        "column 1, the tag in"
+    ) in error
     assert "write this one as .tsv: each word and then its tag, by tab" in error
     (tmp_path / "mended.tsv").write_text(columns("{w}\t{p}\n"))
     assert main(["evaluate", run, str(tmp_path / "mended.tsv")]) == 0
@@ -87,12 +114,20 @@ def test_evaluate_tells_how_it_read_and_refuses_tags_of_another_column(
 def test_figures_of_spans_are_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.tsv").write_text(columns("{w}\t{n}\n"))
     out = str(tmp_path / "run")
-    assert main(["train", "tag", str(tmp_path / "a.tsv"), "--model", "frequent", "--out", out]) == 0
+    assert (
+        main(
+            ["train", "tag", str(tmp_path / "a.tsv"), "--model", "most-frequent-tag", "--out", out]
+        )
+        == 0
+    )
     capsys.readouterr()
     assert main(["evaluate", out, str(tmp_path / "a.tsv")]) == 0
     shown = capsys.readouterr().out
     assert "spans: scheme IOB2\n" in shown
-    assert "\nspans per type:\nname  count  precision  recall     f1\nLOC      40      1.000   1.000  1.000\n" in shown
+    assert (
+        "\nspans per type:\nname  count  precision  recall     f1\nLOC      40      "
+        "1.000   1.000  1.000\n"
+    ) in shown
     assert "{" not in shown
 
 
@@ -102,9 +137,24 @@ JSON = json.dumps([{"tokens": ["Anna", "went"], "tags": ["NN", "VB"]}])
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "word\nAnna\n", "a CSV table is none of the formats that hold tagged sentences; write it as .tsv"),
-        ("a.txt", columns("{w},{p},{n}\n"), "a CSV table is none of the formats that hold tagged sentences"),
-        ("a.json", JSON, "one list or object of JSON holds all sentences; write it as JSON Lines: one object a line"),
+        (
+            "a.csv",
+            "word\nAnna\n",
+            "a CSV table is none of the formats that hold tagged sentences; write it as .tsv",
+        ),
+        (
+            "a.txt",
+            columns("{w},{p},{n}\n"),
+            "a CSV table is none of the formats that hold tagged sentences",
+        ),
+        (
+            "a.json",
+            JSON,
+            (
+                "one list or object of JSON holds all sentences; write it as JSON Lines: one "
+                "object a line"
+            ),
+        ),
         ("b.json", JSON.replace("[{", "[\n {"), "one list or object of JSON holds all sentences"),
         ("c.json", '{\n "data": []\n}', "one list or object of JSON holds all sentences"),
     ],

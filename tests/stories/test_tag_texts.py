@@ -1,4 +1,5 @@
-"""What a tagger makes of texts: cut as its treebank is, a sentence a line, or words in columns already."""
+"""What a tagger makes of texts: cut as its treebank is, a sentence a line, or words in columns
+already."""
 
 import io
 import json
@@ -13,7 +14,7 @@ from ensue.cli.main import main
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
 from ensue.data.readers.tagged.recognised import are_columns, form_of_text
 from ensue.data.readers.tagged.tokenizer import Tokenizer, learn_tokenizer
-from ensue.data.sentences import sentences_of
+from ensue.data.sentence_splitting import split_sentences
 
 EWT = Path(__file__).parents[3] / "shared" / "data" / "UD_English-EWT"
 NOUNS = ["homme", "aube", "eau", "ami", "ordre", "air", "or", "arbre", "ombre", "argent"]
@@ -44,10 +45,16 @@ def conllu(sentences: Sequence[Sequence[Piece]]) -> str:
             own = [word.rsplit("/", 1) for word in words.split()]
             misc = "_" if spaced else "SpaceAfter=No"
             if len(own) > 1:
-                lines.append("\t".join([f"{place + 1}-{place + len(own)}", token, *"_______", misc]))
+                lines.append(
+                    "\t".join([f"{place + 1}-{place + len(own)}", token, *"_______", misc])
+                )
             for form, tag in own:
                 place += 1
-                lines.append("\t".join([str(place), form, "_", tag, *"_____", misc if len(own) == 1 else "_"]))
+                lines.append(
+                    "\t".join(
+                        [str(place), form, "_", tag, *"_____", misc if len(own) == 1 else "_"]
+                    )
+                )
         lines.append("")
     return "\n".join(lines) + "\n"
 
@@ -55,7 +62,9 @@ def conllu(sentences: Sequence[Sequence[Piece]]) -> str:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("french")
-    pairs = [(one, other) for one in NOUNS for other in ("roi", "soir", "parc", "vin", "jour", "mur")]
+    pairs = [
+        (one, other) for one in NOUNS for other in ("roi", "soir", "parc", "vin", "jour", "mur")
+    ]
     (folder / "train.conllu").write_text(conllu([sentence(*pair) for pair in pairs]))
     (folder / "plain.tsv").write_text("the\tDET\nNew York\tNOUN\nis\tVERB\n.\tPUNCT\n\n" * 40)
     for name, out in (("train.conllu", "run"), ("plain.tsv", "columns")):
@@ -77,7 +86,18 @@ def test_a_text_is_cut_as_the_treebank_is(folder: Path, capsys: pytest.CaptureFi
     assert "and into words as in the training data" in error
     # Neither the nouns nor the pair of them were seen: the cutting is learned, not the words.
     found, _ = told(capsys, folder / "run", "C'est l'orage du dimanche d'aujourd'hui.")
-    assert found[0]["tokens"] == ["C'", "est", "l'", "orage", "de", "le", "dimanche", "d'", "aujourd'hui", "."]
+    assert found[0]["tokens"] == [
+        "C'",
+        "est",
+        "l'",
+        "orage",
+        "de",
+        "le",
+        "dimanche",
+        "d'",
+        "aujourd'hui",
+        ".",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,9 +109,13 @@ def test_a_text_is_cut_as_the_treebank_is(folder: Path, capsys: pytest.CaptureFi
         ("«eau» \U0001f44d\U0001f3fd.", ["«", "eau", "»", "\U0001f44d\U0001f3fd", "."]),
     ],
 )
-def test_beside_signs_that_the_treebank_has_not_the_rules_cut(folder: Path, text: str, tokens: list[str]) -> None:
+def test_beside_signs_that_the_treebank_has_not_the_rules_cut(
+    folder: Path, text: str, tokens: list[str]
+) -> None:
     model = ensue.open(folder / "run")
-    assert [word.text for _, words in sentences_of([text], model.cut) for word in words] == tokens
+    assert [
+        word.text for _, words in split_sentences([text], model.cut) for word in words
+    ] == tokens
 
 
 def test_what_the_treebank_writes_otherwise_comes_back_as_it_stood(
@@ -99,7 +123,16 @@ def test_what_the_treebank_writes_otherwise_comes_back_as_it_stood(
 ) -> None:
     capsys.readouterr()
     assert (
-        main(["tag", str(folder / "run"), "C'est l'or du roi d'aujourd'hui.", "--out", str(folder / "b.conllu")]) == 0
+        main(
+            [
+                "tag",
+                str(folder / "run"),
+                "C'est l'or du roi d'aujourd'hui.",
+                "--out",
+                str(folder / "b.conllu"),
+            ]
+        )
+        == 0
     )
     lines = (folder / "b.conllu").read_text().splitlines()
     assert lines[1] == "# text = C'est l'or du roi d'aujourd'hui."
@@ -108,12 +141,32 @@ def test_what_the_treebank_writes_otherwise_comes_back_as_it_stood(
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "tokens", "said"),
+    ("name", "content", "tokens", "form"),
     [
-        ("a.txt", "the DET\ncat NOUN\n\nthe DET\ndog NOUN\n", [["the", "cat"], ["the", "dog"]], "columns by blanks"),
-        ("b.txt", "the\tX\nNew York\tY\n\nthe\tX\n", [["the", "New York"], ["the"]], "a word and a tag by tab"),
-        ("c.txt", "the\ncat\n.\n\nOslo\n", [["the", "cat", "."], ["Oslo"]], "read as a word a line"),
-        ("d.txt", conllu([[("l'", "l'/X", False), ("a", "a/X", True)]]), [["l'", "a"]], "read as CoNLL-U"),
+        (
+            "a.txt",
+            "the DET\ncat NOUN\n\nthe DET\ndog NOUN\n",
+            [["the", "cat"], ["the", "dog"]],
+            "columns by blanks",
+        ),
+        (
+            "b.txt",
+            "the\tX\nNew York\tY\n\nthe\tX\n",
+            [["the", "New York"], ["the"]],
+            "a word and a tag by tab",
+        ),
+        (
+            "c.txt",
+            "the\ncat\n.\n\nOslo\n",
+            [["the", "cat", "."], ["Oslo"]],
+            "read as a word a line",
+        ),
+        (
+            "d.txt",
+            conllu([[("l'", "l'/X", False), ("a", "a/X", True)]]),
+            [["l'", "a"]],
+            "read as CoNLL-U",
+        ),
         ("e.txt", '{"tokens": ["a b", "c"]}\n', [["a b", "c"]], "read as JSON Lines"),
         (
             "f.txt",
@@ -136,7 +189,14 @@ def test_what_the_treebank_writes_otherwise_comes_back_as_it_stood(
         (
             "i.txt",
             "A b. C d.\nE f. G h.\nI j k. L m.\n",
-            [["A", "b", "."], ["C", "d", "."], ["E", "f", "."], ["G", "h", "."], ["I", "j", "k", "."], ["L", "m", "."]],
+            [
+                ["A", "b", "."],
+                ["C", "d", "."],
+                ["E", "f", "."],
+                ["G", "h", "."],
+                ["I", "j", "k", "."],
+                ["L", "m", "."],
+            ],
             "plain text",
         ),
     ],
@@ -148,16 +208,16 @@ def test_the_form_of_a_file_is_recognised(
     name: str,
     content: str,
     tokens: list[list[str]],
-    said: str,
+    form: str,
 ) -> None:
     (folder / name).write_text(content)
     found, error = told(capsys, folder / "columns", folder / name)
     assert [one["tokens"] for one in found] == tokens
-    assert said in error
+    assert form in error
     monkeypatch.setattr("sys.stdin", io.StringIO(content))
     piped, error = told(capsys, folder / "columns", "-")
     assert piped == found
-    assert said in error
+    assert form in error
 
 
 def test_the_form_can_be_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,7 +225,10 @@ def test_the_form_can_be_said(folder: Path, capsys: pytest.CaptureFixture[str]) 
     found, _ = told(capsys, folder / "columns", folder / "lines.txt", "--read", "lines")
     assert [(one["line"], len(one["tokens"])) for one in found] == [(1, 4), (2, 5), (3, 3)]
     found, _ = told(capsys, folder / "columns", folder / "a.txt", "--read", "text")
-    assert [one["tokens"] for one in found] == [["the", "DET", "cat", "NOUN"], ["the", "DET", "dog", "NOUN"]]
+    assert [one["tokens"] for one in found] == [
+        ["the", "DET", "cat", "NOUN"],
+        ["the", "DET", "dog", "NOUN"],
+    ]
 
 
 def test_prose_is_no_columns() -> None:
@@ -177,15 +240,41 @@ def test_prose_is_no_columns() -> None:
     assert are_columns(
         ["a b X", *["the DET", "cat NOUN"] * 15, "", *["the DET", "cat NOUN"] * 15]
     )  # its reader refuses it
-    prose = "It was a bright cold day in May, and the clocks struck. Nobody but Mr. Fox knew why it was so. " * 9
+    prose = (
+        "It was a bright cold day in May, and the clocks struck. Nobody but Mr. Fox knew "
+        "why it was so. "
+    ) * 9
     assert form_of_text(textwrap.wrap(prose, 60)) == "text"
     assert form_of_text(textwrap.wrap(prose.lower(), 60)) == "text"
     assert form_of_text([prose[:-1], prose[:-1]]) == "paragraphs"
-    verse = ["Now is the winter of our discontent", "Made glorious summer by this sun of York;", "And all the clouds,"]
-    assert form_of_text([*verse, "That lour'd upon our house, in the bosom", "Of the sea", "Now"]) == "text"
-    web = ["What if it grew?", "[via Mary Jo]", "Four weeks", "He asked me - why not.", "Just now, and then", "See it!"]
-    assert form_of_text([*web, "A much longer line that says more than any of the others do here."]) == "lines"
-    poem = ["I saw the man", "who went to the sea", "And there he", "sat for a very long time by the water", "alone"]
+    verse = [
+        "Now is the winter of our discontent",
+        "Made glorious summer by this sun of York;",
+        "And all the clouds,",
+    ]
+    assert (
+        form_of_text([*verse, "That lour'd upon our house, in the bosom", "Of the sea", "Now"])
+        == "text"
+    )
+    web = [
+        "What if it grew?",
+        "[via Mary Jo]",
+        "Four weeks",
+        "He asked me - why not.",
+        "Just now, and then",
+        "See it!",
+    ]
+    assert (
+        form_of_text([*web, "A much longer line that says more than any of the others do here."])
+        == "lines"
+    )
+    poem = [
+        "I saw the man",
+        "who went to the sea",
+        "And there he",
+        "sat for a very long time by the water",
+        "none",
+    ]
     assert form_of_text(poem) == "text"
     assert form_of_text(["One man.", "", "Two men"]) == "text"
 
@@ -195,14 +284,19 @@ def test_a_broken_line_of_columns_on_the_standard_input_is_named(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("\n\n" + "a\tX\n" * 30 + "b\n"))
     assert main(["tag", str(folder / "columns"), "-"]) == 2
-    assert "ensue: -:33: the line has 1 column, and those before it have 2" in capsys.readouterr().err
+    assert (
+        "ensue: -:33: the line has 1 column, and those before it have 2" in capsys.readouterr().err
+    )
 
 
 def test_odd_numbers_of_tokens_and_very_long_words_do_no_harm() -> None:
     good = conllu([sentence(one, "roi") for one in NOUNS] * 3).split("\n\n")
     fields = "\t".join("_" * 9)
     odd = [
-        f"# a 1-2\t{fields}\n1-999999999\tdu\t{fields[2:]}\n{'9' * 5000}-2\tdu\t{fields[2:]}\n5-2\tdu\t{fields[2:]}\n"
+        (
+            f"# a "
+            f"1-2\t{fields}\n1-999999999\tdu\t{fields[2:]}\n{'9' * 5000}-2\tdu\t{fields[2:]}\n5-2\tdu\t{fields[2:]}\n"
+        )
     ]
     found = learn_tokenizer(
         [_read(block) for block in [*(odd[0] + one for one in good if one), *good] if block.strip()]
@@ -216,7 +310,9 @@ def test_odd_numbers_of_tokens_and_very_long_words_do_no_harm() -> None:
 
 
 def test_words_with_blanks_are_put_together_again() -> None:
-    text = conllu([[("10 000", "10_000/NUM", True), ("francs", "francs/X", False), (".", "./X", True)]] * 30)
+    text = conllu(
+        [[("10 000", "10_000/NUM", True), ("francs", "francs/X", False), (".", "./X", True)]] * 30
+    )
     lines = text.replace("10_000", "10 000").split("\n\n")
     found = learn_tokenizer([_read(block) for block in lines if block.strip()])
     assert found is not None
@@ -225,22 +321,29 @@ def test_words_with_blanks_are_put_together_again() -> None:
 
 
 def _read(block: str):
-    from ensue.data.labelled import Labelled
+    from ensue.data.labelled import Example
 
-    return Labelled({"words": []}, [], "a", 1, row={"lines": block.splitlines()})
+    return Example({"words": []}, [], "a", 1, row={"lines": block.splitlines()})
 
 
 @pytest.mark.skipif(not EWT.exists(), reason="UD_English-EWT is not on this machine")
 @pytest.mark.slow
 def test_english_is_cut_better_than_by_rules() -> None:
     parts = {
-        part: list(TaggedReader([EWT / f"en_ewt-ud-{part}.conllu.gz"], TaggedSettings(), True).examples())
+        part: list(
+            TaggedReader([EWT / f"en_ewt-ud-{part}.conllu.gz"], TaggedSettings(), True).examples()
+        )
         for part in ("train", "test")
     }
     tokenizer = learn_tokenizer(parts["train"])
     assert tokenizer is not None
     scores = [
-        _f1(parts["test"], lambda text, cut=cut: [word.text for _, own in sentences_of([text], cut) for word in own])
+        _f1(
+            parts["test"],
+            lambda text, cut=cut: [
+                word.text for _, own in split_sentences([text], cut) for word in own
+            ],
+        )
         for cut in (None, tokenizer.words)
     ]
     assert scores[0] == pytest.approx(0.981, abs=0.003)
@@ -271,30 +374,69 @@ def test_texts_in_python(folder: Path) -> None:
     assert run.tag("C'est l'homme d'aujourd'hui.") == [tags]
 
 
-def test_a_text_of_unknown_words_alone_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_text_of_unknown_words_alone_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     found, error = told(capsys, folder / "columns", "Zzgrub flomp wexit.")
     assert found[0]["known"] == [False, False, False, True]
-    assert "the data: none of the 3 words was in training; its tags are guesses by spelling and place" in error
+    assert (
+        "the data: none of the 3 words was in training; its tags are guesses by spelling and place"
+        in error
+    )
     found, error = told(capsys, folder / "columns", "THE flomp.")
     assert found[0]["known"] == [True, False, True]
     assert "in training" not in error
 
 
 def test_sentences_of_one_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = "".join(f"{word}{n}\t{tag}\n\n" for n in range(30) for word, tag in (("cat", "N"), ("runs", "V")))
+    text = "".join(
+        f"{word}{n}\t{tag}\n\n" for n in range(30) for word, tag in (("cat", "N"), ("runs", "V"))
+    )
     (tmp_path / "a.tsv").write_text(text)
     for model in ("hmm", "lstm", "convolution"):
         out = tmp_path / model
-        tiny = ["--size", "tiny", "--set", "training.steps=3", "--set", "machine.threads=1"]
-        assert main(["train", "tag", str(tmp_path / "a.tsv"), "--model", model, "--out", str(out), *tiny]) == 0
+        tiny = ["--size", "tiny", "--set", "training.steps=3", "--set", "hardware.threads=1"]
+        assert (
+            main(
+                [
+                    "train",
+                    "tag",
+                    str(tmp_path / "a.tsv"),
+                    "--model",
+                    model,
+                    "--out",
+                    str(out),
+                    *tiny,
+                ]
+            )
+            == 0
+        )
         assert len(told(capsys, out, tmp_path / "a.tsv")[0]) == 60
 
 
-def test_tags_that_differ_in_case_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tags_that_differ_in_case_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "a.tsv").write_text("cat\tN\nruns\tV \n\ncat\tn\nruns\tV\n\n" * 20)
-    said = "tags differ in case or signs alone: 'N' (20) and 'n' (20); mend them in the data, if they are not meant"
+    said = (
+        "tags differ in case or signs alone: 'N' (20) and 'n' (20); mend them in the data, "
+        "if they are not meant"
+    )
     assert main(["check", str(tmp_path / "a.tsv"), "--task", "tag"]) == 0
     assert said in capsys.readouterr().out
-    assert main(["train", "tag", str(tmp_path / "a.tsv"), "--model", "hmm", "--out", str(tmp_path / "run")]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "tag",
+                str(tmp_path / "a.tsv"),
+                "--model",
+                "hmm",
+                "--out",
+                str(tmp_path / "run"),
+            ]
+        )
+        == 0
+    )
     assert "tags differ in case or signs alone: 'N' (" in capsys.readouterr().err
     assert "'V '" not in (tmp_path / "run" / "report.md").read_text()

@@ -10,11 +10,18 @@ from ensue.cli.main import main
 
 @pytest.mark.parametrize("command", [["inspect"], ["evaluate"]])
 def test_using_a_run_tells_what_is_done(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
 ) -> None:
-    (tmp_path / "a.txt").write_text("The cat sat on the mat, and the dog ran.\n" * 60, encoding="utf-8")
+    (tmp_path / "a.txt").write_text(
+        "The cat sat on the mat, and the dog ran.\n" * 60, encoding="utf-8"
+    )
     run = str(tmp_path / "run")
-    assert main(["train", "generate", str(tmp_path / "a.txt"), "--model", "ngram", "--out", run]) == 0
+    assert (
+        main(["train", "generate", str(tmp_path / "a.txt"), "--model", "ngram", "--out", run]) == 0
+    )
     capsys.readouterr()
     monkeypatch.setattr(progress, "PLAIN_SECONDS", -1.0)
     assert main([*command, run]) == 0

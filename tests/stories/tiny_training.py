@@ -1,8 +1,9 @@
-"""A tiny training that can be killed anywhere: a network with dropout, a feed of streams, and a driver.
+"""A tiny training that can be killed anywhere: a network with dropout, a feed of streams, and a
+driver.
 
-As a program it is given jobs as JSON: [[folder, [kill, ...], fault], ...]. Each kill is a process of its own that
-takes up the run and is killed -9 at the given place; at last one goes on to the end. It forks, so torch is
-imported once.
+As a program it is given jobs as JSON: [[folder, [kill, ...], fault], ...]. Each kill is a process
+of its own that takes up the run and is killed -9 at the given place; at last one goes on to the
+end. It forks, so torch is imported once.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-import ensue.training.by_gradient as by_gradient_module
+import ensue.training.gradient as by_gradient_module
 from ensue.batch import Batch
 from ensue.models.contract import Autoregressive
 from ensue.settings import read
 from ensue.state import State
-from ensue.training.by_gradient import ByGradient
 from ensue.training.contract import Event
 from ensue.training.fit import fit
-from ensue.training.run import Run
+from ensue.training.folder.run import Run
+from ensue.training.gradient import GradientLearner
 from ensue.training.settings import TrainingSettings
 
 SIZE, ROWS, STEPS = 5, 4, 7
@@ -36,9 +37,9 @@ SETTINGS = {
     "steps": 45,
     "evaluate_every": 6,
     "report_every": 4,
-    "average": 0.9,
-    "schedule": {"name": "plateau", "wait": 0, "warmup": 5},
-    "optimiser": {"rate": 0.03},
+    "ema_decay": 0.9,
+    "schedule": {"name": "plateau", "patience": 0, "warmup": 5},
+    "optimiser": {"learning_rate": 0.03},
 }
 
 
@@ -70,7 +71,8 @@ class TinyNetwork(nn.Module, Autoregressive):
 
 
 class TinyStreams:
-    """Contiguous streams whose state is carried from batch to batch, and from each epoch's end to nowhere."""
+    """Contiguous streams whose state is carried from batch to batch, and from each epoch's end
+    to nowhere."""
 
     unit = "symbols"
 
@@ -109,13 +111,15 @@ def likeliest(network: TinyNetwork) -> tuple[str, float]:
     return text, nats
 
 
-def train(path: Path, values: Mapping[str, Any] = SETTINGS, seed: int = 1, watch: Any = None) -> Any:
+def train(
+    path: Path, values: Mapping[str, Any] = SETTINGS, seed: int = 1, watch: Any = None
+) -> Any:
     """Begin the run, or take it up where it was left."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     settings = read(TrainingSettings, values)
     network, feed = TinyNetwork(), TinyStreams()
-    learner = ByGradient(network, settings, torch.device("cpu"))
+    learner = GradientLearner(network, settings, torch.device("cpu"))
     begun = (path / "run.toml").exists()
 
     def nothing(event: Event) -> None: ...
@@ -134,7 +138,8 @@ def train(path: Path, values: Mapping[str, Any] = SETTINGS, seed: int = 1, watch
 
 
 def arm(kill: str) -> None:
-    """Make this process kill itself at the n-th time of something: "update:17", "fsync:4", "torn:2", ..."""
+    """Make this process kill itself at the n-th time of something: "update:17", "fsync:4",
+    "torn:2", ..."""
     place, _, number = kill.partition(":")
     left = int(number)
 
@@ -146,7 +151,7 @@ def arm(kill: str) -> None:
     def die() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    true_update, true_fsync, true_replace = ByGradient.update, os.fsync, os.replace
+    true_update, true_fsync, true_replace = GradientLearner.update, os.fsync, os.replace
 
     def update(self: Any, batch: Any, scale: float) -> Any:
         if strike("update"):
@@ -168,7 +173,7 @@ def arm(kill: str) -> None:
         if strike("replaced"):
             die()
 
-    ByGradient.update, os.fsync, os.replace = update, fsync, replace  # type: ignore[method-assign]
+    GradientLearner.update, os.fsync, os.replace = update, fsync, replace  # type: ignore[method-assign]
 
 
 def plant(fault: str) -> None:
@@ -176,11 +181,11 @@ def plant(fault: str) -> None:
     if fault == "random":
         by_gradient_module.set_random_state = lambda state, device: None
     elif fault == "state":
-        ByGradient._restore_state = lambda self, tensors, rows: None  # type: ignore[method-assign]
+        GradientLearner._restore_state = lambda self, tensors, rows: None  # type: ignore[method-assign]
     elif fault == "moments":
-        ByGradient._restore_moments = lambda self, tensors: None  # type: ignore[method-assign]
+        GradientLearner._restore_moments = lambda self, tensors: None  # type: ignore[method-assign]
     elif fault == "logs":
-        import ensue.training.run as run_module
+        import ensue.training.folder.run as run_module
 
         run_module.Run._cut_logs = lambda run: None
     elif fault:
@@ -204,7 +209,10 @@ def in_a_process_of_its_own(path: Path, kill: str | None, fault: str) -> None:
     status = os.waitpid(child, 0)[1]
     expected = -signal.SIGKILL if kill else 0
     if os.waitstatus_to_exitcode(status) != expected:
-        sys.exit(f"{path.name}, kill {kill}: ended with {os.waitstatus_to_exitcode(status)}, not {expected}")
+        sys.exit(
+            f"{path.name}, kill {kill}: ended with {os.waitstatus_to_exitcode(status)}, "
+            f"not {expected}"
+        )
 
 
 if __name__ == "__main__":

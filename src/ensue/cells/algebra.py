@@ -1,6 +1,8 @@
-"""The language in which cells are written: arithmetic and functions of one hidden unit, kept as symbols.
+"""The language in which cells are written: arithmetic and functions of one hidden unit, kept as
+symbols.
 
-Nothing is computed here. The engine turns what is written into a program, differentiates it, and runs it.
+Nothing is computed here. The engine turns what is written into a program, differentiates it, and
+runs it.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from ensue.errors import UserError
 
 
 class Expr:
-    """What an equation is made of: an operation `op` on the expressions `args`, or a leaf with its `detail`.
+    """What an equation is made of: an operation `op` on the expressions `args`, or a leaf with its
+    `detail`.
 
     >>> a, b = Expr("state", detail="a"), Expr("state", detail="b")
     >>> 2 * a - tanh(b)
@@ -23,7 +26,9 @@ class Expr:
 
     __slots__ = ("args", "detail", "line", "op")
 
-    def __init__(self, op: str, args: tuple[Expr, ...] = (), detail: str | float | None = None) -> None:
+    def __init__(
+        self, op: str, args: tuple[Expr, ...] = (), detail: str | float | None = None
+    ) -> None:
         self.op, self.args, self.detail = op, args, detail
         self.line = _line_outside()
 
@@ -34,10 +39,14 @@ class Expr:
         parts = [repr(arg) for arg in self.args]
         if sign:
             return f"({parts[0]} {sign} {parts[1]})"
-        return f"{self.op}({', '.join(part[1:-1] if part.startswith('(') else part for part in parts)})"
+        bare = (part[1:-1] if part.startswith("(") else part for part in parts)
+        return f"{self.op}({', '.join(bare)})"
 
     def __bool__(self) -> bool:
-        raise UserError("an equation cannot branch on a value", mend="use maximum, minimum or relu instead of if")
+        raise UserError(
+            "an equation cannot branch on a value",
+            hint="use maximum, minimum or relu instead of if",
+        )
 
     def __add__(self, other: Scalar) -> Expr:
         return _apply("add", self, other)
@@ -68,7 +77,9 @@ class Expr:
 
     def __pow__(self, power: int) -> Expr:
         if power not in (2, 3):
-            raise UserError(f"a power of {power!r} is not known", mend="use ** 2 or ** 3, or exp and log")
+            raise UserError(
+                f"a power of {power!r} is not known", hint="use ** 2 or ** 3, or exp and log"
+            )
         square = _apply("square", self)
         return square if power == 2 else square * self
 
@@ -108,7 +119,9 @@ def constant(value: float) -> Expr:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UserError(f"{value!r} is neither a number nor an expression")
     if not abs(value) <= LARGEST:
-        raise UserError(f"the number {value:.9g} is not finite{' in 32 bits' * math.isfinite(value)}")
+        raise UserError(
+            f"the number {value:.9g} is not finite{' in 32 bits' * math.isfinite(value)}"
+        )
     return Expr("constant", detail=float(value))
 
 
@@ -138,7 +151,11 @@ sqrt = _function("sqrt", "the square root")
 softplus = _function("softplus", "log(1 + exp(value))")
 absolute = _function("absolute", "the absolute value")
 normalise = _function(
-    "normalise", "the value less its mean over the units, by their deviation (Ba et al. 2016, without gain and shift)"
+    "normalise",
+    (
+        "the value less its mean over the units, by their deviation (Ba et al. 2016, without "
+        "gain and shift)"
+    ),
 )
 
 
@@ -154,6 +171,18 @@ def minimum(first: Scalar, second: Scalar) -> Expr:
 
 FUNCTIONS: dict[str, Callable[..., Expr]] = {
     function.__name__: function
-    for function in (sigmoid, tanh, relu, exp, log, sqrt, softplus, absolute, normalise, maximum, minimum)
+    for function in (
+        sigmoid,
+        tanh,
+        relu,
+        exp,
+        log,
+        sqrt,
+        softplus,
+        absolute,
+        normalise,
+        maximum,
+        minimum,
+    )
 }
 """Every function that an equation may use, by name."""

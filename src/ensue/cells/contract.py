@@ -14,7 +14,8 @@ Read = TypeVar("Read", bound=Expr)
 
 
 class Names(Generic[Read]):
-    """What an equation reads with a dot: `gate.keep`, `state.h`, `weight.peep`. Unknown names are told: `missing`."""
+    """What an equation reads with a dot: `gate.forget`, `state.h`, `weight.peep`. Unknown names
+    are told: `missing`."""
 
     def __init__(self, missing: str, values: Mapping[str, Read]) -> None:
         self._missing, self._values = missing, values
@@ -23,7 +24,7 @@ class Names(Generic[Read]):
         if name.startswith("__"):
             raise AttributeError(name)
         if name not in self._values:
-            raise UserError(f"{self._missing} {name!r}", mend=did_you_mean(name, self._values))
+            raise UserError(f"{self._missing} {name!r}", hint=did_you_mean(name, self._values))
         return self._values[name]
 
 
@@ -33,7 +34,8 @@ Gates: TypeAlias = Names[Gate]
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a tick: the products of its gates, then the equation in the cell's method of the stage's name.
+    """A part of a tick: the products of its gates, then the equation in the cell's method of the
+    stage's name.
 
     Its gates are W x + U v + b. What the equation gives is read by later stages like a state.
     """
@@ -41,11 +43,13 @@ class Stage:
     name: str
     gates: tuple[str, ...]
     of: str | None
-    """The state, or the result of an earlier stage, v, that U multiplies; None where there is no U."""
+    """The state, or the result of an earlier stage, v, that U multiplies; None where there is no
+    U."""
     reads: bool = True
     """Whether there is a W x."""
     bias: tuple[Literal["x", "h"], ...] = ("x",)
-    """Which parts of each gate have a bias: of W x, of U v (it differs only where the parts are read apart)."""
+    """Which parts of each gate have a bias: of W x, of U v (it differs only where the parts are
+    read apart)."""
     own_width: bool = False
     """Whether the stage's units are the cell's `own_width` instead of the layer's width."""
 
@@ -53,10 +57,10 @@ class Stage:
 class Cell(ABC):
     """One tick of a recurrence, written as its equation over the scalars of one hidden unit.
 
-    A plain cell names `states` and `gates` and writes `equation`; its gates are W x + U s + b, with s the first
-    state, which is also what the layer gives at each step. A cell with another matrix product in its tick names
-    `stages` instead, and writes one method for each. Each state is assigned by one stage; `state.name` is always
-    the old one.
+    A plain cell names `states` and `gates` and writes `equation`; its gates are W x + U s + b, with
+    s the first state, which is also what the layer gives at each step. A cell with another matrix
+    product in its tick names `stages` instead, and writes one method for each. Each state is
+    assigned by one stage; `state.name` is always the old one.
     """
 
     states: ClassVar[tuple[str, ...]]
@@ -69,11 +73,13 @@ class Cell(ABC):
     recurrence: ClassVar[Literal["orthogonal", "identity"]] = "orthogonal"
     """What each gate's U starts from."""
     own_width: ClassVar[int | None] = None
-    """The width of the stages that have one of their own, and of the states they give; None is the layer's."""
+    """The width of the stages that have one of their own, and of the states they give; None is
+    the layer's."""
 
     @abstractmethod
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
-        """Write each new state by name; in a cell with several stages, what the stage `equation` gives."""
+        """Write each new state by name; in a cell with several stages, what the stage `equation`
+        gives."""
 
     def all_stages(self) -> tuple[Stage, ...]:
         """Give the stages of the cell, the single one of a plain cell included."""

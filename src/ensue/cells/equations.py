@@ -1,4 +1,5 @@
-"""Run the methods of a cell once, on symbols, and tell a person what is wrong with what they wrote."""
+"""Run the methods of a cell once, on symbols, and tell a person what is wrong with what they
+wrote."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ Line = tuple[str, int]
 
 
 def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
-    """Give, for each stage of the cell, what it gives by name; `home` is the file, or name, of the cell for errors.
+    """Give, for each stage of the cell, what it gives by name; `home` is the file, or name, of the
+    cell for errors.
 
     Raises UserError, with the line, on the first mistake.
     """
@@ -29,21 +31,27 @@ def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
     stages = cell.all_stages()
     _check_names(cell, stages, home)
     readable = {name: Expr("state", detail=name) for name in cell.states}
-    weight = Names("there is no weight", {name: Expr("weight", detail=name) for name in cell.weights})
+    weight = Names(
+        "there is no weight", {name: Expr("weight", detail=name) for name in cell.weights}
+    )
     given: list[dict[str, Expr]] = []
     for stage in stages:
         if stage.of is not None and stage.of not in readable:
             what = f"stage {stage.name!r} is of {stage.of!r}, which nothing gives"
             raise quoting(what, "stages", home, did_you_mean(stage.of, readable))
         results = _write(cell, stage, Names("there is no state", readable), weight, home)
-        _check_unique("result", [*readable, *(name for name in results if name not in cell.states)], home)
+        _check_unique(
+            "result", [*readable, *(name for name in results if name not in cell.states)], home
+        )
         _check_unique("state", [name for part in [*given, results] for name in part], home)
-        readable |= {name: Expr("result", detail=name) for name in results if name not in cell.states}
+        readable |= {
+            name: Expr("result", detail=name) for name in results if name not in cell.states
+        }
         given.append(results)
     for name in cell.states:
         if not any(name in results for results in given):
-            mend = f"let the equation return it, as in {{{name!r}: ...}}"
-            raise quoting(f"the state {name!r} is never assigned", "states", home, mend)
+            hint = f"let the equation return it, as in {{{name!r}: ...}}"
+            raise quoting(f"the state {name!r} is never assigned", "states", home, hint)
     for name in given[-1]:
         if name not in cell.states:
             line = _end_of(getattr(cell, stages[-1].name))
@@ -51,13 +59,14 @@ def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
     return given
 
 
-def quoting(what: str, line: Line | str, home: str, mend: str | None = None) -> UserError:
-    """Make an error that quotes its line, or the one where this attribute is given, if it is in the cell's own file."""
+def quoting(what: str, line: Line | str, home: str, hint: str | None = None) -> UserError:
+    """Make an error that quotes its line, or the one where this attribute is given, if it is in
+    the cell's own file."""
     file, number = line_of(line, home) if isinstance(line, str) else line
     quote = linecache.getline(file, number).strip() if file == home else ""
     if not quote:
-        return UserError(what, where=home, mend=mend)
-    return UserError(f"{what} in `{quote}`", where=f"{home}:{number}", mend=mend)
+        return UserError(what, where=home, hint=hint)
+    return UserError(f"{what} in `{quote}`", where=f"{home}:{number}", hint=hint)
 
 
 def line_of(attribute: str, home: str) -> Line:
@@ -80,23 +89,27 @@ def _end_of(method: MethodType) -> Line:
 def _check_kinds(cell: Cell, home: str) -> None:
     """Refuse what is no list of names, no number, no stage."""
     if not getattr(cell, "states", ()):
-        raise UserError("the cell has no states", where=home, mend='name them, as in states = ("h",)')
+        raise UserError(
+            "the cell has no states", where=home, hint='name them, as in states = ("h",)'
+        )
     for kind in ("states", "gates", "weights"):
         names = getattr(cell, kind)
         if not isinstance(names, tuple | list) or not all(map(_is_name, names)):
             like = (names,) if isinstance(names, str) else ("one", "two")
-            raise quoting(f"{kind} are not names", kind, home, f"list them, as in {kind} = {like!r}")
+            raise quoting(
+                f"{kind} are not names", kind, home, f"list them, as in {kind} = {like!r}"
+            )
     if not all(isinstance(stage, Stage) for stage in cell.stages):
         raise quoting("stages are not made by Stage(...)", "stages", home)
     starts = cell.bias.values() if isinstance(cell.bias, Mapping) else [None]
     if not all(isinstance(start, int | float) and isfinite(start) for start in starts):
-        mend = 'write it as in bias = {"keep": 1.0}'
-        raise quoting("bias is not a finite number for each gate", "bias", home, mend)
+        hint = 'write it as in bias = {"forget": 1.0}'
+        raise quoting("bias is not a finite number for each gate", "bias", home, hint)
     if cell.own_width is not None and (not isinstance(cell.own_width, int) or cell.own_width < 1):
         raise quoting("own_width is no number of units", "own_width", home)
     if cell.recurrence not in WAYS:
-        mend = did_you_mean(str(cell.recurrence), WAYS)
-        raise quoting(f"{cell.recurrence!r} is no start", "recurrence", home, mend)
+        hint = did_you_mean(str(cell.recurrence), WAYS)
+        raise quoting(f"{cell.recurrence!r} is no start", "recurrence", home, hint)
 
 
 def _is_name(value: object) -> bool:
@@ -116,7 +129,9 @@ def _check_names(cell: Cell, stages: Iterable[Stage], home: str) -> None:
     _check_unique("stage", [stage.name for stage in stages], home)
     for stage in stages:
         if stage.name in RESERVED:
-            raise quoting(f"a stage cannot be called {stage.name!r}", "stages", home, "give it another name")
+            raise quoting(
+                f"a stage cannot be called {stage.name!r}", "stages", home, "give it another name"
+            )
     for name in cell.bias:
         if name not in gates:
             what = f"bias is for the gate {name!r}, which is none"
@@ -127,11 +142,15 @@ def _check_unique(kind: str, names: Iterable[str], home: str) -> None:
     for name, times in Counter(names).items():
         if times > 1:
             line = f"{kind}s" if line_of(f"{kind}s", home)[1] else "stages"
-            raise quoting(f"the {kind} name {name!r} is used twice", line, home, "give each its own")
+            raise quoting(
+                f"the {kind} name {name!r} is used twice", line, home, "give each its own"
+            )
 
 
 def _write(cell: Cell, stage: Stage, state: Names, weight: Names, home: str) -> dict[str, Expr]:
-    method: Callable[[Gates, Names, Names], Mapping[str, Scalar]] | None = getattr(cell, stage.name, None)
+    method: Callable[[Gates, Names, Names], Mapping[str, Scalar]] | None = getattr(
+        cell, stage.name, None
+    )
     if not inspect.ismethod(method):
         what = f"there is no method for the stage {stage.name!r}"
         raise quoting(what, "stages", home, "write one of that name")
@@ -140,13 +159,15 @@ def _write(cell: Cell, stage: Stage, state: Names, weight: Names, home: str) -> 
         gates = Names("this stage has no gate", {name: Gate(name) for name in stage.gates})
         returned = method(gates, state, weight)
     except Exception as error:
-        raise as_user_error(error, home, (method.__code__.co_filename, method.__code__.co_firstlineno)) from None
+        raise as_user_error(
+            error, home, (method.__code__.co_filename, method.__code__.co_firstlineno)
+        ) from None
     if not isinstance(returned, Mapping):
         raise quoting("no dict is returned", end, home, "return one, as in {'h': ...}")
     try:
         results = {str(name): lift(value) for name, value in returned.items()}
     except UserError as error:
-        raise quoting(error.what, end, home, error.mend) from None
+        raise quoting(error.what, end, home, error.hint) from None
     for part in parts_of(results.values()):
         if part.op == "gate.h" and stage.of is None:
             raise quoting(f"gate.{part.detail}.h is read, but the stage is of nothing", end, home)
@@ -156,7 +177,8 @@ def _write(cell: Cell, stage: Stage, state: Names, weight: Names, home: str) -> 
 
 
 def parts_of(expressions: Iterable[Expr]) -> list[Expr]:
-    """Give every expression inside some expressions, each once, arguments before what they are arguments of."""
+    """Give every expression inside some expressions, each once, arguments before what they are
+    arguments of."""
     seen: dict[int, Expr] = {}
     pending = [(expression, False) for expression in reversed(list(expressions))]
     while pending:
@@ -171,14 +193,15 @@ def parts_of(expressions: Iterable[Expr]) -> list[Expr]:
 
 
 def as_user_error(error: BaseException, home: str, otherwise: Line = ("", 0)) -> UserError:
-    """Say what went wrong in the person's own file, quoting the line; `otherwise` the line that called for it."""
+    """Say what went wrong in the person's own file, quoting the line; `otherwise` the line that
+    called for it."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [(home, frame.lineno) for frame in frames if frame.filename == home and frame.lineno]
-    what, mend = f"{type(error).__name__}: {error}", None
+    what, hint = f"{type(error).__name__}: {error}", None
     if isinstance(error, UserError):
-        what, mend = error.what, error.mend
+        what, hint = error.what, error.hint
     elif isinstance(error, NameError) and error.name:
-        what, mend = f"{error.name!r} is unknown", did_you_mean(str(error.name), FUNCTIONS)
+        what, hint = f"{error.name!r} is unknown", did_you_mean(str(error.name), FUNCTIONS)
     elif isinstance(error, AttributeError) and isinstance(error.obj, Gate | Expr):
-        what, mend = f"an expression has no {error.name!r}", "a gate has the parts .x and .h"
-    return quoting(what, lines[-1] if lines else otherwise, home, mend)
+        what, hint = f"an expression has no {error.name!r}", "a gate has the parts .x and .h"
+    return quoting(what, lines[-1] if lines else otherwise, home, hint)

@@ -5,16 +5,17 @@ from ensue.cells.contract import Cell, Gates, Names, Stage
 
 
 class GRU(Cell):
-    """h' = (1 - keep) * new + keep * h,  new = tanh(W x + b + reset * (U h + d)).
+    """h' = (1 - update) * candidate + update * h,  candidate = tanh(W x + b + reset * (U h + d)).
 
-    `keep` is 1 to copy the old state. PyTorch uses the same convention; Chung et al. 2014 use the opposite.
-    The bias d inside the reset is why every gate has two, and the order of gates is torch's (r, z, n).
+    `update` is 1 to copy the old state. PyTorch uses the same convention; Chung et al. 2014 use the
+    opposite. The bias d inside the reset is why every gate has two, and the order of gates is
+    torch's (r, z, n).
     """
 
     states = ("h",)
-    stages = (Stage("equation", ("reset", "keep", "new"), of="h", bias=("x", "h")),)
+    stages = (Stage("equation", ("reset", "update", "candidate"), of="h", bias=("x", "h")),)
 
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
         """Write the tick."""
-        new = tanh(gate.new.x + sigmoid(gate.reset) * gate.new.h)
-        return {"h": new + sigmoid(gate.keep) * (state.h - new)}
+        candidate = tanh(gate.candidate.x + sigmoid(gate.reset) * gate.candidate.h)
+        return {"h": candidate + sigmoid(gate.update) * (state.h - candidate)}

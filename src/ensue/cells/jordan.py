@@ -5,7 +5,8 @@ from ensue.cells.contract import Cell, Gates, Names, Stage
 
 
 class Jordan(Cell):
-    """hidden = tanh(W x + U y + b),  y' = tanh(V hidden + c). The output y is all that is remembered."""
+    """hidden = tanh(W x + U y + b),  y' = tanh(V hidden + c). The output y is all that is
+    remembered."""
 
     states = ("y",)
     stages = (

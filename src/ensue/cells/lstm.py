@@ -7,16 +7,17 @@ from ensue.cells.contract import Cell, Gates, Names
 
 
 class LSTM(Cell):
-    """c' = keep * c + write * new,  h' = show * tanh(c').
+    """c' = forget * c + input * candidate,  h' = output * tanh(c').
 
-    The gates stand in the order of torch (i, f, g, o), so that its kernels take the weights as they are.
+    The gates stand in the order of torch (i, f, g, o), so that its kernels take the weights as they
+    are.
     """
 
     states = ("h", "c")
-    gates = ("write", "keep", "new", "show")
-    bias: ClassVar = {"keep": 1.0}
+    gates = ("input", "forget", "candidate", "output")
+    bias: ClassVar = {"forget": 1.0}
 
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
         """Write the tick."""
-        c = sigmoid(gate.keep) * state.c + sigmoid(gate.write) * tanh(gate.new)
-        return {"h": sigmoid(gate.show) * tanh(c), "c": c}
+        c = sigmoid(gate.forget) * state.c + sigmoid(gate.input) * tanh(gate.candidate)
+        return {"h": sigmoid(gate.output) * tanh(c), "c": c}

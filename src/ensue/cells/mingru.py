@@ -1,15 +1,19 @@
-"""Minimal GRU (Feng et al. 2024, arXiv:2410.01201, 3.1): its gate does not see the state, so a scan can train it."""
+"""Minimal GRU (Feng et al. 2024, arXiv:2410.01201, 3.1): its gate does not see the state, so a
+scan can train it."""
 
 from ensue.cells.algebra import Expr, sigmoid
 from ensue.cells.contract import Cell, Gates, Names, Stage
 
 
 class MinGRU(Cell):
-    """h' = (1 - write) * h + write * new, with write = sigmoid(W x + b) and new linear in x."""
+    """h' = (1 - update) * h + update * candidate,  update = sigmoid(W x + b), candidate = V x.
+
+    `update` is 1 to take the candidate, as in the paper: the opposite of `gru`.
+    """
 
     states = ("h",)
-    stages = (Stage("equation", ("write", "new"), of=None),)
+    stages = (Stage("equation", ("update", "candidate"), of=None),)
 
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
         """Write the tick."""
-        return {"h": state.h + sigmoid(gate.write) * (gate.new - state.h)}
+        return {"h": state.h + sigmoid(gate.update) * (gate.candidate - state.h)}

@@ -1,4 +1,5 @@
-"""Multiplicative LSTM (Krause et al. 2016, arXiv:1609.07959), its output gate as in Radford et al. 2017."""
+"""Multiplicative LSTM (Krause et al. 2016, arXiv:1609.07959), its output gate as in Radford et
+al. 2017."""
 
 from typing import ClassVar
 
@@ -7,14 +8,15 @@ from ensue.cells.contract import Cell, Gates, Names, Stage
 
 
 class MLSTM(Cell):
-    """LSTM whose recurrent products are of m = (W_m x) * (U_m h): each input has a transition of its own."""
+    """LSTM whose recurrent products are of m = (W_m x) * (U_m h): each input has a transition of
+    its own."""
 
     states = ("h", "c")
     stages = (
         Stage("mix", ("mixed",), of="h", bias=()),
-        Stage("equation", ("write", "keep", "show", "new"), of="m"),
+        Stage("equation", ("input", "forget", "output", "candidate"), of="m"),
     )
-    bias: ClassVar = {"keep": 1.0}
+    bias: ClassVar = {"forget": 1.0}
 
     def mix(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
         """Write the intermediate state."""
@@ -22,5 +24,5 @@ class MLSTM(Cell):
 
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
         """Write the tick of an LSTM over m."""
-        c = sigmoid(gate.keep) * state.c + sigmoid(gate.write) * tanh(gate.new)
-        return {"h": sigmoid(gate.show) * tanh(c), "c": c}
+        c = sigmoid(gate.forget) * state.c + sigmoid(gate.input) * tanh(gate.candidate)
+        return {"h": sigmoid(gate.output) * tanh(c), "c": c}

@@ -7,16 +7,19 @@ from ensue.cells.contract import Cell, Gates, Names
 
 
 class Peephole(Cell):
-    """LSTM with write and keep looking at the old c, and show at the new one, each through a weight of its unit."""
+    """LSTM whose gates read the memory: input and forget the old c, output the new one.
+
+    Each reads it through one weight a unit.
+    """
 
     states = ("h", "c")
-    gates = ("write", "keep", "show", "new")
-    weights = ("write", "keep", "show")
-    bias: ClassVar = {"keep": 1.0}
+    gates = ("input", "forget", "output", "candidate")
+    weights = ("input", "forget", "output")
+    bias: ClassVar = {"forget": 1.0}
 
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
         """Write the tick."""
-        keep = sigmoid(gate.keep + weight.keep * state.c)
-        write = sigmoid(gate.write + weight.write * state.c)
-        c = keep * state.c + write * tanh(gate.new)
-        return {"h": sigmoid(gate.show + weight.show * c) * tanh(c), "c": c}
+        forget = sigmoid(gate.forget + weight.forget * state.c)
+        input = sigmoid(gate.input + weight.input * state.c)
+        c = forget * state.c + input * tanh(gate.candidate)
+        return {"h": sigmoid(gate.output + weight.output * c) * tanh(c), "c": c}

@@ -1,12 +1,13 @@
-"""A cell that a person wrote, in a Python file of their own, such as this; `--set cell=mine.py` trains it.
+"""A cell that a person wrote, in a Python file of their own, such as this; `--set cell=mine.py`
+trains it.
 
 class Mine(Cell):
     states = ("h",)
-    gates = ("keep", "new")
+    gates = ("forget", "candidate")
 
     def equation(self, gate, state, weight):
-        keep = sigmoid(gate.keep)
-        return {"h": keep * state.h + (1 - keep) * tanh(gate.new)}
+        forget = sigmoid(gate.forget)
+        return {"h": forget * state.h + (1 - forget) * tanh(gate.candidate)}
 """
 
 from __future__ import annotations
@@ -25,23 +26,27 @@ from ensue.errors import UserError
 def load_cell(path: str | Path) -> Cell:
     """Run a Python file and give the one Cell that it defines, with its equations checked.
 
-    Cell, Stage and the functions of the algebra are known in the file without an import.
-    Raises UserError with file and line: the file is missing or is no Python, has no Cell or several, or its
-    equation does not make sense.
+    Cell, Stage and the functions of the algebra are known in the file without an import. Raises
+    UserError with file and line: the file is missing or is no Python, has no Cell or several, or
+    its equation does not make sense.
     """
     file = str(path)
     space = _run(file)
     found = [
         value
         for value in space.values()
-        if isinstance(value, type) and issubclass(value, Cell) and value.__module__ == space["__name__"]
+        if isinstance(value, type)
+        and issubclass(value, Cell)
+        and value.__module__ == space["__name__"]
     ]
     if len(found) != 1:
         several = f"there are {len(found)} cells: {', '.join(kind.__name__ for kind in found)}"
         what = several if found else "there is no cell"
-        raise UserError(what, where=file, mend="define one class that inherits from Cell")
+        raise UserError(what, where=file, hint="define one class that inherits from Cell")
     if found[0].__abstractmethods__:
-        raise UserError(f"{found[0].__name__} has no equation", where=file, mend="write a method `equation`")
+        raise UserError(
+            f"{found[0].__name__} has no equation", where=file, hint="write a method `equation`"
+        )
     try:
         cell = found[0]()
     except Exception as error:
@@ -55,10 +60,12 @@ def _run(file: str) -> dict[str, Any]:
         source = Path(file).read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(
-            f"cannot be read: {error.strerror}", where=file, mend="give the path of a Python file"
+            f"cannot be read: {error.strerror}", where=file, hint="give the path of a Python file"
         ) from None
     except UnicodeDecodeError:
-        raise UserError("is not UTF-8 text", where=file, mend="give the path of a Python file") from None
+        raise UserError(
+            "is not UTF-8 text", where=file, hint="give the path of a Python file"
+        ) from None
     space: dict[str, Any] = {"__name__": "cell_of_a_person", "__file__": file, **FUNCTIONS}
     space |= {"Cell": Cell, "Stage": Stage, "Gates": Gates, "Names": Names}
     linecache.checkcache(file)
@@ -80,4 +87,9 @@ def _check_keys(tree: ast.AST, file: str) -> None:
             names = [key.value for key in keys]
             for key in keys:
                 if names.count(key.value) > 1:
-                    raise quoting(f"{key.value!r} is given twice", (file, key.lineno), file, "give each its own name")
+                    raise quoting(
+                        f"{key.value!r} is given twice",
+                        (file, key.lineno),
+                        file,
+                        "give each its own name",
+                    )

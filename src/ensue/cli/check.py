@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 app = App(name="check")
 
-SHOWN = 20
+MAX_SHOWN = 20
 """Rows of a table that are shown; `--json` has all."""
 
 
@@ -24,14 +24,17 @@ def check(
     json: bool = False,
     **own: str,
 ) -> int:
-    """Look at data: what it is, how it is read, and what is wrong with it, by line. Exits with 2 if it cannot be used.
+    """Look at data: what it is, how it is read, and what is wrong with it, by line. Exits with 2 if
+    it cannot be used.
 
     Args:
         data: Files or folders.
         task: What it is for; guessed, and said, if not given.
-        set_: Say how to read it: --set data.kind=lines, --set data.column=text, --set data.encoding=latin-1.
+        set_: Say how to read it: --set data.format=lines, --set data.column=text, --set
+        data.encoding=latin-1.
         json: Print one JSON object, for programs.
-        own: What `ensue train VERB` takes to say how its data is read: --label COLUMN, --kind trees, --fill zero, ...
+        own: What `ensue train VERB` takes to say how its data is read: --label COLUMN, --format
+        trees, --fill zero, ...
     """
     from ensue.cli.progress import Ticking, follow_answer
     from ensue.data.check import check as examine
@@ -40,35 +43,45 @@ def check(
     from ensue.training.settings import BatchingSettings
 
     if not data:
-        raise DataError("there is no data to look at", where="check", mend="give files or folders")
+        raise DataError("there is no data to look at", where="check", hint="give files or folders")
     with Ticking(follow_answer()) as watch:
         watch(Working("looking at the data"))
-        report = examine(data, task, own, set_, BatchingSettings().length)
+        report = examine(data, task, own, set_, BatchingSettings().sequence_length)
     print_json_report(report) if json else show(report)
     return 2 if report.problems else 0
 
 
 def show(report: Report) -> None:
     """Print the figures, what is worth a look, and on the standard error what is wrong."""
-    from ensue.cli.machine import say, show_line
+    from ensue.cli.output import show_finding, show_line
     from ensue.cli.tables import show_table
 
     if report.why:
-        show_line(f"Looked at as `ensue train {report.task}` would, since {report.why} (choose another with --task).")
+        show_line(
+            f"Looked at as `ensue train {report.task}` would, since {report.why} (choose "
+            f"another with --task)."
+        )
     if report.described:
         show_line(f"Read as {report.described}:")
         print()
     for name, rows in report.tables.items():
         if rows:
             columns = list(rows[0])
-            show_table(columns, [[cell(row[column]) for column in columns] for row in rows[:SHOWN]], title=f"{name}:")
-            print(f"... and {len(rows) - SHOWN:,} more\n" if len(rows) > SHOWN else "")
+            show_table(
+                columns,
+                [[cell(row[column]) for column in columns] for row in rows[:MAX_SHOWN]],
+                title=f"{name}:",
+            )
+            print(f"... and {len(rows) - MAX_SHOWN:,} more\n" if len(rows) > MAX_SHOWN else "")
     for finding in report.findings:
         show_line(f"look at: {finding}")
     for problem in report.problems:
-        say(problem)
+        show_finding(problem)
     if not report.problems:
-        print("It can be trained on" + (", if what is said above is as it should be." if report.findings else "."))
+        print(
+            "It can be trained on"
+            + (", if what is said above is as it should be." if report.findings else ".")
+        )
 
 
 def cell(value: Any) -> str:
@@ -79,14 +92,24 @@ def cell(value: Any) -> str:
     """
     if value is None:
         return "not read"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return (
+        f"{value:,}"
+        if isinstance(value, int)
+        else f"{value:.4g}"
+        if isinstance(value, float)
+        else str(value)
+    )
 
 
 def print_json_report(report: Report) -> None:
     """Print everything as one JSON object."""
     from dataclasses import asdict
 
-    from ensue.cli.machine import print_json
+    from ensue.cli.output import print_json
 
-    told = {name: [asdict(one) for one in getattr(report, name)] for name in ("findings", "problems")}
-    print_json({"task": report.task, "why": report.why, "kind": report.kind, **report.tables, **told})
+    told = {
+        name: [asdict(one) for one in getattr(report, name)] for name in ("findings", "problems")
+    }
+    print_json(
+        {"task": report.task, "why": report.why, "format": report.format, **report.tables, **told}
+    )

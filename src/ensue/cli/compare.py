@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import App
 
 if TYPE_CHECKING:
-    from ensue.tasks.contract import Told
-    from ensue.training.run import Run
+    from ensue.tasks.contract import Summary
+    from ensue.training.folder.run import Run
 
 app = App(name="compare")
 
@@ -25,15 +25,17 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
         json: Print one JSON object, for programs.
     """
     from ensue.api import task_of
-    from ensue.cli.machine import print_json
+    from ensue.cli.output import print_json
     from ensue.cli.tables import show_table
     from ensue.errors import RunError
-    from ensue.training.run import Run
+    from ensue.training.folder.run import Run
 
     runs = {str(path): Run.open(path) for path in (run, *others)}
     if len(tasks := sorted({task_of(one).name for one in runs.values()})) > 1:
-        mend = "give runs of one task"
-        raise RunError(f"runs of {' and of '.join(tasks)} do not compare", where="compare", mend=mend)
+        hint = "give runs of one task"
+        raise RunError(
+            f"runs of {' and of '.join(tasks)} do not compare", where="compare", hint=hint
+        )
     settings = differing(list(runs.values()))
     results = {name: model_row(one) for name, one in runs.items()}
     samples = {name: sample_of(one, results[name]) for name, one in runs.items()}
@@ -44,20 +46,31 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
         print_json({"settings": by_run, "results": results, "notes": notes})
         return
     if settings:
-        show_table(["setting", *runs], [[key, *map(str, row)] for key, row in settings], title="What differs:")
+        show_table(
+            ["setting", *runs],
+            [[key, *map(str, row)] for key, row in settings],
+            title="What differs:",
+        )
     told = [tell(one) for one in runs.values()]
     last = [dict(zip(one.columns, one.rows[-1], strict=True)) for one in told]
     if any(samples.values()):
-        last = [one | {"scored on": sample or "all"} for one, sample in zip(last, samples.values(), strict=True)]
+        last = [
+            one | {"scored on": sample or "all"}
+            for one, sample in zip(last, samples.values(), strict=True)
+        ]
     columns = list(dict.fromkeys(column for one in last for column in one))
-    rows = [[name, *(one.get(column, "") for column in columns)] for name, one in zip(runs, last, strict=True)]
+    rows = [
+        [name, *(one.get(column, "") for column in columns)]
+        for name, one in zip(runs, last, strict=True)
+    ]
     show_table(["run", *columns], rows, title="Each run's model, on its test part:")
     for note in notes:
         print(note)
 
 
 def sample_of(run: Run, row: Mapping[str, Any]) -> str | None:
-    """Say which sample of the test part the figures of a run are of; None where they are of all of it."""
+    """Say which sample of the test part the figures of a run are of; None where they are of all
+    of it."""
     whole = run.about["data"].get("symbols", {}).get("test")
     return None if whole in (None, row.get("count")) else f"{row['count']:,} of {whole:,} symbols"
 
@@ -67,20 +80,24 @@ def remarks(runs: Sequence[Run], sampled: bool) -> Iterator[str]:
     if len({str(one.about["data"]["files"]) for one in runs}) > 1:
         yield "The runs have different data: their figures do not compare."
     if sampled:
-        yield "A figure of a sample of the test part is not that of the whole, which `ensue evaluate RUN` gives."
+        yield (
+            "A figure of a sample of the test part is not that of the whole, which `ensue "
+            "evaluate RUN` gives."
+        )
 
 
-def tell(run: Run) -> Told:
+def tell(run: Run) -> Summary:
     """Tell what came of a run. Raises RunError if its result is not what was written."""
     from ensue.api import task_of
-    from ensue.durable import shape_of
+    from ensue.atomic_io import shape_of
 
     with shape_of(str(run.path / "result.json")):
-        return task_of(run).tell(run)
+        return task_of(run).summarise(run)
 
 
 def differing(runs: list[Run]) -> list[tuple[str, list[Any]]]:
-    """Give the settings, and what the data was, in which runs differ; "-" where a run has no such setting."""
+    """Give the settings, and what the data was, in which runs differ; "-" where a run has no
+    such setting."""
     from ensue.settings import flatten
 
     flat = [dict(flatten(run.about["settings"])) for run in runs]

@@ -11,7 +11,7 @@ from typing import Any, cast
 from cyclopts import App
 
 from ensue import native
-from ensue.cli.machine import print_json
+from ensue.cli.output import print_json
 from ensue.cli.tables import show_table
 
 LIBRARIES = ("torch", "numpy", "pydantic", "cyclopts", "duckdb", "tokenizers", "safetensors")
@@ -31,14 +31,19 @@ def doctor(*, json: bool = False) -> int:
         print_json({**facts, "self_test": verdicts})
     else:
         show_table(["what", "found"], list(facts.items()))
-        show_table(["self-test", "result"], [[name, "works" if ok else "FAILS"] for name, ok in verdicts.items()])
+        show_table(
+            ["self-test", "result"],
+            [[name, "works" if ok else "FAILS"] for name, ok in verdicts.items()],
+        )
     return 0 if all(verdicts.values()) else 1
 
 
 def versions() -> dict[str, str]:
     """Tell what is installed."""
     system = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    return {"ensue": version("ensue"), "python": system} | {name: version(name) for name in LIBRARIES}
+    return {"ensue": version("ensue"), "python": system} | {
+        name: version(name) for name in LIBRARIES
+    }
 
 
 def devices() -> dict[str, str]:
@@ -49,7 +54,10 @@ def devices() -> dict[str, str]:
 
     cuda = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     return {
-        "cpu": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}",
+        "cpu": (
+            f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, "
+            f"{torch.backends.cpu.get_cpu_capability()}"
+        ),
         "cuda": ", ".join(cuda) or "none",
         "mps": "yes" if torch.backends.mps.is_available() else "none",
         "kernels": native.describe(),
@@ -59,7 +67,11 @@ def devices() -> dict[str, str]:
 
 def self_test() -> dict[str, bool]:
     """Do small things of known outcome."""
-    tests = TESTS | {"the compiled kernels agree with torch": _kernels_are_right} if native.library() else TESTS
+    tests = (
+        TESTS | {"the compiled kernels agree with torch": _kernels_are_right}
+        if native.library()
+        else TESTS
+    )
     return {name: test() for name, test in tests.items()}
 
 
@@ -82,7 +94,9 @@ def _network_learns() -> bool:
 
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = SequenceSettings(embedding=4, body={"name": "recurrent", "cell": "lstm", "width": 16}).build(size=2)
+        model = SequenceSettings(
+            embedding=4, body={"name": "recurrent", "cell": "lstm", "width": 16}
+        ).build(size=2)
         optimiser = torch.optim.AdamW(model.parameters(), 0.01)
         symbols = torch.tensor([[2, 0, 1, 0, 1, 0, 1, 0]])
         loss = torch.zeros(())
@@ -112,7 +126,9 @@ def _kernels_are_right() -> bool:
     for backend in (eager, compiled):
         path = paths(backend, program, values)[0]
         found.append([path, *torch.autograd.grad(path.square().sum(), parameters)])
-    return all(torch.allclose(one, other, atol=1e-4, rtol=1e-4) for one, other in zip(*found, strict=True))
+    return all(
+        torch.allclose(one, other, atol=1e-4, rtol=1e-4) for one, other in zip(*found, strict=True)
+    )
 
 
 TESTS: dict[str, Callable[[], bool]] = {

@@ -1,4 +1,5 @@
-"""`ensue evaluate`: what a text costs under a run, in every unit that people compare; or how often a run is right."""
+"""`ensue evaluate`: what a text costs under a run, in every unit that people compare; or how
+often a run is right."""
 
 from __future__ import annotations
 
@@ -11,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter, validators
 
-from ensue.cli.machine import show_line
-from ensue.cli.train.said import LabelledColumns
-from ensue.cli.whole import Whole
+from ensue.cli.integer import Integer
+from ensue.cli.output import show_line
+from ensue.cli.train.options import LabelledColumnOptions
 
 if TYPE_CHECKING:
-    from ensue.tasks.evaluation import Evaluation
-    from ensue.tasks.text_model import TextModel
+    from ensue.tasks.generate.evaluation import Evaluation
+    from ensue.tasks.generate.trained import TextModel
 
 app = App(name="evaluate")
 
@@ -31,15 +32,15 @@ def evaluate(  # noqa: PLR0913 - each is a flag
     /,
     *data: Annotated[Path, Parameter(allow_leading_hyphen=True)],
     lines: bool = False,
-    surprising: Annotated[Whole, Parameter(validator=validators.Number(gte=0))] = 0,
+    surprising: Annotated[Integer, Parameter(validator=validators.Number(gte=0))] = 0,
     novelty: bool = False,
     prequential: bool = False,
-    weights: Literal["fp32", "bf16", "int8"] = "fp32",
-    columns: Annotated[LabelledColumns, Parameter(name="*")] = LabelledColumns(),  # noqa: B008 - it is frozen
+    precision: Literal["fp32", "bf16", "int8"] = "fp32",
+    columns: Annotated[LabelledColumnOptions, Parameter(name="*")] = LabelledColumnOptions(),  # noqa: B008 - it is frozen
     json: bool = False,
 ) -> None:
-    """Score a text: nats, bits, perplexity; by line; at its most surprising places. Or examples with what is true of
-    them: accuracy and the like.
+    """Score a text: nats, bits, perplexity; by line; at its most surprising places. Or examples
+    with what is true of them: accuracy and the like.
 
     Args:
         run: The folder of the run.
@@ -47,9 +48,10 @@ def evaluate(  # noqa: PLR0913 - each is a flag
         lines: Score each line by itself too.
         surprising: Show so many of the most surprising places.
         novelty: Say how much of the text is copied from the training data, or stands in it too.
-        prequential: Score, then learn, chunk after chunk: for a text that goes on where the training data
-            ended.
-        weights: How the network's weights are kept, as in `ensue generate`; says what that costs.
+        prequential: Score, then learn, chunk after chunk: for a text that goes on where the
+            training data ended.
+        precision: Of the network's weights, as in `ensue generate`; reports what quantisation
+        costs.
         json: Print JSON, for programs.
     """
     from ensue import api
@@ -59,25 +61,39 @@ def evaluate(  # noqa: PLR0913 - each is a flag
 
     refuse_unknown(data, "evaluate")
     if prequential and (lines or surprising or novelty):
-        what, mend = "--prequential tells of chunks, not of lines, places or copies", "leave it or the others out"
-        raise SettingError(what, where="evaluate", mend=mend)
+        what, hint = (
+            "--prequential tells of chunks, not of lines, places or copies",
+            "leave it or the others out",
+        )
+        raise SettingError(what, where="evaluate", hint=hint)
     model = api.open(run)
     refuse_columns(columns, model.run.about["task"])
-    if hasattr(model, "evaluate") and (lines or surprising or novelty or prequential or weights != "fp32"):
-        what = "--lines, --surprising, --novelty, --prequential and --weights are for runs of `generate`"
-        raise SettingError(what, where="evaluate", mend="leave them out")
+    if hasattr(model, "evaluate") and (
+        lines or surprising or novelty or prequential or precision != "fp32"
+    ):
+        what = (
+            "--lines, --surprising, --novelty, --prequential and --precision are for runs of "
+            "`generate`"
+        )
+        raise SettingError(what, where="evaluate", hint="leave them out")
     with given(model, data) as files:
         if hasattr(model, "evaluate"):
             with Ticking(follow_answer() if json else follow(False)) as watch:
                 watch(Working("scoring"))
-                scored = model.evaluate(files, columns.said) if columns.said else model.evaluate(files)
+                scored = (
+                    model.evaluate(files, columns.given) if columns.given else model.evaluate(files)
+                )
             if notes := scored.details.get("notes"):
-                scored = replace(scored, details=scored.details | {"notes": as_named(notes, files, data)})
+                scored = replace(
+                    scored, details=scored.details | {"notes": as_named(notes, files, data)}
+                )
             show_scored(scored, json)
         elif prequential:
-            show_prequential(model.with_weights(weights), files, json)
+            show_prequential(model.with_precision(precision), files, json)
         else:
-            show_text(model, files, data, Asked(lines, surprising, novelty, weights, json))
+            show_text(
+                model, files, data, EvaluateOptions(lines, surprising, novelty, precision, json)
+            )
 
 
 def refuse_unknown(data: Sequence[Path], verb: str) -> None:
@@ -85,16 +101,17 @@ def refuse_unknown(data: Sequence[Path], verb: str) -> None:
     from ensue.errors import SettingError
 
     if unknown := [str(file) for file in data if str(file).startswith("-") and str(file) != "-"]:
-        raise SettingError(f"Unknown option: {unknown[0]}", mend=f"see `ensue {verb} --help`")
+        raise SettingError(f"Unknown option: {unknown[0]}", hint=f"see `ensue {verb} --help`")
 
 
-def refuse_columns(columns: LabelledColumns, task: str) -> None:
-    """Raise SettingError where columns are named, and the run is of a verb that takes them from its training."""
+def refuse_columns(columns: LabelledColumnOptions, task: str) -> None:
+    """Raise SettingError where columns are named, and the run is of a verb that takes them from
+    its training."""
     from ensue.errors import SettingError
 
-    if columns.said and task != "classify":
-        flag, mend = next(iter(columns.said)).replace("_", "-"), "leave it out"
-        raise SettingError("columns are named for runs of `classify`", where=f"--{flag}", mend=mend)
+    if columns.given and task != "classify":
+        flag, hint = next(iter(columns.given)).replace("_", "-"), "leave it out"
+        raise SettingError("columns are named for runs of `classify`", where=f"--{flag}", hint=hint)
 
 
 @contextmanager
@@ -105,7 +122,8 @@ def given(model: Any, data: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
     usual = ending(Path(str((model.run.about["sources"] or [""])[0]))) or ".txt"
 
     def name(first: bytes) -> str:
-        """Tell JSON Lines from CSV, and leave tagged words to their reader, which knows formats by their lines."""
+        """Tell JSON Lines from CSV, and leave tagged words to their reader, which knows formats
+        by their lines."""
         if model.run.about["task"] == "tag" or usual not in TABLES:
             return "data.txt" if model.run.about["task"] == "tag" else f"data{usual}"
         if first.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
@@ -113,17 +131,19 @@ def given(model: Any, data: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
         return "data.csv" if usual in (".jsonl", ".ndjson") else f"data{usual}"
 
     with ExitStack() as stack:
-        yield tuple(stack.enter_context(piped(name=name))[0] if str(file) == "-" else file for file in data)
+        yield tuple(
+            stack.enter_context(piped(name=name))[0] if str(file) == "-" else file for file in data
+        )
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluateOptions:
     """What is asked of a text."""
 
     lines: bool
     surprising: int
     novelty: bool
-    weights: Literal["fp32", "bf16", "int8"]
+    precision: Literal["fp32", "bf16", "int8"]
     json: bool
 
 
@@ -134,32 +154,41 @@ def as_named(note: str, files: Sequence[Path], data: Sequence[Path]) -> str:
     return note
 
 
-def show_text(model: TextModel, files: Sequence[Path], data: Sequence[Path], asked: Asked) -> None:
+def show_text(
+    model: TextModel, files: Sequence[Path], data: Sequence[Path], asked: EvaluateOptions
+) -> None:
     """Print what a text costs, and what more was asked of it."""
     from ensue.cli.progress import Ticking, follow, follow_answer
-    from ensue.tasks import evaluation
+    from ensue.tasks.generate import evaluation
     from ensue.training.contract import Working
 
     with Ticking(follow_answer() if asked.json else follow(False)) as watch:
         watch(Working("scoring"))
-        found = evaluation.evaluate(model.with_weights(asked.weights), files)
+        found = evaluation.evaluate(model.with_precision(asked.precision), files)
         found = replace(found, notes=tuple(as_named(note, files, data) for note in found.notes))
-        exact = found if asked.weights == "fp32" else evaluation.evaluate(model, files)
+        exact = found if asked.precision == "fp32" else evaluation.evaluate(model, files)
         if asked.novelty:
             watch(Working("searching the training data for copies"))
         novelty = found.novelty() if asked.novelty else None
     cost = found.likelihood.bits_per_character - exact.likelihood.bits_per_character
     if asked.json:
         more = {"novelty": novelty.to_json()} if novelty else {}
-        print_whole(found, asked.lines, asked.surprising, {"weights": asked.weights, "cost_of_weights": cost, **more})
+        print_whole(
+            found,
+            asked.lines,
+            asked.surprising,
+            {"precision": asked.precision, "cost_of_precision": cost, **more},
+        )
         return
     for note in found.notes:
         show_line(note)
     told = found.to_json()
     intervals = told["intervals"].items()
-    show_figures({name: (told[name], ends) for name, ends in intervals}, f"{told['count']:,} symbols")
-    if asked.weights != "fp32":
-        print(f"{asked.weights} weights cost {cost:+.4f} bits per character, beside fp32")
+    show_figures(
+        {name: (told[name], ends) for name, ends in intervals}, f"{told['count']:,} symbols"
+    )
+    if asked.precision != "fp32":
+        print(f"{asked.precision} weights cost {cost:+.4f} bits per character, beside fp32")
     if novelty:
         show_line(f"novelty: {novelty}")
     if asked.lines:
@@ -170,7 +199,7 @@ def show_text(model: TextModel, files: Sequence[Path], data: Sequence[Path], ask
 
 def show_scored(scored: Any, as_json: bool) -> None:
     """Print the figures of a model that predicts, each with its 95 % interval."""
-    from ensue.cli.machine import print_json
+    from ensue.cli.output import print_json
     from ensue.cli.tables import show_table
 
     if as_json:
@@ -183,7 +212,9 @@ def show_scored(scored: Any, as_json: bool) -> None:
                 show_line(f"{name.replace('_', ' ')}: {line}")
         elif isinstance(value, list) and value:
             title = f"\n{name.replace('_', ' ')}:"
-            show_table(list(value[0]), [list(map(_cell, row.values())) for row in value], title=title)
+            show_table(
+                list(value[0]), [list(map(_cell, row.values())) for row in value], title=title
+            )
         elif value not in ([], {}):
             show_line(f"{name.replace('_', ' ')}: {_cell(value)}")
 
@@ -192,24 +223,31 @@ def _in_parts(details: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Take the tables out of details that hold some among other things."""
     for name, value in details.items():
         inner = value if isinstance(value, dict) else {}
-        tables = {key: one for key, one in inner.items() if isinstance(one, list) and one and isinstance(one[0], dict)}
-        yield name, {key: one for key, one in value.items() if key not in tables} if tables else value
+        tables = {
+            key: one
+            for key, one in inner.items()
+            if isinstance(one, list) and one and isinstance(one[0], dict)
+        }
+        yield (
+            name,
+            {key: one for key, one in value.items() if key not in tables} if tables else value,
+        )
         yield from ((f"{name} {key}", one) for key, one in tables.items())
 
 
 def _cell(value: Any) -> str:
-    from ensue.tasks.outcome import figure
+    from ensue.tasks.results import format_metric
 
     if isinstance(value, dict):
         return ", ".join(f"{name} {_cell(part)}" for name, part in value.items())
-    return figure(value, ".3f") if value is None or isinstance(value, float) else str(value)
+    return format_metric(value, ".3f") if value is None or isinstance(value, float) else str(value)
 
 
 def print_whole(found: Evaluation, lines: bool, surprising: int, more: dict[str, Any]) -> None:
     """Print everything as one JSON object."""
     from dataclasses import asdict
 
-    from ensue.cli.machine import print_json
+    from ensue.cli.output import print_json
 
     whole = found.to_json() | more
     if lines:
@@ -219,13 +257,19 @@ def print_whole(found: Evaluation, lines: bool, surprising: int, more: dict[str,
     print_json(whole)
 
 
-def show_figures(figures: Mapping[str, tuple[float, Sequence[float]]], title: str | None = None) -> None:
+def show_figures(
+    figures: Mapping[str, tuple[float, Sequence[float]]], title: str | None = None
+) -> None:
     """Print figures by their names, each with its 95 % interval."""
     from ensue.cli.tables import show_table
-    from ensue.tasks.outcome import figure
+    from ensue.tasks.results import format_metric
 
     rows = [
-        [name.replace("_", " "), figure(value, ".4f"), " to ".join(dict.fromkeys(figure(end, ".4f") for end in ends))]
+        [
+            name.replace("_", " "),
+            format_metric(value, ".4f"),
+            " to ".join(dict.fromkeys(format_metric(end, ".4f") for end in ends)),
+        ]
         for name, (value, ends) in figures.items()
     ]
     show_table(["figure", "value", "95 % interval"], rows, title=title)
@@ -256,19 +300,26 @@ def show_surprising(found: Evaluation, count: int) -> None:
 
 def show_prequential(model: TextModel, data: Sequence[Path], as_json: bool) -> None:
     """Score and learn, and print each chunk as it is done."""
-    from ensue.cli.machine import print_json
+    from ensue.cli.output import print_json
     from ensue.cli.progress import Ticking, follow_answer
     from ensue.errors import SettingError
-    from ensue.tasks.prequential import evaluate_prequentially
+    from ensue.tasks.generate.prequential import evaluate_prequentially
     from ensue.training.contract import Working
 
     if not data:
-        raise SettingError("there is no text to go on with", where="--prequential", mend="give a FILE")
+        raise SettingError(
+            "there is no text to go on with", where="--prequential", hint="give a FILE"
+        )
     with Ticking(follow_answer()) as watch:
         watch(Working("scoring and learning"))
         for number, point in enumerate(watch.each(evaluate_prequentially(model, data)), 1):
             if as_json:
-                print_json({"chunk": number, **point.chunk.to_json(), "total": point.total.to_json()})
+                print_json(
+                    {"chunk": number, **point.chunk.to_json(), "total": point.total.to_json()}
+                )
             else:
                 chunk, total = point.chunk.nats_per_character, point.total.nats_per_character
-                print(f"chunk {number}: {chunk:.4f} nats per character, {total:.4f} so far", flush=True)
+                print(
+                    f"chunk {number}: {chunk:.4f} nats per character, {total:.4f} so far",
+                    flush=True,
+                )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App
 
 if TYPE_CHECKING:
-    from ensue.tasks.text_model import TextModel
+    from ensue.tasks.generate.trained import TextModel
 
 app = App(name="export")
 
@@ -19,13 +19,13 @@ def export(run: Path, file: Path, /) -> None:
 
     Args:
         run: The folder of the run; of a mixture, its n-gram is written.
-        file: The file to write, packed if it ends in .gz, .xz or .bz2. Words are written as they are; in other symbols
-            blanks and control characters are written as %XX.
+        file: The file to write, packed if it ends in .gz, .xz or .bz2. Words are written as they
+            are; in other symbols blanks and control characters are written as %XX.
     """
-    from ensue.cli.machine import show_line
+    from ensue.atomic_io import blaming
+    from ensue.cli.output import show_line
     from ensue.cli.progress import Ticking, follow_answer, opened
     from ensue.data.codecs import TokenCodec, WordCodec
-    from ensue.durable import blaming
     from ensue.models.ngram import write_arpa
     from ensue.training.contract import Working
 
@@ -37,7 +37,12 @@ def export(run: Path, file: Path, /) -> None:
         watch(Working("writing n-grams"))
         try:
             write_arpa(
-                ngram, unfinished, symbols, codec.unknown, codec.end, words=isinstance(codec, WordCodec | TokenCodec)
+                ngram,
+                unfinished,
+                symbols,
+                codec.unknown,
+                codec.end,
+                words=isinstance(codec, WordCodec | TokenCodec),
             )
             unfinished.replace(file)
         finally:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from ensue.cli.whole import Whole
+from ensue.cli.integer import Integer
 
 if TYPE_CHECKING:
-    from ensue.tasks.forecast.model import ForecastModel, Foretold
+    from ensue.tasks.forecast.trained import ForecastModel, SeriesForecast
 
 app = App(name="forecast")
 
@@ -22,19 +22,22 @@ def forecast(
     file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     /,
     *,
-    horizon: Whole | None = None,
+    horizon: Integer | None = None,
     plot: Path | None = None,
-    seed: Whole | None = None,
+    seed: Integer | None = None,
     json: bool = False,
 ) -> None:
-    """Say what comes after the end of each series, with intervals that hold 80 and 95 % of what comes.
+    """Say what comes after the end of each series, with intervals that hold 80 and 95 % of what
+    comes.
 
     Args:
         run: The folder of the run.
-        file: A table of series: rows that go on from what was learned, or whole series; with none, those that were
-            learned, or - for the standard input. Rows of the future whose target is empty tell what is known ahead.
+        file: A table of series: rows that go on from what was learned, or whole series; with none,
+            those that were learned, or - for the standard input. Rows of the future whose target is
+            empty tell what is known ahead.
         horizon: How many steps; as many as were learned if not given.
-        plot: Draw history, forecast and the test into this file, .png or .svg (needs the extra `plot`).
+        plot: Draw history, forecast and the test into this file, .png or .svg (needs the extra
+        `plot`).
         seed: The same seed gives the same forecast, where futures are drawn.
         json: Print one JSON object a series, for programs.
     """
@@ -56,25 +59,28 @@ def forecast(
             watch(Working("drawing"))
             draw(model, told, following.panel, plot, tests=file is None)
     if json:
-        from ensue.cli.machine import print_json
+        from ensue.cli.output import print_json
 
         for one in told:
             print_json(one.to_json())
         for name, steps in following.short.items():
-            needed = f"too short: {steps} of the {model.prepared.layout.least} steps that a forecast needs"
-            print_json({"series": name, "left_out": needed, "steps": steps})
+            needed = (
+                f"too short: {steps} of the {model.prepared.layout.min_context} steps that a "
+                f"forecast needs"
+            )
+            print_json({"series": name, "skipped": needed, "steps": steps})
     else:
-        from ensue.cli.machine import show_line
+        from ensue.cli.output import show_line
 
         show(told)
         if plot is not None:
             show_line(f"drawn: {plot}")
 
 
-def show(told: Sequence[Foretold]) -> None:
+def show(told: Sequence[SeriesForecast]) -> None:
     """Print a table with a row for each step."""
     from ensue.cli.tables import show_table
-    from ensue.data.series.times import shown
+    from ensue.data.tables.times import shown
 
     several = len({one.channel for one in told}) > 1
     rows = [
@@ -82,10 +88,22 @@ def show(told: Sequence[Foretold]) -> None:
             one.series,
             *([one.channel] if several else []),
             str(shown(time)),
-            *(f"{one.figures[name][place]:.5g}" for name in ("median", "lo_80", "hi_80", "lo_95", "hi_95")),
+            *(
+                f"{one.forecast[name][place]:.5g}"
+                for name in ("median", "lo_80", "hi_80", "lo_95", "hi_95")
+            ),
         ]
         for one in told
         for place, time in enumerate(one.times)
     ]
-    columns = ["series", *(["number"] if several else []), "time", "median", "80 % from", "to", "95 % from", "to"]
+    columns = [
+        "series",
+        *(["number"] if several else []),
+        "time",
+        "median",
+        "80 % from",
+        "to",
+        "95 % from",
+        "to",
+    ]
     show_table(columns, rows)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App
 
-from ensue.cli.whole import Whole
+from ensue.cli.integer import Integer
 
 if TYPE_CHECKING:
-    from ensue.tasks.text_model import TextModel
+    from ensue.tasks.generate.trained import TextModel
 
 app = App(name="inspect")
 
@@ -20,11 +20,12 @@ def inspect(
     run: Path,
     /,
     *data: Path,
-    longest: Whole = 512,
-    places: Whole = 512,
+    longest: Integer = 512,
+    places: Integer = 512,
     json: bool = False,
 ) -> None:
-    """Measure what the state remembers: the cost of a symbol, by how many before it the model may see.
+    """Measure what the state remembers: the cost of a symbol, by how many before it the model may
+    see.
 
     Args:
         run: The folder of the run.
@@ -36,26 +37,35 @@ def inspect(
     from dataclasses import asdict
 
     from ensue import api
-    from ensue.cli.machine import print_json
+    from ensue.cli.output import print_json
     from ensue.cli.progress import Ticking, follow, follow_answer
     from ensue.cli.tables import show_table
     from ensue.inspection.memory import MemorySettings, memory
     from ensue.settings import read
-    from ensue.tasks.evaluation import read_corpus
+    from ensue.tasks.generate.evaluation import read_corpus
     from ensue.training.contract import Working
 
     settings = read(MemorySettings, {"longest": longest, "places": places}, where="inspect")
     model: TextModel = api.open(run, "generate")
     corpus = read_corpus(model, data) if data else model.parts.test
     with Ticking(follow_answer() if json else follow(False)) as watch:
-        watch(Working(f"reading {settings.places} places with up to {settings.longest} symbols before them"))
+        watch(
+            Working(
+                f"reading {settings.places} places with up to {settings.longest} symbols "
+                f"before them"
+            )
+        )
         found = memory(model.model, corpus.ids, corpus.offsets, settings)
     if json:
         print_json({**asdict(found), "reach": found.reach})
         return
     rows = [
         [str(context), f"{nats:.4f}", f"{lost:+.4f}", f"{margin:.4f}"]
-        for context, nats, lost, margin in zip(found.contexts, found.nats, found.lost, found.margins, strict=True)
+        for context, nats, lost, margin in zip(
+            found.contexts, found.nats, found.lost, found.margins, strict=True
+        )
     ]
-    show_table(["symbols seen before", "nats a symbol", f"more than with {found.contexts[-1]}", "±"], rows)
+    show_table(
+        ["symbols seen before", "nats a symbol", f"more than with {found.contexts[-1]}", "±"], rows
+    )
     print(found)

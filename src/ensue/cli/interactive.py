@@ -1,4 +1,5 @@
-"""Writing in turns: a person types, the model goes on; or the person picks from what it finds likeliest."""
+"""Writing in turns: a person types, the model goes on; or the person picks from what it finds
+likeliest."""
 
 from __future__ import annotations
 
@@ -7,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensue.cli.generate import warn_of_unknown
-from ensue.cli.machine import Output
+from ensue.cli.output import Output
 from ensue.data.files import refuse_undecoded
 from ensue.decoding.rollout import read
 from ensue.decoding.stepper import predict
 from ensue.errors import DataError
 
 if TYPE_CHECKING:
-    from ensue.tasks.text_model import TextModel
+    from ensue.tasks.generate.trained import TextModel
 
 HELP = """Type something, and the model goes on from it. An empty line: it goes on by itself.
 ?: show the ten likeliest next symbols.  ?3: take the third.  Ctrl-D ends."""
@@ -34,7 +35,7 @@ def converse(model: TextModel, text: str, asked: dict[str, Any]) -> None:
             return
         except UnicodeDecodeError as error:
             what = f"byte 0x{error.object[error.start]:02X} is not {error.encoding.upper()}"
-            raise DataError(what, where="-", mend="give text in UTF-8") from None
+            raise DataError(what, where="-", hint="give text in UTF-8") from None
         if typed.startswith("?"):
             text += choose(model, text, typed[1:])
             continue
@@ -46,7 +47,8 @@ def converse(model: TextModel, text: str, asked: dict[str, Any]) -> None:
 
 
 def choose(model: TextModel, text: str, wanted: str) -> str:
-    """Show the likeliest symbols, and give the text of the one that was wanted by its number, if any."""
+    """Show the likeliest symbols, and give the text of the one that was wanted by its number, if
+    any."""
     ids, probabilities = likeliest(model, text)
     if wanted.isdecimal() and 1 <= int(wanted) <= len(ids):
         chosen = model.codec.decode([int(ids[int(wanted) - 1])])

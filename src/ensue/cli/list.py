@@ -12,7 +12,7 @@ from cyclopts import App
 
 from ensue.cells.contract import Cell
 from ensue.cells.user import load_cell
-from ensue.cli.machine import show_line
+from ensue.cli.output import show_line
 from ensue.cli.tables import show_table
 from ensue.errors import SettingError, did_you_mean
 
@@ -21,7 +21,7 @@ Kind = Literal["tasks", "models", "cells", "heads", "codecs", "kinds", "demos"]
 CATALOGUES = {
     "tasks": ("ensue.tasks", "TASKS"),
     "cells": ("ensue.cells", "CELLS"),
-    "kinds": ("ensue.data.readers", "LABELLED"),
+    "kinds": ("ensue.data.readers.formats", "LABELLED"),
     "demos": ("ensue.data.demos", "DEMOS"),
 }
 
@@ -30,7 +30,8 @@ app = App(name="list")
 
 @app.default
 def list_(kind: Kind, name: str | None = None, /) -> None:
-    """Show what there is to choose from, or all about one of them: of a cell, what the engine makes of it.
+    """Show what there is to choose from, or all about one of them: of a cell, what the engine makes
+    of it.
 
     Args:
         kind: What to list.
@@ -44,15 +45,21 @@ def list_(kind: Kind, name: str | None = None, /) -> None:
         if kind == "models":
             show_models()
         else:
-            show_table([kind, "what it is"], [[one, first_line(part)] for one, part in catalogue.items()])
+            show_table(
+                [kind, "what it is"], [[one, first_line(part)] for one, part in catalogue.items()]
+            )
     elif name in catalogue:
         print(whole_page(catalogue[name], as_source=kind == "cells"))
         if kind == "cells":
             print(f"\n{programs_of(catalogue[name](), name)}")
     else:
         is_cell = kind == "models" and name in catalogue_of("cells")
-        mend = f"it is a cell: see `ensue list cells {name}`" if is_cell else did_you_mean(name, catalogue)
-        raise SettingError(f"{name!r} is not among the {kind}", where="list", mend=mend)
+        hint = (
+            f"it is a cell: see `ensue list cells {name}`"
+            if is_cell
+            else did_you_mean(name, catalogue)
+        )
+        raise SettingError(f"{name!r} is not among the {kind}", where="list", hint=hint)
 
 
 def catalogue_of(kind: Kind) -> Mapping[str, Any]:
@@ -75,10 +82,10 @@ def catalogue_of(kind: Kind) -> Mapping[str, Any]:
 def models() -> dict[str, Mapping[str, Any]]:
     """Give the models of each verb."""
     from ensue.layers import ENCODERS, LAYERS
-    from ensue.models.classifying import CLASSIFIERS
-    from ensue.models.forecasting import FORECASTERS
+    from ensue.models.classifiers import CLASSIFIERS
+    from ensue.models.forecasters import FORECASTERS
     from ensue.models.ngram import Ngram
-    from ensue.models.tagging import TAGGERS
+    from ensue.models.taggers import TAGGERS
 
     both_ways = {"classify": {**ENCODERS, **CLASSIFIERS}, "tag": {**ENCODERS, **TAGGERS}}
     return {"generate": {"ngram": Ngram, **LAYERS}, **both_ways, "forecast": FORECASTERS}
@@ -109,7 +116,8 @@ def first_line(part: Any) -> str:
 
 
 def whole_page(part: Any, as_source: bool) -> str:
-    """Give all that a part says about itself; a cell is its equation, so it is given as it is written."""
+    """Give all that a part says about itself; a cell is its equation, so it is given as it is
+    written."""
     if hasattr(part, "description"):
         return part.description
     own = getsource(part) if as_source else cleandoc(part.__doc__ or "")

@@ -1,4 +1,5 @@
-"""The command `ensue`: one verb a file, and the boundary at which errors become a line and an exit code.
+"""The command `ensue`: one verb a file, and the boundary at which errors become a line and an exit
+code.
 
 Nothing here, and nothing that it imports, loads torch: `--help` answers at once.
 """
@@ -18,7 +19,7 @@ from cyclopts.exceptions import CycloptsError
 from pydantic import ValidationError
 
 import ensue
-from ensue.durable import FULL, disk_error
+from ensue.atomic_io import FULL, disk_error
 from ensue.errors import Interrupted, UserError
 from ensue.escape import for_terminal
 from ensue.native import SlowerWarning
@@ -44,14 +45,20 @@ VERBS = {
     "classify": "Say of texts or other sequences what they are.",
     "tag": "Say of every word of a text what it is.",
     "forecast": "Say what comes next in series of numbers, with intervals.",
-    "evaluate": "Score a text in nats and bits; or examples, by how often a run is right, or how far it is off.",
-    "compare": "Show runs side by side: settings that differ, figures with intervals, time and size.",
+    "evaluate": (
+        "Score a text in nats and bits; or examples, by how often a run is right, or how far "
+        "it is off."
+    ),
+    "compare": "Compare runs: settings that differ, metrics with intervals, time and size.",
     "inspect": "Measure what the state of a run remembers.",
     "export": "Write a run's n-gram as an ARPA file.",
     "check": "Look at data: what it is, how it is read, and what is wrong with it, by line.",
     "demo": "Train on embedded data for about a minute, and show what comes out.",
     "doctor": "Show versions, devices and kernels, and test that training works here.",
-    "list": "Show what there is to choose from: tasks, models, cells, heads, codecs, kinds of data, demos.",
+    "list": (
+        "Show what there is to choose from: tasks, models, cells, heads, codecs, kinds of "
+        "data, demos."
+    ),
 }
 for verb, about in VERBS.items():
     app.command(f"ensue.cli.{verb}:app", name=verb, help=about)
@@ -67,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         given = list(sys.argv[1:] if arguments is None else arguments)
         takes_settings = given[:1] in (["train"], ["check"])
-        return _complain(str(error if takes_settings else error.without_option()), WRONG_INPUT)
+        return _complain(str(error if takes_settings else error.without_flag_hint()), WRONG_INPUT)
     except CycloptsError as error:
         return _complain(_as_line(error), WRONG_INPUT)
     except Interrupted as stop:
@@ -80,17 +87,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             _drop_output()
-            return _complain(str(disk_error(error, Path(error.filename or "the output"))), WRONG_INPUT)
+            return _complain(
+                str(disk_error(error, Path(error.filename or "the output"))), WRONG_INPUT
+            )
         if _is_out_of_memory(error):
-            mend = "make the model, the batch or what is asked for smaller"
-            return _complain(f"this machine has too little memory for that; {mend}", WRONG_INPUT)
+            hint = "make the model, the batch or what is asked for smaller"
+            return _complain(f"this machine has too little memory for that; {hint}", WRONG_INPUT)
         print(for_terminal(traceback.format_exc(), lines=True), end="", file=sys.stderr)
         return _complain("this is our bug, not yours; please report the lines above", BUG)
     return code if isinstance(code, int) else DONE
 
 
 def _mend_streams() -> None:
-    """Print to nowhere where a stream was closed, and escape what an encoding lacks, as `\\u65e5`."""
+    """Print to nowhere where a stream was closed, and escape what an encoding lacks, as
+    `\\u65e5`."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -100,17 +110,24 @@ def _mend_streams() -> None:
 
 
 def _drop_output() -> None:
-    """Let what is not yet written go; without this, the interpreter complains when it flushes at exit."""
+    """Let what is not yet written go; without this, the interpreter complains when it flushes at
+    exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _in_one_line(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
 ) -> str:
     """Say a warning of ours as our errors are said; others show where they come from."""
     ours = category is SlowerWarning
     return (
-        f"ensue: {for_terminal(str(message))}\n" if ours else AS_PYTHON_SAYS(message, category, filename, lineno, line)
+        f"ensue: {for_terminal(str(message))}\n"
+        if ours
+        else AS_PYTHON_SAYS(message, category, filename, lineno, line)
     )
 
 
@@ -120,7 +137,8 @@ def _complain(line: str, code: int) -> int:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Tell it from a bug; torch has an error of its own on a GPU, and only words for it on a CPU."""
+    """Tell it from a bug; torch has an error of its own on a GPU, and only words for it on a
+    CPU."""
     named = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
     return isinstance(error, MemoryError) or named
 

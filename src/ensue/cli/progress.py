@@ -1,4 +1,5 @@
-"""What training tells while it goes on: a live line on a terminal, plain lines in a file, JSON for programs."""
+"""What training tells while it goes on: a live line on a terminal, plain lines in a file, JSON
+for programs."""
 
 from __future__ import annotations
 
@@ -13,9 +14,9 @@ from threading import Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
-from ensue.cli.machine import print_json
+from ensue.cli.output import print_json
 from ensue.escape import for_terminal
-from ensue.training.contract import Event, Note, Progress, Reading, Sample, Stage, Watch, Working
+from ensue.training.contract import Callback, Event, Note, Progress, Reading, Sample, Stage, Working
 
 if TYPE_CHECKING:
     from ensue.data.contract import Finding
@@ -24,22 +25,24 @@ T = TypeVar("T")
 PLAIN_SECONDS = 8.0
 """Time between two plain lines of progress, unless there is a validation to tell."""
 SILENT_SECONDS = 1.0
-"""After so long without an event, what is being done is told again, with the time that it has taken."""
+"""After so long without an event, what is being done is told again, with the time that it has
+taken."""
 
 
 READING = Working("reading the data")
 
 
-def follow(as_json: bool) -> Watch:
-    """Give the function that shows events: JSON on the standard output, all else on the standard error."""
+def follow(as_json: bool) -> Callback:
+    """Give the function that shows events: JSON on the standard output, all else on the standard
+    error."""
     if as_json:
         return _to_json
     return Live(sys.stderr) if sys.stderr.isatty() else Plain(sys.stderr)
 
 
-def follow_answer(data: str = "") -> Watch:
-    """Give the function that shows events beside an answer: what is being done on a terminal alone, and not on one at
-    which a person is typing the `data`.
+def follow_answer(data: str = "") -> Callback:
+    """Give the function that shows events beside an answer: what is being done on a terminal alone,
+    and not on one at which a person is typing the `data`.
     """
     typing = data == "-" and sys.stdin.isatty()
     return Live(sys.stderr) if sys.stderr.isatty() and not typing else _notes
@@ -56,14 +59,15 @@ def _to_json(event: Event) -> None:
         print_json({"event": type(event).__name__.lower(), **dataclasses.asdict(event)})
 
 
-class Held:
-    """Holds notes back until the data was read: until then, wrong input may yet be answered, in one line.
+class BufferedProgress:
+    """Holds notes back until the data was read: until then, wrong input may yet be answered, in one
+    line.
 
-    That reading takes long is told at once. What is fitted in one go may tell of nothing: `release` shows what is still
-    held at its end.
+    That reading takes long is told at once. What is fitted in one go may tell of nothing: `release`
+    shows what is still held at its end.
     """
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Callback) -> None:
         self.watch, self.begun, self.reading = watch, False, False
         self.events: list[Event] = []
 
@@ -71,7 +75,11 @@ class Held:
         """Pass on the event, and all that were held back before it."""
         if isinstance(event, Reading):
             self.reading = event.done < event.total
-        if isinstance(event, Reading) or event == READING or (self.reading and isinstance(event, Note)):
+        if (
+            isinstance(event, Reading)
+            or event == READING
+            or (self.reading and isinstance(event, Note))
+        ):
             self.watch(event)
             return
         self.events.append(event)
@@ -86,12 +94,13 @@ class Held:
 
 
 class Ticking:
-    """Passes events on, and tells again and again what is being done while none comes: kernels are silent for minutes.
+    """Passes events on, and tells again and again what is being done while none comes: kernels are
+    silent for minutes.
 
     Used as a context: within, a thread looks every second.
     """
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Callback) -> None:
         self.watch, self.doing, self.line = watch, "starting", "starting"
         self.began = self.last = monotonic()
         self._lock, self._done = Lock(), ThreadEvent()
@@ -113,7 +122,10 @@ class Ticking:
             doing = _doing(event)
             if doing is not None:
                 self.began = self.began if doing == self.doing else monotonic()
-                self.doing, self.line = doing, doing if isinstance(event, Progress) else as_line(event)
+                self.doing, self.line = (
+                    doing,
+                    doing if isinstance(event, Progress) else as_line(event),
+                )
             self.last = monotonic()
             self.watch(event)
 
@@ -122,7 +134,8 @@ class Ticking:
         self(Note(f"ensue: {finding}"))
 
     def each(self, answers: Iterable[T]) -> Iterator[T]:
-        """Give answers that are shown one by one, and tell how many there were while the next is long in coming."""
+        """Give answers that are shown one by one, and tell how many there were while the next is
+        long in coming."""
         for number, answer in enumerate(answers, 1):
             with self._lock:
                 self.line, self.last = f"{self.doing}: {number:,} done", monotonic()
@@ -175,7 +188,8 @@ class Plain:
 
 
 class Live:
-    """Shows the latest progress on a line that is written over; validations, samples and notes stay."""
+    """Shows the latest progress on a line that is written over; validations, samples and notes
+    stay."""
 
     def __init__(self, out: TextIO) -> None:
         self.out, self.open = out, False
@@ -211,7 +225,11 @@ def as_line(event: Event) -> str:
     if isinstance(event, Working):
         what = for_terminal(event.what)
         return what if event.share is None else f"{what}  {event.share:.0%}"
-    return f"  sample: {excerpt(event.text)}" if isinstance(event, Sample) else for_terminal(event.text)
+    return (
+        f"  sample: {excerpt(event.text)}"
+        if isinstance(event, Sample)
+        else for_terminal(event.text)
+    )
 
 
 def describe(progress: Progress) -> str:
@@ -224,7 +242,7 @@ def describe(progress: Progress) -> str:
         _number("validation", progress.validation),
         f"ETA {clock(progress.eta_seconds)}" if progress.eta_seconds is not None else "",
         f"{progress.per_second:,.0f} {progress.unit}/s",
-        f"rate {progress.rate:.2g}",
+        f"rate {progress.learning_rate:.2g}",
         f"{progress.memory_mb:,.0f} MB",
     ]
     return "  ".join(part for part in parts if part)

@@ -1,4 +1,5 @@
-"""`ensue resume`: go on with a training that was interrupted or killed, or train a finished one for longer."""
+"""`ensue resume`: go on with a training that was interrupted or killed, or train a finished one
+for longer."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from pathlib import Path
 
 from cyclopts import App
 
-from ensue.cli.whole import Whole
+from ensue.cli.integer import Integer
 
 app = App(name="resume")
 
@@ -17,7 +18,7 @@ def resume(
     /,
     *,
     minutes: float | None = None,
-    epochs: Whole | None = None,
+    epochs: Integer | None = None,
     device: str | None = None,
     json: bool = False,
 ) -> None:

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from ensue.escape import for_terminal
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """Print a table; columns after the first are aligned to the right where all their cells are numbers."""
+def show_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None
+) -> None:
+    """Print a table; columns after the first are aligned to the right where all their cells are
+    numbers."""
     columns, rows = list(map(for_terminal, columns)), [list(map(for_terminal, row)) for row in rows]
     title = None if title is None else for_terminal(title, lines=True)
     if sys.stdout.isatty():
@@ -33,7 +36,9 @@ def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     def line(cells: Sequence[str]) -> str:
         places = zip(cells, widths, right, strict=True)
-        return "  ".join(c.rjust(width) if aligned else c.ljust(width) for c, width, aligned in places).rstrip()
+        return "  ".join(
+            c.rjust(width) if aligned else c.ljust(width) for c, width, aligned in places
+        ).rstrip()
 
     return "\n".join(line(row) for row in (columns, *rows))
 
@@ -49,13 +54,29 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | No
     from rich.text import Text
 
     shown = None if title is None else Text(title)
-    table = Table(title=shown, title_justify="left", title_style="", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = Table(
+        title=shown,
+        title_justify="left",
+        title_style="",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
     for i, column in enumerate(columns):
         justify = "right" if _is_numeric([row[i] for row in rows]) else "left"
-        # Units below what they measure, so that the table of results fits into 80 columns.
-        # No word is ever cut, and above all no number: a line that is longer than the terminal is the lesser evil.
-        words = [word for cell in (column.replace("/", "/ "), *(row[i] for row in rows)) for word in cell.split()]
-        table.add_column(Text(column.replace("/", "/\n")), justify=justify, min_width=max(map(len, words), default=0))
+        # Units below what they measure, so that the table of results fits into 80 columns. No word
+        # is ever cut, and above all no number: a line that is longer than the terminal is the
+        # lesser evil.
+        words = [
+            word
+            for cell in (column.replace("/", "/ "), *(row[i] for row in rows))
+            for word in cell.split()
+        ]
+        table.add_column(
+            Text(column.replace("/", "/\n")),
+            justify=justify,
+            min_width=max(map(len, words), default=0),
+        )
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table, crop=False)

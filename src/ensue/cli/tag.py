@@ -24,8 +24,8 @@ def tag(
 
     Args:
         run: The folder of the run.
-        data: A file or folder: plain text, one sentence a line, or one of the formats of `ensue train tag`, whose tags
-            may be missing; or a text; or - for the standard input.
+        data: A file or folder: plain text, one sentence a line, or one of the formats of `ensue
+            train tag`, whose tags may be missing; or a text; or - for the standard input.
         read: How to read it; recognised by name and lines, and printed, if not given.
         out: Write to this file.
         json: Write one JSON object a sentence, for programs.
@@ -33,11 +33,11 @@ def tag(
     import json as codec
 
     from ensue import api
-    from ensue.cli.machine import Output, refuse_overwriting
+    from ensue.atomic_io import write_atomically
+    from ensue.cli.output import Output, refuse_overwriting
     from ensue.cli.progress import Ticking, follow_answer
     from ensue.data.contract import Listener
-    from ensue.durable import write_atomically
-    from ensue.tasks.tag.using import as_conllu, asked_about
+    from ensue.tasks.tag.inputs import as_conllu, read_inputs
     from ensue.training.contract import Working
 
     refuse_overwriting(data, out)
@@ -46,7 +46,7 @@ def tag(
         model = api.open(run, "tag")
         watch(Working("tagging"))
         listener = Listener(watch.say)
-        told = watch.each(model.tagged(asked_about(model, data, read, listener), listener))
+        told = watch.each(model.tagged(read_inputs(model, data, read, listener), listener))
         if json:
             written = (codec.dumps(one.to_json()) + "\n" for one in told)
         else:

@@ -30,10 +30,10 @@ class Finding:
 
     where: str
     what: str
-    mend: str | None = None
+    hint: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" + (f"; {self.mend}" if self.mend else "")
+        return f"{self.where}: {self.what}" + (f"; {self.hint}" if self.hint else "")
 
 
 def _ignore(_: Any) -> None:
@@ -42,20 +42,23 @@ def _ignore(_: Any) -> None:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told, while files are read, what was found in them and how many more bytes were read."""
+    """Who is told, while files are read, what was found in them and how many more bytes were
+    read."""
 
-    tell: Callable[[Finding], None] = _ignore
-    advance: Callable[[int], None] = _ignore
+    on_finding: Callable[[Finding], None] = _ignore
+    on_progress: Callable[[int], None] = _ignore
 
 
 SILENT = Listener()
 
 
 class Reader(ABC):
-    """A stream of text out of files; reads each file in pieces, never whole, and can be read again."""
+    """A stream of text out of files; reads each file in pieces, never whole, and can be read
+    again."""
 
     ends: bool
-    """True if each piece is a record with an end of its own; false if all pieces make one long text."""
+    """True if each piece is a record with an end of its own; false if all pieces make one long
+    text."""
 
     @abstractmethod
     def pieces(self, listener: Listener = SILENT) -> Iterator[Piece]:
@@ -65,8 +68,8 @@ class Reader(ABC):
 class Codec(ABC):
     """How text becomes ids and comes back. Fitted on the training part only.
 
-    Ids below `size` can come next; `start` (= `size`) stands before a sequence and is only ever an input.
-    The law: `decode(encode(text)) == plain(text)` for every text without unknown symbols.
+    Ids below `size` can come next; `start` (= `size`) stands before a sequence and is only ever an
+    input. The law: `decode(encode(text)) == plain(text)` for every text without unknown symbols.
     """
 
     size: int
@@ -74,12 +77,14 @@ class Codec(ABC):
     """The id of everything that was not in the training part; None where nothing can be unknown."""
     end: int | None
     """The id that ends a record; None for one long text."""
-    blanks_kept: bool = True
-    """False where blanks only separate symbols: `spellings` begin with one, which is left out after a line break."""
+    keeps_blanks: bool = True
+    """False where blanks only separate symbols: `spellings` begin with one, which is left out
+    after a line break."""
 
     def plain(self, text: str) -> str:
-        """Give a text as far as it is kept: where blanks only separate, one stands between two symbols of a line."""
-        if self.blanks_kept:
+        """Give a text as far as it is kept: where blanks only separate, one stands between two
+        symbols of a line."""
+        if self.keeps_blanks:
             return text
         return "\n".join(" ".join(re.findall(r"[^ \t\r\v\f]+", line)) for line in text.split("\n"))
 
@@ -102,14 +107,17 @@ class Codec(ABC):
 
     @abstractmethod
     def spellings(self) -> list[bytes]:
-        """Give the UTF-8 bytes of each id below `size`, none for the special ones; they may split a character."""
+        """Give the UTF-8 bytes of each id below `size`, none for the special ones; they may
+        split a character."""
 
     @abstractmethod
     def unknowns(self, text: str) -> list[tuple[str, float]]:
-        """Give each unknown symbol of a text, in order, and its price: what it costs, in nats, to spell it.
+        """Give each unknown symbol of a text, in order, and its price: what it costs, in nats, to
+        spell it.
 
-        The likelihood pays for an unknown symbol twice: for its being unknown, by the model, and this for its
-        spelling, by a fixed proper distribution; so models with different vocabularies can be compared.
+        The likelihood pays for an unknown symbol twice: for its being unknown, by the model, and
+        this for its spelling, by a fixed proper distribution; so models with different vocabularies
+        can be compared.
         """
 
     @abstractmethod
@@ -121,17 +129,18 @@ class Codec(ABC):
     def from_json(cls, values: dict[str, Any]) -> Codec:
         """Make the codec that gave `to_json`."""
 
-    def cut(self, text: str) -> int:
+    def split_point(self, text: str) -> int:
         """Give the last place where a stream of text may be cut without changing its encoding."""
         return len(text)
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """One part of the data, encoded: all records one after the other, each with its end where records end.
+    """One part of the data, encoded: all records one after the other, each with its end where
+    records end.
 
-    `ids` may be a memory map. Record r is `ids[offsets[r]:offsets[r + 1]]`. The end of a record counts as one
-    character, byte and symbol: the line break that it was.
+    `ids` may be a memory map. Record r is `ids[offsets[r]:offsets[r + 1]]`. The end of a record
+    counts as one character, byte and symbol: the line break that it was.
     """
 
     ids: Ids
@@ -144,7 +153,8 @@ class Corpus:
     unknown_nats: NDArray[np.float64]
     """What it costs to spell each of them."""
     unknown_bytes: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
-    """What they are, one after the other, as `spellings` has them: so that a run knows its text without its sources."""
+    """What they are, one after the other, as `spellings` has them: so that a run knows its text
+    without its sources."""
     unknown_sizes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """How many of these bytes each of them has."""
     tokens: int = 0

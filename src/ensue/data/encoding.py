@@ -1,4 +1,5 @@
-"""Which encoding a file is in when it is not the one expected: known by its first bytes, or guessed by its letters."""
+"""Which encoding a file is in when it is not the one expected: known by its first bytes, or
+guessed by its letters."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ CANDIDATES = {
     "euc_jp": ("EUC-JP (Japanese)", "[ぁ-んァ-ン。、]"),
     "gb18030": ("GB 18030 (Chinese)", "[的一是不了在人有我他这中大来上国个到说们。\uff0c]"),
 }
-"""By Python's name: the name people use, and characters that such a text is mostly made of (Chinese: often)."""
+"""By Python's name: the name people use, and characters that such a text is mostly made of
+(Chinese: often)."""
 
 
 def looks_like(sample: bytes) -> tuple[str, str]:
@@ -67,10 +69,15 @@ def looks_like(sample: bytes) -> tuple[str, str]:
     together = len(re.findall(rb"[\x80-\xff]{2,}", sample))
     best = max(CANDIDATES, key=lambda name: _share_expected(sample, name))
     runs = len(re.findall(rb"[\x80-\xff]+", sample))
-    # Accents stand between plain letters, alone or by two ("Größe"); words of Cyrillic have no plain letters.
+    # Accents stand between plain letters, alone or by two ("Größe"); words of Cyrillic have no
+    # plain letters.
     within = len(re.findall(rb"(?<=[a-zA-Z])[\x80-\xff]+|[\x80-\xff]+(?=[a-zA-Z])", sample))
     cyrillic = best in ("cp1251", "koi8_r")
-    if together * 3 < runs or _share_expected(sample, best) < 0.5 or (cyrillic and within * 2 > runs):
+    if (
+        together * 3 < runs
+        or _share_expected(sample, best) < 0.5
+        or (cyrillic and within * 2 > runs)
+    ):
         return "cp1252", "Windows-1252"
     return best, CANDIDATES[best][0]
 
@@ -90,12 +97,16 @@ def binary(sample: bytes) -> str | None:
     """
     for first, name in FORMATS.items():
         if sample.startswith(first):
-            office = sample.startswith(b"PK") and next((one for part, one in OFFICE.items() if part in sample), None)
+            office = sample.startswith(b"PK") and next(
+                (one for part, one in OFFICE.items() if part in sample), None
+            )
             return office or name
     if are_vectors(sample):
         return "a binary file of word vectors, as word2vec writes them"
     controls = len(CONTROL.findall(sample))
-    if 0 in sample and (controls > 3 or sample.count(0) > max(3, len(sample) // 10) or not _decodes(sample, "utf-8")):
+    if 0 in sample and (
+        controls > 3 or sample.count(0) > max(3, len(sample) // 10) or not _decodes(sample, "utf-8")
+    ):
         return f"a binary file (a zero byte at offset {sample.index(0)})"
     if controls > max(3, len(sample) // 20):  # a few may be stray in a short text
         return f"a binary file ({controls} control characters in its first {len(sample)} bytes)"
@@ -103,16 +114,21 @@ def binary(sample: bytes) -> str | None:
 
 
 def are_vectors(sample: bytes) -> bool:
-    """Tell the binary format of word2vec: numbers of words and of dimensions, then a word, a blank and floats."""
+    """Tell the binary format of word2vec: numbers of words and of dimensions, then a word, a
+    blank and floats."""
     match = re.match(rb"(\d{1,9}) (\d{1,6})\n[^\s\0]{1,200} ", sample)
     if match is None:
         return False
     first = sample[match.end() : match.end() + 4 * int(match[2])]
-    return not _decodes(first, "utf-8") or len(CONTROL.findall(first)) + first.count(0) > len(first) // 20
+    return (
+        not _decodes(first, "utf-8")
+        or len(CONTROL.findall(first)) + first.count(0) > len(first) // 20
+    )
 
 
 def wide(sample: bytes) -> str | None:
-    """Name UTF-16 or UTF-32 if the bytes begin with its mark, or make text in it and in nothing narrower."""
+    """Name UTF-16 or UTF-32 if the bytes begin with its mark, or make text in it and in nothing
+    narrower."""
     for mark, name in MARKS.items():
         if sample.startswith(mark):
             return name
@@ -138,12 +154,16 @@ def _is_text_in(sample: bytes, name: str) -> bool:
         return False
     text = codecs.getincrementaldecoder(name)().decode(sample)
     letters = sum(character.isprintable() or character in "\n\r\t\f\ufeff" for character in text)
-    # Any text has a blank, a line break or a digit here and there; noise has them seldom, and what is unassigned often.
-    return bool(text) and letters >= 0.98 * len(text) and any(character < "\x80" for character in text)
+    # Any text has a blank, a line break or a digit here and there; noise has them seldom, and what
+    # is unassigned often.
+    return (
+        bool(text) and letters >= 0.98 * len(text) and any(character < "\x80" for character in text)
+    )
 
 
 def mixed_with(name: str) -> str | None:
-    """Give the encoding for lines that are not UTF-8, of a name such as utf-8+cp1252; None if it names one alone."""
+    """Give the encoding for lines that are not UTF-8, of a name such as utf-8+cp1252; None if it
+    names one alone."""
     first, plus, second = name.partition("+")
     return second if plus and first.lower() in ("utf-8", "utf8") else None
 
@@ -161,8 +181,10 @@ def known_encoding(name: str) -> str:
         return codecs.lookup(name).name
     except (LookupError, UnicodeError):  # some make bytes of bytes
         usual = [*CANDIDATES, "cp1252", "utf-8", "utf-16", "latin-1"]
-        mend = did_you_mean(name, usual)
-        raise SettingError(f"there is no encoding {name!r}", where="data.encoding", mend=mend) from None
+        hint = did_you_mean(name, usual)
+        raise SettingError(
+            f"there is no encoding {name!r}", where="data.encoding", hint=hint
+        ) from None
 
 
 class LineByLine:
@@ -193,7 +215,8 @@ class LineByLine:
 
 
 class WrongBefore:
-    """Lines of a text that was UTF-8 once, and was read in another encoding before it was written: `Ã©` for `é`."""
+    """Lines of a text that was UTF-8 once, and was read in another encoding before it was
+    written: `Ã©` for `é`."""
 
     def __init__(self) -> None:
         self.lines = self.others = 0
@@ -217,15 +240,28 @@ class WrongBefore:
             end = text.find("\n", place)
             end = len(text) if end < 0 else end
             one = text[begin:end]
-            found = next(((name, right) for name in ("cp1252", "cp1251") if (right := _turned_back(one, name))), None)
+            found = next(
+                (
+                    (name, right)
+                    for name in ("cp1252", "cp1251")
+                    if (right := _turned_back(one, name))
+                ),
+                None,
+            )
             if found is None:
                 continue
             name, right = found
             self.lines, self.others = self.lines + 1, self.others - _foreign(one)
-            self.exact = self.exact and _encodes(one, name) and (self.first is None or self.first[1] == name)
-            self.first = self.first or (line + text.count("\n", 0, begin), name, *_example(one, right))
+            self.exact = (
+                self.exact and _encodes(one, name) and (self.first is None or self.first[1] == name)
+            )
+            self.first = self.first or (
+                line + text.count("\n", 0, begin),
+                name,
+                *_example(one, right),
+            )
 
-    def told(self) -> tuple[int, str, str] | None:
+    def reported(self) -> tuple[int, str, str] | None:
         """Give the first line, what is wrong and how to mend it; None if nothing is."""
         if self.first is None:
             return None
@@ -235,17 +271,22 @@ class WrongBefore:
         what = f"{some} like UTF-8 that was read as {known_as} before: {wrong!r} for {right!r}"
         if self.exact and not self.others:
             return line, what, f"turn it back with iconv -f utf-8 -t {name}, which gives UTF-8"
-        return line, what, "take the text from where it was right, or turn back those lines and no others"
+        return (
+            line,
+            what,
+            "take the text from where it was right, or turn back those lines and no others",
+        )
 
 
 LAST_ASCII = 0x7F
 FIRST_BYTES = 0b0101
-"""The bits in `_KINDS` of what the first byte of a character in UTF-8 looks like in either encoding; those of the
-second byte stand one higher."""
+"""The bits in `_KINDS` of what the first byte of a character in UTF-8 looks like in either
+encoding; those of the second byte stand one higher."""
 
 
 def _kinds() -> NDArray[np.uint8]:
-    """Say of each code point whether it is what the first or second byte of a character in UTF-8 looks like."""
+    """Say of each code point whether it is what the first or second byte of a character in UTF-8
+    looks like."""
     kinds = np.zeros(0x110000, np.uint8)
     for bit, name in ((1, "cp1252"), (4, "cp1251")):
         for byte in range(0x80, 0xF5):
@@ -262,7 +303,8 @@ def _foreign(text: str) -> int:
 
 
 def _turned_back(line: str, name: str) -> str | None:
-    """Give a line as it was before it was read in an encoding that was not its own; None if it may be right."""
+    """Give a line as it was before it was read in an encoding that was not its own; None if it
+    may be right."""
     try:
         right = line.encode(name, "ensue-controls").decode()
     except UnicodeError:
@@ -288,7 +330,8 @@ def _example(line: str, right: str) -> tuple[str, str]:
 
 
 def _controls(error: UnicodeError) -> tuple[bytes, int]:
-    """Encode what Windows-1252 leaves free as browsers do: as the control character of the same number."""
+    """Encode what Windows-1252 leaves free as browsers do: as the control character of the same
+    number."""
     if isinstance(error, UnicodeEncodeError) and all(
         "\x80" <= one <= "\x9f" for one in error.object[error.start : error.end]
     ):

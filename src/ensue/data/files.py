@@ -39,39 +39,52 @@ RUN, MANIFEST = "run.toml", "manifest.json"
 """What a folder that a training wrote holds; such a folder may lie in that of the data."""
 
 ABOUT = ("readme", "license", "licence", "sha256sums", "md5sums", "checksums")
-"""How the names of files end that tell of data in their folder; one that is named itself is data."""
+"""How the names of files end that tell of data in their folder; one that is named itself is
+data."""
 
 TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 
 PACKED = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 RATIO, ALWAYS = 100, 16 << 20
-"""How many times its size a packed file may hold, and the bytes that it may hold in any case. Text is packed to a third
-or a tenth; a few hundred kilobytes that hold gigabytes were made to fill a memory, or hold nothing but copies."""
+"""How many times its size a packed file may hold, and the bytes that it may hold in any case. Text
+is packed to a third or a tenth; a few hundred kilobytes that hold gigabytes were made to fill a
+memory, or hold nothing but copies."""
 
 
 def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]:
     """Give all files that the paths name; of folders, sorted, what is not hidden, empty or binary.
 
-    Tells `listener` what was left out. Raises DataError if a path does not exist, or a folder holds no text.
+    Tells `listener` what was left out. Raises DataError if a path does not exist, or a folder holds
+    no text.
     """
     found: list[Path] = []
     for path in paths:
-        if file_meant(str(path)) is None:  # also of a text that is given where the name of its file belongs
-            raise DataError("there is no such file or folder", where=str(path), mend="check the spelling")
+        if (
+            existing_path(str(path)) is None
+        ):  # also of a text that is given where the name of its file belongs
+            raise DataError(
+                "there is no such file or folder", where=str(path), hint="check the spelling"
+            )
         if path.is_fifo() or path.is_socket():
-            mend = "write what it gives into a file, and name that"
-            raise DataError("this is a pipe, and data is read more than once", where=str(path), mend=mend)
+            hint = "write what it gives into a file, and name that"
+            raise DataError(
+                "this is a pipe, and data is read more than once", where=str(path), hint=hint
+            )
         if (path / RUN).is_file() and (path / MANIFEST).is_file():
-            mend = f"give data; to go on with its training, `{shlex.join(['ensue', 'resume', str(path)])}`"
-            raise DataError("this is the folder of a run, not data", where=str(path), mend=mend)
+            hint = (
+                f"give data; to go on with its training, "
+                f"`{shlex.join(['ensue', 'resume', str(path)])}`"
+            )
+            raise DataError("this is the folder of a run, not data", where=str(path), hint=hint)
         found += _files_in(path, listener) if path.is_dir() else [path]
     if not found:
-        raise DataError("no data file was given", mend="name a file or a folder")
+        raise DataError("no data file was given", hint="name a file or a folder")
     return found
 
 
-def file_meant(data: str) -> Path | None:
-    """Give the file or folder that a person named; None if there is none of that name, for then it is a text."""
+def existing_path(data: str) -> Path | None:
+    """Give the file or folder that a person named; None if there is none of that name, for then
+    it is a text."""
     try:
         return Path(data) if data.strip() and Path(data).exists() else None
     except OSError:  # a text that is too long for a name
@@ -82,10 +95,11 @@ def file_meant(data: str) -> Path | None:
 def piped(
     listener: Listener = SILENT, name: str | Callable[[bytes], str] = "data.txt"
 ) -> Iterator[tuple[Path, Listener]]:
-    """Give what comes in by the standard input as a file of that name, so that it is read as every other file is.
+    """Give what comes in by the standard input as a file of that name, so that it is read as every
+    other file is.
 
-    The name may hang on what comes in: it is asked of the first bytes.
-    Errors, and what the listener that is given with it is told, name it `-`. Raises DataError if nothing came in.
+    The name may hang on what comes in: it is asked of the first bytes. Errors, and what the
+    listener that is given with it is told, name it `-`. Raises DataError if nothing came in.
     """
     with TemporaryDirectory(prefix="ensue-") as folder:
         chunk = _from_standard_input(CHUNK)
@@ -95,38 +109,58 @@ def piped(
                 file.write(chunk)
                 chunk = _from_standard_input(CHUNK)
         if not path.stat().st_size:
-            raise DataError("nothing came in", where="-", mend="give some text")
+            raise DataError("nothing came in", where="-", hint="give some text")
 
         def tell(one: Finding) -> None:
-            listener.tell(replace(one, where=one.where.replace(str(path), "-")))
+            listener.on_finding(replace(one, where=one.where.replace(str(path), "-")))
 
         try:
-            yield path, replace(listener, tell=tell)
+            yield path, replace(listener, on_finding=tell)
         except DataError as error:
             where = (error.where or "-").replace(str(path), "-")
-            raise DataError(error.what, where=where, mend=error.mend, option=error.option) from None
+            raise DataError(
+                error.what, where=where, hint=error.hint, flag_hint=error.flag_hint
+            ) from None
 
 
 def _from_standard_input(size: int) -> bytes:
-    # Text that was decoded by the locale may hide bytes that are none; what stands in for the input may have no bytes.
+    # Text that was decoded by the locale may hide bytes that are none; what stands in for the input
+    # may have no bytes.
     raw = getattr(sys.stdin, "buffer", None)
-    return raw.read(size) if raw is not None else sys.stdin.read(size).encode("utf-8", "surrogateescape")
+    return (
+        raw.read(size)
+        if raw is not None
+        else sys.stdin.read(size).encode("utf-8", "surrogateescape")
+    )
 
 
 def refuse_undecoded(text: str, where: str) -> None:
-    """Raise DataError for a text of the command line in which there are bytes that are not UTF-8."""
+    """Raise DataError for a text of the command line in which there are bytes that are not
+    UTF-8."""
     if odd := next((character for character in text if "\udc80" <= character <= "\udcff"), None):
         what = f"byte 0x{ord(odd) - 0xDC00:02X} is not UTF-8"
-        raise DataError(what, where=where, mend="give it in UTF-8, or in a file that is")
+        raise DataError(what, where=where, hint="give it in UTF-8, or in a file that is")
 
 
 def _files_in(folder: Path, listener: Listener) -> list[Path]:
     runs = sorted(path.parent for path in folder.rglob(RUN) if path.parent != folder)
-    runs = [run for run in runs if (run / MANIFEST).is_file() and not any(other in run.parents for other in runs)]
+    runs = [
+        run
+        for run in runs
+        if (run / MANIFEST).is_file() and not any(other in run.parents for other in runs)
+    ]
     for run in runs:
-        listener.tell(Finding(str(run), "left out, since it is a run of ensue"))
-    seen = [path for path in sorted(folder.rglob("*")) if path.is_file() and not {*runs} & {*path.parents}]
-    seen = [path for path in seen if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+        listener.on_finding(Finding(str(run), "left out, since it is a run of ensue"))
+    seen = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not {*runs} & {*path.parents}
+    ]
+    seen = [
+        path
+        for path in seen
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
     data = [path for path in seen if not path.name.partition(".")[0].lower().endswith(ABOUT)]
     found: list[Path] = []
     for path in seen:
@@ -136,16 +170,19 @@ def _files_in(folder: Path, listener: Listener) -> list[Path]:
         if not reason and not ending(path) and any(ending(one) in TABLES for one in data):
             reason = "no table, and tables lie beside it"
         if reason:
-            listener.tell(Finding(str(path), f"left out, since it is {reason}"))
+            listener.on_finding(Finding(str(path), f"left out, since it is {reason}"))
         else:
             found.append(path)
     if not found:
-        raise DataError("nothing in the folder can be read as text", where=str(folder), mend="give text files")
+        raise DataError(
+            "nothing in the folder can be read as text", where=str(folder), hint="give text files"
+        )
     return found
 
 
 def ending(path: Path) -> str:
-    """Give the ending that tells what a file holds, without that of its packing: ".csv" for "a.CSV.gz"."""
+    """Give the ending that tells what a file holds, without that of its packing: ".csv" for
+    "a.CSV.gz"."""
     return Path(unpacked_name(path)).suffix.lower()
 
 
@@ -165,7 +202,8 @@ def unreadable(path: Path) -> str | None:
 
 
 def raw_chunks(path: Path, listener: Listener = SILENT, size: int = CHUNK) -> Iterator[bytes]:
-    """Read the bytes of a file, unpacked where its name says that it is packed. Raises DataError if it cannot be."""
+    """Read the bytes of a file, unpacked where its name says that it is packed. Raises DataError
+    if it cannot be."""
     try:
         with open(path, "rb") as raw:
             unpack = PACKED.get(path.suffix.lower())
@@ -176,36 +214,48 @@ def raw_chunks(path: Path, listener: Listener = SILENT, size: int = CHUNK) -> It
                 held += len(chunk)
                 if most is not None and held > most:
                     what = (
-                        f"the {path.suffix.lower()} file unpacks to more than {most >> 20:,} MB, the most for its size"
+                        f"the {path.suffix.lower()} file unpacks to more than {most >> 20:,} "
+                        f"MB, the most for its size"
                     )
-                    raise DataError(what, where=str(path), mend="unpack it with its own tool, and look what it is")
+                    raise DataError(
+                        what,
+                        where=str(path),
+                        hint="unpack it with its own tool, and look what it is",
+                    )
                 yield chunk
-                listener.advance(raw.tell() - done)
+                listener.on_progress(raw.tell() - done)
                 done = raw.tell()
     except (OSError, lzma.LZMAError, EOFError, zlib.error) as error:
         if isinstance(error, OSError) and error.errno is not None:
             what = f"cannot be read ({error.strerror})"
-            raise DataError(what, where=str(path), mend="check its permissions") from None
+            raise DataError(what, where=str(path), hint="check its permissions") from None
         what = f"the {path.suffix.lower()} file is damaged or cut short ({str(error).lower()})"
-        raise DataError(what, where=str(path), mend="unpack it with its own tool to see what is left") from None
+        raise DataError(
+            what, where=str(path), hint="unpack it with its own tool to see what is left"
+        ) from None
 
 
 def read_text(path: Path, encoding: str, listener: Listener = SILENT) -> Iterator[str]:
     """Read a file as stretches of text of about a million characters, with CRLF and CR as `\\n`.
 
-    Tells `listener` what was changed. Raises DataError if the file is empty, binary, or in another encoding.
+    Tells `listener` what was changed. Raises DataError if the file is empty, binary, or in another
+    encoding.
     """
     encoding = known_encoding(encoding)
     line, empty, held, returns, pairs = 1, True, "", 0, 0
-    wrong = None if listener.tell is SILENT.tell else WrongBefore()
+    wrong = None if listener.on_finding is SILENT.on_finding else WrongBefore()
     for text in _decode(path, encoding, listener):
         text = held + text
-        held = "\r" if text.endswith("\r") else ""  # its line feed may be the first character of what follows
+        held = (
+            "\r" if text.endswith("\r") else ""
+        )  # its line feed may be the first character of what follows
         text = text[: len(text) - len(held)]
         if "\0" in text:
             line += text.count("\n", 0, text.index("\0"))
-            mend = "take it out, as by tr -d '\\000', if the file is text"
-            raise DataError("a zero character stands in the text", where=f"{path}:{line}", mend=mend)
+            hint = "take it out, as by tr -d '\\000', if the file is text"
+            raise DataError(
+                "a zero character stands in the text", where=f"{path}:{line}", hint=hint
+            )
         if "\r" in text:
             pairs, returns = pairs + text.count("\r\n"), returns + text.count("\r")
             text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -219,18 +269,22 @@ def read_text(path: Path, encoding: str, listener: Listener = SILENT) -> Iterato
         returns, empty = returns + 1, False
         yield "\n"
     if empty:
-        raise DataError("the file is empty", where=str(path), mend="give a file with some text")
-    if wrong is not None and (told := wrong.told()) is not None:
-        listener.tell(Finding(f"{path}:{told[0]}", *told[1:]))
+        raise DataError("the file is empty", where=str(path), hint="give a file with some text")
+    if wrong is not None and (told := wrong.reported()) is not None:
+        listener.on_finding(Finding(f"{path}:{told[0]}", *told[1:]))
     if returns:
-        kinds = {"CRLF": pairs, "CR": returns - pairs, "LF": line - 1 - returns + (1 if held else 0)}
-        _tell_line_ends(path, {kind: count for kind, count in kinds.items() if count}, listener)
+        kinds = {
+            "CRLF": pairs,
+            "CR": returns - pairs,
+            "LF": line - 1 - returns + (1 if held else 0),
+        }
+        _report_line_ends(path, {kind: count for kind, count in kinds.items() if count}, listener)
 
 
-def _tell_line_ends(path: Path, kinds: dict[str, int], listener: Listener) -> None:
+def _report_line_ends(path: Path, kinds: dict[str, int], listener: Listener) -> None:
     mixed = "mixed line ends" if len(kinds) > 1 else "line ends"
     counts = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
-    listener.tell(Finding(str(path), f"{mixed} ({counts}) were read as LF"))
+    listener.on_finding(Finding(str(path), f"{mixed} ({counts}) were read as LF"))
 
 
 def _decode(path: Path, encoding: str, listener: Listener) -> Iterator[str]:
@@ -242,7 +296,9 @@ def _decode(path: Path, encoding: str, listener: Listener) -> Iterator[str]:
             _refuse_other_kinds(path, chunk[:SAMPLE], encoding)
             if encoding.startswith("utf-8") and chunk.startswith(codecs.BOM_UTF8):
                 chunk = chunk[len(codecs.BOM_UTF8) :]
-                listener.tell(Finding(str(path), "the byte order mark at the beginning was left out"))
+                listener.on_finding(
+                    Finding(str(path), "the byte order mark at the beginning was left out")
+                )
         try:
             text = decoder.decode(chunk)
         except UnicodeDecodeError as error:
@@ -264,23 +320,36 @@ def _refuse_other_kinds(path: Path, sample: bytes, encoding: str) -> None:
         raise DataError(what, where=str(path), **_as(name))
     kind = binary(sample)
     if kind:
-        mend = "save it as CSV, and give that" if kind in SPREADSHEETS else "give a text file"
-        raise DataError(f"this is {kind}, not text", where=str(path), mend=mend)
+        hint = "save it as CSV, and give that" if kind in SPREADSHEETS else "give a text file"
+        raise DataError(f"this is {kind}, not text", where=str(path), hint=hint)
 
 
 def _undecodable(path: Path, error: UnicodeDecodeError, line: int, encoding: str) -> DataError:
     before, byte = error.object[: error.start], error.object[error.start]
     line += before.count(b"\n")
     # Python calls most encodings of one byte "charmap".
-    what = f"byte 0x{byte:02X} is not {(encoding if error.encoding == 'charmap' else error.encoding).upper()}"
-    if error.encoding != "utf-8" or (error.end == len(error.object) and "end of data" in error.reason):
+    what = (
+        f"byte 0x{byte:02X} is not "
+        f"{(encoding if error.encoding == 'charmap' else error.encoding).upper()}"
+    )
+    if error.encoding != "utf-8" or (
+        error.end == len(error.object) and "end of data" in error.reason
+    ):
         cut = "" if error.encoding != "utf-8" else ", and the file ends within a character"
-        return DataError(what + cut, where=f"{path}:{line}", mend="check the file", option="its --set encoding")
-    return _another_encoding(path, error.object[max(0, error.start - SAMPLE) : error.start + SAMPLE], what, line)
+        return DataError(
+            what + cut,
+            where=f"{path}:{line}",
+            hint="check the file",
+            flag_hint="its --set encoding",
+        )
+    return _another_encoding(
+        path, error.object[max(0, error.start - SAMPLE) : error.start + SAMPLE], what, line
+    )
 
 
 def _another_encoding(path: Path, sample: bytes, what: str, line: int) -> DataError:
-    """Say which encoding a file is in that is not UTF-8, or which of its lines are; what is advised was tried."""
+    """Say which encoding a file is in that is not UTF-8, or which of its lines are; what is
+    advised was tried."""
     count = good = wrong = 0
     odd = b""
     for one in _raw_lines(path):
@@ -294,15 +363,20 @@ def _another_encoding(path: Path, sample: bytes, what: str, line: int) -> DataEr
     names = (looks_like(odd if good else sample), ("iso-8859-1", "ISO 8859-1 (Latin-1)"))
     fitting = next((one for one in names if _decodes(_not_utf_8(path), one[0])), None)
     if fitting is None:
-        return DataError(what, where=f"{path}:{line}", mend="check the file", option="its --set encoding")
+        return DataError(
+            what, where=f"{path}:{line}", hint="check the file", flag_hint="its --set encoding"
+        )
     name, known_as = fitting
     if not good:
         return DataError(f"{what}; it looks like {known_as}", where=f"{path}:{line}", **_as(name))
     some = f"{wrong:,} of {count:,} lines {'is' if wrong == 1 else 'are'} not"
-    what = f"{what}; {some}, and look{'s' * (wrong == 1)} like {known_as}, while {good:,} have letters in UTF-8"
-    mend = "write those lines anew, for iconv over the whole file would ruin the others"
-    option = f"give --set encoding=utf-8+{name}, which reads each line by itself"
-    return DataError(what, where=f"{path}:{line}", mend=mend, option=option)
+    what = (
+        f"{what}; {some}, and look{'s' * (wrong == 1)} like {known_as}, while {good:,} have "
+        f"letters in UTF-8"
+    )
+    hint = "write those lines anew, for iconv over the whole file would ruin the others"
+    flag_hint = f"give --set encoding=utf-8+{name}, which reads each line by itself"
+    return DataError(what, where=f"{path}:{line}", hint=hint, flag_hint=flag_hint)
 
 
 def _raw_lines(path: Path) -> Iterator[bytes]:
@@ -325,6 +399,10 @@ def _decodes(lines: Iterable[bytes], name: str) -> bool:
 
 
 def _as(encoding: str) -> dict[str, str]:
-    """Give the mends for a file in this encoding; iconv writes some names in another way than Python."""
+    """Give the mends for a file in this encoding; iconv writes some names in another way than
+    Python."""
     other = encoding.replace("utf-16-", "utf-16").replace("_", "-")
-    return {"mend": f"make it UTF-8 with iconv -f {other} -t utf-8", "option": f"give --set encoding={encoding}"}
+    return {
+        "hint": f"make it UTF-8 with iconv -f {other} -t utf-8",
+        "flag_hint": f"give --set encoding={encoding}",
+    }

@@ -1,4 +1,5 @@
-"""What kind of labels there are, by the shape of their values; and labels that are hardly meant as they stand."""
+"""What kind of labels there are, by the shape of their values; and labels that are hardly meant
+as they stand."""
 
 from __future__ import annotations
 
@@ -14,12 +15,12 @@ from math import isfinite
 from statistics import mean, median
 from typing import Any
 
+from ensue.data.codecs.labels import DESCRIBED, LabelKind, LabelSettings, label_names
 from ensue.data.contract import Finding
-from ensue.data.labelled import Labelled
-from ensue.data.labels import DESCRIBED, LabelKind, LabelSettings, names_in
-from ensue.data.readers.numbers import as_float
-from ensue.data.series.numbers import NumberFormat, number_formats
-from ensue.data.series.times import is_filled
+from ensue.data.labelled import Example
+from ensue.data.tables.number_format import NumberFormat, number_formats
+from ensue.data.tables.numbers import as_float
+from ensue.data.tables.times import is_filled
 from ensue.errors import did_you_mean
 
 FEW_NUMBERS = 20
@@ -27,10 +28,11 @@ FEW_NUMBERS = 20
 MANY_IDS = 1000
 """Distinct whole numbers from which on they are hardly ids of classes."""
 FILLED = 0.6
-"""Of the ids between the least and the greatest, the share that has to be there of what even draws would reach."""
+"""Of the ids between the least and the greatest, the share that has to be there of what even
+draws would reach."""
 THIN = 0.25
-"""Ids of classes are as frequent at the upper end as elsewhere. Counts and scores thin out: there the mean frequency is
-below this share of the median."""
+"""Ids of classes are as frequent at the upper end as elsewhere. Counts and scores thin out: there
+the mean frequency is below this share of the median."""
 NAMED = 5
 """Labels that a finding names."""
 GROUPED = re.compile(r"[+-]?\d{1,3}([,.' ]\d{3})+")
@@ -39,69 +41,91 @@ EMPTY = {"", "nan", "null", "none", "n/a", "na", "<na>", "nat"}
 """What programs write where a label is missing, in lower case."""
 
 
-def label_kind(examples: Sequence[Labelled], settings: LabelSettings) -> tuple[LabelKind, str, Finding | None]:
-    """Say what the labels are, what stands between several, or the decimal mark of numbers, and what was guessed."""
-    if settings.kind == "several" and not settings.delimiter:
+def label_kind(
+    examples: Sequence[Example], settings: LabelSettings
+) -> tuple[LabelKind, str, Finding | None]:
+    """Say what the labels are, what stands between several, or the decimal mark of numbers, and
+    what was guessed."""
+    if settings.kind == "multilabel" and not settings.delimiter:
         if not (sign := _delimiter([example.label for example in examples])):
-            return "several", "", None
-        mend = "choose with --set data.labels.delimiter=SIGN"
-        return "several", sign, Finding(examples[0].file, f"{sign!r} taken for what stands between labels", mend)
+            return "multilabel", "", None
+        hint = "choose with --set data.labels.delimiter=SIGN"
+        return (
+            "multilabel",
+            sign,
+            Finding(examples[0].file, f"{sign!r} taken for what stands between labels", hint),
+        )
     labels, delimiter = [example.label for example in examples], settings.delimiter
     form = number_formats({"label": labels}, settings.decimal, {})["label"]
-    mend = f"if that is wrong, give --set data.labels.decimal={form.other}"
-    doubt = Finding(examples[0].file, f"of the labels {form.doubt}", mend) if form.doubt else None
-    if settings.kind == "number":
-        return "number", form.decimal, doubt
+    hint = f"if that is wrong, give --set data.labels.decimal={form.other}"
+    doubt = Finding(examples[0].file, f"of the labels {form.doubt}", hint) if form.doubt else None
+    if settings.kind == "regression":
+        return "regression", form.decimal, doubt
     if settings.kind != "auto":
         return settings.kind, delimiter, None
-    kind: LabelKind = "single"
+    kind: LabelKind = "multiclass"
     if any(isinstance(label, list | tuple) for label in labels):
-        kind, why = "several", "some are lists"
+        kind, why = "multilabel", "some are lists"
     elif delimiter or (delimiter := _delimiter(labels)):
-        kind, why = "several", f"{delimiter!r} stands between some"
+        kind, why = "multilabel", f"{delimiter!r} stands between some"
     else:
         kind, why = _single_or_number(labels, NumberFormat(form.decimal))
-        delimiter = form.decimal if kind == "number" else ""
-    choose = "choose with --set data.labels.kind=single, several, ordinal or number"
+        delimiter = form.decimal if kind == "regression" else ""
+    choose = "choose with --set data.labels.kind=multiclass, multilabel, ordinal or regression"
     told = Finding(examples[0].file, f"labels read as {DESCRIBED[kind]}, for {why}", choose)
-    if kind == "number" and doubt:
-        told = replace(told, what=f"{told.what}; {form.doubt}", mend=f"{choose}; {mend}")
+    if kind == "regression" and doubt:
+        told = replace(told, what=f"{told.what}; {form.doubt}", hint=f"{choose}; {hint}")
     return kind, delimiter, told if why else None
 
 
 def _delimiter(labels: Sequence[Any]) -> str:
-    """Find what stands between labels: a sign that many have, whose parts are fewer than the wholes."""
+    """Find what stands between labels: a sign that many have, whose parts are fewer than the
+    wholes."""
     texts = [label for label in labels if isinstance(label, str)]
     for sign in ("|", ";", ", "):
         wholes = {text for text in texts if sign in text}
         parts = {part.strip() for text in texts for part in text.split(sign)}
-        if sum(sign in text for text in texts) > len(texts) / 20 and len(wholes) > 1 and len(parts) < len(set(texts)):
+        if (
+            sum(sign in text for text in texts) > len(texts) / 20
+            and len(wholes) > 1
+            and len(parts) < len(set(texts))
+        ):
             return sign
     return ""
 
 
 def _single_or_number(labels: Sequence[Any], form: NumberFormat) -> tuple[LabelKind, str]:
-    """Tell measurements from classes that have numbers for names, and why; a few cells may be wrong.
+    """Tell measurements from classes that have numbers for names, and why; a few cells may be
+    wrong.
 
-    The shape of the values decides, not how many there are: fractions that hardly repeat are measured; whole numbers
-    are ids where they go from 0 or 1 without many gaps, and are no rarer at their upper end.
+    The shape of the values decides, not how many there are: fractions that hardly repeat are
+    measured; whole numbers are ids where they go from 0 or 1 without many gaps, and are no rarer at
+    their upper end.
     """
     labels = [label for label in labels if isinstance(label, list | tuple) or is_filled(label)]
     values = list(_numbers(labels, form))
     if len(values) <= 0.9 * len(labels):
-        return "single", ""
+        return "multiclass", ""
     counts = Counter(values)
     few = len(counts) <= FEW_NUMBERS
     if not all(value.is_integer() for value in counts):
         if not few or len(counts) > len(values) / 2:
-            return "number", f"{len(counts):,} different ones are numbers"
-        return "single", f"there are {len(counts)} different numbers"
+            return "regression", f"{len(counts):,} different ones are numbers"
+        return "multiclass", f"there are {len(counts)} different numbers"
     least, most = int(min(counts)), int(max(counts))
     if _are_ids(counts, len(values)) and not few:
-        return "single", f"whole numbers from {least} to {most} come again, like ids of classes"
+        return "multiclass", f"whole numbers from {least} to {most} come again, like ids of classes"
     if few and (len(counts) <= len(values) / 2 or _are_ids(counts, len(values))):
-        return "single", f"there are {len(counts)} different whole numbers" if len(counts) > 2 else ""
-    return "number", f"{len(counts):,} different whole numbers from {least} to {most} are not like ids of classes"
+        return "multiclass", f"there are {len(counts)} different whole numbers" if len(
+            counts
+        ) > 2 else ""
+    return (
+        "regression",
+        (
+            f"{len(counts):,} different whole numbers from {least} to {most} are not like "
+            f"ids of classes"
+        ),
+    )
 
 
 def _numbers(labels: Sequence[Any], form: NumberFormat) -> Iterator[float]:
@@ -120,65 +144,89 @@ def _are_ids(counts: Mapping[float, int], rows: int) -> bool:
     return len(counts) >= FILLED * reached and mean(upper) >= THIN * median(counts.values())
 
 
-def odd_labels(
-    examples: Sequence[Labelled], kind: LabelKind, delimiter: str, merge: Sequence[str] = ()
+def suspicious_labels(
+    examples: Sequence[Example], kind: LabelKind, delimiter: str, merge: Sequence[str] = ()
 ) -> Iterator[Finding]:
-    """Give what is hardly meant: labels that differ in case, blanks or signs alone, and names of empty cells.
+    """Give what is hardly meant: labels that differ in case, blanks or signs alone, and names of
+    empty cells.
 
     `merge` is what is merged already.
     """
     where = examples[0].file
-    if kind == "number":
+    if kind == "regression":
         values = list(_numbers([one.label for one in examples], NumberFormat()))
-        if len(values) == len(examples) > 2 and len({after - one for one, after in pairwise(values)}) == 1:
-            what = f"the labels count the rows, from {values[0]:g} to {values[-1]:g}, as numbers of rows do"
+        if (
+            len(values) == len(examples) > 2
+            and len({after - one for one, after in pairwise(values)}) == 1
+        ):
+            what = (
+                f"the labels count the rows, from {values[0]:g} to {values[-1]:g}, as "
+                f"numbers of rows do"
+            )
             yield Finding(where, what, "name another column with --label, if they are no labels")
         return
     written = [one.label for one in examples if isinstance(one.label, str)]
     if padded := Counter(label for label in written if label != label.strip()):
         named = ", ".join(f"{label!r} ({count:,})" for label, count in padded.most_common(NAMED))
-        yield Finding(where, f"blanks around labels are left out: {named}" + ", ..." * (len(padded) > NAMED))
-    counts = Counter(chain.from_iterable(names_in(one.label, delimiter, kind) for one in examples))
+        yield Finding(
+            where, f"blanks around labels are left out: {named}" + ", ..." * (len(padded) > NAMED)
+        )
+    counts = Counter(
+        chain.from_iterable(label_names(one.label, delimiter, kind) for one in examples)
+    )
     groups = spellings_of(counts)
     alike = [names for key, names in groups.items() if len(names) > 1 and key not in EMPTY]
     missing = [name for key, names in groups.items() if key in EMPTY for name in names]
-    pairs = [(one, names[0]) for names in alike for one in names[1:]] + [(name, "") for name in missing]
-    mend = _merging([*merge, *(f"{one}={other}" for one, other in pairs)], pairs)
+    pairs = [(one, names[0]) for names in alike for one in names[1:]] + [
+        (name, "") for name in missing
+    ]
+    hint = _merging([*merge, *(f"{one}={other}" for one, other in pairs)], pairs)
     if alike:
-        yield Finding(where, f"labels differ in case or signs alone: {_pairs(alike, counts)}", mend)
+        yield Finding(where, f"labels differ in case or signs alone: {_pairs(alike, counts)}", hint)
     if missing:
         named = " and ".join(f"{name!r} ({counts[name]:,})" for name in missing)
-        yield Finding(where, f"labels may stand for missing ones, and are read as any other: {named}", mend)
+        yield Finding(
+            where, f"labels may stand for missing ones, and are read as any other: {named}", hint
+        )
     grouped = [label for label in written if GROUPED.fullmatch(label.strip())]
     if len(grouped) > len(examples) / 2:
         what = f"labels such as {grouped[0]!r} are read as names of classes"
-        yield Finding(where, what, "if they are numbers, give --set data.labels.kind=number")
+        yield Finding(where, what, "if they are numbers, give --set data.labels.kind=regression")
 
 
 def lacking_labels(
-    examples: Sequence[Labelled], kind: LabelKind, delimiter: str, settings: LabelSettings
+    examples: Sequence[Example], kind: LabelKind, delimiter: str, settings: LabelSettings
 ) -> Iterator[Finding]:
     """Name labels that are to be merged, and that no example has, before it is merged."""
     if not (others := settings.others):
         return
-    labels = (label for one in examples for label in (one.label, *(one.inner or ())) if label is not None)
-    there = {name for label in labels for name in names_in(label, delimiter, kind)}
+    labels = (
+        label for one in examples for label in (one.label, *(one.inner or ())) if label is not None
+    )
+    there = {name for label in labels for name in label_names(label, delimiter, kind)}
     if lacking := sorted(others.keys() - there):
-        what = f"no example has a label that data.labels.merge names: {', '.join(map(repr, lacking[:NAMED]))}"
+        what = (
+            f"no example has a label that data.labels.merge names: "
+            f"{', '.join(map(repr, lacking[:NAMED]))}"
+        )
         yield Finding(examples[0].file, what, did_you_mean(lacking[0], sorted(there)))
 
 
 def guessed_scale(names: Sequence[str], where: str) -> Iterator[Finding]:
-    """Say so where a scale was taken by the alphabet, which knows none; numbers have an order of their own."""
+    """Say so where a scale was taken by the alphabet, which knows none; numbers have an order of
+    their own."""
     if any(as_float(name) is None for name in names):
-        what = f"the scale was taken by the alphabet, from the lowest to the highest: {', '.join(names)}"
+        what = (
+            f"the scale was taken by the alphabet, from the lowest to the highest: "
+            f"{', '.join(names)}"
+        )
         yield Finding(where, what, f"order it with {_setting('order', names)}")
 
 
-def odd_tags(where: str, counts: Mapping[str, int]) -> Iterator[Finding]:
+def suspicious_tags(where: str, counts: Mapping[str, int]) -> Iterator[Finding]:
     """Give what is hardly meant among tags: those that differ in case, blanks or signs alone.
 
-    >>> [one.what for one in odd_tags("a.tsv", {"NOUN": 12, "noun": 1, "X": 3})]
+    >>> [one.what for one in suspicious_tags("a.tsv", {"NOUN": 12, "noun": 1, "X": 3})]
     ["tags differ in case or signs alone: 'NOUN' (12) and 'noun' (1)"]
     """
     if alike := [names for names in spellings_of(counts).values() if len(names) > 1]:
@@ -190,12 +238,16 @@ def spellings_of(counts: Mapping[str, int]) -> dict[str, list[str]]:
     """Put names together that differ in case, blanks or signs alone, the commonest first."""
     groups: dict[str, list[str]] = {}
     for name in sorted(counts, key=lambda name: (-counts[name], name)):
-        groups.setdefault(" ".join(unicodedata.normalize("NFKC", name).casefold().split()), []).append(name)
+        groups.setdefault(
+            " ".join(unicodedata.normalize("NFKC", name).casefold().split()), []
+        ).append(name)
     return groups
 
 
 def _pairs(alike: Sequence[Sequence[str]], counts: Mapping[str, int]) -> str:
-    named = "; ".join(" and ".join(f"{name!r} ({counts[name]:,})" for name in names) for names in alike[:NAMED])
+    named = "; ".join(
+        " and ".join(f"{name!r} ({counts[name]:,})" for name in names) for names in alike[:NAMED]
+    )
     return named + (f"; and {len(alike) - NAMED} more" if len(alike) > NAMED else "")
 
 
@@ -203,10 +255,15 @@ def _merging(merge: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
     """Say how labels are merged; the setting has "=" between two."""
     if any("=" in name for pair in pairs for name in pair):
         return "mend them in the data, if they are not meant"
-    ways = (("read them as one", any(other for _, other in pairs)), ("leave them out", not all(o for _, o in pairs)))
+    ways = (
+        ("read them as one", any(other for _, other in pairs)),
+        ("leave them out", not all(o for _, o in pairs)),
+    )
     said = " or ".join(way for way, there in ways if there)
     return f"{said} with {_setting('merge', merge)}"
 
 
 def _setting(name: str, values: Sequence[str]) -> str:
-    return f"--set {shlex.quote(f'data.labels.{name}={json.dumps(list(values), ensure_ascii=False)}')}"
+    return (
+        f"--set {shlex.quote(f'data.labels.{name}={json.dumps(list(values), ensure_ascii=False)}')}"
+    )

@@ -1,4 +1,5 @@
-"""What readers of labelled data give, and what codecs make of it. Read this page before adding one of either."""
+"""What readers of labelled data give, and what codecs make of it. Read this page before adding
+one of either."""
 
 from __future__ import annotations
 
@@ -11,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.contract import SILENT, Listener
-from ensue.data.examples import Examples, refuse_odd_ids
+from ensue.data.dataset import Examples, check_ids
 
 Content: TypeAlias = "str | Mapping[str, Any]"
-"""A text; or by name the fields of its steps: lists of strings, float arrays (steps,) or (steps, channels), NaN where
-nothing was measured; and single numbers, which hold for the whole example."""
+"""A text; or by name the fields of its steps: lists of strings, float arrays (steps,) or (steps,
+channels), NaN where nothing was measured; and single numbers, which hold for the whole example."""
 
-TIME, BAND, ERROR = "time", "band", "error"
-"""Fields of these names are the times of the steps, the band each value was measured in, and its standard error."""
+TIME, CHANNEL, STANDARD_ERROR = "time", "channel", "standard_error"
+"""Fields of these names are the times of the steps, the band each value was measured in, and its
+standard error."""
 
 
 COLUMN = "name another column with --label"
@@ -26,7 +28,7 @@ COLUMN = "name another column with --label"
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Example:
     """One example as it was read."""
 
     content: Content
@@ -42,7 +44,8 @@ class Labelled:
     case: str = ""
     """What names it where it is no text: its id, or its number from 1."""
     inner: Sequence[Any] | None = None
-    """Labels of its steps, None for a step without one, where steps have labels of the same kind of their own."""
+    """Labels of its steps, None for a step without one, where steps have labels of the same kind
+    of their own."""
 
 
 class LabelledReader(ABC):
@@ -52,54 +55,62 @@ class LabelledReader(ABC):
     """How a person says that labels stand elsewhere in the same files, where they can."""
 
     @abstractmethod
-    def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
+    def examples(self, listener: Listener = SILENT) -> Iterator[Example]:
         """Read from the beginning. Raises DataError that names file, line and mend."""
 
 
-class Reading(LabelledReader):
+class FunctionReader(LabelledReader):
     """The examples that a function reads, once for each call."""
 
-    def __init__(self, read: Callable[[Listener], Iterator[Labelled]], elsewhere: str | None = None) -> None:
+    def __init__(
+        self, read: Callable[[Listener], Iterator[Example]], elsewhere: str | None = None
+    ) -> None:
         self.read, self.elsewhere = read, elsewhere
 
-    def examples(self, listener: Listener = SILENT) -> Iterator[Labelled]:
+    def examples(self, listener: Listener = SILENT) -> Iterator[Example]:
         """Read from the beginning."""
         return self.read(listener)
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What a network is given of each step, and of each example: how many symbols a field may hold, how many numbers.
+class Fields:
+    """What a network is given of each step, and of each example: how many symbols a field may hold,
+    how many numbers.
 
-    A field of symbols has the name in `symbols`, all numbers of a step are the field "numbers" (batch, time, numbers),
-    and those of a whole example the field "static" (batch, static).
+    A field of symbols has the name in `symbols`, all numbers of a step are the field "numbers"
+    (batch, time, numbers), and those of a whole example the field "static" (batch, static).
     """
 
     symbols: Mapping[str, int] = field(default_factory=dict)
     numbers: int = 0
     static: int = 0
     measured: int = 0
-    """How many of the numbers, the first ones, were measured; the others say when, how sure, and what is missing."""
+    """How many of the numbers, the first ones, were measured; the others say when, how sure, and
+    what is missing."""
     children: int = 0
-    """Where steps are the nodes of a tree: the most children of one, in training. The field "parent" has the place of
-    the parent of each, -1 of the root, which is the last; children stand before parents."""
+    """Where steps are the nodes of a tree: the most children of one, in training. The field
+    "parent" has the place of the parent of each, -1 of the root, which is the last; children stand
+    before parents."""
 
 
 class ContentCodec(ABC):
     """How the content of examples becomes fields of arrays. Fitted on the training part only."""
 
-    shape: Shape
+    shape: Fields
 
     @abstractmethod
-    def encode(self, content: Content) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
+    def encode(
+        self, content: Content
+    ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
         """Give the fields of its steps, each (steps, ...), and those of the whole, each (...)."""
 
-    def strange(self, content: Content) -> Sequence[str]:
+    def unknown_channels(self, content: Content) -> Sequence[str]:
         """Name what of the content is left out, since training had nothing like it."""
         return ()
 
     def knows(self, content: Content) -> bool:
-        """Tell whether training had anything of the content; of what it had nothing of, nothing can be said."""
+        """Tell whether training had anything of the content; of what it had nothing of, nothing
+        can be said."""
         return True
 
     @abstractmethod
@@ -117,22 +128,23 @@ class ContentCodec(ABC):
         """Learn from the contents of the training part what encoding needs."""
 
 
-def refuse_odd_content(examples: Examples, shape: Shape, where: str) -> None:
+def check_content(examples: Examples, shape: Fields, where: str) -> None:
     """Raise ValueError for fields that no content of this shape becomes."""
     for name, size in shape.symbols.items():
-        refuse_odd_ids(examples.steps[name], size, f"{name} {where}")
+        check_ids(examples.steps[name], size, f"{name} {where}")
     for name, fields, numbers in (
         ("numbers", examples.steps, shape.numbers),
-        ("static", examples.whole, shape.static),
+        ("static", examples.static, shape.static),
     ):
         if numbers and (fields[name].dtype != np.float32 or fields[name].shape[1:] != (numbers,)):
             raise ValueError(f"{name} {where} holds other numbers")
     if shape.children:
-        _refuse_odd_trees(examples, shape.children, where)
+        _check_trees(examples, shape.children, where)
 
 
-def _refuse_odd_trees(examples: Examples, children: int, where: str) -> None:
-    """Raise ValueError where a node does not stand before its parent, or the last one is no root."""
+def _check_trees(examples: Examples, children: int, where: str) -> None:
+    """Raise ValueError where a node does not stand before its parent, or the last one is no
+    root."""
     parent, lengths = examples.steps["parent"], examples.lengths
     if parent.dtype != np.int64 or parent.ndim != 1 or not (lengths > 0).all():
         raise ValueError(f"parent {where} holds no trees")

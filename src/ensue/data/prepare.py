@@ -1,4 +1,5 @@
-"""From files to the three parts of a run: read, split, fit the codec on the training part only, encode."""
+"""From files to the three parts of a run: read, split, fit the codec on the training part only,
+encode."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from ensue.data.contract import Codec, Corpus, Finding, Listener, Reader
-from ensue.data.encode import CorpusWriter, encode_corpus
-from ensue.data.readers.named_parts import files_of_parts
+from ensue.data.dataset_writer import CorpusWriter, encode_corpus
+from ensue.data.readers.named_parts import get_part_files
 from ensue.data.settings import DataSettings
 from ensue.data.split import PARTS, ByPosition, ByRecord, Part, Split
 from ensue.data.word_boundaries import UNSEGMENTED_MOSTLY, unsegmented_share
@@ -21,9 +22,10 @@ from ensue.errors import DataError
 from ensue.settings import Settings
 
 IN_MEMORY = 64 << 20
-"""Bytes of data files up to which ids are kept in memory; those of more are written to the cache."""
+"""Bytes of data files up to which ids are kept in memory; those of more are written to the
+cache."""
 
-HELD_OUT: tuple[Part, Part] = ("tune", "test")
+HELD_OUT: tuple[Part, Part] = ("validation", "test")
 
 PASSES = 3
 """How often the data is read: measured, fitted on, encoded."""
@@ -38,11 +40,12 @@ LONG = 50_000_000
 """Bytes to read, all passes counted, from which on it is worth telling how long that takes."""
 
 TRIED = 300_000
-"""Characters on which the passes are timed beforehand: a codec may be a hundred times slower than reading."""
+"""Characters on which the passes are timed beforehand: a codec may be a hundred times slower
+than reading."""
 
-Watch = Callable[[int, int, float | None], None]
-"""Told how many bytes were read, how many there are to read in all, each file three times, and about how many seconds
-that will still take; None of little data."""
+OnRead = Callable[[int, int, float | None], None]
+"""Told how many bytes were read, how many there are to read in all, each file three times, and
+about how many seconds that will still take; None of little data."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,10 @@ class Prepared:
     """All that a run needs of its data."""
 
     train: Corpus
-    tune: Corpus
+    validation: Corpus
     test: Corpus
     codec: Codec
-    kind: str
+    format: str
     """How the data was read: text, lines or table."""
     fingerprint: dict[str, dict[str, Any]]
     """Of each file: "bytes" and "sha256", as it lies on the disk."""
@@ -64,27 +67,41 @@ class Prepared:
 
     def parts(self) -> Iterator[tuple[Part, Corpus]]:
         """Give each part and its name."""
-        yield from zip(PARTS, (self.train, self.tune, self.test), strict=True)
+        yield from zip(PARTS, (self.train, self.validation, self.test), strict=True)
 
 
 def prepare(
-    paths: Sequence[Path], data: DataSettings, codec: Settings, *, seed: int, context: int, cache: Path, watch: Watch
+    paths: Sequence[Path],
+    data: DataSettings,
+    codec: Settings,
+    *,
+    seed: int,
+    context: int,
+    cache: Path,
+    watch: OnRead,
 ) -> Prepared:
-    """Read, split and encode. `codec` is a member of CODECS; `context` is what a model of one long text must see.
+    """Read, split and encode. `codec` is a member of CODECS; `context` is what a model of one long
+    text must see.
 
-    Ids of large data go to files in the folder `cache`. Raises DataError if the data cannot be used.
+    Ids of large data go to files in the folder `cache`. Raises DataError if the data cannot be
+    used.
     """
     findings: list[Finding] = []
     sources = _open(paths, data, findings.append)
     total = PASSES * sum(path.stat().st_size for path in sources.files)
     progress = _Progress(total, _passes(sources.main, codec) if total >= LONG else None, watch)
-    aloud, quietly = Listener(findings.append, progress.advance), Listener(advance=progress.advance)
+    aloud, quietly = (
+        Listener(findings.append, progress.advance),
+        Listener(on_progress=progress.advance),
+    )
     split = _measure(sources, data, seed, aloud)
     pieces = sources.main.pieces(quietly)
     beginning: list[str] = []
-    train = _remembering((text for part, text in split.assign(pieces) if part == "train"), beginning)
+    train = _remembering(
+        (text for part, text in split.assign(pieces) if part == "train"), beginning
+    )
     fitted = cast("_Fits", codec).fit(train, sources.main.ends)
-    _tell_unsegmented("".join(beginning), codec, str(paths[0]), findings.append)
+    _report_unsegmented("".join(beginning), codec, str(paths[0]), findings.append)
     writers = {part: CorpusWriter(fitted, sources.room(cache, part)) for part in PARTS}
     for part, text in split.assign(sources.main.pieces(quietly)):
         writers[part].add(text)
@@ -95,7 +112,9 @@ def prepare(
     _refuse_unlearnable(train, fitted, str(paths[0]), context)
     progress.finish()
     prints = fingerprint(sources.files, findings.append)
-    return Prepared(train, tune, test, fitted, sources.kind, prints, tuple(findings), tuple(sources.given))
+    return Prepared(
+        train, tune, test, fitted, sources.kind, prints, tuple(findings), tuple(sources.given)
+    )
 
 
 def _remembering(texts: Iterable[str], beginning: list[str]) -> Iterator[str]:
@@ -108,14 +127,23 @@ def _remembering(texts: Iterable[str], beginning: list[str]) -> Iterator[str]:
         yield text
 
 
-def _tell_unsegmented(text: str, codec: Settings, where: str, tell: Callable[[Finding], None]) -> None:
+def _report_unsegmented(
+    text: str, codec: Settings, where: str, tell: Callable[[Finding], None]
+) -> None:
     """Tell of words where none are told apart by blanks."""
     name = getattr(codec, "name", "")
     if name in ("words", "tokens") and unsegmented_share(text) > UNSEGMENTED_MOSTLY:
         what = (
-            f"its script puts no blanks between words, so what stands between two blanks or signs is one of the {name}"
+            f"its script puts no blanks between words, so what stands between two blanks or "
+            f"signs is one of the {name}"
         )
-        tell(Finding(where, what, "choose --codec characters or --codec subwords, or cut it into words first"))
+        tell(
+            Finding(
+                where,
+                what,
+                "choose --codec characters or --codec subwords, or cut it into words first",
+            )
+        )
 
 
 class _Fits(Protocol):
@@ -140,15 +168,20 @@ class _Sources:
 
 
 def _open(paths: Sequence[Path], data: DataSettings, tell: Callable[[Finding], None]) -> _Sources:
-    by_part = files_of_parts("all", paths, data, Listener(tell))
+    by_part = get_part_files("all", paths, data, Listener(tell))
     kind, main = data.reader(by_part["all"], Listener(tell))
-    alike = data.model_copy(update={"kind": kind})
-    given = {part: alike.reader(by_part[part], Listener(tell))[1] for part in HELD_OUT if part in by_part}
-    return _Sources(main, given, kind, {path: part for part, own in by_part.items() for path in own})
+    alike = data.model_copy(update={"format": kind})
+    given = {
+        part: alike.reader(by_part[part], Listener(tell))[1] for part in HELD_OUT if part in by_part
+    }
+    return _Sources(
+        main, given, kind, {path: part for part, own in by_part.items() for path in own}
+    )
 
 
 def _measure(sources: _Sources, data: DataSettings, seed: int, listener: Listener) -> Split:
-    """Read the whole data once, so that whatever is wrong with it is known before anything is written."""
+    """Read the whole data once, so that whatever is wrong with it is known before anything is
+    written."""
     count = characters = 0
     for piece in sources.main.pieces(listener):
         count, characters = count + 1, characters + len(piece.text)
@@ -156,19 +189,25 @@ def _measure(sources: _Sources, data: DataSettings, seed: int, listener: Listene
     for part, reader in sources.given.items():
         if not sum(len(piece.text) for piece in reader.pieces(listener)):
             where = next(str(path) for path, own in sources.files.items() if own == part)
-            raise DataError("there is no text in it", where=where, mend="give a file with some text")
+            raise DataError(
+                "there is no text in it", where=where, hint="give a file with some text"
+            )
     return split
 
 
-def draw_split(records: int | None, characters: int, data: DataSettings, files: Mapping[Path, str], seed: int) -> Split:
-    """Share out the data among the parts that have no `files` of their own; one long text has no records.
+def draw_split(
+    records: int | None, characters: int, data: DataSettings, files: Mapping[Path, str], seed: int
+) -> Split:
+    """Share out the data among the parts that have no `files` of their own; one long text has no
+    records.
 
     Raises DataError where nothing is left to one of them.
     """
     own = set(files.values())
-    most = data.most / max(characters, 1)
+    most = data.max_characters / max(characters, 1)
     tune, test = (
-        0.0 if part in own else min(share, most) for part, share in (("tune", data.tune), ("test", data.test))
+        0.0 if part in own else min(share, most)
+        for part, share in (("validation", data.validation), ("test", data.test))
     )
     split: Split
     if records is None:
@@ -176,9 +215,12 @@ def draw_split(records: int | None, characters: int, data: DataSettings, files: 
     else:
         split, unit = ByRecord(records, tune, test, seed), "records"
     if empty := [part for part in PARTS if not split.sizes[part] and part not in own]:
-        what = f"{sum(split.sizes.values())} {unit} are too few to split: nothing is left to {' and '.join(empty)}"
-        mend = "give more, or files of their own with --valid and --test"
-        raise DataError(what, where=str(next(iter(files))), mend=mend)
+        what = (
+            f"{sum(split.sizes.values())} {unit} are too few to split: nothing is left to "
+            f"{' and '.join(empty)}"
+        )
+        hint = "give more, or files of their own with --valid and --test"
+        raise DataError(what, where=str(next(iter(files))), hint=hint)
     return split
 
 
@@ -199,9 +241,10 @@ def _passes(reader: Reader, codec: Settings) -> tuple[float, ...]:
 
 
 class _Progress:
-    """Counts what was read, and foretells how long the rest takes, by what each pass takes beside the others."""
+    """Counts what was read, and foretells how long the rest takes, by what each pass takes
+    beside the others."""
 
-    def __init__(self, total: int, passes: Sequence[float] | None, watch: Watch) -> None:
+    def __init__(self, total: int, passes: Sequence[float] | None, watch: OnRead) -> None:
         self.done, self.total, self.passes, self.watch = 0, total, passes, watch
         self.began = perf_counter()
 
@@ -224,10 +267,12 @@ class _Progress:
 def _refuse_unlearnable(corpus: Corpus, codec: Codec, where: str, context: int) -> None:
     if codec.end is None and len(corpus) <= context:
         what = f"{len(corpus):,} symbols to train on are not more than the context of {context:,}"
-        raise DataError(what, where=where, mend="give a longer text, or a shorter context")
+        raise DataError(what, where=where, hint="give a longer text, or a shorter context")
     if not _varies(corpus, codec):
         only = codec.symbol(int(corpus.ids[0]))
-        raise DataError(f"the text has one distinct symbol, {only!r}", where=where, mend="give text that varies")
+        raise DataError(
+            f"the text has one distinct symbol, {only!r}", where=where, hint="give text that varies"
+        )
 
 
 def _varies(corpus: Corpus, codec: Codec) -> bool:
@@ -241,14 +286,20 @@ def _varies(corpus: Corpus, codec: Codec) -> bool:
     return False
 
 
-def fingerprint(files: Mapping[Path, str], tell: Callable[[Finding], None]) -> dict[str, dict[str, Any]]:
-    """Give bytes and SHA-256 of each file; tells of two of the same content that are for different parts."""
+def fingerprint(
+    files: Mapping[Path, str], tell: Callable[[Finding], None]
+) -> dict[str, dict[str, Any]]:
+    """Give bytes and SHA-256 of each file; tells of two of the same content that are for
+    different parts."""
     prints, seen = {}, {}
     for path, part in files.items():
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if seen.setdefault(digest, (path, part))[1] != part:
-            what = f"holds the same as {seen[digest][0]}, so what is learned from one is known of the other"
+            what = (
+                f"holds the same as {seen[digest][0]}, so what is learned from one is known "
+                f"of the other"
+            )
             tell(Finding(str(path), what, "give another file"))
         prints[str(path)] = {"bytes": path.stat().st_size, "sha256": digest}
     return prints

@@ -1,4 +1,5 @@
-"""Which part each piece of the data belongs to: the end of one long text is held out, records are drawn."""
+"""Which part each piece of the data belongs to: the end of one long text is held out, records
+are drawn."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 
 from ensue.data.contract import Piece
 
-Part: TypeAlias = Literal["train", "tune", "test"]
-PARTS: tuple[Part, Part, Part] = ("train", "tune", "test")
+Part: TypeAlias = Literal["train", "validation", "test"]
+PARTS: tuple[Part, Part, Part] = ("train", "validation", "test")
 
 
 class Split(ABC):
@@ -29,20 +30,20 @@ class Split(ABC):
 
 
 class ByPosition(Split):
-    """Tune, then train, then test, as the characters of one long text come.
+    """Validation, then train, then test, as the characters of one long text come.
 
-    Tune is the beginning, so that training reaches up to where the test begins: what a text is about changes as it
-    goes on, and what stands just before the test tells most about it.
+    Validation is the beginning, so that training reaches up to where the test begins: the subject
+    of a text changes as it goes on, and the text just before the test is most like it.
 
-    >>> split = ByPosition(10, tune=0.2, test=0.1)
+    >>> split = ByPosition(10, validation=0.2, test=0.1)
     >>> list(split.assign([Piece("abcdefghij", "a.txt", 1)]))
-    [('tune', 'ab'), ('train', 'cdefghi'), ('test', 'j')]
+    [('validation', 'ab'), ('train', 'cdefghi'), ('test', 'j')]
     """
 
-    ORDER: ClassVar[tuple[Part, Part, Part]] = ("tune", "train", "test")
+    ORDER: ClassVar[tuple[Part, Part, Part]] = ("validation", "train", "test")
 
-    def __init__(self, characters: int, tune: float, test: float) -> None:
-        self.bounds = (0, int(characters * tune), int(characters * (1 - test)), characters)
+    def __init__(self, characters: int, validation: float, test: float) -> None:
+        self.bounds = (0, int(characters * validation), int(characters * (1 - test)), characters)
         self.sizes = {part: end - begin for part, (begin, end) in self._stretches()}
 
     def _stretches(self) -> Iterator[tuple[Part, tuple[int, int]]]:
@@ -60,17 +61,22 @@ class ByPosition(Split):
 
 
 class ByRecord(Split):
-    """Each record is drawn into a part; shares are met exactly, a part of a record counting as one."""
+    """Each record is drawn into a part; shares are met exactly, a part of a record counting as
+    one."""
 
-    def __init__(self, records: int, tune: float, test: float, seed: int) -> None:
+    def __init__(self, records: int, validation: float, test: float, seed: int) -> None:
         self.part_of = np.zeros(records, np.uint8)
         order = np.random.Generator(np.random.Philox(seed % 2**64)).permutation(records)
         # Less than rounding errs by, for 0.07 of 100 is a little more than 7.
-        tuned, tested = (ceil(records * share - 1e-6) for share in (tune, test))
-        tune_from, test_from = max(records - tested - tuned, 0), records - tested
-        self.part_of[order[tune_from:test_from]] = PARTS.index("tune")
+        tuned, tested = (ceil(records * share - 1e-6) for share in (validation, test))
+        validation_from, test_from = max(records - tested - tuned, 0), records - tested
+        self.part_of[order[validation_from:test_from]] = PARTS.index("validation")
         self.part_of[order[test_from:]] = PARTS.index("test")
-        self.sizes = {"train": tune_from, "tune": test_from - tune_from, "test": records - test_from}
+        self.sizes = {
+            "train": validation_from,
+            "validation": test_from - validation_from,
+            "test": records - test_from,
+        }
 
     def assign(self, pieces: Iterable[Piece]) -> Iterator[tuple[Part, str]]:
         """Records stay in the order of the file."""
@@ -81,10 +87,12 @@ class ByRecord(Split):
 def draw_parts(
     shares: Mapping[str, float], seed: int, strata: NDArray[Any], groups: NDArray[Any] | None = None
 ) -> dict[str, NDArray[np.int64]]:
-    """Draw examples into parts, each stratum (a label) in the same shares; a group stays together, as one draw.
+    """Draw examples into parts, each stratum (a label) in the same shares; a group stays together,
+    as one draw.
 
-    `shares` are those of the held-out parts; what is left is "train", which gets one of each stratum first. A group
-    counts as what most of its examples are. Gives the rows of each part, ascending.
+    `shares` are those of the held-out parts; what is left is "train", which gets one of each
+    stratum first. A group counts as what most of its examples are. Gives the rows of each part,
+    ascending.
 
     >>> parts = draw_parts({"test": 0.25}, seed=1, strata=np.array([0, 0, 0, 0, 1, 1, 1, 1]))
     >>> len(parts["train"]), (parts["test"] // 4).tolist()
@@ -101,7 +109,8 @@ def draw_parts(
     part_of = np.full(len(counts), "train", dtype=f"<U{max(map(len, (*shares, 'train')))}")
     rest, count = order[~first], len(order)
     for part, share in shares.items():
-        # Every so many of the rest, stratum after stratum: each stratum and all together meet the share within one.
+        # Every so many of the rest, stratum after stratum: each stratum and all together meet the
+        # share within one.
         portion = min(share * count / max(len(rest), 1), 1.0)
         taken = np.diff(np.floor(np.arange(len(rest) + 1) * portion + 0.5)) > 0
         part_of[rest[taken]] = part

@@ -1,4 +1,5 @@
-"""Prepared data in a folder of the run, so that a run goes on, and searches for copies, without its sources.
+"""Prepared data in a folder of the run, so that a run goes on, and searches for copies, without its
+sources.
 
 Each file has its sum, as `cache.py` says.
 """
@@ -14,7 +15,7 @@ import numpy as np
 from ensue.cache import Cache
 from ensue.data.codecs import open_codec
 from ensue.data.contract import Codec, Corpus, Finding
-from ensue.data.examples import CONTENTS, refuse_odd_ids, refuse_odd_offsets
+from ensue.data.dataset import CONTENTS, check_ids, check_offsets
 from ensue.data.prepare import Prepared
 from ensue.data.split import PARTS
 
@@ -24,11 +25,11 @@ LATER = ("unknown_bytes", "unknown_sizes")
 COUNTS = ("characters", "bytes", "words", "tokens")
 
 
-def keep(prepared: Prepared, cache: Cache) -> None:
+def save(prepared: Prepared, cache: Cache) -> None:
     """Write the three parts, the codec, and how the data was read, into a folder that was begun."""
     contents: dict[str, Any] = {
         "codec": prepared.codec.to_json(),
-        "kind": prepared.kind,
+        "format": prepared.format,
         "fingerprint": prepared.fingerprint,
         "findings": [asdict(finding) for finding in prepared.findings],
         "given": prepared.given,
@@ -42,8 +43,9 @@ def keep(prepared: Prepared, cache: Cache) -> None:
     cache.finish()
 
 
-def kept(folder: Path) -> Prepared | None:
-    """Open what `keep` wrote, its ids memory-mapped; None if it was not finished. Raises RunError if it is damaged."""
+def load(folder: Path) -> Prepared | None:
+    """Open what `save` wrote, its ids memory-mapped; None if it was not finished. Raises
+    RunError if it is damaged."""
     cache = Cache(folder)
 
     def opened(contents: Any) -> Prepared:
@@ -51,7 +53,7 @@ def kept(folder: Path) -> Prepared | None:
         return Prepared(
             **{part: _corpus(cache, part, contents[part], codec) for part in PARTS},
             codec=codec,
-            kind=contents["kind"],
+            format=contents["format"],
             fingerprint=contents["fingerprint"],
             findings=tuple(Finding(**finding) for finding in contents["findings"]),
             given=tuple(contents.get("given", ())),
@@ -63,19 +65,25 @@ def kept(folder: Path) -> Prepared | None:
 def _corpus(cache: Cache, part: str, counts: dict[str, Any], codec: Codec) -> Corpus:
     there = [name for name in ARRAYS if name not in LATER or cache.has(_array(part, name))]
     arrays = {name: cache.load_array(_array(part, name)) for name in there}
-    others: dict[str, Any] = {name: np.array(array) for name, array in arrays.items() if name != "ids"}
+    others: dict[str, Any] = {
+        name: np.array(array) for name, array in arrays.items() if name != "ids"
+    }
     lines = len(others["offsets"]) - 1
-    others |= {name: counts[name] for name in COUNTS[:-1]} | {"tokens": counts.get("tokens", counts["words"] + lines)}
+    others |= {name: counts[name] for name in COUNTS[:-1]} | {
+        "tokens": counts.get("tokens", counts["words"] + lines)
+    }
     corpus = Corpus(ids=arrays["ids"], **others)
-    _refuse_odd(corpus, codec, f"of the part {part}")
+    _check(corpus, codec, f"of the part {part}")
     return corpus
 
 
-def _refuse_odd(corpus: Corpus, codec: Codec, where: str) -> None:
+def _check(corpus: Corpus, codec: Codec, where: str) -> None:
     """Raise ValueError for arrays and counts that no text gives."""
-    refuse_odd_offsets(corpus.offsets, where)
-    refuse_odd_ids(corpus.ids, codec.size, f"the text {where}")
-    if corpus.offsets[-1] != len(corpus) or (codec.end is not None and (np.diff(corpus.offsets) < 1).any()):
+    check_offsets(corpus.offsets, where)
+    check_ids(corpus.ids, codec.size, f"the text {where}")
+    if corpus.offsets[-1] != len(corpus) or (
+        codec.end is not None and (np.diff(corpus.offsets) < 1).any()
+    ):
         raise ValueError(f"the offsets {where} are not those of its text")
     at, nats, sizes = corpus.unknown_at, corpus.unknown_nats, corpus.unknown_sizes
     places = np.append(at, len(corpus))
@@ -83,11 +91,17 @@ def _refuse_odd(corpus: Corpus, codec: Codec, where: str) -> None:
     priced = nats.dtype == np.float64 and nats.shape == at.shape and np.isfinite(nats).all()
     if not (ascending and priced and (len(at) == 0 or (corpus.ids[at] == codec.unknown).all())):
         raise ValueError(f"the unknown symbols {where} are not those of its text")
-    spelled = sizes.dtype == np.int64 and corpus.unknown_bytes.dtype == np.uint8 and corpus.unknown_bytes.ndim == 1
+    spelled = (
+        sizes.dtype == np.int64
+        and corpus.unknown_bytes.dtype == np.uint8
+        and corpus.unknown_bytes.ndim == 1
+    )
     fit = sizes.ndim == 1 and len(sizes) in (0, len(at)) and not (sizes < 0).any()
     if not spelled or not fit or int(sizes.sum()) != len(corpus.unknown_bytes):
         raise ValueError(f"the spellings {where} are not those of its unknown symbols")
-    if any(type(count) is not int or count < 0 for count in (getattr(corpus, name) for name in COUNTS)):
+    if any(
+        type(count) is not int or count < 0 for count in (getattr(corpus, name) for name in COUNTS)
+    ):
         raise ValueError(f"the counts {where} are none")
 
 

@@ -1,4 +1,5 @@
-"""From files of tagged sentences to the parts of a run: read, split, fit the codec on the training part, encode."""
+"""From files of tagged sentences to the parts of a run: read, split, fit the codec on the
+training part, encode."""
 
 from __future__ import annotations
 
@@ -13,19 +14,20 @@ from numpy.typing import NDArray
 
 from ensue.data.codecs.tagged import WIDTHS, TaggedWords, TaggedWordsCodec
 from ensue.data.contract import Finding, Listener
-from ensue.data.examples import Examples, refuse_odd_ids, together
-from ensue.data.label_kinds import odd_tags
-from ensue.data.labelled import Labelled
+from ensue.data.dataset import Examples, check_ids, concatenate
+from ensue.data.label_kinds import suspicious_tags
+from ensue.data.labelled import Example
 from ensue.data.prepare import fingerprint
-from ensue.data.readers.named_parts import files_of_parts
+from ensue.data.readers.named_parts import get_part_files
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings, reader_beside
 from ensue.data.readers.tagged.tokenizer import Tokenizer, learn_tokenizer
+from ensue.data.readers.word_vectors import Vectors
 from ensue.data.split import PARTS, draw_parts
-from ensue.data.vectors import Vectors
 from ensue.errors import DataError
 
-CUT = 512
-"""Words; a longer sentence is read in pieces of this length, so that a batch with it stays small."""
+MAX_PIECE = 512
+"""Words; a longer sentence is read in pieces of this length, so that a batch with it stays
+small."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class TaggedParts:
     findings: tuple[str, ...]
     """What a person should know of how the data was read."""
     tokenizer: Mapping[str, Any] | None = None
-    """How the words of the training part stand in their text, where that is known: what Tokenizer.to_json gives."""
+    """How the words of the training part stand in their text, where that is known: what
+    Tokenizer.to_json gives."""
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -63,80 +66,116 @@ class TaggedParts:
         if tokenizer is not None:
             Tokenizer.from_json(tokenizer)
         tags, known = values["tags"], values["known_tags"]
-        if not all(isinstance(tag, str) for tag in tags) or not 1 <= known <= len(set(tags)) == len(tags):
+        if not all(isinstance(tag, str) for tag in tags) or not 1 <= known <= len(set(tags)) == len(
+            tags
+        ):
             raise ValueError("its tags are none")
         for part in PARTS:
-            _refuse_odd(parts[part], codec, len(tags) if part == "test" else known, f"of the part {part}")
+            _check(
+                parts[part], codec, len(tags) if part == "test" else known, f"of the part {part}"
+            )
         return cls(parts, codec, tags, known, values["files"], told, tokenizer)
 
 
 def prepare_tagged(
-    paths: Sequence[Path], settings: TaggedSettings, words: TaggedWords, seed: int, vectors: Vectors | None
+    paths: Sequence[Path],
+    settings: TaggedSettings,
+    words: TaggedWords,
+    seed: int,
+    vectors: Vectors | None,
 ) -> TaggedParts:
     """Read, split and encode. Raises DataError if the data cannot be used."""
     findings: list[Finding] = []
     groups, parts = read_tagged(paths, settings, seed, Listener(findings.append))
     tags = sorted({tag for example in parts["train"] for tag in example.label})
-    parts["tune"] = _without_unseen(parts["tune"], set(tags), findings.append)
-    codec = words.fit([example.content for example in parts["train"]], vectors.words if vectors else ())
+    parts["validation"] = _without_unseen(parts["validation"], set(tags), findings.append)
+    codec = words.fit(
+        [example.content for example in parts["train"]], vectors.words if vectors else ()
+    )
     unseen = sorted({tag for example in parts["test"] for tag in example.label} - set(tags))
     all_tags = tags + unseen
     if not any(tag in tags for example in parts["test"] for tag in example.label):
-        mend = "give a file whose tags are those of the training data"
-        raise DataError("none of its tags is in the training part", where=parts["test"][0].file, mend=mend)
+        hint = "give a file whose tags are those of the training data"
+        raise DataError(
+            "none of its tags is in the training part", where=parts["test"][0].file, hint=hint
+        )
     if unseen:
         count = sum(tag in unseen for example in parts["test"] for tag in example.label)
-        what = f"{count:,} of its words have tags that the training part lacks: {', '.join(unseen[:10])}"
+        what = (
+            f"{count:,} of its words have tags that the training part lacks: "
+            f"{', '.join(unseen[:10])}"
+        )
         findings.append(Finding("the test part", what, "they count as wrong, and are told apart"))
-    encoded: dict[str, Examples] = {part: encode_tagged(parts[part], codec, all_tags) for part in PARTS}
-    files = fingerprint({path: part for part, own in groups.items() for path in own}, findings.append)
+    encoded: dict[str, Examples] = {
+        part: encode_tagged(parts[part], codec, all_tags) for part in PARTS
+    }
+    files = fingerprint(
+        {path: part for part, own in groups.items() for path in own}, findings.append
+    )
     tokenizer = learn_tokenizer(parts["train"])
     taught = tokenizer.to_json() if tokenizer else None
-    return TaggedParts(encoded, codec, all_tags, len(tags), files, tuple(map(str, findings)), taught)
+    return TaggedParts(
+        encoded, codec, all_tags, len(tags), files, tuple(map(str, findings)), taught
+    )
 
 
 def read_tagged(
     paths: Sequence[Path], settings: TaggedSettings, seed: int, listener: Listener
-) -> tuple[dict[str, list[Path]], dict[str, list[Labelled]]]:
-    """Give the files of each part that has its own, those that are split as "train"; and the sentences of all parts.
+) -> tuple[dict[str, list[Path]], dict[str, list[Example]]]:
+    """Give the files of each part that has its own, those that are split as "train"; and the
+    sentences of all parts.
 
     Raises DataError if nothing can be learned from them.
     """
-    groups = files_of_parts("train", paths, settings, listener)
+    groups = get_part_files("train", paths, settings, listener)
     first = TaggedReader(groups["train"], settings, True)
-    before = first.kind, first.layout
+    before = first.format, first.layout
     readers = {part: reader_beside(before, files, settings, True) for part, files in groups.items()}
     read = {
-        part: [_no_longer(one, settings.longest) for one in own.examples(listener)] for part, own in readers.items()
+        part: [_no_longer(one, settings.max_length) for one in own.examples(listener)]
+        for part, own in readers.items()
     }
     parts = _split(read, settings, seed, str(paths[0]))
     tags = Counter(tag for example in parts["train"] for tag in example.label)
-    for finding in odd_tags(str(paths[0]), tags):
-        listener.tell(finding)
+    for finding in suspicious_tags(str(paths[0]), tags):
+        listener.on_finding(finding)
     if len(tags) < 2:
         what = f"every word that is learned from has the tag {next(iter(tags))!r}"
-        raise DataError(what, where=str(paths[0]), mend="choose another column with --column, or give other data")
+        raise DataError(
+            what,
+            where=str(paths[0]),
+            hint="choose another column with --column, or give other data",
+        )
     return groups, parts
 
 
-def _no_longer(sentence: Labelled, longest: int) -> Labelled:
+def _no_longer(sentence: Example, longest: int) -> Example:
     if len(sentence.label) > longest:
         what = f"the sentence that begins here has more than {longest:,} words"
-        mend, option = "put a blank line after each sentence", "give --set data.longest=N"
-        raise DataError(what, where=f"{sentence.file}:{sentence.line}", mend=mend, option=option)
+        hint, flag_hint = "put a blank line after each sentence", "give --set data.max_length=N"
+        raise DataError(
+            what, where=f"{sentence.file}:{sentence.line}", hint=hint, flag_hint=flag_hint
+        )
     return sentence
 
 
 def _split(
-    read: dict[str, list[Labelled]], settings: TaggedSettings, seed: int, where: str
-) -> dict[str, list[Labelled]]:
+    read: dict[str, list[Example]], settings: TaggedSettings, seed: int, where: str
+) -> dict[str, list[Example]]:
     """Draw the parts that have no files of their own out of the sentences."""
     sentences = read["train"]
-    shares = {part: getattr(settings, part) for part in ("tune", "test") if part not in read}
+    shares = {part: getattr(settings, part) for part in ("validation", "test") if part not in read}
     if len(sentences) <= len(shares):
-        what = "there is one sentence" if len(sentences) == 1 else f"there are {len(sentences)} sentences"
-        mend = "give more, or files of their own with --valid and --test; is a blank line missing between sentences?"
-        raise DataError(f"{what}, too few to learn from and to test on", where=where, mend=mend)
+        what = (
+            "there is one sentence"
+            if len(sentences) == 1
+            else f"there are {len(sentences)} sentences"
+        )
+        hint = (
+            "give more, or files of their own with --valid and --test; is a blank line "
+            "missing between sentences?"
+        )
+        raise DataError(f"{what}, too few to learn from and to test on", where=where, hint=hint)
     rows = draw_parts(shares, seed, np.zeros(len(sentences)))
     for part in shares:
         if not len(rows[part]):  # a share of very few is less than one: the last of the others
@@ -144,21 +183,28 @@ def _split(
     return read | {part: [sentences[row] for row in chosen] for part, chosen in rows.items()}
 
 
-def _without_unseen(sentences: list[Labelled], tags: set[str], tell: Any) -> list[Labelled]:
-    """Leave out what cannot be scored by its likelihood, from the part on which choices are made."""
+def _without_unseen(sentences: list[Example], tags: set[str], tell: Any) -> list[Example]:
+    """Leave out what cannot be scored by its likelihood, from the part on which choices are
+    made."""
     kept = [one for one in sentences if tags.issuperset(one.label)]
     if len(kept) < len(sentences):
         left_out = len(sentences) - len(kept)
         what = "1 sentence was" if left_out == 1 else f"{left_out:,} sentences were"
         what += " left out, with tags that the training part lacks"
-        tell(Finding("the tune part", what))
+        tell(Finding("the validation part", what))
     if not kept:
-        mend = "give a file whose tags are those of the training data"
-        raise DataError("no sentence of the tune part has known tags alone", where=sentences[0].file, mend=mend)
+        hint = "give a file whose tags are those of the training data"
+        raise DataError(
+            "no sentence of the validation part has known tags alone",
+            where=sentences[0].file,
+            hint=hint,
+        )
     return kept
 
 
-def encode_tagged(sentences: Iterable[Labelled], codec: TaggedWordsCodec, tags: Sequence[str]) -> Examples:
+def encode_tagged(
+    sentences: Iterable[Example], codec: TaggedWordsCodec, tags: Sequence[str]
+) -> Examples:
     """Encode sentences, long ones in pieces; "sentence" is the number of each piece's sentence.
 
     Without labels there is no "target". Every tag must be among `tags`.
@@ -169,33 +215,38 @@ def encode_tagged(sentences: Iterable[Labelled], codec: TaggedWordsCodec, tags: 
         fields, _ = codec.encode(sentence.content)
         if sentence.label is not None:
             fields["target"] = np.array([ids[tag] for tag in sentence.label], np.int32)
-        for begin in range(0, len(fields["word"]), CUT):
-            steps.append({name: field[begin : begin + CUT] for name, field in fields.items()})
+        for begin in range(0, len(fields["word"]), MAX_PIECE):
+            steps.append({name: field[begin : begin + MAX_PIECE] for name, field in fields.items()})
             wholes.append({"line": np.int64(sentence.line), "sentence": np.int64(number)})
-    return together(steps, wholes)
+    return concatenate(steps, wholes)
 
 
-def _refuse_odd(examples: Examples, codec: TaggedWordsCodec, tags: int, where: str) -> None:
+def _check(examples: Examples, codec: TaggedWordsCodec, tags: int, where: str) -> None:
     """Raise ValueError for fields that `encode_tagged` does not give."""
     sizes = {**codec.shape.symbols, "target": tags}
     for name, size in sizes.items():
         within = (getattr(codec.settings, WIDTHS[name]),) if name in WIDTHS else ()
-        refuse_odd_ids(examples.steps[name], size, f"{name} {where}", within)
-    if examples.steps["form"].dtype != np.int64 or examples.steps["form"].ndim != 1 or not (examples.lengths > 0).all():
+        check_ids(examples.steps[name], size, f"{name} {where}", within)
+    if (
+        examples.steps["form"].dtype != np.int64
+        or examples.steps["form"].ndim != 1
+        or not (examples.lengths > 0).all()
+    ):
         raise ValueError(f"the words {where} are none")
-    sentence = examples.whole["sentence"]
-    refuse_odd_ids(sentence, len(examples), f"sentence {where}")
+    sentence = examples.static["sentence"]
+    check_ids(sentence, len(examples), f"sentence {where}")
     if not (np.diff(sentence, prepend=0) >= 0).all():
         raise ValueError(f"the sentences {where} do not follow each other")
 
 
 def sentence_offsets(examples: Examples) -> NDArray[np.int64]:
     """Give where each sentence begins among all words, and the end of the last."""
-    fresh = np.diff(examples.whole["sentence"], prepend=-1) != 0
+    fresh = np.diff(examples.static["sentence"], prepend=-1) != 0
     return np.append(examples.offsets[:-1][fresh], examples.offsets[-1])
 
 
-def covered(parts: TaggedParts) -> tuple[int, int]:
-    """Count the words of the training part that have a vector, and all of them, as they stand in the text."""
+def vector_coverage(parts: TaggedParts) -> tuple[int, int]:
+    """Count the words of the training part that have a vector, and all of them, as they stand in
+    the text."""
     vector = np.asarray(parts.parts["train"].steps["vector"])
     return int((vector > 0).sum()), len(vector)

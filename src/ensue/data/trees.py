@@ -14,7 +14,8 @@ FORM = "write each tree on a line of its own, as (label (label word) ...)"
 _TOKEN = re.compile(r"[()]|[^() \t\r\n]+")  # a no-break space is part of a word
 
 _Opened: TypeAlias = tuple[list[str], list[int], int]
-"""Of a node that is not closed yet: its label and words so far, its children, and where it opened."""
+"""Of a node that is not closed yet: its label and words so far, its children, and where it
+opened."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Tree:
 
     @property
     def content(self) -> dict[str, list[Any]]:
-        """What a model may know of it: the fields "word", "" for a node that has only children, and "parent"."""
+        """What a model may know of it: the fields "word", "" for a node that has only children,
+        and "parent"."""
         return {"word": self.words, "parent": self.parents}
 
 
@@ -48,7 +50,11 @@ def parse_tree(line: str, where: str | None = None) -> Tree:
         if text not in ("(", ")"):
             opened[-1][0].append(text)
         elif opened and not opened[-1][0]:
-            what = "opens where a label should stand" if text == "(" else "closes before there is a label"
+            what = (
+                "opens where a label should stand"
+                if text == "("
+                else "closes before there is a label"
+            )
             raise _wrong(f"a bracket {what}", where, at)
         elif text == "(":
             opened.append(([], [], at))
@@ -77,4 +83,4 @@ def _close(tree: Tree, opened: list[_Opened], where: str | None, at: int) -> Non
 
 
 def _wrong(what: str, where: str | None, at: int) -> DataError:
-    return DataError(f"{what}, at position {at}", where=where, mend=FORM)
+    return DataError(f"{what}, at position {at}", where=where, hint=FORM)

@@ -1,4 +1,5 @@
-"""Word boundaries in any script: a combining mark belongs to the letter before it (UAX 29, rule WB4)."""
+"""Word boundaries in any script: a combining mark belongs to the letter before it (UAX 29, rule
+WB4)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LETTER = "\u02d0"
-"""What stands for a mark while words are looked for: `\\w` and `\\b` take it for a letter, and it has no case."""
+"""What stands for a mark while words are looked for: `\\w` and `\\b` take it for a letter, and
+it has no case."""
 
 PREPENDED = frozenset([*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD])
 """Format characters that stand before a number: they are no part of what precedes them."""
@@ -20,7 +22,8 @@ ZERO_WIDTH_SPACE = 0x200B
 """It separates words, although it is a format character."""
 
 UNSEGMENTED_MOSTLY = 0.3
-"""The share of letters of scripts without blanks from which on they are more than some foreign words."""
+"""The share of letters of scripts without blanks from which on they are more than some foreign
+words."""
 
 UNSEGMENTED = re.compile(
     "["
@@ -31,13 +34,15 @@ UNSEGMENTED = re.compile(
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Chinese characters
     "]"
 )
-"""Characters of scripts that put no blanks between words (UAX 29: only a dictionary finds their boundaries)."""
+"""Characters of scripts that put no blanks between words (UAX 29: only a dictionary finds their
+boundaries)."""
 
 
 def join_marks(text: str) -> str:
     """Give a text of the same length in which each mark that follows a letter is a letter.
 
-    A pattern that is made of `\\w` and `\\b` finds whole words in it; the spans are those of the text.
+    A pattern that is made of `\\w` and `\\b` finds whole words in it; the spans are those of the
+    text.
 
     >>> [match.span() for match in re.finditer(r"\\w+", join_marks("e\u0301t\u00e9 है"))]
     [(0, 4), (5, 7)]
@@ -48,7 +53,8 @@ def join_marks(text: str) -> str:
     mark = _is_mark()[points]
     if not mark.any():
         return text
-    # Marks may follow one another: what they belong to is the last character before them that is none.
+    # Marks may follow one another: what they belong to is the last character before them that is
+    # none.
     base = np.maximum.accumulate(np.where(mark, 0, np.arange(len(points))))[mark]
     bases, which = np.unique(points[base], return_inverse=True)
     word = np.array([chr(point).isalnum() or chr(point) == "_" for point in bases.tolist()])

@@ -1,7 +1,7 @@
 """What a sequence shares with a long one: exact, in one pass over the long one, without an index.
 
-Stretches are found by their hashes (Karp & Rabin 1987), those of lengths 2, 4, 8, ... by doubling, and each one that
-is found is compared symbol by symbol.
+Stretches are found by their hashes (Karp & Rabin 1987), those of lengths 2, 4, 8, ... by doubling,
+and each one that is found is compared symbol by symbol.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ Symbols = NDArray[np.integer]
 Hash = NDArray[np.uint64]
 
 BLOCK = 1 << 18
-"""Symbols of the long sequence that are looked at together: their hashes fit into the cache of a core."""
+"""Symbols of the long sequence that are looked at together: their hashes fit into the cache of a
+core."""
 CHUNK = 1 << 20
 """Symbols of a sample that are searched for in one pass."""
 CAP = 1 << 18
-"""The longest stretches that are hashed; longer copies are found by such a part of theirs. Only in a sample that says
-so long a stretch twice may another copy that holds it be longer than the one that is found."""
+"""The longest stretches that are hashed; longer copies are found by such a part of theirs. Only in
+a sample that says so long a stretch twice may another copy that holds it be longer than the one
+that is found."""
 AT_ONCE = 32
 """Stretches that are extended before a longer one is looked for."""
 
@@ -46,7 +48,8 @@ class Searched(Streamed, Protocol):
     """A long sequence of which any stretch can be read."""
 
     def read(self, begin: int, end: int) -> Symbols:
-        """Give a stretch that has been passed, or follows what has; what lies outside is left out."""
+        """Give a stretch that has been passed, or follows what has; what lies outside is left
+        out."""
         ...
 
 
@@ -78,7 +81,9 @@ def longest_copies(searched: Searched, samples: Sequence[Symbols]) -> list[Copy]
     return [one.copy for one in found]
 
 
-def shares_seen(searched: Streamed, samples: Sequence[Symbols], lengths: Sequence[int]) -> list[dict[int, float]]:
+def shares_seen(
+    searched: Streamed, samples: Sequence[Symbols], lengths: Sequence[int]
+) -> list[dict[int, float]]:
     """Give for each sample and length n the share of its n-grams that are in the long sequence too.
 
     >>> shares_seen(Whole(np.array([3, 1, 4, 1, 5])), [np.array([1, 4, 4])], (1, 2))
@@ -102,7 +107,8 @@ def shares_seen(searched: Streamed, samples: Sequence[Symbols], lengths: Sequenc
             seen[length][begin : begin + len(own)] = own
     spans = list(pairwise(ends.tolist()))
     return [
-        {n: float(seen[n][begin : end - n].mean()) for n in lengths if end - begin - 1 >= n} for begin, end in spans
+        {n: float(seen[n][begin : end - n].mean()) for n in lengths if end - begin - 1 >= n}
+        for begin, end in spans
     ]
 
 
@@ -123,7 +129,8 @@ class Whole:
 
 
 def _buffers(searched: Streamed, reach: Callable[[], int]) -> Iterator[tuple[int, Symbols]]:
-    """Give each block, and before it as much of the last one as a stretch of `reach()` symbols may need of it."""
+    """Give each block, and before it as much of the last one as a stretch of `reach()` symbols
+    may need of it."""
     start, held = 0, np.zeros(0, np.int64)
     for block in searched.blocks(BLOCK):
         buffer = np.concatenate([held, block])
@@ -134,7 +141,8 @@ def _buffers(searched: Streamed, reach: Callable[[], int]) -> Iterator[tuple[int
 
 
 class Hashes:
-    """Hashes of all stretches of a sequence, by length; those whose length is a power of two are kept."""
+    """Hashes of all stretches of a sequence, by length; those whose length is a power of two are
+    kept."""
 
     def __init__(self, symbols: Symbols) -> None:
         self._doubled = [(symbols.astype(np.uint64) + np.uint64(1)) * _FIRST]
@@ -156,7 +164,8 @@ class Hashes:
 
 
 def _followed(first: Hash, second: Hash, size: int, more: int) -> Hash:
-    """Give the hashes of stretches of `size` symbols that are followed by those of `more` symbols."""
+    """Give the hashes of stretches of `size` symbols that are followed by those of `more`
+    symbols."""
     follow = second[size:]
     found = first[: len(follow)] * np.uint64(pow(_BASE, more, 1 << 64))
     found += follow
@@ -191,7 +200,9 @@ class _Grams:
 
     def __init__(self, sample: NDArray[np.int64], length: int) -> None:
         self.sample, self.length = sample, length
-        hashes, self.first, self.which = np.unique(Hashes(sample).of(length), return_index=True, return_inverse=True)
+        hashes, self.first, self.which = np.unique(
+            Hashes(sample).of(length), return_index=True, return_inverse=True
+        )
         self.found = np.zeros(len(hashes), bool)
         self.open = np.arange(len(hashes))
         self.hashes, self.wanted = hashes, _Wanted(hashes)
@@ -241,7 +252,8 @@ class _Longest:
         self.wanted = _Wanted(hashes)
 
     def look_at(self, searched: Searched, start: int, hashes: Hashes) -> None:
-        """Take the longest copy that begins in a buffer, if it is longer than the one that is known."""
+        """Take the longest copy that begins in a buffer, if it is longer than the one that is
+        known."""
         while len(self.wanted.hashes):
             best = Copy()
             for at, source in self._pairs(start, hashes):
@@ -252,12 +264,19 @@ class _Longest:
             self._renew()
 
     def _pairs(self, start: int, hashes: Hashes) -> list[tuple[int, int]]:
-        """Give places of the sample and of the long sequence from which on they are alike, some of them if many."""
+        """Give places of the sample and of the long sequence from which on they are alike, some
+        of them if many."""
         places, which = self.wanted.among(hashes.of(self.hashed))
         ats, sources = self.begin + self.first[which], start + places
-        if self.hashed == CAP:  # what goes on from what was extended already is part of the same copy
+        if (
+            self.hashed == CAP
+        ):  # what goes on from what was extended already is part of the same copy
             shifts, once = np.unique(sources - ats, return_index=True)
-            fresh = [at for shift, at in zip(shifts.tolist(), once.tolist(), strict=True) if shift not in self.extended]
+            fresh = [
+                at
+                for shift, at in zip(shifts.tolist(), once.tolist(), strict=True)
+                if shift not in self.extended
+            ]
             ats, sources = ats[fresh], sources[fresh]
         step = -(-len(ats) // AT_ONCE) or 1
         return list(zip(ats[::step].tolist(), sources[::step].tolist(), strict=True))
@@ -266,7 +285,9 @@ class _Longest:
         """Give the whole of the copy through two places, both ways."""
         self.extended.add(source - at)
         sample = self.sample
-        after = _common(lambda b, e: sample[at + b : at + e], lambda b, e: searched.read(source + b, source + e))
+        after = _common(
+            lambda b, e: sample[at + b : at + e], lambda b, e: searched.read(source + b, source + e)
+        )
         before = _common(
             lambda b, e: sample[max(at - e, 0) : max(at - b, 0)][::-1],
             lambda b, e: searched.read(max(source - e, 0), max(source - b, 0))[::-1],
@@ -275,7 +296,8 @@ class _Longest:
 
 
 def _common(first: Callable[[int, int], Symbols], second: Callable[[int, int], Symbols]) -> int:
-    """Count the symbols that two sequences have in common from their beginnings on; each gives any stretch."""
+    """Count the symbols that two sequences have in common from their beginnings on; each gives
+    any stretch."""
     common, size = 0, 64
     while True:
         ours, theirs = first(common, common + size), second(common, common + size)

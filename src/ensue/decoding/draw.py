@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 
 def draw(scores: NDArray[np.float64], numbers: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Invert the cumulative distribution of each row of log-probabilities (rows, size) at its number in [0, 1).
+    """Invert the cumulative distribution of each row of log-probabilities (rows, size) at its
+    number in [0, 1).
 
     What has probability zero is never drawn.
 
@@ -16,6 +17,7 @@ def draw(scores: NDArray[np.float64], numbers: NDArray[np.float64]) -> NDArray[n
     """
     cumulative = np.cumsum(np.exp(scores), axis=1)
     target = numbers[:, None] * cumulative[:, -1:]
-    # Where rounding lifts the target to the total, the last symbol that has any probability is meant.
+    # Where rounding lifts the target to the total, the last symbol that has any probability is
+    # meant.
     last = (cumulative < cumulative[:, -1:]).sum(axis=1)
     return np.minimum((cumulative <= target).sum(axis=1), last)

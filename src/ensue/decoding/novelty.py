@@ -34,10 +34,11 @@ class Novelty:
     record: int | None
     """In which record of the training data, from 0; None in one long text."""
     nearest: str
-    """The nearest training passage: as long as the sample, laid so that the longest span falls on itself; of what
-    stands before and after that span, at most a thousand characters each."""
+    """The nearest training passage: as long as the sample, laid so that the longest span falls on
+    itself; of what stands before and after that span, at most a thousand characters each."""
     seen: dict[int, float]
-    """For each length n the share of the sample's n-grams of symbols that occur in the training data."""
+    """For each length n the share of the sample's n-grams of symbols that occur in the training
+    data."""
     verbatim: bool | None
     """Whether the whole sample is a record of the training data; None in one long text."""
 
@@ -48,19 +49,27 @@ class Novelty:
 
     def __str__(self) -> str:
         if self.verbatim:
-            return f"the whole sample is a record of the training data (number {(self.record or 0) + 1})"
+            return (
+                f"the whole sample is a record of the training data (number "
+                f"{(self.record or 0) + 1})"
+            )
         if not self.characters:
             return "nothing of it stands in the training data"
         count = f"{self.characters} character{'s' * (self.characters > 1)}"
         span = f"the longest span copied from the training data is {count}: {self.longest[:SPAN]!r}"
-        shares = ", ".join(f"{share:.0%} of {length}-grams" for length, share in self.seen.items() if 0 < share < 1)
+        shares = ", ".join(
+            f"{share:.0%} of {length}-grams" for length, share in self.seen.items() if 0 < share < 1
+        )
         begin = max(self.nearest.find(self.longest) - BEFORE, 0)
-        passage = f"the nearest passage there is {self.nearest[begin : begin + BEFORE + SPAN + BEFORE]!r}"
+        passage = (
+            f"the nearest passage there is {self.nearest[begin : begin + BEFORE + SPAN + BEFORE]!r}"
+        )
         return "; ".join([span, *([f"seen there: {shares}"] if shares else []), passage])
 
 
 class TrainingData:
-    """All that a model may have copied from. A question reads it from beginning to end: 72 MB in some ten seconds."""
+    """All that a model may have copied from. A question reads it from beginning to end: 72 MB in
+    some ten seconds."""
 
     def __init__(self, parts: Sequence[Corpus], codec: Codec) -> None:
         self.codec = codec
@@ -78,13 +87,19 @@ class TrainingData:
     def _known(self, text: str) -> NDArray[np.int64]:
         """Give the ids of a text; two unknown symbols are not the same for that."""
         ids = self.codec.encode(text).astype(np.int64)
-        return ids if self.codec.unknown is None else np.where(ids == self.codec.unknown, NEVER, ids)
+        return (
+            ids if self.codec.unknown is None else np.where(ids == self.codec.unknown, NEVER, ids)
+        )
 
-    def _records(self, points: Sequence[NDArray[np.int64]], copies: Sequence[Copy]) -> list[int | None]:
+    def _records(
+        self, points: Sequence[NDArray[np.int64]], copies: Sequence[Copy]
+    ) -> list[int | None]:
         """Give for each text where a record begins that is the same from end to end."""
         found: list[int | None] = [None] * len(points)
         if self.codec.end is not None:
-            within = [number for number, copy in enumerate(copies) if copy.length == len(points[number])]
+            within = [
+                number for number, copy in enumerate(copies) if copy.length == len(points[number])
+            ]
             bounded = [np.pad(points[number], 1, constant_values=BOUNDARY) for number in within]
             for number, copy in zip(within, longest_copies(self.text, bounded), strict=True):
                 found[number] = copy.source + 1 if copy.length == len(points[number]) + 2 else None
@@ -111,7 +126,11 @@ class TrainingData:
         ends = np.flatnonzero(points == BOUNDARY)
         ends_before = ends[ends < copy.source - begin]
         ends_after = ends[ends >= copy.source - begin + copy.length]
-        own = points[ends_before[-1] + 1 if len(ends_before) else 0 : ends_after[0] if len(ends_after) else None]
+        own = points[
+            ends_before[-1] + 1 if len(ends_before) else 0 : ends_after[0]
+            if len(ends_after)
+            else None
+        ]
         return own.tobytes().decode("utf-32-le")
 
 

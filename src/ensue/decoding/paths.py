@@ -1,7 +1,8 @@
-"""What a forecaster says of some origins: exactly where it can, by drawn paths elsewhere; in units of the data.
+"""What a forecaster says of some origins: exactly where it can, by drawn paths elsewhere; in units
+of the data.
 
-The uniform numbers depend on the seed, the series, the path and the step in time alone, so a series is forecast the
-same alone and in a crowd.
+The uniform numbers depend on the seed, the series, the path and the step in time alone, so a series
+is forecast the same alone and in a crowd.
 """
 
 from __future__ import annotations
@@ -15,18 +16,22 @@ from torch import Tensor
 
 from ensue.batch import Batch
 from ensue.decoding.uniform import uniform
-from ensue.models.forecasting import Forecasting
-from ensue.models.forecasting.contract import Uniforms
+from ensue.models.forecaster_contract import Uniforms
+from ensue.models.forecasters import Forecasting
 
 TINY = 2.0**-54
 """Uniform numbers keep this distance from 0 and 1, where quantiles are infinite."""
 
 
-def draws(seed: int, names: list[str], origins: NDArray[np.int64], paths: int, channels: int) -> Uniforms:
+def draws(
+    seed: int, names: list[str], origins: NDArray[np.int64], paths: int, channels: int
+) -> Uniforms:
     """Give the uniform numbers of paths of series, of these names, that begin at these steps."""
     # 32 bits of the name, and 20 of the path and channel.
     keys = np.array([crc32(name.encode()) for name in names], np.int64) << 20
-    samples = keys[None, :, None] + (np.arange(paths)[:, None, None] * channels + np.arange(channels))
+    samples = keys[None, :, None] + (
+        np.arange(paths)[:, None, None] * channels + np.arange(channels)
+    )
 
     def at(step: int) -> tuple[Tensor, Tensor]:
         halves = []
@@ -41,12 +46,16 @@ def draws(seed: int, names: list[str], origins: NDArray[np.int64], paths: int, c
     return at
 
 
-def drawn_paths(model: Forecasting, batch: Batch[Tensor], uniforms: Uniforms) -> NDArray[np.float64]:
+def sample_paths(
+    model: Forecasting, batch: Batch[Tensor], uniforms: Uniforms
+) -> NDArray[np.float64]:
     """Draw paths (paths, batch, horizon, channels), unscaled."""
     device = batch["loc"].device
 
     def there(step: int) -> tuple[Tensor, Tensor]:
-        first, second = (one.to(device, torch.float32).clamp(1e-7, 1 - 1e-7) for one in uniforms(step))
+        first, second = (
+            one.to(device, torch.float32).clamp(1e-7, 1 - 1e-7) for one in uniforms(step)
+        )
         return first, second
 
     return model.draw(batch, there).double().cpu().numpy()

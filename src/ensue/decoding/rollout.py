@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ensue.decoding.filters import FilterSettings
-from ensue.decoding.stepper import Drawn, InKernels, Row, Rules, Stepper, SymbolBySymbol
+from ensue.decoding.sampling import SamplingSettings
+from ensue.decoding.stepper import Draw, InKernels, Row, Rules, Stepper, SymbolBySymbol
 from ensue.errors import PromptError
 from ensue.models.compiled import Compiled, compiled
 from ensue.models.contract import Autoregressive
@@ -24,7 +24,8 @@ _CHUNK = 256
 
 @dataclass(frozen=True)
 class Step:
-    """The next symbols of the samples that are still being written: at least one of each, sample after sample."""
+    """The next symbols of the samples that are still being written: at least one of each, sample
+    after sample."""
 
     samples: NDArray[np.int64]
     """The number of each symbol's sample."""
@@ -46,20 +47,24 @@ class Sample:
 def rollout(
     model: Autoregressive,
     prompts: Sequence[Ids],
-    filters: FilterSettings,
+    filters: SamplingSettings,
     rules: Rules,
     seed: int,
     samples: Sequence[int] | None = None,
 ) -> Iterator[Step]:
-    """Continue each prompt, all at once; a sample is the same alone and in a crowd, in the kernels or without them.
+    """Continue each prompt, all at once; a sample is the same alone and in a crowd, in the kernels
+    or without them.
 
-    Sample `samples[i]` (by default i) continues `prompts[i]`, which begins after the start symbol and may be empty.
-    A network should be in evaluation mode. Raises PromptError if no text can satisfy the rules.
+    Sample `samples[i]` (by default i) continues `prompts[i]`, which begins after the start symbol
+    and may be empty. A network should be in evaluation mode. Raises PromptError if no text can
+    satisfy the rules.
     """
     if rules.matching is not None:
         rules.matching.check(rules.length)
         if rules.stop is not None:
-            raise PromptError("a pattern and a stop text contradict each other", mend="give one of them")
+            raise PromptError(
+                "a pattern and a stop text contradict each other", hint="give one of them"
+            )
     numbers = range(len(prompts)) if samples is None else samples
     window = filters.repetition_window
     rows = [
@@ -71,7 +76,9 @@ def rollout(
     stepper = _stepper(compiled(model), prompts, filters, rules, seed)
     while rows:
         written = [_take(row, drawn) for row, drawn in zip(rows, stepper.step(rows), strict=True)]
-        yield Step(*(np.concatenate(parts) for parts in zip(*(one[:4] for one in written), strict=True)))
+        yield Step(
+            *(np.concatenate(parts) for parts in zip(*(one[:4] for one in written), strict=True))
+        )
         kept = np.flatnonzero([one[4] for one in written])
         if len(kept) < len(rows):
             rows = [rows[row] for row in kept]
@@ -80,7 +87,11 @@ def rollout(
 
 
 def _stepper(
-    model: Autoregressive, prompts: Sequence[Ids], filters: FilterSettings, rules: Rules, seed: int
+    model: Autoregressive,
+    prompts: Sequence[Ids],
+    filters: SamplingSettings,
+    rules: Rules,
+    seed: int,
 ) -> Stepper:
     state, inputs = read(model, prompts)
     if isinstance(model, Compiled) and rules.matching is None:
@@ -88,12 +99,18 @@ def _stepper(
     return SymbolBySymbol(model, state, inputs, filters, seed)
 
 
-def _take(row: Row, drawn: Drawn) -> tuple[NDArray, NDArray, NDArray, NDArray, bool]:
+def _take(row: Row, drawn: Draw) -> tuple[NDArray, NDArray, NDArray, NDArray, bool]:
     """Write symbols to a row until it ends; give the fields of its step, and whether it goes on."""
     count, goes_on = row.write(drawn.ids.tolist())
     finished = np.zeros(count, dtype=bool)
     finished[-1] = not goes_on
-    return np.full(count, row.number), drawn.ids[:count].astype(np.int64), drawn.nats[:count], finished, goes_on
+    return (
+        np.full(count, row.number),
+        drawn.ids[:count].astype(np.int64),
+        drawn.nats[:count],
+        finished,
+        goes_on,
+    )
 
 
 def collect(steps: Iterable[Step]) -> dict[int, Sample]:
@@ -101,14 +118,17 @@ def collect(steps: Iterable[Step]) -> dict[int, Sample]:
     ids: dict[int, list[int]] = {}
     nats: dict[int, list[float]] = {}
     for step in steps:
-        for number, id, cost in zip(step.samples.tolist(), step.ids.tolist(), step.nats.tolist(), strict=True):
+        for number, id, cost in zip(
+            step.samples.tolist(), step.ids.tolist(), step.nats.tolist(), strict=True
+        ):
             ids.setdefault(number, []).append(id)
             nats.setdefault(number, []).append(cost)
     return {number: Sample(np.array(ids[number]), np.array(nats[number])) for number in ids}
 
 
 def read(model: Autoregressive, prompts: Sequence[Ids]) -> tuple[State, Tensor]:
-    """Read prompts of any length; give the state before the last symbol of each, and these symbols (rows,).
+    """Read prompts of any length; give the state before the last symbol of each, and these symbols
+    (rows,).
 
     Each different prompt is read once and by itself, so that none depends on the others.
     """
@@ -133,7 +153,8 @@ def read(model: Autoregressive, prompts: Sequence[Ids]) -> tuple[State, Tensor]:
 
 
 def stop_at(text: str, decode: Callable[[Sequence[int]], str]) -> Callable[[Sequence[int]], bool]:
-    """Give a rule for `Rules.stop`: enough when the text has been written, or the symbol that holds its end."""
+    """Give a rule for `Rules.stop`: enough when the text has been written, or the symbol that
+    holds its end."""
     # Each symbol stands for a byte at least, but for a few special ones.
     reach = len(text.encode()) + 8
     return lambda ids: text in decode(ids[-reach:])

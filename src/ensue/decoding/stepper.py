@@ -1,4 +1,5 @@
-"""Texts on their way, and what goes on with them: symbol by symbol in Python, or many at once in the kernels."""
+"""Texts on their way, and what goes on with them: symbol by symbol in Python, or many at once in
+the kernels."""
 
 from __future__ import annotations
 
@@ -13,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ensue.decoding.constraints import Matching
+from ensue.decoding.constraints.matching import Matching
 from ensue.decoding.draw import draw
-from ensue.decoding.filters import FilterSettings, LogProbs, Mask, apply, normalize
+from ensue.decoding.sampling import LogProbs, Mask, SamplingSettings, apply, normalize
 from ensue.decoding.uniform import uniform
 from ensue.engine.step.structures import Rules as NativeRules
 from ensue.engine.step.structures import Writing
@@ -24,7 +25,8 @@ from ensue.models.contract import Autoregressive
 from ensue.state import State, select_rows
 
 WORK, LEAST, MOST = 1 << 27, 64, 1024
-"""Products after which Python looks at what the kernels wrote, a few milliseconds; the least and most symbols."""
+"""Products after which Python looks at what the kernels wrote, a few milliseconds; the least and
+most symbols."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Draw:
     """The next symbols of one row."""
 
     ids: NDArray[np.integer]
@@ -96,11 +98,12 @@ class Drawn:
 class Stepper(ABC):
     """Draws what comes next, and remembers where each text is.
 
-    Every row has `written` equally many symbols before `step`; there are no other rows than those that were kept.
+    Every row has `written` equally many symbols before `step`; there are no other rows than those
+    that were kept.
     """
 
     @abstractmethod
-    def step(self, rows: Sequence[Row]) -> list[Drawn]:
+    def step(self, rows: Sequence[Row]) -> list[Draw]:
         """Draw the next symbol of each row, or several."""
 
     @abstractmethod
@@ -111,18 +114,27 @@ class Stepper(ABC):
 class SymbolBySymbol(Stepper):
     """Any model under any rules: Python filters and draws."""
 
-    def __init__(self, model: Autoregressive, state: State, inputs: Tensor, filters: FilterSettings, seed: int) -> None:
+    def __init__(
+        self,
+        model: Autoregressive,
+        state: State,
+        inputs: Tensor,
+        filters: SamplingSettings,
+        seed: int,
+    ) -> None:
         self.model, self.state, self.inputs = model, state, inputs
         self.filters, self.seed = filters, seed
 
-    def step(self, rows: Sequence[Row]) -> list[Drawn]:
+    def step(self, rows: Sequence[Row]) -> list[Draw]:
         """Draw the next symbol of each row."""
         scores, self.state = predict(self.model, self.inputs, self.state)
-        shaped = apply(self.filters, scores, np.stack([row.allowed for row in rows]), self._recent(rows))
+        shaped = apply(
+            self.filters, scores, np.stack([row.allowed for row in rows]), self._recent(rows)
+        )
         ids = draw(shaped, uniform(self.seed, [row.number for row in rows], len(rows[0].written)))
         self.inputs = torch.from_numpy(ids).to(self.inputs.device)
         nats = -scores[np.arange(len(rows)), ids]
-        return [Drawn(ids[row : row + 1], nats[row : row + 1]) for row in range(len(rows))]
+        return [Draw(ids[row : row + 1], nats[row : row + 1]) for row in range(len(rows))]
 
     def keep(self, rows: NDArray[np.integer]) -> None:
         """Go on with these rows only."""
@@ -140,18 +152,23 @@ class SymbolBySymbol(Stepper):
 
 
 class InKernels(Stepper):
-    """A compiled network without a pattern: the kernels read, filter and draw many symbols in one call."""
+    """A compiled network without a pattern: the kernels read, filter and draw many symbols in
+    one call."""
 
-    def __init__(self, model: Compiled, state: State, inputs: Tensor, filters: FilterSettings, seed: int) -> None:
+    def __init__(
+        self, model: Compiled, state: State, inputs: Tensor, filters: SamplingSettings, seed: int
+    ) -> None:
         self.ticks, self.memory = model.ticks, model.ticks.memory(state, len(inputs))
         self.symbols = self.ticks.checked(self.memory, inputs.numpy())
         self.filters, self.seed = filters, seed
         self.writing = Writing(threads=torch.get_num_threads())
 
-    def step(self, rows: Sequence[Row]) -> list[Drawn]:
+    def step(self, rows: Sequence[Row]) -> list[Draw]:
         """Draw some symbols of each row, as many as WORK allows."""
         before, rules, window = len(rows[0].written), rows[0].rules, self.filters.repetition_window
-        ticks = min(max(LEAST, WORK // (self.ticks.products * len(rows))), MOST, rules.length - before)
+        ticks = min(
+            max(LEAST, WORK // (self.ticks.products * len(rows))), MOST, rules.length - before
+        )
         ids, nats = np.empty((len(rows), ticks), np.int32), np.empty((len(rows), ticks))
         recent = np.zeros((len(rows), window + ticks), np.int32)
         known, written = np.zeros((2, len(rows)), np.int32)
@@ -162,11 +179,21 @@ class InKernels(Stepper):
         samples = np.array([row.number for row in rows], np.int64)
         writing = self.writing
         writing.memory, writing.symbols = self.memory.data_ptr(), self.symbols.ctypes.data
-        writing.samples, writing.recent, writing.known = samples.ctypes.data, recent.ctypes.data, known.ctypes.data
-        writing.ids, writing.nats, writing.written = ids.ctypes.data, nats.ctypes.data, written.ctypes.data
+        writing.samples, writing.recent, writing.known = (
+            samples.ctypes.data,
+            recent.ctypes.data,
+            known.ctypes.data,
+        )
+        writing.ids, writing.nats, writing.written = (
+            ids.ctypes.data,
+            nats.ctypes.data,
+            written.ctypes.data,
+        )
         writing.first_step, writing.rows, writing.ticks = before, len(rows), ticks
         self.ticks.write(self._rules(rules, allowed), writing)
-        return [Drawn(ids[row, :count], nats[row, :count]) for row, count in enumerate(written.tolist())]
+        return [
+            Draw(ids[row, :count], nats[row, :count]) for row, count in enumerate(written.tolist())
+        ]
 
     def keep(self, rows: NDArray[np.integer]) -> None:
         """Go on with these rows only."""
@@ -176,9 +203,9 @@ class InKernels(Stepper):
         filters = self.filters
         return NativeRules(
             filters.temperature,
-            filters.nucleus,
+            filters.top_p,
             filters.min_p,
-            filters.typical,
+            filters.typical_p,
             filters.repetition_penalty,
             allowed.ctypes.data,
             self.seed & (1 << 64) - 1,
@@ -189,7 +216,8 @@ class InKernels(Stepper):
 
 
 def predict(model: Autoregressive, inputs: Tensor, state: State) -> tuple[LogProbs, State]:
-    """Go one symbol (rows,) on: give the log-probabilities of what follows (rows, size), and the state."""
+    """Go one symbol (rows,) on: give the log-probabilities of what follows (rows, size), and the
+    state."""
     with torch.inference_mode():
         distribution, state = model(inputs[:, None], state)
         probs = cast("Any", distribution).probs[:, 0].cpu().double().numpy()

@@ -1,4 +1,5 @@
-"""The text that a run was trained on, from its ids: in blocks, and any stretch of it, as code points.
+"""The text that a run was trained on, from its ids: in blocks, and any stretch of it, as code
+points.
 
 Copies are looked for in characters, not in symbols: a copy may begin within a word or a subword.
 """
@@ -16,7 +17,8 @@ from ensue.data.contract import Codec, Corpus
 from ensue.decoding.copies import BLOCK, Symbols
 
 BOUNDARY = 0
-"""Stands where a record or a part ends, and for unknown symbols whose spelling is not kept: no copy goes over it."""
+"""Stands where a record or a part ends, and for unknown symbols whose spelling is not kept: no
+copy goes over it."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +44,33 @@ class TrainingIds:
 
 
 class TrainingText:
-    """A boundary, then the characters of several parts, with a boundary after each record, or each long text."""
+    """A boundary, then the characters of several parts, with a boundary after each record, or
+    each long text."""
 
     def __init__(self, parts: Sequence[Corpus], codec: Codec) -> None:
-        self.parts, self.records, self.blanks_kept = parts, codec.end is not None, codec.blanks_kept
-        spellings = [b"\0" if id in (codec.end, codec.unknown) else one for id, one in enumerate(codec.spellings())]
+        self.parts, self.records, self.keeps_blanks = (
+            parts,
+            codec.end is not None,
+            codec.keeps_blanks,
+        )
+        spellings = [
+            b"\0" if id in (codec.end, codec.unknown) else one
+            for id, one in enumerate(codec.spellings())
+        ]
         unknown = [part.unknown_bytes for part in parts]
         self._spelled = np.concatenate([np.frombuffer(b"".join(spellings), np.uint8), *unknown])
         self._sizes = np.array(list(map(len, spellings)))
         self._starts = np.cumsum(self._sizes) - self._sizes
         own = int(self._sizes.sum()) + np.cumsum([0, *map(len, unknown)])
         self._unknown_starts = [
-            begin + np.cumsum(part.unknown_sizes) - part.unknown_sizes for begin, part in zip(own, parts, strict=False)
+            begin + np.cumsum(part.unknown_sizes) - part.unknown_sizes
+            for begin, part in zip(own, parts, strict=False)
         ]
         self._ends_line = np.array([spelling.endswith(b"\n") for spelling in spellings])
         # Within a character of UTF-8 no block may end: its first byte tells.
-        self._goes_on = np.array([(spelling[:1] or b"a")[0] & 0xC0 == 0x80 for spelling in spellings])
+        self._goes_on = np.array(
+            [(spelling[:1] or b"a")[0] & 0xC0 == 0x80 for spelling in spellings]
+        )
         self._blocks = list(self._cut())
         self._firsts = [0]
         """Where in the text each block begins, as far as it was read."""
@@ -97,11 +110,14 @@ class TrainingText:
         if len(corpus.unknown_sizes):
             first, last = np.searchsorted(corpus.unknown_at, (begin, end)).tolist()
             at = corpus.unknown_at[first:last] - begin
-            starts[at], sizes[at] = self._unknown_starts[part][first:last], corpus.unknown_sizes[first:last]
+            starts[at], sizes[at] = (
+                self._unknown_starts[part][first:last],
+                corpus.unknown_sizes[first:last],
+            )
         ends = np.cumsum(sizes)
         places = np.repeat(starts - (ends - sizes), sizes) + np.arange(ends[-1] if len(ends) else 0)
         text = self._spelled[places].tobytes().decode("utf-8", "replace")
-        if not self.blanks_kept:
+        if not self.keeps_blanks:
             text = self._without_first_blank(text, corpus, begin)
         return np.frombuffer(text.encode("utf-32-le"), np.uint32)
 

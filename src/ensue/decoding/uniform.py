@@ -17,7 +17,8 @@ _WORD = np.uint64(_LOW)
 
 
 def uniform(seed: int, samples: ArrayLike, step: int) -> NDArray[np.float64]:
-    """Give one number in [0, 1) for each of the `samples` (numbers of samples), at one step of all of them.
+    """Give one number in [0, 1) for each of the `samples` (numbers of samples), at one step of all
+    of them.
 
     The seed is the key; step and sample are the counter, 64 bits each.
 
@@ -41,7 +42,10 @@ def philox(counter: NDArray[np.uint64], key: tuple[int, int]) -> NDArray[np.uint
     """
     a, b, c, d = (counter[..., word] for word in range(4))
     for turn in range(_ROUNDS):
-        first, second = (np.uint64((part + turn * step) & _LOW) for part, step in zip(key, _KEY_STEPS, strict=True))
+        first, second = (
+            np.uint64((part + turn * step) & _LOW)
+            for part, step in zip(key, _KEY_STEPS, strict=True)
+        )
         left, right = _MULTIPLIERS[0] * a, _MULTIPLIERS[1] * c
         a, b = (right >> _HALF) ^ b ^ first, right & _WORD
         c, d = (left >> _HALF) ^ d ^ second, left & _WORD

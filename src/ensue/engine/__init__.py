@@ -1,4 +1,5 @@
-"""Cells at full speed: a cell's equation becomes a program, the program and its derivative are run over all ticks."""
+"""Cells at full speed: a cell's equation becomes a program, the program and its derivative are
+run over all ticks."""
 
 from __future__ import annotations
 
@@ -37,18 +38,23 @@ __all__ = [
 ]
 
 
-def run(program: Program, values: Values, lengths: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+def run(
+    program: Program, values: Values, lengths: Tensor | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Run a program over all ticks in the fastest way for it.
 
-    `values` holds "x" (time, batch, inputs), or a table "x" (symbols, inputs) and "ids" (time, batch), the parameters
-    by name, "state/NAME" (batch, units) and, for a program with zoneout, "zone/NAME" (time, batch, units).
-    Gives the path of the first state, (time, batch, units), and every state after each row's own last step; `lengths`
-    (batch,) counts a row's steps.
+    `values` holds "x" (time, batch, inputs), or a table "x" (symbols, inputs) and "ids" (time,
+    batch), the parameters by name, "state/NAME" (batch, units) and, for a program with zoneout,
+    "zone/NAME" (time, batch, units). Gives the path of the first state, (time, batch, units), and
+    every state after each row's own last step; `lengths` (batch,) counts a row's steps.
     """
     device = values["x"].device.type
     if torch.is_autocast_enabled(device):
         low = torch.get_autocast_dtype(device)
-        lowered = {name: value.to(low) if value.is_floating_point() else value for name, value in values.items()}
+        lowered = {
+            name: value.to(low) if value.is_floating_point() else value
+            for name, value in values.items()
+        }
         with torch.autocast(device, enabled=False):
             path, last = run(program, lowered, lengths)
         return path, {state: end.to(values[f"state/{state}"].dtype) for state, end in last.items()}
@@ -60,7 +66,8 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
     if lengths is not None and bool((lengths == len(timed(values))).all()):
         lengths = None
     compiled = native.usable(program, values)
-    # On unequal rows torch's kernel on a CPU takes well over twice as long as ours (benchmarks/training.py).
+    # On unequal rows torch's kernel on a CPU takes well over twice as long as ours
+    # (benchmarks/training.py).
     unequal = lengths is not None and (compiled or bool((lengths == 0).any()))
     looked_up = compiled and "ids" in values
     if kernels.faster(program, values["x"]) and not unequal and not looked_up:
@@ -74,7 +81,10 @@ def run(program: Program, values: Values, lengths: Tensor | None = None) -> tupl
     else:
         alone = scan.run(program, _dense(values)) if by_scan else paths(eager, program, values)
         packed = tuple(layout.pack(path) for path in alone)
-    ends = {state: layout.end(path, initial[state]) for state, path in zip(program.states, packed, strict=True)}
+    ends = {
+        state: layout.end(path, initial[state])
+        for state, path in zip(program.states, packed, strict=True)
+    }
     return layout.unpack(packed[0]), ends
 
 

@@ -1,4 +1,5 @@
-"""The derivative of a program, by reverse accumulation on its symbols (Griewank & Walther 2008, chapter 3)."""
+"""The derivative of a program, by reverse accumulation on its symbols (Griewank & Walther 2008,
+chapter 3)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from ensue.engine.program import Program
 from ensue.engine.simplify import Node, Nodes, pruned
 
 RECOMPUTED = {"add", "subtract", "multiply", "negate", "square"}
-"""What is cheaper to compute again, from what is kept anyway, than to write to memory and read back."""
+"""What is cheaper to compute again, from what is kept anyway, than to write to memory and read
+back."""
 ACTIVATIONS = {"sigmoid", "tanh", "relu", "exp", "softplus"}
 """What takes the place of a gate that nobody else reads."""
 
@@ -19,8 +21,9 @@ ACTIVATIONS = {"sigmoid", "tanh", "relu", "exp", "softplus"}
 class Derivative:
     """One tick backward: nodes that give the adjoint of each gate, weight and old state.
 
-    Leaves: `value` (what the tick computed at that place), `adjoint` (of a new state), `recall` (what comes back
-    through the product of a stage, known once its gates' adjoints are), `constant`.
+    Leaves: `value` (what the tick computed at that place), `adjoint` (of a new state), `recall`
+    (what comes back through the product of a stage, known once its gates' adjoints are),
+    `constant`.
     """
 
     nodes: tuple[Node, ...]
@@ -40,7 +43,8 @@ class Derivative:
 
 
 def differentiate(program: Program) -> Derivative:
-    """Differentiate a tick, and decide which of its values are kept for the way back and which computed again."""
+    """Differentiate a tick, and decide which of its values are kept for the way back and which
+    computed again."""
     first = _Reverse(program, frozenset()).derivative()
     again = _recomputed(program, first.kept)
     return _Reverse(program, again).derivative() if again else first
@@ -50,7 +54,9 @@ def _recomputed(program: Program, wanted: frozenset[int]) -> frozenset[int]:
     """Choose the wanted values that are simple functions of others which are at hand."""
     nodes = program.nodes
     uses = Counter(arg for node in nodes for arg in node.args)
-    activated = {node.args[0] for node in nodes if node.op in ACTIVATIONS and uses[node.args[0]] == 1}
+    activated = {
+        node.args[0] for node in nodes if node.op in ACTIVATIONS and uses[node.args[0]] == 1
+    }
     at_hand = {place for place, node in enumerate(nodes) if not node.args} | set(program.outputs)
     at_hand |= {part.of for part in program.stages if part.of is not None}
     at_hand |= {place for place in wanted if nodes[place].op not in RECOMPUTED}
@@ -58,7 +64,10 @@ def _recomputed(program: Program, wanted: frozenset[int]) -> frozenset[int]:
     for place in sorted(wanted - at_hand):
         at_hand.add(place)
         # A gate would have to be kept beside its activation, which costs as much as is saved.
-        if all(arg in at_hand and not (nodes[arg].op == "gate" and arg in activated) for arg in nodes[place].args):
+        if all(
+            arg in at_hand and not (nodes[arg].op == "gate" and arg in activated)
+            for arg in nodes[place].args
+        ):
             again.add(place)
     return frozenset(again)
 
@@ -94,13 +103,17 @@ class _Reverse:
             tuple({gate: (new[x], new[h]) for gate, (x, h) in pairs.items()} for pairs in gates),
             {state: new[place] for state, place in states.items()},
             {weight: new[place] for weight, place in weights.items()},
-            frozenset(int(node.detail) for node in nodes if node.op == "value" and node.detail is not None),
+            frozenset(
+                int(node.detail) for node in nodes if node.op == "value" and node.detail is not None
+            ),
             self.again,
         )
 
     def _give(self, place: int, adjoint: int) -> None:
         before = self.adjoints.get(place)
-        self.adjoints[place] = adjoint if before is None else self.nodes.apply("add", before, adjoint)
+        self.adjoints[place] = (
+            adjoint if before is None else self.nodes.apply("add", before, adjoint)
+        )
 
     def _value(self, place: int) -> int:
         node = self.program.nodes[place]
@@ -113,7 +126,8 @@ class _Reverse:
         return self.values[place]
 
     def _again(self, place: int) -> None:
-        """Compute a value again, each of those that it is made of once, and however deep they lie."""
+        """Compute a value again, each of those that it is made of once, and however deep they
+        lie."""
         pending = [place]
         while pending:
             at = pending[-1]
@@ -122,7 +136,9 @@ class _Reverse:
             if missing:
                 pending.append(missing[0])
                 continue
-            self.values[at] = self.nodes.apply(self.program.nodes[at].op, *(self._value(arg) for arg in args))
+            self.values[at] = self.nodes.apply(
+                self.program.nodes[at].op, *(self._value(arg) for arg in args)
+            )
             pending.pop()
 
     def _reverse(self, place: int) -> None:
@@ -144,7 +160,11 @@ class _Reverse:
 
     def _of_leaves(self, op: str) -> dict[str, int]:
         nodes = self.program.nodes
-        return {str(nodes[place].detail): adjoint for place, adjoint in self.adjoints.items() if nodes[place].op == op}
+        return {
+            str(nodes[place].detail): adjoint
+            for place, adjoint in self.adjoints.items()
+            if nodes[place].op == op
+        }
 
 
 Rule = Callable[..., list[int]]

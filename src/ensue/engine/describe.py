@@ -1,4 +1,5 @@
-"""What the engine makes of a cell, in readable algebra: both programs, what is stored, and what a tick costs."""
+"""What the engine makes of a cell, in readable algebra: both programs, what is stored, and what
+a tick costs."""
 
 from __future__ import annotations
 
@@ -13,18 +14,39 @@ from ensue.engine.schedule import Slot, plan
 from ensue.engine.simplify import Node
 from ensue.engine.tape import tape
 
-LEAVES = {"gate": "gate.{}", "gate.x": "gate.{}.x", "gate.h": "gate.{}.h", "state": "state.{}", "weight": "weight.{}"}
-FUNCTIONS = {"sigmoid", "tanh", "exp", "log", "sqrt", "softplus", "divide", "normalise", "normalise_back"}
+LEAVES = {
+    "gate": "gate.{}",
+    "gate.x": "gate.{}.x",
+    "gate.h": "gate.{}.h",
+    "state": "state.{}",
+    "weight": "weight.{}",
+}
+FUNCTIONS = {
+    "sigmoid",
+    "tanh",
+    "exp",
+    "log",
+    "sqrt",
+    "softplus",
+    "divide",
+    "normalise",
+    "normalise_back",
+}
 """What takes as long as several additions."""
 NUMBER_BYTES = 4
 
 
 def describe(program: Program) -> str:
-    """Write both programs of one unit's tick; `d` stands for the derivative of the loss in what follows it."""
+    """Write both programs of one unit's tick; `d` stands for the derivative of the loss in what
+    follows it."""
     derivative, names = plan(program).derivative, _names(program)
-    memory = [place for place, node in enumerate(program.nodes) if node.op not in ("weight", "constant")]
+    memory = [
+        place for place, node in enumerate(program.nodes) if node.op not in ("weight", "constant")
+    ]
     stored = [names[place] for place in memory if place in derivative.kept]
-    again = [names.get(place, _text(program.nodes, place, names)) for place in sorted(derivative.again)]
+    again = [
+        names.get(place, _text(program.nodes, place, names)) for place in sorted(derivative.again)
+    ]
     return "\n".join(
         [
             "forward:",
@@ -51,7 +73,9 @@ def _names(program: Program) -> dict[int, str]:
             names[place] = f"{program.states[program.outputs.index(place)]}'"
         elif node.args and (place in kept or uses[place] > 1):
             inner = program.nodes[node.args[0]]
-            name = str(inner.detail) if inner.op == "gate" and node.op in ACTIVATIONS else f"v{place}"
+            name = (
+                str(inner.detail) if inner.op == "gate" and node.op in ACTIVATIONS else f"v{place}"
+            )
             names[place] = name if name not in names.values() else f"v{place}"
     return names
 
@@ -71,15 +95,35 @@ def _forward(program: Program, names: Mapping[int, str]) -> Iterator[str]:
 
 
 def _product(part: Part, names: Mapping[int, str]) -> str:
-    terms = ["W x"] * part.reads + ([] if part.of is None else [f"U {names[part.of]}"]) + ["b"] * bool(part.bias)
+    terms = (
+        ["W x"] * part.reads
+        + ([] if part.of is None else [f"U {names[part.of]}"])
+        + ["b"] * bool(part.bias)
+    )
     return " + ".join(terms)
 
 
-def _backward(program: Program, derivative: Derivative, forward: Mapping[int, str]) -> Iterator[str]:
+def _backward(
+    program: Program, derivative: Derivative, forward: Mapping[int, str]
+) -> Iterator[str]:
     uses = Counter(arg for node in derivative.nodes for arg in node.args)
-    targets = [(f"dgate.{gate}", x) for pairs in derivative.gates for gate, (x, h) in pairs.items() if x == h]
-    apart = [(gate, pair) for pairs in derivative.gates for gate, pair in pairs.items() if pair[0] != pair[1]]
-    targets += [(f"dgate.{gate}.{side}", place) for gate, pair in apart for side, place in zip("xh", pair, strict=True)]
+    targets = [
+        (f"dgate.{gate}", x)
+        for pairs in derivative.gates
+        for gate, (x, h) in pairs.items()
+        if x == h
+    ]
+    apart = [
+        (gate, pair)
+        for pairs in derivative.gates
+        for gate, pair in pairs.items()
+        if pair[0] != pair[1]
+    ]
+    targets += [
+        (f"dgate.{gate}.{side}", place)
+        for gate, pair in apart
+        for side, place in zip("xh", pair, strict=True)
+    ]
     targets += [(f"dweight.{weight}", place) for weight, place in derivative.weights.items()]
     targets += [(f"dstate.{state}", place) for state, place in derivative.states.items()]
     names: dict[int, str] = {}
@@ -108,11 +152,20 @@ def _text(nodes: tuple[Node, ...], place: int, names: Mapping[int, str]) -> str:
         if at in names and at != place:
             return Expr("name", detail=names[at])
         if not node.args:
-            return Expr("name", detail=names.get(at, f"{node.detail:g}" if node.op == "constant" else str(node.detail)))
+            return Expr(
+                "name",
+                detail=names.get(
+                    at, f"{node.detail:g}" if node.op == "constant" else str(node.detail)
+                ),
+            )
         args = [expression(arg) for arg in node.args]
         if node.op == "sigmoid_back":
             return args[0] * args[1] * (1 - args[1])
-        return args[0] * (1 - args[1] * args[1]) if node.op == "tanh_back" else Expr(node.op, tuple(args))
+        return (
+            args[0] * (1 - args[1] * args[1])
+            if node.op == "tanh_back"
+            else Expr(node.op, tuple(args))
+        )
 
     text = repr(expression(place)).replace("1.0", "1")
     return text[1:-1] if text.startswith("(") else text
@@ -123,7 +176,9 @@ def _cost(program: Program, phase: str) -> str:
     slots = list(made.slots)
     forgotten = {slots[place] for place in made.registers}
     functions = sum(name in FUNCTIONS for name, _, _ in made.instructions)
-    multiplied = [made.products[segment.products[0]] for segment in made.segments if segment.products]
+    multiplied = [
+        made.products[segment.products[0]] for segment in made.segments if segment.products
+    ]
     products = [program.stages[int(product.matrix[1])] for product in multiplied]
     read = written = 0
     for segment in made.segments:
@@ -131,7 +186,9 @@ def _cost(program: Program, phase: str) -> str:
         wrote: set[Slot] = set()
         steps = [(args, out) for _, out, args in made.instructions[segment.first : segment.last]]
         for product in (made.products[index] for index in segment.products):
-            steps.insert(0, ((product.source, *([product.add] if product.add >= 0 else ())), product.out))
+            steps.insert(
+                0, ((product.source, *([product.add] if product.add >= 0 else ())), product.out)
+            )
         for args, out in steps:
             seen |= {one for place in args for one in _numbers(slots[place])} - wrote
             wrote |= _numbers(slots[out])
@@ -139,13 +196,15 @@ def _cost(program: Program, phase: str) -> str:
     count = f"{len(made.instructions)} operation{'s' * (len(made.instructions) != 1)}"
     product = " + ".join(f"2 x {len(part.gates)} x width" for part in products)
     return (
-        f"{count}, {functions} of them functions or quotients{f', and {product} in products with U' * bool(product)}; "
+        f"{count}, {functions} of them functions or "
+        f"quotients{f', and {product} in products with U' * bool(product)}; "
         f"{read * NUMBER_BYTES} bytes read, {written * NUMBER_BYTES} written"
     )
 
 
 def _numbers(slot: Slot) -> set[Slot]:
-    """Give what a slot holds of one unit in memory, gate by gate; weights and constants are the same for all rows."""
+    """Give what a slot holds of one unit in memory, gate by gate; weights and constants are the
+    same for all rows."""
     if slot[0] in GATES:
         return {(slot[0], slot[1], at) for at in range(int(slot[2]), int(slot[3]))}
     return set() if slot[0] in ("weight", "constant", "recurrent_bias") else {slot}

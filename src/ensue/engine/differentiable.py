@@ -21,7 +21,8 @@ Given = Mapping[str, Tensor | None]
 
 
 class Backend(Protocol):
-    """Runs the schedules of a program (engine/schedule.py) on a memory that is laid out for all steps."""
+    """Runs the schedules of a program (engine/schedule.py) on a memory that is laid out for all
+    steps."""
 
     @staticmethod
     def forward(memory: Memory) -> None:
@@ -29,29 +30,39 @@ class Backend(Protocol):
 
     @staticmethod
     def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
-        """Write the gates' adjoints and the weights' sums; give the adjoints of the initial states by name."""
+        """Write the gates' adjoints and the weights' sums; give the adjoints of the initial
+        states by name."""
 
     @staticmethod
     def weigh(adjoint: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
-        """Give adjoint' source of (steps, columns) and (steps, inputs), and the sum of each column."""
+        """Give adjoint' source of (steps, columns) and (steps, inputs), and the sum of each
+        column."""
 
 
 def paths(backend: Backend, program: Program, values: Values) -> tuple[Tensor, ...]:
-    """Give the path of each state (time, batch, units), from "x" (time, batch, inputs), by one backend."""
+    """Give the path of each state (time, batch, units), from "x" (time, batch, inputs), by one
+    backend."""
     layout = Layout.of(timed(values))
     return tuple(layout.unpack(path) for path in packed_paths(backend, program, values, layout))
 
 
-def packed_paths(backend: Backend, program: Program, values: Values, layout: Layout) -> tuple[Tensor, ...]:
-    """Give the path of each state, packed (steps, units); differentiable by the program's derivative, and again."""
+def packed_paths(
+    backend: Backend, program: Program, values: Values, layout: Layout
+) -> tuple[Tensor, ...]:
+    """Give the path of each state, packed (steps, units); differentiable by the program's
+    derivative, and again."""
     check_values(program, values, layout.lengths)
     steps, rows = timed(values).shape[:2]
     if len(layout.sizes) != steps or (layout.lengths is None and layout.sizes != (rows,) * steps):
-        raise ValueError(f"the layout is of {len(layout.sizes)} other steps than those of x, ({steps}, {rows})")
+        raise ValueError(
+            f"the layout is of {len(layout.sizes)} other steps than those of x, ({steps}, {rows})"
+        )
     return unchecked_paths(backend, program, values, layout)
 
 
-def unchecked_paths(backend: Backend, program: Program, values: Values, layout: Layout) -> tuple[Tensor, ...]:
+def unchecked_paths(
+    backend: Backend, program: Program, values: Values, layout: Layout
+) -> tuple[Tensor, ...]:
     """Do the same with values of which somebody has looked at the shapes."""
     values = _packed(values, layout)
     if not torch.is_grad_enabled():
@@ -63,16 +74,21 @@ def unchecked_paths(backend: Backend, program: Program, values: Values, layout: 
 
 
 def ticks(program: Program, values: Values) -> tuple[Tensor, ...]:
-    """Give the path of each state (time, batch, units) by plain differentiable operations: what `paths` must equal."""
+    """Give the path of each state (time, batch, units) by plain differentiable operations: what
+    `paths` must equal."""
     layout = Layout.of(timed(values))
-    return tuple(layout.unpack(path) for path in _ticks(program, _packed(values, layout), layout.sizes))
+    return tuple(
+        layout.unpack(path) for path in _ticks(program, _packed(values, layout), layout.sizes)
+    )
 
 
 def _packed(values: Values, layout: Layout) -> dict[str, Tensor]:
     moving = {"ids"} if "ids" in values else {"x"}
     ways = {"state": layout.sort, "zone": layout.pack}
     return {
-        name: layout.pack(value) if name in moving else ways.get(name.split("/")[0], lambda same: same)(value)
+        name: layout.pack(value)
+        if name in moving
+        else ways.get(name.split("/")[0], lambda same: same)(value)
         for name, value in values.items()
     }
 
@@ -105,10 +121,15 @@ def _tick(program: Program, values: Values, now: Values, state: Values) -> tuple
             found.append((now if node.op == "zone" else values)[f"{node.op}/{node.detail}"])
         else:
             found.append(_gate(program, values, now, found, (node.op, str(node.detail))))
-    return tuple(found[output].expand_as(old) for output, old in zip(program.outputs, state.values(), strict=True))
+    return tuple(
+        found[output].expand_as(old)
+        for output, old in zip(program.outputs, state.values(), strict=True)
+    )
 
 
-def _gate(program: Program, values: Values, now: Values, found: list[Tensor], leaf: tuple[str, str]) -> Tensor:
+def _gate(
+    program: Program, values: Values, now: Values, found: list[Tensor], leaf: tuple[str, str]
+) -> Tensor:
     op, gate = leaf
     part = next(part for part in program.stages if gate in part.gates)
     at = part.gates.index(gate)
@@ -128,7 +149,12 @@ def _gate(program: Program, values: Values, now: Values, found: list[Tensor], le
 class _Run(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, backend: Backend, program: Program, sizes: tuple[int, ...], names: tuple[str, ...], *tensors: Tensor
+        ctx: Any,
+        backend: Backend,
+        program: Program,
+        sizes: tuple[int, ...],
+        names: tuple[str, ...],
+        *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
         keep = any(ctx.needs_input_grad)
         memory = Memory(program, dict(zip(names, tensors, strict=True)), sizes, {}, keep)
@@ -144,7 +170,9 @@ class _Run(torch.autograd.Function):
     def backward(ctx: Any, *given: Tensor | None) -> tuple[Tensor | None, ...]:
         count = len(ctx.names)
         values = dict(zip(ctx.names, ctx.saved_tensors[:count], strict=True))
-        wanted = {name for name, needs in zip(ctx.names, ctx.needs_input_grad[4:], strict=True) if needs}
+        wanted = {
+            name for name, needs in zip(ctx.names, ctx.needs_input_grad[4:], strict=True) if needs
+        }
         if torch.is_grad_enabled():
             gradients = _differentiable_gradients(ctx.program, values, ctx.sizes, wanted, given)
         else:
@@ -157,10 +185,18 @@ class _Run(torch.autograd.Function):
 
 
 def _differentiable_gradients(
-    program: Program, values: Values, sizes: Sequence[int], wanted: set[str], given: tuple[Tensor | None, ...]
+    program: Program,
+    values: Values,
+    sizes: Sequence[int],
+    wanted: set[str],
+    given: tuple[Tensor | None, ...],
 ) -> dict[str, Tensor | None]:
     """Go forward again by plain operations, for a gradient that will itself be differentiated."""
-    pairs = [(path, grad) for path, grad in zip(_ticks(program, values, sizes), given, strict=True) if grad is not None]
+    pairs = [
+        (path, grad)
+        for path, grad in zip(_ticks(program, values, sizes), given, strict=True)
+        if grad is not None
+    ]
     sources = [values[name] for name in wanted]
     paths, grads = zip(*pairs, strict=True)
     found = torch.autograd.grad(paths, sources, grads, create_graph=True, allow_unused=True)
@@ -169,21 +205,32 @@ def _differentiable_gradients(
 
 def _gradients(backend: Backend, memory: Memory, wanted: set[str]) -> dict[str, Tensor]:
     """Give the gradients of parameters and input, from the adjoints that a backend has written."""
-    gradients = {f"weight/{weight.name}": memory.sum(weight.name).sum(0) for weight in memory.program.weights}
+    gradients = {
+        f"weight/{weight.name}": memory.sum(weight.name).sum(0) for weight in memory.program.weights
+    }
     for index in range(len(memory.program.stages)):
         for name, gradient in _products_back(backend, memory, index, wanted):
             gradients[name] = gradients[name] + gradient if name in gradients else gradient
     return gradients
 
 
-def _products_back(backend: Backend, memory: Memory, index: int, wanted: set[str]) -> Iterator[tuple[str, Tensor]]:
-    """Give the gradients of a stage's matrices and biases, and its share of the input's, each as one product."""
-    part, values, places = memory.program.stages[index], memory.values, columns(memory.program, index)
+def _products_back(
+    backend: Backend, memory: Memory, index: int, wanted: set[str]
+) -> Iterator[tuple[str, Tensor]]:
+    """Give the gradients of a stage's matrices and biases, and its share of the input's, each as
+    one product."""
+    part, values, places = (
+        memory.program.stages[index],
+        memory.values,
+        columns(memory.program, index),
+    )
     adjoint, of_all = memory.buffers["gate_adjoints", index], len(part.gates) * memory.units(index)
     if part.reads:
         of_input = adjoint[:, :of_all]
         if "ids" in values:
-            of_input = adjoint.new_zeros(len(values["x"]), of_all).index_add_(0, values["ids"], of_input)
+            of_input = adjoint.new_zeros(len(values["x"]), of_all).index_add_(
+                0, values["ids"], of_input
+            )
         matrix, bias = backend.weigh(of_input, values["x"])
         yield f"{part.name}/input", as_written(matrix, places.of_x)
         if "x" in wanted:

@@ -1,8 +1,9 @@
 """Programs run in plain torch, on any device and in any dtype: the reference of the engine.
 
-The products with the input are one product before the loop over ticks, the gradients of all weights one product
-after the loop back; between them each tick runs the program's instructions on memory that was laid out beforehand.
-Every tick has all rows here: padding is computed, and thrown away by the caller.
+The products with the input are one product before the loop over ticks, the gradients of all weights
+one product after the loop back; between them each tick runs the program's instructions on memory
+that was laid out beforehand. Every tick has all rows here: padding is computed, and thrown away by
+the caller.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
         initial = memory.values[f"state/{state}"]
         zero = torch.zeros_like(initial)
         later = [] if grad is None else [*_by_tick(memory, grad)]
-        carried[state] = (later[-1].clone() if later else torch.zeros_like(initial), torch.empty_like(initial))
+        carried[state] = (
+            later[-1].clone() if later else torch.zeros_like(initial),
+            torch.empty_like(initial),
+        )
         columns["incoming", state] = cycle(carried[state])
         columns["outgoing", state] = cycle(carried[state][::-1])
         columns["given", state] = [*later[-2::-1], zero] if later else repeat(zero)
@@ -43,7 +47,11 @@ def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
         found = _column(memory, slot)
         return found[::-1] if isinstance(found, tuple) else found
 
-    _play(plan(memory.program).backward, column, {("given", state) for state, grad in given.items() if grad is None})
+    _play(
+        plan(memory.program).backward,
+        column,
+        {("given", state) for state, grad in given.items() if grad is None},
+    )
     return {state: pair[len(memory.sizes) % 2] for state, pair in carried.items()}
 
 
@@ -52,8 +60,11 @@ def weigh(adjoint: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
     return adjoint.T @ source, adjoint.sum(0)
 
 
-def _play(schedule: Schedule, column: Callable[[Slot], Iterable[Tensor]], skipped: Set[Slot] = frozenset()) -> None:
-    """Run the instructions once for each tick; leave out the additions of a slot that is `skipped`."""
+def _play(
+    schedule: Schedule, column: Callable[[Slot], Iterable[Tensor]], skipped: Set[Slot] = frozenset()
+) -> None:
+    """Run the instructions once for each tick; leave out the additions of a slot that is
+    `skipped`."""
     slots = list(schedule.slots)
     instructions = [
         (one.function, one.args, one.out)

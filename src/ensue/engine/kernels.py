@@ -21,7 +21,11 @@ from ensue.engine.tracing import trace
 
 @lru_cache(maxsize=1)
 def _known() -> dict[Program, str]:
-    return {trace(Elman(), "tanh"): "rnn_tanh", trace(LSTM(), "lstm"): "lstm", trace(GRU(), "gru"): "gru"}
+    return {
+        trace(Elman(), "tanh"): "rnn_tanh",
+        trace(LSTM(), "lstm"): "lstm",
+        trace(GRU(), "gru"): "gru",
+    }
 
 
 def kernel_of(program: Program) -> str | None:
@@ -30,10 +34,11 @@ def kernel_of(program: Program) -> str | None:
 
 
 def faster(program: Program, x: Tensor) -> bool:
-    """Say whether torch's kernel is faster on rows of equal length: all on a GPU, LSTM in float32 on a CPU (oneDNN).
+    """Say whether torch's kernel is faster on rows of equal length: all on a GPU, LSTM in float32
+    on a CPU (oneDNN).
 
-    There it trains as fast as our compiled kernels (0.95 to 1.16 of their time from 128 units on), and is faster for
-    fewer units and without gradients (benchmarks/training.py).
+    There it trains as fast as our compiled kernels (0.95 to 1.16 of their time from 128 units on),
+    and is faster for fewer units and without gradients (benchmarks/training.py).
     """
     kernel = kernel_of(program)
     if kernel is None or x.device.type not in ("cpu", "cuda"):
@@ -41,9 +46,16 @@ def faster(program: Program, x: Tensor) -> bool:
     return x.device.type == "cuda" or (kernel == "lstm" and x.dtype == torch.float32)
 
 
-def run(program: Program, values: Mapping[str, Tensor], lengths: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
-    """Give the path of the first state, and every state after each row's own last step; `lengths` must be above 0."""
-    x, weights, function = values["x"], _weights(program, values), getattr(torch._VF, str(kernel_of(program)))
+def run(
+    program: Program, values: Mapping[str, Tensor], lengths: Tensor | None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Give the path of the first state, and every state after each row's own last step;
+    `lengths` must be above 0."""
+    x, weights, function = (
+        values["x"],
+        _weights(program, values),
+        getattr(torch._VF, str(kernel_of(program))),
+    )
     first = [values[f"state/{state}"][None] for state in program.states]
     options = (weights, True, 1, 0.0, torch.is_grad_enabled(), False)
     if lengths is None:
@@ -53,8 +65,12 @@ def run(program: Program, values: Mapping[str, Tensor], lengths: Tensor | None) 
     order, back = packed.sorted_indices, packed.unsorted_indices
     assert order is not None
     assert back is not None
-    data, *last = function(packed.data, packed.batch_sizes, _start([one[:, order] for one in first]), *options)
-    path, _ = pad_packed_sequence(PackedSequence(data, packed.batch_sizes, order, back), total_length=len(x))
+    data, *last = function(
+        packed.data, packed.batch_sizes, _start([one[:, order] for one in first]), *options
+    )
+    path, _ = pad_packed_sequence(
+        PackedSequence(data, packed.batch_sizes, order, back), total_length=len(x)
+    )
     return path, {state: end[0, back] for state, end in zip(program.states, last, strict=True)}
 
 
@@ -70,7 +86,8 @@ def _weights(program: Program, values: Mapping[str, Tensor]) -> list[Tensor]:
     recurrent_bias = values.get(f"{name}/recurrent_bias", torch.zeros_like(input_bias))
     weights = [values[f"{name}/input"], values[f"{name}/recurrent"], input_bias, recurrent_bias]
     if input_bias.is_cuda:
-        # cuDNN wants them in one piece of memory, and copies them at every call, with a warning, where they are not.
+        # cuDNN wants them in one piece of memory, and copies them at every call, with a warning,
+        # where they are not.
         whole = torch.cat([weight.flatten() for weight in weights])
         pieces = whole.split([weight.numel() for weight in weights])
         weights = [piece.view_as(weight) for piece, weight in zip(pieces, weights, strict=True)]

@@ -1,4 +1,5 @@
-"""How the steps of a batch lie in memory: packed, tick after tick, longest row first, so that padding is nowhere."""
+"""How the steps of a batch lie in memory: packed, tick after tick, longest row first, so that
+padding is nowhere."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Layout:
-    """The number of rows at each tick; and, for rows of unequal lengths, where each step comes from."""
+    """The number of rows at each tick; and, for rows of unequal lengths, where each step comes
+    from."""
 
     sizes: tuple[int, ...]
     order: Tensor | None = None
@@ -23,7 +25,8 @@ class Layout:
 
     @classmethod
     def of(cls, x: Tensor, lengths: Tensor | None = None) -> Layout:
-        """Make the layout of x (time, batch, ...), whose rows have all steps, or `lengths` (batch,) of them."""
+        """Make the layout of x (time, batch, ...), whose rows have all steps, or `lengths`
+        (batch,) of them."""
         steps, batch = x.shape[:2]
         if lengths is None:
             return cls((batch,) * steps)
@@ -33,7 +36,9 @@ class Layout:
         sizes = real.sum(1)
         last = torch.zeros_like(order)
         place = (sizes.cumsum(0) - sizes)[(longest_first - 1).clamp_min(0)] + torch.arange(batch)
-        last[order] = torch.where(longest_first > 0, place, 0)  # a row of no steps may have no place at all
+        last[order] = torch.where(
+            longest_first > 0, place, 0
+        )  # a row of no steps may have no place at all
         tensors = [one.to(x.device) for one in (order, tick * batch + order[row], lengths, last)]
         return cls(tuple(sizes.tolist()), *tensors)
 
@@ -55,7 +60,8 @@ class Layout:
         return state if self.order is None else state[self.order]
 
     def end(self, packed: Tensor, initial: Tensor) -> Tensor:
-        """Give a state after each row's own last step (batch, units); the initial one for a row of none."""
+        """Give a state after each row's own last step (batch, units); the initial one for a row
+        of none."""
         if self.last is None or self.lengths is None:
             # A copy: whoever keeps the state would otherwise keep the memory of the whole path.
             return packed[len(packed) - self.sizes[-1] :].clone()

@@ -1,4 +1,5 @@
-"""Features of symbols that need not be written out: products with them are products with a small table, looked up."""
+"""Features of symbols that need not be written out: products with them are products with a small
+table, looked up."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Lookup:
-    """The features table[ids], (batch, time, inputs), of ids (batch, time) and a table (symbols, inputs).
+    """The features table[ids], (batch, time, inputs), of ids (batch, time) and a table (symbols,
+    inputs).
 
     W table[ids] is (W table)[ids], and fewer products where there are fewer symbols than steps.
     """
@@ -46,12 +48,14 @@ def time_first(x: Features) -> dict[str, Tensor]:
 
 
 def features_of(ids: Tensor, size: int, table: Tensor | None, dtype: torch.dtype) -> Features:
-    """Give the features of ids below `size`, by a table (size, inputs) or one-hot, in the form that costs less."""
+    """Give the features of ids below `size`, by a table (size, inputs) or one-hot, in the form
+    that costs less."""
     if ids.device.type == "cpu" and size < ids.numel():
         return Lookup(torch.eye(size, dtype=dtype) if table is None else table, ids)
     return F.one_hot(ids, size).to(dtype) if table is None else F.embedding(ids, table)
 
 
 def timed(values: Mapping[str, Tensor]) -> Tensor:
-    """Give the input of a run by tick and row, (time, batch, ...): "ids" where it has them, "x" otherwise."""
+    """Give the input of a run by tick and row, (time, batch, ...): "ids" where it has them, "x"
+    otherwise."""
     return values.get("ids", values["x"])

@@ -16,20 +16,26 @@ GATES = {"gates", "gate_adjoints"}
 LINE = 16
 """Numbers of a cache line: where buffers begin."""
 Values = Mapping[str, Tensor]
-"""All that a run reads: "x" (steps, inputs), the parameters by name, "state/NAME" (batch, units), and "zone/NAME"
-(steps, units). Steps lie packed: the rows of the first tick, those of the second, and so on (engine/layout.py).
-With "ids" (steps,), "x" is a table (symbols, inputs), and a step's input the row of its id."""
+"""All that a run reads: "x" (steps, inputs), the parameters by name, "state/NAME" (batch, units),
+and "zone/NAME" (steps, units). Steps lie packed: the rows of the first tick, those of the second,
+and so on (engine/layout.py). With "ids" (steps,), "x" is a table (symbols, inputs), and a step's
+input the row of its id."""
 
 
 class Memory:
     """Where the values of a run lie, for `sizes` rows at each tick.
 
-    With `keep`, what the way back needs is kept for every tick. `buffers` holds what was written, by slot without
-    the columns of the gates; a run back starts from those of the run forward.
+    With `keep`, what the way back needs is kept for every tick. `buffers` holds what was written,
+    by slot without the columns of the gates; a run back starts from those of the run forward.
     """
 
     def __init__(
-        self, program: Program, values: Values, sizes: Sequence[int], buffers: Mapping[Slot, Tensor], keep: bool
+        self,
+        program: Program,
+        values: Values,
+        sizes: Sequence[int],
+        buffers: Mapping[Slot, Tensor],
+        keep: bool,
     ) -> None:
         self.program, self.values, self.sizes, self.keep = program, values, sizes, keep
         self.buffers: dict[Slot, Tensor] = dict(buffers)
@@ -54,7 +60,8 @@ class Memory:
         return self.buffers["path", state]
 
     def gates(self, kind: str, stage: int) -> Tensor:
-        """Give a buffer with all columns of a stage: for all steps, or for one tick if nothing is kept."""
+        """Give a buffer with all columns of a stage: for all steps, or for one tick if nothing
+        is kept."""
         if (kind, stage) not in self.buffers:
             self.buffers[kind, stage] = self._gates(stage, self.steps if self.keep else self.batch)
         return self.buffers[kind, stage]
@@ -71,7 +78,8 @@ class Memory:
         return self._fresh(rows, columns(self.program, stage).count * self.units(stage))
 
     def whole(self, slot: Slot) -> Tensor:
-        """Give the tensor of a slot: (steps, units), or (batch, units) for what each tick has in the same place."""
+        """Give the tensor of a slot: (steps, units), or (batch, units) for what each tick has in
+        the same place."""
         kind, which = str(slot[0]), slot[1]
         if kind == "old":
             return self.before(self.path(str(which)))
@@ -85,7 +93,11 @@ class Memory:
         if kind == "zone":
             return self.values[f"zone/{which}"]
         if kind == "weight" or kind.endswith("bias"):
-            of = self.values[f"weight/{which}"] if kind == "weight" else parameter(self.program, self.values, slot)
+            of = (
+                self.values[f"weight/{which}"]
+                if kind == "weight"
+                else parameter(self.program, self.values, slot)
+            )
             return of.contiguous().expand(self.batch, -1)
         units = self.units_by_kind(bool(slot[-1]))
         if kind == "scratch" or not self.keep:
@@ -99,7 +111,9 @@ class Memory:
         if self.even:
             return path[: self.steps]
         firsts = [0, *accumulate(self.sizes, initial=self.batch)]
-        return torch.cat([path[first : first + size] for first, size in zip(firsts, self.sizes, strict=False)])
+        return torch.cat(
+            [path[first : first + size] for first, size in zip(firsts, self.sizes, strict=False)]
+        )
 
     @property
     def even(self) -> bool:
@@ -119,7 +133,8 @@ class Memory:
         return self.units(next(index for index, part in enumerate(stages) if part.own == own))
 
     def _fresh(self, rows: int, units: int) -> Tensor:
-        """Take memory for a buffer: what is kept for the way back comes in one piece, whose pages can be large."""
+        """Take memory for a buffer: what is kept for the way back comes in one piece, whose
+        pages can be large."""
         numbers = -(-rows * units // LINE) * LINE
         if numbers > len(self._rest):
             self._rest = _piece(self.values["x"], max(numbers, self._numbers() if self.keep else 0))
@@ -138,12 +153,20 @@ class Memory:
                 units["path", which] = self.values[f"state/{which}"].shape[-1]
             elif kind == "kept":
                 units[slot] = self.units_by_kind(bool(slot[-1]))
-        return sum((self.batch + self.steps) * count + LINE for key, count in units.items() if key not in self.buffers)
+        return sum(
+            (self.batch + self.steps) * count + LINE
+            for key, count in units.items()
+            if key not in self.buffers
+        )
 
 
 def _piece(like: Tensor, numbers: int) -> Tensor:
     """Make a piece of memory; a large one in whole large pages."""
-    large = PAGE // like.element_size() if like.device.type == "cpu" and numbers * like.element_size() >= LARGE else 1
+    large = (
+        PAGE // like.element_size()
+        if like.device.type == "cpu" and numbers * like.element_size() >= LARGE
+        else 1
+    )
     whole = like.new_empty(-(-numbers // large) * large + large - 1)
     first = -whole.data_ptr() % PAGE // like.element_size() if large > 1 else 0
     expect_large(whole[first:].data_ptr(), whole[first:].nbytes)
@@ -156,7 +179,9 @@ def parameter(program: Program, values: Values, slot: Slot) -> Tensor:
     whole = values.get(f"{part.name}/{kind.removesuffix('_back')}")
     if kind == "input_bias" and "h" in part.bias and places.sums:
         # Where U h is added to W x, its bias comes in with that of W x.
-        recurrent = values[f"{part.name}/recurrent_bias"].unflatten(0, (len(part.gates), -1)).clone()
+        recurrent = (
+            values[f"{part.name}/recurrent_bias"].unflatten(0, (len(part.gates), -1)).clone()
+        )
         recurrent[[*places.apart]] = 0
         whole = recurrent.flatten() if whole is None else whole + recurrent.flatten()
     assert whole is not None
@@ -168,14 +193,22 @@ def parameter(program: Program, values: Values, slot: Slot) -> Tensor:
 def input_parameters(program: Program, values: Values, stage: int) -> tuple[Tensor, Tensor | None]:
     """Give W and the bias of a stage."""
     matrix = parameter(program, values, ("input", stage))
-    return matrix, parameter(program, values, ("input_bias", stage)) if has_input_bias(program, stage) else None
+    return matrix, parameter(program, values, ("input_bias", stage)) if has_input_bias(
+        program, stage
+    ) else None
 
 
-def input_product(values: Values, matrix: Tensor, bias: Tensor | None, out: Tensor | None = None) -> Tensor:
+def input_product(
+    values: Values, matrix: Tensor, bias: Tensor | None, out: Tensor | None = None
+) -> Tensor:
     """Give W x + bias for all steps, (steps, gates * units)."""
     x, ids = values["x"], values.get("ids")
     whole = out if ids is None else None
-    product = torch.mm(x, matrix.T, out=whole) if bias is None else torch.addmm(bias, x, matrix.T, out=whole)
+    product = (
+        torch.mm(x, matrix.T, out=whole)
+        if bias is None
+        else torch.addmm(bias, x, matrix.T, out=whole)
+    )
     return product if ids is None else torch.index_select(product, 0, ids, out=out)
 
 

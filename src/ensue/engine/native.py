@@ -1,6 +1,8 @@
-"""Programs run by the compiled kernels (native/cpp/recurrence.cpp): on the CPU, in float32, without padding.
+"""Programs run by the compiled kernels (native/cpp/recurrence.cpp): on the CPU, in float32, without
+padding.
 
-The schedules are the eager engine's; a tape tells the kernels what lies where, in which order, and at which tick.
+The schedules are the eager engine's; a tape tells the kernels what lies where, in which order, and
+at which tick.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ class _Product(ctypes.Structure):
 
 
 class _Segment(ctypes.Structure):
-    _fields_ = tuple((name, c_int32) for name in ("first", "last", "first_product", "last_product", "units"))
+    _fields_ = tuple(
+        (name, c_int32) for name in ("first", "last", "first_product", "last_product", "units")
+    )
 
 
 class _Entrance(ctypes.Structure):
@@ -56,8 +60,14 @@ class _Entrance(ctypes.Structure):
 
 class _Tape(ctypes.Structure):
     _fields_ = (
-        *((name, c_void_p) for name in ("slots", "instructions", "products", "segments", "entrances", "rows")),
-        *((f"{name}_count", c_int32) for name in ("slot", "product", "segment", "entrance", "register")),
+        *(
+            (name, c_void_p)
+            for name in ("slots", "instructions", "products", "segments", "entrances", "rows")
+        ),
+        *(
+            (f"{name}_count", c_int32)
+            for name in ("slot", "product", "segment", "entrance", "register")
+        ),
         *((name, c_int32) for name in ("ticks", "backward", "threads")),
     )
 
@@ -66,7 +76,9 @@ def usable(program: Program, values: Values) -> bool:
     """Say whether the kernels are there and can run a program on these values."""
     kernels = library()
     numbers = [value for name, value in values.items() if name != "ids"]
-    if kernels is None or any(value.dtype != torch.float32 or value.device.type != "cpu" for value in numbers):
+    if kernels is None or any(
+        value.dtype != torch.float32 or value.device.type != "cpu" for value in numbers
+    ):
         return False
     return all(operation(node.op) >= 0 for node in program.nodes if node.args)
 
@@ -84,7 +96,9 @@ def forward(memory: Memory) -> None:
     in_ticks = "ids" not in memory.values and memory.batch >= FEW
     if not in_ticks:
         memory.read()
-    _Play(memory, tape(memory.program, "forward", memory.keep, inputs=in_ticks), {}).run(backward=False)
+    _Play(memory, tape(memory.program, "forward", memory.keep, inputs=in_ticks), {}).run(
+        backward=False
+    )
 
 
 def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
@@ -110,8 +124,13 @@ def weigh(adjoint: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
     assert kernels is not None
     (steps, columns), inputs = adjoint.shape, source.shape[1]
     gradient, sums = adjoint.new_empty(columns, inputs), adjoint.new_empty(columns)
-    addresses, strides = (adjoint.data_ptr(), source.data_ptr()), (adjoint.stride(0), source.stride(0))
-    of = _Gradient(*addresses, *strides, steps, columns, inputs, gradient.data_ptr(), sums.data_ptr())
+    addresses, strides = (
+        (adjoint.data_ptr(), source.data_ptr()),
+        (adjoint.stride(0), source.stride(0)),
+    )
+    of = _Gradient(
+        *addresses, *strides, steps, columns, inputs, gradient.data_ptr(), sums.data_ptr()
+    )
     if not kernels.ensue_weigh(ctypes.byref(of), torch.get_num_threads()):
         raise MemoryError("the kernels had not enough memory")
     return gradient, sums
@@ -124,9 +143,13 @@ class _Play:
         self.memory, self.tape = memory, of
         self.alive: list[Tensor] = []
         """What the kernels read and nobody else holds."""
-        self.given = {state: None if grad is None else grad.contiguous() for state, grad in given.items()}
+        self.given = {
+            state: None if grad is None else grad.contiguous() for state, grad in given.items()
+        }
         initial = {state: memory.values[f"state/{state}"] for state in given}
-        self.carried = {state: (torch.zeros_like(one), torch.zeros_like(one)) for state, one in initial.items()}
+        self.carried = {
+            state: (torch.zeros_like(one), torch.zeros_like(one)) for state, one in initial.items()
+        }
 
     def run(self, backward: bool) -> None:
         """Go over all ticks."""
@@ -136,13 +159,25 @@ class _Play:
         entrances = [self._entrance(state, slots) for state in self.given]
         lists = (
             (_Slot * len(slots))(*slots),
-            (Instruction * len(tape.instructions))(*(instruction(*one) for one in tape.instructions)),
-            (_Product * len(tape.products))(*(self._product(index) for index in range(len(tape.products)))),
-            (_Segment * len(tape.segments))(*(self._segment(index) for index in range(len(tape.segments)))),
+            (Instruction * len(tape.instructions))(
+                *(instruction(*one) for one in tape.instructions)
+            ),
+            (_Product * len(tape.products))(
+                *(self._product(index) for index in range(len(tape.products)))
+            ),
+            (_Segment * len(tape.segments))(
+                *(self._segment(index) for index in range(len(tape.segments)))
+            ),
             (_Entrance * len(entrances))(*entrances),
             (c_int64 * len(sizes))(*sizes),
         )
-        counts = len(slots), len(tape.products), len(tape.segments), len(entrances), len(tape.registers)
+        counts = (
+            len(slots),
+            len(tape.products),
+            len(tape.segments),
+            len(entrances),
+            len(tape.registers),
+        )
         addresses = (ctypes.addressof(one) for one in lists)
         whole = _Tape(*addresses, *counts, len(sizes), backward, torch.get_num_threads())
         if not kernels.ensue_play(ctypes.byref(whole)):
@@ -165,7 +200,11 @@ class _Play:
             return self._at(even, TURNS, odd)
         if kind == "given":
             grad = self.given[str(which)]
-            return _Slot() if grad is None else self._at(grad, BEFORE, torch.zeros_like(self.carried[str(which)][0]))
+            return (
+                _Slot()
+                if grad is None
+                else self._at(grad, BEFORE, torch.zeros_like(self.carried[str(which)][0]))
+            )
         whole = memory.whole(slot)
         if kind in STILL or len(whole) != memory.steps:
             return self._at(whole, FIXED)
@@ -183,7 +222,9 @@ class _Play:
         if grad is not None:
             slots.append(self._at(grad, MOVING))
         last = len(slots) - 1
-        return _Entrance(last if grad is None else last - 1, -1 if grad is None else last, pair[0].shape[1])
+        return _Entrance(
+            last if grad is None else last - 1, -1 if grad is None else last, pair[0].shape[1]
+        )
 
     def _product(self, index: int) -> _Product:
         product, memory = self.tape.products[index], self.memory
@@ -199,7 +240,9 @@ class _Play:
     def _segment(self, index: int) -> _Segment:
         segment = self.tape.segments[index]
         units = self.memory.units_by_kind(segment.own)
-        return _Segment(segment.first, segment.last, segment.products.start, segment.products.stop, units)
+        return _Segment(
+            segment.first, segment.last, segment.products.start, segment.products.stop, units
+        )
 
 
 def instruction(name: str, out: int, args: tuple[int, ...]) -> Instruction:

@@ -1,8 +1,8 @@
 """The parameters of a program: their names, their shapes, and what they start from.
 
-For each stage: `STAGE/input` (gates * units, inputs) is W, `STAGE/recurrent` (gates * units, units of v) is U,
-`STAGE/input_bias` and `STAGE/recurrent_bias` (gates * units) are b; the gates stand one after the other.
-`weight/NAME` (units) is an elementwise weight.
+For each stage: `STAGE/input` (gates * units, inputs) is W, `STAGE/recurrent` (gates * units, units
+of v) is U, `STAGE/input_bias` and `STAGE/recurrent_bias` (gates * units) are b; the gates stand one
+after the other. `weight/NAME` (units) is an elementwise weight.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ def width_of(program: Program, width: int, own: bool | None) -> int:
 def start(program: Program, inputs: int, width: int) -> dict[str, Tensor]:
     """Give fresh parameters: W Glorot-uniform, U and biases as the cell says.
 
-    Beside a U that starts from the identity, W is drawn with a standard deviation of 0.001 (Le et al. 2015), for such
-    units add up all their inputs. Each gate is drawn on its own, from torch's generator.
+    Beside a U that starts from the identity, W is drawn with a standard deviation of 0.001 (Le et
+    al. 2015), for such units add up all their inputs. Each gate is drawn on its own, from torch's
+    generator.
     """
     own, bias = program.own(), dict(program.bias)
     made: dict[str, Tensor] = {}
@@ -46,10 +47,14 @@ def start(program: Program, inputs: int, width: int) -> dict[str, Tensor]:
             made[f"{part.name}/recurrent"] = _stacked(part, units, source, program.recurrence)
         for side, key in (("x", "input_bias"), ("h", "recurrent_bias")):
             if side in part.bias:
-                values = [bias.get(gate, 0.0) if side == part.bias[0] else 0.0 for gate in part.gates]
+                values = [
+                    bias.get(gate, 0.0) if side == part.bias[0] else 0.0 for gate in part.gates
+                ]
                 made[f"{part.name}/{key}"] = torch.tensor(values).repeat_interleave(units)
     for weight in program.weights:
-        made[f"weight/{weight.name}"] = torch.full((width_of(program, width, weight.own),), weight.start)
+        made[f"weight/{weight.name}"] = torch.full(
+            (width_of(program, width, weight.own),), weight.start
+        )
     return made
 
 

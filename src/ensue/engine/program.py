@@ -1,4 +1,5 @@
-"""A cell's tick as plain data: what the engine runs, differentiates, and writes into a run folder as JSON."""
+"""A cell's tick as plain data: what the engine runs, differentiates, and writes into a run
+folder as JSON."""
 
 from __future__ import annotations
 
@@ -42,9 +43,9 @@ class Part:
 class Program:
     """One tick: nodes in an order in which each follows its arguments.
 
-    Leaves: `state` (the old one), `gate` (the whole preactivation), `gate.x` and `gate.h` (its parts, where they
-    are read apart), `weight`, `zone` (the share of a state that zoneout keeps), `constant`.
-    Equal programs compute the same; the name does not count.
+    Leaves: `state` (the old one), `gate` (the whole preactivation), `gate.x` and `gate.h` (its
+    parts, where they are read apart), `weight`, `zone` (the share of a state that zoneout keeps),
+    `constant`. Equal programs compute the same; the name does not count.
     """
 
     name: str = field(compare=False)
@@ -65,7 +66,8 @@ class Program:
         return hash((self.states, self.nodes, self.outputs))
 
     def __hash__(self) -> int:
-        # Plans are looked up by program at every call of a layer, which must not cost more than a small tick.
+        # Plans are looked up by program at every call of a layer, which must not cost more than a
+        # small tick.
         return self._hash
 
     def to_json(self) -> str:
@@ -74,7 +76,8 @@ class Program:
 
     @classmethod
     def from_json(cls, text: str) -> Program:
-        """Read what `to_json` wrote, and check all of it. Raises UserError if it is something else."""
+        """Read what `to_json` wrote, and check all of it. Raises UserError if it is something
+        else."""
         try:
             values = _parsed(text)
             check(values)
@@ -85,20 +88,26 @@ class Program:
         except (ValueError, UserError) as error:
             why = error.what if isinstance(error, UserError) else error
             what = f"the program of the cell is damaged: {why}"
-            raise UserError(what, mend="train again from the cell's file") from None
+            raise UserError(what, hint="train again from the cell's file") from None
 
     def own(self) -> list[bool | None]:
-        """Say of each node whether it has the own width (None: it is a number). Raises UserError where both meet."""
+        """Say of each node whether it has the own width (None: it is a number). Raises UserError
+        where both meet."""
         own, place = self.widths()
         if place is not None:
-            raise UserError(f"{self.nodes[place].op} joins units of two widths", where=self.name, mend=FURTHER)
+            raise UserError(
+                f"{self.nodes[place].op} joins units of two widths", where=self.name, hint=FURTHER
+            )
         return own
 
     def widths(self) -> tuple[list[bool | None], int | None]:
-        """Say the same of the nodes before the first whose arguments have two widths, and give its place."""
+        """Say the same of the nodes before the first whose arguments have two widths, and give
+        its place."""
         of_leaf = {("weight", weight.name): weight.own for weight in self.weights}
         for part in self.stages:
-            of_leaf |= {(op, gate): part.own for op in ("gate", "gate.x", "gate.h") for gate in part.gates}
+            of_leaf |= {
+                (op, gate): part.own for op in ("gate", "gate.x", "gate.h") for gate in part.gates
+            }
         for name in self.states:
             of_leaf |= {(op, name): name in self.own_states for op in ("state", "zone")}
         own: list[bool | None] = []
@@ -135,13 +144,20 @@ def _simplified(program: Program) -> Program:
     """Write a checked program again as tracing would have: the engine reads no other form."""
     nodes = Nodes()
     places = nodes.copy(program.nodes)
-    return rewritten(replace(program, outputs=tuple(places[one] for one in program.outputs)), nodes, places)
+    return rewritten(
+        replace(program, outputs=tuple(places[one] for one in program.outputs)), nodes, places
+    )
 
 
 def rewritten(program: Program, nodes: Nodes, places: Sequence[int]) -> Program:
-    """Give a program, its outputs already among them, other nodes; `places` says where each of its own is."""
+    """Give a program, its outputs already among them, other nodes; `places` says where each of
+    its own is."""
     stages = tuple(
-        replace(part, of=None if part.of is None else places[part.of], stop=max(places[: part.stop], default=-1) + 1)
+        replace(
+            part,
+            of=None if part.of is None else places[part.of],
+            stop=max(places[: part.stop], default=-1) + 1,
+        )
         for part in program.stages
     )
     return finished(replace(program, nodes=tuple(nodes.list), stages=stages))
@@ -152,7 +168,11 @@ def finished(program: Program) -> Program:
     ofs = [part.of for part in program.stages if part.of is not None]
     nodes, new = pruned(program.nodes, [*program.outputs, *ofs])
     stages = tuple(
-        replace(part, of=None if part.of is None else new[part.of], stop=sum(old < part.stop for old in new))
+        replace(
+            part,
+            of=None if part.of is None else new[part.of],
+            stop=sum(old < part.stop for old in new),
+        )
         for part in program.stages
     )
     outputs = tuple(new[output] for output in program.outputs)
@@ -160,25 +180,34 @@ def finished(program: Program) -> Program:
 
 
 def _checked(program: Program) -> Program:
-    """Refuse what could never learn: gates and weights that nothing depends on, and states that are mere numbers."""
+    """Refuse what could never learn: gates and weights that nothing depends on, and states that
+    are mere numbers."""
     leaves = {(node.op, node.detail) for node in program.nodes}
     for gate in (gate for part in program.stages for gate in part.gates):
         unused = [op for op in ("gate.x", "gate.h") if not {(op, gate), ("gate", gate)} & leaves]
         if unused:
             what = f"the gate {gate!r}" if len(unused) == 2 else f"{unused[0]} of {gate!r}"
-            raise UserError(f"no state depends on {what}", where=program.name, mend="drop it, or use it")
+            raise UserError(
+                f"no state depends on {what}", where=program.name, hint="drop it, or use it"
+            )
     for weight in program.weights:
         if ("weight", weight.name) not in leaves:
             what = f"no state depends on the weight {weight.name!r}"
-            raise UserError(what, where=program.name, mend="drop it, or use it")
+            raise UserError(what, where=program.name, hint="drop it, or use it")
     own = program.own()
     for part in program.stages:
         if part.of is not None and own[part.of] is None:
             what = f"the stage {part.name!r} is of a result that is always the same number"
-            raise UserError(what, where=program.name, mend="use the gates")
+            raise UserError(what, where=program.name, hint="use the gates")
     for state, output in zip(program.states, program.outputs, strict=True):
         if own[output] is None:
-            raise UserError(f"the state {state!r} is always the same number", where=program.name, mend="use the gates")
+            raise UserError(
+                f"the state {state!r} is always the same number",
+                where=program.name,
+                hint="use the gates",
+            )
         if own[output] != (state in program.own_states):
-            raise UserError(f"the state {state!r} has another width than its stage", where=program.name)
+            raise UserError(
+                f"the state {state!r} has another width than its stage", where=program.name
+            )
     return program

@@ -1,6 +1,8 @@
-"""Recurrences h' = a * h + b whose a and b do not depend on h: all ticks at once, by a parallel scan.
+"""Recurrences h' = a * h + b whose a and b do not depend on h: all ticks at once, by a parallel
+scan.
 
-Feng et al. 2024 (arXiv:2410.01201) train minimal cells so. Which programs are of this form is found from the program.
+Feng et al. 2024 (arXiv:2410.01201) train minimal cells so. Which programs are of this form is found
+from the program.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from ensue.engine.simplify import Node, Nodes, needed, pruned
 
 @dataclass(frozen=True)
 class Linear:
-    """The factor a, for each state, and the summand b of a linear program, as places among `nodes`."""
+    """The factor a, for each state, and the summand b of a linear program, as places among
+    `nodes`."""
 
     nodes: tuple[Node, ...]
     factors: tuple[int, ...]
@@ -31,10 +34,11 @@ class Linear:
 
 @lru_cache(maxsize=64)
 def linear(program: Program) -> Linear | None:
-    """Give factor and summand of each state; None if the program is not linear in its state, unit by unit.
+    """Give factor and summand of each state; None if the program is not linear in its state, unit
+    by unit.
 
-    The factor is the derivative of a new state in its old one, which depends on no state; the summand is what the
-    program gives where every state is 0.
+    The factor is the derivative of a new state in its old one, which depends on no state; the
+    summand is what the program gives where every state is 0.
     """
     if any(part.of is not None for part in program.stages):
         return None
@@ -56,11 +60,14 @@ def linear(program: Program) -> Linear | None:
     back, new = pruned(derivative.nodes, derivative.states.values())
     slopes = nodes.copy(back, behind)
     factors = [
-        slopes[new[derivative.states[state]]] if state in derivative.states else zero for state in program.states
+        slopes[new[derivative.states[state]]] if state in derivative.states else zero
+        for state in program.states
     ]
     summands = [values[output] for output in program.outputs]
     kept, new = pruned(nodes.list, [*factors, *summands])
-    return Linear(kept, tuple(new[place] for place in factors), tuple(new[place] for place in summands))
+    return Linear(
+        kept, tuple(new[place] for place in factors), tuple(new[place] for place in summands)
+    )
 
 
 def _on_state(nodes: Sequence[Node]) -> list[bool]:
@@ -72,13 +79,16 @@ def _on_state(nodes: Sequence[Node]) -> list[bool]:
 
 
 SMALL_TICK = 1024
-"""Numbers in a tick up to which the cost of a tick in the eager engine is its overhead, measured on a CPU."""
+"""Numbers in a tick up to which the cost of a tick in the eager engine is its overhead, measured
+on a CPU."""
 
 
 def faster(program: Program, values: Mapping[str, Tensor]) -> bool:
-    """Say whether the scan is faster than the eager engine's ticks: always on a GPU, with small ticks on a CPU.
+    """Say whether the scan is faster than the eager engine's ticks: always on a GPU, with small
+    ticks on a CPU.
 
-    The compiled kernels are faster than it at every size (benchmarks/training.py), and are asked first.
+    The compiled kernels are faster than it at every size (benchmarks/training.py), and are asked
+    first.
     """
     if linear(program) is None:
         return False
@@ -87,13 +97,16 @@ def faster(program: Program, values: Mapping[str, Tensor]) -> bool:
 
 
 def run(program: Program, values: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-    """Give the path of each state of a linear program, (time, batch, units); differentiable any number of times."""
+    """Give the path of each state of a linear program, (time, batch, units); differentiable any
+    number of times."""
     form = linear(program)
     if form is None:
         raise ValueError(f"{program.name} is not linear in its state")
     gates: dict[str, Tensor] = {}
     for part in program.stages:
-        product = F.linear(values["x"], values[f"{part.name}/input"], values.get(f"{part.name}/input_bias"))
+        product = F.linear(
+            values["x"], values[f"{part.name}/input"], values.get(f"{part.name}/input_bias")
+        )
         gates |= dict(zip(part.gates, product.chunk(len(part.gates), -1), strict=True))
     found: list[Tensor] = []
     for node in form.nodes:
@@ -116,7 +129,8 @@ def run(program: Program, values: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
 
 
 class Scan(torch.autograd.Function):
-    """h_t = a_t * h_{t-1} + b_t from h = 0; its gradient is the same recurrence, backward in time."""
+    """h_t = a_t * h_{t-1} + b_t from h = 0; its gradient is the same recurrence, backward in
+    time."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:  # pyrefly: ignore[bad-override]
@@ -135,10 +149,11 @@ class Scan(torch.autograd.Function):
 
 
 def scan(a: Tensor, b: Tensor) -> Tensor:
-    """Give h_t = a_t * h_{t-1} + b_t over the first axis, from 0, in about 2 log2(time) steps of work 2 * time in all.
+    """Give h_t = a_t * h_{t-1} + b_t over the first axis, from 0, in about 2 log2(time) steps of
+    work 2 * time in all.
 
-    Neighbouring ticks are joined into one, the half as long recurrence is solved, and the ticks between filled in
-    (Blelloch 1990, Prefix sums and their applications).
+    Neighbouring ticks are joined into one, the half as long recurrence is solved, and the ticks
+    between filled in (Blelloch 1990, Prefix sums and their applications).
 
     >>> scan(torch.tensor([9.0, 2.0, 2.0]), torch.tensor([1.0, 1.0, 1.0]))
     tensor([1., 3., 7.])

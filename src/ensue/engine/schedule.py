@@ -1,11 +1,12 @@
-"""The order of work in a tick, forward and backward, and the place in memory of each value; made once per program.
+"""The order of work in a tick, forward and backward, and the place in memory of each value; made
+once per program.
 
-A place is named by a `Slot`, a tuple of its kind and which one it is:
-("old" | "new", state), ("gates", stage, first, last) for columns of the gates' buffer, ("kept", node, own width) for
-what the way back needs, ("scratch", phase, node, own width) for what it does not, ("weight", name), ("zone", state),
-("constant", value), ("recurrent" | "recurrent_bias", stage, first, last) for gates in the order of U h; backward also
-("recurrent_back", stage), ("incoming" | "outgoing" | "given", state), ("gate_adjoints", stage, first, last),
-("sum", weight).
+A place is named by a `Slot`, a tuple of its kind and which one it is: ("old" | "new", state),
+("gates", stage, first, last) for columns of the gates' buffer, ("kept", node, own width) for what
+the way back needs, ("scratch", phase, node, own width) for what it does not, ("weight", name),
+("zone", state), ("constant", value), ("recurrent" | "recurrent_bias", stage, first, last) for gates
+in the order of U h; backward also ("recurrent_back", stage), ("incoming" | "outgoing" | "given",
+state), ("gate_adjoints", stage, first, last), ("sum", weight).
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ Slot: TypeAlias = tuple[str | int | float, ...]
 
 @dataclass(frozen=True)
 class Instruction:
-    """Call `function` on the values at `args`, writing to `out`; both are places among the schedule's slots."""
+    """Call `function` on the values at `args`, writing to `out`; both are places among the
+    schedule's slots."""
 
     function: Callable
     args: tuple[int, ...]
@@ -37,9 +39,12 @@ class Instruction:
 
 
 class Schedule:
-    """A list of instructions, the slots that they use, and where each node of a list of nodes is found."""
+    """A list of instructions, the slots that they use, and where each node of a list of nodes is
+    found."""
 
-    def __init__(self, nodes: tuple[Node, ...], own: list[bool | None], phase: str, whole: Iterable[int]) -> None:
+    def __init__(
+        self, nodes: tuple[Node, ...], own: list[bool | None], phase: str, whole: Iterable[int]
+    ) -> None:
         self.nodes, self.own, self.phase = nodes, own, phase
         self.whole = frozenset(whole)
         """The nodes whose own value is wanted, so that they are not fused into others."""
@@ -81,7 +86,12 @@ class Schedule:
             candidates = {"add": node.args, "subtract": node.args[1:]}.get(node.op, ())
             for arg in candidates:
                 single = self.nodes[arg].op == "multiply" and self.uses[arg] == 1
-                if single and arg in places and arg not in self.whole and node.args[0] != node.args[-1]:
+                if (
+                    single
+                    and arg in places
+                    and arg not in self.whole
+                    and node.args[0] != node.args[-1]
+                ):
                     inside[place] = arg
         return inside
 
@@ -92,7 +102,9 @@ class Schedule:
     def slot_of(self, place: int) -> Slot:
         """Give where the value of a node is found."""
         node = self.nodes[place]
-        return ("constant", float(node.detail or 0.0)) if node.op == "constant" else self.found[place]
+        return (
+            ("constant", float(node.detail or 0.0)) if node.op == "constant" else self.found[place]
+        )
 
 
 @dataclass(frozen=True)
@@ -114,9 +126,11 @@ def plan(program: Program) -> Plan:
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a stage's gates: the x parts of those that are read apart, sums of both parts, and the h parts.
+    """The columns of a stage's gates: the x parts of those that are read apart, sums of both parts,
+    and the h parts.
 
-    So the first ones are those that W x is for, the last ones those that U h is for, and nothing is there twice.
+    So the first ones are those that W x is for, the last ones those that U h is for, and nothing is
+    there twice.
     """
 
     apart: tuple[int, ...]
@@ -147,7 +161,11 @@ class Columns:
 def columns(program: Program, stage: int) -> Columns:
     """Give the columns of a stage."""
     gates = program.stages[stage].gates
-    apart = {gates.index(str(node.detail)) for node in program.nodes if node.op == "gate.h" and node.detail in gates}
+    apart = {
+        gates.index(str(node.detail))
+        for node in program.nodes
+        if node.op == "gate.h" and node.detail in gates
+    }
     return Columns(tuple(sorted(apart)), tuple(sorted({*range(len(gates))} - apart)))
 
 
@@ -159,7 +177,10 @@ def has_input_bias(program: Program, stage: int) -> bool:
 
 def _runs(chosen: Iterable[int]) -> list[tuple[int, int]]:
     """Give the stretches [first, last) of columns that are all chosen."""
-    stretches = [[*group] for _, group in groupby(enumerate(sorted(chosen)), key=lambda pair: pair[1] - pair[0])]
+    stretches = [
+        [*group]
+        for _, group in groupby(enumerate(sorted(chosen)), key=lambda pair: pair[1] - pair[0])
+    ]
     return [(stretch[0][1], stretch[-1][1] + 1) for stretch in stretches]
 
 
@@ -192,7 +213,8 @@ def _forward(program: Program, kept: frozenset[int]) -> Schedule:
 
 
 def _products(schedule: Schedule, program: Program, index: int) -> None:
-    """Add U v to the W x that the stage's buffer already holds, and say where its gates are found."""
+    """Add U v to the W x that the stage's buffer already holds, and say where its gates are
+    found."""
     part, places = program.stages[index], columns(program, index)
     start, sums, count = len(places.apart), len(places.sums), len(part.gates)
     for first, last in ((0, sums), (sums, count)) if part.of is not None else ():
@@ -212,8 +234,11 @@ def _products(schedule: Schedule, program: Program, index: int) -> None:
             schedule.found[place] = ("gates", index, at, at + 1)
 
 
-def _activations(schedule: Schedule, program: Program, index: int, kept: frozenset[int], outputs: set[int]) -> None:
-    """Apply functions to gates in place, neighbours in one call, where nobody else needs the preactivation."""
+def _activations(
+    schedule: Schedule, program: Program, index: int, kept: frozenset[int], outputs: set[int]
+) -> None:
+    """Apply functions to gates in place, neighbours in one call, where nobody else needs the
+    preactivation."""
     part = program.stages[index]
     column_of = {
         place: int(schedule.found[node.args[0]][2])
@@ -226,7 +251,9 @@ def _activations(schedule: Schedule, program: Program, index: int, kept: frozens
         and node.args[0] not in kept
     }
     for op in sorted({program.nodes[place].op for place in column_of}):
-        chosen = {column: place for place, column in column_of.items() if program.nodes[place].op == op}
+        chosen = {
+            column: place for place, column in column_of.items() if program.nodes[place].op == op
+        }
         for first, last in _runs(chosen):
             slot: Slot = ("gates", index, first, last)
             schedule.call(TENSOR[op], [slot], slot)
@@ -234,7 +261,9 @@ def _activations(schedule: Schedule, program: Program, index: int, kept: frozens
             schedule.found[place] = schedule.found[program.nodes[place].args[0]]
 
 
-def _replace_gates(schedule: Schedule, program: Program, wanted: Set[int], targets: dict[int, Slot]) -> None:
+def _replace_gates(
+    schedule: Schedule, program: Program, wanted: Set[int], targets: dict[int, Slot]
+) -> None:
     """Keep values in the columns of gates that only they are made of."""
     user = {arg: place for place, node in enumerate(program.nodes) for arg in node.args}
     for place, node in enumerate(program.nodes):
@@ -248,15 +277,23 @@ def _replace_gates(schedule: Schedule, program: Program, wanted: Set[int], targe
 
 
 def _backward(program: Program, derivative: Derivative, forward: Schedule) -> Schedule:
-    schedule = Schedule(derivative.nodes, _own(program, derivative), "backward", derivative.wanted())
+    schedule = Schedule(
+        derivative.nodes, _own(program, derivative), "backward", derivative.wanted()
+    )
     for place, node in enumerate(derivative.nodes):
         if node.op == "value":
             schedule.found[place] = forward.found[int(node.detail or 0)]
         elif node.op == "adjoint":
             schedule.found[place] = ("incoming", str(node.detail))
-    recalls = {int(node.detail or 0): place for place, node in enumerate(derivative.nodes) if node.op == "recall"}
+    recalls = {
+        int(node.detail or 0): place
+        for place, node in enumerate(derivative.nodes)
+        if node.op == "recall"
+    }
     given: set[str] = set()
-    targets: dict[int, Slot] = {place: ("outgoing", state) for state, place in derivative.states.items()}
+    targets: dict[int, Slot] = {
+        place: ("outgoing", state) for state, place in derivative.states.items()
+    }
     for index in range(len(program.stages) - 1, -1, -1):
         _gate_adjoints(schedule, program, derivative, index, targets)
         if index in recalls:
@@ -268,7 +305,8 @@ def _backward(program: Program, derivative: Derivative, forward: Schedule) -> Sc
     for state in program.states:
         if found.get(state) != ("outgoing", state):
             schedule.call(copy, [found.get(state, ("given", state))], ("outgoing", state))
-    # What the loss gives comes last, for an adjoint may be that of several states, or of a weight too.
+    # What the loss gives comes last, for an adjoint may be that of several states, or of a weight
+    # too.
     for state in program.states:
         if state in found and state not in given:
             schedule.call(torch.add, [("outgoing", state), ("given", state)], ("outgoing", state))
@@ -292,13 +330,21 @@ def _own(program: Program, derivative: Derivative) -> list[bool | None]:
 
 
 def _gate_adjoints(
-    schedule: Schedule, program: Program, derivative: Derivative, index: int, targets: dict[int, Slot]
+    schedule: Schedule,
+    program: Program,
+    derivative: Derivative,
+    index: int,
+    targets: dict[int, Slot],
 ) -> None:
-    """Compute a stage's gate adjoints straight into their buffers; copy those that are found elsewhere already."""
+    """Compute a stage's gate adjoints straight into their buffers; copy those that are found
+    elsewhere already."""
     columns_of = columns(program, index)
     wanted: list[tuple[int, Slot]] = []
     for gate, pair in enumerate(derivative.gates[index].values()):
-        found = {columns_of.find(op, gate): place for op, place in zip(("gate.x", "gate.h"), pair, strict=True)}
+        found = {
+            columns_of.find(op, gate): place
+            for op, place in zip(("gate.x", "gate.h"), pair, strict=True)
+        }
         wanted += [(place, ("gate_adjoints", index, at, at + 1)) for at, place in found.items()]
     places = dict(reversed(wanted))
     schedule.compute(needed(derivative.nodes, places), {**targets, **places})
@@ -308,9 +354,15 @@ def _gate_adjoints(
 
 
 def _recall(
-    schedule: Schedule, program: Program, index: int, place: int, targets: dict[int, Slot], given: set[str]
+    schedule: Schedule,
+    program: Program,
+    index: int,
+    place: int,
+    targets: dict[int, Slot],
+    given: set[str],
 ) -> None:
-    """Bring the adjoints of a stage's gates back through its product, onto what the loss gives the state itself."""
+    """Bring the adjoints of a stage's gates back through its product, onto what the loss gives
+    the state itself."""
     part, places = program.stages[index], columns(program, index)
     whole: Slot = ("gate_adjoints", index, len(places.apart), places.count)
     schedule.found[place] = targets.get(place, schedule.scratch(place))

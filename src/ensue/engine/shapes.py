@@ -1,6 +1,8 @@
-"""What goes into a layer or the engine has the shapes that it should: the compiled kernels follow them into memory.
+"""What goes into a layer or the engine has the shapes that it should: the compiled kernels follow
+them into memory.
 
-A wrong shape is a mistake in a program, not in somebody's data: a ValueError that names what was given and what fits.
+A wrong shape is a mistake in a program, not in somebody's data: a ValueError that names what was
+given and what fits.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 def check_input(x: Features, inputs: int, like: Tensor | None) -> None:
-    """Look at what a layer reads, (batch, time, inputs); `like` is one of its parameters. Raises ValueError."""
+    """Look at what a layer reads, (batch, time, inputs); `like` is one of its parameters. Raises
+    ValueError."""
     if isinstance(x, Lookup):
         check_symbols(x.ids, len(x.table) - 1)
         x, places = x.table, "(symbols, {})"
@@ -50,25 +53,40 @@ def check_lengths(lengths: Tensor | None, rows: int, steps: int) -> None:
         return
     if not isinstance(lengths, Tensor) or lengths.shape != (rows,) or lengths.dtype not in WHOLE:
         what = f"{_shape(lengths)} of {getattr(lengths, 'dtype', '?')}"
-        raise ValueError(f"lengths are {what}, and x of {rows} rows needs ({rows},) of whole numbers")
+        raise ValueError(
+            f"lengths are {what}, and x of {rows} rows needs ({rows},) of whole numbers"
+        )
     if rows and lengths.device.type != "meta":
         least, most = (int(one) for one in lengths.aminmax())
         if least < 0 or most > steps:
             raise ValueError(f"lengths go from {least} to {most}, and x has {steps} steps")
 
 
-def check_state(state: State, shapes: StateShapes, rows: int, like: Tensor | None, place: str = "state") -> None:
-    """Look at a state for so many rows; `shapes` are those of one row (`state_shapes`). Raises ValueError."""
+def check_state(
+    state: State, shapes: StateShapes, rows: int, like: Tensor | None, place: str = "state"
+) -> None:
+    """Look at a state for so many rows; `shapes` are those of one row (`state_shapes`). Raises
+    ValueError."""
     if isinstance(shapes, Row):
         wanted = (rows, *shapes.shape)
         if not isinstance(state, Tensor) or state.shape != wanted:
-            raise ValueError(f"the {place} is {_shape(state)}, and x of {rows} rows needs {_as_text(wanted)}")
+            raise ValueError(
+                f"the {place} is {_shape(state)}, and x of {rows} rows needs {_as_text(wanted)}"
+            )
         if like is not None:
             _check_kind(state, like, place)
         return
-    same = state.keys() == shapes.keys() if isinstance(state, dict) and isinstance(shapes, dict) else None
+    same = (
+        state.keys() == shapes.keys()
+        if isinstance(state, dict) and isinstance(shapes, dict)
+        else None
+    )
     if same is None:
-        same = isinstance(state, tuple | list) and isinstance(shapes, tuple) and len(state) == len(shapes)
+        same = (
+            isinstance(state, tuple | list)
+            and isinstance(shapes, tuple)
+            and len(state) == len(shapes)
+        )
     if not same:
         raise ValueError(f"the {place} is {_kind(state)}, and the layer has {_kind(shapes)}")
     for key, part in shapes.items() if isinstance(shapes, dict) else enumerate(shapes):
@@ -97,38 +115,55 @@ def state_shapes(initial: State) -> StateShapes:
 def _check_kind(state: Tensor, like: Tensor, place: str) -> None:
     if state.device != like.device:
         raise ValueError(f"the {place} is on {state.device}, and the layer on {like.device}")
-    if state.dtype != like.dtype and not (torch.is_autocast_enabled(like.device.type) and state.is_floating_point()):
+    if state.dtype != like.dtype and not (
+        torch.is_autocast_enabled(like.device.type) and state.is_floating_point()
+    ):
         raise ValueError(f"the {place} holds {state.dtype}, and the layer {like.dtype}")
 
 
 def check_symbols(ids: Tensor, most: int, least: int = 0) -> None:
     """Look at ids (batch, time) of symbols from `least` to `most`. Raises ValueError."""
     if not isinstance(ids, Tensor) or ids.dim() != 2 or ids.dtype != torch.int64:
-        raise ValueError(f"ids are {_shape(ids)} of {getattr(ids, 'dtype', '?')}, not (batch, time) of torch.int64")
+        raise ValueError(
+            f"ids are {_shape(ids)} of {getattr(ids, 'dtype', '?')}, not (batch, time) "
+            f"of torch.int64"
+        )
     # On a GPU a look at the numbers would wait for it, and torch checks them there.
     if ids.numel() and ids.device.type == "cpu":
         lowest, highest = (int(one) for one in ids.aminmax())
         if lowest < least or highest > most:
-            raise ValueError(f"ids go from {lowest} to {highest}, and the symbols from {least} to {most}")
+            raise ValueError(
+                f"ids go from {lowest} to {highest}, and the symbols from {least} to {most}"
+            )
 
 
 def check_values(program: Program, values: Values, lengths: Tensor | None = None) -> None:
-    """Look at all that a run of a program reads: "x" and what is beside it (engine/memory.py). Raises ValueError."""
+    """Look at all that a run of a program reads: "x" and what is beside it (engine/memory.py).
+    Raises ValueError."""
     steps = timed(values)
     x, ids = values["x"], values.get("ids")
     if (ids is None and x.dim() != 3) or (ids is not None and (ids.dim() != 2 or x.dim() != 2)):
-        raise ValueError(f"x is {_shape(x)}, ids {_shape(ids)}: give (time, batch, inputs), or a table and its ids")
+        raise ValueError(
+            f"x is {_shape(x)}, ids {_shape(ids)}: give (time, batch, inputs), or a "
+            f"table and its ids"
+        )
     if ids is not None:
         check_symbols(ids, len(x) - 1)
     check_lengths(lengths, steps.shape[1], len(steps))
     dtype, device = x.dtype, x.device
     inputs, width = x.shape[-1], _width(program, values)
-    for name, shape in _parameter_shapes(program, width, inputs) + _step_shapes(program, width, *steps.shape[:2]):
+    for name, shape in _parameter_shapes(program, width, inputs) + _step_shapes(
+        program, width, *steps.shape[:2]
+    ):
         value = values.get(name)
         if value is None or value.shape != shape:
-            raise ValueError(f"{name!r} is {_shape(value)}, and with x {_shape(x)} it needs {_as_text(shape)}")
+            raise ValueError(
+                f"{name!r} is {_shape(value)}, and with x {_shape(x)} it needs {_as_text(shape)}"
+            )
         if value.dtype != dtype or value.device != device:
-            raise ValueError(f"{name!r} holds {value.dtype} on {value.device}, and x {dtype} on {device}")
+            raise ValueError(
+                f"{name!r} holds {value.dtype} on {value.device}, and x {dtype} on {device}"
+            )
 
 
 Shapes: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
@@ -146,20 +181,32 @@ def _parameter_shapes(program: Program, width: int, inputs: int) -> Shapes:
             shapes[f"{part.name}/recurrent"] = (outputs, width_of(program, width, own[part.of]))
         biases = {"x": "input_bias", "h": "recurrent_bias"}
         shapes |= {f"{part.name}/{biases[side]}": (outputs,) for side in part.bias}
-    shapes |= {f"weight/{one.name}": (width_of(program, width, one.own),) for one in program.weights}
+    shapes |= {
+        f"weight/{one.name}": (width_of(program, width, one.own),) for one in program.weights
+    }
     return tuple(shapes.items())
 
 
 @lru_cache(maxsize=256)
 def _step_shapes(program: Program, width: int, steps: int, rows: int) -> Shapes:
-    units = {state: width_of(program, width, state in program.own_states) for state in program.states}
+    units = {
+        state: width_of(program, width, state in program.own_states) for state in program.states
+    }
     states = [(f"state/{state}", (rows, count)) for state, count in units.items()]
     zoned = {str(node.detail) for node in program.nodes if node.op == "zone"}
-    return (*states, *((f"zone/{state}", (steps, rows, units[state])) for state in program.states if state in zoned))
+    return (
+        *states,
+        *(
+            (f"zone/{state}", (steps, rows, units[state]))
+            for state in program.states
+            if state in zoned
+        ),
+    )
 
 
 def _width(program: Program, values: Values) -> int:
-    """Give the layer's width, as the first matrix of that width has it; one that is missing is told later."""
+    """Give the layer's width, as the first matrix of that width has it; one that is missing is
+    told later."""
     for part in program.stages:
         matrix = values.get(f"{part.name}/{'input' if part.reads else 'recurrent'}")
         if matrix is not None and matrix.dim() == 2 and (program.own_width is None or not part.own):
@@ -172,7 +219,9 @@ def _as_text(shape: Any) -> str:
 
 
 def _shape(value: Any) -> str:
-    return _as_text(value.shape) if isinstance(value, Tensor) else with_article(type(value).__name__)
+    return (
+        _as_text(value.shape) if isinstance(value, Tensor) else with_article(type(value).__name__)
+    )
 
 
 def _kind(state: Any) -> str:
@@ -181,4 +230,8 @@ def _kind(state: Any) -> str:
         return f"a dict of {', '.join(map(repr, state))}"
     if isinstance(state, tuple | list):
         return f"{with_article(type(state).__name__)} of {len(state)}"
-    return f"a tensor {_shape(state)}" if isinstance(state, Tensor) else with_article(type(state).__name__)
+    return (
+        f"a tensor {_shape(state)}"
+        if isinstance(state, Tensor)
+        else with_article(type(state).__name__)
+    )

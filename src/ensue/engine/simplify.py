@@ -1,4 +1,5 @@
-"""A list of operations that stays small as it grows: constants folded, equal nodes shared, identities dropped."""
+"""A list of operations that stays small as it grows: constants folded, equal nodes shared,
+identities dropped."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from ensue.errors import UserError
 
 @dataclass(frozen=True)
 class Node:
-    """One operation on earlier nodes, by their place in the list; or a leaf (no `args`) with its `detail`."""
+    """One operation on earlier nodes, by their place in the list; or a leaf (no `args`) with its
+    `detail`."""
 
     op: str
     args: tuple[int, ...] = ()
@@ -39,13 +41,15 @@ SCALAR: dict[str, Callable[..., float]] = {
     "exceeds": lambda a, b: (float(a > b) + float(a >= b)) / 2,
     "sign": lambda a: float(a > 0) - float(a < 0),
 }
-"""What each operation does to numbers. `exceeds` is 1 where a > b, 1/2 where they are equal, 0 elsewhere."""
+"""What each operation does to numbers. `exceeds` is 1 where a > b, 1/2 where they are equal, 0
+elsewhere."""
 
 COMMUTATIVE = {"add", "multiply", "maximum"}
 
 
 class Nodes:
-    """A growing list of nodes. `apply` gives the place of an operation's value, adding a node only where it must."""
+    """A growing list of nodes. `apply` gives the place of an operation's value, adding a node
+    only where it must."""
 
     def __init__(self) -> None:
         self.list: list[Node] = []
@@ -71,10 +75,15 @@ class Nodes:
         return self.add(Node(op, ordered))
 
     def copy(self, nodes: Sequence[Node], leaf: Callable[[Node], int] | None = None) -> list[int]:
-        """Write other nodes again, with leaves of their own or those that `leaf` gives; give the place of each."""
+        """Write other nodes again, with leaves of their own or those that `leaf` gives; give the
+        place of each."""
         leaf, places = leaf or self.add, []
         for node in nodes:
-            places.append(self.apply(node.op, *(places[arg] for arg in node.args)) if node.args else leaf(node))
+            places.append(
+                self.apply(node.op, *(places[arg] for arg in node.args))
+                if node.args
+                else leaf(node)
+            )
         return places
 
     def add(self, node: Node) -> int:
@@ -94,7 +103,12 @@ class Nodes:
         return node.args[0] if node.op == op else None
 
     def _shorten(self, op: str, args: tuple[int, ...], values: list[float | None]) -> int | None:
-        rules = {"add": self._add, "subtract": self._subtract, "multiply": self._multiply, "divide": self._divide}
+        rules = {
+            "add": self._add,
+            "subtract": self._subtract,
+            "multiply": self._multiply,
+            "divide": self._divide,
+        }
         if op in rules:
             return rules[op](args, values)
         if op == "negate":
@@ -154,7 +168,8 @@ def _fold(op: str, values: list[float | None]) -> float:
 
 
 def needed(nodes: Sequence[Node], wanted: Iterable[int]) -> list[int]:
-    """Give the places of all nodes that the `wanted` ones are made of, themselves included, in order."""
+    """Give the places of all nodes that the `wanted` ones are made of, themselves included, in
+    order."""
     found = set(wanted)
     for place in range(len(nodes) - 1, -1, -1):
         if place in found:
@@ -163,7 +178,10 @@ def needed(nodes: Sequence[Node], wanted: Iterable[int]) -> list[int]:
 
 
 def pruned(nodes: Sequence[Node], wanted: Iterable[int]) -> tuple[tuple[Node, ...], dict[int, int]]:
-    """Drop the nodes that the `wanted` ones are not made of; give the others, and where each stands now."""
+    """Drop the nodes that the `wanted` ones are not made of; give the others, and where each
+    stands now."""
     new = {old: place for place, old in enumerate(needed(nodes, wanted))}
     kept = (nodes[old] for old in new)
-    return tuple(Node(node.op, tuple(new[arg] for arg in node.args), node.detail) for node in kept), new
+    return tuple(
+        Node(node.op, tuple(new[arg] for arg in node.args), node.detail) for node in kept
+    ), new

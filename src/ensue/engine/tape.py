@@ -1,4 +1,5 @@
-"""A schedule as the compiled kernels read it: numbered operations on slots, cut into segments (native/cpp/ensue.h)."""
+"""A schedule as the compiled kernels read it: numbered operations on slots, cut into segments
+(native/cpp/ensue.h)."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ class Product:
 
 @dataclass
 class Segment:
-    """The instructions [first, last) after some products with one matrix, for all units of one width."""
+    """The instructions [first, last) after some products with one matrix, for all units of one
+    width."""
 
     first: int
     last: int
@@ -45,7 +47,8 @@ class Segment:
 
 @dataclass
 class Tape:
-    """What one tick does. `slots` are named as in the schedule, but each has one gate, unless a product uses it."""
+    """What one tick does. `slots` are named as in the schedule, but each has one gate, unless a
+    product uses it."""
 
     slots: dict[Slot, int] = field(default_factory=dict)
     instructions: list[tuple[str, int, tuple[int, ...]]] = field(default_factory=list)
@@ -60,8 +63,15 @@ class Tape:
 
 
 @lru_cache(maxsize=256)
-def tape(program: Program, phase: str, keep: bool, missing: frozenset[str] = frozenset(), inputs: bool = False) -> Tape:
-    """Write the tape of a program "forward" or "backward"; the loss gives nothing to the paths of `missing` states.
+def tape(
+    program: Program,
+    phase: str,
+    keep: bool,
+    missing: frozenset[str] = frozenset(),
+    inputs: bool = False,
+) -> Tape:
+    """Write the tape of a program "forward" or "backward"; the loss gives nothing to the paths of
+    `missing` states.
 
     With `inputs`, W x is computed in the tick; else it is there before.
     """
@@ -71,7 +81,9 @@ def tape(program: Program, phase: str, keep: bool, missing: frozenset[str] = fro
     for one in schedule.instructions:
         args, out = [_named(schedule, place) for place in one.args], _named(schedule, one.out)
         nothing = [slot for slot in args if slot[0] == "given" and slot[1] in missing]
-        for stage in [int(slot[1]) for slot in args if slot[0] == "gates" and slot[1] in missing_inputs]:
+        for stage in [
+            int(slot[1]) for slot in args if slot[0] == "gates" and slot[1] in missing_inputs
+        ]:
             missing_inputs.discard(stage)
             _add_input(made, program, stage)
         if one.function in PRODUCTS:
@@ -89,28 +101,46 @@ def _named(schedule: Schedule, place: int) -> Slot:
 def _add_input(made: Tape, program: Program, stage: int) -> None:
     count = len(program.stages[stage].gates)
     add: list[Slot] = [("input_bias", stage)] if has_input_bias(program, stage) else []
-    _add_product(made, program, [*add, ("x", stage), ("input", stage, 0, count)], ("gates", stage, 0, count))
+    _add_product(
+        made, program, [*add, ("x", stage), ("input", stage, 0, count)], ("gates", stage, 0, count)
+    )
 
 
 def _add_product(made: Tape, program: Program, args: list[Slot], out: Slot) -> None:
     *add, source, matrix = args
     places = [made.place(slot) for slot in add]
-    made.products.append(Product(places[0] if places else -1, made.place(source), matrix, made.place(out)))
-    here, number, last = len(made.instructions), len(made.products) - 1, made.segments[-1] if made.segments else None
-    if last is not None and last.first == last.last and made.products[number - 1].matrix[1] == matrix[1]:
+    made.products.append(
+        Product(places[0] if places else -1, made.place(source), matrix, made.place(out))
+    )
+    here, number, last = (
+        len(made.instructions),
+        len(made.products) - 1,
+        made.segments[-1] if made.segments else None,
+    )
+    if (
+        last is not None
+        and last.first == last.last
+        and made.products[number - 1].matrix[1] == matrix[1]
+    ):
         last.products = range(last.products.start, number + 1)
     else:
-        made.segments.append(Segment(here, here, range(number, number + 1), has_own_width(program, out), False))
+        made.segments.append(
+            Segment(here, here, range(number, number + 1), has_own_width(program, out), False)
+        )
 
 
-def _add_instruction(made: Tape, program: Program, one: Instruction, args: list[Slot], out: Slot) -> None:
+def _add_instruction(
+    made: Tape, program: Program, one: Instruction, args: list[Slot], out: Slot
+) -> None:
     name, own, here = NAMES[one.function], has_own_width(program, out), len(made.instructions)
     whole_rows = name in WHOLE_ROWS
     last = made.segments[-1] if made.segments else None
     if last is None or last.own != own or last.whole_rows != whole_rows:
         made.segments.append(Segment(here, here, range(0), own, whole_rows))
     for arguments, target in _single_gates(args, out):
-        made.instructions.append((name, made.place(target), tuple(made.place(slot) for slot in arguments)))
+        made.instructions.append(
+            (name, made.place(target), tuple(made.place(slot) for slot in arguments))
+        )
     made.segments[-1].last = len(made.instructions)
 
 
@@ -146,7 +176,11 @@ def _allocate(made: Tape, keep: bool) -> None:
     """Find the values that nobody needs past their tile, and give each a register."""
     users: dict[int, set[int]] = {}
     for number, segment in enumerate(made.segments):
-        used = [place for _, out, args in made.instructions[segment.first : segment.last] for place in (out, *args)]
+        used = [
+            place
+            for _, out, args in made.instructions[segment.first : segment.last]
+            for place in (out, *args)
+        ]
         for place in used:
             users.setdefault(place, set()).update({number, -1} if segment.whole_rows else {number})
         for product in (made.products[index] for index in segment.products):

@@ -36,11 +36,20 @@ class _Tracer:
             of = None if stage.of is None else self._readable(stage.of)
             self._write(stage, equations)
             stop = len(self.nodes.list)
-            stages.append(Part(stage.name, stage.gates, of, stage.reads, stage.bias, stage.own_width, stop))
-            own_states += [state for state in self.cell.states if state in equations and stage.own_width]
+            stages.append(
+                Part(stage.name, stage.gates, of, stage.reads, stage.bias, stage.own_width, stop)
+            )
+            own_states += [
+                state for state in self.cell.states if state in equations and stage.own_width
+            ]
         for name in self.cell.weights:
             if name not in self.weights:
-                raise quoting(f"the weight name {name!r} is never used", "weights", self.name, "drop it, or use it")
+                raise quoting(
+                    f"the weight name {name!r} is never used",
+                    "weights",
+                    self.name,
+                    "drop it, or use it",
+                )
         program = Program(
             self.name,
             self.cell.states,
@@ -68,9 +77,11 @@ class _Tracer:
         places: dict[int, int] = {}
         for part in parts:
             try:
-                places[id(part)] = self._place(part, [places[id(arg)] for arg in part.args], stage, apart)
+                places[id(part)] = self._place(
+                    part, [places[id(arg)] for arg in part.args], stage, apart
+                )
             except UserError as error:
-                raise quoting(error.what, part.line, self.name, error.mend) from None
+                raise quoting(error.what, part.line, self.name, error.hint) from None
             # Shortening may have written other nodes on the way.
             for place in range(len(self.nodes.list) - 1, -1, -1):
                 if self.written.setdefault(place, part) is not part:
@@ -88,10 +99,14 @@ class _Tracer:
             if weight.own != stage.own_width:
                 raise UserError(f"the weight {name!r} is used for units of two widths")
         if not part.op.startswith("gate"):
-            return self.nodes.leaf(part.op, name if part.op != "constant" else float(part.detail or 0.0))
+            return self.nodes.leaf(
+                part.op, name if part.op != "constant" else float(part.detail or 0.0)
+            )
         # Where a stage has one of the two parts only, that part is the whole gate.
         if not stage.reads or stage.of is None or (part.op == "gate" and name not in apart):
             return self.nodes.leaf("gate", name)
         if part.op == "gate":
-            return self.nodes.apply("add", self.nodes.leaf("gate.x", name), self.nodes.leaf("gate.h", name))
+            return self.nodes.apply(
+                "add", self.nodes.leaf("gate.x", name), self.nodes.leaf("gate.h", name)
+            )
         return self.nodes.leaf(part.op, name)

@@ -1,4 +1,5 @@
-"""What can be done to any cell: zoneout, and layer normalisation inside its gates. A program becomes another."""
+"""What can be done to any cell: zoneout, and layer normalisation inside its gates. A program
+becomes another."""
 
 from __future__ import annotations
 
@@ -9,13 +10,18 @@ from ensue.engine.simplify import Node, Nodes
 
 
 def with_zoneout(program: Program) -> Program:
-    """Mix each new state with the old one: new + zone * (old - new) (Krueger et al. 2017, arXiv:1606.01305)."""
+    """Mix each new state with the old one: new + zone * (old - new) (Krueger et al. 2017,
+    arXiv:1606.01305)."""
     nodes = Nodes()
     places = nodes.copy(program.nodes)
     outputs = []
     for state, output in zip(program.states, program.outputs, strict=True):
         lost = nodes.apply("subtract", nodes.leaf("state", state), places[output])
-        outputs.append(nodes.apply("add", places[output], nodes.apply("multiply", nodes.leaf("zone", state), lost)))
+        outputs.append(
+            nodes.apply(
+                "add", places[output], nodes.apply("multiply", nodes.leaf("zone", state), lost)
+            )
+        )
     return rewritten(replace(program, outputs=tuple(outputs)), nodes, places)
 
 
@@ -47,7 +53,9 @@ class _Normalised:
         if not node.op.startswith("gate"):
             return self.nodes.add(node)
         part = next(part for part in self.original.stages if node.detail in part.gates)
-        sides = [side for side, present in (("x", part.reads), ("h", part.of is not None)) if present]
+        sides = [
+            side for side, present in (("x", part.reads), ("h", part.of is not None)) if present
+        ]
         parts = [
             self._side(part, str(node.detail), side, alone=len(sides) == 1)
             for side in sides
@@ -56,7 +64,9 @@ class _Normalised:
         return self.nodes.apply("add", *parts) if len(parts) == 2 else parts[0]
 
     def _side(self, part: Part, gate: str, side: str, alone: bool) -> int:
-        place = self.nodes.apply("normalise", self.nodes.leaf("gate" if alone else f"gate.{side}", gate))
+        place = self.nodes.apply(
+            "normalise", self.nodes.leaf("gate" if alone else f"gate.{side}", gate)
+        )
         place = self.nodes.apply("multiply", self._weight(f"gain/{gate}/{side}", 1.0, part), place)
         if side not in part.bias:
             return place

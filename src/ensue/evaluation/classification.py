@@ -1,4 +1,5 @@
-"""How well labels are told: accuracy, F1, ROC AUC, and where they are confused; of numbers, how far they are off."""
+"""How well labels are told: accuracy, F1, ROC AUC, and where they are confused; of numbers, how
+far they are off."""
 
 from __future__ import annotations
 
@@ -9,23 +10,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.labels import LabelKind
-from ensue.evaluation.answers import Answers, Numbers
-from ensue.evaluation.conformal import covered
+from ensue.data.codecs.labels import LabelKind
+from ensue.evaluation.conformal import is_covered
+from ensue.evaluation.predictions import Numbers, Predictions
+from ensue.evaluation.scores import MetricFunction
 from ensue.evaluation.spans import rates, share
-from ensue.evaluation.standing import Figures
 
 Targets = NDArray[Any]
 
 
 MEASURE: Mapping[LabelKind, tuple[str, str]] = {
-    "single": ("accuracy", "errors per example"),
-    "several": ("label_accuracy", "errors per label"),
+    "multiclass": ("accuracy", "errors per example"),
+    "multilabel": ("label_accuracy", "errors per label"),
     "ordinal": ("mae", "places off in the mean"),
-    "number": ("mae", "off in the mean"),
+    "regression": ("mae", "off in the mean"),
 }
-"""The figure that each kind of label is about, and what the mean of `losses`, by which models are compared, is counted
-in; both are the same but for their direction."""
+"""The figure that each kind of label is about, and what the mean of `losses`, by which models are
+compared, is counted in; both are the same but for their direction."""
 
 
 def unit_of(kind: LabelKind) -> str:
@@ -33,25 +34,32 @@ def unit_of(kind: LabelKind) -> str:
     return MEASURE[kind][1]
 
 
-def losses(answers: Answers, target: Targets) -> Numbers:
-    """Give what each example costs: an error, the share of labels that are wrong, or how far off the answer is."""
-    if answers.kind in ("number", "ordinal"):
+def losses(answers: Predictions, target: Targets) -> Numbers:
+    """Give what each example costs: an error, the share of labels that are wrong, or how far off
+    the answer is."""
+    if answers.kind in ("regression", "ordinal"):
         return np.abs(answers.best - target).astype(np.float64)
     wrong = answers.best != target
-    return wrong.mean(1) if answers.kind == "several" else wrong.astype(np.float64)
+    return wrong.mean(1) if answers.kind == "multilabel" else wrong.astype(np.float64)
 
 
-def figures(answers: Answers, target: Targets, bound: float | None = None) -> Figures:
-    """Give the figures over any rows, for intervals; of numbers, how many are in their ranges up to a `bound` too.
+def compute_metrics(
+    answers: Predictions, target: Targets, bound: float | None = None
+) -> MetricFunction:
+    """Give the figures over any rows, for intervals; of numbers, how many are in their ranges up to
+    a `bound` too.
 
-    There is a ROC AUC where there are two labels. What is not defined is NaN: ROC AUC where only one of them is true of
-    examples, F1 of labels that are neither said nor true of any.
+    There is a ROC AUC where there are two labels. What is not defined is NaN: ROC AUC where only
+    one of them is true of examples, F1 of labels that are neither said nor true of any.
     """
-    if answers.kind == "number":
+    if answers.kind == "regression":
         off = answers.best - target
-        found = {"coverage": covered(answers, target, bound)} if bound is not None else {}
-        return lambda rows: _of_numbers(off[rows]) | {name: float(held[rows].mean()) for name, held in found.items()}
-    if answers.kind == "several":
+        found = {"coverage": is_covered(answers, target, bound)} if bound is not None else {}
+        return lambda rows: (
+            _of_numbers(off[rows])
+            | {name: float(held[rows].mean()) for name, held in found.items()}
+        )
+    if answers.kind == "multilabel":
         return lambda rows: _of_several(answers, target, rows)
     return lambda rows: _of_labels(answers, target, rows)
 
@@ -60,7 +68,9 @@ def _of_numbers(off: Numbers) -> dict[str, float]:
     return {"mae": float(np.abs(off).mean()), "rmse": float(np.sqrt((off**2).mean()))}
 
 
-def _of_several(answers: Answers, target: Targets, rows: NDArray[np.int64]) -> Mapping[str, float]:
+def _of_several(
+    answers: Predictions, target: Targets, rows: NDArray[np.int64]
+) -> Mapping[str, float]:
     said, true = answers.best[rows], target[rows] > 0.5
     both, either = (said & true).sum(0), said.sum(0) + true.sum(0)
     return {
@@ -71,11 +81,16 @@ def _of_several(answers: Answers, target: Targets, rows: NDArray[np.int64]) -> M
     }
 
 
-def _of_labels(answers: Answers, target: Targets, rows: NDArray[np.int64]) -> Mapping[str, float]:
+def _of_labels(
+    answers: Predictions, target: Targets, rows: NDArray[np.int64]
+) -> Mapping[str, float]:
     said, true, size = answers.best[rows], target[rows], answers.scores.shape[1]
     both_are, said_are, true_are = _tallies(said, true, size)
     found = {"mae": float(np.abs(said - true).mean())} if answers.kind == "ordinal" else {}
-    found |= {"accuracy": float((said == true).mean()), "macro_f1": _macro_f1(both_are, said_are + true_are)}
+    found |= {
+        "accuracy": float((said == true).mean()),
+        "macro_f1": _macro_f1(both_are, said_are + true_are),
+    }
     if answers.inner is not None:
         right, there = answers.inner[rows].sum(0)
         found["node_accuracy"] = share(float(right), float(there))
@@ -101,12 +116,14 @@ def _macro_f1(both: NDArray[np.int64], either: NDArray[np.int64]) -> float:
 
 
 def _tallies(said: Targets, true: Targets, size: int) -> list[NDArray[np.int64]]:
-    """Count of each label how often it is said rightly, said, and true; a table of all pairs may be too large."""
+    """Count of each label how often it is said rightly, said, and true; a table of all pairs may
+    be too large."""
     return [np.bincount(one, minlength=size) for one in (said[said == true], said, true)]
 
 
 def roc_auc(scores: Numbers, positive: NDArray[np.bool_]) -> float:
-    """Give the chance that a positive example scores higher than a negative one, ties half; NaN without both kinds.
+    """Give the chance that a positive example scores higher than a negative one, ties half; NaN
+    without both kinds.
 
     >>> roc_auc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, False, True, True]))
     0.875
@@ -120,24 +137,25 @@ def roc_auc(scores: Numbers, positive: NDArray[np.bool_]) -> float:
     return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * others))
 
 
-def per_class(answers: Answers, target: Targets, names: Sequence[str]) -> list[dict[str, Any]]:
+def per_class(answers: Predictions, target: Targets, names: Sequence[str]) -> list[dict[str, Any]]:
     """Give of each label how often it is true and said, precision, recall and F1."""
-    if answers.kind == "several":
+    if answers.kind == "multilabel":
         said, true = answers.best, target > 0.5
         tallies = [one.sum(0) for one in (said & true, said, true)]
     else:
         tallies = _tallies(answers.best, target, len(names))
     rows = zip(names, *(one.tolist() for one in tallies), strict=True)
     return [
-        {"label": name, "examples": there, "said": told, **rates(there, told, hit)} for name, hit, told, there in rows
+        {"label": name, "examples": there, "predicted": told, **rates(there, told, hit)}
+        for name, hit, told, there in rows
     ]
 
 
-def worst(answers: Answers, target: Targets, count: int) -> NDArray[np.int64]:
-    """Give the rows that are wrong, those of which the model was surest first; of numbers, and on a scale, the farthest
-    off."""
+def worst(answers: Predictions, target: Targets, count: int) -> NDArray[np.int64]:
+    """Give the rows that are wrong, those of which the model was surest first; of numbers, and on a
+    scale, the farthest off."""
     cost = losses(answers, target)
-    if answers.kind == "number":
+    if answers.kind == "regression":
         return np.argsort(-cost, kind="stable")[:count]
     wrong = np.flatnonzero(cost > 0)
     if answers.kind == "ordinal":

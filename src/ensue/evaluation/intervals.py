@@ -1,6 +1,7 @@
 """How sure a figure is: bootstrap over stretches of the text (percentile method, Efron 1979).
 
-Symbols of a text depend on their neighbours, so contiguous chunks are drawn again, not single symbols.
+Symbols of a text depend on their neighbours, so contiguous chunks are drawn again, not single
+symbols.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Chunks:
-    """The cost of a text under one model, by contiguous chunks; two models of one codec and text can be compared."""
+    """The cost of a text under one model, by contiguous chunks; two models of one codec and text
+    can be compared."""
 
     nats: Nats
     """Of all symbols of each chunk, the spelling of unknown ones included."""
@@ -43,7 +45,9 @@ class Chunks:
         cuts = np.unique(np.linspace(0, len(nats), CHUNKS + 1).astype(np.int64))
         if len(cuts) < 2:
             return cls(np.zeros(1), np.zeros(1), np.ones(1))
-        all_nats, symbol_nats = (np.add.reduceat(each, cuts[:-1]) for each in (paid(text, nats), np.float64(nats)))
+        all_nats, symbol_nats = (
+            np.add.reduceat(each, cuts[:-1]) for each in (paid(text, nats), np.float64(nats))
+        )
         return cls(all_nats, symbol_nats, np.diff(cuts).astype(np.float64))
 
 
@@ -61,7 +65,8 @@ def intervals(chunks: Chunks, likelihood: Likelihood) -> dict[str, Interval]:
 
 
 def difference(first: Chunks, second: Chunks, characters: int) -> tuple[float, Interval]:
-    """Give by how many nats per character the first costs more than the second, and the 95 % interval.
+    """Give by how many nats per character the first costs more than the second, and the 95 %
+    interval.
 
     Both are drawn again together, chunk by chunk, so that what is hard for both cancels out.
     """
@@ -72,23 +77,27 @@ def difference(first: Chunks, second: Chunks, characters: int) -> tuple[float, I
 
 
 def mean_bounds(sums: Nats, counts: NDArray[Any]) -> Interval:
-    """Give the 95 % interval of the mean of things that are drawn again in groups, by the sum and size of each."""
+    """Give the 95 % interval of the mean of things that are drawn again in groups, by the sum
+    and size of each."""
     rows = np.random.default_rng(0).integers(0, len(sums), (_DRAWS, len(sums)))
     return bounds(sums[rows].sum(1) / counts[rows].sum(1))
 
 
-def share_bounds(share: float, count: int) -> Interval:
+def wilson_interval(share: float, count: int) -> Interval:
     """Give the 95 % interval of a share of so many independent things (Wilson 1927).
 
-    Drawn again, all are right as soon as all were, and most intervals of 99 % of 100 would end below the truth.
+    Drawn again, all are right as soon as all were, and most intervals of 99 % of 100 would end
+    below the truth.
 
-    >>> low, high = share_bounds(1.0, 50)
+    >>> low, high = wilson_interval(1.0, 50)
     >>> round(low, 3), high
     (0.929, 1.0)
     """
     wide = NORMAL**2 / count
     half = NORMAL * sqrt(share * (1 - share) / count + wide / (4 * count))
-    return max((share + wide / 2 - half) / (1 + wide), 0.0), min((share + wide / 2 + half) / (1 + wide), 1.0)
+    return max((share + wide / 2 - half) / (1 + wide), 0.0), min(
+        (share + wide / 2 + half) / (1 + wide), 1.0
+    )
 
 
 def bounds(values: Nats) -> Interval:
@@ -98,20 +107,22 @@ def bounds(values: Nats) -> Interval:
     return low, high
 
 
-def for_few(interval: Interval, middle: float, count: int) -> Interval:
-    """Widen the interval of a mean of few things as Student's t does; of one thing alone nothing is known."""
+def widen_for_small_n(interval: Interval, middle: float, count: int) -> Interval:
+    """Widen the interval of a mean of few things as Student's t does; of one thing alone nothing
+    is known."""
     if count >= FEW:
         return interval
     if count < 2:
         return float("-inf"), float("inf")
-    by = sqrt(count / (count - 1)) * student(0.975, count - 1) / NORMAL
+    by = sqrt(count / (count - 1)) * t_quantile(0.975, count - 1) / NORMAL
     return middle - by * (middle - interval[0]), middle + by * (interval[1] - middle)
 
 
-def student(level: float, freedom: int) -> float:
-    """Give a quantile of Student's t: sqrt(freedom) tan(a), where a has the density cos(a)^(freedom - 1).
+def t_quantile(level: float, freedom: int) -> float:
+    """Give a quantile of Student's t: sqrt(freedom) tan(a), where a has the density cos(a)^(freedom
+    - 1).
 
-    >>> round(student(0.975, 5), 3), round(student(0.9, 1), 3)
+    >>> round(t_quantile(0.975, 5), 3), round(t_quantile(0.9, 1), 3)
     (2.571, 3.078)
     """
     angles = np.linspace(-pi / 2, pi / 2, 100_001)

@@ -19,11 +19,13 @@ Nats = NDArray[np.float64]
 class Likelihood:
     """What a text costs under a model. Likelihoods of parts add up to that of the whole.
 
-    Figures per character, byte and word pay for the spelling of unknown symbols, so that models with different
-    vocabularies can be compared. Perplexity, as is usual, is that of the codec's symbols, "unknown" among them, and
-    does not: it compares models with the same codec only. Per token it compares those that know the same symbols.
+    Figures per character, byte and word pay for the spelling of unknown symbols, so that models
+    with different vocabularies can be compared. Perplexity, as is usual, is that of the codec's
+    symbols, "unknown" among them, and does not: it compares models with the same codec only. Per
+    token it compares those that know the same symbols.
 
-    >>> half = Likelihood(nats=8 * log(2), spelling_nats=0, symbols=8, characters=8, bytes=16, words=2, unknown=0)
+    >>> half = Likelihood(nats=8 * log(2), spelling_nats=0, symbols=8, characters=8, bytes=16,
+    ...     words=2, unknown=0)
     >>> (half + half).bits_per_character, (half + half).bits_per_byte, round(half.perplexity, 9)
     (1.0, 0.5, 2.0)
     """
@@ -46,7 +48,14 @@ class Likelihood:
     @classmethod
     def of(cls, text: Corpus, nats: Nats) -> Likelihood:
         """Add up the nats of each symbol of a text."""
-        sizes = len(text.ids), text.characters, text.bytes, text.words, len(text.unknown_at), text.tokens
+        sizes = (
+            len(text.ids),
+            text.characters,
+            text.bytes,
+            text.words,
+            len(text.unknown_at),
+            text.tokens,
+        )
         unknown = float(np.asarray(nats)[text.unknown_at].sum())
         return cls(float(nats.sum()), float(text.unknown_nats.sum()), *sizes, unknown)
 
@@ -86,18 +95,23 @@ class Likelihood:
 
     @property
     def perplexity_per_token(self) -> float:
-        """Perplexity per token between blanks, a line's end counting as one, as lmplz and KenLM count them."""
+        """Perplexity per token between blanks, a line's end counting as one, as lmplz and KenLM
+        count them."""
         return _exp(_ratio(self.nats, self.tokens))
 
     @property
     def perplexity_without_unknown(self) -> float:
-        """Perplexity per symbol of those that are known: KenLM's "excluding OOVs" with the codec `tokens`."""
+        """Perplexity per symbol of those that are known: KenLM's "excluding OOVs" with the codec
+        `tokens`."""
         return _exp(_ratio(self.nats - self.unknown_nats, self.symbols - self.unknown))
 
     def to_json(self, intervals: Mapping[str, tuple[float, float]] | None = None) -> dict[str, Any]:
         """Give the figures and what they were made of; `intervals` by the figures' names."""
         figures = {name: getattr(self, name) for name in FIGURES}
-        sizes = {name: getattr(self, name) for name in ("characters", "bytes", "words", "tokens", "unknown")}
+        sizes = {
+            name: getattr(self, name)
+            for name in ("characters", "bytes", "words", "tokens", "unknown")
+        }
         nats = {"nats": self.total_nats, "spelling_nats": self.spelling_nats}
         nats["perplexity_without_unknown"] = self.perplexity_without_unknown
         bounds = {name: list(bounds) for name, bounds in (intervals or {}).items()}

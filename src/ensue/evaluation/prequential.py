@@ -1,4 +1,5 @@
-"""Predict, then learn, chunk after chunk: an honest score of a model that goes on learning (Dawid 1984)."""
+"""Predict, then learn, chunk after chunk: an honest score of a model that goes on learning
+(Dawid 1984)."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ class Point:
 def prequential(
     chunks: Iterable[Chunk], score: Callable[[Chunk], Likelihood], learn: Callable[[Chunk], object]
 ) -> Iterator[Point]:
-    """Score each chunk before it is learned, so that no symbol is ever scored by a model that has seen it."""
+    """Score each chunk before it is learned, so that no symbol is ever scored by a model that
+    has seen it."""
     total = Likelihood(0.0, 0.0, 0, 0, 0, 0, 0)
     for chunk in chunks:
         likelihood = score(chunk)

@@ -48,7 +48,7 @@ class Ranked(Protocol):
         """How many independent things its cost is the mean of."""
         ...
 
-    def excess(self, other: Any) -> tuple[float, Interval]:
+    def paired_difference(self, other: Any) -> tuple[float, Interval]:
         """Give by how much this one costs more than the other, and the 95 % interval of that."""
         ...
 
@@ -56,21 +56,30 @@ class Ranked(Protocol):
 R = TypeVar("R", bound=Ranked)
 
 NEAR = 1.1
-"""Of fewer than FEW things hardly a difference is ever proven: there, what costs by more than a tenth more is not taken
-for as good."""
+"""Of fewer than FEW things hardly a difference is ever proven: there, what costs by more than a
+tenth more is not taken for as good."""
 
 
-def recommended(rows: Sequence[R]) -> R:
+def best_model(rows: Sequence[R]) -> R:
     """Give, of the models that are not proven worse than the best, the one that trains fastest.
 
-    It is proven where the 95 % interval of the difference is above zero. Of 2 to 5 models that are as good (simulated,
-    20 % errors, half of them shared), another than the fastest is named in 2 to 7 % of tests of 300 or 1,500 examples;
-    of 5 stretches that differ by 10 to 30 % by chance, and 2 to 6 models, in 7 to 68 %. Of those that are alike in all
-    of this it is the last, which a run holds, unless that is a network; then the first.
+    It is proven where the 95 % interval of the difference is above zero. Of 2 to 5 models that are
+    as good (simulated, 20 % errors, half of them shared), another than the fastest is named in 2 to
+    7 % of tests of 300 or 1,500 examples; of 5 stretches that differ by 10 to 30 % by chance, and 2
+    to 6 models, in 7 to 68 %. Of those that are alike in all of this it is the last, which a run
+    holds, unless that is a network; then the first.
     """
     best = min(rows, key=_cost)
     tied = [other for other in rows if other is best or (_open(other, best) and _near(other, best))]
-    return min(tied, key=lambda other: (_shown(other), other.cost, other.role == "network", other is not rows[-1]))
+    return min(
+        tied,
+        key=lambda other: (
+            _shown(other),
+            other.cost,
+            other.role == "network",
+            other is not rows[-1],
+        ),
+    )
 
 
 def _near(other: Ranked, best: Ranked) -> bool:
@@ -83,25 +92,28 @@ def _shown(row: Ranked) -> float:
 
 
 def _open(other: Ranked, best: Ranked) -> bool:
-    return other.excess(best)[1][0] <= 0
+    return other.paired_difference(best)[1][0] <= 0
 
 
-def verdict(rows: Sequence[Ranked]) -> str:
+def explain_recommendation(rows: Sequence[Ranked]) -> str:
     """Say which model to use, and whether the network earns what it costs."""
-    best, chosen = min(rows, key=_cost), recommended(rows)
+    best, chosen = min(rows, key=_cost), best_model(rows)
     sentence = f"use {chosen.name}: {_with_unit(chosen)}"
     if best.cost < chosen.cost or _shown(best) > _shown(chosen):
-        sentence += f" ({best.name}, {_figure(best):.3f}, does not differ beyond chance and takes longer to train)"
+        sentence += (
+            f" ({best.name}, {_metric(best):.3f}, does not differ beyond chance and takes "
+            f"longer to train)"
+        )
     quicker = [other for other in rows if other is not chosen and _shown(other) <= _shown(chosen)]
     quicker = [other for other in quicker if _open(other, chosen)]
     if quicker:
         least = min(quicker, key=_cost)
-        saved, ends = least.excess(chosen)
+        saved, ends = least.paired_difference(chosen)
         if saved == ends[0] == ends[1] == 0:
             sentence += f", the same as {least.name}"
         else:
             difference = f"the difference, {saved:.3f}{_ends(*ends)}, may be chance"
-            sentence += f", not proven against {least.name}, {_figure(least):.3f}: {difference}"
+            sentence += f", not proven against {least.name}, {_metric(least):.3f}: {difference}"
     networks = [other for other in rows if other.role == "network"]
     baselines = [other for other in rows if other.role == "baseline"]
     if not networks or not baselines or (quicker and chosen in networks):
@@ -110,13 +122,18 @@ def verdict(rows: Sequence[Ranked]) -> str:
 
 
 def _earnings(network: Ranked, baseline: Ranked) -> str:
-    saved, (low, high) = baseline.excess(network)
+    saved, (low, high) = baseline.paired_difference(network)
     unit = network.unit
     if low > 0:
         verb = "gains" if network.higher else "saves"
-        what = f"earns its cost: it {verb} {saved:.3f} {unit}{_ends(low, high)} over {baseline.name}"
+        what = (
+            f"earns its cost: it {verb} {saved:.3f} {unit}{_ends(low, high)} over {baseline.name}"
+        )
     elif high < 0:
-        what = f"does not earn its cost: {baseline.name} is better by {-saved:.3f} {unit}{_ends(-high, -low)}"
+        what = (
+            f"does not earn its cost: {baseline.name} is better by {-saved:.3f} "
+            f"{unit}{_ends(-high, -low)}"
+        )
     elif saved == low == high == 0:
         what = f"does not earn its cost: it is no better than {baseline.name}"
     else:
@@ -132,10 +149,10 @@ def _ends(low: float, high: float, sign: str = "") -> str:
 
 
 def _with_unit(row: Ranked) -> str:
-    return f"{row.unit} {_figure(row):.3f}" if row.higher else f"{row.cost:.3f} {row.unit}"
+    return f"{row.unit} {_metric(row):.3f}" if row.higher else f"{row.cost:.3f} {row.unit}"
 
 
-def _figure(row: Ranked) -> float:
+def _metric(row: Ranked) -> float:
     return 1 - row.cost if row.higher else row.cost
 
 

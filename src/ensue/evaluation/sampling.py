@@ -1,4 +1,5 @@
-"""A large test part may cost more to score than there is time: then evenly spread stretches of it are scored."""
+"""A large test part may cost more to score than there is time: then evenly spread stretches of
+it are scored."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from ensue.data.contract import Corpus
 from ensue.evaluation.likelihood import Nats
-from ensue.evaluation.score import ScoreSettings, score
+from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.models.contract import Autoregressive
 
 FEWEST = 20_000
@@ -23,19 +24,23 @@ WARMUP = 256
 PROBE = 2000
 """Symbols whose scoring tells how long all of them would take."""
 FEWEST_PROBED, PROBED = 200, 10_000_000
-"""Of a large vocabulary fewer tell it: each symbol has a probability at each of them, which says enough."""
+"""Of a large vocabulary fewer tell it: each symbol has a probability at each of them, which says
+enough."""
 CHEAP = 0.1
-"""Where FEWEST take no more than this share of the time, they are tried: side by side, more of them are quicker."""
+"""Where FEWEST take no more than this share of the time, they are tried: side by side, more of
+them are quicker."""
 
 
 @dataclass(frozen=True)
 class ScoredText:
-    """What of a text is scored: `text`, which is all of it, or stretches of it one after the other."""
+    """What of a text is scored: `text`, which is all of it, or stretches of it one after the
+    other."""
 
     text: Corpus
-    whole: Corpus
+    full: Corpus
     stretches: NDArray[np.int64] | None = None
-    """(stretches, 2): where they begin and end; whole records, where there are records. None for all of the text."""
+    """(stretches, 2): where they begin and end; whole records, where there are records. None for
+    all of the text."""
 
     @staticmethod
     def of(whole: Corpus, symbols: int) -> ScoredText:
@@ -58,12 +63,12 @@ class ScoredText:
         """How many symbols are read to score it."""
         if self.stretches is None:
             return len(self.text)
-        before = np.minimum(self.stretches[:, 0], WARMUP) if len(self.whole.offsets) == 2 else 0
+        before = np.minimum(self.stretches[:, 0], WARMUP) if len(self.full.offsets) == 2 else 0
         return len(self.text) + int(np.sum(before))
 
     def nats(self, model: Autoregressive, advance: Callable[[int], None] | None = None) -> Nats:
         """Score it, symbol by symbol; `advance` is told of symbols that are done."""
-        ids, offsets = self.whole.ids, self.whole.offsets
+        ids, offsets = self.full.ids, self.full.offsets
         if self.stretches is None:
             return score(model, ids, offsets, ScoreSettings(), advance=advance)
         return score(model, ids, offsets, ScoreSettings(warmup=WARMUP), self.stretches, advance)[
@@ -72,7 +77,8 @@ class ScoredText:
 
 
 def affordable(whole: Corpus, models: Sequence[Autoregressive], seconds: float) -> int:
-    """Say how many symbols of a text can be scored under all models in so many seconds: all, or FEWEST at least."""
+    """Say how many symbols of a text can be scored under all models in so many seconds: all, or
+    FEWEST at least."""
     if len(whole) <= FEWEST or seconds == float("inf"):
         return len(whole)
     if len(whole.offsets) == 2:
@@ -82,7 +88,9 @@ def affordable(whole: Corpus, models: Sequence[Autoregressive], seconds: float) 
     cost = _cost(ScoredText.of(whole, 2 * PROBE), models)
     if cost * FEWEST <= CHEAP * seconds:
         cost = _cost(ScoredText.of(whole, FEWEST), models)
-    return min(max(int(seconds / cost), FEWEST), len(whole) - 1 if len(whole.offsets) == 2 else len(whole))
+    return min(
+        max(int(seconds / cost), FEWEST), len(whole) - 1 if len(whole.offsets) == 2 else len(whole)
+    )
 
 
 def seconds_each(whole: Corpus, models: Sequence[Autoregressive]) -> float:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.schemes import Scheme
-from ensue.evaluation.spans import SpanCounts, SpanRules, found_right, rates, share
-from ensue.evaluation.standing import Figures
+from ensue.data.codecs.tag_schemes import Scheme
+from ensue.evaluation.scores import MetricFunction
+from ensue.evaluation.spans import SpanCounts, SpanRules, correct_spans, rates, share
 
 Ids = NDArray[np.integer]
 CONFUSIONS = 20
@@ -44,29 +44,36 @@ class TaggedTruth:
         """Give 1 for each wrong tag, (words,)."""
         return (said != self.true).astype(np.float64)
 
-    def figures(self, said: Ids) -> Figures:
-        """Give the metrics of tags over some sentences; those of unknown words are left out where there are none."""
+    def figures(self, said: Ids) -> MetricFunction:
+        """Give the metrics of tags over some sentences; those of unknown words are left out
+        where there are none."""
         right = said == self.true
         counts = {
             "tag_accuracy": (right, np.ones_like(right)),
             "tag_accuracy_known": (right & self.known, self.known),
             "tag_accuracy_unknown": (right & ~self.known, ~self.known),
         }
-        sums = {name: tuple(map(self._by_sentence, pair)) for name, pair in counts.items() if pair[1].any()}
+        sums = {
+            name: tuple(map(self._by_sentence, pair))
+            for name, pair in counts.items()
+            if pair[1].any()
+        }
         spans = self.spans(said)
 
         def over(rows: NDArray[np.int64]) -> dict[str, float]:
             found = {
-                name: share(float(hits[rows].sum()), float(all_[rows].sum())) for name, (hits, all_) in sums.items()
+                name: share(float(hits[rows].sum()), float(all_[rows].sum()))
+                for name, (hits, all_) in sums.items()
             }
             return found | (spans.figures(rows) if spans else {})
 
         return over
 
     def judged(self, said: Ids) -> SpanCounts | None:
-        """Give the spans that models are compared by; None where tags write none, or no sentence has any."""
+        """Give the spans that models are compared by; None where tags write none, or no sentence
+        has any."""
         spans = self.spans(said)
-        return spans if spans is not None and spans.there.any() else None
+        return spans if spans is not None and spans.actual.any() else None
 
     def spans(self, said: Ids) -> SpanCounts | None:
         """Count the spans of each sentence, if tags write spans."""
@@ -86,7 +93,8 @@ class TaggedTruth:
         return np.diff(np.concatenate([[0], np.cumsum(hits)])[self.offsets])
 
     def details(self, said: Ids) -> dict[str, Any]:
-        """Tell more: of each tag, of the commonest confusions, of types of spans, and of tags never in training."""
+        """Tell more: of each tag, of the commonest confusions, of types of spans, and of tags
+        never in training."""
         unseen = self.true >= self.taught
         told: dict[str, Any] = {
             "sentences": self.sentences,
@@ -98,7 +106,11 @@ class TaggedTruth:
         if unseen.any():
             names = sorted({self.tags[one] for one in self.true[unseen].tolist()})
             rest = float((said == self.true)[~unseen].mean()) if (~unseen).any() else 0.0
-            told["unseen_tags"] = {"words": int(unseen.sum()), "tags": names, "tag_accuracy_of_the_others": rest}
+            told["unseen_tags"] = {
+                "words": int(unseen.sum()),
+                "tags": names,
+                "tag_accuracy_of_the_others": rest,
+            }
         if self.scheme is not None:
             told["spans"] = {"scheme": self.scheme, "per_type": self.per_type(said)}
         return told
@@ -114,10 +126,14 @@ class TaggedTruth:
     def per_type(self, said: Ids) -> list[dict[str, Any]]:
         """Give precision, recall and F1 of each type of span."""
         there, found = self._true_spans, self._rules.find(said, self.offsets)
-        spans = (there, found, found_right(there, found))
-        counts = np.stack([np.bincount(own[:, 2], minlength=len(self._rules.kinds)) for own in spans], 1)
+        spans = (there, found, correct_spans(there, found))
+        counts = np.stack(
+            [np.bincount(own[:, 2], minlength=len(self._rules.kinds)) for own in spans], 1
+        )
         return [
-            _row(kind or "span", *own) for kind, own in zip(self._rules.kinds, counts.tolist(), strict=True) if any(own)
+            _row(kind or "span", *own)
+            for kind, own in zip(self._rules.kinds, counts.tolist(), strict=True)
+            if any(own)
         ]
 
     def confusions(self, said: Ids) -> list[dict[str, Any]]:
@@ -125,7 +141,7 @@ class TaggedTruth:
         wrong = said != self.true
         pairs = Counter(zip(self.true[wrong].tolist(), said[wrong].tolist(), strict=True))
         return [
-            {"true": self.tags[true], "said": self.tags[told], "count": count}
+            {"actual": self.tags[true], "predicted": self.tags[told], "count": count}
             for (true, told), count in pairs.most_common(CONFUSIONS)
         ]
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from ensue.heads.categorical import Categorical, CategoricalSettings
 from ensue.heads.contract import Head, PathHead
 from ensue.heads.crf import CRFSettings
-from ensue.heads.number import Number
+from ensue.heads.multilabel import Multilabel
 from ensue.heads.ordinal import Ordinal
 from ensue.heads.paths import Chain, ChainTags, StepTags
-from ensue.heads.several import Several
+from ensue.heads.regression import Regression
 from ensue.heads.softmax import SoftmaxSettings
 from ensue.settings import Settings
 
@@ -16,10 +16,10 @@ HEADS: dict[str, type[Settings]] = {"categorical": CategoricalSettings}
 """Of symbols; their settings have `build(features, size, table)`."""
 
 LABEL_HEADS: dict[str, Callable[[int, int], Head]] = {
-    "single": Categorical,
-    "several": Several,
+    "multiclass": Categorical,
+    "multilabel": Multilabel,
     "ordinal": Ordinal,
-    "number": Number,
+    "regression": Regression,
 }
 """Of what is said of a whole example, by its kind; each is made of (features, size)."""
 
@@ -36,7 +36,7 @@ __all__ = [
     "Chain",
     "ChainTags",
     "Head",
-    "Number",
     "PathHead",
+    "Regression",
     "StepTags",
 ]

@@ -21,14 +21,16 @@ class CategoricalSettings(Settings):
     """Score symbols with their input embeddings (Press & Wolf 2017); needs embedded input."""
 
     def build(self, features: int, size: int, table: nn.Embedding | None = None) -> Categorical:
-        """Make the head for `size` symbols; `table` holds the input embeddings, its first `size` rows theirs."""
+        """Make the head for `size` symbols; `table` holds the input embeddings, its first `size`
+        rows theirs."""
         return Categorical(features, size, table if self.tied else None)
 
 
 class Categorical(Head):
     """P(y) = softmax(W f + b)_y.
 
-    With a `table` of input embeddings W is tied to it: its rows, after a linear map where widths differ.
+    With a `table` of input embeddings W is tied to it: its rows, after a linear map where widths
+    differ.
 
     >>> head = CategoricalSettings().build(8, 5)
     >>> head(torch.zeros(2, 3, 8)).probs.shape
@@ -61,6 +63,9 @@ class Categorical(Head):
         return scores if scores.dtype is torch.float64 else scores.float()
 
     def nats(self, features: Tensor, target: Tensor) -> Tensor:
-        """Give minus the log-probability of each target, in nats; never makes the normalised distribution."""
+        """Give minus the log-probability of each target, in nats; never makes the normalised
+        distribution."""
         scores = self.scores(features)
-        return F.cross_entropy(scores.flatten(0, -2), target.flatten(), reduction="none").view(target.shape)
+        return F.cross_entropy(scores.flatten(0, -2), target.flatten(), reduction="none").view(
+            target.shape
+        )

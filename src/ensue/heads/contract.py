@@ -19,7 +19,8 @@ class Head(nn.Module, ABC):
         """Map features (..., features) to a distribution with batch shape (...)."""
 
     def nats(self, features: Tensor, target: Tensor) -> Tensor:
-        """Give minus the log-probability of each target, in nats, (...). A head may compute it in a fused way."""
+        """Give minus the log-probability of each target, in nats, (...). A head may compute it
+        in a fused way."""
         return -self(features).log_prob(target)
 
     def cost(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -35,7 +36,9 @@ class PathHead(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, features: Tensor, lengths: Tensor) -> Distribution:
-        """Map features (batch, time, features) to a distribution over ids (batch, time), with batch shape (batch,).
+        """Map features (batch, time, features) to a distribution over ids (batch, time), with batch
+        shape (batch,).
 
-        It has `log_prob`, `mode`, `sample` and `marginals` (batch, time, ids); `lengths` (batch,) are above 0.
+        It has `log_prob`, `mode`, `sample` and `marginals` (batch, time, ids); `lengths` (batch,)
+        are above 0.
         """

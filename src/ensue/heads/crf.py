@@ -1,4 +1,5 @@
-"""All tags of a sentence together: a linear-chain conditional random field (Lafferty, McCallum & Pereira 2001)."""
+"""All tags of a sentence together: a linear-chain conditional random field (Lafferty, McCallum &
+Pereira 2001)."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ class CRFSettings(Settings):
 
 
 class CRF(PathHead):
-    """The chain over scores W f_t + b, with learned scores of neighbours, of the first tag and the last.
+    """The chain over scores W f_t + b, with learned scores of neighbours, of the first tag and the
+    last.
 
     >>> CRFSettings().build(8, 5)(torch.zeros(2, 3, 8), torch.tensor([3, 1])).log_partition.shape
     torch.Size([2])
@@ -39,4 +41,6 @@ class CRF(PathHead):
 
     def forward(self, features: Tensor, lengths: Tensor) -> Distribution:
         """Map features (batch, time, features) to a distribution over tags (batch, time)."""
-        return ChainTags(in_full(self.linear(features)), lengths, Chain(self.first, self.change, self.last))
+        return ChainTags(
+            in_full(self.linear(features)), lengths, Chain(self.first, self.change, self.last)
+        )

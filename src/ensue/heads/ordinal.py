@@ -11,7 +11,8 @@ from ensue.heads.contract import Head
 
 
 class Ordinal(Head):
-    """P(y <= k) = sigmoid(c_k - w f), with c_0 < c_1 < ...: one number for each example, and cuts that all share.
+    """P(y <= k) = sigmoid(c_k - w f), with c_0 < c_1 < ...: one number for each example, and cuts
+    that all share.
 
     `size` labels go from the lowest to the highest.
 
@@ -33,7 +34,12 @@ class Ordinal(Head):
         """Map features (..., features) to a distribution over places on the scale."""
         gaps = F.softplus(self.gaps)
         below = torch.cat([self.lowest, self.lowest + gaps.cumsum(0)]) - self.linear(features)
-        # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)), which is exact far out too.
-        inner = F.logsigmoid(below[..., 1:]) + F.logsigmoid(-below[..., :-1]) + torch.log(-torch.expm1(-gaps))
+        # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)), which is exact far out
+        # too.
+        inner = (
+            F.logsigmoid(below[..., 1:])
+            + F.logsigmoid(-below[..., :-1])
+            + torch.log(-torch.expm1(-gaps))
+        )
         ends = F.logsigmoid(below[..., :1]), F.logsigmoid(-below[..., -1:])
         return Choice(logits=torch.cat([ends[0], inner, ends[1]], -1), validate_args=False)

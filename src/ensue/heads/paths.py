@@ -1,8 +1,9 @@
-"""Distributions over the tags of a whole sentence: step by step, or as a chain in which neighbours know of each other.
+"""Distributions over the tags of a whole sentence: step by step, or as a chain in which neighbours
+know of each other.
 
-The chain is the linear-chain conditional random field (Lafferty, McCallum & Pereira 2001): P(y | x) is proportional to
-exp(first_{y_1} + sum_t score_t(y_t) + sum_t change_{y_{t-1}, y_t} + last_{y_n}). A hidden Markov model, given its
-words, is one too. All is exact, and rows end at their own lengths.
+The chain is the linear-chain conditional random field (Lafferty, McCallum & Pereira 2001): P(y | x)
+is proportional to exp(first_{y_1} + sum_t score_t(y_t) + sum_t change_{y_{t-1}, y_t} + last_{y_n}).
+A hidden Markov model, given its words, is one too. All is exact, and rows end at their own lengths.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class StepTags(Distribution):
     ([[1, 0]], 0.731)
     """
 
-    arg_constraints: ClassVar = {}  # type: ignore[bad-override]  # whoever makes it has checked its parameters
+    # whoever makes it has checked its parameters
+    arg_constraints: ClassVar = {}  # type: ignore[bad-override]
 
     def __init__(self, scores: Tensor, lengths: Tensor) -> None:
         self.scores, self.real = scores, real_steps(scores, lengths)
@@ -35,7 +37,9 @@ class StepTags(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Give the logarithm of the probability of tags (batch, time), (batch,)."""
-        nats = F.cross_entropy(self.scores.flatten(0, 1), value.flatten(), reduction="none").view(value.shape)
+        nats = F.cross_entropy(self.scores.flatten(0, 1), value.flatten(), reduction="none").view(
+            value.shape
+        )
         return -nats.masked_fill(~self.real, 0.0).sum(1)
 
     @property
@@ -50,13 +54,14 @@ class StepTags(Distribution):
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
         """Draw tags, (sample, batch, time), 0 past the end."""
-        tags = drawn(self.scores.expand(*sample_shape, *self.scores.shape))
+        tags = draw(self.scores.expand(*sample_shape, *self.scores.shape))
         return tags.masked_fill(~self.real, 0)
 
 
 @dataclass(frozen=True)
 class Chain:
-    """What a chain says of neighbours: `first` and `last` (tags,), and `change` (tags, tags) from row to column."""
+    """What a chain says of neighbours: `first` and `last` (tags,), and `change` (tags, tags)
+    from row to column."""
 
     first: Tensor
     change: Tensor
@@ -72,7 +77,8 @@ class ChainTags(Distribution):
     0.125
     """
 
-    arg_constraints: ClassVar = {}  # type: ignore[bad-override]  # whoever makes it has checked its parameters
+    # whoever makes it has checked its parameters
+    arg_constraints: ClassVar = {}  # type: ignore[bad-override]
 
     def __init__(self, scores: Tensor, lengths: Tensor, chain: Chain) -> None:
         self.scores, self.lengths, self.chain = scores, lengths, chain
@@ -87,7 +93,11 @@ class ChainTags(Distribution):
     def score(self, value: Tensor) -> Tensor:
         """Give the unnormalised logarithm of tags (batch, time), (batch,)."""
         own = self.scores.gather(2, value[..., None])[..., 0].masked_fill(~self.real, 0.0).sum(1)
-        changes = self.chain.change[value[:, :-1], value[:, 1:]].masked_fill(~self.real[:, 1:], 0.0).sum(1)
+        changes = (
+            self.chain.change[value[:, :-1], value[:, 1:]]
+            .masked_fill(~self.real[:, 1:], 0.0)
+            .sum(1)
+        )
         end = value.gather(1, self.lengths[:, None] - 1)[:, 0]
         return own + changes + self.chain.first[value[:, 0]] + self.chain.last[end]
 
@@ -101,7 +111,8 @@ class ChainTags(Distribution):
         return self._ways(torch.logsumexp)
 
     def _ways(self, together: Callable[[Tensor, int], Tensor]) -> list[Tensor]:
-        """For each step, the logarithm of all ways to each tag together, (batch, tags); kept past the end."""
+        """For each step, the logarithm of all ways to each tag together, (batch, tags); kept
+        past the end."""
         ways = [self.chain.first + self.scores[:, 0]]
         for step in range(1, self.scores.shape[1]):
             on = together(ways[-1][:, :, None] + self.chain.change, 1) + self.scores[:, step]
@@ -115,22 +126,27 @@ class ChainTags(Distribution):
 
     @property
     def marginals(self) -> Tensor:
-        """The probability of each tag at each step, (batch, time, tags), 0 past the end (forward and backward)."""
+        """The probability of each tag at each step, (batch, time, tags), 0 past the end (forward
+        and backward)."""
         back = self.chain.last.expand_as(self.scores[:, 0])
         both = []
         for step in range(self.scores.shape[1] - 1, -1, -1):
             both.append(self._forwards[step] + back)
             on = (self.chain.change + (self.scores[:, step] + back)[:, None]).logsumexp(2)
             back = torch.where(self.real[:, step, None], on, back)
-        # By their own sum: the partition is rounded otherwise, and long sentences came out at 1.002.
+        # By their own sum: the partition is rounded otherwise, and long sentences came out at
+        # 1.002.
         chances = torch.stack(both[::-1], 1).softmax(2)
         return chances.masked_fill(~self.real[..., None], 0.0)
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
-        """Draw tags, (sample, batch, time), 0 past the end: forward filtering, backward sampling."""
-        return self._back(self._forwards, drawn, sample_shape)
+        """Draw tags, (sample, batch, time), 0 past the end: forward filtering, backward
+        sampling."""
+        return self._back(self._forwards, draw, sample_shape)
 
-    def _back(self, ways: list[Tensor], pick: Callable[[Tensor], Tensor], shape: Sequence[int] = ()) -> Tensor:
+    def _back(
+        self, ways: list[Tensor], pick: Callable[[Tensor], Tensor], shape: Sequence[int] = ()
+    ) -> Tensor:
         """Pick the last tag out of the logarithms of all ways to it, and so on to the first."""
         tag = pick((ways[-1] + self.chain.last).expand(*shape, *ways[-1].shape))
         tags = [tag]
@@ -147,10 +163,11 @@ def real_steps(scores: Tensor, lengths: Tensor) -> Tensor:
 
 
 def in_full(scores: Tensor) -> Tensor:
-    """Give scores in float32 at least: a sum of many probabilities in half precision loses the small ones."""
+    """Give scores in float32 at least: a sum of many probabilities in half precision loses the
+    small ones."""
     return scores if scores.dtype is torch.float64 else scores.float()
 
 
-def drawn(scores: Tensor) -> Tensor:
+def draw(scores: Tensor) -> Tensor:
     """Draw ids by their unnormalised logarithms (..., ids)."""
     return torch.distributions.Categorical(logits=scores, validate_args=False).sample()

@@ -57,12 +57,16 @@ class Memory:
 
 
 def memory(
-    model: Autoregressive, ids: NDArray[np.integer], offsets: NDArray[np.int64], settings: MemorySettings
+    model: Autoregressive,
+    ids: NDArray[np.integer],
+    offsets: NDArray[np.int64],
+    settings: MemorySettings,
 ) -> Memory:
     """Score the same places of a text with more and more of what came before them.
 
-    Each begins from the initial state without the start symbol, which would claim that nothing came before.
-    Only places with enough of their record before them count. Raises DataError if there are too few.
+    Each begins from the initial state without the start symbol, which would claim that nothing came
+    before. Only places with enough of their record before them count. Raises DataError if there are
+    too few.
     """
     longest = min(settings.longest, int(np.diff(offsets).max()) // 2)
     contexts = [1 << power for power in range(max(longest, 1).bit_length())]
@@ -70,7 +74,7 @@ def memory(
     places = np.flatnonzero(within >= contexts[-1])
     if len(places) < 10:
         what = f"symbols with {contexts[-1]} before them: {len(places)}, and 10 are needed"
-        raise DataError(what, mend="give a longer text to measure the memory on")
+        raise DataError(what, hint="give a longer text to measure the memory on")
     if len(places) > settings.places:
         places = np.random.default_rng(settings.seed).choice(places, settings.places, replace=False)
     costs = np.stack([_cost(model, ids, places, context) for context in contexts])
@@ -84,10 +88,14 @@ def _cost(
 ) -> NDArray[np.float64]:
     state = model.initial(len(places))
     device = next((tensor.device for tensor in tensors_of(state)), torch.device("cpu"))
-    before = torch.from_numpy(np.asarray(ids[places[:, None] + np.arange(-context, 0)], dtype=np.int64)).to(device)
+    before = torch.from_numpy(
+        np.asarray(ids[places[:, None] + np.arange(-context, 0)], dtype=np.int64)
+    ).to(device)
     targets = torch.from_numpy(np.asarray(ids[places], dtype=np.int64)).to(device)
     with torch.inference_mode():
-        for step in range(context - 1):  # one by one: only the last prediction is needed, and memory stays small
+        for step in range(
+            context - 1
+        ):  # one by one: only the last prediction is needed, and memory stays small
             _, state = model(before[:, step : step + 1], state)
         nats, _ = model.nats(before[:, -1:], targets[:, None], state)
     return nats[:, 0].cpu().double().numpy()

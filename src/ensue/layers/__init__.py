@@ -1,28 +1,26 @@
 """Maps over a whole sequence."""
 
-from ensue.layers.alone import Alone, AloneSettings
 from ensue.layers.bag import Bag, BagSettings
 from ensue.layers.bidirectional import Bidirectional, BidirectionalSettings
 from ensue.layers.contract import Causal, Encoder
 from ensue.layers.convolution import Convolution, ConvolutionSettings
-from ensue.layers.onward import LAYERS, Onward, OnwardSettings
+from ensue.layers.none import NoLayer, NoLayerSettings
 from ensue.layers.recurrent import Recurrent, RecurrentSettings
+from ensue.layers.unidirectional import LAYERS, Unidirectional, UnidirectionalSettings
 from ensue.layers.window import Window, WindowSettings
 from ensue.settings import Settings
 
 ENCODERS: dict[str, type[Settings]] = {
-    "alone": AloneSettings,
+    "none": NoLayerSettings,
     "bidirectional": BidirectionalSettings,
     "convolution": ConvolutionSettings,
-    "onward": OnwardSettings,
+    "unidirectional": UnidirectionalSettings,
 }
 """Layers that may look ahead; LAYERS names those that may not."""
 
 __all__ = [
     "ENCODERS",
     "LAYERS",
-    "Alone",
-    "AloneSettings",
     "Bag",
     "BagSettings",
     "Bidirectional",
@@ -31,10 +29,12 @@ __all__ = [
     "Convolution",
     "ConvolutionSettings",
     "Encoder",
-    "Onward",
-    "OnwardSettings",
+    "NoLayer",
+    "NoLayerSettings",
     "Recurrent",
     "RecurrentSettings",
+    "Unidirectional",
+    "UnidirectionalSettings",
     "Window",
     "WindowSettings",
 ]

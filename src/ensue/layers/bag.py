@@ -1,6 +1,7 @@
 """A feed-forward network over the counts of the last few steps, whatever their order.
 
-The simplest alternative to a recurrent network: what it loses against `window` is what order is worth.
+The simplest alternative to a recurrent network: what it loses against `window` is what order is
+worth.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class BagSettings(Settings):
 
 
 class Bag(Causal):
-    """y_t = net(mean of the real ones among x_{t-k+1}, ..., x_t); of one-hot inputs, the share of each symbol.
+    """y_t = net(mean of the real ones among x_{t-k+1}, ..., x_t); of one-hot inputs, the share of
+    each symbol.
 
     >>> import torch
     >>> layer = BagSettings(window=3, width=8).build(4)
@@ -51,19 +53,24 @@ class Bag(Causal):
         self.net = hidden_layers(inputs, settings.width, settings.depth, settings.dropout)
 
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
-        """Give the inputs before the first, zeros (batch, window - 1, inputs), and mark that none is real."""
+        """Give the inputs before the first, zeros (batch, window - 1, inputs), and mark that
+        none is real."""
         parameter = next(self.net.parameters())
         past = parameter.new_zeros(batch_size, self.window - 1, self.inputs)
         return {"past": past, "real": past.new_zeros(past.shape[:2])}
 
-    def forward(self, x: Features, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, x: Features, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """Apply the same network to the mean of every window that ends in x."""
         x = dense(x)
         if not x.shape[1]:
             return x.new_empty(len(x), 0, self.width), state
         before = cast("dict[str, Tensor]", state)
         x, past = look_back(x, before["past"], lengths)
-        real, past_real = look_back(x.new_ones(len(x), x.shape[1] - self.window + 1), before["real"], lengths)
+        real, past_real = look_back(
+            x.new_ones(len(x), x.shape[1] - self.window + 1), before["real"], lengths
+        )
         total = x.unfold(1, self.window, 1).sum(3)
         count = real.unfold(1, self.window, 1).sum(2)
         return self.net(total / count[..., None]), {"past": past, "real": past_real}

@@ -1,4 +1,5 @@
-"""Recurrent layers that read each sequence both ways (Schuster & Paliwal 1997, "Bidirectional recurrent networks")."""
+"""Recurrent layers that read each sequence both ways (Schuster & Paliwal 1997, "Bidirectional
+recurrent networks")."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ class BidirectionalSettings(Settings):
 
     name: Literal["bidirectional"] = "bidirectional"
     cell: Cell = "lstm"
-    """A cell of the catalogue, or the path of a Python file that defines one; a run keeps the program made of that."""
+    """A cell of the catalogue, or the path of a Python file that defines one; a run keeps the
+    program made of that."""
     width: int = Field(default=128, ge=1)
     """Units of each direction of each layer; twice as many features come out."""
     depth: int = Field(default=1, ge=1, le=1000)
@@ -38,7 +40,8 @@ class BidirectionalSettings(Settings):
 
 
 class Bidirectional(Encoder):
-    """y_t = (forwards over x_1, ..., x_t; backwards over x_n, ..., x_t), n being the row's own last step.
+    """y_t = (forwards over x_1, ..., x_t; backwards over x_n, ..., x_t), n being the row's own last
+    step.
 
     >>> net = BidirectionalSettings(cell="gru", width=4, depth=2).build(3)
     >>> net(torch.zeros(2, 5, 3), torch.tensor([5, 2])).shape
@@ -47,7 +50,9 @@ class Bidirectional(Encoder):
 
     def __init__(self, settings: BidirectionalSettings, inputs: int) -> None:
         super().__init__()
-        one = RecurrentSettings(cell=settings.cell, width=settings.width, weight_drop=settings.weight_drop)
+        one = RecurrentSettings(
+            cell=settings.cell, width=settings.width, weight_drop=settings.weight_drop
+        )
         self.inputs, self.settings = inputs, settings
         self.forwards, self.backwards = nn.ModuleList(), nn.ModuleList()
         for _ in range(settings.depth):
@@ -60,7 +65,9 @@ class Bidirectional(Encoder):
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Map x (batch, time, inputs) to y (batch, time, width), zero past `lengths`."""
         places = _backwards(x, lengths)
-        for depth, (forwards, backwards) in enumerate(zip(self.forwards, self.backwards, strict=True)):
+        for depth, (forwards, backwards) in enumerate(
+            zip(self.forwards, self.backwards, strict=True)
+        ):
             read = F.dropout(x, self.settings.dropout, self.training) if depth else x
             ahead, _ = forwards(read, lengths=lengths)
             back, _ = backwards(_placed(read, places), lengths=lengths)
@@ -70,7 +77,8 @@ class Bidirectional(Encoder):
 
 
 def _backwards(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Give where each step comes from when rows are read backwards, (batch, time); padding stays where it is."""
+    """Give where each step comes from when rows are read backwards, (batch, time); padding stays
+    where it is."""
     steps = torch.arange(x.shape[1], device=x.device)
     if lengths is None:
         return steps.flip(0).expand(len(x), -1)

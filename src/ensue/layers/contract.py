@@ -16,8 +16,9 @@ from ensue.state import State
 class Causal(nn.Module, ABC):
     """A resumable map over a sequence: what it gives at step t depends on steps up to t alone.
 
-    The law: running over `a + b` equals running over `a`, then over `b` with the state that came back.
-    The state goes in and comes out, every tensor of it batch first; nothing is remembered between calls.
+    The law: running over `a + b` equals running over `a`, then over `b` with the state that came
+    back. The state goes in and comes out, every tensor of it batch first; nothing is remembered
+    between calls.
     """
 
     inputs: int
@@ -25,8 +26,11 @@ class Causal(nn.Module, ABC):
     width: int
     """Features that come out at each step."""
 
-    def __call__(self, x: Features, state: State | None = None, lengths: Tensor | None = None) -> Any:
-        """Do what `forward` does, after a look at every shape. Raises ValueError that names those that do not fit.
+    def __call__(
+        self, x: Features, state: State | None = None, lengths: Tensor | None = None
+    ) -> Any:
+        """Do what `forward` does, after a look at every shape. Raises ValueError that names those
+        that do not fit.
 
         Without a state it starts from `initial`.
         """
@@ -39,14 +43,18 @@ class Causal(nn.Module, ABC):
 
     @abstractmethod
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
-        """Give the state before the first step; all conditioning enters here, as `context` (batch, features)."""
+        """Give the state before the first step; all conditioning enters here, as `context`
+        (batch, features)."""
 
     @abstractmethod
-    def forward(self, x: Features, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """Map x (batch, time, inputs) to y (batch, time, width) and the state after each row's own last step.
+    def forward(
+        self, x: Features, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Map x (batch, time, inputs) to y (batch, time, width) and the state after each row's own
+        last step.
 
-        `lengths` (batch,) counts the real steps of each row; what y holds past them is unspecified but finite.
-        There may be no steps at all.
+        `lengths` (batch,) counts the real steps of each row; what y holds past them is unspecified
+        but finite. There may be no steps at all.
         """
 
 
@@ -59,13 +67,15 @@ class Encoder(nn.Module, ABC):
     """Features that come out at each step."""
 
     def __call__(self, x: Tensor, lengths: Tensor | None = None) -> Any:
-        """Do what `forward` does, after a look at every shape. Raises ValueError that names those that do not fit."""
+        """Do what `forward` does, after a look at every shape. Raises ValueError that names
+        those that do not fit."""
         _check(self, x, lengths)
         return super().__call__(x, lengths)
 
     @abstractmethod
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Map x (batch, time, inputs) to y (batch, time, width); what y holds past `lengths` is zero."""
+        """Map x (batch, time, inputs) to y (batch, time, width); what y holds past `lengths` is
+        zero."""
 
 
 _shapes: WeakKeyDictionary[Causal, StateShapes] = WeakKeyDictionary()

@@ -1,4 +1,5 @@
-"""Convolutions along time, of several widths side by side (Kim 2014; Collobert et al. 2011, the window approach)."""
+"""Convolutions along time, of several widths side by side (Kim 2014; Collobert et al. 2011, the
+window approach)."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ class ConvolutionSettings(Settings):
     width: int = Field(default=128, ge=1)
     """Channels of each window; all of them come out side by side."""
     windows: tuple[PositiveInt, ...] = Field(default=(3,), min_length=1)
-    """Steps that each convolution sees: as many before a step as after it, one more after it if they are even."""
+    """Steps that each convolution sees: as many before a step as after it, one more after it if
+    they are even."""
     depth: int = Field(default=2, ge=1, le=1000)
     """Layers in the stack."""
     residual: bool = True
@@ -35,7 +37,8 @@ class ConvolutionSettings(Settings):
 
 
 class Convolution(Encoder):
-    """y_t = GELU(sum_k W_k x_{t+k} + b) for each window, `depth` times; x is zero before the first and past the last.
+    """y_t = GELU(sum_k W_k x_{t+k} + b) for each window, `depth` times; x is zero before the first
+    and past the last.
 
     >>> net = ConvolutionSettings(width=4, windows=(3, 5)).build(3)
     >>> net(torch.zeros(2, 5, 3), torch.tensor([5, 2])).shape
@@ -44,7 +47,11 @@ class Convolution(Encoder):
 
     def __init__(self, settings: ConvolutionSettings, inputs: int) -> None:
         super().__init__()
-        self.inputs, self.settings, self.width = inputs, settings, settings.width * len(settings.windows)
+        self.inputs, self.settings, self.width = (
+            inputs,
+            settings,
+            settings.width * len(settings.windows),
+        )
         self.layers = nn.ModuleList(
             nn.ModuleList(nn.Conv1d(read, settings.width, window) for window in settings.windows)
             for read in [inputs] + [self.width] * (settings.depth - 1)
@@ -54,8 +61,12 @@ class Convolution(Encoder):
         """Map x (batch, time, inputs) to y (batch, time, width), zero past `lengths`."""
         x = without_padding(x, lengths)
         for depth, windows in enumerate(self.layers):
-            read = (F.dropout(x, self.settings.dropout, self.training) if depth else x).transpose(1, 2)
-            y = F.gelu(torch.cat([_along(read, one) for one in windows.children()], 1).transpose(1, 2))
+            read = (F.dropout(x, self.settings.dropout, self.training) if depth else x).transpose(
+                1, 2
+            )
+            y = F.gelu(
+                torch.cat([_along(read, one) for one in windows.children()], 1).transpose(1, 2)
+            )
             # The bias alone makes something of nothing: padding is emptied for the layer above.
             x = without_padding(x + y if depth and self.settings.residual else y, lengths)
         return x

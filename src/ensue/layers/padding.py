@@ -7,7 +7,8 @@ from torch import Tensor
 
 
 def without_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Set x (batch, time, ...) past each row's length to zero; all steps are real without `lengths`.
+    """Set x (batch, time, ...) past each row's length to zero; all steps are real without
+    `lengths`.
 
     >>> without_padding(torch.ones(2, 3), torch.tensor([1, 3])).tolist()
     [[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]

@@ -1,4 +1,5 @@
-"""Of a whole sequence one vector: the end of it, or what is in it. What stands past its length changes nothing."""
+"""Of a whole sequence one vector: the end of it, or what is in it. What stands past its length
+changes nothing."""
 
 from __future__ import annotations
 
@@ -30,12 +31,17 @@ class Pooling(nn.Module):
         check_lengths(lengths, *y.shape[:2])
         lengths = lengths.to(y.device)
         real = torch.arange(y.shape[1], device=y.device) < lengths[:, None]
-        pooled = _GIVES[self.kind](y, real, lengths) if self.score is None else _attended(y, real, self.score(y))
+        pooled = (
+            _GIVES[self.kind](y, real, lengths)
+            if self.score is None
+            else _attended(y, real, self.score(y))
+        )
         return pooled * (lengths > 0)[:, None]
 
 
 def _attended(y: Tensor, real: Tensor, scores: Tensor) -> Tensor:
-    """Give the mean weighed by softmax(v y + c) (Yang et al. 2016, without the layer in between)."""
+    """Give the mean weighed by softmax(v y + c) (Yang et al. 2016, without the layer in
+    between)."""
     shares = scores.masked_fill(~real[..., None], -1e30).softmax(1)
     return (y.masked_fill(~real[..., None], 0.0) * shares).sum(1)
 

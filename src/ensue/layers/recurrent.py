@@ -1,4 +1,5 @@
-"""Recurrent layers over any cell: stacked, and with what keeps stacks trainable and from learning by heart."""
+"""Recurrent layers over any cell: stacked, and with what keeps stacks trainable and from
+learning by heart."""
 
 from __future__ import annotations
 
@@ -31,17 +32,19 @@ from ensue.state import State
 
 
 def _known(cell: str, field: ValidationInfo) -> str:
-    """Give the name of a cell, or the program of one that a file defines. Raises UserError if there is none.
+    """Give the name of a cell, or the program of one that a file defines. Raises UserError if there
+    is none.
 
-    A Python file is run only where a person names it: what is read from a file or a run may be somebody else's.
+    A Python file is run only where a person names it: what is read from a file or a run may be
+    somebody else's.
     """
     if cell in CELLS:
         return cell
     if cell.startswith("{"):
         return Program.from_json(cell).to_json()
     if not cell.endswith(".py"):
-        mend = f"{did_you_mean(cell, CELLS)} (or give the path of a .py file)"
-        raise SettingError(f"there is no cell {cell!r}", mend=mend)
+        hint = f"{did_you_mean(cell, CELLS)} (or give the path of a .py file)"
+        raise SettingError(f"there is no cell {cell!r}", hint=hint)
     if not typed(field):
         raise untyped(cell)
     return Program.from_json(trace(load_cell(cell), cell).to_json()).to_json()
@@ -56,27 +59,32 @@ class RecurrentSettings(Settings):
 
     name: Literal["recurrent"] = "recurrent"
     cell: Cell = "lstm"
-    """A cell of the catalogue, or the path of a Python file that defines one; a run keeps the program made of that."""
+    """A cell of the catalogue, or the path of a Python file that defines one; a run keeps the
+    program made of that."""
     width: int = Field(default=256, ge=1)
     """Units of each layer."""
     depth: int = Field(default=1, ge=1, le=1000)
     """Layers in the stack."""
     residual: bool = False
     """Whether each layer after the first adds to what it reads instead of replacing it."""
-    normalise: Literal["no", "layers", "gates"] = "no"
-    """Layer normalisation: none; of what each layer gives; of both products of each gate (Ba et al. 2016)."""
+    layer_norm: Literal["none", "output", "gates"] = "none"
+    """Layer normalisation: none; of what each layer gives; of both products of each gate (Ba et
+    al. 2016)."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of units dropped between layers in training, drawn anew at each step."""
     variational_dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of units dropped between layers in training, the same at all steps of a batch (Gal & Ghahramani 2016)."""
+    """Share of units dropped between layers in training, the same at all steps of a batch (Gal &
+    Ghahramani 2016)."""
     zoneout: float = Field(default=0.0, ge=0, lt=1)
-    """Chance of a unit to keep its old state at a step of training; after it, its share (Krueger et al. 2017)."""
+    """Chance of a unit to keep its old state at a step of training; after it, its share (Krueger
+    et al. 2017)."""
     weight_drop: float = Field(default=0.0, ge=0, lt=1)
     """Share of recurrent weights dropped for each batch of training (Merity et al. 2018)."""
-    learned_start: bool = False
+    learn_initial_state: bool = False
     """Whether the initial state is learned; it is zero otherwise."""
-    keep_bias: float | None = None
-    """What the bias of the `keep` gate (the forget gate) starts from; the cell's own choice if not given."""
+    forget_bias: float | None = None
+    """Initial bias of the gate that keeps the state: forget, or update of a GRU (Gers et al. 2000);
+    by default the cell's own."""
 
     def build(self, inputs: int) -> Recurrent:
         """Make the layer for `inputs` features a step."""
@@ -84,25 +92,36 @@ class RecurrentSettings(Settings):
 
     def program(self) -> Program:
         """Give the tick that the stack runs."""
-        program = trace(CELLS[self.cell](), self.cell) if self.cell in CELLS else Program.from_json(self.cell)
-        if self.keep_bias is not None:
-            if not any("keep" in part.gates for part in program.stages):
-                raise SettingError(f"keep_bias is given, and the cell {program.name} has no gate `keep`")
-            program = replace(program, bias=(*program.bias, ("keep", self.keep_bias)))
+        program = (
+            trace(CELLS[self.cell](), self.cell)
+            if self.cell in CELLS
+            else Program.from_json(self.cell)
+        )
+        if self.forget_bias is not None:
+            # A GRU keeps the state where `update` is 1; the minimal GRU means the opposite by it.
+            gate = "update" if program.name in ("gru", "gru_before") else "forget"
+            if not any(gate in part.gates for part in program.stages):
+                raise SettingError(
+                    f"forget_bias is given, and the cell {program.name} has no gate `{gate}`"
+                )
+            program = replace(program, bias=(*program.bias, (gate, self.forget_bias)))
         if self.weight_drop and all(part.of is None for part in program.stages):
-            raise SettingError(f"weight_drop is given, and the cell {program.name} has no recurrent weights")
+            raise SettingError(
+                f"weight_drop is given, and the cell {program.name} has no recurrent weights"
+            )
         if self.depth == 1 and (self.dropout or self.variational_dropout):
-            mend = "set body.depth=2, or output_dropout"
-            raise SettingError("dropout between layers is given, and there is one layer", mend=mend)
-        program = with_normalised_gates(program) if self.normalise == "gates" else program
+            hint = "set body.depth=2, or output_dropout"
+            raise SettingError("dropout between layers is given, and there is one layer", hint=hint)
+        program = with_normalised_gates(program) if self.layer_norm == "gates" else program
         return with_zoneout(program) if self.zoneout else program
 
 
 class Recurrent(Causal):
     """y_t, s_t = cell(x_t, s_{t-1}), `depth` times, one on the other.
 
-    The state is a tuple of one dict of (batch, units) tensors a layer, as the cell names them; without one the layer
-    starts from `initial`. Raises SettingError for settings that contradict the cell.
+    The state is a tuple of one dict of (batch, units) tensors a layer, as the cell names them;
+    without one the layer starts from `initial`. Raises SettingError for settings that contradict
+    the cell.
 
     >>> net = Recurrent("peephole", inputs=32, width=64, depth=2)
     >>> y, state = net(torch.zeros(3, 5, 32))
@@ -113,18 +132,27 @@ class Recurrent(Causal):
     def __init__(self, cell: str | RecurrentSettings, inputs: int, **settings: Any) -> None:
         super().__init__()
         chosen = (
-            cell if isinstance(cell, RecurrentSettings) else read_typed(RecurrentSettings, {"cell": cell, **settings})
+            cell
+            if isinstance(cell, RecurrentSettings)
+            else read_typed(RecurrentSettings, {"cell": cell, **settings})
         )
         program = chosen.program()
-        self.inputs, self.width = inputs, width_of(program, chosen.width, program.states[0] in program.own_states)
+        self.inputs, self.width = (
+            inputs,
+            width_of(program, chosen.width, program.states[0] in program.own_states),
+        )
         self.settings, self.program = chosen, program
         self.cells = nn.ModuleList()
         for depth in range(chosen.depth):
             made = start(program, self.width if depth else inputs, chosen.width)
-            if chosen.learned_start:
-                made |= {f"state/{state}": torch.zeros(self.units(state)) for state in program.states}
-            self.cells.append(nn.ParameterDict({name: nn.Parameter(tensor) for name, tensor in made.items()}))
-        normalised = chosen.depth if chosen.normalise == "layers" else 0
+            if chosen.learn_initial_state:
+                made |= {
+                    f"state/{state}": torch.zeros(self.units(state)) for state in program.states
+                }
+            self.cells.append(
+                nn.ParameterDict({name: nn.Parameter(tensor) for name, tensor in made.items()})
+            )
+        normalised = chosen.depth if chosen.layer_norm == "output" else 0
         self.norms = nn.ModuleList(nn.LayerNorm(self.width) for _ in range(normalised))
 
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
@@ -133,13 +161,18 @@ class Recurrent(Causal):
             raise ValueError("a recurrent layer takes no context")
         return tuple(self._start(cell, batch_size) for cell in self._layers())
 
-    def forward(self, x: Features, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """Map x (batch, time, inputs) to y (batch, time, width) and the state after each row's own last step."""
+    def forward(
+        self, x: Features, state: State | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Map x (batch, time, inputs) to y (batch, time, width) and the state after each row's
+        own last step."""
         states = cast("tuple[State, ...]", self.initial(len(x)) if state is None else state)
         y = stream = torch.empty(0)
         ends: list[State] = []
         for depth, (cell, old) in enumerate(zip(self._layers(), states, strict=True)):
-            path, end = self._run(cell, {"x": self._between(y)} if depth else time_first(x), old, lengths)
+            path, end = self._run(
+                cell, {"x": self._between(y)} if depth else time_first(x), old, lengths
+            )
             stream = stream + path if depth and self.settings.residual else path
             # The stream of a residual stack itself is never normalised, only what is read from it.
             y = self.norms[depth](stream) if self.norms else stream
@@ -150,8 +183,10 @@ class Recurrent(Causal):
         return cast("list[nn.ParameterDict]", list(self.cells))
 
     def _start(self, cell: nn.ParameterDict, batch_size: int) -> State:
-        if self.settings.learned_start:
-            return {name: cell[f"state/{name}"].expand(batch_size, -1) for name in self.program.states}
+        if self.settings.learn_initial_state:
+            return {
+                name: cell[f"state/{name}"].expand(batch_size, -1) for name in self.program.states
+            }
         like = next(iter(cell.values()))
         return {name: like.new_zeros(batch_size, self.units(name)) for name in self.program.states}
 
@@ -160,14 +195,19 @@ class Recurrent(Causal):
         return width_of(self.program, self.settings.width, state in self.program.own_states)
 
     def _between(self, y: Tensor) -> Tensor:
-        """Drop units on their way from one layer to the next: anew at each step, and the same at all steps."""
+        """Drop units on their way from one layer to the next: anew at each step, and the same at
+        all steps."""
         y = F.dropout(y, self.settings.dropout, self.training)
         if self.training and self.settings.variational_dropout:
             return y * F.dropout(torch.ones_like(y[:1]), self.settings.variational_dropout)
         return y
 
     def _run(
-        self, cell: nn.ParameterDict, values: dict[str, Tensor], state: State, lengths: Tensor | None
+        self,
+        cell: nn.ParameterDict,
+        values: dict[str, Tensor],
+        state: State,
+        lengths: Tensor | None,
     ) -> tuple[Tensor, State]:
         values = {**values, **cell}
         if self.training and self.settings.weight_drop:
@@ -183,7 +223,8 @@ class Recurrent(Causal):
         return path, cast(State, end)
 
     def _zone(self, state: Tensor, steps: int) -> Tensor:
-        """Say which units keep their state at each step of training; after it, how much of it each keeps."""
+        """Say which units keep their state at each step of training; after it, how much of it
+        each keeps."""
         share = self.settings.zoneout
         if self.training:
             return state.new_empty(steps, *state.shape).bernoulli_(share)

@@ -1,7 +1,9 @@
-"""A feed-forward network over a fixed window of steps (Bengio et al. 2003, "A neural probabilistic language model").
+"""A feed-forward network over a fixed window of steps (Bengio et al. 2003, "A neural probabilistic
+language model").
 
-The alternative that recurrent networks are taught against: it sees the last `window` inputs, each at its own
-place, and nothing before them. Hidden units are GELU instead of the paper's tanh, and nothing is connected past them.
+The alternative that recurrent networks are taught against: it sees the last `window` inputs, each
+at its own place, and nothing before them. Hidden units are GELU instead of the paper's tanh, and
+nothing is connected past them.
 """
 
 from __future__ import annotations
@@ -49,14 +51,18 @@ class Window(Causal):
     def __init__(self, settings: WindowSettings, inputs: int) -> None:
         super().__init__()
         self.inputs, self.width, self.window = inputs, settings.width, settings.window
-        self.net = hidden_layers(inputs * settings.window, settings.width, settings.depth, settings.dropout)
+        self.net = hidden_layers(
+            inputs * settings.window, settings.width, settings.depth, settings.dropout
+        )
 
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
         """Give the inputs before the first: zeros (batch, window - 1, inputs)."""
         parameter = next(self.net.parameters())
         return parameter.new_zeros(batch_size, self.window - 1, self.inputs)
 
-    def forward(self, x: Features, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, x: Features, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """Apply the same network to every window that ends in x."""
         x = dense(x)
         if not x.shape[1]:
@@ -73,7 +79,8 @@ def hidden_layers(inputs: int, width: int, depth: int, dropout: float) -> nn.Seq
 
 
 def look_back(x: Tensor, past: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Put the past (batch, k, ...) before x (batch, time, ...), and give the past of each row's next step."""
+    """Put the past (batch, k, ...) before x (batch, time, ...), and give the past of each row's
+    next step."""
     whole = torch.cat([past, x], dim=1)
     kept = torch.arange(past.shape[1], device=x.device)
     if lengths is None:

@@ -1,4 +1,5 @@
-"""Networks of recurrent layers whose single ticks are run by the compiled kernels, where these are installed."""
+"""Networks of recurrent layers whose single ticks are run by the compiled kernels, where these
+are installed."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ from ensue.heads import Categorical as CategoricalHead
 from ensue.layers import Recurrent
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
+from ensue.models.parameters import WrapperMixin
 from ensue.models.sequence import SequenceModel
-from ensue.models.weights import Wrapped
 from ensue.native import fingerprint, library
 from ensue.state import State
 
@@ -25,8 +26,9 @@ _made: WeakKeyDictionary[SequenceModel, tuple[list[int], Ticks]] = WeakKeyDictio
 """What was packed for a network, and fingerprints of its parameters at that time."""
 
 
-class Compiled(Wrapped, Autoregressive):
-    """A network that answers like another, from packed weights where a single symbol is read; they stay as packed."""
+class Compiled(WrapperMixin, Autoregressive):
+    """A network that answers like another, from packed weights where a single symbol is read;
+    they stay as packed."""
 
     def __init__(self, network: SequenceModel, ticks: Ticks) -> None:
         self.size, self.model, self.ticks = network.size, network, ticks
@@ -35,7 +37,9 @@ class Compiled(Wrapped, Autoregressive):
         """Give the network's state before anything was seen."""
         return self.model.initial(batch_size, context)
 
-    def __call__(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Distribution, State]:
+    def __call__(
+        self, inputs: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Distribution, State]:
         """Map inputs (batch, time) to the distribution of what follows each."""
         if inputs.dim() != 2 or inputs.shape[1] != 1 or lengths is not None:
             return self.model(inputs, state, lengths)
@@ -46,7 +50,8 @@ class Compiled(Wrapped, Autoregressive):
 
 
 def compiled(model: Autoregressive) -> Autoregressive:
-    """Give the model with its network compiled, alone or in a mixture; the model itself where it cannot be.
+    """Give the model with its network compiled, alone or in a mixture; the model itself where it
+    cannot be.
 
     Weights are packed once, and again when a parameter has changed.
     """
@@ -68,7 +73,8 @@ def _suits(network: SequenceModel, parameters: list[nn.Parameter]) -> bool:
 
 
 def _ticks(network: SequenceModel, parameters: list[nn.Parameter]) -> Ticks:
-    # Not torch's count of changes, which an averaged weight that is exchanged by its data leaves as it was.
+    # Not torch's count of changes, which an averaged weight that is exchanged by its data leaves as
+    # it was.
     dense = [parameter.detach().contiguous() for parameter in parameters]
     prints = [fingerprint(one.data_ptr(), 4 * one.numel()) for one in dense]
     known = _made.get(network)
@@ -92,9 +98,12 @@ def _stack(tick: Network, body: Recurrent, source: Source) -> int:
         values = dict(cast(nn.ParameterDict, cell).items())
         if body.settings.zoneout:
             values |= {
-                f"zone/{name}": torch.full((body.units(name),), body.settings.zoneout) for name in body.program.states
+                f"zone/{name}": torch.full((body.units(name),), body.settings.zoneout)
+                for name in body.program.states
             }
-        path = add_layer(tick, body.program, values, body.settings.width, Source(y) if depth else source)
+        path = add_layer(
+            tick, body.program, values, body.settings.width, Source(y) if depth else source
+        )
         if depth and body.settings.residual:
             added = tick.row(body.width)
             tick.stage(body.width, [], ("add", added, (stream, path)))
@@ -117,7 +126,9 @@ def _scores(tick: Network, head: CategoricalHead, y: int) -> int:
         matrix, bias = head.table.weight[: head.size], head.bias
         if head.change is not None:
             features = tick.row(head.table.embedding_dim)
-            tick.stage(head.table.embedding_dim, [tick.product(head.change.weight, y, -1, features)])
+            tick.stage(
+                head.table.embedding_dim, [tick.product(head.change.weight, y, -1, features)]
+            )
             y = features
     tick.stage(head.size, [tick.product(matrix, y, tick.shared(bias), scores)])
     return scores

@@ -17,7 +17,8 @@ from ensue.state import State, start_afresh
 
 @dataclass(frozen=True)
 class Loss:
-    """What a batch cost: `nats` (batch,) for `count` (batch,) steps, exactly; `extra` is not about the data."""
+    """What a batch cost: `nats` (batch,) for `count` (batch,) steps, exactly; `extra` is not
+    about the data."""
 
     nats: Tensor
     count: Tensor
@@ -27,23 +28,28 @@ class Loss:
 class Autoregressive(ABC):
     """A resumable map from what came before to the distribution of what comes next.
 
-    Symbols are ids below `size`, the number of symbols that can come next. The id `size` itself is the start
-    of a sequence: it may be an input, and never comes next.
+    Symbols are ids below `size`, the number of symbols that can come next. The id `size` itself is
+    the start of a sequence: it may be an input, and never comes next.
     """
 
     size: int
     infinite: Collection[str] = ()
-    """The arrays in which an infinity means something; a run that has another number that is not finite is refused."""
+    """The arrays in which an infinity means something; a run that has another number that is not
+    finite is refused."""
 
     @abstractmethod
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
         """Give the state before anything was seen."""
 
     @abstractmethod
-    def __call__(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Distribution, State]:
-        """Map inputs (batch, time) to the distribution of what follows each, and the state after the last.
+    def __call__(
+        self, inputs: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Distribution, State]:
+        """Map inputs (batch, time) to the distribution of what follows each, and the state after
+        the last.
 
-        The distribution has batch shape (batch, time), `log_prob` of ids and `probs` (batch, time, size).
+        The distribution has batch shape (batch, time), `log_prob` of ids and `probs` (batch, time,
+        size).
         """
 
     @property
@@ -62,7 +68,8 @@ class Autoregressive(ABC):
     def nats(
         self, inputs: Tensor, targets: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Give minus the log-probability of each target, in nats, (batch, time), zero past `lengths`."""
+        """Give minus the log-probability of each target, in nats, (batch, time), zero past
+        `lengths`."""
         distribution, state = self(inputs, state, lengths)
         return without_padding(-distribution.log_prob(targets), lengths), state
 
@@ -80,17 +87,21 @@ class Autoregressive(ABC):
 
 
 class Predictor(ABC):
-    """A map from whole examples to the distribution of what is asked of them: a label, tags, the steps to come.
+    """A map from whole examples to the distribution of what is asked of them: a label, tags, the
+    steps to come.
 
-    What came of it stands in the field "target" of a batch. Fitted models, such as boosted trees, are Predictors too.
+    What came of it stands in the field "target" of a batch. Fitted models, such as boosted trees,
+    are Predictors too.
     """
 
     infinite: Collection[str] = ()
-    """The arrays in which an infinity means something; a run that has another number that is not finite is refused."""
+    """The arrays in which an infinity means something; a run that has another number that is not
+    finite is refused."""
 
     @abstractmethod
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
-        """Give a distribution of batch shape (batch,), or (batch, time) where each step has a target of its own."""
+        """Give a distribution of batch shape (batch,), or (batch, time) where each step has a
+        target of its own."""
 
     @property
     @abstractmethod

@@ -1,8 +1,9 @@
 """A network and an n-gram, interpolated at every step by how sure each of them is.
 
-What the network learns slowly (names, set phrases) the n-gram knows by heart, and the n-gram has no idea beyond
-its order. Mixing them costs nothing and usually beats both. Log-linear interpolation (Klakow 1998) was weighed against
-the linear one, with weights from the same clues: on tiny_shakespeare it is 0.01 nats per character better.
+What the network learns slowly (names, set phrases) the n-gram knows by heart, and the n-gram has no
+idea beyond its order. Mixing them costs nothing and usually beats both. Log-linear interpolation
+(Klakow 1998) was weighed against the linear one, with weights from the same clues: on
+tiny_shakespeare it is 0.01 nats per character better.
 """
 
 from __future__ import annotations
@@ -26,28 +27,30 @@ from ensue.models.ngram.distribution import NextSymbol
 from ensue.settings import Settings
 from ensue.state import State, start_afresh
 
-CLUES = 4
-"""How many numbers `clues` gives for a step."""
-HELD = 2_000_000
-"""Probabilities of each model that a fit holds; of a longer tune part evenly spread steps are taken."""
+FEATURES = 4
+"""How many numbers `features` gives for a step."""
+MAX_HELD = 2_000_000
+"""Probabilities of each model that a fit holds; of a longer validation part evenly spread steps
+are taken."""
 FEWEST_STEPS, MOST_HELD = 1000, 20_000_000
-"""A fit looks at so many steps where there are, however large the vocabulary is, but never holds more than this: 320 MB
-for the two models."""
+"""A fit looks at so many steps where there are, however large the vocabulary is, but never holds
+more than this: 320 MB for the two models."""
 
 TOGETHER = 1 << 16
-"""Probabilities that are looked at together while weights are fitted: in arrays that fit a cache it takes a fifth of
-the time."""
+"""Probabilities that are looked at together while weights are fitted: in arrays that fit a cache it
+takes a fifth of the time."""
 
 
 class MixtureSettings(Settings):
     """Settings of the mixture of a network with the best n-gram."""
 
     use: Literal["auto", "always", "never"] = "auto"
-    """Whether to mix: auto does where it gains on the tune part."""
+    """Whether to mix: auto does where it gains on the validation part."""
     gain: float = 0.001
-    """Nats per symbol on the tune part that the mixture must gain on both to be used by auto."""
+    """Nats per symbol on the validation part that the mixture must gain on both to be used by
+    auto."""
 
-    def wanted(self, fit: MixtureFit) -> bool:
+    def improves(self, fit: MixtureFit) -> bool:
         """Tell whether to use the mixture that was fitted."""
         if self.use == "auto":
             # Weights that mean nothing gain half a nat each where they are fitted (Akaike 1973).
@@ -57,10 +60,10 @@ class MixtureSettings(Settings):
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What a mixture is fitted on: steps of the tune part, in float64."""
+class FitData:
+    """What a mixture is fitted on: steps of the validation part, in float64."""
 
-    clues: Tensor
+    features: Tensor
     """What is known before the symbol, (steps, clues)."""
     network: Tensor
     """The network's log-probability of every symbol, (steps, size)."""
@@ -69,15 +72,18 @@ class Evidence:
     target: Tensor
     """The symbol that came, (steps,)."""
 
-    def parts(self, steps: int) -> list[Evidence]:
+    def parts(self, steps: int) -> list[FitData]:
         """Cut it into parts of so many steps."""
-        fields = (self.clues, self.network, self.ngram, self.target)
-        return [Evidence(*some) for some in zip(*(field.split(steps) for field in fields), strict=True)]
+        fields = (self.features, self.network, self.ngram, self.target)
+        return [
+            FitData(*some) for some in zip(*(field.split(steps) for field in fields), strict=True)
+        ]
 
 
 @dataclass(frozen=True)
 class MixtureFit:
-    """The weights of a mixture, and nats per symbol of all three on the part that it was fitted on."""
+    """The weights of a mixture, and nats per symbol of all three on the part that it was fitted
+    on."""
 
     weights: Tensor
     """(2, clues), in float64."""
@@ -91,17 +97,24 @@ class MixtureFit:
 class Mixture(Autoregressive):
     """p is in proportion to p_network^a * p_ngram^b, with (a, b) = weights . clues(before)."""
 
-    def __init__(self, network: Autoregressive, ngram: Ngram, weights: Tensor | None = None) -> None:
+    def __init__(
+        self, network: Autoregressive, ngram: Ngram, weights: Tensor | None = None
+    ) -> None:
         self.size, self.network, self.ngram = network.size, network, ngram
-        self.weights = torch.zeros(2, CLUES, dtype=torch.float64) if weights is None else weights
+        self.weights = torch.zeros(2, FEATURES, dtype=torch.float64) if weights is None else weights
 
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
         """Give the states of both before anything was seen."""
-        return {"network": self.network.initial(batch_size, context), "ngram": self.ngram.initial(batch_size)}
+        return {
+            "network": self.network.initial(batch_size, context),
+            "ngram": self.ngram.initial(batch_size),
+        }
 
-    def __call__(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Distribution, State]:
+    def __call__(
+        self, inputs: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Distribution, State]:
         """Ask both what follows each of inputs (batch, time), and mix their answers."""
-        network, ngram, known, state = ask(self.network, self.ngram, inputs, state, lengths)
+        network, ngram, known, state = query(self.network, self.ngram, inputs, state, lengths)
         mixed = mix(self.weights.to(known.device), known, network, ngram)
         return Categorical(logits=mixed, validate_args=False), state
 
@@ -118,24 +131,37 @@ class Mixture(Autoregressive):
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `arrays` gave."""
-        if "weights" not in arrays or arrays["weights"].shape != (2, CLUES):
-            raise RunError(f"the saved mixture has no 2 x {CLUES} weights", mend="train it again with this version")
+        if "weights" not in arrays or arrays["weights"].shape != (2, FEATURES):
+            raise RunError(
+                f"the saved mixture has no 2 x {FEATURES} weights",
+                hint="train it again with this version",
+            )
         for prefix, part in (("network.", self.network), ("ngram.", self.ngram)):
-            part.load({name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)})
+            part.load(
+                {
+                    name.removeprefix(prefix): a
+                    for name, a in arrays.items()
+                    if name.startswith(prefix)
+                }
+            )
         self.weights = torch.from_numpy(np.array(arrays["weights"], dtype=np.float64))
 
 
-def ask(
+def query(
     network: Autoregressive, ngram: Ngram, inputs: Tensor, state: State, lengths: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, State]:
-    """Give both log-probabilities of every symbol, (batch, time, size) in float64, the clues, and both states."""
+    """Give both log-probabilities of every symbol, (batch, time, size) in float64, the clues,
+    and both states."""
     states = cast("dict[str, State]", state)
     ours, network_state = network(inputs, states["network"], lengths)
     theirs, ngram_state = ngram(inputs, states["ngram"], lengths)
-    # From a network's scores, since its probabilities may vanish in single precision; those of counts do not.
+    # From a network's scores, since its probabilities may vanish in single precision; those of
+    # counts do not.
     log_network = cast(Categorical, ours).logits.double()
     log_ngram = _logs(cast(NextSymbol, theirs).probs, inputs.device)
-    known = clues(log_network, log_ngram, cast(NextSymbol, theirs).depth.to(inputs.device))
+    known = compute_features(
+        log_network, log_ngram, cast(NextSymbol, theirs).depth.to(inputs.device)
+    )
     return log_network, log_ngram, known, {"network": network_state, "ngram": ngram_state}
 
 
@@ -143,8 +169,9 @@ def _logs(probabilities: Tensor, device: torch.device) -> Tensor:
     return probabilities.clamp_min(1e-300).log().to(device)
 
 
-def clues(network: Tensor, ngram: Tensor, depth: Tensor) -> Tensor:
-    """Say what is known before the symbol is: both entropies in nats, and how long a context was counted."""
+def compute_features(network: Tensor, ngram: Tensor, depth: Tensor) -> Tensor:
+    """Say what is known before the symbol is: both entropies in nats, and how long a context was
+    counted."""
     entropies = [-(log_probs.exp() * log_probs).sum(-1) for log_probs in (network, ngram)]
     return torch.stack([torch.ones_like(entropies[0]), *entropies, depth.double()], -1)
 
@@ -156,15 +183,20 @@ def mix(weights: Tensor, known: Tensor, network: Tensor, ngram: Tensor) -> Tenso
 
 
 @torch.no_grad()
-def gather(
-    network: Autoregressive, ngram: Ngram, batches: Iterable[Batch[Tensor]], steps: int, unread: int = 0
-) -> Evidence:
-    """Run both over batches of `steps` steps in all, and keep what a mixture is fitted on: evenly spread steps.
+def gather_fit_data(
+    network: Autoregressive,
+    ngram: Ngram,
+    batches: Iterable[Batch[Tensor]],
+    steps: int,
+    unread: int = 0,
+) -> FitData:
+    """Run both over batches of `steps` steps in all, and keep what a mixture is fitted on: evenly
+    spread steps.
 
-    The first `unread` steps of a row that begins in the middle of a text are no evidence: there the network knows less
-    than it will in use.
+    The first `unread` steps of a row that begins in the middle of a text are no evidence: there the
+    network knows less than it will in use.
     """
-    every = ceil(steps / steps_held(network.size))
+    every = ceil(steps / max_steps(network.size))
     found: list[tuple[Tensor, ...]] = []
     state: State | None = None
     seen, row_steps = 0, 0
@@ -185,20 +217,25 @@ def gather(
             log_network = cast(Categorical, ours).logits[chosen].double()
             probabilities, depth = cast(NextSymbol, theirs).at(chosen)
             log_ngram = _logs(probabilities, log_network.device)
-            known = clues(log_network, log_ngram, depth.to(log_network.device))
-            found.append(tuple(part.cpu() for part in (known, log_network, log_ngram, batch["target"][chosen])))
+            known = compute_features(log_network, log_ngram, depth.to(log_network.device))
+            found.append(
+                tuple(
+                    part.cpu() for part in (known, log_network, log_ngram, batch["target"][chosen])
+                )
+            )
         seen, row_steps = seen + int(read.sum()), row_steps + time
-    return Evidence(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+    return FitData(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
-def steps_held(size: int) -> int:
+def max_steps(size: int) -> int:
     """Say how many steps a fit over so many symbols looks at, at most."""
-    return max(HELD // size, min(FEWEST_STEPS, MOST_HELD // size), 1)
+    return max(MAX_HELD // size, min(FEWEST_STEPS, MOST_HELD // size), 1)
 
 
-def fit_mixture(evidence: Evidence) -> MixtureFit:
-    """Choose the weights that make the tune part likeliest; at worst those of the better one alone."""
-    network, ngram = torch.zeros(2, 2, CLUES, dtype=torch.float64)
+def fit_mixture(evidence: FitData) -> MixtureFit:
+    """Choose the weights that make the validation part likeliest; at worst those of the better
+    one alone."""
+    network, ngram = torch.zeros(2, 2, FEATURES, dtype=torch.float64)
     network[0, 0] = ngram[1, 0] = 1.0
     candidates = [network, ngram, _climb((network + ngram) / 2, evidence)]
     nats = [_nats(weights, evidence).item() for weights in candidates]
@@ -206,12 +243,15 @@ def fit_mixture(evidence: Evidence) -> MixtureFit:
     return MixtureFit(candidates[best], nats[best], nats[0], nats[1], len(evidence.target))
 
 
-def _nats(weights: Tensor, evidence: Evidence) -> Tensor:
-    return cross_entropy(mix(weights, evidence.clues, evidence.network, evidence.ngram), evidence.target)
+def _nats(weights: Tensor, evidence: FitData) -> Tensor:
+    return cross_entropy(
+        mix(weights, evidence.features, evidence.network, evidence.ngram), evidence.target
+    )
 
 
-def _climb(start: Tensor, evidence: Evidence) -> Tensor:
-    """Maximise the likelihood, held back a little so that a short tune part does not drive the weights off."""
+def _climb(start: Tensor, evidence: FitData) -> Tensor:
+    """Maximise the likelihood, held back a little so that a short validation part does not drive
+    the weights off."""
     weights = start.clone().requires_grad_()
     optimiser = torch.optim.LBFGS([weights], max_iter=40, line_search_fn="strong_wolfe")
     steps, size = evidence.network.shape

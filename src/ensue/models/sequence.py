@@ -1,4 +1,5 @@
-"""A network that says what comes next: symbols go in, pass a causal layer, and a head scores what may follow."""
+"""A network that says what comes next: symbols go in, pass a causal layer, and a head scores
+what may follow."""
 
 from __future__ import annotations
 
@@ -10,13 +11,13 @@ from torch.distributions import Distribution
 
 from ensue.engine import dense, features_of
 from ensue.engine.shapes import check_symbols
-from ensue.engine.step.network import Weights
+from ensue.engine.step.network import Precision
 from ensue.errors import SettingError
 from ensue.heads import HEADS, CategoricalSettings
 from ensue.layers import LAYERS, RecurrentSettings
 from ensue.layers.padding import without_padding
 from ensue.models.contract import Autoregressive
-from ensue.models.weights import Network
+from ensue.models.parameters import ParameterMixin
 from ensue.settings import Settings, choice
 from ensue.state import State
 
@@ -42,16 +43,19 @@ class SequenceSettings(Settings):
     def refuse_contradictions(self) -> None:
         """Raise SettingError if settings contradict each other."""
         if self.head.tied and not self.embedding:
-            mend = "set embedding to a number of features, or tied=false"
-            raise SettingError("tied=true needs embedded input, and embedding is 0", where="--set", mend=mend)
+            hint = "set embedding to a number of features, or tied=false"
+            raise SettingError(
+                "tied=true needs embedded input, and embedding is 0", where="--set", hint=hint
+            )
 
     def build(self, size: int) -> SequenceModel:
-        """Make the network for `size` symbols. Raises SettingError if settings contradict each other."""
+        """Make the network for `size` symbols. Raises SettingError if settings contradict each
+        other."""
         self.refuse_contradictions()
         return SequenceModel(self, size)
 
 
-class SequenceModel(Network, Autoregressive):
+class SequenceModel(ParameterMixin, Autoregressive):
     """p(next | before) = head(body(embedding(before))).
 
     >>> import torch
@@ -71,7 +75,7 @@ class SequenceModel(Network, Autoregressive):
         self.input_dropout = nn.Dropout(settings.input_dropout)
         self.output_dropout = nn.Dropout(settings.output_dropout)
         self.tied = settings.head.tied
-        self.weights: Weights = "fp32"
+        self.weights: Precision = "fp32"
         """The fewest bits that hold its matrices as they are."""
         if self.table is not None and self.tied:
             # As output weights, torch's N(0, 1) would start far from the uniform distribution.
@@ -81,12 +85,16 @@ class SequenceModel(Network, Autoregressive):
         """Give the body's state before anything was seen."""
         return self.body.initial(batch_size, context)
 
-    def forward(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Distribution, State]:
+    def forward(
+        self, inputs: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Distribution, State]:
         """Map inputs (batch, time) to the distribution of what follows each."""
         features, state = self.features(inputs, state, lengths)
         return self.head(features), state
 
-    def features(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def features(
+        self, inputs: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """Give what the head sees, (batch, time, width), and the state after the last step.
 
         Raises ValueError for shapes, or ids, that are none of the network's.
@@ -104,6 +112,8 @@ class SequenceModel(Network, Autoregressive):
     ) -> tuple[Tensor, State]:
         """Give the head's own, fused nats of each target, (batch, time), zero past `lengths`."""
         if targets.shape != inputs.shape:
-            raise ValueError(f"targets are {tuple(targets.shape)}, and inputs {tuple(inputs.shape)}")
+            raise ValueError(
+                f"targets are {tuple(targets.shape)}, and inputs {tuple(inputs.shape)}"
+            )
         features, state = self.features(inputs, state, lengths)
         return without_padding(self.head.nats(features, targets), lengths), state

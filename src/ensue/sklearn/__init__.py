@@ -1,7 +1,9 @@
-"""The verbs as estimators of scikit-learn: they work in its pipelines, searches and cross-validation.
+"""The verbs as estimators of scikit-learn: they work in its pipelines, searches and
+cross-validation.
 
 >>> from ensue.sklearn import SequenceClassifier
->>> model = SequenceClassifier("regression").fit([[0, 1, 0, 1], [1, 1, 1, 2, 1]] * 4, ["swings", "stays"] * 4)
+>>> model = SequenceClassifier("summary-features").fit([[0, 1, 0, 1], [1, 1, 1, 2, 1]] * 4,
+...     ["swings", "stays"] * 4)
 >>> model.predict([[0, 1, 0], [1, 2, 1, 1, 1]]).tolist()
 ['swings', 'stays']
 """
@@ -11,7 +13,9 @@ try:
 except ModuleNotFoundError as error:
     if error.name != "sklearn":
         raise
-    raise ImportError("ensue.sklearn needs scikit-learn; install it with `pip install 'ensue[sklearn]'`") from None
+    raise ImportError(
+        "ensue.sklearn needs scikit-learn; install it with `pip install 'ensue[sklearn]'`"
+    ) from None
 
 from ensue.sklearn.classifier import SequenceClassifier
 from ensue.sklearn.forecaster import Forecaster

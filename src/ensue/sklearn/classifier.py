@@ -18,21 +18,21 @@ from sklearn.utils.validation import (
 )
 
 from ensue.data.codecs import CONTENTS
+from ensue.data.codecs.labels import LabelCodec, label_names
 from ensue.data.labelled import Content
-from ensue.data.labels import LabelCodec, names_in
-from ensue.data.partition import Parts, encode
-from ensue.data.readers.listed import Listed
+from ensue.data.labelled_parts import LabelledParts, encode
+from ensue.data.readers.in_memory import InMemoryReader
 from ensue.data.split import draw_parts
-from ensue.evaluation.answers import Answers
+from ensue.evaluation.predictions import Predictions
 from ensue.settings import to_plain
-from ensue.sklearn.choices import ENOUGH, refuse_files, seed_of, with_usual_budget
-from ensue.sklearn.kept import Kept, Saved, as_scikit_learn_says, keep
+from ensue.sklearn.estimator import RunEstimator, Saved, as_scikit_learn_says, keep_run
+from ensue.sklearn.parameters import ENOUGH, refuse_files, seed_of, with_usual_budget
 from ensue.sklearn.sequences import VALUE, Form, contents_of, form_of
 from ensue.tasks import Choices
 from ensue.tasks.classify import CLASSIFY
-from ensue.tasks.classify.learning import learn_labels
 from ensue.tasks.classify.pretrained import pretrained_codec
 from ensue.tasks.classify.settings import ClassifySettings
+from ensue.tasks.classify.training import fit_classifier
 
 READERS: dict[Form, str] = {
     "table": "series_file",
@@ -40,20 +40,22 @@ READERS: dict[Form, str] = {
     "tokens": "table",
     "texts": "table",
 }
-"""What reads files that hold the same; the task proposes by it, and a run that is saved reads such files."""
+"""What reads files that hold the same; the task proposes by it, and a run that is saved reads
+such files."""
 
 
 @dataclass(eq=False, repr=False)
 class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
-    """Learn the class of a sequence: of numbers (samples, steps) or (samples, steps, channels), a list of sequences of
-    unequal length, texts, or lists of tokens; NaN is a number that is missing.
+    """Learn the class of a sequence: of numbers (samples, steps) or (samples, steps, channels), a
+    list of sequences of unequal length, texts, or lists of tokens; NaN is a number that is missing.
 
-    `model`, `size` and `codec` are named as after `ensue train classify`, which chooses them where they are None.
-    Without `minutes` or `epochs` there are at least 10 passes over the data, and 200 updates. `settings` are strings
-    as after `--set`. The same `random_state` gives the same classifier, unless it has `minutes`.
+    `model`, `size` and `codec` are named as after `ensue train classify`, which chooses them where
+    they are None. Without `minutes` or `epochs` there are at least 10 passes over the data, and 200
+    updates. `settings` are strings as after `--set`. The same `random_state` gives the same
+    classifier, unless it has `minutes`.
 
-    From 100 samples on a tenth of them chooses when to stop, and from 1,000 on another tenth calibrates probabilities;
-    `data.tune` and `data.calibrate` set these shares.
+    From 100 samples on a tenth of them chooses when to stop, and from 1,000 on another tenth
+    calibrates probabilities; `data.validation` and `data.calibration` set these shares.
     """
 
     model: str | None = None
@@ -68,7 +70,8 @@ class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: Any) -> SequenceClassifier:
         """Learn from samples and their classes. Raises ValueError for what cannot be learned from.
 
-        Sets `classes_`, `form_` (what X was), and `n_features_in_`: the steps of a table, else the channels.
+        Sets `classes_`, `form_` (what X was), and `n_features_in_`: the steps of a table, else the
+        channels.
         """
         form = form_of(X)
         for name in vars(self).keys() & {"n_features_in_", "feature_names_in_"}:
@@ -81,7 +84,9 @@ class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self.classes_, places = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y has one class, {self.classes_.tolist()[0]!r}; give samples of two or more")
+            raise ValueError(
+                f"y has one class, {self.classes_.tolist()[0]!r}; give samples of two or more"
+            )
         contents = contents_of(X, form)
         if form == "sequences":
             self.n_features_in_ = np.shape(cast("Any", contents[0])[VALUE])[1]
@@ -96,7 +101,7 @@ class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Give the probability of each class, (samples, classes), in the order of `classes_`."""
-        return self._answers(X).chances
+        return self._answers(X).probabilities
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Give the logarithm of the probability of each class, (samples, classes)."""
@@ -105,37 +110,42 @@ class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = tags.input_tags.allow_nan = True
-        # To scikit-learn a table of anything may be fitted where this is true; here strings are samples, or tokens.
+        # To scikit-learn a table of anything may be fitted where this is true; here strings are
+        # samples, or tokens.
         tags.input_tags.string = False
         return tags
 
-    def _answers(self, X: Any) -> Answers:
+    def _answers(self, X: Any) -> Predictions:
         check_is_fitted(self)
         if self.form_ == "table":
             X = validate_data(self, X, ensure_all_finite="allow-nan", reset=False)
         with as_scikit_learn_says():
-            return self.run_.opened.answers(contents_of(X, self.form_))
+            return self.run_.opened.predictions(contents_of(X, self.form_))
 
-    def _learned(self, contents: Sequence[Content], places: NDArray[np.integer]) -> Kept:
+    def _learned(self, contents: Sequence[Content], places: NDArray[np.integer]) -> RunEstimator:
         with as_scikit_learn_says():
             settings = self._settings(len(contents))
             parts = _parts(contents, places, _names(self.classes_), settings)
         examples = {name: len(one.examples) for name, one in parts.parts.items()}
         data = {
-            "kind": settings.data.reader.name,
+            "format": settings.data.reader.name,
             "reading": to_plain(settings.data),
             "files": {},
             "examples": examples,
         }
         about = {"task": "classify", "sources": [], "settings": to_plain(settings), "data": data}
-        return keep(about, lambda run, watch: learn_labels(run, settings, parts, watch))
+        return keep_run(about, lambda run, watch: fit_classifier(run, settings, parts, watch))
 
     def _settings(self, count: int) -> ClassifySettings:
         """Fill in all settings as the task does it, for so many samples."""
-        said = {name: getattr(self, name) for name in ("model", "size", "codec", "minutes", "epochs")}
+        said = {
+            name: getattr(self, name) for name in ("model", "size", "codec", "minutes", "epochs")
+        }
         said["codec"] = self.codec or ("measurements" if self.form_ == "tokens" else None)
         assignments = [f"data.reader.name={READERS[self.form_]}", *self.settings]
-        proposal = CLASSIFY.propose(Choices(**said, seed=seed_of(self.random_state), assignments=assignments))
+        proposal = CLASSIFY.propose(
+            Choices(**said, seed=seed_of(self.random_state), assignments=assignments)
+        )
         settings: Any = proposal.settings
         refuse_files(settings.data)
         training = with_usual_budget(settings.training, self.minutes, count)
@@ -144,21 +154,34 @@ class SequenceClassifier(Saved, ClassifierMixin, BaseEstimator):
 
 def _names(classes: NDArray[Any]) -> tuple[str, ...]:
     """Give classes the names that they have in files; their places, where two have the same."""
-    names = tuple(names_in(one, "", "single")[0] for one in classes.tolist())
+    names = tuple(label_names(one, "", "multiclass")[0] for one in classes.tolist())
     return names if len(set(names)) == len(names) else tuple(map(str, range(len(names))))
 
 
 def _parts(
-    contents: Sequence[Content], places: NDArray[np.integer], names: tuple[str, ...], settings: ClassifySettings
-) -> Parts:
+    contents: Sequence[Content],
+    places: NDArray[np.integer],
+    names: tuple[str, ...],
+    settings: ClassifySettings,
+) -> LabelledParts:
     """Hold out what is chosen and calibrated on, where there is enough, and encode."""
-    shares = {name: getattr(settings.data, name) for name, least in ENOUGH.items() if len(contents) >= least}
+    shares = {
+        name: getattr(settings.data, name)
+        for name, least in ENOUGH.items()
+        if len(contents) >= least
+    }
     drawn = draw_parts(shares, settings.seed, places)
     train = [contents[row] for row in drawn["train"]]
     fit = CONTENTS[cast("Any", settings.codec).name].fit
-    codec = pretrained_codec(settings.pretrained) if settings.pretrained else fit(train, settings.codec)
-    labels, encoded = LabelCodec("single", names), {}
+    codec = (
+        pretrained_codec(settings.pretrained) if settings.pretrained else fit(train, settings.codec)
+    )
+    labels, encoded = LabelCodec("multiclass", names), {}
     for name, rows in drawn.items():
-        listed = Listed([contents[row] for row in rows], [names[places[row]] for row in rows])
-        encoded[name] = encode(listed.examples(), codec, labels, settings.data.most_steps, ("examples",))
-    return Parts({"tune": encoded["train"], **encoded}, codec, labels, ("examples",))
+        listed = InMemoryReader(
+            [contents[row] for row in rows], [names[places[row]] for row in rows]
+        )
+        encoded[name] = encode(
+            listed.examples(), codec, labels, settings.data.max_length, ("examples",)
+        )
+    return LabelledParts({"validation": encoded["train"], **encoded}, codec, labels, ("examples",))

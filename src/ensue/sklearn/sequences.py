@@ -1,4 +1,5 @@
-"""What X may be: numbers in two or three dimensions, sequences of unequal length, texts, lists of tokens."""
+"""What X may be: numbers in two or three dimensions, sequences of unequal length, texts, lists
+of tokens."""
 
 from __future__ import annotations
 
@@ -9,12 +10,13 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from ensue.data.labelled import Content
-from ensue.data.readers.numbers import LARGEST
 from ensue.data.readers.series_file import VALUE
+from ensue.data.tables.numbers import LARGEST
 
 Form: TypeAlias = Literal["table", "sequences", "texts", "tokens"]
-"""Numbers (samples, steps), which scikit-learn checks itself; numbers (samples, steps, channels), or a list of them,
-(steps,) or (steps, channels), each as long as it is; strings; lists of strings."""
+"""Numbers (samples, steps), which scikit-learn checks itself; numbers (samples, steps, channels),
+or a list of them, (steps,) or (steps, channels), each as long as it is; strings; lists of strings.
+"""
 
 TOKEN = "token"
 """The field of the steps of lists of strings."""
@@ -23,14 +25,17 @@ TOKEN = "token"
 def form_of(X: Any) -> Form:
     """Tell what X is; what is none of these is a table that scikit-learn refuses.
 
-    >>> form_of([[1, 2], [3, 4]]), form_of([[1, 2], [3]]), form_of(["a text"]), form_of([["a", "list"]])
+    >>> (form_of([[1, 2], [3, 4]]), form_of([[1, 2], [3]]), form_of(["a text"]),
+    ...  form_of([["a", "list"]]))
     ('table', 'sequences', 'texts', 'tokens')
     """
     refuse_one_text(X)
     X = np.asarray(X) if hasattr(X, "__array__") and not hasattr(X, "shape") else X
     dimensions = len(getattr(X, "shape", (0,)))
     if dimensions != 1:
-        strings = isinstance(X, np.ndarray) and dimensions == 2 and X.size and isinstance(X[0, 0], str)
+        strings = (
+            isinstance(X, np.ndarray) and dimensions == 2 and X.size and isinstance(X[0, 0], str)
+        )
         return "tokens" if strings else "sequences" if dimensions > 2 else "table"
     rows = list(X)
     if rows and isinstance(rows[0], str):
@@ -44,21 +49,26 @@ def form_of(X: Any) -> Form:
 
 
 def refuse_one_text(X: Any) -> None:
-    """Let lists pass. Raises ValueError for one text, which is a sample, and not as many as it has letters."""
+    """Let lists pass. Raises ValueError for one text, which is a sample, and not as many as it
+    has letters."""
     if isinstance(X, str | bytes):
         raise ValueError(
-            f"X is one text, {X!r:.40}, and has to be a list of samples: give [X], or [X.split()] for tokens"
+            f"X is one text, {X!r:.40}, and has to be a list of samples: give [X], or "
+            f"[X.split()] for tokens"
         )
     if isinstance(X, PathLike):
         raise ValueError("X is a path; an estimator takes samples, and `ensue train` takes files")
     if hasattr(X, "columns"):
         first = zip(X.columns, np.asarray(X[:1]).ravel(), strict=False)
         if texts := [name for name, cell in first if isinstance(cell, str)]:
-            raise ValueError(f"X is a data frame, of which one column holds the samples: give X[{texts[0]!r}]")
+            raise ValueError(
+                f"X is a data frame, of which one column holds the samples: give X[{texts[0]!r}]"
+            )
 
 
 def contents_of(X: Any, form: Form) -> list[Content]:
-    """Give the samples as contents of examples. Raises ValueError that names the first that is none.
+    """Give the samples as contents of examples. Raises ValueError that names the first that is
+    none.
 
     >>> contents_of([[1, 2], [3]], "sequences")[1]["value"].tolist()
     [[3.0]]
@@ -79,7 +89,9 @@ def tokens_of(row: Iterable[Any], place: int) -> list[str]:
     listed = hasattr(row, "__iter__") and not isinstance(row, str)
     tokens = [str(token) for token in row] if listed else []
     if not tokens:
-        raise ValueError(f"X[{place}] is {'empty' if listed else f'{row!r:.40}'}, and not a list of tokens")
+        raise ValueError(
+            f"X[{place}] is {'empty' if listed else f'{row!r:.40}'}, and not a list of tokens"
+        )
     return tokens
 
 
@@ -91,9 +103,14 @@ def _numbers(row: Any, place: int) -> Content:
     steps = np.asarray(row, np.float64)
     steps = steps[:, None] if steps.ndim == 1 else steps
     if steps.ndim != 2 or not steps.size:
-        raise ValueError(f"X[{place}] has the shape {np.shape(row)}, which is neither (steps,) nor (steps, channels)")
+        raise ValueError(
+            f"X[{place}] has the shape {np.shape(row)}, which is neither (steps,) nor "
+            f"(steps, channels)"
+        )
     if np.isinf(steps).any():
         raise ValueError(f"X[{place}] contains infinity; NaN stands for what is missing")
     if (np.abs(steps) > LARGEST).any():
-        raise ValueError(f"X[{place}] contains a number above {LARGEST:g}, whose square is infinite; scale X")
+        raise ValueError(
+            f"X[{place}] contains a number above {LARGEST:g}, whose square is infinite; scale X"
+        )
     return {VALUE: steps}

@@ -1,4 +1,5 @@
-"""The data of a run: kept in its cache, or read again from its sources, if they are what they were."""
+"""The data of a run: kept in its cache, or read again from its sources, if they are what they
+were."""
 
 from __future__ import annotations
 
@@ -10,14 +11,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ensue.atomic_io import blaming
 from ensue.cache import Cache
 from ensue.data.demos import DEMOS
 from ensue.data.prepare import fingerprint
-from ensue.durable import blaming
 from ensue.errors import RunError
-from ensue.models.weights import no_larger_than
+from ensue.models.parameters import no_larger_than
 from ensue.settings import Settings, read_stored
-from ensue.training.run import ABOUT, WEIGHTS, Run
+from ensue.training.folder.run import ABOUT, WEIGHTS, Run
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Settings)
@@ -31,8 +32,13 @@ def settings_of(run: Run, kind: type[S]) -> tuple[S, list[Path]]:
 
 
 def no_larger(run: Run) -> AbstractContextManager[None]:
-    """Within, make no model that is much larger than that of the run, if it has one. Raises RunError."""
-    return no_larger_than(run.map_arrays(), str(run.path / WEIGHTS)) if run.has(WEIGHTS) else nullcontext()
+    """Within, make no model that is much larger than that of the run, if it has one. Raises
+    RunError."""
+    return (
+        no_larger_than(run.map_arrays(), str(run.path / WEIGHTS))
+        if run.has(WEIGHTS)
+        else nullcontext()
+    )
 
 
 def data_of(
@@ -41,10 +47,12 @@ def data_of(
     read: Callable[[Cache], T],
     told: Callable[[T], tuple[bytes, Mapping[str, Any]]],
 ) -> T:
-    """Give what the cache holds, by `kept`; where it is gone or damaged, what `read` reads into an empty one.
+    """Give what the cache holds, by `kept`; where it is gone or damaged, what `read` reads into an
+    empty one.
 
-    `told` gives codec.json and the fingerprints of the files of either. Once a run has its data described, nothing
-    else may take the place of it: raises RunError where the sources are not there, or not what they were.
+    `told` gives codec.json and the fingerprints of the files of either. Once a run has its data
+    described, nothing else may take the place of it: raises RunError where the sources are not
+    there, or not what they were.
     """
     folder = run.cache
     try:
@@ -65,7 +73,9 @@ def data_of(
         if described is not None:
             codec, files = told(found)
             if codec != run.read(CODEC) or _sums(files) != _sums(described["files"]):
-                raise _refusal(lost, "what is read from its sources now is not what it was", "the cache")
+                raise _refusal(
+                    lost, "what is read from its sources now is not what it was", "the cache"
+                )
     return found
 
 
@@ -87,10 +97,15 @@ def _put_aside(folder: Path) -> Generator[None, None, None]:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _refuse_another(run: Run, found: T, told: Callable[[T], tuple[bytes, Mapping[str, Any]]]) -> None:
+def _refuse_another(
+    run: Run, found: T, told: Callable[[T], tuple[bytes, Mapping[str, Any]]]
+) -> None:
     """Raise RunError where the cache is not that of the data which the run has learned from."""
     if run.has(CODEC) and json.loads(told(found)[0]) != run.read_json(CODEC):
-        raise RunError("the cache holds other data than the run has learned from", where=str(run.path / "cache"))
+        raise RunError(
+            "the cache holds other data than the run has learned from",
+            where=str(run.path / "cache"),
+        )
 
 
 def _refuse_unless_unchanged(files: Mapping[str, Any], lost: RunError) -> None:
@@ -105,13 +120,19 @@ def _refuse_unless_unchanged(files: Mapping[str, Any], lost: RunError) -> None:
         try:
             now = fingerprint({path: ""}, lambda finding: None)[name]
         except OSError as error:
-            raise _refusal(lost, f"{name} cannot be read ({error.strerror})", f"the cache or {name}") from None
+            raise _refusal(
+                lost, f"{name} cannot be read ({error.strerror})", f"the cache or {name}"
+            ) from None
         if now != dict(known):
             raise _refusal(lost, f"{name} has changed since it was read", f"the cache or {name}")
 
 
 def _refusal(lost: RunError, why: str, what: str) -> RunError:
-    return RunError(f"{lost.what}, and {why}", where=lost.where, mend=f"restore {what} from a copy, or train again")
+    return RunError(
+        f"{lost.what}, and {why}",
+        where=lost.where,
+        hint=f"restore {what} from a copy, or train again",
+    )
 
 
 def _sums(files: Mapping[str, Any]) -> list[str]:

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from ensue.data.labelled import LabelledReader
-from ensue.models.catalogue import SizeName
+from ensue.models.sizes import SizeName
 from ensue.settings import Settings
-from ensue.training.contract import Watch
-from ensue.training.run import Run
+from ensue.training.contract import Callback
+from ensue.training.folder.run import Run
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What a person said about a training, before anything is filled in; None is what they left open."""
+    """What a person said about a training, before anything is filled in; None is what they left
+    open."""
 
     data: Sequence[Path] = ()
     """Files and folders, or the name of a demo; empty for the task's own demo."""
@@ -48,8 +49,9 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Told:
-    """The result of a training as it is told on a terminal: one table, the sentence, and what to try next."""
+class Summary:
+    """The result of a training as it is told on a terminal: one table, the sentence, and what to
+    try next."""
 
     columns: tuple[str, ...]
     rows: list[list[str]]
@@ -76,7 +78,8 @@ class Trained:
     def save(self, folder: str | Path) -> None:
         """Copy the whole run to a folder that is new or empty; nothing else is needed to use it.
 
-        Raises RunError if there is something in the folder, or the disk refuses; then nothing stays.
+        Raises RunError if there is something in the folder, or the disk refuses; then nothing
+        stays.
         """
         self.run.copy(folder)
 
@@ -89,19 +92,24 @@ class Task:
     description: str
     settings: type[Settings]
     results: tuple[str, ...]
-    """What a training writes once it has learned, the last of them at its very end: a run that has it has finished."""
+    """What a training writes once it has learned, the last of them at its very end: a run that
+    has it has finished."""
     propose: Callable[[Choices], Proposal]
-    """Fill in all settings: from the file, then from what was said, then key by key. Raises SettingError, DataError."""
+    """Fill in all settings: from the file, then from what was said, then key by key. Raises
+    SettingError, DataError."""
     trains: Callable[[Any], bool]
-    """Tell by the settings whether what learns is a network, which needs a device, or is fitted at one go."""
-    train: Callable[[Run, Any, Sequence[Path], Watch], Any]
-    """Train in a run, new or resumed, by its settings, until its budget is spent, and give what can be used. The same
-    call finishes a training that was killed at any moment. Raises UserError, KeyboardInterrupt."""
+    """Tell by the settings whether what learns is a network, which needs a device, or is fitted
+    at one go."""
+    train: Callable[[Run, Any, Sequence[Path], Callback], Any]
+    """Train in a run, new or resumed, by its settings, until its budget is spent, and give what can
+    be used. The same call finishes a training that was killed at any moment. Raises UserError,
+    KeyboardInterrupt."""
     open: Callable[[Run, Any], Any]
     """Give what a run has learned, ready to use, by its settings."""
-    tell: Callable[[Run], Told]
+    summarise: Callable[[Run], Summary]
     """Tell what came of a training that has finished."""
     flags: Mapping[str, str] = field(default_factory=dict)
     """Flags of `train` that are short for a setting: "label" for "data.label"."""
     prepare: Callable[[Run, Any, LabelledReader], Any] | None = None
-    """Read examples that lie in no files into the run, so that `train` needs none. Raises UserError."""
+    """Read examples that lie in no files into the run, so that `train` needs none. Raises
+    UserError."""

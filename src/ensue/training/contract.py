@@ -1,4 +1,5 @@
-"""What the loop knows: a learner, a feed of batches, and the events that it tells. Read this page first."""
+"""What the loop knows: a learner, a feed of batches, and the events that it tells. Read this
+page first."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ class Update:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that a learner needs to go on with the same bits: tensors by name, and plain JSON values."""
+    """All that a learner needs to go on with the same bits: tensors by name, and plain JSON
+    values."""
 
     tensors: Mapping[str, Tensor]
     values: Mapping[str, Any]
@@ -58,7 +60,8 @@ class Learner(ABC):
 
     @abstractmethod
     def update(self, batch: Batch[np.ndarray], scale: float) -> Update:
-        """Learn from one batch at `scale` times the full rate. Raises NonFiniteError instead of learning nonsense."""
+        """Learn from one batch at `scale` times the full rate. Raises NonFiniteError instead of
+        learning nonsense."""
 
     @abstractmethod
     def finish(self) -> None:
@@ -70,7 +73,8 @@ class Learner(ABC):
 
     @abstractmethod
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give what was learned, copied; called within `as_used`. Raises NonFiniteError if it is nonsense."""
+        """Give what was learned, copied; called within `as_used`. Raises NonFiniteError if it is
+        nonsense."""
 
     @abstractmethod
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -87,7 +91,8 @@ class Learner(ABC):
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training is; `loss` is over the symbols since the last such event. Losses in nats per symbol."""
+    """Where training is; `loss` is over the symbols since the last such event. Losses in nats
+    per symbol."""
 
     step: int
     steps: int | None
@@ -95,7 +100,7 @@ class Progress:
     epoch: float
     loss: float | None
     validation: float | None
-    rate: float
+    learning_rate: float
     norm: float | None
     """The longest gradient since the last such event, before clipping."""
     seconds: float
@@ -109,7 +114,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class Sample:
-    """What the model makes up at a step, and what that costs it in nats; None where that is no finite number."""
+    """What the model makes up at a step, and what that costs it in nats; None where that is no
+    finite number."""
 
     step: int
     text: str
@@ -128,7 +134,8 @@ class Reading:
 
 @dataclass(frozen=True)
 class Working:
-    """What is being done now, for as long as it takes; `share` of it is done, None where nobody knows."""
+    """What is being done now, for as long as it takes; `share` of it is done, None where nobody
+    knows."""
 
     what: str
     share: float | None = None
@@ -149,7 +156,7 @@ class Stage:
 
 
 Event: TypeAlias = Progress | Sample | Reading | Working | Note | Stage
-Watch: TypeAlias = Callable[[Event], None]
+Callback: TypeAlias = Callable[[Event], None]
 
 
 @dataclass(frozen=True)

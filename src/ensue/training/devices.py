@@ -16,13 +16,14 @@ from torch import Tensor
 from ensue import native
 from ensue.batch import Batch
 from ensue.errors import SettingError
-from ensue.training.settings import MachineSettings
+from ensue.training.settings import HardwareSettings
 
 
-def choose_device(settings: MachineSettings) -> torch.device:
-    """Find the device that the settings name. Raises SettingError if this machine has no such device.
+def choose_device(settings: HardwareSettings) -> torch.device:
+    """Find the device that the settings name. Raises SettingError if this machine has no such
+    device.
 
-    >>> choose_device(MachineSettings(device="cpu"))
+    >>> choose_device(HardwareSettings(device="cpu"))
     device(type='cpu')
     """
     name = settings.device
@@ -33,25 +34,35 @@ def choose_device(settings: MachineSettings) -> torch.device:
     except RuntimeError:
         raise _no_device(name, "is not a device", "use auto, cpu, cuda, cuda:1 or mps") from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise _no_device(name, "is not there: torch finds no CUDA GPU on this machine", "use --device cpu")
+        raise _no_device(
+            name, "is not there: torch finds no CUDA GPU on this machine", "use --device cpu"
+        )
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise _no_device(name, f"is not there: this machine has {torch.cuda.device_count()} GPU(s)", "use cuda:0")
+        raise _no_device(
+            name, f"is not there: this machine has {torch.cuda.device_count()} GPU(s)", "use cuda:0"
+        )
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise _no_device(name, "is not there: torch finds no Metal GPU on this machine", "use --device cpu")
+        raise _no_device(
+            name, "is not there: torch finds no Metal GPU on this machine", "use --device cpu"
+        )
     if device.type not in ("cpu", "cuda", "mps"):
-        raise _no_device(name, "is a device that ensue does not use", "use auto, cpu, cuda, cuda:1 or mps")
+        raise _no_device(
+            name, "is a device that ensue does not use", "use auto, cpu, cuda, cuda:1 or mps"
+        )
     if device.type in ("cpu", "mps") and device.index is not None:
         raise _no_device(name, f"is not a device: there is one {device.type}", f"use {device.type}")
     if settings.precision == "fp16" and device.type == "cpu":
-        raise SettingError("'fp16' needs a GPU", where="training.machine.precision", mend="use fp32")
+        raise SettingError(
+            "'fp16' needs a GPU", where="training.hardware.precision", hint="use fp32"
+        )
     return device
 
 
-def _no_device(name: str, what: str, mend: str) -> SettingError:
-    return SettingError(f"{name!r} {what}", where="--device", mend=mend)
+def _no_device(name: str, what: str, hint: str) -> SettingError:
+    return SettingError(f"{name!r} {what}", where="--device", hint=hint)
 
 
-def prepare(settings: MachineSettings, seed: int) -> torch.device:
+def prepare(settings: HardwareSettings, seed: int) -> torch.device:
     """Choose the device, set the CPU threads and seed torch: call it before a network is made."""
     device = choose_device(settings)
     if settings.threads is not None:
@@ -60,17 +71,22 @@ def prepare(settings: MachineSettings, seed: int) -> torch.device:
     return device
 
 
-def describe_machine(device: torch.device, settings: MachineSettings) -> dict[str, str | int]:
+def describe_hardware(device: torch.device, settings: HardwareSettings) -> dict[str, str | int]:
     """Say what the bits of a run depend on, for run.toml."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    # Other kernels add up in another order: those of another torch, or for other vector instructions.
-    backend = f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, ensue-native {native.used()}"
+    # Other kernels add up in another order: those of another torch, or for other vector
+    # instructions.
+    backend = (
+        f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, ensue-native "
+        f"{native.used()}"
+    )
     of_device = {"device": str(device), "device_name": name, "dtype": settings.precision}
     return {"threads": torch.get_num_threads(), **of_device, "backend": backend}
 
 
-def as_before(settings: MachineSettings, before: Mapping[str, Any]) -> MachineSettings:
-    """Take the threads and the device of the run's beginning where none are set; `before` is run.toml's table.
+def as_before(settings: HardwareSettings, before: Mapping[str, Any]) -> HardwareSettings:
+    """Take the threads and the device of the run's beginning where none are set; `before` is
+    run.toml's table.
 
     A device that is no longer there is left to the settings; `changes` then names it.
     """
@@ -86,12 +102,17 @@ def as_before(settings: MachineSettings, before: Mapping[str, Any]) -> MachineSe
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """Name what is not as it was when the run began; None if resuming gives the bits of an uninterrupted run.
+    """Name what is not as it was when the run began; None if resuming gives the bits of an
+    uninterrupted run.
 
     >>> changes({"threads": 4, "device": "cuda"}, {"threads": 4, "device": "cpu"})
     'not the same bits as without the interruption: device is cpu, was cuda'
     """
-    odd = [f"{name} is {now.get(name)}, was {before[name]}" for name in before if now.get(name) != before[name]]
+    odd = [
+        f"{name} is {now.get(name)}, was {before[name]}"
+        for name in before
+        if now.get(name) != before[name]
+    ]
     return f"not the same bits as without the interruption: {'; '.join(odd)}" if odd else None
 
 
@@ -101,7 +122,8 @@ def to_device(batch: Batch[np.ndarray], device: torch.device) -> Batch[Tensor]:
 
 
 def memory_mb() -> float:
-    """Give the most memory used so far, in MB: on all GPUs once they are in use, else by this process."""
+    """Give the most memory used so far, in MB: on all GPUs once they are in use, else by this
+    process."""
     if torch.cuda.is_initialized():
         return sum(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count()))) / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -109,7 +131,8 @@ def memory_mb() -> float:
 
 
 def available_memory() -> int:
-    """Give the bytes that this process may still take: what the machine, its container and its limits leave."""
+    """Give the bytes that this process may still take: what the machine, its container and its
+    limits leave."""
     found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     try:
         text = Path("/proc/meminfo").read_text()
@@ -117,7 +140,9 @@ def available_memory() -> int:
     except (OSError, IndexError, ValueError):
         pass  # not Linux
     try:
-        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "stat"))
+        limit, used = (
+            Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "stat")
+        )
         found.append(int(limit) - int(used.split("anon ")[1].split()[0]))
     except (OSError, IndexError, ValueError):
         pass  # no container, or one without a limit
@@ -128,7 +153,8 @@ def available_memory() -> int:
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """Give the state of torch's random numbers, on the CPU and the device; no GPU is woken that is not used."""
+    """Give the state of torch's random numbers, on the CPU and the device; no GPU is woken that
+    is not used."""
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
@@ -138,7 +164,8 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
-    """Go on with the random numbers from where `random_state` was taken, on a device of that type or another."""
+    """Go on with the random numbers from where `random_state` was taken, on a device of that
+    type or another."""
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)

@@ -24,7 +24,8 @@ class NonFiniteError(Exception):
 
 
 def diagnose(network: nn.Module, compute: Callable[[], Tensor]) -> NonFiniteError:
-    """Find the first layer with a number that is none, by computing the batch's objective once more."""
+    """Find the first layer with a number that is none, by computing the batch's objective once
+    more."""
     for name, parameter in network.named_parameters():
         if not torch.isfinite(parameter).all():
             return NonFiniteError(name.rpartition(".")[0] or name, "weights that are not finite")
@@ -32,8 +33,8 @@ def diagnose(network: nn.Module, compute: Callable[[], Tensor]) -> NonFiniteErro
     ran, broken = _watch_outputs(network, compute)
     if broken:
         return NonFiniteError(broken, "an output that is not finite")
-    # The last first: a gradient comes back from the loss, and breaks all that it passes after. Then those that never
-    # ran themselves, such as a table whose rows are looked up.
+    # The last first: a gradient comes back from the loss, and breaks all that it passes after. Then
+    # those that never ran themselves, such as a table whose rows are looked up.
     for name, module in [*reversed(ran), ("", network)]:
         for own, parameter in reversed(list(module.named_parameters(name))):
             if parameter.grad is not None and _broken(parameter.grad):
@@ -41,8 +42,11 @@ def diagnose(network: nn.Module, compute: Callable[[], Tensor]) -> NonFiniteErro
     return NonFiniteError("the loss", "a value that is not finite")
 
 
-def _watch_outputs(network: nn.Module, compute: Callable[[], Tensor]) -> tuple[list[tuple[str, nn.Module]], str | None]:
-    """Give the modules in the order in which they ran, and the name of the first whose output is broken."""
+def _watch_outputs(
+    network: nn.Module, compute: Callable[[], Tensor]
+) -> tuple[list[tuple[str, nn.Module]], str | None]:
+    """Give the modules in the order in which they ran, and the name of the first whose output is
+    broken."""
     ran: list[tuple[str, nn.Module]] = []
     broken: list[str] = []
 
@@ -54,7 +58,9 @@ def _watch_outputs(network: nn.Module, compute: Callable[[], Tensor]) -> tuple[l
 
         return hook
 
-    hooks = [part.register_forward_hook(watch(name)) for name, part in network.named_modules() if name]
+    hooks = [
+        part.register_forward_hook(watch(name)) for name, part in network.named_modules() if name
+    ]
     try:
         compute().backward()
     except ValueError:

@@ -1,16 +1,17 @@
-"""The notes of a training, kept in its run: what a person was told on the screen stands in report and result too."""
+"""The notes of a training, kept in its run: what a person was told on the screen stands in
+report and result too."""
 
 from __future__ import annotations
 
-from ensue.training.contract import Event, Note, Watch
-from ensue.training.run import Run
+from ensue.training.contract import Callback, Event, Note
+from ensue.training.folder.run import Run
 
 NOTES = "notes"
 MOST = 200
 """Notes that run.toml keeps: thousands of findings about the data would bury all else in it."""
 
 
-def noted(run: Run, watch: Watch) -> Watch:
+def with_notes(run: Run, watch: Callback) -> Callback:
     """Give a `watch` that keeps each note in run.toml, once, before it is passed on."""
 
     def watched(event: Event) -> None:

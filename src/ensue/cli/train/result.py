@@ -1,4 +1,5 @@
-"""What came out of a training: one table, one sentence, what the task has to say, and what to try next."""
+"""What came out of a training: one table, one sentence, what the task has to say, and what to
+try next."""
 
 from __future__ import annotations
 
@@ -6,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from ensue.api import task_of
-from ensue.cli.machine import print_json, show_line
+from ensue.cli.output import print_json, show_line
 from ensue.cli.tables import show_table
-from ensue.training.run import Run
+from ensue.training.folder.run import Run
 
 
 def show_result(run: Run, as_json: bool) -> None:
@@ -16,7 +17,7 @@ def show_result(run: Run, as_json: bool) -> None:
     if as_json:
         print_json({"event": "result", **run.read_json("result.json")})
         return
-    told = task_of(run).tell(run)
+    told = task_of(run).summarise(run)
     sys.stderr.flush()
     print()
     show_table(told.columns, told.rows, title="On the test part:")

@@ -7,19 +7,21 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensue.cli.train.said import Said
+from ensue.cli.train.options import TrainOptions
 
 if TYPE_CHECKING:
     from ensue.tasks import Proposal
 
 
-def train(task: str, data: Sequence[Path], said: Said, model: str | None = None, **own: Any) -> None:
+def train(
+    task: str, data: Sequence[Path], said: TrainOptions, model: str | None = None, **own: Any
+) -> None:
     """Train, tell how it goes, and show what came out; or print every setting, and train nothing.
 
     `own` are the verb's own flags; those that are None were not said.
     """
     from ensue import api
-    from ensue.cli.progress import Held, Ticking, follow
+    from ensue.cli.progress import BufferedProgress, Ticking, follow
     from ensue.cli.train.result import show_result
 
     known = api.find_task(task)
@@ -29,7 +31,7 @@ def train(task: str, data: Sequence[Path], said: Said, model: str | None = None,
         print_settings(proposal)
         return
     with Ticking(follow(said.as_json)) as ticking:
-        watch = Held(ticking)
+        watch = BufferedProgress(ticking)
         trained = api.start(known, proposal, data, said.out or vacant(), watch)
         watch.release()
     show_result(trained.run, said.as_json)
@@ -44,7 +46,7 @@ def print_settings(proposal: Proposal) -> None:
     """Print every setting as TOML, with the reasons of what was chosen as comments."""
     import tomli_w
 
-    from ensue.cli.machine import Output, show_line
+    from ensue.cli.output import Output, show_line
     from ensue.settings import to_plain
 
     for reason in proposal.reasons:

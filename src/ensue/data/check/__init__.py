@@ -1,4 +1,5 @@
-"""The data doctor: what files are, how a training would read them, and what is wrong, by line, with the mend."""
+"""The data doctor: what files are, how a training would read them, and what is wrong, by line,
+with the mend."""
 
 from __future__ import annotations
 
@@ -10,42 +11,49 @@ from typing import Any, cast
 from pydantic import create_model
 
 from ensue.data.check.contract import Report
-from ensue.data.check.labels import look_at_labels
-from ensue.data.check.series import look_at_series
-from ensue.data.check.tags import look_at_tags
-from ensue.data.check.text import look_at_texts
+from ensue.data.check.labels import check_labels
+from ensue.data.check.series import check_series
+from ensue.data.check.tags import check_tags
+from ensue.data.check.text import check_texts
 from ensue.data.contract import Finding, Listener
+from ensue.data.detect import describe_encoding, guess_labelled_format, guess_task
 from ensue.data.files import find_files
-from ensue.data.partition import LabelledSettings
-from ensue.data.readers.meant import encoding_said, labelled_kind, task_meant
+from ensue.data.labelled_parts import LabelledSettings
 from ensue.data.readers.tagged import TaggedSettings
-from ensue.data.series import SeriesSettings
-from ensue.data.series.layout import BacktestSettings
+from ensue.data.series.backtest import BacktestSettings
+from ensue.data.series.panel import SeriesSettings
 from ensue.data.settings import DataSettings
 from ensue.errors import SettingError
 from ensue.settings import Settings, assign
 
-CHECKS: Mapping[str, tuple[Mapping[str, Settings], Callable[[Report, Sequence[Path], Any], None]]] = {
-    "generate": ({"data": DataSettings()}, look_at_texts),
-    "classify": ({"data": LabelledSettings()}, look_at_labels),
-    "tag": ({"data": TaggedSettings()}, look_at_tags),
-    "forecast": ({"data": SeriesSettings(), "backtest": BacktestSettings()}, look_at_series),
+CHECKS: Mapping[
+    str, tuple[Mapping[str, Settings], Callable[[Report, Sequence[Path], Any], None]]
+] = {
+    "generate": ({"data": DataSettings()}, check_texts),
+    "classify": ({"data": LabelledSettings()}, check_labels),
+    "tag": ({"data": TaggedSettings()}, check_tags),
+    "forecast": ({"data": SeriesSettings(), "backtest": BacktestSettings()}, check_series),
 }
 """By verb: those of its settings that say how data is read, and what looks at it."""
 
 
 def check(
-    paths: Sequence[Path], task: str | None, own: Mapping[str, str], assignments: Sequence[str], context: int
+    paths: Sequence[Path],
+    task: str | None,
+    own: Mapping[str, str],
+    assignments: Sequence[str],
+    context: int,
 ) -> Report:
-    """Read all files as the training of a verb would; without a `task`, for the one that they are most likely for.
+    """Read all files as the training of a verb would; without a `task`, for the one that they are
+    most likely for.
 
-    `own` are flags of `ensue train VERB` that say how data is read, `assignments` are `key=value`, as after `--set`;
-    `context` is what a network must see of one long text. Raises DataError only if there is nothing to read at all,
-    SettingError for what cannot be said.
+    `own` are flags of `ensue train VERB` that say how data is read, `assignments` are `key=value`,
+    as after `--set`; `context` is what a network must see of one long text. Raises DataError only
+    if there is nothing to read at all, SettingError for what cannot be said.
     """
     findings: list[Finding] = []
     files = find_files(paths, Listener(findings.append))
-    guess, why = (task, "") if task else task_meant(files, encoding_said(_by_key(assignments)))
+    guess, why = (task, "") if task else guess_task(files, describe_encoding(_by_key(assignments)))
     verbs = [guess] if task else sorted(CHECKS, key=lambda verb: verb != guess)
     said, verb = _said(verbs, files, own, assignments)
     why = why if verb == guess else "that is what was said of it"
@@ -57,15 +65,19 @@ def check(
 def _said(
     verbs: Sequence[str], files: Sequence[Path], own: Mapping[str, str], assignments: Sequence[str]
 ) -> tuple[Any, str]:
-    """Give the settings of the first verb that has all that was said. Raises SettingError if none has."""
+    """Give the settings of the first verb that has all that was said. Raises SettingError if
+    none has."""
     refused: SettingError | None = None
     for verb in verbs:
         try:
-            keyed = {f"{key_of(verb, flag)}={json.dumps(value)}": f"--{flag}" for flag, value in own.items()}
+            keyed = {
+                f"{key_of(verb, flag)}={json.dumps(value)}": f"--{flag}"
+                for flag, value in own.items()
+            }
             fields: Any = {name: (type(value), value) for name, value in CHECKS[verb][0].items()}
             said: Any = create_model("Said", __base__=Settings, **fields)()
             if verb == "classify":
-                name, _ = labelled_kind(files, _by_key((*keyed, *assignments)))
+                name, _ = guess_labelled_format(files, _by_key((*keyed, *assignments)))
                 said = assign(said, f"data.reader={name}")
             for assignment in (*keyed, *assignments):
                 said = assign(said, assignment, keyed.get(assignment))
@@ -77,20 +89,27 @@ def _said(
 
 
 def _by_key(assignments: Sequence[str]) -> dict[str, str]:
-    return {key: value for key, equals, value in (one.partition("=") for one in assignments) if equals}
+    return {
+        key: value for key, equals, value in (one.partition("=") for one in assignments) if equals
+    }
 
 
 def key_of(verb: str, flag: str) -> str:
-    """Give the setting that a flag of `ensue train VERB` is short for, of those that say how data is read.
+    """Give the setting that a flag of `ensue train VERB` is short for, of those that say how data
+    is read.
 
-    >>> key_of("classify", "label"), key_of("forecast", "fill"), key_of("forecast", "horizon"), key_of("tag", "test")
+    >>> (key_of("classify", "label"), key_of("forecast", "fill"), key_of("forecast", "horizon"),
+    ...  key_of("tag", "test"))
     ('data.reader.label', 'data.fill', 'backtest.horizon', 'data.test_file')
     """
+    flag = flag.replace("-", "_")
     if flag in ("valid", "test"):
         return f"data.{flag}_file"
-    if verb == "classify" and flag.replace("-", "_") == "label_file":
+    if verb == "classify" and flag == "label_file":
         return "data.label_file"
     if verb == "classify":
-        return "data.reader.name" if flag == "kind" else f"data.reader.{flag}"
+        return "data.reader.name" if flag == "format" else f"data.reader.{flag}"
+    if verb == "forecast" and flag == "season":
+        return "backtest.season_length"
     room = "backtest" if verb == "forecast" and flag in BacktestSettings.model_fields else "data"
-    return f"{room}.{flag.replace('-', '_')}"
+    return f"{room}.{flag}"

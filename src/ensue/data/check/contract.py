@@ -22,7 +22,8 @@ NAMED = 5
 
 @dataclass
 class Report:
-    """What is in the data. It can be trained on if there are no `problems`; `findings` are worth a look."""
+    """What is in the data. It can be trained on if there are no `problems`; `findings` are worth
+    a look."""
 
     task: str
     """The verb that it was read for."""
@@ -30,7 +31,7 @@ class Report:
     """Symbols of one long text that a network has to see at once."""
     why: str = ""
     """Why it was taken for that verb, where nobody said so."""
-    kind: str = ""
+    format: str = ""
     described: str = ""
     """How it was read, in words."""
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -43,9 +44,9 @@ class Report:
         """Who is told what readers have to say."""
         return Listener(self.findings.append)
 
-    def tell(self, where: object, what: str, mend: str | None = None) -> None:
+    def report(self, where: object, what: str, hint: str | None = None) -> None:
         """Note what is worth a look."""
-        self.findings.append(Finding(str(where), what, mend))
+        self.findings.append(Finding(str(where), what, hint))
 
     def attempt(self, step: Callable[[], Any], where: object) -> Any:
         """Do what a training would do; what that refuses is a problem, and gives None."""
@@ -74,22 +75,35 @@ def counted(column: str, unit: str, counts: Mapping[str, int]) -> list[dict[str,
     return [{column: name, unit: count, "share": f"{count / total:.1%}"} for name, count in ordered]
 
 
-def tell_balance(report: Report, where: Path, unit: str, counts: Mapping[str, int]) -> None:
+def report_balance(report: Report, where: Path, unit: str, counts: Mapping[str, int]) -> None:
     """Note labels that are rare, and one that has nearly everything."""
-    rare = sorted((name for name, count in counts.items() if count < RARE), key=lambda name: counts[name])
+    rare = sorted(
+        (name for name, count in counts.items() if count < RARE), key=lambda name: counts[name]
+    )
     if rare:
-        named = ", ".join(f"{name!r} ({counts[name]})" for name in rare[:NAMED]) + ", ..." * (len(rare) > NAMED)
-        report.tell(where, f"{len(rare)} of {len(counts)} have fewer than {RARE} {unit}: {named}", "give more of them")
+        named = ", ".join(f"{name!r} ({counts[name]})" for name in rare[:NAMED]) + ", ..." * (
+            len(rare) > NAMED
+        )
+        report.report(
+            where,
+            f"{len(rare)} of {len(counts)} have fewer than {RARE} {unit}: {named}",
+            "give more of them",
+        )
     most = max(counts, key=lambda name: counts[name])
     if len(counts) > 1 and counts[most] >= ONE_SIDED * sum(counts.values()):
         share = counts[most] / sum(counts.values())
-        report.tell(
-            where, f"{share:.0%} of the {unit} are {most!r}", "look at macro F1, for saying that always is right"
+        report.report(
+            where,
+            f"{share:.0%} of the {unit} are {most!r}",
+            "look at macro F1, for saying that always is right",
         )
 
 
-def tell_copies(report: Report, where: Path, found: Iterable[tuple[str, Hashable, Hashable]]) -> None:
-    """Note examples that come again, and those that do with another label; `found` are place, content and label."""
+def report_duplicates(
+    report: Report, where: Path, found: Iterable[tuple[str, Hashable, Hashable]]
+) -> None:
+    """Note examples that come again, and those that do with another label; `found` are place,
+    content and label."""
     first: dict[int, tuple[str, Hashable]] = {}
     again, other = 0, []
     for place, content, label in found:
@@ -99,8 +113,13 @@ def tell_copies(report: Report, where: Path, found: Iterable[tuple[str, Hashable
             other += [f"{place} and {before[0]}"] if before[1] != label else []
     if other:
         named = "; ".join(other[:NAMED]) + "; ..." * (len(other) > NAMED)
-        what = f"{len(other):,} of {len(first) + again:,} examples repeat an earlier one with another label: {named}"
-        report.tell(where, what, "mend the label of one")
+        what = (
+            f"{len(other):,} of {len(first) + again:,} examples repeat an earlier one with "
+            f"another label: {named}"
+        )
+        report.report(where, what, "mend the label of one")
     if again > len(other):
         what = f"{again - len(other):,} of {len(first) + again:,} examples repeat an earlier one"
-        report.tell(where, what, "leave them out, unless they are meant: the test may hold copies")
+        report.report(
+            where, what, "leave them out, unless they are meant: the test may hold copies"
+        )

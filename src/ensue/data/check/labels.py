@@ -11,66 +11,89 @@ from typing import Any
 
 import numpy as np
 
-from ensue.data.check.contract import Report, counted, quantiles, tell_balance, tell_copies
+from ensue.data.check.contract import Report, counted, quantiles, report_balance, report_duplicates
 from ensue.data.check.text import TextLook
+from ensue.data.codecs.labels import DESCRIBED, check_learnable, label_names
 from ensue.data.contract import Piece
-from ensue.data.labelled import Content, Labelled
-from ensue.data.labels import DESCRIBED, names_in, refuse_unlearnable
-from ensue.data.partition import Gathered, drawn, files_by_part, gathered, open_readers
+from ensue.data.labelled import Content, Example
+from ensue.data.labelled_parts import (
+    ReadParts,
+    files_by_part,
+    open_readers,
+    read_examples,
+    split_examples,
+)
 
 LEFT_OUT = " left out"
 """What a training that refuses such rows does not do."""
 
 
-def look_at_labels(report: Report, files: Sequence[Path], said: Any) -> None:
+def check_labels(report: Report, files: Sequence[Path], said: Any) -> None:
     """Read and split as a training would, up to where codecs are fitted."""
     data, listener, first = said.data, report.listener, files[0]
     asked: Any = data.reader
-    report.kind = report.described = asked.name
+    report.format = report.described = asked.name
     own = report.attempt(lambda: files_by_part(files, data, listener), first)
     opened = report.attempt(lambda: open_readers(own, data, listener), first) if own else None
     if opened is None:
         return
     reader, readers = opened
-    found = report.attempt(lambda: gathered(readers["all"], data, listener), first)
-    if found is None and getattr(reader, "incomplete", "") == "refuse":  # the rest is told all the same
+    found = report.attempt(lambda: read_examples(readers["all"], data, listener), first)
+    if (
+        found is None and getattr(reader, "incomplete", "") == "refuse"
+    ):  # the rest is told all the same
         rest = reader.model_copy(update={"incomplete": "leave out"})
-        lenient = replace(listener, tell=lambda one: listener.tell(replace(one, what=one.what.removesuffix(LEFT_OUT))))
-        found = report.attempt(lambda: gathered(rest.build(own["all"]), data, lenient), first)
+        lenient = replace(
+            listener,
+            on_finding=lambda one: listener.on_finding(
+                replace(one, what=one.what.removesuffix(LEFT_OUT))
+            ),
+        )
+        found = report.attempt(lambda: read_examples(rest.build(own["all"]), data, lenient), first)
     if found is None:
         return
     first = own["all"][0]
     report.described = f"{asked.name}, with {DESCRIBED[found[1]]}"
-    _tell_labels(report, first, found)
-    _tell_contents(report, found[0])
-    tell_copies(report, first, ((f"{one.file}:{one.line}", _key(one.content), str(one.label)) for one in found[0]))
+    _report_labels(report, first, found)
+    _report_contents(report, found[0])
+    report_duplicates(
+        report,
+        first,
+        ((f"{one.file}:{one.line}", _key(one.content), str(one.label)) for one in found[0]),
+    )
 
     def parts() -> Any:
-        return drawn(readers, found, data, 0, listener)[0]
+        return split_examples(readers, found, data, 0, listener)[0]
 
     if not report.problems:
         split = report.attempt(parts, first) or {}
-        report.tables["parts"] = [{"part": part, "examples": len(own)} for part, own in split.items()]
+        report.tables["parts"] = [
+            {"part": part, "examples": len(own)} for part, own in split.items()
+        ]
 
 
-def _tell_labels(report: Report, where: Path, found: Gathered) -> None:
+def _report_labels(report: Report, where: Path, found: ReadParts) -> None:
     examples, kind, delimiter, _ = found
-    if kind == "number":
-        report.attempt(lambda: refuse_unlearnable(*found), where)
+    if kind == "regression":
+        report.attempt(lambda: check_learnable(*found), where)
         if not report.problems:
-            report.tables["labels"] = [quantiles("the label", [float(one.label) for one in examples])]
+            report.tables["labels"] = [
+                quantiles("the label", [float(one.label) for one in examples])
+            ]
         return
-    names = [names_in(one.label, delimiter, kind) for one in examples]
+    names = [label_names(one.label, delimiter, kind) for one in examples]
     counts = Counter(chain.from_iterable(names))
     report.tables["labels"] = counted("label", "examples", counts)
-    if kind != "several":
-        tell_balance(report, where, "examples", counts)
-    inner = Counter(str(label) for one in examples for label in one.inner or () if label is not None)
+    if kind != "multilabel":
+        report_balance(report, where, "examples", counts)
+    inner = Counter(
+        str(label) for one in examples for label in one.inner or () if label is not None
+    )
     if inner:
         report.tables["labels of nodes"] = counted("label", "nodes", inner)
 
 
-def _tell_contents(report: Report, examples: Sequence[Labelled]) -> None:
+def _report_contents(report: Report, examples: Sequence[Example]) -> None:
     """Tell what each file holds, and how long examples are."""
     files: list[dict[str, Any]] = []
     for name, group in groupby(examples, key=lambda one: one.file):
@@ -80,7 +103,9 @@ def _tell_contents(report: Report, examples: Sequence[Labelled]) -> None:
             look.at(Piece(str(one.content), name, one.line))
         look.finish(repeated=1.0)
         row = look.row() if texts else {"file": name, "bytes": look.row()["bytes"]}
-        files.append({key: value for key, value in row.items() if key != "records"} | {"examples": len(own)})
+        files.append(
+            {key: value for key, value in row.items() if key != "records"} | {"examples": len(own)}
+        )
     report.tables["files"] = files
     lengths: dict[str, list[int]] = {}
     for one in examples:
@@ -100,5 +125,8 @@ def _lengths(content: Content) -> dict[str, int]:
 def _key(content: Content) -> Hashable:
     if isinstance(content, str):
         return content
-    fields = ((name, one if isinstance(one, list) else np.asarray(one).tolist()) for name, one in content.items())
+    fields = (
+        (name, one if isinstance(one, list) else np.asarray(one).tolist())
+        for name, one in content.items()
+    )
     return str(list(fields))

@@ -10,19 +10,19 @@ import numpy as np
 
 from ensue.data.check.contract import Report, quantiles
 from ensue.data.contract import SILENT
-from ensue.data.readers.named_parts import files_of_parts
-from ensue.data.readers.series import found_in, sources_in
-from ensue.data.series.checks import Read, within_values
+from ensue.data.readers.named_parts import get_part_files
+from ensue.data.series.backtest import describe, lay_out
 from ensue.data.series.frequency import steps_between, usual
-from ensue.data.series.layout import lay_out, told
 from ensue.data.series.parts import read_series_of_parts
+from ensue.data.tables.series import found_in, sources_in
+from ensue.data.tables.series_checks import Read, within_values
 
 
-def look_at_series(report: Report, files: Sequence[Path], said: Any) -> None:
+def check_series(report: Report, files: Sequence[Path], said: Any) -> None:
     """Read all series, count what is wrong with each, and lay them out as a training would."""
     data, listener = said.data, report.listener
-    report.kind, report.described = "series", "tables of series"
-    by_part = report.attempt(lambda: files_of_parts("train", files, data, listener), files[0])
+    report.format, report.described = "series", "tables of series"
+    by_part = report.attempt(lambda: get_part_files("train", files, data, listener), files[0])
     if by_part is None:
         return
     read = report.attempt(lambda: sources_in(by_part["train"], data, listener), files[0])
@@ -33,26 +33,33 @@ def look_at_series(report: Report, files: Sequence[Path], said: Any) -> None:
     if found is None:
         return
     series, roles = found
-    cut = report.attempt(lambda: within_values(series, roles.channels, str(files[0]), listener, data.fill), files[0])
+    cut = report.attempt(
+        lambda: within_values(series, roles.channels, str(files[0]), listener, data.fill), files[0]
+    )
     if cut is None:
         return
     rows = [_row(one) for one in cut]
     report.tables["series"] = rows
     report.tables["lengths"] = [quantiles("steps", [row["steps"] for row in rows])]
     if still := [row["series"] for row in rows if row["least"] == row["most"]]:
-        report.tell(files[0], f"{len(still)} series never change: {', '.join(still[:5])}", "leave them out")
-    whole = report.attempt(lambda: read_series_of_parts(files, data, said.backtest, SILENT), files[0])
+        report.report(
+            files[0], f"{len(still)} series never change: {', '.join(still[:5])}", "leave them out"
+        )
+    whole = report.attempt(
+        lambda: read_series_of_parts(files, data, said.backtest, SILENT), files[0]
+    )
     if whole is None:
         return
     panel, backtest, _ = whole
     laid = report.attempt(lambda: lay_out(panel, backtest, True, str(files[0])), files[0])
     if laid is not None:
         long, short = panel.parted(laid[1])
-        report.described = told(long, laid[0], short)
+        report.described = describe(long, laid[0], short)
 
 
 def _row(one: Read) -> dict[str, Any]:
-    """Give the figures of a series: gaps are missing steps, by the distance that most of its own steps have."""
+    """Give the figures of a series: gaps are missing steps, by the distance that most of its own
+    steps have."""
     times, values = one.series.times, one.series.values
     frequency = usual(times)
     distances = steps_between(times, frequency) if frequency else np.zeros(0)

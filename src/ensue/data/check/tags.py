@@ -8,47 +8,59 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
-from ensue.data.check.contract import NAMED, Report, counted, quantiles, tell_balance, tell_copies
+from ensue.data.check.contract import (
+    NAMED,
+    Report,
+    counted,
+    quantiles,
+    report_balance,
+    report_duplicates,
+)
+from ensue.data.codecs.tag_schemes import broken, guess_scheme
 from ensue.data.contract import SILENT
-from ensue.data.label_kinds import odd_tags
-from ensue.data.labelled import Labelled
-from ensue.data.readers.named_parts import files_of_parts
+from ensue.data.label_kinds import suspicious_tags
+from ensue.data.labelled import Example
+from ensue.data.readers.named_parts import get_part_files
 from ensue.data.readers.tagged import TaggedReader
-from ensue.data.schemes import broken, guess_scheme
 from ensue.data.tagged import read_tagged
 
 
-def look_at_tags(report: Report, files: Sequence[Path], said: Any) -> None:
+def check_tags(report: Report, files: Sequence[Path], said: Any) -> None:
     """Read all sentences as a training would, and look at their tags."""
     reader = TaggedReader(files, said.data, True)
-    found = report.attempt(lambda: (reader.kind, reader.described), files[0])
+    found = report.attempt(lambda: (reader.format, reader.described), files[0])
     if found is None:
         return
     kind, described = found
-    report.kind, report.described = kind, described
-    sentences: list[Labelled] = report.attempt(lambda: list(reader.examples(report.listener)), files[0])
+    report.format, report.described = kind, described
+    sentences: list[Example] = report.attempt(
+        lambda: list(reader.examples(report.listener)), files[0]
+    )
     if sentences is None:
         return
     report.tables["files"] = [
         {"file": name, "sentences": len(own), "words": sum(len(one.label) for one in own)}
-        for name, own in ((name, list(group)) for name, group in groupby(sentences, key=lambda one: one.file))
+        for name, own in (
+            (name, list(group)) for name, group in groupby(sentences, key=lambda one: one.file)
+        )
     ]
     report.tables["lengths"] = [quantiles("words", [len(one.label) for one in sentences])]
     counts = Counter(tag for one in sentences for tag in one.label)
     report.tables["tags"] = counted("tag", "words", counts)
-    tell_balance(report, files[0], "words", counts)
-    for finding in odd_tags(str(files[0]), counts):
-        report.tell(finding.where, finding.what, finding.mend)
-    _tell_spans(report, sentences)
+    report_balance(report, files[0], "words", counts)
+    for finding in suspicious_tags(str(files[0]), counts):
+        report.report(finding.where, finding.what, finding.hint)
+    _report_spans(report, sentences)
     found = (
-        (f"{one.file}:{one.line}", tuple(cast("dict", one.content)["words"]), tuple(one.label)) for one in sentences
+        (f"{one.file}:{one.line}", tuple(cast("dict", one.content)["words"]), tuple(one.label))
+        for one in sentences
     )
-    tell_copies(report, files[0], found)
-    report.attempt(lambda: files_of_parts("train", files, said.data, report.listener), files[0])
+    report_duplicates(report, files[0], found)
+    report.attempt(lambda: get_part_files("train", files, said.data, report.listener), files[0])
     report.attempt(lambda: read_tagged(files, said.data, 0, SILENT), files[0])
 
 
-def _tell_spans(report: Report, sentences: Sequence[Labelled]) -> None:
+def _report_spans(report: Report, sentences: Sequence[Example]) -> None:
     """Say how spans are written, and which tags break that, by line."""
     scheme = guess_scheme(one.label for one in sentences)
     if scheme is None:
@@ -57,11 +69,13 @@ def _tell_spans(report: Report, sentences: Sequence[Labelled]) -> None:
     wrong = [(one, place) for one in sentences for place in broken(one.label, scheme)]
     for one, place in wrong[:NAMED]:
         what = f"the tag {one.label[place]!r} may not stand here in {scheme}"
-        report.tell(f"{one.file}:{_line(one, place)}", what, "mend it; it counts as conlleval counts it")
+        report.report(
+            f"{one.file}:{_line(one, place)}", what, "mend it; it counts as conlleval counts it"
+        )
     if len(wrong) > NAMED:
-        report.tell(sentences[0].file, f"{len(wrong):,} tags in all break {scheme}")
+        report.report(sentences[0].file, f"{len(wrong):,} tags in all break {scheme}")
 
 
-def _line(one: Labelled, place: int) -> int:
+def _line(one: Example, place: int) -> int:
     """Give the line of a word of a sentence."""
     return one.line + (one.row["at"][place] if "at" in one.row else 0)

@@ -11,20 +11,22 @@ from typing import Any
 from ensue.data.check.contract import Report
 from ensue.data.contract import SILENT, Piece
 from ensue.data.prepare import draw_split
-from ensue.data.readers.named_parts import files_of_parts
-from ensue.data.settings import DESCRIBED, DataSettings, Kind
+from ensue.data.readers.named_parts import get_part_files
+from ensue.data.settings import DESCRIBED, DataSettings, TextFormat
 from ensue.errors import DataError
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 LONG_LINE = 100_000
-REPEATED: dict[Kind, float] = {"text": 0.3, "lines": 0.0, "table": 0.0}
-"""Shares of repeated lines or records from which on they are worth a word: records may leak into the test."""
+REPEATED: dict[TextFormat, float] = {"text": 0.3, "lines": 0.0, "table": 0.0}
+"""Shares of repeated lines or records from which on they are worth a word: records may leak into
+the test."""
 
 
-def look_at_texts(report: Report, files: Sequence[Path], said: Any) -> None:
-    """Read all files as `prepare` would; one that cannot be read keeps nobody from looking at the others."""
+def check_texts(report: Report, files: Sequence[Path], said: Any) -> None:
+    """Read all files as `prepare` would; one that cannot be read keeps nobody from looking at
+    the others."""
     looks: list[TextLook] = []
-    kind: Kind = "text"
+    kind: TextFormat = "text"
     for number, path in enumerate(files):
         looks.append(TextLook(report, path, whole=False))
 
@@ -33,7 +35,9 @@ def look_at_texts(report: Report, files: Sequence[Path], said: Any) -> None:
             if not any(look.read for look in looks):
                 kind, _ = said.data.reader(files[number:], SILENT)
             looks[-1].whole = kind != "text"
-            _, reader = said.data.model_copy(update={"kind": kind}).reader([path], report.listener)
+            _, reader = said.data.model_copy(update={"format": kind}).reader(
+                [path], report.listener
+            )
             for piece in reader.pieces(report.listener):
                 looks[-1].at(piece)
             looks[-1].finish(REPEATED[kind])
@@ -41,33 +45,46 @@ def look_at_texts(report: Report, files: Sequence[Path], said: Any) -> None:
         report.attempt(read, path)
     for look in looks:
         look.whole = kind != "text"
-    by_part = report.attempt(lambda: files_of_parts("all", files, said.data, report.listener), files[0])
-    report.kind, report.described = kind, f"{DESCRIBED[kind]} (choose with --set data.kind=text|lines|table)"
+    by_part = report.attempt(
+        lambda: get_part_files("all", files, said.data, report.listener), files[0]
+    )
+    report.format, report.described = (
+        kind,
+        f"{DESCRIBED[kind]} (choose with --set data.format=text|lines|table)",
+    )
     report.tables["files"] = [look.row() for look in looks]
     if not report.problems and by_part is not None:
         parts = {path: part for part, own in by_part.items() for path in own}
         own = [look for look in looks if parts.get(look.path) == "all"]
-        report.attempt(lambda: _refuse_too_little(own, kind, said.data, parts, report.context), files[0])
+        report.attempt(
+            lambda: _refuse_too_little(own, kind, said.data, parts, report.context), files[0]
+        )
 
 
 def _refuse_too_little(
-    looks: Sequence[TextLook], kind: Kind, data: DataSettings, parts: Mapping[Path, str], context: int
+    looks: Sequence[TextLook],
+    kind: TextFormat,
+    data: DataSettings,
+    parts: Mapping[Path, str],
+    context: int,
 ) -> None:
     distinct = len(set().union(*(look.alphabet for look in looks)))
     if distinct < 2:
-        raise DataError(f"the text has {distinct} distinct symbol", mend="give text that varies")
+        raise DataError(f"the text has {distinct} distinct symbol", hint="give text that varies")
     records = None if kind == "text" else sum(look.lines for look in looks)
-    train = draw_split(records, sum(look.characters for look in looks), data, parts, 0).sizes["train"]
+    train = draw_split(records, sum(look.characters for look in looks), data, parts, 0).sizes[
+        "train"
+    ]
     if kind == "text" and train <= context:
         what = f"{train:,} characters to train on are not more than the context of {context:,}"
-        raise DataError(what, mend="give a longer text, or a shorter context")
+        raise DataError(what, hint="give a longer text, or a shorter context")
 
 
 class TextLook:
     """Looks at one file, piece by piece, and remembers only figures; `whole` pieces are records."""
 
     def __init__(self, report: Report, path: Path, whole: bool) -> None:
-        self.tell, self.path, self.whole = report.tell, path, whole
+        self.tell, self.path, self.whole = report.report, path, whole
         self.read = False
         """Whether it was read to its end."""
         self.alphabet: set[str] = set()
@@ -77,7 +94,8 @@ class TextLook:
         self._line = self._open_length = self._open_hash = 0
 
     def row(self) -> dict[str, Any]:
-        """Give the figures, None of what could not be read to its end: lines are those that are not blank."""
+        """Give the figures, None of what could not be read to its end: lines are those that are
+        not blank."""
         sizes = {"characters": self.characters, "distinct": len(self.alphabet)}
         sizes["records" if self.whole else "lines"] = self.lines
         known = sizes if self.read else dict.fromkeys(sizes)
@@ -93,7 +111,12 @@ class TextLook:
         self._note(wrong, piece, text.count("\ufffd") * "\ufffd")
         if not unicodedata.is_normalized("NFC", text):
             self._note(
-                "stretches whose accents stand apart from their letters (not in Unicode's form NFC)", piece, [""]
+                (
+                    "stretches whose accents stand apart from their letters (not in "
+                    "Unicode's form NFC)"
+                ),
+                piece,
+                [""],
             )
         for number, part in enumerate([text] if self.whole else text.split("\n")):
             if number or self.whole:
@@ -104,7 +127,9 @@ class TextLook:
 
     def _note(self, what: str, piece: Piece, found: Sequence[str]) -> None:
         if found:
-            count, line = self._odd.get(what, (0, piece.line + piece.text[: piece.text.find(found[0])].count("\n")))
+            count, line = self._odd.get(
+                what, (0, piece.line + piece.text[: piece.text.find(found[0])].count("\n"))
+            )
             self._odd[what] = count + len(found), line
 
     def _close_line(self) -> None:
@@ -116,18 +141,21 @@ class TextLook:
         self._open_length = self._open_hash = 0
 
     def finish(self, repeated: float) -> None:
-        """Tell what is odd; more than the share `repeated` of lines that repeat an earlier one is."""
+        """Tell what is odd; more than the share `repeated` of lines that repeat an earlier one
+        is."""
         self._close_line()
         self.read = True
         for what, (count, line) in self._odd.items():
             self.tell(f"{self.path}:{line}", f"{what}: {count:,}", "look at them in an editor")
         again, unit = self.lines - len(self._seen), "records" if self.whole else "lines"
         if self.lines > 1 and len(self._seen) == 1:
-            mend = "there is nothing to learn from copies: give data that varies"
-            self.tell(self.path, f"all {self.lines:,} {unit} are the same", mend)
+            hint = "there is nothing to learn from copies: give data that varies"
+            self.tell(self.path, f"all {self.lines:,} {unit} are the same", hint)
         elif again > repeated * self.lines:
-            mend = "leave them out, unless they are meant: the test may hold copies"
-            self.tell(self.path, f"{again:,} of {self.lines:,} {unit} repeat an earlier one", mend)
+            hint = "leave them out, unless they are meant: the test may hold copies"
+            self.tell(self.path, f"{again:,} of {self.lines:,} {unit} repeat an earlier one", hint)
         if self.longest > LONG_LINE:
             where = f"{self.path}:{self.longest_at}"
-            self.tell(where, f"the line has {self.longest:,} characters", "is it meant to be one line?")
+            self.tell(
+                where, f"the line has {self.longest:,} characters", "is it meant to be one line?"
+            )

@@ -5,9 +5,9 @@ from typing import Any
 
 from ensue.data.codecs.bytes import ByteCodec, Bytes
 from ensue.data.codecs.characters import CharacterCodec, Characters
-from ensue.data.codecs.content import TextContent, TextSettings
 from ensue.data.codecs.measurements import MeasurementCodec, Measurements
 from ensue.data.codecs.subwords import SubwordCodec, Subwords
+from ensue.data.codecs.text import TextContent, TextSettings
 from ensue.data.codecs.tokens import TokenCodec, Tokens
 from ensue.data.codecs.tree import TreeCodec, TreeCodecSettings
 from ensue.data.codecs.words import WordCodec, Words
@@ -41,12 +41,17 @@ CONTENT_SETTINGS: dict[str, type[Settings]] = {
 }
 """What a person chooses for the content of labelled examples."""
 
-CONTENTS: dict[str, type[ContentCodec]] = {"text": TextContent, "measurements": MeasurementCodec, "tree": TreeCodec}
+CONTENTS: dict[str, type[ContentCodec]] = {
+    "text": TextContent,
+    "measurements": MeasurementCodec,
+    "tree": TreeCodec,
+}
 """What is made of it, by the same name, with `fit` and `from_json`."""
 
 
 def open_content(values: dict[str, Any]) -> ContentCodec:
-    """Make the codec of contents that gave these values by `to_json`. Raises RunError if none did."""
+    """Make the codec of contents that gave these values by `to_json`. Raises RunError if none
+    did."""
     return _opened(values, CONTENTS)
 
 
@@ -62,20 +67,26 @@ def open_codec(values: dict[str, Any]) -> Codec:
 def _opened(values: dict[str, Any], fitted: Mapping[str, Any]) -> Any:
     name = str(values.get("name"))
     if name not in fitted:
-        raise RunError(f"there is no codec {name!r}", where="codec.json", mend=did_you_mean(name, fitted))
+        raise RunError(
+            f"there is no codec {name!r}", where="codec.json", hint=did_you_mean(name, fitted)
+        )
     try:
-        _refuse_odd(values)
+        _refuse_unexpected(values)
         return fitted[name].from_json(values)
     except (KeyError, TypeError, ValueError) as error:
         said = " ".join(f"{type(error).__name__} {error}".split())  # what pydantic says has lines
-        raise RunError(f"the codec is damaged ({said:.120})", where="codec.json", mend="train again") from None
+        raise RunError(
+            f"the codec is damaged ({said:.120})", where="codec.json", hint="train again"
+        ) from None
 
 
-def _refuse_odd(values: dict[str, Any]) -> None:
+def _refuse_unexpected(values: dict[str, Any]) -> None:
     """Raise ValueError for symbols that are none, or are there twice."""
     for names in (values.get("words", []), values.get("tokens", [])):
         whole = isinstance(names, list) and all(isinstance(one, str) for one in names)
         if not whole or len(set(names)) < len(names):
             raise ValueError("its symbols are none")
-    if not isinstance(values.get("alphabet", ""), str) or not isinstance(values.get("ends", False), bool):
+    if not isinstance(values.get("alphabet", ""), str) or not isinstance(
+        values.get("ends", False), bool
+    ):
         raise ValueError("its alphabet or its end is none")

@@ -54,7 +54,11 @@ class CharacterCodec(Codec):
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """Give the characters; the end and the start have none."""
         found = np.asarray(ids, np.int64)
-        return self._points[found[found <= len(self.alphabet)]].tobytes().decode("utf-32-le", "surrogatepass")
+        return (
+            self._points[found[found <= len(self.alphabet)]]
+            .tobytes()
+            .decode("utf-32-le", "surrogatepass")
+        )
 
     def symbol(self, id: int) -> str:
         """Give the character itself."""
@@ -64,7 +68,10 @@ class CharacterCodec(Codec):
 
     def spellings(self) -> list[bytes]:
         """Give the characters as UTF-8."""
-        return [*(character.encode() for character in self.alphabet), *[b""] * (self.size - len(self.alphabet))]
+        return [
+            *(character.encode() for character in self.alphabet),
+            *[b""] * (self.size - len(self.alphabet)),
+        ]
 
     def unknowns(self, text: str) -> list[tuple[str, float]]:
         """Each of the characters that are not in the alphabet is as likely as another."""

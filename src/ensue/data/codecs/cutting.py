@@ -9,10 +9,11 @@ BLANK_AFTER_WORD = re.compile(r"(?<=\S)[ \n]")
 
 
 def before_last_blank(text: str) -> int:
-    """Give the place before the last space or line break that follows something visible; 0 if there is none.
+    """Give the place before the last space or line break that follows something visible; 0 if there
+    is none.
 
-    No token of `words` or `subwords` reaches over such a place, so the text before it and the text from it on
-    are encoded alike, together or apart.
+    No token of `words` or `subwords` reaches over such a place, so the text before it and the text
+    from it on are encoded alike, together or apart.
 
     >>> before_last_blank("one two  three")
     7

@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.codecs.scaling import Floats
-from ensue.data.labelled import BAND, ERROR, TIME, Content
+from ensue.data.labelled import CHANNEL, STANDARD_ERROR, TIME, Content
 from ensue.errors import DataError, did_you_mean
 
 CLOSE = 0.1
-"""Share of the usual time between two values of one band within which those of others make one step with them."""
+"""Share of the usual time between two values of one band within which those of others make one
+step with them."""
 
 
 @dataclass(frozen=True)
-class Fields:
+class MeasuredFields:
     """What is known of each sequence."""
 
     values: dict[str, int]
@@ -27,11 +28,11 @@ class Fields:
     constants: list[str]
     """Numbers that hold for the whole sequence."""
     timed: bool
-    sure: bool
+    has_errors: bool
     """Whether values have standard errors."""
-    bands: list[str]
+    channels: list[str]
     """Bands that are channels."""
-    together: float
+    merge_within: float
     """Within this time values of several bands make one step."""
 
 
@@ -47,53 +48,59 @@ class Measured:
 def field_of(content: Content, name: str) -> Any:
     """Take a field. Raises DataError if it is not there."""
     if isinstance(content, str):
-        raise DataError("a text stands where measurements are expected", mend="give fields of numbers")
+        raise DataError(
+            "a text stands where measurements are expected", hint="give fields of numbers"
+        )
     if name not in content:
-        raise DataError(f"there is no field {name!r}", mend=did_you_mean(name, content))
+        raise DataError(f"there is no field {name!r}", hint=did_you_mean(name, content))
     return content[name]
 
 
-def fields_in(contents: Sequence[Mapping[str, Any]], side_by_side: bool, together: float | None) -> Fields:
-    """Tell by the first sequence what each field is; bands are channels if `side_by_side`, and nothing forbids it."""
+def fields_in(
+    contents: Sequence[Mapping[str, Any]], side_by_side: bool, together: float | None
+) -> MeasuredFields:
+    """Tell by the first sequence what each field is; bands are channels if `side_by_side`, and
+    nothing forbids it."""
     values: dict[str, int] = {}
     symbols: list[str] = []
     constants: list[str] = []
     for name, value in contents[0].items():
         if np.ndim(value) == 0:
             constants.append(name)
-        elif name not in (TIME, BAND, ERROR):
+        elif name not in (TIME, CHANNEL, STANDARD_ERROR):
             if np.asarray(value).dtype.kind in "fiub":
                 values[name] = 1 if np.ndim(value) == 1 else np.shape(value)[1]
             else:
                 symbols.append(name)
-    bands = sorted({band for content in contents for band in content.get(BAND, ())})
-    timed, sure = TIME in contents[0], ERROR in contents[0]
+    bands = sorted({band for content in contents for band in content.get(CHANNEL, ())})
+    timed, sure = TIME in contents[0], STANDARD_ERROR in contents[0]
     if bands and (symbols or not side_by_side):  # a step of several values has no one symbol
-        symbols, bands = [*symbols, BAND], []
+        symbols, bands = [*symbols, CHANNEL], []
     if bands and together is None:
         together = usual_interval(contents) * CLOSE if timed else 0.0
-    return Fields(values, symbols, constants, timed, sure, bands, together or 0.0)
+    return MeasuredFields(values, symbols, constants, timed, sure, bands, together or 0.0)
 
 
 def usual_interval(contents: Iterable[Mapping[str, Any]]) -> float:
     """Give the median time between two values of one band."""
     between = [
-        np.diff(np.asarray(content[TIME])[np.array(content[BAND]) == band])
+        np.diff(np.asarray(content[TIME])[np.array(content[CHANNEL]) == band])
         for content in contents
-        for band in set(content[BAND])
+        for band in set(content[CHANNEL])
     ]
     return float(np.median(np.concatenate(between))) if sum(map(len, between)) else 0.0
 
 
-def measured(content: Content, fields: Fields) -> Measured:
-    """Take the fields that were there in training. Raises DataError if one is not there, or has other channels."""
+def measured(content: Content, fields: MeasuredFields) -> Measured:
+    """Take the fields that were there in training. Raises DataError if one is not there, or has
+    other channels."""
     columns = [_channels(content, name, width) for name, width in fields.values.items()]
     steps = len(columns[0]) if columns else len(field_of(content, fields.symbols[0]))
     values = np.concatenate(columns, 1) if columns else np.zeros((steps, 0))
-    errors = _channels(content, ERROR, 1) if fields.sure else None
+    errors = _channels(content, STANDARD_ERROR, 1) if fields.has_errors else None
     times = np.asarray(field_of(content, TIME), np.float64) if fields.timed else None
     whole = Measured(values, errors, times)
-    return _side_by_side(whole, field_of(content, BAND), fields) if fields.bands else whole
+    return _side_by_side(whole, field_of(content, CHANNEL), fields) if fields.channels else whole
 
 
 def _channels(content: Content, name: str, width: int) -> Floats:
@@ -101,17 +108,18 @@ def _channels(content: Content, name: str, width: int) -> Floats:
     values = values[:, None] if values.ndim == 1 else values
     if values.shape[1] != width:
         what = f"{name!r} has {values.shape[1]} channels where it had {width} in training"
-        raise DataError(what, mend="give the same channels")
+        raise DataError(what, hint="give the same channels")
     return values
 
 
-def _side_by_side(one: Measured, bands: Sequence[str], fields: Fields) -> Measured:
-    """Give each band a channel of its own; what was measured in bands that training had not is left out."""
-    place = {band: number for number, band in enumerate(fields.bands)}
+def _side_by_side(one: Measured, bands: Sequence[str], fields: MeasuredFields) -> Measured:
+    """Give each band a channel of its own; what was measured in bands that training had not is
+    left out."""
+    place = {band: number for number, band in enumerate(fields.channels)}
     rows = np.array([row for row, band in enumerate(bands) if band in place], dtype=np.int64)
     band_of = np.array([place[bands[row]] for row in rows], dtype=np.int64)
     times = np.zeros(len(rows)) if one.times is None else one.times[rows]
-    step_of = _joined(band_of, times, fields.together)
+    step_of = _join(band_of, times, fields.merge_within)
     count = int(step_of.max(initial=-1)) + 1
 
     def spread(numbers: Floats) -> Floats:
@@ -124,8 +132,9 @@ def _side_by_side(one: Measured, bands: Sequence[str], fields: Fields) -> Measur
     return Measured(spread(one.values), errors, None if one.times is None else times[first])
 
 
-def _joined(band_of: NDArray[np.int64], times: Floats, together: float) -> NDArray[np.int64]:
-    """Number the steps: one lasts until a band comes again, or more than `together` has passed since it began."""
+def _join(band_of: NDArray[np.int64], times: Floats, together: float) -> NDArray[np.int64]:
+    """Number the steps: one lasts until a band comes again, or more than `merge_within` has
+    passed since it began."""
     steps = np.zeros(len(times), np.int64)
     step, begun, seen = -1, -np.inf, set[int]()
     for row, (band, time) in enumerate(zip(band_of.tolist(), times.tolist(), strict=True)):

@@ -1,4 +1,5 @@
-"""Sequences of measurements as numbers that networks learn from: scaled, with what is missing, when, and how sure."""
+"""Sequences of measurements as numbers that networks learn from: scaled, with what is missing,
+when, and how sure."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
-from ensue.data.codecs.measured import Fields, Measured, field_of, fields_in, measured
+from ensue.data.codecs.measured import Measured, MeasuredFields, field_of, fields_in, measured
 from ensue.data.codecs.scaling import Floats, Scale, Scaling
-from ensue.data.labelled import BAND, Content, ContentCodec, Shape
+from ensue.data.labelled import CHANNEL, Content, ContentCodec, Fields
 from ensue.errors import DataError
 from ensue.settings import Settings
 
@@ -22,12 +23,14 @@ class Measurements(Settings):
 
     name: Literal["measurements"] = "measurements"
     scale: Scale = "auto"
-    """asinh: large values as their logarithm, of either sign, small ones as they are; auto: if they span decades."""
+    """asinh: large values as their logarithm, of either sign, small ones as they are; auto: if
+    they span decades."""
     bands: Literal["channels", "symbols"] = "channels"
-    """Where values were measured in bands: each band is a channel, or, always if steps have other symbols too, each
-    value is a step with its band as a symbol."""
-    together: float | None = Field(None, ge=0)
-    """Values of several bands within this time make one step; unset, a tenth of the median time between two of one."""
+    """Where values were measured in bands: each band is a channel, or, always if steps have other
+    symbols too, each value is a step with its band as a symbol."""
+    merge_within: float | None = Field(None, ge=0)
+    """Values of several bands within this time make one step; unset, a tenth of the median time
+    between two of one."""
 
 
 @dataclass(frozen=True)
@@ -53,24 +56,29 @@ LONG = 1e30
 class MeasurementCodec(ContentCodec):
     """The numbers of a step are, in this order:
 
-    the values, scaled, the last known one where one is missing; for each that was missing in training, whether it was
-    measured; the logarithms of the errors, scaled; and where there are times, that since the first step as a share of
-    the usual duration, and log(1 + that since the step before in units of the usual one). Symbols that were not in
-    training have the last id. What is given of a step depends on it and on what came before alone.
+    the values, scaled, the last known one where one is missing; for each that was missing in
+    training, whether it was measured; the logarithms of the errors, scaled; and where there are
+    times, that since the first step as a share of the usual duration, and log(1 + that since the
+    step before in units of the usual one). Symbols that were not in training have the last id. What
+    is given of a step depends on it and on what came before alone.
 
-    >>> codec = MeasurementCodec.fit([{"value": np.array([[1.0], [3.0]]), "age": 40.0}], Measurements())
-    >>> codec.shape.numbers, codec.encode({"value": np.array([[3.0], [np.nan]]), "age": 40.0})[0]["numbers"].tolist()
+    >>> codec = MeasurementCodec.fit([{"value": np.array([[1.0], [3.0]]), "age": 40.0}],
+    ...     Measurements())
+    >>> codec.shape.numbers, codec.encode({"value": np.array([[3.0], [np.nan]]),
+    ...     "age": 40.0})[0]["numbers"].tolist()
     (1, [[1.0], [1.0]])
     """
 
-    def __init__(self, fields: Fields, symbols: list[list[str]], scales: Scales) -> None:
+    def __init__(self, fields: MeasuredFields, symbols: list[list[str]], scales: Scales) -> None:
         self.fields, self.symbols, self.scales = fields, symbols, scales
         measured = len(scales.values.mean)
         numbers = measured + len(scales.missing) + len(scales.errors.mean) + 2 * fields.timed
         sizes = {f"symbol{place}": len(known) + 1 for place, known in enumerate(symbols)}
-        self.shape = Shape(sizes, numbers, len(fields.constants), measured)
+        self.shape = Fields(sizes, numbers, len(fields.constants), measured)
 
-    def encode(self, content: Content) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
+    def encode(
+        self, content: Content
+    ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
         """Give "numbers" (steps, numbers), "symbol0" (steps,) and so on; and "static" (numbers,).
 
         Raises DataError if a field is not there, or has another number of channels.
@@ -84,19 +92,33 @@ class MeasurementCodec(ContentCodec):
             steps[f"symbol{place}"] = np.array(read, np.min_scalar_type(len(ids)))
         if not self.fields.constants:
             return steps, {}
-        constants = np.array([[field_of(content, name) for name in self.fields.constants]], np.float64)
-        return steps, {"static": np.nan_to_num(self.scales.constants(constants)[0]).astype(np.float32)}
+        constants = np.array(
+            [[field_of(content, name) for name in self.fields.constants]], np.float64
+        )
+        return steps, {
+            "static": np.nan_to_num(self.scales.constants(constants)[0]).astype(np.float32)
+        }
 
-    def strange(self, content: Content) -> list[str]:
-        """Name the bands that training had not; where bands are symbols, those are read as one that is unknown."""
-        return sorted({*field_of(content, BAND)} - {*self.fields.bands}) if self.fields.bands else []
+    def unknown_channels(self, content: Content) -> list[str]:
+        """Name the bands that training had not; where bands are symbols, those are read as one
+        that is unknown."""
+        return (
+            sorted({*field_of(content, CHANNEL)} - {*self.fields.channels})
+            if self.fields.channels
+            else []
+        )
 
     def knows(self, content: Content) -> bool:
         """Tell whether a value was measured in a band that training had."""
-        return not self.fields.bands or bool({*field_of(content, BAND)} & {*self.fields.bands})
+        return not self.fields.channels or bool(
+            {*field_of(content, CHANNEL)} & {*self.fields.channels}
+        )
 
     def _numbers(self, steps: Measured) -> NDArray[np.float32]:
-        parts = [_carried(self.scales.values(steps.values)), ~np.isnan(steps.values[:, self.scales.missing])]
+        parts = [
+            _carried(self.scales.values(steps.values)),
+            ~np.isnan(steps.values[:, self.scales.missing]),
+        ]
         if steps.errors is not None:
             parts.append(np.nan_to_num(self.scales.errors(_log(steps.errors))))
         if steps.times is not None:
@@ -107,17 +129,23 @@ class MeasurementCodec(ContentCodec):
 
     def to_json(self) -> dict[str, Any]:
         """Give names, symbols and scales."""
-        plain = {"fields": asdict(self.fields), "symbols": self.symbols, "scales": asdict(self.scales)}
+        plain = {
+            "fields": asdict(self.fields),
+            "symbols": self.symbols,
+            "scales": asdict(self.scales),
+        }
         return {"name": "measurements", **plain}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> MeasurementCodec:
         """Make the codec again."""
-        fields = TypeAdapter(Fields).validate_python(values["fields"])
+        fields = TypeAdapter(MeasuredFields).validate_python(values["fields"])
         symbols = TypeAdapter(list[list[str]]).validate_python(values["symbols"])
         made = cls(fields, symbols, TypeAdapter(Scales).validate_python(values["scales"]))
         scales = made.scales
-        if len(symbols) != len(fields.symbols) or not all(0 <= one < made.shape.measured for one in scales.missing):
+        if len(symbols) != len(fields.symbols) or not all(
+            0 <= one < made.shape.measured for one in scales.missing
+        ):
             raise ValueError("symbols or channels are those of other fields")
         if not (scales.duration > 0 and scales.interval > 0):
             raise ValueError("the usual times are none")
@@ -125,20 +153,32 @@ class MeasurementCodec(ContentCodec):
 
     @classmethod
     def fit(cls, contents: Iterable[Content], settings: Measurements) -> MeasurementCodec:
-        """Learn what fields there are, and their scales, from the training part. Raises DataError if it is empty."""
+        """Learn what fields there are, and their scales, from the training part. Raises
+        DataError if it is empty."""
         given = [content for content in contents if not isinstance(content, str)]
         if not given:
-            raise DataError("there are no sequences of measurements", mend="give some to learn from")
-        fields = fields_in(given, settings.bands == "channels", settings.together)
-        symbols = [sorted({symbol for content in given for symbol in content[name]}) for name in fields.symbols]
+            raise DataError(
+                "there are no sequences of measurements", hint="give some to learn from"
+            )
+        fields = fields_in(given, settings.bands == "channels", settings.merge_within)
+        symbols = [
+            sorted({symbol for content in given for symbol in content[name]})
+            for name in fields.symbols
+        ]
         return cls(fields, symbols, _scales(given, fields, settings.scale))
 
 
-def _scales(given: list[Mapping[str, Any]], fields: Fields, scale: Scale) -> Scales:
+def _scales(given: list[Mapping[str, Any]], fields: MeasuredFields, scale: Scale) -> Scales:
     every = [measured(content, fields) for content in given]
     values = np.concatenate([one.values for one in every])
-    errors = np.concatenate([cast("Floats", one.errors) for one in every]) if fields.sure else np.zeros((0, 0))
-    constants = np.array([[field_of(content, name) for name in fields.constants] for content in given], np.float64)
+    errors = (
+        np.concatenate([cast("Floats", one.errors) for one in every])
+        if fields.has_errors
+        else np.zeros((0, 0))
+    )
+    constants = np.array(
+        [[field_of(content, name) for name in fields.constants] for content in given], np.float64
+    )
     times = [one.times for one in every if one.times is not None and len(one.times)]
     return Scales(
         Scaling.fit(values, scale),

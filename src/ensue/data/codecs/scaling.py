@@ -13,19 +13,23 @@ Floats: TypeAlias = NDArray[np.floating]
 Scale: TypeAlias = Literal["auto", "linear", "asinh"]
 
 HEAVY = 10
-"""Where the 99th percentile of sizes is so many times their median, values span decades. It is 4 of a Gaussian."""
+"""Where the 99th percentile of sizes is so many times their median, values span decades. It is 4
+of a Gaussian."""
 
 FAR = 1e4
-"""Standard deviations from the mean beyond which nothing is told apart: a faulty value must not flood a network."""
+"""Standard deviations from the mean beyond which nothing is told apart: a faulty value must not
+flood a network."""
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """x -> (f(x) - mean) / sd for each channel, f(x) = asinh(x / bend), or x where there is no bend.
+    """x -> (f(x) - mean) / sd for each channel, f(x) = asinh(x / bend), or x where there is no
+    bend.
 
     Fitted on values without the missing ones (NaN); a channel that does not vary is only moved.
 
-    >>> Scaling.fit(np.array([[1.0, 5.0], [3.0, np.nan]]), "linear")(np.array([[3.0, 6.0]])).tolist()
+    >>> Scaling.fit(np.array([[1.0, 5.0], [3.0, np.nan]]), "linear")(np.array([[3.0,
+    ...     6.0]])).tolist()
     [[1.0, 1.0]]
     """
 
@@ -52,7 +56,9 @@ class Scaling:
         if not self.mean:
             return values
         with np.errstate(over="ignore"):
-            bent = np.stack([_bent(channel, bend) for channel, bend in zip(values.T, self.bend, strict=True)], 1)
+            bent = np.stack(
+                [_bent(channel, bend) for channel, bend in zip(values.T, self.bend, strict=True)], 1
+            )
             return np.clip((bent - np.array(self.mean)) / np.array(self.sd), -FAR, FAR)
 
 

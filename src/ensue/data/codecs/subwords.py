@@ -1,4 +1,5 @@
-"""Subwords: byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) over bytes, so that nothing is unknown."""
+"""Subwords: byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) over bytes, so that
+nothing is unknown."""
 
 from __future__ import annotations
 
@@ -18,17 +19,22 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 STRETCH = 20_000
-"""Characters that are handed to the tokenizer at a time: it slows down on long texts, and shares such among cores."""
+"""Characters that are handed to the tokenizer at a time: it slows down on long texts, and shares
+such among cores."""
 
-WORDS = r"'(?:s|t|re|ve|m|ll|d)| ?\p{L}[\p{L}\p{M}\x{200C}\x{200D}]*| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-"""No stretch reaches over the end of one of these: GPT-2's words, but for marks, which belong to their letters."""
+WORDS = (
+    r"'(?:s|t|re|ve|m|ll|d)| ?\p{L}[\p{L}\p{M}\x{200C}\x{200D}]*| ?\p{N}+| "
+    r"?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+)
+"""No stretch reaches over the end of one of these: GPT-2's words, but for marks, which belong to
+their letters."""
 
 
 class Subwords(Settings):
     """One symbol for each frequent stretch of letters, down to single bytes."""
 
     name: Literal["subwords"] = "subwords"
-    most: int = Field(4096, ge=256)
+    max_size: int = Field(4096, ge=256)
     """How many symbols there are at most, the 256 bytes among them."""
 
     def fit(self, texts: Iterable[str], ends: bool) -> SubwordCodec:
@@ -40,7 +46,10 @@ class Subwords(Settings):
         spelled = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, spelled])
         trainer = trainers.BpeTrainer(
-            vocab_size=self.most, min_frequency=2, initial_alphabet=_byte_letters(), show_progress=False
+            vocab_size=self.max_size,
+            min_frequency=2,
+            initial_alphabet=_byte_letters(),
+            show_progress=False,
         )
         tokenizer.train_from_iterator(texts if ends else recut(texts, before_last_blank), trainer)
         return SubwordCodec(tokenizer, ends)
@@ -49,7 +58,7 @@ class Subwords(Settings):
 class SubwordCodec(Codec):
     """Ids of the tokenizer, then the end of a record.
 
-    >>> codec = Subwords(most=300).fit(["banana bandana"], ends=False)
+    >>> codec = Subwords(max_size=300).fit(["banana bandana"], ends=False)
     >>> [codec.symbol(id) for id in codec.encode("banana")]
     ['ban', 'ana']
     """
@@ -66,7 +75,9 @@ class SubwordCodec(Codec):
         tokens = sorted(vocabulary, key=vocabulary.__getitem__)
         if [vocabulary[token] for token in tokens] != list(range(count)):
             raise ValueError("the ids of subwords are not those from 0 on")
-        self._spellings = [bytes(byte[letter] for letter in token) for token in tokens] + [b""] * ends
+        self._spellings = [bytes(byte[letter] for letter in token) for token in tokens] + [
+            b""
+        ] * ends
 
     def encode(self, text: str) -> Ids:
         """Split into the learned stretches."""
@@ -84,7 +95,9 @@ class SubwordCodec(Codec):
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """Join the stretches; bytes that are no UTF-8 become U+FFFD."""
-        return b"".join(self._spellings[id] for id in ids if id < self.size).decode("utf-8", "replace")
+        return b"".join(self._spellings[id] for id in ids if id < self.size).decode(
+            "utf-8", "replace"
+        )
 
     def symbol(self, id: int) -> str:
         """Give the stretch, with its space; bytes that are no whole character in hexadecimal."""
@@ -105,7 +118,11 @@ class SubwordCodec(Codec):
 
     def to_json(self) -> dict[str, Any]:
         """Give the tokenizer in its own JSON."""
-        return {"name": "subwords", "tokenizer": json.loads(self.tokenizer.to_str()), "ends": self.end is not None}
+        return {
+            "name": "subwords",
+            "tokenizer": json.loads(self.tokenizer.to_str()),
+            "ends": self.end is not None,
+        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> SubwordCodec:
@@ -114,13 +131,14 @@ class SubwordCodec(Codec):
 
         return cls(Tokenizer.from_str(json.dumps(values["tokenizer"])), values["ends"])
 
-    def cut(self, text: str) -> int:
+    def split_point(self, text: str) -> int:
         """Cut before a blank, never within a word."""
         return before_last_blank(text)
 
 
 def _byte_letters() -> list[str]:
-    """Give what stands for each byte in the tokenizer: its own letter if it can be seen, else the next from U+0100."""
+    """Give what stands for each byte in the tokenizer: its own letter if it can be seen, else
+    the next from U+0100."""
     seen = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = iter(range(0x100, 0x200))
     return [chr(byte if byte in seen else next(others)) for byte in range(256)]

@@ -1,4 +1,5 @@
-"""Words as a tagger is given them: by name, by spelling, by beginning, ending and shape, each known by an id.
+"""Words as a tagger is given them: by name, by spelling, by beginning, ending and shape, each known
+by an id.
 
 All ids come from the training part; 0 is what was not in it, or nothing.
 """
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
-from ensue.data.labelled import Content, ContentCodec, Shape
+from ensue.data.labelled import Content, ContentCodec, Fields
 from ensue.settings import Settings
 
 DIGIT = re.compile(r"\d")
@@ -28,12 +29,13 @@ class TaggedWords(Settings):
     """What is known of a word."""
 
     name: Literal["tagged words"] = "tagged words"
-    least: int = Field(default=2, ge=1)
+    min_count: int = Field(default=2, ge=1)
     """How often a word, a beginning or an ending has to stand in the training part to be known."""
     lower: bool = True
     """Whether a word is known in lower case: its shape and its spelling still tell the case."""
     spelling: int = Field(default=20, ge=2, le=1000)
-    """The most characters of a word that are read: of a longer one as many from its beginning as from its end."""
+    """The most characters of a word that are read: of a longer one as many from its beginning as
+    from its end."""
     prefixes: int = Field(default=3, ge=1, le=1000)
     """Beginnings of a word, of 1, 2, ... characters."""
     suffixes: int = Field(default=10, ge=1, le=1000)
@@ -45,10 +47,11 @@ class TaggedWords(Settings):
 
 
 class TaggedWordsCodec(ContentCodec):
-    """Fields of each word: "word", "surface" (its exact form), "shape", "prefix", "suffix", "character", "capital",
-    "form" (a number of its own, the same for the same word), and "vector" where there are vectors.
+    """Fields of each word: "word", "surface" (its exact form), "shape", "prefix", "suffix",
+    "character", "capital", "form" (a number of its own, the same for the same word), and "vector"
+    where there are vectors.
 
-    >>> codec = TaggedWords(least=1).fit([{"words": ["The", "cat", "sat"]}])
+    >>> codec = TaggedWords(min_count=1).fit([{"words": ["The", "cat", "sat"]}])
     >>> steps, _ = codec.encode({"words": ["the", "Cat", "ran"]})
     >>> steps["word"].tolist(), steps["surface"].tolist(), steps["suffix"].shape
     ([3, 1, 0], [0, 0, 0], (3, 10))
@@ -56,14 +59,19 @@ class TaggedWordsCodec(ContentCodec):
 
     def __init__(self, settings: TaggedWords, known: Mapping[str, Sequence[str]]) -> None:
         self.settings, self.known = settings, known
-        self._ids = {name: {one: number for number, one in enumerate(ones, 1)} for name, ones in known.items()}
+        self._ids = {
+            name: {one: number for number, one in enumerate(ones, 1)}
+            for name, ones in known.items()
+        }
         sizes = {name: len(ones) + 1 + (name == "character") for name, ones in known.items()}
-        self.shape = Shape(sizes | {"capital": 2})
+        self.shape = Fields(sizes | {"capital": 2})
         # A character that is not known is still there, and 0 says that none is.
         self._unknown_character = len(known["character"]) + 1
         self._seen: dict[str, dict[str, Any]] = {}
 
-    def encode(self, content: Content) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
+    def encode(
+        self, content: Content
+    ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
         """Look up every word of the field "words"; each is taken apart once."""
         assert not isinstance(content, str)
         words = [self._fields(word) for word in content["words"]]
@@ -106,12 +114,21 @@ class TaggedWordsCodec(ContentCodec):
     def from_json(cls, values: dict[str, Any]) -> TaggedWordsCodec:
         """Make the codec again."""
         known = TypeAdapter(dict[str, list[str]]).validate_python(values["known"])
-        if known.keys() - {"vector"} != {"surface", "word", "shape", "prefix", "suffix", "character"}:
+        if known.keys() - {"vector"} != {
+            "surface",
+            "word",
+            "shape",
+            "prefix",
+            "suffix",
+            "character",
+        }:
             raise ValueError("what is known of words is none")
         return cls(TaggedWords(**values["settings"]), known)
 
     @classmethod
-    def fit(cls, contents: Iterable[Content], settings: Any, vectors: Iterable[str] = ()) -> TaggedWordsCodec:
+    def fit(
+        cls, contents: Iterable[Content], settings: Any, vectors: Iterable[str] = ()
+    ) -> TaggedWordsCodec:
         """Count words, and what they begin and end with."""
         surface = Counter(word for content in contents for word in content["words"])  # type: ignore[index]
         parts: dict[str, Callable[[str], Iterable[str]]] = {
@@ -126,7 +143,9 @@ class TaggedWordsCodec(ContentCodec):
             counts: Counter[str] = Counter()
             for word, count in surface.items():
                 counts.update(dict.fromkeys(parts_of(word), count))
-            known[name] = sorted(one for one, count in counts.items() if count >= settings.least)
+            known[name] = sorted(
+                one for one, count in counts.items() if count >= settings.min_count
+            )
         known |= {"vector": listed} if (listed := list(vectors)) else {}
         return cls(settings, known)
 
@@ -136,12 +155,15 @@ def _cased(word: str, settings: TaggedWords) -> str:
 
 
 def shape_of(word: str) -> str:
-    """Write X for a capital, x for another letter, d for a digit, and each stretch of the same at most twice.
+    """Write X for a capital, x for another letter, d for a digit, and each stretch of the same at
+    most twice.
 
     >>> shape_of("McDonald's"), shape_of("1,000"), shape_of("USA")
     ("XxXxx'x", 'd,dd', 'XX')
     """
-    kinds = "".join("X" if c.isupper() else "x" if c.isalpha() else "d" if c.isdigit() else c for c in word[:60])
+    kinds = "".join(
+        "X" if c.isupper() else "x" if c.isalpha() else "d" if c.isdigit() else c for c in word[:60]
+    )
     return "".join(kind * min(len(list(run)), 2) for kind, run in groupby(kinds))
 
 

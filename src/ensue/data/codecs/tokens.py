@@ -1,4 +1,5 @@
-"""Tokens as they stand between blanks, as lmplz, KenLM and the usual benchmarks have them; a line's end is one too."""
+"""Tokens as they stand between blanks, as lmplz, KenLM and the usual benchmarks have them; a
+line's end is one too."""
 
 from __future__ import annotations
 
@@ -23,9 +24,10 @@ class Tokens(Settings):
     """One symbol for each token between blanks, and for each line's end."""
 
     name: Literal["tokens"] = "tokens"
-    most: int = Field(0, ge=0)
-    """Keep this many of the most frequent tokens, the first by code point where equal; 0 keeps all."""
-    least: int = Field(1, ge=1)
+    max_size: int = Field(0, ge=0)
+    """Keep this many of the most frequent tokens, the first by code point where equal; 0 keeps
+    all."""
+    min_count: int = Field(1, ge=1)
     """Keep those only that occur so often."""
 
     def fit(self, texts: Iterable[str], ends: bool) -> TokenCodec:
@@ -34,9 +36,10 @@ class Tokens(Settings):
         for text in texts if ends else recut(texts, before_last_blank):
             counts.update(TOKEN.findall(text))
         ordered = sorted(
-            (token for token in counts if counts[token] >= self.least), key=lambda token: (-counts[token], token)
+            (token for token in counts if counts[token] >= self.min_count),
+            key=lambda token: (-counts[token], token),
         )
-        return TokenCodec(ordered[: self.most or None], ends)
+        return TokenCodec(ordered[: self.max_size or None], ends)
 
 
 class TokenCodec(Codec):
@@ -47,7 +50,7 @@ class TokenCodec(Codec):
     (['the', '\\n', "'s", 'end', 'u.s.'], 'the end\\nthe \ufffd')
     """
 
-    blanks_kept = False
+    keeps_blanks = False
 
     def __init__(self, tokens: Sequence[str], ends: bool) -> None:
         self.tokens = list(tokens)
@@ -59,11 +62,16 @@ class TokenCodec(Codec):
     def encode(self, text: str) -> Ids:
         """Look up each token."""
         ids, unknown = self._ids, len(self.tokens)
-        return np.array([ids.get(token, unknown) for token in TOKEN.findall(text)], np.min_scalar_type(self.size - 1))
+        return np.array(
+            [ids.get(token, unknown) for token in TOKEN.findall(text)],
+            np.min_scalar_type(self.size - 1),
+        )
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """Join the tokens of each line by one blank; an unknown one is U+FFFD."""
-        text = "".join(self._spelled(int(id)) for id in ids if id <= len(self.tokens)).replace("\n ", "\n")
+        text = "".join(self._spelled(int(id)) for id in ids if id <= len(self.tokens)).replace(
+            "\n ", "\n"
+        )
         return text.removeprefix(" ")
 
     def _spelled(self, id: int) -> str:
@@ -84,7 +92,9 @@ class TokenCodec(Codec):
     def unknowns(self, text: str) -> list[tuple[str, float]]:
         """Each byte of the token and its end are one of 257 equally likely ones."""
         unknown = [token for token in TOKEN.findall(text) if token not in self._ids]
-        return [(token, (len(token.encode("utf-8", "replace")) + 1) * log(257)) for token in unknown]
+        return [
+            (token, (len(token.encode("utf-8", "replace")) + 1) * log(257)) for token in unknown
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Give the tokens by id."""
@@ -95,6 +105,6 @@ class TokenCodec(Codec):
         """Make the codec again."""
         return cls(values["tokens"], values["ends"])
 
-    def cut(self, text: str) -> int:
+    def split_point(self, text: str) -> int:
         """Cut before a blank, never within a token."""
         return before_last_blank(text)

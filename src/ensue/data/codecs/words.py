@@ -1,4 +1,5 @@
-"""Words, with the space before them: text comes back exactly, and each line break is a symbol of its own."""
+"""Words, with the space before them: text comes back exactly, and each line break is a symbol of
+its own."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ TOKEN = re.compile(
 
 
 def words_of(text: str) -> list[str]:
-    """Cut a text into words with the blank before them, runs of punctuation, line breaks and other blanks.
+    """Cut a text into words with the blank before them, runs of punctuation, line breaks and other
+    blanks.
 
     >>> words_of("The u.s. isn't it!\\nयह है।")
     ['The', ' u.s.', " isn't", ' it', '!', '\\n', 'यह', ' है', '।']
@@ -44,9 +46,10 @@ class Words(Settings):
     """One symbol for each word, run of punctuation and line break."""
 
     name: Literal["words"] = "words"
-    most: int = Field(10_000, ge=0)
-    """Keep this many of the most frequent words, the first by code point where equal; 0 keeps all."""
-    least: int = Field(1, ge=1)
+    max_size: int = Field(10_000, ge=0)
+    """Keep this many of the most frequent words, the first by code point where equal; 0 keeps
+    all."""
+    min_count: int = Field(1, ge=1)
     """Keep those only that occur so often."""
 
     def fit(self, texts: Iterable[str], ends: bool) -> WordCodec:
@@ -55,15 +58,16 @@ class Words(Settings):
         for text in texts if ends else recut(texts, before_last_blank):
             counts.update(words_of(text))
         ordered = sorted(
-            (word for word in counts if counts[word] >= self.least), key=lambda word: (-counts[word], word)
+            (word for word in counts if counts[word] >= self.min_count),
+            key=lambda word: (-counts[word], word),
         )
-        return WordCodec(ordered[: self.most or None], ends)
+        return WordCodec(ordered[: self.max_size or None], ends)
 
 
 class WordCodec(Codec):
     """Ids by frequency, then that of an unknown word, then the end of a record.
 
-    >>> codec = Words(most=3).fit(["a rose is a rose"], ends=False)
+    >>> codec = Words(max_size=3).fit(["a rose is a rose"], ends=False)
     >>> codec.words, codec.encode("a rose was").tolist()
     ([' rose', ' a', ' is'], [3, 0, 3])
     """
@@ -78,11 +82,17 @@ class WordCodec(Codec):
     def encode(self, text: str) -> Ids:
         """Look up each word."""
         ids, unknown = self._ids, len(self.words)
-        return np.array([ids.get(word, unknown) for word in words_of(text)], np.min_scalar_type(self.size - 1))
+        return np.array(
+            [ids.get(word, unknown) for word in words_of(text)], np.min_scalar_type(self.size - 1)
+        )
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """Join the words; an unknown one is U+FFFD after a space."""
-        return "".join(" \ufffd" if id == self.unknown else self.words[id] for id in ids if id <= len(self.words))
+        return "".join(
+            " \ufffd" if id == self.unknown else self.words[id]
+            for id in ids
+            if id <= len(self.words)
+        )
 
     def symbol(self, id: int) -> str:
         """Give the word, with its space."""
@@ -108,6 +118,6 @@ class WordCodec(Codec):
         """Make the codec again."""
         return cls(values["words"], values["ends"])
 
-    def cut(self, text: str) -> int:
+    def split_point(self, text: str) -> int:
         """Cut before a blank, never within a word."""
         return before_last_blank(text)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ensue.atomic_io import write_atomically
 from ensue.data.demos.ball import ball
 from ensue.data.demos.code import code
 from ensue.data.demos.modules import module_lines
@@ -12,7 +13,6 @@ from ensue.data.demos.sunspots import sunspots
 from ensue.data.demos.text import text
 from ensue.data.demos.tokens import tokens
 from ensue.data.demos.trees import trees
-from ensue.durable import write_atomically
 from ensue.errors import DataError
 
 
@@ -22,7 +22,7 @@ class Demo:
 
     task: str
     """The verb that it is made for."""
-    kind: str
+    format: str
     """How that verb reads it."""
     description: str
     text: Callable[[], str]
@@ -35,27 +35,33 @@ DEMOS: dict[str, Demo] = {
     "text": Demo(
         "generate",
         "text",
-        "English: the help topics that come with CPython (pydoc_data.topics), half a million characters; "
+        "English: the help topics that come with CPython (pydoc_data.topics), half a "
+        "million characters; "
         "they differ a little from one version of Python to the next",
         text,
     ),
     "code": Demo(
         "generate",
         "text",
-        "Python: two million characters of CPython's standard library, its top-level modules in the order of their "
+        "Python: two million characters of CPython's standard library, its top-level "
+        "modules in the order of their "
         "names; they differ from one version of Python to the next",
         code,
     ),
     "names": Demo(
         "generate",
         "lines",
-        "first names of twelve countries, from Faker (the extra `demos`), one a line; they differ by its version",
+        (
+            "first names of twelve countries, from Faker (the extra `demos`), one a line; "
+            "they differ by its version"
+        ),
         names,
     ),
     "ball": Demo(
         "forecast",
         "series",
-        "24 balls that bounce in a box, simulated: their positions x and y in metres every 0.04 s, with errors of "
+        "24 balls that bounce in a box, simulated: their positions x and y in metres "
+        "every 0.04 s, with errors of "
         "5 mm; given the path, where does it go next?",
         ball,
         ".csv",
@@ -70,7 +76,8 @@ DEMOS: dict[str, Demo] = {
     "modules": Demo(
         "classify",
         "table",
-        "lines of Python: from ten modules of CPython's standard library, each labelled with its own; "
+        "lines of Python: from ten modules of CPython's standard library, each labelled "
+        "with its own; "
         "they differ from one version of Python to the next",
         module_lines,
         ".jsonl",
@@ -78,15 +85,18 @@ DEMOS: dict[str, Demo] = {
     "tokens": Demo(
         "tag",
         "tsv",
-        "Python: lines of small modules of CPython's standard library, cut into words and signs, each tagged by "
-        "Python's own tokeniser with the token that it is a piece of; they differ between versions of Python",
+        "Python: lines of small modules of CPython's standard library, cut into words "
+        "and signs, each tagged by "
+        "Python's own tokeniser with the token that it is a piece of; they differ "
+        "between versions of Python",
         tokens,
         ".tsv",
     ),
     "ast": Demo(
         "classify",
         "trees",
-        "trees: the longest expressions in CPython's standard library, which kind each part is to be told from its "
+        "trees: the longest expressions in CPython's standard library, which kind each "
+        "part is to be told from its "
         "words alone; they differ from one version of Python to the next",
         trees,
     ),
@@ -94,20 +104,26 @@ DEMOS: dict[str, Demo] = {
 """Name to demo."""
 
 
-def demo_meant(data: Sequence[Path], task: str, usual: str) -> str | None:
-    """Give the name of the demo that a person means: the task's usual one for no data; None if they mean files.
+def demo_name(data: Sequence[Path], task: str, usual: str) -> str | None:
+    """Give the name of the demo that a person means: the task's usual one for no data; None if they
+    mean files.
 
-    A run may be called as its demo is: its folder is no data. Raises DataError if it is a demo of another verb.
+    A run may be called as its demo is: its folder is no data. Raises DataError if it is a demo of
+    another verb.
 
-    >>> demo_meant([], "generate", "text"), demo_meant([Path("notes.txt")], "generate", "text")
+    >>> demo_name([], "generate", "text"), demo_name([Path("notes.txt")], "generate", "text")
     ('text', None)
     """
     name = str(data[0]) if data else usual
-    if len(data) > 1 or name not in DEMOS or (data and data[0].exists() and not (data[0] / "run.toml").exists()):
+    if (
+        len(data) > 1
+        or name not in DEMOS
+        or (data and data[0].exists() and not (data[0] / "run.toml").exists())
+    ):
         return None
     if DEMOS[name].task != task:
-        mend = f"use it with `ensue train {DEMOS[name].task} {name}`"
-        raise DataError(f"the demo is not for {task}", where=name, mend=mend)
+        hint = f"use it with `ensue train {DEMOS[name].task} {name}`"
+        raise DataError(f"the demo is not for {task}", where=name, hint=hint)
     return name
 
 

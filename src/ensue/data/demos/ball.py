@@ -6,7 +6,8 @@ import numpy as np
 
 BALLS, STEPS, SUBSTEPS = 24, 200, 20
 GRAVITY, KEPT, NOISE = 9.81, 0.98, 0.005
-"""Metres per second squared; the share of its speed that a ball keeps at the floor; the error of a position, metres."""
+"""Metres per second squared; the share of its speed that a ball keeps at the floor; the error of
+a position, metres."""
 STEP = 0.04
 """Seconds between two positions."""
 
@@ -16,7 +17,10 @@ def ball() -> str:
     draws = np.random.Generator(np.random.Philox(4))
     rows = ["ball,step,x,y"]
     for number in range(1, BALLS + 1):
-        place, speed = draws.uniform([0.1, 0.4], [0.9, 1.0]), draws.uniform([-1.5, -0.5], [1.5, 1.5])
+        place, speed = (
+            draws.uniform([0.1, 0.4], [0.9, 1.0]),
+            draws.uniform([-1.5, -0.5], [1.5, 1.5]),
+        )
         for step in range(STEPS):
             x, y = place + draws.normal(0, NOISE, 2)
             rows.append(f"ball-{number:02d},{step + 1},{x:.4f},{y:.4f}")

@@ -11,7 +11,8 @@ MOST = 2_000_000
 
 
 def code() -> str:
-    """Give top-level modules of the standard library, sorted by their names, up to two million characters."""
+    """Give top-level modules of the standard library, sorted by their names, up to two million
+    characters."""
     texts: list[str] = []
     for _, text in modules():
         if sum(map(len, texts)) + len(text) > MOST:
@@ -21,9 +22,12 @@ def code() -> str:
 
 
 def modules() -> Iterator[tuple[str, str]]:
-    """Give the name and the source of each top-level module, sorted. Raises UserError where Python has no source."""
+    """Give the name and the source of each top-level module, sorted. Raises UserError where
+    Python has no source."""
     found = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
     if not found:
-        raise UserError("this Python comes without its source", where="demo", mend="try the demo text")
+        raise UserError(
+            "this Python comes without its source", where="demo", hint="try the demo text"
+        )
     for module in found:
         yield module.stem, module.read_text(encoding="utf-8", errors="replace")

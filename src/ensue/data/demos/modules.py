@@ -7,7 +7,18 @@ from pathlib import Path
 
 from ensue.errors import UserError
 
-MODULES = ("argparse", "configparser", "difflib", "inspect", "mailbox", "pdb", "pickle", "tarfile", "turtle", "zipfile")
+MODULES = (
+    "argparse",
+    "configparser",
+    "difflib",
+    "inspect",
+    "mailbox",
+    "pdb",
+    "pickle",
+    "tarfile",
+    "turtle",
+    "zipfile",
+)
 """Long ones, about things of their own; of a package, what is in its first file."""
 
 SHORTEST, MOST = 25, 500
@@ -15,17 +26,29 @@ SHORTEST, MOST = 25, 500
 
 
 def module_lines() -> str:
-    """Give lines that stand once in one of these modules alone, as many as that has, evenly from all of it."""
+    """Give lines that stand once in one of these modules alone, as many as that has, evenly from
+    all of it."""
     folder = Path(sysconfig.get_path("stdlib"))
     sources = {module: _source(folder, module) for module in MODULES}
-    lines = {module: [line.strip() for line in text.splitlines()] for module, text in sources.items() if text}
+    lines = {
+        module: [line.strip() for line in text.splitlines()]
+        for module, text in sources.items()
+        if text
+    }
     if len(lines) < 2:
-        raise UserError("this Python comes without its source", where="demo modules", mend="give a file of your own")
+        raise UserError(
+            "this Python comes without its source",
+            where="demo modules",
+            hint="give a file of your own",
+        )
     counts = Counter(line for own in lines.values() for line in own)
     rows: list[str] = []
     for module, own in lines.items():
         told = [line for line in own if len(line) >= SHORTEST and counts[line] == 1]
-        rows += [json.dumps({"line": line, "module": module}) for line in told[:: max(len(told) // MOST, 1)][:MOST]]
+        rows += [
+            json.dumps({"line": line, "module": module})
+            for line in told[:: max(len(told) // MOST, 1)][:MOST]
+        ]
     return "\n".join(rows) + "\n"
 
 

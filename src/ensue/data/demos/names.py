@@ -2,18 +2,39 @@
 
 from ensue.errors import UserError
 
-LOCALES = ("cs_CZ", "da_DK", "de_DE", "en_US", "es_ES", "fi_FI", "fr_FR", "hu_HU", "it_IT", "nl_NL", "pl_PL", "pt_PT")
+LOCALES = (
+    "cs_CZ",
+    "da_DK",
+    "de_DE",
+    "en_US",
+    "es_ES",
+    "fi_FI",
+    "fr_FR",
+    "hu_HU",
+    "it_IT",
+    "nl_NL",
+    "pl_PL",
+    "pt_PT",
+)
 
 
 def names() -> str:
-    """Give each first name of these countries once, sorted. Raises UserError if Faker is not installed."""
+    """Give each first name of these countries once, sorted. Raises UserError if Faker is not
+    installed."""
     try:
         from faker import Faker
     except ImportError:
-        what, mend = "the names come from the package Faker, which is missing", "pip install 'ensue[demos]'"
-        raise UserError(what, where="demo names", mend=f"install it with: {mend}") from None
+        what, hint = (
+            "the names come from the package Faker, which is missing",
+            "pip install 'ensue[demos]'",
+        )
+        raise UserError(what, where="demo names", hint=f"install it with: {hint}") from None
     found: set[str] = set()
     for locale in LOCALES:
-        people = next(provider for provider in Faker(locale).get_providers() if hasattr(provider, "first_names"))
+        people = next(
+            provider
+            for provider in Faker(locale).get_providers()
+            if hasattr(provider, "first_names")
+        )
         found.update(people.first_names)
     return "\n".join(sorted(found)) + "\n"

@@ -8,9 +8,12 @@ def sunspots() -> str:
     try:
         from statsmodels import datasets
     except ImportError:
-        mend = "install it with: pip install 'ensue[demos]'"
+        hint = "install it with: pip install 'ensue[demos]'"
         what = "the numbers come from the package statsmodels, which is missing"
-        raise UserError(what, where="demo sunspots", mend=mend) from None
+        raise UserError(what, where="demo sunspots", hint=hint) from None
     table = datasets.sunspots.load_pandas().data
-    rows = [f"{int(year)},{number}" for year, number in zip(table["YEAR"], table["SUNACTIVITY"], strict=True)]
+    rows = [
+        f"{int(year)},{number}"
+        for year, number in zip(table["YEAR"], table["SUNACTIVITY"], strict=True)
+    ]
     return "\n".join(["year,sunspots", *rows]) + "\n"

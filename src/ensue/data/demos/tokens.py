@@ -1,4 +1,5 @@
-"""Pieces of Python source, tagged by Python's own tokeniser: what a piece is depends on what stands around it."""
+"""Pieces of Python source, tagged by Python's own tokeniser: what a piece is depends on what
+stands around it."""
 
 from __future__ import annotations
 
@@ -18,12 +19,17 @@ KINDS = {
     tokenize.NUMBER: "NUMBER",
     tokenize.OP: "OPERATOR",
     tokenize.COMMENT: "COMMENT",
-    **{getattr(tokenize, name): "STRING" for name in dir(tokenize) if name.startswith(("FSTRING_", "TSTRING_"))},
+    **{
+        getattr(tokenize, name): "STRING"
+        for name in dir(tokenize)
+        if name.startswith(("FSTRING_", "TSTRING_"))
+    },
 }
 
 
 def tokens() -> str:
-    """Give the lines of small top-level modules of the standard library as sentences of pieces, each with its tag."""
+    """Give the lines of small top-level modules of the standard library as sentences of pieces,
+    each with its tag."""
     count, lines = 0, []
     for _, source in modules():
         if count >= MOST or len(source.encode()) > 20_000:
@@ -51,6 +57,8 @@ def tagged_lines(source: str) -> Iterator[list[tuple[str, str]]]:
             last = end[1] if line == end[0] else len(lines[line - 1])
             tags |= {(line, at): str(kind) for at in range(column if line == row else 0, last)}
     for number, line in enumerate(lines, 1):
-        found = [(piece.group(), tags.get((number, piece.start()))) for piece in PIECE.finditer(line)]
+        found = [
+            (piece.group(), tags.get((number, piece.start()))) for piece in PIECE.finditer(line)
+        ]
         if pieces := [(piece, tag) for piece, tag in found if tag]:
             yield pieces

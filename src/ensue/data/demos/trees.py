@@ -1,4 +1,5 @@
-"""Syntax trees of Python's own standard library: what each part of an expression is, from its words alone."""
+"""Syntax trees of Python's own standard library: what each part of an expression is, from its
+words alone."""
 
 from __future__ import annotations
 
@@ -10,7 +11,15 @@ from itertools import islice
 from ensue.data.demos.code import modules
 
 ROOTS = (
-    ast.Attribute | ast.BinOp | ast.BoolOp | ast.Call | ast.Compare | ast.IfExp | ast.List | ast.Subscript | ast.Tuple
+    ast.Attribute
+    | ast.BinOp
+    | ast.BoolOp
+    | ast.Call
+    | ast.Compare
+    | ast.IfExp
+    | ast.List
+    | ast.Subscript
+    | ast.Tuple
 )
 """Kinds of whole expressions that are frequent enough to be learned."""
 
@@ -19,14 +28,18 @@ SMALLEST, LARGEST, MOST, EVERY = 5, 40, 12_000, 2
 
 
 def trees() -> str:
-    """Give an expression a line as a bracketed tree: inner nodes have Python's name of their kind, words have none.
+    """Give an expression a line as a bracketed tree: inner nodes have Python's name of their kind,
+    words have none.
 
     No expression comes twice, as written but for its brackets.
     """
     seen: dict[str, None] = {}
     for _, source in islice(modules(), 0, None, EVERY):
         for expression in _largest(ast.parse(source)):
-            if isinstance(expression, ROOTS) and SMALLEST <= (tree := bracketed(expression)).count("(") <= LARGEST:
+            if (
+                isinstance(expression, ROOTS)
+                and SMALLEST <= (tree := bracketed(expression)).count("(") <= LARGEST
+            ):
                 seen[tree] = None
     return "".join(f"{tree}\n" for tree in islice(seen, MOST))
 
@@ -46,7 +59,11 @@ def bracketed(node: ast.AST) -> str:
     >>> bracketed(ast.parse("x.real + 1", mode="eval").body)
     '(BinOp (Attribute (_ x) (_ real)) (_ 1))'
     """
-    children = [bracketed(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr | ast.keyword)]
+    children = [
+        bracketed(child)
+        for child in ast.iter_child_nodes(node)
+        if isinstance(child, ast.expr | ast.keyword)
+    ]
     if isinstance(node, ast.Attribute | ast.keyword):
         children.append(_word(getattr(node, "attr", None) or getattr(node, "arg", None) or "**"))
     if not children:

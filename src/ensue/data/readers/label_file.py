@@ -1,4 +1,5 @@
-"""Labels in a table beside the files that hold the sequences: a row for each sequence, with its id."""
+"""Labels in a table beside the files that hold the sequences: a row for each sequence, with its
+id."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from typing import Any
 
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending, find_files
-from ensue.data.labelled import Labelled, LabelledReader, Reading
-from ensue.data.readers.rows import ROWS, refuse_others, refuse_unnamed
+from ensue.data.labelled import Example, FunctionReader, LabelledReader
+from ensue.data.tables.rows import ROWS, refuse_others, refuse_unnamed
 from ensue.errors import DataError
 
 LABELS = ("label", "class", "target", "type")
@@ -20,28 +21,39 @@ NAMED = 5
 """Sequences that a finding names."""
 
 
-def with_labels(reader: LabelledReader, path: Path, label: str, id: str, encoding: str) -> LabelledReader:
+def with_labels(
+    reader: LabelledReader, path: Path, label: str, id: str, encoding: str
+) -> LabelledReader:
     """Give the same examples, each labelled as the row of the table says that has its id.
 
-    `label` is the column of labels, and `id` what that of ids is called in the data; in the table it may be written in
-    small letters. Those that have no row are left out, and counted. Raises DataError.
+    `label` is the column of labels, and `id` what that of ids is called in the data; in the table
+    it may be written in small letters. Those that have no row are left out, and counted. Raises
+    DataError.
     """
-    return Reading(lambda listener: _labelled(reader, path, _read(path, label, id, encoding), listener))
+    return FunctionReader(
+        lambda listener: _labelled(reader, path, _read(path, label, id, encoding), listener)
+    )
 
 
-def _labelled(reader: LabelledReader, path: Path, labels: Mapping[str, Any], listener: Listener) -> Iterator[Labelled]:
+def _labelled(
+    reader: LabelledReader, path: Path, labels: Mapping[str, Any], listener: Listener
+) -> Iterator[Example]:
     without = []
     for one in reader.examples(listener):
         if not one.case:
             what = "labels of texts stand beside them, not in a table of their own"
-            raise DataError(what, where=str(path), mend="give a table with a column of text and one of labels")
+            raise DataError(
+                what, where=str(path), hint="give a table with a column of text and one of labels"
+            )
         if one.case in labels:
             yield replace(one, label=labels[one.case])
         else:
             without.append(one.case)
     if without:
         named = ", ".join(map(repr, without[:NAMED])) + ", ..." * (len(without) > NAMED)
-        listener.tell(Finding(str(path), f"{len(without):,} without a label here are left out: {named}"))
+        listener.on_finding(
+            Finding(str(path), f"{len(without):,} without a label here are left out: {named}")
+        )
 
 
 def _read(path: Path, label: str, id: str, encoding: str) -> dict[str, Any]:
@@ -56,12 +68,18 @@ def _read(path: Path, label: str, id: str, encoding: str) -> dict[str, Any]:
         name, value = str(row.get(key, "")).strip(), row.get(column)
         if not name or value is None or value == "":
             empty = column if name else key
-            raise DataError(f"column {empty!r} is empty in this row", where=f"{path}:{line}", mend="fill it in")
+            raise DataError(
+                f"column {empty!r} is empty in this row", where=f"{path}:{line}", hint="fill it in"
+            )
         if labels.setdefault(name, value) != value:
             what = f"{name!r} is {str(value)[:40]!r} here, and {str(labels[name])[:40]!r} before"
-            raise DataError(what, where=f"{path}:{line}", mend="give each one label")
+            raise DataError(what, where=f"{path}:{line}", hint="give each one label")
     if not labels:
-        raise DataError("the table has no rows", where=str(path), mend="give a table with a header and some rows")
+        raise DataError(
+            "the table has no rows",
+            where=str(path),
+            hint="give a table with a header and some rows",
+        )
     return labels
 
 
@@ -69,8 +87,8 @@ def _key(row: Mapping[str, Any], id: str, path: Path) -> str:
     wanted = [name.lower() for name in (id, "id") if name]
     found = next((name for one in wanted for name in row if name.lower() == one), None)
     if found is None:
-        mend = f"call its column of ids {id or 'id'}"
-        raise DataError("no column holds the ids of the sequences", where=str(path), mend=mend)
+        hint = f"call its column of ids {id or 'id'}"
+        raise DataError("no column holds the ids of the sequences", where=str(path), hint=hint)
     return found
 
 
@@ -78,6 +96,6 @@ def _column(row: Mapping[str, Any], label: str, path: Path) -> str:
     refuse_unnamed([label], row.keys(), str(path))
     found = label or next((name for one in LABELS for name in row if name.lower() == one), "")
     if not found:
-        mend = f"choose one of {', '.join(row)} with --label"
-        raise DataError("no column is called label", where=str(path), mend=mend)
+        hint = f"choose one of {', '.join(row)} with --label"
+        raise DataError("no column is called label", where=str(path), hint=hint)
     return found

@@ -9,36 +9,43 @@ from ensue.data.contract import SILENT, Finding, Listener, Piece, Reader
 from ensue.data.files import read_text
 from ensue.errors import DataError
 
-LONGEST = 1_000_000
+MAX_LINE_LENGTH = 1_000_000
 """Characters of a line: more of them are hardly one."""
 
 
 class LinesReader(Reader):
-    """Each line as a record, without its line break; blank lines are left out and counted, unless they are wanted."""
+    """Each line as a record, without its line break; blank lines are left out and counted,
+    unless they are wanted."""
 
     ends = True
 
-    def __init__(self, files: Sequence[Path], encoding: str, longest: int, blanks: bool = False) -> None:
+    def __init__(
+        self, files: Sequence[Path], encoding: str, longest: int, blanks: bool = False
+    ) -> None:
         self.files, self.encoding, self.longest, self.blanks = files, encoding, longest, blanks
 
     def pieces(self, listener: Listener = SILENT) -> Iterator[Piece]:
         """Give one piece a line."""
         for path in self.files:
             blank = 0
-            for number, line in enumerate(lines_of(path, self.encoding, self.longest, listener), start=1):
+            for number, line in enumerate(
+                lines_of(path, self.encoding, self.longest, listener), start=1
+            ):
                 if self.blanks or line.strip():
                     yield Piece(line, str(path), number)
                 else:
                     blank += 1
             if blank:
-                listener.tell(Finding(str(path), f"{blank:,} blank line{'s' * (blank > 1)} left out"))
+                listener.on_finding(
+                    Finding(str(path), f"{blank:,} blank line{'s' * (blank > 1)} left out")
+                )
 
 
 def lines_of(
     path: Path, encoding: str = "utf-8", longest: int | None = None, listener: Listener = SILENT
 ) -> Iterator[str]:
-    """Give each line of a file without its line break. Raises DataError if one is longer than `longest`, or LONGEST
-    where nobody can say."""
+    """Give each line of a file without its line break. Raises DataError if one is longer than
+    `longest`, or MAX_LINE_LENGTH where nobody can say."""
     rest, number = "", 1
     for text in read_text(path, encoding, listener):
         *whole, rest = (rest + text).split("\n")
@@ -52,6 +59,11 @@ def lines_of(
 
 
 def _refuse_longer(line: str, longest: int | None, where: str) -> None:
-    if len(line) > (longest or LONGEST):
-        what, option = f"the line is longer than {longest or LONGEST:,} characters", "give --set longest=N"
-        raise DataError(what, where=where, mend="break it up", option=option if longest else None)
+    if len(line) > (longest or MAX_LINE_LENGTH):
+        what, flag_hint = (
+            f"the line is longer than {longest or MAX_LINE_LENGTH:,} characters",
+            "give --set max_line_length=N",
+        )
+        raise DataError(
+            what, where=where, hint="break it up", flag_hint=flag_hint if longest else None
+        )

@@ -1,4 +1,5 @@
-"""The files of each part of the data: given by --valid and --test, or named train, valid (or dev) and test."""
+"""The files of each part of the data: given by --valid and --test, or named train, valid (or
+dev) and test."""
 
 from __future__ import annotations
 
@@ -17,10 +18,10 @@ from ensue.settings import Settings
 PART_NAMES = {
     "train": "train",
     "training": "train",
-    "valid": "tune",
-    "validation": "tune",
-    "val": "tune",
-    "dev": "tune",
+    "valid": "validation",
+    "validation": "validation",
+    "val": "validation",
+    "dev": "validation",
     "test": "test",
     "testing": "test",
 }
@@ -31,86 +32,104 @@ class PartFiles(Settings):
     """Which files are parts of the data by themselves."""
 
     split: Literal["auto", "drawn"] = "auto"
-    """Where the parts come from: with auto, files and folders named train, valid (or dev) and test are those parts;
-    with drawn, all files are read together, and the parts are drawn."""
+    """Where the parts come from: with auto, files and folders named train, valid (or dev) and test
+    are those parts; with drawn, all files are read together, and the parts are drawn."""
     valid_file: str = ""
-    """A file on which choices are made, in place of the share `tune`; of series one that goes on where the data
-    ends."""
+    """A file on which choices are made, in place of the share `validation`; of series one that goes
+    on where the data ends."""
     test_file: str = ""
-    """A file that is only reported, in place of the share `test`; of series one that goes on from there."""
+    """A file that is only reported, in place of the share `test`; of series one that goes on
+    from there."""
 
 
-def files_of_parts(
+def get_part_files(
     name: str, paths: Sequence[Path], settings: PartFiles, listener: Listener, beside: str = ""
 ) -> dict[str, list[Path]]:
-    """Find the files of the part `name`, and those of "tune" and "test" that have their own: as given, or by name.
+    """Find the files of the part `name`, and those of "validation" and "test" that have their own:
+    as given, or by name.
 
-    What lies in a folder of the data, and is given for a part, belongs to that part alone; a file `beside` the data
-    belongs to none. Raises DataError for a file that was given twice.
+    What lies in a folder of the data, and is given for a part, belongs to that part alone; a file
+    `beside` the data belongs to none. Raises DataError for a file that was given twice.
     """
-    held_out = {"tune": settings.valid_file, "test": settings.test_file}
+    held_out = {"validation": settings.valid_file, "test": settings.test_file}
     data = {name: paths} | {part: [Path(file)] for part, file in held_out.items() if file}
     files = {part: find_files(own, listener) for part, own in data.items()}
     files = {part: but_for(own, beside) for part, own in files.items()}
     elsewhere = {path.resolve() for part, own in files.items() if part != name for path in own}
     named = {path.resolve() for path in paths if not path.is_dir()}
-    rest = [path for path in files[name] if path.resolve() in named or path.resolve() not in elsewhere]
+    rest = [
+        path for path in files[name] if path.resolve() in named or path.resolve() not in elsewhere
+    ]
     files[name] = rest or files[name]
     given = Counter(path.resolve() for own in files.values() for path in own)
     if twice := [path for path, count in given.items() if count > 1]:
-        raise DataError("the file was given twice", where=str(twice[0]), mend="give each part files of its own")
+        raise DataError(
+            "the file was given twice", where=str(twice[0]), hint="give each part files of its own"
+        )
     return take_named_parts(name, files, listener) if settings.split == "auto" else files
 
 
 def but_for(files: Sequence[Path], beside: str) -> list[Path]:
-    """Give files without the one that lies `beside` the data, if there is one. Raises DataError where none is left."""
+    """Give files without the one that lies `beside` the data, if there is one. Raises DataError
+    where none is left."""
     rest = [path for path in files if not beside or path.resolve() != Path(beside).resolve()]
     if not rest:
-        mend = "name the files of the sequences as well"
-        raise DataError("the table of labels is the only file", where=beside, mend=mend)
+        hint = "name the files of the sequences as well"
+        raise DataError("the table of labels is the only file", where=beside, hint=hint)
     return rest
 
 
 def part_named(name: str) -> str | None:
-    """Give the part that a file or folder is named for: by its whole name, or by how it begins or ends.
+    """Give the part that a file or folder is named for: by its whole name, or by how it begins or
+    ends.
 
     >>> part_named("GunPoint_TRAIN.ts.gz"), part_named("dev-00000.csv"), part_named("bus.txt")
-    ('train', 'tune', None)
+    ('train', 'validation', None)
     """
     words = [word for word in re.split(r"[^a-z]+", name.partition(".")[0].lower()) if word]
-    return next((PART_NAMES[word] for word in (*words[:1], *words[-1:]) if word in PART_NAMES), None)
+    return next(
+        (PART_NAMES[word] for word in (*words[:1], *words[-1:]) if word in PART_NAMES), None
+    )
 
 
 def parts_by_name(files: Sequence[Path]) -> dict[str, list[Path]] | None:
-    """Give the files of each part, by the names of files and of the folders that they lie in; None where not every file
-    is named for a part, or all for the same. One of the parts is "train"."""
+    """Give the files of each part, by the names of files and of the folders that they lie in; None
+    where not every file is named for a part, or all for the same. One of the parts is "train"."""
     if len(files) < 2:
         return None
     above = Path(commonpath([path.parent for path in files]))
     parts: dict[str, list[Path]] = {}
     for path in files:
         folders = path.parent.relative_to(above).parts
-        named = next((PART_NAMES[name.lower()] for name in folders if name.lower() in PART_NAMES), None)
+        named = next(
+            (PART_NAMES[name.lower()] for name in folders if name.lower() in PART_NAMES), None
+        )
         parts.setdefault(named or part_named(path.name) or "", []).append(path)
     return parts if "" not in parts and "train" in parts and len(parts) > 1 else None
 
 
-def take_named_parts(name: str, files: dict[str, list[Path]], listener: Listener) -> dict[str, list[Path]]:
-    """Take the files of the part `name` that are named for the parts tune and test out of it, and tell it.
+def take_named_parts(
+    name: str, files: dict[str, list[Path]], listener: Listener
+) -> dict[str, list[Path]]:
+    """Take the files of the part `name` that are named for the parts tune and test out of it, and
+    tell it.
 
-    What is given by --valid or --test stays: then what is named for the same part is left out of the data.
+    What is given by --valid or --test stays: then what is named for the same part is left out of
+    the data.
     """
     found = parts_by_name(files[name])
     if found is None:
-        _tell_mixed(files[name], listener)
+        _report_mixed(files[name], listener)
         return files
     above = commonpath([path.parent for path in files[name]])
     kept = dict(files) | {name: found.pop("train")}
     for part, own in found.items():
         if part in files:
-            flag = {"tune": "--valid", "test": "--test"}[part]
+            flag = {"validation": "--valid", "test": "--test"}[part]
             for path in own:
-                listener.tell(Finding(str(path), f"left out, for {flag} names another file for this part"))
+                listener.on_finding(
+                    Finding(str(path), f"left out, for {flag} names another file for this part")
+                )
         else:
             kept[part] = own
     named = ", ".join(
@@ -119,30 +138,45 @@ def take_named_parts(name: str, files: dict[str, list[Path]], listener: Listener
         for part, own in kept.items()
         if own[0].is_relative_to(above)
     )
-    mend = "read all files together, and draw the parts, with --set data.split=drawn"
-    listener.tell(Finding(above, f"parts taken from the names of files and folders: {named}", mend))
+    hint = "read all files together, and draw the parts, with --set data.split=drawn"
+    listener.on_finding(
+        Finding(above, f"parts taken from the names of files and folders: {named}", hint)
+    )
     return kept
 
 
 def files_to_score(paths: Sequence[Path], settings: PartFiles, listener: Listener) -> list[Path]:
-    """Find the files that a run is scored on: where they are named for parts, those of the test part alone."""
+    """Find the files that a run is scored on: where they are named for parts, those of the test
+    part alone."""
     files = find_files(paths)
     named = parts_by_name(files) if settings.split == "auto" else None
     if not named or "test" not in named:
         return files
     where = str(named["test"][0].parent)
-    listener.tell(Finding(where, "the files of the part test alone are scored, by their names"))
+    listener.on_finding(
+        Finding(where, "the files of the part test alone are scored, by their names")
+    )
     return named["test"]
 
 
-def _tell_mixed(files: Sequence[Path], listener: Listener) -> None:
+def _report_mixed(files: Sequence[Path], listener: Listener) -> None:
     """Tell where some files are named for parts, and others beside them are not."""
     named = {part: path for path in files if (part := part_named(path.name))}
     if "train" not in named or len(named) < 2:
         return
     other = next((path for path in files if part_named(path.name) is None), None)
     if other is not None:
-        first, second = named["train"], next(path for part, path in named.items() if part != "train")
-        what = f"{first.name} and {second.name} are named for parts of the data, but {other.name} is not"
-        mend = "give one file, and others with --valid and --test"
-        listener.tell(Finding(str(other.parent), f"{what}: all are read together, and the parts are drawn", mend))
+        first, second = (
+            named["train"],
+            next(path for part, path in named.items() if part != "train"),
+        )
+        what = (
+            f"{first.name} and {second.name} are named for parts of the data, but "
+            f"{other.name} is not"
+        )
+        hint = "give one file, and others with --valid and --test"
+        listener.on_finding(
+            Finding(
+                str(other.parent), f"{what}: all are read together, and the parts are drawn", hint
+            )
+        )

@@ -1,4 +1,5 @@
-"""The `.ts` files of the UEA and UCR archives (Bagnall et al. 2018, arXiv:1811.00075): a sequence on each line."""
+"""The `.ts` files of the UEA and UCR archives (Bagnall et al. 2018, arXiv:1811.00075): a
+sequence on each line."""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.contract import SILENT, Listener
-from ensue.data.labelled import Labelled, LabelledReader, Reading
+from ensue.data.labelled import Example, FunctionReader, LabelledReader
 from ensue.data.readers.lines import lines_of
-from ensue.data.readers.numbers import count_in, number
-from ensue.data.readers.rows import refuse_others
+from ensue.data.tables.numbers import count_in, number
+from ensue.data.tables.rows import refuse_others
 from ensue.errors import DataError
 from ensue.settings import Settings
 
@@ -31,42 +32,53 @@ class SeriesFile(Settings):
     name: Literal["series_file"] = "series_file"
     encoding: str = "utf-8"
     """How the files are encoded, by Python's name for it."""
-    longest: int = 10_000_000
+    max_line_length: int = 10_000_000
     """The most characters that a line of the file may have."""
 
-    def settled(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> SeriesFile:
+    def resolved(
+        self, files: Sequence[Path], listener: Listener, labelled: bool = True
+    ) -> SeriesFile:
         """Give itself: nothing is guessed. Raises DataError if a file has another ending."""
         refuse_others(files, [".ts"])
         return self
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
-        """Make the reader of these files; whether they have labels, they say themselves. Raises DataError."""
-        self.settled(files, SILENT, labelled)
-        return Reading(lambda listener: self._numbered(files, listener))
+        """Make the reader of these files; whether they have labels, they say themselves. Raises
+        DataError."""
+        self.resolved(files, SILENT, labelled)
+        return FunctionReader(lambda listener: self._numbered(files, listener))
 
-    def _numbered(self, files: Sequence[Path], listener: Listener) -> Iterator[Labelled]:
-        """Give each sequence the number that it has among those of all files, from 1, for it has no other name."""
+    def _numbered(self, files: Sequence[Path], listener: Listener) -> Iterator[Example]:
+        """Give each sequence the number that it has among those of all files, from 1, for it has
+        no other name."""
         sequences = chain.from_iterable(self._sequences(path, listener) for path in files)
         for place, one in enumerate(sequences, start=1):
             yield replace(one, row={"case": place}, case=str(place))
 
-    def _sequences(self, path: Path, listener: Listener) -> Iterator[Labelled]:
-        """Channels stand between colons, values between commas, `?` for one that is missing, and the label last."""
+    def _sequences(self, path: Path, listener: Listener) -> Iterator[Example]:
+        """Channels stand between colons, values between commas, `?` for one that is missing, and
+        the label last."""
         header, inside = _Header(), False
-        for line, text in enumerate(lines_of(path, self.encoding, self.longest, listener), start=1):
+        for line, text in enumerate(
+            lines_of(path, self.encoding, self.max_line_length, listener), start=1
+        ):
             text, where = text.strip(), f"{path}:{line}"
             if not text or text.startswith("#"):
                 continue
             if inside:
                 content, label = _sequence(text, header, where)
-                yield Labelled({VALUE: content}, label, str(path), line)
+                yield Example({VALUE: content}, label, str(path), line)
             elif text.startswith("@"):
                 inside = _read_header(header, text, where)
             else:
-                mend = "put a line `@data` above the sequences"
-                raise DataError("a sequence stands among the lines of the header", where=where, mend=mend)
+                hint = "put a line `@data` above the sequences"
+                raise DataError(
+                    "a sequence stands among the lines of the header", where=where, hint=hint
+                )
         if not inside:
-            raise DataError("there is no line `@data`", where=str(path), mend="give a whole .ts file")
+            raise DataError(
+                "there is no line `@data`", where=str(path), hint="give a whole .ts file"
+            )
 
 
 @dataclass
@@ -82,12 +94,15 @@ class _Header:
 
 
 def _read_header(header: _Header, text: str, where: str) -> bool:
-    """Note one line of the header; true for its last one. Raises DataError for what cannot be read."""
+    """Note one line of the header; true for its last one. Raises DataError for what cannot be
+    read."""
     key, *values = text.split()
     key, first = key.lower(), values[0].lower() if values else ""
     if key == "@timestamps" and first == "true":
-        mend = "write a table with a row for each step instead"
-        raise DataError("sequences with time stamps are not read from .ts files", where=where, mend=mend)
+        hint = "write a table with a row for each step instead"
+        raise DataError(
+            "sequences with time stamps are not read from .ts files", where=where, hint=hint
+        )
     if key == "@classlabel":
         header.labelled = first == "true"
         header.labels = values[1:] if header.labelled else []
@@ -97,34 +112,39 @@ def _read_header(header: _Header, text: str, where: str) -> bool:
         header.channels = 1
     elif key in ("@dimensions", "@dimension", "@serieslength"):
         if (count := count_in(first)) is None:
-            raise DataError(f"{key} has no number", where=where, mend=f"write `{key} N`")
+            raise DataError(f"{key} has no number", where=where, hint=f"write `{key} N`")
         place = "steps" if key == "@serieslength" else "channels"
         setattr(header, place, count)
     return key == "@data"
 
 
 def _sequence(text: str, header: _Header, where: str) -> tuple[NDArray[np.float64], Any]:
-    """Read one line as its values (steps, channels) and its label. Raises DataError where it breaks a promise."""
+    """Read one line as its values (steps, channels) and its label. Raises DataError where it
+    breaks a promise."""
     channels = text.split(":")
     label: Any = channels.pop().strip() if header.labelled else None
     if header.numeric:
         label = number(label, "the label", where, MISSING)
     elif header.labels and label not in header.labels:
-        mend = "mend it, or add it to `@classLabel true ...`"
-        raise DataError(f"the label {label[:40]!r} is none that the header names", where=where, mend=mend)
+        hint = "mend it, or add it to `@classLabel true ...`"
+        raise DataError(
+            f"the label {label[:40]!r} is none that the header names", where=where, hint=hint
+        )
     if header.channels and len(channels) != header.channels:
         some = f"{len(channels)} channel{'s' * (len(channels) != 1)}"
         what = f"the line has {some} where the header promises {header.channels}"
-        raise DataError(what, where=where, mend="mend the line, or the header")
+        raise DataError(what, where=where, hint="mend the line, or the header")
     values = [_channel(channel, place, where) for place, channel in enumerate(channels, start=1)]
     lengths = [len(channel) for channel in values]
     if len(set(lengths)) > 1:
         place = next(place for place, length in enumerate(lengths) if length != lengths[0])
         what = f"channel {place + 1} has {lengths[place]} values where channel 1 has {lengths[0]}"
-        raise DataError(what, where=where, mend=f"{MISSING} where nothing was measured")
+        raise DataError(what, where=where, hint=f"{MISSING} where nothing was measured")
     if header.steps and lengths[0] != header.steps:
         what = f"the line has {lengths[0]} values where the header promises {header.steps}"
-        raise DataError(what, where=where, mend="mend it, or write `@equalLength false` and no `@seriesLength`")
+        raise DataError(
+            what, where=where, hint="mend it, or write `@equalLength false` and no `@seriesLength`"
+        )
     return np.array(values).T, label
 
 
@@ -134,6 +154,8 @@ def _channel(text: str, place: int, where: str) -> list[float]:
     for step, cell in enumerate(map(str.strip, text.split(",")), start=1):
         value = f"value {step} of channel {place}"
         if not cell:
-            raise DataError(f"{value} is empty", where=where, mend=f"{MISSING} where nothing was measured")
+            raise DataError(
+                f"{value} is empty", where=where, hint=f"{MISSING} where nothing was measured"
+            )
         values.append(np.nan if cell == "?" else number(cell, value, where, MISSING))
     return values

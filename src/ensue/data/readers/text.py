@@ -10,7 +10,8 @@ from ensue.data.files import read_text
 
 
 class TextReader(Reader):
-    """Files as one text; where a file does not end with a line break and another follows, one is put between."""
+    """Files as one text; where a file does not end with a line break and another follows, one is
+    put between."""
 
     ends = False
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from ensue.data.contract import Finding, Listener
-from ensue.data.labelled import Labelled, LabelledReader, Reading
+from ensue.data.labelled import Example, FunctionReader, LabelledReader
 from ensue.data.readers.lines import LinesReader
 from ensue.data.trees import parse_tree
 from ensue.errors import DataError
@@ -15,42 +15,57 @@ from ensue.settings import Settings
 
 
 class Trees(Settings):
-    """Read each line of the files as a tree in brackets, every node with its label, _ where it has none."""
+    """Read each line of the files as a tree in brackets, every node with its label, _ where it
+    has none."""
 
     name: Literal["trees"] = "trees"
     inner: bool = True
     """Whether the labels of inner nodes are learned too, or that of the root alone."""
     encoding: str = "utf-8"
     """How the files are encoded, by Python's name for it."""
-    longest: int = 1_000_000
+    max_line_length: int = 1_000_000
     """The most characters that a line may have."""
 
-    def settled(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> Trees:
+    def resolved(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> Trees:
         """Nothing is left to fill in; tells `listener` how they are read."""
         of = "that of each node is learned" if self.inner else "that of its root is learned"
         if labelled:
-            listener.tell(Finding(str(files[0]), f"read as bracketed trees, one a line; the label {of}"))
+            listener.on_finding(
+                Finding(str(files[0]), f"read as bracketed trees, one a line; the label {of}")
+            )
         return self
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
-        """Make the reader of these files; the label of a tree is that of its root, which all but `labelled` may lack.
+        """Make the reader of these files; the label of a tree is that of its root, which all but
+        `labelled` may lack.
 
         It raises DataError that names line and position where brackets do not fit.
         """
-        return Reading(lambda listener: self._trees(files, labelled, listener))
+        return FunctionReader(lambda listener: self._trees(files, labelled, listener))
 
-    def _trees(self, files: Sequence[Path], labelled: bool, listener: Listener) -> Iterator[Labelled]:
-        for one in LinesReader(files, self.encoding, self.longest, blanks=not labelled).pieces(listener):
+    def _trees(
+        self, files: Sequence[Path], labelled: bool, listener: Listener
+    ) -> Iterator[Example]:
+        for one in LinesReader(
+            files, self.encoding, self.max_line_length, blanks=not labelled
+        ).pieces(listener):
             where = f"{one.file}:{one.line}"
             if not one.text.strip():
-                yield Labelled("", None, one.file, one.line, row={"tree": one.text})
+                yield Example("", None, one.file, one.line, row={"tree": one.text})
                 continue
             tree = parse_tree(one.text, where)
             if labelled and tree.labels[-1] is None:
-                mend = "write it after the first bracket, or leave the line out"
-                raise DataError("the root of the tree has no label", where=where, mend=mend)
+                hint = "write it after the first bracket, or leave the line out"
+                raise DataError("the root of the tree has no label", where=where, hint=hint)
             inner = tree.labels if self.inner else None
-            yield Labelled(tree.content, tree.labels[-1], one.file, one.line, row={"tree": one.text}, inner=inner)
+            yield Example(
+                tree.content,
+                tree.labels[-1],
+                one.file,
+                one.line,
+                row={"tree": one.text},
+                inner=inner,
+            )
 
 
 def are_trees(lines: Sequence[str]) -> bool:

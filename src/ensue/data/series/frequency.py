@@ -1,4 +1,5 @@
-"""How far apart the steps of series are: whole months, seconds, or plain integers; calendar aware."""
+"""How far apart the steps of series are: whole months, seconds, or plain integers; calendar
+aware."""
 
 from __future__ import annotations
 
@@ -27,7 +28,15 @@ NAMES: dict[tuple[str, int], str] = {
     ("workday", 1): "workday",
     ("step", 1): "step",
 }
-ALIASES = {"y": "year", "a": "year", "q": "quarter", "m": "month", "ms": "month", "me": "month", "w": "week"}
+ALIASES = {
+    "y": "year",
+    "a": "year",
+    "q": "quarter",
+    "m": "month",
+    "ms": "month",
+    "me": "month",
+    "w": "week",
+}
 ALIASES |= {"d": "day", "h": "hour", "min": "minute", "t": "minute", "s": "second", "b": "workday"}
 WORKDAY, MOSTLY = -1, 0.75
 EACH = 6
@@ -37,7 +46,8 @@ SEASONS = {"quarter": 4, "month": 12, "week": 52, "day": 7, "workday": 5, "hour"
 
 @dataclass(frozen=True)
 class Frequency:
-    """From one step to the next are `every` whole months, seconds, days from Monday to Friday, or units of an integer.
+    """From one step to the next are `every` whole months, seconds, days from Monday to Friday, or
+    units of an integer.
 
     >>> Frequency("month", 3).name, Frequency("second", 900).name, Frequency("second", 900).season
     ('quarter', '15 minutes', 96)
@@ -46,7 +56,8 @@ class Frequency:
     base: Literal["month", "second", "workday", "step"]
     every: int
     on: int = field(default=0, compare=False)
-    """Of months: the day that steps are on, as far as a month has it; WORKDAY for its last one, 0 where it varies."""
+    """Of months: the day that steps are on, as far as a month has it; WORKDAY for its last one,
+    0 where it varies."""
 
     @property
     def name(self) -> str:
@@ -61,11 +72,16 @@ class Frequency:
     @property
     def one(self) -> str:
         """A step, in words: "an hour", "15 minutes"."""
-        return self.name if self.name[0].isdigit() else f"{'an' if self.name == 'hour' else 'a'} {self.name}"
+        return (
+            self.name
+            if self.name[0].isdigit()
+            else f"{'an' if self.name == 'hour' else 'a'} {self.name}"
+        )
 
     @property
     def season(self) -> int:
-        """The usual number of steps in a season: a year of months, a week of days, a day of hours; else 1."""
+        """The usual number of steps in a season: a year of months, a week of days, a day of
+        hours; else 1."""
         if self.base == "second" and self.every < DAY and DAY % self.every == 0:
             return DAY // self.every if self.every >= MINUTE else 1
         return SEASONS.get(self.name, 1)
@@ -73,7 +89,8 @@ class Frequency:
     def ahead(self, last: Any, steps: int) -> Times:
         """Give the times of the steps after `last`; a month that is shorter ends on its last day.
 
-        >>> Frequency("month", 1).ahead(np.datetime64("2024-01-31T00:00:00"), 2).astype("datetime64[D]").tolist()
+        >>> Frequency("month", 1).ahead(np.datetime64("2024-01-31T00:00:00"),
+        ...     2).astype("datetime64[D]").tolist()
         [datetime.date(2024, 2, 29), datetime.date(2024, 3, 31)]
         """
         counts = np.arange(1, steps + 1) * self.every
@@ -83,7 +100,9 @@ class Frequency:
             return np.datetime64(last, "s") + counts
         if self.base == "workday":
             day = np.datetime64(last, "D")
-            return np.busday_offset(day, counts, roll="backward").astype("datetime64[s]") + (last - day)
+            return np.busday_offset(day, counts, roll="backward").astype("datetime64[s]") + (
+                last - day
+            )
         month = np.datetime64(last, "M")
         into = np.datetime64(last, "s") - month.astype("datetime64[s]")
         months = month + counts
@@ -92,11 +111,15 @@ class Frequency:
                 np.datetime64(last, "s") - np.datetime64(last, "D").astype("datetime64[s]")
             )
         if self.on:
-            into += np.timedelta64((self.on - _day_of(np.array([last], "datetime64[s]"))[0]) * DAY, "s")
+            into += np.timedelta64(
+                (self.on - _day_of(np.array([last], "datetime64[s]"))[0]) * DAY, "s"
+            )
         elif _ends_month(np.array([last], "datetime64[s]"))[0]:
             into = np.timedelta64(31 * DAY, "s")
         lengths = (months + 1).astype("datetime64[s]") - months.astype("datetime64[s]")
-        of_day = (np.datetime64(last, "s") - np.datetime64(last, "D").astype("datetime64[s]")).astype(np.int64)
+        of_day = (
+            np.datetime64(last, "s") - np.datetime64(last, "D").astype("datetime64[s]")
+        ).astype(np.int64)
         latest = lengths - np.timedelta64(DAY, "s") + of_day
         return months.astype("datetime64[s]") + np.minimum(into, latest)
 
@@ -112,12 +135,13 @@ def read_frequency(name: str) -> Frequency:
     if found and unit in (known := {value: key for key, value in NAMES.items()}):
         base, every = known[unit]
         return Frequency(base, every * int(found[1] or 1))  # type: ignore[arg-type]
-    mend = "give one such as year, quarter, month, week, day, workday, hour, '15 minutes' or step"
-    raise SettingError(f"{name!r} is no frequency", where="--freq", mend=mend)
+    hint = "give one such as year, quarter, month, week, day, workday, hour, '15 minutes' or step"
+    raise SettingError(f"{name!r} is no frequency", where="--freq", hint=hint)
 
 
 def usual(times: Times) -> Frequency | None:
-    """Give the frequency that most steps of a series have; None where it has too few steps to tell."""
+    """Give the frequency that most steps of a series have; None where it has too few steps to
+    tell."""
     if len(times) < 2:
         return None
     if times.dtype.kind != "M":
@@ -128,14 +152,22 @@ def usual(times: Times) -> Frequency | None:
         most = _most("month", months)
         return None if most is None else replace(most, on=on)
     found = _most("second", np.diff(times).astype(np.int64))
-    if found == Frequency("second", DAY) and np.is_busday(days := times.astype("datetime64[D]")).all():
+    if (
+        found == Frequency("second", DAY)
+        and np.is_busday(days := times.astype("datetime64[D]")).all()
+    ):
         # Without any weekend in between, they may be days as well.
-        return Frequency("workday", 1) if days[-1] - days[0] >= np.busday_count(days[0], days[-1]) + 2 else found
+        return (
+            Frequency("workday", 1)
+            if days[-1] - days[0] >= np.busday_count(days[0], days[-1]) + 2
+            else found
+        )
     return found
 
 
 def _on(times: Times) -> int | None:
-    """Give the day that all times are on in their months, as times of months are, and of no smaller step; else None.
+    """Give the day that all times are on in their months, as times of months are, and of no smaller
+    step; else None.
 
     >>> _on(np.array(["2015-01-30", "2015-02-28", "2015-03-30"], "datetime64[s]"))
     30
@@ -148,23 +180,31 @@ def _on(times: Times) -> int | None:
         return 31
     if (np.minimum(days.max(), _lengths(times)) == days).all():
         return int(days.max())
-    early = (_last_workdays(times.astype("datetime64[M]")) - times.astype("datetime64[D]")).astype(np.int64) // DAY
+    early = (_last_workdays(times.astype("datetime64[M]")) - times.astype("datetime64[D]")).astype(
+        np.int64
+    ) // DAY
     # Where the last one is a holiday, the one before it.
-    return WORKDAY if early.min() >= 0 and early.max() <= 4 and (early == 0).mean() >= MOSTLY else None
+    return (
+        WORKDAY if early.min() >= 0 and early.max() <= 4 and (early == 0).mean() >= MOSTLY else None
+    )
 
 
 def _each_month(times: Times, months: NDArray[np.int64]) -> bool:
-    """Tell times of which there is one in each month, or each third, on days that vary: the first workday, the last
-    Friday; steps of always as many days are none.
+    """Tell times of which there is one in each month, or each third, on days that vary: the first
+    workday, the last Friday; steps of always as many days are none.
     """
     alike = len(months) >= EACH and months.min() >= 1 and np.ptp(months) == 0
     return bool(
-        alike and len(np.unique(np.diff(times))) > 1 and len(np.unique(times - times.astype("datetime64[D]"))) == 1
+        alike
+        and len(np.unique(np.diff(times))) > 1
+        and len(np.unique(times - times.astype("datetime64[D]"))) == 1
     )
 
 
 def _day_of(times: Times) -> NDArray[np.int64]:
-    return (times.astype("datetime64[D]") - times.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64) + 1
+    return (
+        times.astype("datetime64[D]") - times.astype("datetime64[M]").astype("datetime64[D]")
+    ).astype(np.int64) + 1
 
 
 def _lengths(times: Times) -> NDArray[np.int64]:
@@ -175,7 +215,9 @@ def _lengths(times: Times) -> NDArray[np.int64]:
 
 def _last_workdays(months: NDArray[Any]) -> NDArray[Any]:
     """Give the last day of each month from Monday to Friday, at midnight."""
-    return np.busday_offset((months + 1).astype("datetime64[D]"), -1, roll="forward").astype("datetime64[s]")
+    return np.busday_offset((months + 1).astype("datetime64[D]"), -1, roll="forward").astype(
+        "datetime64[s]"
+    )
 
 
 def _ends_month(times: Times) -> NDArray[np.bool_]:
@@ -183,13 +225,16 @@ def _ends_month(times: Times) -> NDArray[np.bool_]:
     return (days + 1).astype("datetime64[M]") != days.astype("datetime64[M]")
 
 
-def _most(base: Literal["month", "second", "step"], differences: NDArray[np.int64]) -> Frequency | None:
+def _most(
+    base: Literal["month", "second", "step"], differences: NDArray[np.int64]
+) -> Frequency | None:
     sizes, counts = np.unique(differences[differences > 0], return_counts=True)
     return Frequency(base, int(sizes[counts.argmax()])) if len(sizes) else None
 
 
 def steps_between(times: Times, frequency: Frequency) -> NDArray[np.float64]:
-    """Count the steps from each time to the next, in whole ones where the times fit the frequency."""
+    """Count the steps from each time to the next, in whole ones where the times fit the
+    frequency."""
     if frequency.base == "month":
         months = np.diff(times.astype("datetime64[M]").astype(np.int64)) / frequency.every
         # Two times of one month are no steps of months, unless all are on the same day of it.
@@ -202,9 +247,11 @@ def steps_between(times: Times, frequency: Frequency) -> NDArray[np.float64]:
 
 
 def calendar(times: Times, frequency: Frequency) -> NDArray[np.float32]:
-    """Give where each time stands in its day, week and year, as harmonics (steps, features); nothing for integers.
+    """Give where each time stands in its day, week and year, as harmonics (steps, features);
+    nothing for integers.
 
-    >>> calendar(np.array(["2020-01", "2020-07"], "datetime64[s]"), Frequency("month", 1))[:, 1].round(3).tolist()
+    >>> calendar(np.array(["2020-01", "2020-07"], "datetime64[s]"), Frequency("month", 1))[:,
+    ...     1].round(3).tolist()
     [1.0, -1.0]
     """
     if times.dtype.kind != "M" or frequency.name == "year":
@@ -212,7 +259,12 @@ def calendar(times: Times, frequency: Frequency) -> NDArray[np.float32]:
     seconds = times.astype(np.int64)
     year = times.astype("datetime64[Y]")
     if frequency.base == "month":
-        cycles = [((times.astype("datetime64[M]") - year).astype(np.int64) / 12, 3 if frequency.every == 1 else 1)]
+        cycles = [
+            (
+                (times.astype("datetime64[M]") - year).astype(np.int64) / 12,
+                3 if frequency.every == 1 else 1,
+            )
+        ]
     elif frequency.base == "second" and frequency.every < DAY:
         # hours are rarely known for more than a year or two, too few to learn a year from
         cycles = []
@@ -222,6 +274,8 @@ def calendar(times: Times, frequency: Frequency) -> NDArray[np.float32]:
         cycles.append((seconds / WEEK, 3))
     if frequency.base == "second" and frequency.every < DAY:
         cycles.append((seconds / DAY, 3))
-    angles = [2 * np.pi * harmonic * place for place, count in cycles for harmonic in range(1, count + 1)]
+    angles = [
+        2 * np.pi * harmonic * place for place, count in cycles for harmonic in range(1, count + 1)
+    ]
     waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
     return np.stack(waves, 1).astype(np.float32)

@@ -1,4 +1,5 @@
-"""Series as they were read: what is forecast, what is known ahead, what is not, and what never changes."""
+"""Series as they were read: what is forecast, what is known ahead, what is not, and what never
+changes."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from ensue.data.examples import refuse_odd_offsets
+from ensue.data.dataset import check_offsets
 from ensue.data.readers.named_parts import PartFiles
 from ensue.data.series.frequency import WORKDAY, Frequency, Times
 
@@ -21,26 +22,33 @@ class SeriesSettings(PartFiles):
     """How series are read."""
 
     id: str = ""
-    """The column that tells series apart; unset, `unique_id`, or the only column of words beside the times."""
+    """The column that tells series apart; unset, `unique_id`, or the only column of words beside
+    the times."""
     time: str = ""
-    """The column of times: dates, months, quarters, integers; unset, `ds`, or the first column of times."""
+    """The column of times: dates, months, quarters, integers; unset, `ds`, or the first column
+    of times."""
     target: tuple[str, ...] = ()
-    """What is forecast; several columns are several numbers of each step. Unset, `y`, or the only column of numbers;
-    of several, each becomes a series of its own."""
-    known: tuple[str, ...] = ()
-    """Columns of numbers whose future is known when a forecast is made, such as prices or holidays."""
-    past: tuple[str, ...] = ()
+    """What is forecast; several columns are several numbers of each step. Unset, `y`, or the only
+    column of numbers; of several, each becomes a series of its own."""
+    known_covariates: tuple[str, ...] = ()
+    """Columns of numbers whose future is known when a forecast is made, such as prices or
+    holidays."""
+    past_covariates: tuple[str, ...] = ()
     """Columns of numbers of which only the past is known."""
-    static: tuple[str, ...] = ()
+    static_covariates: tuple[str, ...] = ()
     """Columns that are the same at all steps of a series: numbers or words."""
     freq: str = ""
-    """The distance of two steps, such as month, day or "15 minutes"; unset, the usual one of the data."""
+    """The distance of two steps, such as month, day or "15 minutes"; unset, the usual one of the
+    data."""
     fill: str = ""
-    """What steps that are missing, and empty cells, become: previous or zero; unset, they are refused."""
+    """What steps that are missing, and empty cells, become: previous or zero; unset, they are
+    refused."""
     day_first: bool | None = None
-    """Whether 03/04/2026 is in April; unset, the dates tell, as soon as one has a day after the 12th."""
+    """Whether 03/04/2026 is in April; unset, the dates tell, as soon as one has a day after the
+    12th."""
     decimal: Literal["", ".", ","] = ""
-    """The decimal mark; the other one, spaces or ' divide thousands. Unset, each column of numbers tells by itself."""
+    """The decimal mark; the other one, spaces or ' divide thousands. Unset, each column of
+    numbers tells by itself."""
     encoding: str = "utf-8"
     """How the files are encoded, by Python's name for it."""
 
@@ -59,7 +67,8 @@ class Series:
     """(steps, past)."""
     static: tuple[Any, ...] = ()
     filled: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
-    """(steps, channels): which values nobody measured, but stand where one was missing. None of them unless said."""
+    """(steps, channels): which values nobody measured, but stand where one was missing. None of
+    them unless said."""
 
     def __post_init__(self) -> None:
         if not self.filled.size:
@@ -70,7 +79,8 @@ class Series:
 
     @property
     def observed(self) -> Values:
-        """The values, NaN where they were filled in: only what was measured is a truth that figures count."""
+        """The values, NaN where they were filled in: only what was measured is a truth that
+        figures count."""
         return np.where(self.filled, np.nan, self.values)
 
     def until(self, end: int) -> Series:
@@ -91,7 +101,8 @@ class Panel:
     past: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
     reading: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    """How the table was read, as plain JSON values: its columns, and what no cell tells by itself."""
+    """How the table was read, as plain JSON values: its columns, and what no cell tells by
+    itself."""
 
     @property
     def steps(self) -> int:
@@ -106,7 +117,9 @@ class Panel:
         """Give the same with the series of these numbers, and with the others."""
         chosen = set(numbers)
         others = [one for number, one in enumerate(self.series) if number not in chosen]
-        return self.with_series([self.series[number] for number in numbers]), self.with_series(others)
+        return self.with_series([self.series[number] for number in numbers]), self.with_series(
+            others
+        )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Give all numbers and times as named arrays, one series after the other."""
@@ -129,7 +142,9 @@ class Panel:
             "statics": [list(one.static) for one in self.series],
             "dated": bool(len(self.series) and self.series[0].times.dtype.kind == "M"),
             "frequency": [self.frequency.base, self.frequency.every, self.frequency.on],
-            "columns": {name: list(getattr(self, name)) for name in ("channels", "known", "past", "static")},
+            "columns": {
+                name: list(getattr(self, name)) for name in ("channels", "known", "past", "static")
+            },
             "reading": dict(self.reading),
         }
 
@@ -139,15 +154,19 @@ class Panel:
         times = np.array(arrays["times"])
         times = times.astype("datetime64[s]") if values["dated"] else times
         offsets, beyond = arrays["offsets"], arrays["known_offsets"]
-        _refuse_odd(arrays, values)
+        _check(arrays, values)
         series = []
-        for number, (name, static) in enumerate(zip(values["names"], values["statics"], strict=True)):
+        for number, (name, static) in enumerate(
+            zip(values["names"], values["statics"], strict=True)
+        ):
             steps = slice(int(offsets[number]), int(offsets[number + 1]))
             ahead = slice(int(beyond[number]), int(beyond[number + 1]))
             own = {"values": steps, "known": ahead, "past": steps}
             parts = {name: np.array(arrays[name][rows]) for name, rows in own.items()}
             one = Series(name, times[steps], **parts, static=tuple(static))
-            filled = np.array(arrays["filled"][steps], np.bool_) if "filled" in arrays else one.filled
+            filled = (
+                np.array(arrays["filled"][steps], np.bool_) if "filled" in arrays else one.filled
+            )
             series.append(replace(one, filled=filled))
             if (np.diff(one.times.astype(np.int64)) <= 0).any():
                 raise ValueError(f"the times of {name!r:.80} do not follow each other")
@@ -163,22 +182,33 @@ LONGEST_STEP = 10**10
 """Seconds of a step, or units of an integer: above that, times overflow."""
 
 
-def _refuse_odd(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
+def _check(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
     """Raise ValueError for what no panel gives as arrays and plain values."""
-    count, width = len(values["names"]), {name: len(names) for name, names in values["columns"].items()}
+    count, width = (
+        len(values["names"]),
+        {name: len(names) for name, names in values["columns"].items()},
+    )
     texts = [values["names"], *values["columns"].values()]
-    if not all(isinstance(text, str) for names in texts for text in names) or not isinstance(values["reading"], dict):
+    if not all(isinstance(text, str) for names in texts for text in names) or not isinstance(
+        values["reading"], dict
+    ):
         raise ValueError("the names of series and columns are none")
-    if len(set(values["names"])) < count or any(len(row) != width["static"] for row in values["statics"]):
+    if len(set(values["names"])) < count or any(
+        len(row) != width["static"] for row in values["statics"]
+    ):
         raise ValueError("the names and static columns of series are not theirs")
     if not all(isinstance(one, str | int | float) for row in values["statics"] for one in row):
         raise ValueError("the static columns of series are none")
     for name in ("offsets", "known_offsets"):
-        refuse_odd_offsets(arrays[name], name)
+        check_offsets(arrays[name], name)
         if len(arrays[name]) != count + 1:
             raise ValueError(f"the {name} are not those of {count} series")
     steps, ahead = (int(arrays[name][-1]) for name in ("offsets", "known_offsets"))
-    shapes = {"values": (steps, width["channels"]), "past": (steps, width["past"]), "known": (ahead, width["known"])}
+    shapes = {
+        "values": (steps, width["channels"]),
+        "past": (steps, width["past"]),
+        "known": (ahead, width["known"]),
+    }
     for name, shape in shapes.items():
         if arrays[name].dtype != np.float64 or arrays[name].shape != shape:
             raise ValueError(f"{name} holds other numbers than those of the series")
@@ -186,7 +216,9 @@ def _refuse_odd(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -
         raise ValueError("the times are not those of the series")
     if not np.isfinite(arrays["values"]).all():
         raise ValueError("a value is not finite")
-    if "filled" in arrays and (arrays["filled"].dtype != np.uint8 or arrays["filled"].shape != shapes["values"]):
+    if "filled" in arrays and (
+        arrays["filled"].dtype != np.uint8 or arrays["filled"].shape != shapes["values"]
+    ):
         raise ValueError("what is filled are not values of the series")
     if width["known"] and (np.diff(arrays["known_offsets"]) < np.diff(arrays["offsets"])).any():
         raise ValueError("what is known ahead ends before the series")

@@ -29,7 +29,8 @@ FORMULAS = {
     "add_product": "{0} + {1} * {2}",
     "subtract_product": "{0} - {1} * {2}",
 }
-"""Each operation on its arguments; those over all units also get their number and which of the tile they are."""
+"""Each operation on its arguments; those over all units also get their number and which of the
+tile they are."""
 
 FUNCTIONS = f'''"""Written by ensue from the program of a cell."""
 import triton
@@ -38,7 +39,7 @@ import triton.language as tl
 
 @triton.jit
 def tanh(a):
-    """Of small numbers by the first terms of the series: the quotient would lose their last digits."""
+    """Small numbers take the first terms of the series: a quotient would lose their last digits."""
     e = tl.exp(-2.0 * tl.abs(a))
     quotient = tl.where(a < 0.0, -1.0, 1.0) * (1.0 - e) / (1.0 + e)
     square = a * a

@@ -1,4 +1,5 @@
-"""From a run's memory to launches: what the kernels of a program are given, and in which order they run."""
+"""From a run's memory to launches: what the kernels of a program are given, and in which order
+they run."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from ensue.engine.schedule import Slot
 from ensue.engine.tape import has_own_width
 
 ROWS = 16
-"""Rows of the batch that a block has: the least that tl.dot takes, for the fewer they are the more blocks work."""
+"""Rows of the batch that a block has: the least that tl.dot takes, for the fewer they are the
+more blocks work."""
 FEW = 256
 """Units up to which one launch has all ticks."""
 REGISTERS = 65536
@@ -37,7 +39,8 @@ TOO_LARGE: set[tuple] = set()
 
 
 class Run:
-    """One way through the ticks, "forward" or "backward"; `given` is what the loss gives to the paths."""
+    """One way through the ticks, "forward" or "backward"; `given` is what the loss gives to the
+    paths."""
 
     def __init__(self, memory: Memory, given: Given, phase: str) -> None:
         self.memory, self.given = memory, given
@@ -60,7 +63,10 @@ class Run:
         crowded = kernel.held * ROWS * max(tiles) > REGISTERS
         if max(self.units.values()) > FEW or crowded or signature in TOO_LARGE:
             return False
-        reach, gates = _reach(self.sizes, self.x.device), max(len(part.gates) for part in self.memory.program.stages)
+        reach, gates = (
+            _reach(self.sizes, self.x.device),
+            max(len(part.gates) for part in self.memory.program.stages),
+        )
         block, options = shape_of_block(gates, max(tiles), self.x.element_size())
         try:
             self._launch(kernel, reach, len(reach), block, options)
@@ -75,25 +81,42 @@ class Run:
         for tick in ticks:
             for one in pieces(*self.request):
                 if isinstance(one, Kernel):
-                    self._launch(one, tick, -(-self.sizes[tick] // rows), (rows, LEAST), {"num_warps": 4})
+                    self._launch(
+                        one, tick, -(-self.sizes[tick] // rows), (rows, LEAST), {"num_warps": 4}
+                    )
                 else:
                     self._multiply(one, tick)
 
     def _launch(
-        self, kernel: Kernel, when: Tensor | int, blocks: int, block: tuple[int, int], options: dict[str, int]
+        self,
+        kernel: Kernel,
+        when: Tensor | int,
+        blocks: int,
+        block: tuple[int, int],
+        options: dict[str, int],
     ) -> None:
         tensors = [self.tensor(key) for key in kernel.places]
         if not blocks:
             return
         units = [self.units.get(own, next(iter(self.units.values()))) for own in (False, True)]
-        compiled_for = dict(zip(SIZES, (*units, *self._tiles(), *block, _precision(self.x)), strict=True))
+        compiled_for = dict(
+            zip(SIZES, (*units, *self._tiles(), *block, _precision(self.x)), strict=True)
+        )
         table = _table(self.firsts, self.x.device)
         _function(kernel.source)[(blocks,)](
-            *tensors, table, when, self.memory.batch, **compiled_for, **options, enable_fp_fusion=True
+            *tensors,
+            table,
+            when,
+            self.memory.batch,
+            **compiled_for,
+            **options,
+            enable_fp_fusion=True,
         )
 
     def _tiles(self) -> tuple[int, int]:
-        layer, own = (max(LEAST, 1 << (self.units.get(own, 1) - 1).bit_length()) for own in (False, True))
+        layer, own = (
+            max(LEAST, 1 << (self.units.get(own, 1) - 1).bit_length()) for own in (False, True)
+        )
         return layer, own
 
     def _multiply(self, one: Multiplication, tick: int) -> None:
@@ -141,11 +164,14 @@ class Run:
         return self._made(key)
 
     def _made(self, key: Slot) -> Tensor:
-        """Make the memory of what no later step of the program reads; adjoints and sums grow, so they are exact."""
+        """Make the memory of what no later step of the program reads; adjoints and sums grow, so
+        they are exact."""
         memory, kind = self.memory, key[0]
         if kind == "product":
             matrix = next(
-                one.matrix for one in pieces(*self.request) if isinstance(one, Multiplication) and one.place == key
+                one.matrix
+                for one in pieces(*self.request)
+                if isinstance(one, Multiplication) and one.place == key
             )
             columns = self.tensor(("recurrent", matrix[1])).shape[matrix[0] != "recurrent"]
             return self.x.new_empty(memory.batch, columns)
@@ -157,8 +183,9 @@ class Run:
 
 
 def shape_of_block(gates: int, tile: int, size: int) -> tuple[tuple[int, int], dict[str, int]]:
-    """Give the rows of a block and the inner units of a step of its products, so chosen that there is room for them,
-    and Triton's options: how many warps, and how many steps of a product are under way; `size` is of one number."""
+    """Give the rows of a block and the inner units of a step of its products, so chosen that there
+    is room for them, and Triton's options: how many warps, and how many steps of a product are
+    under way; `size` is of one number."""
     depth = ROOM // (2 * gates * tile * size)
     options = {"num_warps": 8 if tile > 64 else 4, "num_stages": 2 if depth >= LEAST else 1}
     return (ROWS, min(32, max(LEAST, 1 << max(0, depth.bit_length() - 1)))), options
@@ -172,7 +199,8 @@ def _precision(x: Tensor) -> str:
 
 @lru_cache(maxsize=64)
 def _firsts(sizes: tuple[int, ...], batch: int) -> tuple[int, ...]:
-    """Give the row at which each tick begins in a path, that of the initial state first; and where the last ends."""
+    """Give the row at which each tick begins in a path, that of the initial state first; and
+    where the last ends."""
     return 0, *accumulate(sizes, initial=batch)
 
 
@@ -183,15 +211,19 @@ def _table(firsts: tuple[int, ...], device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _reach(sizes: tuple[int, ...], device: torch.device) -> Tensor:
-    """Give the number of ticks of each block of rows: those of its first row, which is the longest."""
+    """Give the number of ticks of each block of rows: those of its first row, which is the
+    longest."""
     rows = range(0, sizes[0] if sizes else 0, ROWS)
     # Sizes fall, so the ticks that a row has are those before the first that is too small for it.
-    return torch.tensor([bisect_left(sizes, -row, key=lambda size: -size) for row in rows], device=device)
+    return torch.tensor(
+        [bisect_left(sizes, -row, key=lambda size: -size) for row in rows], device=device
+    )
 
 
 @lru_cache(maxsize=256)
 def _function(source: str) -> Any:
-    """Compile the text of a kernel. Triton reads it from `linecache`, as it reads what is typed into a notebook."""
+    """Compile the text of a kernel. Triton reads it from `linecache`, as it reads what is typed
+    into a notebook."""
     name = f"<ensue {sha256(source.encode()).hexdigest()[:16]}>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     space: dict[str, Any] = {"__name__": f"ensue.engine.gpu.{name[1:-1].replace(' ', '_')}"}

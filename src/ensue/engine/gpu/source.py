@@ -1,9 +1,11 @@
-"""Triton kernels written from a program's tape (engine/tape.py), as text: each cell gets kernels of its own.
+"""Triton kernels written from a program's tape (engine/tape.py), as text: each cell gets kernels of
+its own.
 
-There are two forms. `whole` is one kernel that goes over all ticks, each block of it over a few rows of the batch,
-with the recurrent products inside. `pieces` is for units too many for that: what one tick does between its products.
-Numbers are computed in float32, and rounded where they are stored; what the way back does not read is not stored.
-No name that a person chose gets into the text, for a program may come from a file of unknown origin.
+There are two forms. `whole` is one kernel that goes over all ticks, each block of it over a few
+rows of the batch, with the recurrent products inside. `pieces` is for units too many for that: what
+one tick does between its products. Numbers are computed in float32, and rounded where they are
+stored; what the way back does not read is not stored. No name that a person chose gets into the
+text, for a program may come from a file of unknown origin.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from ensue.engine.schedule import Slot, columns
 from ensue.engine.tape import has_own_width, tape
 
 SIZES = ("LAYER", "OWN", "LAYER_TILE", "OWN_TILE", "ROWS", "DEPTH", "PRECISION")
-"""What a kernel is compiled for: the units of the layer and of the own width, the tiles for them, the rows of a block,
-the inner units that one step of a product takes, and how exact products are."""
+"""What a kernel is compiled for: the units of the layer and of the own width, the tiles for them,
+the rows of a block, the inner units that one step of a product takes, and how exact products are.
+"""
 HEAD = (
     "rows = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]",
     "layer, own = tl.arange(0, LAYER_TILE)[None, :], tl.arange(0, OWN_TILE)[None, :]",
@@ -40,9 +43,11 @@ ROW = {"old": "before", "new": "now", "zone": "here", "given": "here"}
 
 @dataclass(frozen=True)
 class Kernel:
-    """A function named `kernel`: of the addresses of `places`, of "firsts", "reach" or "tick", "batch", and SIZES.
+    """A function named `kernel`: of the addresses of `places`, of "firsts", "reach" or "tick",
+    "batch", and SIZES.
 
-    `firsts` holds the row at which each tick begins in a path; `reach`, for each block, how many ticks it has.
+    `firsts` holds the row at which each tick begins in a path; `reach`, for each block, how many
+    ticks it has.
     """
 
     source: str
@@ -53,7 +58,8 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Multiplication:
-    """A product between two kernels: of the rows of a slot and a recurrent matrix, written to `place`."""
+    """A product between two kernels: of the rows of a slot and a recurrent matrix, written to
+    `place`."""
 
     matrix: Slot
     source: Slot
@@ -61,8 +67,11 @@ class Multiplication:
 
 
 @lru_cache(maxsize=256)
-def whole(program: Program, phase: str, keep: bool, missing: frozenset[str] = frozenset()) -> Kernel:
-    """Write the kernel for all ticks, "forward" or "backward"; the loss gives nothing to the paths of `missing`."""
+def whole(
+    program: Program, phase: str, keep: bool, missing: frozenset[str] = frozenset()
+) -> Kernel:
+    """Write the kernel for all ticks, "forward" or "backward"; the loss gives nothing to the
+    paths of `missing`."""
     text = _Text(program, phase, keep, missing)
     for segment in text.tape.segments:
         if segment.products:
@@ -70,10 +79,17 @@ def whole(program: Program, phase: str, keep: bool, missing: frozenset[str] = fr
         text.compute(segment.first, segment.last)
     text.end([], len(text.tape.instructions))
     running = text.running.items()
-    start = [f"{name} = tl.zeros([ROWS, {place.width.upper()}_TILE], tl.float32)" for name, place in running]
+    start = [
+        f"{name} = tl.zeros([ROWS, {place.width.upper()}_TILE], tl.float32)"
+        for name, place in running
+    ]
     stop = [place.store(name, f"(rows < batch) & {place.width}_real") for name, place in running]
-    # What one tick writes the next one reads: nothing may be fetched ahead over ticks, so this loop has one stage.
-    loop = ["count = tl.load(reach + tl.program_id(0))", "for step in tl.range(0, count, num_stages=1):"]
+    # What one tick writes the next one reads: nothing may be fetched ahead over ticks, so this loop
+    # has one stage.
+    loop = [
+        "count = tl.load(reach + tl.program_id(0))",
+        "for step in tl.range(0, count, num_stages=1):",
+    ]
     tick = "tick = count - 1 - step" if text.backward else "tick = step"
     body = [f"    {line}" for line in (tick, *TICK, *text.loads, *text.lines)]
     return text.kernel([*HEAD, *text.fixed, *start, *loop, *body, *stop], "reach")
@@ -92,21 +108,32 @@ def pieces(
         if index:
             products = cuts[index - 1].products
             product = text.tape.products[products[0]]
-            made.append(Multiplication(product.matrix, text.slots[product.source], ("product", products[0])))
+            made.append(
+                Multiplication(product.matrix, text.slots[product.source], ("product", products[0]))
+            )
             text.take(products)
         text.compute(first, last)
         text.end([product for cut in cuts[index:] for product in cut.products], last)
         if text.lines:
             start = [f"{name} = {place.load(place.live)}" for name, place in text.running.items()]
-            stop = [place.store(name, place.live) for name, place in text.running.items() if name in text.changed]
-            made.append(text.kernel([*HEAD, *TICK, *text.fixed, *start, *text.loads, *text.lines, *stop], "tick"))
+            stop = [
+                place.store(name, place.live)
+                for name, place in text.running.items()
+                if name in text.changed
+            ]
+            made.append(
+                text.kernel(
+                    [*HEAD, *TICK, *text.fixed, *start, *text.loads, *text.lines, *stop], "tick"
+                )
+            )
         text.forget()
     return tuple(made)
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where something lies: in the tensor at `address`, whose rows have `stride` numbers, from row and column on."""
+    """Where something lies: in the tensor at `address`, whose rows have `stride` numbers, from
+    row and column on."""
 
     address: str
     row: str
@@ -130,10 +157,12 @@ class _Place:
 
 
 class _Text:
-    """The text of a tick as it grows: what is at hand under which name, and what of it is not stored yet."""
+    """The text of a tick as it grows: what is at hand under which name, and what of it is not
+    stored yet."""
 
     def __init__(self, program: Program, phase: str, keep: bool, missing: frozenset[str]) -> None:
-        # What the loss gives is added where a tick begins, and not, as the tape would have it, where the last one ends.
+        # What the loss gives is added where a tick begins, and not, as the tape would have it,
+        # where the last one ends.
         everywhere = frozenset(program.states)
         self.program, self.keep, self.missing = program, keep, missing
         self.tape = tape(program, phase, keep, everywhere)
@@ -149,7 +178,8 @@ class _Text:
         self.fixed: list[str] = []
         """The lines that do not change with time."""
         self.loads: list[str] = []
-        """The lines that fetch what earlier ticks and kernels left: early, for memory is slow to answer."""
+        """The lines that fetch what earlier ticks and kernels left: early, for memory is slow to
+        answer."""
         self.addresses: dict[Slot, str] = {}
         self.hand: dict[Slot, str] = {}
         self.unstored: dict[Slot, str] = {}
@@ -160,7 +190,13 @@ class _Text:
 
     def kernel(self, body: Iterable[str], when: str) -> Kernel:
         """Put the text together."""
-        names = [*self.addresses.values(), "firsts", when, "batch", *(f"{size}: tl.constexpr" for size in SIZES)]
+        names = [
+            *self.addresses.values(),
+            "firsts",
+            when,
+            "batch",
+            *(f"{size}: tl.constexpr" for size in SIZES),
+        ]
         jit = '@triton.jit(do_not_specialize=["tick"])' if when == "tick" else "@triton.jit"
         head = f"{FUNCTIONS}{jit}\ndef kernel({', '.join(names)}):\n"
         held = len(self.loads) + len(self.running)
@@ -172,7 +208,10 @@ class _Text:
             target = self.slots[out]
             width = self._width(target)
             values = [self._read(self.slots[arg]) for arg in args]
-            self._write(target, FORMULAS[operation].format(*values, real=f"{width}_real", units=width.upper()))
+            self._write(
+                target,
+                FORMULAS[operation].format(*values, real=f"{width}_real", units=width.upper()),
+            )
 
     def multiply(self, numbers: range) -> None:
         """Write the products with a matrix as a loop over its inner units."""
@@ -180,13 +219,20 @@ class _Text:
         source, stage = self.slots[product.source], product.matrix[1]
         self._store([slot for slot in _singles(source) if slot in self.unstored])
         outs, inner = self._outs(numbers), self._columns(source)
-        matrix, left, width = self._address(("recurrent", stage)), self._place(source), self._width(outs[0])
+        matrix, left, width = (
+            self._address(("recurrent", stage)),
+            self._place(source),
+            self._width(outs[0]),
+        )
         # The sum begins from what is added to the product.
         self._finish(numbers, [f"tl.zeros([ROWS, {width.upper()}_TILE], tl.float32)"] * len(outs))
         self.lines += [
             f"for depth in tl.range(0, {inner}, DEPTH):",
             "    inner = depth + tl.arange(0, DEPTH)",
-            f"    left = tl.load({left.at('inner[None, :]')}, live & (inner < {inner})[None, :], 0.0)",
+            (
+                f"    left = tl.load({left.at('inner[None, :]')}, live & (inner < "
+                f"{inner})[None, :], 0.0)"
+            ),
         ]
         for gate, out in enumerate(outs):
             # The matrix is (gates * units, inner units); backward, what was inner is outer.
@@ -194,8 +240,14 @@ class _Text:
             if product.matrix[0] == "recurrent":
                 where = f"({gate} * {width.upper()} + {width}) * {inner} + inner[:, None]"
             self.lines += [
-                f"    right = tl.load({matrix} + {where}, (inner < {inner})[:, None] & {width}_real, 0.0)",
-                f"    {self.hand[out]} = tl.dot(left, right, {self.hand[out]}, input_precision=PRECISION)",
+                (
+                    f"    right = tl.load({matrix} + {where}, (inner < {inner})[:, None] & "
+                    f"{width}_real, 0.0)"
+                ),
+                (
+                    f"    {self.hand[out]} = tl.dot(left, right, {self.hand[out]}, "
+                    f"input_precision=PRECISION)"
+                ),
             ]
 
     def take(self, numbers: range) -> None:
@@ -203,11 +255,18 @@ class _Text:
         outs = self._outs(numbers)
         width = self._width(outs[0])
         address, stride = self._address(("product", numbers[0])), f"{len(outs)} * {width.upper()}"
-        places = [_Place(address, "0", f"{gate} * {width.upper()}", stride, width) for gate in range(len(outs))]
+        places = [
+            _Place(address, "0", f"{gate} * {width.upper()}", stride, width)
+            for gate in range(len(outs))
+        ]
         self._finish(numbers, [place.load(place.live) for place in places])
 
     def _outs(self, numbers: range) -> list[Slot]:
-        return [slot for number in numbers for slot in _singles(self.slots[self.tape.products[number].out])]
+        return [
+            slot
+            for number in numbers
+            for slot in _singles(self.slots[self.tape.products[number].out])
+        ]
 
     def _finish(self, numbers: range, values: list[str]) -> None:
         """Write the outputs of products, each with what is added to it."""
@@ -223,7 +282,8 @@ class _Text:
                     self._write(slot, f"{next(left)} + {self._read(_singles(add)[gate])}")
 
     def end(self, products: list[int], stop: int) -> None:
-        """Store what the instructions from `stop` on, the `products` after them, later ticks or the way back read."""
+        """Store what the instructions from `stop` on, the `products` after them, later ticks or
+        the way back read."""
         last = stop == len(self.tape.instructions) and not products
         later = set() if last else self._read_later(products, stop)
         for slot in [slot for slot in self.unstored if slot[0] == "sum"]:
@@ -231,7 +291,11 @@ class _Text:
         for state in self.program.states if last and self.backward else ():
             self._change(("carry", state), self._read(("outgoing", state)))
         always = ("new", "gate_adjoints")
-        back = {slot for slot in self.unstored if slot[0] in ("gates", "kept") and slot in self.read_back}
+        back = {
+            slot
+            for slot in self.unstored
+            if slot[0] in ("gates", "kept") and slot in self.read_back
+        }
         self._store([slot for slot in self.unstored if slot[0] in always or slot in later | back])
 
     def _read_later(self, products: list[int], start: int) -> set[Slot]:
@@ -242,7 +306,8 @@ class _Text:
         return found | {("outgoing", state) for state in self.program.states}
 
     def _store(self, slots: list[Slot]) -> None:
-        """Store slots, and let every thread see them; those that still read what lay there come first."""
+        """Store slots, and let every thread see them; those that still read what lay there come
+        first."""
         if slots:
             stores = []
             for slot in slots:
@@ -277,7 +342,9 @@ class _Text:
         if kind == "incoming":
             given, carried = ("given", which), self._running(("carry", which))
             return (
-                carried if which in self.missing else f"{carried} + {self._place(given).load(self._place(given).live)}"
+                carried
+                if which in self.missing
+                else f"{carried} + {self._place(given).load(self._place(given).live)}"
             )
         place = self._place(slot)
         return place.load(place.live)
@@ -285,7 +352,10 @@ class _Text:
     def _bias(self, slot: Slot, gate: int, width: str) -> str:
         """Give the name of the bias of one gate of a stage."""
         name = f"bias_{self._number(slot)}_{gate}"
-        line = f"{name} = tl.load({self._address(slot)} + {gate} * {width.upper()} + {width}, {width}_real, 0.0)"
+        line = (
+            f"{name} = tl.load({self._address(slot)} + {gate} * {width.upper()} + {width}, "
+            f"{width}_real, 0.0)"
+        )
         self.fixed.append(f"{line}.to(tl.float32)")
         return name
 
@@ -304,7 +374,9 @@ class _Text:
         units = width.upper()
         if kind in GATES:
             count = columns(self.program, int(slot[1])).count
-            return _Place(self._address(slot[:2]), "here", f"{slot[2]} * {units}", f"{count} * {units}", width)
+            return _Place(
+                self._address(slot[:2]), "here", f"{slot[2]} * {units}", f"{count} * {units}", width
+            )
         row = "here" if kind == "kept" and self.keep else ROW.get(kind, "0")
         key = ("path", slot[1]) if kind in ("old", "new") else slot
         return _Place(self._address(key), row, "0", "0" if kind == "weight" else units, width)

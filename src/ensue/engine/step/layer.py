@@ -15,18 +15,22 @@ from ensue.engine.step.network import Held, Network
 from ensue.engine.tape import Product, tape
 
 LARGEST_TABLE = 1 << 26
-"""Numbers of a table of input products: for more symbols than that, the products are made at every tick."""
+"""Numbers of a table of input products: for more symbols than that, the products are made at
+every tick."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a layer reads: the place of some features, or what a table (symbols, features) has for the row's symbol."""
+    """What a layer reads: the place of some features, or what a table (symbols, features) has
+    for the row's symbol."""
 
     place: int = -1
     table: Tensor | None = None
 
 
-def add_layer(network: Network, program: Program, values: Values, width: int, source: Source) -> int:
+def add_layer(
+    network: Network, program: Program, values: Values, width: int, source: Source
+) -> int:
     """Write down the tick of a layer, and give where its first state is after it.
 
     `values` are the parameters by name, and "zone/NAME" (units) for a program with zoneout.
@@ -44,14 +48,17 @@ class _Layer:
     def __init__(self, network: Network, program: Program, values: Values, width: int) -> None:
         self.network, self.program, self.values, self.width = network, program, values, width
         self.held: dict[str, Held] = {
-            state: network.state(width_of(program, width, state in program.own_states)) for state in program.states
+            state: network.state(width_of(program, width, state in program.own_states))
+            for state in program.states
         }
         network.states.append(self.held)
         self.buffers: dict[tuple[str, int], int] = {}
 
     def fits(self, table: Tensor) -> bool:
         """Say whether what the layer makes of every symbol can be kept."""
-        outputs = sum(len(part.gates) * self.units(part.own) for part in self.program.stages if part.reads)
+        outputs = sum(
+            len(part.gates) * self.units(part.own) for part in self.program.stages if part.reads
+        )
         return len(table) * outputs <= LARGEST_TABLE
 
     def units(self, own: bool) -> int:
@@ -59,11 +66,15 @@ class _Layer:
         return width_of(self.program, self.width, own)
 
     def write(self, source: Source) -> None:
-        """Write the tick: each stage's W x beside its U v, before the instructions that use them."""
+        """Write the tick: each stage's W x beside its U v, before the instructions that use
+        them."""
         made = tape(self.program, "forward", keep=False, inputs=source.table is None)
         if source.table is not None:
             self._look_up(source.table)
-        places = {number: self._place(slot, made.registers.get(number), source) for slot, number in made.slots.items()}
+        places = {
+            number: self._place(slot, made.registers.get(number), source)
+            for slot, number in made.slots.items()
+        }
         for segment in made.segments:
             products = [self._product(made.products[number], places) for number in segment.products]
             instructions = [
@@ -73,7 +84,10 @@ class _Layer:
             self.network.stage(self.units(segment.own), products, *instructions)
 
     def _product(self, one: Product, places: dict[int, int]) -> int:
-        matrix, gates = parameter(self.program, self.values, one.matrix), int(one.matrix[3]) - int(one.matrix[2])
+        matrix, gates = (
+            parameter(self.program, self.values, one.matrix),
+            int(one.matrix[3]) - int(one.matrix[2]),
+        )
         add = -1 if one.add < 0 else places[one.add]
         return self.network.product(matrix, places[one.source], add, places[one.out], gates)
 
@@ -87,7 +101,9 @@ class _Layer:
     def _buffer(self, kind: str, index: int) -> int:
         if (kind, index) not in self.buffers:
             part = self.program.stages[index]
-            self.buffers[kind, index] = self.network.row(columns(self.program, index).count * self.units(part.own))
+            self.buffers[kind, index] = self.network.row(
+                columns(self.program, index).count * self.units(part.own)
+            )
         return self.buffers[kind, index]
 
     def _place(self, slot: Slot, register: int | None, source: Source) -> int:
@@ -106,4 +122,8 @@ class _Layer:
             return network.shared(self.values[f"{kind}/{which}"])
         if kind in ("input_bias", "recurrent_bias"):
             return network.shared(parameter(self.program, self.values, slot))
-        return network.constant(float(which)) if kind == "constant" else network.row(self.units(bool(slot[-1])))
+        return (
+            network.constant(float(which))
+            if kind == "constant"
+            else network.row(self.units(bool(slot[-1])))
+        )

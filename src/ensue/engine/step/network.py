@@ -1,6 +1,8 @@
-"""One tick of a whole network as the compiled kernels run it (native/cpp/ticks.cpp): written down part by part.
+"""One tick of a whole network as the compiled kernels run it (native/cpp/ticks.cpp): written down
+part by part.
 
-A row's numbers lie side by side: its state for even ticks, that for odd ones, and what a tick computes.
+A row's numbers lie side by side: its state for even ticks, that for odd ones, and what a tick
+computes.
 """
 
 from __future__ import annotations
@@ -23,10 +25,12 @@ from ensue.state import State
 
 Kind = Literal["row", "before", "after", "all", "tile", "units"]
 WHERE: dict[Kind, int] = {"row": 0, "before": 0, "after": 0, "all": 1, "tile": 2, "units": 3}
-"""Of each row, of all rows, of a tile (a register), of all units; a state is read `before` and written `after`."""
-Weights = Literal["fp32", "bf16", "int8"]
-"""How the numbers of matrices are kept: as they are; in half the bits; in a quarter, with a scale for each output."""
-FORMATS: dict[Weights, int] = {"fp32": 0, "bf16": 1, "int8": 2}
+"""Of each row, of all rows, of a tile (a register), of all units; a state is read `before` and
+written `after`."""
+Precision = Literal["fp32", "bf16", "int8"]
+"""How the numbers of matrices are kept: as they are; in half the bits; in a quarter, with a
+scale for each output."""
+FORMATS: dict[Precision, int] = {"fp32": 0, "bf16": 1, "int8": 2}
 _LINE = 16
 """Numbers in a cache line: everything in a row begins with one."""
 
@@ -42,9 +46,10 @@ class Held:
 
 
 class Network:
-    """A tick on its way: places are numbered, and stages run in the order in which they are added."""
+    """A tick on its way: places are numbered, and stages run in the order in which they are
+    added."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Precision) -> None:
         self.format = FORMATS[weights]
         self.places: list[tuple[Kind, int, Tensor | None]] = []
         """Each with its offset, or what lies there."""
@@ -91,18 +96,24 @@ class Network:
         return Held(offset, units, self._place("before", offset), self._place("after", offset))
 
     def lookup(self, table: Tensor, out: int) -> None:
-        """Let every row find at `out` what a table (symbols, units) has for the symbol that it reads."""
+        """Let every row find at `out` what a table (symbols, units) has for the symbol that it
+        reads."""
         self.lookups.append((table.detach().float().contiguous(), out))
 
     def product(self, matrix: Tensor, source: int, add: int, out: int, gates: int = 1) -> int:
-        """Write down out = add + source * matrix', where add may be -1 for nothing; a stage runs it."""
+        """Write down out = add + source * matrix', where add may be -1 for nothing; a stage runs
+        it."""
         self.matrices.append((matrix.detach().float().contiguous(), gates))
         self.products.append((len(self.matrices) - 1, source, add, out))
         return len(self.products) - 1
 
-    def stage(self, units: int, products: Sequence[int], *instructions: tuple[str, int, tuple[int, ...]]) -> None:
+    def stage(
+        self, units: int, products: Sequence[int], *instructions: tuple[str, int, tuple[int, ...]]
+    ) -> None:
         """Run products, the last ones that were written down, then instructions, on all units."""
-        first, here = (min(products), len(self.instructions)) if products else (0, len(self.instructions))
+        first, here = (
+            (min(products), len(self.instructions)) if products else (0, len(self.instructions))
+        )
         self.instructions += instructions
         self.stages.append((first, first + len(products), here, len(self.instructions), units))
 
@@ -111,7 +122,9 @@ class Network:
         units = len(gain)
         y = self.row(units)
         self.stage(units, [], ("normalise", y, (x,)))
-        self.stage(units, [], ("multiply", y, (y, self.shared(gain))), ("add", y, (y, self.shared(shift))))
+        self.stage(
+            units, [], ("multiply", y, (y, self.shared(gain))), ("add", y, (y, self.shared(shift)))
+        )
         return y
 
 
@@ -120,7 +133,9 @@ class Ticks:
 
     def __init__(self, network: Network, scores: int, size: int) -> None:
         self.states, self.size = network.states, size
-        self.shapes: StateShapes = tuple({name: Row((one.units,)) for name, one in of.items()} for of in network.states)
+        self.shapes: StateShapes = tuple(
+            {name: Row((one.units,)) for name, one in of.items()} for of in network.states
+        )
         self._like = torch.empty(0)
         self.products = sum(matrix.numel() for matrix, _ in network.matrices)
         """Of two numbers, for each symbol."""
@@ -132,14 +147,22 @@ class Ticks:
             _array(structures.Place, [self._place(*place) for place in network.places]),
             _array(Instruction, [instruction(*one) for one in network.instructions]),
             _array(structures.Weights, weights),
-            _array(structures.Multiplication, [structures.Multiplication(*one) for one in network.products]),
+            _array(
+                structures.Multiplication,
+                [structures.Multiplication(*one) for one in network.products],
+            ),
             _array(structures.Stage, [structures.Stage(*one) for one in network.stages]),
-            _array(structures.Lookup, [structures.Lookup(t.data_ptr(), t.shape[1], out) for t, out in network.lookups]),
+            _array(
+                structures.Lookup,
+                [structures.Lookup(t.data_ptr(), t.shape[1], out) for t, out in network.lookups],
+            ),
         )
         self._alive += [lists, _pack(lists[2])]
         counts = (len(lists[index]) for index in (0, 3, 4, 5))
         addresses = (ctypes.addressof(one) for one in lists)
-        self.whole = structures.Network(*addresses, *counts, network.registers, scores, size, self.stride, self.half)
+        self.whole = structures.Network(
+            *addresses, *counts, network.registers, scores, size, self.stride, self.half
+        )
 
     def _place(self, kind: Kind, offset: int, base: Tensor | None) -> structures.Place:
         address = None if base is None else base.data_ptr()
@@ -151,7 +174,8 @@ class Ticks:
         return structures.Place(address, even, odd, WHERE[kind])
 
     def memory(self, state: State, rows: int) -> Tensor:
-        """Give the rows' memory (rows, numbers), with their state in it. Raises ValueError if it has other shapes."""
+        """Give the rows' memory (rows, numbers), with their state in it. Raises ValueError if it
+        has other shapes."""
         check_state(state, self.shapes, rows, self._like)
         layers = cast("tuple[dict[str, Tensor], ...]", state)
         memory = layers[0][next(iter(layers[0]))].new_zeros(rows, self.stride)
@@ -163,7 +187,10 @@ class Ticks:
     def state(self, memory: Tensor) -> State:
         """Give the state that lies in the rows' memory."""
         return tuple(
-            {name: memory[:, one.offset : one.offset + one.units].clone() for name, one in held.items()}
+            {
+                name: memory[:, one.offset : one.offset + one.units].clone()
+                for name, one in held.items()
+            }
             for held in self.states
         )
 
@@ -173,7 +200,10 @@ class Ticks:
         Raises ValueError if the memory is no such memory, or a symbol is none.
         """
         ids = self.checked(memory, symbols)
-        (log_probs, probabilities), written = np.empty((2, len(symbols), self.size)), np.empty(len(symbols), np.int32)
+        (log_probs, probabilities), written = (
+            np.empty((2, len(symbols), self.size)),
+            np.empty(len(symbols), np.int32),
+        )
         writing = structures.Writing(rows=len(symbols), ticks=1, threads=torch.get_num_threads())
         writing.memory, writing.symbols = memory.data_ptr(), ids.ctypes.data
         writing.log_probs, writing.probabilities = log_probs.ctypes.data, probabilities.ctypes.data
@@ -182,16 +212,26 @@ class Ticks:
         return log_probs
 
     def checked(self, memory: Tensor, symbols: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Give the symbols as the kernels read them, after a look at all that these will touch. Raises ValueError."""
-        plain = memory.dtype == torch.float32 and memory.device.type == "cpu" and memory.is_contiguous()
+        """Give the symbols as the kernels read them, after a look at all that these will touch.
+        Raises ValueError."""
+        plain = (
+            memory.dtype == torch.float32 and memory.device.type == "cpu" and memory.is_contiguous()
+        )
         if memory.shape != (len(symbols), self.stride) or not plain:
             what = f"{tuple(memory.shape)} of {memory.dtype} on {memory.device}"
-            raise ValueError(f"the memory is {what}, and the kernels need {(len(symbols), self.stride)} of float32")
+            raise ValueError(
+                f"the memory is {what}, and the kernels need "
+                f"{(len(symbols), self.stride)} of float32"
+            )
         if symbols.dtype != np.int64 or symbols.ndim != 1:
-            raise ValueError(f"the symbols are {symbols.shape} of {symbols.dtype}, not (rows,) of int64")
+            raise ValueError(
+                f"the symbols are {symbols.shape} of {symbols.dtype}, not (rows,) of int64"
+            )
         # As numbers without a sign, negative ones are larger than any symbol.
         if len(symbols) and int(symbols.view(np.uint64).max()) > self.size:
-            raise ValueError(f"the symbols go from {symbols.min()} to {symbols.max()}, not from 0 to {self.size}")
+            raise ValueError(
+                f"the symbols go from {symbols.min()} to {symbols.max()}, not from 0 to {self.size}"
+            )
         return symbols.astype(np.int32)
 
     def write(self, rules: structures.Rules | None, writing: structures.Writing) -> int:
@@ -207,7 +247,9 @@ class Ticks:
 
 def _weights(matrix: Tensor, gates: int, weights: int) -> structures.Weights:
     outputs, inner = matrix.shape
-    return structures.Weights(matrix.data_ptr(), matrix.stride(0), None, weights, gates, outputs // gates, inner)
+    return structures.Weights(
+        matrix.data_ptr(), matrix.stride(0), None, weights, gates, outputs // gates, inner
+    )
 
 
 def _pack(weights: ctypes.Array) -> Tensor:

@@ -38,15 +38,23 @@ class Multiplication(ctypes.Structure):
 class Stage(ctypes.Structure):
     """Products, then instructions, on tiles of units."""
 
-    _fields_ = tuple((name, c_int32) for name in ("first_product", "last_product", "first", "last", "units"))
+    _fields_ = tuple(
+        (name, c_int32) for name in ("first_product", "last_product", "first", "last", "units")
+    )
 
 
 class Network(ctypes.Structure):
     """A whole tick."""
 
     _fields_ = (
-        *((name, c_void_p) for name in ("places", "instructions", "weights", "products", "stages", "lookups")),
-        *((f"{name}_count", c_int32) for name in ("place", "product", "stage", "lookup", "register")),
+        *(
+            (name, c_void_p)
+            for name in ("places", "instructions", "weights", "products", "stages", "lookups")
+        ),
+        *(
+            (f"{name}_count", c_int32)
+            for name in ("place", "product", "stage", "lookup", "register")
+        ),
         ("scores", c_int32),
         ("size", c_int32),
         ("stride", c_int64),

@@ -1,4 +1,5 @@
-"""What a forecast says, whoever made it: a mean, quantiles, and what it costs (continuous ranked probability score).
+"""What a forecast says, whoever made it: a mean, quantiles, and what it costs (continuous ranked
+probability score).
 
 CRPS(F, y) = E|X - y| - E|X - X'| / 2 (Gneiting & Raftery 2007, eq. 21), in units of the data.
 """
@@ -28,7 +29,7 @@ class Forecast(Protocol):
         ...
 
     @property
-    def least(self) -> float:
+    def lower_bound(self) -> float:
         """Below which no number can lie."""
         ...
 
@@ -50,14 +51,15 @@ class Normals:
 
     mean: Values
     spread: Values
-    least = -inf
+    lower_bound = -inf
 
     def quantile(self, level: float) -> Values:
         """Give the number below which a share `level` lies."""
         return self.mean + NormalDist().inv_cdf(level) * self.spread
 
     def crps(self, target: Values) -> Values:
-        """spread (z (2 P(z) - 1) + 2 p(z) - 1 / sqrt(pi)), z = (y - mean) / spread (Gneiting et al. 2005, eq. 5)."""
+        """spread (z (2 P(z) - 1) + 2 p(z) - 1 / sqrt(pi)), z = (y - mean) / spread (Gneiting et
+        al. 2005, eq. 5)."""
         error, spread = target - self.mean, np.maximum(self.spread, 1e-300)
         z = np.clip(error / spread, -1e150, 1e150)
         below = torch.erf(torch.from_numpy(np.ascontiguousarray(z / sqrt(2)))).numpy()
@@ -67,10 +69,11 @@ class Normals:
 
 @dataclass(frozen=True)
 class Sampled:
-    """Paths that were drawn, (paths, forecasts, horizon, channels), in ascending order at each place."""
+    """Paths that were drawn, (paths, forecasts, horizon, channels), in ascending order at each
+    place."""
 
     paths: NDArray[np.float64]
-    least: float = -inf
+    lower_bound: float = -inf
 
     @classmethod
     def of(cls, paths: NDArray[np.float64], least: float = -inf) -> Sampled:
@@ -105,16 +108,19 @@ class Quantiled:
     mean: Values
     levels: Sequence[float]
     values: NDArray[np.float64]
-    least = -inf
+    lower_bound = -inf
 
     def quantile(self, level: float) -> Values:
         """Give a quantile: one that is there, or between its neighbours."""
-        place = np.clip(np.interp(level, self.levels, np.arange(len(self.levels))), 0, len(self.levels) - 1)
+        place = np.clip(
+            np.interp(level, self.levels, np.arange(len(self.levels))), 0, len(self.levels) - 1
+        )
         low, high = int(np.floor(place)), int(np.ceil(place))
         return self.values[low] + (place - low) * (self.values[high] - self.values[low])
 
     def crps(self, target: Values) -> Values:
-        """Twice the mean cost of missing the quantiles, over levels (trapezoidal rule, nothing beyond them)."""
+        """Twice the mean cost of missing the quantiles, over levels (trapezoidal rule, nothing
+        beyond them)."""
         levels = np.array(self.levels).reshape(-1, 1, 1, 1)
         above = target - self.values
         missed = np.maximum(levels * above, (levels - 1) * above)
@@ -125,12 +131,15 @@ AXES = {"mean": 0, "spread": 0, "paths": 1, "values": 1}
 """Where forecasts stand in the arrays of a Forecast."""
 
 
-def taken(forecast: F, rows: NDArray[np.integer]) -> F:
+def select(forecast: F, rows: NDArray[np.integer]) -> F:
     """Give some forecasts, in that order."""
-    return replace(forecast, **{name: np.take(array, rows, AXES[name]) for name, array in _arrays(forecast).items()})
+    return replace(
+        forecast,
+        **{name: np.take(array, rows, AXES[name]) for name, array in _arrays(forecast).items()},
+    )
 
 
-def joined(parts: Sequence[F]) -> F:
+def concatenate(parts: Sequence[F]) -> F:
     """Put forecasts of one sort one after the other."""
     arrays = [_arrays(part) for part in parts]
     whole = {name: np.concatenate([one[name] for one in arrays], AXES[name]) for name in arrays[0]}
@@ -138,4 +147,8 @@ def joined(parts: Sequence[F]) -> F:
 
 
 def _arrays(forecast: Any) -> dict[str, NDArray[np.float64]]:
-    return {field.name: getattr(forecast, field.name) for field in fields(forecast) if field.name in AXES}
+    return {
+        field.name: getattr(forecast, field.name)
+        for field in fields(forecast)
+        if field.name in AXES
+    }

@@ -1,4 +1,5 @@
-"""The forecasts that cost nothing, with the spread that theory gives them (Hyndman & Athanasopoulos 2021, ch. 5.5)."""
+"""The forecasts that cost nothing, with the spread that theory gives them (Hyndman &
+Athanasopoulos 2021, ch. 5.5)."""
 
 from __future__ import annotations
 
@@ -35,13 +36,17 @@ def drift(history: History, horizon: int, season: int, spread: History) -> Norma
 
 
 def errors_spread(history: History, season: int) -> History:
-    """Give the root of the mean squared difference of steps a season apart, (channels,); NaN is not measured."""
+    """Give the root of the mean squared difference of steps a season apart, (channels,); NaN is
+    not measured."""
     return np.sqrt(observed_mean(apart(history, season) ** 2))
 
 
 def apart(history: History, season: int) -> History:
-    """Give the differences of steps a season apart, or of neighbours in a history that is no longer than that."""
-    return history[season:] - history[:-season] if len(history) > season else np.diff(history, axis=0)
+    """Give the differences of steps a season apart, or of neighbours in a history that is no
+    longer than that."""
+    return (
+        history[season:] - history[:-season] if len(history) > season else np.diff(history, axis=0)
+    )
 
 
 def observed_mean(values: History) -> History:

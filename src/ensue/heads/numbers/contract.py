@@ -15,14 +15,15 @@ LEAST = 1e-4
 
 
 class NumbersHead(nn.Module, ABC):
-    """From features to the distribution of `size` numbers, independent given the features; they are scaled.
+    """From features to the distribution of `size` numbers, independent given the features; they are
+    scaled.
 
     A number stands for scale * number + loc in units of the data: nats are those of the latter.
     """
 
     scaling: ClassVar[Literal["standard", "level"]] = "standard"
     """How the past is scaled for it: by mean and spread, or by its level alone."""
-    least: ClassVar[float] = -inf
+    lower_bound: ClassVar[float] = -inf
     """Below which no number lies, in units of the data."""
     places: int
     """How many outputs of the network each number takes."""
@@ -33,7 +34,8 @@ class NumbersHead(nn.Module, ABC):
         self.linear = nn.Linear(features, size * places)
 
     def raw(self, features: Tensor) -> Tensor:
-        """Map features (..., features) to what the distributions are made of, (..., size, places)."""
+        """Map features (..., features) to what the distributions are made of, (..., size,
+        places)."""
         return self.linear(features).unflatten(-1, (self.size, self.places))
 
     @abstractmethod

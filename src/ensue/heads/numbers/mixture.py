@@ -1,4 +1,5 @@
-"""A mixture of normal distributions (Bishop 1994, "Mixture density networks"): for futures that go this way or that."""
+"""A mixture of normal distributions (Bishop 1994, "Mixture density networks"): for futures that
+go this way or that."""
 
 from __future__ import annotations
 
@@ -33,7 +34,10 @@ class MixtureHead(NumbersHead):
         """Make the mixtures."""
         weight, mean, spread = raw.unflatten(-1, (3, -1)).unbind(-2)
         # Components that begin alike would learn alike.
-        mean = mean + torch.linspace(-1, 1, mean.shape[-1] + 2, dtype=mean.dtype, device=mean.device)[1:-1]
+        mean = (
+            mean
+            + torch.linspace(-1, 1, mean.shape[-1] + 2, dtype=mean.dtype, device=mean.device)[1:-1]
+        )
         parts = Normal(mean, F.softplus(spread) + LEAST, validate_args=False)
         chosen = Categorical(logits=weight, validate_args=False)
         return MixtureSameFamily(chosen, parts, validate_args=False)
@@ -44,5 +48,7 @@ class MixtureHead(NumbersHead):
         chosen = (first[..., None] > chances[..., :-1]).sum(-1, keepdim=True)
         parts = distribution.component_distribution
         shape = (*chosen.shape[:-1], chances.shape[-1])
-        mean, spread = (torch.gather(one.expand(shape), -1, chosen)[..., 0] for one in (parts.loc, parts.scale))
+        mean, spread = (
+            torch.gather(one.expand(shape), -1, chosen)[..., 0] for one in (parts.loc, parts.scale)
+        )
         return mean + spread * normal_quantile(second)

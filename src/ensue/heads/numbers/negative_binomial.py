@@ -1,4 +1,5 @@
-"""The negative binomial distribution of counts, with more spread than Poisson's (Salinas et al. 2020, DeepAR)."""
+"""The negative binomial distribution of counts, with more spread than Poisson's (Salinas et al.
+2020, DeepAR)."""
 
 from __future__ import annotations
 
@@ -42,14 +43,17 @@ class ScaledCounts(Distribution):
         """Give the logarithm of the probability of the nearest count."""
         counts = torch.round(value * self.scale).clamp_min(0)
         logits = torch.log(self.loc * self.scale) + torch.log(self.spread)
-        return NegativeBinomial(1 / self.spread, logits=logits, validate_args=False).log_prob(counts)
+        return NegativeBinomial(1 / self.spread, logits=logits, validate_args=False).log_prob(
+            counts
+        )
 
 
 class CountsHead(NumbersHead):
-    """n ~ NB(mean, spread), both softplus(.): scaled counts n / scale have no density, so their nats need no scale."""
+    """n ~ NB(mean, spread), both softplus(.): scaled counts n / scale have no density, so their
+    nats need no scale."""
 
     scaling = "level"
-    least = 0.0
+    lower_bound = 0.0
 
     def distribution(self, raw: Tensor, scale: Tensor) -> ScaledCounts:
         """Make the distributions of the scaled counts."""
@@ -61,12 +65,15 @@ class CountsHead(NumbersHead):
         return -self.distribution(raw, scale).log_prob(target), None
 
     def draw(self, distribution: Any, first: Tensor, second: Tensor) -> Tensor:
-        """Draw a rate from the gamma distribution by the first number, and a count of that rate by the second."""
+        """Draw a rate from the gamma distribution by the first number, and a count of that rate
+        by the second."""
         size = (1 / distribution.spread).double()
         gamma = _smallest(lambda x: torch.special.gammainc(size, x) - first, size)
         rate = gamma * (distribution.loc * distribution.scale).double() / size
         # P(n <= k) of Poisson's distribution is the upper incomplete gamma function at k + 1.
-        count = _smallest(lambda k: torch.special.gammaincc(torch.floor(k) + 1, rate) - second, rate)
+        count = _smallest(
+            lambda k: torch.special.gammaincc(torch.floor(k) + 1, rate) - second, rate
+        )
         return (torch.floor(count) / distribution.scale).to(distribution.loc.dtype)
 
 

@@ -1,4 +1,5 @@
-"""Quantiles of each number, learned by what it costs to miss them (Koenker & Bassett 1978; Wen et al. 2017)."""
+"""Quantiles of each number, learned by what it costs to miss them (Koenker & Bassett 1978; Wen
+et al. 2017)."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class QuantilesSettings(Settings):
 
 
 class Interpolated(Distribution):
-    """A density that is flat between neighbouring quantiles (..., levels), with exponential tails beyond them."""
+    """A density that is flat between neighbouring quantiles (..., levels), with exponential
+    tails beyond them."""
 
     def __init__(self, values: Tensor) -> None:
         super().__init__(values.shape[:-1], validate_args=False)
@@ -48,10 +50,16 @@ class Interpolated(Distribution):
         value, values = torch.broadcast_tensors(value[..., None], self.values)
         place = (value[..., :1] > values).sum(-1)
         between = (place - 1).clamp(0, len(LEVELS) - 2)[..., None]
-        inside = torch.log(torch.gather(self.densities.expand(*values.shape[:-1], -1), -1, between)[..., 0])
+        inside = torch.log(
+            torch.gather(self.densities.expand(*values.shape[:-1], -1), -1, between)[..., 0]
+        )
         low = (value[..., 0] - values[..., 0]) / self.tails[0]
         high = (values[..., -1] - value[..., 0]) / self.tails[1]
-        return inside + torch.where(place == 0, low, 0.0) + torch.where(place == len(LEVELS), high, 0.0)
+        return (
+            inside
+            + torch.where(place == 0, low, 0.0)
+            + torch.where(place == len(LEVELS), high, 0.0)
+        )
 
     def icdf(self, value: Tensor) -> Tensor:
         """Give the quantiles of any levels in (0, 1)."""
@@ -73,12 +81,16 @@ class Quantiles(NumbersHead):
         """Make the distributions between the quantiles."""
         middle = len(LEVELS) // 2
         steps = F.softplus(raw - 1.0) + LEAST
-        down, up = steps[..., :middle].flip(-1).cumsum(-1).flip(-1), steps[..., middle + 1 :].cumsum(-1)
+        down, up = (
+            steps[..., :middle].flip(-1).cumsum(-1).flip(-1),
+            steps[..., middle + 1 :].cumsum(-1),
+        )
         median = raw[..., middle : middle + 1]
         return Interpolated(torch.cat([median - down, median, median + up], -1))
 
     def cost(self, raw: Tensor, target: Tensor, scale: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Give the nats, from which nothing is learned, and the mean cost of missing each quantile, which is."""
+        """Give the nats, from which nothing is learned, and the mean cost of missing each
+        quantile, which is."""
         distribution = self.distribution(raw, scale)
         nats = torch.log(scale) - distribution.log_prob(target)
         above = target[..., None] - distribution.values

@@ -33,7 +33,8 @@ class Student(NumbersHead):
         return StudentT(freedom, raw[..., 0], F.softplus(raw[..., 1]) + LEAST, validate_args=False)
 
     def draw(self, distribution: Any, first: Tensor, second: Tensor) -> Tensor:
-        """Draw by the polar method: sqrt(v (u^(-2/v) - 1)) cos(2 pi w) is t with v degrees (Bailey 1994)."""
+        """Draw by the polar method: sqrt(v (u^(-2/v) - 1)) cos(2 pi w) is t with v degrees
+        (Bailey 1994)."""
         freedom = distribution.df
         radius = torch.sqrt(freedom * torch.expm1(-2 / freedom * torch.log(first)))
         return distribution.loc + distribution.scale * radius * torch.cos(2 * pi * second)

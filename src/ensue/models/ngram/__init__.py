@@ -7,4 +7,13 @@ from ensue.models.ngram.estimation import choose, estimate, fit
 from ensue.models.ngram.model import Ngram
 from ensue.models.ngram.settings import NgramSettings
 
-__all__ = ["Ngram", "NgramSettings", "choose", "count", "estimate", "fit", "read_arpa", "write_arpa"]
+__all__ = [
+    "Ngram",
+    "NgramSettings",
+    "choose",
+    "count",
+    "estimate",
+    "fit",
+    "read_arpa",
+    "write_arpa",
+]

@@ -1,13 +1,13 @@
 """ARPA files: back-off models as text, the format that KenLM, SRILM and others share.
 
-A token is what stands between blanks, so symbols are escaped as in an address: white space, control characters and
-`%` become `%20` and so on (their UTF-8 bytes), the empty symbol `%`, and text that only looks like one of the
-special tokens gets `%3C` for its first character.
+A token is what stands between blanks, so symbols are escaped as in an address: white space, control
+characters and `%` become `%20` and so on (their UTF-8 bytes), the empty symbol `%`, and text that
+only looks like one of the special tokens gets `%3C` for its first character.
 
-Words are written as they are, without the blank before them, so that others read plain text whose words and signs
-stand between blanks: only line breaks, control characters, the special tokens and a `%` before two hexadecimal digits
-are escaped. Where a word is a symbol with that blank and another one without it, the less frequent one has its first
-character escaped: `%20the` or `%74he`.
+Words are written as they are, without the blank before them, so that others read plain text whose
+words and signs stand between blanks: only line breaks, control characters, the special tokens and a
+`%` before two hexadecimal digits are escaped. Where a word is a symbol with that blank and another
+one without it, the less frequent one has its first character escaped: `%20the` or `%74he`.
 """
 
 from __future__ import annotations
@@ -61,13 +61,20 @@ def unescape(token: str) -> str:
 
 
 def write_arpa(
-    model: Ngram, path: Path, symbols: Sequence[str], unknown: int | None, end: int | None, words: bool = False
+    model: Ngram,
+    path: Path,
+    symbols: Sequence[str],
+    unknown: int | None,
+    end: int | None,
+    words: bool = False,
 ) -> None:
-    """Write a model; `symbols` spells its ids, of which `unknown` and `end` (if any) become `<unk>` and `</s>`.
+    """Write a model; `symbols` spells its ids, of which `unknown` and `end` (if any) become `<unk>`
+    and `</s>`.
 
-    With `words`, a blank before a symbol only separates it from another, and the most frequent ids come first. A path
-    that ends in .gz, .xz or .bz2 is packed. Every smoothing can be written exactly. Readers insist on `<unk>` and
-    `</s>`; a model without them gets them last, as impossible. Raises UserError if two symbols are spelled alike.
+    With `words`, a blank before a symbol only separates it from another, and the most frequent ids
+    come first. A path that ends in .gz, .xz or .bz2 is packed. Every smoothing can be written
+    exactly. Readers insist on `<unk>` and `</s>`; a model without them gets them last, as
+    impossible. Raises UserError if two symbols are spelled alike.
     """
     tokens = _tokens(symbols, unknown, end, model.size, words)
     absent = [token for token, id in ((UNKNOWN, unknown), (END, end)) if id is None]
@@ -84,10 +91,13 @@ def write_arpa(
         file.write("\n\\end\\\n")
 
 
-def _tokens(symbols: Sequence[str], unknown: int | None, end: int | None, size: int, words: bool) -> list[str]:
+def _tokens(
+    symbols: Sequence[str], unknown: int | None, end: int | None, size: int, words: bool
+) -> list[str]:
     if len(symbols) != size:
         raise UserError(
-            f"{len(symbols)} symbols cannot spell a model of {size}", mend="give the codec it was made with"
+            f"{len(symbols)} symbols cannot spell a model of {size}",
+            hint="give the codec it was made with",
         )
     special = {unknown: UNKNOWN, end: END}
     spelled = _as_words(symbols, special) if words else list(map(escape, symbols))
@@ -95,7 +105,10 @@ def _tokens(symbols: Sequence[str], unknown: int | None, end: int | None, size: 
     first = {token: id for id, token in reversed(list(enumerate(tokens)))}
     for id, token in enumerate(tokens):
         if first[token] != id:
-            raise UserError(f"symbols {first[token]} and {id} are both written {token!r}", mend="spell them apart")
+            raise UserError(
+                f"symbols {first[token]} and {id} are both written {token!r}",
+                hint="spell them apart",
+            )
     return [*tokens, START]
 
 
@@ -117,7 +130,8 @@ def _as_words(symbols: Sequence[str], special: Mapping[int | None, str]) -> list
 
 
 def _as_it_is(word: str) -> str:
-    """Escape what would end a token, or be taken for something else. A joiner within a word is no blank."""
+    """Escape what would end a token, or be taken for something else. A joiner within a word is
+    no blank."""
     if word in (START, END, UNKNOWN, UNKNOWN.upper()):
         return escape(word)
     odd = r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]|%(?=[0-9A-Fa-f]{2})"
@@ -136,7 +150,9 @@ def _sections(model: Ngram, tokens: list[str]) -> Iterator[Iterator[str]]:
         yield _lines(probability, grams, _log10(rung.backoff))
 
 
-def _lines(probability: NDArray[np.float64], grams: list[str], backoff: NDArray[np.float64]) -> Iterator[str]:
+def _lines(
+    probability: NDArray[np.float64], grams: list[str], backoff: NDArray[np.float64]
+) -> Iterator[str]:
     if not len(backoff):
         return (f"{p:.8g}\t{gram}\n" for p, gram in zip(probability.tolist(), grams, strict=True))
     rows = zip(probability.tolist(), grams, backoff.tolist(), strict=True)

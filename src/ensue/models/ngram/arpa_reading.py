@@ -15,7 +15,7 @@ from ensue.data.readers.lines import lines_of
 from ensue.errors import DataError
 from ensue.models.ngram.arpa import START
 from ensue.models.ngram.model import Ngram
-from ensue.models.ngram.table import Rung, Table, first_rung
+from ensue.models.ngram.table import OrderTable, Table, unigram_table
 
 LARGEST = 300
 """Logarithms to the base of ten up to which weights are numbers."""
@@ -24,13 +24,14 @@ LARGEST = 300
 def read_arpa(path: Path) -> tuple[Ngram, list[str]]:
     """Give the model of an ARPA file and the tokens of its ids, in the file's order, without `<s>`.
 
-    Its conditionals sum to one as far as the file's rounding lets them. N-grams with `<s>` in any but the first place
-    are left out: it stands once, before a sequence. Raises DataError at the first line that does not fit.
+    Its conditionals sum to one as far as the file's rounding lets them. N-grams with `<s>` in any
+    but the first place are left out: it stands once, before a sequence. Raises DataError at the
+    first line that does not fit.
     """
     file = _File(path)
     expected = _header(file)
     ids: dict[str, int] = {}
-    rungs: list[Rung] = []
+    rungs: list[OrderTable] = []
     for n, count in enumerate(expected, 1):
         section = _section(file, n, count, ids)
         rungs.append(_first(section, ids) if n == 1 else _next(file, section, rungs))
@@ -62,7 +63,7 @@ class _File:
     def fail(self, what: str, number: int | None = None) -> NoReturn:
         """Refuse the line at hand, or the one of that number."""
         where = f"{self.path}:{self.number if number is None else number}"
-        raise DataError(what, where=where, mend="mend the ARPA file or write it anew")
+        raise DataError(what, where=where, hint="mend the ARPA file or write it anew")
 
 
 def _header(file: _File) -> list[int]:
@@ -92,7 +93,10 @@ class _Section:
 
 def _section(file: _File, n: int, count: int, ids: dict[str, int]) -> _Section:
     if n > 1 and (line := file.next()) != f"\\{n}-grams:":
-        file.fail(f"{line[:60]!r} stands where '\\{n}-grams:' should, after {n - 1}-grams as many as announced")
+        file.fail(
+            f"{line[:60]!r} stands where '\\{n}-grams:' should, after {n - 1}-grams as "
+            f"many as announced"
+        )
     rows, numbers, lines = [], [], []
     for _ in range(count):
         line = file.next()
@@ -108,7 +112,12 @@ def _section(file: _File, n: int, count: int, ids: dict[str, int]) -> _Section:
         numbers.append(values)
         lines.append(file.number)
     values = 10.0 ** np.array(numbers, float).reshape(-1, 2)
-    return _Section(np.array(rows, np.int64).reshape(-1, n), values[:, 0], values[:, 1], np.array(lines, np.int64))
+    return _Section(
+        np.array(rows, np.int64).reshape(-1, n),
+        values[:, 0],
+        values[:, 1],
+        np.array(lines, np.int64),
+    )
 
 
 def _fields(file: _File, line: str, n: int) -> tuple[list[str], tuple[float, float]]:
@@ -116,7 +125,10 @@ def _fields(file: _File, line: str, n: int) -> tuple[list[str], tuple[float, flo
     if len(fields) not in (n + 1, n + 2):
         file.fail(f"{line[:60]!r} is no {n}-gram between its logarithm and its back-off weight")
     try:
-        probability, backoff = float(fields[0]), float(fields[n + 1]) if len(fields) == n + 2 else 0.0
+        probability, backoff = (
+            float(fields[0]),
+            float(fields[n + 1]) if len(fields) == n + 2 else 0.0,
+        )
     except ValueError:
         file.fail(f"{line[:60]!r} has no number where one should be")
     if not (-np.inf < probability <= 0 and abs(backoff) < LARGEST):
@@ -124,7 +136,7 @@ def _fields(file: _File, line: str, n: int) -> tuple[list[str], tuple[float, flo
     return fields[1 : n + 1], (probability, backoff)
 
 
-def _first(section: _Section, ids: dict[str, int]) -> Rung:
+def _first(section: _Section, ids: dict[str, int]) -> OrderTable:
     """Move the start symbol behind the others, wherever it stood; `ids` follows."""
     order = [id for token, id in ids.items() if token != START]
     for place, token in enumerate(token for token in list(ids) if token != START):
@@ -132,10 +144,12 @@ def _first(section: _Section, ids: dict[str, int]) -> Rung:
     start = ids.get(START)
     ids[START] = len(order)
     last = (0.0, 1.0) if start is None else (section.probability[start], section.backoff[start])
-    return first_rung(np.append(section.probability[order], last[0]), np.append(section.backoff[order], last[1]))
+    return unigram_table(
+        np.append(section.probability[order], last[0]), np.append(section.backoff[order], last[1])
+    )
 
 
-def _next(file: _File, section: _Section, rungs: list[Rung]) -> Rung:
+def _next(file: _File, section: _Section, rungs: list[OrderTable]) -> OrderTable:
     size = rungs[0].size
     kept = np.flatnonzero((section.ids[:, 1:] < size).all(1))
     words, lines = section.ids[kept], section.lines[kept]
@@ -143,7 +157,9 @@ def _next(file: _File, section: _Section, rungs: list[Rung]) -> Rung:
     for depth, rung in enumerate(rungs[1:], 1):
         context = rung.follow(context, words[:, depth])
     if (context < 0).any():
-        file.fail("the first words of this n-gram are not themselves listed", int(lines[context < 0][0]))
+        file.fail(
+            "the first words of this n-gram are not themselves listed", int(lines[context < 0][0])
+        )
     keys = context * (size + 1) + words[:, -1]
     order = np.argsort(keys, kind="stable")
     again = np.flatnonzero(np.diff(keys[order]) == 0)
@@ -151,4 +167,6 @@ def _next(file: _File, section: _Section, rungs: list[Rung]) -> Rung:
         file.fail("this n-gram stands in the file already", int(lines[order[again[0] + 1]]))
     children = np.bincount(context, minlength=len(rungs[-1].symbol))
     place = kept[order]
-    return Rung(words[order, -1], children, section.probability[place], section.backoff[place], size)
+    return OrderTable(
+        words[order, -1], children, section.probability[place], section.backoff[place], size
+    )

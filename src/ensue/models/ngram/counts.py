@@ -13,7 +13,8 @@ from ensue.models.ngram.spilling import count_in_runs
 from ensue.models.ngram.suffixes import sorted_suffixes
 
 POSITION_BYTES, LEVEL_BYTES = 40, 20
-"""What counting takes for each symbol of a text: once, and for each length where all n-grams are different."""
+"""What counting takes for each symbol of a text: once, and for each length where all n-grams are
+different."""
 
 
 def count(ids: Ids, offsets: NDArray[np.integer], size: int, order: int, memory: int = 0) -> Counts:
@@ -21,11 +22,13 @@ def count(ids: Ids, offsets: NDArray[np.integer], size: int, order: int, memory:
 
     If that may take more than `memory` bytes (0: any), it is done in runs on disk.
 
-    Positions of the text are sorted by the `order` symbols that follow them. In that order all occurrences of an
-    n-gram stand together, for every n, and the levels are read off by comparing neighbours.
+    Positions of the text are sorted by the `order` symbols that follow them. In that order all
+    occurrences of an n-gram stand together, for every n, and the levels are read off by comparing
+    neighbours.
 
     >>> level = count(np.array([0, 1, 0, 1]), np.array([0, 4]), 2, order=2).levels[1]
-    >>> [f"{context}{symbol}" for context, symbol in zip(level.context, level.symbol)], level.count.tolist()
+    >>> ([f"{context}{symbol}" for context, symbol in zip(level.context, level.symbol)],
+    ...  level.count.tolist())
     (['01', '10', '20'], [2, 1, 1])
     """
     length = int(offsets[-1] - offsets[0]) + len(offsets) - 1
@@ -40,7 +43,8 @@ def _counted(text: Ids, size: int, order: int) -> Counts:
     length = len(text)
     padded = np.concatenate([text, np.full(order, size, text.dtype)])
     whole = np.min_scalar_type(-length - size - 2)
-    # What follows a start symbol inside an n-gram is never looked at, so past the end anything will do.
+    # What follows a start symbol inside an n-gram is never looked at, so past the end anything will
+    # do.
     at = sorted_suffixes(padded, order)
     at = at[at < length]
     fresh = np.zeros(length, bool)
@@ -55,7 +59,8 @@ def _counted(text: Ids, size: int, order: int) -> Counts:
     place = padded.astype(whole)
     for n in range(2, order + 1):
         column = padded[at + (n - 1)]
-        # The start symbol is the largest, so what is dropped ends its block and never is the head of what stays.
+        # The start symbol is the largest, so what is dropped ends its block and never is the head
+        # of what stays.
         kept = column != size
         at, fresh, column = at[kept], fresh[kept], column[kept]
         fresh[1:] |= column[1:] != column[:-1]

@@ -1,4 +1,5 @@
-"""What an n-gram model answers: the distribution of the next symbol after each step, computed when asked for."""
+"""What an n-gram model answers: the distribution of the next symbol after each step, computed
+when asked for."""
 
 from __future__ import annotations
 
@@ -21,10 +22,12 @@ class NextSymbol(Distribution):
     `log_prob` looks up the symbols asked for and nothing else; `probs` is the whole distribution.
     """
 
-    arg_constraints: ClassVar = {}  # type: ignore[bad-override]  # it is made of a table, not of parameters
+    # it is made of a table, not of parameters
+    arg_constraints: ClassVar = {}  # type: ignore[bad-override]
 
     def __init__(self, table: Table | PackedTable, sequence: Tensor, time: int) -> None:
-        """Take what was read, (batch, order - 1 + time), earlier steps first; -1 stands for nothing."""
+        """Take what was read, (batch, order - 1 + time), earlier steps first; -1 stands for
+        nothing."""
         self.table, self.device = table, sequence.device
         self.sequence = sequence.cpu().numpy()
         super().__init__(torch.Size((len(sequence), time)), validate_args=False)
@@ -33,26 +36,42 @@ class NextSymbol(Distribution):
     def _contexts(self) -> list[Nodes]:
         """Places of the last n = 1 to order - 1 symbols read at each step, (batch * time,)."""
         places = self.table.places(self.sequence, self.table.order - 1)
-        return [place[:, self.table.order - 1 :].ravel() for place in places[: self.table.order - 1]]
+        return [
+            place[:, self.table.order - 1 :].ravel() for place in places[: self.table.order - 1]
+        ]
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Give the log-probability, in nats, of symbols (..., batch, time). Raises ValueError for what is none."""
+        """Give the log-probability, in nats, of symbols (..., batch, time). Raises ValueError
+        for what is none."""
         value = value.expand(torch.broadcast_shapes(value.shape, self.batch_shape))
         symbols = value.cpu().numpy()
         if symbols.size and not 0 <= int(symbols.min()) <= int(symbols.max()) < self.table.size:
-            raise ValueError(f"symbols go from {symbols.min()} to {symbols.max()}, not from 0 to {self.table.size - 1}")
-        if symbols.ndim == 2 and np.array_equal(symbols[:, :-1], self.sequence[:, self.table.order :]):
-            probability = self.table.score(np.concatenate([self.sequence, symbols[:, -1:]], 1), self.table.order)
+            raise ValueError(
+                f"symbols go from {symbols.min()} to {symbols.max()}, not from 0 to "
+                f"{self.table.size - 1}"
+            )
+        if symbols.ndim == 2 and np.array_equal(
+            symbols[:, :-1], self.sequence[:, self.table.order :]
+        ):
+            probability = self.table.score(
+                np.concatenate([self.sequence, symbols[:, -1:]], 1), self.table.order
+            )
         else:
-            contexts = [np.broadcast_to(place.reshape(self.batch_shape), symbols.shape) for place in self._contexts]
-            probability = self.table.ask([context.ravel() for context in contexts], symbols.ravel())
+            contexts = [
+                np.broadcast_to(place.reshape(self.batch_shape), symbols.shape)
+                for place in self._contexts
+            ]
+            probability = self.table.query(
+                [context.ravel() for context in contexts], symbols.ravel()
+            )
         return torch.from_numpy(np.log(probability)).reshape(value.shape).to(self.device)
 
     def at(self, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the probability of every symbol, (chosen, size), and `depth`, (chosen,), at some steps alone.
+        """Give the probability of every symbol, (chosen, size), and `depth`, (chosen,), at some
+        steps alone.
 
-        The others cost nothing: of a large vocabulary there is no room for all distributions of a text. `steps` is a
-        mask (batch, time).
+        The others cost nothing: of a large vocabulary there is no room for all distributions of a
+        text. `steps` is a mask (batch, time).
         """
         chosen = steps.cpu().numpy().ravel()
         contexts = [context[chosen] for context in self._contexts]
@@ -63,11 +82,14 @@ class NextSymbol(Distribution):
     def probs(self) -> Tensor:
         """The probability of every symbol, (batch, time, size)."""
         probabilities = self.table.probabilities(self._contexts, self.batch_shape.numel())
-        return torch.from_numpy(probabilities).view(*self.batch_shape, self.table.size).to(self.device)
+        return (
+            torch.from_numpy(probabilities).view(*self.batch_shape, self.table.size).to(self.device)
+        )
 
     @cached_property
     def depth(self) -> Tensor:
-        """How many of the last symbols read make a context that something followed, (batch, time): 0 to order - 1."""
+        """How many of the last symbols read make a context that something followed, (batch,
+        time): 0 to order - 1."""
         longest = np.zeros(self.batch_shape.numel(), np.int64)
         for n, context in enumerate(self._contexts, 1):
             known = np.flatnonzero(context >= 0)

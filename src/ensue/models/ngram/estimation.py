@@ -13,17 +13,23 @@ from ensue.models.ngram.levels import Counts, Ids
 from ensue.models.ngram.model import Ngram
 from ensue.models.ngram.settings import NgramSettings
 from ensue.models.ngram.smoothing import Smoothing
-from ensue.models.ngram.table import Rung, Table, first_rung
+from ensue.models.ngram.table import OrderTable, Table, unigram_table
 from ensue.models.ngram.tuned_discounts import choose_discounts
 
 
 def estimate(
-    ids: Ids, offsets: NDArray[np.integer], size: int, settings: NgramSettings, tune: Part | None = None
+    ids: Ids,
+    offsets: NDArray[np.integer],
+    size: int,
+    settings: NgramSettings,
+    validation: Part | None = None,
 ) -> Ngram:
-    """Estimate a model from records `ids[offsets[r]:offsets[r + 1]]`, each with its end, of ids below `size`.
+    """Estimate a model from records `ids[offsets[r]:offsets[r + 1]]`, each with its end, of ids
+    below `size`.
 
-    What the settings leave open is chosen on `tune` (ids and offsets of another part). Without one, the last tenth
-    is set aside for the choice, and the model is then estimated from all. `model.settled(settings)` repeats the choice.
+    What the settings leave open is chosen on `validation` (ids and offsets of another part).
+    Without one, the last tenth is set aside for the choice, and the model is then estimated from
+    all. `model.with_choices_of(settings)` repeats the choice.
 
     >>> model = estimate(np.array([0, 1, 0, 1, 0]), np.array([0, 5]), 2, NgramSettings(order=2))
     >>> model.order
@@ -32,10 +38,14 @@ def estimate(
     if not settings.open:
         order = settings.highest_order
         return fit(count(ids, offsets, size, order, settings.memory), settings.smooth(), order)
-    counted, judge = ((ids, offsets), tune) if tune else set_aside(ids, offsets)
+    counted, judge = ((ids, offsets), validation) if validation else set_aside(ids, offsets)
     counts = count(*counted, size, settings.highest_order, settings.memory)
     order, smoothing = choose(counts, judge, settings)
-    return fit(counts if tune else count(ids, offsets, size, order, settings.memory), smoothing, order)
+    return fit(
+        counts if validation else count(ids, offsets, size, order, settings.memory),
+        smoothing,
+        order,
+    )
 
 
 def set_aside(ids: Ids, offsets: NDArray[np.integer]) -> tuple[Part, Part]:
@@ -53,7 +63,8 @@ def set_aside(ids: Ids, offsets: NDArray[np.integer]) -> tuple[Part, Part]:
 
 
 def choose(counts: Counts, judge: Part, settings: NgramSettings) -> tuple[int, Smoothing]:
-    """Choose what the settings leave open on a part that was not counted: the order, and the discounts."""
+    """Choose what the settings leave open on a part that was not counted: the order, and the
+    discounts."""
     smoothing = settings.smooth()
     order = choose_order(counts, judge, smoothing) if settings.order == "auto" else settings.order
     if not settings.tuned:
@@ -63,14 +74,14 @@ def choose(counts: Counts, judge: Part, settings: NgramSettings) -> tuple[int, S
 
 def fit(counts: Counts, smoothing: Smoothing, order: int) -> Ngram:
     """Smooth counts into the model of an order that they allow."""
-    rungs: list[Rung] = []
+    rungs: list[OrderTable] = []
     below = np.full(1, 1 / counts.size)
     nothing = np.zeros(0)
     for n, level in enumerate(counts.levels[:order], 1):
         below, rest, children = smoothing.smoothed(counts, n, n == order, below)
         if n == 1:
-            rungs.append(first_rung(below, nothing))
+            rungs.append(unigram_table(below, nothing))
             continue
         rungs[-1] = replace(rungs[-1], backoff=rest)
-        rungs.append(Rung(level.symbol, children, below, nothing, counts.size))
+        rungs.append(OrderTable(level.symbol, children, below, nothing, counts.size))
     return Ngram(Table(counts.size, rungs), np.array(smoothing.given).reshape(-1, 3))

@@ -18,7 +18,8 @@ Part = tuple[Ids, NDArray[np.integer]]
 
 @dataclass(frozen=True)
 class Step:
-    """One length of n-grams at the steps of a text: where each step's context and whole n-gram are, -1 if nowhere."""
+    """One length of n-grams at the steps of a text: where each step's context and whole n-gram
+    are, -1 if nowhere."""
 
     level: Level
     contexts: int
@@ -36,15 +37,17 @@ def steps_of(counts: Counts, part: Part) -> Iterator[Step]:
         contexts = len(below.symbol)
         context = place[scored - 1]
         place = np.full(len(text), -1)
-        place[scored] = Follow(level.context, level.symbol, contexts, counts.size)(context, text[scored])
+        place[scored] = Follow(level.context, level.symbol, contexts, counts.size)(
+            context, text[scored]
+        )
         yield Step(level, contexts, context, place[scored])
 
 
 def nats_by_order(counts: Counts, part: Part, smoothing: Smoothing) -> NDArray[np.float64]:
     """Give the nats of a part under the model of each order that the counts allow, from 1.
 
-    A model counts otherwise at its top order than below; so the chain of lower orders is shared by all, and each
-    order puts its own top on it.
+    A model counts otherwise at its top order than below; so the chain of lower orders is shared by
+    all, and each order puts its own top on it.
     """
     lower: NDArray[np.float64] | float = 1 / counts.size
     nats = []
@@ -56,7 +59,9 @@ def nats_by_order(counts: Counts, part: Part, smoothing: Smoothing) -> NDArray[n
     return np.array(nats)
 
 
-def _mix(shares: tuple[NDArray, NDArray], step: Step, lower: NDArray | float) -> NDArray[np.float64]:
+def _mix(
+    shares: tuple[NDArray, NDArray], step: Step, lower: NDArray | float
+) -> NDArray[np.float64]:
     own, rest = np.append(shares[0], 0.0), np.append(shares[1], 1.0)
     return own[step.whole] + rest[step.context] * lower
 
@@ -70,5 +75,6 @@ def nats_of(counts: Counts, steps: Sequence[Step], smoothing: Smoothing) -> floa
 
 
 def choose_order(counts: Counts, part: Part, smoothing: Smoothing) -> int:
-    """Give the order with which a part that was not counted is likeliest; the smallest of equals."""
+    """Give the order with which a part that was not counted is likeliest; the smallest of
+    equals."""
     return int(np.argmin(nats_by_order(counts, part, smoothing))) + 1

@@ -1,4 +1,5 @@
-"""The n-grams' compiled kernels (native/cpp/ngram): counting and smoothing at full speed, with the same results.
+"""The n-grams' compiled kernels (native/cpp/ngram): counting and smoothing at full speed, with the
+same results.
 
 Each function is the inside of one that NumPy does too, which stands beside its call.
 """
@@ -20,9 +21,9 @@ MOST = 2**31 - 64
 
 
 class _Level(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_void_p) for name in ("symbol", "context", "suffix", "count", "left")] + [
-        (name, ctypes.c_int64) for name in ("nodes", "started")
-    ]
+    _fields_ = [
+        (name, ctypes.c_void_p) for name in ("symbol", "context", "suffix", "count", "left")
+    ] + [(name, ctypes.c_int64) for name in ("nodes", "started")]
 
 
 def address(array: NDArray | None) -> int | None:
@@ -51,15 +52,25 @@ def levels_of(text: NDArray[np.integer], size: int, order: int) -> list[Level] |
     *sorting, nodes = done
     found = [_first_level(ours, size, order)]
     for n in range(2, order + 1):
-        found.append([np.empty(nodes[n - 1] if name < 4 or n < order else 0, np.int32) for name in range(5)])
-    levels = (_Level * order)(*(_Level(*map(address, arrays), len(arrays[0]), size) for arrays in found))
+        found.append(
+            [np.empty(nodes[n - 1] if name < 4 or n < order else 0, np.int32) for name in range(5)]
+        )
+    levels = (_Level * order)(
+        *(_Level(*map(address, arrays), len(arrays[0]), size) for arrays in found)
+    )
     length = ctypes.c_int64(len(ours))
-    kernels.ensue_ngram_levels(pointer(ours), length, order, *map(pointer, sorting), levels, room.pointer)
-    return [Level(*arrays, started=int(level.started)) for arrays, level in zip(found, levels, strict=True)]
+    kernels.ensue_ngram_levels(
+        pointer(ours), length, order, *map(pointer, sorting), levels, room.pointer
+    )
+    return [
+        Level(*arrays, started=int(level.started))
+        for arrays, level in zip(found, levels, strict=True)
+    ]
 
 
 def sorted_positions(text: NDArray[np.int32], size: int, order: int) -> Sequence[NDArray] | None:
-    """Sort a text's positions by `order` symbols; give how many of these each shares with the one before it."""
+    """Sort a text's positions by `order` symbols; give how many of these each shares with the
+    one before it."""
     kernels = library()
     done = None if kernels is None else _sorted(kernels, text, size, order, _Scratch(len(text)))
     return None if done is None else done[:2]
@@ -68,28 +79,42 @@ def sorted_positions(text: NDArray[np.int32], size: int, order: int) -> Sequence
 def _sorted(
     kernels: ctypes.CDLL, text: NDArray[np.int32], size: int, order: int, room: _Scratch
 ) -> Sequence[NDArray] | None:
-    """Give positions in order, what each shares with the one before, its reach, and how many n-grams there are."""
+    """Give positions in order, what each shares with the one before, its reach, and how many
+    n-grams there are."""
     at, nodes = np.empty(len(text), np.uint32), np.zeros(order, np.int64)
     shared, reach = np.empty((2, len(text)), np.uint8)
     arrays, length = map(pointer, (at, shared, reach, nodes)), ctypes.c_int64(len(text))
-    done = kernels.ensue_ngram_sort(pointer(text), length, size, order, *arrays, room.pointer, torch.get_num_threads())
+    done = kernels.ensue_ngram_sort(
+        pointer(text), length, size, order, *arrays, room.pointer, torch.get_num_threads()
+    )
     return (at, shared, reach, nodes) if done else None
 
 
-def merge(runs: list[NDArray[np.uint32]], order: int, most: int) -> Iterator[NDArray[np.uint32]] | None:
-    """Merge sorted rows of ids and a count, equal ones to one with the sum, in blocks of at most `most` rows."""
+def merge(
+    runs: list[NDArray[np.uint32]], order: int, most: int
+) -> Iterator[NDArray[np.uint32]] | None:
+    """Merge sorted rows of ids and a count, equal ones to one with the sum, in blocks of at most
+    `most` rows."""
     kernels = library()
     return None if kernels is None else _merge(kernels, runs, order, most)
 
 
-def _merge(kernels: ctypes.CDLL, runs: list[NDArray[np.uint32]], order: int, most: int) -> Iterator[NDArray[np.uint32]]:
+def _merge(
+    kernels: ctypes.CDLL, runs: list[NDArray[np.uint32]], order: int, most: int
+) -> Iterator[NDArray[np.uint32]]:
     kernels.ensue_ngram_merge.restype = ctypes.c_int64
     addresses = (ctypes.c_void_p * len(runs))(*map(address, runs))
     places, lengths = np.zeros(len(runs), np.int64), np.array([len(run) for run in runs], np.int64)
     while (places < lengths).any():
         rows = np.empty((most, order + 1), np.uint32)
         found = kernels.ensue_ngram_merge(
-            addresses, pointer(places), pointer(lengths), len(runs), order, pointer(rows), ctypes.c_int64(most)
+            addresses,
+            pointer(places),
+            pointer(lengths),
+            len(runs),
+            order,
+            pointer(rows),
+            ctypes.c_int64(most),
         )
         if found < 0:
             raise MemoryError
@@ -97,7 +122,8 @@ def _merge(kernels: ctypes.CDLL, runs: list[NDArray[np.uint32]], order: int, mos
 
 
 class _Scratch:
-    """16 bytes for each position, at an address for wide numbers: the keys while sorting, then places of n-grams."""
+    """16 bytes for each position, at an address for wide numbers: the keys while sorting, then
+    places of n-grams."""
 
     def __init__(self, length: int) -> None:
         self._room = np.empty(2 * length + 12, np.uint64)
@@ -118,14 +144,21 @@ def counts_of_counts(counts: NDArray[np.integer]) -> NDArray[np.int64] | None:
     if kernels is None or counts.dtype != np.int32:
         return None
     found = np.empty(6, np.int64)
-    kernels.ensue_ngram_counts_of_counts(pointer(counts), ctypes.c_int64(len(counts)), pointer(found))
+    kernels.ensue_ngram_counts_of_counts(
+        pointer(counts), ctypes.c_int64(len(counts)), pointer(found)
+    )
     return found
 
 
 def smooth(
-    level: Level, counts: NDArray[np.integer], discount: Sequence[float], contexts: int, below: NDArray[np.float64]
+    level: Level,
+    counts: NDArray[np.integer],
+    discount: Sequence[float],
+    contexts: int,
+    below: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]] | None:
-    """Give Kneser-Ney's probabilities, what each context leaves to the shorter one, and its number of n-grams.
+    """Give Kneser-Ney's probabilities, what each context leaves to the shorter one, and its number
+    of n-grams.
 
     None without the kernels, or for counts that are not theirs.
     """
@@ -133,9 +166,13 @@ def smooth(
     if kernels is None or counts.dtype != np.int32:
         return None
     nodes = len(counts)
-    ours = _Level(address(level.symbol), address(level.context), address(level.suffix), None, None, nodes, 0)
+    ours = _Level(
+        address(level.symbol), address(level.context), address(level.suffix), None, None, nodes, 0
+    )
     probability, rest, children = np.empty(nodes), np.empty(contexts), np.empty(contexts, np.int32)
     each = np.array([0.0, *discount])
     arrays = map(pointer, (each, below, probability, rest, children))
-    kernels.ensue_ngram_smooth(ctypes.byref(ours), pointer(counts), ctypes.c_int64(contexts), *arrays)
+    kernels.ensue_ngram_smooth(
+        ctypes.byref(ours), pointer(counts), ctypes.c_int64(contexts), *arrays
+    )
     return probability, rest, children

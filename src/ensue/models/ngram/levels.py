@@ -15,10 +15,11 @@ Nodes = NDArray[np.integer]
 class Level:
     """The distinct n-grams of one length n, sorted by their first n-1 symbols, then by their last.
 
-    `context` and `suffix` are the places of an n-gram's first and last n-1 symbols in the level below. `count` is
-    how often it occurs; `left` how many distinct symbols precede it, or again `count` where it begins a record and
-    nothing can (Kneser & Ney's continuation count, as Chen & Goodman and KenLM use it); `left` is empty in the last
-    level. `started` is the place of the first n-gram that begins with the start symbol.
+    `context` and `suffix` are the places of an n-gram's first and last n-1 symbols in the level
+    below. `count` is how often it occurs; `left` how many distinct symbols precede it, or again
+    `count` where it begins a record and nothing can (Kneser & Ney's continuation count, as Chen &
+    Goodman and KenLM use it); `left` is empty in the last level. `started` is the place of the
+    first n-gram that begins with the start symbol.
     """
 
     symbol: Ids
@@ -33,19 +34,22 @@ class Level:
 class Counts:
     """The n-grams of a corpus up to a length: level n is `levels[n - 1]`.
 
-    The first level holds every id, seen or not, in order, so that a place in it is an id; the last is the start
-    symbol, `size`, which is a context and never counts.
+    The first level holds every id, seen or not, in order, so that a place in it is an id; the last
+    is the start symbol, `size`, which is a context and never counts.
     """
 
     size: int
     levels: list[Level]
 
 
-def with_starts(ids: Ids, offsets: NDArray[np.integer], size: int, begin: int = 0, end: int | None = None) -> Ids:
-    """Give one text of all records, the start symbol `size` before each; or its stretch from begin to end.
+def with_starts(
+    ids: Ids, offsets: NDArray[np.integer], size: int, begin: int = 0, end: int | None = None
+) -> Ids:
+    """Give one text of all records, the start symbol `size` before each; or its stretch from begin
+    to end.
 
-    Everything that is counted comes through here, so here ids are looked at: the kernels follow them into memory.
-    Raises ValueError for one that is no symbol.
+    Everything that is counted comes through here, so here ids are looked at: the kernels follow
+    them into memory. Raises ValueError for one that is no symbol.
 
     >>> with_starts(np.array([1, 0, 1]), np.array([0, 2, 3]), 2).tolist()
     [2, 1, 0, 2, 1]
@@ -58,6 +62,8 @@ def with_starts(ids: Ids, offsets: NDArray[np.integer], size: int, begin: int = 
     real[starts[before:until] - begin] = False
     symbols = ids[offsets[0] + begin - before : offsets[0] + end - until]
     if len(symbols) and not 0 <= int(symbols.min()) <= int(symbols.max()) < size:
-        raise ValueError(f"ids go from {symbols.min()} to {symbols.max()}, and the symbols from 0 to {size - 1}")
+        raise ValueError(
+            f"ids go from {symbols.min()} to {symbols.max()}, and the symbols from 0 to {size - 1}"
+        )
     text[real] = symbols
     return text

@@ -1,4 +1,5 @@
-"""The n-gram model: a table of what followed what, behind the contract of every model of sequences."""
+"""The n-gram model: a table of what followed what, behind the contract of every model of
+sequences."""
 
 from __future__ import annotations
 
@@ -16,10 +17,10 @@ from ensue.models.contract import Autoregressive
 from ensue.models.ngram.distribution import NextSymbol
 from ensue.models.ngram.packed import NO_MODEL, PackedTable, check
 from ensue.models.ngram.settings import NgramSettings
-from ensue.models.ngram.table import Rung, Table, first_rung
+from ensue.models.ngram.table import OrderTable, Table, unigram_table
 from ensue.state import State
 
-NOTHING = -1
+UNREAD = -1
 """Stands in a state where no symbol was read yet."""
 
 
@@ -38,55 +39,73 @@ class Ngram(Autoregressive):
         """The longest n-gram known: a symbol and its order - 1 predecessors."""
         return self.table.order
 
-    def settled(self, settings: NgramSettings) -> NgramSettings:
-        """Give settings that make the same choices again, on other counts: this order, these discounts if tuned."""
-        chosen = {"discounts": tuple(map(tuple, self.discounts.tolist()))} if len(self.discounts) else {}
+    def with_choices_of(self, settings: NgramSettings) -> NgramSettings:
+        """Give settings that make the same choices again, on other counts: this order, these
+        discounts if tuned."""
+        chosen = (
+            {"discounts": tuple(map(tuple, self.discounts.tolist()))} if len(self.discounts) else {}
+        )
         return settings.model_copy(update={"order": self.order, **chosen})
 
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
         """Give the state in which nothing was read, not even the start symbol."""
-        return torch.full((batch_size, self.order - 1), NOTHING, device=None if context is None else context.device)
+        return torch.full(
+            (batch_size, self.order - 1), UNREAD, device=None if context is None else context.device
+        )
 
-    def __call__(self, inputs: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Distribution, State]:
-        """Give the distribution after each of inputs (batch, time); it is computed when it is asked for."""
+    def __call__(
+        self, inputs: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Distribution, State]:
+        """Give the distribution after each of inputs (batch, time); it is computed when it is
+        asked for."""
         check_symbols(inputs, self.size)
         check_lengths(lengths, *inputs.shape)
         check_state(state, Row((self.order - 1,)), len(inputs), None)
         state = cast(Tensor, state)
-        check_symbols(state, self.size, least=NOTHING)
+        check_symbols(state, self.size, least=UNREAD)
         sequence = torch.cat([state.to(inputs.device), inputs], 1)
         rows, time = inputs.shape
-        ends = torch.full((rows,), time, device=inputs.device) if lengths is None else lengths.to(inputs.device)
+        ends = (
+            torch.full((rows,), time, device=inputs.device)
+            if lengths is None
+            else lengths.to(inputs.device)
+        )
         columns = ends[:, None] + torch.arange(self.order - 1, device=inputs.device)
         return NextSymbol(self.table, sequence, time), sequence.gather(1, columns)
 
     def packed(self, quantised: bool = False) -> Ngram:
-        """Give the model in few bytes: probabilities to 7 digits, or, quantised, of 256 values a length."""
+        """Give the model in few bytes: probabilities to 7 digits, or, quantised, of 256 values a
+        length."""
         table = self.table if isinstance(self.table, PackedTable) else PackedTable.of(self.table)
         return Ngram(table.quantised() if quantised else table, self.discounts)
 
     @property
     def parameter_count(self) -> int:
-        """How many probabilities and back-off weights there are; the longest n-grams have no weight."""
+        """How many probabilities and back-off weights there are; the longest n-grams have no
+        weight."""
         lengths = self.table.lengths
         return 2 * sum(lengths) - lengths[-1]
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give probabilities and back-off weights of each length, and which symbols follow which contexts."""
+        """Give probabilities and back-off weights of each length, and which symbols follow which
+        contexts."""
         found = {"discounts": self.discounts}
         if isinstance(self.table, PackedTable):
             return found | self.table.arrays()
         for n, rung in enumerate(self.table.rungs, 1):
             found |= {f"probability.{n}": rung.probability, f"backoff.{n}": rung.backoff}
             if n > 1:
-                found |= {f"symbol.{n}": _compact(rung.symbol), f"children.{n}": _compact(rung.children)}
+                found |= {
+                    f"symbol.{n}": _compact(rung.symbol),
+                    f"children.{n}": _compact(rung.children),
+                }
         return found
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over the table; its order may differ from the one before.
 
-        Of packed arrays only types and sizes are looked at, so that a large model in a mapped file opens at once; what
-        they hold cannot lead a question outside of them.
+        Of packed arrays only types and sizes are looked at, so that a large model in a mapped file
+        opens at once; what they hold cannot lead a question outside of them.
         """
         packed = "grams.1" in arrays
         first = "grams.1" if packed else "probability.1"
@@ -94,8 +113,15 @@ class Ngram(Autoregressive):
         check(first in arrays and "discounts" in arrays, NO_MODEL)
         check(len(arrays[first]) == self.size + 1, f"it is not over {self.size} symbols")
         rest = {name: array for name, array in arrays.items() if name != "discounts"}
-        table = PackedTable.read(rest, self.size, order) if packed else _read_plain(rest, self.size, order)
-        check(arrays["discounts"].shape in ((0, 3), (order, 3)), "its discounts are not those of its order")
+        table = (
+            PackedTable.read(rest, self.size, order)
+            if packed
+            else _read_plain(rest, self.size, order)
+        )
+        check(
+            arrays["discounts"].shape in ((0, 3), (order, 3)),
+            "its discounts are not those of its order",
+        )
         self.table, self.discounts = table, arrays["discounts"]
 
 
@@ -103,12 +129,17 @@ def _read_plain(arrays: Mapping[str, np.ndarray], size: int, order: int) -> Tabl
     names = {f"{kind}.{n}" for n in range(1, order + 1) for kind in ("probability", "backoff")}
     names |= {f"{kind}.{n}" for n in range(2, order + 1) for kind in ("symbol", "children")}
     check(names == set(arrays), NO_MODEL)
-    rungs = [first_rung(arrays["probability.1"], arrays["backoff.1"])]
+    rungs = [unigram_table(arrays["probability.1"], arrays["backoff.1"])]
     for n in range(2, order + 1):
         symbol, children = arrays[f"symbol.{n}"], arrays[f"children.{n}"]
-        rungs.append(Rung(symbol, children, arrays[f"probability.{n}"], arrays[f"backoff.{n}"], size))
+        rungs.append(
+            OrderTable(symbol, children, arrays[f"probability.{n}"], arrays[f"backoff.{n}"], size)
+        )
     for n, rung in enumerate(rungs, 1):
-        check(_fits(rung, rungs[n - 2] if n > 1 else None, n == order), f"its {n}-grams do not fit together")
+        check(
+            _fits(rung, rungs[n - 2] if n > 1 else None, n == order),
+            f"its {n}-grams do not fit together",
+        )
     return Table(size, rungs)
 
 
@@ -116,7 +147,7 @@ def _compact(values: np.ndarray) -> np.ndarray:
     return values.astype(np.min_scalar_type(int(values.max(initial=0))))
 
 
-def _fits(rung: Rung, below: Rung | None, last: bool) -> bool:
+def _fits(rung: OrderTable, below: OrderTable | None, last: bool) -> bool:
     count = len(rung.symbol)
     return (
         len(rung.probability) == count

@@ -13,19 +13,23 @@ from numpy.typing import NDArray
 from ensue.errors import RunError
 from ensue.models.ngram.kernels import address, pointer
 from ensue.models.ngram.records import BINS, CONTEXTS, SPARSE, VALUES, Records, kind_of
-from ensue.models.ngram.table import Nodes, Rung, Symbols, Table, first_rung
+from ensue.models.ngram.table import Nodes, OrderTable, Symbols, Table, unigram_table
 from ensue.native import library
 
-LONGEST = 32
+MAX_ORDER = 32
 """The kernels know no longer n-grams."""
 ARRAYS = ("grams", "sparse", "base", "far", "books")
 LOOKED_AT = 1 << 22
-"""N-grams of each length whose values are looked at when a model opens: reading all of a large file would take long."""
+"""N-grams of each length whose values are looked at when a model opens: reading all of a large
+file would take long."""
 NO_MODEL = "its arrays are not those of an n-gram model"
 
 
-class _Rung(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_void_p) for name in ("grams", "sparse", "base", "far", "probabilities", "backoffs")] + [
+class _OrderTable(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_void_p)
+        for name in ("grams", "sparse", "base", "far", "probabilities", "backoffs")
+    ] + [
         ("nodes", ctypes.c_int64),
         ("far_blocks", ctypes.c_int64),
         ("bytes", ctypes.c_int32),
@@ -41,7 +45,8 @@ class _Table(ctypes.Structure):
 
 
 class PackedTable:
-    """Answers as `Table` does: with the compiled kernels from the packed arrays, without them from unpacked ones."""
+    """Answers as `Table` does: with the compiled kernels from the packed arrays, without them
+    from unpacked ones."""
 
     def __init__(self, size: int, records: Sequence[Records]) -> None:
         self.size, self.records = size, list(records)
@@ -65,25 +70,30 @@ class PackedTable:
     def plain(self) -> Table:
         """The table unpacked."""
         first = self.records[0]
-        rungs = [first_rung(first.values("probability"), first.values("backoff"))]
+        orders = [unigram_table(first.values("probability"), first.values("backoff"))]
         for below, rung in zip(self.records, self.records[1:], strict=False):
             begins = below.begins(np.arange(len(below.grams) + 1), len(rung.grams))
             probability, backoff = rung.values("probability"), rung.values("backoff")
-            rungs.append(Rung(rung.symbols(), np.diff(begins), probability, backoff, self.size))
-        return Table(self.size, rungs)
+            orders.append(
+                OrderTable(rung.symbols(), np.diff(begins), probability, backoff, self.size)
+            )
+        return Table(self.size, orders)
 
     @property
-    def rungs(self) -> list[Rung]:
+    def rungs(self) -> list[OrderTable]:
         """The rungs unpacked."""
         return self.plain.rungs
 
     def quantised(self) -> PackedTable:
-        """Give the table with 256 probabilities and weights a length; its distributions only nearly sum to 1.
+        """Give the table with 256 probabilities and weights a length; its distributions only nearly
+        sum to 1.
 
         Single symbols stay as they are: they are few, and much hangs on the frequent ones.
         """
         first, *others = self.records
-        return PackedTable(self.size, [first, *(records.quantised(self.size) for records in others)])
+        return PackedTable(
+            self.size, [first, *(records.quantised(self.size) for records in others)]
+        )
 
     def places(self, sequence: Symbols, longest: int) -> list[Nodes]:
         """Find n-grams as `Table.places` does."""
@@ -91,7 +101,7 @@ class PackedTable:
             return self.plain.places(sequence, longest)
         found = [np.empty(sequence.shape, np.int64) for _ in range(longest - 1)]
         text = np.ascontiguousarray(sequence, np.int64)
-        self._ask("places", text, *sequence.shape, longest, found)
+        self._query("places", text, *sequence.shape, longest, found)
         return [sequence, *found]
 
     def score(self, text: Symbols, first: int) -> NDArray[np.float64]:
@@ -100,16 +110,24 @@ class PackedTable:
             return self.plain.score(text, first)
         rows, width = text.shape
         found = np.empty((rows, max(0, width - first)))
-        self._ask("score", np.ascontiguousarray(text, np.int64), rows, width, first, found, torch.get_num_threads())
+        self._query(
+            "score",
+            np.ascontiguousarray(text, np.int64),
+            rows,
+            width,
+            first,
+            found,
+            torch.get_num_threads(),
+        )
         return found
 
-    def ask(self, contexts: Sequence[Nodes], symbols: Symbols) -> NDArray[np.float64]:
+    def query(self, contexts: Sequence[Nodes], symbols: Symbols) -> NDArray[np.float64]:
         """Give the probability of one symbol after each history as `Table.ask` does."""
         if self._kernel is None:
-            return self.plain.ask(contexts, symbols)
+            return self.plain.query(contexts, symbols)
         found = np.empty(len(symbols))
         known = [np.ascontiguousarray(context, np.int64) for context in contexts]
-        self._ask("ask", known, np.ascontiguousarray(symbols, np.int64), len(symbols), found)
+        self._query("ask", known, np.ascontiguousarray(symbols, np.int64), len(symbols), found)
         return found
 
     def probabilities(self, contexts: Sequence[Nodes], rows: int) -> NDArray[np.float64]:
@@ -117,7 +135,12 @@ class PackedTable:
         if self._kernel is None:
             return self.plain.probabilities(contexts, rows)
         found = np.empty((rows, self.size))
-        self._ask("distributions", [np.ascontiguousarray(context, np.int64) for context in contexts], rows, found)
+        self._query(
+            "distributions",
+            [np.ascontiguousarray(context, np.int64) for context in contexts],
+            rows,
+            found,
+        )
         return found
 
     def continued(self, n: int, contexts: Nodes) -> NDArray[np.bool_]:
@@ -134,8 +157,11 @@ class PackedTable:
 
     @staticmethod
     def read(arrays: Mapping[str, NDArray], size: int, order: int) -> PackedTable:
-        """Take over what `arrays` gave, after a look at types and sizes. Raises RunError if they do not fit."""
-        check(set(arrays) == {f"{name}.{n}" for name in ARRAYS for n in range(1, order + 1)}, NO_MODEL)
+        """Take over what `arrays` gave, after a look at types and sizes. Raises RunError if they
+        do not fit."""
+        check(
+            set(arrays) == {f"{name}.{n}" for name in ARRAYS for n in range(1, order + 1)}, NO_MODEL
+        )
         records: list[Records] = []
         for n in range(1, order + 1):
             grams, sparse, *others = (arrays[f"{name}.{n}"] for name in ARRAYS)
@@ -144,31 +170,41 @@ class PackedTable:
             check(fits and (n > 1 or len(grams) == size + 1), f"its {n}-grams do not fit together")
             found = Records(grams.view(kind)[:, 0], sparse.view(kind["symbol"].base), *others)
             finite = all(
-                np.isfinite(found.grams[:LOOKED_AT][name]).all() for name in VALUES if name in (kind.names or ())
+                np.isfinite(found.grams[:LOOKED_AT][name]).all()
+                for name in VALUES
+                if name in (kind.names or ())
             )
-            check(finite and bool(np.isfinite(found.books).all()), f"its {n}-grams have numbers that are not finite")
+            check(
+                finite and bool(np.isfinite(found.books).all()),
+                f"its {n}-grams have numbers that are not finite",
+            )
             records.append(found)
         return PackedTable(size, records)
 
     @cached_property
     def index(self) -> list[NDArray[np.uint32]]:
-        """Where the pairs of symbols begin, which the kernels note for themselves at the first question."""
+        """Where the pairs of symbols begin, which the kernels note for themselves at the first
+        question."""
         first, *pairs = self.lengths[:2]
-        return [np.empty(count, np.uint32) for more in pairs for count in (first + 1, more // 2 + 2 * first)]
+        return [
+            np.empty(count, np.uint32)
+            for more in pairs
+            for count in (first + 1, more // 2 + 2 * first)
+        ]
 
     @cached_property
     def _kernel(self) -> tuple[ctypes.CDLL, _Table, ctypes.Array] | None:
         kernels = library()
-        if kernels is None or self.order > LONGEST:
+        if kernels is None or self.order > MAX_ORDER:
             return None
-        rungs = (_Rung * self.order)(*map(_as_struct, self.records))
+        rungs = (_OrderTable * self.order)(*map(_as_struct, self.records))
         table = _Table(ctypes.addressof(rungs), None, None, self.size, self.order)
         if self.index:
             kernels.ensue_ngram_index(ctypes.byref(table), *map(pointer, self.index))
             table.slots, table.places = map(address, self.index)
         return kernels, table, rungs
 
-    def _ask(self, name: str, *arguments: NDArray | Sequence[NDArray] | int) -> None:
+    def _query(self, name: str, *arguments: NDArray | Sequence[NDArray] | int) -> None:
         assert self._kernel is not None
         kernels, table, _ = self._kernel
         getattr(kernels, f"ensue_ngram_{name}")(ctypes.byref(table), *map(_argument, arguments))
@@ -177,7 +213,7 @@ class PackedTable:
 def check(claim: bool, otherwise: str) -> None:
     """Refuse arrays that make no model. Raises RunError."""
     if not claim:
-        raise RunError(f"this is no n-gram model that fits: {otherwise}", mend="train it again")
+        raise RunError(f"this is no n-gram model that fits: {otherwise}", hint="train it again")
 
 
 def _bytes(array: NDArray) -> NDArray:
@@ -187,7 +223,9 @@ def _bytes(array: NDArray) -> NDArray:
     return array.view(np.uint8).reshape(len(array), array.dtype.itemsize)
 
 
-def _fits(kind: np.dtype, grams: NDArray, sparse: NDArray, base: NDArray, far: NDArray, books: NDArray) -> bool:
+def _fits(
+    kind: np.dtype, grams: NDArray, sparse: NDArray, base: NDArray, far: NDArray, books: NDArray
+) -> bool:
     symbol = kind["symbol"]
     last = "step" not in (kind.names or ())
     return (
@@ -203,12 +241,23 @@ def _fits(kind: np.dtype, grams: NDArray, sparse: NDArray, base: NDArray, far: N
     )
 
 
-def _as_struct(records: Records) -> _Rung:
+def _as_struct(records: Records) -> _OrderTable:
     last, kind = records.last, records.grams.dtype
     books = records.books if len(records.books) else (None, None)
-    arrays = (records.grams, records.sparse, *((None, None) if last else (records.base, records.far)), *books)
+    arrays = (
+        records.grams,
+        records.sparse,
+        *((None, None) if last else (records.base, records.far)),
+        *books,
+    )
     far_blocks = len(records.far) // CONTEXTS
-    return _Rung(*map(address, arrays), len(records.grams), far_blocks, kind.itemsize, kind["symbol"].itemsize)
+    return _OrderTable(
+        *map(address, arrays),
+        len(records.grams),
+        far_blocks,
+        kind.itemsize,
+        kind["symbol"].itemsize,
+    )
 
 
 def _argument(value: NDArray | Sequence[NDArray] | int) -> object:

@@ -1,9 +1,11 @@
-"""The n-grams of one length in few bytes: each a record, so that a question meets one line of memory for each length.
+"""The n-grams of one length in few bytes: each a record, so that a question meets one line of
+memory for each length.
 
-A record has as many whole bytes as its last symbol needs, 1 for the place where its continuations begin, 4 for its
-probability and 4 for its back-off weight; those of the top order have no continuations and no weight. Quantised,
-probability and weight take 1 byte each: the number of one of 256 values, each the geometric mean of an equal share of
-all (binning, as in Federico & Bertoldi 2006 and in KenLM).
+A record has as many whole bytes as its last symbol needs, 1 for the place where its continuations
+begin, 4 for its probability and 4 for its back-off weight; those of the top order have no
+continuations and no weight. Quantised, probability and weight take 1 byte each: the number of one
+of 256 values, each the geometric mean of an equal share of all (binning, as in Federico & Bertoldi
+2006 and in KenLM).
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.models.ngram.table import Nodes, Rung, Symbols
+from ensue.models.ngram.table import Nodes, OrderTable, Symbols
 
 CONTEXTS = 32
-"""So many contexts share the place where their n-grams begin; each is a step of one byte from there."""
+"""So many contexts share the place where their n-grams begin; each is a step of one byte from
+there."""
 FAR = 1 << 31
-"""Marks a block of contexts whose n-grams are too many for steps: beside it stands its number among these."""
+"""Marks a block of contexts whose n-grams are too many for steps: beside it stands its number
+among these."""
 SPARSE = 8
 """One symbol in so many stands apart too: there a search among many begins."""
 BINS = 256
@@ -30,14 +34,17 @@ VALUES = ("probability", "backoff")
 def kind_of(size: int, last: bool, quantised: bool) -> np.dtype:
     """Give the type of a record.
 
-    >>> [kind_of(30_000, last, quantised).itemsize for last in (False, True) for quantised in (False, True)]
+    >>> [kind_of(30_000, last, quantised).itemsize for last in (False,
+    ...     True) for quantised in (False, True)]
     [11, 5, 6, 3]
     """
     bytes_of_symbol = -(-size.bit_length() // 8)
     value = "u1" if quantised else "<f4"
     symbol = ("symbol", f"<u{bytes_of_symbol}") if bytes_of_symbol != 3 else ("symbol", "u1", (3,))
     return np.dtype(
-        [symbol, ("probability", value)] if last else [symbol, ("step", "u1"), *((v, value) for v in VALUES)]
+        [symbol, ("probability", value)]
+        if last
+        else [symbol, ("step", "u1"), *((v, value) for v in VALUES)]
     )
 
 
@@ -45,8 +52,9 @@ def kind_of(size: int, last: bool, quantised: bool) -> np.dtype:
 class Records:
     """The n-grams of one length.
 
-    Those that follow context c begin at `base[c // 32]` + step, or at `far[number of its block, c % 32]`. `books`
-    has the values, of probabilities and of back-off weights, whose numbers quantised records hold; else it is empty.
+    Those that follow context c begin at `base[c // 32]` + step, or at `far[number of its block, c %
+    32]`. `books` has the values, of probabilities and of back-off weights, whose numbers quantised
+    records hold; else it is empty.
     """
 
     grams: NDArray
@@ -56,7 +64,7 @@ class Records:
     books: NDArray[np.float32]
 
     @staticmethod
-    def of(rung: Rung, above: Rung | None) -> Records:
+    def of(rung: OrderTable, above: OrderTable | None) -> Records:
         """Pack the n-grams of one length, whose continuations are `above`; values keep 7 digits."""
         grams = np.empty(len(rung.symbol), kind_of(rung.size, above is None, False))
         grams["symbol"] = _packed(rung.symbol, grams.dtype)
@@ -65,7 +73,13 @@ class Records:
         if above is not None:
             grams["backoff"] = rung.backoff
             grams["step"], base, far = _steps(above.first)
-        return Records(grams, grams["symbol"][::SPARSE].copy(), base, far.reshape(-1), np.zeros((0, BINS), np.float32))
+        return Records(
+            grams,
+            grams["symbol"][::SPARSE].copy(),
+            base,
+            far.reshape(-1),
+            np.zeros((0, BINS), np.float32),
+        )
 
     @property
     def last(self) -> bool:
@@ -75,14 +89,20 @@ class Records:
     def symbols(self) -> Symbols:
         """Give the last symbol of each."""
         symbol = self.grams["symbol"]
-        return symbol if symbol.ndim == 1 else symbol.astype(np.uint32) @ np.array([1, 1 << 8, 1 << 16], np.uint32)
+        return (
+            symbol
+            if symbol.ndim == 1
+            else symbol.astype(np.uint32) @ np.array([1, 1 << 8, 1 << 16], np.uint32)
+        )
 
     def values(self, name: str) -> NDArray[np.float64]:
         """Give probabilities or back-off weights; of the latter none in the top order."""
         if self.last and name == "backoff":
             return np.zeros(0)
         codes = self.grams[name]
-        return (self.books[VALUES.index(name)][codes] if len(self.books) else codes).astype(np.float64)
+        return (self.books[VALUES.index(name)][codes] if len(self.books) else codes).astype(
+            np.float64
+        )
 
     def begins(self, contexts: Nodes, above: int) -> NDArray[np.int64]:
         """Give where the continuations of contexts begin, among those of one length more."""
@@ -114,7 +134,9 @@ def _packed(symbol: Symbols, kind: np.dtype) -> NDArray:
     return symbol
 
 
-def _steps(first: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.uint32], NDArray[np.uint32]]:
+def _steps(
+    first: NDArray[np.int64],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint32], NDArray[np.uint32]]:
     contexts = len(first) - 1
     blocks = -(-contexts // CONTEXTS)
     grid = np.full(blocks * CONTEXTS, first[-1], np.uint32)
@@ -134,8 +156,11 @@ def _binned(values: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.
     logs = np.sort(np.log(some[(some > 0) & (some != 1)].astype(np.float64)))
     means = [np.exp(part.mean()) for part in np.array_split(logs, BINS - 2) if len(part)]
     book = np.unique(np.append(kept, np.array(means, np.float32)))
-    # Every value takes the nearer of its two neighbours by ratio; none but 0 takes 0, which would be impossible.
-    edges = np.append(np.finfo(np.float32).smallest_subnormal, np.sqrt(book[2:].astype(np.float64) * book[1:-1]))
+    # Every value takes the nearer of its two neighbours by ratio; none but 0 takes 0, which would
+    # be impossible.
+    edges = np.append(
+        np.finfo(np.float32).smallest_subnormal, np.sqrt(book[2:].astype(np.float64) * book[1:-1])
+    )
     codes = np.searchsorted(edges.astype(np.float32), values, side="right").astype(np.uint8)
     codes[values == 1] = np.searchsorted(book, np.float32(1))
     return codes, np.append(book, np.zeros(BINS - len(book), np.float32))

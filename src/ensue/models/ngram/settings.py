@@ -34,30 +34,33 @@ class NgramSettings(Settings):
 
     name: Literal["ngram"] = "ngram"
     order: Annotated[int, Field(ge=1, le=32)] | Literal["auto"] = "auto"
-    """Symbols in an n-gram: one more than the model looks back; auto takes the best on the tuning part."""
+    """Symbols in an n-gram: one more than the model looks back; auto takes the best on the
+    validation part."""
     max_order: int = Field(9, ge=1, le=32)
     """The largest order that auto tries."""
     smoothing: Literal["kneser-ney", "witten-bell", "additive"] = "kneser-ney"
-    """How unseen continuations get their share: modified Kneser-Ney, Witten-Bell, or a pseudo-count for each."""
+    """How unseen continuations get their share: modified Kneser-Ney, Witten-Bell, or a
+    pseudo-count for each."""
     pseudo_count: float = Field(1.0, gt=0, allow_inf_nan=False)
     """With additive smoothing, what is added to each count (1 is Laplace's)."""
     discounts: Literal["auto", "counts", "tuned"] | tuple[tuple[float, float, float], ...] = "auto"
-    """Kneser-Ney's discounts: by Chen & Goodman's formula from the counts, as KenLM has them; tuned on the tuning part,
-    which predicts better; or D1, D2, D3+ for every length. Auto tunes them where the order is chosen too."""
+    """Kneser-Ney's discounts: by Chen & Goodman's formula from the counts, as KenLM has them; tuned
+    on the validation part, which predicts better; or D1, D2, D3+ for every length. Auto tunes them
+    where the order is chosen too."""
 
     memory: Annotated[int, Field(ge=0), BeforeValidator(in_bytes)] = 0
-    """Bytes for counting, such as 500M or 4G: what does not fit is counted in runs on disk; 0 takes a share of what is
-    free."""
+    """Bytes for counting, such as 500M or 4G: what does not fit is counted in runs on disk; 0 takes
+    a share of what is free."""
 
     @property
     def tuned(self) -> bool:
-        """Whether discounts are fitted to a tuning part."""
+        """Whether discounts are fitted to a validation part."""
         wanted = self.discounts == "tuned" or (self.discounts == "auto" and self.order == "auto")
         return wanted and self.smoothing == "kneser-ney"
 
     @property
     def open(self) -> bool:
-        """Whether anything is left to be chosen on a tuning part."""
+        """Whether anything is left to be chosen on a validation part."""
         return self.tuned or self.order == "auto"
 
     @property
@@ -66,7 +69,8 @@ class NgramSettings(Settings):
         return self.max_order if self.order == "auto" else self.order
 
     def build(self, size: int) -> Ngram:
-        """Make a model of `size` symbols that knows nothing yet: `load` or `estimate` give it its table."""
+        """Make a model of `size` symbols that knows nothing yet: `load` or `estimate` give it
+        its table."""
         from ensue.models.ngram.model import Ngram
         from ensue.models.ngram.table import uniform
 
@@ -82,10 +86,16 @@ class NgramSettings(Settings):
             return KneserNey()
         if len(self.discounts) != self.order:
             what = f"{len(self.discounts)} rows of discounts do not fit the order {self.order!r}"
-            raise SettingError(what, where="discounts", mend="give D1, D2 and D3+ for each length from 1 to the order")
+            raise SettingError(
+                what,
+                where="discounts",
+                hint="give D1, D2 and D3+ for each length from 1 to the order",
+            )
         for row in self.discounts:
             if not all(0 < discount <= most for most, discount in enumerate(row, 1)):
                 raise SettingError(
-                    f"{row} are no discounts", where="discounts", mend="D1 lies in (0, 1], D2 in (0, 2], D3+ in (0, 3]"
+                    f"{row} are no discounts",
+                    where="discounts",
+                    hint="D1 lies in (0, 1], D2 in (0, 2], D3+ in (0, 3]",
                 )
         return KneserNey(self.discounts)

@@ -1,7 +1,8 @@
-"""Smoothing: which share of a context's probability its own n-grams get, and what is left for shorter contexts.
+"""Smoothing: which share of a context's probability its own n-grams get, and what is left for
+shorter contexts.
 
-All are written as interpolation: p(w | h) = own(h w) + rest(h) p(w | h without its first symbol), down to the
-uniform distribution 1 / size below the single symbols.
+All are written as interpolation: p(w | h) = own(h w) + rest(h) p(w | h without its first symbol),
+down to the uniform distribution 1 / size below the single symbols.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from ensue.models.ngram.levels import Counts, Level, Nodes
 Discounts = Sequence[Sequence[float]]
 Shares = tuple[NDArray[np.float64], NDArray[np.float64]]
 Smoothed = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.integer]]
-"""Of each n-gram its probability; of each context what it leaves to shorter ones, and how many n-grams it has."""
+"""Of each n-gram its probability; of each context what it leaves to shorter ones, and how many
+n-grams it has."""
 
 FALLBACK = (0.5, 1.0, 1.5)
 """Discounts where the data cannot tell them; KenLM uses the same after `--discount_fallback`."""
@@ -39,14 +41,19 @@ class Smoothing(ABC):
 
     @abstractmethod
     def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
-        """Give the probabilities of length n from those of the length `below`, as the shares make them."""
+        """Give the probabilities of length n from those of the length `below`, as the shares
+        make them."""
 
 
-def interpolated(counts: Counts, n: int, shares: Shares, below: NDArray[np.float64]) -> Smoothed:
+def interpolate(counts: Counts, n: int, shares: Shares, below: NDArray[np.float64]) -> Smoothed:
     """Mix each n-gram's own share with what its context leaves to its suffix."""
     (own, rest), level = shares, counts.levels[n - 1]
     contexts = 1 if n == 1 else len(counts.levels[n - 2].symbol)
-    return own + rest[level.context] * below[level.suffix], rest, np.bincount(level.context, minlength=contexts)
+    return (
+        own + rest[level.context] * below[level.suffix],
+        rest,
+        np.bincount(level.context, minlength=contexts),
+    )
 
 
 def _per_context(counts: Counts, n: int, values: NDArray | None) -> NDArray[np.float64]:
@@ -59,12 +66,13 @@ def _divide(above: NDArray, below: NDArray, otherwise: float) -> NDArray[np.floa
 
 
 class KneserNey(Smoothing):
-    """Interpolated modified Kneser-Ney (Chen & Goodman 1998, section 3; Heafield et al. 2013 for the details).
+    """Interpolated modified Kneser-Ney (Chen & Goodman 1998, section 3; Heafield et al. 2013 for
+    the details).
 
     own(h w) = (a(h w) - D(a(h w))) / a(h),  rest(h) = (D1 N1(h) + D2 N2(h) + D3 N3+(h)) / a(h)
 
-    where a is the count at the top order, and the number of distinct symbols to the left below it. The discounts of
-    each length are `given`, from 1, or follow from its counts.
+    where a is the count at the top order, and the number of distinct symbols to the left below it.
+    The discounts of each length are `given`, from 1, or follow from its counts.
     """
 
     def __init__(self, given: Discounts = ()) -> None:
@@ -84,7 +92,9 @@ class KneserNey(Smoothing):
         level = counts.levels[n - 1]
         contexts = 1 if n == 1 else len(counts.levels[n - 2].symbol)
         found = kernels.smooth(level, *self._of(level, n, top), contexts, below)
-        return interpolated(counts, n, self.shares(counts, n, top), below) if found is None else found
+        return (
+            interpolate(counts, n, self.shares(counts, n, top), below) if found is None else found
+        )
 
     def _of(self, level: Level, n: int, top: bool) -> tuple[Nodes, Sequence[float]]:
         adjusted = level.count if top else level.left
@@ -94,8 +104,9 @@ class KneserNey(Smoothing):
 def discounts(adjusted: NDArray[np.integer]) -> Sequence[float]:
     """Give D1, D2 and D3+ for the counts of one length (Chen & Goodman 1998, equation 26).
 
-    Where a count of 1, 2 or 3 never occurs, or a discount would take nothing or more than all, the counts are too few
-    or too odd to tell, and all three are `FALLBACK`, which makes a valid model of any counts.
+    Where a count of 1, 2 or 3 never occurs, or a discount would take nothing or more than all, the
+    counts are too few or too odd to tell, and all three are `FALLBACK`, which makes a valid model
+    of any counts.
 
     >>> discounts(np.repeat([1, 2, 3, 4], [40, 12, 6, 4]))
     [0.625, 1.0625, 1.3333...]
@@ -103,7 +114,9 @@ def discounts(adjusted: NDArray[np.integer]) -> Sequence[float]:
     (0.5, 1.0, 1.5)
     """
     found = kernels.counts_of_counts(adjusted)
-    n = (np.bincount(np.minimum(adjusted, 5), minlength=6) if found is None else found).astype(float)
+    n = (np.bincount(np.minimum(adjusted, 5), minlength=6) if found is None else found).astype(
+        float
+    )
     if not n[1:4].all():
         return FALLBACK
     ratio = n[1] / (n[1] + 2 * n[2])
@@ -114,7 +127,8 @@ def discounts(adjusted: NDArray[np.integer]) -> Sequence[float]:
 class WittenBell(Smoothing):
     """Interpolated Witten-Bell (Witten & Bell 1991, method C; Chen & Goodman 1998, section 2.4).
 
-    own(h w) = c(h w) / (c(h) + T(h)),  rest(h) = T(h) / (c(h) + T(h)),  T(h) the distinct symbols seen after h.
+    own(h w) = c(h w) / (c(h) + T(h)),  rest(h) = T(h) / (c(h) + T(h)),
+    with T(h) the distinct symbols seen after h.
     """
 
     def shares(self, counts: Counts, n: int, top: bool) -> Shares:
@@ -126,20 +140,22 @@ class WittenBell(Smoothing):
 
     def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
         """Give the probabilities as the shares make them."""
-        return interpolated(counts, n, self.shares(counts, n, top), below)
+        return interpolate(counts, n, self.shares(counts, n, top), below)
 
 
 class Additive(Smoothing):
     """A pseudo-count for every symbol after every context (Laplace 1814 with 1; Lidstone 1920).
 
-    p(w | h) = (c(h w) + pseudo) / (c(h) + pseudo size), h being the whole context; uniform after an unseen one.
+    p(w | h) = (c(h w) + pseudo) / (c(h) + pseudo size), h being the whole context; uniform after an
+    unseen one.
     """
 
     def __init__(self, pseudo_count: float) -> None:
         self.pseudo_count = pseudo_count
 
     def shares(self, counts: Counts, n: int, top: bool) -> Shares:
-        """Give each n-gram's share; below the top order only to those that begin a record, whose context is whole."""
+        """Give each n-gram's share; below the top order only to those that begin a record, whose
+        context is whole."""
         level = counts.levels[n - 1]
         added = self.pseudo_count * counts.size
         total = _per_context(counts, n, level.count) + added
@@ -151,4 +167,4 @@ class Additive(Smoothing):
 
     def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
         """Give the probabilities as the shares make them."""
-        return interpolated(counts, n, self.shares(counts, n, top), below)
+        return interpolate(counts, n, self.shares(counts, n, top), below)

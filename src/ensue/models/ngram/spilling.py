@@ -1,8 +1,10 @@
-"""Counting a text of which not everything fits into memory: in runs, sorted and written to disk, then merged.
+"""Counting a text of which not everything fits into memory: in runs, sorted and written to disk,
+then merged.
 
-A run is what the longest n-grams of a stretch of the text are, in order, with their counts. Merging the runs gives the
-longest n-grams of all of it in order; shorter ones are their beginnings. Everything of the size of the text or of the
-result lies in mapped files, which the system writes out as it needs room.
+A run is what the longest n-grams of a stretch of the text are, in order, with their counts. Merging
+the runs gives the longest n-grams of all of it in order; shorter ones are their beginnings.
+Everything of the size of the text or of the result lies in mapped files, which the system writes
+out as it needs room.
 """
 
 from __future__ import annotations
@@ -20,16 +22,20 @@ from ensue.models.ngram import kernels
 from ensue.models.ngram.levels import Counts, Ids, Level, with_starts
 
 Rows = NDArray[np.uint32]
-"""(n-grams, order + 1): ids, and how often; after a start symbol that is not the first, all are start symbols."""
+"""(n-grams, order + 1): ids, and how often; after a start symbol that is not the first, all are
+start symbols."""
 
 POSITION_BYTES, ROW_BYTES = 200, 400
-"""What a position takes while a run is made, and a row while runs are merged, at most, up to order 8; rounded up."""
+"""What a position takes while a run is made, and a row while runs are merged, at most, up to
+order 8; rounded up."""
 
 FEWEST = 1000
 """A run or a block is never of fewer positions or rows than this."""
 
 
-def count_in_runs(ids: Ids, offsets: NDArray[np.integer], size: int, order: int, memory: int) -> Counts:
+def count_in_runs(
+    ids: Ids, offsets: NDArray[np.integer], size: int, order: int, memory: int
+) -> Counts:
     """Count as `counts.count` does, in about as many bytes of memory as given."""
     length = int(offsets[-1] - offsets[0]) + len(offsets) - 1
     longer = max(1, order // 8)
@@ -52,7 +58,8 @@ def count_in_runs(ids: Ids, offsets: NDArray[np.integer], size: int, order: int,
 
 
 def _run(text: NDArray[np.int32], here: int, size: int, order: int) -> Rows:
-    """Give the distinct n-grams of `order` that begin at the first `here` positions, sorted, with their counts."""
+    """Give the distinct n-grams of `order` that begin at the first `here` positions, sorted,
+    with their counts."""
     padded = np.append(text, np.full(order, size, np.int32))
     found = kernels.sorted_positions(text, size, order)
     if found is None:
@@ -66,7 +73,13 @@ def _run(text: NDArray[np.int32], here: int, size: int, order: int) -> Rows:
     return _rows(padded, at[heads[often > 0]].astype(np.int64), often[often > 0], size, order)
 
 
-def _rows(padded: NDArray[np.int32], at: NDArray[np.int64], often: NDArray[np.uint32], size: int, order: int) -> Rows:
+def _rows(
+    padded: NDArray[np.int32],
+    at: NDArray[np.int64],
+    often: NDArray[np.uint32],
+    size: int,
+    order: int,
+) -> Rows:
     rows = np.empty((len(at), order + 1), np.uint32)
     over = np.zeros(len(at), bool)
     for n in range(order):
@@ -82,7 +95,8 @@ def _spill(rows: Rows, path: Path) -> Rows:
 
 
 def _merged_slowly(runs: list[Rows], most: int) -> Iterator[Rows]:
-    """Give the rows of all runs in order, equal ones once, in blocks of at most `most`, as the kernels do."""
+    """Give the rows of all runs in order, equal ones once, in blocks of at most `most`, as the
+    kernels do."""
     each = (map(tuple, run.tolist()) for run in runs)
     block: list[list[int]] = []
     for row in heapq.merge(*each):
@@ -114,7 +128,11 @@ class _Growing:
     def array(self) -> NDArray:
         """Close the file, and give what is in it."""
         self._file.close()
-        return np.memmap(self.path, self.kind, "r+", shape=(self.length,)) if self.length else np.zeros(0, self.kind)
+        return (
+            np.memmap(self.path, self.kind, "r+", shape=(self.length,))
+            if self.length
+            else np.zeros(0, self.kind)
+        )
 
 
 class _Reading:
@@ -125,8 +143,11 @@ class _Reading:
         self._open = 0
         """How often the last n-gram came so far; it may go on."""
 
-    def read(self, heads: NDArray, symbol: NDArray, context: NDArray, often: NDArray) -> NDArray[np.int64]:
-        """Take rows, `often` 0 where they have no n-gram of this length; give the place of each row's n-gram."""
+    def read(
+        self, heads: NDArray, symbol: NDArray, context: NDArray, often: NDArray
+    ) -> NDArray[np.int64]:
+        """Take rows, `often` 0 where they have no n-gram of this length; give the place of each
+        row's n-gram."""
         seen = self.symbol.length
         within = np.cumsum(heads)
         sums = np.bincount(within, often, int(within[-1]) + 1).astype(np.int64)
@@ -148,7 +169,8 @@ NAMES = ("symbol", "context", "count")
 
 
 def _read(merged: Iterator[Rows], size: int, order: int, folder: Path) -> list[dict[str, NDArray]]:
-    """Compare each row with the one before it: where the first n symbols differ, an n-gram begins."""
+    """Compare each row with the one before it: where the first n symbols differ, an n-gram
+    begins."""
     lengths = [_Reading(folder, n) for n in range(2, order + 1)]
     before = np.full(order + 1, size + 1, np.uint32)
     for rows in merged:
@@ -159,7 +181,9 @@ def _read(merged: Iterator[Rows], size: int, order: int, folder: Path) -> list[d
             column = rows[:, n - 1]
             fresh = fresh | (column != np.append(before[n - 1], column[:-1]))
             reached = reached & (column != size)
-            context = length.read(fresh & reached, column, context, np.where(reached, rows[:, order], 0))
+            context = length.read(
+                fresh & reached, column, context, np.where(reached, rows[:, order], 0)
+            )
         before = rows[-1]
     return [length.finish() for length in lengths]
 
@@ -171,16 +195,31 @@ def _linked(
     size = len(single) - 1
     nowhere = np.zeros(size + 1, np.int32)
     nothing = nowhere[:0]
-    levels = [Level(np.arange(size + 1, dtype=np.int32), nowhere, nowhere, single.astype(np.int32), nothing, size)]
+    levels = [
+        Level(
+            np.arange(size + 1, dtype=np.int32),
+            nowhere,
+            nowhere,
+            single.astype(np.int32),
+            nothing,
+            size,
+        )
+    ]
     keys = np.arange(size + 1)
     for n, arrays in enumerate(found, 2):
         below = levels[-1]
         left = _zeros(folder / f"left.{n - 1}", len(below.symbol), np.int32)
-        suffixes, next_keys = _Growing(folder / f"suffix.{n}"), _Growing(folder / f"keys.{n}", np.int64)
+        suffixes, next_keys = (
+            _Growing(folder / f"suffix.{n}"),
+            _Growing(folder / f"keys.{n}", np.int64),
+        )
         for at in range(0, len(arrays["symbol"]), most):
             context, symbol = arrays["context"][at : at + most], arrays["symbol"][at : at + most]
-            # The suffix of an n-gram follows the suffix of its context: (a b) c has the suffix (b) c.
-            suffix = np.searchsorted(keys, below.suffix[context].astype(np.int64) * (size + 1) + symbol)
+            # The suffix of an n-gram follows the suffix of its context: (a b) c has the suffix (b)
+            # c.
+            suffix = np.searchsorted(
+                keys, below.suffix[context].astype(np.int64) * (size + 1) + symbol
+            )
             places, often = np.unique(suffix, return_counts=True)
             left[places] += often.astype(np.int32)
             suffixes.add(suffix)
@@ -189,7 +228,16 @@ def _linked(
         levels[-1] = replace(below, left=left)
         started = int(np.searchsorted(arrays["context"], below.started))
         keys = next_keys.array()
-        levels.append(Level(arrays["symbol"], arrays["context"], suffixes.array(), arrays["count"], nothing, started))
+        levels.append(
+            Level(
+                arrays["symbol"],
+                arrays["context"],
+                suffixes.array(),
+                arrays["count"],
+                nothing,
+                started,
+            )
+        )
     return levels
 
 

@@ -1,4 +1,5 @@
-"""All suffixes of a sequence in order: what n-grams are counted of, and copies searched in (Manber & Myers 1993)."""
+"""All suffixes of a sequence in order: what n-grams are counted of, and copies searched in
+(Manber & Myers 1993)."""
 
 from __future__ import annotations
 
@@ -9,12 +10,15 @@ from ensue.models.ngram.levels import Ids
 
 
 def sorted_suffixes(ids: Ids, depth: int | None = None) -> NDArray[np.int64]:
-    """Give the positions of all suffixes in ascending order; one that ends is before those that go on.
+    """Give the positions of all suffixes in ascending order; one that ends is before those that go
+    on.
 
-    Where only their first `depth` symbols count, those that are equal so far may stand in any order.
+    Where only their first `depth` symbols count, those that are equal so far may stand in any
+    order.
 
-    Prefix doubling (Larsson & Sadakane 2007): suffixes are sorted by as many symbols as fit into a number beside their
-    position, then only those that are still equal to others, by twice as many each time.
+    Prefix doubling (Larsson & Sadakane 2007): suffixes are sorted by as many symbols as fit into a
+    number beside their position, then only those that are still equal to others, by twice as many
+    each time.
 
     >>> sorted_suffixes(np.array([1, 0, 1, 0])).tolist()
     [3, 1, 2, 0]
@@ -23,11 +27,14 @@ def sorted_suffixes(ids: Ids, depth: int | None = None) -> NDArray[np.int64]:
     if count == 0:
         return np.empty(0, dtype=np.int64)
     groups, order, width = _first_sort(ids, depth)
-    # The rank of a suffix is the place at which those that equal it so far begin; 0 is the empty suffix.
+    # The rank of a suffix is the place at which those that equal it so far begin; 0 is the empty
+    # suffix.
     rank, places = np.zeros(count + 1, dtype=np.int64), np.arange(count)
     while depth is None or width < depth:
         new = np.concatenate([[True], groups[1:] != groups[:-1]])
-        rank[order[places]] = 1 + places[np.maximum.accumulate(np.where(new, np.arange(len(places)), 0))]
+        rank[order[places]] = (
+            1 + places[np.maximum.accumulate(np.where(new, np.arange(len(places)), 0))]
+        )
         alone = new & np.concatenate([new[1:], [True]])
         places = places[~alone]
         if not len(places):
@@ -42,7 +49,8 @@ def sorted_suffixes(ids: Ids, depth: int | None = None) -> NDArray[np.int64]:
 
 
 def _first_sort(ids: Ids, depth: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Sort by the first few symbols; give these in order as numbers, the positions, and how many symbols they are."""
+    """Sort by the first few symbols; give these in order as numbers, the positions, and how many
+    symbols they are."""
     bits, place_bits = (int(ids.max()) + 1).bit_length(), len(ids).bit_length()
     width = max((63 - place_bits) // bits, 1)
     width = width if depth is None else min(width, depth)
@@ -50,6 +58,7 @@ def _first_sort(ids: Ids, depth: int | None) -> tuple[NDArray[np.int64], NDArray
     keys = np.zeros(len(ids), dtype=np.int64)
     for offset in range(width):
         keys = keys << bits | padded[offset : offset + len(ids)]
-    # NumPy sorts plain numbers many times faster than it finds the order of numbers: so the position is packed in.
+    # NumPy sorts plain numbers many times faster than it finds the order of numbers: so the
+    # position is packed in.
     packed = np.sort(keys << place_bits | np.arange(len(ids)))
     return packed >> place_bits, packed & ((1 << place_bits) - 1), width

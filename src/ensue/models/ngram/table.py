@@ -1,4 +1,5 @@
-"""A back-off table: the conditional probabilities of an n-gram model, ready to be asked about many steps at once."""
+"""A back-off table: the conditional probabilities of an n-gram model, ready to be asked about
+many steps at once."""
 
 from __future__ import annotations
 
@@ -13,15 +14,17 @@ Nodes = NDArray[np.integer]
 Symbols = NDArray[np.integer]
 
 DENSE = 1 << 21
-"""Levels whose contexts and symbols have no more combinations than this are looked up instead of searched."""
+"""Levels whose contexts and symbols have no more combinations than this are looked up instead of
+searched."""
 SPARSE = 64
-"""Nor are they where fewer combinations than one of so many are there: a classifier may hold a table for each of a
-thousand labels, and megabytes of places for a dozen n-grams each."""
+"""Nor are they where fewer combinations than one of so many are there: a classifier may hold a
+table for each of a thousand labels, and megabytes of places for a dozen n-grams each."""
 
 
 @dataclass(frozen=True)
 class Follow:
-    """Finds the n-gram that a symbol makes of a context; n-grams are sorted by context, then by symbol."""
+    """Finds the n-gram that a symbol makes of a context; n-grams are sorted by context, then by
+    symbol."""
 
     context: Nodes
     symbol: Symbols
@@ -44,7 +47,8 @@ class Follow:
         return places
 
     def __call__(self, contexts: Nodes, symbols: Symbols) -> NDArray[np.int64]:
-        """Give the places of n-grams, -1 for those that are not there or whose context is already -1."""
+        """Give the places of n-grams, -1 for those that are not there or whose context is
+        already -1."""
         found = np.full(len(contexts), -1, np.int64)
         known = np.flatnonzero(contexts >= 0)
         wanted = contexts[known].astype(np.int64) * (self.size + 1) + symbols[known]
@@ -57,10 +61,12 @@ class Follow:
 
 
 @dataclass(frozen=True)
-class Rung:
-    """The n-grams of one length: last symbols, how many follow each context, P(last | context), back-off weights.
+class OrderTable:
+    """The n-grams of one length: last symbols, how many follow each context, P(last | context),
+    back-off weights.
 
-    `backoff` (empty in the last rung) is what a context made of the whole n-gram leaves to shorter contexts.
+    `backoff` (empty in the last rung) is what a context made of the whole n-gram leaves to shorter
+    contexts.
     """
 
     symbol: Symbols
@@ -71,23 +77,28 @@ class Rung:
 
     @cached_property
     def first(self) -> NDArray[np.int64]:
-        """Give the place where each context's n-grams begin, and after the last the number of all."""
+        """Give the place where each context's n-grams begin, and after the last the number of
+        all."""
         return np.concatenate([[0], np.cumsum(self.children, dtype=np.int64)])
 
     @cached_property
     def follow(self) -> Follow:
         """Give the finder of n-grams by context and symbol."""
         contexts = len(self.children)
-        return Follow(np.repeat(np.arange(contexts), self.children), self.symbol, contexts, self.size)
+        return Follow(
+            np.repeat(np.arange(contexts), self.children), self.symbol, contexts, self.size
+        )
 
 
 class Table:
-    """P(w | h): of the longest n-gram h w in the table, times the weights of the longer contexts backed off from.
+    """P(w | h): of the longest n-gram h w in the table, times the weights of the longer contexts
+    backed off from.
 
-    `rungs[n - 1]` holds length n. The first rung holds every id in order and the start symbol, so places in it are ids.
+    `rungs[n - 1]` holds length n. The first rung holds every id in order and the start symbol, so
+    places in it are ids.
     """
 
-    def __init__(self, size: int, rungs: list[Rung]) -> None:
+    def __init__(self, size: int, rungs: list[OrderTable]) -> None:
         self.size, self.rungs = size, rungs
 
     @property
@@ -101,7 +112,8 @@ class Table:
         return [len(rung.symbol) for rung in self.rungs]
 
     def places(self, sequence: Symbols, longest: int) -> list[Nodes]:
-        """Find the n-gram that ends at each step of sequence (rows, time), for n = 1 to `longest`; -1 where unseen.
+        """Find the n-gram that ends at each step of sequence (rows, time), for n = 1 to `longest`;
+        -1 where unseen.
 
         A sequence may be filled up with -1 on the left.
         """
@@ -113,11 +125,13 @@ class Table:
             found.append(place.reshape(sequence.shape))
         return found
 
-    def probability(self, contexts: Sequence[Nodes], wholes: Sequence[Nodes], symbols: Symbols) -> NDArray[np.float64]:
+    def probability(
+        self, contexts: Sequence[Nodes], wholes: Sequence[Nodes], symbols: Symbols
+    ) -> NDArray[np.float64]:
         """Give the probability of one symbol (rows,) after each history.
 
-        `contexts` are the places of the last n = 1 to order - 1 symbols of the history; `wholes` of these with the
-        symbol after them.
+        `contexts` are the places of the last n = 1 to order - 1 symbols of the history; `wholes` of
+        these with the symbol after them.
         """
         result = self.rungs[0].probability[symbols]
         for n, (context, whole) in enumerate(zip(contexts, wholes, strict=True), 1):
@@ -125,16 +139,18 @@ class Table:
             result = _at(self.rungs[n].probability, whole, backed_off)
         return result
 
-    def ask(self, contexts: Sequence[Nodes], symbols: Symbols) -> NDArray[np.float64]:
-        """Give the probability of one symbol (rows,) after each history; `contexts` as in `probability`."""
+    def query(self, contexts: Sequence[Nodes], symbols: Symbols) -> NDArray[np.float64]:
+        """Give the probability of one symbol (rows,) after each history; `contexts` as in
+        `probability`."""
         wholes = [self.rungs[n].follow(context, symbols) for n, context in enumerate(contexts, 1)]
         return self.probability(contexts, wholes, symbols)
 
     def score(self, text: Symbols, first: int) -> NDArray[np.float64]:
-        """Give the probabilities of a text (rows, width) by itself, from number `first` of each row on.
+        """Give the probabilities of a text (rows, width) by itself, from number `first` of each row
+        on.
 
-        Each n-gram found is also the context of the next step, which halves the work. At least order - 1 symbols stand
-        before the first; rows may be filled up with -1 on the left.
+        Each n-gram found is also the context of the next step, which halves the work. At least
+        order - 1 symbols stand before the first; rows may be filled up with -1 on the left.
         """
         places = self.places(text, self.order)
         contexts = [place[:, first - 1 : -1].ravel() for place in places[:-1]]
@@ -155,14 +171,17 @@ class Table:
             known = context[reached]
             result *= _at(self.rungs[n - 1].backoff, context, np.ones(rows))[:, None]
             counts = rung.first[known + 1] - rung.first[known]
-            # The n-grams of each context stand together: count through each block from its beginning.
+            # The n-grams of each context stand together: count through each block from its
+            # beginning.
             ends = np.cumsum(counts)
             which = np.arange(counts.sum()) + np.repeat(rung.first[known] - ends + counts, counts)
             result[np.repeat(reached, counts), rung.symbol[which]] = rung.probability[which]
         return result
 
 
-def _at(values: NDArray[np.float64], places: Nodes, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
+def _at(
+    values: NDArray[np.float64], places: Nodes, otherwise: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Look values up, and keep `otherwise` where a place is -1."""
     known = places >= 0
     otherwise[known] = values[places[known]]
@@ -172,10 +191,10 @@ def _at(values: NDArray[np.float64], places: Nodes, otherwise: NDArray[np.float6
 def uniform(size: int) -> Table:
     """Give the table that knows nothing: every symbol is as likely as any other."""
     probability = np.full(size + 1, 1 / size)
-    return Table(size, [first_rung(probability, probability[:0])])
+    return Table(size, [unigram_table(probability, probability[:0])])
 
 
-def first_rung(probability: NDArray[np.float64], backoff: NDArray[np.float64]) -> Rung:
+def unigram_table(probability: NDArray[np.float64], backoff: NDArray[np.float64]) -> OrderTable:
     """Make the rung of single symbols, of values for each id and the start symbol."""
     size = len(probability) - 1
-    return Rung(np.arange(size + 1), np.array([size + 1]), probability, backoff, size)
+    return OrderTable(np.arange(size + 1), np.array([size + 1]), probability, backoff, size)

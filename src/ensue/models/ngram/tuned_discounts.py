@@ -18,17 +18,19 @@ FEWEST, MOST = 2_000, 20_000
 """Discounts are not fitted to fewer steps than this, nor, for speed, to more."""
 
 TOLERANCE, ROUNDS = 1e-5, 30
-"""The search for discounts ends with a round that gains less nats a step than this, or after so many rounds."""
+"""The search for discounts ends with a round that gains less nats a step than this, or after so
+many rounds."""
 
 WORTH = 5e-4
 """By which share a longer order must lower the nats to be taken for its larger table."""
 
 
 def choose_discounts(counts: Counts, part: Part, orders: Sequence[int]) -> tuple[int, KneserNey]:
-    """Give the best of ascending orders, with the Kneser-Ney discounts that make a part that was not counted likeliest.
+    """Give the best of ascending orders, with the Kneser-Ney discounts that make a part that was
+    not counted likeliest.
 
-    The discounts that follow from counts of counts are too small for long n-grams of characters; D1, D2 and D3+ of
-    every length are fitted together, starting from those.
+    The discounts that follow from counts of counts are too small for long n-grams of characters;
+    D1, D2 and D3+ of every length are fitted together, starting from those.
     """
     steps = list(steps_of(counts, part))
     best, chosen = np.inf, orders[0]
@@ -48,7 +50,8 @@ def choose_discounts(counts: Counts, part: Part, orders: Sequence[int]) -> tuple
 
 @dataclass(frozen=True)
 class _Seen:
-    """What interpolation needs to know of each step at one length: its own count, and its context's."""
+    """What interpolation needs to know of each step at one length: its own count, and its
+    context's."""
 
     start: Sequence[float]
     """Discounts to start from."""
@@ -69,7 +72,12 @@ class _Seen:
         total = np.bincount(step.level.context, counts, step.contexts)
         kinds = np.stack([np.append(values, 0.0)[context] for values in per_context], 1)
         own = np.append(counts, 0)[whole]
-        parts = (np.minimum(own, 3).astype(np.int64), own.astype(float), np.append(total, 0.0)[context], kinds)
+        parts = (
+            np.minimum(own, 3).astype(np.int64),
+            own.astype(float),
+            np.append(total, 0.0)[context],
+            kinds,
+        )
         return _Seen(discounts(counts), *map(torch.from_numpy, parts))
 
     def __call__(self, discount: Tensor, lower: Tensor) -> Tensor:
@@ -84,7 +92,8 @@ def _fit(ladder: list[_Seen], start: Discounts, size: int) -> list[list[float]]:
     most = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
 
     def bounded(free: NDArray[np.float64] | Tensor) -> Tensor:
-        # A discount lies between nothing and the whole count; nothing would leave unseen symbols impossible.
+        # A discount lies between nothing and the whole count; nothing would leave unseen symbols
+        # impossible.
         return torch.sigmoid(torch.as_tensor(free).view(-1, 3)).clamp(0.01, 1.0) * most
 
     def nats(free: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -101,10 +110,14 @@ def _fit(ladder: list[_Seen], start: Discounts, size: int) -> list[list[float]]:
     return bounded(_least(nats, torch.logit(started.clamp(0.02, 0.98)).flatten().numpy())).tolist()
 
 
-def _least(value: Callable[[NDArray], tuple[float, NDArray]], at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Go to a place where `value`, which gives its slope too, is least: BFGS (Nocedal & Wright 2006, algorithm 6.1).
+def _least(
+    value: Callable[[NDArray], tuple[float, NDArray]], at: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Go to a place where `value`, which gives its slope too, is least: BFGS (Nocedal & Wright
+    2006, algorithm 6.1).
 
-    Written out since torch's own takes seconds to load, longer than all else that an n-gram model needs.
+    Written out since torch's own takes seconds to load, longer than all else that an n-gram model
+    needs.
     """
     here, slope = value(at)
     identity = np.eye(len(at))
@@ -112,7 +125,9 @@ def _least(value: Callable[[NDArray], tuple[float, NDArray]], at: NDArray[np.flo
     for _ in range(ROUNDS):
         way = -inverse @ slope
         there, ahead = at + way, value(at + way)
-        while ahead[0] > here + 1e-4 * slope @ (there - at) and np.abs(there - at).max() > TOLERANCE:
+        while (
+            ahead[0] > here + 1e-4 * slope @ (there - at) and np.abs(there - at).max() > TOLERANCE
+        ):
             there = (at + there) / 2
             ahead = value(there)
         moved, bent, gained = there - at, ahead[1] - slope, here - ahead[0]

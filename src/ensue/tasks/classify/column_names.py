@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from ensue.data.labelled import Labelled, LabelledReader, Reading
+from ensue.data.labelled import Example, FunctionReader, LabelledReader
 from ensue.errors import SettingError
 from ensue.settings import Settings
 
@@ -20,27 +20,34 @@ def renamed(reader: S, columns: Mapping[str, Any]) -> S:
     """
     for name, column in columns.items():
         if name not in dict(reader):
-            what = f"the run reads {getattr(reader, 'name', 'data')}, which has no column of that kind"
-            raise SettingError(what, where=f"--{name}", mend="leave it out")
+            what = (
+                f"the run reads {getattr(reader, 'name', 'data')}, which has no column of that kind"
+            )
+            raise SettingError(what, where=f"--{name}", hint="leave it out")
         before = getattr(reader, name)
         if isinstance(before, tuple) and len(before) != len(column):
             what = f"the run has learned from {', '.join(before) or 'none'}"
-            raise SettingError(what, where=f"--{name}", mend=f"name {len(before)}, in that order")
+            raise SettingError(what, where=f"--{name}", hint=f"name {len(before)}, in that order")
         if not before and name not in ("id", "group", "label"):
-            mend = "leave it out"
-            raise SettingError("the run has learned from no such column", where=f"--{name}", mend=mend)
+            hint = "leave it out"
+            raise SettingError(
+                "the run has learned from no such column", where=f"--{name}", hint=hint
+            )
     return reader.model_copy(update=dict(columns))
 
 
 def as_in_training(reader: LabelledReader, before: Settings, now: Settings) -> LabelledReader:
-    """Give the examples with the values of their steps under the names that they had in training."""
+    """Give the examples with the values of their steps under the names that they had in
+    training."""
     names = dict(zip(getattr(now, "value", ()), getattr(before, "value", ()), strict=True))
     if all(name == other for name, other in names.items()):
         return reader
 
-    def named(one: Labelled) -> Labelled:
+    def named(one: Example) -> Example:
         if isinstance(one.content, str):
             return one
-        return replace(one, content={names.get(name, name): field for name, field in one.content.items()})
+        return replace(
+            one, content={names.get(name, name): field for name, field in one.content.items()}
+        )
 
-    return Reading(lambda listener: map(named, reader.examples(listener)), reader.elsewhere)
+    return FunctionReader(lambda listener: map(named, reader.examples(listener)), reader.elsewhere)

@@ -8,19 +8,20 @@ import numpy as np
 import torch
 
 from ensue.data.codecs import TextContent, open_codec
-from ensue.data.codecs.content import SYMBOL
+from ensue.data.codecs.text import SYMBOL
 from ensue.errors import RunError
-from ensue.layers import OnwardSettings
+from ensue.layers import UnidirectionalSettings
 from ensue.models.classifier import Classifier, ClassifierSettings
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import read_stored
 from ensue.tasks.cached import CODEC, no_larger
-from ensue.training.run import Run
+from ensue.training.folder.run import Run
 
-MEND = "name a run of `generate` that has a recurrent network"
+HINT = "name a run of `generate` that has a recurrent network"
 
 OF_GENERATE = {f"tables.{SYMBOL}.": "table.", "body.layer.": "body.", "next.": "head."}
-"""How the names of a classifier's weights begin, and those of the network of `generate` that they are taken from."""
+"""How the names of a classifier's weights begin, and those of the network of `generate` that
+they are taken from."""
 
 
 def open_pretrained(folder: str) -> tuple[Run, SequenceSettings]:
@@ -28,7 +29,9 @@ def open_pretrained(folder: str) -> tuple[Run, SequenceSettings]:
     run = Run.open(folder)
     model = run.about["settings"].get("model", {})
     if run.about.get("task") != "generate" or model.get("name") != "sequence":
-        raise RunError("there is no network in it that could be taken over", where=folder, mend=MEND)
+        raise RunError(
+            "there is no network in it that could be taken over", where=folder, hint=HINT
+        )
     return run, read_stored(SequenceSettings, model, f"{folder}/run.toml")
 
 
@@ -36,10 +39,14 @@ def like_pretrained(settings: ClassifierSettings, folder: str) -> ClassifierSett
     """Give a network the embedding and the body of that of the run, so that its weights fit."""
     run, model = open_pretrained(folder)
     if not model.embedding:
-        raise RunError("its symbols have no embeddings that could be taken over", where=folder, mend=MEND)
+        raise RunError(
+            "its symbols have no embeddings that could be taken over", where=folder, hint=HINT
+        )
     with no_larger(run):
         model.build(run.parse(CODEC, open_codec).size)
-    return settings.model_copy(update={"embedding": model.embedding, "body": OnwardSettings(layer=model.body)})
+    return settings.model_copy(
+        update={"embedding": model.embedding, "body": UnidirectionalSettings(layer=model.body)}
+    )
 
 
 def pretrained_codec(folder: str) -> TextContent:
@@ -56,12 +63,18 @@ def take_over(network: Classifier, folder: str) -> str:
     for name, parameter in own.items():
         array = _counterpart(name, theirs)
         # Their table has the start of a text as one symbol more.
-        array = array[: len(parameter)] if array is not None and name.startswith("tables.") else array
+        array = (
+            array[: len(parameter)] if array is not None and name.startswith("tables.") else array
+        )
         if array is not None and array.shape == parameter.shape:
             parameter.copy_(torch.from_numpy(np.array(array)))
             taken.append(name)
     if not taken:
-        raise RunError("none of its weights fit this network", where=folder, mend="leave the model to be chosen")
+        raise RunError(
+            "none of its weights fit this network",
+            where=folder,
+            hint="leave the model to be chosen",
+        )
     rest = [name for name in own if name not in taken]
     return f"weights taken over from {folder}: {_groups(taken)}; new: {_groups(rest) or 'none'}"
 
@@ -80,4 +93,6 @@ def _groups(names: list[str]) -> str:
     'embeddings, body'
     """
     parts = {"tables": "embeddings", "next": "next-step head"}
-    return ", ".join(dict.fromkeys(parts.get(name.partition(".")[0], name.partition(".")[0]) for name in names))
+    return ", ".join(
+        dict.fromkeys(parts.get(name.partition(".")[0], name.partition(".")[0]) for name in names)
+    )

@@ -8,12 +8,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ensue.data.codecs import CONTENT_SETTINGS, Measurements, TextSettings, TreeCodecSettings
-from ensue.data.partition import LabelledSettings
+from ensue.data.labelled_parts import LabelledSettings
 from ensue.models.classifier import ClassifierSettings
-from ensue.models.classifying import CLASSIFIERS, network_for_measurements
+from ensue.models.classifiers import CLASSIFIERS, network_for_measurements
 from ensue.models.tree import TreeSettings
 from ensue.settings import Settings, choice
-from ensue.training.settings import BatchingSettings, OptimiserSettings, ScheduleSettings, TrainingSettings
+from ensue.training.settings import (
+    BatchingSettings,
+    OptimiserSettings,
+    ScheduleSettings,
+    TrainingSettings,
+)
 
 Codec = Annotated[Any, choice(CONTENT_SETTINGS)]
 Model = Annotated[Any, choice(CLASSIFIERS)]
@@ -33,12 +38,13 @@ class ClassifySettings(Settings):
     model: Model = ClassifierSettings()
     """What learns."""
     pretrained: str = ""
-    """The run of `generate` whose codec, embeddings and recurrent weights are taken over, where they fit."""
+    """The run of `generate` whose codec, embeddings and recurrent weights are taken over, where
+    they fit."""
     training: TrainingSettings = TrainingSettings(
-        batching=BatchingSettings(rows=32),
-        optimiser=OptimiserSettings(rate=0.002, decay=0.1),
+        batching=BatchingSettings(batch_size=32),
+        optimiser=OptimiserSettings(learning_rate=0.002, weight_decay=0.1),
         schedule=ScheduleSettings(warmup=20),
-        average=0.98,
+        ema_decay=0.98,
         patience=8,
     )
     """How long and how to train."""
@@ -54,10 +60,10 @@ OF_KIND: Mapping[str, Mapping[str, Any]] = {
         "codec": TreeCodecSettings(),
         "model": TreeSettings(),
         "training": TrainingSettings(
-            batching=BatchingSettings(rows=25),
-            optimiser=OptimiserSettings(rate=0.002, decay=0.05, clip=5.0),
+            batching=BatchingSettings(batch_size=25),
+            optimiser=OptimiserSettings(learning_rate=0.002, weight_decay=0.05, max_grad_norm=5.0),
             schedule=ScheduleSettings(warmup=20),
-            average=0.99,
+            ema_decay=0.99,
             patience=8,
         ),
     },

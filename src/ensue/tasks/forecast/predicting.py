@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from ensue.data.series.inputs import Inputs
-from ensue.data.series.layout import Origins
-from ensue.decoding.paths import drawn_paths, draws
-from ensue.evaluation.forecasting.distributions import Forecast, Normals, Sampled, joined
+from ensue.data.series.backtest import Origins
+from ensue.data.series.windows import WindowGatherer
+from ensue.decoding.paths import draws, sample_paths
+from ensue.evaluation.forecasting.distributions import Forecast, Normals, Sampled, concatenate
 from ensue.models.contract import Predictor
-from ensue.models.forecasting import Forecasting
-from ensue.models.weights import device_of
+from ensue.models.forecasters import Forecasting
+from ensue.models.parameters import device_of
 from ensue.training.devices import to_device
 
 ROWS = 1024
@@ -23,22 +23,30 @@ NUMBERS = 4_000_000
 """Origins, and drawn numbers, that are computed at once."""
 
 
-def forecast(model: Predictor, inputs: Inputs, origins: Origins, *, seed: int, paths: int) -> Forecast:
+def forecast(
+    model: Predictor, inputs: WindowGatherer, origins: Origins, *, seed: int, paths: int
+) -> Forecast:
     """Forecast from each origin, in units of the data."""
     assert isinstance(model, Forecasting)
     if isinstance(model, nn.Module):
         model.eval()
-    return joined([_some(model, inputs, part, seed, paths) for part in _parts(inputs, origins, paths)])
+    return concatenate(
+        [_some(model, inputs, part, seed, paths) for part in _parts(inputs, origins, paths)]
+    )
 
 
-def _parts(inputs: Inputs, origins: Origins, paths: int) -> Iterator[Origins]:
+def _parts(inputs: WindowGatherer, origins: Origins, paths: int) -> Iterator[Origins]:
     channels = inputs.values.shape[1]
-    rows = min(ROWS, max(NUMBERS // (paths * channels * (inputs.layout.horizon + inputs.layout.window)), 1))
+    rows = min(
+        ROWS, max(NUMBERS // (paths * channels * (inputs.layout.horizon + inputs.layout.window)), 1)
+    )
     for begin in range(0, len(origins), rows):
         yield origins[begin : begin + rows]
 
 
-def _some(model: Forecasting, inputs: Inputs, origins: Origins, seed: int, paths: int) -> Forecast:
+def _some(
+    model: Forecasting, inputs: WindowGatherer, origins: Origins, seed: int, paths: int
+) -> Forecast:
     fields = inputs.arrays(origins)
     loc, scale = fields["loc"][:, None], fields["scale"][:, None]
     batch = to_device(inputs.batch(origins), device_of(model))
@@ -49,14 +57,14 @@ def _some(model: Forecasting, inputs: Inputs, origins: Origins, seed: int, paths
         return Normals(mean * scale + loc, spread * scale)
     names = [inputs.panel.series[number].name for number in origins[:, 0]]
     uniforms = draws(seed, names, origins[:, 1], paths, inputs.values.shape[1])
-    least = getattr(getattr(model, "head", None), "least", -inf)
-    return Sampled.of(drawn_paths(model, batch, uniforms) * scale[None] + loc[None], least)
+    least = getattr(getattr(model, "head", None), "lower_bound", -inf)
+    return Sampled.of(sample_paths(model, batch, uniforms) * scale[None] + loc[None], least)
 
 
-def apart(origins: Origins, horizon: int) -> list[int]:
+def non_overlapping(origins: Origins, horizon: int) -> list[int]:
     """Give the rows of forecasts that do not overlap, as many as there can be, series by series.
 
-    >>> apart(np.array([(0, 5), (0, 6), (0, 9), (1, 5)]), 4)
+    >>> non_overlapping(np.array([(0, 5), (0, 6), (0, 9), (1, 5)]), 4)
     [0, 2, 3]
     """
     rows: list[int] = []
@@ -68,11 +76,14 @@ def apart(origins: Origins, horizon: int) -> list[int]:
 
 
 def blocks_of(origins: Origins, horizon: int) -> np.ndarray:
-    """Number the blocks of forecasts that overlap: a horizon of origins of one series; what is left joins the last."""
+    """Number the blocks of forecasts that overlap: a horizon of origins of one series; what is
+    left joins the last."""
     begins = np.full(int(origins[:, 0].max()) + 1, np.iinfo(np.int64).max)
     ends = np.zeros_like(begins)
     np.minimum.at(begins, origins[:, 0], origins[:, 1])
     np.maximum.at(ends, origins[:, 0], origins[:, 1] + 1)
     most = np.maximum((ends - begins) // horizon, 1)[origins[:, 0]]
     block = np.minimum((origins[:, 1] - begins[origins[:, 0]]) // horizon, most - 1)
-    return np.unique(np.stack([origins[:, 0], block], 1), axis=0, return_inverse=True)[1].reshape(-1)
+    return np.unique(np.stack([origins[:, 0], block], 1), axis=0, return_inverse=True)[1].reshape(
+        -1
+    )

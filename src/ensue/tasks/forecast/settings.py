@@ -6,24 +6,24 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ensue.data.series import SeriesSettings
-from ensue.data.series.layout import BacktestSettings
-from ensue.models.forecasting import FORECASTERS
-from ensue.models.forecasting.ridge import RidgeSettings
+from ensue.data.series.backtest import BacktestSettings
+from ensue.data.series.panel import SeriesSettings
+from ensue.models.baselines.ridge import RidgeSettings
+from ensue.models.forecasters import FORECASTERS
 from ensue.settings import Settings, choice
 from ensue.training.settings import BatchingSettings, OptimiserSettings, TrainingSettings
 
 Model = Annotated[Any, choice(FORECASTERS)]
 
 
-class RivalSettings(Settings):
+class BaselineSettings(Settings):
     """What a model is compared with, beside naive, seasonal naive and drift."""
 
     ridge: bool = True
     """Whether the classical window model stands beside a network."""
-    statistics: tuple[Literal["ets", "theta", "arima"], ...] = ("ets", "theta")
+    statistical: tuple[Literal["ets", "theta", "arima"], ...] = ("ets", "theta")
     """AutoETS, AutoTheta and AutoARIMA of statsforecast, where the extra `series` is there."""
-    seconds: float = Field(120.0, gt=0)
+    time_limit: float = Field(120.0, gt=0)
     """Time for each of those; one that needs more is cut, which is said."""
 
 
@@ -40,11 +40,13 @@ class ForecastSettings(Settings):
     """How far is forecast, and how that is tried out."""
     model: Model = RidgeSettings()
     """What learns."""
-    paths: int = Field(200, ge=20, le=100_000)
+    sample_paths: int = Field(200, ge=20, le=100_000)
     """How many futures are drawn where a model cannot say its intervals exactly."""
-    rivals: RivalSettings = RivalSettings()
+    baselines: BaselineSettings = BaselineSettings()
     """What it is compared with."""
     training: TrainingSettings = TrainingSettings(
-        batching=BatchingSettings(rows=64), optimiser=OptimiserSettings(rate=0.002), patience=6
+        batching=BatchingSettings(batch_size=64),
+        optimiser=OptimiserSettings(learning_rate=0.002),
+        patience=6,
     )
     """How long and how to train a network."""

@@ -9,46 +9,55 @@ from typing import Any
 
 import numpy as np
 
+from ensue.atomic_io import shape_of
 from ensue.cache import Cache
 from ensue.data.contract import SILENT
-from ensue.data.demos import demo_meant, write_demo
-from ensue.data.examples import CONTENTS, Examples, keep_examples, kept_examples
-from ensue.data.readers.named_parts import files_of_parts
+from ensue.data.dataset import CONTENTS, Examples, load_examples, save_examples
+from ensue.data.demos import demo_name, write_demo
+from ensue.data.readers.named_parts import get_part_files
 from ensue.data.readers.tagged import TaggedReader
-from ensue.data.tagged import TaggedParts, covered, prepare_tagged
-from ensue.data.vectors import Vectors, read_vectors
-from ensue.durable import shape_of
+from ensue.data.readers.word_vectors import Vectors, read_vectors
+from ensue.data.tagged import TaggedParts, prepare_tagged, vector_coverage
 from ensue.tasks.cached import CODEC, data_of
 from ensue.tasks.tag.settings import TagSettings
-from ensue.training.contract import Note, Watch
-from ensue.training.run import Run
+from ensue.training.contract import Callback, Note
+from ensue.training.folder.run import Run
 
 DEMO = "tokens"
 VECTORS = "vectors.npy"
 Kept = tuple[dict[str, Examples], dict[str, Any]]
 
 
-def read_parts(run: Run, settings: TagSettings, data: Sequence[Path], watch: Watch) -> TaggedParts:
-    """Read the data into the run, and describe it there; from then on its sources are not needed."""
+def read_parts(
+    run: Run, settings: TagSettings, data: Sequence[Path], watch: Callback
+) -> TaggedParts:
+    """Read the data into the run, and describe it there; from then on its sources are not
+    needed."""
     kept = _kept(run, settings, data)
     parts, contents = _parts(run, kept), kept[1]
     keep_codec(run, parts)
     counted = {
-        part: {"sentences": len(np.unique(one.whole["sentence"])), "words": int(one.offsets[-1])}
+        part: {"sentences": len(np.unique(one.static["sentence"])), "words": int(one.offsets[-1])}
         for part, one in parts.parts.items()
     }
-    read = {name: contents[name] for name in ("kind", "columns")}
+    read = {name: contents[name] for name in ("format", "columns")}
     run.describe({"data": {**read, "files": parts.files, "examples": counted}})
     for finding in parts.findings:
         watch(Note(finding))
     if settings.vectors:
-        there, words = covered(parts)
-        watch(Note(f"{settings.vectors}: {there:,} of the {words:,} words of the training part have a vector"))
+        there, words = vector_coverage(parts)
+        watch(
+            Note(
+                f"{settings.vectors}: {there:,} of the {words:,} words of the training "
+                f"part have a vector"
+            )
+        )
     return parts
 
 
 def parts_of(run: Run, settings: TagSettings, data: Sequence[Path]) -> TaggedParts:
-    """Give the parts that the run holds, read again where its cache is damaged. Raises RunError where that fails."""
+    """Give the parts that the run holds, read again where its cache is damaged. Raises RunError
+    where that fails."""
     return _parts(run, _kept(run, settings, data))
 
 
@@ -77,27 +86,35 @@ def _kept(run: Run, settings: TagSettings, data: Sequence[Path]) -> Kept:
 
 
 def _opened(folder: Path, settings: TagSettings) -> Kept | None:
-    kept = kept_examples(folder)
+    kept = load_examples(folder)
     if kept is not None and settings.vectors:
         Cache(folder).load_array(VECTORS)
     return kept
 
 
 def _codec(parts: TaggedParts) -> bytes:
-    taught = {"words": parts.codec.to_json(), "tags": parts.tags[: parts.known_tags], "tokenizer": parts.tokenizer}
+    taught = {
+        "words": parts.codec.to_json(),
+        "tags": parts.tags[: parts.known_tags],
+        "tokenizer": parts.tokenizer,
+    }
     return json.dumps(taught).encode()
 
 
 def _read(settings: TagSettings, data: Sequence[Path], cache: Cache) -> Kept:
-    demo = demo_meant(data, "tag", DEMO)
+    demo = demo_name(data, "tag", DEMO)
     paths = [write_demo(demo, cache.folder)] if demo else data
     vectors: Vectors | None = read_vectors(Path(settings.vectors)) if settings.vectors else None
     if vectors is not None:
         cache.save_array(VECTORS, vectors.table)
     parts = prepare_tagged(paths, settings.data, settings.codec, settings.seed, vectors)
-    reader = TaggedReader(files_of_parts("train", paths, settings.data, SILENT)["train"], settings.data, True)
+    reader = TaggedReader(
+        get_part_files("train", paths, settings.data, SILENT)["train"], settings.data, True
+    )
     columns = reader.layout.to_json() if reader.layout else {}
-    keep_examples(parts.parts, {**parts.to_json(), "kind": reader.kind, "columns": columns}, cache)
-    kept = kept_examples(cache.folder)
+    save_examples(
+        parts.parts, {**parts.to_json(), "format": reader.format, "columns": columns}, cache
+    )
+    kept = load_examples(cache.folder)
     assert kept is not None
     return kept

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ensue.data.codecs.tagged import TaggedWords
 from ensue.data.readers.tagged import TaggedSettings
-from ensue.models.tagging import TAGGERS, TaggerSettings
+from ensue.models.taggers import TAGGERS, TaggerSettings
 from ensue.settings import Settings, choice
 from ensue.training.settings import BatchingSettings, OptimiserSettings, TrainingSettings
 
@@ -27,12 +27,13 @@ class TagSettings(Settings):
     codec: TaggedWords = TaggedWords()
     """What is known of a word."""
     vectors: str = ""
-    """A file of vectors of words, in the text format of word2vec or GloVe, that the network is given."""
+    """A file of vectors of words, in the text format of word2vec or GloVe, that the network is
+    given."""
     model: Model = TaggerSettings()
     """What learns."""
     training: TrainingSettings = TrainingSettings(
-        batching=BatchingSettings(rows=16),
-        optimiser=OptimiserSettings(rate=0.004, decay=0.01),
-        average=0.99,
+        batching=BatchingSettings(batch_size=16),
+        optimiser=OptimiserSettings(learning_rate=0.004, weight_decay=0.01),
+        ema_decay=0.99,
     )
     """How long and how to train."""

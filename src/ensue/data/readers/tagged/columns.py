@@ -1,7 +1,8 @@
 """Lines with a word and its tag in columns: where both stand, and which lines are words at all.
 
-By blanks: CoNLL-2000, CoNLL-2003, CoNLL-2012. By tab: a word and a tag, CoNLL-2009, GermEval 2014 (number, word, tag,
-tag). What a file is, is decided by the shape of all its lines, not by the first.
+By blanks: CoNLL-2000, CoNLL-2003, CoNLL-2012. By tab: a word and a tag, CoNLL-2009, GermEval 2014
+(number, word, tag, tag). What a file is, is decided by the shape of all its lines, not by the
+first.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from dataclasses import asdict, dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any
 
+from ensue.data.codecs.tag_schemes import OUTSIDE, halves
 from ensue.data.contract import Finding
-from ensue.data.schemes import OUTSIDE, halves
 from ensue.errors import DataError, did_you_mean
 
 KINDS = "conllu|columns|tsv|jsonl"
-FOR_TRAINING = f"name the format with --set data.kind={KINDS}"
+FOR_TRAINING = f"name the format with --set data.format={KINDS}"
 FOR_USE = f"name the format with --read {KINDS}"
 LOOKED_AT = 20_000
 """Lines from which the columns are known."""
@@ -27,10 +28,33 @@ DOCUMENT = re.compile(r"#(begin|end) document\b")
 NOT_A_WORD = re.compile(r"\d+(-\d+|\.\d+)")
 """The number of a word of several tokens, or of one that is not in the text."""
 BRACKETS = re.compile(r"(?:\(([^()*\s]+))?\*?(\)?)")
-"""A span begins, goes on or ends; spans within spans are written otherwise, and stay as they are."""
+"""A span begins, goes on or ends; spans within spans are written otherwise, and stay as they
+are."""
 OF_WORDS = ("token", "tokens", "word", "words", "form", "text")
-OF_TAGS = ("tag", "label", "ner", "pos", "chunk", "ner_tag", "pos_tag", "chunk_tag", "iob", "bio", "upos", "xpos")
-HEADER = {*OF_WORDS, *OF_TAGS, *(f"{name}s" for name in OF_TAGS), "id", "index", "sentence", "lemma", "sentence_id"}
+OF_TAGS = (
+    "tag",
+    "label",
+    "ner",
+    "pos",
+    "chunk",
+    "ner_tag",
+    "pos_tag",
+    "chunk_tag",
+    "iob",
+    "bio",
+    "upos",
+    "xpos",
+)
+HEADER = {
+    *OF_WORDS,
+    *OF_TAGS,
+    *(f"{name}s" for name in OF_TAGS),
+    "id",
+    "index",
+    "sentence",
+    "lemma",
+    "sentence_id",
+}
 """Names that a first line consists of where it is a header, and nobody named a column."""
 GLOBAL = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
 """CoNLL-U Plus names its columns so."""
@@ -45,7 +69,8 @@ class Layout:
     """How lines of columns are read; places of columns are counted from 0."""
 
     by: str
-    """What is between two columns: a tab, "blanks", or a line break, where each line is one word."""
+    """What is between two columns: a tab, "blanks", or a line break, where each line is one
+    word."""
     count: int
     """How many columns there are; 0 where sentences differ."""
     word: int
@@ -55,7 +80,8 @@ class Layout:
     header: bool = False
     """Whether the first line with words has the names of the columns."""
     brackets: bool = False
-    """Whether spans are written as in CoNLL-2005 and CoNLL-2012: (PER*, *, *) in place of B-PER, I-PER, I-PER."""
+    """Whether spans are written as in CoNLL-2005 and CoNLL-2012: (PER*, *, *) in place of B-PER,
+    I-PER, I-PER."""
     values: tuple[frozenset[str], ...] = ()
     """What stands in each column, in lines that are words without doubt."""
 
@@ -76,7 +102,9 @@ class Layout:
 
     def to_json(self) -> dict[str, Any]:
         """Give what other files are read by as plain JSON values."""
-        return {name: value for name, value in asdict(self).items() if name not in ("values", "header")}
+        return {
+            name: value for name, value in asdict(self).items() if name not in ("values", "header")
+        }
 
     def fits(self, other: Layout) -> bool:
         """Tell whether another file has columns as this one."""
@@ -84,8 +112,9 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a person said of the columns: their numbers from 1, or their names; empty where nothing was said."""
+class RequestedColumns:
+    """What a person said of the columns: their numbers from 1, or their names; empty where
+    nothing was said."""
 
     word: str
     tag: str
@@ -94,15 +123,22 @@ class Wanted:
     remembered: bool = False
     """Whether it was said of other files, which a run was trained on."""
 
-    def of_file(self, names: Sequence[str], alike: bool) -> Wanted:
-        """Give what holds of a file with a header of such names, whose columns may be like those of files before it."""
+    def of_file(self, names: Sequence[str], alike: bool) -> RequestedColumns:
+        """Give what holds of a file with a header of such names, whose columns may be like those
+        of files before it."""
 
         def holds(column: str) -> bool:
             if column in names or not (self.remembered or alike):
                 return True
-            return not self.remembered or alike if column.isdecimal() else bool(names) and not self.remembered
+            return (
+                not self.remembered or alike
+                if column.isdecimal()
+                else bool(names) and not self.remembered
+            )
 
-        return replace(self, **{field: "" for field in ("word", "tag") if not holds(getattr(self, field))})
+        return replace(
+            self, **{field: "" for field in ("word", "tag") if not holds(getattr(self, field))}
+        )
 
 
 def cut(line: str, by: str) -> list[str]:
@@ -114,14 +150,21 @@ def cut(line: str, by: str) -> list[str]:
     return BLANKS.split(line.strip(" \t")) if by == "blanks" else line.strip(" ").split(by)
 
 
-def find_layout(lines: Sequence[str], by_tab: bool, wanted: Wanted, before: Layout | None, where: str) -> Layout:
-    """Find the columns of a file by its first lines; `before` are those of files that were read before.
+def find_layout(
+    lines: Sequence[str], by_tab: bool, wanted: RequestedColumns, before: Layout | None, where: str
+) -> Layout:
+    """Find the columns of a file by its first lines; `before` are those of files that were read
+    before.
 
     Raises DataError for a column that there is not.
     """
     names = _global_names(lines)
     sentences = [[line for line in block if not _is_document(line)] for block in blocks(lines)]
-    certain = [sure for block in sentences if (sure := [line for line in block if not line.startswith("#")])]
+    certain = [
+        sure
+        for block in sentences
+        if (sure := [line for line in block if not line.startswith("#")])
+    ]
     certain = certain or [block for block in sentences if block]
     by = _separator([line for block in certain for line in block], by_tab, wanted.tagged)
     rows = [[cut(line, by) for line in block] for block in certain]
@@ -135,7 +178,9 @@ def find_layout(lines: Sequence[str], by_tab: bool, wanted: Wanted, before: Layo
     number = _number_column(rows, least, 2 if wanted.tagged else 1)
     differ = number >= 0 and all(len({len(fields) for fields in block}) == 1 for block in rows)
     count = 0 if differ and len({len(block[0]) for block in rows}) > 1 else len(rows[0][0])
-    values = tuple(frozenset(fields[place] for block in rows for fields in block) for place in range(least))
+    values = tuple(
+        frozenset(fields[place] for block in rows for fields in block) for place in range(least)
+    )
     found = Layout(by, count, 0, 0, number, header, values=values)
     alike = before is not None and before.fits(found)
     at = before if alike and not header else None
@@ -150,8 +195,14 @@ def find_layout(lines: Sequence[str], by_tab: bool, wanted: Wanted, before: Layo
     if tag is None:
         tag = at.tag if at else _tag_column(found, least, word)
     if wanted.tagged and wanted.tag and tag == word:
-        option = "name the column of the words with --word" if not wanted.word else "name another with --column"
-        raise DataError(f"the word and its tag both are column {tag + 1}", where=where, mend=option)
+        flag_hint = (
+            "name the column of the words with --word"
+            if not wanted.word
+            else "name another with --column"
+        )
+        raise DataError(
+            f"the word and its tag both are column {tag + 1}", where=where, hint=flag_hint
+        )
     if wanted.tagged and tag == word:
         tag = word - 1 if word else 1
     brackets = bool(wanted.tagged) and tag < len(values) and _are_brackets(values[tag])
@@ -164,7 +215,9 @@ def _are_brackets(values: frozenset[str]) -> bool:
 
 def blocks(lines: Iterable[str]) -> Iterator[list[str]]:
     """Give the lines between blank lines."""
-    return (list(block) for blank, block in groupby(lines, lambda line: not line.strip()) if not blank)
+    return (
+        list(block) for blank, block in groupby(lines, lambda line: not line.strip()) if not blank
+    )
 
 
 def _is_document(line: str) -> bool:
@@ -184,17 +237,26 @@ def _global_names(lines: Iterable[str]) -> list[str]:
     return found.group(1).split() if found else []
 
 
-def _is_header(fields: Sequence[str], wanted: Wanted) -> bool:
+def _is_header(fields: Sequence[str], wanted: RequestedColumns) -> bool:
     said = {name for name in (wanted.word, wanted.tag) if name and not name.isdecimal()}
     plain = [field.strip().casefold() for field in fields]
-    usual = len(fields) > 1 and set(plain) <= HEADER and bool(set(plain) & set(OF_WORDS)) and len(set(plain)) > 1
+    usual = (
+        len(fields) > 1
+        and set(plain) <= HEADER
+        and bool(set(plain) & set(OF_WORDS))
+        and len(set(plain)) > 1
+    )
     return usual or bool(said and said <= set(fields))
 
 
 def _number_column(rows: Sequence[Sequence[Sequence[str]]], least: int, more: int) -> int:
-    """Give the first column that counts the words of every sentence, with so many columns behind it; else -1."""
+    """Give the first column that counts the words of every sentence, with so many columns behind
+    it; else -1."""
     for place in range(least - more):
-        counts = [[fields[place] for fields in block if not NOT_A_WORD.fullmatch(fields[place])] for block in rows]
+        counts = [
+            [fields[place] for fields in block if not NOT_A_WORD.fullmatch(fields[place])]
+            for block in rows
+        ]
         if not all(field.isascii() and field.isdecimal() for own in counts for field in own):
             continue
         numbers = [[int(field[:9]) for field in own] for own in counts]
@@ -212,16 +274,21 @@ def _word_column(names: Sequence[str], number: int) -> int:
 
 def _tag_column(found: Layout, least: int, word: int) -> int:
     """Guess it: the last one, but for formats that are known to have it elsewhere."""
-    if found.by == "\t" and found.number == 0 and least >= 14:  # CoNLL-2009: the gold part of speech
+    if (
+        found.by == "\t" and found.number == 0 and least >= 14
+    ):  # CoNLL-2009: the gold part of speech
         return 4
-    if found.number == 2 and least >= 11 and any("*" in value for value in found.values[5]):  # CoNLL-2012 likewise
+    if (
+        found.number == 2 and least >= 11 and any("*" in value for value in found.values[5])
+    ):  # CoNLL-2012 likewise
         return 4
     last = found.count - 1
     if last >= least:
         return last  # lines differ in length, which is refused
     while last - 1 > word and found.values[last] <= NOTHING:
         last -= 1
-    # Levels of spans, the outermost first, as in GermEval: a level further in has no types of its own.
+    # Levels of spans, the outermost first, as in GermEval: a level further in has no types of its
+    # own.
     while last - 1 > word and _inner(found.values[last], found.values[last - 1], found.number >= 0):
         last -= 1
     return last
@@ -238,8 +305,12 @@ def _named(column: str, names: Sequence[str], where: str) -> int:
         return names.index(column)
     if column.isascii() and column.isdecimal() and 0 < int(column[:9]) < 10_000:
         return int(column) - 1
-    mend = did_you_mean(column, names) if names else "give its number, from 1, or the name that the first line has"
-    raise DataError(f"there is no column {column!r}", where=where, mend=mend)
+    hint = (
+        did_you_mean(column, names)
+        if names
+        else "give its number, from 1, or the name that the first line has"
+    )
+    raise DataError(f"there is no column {column!r}", where=where, hint=hint)
 
 
 class Columns:
@@ -252,7 +323,8 @@ class Columns:
         """The type of the span that is open, where spans are written with brackets."""
 
     def __call__(self, line: str, words: int, where: str) -> tuple[str, str] | None:
-        """Give the word and the tag of a line, after so many words of its sentence; None for one without a word.
+        """Give the word and the tag of a line, after so many words of its sentence; None for one
+        without a word.
 
         Raises DataError that names the place.
         """
@@ -267,18 +339,28 @@ class Columns:
         if layout.number >= 0 and NOT_A_WORD.fullmatch(fields[min(layout.number, len(fields) - 1)]):
             return None
         least = max(layout.word, layout.tag if self.tagged else 0, int(self.tagged)) + 1
-        self.count = len(fields) if not self.count or (not layout.count and not words) else self.count
+        self.count = (
+            len(fields) if not self.count or (not layout.count and not words) else self.count
+        )
         if len(fields) != self.count or len(fields) < least:
             tag = "a word and its tag need" if self.tagged else "a word needs"
             need = f"{tag} {least}" if self.count < least else f"those before it have {self.count}"
-            what, option = f"the line has {columns(len(fields))}, and {need}", FOR_TRAINING
-            mend = "mend the line" if self.tagged else f"mend the line, or {FOR_USE}"
-            raise DataError(what, where=where, mend=mend, option=option if self.tagged else None)
+            what, flag_hint = f"the line has {columns(len(fields))}, and {need}", FOR_TRAINING
+            hint = "mend the line" if self.tagged else f"mend the line, or {FOR_USE}"
+            raise DataError(
+                what, where=where, hint=hint, flag_hint=flag_hint if self.tagged else None
+            )
         word, tag = fields[layout.word], fields[layout.tag] if self.tagged else ""
         if not word.strip() or (self.tagged and not tag.strip()):
             what = "a word or its tag is empty" if self.tagged else "a word is empty"
-            raise DataError(what, where=where, mend="write both" if self.tagged else "write it, or leave the line out")
-        return word, self._as_iob(tag.strip(), words) if layout.brackets and self.tagged else tag.strip()
+            raise DataError(
+                what,
+                where=where,
+                hint="write both" if self.tagged else "write it, or leave the line out",
+            )
+        return word, self._as_iob(
+            tag.strip(), words
+        ) if layout.brackets and self.tagged else tag.strip()
 
     def _as_iob(self, tag: str, words: int) -> str:
         """Write a tag with brackets as one of IOB2; what is none stays as it is."""
@@ -290,14 +372,17 @@ class Columns:
         return f"{'B' if begins else 'I'}-{kind}" if kind else OUTSIDE
 
     def _is_word(self, line: str, words: int) -> bool:
-        """Tell the word "#" from a comment: it has as many columns, and what stands in them stands in others too."""
+        """Tell the word "#" from a comment: it has as many columns, and what stands in them
+        stands in others too."""
         fields = self.layout.fields(line)
         if self.layout.by == "\n":
             return BLANKS.search(line.strip()) is None
         if self.layout.number == 0:
             return False
         if len(fields) != (self.count or len(fields)):
-            return words > 0  # within a sentence it is a word that lacks something, which is refused
+            return (
+                words > 0
+            )  # within a sentence it is a word that lacks something, which is refused
         alike = ("\t" in line) == (self.layout.by == "\t")
         values = self.layout.values
         others = [(field, values[at]) for at, field in enumerate(fields[1:], 1) if at < len(values)]
@@ -307,7 +392,9 @@ class Columns:
     def findings(self, where: str) -> Iterator[Finding]:
         """Say what was left out, once a file is read."""
         if self.comments:
-            yield Finding(where, f"{self.comments:,} comment line{'s' * (self.comments > 1)} (# ...) left out")
+            yield Finding(
+                where, f"{self.comments:,} comment line{'s' * (self.comments > 1)} (# ...) left out"
+            )
 
 
 def columns(count: int) -> str:

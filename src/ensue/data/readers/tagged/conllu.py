@@ -12,12 +12,19 @@ CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "dep
 
 
 def conllu_column(said: str, usual: str, known: tuple[str, ...], what: str) -> str:
-    """Give the name of a column of CoNLL-U that a person named, or numbered from 1. Raises SettingError."""
-    name = CONLLU[int(said) - 1] if said.isdecimal() and 0 < int(said[:9]) <= len(CONLLU) else said or usual
+    """Give the name of a column of CoNLL-U that a person named, or numbered from 1. Raises
+    SettingError."""
+    name = (
+        CONLLU[int(said) - 1]
+        if said.isdecimal() and 0 < int(said[:9]) <= len(CONLLU)
+        else said or usual
+    )
     if name not in known:
-        option = "word" if "form" in known else "column"
+        flag_hint = "word" if "form" in known else "column"
         raise SettingError(
-            f"CoNLL-U has no column {said!r} with {what}", where=f"data.{option}", mend=did_you_mean(said, known)
+            f"CoNLL-U has no column {said!r} with {what}",
+            where=f"data.{flag_hint}",
+            hint=did_you_mean(said, known),
         )
     return name
 
@@ -40,7 +47,8 @@ class Conllu:
         self.tag = CONLLU.index(tag_column(tag if tagged else ""))
 
     def __call__(self, line: str, words: int, where: str) -> tuple[str, str] | None:
-        """Give the word and the tag of a line, after so many words of its sentence; None for one without a word.
+        """Give the word and the tag of a line, after so many words of its sentence; None for one
+        without a word.
 
         Raises DataError that names the place.
         """
@@ -49,32 +57,42 @@ class Conllu:
         fields = line.split("\t")
         if len(fields) != len(CONLLU):
             what = f"the line has {columns(len(fields))} by tab, and CoNLL-U has 10"
-            mend = "mend the line" if self.tagged else f"mend the line, or {FOR_USE}"
-            raise DataError(what, where=where, mend=mend, option=FOR_TRAINING if self.tagged else None)
+            hint = "mend the line" if self.tagged else f"mend the line, or {FOR_USE}"
+            raise DataError(
+                what, where=where, hint=hint, flag_hint=FOR_TRAINING if self.tagged else None
+            )
         if not fields[0].isdecimal():
             if NOT_A_WORD.fullmatch(fields[0]):
                 return None
-            mend = "number the words of each sentence from 1"
-            raise DataError(f"{fields[0]!r:.60} is not the number of a word", where=where, mend=mend)
+            hint = "number the words of each sentence from 1"
+            raise DataError(
+                f"{fields[0]!r:.60} is not the number of a word", where=where, hint=hint
+            )
         if fields[0] != str(words + 1):
             what = f"word {fields[0]} stands after word {words}"
-            mend = "put a blank line before each sentence, and number its words from 1"
-            raise DataError(what, where=where, mend=mend)
+            hint = "put a blank line before each sentence, and number its words from 1"
+            raise DataError(what, where=where, hint=hint)
         if not fields[self.word].strip():
-            raise DataError(f"word {fields[0]} is empty", where=where, mend="write the word, or leave the line out")
+            raise DataError(
+                f"word {fields[0]} is empty",
+                where=where,
+                hint="write the word, or leave the line out",
+            )
         return fields[self.word], self._tag(fields, where)
 
     def _tag(self, fields: list[str], where: str) -> str:
         tag = fields[self.tag]
         # In other columns "_" says something of a word: that it has no features.
         if self.tagged and CONLLU[self.tag] == "upos" and tag in ("_", ""):
-            tag = fields[-1].partition("Tag=")[2]  # as `ensue tag` writes tags that belong into no column
+            tag = fields[-1].partition("Tag=")[
+                2
+            ]  # as `ensue tag` writes tags that belong into no column
             if not tag:
                 what = f"{fields[self.word]!r:.60} has no {CONLLU[self.tag]}"
-                raise DataError(what, where=where, mend="tag it, or leave it out")
+                raise DataError(what, where=where, hint="tag it, or leave it out")
         if self.tagged and not tag.strip():
             what = f"the {CONLLU[self.tag]} of word {fields[0]} is empty"
-            raise DataError(what, where=where, mend="write it, or _ where there is none")
+            raise DataError(what, where=where, hint="write it, or _ where there is none")
         return tag.strip()
 
     def findings(self, where: str) -> Iterator[Finding]:

@@ -1,4 +1,5 @@
-"""Objects of JSON with a list of words and one of tags, as data sets of Hugging Face are exported."""
+"""Objects of JSON with a list of words and one of tags, as data sets of Hugging Face are
+exported."""
 
 from __future__ import annotations
 
@@ -23,42 +24,53 @@ class JsonLists:
         """Whether tags are whole numbers; None as long as none was read."""
 
     def __call__(self, row: dict[str, Any], where: str) -> tuple[list[str], list[str] | None]:
-        """Give words and tags, None where there need not be any. Raises DataError that names the place."""
+        """Give words and tags, None where there need not be any. Raises DataError that names the
+        place."""
         words = self._words(row, where)
         if not self.tagged:
             return words, None
         name = self._name_of_tags(row, words, where)
         tags = row[name]
         if not isinstance(tags, list):
-            raise DataError(f"{name!r} is not a list of tags", where=where, mend='write it as ["A", "B"]')
+            raise DataError(
+                f"{name!r} is not a list of tags", where=where, hint='write it as ["A", "B"]'
+            )
         if len(words) != len(tags):
             what = f"there are {len(words)} tokens and {len(tags)} tags"
-            raise DataError(what, where=where, mend="give every token one tag")
+            raise DataError(what, where=where, hint="give every token one tag")
         return words, [self._tag(tag, name, where) for tag in tags]
 
     def findings(self, where: str) -> Iterator[Finding]:
         """Say what was taken for the tags, and that they have no names."""
         if self.named:
-            mend = "name another list with --tags"
-            yield Finding(where, f"took {self.named!r} for the tags", mend)
+            hint = "name another list with --tags"
+            yield Finding(where, f"took {self.named!r} for the tags", hint)
         if self.whole and not self.settings.names:
-            mend = """give their names, from 0 on, with --set 'data.names=["O", "B-PER", ...]'"""
-            yield Finding(where, "the tags are whole numbers without names, and are told as they are", mend)
+            hint = """give their names, from 0 on, with --set 'data.names=["O", "B-PER", ...]'"""
+            yield Finding(
+                where, "the tags are whole numbers without names, and are told as they are", hint
+            )
 
     def _words(self, row: dict[str, Any], where: str) -> list[str]:
         name = self.settings.tokens if self.settings.tokens in row else "tokens"
         if name not in row:
             raise _lacks(row, name, "tokens", where)
         words = row[name]
-        if not isinstance(words, list) or not all(isinstance(word, str) and word.strip() for word in words):
-            raise DataError(f"{name!r} is not a list of words", where=where, mend='write it as ["a", "b"]')
+        if not isinstance(words, list) or not all(
+            isinstance(word, str) and word.strip() for word in words
+        ):
+            raise DataError(
+                f"{name!r} is not a list of words", where=where, hint='write it as ["a", "b"]'
+            )
         return words
 
     def _name_of_tags(self, row: dict[str, Any], words: list[str], where: str) -> str:
         if (name := self.settings.tags) in row or (name := "tags") in row:
             return name
         if not self.named:
-            lists = [one for one in row if isinstance(row[one], list) and len(row[one]) == len(words)]
+            lists = [
+                one for one in row if isinstance(row[one], list) and len(row[one]) == len(words)
+            ]
             meant = [one for one in lists if one.lower().endswith(TAGS)]
             if len(meant) != 1 or self.settings.tags != "tags":
                 raise _lacks(row, self.settings.tags, "tags", where)
@@ -70,25 +82,35 @@ class JsonLists:
     def _tag(self, tag: Any, name: str, where: str) -> str:
         whole = isinstance(tag, int) and not isinstance(tag, bool)
         if not whole and not (isinstance(tag, str) and tag.strip()):
-            mend = "write tags as strings, or as whole numbers"
-            raise DataError(f"{name!r} is not a list of tags: it holds {tag!r:.40}", where=where, mend=mend)
+            hint = "write tags as strings, or as whole numbers"
+            raise DataError(
+                f"{name!r} is not a list of tags: it holds {tag!r:.40}", where=where, hint=hint
+            )
         self.whole = whole if self.whole is None else self.whole
         if whole != self.whole:
-            what = f"{name!r} holds {tag!r:.40}, where tags before it are {'numbers' if self.whole else 'strings'}"
-            raise DataError(what, where=where, mend="write all tags in one way")
+            what = (
+                f"{name!r} holds {tag!r:.40}, where tags before it are "
+                f"{'numbers' if self.whole else 'strings'}"
+            )
+            raise DataError(what, where=where, hint="write all tags in one way")
         if whole and tag < 0:
-            mend = "give every token one tag; -100 mostly marks one that has none"
-            raise DataError(f"the tag {tag} is below 0", where=where, mend=mend)
+            hint = "give every token one tag; -100 mostly marks one that has none"
+            raise DataError(f"the tag {tag} is below 0", where=where, hint=hint)
         names = self.settings.names
         if not whole or not names:
             return str(tag).strip()
         if not 0 <= tag < len(names):
             what = f"the tag {tag} has no name, for data.names has {len(names)}, from 0 on"
-            raise DataError(what, where=where, mend="name every tag")
+            raise DataError(what, where=where, hint="name every tag")
         return names[tag]
 
 
 def _lacks(row: dict[str, Any], name: str, what: str, where: str) -> DataError:
     there = ", ".join(row) or "nothing"
-    option = f"name the list with --{what} NAME"
-    return DataError(f"there is no {name!r}, but {there}", where=where, mend=f"call it {what}", option=option)
+    flag_hint = f"name the list with --{what} NAME"
+    return DataError(
+        f"there is no {name!r}, but {there}",
+        where=where,
+        hint=f"call it {what}",
+        flag_hint=flag_hint,
+    )

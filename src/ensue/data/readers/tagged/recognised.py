@@ -1,4 +1,5 @@
-"""What a file that is to be tagged holds, by its lines: words in columns, one sentence a line, or prose."""
+"""What a file that is to be tagged holds, by its lines: words in columns, one sentence a line,
+or prose."""
 
 from __future__ import annotations
 
@@ -7,25 +8,32 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from ensue.data.readers.tagged.columns import Layout, Wanted, blocks, cut, find_layout
+from ensue.data.readers.tagged.columns import Layout, RequestedColumns, blocks, cut, find_layout
 from ensue.data.readers.tagged.conllu import CONLLU
-from ensue.data.sentences import CLOSING, ENDING, WIDE, sentences_of
+from ensue.data.sentence_splitting import CLOSING, ENDING, WIDE, split_sentences
 
 Form: TypeAlias = Literal["text", "lines", "paragraphs"]
-"""Prose whose lines go on in the next, one sentence a line, or lines of several sentences that end with the line."""
+"""Prose whose lines go on in the next, one sentence a line, or lines of several sentences that
+end with the line."""
 
 MOSTLY = 0.95
-"""The share of lines that has to look like words in columns; a file may be damaged, which its reader tells."""
+"""The share of lines that has to look like words in columns; a file may be damaged, which its
+reader tells."""
 SINGLE = 0.8
-"""The share of lines in which rules find one sentence; they find two where they do not know an abbreviation."""
+"""The share of lines in which rules find one sentence; they find two where they do not know an
+abbreviation."""
 LOOKED_AT = 1000
 """Lines from which the form of a text is known."""
 
 
-def are_columns(lines: Sequence[str], tags: Collection[str] = (), before: Layout | None = None) -> bool:
-    """Tell words in columns, CoNLL-U or JSON Lines from prose; `tags` may be known, and `before` how others look.
+def are_columns(
+    lines: Sequence[str], tags: Collection[str] = (), before: Layout | None = None
+) -> bool:
+    """Tell words in columns, CoNLL-U or JSON Lines from prose; `tags` may be known, and `before`
+    how others look.
 
-    >>> are_columns(["the\\tDET", "cat\\tNOUN", "", "a\\tDET"]), are_columns(["the cat", "", "sat here"])
+    >>> (are_columns(["the\\tDET", "cat\\tNOUN", "", "a\\tDET"]),
+    ...  are_columns(["the cat", "", "sat here"]))
     (True, False)
     """
     full = [line for line in lines if line.strip()]
@@ -33,9 +41,11 @@ def are_columns(lines: Sequence[str], tags: Collection[str] = (), before: Layout
         return False
     if all(line.lstrip().startswith("{") for line in full):
         return True
-    if any(line.count("\t") == len(CONLLU) - 1 and line.partition("\t")[0].isdecimal() for line in full):
+    if any(
+        line.count("\t") == len(CONLLU) - 1 and line.partition("\t")[0].isdecimal() for line in full
+    ):
         return True
-    layout = find_layout(lines, False, Wanted("", "", True), before, "")
+    layout = find_layout(lines, False, RequestedColumns("", "", True), before, "")
     rows = [cut(line, layout.by) for line in full if not line.startswith("#")]
     several = len(list(blocks(lines))) > 1
     if not rows or not layout.count:
@@ -45,8 +55,16 @@ def are_columns(lines: Sequence[str], tags: Collection[str] = (), before: Layout
         return False
     if usual == 1:  # a word a line
         signs = any(not any(map(str.isalnum, line)) for line in full)
-        return (several or signs) and len(rows) > 2 and not any(len(cut(line, "blanks")) > 1 for line in full)
-    if layout.by == "\t" or layout.number >= 0 or (before is not None and layout.fits(before) and several):
+        return (
+            (several or signs)
+            and len(rows) > 2
+            and not any(len(cut(line, "blanks")) > 1 for line in full)
+        )
+    if (
+        layout.by == "\t"
+        or layout.number >= 0
+        or (before is not None and layout.fits(before) and several)
+    ):
         return True
     found = [row[min(layout.tag, usual - 1)] for row in rows if len(row) == usual]
     known = sum(tag in tags for tag in found)
@@ -57,8 +75,8 @@ def are_columns(lines: Sequence[str], tags: Collection[str] = (), before: Layout
 def form_of_text(lines: Sequence[str]) -> Form:
     """Tell how the sentences of a text stand in its lines.
 
-    Prose that was broken into lines is broken where the next word did not fit, or goes on after a comma, or with a
-    small letter. Other lines are sentences, or paragraphs where many hold several.
+    Prose that was broken into lines is broken where the next word did not fit, or goes on after a
+    comma, or with a small letter. Other lines are sentences, or paragraphs where many hold several.
 
     >>> form_of_text(["It rains.", "He goes home now.", "Why?"])
     'lines'
@@ -69,7 +87,11 @@ def form_of_text(lines: Sequence[str]) -> Form:
     if not any(len(line.split()) > 1 for line in full):
         return "lines"
     widest = max(map(len, full))
-    pairs = [(one.strip(), other.strip()) for one, other in pairwise(lines) if one.strip() and other.strip()]
+    pairs = [
+        (one.strip(), other.strip())
+        for one, other in pairwise(lines)
+        if one.strip() and other.strip()
+    ]
     open_ = [(one, other) for one, other in pairs if not _ends(one)]
     broken = sum(len(one) + 1 + len(other.split()[0]) > widest for one, other in open_)
     cased = sum(line[0].isupper() for line in full) > len(full) / 4
@@ -77,7 +99,7 @@ def form_of_text(lines: Sequence[str]) -> Form:
     finished = sum(map(_ends, full)) >= 0.8 * len(full)
     if not pairs or (not finished and (2 * broken >= len(open_) or 4 * goes_on > len(open_))):
         return "text"
-    single = sum(len(list(sentences_of([line]))) == 1 for line in full) >= SINGLE * len(full)
+    single = sum(len(list(split_sentences([line]))) == 1 for line in full) >= SINGLE * len(full)
     return "lines" if single else "paragraphs"
 
 

@@ -1,4 +1,5 @@
-"""What a tokenizer sees of a place between two characters of a stretch without blanks: hashed substrings around it."""
+"""What a tokenizer sees of a place between two characters of a stretch without blanks: hashed
+substrings around it."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Stretch: TypeAlias = tuple[str, str]
-"""A text without blanks, and a character of the kind that the next begins with; empty if there is none."""
+"""A text without blanks, and a character of the kind that the next begins with; empty if there
+is none."""
 
 SIZE = 1 << 16
 """Features are told apart by so many numbers."""
@@ -25,8 +27,11 @@ BASE = np.uint64(0x9E3779B97F4A7C15)
 INVERSE = np.uint64(pow(int(BASE), -1, 1 << 64))
 
 
-def features_of(stretches: Sequence[Stretch]) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
-    """Give for each place inside of stretches its features (places, features), the stretch's number, and where it is.
+def features_of(
+    stretches: Sequence[Stretch],
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+    """Give for each place inside of stretches its features (places, features), the stretch's
+    number, and where it is.
 
     No place is before a mark that belongs to the character before it.
     """
@@ -47,10 +52,18 @@ def features_of(stretches: Sequence[Stretch]) -> tuple[NDArray[np.int32], NDArra
     run_begin, run_end = _runs(kinds)
     columns = [chars.of(at - left, at + right) for left, right in WINDOWS]
     columns += [shapes.of(at - left, at + right) for left, right in WINDOWS[3:]]
-    columns += [np.where(short_left, chars.of(begin, at), 0), np.where(short_right, chars.of(at, end), 0)]
-    columns += [np.where(short_left, chars.of(begin, at + 1), 0), np.where(short_right, chars.of(at - 1, end + 2), 0)]
+    columns += [
+        np.where(short_left, chars.of(begin, at), 0),
+        np.where(short_right, chars.of(at, end), 0),
+    ]
+    columns += [
+        np.where(short_left, chars.of(begin, at + 1), 0),
+        np.where(short_right, chars.of(at - 1, end + 2), 0),
+    ]
     columns += [chars.of(run_begin[at - 1], at + 1), chars.of(at - 1, run_end[at])]
-    columns += [np.where(end - begin <= 2 * LONGEST, chars.of(begin, end + 2) + places.astype(np.uint64), 0)]
+    columns += [
+        np.where(end - begin <= 2 * LONGEST, chars.of(begin, end + 2) + places.astype(np.uint64), 0)
+    ]
     columns += [shapes.of(begin, at + 1), shapes.of(at - 1, end)]
     columns += [shapes.of(at - 1, at + 1) + _signs(stretches)[which]]
     hashed = np.stack([_mixed(column, number) for number, column in enumerate(columns)], 1)
@@ -67,7 +80,9 @@ class _Hashes:
         self._down[0] = 1
         with np.errstate(over="ignore"):
             powers, self._down = np.cumprod(powers), np.cumprod(self._down)
-            self._sums = np.concatenate([[np.uint64(0)], np.cumsum((codes + 1).astype(np.uint64) * powers[:-1])])
+            self._sums = np.concatenate(
+                [[np.uint64(0)], np.cumsum((codes + 1).astype(np.uint64) * powers[:-1])]
+            )
 
     def of(self, begin: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint64]:
         with np.errstate(over="ignore"):
@@ -76,12 +91,15 @@ class _Hashes:
 
 def _mixed(column: NDArray[np.uint64], number: int) -> NDArray[np.uint64]:
     with np.errstate(over="ignore"):
-        mixed = (column ^ (column >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) + np.uint64(number) * BASE
+        mixed = (column ^ (column >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) + np.uint64(
+            number
+        ) * BASE
         return (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0x94D049BB133111EB) >> np.uint64(40)
 
 
 def _kinds(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Give the kind of each character as a character: A, a, x (without case), 0, m (a mark); any other is its own."""
+    """Give the kind of each character as a character: A, a, x (without case), 0, m (a mark); any
+    other is its own."""
     found, places = np.unique(codes, return_inverse=True)
     return np.array([_kind(code) for code in found.tolist()], np.uint32)[places]
 
@@ -92,13 +110,22 @@ def _kind(code: int) -> int:
     if unicodedata.category(sign) in ("Mn", "Mc", "Me", "Cf"):
         return ord("m")
     kind = (
-        "A" if sign.isupper() else "a" if sign.islower() else "x" if sign.isalpha() else "0" if sign.isdigit() else ""
+        "A"
+        if sign.isupper()
+        else "a"
+        if sign.islower()
+        else "x"
+        if sign.isalpha()
+        else "0"
+        if sign.isdigit()
+        else ""
     )
     return ord(kind) if kind else code
 
 
 def _runs(kinds: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give for each character where the run of letters, or of digits, that it stands in begins, and ends."""
+    """Give for each character where the run of letters, or of digits, that it stands in begins,
+    and ends."""
     letters = np.isin(kinds, [ord(kind) for kind in "Aaxm"])
     group = np.where(letters, 1, np.where(kinds == ord("0"), 2, 0))
     fresh = np.concatenate([[True], (group[1:] != group[:-1]) | (group[1:] == 0)])
@@ -111,5 +138,8 @@ def _runs(kinds: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 def _signs(stretches: Sequence[Stretch]) -> NDArray[np.uint64]:
     """Tell what a stretch looks like as a whole: an address, one with points, with strokes."""
-    seen = (("@" in text, "://" in text or text.startswith("www."), text.count(".") > 1) for text, _ in stretches)
+    seen = (
+        ("@" in text, "://" in text or text.startswith("www."), text.count(".") > 1)
+        for text, _ in stretches
+    )
     return np.array([mail + 2 * address + 4 * points for mail, address, points in seen], np.uint64)

@@ -1,9 +1,10 @@
 """A tokenizer learned from the treebank that a tagger was trained on.
 
-CoNLL-U says by SpaceAfter=No, and by tokens of several words ("1-2"), how its words stand in the text. Learned are: the
-cuts inside of stretches without blanks, by a logistic regression over the characters around each place; words that are
-written otherwise in the text ("du": "de", "le"); and words that hold blanks. Beside a character that the treebank
-hardly has nothing was learned: there the rules of `data.sentences` cut.
+CoNLL-U says by SpaceAfter=No, and by tokens of several words ("1-2"), how its words stand in the
+text. Learned are: the cuts inside of stretches without blanks, by a logistic regression over the
+characters around each place; words that are written otherwise in the text ("du": "de", "le"); and
+words that hold blanks. Beside a character that the treebank hardly has nothing was learned: there
+the rules of `data.sentences` cut.
 """
 
 from __future__ import annotations
@@ -19,25 +20,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.labelled import Labelled
+from ensue.data.labelled import Example
 from ensue.data.readers.tagged.conllu import CONLLU
 from ensue.data.readers.tagged.stretches import SIZE, Stretch, features_of
-from ensue.data.sentences import Word, words_of
+from ensue.data.sentence_splitting import Word, words_of
 
 EPOCHS, STEPS, ROWS, RATE, DECAY = 6, 100, 8192, 0.5, 1e-5
-"""The regression takes so many epochs, or steps if those are more. More epochs gained nothing on English."""
+"""The regression takes so many epochs, or steps if those are more. More epochs gained nothing on
+English."""
 UNIT = 16
 """Weights are kept in 1 / UNIT: finer ones gained nothing."""
-MOST = 20_000
+MAX_MERGES = 20_000
 """Sentences that are learned from: more take longer than the training of a small tagger."""
 RANGE = re.compile(r"[0-9]{1,6}-[0-9]{1,6}")
 """The words that a token covers."""
 TOGETHER, LONGEST = 50_000, 2_000
-"""Characters that are looked at together, which bounds the memory, and those of a stretch: a longer one is broken."""
+"""Characters that are looked at together, which bounds the memory, and those of a stretch: a
+longer one is broken."""
 SELDOM = 20
-"""A character that stands in fewer stretches than these has taught nothing about the places beside it. More gained a
-little on English, whose rules are good, and would leave the apostrophes of a small French treebank to them."""
-LEAST = 20
+"""A character that stands in fewer stretches than these has taught nothing about the places beside
+it. More gained a little on English, whose rules are good, and would leave the apostrophes of a
+small French treebank to them."""
+MIN_COUNT = 20
 """Sentences whose spacing is known from which on a tokenizer is learned."""
 
 
@@ -53,7 +57,8 @@ class Token:
 def tokens_of(lines: Iterable[str]) -> Iterator[Token]:
     """Give the tokens of a sentence of CoNLL-U.
 
-    >>> lines = ["1-2\\tdu\\t" + "_\\t" * 7 + "SpaceAfter=No", "1\\tde" + "\\t_" * 8, "2\\tle" + "\\t_" * 8]
+    >>> lines = ["1-2\\tdu\\t" + "_\\t" * 7 + "SpaceAfter=No", "1\\tde" + "\\t_" * 8,
+    ...     "2\\tle" + "\\t_" * 8]
     >>> list(tokens_of(lines))
     [Token(text='du', words=('de', 'le'), spaced=False)]
     """
@@ -92,20 +97,26 @@ class Tokenizer:
         joined: Iterable[str],
         usual: Iterable[str],
     ) -> None:
-        self.weights, self.written = weights, {text: tuple(words) for text, words in written.items()}
+        self.weights, self.written = (
+            weights,
+            {text: tuple(words) for text, words in written.items()},
+        )
         self.joined, self.usual = frozenset(joined), frozenset(usual)
         self._longest = max((one.count(" ") + 1 for one in self.joined), default=1)
         self._known: dict[Stretch, tuple[int, ...]] = {}
 
     def words(self, paragraph: str) -> list[Word]:
-        """Cut a text into words; what the treebank writes otherwise has the form that stands in the text in `token`."""
+        """Cut a text into words; what the treebank writes otherwise has the form that stands in
+        the text in `token`."""
         parts = [_parts(text) for text in paragraph.split()]
         stretches = _stretches([part for own in parts for part in own])
         last = [place == len(own) - 1 for own in parts for place in range(len(own))]
         tokens: list[tuple[str, bool]] = []
         for (text, _), own, spaced in zip(stretches, self._cuts(stretches), last, strict=True):
             ends = [*own, len(text)]
-            tokens += [(text[a:b], spaced and b == len(text)) for a, b in zip([0, *own], ends, strict=True)]
+            tokens += [
+                (text[a:b], spaced and b == len(text)) for a, b in zip([0, *own], ends, strict=True)
+            ]
         return [word for token in self._together(tokens) for word in self._as_words(*token)]
 
     def _cuts(self, stretches: Sequence[Stretch]) -> list[tuple[int, ...]]:
@@ -121,7 +132,9 @@ class Tokenizer:
             cuts: list[list[int]] = [[] for _ in now]
             for number, place in zip(which[yes].tolist(), places[yes].tolist(), strict=True):
                 cuts[number].append(place)
-            self._known |= {one: self._ruled(one[0], own) for one, own in zip(now, cuts, strict=True)}
+            self._known |= {
+                one: self._ruled(one[0], own) for one, own in zip(now, cuts, strict=True)
+            }
         return [self._known[one] for one in stretches]
 
     def _ruled(self, text: str, cuts: Sequence[int]) -> tuple[int, ...]:
@@ -143,22 +156,34 @@ class Tokenizer:
             size = min(self._longest, len(tokens) - place)
             while size > 1 and not self._is_joined(tokens[place : place + size]):
                 size -= 1
-            yield " ".join(text for text, _ in tokens[place : place + size]), tokens[place + size - 1][1]
+            yield (
+                " ".join(text for text, _ in tokens[place : place + size]),
+                tokens[place + size - 1][1],
+            )
             place += size
 
     def _is_joined(self, tokens: Sequence[tuple[str, bool]]) -> bool:
-        return all(spaced for _, spaced in tokens[:-1]) and " ".join(text for text, _ in tokens) in self.joined
+        return (
+            all(spaced for _, spaced in tokens[:-1])
+            and " ".join(text for text, _ in tokens) in self.joined
+        )
 
     def _as_words(self, text: str, spaced: bool) -> Iterator[Word]:
         words = self.written.get(text)
-        if words is None and (small := text[:1].lower() + text[1:]) != text and small in self.written:
+        if (
+            words is None
+            and (small := text[:1].lower() + text[1:]) != text
+            and small in self.written
+        ):
             first, *rest = self.written[small]
             words = (first[:1].upper() + first[1:], *rest)
         if words is None:
             yield Word(text, spaced)
             return
         for place, word in enumerate(words):
-            yield Word(word, spaced and place == len(words) - 1, text if not place else None, len(words))
+            yield Word(
+                word, spaced and place == len(words) - 1, text if not place else None, len(words)
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain JSON values."""
@@ -175,19 +200,22 @@ class Tokenizer:
     def from_json(cls, values: Mapping[str, Any]) -> Tokenizer:
         """Make it again."""
         weights = np.zeros(SIZE, np.float32)
-        weights[np.cumsum(np.array(values["places"], np.int64))] = np.array(values["weights"], np.float32) / UNIT
+        weights[np.cumsum(np.array(values["places"], np.int64))] = (
+            np.array(values["weights"], np.float32) / UNIT
+        )
         return cls(weights, values["written"], values["joined"], values["usual"])
 
 
-def learn_tokenizer(sentences: Iterable[Labelled]) -> Tokenizer | None:
-    """Learn from sentences of CoNLL-U; None if there are too few, or nothing tells how they stand in the text."""
+def learn_tokenizer(sentences: Iterable[Example]) -> Tokenizer | None:
+    """Learn from sentences of CoNLL-U; None if there are too few, or nothing tells how they
+    stand in the text."""
     pieces: Counter[tuple[str, tuple[str, ...]]] = Counter()
     joined: Counter[str] = Counter()
     apart: Counter[str] = Counter()
     found: list[tuple[str, list[int]]] = []
     breaks: set[int] = set()
     count, marked = 0, False
-    for sentence in islice(sentences, MOST):
+    for sentence in islice(sentences, MAX_MERGES):
         lines = sentence.row.get("lines", ())
         tokens = list(tokens_of(lines))
         count += bool(tokens)
@@ -199,7 +227,7 @@ def learn_tokenizer(sentences: Iterable[Labelled]) -> Tokenizer | None:
             pieces[token.text, token.words] += 1
             joined[token.text] += " " in token.text
         apart.update(_runs([token.text for token in tokens]))
-    if count < LEAST or not marked:
+    if count < MIN_COUNT or not marked:
         return None
     written = _most_usual(pieces)
     names = [text for text, times in joined.items() if times > apart[text]]
@@ -217,7 +245,9 @@ def _runs(texts: Sequence[str]) -> Iterator[str]:
 def _most_usual(pieces: Mapping[tuple[str, tuple[str, ...]], int]) -> dict[str, tuple[str, ...]]:
     best: dict[str, tuple[int, tuple[str, ...]]] = {}
     for (text, words), times in sorted(pieces.items()):
-        whole = (text,) if "".join(words) == text else words  # that is a cut, which is learned as such
+        whole = (
+            (text,) if "".join(words) == text else words
+        )  # that is a cut, which is learned as such
         if times > best.get(text, (0, ()))[0]:
             best[text] = (times, whole)
     return {text: words for text, (_, words) in best.items() if words != (text,)}
@@ -247,19 +277,27 @@ def _parts(text: str) -> list[str]:
 
 
 def _stretches(texts: Sequence[str], breaks: Iterable[int] = ()) -> list[Stretch]:
-    """Pair each stretch with what kind of character the next begins with, if there is one before the next break."""
+    """Pair each stretch with what kind of character the next begins with, if there is one before
+    the next break."""
     ends = {place - 1 for place in breaks} | {len(texts) - 1}
-    return [(text, "" if place in ends else kind_of_first(texts[place + 1])) for place, text in enumerate(texts)]
+    return [
+        (text, "" if place in ends else kind_of_first(texts[place + 1]))
+        for place, text in enumerate(texts)
+    ]
 
 
 def kind_of_first(text: str) -> str:
-    """Tell the kind of the character that a stretch begins with, by one that stands for all of it."""
+    """Tell the kind of the character that a stretch begins with, by one that stands for all of
+    it."""
     first = text[:1]
     return "A" if first.isupper() else "a" if first.isalpha() else "0" if first.isdigit() else first
 
 
-def _regression(found: Sequence[tuple[str, list[int]]], breaks: Iterable[int]) -> NDArray[np.float32]:
-    """Learn the weight of each feature: a cut is more likely than not where their sum is above 0."""
+def _regression(
+    found: Sequence[tuple[str, list[int]]], breaks: Iterable[int]
+) -> NDArray[np.float32]:
+    """Learn the weight of each feature: a cut is more likely than not where their sum is above
+    0."""
     stretches = _stretches([text for text, _ in found], breaks)
     counts: Counter[tuple[Stretch, tuple[int, ...]]] = Counter(
         (stretch, tuple(cuts))
@@ -272,7 +310,12 @@ def _regression(found: Sequence[tuple[str, list[int]]], breaks: Iterable[int]) -
         return weights
     features, which, places = features_of([stretch for stretch, _ in own])
     cuts = [set(places) for _, places in own]
-    truth = np.array([place in cuts[number] for number, place in zip(which.tolist(), places.tolist(), strict=True)])
+    truth = np.array(
+        [
+            place in cuts[number]
+            for number, place in zip(which.tolist(), places.tolist(), strict=True)
+        ]
+    )
     much = np.log2(1 + np.array([counts[one] for one in own], np.float32))[which]
     draws = np.random.default_rng(0)
     for _ in range(max(EPOCHS, ceil(STEPS / ceil(len(features) / ROWS)))):
@@ -282,7 +325,10 @@ def _regression(found: Sequence[tuple[str, list[int]]], breaks: Iterable[int]) -
             chosen = features[rows]
             score = np.clip(weights[chosen].sum(1), -30, 30)
             away = (1 / (1 + np.exp(-score)) - truth[rows]) * much[rows]
-            slope = np.bincount(chosen.ravel(), np.repeat(away, chosen.shape[1]), SIZE) / len(rows) + DECAY * weights
+            slope = (
+                np.bincount(chosen.ravel(), np.repeat(away, chosen.shape[1]), SIZE) / len(rows)
+                + DECAY * weights
+            )
             squares += slope**2
             weights -= RATE * slope / np.sqrt(squares)
     return (np.rint(weights * UNIT) / UNIT).astype(np.float32)

@@ -1,0 +1,87 @@
+"""How tags write spans: which scheme they follow, and where they break it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Literal, TypeAlias
+
+Scheme: TypeAlias = Literal["IOB1", "IOB2", "BIOES", "BILOU"]
+
+OUTSIDE = "O"
+LETTERS = frozenset("BIES")
+ALIKE = {"L": "E", "U": "S"}
+"""BILOU has other letters for the same as BIOES."""
+
+
+def halves(tag: str) -> tuple[str, str]:
+    """Cut a tag into its letter and its type; anything else than B-, I-, E- or S- and a type is
+    outside.
+
+    >>> halves("B-PER"), halves("U-LOC"), halves("I"), halves("O")
+    (('B', 'PER'), ('S', 'LOC'), ('I', ''), ('O', ''))
+    """
+    letter, _, kind = tag.partition("-")
+    letter = ALIKE.get(letter, letter)
+    return (letter, kind) if letter in LETTERS else (OUTSIDE, "")
+
+
+def guess_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
+    """Tell how spans are written, by what the fewest tags break; None if the tags are no spans.
+
+    Spans of one type may go without its name, where no other tag has one.
+
+    >>> (guess_scheme([["O", "I-PER", "I-PER"]]), guess_scheme([["B-PER", "I-PER"]]),
+    ...  guess_scheme([["NOUN"]]))
+    ('IOB1', 'IOB2', None)
+    >>> guess_scheme([["B-A", "E-A", "S-A"]]), guess_scheme([["B-A", "L-A", "U-A"]])
+    ('BIOES', 'BILOU')
+    >>> (guess_scheme([["O", "B", "I"]]), guess_scheme([["O", "B", "V"]]),
+    ...  guess_scheme([["O", "B", "I-PER"]]))
+    ('IOB2', None, None)
+    """
+    sentences = list(sentences)
+    letters, written, wrong = set(), set(), Counter[Scheme]({"IOB1": 0, "IOB2": 0})
+    plain = (
+        {OUTSIDE, "B"} <= {tag for tags in sentences for tag in tags} <= {OUTSIDE, *LETTERS, *ALIKE}
+    )
+    for tags in sentences:
+        for tag in set(tags):
+            letter, kind = halves(tag)
+            if tag != OUTSIDE and not kind and not plain:
+                return None
+            letters.add(letter)
+            written.add(tag[:1])
+        wrong.update({scheme: len(broken(tags, scheme)) for scheme in wrong})
+    if letters <= {OUTSIDE}:
+        return None
+    if letters & {"E", "S"}:
+        return "BIOES" if written & {"E", "S"} else "BILOU"
+    return min(wrong, key=lambda scheme: wrong[scheme])
+
+
+def broken(tags: Sequence[str], scheme: Scheme) -> list[int]:
+    """Give the places of tags that may not stand where they do.
+
+    In IOB1 a span begins with I unless it stands right after one of its type, in IOB2 always with
+    B; in BIOES a span of one word is S, and a longer one ends with E; in BILOU these are U and L.
+
+    >>> (broken(["I-PER", "B-PER", "O", "B-LOC"], "IOB1"), broken(["O", "I-PER"], "IOB2"),
+    ...  broken(["B-A", "O"], "BIOES"))
+    ([3], [1], [0])
+    """
+    cut = [(OUTSIDE, ""), *map(halves, tags), (OUTSIDE, "")]
+    wrong = []
+    for place, ((before, kind_before), (this, kind)) in enumerate(pairwise(cut[:-1])):
+        after, kind_after = cut[place + 2]
+        goes_on = kind_before == kind and before in "BI"
+        unclosed = (
+            scheme in ("BIOES", "BILOU")
+            and this in "BI"
+            and (kind_after != kind or after not in "IE")
+        )
+        inside = {"IOB1": "B", "IOB2": "I", "BIOES": "IE", "BILOU": "IE"}[scheme]
+        if (this in inside and not goes_on) or unclosed:
+            wrong.append(place)
+    return wrong

@@ -1,0 +1,167 @@
+"""Encoded examples: the fields of their steps, one example after the other, and the fields of each
+as a whole.
+
+All verbs but `generate` learn from these. They lie in the folder of the run, so that it goes on,
+and can be looked into, without its sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.cache import Cache
+
+Array = NDArray[Any]
+
+CONTENTS = "contents.json"
+STRETCH = 1 << 24
+"""Ids that are looked at together."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Example i has the steps `offsets[i]:offsets[i + 1]` of each field of `steps`, and row i of
+    each of `static`.
+
+    The field "target" is what is to be predicted, of steps or of the whole; where steps have labels
+    like that of the whole, the field "label" has their targets, counted from 1, and 0 without one;
+    "line" is where an example stood in its file, from 1.
+
+    >>> tagged = Examples(np.array([0, 2, 3]), {"word": np.array([4, 1, 7])}, {"line": np.array([1,
+    ...     2])})
+    >>> len(tagged), tagged.lengths.tolist(), tagged.select(np.array([1])).steps["word"].tolist()
+    (2, [2, 1], [7])
+    """
+
+    offsets: NDArray[np.int64]
+    steps: Mapping[str, Array]
+    static: Mapping[str, Array]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Count the steps of each example."""
+        return np.diff(self.offsets)
+
+    def select(self, rows: NDArray[np.integer]) -> Examples:
+        """Take some examples, in that order."""
+        places, offsets = self.places(rows)
+        steps = {name: field[places] for name, field in self.steps.items()}
+        return Examples(offsets, steps, {name: field[rows] for name, field in self.static.items()})
+
+    def beginnings(self, share: float) -> Examples:
+        """Take the first steps of each example: a share of them, at least one if there is one.
+
+        >>> whole = Examples(np.array([0, 4, 5]), {"word": np.arange(5)}, {})
+        >>> whole.beginnings(0.5).steps["word"].tolist()
+        [0, 1, 4]
+        """
+        places, offsets = _places(
+            self.offsets[:-1], np.ceil(self.lengths * share - 1e-9).astype(np.int64)
+        )
+        return Examples(
+            offsets, {name: field[places] for name, field in self.steps.items()}, self.static
+        )
+
+    def places(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give where the steps of some examples lie, one after the other, and where each begins
+        among them."""
+        return _places(self.offsets[rows], self.lengths[rows])
+
+
+def _places(
+    begins: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], lengths), offsets
+
+
+def concatenate(
+    steps: Sequence[Mapping[str, Array]], wholes: Sequence[Mapping[str, Any]]
+) -> Examples:
+    """Put examples one after the other: the fields of the steps of each, and those of each as a
+    whole."""
+    if not steps:
+        return Examples(np.zeros(1, np.int64), {}, {})
+    lengths = [len(next(iter(one.values()))) for one in steps]
+    fields = {name: np.concatenate([one[name] for one in steps]) for name in steps[0]}
+    return Examples(
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        fields,
+        {name: np.stack([one[name] for one in wholes]) for name in wholes[0]},
+    )
+
+
+def save_examples(parts: Mapping[str, Examples], contents: Mapping[str, Any], cache: Cache) -> None:
+    """Write the parts of the data into a folder that was begun, and beside them plain values
+    such as codecs."""
+    fields: dict[str, list[str]] = {}
+    for part, examples in parts.items():
+        fields[part] = [name for name, _ in _arrays(examples)]
+        for name, array in _arrays(examples):
+            cache.save_array(f"{part}.{name}.npy", array)
+    cache.save_json(CONTENTS, {"fields": fields, **contents})
+    cache.finish()
+
+
+def load_examples(folder: Path) -> tuple[dict[str, Examples], dict[str, Any]] | None:
+    """Open what `save_examples` wrote, memory-mapped; None if it was not finished. Raises
+    RunError if it is damaged."""
+    cache = Cache(folder)
+
+    def opened(contents: Any) -> tuple[dict[str, Examples], dict[str, Any]]:
+        fields: dict[str, list[str]] = contents.pop("fields")
+        return {part: _examples(cache, part, names) for part, names in fields.items()}, contents
+
+    return cache.load_json(CONTENTS, opened) if cache.finished else None
+
+
+def _arrays(examples: Examples) -> Iterator[tuple[str, Array]]:
+    yield "offsets", examples.offsets
+    yield from ((f"steps.{name}", field) for name, field in examples.steps.items())
+    yield from ((f"whole.{name}", field) for name, field in examples.static.items())
+
+
+def _examples(cache: Cache, part: str, names: list[str]) -> Examples:
+    arrays = {name: cache.load_array(f"{part}.{name}.npy") for name in names}
+    steps, whole = (
+        {name.removeprefix(kind): array for name, array in arrays.items() if name.startswith(kind)}
+        for kind in ("steps.", "whole.")
+    )
+    examples, where = Examples(np.array(arrays["offsets"]), steps, whole), f"of the part {part}"
+    check_offsets(examples.offsets, where)
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} {where} holds no numbers")
+        length = examples.offsets[-1] if name.startswith("steps.") else len(examples)
+        if name != "offsets" and array.shape[:1] != (length,):
+            raise ValueError(f"{name} {where} has another length than the examples")
+    return examples
+
+
+def check_offsets(offsets: Array, where: str) -> None:
+    """Raise ValueError for places at which nothing can begin: each stands after the one before,
+    the first at 0."""
+    fit = offsets.dtype == np.int64 and offsets.ndim == 1 and len(offsets) > 0 and offsets[0] == 0
+    if not fit or (offsets[1:] < offsets[:-1]).any():
+        raise ValueError(f"the offsets {where} are none")
+
+
+def check_ids(ids: Array, size: int, where: str, within: tuple[int, ...] = ()) -> None:
+    """Raise ValueError unless all are whole numbers from 0 below `size`, of so many axes
+    `within` a step."""
+    if ids.dtype.kind not in "iu" or ids.shape[1:] != within:
+        raise ValueError(f"{where} holds no ids")
+    flat = ids.reshape(-1)
+    for begin in range(0, len(flat), STRETCH):
+        part = flat[begin : begin + STRETCH]
+        if part.min() < 0 or part.max() >= size:
+            raise ValueError(f"{where} holds ids that are not below {size}")

@@ -1,0 +1,192 @@
+"""What files are most likely meant for: by their names, and by how they begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ensue.data.contract import SILENT
+from ensue.data.files import ending, find_files
+from ensue.data.readers.fasttext import PREFIX, are_fasttext
+from ensue.data.readers.lines import lines_of
+from ensue.data.readers.named_parts import but_for, parts_by_name
+from ensue.data.readers.tagged.recognised import are_columns
+from ensue.data.readers.trees import are_trees
+from ensue.data.tables.labelled import USUAL, could_be_label
+from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, could_be_text
+from ensue.data.tables.series_rows import M3_ENDING, row_layout
+from ensue.data.tables.times import read_time, time_column
+from ensue.errors import DataError
+
+T = TypeVar("T")
+
+OF_STEPS = ("id", "time", "value", "channel", "standard_error")
+"""Columns that a person may name which make a table one of steps."""
+TREEBANKS = {".conllu", ".conll", ".iob", ".iob2"}
+
+
+def guess_labelled_format(data: Sequence[Path], said: Mapping[str, str]) -> tuple[str, str | None]:
+    """Say which of LABELLED reads the data, and why if that is a guess; `said` are settings by key.
+
+    Raises DataError if there is no data.
+    """
+    if "data.reader.name" in said:
+        return said["data.reader.name"].strip('"'), None
+    if any(f"data.reader.{role}" in said for role in OF_STEPS):
+        return (
+            "long_table",
+            "read as a table with a row for each step, for columns of steps are named",
+        )
+    encoding = describe_encoding(said)
+    files = but_for(find_files(data), said.get("data.label_file", "").strip('"'))
+    endings = {ending(path) for path in files}
+    if endings <= ROWS.keys():
+        if _are_steps(_beginning(files[0], encoding)):
+            why = "it has columns of ids and times, and none of texts"
+            return (
+                "long_table",
+                f"read as a table with a row for each step, for {why} (choose with --format)",
+            )
+        return "table", None
+    if endings == {".ts"}:
+        return "series_file", None
+    if endings == {".dat"} and any(
+        line.startswith("VARLIST:") for line in _first_lines(files[0], encoding)
+    ):
+        return "long_table", "read as light curves of SNANA, a file each (choose with --format)"
+    if are_trees(_first_lines(files[0], encoding)):
+        return "trees", "read as bracketed trees, for the first line is one (choose with --format)"
+    if ending(files[0]) != ".parquet" and are_fasttext(_first_lines(files[0], encoding)):
+        return "fasttext", f"read as fastText, for lines begin with {PREFIX} (choose with --format)"
+    return "folders", "read as texts in a folder, or a file, for each class (choose with --format)"
+
+
+def describe_encoding(said: Mapping[str, str]) -> str:
+    """Give the encoding that was said by one of the names of its setting; UTF-8 otherwise.
+
+    >>> describe_encoding({"encoding": "cp1252"}), describe_encoding({"data.reader.label": "mood"})
+    ('cp1252', 'utf-8')
+    """
+    names = ("encoding", "data.encoding", "reader.encoding", "data.reader.encoding")
+    return next((said[name].strip('"') for name in names if name in said), "utf-8")
+
+
+def guess_task(files: Sequence[Path], encoding: str = "utf-8") -> tuple[str, str]:
+    """Say for which verb files are most likely, and why."""
+    endings = {ending(path) for path in files}
+    try:
+        if endings <= TREEBANKS or _are_tagged(files[0], encoding):
+            return "tag", "it holds sentences with a tag for every word"
+        if endings <= ROWS.keys():
+            return _guess_table(files[0], encoding)
+        kind, _ = guess_labelled_format(files, {"encoding": encoding})
+    except DataError:  # whatever reads it will say so
+        return "generate", "nothing else can be told"
+    if kind == "fasttext":
+        return "classify", f"lines have labels, words that begin with {PREFIX}"
+    if kind != "folders":
+        return "classify", "it holds trees, or sequences with their labels"
+    files = (parts_by_name(files) or {"train": files})["train"]
+    classes = [len(list(group)) for _, group in groupby(sorted(path.parent for path in files))]
+    if len(classes) > 1 and min(classes) > 1:
+        return "classify", "there are several texts in each of several folders"
+    return "generate", "it is text"
+
+
+def _beginning(path: Path, encoding: str) -> list[dict[str, Any]]:
+    def read(encoding: str) -> list[dict[str, Any]]:
+        return [row for _, row in _first(ROWS[ending(path)](path, encoding, None, SILENT))]
+
+    return _whatever_letters(read, encoding)
+
+
+def _first_lines(path: Path, encoding: str) -> list[str]:
+    return _whatever_letters(lambda encoding: _first(lines_of(path, encoding)), encoding)
+
+
+def _first(lines: Iterator[T]) -> list[T]:
+    """Read for a guess up to what is wrong: the reader, which knows how long lines may be, says
+    that."""
+    found: list[T] = []
+    try:
+        found.extend(islice(lines, SAMPLED_ROWS))
+    except DataError:
+        if not found:
+            raise
+    return found
+
+
+def _whatever_letters(read: Callable[[str], list[T]], encoding: str) -> list[T]:
+    """Read for a guess, which does not hang on letters: if they are not UTF-8, whatever reads
+    the data will say so."""
+    try:
+        return read(encoding)
+    except DataError as error:
+        with suppress(DataError):
+            return read("iso-8859-1")
+        raise error from None
+
+
+def _are_steps(rows: Sequence[Mapping[str, Any]]) -> bool:
+    return bool(rows) and {"id", "time"} <= rows[0].keys() and not _texts(rows)
+
+
+def _texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the columns of texts; "2001Q3" is none, but a time."""
+    return [
+        name
+        for name in rows[0]
+        if could_be_text(cells := [row.get(name) for row in rows])
+        and not any(read_time(cells[0], first) is not None for first in (True, False))
+    ]
+
+
+def _guess_table(path: Path, encoding: str) -> tuple[str, str]:
+    first = _first_lines(path, encoding)[0] if ending(path) != ".parquet" else ""
+    if ending(path) == ".csv" and first.endswith(M3_ENDING):
+        return "forecast", "each line is a series"
+    if not (rows := _beginning(path, encoding)):
+        return "generate", "the table is empty"
+    columns = list(rows[0])
+    if sum(isinstance(value, list) for value in rows[0].values()) > 1:
+        return "tag", "it holds lists of words and of tags"
+    if "label" in columns and _are_steps(rows):
+        return "classify", "it has a row for each step of labelled sequences"
+    names = {name.lower() for name in columns}
+    if not names & {*USUAL["label"]} and row_layout(columns, rows):
+        return "forecast", "each row is a series, with a column for each step"
+    if texts := _texts(rows):
+        others = [name for name in columns if name not in texts]
+        labels = [name for name in others if could_be_label([row.get(name) for row in rows])]
+        if not labels:
+            return "generate", "it has a column of text"
+        # Where a field of the first line comes again, that line is a row, and names no column.
+        place = (
+            f"{labels[0]!r}" if all(row.get(labels[0]) != labels[0] for row in rows) else "a column"
+        )
+        return "classify", f"{place} could be a label"
+    if (time := time_column(columns, rows)) is not None:
+        return (
+            "forecast",
+            f"{repr(time) if time else 'a column'} holds times, and the others are no texts",
+        )
+    return "generate", "it has no columns of times, or of labels"
+
+
+def _are_tagged(path: Path, encoding: str) -> bool:
+    """Tell sentences, a word and its tag a line, from tables and prose: blank lines between
+    sentences."""
+    if ending(path) in ROWS.keys() - {".tsv"}:
+        return False
+    lines = _first_lines(path, encoding)
+    blank = sum(not line.strip() for line in lines)
+    if blank < len(lines) / 50 or lines[0].startswith(
+        "{"
+    ):  # a table may have a blank line at its end
+        return False
+    return are_columns(lines) and any(
+        len(line.split()) > 1 for line in lines if not line.startswith("#")
+    )

@@ -1,0 +1,27 @@
+"""Arrays as batches, in an order that is known from the seed and the number of the epoch alone."""
+
+from ensue.data.feeds.contract import Feed
+from ensue.data.feeds.examples import ExampleFeed, batch_of, in_order
+from ensue.data.feeds.records import Records
+from ensue.data.feeds.scoring import ScoringFeed
+from ensue.data.feeds.streams import Streams
+from ensue.data.feeds.windows import Windows
+
+FEEDS: dict[str, type[Feed]] = {
+    "streams": Streams,
+    "windows": Windows,
+    "records": Records,
+    "passage": ScoringFeed,
+}
+
+__all__ = [
+    "FEEDS",
+    "ExampleFeed",
+    "Feed",
+    "Records",
+    "ScoringFeed",
+    "Streams",
+    "Windows",
+    "batch_of",
+    "in_order",
+]

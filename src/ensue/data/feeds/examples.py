@@ -1,0 +1,79 @@
+"""Whole examples in random order, those of like length together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ensue.batch import Batch
+from ensue.data.dataset import Examples
+from ensue.data.feeds.contract import Arrays, Pooled
+
+
+class ExampleFeed:
+    """Each row is one example: the fields of its steps, (batch, time, ...), zero past its length,
+    and its whole ones.
+
+    What is learned of a row is its one target, unless each of its steps has one; `weight`
+    (examples,) scales gradients.
+    """
+
+    def __init__(
+        self, examples: Examples, rows: int, seed: int, weight: Arrays | None = None
+    ) -> None:
+        self.examples, self.pooled = examples, Pooled(examples.lengths, rows, seed)
+        self.weight = (
+            np.ones(len(examples), np.float32) if weight is None else weight.astype(np.float32)
+        )
+        self.unit = "words" if "target" in examples.steps else "examples"
+
+    def __len__(self) -> int:
+        return len(self.pooled)
+
+    def epoch(self, number: int, first: int = 0) -> Iterator[Batch[Arrays]]:
+        """Give the batches of an epoch from number `first` on."""
+        for place in range(first, len(self)):
+            chosen = self.pooled.batch(number, place)
+            yield batch_of(self.examples, chosen, self.weight[chosen])
+
+
+def in_order(examples: Examples, rows: int) -> Iterator[tuple[Arrays, Batch[Arrays]]]:
+    """Give all examples once, those of like length together, each batch with the numbers of its
+    examples."""
+    order = np.argsort(examples.lengths, kind="stable")
+    for begin in range(0, len(order), rows):
+        chosen = order[begin : begin + rows]
+        yield chosen, batch_of(examples, chosen)
+
+
+def batch_of(examples: Examples, rows: Arrays, weight: Arrays | None = None) -> Batch[Arrays]:
+    """Make a batch of the given examples."""
+    lengths = examples.lengths[rows]
+    longest = max(int(lengths.max()), 1)
+    real = np.arange(longest) < lengths[:, None]
+    places, _ = examples.places(rows)
+    fields: dict[str, Arrays] = {}
+    for name, field in examples.steps.items():
+        padded = np.zeros((len(rows), longest, *field.shape[1:]), _wide(field.dtype))
+        padded[real] = field[places]
+        fields[name] = padded
+    fields |= {
+        name: np.asarray(field[rows]).astype(_wide(field.dtype))
+        for name, field in examples.static.items()
+    }
+    if "target" not in examples.steps:
+        fields["counted"] = np.ones((len(rows), 1), bool)
+    weights = np.ones(len(rows), np.float32) if weight is None else weight
+    return Batch(fields, lengths, weights, np.ones(len(rows), bool))
+
+
+def _wide(kind: np.dtype) -> np.dtype:
+    """Give the type that networks take: ids are kept in as few bytes as hold them."""
+    return (
+        np.dtype(np.int64)
+        if kind.kind in "iu"
+        else np.dtype(np.float32)
+        if kind.kind == "f"
+        else kind
+    )

@@ -1,0 +1,37 @@
+"""Whole records in random order, those of like length together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ensue.batch import Batch
+from ensue.data.contract import Corpus
+from ensue.data.feeds.contract import Arrays, Feed, Pooled, gather, whole_weight
+
+
+class Records(Feed):
+    """Each row is a record from its start; one longer than `steps` is cut into several rows,
+    each fresh."""
+
+    def __init__(self, corpus: Corpus, start: int, rows: int, steps: int, seed: int) -> None:
+        self.corpus, self.start = corpus, start
+        begins, lengths = corpus.offsets[:-1], np.diff(corpus.offsets)
+        cuts = -(-lengths // steps)
+        cut = np.arange(cuts.sum()) - np.repeat(np.cumsum(cuts) - cuts, cuts)
+        self.first = cut == 0
+        self.begins = np.repeat(begins, cuts) + cut * steps
+        self.lengths = np.minimum(np.repeat(lengths, cuts) - cut * steps, steps)
+        self.pooled = Pooled(self.lengths, rows, seed)
+
+    def __len__(self) -> int:
+        return len(self.pooled)
+
+    def batch(self, epoch: int, place: int) -> Batch[Arrays]:
+        """Give the records that the order of this epoch has at this place."""
+        chosen = self.pooled.batch(epoch, place)
+        lengths = self.lengths[chosen]
+        input, target, _ = gather(
+            self.corpus, self.start, self.begins[chosen], lengths, self.first[chosen]
+        )
+        fields = {"input": input, "target": target}
+        return Batch(fields, lengths, whole_weight(len(chosen)), np.ones(len(chosen), bool))

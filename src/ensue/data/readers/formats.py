@@ -1,0 +1,21 @@
+"""The readers of examples with labels, by the name of the file format."""
+
+from ensue.data.readers.fasttext import FastText
+from ensue.data.readers.folders import Folders
+from ensue.data.readers.series_file import SeriesFile
+from ensue.data.readers.trees import Trees
+from ensue.data.tables.labelled import LabelledTable
+from ensue.data.tables.long import LongTable
+from ensue.settings import Settings
+
+LABELLED: dict[str, type[Settings]] = {
+    "table": LabelledTable,
+    "folders": Folders,
+    "fasttext": FastText,
+    "long_table": LongTable,
+    "series_file": SeriesFile,
+    "trees": Trees,
+}
+"""Readers of examples with labels. Their settings have `resolved(files, listener, labelled)`, which
+gives them with what was guessed filled in, and tells it; and `build(files, labelled) ->
+LabelledReader`. `labelled` is false where labels may be missing."""

@@ -1,0 +1,130 @@
+"""Vectors of words that others have learned, in the text formats of word2vec and GloVe, or
+word2vec's binary one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.encoding import are_vectors
+from ensue.data.files import SAMPLE, raw_chunks
+from ensue.data.readers.lines import lines_of
+from ensue.errors import DataError
+
+MAX_VECTORS = 100_000
+"""Words of a file that are taken: they stand sorted by frequency, and each has to be kept in the
+run."""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Words with a vector each; that of number i stands in row i + 1, and row 0 is zero, for all
+    other words."""
+
+    words: list[str]
+    table: NDArray[np.float32]
+
+
+def read_vectors(path: Path, most: int = MAX_VECTORS) -> Vectors:
+    """Read a word and its numbers from each line; a first line of two numbers, as word2vec writes,
+    is a header.
+
+    Some words of GloVe hold blanks (". . .", "at name@domain.com"): they are what stands before the
+    numbers.
+
+    Raises DataError that names the first wrong line.
+    """
+    if not path.exists():
+        raise DataError("there is no such file", where=str(path), hint="check --vectors")
+    if are_vectors(next(raw_chunks(path, size=SAMPLE), b"")):
+        return _read_binary(path, most)
+    words: dict[str, NDArray[np.float32]] = {}
+    width, count = 0, None
+    for number, line in enumerate(lines_of(path), start=1):
+        fields = line.rstrip().split(" ")
+        if (
+            number == 1
+            and len(fields) == 2
+            and all(field.isdecimal() and len(field) < 10 for field in fields)
+        ):
+            count, width = map(int, fields)
+            continue
+        where, width = f"{path}:{number}", width or len(fields) - 1
+        if 0 < width < len(fields) - 1 and not any(map(_is_number, fields[:-width])):
+            fields = [" ".join(fields[:-width]), *fields[-width:]]
+        if len(fields) - 1 != width or not width:
+            what = (
+                f"the line has {len(fields) - 1} number{'s' * (len(fields) != 2)}, and those "
+                f"before it have {width}"
+            )
+            hint = "write a word and its numbers in each line, by one blank"
+            raise DataError(what if width else "the line has no numbers", where=where, hint=hint)
+        try:
+            with np.errstate(
+                over="ignore"
+            ):  # what no float32 holds is infinite, which is refused below
+                vector = np.array(fields[1:], np.float32)
+        except ValueError as error:  # "could not convert string to float: 'x'"
+            odd = str(error).partition(": ")[2]
+            raise DataError(
+                f"{odd:.40} is not a number", where=where, hint="mend the line"
+            ) from None
+        if not np.isfinite(vector).all():
+            raise DataError("a number is not finite", where=where, hint="mend the line")
+        words.setdefault(fields[0], vector)
+        if len(words) == most:
+            break
+    else:
+        if count is not None and number <= count:
+            what = (
+                f"the file ends after {number - 1:,} of the {count:,} words that its first "
+                f"line tells of"
+            )
+            raise DataError(what, where=str(path), hint="get it whole")
+    if not words:
+        raise DataError("there is no vector in the file", where=str(path), hint="check --vectors")
+    return Vectors(list(words), np.stack([np.zeros(width, np.float32), *words.values()]))
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_binary(path: Path, most: int) -> Vectors:
+    """Read word2vec's binary format: two numbers in a line, then each word, a blank and its
+    floats."""
+    chunks, held = raw_chunks(path), bytearray()
+
+    def until(end: bytes, size: int = 0) -> bytes:
+        """Take bytes up to and with `end`, or so many of them; fewer if there are no more."""
+        while (at := held.find(end) + 1 if end else size * (len(held) >= size)) == 0 and (
+            more := next(chunks, b"")
+        ):
+            held.extend(more)
+        taken = bytes(held[: at or len(held)])
+        del held[: len(taken)]
+        return taken
+
+    count, width = map(int, until(b"\n").split())
+    words: dict[str, NDArray[np.float32]] = {}
+    for number in range(1, min(count, most) + 1):
+        word, floats = until(b" ").strip(b"\n "), until(b"", 4 * width)
+        if len(floats) < 4 * width:
+            what = f"the file ends within the vector of word {number:,} of {count:,}"
+            raise DataError(what, where=str(path), hint="get it whole")
+        vector = np.frombuffer(floats, "<f4").astype(np.float32)
+        if not np.isfinite(vector).all():
+            raise DataError(
+                f"word {number:,} has a number that is not finite",
+                where=str(path),
+                hint="leave it out",
+            )
+        words.setdefault(word.decode("utf-8", "replace"), vector)
+    return Vectors(list(words), np.stack([np.zeros(width, np.float32), *words.values()]))

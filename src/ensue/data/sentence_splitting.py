@@ -1,0 +1,139 @@
+"""Plain text as sentences of words, by simple rules: those of English treebanks, and good enough
+for its neighbours.
+
+Words are stretches of letters and digits; every other sign stands alone, but for numbers
+("1,000.5"), addresses, names of files, #tags, smileys, stretches of one sign ("..."), abbreviations
+with points ("U.S.") and English endings ("do" + "n't", "John" + "'s", "can" + "not"). A sentence
+ends after . ! ? or … before a blank and a word that begins with no small letter, after the signs of
+Chinese and Japanese for the same, and at a blank line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ensue.data.word_boundaries import join_marks
+
+SHORT = frozenset(
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "prof",
+        "st",
+        "vs",
+        "no",
+        "fig",
+        "inc",
+        "ltd",
+        "co",
+        "corp",
+        "jr",
+        "sr",
+        "approx",
+        "cf",
+    ]
+)
+"""Words whose point does not end a sentence."""
+TOKEN = re.compile(
+    r"""(?:https?://|www\.)[^\s<>"']*[\w/]"""  # an address
+    r"""|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"""
+    r"""|(?<!\w)[:;=]-?[()DP](?!\w)"""  # a smiley
+    r"""|(?<!\w)[#@](?!\d)\w+"""
+    r"""|[^\w\s](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[^\w\s])+"""  # a sign and what modifies it
+    r"""|\d+(?:[.,:/]\d+)*(?:st|nd|rd|th|s)?(?!\w)"""
+    r"""|(?:[^\W\d_]\.){2,}"""  # U.S.
+    r"""|\w+?(?=n['\u2019]t\b)|n['\u2019]t\b|can(?=not\b)|(?:gon|wan)(?=na\b)|got(?=ta\b)"""
+    r"""|[OD]['\u2019](?-i:[A-Z])\w+"""  # O'Brien
+    r"""|\w+(?:\.(?-i:[a-z0-9])\w+)+"""  # the name of a file or a domain
+    r"""|['\u2019](?:s|re|ve|ll|d|m)\b"""
+    r"""|\w+(?:[\u05f3\u05f4\xb7]\w+)+"""  # Hebrew and Catalan have signs of their own within words
+    r"""|\w+"""
+    r"""|(\W)\1*""",
+    re.VERBOSE | re.IGNORECASE,
+)
+ENDING = ".!?…\u0964\u0965\u061f\u06d4\u0589\u1362"
+"""The signs that end a sentence before a blank: Latin, Indic, Arabic, Armenian and Ethiopic."""
+WIDE = "\u3002\uff01\uff1f"
+"""The signs of Chinese and Japanese that end a sentence, with no blank behind them."""
+CLOSING = frozenset("\"'\u201d\u2019)]\u00bb")
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word as it stands in a text, and whether a blank follows."""
+
+    text: str
+    spaced: bool
+    token: str | None = None
+    """What stands in the text for this word and those behind it, `words` in all, where that is
+    something else."""
+    words: int = 1
+
+
+Cut: TypeAlias = Callable[[str], Iterable[Word]]
+"""Cuts a text into words."""
+
+
+def split_sentences(
+    lines: Iterable[str], cut: Cut | None = None
+) -> Iterator[tuple[int, list[Word]]]:
+    """Give each sentence, and the line on which its paragraph begins, from 1; `cut` cuts into words
+    instead of rules.
+
+    >>> [[word.text for word in words] for _,
+    ...     words in split_sentences(["Don't go, Mr. Fox. It's 3.5", "miles."])]
+    [['Do', "n't", 'go', ',', 'Mr.', 'Fox', '.'], ['It', "'s", '3.5', 'miles', '.']]
+    """
+    first, paragraph = 1, []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            first = first if paragraph else number
+            paragraph.append(line.strip())
+            continue
+        yield from (
+            (first, sentence) for sentence in _sentences(" ".join(paragraph), cut or words_of)
+        )
+        paragraph = []
+    yield from ((first, sentence) for sentence in _sentences(" ".join(paragraph), cut or words_of))
+
+
+def _sentences(paragraph: str, cut: Cut) -> Iterator[list[Word]]:
+    sentence: list[Word] = []
+    ending = False
+    for word in cut(paragraph):
+        last = sentence[-1] if sentence else word
+        if ending and (last.spaced or last.text in WIDE) and not word.text[0].islower():
+            yield sentence
+            sentence, ending = [], False
+        sentence.append(word)
+        ending = word.text[0] in f"{ENDING}{WIDE}" or (ending and word.text in CLOSING)
+    if sentence:
+        yield sentence
+
+
+def words_of(paragraph: str) -> Iterator[Word]:
+    """Cut a text into words by the rules."""
+    found = [
+        match for match in TOKEN.finditer(join_marks(paragraph)) if not match.group().isspace()
+    ]
+    texts = [paragraph[match.start() : match.end()] for match in found]
+    place = 0
+    while place < len(found):
+        text, end = texts[place], found[place].end()
+        abbreviated = text.lower() in SHORT or (
+            len(text) == 1 and text.isupper() and _goes_on(paragraph, end)
+        )
+        if abbreviated and paragraph[end : end + 1] == "." and texts[place + 1] == ".":
+            place, text, end = place + 1, f"{text}.", end + 1
+        yield Word(text, paragraph[end : end + 1].isspace())
+        place += 1
+
+
+def _goes_on(paragraph: str, end: int) -> bool:
+    """Tell an initial from the last word of a sentence: a name follows it, and it was not "I"."""
+    return re.match(r"\. [^\W\d_][\w.]", paragraph[end:]) is not None and paragraph[end - 1] != "I"

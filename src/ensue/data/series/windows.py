@@ -1,0 +1,261 @@
+"""What a model is given of a forecast: the past, scaled by its own mean and spread, and what is
+known of the future."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from ensue.batch import Batch
+from ensue.data.feeds.contract import generator
+from ensue.data.series.backtest import Layout, Origins
+from ensue.data.series.frequency import calendar
+from ensue.data.series.panel import Panel, Series
+from ensue.data.tables.times import shown
+from ensue.errors import DataError
+
+Array = NDArray[Any]
+Scaling: TypeAlias = Literal["standard", "level"]
+"""standard: less the mean of the past window, by its standard deviation; level: by the mean of
+its absolute values."""
+
+
+@dataclass(frozen=True)
+class Covariates:
+    """How columns beside the target become numbers: mean and spread of the training part, and
+    the words of it."""
+
+    known: tuple[list[float], list[float]]
+    past: tuple[list[float], list[float]]
+    words: list[list[str] | None]
+    """Of each static column its words, or None if it holds numbers."""
+    static: tuple[list[float], list[float]]
+    values: tuple[list[float], list[float]]
+    """Of what is forecast: networks are told where a window lies among all."""
+
+    @classmethod
+    def fit(cls, panel: Panel, ends: Sequence[int]) -> Covariates:
+        """Learn from the steps of each series before its end."""
+        pairs = list(zip(panel.series, ends, strict=True))
+        words: list[list[str] | None] = []
+        for column in range(len(panel.static)):
+            values = [one.static[column] for one in panel.series]
+            texts = any(isinstance(value, str) for value in values)
+            words.append(sorted({str(value) for value in values}) if texts else None)
+        known, past, values = (
+            np.concatenate([getattr(one, name)[:end] for one, end in pairs])
+            for name in ("known", "past", "values")
+        )
+        static = np.stack([_static(one, words) for one in panel.series])
+        return cls(_moments(known), _moments(past), words, _moments(static), _moments(values))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON values."""
+        return vars(self).copy()
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], panel: Panel) -> Covariates:
+        """Make what gave `to_json` of a panel. Raises ValueError where it is that of none, or of
+        another."""
+        made = TypeAdapter(cls).validate_python(values)
+        if len(made.words) != len(panel.static):
+            raise ValueError("the static columns are others")
+        numbers = [1 if words is None else len(words) for words in made.words]
+        widths = (len(panel.known), len(panel.past), sum(numbers), len(panel.channels))
+        for (mean, spread), width in zip(
+            (made.known, made.past, made.static, made.values), widths, strict=True
+        ):
+            if len(mean) != len(spread) or len(mean) not in (0, width):
+                raise ValueError("means and spreads are those of other columns")
+            if not np.isfinite([*mean, *spread]).all() or any(one <= 0 for one in spread):
+                raise ValueError("a mean or a spread is none")
+        return made
+
+
+def _moments(values: Array) -> tuple[list[float], list[float]]:
+    if not len(values):
+        return [], []
+    spread = values.std(0)
+    return values.mean(0).tolist(), np.where(spread > 0, spread, 1.0).tolist()
+
+
+def _static(one: Series, words: Sequence[list[str] | None]) -> Array:
+    """Give the static columns as numbers, words as one of so many; a word that was never seen is
+    none of them."""
+    parts: list[float] = []
+    for value, known in zip(one.static, words, strict=True):
+        parts += [float(value)] if known is None else [float(str(value) == word) for word in known]
+    return np.array(parts)
+
+
+def _standard(values: Array, moments: Sequence[Sequence[float]]) -> Array:
+    return (values - np.array(moments[0])) / np.array(moments[1])
+
+
+class WindowGatherer:
+    """Gathers the batches of any origins of a panel. Fields, all but `loc` and `scale` scaled:
+
+    past (batch, window, channels); seen (batch, window), which of its steps there are; target
+    (batch, horizon, channels), zero where it is not there yet; observed, likewise, where it is
+    there and was measured; known (batch, window + horizon, known), the calendar first; covariate
+    (batch, window, past); static (batch, static); level (batch, 2 channels), where loc and scale
+    lie among those of the training part; loc, scale (batch, channels). `ahead` steps after the end
+    of each series can be forecast.
+    """
+
+    def __init__(
+        self,
+        panel: Panel,
+        layout: Layout,
+        covariates: Covariates,
+        scaling: Scaling = "standard",
+        ahead: int = 0,
+    ) -> None:
+        self.panel, self.layout, self.scaling, self.ahead = panel, layout, scaling, ahead
+        self.lengths = np.array([len(one) for one in panel.series])
+        self.starts = np.cumsum([0, *self.lengths])[:-1]
+        self.ahead_starts = np.cumsum([0, *(self.lengths + ahead)])[:-1]
+        self.among = np.array(covariates.values)
+        self.values = np.concatenate([one.values for one in panel.series])
+        self.filled = np.concatenate([one.filled for one in panel.series])
+        self.covariate = _standard(
+            np.concatenate([one.past for one in panel.series]), covariates.past
+        )
+        known = [_known(one, panel, covariates, len(one) + ahead) for one in panel.series]
+        self.known = np.concatenate(known)
+        self.calendar_count = self.known.shape[1] - len(panel.known)
+        static = [_static(one, covariates.words) for one in panel.series]
+        self.static = _standard(np.stack(static), covariates.static)
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """How many numbers of each sort a model is given."""
+        return {
+            "channels": len(self.panel.channels),
+            "known": self.known.shape[1],
+            "calendar": self.calendar_count,
+            "past": self.covariate.shape[1],
+            "static": self.static.shape[1],
+        }
+
+    def targets(self, origins: Origins) -> Array:
+        """Give what came, unscaled (forecasts, horizon, channels), NaN where that was filled in."""
+        self._refuse_beyond(origins, 0)
+        steps = (self.starts[origins[:, 0]] + origins[:, 1])[:, None] + np.arange(
+            self.layout.horizon
+        )
+        return np.where(self.filled[steps], np.nan, self.values[steps])
+
+    def measured(self, origins: Origins) -> NDArray[np.bool_]:
+        """Tell of which forecasts any number that came was measured, and not filled in."""
+        return np.asarray(np.isfinite(self.targets(origins)).any((1, 2)))
+
+    def arrays(self, origins: Origins) -> dict[str, Array]:
+        """Give all fields, in double precision."""
+        self._refuse_beyond(origins, self.ahead)
+        layout, (number, origin) = self.layout, origins.T
+        back = origin[:, None] - layout.window + np.arange(layout.window)
+        # Before its first step a series is taken to have stood still.
+        at, seen = self.starts[number][:, None] + np.maximum(back, 0), back >= 0
+        past = self.values[at]
+        loc, scale = _scales(past, seen, self.scaling)
+        ahead = origin[:, None] + np.arange(layout.horizon)
+        there = ahead < self.lengths[number][:, None]
+        to_come = np.where(there, self.starts[number][:, None] + ahead, 0)
+        future = self.values[to_come]
+        whole = self.ahead_starts[number][:, None] + np.concatenate([np.maximum(back, 0), ahead], 1)
+        return {
+            "past": (past - loc[:, None]) / scale[:, None],
+            "seen": seen,
+            "target": np.where(there[:, :, None], (future - loc[:, None]) / scale[:, None], 0.0),
+            "observed": there[:, :, None] & ~self.filled[to_come],
+            "known": self.known[whole],
+            "covariate": self.covariate[at],
+            "static": self.static[number],
+            "level": np.concatenate(
+                [np.arcsinh((loc - self.among[0]) / self.among[1]), np.log(scale / self.among[1])],
+                1,
+            ),
+            "loc": loc,
+            "scale": scale,
+        }
+
+    def _refuse_beyond(self, origins: Origins, ahead: int) -> None:
+        """Let origins pass whose past and horizon are their own series', and `ahead` steps after
+        it; all series lie in one array, so that others would be read without an error. Raises
+        IndexError.
+        """
+        number, origin = origins.T
+        of_none = (number < 0) | (number >= len(self.lengths))
+        ends = self.lengths[np.where(of_none, 0, number)] + ahead
+        bad = of_none | (origin < 1) | (origin + self.layout.horizon > ends)
+        if bad.any():
+            first = tuple(origins[bad][0].tolist())
+            raise IndexError(
+                f"no forecast of {self.layout.horizon} steps begins at (series, step) {first}"
+            )
+
+    def batch(self, origins: Origins) -> Batch[Array]:
+        """Make a batch: the same fields in single precision."""
+        fields = {
+            name: array if array.dtype == bool else array.astype(np.float32)
+            for name, array in self.arrays(origins).items()
+        }
+        rows = len(origins)
+        lengths = np.full(rows, self.layout.horizon, np.int64)
+        return Batch(fields, lengths, np.ones(rows, np.float32), np.ones(rows, bool))
+
+
+class WindowFeed:
+    """Origins in random order, `rows` a batch; nothing is drawn but from the seed and the number
+    of the epoch."""
+
+    unit = "steps"
+
+    def __init__(self, inputs: WindowGatherer, origins: Origins, rows: int, seed: int) -> None:
+        self.inputs, self.origins, self.rows, self.seed = inputs, origins, rows, seed
+
+    def __len__(self) -> int:
+        return -(-len(self.origins) // self.rows)
+
+    def epoch(self, number: int, first: int = 0) -> Iterator[Batch[Array]]:
+        """Give the batches of an epoch from number `first` on."""
+        order = generator(self.seed, number).permutation(len(self.origins))
+        for place in range(first, len(self)):
+            yield self.inputs.batch(
+                self.origins[order[place * self.rows : (place + 1) * self.rows]]
+            )
+
+
+def _known(one: Series, panel: Panel, covariates: Covariates, steps: int) -> Array:
+    """Give calendar and known columns of all steps and some of the future. Raises DataError if a
+    value is missing."""
+    future = panel.frequency.ahead(one.times[-1], steps - len(one))
+    waves = calendar(np.concatenate([one.times, future]), panel.frequency)
+    if panel.known and len(one.known) < steps:
+        columns = ", ".join(map(repr, panel.known))
+        what = (
+            f"what is known ahead ({columns}) is missing at "
+            f"{shown(future[len(one.known) - len(one)])} of {one.name!r}"
+        )
+        raise DataError(what, hint="give a file with rows of the future whose target is empty")
+    return np.concatenate(
+        [waves, _standard(one.known[:steps], covariates.known).reshape(steps, -1)], 1
+    )
+
+
+def _scales(past: Array, seen: Array, scaling: Scaling) -> tuple[Array, Array]:
+    """Give the mean and the spread of the steps that were seen, (batch, channels) each."""
+    count, real = seen.sum(1)[:, None], seen[:, :, None]
+    level = (np.abs(past) * real).sum(1) / count
+    if scaling == "level":
+        return np.zeros_like(level), np.where(level > 0, level, 1.0)
+    loc = (past * real).sum(1) / count
+    spread = np.sqrt(((past - loc[:, None]) ** 2 * real).sum(1) / count)
+    flat = spread <= 1e-9 * np.maximum(level, 1e-300)
+    return loc, np.where(flat, np.where(level > 0, level, 1.0), spread)

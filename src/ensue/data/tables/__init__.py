@@ -1,0 +1,1 @@
+"""Tables of any layout: rows, and which column is what."""

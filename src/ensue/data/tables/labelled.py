@@ -1,0 +1,256 @@
+"""Texts with their labels, a row of a table each: CSV, TSV, JSON Lines or Parquet, with a header
+or without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.files import ending
+from ensue.data.labelled import COLUMN, Example, FunctionReader, LabelledReader
+from ensue.data.tables.rows import (
+    ROWS,
+    SAMPLED_ROWS,
+    WITHOUT_HEADER,
+    Row,
+    could_be_text,
+    refuse_others,
+    refuse_unnamed,
+)
+from ensue.errors import DataError
+from ensue.settings import Settings
+
+USUAL = {
+    "text": ("text", "sentence", "message", "content"),
+    "label": ("label", "class", "target", "category", "sentiment", "tag"),
+}
+"""What columns are called."""
+
+LONGEST_NAME = 60
+"""Characters: what stands where the header should be, and is longer, is taken for data, if
+nobody names a column."""
+
+SEVERAL_WORDS = 3
+"""In the mean, from which on what repeats is a text all the same."""
+
+
+class LabelledTable(Settings):
+    """Read each row of a table as a text with its label."""
+
+    name: Literal["table"] = "table"
+    text: str = ""
+    """The column that holds the text; if it is not given, the only one that could."""
+    label: str = ""
+    """The column that holds the label; if it is not given, the only one that could."""
+    group: str = ""
+    """The column of groups: examples of one group stay in one part of the data."""
+    header: Literal["auto", "yes", "no"] = "auto"
+    """Whether the first line has the names of the columns; auto takes it for a row if a field of
+    it comes again."""
+    incomplete: Literal["refuse", "leave out", "no labels"] = "refuse"
+    """What is done with rows that have no text, or no label. With "no labels", as where several
+    labels may be true of an example, none is true of one that has none; those without text are
+    refused."""
+    encoding: str = "utf-8"
+    """How the files are encoded, by Python's name for it."""
+    max_line_length: int = 1_000_000
+    """The most characters that a line of the file may have."""
+
+    def resolved(
+        self, files: Sequence[Path], listener: Listener, labelled: bool = True
+    ) -> LabelledTable:
+        """Fill in what was not said, as the first file has it; tells `listener` what was
+        guessed. Raises DataError."""
+        refuse_others(files, ROWS)
+        there = self.model_copy(update={"header": _header(files[0], self, listener)})
+        sample = _sample(files[0], there)
+        found = _chosen(files[0], there, sample, labelled)
+        guessed = [
+            f"the {role} from {getattr(found, role)!r}"
+            for role in ("text", "label")
+            if not getattr(self, role)
+        ]
+        if labelled and guessed:
+            hint = "choose with --text and --label" if len(sample[0]) > 2 else None
+            listener.on_finding(Finding(str(files[0]), f"taken {' and '.join(guessed)}", hint))
+        return found
+
+    def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
+        """Make the reader of these files; if not `labelled`, labels may be missing. Raises
+        DataError.
+
+        Rows that lack text or label are refused, or left out and counted.
+        """
+        how = self.resolved(files, SILENT, labelled)
+        return FunctionReader(lambda listener: _examples(files, how, labelled, listener), COLUMN)
+
+
+def _examples(
+    files: Sequence[Path], settings: LabelledTable, labelled: bool, listener: Listener
+) -> Iterator[Example]:
+    """Give the columns of text and label of each row, and the whole row beside them."""
+    for path in files:
+        if path is not files[0]:
+            _chosen(path, settings, _sample(path, settings), labelled)
+        without = 0
+        for line, row in _rows(path, settings, listener):
+            label = row.get(settings.label) if settings.label else None
+            lacking = [settings.text] if _is_empty(row.get(settings.text)) else []
+            without_label = labelled and _is_empty(label)
+            label = "" if without_label else label
+            lacking += (
+                [settings.label] if without_label and settings.incomplete != "no labels" else []
+            )
+            if lacking and not labelled:
+                yield Example(
+                    "", None, str(path), line, None, row
+                )  # so that answers stay beside their rows
+                continue
+            if lacking and settings.incomplete != "leave out":
+                what, flag_hint = (
+                    f"column {lacking[0]!r} is empty in this row",
+                    "give --set incomplete='leave out'",
+                )
+                flag_hint += ", or 'no labels' where several may be true" * (
+                    lacking[0] == settings.label
+                )
+                raise DataError(
+                    what, where=f"{path}:{line}", hint="fill it in", flag_hint=flag_hint
+                )
+            if lacking:
+                without += 1
+                continue
+            _refuse_no_text(row, settings, f"{path}:{line}")
+            content = str(row[settings.text]).replace("\r\n", "\n").replace("\r", "\n")
+            group = row.get(settings.group) if settings.group else None
+            yield Example(
+                content, label, str(path), line, None if group is None else str(group), row
+            )
+        if without:
+            rows = f"{without:,} row{'s' * (without > 1)}"
+            listener.on_finding(Finding(str(path), f"{rows} without text or label left out"))
+
+
+def _refuse_no_text(row: Mapping[str, Any], settings: LabelledTable, where: str) -> None:
+    """Raise DataError for lists and objects where a text belongs, and for objects where a label
+    does."""
+    for name, kinds in ((settings.text, list | dict), (settings.label, dict)):
+        if name and isinstance(value := row.get(name), kinds):
+            what = (
+                f"column {name!r} holds "
+                f"{'a list' if isinstance(value, list) else 'an object'} in this row"
+            )
+            hint = (
+                "write a text there, words with blanks between"
+                if name == settings.text
+                else "write a name there"
+            )
+            raise DataError(what, where=where, hint=hint)
+
+
+def _sample(path: Path, settings: LabelledTable) -> list[dict[str, Any]]:
+    return [row for _, row in islice(_rows(path, settings, SILENT), SAMPLED_ROWS)]
+
+
+def _rows(path: Path, settings: LabelledTable, listener: Listener) -> Iterator[Row]:
+    kind, how = ending(path), (settings.encoding, settings.max_line_length, listener)
+    if settings.header != "no" or kind not in WITHOUT_HEADER:
+        return ROWS[kind](path, *how)
+    _, first = next(ROWS[kind](path, settings.encoding, settings.max_line_length, SILENT), (0, {}))
+    return WITHOUT_HEADER[kind](
+        path, *how, [f"column {place}" for place in range(1, len(first) + 1)]
+    )
+
+
+def _header(path: Path, settings: LabelledTable, listener: Listener) -> Literal["yes", "no"]:
+    """Say whether the first line has names: it has not if a field of it comes again in its
+    column."""
+    if ending(path) not in WITHOUT_HEADER or settings.header == "yes":
+        return "yes"
+    again = any(name and name == row.get(name) for row in _sample(path, settings) for name in row)
+    if settings.header == "auto" and not again:
+        return "yes"
+    said = (
+        "it has no header"
+        if settings.header == "no"
+        else "a field of the first line comes again below"
+    )
+    listener.on_finding(
+        Finding(str(path), f"{said}, so the columns are called 'column 1', 'column 2', ...")
+    )
+    return "no"
+
+
+def _chosen(
+    path: Path, settings: LabelledTable, sample: Sequence[dict[str, Any]], labelled: bool
+) -> LabelledTable:
+    """Fill in the columns that were not given. Raises DataError if one is not there, or several
+    could be meant."""
+    if not sample:
+        raise DataError(
+            "the table has no rows",
+            where=str(path),
+            hint="give a table with a header and some rows",
+        )
+    columns = list(dict.fromkeys(name for row in sample for name in row))
+    values = {name: [row.get(name) for row in sample] for name in columns}
+    refuse_unnamed(
+        (settings.text, *((settings.label, settings.group) if labelled else ())), columns, str(path)
+    )
+    if labelled and settings.text and settings.text == settings.label:
+        hint = "name two columns with --text and --label"
+        raise DataError(
+            f"column {settings.text!r} cannot be both text and label", where=str(path), hint=hint
+        )
+    if not labelled and not settings.text and any(len(name) > LONGEST_NAME for name in columns):
+        hint = "put a line with the names of the columns above it"
+        raise DataError(
+            "the first line looks like data, not like a header", where=f"{path}:1", hint=hint
+        )
+    free = [name for name in columns if name not in (settings.text, settings.label, settings.group)]
+    flag = "--text" if labelled else "--set data.column=NAME"
+    texts = [one for one in free if _could_be_text(values[one])]
+    text = settings.text or _one(path, ("text", flag), free, texts, columns)
+    label, others = settings.label, [one for one in free if one != text]
+    if labelled and not label:
+        labels = [one for one in others if could_be_label(values[one])] or others
+        label = _one(path, ("label", "--label"), others, labels, columns)
+    return settings.model_copy(update={"text": text, "label": label if label in columns else ""})
+
+
+def _one(
+    path: Path,
+    role_and_flag: tuple[str, str],
+    free: Sequence[str],
+    candidates: Sequence[str],
+    columns: Sequence[str],
+) -> str:
+    """Give the one of some columns that could have a role: the one that is called so, or the
+    only candidate."""
+    role, flag = role_and_flag
+    named = [name for wanted in USUAL[role] for name in free if name.lower() == wanted]
+    if named or len(candidates) == 1:
+        return (named or candidates)[0]
+    several = f"several columns could be the {role} ({', '.join(candidates)})"
+    what = several if candidates else f"no column looks like a {role}"
+    flag_hint = f"choose one of {', '.join(columns)} with {flag}"
+    raise DataError(what, where=str(path), hint=f"call one {role}", flag_hint=flag_hint)
+
+
+def _could_be_text(values: Sequence[Any]) -> bool:
+    """Tell texts by their not repeating, or by their having several words."""
+    words = [len(value.split()) for value in values if isinstance(value, str) and value.strip()]
+    return could_be_text(values) or sum(words) >= SEVERAL_WORDS * max(len(words), 1)
+
+
+def could_be_label(values: Sequence[Any]) -> bool:
+    """Tell labels from dates, numbers and names of rows: they repeat."""
+    filled = [str(value) for value in values if not _is_empty(value)]
+    return bool(filled) and len(set(filled)) <= max(len(filled) / 2, 2)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value != value or (isinstance(value, str) and not value.strip())

@@ -1,0 +1,458 @@
+"""Sequences in a long table: a row for each step, with the sequence it belongs to, and when it
+was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from ensue.data.contract import SILENT, Finding, Listener
+from ensue.data.files import ending
+from ensue.data.labelled import (
+    CHANNEL,
+    COLUMN,
+    STANDARD_ERROR,
+    TIME,
+    Example,
+    FunctionReader,
+    LabelledReader,
+)
+from ensue.data.tables.number_format import NumberFormat, holds_numbers, number_formats
+from ensue.data.tables.numbers import as_float, moment, number
+from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, refuse_others, refuse_unnamed
+from ensue.data.tables.saved_index import saved_index
+from ensue.data.tables.snana import snana_rows
+from ensue.data.tables.times import is_filled
+from ensue.errors import DataError, did_you_mean
+from ensue.settings import Settings
+
+LONG_ROWS = ROWS | {".dat": snana_rows}
+
+USUAL = {
+    "id": ("id",),
+    TIME: (TIME,),
+    CHANNEL: (CHANNEL, "band"),
+    STANDARD_ERROR: (STANDARD_ERROR, "error"),
+    "label": ("label",),
+}
+"""What columns are called that are taken for something without being named."""
+SNANA_USUAL = {
+    "id": ("SNID",),
+    TIME: ("MJD",),
+    CHANNEL: ("FLT", "BAND"),
+    STANDARD_ERROR: ("FLUXCALERR",),
+}
+SNANA_VALUE = ("FLUXCAL",)
+"""What was observed, in files of SNANA. The rest, derived or true of the simulation, is read
+where it is named."""
+SIMULATED = "sim_"
+"""How columns begin, in upper case or lower, that hold what a simulation knows: they are no
+inputs unless named."""
+
+
+class LongTable(Settings):
+    """Read sequences of a table that has a row for each step: CSV, TSV, JSON Lines, Parquet, or
+    files of SNANA (.dat).
+
+    A column that is not given is guessed by its name: "id", "time", "channel" (or "band"),
+    "standard_error" (or "error"), "label". In files of SNANA these are SNID, MJD, FLT (or BAND) and
+    FLUXCALERR, and the values are FLUXCAL; their other columns are read only where they are named.
+    """
+
+    name: Literal["long_table"] = "long_table"
+    id: str = ""
+    """The column that says to which sequence of its file a row belongs; without one a file is
+    one sequence."""
+    time: str = ""
+    """The column of times: numbers, or dates as ISO 8601 (then in days). Without one, rows are
+    in order."""
+    channel: str = ""
+    """The column that says in which band, or on which channel, each value was measured."""
+    standard_error: str = ""
+    """The column of the standard errors of the values."""
+    value: tuple[str, ...] = ()
+    """The columns of numbers of each step; if none is given, all others that hold numbers, but
+    those called sim_..."""
+    symbol: tuple[str, ...] = ()
+    """The columns of symbols of each step; if neither these nor the values are given, all others
+    that hold text."""
+    static: tuple[str, ...] = ()
+    """The columns of numbers that hold for the whole sequence."""
+    label: str = ""
+    """The column of labels, the same in all rows of a sequence, or empty."""
+    group: str = ""
+    """The column of groups: sequences of one group stay in one part of the data."""
+    decimal: Literal["", ".", ","] = ""
+    """The decimal mark; the other one divides thousands. Unset, the first rows of the columns of
+    numbers tell."""
+    encoding: str = "utf-8"
+    """How the files are encoded, by Python's name for it."""
+    max_line_length: int = 1_000_000
+    """The most characters that a line of the file may have."""
+
+    def resolved(
+        self, files: Sequence[Path], listener: Listener, labelled: bool = True
+    ) -> LongTable:
+        """Fill in what was not said, as the first file has it; tells `listener` what was
+        guessed. Raises DataError."""
+        refuse_others(files, LONG_ROWS)
+        sample = _sample(files[0], self)
+        written = self._with_decimal(files[0], sample, listener)
+        columns = _columns(files[0], written, sample, labelled)
+        if columns != written:
+            listener.on_finding(Finding(str(files[0]), f"read with {_described(columns)}"))
+        _report_simulated(files[0], self, columns, listener)
+        return columns
+
+    def _with_decimal(
+        self, path: Path, sample: Sequence[Mapping[str, Any]], listener: Listener
+    ) -> LongTable:
+        """Find the decimal mark, which is the same in all columns. Raises DataError where
+        columns differ."""
+        if self.decimal or not sample:
+            return self
+        if ending(path) == ".dat":
+            return self.model_copy(update={"decimal": "."})
+        used = [
+            name
+            for name in sample[0]
+            if name not in (self.id, self.channel, self.label, self.group, *self.symbol)
+        ]
+        cells = {name: [row.get(name) for row in sample] for name in used}
+        forms = {
+            name: one
+            for name, one in number_formats(cells, "", {}).items()
+            if holds_numbers(cells[name], one)
+        }
+        marks = {one.decimal: name for name, one in forms.items() if one.decimal}
+        if floats := [
+            name for name in forms if any(isinstance(cell, float) for cell in cells[name])
+        ]:
+            marks["."] = floats[0]
+        if len(marks) > 1:
+            what = (
+                f"{marks['.']!r} is written with decimal points, and {marks[',']!r} with "
+                f"decimal commas"
+            )
+            raise DataError(
+                what,
+                where=str(path),
+                hint="write both alike",
+                flag_hint="give --set data.reader.decimal=,",
+            )
+        for name, form in forms.items():
+            if form.doubt:
+                hint = f"if that is wrong, give --set data.reader.decimal={form.other}"
+                listener.on_finding(
+                    Finding(str(path), f"in the column {name!r} {form.doubt}", hint)
+                )
+        return self.model_copy(update={"decimal": next(iter(marks), "")})
+
+    def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
+        """Make the reader of these files; if not `labelled`, the label may be missing. Raises
+        DataError.
+
+        Each sequence comes with its steps in order of time; one whose rows were not is sorted, and
+        counted.
+        """
+        columns = self.resolved(files, SILENT, labelled)
+        elsewhere = f"{COLUMN}, or a table of labels with --label-file"
+        return FunctionReader(
+            lambda listener: _sequences(files, columns, labelled, listener), elsewhere
+        )
+
+
+@dataclass
+class _Sequence:
+    """The rows of one sequence, as they came."""
+
+    lines: list[int] = field(default_factory=list)
+    numbers: list[list[float]] = field(default_factory=list)
+    symbols: list[list[str]] = field(default_factory=list)
+    constants: dict[str, Any] = field(default_factory=dict)
+
+
+def _sequences(
+    files: Sequence[Path], columns: LongTable, labelled: bool, listener: Listener
+) -> Iterator[Example]:
+    """Give the sequences of each file in the order of their first rows.
+
+    Of what is to be classified (not `labelled`), rows that do not say when or in which band are
+    left out, and told.
+    """
+    needed = [name for name in (columns.id, columns.time, columns.channel, *columns.symbol) if name]
+    for path in files:
+        if path is not files[0]:
+            _columns(path, columns, _sample(path, columns), bool(columns.label))
+        sequences: dict[str, _Sequence] = {}
+        without: list[int] = []
+        for line, row in LONG_ROWS[ending(path)](
+            path, columns.encoding, columns.max_line_length, listener
+        ):
+            if not labelled and any(row.get(name) in (None, "") for name in needed):
+                without.append(line)
+            else:
+                _gather(sequences, columns, row, path, line)
+        if without:
+            what = (
+                f"{len(without):,} row{'s' * (len(without) > 1)} without "
+                f"{' or '.join(needed)} left out"
+            )
+            listener.on_finding(Finding(f"{path}:{without[0]}", what))
+        yield from _finished(path, columns, sequences, listener)
+
+
+def _sample(path: Path, settings: LongTable) -> list[Mapping[str, Any]]:
+    rows = LONG_ROWS[ending(path)](path, settings.encoding, settings.max_line_length, SILENT)
+    return [row for _, row in islice(rows, SAMPLED_ROWS)]
+
+
+def _columns(
+    path: Path, settings: LongTable, sample: Sequence[Mapping[str, Any]], labelled: bool
+) -> LongTable:
+    """Fill in the columns that were not given. Raises DataError for one that is not there."""
+    if not sample:
+        raise DataError(
+            "the table has no rows",
+            where=str(path),
+            hint="give a table with a header and some rows",
+        )
+    there = list(dict.fromkeys(name for row in sample for name in row))
+    single = {
+        role: getattr(settings, role)
+        for role in ("id", TIME, CHANNEL, STANDARD_ERROR, "label", "group")
+    }
+    given = [*single.values(), *settings.value, *settings.symbol, *settings.static]
+    if not labelled and single["label"] not in there:
+        single["label"] = ""
+        given = [name for name in given if name != settings.label]
+    for role, name in [*single.items(), *(("value", name) for name in settings.value)]:
+        if name and name not in there:
+            hint = f"{did_you_mean(name, there)}, or name what stands for it with --{role}"
+            raise DataError(f"there is no column {name!r}", where=str(path), hint=hint)
+    refuse_unnamed(given, there, str(path))
+    of_snana = ending(path) == ".dat"
+    for role, names in (SNANA_USUAL if of_snana else USUAL).items():
+        usual = next((name for name in names if name in there and name not in given), "")
+        single[role] = single[role] or (usual if role != "label" or labelled else "")
+    value, symbol = settings.value, settings.symbol
+    if not value and not symbol and of_snana:
+        value = tuple(name for name in SNANA_VALUE if name in there)
+    elif not value and not symbol:
+        free = [name for name in there if name not in {*single.values(), *settings.static}]
+        index = saved_index(free, sample)
+        free = [
+            name for name in free if not name.lower().startswith(SIMULATED) and name not in index
+        ]
+        free = [name for name in free if name not in USUAL["label"]]
+        value = tuple(
+            name
+            for name in free
+            if _holds_numbers([row.get(name) for row in sample], settings.decimal)
+        )
+        symbol = tuple(name for name in free if name not in value)
+    if not value and not symbol:
+        hint = f"choose some of {', '.join(there)} with --value"
+        raise DataError("no column holds the values of the steps", where=str(path), hint=hint)
+    for role in (TIME, CHANNEL, STANDARD_ERROR):
+        if role in (*value, *symbol, *settings.static):
+            raise DataError(
+                f"a column of values may not be called {role!r}",
+                where=f"{path}:1",
+                hint="rename it",
+            )
+    return settings.model_copy(update={**single, "value": value, "symbol": symbol})
+
+
+def _report_simulated(path: Path, said: LongTable, columns: LongTable, listener: Listener) -> None:
+    """Tell which columns are no inputs since a simulation wrote them, and which are inputs all
+    the same."""
+    there = dict.fromkeys(name for row in _sample(path, said) for name in row)
+    inputs = {*columns.value, *columns.symbol, *columns.static}
+    truths = [name for name in there if name.lower().startswith(SIMULATED)]
+    if named := [name for name in truths if name in inputs]:
+        what = (
+            f"{', '.join(named)} {'are' if len(named) > 1 else 'is'} read as named, though a "
+            f"simulation wrote it"
+        )
+        listener.on_finding(
+            Finding(
+                str(path),
+                what,
+                "leave it out, unless the same is known of what is to be classified",
+            )
+        )
+    elif ending(path) != ".dat" and (
+        left := [name for name in truths if name not in (columns.label, columns.group)]
+    ):
+        hint = "to read them, name every column of values with --value"
+        listener.on_finding(
+            Finding(str(path), f"left out as truths of a simulation: {', '.join(left)}", hint)
+        )
+
+
+def _holds_numbers(values: Sequence[Any], decimal: str) -> bool:
+    """Tell numbers, of which some may be wrong, from text."""
+    return any(map(is_filled, values)) and holds_numbers(values, NumberFormat(decimal))
+
+
+def _number(cell: Any, decimal: str, place: str, where: str) -> float:
+    """Read a number with its decimal mark. Raises DataError for what is none, and for what could
+    be two."""
+    if not isinstance(cell, str):
+        return number(cell, place, where)
+    found = NumberFormat(decimal).read(cell)
+    if found is None and as_float(cell) is not None:
+        hint = "write it as the others are, with a decimal comma"
+        raise DataError(f"{cell[:40]!r} in {place} has a decimal point", where=where, hint=hint)
+    if (
+        not decimal
+        and ("." in cell or "," in cell)
+        and number_formats({"": [cell]}, "", {})[""].doubt
+    ):
+        what, flag_hint = (
+            f"{cell[:40]!r} in {place} may be thousands or a fraction",
+            "give --set data.reader.decimal=. or ,",
+        )
+        raise DataError(
+            what, where=where, hint="write no signs between thousands", flag_hint=flag_hint
+        )
+    return number(cell if found is None else found, place, where)
+
+
+def _described(columns: LongTable) -> str:
+    single = [
+        f"{role} {name!r}"
+        for role in ("id", TIME, CHANNEL, STANDARD_ERROR, "label")
+        if (name := getattr(columns, role))
+    ]
+    several = [
+        f"{role} {', '.join(map(repr, names))}"
+        for role in ("value", "symbol")
+        if (names := getattr(columns, role))
+    ]
+    return ", ".join(single + several)
+
+
+def _gather(
+    sequences: dict[str, _Sequence],
+    columns: LongTable,
+    row: Mapping[str, Any],
+    path: Path,
+    line: int,
+) -> None:
+    """Put a row to its sequence. Raises DataError for what no cell of it may hold."""
+    where = f"{path}:{line}"
+    key = str(_named(row, columns.id, where)) if columns.id else path.name
+    sequence = sequences.setdefault(key, _Sequence())
+    sequence.lines.append(line)
+    at = _moment(row.get(columns.time), columns, where) if columns.time else len(sequence.lines)
+    measured = (*columns.value, *filter(None, [columns.standard_error]))
+    numbers = [
+        float(at),
+        *(_number(row.get(name), columns.decimal, f"column {name!r}", where) for name in measured),
+    ]
+    if columns.standard_error and numbers[-1] < 0:
+        what = f"the error in column {columns.standard_error!r} is below zero ({numbers[-1]:g})"
+        raise DataError(what, where=where, hint="give standard errors, or leave the cell empty")
+    sequence.numbers.append(numbers)
+    if names := [*filter(None, [columns.channel]), *columns.symbol]:
+        sequence.symbols.append([str(_named(row, name, where)) for name in names])
+    for name in (columns.label, columns.group, *columns.static):
+        value = row.get(name) if name else None
+        if value is not None and value != "":
+            first = sequence.constants.setdefault(name, value)
+            if value != first:
+                what = (
+                    f"{name!r} is {str(value)[:40]!r} here, and {str(first)[:40]!r} in rows "
+                    f"before of {key!r}"
+                )
+                flag_hint = None if columns.id else "name the column of sequences with --id"
+                raise DataError(
+                    what,
+                    where=where,
+                    hint="give all rows of a sequence the same",
+                    flag_hint=flag_hint,
+                )
+
+
+def _moment(cell: Any, columns: LongTable, where: str) -> float:
+    found = (
+        NumberFormat(columns.decimal).read(cell)
+        if isinstance(cell, str) and columns.decimal
+        else None
+    )
+    return moment(cell if found is None else found, f"column {columns.time!r}", where)
+
+
+def _named(row: Mapping[str, Any], column: str, where: str) -> Any:
+    value = row.get(column)
+    if value is None or value == "":
+        raise DataError(
+            f"column {column!r} is empty in this row",
+            where=where,
+            hint="fill it in, or leave the row out",
+        )
+    return value
+
+
+def _finished(
+    path: Path, columns: LongTable, sequences: Mapping[str, _Sequence], listener: Listener
+) -> Iterator[Example]:
+    """Sort the steps of each sequence. Raises DataError that names two rows of the same time."""
+    unsorted = 0
+    for key, sequence in sequences.items():
+        numbers = np.array(sequence.numbers)
+        bands = [symbols[0] for symbols in sequence.symbols] if columns.channel else []
+        order = (
+            np.lexsort((np.array(bands), numbers[:, 0]))
+            if bands
+            else np.argsort(numbers[:, 0], kind="stable")
+        )
+        if columns.time:
+            _refuse_duplicates(path, key, sequence, order, bands)
+            unsorted += bool((np.diff(numbers[:, 0]) < 0).any())
+        content: dict[str, Any] = {TIME: numbers[order, 0]} if columns.time else {}
+        names = [*columns.value, *([STANDARD_ERROR] if columns.standard_error else [])]
+        content |= {name: numbers[order, place] for place, name in enumerate(names, start=1)}
+        names = [CHANNEL, *columns.symbol] if columns.channel else columns.symbol
+        content |= {
+            name: [sequence.symbols[at][place] for at in order] for place, name in enumerate(names)
+        }
+        line, kept = sequence.lines[0], sequence.constants
+        content |= {
+            name: _number(kept.get(name), columns.decimal, f"column {name!r}", f"{path}:{line}")
+            for name in columns.static
+        }
+        group = kept.get(columns.group)
+        row = {columns.id or "file": key}
+        group = None if group is None else str(group)
+        yield Example(content, kept.get(columns.label), str(path), line, group, row, case=key)
+    if unsorted:
+        some = f"{unsorted:,} sequence{'s' * (unsorted > 1)}"
+        listener.on_finding(
+            Finding(str(path), f"the rows of {some} were not in order of time, and were sorted")
+        )
+
+
+def _refuse_duplicates(
+    path: Path, key: str, sequence: _Sequence, order: np.ndarray, bands: Sequence[str]
+) -> None:
+    times = np.array([numbers[0] for numbers in sequence.numbers])[order]
+    for place in np.flatnonzero(np.diff(times) == 0):
+        one, other = sorted((order[place], order[place + 1]))
+        if bands and bands[one] != bands[other]:
+            continue
+        what = f"the time of this row of {key!r} stands on line {sequence.lines[one]} already"
+        flag_hint = None if bands else "name a column of bands with --channel"
+        raise DataError(
+            what,
+            where=f"{path}:{sequence.lines[other]}",
+            hint="leave one out, or join them",
+            flag_hint=flag_hint,
+        )

@@ -1,0 +1,180 @@
+"""Numbers as people and spreadsheets write them: what a point or a comma means is seen in a
+whole column."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ensue.data.tables.numbers import as_float
+from ensue.data.tables.times import is_filled
+
+WRITTEN = re.compile(
+    r"(?P<open>\()?\s*(?P<minus>[-+\u2212]?)\s*(?P<before>[$€£¥₹]?)\s*(?P<inner>[-+\u2212]?)"
+    r"(?P<digits>\d(?:[\d.,'\u2019 \u00a0\u2009\u202f]*\d)?[.,]?|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
+    r"\s*(?P<after>[$€£¥₹%]?)\s*(?P<close>\))?"
+)
+"""(1,234.50), -3 %, 12 €, 1 234,5: brackets are below zero, as in bookkeeping."""
+SPACES = "'\u2019 \u00a0\u2009\u202f"
+"""What divides thousands and is no decimal mark anywhere."""
+TRUTHS = {"true": 1.0, "false": 0.0}
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How the cells of a column are written: its decimal mark, and the sign of a currency or %
+    that all may have."""
+
+    decimal: str = ""
+    """A point or a comma; the other divides thousands. Unset, nothing of either stands there."""
+    sign: str = ""
+    doubt: str = ""
+    """What a person should know of how it was told; with `data.decimal` it is read the other
+    way."""
+
+    @property
+    def other(self) -> str:
+        """The decimal mark that it may have as well, where there is a doubt."""
+        return "," if self.decimal == "." else "."
+
+    def read(self, cell: Any) -> float | None:
+        """Read a cell; None if it is no number of this form.
+
+        >>> (NumberFormat(",").read("1.234,5"), NumberFormat(".").read("(1,234.5)"),
+        ...  NumberFormat(".").read("1,5"))
+        (1234.5, -1234.5, None)
+        """
+        if not isinstance(cell, str):
+            return as_float(cell)
+        text = cell.strip()
+        plain = self.sign != "%" and (self.decimal != "," or not ("." in text or "," in text))
+        found = as_float(text) if plain else None
+        if found is not None or not (form := WRITTEN.fullmatch(text)):
+            return TRUTHS.get(text.lower()) if found is None else found
+        sign = form["before"] or form["after"]
+        if (
+            (sign and sign != self.sign)
+            or (self.sign == "%" and not sign)
+            or bool(form["open"]) != bool(form["close"])
+        ):
+            return None
+        whole, _, part = form["digits"].partition(self.decimal or ".")
+        if (
+            whole := _undivided(whole, {".": ",", ",": "."}.get(self.decimal, ""))
+        ) is None or not re.fullmatch(r"\d*", part):
+            return None
+        below = bool(form["open"]) + sum(
+            one in ("-", "\u2212") for one in (form["minus"], form["inner"])
+        )
+        value = as_float(f"{whole or 0}.{part or 0}{form['power'] or ''}")
+        return None if value is None or below > 1 else -value if below else value
+
+
+def _undivided(whole: str, mark: str) -> str | None:
+    """Take out what divides thousands, in threes, or as in India in twos; None where it stands
+    elsewhere."""
+    dividers = {one for one in whole if not one.isdigit()}
+    if not dividers:
+        return whole
+    one = dividers.pop()
+    if dividers or one not in SPACES + mark:
+        return None
+    first, *groups = whole.split(one)
+    if not (
+        1 <= len(first) <= 3
+        and len(groups[-1]) == 3
+        and all(len(group) in (2, 3) for group in groups)
+    ):
+        return None
+    return "".join((first, *groups))
+
+
+def number_formats(
+    columns: Mapping[str, Sequence[Any]], decimal: str, like: Mapping[str, NumberFormat]
+) -> dict[str, NumberFormat]:
+    """See how each column is written; one that leaves a doubt is as it was in a table `like` it, or
+    as the others are.
+
+    `decimal` is the mark that a person told; "" for none.
+    """
+    found = {name: _format_of(cells, decimal) for name, cells in columns.items()}
+    sure = {
+        one.decimal
+        for name, one in found.items()
+        if _is_sure(one) and holds_numbers(columns[name], one)
+    }
+    for name, one in found.items():
+        if name in like and like[name].decimal and not _is_sure(one):
+            found[name] = NumberFormat(like[name].decimal, one.sign or like[name].sign)
+        elif one.doubt and len(sure) == 1:
+            found[name] = NumberFormat(next(iter(sure)), one.sign)
+    return found
+
+
+def _is_sure(form: NumberFormat) -> bool:
+    return bool(form.decimal and not form.doubt)
+
+
+def _format_of(cells: Iterable[Any], decimal: str) -> NumberFormat:
+    marks, signs, doubtful, whole = Counter[str](), Counter[str](), dict[str, str](), [0, 0]
+    for cell in cells:
+        form = WRITTEN.fullmatch(cell.strip()) if isinstance(cell, str) else None
+        if form is None:
+            continue
+        signs[form["before"] or form["after"]] += 1
+        digits = form["digits"]
+        points = [one for one in digits if one in ".,"]
+        if not points:
+            whole = [max(whole[0], len(digits)), whole[1] + 1]
+        elif len(set(points)) > 1:
+            marks[points[-1]] += 1
+        elif len(points) > 1:
+            marks["," if points[0] == "." else "."] += 1
+        else:
+            before, _, after = digits.partition(points[0])
+            if (
+                len(after) == 3
+                and 1 <= len(before) <= 3
+                and before.lstrip("0")
+                and not form["power"]
+            ):
+                doubtful.setdefault(points[0], digits)
+            else:
+                marks[points[0]] += 1
+    sign = max((one for one in signs if one), key=lambda one: signs[one], default="")
+    # A cell without a sign is money like the others, but no per cent.
+    sign = "" if sign == "%" and signs["%"] * 2 <= signs.total() else sign
+    if decimal or marks:
+        return NumberFormat(decimal or marks.most_common(1)[0][0], sign)
+    if len(doubtful) != 1:
+        return NumberFormat("." if doubtful else "", sign)
+    mark, example = next(iter(doubtful.items()))
+    return _doubtful(mark, example, sign, longest=whole[0], bare=whole[1])
+
+
+def _doubtful(mark: str, example: str, sign: str, *, longest: int, bare: int) -> NumberFormat:
+    """Judge a column whose marks all stand before three digits: 1.003 may be a thousand and
+    three."""
+    other = "," if mark == "." else "."
+    # Numbers below a thousand without a mark, and none above: the mark divides. None without: a
+    # comma divides more often than not, and a point seldom.
+    divides = longest <= 3 if bare else mark == ","
+    value = example.replace(mark, "") if divides else example.replace(mark, ".")
+    name = "point" if mark == "." else "comma"
+    why = (
+        f"numbers without a {name} are {'below' if divides else 'above'} 1000"
+        if bare
+        else f"all have a {name}"
+    )
+    return NumberFormat(
+        other if divides else mark, sign, f"{example!r} is read as {value}, for {why}"
+    )
+
+
+def holds_numbers(cells: Sequence[Any], form: NumberFormat) -> bool:
+    """Tell a column of numbers, of which some may be wrong, or empty, from one of words."""
+    filled = [cell for cell in cells if is_filled(cell)]
+    return sum(form.read(cell) is not None for cell in filled) * 2 > len(filled) or not filled

@@ -1,0 +1,98 @@
+"""Numbers and times as they stand in files."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from math import inf, isfinite, nan
+from typing import Any
+
+from ensue.errors import DataError
+
+LARGEST = 1e100
+"""Squares of larger numbers are infinite, as soon as some are added up."""
+MAX_REPORTED = 60
+"""Characters of a cell that a message shows."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def count_in(text: str) -> int | None:
+    """Read a count: digits of ASCII, as many as any file's counts have; None if it is none.
+
+    >>> count_in("12"), count_in("²"), count_in("-1"), count_in("9" * 5000)
+    (12, None, None, None)
+    """
+    # str.isdigit is true of "²", of which int() makes nothing; int() refuses more than 4,300
+    # digits.
+    return int(text) if re.fullmatch("[0-9]{1,15}", text) else None
+
+
+def as_float(value: Any) -> float | None:
+    """Read a number of any form that Python knows, infinite where no float is so large; None if it
+    is none.
+
+    >>> as_float("1e3"), as_float(10**401), as_float("soon"), as_float(None)
+    (1000.0, inf, None, None)
+    """
+    try:
+        return float(value)
+    except OverflowError:  # of an integer
+        return inf if value > 0 else -inf
+    except (TypeError, ValueError):
+        return None
+
+
+def as_reported(cell: Any) -> str:
+    """Write a cell as messages show it: what is long is cut.
+
+    >>> as_reported("1,5"), as_reported(None), as_reported("9" * 401)[-6:]
+    ("'1,5'", 'None', '999...')
+    """
+    text = repr(cell)
+    return text if len(text) <= MAX_REPORTED else f"{text[:MAX_REPORTED]}..."
+
+
+def number(value: Any, place: str, where: str, missing: str = "leave the cell empty") -> float:
+    """Read a number, NaN where nothing stands. Raises DataError for text, NaN and what is larger
+    than LARGEST.
+
+    >>> number(" 1e3", "column 'flux'", "a.csv:2"), number("", "column 'flux'", "a.csv:3")
+    (1000.0, nan)
+    """
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return nan
+    found = as_float(value)
+    if found is not None and abs(found) <= LARGEST:
+        return found
+    what = (
+        "is no number" if found is None else "is too large" if isfinite(found) else "is not finite"
+    )
+    hint = f"mend it, or {missing} where nothing was measured"
+    raise DataError(f"{str(value)[:40]!r} in {place} {what}", where=where, hint=hint)
+
+
+def moment(value: Any, place: str, where: str) -> float:
+    """Read a time: a number of any unit, or a date as ISO 8601, with time of day or without, in
+    days since 1970.
+
+    Raises DataError for all else, and where nothing stands.
+
+    >>> moment("1970-01-02 12:00", "column 'time'", "a.csv:2")
+    1.5
+    """
+    if isinstance(value, str) and "-" in value.strip()[1:]:
+        with suppress(ValueError):  # it may be a number such as 1e-3
+            value = datetime.fromisoformat(value.strip())
+    if isinstance(value, date):
+        at = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+        return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - EPOCH) / timedelta(days=1)
+    if isinstance(value, str) and value.strip() and as_float(value) is None:
+        hint = "write a number, or a date as 2026-11-21 or 2026-11-21T12:30"
+        raise DataError(f"{value[:40]!r} in {place} is no time", where=where, hint=hint)
+    found = number(value, place, where)
+    if found != found:
+        raise DataError(
+            f"{place} has no time in this row", where=where, hint="give each row its time"
+        )
+    return found

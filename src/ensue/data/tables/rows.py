@@ -1,0 +1,277 @@
+"""Rows of tables in each file format, with the line on which each begins.
+
+CSV and JSON Lines are parsed from the same stream of decoded lines as any text, so that packing,
+encodings and the longest line are handled once and every bad row is known by its line; Parquet goes
+through DuckDB.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import chain, count
+from math import isfinite
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ensue.data.contract import Listener
+from ensue.data.files import RATIO, ending, unreadable
+from ensue.data.readers.lines import MAX_LINE_LENGTH, lines_of
+from ensue.data.tables.times import is_filled
+from ensue.errors import DataError, did_you_mean, with_article
+
+Row: TypeAlias = "tuple[int, dict[str, Any]]"
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+CELLS = 4_000_000
+"""Cells that a Parquet file may hold in any case."""
+
+NAMED = 5
+"""Bad rows that a message names; there may be millions."""
+
+
+def csv_rows(
+    path: Path,
+    encoding: str,
+    longest: int | None,
+    listener: Listener,
+    names: Sequence[str] | None = None,
+) -> Iterator[Row]:
+    """Give the rows of a CSV file with a header, or, given the columns' names, of one without.
+
+    Raises DataError that names the rows that do not fit it.
+    """
+    lines = lines_of(path, encoding, longest, listener)
+    first = next(lines)
+    delimiter = max(",;\t|", key=first.count)
+    reader = csv.reader(
+        (line + "\n" for line in chain([first], lines)), delimiter=delimiter, strict=True
+    )
+    yield from _fitting(path, names, reader, longest)
+
+
+def tsv_rows(
+    path: Path,
+    encoding: str,
+    longest: int | None,
+    listener: Listener,
+    names: Sequence[str] | None = None,
+) -> Iterator[Row]:
+    """Give the rows of a TSV file likewise, in which quotes are like any character. Raises
+    DataError."""
+    lines = lines_of(path, encoding, longest, listener)
+    reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    yield from _fitting(path, names, reader, longest)
+
+
+def _fitting(
+    path: Path, names: Sequence[str] | None, reader: Any, longest: int | None
+) -> Iterator[Row]:
+    """Pair the fields of each row with the names of the columns, or with the first row; `reader`
+    is of csv."""
+    # Of the whole process, and 131,072 otherwise: too few for a long document.
+    csv.field_size_limit(min(longest or MAX_LINE_LENGTH, 1 << 30))
+    ragged: list[tuple[int, int]] = []
+    header: Sequence[str] = names or ()
+    line = 1
+    try:
+        if names is None:
+            header = next(reader, [])
+            line = reader.line_num + 1
+        if twice := [name for name, times in Counter(header).items() if name and times > 1]:
+            hint = "give each column a name of its own"
+            raise DataError(f"two columns are called {twice[0]!r}", where=f"{path}:1", hint=hint)
+        for fields in reader:
+            if len(fields) != len(header) and fields:
+                ragged.append((line, len(fields)))
+            elif fields and not ragged:
+                yield line, dict(zip(header, fields, strict=True))
+            if len(ragged) > NAMED:
+                break
+            line = reader.line_num + 1
+    except csv.Error as error:
+        if ragged:
+            raise _ragged(path, len(header), ragged) from None
+        where, hint = f"{path}:{line}", 'close it, or write a quote within a field as ""'
+        raise DataError(
+            f"a quote that opens in this row is not closed ({error})", where=where, hint=hint
+        ) from None
+    if ragged:
+        raise _ragged(path, len(header), ragged)
+
+
+def _ragged(path: Path, columns: int, ragged: list[tuple[int, int]]) -> DataError:
+    line, fields = ragged[0]
+    what = f"the row has {fields} field{'s' * (fields != 1)} where the header has {columns}"
+    others = [str(other) for other, _ in ragged[1:NAMED]] + ["more"] * (len(ragged) > NAMED)
+    also = f" (and so have lines {', '.join(others)} another number)" if others else ""
+    return DataError(
+        what + also, where=f"{path}:{line}", hint="put quotes around text that holds the delimiter"
+    )
+
+
+def json_rows(path: Path, encoding: str, longest: int | None, listener: Listener) -> Iterator[Row]:
+    """Give the objects of a JSON Lines file. Raises DataError that names the line that is none."""
+    for number, line in enumerate(lines_of(path, encoding, longest, listener), start=1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+        except RecursionError:
+            raise _no_json("too deep", path, number) from None
+        except json.JSONDecodeError as error:
+            raise _no_json(f"{error.msg.lower()} at column {error.colno}", path, number) from None
+        except ValueError:  # of int()
+            raise _no_json("a number of thousands of digits", path, number) from None
+        if "\\u" in line and SURROGATE.search(json.dumps(fields, ensure_ascii=False)):
+            what = "a text holds half of a pair of surrogates, which is no character"
+            raise DataError(what, where=f"{path}:{number}", hint="mend the \\u in the line")
+        if not isinstance(fields, dict):
+            what = "the line holds no JSON object"
+            raise DataError(
+                what, where=f"{path}:{number}", hint='write each as {"column": value, ...}'
+            )
+        yield number, fields
+
+
+def _no_json(reason: str, path: Path, number: int) -> DataError:
+    return DataError(f"not valid JSON ({reason})", where=f"{path}:{number}", hint="mend the line")
+
+
+def parquet_rows(
+    path: Path, encoding: str, longest: int | None, listener: Listener
+) -> Iterator[Row]:
+    """Give the rows of a Parquet file; their number, from 1, takes the place of a line."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        try:
+            _refuse_blown_up(path, connection)
+            result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
+            columns = [column[0] for column in result.description]
+            numbers = count(1)
+            while rows := result.fetchmany(10_000):
+                for row in rows:
+                    yield next(numbers), dict(zip(columns, row, strict=True))
+        except duckdb.Error as error:
+            what = f"this is no Parquet file that can be read ({str(error).splitlines()[0]})"
+            raise DataError(what, where=str(path), hint="write it again") from None
+    listener.on_progress(path.stat().st_size)
+
+
+def _refuse_blown_up(path: Path, connection: Any) -> None:
+    """Let a file pass whose cells are not far more than its bytes: a billion copies of one row
+    fit into a page."""
+    count, columns = connection.execute(
+        (
+            "SELECT (SELECT max(num_rows) FROM parquet_file_metadata($1)), count(*) FROM "
+            "parquet_schema($1)"
+        ),
+        [str(path)],
+    ).fetchone()
+    if count * columns > max(CELLS, RATIO * path.stat().st_size):
+        what = (
+            f"the file holds {count:,} rows, far more than its {path.stat().st_size:,} bytes "
+            f"tell apart"
+        )
+        raise DataError(what, where=str(path), hint="leave out rows that repeat others")
+
+
+def frame_rows(frame: Any) -> Iterator[dict[str, Any]]:
+    """Give the rows of a data frame of pandas, polars or others that narwhals knows, as JSON Lines
+    would hold them.
+
+    What is missing is None, a time is ISO 8601, a number stays one; columns are called by their
+    names as text. An index of pandas that has a name, or holds times, is a column. Raises DataError
+    if it is no data frame.
+    """
+    import narwhals
+
+    index = getattr(frame, "index", None)
+    if hasattr(frame, "reset_index") and index is not None:
+        named = any(name is not None for name in index.names) and not {*index.names} & {
+            *frame.columns
+        }
+        if named or hasattr(index, "to_pydatetime") or hasattr(index, "to_timestamp"):
+            frame = frame.reset_index()
+    columns = list(map(str, getattr(frame, "column_names", None) or getattr(frame, "columns", ())))
+    if twice := [name for name, times in Counter(columns).items() if times > 1]:
+        hint = "give each column a name of its own"
+        raise DataError(f"two columns are called {twice[0]!r}", where="frame", hint=hint)
+    try:
+        known = narwhals.from_native(frame, eager_only=True)
+    except TypeError:
+        what = f"{with_article(type(frame).__name__)} is no data frame"
+        hint = "give the path of a file, or a data frame of pandas or polars"
+        raise DataError(what, where="frame", hint=hint) from None
+    names = list(map(str, known.columns))
+    for row in known.iter_rows():
+        yield dict(zip(names, map(_plain_cell, row), strict=True))
+
+
+def _plain_cell(value: Any) -> Any:
+    """Give a cell of a data frame as JSON has it."""
+    if hasattr(value, "tolist"):  # of NumPy
+        value = value.tolist()
+    if isinstance(value, str | bool | int) or value is None:
+        return value
+    if isinstance(value, date) and value == value:  # pandas.NaT is a date, and not equal to itself
+        return value.isoformat()
+    if isinstance(value, list | tuple | set):
+        return list(map(_plain_cell, value))
+    if isinstance(value, dict):
+        return {str(name): _plain_cell(one) for name, one in value.items()}
+    if isinstance(value, float | Decimal):
+        return float(value) if isfinite(value) else None if value != value else str(value)
+    return str(value) if is_filled(value) else None
+
+
+ROWS: dict[str, Callable[[Path, str, int | None, Listener], Iterator[Row]]] = {
+    ".csv": csv_rows,
+    ".tsv": tsv_rows,
+    ".jsonl": json_rows,
+    ".ndjson": json_rows,
+    ".parquet": parquet_rows,
+}
+
+WITHOUT_HEADER = {".csv": csv_rows, ".tsv": tsv_rows}
+"""Formats whose first line may be a row; these readers take the names of the columns."""
+
+
+SAMPLED_ROWS = 200
+"""Rows from which the columns are known."""
+
+
+def could_be_text(values: Sequence[Any]) -> bool:
+    """Tell text from numbers, dates and labels: it has letters, and seldom repeats."""
+    texts = [value for value in values if isinstance(value, str) and value.strip()]
+    worded = sum(any(character.isalpha() for character in text) for text in texts)
+    return bool(texts) and worded > len(texts) / 2 and len(set(texts)) > len(texts) / 2
+
+
+def refuse_unnamed(names: Iterable[str], columns: Collection[str], where: str) -> None:
+    """Let names pass that are columns, or empty. Raises DataError for the first that is not."""
+    if name := next((name for name in names if name and name not in columns), None):
+        raise DataError(
+            f"there is no column {name!r}", where=where, hint=did_you_mean(name, columns)
+        )
+
+
+def refuse_others(files: Sequence[Path], endings: Collection[str]) -> None:
+    """Let files pass whose names have one of the endings. Raises DataError for the first that
+    has another."""
+    if odd := next((path for path in files if ending(path) not in endings), None):
+        if (kind := unreadable(odd)) not in (None, "empty"):
+            raise DataError(
+                f"this is {kind}, not a table",
+                where=str(odd),
+                hint="save it as CSV, if it holds one",
+            )
+        hint = f"its name should end in one of {', '.join(endings)}"
+        raise DataError("this is no table that can be read", where=str(odd), hint=hint)

@@ -1,0 +1,302 @@
+"""Whether the times of series fit a frequency; what is wrong is named by its row, and gaps are
+filled where wanted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ensue.data.contract import Finding, Listener
+from ensue.data.series.frequency import Frequency, Times, read_frequency, steps_between, usual
+from ensue.data.series.panel import Series, SeriesSettings
+from ensue.data.tables.times import shown
+from ensue.errors import DataError, SettingError
+
+REPEATED = 3
+"""So many gaps of about one size, one after the other, are another frequency."""
+ALIKE = 1.2
+"""By how much such gaps may differ: months have 28 to 31 days."""
+FILLS = "--fill previous or --fill zero"
+SPARSE, ALWAYS = 100, 100_000
+"""How many times as many steps as rows a filled series may have, and how many in any case."""
+NAMED = 5
+"""Series that a line names."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A series as it was read, and where each of its rows stands: "file:line"."""
+
+    series: Series
+    rows: Sequence[str]
+    unordered: int = 0
+    """How many of its rows stood after a later one, until they were sorted."""
+    future: Times = field(default_factory=lambda: np.zeros(0, np.int64))
+    """The times of rows after the last step, which tell what is known ahead."""
+
+
+def within_values(
+    found: Sequence[Read], channels: Sequence[str], where: str, listener: Listener, fill: str = ""
+) -> list[Read]:
+    """Cut each series to the steps from its first value to its last: what is empty before and after
+    is no gap.
+
+    Of several numbers of a step, all must have begun and none have ended; with the `fill` previous,
+    columns beside them must have begun too. Raises DataError if nothing is left.
+    """
+    cut, none, short = [], [], []
+    for one in found:
+        there = ~np.isnan(one.series.values)
+        first = int(there.argmax(0).max()) if there.any(0).all() else len(there)
+        if fill == "previous":
+            first = max(first, *(_begin(values) for values in (one.series.past, one.series.known)))
+        end = len(there) - int(there[::-1].argmax(0).max()) if there.any(0).all() else 0
+        if first >= end:
+            empty = [
+                f" in {channels[int(channel)]!r}"
+                for channel in np.flatnonzero(~np.any(there, axis=0))
+            ]
+            none.append(repr(one.series.name) + (empty[0] if empty and len(channels) > 1 else ""))
+        elif (first, end) == (0, len(there)):
+            cut.append(one)
+        else:
+            times = one.series.times
+            short.append(
+                f"{one.series.name!r} from {shown(times[first])} to {shown(times[end - 1])}"
+            )
+            future = (
+                np.concatenate([times[end:], one.future])
+                if one.series.known.shape[1]
+                else times[:0]
+            )
+            cut.append(Read(_between(one.series, first, end), one.rows[first:], future=future))
+    if not cut:
+        hint = (
+            "give the rows before them too, the last at least"
+            if found[0].series.known.size
+            else "give numbers"
+        )
+        raise DataError(f"no value at all: {some(none)}", where=where, hint=hint)
+    if none:
+        listener.on_finding(Finding(where, f"left out, for want of any value: {some(none)}"))
+    if short:
+        listener.on_finding(
+            Finding(
+                where,
+                (
+                    f"what is empty before the first value and after the last is left out: "
+                    f"{some(short)}"
+                ),
+            )
+        )
+    return cut
+
+
+def _begin(values: np.ndarray) -> int:
+    """Give the first row before which no column is empty throughout; their number if a column is
+    empty to the end."""
+    there = ~np.isnan(values)
+    if not values.shape[1]:
+        return 0
+    return int(there.argmax(0).max()) if there.any(0).all() else len(values)
+
+
+def _between(one: Series, first: int, end: int) -> Series:
+    parts = {name: getattr(one, name)[first:end] for name in ("times", "values", "past", "filled")}
+    return replace(one, **parts, known=one.known[first : None if one.known.shape[1] else end])
+
+
+def some(names: Sequence[str]) -> str:
+    """Name the first few, and how many there are more.
+
+    >>> some(["a", "b"]), some(list("abcdefg"))
+    ('a, b', 'a, b, c, d, e and 2 more')
+    """
+    return ", ".join(names[:NAMED]) + (
+        f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    )
+
+
+def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency:
+    """Give the frequency of all series: what was said, or what most steps have. Raises DataError
+    if there are two."""
+    each = [usual(one.series.times) for one in found]
+    if settings.freq:
+        said = read_frequency(settings.freq)
+        days = Counter(one.on for one in each if one is not None and one.base == "month")
+        return (
+            replace(said, on=days.most_common(1)[0][0]) if said.base == "month" and days else said
+        )
+    known = Counter(one for one in each if one is not None)
+    if not known:
+        return (
+            Frequency("step", 1)
+            if found[0].series.times.dtype.kind != "M"
+            else Frequency("second", 86_400)
+        )
+    most = known.most_common(1)[0][0]
+    for one, frequency in zip(found, each, strict=True):
+        # A series of few steps, some of them missing, tells little of its own.
+        if frequency not in (None, most) and len(one.series) > REPEATED:
+            raise _two(one, one.series.times, len(one.series) - 1, most, frequency)  # type: ignore[arg-type]
+    return most
+
+
+def as_dates(times: Times, frequency: Frequency) -> Times:
+    """Read integers as years where the frequency is of years. Raises SettingError where it is of
+    other dates."""
+    if times.dtype.kind == "M":
+        if frequency.base == "step":
+            raise SettingError(
+                "the times are dates, not integers", where="--freq", hint="give one such as day"
+            )
+        return times
+    if frequency.base == "step":
+        return times
+    if frequency.name != "year" or times.min() < 1 or times.max() > 9999:
+        hint = "give --freq step, or write the times as dates"
+        raise SettingError(
+            f"the times are integers, which are no {frequency.name}s", where="--freq", hint=hint
+        )
+    return np.array([f"{year:04d}-01-01" for year in times], "datetime64[s]")
+
+
+def checked(one: Read, frequency: Frequency, settings: SeriesSettings) -> Series:
+    """Give the series, its gaps filled if that is wanted. Raises DataError that names the first
+    row that is wrong."""
+    series = replace(one.series, times=as_dates(one.series.times, frequency))
+    # What is known ahead is of the steps that follow: each of its rows has its place too.
+    times = (
+        np.concatenate([series.times, as_dates(one.future, frequency)])
+        if len(one.future)
+        else series.times
+    )
+    distances = steps_between(times, frequency)
+    for row in np.flatnonzero(distances != 1):
+        _refuse(one, times, int(row) + 1, distances, frequency, filled=bool(settings.fill))
+    if settings.fill:
+        _refuse_far(one, times, distances, frequency)
+        series = _filled(series, distances, frequency, settings.fill)
+    else:
+        _refuse_missing(one, series)
+    return series
+
+
+def _refuse(
+    one: Read, times: Times, row: int, distances: np.ndarray, frequency: Frequency, *, filled: bool
+) -> None:
+    distance, what, where = (
+        distances[row - 1],
+        f"{shown(times[row])} of {one.series.name!r}",
+        one.rows[row],
+    )
+    if distance == 0 and times[row] == times[row - 1]:
+        hint = "keep one of the rows, or, if clocks were put back, write the offset: 02:00+01:00"
+        raise DataError(
+            f"the time {what} is there twice", where=where, hint=hint, flag_hint="name an --id"
+        )
+    if times[row] < times[row - 1]:
+        hint, flag_hint = (
+            "sort the rows of each series by time",
+            "name the column that tells series apart with --id",
+        )
+        raise DataError(
+            f"the time {what} comes after {shown(times[row - 1])}",
+            where=where,
+            hint=hint,
+            flag_hint=flag_hint,
+        )
+    following = distances[row - 1 : row - 1 + REPEATED]
+    alike = (
+        len(following) == REPEATED
+        and following.min() > 1
+        and following.max() <= ALIKE * following.min()
+    )
+    if distance != round(distance) or alike:
+        raise _two(one, times, row, frequency, None)
+    if not filled:
+        gap = (
+            f"a gap of {distance - 1:.0f} step{'s' * bool(distance > 2)} of {frequency.one} "
+            f"before {what}"
+        )
+        raise DataError(gap, where=where, hint="add the rows", flag_hint=f"give {FILLS}")
+
+
+def _refuse_far(one: Read, times: Times, distances: np.ndarray, frequency: Frequency) -> None:
+    """Let gaps pass that hold no hundred times as many steps as there are rows: a time that is
+    far off is wrong."""
+    if distances.sum() > max(SPARSE * len(times), ALWAYS):
+        row = int(distances.argmax()) + 1
+        what = (
+            f"{distances[row - 1] - 1:.0f} steps of {frequency.one} are missing before "
+            f"{shown(times[row])}"
+        )
+        hint = "mend the time, or give each stretch a file of its own"
+        raise DataError(
+            f"{what} of {one.series.name!r}, too many to be filled", where=one.rows[row], hint=hint
+        )
+
+
+def _two(
+    one: Read, times: Times, row: int, frequency: Frequency, other: Frequency | None
+) -> DataError:
+    found = (
+        f"a step of {other.one}"
+        if other
+        else f"from {shown(times[row - 1])} to {shown(times[row])}"
+    )
+    what = (
+        f"two frequencies: {found} in {one.series.name!r}, where the usual step is {frequency.one}"
+    )
+    return DataError(
+        what,
+        where=one.rows[row],
+        hint="split the file, or, if steps may be so, number them 1, 2, 3",
+    )
+
+
+def _refuse_missing(one: Read, series: Series) -> None:
+    for name, values in (("target", series.values), ("past", series.past)):
+        if len(bad := np.argwhere(np.isnan(values))):
+            what = (
+                f"the {name} value at {shown(series.times[bad[0][0]])} of {series.name!r} is "
+                f"missing"
+            )
+            raise DataError(what, where=one.rows[bad[0][0]], hint="give it", flag_hint=FILLS)
+
+
+def _filled(series: Series, distances: np.ndarray, frequency: Frequency, how: str) -> Series:
+    """Put every step where it belongs, and let those that are missing be zero, or what stood
+    before."""
+    if how not in ("previous", "zero"):
+        raise SettingError(
+            f"there is no way {how!r} to fill gaps", where="--fill", hint="choose previous or zero"
+        )
+    at = np.concatenate([[0], np.cumsum(np.round(distances).astype(np.int64))])
+    times = np.concatenate(
+        [series.times[:1], frequency.ahead(series.times[0], int(at[len(series) - 1]))]
+    )
+
+    def spread(values: np.ndarray) -> np.ndarray:
+        places = at[: len(values)]
+        whole = np.full((int(places[-1]) + 1, values.shape[1]), np.nan)
+        whole[places] = values
+        return whole
+
+    def fill(values: np.ndarray) -> np.ndarray:
+        whole = spread(values)
+        if how == "zero":
+            return np.nan_to_num(whole, nan=0.0)
+        last = np.maximum.accumulate(
+            np.where(np.isnan(whole), 0, np.arange(len(whole))[:, None]), axis=0
+        )
+        return np.take_along_axis(
+            whole, last, axis=0
+        )  # `within_values` has let every column begin with a number
+
+    filled = np.isnan(spread(series.values))
+    values, past, known = map(fill, (series.values, series.past, series.known))
+    return replace(series, times=times, values=values, past=past, known=known, filled=filled)

@@ -1,0 +1,208 @@
+"""Series that stand in a row each, as in the files of M3, M4 and M5: columns that name it, and
+one for each step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.contract import Finding, Listener
+from ensue.data.readers.lines import lines_of
+from ensue.data.series.panel import Series, SeriesSettings
+from ensue.data.tables.number_format import NumberFormat, number_formats
+from ensue.data.tables.numbers import LARGEST, as_float, as_reported, count_in
+from ensue.data.tables.rows import SAMPLED_ROWS
+from ensue.data.tables.series_checks import Read
+from ensue.data.tables.times import format_of, is_filled, read_time, read_times
+from ensue.errors import DataError
+
+M3_ENDING, M3_COLUMNS = "values...", 6
+"""How the header of one series a line ends, and how many columns stand before the values."""
+FEWEST = 5
+"""Columns that are numbered, or are times, from which on they are taken for steps."""
+NUMBERED = re.compile(r"(.*\D)([0-9]{1,9})")
+
+
+@dataclass(frozen=True)
+class RowLayout:
+    """Which columns of a table name the series of a row, and which are its steps."""
+
+    names: tuple[str, ...]
+    steps: tuple[str, ...]
+    dated: bool
+    """Whether the steps are called by their times; else they are numbered."""
+    first: int = 1
+    """The number of the first step."""
+
+
+class Everywhere(Sequence[str]):
+    """The same place for each step of a row."""
+
+    def __init__(self, where: str, count: int) -> None:
+        self.where, self.length = where, count
+
+    def __getitem__(self, place: Any) -> Any:
+        return (
+            Everywhere(self.where, len(range(self.length)[place]))
+            if isinstance(place, slice)
+            else self.where
+        )
+
+    def __len__(self) -> int:
+        return self.length
+
+
+def row_layout(
+    columns: Sequence[str], rows: Sequence[Mapping[str, Any]], fewest: int = FEWEST
+) -> RowLayout | None:
+    """Tell a table that has a series in each row by the names of its columns, and its first rows;
+    else give None.
+
+    >>> row_layout(["id", "d_8", "d_9", "d_10", "d_11", "d_12"], [{"id": "a"}])
+    RowLayout(names=('id',), steps=('d_8', 'd_9', 'd_10', 'd_11', 'd_12'), dated=False, first=8)
+    """
+    first, number = len(columns), 1
+    while first and any(
+        read_time(columns[first - 1], day_first) is not None for day_first in (True, False)
+    ):
+        first -= 1
+    dated = len(columns) - first >= fewest
+    if not dated:
+        first, number = _first_numbered(columns)
+        if first < len(columns) and any(
+            _is_word(row.get(columns[first])) for row in rows
+        ):  # V1 of M4 is the name
+            first, number = first + 1, 1
+    names, steps = tuple(columns[:first]), tuple(columns[first:])
+    if len(steps) < fewest or not names or not rows:
+        return None
+    # A table with a column for each series has times at its front.
+    times = [row.get(name) for row in rows for name in names[:1] if is_filled(row.get(name))]
+    if any(not isinstance(read_time(cell), int | None) for cell in times):
+        return None
+    return RowLayout(names, steps, dated, number)
+
+
+def _is_word(cell: Any) -> bool:
+    return is_filled(cell) and as_float(cell) is None
+
+
+def _first_numbered(columns: Sequence[str]) -> tuple[int, int]:
+    """Give where columns begin that are numbered one after the other, up to the last, and the
+    first number."""
+    first, before = len(columns), None
+    for place in range(len(columns) - 1, -1, -1):
+        found = NUMBERED.fullmatch(columns[place])
+        if not found or (before and (found[1] != before[0] or int(found[2]) != before[1] - 1)):
+            break
+        first, before = place, (found[1], int(found[2]))
+    return first, before[1] if before else 1
+
+
+def read_rows(
+    rows: Iterable[tuple[str, Mapping[str, Any]]],
+    layout: RowLayout,
+    settings: SeriesSettings,
+    listener: Listener,
+) -> Iterator[Read]:
+    """Give the series of each row; what is empty at its end is after its end. Raises DataError."""
+    rows = iter(rows)
+    sample = list(islice(rows, SAMPLED_ROWS))
+    where = sample[0][0]
+    cells = [row.get(step) for _, row in sample for step in layout.steps]
+    form = number_formats({"value": cells}, settings.decimal, {})["value"]
+    times: Any = layout.first + np.arange(len(layout.steps))
+    if layout.dated:
+        places = [where] * len(layout.steps)
+        times = read_times(
+            layout.steps,
+            places,
+            "names of columns",
+            format_of(layout.steps, settings.day_first, places),
+        )
+    ids = [settings.id] if settings.id else _ids(layout, [row for _, row in sample])
+    steps = "at the times that they are called by" if layout.dated else "numbered as steps"
+    what = (
+        f"each row is a series, called by {' and '.join(map(repr, ids))}, with "
+        f"{len(layout.steps):,} columns {steps}"
+    )
+    hint = "choose its name with --id" + (
+        "" if layout.dated else ", and give a --season, which numbers do not tell"
+    )
+    listener.on_finding(Finding(where, what, hint))
+    if form.doubt:
+        listener.on_finding(
+            Finding(where, form.doubt, f"if that is wrong, give --set data.decimal={form.other}")
+        )
+    for where, row in chain(sample, rows):
+        values = _values([row.get(step) for step in layout.steps], form, layout.steps, where)
+        there = np.flatnonzero(~np.isnan(values))
+        end = int(there[-1]) + 1 if len(there) else 0
+        name = "/".join(str(row.get(one)) for one in ids)
+        static = tuple(_constant(row.get(column), form) for column in settings.static_covariates)
+        empty = np.zeros((end, 0))
+        series = Series(name, times[:end], values[:end, None], empty, empty, static)
+        yield Read(series, Everywhere(where, end))
+
+
+def _ids(layout: RowLayout, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the first column that tells the rows apart, or all that together do."""
+    for name in layout.names:
+        cells = [str(row.get(name)) for row in rows if is_filled(row.get(name))]
+        if len(set(cells)) == len(rows):
+            return [name]
+    return list(layout.names)
+
+
+def _values(
+    cells: list[Any], form: NumberFormat, steps: Sequence[str], where: str
+) -> NDArray[np.float64]:
+    while cells and cells[-1] in (None, ""):
+        cells.pop()
+    if form.decimal != "," and not form.sign:
+        # NumPy reads plain numbers at once, ten times as fast: M5 has 59 million.
+        with suppress(ValueError, TypeError, OverflowError):
+            values = np.array(cells, np.float64)
+            if (np.abs(values) <= LARGEST).all():
+                return values
+    return np.array(
+        [_value(cell, form, step, where) for cell, step in zip(cells, steps, strict=False)]
+    )
+
+
+def _value(cell: Any, form: NumberFormat, step: str, where: str) -> float:
+    value = form.read(cell) if is_filled(cell) else np.nan
+    if value is None or abs(value) > LARGEST:
+        what = f"{as_reported(cell)} in the column {step!r} is no number that can be used"
+        raise DataError(
+            what, where=where, hint="mend it", flag_hint="leave the cell empty and give --fill"
+        )
+    return value
+
+
+def _constant(cell: Any, form: NumberFormat) -> Any:
+    number = form.read(cell)
+    return str(cell) if number is None or not abs(number) <= LARGEST else number
+
+
+def m3_rows(
+    path: Path, encoding: str, listener: Listener
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give the rows of a file with one series a line: series, n, horizon, category, start,
+    period, then n values."""
+    for number, line in enumerate(islice(lines_of(path, encoding, None, listener), 1, None), 2):
+        fields, where = line.split(","), f"{path}:{number}"
+        said = fields[1].strip() if len(fields) > 1 else "nothing"
+        if len(fields) - M3_COLUMNS != count_in(said):
+            what = f"the line has {max(len(fields) - M3_COLUMNS, 0)} values, and says {said[:40]}"
+            raise DataError(what, where=where, hint="mend the second column")
+        for step, value in enumerate(fields[M3_COLUMNS:], 1):
+            yield where, {"unique_id": fields[0], "ds": step, "y": value}

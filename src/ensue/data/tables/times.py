@@ -1,0 +1,400 @@
+"""Times as people and spreadsheets write them: a column of cells becomes datetime64[s] or
+integers."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ensue.data.series.frequency import Frequency
+from ensue.data.tables.numbers import as_reported
+from ensue.errors import DataError
+
+WRITTEN = (
+    "%b %Y",
+    "%B %Y",
+    "%b-%y",
+    "%b-%Y",
+    "%Y-%b",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%b %d, %Y",
+)
+WRITTEN += ("%B %d, %Y",)
+"""Dates with the names of months; those of two digits are of 1969 to 2068."""
+SPOKEN = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d\d)\b(.*)")
+"""Day and month before the year; between dots the day is the first."""
+YEAR_FIRST = re.compile(r"(\d{4})([./-])(\d{1,2})\2(\d{1,2})\b(.*)")
+MONTH = re.compile(
+    r"(?P<year>\d{4})\s?[-/M]\s?(?P<month>\d{1,2})|(?P<before>\d{1,2})[/-](?P<after>\d{4})",
+    re.IGNORECASE,
+)
+QUARTER = re.compile(r"(\d{4})[ -]?Q([1-4])|(?:Q([1-4])|([1-4])Q)[ /-]?(\d{4})", re.IGNORECASE)
+CLOCK = re.compile(
+    (
+        r"[T "
+        r",]*(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*(?:([AP])\.?M\.?)?\s*(Z|UTC|[+-]\d\d:?\d\d)?"
+    ),
+    re.I,
+)
+COMPACT = re.compile(
+    r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12]\d|3[01])(?:(?:[01]\d|2[0-3])(?:[0-5]\d){0,2})?)?"
+)
+"""Dates, months and times of day without any mark between them; seconds since 1970 begin with 19
+from 2030 on."""
+CLOCKED = re.compile(r"(\d{4}-\d\d-\d\d[T ](\d\d:\d\d))(?::00(?:\.0+)?)?(?:Z|[+-]\d\d:?\d\d)")
+SPAN = re.compile(r"(\d{4}-\d\d-\d\d)/\d{4}-\d\d-\d\d")
+"""A week as pandas writes it: by its first day and its last."""
+FRACTION = re.compile(r":\d\d[.,]0*[1-9]")
+UNIX = {1: (9, 10), 10**3: (12, 13), 10**6: (15, 16), 10**9: (18, 19)}
+"""How many digits seconds since 1970, thousandths of them, and so on, have from 1973 to 2286."""
+DAY, HOUR = 86_400, 3600
+EAST = 11 * HOUR
+"""From this hour on, in UTC, a midnight is that of a place in the east, and begins the day that
+follows."""
+
+
+def is_filled(cell: Any) -> bool:
+    """Tell whether something stands in a cell: not what pandas writes, and reads, where there is
+    nothing."""
+    if cell is None:
+        return False
+    with suppress(TypeError, ValueError):  # pandas.NA is neither equal to itself nor not
+        if cell != cell:
+            return False
+        return str(cell).strip().lower() not in NOTHING
+    return False
+
+
+NAMES_OF_TIMES = (
+    "ds",
+    "time",
+    "timestamp",
+    "step",
+    "t",
+    "date",
+    "datum",
+    "day",
+    "month",
+    "year",
+    "index",
+)
+NOTHING = {"", "nan", "na", "n/a", "#n/a", "#na", "<na>", "null", "none", "nat", "-nan"}
+
+
+def read_time(value: Any, day_first: bool = True, compact: bool = False) -> Any:
+    """Read a time: an integer or a date, month or quarter; None if it is none. `compact` has 202611
+    for a month.
+
+    >>> read_time("1949-02"), read_time("2001Q3"), read_time("17"), read_time("soon")
+    (np.datetime64('1949-02-01T00:00:00'), np.datetime64('2001-07-01T00:00:00'), 17, None)
+    >>> read_time("31.12.2026"), read_time("12/31/2026 1:30 PM", day_first=False)
+    (np.datetime64('2026-12-31T00:00:00'), np.datetime64('2026-12-31T13:30:00'))
+    """
+    if not is_filled(value):
+        return None
+    if isinstance(value, datetime):
+        return _plain(value)
+    text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value).strip()
+    if compact:
+        clock = ":".join([text[place : place + 2] or "00" for place in (8, 10, 12)])
+        text = f"{text[:4]}-{text[4:6]}-{text[6:8] or '01'} {clock}"
+    return _read_text(text, day_first)
+
+
+@lru_cache(1 << 16)
+def _read_text(text: str, day_first: bool) -> Any:
+    """Read a time as it is written: the dates of a panel come again in each of its series."""
+    if re.fullmatch(r"[+-]?\d{1,19}(\.0+)?", text):
+        return int(text.partition(".")[0])
+    if re.fullmatch(r"\d\.\d{1,20}[eE]\+?\d\d?", text) and (number := Decimal(text)) == int(number):
+        return int(number)  # as NumPy writes seconds since 1970
+    if quarter := QUARTER.fullmatch(text):
+        number = int(quarter[2] or quarter[3] or quarter[4])
+        text = f"{quarter[1] or quarter[5]}-{3 * number - 2:02d}-01"
+    elif month := MONTH.fullmatch(text):
+        text = f"{month['year'] or month['after']}-{int(month['month'] or month['before']):02d}-01"
+    elif span := SPAN.fullmatch(text):
+        text = span[1]
+    with suppress(ValueError, OverflowError):  # the year 1 in another zone may be none
+        return _plain(_spoken(text, day_first) or datetime.fromisoformat(text))
+    for form in WRITTEN:
+        with suppress(ValueError, OverflowError):
+            return _plain(datetime.strptime(text, form))
+    return None
+
+
+def _spoken(text: str, day_first: bool) -> datetime | None:
+    """Read a date between marks, with a time of day or without; None for another form. Raises
+    ValueError."""
+    if found := YEAR_FIRST.fullmatch(text):
+        year, _, month, day, rest = found.groups()
+    elif found := SPOKEN.fullmatch(text):
+        first, mark, second, year, rest = found.groups()
+        day, month = (first, second) if day_first or mark == "." else (second, first)
+        year = year if len(year) == 4 else f"{19 if int(year) >= 69 else 20}{year}"
+    else:
+        return None
+    clock = CLOCK.fullmatch(rest)
+    if rest.strip() and not clock:
+        return None
+    hour, minute, second, half, zone = clock.groups() if clock else ("0", "0", "0", None, None)
+    if half and not 1 <= int(hour) <= 12:
+        raise ValueError(f"no hour of half a day: {hour}")
+    hours = int(hour) % 12 + 12 * (half in "Pp") if half else int(hour)
+    date = datetime(int(year), int(month), int(day), hours, int(minute), int(second or 0))
+    if not zone:
+        return date
+    return datetime.fromisoformat(
+        f"{date.isoformat()}{'+00:00' if zone.upper() in ('Z', 'UTC') else zone}"
+    )
+
+
+def _plain(time: datetime) -> np.datetime64:
+    if time.tzinfo is not None:
+        time = time.astimezone(UTC).replace(tzinfo=None)
+    return np.datetime64(
+        time.replace(microsecond=0) + timedelta(seconds=round(time.microsecond / 1e6)), "s"
+    )
+
+
+def is_unix(time: Any) -> bool:
+    """Tell whether an integer may be seconds, or smaller units, since 1970: of 1973 to 2286."""
+    return isinstance(time, int) and any(
+        least <= len(str(time)) <= most for least, most in UNIX.values()
+    )
+
+
+def _is_excel(time: Any) -> bool:
+    """Tell whether an integer may be a day as spreadsheets count them: of 1954 to 2091."""
+    return isinstance(time, int) and 20_000 <= time < 70_000
+
+
+DATES = ("date", "datum", "datetime")
+"""Columns of which integers are no mere count."""
+
+
+@dataclass(frozen=True)
+class TimeFormat:
+    """How the cells of a column of times are written: what no cell tells by itself is seen in
+    all of them."""
+
+    compact: bool = False
+    day_first: bool = True
+    unix: int = 0
+    """How many units of the integers make a second; 0 where they only count."""
+    local: bool = False
+    """Midnights of a place, told in UTC: clocks that are put forward and back move them by an
+    hour. They are days."""
+    midnight: bool = False
+    """Always the same time of day, with the offsets of a place: steps of days, or more, by the
+    clocks of that place."""
+    excel: bool = False
+    """Days since the end of 1899, as spreadsheets count them."""
+
+    @property
+    def unit(self) -> str:
+        """What the integers count, in words."""
+        return {1: "seconds", 10**3: "milliseconds", 10**6: "microseconds", 10**9: "nanoseconds"}[
+            self.unix
+        ]
+
+    def read(self, cell: Any) -> Any:
+        """Read a cell, None if it is no time."""
+        if self.midnight and (clocked := CLOCKED.fullmatch(str(cell).strip())):
+            return read_time(clocked[1])
+        time = read_time(
+            cell, self.day_first, self.compact and bool(COMPACT.fullmatch(str(cell).strip()))
+        )
+        if self.unix and isinstance(time, int):
+            time = np.datetime64(time // self.unix, "s") if is_unix(time) else None
+        if self.excel and isinstance(time, int):
+            return (
+                np.datetime64("1899-12-30T00:00:00") + np.timedelta64(time * DAY, "s")
+                if _is_excel(time)
+                else None
+            )
+        if self.local and isinstance(time, np.datetime64):
+            return _local_day(time)
+        return time
+
+
+def format_of(
+    cells: Iterable[Any],
+    day_first: bool | None,
+    where: Sequence[str],
+    like: TimeFormat | None = None,
+    freq: Frequency | None = None,
+    name: str = "",
+) -> TimeFormat:
+    """See how a column of times is written; with few rows, what no cell tells is as in one `like`
+    it.
+
+    With a `freq` of plain steps, integers are what they are; one within a day tells a time of day
+    from days. Raises DataError that names a cell where nobody can say.
+    """
+    texts = [str(cell).strip() for cell in cells]
+    if texts and all(map(COMPACT.fullmatch, texts)):
+        return TimeFormat(compact=True)
+    within_day = freq is not None and freq.base == "second" and freq.every % DAY > 0
+    clocks = {found[2] if (found := CLOCKED.fullmatch(text)) else None for text in texts}
+    if len(clocks) == 1 and None not in clocks and not within_day and not (like and like.local):
+        return TimeFormat(midnight=True)
+    first = day_first if day_first is not None else _day_first(texts, where, like)
+    found = TimeFormat(day_first=first, local=like is not None and like.local)
+    times = [time for text in texts if (time := read_time(text, found.day_first)) is not None]
+    if times and not (freq and freq.base == "step") and all(map(is_unix, times)):
+        largest = max(times)
+        unit = next(unit for unit, (_, most) in UNIX.items() if len(str(largest)) <= most)
+        found = replace(found, unix=unit)
+        times = [found.read(time) for time in times]
+    elif (
+        times
+        and not (freq and freq.base == "step")
+        and name.lower() in DATES
+        and all(map(_is_excel, times))
+    ):
+        return replace(found, excel=True)
+    dates = [time for time in times if isinstance(time, np.datetime64)]
+    if dates and len(dates) == len(times):
+        local = found.local or _are_local_midnights(np.array(dates))
+        found = replace(found, local=local)
+    return found
+
+
+def _day_first(texts: Sequence[str], where: Sequence[str], like: TimeFormat | None) -> bool:
+    spoken = [
+        (place, found)
+        for place, text in enumerate(texts)
+        if (found := SPOKEN.fullmatch(text)) and found[2] != "."
+    ]
+    if not spoken:
+        return True
+    days = [(place, one) for place, one in spoken if int(one[1]) > 12]
+    months = [(place, one) for place, one in spoken if int(one[3]) > 12]
+    if days and months:
+        (_, first), (place, other) = sorted((days[0], months[0]), key=lambda pair: pair[0])
+        what = f"{other[0]!r} has day and month the other way round than {first[0]!r} before it"
+        raise DataError(what, where=where[place], hint="write dates as 2026-11-21")
+    if not days and not months:
+        if like is not None:
+            return like.day_first
+        what, flag_hint = (
+            f"{spoken[0][1][0]!r}: does the day come first, or the month?",
+            "give --set day_first=true or false",
+        )
+        raise DataError(
+            what, where=where[spoken[0][0]], hint="write dates as 2026-11-21", flag_hint=flag_hint
+        )
+    return bool(days)
+
+
+def _are_local_midnights(times: np.ndarray) -> bool:
+    """Tell days whose hour in UTC moves by one, as clocks are put forward and back; each day is
+    there once."""
+    of_day = (times - times.astype("datetime64[D]")).astype(np.int64)
+    hours = np.unique(of_day)
+    if len(hours) != 2 or (hours[1] - hours[0]) not in (HOUR, DAY - HOUR) or hours[1] == EAST:
+        return False
+    days = np.array([_local_day(time) for time in times])
+    return not set(days[of_day == hours[0]]) & set(days[of_day == hours[1]])
+
+
+def _local_day(time: np.datetime64) -> np.datetime64:
+    # East of Greenwich a day begins on the evening before, in UTC; in summer and winter within 11
+    # to 24 o'clock.
+    return (time + np.timedelta64(DAY - EAST, "s")).astype("datetime64[D]").astype("datetime64[s]")
+
+
+def time_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """Give the first column of dates, or else of integers under a name of time, or such as count
+    seconds, or None."""
+    kinds = {name: kind_of_time([row.get(name) for row in rows]) for name in columns}
+    dates = [name for name in columns if kinds[name] == "date"]
+    named = [
+        name
+        for name in columns
+        if kinds[name] in ("integer", "unix") and name.lower() in NAMES_OF_TIMES
+    ]
+    unix = [name for name in columns if kinds[name] == "unix"]
+    return (dates or named or unix or [None])[0]
+
+
+def kind_of_time(cells: Sequence[Any]) -> str:
+    """Tell what most cells of a column are: dates, integers, such as count seconds since 1970,
+    or no times."""
+    filled = [cell for cell in cells if is_filled(cell)]
+    times = [
+        read_time(cell) if (time := read_time(cell, day_first=False)) is None else time
+        for cell in filled
+    ]
+    kinds = Counter(
+        "date" if isinstance(one, np.datetime64) else type(one).__name__ for one in times
+    )
+    if kinds["date"] * 2 > len(filled):
+        return "date"
+    if kinds["int"] < len(filled) or not filled:
+        return ""
+    return "unix" if all(map(is_unix, times)) and len(set(times)) > len(times) / 2 else "integer"
+
+
+def tells_apart(cells: Sequence[Any], times: Sequence[Any]) -> bool:
+    """Tell ids from other words: dates are none, nor what comes again after others beside times
+    that are there once."""
+    if kind_of_time(cells) == "date":
+        return False
+    moves = sum(one != other for one, other in pairwise(cells))
+    return moves < len(set(map(str, cells))) or len(set(map(str, times))) < len(times)
+
+
+def read_times(
+    cells: Sequence[Any], where: Sequence[str], column: str, read: TimeFormat
+) -> np.ndarray:
+    """Read the times of a series. Raises DataError for a cell that is none, or another kind than
+    those before."""
+    times = [read.read(cell) for cell in cells]
+    for place, time in enumerate(times):
+        if time is None or type(time) is not type(times[0]):
+            alike = "" if time is None else " like those before"
+            what = f"{as_reported(cells[place])} in the column {column!r} is no time{alike}"
+            raise DataError(
+                what,
+                where=where[place],
+                hint="write times as 2026-11-21, 2026-11, 2026Q4 or integers",
+            )
+    found = np.array(times, "datetime64[s]" if isinstance(times[0], np.datetime64) else np.int64)
+    for place in np.flatnonzero(found[1:] == found[:-1]).tolist():
+        one, other = str(cells[place]), str(cells[place + 1])
+        if one != other and (read.unix > 1 or FRACTION.search(one) or FRACTION.search(other)):
+            what = f"{one!r:.60} and {other!r:.60} are less than a second apart"
+            raise DataError(
+                what,
+                where=where[place + 1],
+                hint="number the steps 1, 2, 3 in a column, and name it with --time",
+            )
+    return found
+
+
+def shown(time: Any) -> int | str:
+    """Write a time as people do: no hours where it is midnight.
+
+    >>> shown(np.datetime64("2026-11-01T00:00:00")), shown(np.int64(7))
+    ('2026-11-01', 7)
+    """
+    return (
+        str(time).removesuffix("T00:00:00").replace("T", " ")
+        if isinstance(time, np.datetime64)
+        else int(time)
+    )

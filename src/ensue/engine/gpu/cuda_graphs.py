@@ -1,0 +1,137 @@
+"""Many small launches as few large ones: a stretch of ticks is recorded once, on memory of its own,
+and played again.
+
+A run copies its steps into that memory and what was computed out of it: little beside the work of a
+tick with many units. Rows of unequal length are launched tick by tick, for a recording would have
+to work on padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ensue.engine.gpu.run import Run
+from ensue.engine.memory import Memory
+from ensue.engine.program import Program
+from ensue.engine.schedule import Slot
+
+LENGTH = 32
+"""Ticks of a stretch."""
+STEPS = {"path", "zone", "given", "gates", "kept", "gate_adjoints"}
+WRITTEN = {
+    "forward": {"path", "gates", "kept"},
+    "backward": {"gate_adjoints", "carry", "sum"},
+}
+PRIVATE = {"scratch", "outgoing", "product"}
+"""What is forgotten with its tick."""
+
+
+def in_stretches(run: Run) -> None:
+    """Run all ticks: in stretches, and what is left over one by one."""
+    ticks = range(len(run.sizes))
+    count = len(ticks) // LENGTH if run.memory.even else 0
+    rest = ticks[count * LENGTH :]
+    if run.backward:
+        run.play(reversed(rest))
+    if count:
+        stretch = _stretch(
+            run.request, run.memory.batch, tuple(run.units.items()), run.x.dtype, run.x.device
+        )
+        starts = ticks[: count * LENGTH : LENGTH]
+        stretch.play(run, starts[::-1] if run.backward else starts)
+    if not run.backward:
+        run.play(rest)
+
+
+class _Stretch:
+    """Memory for a few ticks, and the launches that work on it."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.written = run, WRITTEN[run.request[1]]
+        self.again = _recorded(self._ticks, run.x.device)
+
+    def _ticks(self) -> None:
+        ticks = range(LENGTH)
+        self.run.play(reversed(ticks) if self.run.backward else ticks)
+
+    def play(self, other: Run, starts: range) -> None:
+        """Do the work of another run, for the ticks from each of `starts` on."""
+        tensors = {
+            key: (mine, other.tensor(key))
+            for key, mine in self.run.tensors.items()
+            if key[0] not in PRIVATE
+        }
+        steps = {key: pair for key, pair in tensors.items() if self._moves(key)}
+        for key in tensors.keys() - steps.keys():
+            tensors[key][0].copy_(tensors[key][1])
+        for start in starts:
+            first = start * other.memory.batch
+            moving = {
+                key: (mine, all_steps[first : first + len(mine)])
+                for key, (mine, all_steps) in steps.items()
+            }
+            for mine, theirs in moving.values():
+                mine.copy_(theirs)
+            self.again()
+            for key, (mine, theirs) in moving.items():
+                if key[0] in self.written:
+                    theirs.copy_(mine)
+        for key in tensors.keys() - steps.keys():
+            if key[0] in self.written:
+                tensors[key][1].copy_(tensors[key][0])
+
+    def _moves(self, key: Slot) -> bool:
+        """Say whether a tensor has rows for every tick."""
+        return key[0] in STEPS and (self.run.memory.keep or key[0] != "kept")
+
+
+@lru_cache(maxsize=8)
+def _stretch(
+    request: tuple[Program, str, bool, frozenset[str]],
+    batch: int,
+    units: tuple[tuple[bool, int], ...],
+    dtype: torch.dtype,
+    device: torch.device,
+) -> _Stretch:
+    program, phase, keep, missing = request
+    width, own = dict(units), program.own()
+
+    def zeros(*shape: int) -> Tensor:
+        return torch.zeros(shape, dtype=dtype, device=device)
+
+    values = {"x": zeros(LENGTH * batch, 0)}
+    for part in program.stages:
+        rows = len(part.gates) * width[part.own]
+        values[f"{part.name}/input"] = zeros(rows, 0)
+        if part.of is not None:
+            values[f"{part.name}/recurrent"] = zeros(rows, width[bool(own[part.of])])
+        values[f"{part.name}/input_bias"] = values[f"{part.name}/recurrent_bias"] = zeros(rows)
+    for weight in program.weights:
+        values[f"weight/{weight.name}"] = zeros(width[weight.own])
+    given: dict[str, Tensor | None] = {}
+    for state in program.states:
+        columns = width[state in program.own_states]
+        values[f"state/{state}"] = zeros(batch, columns)
+        values[f"zone/{state}"] = zeros(LENGTH * batch, columns)
+        given[state] = None if state in missing else zeros(LENGTH * batch, columns)
+    memory = Memory(program, values, (batch,) * LENGTH, {}, keep)
+    memory.read()
+    return _Stretch(Run(memory, given if phase == "backward" else {}, phase))
+
+
+def _recorded(play: Callable[[], None], device: torch.device) -> Callable[[], None]:
+    """Record what is launched, as a CUDA graph; elsewhere, give it as it is. No test here has
+    run the recording."""
+    play()
+    if device.type != "cuda":
+        return play
+    torch.cuda.synchronize(device)
+    graph = torch.cuda.CUDAGraph()
+    # Other threads may go on: the recording is of this one alone.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        play()
+    return graph.replay

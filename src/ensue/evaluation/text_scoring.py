@@ -1,0 +1,139 @@
+"""What each symbol of a text costs under a model, exactly: the model sees all that came before
+it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ensue.models.contract import Autoregressive
+from ensue.settings import Settings
+from ensue.state import select_rows, tensors_of
+
+Ids = NDArray[np.integer]
+
+_MOST_PROBABILITIES = 1 << 20
+"""How many a batch may hold at once: 8 MB in float64. Larger arrays are given back to the system
+and cleared at every batch, which takes twice as long as the scoring of a mixture itself."""
+_MOST_STEPS = 8192
+
+
+class ScoreSettings(Settings):
+    """How a text is scored; the defaults are exact."""
+
+    batch_size: int = Field(default=1, ge=1)
+    """Score this many parts of one long text side by side: faster, but each begins after
+    `warmup` symbols only."""
+    warmup: int = Field(default=1000, ge=0)
+    """How many symbols before its own each of these parts reads."""
+    batch: int = Field(default=128, ge=1)
+    """Score this many records side by side, which is exact."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Score the symbols from `first` to `stop`, and keep the scores from `begin` on."""
+
+    first: int
+    begin: int
+    stop: int
+
+
+def score(
+    model: Autoregressive,
+    ids: Ids,
+    offsets: NDArray[np.int64],
+    settings: ScoreSettings,
+    stretches: NDArray[np.int64] | None = None,
+    advance: Callable[[int], None] | None = None,
+) -> NDArray[np.float64]:
+    """Give the nats of each symbol (symbols,); record r is `ids[offsets[r]:offsets[r + 1]]`.
+
+    One long text is one record: it is read from its beginning to its end with the state carried
+    over. With `stretches` (any, 2), whole records where there are several, these alone are scored,
+    and the rest is 0. A network should be in evaluation mode. `advance` is told how many symbols
+    were read since it was told last.
+    """
+    nats = np.zeros(len(ids), dtype=np.float64)
+    starts = np.asarray(offsets[:-1])
+    jobs = _jobs(offsets, settings, stretches)
+    for begin in range(0, len(jobs), settings.batch):
+        _score_together(model, ids, starts, jobs[begin : begin + settings.batch], nats, advance)
+    return nats
+
+
+def _jobs(
+    offsets: NDArray[np.int64], settings: ScoreSettings, stretches: NDArray[np.int64] | None
+) -> list[_Job]:
+    """Give the longest first, so that those scored side by side are about as long."""
+    if len(offsets) == 2:
+        start, stop = offsets.tolist()
+        cuts = np.linspace(start, stop, settings.batch_size + 1).astype(np.int64).tolist()
+        wanted = pairwise(cuts) if stretches is None else stretches.tolist()
+        jobs = [
+            _Job(max(low - settings.warmup, start), low, high) for low, high in wanted if low < high
+        ]
+    else:
+        records = pairwise(offsets.tolist()) if stretches is None else stretches.tolist()
+        jobs = [_Job(low, low, high) for low, high in records if low < high]
+    return sorted(jobs, key=lambda job: job.first - job.stop)
+
+
+def _score_together(
+    model: Autoregressive,
+    ids: Ids,
+    starts: NDArray[np.int64],
+    jobs: list[_Job],
+    nats: NDArray[np.float64],
+    advance: Callable[[int], None] | None,
+) -> None:
+    state = model.initial(len(jobs))
+    device = next((tensor.device for tensor in tensors_of(state)), torch.device("cpu"))
+    width = max(min(_MOST_PROBABILITIES // (len(jobs) * model.size), _MOST_STEPS), 1)
+    done = 0
+    while jobs:
+        ends = [min(job.first + done + width, job.stop) for job in jobs]
+        inputs = np.zeros(
+            (len(jobs), min(width, jobs[0].stop - jobs[0].first - done)), dtype=np.int64
+        )
+        targets = np.zeros_like(inputs)
+        for row, (job, end) in enumerate(zip(jobs, ends, strict=True)):
+            at = job.first + done
+            targets[row, : end - at] = ids[at:end]
+            inputs[row, : end - at] = _before(ids, starts, model.size, at, end)
+        lengths = torch.tensor(
+            [end - job.first - done for job, end in zip(jobs, ends, strict=True)], device=device
+        )
+        ragged = lengths if len(jobs) > 1 else None
+        tensors = [torch.from_numpy(array).to(device) for array in (inputs, targets)]
+        with torch.inference_mode():
+            found, state = model.nats(tensors[0], tensors[1], state, ragged)
+        costs = found.cpu().double().numpy()
+        for row, (job, end) in enumerate(zip(jobs, ends, strict=True)):
+            keep = max(job.begin, job.first + done)
+            if keep < end:
+                nats[keep:end] = costs[row, keep - job.first - done : end - job.first - done]
+        if advance is not None:
+            advance(int(lengths.sum()))
+        done += width
+        # The longest come first, so those that go on are the first rows.
+        jobs = [job for job in jobs if job.first + done < job.stop]
+        state = select_rows(state, torch.arange(len(jobs), device=device)) if jobs else state
+
+
+def _before(
+    ids: Ids, starts: NDArray[np.int64], start: int, at: int, end: int
+) -> NDArray[np.int64]:
+    """Give the symbol before each from `at` to `end`: the start symbol before the first of a
+    record."""
+    before = np.empty(end - at, dtype=np.int64)
+    before[1:] = ids[at : end - 1]
+    record = int(np.searchsorted(starts, at, side="right")) - 1
+    before[0] = start if starts[record] == at else ids[at - 1]
+    return before

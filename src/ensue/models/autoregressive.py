@@ -1,0 +1,133 @@
+"""Forecasts step by step: a recurrent network reads its own draws (Salinas et al. 2020, "DeepAR",
+arXiv:1704.04110).
+
+Beside the value before, each step sees that of a season before, and the head sees the input itself
+too (a linear autoregression beside the network, as in Lai et al. 2018, arXiv:1703.07015).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from ensue.batch import Batch
+from ensue.heads.numbers import NUMBERS, StudentSettings
+from ensue.layers import LAYERS, RecurrentSettings
+from ensue.models.contract import Loss, Predictor
+from ensue.models.forecaster_contract import Forecasting, Sizes, Uniforms, numbers_loss
+from ensue.models.parameters import ParameterMixin
+from ensue.settings import Settings, choice
+from ensue.state import State, select_rows
+
+Body = Annotated[Any, choice(LAYERS)]
+Head = Annotated[Any, choice(NUMBERS)]
+
+
+class AutoregressiveSettings(Settings):
+    """Settings of a network that forecasts step by step."""
+
+    name: Literal["autoregressive"] = "autoregressive"
+    body: Body = RecurrentSettings(width=32)
+    """The causal layer that reads the past."""
+    head: Head = StudentSettings()
+    """The distribution of the next numbers."""
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the body's output dropped in training."""
+
+    def build(self, sizes: Sizes) -> AutoregressiveForecaster:
+        """Make the network."""
+        return AutoregressiveForecaster(self, sizes)
+
+
+class AutoregressiveForecaster(ParameterMixin, Predictor, Forecasting):
+    """p(y_t | y_<t) = head(body(y_{t-1}, y_{t-season}, known_t, past_{t-1}, static)), after each
+    step of the window.
+
+    What only the past knows of is zero from the first forecast on, and a flag says so, in training
+    too.
+    """
+
+    horizon = 0
+
+    def __init__(self, settings: AutoregressiveSettings, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.lag = sizes.season if 1 < sizes.season <= sizes.window else 1
+        inputs = 4 * sizes.channels + sizes.known + sizes.past + sizes.static + 2
+        self.body = settings.body.build(inputs)
+        self.head = settings.head.build(self.body.width + inputs, sizes.channels)
+        self.dropout = nn.Dropout(settings.dropout)
+        # It begins with what the value before, or a season before, says of the next.
+        with torch.no_grad():
+            for channel in range(sizes.channels):
+                row = self.head.linear.weight[
+                    channel * self.head.places : (channel + 1) * self.head.places
+                ]
+                row[:, self.body.width :] = 0.0
+
+    def forward(self, batch: Batch[Tensor]) -> Distribution:
+        """Give the distribution of each step of the target after those before it."""
+        return self.head.distribution(self._raw(batch), batch["scale"][:, None])
+
+    def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
+        """Give the nats of each row's targets, in units of the data."""
+        return numbers_loss(self.head, self._raw(batch), batch), ()
+
+    def _raw(self, batch: Batch[Tensor]) -> Tensor:
+        values = torch.cat([batch["past"], batch["target"][:, :-1]], 1)
+        x = torch.cat([values, self._lagged(values), self._others(batch)], 2)
+        y, _ = self.body(x, self.body.initial(len(x)))
+        features = torch.cat([self.dropout(y), x], 2)[:, self.sizes.window - 1 :]
+        return self.head.raw(features)
+
+    def _lagged(self, values: Tensor) -> Tensor:
+        """Give beside each value the one that a season before the next has."""
+        before = values[:, :1].expand(-1, self.lag - 1, -1)
+        return torch.cat([before, values], 1)[:, : values.shape[1]]
+
+    def _others(self, batch: Batch[Tensor]) -> Tensor:
+        """Give what else is known at each step but the last, (batch, window + horizon - 1,
+        features)."""
+        known = batch["known"][:, 1:]
+        steps, window = known.shape[1], batch["past"].shape[1]
+        beyond = (0, 0, 0, steps - window)
+        covariate = nn.functional.pad(batch["covariate"], beyond)
+        flags = nn.functional.pad(
+            torch.stack([torch.ones_like(batch["seen"]), batch["seen"]], 2).to(known), beyond
+        )
+        static = torch.cat([batch["static"], batch["level"]], 1)[:, None].expand(-1, steps, -1)
+        return torch.cat([known, covariate, flags, static], 2)
+
+    def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor] | None:
+        """Nothing is normal after the first step: paths tell."""
+        return None
+
+    @torch.no_grad()
+    def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
+        """Draw step after step, each path going on from its own draws."""
+        past, others, scale = batch["past"], self._others(batch), batch["scale"]
+        window, ahead = past.shape[1], others.shape[1] - past.shape[1] + 1
+        state = self.body.initial(len(past))
+        if window > 1:
+            x = torch.cat([past, self._lagged(past), others[:, :window]], 2)[:, :-1]
+            _, state = self.body(x, state)
+        first, second = uniforms(0)
+        paths = len(first)
+        rows = torch.arange(len(past), device=past.device).repeat(paths)
+        state, values, scale = select_rows(state, rows), past[rows], scale[rows]
+        for step in range(ahead):
+            at = window - 1 + step
+            lagged = values[:, max(at + 1 - self.lag, 0)]
+            x = torch.cat([values[:, at], lagged, others[rows, at]], 1)[:, None]
+            y, state = self.body(x, state)
+            raw = self.head.raw(torch.cat([self.dropout(y), x], 2))[:, 0]
+            first, second = (
+                one.flatten(0, 1) for one in (uniforms(step) if step else (first, second))
+            )
+            drawn = self.head.draw(self.head.distribution(raw, scale), first, second)
+            values = torch.cat([values, drawn[:, None].to(values)], 1)
+        return values[:, window:].unflatten(0, (paths, len(past)))

@@ -1,0 +1,184 @@
+"""Nearest neighbours under dynamic time warping, which models of numeric sequences must beat
+(Bagnall et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Categorical
+
+from ensue.batch import Batch
+from ensue.data.codecs.labels import LabelKind
+from ensue.data.dataset import Examples
+from ensue.data.feeds import batch_of
+from ensue.data.labelled import Fields
+from ensue.errors import RunError, SettingError
+from ensue.models.baselines.dtw_kernel import distances, shortened
+from ensue.models.contract import Predictor
+from ensue.settings import Settings
+
+OTHER = "choose another model"
+
+
+class DTWSettings(Settings):
+    """Settings of nearest neighbours under dynamic time warping."""
+
+    name: Literal["dtw"] = "dtw"
+    windows: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.2, 1.0)
+    """How far a step may be from its partner, as shares of the longer sequence; one is chosen by
+    leaving out one."""
+    validation_examples: int = 100
+    """Training examples that are left out, one at a time, to choose among the windows."""
+    max_length: int = 256
+    """Longer sequences are brought to so many steps, each the mean of some."""
+    max_cells: int = 20_000_000
+    """Pairs of steps that one answer may take; fewer training examples are kept where all would
+    take more."""
+    seed: int = 0
+    """What it follows from which are kept."""
+
+    def suits(self, shape: Fields, kind: LabelKind) -> bool:
+        """It is a baseline where numbers were measured, and one label is told of each."""
+        return bool(shape.measured) and kind in ("multiclass", "ordinal")
+
+    def build(self, shape: Fields, kind: LabelKind, size: int) -> DTW:
+        """Make the model for `size` labels. Raises SettingError if there are no numbers, or not
+        one label each."""
+        if not shape.measured:
+            raise SettingError(
+                "the steps have no numbers, by which neighbours are found",
+                where="model",
+                hint=OTHER,
+            )
+        if kind not in ("multiclass", "ordinal"):
+            raise SettingError("nearest neighbours tell one label each", where="model", hint=OTHER)
+        return DTW(self, shape.measured, size)
+
+
+class DTW(Predictor):
+    """p(label | x) ~ exp(-distance to its nearest example / temperature), and `doubt` shared evenly
+    by all labels.
+
+    The most likely label is that of the nearest neighbour. The temperature makes the labels of the
+    training part likeliest, each left out in its turn.
+    """
+
+    def __init__(self, settings: DTWSettings, channels: int, classes: int) -> None:
+        self.settings, self.channels, self.classes = settings, channels, classes
+        self.examples, self.lengths = torch.zeros(0, 1, channels), torch.zeros(0, dtype=torch.int64)
+        self.labels = torch.zeros(0, dtype=torch.int64)
+        self.window, self.temperature, self.doubt = 1.0, 1.0, 0.5
+
+    def fit(self, train: Examples, tune: Examples | None = None) -> tuple[str, ...]:
+        """Keep the examples of the training part, and choose window and temperature by leaving out
+        one at a time.
+
+        Gives what was chosen, and what was left out to save time.
+        """
+        target, settings = np.asarray(train.static["target"]), self.settings
+        order = np.random.Generator(np.random.Philox(settings.seed)).permutation(len(target))
+        longest = np.minimum(train.lengths, settings.max_length).astype(float)
+        most = max(self.classes, int(settings.max_cells / max((longest**2).mean(), 1)))
+        if most < len(target):
+            first = np.unique(target[order], return_index=True)[
+                1
+            ]  # one of each label, whatever else is kept
+            order = np.concatenate([order[first], np.delete(order, first)])
+        self.labels = torch.from_numpy(target[order[:most]].astype(np.int64))
+        self.examples, self.lengths = self._read(
+            batch_of(train, order[:most]).map(torch.from_numpy)
+        )
+        self._choose()
+        chosen = (
+            f"the window of warping, {self.window:g} of the longer sequence: on the training "
+            f"part, leaving out one"
+        )
+        cut = (
+            f"nearest neighbours are sought among {most:,} of {len(target):,} examples, to "
+            f"save time"
+        )
+        return (chosen, cut) if most < len(target) else (chosen,)
+
+    def _read(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
+        return shortened(
+            batch["numbers"][..., : self.channels].float(), batch.lengths, self.settings.max_length
+        )
+
+    def _choose(self) -> None:
+        settings = self.settings
+        asked = min(len(self.labels), settings.validation_examples)
+        truth = self.labels[:asked]
+        tried = []
+        for self.window in settings.windows:
+            nearest = self._nearest(self.examples[:asked], self.lengths[:asked], own=True)
+            tried.append((int((nearest.argmin(1) == truth).sum()), nearest))
+        best = max(
+            range(len(tried)), key=lambda number: tried[number][0]
+        )  # the narrowest of equals
+        self.window, nearest = settings.windows[best], tried[best][1]
+        self.doubt = 1 / (len(self.labels) + 1)
+        known = nearest[nearest.isfinite() & (nearest > 0)]
+        temperatures = (float(known.median()) if len(known) else 1.0) * 2.0 ** np.arange(-12, 5)
+        rows = torch.arange(asked)
+        nats = [
+            -float(self._probabilities(nearest, one)[rows, truth].log().sum())
+            for one in temperatures
+        ]
+        self.temperature = float(temperatures[int(np.argmin(nats))])
+
+    def _nearest(self, numbers: Tensor, lengths: Tensor, own: bool = False) -> Tensor:
+        """Give the distance to the nearest example of each label, (batch, classes); `own`: to
+        any but itself."""
+        apart = distances(numbers, lengths, self.examples, self.lengths, self.window)
+        if own:
+            apart.fill_diagonal_(inf)
+        nearest = apart.new_full((len(numbers), self.classes), inf)
+        return nearest.scatter_reduce(1, self.labels.expand(len(numbers), -1), apart, "amin")
+
+    def _probabilities(self, nearest: Tensor, temperature: float) -> Tensor:
+        logits = -nearest.double() / temperature
+        logits[logits.isinf().all(1)] = 0.0
+        return (1 - self.doubt) * logits.softmax(1) + self.doubt / self.classes
+
+    def __call__(self, batch: Batch[Tensor]) -> Categorical:
+        """Give the probabilities of the labels."""
+        nearest = self._nearest(*self._read(batch.map(lambda tensor: tensor.cpu())))
+        probabilities = self._probabilities(nearest, self.temperature).to(batch.lengths.device)
+        return Categorical(probs=probabilities, validate_args=False)
+
+    @property
+    def parameter_count(self) -> int:
+        """All numbers of the examples that are kept."""
+        return int(self.lengths.sum()) * self.channels
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give the examples, and what was chosen."""
+        chosen = np.array([self.window, self.temperature, self.doubt])
+        kept = {name: getattr(self, name).numpy() for name in ("examples", "lengths", "labels")}
+        return kept | {"chosen": chosen}
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
+        shapes = {name: array.shape for name, array in arrays.items()}
+        count, longest = (*shapes.get("examples", ()), 0, 0)[:2]
+        due = {
+            "examples": (count, longest, self.channels),
+            "lengths": (count,),
+            "labels": (count,),
+            "chosen": (3,),
+        }
+        if (
+            shapes != due
+            or not set(arrays["labels"]) <= {*range(self.classes)}
+            or max(arrays["lengths"]) > longest
+        ):
+            what = "the saved nearest neighbours are of other steps or labels"
+            raise RunError(what, hint="use the settings they had")
+        for name in ("examples", "lengths", "labels"):
+            setattr(self, name, torch.from_numpy(np.array(arrays[name])))
+        self.window, self.temperature, self.doubt = map(float, arrays["chosen"])

@@ -1,0 +1,149 @@
+"""A hidden Markov model of tags and words, counted (after TnT: Brants 2000, "A statistical
+part-of-speech tagger").
+
+Differences from the paper: all ways are followed, not the likeliest alone, and a known word may
+have tags that it was not seen with, as likely as its ending makes them. Where there are very many
+tags, they depend on one before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ensue.batch import Batch
+from ensue.heads.paths import Chain, ChainTags
+from ensue.models.baselines.tag_counts import Counts, TaggedSteps, seen_once, shares, table
+from ensue.models.baselines.trigram_tags import TrigramTags
+from ensue.models.contract import Predictor
+from ensue.models.parameters import ArrayMixin
+from ensue.settings import Settings
+
+MOST = 64
+"""Tags; where there are more, their triples are too many to be looked at one by one at every
+word."""
+
+
+class HMMSettings(Settings):
+    """Settings of the hidden Markov model."""
+
+    name: Literal["hmm"] = "hmm"
+    max_count: int = Field(default=10, ge=1)
+    """Words that stand so often or less in the training part teach what endings say of the tag."""
+    suffix_weight: float = Field(default=0.5, gt=0)
+    """How often what the ending says counts beside what a word was seen with."""
+
+    def build(self, sizes: Mapping[str, int], vectors: np.ndarray | None = None) -> HMM:
+        """Make empty tables for these numbers of ids."""
+        return HMM(self, sizes)
+
+
+class HMM(ArrayMixin, Predictor):
+    """P(tags, words) = prod_t P(tag_t | tag_{t-2}, tag_{t-1}) P(word_t | tag_t), and so, given the
+    words, of the tags.
+
+    It reads the fields "surface", "suffix" and "capital". P(word | tag) is P(tag | word) / P(tag),
+    but for a factor that is the same for all tags.
+    """
+
+    kept = ("change", "prior", "lexicon", "root", "suffix", "trust")
+
+    def __init__(self, settings: HMMSettings, sizes: Mapping[str, int]) -> None:
+        self.settings = settings
+        tags = sizes["target"]
+        self.change = torch.zeros(tags + 1 if tags <= MOST else 1, tags + 1, tags + 1)
+        self.prior, self.root, self.trust = torch.zeros(tags), torch.zeros(2, tags), torch.zeros(())
+        self.lexicon, self.suffix = (
+            torch.zeros(sizes["surface"], tags),
+            torch.zeros(2 * sizes["suffix"], tags),
+        )
+
+    def fit(self, words: TaggedSteps) -> HMM:
+        """Count the training part."""
+        lexicon = words.table("surface")
+        prior = shares(lexicon.sum(0))
+        rare = seen_once(words, lexicon, self.settings.max_count)
+        root = words.pairs(words.capital[rare], words.target[rare], 2) + prior
+        endings = 2 * words.suffix[rare].astype(np.int64) + words.capital[rare, None]
+        each = np.repeat(words.target[rare], endings.shape[1])
+        suffix = words.pairs(endings.ravel(), each, 2 * words.sizes["suffix"])
+        self.change, self.prior, self.lexicon = (
+            table(_transitions(words)),
+            table(np.log(prior)),
+            table(lexicon),
+        )
+        # The weight of the shorter ending: the standard deviation of the tags' probabilities.
+        self.trust = table(np.array(np.std(prior, ddof=1) if len(prior) > 1 else 1.0))
+        self.root, self.suffix = table(shares(root)), table(suffix)
+        return self
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were counted that are not zero."""
+        return sum(int(getattr(self, name).count_nonzero()) for name in self.kept)
+
+    def __call__(self, batch: Batch[Tensor]) -> ChainTags | TrigramTags:
+        """Give the distribution of the tags of each sentence."""
+        seen, doubt = self.lexicon[batch["surface"]], self.settings.suffix_weight
+        chances = (seen + doubt * self._by_ending(batch)) / (seen.sum(-1, keepdim=True) + doubt)
+        scores = chances.log() - self.prior
+        if len(self.change) > 1:
+            return TrigramTags(scores, batch.lengths, self.change)
+        pairs = self.change[0].log()
+        return ChainTags(
+            scores, batch.lengths, Chain(pairs[-1, :-1], pairs[:-1, :-1], pairs[:-1, -1])
+        )
+
+    def _by_ending(self, batch: Batch[Tensor]) -> Tensor:
+        """Give P(tag | ending), (batch, time, tags): of each ending the shares of tags, smoothed
+        by the shorter one."""
+        capital = batch["capital"]
+        chances = self.root[capital]
+        for ids in batch["suffix"].unbind(-1):
+            counts = self.suffix[2 * ids + capital]
+            total = counts.sum(-1, keepdim=True)
+            longer = (counts / total.clamp_min(1) + self.trust * chances) / (1 + self.trust)
+            chances = torch.where((total > 0) & (ids > 0)[..., None], longer, chances)
+        return chances
+
+
+def _transitions(words: TaggedSteps) -> Counts:
+    """Give P(c | a, b), (tags + 1, tags + 1, tags + 1), or P(c | b), (1, tags + 1, tags + 1); the
+    last id is the edge.
+
+    P(c | a, b) = weight of one * P(c) + weight of two * P(c | b) + weight of three * P(c | a, b) of
+    the counts, by deleted interpolation (Brants 2000, figure 1).
+    """
+    edge = words.sizes["target"]
+    before = np.insert(words.target.astype(np.int64), words.offsets[:-1], edge)
+    after = np.append(before[1:], edge)
+    contexts = edge + 1 if edge <= MOST else 1
+    # What stands before a sentence has the edge before it too, and not the end of another sentence.
+    earlier = (
+        np.where(before == edge, edge, np.roll(before, 1))
+        if contexts > 1
+        else np.zeros_like(before)
+    )
+    places = (earlier * (edge + 1) + before) * (edge + 1) + after
+    three = np.bincount(places, minlength=contexts * (edge + 1) ** 2).reshape(
+        contexts, edge + 1, edge + 1
+    )
+    # What the last one, two or three tags say, as shares, and with one count of its own taken from
+    # each.
+    shares_, left = [], []
+    for counts in (three.sum((0, 1)), three.sum(0), three):
+        sums = counts.sum(-1, keepdims=True)
+        shares_.append(counts / np.maximum(sums, 1))
+        left.append(np.broadcast_to((counts - 1) / np.maximum(sums - 1, 1), three.shape))
+    weights = np.bincount(np.argmax(left, 0).ravel(), three.ravel(), minlength=3) + np.array(
+        [1, 0, 0]
+    )
+    one, two, three = (
+        weight * share for weight, share in zip(weights / weights.sum(), shares_, strict=True)
+    )
+    return three + two + one

@@ -1,0 +1,74 @@
+"""What is likeliest whatever the content: the majority, or the mean. No model should be worse."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
+
+from ensue.batch import Batch
+from ensue.data.codecs.labels import LabelKind
+from ensue.data.dataset import Examples
+from ensue.data.labelled import Fields
+from ensue.models.contract import Predictor
+from ensue.models.parameters import ArrayMixin
+from ensue.settings import Settings
+
+
+class MajoritySettings(Settings):
+    """Settings of the share of each label, or the mean of numbers; there are none."""
+
+    name: Literal["majority"] = "majority"
+
+    def build(self, shape: Fields, kind: LabelKind, size: int) -> MajorityClass:
+        """Make the model."""
+        return MajorityClass(kind, size)
+
+    def suits(self, shape: Fields, kind: LabelKind) -> bool:
+        """It is a baseline always."""
+        return True
+
+
+class MajorityClass(ArrayMixin, Predictor):
+    """p(label) = (count + 1) / (examples + labels); of numbers, their normal distribution.
+
+    >>> prior = MajorityClass("multiclass", 2)
+    >>> prior.fit(Examples(np.zeros(4, np.int64), {}, {"target": np.array([0, 0, 1])}))
+    >>> prior.numbers.numpy().round(2).tolist()
+    [0.6, 0.4]
+    """
+
+    kept = ("numbers",)
+
+    def __init__(self, kind: LabelKind, size: int) -> None:
+        self.kind = kind
+        self.numbers = torch.zeros(2 if kind == "regression" else size, dtype=torch.float64)
+        """The probability of each label, or mean and standard deviation."""
+
+    def fit(self, train: Examples, tune: Examples | None = None) -> None:
+        """Count the labels of the training part."""
+        target, size = np.asarray(train.static["target"]), len(self.numbers)
+        if self.kind == "regression":
+            numbers = np.array([target.mean(), max(target.std(), 1e-6)])
+        elif self.kind == "multilabel":
+            numbers = (target.sum(0) + 1) / (len(target) + 2)
+        else:
+            numbers = (np.bincount(target, minlength=size) + 1) / (len(target) + size)
+        self.numbers = torch.from_numpy(np.float64(numbers))
+
+    def __call__(self, batch: Batch[Tensor]) -> Distribution:
+        """Give the same to every row."""
+        numbers = self.numbers.to(batch.lengths.device).expand(len(batch.lengths), -1)
+        if self.kind == "regression":
+            return Normal(numbers[:, 0], numbers[:, 1])
+        if self.kind == "multilabel":
+            return Independent(Bernoulli(numbers), 1)
+        return Categorical(numbers)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learned."""
+        return len(self.numbers)

@@ -1,0 +1,61 @@
+"""The most frequent tag of each word: what every tagger has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ensue.batch import Batch
+from ensue.heads.paths import StepTags
+from ensue.models.baselines.tag_counts import TaggedSteps, seen_once, shares, table
+from ensue.models.contract import Predictor
+from ensue.models.parameters import ArrayMixin
+from ensue.settings import Settings
+
+SUFFIX_WEIGHT = 0.5
+"""How often the tags of rare words count beside those of a word; below 1, the most frequent tag
+stays it."""
+
+
+class MostFrequentTagSettings(Settings):
+    """Settings of the most frequent tag."""
+
+    name: Literal["most-frequent-tag"] = "most-frequent-tag"
+
+    def build(self, sizes: Mapping[str, int], vectors: np.ndarray | None = None) -> MostFrequentTag:
+        """Make an empty table for these numbers of ids."""
+        return MostFrequentTag(self, sizes)
+
+
+class MostFrequentTag(ArrayMixin, Predictor):
+    """P(tag | word) by counts; of a word never seen, that of words seen once.
+
+    It reads the field "surface".
+    """
+
+    kept = ("scores",)
+
+    def __init__(self, settings: MostFrequentTagSettings, sizes: Mapping[str, int]) -> None:
+        self.settings = settings
+        self.scores = torch.zeros(sizes["surface"], sizes["target"])
+
+    def fit(self, words: TaggedSteps) -> MostFrequentTag:
+        """Count the training part."""
+        lexicon = words.table("surface")
+        rare = shares(words.table("surface", seen_once(words, lexicon)).sum(0) + 1e-3)
+        chances = lexicon + SUFFIX_WEIGHT * rare
+        self.scores = table(np.log(chances / chances.sum(1, keepdims=True)))
+        return self
+
+    def __call__(self, batch: Batch[Tensor]) -> StepTags:
+        """Give the distribution of the tags of each sentence."""
+        return StepTags(self.scores[batch["surface"]], batch.lengths)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were counted that are not zero."""
+        return int(self.scores.count_nonzero())

@@ -1,0 +1,95 @@
+"""Newton's method for models that are linear in their weights: few products with the features,
+however many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Map = Callable[[Tensor], Tensor]
+
+HALVINGS = 40
+"""Of a step that does not lower the cost, before it is given up."""
+
+
+@dataclass(frozen=True)
+class Convex:
+    """cost(w) = misfit(score(w)) + sum penalty w^2, for a linear `score` and a convex, smooth
+    `loss`."""
+
+    score: Map
+    back: Map
+    """The transpose of `score`: from the slopes of scores to those of weights."""
+    loss: Map
+    penalty: Tensor
+    """Of each weight; any shape that goes with theirs."""
+
+    def cost(self, weight: Tensor, scores: Tensor) -> float:
+        """Give the cost of weights whose scores are known."""
+        return float(self.loss(scores) + (self.penalty * weight.square()).sum())
+
+
+def minimise(problem: Convex, start: Tensor, iterations: int, least: float = 1e-9) -> Tensor:
+    """Give the weights of least cost; ends after so many steps, or with one that gains less than
+    `least`.
+
+    The step solves H s = -g by conjugate gradients as far as it pays (Dembo & Steihaug 1983), and
+    is halved until it lowers the cost.
+
+    >>> double = lambda weight: 2 * weight
+    >>> problem = Convex(double, double, lambda scores: (scores - 6).square().sum(), torch.zeros(1))
+    >>> minimise(problem, torch.zeros(1), 20).tolist()
+    [3.0]
+    """
+    weight, scores = start, problem.score(start)
+    cost = problem.cost(weight, scores)
+    for _ in range(iterations):
+        gradient, curvature = _around(problem, weight, scores)
+        step = _solved(curvature, -gradient)
+        ahead = problem.score(step)
+        for halving in range(HALVINGS):
+            share = 0.5**halving
+            new = problem.cost(weight + share * step, scores + share * ahead)
+            if new <= cost:
+                break
+        else:
+            return weight
+        gained, cost = cost - new, new
+        weight, scores = weight + share * step, scores + share * ahead
+        if gained < least:
+            break
+    return weight
+
+
+def _around(problem: Convex, weight: Tensor, scores: Tensor) -> tuple[Tensor, Map]:
+    """Give the slope g of the cost, and v -> H v."""
+    free = scores.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(problem.loss(free), free, create_graph=True)
+
+    def curvature(v: Tensor) -> Tensor:
+        (bent,) = torch.autograd.grad(slope, free, problem.score(v), retain_graph=True)
+        return problem.back(bent) + 2 * problem.penalty * v
+
+    return problem.back(slope.detach()) + 2 * problem.penalty * weight, curvature
+
+
+def _solved(curvature: Map, wanted: Tensor) -> Tensor:
+    """Solve H s = wanted until what is left is a small share, the smaller the nearer the end is."""
+    found, left = torch.zeros_like(wanted), wanted
+    towards, square = left, float(left.square().sum())
+    enough = min(0.25, square**0.25) ** 2 * square
+    for _ in range(wanted.numel()):
+        if square <= enough:
+            break
+        bent = curvature(towards)
+        bend = float((towards * bent).sum())
+        if bend <= 0:  # flat to the last digit
+            break
+        found = found + square / bend * towards
+        left = left - square / bend * bent
+        square, before = float(left.square().sum()), square
+        towards = left + square / before * towards
+    return found

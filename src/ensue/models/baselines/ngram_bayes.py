@@ -1,0 +1,202 @@
+"""The generative classifier: a language model for each label, and Bayes' rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.distributions import Categorical, Distribution
+
+from ensue.batch import Batch
+from ensue.data.codecs.labels import LabelKind
+from ensue.data.dataset import Examples
+from ensue.data.feeds import in_order
+from ensue.data.labelled import Fields
+from ensue.errors import RunError, SettingError
+from ensue.models.contract import Autoregressive, Predictor
+from ensue.models.ngram import NgramSettings, count
+from ensue.models.ngram import fit as smoothed
+from ensue.settings import Settings
+
+ROWS = 512
+"""Examples scored together."""
+
+TEMPERS = tuple(2.0 ** (-half / 2) for half in range(13))
+"""Exponents of the likelihood that are tried: 1 to 1/64."""
+
+AUTO: tuple[Literal["kneser-ney", "witten-bell"], ...] = ("kneser-ney", "witten-bell")
+
+
+class NgramBayesSettings(Settings):
+    """Settings of the generative classifier."""
+
+    name: Literal["ngram-bayes"] = "ngram-bayes"
+    order: Annotated[int, Field(ge=1, le=16)] | Literal["auto"] = "auto"
+    """Symbols in an n-gram, the same for all labels; auto takes the best on the validation part."""
+    max_order: int = Field(6, ge=1, le=16)
+    """The largest order that auto tries."""
+    smoothing: Literal["auto", "kneser-ney", "witten-bell", "additive"] = "auto"
+    """How unseen continuations get their share; auto takes Kneser-Ney or Witten-Bell, the better
+    on the validation part."""
+    likelihood_exponent: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
+    """The exponent of the likelihood; auto takes the best on the validation part. Symbols are not
+    as independent as the model has them, so with 1 it is too sure of long texts."""
+
+    def suits(self, shape: Fields, kind: LabelKind) -> bool:
+        """It is a baseline where steps are symbols one after the other, and one label is told."""
+        return len(shape.symbols) == 1 and not shape.measured and kind in ("multiclass", "ordinal")
+
+    def build(self, shape: Fields, kind: LabelKind, size: int) -> NgramBayes:
+        """Make the model for steps of a shape, and `size` labels. Raises SettingError for what
+        it cannot tell."""
+        if kind not in ("multiclass", "ordinal") or len(shape.symbols) != 1:
+            what = "Bayes' rule is for one label of sequences of symbols"
+            raise SettingError(what, where="--model ngram-bayes", hint="choose another model")
+        return NgramBayes(self, shape, size)
+
+
+def log_likelihoods(models: Iterable[Any], symbols: Tensor, lengths: Tensor, ends: int) -> Tensor:
+    """Give log p of rows of symbols (batch, time), each with its end, by some models, (batch,
+    models)."""
+    text = symbols.new_full((len(symbols), symbols.shape[1] + 2), ends)
+    text[:, 0] = ends + 1  # the start of a sequence, by the contract of these models
+    real = torch.arange(symbols.shape[1], device=symbols.device) < lengths[:, None]
+    text[:, 1:-1] = torch.where(real, symbols, ends)
+    scores = [
+        model.nats(text[:, :-1], text[:, 1:], model.initial(len(text)), lengths + 1)[0]
+        .double()
+        .sum(1)
+        for model in models
+    ]
+    return -torch.stack(scores, 1)
+
+
+class NgramBayes(Predictor):
+    """log p(label | x) = log p(label) + temper * log p(x | label) - log of the sum over labels.
+
+    p(label) = (count + 1) / (examples + labels), by the training part. p(x | label) is that of all
+    symbols and of an end, the id `ends`, by the label's own language model over ends + 1 symbols.
+    Of a label without examples nothing is known: p(x | label) is the mean over the others, so that
+    it keeps its p(label).
+    """
+
+    def __init__(self, settings: NgramBayesSettings, shape: Fields, size: int) -> None:
+        self.settings, self.size = settings, size
+        ((self.field, self.ends),) = shape.symbols.items()
+        self.models: Sequence[Autoregressive] = [
+            NgramSettings().build(self.ends + 1) for _ in range(size)
+        ]
+        self.counts = np.zeros(size, np.int64)
+        self.temper = 1.0
+
+    def fit(self, train: Examples, tune: Examples) -> None:
+        """Count the n-grams of each label, with what makes the labels of the validation part
+        likeliest."""
+        fixed = self.settings.order
+        orders = (
+            range(1, self.settings.max_order + 1) if fixed == "auto" else range(fixed, fixed + 1)
+        )
+        target = np.asarray(train.static["target"])
+        self.counts = np.bincount(target, minlength=self.size)
+        of_labels = [
+            self._ended(train.select(np.flatnonzero(target == label))) for label in range(self.size)
+        ]
+        counted = [count(*records, self.ends + 1, orders[-1]) for records in of_labels]
+        # Only the best is kept: with many labels the models of one try are large already.
+        best = float("inf")
+        for smoothing in AUTO if self.settings.smoothing == "auto" else (self.settings.smoothing,):
+            smooth, before = NgramSettings(smoothing=smoothing).smooth(), float("inf")
+            for order in orders:
+                models = [smoothed(one, smooth, order) for one in counted]
+                nats, temper = self.judge(models, tune)
+                if nats >= before:
+                    break
+                before = nats
+                if nats < best:
+                    best, self.temper, self.models = nats, temper, models
+
+    def judge(self, models: Sequence[Autoregressive], tune: Examples) -> tuple[float, float]:
+        """Give the mean nats of the labels of a part with the best exponent, and that; one model
+        for each label."""
+        target = torch.from_numpy(np.array(tune.static["target"], np.int64))
+        likelihood = torch.zeros(len(tune), self.size, dtype=torch.float64)
+        for rows, batch in in_order(tune, ROWS):
+            likelihood[torch.from_numpy(rows)] = self.likelihood(
+                models, batch.map(torch.from_numpy)
+            )
+        tempers = (
+            TEMPERS
+            if self.settings.likelihood_exponent == "auto"
+            else (self.settings.likelihood_exponent,)
+        )
+        found = [
+            (float(-self._told(likelihood, temper).log_prob(target).mean()), temper)
+            for temper in tempers
+        ]
+        return min(found)
+
+    def likelihood(self, models: Sequence[Autoregressive], batch: Batch[Tensor]) -> Tensor:
+        """Give log p(x | label) of each row and label, (batch, size)."""
+        return log_likelihoods(models, batch[self.field], batch.lengths, self.ends)
+
+    def _told(self, likelihood: Tensor, temper: float) -> Distribution:
+        prior = (
+            torch.from_numpy((self.counts + 1) / (self.counts.sum() + self.size))
+            .log()
+            .to(likelihood.device)
+        )
+        scores, seen = prior + temper * likelihood, torch.from_numpy(self.counts > 0)
+        of_seen = scores[:, seen].logsumexp(1) - prior[seen].logsumexp(0)
+        return Categorical(
+            logits=torch.where(seen, scores, prior + of_seen[:, None]), validate_args=False
+        )
+
+    def _ended(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
+        """Put the end after each example."""
+        ids = np.insert(
+            np.asarray(examples.steps[self.field]).astype(np.int64), examples.offsets[1:], self.ends
+        )
+        return ids, examples.offsets + np.arange(len(examples.offsets))
+
+    def __call__(self, batch: Batch[Tensor]) -> Distribution:
+        """Give the distribution of the label of each row."""
+        return self._told(self.likelihood(self.models, batch), self.temper)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learned: those of all models, the counts of labels, and the
+        exponent."""
+        return sum(model.parameter_count for model in self.models) + self.size + 1
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """Give those of each label's model, as LABEL.NAME, the counts of labels, and the
+        exponent."""
+        found = {"counts": self.counts, "likelihood_exponent": np.array([self.temper])}
+        for label, model in enumerate(self.models):
+            found |= {f"{label}.{name}": array for name, array in model.arrays().items()}
+        return found
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
+        counts, temper = (
+            arrays.get(name, np.zeros(0)) for name in ("counts", "likelihood_exponent")
+        )
+        labels = {name.partition(".")[0] for name in arrays} - {"counts", "likelihood_exponent"}
+        if (
+            counts.shape != (self.size,)
+            or temper.shape != (1,)
+            or labels != set(map(str, range(self.size)))
+        ):
+            raise RunError("the saved models are of other labels", hint="use the settings they had")
+        for label, model in enumerate(self.models):
+            own = {
+                name.partition(".")[2]: array
+                for name, array in arrays.items()
+                if name.startswith(f"{label}.")
+            }
+            model.load(own)
+        self.counts, self.temper = np.array(counts), float(temper[0])

@@ -1,0 +1,148 @@
+"""Linear models on features that sum up a sequence: what is there to be told without reading it
+step by step."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from ensue.batch import Batch
+from ensue.data.codecs.labels import LabelKind
+from ensue.data.dataset import Examples
+from ensue.data.feeds import in_order
+from ensue.data.labelled import Fields
+from ensue.models.baselines.linear_losses import distribution, loss, residual_spread
+from ensue.models.baselines.newton import Convex, minimise
+from ensue.models.baselines.summaries import summaries
+from ensue.models.contract import Predictor
+from ensue.models.parameters import ArrayMixin
+from ensue.settings import Settings
+
+ROWS = 64
+"""Examples summed up at a time."""
+
+FAR = 8.0
+"""Standard deviations beyond which a feature is not followed."""
+
+
+class SummaryFeaturesSettings(Settings):
+    """Settings of a linear model on summary features."""
+
+    name: Literal["summary-features"] = "summary-features"
+    penalties: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+    """What the sum of squared weights may count beside the mean nats; the validation part
+    chooses."""
+    iterations: int = 50
+    """Most steps of the minimisation (Newton's method)."""
+
+    def suits(self, shape: Fields, kind: LabelKind) -> bool:
+        """It is a baseline where numbers were measured."""
+        return bool(shape.measured)
+
+    def build(self, shape: Fields, kind: LabelKind, size: int) -> SummaryFeatures:
+        """Make the model for `size` labels of a kind."""
+        return SummaryFeatures(self, shape, kind, size)
+
+
+class SummaryFeatures(ArrayMixin, Predictor):
+    """Labels ~ W features + b: logistic for one label or several, and with normal errors for
+    numbers (ridge).
+
+    Features are the summaries of the numbers of all steps, the shares of each symbol, and the
+    numbers that hold for the whole, each brought to mean 0 and standard deviation 1 by the training
+    part.
+    """
+
+    kept = ("mean", "sd", "weight", "spread")
+
+    def __init__(
+        self, settings: SummaryFeaturesSettings, shape: Fields, kind: LabelKind, size: int
+    ) -> None:
+        self.settings, self.shape, self.kind, self.size = settings, shape, kind, size
+        # One example without steps.
+        fields = {name: torch.zeros(1, 1, dtype=torch.int64) for name in shape.symbols}
+        fields |= {
+            "numbers": torch.zeros(1, 1, shape.numbers),
+            "static": torch.zeros(1, shape.static),
+        }
+        example = Batch(fields, torch.zeros(1, dtype=torch.int64), torch.ones(1), torch.ones(1))
+        count = self.features(example).shape[1]
+        self.mean, self.sd = (
+            torch.zeros(count, dtype=torch.float64),
+            torch.ones(count, dtype=torch.float64),
+        )
+        self.weight = torch.zeros(count + 1, size, dtype=torch.float64)
+        """The last row is that of the constant."""
+        self.spread = torch.ones(1, dtype=torch.float64)
+        """Standard deviation of numbers around what is told of them."""
+
+    def features(self, batch: Batch[Tensor]) -> Tensor:
+        """Give the features (batch, features), before they are scaled."""
+        lengths = batch.lengths
+        parts = [summaries(batch["numbers"].double(), lengths)] if self.shape.numbers else []
+        for name, size in self.shape.symbols.items():
+            real = torch.arange(batch[name].shape[1], device=lengths.device) < lengths[:, None]
+            counts = torch.zeros(len(lengths), size, dtype=torch.float64, device=lengths.device)
+            parts.append(
+                counts.scatter_add(1, batch[name], real.double()) / lengths.clamp(min=1)[:, None]
+            )
+        parts += [batch["static"].double()] if self.shape.static else []
+        return torch.cat(parts, 1)
+
+    def fit(self, train: Examples, tune: Examples) -> tuple[str, ...]:
+        """Learn the weights from the training part, with the penalty that the validation part
+        finds best; says which."""
+        (features, target), (held, truth) = self._summed(train), self._summed(tune)
+        self.mean, sd = features.mean(0), features.std(0, correction=0)
+        self.sd = torch.where(sd > 1e-9 * self.mean.abs().clamp(min=1e-9), sd, torch.ones_like(sd))
+        inputs, held = self._scaled(features), self._scaled(held)
+        found = []
+        for penalty in sorted(
+            self.settings.penalties, reverse=True
+        ):  # each goes on from the stronger one
+            self._minimise(inputs, target, penalty)
+            nats = float(
+                distribution(self.kind, held @ self.weight, self.spread)
+                .log_prob(truth)
+                .mean()
+                .neg()
+            )
+            found.append((nats, -penalty, self.weight.clone(), self.spread.clone()))
+        _, penalty, self.weight, self.spread = min(found, key=lambda one: one[:2])
+        return (f"the penalty of the linear model, {-penalty:g}: on the validation part",)
+
+    def _summed(self, examples: Examples) -> tuple[Tensor, Tensor]:
+        parts = [batch.map(torch.from_numpy) for _, batch in in_order(examples, ROWS)]
+        return torch.cat([self.features(part) for part in parts]), torch.cat(
+            [part["target"] for part in parts]
+        )
+
+    def _scaled(self, features: Tensor) -> Tensor:
+        scaled = ((features - self.mean.to(features)) / self.sd.to(features)).clamp(-FAR, FAR)
+        return torch.cat([scaled, torch.ones_like(scaled[:, :1])], 1)
+
+    def _minimise(self, inputs: Tensor, target: Tensor, penalty: float) -> None:
+        penalties = torch.full((inputs.shape[1], 1), penalty, dtype=inputs.dtype)
+        penalties[-1] = 0
+        problem = Convex(
+            lambda weight: inputs @ weight,
+            lambda slopes: inputs.T @ slopes,
+            lambda scores: loss(self.kind, scores, target),
+            penalties,
+        )
+        self.weight = minimise(problem, self.weight, self.settings.iterations)
+        if self.kind == "regression":
+            self.spread = residual_spread(inputs @ self.weight, target)
+
+    def __call__(self, batch: Batch[Tensor]) -> Distribution:
+        """Give the distribution of the label of each row."""
+        features = self._scaled(self.features(batch))
+        return distribution(self.kind, features @ self.weight.to(features), self.spread)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learned."""
+        return self.weight.numel()

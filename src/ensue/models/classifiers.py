@@ -1,0 +1,139 @@
+"""The models that say of a whole example what it is, by the names that a person uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ensue.cells import CELLS
+from ensue.data.codecs.labels import LabelKind
+from ensue.data.labelled import Fields
+from ensue.errors import SettingError, did_you_mean
+from ensue.layers import (
+    ENCODERS,
+    LAYERS,
+    BidirectionalSettings,
+    ConvolutionSettings,
+    UnidirectionalSettings,
+)
+from ensue.models.baselines.dtw import DTWSettings
+from ensue.models.baselines.lm_bayes import LMBayesSettings
+from ensue.models.baselines.majority import MajoritySettings
+from ensue.models.baselines.nbsvm import NBSVMSettings
+from ensue.models.baselines.ngram_bayes import NgramBayesSettings
+from ensue.models.baselines.summary_features import SummaryFeaturesSettings
+from ensue.models.classifier import ClassifierSettings
+from ensue.models.contract import Predictor
+from ensue.models.sizes import SizeName
+from ensue.models.tree import TreeSettings
+from ensue.models.tree_leaves import LeavesOnly, of_sequence
+from ensue.settings import Settings, read_typed
+
+NETWORKS: dict[str, type[Settings]] = {
+    "network": ClassifierSettings,
+    "tree": TreeSettings,
+    "lm-bayes": LMBayesSettings,
+}
+
+CLASSIFIERS: dict[str, type[Settings]] = {
+    **NETWORKS,
+    "majority": MajoritySettings,
+    "ngram-bayes": NgramBayesSettings,
+    "nbsvm": NBSVMSettings,
+    "dtw": DTWSettings,
+    "summary-features": SummaryFeaturesSettings,
+}
+"""Their settings have `build(shape, kind, size) -> Predictor`. The others than TRAINED are fitted
+at one go: they have `fit(train, tune)`, which learns from the first part, chooses on the second,
+and may say what; and their settings have `suits(shape, kind)`: whether they are a baseline for
+steps of that shape, and labels of that kind."""
+
+
+SIZES: dict[SizeName, tuple[int, int, int]] = {
+    "tiny": (50, 64, 1),
+    "small": (100, 128, 1),
+    "base": (200, 256, 1),
+    "large": (300, 384, 2),
+}
+"""Features of a symbol, units of a layer, and layers."""
+
+
+def classifier_names() -> list[str]:
+    """Give every name that `classifier_settings` knows."""
+    return ["bag", *[name for name in CLASSIFIERS if name != "network"], *ENCODERS, *CELLS]
+
+
+def classifier_settings(name: str) -> Settings:
+    """Give the settings of the model that a person named; a path to a Python file names the cell in
+    it.
+
+    Raises SettingError that suggests the nearest name.
+
+    >>> classifier_settings("gru").body.layer.cell, classifier_settings("bag").pooling
+    ('gru', 'mean')
+    """
+    if name == "bag":
+        return ClassifierSettings(body=ENCODERS["none"](), pooling="mean")
+    if name in CLASSIFIERS:
+        return CLASSIFIERS[name]()
+    if name in ENCODERS:
+        return ClassifierSettings(body=ENCODERS[name]())
+    if name in CELLS or name.endswith(".py"):
+        return ClassifierSettings(
+            body=UnidirectionalSettings(layer=read_typed(LAYERS["recurrent"], {"cell": name}))
+        )
+    raise SettingError(
+        f"there is no model {name!r}", where="--model", hint=did_you_mean(name, classifier_names())
+    )
+
+
+def build_classifier(settings: Any, shape: Fields, kind: LabelKind, size: int) -> Predictor:
+    """Make a model; one of sequences is shown the words of trees. Raises SettingError for what
+    does not fit."""
+    if not shape.children or isinstance(settings, TreeSettings):
+        return settings.build(shape, kind, size)
+    return LeavesOnly(settings.build(of_sequence(shape), kind, size))
+
+
+def network_for_measurements(regular: bool) -> ClassifierSettings:
+    """Give the network to begin with where steps are measurements, by a few trials on sets of 40 to
+    2,000 examples.
+
+    Where all are as far apart, shapes tell, wherever they stand: convolutions. Where not, what was
+    measured when: recurrence, both ways.
+
+    >>> network_for_measurements(regular=False).body.cell
+    'gru'
+    """
+    shapes = ConvolutionSettings(width=32, windows=(5, 11, 23), depth=2, dropout=0.1)
+    if regular:
+        return ClassifierSettings(body=shapes, input_dropout=0.0)
+    return ClassifierSettings(
+        body=BidirectionalSettings(cell="gru", width=64), input_dropout=0.0, random_prefix=0.3
+    )
+
+
+def sized_classifier(settings: Settings, size: SizeName) -> Settings:
+    """Give a network of a size; what is fitted takes its size from the data.
+
+    >>> sized_classifier(classifier_settings("lstm"), "tiny").body.layer.width
+    64
+    """
+    embedding, width, depth = SIZES[size]
+    if isinstance(settings, TreeSettings):
+        return settings.model_copy(update={"embedding": embedding, "width": width})
+    if isinstance(settings, LMBayesSettings):
+        sizes = {"embedding": embedding, "body": _sized(settings.sequence.body, width, depth)}
+        return settings.model_copy(update={"sequence": settings.sequence.model_copy(update=sizes)})
+    if not isinstance(settings, ClassifierSettings):
+        return settings
+    body: Any = settings.body
+    if isinstance(body, UnidirectionalSettings):
+        body = body.model_copy(update={"layer": _sized(body.layer, width, depth)})
+    return settings.model_copy(update={"embedding": embedding, "body": _sized(body, width, depth)})
+
+
+def _sized(layer: Settings, width: int, depth: int) -> Settings:
+    sizes = {"width": width, "depth": depth}
+    return layer.model_copy(
+        update={name: sizes[name] for name in sizes.keys() & type(layer).model_fields.keys()}
+    )

@@ -1,0 +1,97 @@
+"""All steps at once from a fixed window: linear (Zeng et al. 2023, arXiv:2205.13504), or with
+hidden layers (mlp).
+
+Series share all weights; the several numbers of a step are forecast from the past of all of them. A
+window is scaled by its own mean and spread, and its forecast scaled back (reversible: Kim et al.
+2022); a decomposition into trend and rest (DLinear) is linear as well, so one matrix stands for
+both.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributions import Distribution, Normal
+
+from ensue.batch import Batch
+from ensue.heads.numbers import NUMBERS, GaussianSettings
+from ensue.layers.window import hidden_layers
+from ensue.models.contract import Loss, Predictor
+from ensue.models.forecaster_contract import Forecasting, Sizes, Uniforms, numbers_loss
+from ensue.models.parameters import ParameterMixin
+from ensue.settings import Settings, choice
+from ensue.state import State
+
+Head = Annotated[Any, choice(NUMBERS)]
+
+
+class DirectSettings(Settings):
+    """Settings of a network that forecasts all steps at once."""
+
+    name: Literal["direct"] = "direct"
+    depth: int = Field(0, ge=0, le=1000)
+    """Hidden layers; without any the forecast is linear in the window."""
+    width: int = Field(128, ge=1)
+    """Units of each hidden layer."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of hidden units dropped in training."""
+    head: Head = GaussianSettings()
+    """The distribution of each number."""
+
+    def build(self, sizes: Sizes) -> DirectForecaster:
+        """Make the network."""
+        return DirectForecaster(self, sizes)
+
+
+class DirectForecaster(ParameterMixin, Predictor, Forecasting):
+    """y_{t+1..t+horizon} ~ head(net(y_{t-window+1..t}, known, past, static))."""
+
+    def __init__(self, settings: DirectSettings, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes, self.horizon = sizes, sizes.horizon
+        self.deep = settings.depth > 0
+        known = sizes.calendar + (sizes.known - sizes.calendar) * sizes.horizon
+        inputs = (
+            sizes.window * (sizes.channels + sizes.past)
+            + known
+            + sizes.static
+            + 2 * sizes.channels * self.deep
+        )
+        self.net = hidden_layers(inputs, settings.width, settings.depth, settings.dropout)
+        features = settings.width if settings.depth else inputs
+        self.head = settings.head.build(features, sizes.horizon * sizes.channels)
+        if not settings.depth:
+            # The mean of the window is the forecast to begin with, at every step.
+            nn.init.zeros_(self.head.linear.weight)
+
+    def forward(self, batch: Batch[Tensor]) -> Distribution:
+        """Give the distribution of each number."""
+        return self.head.distribution(self._raw(batch), batch["scale"][:, None])
+
+    def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
+        """Give the nats of each row's targets, in units of the data."""
+        return numbers_loss(self.head, self._raw(batch), batch), ()
+
+    def _raw(self, batch: Batch[Tensor]) -> Tensor:
+        known = batch["known"][:, self.sizes.window : self.sizes.window + self.horizon]
+        calendar, known = known[:, 0, : self.sizes.calendar], known[:, :, self.sizes.calendar :]
+        seen = [batch["past"], calendar, known, batch["covariate"], batch["static"]]
+        seen += [batch["level"]] if self.deep else []
+        x = torch.cat([one.flatten(1) for one in seen], 1)
+        return self.head.raw(self.net(x)).unflatten(1, (self.horizon, self.sizes.channels))
+
+    def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor] | None:
+        """Give mean and spread where the head is Gaussian."""
+        with torch.no_grad():
+            distribution = self(batch)
+        return (distribution.loc, distribution.scale) if isinstance(distribution, Normal) else None
+
+    @torch.no_grad()
+    def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
+        """Draw each step by itself."""
+        steps = [uniforms(step) for step in range(self.horizon)]
+        first, second = (torch.stack([step[place] for step in steps], 2) for place in (0, 1))
+        return self.head.draw(self(batch), first, second).to(first)

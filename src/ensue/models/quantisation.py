@@ -1,0 +1,42 @@
+"""Precision in fewer bits: a network whose matrices bf16 or int8 can hold as they are."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor
+
+from ensue.engine.step.network import Precision
+from ensue.models.contract import Autoregressive
+from ensue.models.mixture import Mixture
+from ensue.models.sequence import SequenceModel
+
+
+def quantise(model: Autoregressive, weights: Precision) -> Autoregressive:
+    """Give a model whose network's matrices are rounded; what is read number by number (embeddings,
+    biases) is not.
+
+    int8 has one scale for each output, the largest of whose weights becomes 127. An n-gram stays as
+    it is.
+    """
+    if weights == "fp32":
+        return model
+    if isinstance(model, Mixture):
+        return Mixture(quantise(model.network, weights), model.ngram, model.weights)
+    return _rounded(model, weights) if isinstance(model, SequenceModel) else model
+
+
+@torch.no_grad()
+def _rounded(network: SequenceModel, weights: Precision) -> SequenceModel:
+    changed = deepcopy(network)
+    changed.weights = weights
+    for name, parameter in changed.named_parameters():
+        if parameter.dim() == 2 and (name != "table.weight" or changed.tied):
+            parameter.copy_(_to_int8(parameter) if weights == "int8" else parameter.bfloat16())
+    return changed
+
+
+def _to_int8(matrix: Tensor) -> Tensor:
+    scale = matrix.abs().amax(1, keepdim=True).clamp_min(torch.finfo(matrix.dtype).tiny) / 127
+    return (matrix / scale).round() * scale

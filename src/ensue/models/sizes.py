@@ -1,0 +1,92 @@
+"""The models by the names that a person uses, and the one dial for their size."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeAlias
+
+from ensue.cells import CELLS
+from ensue.errors import SettingError, did_you_mean
+from ensue.layers import LAYERS
+from ensue.models.ngram import NgramSettings
+from ensue.models.sequence import SequenceSettings
+from ensue.settings import Settings, read_typed
+
+MODELS: dict[str, type[Settings]] = {"ngram": NgramSettings, "sequence": SequenceSettings}
+
+ModelSettings: TypeAlias = NgramSettings | SequenceSettings
+
+SizeName = Literal["tiny", "small", "base", "large"]
+
+
+class Size(NamedTuple):
+    """What a size means for a network."""
+
+    embedding: int
+    width: int
+    depth: int
+    learning_rate: float
+    """The learning rate at which gated networks of the size learn fastest, by a few trials on
+    characters."""
+
+
+UNGATED = ("tanh", "irnn", "jordan")
+
+SIZES: dict[SizeName, Size] = {
+    "tiny": Size(embedding=32, width=128, depth=1, learning_rate=0.012),
+    "small": Size(embedding=128, width=384, depth=1, learning_rate=0.012),
+    "base": Size(embedding=128, width=512, depth=2, learning_rate=0.006),
+    "large": Size(embedding=256, width=1024, depth=3, learning_rate=0.003),
+}
+
+
+def model_names() -> list[str]:
+    """Give every name that `model_settings` knows: the n-gram, each layer, each cell (in a
+    recurrent layer)."""
+    return ["ngram", *LAYERS, *CELLS]
+
+
+def model_settings(name: str) -> ModelSettings:
+    """Give the settings of the model that a person named; a path to a Python file names the cell in
+    it.
+
+    Raises SettingError that suggests the nearest name.
+
+    >>> model_settings("ngram").name
+    'ngram'
+    >>> model_settings("window").body.name
+    'window'
+    """
+    if name == "ngram":
+        return NgramSettings()
+    if name == "sequence":
+        return SequenceSettings()
+    if name in LAYERS:
+        return SequenceSettings(body=LAYERS[name]())
+    if name in CELLS or name.endswith(".py"):
+        return SequenceSettings(body=read_typed(LAYERS["recurrent"], {"cell": name}))
+    raise SettingError(
+        f"there is no model {name!r}", where="--model", hint=did_you_mean(name, model_names())
+    )
+
+
+def sized(settings: ModelSettings, size: SizeName) -> ModelSettings:
+    """Give a network of a size; an n-gram takes its size from the data, and stays as it is.
+
+    >>> sized(model_settings("window"), "tiny").body.width
+    128
+    """
+    if not isinstance(settings, SequenceSettings):
+        return settings
+    chosen = SIZES[size]
+    body = settings.body.model_copy(update={"width": chosen.width, "depth": chosen.depth})
+    return settings.model_copy(update={"embedding": chosen.embedding, "body": body})
+
+
+def rate_for(settings: ModelSettings, size: SizeName) -> float:
+    """Give the learning rate to begin with; a cell without gates falls apart at that of the others.
+
+    >>> rate_for(model_settings("lstm"), "small") > rate_for(model_settings("irnn"), "small")
+    True
+    """
+    body = getattr(settings, "body", None)
+    return SIZES[size].learning_rate / (8 if getattr(body, "cell", None) in UNGATED else 1)

@@ -1,0 +1,123 @@
+"""A network that tags words: by name, spelling, affixes and shape, in the light of the words on
+both sides.
+
+After Lample et al. 2016 ("Neural architectures for named entity recognition", characters through a
+recurrent encoder and a CRF), Ma & Hovy 2016 (characters through a convolution) and Collobert et al.
+2011 (affixes, convolution).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from ensue.batch import Batch
+from ensue.heads import TAG_HEADS, CRFSettings
+from ensue.layers import ENCODERS, BidirectionalSettings, ConvolutionSettings
+from ensue.models.contract import Predictor
+from ensue.models.parameters import ParameterMixin
+from ensue.settings import Settings, choice
+
+Body = Annotated[Any, choice(ENCODERS)]
+Spelling = Annotated[Any, choice(ENCODERS)]
+Head = Annotated[Any, choice(TAG_HEADS)]
+
+AFFIXES = ("prefix", "suffix")
+
+
+class TaggerSettings(Settings):
+    """Settings of a network that tags."""
+
+    name: Literal["tagger"] = "tagger"
+    word: int = Field(default=100, ge=1)
+    """Features of a word by its name."""
+    character: int = Field(default=32, ge=1)
+    """Features of a character."""
+    spelling: Spelling = ConvolutionSettings(width=64, windows=(3,), depth=1)
+    """What reads the characters of a word; the highest value of each of its features over them
+    is taken."""
+    affix: int = Field(default=16, ge=1)
+    """Features of each beginning, each ending and the shape of a word."""
+    endings: int = Field(default=4, ge=1)
+    """How many endings are looked at, from the shortest on; as many beginnings as the codec has."""
+    body: Body = BidirectionalSettings(width=128)
+    """What reads the words of a sentence."""
+    head: Head = CRFSettings()
+    """softmax, each tag by itself; crf, all tags of a sentence together."""
+    dropout: float = Field(default=0.4, ge=0, lt=1)
+    """Share of features dropped in training, before the body and after it."""
+    unknown: float = Field(default=0.1, ge=0, lt=1)
+    """Share of words that training takes for unknown ones, so that their spelling has to tell."""
+
+    def build(self, sizes: Mapping[str, int], vectors: np.ndarray | None = None) -> Tagger:
+        """Make the network for fields with so many ids; `vectors` (words, features) are given,
+        and not learned."""
+        return Tagger(self, sizes, vectors)
+
+
+class Tagger(ParameterMixin, Predictor):
+    """Reads the fields "word", "character", "form", "prefix", "suffix", "shape", and "vector" if
+    there are vectors.
+
+    `sizes` says how many ids each field has, and "target" how many tags there are.
+    """
+
+    def __init__(
+        self, settings: TaggerSettings, sizes: Mapping[str, int], vectors: np.ndarray | None = None
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.word = nn.Embedding(sizes["word"], settings.word)
+        self.character = nn.Embedding(sizes["character"], settings.character, padding_idx=0)
+        self.spelling = settings.spelling.build(settings.character)
+        self.affixes = nn.ModuleDict(
+            {name: nn.Embedding(sizes[name], settings.affix) for name in (*AFFIXES, "shape")}
+        )
+        inputs = settings.word + self.spelling.width + settings.affix * len(self.affixes)
+        self.vectors = None
+        if vectors is not None:
+            self.vectors = nn.Parameter(torch.from_numpy(vectors), requires_grad=False)
+            inputs += vectors.shape[1]
+        self.body = settings.body.build(inputs)
+        self.head = settings.head.build(self.body.width, sizes["target"])
+        self.dropout = nn.Dropout(settings.dropout)
+
+    def forward(self, batch: Batch[Tensor]) -> Distribution:
+        """Give the distribution of the tags of each sentence."""
+        word = batch["word"]
+        if self.training and self.settings.unknown:
+            word = word.masked_fill(
+                torch.rand(word.shape, device=word.device) < self.settings.unknown, 0
+            )
+        parts = [self.word(word), self._spelled(batch), *self._affixes(batch)]
+        if self.vectors is not None:
+            parts.append(self.vectors[batch["vector"]])
+        features = self.body(self.dropout(torch.cat(parts, 2)), batch.lengths)
+        return self.head(self.dropout(features), batch.lengths)
+
+    def _spelled(self, batch: Batch[Tensor]) -> Tensor:
+        """Read the characters of each word once, however often it stands in the batch."""
+        forms, places = torch.unique(batch["form"], return_inverse=True)
+        steps = torch.arange(places.numel(), device=places.device)
+        one = steps.new_zeros(len(forms)).scatter_(0, places.flatten(), steps)
+        characters = batch["character"].flatten(0, 1)[one]
+        lengths = (characters > 0).sum(1)
+        longest = max(int(lengths.max()), 1)
+        read = self.spelling(self.character(characters[:, :longest]), lengths)
+        # Padding is zero, and would hide what is below it.
+        past = torch.arange(longest, device=read.device) >= lengths[:, None].clamp_min(1)
+        return read.masked_fill(past[..., None], -torch.inf).amax(1)[places]
+
+    def _affixes(self, batch: Batch[Tensor]) -> list[Tensor]:
+        """Give the sum of a word's beginnings, that of its endings, and its shape."""
+        sums = []
+        for name in AFFIXES:
+            most = self.settings.endings if name == "suffix" else batch[name].shape[2]
+            sums.append(self.affixes[name](batch[name][..., :most]).sum(2))
+        return [*sums, self.affixes["shape"](batch["shape"])]

@@ -1,0 +1,70 @@
+"""Trees for models of sequences: the words of each, one after the other, and nothing of what
+joins them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from ensue.batch import Batch
+from ensue.data.dataset import Examples
+from ensue.data.labelled import Fields
+from ensue.models.contract import Loss, Predictor
+from ensue.models.parameters import WrapperMixin
+from ensue.state import State
+
+
+class LeavesOnly(nn.Module, WrapperMixin, Predictor):
+    """p(label of the root | words), by a model of sequences; it learns nothing from the labels
+    of inner nodes."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def fit(self, train: Examples, tune: Examples) -> tuple[str, ...] | None:
+        """Learn from the words of the training part, and choose by those of the validation part."""
+        return self.model.fit(_words(train), _words(tune))
+
+    def forward(self, batch: Batch[Tensor]) -> Distribution:
+        """Give the distribution of the label of each row."""
+        return self.model(words_of(batch))
+
+    def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
+        """Give what the model's own loss is."""
+        return self.model.loss(words_of(batch), state)
+
+
+def of_sequence(shape: Fields) -> Fields:
+    """Give the shape of what a model of sequences is given: of a tree the words by name alone."""
+    return Fields({"symbol": shape.symbols["symbol"]}) if shape.children else shape
+
+
+def words_of(batch: Batch[Tensor]) -> Batch[Tensor]:
+    """Keep of each row the symbols of the nodes that have a word, in their order.
+
+    >>> fields = {"symbol": torch.tensor([[0, 5, 0, 3]]), "parent": torch.tensor([[2, 2, 3, -1]])}
+    >>> words = words_of(Batch(fields, torch.tensor([4]), torch.ones(1), torch.ones(1)))
+    >>> words["symbol"].tolist(), words.lengths.tolist()
+    ([[5, 3]], [2])
+    """
+    symbol = batch["symbol"]
+    there = (symbol > 0) & (
+        torch.arange(symbol.shape[1], device=symbol.device) < batch.lengths[:, None]
+    )
+    lengths = there.sum(1)
+    first = torch.argsort(there.int(), dim=1, descending=True, stable=True)[:, : int(lengths.max())]
+    return replace(
+        batch, fields={**batch.fields, "symbol": (symbol * there).gather(1, first)}, lengths=lengths
+    )
+
+
+def _words(examples: Examples) -> Examples:
+    symbol = np.asarray(examples.steps["symbol"])
+    offsets = np.concatenate([[0], np.cumsum(symbol > 0)])[examples.offsets]
+    return Examples(offsets, {"symbol": symbol[symbol > 0]}, examples.static)

@@ -1,0 +1,165 @@
+"""The series of a run: read, laid out, and kept in the run, so that nothing else is needed to
+use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensue.atomic_io import blaming
+from ensue.data.contract import Finding, Listener
+from ensue.data.demos import demo_name, write_demo
+from ensue.data.prepare import fingerprint
+from ensue.data.series.backtest import Layout, Origins, describe, lay_out, origins, span
+from ensue.data.series.panel import Panel
+from ensue.data.series.parts import read_series_of_parts
+from ensue.data.series.windows import Covariates, Scaling, WindowGatherer
+from ensue.evaluation.forecasting.metrics import Scales, naive_scale, observed_spread
+from ensue.evaluation.forecasting.naive import errors_spread
+from ensue.models.forecasters import FITTED, Sizes
+from ensue.tasks.forecast.settings import ForecastSettings
+from ensue.training.contract import Callback, Note
+from ensue.training.folder.run import Run
+
+SERIES, SHORT, CODEC, USUAL = "series.safetensors", "short.safetensors", "codec.json", "ball"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The series that are learned, and how they are used."""
+
+    panel: Panel
+    layout: Layout
+    covariates: Covariates
+    short: Panel
+    """The series that are too short to learn from; what goes on from them may be forecast."""
+
+    @property
+    def whole(self) -> Panel:
+        """All series, those that are too short to learn from among them."""
+        return self.panel.with_series([*self.panel.series, *self.short.series])
+
+    def inputs(self, scaling: Scaling) -> WindowGatherer:
+        """Make what a model is given."""
+        return WindowGatherer(self.panel, self.layout, self.covariates, scaling)
+
+    def origins(self, part: str) -> Origins:
+        """Give where forecasts of a part begin."""
+        return origins(self.panel, self.layout, part)
+
+    def ends(self, part: str) -> list[int]:
+        """Give where the train part, what is before the rehearsal, or all before the test, ends
+        in each series."""
+        if part == "rehearsal":
+            return [span(len(one), self.layout, part, 0)[0] for one in self.panel.series]
+        after = self.layout.test + (self.layout.validation_steps if part == "train" else 0)
+        return [max(len(one) - after, 0) for one in self.panel.series]
+
+    def sizes(self, inputs: WindowGatherer) -> Sizes:
+        """Give what networks are built for."""
+        layout = self.layout
+        return Sizes(
+            **inputs.shape, window=layout.window, horizon=layout.horizon, season=layout.season
+        )
+
+    def scales(self, of: Origins) -> Scales:
+        """Give what the errors of forecasts are measured by: from before the test alone."""
+        pairs = list(zip(self.panel.series, self.ends("test"), self.ends("train"), strict=True))
+        naive = np.stack(
+            [naive_scale(one.observed[:end], self.layout.season) for one, end, _ in pairs]
+        )
+        spread = np.stack(
+            [observed_spread(one.observed[: max(learned, 2)]) for one, _, learned in pairs]
+        )
+        return Scales(naive[of[:, 0]], spread[of[:, 0]])
+
+    def step_spreads(self) -> list[Any]:
+        """Give of each series how much it moves from step to step, and from season to season,
+        before the test."""
+        ends = zip(self.panel.series, self.ends("test"), strict=True)
+        return [
+            {
+                season: errors_spread(one.observed[:end], season)
+                for season in (1, self.layout.season)
+            }
+            for one, end in ends
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all but the numbers as plain JSON values."""
+        parts = {"panel": self.panel.to_json(), "layout": self.layout.to_json()}
+        return parts | {"covariates": self.covariates.to_json(), "short": self.short.to_json()}
+
+
+def prepare(
+    run: Run, settings: ForecastSettings, data: Sequence[Path], watch: Callback
+) -> Prepared:
+    """Read the series into the run; from then on their sources are not needed. Raises DataError."""
+    if run.has(CODEC):
+        return load(run)
+    findings: list[Finding] = []
+    listener = Listener(findings.append)
+    name = demo_name(data, "forecast", USUAL)
+    if name:
+        with blaming(run.cache):
+            run.cache.mkdir(exist_ok=True)
+    reading = settings.data.model_copy(update=DEMO_COLUMNS.get(name, {})) if name else settings.data
+    sources = [write_demo(name, run.cache)] if name else data
+    panel, backtest, files = read_series_of_parts(sources, reading, settings.backtest, listener)
+    settings = settings.model_copy(update={"backtest": backtest})
+    prepared = lay_out_panel(run, settings, panel, fingerprint(files, listener.on_finding))
+    for finding in findings:
+        watch(Note(str(finding)))
+    watch(Note(describe(prepared.panel, prepared.layout, prepared.short)))
+    return prepared
+
+
+def lay_out_panel(
+    run: Run, settings: ForecastSettings, panel: Panel, files: Mapping[str, Any]
+) -> Prepared:
+    """Lay series out, and keep them in the run; `files` are those they come from. Raises
+    DataError."""
+    where = next(iter(files), "series")
+    layout, long = lay_out(panel, settings.backtest, settings.model.name in FITTED, where)
+    panel, short = panel.parted(long)
+    ends = [max(len(one) - layout.test - layout.validation_steps, 0) for one in panel.series]
+    prepared = Prepared(panel, layout, Covariates.fit(panel, ends), short)
+    run.write_arrays(panel.to_arrays(), SERIES)
+    if short.series:
+        run.write_arrays(short.to_arrays(), SHORT)
+    run.describe({"data": {"format": "series", "files": dict(files), "steps": panel.steps}})
+    run.write(CODEC, json.dumps(prepared.to_json()).encode())
+    return prepared
+
+
+DEMO_COLUMNS = {"ball": {"id": "ball", "time": "step", "target": ("x", "y")}}
+"""What the columns of a demo are, where that cannot be guessed."""
+
+
+def load(run: Run) -> Prepared:
+    """Open what `prepare` kept in a run."""
+    arrays = run.read_arrays(SERIES)
+
+    def opened(values: Any) -> Prepared:
+        panel = Panel.of(arrays, values["panel"])
+        short = (
+            Panel.of(run.read_arrays(SHORT), values["short"])
+            if run.has(SHORT)
+            else panel.with_series([])
+        )
+        covariates, layout = (
+            Covariates.from_json(values["covariates"], panel),
+            Layout.from_json(values["layout"]),
+        )
+        if not panel.series or any(
+            len(one) < layout.min_context + layout.test for one in panel.series
+        ):
+            raise ValueError("a series is shorter than its parts")
+        return Prepared(panel, layout, covariates, short)
+
+    return run.parse(CODEC, opened)

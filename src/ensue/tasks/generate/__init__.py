@@ -1,0 +1,169 @@
+"""Generate: learn what comes next in a text, and write more of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ensue.data.codecs import CODECS, Characters
+from ensue.data.demos import demo_name
+from ensue.data.files import find_files
+from ensue.data.prepare import Prepared
+from ensue.data.settings import DataSettings, guess_format
+from ensue.errors import SettingError
+from ensue.models.mixture import MixtureSettings
+from ensue.models.ngram import NgramSettings
+from ensue.models.ngram.settings import in_bytes
+from ensue.models.sequence import SequenceSettings
+from ensue.models.sizes import MODELS, SizeName, model_settings, rate_for, sized
+from ensue.settings import Settings, assign, choice
+from ensue.tasks.contract import REPORT, RESULT, Choices, Proposal, Task
+from ensue.tasks.generate.report import summarise
+from ensue.tasks.generate.trained import MIXTURE, open_text
+from ensue.tasks.generate.training import train_text
+from ensue.tasks.proposal import apply_overrides, change, finish, load_config, with_budget
+from ensue.training.settings import TrainingSettings
+
+Codec = Annotated[Any, choice(CODECS)]
+Model = Annotated[Any, choice(MODELS)]
+
+SMALL_DATA, LARGE_DATA = 200_000, 20_000_000
+"""Bytes of data below which a tiny network is proposed, and above which a base one is."""
+
+
+class GenerateSettings(Settings):
+    """All settings of a training of `generate`."""
+
+    task: Literal["generate"] = "generate"
+    """The verb."""
+    seed: int = Field(1, ge=0, lt=1 << 63)
+    """What every random choice follows from."""
+    data: DataSettings = DataSettings()
+    """How the data is read and split."""
+    codec: Codec = Characters()
+    """How text becomes symbols."""
+    model: Model = SequenceSettings()
+    """What learns."""
+    baseline: NgramSettings = NgramSettings()
+    """The n-gram that every network is compared with, and mixed with."""
+    mixture: MixtureSettings = MixtureSettings()
+    """Whether the network is mixed with that n-gram."""
+    training: TrainingSettings = TrainingSettings()
+    """How long and how to train."""
+    count_validation: bool | Literal["auto"] = "auto"
+    """Whether the n-gram counts the validation part too, once its order and discounts are chosen;
+    auto: where that is a share of the data, and not where it is a file of its own (--valid, or by
+    its name)."""
+
+    def counts_validation(self, parts: Prepared) -> bool:
+        """Tell whether the validation part is counted in the end."""
+        return (
+            "validation" not in parts.given
+            if self.count_validation == "auto"
+            else self.count_validation
+        )
+
+
+def _propose(choices: Choices) -> Proposal:
+    """Fill in all settings: from the file, then from what was said, then key by key."""
+    settings, values = load_config(GenerateSettings, choices)
+    reasons: list[str] = []
+    if choices.model is not None:
+        settings = change(settings, model=model_settings(choices.model))
+    elif "model" not in values:
+        settings = change(settings, model=model_settings("lstm"))
+        reasons.append(
+            "model lstm: the usual recurrent network, and the fastest here (choose with --model)"
+        )
+    if choices.codec is not None:
+        settings = change(settings, codec=choices.codec)
+    elif "codec" not in values:
+        reasons.append(
+            "codec characters: nothing has to be known about the text (choose with --codec)"
+        )
+    settings = _with_size(settings, choices, values, reasons)
+    settings = with_budget(settings, choices)
+    if choices.memory is not None:
+        settings = _with_memory(settings, choices.memory)
+    settings = _with_kind(apply_overrides(settings, choices), choices.data, reasons)
+    if isinstance(settings.model, SequenceSettings):
+        settings.model.refuse_contradictions()  # before n-grams are counted
+    return finish(settings, reasons)
+
+
+def _with_kind(
+    settings: GenerateSettings, data: Sequence[Path], reasons: list[str]
+) -> GenerateSettings:
+    """Read tokens line by line, as lmplz does, where no line is blank."""
+    if (
+        settings.codec.name != "tokens"
+        or settings.data.format != "auto"
+        or demo_name(data, "generate", "text")
+    ):
+        return settings
+    kind = guess_format(find_files(data), settings.data.encoding, sentences=True)
+    if kind == "lines":
+        reasons.append(
+            "data.format lines: each line of tokens is a sentence, as for lmplz (or "
+            "--set data.format=text)"
+        )
+        return assign(settings, "data.format=lines")
+    return settings
+
+
+def _with_size(
+    settings: GenerateSettings, choices: Choices, values: Mapping[str, Any], reasons: list[str]
+) -> GenerateSettings:
+    """Give the network its size, and the rate that goes with it, where the file of settings
+    (`values`) does not."""
+    size = choices.size
+    if size is None:
+        if "model" in values or isinstance(settings.model, NgramSettings):
+            return settings
+        size, reason = _size_for(choices.data)
+        reasons.append(reason)
+    model, training = sized(settings.model, size), settings.training
+    if "learning_rate" not in values.get("training", {}).get("optimiser", {}):
+        optimiser = training.optimiser.model_copy(update={"learning_rate": rate_for(model, size)})
+        training = training.model_copy(update={"optimiser": optimiser})
+    return change(settings, model=model, training=training)
+
+
+def _size_for(data: Sequence[Path]) -> tuple[SizeName, str]:
+    """Propose a size that a few minutes on a laptop can fill."""
+    if demo_name(data, "generate", "text"):
+        return "small", "size small: what a few minutes can train (choose with --size)"
+    amount = sum(file.stat().st_size for file in find_files(data))
+    size: SizeName = "tiny" if amount < SMALL_DATA else "small" if amount < LARGE_DATA else "base"
+    return size, f"size {size}: the data has {amount:,} bytes (choose with --size)"
+
+
+def _with_memory(settings: GenerateSettings, memory: str) -> GenerateSettings:
+    """Give the limit to every n-gram that is counted. Raises SettingError if it is no size."""
+    if not isinstance(in_bytes(memory), int):
+        raise SettingError(
+            f"{memory!r} is no size", where="--memory", hint="give one such as 500M or 4G"
+        )
+    settings = assign(settings, f"baseline.memory={memory}")
+    return (
+        assign(settings, f"model.memory={memory}")
+        if isinstance(settings.model, NgramSettings)
+        else settings
+    )
+
+
+GENERATE = Task(
+    name="generate",
+    description="learn what comes next in a text, and write more of it",
+    settings=GenerateSettings,
+    results=(MIXTURE, REPORT, RESULT),
+    propose=_propose,
+    trains=lambda settings: not isinstance(settings.model, NgramSettings),
+    train=train_text,
+    open=lambda run, settings: open_text(run, settings.model),
+    summarise=summarise,
+)
+"""The task of `ensue train generate`."""

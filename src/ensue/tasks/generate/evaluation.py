@@ -1,0 +1,154 @@
+"""What a text costs under a trained model: in all, by lines, at its most surprising places, and
+as it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensue.data.codecs.cutting import recut
+from ensue.data.contract import SILENT, Corpus, Finding, Listener, Reader
+from ensue.data.dataset_writer import encode_corpus
+from ensue.data.files import find_files
+from ensue.data.readers.named_parts import files_to_score
+from ensue.data.settings import DataSettings
+from ensue.decoding.novelty import Novelty
+from ensue.decoding.training_text import TrainingText
+from ensue.errors import DataError
+from ensue.evaluation.intervals import Chunks, Interval, intervals
+from ensue.evaluation.likelihood import Likelihood, Nats, paid
+from ensue.evaluation.line_scores import LineScore, by_line, line_numbers
+from ensue.evaluation.surprisal import SurprisingPlace, highest_surprisal
+from ensue.evaluation.text_scoring import ScoreSettings, score
+from ensue.settings import read
+from ensue.tasks.generate.trained import TextModel
+from ensue.tasks.results import tell_learned
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The cost of a text, kept by symbol, so that it can be told by line or place."""
+
+    model: TextModel
+    corpus: Corpus
+    nats: Nats
+    """Of each symbol, without the spelling of unknown ones."""
+    data: Sequence[Path]
+    """The files with the text; none if it is the test part of the run."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how they were read."""
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """The text's cost in all."""
+        return Likelihood.of(self.corpus, self.nats)
+
+    @property
+    def intervals(self) -> dict[str, Interval]:
+        """The 95 % intervals of its figures."""
+        return intervals(Chunks.of(self.corpus, self.nats), self.likelihood)
+
+    def lines(self) -> list[LineScore]:
+        """Give the cost of each line, the spelling of unknown symbols included."""
+        return by_line(paid(self.corpus, self.nats), self._line_numbers(), self.corpus.offsets)
+
+    def surprising(self, count: int = 10) -> list[SurprisingPlace]:
+        """Give the places that the model expected least, the worst first."""
+        return highest_surprisal(self.nats, self._line_numbers(), self._text, count=count, apart=20)
+
+    def novelty(self) -> Novelty:
+        """Say how much of the text stands in the training data."""
+        if self.data:
+            pieces = open_reader(self.model, self.data).pieces()
+            text = ("" if self.model.codec.end is None else "\n").join(
+                piece.text for piece in pieces
+            )
+        else:
+            text = TrainingText((self.corpus,), self.model.codec).whole()
+        return self.model.novelty(text)
+
+    def _text(self, begin: int, end: int) -> str:
+        """Give the text of some symbols, the unknown ones as they stand in the files where these
+        were given."""
+        codec, corpus, pieces = self.model.codec, self.corpus, []
+        first, last = (
+            np.searchsorted(corpus.unknown_at, (begin, end)).tolist() if self.data else (0, 0)
+        )
+        for at, unknown in zip(
+            corpus.unknown_at[first:last].tolist(), self._unknowns[first:last], strict=True
+        ):
+            pieces += [codec.decode(corpus.ids[begin:at]), unknown]
+            begin = at + 1
+        pieces = [piece for piece in (*pieces, codec.decode(corpus.ids[begin:end])) if piece]
+        return ("" if codec.keeps_blanks else " ").join(pieces)
+
+    def _line_numbers(self) -> np.ndarray:
+        codec, corpus = self.model.codec, self.corpus
+        each = np.array([spelling.count(b"\n") for spelling in codec.spellings()])
+        if codec.end is not None:
+            each[codec.end] = 1
+        breaks = each[np.asarray(corpus.ids)]
+        if not self.data:
+            return line_numbers(breaks, corpus.offsets)
+        breaks[corpus.unknown_at] = [symbol.count("\n") for symbol in self._unknowns]
+        return line_numbers(breaks, corpus.offsets, np.array(self._read_again[0]))
+
+    @property
+    def _unknowns(self) -> list[str]:
+        return self._read_again[1]
+
+    @cached_property
+    def _read_again(self) -> tuple[Sequence[int], list[str]]:
+        """Give the line of each record, and the unknown symbols: ids do not tell which lines
+        were left out."""
+        codec, pieces = self.model.codec, open_reader(self.model, self.data).pieces()
+        firsts: Sequence[int] = [1]
+        if codec.end is None:
+            texts: Iterable[str] = recut((piece.text for piece in pieces), codec.split_point)
+        else:
+            firsts, texts = zip(*((piece.line, piece.text) for piece in pieces), strict=True)
+        return firsts, [symbol for text in texts for symbol, _ in codec.unknowns(text)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the figures as plain JSON values."""
+        return self.likelihood.to_json(self.intervals) | (
+            {"notes": list(self.notes)} if self.notes else {}
+        )
+
+
+def evaluate(model: TextModel, data: Sequence[Path]) -> Evaluation:
+    """Score files under a model, or the run's own test part if none are given. Raises DataError."""
+    told = list[Finding]()
+    data = files_to_score(data, data_settings(model), Listener(told.append)) if data else data
+    tell_learned(model.run, data, Listener(told.append))
+    corpus = read_corpus(model, data) if data else model.parts.test
+    nats = score(model.model, corpus.ids, corpus.offsets, ScoreSettings())
+    return Evaluation(model, corpus, nats, data, tuple(map(str, told)))
+
+
+def data_settings(model: TextModel) -> DataSettings:
+    """Give how the data of a model was read."""
+    about = model.run.about
+    return read(DataSettings, about["settings"]["data"]).model_copy(
+        update={"format": about["data"]["format"]}
+    )
+
+
+def open_reader(model: TextModel, data: Sequence[Path]) -> Reader:
+    """Read files as those that the model was trained on were read."""
+    return data_settings(model).reader(find_files(data), SILENT)[1]
+
+
+def read_corpus(model: TextModel, data: Sequence[Path]) -> Corpus:
+    """Encode files in the codec of the model."""
+    corpus = encode_corpus((piece.text for piece in open_reader(model, data).pieces()), model.codec)
+    if not len(corpus):
+        raise DataError(
+            "there is nothing to score", where=str(data[0]), hint="give a file with some text"
+        )
+    return corpus

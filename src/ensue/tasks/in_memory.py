@@ -1,0 +1,72 @@
+"""What a person gives in Python: a string is one example, or one path, never its letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from ensue.errors import DataError, with_article
+
+
+def text_given(given: Any, where: str) -> str:
+    """Give a text that is a string, or bytes of UTF-8. Raises DataError for anything else.
+
+    >>> text_given(b"caf\\xc3\\xa9", "prompt")
+    'café'
+    """
+    if isinstance(given, bytes | bytearray):
+        try:
+            return bytes(given).decode()
+        except UnicodeDecodeError as error:
+            what = f"byte 0x{given[error.start]:02X} is not UTF-8"
+            raise DataError(
+                what, where=where, hint="decode the bytes first: text.decode(encoding)"
+            ) from None
+    if isinstance(given, str):
+        return str(given)
+    if isinstance(given, PathLike):
+        raise DataError("a path is no text", where=where, hint="give path.read_text()")
+    raise DataError(
+        f"{with_article(type(given).__name__)} is no text", where=where, hint="give a string"
+    )
+
+
+def examples_given(given: Any, where: str) -> list[Any]:
+    """Give the examples that were given: one text, or one mapping of fields, is one; bytes are
+    text. Raises DataError.
+
+    >>> examples_given("a film", "classify"), examples_given(["a film", b"two"], "classify")
+    (['a film'], ['a film', 'two'])
+    """
+    if isinstance(given, str | bytes | bytearray | Mapping):
+        given = [given]
+    elif hasattr(given, "columns"):
+        hint = "give its column with the texts: frame['text']"
+        raise DataError(
+            f"{with_article(type(given).__name__)} is no list of examples", where=where, hint=hint
+        )
+    elif isinstance(given, PathLike) or not isinstance(given, Iterable):
+        kind = "path" if isinstance(given, PathLike) else type(given).__name__
+        what, hint = (
+            f"{with_article(kind)} is no list of examples",
+            "give a text, or a list of examples",
+        )
+        raise DataError(what, where=where, hint=hint)
+    return [text_given(one, where) if isinstance(one, bytes | bytearray) else one for one in given]
+
+
+def paths_given(given: Any) -> list[Path]:
+    """Give paths that were given, or one of them. Raises DataError for what is none.
+
+    >>> paths_given("a.csv") == paths_given([Path("a.csv")]) == [Path("a.csv")]
+    True
+    """
+    several = [given] if isinstance(given, str | PathLike) else given
+    if isinstance(several, Iterable) and not isinstance(several, bytes | bytearray | Mapping):
+        listed = list(several)
+        if all(isinstance(one, str | PathLike) for one in listed):
+            return [Path(one) for one in listed]
+    what = f"{with_article(type(given).__name__)} is no list of files"
+    raise DataError(what, where="evaluate", hint="give paths of files")

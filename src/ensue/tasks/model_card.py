@@ -1,0 +1,104 @@
+"""What came of a training of any task, told to a person: the model card, in Markdown, and lines
+on a terminal."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ensue.escape import for_markdown
+from ensue.tasks.contract import Summary
+from ensue.training.folder.run import Run
+
+
+def model_card(
+    what: str,
+    result: Mapping[str, Any],
+    sections: Sequence[tuple[str, str]],
+    limits: str,
+    about: Mapping[str, Any],
+) -> str:
+    """Write the card of `what` the model is, from what result.json and run.toml (`about`) say, and
+    sections of (title, text), the first of which has the results; a section without text is left
+    out.
+    """
+    wrong = bullets([sentence(one) for one in result["warnings"]])
+    whole = [
+        *sections,
+        ("What was chosen, and on which part", bullets(result["selected"]) or "Nothing."),
+        ("What seems to be wrong", wrong or "Nothing that is looked for."),
+        ("What was noted on the way", bullets([sentence(one) for one in about.get("notes", [])])),
+        ("Limits", limits),
+        ("How it was made", _making(about)),
+    ]
+    head = (
+        f"# {for_markdown(result['run'])}: a model of "
+        f"{what}\n\n{for_markdown(sentence(result['recommendation']))}"
+    )
+    return "\n\n".join([head, *(f"## {title}\n\n{text}" for title, text in whole if text)]) + "\n"
+
+
+def make_summary(
+    run: Run,
+    result: Mapping[str, Any],
+    laid: tuple[tuple[str, ...], list[list[str]]],
+    more: Sequence[str],
+    commands: Sequence[tuple[str, str]],
+) -> Summary:
+    """Tell of a result: the columns and rows of its table, the sentence, symptoms, and what `more`
+    there is to say.
+
+    {run} in a command to try next stands for the folder.
+    """
+    lines = (
+        sentence(result["recommendation"]),
+        *(f"Warning: {one}." for one in result["warnings"]),
+        *more,
+    )
+    name = shlex.quote(str(run.path))
+    return Summary(
+        *laid, lines, tuple((command.replace("{run}", name), why) for command, why in commands)
+    )
+
+
+def _making(about: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    machine = ", ".join(f"{name} {value}" for name, value in about.get("hardware", {}).items())
+    lines = [f"Seed {about['settings']['seed']}.", f"Versions: {versions}."]
+    lines += [f"Machine: {machine}."] if machine else []
+    return for_markdown(" ".join(lines)) + " Every setting stands in run.toml."
+
+
+def files(about: Mapping[str, Any]) -> list[str]:
+    """Name the files of the data, each with its size and its sum."""
+    return [
+        f"{name} ({file['bytes']:,} bytes, SHA-256 {file['sha256'][:16]}…)"
+        for name, file in about["data"]["files"].items()
+    ]
+
+
+def bullets(lines: Sequence[str]) -> str:
+    """Write a list of what may come from data.
+
+    >>> bullets(["one", "two"])
+    '- one\\n- two'
+    """
+    return "\n".join(f"- {for_markdown(line)}" for line in lines)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table of what may come from data."""
+    columns = [for_markdown(one, cell=True) for one in columns]
+    rows = [[for_markdown(one, cell=True) for one in row] for row in rows]
+    head = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital letter, and end with a full stop.
+
+    >>> sentence("use the n-gram")
+    'Use the n-gram.'
+    """
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('...') else '.'}"

@@ -1,0 +1,107 @@
+"""What a person said becomes settings, the same way for every task: the file first, then what
+was said, key by key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ensue.errors import SettingError
+from ensue.layers import RecurrentSettings
+from ensue.settings import Settings, assign, parse_toml, read
+from ensue.tasks.contract import Choices, Proposal
+from ensue.training.folder.run import SMALL
+from ensue.training.settings import TrainingSettings
+
+S = TypeVar("S", bound=Settings)
+
+
+def read_config(path: Path | None) -> dict[str, Any]:
+    """Read a file of settings, or those of a run out of its run.toml. Raises SettingError."""
+    if path is None:
+        return {}
+    try:
+        with path.open("rb") as file:
+            data = file.read(SMALL + 1)  # what has no end has none of settings
+        if len(data) > SMALL:
+            raise ValueError(f"it is longer than {SMALL:,} bytes")
+        values = parse_toml(data)
+    except OSError as error:
+        raise SettingError(
+            f"cannot be read ({error.strerror})", where=str(path), hint="check --config"
+        ) from None
+    except ValueError as error:
+        raise SettingError(
+            f"this is not TOML: {error}", where=str(path), hint="see `--show-settings`"
+        ) from None
+    of_a_run = "format" in values and isinstance(values.get("settings"), dict)
+    return values["settings"] if of_a_run else values
+
+
+def load_config(kind: type[S], choices: Choices) -> tuple[S, dict[str, Any]]:
+    """Give the settings of the file, if there is one, and what stands in it."""
+    values, own = read_config(choices.config), kind.model_fields["task"].default
+    if (task := values.get("task", own)) != own:
+        hint = f"train with `ensue train {task}`, or give another file"
+        raise SettingError(
+            f"these are settings of {task}, not of {own}", where=str(choices.config), hint=hint
+        )
+    return read(kind, values, where=str(choices.config) if choices.config else None), values
+
+
+def finish(settings: Any, reasons: Sequence[str]) -> Proposal:
+    """Propose settings of any task; those that contradict each other are told before the data is
+    read."""
+    body = getattr(settings.model, "body", None)
+    body = getattr(body, "layer", body)
+    if isinstance(body, RecurrentSettings):
+        body.program()
+    return Proposal(settings, tuple(reasons))
+
+
+def change(settings: S, **changes: Any) -> S:
+    """Change fields, checked as if they were read from a file."""
+    return read(type(settings), {**dict(settings), **changes})
+
+
+def with_budget(settings: S, choices: Choices) -> S:
+    """Take over time, device, seed and the files of parts, where they were said.
+
+    `settings` has the fields training, data (with valid_file and test_file) and seed.
+    """
+    now: Any = settings
+    budget: dict[str, Any] = {}
+    if choices.minutes is not None and choices.epochs is not None:
+        raise SettingError(
+            "a training has one budget", where="--minutes and --epochs", hint="give one of them"
+        )
+    if choices.minutes is not None:
+        budget = {"minutes": choices.minutes, "epochs": None, "steps": None}
+    if choices.epochs is not None:
+        budget |= {"epochs": choices.epochs, "steps": None}
+    if choices.device is not None:
+        budget["hardware"] = now.training.hardware.model_copy(update={"device": choices.device})
+    flag = next(
+        (
+            f"--{name}"
+            for name in ("minutes", "epochs")
+            if name in budget and budget[name] is not None
+        ),
+        None,
+    )
+    training = read(TrainingSettings, {**dict(now.training), **budget}, where=flag)
+    data = now.data
+    if choices.valid is not None:
+        data = data.model_copy(update={"valid_file": str(choices.valid)})
+    if choices.test is not None:
+        data = data.model_copy(update={"test_file": str(choices.test)})
+    seed = now.seed if choices.seed is None else choices.seed
+    return change(settings, training=training, data=data, seed=seed)
+
+
+def apply_overrides(settings: S, choices: Choices) -> S:
+    """Change setting after setting, as after `--set`."""
+    for assignment in choices.assignments:
+        settings = assign(settings, assignment, choices.flags.get(assignment))
+    return settings

@@ -1,0 +1,214 @@
+"""What came out of a training of a verb that predicts, as programs and the model card are told
+it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensue.data.contract import Finding, Listener
+from ensue.data.prepare import fingerprint
+from ensue.data.readers.named_parts import parts_by_name
+from ensue.evaluation.intervals import Interval
+from ensue.evaluation.ranking import best_model, explain_recommendation
+from ensue.evaluation.scores import Score
+from ensue.layers import RecurrentSettings
+from ensue.settings import finite
+from ensue.tasks.contract import REPORT, RESULT
+from ensue.training.folder.run import ABOUT, Run
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out of a training, all on the test part unless it says otherwise."""
+
+    run: str
+    task: str
+    """The verb."""
+    rows: tuple[Score, ...]
+    """Of each model, the last of them that of the run."""
+    recommendation: str
+    selected: tuple[str, ...]
+    """What was chosen, and on which part."""
+    details: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+    """What seems to have gone wrong, in words."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values."""
+        *baselines, own = self.rows
+        return {
+            "run": self.run,
+            "task": self.task,
+            "metrics": dict(own.metrics),
+            "baselines": {row.name: dict(row.metrics) for row in baselines},
+            "rows": [row.to_json() for row in self.rows],
+            "recommendation": self.recommendation,
+            "selected": list(self.selected),
+            "warnings": list(self.warnings),
+            "details": dict(self.details),
+        }
+
+
+def conclude(
+    run: Run,
+    result: Mapping[str, Any],
+    markdown: Callable[[Mapping[str, Any], Mapping[str, Any]], str],
+) -> None:
+    """Write the model card and the result, what is no number as null; the result last, for it says:
+    finished.
+
+    Both hold the notes that were shown on the way.
+    """
+    run.write(REPORT, markdown(result, run.about).encode())
+    whole = {**result, "notes": list(run.about.get("notes", []))}
+    run.write(RESULT, json.dumps(finite(whole), indent=1).encode())
+
+
+def recommend(run: Run, rows: Sequence[Score], models: Mapping[str, str]) -> str:
+    """Say which model to use, and how to get it if the run, which has the last row, does not hold
+    it.
+
+    `models` are what `--model` calls the others of the table; what is not among them cannot be
+    trained by itself.
+    """
+    best, sentence = best_model(rows), explain_recommendation(rows)
+    if best is rows[-1] or best.name not in models:
+        return sentence
+    name = models[best.name]
+    return f"{sentence}; {retrain_command(run, rows[-1].name, best.name, name, ['--model', name])}"
+
+
+def retrain_command(run: Run, own: str, wanted: str, name: str, changes: Sequence[str]) -> str:
+    """Say how to train another model on the same data with the same settings, but for some
+    changes."""
+    words = [
+        "ensue",
+        "train",
+        run.about["task"],
+        *run.about.get("sources", []),
+        "--config",
+        str(run.path / ABOUT),
+    ]
+    out = run.path.with_name(f"{run.path.name}-{name}")
+    return (
+        f"this run holds {own}: get {wanted} by "
+        f"`{shlex.join([*words, *changes, '--out', str(out)])}`"
+    )
+
+
+def costs_of_network(rows: Sequence[Score]) -> list[tuple[str, float]]:
+    """Give the costs of the model that is recommended and of the run's network; empty where that
+    is recommended."""
+    best, own = best_model(rows), rows[-1]
+    return (
+        [(row.name, row.cost) for row in (best, own)]
+        if own.role == "network" and best is not own
+        else []
+    )
+
+
+def tally(ids: NDArray[np.integer], names: Sequence[str]) -> dict[str, int]:
+    """Count labels by name."""
+    return dict(zip(names, np.bincount(ids, minlength=len(names)).tolist(), strict=True))
+
+
+def tell_learned(run: Run, files: Sequence[Path], listener: Listener) -> None:
+    """Tell of files that the run has learned from: the same file, or the same bytes."""
+    data, known = run.about["settings"]["data"], run.about["data"]["files"]
+    held_out = [
+        Path(data[name]).resolve() for name in ("test_file", "valid_file") if data.get(name)
+    ]
+    if data.get("split") == "auto" and (parts := parts_by_name([Path(name) for name in known])):
+        held_out += [
+            path.resolve() for part, own in parts.items() if part != "train" for path in own
+        ]
+    learned = {Path(name).resolve(): one for name, one in known.items()}
+    learned = {
+        path: one for path, one in learned.items() if not {path, *path.parents} & {*held_out}
+    }
+    prints = fingerprint(dict.fromkeys(files, ""), lambda _: None)
+    if found := [
+        file for file in files if file.resolve() in learned or prints[str(file)] in learned.values()
+    ]:
+        more = f", and from {len(found) - 1:,} more," * (len(found) > 1)
+        what = (
+            f"the run has learned from this file{more} so its figures are better than those "
+            f"of new data"
+        )
+        listener.on_finding(
+            Finding(str(found[0]), what, "`ensue evaluate RUN` scores the test part alone")
+        )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The figures of data that a run did not train on."""
+
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
+    details: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values."""
+        return asdict(self)
+
+
+def layer_name(body: Any) -> str:
+    """Name a network by its cell or layer and its size.
+
+    >>> (layer_name(RecurrentSettings(cell="gru", width=8)),
+    ...  layer_name(RecurrentSettings(cell="lstm", width=8, depth=2)))
+    ('gru 8', 'lstm 2 x 8')
+    """
+    body = getattr(body, "layer", body)
+    cell = RecurrentSettings(cell=body.cell).program().name if hasattr(body, "cell") else ""
+    ways = "" if cell and isinstance(body, RecurrentSettings) else body.name
+    width, depth = getattr(body, "width", ""), getattr(body, "depth", 1)
+    return " ".join(filter(None, (ways, Path(cell).stem, f"{depth} x" * (depth > 1), str(width))))
+
+
+def format_metric(value: float | None, form: str) -> str:
+    """Write a figure, or that there is none: of what never changed, or of one forecast alone."""
+    return "none" if value is None or np.isnan(value) else f"{value:{form}}"
+
+
+def table_rows(
+    rows: Sequence[Mapping[str, Any]], shown: Mapping[str, str], form: str
+) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Lay out rows, as Standing.to_json gives them, with the names of their columns.
+
+    `shown` names the figures that have a column, in order; the first of them is told with its
+    interval.
+    """
+    names = [name for name in shown if name in rows[-1]["metrics"]]
+    columns = (
+        "model",
+        *(shown[name] for name in names),
+        f"95 % interval of {shown[names[0]]}",
+        "seconds",
+        "numbers",
+    )
+    laid = [
+        [
+            row["name"],
+            *(
+                format_metric(row["metrics"][name], form) if name in row["metrics"] else ""
+                for name in names
+            ),
+            " to ".join(
+                dict.fromkeys(format_metric(end, form) for end in row["intervals"][names[0]])
+            ),
+            f"{row['seconds']:.1f}",
+            f"{row['parameters']:,}",
+        ]
+        for row in rows
+    ]
+    return columns, laid

@@ -1,0 +1,1 @@
+"""The run folder: complete, checked, written atomically."""

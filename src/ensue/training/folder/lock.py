@@ -1,0 +1,66 @@
+"""One writer at a time: a lock on a run folder that dies with its process.
+
+The kernel holds the lock (flock), so the lock of a process that was killed is free at once, without
+a guess from its number. The file's text names the owner, for the message; its start time tells it
+from a later process of that number.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from ensue.atomic_io import blaming, open_log, parse_json
+from ensue.errors import RunError
+
+NAME, SMALL = ".lock", 4096
+
+
+class Lock:
+    """Hold a run folder against other writers, until `release` or the end of the process."""
+
+    def __init__(self, folder: Path) -> None:
+        owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
+        with blaming(folder / NAME):
+            self._file = open_log(folder, NAME, os.O_CREAT)
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if (
+                    os.fstat(self._file.fileno()).st_nlink == 1
+                ):  # else it would be written under its other name too
+                    self._file.truncate(0)
+                    self._file.write(json.dumps(owner).encode())
+            except BlockingIOError:
+                with self._file:
+                    raise _in_use(folder, self._file) from None
+            except OSError:
+                self._file.close()
+                raise
+
+    def release(self) -> None:
+        """Let others write; the file stays, because removing it could free two writers at once."""
+        self._file.close()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _in_use(folder: Path, file: IO[bytes]) -> RunError:
+    file.seek(0)
+    try:
+        who = parse_json(
+            file.read(SMALL), NAME, "process {0[pid]} on {0[host]} since {0[since]}".format
+        )
+    except RunError:
+        who = "another process"
+    return RunError(
+        f"the run is in use by {who}",
+        where=str(folder),
+        hint="wait for it, or stop it, and try again",
+    )

@@ -1,0 +1,403 @@
+"""A run: the folder that training writes; complete, resumable, and all that is needed to use what
+was learned.
+
+`run.toml` opens with `format = 2` and says how the run came about. `manifest.json` holds the
+SHA-256 of every other file that is whole (weights.safetensors, codec.json, report.md, ...). Before
+such a file is replaced, the manifest names the sums of both its old and its new content, and after
+it only the new one: so a crash between the writes leaves no file that the manifest does not know.
+The logs (metrics.jsonl, samples.jsonl) only grow, and are vouched for by the sizes and sums in the
+checkpoint; the checkpoint vouches for itself, and so does the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shlex
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import tomli_w
+from pydantic import TypeAdapter
+
+from ensue.atomic_io import (
+    TEMPORARY,
+    append,
+    blaming,
+    damaged,
+    files_in,
+    folder_in,
+    inside,
+    open_inside,
+    parse_json,
+    read_inside,
+    reading,
+    shape_of,
+    sum_inside,
+    sync,
+    sync_folder,
+    trim,
+    write_atomically,
+)
+from ensue.errors import RunError
+from ensue.settings import finite, parse_toml
+from ensue.training.contract import Event, Progress, Sample
+from ensue.training.folder.arrays import map_arrays, pack_arrays, unpack_arrays
+from ensue.training.folder.checkpoint import Checkpoint
+from ensue.training.folder.lock import Lock
+
+FORMAT = 2
+ABOUT, MANIFEST, WEIGHTS = "run.toml", "manifest.json", "weights.safetensors"
+METRICS, SAMPLES, CHECKPOINT = "metrics.jsonl", "samples.jsonl", "checkpoint/last.safetensors"
+ABSENT = "absent"
+"""Stands in the manifest for a file that may not be there yet, while it is written for the first
+time."""
+LOGS: dict[str, type] = {METRICS: Progress, SAMPLES: Sample}
+"""What a line of each log holds."""
+CHANGED = "its content is not what was saved (its SHA-256 has changed)"
+SMALL = 4_000_000
+"""run.toml and manifest.json are never longer than this, in bytes."""
+
+T = TypeVar("T")
+
+
+class Run:
+    """A run folder, open for reading (`open`), or for writing (`create`, `resume`) by this
+    process alone."""
+
+    def __init__(
+        self, path: Path, about: Mapping[str, Any], sums: dict[str, list[str]], lock: Lock | None
+    ) -> None:
+        self.path = path
+        self.about = about
+        """What run.toml says: nested tables."""
+        self._sums, self._lock = sums, lock
+
+    @property
+    def resuming(self) -> str:
+        """The command that goes on with it, as a shell takes it."""
+        return shlex.join(["ensue", "resume", str(self.path)])
+
+    @classmethod
+    def create(cls, path: Path | str, about: Mapping[str, Any]) -> Run:
+        """Begin a run in a folder that is new or empty; `about` are the tables of run.toml.
+
+        Raises RunError if there is something in the folder.
+        """
+        path = Path(path)
+        _refuse_unless_vacant(path)
+        with blaming(path):
+            path.mkdir(parents=True, exist_ok=True)
+        run = cls(path, {}, {}, Lock(path))
+        _refuse_unless_vacant(path)
+        try:
+            with blaming(path):
+                folder_in(path, "checkpoint").mkdir(exist_ok=True)
+                sync_folder(path.parent)
+            run._write_manifest()
+            run.describe({"format": FORMAT, "versions": _versions(), **about})
+        except RunError:
+            run.discard()
+            raise
+        return run
+
+    @classmethod
+    def open(cls, path: Path | str) -> Run:
+        """Open a run to use it, after a look at every sum. Raises RunError: missing, damaged,
+        another version."""
+        path = Path(path)
+        about = _read_about(path)
+        run = cls(path, about, _read_manifest(path), lock=None)
+        try:
+            for name, sums in run._sums.items():
+                _verify(path, name, sums)
+        except RunError:
+            if _read_manifest(path) != run._sums:
+                return cls.open(path)  # a training wrote in the meantime: look again
+            raise
+        return run
+
+    @classmethod
+    def resume(cls, path: Path | str) -> Run:
+        """Open a run to go on with it: what was logged after the last checkpoint is cut off.
+
+        Raises RunError as `open` does, and if another process writes to it.
+        """
+        path = Path(path)
+        _read_about(path)
+        lock = Lock(path)
+        try:
+            run = cls.open(path)
+            run._lock = lock
+            run._cut_logs()
+            run._tidy()
+        except RunError:
+            lock.release()
+            raise
+        return run
+
+    def close(self) -> None:
+        """Let others write to it."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def discard(self) -> None:
+        """Remove the folder with all that is in it: for a training that could not begin."""
+        self.close()
+        if not self.path.is_symlink():
+            shutil.rmtree(self.path, ignore_errors=True)  # it may be gone already
+            return
+        for entry in self.path.iterdir():  # a link that a person made stays
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+    def _cut_logs(self) -> None:
+        checkpoint = self.checkpoint()
+        for name, size in checkpoint.sizes.items() if checkpoint else ():
+            trim(self.path, name, size)
+        for name, known in checkpoint.sums.items() if checkpoint else ():
+            if checkpoint and checkpoint.sizes.get(name) and sum_inside(self.path, name) != known:
+                raise damaged(str(self.path / name), CHANGED)
+
+    def _tidy(self) -> None:
+        """Remove what a kill left half-written; nobody else writes now."""
+        for folder in (self.path, self.path / "checkpoint"):
+            for path in folder.glob(TEMPORARY):
+                with blaming(path):
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(
+                        missing_ok=True
+                    )
+
+    @property
+    def cache(self) -> Path:
+        """The folder of the encoded data, which may be deleted. Raises RunError if it is a link,
+        or no folder."""
+        return folder_in(self.path, "cache")
+
+    def copy(self, folder: Path | str) -> None:
+        """Copy the whole run to a folder that is new or empty; nothing else is needed to use it.
+
+        Raises RunError if there is something in the folder, or the disk refuses; then nothing
+        stays.
+        """
+        Run.create(folder, self.about).discard()
+        try:
+            for name in files_in(self.path):
+                _copy(self.path, name, Path(folder))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def describe(self, tables: Mapping[str, Any]) -> None:
+        """Put tables into run.toml, in place of those of the same name."""
+        about = {**self.about, **tables}
+        if about != self.about:
+            self.about = about
+            self.write(ABOUT, tomli_w.dumps(about).encode())
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace a file of the run, so that a crash leaves the old one or the new one, vouched
+        for by the manifest."""
+        path, new = inside(self.path, name), hashlib.sha256(data).hexdigest()
+        old = self._sums.get(name, [ABSENT])
+        if path.exists() and old == [new]:
+            return
+        self._sums[name] = [*old, new]
+        self._write_manifest()
+        write_atomically(path, data)
+        self._sums[name] = [new]
+        self._write_manifest()
+
+    def remove(self, *names: str) -> None:
+        """Take away files that no longer speak of what the run holds; a crash leaves each whole,
+        or gone."""
+        names = tuple(name for name in names if name in self._sums)
+        if not names:
+            return
+        self._sums |= {name: [*self._sums[name], ABSENT] for name in names}
+        self._write_manifest()
+        with blaming(self.path):
+            for name in names:
+                inside(self.path, name).unlink(missing_ok=True)
+                del self._sums[name]
+            sync_folder(self.path)
+        self._write_manifest()
+
+    def has(self, name: str) -> bool:
+        """Tell whether a file has been written."""
+        return name in self._sums and inside(self.path, name).exists()
+
+    def read(self, name: str) -> bytes:
+        """Give the content of a file. Raises RunError if the run does not have it yet."""
+        return read_inside(self.path, self._found(name).name)
+
+    def read_json(self, name: str) -> Any:
+        """Give the content of a file of JSON. Raises RunError if the run does not have it yet,
+        or it is damaged."""
+        return self.parse(name, lambda values: values)
+
+    def parse(self, name: str, make: Callable[[Any], T]) -> T:
+        """Make something of a file of JSON. Raises RunError if the run does not have it yet, or
+        it is damaged."""
+        return parse_json(self.read(name), str(self.path / name), make)
+
+    def write_arrays(self, arrays: Mapping[str, np.ndarray], name: str = WEIGHTS) -> None:
+        """Write what a model learned."""
+        self.write(name, pack_arrays(arrays))
+
+    def read_arrays(self, name: str = WEIGHTS) -> dict[str, np.ndarray]:
+        """Read what a model learned."""
+        return unpack_arrays(self.read(name), str(self.path / name))
+
+    def map_arrays(self, name: str = WEIGHTS) -> dict[str, np.ndarray]:
+        """Give what a model learned where it lies in the file, to be read as it is asked for."""
+        path = self._found(name)
+        with reading(path):
+            return map_arrays(path)
+
+    def _found(self, name: str) -> Path:
+        if not self.has(name):
+            hint = f"finish the training with `{self.resuming}`"
+            raise RunError(f"the run has no {name} yet", where=str(self.path), hint=hint)
+        return inside(self.path, name)
+
+    def record(self, event: Event) -> None:
+        """Add an event to its log."""
+        for log, kind in LOGS.items():
+            if type(event) is kind:
+                append(
+                    self.path,
+                    log,
+                    (json.dumps(finite(asdict(event)), allow_nan=False) + "\n").encode(),
+                )
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """Read a log. Raises RunError that names the line if one is damaged."""
+        data = read_inside(self.path, name) if inside(self.path, name).exists() else b""
+        line_of = TypeAdapter(LOGS.get(name, dict))
+
+        def row(values: Any) -> dict[str, Any]:
+            line_of.validate_python(values)
+            return values
+
+        lines = enumerate(data.splitlines(), 1)
+        return [
+            parse_json(line, f"{self.path / name}:{number}", row, "the line")
+            for number, line in lines
+        ]
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint; once this returns, nothing before it can be lost."""
+        sizes = {name: sync(self.path, name) for name in LOGS}
+        sums = {name: sum_inside(self.path, name) for name, size in sizes.items() if size}
+        with blaming(self.path):
+            sync_folder(self.path)  # a log that is new has a name that could be lost
+        write_atomically(inside(self.path, CHECKPOINT), checkpoint.with_logs(sizes, sums).pack())
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Give the last checkpoint, None before the first. Raises RunError if it is damaged."""
+        path = inside(self.path, CHECKPOINT)
+        if not path.exists():
+            return None
+        checkpoint = Checkpoint.unpack(read_inside(self.path, CHECKPOINT), str(path))
+        if checkpoint.sizes.keys() - LOGS.keys() or any(
+            size < 0 for size in checkpoint.sizes.values()
+        ):
+            raise damaged(str(path), "it names what is no log of a run")
+        return checkpoint
+
+    def _write_manifest(self) -> None:
+        text = json.dumps({"format": FORMAT, "sha256": self._sums}, indent=1, sort_keys=True)
+        write_atomically(inside(self.path, MANIFEST), text.encode())
+
+
+def _copy(run: Path, name: str, folder: Path) -> None:
+    """Copy a file of a run into a folder that has none of this name."""
+    with open_inside(run, name) as source, blaming(folder / name):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        with (folder / name).open("xb") as target:
+            shutil.copyfileobj(source, target)
+
+
+def _refuse_unless_vacant(path: Path) -> None:
+    """Let a folder pass that is new or empty, but for what a run leaves that was killed before
+    it had begun."""
+    hint = "give another folder with --out"
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise RunError("there is a file of this name", where=str(path), hint=hint)
+    if (path / ABOUT).exists():
+        hint = f"{hint}, or go on with `{shlex.join(['ensue', 'resume', str(path)])}`"
+        raise RunError("there is a run in this folder already", where=str(path), hint=hint)
+    if any(
+        item.name not in (MANIFEST, "checkpoint") and item.name[0] != "." for item in path.iterdir()
+    ):
+        raise RunError("the folder is not empty", where=str(path), hint=hint)
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    if path.is_file():
+        look = shlex.join(["ensue", "check", str(path)])
+        hint = f"`{look}` says how to learn from it: train, and name the run that this makes"
+        raise RunError("this is a file, not the folder of a run", where=str(path), hint=hint)
+    if not path.is_dir():
+        raise RunError(
+            "there is no such run folder",
+            where=str(path),
+            hint="look for a typing error in the name",
+        )
+    with reading(path):
+        there = (path / ABOUT).exists()
+    if not there:
+        raise RunError(
+            f"this is not a run: it has no {ABOUT}",
+            where=str(path),
+            hint="give the folder of a run",
+        )
+    data = read_inside(path, ABOUT, SMALL)
+    try:
+        about = parse_toml(data)
+    except ValueError as error:
+        raise damaged(str(path / ABOUT), str(error)) from None
+    if about.get("format") != FORMAT:
+        what = (
+            f"the run has format {about.get('format')!r}, and this version of ensue reads "
+            f"format {FORMAT}"
+        )
+        with shape_of(str(path / ABOUT)):
+            maker = about.get("versions", {}).get("ensue", "that made it")
+        raise RunError(what, where=str(path / ABOUT), hint=f"use it with ensue {maker}")
+    return about
+
+
+def _read_manifest(path: Path) -> dict[str, list[str]]:
+    def make(values: Any) -> dict[str, list[str]]:
+        return {str(name): [str(one) for one in known] for name, known in values["sha256"].items()}
+
+    return parse_json(read_inside(path, MANIFEST, SMALL), str(path / MANIFEST), make)
+
+
+def _verify(path: Path, name: str, sums: list[str]) -> None:
+    if ABSENT in sums and not inside(path, name).exists():
+        return
+    if sum_inside(path, name) not in sums:
+        raise damaged(str(path / name), CHANGED)
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version()} | {
+        name: version(name) for name in ("ensue", "torch", "numpy")
+    }
