@@ -1,7 +1,7 @@
 // Gradients of matrices: every thread has tiles of 64 columns of its own, and goes over all steps for some of them.
 #include "ensue.h"
 #include "operations.h"
-#include "room.h"
+#include "arena.h"
 #include "threads.h"
 
 // Steps whose adjoints stay in the first cache while all inputs go by, and numbers that stay in the second.

@@ -3,7 +3,7 @@
 #include "recurrence.h"
 
 #include "packing.h"
-#include "room.h"
+#include "arena.h"
 #include "threads.h"
 
 #define ENSUE_KERNELS "recurrence_kernels.h"

@@ -4,7 +4,7 @@
 #include "functions.h"
 #include "tile.h"
 #include "product.h"
-#include "narrow_product.h"
+#include "quantized_gemm.h"
 #include "machine.h"
 
 static Machine machine_of(const Hand &hand, int odd) {

@@ -8,10 +8,10 @@
 
 #include <memory>
 
-#include "choose.h"
-#include "crew.h"
+#include "sampling.h"
+#include "thread_pool.h"
 #include "packing.h"
-#include "room.h"
+#include "arena.h"
 #include "threads.h"
 
 #define ENSUE_KERNELS "tick_kernels.h"

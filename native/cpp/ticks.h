@@ -2,7 +2,7 @@
 #pragma once
 #include "ensue.h"
 
-// The rows of a product as bytes (narrow_product.h): number k is scale * ((128 * high[k] + low[k]) - 16384).
+// The rows of a product as bytes (quantized_gemm.h): number k is scale * ((128 * high[k] + low[k]) - 16384).
 struct Bytes {
     uint8_t *high, *low;
     float *scales;

@@ -1,6 +1,6 @@
 // Merging the sorted n-grams of several runs.
 #include "ensue.h"
-#include "room.h"
+#include "arena.h"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // Sorting the positions of a text by the symbols from each on: most significant digit first, on keys that hold as many
 // symbols as 96 bits do, beside the position; groups that are still equal go another round on the symbols after these.
 #include "ensue.h"
-#include "room.h"
+#include "arena.h"
 #include "threads.h"
 
 #include <algorithm>

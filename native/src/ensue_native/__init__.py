@@ -1,4 +1,5 @@
-"""The compiled kernels of ensue: one shared library with a plain C interface, which `ensue.native` opens."""
+"""The compiled kernels of ensue: one shared library with a plain C interface, which
+`ensue.native` opens."""
 
 from pathlib import Path
 

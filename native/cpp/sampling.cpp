@@ -1,4 +1,4 @@
-#include "choose.h"
+#include "sampling.h"
 
 #include <math.h>
 
