@@ -38,9 +38,11 @@ class Trial:
 
 
 TRIALS = {
-    "sst2": Trial("bag", 16, ("input_dropout=0.5", "token_dropout=0.3", "data.calibration=0.05")),
+    "sst2": Trial(
+        "embedding-bag", 16, ("input_dropout=0.5", "token_dropout=0.3", "data.calibration=0.05")
+    ),
     "trec_questions": Trial("convolution", 8, ("output_dropout=0.5", "data.calibration=0.05")),
-    "sms_spam": Trial("bag", 8, ("data.calibration=0.05",), figure="f1 of spam"),
+    "sms_spam": Trial("embedding-bag", 8, ("data.calibration=0.05",), figure="f1 of spam"),
     "first_names": Trial(
         "convolution",
         12,

@@ -149,9 +149,9 @@ def assign(settings: S, assignment: str, flag: str | None = None) -> S:
     """Change one setting, written `key=value` as after `--set`; a key may be shortened to its
     unambiguous end.
 
-    The key of a choice of parts, `model.body=bag`, takes another one with its defaults; of several
-    values, one may stand alone. `flag` is what a person wrote instead, which an error names. Raises
-    SettingError if the key is unknown or ambiguous, or the value does not fit.
+    The key of a choice of parts, `model.body=bag-of-context`, takes another one with its defaults;
+    of several values, one may stand alone. `flag` is what a person wrote instead, which an error
+    names. Raises SettingError if the key is unknown or ambiguous, or the value does not fit.
     """
     key, equals, text = assignment.partition("=")
     if not equals:

@@ -77,7 +77,7 @@ def test_random_cells_equal_the_eager_engine(draws: Random, variant: str, at_onc
         hold(program, batch=4, lengths=torch.tensor([3, 0, 5, 2]))
 
 
-@pytest.mark.parametrize("cell", ["gru_before", "mlstm"])
+@pytest.mark.parametrize("cell", ["gru_reset_before", "mlstm"])
 def test_a_run_without_gradients_stores_less_and_gives_the_same(cell: str, way: str) -> None:
     program = trace(CELLS[cell](), cell)
     values = _values(program, torch.float32)

@@ -29,7 +29,7 @@ def models() -> dict[str, Autoregressive]:
     networks = {layer: sequence_settings(layer, embedding=3) for layer in LAYERS}
     networks["one-hot"] = sequence_settings("window", embedding=0)
     networks["tied"] = sequence_settings(
-        "bag", embedding=3, head={"name": "categorical", "tied": True}
+        "bag-of-context", embedding=3, head={"name": "categorical", "tied": True}
     )
     built = {name: settings.build(SIZE).double().eval() for name, settings in networks.items()}
     tables = {
@@ -140,14 +140,14 @@ def test_saved_arrays_are_copies() -> None:
 
 def test_weights_of_another_network_are_refused() -> None:
     small, large = (
-        sequence_settings("bag", embedding=3).build(SIZE),
-        sequence_settings("bag", embedding=4).build(SIZE),
+        sequence_settings("bag-of-context", embedding=3).build(SIZE),
+        sequence_settings("bag-of-context", embedding=4).build(SIZE),
     )
     with pytest.raises(
         RunError, match=r"^the saved 'table.weight' is \[6, 3\], and the network has \[6, 4\]; use"
     ):
         large.load(small.arrays())
-    other = sequence_settings("bag", embedding=0).build(SIZE)
+    other = sequence_settings("bag-of-context", embedding=0).build(SIZE)
     with pytest.raises(
         RunError, match=r"^the saved weights and the network differ in 'table.weight'; use"
     ):
@@ -171,14 +171,14 @@ def test_tied_weights_need_embeddings() -> None:
     with pytest.raises(
         SettingError, match="tied=true needs embedded input, and embedding is 0; set embedding to"
     ):
-        sequence_settings("bag", embedding=0, head={"name": "categorical", "tied": True}).build(
-            SIZE
-        )
+        sequence_settings(
+            "bag-of-context", embedding=0, head={"name": "categorical", "tied": True}
+        ).build(SIZE)
 
 
 def test_a_name_chooses_a_model() -> None:
     assert {model_settings(name).name for name in model_names()} == set(MODELS)
-    assert model_settings("bag").body.name == "bag"
+    assert model_settings("bag-of-context").body.name == "bag-of-context"
     with pytest.raises(
         SettingError, match=r"^--model: there is no model 'widnow'; did you mean window\?$"
     ):

@@ -12,7 +12,7 @@ from ensue.state import tensors_of
 
 BODIES = [("recurrent", {"cell": cell, "depth": 2}) for cell in CELLS] + [
     ("window", {}),
-    ("bag", {}),
+    ("bag-of-context", {}),
 ]
 
 

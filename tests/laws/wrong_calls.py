@@ -42,7 +42,7 @@ RECURRENT: tuple[dict[str, Any], ...] = (
     *({"cell": name} for name in CELLS),
     {"cell": "peephole", "depth": 2, "zoneout": 0.1},
     {"cell": "lstm", "depth": 2, "residual": True, "layer_norm": "output"},
-    {"cell": "gru_before", "layer_norm": "gates", "learn_initial_state": True},
+    {"cell": "gru_reset_before", "layer_norm": "gates", "learn_initial_state": True},
 )
 OTHERS: tuple[Callable[[], Any], ...] = (
     *(

@@ -125,14 +125,15 @@ def peephole(
     return {"h": o * np.tanh(new), "c": new}
 
 
-def gru_before(
+def gru_reset_before(
     values: Arrays, x: NDArray[np.float64], h: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
     """Cho et al. 2014, equations 5 to 8: h = z h + (1 - z) h~, h~ = tanh(W x + U (r h))."""
-    gates = Gates("gru_before", values)
+    gates = Gates("gru_reset_before", values)
     r, z = sigmoid(gates("reset", x, h)), sigmoid(gates("update", x, h))
     return {
-        "h": z * h + (1 - z) * np.tanh(Gates("gru_before", values, "renew")("candidate", x, r * h))
+        "h": z * h
+        + (1 - z) * np.tanh(Gates("gru_reset_before", values, "renew")("candidate", x, r * h))
     }
 
 
@@ -167,7 +168,7 @@ def minlstm(
 
 
 TICKS: dict[str, Callable[..., dict[str, NDArray[np.float64]]]] = {
-    one.__name__: one for one in (irnn, jordan, peephole, gru_before, mlstm, mingru, minlstm)
+    one.__name__: one for one in (irnn, jordan, peephole, gru_reset_before, mlstm, mingru, minlstm)
 }
 
 
@@ -224,7 +225,7 @@ def test_gradients_equal_differences_of_the_equations_of_the_paper(name: str) ->
         )
 
 
-@pytest.mark.parametrize("name", ["gru_before", "peephole", "mlstm", "minlstm"])
+@pytest.mark.parametrize("name", ["gru_reset_before", "peephole", "mlstm", "minlstm"])
 def test_swapped_gates_of_any_cell_are_caught(name: str) -> None:
     program = trace(CELLS[name](), name)
     values = values_for(program)

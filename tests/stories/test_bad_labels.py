@@ -122,7 +122,7 @@ def test_wrong_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     path.write_text(table(ROWS))
     said = told(capsys, *train(path, model="lsmt"))
     assert "--model: there is no model 'lsmt'; did you mean lstm?" in said
-    said = told(capsys, *train(path, model="bag"), "--auxiliary", "lm")
+    said = told(capsys, *train(path, model="embedding-bag"), "--auxiliary", "lm")
     assert "--auxiliary: what comes next cannot be learned beside this" in said
     assert "nowhere: there is no such run folder" in told(
         capsys, *train(path, model="lstm"), "--pretrained", "nowhere"
@@ -244,7 +244,7 @@ def test_a_text_of_a_hundred_thousand_steps_among_short_ones(
 ) -> None:
     path = tmp_path / "data.csv"
     path.write_text(table([*ROWS, ("good " * 100_000, "pos"), *ROWS]))
-    assert main([*train(path, model="bag"), "--set", "training.steps=2"]) == 0
+    assert main([*train(path, model="embedding-bag"), "--set", "training.steps=2"]) == 0
     err = capsys.readouterr().err
     assert "only the first 512 steps are read" in err
     told = json.loads((tmp_path / "data-run" / "result.json").read_text())["details"]["skipped"]

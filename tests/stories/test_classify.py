@@ -69,7 +69,7 @@ def test_what_is_recommended_comes_with_the_command_that_trains_it(
         "classify",
         str(folder / "reviews.csv"),
         "--model",
-        "bag",
+        "embedding-bag",
         "--size",
         "tiny",
         "--seed",
@@ -79,7 +79,7 @@ def test_what_is_recommended_comes_with_the_command_that_trains_it(
     result = json.loads((tmp_path / "net" / "result.json").read_text())
     said, quoted, _ = result["recommendation"].split("`")
     name = said.split()[-2]
-    assert said.endswith(f"; this run holds bag: get {name} by ")
+    assert said.endswith(f"; this run holds embedding-bag: get {name} by ")
     assert main(shlex.split(quoted)[1:]) == 0
     new = json.loads((tmp_path / f"net-{name}" / "result.json").read_text())
     assert new["metrics"] == result["baselines"][name]
@@ -217,7 +217,7 @@ def test_lists_of_python_and_what_a_language_model_knows(folder: Path) -> None:
     assert set(model.classify(["a dull film"])[0].probabilities) == {"neg", "pos"}
 
 
-@pytest.mark.parametrize("model", ["bidirectional", "convolution", "bag", "gru"])
+@pytest.mark.parametrize("model", ["bidirectional", "convolution", "embedding-bag", "gru"])
 def test_every_body_is_trained_and_opened_again(model: str, folder: Path) -> None:
     out = folder / model
     settings = ["training.steps=2", "hardware.threads=1", "pooling=attention"]

@@ -226,7 +226,7 @@ def test_an_output_on_a_full_disk() -> None:
 def test_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "cells"]) == 0
     assert (
-        "gru_before  Gated recurrent unit with the reset before the product"
+        "gru_reset_before  Gated recurrent unit with the reset before the product"
         in capsys.readouterr().out
     )
     lines = [first_line(cell) for cell in CELLS.values()]

@@ -122,7 +122,7 @@ def test_what_is_recommended_comes_with_the_command_that_trains_it(
         "generate",
         str(folder / "text.txt"),
         "--model",
-        "bag",
+        "bag-of-context",
         "--size",
         "tiny",
         "--seed",
@@ -133,7 +133,7 @@ def test_what_is_recommended_comes_with_the_command_that_trains_it(
     name = result["rows"][2]["name"]
     said, quoted, rest = result["recommendation"].split("`")
     assert said.startswith(f"use {name}: ")
-    assert said.endswith(f"; this run holds bag 128: get {name} by ")
+    assert said.endswith(f"; this run holds bag-of-context 128: get {name} by ")
     assert rest == ""
     assert quoted in out
     assert quoted in (Path(net) / "report.md").read_text()
@@ -587,7 +587,7 @@ def test_an_n_gram_for_other_programs(
 
 def test_a_network_is_no_n_gram(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = (
-        f"train generate {folder / 'text.txt'} --model bag --size tiny --out "
+        f"train generate {folder / 'text.txt'} --model bag-of-context --size tiny --out "
         f"{folder / 'bag'} --set steps=2"
     )
     answer(capsys, *command.split(), "--set", "mixture.use=never")

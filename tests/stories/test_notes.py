@@ -49,7 +49,7 @@ CASES = {
         f"classify {name}": ("a.csv", CURVES if name in ("dtw", "summary-features") else TEXTS, [])
         for name in sorted(CLASSIFIERS.keys() - NETWORKS.keys())
     },
-    "classify bag": ("a.csv", TEXTS, ["--set", "training.steps=2"]),
+    "classify embedding-bag": ("a.csv", TEXTS, ["--set", "training.steps=2"]),
     **{f"tag {name}": ("a.tsv", TAGGED, []) for name in ("most-frequent-tag", "hmm")},
 }
 

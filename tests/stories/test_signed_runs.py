@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[str, str, dict[str, str]]] = {
     "words": ("generate", "gru", {"codec": "words"}),
     "subwords": ("generate", "lstm", {"codec": "subwords"}),
     "bytes": ("generate", "window", {"codec": "bytes"}),
-    "tokens": ("generate", "bag", {"codec": "tokens"}),
+    "tokens": ("generate", "bag-of-context", {"codec": "tokens"}),
     "ngram": ("generate", "ngram", {}),
     "texts": ("classify", "lstm", {}),
     "ngram-bayes": ("classify", "ngram-bayes", {}),

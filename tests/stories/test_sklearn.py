@@ -76,7 +76,7 @@ def test_a_pipeline_in_cross_validation_and_a_search() -> None:
     assert search.best_params_ == {"model": "summary-features"}
     assert search.best_estimator_.n_features_in_ == 16
     lower = FunctionTransformer(lambda texts: [text.lower() for text in texts])
-    found = make_pipeline(lower, SequenceClassifier("bag", epochs=60)).fit(
+    found = make_pipeline(lower, SequenceClassifier("embedding-bag", epochs=60)).fit(
         [text.upper() for text in TEXTS], MOODS
     )
     assert found.score(TEXTS, MOODS) == 1
@@ -125,7 +125,7 @@ def test_the_same_seed_gives_the_same_and_nothing_else_is_moved() -> None:
 
 
 def test_copies_answer_the_same_without_a_folder() -> None:
-    model = SequenceClassifier("bag", epochs=2).fit(TEXTS, MOODS)
+    model = SequenceClassifier("embedding-bag", epochs=2).fit(TEXTS, MOODS)
     told = model.predict_proba(TEXTS)
     for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
         np.testing.assert_array_equal(again.predict_proba(TEXTS), told)
@@ -135,7 +135,7 @@ def test_copies_answer_the_same_without_a_folder() -> None:
 
 
 def test_a_saved_classifier_is_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model = SequenceClassifier("bag", epochs=60).fit(TEXTS, MOODS)
+    model = SequenceClassifier("embedding-bag", epochs=60).fit(TEXTS, MOODS)
     model.save(tmp_path / "mood")
     assert [one.label for one in ensue.open(tmp_path / "mood").classify(TEXTS[:4])] == MOODS[:4]
     (tmp_path / "new.csv").write_text(
@@ -187,7 +187,7 @@ def test_much_data_is_held_out_from() -> None:
 )
 def test_what_cannot_be_learned_is_a_value_error(X: Any, y: Any, said: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(said)}"):
-        SequenceClassifier("bag").fit(X, y)
+        SequenceClassifier("embedding-bag").fit(X, y)
 
 
 def test_a_frame_with_a_column_of_texts_is_told_apart_from_numbers() -> None:
@@ -196,7 +196,7 @@ def test_a_frame_with_a_column_of_texts_is_told_apart_from_numbers() -> None:
     with pytest.raises(
         ValueError, match=r"of which one column holds the samples: give X\['text'\]"
     ):
-        SequenceClassifier("bag").fit(frame, MOODS)
+        SequenceClassifier("embedding-bag").fit(frame, MOODS)
     assert (
         len(SequenceClassifier("ngram-bayes").fit(frame["text"], MOODS).predict(frame["text"]))
         == 24

@@ -17,7 +17,7 @@ from ensue.cells.algebra import (
 from ensue.cells.contract import Cell, Gates, Names, Stage
 from ensue.cells.elman import Elman
 from ensue.cells.gru import GRU
-from ensue.cells.gru_before import GRUBefore
+from ensue.cells.gru_reset_before import GRUResetBefore
 from ensue.cells.irnn import IRNN
 from ensue.cells.jordan import Jordan
 from ensue.cells.lstm import LSTM
@@ -33,7 +33,7 @@ CELLS: dict[str, type[Cell]] = {
     "lstm": LSTM,
     "peephole": Peephole,
     "gru": GRU,
-    "gru_before": GRUBefore,
+    "gru_reset_before": GRUResetBefore,
     "mlstm": MLSTM,
     "mingru": MinGRU,
     "minlstm": MinLSTM,

@@ -21,7 +21,7 @@ from ensue.state import State
 class BagSettings(Settings):
     """Settings of a network over the counts of a fixed window."""
 
-    name: Literal["bag"] = "bag"
+    name: Literal["bag-of-context"] = "bag-of-context"
     window: int = Field(default=16, ge=1, le=100_000)
     """Steps counted, the present one included."""
     width: int = Field(default=256, ge=1)

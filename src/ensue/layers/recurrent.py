@@ -99,7 +99,7 @@ class RecurrentSettings(Settings):
         )
         if self.forget_bias is not None:
             # A GRU keeps the state where `update` is 1; the minimal GRU means the opposite by it.
-            gate = "update" if program.name in ("gru", "gru_before") else "forget"
+            gate = "update" if program.name in ("gru", "gru_reset_before") else "forget"
             if not any(gate in part.gates for part in program.stages):
                 raise SettingError(
                     f"forget_bias is given, and the cell {program.name} has no gate `{gate}`"

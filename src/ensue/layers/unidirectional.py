@@ -17,7 +17,7 @@ from ensue.settings import Settings, choice
 LAYERS: dict[str, type[Settings]] = {
     "recurrent": RecurrentSettings,
     "window": WindowSettings,
-    "bag": BagSettings,
+    "bag-of-context": BagSettings,
 }
 
 Layer = Annotated[Any, choice(LAYERS)]

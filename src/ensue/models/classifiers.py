@@ -59,7 +59,12 @@ SIZES: dict[SizeName, tuple[int, int, int]] = {
 
 def classifier_names() -> list[str]:
     """Give every name that `classifier_settings` knows."""
-    return ["bag", *[name for name in CLASSIFIERS if name != "network"], *ENCODERS, *CELLS]
+    return [
+        "embedding-bag",
+        *[name for name in CLASSIFIERS if name != "network"],
+        *ENCODERS,
+        *CELLS,
+    ]
 
 
 def classifier_settings(name: str) -> Settings:
@@ -68,10 +73,10 @@ def classifier_settings(name: str) -> Settings:
 
     Raises SettingError that suggests the nearest name.
 
-    >>> classifier_settings("gru").body.layer.cell, classifier_settings("bag").pooling
+    >>> classifier_settings("gru").body.layer.cell, classifier_settings("embedding-bag").pooling
     ('gru', 'mean')
     """
-    if name == "bag":
+    if name == "embedding-bag":
         return ClassifierSettings(body=ENCODERS["none"](), pooling="mean")
     if name in CLASSIFIERS:
         return CLASSIFIERS[name]()

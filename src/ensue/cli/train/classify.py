@@ -29,8 +29,8 @@ def classify(
         data: Tables (CSV, TSV, JSONL, Parquet) with a column of text and one of labels; or a
             folder, or a file, for each class; or text with fastText's labels. Or the name of a demo
             (see `ensue list demos`); with none, the demo `modules`.
-        model: convolution, bidirectional, lstm, gru or another cell, bag; or one that is fitted
-            instead of trained. See `ensue list models`.
+        model: convolution, bidirectional, lstm, gru or another cell, embedding-bag; or one fitted
+            in closed form. See `ensue list models`.
         codec: What a step of text is: words, tokens (between blanks), characters, bytes or
         subwords.
         format: What the data is, if that is not clear from its files and columns; see `ensue list

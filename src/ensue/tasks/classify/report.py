@@ -51,7 +51,7 @@ def name_of(settings: Settings) -> str:
     body: Any = getattr(settings, "body", None)
     if body is None:
         return str(getattr(settings, "name", ""))
-    return "bag" if body.name == "none" else layer_name(body)
+    return "embedding-bag" if body.name == "none" else layer_name(body)
 
 
 def summarise(run: Run) -> Summary:

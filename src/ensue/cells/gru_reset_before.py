@@ -5,7 +5,7 @@ from ensue.cells.algebra import Expr, sigmoid, tanh
 from ensue.cells.contract import Cell, Gates, Names, Stage
 
 
-class GRUBefore(Cell):
+class GRUResetBefore(Cell):
     """h' = (1 - update) * candidate + update * h,  candidate = tanh(W x + U (reset * h) + b)."""
 
     states = ("h",)
