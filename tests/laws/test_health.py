@@ -1,4 +1,4 @@
-"""Each failure of a training is named in words, and a healthy one is left in peace."""
+"""Each problem of a training gives a warning, and a healthy training gives none."""
 
 import math
 from collections import Counter
@@ -9,7 +9,7 @@ import pytest
 
 from ensue.evaluation.ranking import best_model
 from ensue.evaluation.scores import Score
-from ensue.inspection import diagnostics as health
+from ensue.inspection import diagnostics
 from ensue.inspection.diagnostics import (
     diagnose,
     diagnose_labels,
@@ -38,7 +38,7 @@ def history(norms: list[float], validations: list[float]) -> list[dict[str, Any]
 FINE = [1.0, 0.8, 0.9, 0.7, 0.6, 0.7, 0.5]
 
 
-def test_a_healthy_training_has_no_ailments() -> None:
+def test_a_healthy_training_has_no_warnings() -> None:
     verse = ["The fool doth think he is wise, but the wise man knows himself to be a fool."]
     assert diagnose(history(FINE, [3.0, 2.0, 1.9, 1.91, 1.9]), verse, unigram=2.9, size=60) == []
     assert diagnose([], []) == []
@@ -53,19 +53,20 @@ def test_a_healthy_training_has_no_ailments() -> None:
         ),
         (
             history([1.0, 0.1, 1e-7, 1e-9, 1e-9], []),
-            "Gradients vanished: their norm came down to 1e-09, ",
+            "Gradients vanished: their norm fell to 1e-09, ",
         ),
         (
             history(FINE, [3.2, 3.0, 3.0]),
-            "The network is dead: its loss of 3.000 is no better than the symbols' freq",
+            "The network has learned nothing: its validation loss of 3.000 is no better than symbol freq",
         ),
         (
             history(FINE, [5.0, 4.9]),
-            "The network has hardly begun: after 20 steps its loss of 4.900 is no better than",
+            "The training was too short: after 20 steps the validation loss of 4.900 is no better than",
         ),
         (
             history(FINE, [5.0, 4.9, 4.9]),
-            "The network is dead: its loss of 4.900 is no better than guessing evenly (4.094",
+            "The network has learned nothing: its validation loss of 4.900 is no better than uniform "
+            "guessing (4.094",
         ),
         (
             history(FINE, [2.0, 1.9, 1.8, 1.7]),
@@ -73,7 +74,7 @@ def test_a_healthy_training_has_no_ailments() -> None:
         ),
         (
             history(FINE, [2.0, 1.5, 1.6, 1.7, 1.9]),
-            "The network began to learn the training part by heart: the valid",
+            "The network overfitted: the validation loss was best at step 20 (1.500), whose weights",
         ),
     ],
 )
@@ -102,12 +103,12 @@ def test_each_failure_is_named(rows: list[dict[str, Any]], sentence: str) -> Non
         "nothing has risen",
     ],
 )
-def test_what_has_learned_everything_has_no_ailments(rows: list[dict[str, Any]]) -> None:
+def test_a_solved_task_has_no_warnings(rows: list[dict[str, Any]]) -> None:
     assert diagnose(rows, []) == []
 
 
-def test_what_ends_a_training_and_what_is_said_of_it_agree() -> None:
-    assert health.SOLVED == fit.SOLVED
+def test_training_and_diagnostics_agree_on_what_is_solved() -> None:
+    assert diagnostics.SOLVED == fit.SOLVED
 
 
 def test_more_time_is_advised_only_where_it_may_help() -> None:
@@ -116,11 +117,9 @@ def test_more_time_is_advised_only_where_it_may_help() -> None:
     )
     costs = [("ngram-bayes", 0.1), ("lstm", 0.2)]
     assert diagnose_labels(costs, {}, [], by_heart) == [
-        "It is no better than ngram-bayes (0.2 against 0.1); use that, or give it more examples"
+        "The network is no better than ngram-bayes (0.2 against 0.1); use that, or more data"
     ]
-    assert diagnose_labels(costs, {}, [], learning)[0].endswith(
-        "or give it more examples or more --minutes"
-    )
+    assert diagnose_labels(costs, {}, [], learning)[0].endswith("more data or a larger --minutes")
 
 
 @pytest.mark.parametrize("text", ["e" * 40, "and " * 12, "To be, " + "or not " * 10])
@@ -136,8 +135,7 @@ def test_the_longest_repetition_is_counted_to_its_end() -> None:
 
 
 def test_a_warning_never_advises_against_the_recommendation() -> None:
-    """Of as good models the quickest is recommended: to say of it that another is no worse would
-    take that back."""
+    """The fastest of equally good models is recommended; a warning must not name another."""
 
     def row(name: str, role: Any, seconds: float, *losses: float) -> Score:
         return Score(name, role, {}, {}, np.array(losses * 30), "errors per example", seconds, 0)
@@ -147,10 +145,12 @@ def test_a_warning_never_advises_against_the_recommendation() -> None:
     quick, best = row("quick", "baseline", 0.0, 1.0, 0.0), row("best", "baseline", 9.0, 0.0, 0.9)
     costs = costs_of_network([best, quick, network])
     assert [name for name, _ in costs] == [best_model([best, quick, network]).name, "lstm"]
-    assert diagnose_labels(costs, {}, [])[0].startswith(f"It is no better than {costs[0][0]} ")
+    assert diagnose_labels(costs, {}, [])[0].startswith(
+        f"The network is no better than {costs[0][0]} "
+    )
 
 
-def test_all_is_well_with_answers_that_are() -> None:
+def test_good_predictions_have_no_warnings() -> None:
     assert (
         worse_than_baseline(0.3, {"majority": 0.4, "nbsvm": 0.31})
         == worse_than_baseline(0.3, {})
@@ -173,13 +173,13 @@ def test_labels_drawn_from_one_source_are_no_shift() -> None:
         assert label_shift("test", *parts) == []
 
 
-def test_what_had_hardly_begun_is_trained_longer_before_labels_are_left_out() -> None:
-    assert "; train longer, give more of them" in unrecognised([("a", 9, 0.0)], more_time=True)[0]
+def test_a_short_training_is_lengthened_before_labels_are_dropped() -> None:
+    assert "; train longer, add examples" in unrecognised([("a", 9, 0.0)], more_time=True)[0]
 
 
-def test_of_many_labels_that_are_never_right_five_are_named() -> None:
-    (told,) = unrecognised([(name, 9, 0.0) for name in "abcdefg"])
-    assert told.startswith(
-        "No example of 'a' (9), 'b' (9), 'c' (9), 'd' (9), 'e' (9 in the test part), and "
-        "of 2 more labels, is"
+def test_at_most_five_labels_without_recall_are_named() -> None:
+    (message,) = unrecognised([(name, 9, 0.0) for name in "abcdefg"])
+    assert message.startswith(
+        "No example is recognised of 'a' (9), 'b' (9), 'c' (9), 'd' (9), 'e' (9 in the test "
+        "part), and of 2 more labels; "
     )

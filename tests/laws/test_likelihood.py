@@ -393,12 +393,12 @@ def test_memory_finds_how_far_back_a_model_looks():
     assert found.nats[3:] == pytest.approx([-log(0.92)] * 3)
     assert found.reach == 8
     assert str(found).startswith(
-        "context helps up to 8 symbols back: seeing 32 instead saves 0.0000 nats a symbol"
+        "the model uses 8 symbols of context: 32 of them would save 0.0000 nats per symbol"
     )
     short = memory(
         Remembering(back=8), ids, np.array([0, len(ids)]), MemorySettings(longest=8, places=100)
     )
-    assert str(short) == "context still helps 8 symbols back, as far as was measured"
+    assert str(short) == "the model uses at least 8 symbols of context, the most measured"
 
 
 def test_memory_costs_are_those_of_the_truncated_past(network):
@@ -425,7 +425,7 @@ def test_memory_never_looks_into_the_record_before():
 def test_memory_of_a_short_text_is_refused():
     text = encoded(12)
     with pytest.raises(
-        DataError, match=r"^symbols with 4 before them: 8, and 10 are needed; give a longer text"
+        DataError, match=r"^8 symbols have 4 before them, and 10 are needed; give a longer text"
     ):
         memory(Remembering(1), text.ids, text.offsets, MemorySettings())
 

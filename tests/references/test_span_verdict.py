@@ -107,11 +107,11 @@ def test_without_spans_in_the_test_words_are_compared() -> None:
 
 
 def test_the_warning_tells_f1() -> None:
-    said = worse_than_baseline(0.9, {"hmm": 0.6}, of="span F1")
-    assert said == [
+    messages = worse_than_baseline(0.9, {"hmm": 0.6}, metric="span F1")
+    assert messages == [
         (
-            "It is no better than hmm (span F1 0.1 against 0.4); use that, or give it more "
-            "examples or more --minutes"
+            "The network is no better than hmm (span F1 0.1 against 0.4); use that, more data "
+            "or a larger --minutes"
         )
     ]
 

@@ -1,1 +1,1 @@
-"""Looking inside a trained model."""
+"""Diagnosis of trained models."""

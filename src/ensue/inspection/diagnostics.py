@@ -1,5 +1,4 @@
-"""What went wrong in a training, in words, from what it recorded and from its answers; each says
-what to do."""
+"""Diagnose a training from its metrics and predictions: one sentence per problem, with a fix."""
 
 from __future__ import annotations
 
@@ -9,35 +8,32 @@ from statistics import median
 from typing import Any
 
 VANISHED = 1e-6
-"""A gradient shorter than this moves nothing."""
+"""Gradient norm below which the weights no longer move."""
 EXPLODED = 100.0
-"""A gradient longer than so many times the median has exploded."""
+"""A gradient has exploded if its norm is this many times the median."""
 COLLAPSED = 0.6
-"""Of a sample in one stretch that repeats itself is a collapse."""
+"""A sample has collapsed if one repeated part fills this share of it."""
 PERIOD = 20
-"""The longest repeated part that is looked for, in characters."""
+"""Longest repeated part that is searched for, in characters."""
 OVERFITTED = 0.05
-"""Rise of the validation loss over its best, as a share, that is no chance any more."""
+"""Relative rise of the validation loss over its best that is no longer noise."""
 FALLING = 0.05
-"""Fall of the validation loss over the last quarter of its measurements, as a share, that goes
-on with more time."""
+"""Relative fall of the validation loss over its last quarter that promises more with more time."""
 SOLVED = 0.001
-"""Nats below which nothing is left to learn, as in `training.fit`: gradients fade there, and
-losses fall to nothing."""
+"""Loss in nats below which nothing is left to learn, as in `training.fit`: gradients fade there,
+and losses fall to nothing."""
 MATTERS = 0.005
-"""Rise or fall of the validation loss, in nats, below which nobody would notice it in any
-answer."""
+"""Change of the validation loss, in nats, below which nobody would notice it in a prediction."""
 ENOUGH = 5
-"""Examples of a label from which on it says something that none of them is recognised."""
+"""Examples of a label from which a recall of 0 is evidence."""
 WARMUP_STEPS = 30
-"""Steps before which a network that is no better than frequencies is no sign of anything but too
-little time."""
+"""Before this step, a network no better than symbol frequencies shows only that time was short."""
 NAMED = 5
-"""Labels that are named of those that are never told right."""
+"""Labels with a recall of 0 that are named; the others are counted."""
 UNSURE, MEASURED = 0.1, 100
-"""How far probabilities may be off in the mean, and the examples from which on that can be told."""
+"""Expected calibration error that is reported, and the examples needed to measure it."""
 SHIFT_THRESHOLD = 0.15
-"""The share of examples that would have to have another label for two parts to be alike."""
+"""Total variation distance between the labels of two parts that is reported."""
 
 
 def diagnose(
@@ -46,23 +42,21 @@ def diagnose(
     unigram: float | None = None,
     size: int | None = None,
 ) -> list[str]:
-    """Name each failure that the lines of metrics.jsonl and the sampled texts show, one sentence
-    each.
+    """Diagnose a training from the rows of metrics.jsonl and its sampled texts.
 
-    `unigram` is the loss of symbol frequencies alone, in nats per symbol; `size` the number of
-    symbols.
+    `unigram` is the loss of a unigram model in nats per symbol; `size` is the vocabulary size.
 
     >>> diagnose([], ["the the the the the the the the the "])
-    ['A sample repeats itself: one part fills 100 % of it; train longer, or write with a higher
+    ['A sample repeats itself: one part fills 100 % of it; train longer, or generate with a higher
     --temperature']
     """
-    course = (
+    found = (
         *_gradients(metrics),
-        *_dead(metrics, unigram, size),
+        *_worse_than_unigram(metrics, unigram, size),
         *_overfitted(metrics),
         *_falling(metrics),
     )
-    return [*course, *_repetition(samples)]
+    return [*found, *_repetition(samples)]
 
 
 def diagnose_labels(
@@ -70,17 +64,16 @@ def diagnose_labels(
     counts: Mapping[str, Mapping[str, int]],
     recalls: Iterable[tuple[str, int, float]],
     metrics: Sequence[Mapping[str, Any]] = (),
-    of: str = "",
+    metric: str = "",
 ) -> list[str]:
-    """Name what is wrong with the answers of a model of labels, or tags: `worse_than_baseline`,
-    `label_shift`, `unrecognised`.
+    """Diagnose a classifier or tagger: `worse_than_baseline`, `label_shift`, `unrecognised`.
 
-    `costs` are of the model that is recommended and, last, of the network that was trained; or
-    empty. `counts` are of the labels in each part, `metrics` the lines of metrics.jsonl; `of` names
-    the figure that costs are 1 less of.
+    `costs` holds the recommended model and, last, the trained network; it may be empty. `counts`
+    holds label counts per part, `metrics` the rows of metrics.jsonl. If costs are 1 - a metric such
+    as F1, `metric` is its name.
     """
     found = (
-        worse_than_baseline(costs[-1][1], dict(costs[:-1]), _time_helps(metrics), of)
+        worse_than_baseline(costs[-1][1], dict(costs[:-1]), _time_helps(metrics), metric)
         if costs
         else []
     )
@@ -90,102 +83,101 @@ def diagnose_labels(
 
 
 def worse_than_baseline(
-    own: float, others: Mapping[str, float], more_time: bool = True, of: str = ""
+    own: float, others: Mapping[str, float], more_time: bool = True, metric: str = ""
 ) -> list[str]:
-    """Say so where a network costs no less than a baseline, and something; both in the mean of the
-    same test part.
+    """Warn if the network costs no less than a baseline, and more than nothing.
 
-    Without `more_time` a longer training is not advised, since this one had stopped to gain. `of`
-    names the figure, such as F1, that costs are 1 less of: it is told instead.
+    Costs are means over the same test part. Without `more_time`, longer training is not advised,
+    because the network had stopped improving. If costs are 1 - a metric, `metric` is its name, and
+    the message shows the metric.
 
     >>> worse_than_baseline(0.5, {"majority": 0.4})
-    ['It is no better than majority (0.5 against 0.4); use that, or give it more examples or more
+    ['The network is no better than majority (0.5 against 0.4); use that, more data or a larger
     --minutes']
     """
     if not own or not others or own < min(others.values()):
         return []
     best = min(others, key=lambda name: others[name])
-    pair = [own, others[best]] if not of else [1 - own, 1 - others[best]]
-    told = f"It is no better than {best} ({f'{of} {pair[0]:.3g}'.strip()} against {pair[1]:.3g})"
-    return [f"{told}; use that, or give it more examples" + " or more --minutes" * more_time]
+    pair = [own, others[best]] if not metric else [1 - own, 1 - others[best]]
+    values = f"{metric} {pair[0]:.3g}".strip() + f" against {pair[1]:.3g}"
+    fix = "use that, more data or a larger --minutes" if more_time else "use that, or more data"
+    return [f"The network is no better than {best} ({values}); {fix}"]
 
 
 def unrecognised(recalls: Iterable[tuple[str, int, float]], more_time: bool = False) -> list[str]:
-    """Name labels of which no example is told right; of each there is its count in the test part,
-    and its recall.
+    """Warn of labels with a recall of 0; `recalls` holds name, test examples and recall of each.
 
-    With `more_time` a longer training is advised first, since this one had not stopped to gain.
+    With `more_time`, longer training is advised first, because the network was still improving.
 
     >>> unrecognised([("spam", 12, 0.0), ("ham", 50, 0.9)])
-    ["No example of 'spam' (12 in the test part) is told right; give more of them, or leave the
-    label out"]
+    ["No example is recognised of 'spam' (12 in the test part); add examples of them, or drop the
+    label"]
     """
     found = [
         f"{name!r} ({count:,}" for name, count, recall in recalls if count >= ENOUGH and not recall
     ]
     if not found:
         return []
-    more = f", and of {len(found) - NAMED} more labels," * (len(found) > NAMED)
+    more = f", and of {len(found) - NAMED} more labels" * (len(found) > NAMED)
     named = "), ".join(found[:NAMED])
     longer = "train longer, " * more_time
-    what = f"No example of {named} in the test part){more} is told right"
-    return [f"{what}; {longer}give more of them, or leave the label out"]
+    problem = f"No example is recognised of {named} in the test part){more}"
+    return [f"{problem}; {longer}add examples of them, or drop the label"]
 
 
 def miscalibrated(error: float, count: int) -> list[str]:
-    """Say so where calibrated probabilities are off, in the mean of `count` examples.
+    """Warn of a large expected calibration error, measured on `count` examples after calibration.
 
     >>> miscalibrated(0.2, 500)
-    ['Its probabilities are 20 % off even after calibration; calibrate it on more examples
+    ['The expected calibration error is 20 % even after calibration; calibrate on more examples
     (data.calibration)']
     """
     if error <= UNSURE or count < MEASURED:
         return []
-    told = f"Its probabilities are {100 * error:.0f} % off even after calibration"
-    return [f"{told}; calibrate it on more examples (data.calibration)"]
+    problem = f"The expected calibration error is {100 * error:.0f} % even after calibration"
+    return [f"{problem}; calibrate on more examples (data.calibration)"]
 
 
-def label_shift(part: str, learned: Mapping[str, int], there: Mapping[str, int]) -> list[str]:
-    """Say so where a part has other labels than the one that was learned, by more than chance; both
-    are counts.
+def label_shift(
+    part: str, train_counts: Mapping[str, int], part_counts: Mapping[str, int]
+) -> list[str]:
+    """Warn if the label distribution of a part differs from training by more than chance.
 
     >>> label_shift("test", {"ham": 900, "spam": 100}, {"ham": 100, "spam": 100})
-    ["The test part has other labels than what was learned: 50 % are 'spam', and 10 % there; is it
-    of the same kind?"]
+    ["The labels of the test part are distributed unlike those in training: 50 % are 'spam', against
+    10 % in training; check that it is the same kind of data"]
     """
-    every, own = sum(learned.values()), sum(there.values())
-    if not every or not own:
+    train_total, part_total = sum(train_counts.values()), sum(part_counts.values())
+    if not train_total or not part_total:
         return []
-    away = {
-        name: there.get(name, 0) / own - learned.get(name, 0) / every
-        for name in learned.keys() | there.keys()
+    changes = {
+        name: part_counts.get(name, 0) / part_total - train_counts.get(name, 0) / train_total
+        for name in train_counts.keys() | part_counts.keys()
     }
-    distance = sum(map(abs, away.values())) / 2
-    if distance <= SHIFT_THRESHOLD + sqrt(
-        len(away) / (2 * pi * own)
-    ):  # the mean of what chance does, at the most
+    distance = sum(map(abs, changes.values())) / 2
+    # Sampling alone gives a mean distance of at most the square root.
+    if distance <= SHIFT_THRESHOLD + sqrt(len(changes) / (2 * pi * part_total)):
         return []
-    most = max(away, key=lambda name: (away[name], name))
-    shares = there.get(most, 0) / own, learned.get(most, 0) / every
-    told = f"{100 * shares[0]:.0f} % are {most!r}, and {100 * shares[1]:.0f} % there"
+    most = max(changes, key=lambda name: (changes[name], name))
+    shares = part_counts.get(most, 0) / part_total, train_counts.get(most, 0) / train_total
+    values = f"{100 * shares[0]:.0f} % are {most!r}, against {100 * shares[1]:.0f} % in training"
     return [
-        f"The {part} part has other labels than what was learned: {told}; is it of the same kind?"
+        f"The labels of the {part} part are distributed unlike those in training: {values}; "
+        "check that it is the same kind of data"
     ]
 
 
-def undercoverage(promised: float, covered: float, count: int) -> list[str]:
-    """Say so where sets or intervals hold less than they promise, by more than chance.
+def undercoverage(target: float, covered: float, count: int) -> list[str]:
+    """Warn if prediction sets or intervals cover less than their target, by more than chance.
 
     >>> undercoverage(0.95, 0.7, 200)
-    ['What promises 95 % holds 70 %: the test part is not like what it was fitted on; learn from
-    later or more data']
+    ['The coverage is 70 % with a target of 95 %: the test part is unlike the calibration part;
+    train on later or more data']
     """
-    if covered >= promised - 0.03 - 3 * sqrt(promised * (1 - promised) / max(count, 1)):
+    if covered >= target - 0.03 - 3 * sqrt(target * (1 - target) / max(count, 1)):
         return []
-    told = f"What promises {100 * promised:.0f} % holds {100 * covered:.0f} %"
-    return [
-        f"{told}: the test part is not like what it was fitted on; learn from later or more data"
-    ]
+    problem = f"The coverage is {100 * covered:.0f} % with a target of {100 * target:.0f} %"
+    return [f"{problem}: the test part is unlike the calibration part; train on later or more data"]
 
 
 def _validations(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[float, int]]:
@@ -195,15 +187,13 @@ def _validations(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[float, int]
 
 
 def _solved(metrics: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether nothing was left to learn; a density may have a loss below zero, and learn
-    on."""
+    """Return whether nothing was left to learn; a density's loss may be negative and still fall."""
     losses = [loss for loss, _ in _validations(metrics)]
     return bool(losses) and 0 <= min(losses) < SOLVED
 
 
 def _time_helps(metrics: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether the validation loss was best at the end, or nearly: then a longer training
-    may gain."""
+    """Return whether longer training may help: the best validation loss is among the last three."""
     rows = _validations(metrics)
     return not rows or (min(rows) in rows[-3:] and not _solved(metrics))
 
@@ -214,46 +204,44 @@ def _gradients(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         return
     if _solved(metrics):
         return
-    # Norms fade as a network learns: what is usual at the end is no measure of how they began.
+    # Norms fade as a network learns: the median of all would call the first ones exploded.
     middle = median(norm for norm, _ in norms)
     usual = max(middle, median(norm for norm, _ in norms[:5]))
     late = median(norm for norm, _ in norms[-max(len(norms) // 5, 1) :])
     worst, step = max(norms)
     if late < VANISHED:
         yield (
-            f"Gradients vanished: their norm came down to {late:.1g}, so nothing is "
-            f"learned any more; "
-            "lower the rate, use a gated cell, or make the network less deep"
+            f"Gradients vanished: their norm fell to {late:.1g}, and training has stopped; "
+            "lower the learning rate, use a gated cell, or use fewer layers"
         )
     elif worst > EXPLODED * max(usual, VANISHED):
         yield (
             f"Gradients exploded: at step {step} the norm was {worst:.3g}, its median "
-            f"{middle:.3g}; "
-            "lower the rate, or clip more"
+            f"{middle:.3g}; lower the learning rate or max_grad_norm"
         )
 
 
-def _dead(
+def _worse_than_unigram(
     metrics: Sequence[Mapping[str, Any]], unigram: float | None, size: int | None
 ) -> Iterator[str]:
     if not (losses := _validations(metrics)):
         return
     best = min(losses)[0]
     if size is not None and best >= log(size):
-        told = f"no better than guessing evenly ({log(size):.3f})"
+        problem = f"no better than uniform guessing ({log(size):.3f})"
     elif unigram is not None and best >= unigram:
-        told = f"no better than the symbols' frequencies alone ({unigram:.3f})"
+        problem = f"no better than symbol frequencies alone ({unigram:.3f})"
     else:
         return
     if (steps := losses[-1][1]) < WARMUP_STEPS:
         yield (
-            f"The network has hardly begun: after {steps} steps its loss of {best:.3f} is "
-            f"{told}; train longer"
+            f"The training was too short: after {steps} steps the validation loss of {best:.3f} "
+            f"is {problem}; train longer"
         )
     else:
         yield (
-            f"The network is dead: its loss of {best:.3f} is {told}; train longer, or change "
-            f"the rate"
+            f"The network has learned nothing: its validation loss of {best:.3f} is {problem}; "
+            "train longer, or change the learning rate"
         )
 
 
@@ -265,11 +253,9 @@ def _overfitted(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     last = median(loss for loss, _ in rows[-3:])
     if last > (1 + OVERFITTED) * best and last - best > MATTERS:
         yield (
-            f"The network began to learn the training part by heart: the validation loss "
-            f"was best at step {step} "
-            f"({best:.3f}) and rose to {last:.3f}; the weights of that step are kept; "
-            f"more data, a smaller "
-            "--size or more dropout would let it learn longer"
+            f"The network overfitted: the validation loss was best at step {step} ({best:.3f}), "
+            f"whose weights are saved, and rose to {last:.3f}; use more data, a smaller --size or "
+            "more dropout"
         )
 
 
@@ -280,9 +266,8 @@ def _falling(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     before, last = losses[-1 - len(losses) // 4], losses[-1]
     if last == min(losses) and before - last > max(FALLING * abs(last), MATTERS):
         yield (
-            f"The validation loss was still falling at the end: from {before:.3f} to "
-            f"{last:.3f} over the last quarter; "
-            "go on with `ensue resume RUN --minutes N`, or train longer"
+            f"The validation loss was still falling at the end: from {before:.3f} to {last:.3f} "
+            "over the last quarter; continue with `ensue resume RUN --minutes N`, or train longer"
         )
 
 
@@ -294,13 +279,12 @@ def _repetition(samples: Sequence[str]) -> Iterator[str]:
     if share >= COLLAPSED:
         yield (
             f"A sample repeats itself: one part fills {100 * share:.0f} % of it; "
-            "train longer, or write with a higher --temperature"
+            "train longer, or generate with a higher --temperature"
         )
 
 
 def longest_repetition(text: str) -> int:
-    """Count the characters of the longest stretch that is one short part over and over, at least
-    three times.
+    """Return the length of the longest run of one short part, repeated at least three times.
 
     >>> longest_repetition("say ababab!"), longest_repetition("abcabc")
     (6, 0)

@@ -1,4 +1,4 @@
-"""What the state remembers: how much better a model predicts the more of the past it may see."""
+"""Effective context length: the loss of a model by how much of the past it may see."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ _TWO_SIDED = 1.96
 
 
 class MemorySettings(Settings):
-    """How the reach of the memory is measured."""
+    """How the effective context length is measured."""
 
     longest: int = Field(default=512, ge=2)
-    """The most symbols of context; 1, 2, 4 and so on up to it are compared."""
+    """Longest context in symbols; 1, 2, 4 and so on up to it are compared."""
     places: int = Field(default=512, ge=10)
-    """At how many places of the text."""
+    """Positions of the text that are predicted."""
     seed: int = 0
-    """Chooses the places."""
+    """Random seed."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Nats of a symbol by the number of symbols before it that the model saw."""
+    """Mean loss by context length, in nats per symbol."""
 
     contexts: list[int]
     nats: list[float]
     lost: list[float]
-    """By how many nats each is worse than the longest context."""
+    """Excess loss of each context over the longest one, in nats per symbol."""
     margins: list[float]
-    """Half the width of the 95 % interval of each of these losses, over the same places."""
+    """Half the width of the 95 % interval of each excess loss, paired by position."""
 
     @property
     def reach(self) -> int:
-        """The shortest context from which on a longer one helps no more than chance."""
+        """The shortest context beyond which no longer one is significantly better."""
         helped = [lost - margin > 0 for lost, margin in zip(self.lost, self.margins, strict=True)]
         return next(context for at, context in enumerate(self.contexts) if not any(helped[at:]))
 
     def __str__(self) -> str:
         at, longest = self.contexts.index(self.reach), self.contexts[-1]
         if self.reach == longest:
-            return f"context still helps {longest} symbols back, as far as was measured"
+            return f"the model uses at least {longest} symbols of context, the most measured"
         low, high = self.lost[at] - self.margins[at], self.lost[at] + self.margins[at]
         return (
-            f"context helps up to {self.reach} symbols back: seeing {longest} instead saves "
-            f"{self.lost[at]:.4f} nats a symbol [{low:.4f}, {high:.4f}]"
+            f"the model uses {self.reach} symbols of context: {longest} of them would save "
+            f"{self.lost[at]:.4f} nats per symbol [{low:.4f}, {high:.4f}]"
         )
 
 
@@ -62,19 +62,19 @@ def memory(
     offsets: NDArray[np.int64],
     settings: MemorySettings,
 ) -> Memory:
-    """Score the same places of a text with more and more of what came before them.
+    """Measure the loss at the same positions of a text with contexts of 1, 2, 4, ... symbols.
 
-    Each begins from the initial state without the start symbol, which would claim that nothing came
-    before. Only places with enough of their record before them count. Raises DataError if there are
-    too few.
+    Each context begins from the initial state, without the start symbol: that would claim that
+    nothing came before. Positions need the longest context within their own record. Raises
+    DataError if fewer than 10 do.
     """
     longest = min(settings.longest, int(np.diff(offsets).max()) // 2)
     contexts = [1 << power for power in range(max(longest, 1).bit_length())]
     within = np.arange(len(ids)) - np.repeat(offsets[:-1], np.diff(offsets))
     places = np.flatnonzero(within >= contexts[-1])
     if len(places) < 10:
-        what = f"symbols with {contexts[-1]} before them: {len(places)}, and 10 are needed"
-        raise DataError(what, hint="give a longer text to measure the memory on")
+        problem = f"{len(places)} symbols have {contexts[-1]} before them, and 10 are needed"
+        raise DataError(problem, hint="give a longer text")
     if len(places) > settings.places:
         places = np.random.default_rng(settings.seed).choice(places, settings.places, replace=False)
     costs = np.stack([_cost(model, ids, places, context) for context in contexts])
@@ -93,9 +93,8 @@ def _cost(
     ).to(device)
     targets = torch.from_numpy(np.asarray(ids[places], dtype=np.int64)).to(device)
     with torch.inference_mode():
-        for step in range(
-            context - 1
-        ):  # one by one: only the last prediction is needed, and memory stays small
+        # One by one: only the last prediction is needed, and memory stays small.
+        for step in range(context - 1):
             _, state = model(before[:, step : step + 1], state)
         nats, _ = model.nats(before[:, -1:], targets[:, None], state)
     return nats[:, 0].cpu().double().numpy()
