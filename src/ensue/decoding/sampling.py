@@ -1,5 +1,7 @@
-"""What may be drawn: pure functions that reshape log-probabilities (rows, size), each row a
-distribution."""
+"""Sampling filters: temperature, top-k, top-p, min-p, typical and repetition penalty.
+
+Pure functions on log-probabilities (rows, size); each row is a distribution.
+"""
 
 from __future__ import annotations
 
@@ -14,35 +16,35 @@ Mask = NDArray[np.bool_]
 
 
 class SamplingSettings(Settings):
-    """How the model's distribution is reshaped before a symbol is drawn; the defaults leave it
-    as it is."""
+    """Sampling filters; the defaults leave the model's distribution as it is."""
 
     temperature: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    """Below 1 the likely becomes likelier; 0 always takes the likeliest."""
+    """Sampling temperature: below 1 sharpens the distribution; 0 is greedy decoding."""
     top_k: int = Field(default=0, ge=0)
-    """Draw among this many likeliest symbols; 0 is all."""
+    """Sample from this many most probable symbols (top-k); 0 is all."""
     top_p: float = Field(default=1.0, gt=0, le=1)
-    """Draw among the likeliest symbols that together have this probability (top-p)."""
+    """Sample from the smallest set of most probable symbols with this total probability (top-p,
+    nucleus)."""
     min_p: float = Field(default=0.0, ge=0, le=1)
-    """Draw among symbols at least this probable relative to the likeliest."""
+    """Sample from symbols at least this probable relative to the most probable one (min-p)."""
     typical_p: float = Field(default=1.0, gt=0, le=1)
-    """Draw among the symbols whose surprise is nearest to what is expected, with this
-    probability together."""
+    """Sample from the symbols whose surprisal is nearest to the entropy, with this total
+    probability (locally typical)."""
     repetition_penalty: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-    """Above 1 makes symbols of the recent text less likely."""
+    """Repetition penalty: above 1 makes symbols of the recent text less probable."""
     repetition_window: int = Field(default=64, ge=1)
-    """How many symbols back the recent text goes, prompt included."""
+    """Symbols of recent text that the repetition penalty covers, prompt included."""
 
 
 def apply(
     settings: SamplingSettings, scores: LogProbs, allowed: Mask, recent: Mask | None = None
 ) -> LogProbs:
-    """Reshape the scores: allowed symbols, repetition penalty, temperature, top-k, nucleus, min-p,
+    """Apply all filters: allowed symbols, repetition penalty, temperature, top-k, top-p, min-p,
     typical.
 
-    This order is fixed, and each filter sees what the one before left, normalised again. `allowed`
-    and `recent` are (rows, size) or (size,). Where the model excludes all that is allowed, the
-    allowed are equally likely.
+    The order is fixed; each filter receives the renormalised output of the one before. `allowed`
+    and `recent` are (rows, size) or (size,). If the model gives probability zero to all allowed
+    symbols, these become equally probable.
     """
     scores = allow(scores, allowed)
     if recent is not None and settings.repetition_penalty != 1:
@@ -67,7 +69,7 @@ def normalize(scores: LogProbs) -> LogProbs:
 
 
 def allow(scores: LogProbs, allowed: Mask) -> LogProbs:
-    """Give the forbidden symbols probability zero."""
+    """Set the probability of forbidden symbols to zero."""
     kept = np.where(allowed, scores, -np.inf)
     hopeless = ~np.isfinite(kept.max(axis=1, keepdims=True))
     return normalize(np.where(hopeless & allowed, 0.0, kept))
@@ -84,8 +86,9 @@ def penalize(scores: LogProbs, recent: Mask, penalty: float) -> LogProbs:
 
 
 def apply_temperature(scores: LogProbs, temperature: float) -> LogProbs:
-    """Divide log-probabilities by the temperature; at 0 keep the likeliest alone, the lowest id of
-    equal ones.
+    """Divide log-probabilities by the temperature; at 0 keep the most probable symbol alone.
+
+    Of equally probable symbols, the lowest id is kept.
 
     >>> np.exp(apply_temperature(np.log([[0.8, 0.2]]), 0.5)).round(3).tolist()
     [[0.941, 0.059]]
@@ -97,37 +100,42 @@ def apply_temperature(scores: LogProbs, temperature: float) -> LogProbs:
 
 
 def keep_top(scores: LogProbs, count: int) -> LogProbs:
-    """Keep the `count` likeliest symbols of each row, the lower ids of equal ones."""
+    """Keep the `count` most probable symbols of each row (top-k); ties keep the lower ids."""
     return _keep(scores, np.argsort(-scores, axis=1, kind="stable"), np.full(len(scores), count))
 
 
 def keep_top_p(scores: LogProbs, mass: float) -> LogProbs:
-    """Keep the smallest set of likeliest symbols with at least this mass (Holtzman et al. 2020,
-    arXiv:1904.09751)."""
+    """Keep the smallest set of most probable symbols with at least this mass (top-p).
+
+    Source: Holtzman et al. 2020, arXiv:1904.09751, nucleus sampling.
+    """
     return _keep_mass(scores, np.argsort(-scores, axis=1, kind="stable"), mass)
 
 
 def keep_probable(scores: LogProbs, share: float) -> LogProbs:
-    """Keep symbols at least `share` times as probable as the likeliest (Nguyen et al. 2024,
-    arXiv:2407.01082)."""
+    """Keep symbols at least `share` times as probable as the most probable one (min-p).
+
+    Source: Nguyen et al. 2024, arXiv:2407.01082.
+    """
     return normalize(
         np.where(scores >= scores.max(axis=1, keepdims=True) + np.log(share), scores, -np.inf)
     )
 
 
 def keep_typical(scores: LogProbs, mass: float) -> LogProbs:
-    """Keep the symbols whose surprise is nearest to the entropy (Meister et al. 2023,
-    arXiv:2202.00666)."""
-    surprise = np.where(np.isfinite(scores), -scores, 0.0)
-    entropy = (np.exp(scores) * surprise).sum(axis=1, keepdims=True)
-    distance = np.where(np.isfinite(scores), np.abs(surprise - entropy), np.inf)
+    """Keep the symbols whose surprisal is nearest to the entropy (locally typical sampling).
+
+    Source: Meister et al. 2023, arXiv:2202.00666.
+    """
+    surprisal = np.where(np.isfinite(scores), -scores, 0.0)
+    entropy = (np.exp(scores) * surprisal).sum(axis=1, keepdims=True)
+    distance = np.where(np.isfinite(scores), np.abs(surprisal - entropy), np.inf)
     return _keep_mass(scores, np.argsort(distance, axis=1, kind="stable"), mass)
 
 
 def _keep_mass(scores: LogProbs, order: NDArray[np.intp], mass: float) -> LogProbs:
     before = np.cumsum(np.exp(np.take_along_axis(scores, order, axis=1)), axis=1)
-    # A symbol is kept while those before it have less than the mass: the one that crosses it is the
-    # last.
+    # The symbol that crosses the mass is kept too, so that the set has at least this mass.
     return _keep(scores, order, (before < mass).sum(axis=1) + 1)
 
 

@@ -10,96 +10,94 @@ from ensue.settings import Settings
 
 
 class BatchingSettings(Settings):
-    """How the data is cut into batches."""
+    """Mini-batches: size, sequence length and order."""
 
     mode: Literal["streams", "windows", "records"] | None = None
-    """streams: contiguous text with carried state; windows: shuffled, overlapping; records: whole
-    lines. Unset, the task chooses: streams for one long text, records where there are records."""
+    """streams: contiguous, state carried; windows: shuffled, overlapping; records: whole lines.
+    Default: records if there are any, else streams."""
     batch_size: int = Field(16, ge=1, le=1_000_000)
-    """Sequences side by side in a batch."""
+    """Sequences per batch."""
     sequence_length: int = Field(64, ge=1)
-    """Symbols of each row: how far back a gradient reaches in streams, or the length of a
-    window. Records are whole."""
+    """Symbols per sequence: truncation of back-propagation in streams, length of a window; records
+    are never cut."""
     stride: int = Field(3, ge=1)
-    """Symbols from the start of one window to that of the next."""
+    """Symbols between the starts of two windows."""
     loss_on: Literal["all", "last"] = "all"
-    """Whether all steps of a window are learned, or its last one alone, as in the classical
-    exercise."""
+    """Steps of a window that the loss counts: all, or the last one."""
     accumulation_steps: int = Field(1, ge=1)
-    """Compute each batch in so many parts, to save memory; the gradient is that of the whole
-    batch."""
+    """Gradient accumulation: parts that each batch is computed in, to save memory."""
 
 
 class OptimiserSettings(Settings):
-    """How a gradient becomes a change of the weights."""
+    """Optimiser: learning rate, momentum, weight decay and clipping."""
 
     name: Literal["adamw", "sgd"] = "adamw"
-    """adamw (Loshchilov & Hutter 2019) or sgd (with momentum, not Nesterov's)."""
+    """Optimiser: adamw (Loshchilov & Hutter 2019) or sgd (with classical momentum)."""
     learning_rate: float = Field(0.003, gt=0, allow_inf_nan=False)
-    """Learning rate at its highest; sgd wants about a hundred times more."""
+    """Learning rate at its peak; sgd needs about 100 times more."""
     momentum: float = Field(0.9, ge=0, lt=1)
-    """Share of the running gradient that is kept (adamw's first beta)."""
+    """Momentum of sgd; beta1 of adamw."""
     beta2: float = Field(0.99, ge=0, lt=1)
-    """Share of the running squared gradient that is kept (adamw's second beta)."""
+    """Decay of adamw's running mean of squared gradients."""
     weight_decay: float = Field(0.05, ge=0, allow_inf_nan=False)
-    """Weight decay of matrices; biases and gains are left alone."""
+    """Weight decay of matrices; biases and gains have none."""
     max_grad_norm: float = Field(1.0, gt=0, allow_inf_nan=True)
-    """Longest gradient norm that is let through; inf lets all through."""
+    """Gradient clipping: largest norm; inf is no clipping."""
 
 
 class ScheduleSettings(Settings):
-    """How the rate changes over the training."""
+    """Learning rate schedule."""
 
     name: Literal["cosine", "plateau", "constant"] = "cosine"
-    """cosine: down to the floor along half a wave; plateau: down a step whenever validation
-    stalls; constant."""
+    """cosine: half a cosine down to min_ratio; plateau: reduced whenever validation stalls;
+    constant."""
     warmup: int = Field(50, ge=0)
-    """Steps of linear rise at the beginning; never more than a fifth of the training."""
+    """Steps of linear warm-up; at most a fifth of the training."""
     min_ratio: float = Field(0.02, ge=0, le=1)
-    """Lowest share of the rate."""
+    """Lowest learning rate, as a share of the peak."""
     factor: float = Field(0.5, gt=0, lt=1)
-    """What plateau multiplies the rate by."""
+    """Factor by which plateau reduces the learning rate."""
     patience: int = Field(2, ge=0)
-    """Evaluations without a gain that plateau lets pass before it does."""
+    """Evaluations without improvement before plateau reduces the learning rate."""
 
 
 class HardwareSettings(Settings):
-    """Where and in which numbers it is computed."""
+    """Device, threads and floating-point precision."""
 
     device: str = "auto"
-    """auto (a GPU if there is one), cpu, cuda, cuda:1 or mps."""
+    """Device: auto (a GPU if there is one), cpu, cuda, cuda:1 or mps."""
     threads: int | None = Field(None, ge=1, le=1024)
-    """CPU threads; unset, torch chooses. The same seed gives the same bits for the same number."""
+    """CPU threads; by default torch chooses. Results are bit-identical for the same seed and
+    threads."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Numbers of the large products; the weights are fp32 always. fp16 needs a GPU."""
+    """Precision of matrix products (mixed precision); weights are always fp32. fp16 needs a
+    GPU."""
 
 
 class TrainingSettings(Settings):
-    """How long and how to train. `steps` counts if given, else `epochs`, else `minutes`."""
+    """Training budget and procedure. `steps` overrides `epochs`, which overrides `minutes`."""
 
     minutes: float = Field(3.0, gt=0, allow_inf_nan=False)
-    """Time for the whole command; what of it is for training is turned into a number of steps
-    after a timed start."""
+    """Time budget of the whole command; a timed start turns it into a number of steps."""
     epochs: int | None = Field(None, ge=1)
     """Passes over the training data."""
     steps: int | None = Field(None, ge=1)
-    """Updates, one for each batch."""
+    """Optimiser steps, one per batch."""
     batching: BatchingSettings = BatchingSettings()
-    """How the data is cut into batches."""
+    """Mini-batches: size, sequence length and order."""
     optimiser: OptimiserSettings = OptimiserSettings()
-    """How a gradient becomes a change of the weights."""
+    """Optimiser: learning rate, momentum, weight decay and clipping."""
     schedule: ScheduleSettings = ScheduleSettings()
-    """How the rate changes over the training."""
+    """Learning rate schedule."""
     hardware: HardwareSettings = HardwareSettings()
-    """Where and in which numbers it is computed."""
+    """Device, threads and floating-point precision."""
     ema_decay: float = Field(0.0, ge=0, lt=1)
-    """Share of the running average of the weights that is kept at each step; 0 uses the last
-    weights."""
+    """Decay of the exponential moving average of the weights; 0 uses the last weights."""
     patience: int | None = Field(None, ge=1)
-    """Stop after so many evaluations without a gain; if unset, only where nothing is left to learn.
-    The best weights are kept in any case."""
+    """Early stopping after this many evaluations without improvement; the best weights are always
+    used."""
     evaluate_every: int | None = Field(None, ge=1)
-    """Steps between evaluations, each with a sample and a checkpoint; unset, 20 over the training
-    or fewer where they would take long."""
+    """Steps between evaluations, each with a sample and a checkpoint; by default at most 20
+    evaluations."""
     report_every: int = Field(10, ge=1)
     """Steps between two lines of metrics."""
