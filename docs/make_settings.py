@@ -13,7 +13,7 @@ from ensue.models.classifiers import CLASSIFIERS
 from ensue.models.forecasters import FORECASTERS
 from ensue.models.sizes import MODELS
 from ensue.models.taggers import TAGGERS
-from ensue.settings import Settings, on_every_field
+from ensue.settings import Settings, visit_fields
 from ensue.tasks import TASKS
 from ensue.tasks.generate.trained import GenerationSettings
 
@@ -39,7 +39,7 @@ def table(title: str, kind: type[Settings]) -> str:
         text = " ".join((field.description or "").split()).replace("|", "\\|")
         rows.append(f"| `{name}` | {'' if shown in (None, '') else f'`{shown}`'} | {text} |")
 
-    on_every_field(kind, see)
+    visit_fields(kind, see)
     return f"## {title}\n\n" + "\n".join(rows)
 
 

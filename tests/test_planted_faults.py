@@ -26,7 +26,7 @@ class Fault(NamedTuple):
 
 FAULTS = {
     "look-ahead": Fault(
-        "data/batching/contract.py",
+        "data/feeds/contract.py",
         "np.concatenate([before, target[:, :-1]], axis=1)",
         "np.concatenate([before, target[:, 1:]], axis=1)",
         "laws/test_feeds.py",
@@ -38,7 +38,7 @@ FAULTS = {
         "references/test_cells.py",
     ),
     "lost state": Fault(
-        "training/by_gradient.py",
+        "training/gradient.py",
         "        self._state = state\n        return Update(",
         "        self._state = None\n        return Update(",
         "stories/test_kill_and_resume.py laws/test_training.py",
@@ -62,20 +62,20 @@ FAULTS = {
         "references/test_kenlm.py references/test_ngram_brute_force.py",
     ),
     "random numbers not resumed": Fault(
-        "training/by_gradient.py",
+        "training/gradient.py",
         '        set_random_state(_under("random/", snapshot.tensors), self.device)\n',
         "",
         "stories/test_kill_and_resume.py",
     ),
     "checkpoint renamed before it is synced": Fault(
-        "durable.py",
+        "atomic_io.py",
         "                os.fsync(file.fileno())\n            os.replace(temporary, path)",
         "            os.replace(temporary, path)\n            with path.open('rb') as file:\n"
         "                os.fsync(file.fileno())",
         "laws/test_run_folder.py",
     ),
     "temperature applied twice": Fault(
-        "decoding/filters.py",
+        "decoding/sampling.py",
         "return normalize((scores - scores.max(axis=1, keepdims=True)) / temperature)",
         "return normalize((scores - scores.max(axis=1, keepdims=True)) / temperature**2)",
         "references/test_filters.py",

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ensue.atomic_io import AGAIN, FULL, HINT, disk_error, shape_of
+from ensue.atomic_io import AGAIN, DISK_FULL, HINT, disk_error, format_errors
 from ensue.data.labelled import LabelledReader
 from ensue.data.tables.rows import frame_rows
 from ensue.errors import DataError, Interrupted, RunError, SettingError, UserError, did_you_mean
@@ -190,7 +190,7 @@ def _train_in(
             f"interrupted; go on from what was saved last with `{run.resuming}`"
         ) from None
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
             error = disk_error(error, Path(error.filename or tempfile.gettempdir()))
         if isinstance(error, RunError) and error.disk:
             raise _going_on(run, error) from None
@@ -313,7 +313,7 @@ def task_of(run: Run) -> Task:
     name, where = run.about.get("task"), str(run.path / ABOUT)
     if not isinstance(name, str) or name not in TASKS:
         raise RunError(f"the run is of no known task ({name!r:.60})", where=where, hint=HINT)
-    with shape_of(where):
+    with format_errors(where):
         _ = [Path(one) for one in run.about["sources"]]
     return TASKS[name]
 

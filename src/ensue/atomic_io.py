@@ -26,7 +26,7 @@ from ensue.errors import RunError, UserError
 
 T = TypeVar("T")
 
-FULL = {
+DISK_FULL = {
     errno.ENOSPC: ("the disk is full", "make room"),
     errno.EDQUOT: ("your quota on this disk is used up", "make room, or ask for a larger quota"),
     errno.EFBIG: (
@@ -45,7 +45,7 @@ PIECE = 1 << 24
 
 
 @contextmanager
-def blaming(path: Path) -> Generator[None, None, None]:
+def write_errors(path: Path) -> Generator[None, None, None]:
     """Turn an error of the disk into a RunError that names the file; what was there before is
     still there."""
     try:
@@ -56,8 +56,8 @@ def blaming(path: Path) -> Generator[None, None, None]:
 
 def disk_error(error: OSError, path: Path) -> RunError:
     """Give the error of a file that cannot be written."""
-    if error.errno in FULL:
-        what, hint = FULL[error.errno]
+    if error.errno in DISK_FULL:
+        what, hint = DISK_FULL[error.errno]
         hint = f"{hint}, {AGAIN}"
     elif not path.parent.exists():
         what, hint = "cannot be written: its folder is not there", "make it, or name another"
@@ -72,7 +72,7 @@ def disk_error(error: OSError, path: Path) -> RunError:
 
 
 @contextmanager
-def reading(path: Path) -> Generator[None, None, None]:
+def read_errors(path: Path) -> Generator[None, None, None]:
     """Turn an error of the system into a RunError that names the file that cannot be read."""
     try:
         yield
@@ -86,12 +86,12 @@ def reading(path: Path) -> Generator[None, None, None]:
         raise RunError(what, where=str(path), hint=hint) from None
 
 
-def damaged(where: str, why: str) -> RunError:
+def damage_error(where: str, why: str) -> RunError:
     """Give the error of a file that cannot be what was written."""
     return RunError(f"the file is damaged: {why}", where=where, hint=HINT)
 
 
-def inside(folder: Path, name: str) -> Path:
+def path_inside(folder: Path, name: str) -> Path:
     """Give the path of a file in a folder of a run: of a regular file, or of none yet.
 
     Raises RunError where the name leads out of the folder, or a link or anything else that is no
@@ -104,7 +104,7 @@ def inside(folder: Path, name: str) -> Path:
         )
     for number, part in enumerate(parts, 1):
         path = path / part
-        with reading(path):
+        with read_errors(path):
             try:
                 mode = path.lstat().st_mode
             except FileNotFoundError:
@@ -119,31 +119,31 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def folder_in(folder: Path, name: str) -> Path:
+def folder_inside(folder: Path, name: str) -> Path:
     """Give the path of a folder in a folder of a run, which may not be there yet. Raises
     RunError, as `inside` does."""
-    return inside(folder, f"{name}/file").parent
+    return path_inside(folder, f"{name}/file").parent
 
 
-def files_in(folder: Path) -> Iterator[str]:
+def list_files(folder: Path) -> Iterator[str]:
     """Name the files in a folder of a run, and in the folders in it, but for hidden ones. Raises
     RunError at a link."""
-    with reading(folder):
+    with read_errors(folder):
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     for entry in entries:
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from (f"{entry.name}/{name}" for name in files_in(folder / entry.name))
+            yield from (f"{entry.name}/{name}" for name in list_files(folder / entry.name))
         else:
-            inside(folder, entry.name)
+            path_inside(folder, entry.name)
             yield entry.name
 
 
 def open_inside(folder: Path, name: str) -> IO[bytes]:
     """Open a file of a run to read it. Raises RunError if it is missing, or is no regular file."""
-    path = inside(folder, name)
-    with reading(path):
+    path = path_inside(folder, name)
+    with read_errors(path):
         # Not to be held up by a pipe that took the place of the file since it was looked at.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         file = os.fdopen(descriptor, "rb")
@@ -155,17 +155,17 @@ def open_inside(folder: Path, name: str) -> IO[bytes]:
 
 def read_inside(folder: Path, name: str, most: int | None = None) -> bytes:
     """Read a file of a run, which has `most` bytes. Raises RunError."""
-    with open_inside(folder, name) as file, reading(folder / name):
+    with open_inside(folder, name) as file, read_errors(folder / name):
         if most is not None and os.fstat(file.fileno()).st_size > most:
-            raise damaged(str(folder / name), f"it has more than {most} bytes")
+            raise damage_error(str(folder / name), f"it has more than {most} bytes")
         return file.read()
 
 
-def sum_inside(folder: Path, name: str, first: int | None = None) -> str:
+def hash_inside(folder: Path, name: str, first: int | None = None) -> str:
     """Give the SHA-256 of a file of a run, or of its `first` bytes, read in pieces. Raises
     RunError."""
     digest, left = hashlib.sha256(), first
-    with open_inside(folder, name) as file, reading(folder / name):
+    with open_inside(folder, name) as file, read_errors(folder / name):
         while piece := file.read(PIECE if left is None else min(left, PIECE)):
             digest.update(piece)
             left = None if left is None else left - len(piece)
@@ -183,15 +183,15 @@ def parse_json(data: bytes, where: str, make: Callable[[Any], T], what: str = "i
         values = json.loads(data)
     except (ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
-        raise damaged(
+        raise damage_error(
             where, f"{what} is nested too deeply" if deep else f"{what} is not JSON"
         ) from None
-    with shape_of(where):
+    with format_errors(where):
         return make(values)
 
 
 @contextmanager
-def shape_of(where: str) -> Generator[None, None, None]:
+def format_errors(where: str) -> Generator[None, None, None]:
     """Turn whatever goes wrong where plain values are taken over into a RunError that names
     their file."""
     try:
@@ -204,13 +204,13 @@ def shape_of(where: str) -> Generator[None, None, None]:
         if type(why).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(why):
             raise
         said = " ".join(f"{type(why).__name__} {why}".split())
-        raise damaged(where, f"it does not hold what was written ({said:.120})") from None
+        raise damage_error(where, f"it does not hold what was written ({said:.120})") from None
 
 
 def write_atomically(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
     """Replace the content of a file as one act. Raises RunError if the disk refuses."""
     temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
-    with blaming(path):
+    with write_errors(path):
         try:
             with temporary.open(
                 "xb"
@@ -230,8 +230,8 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes | memoryview]) -> 
 def open_log(folder: Path, name: str, more: int = 0) -> IO[bytes]:
     """Open a file of a run to change it where it lies; `more` are flags of the system. Raises
     RunError."""
-    path = inside(folder, name)
-    with blaming(path):
+    path = path_inside(folder, name)
+    with write_errors(path):
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | more
         return os.fdopen(os.open(path, flags, 0o666), "rb+", buffering=0)
 
@@ -239,7 +239,7 @@ def open_log(folder: Path, name: str, more: int = 0) -> IO[bytes]:
 def _unshare(folder: Path, name: str) -> None:
     """Put a copy in the place of a file that has another name too, a hard link: that one stays
     as it is."""
-    path = inside(folder, name)
+    path = path_inside(folder, name)
     if path.exists() and path.stat().st_nlink > 1:
         write_atomically(path, read_inside(folder, name))
 
@@ -247,23 +247,23 @@ def _unshare(folder: Path, name: str) -> None:
 def append(folder: Path, name: str, data: bytes) -> None:
     """Add to the end of a log; not synced, because whoever needs it on the disk calls `sync`."""
     _unshare(folder, name)
-    with blaming(folder / name), open_log(folder, name, os.O_CREAT | os.O_APPEND) as file:
+    with write_errors(folder / name), open_log(folder, name, os.O_CREAT | os.O_APPEND) as file:
         while data:  # a disk may take a part, and then refuse the rest
             data = data[file.write(data) :]
 
 
 def sync(folder: Path, name: str) -> int:
     """Bring a log's content to the disk, and give its size in bytes; a missing file has none."""
-    if not inside(folder, name).exists():
+    if not path_inside(folder, name).exists():
         return 0
-    with open_log(folder, name) as file, blaming(folder / name):
+    with open_log(folder, name) as file, write_errors(folder / name):
         os.fsync(file.fileno())
         return os.fstat(file.fileno()).st_size
 
 
 def trim(folder: Path, name: str, size: int) -> None:
     """Cut a log back to its first `size` bytes. Raises RunError if it is shorter than that."""
-    path = inside(folder, name)
+    path = path_inside(folder, name)
     found = path.stat().st_size if path.exists() else 0
     if found < size:
         raise RunError(
@@ -271,7 +271,7 @@ def trim(folder: Path, name: str, size: int) -> None:
         )
     if found > size:
         _unshare(folder, name)
-        with open_log(folder, name) as file, blaming(path):
+        with open_log(folder, name) as file, write_errors(path):
             file.truncate(size)
             os.fsync(file.fileno())
 

@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 
 from ensue.atomic_io import (
     PIECE,
-    blaming,
-    damaged,
-    inside,
+    damage_error,
+    hash_inside,
     parse_json,
+    path_inside,
+    read_errors,
     read_inside,
-    reading,
-    sum_inside,
     write_atomically,
+    write_errors,
 )
 
 T = TypeVar("T")
@@ -55,11 +55,11 @@ class Cache:
     @property
     def finished(self) -> bool:
         """Tell whether there is something to load."""
-        return inside(self.folder, SUMS).exists()
+        return path_inside(self.folder, SUMS).exists()
 
     def begin(self) -> None:
         """Make an empty folder, whatever was there."""
-        with blaming(self.folder):
+        with write_errors(self.folder):
             if self.folder.exists():
                 shutil.rmtree(self.folder)
             self.folder.mkdir(parents=True)
@@ -67,15 +67,15 @@ class Cache:
 
     def save_array(self, name: str, array: NDArray[Any]) -> None:
         """Write an array (.npy); one that lies there already is only summed."""
-        path = inside(self.folder, name)
+        path = path_inside(self.folder, name)
         if (
             isinstance(array, np.memmap)
             and path.exists()
             and Path(str(array.filename)).samefile(path)
         ):
-            with blaming(path), path.open("rb") as file:
+            with write_errors(path), path.open("rb") as file:
                 os.fsync(file.fileno())
-            self._known[name] = sum_inside(self.folder, name)
+            self._known[name] = hash_inside(self.folder, name)
         else:
             self._write(name, _pieces(array))
 
@@ -86,7 +86,7 @@ class Cache:
     def finish(self) -> None:
         """Write the sums: from here on there is something to load."""
         text = json.dumps({"sha256": self._known}, indent=1)
-        write_atomically(inside(self.folder, SUMS), text.encode())
+        write_atomically(path_inside(self.folder, SUMS), text.encode())
 
     def has(self, name: str) -> bool:
         """Tell whether a file was written."""
@@ -95,13 +95,13 @@ class Cache:
     def load_array(self, name: str) -> NDArray[Any]:
         """Map an array."""
         path = self._checked(name)
-        with reading(path):
+        with read_errors(path):
             try:
                 return np.load(path, mmap_mode="r", allow_pickle=False)
             except OSError:
                 raise
             except Exception as error:  # of what may be in a file, NumPy names no kinds
-                raise damaged(str(path), " ".join(str(error).split())[:120]) from None
+                raise damage_error(str(path), " ".join(str(error).split())[:120]) from None
 
     def load_json(self, name: str, make: Callable[[Any], T]) -> T:
         """Make something of plain values."""
@@ -116,7 +116,7 @@ class Cache:
                 digest.update(piece)
                 yield piece
 
-        write_atomically(inside(self.folder, name), summed())
+        write_atomically(path_inside(self.folder, name), summed())
         self._known[name] = digest.hexdigest()
 
     @property
@@ -127,20 +127,22 @@ class Cache:
                 data, where, lambda values: {str(n): str(s) for n, s in values["sha256"].items()}
             )
             for name in sums:
-                with reading(path := inside(self.folder, name)):
+                with read_errors(path := path_inside(self.folder, name)):
                     path.stat()
             self._sums = sums
         return self._sums
 
     def _checked(self, name: str) -> Path:
-        path, known = inside(self.folder, name), self._known.get(name)
-        with reading(path):
+        path, known = path_inside(self.folder, name), self._known.get(name)
+        with read_errors(path):
             found = path.stat()
         now = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
         if known is None or (
-            _seen.get((str(path), known)) != now and sum_inside(self.folder, name) != known
+            _seen.get((str(path), known)) != now and hash_inside(self.folder, name) != known
         ):
-            raise damaged(str(path), "its content is not what was saved (its SHA-256 has changed)")
+            raise damage_error(
+                str(path), "its content is not what was saved (its SHA-256 has changed)"
+            )
         _seen[str(path), known] = now
         return path
 

@@ -75,7 +75,7 @@ class UserError(Exception):
 class SettingError(UserError):
     """A setting is unknown, has a value that it cannot take, or contradicts another."""
 
-    untyped = ""
+    untrusted_file = ""
     """The Python file that is named where no person of this session typed it."""
 
 

@@ -82,7 +82,7 @@ def instruction_sets() -> list[str]:
     return [] if kernels is None else _sets(kernels)
 
 
-def expect_large(address: int, size: int) -> None:
+def use_large_pages(address: int, size: int) -> None:
     """Say that `size` bytes of memory will be written for the first time, so that the system
     gives large pages."""
     kernels = library() if size >= LARGE else None

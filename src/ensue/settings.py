@@ -37,16 +37,16 @@ TYPED = 200
 """Characters of what a person typed that an error repeats."""
 
 
-def untyped(
+def untrusted_file_error(
     file: str, values: Mapping[str, Any] | None = None, where: str | None = None
 ) -> SettingError:
     """Give the error of a Python file, with what a person types instead of what stands in these
     values."""
     keys = [key for key, value in flatten(values or {}) if value == file]
-    typed = " ".join(f"--set {shlex.quote(f'{key}={file}')}" for key in keys)
-    hint = f"take it out there, and type {typed}" if typed else None
+    flags = " ".join(f"--set {shlex.quote(f'{key}={file}')}" for key in keys)
+    hint = f"remove it there and pass {flags}" if flags else None
     error = SettingError(f"the Python file {file!r} is not run from here", where=where, hint=hint)
-    error.untyped = file
+    error.untrusted_file = file
     return error
 
 
@@ -71,7 +71,7 @@ def choice(catalogue: Mapping[str, type[Settings]]) -> BeforeValidator:
                 f"there is no {field.field_name} {name!r:.60}",
                 hint=did_you_mean(str(name), catalogue),
             )
-        return (read_typed if typed(field) else read)(catalogue[name], fields)
+        return (read_trusted if is_trusted(field) else read)(catalogue[name], fields)
 
     return BeforeValidator(pick)
 
@@ -79,13 +79,13 @@ def choice(catalogue: Mapping[str, type[Settings]]) -> BeforeValidator:
 def read(kind: type[S], values: Mapping[str, Any], where: str | None = None) -> S:
     """Make settings of plain values, as they come from TOML. Raises UserError on the first wrong
     one."""
-    return _read(kind, values, where, typed=False)
+    return _read(kind, values, where, trusted=False)
 
 
-def read_typed(kind: type[S], values: Mapping[str, Any], where: str | None = None) -> S:
+def read_trusted(kind: type[S], values: Mapping[str, Any], where: str | None = None) -> S:
     """Do the same with what a person typed, or passed in Python: they may name a Python file,
     which is run."""
-    return _read(kind, values, where, typed=True)
+    return _read(kind, values, where, trusted=True)
 
 
 def read_stored(kind: type[S], values: Any, where: str) -> S:
@@ -99,22 +99,21 @@ def read_stored(kind: type[S], values: Any, where: str) -> S:
         raise RunError(error.what, where=error.where, hint=HINT) from None
 
 
-def typed(field: ValidationInfo) -> bool:
+def is_trusted(field: ValidationInfo) -> bool:
     """Tell whether a setting comes from a person of this session; settings that Python makes
     itself do."""
-    return field.context is None or bool(field.context["typed"])
+    return field.context is None or bool(field.context["trusted"])
 
 
-def _read(kind: type[S], values: Mapping[str, Any], where: str | None, typed: bool) -> S:
+def _read(kind: type[S], values: Mapping[str, Any], where: str | None, trusted: bool) -> S:
     try:
-        return kind.model_validate(dict(values), context={"typed": typed})
+        return kind.model_validate(dict(values), context={"trusted": trusted})
     except ValidationError as error:
         raise _as_setting_error(error.errors()[0], kind, where) from None
     except UserError as error:
-        if where is not None and isinstance(error, SettingError) and error.untyped:
-            error = untyped(
-                error.untyped, values, where
-            )  # only the whole of the settings tells what its key is
+        if where is not None and isinstance(error, SettingError) and error.untrusted_file:
+            # The key of the file is known only here, where all settings are at hand.
+            error = untrusted_file_error(error.untrusted_file, values, where)
         raise (error if where is None else error.at(where)) from None
 
 
@@ -179,7 +178,7 @@ def assign(settings: S, assignment: str, flag: str | None = None) -> S:
     )
     where = flag or f"--set {assignment:.{TYPED}}"
     try:
-        return read_typed(type(settings), values, where=where)
+        return read_trusted(type(settings), values, where=where)
     except SettingError as error:
         raise error.at(where) from None
 
@@ -228,21 +227,21 @@ def parse_toml(data: bytes) -> dict[str, Any]:
         raise ValueError(f"a number of thousands of digits stands in line {line}") from None
 
 
-def on_every_field(kind: type[Settings], see: Callable[[str, Any], None], prefix: str = "") -> None:
-    """Call `see` with the dotted name and pydantic's FieldInfo of each field: for help texts and
+def visit_fields(kind: type[Settings], visit: Callable[[str, Any], None], prefix: str = "") -> None:
+    """Call `visit` with the dotted name and pydantic's FieldInfo of each field: for help texts and
     docs."""
     for name, field in kind.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, Settings) and inner is not Settings:
-            on_every_field(inner, see, f"{prefix}{name}.")
+            visit_fields(inner, visit, f"{prefix}{name}.")
         else:
-            see(f"{prefix}{name}", field)
+            visit(f"{prefix}{name}", field)
 
 
-def finite(value: Any) -> Any:
+def to_finite(value: Any) -> Any:
     """Write what is no finite number as null, as JSON has it."""
     if isinstance(value, Mapping):
-        return {key: finite(part) for key, part in value.items()}
+        return {key: to_finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(part) for part in value]
+        return [to_finite(part) for part in value]
     return None if isinstance(value, float) and not isfinite(value) else value

@@ -24,14 +24,14 @@ def map_state(change: Callable[..., Tensor], state: State, *others: State) -> St
     return tuple(map_state(change, *parts) for parts in zip(state, *others, strict=True))
 
 
-def tensors_of(state: State) -> Iterator[Tensor]:
+def walk_tensors(state: State) -> Iterator[Tensor]:
     """Walk over the tensors of a state, always in the same order."""
     if isinstance(state, Tensor):
         yield state
         return
     parts = (state[key] for key in sorted(state)) if isinstance(state, dict) else state
     for part in parts:
-        yield from tensors_of(part)
+        yield from walk_tensors(part)
 
 
 def detach(state: State) -> State:
@@ -45,7 +45,7 @@ def select_rows(state: State, rows: Tensor) -> State:
     return map_state(lambda tensor: tensor.index_select(0, rows.to(tensor.device)), state)
 
 
-def start_afresh(state: State, initial: State, fresh: Tensor) -> State:
+def reset_rows(state: State, initial: State, fresh: Tensor) -> State:
     """Take `initial` for the rows where `fresh` (batch,) is true, `state` for the others.
 
     Where all rows are fresh, there may be more or fewer of them than `state` has.

@@ -37,7 +37,7 @@ from ensue.engine.differentiable import Backend
 from ensue.engine.layout import Layout
 from ensue.layers import Causal
 from ensue.native import library
-from ensue.state import State, select_rows, tensors_of
+from ensue.state import State, select_rows, walk_tensors
 
 BATCH, TIME = 2, 7
 CLOSE = 1e-9
@@ -67,7 +67,7 @@ def resuming_equals_running_at_once(layer: Causal) -> None:
     for cut in range(TIME + 1):
         first, middle = _run(layer, x[:, :cut])
         second, last = _run(layer, x[:, cut:], middle)
-        _close([torch.cat([first, second], 1), *tensors_of(last)], [whole, *tensors_of(end)])
+        _close([torch.cat([first, second], 1), *walk_tensors(last)], [whole, *walk_tensors(end)])
 
 
 def rows_do_not_mix(layer: Causal) -> None:
@@ -77,8 +77,8 @@ def rows_do_not_mix(layer: Causal) -> None:
     for row in range(BATCH):
         alone, last = _run(layer, x[row : row + 1])
         _close(
-            [alone, *tensors_of(last)],
-            [both[row : row + 1], *tensors_of(select_rows(end, torch.tensor([row])))],
+            [alone, *walk_tensors(last)],
+            [both[row : row + 1], *walk_tensors(select_rows(end, torch.tensor([row])))],
         )
 
 
@@ -106,8 +106,8 @@ def padding_changes_nothing(layer: Causal) -> None:
         y, end = _run(layer, padded, lengths=torch.tensor([length, TIME]))
         short, last = _run(layer, x[:1, :length])
         _close(
-            [y[:1, :length], *tensors_of(select_rows(end, torch.tensor([0])))],
-            [short, *tensors_of(last)],
+            [y[:1, :length], *walk_tensors(select_rows(end, torch.tensor([0])))],
+            [short, *walk_tensors(last)],
         )
         assert torch.isfinite(y).all()
 
@@ -120,7 +120,7 @@ def gradients_are_right(layer: Causal) -> None:
 
     def run(x: Tensor, *parameters: Tensor) -> tuple[Tensor, ...]:
         _, end = layer(x, layer.initial(BATCH), lengths)
-        return (layer(x, layer.initial(BATCH))[0], *tensors_of(end))
+        return (layer(x, layer.initial(BATCH))[0], *walk_tensors(end))
 
     assert gradcheck(run, (x, *parameters), fast_mode=True)
 

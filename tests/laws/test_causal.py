@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ensue.layers import LAYERS, Causal
-from ensue.state import State, map_state, select_rows, tensors_of
+from ensue.state import State, map_state, select_rows, walk_tensors
 
 BATCH, TIME, INPUTS, WIDTH = 2, 7, 3, 4
 
@@ -52,10 +52,10 @@ def test_shapes_are_as_declared(layer: Causal, x: Tensor) -> None:
     y, state = layer(x, layer.initial(BATCH))
     assert y.shape == (BATCH, TIME, layer.width)
     assert layer.inputs == INPUTS
-    assert [part.shape for part in tensors_of(state)] == [
-        part.shape for part in tensors_of(layer.initial(BATCH))
+    assert [part.shape for part in walk_tensors(state)] == [
+        part.shape for part in walk_tensors(layer.initial(BATCH))
     ]
-    assert all(part.shape[0] == BATCH for part in tensors_of(state))
+    assert all(part.shape[0] == BATCH for part in walk_tensors(state))
 
 
 def test_a_change_at_a_step_changes_nothing_before_it_and_something_at_it(

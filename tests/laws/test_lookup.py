@@ -8,7 +8,7 @@ from ensue.cells import CELLS
 from ensue.engine import Lookup, features_of
 from ensue.layers import LAYERS, Causal
 from ensue.settings import read
-from ensue.state import tensors_of
+from ensue.state import walk_tensors
 
 BODIES = [("recurrent", {"cell": cell, "depth": 2}) for cell in CELLS] + [
     ("window", {}),
@@ -22,7 +22,7 @@ def answers(
     y, state = layer(x, layer.initial(len(x)), lengths)
     if lengths is not None:
         y = y * (torch.arange(y.shape[1]) < lengths[:, None])[..., None]
-    ends = list(tensors_of(state))
+    ends = list(walk_tensors(state))
     loss = y.square().sum() + sum(end.square().sum() for end in ends)
     gradients = torch.autograd.grad(loss, [table, *layer.parameters()])
     return [y, *ends, *gradients]

@@ -29,7 +29,7 @@ from ensue.engine import (
     with_zoneout,
 )
 from ensue.layers import Recurrent
-from ensue.state import tensors_of
+from ensue.state import walk_tensors
 from ensue.testing import VARIANTS as CHANGES
 from ensue.testing import compiled_is_right, values_for
 
@@ -180,7 +180,7 @@ def test_no_rows_and_rows_of_no_steps(cell: str) -> None:
         y, after = layer(x, before, counts)
         assert y.shape == (batch, steps, 4)
         if lengths == [0, 0] or not steps:
-            for one, other in zip(tensors_of(after), tensors_of(before), strict=True):
+            for one, other in zip(walk_tensors(after), walk_tensors(before), strict=True):
                 assert torch.equal(one, other)
         if y.requires_grad:
             y.sum().backward()

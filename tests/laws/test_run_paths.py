@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from ensue.atomic_io import damaged, inside, parse_json
+from ensue.atomic_io import damage_error, parse_json, path_inside
 from ensue.cache import Cache
 from ensue.errors import RunError
 from ensue.training.contract import Progress, Sample, Snapshot
@@ -260,10 +260,12 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(run: Path, name: str) -
 
 
 def test_names_that_lead_nowhere_else(tmp_path: Path) -> None:
-    assert inside(tmp_path, "cache/train.npy") == tmp_path / "cache" / "train.npy"
+    assert path_inside(tmp_path, "cache/train.npy") == tmp_path / "cache" / "train.npy"
     for name in ("", "/", "a/", "a//b", "./a", "a/./b", "..", "a/../b", "/etc/passwd", "a\0b"):
-        assert "is no file in it" in refusal(lambda name=name: inside(tmp_path, name))
-    assert "cannot be read (File name too long)" in refusal(lambda: inside(tmp_path, "a" * 300))
+        assert "is no file in it" in refusal(lambda name=name: path_inside(tmp_path, name))
+    assert "cannot be read (File name too long)" in refusal(
+        lambda: path_inside(tmp_path, "a" * 300)
+    )
 
 
 DEEP = b"[" * 200_000
@@ -464,7 +466,7 @@ def test_what_is_made_of_json_tells_its_file() -> None:
         )
 
     def refuse(values: object) -> None:
-        raise damaged("other.npy", "so")
+        raise damage_error("other.npy", "so")
 
     assert refusal(lambda: parse_json(b"[1]", "codec.json", refuse)).startswith("other.npy: ")
 

@@ -230,7 +230,7 @@ def test_a_cache_is_checked_once_in_a_process(
 ) -> None:
     figures(runs[1] / "finished")
     read: list[str] = []
-    monkeypatch.setattr("ensue.cache.sum_inside", lambda folder, name: read.append(name))
+    monkeypatch.setattr("ensue.cache.hash_inside", lambda folder, name: read.append(name))
     figures(runs[1] / "finished")
     assert read == []
 

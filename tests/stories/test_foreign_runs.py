@@ -191,8 +191,7 @@ def test_a_python_file_in_a_file_of_settings_is_never_executed(
     command = ["train", verb, str(folder / DATA[verb][0]), "--config", "my.toml", "--show-settings"]
     err = refused(capsys, command)
     told = (
-        "ensue: my.toml: the Python file 'evil.py' is not run from here; take it out there, "
-        "and type "
+        "ensue: my.toml: the Python file 'evil.py' is not run from here; remove it there and pass "
     )
     assert err.startswith(f"{told}--set model.")
     assert not Path("executed").exists()

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ensue import api
-from ensue.atomic_io import blaming
+from ensue.atomic_io import write_errors
 from ensue.errors import Interrupted, RunError, SettingError, UserError
 from ensue.tasks.generate import data as text_data
 from ensue.tasks.generate import training as text_training
@@ -95,7 +95,7 @@ def test_a_finished_run_without_its_checkpoint_keeps_its_result(run: Path) -> No
 def full_disk(event: Any) -> None:
     """Do what the disk does that is full at the first validation."""
     if isinstance(event, Progress) and event.validation is not None:
-        with blaming(Path("metrics.jsonl")):
+        with write_errors(Path("metrics.jsonl")):
             raise OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -111,7 +111,7 @@ def test_a_full_disk_before_that_leaves_nothing(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*given: Any) -> None:
-        with blaming(Path("ids.npy")):
+        with write_errors(Path("ids.npy")):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(text_data, "save", full)

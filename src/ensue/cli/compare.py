@@ -89,9 +89,9 @@ def remarks(runs: Sequence[Run], sampled: bool) -> Iterator[str]:
 def tell(run: Run) -> Summary:
     """Tell what came of a run. Raises RunError if its result is not what was written."""
     from ensue.api import task_of
-    from ensue.atomic_io import shape_of
+    from ensue.atomic_io import format_errors
 
-    with shape_of(str(run.path / "result.json")):
+    with format_errors(str(run.path / "result.json")):
         return task_of(run).summarise(run)
 
 

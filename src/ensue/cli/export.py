@@ -22,7 +22,7 @@ def export(run: Path, file: Path, /) -> None:
         file: The file to write, packed if it ends in .gz, .xz or .bz2. Words are written as they
             are; in other symbols blanks and control characters are written as %XX.
     """
-    from ensue.atomic_io import blaming
+    from ensue.atomic_io import write_errors
     from ensue.cli.output import show_line
     from ensue.cli.progress import Ticking, follow_answer, opened
     from ensue.data.codecs import TokenCodec, WordCodec
@@ -33,7 +33,7 @@ def export(run: Path, file: Path, /) -> None:
     codec, ngram = model.codec, model.ngram()
     unfinished = file.with_name(f".tmp-{file.name}")
     symbols = [codec.symbol(id) for id in range(codec.size)]
-    with Ticking(follow_answer()) as watch, blaming(file):
+    with Ticking(follow_answer()) as watch, write_errors(file):
         watch(Working("writing n-grams"))
         try:
             write_arpa(

@@ -19,7 +19,7 @@ from cyclopts.exceptions import CycloptsError
 from pydantic import ValidationError
 
 import ensue
-from ensue.atomic_io import FULL, disk_error
+from ensue.atomic_io import DISK_FULL, disk_error
 from ensue.errors import Interrupted, UserError
 from ensue.escape import for_terminal
 from ensue.native import SlowerWarning
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()  # whoever read it has enough
         return PIPE_CLOSED
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
             _drop_output()
             return _complain(
                 str(disk_error(error, Path(error.filename or "the output"))), WRONG_INPUT

@@ -22,9 +22,9 @@ def print_json(values: Mapping[str, Any]) -> None:
 def as_json(values: Mapping[str, Any]) -> str:
     """Write an object on one line, in ASCII, whatever the locale; what is no finite number is null,
     and what JSON has no way to write, such as a date, a string."""
-    from ensue.settings import finite
+    from ensue.settings import to_finite
 
-    return json.dumps(finite(values), allow_nan=False, default=str)
+    return json.dumps(to_finite(values), allow_nan=False, default=str)
 
 
 def show_line(text: str, lines: bool = False) -> None:

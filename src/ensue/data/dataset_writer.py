@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ensue.atomic_io import blaming
+from ensue.atomic_io import write_errors
 from ensue.data.contract import Codec, Corpus, Ids
 
 GATHERED = 10_000
@@ -175,7 +175,7 @@ class _IdsFile:
 
     def __init__(self, path: Path, kind: np.dtype) -> None:
         self.path, self.kind, self.length = path, kind, 0
-        with blaming(path):
+        with write_errors(path):
             self.file: IO[bytes] = path.open("xb")  # the folder is new, and no link is followed
             self._write_header()
 
@@ -188,12 +188,12 @@ class _IdsFile:
         npy.write_array_header_1_0(self.file, header)
 
     def append(self, ids: Ids) -> None:
-        with blaming(self.path):
+        with write_errors(self.path):
             self.file.write(ids.tobytes())
         self.length += len(ids)
 
     def finish(self) -> Ids:
-        with blaming(self.path):
+        with write_errors(self.path):
             self.file.seek(0)
             self._write_header()
             self.file.close()

@@ -15,7 +15,7 @@ from ensue.decoding.stepper import Draw, InKernels, Row, Rules, Stepper, SymbolB
 from ensue.errors import PromptError
 from ensue.models.compiled import Compiled, compiled
 from ensue.models.contract import Autoregressive
-from ensue.state import State, map_state, select_rows, tensors_of
+from ensue.state import State, map_state, select_rows, walk_tensors
 
 Ids = NDArray[np.integer]
 
@@ -137,7 +137,7 @@ def read(model: Autoregressive, prompts: Sequence[Ids]) -> tuple[State, Tensor]:
     states, last = [], []
     for prompt in distinct.values():
         state = model.initial(1)
-        device = next((tensor.device for tensor in tensors_of(state)), torch.device("cpu"))
+        device = next((tensor.device for tensor in walk_tensors(state)), torch.device("cpu"))
         inputs = torch.from_numpy(np.concatenate([[model.size], prompt])).to(device)
         with torch.inference_mode():
             for begin in range(0, len(inputs) - 1, _CHUNK):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ensue.engine.program import Program
 from ensue.engine.schedule import Slot, columns, has_input_bias, plan
-from ensue.native import LARGE, PAGE, expect_large
+from ensue.native import LARGE, PAGE, use_large_pages
 
 GATES = {"gates", "gate_adjoints"}
 LINE = 16
@@ -169,7 +169,7 @@ def _piece(like: Tensor, numbers: int) -> Tensor:
     )
     whole = like.new_empty(-(-numbers // large) * large + large - 1)
     first = -whole.data_ptr() % PAGE // like.element_size() if large > 1 else 0
-    expect_large(whole[first:].data_ptr(), whole[first:].nbytes)
+    use_large_pages(whole[first:].data_ptr(), whole[first:].nbytes)
     return whole[first:]
 
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ensue.models.contract import Autoregressive
 from ensue.settings import Settings
-from ensue.state import select_rows, tensors_of
+from ensue.state import select_rows, walk_tensors
 
 Ids = NDArray[np.integer]
 
@@ -94,7 +94,7 @@ def _score_together(
     advance: Callable[[int], None] | None,
 ) -> None:
     state = model.initial(len(jobs))
-    device = next((tensor.device for tensor in tensors_of(state)), torch.device("cpu"))
+    device = next((tensor.device for tensor in walk_tensors(state)), torch.device("cpu"))
     width = max(min(_MOST_PROBABILITIES // (len(jobs) * model.size), _MOST_STEPS), 1)
     done = 0
     while jobs:

@@ -12,7 +12,7 @@ from pydantic import Field
 from ensue.errors import DataError
 from ensue.models.contract import Autoregressive
 from ensue.settings import Settings
-from ensue.state import tensors_of
+from ensue.state import walk_tensors
 
 _TWO_SIDED = 1.96
 
@@ -87,7 +87,7 @@ def _cost(
     model: Autoregressive, ids: NDArray[np.integer], places: NDArray[np.int64], context: int
 ) -> NDArray[np.float64]:
     state = model.initial(len(places))
-    device = next((tensor.device for tensor in tensors_of(state)), torch.device("cpu"))
+    device = next((tensor.device for tensor in walk_tensors(state)), torch.device("cpu"))
     before = torch.from_numpy(
         np.asarray(ids[places[:, None] + np.arange(-context, 0)], dtype=np.int64)
     ).to(device)

@@ -27,7 +27,7 @@ from ensue.engine import (
 )
 from ensue.errors import SettingError, did_you_mean
 from ensue.layers.contract import Causal
-from ensue.settings import Settings, read_typed, typed, untyped
+from ensue.settings import Settings, is_trusted, read_trusted, untrusted_file_error
 from ensue.state import State
 
 
@@ -45,8 +45,8 @@ def _known(cell: str, field: ValidationInfo) -> str:
     if not cell.endswith(".py"):
         hint = f"{did_you_mean(cell, CELLS)} (or give the path of a .py file)"
         raise SettingError(f"there is no cell {cell!r}", hint=hint)
-    if not typed(field):
-        raise untyped(cell)
+    if not is_trusted(field):
+        raise untrusted_file_error(cell)
     return Program.from_json(trace(load_cell(cell), cell).to_json()).to_json()
 
 
@@ -134,7 +134,7 @@ class Recurrent(Causal):
         chosen = (
             cell
             if isinstance(cell, RecurrentSettings)
-            else read_typed(RecurrentSettings, {"cell": cell, **settings})
+            else read_trusted(RecurrentSettings, {"cell": cell, **settings})
         )
         program = chosen.program()
         self.inputs, self.width = (

@@ -26,7 +26,7 @@ from ensue.models.contract import Predictor
 from ensue.models.sizes import SizeName
 from ensue.models.tree import TreeSettings
 from ensue.models.tree_leaves import LeavesOnly, of_sequence
-from ensue.settings import Settings, read_typed
+from ensue.settings import Settings, read_trusted
 
 NETWORKS: dict[str, type[Settings]] = {
     "network": ClassifierSettings,
@@ -84,7 +84,7 @@ def classifier_settings(name: str) -> Settings:
         return ClassifierSettings(body=ENCODERS[name]())
     if name in CELLS or name.endswith(".py"):
         return ClassifierSettings(
-            body=UnidirectionalSettings(layer=read_typed(LAYERS["recurrent"], {"cell": name}))
+            body=UnidirectionalSettings(layer=read_trusted(LAYERS["recurrent"], {"cell": name}))
         )
     raise SettingError(
         f"there is no model {name!r}", where="--model", hint=did_you_mean(name, classifier_names())

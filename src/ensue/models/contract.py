@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 
 from ensue.batch import Batch
 from ensue.layers.padding import without_padding
-from ensue.state import State, start_afresh
+from ensue.state import State, reset_rows
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Autoregressive(ABC):
         Rows that `batch.fresh` marks start from `initial`, the others from `state`.
         """
         start = self.initial(len(batch.lengths))
-        state = start if state is None else start_afresh(state, start, batch.fresh)
+        state = start if state is None else reset_rows(state, start, batch.fresh)
         nats, state = self.nats(batch["input"], batch["target"], state, batch.lengths)
         if "counted" in batch.fields:
             nats = nats * batch["counted"]

@@ -9,7 +9,7 @@ from ensue.models.baselines.boosting import BoostingSettings
 from ensue.models.baselines.ridge import RidgeSettings
 from ensue.models.direct import DirectSettings
 from ensue.models.forecaster_contract import Forecasting, Sizes
-from ensue.settings import Settings, read_typed
+from ensue.settings import Settings, read_trusted
 
 FORECASTERS: dict[str, type[Settings]] = {
     "autoregressive": AutoregressiveSettings,
@@ -51,7 +51,7 @@ def forecaster_settings(name: str) -> Settings:
     if name in ("linear", "mlp"):
         return DirectSettings(depth=0 if name == "linear" else 2)
     if name in CELLS or name.endswith(".py"):
-        return read_typed(
+        return read_trusted(
             AutoregressiveSettings, {"body": {"name": "recurrent", "cell": name, "width": 32}}
         )
     raise SettingError(

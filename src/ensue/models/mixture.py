@@ -25,7 +25,7 @@ from ensue.models.contract import Autoregressive
 from ensue.models.ngram import Ngram
 from ensue.models.ngram.distribution import NextSymbol
 from ensue.settings import Settings
-from ensue.state import State, start_afresh
+from ensue.state import State, reset_rows
 
 FEATURES = 4
 """How many numbers `features` gives for a step."""
@@ -204,7 +204,7 @@ def gather_fit_data(
         rows, time = batch["target"].shape
         start: State = {"network": network.initial(rows), "ngram": ngram.initial(rows)}
         fresh = state is None or bool(batch.fresh.all())
-        state = start if state is None else start_afresh(state, start, batch.fresh)
+        state = start if state is None else reset_rows(state, start, batch.fresh)
         row_steps = 0 if fresh else row_steps
         places = torch.arange(time, device=batch["target"].device)
         read = (places < batch.lengths[:, None]) & (places >= unread - row_steps)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from ensue.atomic_io import damaged, shape_of
+from ensue.atomic_io import damage_error, format_errors
 from ensue.errors import RunError
 
 CHECKED_AT_ONCE = 1 << 20
@@ -74,9 +74,9 @@ def load_into(model: Any, arrays: Mapping[str, np.ndarray], where: str) -> None:
                 (~np.isnan(part) if meant else np.isfinite(part)).all()
                 for part in _stretches(array)
             ):
-                raise damaged(where, f"the saved {name!r} holds a number that is not finite")
+                raise damage_error(where, f"the saved {name!r} holds a number that is not finite")
     try:
-        with shape_of(where):
+        with format_errors(where):
             model.load(arrays)
     except RunError as error:
         raise error.at(where) from None

@@ -9,7 +9,7 @@ from ensue.errors import SettingError, did_you_mean
 from ensue.layers import LAYERS
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceSettings
-from ensue.settings import Settings, read_typed
+from ensue.settings import Settings, read_trusted
 
 MODELS: dict[str, type[Settings]] = {"ngram": NgramSettings, "sequence": SequenceSettings}
 
@@ -63,7 +63,7 @@ def model_settings(name: str) -> ModelSettings:
     if name in LAYERS:
         return SequenceSettings(body=LAYERS[name]())
     if name in CELLS or name.endswith(".py"):
-        return SequenceSettings(body=read_typed(LAYERS["recurrent"], {"cell": name}))
+        return SequenceSettings(body=read_trusted(LAYERS["recurrent"], {"cell": name}))
     raise SettingError(
         f"there is no model {name!r}", where="--model", hint=did_you_mean(name, model_names())
     )

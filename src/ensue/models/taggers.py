@@ -9,7 +9,7 @@ from ensue.models.baselines.hmm import HMMSettings
 from ensue.models.baselines.most_frequent_tag import MostFrequentTagSettings
 from ensue.models.sizes import SizeName
 from ensue.models.tagger import TaggerSettings
-from ensue.settings import Settings, read_typed
+from ensue.settings import Settings, read_trusted
 
 TAGGERS: dict[str, type[Settings]] = {
     "most-frequent-tag": MostFrequentTagSettings,
@@ -43,7 +43,7 @@ def tagger_settings(name: str) -> Settings:
         return TaggerSettings(body=ENCODERS[name]())
     if name in CELLS or name.endswith(".py"):
         return TaggerSettings(
-            body=read_typed(BidirectionalSettings, {"cell": name, "width": WIDTHS["base"][1]})
+            body=read_trusted(BidirectionalSettings, {"cell": name, "width": WIDTHS["base"][1]})
         )
     hint = did_you_mean(name, tagger_names())
     raise SettingError(f"there is no model {name!r}", where="--model", hint=hint)

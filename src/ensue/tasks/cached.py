@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ensue.atomic_io import blaming
+from ensue.atomic_io import write_errors
 from ensue.cache import Cache
 from ensue.data.demos import DEMOS
 from ensue.data.prepare import fingerprint
@@ -83,7 +83,7 @@ def data_of(
 def _put_aside(folder: Path) -> Generator[None, None, None]:
     """Within, another folder may take its place; where that fails, it comes back as it was."""
     old, there = folder.with_name(f".{folder.name}.{os.urandom(6).hex()}.tmp"), folder.exists()
-    with blaming(folder):
+    with write_errors(folder):
         if there:
             folder.rename(old)
     try:
@@ -91,7 +91,7 @@ def _put_aside(folder: Path) -> Generator[None, None, None]:
     except BaseException:
         if there:
             shutil.rmtree(folder, ignore_errors=True)
-            with blaming(folder):
+            with write_errors(folder):
                 old.rename(folder)
         raise
     shutil.rmtree(old, ignore_errors=True)

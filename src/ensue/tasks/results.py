@@ -20,7 +20,7 @@ from ensue.evaluation.intervals import Interval
 from ensue.evaluation.ranking import best_model, explain_recommendation
 from ensue.evaluation.scores import Score
 from ensue.layers import RecurrentSettings
-from ensue.settings import finite
+from ensue.settings import to_finite
 from ensue.tasks.contract import REPORT, RESULT
 from ensue.training.folder.run import ABOUT, Run
 
@@ -69,7 +69,7 @@ def conclude(
     """
     run.write(REPORT, markdown(result, run.about).encode())
     whole = {**result, "notes": list(run.about.get("notes", []))}
-    run.write(RESULT, json.dumps(finite(whole), indent=1).encode())
+    run.write(RESULT, json.dumps(to_finite(whole), indent=1).encode())
 
 
 def recommend(run: Run, rows: Sequence[Score], models: Mapping[str, str]) -> str:

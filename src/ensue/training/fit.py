@@ -9,7 +9,7 @@ from time import perf_counter
 
 import numpy as np
 
-from ensue.atomic_io import shape_of
+from ensue.atomic_io import format_errors
 from ensue.batch import Batch
 from ensue.training.contract import (
     Callback,
@@ -120,7 +120,7 @@ class _Fit:
         checkpoint = self.run.checkpoint()
         if checkpoint is not None:
             self.state, self.best = checkpoint.state, checkpoint.best
-            with shape_of(str(self.run.path / CHECKPOINT)):
+            with format_errors(str(self.run.path / CHECKPOINT)):
                 if self.state.steps is not None and self.state.evaluate_every is None:
                     raise ValueError("it is evaluated at no step")
                 self.learner.restore(checkpoint.learner)

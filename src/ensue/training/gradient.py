@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ensue.batch import Batch
 from ensue.models.contract import Autoregressive, Loss, Predictor
-from ensue.state import State, detach, map_state, tensors_of
+from ensue.state import State, detach, map_state, walk_tensors
 from ensue.training.contract import Learner, Snapshot, Update
 from ensue.training.devices import random_state, set_random_state, to_device
 from ensue.training.failure import NonFiniteError, diagnose
@@ -161,7 +161,7 @@ class GradientLearner(Learner):
             tensors |= {
                 f"moment/{number}/{name}": one for name, one in moments.items() if one is not None
             }
-        carried = [] if self._state is None else list(tensors_of(self._state))
+        carried = [] if self._state is None else list(walk_tensors(self._state))
         tensors |= {f"state/{number}": tensor for number, tensor in enumerate(carried)}
         tensors |= {f"random/{name}": tensor for name, tensor in random_state(self.device).items()}
         rows = len(carried[0]) if carried else 0
@@ -208,8 +208,7 @@ class GradientLearner(Learner):
         self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
 
     def _restore_state(self, tensors: Mapping[str, Tensor], rows: int) -> None:
-        """Put the carried tensors, in the order of `tensors_of`, into the shape that the model's
-        states have."""
+        """Put the carried tensors into the model's state structure, as `walk_tensors` orders."""
         if not rows:
             self._state = None
             return
@@ -220,7 +219,7 @@ class GradientLearner(Learner):
         shape = map_state(
             torch.clone, self.model.initial(rows)
         )  # cloned, because two places may hold one tensor
-        by_place = {id(place): f"{number}" for number, place in enumerate(tensors_of(shape))}
+        by_place = {id(place): f"{number}" for number, place in enumerate(walk_tensors(shape))}
         self._state = map_state(
             lambda place: _alike(tensors, by_place[id(place)], place).to(self.device), shape
         )

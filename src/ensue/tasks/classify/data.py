@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ensue.atomic_io import shape_of
+from ensue.atomic_io import format_errors
 from ensue.cache import Cache
 from ensue.data.contract import Finding, Listener
 from ensue.data.dataset import CONTENTS, Examples, load_examples, save_examples
@@ -49,7 +49,7 @@ def parts_of(run: Run, settings: ClassifySettings, data: Sequence[Path]) -> Labe
 
 
 def _parts(run: Run, kept: Kept) -> LabelledParts:
-    with shape_of(str(run.cache / CONTENTS)):
+    with format_errors(str(run.cache / CONTENTS)):
         return LabelledParts.from_json(*kept)
 
 

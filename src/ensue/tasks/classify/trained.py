@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ensue.atomic_io import shape_of
+from ensue.atomic_io import format_errors
 from ensue.data.codecs import open_content
 from ensue.data.codecs.labels import LabelCodec, merge_labels
 from ensue.data.contract import SILENT, Finding, Listener
@@ -336,7 +336,7 @@ def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
         CODEC,
         lambda codecs: (open_content(codecs["content"]), LabelCodec.from_json(codecs["labels"])),
     )
-    with shape_of(str(run.path / CODEC)), no_larger(run):
+    with format_errors(str(run.path / CODEC)), no_larger(run):
         model = build_classifier(settings.model, content.shape, labels.kind, labels.size)
     load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
     if isinstance(model, nn.Module):

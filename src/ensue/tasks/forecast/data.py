@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ensue.atomic_io import blaming
+from ensue.atomic_io import write_errors
 from ensue.data.contract import Finding, Listener
 from ensue.data.demos import demo_name, write_demo
 from ensue.data.prepare import fingerprint
@@ -106,7 +106,7 @@ def prepare(
     listener = Listener(findings.append)
     name = demo_name(data, "forecast", USUAL)
     if name:
-        with blaming(run.cache):
+        with write_errors(run.cache):
             run.cache.mkdir(exist_ok=True)
     reading = settings.data.model_copy(update=DEMO_COLUMNS.get(name, {})) if name else settings.data
     sources = [write_demo(name, run.cache)] if name else data

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ensue.atomic_io import shape_of
+from ensue.atomic_io import format_errors
 from ensue.data.series.backtest import MOST_ORIGINS, Layout, Origins
 from ensue.data.series.joining import append, read_as, refuse_unlike
 from ensue.data.series.panel import Panel, SeriesSettings
@@ -323,13 +323,13 @@ def as_frame(told: Sequence[SeriesForecast], library: Any) -> Any:
 def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     """Open what a run has learned."""
     prepared = load(run)
-    with shape_of(str(run.path / CODEC)), no_larger(run):
+    with format_errors(str(run.path / CODEC)), no_larger(run):
         model, _ = build(settings.model, prepared)
     load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
     if isinstance(
         model, WindowModel
     ):  # only one that is asked tells whether features and weights go together
-        with shape_of(str(run.path / WEIGHTS)):
+        with format_errors(str(run.path / WEIGHTS)):
             inputs = prepared.inputs("standard")
             model.normal(inputs.batch(prepared.origins("test")[:1]).map(torch.from_numpy))
     # What fails between a training and its calibration leaves a model whose intervals stay as they

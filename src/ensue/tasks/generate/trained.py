@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 from torch import nn
 
-from ensue.atomic_io import shape_of
+from ensue.atomic_io import format_errors
 from ensue.data.codecs import open_codec
 from ensue.data.contract import Codec, Ids
 from ensue.data.prepare import Prepared
@@ -275,7 +275,7 @@ def with_mixture(mixture: Mixture) -> dict[str, np.ndarray]:
 def open_text(run: Run, model: Settings) -> TextModel:
     """Open what a run has learned; `model` are the settings of its network or n-gram."""
     codec = run.parse(CODEC, open_codec)
-    with shape_of(str(run.path / CODEC)), no_larger(run):
+    with format_errors(str(run.path / CODEC)), no_larger(run):
         opened: Autoregressive = cast("Any", model).build(codec.size)
     # A table of n-grams may be large, and a question needs little of it; a network is read whole.
     weights = run.map_arrays() if isinstance(opened, Ngram) else run.read_arrays()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ensue.atomic_io import shape_of
+from ensue.atomic_io import format_errors
 from ensue.cache import Cache
 from ensue.data.contract import SILENT
 from ensue.data.dataset import CONTENTS, Examples, load_examples, save_examples
@@ -62,7 +62,7 @@ def parts_of(run: Run, settings: TagSettings, data: Sequence[Path]) -> TaggedPar
 
 
 def _parts(run: Run, kept: Kept) -> TaggedParts:
-    with shape_of(str(run.cache / CONTENTS)):
+    with format_errors(str(run.cache / CONTENTS)):
         return TaggedParts.from_json(*kept)
 
 

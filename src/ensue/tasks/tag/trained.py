@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ensue.atomic_io import shape_of
+from ensue.atomic_io import format_errors
 from ensue.data.codecs.tag_schemes import guess_scheme, halves
 from ensue.data.codecs.tagged import TaggedWordsCodec
 from ensue.data.contract import SILENT, Finding, Listener
@@ -263,7 +263,7 @@ def open_tagger(run: Run, settings: TagSettings) -> TagModel:
     """Open what a run has learned."""
     codec, tags, tokenizer = run.parse(CODEC, _opened)
     arrays = run.read_arrays()
-    with shape_of(str(run.path / CODEC)), no_larger(run):
+    with format_errors(str(run.path / CODEC)), no_larger(run):
         sizes = {**codec.shape.symbols, "target": len(tags)}
         model: Predictor = cast("Any", settings.model).build(sizes, arrays.get("vectors"))
     load_into(model, arrays, str(run.path / WEIGHTS))

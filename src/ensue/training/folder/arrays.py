@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ensue.atomic_io import damaged, parse_json
+from ensue.atomic_io import damage_error, parse_json
 
 HEADER_BYTES = 16_000_000
 """A longer header than this is a sign of damage, or of malice: reading it would fill the memory.
@@ -48,7 +48,7 @@ def unpack_arrays(data: bytes, where: str) -> dict[str, np.ndarray]:
     try:
         return safetensors.numpy.load(data)
     except (safetensors.SafetensorError, *ODD) as error:
-        raise damaged(where, str(error)) from None
+        raise damage_error(where, str(error)) from None
 
 
 def map_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -72,7 +72,7 @@ def map_arrays(path: Path) -> dict[str, np.ndarray]:
             if name != "__metadata__"
         }
     except ODD as error:
-        raise damaged(str(path), str(error)) from None
+        raise damage_error(str(path), str(error)) from None
 
 
 def _mapped(data: np.ndarray, entry: Mapping) -> np.ndarray:
@@ -98,14 +98,14 @@ def unpack_tensors(data: bytes, where: str) -> tuple[dict[str, Tensor], str]:
     changed."""
     beside = header(data, where).get("__metadata__")
     if not isinstance(beside, dict) or not isinstance(beside.get("note"), str):
-        raise damaged(where, "it is no checkpoint")
+        raise damage_error(where, "it is no checkpoint")
     note = beside["note"]
     try:
         tensors = safetensors.torch.load(data)
     except (safetensors.SafetensorError, *ODD) as error:
-        raise damaged(where, str(error)) from None
+        raise damage_error(where, str(error)) from None
     if _sum(tensors, note) != beside.get("sha256"):
-        raise damaged(where, "its content is not what was saved")
+        raise damage_error(where, "its content is not what was saved")
     return tensors, note
 
 
@@ -123,15 +123,15 @@ def header(data: bytes | np.ndarray, where: str) -> dict:
     """Read the header after its length, a number of eight bytes, was seen to be possible."""
     length = int.from_bytes(bytes(data[:8]), "little")
     if len(data) < 8 or length > len(data) - 8:
-        raise damaged(where, "it is truncated")
+        raise damage_error(where, "it is truncated")
     if length > min(HEADER_BYTES, HEADER_ALONE + len(data) - 8 - length):
-        raise damaged(where, f"its header claims {length} bytes")
+        raise damage_error(where, f"its header claims {length} bytes")
     found = parse_json(bytes(data[8 : 8 + length]), where, lambda values: values, "its header")
     if not isinstance(found, dict):
-        raise damaged(where, "its header is not a table")
+        raise damage_error(where, "its header is not a table")
     for name, entry in found.items():
         if name != "__metadata__" and not _possible(entry):
-            raise damaged(where, f"its header says of {name!r:.80} what is said of no array")
+            raise damage_error(where, f"its header says of {name!r:.80} what is said of no array")
     return found
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from ensue.atomic_io import blaming, open_log, parse_json
+from ensue.atomic_io import open_log, parse_json, write_errors
 from ensue.errors import RunError
 
 NAME, SMALL = ".lock", 4096
@@ -26,7 +26,7 @@ class Lock:
 
     def __init__(self, folder: Path) -> None:
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
-        with blaming(folder / NAME):
+        with write_errors(folder / NAME):
             self._file = open_log(folder, NAME, os.O_CREAT)
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

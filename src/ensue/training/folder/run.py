@@ -29,24 +29,24 @@ from pydantic import TypeAdapter
 from ensue.atomic_io import (
     TEMPORARY,
     append,
-    blaming,
-    damaged,
-    files_in,
-    folder_in,
-    inside,
+    damage_error,
+    folder_inside,
+    format_errors,
+    hash_inside,
+    list_files,
     open_inside,
     parse_json,
+    path_inside,
+    read_errors,
     read_inside,
-    reading,
-    shape_of,
-    sum_inside,
     sync,
     sync_folder,
     trim,
     write_atomically,
+    write_errors,
 )
 from ensue.errors import RunError
-from ensue.settings import finite, parse_toml
+from ensue.settings import parse_toml, to_finite
 from ensue.training.contract import Event, Progress, Sample
 from ensue.training.folder.arrays import map_arrays, pack_arrays, unpack_arrays
 from ensue.training.folder.checkpoint import Checkpoint
@@ -92,13 +92,13 @@ class Run:
         """
         path = Path(path)
         _refuse_unless_vacant(path)
-        with blaming(path):
+        with write_errors(path):
             path.mkdir(parents=True, exist_ok=True)
         run = cls(path, {}, {}, Lock(path))
         _refuse_unless_vacant(path)
         try:
-            with blaming(path):
-                folder_in(path, "checkpoint").mkdir(exist_ok=True)
+            with write_errors(path):
+                folder_inside(path, "checkpoint").mkdir(exist_ok=True)
                 sync_folder(path.parent)
             run._write_manifest()
             run.describe({"format": FORMAT, "versions": _versions(), **about})
@@ -168,14 +168,14 @@ class Run:
         for name, size in checkpoint.sizes.items() if checkpoint else ():
             trim(self.path, name, size)
         for name, known in checkpoint.sums.items() if checkpoint else ():
-            if checkpoint and checkpoint.sizes.get(name) and sum_inside(self.path, name) != known:
-                raise damaged(str(self.path / name), CHANGED)
+            if checkpoint and checkpoint.sizes.get(name) and hash_inside(self.path, name) != known:
+                raise damage_error(str(self.path / name), CHANGED)
 
     def _tidy(self) -> None:
         """Remove what a kill left half-written; nobody else writes now."""
         for folder in (self.path, self.path / "checkpoint"):
             for path in folder.glob(TEMPORARY):
-                with blaming(path):
+                with write_errors(path):
                     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(
                         missing_ok=True
                     )
@@ -184,7 +184,7 @@ class Run:
     def cache(self) -> Path:
         """The folder of the encoded data, which may be deleted. Raises RunError if it is a link,
         or no folder."""
-        return folder_in(self.path, "cache")
+        return folder_inside(self.path, "cache")
 
     def copy(self, folder: Path | str) -> None:
         """Copy the whole run to a folder that is new or empty; nothing else is needed to use it.
@@ -194,7 +194,7 @@ class Run:
         """
         Run.create(folder, self.about).discard()
         try:
-            for name in files_in(self.path):
+            for name in list_files(self.path):
                 _copy(self.path, name, Path(folder))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -210,7 +210,7 @@ class Run:
     def write(self, name: str, data: bytes) -> None:
         """Replace a file of the run, so that a crash leaves the old one or the new one, vouched
         for by the manifest."""
-        path, new = inside(self.path, name), hashlib.sha256(data).hexdigest()
+        path, new = path_inside(self.path, name), hashlib.sha256(data).hexdigest()
         old = self._sums.get(name, [ABSENT])
         if path.exists() and old == [new]:
             return
@@ -228,16 +228,16 @@ class Run:
             return
         self._sums |= {name: [*self._sums[name], ABSENT] for name in names}
         self._write_manifest()
-        with blaming(self.path):
+        with write_errors(self.path):
             for name in names:
-                inside(self.path, name).unlink(missing_ok=True)
+                path_inside(self.path, name).unlink(missing_ok=True)
                 del self._sums[name]
             sync_folder(self.path)
         self._write_manifest()
 
     def has(self, name: str) -> bool:
         """Tell whether a file has been written."""
-        return name in self._sums and inside(self.path, name).exists()
+        return name in self._sums and path_inside(self.path, name).exists()
 
     def read(self, name: str) -> bytes:
         """Give the content of a file. Raises RunError if the run does not have it yet."""
@@ -264,14 +264,14 @@ class Run:
     def map_arrays(self, name: str = WEIGHTS) -> dict[str, np.ndarray]:
         """Give what a model learned where it lies in the file, to be read as it is asked for."""
         path = self._found(name)
-        with reading(path):
+        with read_errors(path):
             return map_arrays(path)
 
     def _found(self, name: str) -> Path:
         if not self.has(name):
             hint = f"finish the training with `{self.resuming}`"
             raise RunError(f"the run has no {name} yet", where=str(self.path), hint=hint)
-        return inside(self.path, name)
+        return path_inside(self.path, name)
 
     def record(self, event: Event) -> None:
         """Add an event to its log."""
@@ -280,12 +280,12 @@ class Run:
                 append(
                     self.path,
                     log,
-                    (json.dumps(finite(asdict(event)), allow_nan=False) + "\n").encode(),
+                    (json.dumps(to_finite(asdict(event)), allow_nan=False) + "\n").encode(),
                 )
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Read a log. Raises RunError that names the line if one is damaged."""
-        data = read_inside(self.path, name) if inside(self.path, name).exists() else b""
+        data = read_inside(self.path, name) if path_inside(self.path, name).exists() else b""
         line_of = TypeAdapter(LOGS.get(name, dict))
 
         def row(values: Any) -> dict[str, Any]:
@@ -301,31 +301,33 @@ class Run:
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint; once this returns, nothing before it can be lost."""
         sizes = {name: sync(self.path, name) for name in LOGS}
-        sums = {name: sum_inside(self.path, name) for name, size in sizes.items() if size}
-        with blaming(self.path):
+        sums = {name: hash_inside(self.path, name) for name, size in sizes.items() if size}
+        with write_errors(self.path):
             sync_folder(self.path)  # a log that is new has a name that could be lost
-        write_atomically(inside(self.path, CHECKPOINT), checkpoint.with_logs(sizes, sums).pack())
+        write_atomically(
+            path_inside(self.path, CHECKPOINT), checkpoint.with_logs(sizes, sums).pack()
+        )
 
     def checkpoint(self) -> Checkpoint | None:
         """Give the last checkpoint, None before the first. Raises RunError if it is damaged."""
-        path = inside(self.path, CHECKPOINT)
+        path = path_inside(self.path, CHECKPOINT)
         if not path.exists():
             return None
         checkpoint = Checkpoint.unpack(read_inside(self.path, CHECKPOINT), str(path))
         if checkpoint.sizes.keys() - LOGS.keys() or any(
             size < 0 for size in checkpoint.sizes.values()
         ):
-            raise damaged(str(path), "it names what is no log of a run")
+            raise damage_error(str(path), "it names what is no log of a run")
         return checkpoint
 
     def _write_manifest(self) -> None:
         text = json.dumps({"format": FORMAT, "sha256": self._sums}, indent=1, sort_keys=True)
-        write_atomically(inside(self.path, MANIFEST), text.encode())
+        write_atomically(path_inside(self.path, MANIFEST), text.encode())
 
 
 def _copy(run: Path, name: str, folder: Path) -> None:
     """Copy a file of a run into a folder that has none of this name."""
-    with open_inside(run, name) as source, blaming(folder / name):
+    with open_inside(run, name) as source, write_errors(folder / name):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         with (folder / name).open("xb") as target:
             shutil.copyfileobj(source, target)
@@ -359,7 +361,7 @@ def _read_about(path: Path) -> dict[str, Any]:
             where=str(path),
             hint="look for a typing error in the name",
         )
-    with reading(path):
+    with read_errors(path):
         there = (path / ABOUT).exists()
     if not there:
         raise RunError(
@@ -371,13 +373,13 @@ def _read_about(path: Path) -> dict[str, Any]:
     try:
         about = parse_toml(data)
     except ValueError as error:
-        raise damaged(str(path / ABOUT), str(error)) from None
+        raise damage_error(str(path / ABOUT), str(error)) from None
     if about.get("format") != FORMAT:
         what = (
             f"the run has format {about.get('format')!r}, and this version of ensue reads "
             f"format {FORMAT}"
         )
-        with shape_of(str(path / ABOUT)):
+        with format_errors(str(path / ABOUT)):
             maker = about.get("versions", {}).get("ensue", "that made it")
         raise RunError(what, where=str(path / ABOUT), hint=f"use it with ensue {maker}")
     return about
@@ -391,10 +393,10 @@ def _read_manifest(path: Path) -> dict[str, list[str]]:
 
 
 def _verify(path: Path, name: str, sums: list[str]) -> None:
-    if ABSENT in sums and not inside(path, name).exists():
+    if ABSENT in sums and not path_inside(path, name).exists():
         return
-    if sum_inside(path, name) not in sums:
-        raise damaged(str(path / name), CHANGED)
+    if hash_inside(path, name) not in sums:
+        raise damage_error(str(path / name), CHANGED)
 
 
 def _versions() -> dict[str, str]:
