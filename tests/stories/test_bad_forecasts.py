@@ -376,7 +376,7 @@ def test_wrong_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         f"forecast {run} --plot here.bmp": "--plot: '.bmp' is no picture that can be drawn",
         f"forecast {run} {other}": "a step is an hour, and a day in what was learned",
         f"evaluate {run} {tmp_path / 'data.csv'}": "no series has 2 steps to score that the run has not learned",
-        f"evaluate {run} --lines": "are for runs of `generate`",
+        f"evaluate {run} --lines": "need a run of `generate`",
         f"train forecast {tmp_path / 'data.csv'} --test {tmp_path / 'data.csv'}": "data.csv: the file was given twice",
         f"train forecast {tmp_path / 'data.csv'} --test {other}": "a step is an hour, and a day in what was learned",
         f"generate {run}": "the run was trained to forecast, not to generate; use it with `ensue forecast",

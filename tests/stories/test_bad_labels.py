@@ -261,7 +261,7 @@ def test_rows_are_not_written_over_the_data(
     assert main(train(path)) == 0
     said = told(capsys, "classify", str(tmp_path / "data-run"), str(path), "--out", str(path))
     assert said.endswith(
-        "data.csv: the rows would be written over the data; name another file with --out"
+        "data.csv: the output would overwrite the data; name another file with --out"
     )
     assert path.read_text() == table(ROWS)
 
@@ -280,7 +280,7 @@ def test_nothing_to_classify(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     only = tmp_path / "odd.csv"
     only.write_text(table([("odd", "mixed")]))
     assert "none of its labels was in training" in told(capsys, "evaluate", run, str(only))
-    assert "are for runs of `generate`" in told(capsys, "evaluate", run, "--lines")
+    assert "need a run of `generate`" in told(capsys, "evaluate", run, "--lines")
     assert "nwe.csv: there is no such file" in told(capsys, "classify", run, "nwe.csv")
     assert "the run was trained to classify, not to generate" in told(capsys, "generate", run)
 
@@ -330,7 +330,7 @@ def test_notes_beside_tables_are_left_out_and_told(
     left_out += ["notes: left out, since it is no table, and tables lie beside it"]
     assert main(["check", str(folder)]) == 0
     out = capsys.readouterr().out
-    assert "Looked at as `ensue train classify` would" in out
+    assert "Checked as data for `ensue train classify`" in out
     assert all(line in out for line in left_out)
     assert main(train(folder)) == 0
     err = capsys.readouterr().err

@@ -19,7 +19,7 @@ import pytest
 import ensue
 from ensue import api
 from ensue.cli.main import main
-from ensue.cli.progress import BufferedProgress, Live, Plain, Ticking
+from ensue.cli.progress import BufferedProgress, Live, Plain, Heartbeat
 from ensue.data.codecs import Characters
 from ensue.data.dataset import Examples
 from ensue.data.dataset_writer import encode_corpus
@@ -506,7 +506,7 @@ def test_what_takes_long_is_told_while_it_does(kind: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr("ensue.cli.progress.PLAIN_SECONDS", 0.05)
     monkeypatch.setattr("ensue.cli.progress.SILENT_SECONDS", 0.02)
     out: Any = _Lines()
-    with Ticking(kind(out)) as watch:
+    with Heartbeat(kind(out)) as watch:
         watch(Working("counting n-grams"))
         time.sleep(0.3)
     assert out.text.count("counting n-grams  0:0") >= 2
@@ -529,7 +529,7 @@ def test_answers_that_are_long_in_coming_are_told_of_and_stand_on_lines_of_their
             yield answer
 
     out: Any = _Lines()
-    with Ticking(Live(out)) as watch:
+    with Heartbeat(Live(out)) as watch:
         watch(Working("classifying"))
         for answer in watch.each(slowly()):
             assert out.text.endswith("\r\x1b[K")
@@ -617,7 +617,7 @@ def test_what_is_told_again_keeps_how_far_it_is(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("ensue.cli.progress.PLAIN_SECONDS", 0.0)
     monkeypatch.setattr("ensue.cli.progress.SILENT_SECONDS", 0.02)
     out: Any = _Lines()
-    with Ticking(Plain(out)) as watch:
+    with Heartbeat(Plain(out)) as watch:
         watch(Reading(30_000_000, 120_000_000, 75.0))
         time.sleep(0.2)
         watch(Working("scoring the test part: 3-gram", 0.5))

@@ -308,7 +308,10 @@ def test_the_first_row_of_a_table_without_a_header_is_no_name(tmp_path, capsys):
         "".join(f"{'ham' if n % 3 else 'spam'}\ta text of number {n}\n" for n in range(60))
     )
     assert main(["check", str(path)]) == 0
-    assert "would, since a column could be a label (choose another" in capsys.readouterr().out
+    assert (
+        "Checked as data for `ensue train classify`: a column could be a label (choose another"
+        in capsys.readouterr().out
+    )
     (tmp_path / "b.jsonl").write_text('{"text": ["a", "film"], "label": "x"}\n' * 60)
     assert main(["check", str(tmp_path / "b.jsonl"), "--task", "classify"]) == 2
     assert capsys.readouterr().err.count("holds a list in this row") == 1
@@ -320,7 +323,7 @@ def test_the_command(tmp_path, capsys):
     assert main(["check", str(path)]) == 0
     out = capsys.readouterr().out
     assert out.startswith(
-        "Looked at as `ensue train classify` would, since 'label' could be a label (choose another"
+        "Checked as data for `ensue train classify`: 'label' could be a label (choose another"
     )
     assert "Read as table, with one label each:" in out
     assert "good         40  66.7%" in out

@@ -49,9 +49,9 @@ def test_help_loads_no_torch(command: str) -> None:
 def test_help_tells_the_defaults_that_count(capsys: pytest.CaptureFixture[str]) -> None:
     minutes = TrainingSettings().minutes
     for line, said in {
-        "generate": f"The most symbols to write; {GenerationSettings().length} if not given.",
-        "train generate": f"Time for the whole command; {minutes:g} if neither this nor epochs is given.",
-        "demo": "Time for all of it; 1 if not given.",
+        "generate": f"Maximum length in symbols; {GenerationSettings().length} by default.",
+        "train generate": f"Time budget of the whole command in minutes; {minutes:g} if neither",
+        "demo": "Time budget in minutes; 1 by default.",
     }.items():
         main([*line.split(), "--help"])
         told = " ".join(capsys.readouterr().out.replace("│", " ").split())
@@ -82,8 +82,11 @@ def test_help_is_quick() -> None:
     [
         ("lst", 'Unknown command "lst". Did you mean "list"? '),
         ("list cells --jsno", "Unknown option: --jsno"),
-        ("list cels", 'Invalid value "cels" for KIND. Choose from: '),
-        ("list", 'Command "list" parameter KIND requires an argument; see `ensue list --help`'),
+        ("list cels", 'Invalid value "cels" for CATALOGUE. Choose from: '),
+        (
+            "list",
+            'Command "list" parameter CATALOGUE requires an argument; see `ensue list --help`',
+        ),
         ("train generate --seed 1.5", "--seed cannot be '1.5': input should be a valid integer, "),
         ("train generate --seed 99999999999999999999", "'seed' cannot be 99999999999999999999: "),
         (
@@ -105,18 +108,18 @@ def test_help_is_quick() -> None:
             "--set model.order=0: 'order' cannot be 0: ",
         ),
         ("demo --minutes 0", "--minutes: 'minutes' cannot be 0.0: input should be greater than 0"),
-        ("generate run --samples 1.5", 'Invalid value for --samples: "1.5" is no whole number; '),
+        ("generate run --samples 1.5", 'Invalid value for --samples: "1.5" is not an integer; '),
         (
             "generate run --temperature inf",
             "--temperature cannot be 'inf': input should be a finite number; ",
         ),
         (
             "generate run --interactive --json",
-            "generate: --interactive writes one text, as plain text; ",
+            "generate: --interactive writes one plain text; ",
         ),
         (
             "evaluate run --prequential --lines",
-            "evaluate: --prequential tells of chunks, not of lines, places or c",
+            "evaluate: --prequential cannot be combined with --lines, --surprisi",
         ),
         (
             "list models lstm",
@@ -148,7 +151,7 @@ def fake(error: BaseException) -> App:
     ("error", "code", "told"),
     [
         (KeyboardInterrupt(), 130, "ensue: interrupted\n"),
-        (ZeroDivisionError("oh"), 1, "this is our bug, not yours"),
+        (ZeroDivisionError("oh"), 1, "this is a bug in ensue"),
     ],
 )
 def test_other_ends(
@@ -174,8 +177,7 @@ def test_too_little_memory_is_no_bug(
     monkeypatch.setattr(shell, "app", fake(error))
     assert main([]) == 2
     assert capsys.readouterr().err == (
-        "ensue: this machine has too little memory for that; make the model, the batch "
-        "or what is asked for smaller\n"
+        "ensue: out of memory; use a smaller model, batch or request\n"
     )
 
 
@@ -259,8 +261,8 @@ def test_progress_in_a_file_is_plain_and_not_too_much() -> None:
     ):
         show(event)
     assert out.getvalue().splitlines() == [
-        "step 20/100  epoch 0.50  loss 1.5000  ETA 1:15  12,346 words/s  rate 0.003  210 MB",
-        "step 30  epoch 0.75  validation 1.2500  12,346 words/s  rate 0.003  210 MB",
+        "step 20/100  epoch 0.50  loss 1.5000  ETA 1:15  12,346 words/s  lr 0.003  210 MB",
+        "step 30  epoch 0.75  validation 1.2500  12,346 words/s  lr 0.003  210 MB",
         "  sample: To be,⏎or",
         "a dead network",
     ]

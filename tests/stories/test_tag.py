@@ -181,9 +181,7 @@ def test_its_data_is_not_written_over(
         (path.parent, folder / "texts" / "new.conllu"),
     ):
         assert main(["tag", run, str(data), "--out", str(out)]) == 2
-        said = (
-            f"ensue: {out}: the rows would be written over the data; name another file with --out\n"
-        )
+        said = f"ensue: {out}: the output would overwrite the data; name another file with --out\n"
         assert capsys.readouterr().err == said
     assert [one.name for one in path.parent.iterdir()] == ["new.txt"]
     path.write_bytes("caf\u00e9 caf\u00e9\n".encode("latin-1"))

@@ -26,5 +26,5 @@ def test_using_a_run_tells_what_is_done(
     monkeypatch.setattr(progress, "PLAIN_SECONDS", -1.0)
     assert main([*command, run]) == 0
     out, err = capsys.readouterr()
-    assert {"inspect": "reading 512 places", "evaluate": "scoring"}[command[0]] in err
-    assert {"inspect": "symbols seen before", "evaluate": "nats per character"}[command[0]] in out
+    assert {"inspect": "scoring 512 positions", "evaluate": "scoring"}[command[0]] in err
+    assert {"inspect": "excess over context", "evaluate": "nats per character"}[command[0]] in out

@@ -74,7 +74,7 @@ def test_compare_says_which_figures_are_of_a_sample(
     assert results["results"][str(runs[1])]["sample"] == f"900 of {whole:,} symbols"
     assert "scored on" in shown
     assert f"900 of {whole:,} symbols" in shown
-    assert "A figure of a sample" in shown
+    assert "Some scores are of a sample" in shown
     assert shown.splitlines()[-1] == results["notes"][-1]
     alone = told(capsys, "compare", runs[0], runs[0])
     assert alone["notes"] == []

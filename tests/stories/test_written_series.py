@@ -280,7 +280,7 @@ def test_times_without_a_name_are_those_of_an_index(
     run = str(tmp_path / "run")
     data.write_text(",a,b\n" + "".join(rows[:36]), encoding="utf-8")
     assert main(["check", str(data), "--horizon", "2"]) == 0
-    assert "Looked at as `ensue train forecast` would" in capsys.readouterr().out
+    assert "Checked as data for `ensue train forecast`" in capsys.readouterr().out
     assert (
         main(
             [
@@ -504,7 +504,7 @@ def test_a_run_reads_new_rows_as_it_read_those_it_learned(
     assert series.name == "a"
     assert series.times.astype("datetime64[D]").tolist() == [date(2020, 4, 1), date(2020, 4, 2)]
     assert main(["check", str(tmp_path / "data.csv")]) == 0
-    assert "Looked at as `ensue train forecast` would" in capsys.readouterr().out
+    assert "Checked as data for `ensue train forecast`" in capsys.readouterr().out
 
 
 def test_new_rows_with_marks_that_were_not_there(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`ensue check`: the data doctor. Never loads torch."""
+"""`ensue check`: validate data files before training. Never loads torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 app = App(name="check")
 
 MAX_SHOWN = 20
-"""Rows of a table that are shown; `--json` has all."""
+"""Limit of printed table rows; `--json` has all of them."""
 
 
 @app.default
@@ -24,42 +24,39 @@ def check(
     json: bool = False,
     **own: str,
 ) -> int:
-    """Look at data: what it is, how it is read, and what is wrong with it, by line. Exits with 2 if
-    it cannot be used.
+    """Check data files: format, figures and problems by line. Exits with 2 on a problem.
 
     Args:
         data: Files or folders.
-        task: What it is for; guessed, and said, if not given.
-        set_: Say how to read it: --set data.format=lines, --set data.column=text, --set
-        data.encoding=latin-1.
-        json: Print one JSON object, for programs.
-        own: What `ensue train VERB` takes to say how its data is read: --label COLUMN, --format
-        trees, --fill zero, ...
+        task: Task that the data is for; guessed by default.
+        set_: Settings of reading, such as --set data.format=lines or --set data.encoding=latin-1.
+        json: Print one JSON object.
+        own: Flags of `ensue train VERB` about data, such as --label COLUMN or --fill zero.
     """
-    from ensue.cli.progress import Ticking, follow_answer
+    from ensue.cli.progress import Heartbeat, follow_answer
     from ensue.data.check import check as examine
     from ensue.errors import DataError
     from ensue.training.contract import Working
     from ensue.training.settings import BatchingSettings
 
     if not data:
-        raise DataError("there is no data to look at", where="check", hint="give files or folders")
-    with Ticking(follow_answer()) as watch:
-        watch(Working("looking at the data"))
+        raise DataError("no data given", where="check", hint="give files or folders")
+    with Heartbeat(follow_answer()) as progress:
+        progress(Working("checking the data"))
         report = examine(data, task, own, set_, BatchingSettings().sequence_length)
     print_json_report(report) if json else show(report)
     return 2 if report.problems else 0
 
 
 def show(report: Report) -> None:
-    """Print the figures, what is worth a look, and on the standard error what is wrong."""
+    """Print tables and findings; problems go to the standard error."""
     from ensue.cli.output import show_finding, show_line
     from ensue.cli.tables import show_table
 
     if report.why:
         show_line(
-            f"Looked at as `ensue train {report.task}` would, since {report.why} (choose "
-            f"another with --task)."
+            f"Checked as data for `ensue train {report.task}`: {report.why} (choose another "
+            f"task with --task)."
         )
     if report.described:
         show_line(f"Read as {report.described}:")
@@ -74,18 +71,18 @@ def show(report: Report) -> None:
             )
             print(f"... and {len(rows) - MAX_SHOWN:,} more\n" if len(rows) > MAX_SHOWN else "")
     for finding in report.findings:
-        show_line(f"look at: {finding}")
+        show_line(f"Warning: {finding}")
     for problem in report.problems:
         show_finding(problem)
     if not report.problems:
         print(
-            "It can be trained on"
-            + (", if what is said above is as it should be." if report.findings else ".")
+            "No problems found"
+            + ("; look at the warnings above before training." if report.findings else ".")
         )
 
 
 def cell(value: Any) -> str:
-    """Write a value as a person reads it.
+    """Format a value for people.
 
     >>> cell(12345), cell(0.123456), cell("a.txt"), cell(None)
     ('12,345', '0.1235', 'a.txt', 'not read')
@@ -102,14 +99,20 @@ def cell(value: Any) -> str:
 
 
 def print_json_report(report: Report) -> None:
-    """Print everything as one JSON object."""
+    """Print the report as one JSON object."""
     from dataclasses import asdict
 
     from ensue.cli.output import print_json
 
-    told = {
+    entries = {
         name: [asdict(one) for one in getattr(report, name)] for name in ("findings", "problems")
     }
     print_json(
-        {"task": report.task, "why": report.why, "format": report.format, **report.tables, **told}
+        {
+            "task": report.task,
+            "why": report.why,
+            "format": report.format,
+            **report.tables,
+            **entries,
+        }
     )

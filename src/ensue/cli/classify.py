@@ -1,4 +1,4 @@
-"""`ensue classify`: say of texts, or of the examples of a file, what they are."""
+"""`ensue classify`: predict labels of texts, or of the examples of a file."""
 
 from __future__ import annotations
 
@@ -31,64 +31,64 @@ def classify(
     out: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Say of texts, or of the examples of a file, what they are: rows of CSV with label,
-    probabilities and set.
+    """Predict labels; writes CSV rows with label, probabilities and prediction set.
 
     Args:
-        run: The folder of the run.
-        data: A file or folder like those the run was trained on, whose labels may be missing; or a
-            text; or - for texts from the standard input, one a line, or a table whose first line
-            names their column.
-        out: Write the rows to this file.
-        json: Print one JSON object an example, for programs.
+        run: Run folder.
+        data: File or folder in the format of training (labels may be missing), a text, or - for
+            standard input.
+        out: Output file; by default the standard output.
+        json: Write JSON Lines, one object an example.
     """
     from ensue import api
     from ensue.cli.output import Output, as_json, print_json, refuse_overwriting
-    from ensue.cli.progress import Ticking, follow_answer
+    from ensue.cli.progress import Heartbeat, follow_answer
     from ensue.data.contract import Listener
     from ensue.tasks.classify.inputs import read_inputs
     from ensue.training.contract import Working
 
     refuse_overwriting(data, out)
-    with Ticking(follow_answer(data)) as watch:
-        watch(Working("opening the run"))
+    with Heartbeat(follow_answer(data)) as progress:
+        progress(Working("opening the run"))
         model = api.open(run, "classify")
-        watch(Working("classifying"))
-        verdicts = watch.each(read_inputs(model, data, Listener(watch.say), columns.given))
+        progress(Working("classifying"))
+        predictions = progress.each(
+            read_inputs(model, data, Listener(progress.note), columns.given)
+        )
         if json and out is None:
-            for verdict in verdicts:
-                print_json(verdict.to_json())
+            for prediction in predictions:
+                print_json(prediction.to_json())
         elif out is not None:
             from ensue.atomic_io import write_atomically
 
             text = StringIO(newline="")
             if json:
-                text.writelines(f"{as_json(verdict.to_json())}\n" for verdict in verdicts)
+                text.writelines(f"{as_json(prediction.to_json())}\n" for prediction in predictions)
             else:
-                write_rows(verdicts, model.labels, text)
+                write_rows(predictions, model.labels, text)
             write_atomically(out, text.getvalue().encode())
         else:
-            write_rows(verdicts, model.labels, Output())
+            write_rows(predictions, model.labels, Output())
 
 
-def write_rows(verdicts: Iterable[Prediction], labels: LabelCodec, file: Any) -> None:
-    """Write the columns of each example, those of the first one, and beside them what is said of
-    it."""
+def write_rows(predictions: Iterable[Prediction], labels: LabelCodec, file: Any) -> None:
+    """Write CSV rows: the columns of the first example, then the columns of the prediction."""
     rows = csv.writer(file, lineterminator="\n")
-    of_number, columns = labels.kind == "regression", []
-    names = ("standard_deviation",) if of_number else labels.names
-    ours = ["predicted", *(name if of_number else f"p({name})" for name in names), "prediction_set"]
-    for number, verdict in enumerate(verdicts):
-        own = dict(verdict.example.row) or {"text": verdict.example.content}
+    is_number, columns = labels.kind == "regression", []
+    names = ("standard_deviation",) if is_number else labels.names
+    ours = ["predicted", *(name if is_number else f"p({name})" for name in names), "prediction_set"]
+    for number, prediction in enumerate(predictions):
+        own = dict(prediction.example.row) or {"text": prediction.example.content}
         if number == 0:
             columns = list(own)
             rows.writerow([f"{name} (data)" if name in ours else name for name in columns] + ours)
-        chances = [verdict.probabilities.get(name) for name in names]
-        told = [
-            "" if one is None else f"{one:.6g}" if of_number else f"{one:.4f}" for one in chances
+        probabilities = [prediction.probabilities.get(name) for name in names]
+        figures = [
+            "" if one is None else f"{one:.6g}" if is_number else f"{one:.4f}"
+            for one in probabilities
         ]
         given = [own.get(name, "") for name in columns]
-        rows.writerow([*given, _cell(verdict.label), *told, _cell(list(verdict.set))])
+        rows.writerow([*given, _cell(prediction.label), *figures, _cell(list(prediction.set))])
 
 
 def _cell(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""`ensue compare`: runs side by side: what differs in their settings, and what came of it."""
+"""`ensue compare`: runs side by side: settings that differ, and scores."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ app = App(name="compare")
 
 @app.default
 def compare(run: Path, /, *others: Path, json: bool = False) -> None:
-    """Show runs side by side: settings that differ, figures with intervals, time and size.
+    """Compare runs: settings that differ, metrics with intervals, time and size.
 
     Args:
-        run: The folder of a run.
-        others: More of them.
-        json: Print one JSON object, for programs.
+        run: Run folder.
+        others: More run folders.
+        json: Print one JSON object.
     """
     from ensue.api import task_of
     from ensue.cli.output import print_json
@@ -34,12 +34,12 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
     if len(tasks := sorted({task_of(one).name for one in runs.values()})) > 1:
         hint = "give runs of one task"
         raise RunError(
-            f"runs of {' and of '.join(tasks)} do not compare", where="compare", hint=hint
+            f"runs of {' and '.join(tasks)} cannot be compared", where="compare", hint=hint
         )
-    settings = differing(list(runs.values()))
-    results = {name: model_row(one) for name, one in runs.items()}
-    samples = {name: sample_of(one, results[name]) for name, one in runs.items()}
-    notes = list(remarks(list(runs.values()), any(samples.values())))
+    settings = differing_settings(list(runs.values()))
+    results = {name: read_model_row(one) for name, one in runs.items()}
+    samples = {name: describe_sample(one, results[name]) for name, one in runs.items()}
+    notes = list(comparison_notes(list(runs.values()), any(samples.values())))
     if json:
         results = {name: row | {"sample": samples[name]} for name, row in results.items()}
         by_run = {key: dict(zip(runs, row, strict=True)) for key, row in settings}
@@ -49,10 +49,10 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
         show_table(
             ["setting", *runs],
             [[key, *map(str, row)] for key, row in settings],
-            title="What differs:",
+            title="Settings that differ:",
         )
-    told = [tell(one) for one in runs.values()]
-    last = [dict(zip(one.columns, one.rows[-1], strict=True)) for one in told]
+    summaries = [read_summary(one) for one in runs.values()]
+    last = [dict(zip(one.columns, one.rows[-1], strict=True)) for one in summaries]
     if any(samples.values()):
         last = [
             one | {"scored on": sample or "all"}
@@ -63,31 +63,29 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
         [name, *(one.get(column, "") for column in columns)]
         for name, one in zip(runs, last, strict=True)
     ]
-    show_table(["run", *columns], rows, title="Each run's model, on its test part:")
+    show_table(["run", *columns], rows, title="Scores on the test part of each run:")
     for note in notes:
         print(note)
 
 
-def sample_of(run: Run, row: Mapping[str, Any]) -> str | None:
-    """Say which sample of the test part the figures of a run are of; None where they are of all
-    of it."""
-    whole = run.about["data"].get("symbols", {}).get("test")
-    return None if whole in (None, row.get("count")) else f"{row['count']:,} of {whole:,} symbols"
+def describe_sample(run: Run, row: Mapping[str, Any]) -> str | None:
+    """Describe the sample of the test part that was scored; None if all of it was."""
+    total = run.about["data"].get("symbols", {}).get("test")
+    return None if total in (None, row.get("count")) else f"{row['count']:,} of {total:,} symbols"
 
 
-def remarks(runs: Sequence[Run], sampled: bool) -> Iterator[str]:
-    """Say why figures of these runs do not compare, or not exactly."""
+def comparison_notes(runs: Sequence[Run], sampled: bool) -> Iterator[str]:
+    """Yield reasons why scores of these runs are not, or not exactly, comparable."""
     if len({str(one.about["data"]["files"]) for one in runs}) > 1:
-        yield "The runs have different data: their figures do not compare."
+        yield "The runs have different data: their scores are not comparable."
     if sampled:
         yield (
-            "A figure of a sample of the test part is not that of the whole, which `ensue "
-            "evaluate RUN` gives."
+            "Some scores are of a sample of the test part; `ensue evaluate RUN` scores all of it."
         )
 
 
-def tell(run: Run) -> Summary:
-    """Tell what came of a run. Raises RunError if its result is not what was written."""
+def read_summary(run: Run) -> Summary:
+    """Read the summary of a run. Raises RunError if its result.json was changed."""
     from ensue.api import task_of
     from ensue.atomic_io import format_errors
 
@@ -95,9 +93,8 @@ def tell(run: Run) -> Summary:
         return task_of(run).summarise(run)
 
 
-def differing(runs: list[Run]) -> list[tuple[str, list[Any]]]:
-    """Give the settings, and what the data was, in which runs differ; "-" where a run has no
-    such setting."""
+def differing_settings(runs: list[Run]) -> list[tuple[str, list[Any]]]:
+    """Return the settings in which runs differ, with "-" where a run has no such setting."""
     from ensue.settings import flatten
 
     flat = [dict(flatten(run.about["settings"])) for run in runs]
@@ -106,6 +103,6 @@ def differing(runs: list[Run]) -> list[tuple[str, list[Any]]]:
     return [(key, row) for key, row in rows if len({str(value) for value in row}) > 1]
 
 
-def model_row(run: Run) -> dict[str, Any]:
-    """Give the last row of a run's result: that of the model which it uses."""
+def read_model_row(run: Run) -> dict[str, Any]:
+    """Return the last row of a run's result, which is that of its own model."""
     return run.parse("result.json", lambda result: result["rows"][-1])

@@ -1,5 +1,4 @@
-"""`ensue demo`: from nothing to a trained model in about a minute, on data that is made on this
-machine."""
+"""`ensue demo`: train a model in about a minute, on embedded data."""
 
 from __future__ import annotations
 
@@ -12,12 +11,12 @@ app = App(name="demo")
 
 @app.default
 def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> None:
-    """Train on embedded data for about a minute, and show what comes out.
+    """Train on embedded data for about a minute.
 
     Args:
-        name: Which one: see `ensue list demos`.
-        minutes: Time for all of it; 1 if not given.
-        json: Print one JSON object a line, for programs.
+        name: Demo; see `ensue list demos`.
+        minutes: Time budget in minutes; 1 by default.
+        json: Print JSON Lines.
     """
     from ensue.api import find_task
     from ensue.cli.train.options import TrainOptions
@@ -31,7 +30,9 @@ def demo(name: str = "text", /, *, minutes: float = 1.0, json: bool = False) -> 
             f"there is no demo {name!r}", where="demo", hint=did_you_mean(name, DEMOS)
         )
     found, choices = DEMOS[name], Choices(data=[Path(name)], minutes=minutes)
-    find_task(found.task).propose(choices)  # what is wrong with them is told alone
+    find_task(found.task).propose(
+        choices
+    )  # Wrong choices are reported before the description is printed.
     if not json:
-        print(f"The data: {found.description}")
+        print(f"Data: {found.description}")
     train(found.task, choices.data, TrainOptions(minutes=minutes, as_json=json))

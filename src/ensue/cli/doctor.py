@@ -1,4 +1,4 @@
-"""`ensue doctor`: what this machine offers, and whether ensue works on it."""
+"""`ensue doctor`: versions, devices and kernels of this machine, and a self-test."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ def doctor(*, json: bool = False) -> int:
     """Show versions, devices and kernels, and test that training works here.
 
     Args:
-        json: Print one JSON object, for programs.
+        json: Print one JSON object.
     """
-    facts, verdicts = versions() | devices(), self_test()
+    facts, results = versions() | devices(), self_test()
     if json:
-        print_json({**facts, "self_test": verdicts})
+        print_json({**facts, "self_test": results})
     else:
-        show_table(["what", "found"], list(facts.items()))
+        show_table(["component", "found"], list(facts.items()))
         show_table(
             ["self-test", "result"],
-            [[name, "works" if ok else "FAILS"] for name, ok in verdicts.items()],
+            [[name, "works" if ok else "FAILS"] for name, ok in results.items()],
         )
-    return 0 if all(verdicts.values()) else 1
+    return 0 if all(results.values()) else 1
 
 
 def versions() -> dict[str, str]:
-    """Tell what is installed."""
+    """Return the versions of Python and the main libraries."""
     system = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     return {"ensue": version("ensue"), "python": system} | {
         name: version(name) for name in LIBRARIES
@@ -47,7 +47,7 @@ def versions() -> dict[str, str]:
 
 
 def devices() -> dict[str, str]:
-    """Tell what there is to compute on, and by which kernels."""
+    """Return the devices and kernels that are available."""
     import torch
 
     from ensue.engine import gpu
@@ -66,9 +66,9 @@ def devices() -> dict[str, str]:
 
 
 def self_test() -> dict[str, bool]:
-    """Do small things of known outcome."""
+    """Run small computations with known results."""
     tests = (
-        TESTS | {"the compiled kernels agree with torch": _kernels_are_right}
+        TESTS | {"the compiled kernels agree with torch": _kernels_agree}
         if native.library()
         else TESTS
     )
@@ -87,7 +87,7 @@ def _table_sums_to_one() -> bool:
 
 
 def _network_learns() -> bool:
-    """Learn that 0 and 1 take turns, in a hundred steps."""
+    """Train a network for 100 steps on the sequence 0, 1, 0, 1, ..."""
     import torch
 
     from ensue.models.sequence import SequenceSettings
@@ -108,19 +108,19 @@ def _network_learns() -> bool:
     return loss.item() < 0.1
 
 
-def _kernels_are_right() -> bool:
-    """Run a cell both ways, forward and back."""
+def _kernels_agree() -> bool:
+    """Compare output and gradients of the compiled kernels with those of torch."""
     import torch
 
     from ensue.cells import CELLS
     from ensue.engine import eager, paths, start, trace
     from ensue.engine import native as compiled
 
-    program, draws = trace(CELLS["lstm"](), "lstm"), torch.Generator().manual_seed(0)
+    program, generator = trace(CELLS["lstm"](), "lstm"), torch.Generator().manual_seed(0)
     with torch.random.fork_rng():
         values = {name: tensor.requires_grad_() for name, tensor in start(program, 3, 70).items()}
     values |= {f"state/{state}": torch.zeros(2, 70) for state in program.states}
-    values["x"] = torch.randn(5, 2, 3, generator=draws)
+    values["x"] = torch.randn(5, 2, 3, generator=generator)
     parameters = [value for value in values.values() if value.requires_grad]
     found = []
     for backend in (eager, compiled):

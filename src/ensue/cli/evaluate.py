@@ -1,5 +1,4 @@
-"""`ensue evaluate`: what a text costs under a run, in every unit that people compare; or how
-often a run is right."""
+"""`ensue evaluate`: likelihood of a text, or accuracy, F1 or error on labelled data."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 app = App(name="evaluate")
 
 TABLES = {".csv", ".tsv", ".jsonl", ".ndjson"}
-"""Endings of tables that are text."""
+"""File extensions of tables in text form."""
 
 
 @app.default
@@ -39,31 +38,28 @@ def evaluate(  # noqa: PLR0913 - each is a flag
     columns: Annotated[LabelledColumnOptions, Parameter(name="*")] = LabelledColumnOptions(),  # noqa: B008 - it is frozen
     json: bool = False,
 ) -> None:
-    """Score a text: nats, bits, perplexity; by line; at its most surprising places. Or examples
-    with what is true of them: accuracy and the like.
+    """Evaluate a run: likelihood of a text, or accuracy, F1 or error on labelled data.
 
     Args:
-        run: The folder of the run.
-        data: Files to score, or - for the standard input; with none, the run's own test part.
-        lines: Score each line by itself too.
-        surprising: Show so many of the most surprising places.
-        novelty: Say how much of the text is copied from the training data, or stands in it too.
-        prequential: Score, then learn, chunk after chunk: for a text that goes on where the
-            training data ended.
-        precision: Of the network's weights, as in `ensue generate`; reports what quantisation
-        costs.
-        json: Print JSON, for programs.
+        run: Run folder.
+        data: Files to evaluate, or - for standard input; by default the run's own test part.
+        lines: Report the score of each line.
+        surprising: Number of most surprising positions to show.
+        novelty: Report how much of the text is copied from the training data.
+        prequential: Prequential evaluation: score each chunk, then train on it.
+        precision: Precision of the weights, as in `ensue generate`; reports the loss it costs.
+        json: Print JSON.
     """
     from ensue import api
-    from ensue.cli.progress import Ticking, follow, follow_answer
+    from ensue.cli.progress import Heartbeat, follow, follow_answer
     from ensue.errors import SettingError
     from ensue.training.contract import Working
 
     refuse_unknown(data, "evaluate")
     if prequential and (lines or surprising or novelty):
         what, hint = (
-            "--prequential tells of chunks, not of lines, places or copies",
-            "leave it or the others out",
+            "--prequential cannot be combined with --lines, --surprising or --novelty",
+            "leave one of them out",
         )
         raise SettingError(what, where="evaluate", hint=hint)
     model = api.open(run)
@@ -72,20 +68,20 @@ def evaluate(  # noqa: PLR0913 - each is a flag
         lines or surprising or novelty or prequential or precision != "fp32"
     ):
         what = (
-            "--lines, --surprising, --novelty, --prequential and --precision are for runs of "
+            "--lines, --surprising, --novelty, --prequential and --precision need a run of "
             "`generate`"
         )
         raise SettingError(what, where="evaluate", hint="leave them out")
-    with given(model, data) as files:
+    with open_inputs(model, data) as files:
         if hasattr(model, "evaluate"):
-            with Ticking(follow_answer() if json else follow(False)) as watch:
-                watch(Working("scoring"))
+            with Heartbeat(follow_answer() if json else follow(False)) as progress:
+                progress(Working("scoring"))
                 scored = (
                     model.evaluate(files, columns.given) if columns.given else model.evaluate(files)
                 )
             if notes := scored.details.get("notes"):
                 scored = replace(
-                    scored, details=scored.details | {"notes": as_named(notes, files, data)}
+                    scored, details=scored.details | {"notes": restore_names(notes, files, data)}
                 )
             show_scored(scored, json)
         elif prequential:
@@ -97,7 +93,7 @@ def evaluate(  # noqa: PLR0913 - each is a flag
 
 
 def refuse_unknown(data: Sequence[Path], verb: str) -> None:
-    """Raise SettingError for what stands in the place of a file, and looks like an option."""
+    """Raise SettingError for a file argument that looks like an option."""
     from ensue.errors import SettingError
 
     if unknown := [str(file) for file in data if str(file).startswith("-") and str(file) != "-"]:
@@ -105,25 +101,26 @@ def refuse_unknown(data: Sequence[Path], verb: str) -> None:
 
 
 def refuse_columns(columns: LabelledColumnOptions, task: str) -> None:
-    """Raise SettingError where columns are named, and the run is of a verb that takes them from
-    its training."""
+    """Raise SettingError if columns are given for a run that is not of `classify`."""
     from ensue.errors import SettingError
 
     if columns.given and task != "classify":
         flag, hint = next(iter(columns.given)).replace("_", "-"), "leave it out"
-        raise SettingError("columns are named for runs of `classify`", where=f"--{flag}", hint=hint)
+        raise SettingError("column flags need a run of `classify`", where=f"--{flag}", hint=hint)
 
 
 @contextmanager
-def given(model: Any, data: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
-    """Give the files, with one of what comes in by the standard input in place of `-`."""
+def open_inputs(model: Any, data: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
+    """Yield the files, with a temporary file of the standard input in place of `-`."""
     from ensue.data.files import ending, piped
 
     usual = ending(Path(str((model.run.about["sources"] or [""])[0]))) or ".txt"
 
     def name(first: bytes) -> str:
-        """Tell JSON Lines from CSV, and leave tagged words to their reader, which knows formats
-        by their lines."""
+        """Choose a file name whose extension fits the first bytes.
+
+        JSON Lines and CSV are told apart here; the reader of `tag` recognises its formats itself.
+        """
         if model.run.about["task"] == "tag" or usual not in TABLES:
             return "data.txt" if model.run.about["task"] == "tag" else f"data{usual}"
         if first.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
@@ -138,7 +135,7 @@ def given(model: Any, data: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What is asked of a text."""
+    """Options of evaluating a text."""
 
     lines: bool
     surprising: int
@@ -147,66 +144,68 @@ class EvaluateOptions:
     json: bool
 
 
-def as_named(note: str, files: Sequence[Path], data: Sequence[Path]) -> str:
-    """Write a note with - for the file that the standard input was kept in."""
+def restore_names(note: str, files: Sequence[Path], data: Sequence[Path]) -> str:
+    """Replace temporary file names in a note by the names that were given."""
     for file, named in zip(files, data, strict=True):
         note = note.replace(str(file), str(named))
     return note
 
 
 def show_text(
-    model: TextModel, files: Sequence[Path], data: Sequence[Path], asked: EvaluateOptions
+    model: TextModel, files: Sequence[Path], data: Sequence[Path], options: EvaluateOptions
 ) -> None:
-    """Print what a text costs, and what more was asked of it."""
-    from ensue.cli.progress import Ticking, follow, follow_answer
+    """Evaluate a text and print its scores."""
+    from ensue.cli.progress import Heartbeat, follow, follow_answer
     from ensue.tasks.generate import evaluation
     from ensue.training.contract import Working
 
-    with Ticking(follow_answer() if asked.json else follow(False)) as watch:
-        watch(Working("scoring"))
-        found = evaluation.evaluate(model.with_precision(asked.precision), files)
-        found = replace(found, notes=tuple(as_named(note, files, data) for note in found.notes))
-        exact = found if asked.precision == "fp32" else evaluation.evaluate(model, files)
-        if asked.novelty:
-            watch(Working("searching the training data for copies"))
-        novelty = found.novelty() if asked.novelty else None
+    with Heartbeat(follow_answer() if options.json else follow(False)) as progress:
+        progress(Working("scoring"))
+        found = evaluation.evaluate(model.with_precision(options.precision), files)
+        found = replace(
+            found, notes=tuple(restore_names(note, files, data) for note in found.notes)
+        )
+        exact = found if options.precision == "fp32" else evaluation.evaluate(model, files)
+        if options.novelty:
+            progress(Working("searching the training data for copies"))
+        novelty = found.novelty() if options.novelty else None
     cost = found.likelihood.bits_per_character - exact.likelihood.bits_per_character
-    if asked.json:
+    if options.json:
         more = {"novelty": novelty.to_json()} if novelty else {}
-        print_whole(
+        print_evaluation_json(
             found,
-            asked.lines,
-            asked.surprising,
-            {"precision": asked.precision, "cost_of_precision": cost, **more},
+            options.lines,
+            options.surprising,
+            {"precision": options.precision, "cost_of_precision": cost, **more},
         )
         return
     for note in found.notes:
         show_line(note)
-    told = found.to_json()
-    intervals = told["intervals"].items()
-    show_figures(
-        {name: (told[name], ends) for name, ends in intervals}, f"{told['count']:,} symbols"
+    scores = found.to_json()
+    intervals = scores["intervals"].items()
+    show_metrics(
+        {name: (scores[name], ends) for name, ends in intervals}, f"{scores['count']:,} symbols"
     )
-    if asked.precision != "fp32":
-        print(f"{asked.precision} weights cost {cost:+.4f} bits per character, beside fp32")
+    if options.precision != "fp32":
+        print(f"{options.precision} weights: {cost:+.4f} bits per character relative to fp32")
     if novelty:
         show_line(f"novelty: {novelty}")
-    if asked.lines:
+    if options.lines:
         show_lines(found)
-    if asked.surprising:
-        show_surprising(found, asked.surprising)
+    if options.surprising:
+        show_surprising(found, options.surprising)
 
 
 def show_scored(scored: Any, as_json: bool) -> None:
-    """Print the figures of a model that predicts, each with its 95 % interval."""
+    """Print the metrics of a predictor, each with its 95 % interval."""
     from ensue.cli.output import print_json
     from ensue.cli.tables import show_table
 
     if as_json:
         print_json(scored.to_json())
         return
-    show_figures({name: (value, scored.intervals[name]) for name, value in scored.metrics.items()})
-    for name, value in _in_parts(scored.details):
+    show_metrics({name: (value, scored.intervals[name]) for name, value in scored.metrics.items()})
+    for name, value in _split_tables(scored.details):
         if isinstance(value, list) and value and isinstance(value[0], str):
             for line in value:
                 show_line(f"{name.replace('_', ' ')}: {line}")
@@ -219,8 +218,8 @@ def show_scored(scored: Any, as_json: bool) -> None:
             show_line(f"{name.replace('_', ' ')}: {_cell(value)}")
 
 
-def _in_parts(details: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Take the tables out of details that hold some among other things."""
+def _split_tables(details: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Separate tables from the other details."""
     for name, value in details.items():
         inner = value if isinstance(value, dict) else {}
         tables = {
@@ -243,24 +242,26 @@ def _cell(value: Any) -> str:
     return format_metric(value, ".3f") if value is None or isinstance(value, float) else str(value)
 
 
-def print_whole(found: Evaluation, lines: bool, surprising: int, more: dict[str, Any]) -> None:
-    """Print everything as one JSON object."""
+def print_evaluation_json(
+    found: Evaluation, lines: bool, surprising: int, more: dict[str, Any]
+) -> None:
+    """Print an evaluation as one JSON object."""
     from dataclasses import asdict
 
     from ensue.cli.output import print_json
 
-    whole = found.to_json() | more
+    values = found.to_json() | more
     if lines:
-        whole["lines"] = [asdict(line) for line in found.lines()]
+        values["lines"] = [asdict(line) for line in found.lines()]
     if surprising:
-        whole["surprising"] = [asdict(place) for place in found.surprising(surprising)]
-    print_json(whole)
+        values["surprising"] = [asdict(place) for place in found.surprising(surprising)]
+    print_json(values)
 
 
-def show_figures(
-    figures: Mapping[str, tuple[float, Sequence[float]]], title: str | None = None
+def show_metrics(
+    metrics: Mapping[str, tuple[float, Sequence[float]]], title: str | None = None
 ) -> None:
-    """Print figures by their names, each with its 95 % interval."""
+    """Print metrics by name, each with its 95 % interval."""
     from ensue.cli.tables import show_table
     from ensue.tasks.results import format_metric
 
@@ -270,24 +271,24 @@ def show_figures(
             format_metric(value, ".4f"),
             " to ".join(dict.fromkeys(format_metric(end, ".4f") for end in ends)),
         ]
-        for name, (value, ends) in figures.items()
+        for name, (value, ends) in metrics.items()
     ]
-    show_table(["figure", "value", "95 % interval"], rows, title=title)
+    show_table(["metric", "value", "95 % interval"], rows, title=title)
 
 
 def show_lines(found: Evaluation) -> None:
-    """Print the cost of each line."""
+    """Print the negative log-likelihood of each line."""
     from ensue.cli.tables import show_table
 
     rows = [
         [str(line.line), str(line.symbols), f"{line.nats:.2f}", f"{line.nats / line.symbols:.3f}"]
         for line in found.lines()
     ]
-    show_table(["line", "symbols", "nats", "nats a symbol"], rows)
+    show_table(["line", "symbols", "nats", "nats per symbol"], rows)
 
 
 def show_surprising(found: Evaluation, count: int) -> None:
-    """Print the most surprising places, each after what stood before it."""
+    """Print the most surprising positions, each with the text before it."""
     from ensue.cli.progress import excerpt
     from ensue.cli.tables import show_table
 
@@ -295,24 +296,24 @@ def show_surprising(found: Evaluation, count: int) -> None:
         [str(place.line), f"{place.nats:.1f}", excerpt(place.before[-30:]), excerpt(place.symbol)]
         for place in found.surprising(count)
     ]
-    show_table(["line", "nats", "after", "came"], rows)
+    show_table(["line", "nats", "context", "symbol"], rows)
 
 
 def show_prequential(model: TextModel, data: Sequence[Path], as_json: bool) -> None:
-    """Score and learn, and print each chunk as it is done."""
+    """Evaluate prequentially and print the score of each chunk."""
     from ensue.cli.output import print_json
-    from ensue.cli.progress import Ticking, follow_answer
+    from ensue.cli.progress import Heartbeat, follow_answer
     from ensue.errors import SettingError
     from ensue.tasks.generate.prequential import evaluate_prequentially
     from ensue.training.contract import Working
 
     if not data:
         raise SettingError(
-            "there is no text to go on with", where="--prequential", hint="give a FILE"
+            "prequential evaluation needs a text", where="--prequential", hint="give a FILE"
         )
-    with Ticking(follow_answer()) as watch:
-        watch(Working("scoring and learning"))
-        for number, point in enumerate(watch.each(evaluate_prequentially(model, data)), 1):
+    with Heartbeat(follow_answer()) as progress:
+        progress(Working("scoring and training"))
+        for number, point in enumerate(progress.each(evaluate_prequentially(model, data)), 1):
             if as_json:
                 print_json(
                     {"chunk": number, **point.chunk.to_json(), "total": point.total.to_json()}

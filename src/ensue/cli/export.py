@@ -1,4 +1,4 @@
-"""`ensue export`: hand a run's n-gram to other programs."""
+"""`ensue export`: write the n-gram of a run for other programs."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ app = App(name="export")
 
 @app.default
 def export(run: Path, file: Path, /) -> None:
-    """Write the n-gram of a run as an ARPA file, which KenLM and other programs read.
+    """Export the n-gram of a run as an ARPA file, as KenLM and other programs read it.
 
     Args:
-        run: The folder of the run; of a mixture, its n-gram is written.
-        file: The file to write, packed if it ends in .gz, .xz or .bz2. Words are written as they
-            are; in other symbols blanks and control characters are written as %XX.
+        run: Run folder; for a mixture, its n-gram is exported.
+        file: Output file, compressed if it ends in .gz, .xz or .bz2.
     """
     from ensue.atomic_io import write_errors
     from ensue.cli.output import show_line
-    from ensue.cli.progress import Ticking, follow_answer, opened
+    from ensue.cli.progress import Heartbeat, follow_answer, open_run
     from ensue.data.codecs import TokenCodec, WordCodec
     from ensue.models.ngram import write_arpa
     from ensue.training.contract import Working
 
-    model: TextModel = opened(run, "generate")
+    model: TextModel = open_run(run, "generate")
     codec, ngram = model.codec, model.ngram()
     unfinished = file.with_name(f".tmp-{file.name}")
     symbols = [codec.symbol(id) for id in range(codec.size)]
-    with Ticking(follow_answer()) as watch, write_errors(file):
-        watch(Working("writing n-grams"))
+    with Heartbeat(follow_answer()) as progress, write_errors(file):
+        progress(Working("writing n-grams"))
         try:
             write_arpa(
                 ngram,

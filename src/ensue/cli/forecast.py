@@ -1,4 +1,4 @@
-"""`ensue forecast`: say what comes next in series, and how sure that is."""
+"""`ensue forecast`: forecast series, with prediction intervals."""
 
 from __future__ import annotations
 
@@ -27,41 +27,41 @@ def forecast(
     seed: Integer | None = None,
     json: bool = False,
 ) -> None:
-    """Say what comes after the end of each series, with intervals that hold 80 and 95 % of what
-    comes.
+    """Forecast each series from its end, with 80 % and 95 % prediction intervals.
 
     Args:
-        run: The folder of the run.
-        file: A table of series: rows that go on from what was learned, or whole series; with none,
-            those that were learned, or - for the standard input. Rows of the future whose target is
-            empty tell what is known ahead.
-        horizon: How many steps; as many as were learned if not given.
-        plot: Draw history, forecast and the test into this file, .png or .svg (needs the extra
-        `plot`).
-        seed: The same seed gives the same forecast, where futures are drawn.
-        json: Print one JSON object a series, for programs.
+        run: Run folder.
+        file: Table of series or of new rows, or - for standard input; by default the series of
+            training.
+        horizon: Steps to forecast; by default the horizon of training.
+        plot: Plot file, .png or .svg (needs the extra `plot`).
+        seed: Random seed of sample paths.
+        json: Print JSON Lines, one object a series.
     """
-    from ensue.cli.evaluate import given, refuse_unknown
-    from ensue.cli.progress import Ticking, follow_answer, opened
+    from ensue.cli.evaluate import open_inputs, refuse_unknown
+    from ensue.cli.progress import Heartbeat, follow_answer, open_run
     from ensue.training.contract import Note, Working
 
     refuse_unknown([file] if file else [], "forecast")
-    model: ForecastModel = opened(run, "forecast")
-    with given(model, [file] if file else []) as files, Ticking(follow_answer()) as watch:
-        watch(Working("forecasting"))
+    model: ForecastModel = open_run(run, "forecast")
+    with (
+        open_inputs(model, [file] if file else []) as files,
+        Heartbeat(follow_answer()) as progress,
+    ):
+        progress(Working("forecasting"))
         following = model.following(*files)
         for remark in following.remarks:
-            watch(Note(remark))
-        told = model.ahead(following.panel, horizon, seed)
+            progress(Note(remark))
+        forecasts = model.ahead(following.panel, horizon, seed)
         if plot is not None:
             from ensue.tasks.forecast.plot import draw
 
-            watch(Working("drawing"))
-            draw(model, told, following.panel, plot, tests=file is None)
+            progress(Working("drawing the plot"))
+            draw(model, forecasts, following.panel, plot, tests=file is None)
     if json:
         from ensue.cli.output import print_json
 
-        for one in told:
+        for one in forecasts:
             print_json(one.to_json())
         for name, steps in following.short.items():
             needed = (
@@ -72,17 +72,17 @@ def forecast(
     else:
         from ensue.cli.output import show_line
 
-        show(told)
+        show_forecasts(forecasts)
         if plot is not None:
-            show_line(f"drawn: {plot}")
+            show_line(f"plot written: {plot}")
 
 
-def show(told: Sequence[SeriesForecast]) -> None:
-    """Print a table with a row for each step."""
+def show_forecasts(forecasts: Sequence[SeriesForecast]) -> None:
+    """Print a table with one row a step."""
     from ensue.cli.tables import show_table
     from ensue.data.tables.times import shown
 
-    several = len({one.channel for one in told}) > 1
+    several = len({one.channel for one in forecasts}) > 1
     rows = [
         [
             one.series,
@@ -93,7 +93,7 @@ def show(told: Sequence[SeriesForecast]) -> None:
                 for name in ("median", "lo_80", "hi_80", "lo_95", "hi_95")
             ),
         ]
-        for one in told
+        for one in forecasts
         for place, time in enumerate(one.times)
     ]
     columns = [

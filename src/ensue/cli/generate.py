@@ -1,4 +1,4 @@
-"""`ensue generate`: write with a run that was trained to."""
+"""`ensue generate`: generate text from a trained model."""
 
 from __future__ import annotations
 
@@ -40,30 +40,29 @@ def generate(  # noqa: PLR0913 - each is a flag
     interactive: bool = False,
     json: bool = False,
 ) -> None:
-    """Write more of what a run has learned.
+    """Generate text from a trained model.
 
     Args:
-        run: The folder of the run.
-        prompt: Text to continue; or - to read it from the standard input.
-        samples: How many samples to write.
-        length: The most symbols to write; 400 if not given.
-        stop: Stop once this was written.
+        run: Run folder.
+        prompt: Prompt to continue; - reads it from the standard input.
+        samples: Number of samples.
+        length: Maximum length in symbols; 400 by default.
+        stop: Stop string: generation ends after it.
         seed: Random seed.
-        greedy: Always take the likeliest symbol; the same as --temperature 0.
-        allowed_characters: Write these characters only.
-        regex: A regular expression that the whole of what is written must match.
-        precision: Of the network's weights in generation: bf16 and int8 are faster, and slightly
-            less accurate (`ensue evaluate RUN --precision int8` says by how much).
-        novelty: Say of each sample how much of it is copied from the training data.
-        interactive: Type, and the model goes on; or pick the next symbol from the likeliest.
-        json: Print one JSON object a sample, for programs.
+        greedy: Greedy decoding; the same as --temperature 0.
+        allowed_characters: Characters that samples may contain.
+        regex: Regular expression that the whole sample must match.
+        precision: Precision of the weights; bf16 and int8 are faster and slightly less accurate.
+        novelty: Report how much of each sample is copied from the training data.
+        interactive: Interactive mode: type and let the model continue, or pick the next symbol.
+        json: Print JSON Lines, one object a sample.
     """
-    from ensue.cli.progress import opened
+    from ensue.cli.progress import open_run
     from ensue.errors import SettingError
 
     if interactive and (json or novelty or samples > 1 or prompt == "-"):
         what, hint = (
-            "--interactive writes one text, as plain text",
+            "--interactive writes one plain text",
             "leave out --samples, --novelty and --json",
         )
         if prompt == "-":
@@ -79,7 +78,7 @@ def generate(  # noqa: PLR0913 - each is a flag
     }
     options = dict(filters) | {name: value for name, value in given.items() if value is not None}
     options |= {"temperature": 0.0} if greedy else {}
-    model: TextModel = opened(run, "generate")
+    model: TextModel = open_run(run, "generate")
     prompt = read_prompt(prompt)
     warn_of_unknown(model, prompt)
     if interactive:
@@ -87,16 +86,18 @@ def generate(  # noqa: PLR0913 - each is a flag
 
         converse(model, prompt, options)
     elif json:
-        write_json(model, prompt, samples, options)
+        print_samples_json(model, prompt, samples, options)
     elif samples == 1 and not novelty:
         stream(model, prompt, options)
     else:
-        write(model, prompt, samples, novelty, options)
+        print_samples(model, prompt, samples, novelty, options)
 
 
 def read_prompt(prompt: str) -> str:
-    """Give the prompt; that of the standard input without its last line break. Raises DataError
-    if it is no text."""
+    """Return the prompt; from the standard input without its last line break.
+
+    Raises DataError if it is not text.
+    """
     from ensue.data.files import piped, read_text, refuse_undecoded
 
     if prompt == "-":
@@ -107,15 +108,15 @@ def read_prompt(prompt: str) -> str:
 
 
 def warn_of_unknown(model: TextModel, prompt: str) -> None:
-    """Tell a person that some of their prompt means nothing to the model."""
+    """Print a note if the prompt has symbols that are unknown to the model."""
     count = model.unknown_in(prompt)
     if count:
-        what = "1 symbol of the prompt was" if count == 1 else f"{count} symbols of the prompt were"
-        show_finding(f"{what} never seen in training, and read as unknown")
+        what = "1 symbol of the prompt is" if count == 1 else f"{count} symbols of the prompt are"
+        show_finding(f"{what} unknown: not in the training data")
 
 
 def stream(model: TextModel, prompt: str, options: dict[str, Any]) -> None:
-    """Print the text as it is written."""
+    """Print the text while it is generated."""
     out = Output()
     print(prompt, end="", file=out)
     for piece in model.stream(prompt, **options):
@@ -123,37 +124,42 @@ def stream(model: TextModel, prompt: str, options: dict[str, Any]) -> None:
     print()
 
 
-def write_json(model: TextModel, prompt: str, samples: int, options: dict[str, Any]) -> None:
-    """Print the samples for programs; the text is what follows the prompt."""
-    for sample in _written(model, prompt, samples, True, options):
+def print_samples_json(
+    model: TextModel, prompt: str, samples: int, options: dict[str, Any]
+) -> None:
+    """Print samples as JSON Lines; `text` is what follows the prompt."""
+    for sample in _generate_samples(model, prompt, samples, True, options):
         print_json({"prompt": prompt, **sample.to_json()})
 
 
-def _written(
+def _generate_samples(
     model: TextModel, prompt: str, samples: int, novelty: bool, options: dict[str, Any]
 ) -> Iterator[GeneratedText]:
-    """Give the samples, and tell that they are on their way."""
-    from ensue.cli.progress import Ticking, follow_answer
+    """Yield samples and report progress."""
+    from ensue.cli.progress import Heartbeat, follow_answer
     from ensue.training.contract import Working
 
-    with Ticking(follow_answer()) as watch:
-        watch(
-            Working("writing, and searching the training data for copies" if novelty else "writing")
+    with Heartbeat(follow_answer()) as progress:
+        progress(
+            Working(
+                "generating, and searching the training data for copies"
+                if novelty
+                else "generating"
+            )
         )
-        yield from watch.each(model.written(prompt, samples, novelty=novelty, **options))
+        yield from progress.each(model.written(prompt, samples, novelty=novelty, **options))
 
 
-def write(
+def print_samples(
     model: TextModel, prompt: str, samples: int, novelty: bool, options: dict[str, Any]
 ) -> None:
-    """Print the samples one below the other; samples of lines as lines, if nothing is to be said
-    of them."""
+    """Print the samples, each under a heading unless samples are lines without novelty."""
     lines = model.codec.end is not None and not novelty
-    for sample in _written(model, prompt, samples, novelty, options):
+    for sample in _generate_samples(model, prompt, samples, novelty, options):
         if not lines and samples > 1:
             print(
                 f"--- sample {sample.number + 1}: "
-                f"{sample.nats / max(sample.symbols, 1):.2f} nats a symbol"
+                f"{sample.nats / max(sample.symbols, 1):.2f} nats per symbol"
             )
         print(prompt + sample.text, flush=True, file=Output())
         if sample.novelty:

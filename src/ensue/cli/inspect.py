@@ -1,4 +1,4 @@
-"""`ensue inspect`: look inside a run."""
+"""`ensue inspect`: measure how much context a model uses."""
 
 from __future__ import annotations
 
@@ -24,21 +24,20 @@ def inspect(
     places: Integer = 512,
     json: bool = False,
 ) -> None:
-    """Measure what the state remembers: the cost of a symbol, by how many before it the model may
-    see.
+    """Measure how much context a model uses: its loss by the number of symbols it may see.
 
     Args:
-        run: The folder of the run.
-        data: Files to measure on; with none, the run's own test part.
-        longest: The most symbols before.
-        places: At how many places of the text.
-        json: Print one JSON object, for programs.
+        run: Run folder.
+        data: Text files; by default the run's own test part.
+        longest: Maximum context in symbols.
+        places: Number of sampled positions.
+        json: Print one JSON object.
     """
     from dataclasses import asdict
 
     from ensue import api
     from ensue.cli.output import print_json
-    from ensue.cli.progress import Ticking, follow, follow_answer
+    from ensue.cli.progress import Heartbeat, follow, follow_answer
     from ensue.cli.tables import show_table
     from ensue.inspection.memory import MemorySettings, memory
     from ensue.settings import read
@@ -48,11 +47,11 @@ def inspect(
     settings = read(MemorySettings, {"longest": longest, "places": places}, where="inspect")
     model: TextModel = api.open(run, "generate")
     corpus = read_corpus(model, data) if data else model.parts.test
-    with Ticking(follow_answer() if json else follow(False)) as watch:
-        watch(
+    with Heartbeat(follow_answer() if json else follow(False)) as progress:
+        progress(
             Working(
-                f"reading {settings.places} places with up to {settings.longest} symbols "
-                f"before them"
+                f"scoring {settings.places} positions with up to {settings.longest} symbols "
+                f"of context"
             )
         )
         found = memory(model.model, corpus.ids, corpus.offsets, settings)
@@ -66,6 +65,6 @@ def inspect(
         )
     ]
     show_table(
-        ["symbols seen before", "nats a symbol", f"more than with {found.contexts[-1]}", "±"], rows
+        ["context", "nats per symbol", f"excess over context {found.contexts[-1]}", "±"], rows
     )
     print(found)

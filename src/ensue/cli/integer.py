@@ -1,4 +1,4 @@
-"""A whole number as it is typed: 1.5 is none, where the parser by itself would round it."""
+"""Integer flags: 1.5 is refused, where the parser by itself would round it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _read(_kind: Any, tokens: Sequence[Token]) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f'"{text}" is no whole number') from None
+        raise ValueError(f'"{text}" is not an integer') from None
 
 
 Integer: TypeAlias = Annotated[int, Parameter(converter=_read)]

@@ -1,5 +1,4 @@
-"""Writing in turns: a person types, the model goes on; or the person picks from what it finds
-likeliest."""
+"""Interactive generation: a person types and the model continues, or the person picks symbols."""
 
 from __future__ import annotations
 
@@ -17,15 +16,18 @@ from ensue.errors import DataError
 if TYPE_CHECKING:
     from ensue.tasks.generate.trained import TextModel
 
-HELP = """Type something, and the model goes on from it. An empty line: it goes on by itself.
-?: show the ten likeliest next symbols.  ?3: take the third.  Ctrl-D ends."""
+HELP = """Type a text and the model continues it. An empty line: it continues by itself.
+?: show the ten most probable next symbols.  ?3: take the third.  Ctrl-D ends."""
 SHOWN = 10
 
 
-def converse(model: TextModel, text: str, asked: dict[str, Any]) -> None:
-    """Take turns until the input ends; each turn of the model has its own seed."""
+def converse(model: TextModel, text: str, options: dict[str, Any]) -> None:
+    """Take turns until the input ends.
+
+    Each turn of the model has its own seed, so that equal prompts give different continuations.
+    """
     print(HELP)
-    asked = {"length": 80, "seed": 1} | asked
+    options = {"length": 80, "seed": 1} | options
     for turn in range(10**9):
         try:
             typed = input("> ")
@@ -41,17 +43,16 @@ def converse(model: TextModel, text: str, asked: dict[str, Any]) -> None:
             continue
         warn_of_unknown(model, typed)
         text += typed
-        written = model.generate(text, **asked | {"seed": asked["seed"] + turn})
-        print(typed + written, file=Output())
-        text += written
+        continuation = model.generate(text, **options | {"seed": options["seed"] + turn})
+        print(typed + continuation, file=Output())
+        text += continuation
 
 
-def choose(model: TextModel, text: str, wanted: str) -> str:
-    """Show the likeliest symbols, and give the text of the one that was wanted by its number, if
-    any."""
-    ids, probabilities = likeliest(model, text)
-    if wanted.isdecimal() and 1 <= int(wanted) <= len(ids):
-        chosen = model.codec.decode([int(ids[int(wanted) - 1])])
+def choose(model: TextModel, text: str, requested: str) -> str:
+    """Print the most probable next symbols, or return the text of the one with a given number."""
+    ids, probabilities = most_probable(model, text)
+    if requested.isdecimal() and 1 <= int(requested) <= len(ids):
+        chosen = model.codec.decode([int(ids[int(requested) - 1])])
         print(text[-40:] + chosen, file=Output())
         return chosen
     for number, (id, probability) in enumerate(zip(ids, probabilities, strict=True), 1):
@@ -59,8 +60,8 @@ def choose(model: TextModel, text: str, wanted: str) -> str:
     return ""
 
 
-def likeliest(model: TextModel, text: str) -> tuple[np.ndarray, np.ndarray]:
-    """Give the ids that most probably follow a text, and their probabilities."""
+def most_probable(model: TextModel, text: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the most probable next ids after a text, and their probabilities."""
     state, inputs = read(model.model, [model.context(text)])
     scores, _ = predict(model.model, inputs, state)
     ids = np.argsort(-scores[0], kind="stable")[:SHOWN]

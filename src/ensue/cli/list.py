@@ -1,4 +1,4 @@
-"""`ensue list`: what there is to choose from."""
+"""`ensue list`: the catalogues of tasks, models, cells, heads, codecs, formats and demos."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ensue.cli.output import show_line
 from ensue.cli.tables import show_table
 from ensue.errors import SettingError, did_you_mean
 
-Kind = Literal["tasks", "models", "cells", "heads", "codecs", "kinds", "demos"]
+Catalogue = Literal["tasks", "models", "cells", "heads", "codecs", "formats", "demos"]
 
 CATALOGUES = {
     "tasks": ("ensue.tasks", "TASKS"),
     "cells": ("ensue.cells", "CELLS"),
-    "kinds": ("ensue.data.readers.formats", "LABELLED"),
+    "formats": ("ensue.data.readers.formats", "LABELLED"),
     "demos": ("ensue.data.demos", "DEMOS"),
 }
 
@@ -29,43 +29,40 @@ app = App(name="list")
 
 
 @app.default
-def list_(kind: Kind, name: str | None = None, /) -> None:
-    """Show what there is to choose from, or all about one of them: of a cell, what the engine makes
-    of it.
+def list_(catalogue: Catalogue, name: str | None = None, /) -> None:
+    """List a catalogue, or describe one entry of it.
 
     Args:
-        kind: What to list.
-        name: Tell all about this one; a cell may be a Python file.
+        catalogue: Catalogue to list.
+        name: Entry to describe; for cells also a Python file.
     """
-    if kind == "cells" and name is not None and name.endswith(".py"):
-        show_line(programs_of(load_cell(name), name), lines=True)
+    if catalogue == "cells" and name is not None and name.endswith(".py"):
+        show_line(describe_cell(load_cell(name), name), lines=True)
         return
-    catalogue = catalogue_of(kind)
+    parts = get_catalogue(catalogue)
     if name is None:
-        if kind == "models":
+        if catalogue == "models":
             show_models()
         else:
             show_table(
-                [kind, "what it is"], [[one, first_line(part)] for one, part in catalogue.items()]
+                [catalogue, "description"], [[one, first_line(part)] for one, part in parts.items()]
             )
-    elif name in catalogue:
-        print(whole_page(catalogue[name], as_source=kind == "cells"))
-        if kind == "cells":
-            print(f"\n{programs_of(catalogue[name](), name)}")
+    elif name in parts:
+        print(full_page(parts[name], as_source=catalogue == "cells"))
+        if catalogue == "cells":
+            print(f"\n{describe_cell(parts[name](), name)}")
     else:
-        is_cell = kind == "models" and name in catalogue_of("cells")
+        is_cell = catalogue == "models" and name in get_catalogue("cells")
         hint = (
-            f"it is a cell: see `ensue list cells {name}`"
-            if is_cell
-            else did_you_mean(name, catalogue)
+            f"it is a cell: see `ensue list cells {name}`" if is_cell else did_you_mean(name, parts)
         )
-        raise SettingError(f"{name!r} is not among the {kind}", where="list", hint=hint)
+        raise SettingError(f"{name!r} is not among the {catalogue}", where="list", hint=hint)
 
 
-def catalogue_of(kind: Kind) -> Mapping[str, Any]:
-    """Give the catalogue of a kind; each is loaded when it is asked for."""
+def get_catalogue(kind: Catalogue) -> Mapping[str, Any]:
+    """Load a catalogue by its name."""
     if kind == "models":
-        return {name: part for parts in models().values() for name, part in parts.items()}
+        return {name: part for parts in load_models().values() for name, part in parts.items()}
     if kind == "heads":
         from ensue.heads import HEADS, LABEL_HEADS, TAG_HEADS
         from ensue.heads.numbers import NUMBERS
@@ -79,8 +76,8 @@ def catalogue_of(kind: Kind) -> Mapping[str, Any]:
     return getattr(import_module(module), catalogue)
 
 
-def models() -> dict[str, Mapping[str, Any]]:
-    """Give the models of each verb."""
+def load_models() -> dict[str, Mapping[str, Any]]:
+    """Return the models of each verb."""
     from ensue.layers import ENCODERS, LAYERS
     from ensue.models.classifiers import CLASSIFIERS
     from ensue.models.forecasters import FORECASTERS
@@ -92,18 +89,18 @@ def models() -> dict[str, Mapping[str, Any]]:
 
 
 def show_models() -> None:
-    """Print each model with the verbs that it can learn."""
+    """Print each model with the verbs that it supports."""
     verbs: dict[tuple[str, Any], list[str]] = {}
-    for verb, parts in models().items():
+    for verb, parts in load_models().items():
         for model in parts.items():
             verbs.setdefault(model, []).append(verb)
     rows = [[name, ", ".join(of), first_line(part)] for (name, part), of in verbs.items()]
-    show_table(["models", "for", "what it is"], rows)
-    print("A cell's name (see `ensue list cells`) stands for a recurrent network of it.")
+    show_table(["models", "for", "description"], rows)
+    print("The name of a cell (`ensue list cells`) stands for a recurrent network of that cell.")
 
 
-def programs_of(cell: Cell, name: str) -> str:
-    """Give what the engine makes of a cell."""
+def describe_cell(cell: Cell, name: str) -> str:
+    """Describe a cell: its programs forward and backward, and their cost."""
     from ensue.engine import trace
     from ensue.engine.describe import describe
 
@@ -111,13 +108,12 @@ def programs_of(cell: Cell, name: str) -> str:
 
 
 def first_line(part: Any) -> str:
-    """Say what a part is: in its own words, or those with which its file begins."""
+    """Return the description of a part, or line 1 of the docstring of its module."""
     return getattr(part, "description", None) or _page(part).partition("\n")[0]
 
 
-def whole_page(part: Any, as_source: bool) -> str:
-    """Give all that a part says about itself; a cell is its equation, so it is given as it is
-    written."""
+def full_page(part: Any, as_source: bool) -> str:
+    """Return the docstrings of a part; the source for a cell, because a cell is its equation."""
     if hasattr(part, "description"):
         return part.description
     own = getsource(part) if as_source else cleandoc(part.__doc__ or "")

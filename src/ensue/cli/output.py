@@ -1,4 +1,4 @@
-"""What commands print for programs, one JSON object a line, and beside that for people."""
+"""Printing: JSON Lines for programs, escaped lines for people."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ if TYPE_CHECKING:
 
 
 def print_json(values: Mapping[str, Any]) -> None:
-    """Print one object on one line, at once."""
+    """Print one object on one line and flush."""
     print(as_json(values), flush=True)
 
 
 def as_json(values: Mapping[str, Any]) -> str:
-    """Write an object on one line, in ASCII, whatever the locale; what is no finite number is null,
-    and what JSON has no way to write, such as a date, a string."""
+    """Serialise an object on one line of ASCII.
+
+    NaN and infinities become null; values that JSON lacks, such as dates, become strings.
+    """
     from ensue.settings import to_finite
 
     return json.dumps(to_finite(values), allow_nan=False, default=str)
 
 
 def show_line(text: str, lines: bool = False) -> None:
-    """Print a line for a person, or several `lines`, with whatever data put into it made
-    harmless."""
+    """Print a line, or several `lines`, for people; control characters are escaped."""
     print(for_terminal(text, lines))
 
 
 class Output:
-    """The standard output for what is data itself: exact for a file or a program, harmless on a
-    terminal."""
+    """Standard output for data: exact in a file or pipe, escaped on a terminal."""
 
     def write(self, text: str) -> None:
-        """Write a piece."""
+        """Write a piece of text."""
         sys.stdout.write(for_terminal(text, lines=True) if sys.stdout.isatty() else text)
 
     def flush(self) -> None:
-        """Let it be seen at once."""
+        """Flush the standard output."""
         sys.stdout.flush()
 
 
 def show_finding(finding: Finding | str) -> None:
-    """Tell a person how their data is read, where the standard output is for what is said of it."""
+    """Print a finding to the standard error; the standard output is for predictions."""
     print(f"ensue: {for_terminal(str(finding))}", file=sys.stderr)
 
 
 def refuse_overwriting(data: str, out: Path | None) -> None:
-    """Let a file pass that is not the data, and does not lie in it. Raises DataError."""
+    """Raise DataError if the output file is the data, or lies in its folder."""
     from ensue.data.files import existing_path
     from ensue.errors import DataError
 
@@ -63,7 +63,7 @@ def refuse_overwriting(data: str, out: Path | None) -> None:
         and source.resolve() in (out.resolve(), *out.resolve().parents)
     ):
         raise DataError(
-            "the rows would be written over the data",
+            "the output would overwrite the data",
             where=str(out),
             hint="name another file with --out",
         )

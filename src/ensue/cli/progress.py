@@ -1,5 +1,4 @@
-"""What training tells while it goes on: a live line on a terminal, plain lines in a file, JSON
-for programs."""
+"""Progress of a training: a live line on a terminal, plain lines in a file, JSON for programs."""
 
 from __future__ import annotations
 
@@ -23,26 +22,25 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PLAIN_SECONDS = 8.0
-"""Time between two plain lines of progress, unless there is a validation to tell."""
+"""Minimum time between two plain lines of progress; validations are always printed."""
 SILENT_SECONDS = 1.0
-"""After so long without an event, what is being done is told again, with the time that it has
-taken."""
+"""Time without an event after which the current activity and its duration are printed again."""
 
 
 READING = Working("reading the data")
 
 
 def follow(as_json: bool) -> Callback:
-    """Give the function that shows events: JSON on the standard output, all else on the standard
-    error."""
+    """Create the event callback: JSON on the standard output, else lines on the standard error."""
     if as_json:
         return _to_json
     return Live(sys.stderr) if sys.stderr.isatty() else Plain(sys.stderr)
 
 
 def follow_answer(data: str = "") -> Callback:
-    """Give the function that shows events beside an answer: what is being done on a terminal alone,
-    and not on one at which a person is typing the `data`.
+    """Create the event callback of commands whose answer is on the standard output.
+
+    Activity is shown on a terminal only, and not while a person types the `data` there.
     """
     typing = data == "-" and sys.stdin.isatty()
     return Live(sys.stderr) if sys.stderr.isatty() and not typing else _notes
@@ -60,19 +58,18 @@ def _to_json(event: Event) -> None:
 
 
 class BufferedProgress:
-    """Holds notes back until the data was read: until then, wrong input may yet be answered, in one
-    line.
+    """Buffer notes until the data is read, so that wrong input is answered in one line.
 
-    That reading takes long is told at once. What is fitted in one go may tell of nothing: `release`
-    shows what is still held at its end.
+    Progress of slow reading is passed on at once. A model fitted in closed form may send no other
+    event: `release` passes on what is still buffered at the end.
     """
 
-    def __init__(self, watch: Callback) -> None:
-        self.watch, self.begun, self.reading = watch, False, False
+    def __init__(self, on_event: Callback) -> None:
+        self.on_event, self.started, self.reading = on_event, False, False
         self.events: list[Event] = []
 
     def __call__(self, event: Event) -> None:
-        """Pass on the event, and all that were held back before it."""
+        """Pass on the event and all buffered events, or buffer it."""
         if isinstance(event, Reading):
             self.reading = event.done < event.total
         if (
@@ -80,78 +77,77 @@ class BufferedProgress:
             or event == READING
             or (self.reading and isinstance(event, Note))
         ):
-            self.watch(event)
+            self.on_event(event)
             return
         self.events.append(event)
-        self.begun = self.begun or not isinstance(event, Note)
-        if self.begun:
+        self.started = self.started or not isinstance(event, Note)
+        if self.started:
             self.release()
 
     def release(self) -> None:
-        """Pass on all that is held."""
+        """Pass on all buffered events."""
         while self.events:
-            self.watch(self.events.pop(0))
+            self.on_event(self.events.pop(0))
 
 
-class Ticking:
-    """Passes events on, and tells again and again what is being done while none comes: kernels are
-    silent for minutes.
+class Heartbeat:
+    """Pass events on, and repeat the current activity while none comes.
 
-    Used as a context: within, a thread looks every second.
+    Kernels send no event for minutes. As a context manager it starts a thread that checks every
+    second.
     """
 
-    def __init__(self, watch: Callback) -> None:
-        self.watch, self.doing, self.line = watch, "starting", "starting"
-        self.began = self.last = monotonic()
+    def __init__(self, on_event: Callback) -> None:
+        self.on_event, self.activity, self.line = on_event, "starting", "starting"
+        self.since = self.last = monotonic()
         self._lock, self._done = Lock(), ThreadEvent()
         self._thread = Thread(target=self._tick, daemon=True)
 
-    def __enter__(self) -> Ticking:
+    def __enter__(self) -> Heartbeat:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
-        if isinstance(self.watch, Live):
-            self.watch.clear()
+        if isinstance(self.on_event, Live):
+            self.on_event.clear()
 
     def __call__(self, event: Event) -> None:
-        """Pass on an event; what it says is done from now on is told again."""
+        """Pass on an event and remember its activity."""
         with self._lock:
-            doing = _doing(event)
-            if doing is not None:
-                self.began = self.began if doing == self.doing else monotonic()
-                self.doing, self.line = (
-                    doing,
-                    doing if isinstance(event, Progress) else as_line(event),
+            activity = _activity(event)
+            if activity is not None:
+                self.since = self.since if activity == self.activity else monotonic()
+                self.activity, self.line = (
+                    activity,
+                    activity if isinstance(event, Progress) else as_line(event),
                 )
             self.last = monotonic()
-            self.watch(event)
+            self.on_event(event)
 
-    def say(self, finding: Finding | str) -> None:
-        """Pass on what a person should know of their data."""
+    def note(self, finding: Finding | str) -> None:
+        """Pass on a finding about the data as a note."""
         self(Note(f"ensue: {finding}"))
 
     def each(self, answers: Iterable[T]) -> Iterator[T]:
-        """Give answers that are shown one by one, and tell how many there were while the next is
-        long in coming."""
+        """Yield answers, and report how many are done while the next one takes long."""
         for number, answer in enumerate(answers, 1):
             with self._lock:
-                self.line, self.last = f"{self.doing}: {number:,} done", monotonic()
-                if isinstance(self.watch, Live):
-                    self.watch.clear()
+                self.line, self.last = f"{self.activity}: {number:,} done", monotonic()
+                if isinstance(self.on_event, Live):
+                    self.on_event.clear()
             yield answer
 
     def _tick(self) -> None:
         while not self._done.wait(SILENT_SECONDS):
             with self._lock:
                 if monotonic() - self.last >= SILENT_SECONDS:
-                    self.watch(Working(f"{self.line}  {clock(monotonic() - self.began)}"))
+                    self.on_event(Working(f"{self.line}  {clock(monotonic() - self.since)}"))
 
 
-def _doing(event: Event) -> str | None:
-    """Say what goes on after an event; None where it says nothing of it."""
+def _activity(event: Event) -> str | None:
+    """Return the activity that follows an event; None if the event does not determine it."""
     if isinstance(event, Working):
         return event.what
     if isinstance(event, Progress):
@@ -159,43 +155,42 @@ def _doing(event: Event) -> str | None:
     return "reading the data" if isinstance(event, Reading) else None
 
 
-def opened(run: Path, task: str) -> Any:
-    """Open a run of a task, and say so where that takes long: all of its sums are looked at."""
+def open_run(run: Path, task: str) -> Any:
+    """Open a run of a task, and report it where checking the checksums takes long."""
     from ensue import api
 
-    with Ticking(follow_answer()) as watch:
-        watch(Working("opening the run"))
+    with Heartbeat(follow_answer()) as progress:
+        progress(Working("opening the run"))
         return api.open(run, task)
 
 
 class Plain:
-    """Shows events line by line."""
+    """Print events line by line."""
 
     def __init__(self, out: TextIO) -> None:
-        self.out, self.begun = out, monotonic()
-        self.told = -math.inf
+        self.out, self.started = out, monotonic()
+        self.printed = -math.inf
 
     def __call__(self, event: Event) -> None:
-        """Print the event, if it is not too soon after the one before."""
+        """Print the event, unless too little time has passed since the last one."""
         if isinstance(event, Progress | Reading | Working):
-            told = isinstance(event, Progress) and event.validation is not None
-            # What is being done is of no interest before it takes long.
-            before = max(self.told, self.begun) if isinstance(event, Working) else self.told
-            if not told and monotonic() - before < PLAIN_SECONDS:
+            validated = isinstance(event, Progress) and event.validation is not None
+            # An activity is printed only once it has taken long.
+            before = max(self.printed, self.started) if isinstance(event, Working) else self.printed
+            if not validated and monotonic() - before < PLAIN_SECONDS:
                 return
-            self.told = monotonic()
+            self.printed = monotonic()
         print(as_line(event), file=self.out, flush=True)
 
 
 class Live:
-    """Shows the latest progress on a line that is written over; validations, samples and notes
-    stay."""
+    """Show progress on one line that is overwritten; validations, samples and notes stay."""
 
     def __init__(self, out: TextIO) -> None:
         self.out, self.open = out, False
 
     def __call__(self, event: Event) -> None:
-        """Write the event over the line, and leave it there unless it is mere progress."""
+        """Overwrite the line with the event; all but plain progress stays."""
         line = as_line(event)
         if not isinstance(event, Note | Stage):
             line = line[: get_terminal_size().columns - 1]
@@ -207,7 +202,7 @@ class Live:
         self.open = not stays
 
     def clear(self) -> None:
-        """Take away the line that is written over: nothing is going on any more."""
+        """Erase the live line when the activity has ended."""
         if self.open:
             self.out.write("\r\x1b[K")
             self.out.flush()
@@ -215,7 +210,7 @@ class Live:
 
 
 def as_line(event: Event) -> str:
-    """Put an event on one line."""
+    """Format an event as one line."""
     if isinstance(event, Progress):
         return describe(event)
     if isinstance(event, Reading):
@@ -233,7 +228,7 @@ def as_line(event: Event) -> str:
 
 
 def describe(progress: Progress) -> str:
-    """Put progress on one line; a narrow terminal cuts off the end."""
+    """Format progress as one line, most important first: a narrow terminal cuts off the end."""
     steps = f"/{progress.steps}" if progress.steps else ""
     parts = [
         f"step {progress.step}{steps}",
@@ -242,7 +237,7 @@ def describe(progress: Progress) -> str:
         _number("validation", progress.validation),
         f"ETA {clock(progress.eta_seconds)}" if progress.eta_seconds is not None else "",
         f"{progress.per_second:,.0f} {progress.unit}/s",
-        f"rate {progress.learning_rate:.2g}",
+        f"lr {progress.learning_rate:.2g}",
         f"{progress.memory_mb:,.0f} MB",
     ]
     return "  ".join(part for part in parts if part)
@@ -253,7 +248,7 @@ def _number(name: str, value: float | None) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Write a time as a clock does.
+    """Format a duration as a clock does.
 
     >>> clock(75), clock(3700)
     ('1:15', '1:01:40')
@@ -264,7 +259,7 @@ def clock(seconds: float) -> str:
 
 
 def excerpt(text: str, length: int = 100) -> str:
-    """Show the beginning of a text on one line, whatever is in it.
+    """Shorten a text to one printable line.
 
     >>> excerpt("To be,\\nor not")
     'To be,⏎or not'

@@ -1,5 +1,4 @@
-"""`ensue resume`: go on with a training that was interrupted or killed, or train a finished one
-for longer."""
+"""`ensue resume`: resume an interrupted training, or train a finished run for longer."""
 
 from __future__ import annotations
 
@@ -22,19 +21,19 @@ def resume(
     device: str | None = None,
     json: bool = False,
 ) -> None:
-    """Go on with a training that was interrupted or killed, to the same bits as if it had not been.
+    """Resume an interrupted or killed training; the result has the same bits as without a break.
 
     Args:
-        run: The folder of the run.
-        minutes: Train one that had finished for so much longer.
-        epochs: The same, in passes over the training data.
-        device: Where to compute from now on: cpu, cuda, cuda:1, mps or auto.
-        json: Print one JSON object a line, for programs.
+        run: Run folder.
+        minutes: Additional minutes for a finished run.
+        epochs: Additional epochs for a finished run.
+        device: Device from now on: cpu, cuda, cuda:1, mps or auto.
+        json: Print JSON Lines.
     """
     from ensue import api
-    from ensue.cli.progress import Ticking, follow
+    from ensue.cli.progress import Heartbeat, follow
     from ensue.cli.train.result import show_result
 
-    with Ticking(follow(json)) as watch:
-        trained = api.resume(run, minutes=minutes, epochs=epochs, device=device, watch=watch)
+    with Heartbeat(follow(json)) as progress:
+        trained = api.resume(run, minutes=minutes, epochs=epochs, device=device, watch=progress)
     show_result(trained.run, json)

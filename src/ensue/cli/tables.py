@@ -1,4 +1,4 @@
-"""Tables: drawn on a terminal, plain aligned text where the output goes to a file or a program."""
+"""Tables: drawn on a terminal, aligned plain text in a file or pipe."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from ensue.escape import for_terminal
 def show_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None
 ) -> None:
-    """Print a table; columns after the first are aligned to the right where all their cells are
-    numbers."""
+    """Print a table; columns of numbers are aligned to the right."""
     columns, rows = list(map(for_terminal, columns)), [list(map(for_terminal, row)) for row in rows]
     title = None if title is None else for_terminal(title, lines=True)
     if sys.stdout.isatty():
@@ -64,9 +63,8 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | No
     )
     for i, column in enumerate(columns):
         justify = "right" if _is_numeric([row[i] for row in rows]) else "left"
-        # Units below what they measure, so that the table of results fits into 80 columns. No word
-        # is ever cut, and above all no number: a line that is longer than the terminal is the
-        # lesser evil.
+        # A break after the slash of "nats/character" lets the table of results fit into 80
+        # columns. No word or number is cut: a line longer than the terminal does less harm.
         words = [
             word
             for cell in (column.replace("/", "/ "), *(row[i] for row in rows))

@@ -1,4 +1,4 @@
-"""`ensue train classify`: learn one label for a sequence."""
+"""`ensue train classify`: train a classifier of sequences."""
 
 from __future__ import annotations
 
@@ -21,24 +21,22 @@ def classify(
     columns: Annotated[ColumnOptions, Parameter(name="*")] = ColumnOptions(),  # noqa: B008 - it is frozen
     pretrained: Path | None = None,
     auxiliary: Literal["lm"] | None = None,
-    said: Flags = DEFAULTS,
+    options: Flags = DEFAULTS,
 ) -> None:
-    """Learn one label for a sequence, or several, one on a scale, or a number; and how sure it is.
+    """Train a classifier, with calibrated probabilities and prediction sets.
+
+    Labels may be multiclass, multilabel, ordinal or numeric.
 
     Args:
-        data: Tables (CSV, TSV, JSONL, Parquet) with a column of text and one of labels; or a
-            folder, or a file, for each class; or text with fastText's labels. Or the name of a demo
-            (see `ensue list demos`); with none, the demo `modules`.
-        model: convolution, bidirectional, lstm, gru or another cell, embedding-bag; or one fitted
-            in closed form. See `ensue list models`.
-        codec: What a step of text is: words, tokens (between blanks), characters, bytes or
-        subwords.
-        format: What the data is, if that is not clear from its files and columns; see `ensue list
-        formats`.
-        pretrained: Start from the codec and the weights of a run of `generate`, where they fit.
-        auxiliary: lm adds a language model's loss on the same steps (multi-task training).
+        data: Labelled tables (CSV, TSV, JSONL, Parquet), a folder per class, fastText files, or a
+            demo; by default the demo `modules`.
+        model: Model, such as convolution, lstm, embedding-bag or nbsvm; see `ensue list models`.
+        codec: Tokenisation of text: words, tokens (split at blanks), characters, bytes or subwords.
+        format: Format of the data if it is not recognised; see `ensue list formats`.
+        pretrained: Run of `generate` whose codec and matching weights initialise the model.
+        auxiliary: Auxiliary loss: lm adds a language model's loss (multi-task training).
     """
     from ensue.cli.train.training import train
 
     own = {"format": format, "pretrained": pretrained, "auxiliary": auxiliary}
-    train("classify", data, said, model, codec=codec, **own, **dict(columns))
+    train("classify", data, options, model, codec=codec, **own, **dict(columns))

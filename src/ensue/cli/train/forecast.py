@@ -1,4 +1,4 @@
-"""`ensue train forecast`: learn what the numbers of series will be."""
+"""`ensue train forecast`: train a forecaster of time series."""
 
 from __future__ import annotations
 
@@ -21,21 +21,19 @@ def forecast(
     refit: Integer | None = None,
     columns: Annotated[SeriesOptions, Parameter(name="*")] = SeriesOptions(),  # noqa: B008 - it is frozen
     model: str | None = None,
-    said: Flags = DEFAULTS,
+    options: Flags = DEFAULTS,
 ) -> None:
-    """Learn what the numbers of series will be, and say how sure that is.
+    """Train a forecaster of time series, with prediction intervals.
 
     Args:
-        data: Tables (CSV, TSV, JSONL, Parquet; also compressed): long, with a row for each step of
-            each series; wide, with a column a series; or a file a series. Or the name of a demo;
-            with none, the demo `ball`.
-        horizon: How many steps to forecast at once; a season if not given.
-        season: Steps of a season; 12 months, 7 days, 24 hours, ... if not given.
-        refit: Learn anew before every so many origins of the test; if not given, wherever that is
-        cheap.
-        model: ridge, linear, mlp, boosting, or a cell such as lstm, which goes step by step.
+        data: Tables of series, long or wide (CSV, TSV, JSONL, Parquet), or a demo; by default the
+            demo `ball`.
+        horizon: Steps to forecast; by default one season.
+        season: Season length in steps; by default 12 for months, 7 for days, 24 for hours.
+        refit: Test origins between refits; by default models are refitted where that is cheap.
+        model: Model: ridge, linear, mlp, boosting, or a cell such as lstm (autoregressive).
     """
     from ensue.cli.train.training import train
 
     own = {name: list(one) if isinstance(one, tuple) else one for name, one in columns}
-    train("forecast", data, said, model, horizon=horizon, season=season, refit=refit, **own)
+    train("forecast", data, options, model, horizon=horizon, season=season, refit=refit, **own)

@@ -1,4 +1,4 @@
-"""`ensue train generate`: learn what comes next in a text."""
+"""`ensue train generate`: train a language model."""
 
 from __future__ import annotations
 
@@ -17,21 +17,18 @@ def generate(
     model: str | None = None,
     codec: str | None = None,
     memory: str | None = None,
-    said: Flags = DEFAULTS,
+    options: Flags = DEFAULTS,
 ) -> None:
-    """Learn what comes next in a text, so as to write more of it.
+    """Train a language model on text.
 
     Args:
-        data: Files or folders: text, or CSV, TSV, JSONL or Parquet with a column of text; also
-            compressed by gzip or xz. Or the name of a demo (see `ensue list demos`); with none, the
-            demo `text`.
-        model: See `ensue list models` and `ensue list cells`; or the path of a Python file that
-        defines a cell.
-        codec: What a symbol is: characters, bytes, words, tokens (as they stand between blanks) or
-        subwords.
-        memory: What counting n-grams may take, such as 4G: a text that needs more is counted in
-        runs on disk.
+        data: Text files, folders, tables with a text column, or a demo (`ensue list demos`); by
+            default the demo `text`.
+        model: Model or cell (`ensue list models`, `ensue list cells`), or a Python file that
+            defines a cell.
+        codec: Tokenisation: characters, bytes, words, tokens (split at blanks) or subwords.
+        memory: Memory limit for counting n-grams, such as 4G; larger counts are sorted on disk.
     """
     from ensue.cli.train.training import train
 
-    train("generate", data, said, model, codec=codec, memory=memory)
+    train("generate", data, options, model, codec=codec, memory=memory)

@@ -1,4 +1,4 @@
-"""The flags that all of `ensue train VERB` have, and those that say which columns hold what."""
+"""Flags shared by all of `ensue train VERB`, and flags that name columns."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from ensue.settings import Settings
 
 
 class TrainOptions(Settings):
-    """What a person may say of any training."""
+    """Flags of every training; a flag that is None was not given."""
 
     out: Path | None = None
-    """Folder of the run that is written; run-1, run-2, ... if not given."""
+    """Run folder to write; by default run-1, run-2, ..."""
     size: Literal["tiny", "small", "base", "large"] | None = None
-    """One dial for the size of the network."""
+    """Size of the network."""
     minutes: float | None = None
-    """Time for the whole command; 3 if neither this nor epochs is given."""
+    """Time budget of the whole command in minutes; 3 if neither this nor --epochs is given."""
     epochs: int | None = None
-    """Passes over the training data, instead of minutes."""
+    """Passes over the training data, instead of --minutes."""
     seed: int | None = None
-    """What every random choice follows from."""
+    """Random seed."""
     device: str | None = None
-    """Where to compute: cpu, cuda, cuda:1, mps or auto."""
+    """Device: cpu, cuda, cuda:1, mps or auto."""
     valid: Path | None = None
-    """A file to choose on (early stopping, order, weights), instead of a part of the data."""
+    """Validation file (early stopping, model selection); by default a part of the data."""
     test: Path | None = None
-    """A file to report on, instead of a part of the data."""
+    """Test file; by default a part of the data is held out."""
     assignments: Annotated[tuple[str, ...], Parameter(name="--set")] = ()
-    """Change any setting: --set body.width=512. May be repeated."""
+    """Any setting, such as --set body.width=512; may be repeated."""
     config: Path | None = None
-    """A TOML file of settings, as --show-settings prints them, or the run.toml of a run."""
+    """Settings file (TOML) as --show-settings prints it, or the run.toml of a run."""
     show_settings: bool = False
-    """Print every setting, filled in, and train nothing."""
+    """Print all settings and exit without training."""
     as_json: Annotated[bool, Parameter(name="--json")] = False
-    """Print one JSON object a line, for programs."""
+    """Print JSON Lines."""
 
 
 Flags: TypeAlias = Annotated[TrainOptions, Parameter(name="*")]
@@ -45,79 +45,75 @@ Several: TypeAlias = Annotated[tuple[str, ...] | None, Parameter(consume_multipl
 
 
 class ColumnOptions(Settings):
-    """Columns by name; what is not said is guessed where one is meant without doubt."""
+    """Columns of labelled data; a column that is not given is guessed where only one fits."""
 
     text: str | None = None
-    """The column that holds the text."""
+    """Text column."""
     label: str | None = None
-    """The column that holds the label."""
+    """Label column."""
     label_file: str | None = None
-    """A table with a row for each sequence, its id and its label, where the data itself has no
-    labels."""
+    """Table of sequence ids and labels, for data without labels."""
     group: str | None = None
-    """The column of groups: examples of one group stay in one part of the data."""
+    """Group column: examples of one group stay in one part of the data."""
     id: str | None = None
-    """A row for each step: the column that says to which sequence it belongs."""
+    """Sequence id column of a long table (one row per step)."""
     time: str | None = None
-    """A row for each step: the column of times."""
+    """Time column of a long table."""
     value: tuple[str, ...] | None = None
-    """A row for each step: the columns of its numbers. May be repeated."""
+    """Value columns of a long table; may be repeated."""
     channel: str | None = None
-    """A row for each step: the column of bands, or channels, that values were measured in."""
+    """Channel column of a long table, such as the photometric band."""
     standard_error: str | None = None
-    """A row for each step: the column of the values' standard errors."""
+    """Column of the values' standard errors in a long table."""
 
 
 class NewColumnOptions(Settings):
-    """Columns of new data that are called otherwise than in training."""
+    """Columns of new data whose names differ from those in training."""
 
     text: str | None = None
-    """The column that holds the text, if it is called otherwise than in training."""
+    """Text column, if its name differs from that in training."""
     id: str | None = None
-    """A row for each step: the column that says to which sequence it belongs, likewise."""
+    """Sequence id column, if its name differs from that in training."""
     time: str | None = None
-    """The column of times, likewise."""
+    """Time column, if its name differs from that in training."""
     value: tuple[str, ...] | None = None
-    """The columns of numbers, in the order that they had in training. May be repeated."""
+    """Value columns in the order of training; may be repeated."""
     channel: str | None = None
-    """The column of bands, likewise."""
+    """Channel column, if its name differs from that in training."""
     standard_error: str | None = None
-    """The column of the values' standard errors, likewise."""
+    """Column of standard errors, if its name differs from that in training."""
 
     @property
     def given(self) -> dict[str, Any]:
-        """Those that were named."""
+        """The columns that were given."""
         return {name: column for name, column in dict(self).items() if column is not None}
 
 
 class LabelledColumnOptions(NewColumnOptions):
-    """The same, with labels."""
+    """Columns of new data that has labels."""
 
     label: str | None = None
-    """The column that holds the label, likewise."""
+    """Label column, if its name differs from that in training."""
     label_file: str | None = None
-    """A table with a row for each sequence, its id and its label, where the data itself has no
-    labels."""
+    """Table of sequence ids and labels, for data without labels."""
 
 
 class SeriesOptions(Settings):
-    """How a table of series is read; what is not said is guessed where one is meant without
-    doubt."""
+    """Columns of a table of series; a column that is not given is guessed where only one fits."""
 
     id: str | None = None
-    """The column that tells series apart."""
+    """Series id column."""
     time: str | None = None
-    """The column of times: dates, months, quarters or integers."""
+    """Time column: dates, months, quarters or integers."""
     target: Several = None
-    """The column to forecast; several are several numbers of each step, such as x and y."""
+    """Target column; several make a multivariate series, such as x and y."""
     known_covariates: Several = None
-    """Columns whose future is known when a forecast is made."""
+    """Covariates whose future values are known when a forecast is made."""
     past_covariates: Several = None
-    """Columns of which only the past is known."""
+    """Covariates of which only past values are known."""
     static_covariates: Several = None
-    """Columns that are the same at all steps of a series."""
+    """Covariates that are constant in a series."""
     freq: str | None = None
-    """The distance of two steps: year, quarter, month, week, day, workday, hour, '15 minutes',
-    step."""
+    """Frequency: year, quarter, month, week, day, workday, hour, '15 minutes' or step."""
     fill: Literal["previous", "zero"] | None = None
-    """What missing steps and empty cells become; they are refused otherwise."""
+    """Fill method for missing steps and empty cells, which are refused otherwise."""

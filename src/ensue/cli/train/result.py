@@ -1,5 +1,4 @@
-"""What came out of a training: one table, one sentence, what the task has to say, and what to
-try next."""
+"""Print the result of a training: scores, recommendation, warnings, commands to try next."""
 
 from __future__ import annotations
 
@@ -17,18 +16,18 @@ def show_result(run: Run, as_json: bool) -> None:
     if as_json:
         print_json({"event": "result", **run.read_json("result.json")})
         return
-    told = task_of(run).summarise(run)
+    summary = task_of(run).summarise(run)
     sys.stderr.flush()
     print()
-    show_table(told.columns, told.rows, title="On the test part:")
-    show_line("\n" + "\n".join(told.lines), lines=True)
-    show_line(f"\nNext, try:\n{as_list(told.commands)}", lines=True)
+    show_table(summary.columns, summary.rows, title="On the test part:")
+    show_line("\n" + "\n".join(summary.lines), lines=True)
+    show_line(f"\nNext, try:\n{format_commands(summary.commands)}", lines=True)
 
 
-def as_list(commands: Sequence[tuple[str, str]]) -> str:
-    """Write commands one below the other, and what each is for.
+def format_commands(commands: Sequence[tuple[str, str]]) -> str:
+    """List commands, each with its purpose as a comment.
 
-    >>> print(as_list([("ensue doctor", "look"), ("ensue demo", "try")]))
+    >>> print(format_commands([("ensue doctor", "look"), ("ensue demo", "try")]))
       ensue doctor  # look
       ensue demo    # try
     """

@@ -1,4 +1,4 @@
-"""`ensue train tag`: learn one label for every word of a sentence."""
+"""`ensue train tag`: train a tagger of words."""
 
 from __future__ import annotations
 
@@ -20,28 +20,27 @@ def tag(
     tokens: str | None = None,
     tags: str | None = None,
     vectors: Path | None = None,
-    said: Flags = DEFAULTS,
+    options: Flags = DEFAULTS,
 ) -> None:
-    """Learn one label for every word of a sentence: word classes, names of people and places.
+    """Train a tagger of words, such as parts of speech or named entities.
 
     Args:
-        data: Files or folders: CoNLL-U; columns of CoNLL-2000 or CoNLL-2003; a word and its tag by
-            tab; JSON Lines with a list of tokens and one of tags; also compressed. Or the name of a
-            demo; with none, the demo `tokens`.
-        model: lstm, gru or another cell, read both ways; convolution; onward; hmm; frequent.
-        column: The column of the tags: in CoNLL-U upos, xpos, ...; else its number from 1, or its
-            name in the first line.
-        word: The column of the words: its number from 1, or its name in the first line.
-        tokens: JSON Lines: the name of the list of words.
-        tags: JSON Lines: the name of the list of tags.
-        vectors: Vectors of words to start from, as word2vec or GloVe write them as text.
+        data: Tagged sentences (CoNLL-U, CoNLL columns, TSV, JSON Lines), or a demo; by default the
+            demo `tokens`.
+        model: Model: lstm, gru or another cell, convolution, unidirectional, hmm,
+            most-frequent-tag.
+        column: Tag column: upos, xpos, ... in CoNLL-U; otherwise its number from 1 or its name.
+        word: Word column: its number from 1 or its name in the header.
+        tokens: Key of the list of words in JSON Lines.
+        tags: Key of the list of tags in JSON Lines.
+        vectors: Pretrained word vectors in the text format of word2vec or GloVe.
     """
     from ensue.cli.train.training import train
 
     train(
         "tag",
         data,
-        said,
+        options,
         model,
         column=column,
         word=word,

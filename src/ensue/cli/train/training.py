@@ -1,4 +1,4 @@
-"""What all of `ensue train VERB` do with their flags."""
+"""Train as the flags of `ensue train VERB` say."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ if TYPE_CHECKING:
 
 
 def train(
-    task: str, data: Sequence[Path], said: TrainOptions, model: str | None = None, **own: Any
+    task: str, data: Sequence[Path], options: TrainOptions, model: str | None = None, **own: Any
 ) -> None:
-    """Train, tell how it goes, and show what came out; or print every setting, and train nothing.
+    """Train a model, report progress and print the result; or print the settings only.
 
-    `own` are the verb's own flags; those that are None were not said.
+    `own` are the verb's own flags; a flag that is None was not given.
     """
     from ensue import api
-    from ensue.cli.progress import BufferedProgress, Ticking, follow
+    from ensue.cli.progress import BufferedProgress, Heartbeat, follow
     from ensue.cli.train.result import show_result
 
     known = api.find_task(task)
-    shared = said.model_dump(exclude={"out", "show_settings", "as_json"})
+    shared = options.model_dump(exclude={"out", "show_settings", "as_json"})
     proposal = known.propose(api.choices_of(known, data, {"model": model, **shared, **own}))
-    if said.show_settings:
+    if options.show_settings:
         print_settings(proposal)
         return
-    with Ticking(follow(said.as_json)) as ticking:
-        watch = BufferedProgress(ticking)
-        trained = api.start(known, proposal, data, said.out or vacant(), watch)
-        watch.release()
-    show_result(trained.run, said.as_json)
+    with Heartbeat(follow(options.as_json)) as heartbeat:
+        progress = BufferedProgress(heartbeat)
+        trained = api.start(known, proposal, data, options.out or vacant_folder(), progress)
+        progress.release()
+    show_result(trained.run, options.as_json)
 
 
-def vacant() -> Path:
-    """Find a name that no run has yet."""
+def vacant_folder() -> Path:
+    """Find the first of run-1, run-2, ... that does not exist."""
     return next(folder for number in count(1) if not (folder := Path(f"run-{number}")).exists())
 
 
 def print_settings(proposal: Proposal) -> None:
-    """Print every setting as TOML, with the reasons of what was chosen as comments."""
+    """Print all settings as TOML, with the reasons for chosen values as comments."""
     import tomli_w
 
     from ensue.cli.output import Output, show_line
