@@ -19,7 +19,7 @@ import pytest
 import ensue
 from ensue import api
 from ensue.cli.main import main
-from ensue.cli.progress import BufferedProgress, Live, Plain, Heartbeat
+from ensue.cli.progress import BufferedProgress, Heartbeat, Live, Plain
 from ensue.data.codecs import Characters
 from ensue.data.dataset import Examples
 from ensue.data.dataset_writer import encode_corpus

@@ -54,10 +54,8 @@ def show(report: Report) -> None:
     from ensue.cli.tables import show_table
 
     if report.why:
-        show_line(
-            f"Checked as data for `ensue train {report.task}`: {report.why} (choose another "
-            f"task with --task)."
-        )
+        checked = f"Checked as data for `ensue train {report.task}`: {report.why}"
+        show_line(f"{checked} (choose another task with --task).")
     if report.described:
         show_line(f"Read as {report.described}:")
         print()
@@ -75,10 +73,8 @@ def show(report: Report) -> None:
     for problem in report.problems:
         show_finding(problem)
     if not report.problems:
-        print(
-            "No problems found"
-            + ("; look at the warnings above before training." if report.findings else ".")
-        )
+        more = "; look at the warnings above before training" if report.findings else ""
+        print(f"No problems found{more}.")
 
 
 def cell(value: Any) -> str:
@@ -89,13 +85,9 @@ def cell(value: Any) -> str:
     """
     if value is None:
         return "not read"
-    return (
-        f"{value:,}"
-        if isinstance(value, int)
-        else f"{value:.4g}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def print_json_report(report: Report) -> None:

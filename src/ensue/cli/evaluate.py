@@ -57,20 +57,15 @@ def evaluate(  # noqa: PLR0913 - each is a flag
 
     refuse_unknown(data, "evaluate")
     if prequential and (lines or surprising or novelty):
-        what, hint = (
-            "--prequential cannot be combined with --lines, --surprising or --novelty",
-            "leave one of them out",
-        )
-        raise SettingError(what, where="evaluate", hint=hint)
+        what = "--prequential cannot be combined with --lines, --surprising or --novelty"
+        raise SettingError(what, where="evaluate", hint="leave one of them out")
     model = api.open(run)
     refuse_columns(columns, model.run.about["task"])
     if hasattr(model, "evaluate") and (
         lines or surprising or novelty or prequential or precision != "fp32"
     ):
-        what = (
-            "--lines, --surprising, --novelty, --prequential and --precision need a run of "
-            "`generate`"
-        )
+        flags = "--lines, --surprising, --novelty, --prequential and --precision"
+        what = f"{flags} need a run of `generate`"
         raise SettingError(what, where="evaluate", hint="leave them out")
     with open_inputs(model, data) as files:
         if hasattr(model, "evaluate"):

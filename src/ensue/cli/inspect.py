@@ -48,12 +48,8 @@ def inspect(
     model: TextModel = api.open(run, "generate")
     corpus = read_corpus(model, data) if data else model.parts.test
     with Heartbeat(follow_answer() if json else follow(False)) as progress:
-        progress(
-            Working(
-                f"scoring {settings.places} positions with up to {settings.longest} symbols "
-                f"of context"
-            )
-        )
+        what = f"{settings.places} positions with up to {settings.longest} symbols of context"
+        progress(Working(f"scoring {what}"))
         found = memory(model.model, corpus.ids, corpus.offsets, settings)
     if json:
         print_json({**asdict(found), "reach": found.reach})

@@ -44,9 +44,7 @@ VERBS = {
     "classify": "Predict labels of texts and other sequences.",
     "tag": "Tag every word of a text.",
     "forecast": "Forecast time series, with prediction intervals.",
-    "evaluate": (
-        "Evaluate a run: likelihood of a text, or accuracy, F1 or error on labelled data."
-    ),
+    "evaluate": "Evaluate a run: likelihood of a text; accuracy, F1 or error on labelled data.",
     "compare": "Compare runs: settings that differ, metrics with intervals, time and size.",
     "inspect": "Measure how much context a model uses.",
     "export": "Export the n-gram model of a run as an ARPA file.",
