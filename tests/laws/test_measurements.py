@@ -123,7 +123,7 @@ def test_observations_of_a_night_become_one_step():
             "'value' has 3 channels where it had 2 in training; give the same channels",
         ),
         ({"values": np.zeros((4, 2))}, "there is no field 'value'; did you mean values?"),
-        ("abc", "a text stands where measurements are expected; give fields of numbers"),
+        ("abc", "the content is a text, and measurements are expected; give fields of numbers"),
     ],
 )
 def test_other_fields_are_refused(content, message):
@@ -135,6 +135,6 @@ def test_other_fields_are_refused(content, message):
 
 def test_nothing_to_learn_from():
     with pytest.raises(
-        DataError, match="there are no sequences of measurements; give some to learn from"
+        DataError, match="there are no sequences of measurements; give some for training"
     ):
         MeasurementCodec.fit([], Measurements())

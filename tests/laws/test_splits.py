@@ -175,8 +175,7 @@ def test_a_file_that_is_in_two_parts_is_told(tmp_path):
         tmp_path, DataSettings(format="text", test_file=str(tmp_path / "b.txt")), "a.txt"
     )
     assert [str(finding) for finding in run.findings] == [
-        f"{tmp_path}/b.txt: holds the same as {tmp_path}/a.txt, so what is learned from "
-        f"one is known of the other; "
+        f"{tmp_path}/b.txt: has the same content as {tmp_path}/a.txt, which is in another part; "
         "give another file"
     ]
 

@@ -207,7 +207,7 @@ def test_whole_numbers_as_tags_and_their_names(tmp_path):
     assert any(
         "took 'ner_tags' for the tags; name another list with --tags" in one for one in found[1:]
     )
-    assert any("whole numbers without names" in one and "data.names=" in one for one in found[1:])
+    assert any("integers without names" in one and "data.names=" in one for one in found[1:])
     found = read(tmp_path, rows, "a.jsonl", names=("O", "B-PER"))
     assert found[0] == [("Anna", "B-PER"), ("ruft", "O")]
     assert not any("whole numbers" in one for one in found[1:])
@@ -261,4 +261,4 @@ def test_parts_in_other_formats_than_that_of_training(tmp_path, capsys):
     assert main([*train, str(tmp_path / "other"), "--test", str(tmp_path / "d.txt")]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "d.txt:2: the line has 6 columns, and those before it have 3; mend the line" in error
+    assert "d.txt:2: the line has 6 columns, and those before it have 3; correct the line" in error

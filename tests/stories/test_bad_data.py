@@ -191,8 +191,8 @@ def test_noise_is_binary(tmp_path):
 
 def test_zero_far_into_a_file(tmp_path):
     message = told(tmp_path, "good line\n" * 200_000 + "b\0d", format="text")
-    hint = "take it out, as by tr -d '\\000', if the file is text"
-    assert message == f"a.txt:200001: a zero character stands in the text; {hint}"
+    hint = "remove it, as with tr -d '\\000', if the file is text"
+    assert message == f"a.txt:200001: the text contains a NUL character; {hint}"
 
 
 ENCODED = {
@@ -514,7 +514,7 @@ def test_blank_lines_are_told(tmp_path):
 
 
 def test_the_guess_is_told(tmp_path):
-    hint = "choose another kind with --set data.format=text|lines|table"
+    hint = "choose another format with --set data.format=text|lines|table"
     assert findings(tmp_path, "emma\nolivia\nava\n") == [
         f"a.txt: read as one record a line; {hint}"
     ]

@@ -81,7 +81,7 @@ def test_wrong_tables(wrong: str, tmp_path: Path, capsys: pytest.CaptureFixture[
     [
         ("nan", "the label 'nan' is not finite"),
         ("inf", "is not finite"),
-        ("much", "the label 'much' is no number"),
+        ("much", "the label 'much' is not a number"),
     ],
 )
 def test_wrong_numbers_for_labels(
@@ -202,7 +202,7 @@ def test_files_beside_the_folders_of_classes(
     (tmp_path / "mail" / "odd.txt").write_text("Old mail.")
     said = told(capsys, *train(tmp_path / "mail"))
     assert (
-        "odd.txt: the file lies beside the folders of classes; leave it out, or name the folders"
+        "odd.txt: the file is next to the folders of classes; leave it out, or name the folders"
         in said
     )
     (tmp_path / "mail" / "odd.txt").unlink()
@@ -327,7 +327,7 @@ def test_notes_beside_tables_are_left_out_and_told(
     (folder / "notes").write_text("Nothing.\n")
     notes = ["FILMS_README.md", "README.txt", "SHA256SUMS"]
     left_out = [f"{name}: left out, since it is a note on the data, by its name" for name in notes]
-    left_out += ["notes: left out, since it is no table, and tables lie beside it"]
+    left_out += ["notes: left out, since it is not a table, and the folder has tables"]
     assert main(["check", str(folder)]) == 0
     out = capsys.readouterr().out
     assert "Checked as data for `ensue train classify`" in out

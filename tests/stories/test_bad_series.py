@@ -204,18 +204,18 @@ def test_series_with_other_labels(tmp_path):
         ("@data\n", "", "a.ts:8: a sequence stands among the lines of the header; "
          "put a line `@data` above the sequences"),
         (SERIES[SERIES.index("@data") :], "", "a.ts: there is no line `@data`; give a whole .ts file"),
-        (":up", ":left", "a.ts:9: the label 'left' is none that the header names; "
-         "mend it, or add it to `@classLabel true ...`"),
-        ("4,?,6:", "", "a.ts:9: the line has 1 channel where the header promises 2; "
-         "mend the line, or the header"),
+        (":up", ":left", "a.ts:9: the label 'left' is not one that the header lists; "
+         "correct it, or add it to `@classLabel true ...`"),
+        ("4,?,6:", "", "a.ts:9: the line has 1 channel where the header declares 2; "
+         "correct the line, or the header"),
         (",?", "", ("a.ts:9: channel 2 has 2 values where channel 1 has 3; write ? where nothing was " "measured")),
         ("?", "", "a.ts:9: value 2 of channel 2 is empty; write ? where nothing was measured"),
         ("2e1", "NaN", "a.ts:10: 'NaN' in value 2 of channel 1 is not finite; "
          "mend it, or write ? where nothing was measured"),
         ("-1.5", "x", "a.ts:10: 'x' in value 1 of channel 1 is no number; "
          "mend it, or write ? where nothing was measured"),
-        ("@equalLength false", "@seriesLength 3", "a.ts:10: the line has 2 values where the header promises 3; "
-         "mend it, or write `@equalLength false` and no `@seriesLength`"),
+        ("@equalLength false", "@seriesLength 3", "a.ts:10: the line has 2 values where the header declares 3; "
+         "correct it, or write `@equalLength false` and no `@seriesLength`"),
     ],
 )  # fmt: skip
 def test_bad_series(tmp_path, old, new, message):

@@ -38,7 +38,7 @@ FILES = [
         "a.conllu",
         "1 a _ X\n",
         (
-            "a.conllu:1: the line has 1 column by tab, and CoNLL-U has 10; mend the line, or "
+            "a.conllu:1: the line has 1 column by tab, and CoNLL-U has 10; correct the line, or "
             "name the format with --set"
         ),
     ),
@@ -50,7 +50,7 @@ FILES = [
     ),
     ("a.conll", "EU\nPeter\n", "a.conll:1: the line has 1 column, and a word and its tag need 2"),
     ("a.tsv", "a\tX\nb\tY\tZ\n", "a.tsv:2: the line has 3 columns, and those before it have 2"),
-    ("a.tsv", "a\tX\nb\0\tY\n", "a.tsv:2: a zero character stands in the text"),
+    ("a.tsv", "a\tX\nb\0\tY\n", "a.tsv:2: the text contains a NUL character"),
     ("a.tsv", "a\tX\nb Y\n", "a.tsv:2: the line has 1 column, and those before it have 2"),
     ("a.tsv", "a\tX\nb\t\n", "a.tsv:2: a word or its tag is empty"),
     (
@@ -61,12 +61,12 @@ FILES = [
             "line after each sentence, or"
         ),
     ),
-    ("a.tsv", "a\tX\nb\tY\n", "a.tsv: there is one sentence, too few to learn from"),
-    ("a.tsv", "a\tX\n\nb\tX\n\nc\tX\n\nd\tX\n", "every word that is learned from has the tag 'X'"),
+    ("a.tsv", "a\tX\nb\tY\n", "a.tsv: there is one sentence, too few for training and test"),
+    ("a.tsv", "a\tX\n\nb\tX\n\nc\tX\n\nd\tX\n", "every word of the training data has the tag 'X'"),
     (
         "a.csv",
         "word,tag\na,X\n",
-        "a.csv: a CSV table is none of the formats that hold tagged sentences; write it as",
+        "a.csv: CSV is not a format for tagged sentences; write it as",
     ),
     ("a.tsv", "", "a.tsv: the file is empty"),
     ("a.tsv", "\n\n\n", "a.tsv: there is no sentence in the file"),
@@ -156,7 +156,7 @@ VECTORS = [
     ("a 1 2\nb 1 2 3\n", "v.txt:2: the line has 3 numbers, and those before it have 2"),
     (
         "3 2\na 1 2\nb 1 2\n",
-        "v.txt: the file ends after 2 of the 3 words that its first line tells of; get it whole",
+        "v.txt: the file ends after 2 of the 3 words that its header declares; download it again",
     ),
     (f"{'9' * 5000} {'9' * 5000}\n", "v.txt:1: a number is not finite"),
 ]
@@ -212,4 +212,4 @@ def test_a_tune_part_of_unknown_tags_alone(capsys, tmp_path):
     (tmp_path / "a.tsv").write_text(GOOD)
     (tmp_path / "b.tsv").write_text("a\tZ\n\nb\tZ\n")
     message = told(capsys, tmp_path, "--valid", str(tmp_path / "b.tsv"))
-    assert "no sentence of the validation part has known tags alone" in message
+    assert "every sentence of the validation part has a tag that the training part lacks" in message

@@ -252,7 +252,7 @@ def test_tags_that_break_their_scheme_are_named_by_line(tmp_path):
     )
     report = told(tmp_path, TAGGED.replace("NOUN", "DET"), "a.txt", task="tag")
     assert lines(report, tmp_path)[-1] == (
-        "a.txt: every word that is learned from has the tag 'DET'; "
+        "a.txt: every word of the training data has the tag 'DET'; "
         "choose another column with --column, or give other data"
     )
     report = told(tmp_path, TAGGED + "one two three\n", "a.txt", task="tag")

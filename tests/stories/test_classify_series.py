@@ -176,7 +176,7 @@ def test_light_curves(folder: Path, capsys: pytest.CaptureFixture[str], model: s
         (
             "@univariate true",
             "@dimensions 2",
-            "train.ts:5: the line has 1 channel where the header promises 2",
+            "train.ts:5: the line has 1 channel where the header declares 2",
         ),
     ],
 )

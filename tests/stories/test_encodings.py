@@ -48,8 +48,8 @@ def test_lines_in_two_encodings_are_told_apart_and_read(
     assert str(error).replace(str(path), path.name) == (
         "mixed.txt:301: byte 0xE9 is not UTF-8; 5 of 305 lines are not, and look like "
         "Windows-1252, while 300 have "
-        "letters in UTF-8; write those lines anew, for iconv over the whole file would "
-        "ruin the others, or "
+        "letters in UTF-8; rewrite those lines, because iconv over the whole file would "
+        "damage the others, or "
         "give --set encoding=utf-8+cp1252, which reads each line by itself"
     )
     assert "--set" not in str(error.without_flag_hint())
@@ -114,16 +114,14 @@ def test_text_that_was_read_wrongly_before_is_told(tmp_path: Path) -> None:
         "a.txt:2: 20 lines look like UTF-8 that was read as Windows-1252 before: 'â€™' for '\u2019'"
     )
     assert found_in(path) == [
-        f"{what}; turn it back with iconv -f utf-8 -t cp1252, which gives UTF-8"
+        f"{what}; convert it back with iconv -f utf-8 -t cp1252, which gives UTF-8"
     ]
     path.write_text(FRENCH * 20 + WRONG, encoding="utf-8")
     (told,) = found_in(path)
     assert told.startswith(
         "a.txt:21: 1 line looks like UTF-8 that was read as Windows-1252 before: "
     )
-    assert told.endswith(
-        "take the text from where it was right, or turn back those lines and no others"
-    )
+    assert told.endswith("take the text from its source, or convert back those lines alone")
     path.write_text("Привет, мир!\n".encode().decode("cp1251"), encoding="utf-8")
     assert (
         "UTF-8 that was read as Windows-1251 (Cyrillic) before: 'Рџ' for 'П'" in found_in(path)[0]
@@ -201,7 +199,7 @@ def test_a_stray_zero_byte_has_its_line(text: str, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes((text * 3).encode() + b"\0\n" + text.encode())
     assert str(refused(path)).startswith(
-        f"{path}:4: a zero character stands in the text; take it out, as by tr"
+        f"{path}:4: the text contains a NUL character; remove it, as with tr"
     )
     if shutil.which("tr"):
         turned = subprocess.run(

@@ -477,7 +477,7 @@ TOLD = {
         "classify a.jsonl --label n",
         "".join(f'{{"text": "it was {n} so", "n": {n}.5}}\n' for n in range(50))
         + f'{{"text": "a b", "n": {"9" * 401}}}\n',
-        "is not finite; mend it, or leave the row out",
+        "is not finite; correct it, or leave the row out",
     ),
     "step": (
         "classify a.csv",

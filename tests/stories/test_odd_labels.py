@@ -98,8 +98,7 @@ def test_numbers_of_rows_are_told_or_refused(
     ) in told
     said = refused(capsys, table(tmp_path / "few.csv", [f"id{i}" for i in range(100)]))
     assert (
-        "few.csv: most labels, such as 'id0', have one example, as ids of rows have; "
-        "give more of each"
+        "few.csv: most labels, such as 'id0', have one example, as row ids would; give more of each"
     ) in said
     assert said.endswith("or name another column with --label")
 
@@ -150,7 +149,7 @@ def test_missing_numbers_are_named_with_a_mend_that_works(
         ["nan" if place % 7 == 3 else f"{place / 7:.2f}" for place in range(60)],
     )
     said = refused(capsys, path)
-    assert "gaps.csv:5: the label 'nan' is not finite; mend it, or leave the row out" in said
+    assert "gaps.csv:5: the label 'nan' is not finite; correct it, or leave the row out" in said
     hint = 'data.labels.merge=["nan="]'
     assert said.endswith(f"or all such with --set '{hint}'")
     trained(capsys, path, "--set", hint)

@@ -55,7 +55,7 @@ def test_fasttext_files_give_their_labels_and_their_parts(
         20,
         result["metrics"]["accuracy"],
     )
-    assert "the files of the part test alone are scored, by their names" in scored.details["notes"]
+    assert "only the files of the test part are scored, by their names" in scored.details["notes"]
     result, _ = trained(
         capsys, str(data), "--out", str(tmp_path / "drawn"), "--set", "data.split=drawn"
     )
@@ -134,7 +134,7 @@ def test_tables_named_as_parts_are_parts(
     other = tmp_path / "other.csv"
     other.write_text("text,label\n" + "a good film,pos\na bad film,neg\n" * 4)
     _, told = trained(capsys, str(data), "--out", str(tmp_path / "own"), "--test", str(other))
-    assert "sst2_test.csv: left out, for --test names another file for this part" in told
+    assert "sst2_test.csv: left out: --test names another file for this part" in told
     assert ensue.open(tmp_path / "own").run.about["data"]["examples"]["test"] == 8
     trained(
         capsys, str(data), "--out", str(tmp_path / "same"), "--test", str(data / "sst2_test.csv")
@@ -163,11 +163,11 @@ def test_parts_are_never_classes(tmp_path: Path, capsys: pytest.CaptureFixture[s
         (data / f"{name}.txt").write_text("a line of text\nanother one\n" * 20)
     said = refused(capsys, str(data), "--out", str(tmp_path / "run"))
     assert (
-        "'train' is a part of data by name, and no class; begin each line with __label__CLASS"
+        "'train' is a name of parts of the data, not of classes; begin each line with __label__CLASS"
         in said
     )
     said = refused(capsys, str(data), "--out", str(tmp_path / "run"), "--set", "data.split=drawn")
-    assert "'test', 'train', 'valid' are parts of data by name, and no classes" in said
+    assert "'test', 'train', 'valid' are names of parts of the data, not of classes" in said
     assert main(["check", str(data), "--json"]) == 0
     assert '"task": "generate"' in capsys.readouterr().out
 

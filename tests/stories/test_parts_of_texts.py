@@ -58,11 +58,11 @@ def test_no_text_of_the_test_part_is_trained_on(
     own = last_json(capsys, "evaluate", str(tmp_path / "run"))
     given = last_json(capsys, "evaluate", str(tmp_path / "run"), str(data))
     assert given.pop("notes") == [
-        f"{data}: the files of the part test alone are scored, by their names"
+        f"{data}: only the files of the test part are scored, by their names"
     ]
     assert given == own
     out, _ = said_by(capsys, "evaluate", str(tmp_path / "run"), str(data))
-    assert "the part test alone" in out.splitlines()[0]
+    assert "only the files of the test part" in out.splitlines()[0]
 
 
 def test_all_texts_are_read_together_where_that_is_said(
@@ -75,7 +75,7 @@ def test_all_texts_are_read_together_where_that_is_said(
     assert sum(len(one.offsets) - 1 for one in (parts.train, parts.validation, parts.test)) == 81
     assert parts.given == ()
     scored = last_json(capsys, "evaluate", str(tmp_path / "run"), str(data))
-    assert all("the part test alone are scored" not in note for note in scored["notes"])
+    assert all("only the files of the test part are scored" not in note for note in scored["notes"])
     assert scored["tokens"] == sum(
         len(path.read_text().split()) + path.read_text().count("\n") for path in data.iterdir()
     )
@@ -142,7 +142,7 @@ def test_no_sentence_of_the_test_part_is_learned(
     }
     scored = last_json(capsys, "evaluate", str(run), str(data))
     assert (
-        "the files of the part test alone are scored, by their names" in scored["details"]["notes"]
+        "only the files of the test part are scored, by their names" in scored["details"]["notes"]
     )
     assert scored["metrics"] == last_json(capsys, "evaluate", str(run))["metrics"]
     said_by(capsys, *line, "--set", "data.split=drawn", "--out", str(tmp_path / "drawn"))

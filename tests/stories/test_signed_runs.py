@@ -160,7 +160,7 @@ def asked(kind: str, run: Path, done: bool) -> None:
 
 
 BENT: list[tuple[str, str, Callable[[Any], Any], str]] = [
-    ("characters", "cache/train.offsets.npy", np.flip, "the offsets of the part train are none"),
+    ("characters", "cache/train.offsets.npy", np.flip, "the offsets of the part train are invalid"),
     (
         "characters",
         "cache/train.offsets.npy",
@@ -245,7 +245,7 @@ BENT: list[tuple[str, str, Callable[[Any], Any], str]] = [
         lambda a: a[1:],
         "weights.safetensors: the file is damaged",
     ),
-    ("ridge", "series.safetensors:offsets", np.flip, "the offsets offsets are none"),
+    ("ridge", "series.safetensors:offsets", np.flip, "the offsets offsets are invalid"),
     (
         "ridge",
         "series.safetensors:times",

@@ -70,7 +70,7 @@ def test_classify_answers_each_line_by_its_number(
         ("a film\n".encode("utf-16"), "-: this is UTF-16 text, not UTF-8"),
         (
             b"a film\n\x00\n",
-            "-:2: a zero character stands in the text; take it out, as by tr -d '\\000'",
+            "-:2: the text contains a NUL character; remove it, as with tr -d '\\000'",
         ),
         (b"", "-: nothing came in; give some text"),
     ],

@@ -190,10 +190,10 @@ def test_its_data_is_not_written_over(
     path.with_suffix(".conllu").write_text("1 a _ X\n")
     assert main(["tag", run, str(path.with_suffix(".conllu"))]) == 2
     assert capsys.readouterr().err.endswith(
-        "mend the line, or name the format with --read conllu|columns|tsv|jsonl\n"
+        "correct the line, or name the format with --read conllu|columns|tsv|jsonl\n"
     )
     assert main(["evaluate", run, str(path.with_suffix(".conllu"))]) == 2
-    assert capsys.readouterr().err.endswith("and CoNLL-U has 10; mend the line\n")
+    assert capsys.readouterr().err.endswith("and CoNLL-U has 10; correct the line\n")
 
 
 def test_conllu_comes_back_with_its_other_columns(

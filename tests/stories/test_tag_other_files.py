@@ -140,12 +140,12 @@ JSON = json.dumps([{"tokens": ["Anna", "went"], "tags": ["NN", "VB"]}])
         (
             "a.csv",
             "word\nAnna\n",
-            "a CSV table is none of the formats that hold tagged sentences; write it as .tsv",
+            "CSV is not a format for tagged sentences; write it as .tsv",
         ),
         (
             "a.txt",
             columns("{w},{p},{n}\n"),
-            "a CSV table is none of the formats that hold tagged sentences",
+            "CSV is not a format for tagged sentences",
         ),
         (
             "a.json",

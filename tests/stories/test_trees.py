@@ -194,7 +194,7 @@ def test_two_classes_leave_the_neutral_out(folder: Path) -> None:
     assert model.labels.names == ("bad", "good")
     assert set(model.evaluate([]).metrics) == {"accuracy", "macro_f1", "auc", "node_accuracy"}
     neutral = trees().count("\n(1 ") + trees().startswith("(1 ")
-    assert any(f"{neutral} examples left out, as data.labels.merge says" in note for note in notes)
+    assert any(f"{neutral} examples left out, by data.labels.merge" in note for note in notes)
     assert model.evaluate([folder / "trees.txt"]).details["examples"] == 240 - neutral
 
 

@@ -1,1 +1,1 @@
-"""From files to examples, arrays and batches; never loads torch."""
+"""Data: from files to examples, arrays and batches. This package never imports torch."""

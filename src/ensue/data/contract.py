@@ -1,4 +1,4 @@
-"""What readers and codecs are, and what they make. Read this page before adding one."""
+"""Contracts of readers and codecs, and their results. Read this page before adding one."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Ids = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of text as it was read: the whole of a record, or a part of one long text."""
+    """A stretch of text as it was read: a full record, or a part of one long text."""
 
     text: str
     file: str
     line: int
-    """The line of the file on which it begins, from 1."""
+    """Line of the file on which it begins, from 1."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something about the data that a person should know, and what they may do about it."""
+    """A note on the data for the user, with advice."""
 
     where: str
     what: str
@@ -37,13 +37,12 @@ class Finding:
 
 
 def _ignore(_: Any) -> None:
-    """Listen to nothing."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told, while files are read, what was found in them and how many more bytes were
-    read."""
+    """Callbacks for findings and for the number of bytes read, while files are read."""
 
     on_finding: Callable[[Finding], None] = _ignore
     on_progress: Callable[[int], None] = _ignore
@@ -53,94 +52,96 @@ SILENT = Listener()
 
 
 class Reader(ABC):
-    """A stream of text out of files; reads each file in pieces, never whole, and can be read
-    again."""
+    """A stream of text from files, read piece by piece; it can be read again."""
 
     ends: bool
-    """True if each piece is a record with an end of its own; false if all pieces make one long
-    text."""
+    """True if each piece is a record with an end; false if all pieces make one long text."""
 
     @abstractmethod
     def pieces(self, listener: Listener = SILENT) -> Iterator[Piece]:
-        """Read from the beginning. Raises DataError that names file, line and mend."""
+        """Yield pieces from the beginning. Raises DataError that names file and line."""
 
 
 class Codec(ABC):
-    """How text becomes ids and comes back. Fitted on the training part only.
+    """Encode text as ids and decode them. Fitted on the training part only.
 
-    Ids below `size` can come next; `start` (= `size`) stands before a sequence and is only ever an
-    input. The law: `decode(encode(text)) == plain(text)` for every text without unknown symbols.
+    Ids below `size` can be predicted. `start` (= `size`) stands before a sequence and is only an
+    input. Law: `decode(encode(text)) == plain(text)` for every text without unknown symbols.
     """
 
     size: int
     unknown: int | None
-    """The id of everything that was not in the training part; None where nothing can be unknown."""
+    """Id of symbols that training has not; None if no symbol can be unknown."""
     end: int | None
-    """The id that ends a record; None for one long text."""
+    """Id of the end of a record; None for one long text."""
     keeps_blanks: bool = True
-    """False where blanks only separate symbols: `spellings` begin with one, which is left out
-    after a line break."""
+    """False if blanks only separate symbols.
+
+    Then `spellings` begin with a blank, which is omitted after a line break.
+    """
 
     def plain(self, text: str) -> str:
-        """Give a text as far as it is kept: where blanks only separate, one stands between two
-        symbols of a line."""
+        """Return the text that survives encoding.
+
+        If blanks only separate symbols, one blank is left between two symbols of a line.
+        """
         if self.keeps_blanks:
             return text
         return "\n".join(" ".join(re.findall(r"[^ \t\r\v\f]+", line)) for line in text.split("\n"))
 
     @property
     def start(self) -> int:
-        """The id that stands before the first symbol of a sequence."""
+        """Id that stands before the first symbol of a sequence."""
         return self.size
 
     @abstractmethod
     def encode(self, text: str) -> Ids:
-        """Give the ids of a text, (symbols,), without start and end."""
+        """Return the ids of a text, (symbols,), without start and end."""
 
     @abstractmethod
     def decode(self, ids: Sequence[int] | Ids) -> str:
-        """Give the text of ids; the end and the start have none, an unknown one is U+FFFD."""
+        """Return the text of ids; end and start have none, and the unknown symbol is U+FFFD."""
 
     @abstractmethod
     def symbol(self, id: int) -> str:
-        """Give what one id stands for, for a person to read; special ones in angle brackets."""
+        """Return a readable form of one id; special symbols are in angle brackets."""
 
     @abstractmethod
     def spellings(self) -> list[bytes]:
-        """Give the UTF-8 bytes of each id below `size`, none for the special ones; they may
-        split a character."""
+        """Return the UTF-8 bytes of each id below `size`; empty for special symbols.
+
+        They may split a character.
+        """
 
     @abstractmethod
     def unknowns(self, text: str) -> list[tuple[str, float]]:
-        """Give each unknown symbol of a text, in order, and its price: what it costs, in nats, to
-        spell it.
+        """Return each unknown symbol of a text, in order, and the nats that its spelling costs.
 
-        The likelihood pays for an unknown symbol twice: for its being unknown, by the model, and
-        this for its spelling, by a fixed proper distribution; so models with different vocabularies
-        can be compared.
+        The likelihood counts an unknown symbol twice: the model's probability of the unknown id,
+        and the probability of its spelling by a fixed proper distribution. So models with different
+        vocabularies are comparable.
         """
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Give all that `from_json` needs, as plain JSON values."""
+        """Return everything that `from_json` needs, as JSON values."""
 
     @classmethod
     @abstractmethod
     def from_json(cls, values: dict[str, Any]) -> Codec:
-        """Make the codec that gave `to_json`."""
+        """Restore a codec from `to_json`."""
 
     def split_point(self, text: str) -> int:
-        """Give the last place where a stream of text may be cut without changing its encoding."""
+        """Return the last position at which a stream may be cut without changing its encoding."""
         return len(text)
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """One part of the data, encoded: all records one after the other, each with its end where
-    records end.
+    """One part of the data, encoded: all records concatenated, each with its end if records end.
 
     `ids` may be a memory map. Record r is `ids[offsets[r]:offsets[r + 1]]`. The end of a record
-    counts as one character, byte and symbol: the line break that it was.
+    counts as one character, byte and symbol: the line break of the file.
     """
 
     ids: Ids
@@ -151,14 +152,13 @@ class Corpus:
     unknown_at: NDArray[np.int64]
     """Positions in `ids` of unknown symbols, ascending."""
     unknown_nats: NDArray[np.float64]
-    """What it costs to spell each of them."""
+    """Nats of the spelling of each unknown symbol."""
     unknown_bytes: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
-    """What they are, one after the other, as `spellings` has them: so that a run knows its text
-    without its sources."""
+    """Spellings of the unknown symbols, concatenated: so a run knows its text without files."""
     unknown_sizes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    """How many of these bytes each of them has."""
+    """Number of bytes of each spelling."""
     tokens: int = 0
-    """Stretches between blanks, and line ends: what benchmarks of words count."""
+    """Stretches between blanks, and line ends: the words of word-level benchmarks."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -1,8 +1,7 @@
-"""Encoded examples: the fields of their steps, one example after the other, and the fields of each
-as a whole.
+"""Encoded examples: the fields of their steps, concatenated, and the static fields of each.
 
-All verbs but `generate` learn from these. They lie in the folder of the run, so that it goes on,
-and can be looked into, without its sources.
+All verbs but `generate` train on these. They are stored in the run folder, so that a run can be
+continued and inspected without its data files.
 """
 
 from __future__ import annotations
@@ -21,17 +20,16 @@ Array = NDArray[Any]
 
 CONTENTS = "contents.json"
 STRETCH = 1 << 24
-"""Ids that are looked at together."""
+"""Number of ids that are checked together."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Example i has the steps `offsets[i]:offsets[i + 1]` of each field of `steps`, and row i of
-    each of `static`.
+    """Example i has the steps `offsets[i]:offsets[i + 1]` of `steps`, and row i of `static`.
 
-    The field "target" is what is to be predicted, of steps or of the whole; where steps have labels
-    like that of the whole, the field "label" has their targets, counted from 1, and 0 without one;
-    "line" is where an example stood in its file, from 1.
+    The field "target" is the target of steps or of the example. If steps have labels like that of
+    the example, the field "label" has their targets, counted from 1, and 0 for none. "line" is the
+    line of the example in its file, from 1.
 
     >>> tagged = Examples(np.array([0, 2, 3]), {"word": np.array([4, 1, 7])}, {"line": np.array([1,
     ...     2])})
@@ -48,17 +46,17 @@ class Examples:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Count the steps of each example."""
+        """Number of steps of each example."""
         return np.diff(self.offsets)
 
     def select(self, rows: NDArray[np.integer]) -> Examples:
-        """Take some examples, in that order."""
+        """Select examples, in the given order."""
         places, offsets = self.places(rows)
         steps = {name: field[places] for name, field in self.steps.items()}
         return Examples(offsets, steps, {name: field[rows] for name, field in self.static.items()})
 
     def beginnings(self, share: float) -> Examples:
-        """Take the first steps of each example: a share of them, at least one if there is one.
+        """Select the first steps of each example: a share of them, rounded up.
 
         >>> whole = Examples(np.array([0, 4, 5]), {"word": np.arange(5)}, {})
         >>> whole.beginnings(0.5).steps["word"].tolist()
@@ -72,8 +70,7 @@ class Examples:
         )
 
     def places(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Give where the steps of some examples lie, one after the other, and where each begins
-        among them."""
+        """Return the positions of the steps of some examples, concatenated, and their offsets."""
         return _places(self.offsets[rows], self.lengths[rows])
 
 
@@ -87,8 +84,7 @@ def _places(
 def concatenate(
     steps: Sequence[Mapping[str, Array]], wholes: Sequence[Mapping[str, Any]]
 ) -> Examples:
-    """Put examples one after the other: the fields of the steps of each, and those of each as a
-    whole."""
+    """Build examples from the step fields and the static fields of each."""
     if not steps:
         return Examples(np.zeros(1, np.int64), {}, {})
     lengths = [len(next(iter(one.values()))) for one in steps]
@@ -101,8 +97,7 @@ def concatenate(
 
 
 def save_examples(parts: Mapping[str, Examples], contents: Mapping[str, Any], cache: Cache) -> None:
-    """Write the parts of the data into a folder that was begun, and beside them plain values
-    such as codecs."""
+    """Write the parts of the data and JSON values, such as codecs, into a new folder."""
     fields: dict[str, list[str]] = {}
     for part, examples in parts.items():
         fields[part] = [name for name, _ in _arrays(examples)]
@@ -113,8 +108,10 @@ def save_examples(parts: Mapping[str, Examples], contents: Mapping[str, Any], ca
 
 
 def load_examples(folder: Path) -> tuple[dict[str, Examples], dict[str, Any]] | None:
-    """Open what `save_examples` wrote, memory-mapped; None if it was not finished. Raises
-    RunError if it is damaged."""
+    """Open what `save_examples` wrote, memory-mapped; None if it was not finished.
+
+    Raises RunError if it is damaged.
+    """
     cache = Cache(folder)
 
     def opened(contents: Any) -> tuple[dict[str, Examples], dict[str, Any]]:
@@ -148,16 +145,14 @@ def _examples(cache: Cache, part: str, names: list[str]) -> Examples:
 
 
 def check_offsets(offsets: Array, where: str) -> None:
-    """Raise ValueError for places at which nothing can begin: each stands after the one before,
-    the first at 0."""
+    """Raise ValueError unless the offsets start at 0 and never decrease."""
     fit = offsets.dtype == np.int64 and offsets.ndim == 1 and len(offsets) > 0 and offsets[0] == 0
     if not fit or (offsets[1:] < offsets[:-1]).any():
-        raise ValueError(f"the offsets {where} are none")
+        raise ValueError(f"the offsets {where} are invalid")
 
 
 def check_ids(ids: Array, size: int, where: str, within: tuple[int, ...] = ()) -> None:
-    """Raise ValueError unless all are whole numbers from 0 below `size`, of so many axes
-    `within` a step."""
+    """Raise ValueError unless all ids are integers in [0, size), of shape (steps, *within)."""
     if ids.dtype.kind not in "iu" or ids.shape[1:] != within:
         raise ValueError(f"{where} holds no ids")
     flat = ids.reshape(-1)

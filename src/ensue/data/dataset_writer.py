@@ -1,5 +1,4 @@
-"""A stream of text becomes a corpus: ids in memory, or in a memory-mapped file where they are
-many."""
+"""Encode a stream of text as a corpus, in memory or in a memory-mapped file."""
 
 from __future__ import annotations
 
@@ -16,11 +15,11 @@ from ensue.atomic_io import write_errors
 from ensue.data.contract import Codec, Corpus, Ids
 
 GATHERED = 10_000
-"""Records whose ids are put together before they are kept."""
+"""Records whose ids are concatenated before they are stored."""
 SHORT = 200
-"""Characters up to which a list of words is made faster than arrays are."""
+"""Number of characters below which str.split is faster than arrays."""
 LAST_BLANK = 0x3000
-"""No character after this one is a blank."""
+"""Last code point that is a blank."""
 _BLANKS = np.zeros(0x110000, bool)
 _BLANKS[: LAST_BLANK + 1] = [chr(point).isspace() for point in range(LAST_BLANK + 1)]
 _ASCII_BLANKS = np.array([not bytes([byte]).strip() for byte in range(256)])
@@ -35,9 +34,9 @@ def encode_corpus(texts: Iterable[str], codec: Codec) -> Corpus:
 
 
 class CorpusWriter:
-    """Takes one text after the other, and counts what a corpus must know.
+    """Encode texts one by one, and count what a corpus records.
 
-    With a `path` the ids are written there (.npy) and mapped; else they are kept in memory.
+    With a `path` the ids are written there (.npy) and memory-mapped; else they stay in memory.
     """
 
     def __init__(self, codec: Codec, path: Path | None) -> None:
@@ -56,7 +55,7 @@ class CorpusWriter:
         self.unknown_spelled = [_spelled(())]
 
     def add(self, text: str) -> None:
-        """Take a record, or the next stretch of the one long text."""
+        """Add a record, or the next stretch of the one long text."""
         if self.end is not None:
             self._encode(text)
             self._store(self.end)
@@ -113,7 +112,7 @@ class CorpusWriter:
             self.kept.append(ids)
 
     def finish(self) -> Corpus:
-        """Give the corpus of all that was taken."""
+        """Return the corpus of all texts."""
         if self.uncut:
             self._encode("".join(self.uncut))
         self._gather()
@@ -134,7 +133,7 @@ class CorpusWriter:
 
 
 def word_count(text: str) -> int:
-    """Count what stands between blanks, as len(text.split()) does, a few times faster.
+    """Count words between blanks, like len(text.split()), but a few times faster.
 
     >>> word_count(" to be\\u2003or\\nnot "), word_count("")
     (4, 0)
@@ -147,7 +146,7 @@ def word_count(text: str) -> int:
 
 
 def token_count(spelled: bytes) -> int:
-    """Count what stands between the blanks of ASCII, as len(spelled.split()) does."""
+    """Count tokens between ASCII blanks, like len(spelled.split())."""
     return (
         len(spelled.split())
         if len(spelled) < SHORT
@@ -164,14 +163,13 @@ def _stretches(symbols: NDArray[np.unsignedinteger], blanks: NDArray[np.bool_]) 
 def _spelled(
     symbols: Sequence[str], before: str = ""
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Give the UTF-8 of symbols, each after `before`, one after the other, and the size of each."""
+    """Return the UTF-8 of symbols, each after `before`, concatenated, and the size of each."""
     spelled = [(before + symbol).encode("utf-8", "replace") for symbol in symbols]
     return np.frombuffer(b"".join(spelled), np.uint8), np.array(list(map(len, spelled)), np.int64)
 
 
 class _IdsFile:
-    """An .npy file that grows: NumPy leaves room in the header for the length, which is written
-    at the end."""
+    """A growing .npy file: NumPy reserves room in the header for the length, written at the end."""
 
     def __init__(self, path: Path, kind: np.dtype) -> None:
         self.path, self.kind, self.length = path, kind, 0

@@ -1,5 +1,4 @@
-"""Which encoding a file is in when it is not the one expected: known by its first bytes, or
-guessed by its letters."""
+"""Detection of the encoding of files: by their first bytes, or by their letters."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-"""Byte order marks; those of UTF-32 first, since UTF-16's is the beginning of one of them."""
+"""Byte order marks; UTF-32 comes first, since UTF-16's mark is the beginning of one of its own."""
 
 FORMATS = {
     b"\x89PNG": "a PNG image",
@@ -41,7 +40,7 @@ OFFICE = {
     b"opendocument.spreadsheet": SPREADSHEETS[1],
     b"word/document": "a Word document",
 }
-"""What stands in a ZIP archive that is one of these."""
+"""Content of ZIP archives that are office documents."""
 
 CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
@@ -54,12 +53,14 @@ CANDIDATES = {
     "euc_jp": ("EUC-JP (Japanese)", "[ぁ-んァ-ン。、]"),
     "gb18030": ("GB 18030 (Chinese)", "[的一是不了在人有我他这中大来上国个到说们。\uff0c]"),
 }
-"""By Python's name: the name people use, and characters that such a text is mostly made of
-(Chinese: often)."""
+"""Encodings by Python's name: the common name, and characters that such a text mostly consists of.
+
+For Chinese these are only frequent characters.
+"""
 
 
 def looks_like(sample: bytes) -> tuple[str, str]:
-    """Guess the encoding of bytes that are not UTF-8: Python's name and the one people use.
+    """Guess the encoding of bytes that are not UTF-8: Python's name and the common name.
 
     >>> looks_like("déjà vu".encode("latin-1"))
     ('cp1252', 'Windows-1252')
@@ -91,9 +92,9 @@ def _share_expected(sample: bytes, name: str) -> float:
 
 
 def binary(sample: bytes) -> str | None:
-    """Say what the file is, if its first bytes show that it is no text; None if it may be text.
+    """Return what kind of binary file the first bytes show, or None if it may be text.
 
-    Text in which a few zero bytes stray is text: the reader tells the first by its line.
+    A text with a few stray zero bytes counts as text: the reader reports the line of the first.
     """
     for first, name in FORMATS.items():
         if sample.startswith(first):
@@ -114,8 +115,7 @@ def binary(sample: bytes) -> str | None:
 
 
 def are_vectors(sample: bytes) -> bool:
-    """Tell the binary format of word2vec: numbers of words and of dimensions, then a word, a
-    blank and floats."""
+    """Return whether bytes are word2vec's binary format: two counts, a word, a blank and floats."""
     match = re.match(rb"(\d{1,9}) (\d{1,6})\n[^\s\0]{1,200} ", sample)
     if match is None:
         return False
@@ -127,8 +127,7 @@ def are_vectors(sample: bytes) -> bool:
 
 
 def wide(sample: bytes) -> str | None:
-    """Name UTF-16 or UTF-32 if the bytes begin with its mark, or make text in it and in nothing
-    narrower."""
+    """Return UTF-16 or UTF-32 if bytes begin with its mark, or are text in that encoding only."""
     for mark, name in MARKS.items():
         if sample.startswith(mark):
             return name
@@ -141,7 +140,7 @@ def wide(sample: bytes) -> str | None:
 
 
 def _decodes(sample: bytes, name: str) -> bool:
-    """Tell whether bytes are all of this encoding; the last character may be cut off."""
+    """Return whether bytes are valid in this encoding; the last character may be cut off."""
     try:
         codecs.getincrementaldecoder(name)().decode(sample)
     except UnicodeDecodeError:
@@ -162,14 +161,13 @@ def _is_text_in(sample: bytes, name: str) -> bool:
 
 
 def mixed_with(name: str) -> str | None:
-    """Give the encoding for lines that are not UTF-8, of a name such as utf-8+cp1252; None if it
-    names one alone."""
+    """Return the second encoding of a name such as utf-8+cp1252, or None for a single encoding."""
     first, plus, second = name.partition("+")
     return second if plus and first.lower() in ("utf-8", "utf8") else None
 
 
 def known_encoding(name: str) -> str:
-    """Give Python's own name of an encoding. Raises SettingError if there is none.
+    """Return Python's own name of an encoding. Raises SettingError if there is none.
 
     >>> known_encoding("latin1"), known_encoding("UTF-8+Windows-1252")
     ('iso8859-1', 'utf-8+cp1252')
@@ -188,13 +186,13 @@ def known_encoding(name: str) -> str:
 
 
 class LineByLine:
-    """Decodes UTF-8, and each line that is not UTF-8 in another encoding."""
+    """Decode UTF-8, and each line that is not UTF-8 in another encoding."""
 
     def __init__(self, second: str) -> None:
         self.second, self.held = second, b""
 
     def decode(self, chunk: bytes, final: bool = False) -> str:
-        """Give the text of whole lines. Raises UnicodeDecodeError for a line that is in neither."""
+        """Return the text of complete lines. Raises UnicodeDecodeError for a line in neither."""
         whole = self.held + chunk
         end = len(whole) if final else whole.rfind(b"\n") + 1
         lines, self.held = whole[:end], whole[end:]
@@ -215,19 +213,18 @@ class LineByLine:
 
 
 class WrongBefore:
-    """Lines of a text that was UTF-8 once, and was read in another encoding before it was
-    written: `Ã©` for `é`."""
+    """Detect mojibake: UTF-8 that was decoded in another encoding and saved, as `Ã©` for `é`."""
 
     def __init__(self) -> None:
         self.lines = self.others = 0
-        """Lines that look so, and other characters that are not ASCII."""
+        """Lines of mojibake, and other characters that are not ASCII."""
         self.first: tuple[int, str, str, str] | None = None
-        """Line, encoding, and a stretch as it stands and as it should."""
+        """Line, encoding, wrong text and right text of the first one."""
         self.exact = True
-        """Whether all of them can be turned back by the encoding as it is."""
+        """Whether the encoding, as it is, restores all of them."""
 
     def look(self, text: str, line: int) -> None:
-        """Look at a stretch that begins in this line."""
+        """Check a stretch of text that begins on this line."""
         if text.isascii():
             return
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
@@ -262,7 +259,7 @@ class WrongBefore:
             )
 
     def reported(self) -> tuple[int, str, str] | None:
-        """Give the first line, what is wrong and how to mend it; None if nothing is."""
+        """Return the first line, the problem and the hint; None without mojibake."""
         if self.first is None:
             return None
         line, name, wrong, right = self.first
@@ -270,23 +267,24 @@ class WrongBefore:
         known_as = "Windows-1252" if name == "cp1252" else CANDIDATES[name][0]
         what = f"{some} like UTF-8 that was read as {known_as} before: {wrong!r} for {right!r}"
         if self.exact and not self.others:
-            return line, what, f"turn it back with iconv -f utf-8 -t {name}, which gives UTF-8"
+            return line, what, f"convert it back with iconv -f utf-8 -t {name}, which gives UTF-8"
         return (
             line,
             what,
-            "take the text from where it was right, or turn back those lines and no others",
+            "take the text from its source, or convert back those lines alone",
         )
 
 
 LAST_ASCII = 0x7F
 FIRST_BYTES = 0b0101
-"""The bits in `_KINDS` of what the first byte of a character in UTF-8 looks like in either
-encoding; those of the second byte stand one higher."""
+"""Bits in `_KINDS` of code points that look like the first byte of a UTF-8 character.
+
+The bits for the second byte are one position higher.
+"""
 
 
 def _kinds() -> NDArray[np.uint8]:
-    """Say of each code point whether it is what the first or second byte of a character in UTF-8
-    looks like."""
+    """Mark the code points that look like the first or second byte of a UTF-8 character."""
     kinds = np.zeros(0x110000, np.uint8)
     for bit, name in ((1, "cp1252"), (4, "cp1251")):
         for byte in range(0x80, 0xF5):
@@ -303,8 +301,7 @@ def _foreign(text: str) -> int:
 
 
 def _turned_back(line: str, name: str) -> str | None:
-    """Give a line as it was before it was read in an encoding that was not its own; None if it
-    may be right."""
+    """Return the line before it was decoded in the wrong encoding; None if it may be right."""
     try:
         right = line.encode(name, "ensue-controls").decode()
     except UnicodeError:
@@ -323,15 +320,14 @@ def _encodes(line: str, name: str) -> bool:
 
 
 def _example(line: str, right: str) -> tuple[str, str]:
-    """Give the first character that stands wrong, as it stands and as it should."""
+    """Return the first wrong character, as it is and as it should be."""
     character = next(character for character in right if character > "\x7f")
     at = next(place for place, one in enumerate(line) if one > "\x7f")
     return line[at : at + len(character.encode())], character
 
 
 def _controls(error: UnicodeError) -> tuple[bytes, int]:
-    """Encode what Windows-1252 leaves free as browsers do: as the control character of the same
-    number."""
+    """Encode bytes that Windows-1252 leaves undefined as browsers do: as control characters."""
     if isinstance(error, UnicodeEncodeError) and all(
         "\x80" <= one <= "\x9f" for one in error.object[error.start : error.end]
     ):

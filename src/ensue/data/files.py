@@ -1,4 +1,4 @@
-"""Files as streams of clean text: found, unpacked, decoded, with every line break as one `\\n`."""
+"""Files as streams of clean text: found, decompressed, decoded, with `\\n` line breaks."""
 
 from __future__ import annotations
 
@@ -33,29 +33,30 @@ CHUNK = 1 << 20
 """Bytes read at a time."""
 
 SAMPLE = 1 << 16
-"""Bytes looked at to tell what a file is."""
+"""Bytes that are inspected to recognise a file."""
 
 RUN, MANIFEST = "run.toml", "manifest.json"
-"""What a folder that a training wrote holds; such a folder may lie in that of the data."""
+"""Files that mark a run folder, which may be inside the data folder."""
 
 ABOUT = ("readme", "license", "licence", "sha256sums", "md5sums", "checksums")
-"""How the names of files end that tell of data in their folder; one that is named itself is
-data."""
+"""Endings of the names of files about the data; a file that is given by name is always data."""
 
 TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 
 PACKED = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 RATIO, ALWAYS = 100, 16 << 20
-"""How many times its size a packed file may hold, and the bytes that it may hold in any case. Text
-is packed to a third or a tenth; a few hundred kilobytes that hold gigabytes were made to fill a
-memory, or hold nothing but copies."""
+"""Maximum expansion of a compressed file, and bytes that are always allowed.
+
+Text compresses to a third or a tenth. A few hundred kilobytes that expand to gigabytes are a
+decompression bomb, or hold nothing but copies.
+"""
 
 
 def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]:
-    """Give all files that the paths name; of folders, sorted, what is not hidden, empty or binary.
+    """Return all files that the paths name; in folders, all but hidden, empty and binary files.
 
-    Tells `listener` what was left out. Raises DataError if a path does not exist, or a folder holds
-    no text.
+    Files of a folder are sorted. Reports skipped files to `listener`. Raises DataError if a path
+    does not exist, or a folder holds no text.
     """
     found: list[Path] = []
     for path in paths:
@@ -83,8 +84,7 @@ def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]
 
 
 def existing_path(data: str) -> Path | None:
-    """Give the file or folder that a person named; None if there is none of that name, for then
-    it is a text."""
+    """Return the named file or folder, or None if it does not exist: then `data` is a text."""
     try:
         return Path(data) if data.strip() and Path(data).exists() else None
     except OSError:  # a text that is too long for a name
@@ -95,11 +95,10 @@ def existing_path(data: str) -> Path | None:
 def piped(
     listener: Listener = SILENT, name: str | Callable[[bytes], str] = "data.txt"
 ) -> Iterator[tuple[Path, Listener]]:
-    """Give what comes in by the standard input as a file of that name, so that it is read as every
-    other file is.
+    """Copy standard input to a temporary file of that name, so that it is read like any other file.
 
-    The name may hang on what comes in: it is asked of the first bytes. Errors, and what the
-    listener that is given with it is told, name it `-`. Raises DataError if nothing came in.
+    `name` may be a function of the first bytes. Errors and findings name the file `-`. Raises
+    DataError if there is no input.
     """
     with TemporaryDirectory(prefix="ensue-") as folder:
         chunk = _from_standard_input(CHUNK)
@@ -135,8 +134,7 @@ def _from_standard_input(size: int) -> bytes:
 
 
 def refuse_undecoded(text: str, where: str) -> None:
-    """Raise DataError for a text of the command line in which there are bytes that are not
-    UTF-8."""
+    """Raise DataError if text of the command line has bytes that are not UTF-8."""
     if odd := next((character for character in text if "\udc80" <= character <= "\udcff"), None):
         what = f"byte 0x{ord(odd) - 0xDC00:02X} is not UTF-8"
         raise DataError(what, where=where, hint="give it in UTF-8, or in a file that is")
@@ -168,7 +166,7 @@ def _files_in(folder: Path, listener: Listener) -> list[Path]:
         if not reason and path not in data and data:
             reason = "a note on the data, by its name"
         if not reason and not ending(path) and any(ending(one) in TABLES for one in data):
-            reason = "no table, and tables lie beside it"
+            reason = "not a table, and the folder has tables"
         if reason:
             listener.on_finding(Finding(str(path), f"left out, since it is {reason}"))
         else:
@@ -181,20 +179,25 @@ def _files_in(folder: Path, listener: Listener) -> list[Path]:
 
 
 def ending(path: Path) -> str:
-    """Give the ending that tells what a file holds, without that of its packing: ".csv" for
-    "a.CSV.gz"."""
+    """Return the extension of a file in lower case, without that of its compression.
+
+    It is ".csv" for "a.CSV.gz".
+    """
     return Path(unpacked_name(path)).suffix.lower()
 
 
 def unpacked_name(path: Path) -> str:
-    """Give the name of a file without the ending of its packing: "a.CSV" for "a.CSV.gz"."""
+    """Return the name of a file without the extension of its compression.
+
+    It is "a.CSV" for "a.CSV.gz".
+    """
     while path.suffix.lower() in PACKED:
         path = path.with_suffix("")
     return path.name
 
 
 def unreadable(path: Path) -> str | None:
-    """Say what a file is if it is no text."""
+    """Return why a file cannot be read as text, or None if it can."""
     sample = next(raw_chunks(path, SILENT, SAMPLE), b"")
     if not sample:
         return "empty"
@@ -202,8 +205,7 @@ def unreadable(path: Path) -> str | None:
 
 
 def raw_chunks(path: Path, listener: Listener = SILENT, size: int = CHUNK) -> Iterator[bytes]:
-    """Read the bytes of a file, unpacked where its name says that it is packed. Raises DataError
-    if it cannot be."""
+    """Yield the bytes of a file, decompressed by its extension. Raises DataError if that fails."""
     try:
         with open(path, "rb") as raw:
             unpack = PACKED.get(path.suffix.lower())
@@ -236,9 +238,9 @@ def raw_chunks(path: Path, listener: Listener = SILENT, size: int = CHUNK) -> It
 
 
 def read_text(path: Path, encoding: str, listener: Listener = SILENT) -> Iterator[str]:
-    """Read a file as stretches of text of about a million characters, with CRLF and CR as `\\n`.
+    """Yield a file as stretches of about a million characters, with CRLF and CR as `\\n`.
 
-    Tells `listener` what was changed. Raises DataError if the file is empty, binary, or in another
+    Reports changes to `listener`. Raises DataError if the file is empty, binary, or in another
     encoding.
     """
     encoding = known_encoding(encoding)
@@ -252,10 +254,8 @@ def read_text(path: Path, encoding: str, listener: Listener = SILENT) -> Iterato
         text = text[: len(text) - len(held)]
         if "\0" in text:
             line += text.count("\n", 0, text.index("\0"))
-            hint = "take it out, as by tr -d '\\000', if the file is text"
-            raise DataError(
-                "a zero character stands in the text", where=f"{path}:{line}", hint=hint
-            )
+            hint = "remove it, as with tr -d '\\000', if the file is text"
+            raise DataError("the text contains a NUL character", where=f"{path}:{line}", hint=hint)
         if "\r" in text:
             pairs, returns = pairs + text.count("\r\n"), returns + text.count("\r")
             text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -348,8 +348,10 @@ def _undecodable(path: Path, error: UnicodeDecodeError, line: int, encoding: str
 
 
 def _another_encoding(path: Path, sample: bytes, what: str, line: int) -> DataError:
-    """Say which encoding a file is in that is not UTF-8, or which of its lines are; what is
-    advised was tried."""
+    """Return an error that names the actual encoding of a file, or of some of its lines.
+
+    The advice was tested on the file.
+    """
     count = good = wrong = 0
     odd = b""
     for one in _raw_lines(path):
@@ -374,7 +376,7 @@ def _another_encoding(path: Path, sample: bytes, what: str, line: int) -> DataEr
         f"{what}; {some}, and look{'s' * (wrong == 1)} like {known_as}, while {good:,} have "
         f"letters in UTF-8"
     )
-    hint = "write those lines anew, for iconv over the whole file would ruin the others"
+    hint = "rewrite those lines, because iconv over the whole file would damage the others"
     flag_hint = f"give --set encoding=utf-8+{name}, which reads each line by itself"
     return DataError(what, where=f"{path}:{line}", hint=hint, flag_hint=flag_hint)
 
@@ -399,8 +401,10 @@ def _decodes(lines: Iterable[bytes], name: str) -> bool:
 
 
 def _as(encoding: str) -> dict[str, str]:
-    """Give the mends for a file in this encoding; iconv writes some names in another way than
-    Python."""
+    """Return the hints for a file in this encoding.
+
+    iconv spells some names differently from Python.
+    """
     other = encoding.replace("utf-16-", "utf-16").replace("_", "-")
     return {
         "hint": f"make it UTF-8 with iconv -f {other} -t utf-8",

@@ -1,5 +1,4 @@
-"""From files to the three parts of a run: read, split, fit the codec on the training part only,
-encode."""
+"""Prepare the data of a run: read, split, fit the codec on the training part, encode."""
 
 from __future__ import annotations
 
@@ -22,51 +21,51 @@ from ensue.errors import DataError
 from ensue.settings import Settings
 
 IN_MEMORY = 64 << 20
-"""Bytes of data files up to which ids are kept in memory; those of more are written to the
-cache."""
+"""Maximum size of data files in bytes for ids in memory; larger ones go to the cache."""
 
 HELD_OUT: tuple[Part, Part] = ("validation", "test")
 
 PASSES = 3
-"""How often the data is read: measured, fitted on, encoded."""
+"""Passes over the data: measure, fit, encode."""
 
 BEGINNING = 100_000
-"""Characters of the training part by which its script is known."""
+"""Characters of the training part from which its script is recognised."""
 
 STRETCH = 1 << 24
-"""Ids that are looked at together."""
+"""Number of ids that are compared together."""
 
 LONG = 50_000_000
-"""Bytes to read, all passes counted, from which on it is worth telling how long that takes."""
+"""Bytes to read in all passes from which on the remaining time is estimated."""
 
 TRIED = 300_000
-"""Characters on which the passes are timed beforehand: a codec may be a hundred times slower
-than reading."""
+"""Characters on which the passes are timed; a codec may be a hundred times slower than reading."""
 
 OnRead = Callable[[int, int, float | None], None]
-"""Told how many bytes were read, how many there are to read in all, each file three times, and
-about how many seconds that will still take; None of little data."""
+"""Callback for progress: bytes read, bytes to read in all passes, and seconds left.
+
+The seconds are None for little data.
+"""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that a run needs of its data."""
+    """Prepared data of a run."""
 
     train: Corpus
     validation: Corpus
     test: Corpus
     codec: Codec
     format: str
-    """How the data was read: text, lines or table."""
+    """Format of the data: text, lines or table."""
     fingerprint: dict[str, dict[str, Any]]
-    """Of each file: "bytes" and "sha256", as it lies on the disk."""
+    """"bytes" and "sha256" of each file on the disk."""
     findings: tuple[Finding, ...]
-    """What a person should know of how the data was read."""
+    """Notes on how the data was read."""
     given: tuple[Part, ...] = ()
-    """The parts that have files of their own."""
+    """Parts that have files of their own."""
 
     def parts(self) -> Iterator[tuple[Part, Corpus]]:
-        """Give each part and its name."""
+        """Yield each part's name and corpus."""
         yield from zip(PARTS, (self.train, self.validation, self.test), strict=True)
 
 
@@ -80,14 +79,13 @@ def prepare(
     cache: Path,
     watch: OnRead,
 ) -> Prepared:
-    """Read, split and encode. `codec` is a member of CODECS; `context` is what a model of one long
-    text must see.
+    """Read, split and encode the data.
 
-    Ids of large data go to files in the folder `cache`. Raises DataError if the data cannot be
-    used.
+    `codec` is a member of CODECS; `context` is the context length of a model of one long text. Ids
+    of large data go to files in the folder `cache`. Raises DataError if the data cannot be used.
     """
     findings: list[Finding] = []
-    sources = _open(paths, data, findings.append)
+    sources = _open(paths, data, Listener(findings.append))
     total = PASSES * sum(path.stat().st_size for path in sources.files)
     progress = _Progress(total, _passes(sources.main, codec) if total >= LONG else None, watch)
     aloud, quietly = (
@@ -118,7 +116,7 @@ def prepare(
 
 
 def _remembering(texts: Iterable[str], beginning: list[str]) -> Iterator[str]:
-    """Give the same texts, and keep the first characters of them."""
+    """Yield the same texts, and append their first characters to `beginning`."""
     room = BEGINNING
     for text in texts:
         if room > 0:
@@ -128,20 +126,20 @@ def _remembering(texts: Iterable[str], beginning: list[str]) -> Iterator[str]:
 
 
 def _report_unsegmented(
-    text: str, codec: Settings, where: str, tell: Callable[[Finding], None]
+    text: str, codec: Settings, where: str, on_finding: Callable[[Finding], None]
 ) -> None:
-    """Tell of words where none are told apart by blanks."""
+    """Warn about a codec of words if the script has no blanks between words."""
     name = getattr(codec, "name", "")
     if name in ("words", "tokens") and unsegmented_share(text) > UNSEGMENTED_MOSTLY:
         what = (
-            f"its script puts no blanks between words, so what stands between two blanks or "
+            f"its script puts no blanks between words, so each stretch between two blanks or "
             f"signs is one of the {name}"
         )
-        tell(
+        on_finding(
             Finding(
                 where,
                 what,
-                "choose --codec characters or --codec subwords, or cut it into words first",
+                "choose --codec characters or --codec subwords, or split it into words first",
             )
         )
 
@@ -152,13 +150,13 @@ class _Fits(Protocol):
 
 @dataclass(frozen=True)
 class _Sources:
-    """The data that is split, and the files given for parts of their own."""
+    """The data that is split, and the files of parts of their own."""
 
     main: Reader
     given: dict[Part, Reader]
     kind: str
     files: dict[Path, str]
-    """Every file, with the part that it is for: "all" if it is split."""
+    """Part of every file: "all" if it is split."""
 
     def room(self, cache: Path, part: Part) -> Path | None:
         if sum(path.stat().st_size for path in self.files) <= IN_MEMORY:
@@ -167,12 +165,12 @@ class _Sources:
         return cache / f"{part}.npy"
 
 
-def _open(paths: Sequence[Path], data: DataSettings, tell: Callable[[Finding], None]) -> _Sources:
-    by_part = get_part_files("all", paths, data, Listener(tell))
-    kind, main = data.reader(by_part["all"], Listener(tell))
-    alike = data.model_copy(update={"format": kind})
+def _open(paths: Sequence[Path], data: DataSettings, listener: Listener) -> _Sources:
+    by_part = get_part_files("all", paths, data, listener)
+    kind, main = data.reader(by_part["all"], listener)
+    same_format = data.model_copy(update={"format": kind})
     given = {
-        part: alike.reader(by_part[part], Listener(tell))[1] for part in HELD_OUT if part in by_part
+        part: same_format.reader(by_part[part], listener)[1] for part in HELD_OUT if part in by_part
     }
     return _Sources(
         main, given, kind, {path: part for part, own in by_part.items() for path in own}
@@ -180,8 +178,7 @@ def _open(paths: Sequence[Path], data: DataSettings, tell: Callable[[Finding], N
 
 
 def _measure(sources: _Sources, data: DataSettings, seed: int, listener: Listener) -> Split:
-    """Read the whole data once, so that whatever is wrong with it is known before anything is
-    written."""
+    """Read all the data once, so that every error is raised before anything is written."""
     count = characters = 0
     for piece in sources.main.pieces(listener):
         count, characters = count + 1, characters + len(piece.text)
@@ -198,10 +195,9 @@ def _measure(sources: _Sources, data: DataSettings, seed: int, listener: Listene
 def draw_split(
     records: int | None, characters: int, data: DataSettings, files: Mapping[Path, str], seed: int
 ) -> Split:
-    """Share out the data among the parts that have no `files` of their own; one long text has no
-    records.
+    """Split the data among the parts that have no `files` of their own.
 
-    Raises DataError where nothing is left to one of them.
+    `records` is None for one long text. Raises DataError if a part is empty.
     """
     own = set(files.values())
     most = data.max_characters / max(characters, 1)
@@ -241,8 +237,7 @@ def _passes(reader: Reader, codec: Settings) -> tuple[float, ...]:
 
 
 class _Progress:
-    """Counts what was read, and foretells how long the rest takes, by what each pass takes
-    beside the others."""
+    """Count the bytes read, and estimate the time left from the durations of the passes."""
 
     def __init__(self, total: int, passes: Sequence[float] | None, watch: OnRead) -> None:
         self.done, self.total, self.passes, self.watch = 0, total, passes, watch
@@ -287,19 +282,15 @@ def _varies(corpus: Corpus, codec: Codec) -> bool:
 
 
 def fingerprint(
-    files: Mapping[Path, str], tell: Callable[[Finding], None]
+    files: Mapping[Path, str], on_finding: Callable[[Finding], None]
 ) -> dict[str, dict[str, Any]]:
-    """Give bytes and SHA-256 of each file; tells of two of the same content that are for
-    different parts."""
+    """Return bytes and SHA-256 of each file; reports equal files in different parts."""
     prints, seen = {}, {}
     for path, part in files.items():
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if seen.setdefault(digest, (path, part))[1] != part:
-            what = (
-                f"holds the same as {seen[digest][0]}, so what is learned from one is known "
-                f"of the other"
-            )
-            tell(Finding(str(path), what, "give another file"))
+            what = f"has the same content as {seen[digest][0]}, which is in another part"
+            on_finding(Finding(str(path), what, "give another file"))
         prints[str(path)] = {"bytes": path.stat().st_size, "sha256": digest}
     return prints

@@ -1,11 +1,11 @@
-"""Plain text as sentences of words, by simple rules: those of English treebanks, and good enough
-for its neighbours.
+"""Split plain text into sentences of words by rules: those of English treebanks.
 
-Words are stretches of letters and digits; every other sign stands alone, but for numbers
-("1,000.5"), addresses, names of files, #tags, smileys, stretches of one sign ("..."), abbreviations
-with points ("U.S.") and English endings ("do" + "n't", "John" + "'s", "can" + "not"). A sentence
-ends after . ! ? or … before a blank and a word that begins with no small letter, after the signs of
-Chinese and Japanese for the same, and at a blank line.
+They are good enough for related languages. Words are runs of letters and digits; every other sign
+is a word of its own. Exceptions are numbers ("1,000.5"), addresses, file names, #tags, emoticons,
+runs of one sign ("..."), abbreviations with points ("U.S.") and English clitics ("do" + "n't",
+"John" + "'s", "can" + "not"). A sentence ends after . ! ? or … before a blank and a word that does
+not begin with a small letter. It also ends after the corresponding signs of Chinese and Japanese,
+and at a blank line.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SHORT = frozenset(
         "cf",
     ]
 )
-"""Words whose point does not end a sentence."""
+"""Abbreviations whose point does not end a sentence."""
 TOKEN = re.compile(
     r"""(?:https?://|www\.)[^\s<>"']*[\w/]"""  # an address
     r"""|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"""
@@ -57,33 +57,36 @@ TOKEN = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 ENDING = ".!?…\u0964\u0965\u061f\u06d4\u0589\u1362"
-"""The signs that end a sentence before a blank: Latin, Indic, Arabic, Armenian and Ethiopic."""
+"""Signs that end a sentence before a blank: Latin, Indic, Arabic, Armenian and Ethiopic."""
 WIDE = "\u3002\uff01\uff1f"
-"""The signs of Chinese and Japanese that end a sentence, with no blank behind them."""
+"""Signs of Chinese and Japanese that end a sentence, without a blank after them."""
 CLOSING = frozenset("\"'\u201d\u2019)]\u00bb")
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word as it stands in a text, and whether a blank follows."""
+    """A word of a text, and whether a blank follows."""
 
     text: str
     spaced: bool
     token: str | None = None
-    """What stands in the text for this word and those behind it, `words` in all, where that is
-    something else."""
+    """Text of a token of several words, if it differs from this word.
+
+    The token covers `words` words.
+    """
     words: int = 1
 
 
 Cut: TypeAlias = Callable[[str], Iterable[Word]]
-"""Cuts a text into words."""
+"""Function that splits a text into words."""
 
 
 def split_sentences(
     lines: Iterable[str], cut: Cut | None = None
 ) -> Iterator[tuple[int, list[Word]]]:
-    """Give each sentence, and the line on which its paragraph begins, from 1; `cut` cuts into words
-    instead of rules.
+    """Yield each sentence, and the line on which its paragraph begins, from 1.
+
+    `cut` splits into words instead of the rules.
 
     >>> [[word.text for word in words] for _,
     ...     words in split_sentences(["Don't go, Mr. Fox. It's 3.5", "miles."])]
@@ -117,7 +120,7 @@ def _sentences(paragraph: str, cut: Cut) -> Iterator[list[Word]]:
 
 
 def words_of(paragraph: str) -> Iterator[Word]:
-    """Cut a text into words by the rules."""
+    """Split a text into words by the rules."""
     found = [
         match for match in TOKEN.finditer(join_marks(paragraph)) if not match.group().isspace()
     ]
@@ -135,5 +138,8 @@ def words_of(paragraph: str) -> Iterator[Word]:
 
 
 def _goes_on(paragraph: str, end: int) -> bool:
-    """Tell an initial from the last word of a sentence: a name follows it, and it was not "I"."""
+    """Return whether a letter is an initial, not the last word of a sentence.
+
+    A name follows an initial, and "I" is none.
+    """
     return re.match(r"\. [^\W\d_][\w.]", paragraph[end:]) is not None and paragraph[end - 1] != "I"

@@ -1,4 +1,4 @@
-"""What a person may say about their data: what kind it is, and which part of it is held out."""
+"""Settings of text data: its format, and the parts that are held out."""
 
 from __future__ import annotations
 
@@ -22,38 +22,33 @@ from ensue.errors import SettingError
 TextFormat: TypeAlias = Literal["text", "lines", "table"]
 
 SHORT, LONGEST = 40, 200
-"""Characters: the median and the longest of lines that are taken for records when the kind is
-guessed."""
+"""Maximum median and maximum length of lines that are guessed to be records, in characters."""
 
 
 class DataSettings(PartFiles):
     """How the data is read and split."""
 
     format: Literal["auto", "text", "lines", "table"] = "auto"
-    """One long text, one record a line, or the text column of a table; auto guesses it and says
-    so."""
+    """One long text, one record a line, or the text column of a table; auto guesses it."""
     column: str = ""
-    """Table: the column that holds the text; if it is not given, the only one that could."""
+    """Table: name of the text column; by default the only one that could be text."""
     encoding: str = "utf-8"
-    """How the files are encoded, by Python's name for it."""
+    """Encoding of the files, by Python's name for it."""
     max_line_length: int = Field(1_000_000, ge=1)
-    """Lines and tables: the most characters that a line of the file may have."""
+    """Lines and tables: maximum number of characters in a line."""
     validation: float = Field(0.03, gt=0, lt=0.5)
-    """The share of the data on which choices are made, at the beginning or of records drawn by
-    the seed."""
+    """Share of the data for validation: the beginning of a text, or random records."""
     test: float = Field(0.1, gt=0, lt=0.5)
-    """The share of the data that is only reported, at the end or of records drawn by the seed."""
+    """Share of the data for the test part: the end of a text, or random records."""
     max_characters: int = Field(1_000_000, ge=1)
-    """The most characters that either of these shares may have: of a very large text, a million
-    tell enough."""
+    """Upper limit of validation and test part, in characters."""
 
     def reader(self, files: Sequence[Path], listener: Listener) -> tuple[TextFormat, Reader]:
-        """Make the reader of these files, and say of which kind; tells `listener` if it was
-        guessed."""
+        """Return the format and the reader of these files; reports a guessed format."""
         kind = self.format
         if kind == "auto":
             kind = guess_format(files, self.encoding)
-            hint = "choose another kind with --set data.format=text|lines|table"
+            hint = "choose another format with --set data.format=text|lines|table"
             listener.on_finding(Finding(str(files[0]), f"read as {DESCRIBED[kind]}", hint))
         if self.column and kind != "table":
             hint = f"leave it out, or name a table, whose name ends in one of {', '.join(ROWS)}"
@@ -73,11 +68,10 @@ DESCRIBED: dict[TextFormat, str] = {
 
 
 def guess_format(files: Sequence[Path], encoding: str, sentences: bool = False) -> TextFormat:
-    """Tell tables by their names, and records by lines that are all short, none blank. Raises
-    DataError.
+    """Guess the format: tables by file name, records by lines that are all short and not blank.
 
-    With `sentences` lines may be of any length: a text that was cut into tokens has a sentence on
-    each.
+    With `sentences`, lines may have any length: tokenised text has one sentence on each. Raises
+    DataError.
     """
     if all(ending(path) in ROWS for path in files):
         return "table"

@@ -1,5 +1,4 @@
-"""Which part each piece of the data belongs to: the end of one long text is held out, records
-are drawn."""
+"""Split of the data into parts: the ends of one long text are held out; records are drawn."""
 
 from __future__ import annotations
 
@@ -19,21 +18,21 @@ PARTS: tuple[Part, Part, Part] = ("train", "validation", "test")
 
 
 class Split(ABC):
-    """The same pieces, with the part of the data to which each belongs."""
+    """Assignment of pieces to the parts of the data."""
 
     sizes: dict[Part, int]
-    """How many characters or records each part has."""
+    """Number of characters or records of each part."""
 
     @abstractmethod
     def assign(self, pieces: Iterable[Piece]) -> Iterator[tuple[Part, str]]:
-        """Give each piece's part and text, in order; a piece may be cut."""
+        """Yield each piece's part and text, in order; a piece may be cut."""
 
 
 class ByPosition(Split):
-    """Validation, then train, then test, as the characters of one long text come.
+    """Split one long text by position: validation first, then train, then test.
 
-    Validation is the beginning, so that training reaches up to where the test begins: the subject
-    of a text changes as it goes on, and the text just before the test is most like it.
+    Validation is the beginning, so that training reaches up to the test part. The subject of a text
+    changes as it goes on, and the text just before the test part is most like it.
 
     >>> split = ByPosition(10, validation=0.2, test=0.1)
     >>> list(split.assign([Piece("abcdefghij", "a.txt", 1)]))
@@ -61,8 +60,7 @@ class ByPosition(Split):
 
 
 class ByRecord(Split):
-    """Each record is drawn into a part; shares are met exactly, a part of a record counting as
-    one."""
+    """Split records at random; shares are exact, and part of a record counts as one."""
 
     def __init__(self, records: int, validation: float, test: float, seed: int) -> None:
         self.part_of = np.zeros(records, np.uint8)
@@ -79,7 +77,7 @@ class ByRecord(Split):
         }
 
     def assign(self, pieces: Iterable[Piece]) -> Iterator[tuple[Part, str]]:
-        """Records stay in the order of the file."""
+        """Yield records in the order of the file."""
         for part, piece in zip(self.part_of, pieces, strict=True):
             yield PARTS[part], piece.text
 
@@ -87,11 +85,10 @@ class ByRecord(Split):
 def draw_parts(
     shares: Mapping[str, float], seed: int, strata: NDArray[Any], groups: NDArray[Any] | None = None
 ) -> dict[str, NDArray[np.int64]]:
-    """Draw examples into parts, each stratum (a label) in the same shares; a group stays together,
-    as one draw.
+    """Draw examples into parts, stratified; a group stays together, as one draw.
 
-    `shares` are those of the held-out parts; what is left is "train", which gets one of each
-    stratum first. A group counts as what most of its examples are. Gives the rows of each part,
+    `shares` are those of the held-out parts; the rest is "train", which gets one of each stratum
+    first. The stratum of a group is that of most of its examples. Returns the rows of each part,
     ascending.
 
     >>> parts = draw_parts({"test": 0.25}, seed=1, strata=np.array([0, 0, 0, 0, 1, 1, 1, 1]))

@@ -1,7 +1,6 @@
-"""Prepared data in a folder of the run, so that a run goes on, and searches for copies, without its
-sources.
+"""Prepared data in the run folder, for continuing a run and for searching copies without its files.
 
-Each file has its sum, as `cache.py` says.
+Each file has a checksum (`cache.py`).
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from ensue.data.split import PARTS
 
 ARRAYS = ("ids", "offsets", "unknown_at", "unknown_nats", "unknown_bytes", "unknown_sizes")
 LATER = ("unknown_bytes", "unknown_sizes")
-"""Not in the first runs: without them no copy goes over an unknown symbol."""
+"""Arrays that the first runs lack: without them a copy ends at an unknown symbol."""
 COUNTS = ("characters", "bytes", "words", "tokens")
 
 
 def save(prepared: Prepared, cache: Cache) -> None:
-    """Write the three parts, the codec, and how the data was read, into a folder that was begun."""
+    """Write the three parts, the codec and the notes on the data into a new folder."""
     contents: dict[str, Any] = {
         "codec": prepared.codec.to_json(),
         "format": prepared.format,
@@ -44,8 +43,10 @@ def save(prepared: Prepared, cache: Cache) -> None:
 
 
 def load(folder: Path) -> Prepared | None:
-    """Open what `save` wrote, its ids memory-mapped; None if it was not finished. Raises
-    RunError if it is damaged."""
+    """Open what `save` wrote, with ids memory-mapped; None if it was not finished.
+
+    Raises RunError if it is damaged.
+    """
     cache = Cache(folder)
 
     def opened(contents: Any) -> Prepared:
@@ -78,7 +79,7 @@ def _corpus(cache: Cache, part: str, counts: dict[str, Any], codec: Codec) -> Co
 
 
 def _check(corpus: Corpus, codec: Codec, where: str) -> None:
-    """Raise ValueError for arrays and counts that no text gives."""
+    """Raise ValueError for arrays and counts that do not belong to a text."""
     check_offsets(corpus.offsets, where)
     check_ids(corpus.ids, codec.size, f"the text {where}")
     if corpus.offsets[-1] != len(corpus) or (
@@ -102,7 +103,7 @@ def _check(corpus: Corpus, codec: Codec, where: str) -> None:
     if any(
         type(count) is not int or count < 0 for count in (getattr(corpus, name) for name in COUNTS)
     ):
-        raise ValueError(f"the counts {where} are none")
+        raise ValueError(f"the counts {where} are invalid")
 
 
 def _array(part: str, name: str) -> str:

@@ -1,5 +1,4 @@
-"""From files of tagged sentences to the parts of a run: read, split, fit the codec on the
-training part, encode."""
+"""Prepare files of tagged sentences: read, split, fit the codec on the training part, encode."""
 
 from __future__ import annotations
 
@@ -26,41 +25,39 @@ from ensue.data.split import PARTS, draw_parts
 from ensue.errors import DataError
 
 MAX_PIECE = 512
-"""Words; a longer sentence is read in pieces of this length, so that a batch with it stays
-small."""
+"""Words per row; a longer sentence is cut into pieces, so that batches stay small."""
 
 
 @dataclass(frozen=True)
 class TaggedParts:
-    """All that a run needs of its data."""
+    """Prepared data of a run."""
 
     parts: dict[str, Examples]
     codec: TaggedWordsCodec
     tags: list[str]
-    """By id: those of the training part, sorted, then those that only the test part has."""
+    """Tags by id: those of the training part, sorted, then those of the test part alone."""
     known_tags: int
-    """How many of them the training part has."""
+    """Number of tags of the training part."""
     files: dict[str, dict[str, Any]]
-    """Of each file: "bytes" and "sha256"."""
+    """"bytes" and "sha256" of each file."""
     findings: tuple[str, ...]
-    """What a person should know of how the data was read."""
+    """Notes on how the data was read."""
     tokenizer: Mapping[str, Any] | None = None
-    """How the words of the training part stand in their text, where that is known: what
-    Tokenizer.to_json gives."""
+    """Tokenizer.to_json of the tokenizer fitted to the training part, if its spacing is known."""
 
     @property
     def sizes(self) -> dict[str, int]:
-        """How many ids each field has; "target" has those of the training part alone."""
+        """Number of ids of each field; for "target", of the training part alone."""
         return {**self.codec.shape.symbols, "target": self.known_tags}
 
     def to_json(self) -> dict[str, Any]:
-        """Give all but the examples as plain JSON values."""
+        """Return everything but the examples as JSON values."""
         own = {name: getattr(self, name) for name in ("tags", "known_tags", "files", "tokenizer")}
         return {**own, "codec": self.codec.to_json(), "findings": list(self.findings)}
 
     @classmethod
     def from_json(cls, parts: dict[str, Examples], values: Mapping[str, Any]) -> TaggedParts:
-        """Make it again."""
+        """Restore from `to_json`. Raises ValueError for invalid values."""
         codec = TaggedWordsCodec.from_json(values["codec"])
         told, tokenizer = tuple(values["findings"]), values.get("tokenizer")
         if tokenizer is not None:
@@ -69,7 +66,7 @@ class TaggedParts:
         if not all(isinstance(tag, str) for tag in tags) or not 1 <= known <= len(set(tags)) == len(
             tags
         ):
-            raise ValueError("its tags are none")
+            raise ValueError("its tags are invalid")
         for part in PARTS:
             _check(
                 parts[part], codec, len(tags) if part == "test" else known, f"of the part {part}"
@@ -105,7 +102,9 @@ def prepare_tagged(
             f"{count:,} of its words have tags that the training part lacks: "
             f"{', '.join(unseen[:10])}"
         )
-        findings.append(Finding("the test part", what, "they count as wrong, and are told apart"))
+        findings.append(
+            Finding("the test part", what, "they count as errors, and are reported separately")
+        )
     encoded: dict[str, Examples] = {
         part: encode_tagged(parts[part], codec, all_tags) for part in PARTS
     }
@@ -122,10 +121,9 @@ def prepare_tagged(
 def read_tagged(
     paths: Sequence[Path], settings: TaggedSettings, seed: int, listener: Listener
 ) -> tuple[dict[str, list[Path]], dict[str, list[Example]]]:
-    """Give the files of each part that has its own, those that are split as "train"; and the
-    sentences of all parts.
+    """Return the files and the sentences of each part.
 
-    Raises DataError if nothing can be learned from them.
+    Files that are split count as "train". Raises DataError if nothing can be learned from them.
     """
     groups = get_part_files("train", paths, settings, listener)
     first = TaggedReader(groups["train"], settings, True)
@@ -140,7 +138,7 @@ def read_tagged(
     for finding in suspicious_tags(str(paths[0]), tags):
         listener.on_finding(finding)
     if len(tags) < 2:
-        what = f"every word that is learned from has the tag {next(iter(tags))!r}"
+        what = f"every word of the training data has the tag {next(iter(tags))!r}"
         raise DataError(
             what,
             where=str(paths[0]),
@@ -162,7 +160,7 @@ def _no_longer(sentence: Example, longest: int) -> Example:
 def _split(
     read: dict[str, list[Example]], settings: TaggedSettings, seed: int, where: str
 ) -> dict[str, list[Example]]:
-    """Draw the parts that have no files of their own out of the sentences."""
+    """Draw the parts that have no files of their own."""
     sentences = read["train"]
     shares = {part: getattr(settings, part) for part in ("validation", "test") if part not in read}
     if len(sentences) <= len(shares):
@@ -175,7 +173,7 @@ def _split(
             "give more, or files of their own with --valid and --test; is a blank line "
             "missing between sentences?"
         )
-        raise DataError(f"{what}, too few to learn from and to test on", where=where, hint=hint)
+        raise DataError(f"{what}, too few for training and test", where=where, hint=hint)
     rows = draw_parts(shares, seed, np.zeros(len(sentences)))
     for part in shares:
         if not len(rows[part]):  # a share of very few is less than one: the last of the others
@@ -184,8 +182,7 @@ def _split(
 
 
 def _without_unseen(sentences: list[Example], tags: set[str], tell: Any) -> list[Example]:
-    """Leave out what cannot be scored by its likelihood, from the part on which choices are
-    made."""
+    """Leave out validation sentences with unknown tags, whose likelihood is undefined."""
     kept = [one for one in sentences if tags.issuperset(one.label)]
     if len(kept) < len(sentences):
         left_out = len(sentences) - len(kept)
@@ -195,7 +192,7 @@ def _without_unseen(sentences: list[Example], tags: set[str], tell: Any) -> list
     if not kept:
         hint = "give a file whose tags are those of the training data"
         raise DataError(
-            "no sentence of the validation part has known tags alone",
+            "every sentence of the validation part has a tag that the training part lacks",
             where=sentences[0].file,
             hint=hint,
         )
@@ -222,7 +219,7 @@ def encode_tagged(
 
 
 def _check(examples: Examples, codec: TaggedWordsCodec, tags: int, where: str) -> None:
-    """Raise ValueError for fields that `encode_tagged` does not give."""
+    """Raise ValueError for fields that `encode_tagged` cannot return."""
     sizes = {**codec.shape.symbols, "target": tags}
     for name, size in sizes.items():
         within = (getattr(codec.settings, WIDTHS[name]),) if name in WIDTHS else ()
@@ -232,7 +229,7 @@ def _check(examples: Examples, codec: TaggedWordsCodec, tags: int, where: str) -
         or examples.steps["form"].ndim != 1
         or not (examples.lengths > 0).all()
     ):
-        raise ValueError(f"the words {where} are none")
+        raise ValueError(f"the words {where} are invalid")
     sentence = examples.static["sentence"]
     check_ids(sentence, len(examples), f"sentence {where}")
     if not (np.diff(sentence, prepend=0) >= 0).all():
@@ -240,13 +237,12 @@ def _check(examples: Examples, codec: TaggedWordsCodec, tags: int, where: str) -
 
 
 def sentence_offsets(examples: Examples) -> NDArray[np.int64]:
-    """Give where each sentence begins among all words, and the end of the last."""
+    """Return the offsets of sentences among all words, and the end of the last."""
     fresh = np.diff(examples.static["sentence"], prepend=-1) != 0
     return np.append(examples.offsets[:-1][fresh], examples.offsets[-1])
 
 
 def vector_coverage(parts: TaggedParts) -> tuple[int, int]:
-    """Count the words of the training part that have a vector, and all of them, as they stand in
-    the text."""
+    """Return the number of words of the training part that have a vector, and of all words."""
     vector = np.asarray(parts.parts["train"].steps["vector"])
     return int((vector > 0).sum()), len(vector)

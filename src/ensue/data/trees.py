@@ -1,4 +1,7 @@
-"""Bracketed trees, as in the Stanford Sentiment Treebank: `(3 (2 It) (4 (2 was) (4 lovely)))`."""
+"""Parser of bracketed trees, as in the Stanford Sentiment Treebank.
+
+For example `(3 (2 It) (4 (2 was) (4 lovely)))`.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,17 @@ from typing import Any, TypeAlias
 from ensue.errors import DataError
 
 UNLABELLED = "_"
-"""Stands where a node has no label."""
+"""Label of a node without one."""
 FORM = "write each tree on a line of its own, as (label (label word) ...)"
 _TOKEN = re.compile(r"[()]|[^() \t\r\n]+")  # a no-break space is part of a word
 
 _Opened: TypeAlias = tuple[list[str], list[int], int]
-"""Of a node that is not closed yet: its label and words so far, its children, and where it
-opened."""
+"""An open node: its label and words, its children, and its position."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """A tree as lists over its nodes, children before parents, the root last."""
+    """A tree as lists over its nodes: children before parents, the root last."""
 
     words: list[str]
     parents: list[int]
@@ -28,13 +30,12 @@ class Tree:
 
     @property
     def content(self) -> dict[str, list[Any]]:
-        """What a model may know of it: the fields "word", "" for a node that has only children,
-        and "parent"."""
+        """Input fields of the tree: "word", empty for an inner node, and "parent"."""
         return {"word": self.words, "parent": self.parents}
 
 
 def parse_tree(line: str, where: str | None = None) -> Tree:
-    """Read one tree. Raises DataError that names the position, from 1, at which it is none.
+    """Parse one tree. Raises DataError that names the position of an error, from 1.
 
     >>> parse_tree("(3 (2 It) (4 works))", "a.txt:1")
     Tree(words=['It', 'works', ''], parents=[2, 2, -1], labels=['2', '4', '3'])
@@ -66,7 +67,7 @@ def parse_tree(line: str, where: str | None = None) -> Tree:
 
 
 def _close(tree: Tree, opened: list[_Opened], where: str | None, at: int) -> None:
-    """Write down a node whose words and children are known."""
+    """Append a node whose words and children are known."""
     (label, *words), children, _ = opened.pop()
     if not words and not children:
         raise _wrong("a node has neither a word nor children", where, at)

@@ -1,5 +1,4 @@
-"""Word boundaries in any script: a combining mark belongs to the letter before it (UAX 29, rule
-WB4)."""
+"""Word boundaries in any script: a combining mark belongs to the letter before it (UAX 29, WB4)."""
 
 from __future__ import annotations
 
@@ -12,18 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 LETTER = "\u02d0"
-"""What stands for a mark while words are looked for: `\\w` and `\\b` take it for a letter, and
-it has no case."""
+"""Stand-in for marks in the search for words: `\\w` and `\\b` treat it as a letter without case."""
 
 PREPENDED = frozenset([*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD])
-"""Format characters that stand before a number: they are no part of what precedes them."""
+"""Format characters that belong to the number after them, not to the text before."""
 
 ZERO_WIDTH_SPACE = 0x200B
-"""It separates words, although it is a format character."""
+"""A format character that separates words."""
 
 UNSEGMENTED_MOSTLY = 0.3
-"""The share of letters of scripts without blanks from which on they are more than some foreign
-words."""
+"""Share of letters of scripts without blanks above which they are more than foreign words."""
 
 UNSEGMENTED = re.compile(
     "["
@@ -34,15 +31,16 @@ UNSEGMENTED = re.compile(
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Chinese characters
     "]"
 )
-"""Characters of scripts that put no blanks between words (UAX 29: only a dictionary finds their
-boundaries)."""
+"""Characters of scripts without blanks between words.
+
+Finding their word boundaries takes a dictionary (UAX 29).
+"""
 
 
 def join_marks(text: str) -> str:
-    """Give a text of the same length in which each mark that follows a letter is a letter.
+    """Replace each mark after a letter by a letter, keeping the length of the text.
 
-    A pattern that is made of `\\w` and `\\b` finds whole words in it; the spans are those of the
-    text.
+    A pattern of `\\w` and `\\b` then finds full words; its spans apply to the original text.
 
     >>> [match.span() for match in re.finditer(r"\\w+", join_marks("e\u0301t\u00e9 है"))]
     [(0, 4), (5, 7)]
@@ -64,7 +62,7 @@ def join_marks(text: str) -> str:
 
 
 def unsegmented_share(text: str) -> float:
-    """Give the share of a text's letters whose script puts no blanks between words.
+    """Return the share of letters of scripts that put no blanks between words.
 
     >>> unsegmented_share("ab 中文")
     0.5
@@ -75,7 +73,7 @@ def unsegmented_share(text: str) -> float:
 
 @cache
 def _is_mark() -> NDArray[np.bool_]:
-    """Tell of each code point whether UAX 29 calls it Extend, Format or ZWJ."""
+    """Return for each code point whether UAX 29 calls it Extend, Format or ZWJ."""
     found = np.zeros(0x110000, bool)
     # The planes between these have none; to look through them would take a tenth of a second.
     for point in chain(range(0x80, 0x20000), range(0xE0000, 0xE1000)):

@@ -1,4 +1,4 @@
-"""How text becomes ids and comes back."""
+"""Codecs: they encode text and labelled contents as ids and arrays, and decode ids to text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ CODECS: dict[str, type[Settings]] = {
     "tokens": Tokens,
     "subwords": Subwords,
 }
-"""What a person chooses, and `fit` makes."""
+"""Settings of the text codecs, by name; `fit` builds a codec from texts."""
 
 FITTED: dict[str, type[Codec]] = {
     "characters": CharacterCodec,
@@ -32,31 +32,30 @@ FITTED: dict[str, type[Codec]] = {
     "tokens": TokenCodec,
     "subwords": SubwordCodec,
 }
-"""What was made, as its `to_json` names it."""
+"""Fitted text codecs, by the name in their `to_json`."""
 
 CONTENT_SETTINGS: dict[str, type[Settings]] = {
     "text": TextSettings,
     "measurements": Measurements,
     "tree": TreeCodecSettings,
 }
-"""What a person chooses for the content of labelled examples."""
+"""Settings of the codecs of labelled contents, by name."""
 
 CONTENTS: dict[str, type[ContentCodec]] = {
     "text": TextContent,
     "measurements": MeasurementCodec,
     "tree": TreeCodec,
 }
-"""What is made of it, by the same name, with `fit` and `from_json`."""
+"""Fitted codecs of labelled contents, by the same names, with `fit` and `from_json`."""
 
 
 def open_content(values: dict[str, Any]) -> ContentCodec:
-    """Make the codec of contents that gave these values by `to_json`. Raises RunError if none
-    did."""
+    """Restore a codec of contents from its `to_json`. Raises RunError for any other values."""
     return _opened(values, CONTENTS)
 
 
 def open_codec(values: dict[str, Any]) -> Codec:
-    """Make the codec that gave these values by `to_json`. Raises RunError if no codec did.
+    """Restore a text codec from its `to_json`. Raises RunError for any other values.
 
     >>> open_codec({"name": "bytes", "ends": False}).decode([72, 105])
     'Hi'
@@ -81,12 +80,12 @@ def _opened(values: dict[str, Any], fitted: Mapping[str, Any]) -> Any:
 
 
 def _refuse_unexpected(values: dict[str, Any]) -> None:
-    """Raise ValueError for symbols that are none, or are there twice."""
+    """Raise ValueError for symbols that are not strings, or not unique."""
     for names in (values.get("words", []), values.get("tokens", [])):
         whole = isinstance(names, list) and all(isinstance(one, str) for one in names)
         if not whole or len(set(names)) < len(names):
-            raise ValueError("its symbols are none")
+            raise ValueError("its symbols are invalid")
     if not isinstance(values.get("alphabet", ""), str) or not isinstance(
         values.get("ends", False), bool
     ):
-        raise ValueError("its alphabet or its end is none")
+        raise ValueError("its alphabet or its end is invalid")

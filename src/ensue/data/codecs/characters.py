@@ -1,4 +1,4 @@
-"""Characters: one symbol for each Unicode character of the training part."""
+"""Codec of characters: one symbol for each Unicode character of the training part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ensue.settings import Settings
 
 CODE_POINTS = 0x110000
 SCALARS = CODE_POINTS - 0x800
-"""Characters there can be: all code points but the surrogates."""
+"""Number of Unicode characters: all code points but the surrogates."""
 
 
 class Characters(Settings):
@@ -23,7 +23,7 @@ class Characters(Settings):
     name: Literal["characters"] = "characters"
 
     def fit(self, texts: Iterable[str], ends: bool) -> CharacterCodec:
-        """Take the characters of the training part, sorted by code point."""
+        """Collect the characters of the training part, sorted by code point."""
         seen = np.zeros(CODE_POINTS, bool)
         for text in texts:
             seen[_code_points(text)] = True
@@ -31,7 +31,7 @@ class Characters(Settings):
 
 
 class CharacterCodec(Codec):
-    """Ids by code point, then that of an unknown character, then the end of a record.
+    """Ids ordered by code point, then the unknown character, then the end of a record.
 
     >>> codec = Characters().fit(["banana"], ends=False)
     >>> codec.encode("nab!").tolist()
@@ -52,7 +52,7 @@ class CharacterCodec(Codec):
         return self._ids[_code_points(text)]
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
-        """Give the characters; the end and the start have none."""
+        """Return the characters; end and start have none."""
         found = np.asarray(ids, np.int64)
         return (
             self._points[found[found <= len(self.alphabet)]]
@@ -61,30 +61,33 @@ class CharacterCodec(Codec):
         )
 
     def symbol(self, id: int) -> str:
-        """Give the character itself."""
+        """Return the character itself."""
         if id < len(self.alphabet):
             return self.alphabet[id]
         return {self.unknown: "<unknown>", self.end: "<end>"}.get(id, "<start>")
 
     def spellings(self) -> list[bytes]:
-        """Give the characters as UTF-8."""
+        """Return the characters as UTF-8."""
         return [
             *(character.encode() for character in self.alphabet),
             *[b""] * (self.size - len(self.alphabet)),
         ]
 
     def unknowns(self, text: str) -> list[tuple[str, float]]:
-        """Each of the characters that are not in the alphabet is as likely as another."""
+        """Return each unknown character and its nats.
+
+        All characters outside the alphabet are equally likely.
+        """
         places = np.flatnonzero(self.encode(text) == self.unknown)
         return [(text[at], log(SCALARS - len(self.alphabet))) for at in places.tolist()]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the alphabet."""
+        """Return the alphabet."""
         return {"name": "characters", "alphabet": self.alphabet, "ends": self.end is not None}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> CharacterCodec:
-        """Make the codec again."""
+        """Restore a codec from `to_json`."""
         return cls(values["alphabet"], values["ends"])
 
 

@@ -1,4 +1,4 @@
-"""Where a stream of text may be cut so that words stay whole, and streams cut there."""
+"""Positions at which a stream of text may be cut without splitting a word."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ BLANK_AFTER_WORD = re.compile(r"(?<=\S)[ \n]")
 
 
 def before_last_blank(text: str) -> int:
-    """Give the place before the last space or line break that follows something visible; 0 if there
-    is none.
+    """Return the position of the last blank after a visible character; 0 if there is none.
 
-    No token of `words` or `subwords` reaches over such a place, so the text before it and the text
-    from it on are encoded alike, together or apart.
+    A blank is a space or a line break. No token of `words` or `subwords` spans such a position. The
+    texts on both sides are encoded alike, together or apart.
 
     >>> before_last_blank("one two  three")
     7
@@ -28,7 +27,7 @@ def before_last_blank(text: str) -> int:
 
 
 def recut(texts: Iterable[str], cut: Callable[[str], int]) -> Iterator[str]:
-    """Give the same stream, cut only where `cut` says that it may be."""
+    """Yield the same stream, cut only at positions that `cut` returns."""
     held: list[str] = []
     for text in texts:
         place = cut(text)

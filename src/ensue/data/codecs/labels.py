@@ -1,4 +1,4 @@
-"""What is to be predicted of a whole example: one label, several, one on a scale, or a number."""
+"""Targets of whole examples: one label, several labels, a label on a scale, or a number."""
 
 from __future__ import annotations
 
@@ -31,30 +31,29 @@ DESCRIBED: dict[LabelKind, str] = {
 }
 
 FAR = 1e30
-"""Standard deviations from the mean to which numbers are told apart: float32 has none above
-3e38."""
+"""Bound of standardised targets, in standard deviations: float32 has no numbers above 3e38."""
 
 
 class LabelSettings(Settings):
-    """What labels are."""
+    """How labels are read and encoded."""
 
     kind: Literal["auto", "multiclass", "multilabel", "ordinal", "regression"] = "auto"
-    """One label, any number of them, one on a scale, or a number; auto guesses it and says so."""
+    """Kind of label: one class, several, a class on a scale, or a number; auto guesses it."""
     delimiter: str = ""
-    """Several: what stands between labels that are written as one text; JSON lists need none."""
+    """multilabel: delimiter between labels in one text; JSON lists need none."""
     decimal: Literal["", ".", ","] = ""
-    """Number: the decimal mark; the other one divides thousands. Unset, all labels together
-    tell."""
+    """regression: decimal mark; the other mark groups thousands; by default it is inferred."""
     order: tuple[str, ...] = ()
-    """Ordinal: the labels from the lowest to the highest; if not given, as numbers, or else by
-    the alphabet."""
+    """ordinal: labels from lowest to highest; by default as numbers, or else alphabetical."""
     merge: tuple[str, ...] = ()
-    """Labels that are read as another, each written "LABEL=OTHER"; what has a label "LABEL=" is
-    left out, of several labels that one alone."""
+    """Labels to merge into others, as "LABEL=OTHER"; "LABEL=" leaves out examples of LABEL.
+
+    With several labels an example loses that label alone.
+    """
 
     @property
     def others(self) -> dict[str, str]:
-        """What to read each label as. Raises SettingError if one is not written so."""
+        """Map each label to the one that replaces it. Raises SettingError for a wrong form."""
         for one in self.merge:
             if not one.partition("=")[0] or "=" not in one:
                 raise SettingError(
@@ -68,10 +67,10 @@ class LabelSettings(Settings):
 
 @dataclass(frozen=True)
 class LabelCodec:
-    """How labels become targets. Fitted on the training part only.
+    """Codec of labels as targets, fitted on the training part only.
 
-    A target is the place of the label in `names`; with several, a row of ones and zeros; of a
-    number, how far it is above `mean`, in `scale`.
+    A target is the index of the label in `names`. For multilabel it is a row of ones and zeros; for
+    regression it is (number - `mean`) / `scale`.
 
     >>> codec = LabelCodec("multilabel", ("dog", "cat"), delimiter="|")
     >>> codec.target("cat|dog").tolist(), codec.unseen_labels("cat|cow")
@@ -84,16 +83,18 @@ class LabelCodec:
     mean: float = 0.0
     scale: float = 1.0
     decimal: str = ""
-    """The decimal mark of numbers that come as text."""
+    """Decimal mark of numbers that are given as text."""
 
     @property
     def size(self) -> int:
-        """How many labels there are; 1 for a number."""
+        """Number of labels; 1 for regression."""
         return len(self.names) if self.kind != "regression" else 1
 
     def target(self, label: Any) -> Any:
-        """Give what is learned; of labels that were never in training, nothing. Raises DataError
-        for no number."""
+        """Encode a label; labels that training has not become -1, or are dropped in multilabel.
+
+        Raises DataError if a number is expected and the label is not one.
+        """
         if self.kind == "regression":
             return np.float32(
                 np.clip((_number(label, self.decimal) - self.mean) / self.scale, -FAR, FAR)
@@ -104,8 +105,7 @@ class LabelCodec:
         return np.int64(self.names.index(here[0]) if here[0] in self.names else -1)
 
     def decode(self, answer: Any) -> Any:
-        """Give the label that an answer stands for: its place, of several a row of what is there,
-        or a number itself.
+        """Decode an answer: the index of a label, a row of a multilabel target, or a number.
 
         >>> (LabelCodec("multilabel", ("dog", "cat")).decode([0.0, 1.0]),
         ...  LabelCodec("multiclass", ("dog", "cat")).decode(0))
@@ -116,7 +116,7 @@ class LabelCodec:
         return float(answer) if self.kind == "regression" else self.names[int(answer)]
 
     def unseen_labels(self, label: Any) -> list[str]:
-        """Give the labels of an example that were never in training."""
+        """Return the labels of an example that training has not."""
         if self.kind == "regression":
             return []
         return [
@@ -124,26 +124,26 @@ class LabelCodec:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything as plain JSON values."""
+        """Return everything as JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> LabelCodec:
-        """Make the codec again."""
+        """Restore a codec from `to_json`. Raises ValueError for invalid values."""
         made = TypeAdapter(cls).validate_python(values)
         if (
             len(set(made.names)) < len(made.names)
             or not isfinite(made.mean)
             or not 0 < made.scale < inf
         ):
-            raise ValueError("the labels are none")
+            raise ValueError("the labels are invalid")
         if made.decimal not in ("", ".", ","):
-            raise ValueError("the decimal mark is none")
+            raise ValueError("the decimal mark is invalid")
         return made
 
 
 def label_names(label: Any, delimiter: str, kind: LabelKind) -> list[str]:
-    """Give the names of an example's labels, each once.
+    """Return the names of an example's labels, without duplicates.
 
     >>> label_names("b; a;b", ";", "multilabel"), label_names(3.0, "", "multiclass")
     (['b', 'a'], ['3'])
@@ -163,10 +163,10 @@ def label_names(label: Any, delimiter: str, kind: LabelKind) -> list[str]:
 def fit_labels(
     train: Sequence[Example], settings: LabelSettings, kind: LabelKind, mark: str
 ) -> LabelCodec:
-    """Learn which labels there are, or where numbers lie. Raises SettingError if the order lacks
-    one.
+    """Fit a codec: collect the labels, or compute mean and standard deviation of numbers.
 
-    `mark` is what stands between several labels, or the decimal mark of numbers.
+    `mark` is the delimiter of several labels, or the decimal mark of numbers. Raises SettingError
+    if the given order lacks a label.
     """
     if kind == "regression":
         values = np.array([_number(example.label) for example in train])
@@ -198,11 +198,10 @@ def merge_labels(
     listener: Listener = SILENT,
     several: str | None = None,
 ) -> list[Example]:
-    """Give the examples with their labels as they are merged, without those that are left out,
-    which are counted.
+    """Apply `settings.merge`; examples whose label is dropped are left out and counted.
 
-    `several` is what stands between the labels of an example that may have several: of those each
-    is merged, or left out, by itself.
+    `several` is the delimiter if an example may have several labels. Each of them is then merged or
+    dropped by itself.
 
     >>> read = [Example("so so", "2", "a", 1), Example("good", "3", "a", 2)]
     >>> [example.label for example in merge_labels(read, LabelSettings(merge=("2=", "3=+")))]
@@ -229,19 +228,17 @@ def merge_labels(
             kept.append(replace(example, label=label, inner=[one or None for one in inner] or None))
     if left_out:
         where = kept[0].file if kept else "data"
-        listener.on_finding(
-            Finding(where, f"{left_out:,} examples left out, as data.labels.merge says")
-        )
+        listener.on_finding(Finding(where, f"{left_out:,} examples left out, by data.labels.merge"))
     return kept
 
 
 def check_learnable(
     examples: Sequence[Example], kind: LabelKind, delimiter: str, elsewhere: str | None = None
 ) -> None:
-    """Raise DataError where nothing can be learned: one class only, a class of one example, no
-    number at all.
+    """Raise DataError for labels that cannot be learned.
 
-    `elsewhere` is how a person takes the labels from elsewhere.
+    They have one class only, mostly classes of one example, or a single number. `elsewhere` is
+    advice on how to take the labels from another place.
     """
     file = examples[0].file
     if kind == "regression":
@@ -260,7 +257,7 @@ def check_learnable(
         )
     if kind != "multilabel" and list(counts.values()).count(1) > len(counts) / 2:
         alone = next(name for name, count in counts.items() if count == 1)
-        what = f"most labels, such as {alone!r}, have one example, as ids of rows have"
+        what = f"most labels, such as {alone!r}, have one example, as row ids would"
         raise DataError(what, where=file, hint="give more of each", flag_hint=elsewhere)
     if kind != "multilabel" and 1 in counts.values():
         place = next(place for place, names in enumerate(lists) if counts[names[0]] == 1)
@@ -277,7 +274,7 @@ def check_learnable(
 
 
 def _number_of(example: Example) -> float:
-    """Read the label of an example; an error names its line."""
+    """Parse the label of an example as a number; an error names its line."""
     try:
         return _number(example.label)
     except DataError as error:
@@ -285,7 +282,7 @@ def _number_of(example: Example) -> float:
 
 
 def _name(label: Any) -> str:
-    """Name a label as a person would: 1.0, as tables give whole numbers at times, is 1."""
+    """Format a label as a person would: the float 1.0 becomes "1"."""
     return (
         str(int(label)) if isinstance(label, float) and label.is_integer() else str(label).strip()
     )
@@ -295,7 +292,8 @@ def _number(label: Any, decimal: str = "") -> float:
     value = NumberFormat(decimal).read(label)
     if value is None:
         raise DataError(
-            f"the label {str(label)[:60]!r} is no number", hint="mend it, or leave the row out"
+            f"the label {str(label)[:60]!r} is not a number",
+            hint="correct it, or leave the row out",
         )
     if not abs(value) <= LARGEST:
         kind = "too large" if isfinite(value) else "not finite"
@@ -304,13 +302,13 @@ def _number(label: Any, decimal: str = "") -> float:
         )
         raise DataError(
             f"the label {str(label)[:60]!r} is {kind}",
-            hint="mend it, or leave the row out",
+            hint="correct it, or leave the row out",
             flag_hint=flag_hint,
         )
     return value
 
 
 def _natural(name: str) -> tuple[float, str]:
-    """Sort numbers by size, before names."""
+    """Sort key: numbers by size, before names."""
     value = as_float(name)
     return inf if value is None else value, name

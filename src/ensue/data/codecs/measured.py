@@ -1,4 +1,4 @@
-"""Measurements as rows of numbers: bands side by side, with what is missing as NaN."""
+"""Measurements as arrays: channels in columns, and missing values as NaN."""
 
 from __future__ import annotations
 
@@ -14,31 +14,30 @@ from ensue.data.labelled import CHANNEL, STANDARD_ERROR, TIME, Content
 from ensue.errors import DataError, did_you_mean
 
 CLOSE = 0.1
-"""Share of the usual time between two values of one band within which those of others make one
-step with them."""
+"""Default of `merge_within`, as a share of the median time between two values of one band."""
 
 
 @dataclass(frozen=True)
 class MeasuredFields:
-    """What is known of each sequence."""
+    """Fields of each sequence."""
 
     values: dict[str, int]
-    """The numbers of each step: the channels of each field."""
+    """Numeric fields of the steps, with their numbers of channels."""
     symbols: list[str]
     constants: list[str]
-    """Numbers that hold for the whole sequence."""
+    """Static numeric fields, with one number for the whole sequence."""
     timed: bool
     has_errors: bool
     """Whether values have standard errors."""
     channels: list[str]
     """Bands that are channels."""
     merge_within: float
-    """Within this time values of several bands make one step."""
+    """Values of several bands within this time make one step."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The numbers of one sequence: values (steps, channels), errors alike, times (steps,)."""
+    """Arrays of one sequence: values and errors (steps, channels), times (steps,)."""
 
     values: Floats
     errors: Floats | None
@@ -46,10 +45,10 @@ class Measured:
 
 
 def field_of(content: Content, name: str) -> Any:
-    """Take a field. Raises DataError if it is not there."""
+    """Return a field. Raises DataError if it is missing."""
     if isinstance(content, str):
         raise DataError(
-            "a text stands where measurements are expected", hint="give fields of numbers"
+            "the content is a text, and measurements are expected", hint="give fields of numbers"
         )
     if name not in content:
         raise DataError(f"there is no field {name!r}", hint=did_you_mean(name, content))
@@ -59,8 +58,10 @@ def field_of(content: Content, name: str) -> Any:
 def fields_in(
     contents: Sequence[Mapping[str, Any]], side_by_side: bool, together: float | None
 ) -> MeasuredFields:
-    """Tell by the first sequence what each field is; bands are channels if `side_by_side`, and
-    nothing forbids it."""
+    """Infer the role of each field from the first sequence.
+
+    Bands become channels if `side_by_side` is true and steps have no other symbols.
+    """
     values: dict[str, int] = {}
     symbols: list[str] = []
     constants: list[str] = []
@@ -82,7 +83,7 @@ def fields_in(
 
 
 def usual_interval(contents: Iterable[Mapping[str, Any]]) -> float:
-    """Give the median time between two values of one band."""
+    """Return the median time between two values of one band."""
     between = [
         np.diff(np.asarray(content[TIME])[np.array(content[CHANNEL]) == band])
         for content in contents
@@ -92,8 +93,10 @@ def usual_interval(contents: Iterable[Mapping[str, Any]]) -> float:
 
 
 def measured(content: Content, fields: MeasuredFields) -> Measured:
-    """Take the fields that were there in training. Raises DataError if one is not there, or has
-    other channels."""
+    """Build the arrays of a sequence.
+
+    Raises DataError if a field is missing, or has another number of channels.
+    """
     columns = [_channels(content, name, width) for name, width in fields.values.items()]
     steps = len(columns[0]) if columns else len(field_of(content, fields.symbols[0]))
     values = np.concatenate(columns, 1) if columns else np.zeros((steps, 0))
@@ -113,8 +116,7 @@ def _channels(content: Content, name: str, width: int) -> Floats:
 
 
 def _side_by_side(one: Measured, bands: Sequence[str], fields: MeasuredFields) -> Measured:
-    """Give each band a channel of its own; what was measured in bands that training had not is
-    left out."""
+    """Give each band a channel of its own; values of bands that training has not are left out."""
     place = {band: number for number, band in enumerate(fields.channels)}
     rows = np.array([row for row, band in enumerate(bands) if band in place], dtype=np.int64)
     band_of = np.array([place[bands[row]] for row in rows], dtype=np.int64)
@@ -133,8 +135,7 @@ def _side_by_side(one: Measured, bands: Sequence[str], fields: MeasuredFields) -
 
 
 def _join(band_of: NDArray[np.int64], times: Floats, together: float) -> NDArray[np.int64]:
-    """Number the steps: one lasts until a band comes again, or more than `merge_within` has
-    passed since it began."""
+    """Number the steps: a step ends when a band repeats, or when `merge_within` has passed."""
     steps = np.zeros(len(times), np.int64)
     step, begun, seen = -1, -np.inf, set[int]()
     for row, (band, time) in enumerate(zip(band_of.tolist(), times.tolist(), strict=True)):

@@ -1,5 +1,4 @@
-"""Sequences of measurements as numbers that networks learn from: scaled, with what is missing,
-when, and how sure."""
+"""Codec of measured sequences: scaled values, masks of missing values, errors and times."""
 
 from __future__ import annotations
 
@@ -19,48 +18,53 @@ from ensue.settings import Settings
 
 
 class Measurements(Settings):
-    """How measurements become what a network is given."""
+    """How measurements become inputs of a network."""
 
     name: Literal["measurements"] = "measurements"
     scale: Scale = "auto"
-    """asinh: large values as their logarithm, of either sign, small ones as they are; auto: if
-    they span decades."""
+    """Scaling: linear; asinh, which compresses large values of either sign; or auto.
+
+    auto picks asinh for values over several decades.
+    """
     bands: Literal["channels", "symbols"] = "channels"
-    """Where values were measured in bands: each band is a channel, or, always if steps have other
-    symbols too, each value is a step with its band as a symbol."""
+    """Values in bands: each band is a channel, or each value is a step with its band as symbol.
+
+    Symbols are used whenever steps have other symbols too.
+    """
     merge_within: float | None = Field(None, ge=0)
-    """Values of several bands within this time make one step; unset, a tenth of the median time
-    between two of one."""
+    """Time within which values of several bands make one step.
+
+    By default it is a tenth of the median time between two values of one band.
+    """
 
 
 @dataclass(frozen=True)
 class Scales:
-    """What was learned from the sizes of the training part."""
+    """Scales of the fields, fitted on the training part."""
 
     values: Scaling
     errors: Scaling
-    """Of their logarithms."""
+    """Scaling of the logarithms of the errors."""
     constants: Scaling
     missing: list[int]
-    """Channels of which values were missing."""
+    """Channels with missing values in training."""
     duration: float
-    """The usual time from first step to last, and"""
+    """Median time from the first step to the last."""
     interval: float
-    """from one to the next."""
+    """Median time between two steps."""
 
 
 LONG = 1e30
-"""Usual durations beyond which nothing is told apart: float32 has no numbers above 3e38."""
+"""Bound of the elapsed time in units of `duration`: float32 has no numbers above 3e38."""
 
 
 class MeasurementCodec(ContentCodec):
-    """The numbers of a step are, in this order:
+    """Codec of measured sequences; the numbers of a step depend on it and on earlier steps only.
 
-    the values, scaled, the last known one where one is missing; for each that was missing in
-    training, whether it was measured; the logarithms of the errors, scaled; and where there are
-    times, that since the first step as a share of the usual duration, and log(1 + that since the
-    step before in units of the usual one). Symbols that were not in training have the last id. What
-    is given of a step depends on it and on what came before alone.
+    In this order they are: the scaled values, with the last known one in place of a missing one; a
+    mask for each channel with missing values in training; the scaled logarithms of the errors; and
+    the times. These are the time since the first step / `duration`, and log(1 + time since the step
+    before / `interval`). Symbols that training has not share the last id.
 
     >>> codec = MeasurementCodec.fit([{"value": np.array([[1.0], [3.0]]), "age": 40.0}],
     ...     Measurements())
@@ -79,9 +83,9 @@ class MeasurementCodec(ContentCodec):
     def encode(
         self, content: Content
     ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
-        """Give "numbers" (steps, numbers), "symbol0" (steps,) and so on; and "static" (numbers,).
+        """Return "numbers" (steps, numbers), "symbol0" (steps,) and so on; and "static" (numbers,).
 
-        Raises DataError if a field is not there, or has another number of channels.
+        Raises DataError if a field is missing, or has another number of channels.
         """
         steps: dict[str, NDArray[Any]] = {}
         if self.shape.numbers:
@@ -100,8 +104,7 @@ class MeasurementCodec(ContentCodec):
         }
 
     def unknown_channels(self, content: Content) -> list[str]:
-        """Name the bands that training had not; where bands are symbols, those are read as one
-        that is unknown."""
+        """Return the bands that training has not; none if bands are symbols."""
         return (
             sorted({*field_of(content, CHANNEL)} - {*self.fields.channels})
             if self.fields.channels
@@ -109,7 +112,7 @@ class MeasurementCodec(ContentCodec):
         )
 
     def knows(self, content: Content) -> bool:
-        """Tell whether a value was measured in a band that training had."""
+        """Return whether a value was measured in a band of the training part."""
         return not self.fields.channels or bool(
             {*field_of(content, CHANNEL)} & {*self.fields.channels}
         )
@@ -128,7 +131,7 @@ class MeasurementCodec(ContentCodec):
         return np.concatenate(parts, 1).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
-        """Give names, symbols and scales."""
+        """Return fields, symbols and scales."""
         plain = {
             "fields": asdict(self.fields),
             "symbols": self.symbols,
@@ -138,7 +141,7 @@ class MeasurementCodec(ContentCodec):
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> MeasurementCodec:
-        """Make the codec again."""
+        """Restore a codec from `to_json`. Raises ValueError for invalid values."""
         fields = TypeAdapter(MeasuredFields).validate_python(values["fields"])
         symbols = TypeAdapter(list[list[str]]).validate_python(values["symbols"])
         made = cls(fields, symbols, TypeAdapter(Scales).validate_python(values["scales"]))
@@ -148,18 +151,18 @@ class MeasurementCodec(ContentCodec):
         ):
             raise ValueError("symbols or channels are those of other fields")
         if not (scales.duration > 0 and scales.interval > 0):
-            raise ValueError("the usual times are none")
+            raise ValueError("the typical durations are invalid")
         return made
 
     @classmethod
     def fit(cls, contents: Iterable[Content], settings: Measurements) -> MeasurementCodec:
-        """Learn what fields there are, and their scales, from the training part. Raises
-        DataError if it is empty."""
+        """Infer the fields and fit their scales on the training part.
+
+        Raises DataError if it is empty.
+        """
         given = [content for content in contents if not isinstance(content, str)]
         if not given:
-            raise DataError(
-                "there are no sequences of measurements", hint="give some to learn from"
-            )
+            raise DataError("there are no sequences of measurements", hint="give some for training")
         fields = fields_in(given, settings.bands == "channels", settings.merge_within)
         symbols = [
             sorted({symbol for content in given for symbol in content[name]})
@@ -191,17 +194,17 @@ def _scales(given: list[Mapping[str, Any]], fields: MeasuredFields, scale: Scale
 
 
 def _usual(times: Floats) -> float:
-    """Give the median of what is above zero, or 1 if nothing is."""
+    """Return the median of the positive times, or 1 if there are none."""
     return float(np.median(times[times > 0])) if (times > 0).any() else 1.0
 
 
 def _log(errors: Floats) -> Floats:
-    """Give the logarithm of errors; one of zero is as good as a missing one."""
+    """Return the logarithm of errors; an error of zero counts as missing."""
     return np.log(np.where(errors > 0, errors, np.nan))
 
 
 def _carried(values: Floats) -> Floats:
-    """Put the last known value of its channel where one is missing, and zero before the first."""
+    """Carry the last known value of a channel forward; zero before the first."""
     if not len(values):
         return values
     last = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))[:, None]), 0)

@@ -1,4 +1,4 @@
-"""Numbers brought to a like size, channel by channel; also those that span decades."""
+"""Standardisation of numbers, channel by channel, with asinh for values over several decades."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ Floats: TypeAlias = NDArray[np.floating]
 Scale: TypeAlias = Literal["auto", "linear", "asinh"]
 
 HEAVY = 10
-"""Where the 99th percentile of sizes is so many times their median, values span decades. It is 4
-of a Gaussian."""
+"""Ratio of the 99th percentile of sizes to their median from which on asinh is used.
+
+The ratio is 4 for a Gaussian.
+"""
 
 FAR = 1e4
-"""Standard deviations from the mean beyond which nothing is told apart: a faulty value must not
-flood a network."""
+"""Bound in standard deviations: a faulty value must not flood a network."""
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """x -> (f(x) - mean) / sd for each channel, f(x) = asinh(x / bend), or x where there is no
-    bend.
+    """x -> (f(x) - mean) / sd for each channel, with f(x) = asinh(x / bend).
 
-    Fitted on values without the missing ones (NaN); a channel that does not vary is only moved.
+    Without a bend, f(x) = x. Fitted without missing values (NaN). A constant channel is only
+    centred.
 
     >>> Scaling.fit(np.array([[1.0, 5.0], [3.0, np.nan]]), "linear")(np.array([[3.0,
     ...     6.0]])).tolist()
@@ -39,7 +40,7 @@ class Scaling:
 
     @classmethod
     def fit(cls, values: Floats, how: Scale) -> Scaling:
-        """Learn from values (steps, channels)."""
+        """Fit to values (steps, channels)."""
         scaling = cls([], [], [])
         for channel in values.T:
             known = channel[~np.isnan(channel)].astype(np.float64)
@@ -63,7 +64,7 @@ class Scaling:
 
 
 def _bend(sizes: Floats, how: Scale) -> float | None:
-    """Give the size above which values are taken for large; None if all are taken as they are."""
+    """Return the size from which on asinh compresses values, or None for linear scaling."""
     middle, large = np.quantile(sizes, [0.5, 0.99])
     if how == "linear" or middle <= 0 or (how == "auto" and large < HEAVY * middle):
         return None

@@ -1,5 +1,4 @@
-"""Subwords: byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) over bytes, so that
-nothing is unknown."""
+"""Codec of subwords: byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) over bytes."""
 
 from __future__ import annotations
 
@@ -19,26 +18,30 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 STRETCH = 20_000
-"""Characters that are handed to the tokenizer at a time: it slows down on long texts, and shares
-such among cores."""
+"""Characters per call of the tokenizer.
+
+It slows down on long texts, and shares several of this size among cores.
+"""
 
 WORDS = (
     r"'(?:s|t|re|ve|m|ll|d)| ?\p{L}[\p{L}\p{M}\x{200C}\x{200D}]*| ?\p{N}+| "
     r"?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 )
-"""No stretch reaches over the end of one of these: GPT-2's words, but for marks, which belong to
-their letters."""
+"""Pre-tokenisation: no subword spans the end of one of these.
+
+They are GPT-2's words, except that marks belong to their letters.
+"""
 
 
 class Subwords(Settings):
-    """One symbol for each frequent stretch of letters, down to single bytes."""
+    """One symbol for each frequent sequence of letters, down to single bytes."""
 
     name: Literal["subwords"] = "subwords"
     max_size: int = Field(4096, ge=256)
-    """How many symbols there are at most, the 256 bytes among them."""
+    """Maximum vocabulary size, including the 256 bytes."""
 
     def fit(self, texts: Iterable[str], ends: bool) -> SubwordCodec:
-        """Merge the most frequent pairs of the training part, time and again."""
+        """Train byte-pair encoding: merge the most frequent pair, repeatedly."""
         from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
         tokenizer = Tokenizer(models.BPE())
@@ -80,7 +83,7 @@ class SubwordCodec(Codec):
         ] * ends
 
     def encode(self, text: str) -> Ids:
-        """Split into the learned stretches."""
+        """Split into subwords."""
         text = text.encode("utf-8", "replace").decode()
         places = [0]
         while len(text) - places[-1] > STRETCH:
@@ -94,13 +97,13 @@ class SubwordCodec(Codec):
         return np.concatenate(ids)
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
-        """Join the stretches; bytes that are no UTF-8 become U+FFFD."""
+        """Join the subwords; invalid UTF-8 becomes U+FFFD."""
         return b"".join(self._spellings[id] for id in ids if id < self.size).decode(
             "utf-8", "replace"
         )
 
     def symbol(self, id: int) -> str:
-        """Give the stretch, with its space; bytes that are no whole character in hexadecimal."""
+        """Return the subword with its space; incomplete characters in hexadecimal."""
         if id in (self.end, self.start):
             return "<end>" if id == self.end else "<start>"
         try:
@@ -109,7 +112,7 @@ class SubwordCodec(Codec):
             return f"<{self._spellings[id].hex(' ').upper()}>"
 
     def spellings(self) -> list[bytes]:
-        """Give the stretches as bytes."""
+        """Return the subwords as bytes."""
         return list(self._spellings)
 
     def unknowns(self, text: str) -> list[tuple[str, float]]:
@@ -117,7 +120,7 @@ class SubwordCodec(Codec):
         return []
 
     def to_json(self) -> dict[str, Any]:
-        """Give the tokenizer in its own JSON."""
+        """Return the tokenizer in its own JSON."""
         return {
             "name": "subwords",
             "tokenizer": json.loads(self.tokenizer.to_str()),
@@ -126,7 +129,7 @@ class SubwordCodec(Codec):
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> SubwordCodec:
-        """Make the codec again."""
+        """Restore a codec from `to_json`."""
         from tokenizers import Tokenizer
 
         return cls(Tokenizer.from_str(json.dumps(values["tokenizer"])), values["ends"])
@@ -137,8 +140,7 @@ class SubwordCodec(Codec):
 
 
 def _byte_letters() -> list[str]:
-    """Give what stands for each byte in the tokenizer: its own letter if it can be seen, else
-    the next from U+0100."""
+    """Return the tokenizer's letter for each byte: itself if visible, else the next from U+0100."""
     seen = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = iter(range(0x100, 0x200))
     return [chr(byte if byte in seen else next(others)) for byte in range(256)]

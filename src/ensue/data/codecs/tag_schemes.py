@@ -1,4 +1,4 @@
-"""How tags write spans: which scheme they follow, and where they break it."""
+"""Tag schemes of spans (IOB1, IOB2, BIOES, BILOU): detection and validation."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ Scheme: TypeAlias = Literal["IOB1", "IOB2", "BIOES", "BILOU"]
 OUTSIDE = "O"
 LETTERS = frozenset("BIES")
 ALIKE = {"L": "E", "U": "S"}
-"""BILOU has other letters for the same as BIOES."""
+"""Letters of BILOU, as those of BIOES."""
 
 
 def halves(tag: str) -> tuple[str, str]:
-    """Cut a tag into its letter and its type; anything else than B-, I-, E- or S- and a type is
-    outside.
+    """Split a tag into its prefix and its type; a tag without a known prefix counts as outside.
 
     >>> halves("B-PER"), halves("U-LOC"), halves("I"), halves("O")
     (('B', 'PER'), ('S', 'LOC'), ('I', ''), ('O', ''))
@@ -28,9 +27,9 @@ def halves(tag: str) -> tuple[str, str]:
 
 
 def guess_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
-    """Tell how spans are written, by what the fewest tags break; None if the tags are no spans.
+    """Infer the tag scheme with the fewest violations; None if the tags are not spans.
 
-    Spans of one type may go without its name, where no other tag has one.
+    With a single type of span, tags may omit its name.
 
     >>> (guess_scheme([["O", "I-PER", "I-PER"]]), guess_scheme([["B-PER", "I-PER"]]),
     ...  guess_scheme([["NOUN"]]))
@@ -62,10 +61,10 @@ def guess_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
 
 
 def broken(tags: Sequence[str], scheme: Scheme) -> list[int]:
-    """Give the places of tags that may not stand where they do.
+    """Return the positions of tags that violate the scheme.
 
-    In IOB1 a span begins with I unless it stands right after one of its type, in IOB2 always with
-    B; in BIOES a span of one word is S, and a longer one ends with E; in BILOU these are U and L.
+    In IOB1 a span begins with I, or with B right after one of its type; in IOB2 always with B. In
+    BIOES a span of one word is S, and a longer one ends with E. In BILOU these are U and L.
 
     >>> (broken(["I-PER", "B-PER", "O", "B-LOC"], "IOB1"), broken(["O", "I-PER"], "IOB2"),
     ...  broken(["B-A", "O"], "BIOES"))

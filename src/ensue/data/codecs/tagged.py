@@ -1,7 +1,6 @@
-"""Words as a tagger is given them: by name, by spelling, by beginning, ending and shape, each known
-by an id.
+"""Codec of words for taggers: ids of the word, its spelling, prefixes, suffixes and shape.
 
-All ids come from the training part; 0 is what was not in it, or nothing.
+All ids come from the training part; 0 is an unknown value, or padding.
 """
 
 from __future__ import annotations
@@ -22,34 +21,34 @@ from ensue.settings import Settings
 
 DIGIT = re.compile(r"\d")
 WIDTHS = {"prefix": "prefixes", "suffix": "suffixes", "character": "spelling"}
-"""The fields that hold several ids of a word, and the setting that says how many."""
+"""Fields with several ids for each word, and the settings of their numbers."""
 
 
 class TaggedWords(Settings):
-    """What is known of a word."""
+    """Features of a word."""
 
     name: Literal["tagged words"] = "tagged words"
     min_count: int = Field(default=2, ge=1)
-    """How often a word, a beginning or an ending has to stand in the training part to be known."""
+    """Minimum count in the training part of a known word, prefix or suffix."""
     lower: bool = True
-    """Whether a word is known in lower case: its shape and its spelling still tell the case."""
+    """Whether words are lowercased; shape and spelling still show the case."""
     spelling: int = Field(default=20, ge=2, le=1000)
-    """The most characters of a word that are read: of a longer one as many from its beginning as
-    from its end."""
+    """Maximum number of characters of a word; a longer one loses its middle."""
     prefixes: int = Field(default=3, ge=1, le=1000)
-    """Beginnings of a word, of 1, 2, ... characters."""
+    """Maximum length of prefixes."""
     suffixes: int = Field(default=10, ge=1, le=1000)
-    """Endings of a word, of 1, 2, ... characters; a network may look at the shorter ones alone."""
+    """Maximum length of suffixes; a network may use the shorter ones alone."""
 
     def fit(self, contents: Iterable[Content], vectors: Iterable[str] = ()) -> TaggedWordsCodec:
-        """Learn the words of the training part; `vectors` are those that have a vector."""
+        """Fit the codec to the training part; `vectors` are the words that have a vector."""
         return TaggedWordsCodec.fit(contents, self, vectors)
 
 
 class TaggedWordsCodec(ContentCodec):
-    """Fields of each word: "word", "surface" (its exact form), "shape", "prefix", "suffix",
-    "character", "capital", "form" (a number of its own, the same for the same word), and "vector"
-    where there are vectors.
+    """Codec of words as fields of ids.
+
+    The fields are "word", "surface" (the exact form), "shape", "prefix", "suffix", "character",
+    "capital" and "form" (a hash of the word), and "vector" if there are word vectors.
 
     >>> codec = TaggedWords(min_count=1).fit([{"words": ["The", "cat", "sat"]}])
     >>> steps, _ = codec.encode({"words": ["the", "Cat", "ran"]})
@@ -72,7 +71,7 @@ class TaggedWordsCodec(ContentCodec):
     def encode(
         self, content: Content
     ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
-        """Look up every word of the field "words"; each is taken apart once."""
+        """Look up every word of the field "words"; repeated words are cached."""
         assert not isinstance(content, str)
         words = [self._fields(word) for word in content["words"]]
         return {name: np.array([word[name] for word in words]) for name in words[0]}, {}
@@ -104,7 +103,7 @@ class TaggedWordsCodec(ContentCodec):
             yield "vector", np.int32(vectors.get(word) or vectors.get(word.lower(), 0))
 
     def to_json(self) -> dict[str, Any]:
-        """Give the settings, and what is known by each name."""
+        """Return the settings and the vocabularies."""
         return {
             "settings": self.settings.model_dump(),
             "known": {name: list(ones) for name, ones in self.known.items()},
@@ -112,7 +111,7 @@ class TaggedWordsCodec(ContentCodec):
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TaggedWordsCodec:
-        """Make the codec again."""
+        """Restore a codec from `to_json`. Raises ValueError for invalid values."""
         known = TypeAdapter(dict[str, list[str]]).validate_python(values["known"])
         if known.keys() - {"vector"} != {
             "surface",
@@ -122,14 +121,14 @@ class TaggedWordsCodec(ContentCodec):
             "suffix",
             "character",
         }:
-            raise ValueError("what is known of words is none")
+            raise ValueError("the known parts of words are invalid")
         return cls(TaggedWords(**values["settings"]), known)
 
     @classmethod
     def fit(
         cls, contents: Iterable[Content], settings: Any, vectors: Iterable[str] = ()
     ) -> TaggedWordsCodec:
-        """Count words, and what they begin and end with."""
+        """Count words, prefixes, suffixes, shapes and characters."""
         surface = Counter(word for content in contents for word in content["words"])  # type: ignore[index]
         parts: dict[str, Callable[[str], Iterable[str]]] = {
             "word": lambda word: [_cased(word, settings)],
@@ -155,8 +154,9 @@ def _cased(word: str, settings: TaggedWords) -> str:
 
 
 def shape_of(word: str) -> str:
-    """Write X for a capital, x for another letter, d for a digit, and each stretch of the same at
-    most twice.
+    """Return the shape of a word: X for a capital, x for another letter, d for a digit.
+
+    A run of the same kind is shortened to two.
 
     >>> shape_of("McDonald's"), shape_of("1,000"), shape_of("USA")
     ("XxXxx'x", 'd,dd', 'XX')
@@ -168,7 +168,7 @@ def shape_of(word: str) -> str:
 
 
 def prefixes_of(word: str, most: int) -> list[str]:
-    """Give the beginnings in lower case, the shortest first; every digit counts as 0.
+    """Return the prefixes in lower case, shortest first; every digit becomes 0.
 
     >>> prefixes_of("3D-Cat", 3)
     ['0', '0d', '0d-']
@@ -178,7 +178,7 @@ def prefixes_of(word: str, most: int) -> list[str]:
 
 
 def suffixes_of(word: str, most: int) -> list[str]:
-    """Give the endings likewise.
+    """Return the suffixes in lower case, shortest first; every digit becomes 0.
 
     >>> suffixes_of("Cats", 3)
     ['s', 'ts', 'ats']
@@ -188,7 +188,7 @@ def suffixes_of(word: str, most: int) -> list[str]:
 
 
 def spelling_of(word: str, most: int) -> str:
-    """Cut out the middle of a long word.
+    """Cut the middle out of a long word.
 
     >>> spelling_of("internationalisation", 6)
     'intion'

@@ -1,4 +1,4 @@
-"""Texts as the symbols of a codec: one field of steps."""
+"""Codec of labelled texts: one field of steps with the ids of a text codec."""
 
 from __future__ import annotations
 
@@ -24,11 +24,10 @@ from ensue.errors import DataError
 from ensue.settings import Settings
 
 SYMBOL = "symbol"
-"""The field of the symbols."""
+"""Field of the symbols."""
 
 FEW_WORDS = 3
-"""Texts with fewer words than this in the middle are names and the like, and told apart by their
-characters."""
+"""Median number of words below which texts are read by characters, as names are."""
 
 
 class TextSettings(Settings):
@@ -36,20 +35,20 @@ class TextSettings(Settings):
 
     name: Literal["text"] = "text"
     unit: Literal["auto", "words", "tokens", "characters", "bytes", "subwords"] = "auto"
-    """What a step is; auto takes characters where texts have a word or two, or no blanks between
-    words; else words."""
+    """Unit of a step; auto picks characters for texts of one or two words, else words.
+
+    It also picks characters for scripts without blanks between words.
+    """
     max_size: int = Field(20_000, ge=1)
-    """Words, tokens and subwords: keep so many of the most frequent ones."""
+    """Maximum vocabulary size for words, tokens and subwords; the most frequent are kept."""
     min_count: int = Field(2, ge=1)
-    """Words and tokens: those that occur less often are read as unknown; what to make of these
-    is learned."""
+    """Minimum count of known words and tokens; the model learns from rarer ones as unknown."""
     lower: bool = True
-    """Whether capital letters are read as small ones."""
+    """Whether texts are lowercased."""
 
 
 class TextContent(ContentCodec):
-    """One space before the text, so that its first word is one like the others; then the steps of a
-    codec.
+    """Encode texts with a text codec, after a leading space that makes the first word like others.
 
     >>> codec = TextContent.fit(["a good film", "a bad film"], TextSettings(unit="words",
     ...     min_count=1))
@@ -64,12 +63,14 @@ class TextContent(ContentCodec):
     def encode(
         self, content: Content
     ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
-        """Give the ids of the text. Raises DataError if the content is none."""
+        """Return the ids of the text. Raises DataError if the content is not a text."""
         return {SYMBOL: self.codec.encode(_spaced(content, self.lower))}, {}
 
     def knows(self, content: Content) -> bool:
-        """Tell whether a symbol of the text is known: of a text with letters or digits, one that
-        has some."""
+        """Return whether a symbol of the text is known.
+
+        In a text with letters or digits, the symbol must have some too.
+        """
         if self.codec.unknown is None:
             return True
         worded = any(sign.isalnum() for sign in str(content))
@@ -81,7 +82,7 @@ class TextContent(ContentCodec):
 
     @cached_property
     def _signs(self) -> list[str]:
-        """What each id stands for, nothing for the one of unknown symbols, and the end."""
+        """Text of each id; empty for the unknown symbol and the end."""
         ids = (
             [] if id in (self.codec.unknown, self.codec.end) else [id]
             for id in range(self.codec.size)
@@ -97,19 +98,19 @@ class TextContent(ContentCodec):
         return np.array([bool(sign.strip()) for sign in self._signs])
 
     def to_json(self) -> dict[str, Any]:
-        """Give the codec of the symbols, and how texts are read."""
+        """Return the codec of the symbols and the settings."""
         return {"name": "text", "codec": self.codec.to_json(), "lower": self.lower}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TextContent:
-        """Make the codec again."""
+        """Restore a codec from `to_json`."""
         from ensue.data.codecs import open_codec
 
         return cls(open_codec(values["codec"]), values["lower"])
 
     @classmethod
     def fit(cls, contents: Iterable[Content], settings: TextSettings) -> TextContent:
-        """Learn the symbols from the texts of the training part."""
+        """Fit the codec to the texts of the training part."""
         texts = [_spaced(content, settings.lower) for content in contents]
         fitted = {
             "words": Words(max_size=settings.max_size, min_count=settings.min_count),
@@ -123,12 +124,12 @@ class TextContent(ContentCodec):
 
 def _spaced(content: Content, lower: bool) -> str:
     if not isinstance(content, str):
-        raise DataError("this is no text, and the model reads texts", hint="give texts")
+        raise DataError("this is not a text, and the model reads texts", hint="give texts")
     return f" {content.lower() if lower else content}"
 
 
 def unit_for(texts: Iterable[str]) -> Literal["words", "characters"]:
-    """Say what the steps of texts should be, by the first thousand of them.
+    """Guess the unit of steps from the first thousand texts.
 
     >>> (unit_for(["Anna", "Jean Paul"]), unit_for(["what a very good film"]),
     ...  unit_for(["หนัง เรื่อง นี้ ดี"]))

@@ -1,5 +1,7 @@
-"""Tokens as they stand between blanks, as lmplz, KenLM and the usual benchmarks have them; a
-line's end is one too."""
+"""Codec of tokens between blanks, as lmplz, KenLM and the usual benchmarks define them.
+
+The end of a line is a token too.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from ensue.data.contract import Codec, Ids
 from ensue.settings import Settings
 
 TOKEN = re.compile(r"[^ \t\n\r\v\f]+|\n")
-"""Blanks are those of ASCII, as for lmplz: a no-break space is part of a token."""
+"""Blanks are those of ASCII, as in lmplz: a no-break space is part of a token."""
 
 
 class Tokens(Settings):
@@ -25,10 +27,12 @@ class Tokens(Settings):
 
     name: Literal["tokens"] = "tokens"
     max_size: int = Field(0, ge=0)
-    """Keep this many of the most frequent tokens, the first by code point where equal; 0 keeps
-    all."""
+    """Maximum vocabulary size; the most frequent tokens are kept; 0 keeps all.
+
+    Equally frequent tokens are sorted by code point.
+    """
     min_count: int = Field(1, ge=1)
-    """Keep those only that occur so often."""
+    """Minimum count of a token in the vocabulary."""
 
     def fit(self, texts: Iterable[str], ends: bool) -> TokenCodec:
         """Count the tokens of the training part; the most frequent has id 0."""
@@ -43,7 +47,7 @@ class Tokens(Settings):
 
 
 class TokenCodec(Codec):
-    """Ids by frequency, then that of an unknown token, then the end of a record.
+    """Ids ordered by frequency, then the unknown token, then the end of a record.
 
     >>> codec = Tokens().fit(["the u.s. 's\\n the end"], ends=False)
     >>> codec.tokens, codec.decode(codec.encode("the  end\\nthe start"))
@@ -68,7 +72,7 @@ class TokenCodec(Codec):
         )
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
-        """Join the tokens of each line by one blank; an unknown one is U+FFFD."""
+        """Join the tokens of each line by one blank; the unknown token is U+FFFD."""
         text = "".join(self._spelled(int(id)) for id in ids if id <= len(self.tokens)).replace(
             "\n ", "\n"
         )
@@ -79,30 +83,33 @@ class TokenCodec(Codec):
         return token if token == "\n" else f" {token}"
 
     def symbol(self, id: int) -> str:
-        """Give the token."""
+        """Return the token."""
         if id < len(self.tokens):
             return self.tokens[id]
         return {self.unknown: "<unknown>", self.end: "<end>"}.get(id, "<start>")
 
     def spellings(self) -> list[bytes]:
-        """Give the tokens as UTF-8, each after a blank."""
+        """Return the tokens as UTF-8, each after a blank."""
         tokens = [self._spelled(id).encode() for id in range(len(self.tokens))]
         return [*tokens, *[b""] * (self.size - len(tokens))]
 
     def unknowns(self, text: str) -> list[tuple[str, float]]:
-        """Each byte of the token and its end are one of 257 equally likely ones."""
+        """Return each unknown token and its nats.
+
+        Each of its bytes and its end are one of 257 equally likely choices.
+        """
         unknown = [token for token in TOKEN.findall(text) if token not in self._ids]
         return [
             (token, (len(token.encode("utf-8", "replace")) + 1) * log(257)) for token in unknown
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the tokens by id."""
+        """Return the tokens by id."""
         return {"name": "tokens", "tokens": self.tokens, "ends": self.end is not None}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TokenCodec:
-        """Make the codec again."""
+        """Restore a codec from `to_json`."""
         return cls(values["tokens"], values["ends"])
 
     def split_point(self, text: str) -> int:

@@ -1,4 +1,4 @@
-"""Trees as arrays: the word of each node and what it begins and ends with, and its parent."""
+"""Codec of trees: ids of each node's word, its prefix and its suffix, and the node's parent."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ NO_WORD, UNKNOWN = 0, 1
 
 
 class TreeCodecSettings(Settings):
-    """How the words of a tree are read: each by its name, its beginning and its ending."""
+    """How the words of a tree are encoded: by word, prefix and suffix."""
 
     name: Literal["tree"] = "tree"
     min_count: int = Field(default=2, ge=1)
-    """What stands fewer times in training is read as unknown, so that it is learned what that
-    means."""
+    """Minimum count of known words; rarer ones train the embedding of unknown words."""
     lower: bool = True
-    """Whether capital letters are read as small ones."""
+    """Whether words are lowercased."""
     beginning: int = Field(default=5, ge=1)
-    """Letters of a word's beginning: an unknown word may be known by it."""
+    """Length of the prefix, which may be known where the word is not."""
     ending: int = Field(default=3, ge=1)
-    """Letters of its ending."""
+    """Length of the suffix."""
 
 
 class TreeCodec(ContentCodec):
-    """Steps are nodes, in the order in which their brackets close: "parent", and "symbol",
-    "beginning" and "ending" of the word, 0 without one and 1 for what is not known.
+    """Encode trees as steps, one for each node, in the order in which brackets close.
+
+    Each step has "parent", and "symbol", "beginning" and "ending" of its word. 0 is a node without
+    a word, and 1 an unknown value.
 
     >>> codec = TreeCodec.fit([{"word": ["It", "works", ""], "parent": [2, 2, -1]}],
     ...     TreeCodecSettings(min_count=1))
@@ -58,7 +59,7 @@ class TreeCodec(ContentCodec):
 
     @classmethod
     def fit(cls, contents: Iterable[Content], settings: TreeCodecSettings) -> TreeCodec:
-        """Learn the words and their parts, and how many children a node may have."""
+        """Collect the words, prefixes and suffixes, and the maximum number of children."""
         trees = [_tree(content) for content in contents]
         words = Counter(word for tree in trees for word in tree["word"] if word)
         counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -74,10 +75,10 @@ class TreeCodec(ContentCodec):
     def encode(
         self, content: Content
     ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
-        """Give the fields of the nodes, each (nodes,).
+        """Return the fields of the nodes, each (nodes,).
 
-        Raises DataError if the content is no tree, or one of more than two children where no tree
-        of training was.
+        Raises DataError if the content is not a tree. Raises it too for a node of more than two
+        children if training had no such tree.
         """
         tree = _tree(content)
         if (children := _most_children(tree["parent"])) > 2 and self.shape.children == 2:
@@ -94,16 +95,16 @@ class TreeCodec(ContentCodec):
         }, {}
 
     def to_json(self) -> dict[str, Any]:
-        """Give the settings, what is known, and how many children a node may have."""
+        """Return the settings, the vocabularies and the maximum number of children."""
         own = {"known": self.known, "children": self.shape.children}
         return {"name": "tree", "settings": self.settings.model_dump(), **own}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TreeCodec:
-        """Make the codec that gave `to_json`."""
+        """Restore a codec from `to_json`. Raises ValueError for invalid values."""
         known = TypeAdapter(dict[str, list[str]]).validate_python(values["known"])
         if known.keys() - {"symbol", "beginning", "ending"} or type(values["children"]) is not int:
-            raise ValueError("the parts of words, or the number of children, are none")
+            raise ValueError("the known parts of words, or the number of children, are invalid")
         return cls(TreeCodecSettings(**values["settings"]), known, values["children"])
 
 
@@ -117,12 +118,12 @@ def _parts(word: str, settings: TreeCodecSettings) -> dict[str, str]:
 
 
 def _tree(content: Content) -> Mapping[str, Any]:
-    """Give the fields of a tree, which may be written in brackets."""
+    """Return the fields of a tree; text is parsed as brackets."""
     if isinstance(content, str):
         return parse_tree(content).content
     if not content.keys() >= {"word", "parent"}:
         raise DataError(
-            "this is no tree, and the model reads trees",
+            "this is not a tree, and the model reads trees",
             hint='give trees, as "(_ (_ so) (_ written))"',
         )
     return content

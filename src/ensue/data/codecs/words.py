@@ -1,5 +1,4 @@
-"""Words, with the space before them: text comes back exactly, and each line break is a symbol of
-its own."""
+"""Codec of words with the space before them; it restores texts exactly."""
 
 from __future__ import annotations
 
@@ -26,12 +25,11 @@ TOKEN = re.compile(
     r"| ?\n"
     r"|\s"
 )
-"""Every character is in one. It is for texts in which marks are joined to their letters."""
+"""Every character belongs to one match. The text must have its marks joined to their letters."""
 
 
 def words_of(text: str) -> list[str]:
-    """Cut a text into words with the blank before them, runs of punctuation, line breaks and other
-    blanks.
+    """Split a text into words with the blank before them, punctuation, line breaks and blanks.
 
     >>> words_of("The u.s. isn't it!\\nयह है।")
     ['The', ' u.s.', " isn't", ' it', '!', '\\n', 'यह', ' है', '।']
@@ -47,10 +45,12 @@ class Words(Settings):
 
     name: Literal["words"] = "words"
     max_size: int = Field(10_000, ge=0)
-    """Keep this many of the most frequent words, the first by code point where equal; 0 keeps
-    all."""
+    """Maximum vocabulary size; the most frequent words are kept; 0 keeps all.
+
+    Equally frequent words are sorted by code point.
+    """
     min_count: int = Field(1, ge=1)
-    """Keep those only that occur so often."""
+    """Minimum count of a word in the vocabulary."""
 
     def fit(self, texts: Iterable[str], ends: bool) -> WordCodec:
         """Count the words of the training part; the most frequent has id 0."""
@@ -65,7 +65,7 @@ class Words(Settings):
 
 
 class WordCodec(Codec):
-    """Ids by frequency, then that of an unknown word, then the end of a record.
+    """Ids ordered by frequency, then the unknown word, then the end of a record.
 
     >>> codec = Words(max_size=3).fit(["a rose is a rose"], ends=False)
     >>> codec.words, codec.encode("a rose was").tolist()
@@ -87,7 +87,7 @@ class WordCodec(Codec):
         )
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
-        """Join the words; an unknown one is U+FFFD after a space."""
+        """Join the words; the unknown word is U+FFFD after a space."""
         return "".join(
             " \ufffd" if id == self.unknown else self.words[id]
             for id in ids
@@ -95,27 +95,30 @@ class WordCodec(Codec):
         )
 
     def symbol(self, id: int) -> str:
-        """Give the word, with its space."""
+        """Return the word with its space."""
         if id < len(self.words):
             return self.words[id]
         return {self.unknown: "<unknown>", self.end: "<end>"}.get(id, "<start>")
 
     def spellings(self) -> list[bytes]:
-        """Give the words as UTF-8."""
+        """Return the words as UTF-8."""
         return [*(word.encode() for word in self.words), *[b""] * (self.size - len(self.words))]
 
     def unknowns(self, text: str) -> list[tuple[str, float]]:
-        """Each byte of the word and its end are one of 257 equally likely ones."""
+        """Return each unknown word and its nats.
+
+        Each of its bytes and its end are one of 257 equally likely choices.
+        """
         unknown = [word for word in words_of(text) if word not in self._ids]
         return [(word, (len(word.encode("utf-8", "replace")) + 1) * log(257)) for word in unknown]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the words by id."""
+        """Return the words by id."""
         return {"name": "words", "words": self.words, "ends": self.end is not None}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> WordCodec:
-        """Make the codec again."""
+        """Restore a codec from `to_json`."""
         return cls(values["words"], values["ends"])
 
     def split_point(self, text: str) -> int:

@@ -1,4 +1,4 @@
-"""Embedded data, so that every verb works with no download."""
+"""Demo data sets that are made on this machine, so that every verb works without a download."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,17 +18,20 @@ from ensue.errors import DataError
 
 @dataclass(frozen=True)
 class Demo:
-    """Data that is made on this machine."""
+    """A demo data set."""
 
     task: str
-    """The verb that it is made for."""
+    """Verb that the data is made for."""
     format: str
-    """How that verb reads it."""
+    """File format, as that verb names it."""
     description: str
     text: Callable[[], str]
-    """Give what the file holds. Raises UserError if a package is missing."""
+    """Function that returns the content of the file.
+
+    It raises UserError if a package is missing.
+    """
     ending: str = ".txt"
-    """Of the file that is written."""
+    """Extension of the file."""
 
 
 DEMOS: dict[str, Demo] = {
@@ -95,21 +98,20 @@ DEMOS: dict[str, Demo] = {
     "ast": Demo(
         "classify",
         "trees",
-        "trees: the longest expressions in CPython's standard library, which kind each "
-        "part is to be told from its "
+        "trees: the longest expressions in CPython's standard library; the kind of each "
+        "part is to be predicted from its "
         "words alone; they differ from one version of Python to the next",
         trees,
     ),
 }
-"""Name to demo."""
+"""Demos by name."""
 
 
 def demo_name(data: Sequence[Path], task: str, usual: str) -> str | None:
-    """Give the name of the demo that a person means: the task's usual one for no data; None if they
-    mean files.
+    """Return the name of the demo that `data` means, or None for files; no data means `usual`.
 
-    A run may be called as its demo is: its folder is no data. Raises DataError if it is a demo of
-    another verb.
+    A folder of a run that is named like a demo does not hide the demo. Raises DataError if the demo
+    is for another verb.
 
     >>> demo_name([], "generate", "text"), demo_name([Path("notes.txt")], "generate", "text")
     ('text', None)
@@ -128,7 +130,7 @@ def demo_name(data: Sequence[Path], task: str, usual: str) -> str | None:
 
 
 def write_demo(name: str, folder: Path) -> Path:
-    """Write a demo into a folder, and give the file. Raises UserError if a package is missing."""
+    """Write a demo into a folder and return its path. Raises UserError if a package is missing."""
     path = folder / f"{name}{DEMOS[name].ending}"
     write_atomically(path, DEMOS[name].text().encode())
     return path

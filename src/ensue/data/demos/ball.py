@@ -1,4 +1,4 @@
-"""Balls that bounce in a box, simulated: given the path, where does it go next?"""
+"""Demo of balls that bounce in a box, simulated: forecast their paths."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import numpy as np
 
 BALLS, STEPS, SUBSTEPS = 24, 200, 20
 GRAVITY, KEPT, NOISE = 9.81, 0.98, 0.005
-"""Metres per second squared; the share of its speed that a ball keeps at the floor; the error of
-a position, metres."""
+"""Gravity in m/s^2, share of the vertical speed after a bounce, and position error in metres."""
 STEP = 0.04
 """Seconds between two positions."""
 
 
 def ball() -> str:
-    """Give the paths of balls of one metre's box and random starts, as ball, step, x and y."""
+    """Return the paths of balls with random starts in a box one metre wide: ball, step, x and y."""
     draws = np.random.Generator(np.random.Philox(4))
     rows = ["ball,step,x,y"]
     for number in range(1, BALLS + 1):

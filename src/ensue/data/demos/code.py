@@ -1,4 +1,4 @@
-"""Python source that every Python brings along: its standard library."""
+"""Demo of Python source: the standard library of this Python."""
 
 import sysconfig
 from collections.abc import Iterator
@@ -7,12 +7,14 @@ from pathlib import Path
 from ensue.errors import UserError
 
 MOST = 2_000_000
-"""Characters; a module is never cut."""
+"""Maximum number of characters; modules are not cut."""
 
 
 def code() -> str:
-    """Give top-level modules of the standard library, sorted by their names, up to two million
-    characters."""
+    """Return top-level modules of the standard library in alphabetical order.
+
+    At most MOST characters.
+    """
     texts: list[str] = []
     for _, text in modules():
         if sum(map(len, texts)) + len(text) > MOST:
@@ -22,8 +24,10 @@ def code() -> str:
 
 
 def modules() -> Iterator[tuple[str, str]]:
-    """Give the name and the source of each top-level module, sorted. Raises UserError where
-    Python has no source."""
+    """Yield the name and source of each top-level module in alphabetical order.
+
+    Raises UserError if Python comes without its source.
+    """
     found = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
     if not found:
         raise UserError(

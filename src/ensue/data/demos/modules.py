@@ -1,4 +1,4 @@
-"""Lines of Python's own source, and the module each is from."""
+"""Demo of lines of Python source, labelled with their modules."""
 
 import json
 import sysconfig
@@ -19,15 +19,14 @@ MODULES = (
     "turtle",
     "zipfile",
 )
-"""Long ones, about things of their own; of a package, what is in its first file."""
+"""Long modules on distinct subjects; for a package, its `__init__.py`."""
 
 SHORTEST, MOST = 25, 500
-"""Characters of a line that is worth a guess, and lines of each module."""
+"""Minimum number of characters in a line, and maximum number of lines of a module."""
 
 
 def module_lines() -> str:
-    """Give lines that stand once in one of these modules alone, as many as that has, evenly from
-    all of it."""
+    """Return lines that occur once in a single module, spread evenly over it."""
     folder = Path(sysconfig.get_path("stdlib"))
     sources = {module: _source(folder, module) for module in MODULES}
     lines = {
@@ -53,7 +52,7 @@ def module_lines() -> str:
 
 
 def _source(folder: Path, module: str) -> str:
-    """Give the source of a module, or nothing."""
+    """Return the source of a module; empty if there is none."""
     for path in (folder / f"{module}.py", folder / module / "__init__.py"):
         if path.exists():
             return path.read_text(encoding="utf-8", errors="replace")

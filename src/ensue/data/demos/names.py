@@ -1,4 +1,4 @@
-"""People's names of many countries, from the lists of Faker."""
+"""Demo of first names of many countries, from Faker."""
 
 from ensue.errors import UserError
 
@@ -19,8 +19,10 @@ LOCALES = (
 
 
 def names() -> str:
-    """Give each first name of these countries once, sorted. Raises UserError if Faker is not
-    installed."""
+    """Return the first names of these countries, sorted and unique.
+
+    Raises UserError if Faker is not installed.
+    """
     try:
         from faker import Faker
     except ImportError:

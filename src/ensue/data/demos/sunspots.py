@@ -1,10 +1,10 @@
-"""Sunspot numbers of the years 1700 to 2008, from statsmodels."""
+"""Demo of the sunspot numbers of the years 1700 to 2008, from statsmodels."""
 
 from ensue.errors import UserError
 
 
 def sunspots() -> str:
-    """Give year and mean number. Raises UserError if statsmodels is not installed."""
+    """Return year and mean number. Raises UserError if statsmodels is not installed."""
     try:
         from statsmodels import datasets
     except ImportError:

@@ -1,9 +1,9 @@
-"""English prose that every Python brings along: the topics that `help()` shows."""
+"""Demo of English prose that comes with Python: the topics of `help()`."""
 
 from pydoc_data import topics
 
 
 def text() -> str:
-    """Give all topics, sorted by their names, as one text."""
+    """Return all topics, sorted by name, as one text."""
     texts = (topics.topics[name].strip("\n") for name in sorted(topics.topics))
     return "\n\n\n".join(texts) + "\n"

@@ -1,5 +1,7 @@
-"""Pieces of Python source, tagged by Python's own tokeniser: what a piece is depends on what
-stands around it."""
+"""Demo of tokens of Python source, tagged by Python's own tokeniser.
+
+The tag of a token depends on its context.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from collections.abc import Iterator
 from ensue.data.demos.code import modules
 
 MOST = 60_000
-"""Pieces; a module is never cut."""
+"""Maximum number of tokens; modules are not cut."""
 PIECE = re.compile(r"[^\W\d]\w*|\d\w*|[^\w\s]")
 KINDS = {
     tokenize.STRING: "STRING",
@@ -28,8 +30,7 @@ KINDS = {
 
 
 def tokens() -> str:
-    """Give the lines of small top-level modules of the standard library as sentences of pieces,
-    each with its tag."""
+    """Return the lines of small top-level modules of the standard library as tagged sentences."""
     count, lines = 0, []
     for _, source in modules():
         if count >= MOST or len(source.encode()) > 20_000:
@@ -41,7 +42,7 @@ def tokens() -> str:
 
 
 def tagged_lines(source: str) -> Iterator[list[tuple[str, str]]]:
-    """Cut each line into words, numbers and single signs, and say of which token each is a piece.
+    """Split each line into words, numbers and single signs, tagged with the token they belong to.
 
     >>> next(tagged_lines("if x: print('if')"))[:5]
     [('if', 'KEYWORD'), ('x', 'NAME'), (':', 'OPERATOR'), ('print', 'NAME'), ('(', 'OPERATOR')]

@@ -1,5 +1,4 @@
-"""Syntax trees of Python's own standard library: what each part of an expression is, from its
-words alone."""
+"""Demo of syntax trees of Python's standard library: predict the kind of each expression."""
 
 from __future__ import annotations
 
@@ -21,17 +20,16 @@ ROOTS = (
     | ast.Subscript
     | ast.Tuple
 )
-"""Kinds of whole expressions that are frequent enough to be learned."""
+"""Kinds of expressions that are frequent enough to be learned."""
 
 SMALLEST, LARGEST, MOST, EVERY = 5, 40, 12_000, 2
-"""Nodes of a tree; trees in all; and one of how many modules is read."""
+"""Minimum and maximum of nodes, maximum of trees, and stride over the modules."""
 
 
 def trees() -> str:
-    """Give an expression a line as a bracketed tree: inner nodes have Python's name of their kind,
-    words have none.
+    """Return one expression a line as a bracketed tree, without duplicates.
 
-    No expression comes twice, as written but for its brackets.
+    Inner nodes are labelled with the kind of expression; words have no label.
     """
     seen: dict[str, None] = {}
     for _, source in islice(modules(), 0, None, EVERY):
@@ -45,7 +43,7 @@ def trees() -> str:
 
 
 def _largest(node: ast.AST) -> Iterator[ast.expr]:
-    """Give the expressions that are not part of another."""
+    """Yield the expressions that are not part of another."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.expr):
             yield child
@@ -54,7 +52,7 @@ def _largest(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def bracketed(node: ast.AST) -> str:
-    """Write a syntax tree in brackets.
+    """Format a syntax tree in brackets.
 
     >>> bracketed(ast.parse("x.real + 1", mode="eval").body)
     '(BinOp (Attribute (_ x) (_ real)) (_ 1))'
@@ -72,6 +70,6 @@ def bracketed(node: ast.AST) -> str:
 
 
 def _word(text: str) -> str:
-    """Write a leaf; brackets and blanks within a word would be taken for the tree's."""
+    """Format a leaf; brackets and blanks inside a word would be read as those of the tree."""
     word = re.sub(r"[()\s]+", ".", text)[:20]
     return f"(_ {word})"

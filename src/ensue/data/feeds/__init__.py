@@ -1,4 +1,4 @@
-"""Arrays as batches, in an order that is known from the seed and the number of the epoch alone."""
+"""Feeds: batches of arrays in an order that depends only on the seed and the epoch."""
 
 from ensue.data.feeds.contract import Feed
 from ensue.data.feeds.examples import ExampleFeed, batch_of, in_order

@@ -1,4 +1,4 @@
-"""What a feed is, and how its rows are gathered. Read this page before adding one."""
+"""Contract of feeds, and how they slice batches from a corpus. Read this page before adding one."""
 
 from __future__ import annotations
 
@@ -16,26 +16,24 @@ Arrays: TypeAlias = "NDArray[Any]"
 
 
 class Feed(ABC):
-    """A corpus as batches, epoch after epoch. Nothing is drawn but from the seed and the number of
-    the epoch.
+    """Batches of a corpus, epoch after epoch; randomness comes only from the seed and the epoch.
 
     Batches have the fields "input" and "target" (batch, time), 64-bit ids, 0 past `lengths`; every
-    length is at least 1. Rows may be fewer in some batches: never in one with a row that is not
-    fresh.
+    length is at least 1. A batch may have fewer rows, but not if a row continues the batch before.
     """
 
     unit = "symbols"
 
     @abstractmethod
     def __len__(self) -> int:
-        """Count the batches of an epoch."""
+        """Return the number of batches in an epoch."""
 
     @abstractmethod
     def batch(self, epoch: int, place: int) -> Batch[Arrays]:
-        """Give one batch of an epoch, from 0."""
+        """Return one batch of an epoch, from 0."""
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Batch[Arrays]]:
-        """Give the batches of one epoch from the given one on, without making those before it."""
+        """Yield the batches of one epoch from `first` on, without building those before."""
         for place in range(first, len(self)):
             yield self.batch(number, place)
 
@@ -43,11 +41,10 @@ class Feed(ABC):
 def gather(
     corpus: Corpus, start: int, begins: Arrays, lengths: Arrays, first: Arrays
 ) -> tuple[Arrays, Arrays, Arrays]:
-    """Give input, target and the place of each target in the corpus (-1 past the end), each (batch,
-    time).
+    """Return input, target and each target's position in the corpus, each (batch, time).
 
-    Row r covers the targets from `begins[r]` on, `lengths[r]` of them; where `first[r]`, a record
-    begins there, and `start` stands before it.
+    The position is -1 past the end. Row r covers `lengths[r]` targets from `begins[r]` on. If
+    `first[r]`, a record begins there, and its first input is `start`.
     """
     ids = np.asarray(corpus.ids)
     steps = np.arange(lengths.max())
@@ -61,23 +58,21 @@ def gather(
 
 
 def whole_weight(rows: int) -> Arrays:
-    """Weigh every row alike."""
+    """Return a weight of 1 for each row."""
     return np.ones(rows, np.float32)
 
 
 def generator(seed: int, epoch: int) -> np.random.Generator:
-    """Give the private generator of one epoch."""
+    """Return the random generator of one epoch."""
     return np.random.Generator(np.random.Philox(key=[seed % 2**64, epoch]))
 
 
 POOL = 50
-"""Batches that are sorted by length together: more would save a little padding, and mix the rows
-less."""
+"""Batches that are sorted by length together: more would save little padding, and mix rows less."""
 
 
 class Pooled:
-    """An order of rows for each epoch, in which those of a batch are of like length; one epoch's
-    is kept."""
+    """Batches of rows of similar length, in a random order for each epoch; one order is cached."""
 
     def __init__(self, lengths: Arrays, rows: int, seed: int) -> None:
         self.lengths, self.rows, self.seed = lengths, rows, seed
@@ -87,7 +82,7 @@ class Pooled:
         return -(-len(self.lengths) // self.rows)
 
     def batch(self, epoch: int, place: int) -> Arrays:
-        """Give the rows of the batch at this place."""
+        """Return the rows of one batch."""
         if self._order is None or self._order[0] != epoch:
             draws = generator(self.seed, epoch)
             order = draws.permutation(len(self.lengths))

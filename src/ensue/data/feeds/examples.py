@@ -1,4 +1,4 @@
-"""Whole examples in random order, those of like length together."""
+"""Feed of full examples in random order, with similar lengths in a batch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from ensue.data.feeds.contract import Arrays, Pooled
 
 
 class ExampleFeed:
-    """Each row is one example: the fields of its steps, (batch, time, ...), zero past its length,
-    and its whole ones.
+    """Each row is one example: step fields (batch, time, ...), zero past its length; static fields.
 
-    What is learned of a row is its one target, unless each of its steps has one; `weight`
-    (examples,) scales gradients.
+    The target belongs to the row, or to each of its steps. `weight` (examples,) scales gradients.
     """
 
     def __init__(
@@ -32,15 +30,14 @@ class ExampleFeed:
         return len(self.pooled)
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Batch[Arrays]]:
-        """Give the batches of an epoch from number `first` on."""
+        """Yield the batches of an epoch from batch `first` on."""
         for place in range(first, len(self)):
             chosen = self.pooled.batch(number, place)
             yield batch_of(self.examples, chosen, self.weight[chosen])
 
 
 def in_order(examples: Examples, rows: int) -> Iterator[tuple[Arrays, Batch[Arrays]]]:
-    """Give all examples once, those of like length together, each batch with the numbers of its
-    examples."""
+    """Yield all examples once, sorted by length: the indices of each batch, and the batch."""
     order = np.argsort(examples.lengths, kind="stable")
     for begin in range(0, len(order), rows):
         chosen = order[begin : begin + rows]
@@ -48,7 +45,7 @@ def in_order(examples: Examples, rows: int) -> Iterator[tuple[Arrays, Batch[Arra
 
 
 def batch_of(examples: Examples, rows: Arrays, weight: Arrays | None = None) -> Batch[Arrays]:
-    """Make a batch of the given examples."""
+    """Build a batch of the given examples."""
     lengths = examples.lengths[rows]
     longest = max(int(lengths.max()), 1)
     real = np.arange(longest) < lengths[:, None]
@@ -69,7 +66,7 @@ def batch_of(examples: Examples, rows: Arrays, weight: Arrays | None = None) -> 
 
 
 def _wide(kind: np.dtype) -> np.dtype:
-    """Give the type that networks take: ids are kept in as few bytes as hold them."""
+    """Return the type that networks take: ids are stored in as few bytes as possible."""
     return (
         np.dtype(np.int64)
         if kind.kind in "iu"

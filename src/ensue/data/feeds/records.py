@@ -1,4 +1,4 @@
-"""Whole records in random order, those of like length together."""
+"""Feed of full records in random order, with similar lengths in a batch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from ensue.data.feeds.contract import Arrays, Feed, Pooled, gather, whole_weight
 
 
 class Records(Feed):
-    """Each row is a record from its start; one longer than `steps` is cut into several rows,
-    each fresh."""
+    """Each row is a record from its start; one longer than `steps` is cut into fresh rows."""
 
     def __init__(self, corpus: Corpus, start: int, rows: int, steps: int, seed: int) -> None:
         self.corpus, self.start = corpus, start
@@ -27,7 +26,7 @@ class Records(Feed):
         return len(self.pooled)
 
     def batch(self, epoch: int, place: int) -> Batch[Arrays]:
-        """Give the records that the order of this epoch has at this place."""
+        """Return one batch of records in the order of this epoch."""
         chosen = self.pooled.batch(epoch, place)
         lengths = self.lengths[chosen]
         input, target, _ = gather(

@@ -1,5 +1,4 @@
-"""Every symbol once, each with all that came before it in its record: for scoring, not for
-training."""
+"""Feed for scoring: every symbol once, after everything before it in its record."""
 
 from __future__ import annotations
 
@@ -11,12 +10,12 @@ from ensue.data.feeds.contract import Arrays, Feed, gather, whole_weight
 
 
 class ScoringFeed(Feed):
-    """One long text as a single row, `steps` at a time; short records side by side, `rows` of them,
-    sorted by length.
+    """One long text in a single row, `steps` at a time; short records `rows` at a time, by length.
 
-    A record longer than `steps` is a single row too, so the state of one batch goes on in the next
-    exactly where the row is not fresh. A field "at" (batch, time) gives the place of each target in
-    the corpus, and -1 past the end; the record is `searchsorted(corpus.offsets, at, "right") - 1`.
+    A record longer than `steps` is a single row too. Its state continues from one batch to the next
+    exactly where the row is not fresh. The field "at" (batch, time) is the position of each target
+    in the corpus, and -1 past the end; the record is `searchsorted(corpus.offsets, at, "right") -
+    1`.
     """
 
     def __init__(self, corpus: Corpus, start: int, rows: int, steps: int) -> None:
@@ -32,7 +31,7 @@ class ScoringFeed(Feed):
         return self.short_batches + int(self.long_ends[-1] if len(self.long_ends) else 0)
 
     def batch(self, epoch: int, place: int) -> Batch[Arrays]:
-        """Give some short records, or the next steps of a long one."""
+        """Return some short records, or the next steps of a long one."""
         offsets, done = self.corpus.offsets, 0
         if place < self.short_batches:
             records = self.short[place * self.rows : (place + 1) * self.rows]

@@ -1,4 +1,4 @@
-"""One long text as contiguous streams side by side, for truncated back-propagation through time."""
+"""Feed of one long text as contiguous streams, for truncated backpropagation through time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ensue.data.feeds.contract import Arrays, Feed, gather, whole_weight
 
 
 class Streams(Feed):
-    """Row r of each batch goes on where row r of the batch before ended, so that the state can be
-    carried.
+    """Row r of each batch continues row r of the batch before, so that its state carries over.
 
-    The text is cut into `rows` streams whose lengths differ by at most one; each batch takes
-    `steps` of them all, the last what is left (at most `steps` + 1). Every epoch is the same.
+    The text is cut into `rows` streams whose lengths differ by at most one. Each batch takes
+    `steps` of every stream, and the last one the rest (at most `steps` + 1). All epochs are the
+    same.
     """
 
     def __init__(self, corpus: Corpus, start: int, rows: int, steps: int) -> None:
@@ -33,7 +33,7 @@ class Streams(Feed):
         return -(-(len(self.corpus) // self.rows) // self.steps)
 
     def batch(self, epoch: int, place: int) -> Batch[Arrays]:
-        """Give the steps at this place of every stream."""
+        """Return the steps of every stream at this place."""
         begins, lengths = self._streams
         done = place * self.steps
         lengths = lengths - done if place == len(self) - 1 else np.full(self.rows, self.steps)

@@ -1,5 +1,7 @@
-"""One long text as overlapping windows in random order: the classical exercise has a length of
-40 and a jump of 3."""
+"""Feed of one long text as overlapping windows in random order.
+
+The classical exercise has windows of length 40 and a stride of 3.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,10 @@ ROUNDS = 6
 
 
 class Windows(Feed):
-    """A window begins at every `jump`-th symbol, and one more ends with the text, so that no target
-    is left out (if `jump` is not more than `length`).
+    """A window begins at every `stride`-th symbol, and a last one ends with the text.
 
-    Each window stands alone: every row is fresh. All its steps are learned, or the last one alone
-    (field "counted").
+    So no target is left out if `stride` <= `length`. Windows are independent: every row is fresh.
+    The loss is on all steps, or on the last one alone (field "counted").
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Windows(Feed):
         return -(-self.count // self.rows)
 
     def batch(self, epoch: int, place: int) -> Batch[Arrays]:
-        """Give the windows that the order of this epoch has at this place."""
+        """Return one batch of windows in the order of this epoch."""
         places = np.arange(place * self.rows, min((place + 1) * self.rows, self.count))
         begins = np.minimum(
             shuffled(places, self.count, generator(self.seed, epoch)) * self.jump, self.last
@@ -58,11 +59,10 @@ class Windows(Feed):
 
 
 def shuffled(places: Arrays, count: int, draws: np.random.Generator) -> Arrays:
-    """Give where a random permutation of `count` puts these places, without ever holding the whole
-    of it.
+    """Return the images of these places under a random permutation of `count`, in constant memory.
 
-    A Feistel network permutes the next power of four; what falls outside is permuted again until it
-    falls inside (Black & Rogaway 2002, "Ciphers with arbitrary finite domains"). A gigabyte of text
+    A Feistel network permutes the next power of four; results outside are permuted again until they
+    fall inside (Black & Rogaway 2002, "Ciphers with arbitrary finite domains"). A gigabyte of text
     has 300 million windows.
     """
     half = np.uint64(max(1, -(-(count - 1).bit_length() // 2)))

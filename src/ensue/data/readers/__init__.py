@@ -1,1 +1,1 @@
-"""Files as streams of text, or as examples with labels, one reader for each format."""
+"""Readers of files: one class for each file format, giving text or labelled examples."""

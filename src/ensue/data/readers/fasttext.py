@@ -1,5 +1,4 @@
-"""Lines as fastText reads them (Joulin et al. 2017, arXiv:1607.01759): labels, `__label__NAME`,
-among words."""
+"""Reader of fastText files (Joulin et al. 2017, arXiv:1607.01759): `__label__NAME` among words."""
 
 from __future__ import annotations
 
@@ -20,21 +19,20 @@ PREFIX = "__label__"
 
 
 class FastText(Settings):
-    """Read each line as a text with the labels that stand in it, each a word that begins with
-    the prefix."""
+    """Read each line as a text; words that begin with the prefix are its labels."""
 
     name: Literal["fasttext"] = "fasttext"
     prefix: str = Field(PREFIX, min_length=1)
-    """What labels begin with."""
+    """Prefix of a label."""
     encoding: str = "utf-8"
-    """How the files are encoded, by Python's name for it."""
+    """Encoding of the files, by Python's name for it."""
     max_line_length: int = 1_000_000
-    """The most characters that a line of the file may have."""
+    """Maximum number of characters in a line."""
 
     def resolved(
         self, files: Sequence[Path], listener: Listener = SILENT, labelled: bool = True
     ) -> FastText:
-        """Give itself, and tell `listener` how lines are read."""
+        """Return the settings unchanged, and report the format to `listener`."""
         if labelled:
             listener.on_finding(
                 Finding(
@@ -45,10 +43,12 @@ class FastText(Settings):
         return self
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
-        """Make the reader of these files; if not `labelled`, lines may have no label. Raises
-        DataError."""
+        """Build the reader of these files; unless `labelled`, lines may have no label.
+
+        Raises DataError.
+        """
         elsewhere = (
-            f"name what labels begin with by --set data.reader.prefix=..., if it is not "
+            f"give the prefix of labels with --set data.reader.prefix=..., if it is not "
             f"{self.prefix}"
         )
         return FunctionReader(
@@ -59,8 +59,10 @@ class FastText(Settings):
         )
 
     def _examples(self, path: Path, labelled: bool, listener: Listener) -> Iterator[Example]:
-        """A line with one label has it as a text, one with several as a list; if not `labelled`,
-        each line is one."""
+        """Read one example a line; one label becomes a string, several become a list.
+
+        Unless `labelled`, blank lines are examples too.
+        """
         for line in LinesReader(
             [path], self.encoding, self.max_line_length, blanks=not labelled
         ).pieces(listener):
@@ -68,8 +70,7 @@ class FastText(Settings):
             labels = [
                 word.removeprefix(self.prefix) for word in words if word.startswith(self.prefix)
             ]
-            # Without labels the line is kept letter for letter, for what stands between words may
-            # tell something.
+            # A line without labels stays unchanged: its white space may carry information.
             text = (
                 " ".join(word for word in words if not word.startswith(self.prefix))
                 if labels
@@ -96,8 +97,7 @@ class FastText(Settings):
 
 
 def are_fasttext(lines: Sequence[str]) -> bool:
-    """Tell by the first lines of a file whether most of them hold a label as fastText writes
-    them."""
+    """Return whether most of the given lines hold a fastText label."""
     filled = [line for line in lines if line.strip()]
     labelled = [line for line in filled if any(word.startswith(PREFIX) for word in line.split())]
     return len(labelled) > len(filled) / 2

@@ -1,4 +1,4 @@
-"""Texts in a folder for each class, or in a file for each class, one a line."""
+"""Reader of labelled texts from a folder for each class, or from a file for each class."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ from ensue.settings import Settings
 
 
 class Folders(Settings):
-    """Read the files of several folders, each as a text whose label is its folder; or those of one
-    folder, each line as a text whose label is the name of its file."""
+    """Read a folder for each class, with a text in each file, or a file for each class.
+
+    With a file for each class, each of its lines is one text.
+    """
 
     name: Literal["folders"] = "folders"
     encoding: str = "utf-8"
-    """How the files are encoded, by Python's name for it."""
+    """Encoding of the files, by Python's name for it."""
     max_line_length: int = 1_000_000
-    """The most characters that a line may have, or a file that is one text."""
+    """Maximum number of characters in a line, or in a file that is one text."""
 
     def resolved(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> Folders:
-        """Nothing is left to fill in; tells `listener` how they are read."""
+        """Return the settings unchanged, and report to `listener` how labels are read."""
         if labelled:
             place, text = (
                 ("folder", "file") if len({path.parent for path in files}) > 1 else ("file", "line")
@@ -42,10 +44,10 @@ class Folders(Settings):
         return self
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
-        """Make the reader of these files; labels are what their names say.
+        """Build the reader of these files; labels are the names of folders or files.
 
-        A file is one text if files lie in more than one folder; else each line is one. Raises
-        DataError.
+        A file is one text if the files lie in more than one folder; else each line is one text.
+        Raises DataError.
         """
         folders = {path.parent for path in files}
         if beside := [
@@ -55,7 +57,7 @@ class Folders(Settings):
         ]:
             hint = "leave it out, or name the folders of the classes"
             raise DataError(
-                "the file lies beside the folders of classes", where=str(beside[0]), hint=hint
+                "the file is next to the folders of classes", where=str(beside[0]), hint=hint
             )
         if labelled:
             _refuse_parts(files, whole=len(folders) > 1)
@@ -96,7 +98,10 @@ class Folders(Settings):
         )
 
     def _requested(self, path: Path, listener: Listener) -> Iterator[Example]:
-        """Blank lines are among them, so that each line has its answer."""
+        """Read each line as a text without a label.
+
+        Blank lines stay, so that each line gets a prediction.
+        """
         for line in LinesReader([path], self.encoding, self.max_line_length, blanks=True).pieces(
             listener
         ):
@@ -113,19 +118,16 @@ def _class_of(path: Path, whole: bool) -> str:
 
 
 def _refuse_parts(files: Sequence[Path], whole: bool) -> None:
-    """Raise DataError where what would be classes are the parts of data by their names: they say
-    nothing of a text."""
+    """Raise DataError if the class names are names of parts, such as train and test."""
     names = dict.fromkeys(_class_of(path, whole) for path in files)
     parts = [name for name in names if part_named(name)]
     if len(parts) > 1 or len(parts) == len(names):
         what = (
-            f"{', '.join(map(repr, parts))} {'are parts' if len(parts) > 1 else 'is a part'} "
-            f"of data by name, and no"
+            f"{', '.join(map(repr, parts))} {'are names' if len(parts) > 1 else 'is a name'} "
+            f"of parts of the data, not of"
         )
         hint = (
             "begin each line with __label__CLASS, give a table with a column of labels, or a "
             "file for each class"
         )
-        raise DataError(
-            f"{what} class{'es' * (len(parts) > 1)}", where=str(files[0].parent), hint=hint
-        )
+        raise DataError(f"{what} classes", where=str(files[0].parent), hint=hint)

@@ -1,4 +1,4 @@
-"""The readers of examples with labels, by the name of the file format."""
+"""Registry of the readers of labelled examples, by the name of the file format."""
 
 from ensue.data.readers.fasttext import FastText
 from ensue.data.readers.folders import Folders
@@ -16,6 +16,9 @@ LABELLED: dict[str, type[Settings]] = {
     "series_file": SeriesFile,
     "trees": Trees,
 }
-"""Readers of examples with labels. Their settings have `resolved(files, listener, labelled)`, which
-gives them with what was guessed filled in, and tells it; and `build(files, labelled) ->
-LabelledReader`. `labelled` is false where labels may be missing."""
+"""Settings of the readers of labelled examples, by format.
+
+`resolved(files, listener, labelled)` returns the settings with guessed values filled in, and
+reports them to `listener`. `build(files, labelled)` returns a LabelledReader. `labelled` is false
+where labels may be missing.
+"""

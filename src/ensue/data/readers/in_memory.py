@@ -1,4 +1,4 @@
-"""Contents with their labels out of lists of Python, as scikit-learn has them."""
+"""Reader of contents and labels in Python lists, as scikit-learn passes them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from ensue.data.labelled import Content, Example, LabelledReader
 
 
 class InMemoryReader(LabelledReader):
-    """Example i is `contents[i]`, labelled `labels[i]`; the place in the list, from 1, takes that
-    of a line.
+    """Example i is `contents[i]` with the label `labels[i]`; its line is i + 1.
 
     >>> [(example.content, example.label) for example in InMemoryReader(["good", "bad"], [1,
     ...     0]).examples()]
@@ -27,7 +26,7 @@ class InMemoryReader(LabelledReader):
         self.contents, self.labels, self.groups = contents, labels, groups
 
     def examples(self, listener: Listener = SILENT) -> Iterator[Example]:
-        """Give one after the other."""
+        """Yield the examples in order."""
         for place, content in enumerate(self.contents):
             label = None if self.labels is None else self.labels[place]
             group = None if self.groups is None else str(self.groups[place])

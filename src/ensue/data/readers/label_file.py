@@ -1,5 +1,4 @@
-"""Labels in a table beside the files that hold the sequences: a row for each sequence, with its
-id."""
+"""Labels in a separate table, with one row for each sequence, joined to it by its id."""
 
 from __future__ import annotations
 
@@ -15,19 +14,19 @@ from ensue.data.tables.rows import ROWS, refuse_others, refuse_unnamed
 from ensue.errors import DataError
 
 LABELS = ("label", "class", "target", "type")
-"""What columns of labels are called."""
+"""Column names that are taken for the label."""
 LONGEST = 1_000_000
 NAMED = 5
-"""Sequences that a finding names."""
+"""Maximum number of sequences that a finding names."""
 
 
 def with_labels(
     reader: LabelledReader, path: Path, label: str, id: str, encoding: str
 ) -> LabelledReader:
-    """Give the same examples, each labelled as the row of the table says that has its id.
+    """Return a reader of the same examples with labels from a table, matched by id.
 
-    `label` is the column of labels, and `id` what that of ids is called in the data; in the table
-    it may be written in small letters. Those that have no row are left out, and counted. Raises
+    `label` is the column of labels, and `id` the name of the id column in the data. The table may
+    write that name in another case. Sequences without a row are skipped and counted. Raises
     DataError.
     """
     return FunctionReader(
@@ -41,7 +40,7 @@ def _labelled(
     without = []
     for one in reader.examples(listener):
         if not one.case:
-            what = "labels of texts stand beside them, not in a table of their own"
+            what = "texts cannot have their labels in a separate table"
             raise DataError(
                 what, where=str(path), hint="give a table with a column of text and one of labels"
             )
@@ -57,7 +56,7 @@ def _labelled(
 
 
 def _read(path: Path, label: str, id: str, encoding: str) -> dict[str, Any]:
-    """Give the label of each id."""
+    """Return the label of each id."""
     refuse_others(find_files([path]), ROWS)
     labels: dict[str, Any] = {}
     rows = ROWS[ending(path)](path, encoding, LONGEST, SILENT)

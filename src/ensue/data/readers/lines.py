@@ -1,4 +1,4 @@
-"""One record a line."""
+"""Reader of text files with one record a line."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from ensue.data.files import read_text
 from ensue.errors import DataError
 
 MAX_LINE_LENGTH = 1_000_000
-"""Characters of a line: more of them are hardly one."""
+"""Maximum number of characters in a line; a longer one is hardly a record."""
 
 
 class LinesReader(Reader):
-    """Each line as a record, without its line break; blank lines are left out and counted,
-    unless they are wanted."""
+    """Read each line as a record, without its line break.
+
+    Blank lines are skipped and counted, unless `blanks` is true.
+    """
 
     ends = True
 
@@ -25,7 +27,7 @@ class LinesReader(Reader):
         self.files, self.encoding, self.longest, self.blanks = files, encoding, longest, blanks
 
     def pieces(self, listener: Listener = SILENT) -> Iterator[Piece]:
-        """Give one piece a line."""
+        """Yield one piece a line."""
         for path in self.files:
             blank = 0
             for number, line in enumerate(
@@ -44,8 +46,11 @@ class LinesReader(Reader):
 def lines_of(
     path: Path, encoding: str = "utf-8", longest: int | None = None, listener: Listener = SILENT
 ) -> Iterator[str]:
-    """Give each line of a file without its line break. Raises DataError if one is longer than
-    `longest`, or MAX_LINE_LENGTH where nobody can say."""
+    """Yield each line of a file without its line break.
+
+    Raises DataError if a line is longer than `longest`, or than MAX_LINE_LENGTH if there is no
+    `longest`.
+    """
     rest, number = "", 1
     for text in read_text(path, encoding, listener):
         *whole, rest = (rest + text).split("\n")

@@ -1,5 +1,4 @@
-"""The files of each part of the data: given by --valid and --test, or named train, valid (or
-dev) and test."""
+"""Files of each part of the data: given by --valid and --test, or named train, valid and test."""
 
 from __future__ import annotations
 
@@ -25,31 +24,31 @@ PART_NAMES = {
     "test": "test",
     "testing": "test",
 }
-"""What the parts are called in published data sets, and what they are called here."""
+"""Names that published data sets give to the parts, and the part of each."""
 
 
 class PartFiles(Settings):
-    """Which files are parts of the data by themselves."""
+    """Files that are parts of the data by themselves."""
 
     split: Literal["auto", "drawn"] = "auto"
-    """Where the parts come from: with auto, files and folders named train, valid (or dev) and test
-    are those parts; with drawn, all files are read together, and the parts are drawn."""
+    """Parts by the names of files and folders (auto), or drawn from all files together (drawn).
+
+    The names are train, valid (or dev) and test.
+    """
     valid_file: str = ""
-    """A file on which choices are made, in place of the share `validation`; of series one that goes
-    on where the data ends."""
+    """Validation file, in place of the share `validation`; a series continues the data."""
     test_file: str = ""
-    """A file that is only reported, in place of the share `test`; of series one that goes on
-    from there."""
+    """Test file, in place of the share `test`; a series continues the validation part."""
 
 
 def get_part_files(
     name: str, paths: Sequence[Path], settings: PartFiles, listener: Listener, beside: str = ""
 ) -> dict[str, list[Path]]:
-    """Find the files of the part `name`, and those of "validation" and "test" that have their own:
-    as given, or by name.
+    """Find the files of the part `name`, and those of "validation" and "test" that have their own.
 
-    What lies in a folder of the data, and is given for a part, belongs to that part alone; a file
-    `beside` the data belongs to none. Raises DataError for a file that was given twice.
+    Parts are given by the settings or by file name. A file that is given for a part belongs to that
+    part alone, even in a folder of the data. A file `beside` the data belongs to no part. Raises
+    DataError for a file that is given twice.
     """
     held_out = {"validation": settings.valid_file, "test": settings.test_file}
     data = {name: paths} | {part: [Path(file)] for part, file in held_out.items() if file}
@@ -70,8 +69,10 @@ def get_part_files(
 
 
 def but_for(files: Sequence[Path], beside: str) -> list[Path]:
-    """Give files without the one that lies `beside` the data, if there is one. Raises DataError
-    where none is left."""
+    """Return the files without `beside`, a table of labels, if it is given.
+
+    Raises DataError if no file is left.
+    """
     rest = [path for path in files if not beside or path.resolve() != Path(beside).resolve()]
     if not rest:
         hint = "name the files of the sequences as well"
@@ -80,8 +81,7 @@ def but_for(files: Sequence[Path], beside: str) -> list[Path]:
 
 
 def part_named(name: str) -> str | None:
-    """Give the part that a file or folder is named for: by its whole name, or by how it begins or
-    ends.
+    """Return the part that a file or folder is named for, by its first or last word.
 
     >>> part_named("GunPoint_TRAIN.ts.gz"), part_named("dev-00000.csv"), part_named("bus.txt")
     ('train', 'validation', None)
@@ -93,8 +93,10 @@ def part_named(name: str) -> str | None:
 
 
 def parts_by_name(files: Sequence[Path]) -> dict[str, list[Path]] | None:
-    """Give the files of each part, by the names of files and of the folders that they lie in; None
-    where not every file is named for a part, or all for the same. One of the parts is "train"."""
+    """Return the files of each part by the names of files and folders, "train" among them.
+
+    Returns None if a file is not named for a part, or if all are named for the same one.
+    """
     if len(files) < 2:
         return None
     above = Path(commonpath([path.parent for path in files]))
@@ -111,11 +113,9 @@ def parts_by_name(files: Sequence[Path]) -> dict[str, list[Path]] | None:
 def take_named_parts(
     name: str, files: dict[str, list[Path]], listener: Listener
 ) -> dict[str, list[Path]]:
-    """Take the files of the part `name` that are named for the parts tune and test out of it, and
-    tell it.
+    """Move files that are named for validation or test out of the part `name`, and report it.
 
-    What is given by --valid or --test stays: then what is named for the same part is left out of
-    the data.
+    If --valid or --test names a file, files named for the same part are left out of the data.
     """
     found = parts_by_name(files[name])
     if found is None:
@@ -128,7 +128,7 @@ def take_named_parts(
             flag = {"validation": "--valid", "test": "--test"}[part]
             for path in own:
                 listener.on_finding(
-                    Finding(str(path), f"left out, for {flag} names another file for this part")
+                    Finding(str(path), f"left out: {flag} names another file for this part")
                 )
         else:
             kept[part] = own
@@ -146,21 +146,20 @@ def take_named_parts(
 
 
 def files_to_score(paths: Sequence[Path], settings: PartFiles, listener: Listener) -> list[Path]:
-    """Find the files that a run is scored on: where they are named for parts, those of the test
-    part alone."""
+    """Find the files that a run is scored on: if files are named for parts, only the test part."""
     files = find_files(paths)
     named = parts_by_name(files) if settings.split == "auto" else None
     if not named or "test" not in named:
         return files
     where = str(named["test"][0].parent)
     listener.on_finding(
-        Finding(where, "the files of the part test alone are scored, by their names")
+        Finding(where, "only the files of the test part are scored, by their names")
     )
     return named["test"]
 
 
 def _report_mixed(files: Sequence[Path], listener: Listener) -> None:
-    """Tell where some files are named for parts, and others beside them are not."""
+    """Report it if only some of the files are named for parts."""
     named = {part: path for path in files if (part := part_named(path.name))}
     if "train" not in named or len(named) < 2:
         return

@@ -1,5 +1,4 @@
-"""The `.ts` files of the UEA and UCR archives (Bagnall et al. 2018, arXiv:1811.00075): a
-sequence on each line."""
+"""Reader of the `.ts` files of the UEA and UCR archives (Bagnall et al. 2018, arXiv:1811.00075)."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ from ensue.errors import DataError
 from ensue.settings import Settings
 
 VALUE = "value"
-"""The one field of the steps, (steps, channels)."""
+"""Field of the steps, (steps, channels)."""
 
 MISSING = "write ?"
 
@@ -31,33 +30,39 @@ class SeriesFile(Settings):
 
     name: Literal["series_file"] = "series_file"
     encoding: str = "utf-8"
-    """How the files are encoded, by Python's name for it."""
+    """Encoding of the files, by Python's name for it."""
     max_line_length: int = 10_000_000
-    """The most characters that a line of the file may have."""
+    """Maximum number of characters in a line."""
 
     def resolved(
         self, files: Sequence[Path], listener: Listener, labelled: bool = True
     ) -> SeriesFile:
-        """Give itself: nothing is guessed. Raises DataError if a file has another ending."""
+        """Return the settings unchanged: nothing is guessed.
+
+        Raises DataError if a file has another extension.
+        """
         refuse_others(files, [".ts"])
         return self
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
-        """Make the reader of these files; whether they have labels, they say themselves. Raises
-        DataError."""
+        """Build the reader of these files; their headers say whether they have labels.
+
+        Raises DataError.
+        """
         self.resolved(files, SILENT, labelled)
         return FunctionReader(lambda listener: self._numbered(files, listener))
 
     def _numbered(self, files: Sequence[Path], listener: Listener) -> Iterator[Example]:
-        """Give each sequence the number that it has among those of all files, from 1, for it has
-        no other name."""
+        """Number the sequences of all files from 1; they have no other name."""
         sequences = chain.from_iterable(self._sequences(path, listener) for path in files)
         for place, one in enumerate(sequences, start=1):
             yield replace(one, row={"case": place}, case=str(place))
 
     def _sequences(self, path: Path, listener: Listener) -> Iterator[Example]:
-        """Channels stand between colons, values between commas, `?` for one that is missing, and
-        the label last."""
+        """Read the sequences of a file: channels split by colons, values by commas, the label last.
+
+        `?` marks a missing value.
+        """
         header, inside = _Header(), False
         for line, text in enumerate(
             lines_of(path, self.encoding, self.max_line_length, listener), start=1
@@ -83,7 +88,7 @@ class SeriesFile(Settings):
 
 @dataclass
 class _Header:
-    """What the lines before `@data` promise of those after it."""
+    """Header of a file: the declarations before `@data`."""
 
     labels: list[str] = field(default_factory=list)
     labelled: bool = False
@@ -94,8 +99,10 @@ class _Header:
 
 
 def _read_header(header: _Header, text: str, where: str) -> bool:
-    """Note one line of the header; true for its last one. Raises DataError for what cannot be
-    read."""
+    """Read one line of the header; return true for its last one, `@data`.
+
+    Raises DataError for a line that cannot be read.
+    """
     key, *values = text.split()
     key, first = key.lower(), values[0].lower() if values else ""
     if key == "@timestamps" and first == "true":
@@ -119,21 +126,23 @@ def _read_header(header: _Header, text: str, where: str) -> bool:
 
 
 def _sequence(text: str, header: _Header, where: str) -> tuple[NDArray[np.float64], Any]:
-    """Read one line as its values (steps, channels) and its label. Raises DataError where it
-    breaks a promise."""
+    """Parse one line into values (steps, channels) and a label.
+
+    Raises DataError if the line contradicts the header.
+    """
     channels = text.split(":")
     label: Any = channels.pop().strip() if header.labelled else None
     if header.numeric:
         label = number(label, "the label", where, MISSING)
     elif header.labels and label not in header.labels:
-        hint = "mend it, or add it to `@classLabel true ...`"
+        hint = "correct it, or add it to `@classLabel true ...`"
         raise DataError(
-            f"the label {label[:40]!r} is none that the header names", where=where, hint=hint
+            f"the label {label[:40]!r} is not one that the header lists", where=where, hint=hint
         )
     if header.channels and len(channels) != header.channels:
         some = f"{len(channels)} channel{'s' * (len(channels) != 1)}"
-        what = f"the line has {some} where the header promises {header.channels}"
-        raise DataError(what, where=where, hint="mend the line, or the header")
+        what = f"the line has {some} where the header declares {header.channels}"
+        raise DataError(what, where=where, hint="correct the line, or the header")
     values = [_channel(channel, place, where) for place, channel in enumerate(channels, start=1)]
     lengths = [len(channel) for channel in values]
     if len(set(lengths)) > 1:
@@ -141,15 +150,17 @@ def _sequence(text: str, header: _Header, where: str) -> tuple[NDArray[np.float6
         what = f"channel {place + 1} has {lengths[place]} values where channel 1 has {lengths[0]}"
         raise DataError(what, where=where, hint=f"{MISSING} where nothing was measured")
     if header.steps and lengths[0] != header.steps:
-        what = f"the line has {lengths[0]} values where the header promises {header.steps}"
+        what = f"the line has {lengths[0]} values where the header declares {header.steps}"
         raise DataError(
-            what, where=where, hint="mend it, or write `@equalLength false` and no `@seriesLength`"
+            what,
+            where=where,
+            hint="correct it, or write `@equalLength false` and no `@seriesLength`",
         )
     return np.array(values).T, label
 
 
 def _channel(text: str, place: int, where: str) -> list[float]:
-    """Read the values of a channel. Raises DataError that names the one that is no number."""
+    """Parse the values of a channel. Raises DataError that names a value that is not a number."""
     values = []
     for step, cell in enumerate(map(str.strip, text.split(",")), start=1):
         value = f"value {step} of channel {place}"

@@ -1,4 +1,4 @@
-"""One long text: all files one after the other."""
+"""Reader of one long text: all files concatenated."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from ensue.data.files import read_text
 
 
 class TextReader(Reader):
-    """Files as one text; where a file does not end with a line break and another follows, one is
-    put between."""
+    """Concatenate files into one text; a file that lacks a final line break gets one."""
 
     ends = False
 
@@ -19,7 +18,7 @@ class TextReader(Reader):
         self.files, self.encoding = files, encoding
 
     def pieces(self, listener: Listener = SILENT) -> Iterator[Piece]:
-        """Give stretches of about a million characters."""
+        """Yield pieces of about a million characters."""
         last = "\n"
         for path in self.files:
             line, between = 1, "" if last.endswith("\n") else "\n"

@@ -1,4 +1,4 @@
-"""Bracketed trees, one a line."""
+"""Reader of bracketed trees, one a line."""
 
 from __future__ import annotations
 
@@ -15,31 +15,30 @@ from ensue.settings import Settings
 
 
 class Trees(Settings):
-    """Read each line of the files as a tree in brackets, every node with its label, _ where it
-    has none."""
+    """Read each line as a bracketed tree; every node has a label, or `_` for none."""
 
     name: Literal["trees"] = "trees"
     inner: bool = True
-    """Whether the labels of inner nodes are learned too, or that of the root alone."""
+    """Whether to train on the labels of inner nodes too, not only on the root's."""
     encoding: str = "utf-8"
-    """How the files are encoded, by Python's name for it."""
+    """Encoding of the files, by Python's name for it."""
     max_line_length: int = 1_000_000
-    """The most characters that a line may have."""
+    """Maximum number of characters in a line."""
 
     def resolved(self, files: Sequence[Path], listener: Listener, labelled: bool = True) -> Trees:
-        """Nothing is left to fill in; tells `listener` how they are read."""
-        of = "that of each node is learned" if self.inner else "that of its root is learned"
+        """Return the settings unchanged, and report the format to `listener`."""
+        target = "the label of each node" if self.inner else "the label of the root"
         if labelled:
             listener.on_finding(
-                Finding(str(files[0]), f"read as bracketed trees, one a line; the label {of}")
+                Finding(str(files[0]), f"read as bracketed trees, one a line; target: {target}")
             )
         return self
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
-        """Make the reader of these files; the label of a tree is that of its root, which all but
-        `labelled` may lack.
+        """Build the reader of these files; the label of a tree is that of its root.
 
-        It raises DataError that names line and position where brackets do not fit.
+        Unless `labelled`, the root may have no label. Raises DataError that names line and position
+        if brackets do not match.
         """
         return FunctionReader(lambda listener: self._trees(files, labelled, listener))
 
@@ -69,7 +68,7 @@ class Trees(Settings):
 
 
 def are_trees(lines: Sequence[str]) -> bool:
-    """Tell whether the first line that is not blank is a bracketed tree."""
+    """Return whether the first line that is not blank is a bracketed tree."""
     try:
         return bool(parse_tree(next(filter(str.strip, lines), "no tree"), ""))
     except DataError:

@@ -1,5 +1,4 @@
-"""Vectors of words that others have learned, in the text formats of word2vec and GloVe, or
-word2vec's binary one."""
+"""Pretrained word vectors: the text formats of word2vec and GloVe, and word2vec's binary format."""
 
 from __future__ import annotations
 
@@ -15,27 +14,26 @@ from ensue.data.readers.lines import lines_of
 from ensue.errors import DataError
 
 MAX_VECTORS = 100_000
-"""Words of a file that are taken: they stand sorted by frequency, and each has to be kept in the
-run."""
+"""Words that are read from a file.
+
+Files are sorted by frequency, and the run keeps every word that is read.
+"""
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """Words with a vector each; that of number i stands in row i + 1, and row 0 is zero, for all
-    other words."""
+    """Words with their vectors; word i has row i + 1, and row 0 is zero, for unknown words."""
 
     words: list[str]
     table: NDArray[np.float32]
 
 
 def read_vectors(path: Path, most: int = MAX_VECTORS) -> Vectors:
-    """Read a word and its numbers from each line; a first line of two numbers, as word2vec writes,
-    is a header.
+    """Read word vectors from a text or binary file.
 
-    Some words of GloVe hold blanks (". . .", "at name@domain.com"): they are what stands before the
-    numbers.
-
-    Raises DataError that names the first wrong line.
+    Each line holds a word and its numbers. A first line of two numbers, as word2vec writes it, is a
+    header. Some words of GloVe contain blanks (". . .", "at name@domain.com"): the word is the text
+    before the numbers. Raises DataError that names the first wrong line.
     """
     if not path.exists():
         raise DataError("there is no such file", where=str(path), hint="check --vectors")
@@ -68,22 +66,22 @@ def read_vectors(path: Path, most: int = MAX_VECTORS) -> Vectors:
             ):  # what no float32 holds is infinite, which is refused below
                 vector = np.array(fields[1:], np.float32)
         except ValueError as error:  # "could not convert string to float: 'x'"
-            odd = str(error).partition(": ")[2]
+            value = str(error).partition(": ")[2]
             raise DataError(
-                f"{odd:.40} is not a number", where=where, hint="mend the line"
+                f"{value:.40} is not a number", where=where, hint="correct the line"
             ) from None
         if not np.isfinite(vector).all():
-            raise DataError("a number is not finite", where=where, hint="mend the line")
+            raise DataError("a number is not finite", where=where, hint="correct the line")
         words.setdefault(fields[0], vector)
         if len(words) == most:
             break
     else:
         if count is not None and number <= count:
             what = (
-                f"the file ends after {number - 1:,} of the {count:,} words that its first "
-                f"line tells of"
+                f"the file ends after {number - 1:,} of the {count:,} words that its header "
+                f"declares"
             )
-            raise DataError(what, where=str(path), hint="get it whole")
+            raise DataError(what, where=str(path), hint="download it again")
     if not words:
         raise DataError("there is no vector in the file", where=str(path), hint="check --vectors")
     return Vectors(list(words), np.stack([np.zeros(width, np.float32), *words.values()]))
@@ -98,12 +96,11 @@ def _is_number(field: str) -> bool:
 
 
 def _read_binary(path: Path, most: int) -> Vectors:
-    """Read word2vec's binary format: two numbers in a line, then each word, a blank and its
-    floats."""
+    """Read word2vec's binary format: a header of two numbers, then words with their floats."""
     chunks, held = raw_chunks(path), bytearray()
 
     def until(end: bytes, size: int = 0) -> bytes:
-        """Take bytes up to and with `end`, or so many of them; fewer if there are no more."""
+        """Take bytes up to and including `end`, or `size` bytes; fewer at the end of the file."""
         while (at := held.find(end) + 1 if end else size * (len(held) >= size)) == 0 and (
             more := next(chunks, b"")
         ):
@@ -118,7 +115,7 @@ def _read_binary(path: Path, most: int) -> Vectors:
         word, floats = until(b" ").strip(b"\n "), until(b"", 4 * width)
         if len(floats) < 4 * width:
             what = f"the file ends within the vector of word {number:,} of {count:,}"
-            raise DataError(what, where=str(path), hint="get it whole")
+            raise DataError(what, where=str(path), hint="download it again")
         vector = np.frombuffer(floats, "<f4").astype(np.float32)
         if not np.isfinite(vector).all():
             raise DataError(

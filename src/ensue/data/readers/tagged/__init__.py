@@ -1,9 +1,9 @@
-"""Sentences with a tag for every word, in the formats of treebanks and shared tasks.
+"""Readers of sentences with a tag for every word, in the formats of treebanks and shared tasks.
 
-CoNLL-U (universaldependencies.org/format.html): ten columns by tab, comments, words of several
-tokens ("3-4"), empty nodes ("8.1"). Columns of CoNLL-2000 and CoNLL-2003: by blanks, the word
-first, the tag last. A word and a tag by tab. A blank line ends a sentence in all three. JSON Lines
-hold a list of tokens, and one of tags.
+CoNLL-U (universaldependencies.org/format.html) has ten columns separated by tabs, comments,
+multiword tokens ("3-4") and empty nodes ("8.1"). Columns of CoNLL-2000 and CoNLL-2003 are separated
+by blanks, with the word first and the tag last. The tsv format has a word and a tag separated by a
+tab. A blank line ends a sentence in all three. JSON Lines hold a list of tokens and a list of tags.
 """
 
 from __future__ import annotations
@@ -46,46 +46,53 @@ DESCRIBED: dict[TagFormat, str] = {
 
 
 ROWS_OF_CSV = 10
-"""Lines from which a table of CSV is known by its commas."""
+"""Minimum number of lines for recognising a CSV table by its commas."""
 
 
 class TaggedSettings(PartFiles):
     """How sentences with a tag for every word are read and split."""
 
     format: Literal["auto", "conllu", "columns", "tsv", "jsonl"] = "auto"
-    """conllu, columns (CoNLL-2000, CoNLL-2003), tsv (a word and a tag), jsonl; auto tells it
-    from name and lines."""
+    """File format; auto guesses it from the file's name and lines.
+
+    conllu: CoNLL-U. columns: CoNLL-2000 and CoNLL-2003. tsv: a word and a tag. jsonl: JSON Lines.
+    """
     column: str = Field(default="", coerce_numbers_to_str=True)
-    """The column of the tags: one of CoNLL-U (upos if not given), or its number, from 1, or its
-    name in the first line; else it is guessed, and told: mostly the last."""
+    """Tag column: its number from 1, or its name in the header; CoNLL-U: upos by default.
+
+    Without it, the column is guessed (mostly the last) and reported.
+    """
     word: str = Field(default="", coerce_numbers_to_str=True)
-    """The column of the words: its number, from 1, or its name in the first line; else it is
-    guessed, and told: mostly the first, or that behind the numbers of the words. Of CoNLL-U it is
-    form if not given."""
+    """Word column: its number from 1, or its name in the header; CoNLL-U: form by default.
+
+    Without it, the column is guessed and reported. It is mostly the first, or the one after the
+    word numbers.
+    """
     tokens: str = "tokens"
-    """jsonl: the name of the list of words; where there is none of it, `tokens`."""
+    """jsonl: name of the list of words; `tokens` if a row lacks that name."""
     tags: str = "tags"
-    """jsonl: the name of the list of tags; where there is none of it, `tags`, or the only one
-    that could be meant."""
+    """jsonl: name of the list of tags.
+
+    If a row lacks that name: `tags`, or the only list that could hold the tags.
+    """
     names: tuple[str, ...] = ()
-    """jsonl: the names of tags that are whole numbers, from 0 on; without them the numbers
-    themselves are the tags."""
+    """jsonl: names of integer tags, from 0; without names the integers themselves are the tags."""
     encoding: str = "utf-8"
-    """How the files are encoded, by Python's name for it."""
+    """Encoding of the files, by Python's name for it."""
     max_length: int = Field(default=2000, ge=1)
-    """The most words that a sentence may have that is learned from, or chosen or reported on."""
+    """Maximum number of words in a sentence for training, validation and test."""
     validation: float = Field(default=0.1, gt=0, lt=0.5)
-    """The share of the sentences on which choices are made, drawn by the seed."""
+    """Share of the sentences for validation, drawn with the random seed."""
     test: float = Field(default=0.1, gt=0, lt=0.5)
-    """The share of the sentences that is only reported, drawn by the seed."""
+    """Share of the sentences for the test part, drawn with the random seed."""
 
 
 class TaggedReader(LabelledReader):
-    """One example a sentence: `content` holds the field "words", `label` is the list of tags.
+    """Read one example a sentence: the field "words" of `content`, and a list of tags as `label`.
 
-    Of CoNLL-U and columns, `row["lines"]` holds the lines as they stand in the file, and
-    `row["at"]` says which of them are the words. `before` is how files with columns were read that
-    belong to these; with `remembered`, what the settings say of columns was said of those.
+    For CoNLL-U and columns, `row["lines"]` holds the lines of the file, and `row["at"]` the indices
+    of those that are words. `before` is the layout of other files that these belong to. With
+    `remembered`, the column settings refer to those other files.
     """
 
     def __init__(
@@ -114,12 +121,12 @@ class TaggedReader(LabelledReader):
 
     @property
     def format(self) -> TagFormat:
-        """How the first file is read."""
+        """Format of the first file."""
         return self._guess_format(self.files[0])
 
     @cached_property
     def layout(self) -> Layout | None:
-        """Where the columns of the first file stand, if it has some without names of their own."""
+        """Column layout of the first file, or None if its format has fixed columns."""
         return (
             self._layout_of(self.files[0], self.format)
             if self.format in ("columns", "tsv")
@@ -128,7 +135,7 @@ class TaggedReader(LabelledReader):
 
     @property
     def described(self) -> str:
-        """How the first file is read, in words."""
+        """Description of how the first file is read."""
         return DESCRIBED[self.format] if self.layout is None else self.layout.described(self.tagged)
 
     def _guess_format(self, path: Path) -> TagFormat:
@@ -159,7 +166,7 @@ class TaggedReader(LabelledReader):
         return self._of_lines(path, Columns(layout, self.tagged), listener)
 
     def _report_format(self, path: Path, described: str, listener: Listener) -> None:
-        """Say how a file is read, unless all of it was said."""
+        """Report how a file is read, unless the settings give all of it."""
         chosen = self.settings.word and self.settings.column
         if self.settings.format == "auto" or (described.startswith("columns") and not chosen):
             others = (
@@ -208,8 +215,10 @@ def reader_beside(
     tagged: bool,
     remembered: bool = False,
 ) -> TaggedReader:
-    """Read files that belong to others, which were read `before` as a kind with a layout; where
-    theirs is another kind, what was said of columns is not about them."""
+    """Build the reader of files that go with other files; `before` is the format of those.
+
+    If the format differs, the column settings do not apply to these files.
+    """
     kind, layout = before
     reader = TaggedReader(files, settings, tagged, layout, remembered)
     if reader.format == kind or (layout is not None and reader.format in ("columns", "tsv")):
@@ -218,11 +227,10 @@ def reader_beside(
 
 
 def refuse_tables(path: Path, first: Sequence[str]) -> None:
-    """Raise DataError for CSV and JSON as a whole, which are none of the formats; `first` are lines
-    without blank ones.
+    """Raise DataError for CSV tables and for a single JSON value; neither is a supported format.
 
-    Lines of CSV are known by their commas: several in each, as many in all, and never one before a
-    blank.
+    `first` holds lines without blank ones. A CSV table is recognised by its commas: several in each
+    line, equally many in all, and none before a blank.
     """
     commas = {line.count(",") for line in first}
     rows = (
@@ -237,7 +245,7 @@ def refuse_tables(path: Path, first: Sequence[str]) -> None:
     if ending(path) == ".csv" or (rows and not columns):
         hint = "write it as .tsv: a word and its tag by tab, with a blank line after each sentence"
         raise DataError(
-            "a CSV table is none of the formats that hold tagged sentences",
+            "CSV is not a format for tagged sentences",
             where=str(path),
             hint=hint,
         )
@@ -250,7 +258,7 @@ def refuse_tables(path: Path, first: Sequence[str]) -> None:
 
 
 def guess_format(path: Path, encoding: str) -> TagFormat:
-    """Tell a format by the file's name, or else by its first lines."""
+    """Guess the format of a file from its name, or else from its first lines."""
     by_name: dict[str, TagFormat] = {
         ".conllu": "conllu",
         ".jsonl": "jsonl",

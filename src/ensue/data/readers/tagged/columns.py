@@ -1,8 +1,8 @@
-"""Lines with a word and its tag in columns: where both stand, and which lines are words at all.
+"""Layout of files with a word and its tag in columns: which columns they are, and which lines.
 
-By blanks: CoNLL-2000, CoNLL-2003, CoNLL-2012. By tab: a word and a tag, CoNLL-2009, GermEval 2014
-(number, word, tag, tag). What a file is, is decided by the shape of all its lines, not by the
-first.
+Columns separated by blanks: CoNLL-2000, CoNLL-2003, CoNLL-2012. By tabs: a word and a tag,
+CoNLL-2009, GermEval 2014 (number, word, tag, tag). The layout is inferred from all lines together,
+not from the first.
 """
 
 from __future__ import annotations
@@ -21,15 +21,14 @@ KINDS = "conllu|columns|tsv|jsonl"
 FOR_TRAINING = f"name the format with --set data.format={KINDS}"
 FOR_USE = f"name the format with --read {KINDS}"
 LOOKED_AT = 20_000
-"""Lines from which the columns are known."""
+"""Maximum number of lines from which the layout is inferred."""
 BLANKS = re.compile(r"[ \t]+")
-"""Other white space, such as a no-break space, may stand within a word."""
+"""Separator of columns; other white space, such as a no-break space, may be part of a word."""
 DOCUMENT = re.compile(r"#(begin|end) document\b")
 NOT_A_WORD = re.compile(r"\d+(-\d+|\.\d+)")
-"""The number of a word of several tokens, or of one that is not in the text."""
+"""Number of a multiword token, or of a word that is not in the text."""
 BRACKETS = re.compile(r"(?:\(([^()*\s]+))?\*?(\)?)")
-"""A span begins, goes on or ends; spans within spans are written otherwise, and stay as they
-are."""
+"""A span begins, continues or ends; nested spans are written differently and stay unchanged."""
 OF_WORDS = ("token", "tokens", "word", "words", "form", "text")
 OF_TAGS = (
     "tag",
@@ -55,42 +54,43 @@ HEADER = {
     "lemma",
     "sentence_id",
 }
-"""Names that a first line consists of where it is a header, and nobody named a column."""
+"""Names that the first line consists of if it is a header."""
 GLOBAL = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
-"""CoNLL-U Plus names its columns so."""
+"""Declaration of the column names in CoNLL-U Plus."""
 NOTHING = {"_", "-"}
-"""What stands in columns that were not filled in."""
+"""Values of a column that was not filled in."""
 MOSTLY = 0.9
-"""The share of lines with a tab from which on the others are mistakes."""
+"""Share of lines with a tab from which on lines without one are errors."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How lines of columns are read; places of columns are counted from 0."""
+    """Column layout of a file; columns are counted from 0."""
 
     by: str
-    """What is between two columns: a tab, "blanks", or a line break, where each line is one
-    word."""
+    """Separator of columns: a tab, "blanks", or a line break if each line is one word."""
     count: int
-    """How many columns there are; 0 where sentences differ."""
+    """Number of columns; 0 if it differs between sentences."""
     word: int
     tag: int
     number: int = -1
-    """The column that numbers the words of a sentence; -1 if none does."""
+    """Column that numbers the words of a sentence; -1 for none."""
     header: bool = False
-    """Whether the first line with words has the names of the columns."""
+    """Whether the first line with words holds the column names."""
     brackets: bool = False
-    """Whether spans are written as in CoNLL-2005 and CoNLL-2012: (PER*, *, *) in place of B-PER,
-    I-PER, I-PER."""
+    """Whether spans are written as in CoNLL-2005 and CoNLL-2012.
+
+    (PER*, *, *) stands for B-PER, I-PER, I-PER.
+    """
     values: tuple[frozenset[str], ...] = ()
-    """What stands in each column, in lines that are words without doubt."""
+    """Values of each column, in lines that are certainly words."""
 
     def fields(self, line: str) -> list[str]:
-        """Cut a line."""
+        """Split a line into its columns."""
         return cut(line, self.by)
 
     def described(self, tagged: bool) -> str:
-        """Say it in words, columns counted from 1."""
+        """Describe the layout in words, with columns counted from 1."""
         if self.by == "\n":
             return "a word a line"
         if self.by == "\t" and (self.count, self.word, self.tag) == (2, 0, 1):
@@ -101,31 +101,32 @@ class Layout:
         return f"columns by {by}, {where}"
 
     def to_json(self) -> dict[str, Any]:
-        """Give what other files are read by as plain JSON values."""
+        """Return what is needed to read other files alike, as JSON values."""
         return {
             name: value for name, value in asdict(self).items() if name not in ("values", "header")
         }
 
     def fits(self, other: Layout) -> bool:
-        """Tell whether another file has columns as this one."""
+        """Return whether another file has the same separator and number of columns."""
         return (self.by, self.count) == (other.by, other.count)
 
 
 @dataclass(frozen=True)
 class RequestedColumns:
-    """What a person said of the columns: their numbers from 1, or their names; empty where
-    nothing was said."""
+    """Columns that the settings name, by number from 1 or by name; empty if not given."""
 
     word: str
     tag: str
     tagged: bool
-    """Whether there have to be tags."""
+    """Whether tags are required."""
     remembered: bool = False
-    """Whether it was said of other files, which a run was trained on."""
+    """Whether the columns refer to other files, on which a run was trained."""
 
     def of_file(self, names: Sequence[str], alike: bool) -> RequestedColumns:
-        """Give what holds of a file with a header of such names, whose columns may be like those
-        of files before it."""
+        """Return the columns that apply to a file with these header names.
+
+        `alike` says whether its layout is that of the files before it.
+        """
 
         def holds(column: str) -> bool:
             if column in names or not (self.remembered or alike):
@@ -142,7 +143,7 @@ class RequestedColumns:
 
 
 def cut(line: str, by: str) -> list[str]:
-    """Cut a line into columns.
+    """Split a line into columns.
 
     >>> cut("New York\\tB-LOC", "\\t"), cut("New   York ", "blanks"), cut("New York", "\\n")
     (['New York', 'B-LOC'], ['New', 'York'], ['New York'])
@@ -153,10 +154,10 @@ def cut(line: str, by: str) -> list[str]:
 def find_layout(
     lines: Sequence[str], by_tab: bool, wanted: RequestedColumns, before: Layout | None, where: str
 ) -> Layout:
-    """Find the columns of a file by its first lines; `before` are those of files that were read
-    before.
+    """Infer the column layout of a file from its first lines.
 
-    Raises DataError for a column that there is not.
+    `before` is the layout of files that were read before. Raises DataError for a column that does
+    not exist.
     """
     names = _global_names(lines)
     sentences = [[line for line in block if not _is_document(line)] for block in blocks(lines)]
@@ -214,7 +215,7 @@ def _are_brackets(values: frozenset[str]) -> bool:
 
 
 def blocks(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Give the lines between blank lines."""
+    """Yield the lines between blank lines, block by block."""
     return (
         list(block) for blank, block in groupby(lines, lambda line: not line.strip()) if not blank
     )
@@ -250,8 +251,10 @@ def _is_header(fields: Sequence[str], wanted: RequestedColumns) -> bool:
 
 
 def _number_column(rows: Sequence[Sequence[Sequence[str]]], least: int, more: int) -> int:
-    """Give the first column that counts the words of every sentence, with so many columns behind
-    it; else -1."""
+    """Return the first column that counts the words of every sentence, or -1.
+
+    At least `more` columns must follow it.
+    """
     for place in range(least - more):
         counts = [
             [fields[place] for fields in block if not NOT_A_WORD.fullmatch(fields[place])]
@@ -273,7 +276,7 @@ def _word_column(names: Sequence[str], number: int) -> int:
 
 
 def _tag_column(found: Layout, least: int, word: int) -> int:
-    """Guess it: the last one, but for formats that are known to have it elsewhere."""
+    """Guess the tag column: the last one, except in formats that are known to differ."""
     if (
         found.by == "\t" and found.number == 0 and least >= 14
     ):  # CoNLL-2009: the gold part of speech
@@ -314,19 +317,19 @@ def _named(column: str, names: Sequence[str], where: str) -> int:
 
 
 class Columns:
-    """Reads line after line of a file by its layout."""
+    """Parse the lines of a file by its layout."""
 
     def __init__(self, layout: Layout, tagged: bool) -> None:
         self.layout, self.tagged = layout, tagged
         self.count, self.comments, self.header = layout.count, 0, layout.header
         self.inside = ""
-        """The type of the span that is open, where spans are written with brackets."""
+        """Type of the open span, if spans are written with brackets."""
 
     def __call__(self, line: str, words: int, where: str) -> tuple[str, str] | None:
-        """Give the word and the tag of a line, after so many words of its sentence; None for one
-        without a word.
+        """Return the word and tag of a line, or None for a line without a word.
 
-        Raises DataError that names the place.
+        `words` is the number of words before it in its sentence. Raises DataError that names the
+        place.
         """
         layout = self.layout
         if _is_document(line) or (line.startswith("#") and not self._is_word(line, words)):
@@ -346,7 +349,7 @@ class Columns:
             tag = "a word and its tag need" if self.tagged else "a word needs"
             need = f"{tag} {least}" if self.count < least else f"those before it have {self.count}"
             what, flag_hint = f"the line has {columns(len(fields))}, and {need}", FOR_TRAINING
-            hint = "mend the line" if self.tagged else f"mend the line, or {FOR_USE}"
+            hint = "correct the line" if self.tagged else f"correct the line, or {FOR_USE}"
             raise DataError(
                 what, where=where, hint=hint, flag_hint=flag_hint if self.tagged else None
             )
@@ -363,7 +366,7 @@ class Columns:
         ) if layout.brackets and self.tagged else tag.strip()
 
     def _as_iob(self, tag: str, words: int) -> str:
-        """Write a tag with brackets as one of IOB2; what is none stays as it is."""
+        """Convert a tag with brackets to IOB2; other tags stay unchanged."""
         if (match := BRACKETS.fullmatch(tag)) is None:
             return tag
         begins, ends = match.groups()
@@ -372,8 +375,10 @@ class Columns:
         return f"{'B' if begins else 'I'}-{kind}" if kind else OUTSIDE
 
     def _is_word(self, line: str, words: int) -> bool:
-        """Tell the word "#" from a comment: it has as many columns, and what stands in them
-        stands in others too."""
+        """Return whether a line that begins with "#" is the word "#" rather than a comment.
+
+        A word has as many columns as other lines, with values that other lines have too.
+        """
         fields = self.layout.fields(line)
         if self.layout.by == "\n":
             return BLANKS.search(line.strip()) is None
@@ -390,7 +395,7 @@ class Columns:
         return known or (alike and (words > 0 or not others))
 
     def findings(self, where: str) -> Iterator[Finding]:
-        """Say what was left out, once a file is read."""
+        """Report the number of comment lines that were skipped."""
         if self.comments:
             yield Finding(
                 where, f"{self.comments:,} comment line{'s' * (self.comments > 1)} (# ...) left out"
@@ -398,5 +403,5 @@ class Columns:
 
 
 def columns(count: int) -> str:
-    """Count columns in words."""
+    """Format a number of columns: "1 column", "2 columns"."""
     return f"{count} column{'s' * (count != 1)}"

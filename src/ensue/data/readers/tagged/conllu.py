@@ -1,4 +1,4 @@
-"""Lines of CoNLL-U (universaldependencies.org/format.html), and of what has ten columns like it."""
+"""Parser of CoNLL-U lines (universaldependencies.org/format.html)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "dep
 
 
 def conllu_column(said: str, usual: str, known: tuple[str, ...], what: str) -> str:
-    """Give the name of a column of CoNLL-U that a person named, or numbered from 1. Raises
-    SettingError."""
+    """Return the name of a column of CoNLL-U, given by name or by number from 1.
+
+    Raises SettingError if `known` lacks it.
+    """
     name = (
         CONLLU[int(said) - 1]
         if said.isdecimal() and 0 < int(said[:9]) <= len(CONLLU)
@@ -30,7 +32,7 @@ def conllu_column(said: str, usual: str, known: tuple[str, ...], what: str) -> s
 
 
 def tag_column(said: str) -> str:
-    """Give the column with the tags; upos if nothing was said.
+    """Return the name of the tag column; upos if none is given.
 
     >>> tag_column(""), tag_column("5"), tag_column("feats")
     ('upos', 'xpos', 'feats')
@@ -39,7 +41,7 @@ def tag_column(said: str) -> str:
 
 
 class Conllu:
-    """Reads line after line; `word` and `tag` name columns, or are empty."""
+    """Parse lines one by one; `word` and `tag` name columns, or are empty."""
 
     def __init__(self, word: str, tag: str, tagged: bool) -> None:
         self.tagged = tagged
@@ -47,17 +49,17 @@ class Conllu:
         self.tag = CONLLU.index(tag_column(tag if tagged else ""))
 
     def __call__(self, line: str, words: int, where: str) -> tuple[str, str] | None:
-        """Give the word and the tag of a line, after so many words of its sentence; None for one
-        without a word.
+        """Return the word and tag of a line, or None for a line without a word.
 
-        Raises DataError that names the place.
+        `words` is the number of words before it in its sentence. Raises DataError that names the
+        place.
         """
         if line.startswith("#"):
             return None
         fields = line.split("\t")
         if len(fields) != len(CONLLU):
             what = f"the line has {columns(len(fields))} by tab, and CoNLL-U has 10"
-            hint = "mend the line" if self.tagged else f"mend the line, or {FOR_USE}"
+            hint = "correct the line" if self.tagged else f"correct the line, or {FOR_USE}"
             raise DataError(
                 what, where=where, hint=hint, flag_hint=FOR_TRAINING if self.tagged else None
             )
@@ -96,5 +98,5 @@ class Conllu:
         return tag.strip()
 
     def findings(self, where: str) -> Iterator[Finding]:
-        """Say nothing: comments are usual."""
+        """Yield no finding: comments are usual."""
         yield from ()

@@ -1,5 +1,4 @@
-"""Objects of JSON with a list of words and one of tags, as data sets of Hugging Face are
-exported."""
+"""Reader of JSON objects with a list of words and a list of tags, as Hugging Face exports them."""
 
 from __future__ import annotations
 
@@ -10,22 +9,24 @@ from ensue.data.contract import Finding
 from ensue.errors import DataError
 
 TAGS = ("tags", "labels")
-"""How the names of lists of tags end, where none is called "tags": ner_tags, pos_tags."""
+"""Endings of the names of tag lists if none is called "tags": ner_tags, pos_tags."""
 
 
 class JsonLists:
-    """Reads object after object by the settings `tokens`, `tags` and `names`."""
+    """Read JSON objects by the settings `tokens`, `tags` and `names`."""
 
     def __init__(self, settings: Any, tagged: bool) -> None:
         self.settings, self.tagged = settings, tagged
         self.named = ""
-        """The list of tags that is read, where it is another than was said."""
+        """Name of the tag list that is read, if it is not the one that was given."""
         self.whole: bool | None = None
-        """Whether tags are whole numbers; None as long as none was read."""
+        """Whether tags are integers; None before the first tag."""
 
     def __call__(self, row: dict[str, Any], where: str) -> tuple[list[str], list[str] | None]:
-        """Give words and tags, None where there need not be any. Raises DataError that names the
-        place."""
+        """Return the words and the tags of a row; tags are None if none are needed.
+
+        Raises DataError that names the place.
+        """
         words = self._words(row, where)
         if not self.tagged:
             return words, None
@@ -41,14 +42,14 @@ class JsonLists:
         return words, [self._tag(tag, name, where) for tag in tags]
 
     def findings(self, where: str) -> Iterator[Finding]:
-        """Say what was taken for the tags, and that they have no names."""
+        """Report which list was taken for the tags, and integer tags without names."""
         if self.named:
             hint = "name another list with --tags"
             yield Finding(where, f"took {self.named!r} for the tags", hint)
         if self.whole and not self.settings.names:
             hint = """give their names, from 0 on, with --set 'data.names=["O", "B-PER", ...]'"""
             yield Finding(
-                where, "the tags are whole numbers without names, and are told as they are", hint
+                where, "the tags are integers without names, and are reported as numbers", hint
             )
 
     def _words(self, row: dict[str, Any], where: str) -> list[str]:
@@ -82,7 +83,7 @@ class JsonLists:
     def _tag(self, tag: Any, name: str, where: str) -> str:
         whole = isinstance(tag, int) and not isinstance(tag, bool)
         if not whole and not (isinstance(tag, str) and tag.strip()):
-            hint = "write tags as strings, or as whole numbers"
+            hint = "write tags as strings, or as integers"
             raise DataError(
                 f"{name!r} is not a list of tags: it holds {tag!r:.40}", where=where, hint=hint
             )

@@ -1,5 +1,4 @@
-"""What a file that is to be tagged holds, by its lines: words in columns, one sentence a line,
-or prose."""
+"""Detection of the form of a file to be tagged: words in columns, one sentence a line, or prose."""
 
 from __future__ import annotations
 
@@ -13,24 +12,29 @@ from ensue.data.readers.tagged.conllu import CONLLU
 from ensue.data.sentence_splitting import CLOSING, ENDING, WIDE, split_sentences
 
 Form: TypeAlias = Literal["text", "lines", "paragraphs"]
-"""Prose whose lines go on in the next, one sentence a line, or lines of several sentences that
-end with the line."""
+"""Form of a text.
+
+text: prose whose lines continue in the next. lines: one sentence a line. paragraphs: lines of
+several sentences that end with the line.
+"""
 
 MOSTLY = 0.95
-"""The share of lines that has to look like words in columns; a file may be damaged, which its
-reader tells."""
+"""Share of lines that must look like words in columns; the reader reports the others."""
 SINGLE = 0.8
-"""The share of lines in which rules find one sentence; they find two where they do not know an
-abbreviation."""
+"""Share of lines in which the rules find one sentence.
+
+They find two where they do not know an abbreviation.
+"""
 LOOKED_AT = 1000
-"""Lines from which the form of a text is known."""
+"""Maximum number of lines from which the form is inferred."""
 
 
 def are_columns(
     lines: Sequence[str], tags: Collection[str] = (), before: Layout | None = None
 ) -> bool:
-    """Tell words in columns, CoNLL-U or JSON Lines from prose; `tags` may be known, and `before`
-    how others look.
+    """Return whether lines hold words in columns, CoNLL-U or JSON Lines rather than prose.
+
+    `tags` are known tags, and `before` is the layout of related files.
 
     >>> (are_columns(["the\\tDET", "cat\\tNOUN", "", "a\\tDET"]),
     ...  are_columns(["the cat", "", "sat here"]))
@@ -73,10 +77,10 @@ def are_columns(
 
 
 def form_of_text(lines: Sequence[str]) -> Form:
-    """Tell how the sentences of a text stand in its lines.
+    """Return how the sentences of a text are distributed over its lines.
 
-    Prose that was broken into lines is broken where the next word did not fit, or goes on after a
-    comma, or with a small letter. Other lines are sentences, or paragraphs where many hold several.
+    Prose that was wrapped breaks lines where the next word does not fit, after a comma, or before a
+    small letter. Other lines are sentences, or paragraphs if many hold several sentences.
 
     >>> form_of_text(["It rains.", "He goes home now.", "Why?"])
     'lines'

@@ -1,5 +1,4 @@
-"""What a tokenizer sees of a place between two characters of a stretch without blanks: hashed
-substrings around it."""
+"""Features of a tokenizer: hashed substrings around each place between two characters."""
 
 from __future__ import annotations
 
@@ -12,17 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Stretch: TypeAlias = tuple[str, str]
-"""A text without blanks, and a character of the kind that the next begins with; empty if there
-is none."""
+"""A text without blanks, and the character class that the next one begins with.
+
+The class is empty if there is no next stretch.
+"""
 
 SIZE = 1 << 16
-"""Features are told apart by so many numbers."""
+"""Number of hash buckets for features."""
 PAD = 4
-"""What stands around a stretch, so that every substring exists."""
+"""Padding around a stretch, so that every window lies inside."""
 WINDOWS = ((1, 1), (2, 1), (1, 2), (2, 2), (3, 1), (1, 3), (3, 3))
-"""How many characters before a place, and behind it."""
+"""Numbers of characters before and after a place."""
 LONGEST = 12
-"""Of longer beginnings and ends of a stretch nothing is learned by heart."""
+"""Longest beginning or end of a stretch that is one feature."""
 BASE = np.uint64(0x9E3779B97F4A7C15)
 INVERSE = np.uint64(pow(int(BASE), -1, 1 << 64))
 
@@ -30,10 +31,10 @@ INVERSE = np.uint64(pow(int(BASE), -1, 1 << 64))
 def features_of(
     stretches: Sequence[Stretch],
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
-    """Give for each place inside of stretches its features (places, features), the stretch's
-    number, and where it is.
+    """Compute the features of each place inside of stretches.
 
-    No place is before a mark that belongs to the character before it.
+    Returns the features (places, features), the number of each place's stretch, and the position of
+    each place in it. A place before a combining mark is left out.
     """
     padded = [f"{' ' * PAD}{text} {after:\0<1}{' ' * PAD}" for text, after in stretches]
     sizes = np.array([len(text) for text, _ in stretches])
@@ -71,7 +72,7 @@ def features_of(
 
 
 class _Hashes:
-    """Hashes of any substrings of a text, the same wherever they stand (Karp and Rabin 1987)."""
+    """Hashes of any substrings of a text, independent of their position (Karp and Rabin 1987)."""
 
     def __init__(self, codes: NDArray[np.uint32]) -> None:
         powers = np.full(len(codes) + 1, BASE)
@@ -98,8 +99,7 @@ def _mixed(column: NDArray[np.uint64], number: int) -> NDArray[np.uint64]:
 
 
 def _kinds(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Give the kind of each character as a character: A, a, x (without case), 0, m (a mark); any
-    other is its own."""
+    """Return the class of each character: A, a, x (caseless), 0, m (mark), or itself."""
     found, places = np.unique(codes, return_inverse=True)
     return np.array([_kind(code) for code in found.tolist()], np.uint32)[places]
 
@@ -124,8 +124,7 @@ def _kind(code: int) -> int:
 
 
 def _runs(kinds: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give for each character where the run of letters, or of digits, that it stands in begins,
-    and ends."""
+    """Return the beginning and end of the run of letters or digits around each character."""
     letters = np.isin(kinds, [ord(kind) for kind in "Aaxm"])
     group = np.where(letters, 1, np.where(kinds == ord("0"), 2, 0))
     fresh = np.concatenate([[True], (group[1:] != group[:-1]) | (group[1:] == 0)])
@@ -137,7 +136,7 @@ def _runs(kinds: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 
 def _signs(stretches: Sequence[Stretch]) -> NDArray[np.uint64]:
-    """Tell what a stretch looks like as a whole: an address, one with points, with strokes."""
+    """Return flags of a stretch as a whole: an email address, a URL, several points."""
     seen = (
         ("@" in text, "://" in text or text.startswith("www."), text.count(".") > 1)
         for text, _ in stretches

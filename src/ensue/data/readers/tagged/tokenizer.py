@@ -1,10 +1,10 @@
-"""A tokenizer learned from the treebank that a tagger was trained on.
+"""Tokenizer fitted to the treebank that a tagger was trained on.
 
-CoNLL-U says by SpaceAfter=No, and by tokens of several words ("1-2"), how its words stand in the
-text. Learned are: the cuts inside of stretches without blanks, by a logistic regression over the
-characters around each place; words that are written otherwise in the text ("du": "de", "le"); and
-words that hold blanks. Beside a character that the treebank hardly has nothing was learned: there
-the rules of `data.sentences` cut.
+CoNLL-U records how words stand in the text, by SpaceAfter=No and by multiword tokens ("1-2"). The
+tokenizer learns the cuts inside of stretches without blanks, by logistic regression over the
+characters around each place. It also learns words that the text writes differently ("du": "de",
+"le"), and words that contain blanks. Next to a character that the treebank hardly has, the rules of
+`data.sentence_splitting` apply.
 """
 
 from __future__ import annotations
@@ -26,28 +26,34 @@ from ensue.data.readers.tagged.stretches import SIZE, Stretch, features_of
 from ensue.data.sentence_splitting import Word, words_of
 
 EPOCHS, STEPS, ROWS, RATE, DECAY = 6, 100, 8192, 0.5, 1e-5
-"""The regression takes so many epochs, or steps if those are more. More epochs gained nothing on
-English."""
+"""Training of the regression: epochs, minimum of steps, batch size, learning rate, weight decay.
+
+More epochs gained nothing on English.
+"""
 UNIT = 16
-"""Weights are kept in 1 / UNIT: finer ones gained nothing."""
+"""Weights are rounded to 1 / UNIT: finer ones gained nothing."""
 MAX_MERGES = 20_000
-"""Sentences that are learned from: more take longer than the training of a small tagger."""
+"""Maximum number of training sentences: more take longer than the training of a small tagger."""
 RANGE = re.compile(r"[0-9]{1,6}-[0-9]{1,6}")
-"""The words that a token covers."""
+"""The range of words that a multiword token covers."""
 TOGETHER, LONGEST = 50_000, 2_000
-"""Characters that are looked at together, which bounds the memory, and those of a stretch: a
-longer one is broken."""
+"""Characters per batch, which bounds the memory, and maximum length of a stretch.
+
+A longer stretch is broken.
+"""
 SELDOM = 20
-"""A character that stands in fewer stretches than these has taught nothing about the places beside
-it. More gained a little on English, whose rules are good, and would leave the apostrophes of a
-small French treebank to them."""
+"""Minimum number of stretches for a character; next to rarer ones the rules apply.
+
+A higher limit gained a little on English, whose rules are good. It would leave the apostrophes of a
+small French treebank to the rules.
+"""
 MIN_COUNT = 20
-"""Sentences whose spacing is known from which on a tokenizer is learned."""
+"""Minimum number of sentences with known spacing for fitting a tokenizer."""
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token as it stands in the text, its words, and whether a blank follows."""
+    """A token of the text, its words, and whether a blank follows."""
 
     text: str
     words: tuple[str, ...]
@@ -55,7 +61,7 @@ class Token:
 
 
 def tokens_of(lines: Iterable[str]) -> Iterator[Token]:
-    """Give the tokens of a sentence of CoNLL-U.
+    """Yield the tokens of a CoNLL-U sentence.
 
     >>> lines = ["1-2\\tdu\\t" + "_\\t" * 7 + "SpaceAfter=No", "1\\tde" + "\\t_" * 8,
     ...     "2\\tle" + "\\t_" * 8]
@@ -88,7 +94,7 @@ def _token(fields: Sequence[str], words: list[str]) -> Token:
 
 
 class Tokenizer:
-    """Cuts text as a treebank does."""
+    """Split text into words as a treebank does."""
 
     def __init__(
         self,
@@ -106,8 +112,10 @@ class Tokenizer:
         self._known: dict[Stretch, tuple[int, ...]] = {}
 
     def words(self, paragraph: str) -> list[Word]:
-        """Cut a text into words; what the treebank writes otherwise has the form that stands in
-        the text in `token`."""
+        """Split a text into words.
+
+        A word that the treebank writes differently has the form of the text in `token`.
+        """
         parts = [_parts(text) for text in paragraph.split()]
         stretches = _stretches([part for own in parts for part in own])
         last = [place == len(own) - 1 for own in parts for place in range(len(own))]
@@ -138,7 +146,7 @@ class Tokenizer:
         return [self._known[one] for one in stretches]
 
     def _ruled(self, text: str, cuts: Sequence[int]) -> tuple[int, ...]:
-        """Give the cuts of a stretch, those beside characters that are not usual by the rules."""
+        """Return the cuts of a stretch; the rules decide next to characters that are not usual."""
         if self.usual.issuperset(text):
             return tuple(cuts)
         by_rule = {*accumulate(len(word.text) for word in words_of(text))}
@@ -186,7 +194,7 @@ class Tokenizer:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything as plain JSON values."""
+        """Return everything as JSON values."""
         used = np.flatnonzero(np.rint(self.weights * UNIT))
         return {
             "places": np.diff(used, prepend=0).tolist(),
@@ -198,7 +206,7 @@ class Tokenizer:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Tokenizer:
-        """Make it again."""
+        """Restore a tokenizer from `to_json`."""
         weights = np.zeros(SIZE, np.float32)
         weights[np.cumsum(np.array(values["places"], np.int64))] = (
             np.array(values["weights"], np.float32) / UNIT
@@ -207,8 +215,10 @@ class Tokenizer:
 
 
 def learn_tokenizer(sentences: Iterable[Example]) -> Tokenizer | None:
-    """Learn from sentences of CoNLL-U; None if there are too few, or nothing tells how they
-    stand in the text."""
+    """Fit a tokenizer to sentences of CoNLL-U.
+
+    Returns None if there are too few sentences, or if the spacing is unknown.
+    """
     pieces: Counter[tuple[str, tuple[str, ...]]] = Counter()
     joined: Counter[str] = Counter()
     apart: Counter[str] = Counter()
@@ -237,7 +247,7 @@ def learn_tokenizer(sentences: Iterable[Example]) -> Tokenizer | None:
 
 
 def _runs(texts: Sequence[str]) -> Iterator[str]:
-    """Give neighbours as they would be if they were one word with blanks."""
+    """Yield neighbouring tokens joined by blanks, as if they were one word."""
     for size in (2, 3):
         yield from (" ".join(texts[place : place + size]) for place in range(len(texts) - size + 1))
 
@@ -254,7 +264,7 @@ def _most_usual(pieces: Mapping[tuple[str, tuple[str, ...]], int]) -> dict[str, 
 
 
 def _cut_stretches(tokens: Iterable[Token]) -> Iterator[tuple[str, list[int]]]:
-    """Give the stretches without blanks of a sentence, and where they are cut."""
+    """Yield the stretches without blanks of a sentence, and the positions of their cuts."""
     text, cuts = "", []
     for token in tokens:
         words = token.words if "".join(token.words) == token.text else (token.text,)
@@ -277,8 +287,10 @@ def _parts(text: str) -> list[str]:
 
 
 def _stretches(texts: Sequence[str], breaks: Iterable[int] = ()) -> list[Stretch]:
-    """Pair each stretch with what kind of character the next begins with, if there is one before
-    the next break."""
+    """Pair each stretch with the character class that the next one begins with.
+
+    The class is empty before a break.
+    """
     ends = {place - 1 for place in breaks} | {len(texts) - 1}
     return [
         (text, "" if place in ends else kind_of_first(texts[place + 1]))
@@ -287,8 +299,7 @@ def _stretches(texts: Sequence[str], breaks: Iterable[int] = ()) -> list[Stretch
 
 
 def kind_of_first(text: str) -> str:
-    """Tell the kind of the character that a stretch begins with, by one that stands for all of
-    it."""
+    """Return the class of a stretch's first character: A, a, 0, or the character itself."""
     first = text[:1]
     return "A" if first.isupper() else "a" if first.isalpha() else "0" if first.isdigit() else first
 
@@ -296,8 +307,7 @@ def kind_of_first(text: str) -> str:
 def _regression(
     found: Sequence[tuple[str, list[int]]], breaks: Iterable[int]
 ) -> NDArray[np.float32]:
-    """Learn the weight of each feature: a cut is more likely than not where their sum is above
-    0."""
+    """Fit the weights of the features by logistic regression: a cut where their sum is above 0."""
     stretches = _stretches([text for text, _ in found], breaks)
     counts: Counter[tuple[Stretch, tuple[int, ...]]] = Counter(
         (stretch, tuple(cuts))
