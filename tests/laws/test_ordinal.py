@@ -122,7 +122,7 @@ def test_training_and_evaluation_go_by_the_distance(
     assert next(iter(result["metrics"])) == "mae"
     assert result["details"]["early"][-1]["mae"] == result["metrics"]["mae"]
     best = min(row["metrics"]["mae"] for row in result["rows"])
-    named = result["recommendation"].split(":")[0].removeprefix("use ")
+    named = result["recommendation"].split(" (")[0]
     (chosen,) = (row for row in result["rows"] if row["name"] == named)
     assert chosen["metrics"]["mae"] <= best * 1.2
     lines = [json.loads(one) for one in (run / "metrics.jsonl").read_text().splitlines()]

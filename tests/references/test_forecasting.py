@@ -14,7 +14,7 @@ from ensue.evaluation.forecasting.conformal import UNCALIBRATED
 from ensue.evaluation.forecasting.distributions import Normals, Quantiled, Sampled
 from ensue.evaluation.forecasting.metrics import Scales, blocked, naive_scale, score
 from ensue.evaluation.forecasting.naive import SIMPLE, errors_spread
-from ensue.evaluation.ranking import best_model, explain_recommendation
+from ensue.evaluation.ranking import Recommendation, best_model, explain_recommendation
 from ensue.evaluation.scores import Score
 from ensue.models.baselines.boosting import BoostingSettings
 from ensue.models.baselines.ridge import RidgeSettings
@@ -285,20 +285,26 @@ def test_what_measured_worse_is_not_recommended_for_want_of_proof() -> None:
         row("naive", 0.1, 1.0, 1.0, 2.0, 1.2, 0.5),
         row("ridge", 0.2, 0.7, 0.9, 0.6, 0.8, 0.9),
     )
-    assert explain_recommendation([simple, model]).startswith(
-        "use ridge: 0.780 MASE, not proven against naive, 1.140: the difference, 0.360 [-0."
-    )
-    assert explain_recommendation([simple, row("near", 5.0, 1.0, 1.0, 1.9, 1.2, 0.4)]).startswith(
-        "use naive: 1.140 MASE (near, 1.100, does not differ beyond chance"
-    )
+    found = explain_recommendation([simple, model])
+    assert found.recommendation == "ridge (0.780 MASE)"
+    (quicker,) = found.comparison
+    assert quicker.startswith("naive is not significantly different from ridge: +0.360 MASE [-0.")
+    found = explain_recommendation([simple, row("near", 5.0, 1.0, 1.0, 1.9, 1.2, 0.4)])
+    assert found.recommendation == "naive (1.140 MASE)"
+    (better,) = found.comparison
+    assert better.startswith("near is not significantly different from naive: -0.040 MASE [")
+    assert better.endswith("; training time 5.0 s against 0.1 s")
     proven = row("better", 0.2, 0.5, 0.5, 1.5, 0.7, 0.1)
-    assert explain_recommendation([simple, proven]) == "use better: 0.660 MASE"
-    assert "[" not in explain_recommendation([row("naive", 0.1, 1.0), row("ridge", 0.2, 0.7)])
-    # What takes as long, as it is shown, is not said to take longer: the better one is used.
+    assert explain_recommendation([simple, proven]) == Recommendation("better (0.660 MASE)", ())
+    single = explain_recommendation([row("naive", 0.1, 1.0), row("ridge", 0.2, 0.7)])
+    assert "[" not in str(single)
+    # Training times that the table shows as equal decide nothing: the better model is recommended.
     alike = explain_recommendation(
         [row("naive", 0.01, 1.0, 1.1, 0.9, 1.2, 0.8), row("ridge", 0.02, 0.9, 1.1, 0.9, 1.2, 0.8)]
     )
-    assert alike.startswith("use ridge: 0.980 MASE, not proven against naive, 1.000")
+    assert alike.recommendation == "ridge (0.980 MASE)"
+    (naive,) = alike.comparison
+    assert naive.startswith("naive is not significantly different from ridge: +0.020 MASE [")
 
 
 def test_of_models_that_are_as_good_the_fastest_is_recommended() -> None:

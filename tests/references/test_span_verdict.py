@@ -79,13 +79,14 @@ def test_a_tagger_of_spans_is_not_recommended_for_its_words() -> None:
     rows = [standing("words", "baseline", one, none), standing("spans", "network", one, bold)]
     assert rows[0].losses.mean() < rows[1].losses.mean()
     assert best_model(rows).name == "spans"
-    sentence = explain_recommendation(rows)
-    assert sentence.startswith("use spans: span F1 0.")
-    assert "the network (spans) earns its cost: it gains 0." in sentence
-    assert "span F1 [" in sentence
+    found = explain_recommendation(rows)
+    assert found.recommendation.startswith("spans (span F1 0.")
+    (network,) = found.comparison
+    assert network.startswith("the network (spans) is better than words by 0.")
+    assert "span F1 [" in network
 
 
-def test_a_network_that_is_no_better_in_spans_does_not_earn_its_cost() -> None:
+def test_a_network_that_is_no_better_in_spans_is_worse() -> None:
     one = truth(300)
     poor = damaged(one, 0.75, 2, 4)
     other = damaged(one, 0.75, 2, 5)
@@ -94,10 +95,12 @@ def test_a_network_that_is_no_better_in_spans_does_not_earn_its_cost() -> None:
         standing("network", "network", one, other, 60.0),
     ]
     rows[1].losses[:] = 0  # every word right could not help
-    sentence = explain_recommendation(rows)
-    assert sentence.startswith(f"use hmm: span F1 {1 - rows[0].cost:.3f}")
+    found = explain_recommendation(rows)
+    assert found.recommendation == f"hmm (span F1 {1 - rows[0].cost:.3f})"
     assert 1 - rows[0].cost < 0.2
-    assert "does not earn its cost" in sentence
+    (network,) = found.comparison
+    lost = rows[1].cost - rows[0].cost
+    assert network.startswith(f"the network (network) is worse than hmm by {lost:.3f} span F1 [")
 
 
 def test_without_spans_in_the_test_words_are_compared() -> None:
@@ -146,7 +149,7 @@ def test_result_report_and_comparison_go_by_span_f1(
         assert "| model | span F1 | tags |" in (run / "report.md").read_text()
         assert "95 % interval of span F1" in (run / "report.md").read_text()
     network = json.loads((runs[1] / "result.json").read_text())
-    assert "earns its cost" not in network["recommendation"]
+    assert "is better" not in network["comparison"][0]
     assert any("span F1 0" in symptom for symptom in network["warnings"])
     capsys.readouterr()
     assert main(["compare", *map(str, runs)]) == 0
@@ -158,16 +161,13 @@ def test_models_that_answer_alike_are_called_the_same_and_the_one_of_the_run_is_
     first, own = (
         standing(name, "baseline", one, one.true) for name in ("hmm", "most-frequent-tag")
     )
-    assert (
-        explain_recommendation([first, own])
-        == "use most-frequent-tag: span F1 1.000, the same as hmm"
-    )
+    found = explain_recommendation([first, own])
+    assert found.recommendation == "most-frequent-tag (span F1 1.000)"
+    assert found.comparison[0].startswith("hmm is as good as most-frequent-tag on every item; ")
     network = standing("lstm", "network", one, one.true)
     assert best_model([first, network]) is first
     slow = standing("lstm", "network", one, one.true, seconds=9.0)
-    sentence = explain_recommendation([first, slow])
-    assert (
-        "the network (lstm) does not earn its cost: it is no better than hmm, with 9.0 s"
-        in sentence
+    times = f"training time 9.0 s against {first.seconds:.1f} s"
+    assert explain_recommendation([first, slow]).comparison == (
+        f"the network (lstm) is as good as hmm on every item; {times}",
     )
-    assert "chance" not in sentence

@@ -408,8 +408,8 @@ def test_a_series_that_never_changes_beside_another_has_no_share_in_mase(
     assert 0 < low <= mase <= high
     for name, row in zip([*result["baselines"], "ridge"], result["rows"], strict=True):
         assert row["name"] == name
-        if f"use {name}:" in result["recommendation"]:
-            assert f"use {name}: {row['metrics']['mase']:.3f} MASE" in result["recommendation"]
+        if result["recommendation"].startswith(f"{name} ("):
+            assert result["recommendation"] == f"{name} ({row['metrics']['mase']:.3f} MASE)"
             break
     else:
         raise AssertionError(result["recommendation"])

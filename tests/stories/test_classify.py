@@ -77,9 +77,9 @@ def test_what_is_recommended_comes_with_the_command_that_trains_it(
     ]
     assert main([*command, "--out", str(tmp_path / "net"), "--set", "steps=1"]) == 0
     result = json.loads((tmp_path / "net" / "result.json").read_text())
-    said, quoted, _ = result["recommendation"].split("`")
-    name = said.split()[-2]
-    assert said.endswith(f"; this run holds embedding-bag: get {name} by ")
+    before, quoted, _ = result["retrain"].split("`")
+    name = result["recommendation"].split()[0]
+    assert before == f"This run contains embedding-bag. To get {name}: "
     assert main(shlex.split(quoted)[1:]) == 0
     new = json.loads((tmp_path / f"net-{name}" / "result.json").read_text())
     assert new["metrics"] == result["baselines"][name]

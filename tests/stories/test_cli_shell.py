@@ -316,7 +316,7 @@ def test_tables_on_a_terminal_fit_into_eighty_columns(
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
-    row = ["mixture", "1.551", "1.500 to 1.604", "2.238", "4.72", "180.9", "2,586,313"]
+    row = ["mixture", "1.551", "1.500 to 1.604", "2.238", "4.72", "180.9 s", "2,586,313"]
     show_table(
         [
             "model",
@@ -324,8 +324,8 @@ def test_tables_on_a_terminal_fit_into_eighty_columns(
             "95 % interval",
             "bits/byte",
             "perplexity",
-            "seconds",
-            "numbers",
+            "training time",
+            "parameters",
         ],
         [row],
     )
@@ -340,8 +340,8 @@ def test_no_word_of_a_table_is_cut_on_a_narrow_terminal(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "40")
     rows = [
-        ["uniform", "4.190", "4.190 to 4.190", "6.044", "66.00", "0.0", "0"],
-        ["mixture of all", "1.551", "1.500 to 1.604", "2.238", "4.72", "180.9", "2,586,313"],
+        ["uniform", "4.190", "4.190 to 4.190", "6.044", "66.00", "0.0 s", "0"],
+        ["mixture of all", "1.551", "1.500 to 1.604", "2.238", "4.72", "180.9 s", "2,586,313"],
     ]
     show_table(
         [
@@ -350,8 +350,8 @@ def test_no_word_of_a_table_is_cut_on_a_narrow_terminal(
             "95 % interval",
             "bits/byte",
             "perplexity",
-            "seconds",
-            "numbers",
+            "training time",
+            "parameters",
         ],
         rows,
     )

@@ -131,10 +131,13 @@ def test_what_is_recommended_comes_with_the_command_that_trains_it(
     out = answer(capsys, *command, "--out", net, "--set", "steps=2", "--set", "mixture.use=never")
     result = json.loads((Path(net) / "result.json").read_text())
     name = result["rows"][2]["name"]
-    said, quoted, rest = result["recommendation"].split("`")
-    assert said.startswith(f"use {name}: ")
-    assert said.endswith(f"; this run holds bag-of-context 128: get {name} by ")
-    assert rest == ""
+    assert result["recommendation"].startswith(f"{name} (")
+    before, quoted, rest = result["retrain"].split("`")
+    assert (before, rest) == (f"This run contains bag-of-context 128. To get {name}: ", "")
+    assert (
+        f"\nRecommendation: {result['recommendation']}.\nThe network (bag-of-context 128) is "
+        in out
+    )
     assert quoted in out
     assert quoted in (Path(net) / "report.md").read_text()
     line = shlex.split(quoted)[1:]
@@ -142,7 +145,7 @@ def test_what_is_recommended_comes_with_the_command_that_trains_it(
     new = json.loads((Path(line[-1]) / "result.json").read_text())
     assert new["rows"][-1]["name"] == name
     assert new["rows"][-1]["nats"] == result["rows"][2]["nats"]
-    assert "this run holds" not in new["recommendation"]
+    assert new["retrain"] is None
 
 
 @pytest.mark.parametrize(
@@ -162,10 +165,10 @@ def test_each_recommended_model_has_its_command(run: str, name: str, role: Any, 
         for each, nats in ((name, 1.0), ("mixture", 2.0))
     ]
     out = "network" if role == "network" else name
-    assert recommend(opened, settings, rows).endswith(
-        f"--config {run}/run.toml {more} --out {run}-{out}`"
-    )
-    assert "`" not in recommend(opened, settings, rows[::-1])
+    retrain = recommend(opened, settings, rows).retrain
+    assert retrain is not None
+    assert retrain.endswith(f"--config {run}/run.toml {more} --out {run}-{out}`")
+    assert recommend(opened, settings, rows[::-1]).retrain is None
 
 
 def test_a_network_trains_and_speaks_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,15 @@ def train(data: Path, out: Path) -> list[str]:
 def without_times(value: object) -> object:
     """Leave out what only a clock or the folder's name decides."""
     if isinstance(value, dict):
-        timed = ("seconds", "run", "recommendation", "per_second", "eta_seconds", "memory_mb")
+        timed = (
+            "seconds",
+            "run",
+            "recommendation",
+            "comparison",
+            "per_second",
+            "eta_seconds",
+            "memory_mb",
+        )
         return {name: without_times(one) for name, one in value.items() if name not in timed}
     return [without_times(one) for one in value] if isinstance(value, list) else value
 

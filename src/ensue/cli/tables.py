@@ -60,6 +60,7 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | No
         box=SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
+        collapse_padding=True,
     )
     for i, column in enumerate(columns):
         justify = "right" if _is_numeric([row[i] for row in rows]) else "left"

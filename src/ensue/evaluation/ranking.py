@@ -1,8 +1,10 @@
-"""Models side by side on the same data, and the sentence that says which to use."""
+"""Compare models on the same test data, and recommend one of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isinf
 from typing import Any, Literal, Protocol, TypeVar
 
 from ensue.evaluation.intervals import FEW, Interval
@@ -11,149 +13,158 @@ Role = Literal["baseline", "network", "mixture"]
 
 
 class Ranked(Protocol):
-    """A model with what it cost on the data, and what it cost to make."""
+    """A scored model: its loss on the test data, and its training time."""
 
     @property
     def name(self) -> str:
-        """What the table calls it."""
+        """Name in the table."""
         ...
 
     @property
     def role(self) -> Role:
-        """What it is among the others."""
+        """Baseline, network, or a mixture of both."""
         ...
 
     @property
     def seconds(self) -> float:
-        """How long it took to train."""
+        """Training time in seconds."""
         ...
 
     @property
     def unit(self) -> str:
-        """What its cost is counted in, as in "1.40 nats per character"."""
+        """Unit of the cost, as in "1.40 nats per character"."""
         ...
 
     @property
     def cost(self) -> float:
-        """What models are compared by; less is better."""
+        """Mean loss, by which models are compared; less is better."""
         ...
 
     @property
     def higher(self) -> bool:
-        """Whether a person is told 1 - cost, such as F1, of which more is better."""
+        """Whether the metric that is shown is 1 - cost, such as F1: more is better."""
         ...
 
     @property
     def count(self) -> int:
-        """How many independent things its cost is the mean of."""
+        """Number of independent items over which the cost is the mean."""
         ...
 
     def paired_difference(self, other: Any) -> tuple[float, Interval]:
-        """Give by how much this one costs more than the other, and the 95 % interval of that."""
+        """Compute cost(self) - cost(other) on the same items, with its 95 % interval."""
         ...
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The recommended model, and how the others compare with it, one sentence a line."""
+
+    recommendation: str
+    """Name and metric: "nbsvm (0.000 errors per example)"."""
+    comparison: tuple[str, ...]
+    """Sentences without a full stop: the network, and models that are as good."""
+    retrain: str | None = None
+    """The command that trains the recommended model, where the run contains another."""
 
 
 R = TypeVar("R", bound=Ranked)
 
 NEAR = 1.1
-"""Of fewer than FEW things hardly a difference is ever proven: there, what costs by more than a
-tenth more is not taken for as good."""
+"""With fewer than FEW items hardly any difference is significant. Then a model whose cost is more
+than a tenth above the best does not count as equally good."""
 
 
 def best_model(rows: Sequence[R]) -> R:
-    """Give, of the models that are not proven worse than the best, the one that trains fastest.
+    """Choose the fastest to train of the models that are not significantly worse than the best.
 
-    It is proven where the 95 % interval of the difference is above zero. Of 2 to 5 models that are
-    as good (simulated, 20 % errors, half of them shared), another than the fastest is named in 2 to
-    7 % of tests of 300 or 1,500 examples; of 5 stretches that differ by 10 to 30 % by chance, and 2
-    to 6 models, in 7 to 68 %. Of those that are alike in all of this it is the last, which a run
-    holds, unless that is a network; then the first.
+    A model is significantly worse if the 95 % interval of its paired difference is above zero.
+
+    Simulated with 2 to 5 equally good models (20 % errors, half of them shared): another than the
+    fastest is chosen in 2 to 7 % of tests of 300 or 1,500 examples. With 5 forecast windows that
+    differ by 10 to 30 % by chance, and 2 to 6 models, it is 7 to 68 %.
+
+    Models that tie in time and cost: the last row (the run's model) is chosen unless it is a
+    network; then the first.
     """
     best = min(rows, key=_cost)
-    tied = [other for other in rows if other is best or (_open(other, best) and _near(other, best))]
+    tied = [row for row in rows if row is best or (_not_worse(row, best) and _near(row, best))]
     return min(
         tied,
-        key=lambda other: (
-            _shown(other),
-            other.cost,
-            other.role == "network",
-            other is not rows[-1],
-        ),
+        key=lambda row: (_shown_seconds(row), row.cost, row.role == "network", row is not rows[-1]),
     )
 
 
-def _near(other: Ranked, best: Ranked) -> bool:
-    return best.count >= FEW or other.cost <= NEAR * best.cost
+def _near(row: Ranked, best: Ranked) -> bool:
+    return best.count >= FEW or row.cost <= NEAR * best.cost
 
 
-def _shown(row: Ranked) -> float:
-    """Give the seconds of training as they are shown: nobody waits for less."""
+def _shown_seconds(row: Ranked) -> float:
+    """Round the training time as the table shows it: nobody waits for less."""
     return round(row.seconds, 1)
 
 
-def _open(other: Ranked, best: Ranked) -> bool:
-    return other.paired_difference(best)[1][0] <= 0
+def _not_worse(row: Ranked, best: Ranked) -> bool:
+    return row.paired_difference(best)[1][0] <= 0
 
 
-def explain_recommendation(rows: Sequence[Ranked]) -> str:
-    """Say which model to use, and whether the network earns what it costs."""
-    best, chosen = min(rows, key=_cost), best_model(rows)
-    sentence = f"use {chosen.name}: {_with_unit(chosen)}"
-    if best.cost < chosen.cost or _shown(best) > _shown(chosen):
-        sentence += (
-            f" ({best.name}, {_metric(best):.3f}, does not differ beyond chance and takes "
-            f"longer to train)"
-        )
-    quicker = [other for other in rows if other is not chosen and _shown(other) <= _shown(chosen)]
-    quicker = [other for other in quicker if _open(other, chosen)]
+def explain_recommendation(rows: Sequence[Ranked]) -> Recommendation:
+    """Recommend a model, and compare it with the network, the lowest cost and a quicker model."""
+    best, selected = min(rows, key=_cost), best_model(rows)
+    quicker = [
+        row
+        for row in rows
+        if row is not selected
+        and _shown_seconds(row) <= _shown_seconds(selected)
+        and _not_worse(row, selected)
+    ]
+    pairs = [(best, selected)]
     if quicker:
-        least = min(quicker, key=_cost)
-        saved, ends = least.paired_difference(chosen)
-        if saved == ends[0] == ends[1] == 0:
-            sentence += f", the same as {least.name}"
-        else:
-            difference = f"the difference, {saved:.3f}{_ends(*ends)}, may be chance"
-            sentence += f", not proven against {least.name}, {_metric(least):.3f}: {difference}"
-    networks = [other for other in rows if other.role == "network"]
-    baselines = [other for other in rows if other.role == "baseline"]
-    if not networks or not baselines or (quicker and chosen in networks):
-        return sentence
-    return f"{sentence}; {_earnings(min(networks, key=_cost), min(baselines, key=_cost))}"
+        pairs.append((min(quicker, key=_cost), selected))
+    networks = [row for row in rows if row.role == "network"]
+    baselines = [selected] if selected.role == "baseline" else _baselines(rows)
+    # A quicker baseline that is as good says more against the network than the best baseline does.
+    if selected.role == "network" and (alike := _baselines(quicker)):
+        networks, baselines = [selected], alike
+    if networks and baselines:
+        pairs.insert(0, (min(networks, key=_cost), min(baselines, key=_cost)))
+    once: dict[frozenset[int], tuple[Ranked, Ranked]] = {}
+    for pair in pairs:
+        once.setdefault(frozenset(map(id, pair)), pair)
+    lines = [_compare(*pair) for pair in once.values() if pair[0] is not pair[1]]
+    return Recommendation(f"{selected.name} ({_with_unit(selected)})", tuple(lines))
 
 
-def _earnings(network: Ranked, baseline: Ranked) -> str:
-    saved, (low, high) = baseline.paired_difference(network)
-    unit = network.unit
-    if low > 0:
-        verb = "gains" if network.higher else "saves"
-        what = (
-            f"earns its cost: it {verb} {saved:.3f} {unit}{_ends(low, high)} over {baseline.name}"
-        )
-    elif high < 0:
-        what = (
-            f"does not earn its cost: {baseline.name} is better by {-saved:.3f} "
-            f"{unit}{_ends(-high, -low)}"
-        )
-    elif saved == low == high == 0:
-        what = f"does not earn its cost: it is no better than {baseline.name}"
+def _baselines(rows: Sequence[Ranked]) -> list[Ranked]:
+    return [row for row in rows if row.role == "baseline"]
+
+
+def _compare(model: Ranked, reference: Ranked) -> str:
+    """Write the paired difference of a model from a reference, with both training times."""
+    difference, (low, high) = model.paired_difference(reference)
+    name = f"the network ({model.name})" if model.role == "network" else model.name
+    if high < 0:
+        what = f"better than {reference.name} by {-difference:.3f} {model.unit}"
+        what += _ends(-high, -low)
+    elif low > 0:
+        what = f"worse than {reference.name} by {difference:.3f} {model.unit}{_ends(low, high)}"
+    elif difference == low == high == 0:
+        what = f"as good as {reference.name} on every item"
     else:
-        what = f"does not earn its cost: its difference from {baseline.name}, {saved:+.3f} {unit}"
-        what += f"{_ends(low, high, '+')}, may be chance"
-    times = f"{_time(network.seconds)} of training against {_time(baseline.seconds)}"
-    return f"the network ({network.name}) {what}, with {times}"
+        if model.higher:
+            difference, low, high = -difference, -high, -low
+        what = f"not significantly different from {reference.name}: {difference:+.3f} {model.unit}"
+        what += _ends(low, high)
+    times = f"training time {_time(model.seconds)} against {_time(reference.seconds)}"
+    return f"{name} is {what}; {times}"
 
 
-def _ends(low: float, high: float, sign: str = "") -> str:
-    """Write an interval; one without end, as of one thing alone, says nothing."""
-    return "" if high == float("inf") else f" [{low:{sign}.3f}, {high:{sign}.3f}]"
+def _ends(low: float, high: float) -> str:
+    """Write an interval; an infinite one, as of a single item, is left out."""
+    return "" if isinf(high) else f" [{low:.3f}, {high:.3f}]"
 
 
 def _with_unit(row: Ranked) -> str:
-    return f"{row.unit} {_metric(row):.3f}" if row.higher else f"{row.cost:.3f} {row.unit}"
-
-
-def _metric(row: Ranked) -> float:
-    return 1 - row.cost if row.higher else row.cost
+    return f"{row.unit} {1 - row.cost:.3f}" if row.higher else f"{row.cost:.3f} {row.unit}"
 
 
 def _cost(row: Ranked) -> float:

@@ -23,46 +23,53 @@ def model_card(
     sections of (title, text), the first of which has the results; a section without text is left
     out.
     """
-    wrong = bullets([sentence(one) for one in result["warnings"]])
-    whole = [
+    warnings = bullets([sentence(one) for one in result["warnings"]])
+    every = [
         *sections,
-        ("What was chosen, and on which part", bullets(result["selected"]) or "Nothing."),
-        ("What seems to be wrong", wrong or "Nothing that is looked for."),
-        ("What was noted on the way", bullets([sentence(one) for one in about.get("notes", [])])),
+        ("Model selection", bullets(result["selected"]) or "Nothing was selected."),
+        ("Warnings", warnings or "None."),
+        ("Notes", bullets([sentence(one) for one in about.get("notes", [])])),
         ("Limits", limits),
-        ("How it was made", _making(about)),
+        ("Reproduction", _reproduction(about)),
     ]
-    head = (
-        f"# {for_markdown(result['run'])}: a model of "
-        f"{what}\n\n{for_markdown(sentence(result['recommendation']))}"
-    )
-    return "\n\n".join([head, *(f"## {title}\n\n{text}" for title, text in whole if text)]) + "\n"
+    head = f"# {for_markdown(result['run'])}: a model of {what}"
+    advice = map(for_markdown, advise(result))
+    texts = [f"## {title}\n\n{text}" for title, text in every if text]
+    return "\n\n".join([head, *advice, *texts]) + "\n"
+
+
+def advise(result: Mapping[str, Any]) -> list[str]:
+    """Write which model is recommended, how it compares, and how to train it."""
+    lines = [f"Recommendation: {result['recommendation']}."]
+    # Names of models stay in lower case where they begin a line.
+    lines += [
+        sentence(one) if one.startswith("the network") else f"{one}."
+        for one in result["comparison"]
+    ]
+    return lines + ([result["retrain"]] if result["retrain"] else [])
 
 
 def make_summary(
     run: Run,
     result: Mapping[str, Any],
-    laid: tuple[tuple[str, ...], list[list[str]]],
-    more: Sequence[str],
+    table: tuple[tuple[str, ...], list[list[str]]],
+    details: Sequence[str],
     commands: Sequence[tuple[str, str]],
 ) -> Summary:
-    """Tell of a result: the columns and rows of its table, the sentence, symptoms, and what `more`
-    there is to say.
+    """Summarise a result for a terminal: table, recommendation, warnings, details, next commands.
 
-    {run} in a command to try next stands for the folder.
+    `table` is columns and rows. "{run}" in a command stands for the folder of the run.
     """
-    lines = (
-        sentence(result["recommendation"]),
-        *(f"Warning: {one}." for one in result["warnings"]),
-        *more,
-    )
+    warnings = [f"Warning: {one}." for one in result["warnings"]]
     name = shlex.quote(str(run.path))
     return Summary(
-        *laid, lines, tuple((command.replace("{run}", name), why) for command, why in commands)
+        *table,
+        (*advise(result), *warnings, *details),
+        tuple((command.replace("{run}", name), why) for command, why in commands),
     )
 
 
-def _making(about: Mapping[str, Any]) -> str:
+def _reproduction(about: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     machine = ", ".join(f"{name} {value}" for name, value in about.get("hardware", {}).items())
     lines = [f"Seed {about['settings']['seed']}.", f"Versions: {versions}."]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.prepare import fingerprint
 from ensue.data.readers.named_parts import parts_by_name
 from ensue.evaluation.intervals import Interval
-from ensue.evaluation.ranking import best_model, explain_recommendation
+from ensue.evaluation.ranking import Recommendation, best_model, explain_recommendation
 from ensue.evaluation.scores import Score
 from ensue.layers import RecurrentSettings
 from ensue.settings import to_finite
@@ -34,7 +34,7 @@ class Result:
     """The verb."""
     rows: tuple[Score, ...]
     """Of each model, the last of them that of the run."""
-    recommendation: str
+    recommendation: Recommendation
     selected: tuple[str, ...]
     """What was chosen, and on which part."""
     details: Mapping[str, Any]
@@ -50,7 +50,7 @@ class Result:
             "metrics": dict(own.metrics),
             "baselines": {row.name: dict(row.metrics) for row in baselines},
             "rows": [row.to_json() for row in self.rows],
-            "recommendation": self.recommendation,
+            **asdict(self.recommendation),
             "selected": list(self.selected),
             "warnings": list(self.warnings),
             "details": dict(self.details),
@@ -72,23 +72,23 @@ def conclude(
     run.write(RESULT, json.dumps(to_finite(whole), indent=1).encode())
 
 
-def recommend(run: Run, rows: Sequence[Score], models: Mapping[str, str]) -> str:
-    """Say which model to use, and how to get it if the run, which has the last row, does not hold
-    it.
+def recommend(run: Run, rows: Sequence[Score], models: Mapping[str, str]) -> Recommendation:
+    """Recommend a model, with the command that trains it if the run contains another.
 
-    `models` are what `--model` calls the others of the table; what is not among them cannot be
-    trained by itself.
+    `models` maps names in the table to values of `--model`; a model that it lacks has no command.
     """
-    best, sentence = best_model(rows), explain_recommendation(rows)
+    best, found = best_model(rows), explain_recommendation(rows)
     if best is rows[-1] or best.name not in models:
-        return sentence
+        return found
     name = models[best.name]
-    return f"{sentence}; {retrain_command(run, rows[-1].name, best.name, name, ['--model', name])}"
+    retrain = retrain_command(run, rows[-1].name, best.name, name, ["--model", name])
+    return replace(found, retrain=retrain)
 
 
 def retrain_command(run: Run, own: str, wanted: str, name: str, changes: Sequence[str]) -> str:
-    """Say how to train another model on the same data with the same settings, but for some
-    changes."""
+    """Write the command that trains another model on the data and settings of a run, with some
+    changes.
+    """
     words = [
         "ensue",
         "train",
@@ -98,10 +98,8 @@ def retrain_command(run: Run, own: str, wanted: str, name: str, changes: Sequenc
         str(run.path / ABOUT),
     ]
     out = run.path.with_name(f"{run.path.name}-{name}")
-    return (
-        f"this run holds {own}: get {wanted} by "
-        f"`{shlex.join([*words, *changes, '--out', str(out)])}`"
-    )
+    command = shlex.join([*words, *changes, "--out", str(out)])
+    return f"This run contains {own}. To get {wanted}: `{command}`"
 
 
 def costs_of_network(rows: Sequence[Score]) -> list[tuple[str, float]]:
@@ -193,8 +191,8 @@ def table_rows(
         "model",
         *(shown[name] for name in names),
         f"95 % interval of {shown[names[0]]}",
-        "seconds",
-        "numbers",
+        "training time",
+        "parameters",
     )
     laid = [
         [
@@ -206,7 +204,7 @@ def table_rows(
             " to ".join(
                 dict.fromkeys(format_metric(end, form) for end in row["intervals"][names[0]])
             ),
-            f"{row['seconds']:.1f}",
+            f"{row['seconds']:.1f} s",
             f"{row['parameters']:,}",
         ]
         for row in rows

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from ensue.escape import for_markdown, for_terminal
-from ensue.evaluation.ranking import best_model, explain_recommendation
+from ensue.evaluation.ranking import Recommendation, best_model, explain_recommendation
 from ensue.evaluation.unigram import TextScore
 from ensue.models.ngram import NgramSettings
 from ensue.settings import flatten, to_plain
@@ -36,7 +36,7 @@ class Result:
 
     run: str
     rows: tuple[TextScore, ...]
-    recommendation: str
+    recommendation: Recommendation
     selected: tuple[str, ...]
     """What was chosen, and on which part."""
     samples: tuple[GeneratedText, ...]
@@ -47,7 +47,8 @@ class Result:
         """Give everything as plain JSON values."""
         rows = [row.to_json() for row in self.rows]
         samples = [sample.to_json() for sample in self.samples]
-        return asdict(self) | {"rows": rows, "samples": samples}
+        changed = {**asdict(self.recommendation), "rows": rows, "samples": samples}
+        return asdict(self) | changed
 
 
 COLUMNS = (
@@ -56,8 +57,8 @@ COLUMNS = (
     "95 % interval",
     "bits/byte",
     "perplexity",
-    "seconds",
-    "numbers",
+    "training time",
+    "parameters",
 )
 
 
@@ -70,7 +71,7 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
             " to ".join(_figure(end, ".3f") for end in row["intervals"]["nats_per_character"]),
             _figure(row["bits_per_byte"], ".3f"),
             _figure(row["perplexity"], ".2f"),
-            f"{row['seconds']:.1f}",
+            f"{row['seconds']:.1f} s",
             f"{row['parameters']:,}",
         ]
         for row in rows
@@ -135,16 +136,14 @@ def _sample(sample: Mapping[str, Any]) -> str:
     )
 
 
-def recommend(run: Run, settings: GenerateSettings, rows: Sequence[TextScore]) -> str:
-    """Say which model to use; the last row is the one that the run holds."""
-    best, sentence = best_model(rows), explain_recommendation(rows)
+def recommend(run: Run, settings: GenerateSettings, rows: Sequence[TextScore]) -> Recommendation:
+    """Recommend a model, with the command that trains it if the run, the last row, has another."""
+    best, found = best_model(rows), explain_recommendation(rows)
     if best is rows[-1] or best.name == "uniform":
-        return sentence
+        return found
     name = "network" if best.role == "network" else best.name
-    return (
-        f"{sentence}; "
-        f"{retrain_command(run, rows[-1].name, best.name, name, _changes(settings, best))}"
-    )
+    changes = _changes(settings, best)
+    return replace(found, retrain=retrain_command(run, rows[-1].name, best.name, name, changes))
 
 
 def _changes(settings: GenerateSettings, wanted: TextScore) -> list[str]:
