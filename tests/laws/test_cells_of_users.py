@@ -72,7 +72,7 @@ LOW = (
 MISTAKES = [
     (
         cell("{'h': tahn(gate.new)}"),
-        "mine.py:5: 'tahn' is unknown in `return {'h': tahn(gate.new)}`; did you mean tanh?",
+        "mine.py:5: 'tahn' is not defined in `return {'h': tahn(gate.new)}`; did you mean tanh?",
     ),
     (
         cell("{'h': gate.knew}"),
@@ -95,7 +95,7 @@ MISTAKES = [
     ),
     (
         cell("{'h': gate.new, 'k': gate.new}"),
-        "mine.py:5: 'k' is no state in `return {'h': gate.new, 'k': gate.new}`; choose",
+        "mine.py:5: 'k' is not a state in `return {'h': gate.new, 'k': gate.new}`; choose",
     ),
     (
         cell("{'h': gate.new, 'h': 1.0}"),
@@ -103,15 +103,15 @@ MISTAKES = [
     ),
     (
         cell("[gate.new]"),
-        "mine.py:5: no dict is returned in `return [gate.new]`; return one, as in {'h': ...}",
+        "mine.py:5: the method does not return a dict in `return [gate.new]`; return one, as in {'h': ...}",
     ),
     (
         cell("{}", names='gates = ("a", "a")'),
-        'mine.py:3: the gate name \'a\' is used twice in `gates = ("a", "a")`; give each its own',
+        'mine.py:3: the gate name \'a\' is repeated in `gates = ("a", "a")`; give each its own',
     ),
     (
         cell("{}", states='states = ("h", "h")'),
-        'mine.py:2: the state name \'h\' is used twice in `states = ("h", "h")`; give',
+        'mine.py:2: the state name \'h\' is repeated in `states = ("h", "h")`; give',
     ),
     ("x = 1", "mine.py: there is no cell; define one class that inherits from Cell"),
     (
@@ -121,7 +121,7 @@ MISTAKES = [
     ("class Mine(Cell):\n    pass", "mine.py: Mine has no equation; write a method `equation`"),
     (
         cell("{'h': tanh(gate.new)"),
-        "mine.py:5: '{' was never closed in `return {'h': tanh(gate.new)`; mend the Python there",
+        "mine.py:5: '{' was never closed in `return {'h': tanh(gate.new)`; correct the syntax",
     ),
     (
         cell("{'h': gate.new * float('inf')}"),
@@ -141,7 +141,7 @@ MISTAKES = [
     ),
     (
         cell("{'h': gate.new}", states='states = "h"'),
-        'mine.py:2: states are not names in `states = "h"`; list them, as',
+        'mine.py:2: states is not a list of names in `states = "h"`; list them, as',
     ),
     (
         cell("{'h': gate.new}", names='gates = ("new",); bias = {"new": "one"}'),
@@ -149,11 +149,11 @@ MISTAKES = [
     ),
     (
         cell("{'h': gate.new}", names='gates = ("new",); own_width = -3'),
-        "mine.py:3: own_width is no number of units in `gates = ",
+        "mine.py:3: own_width is not a positive integer in `gates = ",
     ),
     (
         cell("{'h': gate.new}", names='gates = ("new",); recurrence = "ident"'),
-        "mine.py:3: 'ident' is no start in `gates = ",
+        "mine.py:3: 'ident' is not an initialisation in `gates = ",
     ),
     (
         cell("{'h': gate.new}", names='stages = ("equation",)'),
@@ -184,13 +184,13 @@ MISTAKES = [
     ),
     (
         cell("{'h': gate.new ** 0.5}"),
-        "mine.py:5: a power of 0.5 is not known in `return {'h': gate.new ** 0.5}`; use ** 2",
+        "mine.py:5: unsupported power 0.5 in `return {'h': gate.new ** 0.5}`; use ** 2",
     ),
     (cell("{'h': state.h * 2}"), "mine.py: no state depends on the gate 'new'; drop it, or use it"),
     (cell("{'h': gate.new.x}"), "mine.py: no state depends on gate.h of 'new'; drop it, or use it"),
     (
         cell("{'h': 0.5}", names="gates = ()"),
-        "mine.py: the state 'h' is always the same number; use the gates",
+        "mine.py: the state 'h' is constant; use the gates",
     ),
     (
         cell("{'h': gate.new}", names="gates = ('new',); weights = ('w',)"),
@@ -198,7 +198,7 @@ MISTAKES = [
     ),
     (
         cell("{}", names="bias = {'nwe': 1.0}; gates = ('new',)"),
-        "mine.py:3: bias is for the gate 'nwe', which is none in `bias = {'nwe': 1.0}; gates = ",
+        "mine.py:3: bias names the unknown gate 'nwe' in `bias = {'nwe': 1.0}; gates = ",
     ),
     (
         cell("{}", states="pass"),
@@ -214,15 +214,15 @@ MISTAKES = [
     ),
     (
         cell("{}", names='stages = (Stage("equation", ("a",), of="g"),)'),
-        "stage 'equation' is of 'g', which nothing gives",
+        "stage 'equation' multiplies 'g', which is not defined",
     ),
     (
         cell("{'h': gate.a}", LOW, "states = ('h', 'k')")
         + "    def low(self, gate, state, weight):\n"
         "        return {'k': gate.b + state.h}",
         (
-            "mine.py:7: add joins units of two widths in `return {'k': gate.b + state.h}`; "
-            "use a further stage"
+            "mine.py:7: add combines units of two widths in `return {'k': gate.b + state.h}`; "
+            "use another stage"
         ),
     ),
 ]
@@ -250,14 +250,14 @@ def test_settings_that_contradict_the_cell() -> None:
     with pytest.raises(SettingError, match=r"no setting 'widht'; did you mean width\?"):
         Recurrent("lstm", inputs=3, widht=4)
     with pytest.raises(
-        SettingError, match="forget_bias is given, and the cell tanh has no gate `forget`"
+        SettingError, match="forget_bias needs a gate `forget`, and the cell tanh has none"
     ):
         Recurrent("tanh", inputs=3, forget_bias=1.0)
     with pytest.raises(
-        SettingError, match="weight_drop is given, and the cell mingru has no recurrent weights"
+        SettingError, match="weight_drop needs recurrent weights, and the cell mingru has none"
     ):
         Recurrent("mingru", inputs=3, weight_drop=0.5)
     with pytest.raises(
-        SettingError, match=r"and there is one layer; set body\.depth=2, or output_dropout"
+        SettingError, match=r"needs more than one layer; set body\.depth=2, or output_dropout"
     ):
         Recurrent("lstm", inputs=3, variational_dropout=0.5)

@@ -47,7 +47,7 @@ def test_every_gate_state_and_weight_is_told_of(cell: str) -> None:
             assert re.search(rf"^  dgate\.{gate}(\.x)? = ", backward, re.MULTILINE)
         for weight in program.weights:
             assert f"\n  dweight.{weight.name} = " in f"\n{backward}"
-        stored = re.findall(r"stored for the way back: (.*)", text)[0]
+        stored = re.findall(r"stored for the backward pass: (.*)", text)[0]
         kept = [
             place for place in plan(program).derivative.kept if program.nodes[place].op != "weight"
         ]

@@ -101,7 +101,7 @@ def irnn(
     values: Arrays, x: NDArray[np.float64], h: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
     """Le et al. 2015, section 3."""
-    return {"h": np.maximum(Gates("irnn", values)("new", x, h), 0)}
+    return {"h": np.maximum(Gates("irnn", values)("hidden", x, h), 0)}
 
 
 def jordan(
@@ -109,7 +109,7 @@ def jordan(
 ) -> dict[str, NDArray[np.float64]]:
     """Jordan 1986: the plan and the last output make the hidden units, these make the output."""
     hidden = np.tanh(Gates("jordan", values)("hidden", x, y))
-    answer = Gates("jordan", values, "answer")
+    answer = Gates("jordan", values, "output")
     return {"y": np.tanh(answer.h("output", hidden) + answer.cut("recurrent_bias", "output"))}
 
 
@@ -133,7 +133,8 @@ def gru_reset_before(
     r, z = sigmoid(gates("reset", x, h)), sigmoid(gates("update", x, h))
     return {
         "h": z * h
-        + (1 - z) * np.tanh(Gates("gru_reset_before", values, "renew")("candidate", x, r * h))
+        + (1 - z)
+        * np.tanh(Gates("gru_reset_before", values, "update_state")("candidate", x, r * h))
     }
 
 

@@ -171,9 +171,7 @@ def test_a_run_goes_on_without_the_gpu_that_it_began_on(
 def test_settings_that_contradict_each_other_are_told_before_the_data_is_read(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(
-        SettingError, match="dropout between layers is given, and there is one layer"
-    ):
+    with pytest.raises(SettingError, match="dropout between layers needs more than one layer"):
         api.train("generate", tmp_path / "missing.txt", size="tiny", settings=["body.dropout=0.2"])
 
 

@@ -1,4 +1,4 @@
-"""One tick of a recurrence, written as its equation. Nothing here loads torch."""
+"""Recurrent cells, each written as the equation of one time step. Nothing here imports torch."""
 
 from ensue.cells.algebra import (
     Expr,

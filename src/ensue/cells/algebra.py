@@ -1,7 +1,6 @@
-"""The language in which cells are written: arithmetic and functions of one hidden unit, kept as
-symbols.
+"""Expression algebra of cells: arithmetic and functions of one hidden unit, kept symbolic.
 
-Nothing is computed here. The engine turns what is written into a program, differentiates it, and
+Nothing is computed here. The engine traces an expression into a program, differentiates it, and
 runs it.
 """
 
@@ -16,8 +15,7 @@ from ensue.errors import UserError
 
 
 class Expr:
-    """What an equation is made of: an operation `op` on the expressions `args`, or a leaf with its
-    `detail`.
+    """A symbolic expression: an operation `op` on expressions `args`, or a leaf with its `detail`.
 
     >>> a, b = Expr("state", detail="a"), Expr("state", detail="b")
     >>> 2 * a - tanh(b)
@@ -77,9 +75,7 @@ class Expr:
 
     def __pow__(self, power: int) -> Expr:
         if power not in (2, 3):
-            raise UserError(
-                f"a power of {power!r} is not known", hint="use ** 2 or ** 3, or exp and log"
-            )
+            raise UserError(f"unsupported power {power!r}", hint="use ** 2 or ** 3, or exp and log")
         square = _apply("square", self)
         return square if power == 2 else square * self
 
@@ -88,7 +84,7 @@ Scalar: TypeAlias = "Expr | float"
 
 
 class Gate(Expr):
-    """A gate's whole preactivation W x + U h + b, with its two parts at hand."""
+    """The preactivation W x + U h + b of a gate; `x` and `h` are its two products."""
 
     __slots__ = ("h", "x")
 
@@ -99,7 +95,7 @@ class Gate(Expr):
 
 
 def _line_outside() -> tuple[str, int]:
-    """Give file and line of whoever writes the expression, for errors that are found later."""
+    """Return file and line of the caller outside this module, for later error messages."""
     frame = sys._getframe(1)
     while frame.f_code.co_filename == __file__ and frame.f_back:
         frame = frame.f_back
@@ -107,11 +103,11 @@ def _line_outside() -> tuple[str, int]:
 
 
 LARGEST = 3.4028234e38
-"""What 32 bits hold."""
+"""The largest finite float32."""
 
 
 def constant(value: float) -> Expr:
-    """Write a number. Raises UserError if it is not finite.
+    """Make a constant. Raises UserError if it is not finite in float32.
 
     >>> constant(0.5)
     0.5
@@ -126,7 +122,7 @@ def constant(value: float) -> Expr:
 
 
 def lift(value: Scalar) -> Expr:
-    """Make a number an expression, and leave expressions as they are."""
+    """Convert a number to a constant; expressions stay as they are."""
     return value if isinstance(value, Expr) else constant(value)
 
 
@@ -138,7 +134,7 @@ def _function(op: str, meaning: str) -> Callable[[Scalar], Expr]:
     def write(value: Scalar) -> Expr:
         return _apply(op, value)
 
-    write.__name__, write.__doc__ = op, f"Write {meaning}."
+    write.__name__, write.__doc__ = op, f"Return {meaning}."
     return write
 
 
@@ -153,19 +149,19 @@ absolute = _function("absolute", "the absolute value")
 normalise = _function(
     "normalise",
     (
-        "the value less its mean over the units, by their deviation (Ba et al. 2016, without "
+        "the layer-normalised value: (value - mean) / deviation over units (Ba et al. 2016, no "
         "gain and shift)"
     ),
 )
 
 
 def maximum(first: Scalar, second: Scalar) -> Expr:
-    """Write the larger of two values."""
+    """Return the larger of two values."""
     return _apply("maximum", first, second)
 
 
 def minimum(first: Scalar, second: Scalar) -> Expr:
-    """Write the smaller of two values."""
+    """Return the smaller of two values."""
     return -maximum(-lift(first), -lift(second))
 
 
@@ -185,4 +181,4 @@ FUNCTIONS: dict[str, Callable[..., Expr]] = {
         minimum,
     )
 }
-"""Every function that an equation may use, by name."""
+"""All functions that an equation may use, by name."""

@@ -1,4 +1,4 @@
-"""What a cell is. Read this page before adding a file to this folder."""
+"""Contract of cells. Read this page before adding a file to this folder."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ Read = TypeVar("Read", bound=Expr)
 
 
 class Names(Generic[Read]):
-    """What an equation reads with a dot: `gate.forget`, `state.h`, `weight.peep`. Unknown names
-    are told: `missing`."""
+    """Attributes that an equation reads: `gate.forget`, `state.h`, `weight.peep`.
+
+    An unknown name raises UserError, which begins with `missing`.
+    """
 
     def __init__(self, missing: str, values: Mapping[str, Read]) -> None:
         self._missing, self._values = missing, values
@@ -29,58 +31,53 @@ class Names(Generic[Read]):
 
 
 Gates: TypeAlias = Names[Gate]
-"""The gates of a stage as its equation reads them, each with its parts `.x` and `.h`."""
+"""Gates of a stage by name, each with the parts `.x` and `.h`."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a tick: the products of its gates, then the equation in the cell's method of the
-    stage's name.
+    """One stage of a time step: the gates W x + U v + b, then the method of the stage's name.
 
-    Its gates are W x + U v + b. What the equation gives is read by later stages like a state.
+    Later stages read what the method returns like a state.
     """
 
     name: str
     gates: tuple[str, ...]
     of: str | None
-    """The state, or the result of an earlier stage, v, that U multiplies; None where there is no
-    U."""
+    """The state or earlier result v that U multiplies; None without U."""
     reads: bool = True
-    """Whether there is a W x."""
+    """Whether the gates have W x."""
     bias: tuple[Literal["x", "h"], ...] = ("x",)
-    """Which parts of each gate have a bias: of W x, of U v (it differs only where the parts are
-    read apart)."""
+    """Which of W x and U v have a bias; it matters only where the two are read separately."""
     own_width: bool = False
-    """Whether the stage's units are the cell's `own_width` instead of the layer's width."""
+    """Whether the stage has the cell's `own_width` instead of the layer's width."""
 
 
 class Cell(ABC):
-    """One tick of a recurrence, written as its equation over the scalars of one hidden unit.
+    """One time step of a recurrence, written as its equation over scalars of one hidden unit.
 
-    A plain cell names `states` and `gates` and writes `equation`; its gates are W x + U s + b, with
-    s the first state, which is also what the layer gives at each step. A cell with another matrix
-    product in its tick names `stages` instead, and writes one method for each. Each state is
-    assigned by one stage; `state.name` is always the old one.
+    A plain cell names `states` and `gates` and writes `equation`. Its gates are W x + U s + b, with
+    s the first state, which is also the layer's output. A cell with a second matrix product per
+    step names `stages`, and writes one method for each. One stage assigns each state. `state.name`
+    is always the old value.
     """
 
     states: ClassVar[tuple[str, ...]]
     gates: ClassVar[tuple[str, ...]] = ()
     weights: ClassVar[tuple[str, ...]] = ()
-    """Parameters of one number for each unit; they start from 0."""
+    """Elementwise parameters, one number per unit; initialised to 0."""
     stages: ClassVar[tuple[Stage, ...]] = ()
     bias: ClassVar[Mapping[str, float]] = {}
-    """What a gate's bias starts from, where that is not 0."""
+    """Initial bias of a gate, where that is not 0."""
     recurrence: ClassVar[Literal["orthogonal", "identity"]] = "orthogonal"
-    """What each gate's U starts from."""
+    """Initialisation of each gate's U."""
     own_width: ClassVar[int | None] = None
-    """The width of the stages that have one of their own, and of the states they give; None is
-    the layer's."""
+    """Width of the stages with `own_width` and of their states; None is the layer's width."""
 
     @abstractmethod
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
-        """Write each new state by name; in a cell with several stages, what the stage `equation`
-        gives."""
+        """Return each new state by name, or the results of the stage `equation`."""
 
     def all_stages(self) -> tuple[Stage, ...]:
-        """Give the stages of the cell, the single one of a plain cell included."""
+        """Return the stages of the cell; a plain cell has one."""
         return self.stages or (Stage("equation", self.gates, of=self.states[0]),)

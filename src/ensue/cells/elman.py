@@ -8,8 +8,8 @@ class Elman(Cell):
     """h' = tanh(W x + U h + b)."""
 
     states = ("h",)
-    gates = ("new",)
+    gates = ("hidden",)
 
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
-        """Write the tick."""
-        return {"h": tanh(gate.new)}
+        """Return the new state."""
+        return {"h": tanh(gate.hidden)}

@@ -1,5 +1,4 @@
-"""Run the methods of a cell once, on symbols, and tell a person what is wrong with what they
-wrote."""
+"""Trace the methods of a cell once, on symbols, and report mistakes with their line."""
 
 from __future__ import annotations
 
@@ -18,12 +17,11 @@ from ensue.cells.contract import Cell, Gates, Names, Stage
 from ensue.errors import UserError, did_you_mean
 
 Line = tuple[str, int]
-"""A file and the number of a line in it; 0 for none."""
+"""A file and a line number; 0 for none."""
 
 
 def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
-    """Give, for each stage of the cell, what it gives by name; `home` is the file, or name, of the
-    cell for errors.
+    """Return the results of each stage by name; `home` is the cell's file, or name, for errors.
 
     Raises UserError, with the line, on the first mistake.
     """
@@ -37,7 +35,7 @@ def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
     given: list[dict[str, Expr]] = []
     for stage in stages:
         if stage.of is not None and stage.of not in readable:
-            what = f"stage {stage.name!r} is of {stage.of!r}, which nothing gives"
+            what = f"stage {stage.name!r} multiplies {stage.of!r}, which is not defined"
             raise quoting(what, "stages", home, did_you_mean(stage.of, readable))
         results = _write(cell, stage, Names("there is no state", readable), weight, home)
         _check_unique(
@@ -55,13 +53,15 @@ def equations_of(cell: Cell, home: str) -> list[dict[str, Expr]]:
     for name in given[-1]:
         if name not in cell.states:
             line = _end_of(getattr(cell, stages[-1].name))
-            raise quoting(f"{name!r} is no state", line, home, did_you_mean(name, cell.states))
+            raise quoting(f"{name!r} is not a state", line, home, did_you_mean(name, cell.states))
     return given
 
 
 def quoting(what: str, line: Line | str, home: str, hint: str | None = None) -> UserError:
-    """Make an error that quotes its line, or the one where this attribute is given, if it is in
-    the cell's own file."""
+    """Build an error that quotes its line, or the line that assigns an attribute.
+
+    Only lines of the cell's own file are quoted.
+    """
     file, number = line_of(line, home) if isinstance(line, str) else line
     quote = linecache.getline(file, number).strip() if file == home else ""
     if not quote:
@@ -70,7 +70,7 @@ def quoting(what: str, line: Line | str, home: str, hint: str | None = None) -> 
 
 
 def line_of(attribute: str, home: str) -> Line:
-    """Find where a cell's file says `attribute = ...`."""
+    """Find the line `attribute = ...` in a cell's file."""
     for number in count(1):
         text = linecache.getline(home, number)
         if not text:
@@ -81,13 +81,13 @@ def line_of(attribute: str, home: str) -> Line:
 
 
 def _end_of(method: MethodType) -> Line:
-    """Give the last line of a method, which returns."""
+    """Return the last line of a method, which is its return."""
     code = method.__code__
     return code.co_filename, max(line for _, _, line in code.co_lines() if line)
 
 
 def _check_kinds(cell: Cell, home: str) -> None:
-    """Refuse what is no list of names, no number, no stage."""
+    """Refuse attributes of a wrong type."""
     if not getattr(cell, "states", ()):
         raise UserError(
             "the cell has no states", where=home, hint='name them, as in states = ("h",)'
@@ -97,7 +97,7 @@ def _check_kinds(cell: Cell, home: str) -> None:
         if not isinstance(names, tuple | list) or not all(map(_is_name, names)):
             like = (names,) if isinstance(names, str) else ("one", "two")
             raise quoting(
-                f"{kind} are not names", kind, home, f"list them, as in {kind} = {like!r}"
+                f"{kind} is not a list of names", kind, home, f"list them, as in {kind} = {like!r}"
             )
     if not all(isinstance(stage, Stage) for stage in cell.stages):
         raise quoting("stages are not made by Stage(...)", "stages", home)
@@ -106,10 +106,10 @@ def _check_kinds(cell: Cell, home: str) -> None:
         hint = 'write it as in bias = {"forget": 1.0}'
         raise quoting("bias is not a finite number for each gate", "bias", home, hint)
     if cell.own_width is not None and (not isinstance(cell.own_width, int) or cell.own_width < 1):
-        raise quoting("own_width is no number of units", "own_width", home)
+        raise quoting("own_width is not a positive integer", "own_width", home)
     if cell.recurrence not in WAYS:
         hint = did_you_mean(str(cell.recurrence), WAYS)
-        raise quoting(f"{cell.recurrence!r} is no start", "recurrence", home, hint)
+        raise quoting(f"{cell.recurrence!r} is not an initialisation", "recurrence", home, hint)
 
 
 def _is_name(value: object) -> bool:
@@ -118,7 +118,7 @@ def _is_name(value: object) -> bool:
 
 WAYS = ("orthogonal", "identity")
 RESERVED = ("state", "weight", "zone")
-"""Parameters are called STAGE/input and the like; these stand before the slash of other things."""
+"""Stage names that would clash with other parameters, which are called STAGE/input and the like."""
 
 
 def _check_names(cell: Cell, stages: Iterable[Stage], home: str) -> None:
@@ -134,7 +134,7 @@ def _check_names(cell: Cell, stages: Iterable[Stage], home: str) -> None:
             )
     for name in cell.bias:
         if name not in gates:
-            what = f"bias is for the gate {name!r}, which is none"
+            what = f"bias names the unknown gate {name!r}"
             raise quoting(what, "bias", home, did_you_mean(name, gates))
 
 
@@ -142,9 +142,7 @@ def _check_unique(kind: str, names: Iterable[str], home: str) -> None:
     for name, times in Counter(names).items():
         if times > 1:
             line = f"{kind}s" if line_of(f"{kind}s", home)[1] else "stages"
-            raise quoting(
-                f"the {kind} name {name!r} is used twice", line, home, "give each its own"
-            )
+            raise quoting(f"the {kind} name {name!r} is repeated", line, home, "give each its own")
 
 
 def _write(cell: Cell, stage: Stage, state: Names, weight: Names, home: str) -> dict[str, Expr]:
@@ -163,7 +161,9 @@ def _write(cell: Cell, stage: Stage, state: Names, weight: Names, home: str) -> 
             error, home, (method.__code__.co_filename, method.__code__.co_firstlineno)
         ) from None
     if not isinstance(returned, Mapping):
-        raise quoting("no dict is returned", end, home, "return one, as in {'h': ...}")
+        raise quoting(
+            "the method does not return a dict", end, home, "return one, as in {'h': ...}"
+        )
     try:
         results = {str(name): lift(value) for name, value in returned.items()}
     except UserError as error:
@@ -177,8 +177,7 @@ def _write(cell: Cell, stage: Stage, state: Names, weight: Names, home: str) -> 
 
 
 def parts_of(expressions: Iterable[Expr]) -> list[Expr]:
-    """Give every expression inside some expressions, each once, arguments before what they are
-    arguments of."""
+    """Return all subexpressions, each once, arguments first."""
     seen: dict[int, Expr] = {}
     pending = [(expression, False) for expression in reversed(list(expressions))]
     while pending:
@@ -193,15 +192,17 @@ def parts_of(expressions: Iterable[Expr]) -> list[Expr]:
 
 
 def as_user_error(error: BaseException, home: str, otherwise: Line = ("", 0)) -> UserError:
-    """Say what went wrong in the person's own file, quoting the line; `otherwise` the line that
-    called for it."""
+    """Convert an error to a UserError that quotes the line of the user's own file.
+
+    `otherwise` is the line to quote if no frame of that file is in the traceback.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     lines = [(home, frame.lineno) for frame in frames if frame.filename == home and frame.lineno]
     what, hint = f"{type(error).__name__}: {error}", None
     if isinstance(error, UserError):
         what, hint = error.what, error.hint
     elif isinstance(error, NameError) and error.name:
-        what, hint = f"{error.name!r} is unknown", did_you_mean(str(error.name), FUNCTIONS)
+        what, hint = f"{error.name!r} is not defined", did_you_mean(str(error.name), FUNCTIONS)
     elif isinstance(error, AttributeError) and isinstance(error.obj, Gate | Expr):
         what, hint = f"an expression has no {error.name!r}", "a gate has the parts .x and .h"
     return quoting(what, lines[-1] if lines else otherwise, home, hint)

@@ -16,6 +16,6 @@ class GRU(Cell):
     stages = (Stage("equation", ("reset", "update", "candidate"), of="h", bias=("x", "h")),)
 
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
-        """Write the tick."""
+        """Return the new state."""
         candidate = tanh(gate.candidate.x + sigmoid(gate.reset) * gate.candidate.h)
         return {"h": candidate + sigmoid(gate.update) * (state.h - candidate)}

@@ -1,5 +1,4 @@
-"""Gated recurrent unit with the reset before the product, as first published (Cho et al. 2014,
-arXiv:1406.1078)."""
+"""Gated recurrent unit, reset before the product as in Cho et al. 2014 (arXiv:1406.1078)."""
 
 from ensue.cells.algebra import Expr, sigmoid, tanh
 from ensue.cells.contract import Cell, Gates, Names, Stage
@@ -11,14 +10,14 @@ class GRUResetBefore(Cell):
     states = ("h",)
     stages = (
         Stage("equation", ("reset", "update"), of="h"),
-        Stage("renew", ("candidate",), of="recalled"),
+        Stage("update_state", ("candidate",), of="reset_h"),
     )
 
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
-        """Write what is recalled of the old state, and how much of it is kept."""
-        return {"recalled": sigmoid(gate.reset) * state.h, "kept": sigmoid(gate.update)}
+        """Return the reset state and the update gate."""
+        return {"reset_h": sigmoid(gate.reset) * state.h, "update": sigmoid(gate.update)}
 
-    def renew(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
-        """Write the new state."""
+    def update_state(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
+        """Return the new state."""
         candidate = tanh(gate.candidate)
-        return {"h": candidate + state.kept * (state.h - candidate)}
+        return {"h": candidate + state.update * (state.h - candidate)}

@@ -7,10 +7,9 @@ from ensue.cells.contract import Cell, Gates, Names
 
 
 class LSTM(Cell):
-    """c' = forget * c + input * candidate,  h' = output * tanh(c').
+    """c' = forget * c + input * candidate, h' = output * tanh(c').
 
-    The gates stand in the order of torch (i, f, g, o), so that its kernels take the weights as they
-    are.
+    The gates are in torch's order (i, f, g, o), so that its kernels take the weights unchanged.
     """
 
     states = ("h", "c")
@@ -18,6 +17,6 @@ class LSTM(Cell):
     bias: ClassVar = {"forget": 1.0}
 
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
-        """Write the tick."""
+        """Return the new states."""
         c = sigmoid(gate.forget) * state.c + sigmoid(gate.input) * tanh(gate.candidate)
         return {"h": sigmoid(gate.output) * tanh(c), "c": c}

@@ -1,5 +1,7 @@
-"""Minimal GRU (Feng et al. 2024, arXiv:2410.01201, 3.1): its gate does not see the state, so a
-scan can train it."""
+"""Minimal GRU (Feng et al. 2024, arXiv:2410.01201, 3.1).
+
+Its gate does not depend on the state, so a parallel scan can train it.
+"""
 
 from ensue.cells.algebra import Expr, sigmoid
 from ensue.cells.contract import Cell, Gates, Names, Stage
@@ -15,5 +17,5 @@ class MinGRU(Cell):
     stages = (Stage("equation", ("update", "candidate"), of=None),)
 
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
-        """Write the tick."""
+        """Return the new state."""
         return {"h": state.h + sigmoid(gate.update) * (gate.candidate - state.h)}

@@ -1,4 +1,4 @@
-"""Minimal LSTM (Feng et al. 2024, arXiv:2410.01201, 3.2): no gate sees the state.
+"""Minimal LSTM (Feng et al. 2024, arXiv:2410.01201, 3.2): no gate depends on the state.
 
 The gates are normalised: forget + input = 1.
 """
@@ -17,7 +17,7 @@ class MinLSTM(Cell):
     bias: ClassVar = {"forget": 1.0}
 
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
-        """Write the tick."""
+        """Return the new state."""
         # sigmoid(k) / (sigmoid(k) + sigmoid(w)), so written that it is no 0 / 0 where both are
         # small.
         share = sigmoid(softplus(-gate.input) - softplus(-gate.forget))

@@ -1,5 +1,7 @@
-"""Multiplicative LSTM (Krause et al. 2016, arXiv:1609.07959), its output gate as in Radford et
-al. 2017."""
+"""Multiplicative LSTM (Krause et al. 2016, arXiv:1609.07959).
+
+The output gate is that of Radford et al. 2017.
+"""
 
 from typing import ClassVar
 
@@ -8,8 +10,7 @@ from ensue.cells.contract import Cell, Gates, Names, Stage
 
 
 class MLSTM(Cell):
-    """LSTM whose recurrent products are of m = (W_m x) * (U_m h): each input has a transition of
-    its own."""
+    """LSTM over m = (W_m x) * (U_m h) instead of h: each input has its own transition."""
 
     states = ("h", "c")
     stages = (
@@ -19,10 +20,10 @@ class MLSTM(Cell):
     bias: ClassVar = {"forget": 1.0}
 
     def mix(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
-        """Write the intermediate state."""
+        """Return the intermediate state."""
         return {"m": gate.mixed.x * gate.mixed.h}
 
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
-        """Write the tick of an LSTM over m."""
+        """Return the new states of an LSTM over m."""
         c = sigmoid(gate.forget) * state.c + sigmoid(gate.input) * tanh(gate.candidate)
         return {"h": sigmoid(gate.output) * tanh(c), "c": c}

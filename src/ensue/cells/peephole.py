@@ -1,4 +1,4 @@
-"""LSTM whose gates see the memory (Gers & Schmidhuber 2000, Recurrent nets that time and count)."""
+"""LSTM with peephole connections (Gers & Schmidhuber 2000, Recurrent nets that time and count)."""
 
 from typing import ClassVar
 
@@ -7,9 +7,9 @@ from ensue.cells.contract import Cell, Gates, Names
 
 
 class Peephole(Cell):
-    """LSTM whose gates read the memory: input and forget the old c, output the new one.
+    """LSTM whose input and forget gates read the old c, and whose output gate reads the new c.
 
-    Each reads it through one weight a unit.
+    Each peephole has one weight per unit.
     """
 
     states = ("h", "c")
@@ -18,7 +18,7 @@ class Peephole(Cell):
     bias: ClassVar = {"forget": 1.0}
 
     def equation(self, gate: Gates, state: Names, weight: Names) -> dict[str, Expr]:
-        """Write the tick."""
+        """Return the new states."""
         forget = sigmoid(gate.forget + weight.forget * state.c)
         input = sigmoid(gate.input + weight.input * state.c)
         c = forget * state.c + input * tanh(gate.candidate)

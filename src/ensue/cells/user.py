@@ -1,5 +1,4 @@
-"""A cell that a person wrote, in a Python file of their own, such as this; `--set cell=mine.py`
-trains it.
+"""Cells defined in a user's Python file such as this; `--set cell=mine.py` trains it.
 
 class Mine(Cell):
     states = ("h",)
@@ -24,11 +23,11 @@ from ensue.errors import UserError
 
 
 def load_cell(path: str | Path) -> Cell:
-    """Run a Python file and give the one Cell that it defines, with its equations checked.
+    """Execute a Python file and return the one Cell that it defines, its equations checked.
 
-    Cell, Stage and the functions of the algebra are known in the file without an import. Raises
-    UserError with file and line: the file is missing or is no Python, has no Cell or several, or
-    its equation does not make sense.
+    Cell, Stage and the functions of the algebra are defined in the file without an import. Raises
+    UserError with file and line if the file is missing or not Python, defines no Cell or several,
+    or has a wrong equation.
     """
     file = str(path)
     space = _run(file)
@@ -72,7 +71,7 @@ def _run(file: str) -> dict[str, Any]:
     try:
         exec(compile(source, file, "exec"), space)
     except SyntaxError as error:
-        raise quoting(error.msg, (file, error.lineno or 1), file, "mend the Python there") from None
+        raise quoting(error.msg, (file, error.lineno or 1), file, "correct the syntax") from None
     except (Exception, SystemExit) as error:
         raise as_user_error(error, file) from None
     _check_keys(ast.parse(source), file)
@@ -80,7 +79,7 @@ def _run(file: str) -> dict[str, Any]:
 
 
 def _check_keys(tree: ast.AST, file: str) -> None:
-    """Refuse a dict that gives one name twice: Python would take the last, and say nothing."""
+    """Refuse a dict with a repeated key: Python would silently keep the last value."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Dict):
             keys = [key for key in node.keys if isinstance(key, ast.Constant)]

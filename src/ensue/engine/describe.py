@@ -53,9 +53,9 @@ def describe(program: Program) -> str:
             *(f"  {line}" for line in _forward(program, names)),
             "backward:",
             *(f"  {line}" for line in _backward(program, derivative, names)),
-            f"stored for the way back: {', '.join(stored) or 'nothing'}",
-            f"computed again: {', '.join(again) or 'nothing'}",
-            "for each unit and tick, beside W x, which is one product for all ticks:",
+            f"stored for the backward pass: {', '.join(stored) or 'nothing'}",
+            f"recomputed: {', '.join(again) or 'nothing'}",
+            "per unit and step, without W x, which is one product for all steps:",
             *(f"  {phase}: {_cost(program, phase)}" for phase in ("forward", "backward")),
         ]
     )

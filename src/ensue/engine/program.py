@@ -13,7 +13,7 @@ from ensue.cells.wellformed import SMALL, check
 from ensue.engine.simplify import Node, Nodes, pruned
 from ensue.errors import UserError
 
-FURTHER = "use a further stage"
+FURTHER = "use another stage"
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,9 @@ class Program:
         own, place = self.widths()
         if place is not None:
             raise UserError(
-                f"{self.nodes[place].op} joins units of two widths", where=self.name, hint=FURTHER
+                f"{self.nodes[place].op} combines units of two widths",
+                where=self.name,
+                hint=FURTHER,
             )
         return own
 
@@ -197,12 +199,12 @@ def _checked(program: Program) -> Program:
     own = program.own()
     for part in program.stages:
         if part.of is not None and own[part.of] is None:
-            what = f"the stage {part.name!r} is of a result that is always the same number"
+            what = f"the stage {part.name!r} multiplies a constant"
             raise UserError(what, where=program.name, hint="use the gates")
     for state, output in zip(program.states, program.outputs, strict=True):
         if own[output] is None:
             raise UserError(
-                f"the state {state!r} is always the same number",
+                f"the state {state!r} is constant",
                 where=program.name,
                 hint="use the gates",
             )

@@ -64,7 +64,7 @@ class _Tracer:
         )
         place = program.widths()[1]
         if place is not None:
-            what = f"{program.nodes[place].op} joins units of two widths"
+            what = f"{program.nodes[place].op} combines units of two widths"
             raise quoting(what, self.written[place].line, self.name, FURTHER)
         return finished(program)
 

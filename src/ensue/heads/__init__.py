@@ -1,4 +1,4 @@
-"""From features to a distribution."""
+"""Output heads: from features to a distribution."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from ensue.heads.softmax import SoftmaxSettings
 from ensue.settings import Settings
 
 HEADS: dict[str, type[Settings]] = {"categorical": CategoricalSettings}
-"""Of symbols; their settings have `build(features, size, table)`."""
+"""Heads over symbols; their settings have `build(features, size, table)`."""
 
 LABEL_HEADS: dict[str, Callable[[int, int], Head]] = {
     "multiclass": Categorical,
@@ -21,10 +21,10 @@ LABEL_HEADS: dict[str, Callable[[int, int], Head]] = {
     "ordinal": Ordinal,
     "regression": Regression,
 }
-"""Of what is said of a whole example, by its kind; each is made of (features, size)."""
+"""Heads over the label of an example, by label kind; each is built from (features, size)."""
 
 TAG_HEADS: dict[str, type[Settings]] = {"softmax": SoftmaxSettings, "crf": CRFSettings}
-"""Over the tags of a whole sentence; their settings have `build(features, size)`."""
+"""Heads over the tags of a sentence; their settings have `build(features, size)`."""
 
 __all__ = [
     "HEADS",

@@ -1,4 +1,4 @@
-"""One symbol out of a fixed number: a linear map and a softmax."""
+"""Categorical head: a linear layer and a softmax."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from ensue.settings import Settings
 
 
 class CategoricalSettings(Settings):
-    """Settings of the head for symbols."""
+    """Settings of the categorical head."""
 
     name: Literal["categorical"] = "categorical"
     tied: bool = False
-    """Score symbols with their input embeddings (Press & Wolf 2017); needs embedded input."""
+    """Tie output weights to the input embeddings (Press & Wolf 2017); needs embedded input."""
 
     def build(self, features: int, size: int, table: nn.Embedding | None = None) -> Categorical:
-        """Make the head for `size` symbols; `table` holds the input embeddings, its first `size`
-        rows theirs."""
+        """Build the head for `size` symbols; the first `size` rows of `table` embed them."""
         return Categorical(features, size, table if self.tied else None)
 
 
 class Categorical(Head):
     """P(y) = softmax(W f + b)_y.
 
-    With a `table` of input embeddings W is tied to it: its rows, after a linear map where widths
-    differ.
+    With a `table` of input embeddings, W is tied to its rows. If widths differ, a linear layer maps
+    the features first.
 
     >>> head = CategoricalSettings().build(8, 5)
     >>> head(torch.zeros(2, 3, 8)).probs.shape
@@ -53,18 +52,17 @@ class Categorical(Head):
         return Choice(logits=self.scores(features), validate_args=False)
 
     def scores(self, features: Tensor) -> Tensor:
-        """Give the logarithm of the probabilities, (..., size), up to a constant."""
+        """Return logits (..., size)."""
         if self.table is None:
             scores = self.linear(features)
         else:
             features = features if self.change is None else self.change(features)
             scores = F.linear(features, self.table.weight[: self.size], self.bias)
-        # A softmax in half precision loses the tail, and likelihood lives there.
+        # A softmax in half precision loses the tail, which dominates the likelihood.
         return scores if scores.dtype is torch.float64 else scores.float()
 
     def nats(self, features: Tensor, target: Tensor) -> Tensor:
-        """Give minus the log-probability of each target, in nats; never makes the normalised
-        distribution."""
+        """Return the negative log-likelihood of each target, in nats, by a fused softmax."""
         scores = self.scores(features)
         return F.cross_entropy(scores.flatten(0, -2), target.flatten(), reduction="none").view(
             target.shape

@@ -1,4 +1,4 @@
-"""What a head is. Read this page before adding a file to this folder."""
+"""Contracts of output heads. Read this page before adding a file to this folder."""
 
 from __future__ import annotations
 
@@ -9,36 +9,34 @@ from torch.distributions import Distribution
 
 
 class Head(nn.Module, ABC):
-    """From features to the distribution of a step or a label."""
+    """An output head: from features to the distribution of a step or a label."""
 
     features: int
-    """Features that go in."""
+    """Input features."""
 
     @abstractmethod
     def forward(self, features: Tensor) -> Distribution:
         """Map features (..., features) to a distribution with batch shape (...)."""
 
     def nats(self, features: Tensor, target: Tensor) -> Tensor:
-        """Give minus the log-probability of each target, in nats, (...). A head may compute it
-        in a fused way."""
+        """Return the negative log-likelihood of each target, in nats, (...); a head may fuse it."""
         return -self(features).log_prob(target)
 
     def cost(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Give the nats of each target, and what is learned from if that is something else."""
+        """Return the nats of each target, and the training loss if that differs, else None."""
         return self.nats(features, target), None
 
 
 class PathHead(nn.Module, ABC):
-    """From the features of all steps to the distribution of what all of them are together."""
+    """A structured head: from the features of all steps to the joint distribution of labels."""
 
     features: int
-    """Features that go in at each step."""
+    """Input features per step."""
 
     @abstractmethod
     def forward(self, features: Tensor, lengths: Tensor) -> Distribution:
-        """Map features (batch, time, features) to a distribution over ids (batch, time), with batch
-        shape (batch,).
+        """Map features (batch, time, features) to a distribution over ids (batch, time).
 
-        It has `log_prob`, `mode`, `sample` and `marginals` (batch, time, ids); `lengths` (batch,)
-        are above 0.
+        Its batch shape is (batch,). It has `log_prob`, `mode`, `sample` and `marginals` (batch,
+        time, ids). `lengths` (batch,) are above 0.
         """

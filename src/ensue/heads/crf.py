@@ -1,5 +1,4 @@
-"""All tags of a sentence together: a linear-chain conditional random field (Lafferty, McCallum &
-Pereira 2001)."""
+"""Linear-chain conditional random field (Lafferty, McCallum & Pereira 2001)."""
 
 from __future__ import annotations
 
@@ -25,8 +24,7 @@ class CRFSettings(Settings):
 
 
 class CRF(PathHead):
-    """The chain over scores W f_t + b, with learned scores of neighbours, of the first tag and the
-    last.
+    """A linear chain with emission scores W f_t + b and learned transition, first and last scores.
 
     >>> CRFSettings().build(8, 5)(torch.zeros(2, 3, 8), torch.tensor([3, 1])).log_partition.shape
     torch.Size([2])

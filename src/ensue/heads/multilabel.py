@@ -1,4 +1,4 @@
-"""Any number of labels: each of its own is there or not."""
+"""Multilabel head: an independent sigmoid for each label."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from ensue.heads.contract import Head
 
 
 class Multilabel(Head):
-    """P(y) = prod_k sigmoid(W f + b)_k^y_k (1 - sigmoid(W f + b)_k)^(1 - y_k), for y in {0,
-    1}^size.
+    """P(y) = prod_k p_k^y_k (1 - p_k)^(1 - y_k), p = sigmoid(W f + b), y in {0, 1}^size.
 
     >>> import torch
     >>> head = Multilabel(8, 3)
@@ -24,8 +23,7 @@ class Multilabel(Head):
         self.linear = nn.Linear(features, size)
 
     def forward(self, features: Tensor) -> Independent:
-        """Map features (..., features) to a distribution over rows of zeros and ones (...,
-        size)."""
+        """Map features (..., features) to a distribution over binary vectors (..., size)."""
         return Independent(
             Bernoulli(logits=self.linear(features), validate_args=False), 1, validate_args=False
         )

@@ -1,4 +1,4 @@
-"""One label on a scale: cumulative logits, also called proportional odds (McCullagh 1980)."""
+"""Ordinal head: cumulative logits, also called proportional odds (McCullagh 1980)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from ensue.heads.contract import Head
 
 
 class Ordinal(Head):
-    """P(y <= k) = sigmoid(c_k - w f), with c_0 < c_1 < ...: one number for each example, and cuts
-    that all share.
+    """P(y <= k) = sigmoid(c_k - w f), with thresholds c_0 < c_1 < ... that all examples share.
 
-    `size` labels go from the lowest to the highest.
+    The `size` labels go from the lowest to the highest.
 
     >>> head = Ordinal(8, 4)
     >>> head(torch.zeros(2, 8)).probs.shape
@@ -25,13 +24,13 @@ class Ordinal(Head):
         super().__init__()
         self.features, self.size = features, size
         self.linear = nn.Linear(features, 1, bias=False)
-        # With w f = 0 all labels are equally likely.
+        # These thresholds make all labels equally likely at w f = 0.
         cuts = torch.logit(torch.arange(1, size) / size)
         self.lowest = nn.Parameter(cuts[:1])
         self.gaps = nn.Parameter(torch.log(torch.expm1(cuts.diff())))
 
     def forward(self, features: Tensor) -> Choice:
-        """Map features (..., features) to a distribution over places on the scale."""
+        """Map features (..., features) to a distribution over ranks on the scale."""
         gaps = F.softplus(self.gaps)
         below = torch.cat([self.lowest, self.lowest + gaps.cumsum(0)]) - self.linear(features)
         # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)), which is exact far out

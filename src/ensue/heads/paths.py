@@ -1,9 +1,9 @@
-"""Distributions over the tags of a whole sentence: step by step, or as a chain in which neighbours
-know of each other.
+"""Distributions over the tags of a sentence: independent steps, or a linear chain.
 
 The chain is the linear-chain conditional random field (Lafferty, McCallum & Pereira 2001): P(y | x)
 is proportional to exp(first_{y_1} + sum_t score_t(y_t) + sum_t change_{y_{t-1}, y_t} + last_{y_n}).
-A hidden Markov model, given its words, is one too. All is exact, and rows end at their own lengths.
+The posterior of a hidden Markov model has the same form. Inference is exact, and rows end at their
+own lengths.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from torch.types import _size
 
 
 class StepTags(Distribution):
-    """Each tag by itself: P(y) = prod_t softmax(scores_t)_{y_t}; scores are (batch, time, tags).
+    """Independent tags: P(y) = prod_t softmax(scores_t)_{y_t}; scores are (batch, time, tags).
 
     >>> chances = StepTags(torch.tensor([[[0.0, 1.0], [9.0, 0.0]]]), torch.tensor([1]))
     >>> chances.mode.tolist(), round(float(chances.log_prob(torch.tensor([[1, 0]])).exp()), 3)
     ([[1, 0]], 0.731)
     """
 
-    # whoever makes it has checked its parameters
+    # The heads that build it have checked its parameters.
     arg_constraints: ClassVar = {}  # type: ignore[bad-override]
 
     def __init__(self, scores: Tensor, lengths: Tensor) -> None:
@@ -36,7 +36,7 @@ class StepTags(Distribution):
         super().__init__(scores.shape[:1], scores.shape[1:2], validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Give the logarithm of the probability of tags (batch, time), (batch,)."""
+        """Return the log-probability of tags (batch, time), (batch,)."""
         nats = F.cross_entropy(self.scores.flatten(0, 1), value.flatten(), reduction="none").view(
             value.shape
         )
@@ -44,24 +44,23 @@ class StepTags(Distribution):
 
     @property
     def mode(self) -> Tensor:
-        """The likeliest tags, (batch, time), 0 past the end."""
+        """The most probable tags, (batch, time), 0 past the end."""
         return self.scores.argmax(2).masked_fill(~self.real, 0)
 
     @property
     def marginals(self) -> Tensor:
-        """The probability of each tag at each step, (batch, time, tags), 0 past the end."""
+        """Marginal probabilities, (batch, time, tags), 0 past the end."""
         return self.scores.softmax(2).masked_fill(~self.real[..., None], 0.0)
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
-        """Draw tags, (sample, batch, time), 0 past the end."""
+        """Sample tags, (sample, batch, time), 0 past the end."""
         tags = draw(self.scores.expand(*sample_shape, *self.scores.shape))
         return tags.masked_fill(~self.real, 0)
 
 
 @dataclass(frozen=True)
 class Chain:
-    """What a chain says of neighbours: `first` and `last` (tags,), and `change` (tags, tags)
-    from row to column."""
+    """Potentials of a chain: `first` and `last` (tags,), transitions `change` (from, to)."""
 
     first: Tensor
     change: Tensor
@@ -77,7 +76,7 @@ class ChainTags(Distribution):
     0.125
     """
 
-    # whoever makes it has checked its parameters
+    # The heads that build it have checked its parameters.
     arg_constraints: ClassVar = {}  # type: ignore[bad-override]
 
     def __init__(self, scores: Tensor, lengths: Tensor, chain: Chain) -> None:
@@ -86,12 +85,12 @@ class ChainTags(Distribution):
         super().__init__(scores.shape[:1], scores.shape[1:2], validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Give the logarithm of the probability of tags (batch, time), (batch,)."""
-        # Both are sums of many numbers: rounded, their difference may come out above 0.
+        """Return the log-probability of tags (batch, time), (batch,)."""
+        # Both are rounded sums of many numbers, so their difference can exceed 0.
         return (self.score(value) - self.log_partition).clamp(max=0.0)
 
     def score(self, value: Tensor) -> Tensor:
-        """Give the unnormalised logarithm of tags (batch, time), (batch,)."""
+        """Return the unnormalised log-probability of tags (batch, time), (batch,)."""
         own = self.scores.gather(2, value[..., None])[..., 0].masked_fill(~self.real, 0.0).sum(1)
         changes = (
             self.chain.change[value[:, :-1], value[:, 1:]]
@@ -103,31 +102,32 @@ class ChainTags(Distribution):
 
     @cached_property
     def log_partition(self) -> Tensor:
-        """The logarithm of the sum over all sequences of tags, (batch,): the forward algorithm."""
+        """The log-partition function, (batch,), by the forward algorithm."""
         return (self._forwards[-1] + self.chain.last).logsumexp(1)
 
     @cached_property
     def _forwards(self) -> list[Tensor]:
         return self._ways(torch.logsumexp)
 
-    def _ways(self, together: Callable[[Tensor, int], Tensor]) -> list[Tensor]:
-        """For each step, the logarithm of all ways to each tag together, (batch, tags); kept
-        past the end."""
+    def _ways(self, combine: Callable[[Tensor, int], Tensor]) -> list[Tensor]:
+        """Accumulate the prefix scores that end in each tag, one (batch, tags) per step.
+
+        `combine` is logsumexp or max. Past the end of a row its scores stay as they are.
+        """
         ways = [self.chain.first + self.scores[:, 0]]
         for step in range(1, self.scores.shape[1]):
-            on = together(ways[-1][:, :, None] + self.chain.change, 1) + self.scores[:, step]
+            on = combine(ways[-1][:, :, None] + self.chain.change, 1) + self.scores[:, step]
             ways.append(torch.where(self.real[:, step, None], on, ways[-1]))
         return ways
 
     @property
     def mode(self) -> Tensor:
-        """The likeliest tags, (batch, time), 0 past the end (Viterbi 1967)."""
+        """The most probable tags, (batch, time), 0 past the end (Viterbi 1967)."""
         return self._back(self._ways(torch.amax), lambda ways: ways.argmax(-1))
 
     @property
     def marginals(self) -> Tensor:
-        """The probability of each tag at each step, (batch, time, tags), 0 past the end (forward
-        and backward)."""
+        """Marginal probabilities, (batch, time, tags), 0 past the end (forward-backward)."""
         back = self.chain.last.expand_as(self.scores[:, 0])
         both = []
         for step in range(self.scores.shape[1] - 1, -1, -1):
@@ -140,14 +140,13 @@ class ChainTags(Distribution):
         return chances.masked_fill(~self.real[..., None], 0.0)
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
-        """Draw tags, (sample, batch, time), 0 past the end: forward filtering, backward
-        sampling."""
+        """Sample tags, (sample, batch, time), 0 past the end (backward sampling)."""
         return self._back(self._forwards, draw, sample_shape)
 
     def _back(
         self, ways: list[Tensor], pick: Callable[[Tensor], Tensor], shape: Sequence[int] = ()
     ) -> Tensor:
-        """Pick the last tag out of the logarithms of all ways to it, and so on to the first."""
+        """Choose tags from the last to the first, by `pick` from the scores of the prefixes."""
         tag = pick((ways[-1] + self.chain.last).expand(*shape, *ways[-1].shape))
         tags = [tag]
         for step in range(self.scores.shape[1] - 1, 0, -1):
@@ -158,16 +157,18 @@ class ChainTags(Distribution):
 
 
 def real_steps(scores: Tensor, lengths: Tensor) -> Tensor:
-    """Say which steps of (batch, time, ...) are real, (batch, time)."""
+    """Return the mask of real steps, (batch, time), for scores (batch, time, ...)."""
     return torch.arange(scores.shape[1], device=scores.device) < lengths[:, None]
 
 
 def in_full(scores: Tensor) -> Tensor:
-    """Give scores in float32 at least: a sum of many probabilities in half precision loses the
-    small ones."""
+    """Convert scores to float32 or more.
+
+    Sums of probabilities in half precision lose small terms.
+    """
     return scores if scores.dtype is torch.float64 else scores.float()
 
 
 def draw(scores: Tensor) -> Tensor:
-    """Draw ids by their unnormalised logarithms (..., ids)."""
+    """Sample ids from logits (..., ids)."""
     return torch.distributions.Categorical(logits=scores, validate_args=False).sample()

@@ -1,4 +1,4 @@
-"""One number of a whole example, by one of the heads for numbers."""
+"""Regression head: one numeric label, by one of the heads for numbers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ RegressionOutput = Literal["gaussian", "quantiles"]
 
 
 class Regression(Head):
-    """p(y) as a head of `heads.numbers` has it, for one number, in its own units: normal, or by its
-    quantiles.
+    """p(y) of one number in its own units: normal, or by quantiles (`heads.numbers`).
 
     >>> import torch
     >>> Regression(8, output="quantiles")(torch.zeros(2, 3, 8)).mean.shape
@@ -34,8 +33,7 @@ class Regression(Head):
         )
 
     def cost(self, features: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Give the nats of each target, and of quantiles what it costs to miss them, which is
-        learned from."""
+        """Return the nats of each target, and the pinball loss for quantiles, else None."""
         return self.of_numbers.cost(
             self.of_numbers.raw(features)[..., 0, :], target, features.new_ones(())
         )

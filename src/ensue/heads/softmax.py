@@ -1,4 +1,4 @@
-"""A tag for each step by itself: a linear map and a softmax."""
+"""Softmax head: independent tags, from a linear layer and a softmax."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ensue.settings import Settings
 
 
 class SoftmaxSettings(Settings):
-    """Settings of the head that gives each step its tag by itself."""
+    """Settings of the softmax head over tags."""
 
     name: Literal["softmax"] = "softmax"
 

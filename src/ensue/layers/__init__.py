@@ -1,4 +1,4 @@
-"""Maps over a whole sequence."""
+"""Sequence layers: causal ones (LAYERS) and encoders (ENCODERS)."""
 
 from ensue.layers.bag import Bag, BagSettings
 from ensue.layers.bidirectional import Bidirectional, BidirectionalSettings
@@ -16,7 +16,7 @@ ENCODERS: dict[str, type[Settings]] = {
     "convolution": ConvolutionSettings,
     "unidirectional": UnidirectionalSettings,
 }
-"""Layers that may look ahead; LAYERS names those that may not."""
+"""Encoders, which may read the future; LAYERS holds the causal layers."""
 
 __all__ = [
     "ENCODERS",

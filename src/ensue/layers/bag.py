@@ -1,7 +1,7 @@
-"""A feed-forward network over the counts of the last few steps, whatever their order.
+"""Feed-forward network over the counts of the last steps, without their order.
 
-The simplest alternative to a recurrent network: what it loses against `window` is what order is
-worth.
+It is the simplest baseline for a recurrent network. Its loss minus that of `window` measures what
+order is worth.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from ensue.state import State
 
 
 class BagSettings(Settings):
-    """Settings of a network over the counts of a fixed window."""
+    """Settings of a bag-of-context network."""
 
     name: Literal["bag-of-context"] = "bag-of-context"
     window: int = Field(default=16, ge=1, le=100_000)
-    """Steps counted, the present one included."""
+    """Context length in steps, the current one included."""
     width: int = Field(default=256, ge=1)
     """Units of each hidden layer."""
     depth: int = Field(default=2, ge=1, le=1000)
     """Hidden layers."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of hidden units dropped in training."""
+    """Dropout rate of hidden units."""
 
     def build(self, inputs: int) -> Bag:
         """Make the layer for `inputs` features a step."""
@@ -37,8 +37,9 @@ class BagSettings(Settings):
 
 
 class Bag(Causal):
-    """y_t = net(mean of the real ones among x_{t-k+1}, ..., x_t); of one-hot inputs, the share of
-    each symbol.
+    """y_t = net(mean of the real steps among x_{t-k+1}, ..., x_t).
+
+    With one-hot inputs the mean is the relative frequency of each symbol.
 
     >>> import torch
     >>> layer = BagSettings(window=3, width=8).build(4)
@@ -53,8 +54,10 @@ class Bag(Causal):
         self.net = hidden_layers(inputs, settings.width, settings.depth, settings.dropout)
 
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
-        """Give the inputs before the first, zeros (batch, window - 1, inputs), and mark that
-        none is real."""
+        """Return zero past inputs (batch, window - 1, inputs), with a mask that marks none as real.
+
+        The mask is (batch, window - 1).
+        """
         parameter = next(self.net.parameters())
         past = parameter.new_zeros(batch_size, self.window - 1, self.inputs)
         return {"past": past, "real": past.new_zeros(past.shape[:2])}
@@ -62,7 +65,7 @@ class Bag(Causal):
     def forward(
         self, x: Features, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Apply the same network to the mean of every window that ends in x."""
+        """Apply the network to the mean of every window that ends at a step of x."""
         x = dense(x)
         if not x.shape[1]:
             return x.new_empty(len(x), 0, self.width), state

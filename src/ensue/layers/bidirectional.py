@@ -1,5 +1,4 @@
-"""Recurrent layers that read each sequence both ways (Schuster & Paliwal 1997, "Bidirectional
-recurrent networks")."""
+"""Bidirectional recurrent layers (Schuster & Paliwal 1997, "Bidirectional recurrent networks")."""
 
 from __future__ import annotations
 
@@ -17,22 +16,21 @@ from ensue.settings import Settings
 
 
 class BidirectionalSettings(Settings):
-    """Settings of a stack of recurrent layers that read both ways."""
+    """Settings of a stack of bidirectional recurrent layers."""
 
     name: Literal["bidirectional"] = "bidirectional"
     cell: Cell = "lstm"
-    """A cell of the catalogue, or the path of a Python file that defines one; a run keeps the
-    program made of that."""
+    """Cell name, or path of a Python file that defines one; a run stores its program."""
     width: int = Field(default=128, ge=1)
-    """Units of each direction of each layer; twice as many features come out."""
+    """Hidden units per layer and direction; each layer has twice as many output features."""
     depth: int = Field(default=1, ge=1, le=1000)
-    """Layers in the stack; each reads what both directions of the one below gave."""
+    """Number of layers; each reads both directions of the layer below."""
     residual: bool = False
-    """Whether each layer after the first adds to what it reads instead of replacing it."""
+    """Residual connections around every layer after the first."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of units dropped between layers in training, drawn anew at each step."""
+    """Dropout rate between layers, with a new mask at each step."""
     weight_drop: float = Field(default=0.0, ge=0, lt=1)
-    """Share of recurrent weights dropped for each batch of training (Merity et al. 2018)."""
+    """DropConnect rate of recurrent weights, with one mask per batch (Merity et al. 2018)."""
 
     def build(self, inputs: int) -> Bidirectional:
         """Make the layer for `inputs` features a step."""
@@ -40,8 +38,9 @@ class BidirectionalSettings(Settings):
 
 
 class Bidirectional(Encoder):
-    """y_t = (forwards over x_1, ..., x_t; backwards over x_n, ..., x_t), n being the row's own last
-    step.
+    """y_t = (forward layer over x_1, ..., x_t; backward layer over x_n, ..., x_t).
+
+    n is the last real step of each row.
 
     >>> net = BidirectionalSettings(cell="gru", width=4, depth=2).build(3)
     >>> net(torch.zeros(2, 5, 3), torch.tensor([5, 2])).shape
@@ -77,8 +76,10 @@ class Bidirectional(Encoder):
 
 
 def _backwards(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Give where each step comes from when rows are read backwards, (batch, time); padding stays
-    where it is."""
+    """Return the source step of each step in reversed rows, (batch, time).
+
+    Padding stays in place.
+    """
     steps = torch.arange(x.shape[1], device=x.device)
     if lengths is None:
         return steps.flip(0).expand(len(x), -1)

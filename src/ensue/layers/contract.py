@@ -1,4 +1,4 @@
-"""What a layer is. Read this page before adding a file to this folder."""
+"""Contracts of sequence layers. Read this page before adding a file to this folder."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ from ensue.state import State
 
 
 class Causal(nn.Module, ABC):
-    """A resumable map over a sequence: what it gives at step t depends on steps up to t alone.
+    """A causal layer: the output at step t depends on inputs up to step t only.
 
-    The law: running over `a + b` equals running over `a`, then over `b` with the state that came
-    back. The state goes in and comes out, every tensor of it batch first; nothing is remembered
-    between calls.
+    The law of resuming: running over `a + b` equals running over `a`, then over `b` from the
+    returned state. The state goes in and comes out, with the batch as the first axis of every
+    tensor. Nothing is stored between calls.
     """
 
     inputs: int
-    """Features that go in at each step."""
+    """Input features per step."""
     width: int
-    """Features that come out at each step."""
+    """Output features per step."""
 
     def __call__(
         self, x: Features, state: State | None = None, lengths: Tensor | None = None
     ) -> Any:
-        """Do what `forward` does, after a look at every shape. Raises ValueError that names those
-        that do not fit.
+        """Check all shapes, then call `forward`; without a state it starts from `initial`.
 
-        Without a state it starts from `initial`.
+        Raises ValueError that names the shape that does not fit.
         """
         like = _check(self, x, lengths)
         if state is None:
@@ -43,43 +42,45 @@ class Causal(nn.Module, ABC):
 
     @abstractmethod
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
-        """Give the state before the first step; all conditioning enters here, as `context`
-        (batch, features)."""
+        """Return the initial state; `context` (batch, features) is the only conditioning."""
 
     @abstractmethod
     def forward(
         self, x: Features, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Map x (batch, time, inputs) to y (batch, time, width) and the state after each row's own
-        last step.
+        """Map x (batch, time, inputs) to y (batch, time, width) and the final state of each row.
 
-        `lengths` (batch,) counts the real steps of each row; what y holds past them is unspecified
-        but finite. There may be no steps at all.
+        `lengths` (batch,) counts the real steps of each row; y is unspecified but finite past them.
+        Zero steps are allowed.
         """
 
 
 class Encoder(nn.Module, ABC):
-    """A map over a whole sequence that may look ahead; padding past `lengths` changes nothing."""
+    """An encoder: a layer that may read the future; padding past `lengths` changes nothing."""
 
     inputs: int
-    """Features that go in at each step."""
+    """Input features per step."""
     width: int
-    """Features that come out at each step."""
+    """Output features per step."""
 
     def __call__(self, x: Tensor, lengths: Tensor | None = None) -> Any:
-        """Do what `forward` does, after a look at every shape. Raises ValueError that names
-        those that do not fit."""
+        """Check all shapes, then call `forward`.
+
+        Raises ValueError that names the shape that does not fit.
+        """
         _check(self, x, lengths)
         return super().__call__(x, lengths)
 
     @abstractmethod
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Map x (batch, time, inputs) to y (batch, time, width); what y holds past `lengths` is
-        zero."""
+        """Map x (batch, time, inputs) to y (batch, time, width), zero past `lengths`."""
 
 
 _shapes: WeakKeyDictionary[Causal, StateShapes] = WeakKeyDictionary()
-"""The shapes of each layer's state: making a state to look at costs more than small layers do."""
+"""Cached shapes of each layer's state.
+
+Building a state only to read its shapes costs more than the forward pass of a small layer.
+"""
 
 
 def _shapes_of(layer: Causal) -> StateShapes:
@@ -89,7 +90,7 @@ def _shapes_of(layer: Causal) -> StateShapes:
 
 
 def _check(layer: Causal | Encoder, x: Features, lengths: Tensor | None) -> Tensor | None:
-    """Look at what every layer reads, and give one of its parameters, if there is any."""
+    """Check the inputs of a layer, and return one of its parameters, or None without any."""
     like = next(layer.parameters(), None)
     check_input(x, layer.inputs, like)
     steps = x.ids if isinstance(x, Lookup) else x

@@ -1,5 +1,4 @@
-"""Convolutions along time, of several widths side by side (Kim 2014; Collobert et al. 2011, the
-window approach)."""
+"""Convolutions over time, several kernel sizes in parallel (Kim 2014; Collobert et al. 2011)."""
 
 from __future__ import annotations
 
@@ -16,20 +15,19 @@ from ensue.settings import Settings
 
 
 class ConvolutionSettings(Settings):
-    """Settings of a stack of convolutions."""
+    """Settings of a stack of convolutional layers."""
 
     name: Literal["convolution"] = "convolution"
     width: int = Field(default=128, ge=1)
-    """Channels of each window; all of them come out side by side."""
+    """Output channels of each kernel size; they are concatenated."""
     windows: tuple[PositiveInt, ...] = Field(default=(3,), min_length=1)
-    """Steps that each convolution sees: as many before a step as after it, one more after it if
-    they are even."""
+    """Kernel sizes in steps, centred; an even size reads one more step after than before."""
     depth: int = Field(default=2, ge=1, le=1000)
-    """Layers in the stack."""
+    """Number of layers."""
     residual: bool = True
-    """Whether each layer after the first adds to what it reads instead of replacing it."""
+    """Residual connections around every layer after the first."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of units dropped between layers in training."""
+    """Dropout rate between layers."""
 
     def build(self, inputs: int) -> Convolution:
         """Make the layer for `inputs` features a step."""
@@ -37,8 +35,9 @@ class ConvolutionSettings(Settings):
 
 
 class Convolution(Encoder):
-    """y_t = GELU(sum_k W_k x_{t+k} + b) for each window, `depth` times; x is zero before the first
-    and past the last.
+    """y_t = GELU(sum_k W_k x_{t+k} + b) for each kernel size, repeated `depth` times.
+
+    x is zero before the first step and after the last one.
 
     >>> net = ConvolutionSettings(width=4, windows=(3, 5)).build(3)
     >>> net(torch.zeros(2, 5, 3), torch.tensor([5, 2])).shape
@@ -67,13 +66,13 @@ class Convolution(Encoder):
             y = F.gelu(
                 torch.cat([_along(read, one) for one in windows.children()], 1).transpose(1, 2)
             )
-            # The bias alone makes something of nothing: padding is emptied for the layer above.
+            # The bias makes padding nonzero, so it is zeroed again before the next layer reads it.
             x = without_padding(x + y if depth and self.settings.residual else y, lengths)
         return x
 
 
 def _along(x: Tensor, convolution: nn.Module) -> Tensor:
-    """Convolve x (batch, channels, time) so that as many steps come out as go in."""
+    """Convolve x (batch, channels, time) with padding that preserves the number of steps."""
     assert isinstance(convolution, nn.Conv1d)
     around = convolution.kernel_size[0] - 1
     return convolution(F.pad(x, (around // 2, around - around // 2)))

@@ -1,5 +1,4 @@
-"""No layer at all: each step by itself, so that the mean of all steps is a bag of them (Joulin
-et al. 2017)."""
+"""Identity encoder; with mean pooling it gives a bag of embeddings (Joulin et al. 2017)."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from ensue.settings import Settings
 
 
 class NoLayerSettings(Settings):
-    """Settings of steps that are left as they are; there are none."""
+    """Settings of the identity encoder; it has none."""
 
     name: Literal["none"] = "none"
 
@@ -30,5 +29,5 @@ class NoLayer(Encoder):
         self.inputs = self.width = inputs
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Give x itself, zero past `lengths`."""
+        """Return x, zero past `lengths`."""
         return without_padding(x, lengths)

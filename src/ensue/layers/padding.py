@@ -1,4 +1,4 @@
-"""Steps past the end of a row."""
+"""Masking of padded steps."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from torch import Tensor
 
 
 def without_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Set x (batch, time, ...) past each row's length to zero; all steps are real without
-    `lengths`.
+    """Set x (batch, time, ...) to zero past each row's length; without `lengths` nothing changes.
 
     >>> without_padding(torch.ones(2, 3), torch.tensor([1, 3])).tolist()
     [[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]

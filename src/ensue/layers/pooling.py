@@ -1,5 +1,4 @@
-"""Of a whole sequence one vector: the end of it, or what is in it. What stands past its length
-changes nothing."""
+"""Pooling of a sequence into one vector; padding past a row's length changes nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from ensue.engine.shapes import check_input, check_lengths
 
 
 class Pooling(nn.Module):
-    """Map y (batch, time, width) and lengths (batch,) to (batch, features); of no steps, to zeros.
+    """Map y (batch, time, width) and lengths (batch,) to (batch, features); empty rows give 0.
 
     >>> pool = Pooling("mean", 2)
     >>> pool(torch.tensor([[[1.0, 2.0], [3.0, 4.0], [9.0, 9.0]]]), torch.tensor([2]))
@@ -40,8 +39,10 @@ class Pooling(nn.Module):
 
 
 def _attended(y: Tensor, real: Tensor, scores: Tensor) -> Tensor:
-    """Give the mean weighed by softmax(v y + c) (Yang et al. 2016, without the layer in
-    between)."""
+    """Attention pooling: mean weighted by softmax(v y + c).
+
+    This is Yang et al. 2016 without the hidden layer.
+    """
     shares = scores.masked_fill(~real[..., None], -1e30).softmax(1)
     return (y.masked_fill(~real[..., None], 0.0) * shares).sum(1)
 
@@ -74,6 +75,6 @@ _GIVES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "max": _max,
     "sum": _sum,
 }
-"""What each gives of y, which of its steps are real, and lengths."""
+"""Pooling functions of y, the mask of real steps, and lengths."""
 
 POOLINGS = (*_GIVES, "attention")

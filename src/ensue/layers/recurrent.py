@@ -1,5 +1,4 @@
-"""Recurrent layers over any cell: stacked, and with what keeps stacks trainable and from
-learning by heart."""
+"""Stacked recurrent layers over any cell, with the usual regularisation."""
 
 from __future__ import annotations
 
@@ -32,11 +31,10 @@ from ensue.state import State
 
 
 def _known(cell: str, field: ValidationInfo) -> str:
-    """Give the name of a cell, or the program of one that a file defines. Raises UserError if there
-    is none.
+    """Return the name of a cell, or the program of a cell file. Raises UserError for unknown cells.
 
-    A Python file is run only where a person names it: what is read from a file or a run may be
-    somebody else's.
+    A Python file is executed only if the user named it. A name in a settings file or a run may come
+    from somebody else.
     """
     if cell in CELLS:
         return cell
@@ -51,7 +49,7 @@ def _known(cell: str, field: ValidationInfo) -> str:
 
 
 Cell = Annotated[str, AfterValidator(_known)]
-"""A cell in settings."""
+"""A settings field that holds a cell."""
 
 
 class RecurrentSettings(Settings):
@@ -59,39 +57,37 @@ class RecurrentSettings(Settings):
 
     name: Literal["recurrent"] = "recurrent"
     cell: Cell = "lstm"
-    """A cell of the catalogue, or the path of a Python file that defines one; a run keeps the
-    program made of that."""
+    """Cell name, or path of a Python file that defines one; a run stores its program."""
     width: int = Field(default=256, ge=1)
-    """Units of each layer."""
+    """Hidden units per layer."""
     depth: int = Field(default=1, ge=1, le=1000)
-    """Layers in the stack."""
+    """Number of layers."""
     residual: bool = False
-    """Whether each layer after the first adds to what it reads instead of replacing it."""
+    """Residual connections around every layer after the first."""
     layer_norm: Literal["none", "output", "gates"] = "none"
-    """Layer normalisation: none; of what each layer gives; of both products of each gate (Ba et
-    al. 2016)."""
+    """Layer normalisation: none, of layer outputs, or of a gate's two products (Ba et al. 2016)."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of units dropped between layers in training, drawn anew at each step."""
+    """Dropout rate between layers, with a new mask at each step."""
     variational_dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of units dropped between layers in training, the same at all steps of a batch (Gal &
-    Ghahramani 2016)."""
+    """Variational dropout rate between layers: one mask per sequence (Gal & Ghahramani 2016)."""
     zoneout: float = Field(default=0.0, ge=0, lt=1)
-    """Chance of a unit to keep its old state at a step of training; after it, its share (Krueger
-    et al. 2017)."""
+    """Zoneout rate: probability that a unit keeps its old state (Krueger et al. 2017)."""
     weight_drop: float = Field(default=0.0, ge=0, lt=1)
-    """Share of recurrent weights dropped for each batch of training (Merity et al. 2018)."""
+    """DropConnect rate of recurrent weights, with one mask per batch (Merity et al. 2018)."""
     learn_initial_state: bool = False
-    """Whether the initial state is learned; it is zero otherwise."""
+    """Learn the initial state instead of starting from zero."""
     forget_bias: float | None = None
-    """Initial bias of the gate that keeps the state: forget, or update of a GRU (Gers et al. 2000);
-    by default the cell's own."""
+    """Initial bias of the forget gate (Gers et al. 2000); for a GRU, of its update gate."""
 
     def build(self, inputs: int) -> Recurrent:
         """Make the layer for `inputs` features a step."""
         return Recurrent(self, inputs)
 
     def program(self) -> Program:
-        """Give the tick that the stack runs."""
+        """Return the program of one layer's time step.
+
+        Raises SettingError if settings contradict it.
+        """
         program = (
             trace(CELLS[self.cell](), self.cell)
             if self.cell in CELLS
@@ -102,26 +98,26 @@ class RecurrentSettings(Settings):
             gate = "update" if program.name in ("gru", "gru_reset_before") else "forget"
             if not any(gate in part.gates for part in program.stages):
                 raise SettingError(
-                    f"forget_bias is given, and the cell {program.name} has no gate `{gate}`"
+                    f"forget_bias needs a gate `{gate}`, and the cell {program.name} has none"
                 )
             program = replace(program, bias=(*program.bias, (gate, self.forget_bias)))
         if self.weight_drop and all(part.of is None for part in program.stages):
             raise SettingError(
-                f"weight_drop is given, and the cell {program.name} has no recurrent weights"
+                f"weight_drop needs recurrent weights, and the cell {program.name} has none"
             )
         if self.depth == 1 and (self.dropout or self.variational_dropout):
             hint = "set body.depth=2, or output_dropout"
-            raise SettingError("dropout between layers is given, and there is one layer", hint=hint)
+            raise SettingError("dropout between layers needs more than one layer", hint=hint)
         program = with_normalised_gates(program) if self.layer_norm == "gates" else program
         return with_zoneout(program) if self.zoneout else program
 
 
 class Recurrent(Causal):
-    """y_t, s_t = cell(x_t, s_{t-1}), `depth` times, one on the other.
+    """y_t, s_t = cell(x_t, s_{t-1}), stacked `depth` times.
 
-    The state is a tuple of one dict of (batch, units) tensors a layer, as the cell names them;
-    without one the layer starts from `initial`. Raises SettingError for settings that contradict
-    the cell.
+    The state is a tuple with one dict per layer of (batch, units) tensors, named as in the cell.
+    Without a state the layer starts from `initial`. Raises SettingError for settings that
+    contradict the cell.
 
     >>> net = Recurrent("peephole", inputs=32, width=64, depth=2)
     >>> y, state = net(torch.zeros(3, 5, 32))
@@ -156,7 +152,7 @@ class Recurrent(Causal):
         self.norms = nn.ModuleList(nn.LayerNorm(self.width) for _ in range(normalised))
 
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
-        """Give the zero or learned state; this layer takes no context."""
+        """Return the zero or learned initial state; this layer takes no context."""
         if context is not None:
             raise ValueError("a recurrent layer takes no context")
         return tuple(self._start(cell, batch_size) for cell in self._layers())
@@ -164,8 +160,7 @@ class Recurrent(Causal):
     def forward(
         self, x: Features, state: State | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Map x (batch, time, inputs) to y (batch, time, width) and the state after each row's
-        own last step."""
+        """Map x (batch, time, inputs) to y (batch, time, width) and the final state of each row."""
         states = cast("tuple[State, ...]", self.initial(len(x)) if state is None else state)
         y = stream = torch.empty(0)
         ends: list[State] = []
@@ -174,7 +169,7 @@ class Recurrent(Causal):
                 cell, {"x": self._between(y)} if depth else time_first(x), old, lengths
             )
             stream = stream + path if depth and self.settings.residual else path
-            # The stream of a residual stack itself is never normalised, only what is read from it.
+            # Pre-norm: only what a layer reads is normalised, never the residual stream itself.
             y = self.norms[depth](stream) if self.norms else stream
             ends.append(end)
         return y.transpose(0, 1), tuple(ends)
@@ -191,12 +186,11 @@ class Recurrent(Causal):
         return {name: like.new_zeros(batch_size, self.units(name)) for name in self.program.states}
 
     def units(self, state: str) -> int:
-        """Give the number of units of a state."""
+        """Return the number of units of a state."""
         return width_of(self.program, self.settings.width, state in self.program.own_states)
 
     def _between(self, y: Tensor) -> Tensor:
-        """Drop units on their way from one layer to the next: anew at each step, and the same at
-        all steps."""
+        """Apply dropout between layers: with a mask per step, then with one mask for all steps."""
         y = F.dropout(y, self.settings.dropout, self.training)
         if self.training and self.settings.variational_dropout:
             return y * F.dropout(torch.ones_like(y[:1]), self.settings.variational_dropout)
@@ -223,8 +217,7 @@ class Recurrent(Causal):
         return path, cast(State, end)
 
     def _zone(self, state: Tensor, steps: int) -> Tensor:
-        """Say which units keep their state at each step of training; after it, how much of it
-        each keeps."""
+        """Return zoneout masks (time, batch, units); in evaluation, the zoneout rate."""
         share = self.settings.zoneout
         if self.training:
             return state.new_empty(steps, *state.shape).bernoulli_(share)

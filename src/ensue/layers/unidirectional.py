@@ -1,5 +1,4 @@
-"""A causal layer where an encoder is wanted: it reads from its initial state on, and nothing
-goes on after it."""
+"""A causal layer as an encoder: it starts from its initial state and drops its final state."""
 
 from __future__ import annotations
 
@@ -24,11 +23,11 @@ Layer = Annotated[Any, choice(LAYERS)]
 
 
 class UnidirectionalSettings(Settings):
-    """Settings of an encoder that looks back only."""
+    """Settings of a unidirectional encoder."""
 
     name: Literal["unidirectional"] = "unidirectional"
     layer: Layer = RecurrentSettings(width=128)
-    """The causal layer."""
+    """Causal layer."""
 
     def build(self, inputs: int) -> Unidirectional:
         """Make the layer for `inputs` features a step."""

@@ -1,9 +1,9 @@
-"""A feed-forward network over a fixed window of steps (Bengio et al. 2003, "A neural probabilistic
-language model").
+"""Feed-forward network over a fixed window (Bengio et al. 2003).
 
-The alternative that recurrent networks are taught against: it sees the last `window` inputs, each
-at its own place, and nothing before them. Hidden units are GELU instead of the paper's tanh, and
-nothing is connected past them.
+The paper is "A neural probabilistic language model". The network is the classic baseline for a
+recurrent one: it reads the last `window` inputs, each at its own position, and nothing earlier.
+Hidden units are GELU instead of the paper's tanh, and there is no direct connection from input to
+output.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from ensue.state import State
 
 
 class WindowSettings(Settings):
-    """Settings of a network over a fixed window."""
+    """Settings of a fixed-window network."""
 
     name: Literal["window"] = "window"
     window: int = Field(default=16, ge=1, le=100_000)
-    """Steps seen at once, the present one included."""
+    """Context length in steps, the current one included."""
     width: int = Field(default=256, ge=1)
     """Units of each hidden layer."""
     depth: int = Field(default=2, ge=1, le=1000)
     """Hidden layers."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of hidden units dropped in training."""
+    """Dropout rate of hidden units."""
 
     def build(self, inputs: int) -> Window:
         """Make the layer for `inputs` features a step."""
@@ -40,7 +40,7 @@ class WindowSettings(Settings):
 
 
 class Window(Causal):
-    """y_t = net(x_{t-k+1}, ..., x_t), with zeros for the steps before the first.
+    """y_t = net(x_{t-k+1}, ..., x_t), with zeros before the first step.
 
     >>> layer = WindowSettings(window=3, width=8).build(4)
     >>> y, state = layer(torch.zeros(2, 5, 4), layer.initial(2))
@@ -56,14 +56,14 @@ class Window(Causal):
         )
 
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
-        """Give the inputs before the first: zeros (batch, window - 1, inputs)."""
+        """Return zeros (batch, window - 1, inputs) as past inputs."""
         parameter = next(self.net.parameters())
         return parameter.new_zeros(batch_size, self.window - 1, self.inputs)
 
     def forward(
         self, x: Features, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Apply the same network to every window that ends in x."""
+        """Apply the network to every window that ends at a step of x."""
         x = dense(x)
         if not x.shape[1]:
             return x.new_empty(len(x), 0, self.width), state
@@ -79,8 +79,10 @@ def hidden_layers(inputs: int, width: int, depth: int, dropout: float) -> nn.Seq
 
 
 def look_back(x: Tensor, past: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Put the past (batch, k, ...) before x (batch, time, ...), and give the past of each row's
-    next step."""
+    """Concatenate the past (batch, k, ...) and x (batch, time, ...).
+
+    Returns the result, and the past of the next step of each row.
+    """
     whole = torch.cat([past, x], dim=1)
     kept = torch.arange(past.shape[1], device=x.device)
     if lengths is None:

@@ -1,4 +1,4 @@
-"""From features to the distribution of numbers."""
+"""Heads over numbers: from features to their distribution."""
 
 from ensue.heads.numbers.contract import NumbersHead
 from ensue.heads.numbers.gaussian import GaussianSettings

@@ -1,4 +1,4 @@
-"""A normal distribution of each number."""
+"""Gaussian head: a normal distribution of each number."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class GaussianSettings(Settings):
 
 
 class Gaussian(NumbersHead):
-    """y ~ N(mean, spread), spread = softplus(.)."""
+    """y ~ N(mean, spread), spread = softplus(.), which is the standard deviation."""
 
     def distribution(self, raw: Tensor, scale: Tensor) -> Normal:
-        """Make the normal distributions."""
+        """Build the normal distributions."""
         return Normal(raw[..., 0], F.softplus(raw[..., 1]) + LEAST, validate_args=False)
 
     def draw(self, distribution: Any, first: Tensor, second: Tensor) -> Tensor:
-        """Draw by the quantile of the first number."""
+        """Sample by the inverse CDF of the first uniform number."""
         return distribution.loc + distribution.scale * normal_quantile(first)

@@ -1,5 +1,4 @@
-"""A mixture of normal distributions (Bishop 1994, "Mixture density networks"): for futures that
-go this way or that."""
+"""Mixture density head (Bishop 1994, "Mixture density networks"), for multimodal futures."""
 
 from __future__ import annotations
 
@@ -16,11 +15,11 @@ from ensue.settings import Settings
 
 
 class MixtureHeadSettings(Settings):
-    """Settings of the head of several normal distributions."""
+    """Settings of the mixture density head."""
 
     name: Literal["mixture"] = "mixture"
     components: int = Field(3, ge=1)
-    """How many are mixed."""
+    """Number of mixture components."""
 
     def build(self, features: int, size: int) -> MixtureHead:
         """Make the head for `size` numbers."""
@@ -31,9 +30,9 @@ class MixtureHead(NumbersHead):
     """y ~ sum_k weight_k N(mean_k, spread_k)."""
 
     def distribution(self, raw: Tensor, scale: Tensor) -> MixtureSameFamily:
-        """Make the mixtures."""
+        """Build the mixtures."""
         weight, mean, spread = raw.unflatten(-1, (3, -1)).unbind(-2)
-        # Components that begin alike would learn alike.
+        # Components with equal initial parameters would get equal gradients, so their means differ.
         mean = (
             mean
             + torch.linspace(-1, 1, mean.shape[-1] + 2, dtype=mean.dtype, device=mean.device)[1:-1]
@@ -43,7 +42,7 @@ class MixtureHead(NumbersHead):
         return MixtureSameFamily(chosen, parts, validate_args=False)
 
     def draw(self, distribution: Any, first: Tensor, second: Tensor) -> Tensor:
-        """Draw the component by the first number, and of it by the second."""
+        """Sample the component by the first uniform number, and its value by the second."""
         chances = distribution.mixture_distribution.probs.cumsum(-1)
         chosen = (first[..., None] > chances[..., :-1]).sum(-1, keepdim=True)
         parts = distribution.component_distribution

@@ -1,5 +1,4 @@
-"""The negative binomial distribution of counts, with more spread than Poisson's (Salinas et al.
-2020, DeepAR)."""
+"""Negative binomial head for overdispersed counts (Salinas et al. 2020, DeepAR)."""
 
 from __future__ import annotations
 
@@ -14,11 +13,11 @@ from ensue.heads.numbers.contract import LEAST, NumbersHead
 from ensue.settings import Settings
 
 HALVINGS = 60
-"""Steps of a bisection: a double has no more than 53 bits."""
+"""Bisection steps; more than the 53 bits of a double."""
 
 
 class NegativeBinomialSettings(Settings):
-    """Settings of the head for counts."""
+    """Settings of the negative binomial head."""
 
     name: Literal["negative_binomial"] = "negative_binomial"
 
@@ -28,7 +27,7 @@ class NegativeBinomialSettings(Settings):
 
 
 class ScaledCounts(Distribution):
-    """Counts n / scale with n negative binomial: `mean` of n / scale, Var n = n + spread n^2."""
+    """Counts n / scale, n negative binomial: Var n = m + spread m^2, m = scale * `mean` of n."""
 
     def __init__(self, mean: Tensor, spread: Tensor, scale: Tensor) -> None:
         super().__init__(mean.shape, validate_args=False)
@@ -40,7 +39,7 @@ class ScaledCounts(Distribution):
         return self.loc
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Give the logarithm of the probability of the nearest count."""
+        """Return the log-probability of the nearest count."""
         counts = torch.round(value * self.scale).clamp_min(0)
         logits = torch.log(self.loc * self.scale) + torch.log(self.spread)
         return NegativeBinomial(1 / self.spread, logits=logits, validate_args=False).log_prob(
@@ -49,24 +48,25 @@ class ScaledCounts(Distribution):
 
 
 class CountsHead(NumbersHead):
-    """n ~ NB(mean, spread), both softplus(.): scaled counts n / scale have no density, so their
-    nats need no scale."""
+    """n ~ NB(mean, spread), both softplus(.).
+
+    Scaled counts n / scale are discrete, so their nats do not depend on the scale.
+    """
 
     scaling = "level"
     lower_bound = 0.0
 
     def distribution(self, raw: Tensor, scale: Tensor) -> ScaledCounts:
-        """Make the distributions of the scaled counts."""
+        """Build the distributions of the scaled counts."""
         mean, spread = (F.softplus(raw[..., place]) + LEAST for place in (0, 1))
         return ScaledCounts(mean, spread, scale.expand(mean.shape))
 
     def cost(self, raw: Tensor, target: Tensor, scale: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Give the nats of each count."""
+        """Return the nats of each count."""
         return -self.distribution(raw, scale).log_prob(target), None
 
     def draw(self, distribution: Any, first: Tensor, second: Tensor) -> Tensor:
-        """Draw a rate from the gamma distribution by the first number, and a count of that rate
-        by the second."""
+        """Sample a gamma rate, then a Poisson count of that rate, one uniform number each."""
         size = (1 / distribution.spread).double()
         gamma = _smallest(lambda x: torch.special.gammainc(size, x) - first, size)
         rate = gamma * (distribution.loc * distribution.scale).double() / size
@@ -78,7 +78,7 @@ class CountsHead(NumbersHead):
 
 
 def _smallest(rises: Any, near: Tensor) -> Tensor:
-    """Find the least x >= 0 at which `rises` is not negative, by bisection."""
+    """Find the smallest x >= 0 at which the rising function is not negative, by bisection."""
     low, high = torch.zeros_like(near), near + 10 * torch.sqrt(near) + 10
     while bool((rises(high) < 0).any()):
         high = torch.where(rises(high) < 0, 2 * high, high)

@@ -1,5 +1,4 @@
-"""Quantiles of each number, learned by what it costs to miss them (Koenker & Bassett 1978; Wen
-et al. 2017)."""
+"""Quantile head, trained with the pinball loss (Koenker & Bassett 1978; Wen et al. 2017)."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 
 
 
 class QuantilesSettings(Settings):
-    """Settings of the head of quantiles."""
+    """Settings of the quantile head."""
 
     name: Literal["quantiles"] = "quantiles"
 
@@ -27,8 +26,7 @@ class QuantilesSettings(Settings):
 
 
 class Interpolated(Distribution):
-    """A density that is flat between neighbouring quantiles (..., levels), with exponential
-    tails beyond them."""
+    """Density that is constant between quantiles (..., levels), with exponential tails outside."""
 
     def __init__(self, values: Tensor) -> None:
         super().__init__(values.shape[:-1], validate_args=False)
@@ -36,7 +34,7 @@ class Interpolated(Distribution):
         self.levels = torch.tensor(LEVELS, dtype=values.dtype, device=values.device)
         self.densities = self.levels.diff() / values.diff(dim=-1)
         self.tails = LEVELS[0] / self.densities[..., 0], (1 - LEVELS[-1]) / self.densities[..., -1]
-        """Mean lengths of the tails: the density does not jump where they begin."""
+        """Mean lengths of the tails, chosen so that the density is continuous where they begin."""
 
     @property
     def mean(self) -> Tensor:
@@ -46,7 +44,7 @@ class Interpolated(Distribution):
         return between + low + (1 - LEVELS[-1]) * (self.values[..., -1] + self.tails[1])
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Give the logarithm of the density."""
+        """Return the log-density."""
         value, values = torch.broadcast_tensors(value[..., None], self.values)
         place = (value[..., :1] > values).sum(-1)
         between = (place - 1).clamp(0, len(LEVELS) - 2)[..., None]
@@ -62,7 +60,7 @@ class Interpolated(Distribution):
         )
 
     def icdf(self, value: Tensor) -> Tensor:
-        """Give the quantiles of any levels in (0, 1)."""
+        """Return the quantiles of any levels in (0, 1)."""
         place = (value[..., None] > self.levels).sum(-1)
         between = (place - 1).clamp(0, len(LEVELS) - 2)[..., None]
         shape = (*between.shape[:-1], len(LEVELS))
@@ -75,10 +73,10 @@ class Interpolated(Distribution):
 
 
 class Quantiles(NumbersHead):
-    """The quantiles of 15 levels, in order: the median, and positive steps up and down from it."""
+    """Quantiles of 15 levels, in order: the median, and positive increments up and down from it."""
 
     def distribution(self, raw: Tensor, scale: Tensor) -> Interpolated:
-        """Make the distributions between the quantiles."""
+        """Build the interpolated distributions."""
         middle = len(LEVELS) // 2
         steps = F.softplus(raw - 1.0) + LEAST
         down, up = (
@@ -89,8 +87,7 @@ class Quantiles(NumbersHead):
         return Interpolated(torch.cat([median - down, median, median + up], -1))
 
     def cost(self, raw: Tensor, target: Tensor, scale: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Give the nats, from which nothing is learned, and the mean cost of missing each
-        quantile, which is."""
+        """Return the detached nats, and the mean pinball loss as the training loss."""
         distribution = self.distribution(raw, scale)
         nats = torch.log(scale) - distribution.log_prob(target)
         above = target[..., None] - distribution.values
@@ -98,5 +95,5 @@ class Quantiles(NumbersHead):
         return nats.detach(), 2 * missed.mean(-1)
 
     def draw(self, distribution: Any, first: Tensor, second: Tensor) -> Tensor:
-        """Draw by the quantile of the first number."""
+        """Sample by the inverse CDF of the first uniform number."""
         return distribution.icdf(first)

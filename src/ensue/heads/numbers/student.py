@@ -1,4 +1,4 @@
-"""Student's t distribution of each number, for series with outliers."""
+"""Student's t head, for series with outliers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ensue.settings import Settings
 
 
 class StudentSettings(Settings):
-    """Settings of the head with heavy tails."""
+    """Settings of the Student's t head."""
 
     name: Literal["student"] = "student"
 
@@ -25,16 +25,18 @@ class StudentSettings(Settings):
 
 
 class Student(NumbersHead):
-    """y ~ t(freedom, mean, spread), freedom = 2 + softplus(.), so that there is a variance."""
+    """y ~ t(freedom, mean, spread), freedom = 2 + softplus(.), so that the variance is finite."""
 
     def distribution(self, raw: Tensor, scale: Tensor) -> StudentT:
-        """Make the t distributions."""
+        """Build the t distributions."""
         freedom = 2.0 + LEAST + F.softplus(raw[..., 2] + 2.0)
         return StudentT(freedom, raw[..., 0], F.softplus(raw[..., 1]) + LEAST, validate_args=False)
 
     def draw(self, distribution: Any, first: Tensor, second: Tensor) -> Tensor:
-        """Draw by the polar method: sqrt(v (u^(-2/v) - 1)) cos(2 pi w) is t with v degrees
-        (Bailey 1994)."""
+        """Sample by the polar method (Bailey 1994).
+
+        sqrt(v (u^(-2/v) - 1)) cos(2 pi w) is t with v degrees of freedom.
+        """
         freedom = distribution.df
         radius = torch.sqrt(freedom * torch.expm1(-2 / freedom * torch.log(first)))
         return distribution.loc + distribution.scale * radius * torch.cos(2 * pi * second)
