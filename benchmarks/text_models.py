@@ -1,8 +1,9 @@
-"""Networks, n-grams and their mixture on three classical texts, as `ensue train generate` gives
+"""Networks, n-grams and their mixture on four classical texts, as `ensue train generate` gives
 them.
 
     python benchmarks/text_models.py shakespeare [MINUTES [SEED]]    nats per character on the last tenth
     python benchmarks/text_models.py names [MINUTES]          seeded 90/10, the end of a name counts as a character
+    python benchmarks/text_models.py wikitext                 perplexity per token, on the files' own test part
     python benchmarks/text_models.py nietzsche [EPOCHS]       windows of 40 with a jump of 3, LSTM of 128, one-hot
 
 Wall-clock times are of the whole training, baselines and report included. The data is looked for in
@@ -11,6 +12,7 @@ the folder that ENSUE_DATA names, or in ../shared/data.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -45,8 +47,6 @@ def train(path: Path, **choices: Any) -> tuple[Any, float]:
 
 
 def show(model: Any, seconds: float) -> None:
-    import json
-
     result = json.loads(model.run.read("result.json"))
     print(f"\n{seconds:.0f} s in all, load average {os.getloadavg()[0]:.1f}")
     print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
@@ -65,6 +65,23 @@ def names(minutes: float = 3.0) -> None:
     train(DATA / "first_names" / "names_32k.txt", minutes=minutes)
 
 
+def wikitext() -> None:
+    """Tokens as they stand between blanks, each line's end one of them, as lmplz counts them."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = ensue.train(
+            "generate",
+            DATA / "wikitext2",
+            out=Path(folder) / "run",
+            model="ngram",
+            codec="tokens",
+            settings=("model.order=5",),
+        )
+        for row in json.loads(model.run.read("result.json"))["rows"]:
+            low, high = row["intervals"]["perplexity_per_token"]
+            figure = f"{row['perplexity_per_token']:.1f} | {low:.1f} to {high:.1f}"
+            print(f"| {row['name']} | {figure} | {row['seconds']:.1f} |", flush=True)
+
+
 def nietzsche(epochs: float = 20) -> None:
     """The loss over each epoch is that of training, as in the classical exercise."""
     path = DATA / "nietzsche" / "nietzsche.txt"
@@ -77,5 +94,11 @@ def nietzsche(epochs: float = 20) -> None:
 
 
 if __name__ == "__main__":
-    chosen = {"shakespeare": shakespeare, "names": names, "nietzsche": nietzsche}[sys.argv[1]]
+    commands = {
+        "shakespeare": shakespeare,
+        "names": names,
+        "wikitext": wikitext,
+        "nietzsche": nietzsche,
+    }
+    chosen: Any = commands[sys.argv[1]]
     chosen(*map(float, sys.argv[2:4]))
