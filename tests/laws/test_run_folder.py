@@ -95,9 +95,9 @@ def test_discard_removes_it(tmp_path: Path) -> None:
 
 def test_missing_folder_and_folder_that_is_no_run(tmp_path: Path) -> None:
     assert refusal(tmp_path / "bard").endswith(
-        "bard: there is no such run folder; look for a typing error in the name"
+        "bard: there is no such run folder; check the name for a typing error"
     )
-    assert "this is not a run: it has no run.toml; give the folder of a run" in refusal(tmp_path)
+    assert "this is not a run: it has no run.toml; give a run folder" in refusal(tmp_path)
     a_run(tmp_path / "run").close()
     (tmp_path / "run" / "weights.safetensors").unlink()
     assert "weights.safetensors: the file is missing; restore the file from a copy" in refusal(

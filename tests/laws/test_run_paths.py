@@ -74,8 +74,8 @@ def test_a_checkpoint_cuts_nothing_but_logs(run: Path, name: str) -> None:
     with Run.resume(run) as opened:
         data = Checkpoint(LoopState(step=1), Snapshot({}, {}), {}, sizes={name: 3}).pack()
         (run / "checkpoint" / "last.safetensors").write_bytes(data)
-        assert "names what is no log of a run" in refusal(opened.checkpoint)
-    assert "names what is no log of a run" in refusal(lambda: Run.resume(run))
+        assert "names an unknown log" in refusal(opened.checkpoint)
+    assert "names an unknown log" in refusal(lambda: Run.resume(run))
     assert {path: path.read_bytes() for path in before} == before
 
 

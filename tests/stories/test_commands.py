@@ -502,8 +502,8 @@ def test_wrong_lines(run: str, folder: Path, capsys: pytest.CaptureFixture[str])
     text = str(folder / "text.txt")
     for line, expected in {
         "generate nowhere": "nowhere: there is no such run folder",
-        f"generate {text}": f"text.txt: this is a file, not the folder of a run; "
-        f"`ensue check {text}` says how to learn from it: train, and name the run that this makes",
+        f"generate {text}": f"text.txt: this is a file, not a run folder; "
+        f"to train on it, see `ensue check {text}`; then give the folder of that run",
         f"generate {run} --temperature -1": "--temperature cannot be '-1': input should be greater than or equal to 0",
         f"generate {run} --length 0": "'length' cannot be 0",
         f"train generate {run}": "this is the folder of a run, not data; give data; to go on with its training, "

@@ -1,1 +1,1 @@
-"""The run folder: complete, checked, written atomically."""
+"""The run folder: complete, checksummed, written atomically."""

@@ -1,5 +1,4 @@
-"""Named arrays as bytes and back, in the safetensors format: a header in JSON, then the numbers,
-nothing executable."""
+"""Serialise named arrays as safetensors: a header in JSON, then the numbers, nothing executable."""
 
 from __future__ import annotations
 
@@ -18,28 +17,27 @@ from torch import Tensor
 from ensue.atomic_io import damage_error, parse_json
 
 HEADER_BYTES = 16_000_000
-"""A longer header than this is a sign of damage, or of malice: reading it would fill the memory.
-Networks have some kilobytes; what has most is Bayes' rule, with 1.7 KB for every label."""
+"""Largest header: a longer one is damaged or malicious, and reading it would fill the memory.
+Networks need some kilobytes; the largest is lm-bayes with 1.7 KB per label."""
 HEADER_ALONE = 1_000_000
-"""Nor is a header longer than this and the numbers that it is about: reading one of 15 MB took
-42 s."""
-ODD = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
-"""What NumPy, torch and safetensors raise for types, shapes and places that cannot be."""
+"""A header may exceed the bytes of its arrays by this much: parsing one of 15 MB took 42 s."""
+MALFORMED = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
+"""What NumPy, torch and safetensors raise for impossible types, shapes and offsets."""
 AXES = 8
-"""No array has more."""
+"""Most dimensions of an array."""
 
 
 def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Write arrays as the content of a file; the same arrays always give the same bytes."""
+    """Serialise arrays; the same arrays always give the same bytes."""
     data = safetensors.numpy.save(
         {name: np.asarray(array, order="C") for name, array in arrays.items()}
     )
-    header(data, "the model")  # what cannot be read again must not be written
+    header(data, "the model")  # raises for what `unpack_arrays` would refuse
     return data
 
 
 def unpack_arrays(data: bytes, where: str) -> dict[str, np.ndarray]:
-    """Read what `pack_arrays` wrote. Raises RunError that names the file if it is no such thing.
+    """Deserialise the output of `pack_arrays`. Raises RunError that names the file if it fails.
 
     >>> unpack_arrays(pack_arrays({"bias": np.ones(2)}), "weights.safetensors")
     {'bias': array([1., 1.])}
@@ -47,35 +45,34 @@ def unpack_arrays(data: bytes, where: str) -> dict[str, np.ndarray]:
     header(data, where)
     try:
         return safetensors.numpy.load(data)
-    except (safetensors.SafetensorError, *ODD) as error:
+    except (safetensors.SafetensorError, *MALFORMED) as error:
         raise damage_error(where, str(error)) from None
 
 
 def map_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Give the arrays of a file of `pack_arrays` where they lie in it, to be read as they are asked
-    for: at once.
+    """Map the arrays of a file written by `pack_arrays` into memory, without reading them.
 
-    What is checked when: `Run.open` has read every byte for its sum before anybody comes here. A
-    file of a run is never changed in place, only replaced under its name, so the arrays stay those
-    that were summed. Here the header is looked at; what takes the arrays looks at types and sizes.
-    After that nothing is read that is not asked for.
+    `Run.open` has checked the SHA-256 of every byte before. A file of a run is never changed in
+    place, only replaced, so the mapped arrays stay those that were checked. This function checks
+    the header; callers check types and shapes.
     """
-    whole: np.ndarray = (
+    # NumPy refuses to map an empty file.
+    data: np.ndarray = (
         np.memmap(path, np.uint8, "r") if path.stat().st_size else np.zeros(0, np.uint8)
     )
-    found = header(whole, str(path))
-    begin = 8 + int.from_bytes(bytes(whole[:8]), "little")
+    entries = header(data, str(path))
+    begin = 8 + int.from_bytes(bytes(data[:8]), "little")
     try:
         return {
-            name: _mapped(whole[begin:], entry)
-            for name, entry in found.items()
+            name: _view(data[begin:], entry)
+            for name, entry in entries.items()
             if name != "__metadata__"
         }
-    except ODD as error:
+    except MALFORMED as error:
         raise damage_error(str(path), str(error)) from None
 
 
-def _mapped(data: np.ndarray, entry: Mapping) -> np.ndarray:
+def _view(data: np.ndarray, entry: Mapping) -> np.ndarray:
     first, last = entry["data_offsets"]
     if not 0 <= first <= last <= len(data):
         raise ValueError(f"an array claims the bytes from {first} to {last}")
@@ -87,24 +84,25 @@ TYPES |= {"F32": "<f4", "F64": "<f8"}
 
 
 def pack_tensors(tensors: Mapping[str, Tensor], note: str) -> bytes:
-    """Write tensors of any type, none sharing memory, with a note beside them and the sum of all
-    of it."""
-    apart = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    return safetensors.torch.save(apart, metadata={"note": note, "sha256": _sum(apart, note)})
+    """Serialise tensors of any type, none sharing memory, with a note and their SHA-256."""
+    on_cpu = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    return safetensors.torch.save(on_cpu, metadata={"note": note, "sha256": _sum(on_cpu, note)})
 
 
 def unpack_tensors(data: bytes, where: str) -> tuple[dict[str, Tensor], str]:
-    """Read what `pack_tensors` wrote. Raises RunError that names the file if a byte of it has
-    changed."""
-    beside = header(data, where).get("__metadata__")
-    if not isinstance(beside, dict) or not isinstance(beside.get("note"), str):
-        raise damage_error(where, "it is no checkpoint")
-    note = beside["note"]
+    """Deserialise the output of `pack_tensors`.
+
+    Raises RunError that names the file if a byte of it has changed.
+    """
+    metadata = header(data, where).get("__metadata__")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("note"), str):
+        raise damage_error(where, "it is not a checkpoint")
+    note = metadata["note"]
     try:
         tensors = safetensors.torch.load(data)
-    except (safetensors.SafetensorError, *ODD) as error:
+    except (safetensors.SafetensorError, *MALFORMED) as error:
         raise damage_error(where, str(error)) from None
-    if _sum(tensors, note) != beside.get("sha256"):
+    if _sum(tensors, note) != metadata.get("sha256"):
         raise damage_error(where, "its content is not what was saved")
     return tensors, note
 
@@ -120,7 +118,7 @@ def _sum(tensors: Mapping[str, Tensor], note: str) -> str:
 
 
 def header(data: bytes | np.ndarray, where: str) -> dict:
-    """Read the header after its length, a number of eight bytes, was seen to be possible."""
+    """Parse the header; its length, the first eight bytes, is checked before it is read."""
     length = int.from_bytes(bytes(data[:8]), "little")
     if len(data) < 8 or length > len(data) - 8:
         raise damage_error(where, "it is truncated")
@@ -131,13 +129,12 @@ def header(data: bytes | np.ndarray, where: str) -> dict:
         raise damage_error(where, "its header is not a table")
     for name, entry in found.items():
         if name != "__metadata__" and not _possible(entry):
-            raise damage_error(where, f"its header says of {name!r:.80} what is said of no array")
+            raise damage_error(where, f"its header has an impossible entry for {name!r:.80}")
     return found
 
 
 def _possible(entry: Any) -> bool:
-    """Tell whether this is what a header says of an array; how that lies in the file is for the
-    reader to see."""
+    """Return whether a header entry could describe an array; offsets are checked when read."""
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         return False
     shape, offsets = entry["shape"], entry["data_offsets"]

@@ -1,9 +1,8 @@
-"""Everything that the rest of a training depends on, as one file: resuming from it ends with the
-same bits.
+"""Checkpoint: everything that the rest of a training depends on, for bit-identical resuming.
 
-It is a single file so that one rename replaces all of it: at every moment there is one whole
-checkpoint. The file carries the SHA-256 of its own content. Running sums that JSON holds come back
-exactly: Python writes a float with all the digits that it needs.
+It is a single file so that one rename replaces it: at every moment there is one complete
+checkpoint. The file holds the SHA-256 of its own content. Floats survive JSON exactly, because
+Python writes all digits that they need.
 """
 
 from __future__ import annotations
@@ -26,49 +25,49 @@ from ensue.training.schedules import Plateau
 
 @dataclass(frozen=True)
 class LoopState:
-    """What the loop itself remembers, as plain values."""
+    """State of the training loop, as plain values."""
 
     step: int = 0
     steps: int | None = None
-    """In all; None while a training by minutes has not timed itself."""
+    """Total steps; None until the timed start of a training by minutes has ended."""
     evaluate_every: int | None = None
     start: int = 0
-    """The step at which the present budget began: 0, or where a finished run was taken up again."""
+    """Step at which the present budget began: 0, or where a finished run was resumed."""
     start_seconds: float = 0.0
     finished: bool = False
     seconds: float = 0.0
     nats: float = 0.0
-    """Since the last line of metrics, as are `count` and `norm`."""
+    """Since the last line of metrics, like `count` and `norm`."""
     count: int = 0
     norm: float | None = None
     best: float | None = None
     best_step: int = 0
     waited: int = 0
-    """Evaluations since the best."""
+    """Evaluations since the best one."""
     solved: int = 0
-    """Evaluations in a row that found nothing left to learn."""
+    """Consecutive evaluations with a loss below `fit.SOLVED`."""
     plateau: Plateau = field(default_factory=Plateau)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A moment of a training."""
+    """State of loop and learner, the best weights, and the sizes and sums of the logs."""
 
     state: LoopState
     learner: Snapshot
     best: Mapping[str, np.ndarray]
-    """The weights that did best on validation so far; empty before the first evaluation."""
+    """Weights with the lowest validation loss so far; empty before the first evaluation."""
     sizes: Mapping[str, int] = field(default_factory=dict)
-    """Bytes of each log at that moment; what is past them is cut off on resuming."""
+    """Bytes of each log; later bytes are cut off on resuming."""
     sums: Mapping[str, str] = field(default_factory=dict)
-    """SHA-256 of that much of each log."""
+    """SHA-256 of these bytes of each log."""
 
     def with_logs(self, sizes: Mapping[str, int], sums: Mapping[str, str]) -> Checkpoint:
-        """Add what the logs held."""
+        """Return a copy with the sizes and sums of the logs."""
         return replace(self, sizes=dict(sizes), sums=dict(sums))
 
     def pack(self) -> bytes:
-        """Write it as the content of a file."""
+        """Serialise the checkpoint."""
         tensors = {f"learner/{name}": tensor for name, tensor in self.learner.tensors.items()}
         tensors |= {f"best/{name}": torch.tensor(array) for name, array in self.best.items()}
         values = {"state": asdict(self.state), "learner": dict(self.learner.values)}
@@ -77,8 +76,10 @@ class Checkpoint:
 
     @classmethod
     def unpack(cls, data: bytes, where: str) -> Checkpoint:
-        """Read what `pack` wrote. Raises RunError that names the file if a byte of it has
-        changed."""
+        """Deserialise the output of `pack`.
+
+        Raises RunError that names the file if a byte of it has changed.
+        """
         tensors, note = unpack_tensors(data, where)
         learner = {
             name.removeprefix("learner/"): t
@@ -92,28 +93,28 @@ class Checkpoint:
         }
 
         def make(values: Any) -> Checkpoint:
-            said = _NOTE.validate_python(values)
-            _check(said.state)
-            return cls(said.state, Snapshot(learner, said.learner), best, said.sizes, said.sums)
+            note = _NOTE.validate_python(values)
+            _check(note.state)
+            return cls(note.state, Snapshot(learner, note.learner), best, note.sizes, note.sums)
 
         return parse_json(note.encode(), where, make)
 
 
-def _check(course: LoopState) -> None:
-    """Raise ValueError for what no training comes to."""
-    for name, one in [*asdict(course).items(), *asdict(course.plateau).items()]:
+def _check(state: LoopState) -> None:
+    """Raise ValueError for a state that no training reaches."""
+    for name, one in [*asdict(state).items(), *asdict(state.plateau).items()]:
         if isinstance(one, int | float) and not (
             math.isfinite(one) and (one >= 0 or name in ("nats", "best"))
         ):
             raise ValueError(f"{name} is {one!r:.40}")
-    last = course.step if course.steps is None else course.steps
-    if not max(course.start, course.best_step) <= course.step <= last or course.evaluate_every == 0:
-        raise ValueError("its steps do not follow each other")
+    last = state.step if state.steps is None else state.steps
+    if not max(state.start, state.best_step) <= state.step <= last or state.evaluate_every == 0:
+        raise ValueError("its steps contradict each other")
 
 
 @dataclass(frozen=True)
 class _Note:
-    """What stands beside the tensors."""
+    """Content of the note that is saved with the tensors."""
 
     state: LoopState
     learner: dict[str, Any]

@@ -1,8 +1,8 @@
-"""One writer at a time: a lock on a run folder that dies with its process.
+"""Lock of a run folder: one writer at a time, released when its process ends.
 
-The kernel holds the lock (flock), so the lock of a process that was killed is free at once, without
-a guess from its number. The file's text names the owner, for the message; its start time tells it
-from a later process of that number.
+The kernel holds the lock (flock), so the lock of a killed process is free at once, without a guess
+from its number. The file's text names the owner, for the message; its start time distinguishes it
+from a later process with that number.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NAME, SMALL = ".lock", 4096
 
 
 class Lock:
-    """Hold a run folder against other writers, until `release` or the end of the process."""
+    """Exclusive lock of a run folder, until `release` or the end of the process."""
 
     def __init__(self, folder: Path) -> None:
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
@@ -30,9 +30,8 @@ class Lock:
             self._file = open_log(folder, NAME, os.O_CREAT)
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if (
-                    os.fstat(self._file.fileno()).st_nlink == 1
-                ):  # else it would be written under its other name too
+                # A hard link to another file must not be overwritten.
+                if os.fstat(self._file.fileno()).st_nlink == 1:
                     self._file.truncate(0)
                     self._file.write(json.dumps(owner).encode())
             except BlockingIOError:
@@ -43,7 +42,7 @@ class Lock:
                 raise
 
     def release(self) -> None:
-        """Let others write; the file stays, because removing it could free two writers at once."""
+        """Release the lock; the file stays, because removing it could admit two writers at once."""
         self._file.close()
 
 

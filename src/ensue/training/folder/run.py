@@ -1,12 +1,11 @@
-"""A run: the folder that training writes; complete, resumable, and all that is needed to use what
-was learned.
+"""Run folder: complete, resumable, and all that is needed to use a trained model.
 
-`run.toml` opens with `format = 2` and says how the run came about. `manifest.json` holds the
-SHA-256 of every other file that is whole (weights.safetensors, codec.json, report.md, ...). Before
-such a file is replaced, the manifest names the sums of both its old and its new content, and after
-it only the new one: so a crash between the writes leaves no file that the manifest does not know.
-The logs (metrics.jsonl, samples.jsonl) only grow, and are vouched for by the sizes and sums in the
-checkpoint; the checkpoint vouches for itself, and so does the cache.
+`run.toml` begins with `format = 2` and holds the configuration. `manifest.json` holds the SHA-256
+of every other file that is written at once (weights.safetensors, codec.json, report.md, ...).
+Before such a file is replaced, the manifest lists the sums of both its old and its new content;
+afterwards only the new one. A crash between the writes thus leaves no file that the manifest does
+not know. The logs (metrics.jsonl, samples.jsonl) only grow; the checkpoint holds their sizes and
+sums. The checkpoint and the cache hold their own sums.
 """
 
 from __future__ import annotations
@@ -56,46 +55,44 @@ FORMAT = 2
 ABOUT, MANIFEST, WEIGHTS = "run.toml", "manifest.json", "weights.safetensors"
 METRICS, SAMPLES, CHECKPOINT = "metrics.jsonl", "samples.jsonl", "checkpoint/last.safetensors"
 ABSENT = "absent"
-"""Stands in the manifest for a file that may not be there yet, while it is written for the first
-time."""
+"""Entry of the manifest for a file that may be missing, while it is first written or removed."""
 LOGS: dict[str, type] = {METRICS: Progress, SAMPLES: Sample}
-"""What a line of each log holds."""
+"""Type of a line of each log."""
 CHANGED = "its content is not what was saved (its SHA-256 has changed)"
 SMALL = 4_000_000
-"""run.toml and manifest.json are never longer than this, in bytes."""
+"""Largest size of run.toml and manifest.json, in bytes."""
 
 T = TypeVar("T")
 
 
 class Run:
-    """A run folder, open for reading (`open`), or for writing (`create`, `resume`) by this
-    process alone."""
+    """A run folder, open for reading (`open`) or, exclusively, for writing (`create`, `resume`)."""
 
     def __init__(
         self, path: Path, about: Mapping[str, Any], sums: dict[str, list[str]], lock: Lock | None
     ) -> None:
         self.path = path
         self.about = about
-        """What run.toml says: nested tables."""
+        """Content of run.toml: nested tables."""
         self._sums, self._lock = sums, lock
 
     @property
     def resuming(self) -> str:
-        """The command that goes on with it, as a shell takes it."""
+        """The shell command that resumes the training."""
         return shlex.join(["ensue", "resume", str(self.path)])
 
     @classmethod
     def create(cls, path: Path | str, about: Mapping[str, Any]) -> Run:
-        """Begin a run in a folder that is new or empty; `about` are the tables of run.toml.
+        """Create a run in a new or empty folder; `about` holds the tables of run.toml.
 
-        Raises RunError if there is something in the folder.
+        Raises RunError if the folder is not empty.
         """
         path = Path(path)
-        _refuse_unless_vacant(path)
+        _check_vacant(path)
         with write_errors(path):
             path.mkdir(parents=True, exist_ok=True)
         run = cls(path, {}, {}, Lock(path))
-        _refuse_unless_vacant(path)
+        _check_vacant(path)
         try:
             with write_errors(path):
                 folder_inside(path, "checkpoint").mkdir(exist_ok=True)
@@ -109,8 +106,10 @@ class Run:
 
     @classmethod
     def open(cls, path: Path | str) -> Run:
-        """Open a run to use it, after a look at every sum. Raises RunError: missing, damaged,
-        another version."""
+        """Open a run for reading, and verify all checksums.
+
+        Raises RunError if the run is missing, damaged or of another format.
+        """
         path = Path(path)
         about = _read_about(path)
         run = cls(path, about, _read_manifest(path), lock=None)
@@ -119,15 +118,15 @@ class Run:
                 _verify(path, name, sums)
         except RunError:
             if _read_manifest(path) != run._sums:
-                return cls.open(path)  # a training wrote in the meantime: look again
+                return cls.open(path)  # a training wrote in the meantime: verify again
             raise
         return run
 
     @classmethod
     def resume(cls, path: Path | str) -> Run:
-        """Open a run to go on with it: what was logged after the last checkpoint is cut off.
+        """Open a run for writing; lines logged after the last checkpoint are cut off.
 
-        Raises RunError as `open` does, and if another process writes to it.
+        Raises RunError as `open` does, and if another process is writing to it.
         """
         path = Path(path)
         _read_about(path)
@@ -143,7 +142,7 @@ class Run:
         return run
 
     def close(self) -> None:
-        """Let others write to it."""
+        """Release the lock."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -155,12 +154,13 @@ class Run:
         self.close()
 
     def discard(self) -> None:
-        """Remove the folder with all that is in it: for a training that could not begin."""
+        """Remove the folder and its content, after a training that could not begin."""
         self.close()
         if not self.path.is_symlink():
-            shutil.rmtree(self.path, ignore_errors=True)  # it may be gone already
+            shutil.rmtree(self.path, ignore_errors=True)
             return
-        for entry in self.path.iterdir():  # a link that a person made stays
+        # The user made the link, so it stays.
+        for entry in self.path.iterdir():
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
     def _cut_logs(self) -> None:
@@ -172,7 +172,7 @@ class Run:
                 raise damage_error(str(self.path / name), CHANGED)
 
     def _tidy(self) -> None:
-        """Remove what a kill left half-written; nobody else writes now."""
+        """Remove temporary files of a killed process; safe because this process has the lock."""
         for folder in (self.path, self.path / "checkpoint"):
             for path in folder.glob(TEMPORARY):
                 with write_errors(path):
@@ -182,15 +182,16 @@ class Run:
 
     @property
     def cache(self) -> Path:
-        """The folder of the encoded data, which may be deleted. Raises RunError if it is a link,
-        or no folder."""
+        """The folder of the encoded data, which may be deleted.
+
+        Raises RunError if it is a link, or not a folder.
+        """
         return folder_inside(self.path, "cache")
 
     def copy(self, folder: Path | str) -> None:
-        """Copy the whole run to a folder that is new or empty; nothing else is needed to use it.
+        """Copy the run to a new or empty folder; the copy is complete.
 
-        Raises RunError if there is something in the folder, or the disk refuses; then nothing
-        stays.
+        Raises RunError if the folder is not empty or the disk fails; then no copy is left.
         """
         Run.create(folder, self.about).discard()
         try:
@@ -201,15 +202,14 @@ class Run:
             raise
 
     def describe(self, tables: Mapping[str, Any]) -> None:
-        """Put tables into run.toml, in place of those of the same name."""
+        """Write tables to run.toml; they replace those of the same name."""
         about = {**self.about, **tables}
         if about != self.about:
             self.about = about
             self.write(ABOUT, tomli_w.dumps(about).encode())
 
     def write(self, name: str, data: bytes) -> None:
-        """Replace a file of the run, so that a crash leaves the old one or the new one, vouched
-        for by the manifest."""
+        """Replace a file atomically: a crash leaves the old or new one and a valid manifest."""
         path, new = path_inside(self.path, name), hashlib.sha256(data).hexdigest()
         old = self._sums.get(name, [ABSENT])
         if path.exists() and old == [new]:
@@ -221,8 +221,7 @@ class Run:
         self._write_manifest()
 
     def remove(self, *names: str) -> None:
-        """Take away files that no longer speak of what the run holds; a crash leaves each whole,
-        or gone."""
+        """Remove outdated files; a crash leaves each of them complete or removed."""
         names = tuple(name for name in names if name in self._sums)
         if not names:
             return
@@ -236,33 +235,31 @@ class Run:
         self._write_manifest()
 
     def has(self, name: str) -> bool:
-        """Tell whether a file has been written."""
+        """Return whether a file has been written."""
         return name in self._sums and path_inside(self.path, name).exists()
 
     def read(self, name: str) -> bytes:
-        """Give the content of a file. Raises RunError if the run does not have it yet."""
+        """Return the content of a file. Raises RunError if the run does not have it yet."""
         return read_inside(self.path, self._found(name).name)
 
     def read_json(self, name: str) -> Any:
-        """Give the content of a file of JSON. Raises RunError if the run does not have it yet,
-        or it is damaged."""
+        """Return the content of a JSON file. Raises RunError if it is missing or damaged."""
         return self.parse(name, lambda values: values)
 
     def parse(self, name: str, make: Callable[[Any], T]) -> T:
-        """Make something of a file of JSON. Raises RunError if the run does not have it yet, or
-        it is damaged."""
+        """Apply `make` to the content of a JSON file. Raises RunError if missing or damaged."""
         return parse_json(self.read(name), str(self.path / name), make)
 
     def write_arrays(self, arrays: Mapping[str, np.ndarray], name: str = WEIGHTS) -> None:
-        """Write what a model learned."""
+        """Write the weights of a model."""
         self.write(name, pack_arrays(arrays))
 
     def read_arrays(self, name: str = WEIGHTS) -> dict[str, np.ndarray]:
-        """Read what a model learned."""
+        """Read the weights of a model."""
         return unpack_arrays(self.read(name), str(self.path / name))
 
     def map_arrays(self, name: str = WEIGHTS) -> dict[str, np.ndarray]:
-        """Give what a model learned where it lies in the file, to be read as it is asked for."""
+        """Map the weights of a model into memory, without reading them."""
         path = self._found(name)
         with read_errors(path):
             return map_arrays(path)
@@ -274,7 +271,7 @@ class Run:
         return path_inside(self.path, name)
 
     def record(self, event: Event) -> None:
-        """Add an event to its log."""
+        """Append an event to its log, if it has one."""
         for log, kind in LOGS.items():
             if type(event) is kind:
                 append(
@@ -284,7 +281,7 @@ class Run:
                 )
 
     def rows(self, name: str) -> list[dict[str, Any]]:
-        """Read a log. Raises RunError that names the line if one is damaged."""
+        """Read the lines of a log. Raises RunError that names the line if one is damaged."""
         data = read_inside(self.path, name) if path_inside(self.path, name).exists() else b""
         line_of = TypeAdapter(LOGS.get(name, dict))
 
@@ -299,17 +296,17 @@ class Run:
         ]
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Replace the checkpoint; once this returns, nothing before it can be lost."""
+        """Replace the checkpoint; once this returns, it and all earlier log lines are on disk."""
         sizes = {name: sync(self.path, name) for name in LOGS}
         sums = {name: hash_inside(self.path, name) for name, size in sizes.items() if size}
         with write_errors(self.path):
-            sync_folder(self.path)  # a log that is new has a name that could be lost
+            sync_folder(self.path)  # else a crash could lose the name of a new log
         write_atomically(
             path_inside(self.path, CHECKPOINT), checkpoint.with_logs(sizes, sums).pack()
         )
 
     def checkpoint(self) -> Checkpoint | None:
-        """Give the last checkpoint, None before the first. Raises RunError if it is damaged."""
+        """Return the last checkpoint, or None. Raises RunError if it is damaged."""
         path = path_inside(self.path, CHECKPOINT)
         if not path.exists():
             return None
@@ -317,7 +314,7 @@ class Run:
         if checkpoint.sizes.keys() - LOGS.keys() or any(
             size < 0 for size in checkpoint.sizes.values()
         ):
-            raise damage_error(str(path), "it names what is no log of a run")
+            raise damage_error(str(path), "it names an unknown log")
         return checkpoint
 
     def _write_manifest(self) -> None:
@@ -326,23 +323,25 @@ class Run:
 
 
 def _copy(run: Path, name: str, folder: Path) -> None:
-    """Copy a file of a run into a folder that has none of this name."""
+    """Copy a file of a run into a folder that has no file of this name."""
     with open_inside(run, name) as source, write_errors(folder / name):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         with (folder / name).open("xb") as target:
             shutil.copyfileobj(source, target)
 
 
-def _refuse_unless_vacant(path: Path) -> None:
-    """Let a folder pass that is new or empty, but for what a run leaves that was killed before
-    it had begun."""
+def _check_vacant(path: Path) -> None:
+    """Raise RunError unless the folder is new or empty.
+
+    Leftovers of a run that was killed before it had begun are ignored.
+    """
     hint = "give another folder with --out"
     if not path.exists():
         return
     if not path.is_dir():
         raise RunError("there is a file of this name", where=str(path), hint=hint)
     if (path / ABOUT).exists():
-        hint = f"{hint}, or go on with `{shlex.join(['ensue', 'resume', str(path)])}`"
+        hint = f"{hint}, or continue with `{shlex.join(['ensue', 'resume', str(path)])}`"
         raise RunError("there is a run in this folder already", where=str(path), hint=hint)
     if any(
         item.name not in (MANIFEST, "checkpoint") and item.name[0] != "." for item in path.iterdir()
@@ -352,22 +351,22 @@ def _refuse_unless_vacant(path: Path) -> None:
 
 def _read_about(path: Path) -> dict[str, Any]:
     if path.is_file():
-        look = shlex.join(["ensue", "check", str(path)])
-        hint = f"`{look}` says how to learn from it: train, and name the run that this makes"
-        raise RunError("this is a file, not the folder of a run", where=str(path), hint=hint)
+        check = shlex.join(["ensue", "check", str(path)])
+        hint = f"to train on it, see `{check}`; then give the folder of that run"
+        raise RunError("this is a file, not a run folder", where=str(path), hint=hint)
     if not path.is_dir():
         raise RunError(
             "there is no such run folder",
             where=str(path),
-            hint="look for a typing error in the name",
+            hint="check the name for a typing error",
         )
     with read_errors(path):
-        there = (path / ABOUT).exists()
-    if not there:
+        is_run = (path / ABOUT).exists()
+    if not is_run:
         raise RunError(
             f"this is not a run: it has no {ABOUT}",
             where=str(path),
-            hint="give the folder of a run",
+            hint="give a run folder",
         )
     data = read_inside(path, ABOUT, SMALL)
     try:
@@ -375,13 +374,13 @@ def _read_about(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise damage_error(str(path / ABOUT), str(error)) from None
     if about.get("format") != FORMAT:
-        what = (
+        problem = (
             f"the run has format {about.get('format')!r}, and this version of ensue reads "
             f"format {FORMAT}"
         )
         with format_errors(str(path / ABOUT)):
             maker = about.get("versions", {}).get("ensue", "that made it")
-        raise RunError(what, where=str(path / ABOUT), hint=f"use it with ensue {maker}")
+        raise RunError(problem, where=str(path / ABOUT), hint=f"use it with ensue {maker}")
     return about
 
 
