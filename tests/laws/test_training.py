@@ -25,13 +25,13 @@ from ensue.native import used
 from ensue.settings import read
 from ensue.training.contract import Note, Progress, Sample
 from ensue.training.devices import (
-    as_before,
-    changes,
     choose_device,
+    describe_changes,
     describe_hardware,
     memory_mb,
     prepare,
     random_state,
+    restore_hardware,
     set_random_state,
     to_device,
 )
@@ -195,7 +195,7 @@ def test_averaged_weights_are_used_within_and_the_last_ones_come_back() -> None:
     for number, weights in enumerate(history[1:], 1):
         keep = min(0.15, (1 + number) / (10 + number))
         expected = keep * expected + (1 - keep) * weights
-    with learner.as_used():
+    with learner.evaluation_mode():
         assert not network.training
         torch.testing.assert_close(network.head.bias.detach(), expected)
         torch.testing.assert_close(torch.tensor(learner.arrays()["head.bias"]), expected)
@@ -383,8 +383,8 @@ def test_minutes_become_steps_that_are_written_down(
         planned = tomllib.loads((run.path / "run.toml").read_text())["planned"]
     assert planned["steps"] == outcome.step == outcome.steps
     assert [note.text for note in notes if isinstance(note, Note)] == [
-        f"30 s of the time are for learning: {outcome.steps:,} steps at this speed, "
-        f"{outcome.steps / len(tiny.TinyStreams()):.2g} times through the training data"
+        f"training takes 30 s: {outcome.steps:,} steps, "
+        f"{outcome.steps / len(tiny.TinyStreams()):.2g} epochs"
     ]
 
 
@@ -432,7 +432,7 @@ def test_same_seed_same_run_and_the_loss_falls(tmp_path: Path) -> None:
 
 def test_events_tell_what_a_person_wants_to_know(tmp_path: Path) -> None:
     events: list[Any] = []
-    tiny.train(tmp_path / "run", {**tiny.SETTINGS, "steps": 12}, watch=events.append)
+    tiny.train(tmp_path / "run", {**tiny.SETTINGS, "steps": 12}, on_event=events.append)
     progress = [event for event in events if isinstance(event, Progress)]
     assert [event.step for event in progress] == [4, 6, 8, 12]
     assert [event.validation is not None for event in progress] == [False, True, False, True]
@@ -527,7 +527,7 @@ def test_ctrl_c_finishes_the_step_saves_and_the_run_can_go_on(tmp_path: Path) ->
         if isinstance(event, Progress) and event.step == 20:
             os.kill(os.getpid(), signal.SIGINT)
 
-    outcome = tiny.train(tmp_path / "a", watch=interrupt)
+    outcome = tiny.train(tmp_path / "a", on_event=interrupt)
     assert (outcome.how, outcome.step, outcome.steps) == ("interrupted", 20, 45)
     assert Run.open(tmp_path / "a").has("weights.safetensors")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -545,7 +545,7 @@ def test_ctrl_c_in_the_last_evaluation_is_heard_too(tmp_path: Path) -> None:
         if isinstance(event, Progress) and event.step == event.steps:
             os.kill(os.getpid(), signal.SIGINT)
 
-    outcome = tiny.train(tmp_path / "run", watch=interrupt)
+    outcome = tiny.train(tmp_path / "run", on_event=interrupt)
     assert (outcome.how, outcome.step) == ("interrupted", 45)
     assert tiny.train(tmp_path / "run").how == "finished"
 
@@ -557,7 +557,7 @@ def test_ctrl_c_twice_stops_at_once(tmp_path: Path) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        tiny.train(tmp_path / "run", watch=interrupt)
+        tiny.train(tmp_path / "run", on_event=interrupt)
     with Run.resume(tmp_path / "run") as run:
         assert run.checkpoint() is not None
 
@@ -618,9 +618,9 @@ def test_broken_numbers_name_step_layer_and_cause_and_the_good_weights_stay(
         with pytest.raises(TrainingError) as caught:
             fit(learner, tiny.TinyStreams(), settings, run, lambda: 1.0, None, lambda event: None)
         assert str(caught.value) == (
-            f"step 8: the loss is no longer a number: {message}; lower "
+            f"step 8: the loss is not finite: {message}; lower "
             f"training.optimiser.learning_rate (now 0.003) or "
-            "training.optimiser.max_grad_norm (now 1.0); the last good weights are kept"
+            "training.optimiser.max_grad_norm (now 1.0); the last good weights are saved"
         )
         arrays = run.read_arrays()
         assert all(np.isfinite(array).all() for array in arrays.values())
@@ -766,15 +766,15 @@ def test_resuming_restores_the_machine_or_names_what_changed(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     before = {"threads": 3, "device": "cpu", "dtype": "fp32"}
-    assert as_before(HardwareSettings(), before) == HardwareSettings(threads=3, device="cpu")
-    assert as_before(HardwareSettings(threads=2), before).threads == 2
-    assert as_before(HardwareSettings(), {}) == HardwareSettings()
-    assert as_before(HardwareSettings(), {"threads": 3, "device": "cuda:0"}) == HardwareSettings(
-        threads=3
-    )
-    assert changes(before, dict(before)) is None
-    assert changes(before, {**before, "threads": 1, "device": "mps"}) == (
-        "not the same bits as without the interruption: threads is 1, was 3; device is mps, was cpu"
+    assert restore_hardware(HardwareSettings(), before) == HardwareSettings(threads=3, device="cpu")
+    assert restore_hardware(HardwareSettings(threads=2), before).threads == 2
+    assert restore_hardware(HardwareSettings(), {}) == HardwareSettings()
+    assert restore_hardware(
+        HardwareSettings(), {"threads": 3, "device": "cuda:0"}
+    ) == HardwareSettings(threads=3)
+    assert describe_changes(before, dict(before)) is None
+    assert describe_changes(before, {**before, "threads": 1, "device": "mps"}) == (
+        "not bit-identical to an uninterrupted training: threads is 1, was 3; device is mps, was cpu"
     )
 
 

@@ -112,7 +112,7 @@ def likeliest(network: TinyNetwork) -> tuple[str, float]:
 
 
 def train(
-    path: Path, values: Mapping[str, Any] = SETTINGS, seed: int = 1, watch: Any = None
+    path: Path, values: Mapping[str, Any] = SETTINGS, seed: int = 1, on_event: Any = None
 ) -> Any:
     """Begin the run, or take it up where it was left."""
     torch.set_num_threads(1)
@@ -133,7 +133,7 @@ def train(
             run,
             validate=lambda: validation_loss(network, tune),
             sample=lambda: likeliest(network),
-            watch=watch or nothing,
+            on_event=on_event or nothing,
         )
 
 

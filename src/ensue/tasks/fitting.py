@@ -58,13 +58,13 @@ def prepare_hardware(
     what cannot be so is named. `settings` has the fields training and seed.
     """
     before, machine = run.about.get("hardware", {}), settings.training.hardware
-    machine = devices.as_before(
+    machine = devices.restore_hardware(
         machine if network else HardwareSettings(device="cpu", threads=machine.threads), before
     )
     device = devices.prepare(machine, settings.seed)
     now = devices.describe_hardware(device, machine)
-    if odd := devices.changes(before, now):
-        watch(Note(odd))
+    if changed := devices.describe_changes(before, now):
+        watch(Note(changed))
     if not before:
         run.describe({"hardware": now})
     return machine

@@ -1,1 +1,1 @@
-"""The one training loop, and the run folder."""
+"""The training loop and the run folder."""

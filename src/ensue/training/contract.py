@@ -1,5 +1,4 @@
-"""What the loop knows: a learner, a feed of batches, and the events that it tells. Read this
-page first."""
+"""Contracts of the training loop: learner, feed of batches and events. Read this page first."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ import numpy as np
 from ensue.batch import Batch
 
 if TYPE_CHECKING:
-    from torch import Tensor  # what is told while data is looked at needs none
+    from torch import Tensor  # events of reading data must not import torch: it takes seconds
 
 
 class Feed(Protocol):
@@ -22,23 +21,23 @@ class Feed(Protocol):
 
     @property
     def unit(self) -> str:
-        """What is counted in them: "symbols", "words", "examples", "steps"."""
+        """What a batch's count is of: "symbols", "words", "examples", "steps"."""
         ...
 
     def __len__(self) -> int:
-        """Count the batches of an epoch."""
+        """Return the number of batches per epoch."""
         ...
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Batch[np.ndarray]]:
-        """Give the batches of an epoch from number `first` on."""
+        """Yield the batches of an epoch from number `first` on."""
         ...
 
 
 @dataclass(frozen=True)
 class Update:
-    """What one update cost: `nats` of the batch in all, for `count` symbols.
+    """Result of one optimiser step: the batch's total loss in `nats`, over `count` symbols.
 
-    `norm` is the length of the gradient before clipping, None where there is none.
+    `norm` is the gradient norm before clipping, or None.
     """
 
     nats: float
@@ -48,74 +47,84 @@ class Update:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that a learner needs to go on with the same bits: tensors by name, and plain JSON
-    values."""
+    """State of a learner from which training resumes with the same bits.
+
+    Tensors by name, and plain JSON values.
+    """
 
     tensors: Mapping[str, Tensor]
     values: Mapping[str, Any]
 
 
 class Learner(ABC):
-    """Something that learns from batches, whatever the way."""
+    """A model together with the algorithm that fits it to batches."""
 
     @abstractmethod
     def update(self, batch: Batch[np.ndarray], scale: float) -> Update:
-        """Learn from one batch at `scale` times the full rate. Raises NonFiniteError instead of
-        learning nonsense."""
+        """Fit one batch at `scale` times the peak learning rate.
+
+        Raises NonFiniteError, and leaves the weights unchanged, if loss or gradient is not finite.
+        """
 
     @abstractmethod
     def finish(self) -> None:
-        """Do what is left to do once all batches were seen."""
+        """Complete the fit after the last batch."""
 
     @abstractmethod
-    def as_used(self) -> AbstractContextManager[None]:
-        """Within, the model is as it will be used: averaged weights, no dropout, no gradients."""
+    def evaluation_mode(self) -> AbstractContextManager[None]:
+        """Put the model into evaluation mode: averaged weights, no dropout, no gradients."""
 
     @abstractmethod
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give what was learned, copied; called within `as_used`. Raises NonFiniteError if it is
-        nonsense."""
+        """Return a copy of the weights; called within `evaluation_mode`.
+
+        Raises NonFiniteError if they are not finite.
+        """
 
     @abstractmethod
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` gave."""
+        """Set the weights to what `arrays` returned."""
 
     @abstractmethod
     def snapshot(self) -> Snapshot:
-        """Give everything that the next update depends on."""
+        """Return everything that the next update depends on."""
 
     @abstractmethod
     def restore(self, snapshot: Snapshot) -> None:
-        """Go back to where `snapshot` was taken."""
+        """Return to the state of `snapshot`."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training is; `loss` is over the symbols since the last such event. Losses in nats
-    per symbol."""
+    """Metrics of the training: one line of the log.
+
+    Losses are in nats per symbol; `loss` is the mean since the last such event.
+    """
 
     step: int
     steps: int | None
-    """In all; None until a training by `minutes` has timed itself."""
+    """Total steps; None until the timed start of a training by `minutes` has ended."""
     epoch: float
     loss: float | None
     validation: float | None
     learning_rate: float
     norm: float | None
-    """The longest gradient since the last such event, before clipping."""
+    """Largest gradient norm since the last such event, before clipping."""
     seconds: float
     unit: str
-    """What is counted: "symbols", or what else is learned."""
+    """What `per_second` counts: "symbols", "words", "examples" or "steps"."""
     per_second: float
     eta_seconds: float | None
     memory_mb: float
-    """The most memory used so far: of the process, or on the GPU."""
+    """Peak memory so far: of the process, or on the GPU."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What the model makes up at a step, and what that costs it in nats; None where that is no
-    finite number."""
+    """A text sampled from the model at a step, and its negative log-likelihood in nats.
+
+    `nats` is None if it is not finite.
+    """
 
     step: int
     text: str
@@ -124,18 +133,17 @@ class Sample:
 
 @dataclass(frozen=True)
 class Reading:
-    """How far large data has been read, in bytes; each file is read several times."""
+    """Progress of reading large data, in bytes; each file is read several times."""
 
     done: int
     total: int
     left: float | None = None
-    """Seconds that the rest will take, about."""
+    """Estimated seconds left."""
 
 
 @dataclass(frozen=True)
 class Working:
-    """What is being done now, for as long as it takes; `share` of it is done, None where nobody
-    knows."""
+    """A task in progress; `share` of it is done, or None if that is unknown."""
 
     what: str
     share: float | None = None
@@ -143,14 +151,14 @@ class Working:
 
 @dataclass(frozen=True)
 class Note:
-    """Something a person should know."""
+    """A message for the user."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What goes on from now, once something was learned; of no interest when it is over."""
+    """The stage that begins after the fit; not shown once it is over."""
 
     text: str
 
@@ -161,12 +169,12 @@ Callback: TypeAlias = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How training ended: `how` is "finished", "stopped early" or "interrupted"."""
+    """Result of a training; `how` is "finished", "stopped early" or "interrupted"."""
 
     how: str
     step: int
     steps: int | None
     seconds: float
     validation: float | None
-    """The best, in nats per symbol: that of the weights which are kept."""
+    """Best validation loss in nats per symbol: that of the saved weights."""
     best_step: int

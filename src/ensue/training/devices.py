@@ -1,4 +1,4 @@
-"""Where it is computed: device, threads, seed and memory, and the way of a batch to the device."""
+"""Hardware: device, threads, random state, memory, and moving batches to the device."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from ensue.training.settings import HardwareSettings
 
 
 def choose_device(settings: HardwareSettings) -> torch.device:
-    """Find the device that the settings name. Raises SettingError if this machine has no such
-    device.
+    """Return the device that the settings name.
+
+    Raises SettingError if this machine does not have it.
 
     >>> choose_device(HardwareSettings(device="cpu"))
     device(type='cpu')
@@ -63,7 +64,7 @@ def _no_device(name: str, what: str, hint: str) -> SettingError:
 
 
 def prepare(settings: HardwareSettings, seed: int) -> torch.device:
-    """Choose the device, set the CPU threads and seed torch: call it before a network is made."""
+    """Choose the device, set the CPU threads and seed torch; call it before making a network."""
     device = choose_device(settings)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
@@ -72,10 +73,9 @@ def prepare(settings: HardwareSettings, seed: int) -> torch.device:
 
 
 def describe_hardware(device: torch.device, settings: HardwareSettings) -> dict[str, str | int]:
-    """Say what the bits of a run depend on, for run.toml."""
+    """Describe the hardware and libraries that the bits of a run depend on, for run.toml."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    # Other kernels add up in another order: those of another torch, or for other vector
-    # instructions.
+    # Kernels of another torch, or for other vector instructions, sum in another order.
     backend = (
         f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, ensue-native "
         f"{native.used()}"
@@ -84,46 +84,52 @@ def describe_hardware(device: torch.device, settings: HardwareSettings) -> dict[
     return {"threads": torch.get_num_threads(), **of_device, "backend": backend}
 
 
-def as_before(settings: HardwareSettings, before: Mapping[str, Any]) -> HardwareSettings:
-    """Take the threads and the device of the run's beginning where none are set; `before` is
-    run.toml's table.
+def restore_hardware(settings: HardwareSettings, before: Mapping[str, Any]) -> HardwareSettings:
+    """Fill unset threads and device with those that the run began with.
 
-    A device that is no longer there is left to the settings; `changes` then names it.
+    `before` is the table of run.toml. If the old device is missing, the settings decide, and
+    `describe_changes` names the difference.
     """
-    kept = settings.model_copy(update={"threads": settings.threads or before.get("threads")})
+    with_threads = settings.model_copy(
+        update={"threads": settings.threads or before.get("threads")}
+    )
     if settings.device != "auto" or "device" not in before:
-        return kept
-    same = kept.model_copy(update={"device": before["device"]})
+        return with_threads
+    same = with_threads.model_copy(update={"device": before["device"]})
     try:
         choose_device(same)
     except SettingError:
-        return kept
+        return with_threads
     return same
 
 
-def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """Name what is not as it was when the run began; None if resuming gives the bits of an
-    uninterrupted run.
+def describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Describe changes of hardware since the run began; None if resuming is bit-identical.
 
-    >>> changes({"threads": 4, "device": "cuda"}, {"threads": 4, "device": "cpu"})
-    'not the same bits as without the interruption: device is cpu, was cuda'
+    >>> describe_changes({"threads": 4, "device": "cuda"}, {"threads": 4, "device": "cpu"})
+    'not bit-identical to an uninterrupted training: device is cpu, was cuda'
     """
-    odd = [
+    changed = [
         f"{name} is {now.get(name)}, was {before[name]}"
         for name in before
         if now.get(name) != before[name]
     ]
-    return f"not the same bits as without the interruption: {'; '.join(odd)}" if odd else None
+    if not changed:
+        return None
+    return f"not bit-identical to an uninterrupted training: {'; '.join(changed)}"
 
 
 def to_device(batch: Batch[np.ndarray], device: torch.device) -> Batch[Tensor]:
-    """Make tensors of a batch's arrays, on the device."""
+    """Copy a batch's arrays to tensors on the device."""
     return batch.map(lambda array: torch.tensor(array, device=device))
 
 
 def memory_mb() -> float:
-    """Give the most memory used so far, in MB: on all GPUs once they are in use, else by this
-    process."""
+    """Return the peak memory so far, in MB: of all GPUs once they are in use, else of the process.
+
+    >>> memory_mb() > 1
+    True
+    """
     if torch.cuda.is_initialized():
         return sum(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count()))) / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -131,8 +137,10 @@ def memory_mb() -> float:
 
 
 def available_memory() -> int:
-    """Give the bytes that this process may still take: what the machine, its container and its
-    limits leave."""
+    """Return the bytes that this process may still allocate.
+
+    The smallest of: memory of the machine, MemAvailable, cgroup v2 limit, RLIMIT_AS.
+    """
     found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     try:
         text = Path("/proc/meminfo").read_text()
@@ -146,15 +154,17 @@ def available_memory() -> int:
         found.append(int(limit) - int(used.split("anon ")[1].split()[0]))
     except (OSError, IndexError, ValueError):
         pass  # no container, or one without a limit
-    most = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if most != resource.RLIM_INFINITY:
-        found.append(most - int(memory_mb() * 1e6))
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY:
+        found.append(limit - int(memory_mb() * 1e6))
     return max(min(found), 0)
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """Give the state of torch's random numbers, on the CPU and the device; no GPU is woken that
-    is not used."""
+    """Return the states of torch's random number generators, on the CPU and the device.
+
+    Other GPUs are not read, because that would initialise them.
+    """
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
@@ -164,8 +174,7 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
-    """Go on with the random numbers from where `random_state` was taken, on a device of that
-    type or another."""
+    """Restore the states that `random_state` returned; the type of device may have changed."""
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)

@@ -1,4 +1,4 @@
-"""When the numbers are no longer numbers: which layer it was, and why."""
+"""Non-finite losses and gradients: which layer broke, and how."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ensue.errors import UserError
 
 
 class TrainingError(UserError):
-    """Training cannot go on; what was good is kept on the disk."""
+    """Training cannot continue; the last good weights are saved."""
 
 
 class NonFiniteError(Exception):
-    """A loss or a gradient is NaN or infinite; the weights have not been changed by it."""
+    """A loss or gradient is NaN or infinite; the weights are unchanged."""
 
     def __init__(self, layer: str, cause: str) -> None:
         super().__init__(f"{cause} in {layer}")
@@ -24,8 +24,7 @@ class NonFiniteError(Exception):
 
 
 def diagnose(network: nn.Module, compute: Callable[[], Tensor]) -> NonFiniteError:
-    """Find the first layer with a number that is none, by computing the batch's objective once
-    more."""
+    """Find the first layer with a non-finite value, by computing the batch's objective again."""
     for name, parameter in network.named_parameters():
         if not torch.isfinite(parameter).all():
             return NonFiniteError(name.rpartition(".")[0] or name, "weights that are not finite")
@@ -33,8 +32,8 @@ def diagnose(network: nn.Module, compute: Callable[[], Tensor]) -> NonFiniteErro
     ran, broken = _watch_outputs(network, compute)
     if broken:
         return NonFiniteError(broken, "an output that is not finite")
-    # The last first: a gradient comes back from the loss, and breaks all that it passes after. Then
-    # those that never ran themselves, such as a table whose rows are looked up.
+    # Last layer first: back-propagation starts at the loss, and spreads a broken gradient to all
+    # earlier layers. Then modules without a forward pass of their own, such as a lookup table.
     for name, module in [*reversed(ran), ("", network)]:
         for own, parameter in reversed(list(module.named_parameters(name))):
             if parameter.grad is not None and _broken(parameter.grad):
@@ -45,12 +44,11 @@ def diagnose(network: nn.Module, compute: Callable[[], Tensor]) -> NonFiniteErro
 def _watch_outputs(
     network: nn.Module, compute: Callable[[], Tensor]
 ) -> tuple[list[tuple[str, nn.Module]], str | None]:
-    """Give the modules in the order in which they ran, and the name of the first whose output is
-    broken."""
+    """Return the modules in order of execution, and the first with a non-finite output, if any."""
     ran: list[tuple[str, nn.Module]] = []
     broken: list[str] = []
 
-    def watch(name: str) -> Callable[..., None]:
+    def make_hook(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
             ran.append((name, module))
             if any(_broken(tensor) for tensor in _tensors(output)):
@@ -59,12 +57,14 @@ def _watch_outputs(
         return hook
 
     hooks = [
-        part.register_forward_hook(watch(name)) for name, part in network.named_modules() if name
+        part.register_forward_hook(make_hook(name))
+        for name, part in network.named_modules()
+        if name
     ]
     try:
         compute().backward()
     except ValueError:
-        if not broken:  # else it is a distribution that refuses what is not finite
+        if not broken:  # torch's distributions raise ValueError for non-finite parameters
             raise
     finally:
         for hook in hooks:

@@ -1,4 +1,4 @@
-"""The one training loop, for everything that learns."""
+"""The training loop, for every learner."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from ensue.training.devices import memory_mb
 from ensue.training.failure import NonFiniteError, TrainingError
 from ensue.training.folder.checkpoint import Checkpoint, LoopState
 from ensue.training.folder.run import CHECKPOINT, Run
-from ensue.training.interrupt import asked_to_stop
+from ensue.training.interrupt import catch_interrupt
 from ensue.training.schedules import scale
 from ensue.training.settings import TrainingSettings
 from ensue.training.time_budget import EVALUATIONS, TimedStart
 
-LATE = 0.1
-"""A training by minutes that would take longer by more than this share takes fewer steps."""
+OVERRUN = 0.1
+"""Tolerated overrun of a training by minutes, as a share; beyond it, the steps are reduced."""
 
 Validate = Callable[[], float]
-"""Gives the loss on the validation part, in nats per symbol."""
+"""Returns the loss on the validation part, in nats per symbol."""
 SOLVED = 0.001
-"""Nats below which nothing is left to learn; what is measured with a density may have less than
-none, and learn on."""
-SURELY = 3
-"""Evaluations in a row with so little left that end a training."""
+"""Loss in nats below which nothing is left to learn. A density's loss may be negative, and then
+goes on falling."""
+SOLVED_EVALUATIONS = 3
+"""Consecutive evaluations below SOLVED that end a training."""
 MakeSample = Callable[[], tuple[str, float]]
-"""Gives a text that the model makes up, and its nats."""
+"""Returns a text sampled from the model, and its negative log-likelihood in nats."""
 
 
 def fit(
@@ -52,37 +52,34 @@ def fit(
     run: Run,
     validate: Validate | None,
     sample: MakeSample | None,
-    watch: Callback,
+    on_event: Callback,
 ) -> Outcome:
-    """Train until the end of the budget, from the run's checkpoint if it has one; the best weights
-    end up in the run.
+    """Train to the end of the budget, and save the best weights to the run.
 
-    Nothing but the learner, the feed, the settings and the checkpoint decides what is computed, so
-    a training that was killed goes on to the same bits. Raises TrainingError if the numbers break,
-    RunError if the disk fails.
+    Training starts from the run's checkpoint if it has one. The result depends on learner, feed,
+    settings and checkpoint alone, so a killed training resumes with the same bits. Raises
+    TrainingError if loss or weights are not finite, RunError if the disk fails.
     """
-    return _Fit(learner, feed, settings, run, validate, sample, watch).train()
+    return _Fit(learner, feed, settings, run, validate, sample, on_event).train()
 
 
 def reopen(run: Run) -> None:
-    """Let a finished run learn more: the next `fit` takes its budget as counted from here, with a
-    new schedule.
+    """Prepare a finished run for more training: the next `fit` starts a new budget and schedule.
 
-    A warm restart, as in SGDR (Loshchilov & Hutter 2017).
+    Source: warm restarts as in SGDR (Loshchilov & Hutter 2017).
     """
     checkpoint = run.checkpoint()
     if checkpoint is not None:
         old = checkpoint.state
-        anew = replace(old, start=old.step, start_seconds=old.seconds, steps=None, finished=False)
-        # Nobody evaluates while the steps are timed.
-        anew = replace(anew, evaluate_every=None, waited=0, solved=0)
-        run.save(replace(checkpoint, state=anew))
+        new = replace(old, start=old.step, start_seconds=old.seconds, steps=None, finished=False)
+        # The timed start has no evaluations: they would be timed as steps.
+        new = replace(new, evaluate_every=None, waited=0, solved=0)
+        run.save(replace(checkpoint, state=new))
 
 
 @dataclass
 class _Fit:
-    """The loop. What it remembers from step to step is its course, which is part of every
-    checkpoint."""
+    """The loop; all that it carries from step to step is `state`, part of every checkpoint."""
 
     learner: Learner
     feed: Feed
@@ -90,59 +87,58 @@ class _Fit:
     run: Run
     validate: Validate | None
     sample: MakeSample | None
-    watch: Callback
+    on_event: Callback
     state: LoopState = field(default_factory=LoopState)
     best: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def train(self) -> Outcome:
         self._begin()
         if self.state.finished:
-            return self._keep_best(self._ending())
-        with asked_to_stop() as stop:
+            return self._restore_best(self._ending())
+        with catch_interrupt() as interrupted:
             for batch in self._batches():
                 self._update(batch)
-                self._look()
-                if stop():
+                self._evaluate_or_report()
+                if interrupted():
                     self._save()
-                    return self._keep_best("interrupted")
+                    return self._restore_best("interrupted")
             self.learner.finish()
             if self._ending() == "finished":
                 self._report(self._evaluate())
             self.state = replace(self.state, finished=True)
             self._save()
-            if stop():
-                return self._keep_best("interrupted")
-            return self._keep_best(self._ending())
+            if interrupted():
+                return self._restore_best("interrupted")
+            return self._restore_best(self._ending())
 
     def _begin(self) -> None:
-        """Take up the run where it was left, or save the start, so that there is something to
-        come back to."""
+        """Restore the run's checkpoint, or save a first one."""
         checkpoint = self.run.checkpoint()
         if checkpoint is not None:
             self.state, self.best = checkpoint.state, checkpoint.best
             with format_errors(str(self.run.path / CHECKPOINT)):
                 if self.state.steps is not None and self.state.evaluate_every is None:
-                    raise ValueError("it is evaluated at no step")
+                    raise ValueError("it has no evaluation interval")
                 self.learner.restore(checkpoint.learner)
         self._clock = perf_counter() - self.state.seconds
         self._reported = perf_counter()
         self._timer: TimedStart | None = None
         self._counted_at: tuple[int, float] | None = None
-        """The step and the seconds at which the steps that are left were counted; None where no
-        clock has a say."""
+        """Step and seconds at which the remaining steps were counted; None if the budget is not
+        in minutes."""
         if self.state.steps is None:
             self._plan()
         if checkpoint is None:
-            # First, for a run with a checkpoint has weights to come back to, whatever breaks.
-            self.run.write_arrays(self._used())
+            # Weights before the checkpoint: whatever has a checkpoint then has weights.
+            self.run.write_arrays(self._evaluation_arrays())
             self._save()
-        self._write_down()
+        self._record_plan()
 
     def _ending(self) -> str:
         return "finished" if self.state.step == self.state.steps else "stopped early"
 
     def _plan(self) -> None:
-        """Turn the budget into a number of steps; by minutes that takes a timed start."""
+        """Convert the budget to a number of steps; a budget in minutes starts the timer instead."""
         settings, start = self.settings, self.state.start
         if settings.steps is None and settings.epochs is None:
             began = self._clock + self.state.start_seconds
@@ -153,7 +149,7 @@ class _Fit:
         self.state = replace(self.state, steps=steps, evaluate_every=between)
 
     def _batches(self) -> Iterator[Batch[np.ndarray]]:
-        """Give the batches that are left, epoch after epoch."""
+        """Yield the remaining batches, epoch after epoch."""
         while not self._done():
             for batch in self.feed.epoch(*divmod(self.state.step, len(self.feed))):
                 yield batch
@@ -161,10 +157,10 @@ class _Fit:
                     return
 
     def _done(self) -> bool:
-        course, patience = self.state, self.settings.patience
-        if course.step == course.steps or course.solved >= SURELY:
+        state, patience = self.state, self.settings.patience
+        if state.step == state.steps or state.solved >= SOLVED_EVALUATIONS:
             return True
-        return patience is not None and course.waited >= patience
+        return patience is not None and state.waited >= patience
 
     def _update(self, batch: Batch[np.ndarray]) -> None:
         try:
@@ -173,24 +169,22 @@ class _Fit:
             raise self._failure(error, self.state.step + 1) from None
         self.state = _add(self.state, update)
 
-    def _look(self) -> None:
-        """Evaluate, report and save where it is due; the last evaluation waits until the learner
-        has finished."""
-        course = self.state
+    def _evaluate_or_report(self) -> None:
+        """Evaluate, report and save if due; the last evaluation waits for `learner.finish`."""
+        state = self.state
         if self._timer is not None and self._timer.step_done(perf_counter()):
             self._count_steps(self._timer)
-        elif course.step == course.steps:
+        elif state.step == state.steps:
             return
-        elif course.evaluate_every and course.step % course.evaluate_every == 0:
+        elif state.evaluate_every and state.step % state.evaluate_every == 0:
             self._report(self._evaluate())
             self._save()
-        elif course.step % self.settings.report_every == 0:
+        elif state.step % self.settings.report_every == 0:
             self._report(None)
-            self._keep_to_the_time()
+            self._reduce_steps()
 
     def _count_steps(self, timer: TimedStart) -> None:
-        """End the timed start: measure an evaluation too, count the steps, and from here on read
-        no clock."""
+        """End the timed start: time an evaluation, and convert the remaining time to steps."""
         began = perf_counter()
         self._report(self._evaluate())
         self._save()
@@ -201,46 +195,41 @@ class _Fit:
         self._timer = None
         self._counted_at = self.state.step, perf_counter() - self._clock
         self._save()
-        self._write_down()
-        what = (
-            f"{round(60 * self.settings.minutes):,} s of the time are for learning: "
-            f"{steps:,} steps at this speed"
-        )
-        self.watch(Note(f"{what}, {steps / len(self.feed):.2g} times through the training data"))
+        self._record_plan()
+        plan = f"{steps:,} steps, {steps / len(self.feed):.2g} epochs"
+        self.on_event(Note(f"training takes {round(60 * self.settings.minutes):,} s: {plan}"))
 
-    def _keep_to_the_time(self) -> None:
-        """Take fewer steps where the machine has become slower since they were counted; never
-        more."""
-        course, now = self.state, perf_counter() - self._clock
-        if self._counted_at is None or course.steps is None:
+    def _reduce_steps(self) -> None:
+        """Reduce the number of steps if the machine became slower since they were counted."""
+        state, now = self.state, perf_counter() - self._clock
+        if self._counted_at is None or state.steps is None:
             return
         step, seconds = self._counted_at
-        whole = 60 * self.settings.minutes
+        budget = 60 * self.settings.minutes
         left, each = (
-            whole - (now - course.start_seconds),
-            (now - seconds) / max(course.step - step, 1),
+            budget - (now - state.start_seconds),
+            (now - seconds) / max(state.step - step, 1),
         )
-        in_time = each * (course.steps - course.step) <= left + LATE * whole
-        if in_time or now - seconds < LATE * whole:  # a few steps may be slow by chance
+        in_time = each * (state.steps - state.step) <= left + OVERRUN * budget
+        if in_time or now - seconds < OVERRUN * budget:  # a few steps may be slow by chance
             return
-        steps = course.step + max(int(left / each), 1)
-        self.state, self._counted_at = replace(course, steps=steps), (course.step, now)
+        steps = state.step + max(int(left / each), 1)
+        self.state, self._counted_at = replace(state, steps=steps), (state.step, now)
         self._save()
-        self._write_down()
-        what = f"{steps:,} steps instead of {course.steps:,}"
-        self.watch(Note(f"the machine has become slower: {what}, to keep to the time"))
+        self._record_plan()
+        plan = f"{steps:,} steps instead of {state.steps:,}"
+        self.on_event(Note(f"the machine has become slower: {plan}, to keep to --minutes"))
 
     def _evaluate(self) -> float | None:
-        """Measure the model on the validation part, keep it if it is the best so far, and let it
-        make up something."""
+        """Measure the validation loss, save the weights if it is the best, and draw a sample."""
         began = perf_counter()
-        with self.learner.as_used():
+        with self.learner.evaluation_mode():
             validation = self.validate() if self.validate else None
             if validation is not None and not math.isfinite(validation):
                 broken = NonFiniteError("the whole model", "a validation loss that is not finite")
                 raise self._failure(broken, self.state.step)
             if validation is None or self.state.best is None or validation < self.state.best:
-                self.best = self._learned()
+                self.best = self._arrays()
                 self.run.write_arrays(self.best)
                 self.state = replace(
                     self.state, best=validation, best_step=self.state.step, waited=0
@@ -254,40 +243,40 @@ class _Fit:
         if validation is not None:
             plateau = self.state.plateau.after(validation, self.settings.schedule)
             self.state = replace(self.state, plateau=plateau)
-        self._reported += perf_counter() - began  # the speed that is told is that of the steps
+        self._reported += perf_counter() - began  # the reported speed is that of the steps alone
         return validation
 
     def _report(self, validation: float | None) -> None:
-        """Tell how the steps since the last report went."""
-        course, now = self.state, perf_counter()
+        """Report the metrics of the steps since the last report."""
+        state, now = self.state, perf_counter()
         seconds = now - self._clock
         left = (
             None
-            if course.steps is None
-            else (course.steps - course.step) * seconds / max(course.step, 1)
+            if state.steps is None
+            else (state.steps - state.step) * seconds / max(state.step, 1)
         )
         self._emit(
             Progress(
-                step=course.step,
-                steps=course.steps,
-                epoch=course.step / len(self.feed),
-                loss=course.nats / course.count if course.count else None,
+                step=state.step,
+                steps=state.steps,
+                epoch=state.step / len(self.feed),
+                loss=state.nats / state.count if state.count else None,
                 validation=validation,
-                learning_rate=self.settings.optimiser.learning_rate * self._scale(course.step - 1),
-                norm=course.norm,
+                learning_rate=self.settings.optimiser.learning_rate * self._scale(state.step - 1),
+                norm=state.norm,
                 seconds=seconds,
                 unit=self.feed.unit,
-                per_second=course.count / max(now - self._reported, 1e-9),
+                per_second=state.count / max(now - self._reported, 1e-9),
                 eta_seconds=left,
                 memory_mb=memory_mb(),
             )
         )
-        self.state = replace(course, nats=0.0, count=0, norm=None)
+        self.state = replace(state, nats=0.0, count=0, norm=None)
         self._reported = now
 
     def _emit(self, event: Event) -> None:
         self.run.record(event)
-        self.watch(event)
+        self.on_event(event)
 
     def _scale(self, step: int) -> float:
         start, steps = self.state.start, self.state.steps
@@ -302,37 +291,33 @@ class _Fit:
         self.state = replace(self.state, seconds=perf_counter() - self._clock)
         self.run.save(Checkpoint(self.state, self.learner.snapshot(), self.best))
 
-    def _write_down(self) -> None:
-        """Say in run.toml how many steps the budget came to."""
+    def _record_plan(self) -> None:
+        """Write the number of steps to run.toml."""
         if self.state.steps is not None:
             planned = {"steps": self.state.steps, "evaluate_every": self.state.evaluate_every}
             self.run.describe({"planned": planned})
 
-    def _used(self) -> Mapping[str, np.ndarray]:
-        with self.learner.as_used():
-            return self._learned()
+    def _evaluation_arrays(self) -> Mapping[str, np.ndarray]:
+        with self.learner.evaluation_mode():
+            return self._arrays()
 
-    def _learned(self) -> Mapping[str, np.ndarray]:
+    def _arrays(self) -> Mapping[str, np.ndarray]:
         try:
             return self.learner.arrays()
         except NonFiniteError as error:
             raise self._failure(error, self.state.step) from None
 
-    def _keep_best(self, how: str) -> Outcome:
-        """Leave the best weights in the run and in the model; before any evaluation those are
-        the last ones."""
-        best = self.best or self._used()
+    def _restore_best(self, how: str) -> Outcome:
+        """Put the best weights into the run and the model; before any evaluation, the last ones."""
+        best = self.best or self._evaluation_arrays()
         self.run.write_arrays(best)
         if how != "interrupted":
             self.learner.load(best)
-        course = self.state
-        return Outcome(
-            how, course.step, course.steps, course.seconds, course.best, course.best_step
-        )
+        state = self.state
+        return Outcome(how, state.step, state.steps, state.seconds, state.best, state.best_step)
 
     def _failure(self, error: NonFiniteError, step: int) -> TrainingError:
-        """Say what broke and what probably helps; the run has the weights of its last
-        evaluation, or of its start."""
+        """Make the error for non-finite values, with the settings that are the likely cause."""
         optimiser = self.settings.optimiser
         hint = (
             f"lower training.optimiser.learning_rate (now {optimiser.learning_rate:g}) or "
@@ -343,19 +328,19 @@ class _Fit:
                 "numbers beyond 65504 overflow in fp16: set training.hardware.precision to "
                 "bf16 or fp32"
             )
-        what = f"the loss is no longer a number: {error.cause} in layer {error.layer!r}"
+        problem = f"the loss is not finite: {error.cause} in layer {error.layer!r}"
         return TrainingError(
-            what, where=f"step {step}", hint=f"{hint}; the last good weights are kept"
+            problem, where=f"step {step}", hint=f"{hint}; the last good weights are saved"
         )
 
 
-def _add(course: LoopState, update: Update) -> LoopState:
-    """Count one more step."""
-    norms = [norm for norm in (course.norm, update.norm) if norm is not None]
+def _add(state: LoopState, update: Update) -> LoopState:
+    """Add an update to the loop's counts."""
+    norms = [norm for norm in (state.norm, update.norm) if norm is not None]
     return replace(
-        course,
-        step=course.step + 1,
-        nats=course.nats + update.nats,
-        count=course.count + update.count,
+        state,
+        step=state.step + 1,
+        nats=state.nats + update.nats,
+        count=state.count + update.count,
         norm=max(norms) if norms else None,
     )

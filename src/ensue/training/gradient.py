@@ -1,4 +1,4 @@
-"""Learning by gradient: forward, backward, clip, step."""
+"""Gradient descent: forward, backward, clip, step."""
 
 from __future__ import annotations
 
@@ -18,18 +18,15 @@ from ensue.training.devices import random_state, set_random_state, to_device
 from ensue.training.failure import NonFiniteError, diagnose
 from ensue.training.settings import OptimiserSettings, TrainingSettings
 
-LEAST_SCALE = 1e-3
-"""fp16 halves its loss scale while gradients overflow; below this they overflow for another
-reason."""
+MIN_LOSS_SCALE = 1e-3
+"""fp16 halves its loss scale while gradients overflow; below this, the scale is not the cause."""
 
 
 class GradientLearner(Learner):
-    """Teach a network by back-propagation, truncated where a batch ends; the state goes on to the
-    next batch.
+    """Train a network by truncated back-propagation through time; batches carry the state over.
 
-    The objective of a batch is sum(weight * nats) / sum(weight * count), in nats per symbol, and
-    adds the rows' `extra` to their nats. It is computed in `parts` groups of rows whose gradients
-    add up to that of the whole.
+    The objective of a batch is sum(weight * (nats + extra)) / sum(weight * count), in nats per
+    symbol. `accumulation_steps` groups of rows are computed in turn, and their gradients added.
     """
 
     def __init__(
@@ -46,21 +43,23 @@ class GradientLearner(Learner):
         self._scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
         self._state: State | None = None
         self._updates = 0
-        kept = self.network.named_parameters() if settings.ema_decay else ()
-        self._average = {name: parameter.detach().clone() for name, parameter in kept}
+        averaged = self.network.named_parameters() if settings.ema_decay else ()
+        self._average = {name: parameter.detach().clone() for name, parameter in averaged}
 
     def update(self, batch: Batch[np.ndarray], scale: float) -> Update:
-        """Learn from one batch. Raises NonFiniteError, and leaves the weights as they were, if
-        the numbers break."""
+        """Take one optimiser step.
+
+        Raises NonFiniteError, and leaves the weights unchanged, if loss or gradient is not finite.
+        """
         start = None if batch.fresh.all() else self._state
         total = max(float((batch.weight * batch.counts).sum()), 1e-9)
         everything = np.arange(len(batch.lengths))
         try:
             nats, state = self._gradient(batch, start, everything, total)
             norm = self._clip()
-        except ValueError:  # a distribution refuses parameters that are not finite
+        except ValueError:  # torch's distributions raise it for non-finite parameters
             nats, state, norm = nan, None, nan
-        overflow = self._half is torch.float16 and self._scaler.get_scale() > LEAST_SCALE
+        overflow = self._half is torch.float16 and self._scaler.get_scale() > MIN_LOSS_SCALE
         if not isfinite(nats) or not (isfinite(norm) or overflow):
             raise diagnose(
                 self.network, lambda: self._objective(batch, start, everything, total)[0]
@@ -72,8 +71,7 @@ class GradientLearner(Learner):
     def _gradient(
         self, batch: Batch[np.ndarray], start: State | None, rows: np.ndarray, total: float
     ) -> tuple[float, State]:
-        """Compute the gradient, part after part, and give the nats of all rows and the state
-        after them."""
+        """Accumulate the gradient over groups of rows; return total nats and the final state."""
         self._optimiser.zero_grad()
         nats, states = 0.0, []
         for part in np.array_split(rows, min(self.settings.batching.accumulation_steps, len(rows))):
@@ -86,7 +84,7 @@ class GradientLearner(Learner):
     def _objective(
         self, batch: Batch[np.ndarray], state: State | None, rows: np.ndarray, total: float
     ) -> tuple[Tensor, Loss, State]:
-        """Give the part of the batch's objective that some of its rows make up."""
+        """Return the share of some rows in the batch's objective, their loss and final state."""
         part = to_device(batch.map(lambda array: array[rows]), self.device)
         index = torch.tensor(rows, device=self.device)
         state = (
@@ -100,8 +98,7 @@ class GradientLearner(Learner):
         return (cost * part.weight).sum() / total, loss, state
 
     def _clip(self) -> float:
-        """Shorten the gradient to the longest that is let through, and give its length before
-        that."""
+        """Clip the gradient to the largest norm, and return its norm before that."""
         self._scaler.unscale_(self._optimiser)
         return float(
             nn.utils.clip_grad_norm_(
@@ -115,18 +112,18 @@ class GradientLearner(Learner):
         self._scaler.step(self._optimiser)
         self._scaler.update()
         self._updates += 1
-        # a young average forgets faster, or it would remember the random start
-        keep = min(self.settings.ema_decay, (1 + self._updates) / (10 + self._updates))
+        # Early on the decay is lower, or the average would remember the random initial weights.
+        decay = min(self.settings.ema_decay, (1 + self._updates) / (10 + self._updates))
         with torch.no_grad():
             for name, parameter in self.network.named_parameters() if self._average else ():
-                self._average[name].lerp_(parameter, 1 - keep)
+                self._average[name].lerp_(parameter, 1 - decay)
 
     def finish(self) -> None:
-        """Nothing is left to do: each update has done its part."""
+        """Do nothing: each update is complete."""
 
     @contextmanager
-    def as_used(self) -> Generator[None, None, None]:
-        """Within, the network has its averaged weights, if any, and no dropout."""
+    def evaluation_mode(self) -> Generator[None, None, None]:
+        """Put the network into evaluation mode: averaged weights, if any, and no dropout."""
         self._swap()
         self.network.eval()
         try:
@@ -137,24 +134,23 @@ class GradientLearner(Learner):
             self._swap()
 
     def _swap(self) -> None:
-        """Exchange the weights and their average."""
+        """Swap the weights and their average."""
         for name, parameter in self.network.named_parameters() if self._average else ():
             parameter.data, self._average[name] = self._average[name], parameter.data
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give the weights, copied. Raises NonFiniteError if they are not finite."""
+        """Return a copy of the weights. Raises NonFiniteError if they are not finite."""
         for name, parameter in self.network.named_parameters():
             if not torch.isfinite(parameter).all():
                 raise NonFiniteError(name, "weights that are not finite")
         return {name: np.array(array) for name, array in self.model.arrays().items()}
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over weights."""
+        """Set the weights."""
         self.model.load(arrays)
 
     def snapshot(self) -> Snapshot:
-        """Give weights, averages, the optimiser's moments, the carried state and the random
-        numbers' state."""
+        """Return weights, averages, optimiser moments, carried state and random states."""
         tensors = {f"weight/{name}": tensor for name, tensor in self._weights()}
         tensors |= {f"average/{name}": tensor for name, tensor in self._average.items()}
         for number, moments in self._optimiser.state_dict()["state"].items():
@@ -169,18 +165,20 @@ class GradientLearner(Learner):
         return Snapshot({name: tensor.detach().clone() for name, tensor in tensors.items()}, values)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go back to where `snapshot` was taken, with the same bits. Raises ValueError where it
-        is that of another."""
+        """Return to the state of `snapshot`, with the same bits.
+
+        Raises ValueError if it belongs to another network or optimiser.
+        """
         self._updates = snapshot.values["updates"]
         if type(self._updates) is not int or self._updates < 0:
-            raise ValueError("the number of updates is none")
+            raise ValueError(f"updates is {self._updates!r:.40}")
         if snapshot.values["scaler"]:
             self._scaler.load_state_dict(snapshot.values["scaler"])
         with torch.no_grad():
             for name, tensor in self._weights():
-                tensor.copy_(_alike(snapshot.tensors, f"weight/{name}", tensor))
+                tensor.copy_(_checked(snapshot.tensors, f"weight/{name}", tensor))
             for name, tensor in self._average.items():
-                tensor.copy_(_alike(snapshot.tensors, f"average/{name}", tensor))
+                tensor.copy_(_checked(snapshot.tensors, f"average/{name}", tensor))
         self._restore_moments(_under("moment/", snapshot.tensors))
         self._restore_state(_under("state/", snapshot.tensors), snapshot.values["rows"])
         set_random_state(_under("random/", snapshot.tensors), self.device)
@@ -199,34 +197,33 @@ class GradientLearner(Learner):
         )
         for name in tensors:
             number, _, moment = name.partition("/")
-            # An optimiser reads and writes as many numbers as the weights have, whatever there is.
+            # Fused optimisers do not check sizes: too short a moment would be read past its end.
             like = torch.zeros(()) if moment == "step" else parameters[int(number)]
-            moments.setdefault(int(number), {})[moment] = _alike(tensors, name, like).clone()
+            moments.setdefault(int(number), {})[moment] = _checked(tensors, name, like).clone()
         if any(set(one) != set(known) for one in moments.values()) or min(moments, default=0) < 0:
-            raise ValueError("the moments are those of another optimiser")
+            raise ValueError("the moments belong to another optimiser")
         groups = self._optimiser.state_dict()["param_groups"]
         self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
 
     def _restore_state(self, tensors: Mapping[str, Tensor], rows: int) -> None:
-        """Put the carried tensors into the model's state structure, as `walk_tensors` orders."""
+        """Restore the carried state from its tensors, in the order of `walk_tensors`."""
         if not rows:
             self._state = None
             return
         if not isinstance(self.model, Autoregressive) or any(
             len(one) != rows for one in tensors.values()
         ):
-            raise ValueError(f"the state that is carried is not that of {rows} rows")
-        shape = map_state(
-            torch.clone, self.model.initial(rows)
-        )  # cloned, because two places may hold one tensor
+            raise ValueError(f"the carried state does not have {rows} rows")
+        # Cloned, because two places may hold the same tensor, and `id` must tell them apart.
+        shape = map_state(torch.clone, self.model.initial(rows))
         by_place = {id(place): f"{number}" for number, place in enumerate(walk_tensors(shape))}
         self._state = map_state(
-            lambda place: _alike(tensors, by_place[id(place)], place).to(self.device), shape
+            lambda place: _checked(tensors, by_place[id(place)], place).to(self.device), shape
         )
 
 
-def _alike(tensors: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
-    """Give a saved tensor. Raises ValueError unless it is of the shape and type that it had."""
+def _checked(tensors: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
+    """Return a saved tensor. Raises ValueError if its shape or type differs from `like`."""
     found = tensors[name]
     if found.shape != like.shape or found.dtype != like.dtype:
         raise ValueError(
@@ -245,7 +242,7 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _optimiser(network: nn.Module, settings: OptimiserSettings) -> torch.optim.Optimizer:
-    """Make the optimiser; only matrices decay."""
+    """Make the optimiser, with weight decay for matrices only."""
     matrices = [one for one in network.parameters() if one.requires_grad and one.dim() > 1]
     others = [one for one in network.parameters() if one.requires_grad and one.dim() <= 1]
     groups = [

@@ -1,4 +1,4 @@
-"""Ctrl-C once asks to stop at the end of the step; twice stops at once."""
+"""Ctrl-C: once stops at the end of the step, twice stops immediately."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from types import FrameType
 
 
 @contextmanager
-def asked_to_stop() -> Generator[Callable[[], bool], None, None]:
-    """Give a function that tells whether Ctrl-C was typed; outside the main thread it never was."""
-    asked = threading.Event()
+def catch_interrupt() -> Generator[Callable[[], bool], None, None]:
+    """Yield a function that returns whether Ctrl-C was pressed.
+
+    Only the main thread may set signal handlers; in other threads it always returns False.
+    """
+    interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield interrupted.is_set
         return
 
-    def note(number: int, frame: FrameType | None) -> None:
-        asked.set()
+    def handle(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    before = signal.signal(signal.SIGINT, note)
+    before = signal.signal(signal.SIGINT, handle)
     try:
-        yield asked.is_set
+        yield interrupted.is_set
     finally:
         signal.signal(signal.SIGINT, before)

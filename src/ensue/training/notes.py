@@ -1,5 +1,4 @@
-"""The notes of a training, kept in its run: what a person was told on the screen stands in
-report and result too."""
+"""Notes of a training, saved in its run: report and result show what the screen showed."""
 
 from __future__ import annotations
 
@@ -8,17 +7,17 @@ from ensue.training.folder.run import Run
 
 NOTES = "notes"
 MOST = 200
-"""Notes that run.toml keeps: thousands of findings about the data would bury all else in it."""
+"""Most notes in run.toml: thousands of findings about the data would bury all else in it."""
 
 
-def with_notes(run: Run, watch: Callback) -> Callback:
-    """Give a `watch` that keeps each note in run.toml, once, before it is passed on."""
+def with_notes(run: Run, on_event: Callback) -> Callback:
+    """Wrap a callback so that each distinct note is saved in run.toml before it is passed on."""
 
-    def watched(event: Event) -> None:
+    def save_notes(event: Event) -> None:
         if isinstance(event, Note):
             before = run.about.get(NOTES, [])
             if event.text not in before and len(before) < MOST:
                 run.describe({NOTES: [*before, event.text]})
-        watch(event)
+        on_event(event)
 
-    return watched
+    return save_notes

@@ -1,5 +1,7 @@
-"""The rate as a share of its highest: a pure function of the step, and for plateau of what was
-measured so far."""
+"""Learning rate schedules, as shares of the peak: pure functions of the step.
+
+Plateau also depends on the validation losses so far.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +11,20 @@ from math import cos, pi
 from ensue.training.settings import ScheduleSettings
 
 FLAT = 0.05
-"""Share of the training before cosine starts to fall: steps that are timed before their number is
-known have the rate that they would have had anyway."""
+"""Share of the training before cosine decay starts. The timed start lies within it, so its steps
+have the same learning rate before the number of steps is known as after."""
 
 
 @dataclass(frozen=True)
 class Plateau:
-    """What plateau remembers: the best validation loss, evaluations since then, and the scale it
-    came down to."""
+    """State of reduce-on-plateau: best validation loss, evaluations since, and current scale."""
 
     best: float | None = None
     waited: int = 0
     scale: float = 1.0
 
     def after(self, validation: float, settings: ScheduleSettings) -> Plateau:
-        """Take note of an evaluation, in nats per symbol; smaller is better.
+        """Return the state after an evaluation with this loss, in nats per symbol.
 
         >>> settings = ScheduleSettings(name="plateau", patience=0, factor=0.5)
         >>> Plateau().after(2.0, settings).after(2.1, settings)
@@ -37,8 +38,9 @@ class Plateau:
 
 
 def scale(step: int, steps: int | None, plateau: Plateau, settings: ScheduleSettings) -> float:
-    """Give the share of the rate for update number `step` (from 0) of `steps` (None while that is
-    unknown).
+    """Return the share of the peak learning rate at update `step` (from 0) of `steps`.
+
+    `steps` is None while the number is unknown.
 
     >>> settings = ScheduleSettings(name="cosine", warmup=10, min_ratio=0.0)
     >>> [round(scale(step, 1000, Plateau(), settings), 3) for step in (0, 4, 10, 50, 525, 999)]

@@ -1,4 +1,4 @@
-"""From minutes to a number of steps: the only place where time has a say in what is computed."""
+"""Convert a time budget to a number of steps: the only place where time affects the result."""
 
 from __future__ import annotations
 
@@ -7,50 +7,53 @@ from itertools import pairwise
 from statistics import fmean, median
 
 SHARE = 0.04
-"""Of the budget goes by before its steps are counted out (less than the flat start of the
-schedule)."""
+"""Share of the budget that is timed before the steps are counted; it must be less than
+`schedules.FLAT`."""
 WARM = 3
-"""Steps at the very beginning that are slower than all others: caches fill, kernels are chosen."""
-ODD = 3
-"""A step that takes so many times the median has waited for something else, and is not counted on
-to come again; batches of unequal lengths differ by less."""
-SPARE = 0.97
-"""Of the time that is left is planned for, since nothing gets faster later."""
+"""First steps that are not timed: they are slower, because caches fill and kernels are chosen."""
+OUTLIER = 3
+"""A step that takes this many times the median waited for something else, and is left out of the
+mean; batches of unequal lengths differ by less."""
+PLANNED = 0.97
+"""Share of the remaining time that is planned, since nothing gets faster later."""
 EVALUATIONS = 20
-"""So many over a training, unless they would take more than ALLOWANCE of its time."""
+"""Evaluations per training, unless they would take more than ALLOWANCE of its time."""
 ALLOWANCE = 0.15
+"""Largest share of the time for evaluations."""
 
 
 @dataclass
 class TimedStart:
-    """Measures the first steps of a training; every time is in seconds on one clock, which it is
-    told."""
+    """Timer of the first steps of a training; all times are in seconds of the caller's clock."""
 
     began: float
     ends: float
-    """When the budget will be used up."""
+    """Time at which the budget is used up."""
     _steps: list[float] = field(default_factory=list)
 
     def step_done(self, now: float) -> bool:
-        """Take note of the end of a step; true once enough of them were seen."""
+        """Record the end of a step; return whether enough steps were timed."""
         self._steps.append(now)
         timed, elapsed = len(self._steps) - WARM, (now - self.began) / (self.ends - self.began)
         return (timed >= 5 and elapsed >= SHARE) or (timed >= 1 and elapsed >= 5 * SHARE)
 
     def count(self, now: float, evaluation: float, between: int | None) -> tuple[int, int]:
-        """Count the steps that fit into what is left, and the steps between evaluations of so
-        many seconds each."""
-        took = [after - before for before, after in pairwise(self._steps[WARM - 1 :])]
-        usual = median(took)
-        step = fmean(one for one in took if one <= ODD * usual)
-        return steps_within(SPARE * (self.ends - now), step, evaluation, between)
+        """Return the steps that fit into the remaining time, and the steps between evaluations.
+
+        `evaluation` is the seconds of one evaluation.
+        """
+        durations = [after - before for before, after in pairwise(self._steps[WARM - 1 :])]
+        usual = median(durations)
+        step = fmean(one for one in durations if one <= OUTLIER * usual)
+        return steps_within(PLANNED * (self.ends - now), step, evaluation, between)
 
 
 def steps_within(
     left: float, step: float, evaluation: float, between: int | None = None
 ) -> tuple[int, int]:
-    """Share the seconds left between steps and evaluations; `between` steps lie between these if it
-    is given.
+    """Divide the seconds left between steps and evaluations; return steps and evaluation interval.
+
+    `step` and `evaluation` are seconds of each. `between` fixes the steps between evaluations.
 
     >>> steps_within(100.0, 0.1, 1.0)
     (840, 56)
@@ -63,8 +66,7 @@ def steps_within(
     if between is not None:
         return max(1, int((left - evaluation) / (step + evaluation / between))), between
     evaluations = max(1, min(EVALUATIONS, int(ALLOWANCE * left / max(evaluation, 1e-9))))
-    evaluating = (
-        evaluations + 1
-    ) * evaluation  # they fall on multiples of a number of steps, and on the end
+    # One more, at the end: the others fall on multiples of the interval.
+    evaluating = (evaluations + 1) * evaluation
     steps = max(1, int((left - evaluating) / step))
     return steps, -(-steps // evaluations)

@@ -122,7 +122,7 @@ def refit(learned: Fitted, prepared: Prepared, seed: int, ends: Sequence[int]) -
             done += 1
             if done == learned.updates:
                 break
-    with learner.as_used():
+    with learner.evaluation_mode():
         kept = learner.arrays()
     learner.load(kept)
     return replace(learned, model=network.eval())
