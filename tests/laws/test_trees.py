@@ -136,7 +136,7 @@ def test_the_cell_is_chosen_by_the_data_and_refused_where_it_does_not_fit() -> N
             TreeSettings(cell=cell).resolved(three)  # type: ignore[arg-type]
         what = f"a node has up to 3 children, and the cell {cell} takes two"
         assert str(error.value) == f"model.cell: {what}; choose with --set model.cell=child_sum"
-    with pytest.raises(SettingError, match="the model tree reads trees"):
+    with pytest.raises(SettingError, match="the model tree needs trees"):
         TreeSettings().resolved(Fields({"symbol": 6}))
 
 

@@ -90,7 +90,9 @@ def test_escapes_come_back(symbol: str) -> None:
 
 def test_symbols_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
     model = NgramSettings().build(3)
-    with pytest.raises(UserError, match="symbols 0 and 2 are both written 'x'; spell them apart"):
+    with pytest.raises(
+        UserError, match="symbols 0 and 2 are both written 'x'; use distinct spellings"
+    ):
         write_arpa(model, tmp_path / "m", ["x", "y", "x"], None, None)
     with pytest.raises(
         UserError, match="2 symbols cannot spell a model of 3; give the codec it was made with"
@@ -104,36 +106,36 @@ MISTAKES = {
         "\\data\\",
         "data",
         22,
-        "there is no line '\\data\\', so this is no ARPA file",
+        "this is no ARPA file: it has no line '\\data\\'",
     ),
     "numbers out of order": ("ngram 2=3", "ngram 3=3", 5, "'ngram 3=3' is out of order"),
-    "no numbers": ("ngram 3=1", "n-gram 3=1", 6, "'n-gram 3=1' stands where"),
-    "too few": ("ngram 2=3", "ngram 2=4", 19, "'\\3-grams:' is no 2-gram between"),
+    "no numbers": ("ngram 3=1", "n-gram 3=1", 6, "found 'n-gram 3=1'"),
+    "too few": ("ngram 2=3", "ngram 2=4", 19, "back-off weight, found '\\3-grams:'"),
     "too many": (
         "ngram 2=3",
         "ngram 2=2",
         17,
-        "'-0.375\\tb </s>' stands where '\\3-grams:' should, after 2-grams",
+        "expected '\\3-grams:' after the announced number of 2-grams, found '-0.375\\tb </s>'",
     ),
-    "no number": ("-0.25\ta b", "x\ta b", 16, "has no number where one should be"),
-    "more than certain": ("-0.25\ta b", "0.25\ta b", 16, "has a logarithm that no probability has"),
-    "not a number": ("-0.25\ta b", "nan\ta b", 16, "has a logarithm that no probability has"),
+    "no number": ("-0.25\ta b", "x\ta b", 16, "expected numbers around the 2-gram"),
+    "more than certain": ("-0.25\ta b", "0.25\ta b", 16, "has no valid log-probability"),
+    "not a number": ("-0.25\ta b", "nan\ta b", 16, "has no valid log-probability"),
     "an unknown word": ("-0.25\ta b", "-0.25\ta c", 16, "'c' is not among the 1-grams"),
-    "a word twice": ("-0.75\tb", "-0.75\ta", 11, "the 1-gram 'a' stands here again"),
-    "an n-gram twice": ("-0.25\ta b", "-0.25\t<s> a", 16, "this n-gram stands in the file already"),
+    "a word twice": ("-0.75\tb", "-0.75\ta", 11, "duplicate 1-gram 'a'"),
+    "an n-gram twice": ("-0.25\ta b", "-0.25\t<s> a", 16, "duplicate n-gram"),
     "no context": (
         "<s> a b",
         "b b a",
         20,
-        "the first words of this n-gram are not themselves listed",
+        "the prefix of this n-gram is not listed",
     ),
     "cut short": (
         "\\3-grams:\n-0.03125\t<s> a b\n\n\\end\\\n",
         "",
         18,
-        "'' stands where '\\3-grams:' should",
+        "expected '\\3-grams:' after the announced number of 2-grams, found ''",
     ),
-    "no end": ("\\end\\\n", "", 21, "here the file should end with '\\end\\'"),
+    "no end": ("\\end\\\n", "", 21, "expected '\\end\\' at the end of the file"),
 }
 
 
@@ -147,7 +149,7 @@ def test_mistakes_are_named_by_their_line(
         read_arpa(path)
     assert str(caught.value).startswith(f"{path}:{line}: ")
     assert what in str(caught.value).replace("\\\\", "\\")
-    assert str(caught.value).endswith("; mend the ARPA file or write it anew")
+    assert str(caught.value).endswith("; correct the ARPA file, or export it again")
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

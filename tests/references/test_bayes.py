@@ -125,7 +125,7 @@ def nats(model: NgramBayes, part: Examples) -> float:
 def test_what_bayes_rule_is_not_for(shape: Fields, kind: str) -> None:
     with pytest.raises(
         SettingError,
-        match="--model ngram-bayes: Bayes' rule is for one label of sequences of symbols",
+        match="--model ngram-bayes: ngram-bayes needs sequences of symbols with one label each",
     ):
         NgramBayesSettings().build(shape, kind, 2)
 

@@ -75,6 +75,6 @@ def test_networks_learn_from_the_examples_of_their_label_alone() -> None:
 )
 def test_what_it_is_not_for(shape: Fields, kind: str) -> None:
     with pytest.raises(
-        SettingError, match="--model lm-bayes: Bayes' rule is for one label of sequences of symbols"
+        SettingError, match="--model lm-bayes: lm-bayes needs sequences of symbols with one label"
     ):
         SMALL.build(shape, kind, LABELS)

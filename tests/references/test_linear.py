@@ -169,6 +169,7 @@ def test_several_fields_and_none() -> None:
     model.fit(both, both)
     assert model.parameter_count == 3 * (2 * (SIZE + 1) + 1)
     with pytest.raises(
-        SettingError, match="--model linear: numbers have no n-grams; choose another model"
+        SettingError,
+        match="--model nbsvm: nbsvm needs symbols, and these steps have none; choose another",
     ):
         NBSVMSettings().build(Fields(numbers=2), "multiclass", 2)

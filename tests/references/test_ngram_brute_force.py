@@ -261,6 +261,6 @@ def test_discounts_that_do_not_fit_are_refused() -> None:
         chosen.smooth()
     with pytest.raises(
         SettingError,
-        match=r"discounts: \(0.5, 1.0, 3.5\) are no discounts; D1 lies in \(0, 1\], D2",
+        match=r"discounts: invalid discounts \(0.5, 1.0, 3.5\); D1 lies in \(0, 1\], D2",
     ):
         chosen.model_copy(update={"order": 1, "discounts": ((0.5, 1.0, 3.5),)}).smooth()

@@ -71,7 +71,7 @@ def test_labels(kind):
     again.load(model.arrays())
     assert torch.equal(ask(again, test).log_prob(torch.from_numpy(test.static["target"])),
                        told.log_prob(torch.from_numpy(test.static["target"])))  # fmt: skip
-    with pytest.raises(RunError, match="is not what the model has; use the settings it had"):
+    with pytest.raises(RunError, match="does not fit the model; use the settings of its training"):
         SummaryFeaturesSettings().build(SHAPE, kind, 3).load(model.arrays())
 
 
@@ -82,7 +82,7 @@ def test_penalties_are_chosen_on_the_tune_part():
     model = SummaryFeaturesSettings().build(SHAPE, "multiclass", 2)
     (chosen,) = model.fit(examples_of(60, 1, noise), examples_of(400, 2, noise))
     assert chosen in {
-        f"the penalty of the linear model, {one}: on the validation part" for one in ("0.1", "1")
+        f"L2 penalty of summary-features, {one}: on the validation part" for one in ("0.1", "1")
     }
     assert (
         float(

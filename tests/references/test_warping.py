@@ -75,8 +75,8 @@ def test_nearest_neighbours():
     model = DTWSettings().build(shape, "multiclass", 2)
     (chosen,) = model.fit(examples_of(*waves(20, 1)))
     assert chosen == (
-        f"the window of warping, {model.window:g} of the longer sequence: on the "
-        f"training part, leaving out one"
+        f"DTW window, {model.window:g} of the longer sequence: by leave-one-out on the "
+        f"training part"
     )
     assert len(model.labels) == 20
     sequences, labels = waves(30, 2)
@@ -109,7 +109,7 @@ def test_it_says_when_it_keeps_fewer():
     _, cut = model.fit(examples_of(sequences, [0] * 39 + [2]))
     kept = len(model.labels)
     assert 3 <= kept < 40
-    assert cut == f"nearest neighbours are sought among {kept} of 40 examples, to save time"
+    assert cut == f"DTW compares with {kept} of 40 training examples, to save time"
     assert set(model.labels.tolist()) == {0, 2}
     assert torch.isfinite(answer(model, examples_of(sequences, [0] * 40)).log()).all()
 
@@ -120,12 +120,12 @@ def test_it_says_when_it_keeps_fewer():
         (
             Fields({"symbol": 9}),
             "multiclass",
-            "model: the steps have no numbers, by which neighbours are found",
+            "model: dtw needs numeric steps, and these have no numbers",
         ),
         (
             Fields(numbers=1, measured=1),
             "regression",
-            "model: nearest neighbours tell one label each",
+            "model: dtw predicts one label per example",
         ),
     ],
 )

@@ -123,7 +123,7 @@ def test_wrong_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     said = told(capsys, *train(path, model="lsmt"))
     assert "--model: there is no model 'lsmt'; did you mean lstm?" in said
     said = told(capsys, *train(path, model="embedding-bag"), "--auxiliary", "lm")
-    assert "--auxiliary: what comes next cannot be learned beside this" in said
+    assert "--auxiliary: an auxiliary language model does not fit this model" in said
     assert "nowhere: there is no such run folder" in told(
         capsys, *train(path, model="lstm"), "--pretrained", "nowhere"
     )

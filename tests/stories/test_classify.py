@@ -275,7 +275,7 @@ def test_bayes_is_refused_where_its_rule_is_none(
     ]
     assert main([*line, "--out", str(folder / "refused"), "--set", "labels.kind=regression"]) == 2
     assert (
-        "--model ngram-bayes: Bayes' rule is for one label of sequences of symbols; choose"
+        "--model ngram-bayes: ngram-bayes needs sequences of symbols with one label each; choose"
         in capsys.readouterr().err
     )
 

@@ -237,7 +237,7 @@ BENT: list[tuple[str, str, Callable[[Any], Any], str]] = [
         "boosting",
         "weights.safetensors:feature",
         lambda a: np.where(a < 0, a, 10**6),
-        "the saved trees ask for more features than",
+        "the saved trees need more features than",
     ),
     (
         "ridge",
@@ -379,7 +379,7 @@ def test_a_model_that_is_larger_than_its_weights_takes_no_memory(
         with (
             within(3),
             pytest.raises(
-                RunError, match=r"(the saved weights are fewer than|cannot be )"
+                RunError, match=r"(the settings need more weights|cannot be )"
             ) as caught,
         ):
             act(run)

@@ -119,7 +119,7 @@ def test_a_packed_table_with_nan(folder: Path, tmp_path: Path) -> None:
     arrays["grams.2"][7] = 255
     rewrite(run, "weights.safetensors", save(arrays))
     with pytest.raises(
-        RunError, match=r"weights.safetensors: this is no n-gram model that fits: its 2-grams have"
+        RunError, match=r"weights.safetensors: invalid n-gram model: its 2-grams have"
     ):
         ensue.open(run)
 

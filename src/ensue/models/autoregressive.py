@@ -1,8 +1,8 @@
-"""Forecasts step by step: a recurrent network reads its own draws (Salinas et al. 2020, "DeepAR",
-arXiv:1704.04110).
+"""Autoregressive forecasts: a recurrent network fed with its own samples (DeepAR).
 
-Beside the value before, each step sees that of a season before, and the head sees the input itself
-too (a linear autoregression beside the network, as in Lai et al. 2018, arXiv:1703.07015).
+After Salinas et al. 2020, arXiv:1704.04110. Each step also sees the value one season before. The
+head also sees the input itself, which adds a linear autoregression (Lai et al. 2018,
+arXiv:1703.07015).
 """
 
 from __future__ import annotations
@@ -28,27 +28,25 @@ Head = Annotated[Any, choice(NUMBERS)]
 
 
 class AutoregressiveSettings(Settings):
-    """Settings of a network that forecasts step by step."""
+    """Settings of an autoregressive forecaster."""
 
     name: Literal["autoregressive"] = "autoregressive"
     body: Body = RecurrentSettings(width=32)
-    """The causal layer that reads the past."""
+    """Causal layer that reads the past."""
     head: Head = StudentSettings()
-    """The distribution of the next numbers."""
+    """Distribution of the next value."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the body's output dropped in training."""
+    """Dropout of the body's output."""
 
     def build(self, sizes: Sizes) -> AutoregressiveForecaster:
-        """Make the network."""
+        """Build the network."""
         return AutoregressiveForecaster(self, sizes)
 
 
 class AutoregressiveForecaster(ParameterMixin, Predictor, Forecasting):
-    """p(y_t | y_<t) = head(body(y_{t-1}, y_{t-season}, known_t, past_{t-1}, static)), after each
-    step of the window.
+    """p(y_t | y_<t) = head(body(y_{t-1}, y_{t-season}, known_t, past_{t-1}, static)).
 
-    What only the past knows of is zero from the first forecast on, and a flag says so, in training
-    too.
+    Past covariates are zero from the first forecast on, and a flag marks this, in training too.
     """
 
     horizon = 0
@@ -70,11 +68,11 @@ class AutoregressiveForecaster(ParameterMixin, Predictor, Forecasting):
                 row[:, self.body.width :] = 0.0
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
-        """Give the distribution of each step of the target after those before it."""
+        """Return the distribution of each target step given the steps before it."""
         return self.head.distribution(self._raw(batch), batch["scale"][:, None])
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
-        """Give the nats of each row's targets, in units of the data."""
+        """Return the negative log-likelihood of each row's targets, in units of the data."""
         return numbers_loss(self.head, self._raw(batch), batch), ()
 
     def _raw(self, batch: Batch[Tensor]) -> Tensor:
@@ -85,13 +83,15 @@ class AutoregressiveForecaster(ParameterMixin, Predictor, Forecasting):
         return self.head.raw(features)
 
     def _lagged(self, values: Tensor) -> Tensor:
-        """Give beside each value the one that a season before the next has."""
+        """Return, for each value, the one that lies a season before the next."""
         before = values[:, :1].expand(-1, self.lag - 1, -1)
         return torch.cat([before, values], 1)[:, : values.shape[1]]
 
     def _others(self, batch: Batch[Tensor]) -> Tensor:
-        """Give what else is known at each step but the last, (batch, window + horizon - 1,
-        features)."""
+        """Return the covariates and flags of each step but the last.
+
+        They are (batch, window + horizon - 1, features).
+        """
         known = batch["known"][:, 1:]
         steps, window = known.shape[1], batch["past"].shape[1]
         beyond = (0, 0, 0, steps - window)
@@ -103,12 +103,12 @@ class AutoregressiveForecaster(ParameterMixin, Predictor, Forecasting):
         return torch.cat([known, covariate, flags, static], 2)
 
     def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor] | None:
-        """Nothing is normal after the first step: paths tell."""
+        """Return None: only the first step has a closed-form distribution; use `draw`."""
         return None
 
     @torch.no_grad()
     def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
-        """Draw step after step, each path going on from its own draws."""
+        """Sample step by step; each path continues from its own samples."""
         past, others, scale = batch["past"], self._others(batch), batch["scale"]
         window, ahead = past.shape[1], others.shape[1] - past.shape[1] + 1
         state = self.body.initial(len(past))

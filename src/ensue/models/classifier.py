@@ -1,5 +1,4 @@
-"""A network that says of a whole sequence what it is: steps go in, pass a layer, become one
-vector, and a head."""
+"""Neural classifier of sequences: steps pass an encoder, are pooled to one vector, and a head."""
 
 from __future__ import annotations
 
@@ -28,38 +27,34 @@ Body = Annotated[Any, choice(ENCODERS)]
 
 
 class ClassifierSettings(Settings):
-    """Settings of a network that says what a whole sequence is."""
+    """Settings of a neural classifier."""
 
     name: Literal["network"] = "network"
     embedding: int = Field(default=100, ge=1)
-    """Features that stand for each symbol of a step."""
+    """Embedding features of each symbol of a step."""
     body: Body = UnidirectionalSettings()
-    """The layer that reads the steps."""
+    """Encoder of the steps."""
     pooling: Literal["last", "ends", "mean", "max", "sum", "attention"] = "max"
-    """How one vector is made of those of all steps: the last; the first and the last, where a layer
-    reads both ways; their mean, their highest values, their sum; their mean weighed by what the
-    network attends to."""
+    """Pooling of the steps to one vector; ends joins the first and last step."""
     token_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of steps whose symbols are hidden in training."""
     input_dropout: float = Field(default=0.3, ge=0, lt=1)
-    """Share of the body's input dropped in training."""
+    """Dropout of the body's input."""
     output_dropout: float = Field(default=0.3, ge=0, lt=1)
-    """Share of the pooled vector dropped in training."""
+    """Dropout of the pooled vector."""
     random_prefix: float = Field(default=0.0, ge=0, le=1)
-    """Share of examples of which training sees a beginning alone, of any length: so that half a
-    sequence tells too."""
+    """Share of training examples cut to a random prefix, for early classification."""
     output: Literal["gaussian", "quantiles"] = "gaussian"
-    """What is told of labels that are numbers: a normal distribution, or quantiles, which need
-    not be even."""
+    """Distribution of numeric labels: gaussian, or quantiles, which may be asymmetric."""
     auxiliary: Literal["none", "lm"] = "none"
-    """What else is learned from the same steps: with generate, which symbol comes next, by a
-    causal body."""
+    """Auxiliary loss: lm predicts the next symbol; needs a causal body."""
     auxiliary_weight: float = Field(default=0.3, gt=0)
-    """What the mean nats of that count beside those of the label."""
+    """Weight of the auxiliary loss, relative to the label's."""
 
     def build(self, shape: Fields, kind: LabelKind, size: int) -> Classifier:
-        """Make the network for steps of a shape, and `size` labels. Raises SettingError for what
-        does not go together.
+        """Build the network for `size` labels.
+
+        Raises SettingError for settings that contradict each other.
 
         >>> ClassifierSettings().build(Fields({"symbol": 9}), "multiclass", 3).head.size
         3
@@ -68,10 +63,10 @@ class ClassifierSettings(Settings):
 
 
 class Classifier(ParameterMixin, Predictor):
-    """p(label | steps) = head(pool(body(input))), input_t = embeddings of the symbols of step t,
-    and its numbers.
+    """p(label | steps) = head(pool(body(input))).
 
-    Numbers that hold for the whole example ("static") join the pooled vector.
+    input_t joins the embeddings of the symbols of step t and its numbers. Numbers that hold for the
+    whole example ("static") join the pooled vector.
 
     >>> model = ClassifierSettings(embedding=4).build(Fields({"symbol": 9}), "multiclass", 3)
     >>> fields = {"symbol": torch.tensor([[1, 2, 3], [4, 0, 0]]), "target": torch.tensor([0, 2])}
@@ -101,16 +96,18 @@ class Classifier(ParameterMixin, Predictor):
             if not isinstance(self.body, Unidirectional) or not shape.symbols:
                 hint = "choose a causal body over symbols, such as --model lstm"
                 raise SettingError(
-                    "what comes next cannot be learned beside this", where="--auxiliary", hint=hint
+                    "an auxiliary language model does not fit this model",
+                    where="--auxiliary",
+                    hint=hint,
                 )
             self.next = Categorical(self.body.width, next(iter(shape.symbols.values())))
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
-        """Give the distribution of the label of each row."""
+        """Return the distribution of the label of each row."""
         return self.head(self.pooled(self.read(batch), batch))
 
     def read(self, batch: Batch[Tensor]) -> Tensor:
-        """Give what the body makes of each step, (batch, time, width)."""
+        """Encode the steps, (batch, time, width)."""
         parts = []
         for name, table in self.tables.items():
             features = table(batch[name])
@@ -126,13 +123,12 @@ class Classifier(ParameterMixin, Predictor):
         return self.body(self.input_dropout(torch.cat(parts, -1)), batch.lengths)
 
     def pooled(self, read: Tensor, batch: Batch[Tensor]) -> Tensor:
-        """Give what the head is given, of what was read of the steps, (batch, features)."""
+        """Pool the encoded steps to the head's input, (batch, features)."""
         pooled = self.output_dropout(self.pooling(read, batch.lengths))
         return torch.cat([pooled, batch["static"]], 1) if self.shape.static else pooled
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
-        """Give the nats of each row, and as `extra` what else is learned from: quantiles, and
-        the next symbols."""
+        """Return the loss of each row, and as `extra` the quantile loss and the auxiliary loss."""
         batch = self._begun(batch) if self.training and self.settings.random_prefix else batch
         read = self.read(batch)
         nats, extra = self.head.cost(self.pooled(read, batch), batch["target"])
@@ -141,7 +137,7 @@ class Classifier(ParameterMixin, Predictor):
         return Loss(nats, batch.counts, extra), ()
 
     def _begun(self, batch: Batch[Tensor]) -> Batch[Tensor]:
-        """Cut some rows to beginnings of one step or more."""
+        """Cut some rows to random prefixes of at least one step."""
         chance, share = torch.rand(2, len(batch.lengths), device=batch.lengths.device)
         short = (batch.lengths * share).ceil().long().clamp_min(1).minimum(batch.lengths)
         return replace(
@@ -149,7 +145,7 @@ class Classifier(ParameterMixin, Predictor):
         )
 
     def _next_nats(self, head: Categorical, read: Tensor, batch: Batch[Tensor]) -> Tensor:
-        """Give the mean nats of the symbols after the first, weighed, (batch,)."""
+        """Return the weighted mean nats of the symbols after the first, (batch,)."""
         symbols, rest = batch[next(iter(self.shape.symbols))], (batch.lengths - 1).clamp_min(0)
         if symbols.shape[1] < 2:
             return read.new_zeros(len(read))

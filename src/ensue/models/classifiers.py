@@ -1,4 +1,4 @@
-"""The models that say of a whole example what it is, by the names that a person uses."""
+"""Catalogue of classifiers by name, and their sizes."""
 
 from __future__ import annotations
 
@@ -42,10 +42,12 @@ CLASSIFIERS: dict[str, type[Settings]] = {
     "dtw": DTWSettings,
     "summary-features": SummaryFeaturesSettings,
 }
-"""Their settings have `build(shape, kind, size) -> Predictor`. The others than TRAINED are fitted
-at one go: they have `fit(train, tune)`, which learns from the first part, chooses on the second,
-and may say what; and their settings have `suits(shape, kind)`: whether they are a baseline for
-steps of that shape, and labels of that kind."""
+"""Settings of each classifier; they have `build(shape, kind, size) -> Predictor`.
+
+Models outside NETWORKS are fitted in closed form: `fit(train, validation)` fits on the first part,
+selects on the second, and may return notes about the selection. Their settings have `suits(shape,
+kind)`: whether the model is a baseline for such steps and labels.
+"""
 
 
 SIZES: dict[SizeName, tuple[int, int, int]] = {
@@ -54,11 +56,11 @@ SIZES: dict[SizeName, tuple[int, int, int]] = {
     "base": (200, 256, 1),
     "large": (300, 384, 2),
 }
-"""Features of a symbol, units of a layer, and layers."""
+"""Embedding features, units of a layer, and number of layers."""
 
 
 def classifier_names() -> list[str]:
-    """Give every name that `classifier_settings` knows."""
+    """List every name that `classifier_settings` knows."""
     return [
         "embedding-bag",
         *[name for name in CLASSIFIERS if name != "network"],
@@ -68,8 +70,7 @@ def classifier_names() -> list[str]:
 
 
 def classifier_settings(name: str) -> Settings:
-    """Give the settings of the model that a person named; a path to a Python file names the cell in
-    it.
+    """Look up the settings of a classifier by name; the path of a Python file names the cell in it.
 
     Raises SettingError that suggests the nearest name.
 
@@ -92,19 +93,21 @@ def classifier_settings(name: str) -> Settings:
 
 
 def build_classifier(settings: Any, shape: Fields, kind: LabelKind, size: int) -> Predictor:
-    """Make a model; one of sequences is shown the words of trees. Raises SettingError for what
-    does not fit."""
+    """Build a classifier; a sequence model reads the leaves of trees.
+
+    Raises SettingError for settings that do not fit the data.
+    """
     if not shape.children or isinstance(settings, TreeSettings):
         return settings.build(shape, kind, size)
     return LeavesOnly(settings.build(of_sequence(shape), kind, size))
 
 
 def network_for_measurements(regular: bool) -> ClassifierSettings:
-    """Give the network to begin with where steps are measurements, by a few trials on sets of 40 to
-    2,000 examples.
+    """Choose the default network for numeric steps.
 
-    Where all are as far apart, shapes tell, wherever they stand: convolutions. Where not, what was
-    measured when: recurrence, both ways.
+    Evenly spaced steps get convolutions, which find shapes at any position. Others get a
+    bidirectional GRU, which can use the times. Chosen by a few trials on datasets of 40 to 2,000
+    examples.
 
     >>> network_for_measurements(regular=False).body.cell
     'gru'
@@ -118,7 +121,7 @@ def network_for_measurements(regular: bool) -> ClassifierSettings:
 
 
 def sized_classifier(settings: Settings, size: SizeName) -> Settings:
-    """Give a network of a size; what is fitted takes its size from the data.
+    """Set the size of a network; models fitted in closed form take their size from the data.
 
     >>> sized_classifier(classifier_settings("lstm"), "tiny").body.layer.width
     64

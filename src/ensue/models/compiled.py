@@ -1,5 +1,4 @@
-"""Networks of recurrent layers whose single ticks are run by the compiled kernels, where these
-are installed."""
+"""Single steps of recurrent networks, run by the compiled kernels where these are installed."""
 
 from __future__ import annotations
 
@@ -23,24 +22,26 @@ from ensue.native import fingerprint, library
 from ensue.state import State
 
 _made: WeakKeyDictionary[SequenceModel, tuple[list[int], Ticks]] = WeakKeyDictionary()
-"""What was packed for a network, and fingerprints of its parameters at that time."""
+"""Packed weights of each network, and fingerprints of the parameters that they were packed from."""
 
 
 class Compiled(WrapperMixin, Autoregressive):
-    """A network that answers like another, from packed weights where a single symbol is read;
-    they stay as packed."""
+    """A network whose single steps run on packed weights; longer inputs go to the network itself.
+
+    Weights stay as they were when packed.
+    """
 
     def __init__(self, network: SequenceModel, ticks: Ticks) -> None:
         self.size, self.model, self.ticks = network.size, network, ticks
 
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
-        """Give the network's state before anything was seen."""
+        """Return the network's state before any input."""
         return self.model.initial(batch_size, context)
 
     def __call__(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Distribution, State]:
-        """Map inputs (batch, time) to the distribution of what follows each."""
+        """Map inputs (batch, time) to the distribution of the next symbol."""
         if inputs.dim() != 2 or inputs.shape[1] != 1 or lengths is not None:
             return self.model(inputs, state, lengths)
         memory = self.ticks.memory(state, len(inputs))
@@ -50,8 +51,7 @@ class Compiled(WrapperMixin, Autoregressive):
 
 
 def compiled(model: Autoregressive) -> Autoregressive:
-    """Give the model with its network compiled, alone or in a mixture; the model itself where it
-    cannot be.
+    """Return the model with its network compiled, alone or in a mixture; else the model itself.
 
     Weights are packed once, and again when a parameter has changed.
     """
@@ -92,7 +92,7 @@ def _compile(network: SequenceModel) -> Ticks:
 
 
 def _stack(tick: Network, body: Recurrent, source: Source) -> int:
-    """Write down all layers as Recurrent.forward has them, and give where their output is."""
+    """Write down all layers as Recurrent.forward computes them; return the output's place."""
     stream = y = -1
     for depth, cell in enumerate(body.cells):
         values = dict(cast(nn.ParameterDict, cell).items())
@@ -118,7 +118,7 @@ def _stack(tick: Network, body: Recurrent, source: Source) -> int:
 
 
 def _scores(tick: Network, head: CategoricalHead, y: int) -> int:
-    """Write down the head as Categorical.scores has it."""
+    """Write down the head as Categorical.scores computes it."""
     scores = tick.row(head.size)
     if head.table is None:
         matrix, bias = head.linear.weight, head.linear.bias

@@ -1,4 +1,4 @@
-"""What a model is. Read this page before adding a file to this folder."""
+"""The contracts of models. Read this page before adding a file to this folder."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from ensue.state import State, reset_rows
 
 @dataclass(frozen=True)
 class Loss:
-    """What a batch cost: `nats` (batch,) for `count` (batch,) steps, exactly; `extra` is not
-    about the data."""
+    """The loss of a batch.
+
+    `nats` (batch,) is summed over `count` (batch,) steps. `extra` holds terms that are not the
+    likelihood of the data, such as an auxiliary loss.
+    """
 
     nats: Tensor
     count: Tensor
@@ -26,7 +29,7 @@ class Loss:
 
 
 class Autoregressive(ABC):
-    """A resumable map from what came before to the distribution of what comes next.
+    """A resumable map from past symbols to the distribution of the next one.
 
     Symbols are ids below `size`, the number of symbols that can come next. The id `size` itself is
     the start of a sequence: it may be an input, and never comes next.
@@ -34,19 +37,20 @@ class Autoregressive(ABC):
 
     size: int
     infinite: Collection[str] = ()
-    """The arrays in which an infinity means something; a run that has another number that is not
-    finite is refused."""
+    """Names of the arrays that may hold an infinity.
+
+    A run with any other non-finite number is refused.
+    """
 
     @abstractmethod
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
-        """Give the state before anything was seen."""
+        """Return the state before any input."""
 
     @abstractmethod
     def __call__(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Distribution, State]:
-        """Map inputs (batch, time) to the distribution of what follows each, and the state after
-        the last.
+        """Map inputs (batch, time) to the distribution of the next symbol and the last state.
 
         The distribution has batch shape (batch, time), `log_prob` of ids and `probs` (batch, time,
         size).
@@ -55,26 +59,28 @@ class Autoregressive(ABC):
     @property
     @abstractmethod
     def parameter_count(self) -> int:
-        """How many numbers were learned."""
+        """Number of fitted parameters."""
 
     @abstractmethod
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give all that was learned, as named arrays for `weights.safetensors`."""
+        """Return all fitted parameters, as named arrays for `weights.safetensors`."""
 
     @abstractmethod
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
+        """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
 
     def nats(
         self, inputs: Tensor, targets: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Give minus the log-probability of each target, in nats, (batch, time), zero past
-        `lengths`."""
+        """Return the negative log-likelihood of each target in nats, (batch, time).
+
+        It is zero past `lengths`.
+        """
         distribution, state = self(inputs, state, lengths)
         return without_padding(-distribution.log_prob(targets), lengths), state
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
-        """Give the nats of each row, and the state with which the batch that follows goes on.
+        """Return the loss of each row, and the state with which the next batch goes on.
 
         Rows that `batch.fresh` marks start from `initial`, the others from `state`.
         """
@@ -87,37 +93,40 @@ class Autoregressive(ABC):
 
 
 class Predictor(ABC):
-    """A map from whole examples to the distribution of what is asked of them: a label, tags, the
-    steps to come.
+    """A map from whole examples to the distribution of their target: a label, tags or future steps.
 
-    What came of it stands in the field "target" of a batch. Fitted models, such as boosted trees,
+    The target is the field "target" of a batch. Models fitted in closed form, and boosted trees,
     are Predictors too.
     """
 
     infinite: Collection[str] = ()
-    """The arrays in which an infinity means something; a run that has another number that is not
-    finite is refused."""
+    """Names of the arrays that may hold an infinity.
+
+    A run with any other non-finite number is refused.
+    """
 
     @abstractmethod
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
-        """Give a distribution of batch shape (batch,), or (batch, time) where each step has a
-        target of its own."""
+        """Return the distribution of the target.
+
+        Its batch shape is (batch,), or (batch, time) where each step has its own target.
+        """
 
     @property
     @abstractmethod
     def parameter_count(self) -> int:
-        """How many numbers were learned."""
+        """Number of fitted parameters."""
 
     @abstractmethod
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give all that was learned, as named arrays for `weights.safetensors`."""
+        """Return all fitted parameters, as named arrays for `weights.safetensors`."""
 
     @abstractmethod
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
+        """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
-        """Give the nats of each row. No state goes in, or on to the batch that follows."""
+        """Return the loss of each row. A Predictor has no state, so `()` comes out."""
         nats = -self(batch).log_prob(batch["target"])
         if nats.dim() > 1:
             nats = without_padding(nats, batch.lengths).sum(1)

@@ -1,10 +1,9 @@
-"""All steps at once from a fixed window: linear (Zeng et al. 2023, arXiv:2205.13504), or with
-hidden layers (mlp).
+"""Direct multi-step forecasts from a fixed window: linear, or with hidden layers (mlp).
 
-Series share all weights; the several numbers of a step are forecast from the past of all of them. A
-window is scaled by its own mean and spread, and its forecast scaled back (reversible: Kim et al.
-2022); a decomposition into trend and rest (DLinear) is linear as well, so one matrix stands for
-both.
+Linear after Zeng et al. 2023 (arXiv:2205.13504). All series share the weights. Each channel is
+forecast from the past of all channels. A window is scaled by its own mean and spread, and its
+forecast scaled back (reversible normalisation: Kim et al. 2022). DLinear's decomposition into trend
+and remainder is linear too, so one matrix covers both.
 """
 
 from __future__ import annotations
@@ -29,20 +28,20 @@ Head = Annotated[Any, choice(NUMBERS)]
 
 
 class DirectSettings(Settings):
-    """Settings of a network that forecasts all steps at once."""
+    """Settings of a direct forecaster."""
 
     name: Literal["direct"] = "direct"
     depth: int = Field(0, ge=0, le=1000)
-    """Hidden layers; without any the forecast is linear in the window."""
+    """Hidden layers; 0 is linear in the window."""
     width: int = Field(128, ge=1)
     """Units of each hidden layer."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of hidden units dropped in training."""
+    """Dropout of hidden units."""
     head: Head = GaussianSettings()
-    """The distribution of each number."""
+    """Distribution of each value."""
 
     def build(self, sizes: Sizes) -> DirectForecaster:
-        """Make the network."""
+        """Build the network."""
         return DirectForecaster(self, sizes)
 
 
@@ -68,11 +67,11 @@ class DirectForecaster(ParameterMixin, Predictor, Forecasting):
             nn.init.zeros_(self.head.linear.weight)
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
-        """Give the distribution of each number."""
+        """Return the distribution of each value."""
         return self.head.distribution(self._raw(batch), batch["scale"][:, None])
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
-        """Give the nats of each row's targets, in units of the data."""
+        """Return the negative log-likelihood of each row's targets, in units of the data."""
         return numbers_loss(self.head, self._raw(batch), batch), ()
 
     def _raw(self, batch: Batch[Tensor]) -> Tensor:
@@ -84,14 +83,14 @@ class DirectForecaster(ParameterMixin, Predictor, Forecasting):
         return self.head.raw(self.net(x)).unflatten(1, (self.horizon, self.sizes.channels))
 
     def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor] | None:
-        """Give mean and spread where the head is Gaussian."""
+        """Return mean and standard deviation if the head is Gaussian, else None."""
         with torch.no_grad():
             distribution = self(batch)
         return (distribution.loc, distribution.scale) if isinstance(distribution, Normal) else None
 
     @torch.no_grad()
     def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
-        """Draw each step by itself."""
+        """Sample each step independently."""
         steps = [uniforms(step) for step in range(self.horizon)]
         first, second = (torch.stack([step[place] for step in steps], 2) for place in (0, 1))
         return self.head.draw(self(batch), first, second).to(first)

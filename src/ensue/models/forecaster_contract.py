@@ -1,8 +1,8 @@
-"""What a forecaster is, beside a Predictor. Read this page before adding a file to this folder.
+"""The contract of forecasters. Read this page before adding a forecaster to this folder.
 
-Batches have the fields of `ensue.data.series.windows.Inputs`, all scaled by the past of each window
-alone. The distribution of a forecaster is that of the field "target", (batch, horizon, channels),
-in the same scale.
+Batches have the fields of `ensue.data.series.windows.WindowGatherer`, all scaled by the past of
+each window alone. A forecaster's distribution is that of the field "target", (batch, horizon,
+channels), in the same scale.
 """
 
 from __future__ import annotations
@@ -19,20 +19,24 @@ from ensue.heads.numbers import NumbersHead
 from ensue.models.contract import Loss
 
 Uniforms = Callable[[int], tuple[Tensor, Tensor]]
-"""Gives, for one step ahead from 0, two uniform numbers in (0, 1) of each path, (paths, batch,
-channels)."""
+"""For one step ahead, counted from 0: two uniform numbers in (0, 1) per path and channel.
+
+Each is (paths, batch, channels).
+"""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many numbers of each sort there are in a batch."""
+    """Numbers of channels, covariates and steps in a batch."""
 
     channels: int
     known: int
-    """At each step, of the past and of the future."""
+    """Known covariates: given for past and future steps."""
     calendar: int
-    """How many of those, the first, are waves of the calendar: at one step they say all about
-    the others."""
+    """How many known covariates, the first ones, are calendar waves.
+
+    One step determines all others.
+    """
     past: int
     static: int
     window: int
@@ -41,25 +45,25 @@ class Sizes:
 
 
 class Forecasting(ABC):
-    """Says what the steps after the past may be."""
+    """Forecasts the distribution of the steps after a window."""
 
     horizon: int
-    """The most steps that it can forecast; 0 for any number."""
+    """Maximum number of steps; 0 for no limit."""
 
     @abstractmethod
     def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor] | None:
-        """Give mean and spread of each step (batch, horizon, channels), if each is normally
-        distributed."""
+        """Return mean and standard deviation (batch, horizon, channels), or None if not normal."""
 
     @abstractmethod
     def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
-        """Draw whole paths, (paths, batch, horizon, channels). The field "target" is not looked
-        at."""
+        """Sample whole paths, (paths, batch, horizon, channels). The field "target" is not read."""
 
 
 def numbers_loss(head: NumbersHead, raw: Tensor, batch: Batch[Tensor]) -> Loss:
-    """Give the nats of each row's targets, in units of the data; what was filled in costs
-    nothing."""
+    """Return the negative log-likelihood of each row's targets, in units of the data.
+
+    Imputed values count nothing.
+    """
     nats, extra = (
         None if cost is None else torch.where(batch["observed"], cost, 0.0).sum((1, 2))
         for cost in head.cost(raw, batch["target"], batch["scale"][:, None])

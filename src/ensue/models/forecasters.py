@@ -1,4 +1,4 @@
-"""Models that forecast numbers."""
+"""Catalogue of forecasters by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORECASTERS: dict[str, type[Settings]] = {
 }
 
 FITTED = ("ridge", "boosting")
-"""Those that learn in one go, without gradients."""
+"""Forecasters that are fitted without gradients."""
 
 __all__ = [
     "FITTED",
@@ -32,14 +32,15 @@ __all__ = [
 
 
 def forecaster_names() -> list[str]:
-    """Give every name that `forecaster_settings` knows: models, and cells (forecasting step by
-    step)."""
+    """List every name that `forecaster_settings` knows: models, and cells.
+
+    A cell makes an autoregressive network.
+    """
     return [*FORECASTERS, "linear", "mlp", *CELLS]
 
 
 def forecaster_settings(name: str) -> Settings:
-    """Give the settings of the model that a person named; a path to a Python file names the cell in
-    it.
+    """Look up the settings of a forecaster by name; the path of a Python file names the cell in it.
 
     Raises SettingError that suggests the nearest name.
 

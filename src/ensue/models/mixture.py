@@ -1,9 +1,9 @@
-"""A network and an n-gram, interpolated at every step by how sure each of them is.
+"""Log-linear mixture of a network and an n-gram, weighted at every step by their entropies.
 
-What the network learns slowly (names, set phrases) the n-gram knows by heart, and the n-gram has no
-idea beyond its order. Mixing them costs nothing and usually beats both. Log-linear interpolation
-(Klakow 1998) was weighed against the linear one, with weights from the same clues: on
-tiny_shakespeare it is 0.01 nats per character better.
+The n-gram memorises what the network learns slowly (names, set phrases), and has no context beyond
+its order. The mixture usually beats both. Log-linear interpolation (Klakow 1998) was compared with
+linear interpolation, with weights from the same features: on tiny_shakespeare it is 0.01 nats per
+character better.
 """
 
 from __future__ import annotations
@@ -28,30 +28,32 @@ from ensue.settings import Settings
 from ensue.state import State, reset_rows
 
 FEATURES = 4
-"""How many numbers `features` gives for a step."""
+"""Number of features per step; see `compute_features`."""
 MAX_HELD = 2_000_000
-"""Probabilities of each model that a fit holds; of a longer validation part evenly spread steps
-are taken."""
+"""Maximum probabilities of each model that a fit holds.
+
+Longer validation parts are subsampled evenly.
+"""
 FEWEST_STEPS, MOST_HELD = 1000, 20_000_000
-"""A fit looks at so many steps where there are, however large the vocabulary is, but never holds
-more than this: 320 MB for the two models."""
+"""A fit uses at least so many steps, however large the vocabulary, if they fit the second limit.
+
+The second limit is in probabilities: 320 MB for the two models.
+"""
 
 TOGETHER = 1 << 16
-"""Probabilities that are looked at together while weights are fitted: in arrays that fit a cache it
-takes a fifth of the time."""
+"""Probabilities per chunk of a fit: arrays that fit a cache take a fifth of the time."""
 
 
 class MixtureSettings(Settings):
     """Settings of the mixture of a network with the best n-gram."""
 
     use: Literal["auto", "always", "never"] = "auto"
-    """Whether to mix: auto does where it gains on the validation part."""
+    """Whether to mix; auto does if it gains on the validation part."""
     gain: float = 0.001
-    """Nats per symbol on the validation part that the mixture must gain on both to be used by
-    auto."""
+    """Minimum gain for auto, in nats per symbol on the validation part, over both models."""
 
     def improves(self, fit: MixtureFit) -> bool:
-        """Tell whether to use the mixture that was fitted."""
+        """Decide whether to use the fitted mixture."""
         if self.use == "auto":
             # Weights that mean nothing gain half a nat each where they are fitted (Akaike 1973).
             gain = max(self.gain, fit.weights.numel() / fit.steps)
@@ -61,19 +63,19 @@ class MixtureSettings(Settings):
 
 @dataclass(frozen=True)
 class FitData:
-    """What a mixture is fitted on: steps of the validation part, in float64."""
+    """Steps of the validation part that a mixture is fitted on, in float64."""
 
     features: Tensor
-    """What is known before the symbol, (steps, clues)."""
+    """Features known before the symbol, (steps, FEATURES)."""
     network: Tensor
     """The network's log-probability of every symbol, (steps, size)."""
     ngram: Tensor
-    """The n-gram's, (steps, size)."""
+    """The n-gram's log-probability of every symbol, (steps, size)."""
     target: Tensor
-    """The symbol that came, (steps,)."""
+    """The actual symbol, (steps,)."""
 
     def parts(self, steps: int) -> list[FitData]:
-        """Cut it into parts of so many steps."""
+        """Split into parts of so many steps."""
         fields = (self.features, self.network, self.ngram, self.target)
         return [
             FitData(*some) for some in zip(*(field.split(steps) for field in fields), strict=True)
@@ -82,20 +84,19 @@ class FitData:
 
 @dataclass(frozen=True)
 class MixtureFit:
-    """The weights of a mixture, and nats per symbol of all three on the part that it was fitted
-    on."""
+    """Fitted weights, and nats per symbol of the mixture and both models on the same part."""
 
     weights: Tensor
-    """(2, clues), in float64."""
+    """(2, FEATURES), in float64."""
     nats: float
     network_nats: float
     ngram_nats: float
     steps: int
-    """How many steps it was fitted on."""
+    """Number of steps it was fitted on."""
 
 
 class Mixture(Autoregressive):
-    """p is in proportion to p_network^a * p_ngram^b, with (a, b) = weights . clues(before)."""
+    """p is proportional to p_network^a * p_ngram^b, with (a, b) = weights . features(before)."""
 
     def __init__(
         self, network: Autoregressive, ngram: Ngram, weights: Tensor | None = None
@@ -104,7 +105,7 @@ class Mixture(Autoregressive):
         self.weights = torch.zeros(2, FEATURES, dtype=torch.float64) if weights is None else weights
 
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
-        """Give the states of both before anything was seen."""
+        """Return the states of both models before any input."""
         return {
             "network": self.network.initial(batch_size, context),
             "ngram": self.ngram.initial(batch_size),
@@ -113,24 +114,24 @@ class Mixture(Autoregressive):
     def __call__(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Distribution, State]:
-        """Ask both what follows each of inputs (batch, time), and mix their answers."""
+        """Map inputs (batch, time) to the mixed distribution of the next symbol."""
         network, ngram, known, state = query(self.network, self.ngram, inputs, state, lengths)
         mixed = mix(self.weights.to(known.device), known, network, ngram)
         return Categorical(logits=mixed, validate_args=False), state
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers were learned, those of both included."""
+        """Number of fitted parameters, both models included."""
         return self.network.parameter_count + self.ngram.parameter_count + self.weights.numel()
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give the arrays of both, and the weights."""
+        """Return the arrays of both models, and the weights."""
         network = {f"network.{name}": array for name, array in self.network.arrays().items()}
         ngram = {f"ngram.{name}": array for name, array in self.ngram.arrays().items()}
         return network | ngram | {"weights": self.weights.numpy().copy()}
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` gave."""
+        """Load what `arrays` returned. Raises RunError if the weights have another shape."""
         if "weights" not in arrays or arrays["weights"].shape != (2, FEATURES):
             raise RunError(
                 f"the saved mixture has no 2 x {FEATURES} weights",
@@ -150,8 +151,10 @@ class Mixture(Autoregressive):
 def query(
     network: Autoregressive, ngram: Ngram, inputs: Tensor, state: State, lengths: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, State]:
-    """Give both log-probabilities of every symbol, (batch, time, size) in float64, the clues,
-    and both states."""
+    """Return both log-probabilities of every symbol, the features, and both states.
+
+    Log-probabilities are (batch, time, size), in float64.
+    """
     states = cast("dict[str, State]", state)
     ours, network_state = network(inputs, states["network"], lengths)
     theirs, ngram_state = ngram(inputs, states["ngram"], lengths)
@@ -170,14 +173,16 @@ def _logs(probabilities: Tensor, device: torch.device) -> Tensor:
 
 
 def compute_features(network: Tensor, ngram: Tensor, depth: Tensor) -> Tensor:
-    """Say what is known before the symbol is: both entropies in nats, and how long a context was
-    counted."""
+    """Compute the features of each step.
+
+    They are 1, both entropies in nats, and the length of the n-gram's longest known context.
+    """
     entropies = [-(log_probs.exp() * log_probs).sum(-1) for log_probs in (network, ngram)]
     return torch.stack([torch.ones_like(entropies[0]), *entropies, depth.double()], -1)
 
 
 def mix(weights: Tensor, known: Tensor, network: Tensor, ngram: Tensor) -> Tensor:
-    """Interpolate log-probabilities (..., size); what comes out is yet to be normalised."""
+    """Interpolate log-probabilities (..., size); the result is not normalised."""
     a, b = (known @ weights.T)[..., None].unbind(-2)
     return a * network + b * ngram
 
@@ -190,11 +195,10 @@ def gather_fit_data(
     steps: int,
     unread: int = 0,
 ) -> FitData:
-    """Run both over batches of `steps` steps in all, and keep what a mixture is fitted on: evenly
-    spread steps.
+    """Run both models over batches and collect evenly spread steps to fit a mixture on.
 
-    The first `unread` steps of a row that begins in the middle of a text are no evidence: there the
-    network knows less than it will in use.
+    `steps` is the number of steps in all batches. The first `unread` steps of a row that begins in
+    the middle of a text are skipped: there the network has less context than in use.
     """
     every = ceil(steps / max_steps(network.size))
     found: list[tuple[Tensor, ...]] = []
@@ -228,13 +232,12 @@ def gather_fit_data(
 
 
 def max_steps(size: int) -> int:
-    """Say how many steps a fit over so many symbols looks at, at most."""
+    """Return the maximum number of steps that a fit uses for a vocabulary of this size."""
     return max(MAX_HELD // size, min(FEWEST_STEPS, MOST_HELD // size), 1)
 
 
 def fit_mixture(evidence: FitData) -> MixtureFit:
-    """Choose the weights that make the validation part likeliest; at worst those of the better
-    one alone."""
+    """Fit the weights by maximum likelihood; the better of the two models alone is the fallback."""
     network, ngram = torch.zeros(2, 2, FEATURES, dtype=torch.float64)
     network[0, 0] = ngram[1, 0] = 1.0
     candidates = [network, ngram, _climb((network + ngram) / 2, evidence)]
@@ -250,8 +253,10 @@ def _nats(weights: Tensor, evidence: FitData) -> Tensor:
 
 
 def _climb(start: Tensor, evidence: FitData) -> Tensor:
-    """Maximise the likelihood, held back a little so that a short validation part does not drive
-    the weights off."""
+    """Maximise the likelihood by L-BFGS, with a small L2 penalty towards the start.
+
+    The penalty keeps the weights of a short validation part bounded.
+    """
     weights = start.clone().requires_grad_()
     optimiser = torch.optim.LBFGS([weights], max_iter=40, line_search_fn="strong_wolfe")
     steps, size = evidence.network.shape

@@ -1,4 +1,4 @@
-"""What a model has learned as named arrays, and back."""
+"""Fitted parameters as named arrays, and loading them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from ensue.atomic_io import damage_error, format_errors
 from ensue.errors import RunError
 
 CHECKED_AT_ONCE = 1 << 20
-"""Numbers that are looked at together."""
+"""Numbers per chunk of the check for non-finite values, which bounds its memory."""
 BESIDE, AT_LEAST = 4, 100_000
-"""So many times the saved numbers, or so many numbers, may be taken while a model is made; what was
-saved and something to draw it from is usual."""
+"""Limits of the numbers allocated while a model is built.
+
+The first is a multiple of the saved numbers, the second a minimum. A few times the saved numbers is
+usual: the parameters, and temporary arrays that initialise them.
+"""
 NEW = {
     torch.empty,
     torch.zeros,
@@ -30,13 +33,15 @@ NEW = {
     torch.arange,
     torch.tensor,
 }
-"""What takes memory for numbers."""
+"""Torch functions that allocate numbers."""
 
 
 @contextmanager
 def no_larger_than(arrays: Mapping[str, np.ndarray], where: str) -> Generator[None, None, None]:
-    """Within, make no model that is much larger than what stands in the file `where`: whoever wrote
-    the settings may ask for more memory than there is. Raises RunError before it is taken.
+    """Limit the size of models built within this context, by the arrays saved in the file `where`.
+
+    Settings from an untrusted run may ask for more memory than there is. Raises RunError before it
+    is allocated.
     """
     with _Counted(max(BESIDE * sum(array.size for array in arrays.values()), AT_LEAST), where):
         yield
@@ -55,17 +60,16 @@ class _Counted(TorchFunctionMode):
             except (RuntimeError, TypeError):  # more than can be said
                 self.left = -1
             if self.left < 0:
-                what = "the saved weights are fewer than the settings ask for"
-                raise RunError(what, where=self.where, hint="use the settings they had")
+                what = "the settings need more weights than are saved"
+                raise RunError(what, where=self.where, hint="use the settings of its training")
         return func(*args, **given)
 
 
 def load_into(model: Any, arrays: Mapping[str, np.ndarray], where: str) -> None:
-    """Let a model take over what stands in the file `where`. Raises RunError that names file and
-    array.
+    """Load the arrays of the file `where` into a model. Raises RunError that names file and array.
 
-    A number that is not finite would make every answer nonsense, so it is refused, but for an
-    infinity in the arrays that the model names as `infinite`.
+    A non-finite number would make every prediction meaningless, so it is refused. Arrays that the
+    model names as `infinite` may hold infinities.
     """
     for name, array in arrays.items():
         if array.dtype.kind == "f":
@@ -88,16 +92,15 @@ def _stretches(array: np.ndarray) -> Iterator[np.ndarray]:
 
 
 class ParameterMixin(nn.Module):
-    """What a model that learns by gradient is beside its contract: its parameters by name are
-    what it has learned."""
+    """Mixin for models trained by gradient: their parameters, by name, are what is saved."""
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers were learned; those that are given and stay are not."""
+        """Number of trainable parameters; frozen ones are not counted."""
         return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Give a copy of every parameter, once where two parts share it."""
+        """Return a copy of every parameter; a shared one appears once."""
         return {
             name: parameter.detach().cpu().numpy().copy()
             for name, parameter in self.named_parameters()
@@ -105,33 +108,33 @@ class ParameterMixin(nn.Module):
 
     @torch.no_grad()
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over every parameter. Raises RunError if one is missing, unknown or of another
-        shape."""
+        """Load every parameter. Raises RunError if one is missing, unknown or of another shape."""
         own = dict(self.named_parameters())
         if odd := sorted(own.keys() ^ arrays.keys()):
             raise RunError(
                 f"the saved weights and the network differ in {odd[0]!r}",
-                hint="use the settings they had",
+                hint="use the settings of its training",
             )
         for name, parameter in own.items():
             if parameter.shape != arrays[name].shape:
                 shapes = f"{list(arrays[name].shape)}, and the network has {list(parameter.shape)}"
-                raise RunError(f"the saved {name!r} is {shapes}", hint="use the settings it had")
+                raise RunError(
+                    f"the saved {name!r} is {shapes}", hint="use the settings of its training"
+                )
             parameter.copy_(torch.from_numpy(np.array(arrays[name])))
 
 
 class ArrayMixin:
-    """What a model that is fitted at one go is beside its contract: tensors of these names are
-    what it has learned."""
+    """Mixin for models fitted in closed form: `array_names` names the tensors that are saved."""
 
     kept: ClassVar[tuple[str, ...]]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Give them."""
+        """Return the tensors as arrays."""
         return {name: getattr(self, name).numpy() for name in self.kept}
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take them over. Raises RunError if one is missing, unknown or of another shape."""
+        """Load the tensors. Raises RunError if one is missing, unknown or of another shape."""
         own, there = (
             {name: one.shape for name, one in arrays.items()} for arrays in (self.arrays(), arrays)
         )
@@ -139,38 +142,39 @@ class ArrayMixin:
             name for name in own.keys() | there.keys() if own.get(name) != there.get(name)
         ):
             raise RunError(
-                f"the saved {odd[0]!r} is not what the model has", hint="use the settings it had"
+                f"the saved {odd[0]!r} does not fit the model",
+                hint="use the settings of its training",
             )
         for name, array in arrays.items():
             setattr(self, name, torch.from_numpy(np.array(array)))
 
 
 class WrapperMixin:
-    """What a model around another is beside its contract: it has learned what that one has."""
+    """Mixin for a model around another one, whose parameters it has."""
 
     model: Any
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers it has learned."""
+        """Number of fitted parameters."""
         return self.model.parameter_count
 
     @property
     def infinite(self) -> Collection[str]:
-        """In which arrays an infinity means something."""
+        """Names of the arrays that may hold an infinity."""
         return getattr(self.model, "infinite", ())
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give what it has learned."""
+        """Return the fitted parameters of the inner model."""
         return self.model.arrays()
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
+        """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
         self.model.load(arrays)
 
 
 def tables_of(symbols: Mapping[str, int], features: int) -> nn.ModuleDict:
-    """Give a table of `features` for the symbols of each field, of which there are so many."""
+    """Build an embedding table of `features` for each field, given its number of symbols."""
     tables = nn.ModuleDict({name: nn.Embedding(count, features) for name, count in symbols.items()})
     for table in tables.parameters():
         # Symbols of like meaning have to find each other; from torch's N(0, 1) that takes long.
@@ -179,6 +183,6 @@ def tables_of(symbols: Mapping[str, int], features: int) -> nn.ModuleDict:
 
 
 def device_of(model: object) -> torch.device:
-    """Say where a model computes; what is no network does so on the CPU."""
+    """Return the device of a model; models without parameters compute on the CPU."""
     parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
     return next((parameter.device for parameter in parameters), torch.device("cpu"))

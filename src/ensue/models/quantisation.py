@@ -1,4 +1,4 @@
-"""Precision in fewer bits: a network whose matrices bf16 or int8 can hold as they are."""
+"""Quantisation: networks whose matrices are rounded to bf16 or int8."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from ensue.models.sequence import SequenceModel
 
 
 def quantise(model: Autoregressive, weights: Precision) -> Autoregressive:
-    """Give a model whose network's matrices are rounded; what is read number by number (embeddings,
-    biases) is not.
+    """Round the matrices of a model's network; embeddings and biases stay in float32.
 
-    int8 has one scale for each output, the largest of whose weights becomes 127. An n-gram stays as
-    it is.
+    int8 has one scale per output, which maps the largest of its weights to 127. An n-gram is
+    returned unchanged.
     """
     if weights == "fp32":
         return model

@@ -1,5 +1,4 @@
-"""A network that says what comes next: symbols go in, pass a causal layer, and a head scores
-what may follow."""
+"""Neural language model: an embedding, a causal layer and a head that scores the next symbol."""
 
 from __future__ import annotations
 
@@ -26,19 +25,19 @@ Head = Annotated[Any, choice(HEADS)]
 
 
 class SequenceSettings(Settings):
-    """Settings of a network that predicts the next symbol."""
+    """Settings of a neural language model."""
 
     name: Literal["sequence"] = "sequence"
     embedding: int = Field(default=128, ge=0)
-    """Features that stand for a symbol on its way in; 0 for one-hot input."""
+    """Embedding features of a symbol; 0 for one-hot input."""
     body: Body = RecurrentSettings()
-    """The causal layer between input and head."""
+    """Causal layer between input and head."""
     head: Head = CategoricalSettings()
-    """What scores the symbols that may follow."""
+    """Head that scores the next symbol."""
     input_dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the body's input dropped in training."""
+    """Dropout of the body's input."""
     output_dropout: float = Field(default=0.15, ge=0, lt=1)
-    """Share of the body's output dropped in training."""
+    """Dropout of the body's output."""
 
     def refuse_contradictions(self) -> None:
         """Raise SettingError if settings contradict each other."""
@@ -49,8 +48,10 @@ class SequenceSettings(Settings):
             )
 
     def build(self, size: int) -> SequenceModel:
-        """Make the network for `size` symbols. Raises SettingError if settings contradict each
-        other."""
+        """Build the network for `size` symbols.
+
+        Raises SettingError if settings contradict each other.
+        """
         self.refuse_contradictions()
         return SequenceModel(self, size)
 
@@ -76,28 +77,28 @@ class SequenceModel(ParameterMixin, Autoregressive):
         self.output_dropout = nn.Dropout(settings.output_dropout)
         self.tied = settings.head.tied
         self.weights: Precision = "fp32"
-        """The fewest bits that hold its matrices as they are."""
+        """Lowest precision that holds its matrices exactly."""
         if self.table is not None and self.tied:
             # As output weights, torch's N(0, 1) would start far from the uniform distribution.
             nn.init.normal_(self.table.weight, std=settings.embedding**-0.5)
 
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
-        """Give the body's state before anything was seen."""
+        """Return the body's state before any input."""
         return self.body.initial(batch_size, context)
 
     def forward(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Distribution, State]:
-        """Map inputs (batch, time) to the distribution of what follows each."""
+        """Map inputs (batch, time) to the distribution of the next symbol."""
         features, state = self.features(inputs, state, lengths)
         return self.head(features), state
 
     def features(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Give what the head sees, (batch, time, width), and the state after the last step.
+        """Return the head's input, (batch, time, width), and the state after the last step.
 
-        Raises ValueError for shapes, or ids, that are none of the network's.
+        Raises ValueError for shapes or ids that do not fit the network.
         """
         check_symbols(inputs, self.size)
         like = next(self.parameters()) if self.table is None else self.table.weight
@@ -110,7 +111,10 @@ class SequenceModel(ParameterMixin, Autoregressive):
     def nats(
         self, inputs: Tensor, targets: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Give the head's own, fused nats of each target, (batch, time), zero past `lengths`."""
+        """Return the head's fused negative log-likelihood of each target, (batch, time).
+
+        It is zero past `lengths`.
+        """
         if targets.shape != inputs.shape:
             raise ValueError(
                 f"targets are {tuple(targets.shape)}, and inputs {tuple(inputs.shape)}"

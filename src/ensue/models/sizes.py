@@ -1,4 +1,4 @@
-"""The models by the names that a person uses, and the one dial for their size."""
+"""Catalogue of language models by name, and their sizes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ SizeName = Literal["tiny", "small", "base", "large"]
 
 
 class Size(NamedTuple):
-    """What a size means for a network."""
+    """Dimensions and learning rate of a network of a named size."""
 
     embedding: int
     width: int
     depth: int
     learning_rate: float
-    """The learning rate at which gated networks of the size learn fastest, by a few trials on
-    characters."""
+    """Learning rate at which gated networks learn fastest, by a few trials on characters."""
 
 
 UNGATED = ("tanh", "irnn", "jordan")
@@ -40,14 +39,12 @@ SIZES: dict[SizeName, Size] = {
 
 
 def model_names() -> list[str]:
-    """Give every name that `model_settings` knows: the n-gram, each layer, each cell (in a
-    recurrent layer)."""
+    """List every name that `model_settings` knows: the n-gram, each layer, each cell."""
     return ["ngram", *LAYERS, *CELLS]
 
 
 def model_settings(name: str) -> ModelSettings:
-    """Give the settings of the model that a person named; a path to a Python file names the cell in
-    it.
+    """Look up the settings of a language model by name; the path of a Python file names its cell.
 
     Raises SettingError that suggests the nearest name.
 
@@ -70,7 +67,7 @@ def model_settings(name: str) -> ModelSettings:
 
 
 def sized(settings: ModelSettings, size: SizeName) -> ModelSettings:
-    """Give a network of a size; an n-gram takes its size from the data, and stays as it is.
+    """Set the size of a network; an n-gram takes its size from the data and is returned unchanged.
 
     >>> sized(model_settings("window"), "tiny").body.width
     128
@@ -83,7 +80,7 @@ def sized(settings: ModelSettings, size: SizeName) -> ModelSettings:
 
 
 def rate_for(settings: ModelSettings, size: SizeName) -> float:
-    """Give the learning rate to begin with; a cell without gates falls apart at that of the others.
+    """Return the default learning rate; cells without gates diverge at that of gated ones.
 
     >>> rate_for(model_settings("lstm"), "small") > rate_for(model_settings("irnn"), "small")
     True

@@ -1,5 +1,4 @@
-"""A network that tags words: by name, spelling, affixes and shape, in the light of the words on
-both sides.
+"""Neural tagger: words by name, spelling, affixes and shape, in their sentence.
 
 After Lample et al. 2016 ("Neural architectures for named entity recognition", characters through a
 recurrent encoder and a CRF), Ma & Hovy 2016 (characters through a convolution) and Collobert et al.
@@ -32,40 +31,42 @@ AFFIXES = ("prefix", "suffix")
 
 
 class TaggerSettings(Settings):
-    """Settings of a network that tags."""
+    """Settings of a neural tagger."""
 
     name: Literal["tagger"] = "tagger"
     word: int = Field(default=100, ge=1)
-    """Features of a word by its name."""
+    """Embedding features of a word."""
     character: int = Field(default=32, ge=1)
-    """Features of a character."""
+    """Embedding features of a character."""
     spelling: Spelling = ConvolutionSettings(width=64, windows=(3,), depth=1)
-    """What reads the characters of a word; the highest value of each of its features over them
-    is taken."""
+    """Encoder of a word's characters; its output is max-pooled."""
     affix: int = Field(default=16, ge=1)
-    """Features of each beginning, each ending and the shape of a word."""
+    """Embedding features of each prefix, each suffix and the shape of a word."""
     endings: int = Field(default=4, ge=1)
-    """How many endings are looked at, from the shortest on; as many beginnings as the codec has."""
+    """Number of suffixes used, from the shortest on; prefixes are as many as the codec has."""
     body: Body = BidirectionalSettings(width=128)
-    """What reads the words of a sentence."""
+    """Encoder of the words of a sentence."""
     head: Head = CRFSettings()
-    """softmax, each tag by itself; crf, all tags of a sentence together."""
+    """Head: softmax (tags are independent) or crf (tags of a sentence jointly)."""
     dropout: float = Field(default=0.4, ge=0, lt=1)
-    """Share of features dropped in training, before the body and after it."""
+    """Dropout before and after the body."""
     unknown: float = Field(default=0.1, ge=0, lt=1)
-    """Share of words that training takes for unknown ones, so that their spelling has to tell."""
+    """Share of words masked as unknown in training, so that the network learns to use spelling."""
 
     def build(self, sizes: Mapping[str, int], vectors: np.ndarray | None = None) -> Tagger:
-        """Make the network for fields with so many ids; `vectors` (words, features) are given,
-        and not learned."""
+        """Build the network for fields with these numbers of ids.
+
+        `vectors` (words, features) are pretrained word vectors, which stay frozen.
+        """
         return Tagger(self, sizes, vectors)
 
 
 class Tagger(ParameterMixin, Predictor):
-    """Reads the fields "word", "character", "form", "prefix", "suffix", "shape", and "vector" if
-    there are vectors.
+    """p(tags | sentence) = head(body(embeddings of each word)).
 
-    `sizes` says how many ids each field has, and "target" how many tags there are.
+    It reads the fields "word", "character", "form", "prefix", "suffix", "shape", and "vector" if
+    there are vectors. `sizes` has the number of ids of each field; that of "target" is the number
+    of tags.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Tagger(ParameterMixin, Predictor):
         self.dropout = nn.Dropout(settings.dropout)
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
-        """Give the distribution of the tags of each sentence."""
+        """Return the distribution of the tags of each sentence."""
         word = batch["word"]
         if self.training and self.settings.unknown:
             word = word.masked_fill(
@@ -102,7 +103,7 @@ class Tagger(ParameterMixin, Predictor):
         return self.head(self.dropout(features), batch.lengths)
 
     def _spelled(self, batch: Batch[Tensor]) -> Tensor:
-        """Read the characters of each word once, however often it stands in the batch."""
+        """Encode the characters of each distinct word once."""
         forms, places = torch.unique(batch["form"], return_inverse=True)
         steps = torch.arange(places.numel(), device=places.device)
         one = steps.new_zeros(len(forms)).scatter_(0, places.flatten(), steps)
@@ -115,7 +116,7 @@ class Tagger(ParameterMixin, Predictor):
         return read.masked_fill(past[..., None], -torch.inf).amax(1)[places]
 
     def _affixes(self, batch: Batch[Tensor]) -> list[Tensor]:
-        """Give the sum of a word's beginnings, that of its endings, and its shape."""
+        """Return the sum of a word's prefixes, that of its suffixes, and its shape."""
         sums = []
         for name in AFFIXES:
             most = self.settings.endings if name == "suffix" else batch[name].shape[2]

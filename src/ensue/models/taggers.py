@@ -1,4 +1,4 @@
-"""Taggers by the names that a person uses, and the one dial for their size."""
+"""Catalogue of taggers by name, and their sizes."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ WIDTHS: dict[SizeName, tuple[int, int, int]] = {
     "base": (100, 128, 64),
     "large": (200, 256, 128),
 }
-"""Features of a word, of each direction of the body, and of a word's spelling."""
+"""Features of a word, units of each direction of the body, and features of a word's spelling."""
 
 
 def tagger_names() -> list[str]:
-    """Give every name that `tagger_settings` knows."""
+    """List every name that `tagger_settings` knows."""
     return [*TAGGERS, *ENCODERS, *CELLS]
 
 
 def tagger_settings(name: str) -> Settings:
-    """Give the settings of the tagger that a person named; a cell, or a file with one, reads both
-    ways.
+    """Look up the settings of a tagger by name.
 
-    Raises SettingError that suggests the nearest name.
+    A cell, or a file with one, reads in both directions. Raises SettingError that suggests the
+    nearest name.
     """
     if name in TAGGERS:
         return TAGGERS[name]()
@@ -50,8 +50,7 @@ def tagger_settings(name: str) -> Settings:
 
 
 def sized_tagger(settings: Settings, size: SizeName) -> Settings:
-    """Give a network of a size; what is counted takes its size from the data, and stays as it
-    is."""
+    """Set the size of a network; models fitted by counting take their size from the data."""
     if not isinstance(settings, TaggerSettings):
         return settings
     word, body, spelling = WIDTHS[size]

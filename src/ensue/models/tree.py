@@ -1,5 +1,4 @@
-"""Recursive networks: a tree's nodes are computed from their children, all trees of a batch
-level by level."""
+"""Recursive networks over trees: each node is computed from its children, level by level."""
 
 from __future__ import annotations
 
@@ -26,37 +25,37 @@ from ensue.settings import Settings
 from ensue.state import State
 
 BLOCKS = {"binary": (4, 2, 5), "child_sum": (4, 1, 4), "plain": (1, 2, 1)}
-"""Of each cell, how many products there are of a word, how many children go into one product,
-and how many of those."""
+"""Of each cell: word products, children per child product, and outputs of a child product."""
 
 
 class TreeSettings(Settings):
-    """Settings of a network over trees."""
+    """Settings of a recursive network over trees."""
 
     name: Literal["tree"] = "tree"
     cell: Literal["auto", "binary", "child_sum", "plain"] = "auto"
-    """binary: the tree-LSTM with a forget gate for each of two children; child_sum: for any number
-    of them, in any order (both Tai et al. 2015); plain: tanh of a linear map of two children
-    (Socher et al. 2011). auto takes binary where no node has more than two, and child_sum
-    otherwise."""
+    """Tree cell: binary, child_sum (both Tai et al. 2015) or plain (Socher et al. 2011).
+
+    auto is binary for at most two children, else child_sum.
+    """
     embedding: int = Field(default=200, ge=1)
-    """Features that stand for a word: the sum of those of its name, its beginning and its
-    ending."""
+    """Features of a word: the sum of the embeddings of its name, prefix and suffix."""
     width: int = Field(default=150, ge=1)
     """Units of a node."""
     input_dropout: float = Field(default=0.5, ge=0, lt=1)
-    """Share of a word's features dropped in training."""
+    """Dropout of a word's features."""
     output_dropout: float = Field(default=0.5, ge=0, lt=1)
-    """Share of a node's units dropped on their way to its label, in training."""
+    """Dropout of a node's units before the head."""
     inner: float = Field(default=1.0, ge=0)
-    """What the nats of an inner node's label count in training beside those of the root's."""
+    """Weight of the inner nodes' loss, relative to the root's."""
 
     def resolved(self, shape: Fields) -> TreeSettings:
-        """Fill in the cell. Raises SettingError if steps of that shape are no nodes, or too many
-        for it."""
+        """Fill in the cell.
+
+        Raises SettingError if the data are no trees, or have too many children for the cell.
+        """
         if not shape.children:
-            hint = "give --format trees, or another model"
-            raise SettingError("the model tree reads trees", where="--model", hint=hint)
+            hint = "give --format trees, or choose another model"
+            raise SettingError("the model tree needs trees", where="--model", hint=hint)
         if self.cell in ("binary", "plain") and shape.children > 2:
             what = f"a node has up to {shape.children} children, and the cell {self.cell} takes two"
             raise SettingError(
@@ -66,17 +65,17 @@ class TreeSettings(Settings):
         return self.model_copy(update={"cell": auto}) if self.cell == "auto" else self
 
     def build(self, shape: Fields, kind: LabelKind, size: int) -> TreeModel:
-        """Make the network for trees with such words, and `size` labels. Raises SettingError as
-        `resolved` does."""
+        """Build the network for `size` labels. Raises SettingError as `resolved` does."""
         return TreeModel(self.resolved(shape), shape, kind, size)
 
 
 class TreeModel(ParameterMixin, Predictor):
-    """p(label of a node | its words) = head(h), h from its word and its children.
+    """p(label of a node | its words) = head(h), with h computed from its word and its children.
 
-    A batch has the fields "symbol", the word of each node or 0, others of that shape that tell more
-    of it, and "parent", its parent's place or -1, all (batch, time); "target" of the root, which is
-    the last node; and where inner nodes are learned "label", from 1, or 0 for a node without one.
+    A batch has the fields "symbol" (the word of each node, or 0), further word features, and
+    "parent" (the parent's place, or -1), all (batch, time). "target" is the label of the root,
+    which is the last node. Where labels of inner nodes are trained, "label" has them from 1, and 0
+    for none.
 
     >>> model = TreeSettings(embedding=4, width=3).build(Fields({"symbol": 9}, children=2),
     ...     "multiclass", 5)
@@ -97,13 +96,14 @@ class TreeModel(ParameterMixin, Predictor):
         self._tick: Callable[[Tensor, Tensor, Level], Tensor] = getattr(self, f"_{settings.cell}")
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
-        """Give the distribution of the label of every node, (batch, time); past a row's length
-        it means nothing."""
+        """Return the distribution of every node's label, (batch, time).
+
+        Past a row's length it is undefined.
+        """
         return self.head(self.units(batch))
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
-        """Give the nats of each root, and as `extra` those of the inner nodes that have a label,
-        while training."""
+        """Return the loss of each root; in training, `extra` is that of labelled inner nodes."""
         rows = torch.arange(len(batch.lengths), device=batch.lengths.device)
         inner = self._learned_beside(batch)
         row, node = torch.cat([torch.stack([rows, batch.lengths - 1]), inner], 1)
@@ -116,13 +116,13 @@ class TreeModel(ParameterMixin, Predictor):
         return Loss(nats, batch.counts, self.settings.inner * extra), ()
 
     def _learned_beside(self, batch: Batch[Tensor]) -> Tensor:
-        """Give row and place of each node but the roots whose label is learned, (2, nodes)."""
+        """Return row and place of each labelled inner node to train on, (2, nodes)."""
         if self.training and self.settings.inner and "label" in batch.fields:
             return torch.nonzero((batch["label"] > 0) & (batch["parent"] >= 0)).T
         return batch.lengths.new_zeros(2, 0)
 
     def units(self, batch: Batch[Tensor]) -> Tensor:
-        """Give what is known of every node, (batch, time, width); zero past a row's length."""
+        """Compute the units of every node, (batch, time, width); zero past a row's length."""
         symbol = batch["symbol"]
         levels = levels_of(batch["parent"].cpu().numpy(), batch.lengths.cpu().numpy())
         width, like = self.settings.width, self.word.weight
@@ -143,8 +143,10 @@ class TreeModel(ParameterMixin, Predictor):
         )
 
     def _words(self, batch: Batch[Tensor], level: Level) -> Tensor:
-        """Give what the words of a level's nodes add to their gates, (nodes, ...); without a
-        word that is the bias."""
+        """Return the word terms of the gates of a level's nodes, (nodes, ...).
+
+        Without a word this is the bias.
+        """
         nodes = _on(batch["symbol"], level.nodes)
         there = batch["symbol"].flatten()[nodes] > 0
         if not there.any():
@@ -157,8 +159,10 @@ class TreeModel(ParameterMixin, Predictor):
         )
 
     def _products(self, level: Level, *children: Tensor) -> Tensor:
-        """Multiply the units of all children of each node, (nodes, width) each; leaves have
-        none, and get zeros."""
+        """Multiply the units of each node's children, (nodes, width) each.
+
+        Leaves have no children, and get zeros.
+        """
         if not len(level.owner):
             return self.child.weight.new_zeros(len(level.nodes), self.child.out_features)
         return self.child(torch.cat(children, 1))

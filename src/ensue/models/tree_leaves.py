@@ -1,5 +1,4 @@
-"""Trees for models of sequences: the words of each, one after the other, and nothing of what
-joins them."""
+"""Sequence models over trees: they read the words of the leaves in order."""
 
 from __future__ import annotations
 
@@ -20,33 +19,32 @@ from ensue.state import State
 
 
 class LeavesOnly(nn.Module, WrapperMixin, Predictor):
-    """p(label of the root | words), by a model of sequences; it learns nothing from the labels
-    of inner nodes."""
+    """p(label of the root | words) by a sequence model; labels of inner nodes are not used."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
 
     def fit(self, train: Examples, tune: Examples) -> tuple[str, ...] | None:
-        """Learn from the words of the training part, and choose by those of the validation part."""
+        """Fit on the words of the training part, and select on those of the validation part."""
         return self.model.fit(_words(train), _words(tune))
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
-        """Give the distribution of the label of each row."""
+        """Return the distribution of the label of each row."""
         return self.model(words_of(batch))
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
-        """Give what the model's own loss is."""
+        """Return the loss of the sequence model."""
         return self.model.loss(words_of(batch), state)
 
 
 def of_sequence(shape: Fields) -> Fields:
-    """Give the shape of what a model of sequences is given: of a tree the words by name alone."""
+    """Return the fields that a sequence model reads: for trees, the words by name alone."""
     return Fields({"symbol": shape.symbols["symbol"]}) if shape.children else shape
 
 
 def words_of(batch: Batch[Tensor]) -> Batch[Tensor]:
-    """Keep of each row the symbols of the nodes that have a word, in their order.
+    """Keep the symbols of the nodes that have a word, in order.
 
     >>> fields = {"symbol": torch.tensor([[0, 5, 0, 3]]), "parent": torch.tensor([[2, 2, 3, -1]])}
     >>> words = words_of(Batch(fields, torch.tensor([4]), torch.ones(1), torch.ones(1)))

@@ -1,10 +1,9 @@
-"""Trees of a batch, level by level: which nodes can be computed together, and which level needs
-what they give.
+"""Plans which tree nodes are computed together, level by level.
 
-A node's level is the length of the longest way down from it, so leaves are level 0. Every node is
-needed once, by the level of its parent: what a level gives is cut into pieces by where they go, and
-the pieces that came to a level are its block. So nothing is copied while it waits, and a tree as
-deep as it is large takes no longer than another.
+A node's level is the length of the longest path down from it, so leaves are level 0. Every node is
+used once, by the level of its parent. The output of a level is cut into pieces by the level that
+uses them; the pieces that reach a level are its block. So nothing is copied while it waits, and
+deep trees take no longer than flat ones.
 """
 
 from __future__ import annotations
@@ -19,26 +18,25 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Level:
-    """Nodes of one level; the rows of its block are counted from 1, and row 0 stands for no
-    child."""
+    """The nodes of one level. Rows of its block count from 1; row 0 stands for a missing child."""
 
     nodes: Index
-    """Which nodes these are, (nodes,), by their place in the padded batch, row after row; pieces
-    stand together."""
+    """Places of the nodes in the padded batch, (nodes,), row by row; nodes of a piece are adjacent.
+    """
     left: Index
-    """The row of the first child of each, (nodes,)."""
+    """Block row of each node's first child, (nodes,)."""
     right: Index
-    """The row of the second child, (nodes,)."""
+    """Block row of each node's second child, (nodes,)."""
     owner: Index
-    """Whose child each row of the block but row 0 is, (children,): a place in `nodes`."""
+    """Parent of each block row but row 0, (children,), as a place in `nodes`."""
     pieces: dict[int, int]
-    """To which levels its nodes go, one piece after the other, and how many; roots go to 0,
-    where no child is."""
+    """Number of nodes that each later level uses, in order. Roots go to 0, where no child is."""
 
 
 def levels_of(parent: NDArray[np.integer], lengths: NDArray[np.integer]) -> list[Level]:
-    """Plan a batch of trees; `parent` (batch, time) is each node's parent in its row, -1 of the
-    root, children first.
+    """Plan a batch of trees.
+
+    `parent` (batch, time) is each node's parent in its row, -1 for the root. Children come first.
 
     >>> [level.nodes.tolist() for level in levels_of(np.array([[2, 2, 4, 4, -1]]), np.array([5]))]
     [[0, 1, 3], [2], [4]]
@@ -73,7 +71,7 @@ def levels_of(parent: NDArray[np.integer], lengths: NDArray[np.integer]) -> list
 
 
 def _heights(above: Index, there: Index) -> Index:
-    """Let each node stand above its highest child; children come first, so one pass does."""
+    """Compute the height of each node in one pass, as children come before parents."""
     height, parents = [0] * len(above), above.tolist()
     for node in there.tolist():
         if (parent := parents[node]) >= 0:

@@ -1,7 +1,6 @@
-"""Histogram gradient boosting of scikit-learn on the features of a window, kept as node tables of
-our own.
+"""Gradient-boosted trees on window features, fitted by scikit-learn.
 
-The trees are grown by the library and walked here: a run needs no scikit-learn to be used, and no
+The trees are stored as node tables and evaluated here, so that a run needs neither scikit-learn nor
 pickle.
 """
 
@@ -33,22 +32,24 @@ class BoostingSettings(Settings):
 
     name: Literal["boosting"] = "boosting"
     trees: int = Field(100, ge=1)
-    """The most trees; fewer are kept if that is better on the validation part."""
+    """Maximum number of trees; selected on the validation part."""
     leaves: int = Field(15, ge=2)
-    """The most leaves of a tree."""
+    """Maximum number of leaves per tree."""
     learning_rate: float = Field(0.1, gt=0, le=1)
-    """The share of each tree that is added."""
+    """Learning rate (shrinkage) of each tree."""
     max_examples: int = Field(100_000, ge=100)
-    """The most steps ahead that are learned from, evenly spread over the windows."""
+    """Maximum number of forecast steps to fit on, evenly spread over the windows."""
 
     def build(self, sizes: Sizes) -> Boosting:
-        """Make the model, which has learned nothing yet."""
+        """Build the unfitted model."""
         return Boosting(self, sizes)
 
 
 class Boosting(WindowModel, Predictor, Forecasting):
-    """y = start + sum of trees over (window features, steps ahead); the spread is that of errors
-    on other windows."""
+    """y = start + sum of trees over (window features, steps ahead), with normal errors.
+
+    Their spread is that of the errors on the validation windows.
+    """
 
     infinite = ("threshold",)  # a branch that tells what is missing from all that is there
 
@@ -57,8 +58,10 @@ class Boosting(WindowModel, Predictor, Forecasting):
         self._arrays: dict[str, Array] = {}
 
     def fit(self, learned: Windows, others: Windows) -> None:
-        """Grow the trees; how many are kept, and the spread, come from other windows. Raises
-        UserError."""
+        """Grow the trees; select their number, and measure the spread, on the validation windows.
+
+        Raises UserError if scikit-learn is missing.
+        """
         self._grow(learned)
         target, added = np.concatenate([window_targets(one) for one in others()]), 0.0
         there = np.concatenate([observed(one) for one in others()])
@@ -73,7 +76,7 @@ class Boosting(WindowModel, Predictor, Forecasting):
         self._arrays["spread"] = residual_spread(squares.sum(0), there.sum(0), self.sizes)
 
     def refit(self, learned: Windows) -> None:
-        """Grow as many trees anew from other windows."""
+        """Grow as many trees on other windows."""
         kept, spread = len(self._arrays["roots"]), self._arrays["spread"]
         self._grow(learned)
         self._arrays |= {"roots": self._arrays["roots"][:kept], "spread": spread}
@@ -101,15 +104,14 @@ class Boosting(WindowModel, Predictor, Forecasting):
         self._arrays = {**node_tables(library), "spread": np.ones(target.shape[1])}
 
     def _rows(self, fields: Fields) -> Array:
-        """Give a row for each number that is forecast of each window: its features, and which
-        number it is."""
+        """Build a row for each forecast value of each window: its features, step and channel."""
         features = window_features(fields, self.sizes)
         places = np.indices((self.horizon, self.sizes.channels)).reshape(2, -1).T
         each = np.repeat(features, len(places), axis=0)
         return np.concatenate([each, np.tile(places, (len(features), 1))], 1)
 
     def _walked(self, x: Array, first: int, end: int) -> Array:
-        """Add up what some trees say of each row."""
+        """Sum the values of some trees for each row."""
         nodes, rows = self._arrays, np.arange(len(x))
         total = np.zeros(len(x))
         for root in nodes["roots"][first:end]:
@@ -122,45 +124,47 @@ class Boosting(WindowModel, Predictor, Forecasting):
         return total
 
     def predict(self, fields: Fields) -> tuple[Array, Array]:
-        """Give the scaled forecasts, and the spread of their errors."""
+        """Return the scaled forecasts, and the spread of their errors."""
         rows = self._rows(fields)
         if self._arrays["feature"].max(initial=-1) >= rows.shape[1]:
             raise RunError(
-                "the saved trees ask for more features than there are",
-                hint="use the settings they had",
+                "the saved trees need more features than there are",
+                hint="use the settings of its training",
             )
         added = self._walked(rows, 0, len(self._arrays["roots"]))
         return self._arrays["start"] + added, self._arrays["spread"]
 
     @property
     def selected(self) -> str:
-        """What was chosen, and not learned."""
-        return f"the number of trees, {len(self._arrays['roots'])}, and the spread of their errors"
+        """What was selected on the validation part."""
+        return f"number of boosted trees, {len(self._arrays['roots'])}, and error spread"
 
     @property
     def parameter_count(self) -> int:
-        """How many thresholds and values the trees have."""
+        """Number of node values."""
         return self._arrays["value"].size
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give the node tables."""
+        """Return the node tables."""
         return self._arrays
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` gave. Raises ValueError where these are no trees: a walk would
-        never end."""
+        """Load what `arrays` returned.
+
+        Raises ValueError if they are no valid trees, on which an evaluation might never end.
+        """
         self._arrays = {name: np.array(array) for name, array in arrays.items()}
         nodes, places = self._arrays, ("feature", "left", "right", "roots")
         count = len(nodes["feature"])
         if nodes.keys() != {*places, "threshold", "value", "start", "spread"}:
-            raise ValueError("these are not the arrays of trees")
+            raise ValueError("these are no arrays of trees")
         if any(nodes[name].dtype != (np.int64 if name in places else np.float64) for name in nodes):
-            raise ValueError("places or numbers of trees are none")
+            raise ValueError("arrays of trees have other types")
         if any(
             nodes[name].shape != (count,)
             for name in ("feature", "threshold", "left", "right", "value")
         ):
-            raise ValueError("trees have parts of other lengths")
+            raise ValueError("arrays of trees have unequal lengths")
         inner, own = nodes["feature"] >= 0, np.arange(count)
         for name in ("left", "right"):
             if ((nodes[name] <= own) | (nodes[name] >= count))[inner].any():
@@ -170,8 +174,10 @@ class Boosting(WindowModel, Predictor, Forecasting):
 
 
 def node_tables(library: Any) -> dict[str, Array]:
-    """Write down the trees of a HistGradientBoostingRegressor: nodes one after the other,
-    feature -1 in the leaves."""
+    """Convert the trees of a HistGradientBoostingRegressor to node tables.
+
+    All nodes are concatenated; the feature of a leaf is -1.
+    """
     tables: dict[str, list[Array]] = {
         name: [] for name in ("feature", "threshold", "left", "right", "value")
     }

@@ -1,5 +1,7 @@
-"""Nearest neighbours under dynamic time warping, which models of numeric sequences must beat
-(Bagnall et al. 2017)."""
+"""1-nearest-neighbour classifier under dynamic time warping (1-NN DTW).
+
+It is the standard baseline of time series classification (Bagnall et al. 2017).
+"""
 
 from __future__ import annotations
 
@@ -26,46 +28,45 @@ OTHER = "choose another model"
 
 
 class DTWSettings(Settings):
-    """Settings of nearest neighbours under dynamic time warping."""
+    """Settings of 1-NN DTW."""
 
     name: Literal["dtw"] = "dtw"
     windows: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.2, 1.0)
-    """How far a step may be from its partner, as shares of the longer sequence; one is chosen by
-    leaving out one."""
+    """Candidate warping windows, as shares of the longer sequence; selected by leave-one-out."""
     validation_examples: int = 100
-    """Training examples that are left out, one at a time, to choose among the windows."""
+    """Training examples left out, one at a time, to select the window."""
     max_length: int = 256
-    """Longer sequences are brought to so many steps, each the mean of some."""
+    """Maximum length; longer sequences are downsampled to it by averaging."""
     max_cells: int = 20_000_000
-    """Pairs of steps that one answer may take; fewer training examples are kept where all would
-    take more."""
+    """Maximum DTW cells per prediction; training examples are subsampled to stay below it."""
     seed: int = 0
-    """What it follows from which are kept."""
+    """Random seed of the subsample."""
 
     def suits(self, shape: Fields, kind: LabelKind) -> bool:
-        """It is a baseline where numbers were measured, and one label is told of each."""
+        """Whether it is a baseline: measured numbers, and one label each."""
         return bool(shape.measured) and kind in ("multiclass", "ordinal")
 
     def build(self, shape: Fields, kind: LabelKind, size: int) -> DTW:
-        """Make the model for `size` labels. Raises SettingError if there are no numbers, or not
-        one label each."""
+        """Build the model for `size` labels.
+
+        Raises SettingError for other data than numbers with one label each.
+        """
         if not shape.measured:
             raise SettingError(
-                "the steps have no numbers, by which neighbours are found",
+                "dtw needs numeric steps, and these have no numbers",
                 where="model",
                 hint=OTHER,
             )
         if kind not in ("multiclass", "ordinal"):
-            raise SettingError("nearest neighbours tell one label each", where="model", hint=OTHER)
+            raise SettingError("dtw predicts one label per example", where="model", hint=OTHER)
         return DTW(self, shape.measured, size)
 
 
 class DTW(Predictor):
-    """p(label | x) ~ exp(-distance to its nearest example / temperature), and `doubt` shared evenly
-    by all labels.
+    """p(label | x) ~ exp(-distance to its nearest example / temperature), mixed with uniform.
 
-    The most likely label is that of the nearest neighbour. The temperature makes the labels of the
-    training part likeliest, each left out in its turn.
+    The most probable label is that of the nearest neighbour. The temperature maximises the
+    leave-one-out likelihood of the training labels.
     """
 
     def __init__(self, settings: DTWSettings, channels: int, classes: int) -> None:
@@ -75,10 +76,9 @@ class DTW(Predictor):
         self.window, self.temperature, self.doubt = 1.0, 1.0, 0.5
 
     def fit(self, train: Examples, tune: Examples | None = None) -> tuple[str, ...]:
-        """Keep the examples of the training part, and choose window and temperature by leaving out
-        one at a time.
+        """Store training examples, and select window and temperature by leave-one-out.
 
-        Gives what was chosen, and what was left out to save time.
+        Returns notes about the selection, and about a subsample.
         """
         target, settings = np.asarray(train.static["target"]), self.settings
         order = np.random.Generator(np.random.Philox(settings.seed)).permutation(len(target))
@@ -95,13 +95,10 @@ class DTW(Predictor):
         )
         self._choose()
         chosen = (
-            f"the window of warping, {self.window:g} of the longer sequence: on the training "
-            f"part, leaving out one"
+            f"DTW window, {self.window:g} of the longer sequence: by leave-one-out on the "
+            f"training part"
         )
-        cut = (
-            f"nearest neighbours are sought among {most:,} of {len(target):,} examples, to "
-            f"save time"
-        )
+        cut = f"DTW compares with {most:,} of {len(target):,} training examples, to save time"
         return (chosen, cut) if most < len(target) else (chosen,)
 
     def _read(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
@@ -132,8 +129,10 @@ class DTW(Predictor):
         self.temperature = float(temperatures[int(np.argmin(nats))])
 
     def _nearest(self, numbers: Tensor, lengths: Tensor, own: bool = False) -> Tensor:
-        """Give the distance to the nearest example of each label, (batch, classes); `own`: to
-        any but itself."""
+        """Compute the distance to the nearest example of each label, (batch, classes).
+
+        With `own`, an example is not its own neighbour.
+        """
         apart = distances(numbers, lengths, self.examples, self.lengths, self.window)
         if own:
             apart.fill_diagonal_(inf)
@@ -146,24 +145,24 @@ class DTW(Predictor):
         return (1 - self.doubt) * logits.softmax(1) + self.doubt / self.classes
 
     def __call__(self, batch: Batch[Tensor]) -> Categorical:
-        """Give the probabilities of the labels."""
+        """Return the probabilities of the labels."""
         nearest = self._nearest(*self._read(batch.map(lambda tensor: tensor.cpu())))
         probabilities = self._probabilities(nearest, self.temperature).to(batch.lengths.device)
         return Categorical(probs=probabilities, validate_args=False)
 
     @property
     def parameter_count(self) -> int:
-        """All numbers of the examples that are kept."""
+        """Number of stored values."""
         return int(self.lengths.sum()) * self.channels
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give the examples, and what was chosen."""
+        """Return the stored examples, and the selected parameters."""
         chosen = np.array([self.window, self.temperature, self.doubt])
         kept = {name: getattr(self, name).numpy() for name in ("examples", "lengths", "labels")}
         return kept | {"chosen": chosen}
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
+        """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
         shapes = {name: array.shape for name, array in arrays.items()}
         count, longest = (*shapes.get("examples", ()), 0, 0)[:2]
         due = {
@@ -178,7 +177,7 @@ class DTW(Predictor):
             or max(arrays["lengths"]) > longest
         ):
             what = "the saved nearest neighbours are of other steps or labels"
-            raise RunError(what, hint="use the settings they had")
+            raise RunError(what, hint="use the settings of its training")
         for name in ("examples", "lengths", "labels"):
             setattr(self, name, torch.from_numpy(np.array(arrays[name])))
         self.window, self.temperature, self.doubt = map(float, arrays["chosen"])

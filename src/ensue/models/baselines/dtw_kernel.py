@@ -1,8 +1,7 @@
-"""Dynamic time warping: sequences aligned step by step, in order (Sakoe & Chiba 1978,
-doi:10.1109/TASSP.1978.1163055).
+"""Dynamic time warping distances (Sakoe & Chiba 1978, doi:10.1109/TASSP.1978.1163055).
 
-Their distance is the root of the least sum of squared differences over all alignments, all channels
-warped together.
+The distance is the root of the minimum sum of squared differences over all alignments. All channels
+are warped together.
 """
 
 from __future__ import annotations
@@ -13,12 +12,13 @@ import torch
 from torch import Tensor
 
 CELLS = 1 << 18
-"""Pairs of steps that are computed at a time: they stay in the cache."""
+"""Cells computed at a time, so that they stay in the cache."""
 
 
 def shortened(numbers: Tensor, lengths: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-    """Bring longer sequences (batch, time, channels) to `steps` steps, each the mean of its share
-    (Keogh et al. 2001).
+    """Downsample sequences (batch, time, channels) to at most `steps` steps (PAA).
+
+    Each step is the mean of its segment (Keogh et al. 2001).
 
     >>> shortened(torch.tensor([[[1.0], [3.0], [5.0], [7.0]]]), torch.tensor([4]),
     ...     2)[0].flatten().tolist()
@@ -40,10 +40,10 @@ def shortened(numbers: Tensor, lengths: Tensor, steps: int) -> tuple[Tensor, Ten
 def distances(
     queries: Tensor, lengths: Tensor, examples: Tensor, example_lengths: Tensor, window: float
 ) -> Tensor:
-    """Give the distance of each query (batch, time, channels) to each example, (batch, examples).
+    """Compute the distance of each query to each example, (batch, examples).
 
-    Steps i and j are partners only if |i - j| is at most `window` times the length of the longer
-    sequence, or the difference of their lengths.
+    Queries are (batch, time, channels). Steps i and j may be aligned only if |i - j| is at most
+    `window` times the longer length, or the difference of lengths (Sakoe-Chiba band).
 
     >>> one, other = torch.tensor([[[0.0], [1.0], [1.0]]]), torch.tensor([[[0.0], [0.0], [1.0]]])
     >>> [float(distances(one, torch.tensor([3]), other, torch.tensor([3]),
@@ -67,11 +67,10 @@ def distances(
 def _aligned(
     queries: Tensor, lengths: Tensor, examples: Tensor, example_lengths: Tensor, window: float
 ) -> Tensor:
-    """Fill the tables of all pairs at once, one diagonal i + j = k after the other: its cells need
-    no other of it.
+    """Fill the tables of all pairs at once, one diagonal i + j = k after the other.
 
-    least[i + 1] is the least sum up to partners i and j = k - i; it stays infinite at i = -1 and
-    beyond the window.
+    The cells of a diagonal do not depend on each other. least[i + 1] is the minimum sum up to i and
+    j = k - i; it stays infinite at i = -1 and outside the window.
     """
     time, other = int(lengths.max()), int(example_lengths.max())
     query = queries[:, :time].permute(2, 1, 0)[..., None].contiguous()

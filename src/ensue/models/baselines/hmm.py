@@ -1,9 +1,8 @@
-"""A hidden Markov model of tags and words, counted (after TnT: Brants 2000, "A statistical
-part-of-speech tagger").
+"""Hidden Markov model of tags and words, estimated by counting (after TnT, Brants 2000).
 
-Differences from the paper: all ways are followed, not the likeliest alone, and a known word may
-have tags that it was not seen with, as likely as its ending makes them. Where there are very many
-tags, they depend on one before them.
+Differences from the paper ("TnT: a statistical part-of-speech tagger"): inference is exact instead
+of a beam. A known word may have a tag that it was not seen with, as probable as its suffix makes
+it. With very many tags, transitions are bigrams.
 """
 
 from __future__ import annotations
@@ -25,8 +24,7 @@ from ensue.models.parameters import ArrayMixin
 from ensue.settings import Settings
 
 MOST = 64
-"""Tags; where there are more, their triples are too many to be looked at one by one at every
-word."""
+"""Maximum number of tags for trigram transitions; beyond, the table of triples is too large."""
 
 
 class HMMSettings(Settings):
@@ -34,21 +32,20 @@ class HMMSettings(Settings):
 
     name: Literal["hmm"] = "hmm"
     max_count: int = Field(default=10, ge=1)
-    """Words that stand so often or less in the training part teach what endings say of the tag."""
+    """Words with at most this count teach the suffix model."""
     suffix_weight: float = Field(default=0.5, gt=0)
-    """How often what the ending says counts beside what a word was seen with."""
+    """Pseudo-count of the suffix model's tag distribution for a known word."""
 
     def build(self, sizes: Mapping[str, int], vectors: np.ndarray | None = None) -> HMM:
-        """Make empty tables for these numbers of ids."""
+        """Build empty tables for these numbers of ids."""
         return HMM(self, sizes)
 
 
 class HMM(ArrayMixin, Predictor):
-    """P(tags, words) = prod_t P(tag_t | tag_{t-2}, tag_{t-1}) P(word_t | tag_t), and so, given the
-    words, of the tags.
+    """P(tags, words) = prod_t P(tag_t | tag_{t-2}, tag_{t-1}) P(word_t | tag_t).
 
     It reads the fields "surface", "suffix" and "capital". P(word | tag) is P(tag | word) / P(tag),
-    but for a factor that is the same for all tags.
+    up to a factor that is the same for all tags.
     """
 
     kept = ("change", "prior", "lexicon", "root", "suffix", "trust")
@@ -84,11 +81,11 @@ class HMM(ArrayMixin, Predictor):
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers were counted that are not zero."""
+        """Number of non-zero counts."""
         return sum(int(getattr(self, name).count_nonzero()) for name in self.kept)
 
     def __call__(self, batch: Batch[Tensor]) -> ChainTags | TrigramTags:
-        """Give the distribution of the tags of each sentence."""
+        """Return the distribution of the tags of each sentence."""
         seen, doubt = self.lexicon[batch["surface"]], self.settings.suffix_weight
         chances = (seen + doubt * self._by_ending(batch)) / (seen.sum(-1, keepdim=True) + doubt)
         scores = chances.log() - self.prior
@@ -100,8 +97,10 @@ class HMM(ArrayMixin, Predictor):
         )
 
     def _by_ending(self, batch: Batch[Tensor]) -> Tensor:
-        """Give P(tag | ending), (batch, time, tags): of each ending the shares of tags, smoothed
-        by the shorter one."""
+        """Compute P(tag | suffix), (batch, time, tags).
+
+        The distribution of each suffix is smoothed by that of the next shorter one.
+        """
         capital = batch["capital"]
         chances = self.root[capital]
         for ids in batch["suffix"].unbind(-1):
@@ -113,11 +112,11 @@ class HMM(ArrayMixin, Predictor):
 
 
 def _transitions(words: TaggedSteps) -> Counts:
-    """Give P(c | a, b), (tags + 1, tags + 1, tags + 1), or P(c | b), (1, tags + 1, tags + 1); the
-    last id is the edge.
+    """Estimate P(c | a, b), or P(c | b), by deleted interpolation (Brants 2000, figure 1).
 
-    P(c | a, b) = weight of one * P(c) + weight of two * P(c | b) + weight of three * P(c | a, b) of
-    the counts, by deleted interpolation (Brants 2000, figure 1).
+    P(c | a, b) = w1 * P(c) + w2 * P(c | b) + w3 * P(c | a, b) of the counts. The shape is (tags +
+    1, tags + 1, tags + 1), or (1, tags + 1, tags + 1) for bigrams. The last id is the sentence
+    boundary.
     """
     edge = words.sizes["target"]
     before = np.insert(words.target.astype(np.int64), words.offsets[:-1], edge)

@@ -1,4 +1,4 @@
-"""Generalised linear models: what scores say of a label, of several or of a number."""
+"""Losses and distributions of generalised linear models."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from torch.distributions import Bernoulli, Categorical, Distribution, Independen
 from torch.nn import functional as F
 
 LEAST_SPREAD = 1e-6
-"""Of numbers around what is told of them; none is told with more certainty."""
+"""Minimum standard deviation of residuals."""
 
 
 def distribution(kind: str, scores: Tensor, spread: Tensor) -> Distribution:
-    """Give the distribution of the target, of scores (batch, size): softmax, a sigmoid for each, or
-    normal errors.
+    """Return the distribution of the target for scores (batch, size).
+
+    It is softmax for one label, a sigmoid for each of several, normal errors for numbers.
 
     >>> distribution("multiclass", torch.zeros(1, 4), torch.ones(1)).probs.tolist()
     [[0.25, 0.25, 0.25, 0.25]]
@@ -26,13 +27,12 @@ def distribution(kind: str, scores: Tensor, spread: Tensor) -> Distribution:
 
 
 def loss(kind: str, scores: Tensor, target: Tensor) -> Tensor:
-    """Give what is minimised: the mean nats of labels, half the mean square of the errors of
-    numbers."""
+    """Return the training loss: mean nats of labels, or half the mean squared error of numbers."""
     if kind == "regression":
         return F.mse_loss(scores[:, 0], target.to(scores)) / 2
     return distribution(kind, scores, torch.ones(1)).log_prob(target).mean().neg()
 
 
 def residual_spread(scores: Tensor, target: Tensor) -> Tensor:
-    """Give the standard deviation of numbers around what is told of them, (1,)."""
+    """Return the standard deviation of the residuals, (1,)."""
     return (scores[:, 0] - target).square().mean().sqrt().clamp(min=LEAST_SPREAD)[None]

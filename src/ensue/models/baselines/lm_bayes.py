@@ -1,5 +1,4 @@
-"""The generative classifier over networks: one that says what comes next for each label, and
-Bayes' rule."""
+"""Generative classifier: a neural language model for each label, and Bayes' rule."""
 
 from __future__ import annotations
 
@@ -23,29 +22,31 @@ from ensue.state import State
 
 
 class LMBayesSettings(Settings):
-    """Settings of the generative classifier over networks."""
+    """Settings of the generative classifier with neural language models."""
 
     name: Literal["lm-bayes"] = "lm-bayes"
     sequence: SequenceSettings = SequenceSettings(
         embedding=100, body=RecurrentSettings(width=128), input_dropout=0.2
     )
-    """The language model of each label."""
+    """Language model of each label."""
 
     def build(self, shape: Fields, kind: LabelKind, size: int) -> LMBayes:
-        """Make the networks for steps of a shape, and `size` labels. Raises SettingError for
-        what they cannot tell."""
+        """Build the networks for `size` labels.
+
+        Raises SettingError for other data than sequences of symbols with one label.
+        """
         if kind not in ("multiclass", "ordinal") or len(shape.symbols) != 1:
-            what = "Bayes' rule is for one label of sequences of symbols"
+            what = "lm-bayes needs sequences of symbols with one label each"
             raise SettingError(what, where="--model lm-bayes", hint="choose another model")
         return LMBayes(self, shape, size)
 
 
 class LMBayes(ParameterMixin, Predictor):
-    """log p(label | x) = prior(label) + temper * log p(x | label) - log of the sum over labels.
+    """log p(label | x) = prior(label) + exponent * log p(x | label) - log of the sum over labels.
 
-    p(x | label), of all symbols and an end, is that of the label's own network, which learns from
-    its own examples alone, and nothing of how labels differ (Ng & Jordan 2001). `prior` and
-    `temper`, the exponent without which long texts are judged too surely, learn from the labels.
+    p(x | label), of all symbols and an end, is that of the label's own network. Each network is
+    trained generatively, on its own examples alone (Ng & Jordan 2001). `prior` and the exponent are
+    trained discriminatively; with an exponent of 1, long texts get overconfident predictions.
 
     >>> model = LMBayesSettings().build(Fields({"symbol": 9}), "multiclass", 3)
     >>> fields = {"symbol": torch.tensor([[1, 2, 3], [4, 0, 0]]), "target": torch.tensor([0, 2])}
@@ -61,12 +62,14 @@ class LMBayes(ParameterMixin, Predictor):
         self.log_temper = nn.Parameter(torch.tensor(-1.0))
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
-        """Give the distribution of the label of each row."""
+        """Return the distribution of the label of each row."""
         return self._told(log_likelihoods(self.models, batch[self.field], batch.lengths, self.ends))
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
-        """Give the nats of each label, and as `extra`, in training, those of a symbol by the
-        label's own network."""
+        """Return the loss of each label.
+
+        In training, `extra` is the loss of the label's language model, per symbol.
+        """
         symbols, lengths, target = batch[self.field], batch.lengths, batch["target"]
         with torch.no_grad():
             scores = log_likelihoods(self.models, symbols, lengths, self.ends)

@@ -1,4 +1,4 @@
-"""What is likeliest whatever the content: the majority, or the mean. No model should be worse."""
+"""The majority class, or the mean: a baseline that ignores the input."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from ensue.settings import Settings
 
 
 class MajoritySettings(Settings):
-    """Settings of the share of each label, or the mean of numbers; there are none."""
+    """Settings of the majority baseline; there are none."""
 
     name: Literal["majority"] = "majority"
 
     def build(self, shape: Fields, kind: LabelKind, size: int) -> MajorityClass:
-        """Make the model."""
+        """Build the model."""
         return MajorityClass(kind, size)
 
     def suits(self, shape: Fields, kind: LabelKind) -> bool:
-        """It is a baseline always."""
+        """Whether it is a baseline: always."""
         return True
 
 
 class MajorityClass(ArrayMixin, Predictor):
-    """p(label) = (count + 1) / (examples + labels); of numbers, their normal distribution.
+    """p(label) = (count + 1) / (examples + labels); for numbers, their normal distribution.
 
     >>> prior = MajorityClass("multiclass", 2)
     >>> prior.fit(Examples(np.zeros(4, np.int64), {}, {"target": np.array([0, 0, 1])}))
@@ -46,7 +46,7 @@ class MajorityClass(ArrayMixin, Predictor):
     def __init__(self, kind: LabelKind, size: int) -> None:
         self.kind = kind
         self.numbers = torch.zeros(2 if kind == "regression" else size, dtype=torch.float64)
-        """The probability of each label, or mean and standard deviation."""
+        """Probability of each label, or mean and standard deviation."""
 
     def fit(self, train: Examples, tune: Examples | None = None) -> None:
         """Count the labels of the training part."""
@@ -60,7 +60,7 @@ class MajorityClass(ArrayMixin, Predictor):
         self.numbers = torch.from_numpy(np.float64(numbers))
 
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
-        """Give the same to every row."""
+        """Return the same distribution for every row."""
         numbers = self.numbers.to(batch.lengths.device).expand(len(batch.lengths), -1)
         if self.kind == "regression":
             return Normal(numbers[:, 0], numbers[:, 1])
@@ -70,5 +70,5 @@ class MajorityClass(ArrayMixin, Predictor):
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers were learned."""
+        """Number of fitted parameters."""
         return len(self.numbers)

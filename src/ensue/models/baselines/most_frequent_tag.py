@@ -1,4 +1,4 @@
-"""The most frequent tag of each word: what every tagger has to beat."""
+"""The most frequent tag of each word: the baseline of every tagger."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from ensue.models.parameters import ArrayMixin
 from ensue.settings import Settings
 
 SUFFIX_WEIGHT = 0.5
-"""How often the tags of rare words count beside those of a word; below 1, the most frequent tag
-stays it."""
+"""Pseudo-count of the tags of rare words; below 1, it cannot displace a word's most frequent tag.
+"""
 
 
 class MostFrequentTagSettings(Settings):
-    """Settings of the most frequent tag."""
+    """Settings of the most-frequent-tag baseline."""
 
     name: Literal["most-frequent-tag"] = "most-frequent-tag"
 
     def build(self, sizes: Mapping[str, int], vectors: np.ndarray | None = None) -> MostFrequentTag:
-        """Make an empty table for these numbers of ids."""
+        """Build empty tables for these numbers of ids."""
         return MostFrequentTag(self, sizes)
 
 
 class MostFrequentTag(ArrayMixin, Predictor):
-    """P(tag | word) by counts; of a word never seen, that of words seen once.
+    """P(tag | word) by counts; an unseen word has the distribution of words seen once.
 
     It reads the field "surface".
     """
@@ -52,10 +52,10 @@ class MostFrequentTag(ArrayMixin, Predictor):
         return self
 
     def __call__(self, batch: Batch[Tensor]) -> StepTags:
-        """Give the distribution of the tags of each sentence."""
+        """Return the distribution of the tags of each sentence."""
         return StepTags(self.scores[batch["surface"]], batch.lengths)
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers were counted that are not zero."""
+        """Number of non-zero counts."""
         return int(self.scores.count_nonzero())

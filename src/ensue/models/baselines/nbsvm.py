@@ -1,5 +1,7 @@
-"""A linear model on the n-grams of an example: little to learn, and hard to beat with a few
-thousand examples."""
+"""NBSVM: a linear model on n-grams weighted by log-count ratios (Wang & Manning 2012).
+
+It has few hyperparameters, and is a strong baseline with a few thousand examples.
+"""
 
 from __future__ import annotations
 
@@ -28,74 +30,73 @@ from ensue.models.contract import Predictor
 from ensue.settings import Settings
 
 STEP = 3.0
-"""From one cost to the next."""
+"""Factor between one candidate C and the next."""
 
 MOST = 1e4
-"""No greater cost is tried."""
+"""Largest candidate C."""
 
 ENOUGH = 1e-6
-"""Nats: a step of the minimisation that gains less is the last one."""
+"""Minimum gain of a Newton step, in nats."""
 
 OWN = ("weight", "bias", "spread")
 
 FEW_SYMBOLS = 1000
-"""Below so many symbols, these are letters or the like, of which longer n-grams are of use."""
+"""Smaller vocabularies are taken for characters, where longer n-grams help."""
 
 
 class NBSVMSettings(Settings):
-    """Settings of a linear model on n-grams."""
+    """Settings of NBSVM."""
 
     name: Literal["nbsvm"] = "nbsvm"
     max_order: Annotated[int, Field(ge=1, le=16)] | Literal["auto"] = "auto"
-    """Symbols in the longest n-grams; auto takes 1 to 3 words, or 3 to 5 letters: as many as make
-    the validation part likelier."""
+    """Length of the longest n-grams; auto selects 1 to 3 words, or 3 to 5 characters."""
     min_count: int = Field(1, ge=1)
-    """N-grams that occur less often are left out."""
+    """Minimum count of an n-gram."""
     pseudo_count: float = Field(1.0, gt=0, allow_inf_nan=False)
-    """What is added to the counts whose ratios weigh the n-grams."""
+    """Pseudo-count of the log-count ratios."""
     C: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
-    """What the nats of all examples count beside half the sum of squared weights (C); auto goes up
-    from 1 by factors of 3 while that makes the validation part likelier."""
+    """Inverse L2 penalty (C); auto multiplies it by 3 while that helps the validation part."""
     iterations: int = Field(50, ge=1)
-    """Most steps of each minimisation (Newton's method)."""
+    """Maximum number of Newton steps per fit."""
 
     def suits(self, shape: Fields, kind: LabelKind) -> bool:
-        """It is a baseline where steps are symbols one after the other, and nothing was
-        measured."""
+        """Whether it is a baseline: sequences of symbols, without measured numbers."""
         return bool(shape.symbols) and not shape.measured
 
     def build(self, shape: Fields, kind: LabelKind, size: int) -> NBSVM:
-        """Make the model for steps of a shape, and `size` labels. Raises SettingError where
-        steps have no symbols."""
+        """Build the model for `size` labels.
+
+        Raises SettingError where steps have no symbols.
+        """
         if not shape.symbols:
             raise SettingError(
-                "numbers have no n-grams", where="--model linear", hint="choose another model"
+                "nbsvm needs symbols, and these steps have none",
+                where="--model nbsvm",
+                hint="choose another model",
             )
         return NBSVM(self, shape, kind, size)
 
 
 class NBSVM(Predictor):
-    """scores = b + sum_g r_g w_g over the n-grams g of an example, divided by the root of their
-    number.
+    """scores = b + sum_g r_g w_g / sqrt(number of n-grams), over the n-grams g of an example.
 
-    Each n-gram is there or not; r is, for each label, its log-count ratio (Wang & Manning 2012,
-    "NBSVM"): how much more of the examples with the label have it than of those without; 1 for
-    numbers, which makes that ridge regression. Of labels the loss is logistic, so what comes out
-    are probabilities.
+    N-grams are binary features. r is, for each label, the log-count ratio: how much more frequent
+    the n-gram is in examples with the label than in the others (Wang & Manning 2012). For numbers r
+    is 1, which makes this ridge regression. Labels have logistic loss instead of the paper's SVM,
+    so that outputs are probabilities.
     """
 
     def __init__(self, settings: NBSVMSettings, shape: Fields, kind: LabelKind, size: int) -> None:
         self.settings, self.shape, self.kind, self.size = settings, shape, kind, size
         self.grams = {name: Grams(count, []) for name, count in shape.symbols.items()}
         self.weight = torch.zeros(0, size, dtype=torch.float64)
-        """Of each n-gram for each label, the ratio included."""
+        """Weight of each n-gram for each label, the ratio included."""
         self.bias = torch.zeros(size, dtype=torch.float64)
         self.spread = torch.ones(1, dtype=torch.float64)
-        """Standard deviation of numbers around what is told of them."""
+        """Standard deviation of the residuals of numeric labels."""
 
     def fit(self, train: Examples, tune: Examples) -> None:
-        """Learn the weights from the training part, with the lengths and the cost that the
-        validation part finds best."""
+        """Fit the weights on the training part; select n-gram length and C on the validation."""
         lengths = self._lengths()
         for name, size in self.shape.symbols.items():
             steps = np.asarray(train.steps[name])
@@ -126,7 +127,7 @@ class NBSVM(Predictor):
         return range(3, 6) if max(self.shape.symbols.values()) < FEW_SYMBOLS else range(1, 4)
 
     def _fitted(self, train: _Part, tune: _Part, longest: int, cost: float) -> Fit:
-        """Raise the cost from the given one until the validation part gets no likelier."""
+        """Raise C from a given value until the validation loss stops falling."""
         fixed = self.settings.C
         cost = cost if fixed == "auto" else fixed
         ratio, best = self._ratio(train), None
@@ -163,8 +164,10 @@ class NBSVM(Predictor):
         return minimise(problem, start, self.settings.iterations, ENOUGH)
 
     def _ratio(self, train: _Part) -> Tensor:
-        """Give r = log (p / |p|) / (q / |q|): p counts examples of a label with an n-gram, q the
-        others."""
+        """Compute r = log (p / |p|) / (q / |q|).
+
+        p counts the examples of a label that have an n-gram, q the other examples.
+        """
         if self.kind == "regression":
             return torch.ones(train.present.count, self.size, dtype=torch.float64)
         target = train.target if self.kind == "multilabel" else F.one_hot(train.target, self.size)
@@ -173,14 +176,14 @@ class NBSVM(Predictor):
         return torch.from_numpy(np.log(within / within.sum(0)) - np.log(without / without.sum(0)))
 
     def _present(self, steps: Mapping[str, Any], offsets: np.ndarray) -> SparseBinary:
-        """Give the n-grams of all fields of symbols."""
+        """Encode the n-grams of all fields of symbols."""
         found = [
             grams.encode(np.asarray(steps[name]), offsets) for name, grams in self.grams.items()
         ]
         return reduce(SparseBinary.beside, found)
 
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
-        """Give the distribution of the label of each row."""
+        """Return the distribution of the label of each row."""
         lengths = batch.lengths.cpu().numpy()
         steps = {name: batch[name].cpu().numpy() for name in self.grams}
         real = {
@@ -192,18 +195,18 @@ class NBSVM(Predictor):
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers were learned."""
+        """Number of weights and intercepts."""
         return self.weight.numel() + self.bias.numel()
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give the weights, and the keys of the n-grams of each field and length."""
+        """Return the weights, and the n-gram keys of each field and length."""
         found = {name: getattr(self, name).numpy() for name in OWN}
         for name, grams in self.grams.items():
             found |= {f"grams.{name}.{n}": keys for n, keys in enumerate(grams.keys, 1)}
         return found
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
+        """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
         shapes: dict[str, tuple[int, ...]] = {"bias": (self.size,), "spread": (1,)}
         grams = {}
         for field, size in self.shape.symbols.items():
@@ -216,7 +219,7 @@ class NBSVM(Predictor):
         if {name: array.shape for name, array in arrays.items()} != shapes:
             raise RunError(
                 "the saved linear model is of other symbols or labels",
-                hint="use the settings it had",
+                hint="use the settings of its training",
             )
         self.grams = grams
         self.weight, self.bias, self.spread = (
@@ -226,8 +229,7 @@ class NBSVM(Predictor):
 
 @dataclass(frozen=True)
 class Fit:
-    """Weights (features + 1, size), the constants last, and how likely they make the validation
-    part."""
+    """Weights (features + 1, size), intercepts last, and their mean validation loss in nats."""
 
     nats: float
     cost: float

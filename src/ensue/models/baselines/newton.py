@@ -1,5 +1,4 @@
-"""Newton's method for models that are linear in their weights: few products with the features,
-however many."""
+"""Truncated Newton method for models that are linear in their weights."""
 
 from __future__ import annotations
 
@@ -12,32 +11,30 @@ from torch import Tensor
 Map = Callable[[Tensor], Tensor]
 
 HALVINGS = 40
-"""Of a step that does not lower the cost, before it is given up."""
+"""Maximum halvings of a step that does not lower the cost."""
 
 
 @dataclass(frozen=True)
 class Convex:
-    """cost(w) = misfit(score(w)) + sum penalty w^2, for a linear `score` and a convex, smooth
-    `loss`."""
+    """cost(w) = loss(score(w)) + sum penalty w^2, for linear `score` and convex, smooth `loss`."""
 
     score: Map
     back: Map
-    """The transpose of `score`: from the slopes of scores to those of weights."""
+    """Transpose of `score`: from gradients of scores to gradients of weights."""
     loss: Map
     penalty: Tensor
-    """Of each weight; any shape that goes with theirs."""
+    """L2 penalty of each weight, in any shape that broadcasts."""
 
     def cost(self, weight: Tensor, scores: Tensor) -> float:
-        """Give the cost of weights whose scores are known."""
+        """Compute the cost of weights whose scores are known."""
         return float(self.loss(scores) + (self.penalty * weight.square()).sum())
 
 
 def minimise(problem: Convex, start: Tensor, iterations: int, least: float = 1e-9) -> Tensor:
-    """Give the weights of least cost; ends after so many steps, or with one that gains less than
-    `least`.
+    """Minimise the cost; stop after `iterations` steps, or when a step gains less than `least`.
 
-    The step solves H s = -g by conjugate gradients as far as it pays (Dembo & Steihaug 1983), and
-    is halved until it lowers the cost.
+    Each step solves H s = -g by truncated conjugate gradients (Dembo & Steihaug 1983), and is
+    halved until it lowers the cost.
 
     >>> double = lambda weight: 2 * weight
     >>> problem = Convex(double, double, lambda scores: (scores - 6).square().sum(), torch.zeros(1))
@@ -65,7 +62,7 @@ def minimise(problem: Convex, start: Tensor, iterations: int, least: float = 1e-
 
 
 def _around(problem: Convex, weight: Tensor, scores: Tensor) -> tuple[Tensor, Map]:
-    """Give the slope g of the cost, and v -> H v."""
+    """Compute the gradient g, and the product v -> H v."""
     free = scores.detach().requires_grad_()
     (slope,) = torch.autograd.grad(problem.loss(free), free, create_graph=True)
 
@@ -77,7 +74,7 @@ def _around(problem: Convex, weight: Tensor, scores: Tensor) -> tuple[Tensor, Ma
 
 
 def _solved(curvature: Map, wanted: Tensor) -> Tensor:
-    """Solve H s = wanted until what is left is a small share, the smaller the nearer the end is."""
+    """Solve H s = b by conjugate gradients, up to a residual that falls with the gradient."""
     found, left = torch.zeros_like(wanted), wanted
     towards, square = left, float(left.square().sum())
     enough = min(0.25, square**0.25) ** 2 * square

@@ -1,4 +1,4 @@
-"""The generative classifier: a language model for each label, and Bayes' rule."""
+"""Generative classifier: an n-gram language model for each label, and Bayes' rule."""
 
 from __future__ import annotations
 
@@ -23,45 +23,51 @@ from ensue.models.ngram import fit as smoothed
 from ensue.settings import Settings
 
 ROWS = 512
-"""Examples scored together."""
+"""Examples scored at a time."""
 
 TEMPERS = tuple(2.0 ** (-half / 2) for half in range(13))
-"""Exponents of the likelihood that are tried: 1 to 1/64."""
+"""Candidate exponents of the likelihood: 1 to 1/64."""
 
 AUTO: tuple[Literal["kneser-ney", "witten-bell"], ...] = ("kneser-ney", "witten-bell")
 
 
 class NgramBayesSettings(Settings):
-    """Settings of the generative classifier."""
+    """Settings of the n-gram Bayes classifier."""
 
     name: Literal["ngram-bayes"] = "ngram-bayes"
     order: Annotated[int, Field(ge=1, le=16)] | Literal["auto"] = "auto"
-    """Symbols in an n-gram, the same for all labels; auto takes the best on the validation part."""
+    """N-gram order, the same for all labels; auto selects it on the validation part."""
     max_order: int = Field(6, ge=1, le=16)
-    """The largest order that auto tries."""
+    """Largest order that auto tries."""
     smoothing: Literal["auto", "kneser-ney", "witten-bell", "additive"] = "auto"
-    """How unseen continuations get their share; auto takes Kneser-Ney or Witten-Bell, the better
-    on the validation part."""
+    """Smoothing; auto selects Kneser-Ney or Witten-Bell on the validation part."""
     likelihood_exponent: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
-    """The exponent of the likelihood; auto takes the best on the validation part. Symbols are not
-    as independent as the model has them, so with 1 it is too sure of long texts."""
+    """Exponent of the likelihood; auto selects it on the validation part.
+
+    The model treats symbols as independent given their context, so with 1 it is overconfident on
+    long texts.
+    """
 
     def suits(self, shape: Fields, kind: LabelKind) -> bool:
-        """It is a baseline where steps are symbols one after the other, and one label is told."""
+        """Whether it is a baseline: sequences of symbols with one label each."""
         return len(shape.symbols) == 1 and not shape.measured and kind in ("multiclass", "ordinal")
 
     def build(self, shape: Fields, kind: LabelKind, size: int) -> NgramBayes:
-        """Make the model for steps of a shape, and `size` labels. Raises SettingError for what
-        it cannot tell."""
+        """Build the model for `size` labels.
+
+        Raises SettingError for other data than sequences of symbols with one label.
+        """
         if kind not in ("multiclass", "ordinal") or len(shape.symbols) != 1:
-            what = "Bayes' rule is for one label of sequences of symbols"
+            what = "ngram-bayes needs sequences of symbols with one label each"
             raise SettingError(what, where="--model ngram-bayes", hint="choose another model")
         return NgramBayes(self, shape, size)
 
 
 def log_likelihoods(models: Iterable[Any], symbols: Tensor, lengths: Tensor, ends: int) -> Tensor:
-    """Give log p of rows of symbols (batch, time), each with its end, by some models, (batch,
-    models)."""
+    """Compute log p of each row under each model, (batch, models).
+
+    Rows are symbols (batch, time), each with its end symbol.
+    """
     text = symbols.new_full((len(symbols), symbols.shape[1] + 2), ends)
     text[:, 0] = ends + 1  # the start of a sequence, by the contract of these models
     real = torch.arange(symbols.shape[1], device=symbols.device) < lengths[:, None]
@@ -76,12 +82,12 @@ def log_likelihoods(models: Iterable[Any], symbols: Tensor, lengths: Tensor, end
 
 
 class NgramBayes(Predictor):
-    """log p(label | x) = log p(label) + temper * log p(x | label) - log of the sum over labels.
+    """log p(label | x) = log p(label) + exponent * log p(x | label) - log of the sum over labels.
 
-    p(label) = (count + 1) / (examples + labels), by the training part. p(x | label) is that of all
-    symbols and of an end, the id `ends`, by the label's own language model over ends + 1 symbols.
-    Of a label without examples nothing is known: p(x | label) is the mean over the others, so that
-    it keeps its p(label).
+    p(label) = (count + 1) / (examples + labels), by the training part. p(x | label) covers all
+    symbols and an end, the id `ends`, by the label's own language model over ends + 1 symbols. A
+    label without training examples has the mean p(x | label) of the others, so that it keeps its
+    p(label).
     """
 
     def __init__(self, settings: NgramBayesSettings, shape: Fields, size: int) -> None:
@@ -94,8 +100,7 @@ class NgramBayes(Predictor):
         self.temper = 1.0
 
     def fit(self, train: Examples, tune: Examples) -> None:
-        """Count the n-grams of each label, with what makes the labels of the validation part
-        likeliest."""
+        """Count the n-grams of each label, and select what is open by the validation likelihood."""
         fixed = self.settings.order
         orders = (
             range(1, self.settings.max_order + 1) if fixed == "auto" else range(fixed, fixed + 1)
@@ -120,8 +125,10 @@ class NgramBayes(Predictor):
                     best, self.temper, self.models = nats, temper, models
 
     def judge(self, models: Sequence[Autoregressive], tune: Examples) -> tuple[float, float]:
-        """Give the mean nats of the labels of a part with the best exponent, and that; one model
-        for each label."""
+        """Return the mean nats of a part's labels with the best exponent, and that exponent.
+
+        `models` has one language model per label.
+        """
         target = torch.from_numpy(np.array(tune.static["target"], np.int64))
         likelihood = torch.zeros(len(tune), self.size, dtype=torch.float64)
         for rows, batch in in_order(tune, ROWS):
@@ -140,7 +147,7 @@ class NgramBayes(Predictor):
         return min(found)
 
     def likelihood(self, models: Sequence[Autoregressive], batch: Batch[Tensor]) -> Tensor:
-        """Give log p(x | label) of each row and label, (batch, size)."""
+        """Compute log p(x | label) of each row and label, (batch, size)."""
         return log_likelihoods(models, batch[self.field], batch.lengths, self.ends)
 
     def _told(self, likelihood: Tensor, temper: float) -> Distribution:
@@ -156,32 +163,30 @@ class NgramBayes(Predictor):
         )
 
     def _ended(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
-        """Put the end after each example."""
+        """Append the end symbol to each example."""
         ids = np.insert(
             np.asarray(examples.steps[self.field]).astype(np.int64), examples.offsets[1:], self.ends
         )
         return ids, examples.offsets + np.arange(len(examples.offsets))
 
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
-        """Give the distribution of the label of each row."""
+        """Return the distribution of the label of each row."""
         return self._told(self.likelihood(self.models, batch), self.temper)
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers were learned: those of all models, the counts of labels, and the
-        exponent."""
+        """Number of parameters of all models, the label counts and the exponent."""
         return sum(model.parameter_count for model in self.models) + self.size + 1
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give those of each label's model, as LABEL.NAME, the counts of labels, and the
-        exponent."""
+        """Return each label's arrays as LABEL.NAME, the label counts, and the exponent."""
         found = {"counts": self.counts, "likelihood_exponent": np.array([self.temper])}
         for label, model in enumerate(self.models):
             found |= {f"{label}.{name}": array for name, array in model.arrays().items()}
         return found
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` gave. Raises RunError if a name or shape does not fit."""
+        """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
         counts, temper = (
             arrays.get(name, np.zeros(0)) for name in ("counts", "likelihood_exponent")
         )
@@ -191,7 +196,9 @@ class NgramBayes(Predictor):
             or temper.shape != (1,)
             or labels != set(map(str, range(self.size)))
         ):
-            raise RunError("the saved models are of other labels", hint="use the settings they had")
+            raise RunError(
+                "the saved models are of other labels", hint="use the settings of its training"
+            )
         for label, model in enumerate(self.models):
             own = {
                 name.partition(".")[2]: array

@@ -1,4 +1,4 @@
-"""Which n-grams each example has: sorted keys of all that were seen, and a sparse table."""
+"""Binary n-gram features: sorted keys of all n-grams, and a sparse matrix."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Ids = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class SparseBinary:
-    """A table (examples, features): for each pair of `rows`, in order, and `columns` a one, and all
-    rows of length one.
+    """A sparse binary matrix (examples, features), with rows scaled to unit length.
 
-    Every row has a feature. In NumPy, one column of weights at a time: torch's own sparse products
-    are up to 1.7 times faster on one thread, and warn that they may change.
+    `rows`, in order, and `columns` are the places of the ones; every row has one. Products use
+    NumPy, one column of weights at a time: torch's sparse products are up to 1.7 times faster on
+    one thread, but warn that they may change.
     """
 
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
     count: int
-    """Features there are."""
+    """Number of features."""
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
@@ -36,7 +36,7 @@ class SparseBinary:
 
     @cached_property
     def scale(self) -> NDArray[np.float64]:
-        """What stands for one in each row."""
+        """The non-zero value of each row."""
         return 1 / np.sqrt(np.bincount(self.rows))
 
     def only(self, kept: NDArray[np.bool_]) -> SparseBinary:
@@ -47,15 +47,14 @@ class SparseBinary:
         )
 
     def beside(self, other: SparseBinary) -> SparseBinary:
-        """Put the features of the same examples after these."""
+        """Append the features of another matrix over the same examples."""
         rows = np.concatenate([self.rows, other.rows])
         columns = np.concatenate([self.columns, other.columns + self.count])
         order = np.argsort(rows, kind="stable")
         return SparseBinary(rows[order], columns[order], self.count + other.count)
 
     def counts(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sum up weights (examples, size) of the examples that have each feature, (features,
-        size)."""
+        """Sum weights (examples, size) over the examples with each feature, (features, size)."""
         found = np.empty((self.count, weight.shape[1]))
         for place, one in enumerate(weight.T):
             found[:, place] = np.bincount(self.columns, one[self.rows], self.count)
@@ -73,11 +72,11 @@ class SparseBinary:
 
 
 class Grams:
-    """The n-grams of 1 to `longest` symbols, those of each length after those that are shorter.
+    """The n-grams of 1 to `longest` symbols, in order of length.
 
-    The id `size` stands before and after each example. An n-gram is known by the place of its first
-    n - 1 symbols among those of their length, and its last symbol: `keys[n - 1]` holds place *
-    (size + 1) + symbol, sorted.
+    The id `size` stands before and after each example. An n-gram is identified by the place of its
+    first n - 1 symbols among those of their length, and its last symbol: `keys[n - 1]` holds place
+    * (size + 1) + symbol, sorted.
 
     >>> grams = Grams.fit(np.array([0, 1, 0]), np.array([0, 2, 3]), size=2, longest=2)
     >>> ([len(keys) for keys in grams.keys], grams.count,
@@ -88,20 +87,20 @@ class Grams:
     def __init__(self, size: int, keys: Sequence[Keys]) -> None:
         self.size, self.keys = size, list(keys)
         self.firsts = np.cumsum([0, *map(len, keys)])
-        """The first feature of each length, from 1, and the number of all."""
+        """First feature of each length, from 1, and the number of all."""
 
     def up_to(self, longest: int) -> NDArray[np.bool_]:
-        """Mark the n-grams of up to so many symbols."""
+        """Mark the n-grams of at most `longest` symbols."""
         return np.arange(self.count) < self.firsts[longest]
 
     @property
     def count(self) -> int:
-        """How many n-grams there are."""
+        """Number of n-grams."""
         return int(self.firsts[-1])
 
     @classmethod
     def fit(cls, ids: Ids, offsets: Ids, size: int, longest: int, least: int = 1) -> Grams:
-        """Find the n-grams of records that occur so often."""
+        """Collect the n-grams of records that occur at least `least` times."""
         text, rows = _bounded(ids, offsets, size)
         keys: list[Keys] = []
         place = np.zeros(len(text), np.int64)
@@ -113,7 +112,7 @@ class Grams:
         return cls(size, keys)
 
     def encode(self, ids: Ids, offsets: Ids) -> SparseBinary:
-        """Find which n-grams each record has."""
+        """Find the n-grams of each record."""
         text, rows = _bounded(ids, offsets, self.size)
         pairs = [rows[at] * self.count + feature for at, feature in self._found(text, rows)]
         return SparseBinary(*np.divmod(np.unique(np.concatenate(pairs)), self.count), self.count)
@@ -127,7 +126,7 @@ class Grams:
 
 
 def _bounded(ids: Ids, offsets: Ids, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give one text of all records, each between two ids `size`, and the record of each symbol."""
+    """Join all records, each between two ids `size`; also return the record of each symbol."""
     lengths = np.diff(offsets) + 2
     ends = np.cumsum(lengths)
     text = np.full(int(lengths.sum()), size, np.int64)
@@ -138,15 +137,14 @@ def _bounded(ids: Ids, offsets: Ids, size: int) -> tuple[NDArray[np.int64], NDAr
 
 
 def _keys(text: Ids, rows: Ids, place: Ids, n: int, size: int) -> tuple[Ids, Keys]:
-    """Give where n symbols of one record begin of which the first n - 1 are known, and the keys
-    of the whole."""
+    """Find n symbols of one record whose first n - 1 are known; return places and keys."""
     begins = np.arange(len(text) - n + 1)
     at = begins[(rows[begins] == rows[begins + n - 1]) & (place[begins] >= 0)]
     return at, place[at] * (size + 1) + text[at + n - 1]
 
 
 def _placed(keys: Keys, at: Ids, key: Keys, length: int) -> NDArray[np.int64]:
-    """Give the place of each key among those known, at where it begins; -1 everywhere else."""
+    """Look up the place of each key, at the position where it begins; -1 elsewhere."""
     place = np.full(length, -1, np.int64)
     if len(keys) and len(key):
         found = np.minimum(np.searchsorted(keys, key), len(keys) - 1)

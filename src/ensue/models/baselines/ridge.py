@@ -1,5 +1,4 @@
-"""Ridge regression of all steps at once on the features of a window (Hoerl & Kennard 1970): the
-classical way."""
+"""Ridge regression from window features to all steps ahead (Hoerl & Kennard 1970)."""
 
 from __future__ import annotations
 
@@ -27,20 +26,21 @@ from ensue.settings import Settings
 
 PENALTIES = tuple(10.0**power for power in np.arange(-3, 6.5, 0.5))
 OPEN = ""
-"""The anchor before one was chosen."""
+"""The anchor before selection."""
 LEAST = 1e-6
-"""The least spread that a forecast may have, in units of the scaled past."""
+"""Minimum standard deviation of errors, in units of the scaled past."""
 SHARED = 20
+"""Weight of the pooled error variance, in windows: few windows alone estimate it badly."""
 
 Windows = Callable[[], Iterable[Fields]]
-"""Gives the windows that are learned from, some at a time."""
+"""Returns the windows to fit on, in batches."""
 
 
 def residual_spread(squares: Array, counts: Array, sizes: Sizes) -> Array:
-    """Give the spread of errors at each step, (horizon * channels,), of sums of squares over so
-    many windows each.
+    """Estimate the standard deviation of errors at each step, (horizon * channels,).
 
-    A step by itself is not told by a few windows: all steps together stand for SHARED more of them.
+    `squares` are sums of squared errors, `counts` their numbers. With few windows each step's
+    variance is shrunk to that of all steps, which counts as SHARED windows.
     """
     whole, count = (one.reshape(-1, sizes.channels) for one in (squares, counts))
     mean = (whole + SHARED * whole.sum(0) / np.maximum(count.sum(0), 1)) / (count + SHARED)
@@ -48,27 +48,26 @@ def residual_spread(squares: Array, counts: Array, sizes: Sizes) -> Array:
 
 
 class RidgeSettings(Settings):
-    """Settings of a ridge regression on window features."""
+    """Settings of ridge regression on window features."""
 
     name: Literal["ridge"] = "ridge"
     penalty: float = Field(0.0, ge=0)
-    """What a squared weight costs, of features with spread 1; 0 chooses it on the validation
-    part, as is the anchor."""
+    """L2 penalty on standardised features; 0 selects it on the validation part, with the anchor."""
 
     spreads: bool = False
-    """Whether the spreads of the last steps and seasons are features too; what is linear in them
-    rarely gains."""
+    """Also use the spreads of recent steps and seasons as features; a linear model rarely gains."""
 
     def build(self, sizes: Sizes) -> Ridge:
-        """Make the model, which has learned nothing yet."""
+        """Build the unfitted model."""
         return Ridge(sizes, self.penalty, self.spreads)
 
 
 class Ridge(WindowModel, Predictor, Forecasting):
     """min sum |Y - anchor - X W|^2 + penalty |W|^2, on standardised features.
 
-    The anchor is what is forecast where the penalty is high: the window's mean, its last value, or
-    its last season. The spread is that of the errors on other windows.
+    The anchor is the naive forecast that a high penalty shrinks to: the window's mean, its last
+    value, or its last season. Errors are normal, with the spread of those on the validation
+    windows.
     """
 
     def __init__(self, sizes: Sizes, penalty: float, spreads: bool) -> None:
@@ -77,8 +76,10 @@ class Ridge(WindowModel, Predictor, Forecasting):
         self._arrays: dict[str, Array] = {}
 
     def fit(self, learned: Windows, others: Windows) -> None:
-        """Learn from some windows; the penalty and the anchor, if they are open, and the spread
-        come from others."""
+        """Fit the weights; select penalty and anchor on the validation windows.
+
+        The spread of errors is measured on them too.
+        """
         weights = self._solved(learned)
         missed = dict.fromkeys(weights, 0.0)
         squares: dict[tuple[str, float], Array] = dict.fromkeys(weights, np.zeros(1))
@@ -102,12 +103,11 @@ class Ridge(WindowModel, Predictor, Forecasting):
         }
 
     def refit(self, learned: Windows) -> None:
-        """Learn anew from other windows, with the penalty, the anchor and the spread that it
-        has."""
+        """Fit the weights on other windows, with the same penalty, anchor and spread."""
         self._arrays = self._arrays | {"weights": self._solved(learned)[self.anchor, self.penalty]}
 
     def _solved(self, learned: Windows) -> dict[tuple[str, float], Array]:
-        """Give the weights, intercepts below them, of each anchor and penalty."""
+        """Solve for the weights of each anchor and penalty; the last row is the intercept."""
         names = (
             list(anchors(next(iter(learned())), self.sizes))
             if self.anchor == OPEN
@@ -131,10 +131,9 @@ class Ridge(WindowModel, Predictor, Forecasting):
         return found
 
     def _moments(self, windows: Windows, names: Sequence[str]) -> tuple[int, Array, Array, Array]:
-        """Give how many windows there are, the means of features and targets, and their products
-        about the means.
+        """Compute the number of windows, the means of features and targets, and centred products.
 
-        The targets are those less each anchor, side by side.
+        Targets are differences from each anchor, side by side.
         """
 
         def both(fields: Fields) -> tuple[Array, Array]:
@@ -157,25 +156,22 @@ class Ridge(WindowModel, Predictor, Forecasting):
         return count, means, whole[:, :features], whole[:, features:]
 
     def predict(self, fields: Fields) -> tuple[Array, Array]:
-        """Give the scaled forecasts, and the spread of their errors."""
+        """Return the scaled forecasts, and the spread of their errors."""
         weights, begin = self._arrays["weights"], anchors(fields, self.sizes)[self.anchor]
         return begin + self.features(fields) @ weights[:-1] + weights[-1], self._arrays["spread"]
 
     @property
     def selected(self) -> str:
-        """What was chosen, and not learned."""
-        return (
-            f"the penalty of the ridge, {self.penalty:g}, its anchor ({self.anchor}) and the "
-            f"spread of its errors"
-        )
+        """What was selected on the validation part."""
+        return f"L2 penalty of ridge, {self.penalty:g}, anchor ({self.anchor}) and error spread"
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers were learned."""
+        """Number of fitted parameters."""
         return sum(array.size for array in self._arrays.values())
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give weights, intercepts below them, and spreads."""
+        """Return weights (the last row is the intercept), spreads, penalty and anchor."""
         return {
             **self._arrays,
             "penalty": np.array([self.penalty]),
@@ -183,11 +179,12 @@ class Ridge(WindowModel, Predictor, Forecasting):
         }
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `arrays` gave."""
+        """Load what `arrays` returned. Raises RunError if they are those of another model."""
         told, names = self.horizon * self.sizes.channels, ["anchor", "penalty", "spread", "weights"]
         if sorted(arrays) != names or arrays["weights"].shape[1] != told:
             raise RunError(
-                "the saved weights are not those of this model", hint="use the settings they had"
+                "the saved weights are not those of this model",
+                hint="use the settings of its training",
             )
         self.penalty, self.anchor = float(arrays["penalty"][0]), arrays["anchor"].tobytes().decode()
         self._arrays = {name: np.array(arrays[name]) for name in ("weights", "spread")}

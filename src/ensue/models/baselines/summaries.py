@@ -1,5 +1,4 @@
-"""Of a sequence of numbers a row of features that say what a person would: how large, how
-varied, how long, rising."""
+"""Summary features of a numeric sequence: level, spread, trend, length and the like."""
 
 from __future__ import annotations
 
@@ -9,16 +8,16 @@ from torch import Tensor
 QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 SEGMENTS = 4
-"""Stretches of a sequence that have a mean each."""
+"""Number of segments whose means are features."""
 
 
 def summaries(numbers: Tensor, lengths: Tensor) -> Tensor:
-    """Give features (batch, features) of numbers (batch, time, channels) and lengths (batch,).
+    """Compute features (batch, features) of numbers (batch, time, channels), lengths (batch,).
 
-    Of each channel: mean, standard deviation, least, quartiles and most; first and last; mean
-    square; slope over the sequence; mean size of steps; how often it crosses its mean; where its
-    least and most stand; and the means of stretches. And the logarithm of the length. A sequence
-    without steps is like one zero.
+    For each channel: mean, standard deviation, minimum, quartiles and maximum; first and last
+    value; mean square; slope; mean absolute step; rate of mean crossings; places of minimum and
+    maximum; means of segments. Then the logarithm of the length. An empty sequence counts as one
+    zero.
 
     >>> summaries(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([2]))[0, :4].tolist()
     [2.0, 1.0, 1.0, 1.0]
@@ -57,7 +56,7 @@ def summaries(numbers: Tensor, lengths: Tensor) -> Tensor:
 
 
 def _quantiles(numbers: Tensor, real: Tensor, lengths: Tensor) -> list[Tensor]:
-    """Give the quartiles, each the nearest value that is there."""
+    """Compute the quartiles, each the nearest value of the sequence."""
     ordered = numbers.masked_fill(~real, torch.inf).sort(1).values
     return [_at(ordered, ((lengths - 1) * share).round().long()) for share in QUARTILES]
 
@@ -68,7 +67,7 @@ def _at(numbers: Tensor, place: Tensor) -> Tensor:
 
 
 def _slope(off: Tensor, place: Tensor, real: Tensor) -> Tensor:
-    """Give the slope of the line of least squares, `place` going from 0 to 1."""
+    """Compute the slope of the least-squares line, with `place` from 0 to 1."""
     count = real.sum(1)
     moved = (
         place[..., None] - (place[..., None] * real).sum(1, keepdim=True) / count[:, None]

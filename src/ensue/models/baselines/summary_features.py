@@ -1,5 +1,4 @@
-"""Linear models on features that sum up a sequence: what is there to be told without reading it
-step by step."""
+"""Linear models on summary features of a sequence, which ignore the order of most steps."""
 
 from __future__ import annotations
 
@@ -22,10 +21,10 @@ from ensue.models.parameters import ArrayMixin
 from ensue.settings import Settings
 
 ROWS = 64
-"""Examples summed up at a time."""
+"""Examples summarised at a time."""
 
 FAR = 8.0
-"""Standard deviations beyond which a feature is not followed."""
+"""Standardised features are clipped at so many standard deviations."""
 
 
 class SummaryFeaturesSettings(Settings):
@@ -33,27 +32,24 @@ class SummaryFeaturesSettings(Settings):
 
     name: Literal["summary-features"] = "summary-features"
     penalties: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-    """What the sum of squared weights may count beside the mean nats; the validation part
-    chooses."""
+    """Candidate L2 penalties; selected on the validation part."""
     iterations: int = 50
-    """Most steps of the minimisation (Newton's method)."""
+    """Maximum number of Newton steps."""
 
     def suits(self, shape: Fields, kind: LabelKind) -> bool:
-        """It is a baseline where numbers were measured."""
+        """Whether it is a baseline: examples with measured numbers."""
         return bool(shape.measured)
 
     def build(self, shape: Fields, kind: LabelKind, size: int) -> SummaryFeatures:
-        """Make the model for `size` labels of a kind."""
+        """Build the model for `size` labels of a kind."""
         return SummaryFeatures(self, shape, kind, size)
 
 
 class SummaryFeatures(ArrayMixin, Predictor):
-    """Labels ~ W features + b: logistic for one label or several, and with normal errors for
-    numbers (ridge).
+    """Labels ~ W features + b: logistic regression for labels, ridge regression for numbers.
 
-    Features are the summaries of the numbers of all steps, the shares of each symbol, and the
-    numbers that hold for the whole, each brought to mean 0 and standard deviation 1 by the training
-    part.
+    Features are the summaries of the numbers of all steps, the share of each symbol, and the static
+    numbers. Each is standardised by the training part.
     """
 
     kept = ("mean", "sd", "weight", "spread")
@@ -75,12 +71,12 @@ class SummaryFeatures(ArrayMixin, Predictor):
             torch.ones(count, dtype=torch.float64),
         )
         self.weight = torch.zeros(count + 1, size, dtype=torch.float64)
-        """The last row is that of the constant."""
+        """The last row is the intercept."""
         self.spread = torch.ones(1, dtype=torch.float64)
-        """Standard deviation of numbers around what is told of them."""
+        """Standard deviation of the residuals of numeric labels."""
 
     def features(self, batch: Batch[Tensor]) -> Tensor:
-        """Give the features (batch, features), before they are scaled."""
+        """Compute the features (batch, features), not yet standardised."""
         lengths = batch.lengths
         parts = [summaries(batch["numbers"].double(), lengths)] if self.shape.numbers else []
         for name, size in self.shape.symbols.items():
@@ -93,8 +89,10 @@ class SummaryFeatures(ArrayMixin, Predictor):
         return torch.cat(parts, 1)
 
     def fit(self, train: Examples, tune: Examples) -> tuple[str, ...]:
-        """Learn the weights from the training part, with the penalty that the validation part
-        finds best; says which."""
+        """Fit the weights on the training part, and select the penalty on the validation part.
+
+        Returns a note about the selected penalty.
+        """
         (features, target), (held, truth) = self._summed(train), self._summed(tune)
         self.mean, sd = features.mean(0), features.std(0, correction=0)
         self.sd = torch.where(sd > 1e-9 * self.mean.abs().clamp(min=1e-9), sd, torch.ones_like(sd))
@@ -112,7 +110,7 @@ class SummaryFeatures(ArrayMixin, Predictor):
             )
             found.append((nats, -penalty, self.weight.clone(), self.spread.clone()))
         _, penalty, self.weight, self.spread = min(found, key=lambda one: one[:2])
-        return (f"the penalty of the linear model, {-penalty:g}: on the validation part",)
+        return (f"L2 penalty of summary-features, {-penalty:g}: on the validation part",)
 
     def _summed(self, examples: Examples) -> tuple[Tensor, Tensor]:
         parts = [batch.map(torch.from_numpy) for _, batch in in_order(examples, ROWS)]
@@ -138,11 +136,11 @@ class SummaryFeatures(ArrayMixin, Predictor):
             self.spread = residual_spread(inputs @ self.weight, target)
 
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
-        """Give the distribution of the label of each row."""
+        """Return the distribution of the label of each row."""
         features = self._scaled(self.features(batch))
         return distribution(self.kind, features @ self.weight.to(features), self.spread)
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers were learned."""
+        """Number of weights."""
         return self.weight.numel()

@@ -1,5 +1,4 @@
-"""What counted taggers are counted on: arrays of all words of the training part, one sentence
-after the other."""
+"""Arrays of all tagged words of the training part, which tagging baselines count."""
 
 from __future__ import annotations
 
@@ -16,18 +15,20 @@ Counts = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class TaggedSteps:
-    """Fields of all words, and how many ids each has; word 0 is one that was never seen, suffix
-    0 none at all."""
+    """Fields of all words, sentence after sentence.
+
+    Word 0 stands for an unseen word, suffix 0 for none.
+    """
 
     surface: NDArray[np.integer]
     suffix: NDArray[np.integer]
-    """(words, lengths), the shortest first."""
+    """(words, lengths), shortest first."""
     capital: NDArray[np.integer]
     target: NDArray[np.integer]
     offsets: NDArray[np.int64]
-    """Where each sentence begins, and the end of the last."""
+    """Start of each sentence, and the end of the last."""
     sizes: Mapping[str, int]
-    """How many ids the fields "surface", "suffix" and "target" have."""
+    """Number of ids of the fields "surface", "suffix" and "target"."""
 
     def table(self, field: str, chosen: NDArray[np.bool_] | slice = slice(None)) -> Counts:
         """Count each tag with each id of a field, (ids, tags)."""
@@ -41,16 +42,15 @@ class TaggedSteps:
 
 
 def shares(counts: Counts) -> Counts:
-    """Give the share of each tag in each row; zeros for a row without any."""
+    """Normalise each row to sum to 1; empty rows stay zero."""
     return counts / np.maximum(counts.sum(-1, keepdims=True), 1)
 
 
 def seen_once(words: TaggedSteps, lexicon: Counts, most: int = 1) -> NDArray[np.bool_]:
-    """Say which words stand in the training part at most so often: what never was in it is most
-    like them."""
+    """Mark words with a training count of at most `most`; unseen words resemble them most."""
     return lexicon.sum(1)[words.surface] <= most
 
 
 def table(counts: NDArray[np.floating]) -> Tensor:
-    """Give what was counted as a model keeps it."""
+    """Convert counts to a tensor that a model stores."""
     return torch.from_numpy(np.array(counts, np.float32))

@@ -1,8 +1,8 @@
-"""A distribution over the tags of a sentence in which each tag depends on the two before it, as
-TnT's (Brants 2000).
+"""Distribution over tag sequences in which each tag depends on the two before it.
 
-All is exact. Sums are of probabilities, scaled at every step (Rabiner 1989, section V.A): there is
-no gradient, so products of matrices do what logarithms would take far longer for.
+The transitions are those of TnT (Brants 2000). Inference is exact. Sums are of probabilities,
+scaled at every step (Rabiner 1989, section V.A): without gradients, matrix products are much faster
+than log-sum-exp.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ from torch.types import _size
 from ensue.heads.paths import draw, real_steps
 
 CACHED = 1 << 20
-"""Numbers; so many sums are compared at once, for more would not stay near the processor."""
+"""Numbers per chunk of the maximisation, so that they stay in the cache."""
 
 
 class TrigramTags(Distribution):
-    """P(y | x) is proportional to prod_t exp(score_t(y_t)) P(y_t | y_{t-2}, y_{t-1}), times P(end |
-    y_{n-1}, y_n).
+    """P(y | x) ~ prod_t exp(score_t(y_t)) P(y_t | y_{t-2}, y_{t-1}), times P(end | y_{n-1}, y_n).
 
-    `scores` are (batch, time, tags), `chances` (tags + 1, tags + 1, tags + 1): the last id stands
-    before the first tag, twice, and after the last.
+    `scores` are (batch, time, tags), `probabilities` (tags + 1, tags + 1, tags + 1). The last id
+    stands twice before the first tag, and after the last.
 
     >>> even = TrigramTags(torch.zeros(1, 3, 2), torch.tensor([3]), torch.full((3, 3, 3), 1 / 3))
     >>> round(float(even.log_prob(torch.tensor([[0, 1, 1]])).exp()), 6)
@@ -47,7 +46,7 @@ class TrigramTags(Distribution):
         super().__init__(scores.shape[:1], scores.shape[1:2], validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Give the logarithm of the probability of tags (batch, time), (batch,)."""
+        """Return the log-probability of tags (batch, time), (batch,)."""
         own = self.scores.gather(2, value[..., None])[..., 0].masked_fill(~self.real, 0.0).sum(1)
         tags = F.pad(value.masked_fill(~self.real, self.edge), (2, 1), value=self.edge)
         steps = self.chances.log()[tags[:, :-2], tags[:, 1:-1], tags[:, 2:]]
@@ -57,8 +56,7 @@ class TrigramTags(Distribution):
 
     @cached_property
     def _shares(self) -> tuple[list[Tensor], Tensor]:
-        """For each step, the share of all ways so far that end in each state, and the logarithm
-        of their sum."""
+        """For each step, the forward probability of each state, and the log of the total."""
         most = self.scores.amax(2, keepdim=True)
         factors = (self.scores - most).exp()
         nats = most[..., 0].masked_fill(~self.real, 0.0).sum(1)
@@ -83,7 +81,7 @@ class TrigramTags(Distribution):
 
     @property
     def mode(self) -> Tensor:
-        """The likeliest tags, (batch, time), 0 past the end (Viterbi 1967)."""
+        """The most probable tags, (batch, time), 0 past the end (Viterbi 1967)."""
         change = self.change.log()
         rows = max(1, CACHED // change.numel())
         begin = (self.chances[-1, -1, :-1].log() + self.scores[:, 0])[:, None]
@@ -97,8 +95,10 @@ class TrigramTags(Distribution):
 
     @property
     def marginals(self) -> Tensor:
-        """The probability of each tag at each step, (batch, time, tags), 0 past the end (forward
-        and backward)."""
+        """The probability of each tag at each step, (batch, time, tags), by forward-backward.
+
+        It is 0 past the end.
+        """
         factors = self.scores.softmax(2)
         back, both = self.last.expand_as(self._shares[0][0]), []
         for step in range(self.scores.shape[1] - 1, -1, -1):
@@ -111,15 +111,16 @@ class TrigramTags(Distribution):
         return torch.stack(both[::-1], 1).masked_fill(~self.real[..., None], 0.0)
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
-        """Draw tags, (sample, batch, time), 0 past the end: forward filtering, backward
-        sampling."""
+        """Sample tags, (sample, batch, time), by forward filtering and backward sampling.
+
+        They are 0 past the end.
+        """
         return self._back([share.log() for share in self._shares[0]], draw, sample_shape)
 
     def _back(
         self, ways: list[Tensor], pick: Callable[[Tensor], Tensor], shape: Sequence[int] = ()
     ) -> Tensor:
-        """Pick the last two tags out of the logarithms of all ways to them, and so on to the
-        first."""
+        """Choose the last two tags from the log forward scores, then the others backwards."""
         ends = (ways[-1] + self.last.log()).flatten(1)
         state = pick(ends.expand(*shape, *ends.shape))
         before, tag = state // self.edge, state % self.edge

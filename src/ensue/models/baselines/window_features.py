@@ -1,5 +1,4 @@
-"""Features of a window, for models that see all of it at once: lags, means, spreads, the
-calendar, what is beside."""
+"""Features of a window: lags, means, spreads, calendar and covariates."""
 
 from __future__ import annotations
 
@@ -19,48 +18,48 @@ from ensue.models.forecaster_contract import Sizes, Uniforms
 
 Array = NDArray[Any]
 LIMIT = 3.0
-"""Spreads from the mean of a window beyond which its values count as so many: one jump would
-outweigh all the rest."""
+"""Values are clipped at so many standard deviations, so that one jump cannot outweigh the rest."""
 
 Fields = Mapping[str, Array]
-"""The fields of a batch, as `Inputs.arrays` gives them."""
+"""The fields of a batch, as `WindowGatherer.arrays` returns them."""
 
 
 class WindowModel(ABC):
-    """What a forecaster of each number by itself, from the features of a window, is beside its
-    contracts."""
+    """Forecasts each value independently, with normal errors, from the features of a window."""
 
     sizes: Sizes
 
     @abstractmethod
     def predict(self, fields: Fields) -> tuple[Array, Array]:
-        """Give the scaled forecasts, row after row, and the spread of their errors, (horizon *
-        channels,)."""
+        """Return the scaled forecasts (batch, horizon * channels) and their error spread.
+
+        The spread is (horizon * channels,).
+        """
 
     def __call__(self, batch: Batch[Tensor]) -> Normal:
-        """Give the normal distribution of each number."""
+        """Return the normal distribution of each value."""
         return Normal(*self.normal(batch), validate_args=False)
 
     def normal(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
-        """Give mean and spread of each number."""
+        """Return mean and standard deviation of each value."""
         fields = {name: field.cpu().double().numpy() for name, field in batch.fields.items()}
         shape = (-1, self.sizes.horizon, self.sizes.channels)
         mean, spread = (torch.from_numpy(one).view(shape) for one in self.predict(fields))
         return mean, spread.expand(mean.shape)
 
     def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
-        """Draw each step by itself."""
+        """Sample each step independently."""
         mean, spread = self.normal(batch)
         first = torch.stack([uniforms(step)[0] for step in range(mean.shape[1])], 2)
         return mean + spread * normal_quantile(first)
 
 
 def window_features(fields: Fields, sizes: Sizes, spreads: bool = True) -> Array:
-    """Give the features of each window, (batch, features).
+    """Compute the features of each window, (batch, features).
 
-    Of each channel: its scaled values; the mean and the spread of its last 3 steps, season and two
-    seasons, as far as the window reaches. Then the calendar of the first step, known columns of the
-    whole horizon, past and static columns.
+    For each channel: its scaled values; mean and spread of its last 3 steps, season and two
+    seasons, as far as the window reaches. Then the calendar of the first step, the other known
+    covariates of the horizon, past and static covariates.
     """
     past, rows = fields["past"], len(fields["past"])
     spans = sorted(
@@ -80,20 +79,19 @@ def window_features(fields: Fields, sizes: Sizes, spreads: bool = True) -> Array
 
 
 def window_targets(fields: Fields) -> Array:
-    """Give the scaled targets, (batch, horizon * channels)."""
+    """Return the scaled targets, (batch, horizon * channels)."""
     return fields["target"].reshape(len(fields["target"]), -1)
 
 
 def observed(fields: Fields) -> Array:
-    """Tell which of those targets were measured, and not filled in."""
+    """Mark the targets that were measured; the others are imputed."""
     return fields["observed"].reshape(len(fields["observed"]), -1)
 
 
 def anchors(fields: Fields, sizes: Sizes) -> dict[str, Array]:
-    """Give the forecasts that a model may begin from, (batch, horizon * channels) each.
+    """Compute naive forecasts that a model may correct, (batch, horizon * channels) each.
 
-    The mean of the window, its last value, and, where there are seasons, the values of the last
-    one.
+    They are the mean of the window, its last value, and, where there are seasons, its last season.
     """
     past, ahead = fields["past"], np.arange(sizes.horizon)
     found = {"mean": np.zeros_like(past[:, :1])[:, 0 * ahead], "last": past[:, -1 + 0 * ahead]}

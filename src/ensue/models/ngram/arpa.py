@@ -1,13 +1,13 @@
-"""ARPA files: back-off models as text, the format that KenLM, SRILM and others share.
+"""ARPA files: back-off models as text, the format of KenLM, SRILM and others.
 
-A token is what stands between blanks, so symbols are escaped as in an address: white space, control
-characters and `%` become `%20` and so on (their UTF-8 bytes), the empty symbol `%`, and text that
-only looks like one of the special tokens gets `%3C` for its first character.
+Tokens are separated by blanks, so symbols are percent-encoded. White space, control characters and
+`%` become `%20` and so on (their UTF-8 bytes), and the empty symbol `%`. A symbol that looks like a
+special token gets `%3C` for its first character.
 
-Words are written as they are, without the blank before them, so that others read plain text whose
-words and signs stand between blanks: only line breaks, control characters, the special tokens and a
-`%` before two hexadecimal digits are escaped. Where a word is a symbol with that blank and another
-one without it, the less frequent one has its first character escaped: `%20the` or `%74he`.
+Words are written without the blank before them, so that other tools read plain text whose words and
+punctuation are separated by blanks. Only line breaks, control characters, the special tokens and a
+`%` before two hexadecimal digits are encoded. If a word occurs with and without the blank, the less
+frequent symbol has its first character encoded: `%20the` or `%74he`.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from ensue.models.ngram.model import Ngram
 
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 NEVER = -99.0
-"""The base-10 logarithm that stands for impossible."""
+"""The base-10 logarithm that stands for probability zero."""
 
 
 def escape(symbol: str) -> str:
-    """Spell a symbol as one token.
+    """Encode a symbol as one token.
 
     >>> [escape(symbol) for symbol in ("a", " ", "\\n", "100%", "<s>", "<UNK>", "")]
     ['a', '%20', '%0A', '100%25', '%3Cs>', '%3CUNK>', '%']
@@ -52,7 +52,7 @@ def _in_hexadecimal(character: str) -> str:
 
 
 def unescape(token: str) -> str:
-    """Give the symbol that `escape` spelled.
+    """Decode a token of `escape`.
 
     >>> unescape("100%25"), unescape("%")
     ('100%', '')
@@ -68,13 +68,13 @@ def write_arpa(
     end: int | None,
     words: bool = False,
 ) -> None:
-    """Write a model; `symbols` spells its ids, of which `unknown` and `end` (if any) become `<unk>`
-    and `</s>`.
+    """Write a model to an ARPA file.
 
-    With `words`, a blank before a symbol only separates it from another, and the most frequent ids
-    come first. A path that ends in .gz, .xz or .bz2 is packed. Every smoothing can be written
-    exactly. Readers insist on `<unk>` and `</s>`; a model without them gets them last, as
-    impossible. Raises UserError if two symbols are spelled alike.
+    `symbols` spells its ids; those of `unknown` and `end` (if any) become `<unk>` and `</s>`. With
+    `words`, the blank before a symbol is only a separator, and the most frequent ids come first. A
+    path that ends in .gz, .xz or .bz2 is compressed. Every smoothing is written exactly. Readers
+    need `<unk>` and `</s>`; a model without them gets them last, with probability zero. Raises
+    UserError if two symbols are spelled alike.
     """
     tokens = _tokens(symbols, unknown, end, model.size, words)
     absent = [token for token, id in ((UNKNOWN, unknown), (END, end)) if id is None]
@@ -107,13 +107,13 @@ def _tokens(
         if first[token] != id:
             raise UserError(
                 f"symbols {first[token]} and {id} are both written {token!r}",
-                hint="spell them apart",
+                hint="use distinct spellings",
             )
     return [*tokens, START]
 
 
 def _as_words(symbols: Sequence[str], special: Mapping[int | None, str]) -> list[str]:
-    """Spell symbols without the blank before them, as long as no earlier one is spelled so.
+    """Spell symbols without the blank before them, unless an earlier one is spelled so.
 
     >>> _as_words([" the", "the", ",", " ,", " ", "5%", "%20"], {})
     ['the', '%74he', ',', '%20,', '%20', '5%', '%2520']
@@ -130,8 +130,10 @@ def _as_words(symbols: Sequence[str], special: Mapping[int | None, str]) -> list
 
 
 def _as_it_is(word: str) -> str:
-    """Escape what would end a token, or be taken for something else. A joiner within a word is
-    no blank."""
+    """Escape what would end a token, or look like a special one.
+
+    Zero-width joiners within a word are kept.
+    """
     if word in (START, END, UNKNOWN, UNKNOWN.upper()):
         return escape(word)
     odd = r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]|%(?=[0-9A-Fa-f]{2})"

@@ -1,4 +1,4 @@
-"""Reading ARPA files into n-gram models, with every mistake by its line."""
+"""Reading ARPA files into n-gram models; each error names its line."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ensue.models.ngram.model import Ngram
 from ensue.models.ngram.table import OrderTable, Table, unigram_table
 
 LARGEST = 300
-"""Logarithms to the base of ten up to which weights are numbers."""
+"""Maximum absolute base-10 logarithm of a back-off weight."""
 
 
 def read_arpa(path: Path) -> tuple[Ngram, list[str]]:
-    """Give the model of an ARPA file and the tokens of its ids, in the file's order, without `<s>`.
+    """Read the model of an ARPA file, and the tokens of its ids without `<s>`.
 
-    Its conditionals sum to one as far as the file's rounding lets them. N-grams with `<s>` in any
-    but the first place are left out: it stands once, before a sequence. Raises DataError at the
-    first line that does not fit.
+    Tokens have the file's order. Conditionals sum to one up to the file's rounding. N-grams with
+    `<s>` in any but the first place are skipped: it occurs once, before a sequence. Raises
+    DataError at the first line that does not fit.
     """
     file = _File(path)
     expected = _header(file)
@@ -36,14 +36,14 @@ def read_arpa(path: Path) -> tuple[Ngram, list[str]]:
         section = _section(file, n, count, ids)
         rungs.append(_first(section, ids) if n == 1 else _next(file, section, rungs))
     if file.next() != "\\end\\":
-        file.fail("here the file should end with '\\end\\'")
+        file.fail("expected '\\end\\' at the end of the file")
     rungs[-1] = replace(rungs[-1], backoff=np.zeros(0))
     tokens = [token for token in ids if token != START]
     return Ngram(Table(len(tokens), rungs), np.zeros((0, 3))), tokens
 
 
 class _File:
-    """The lines of a file that are not blank, and the number of the one at hand."""
+    """The non-blank lines of a file, with line numbers."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.number = path, 0
@@ -57,28 +57,28 @@ class _File:
                 yield line
 
     def next(self) -> str:
-        """Give the next line, or an empty one after the last."""
+        """Return the next line, or an empty one after the last."""
         return next(self._lines, "")
 
     def fail(self, what: str, number: int | None = None) -> NoReturn:
-        """Refuse the line at hand, or the one of that number."""
+        """Raise DataError for the current line, or another one."""
         where = f"{self.path}:{self.number if number is None else number}"
-        raise DataError(what, where=where, hint="mend the ARPA file or write it anew")
+        raise DataError(what, where=where, hint="correct the ARPA file, or export it again")
 
 
 def _header(file: _File) -> list[int]:
-    """Read the numbers of n-grams, up to and with the title of the first section."""
+    """Read the numbers of n-grams, up to and including the title of the first section."""
     # SRILM and others allow text before the beginning.
     while (line := file.next()) != "\\data\\":
         if not line:
-            file.fail("there is no line '\\data\\', so this is no ARPA file")
+            file.fail("this is no ARPA file: it has no line '\\data\\'")
     counts: list[int] = []
     while match := re.fullmatch(r"ngram\s+([0-9]{1,3})\s*=\s*([0-9]{1,18})", line := file.next()):
         if int(match[1]) != len(counts) + 1:
             file.fail(f"{line!r} is out of order")
         counts.append(int(match[2]))
     if not counts or line != "\\1-grams:":
-        file.fail(f"{line[:60]!r} stands where 'ngram 1=...' and then '\\1-grams:' should")
+        file.fail(f"expected 'ngram 1=...' and then '\\1-grams:', found {line[:60]!r}")
     return counts
 
 
@@ -94,15 +94,15 @@ class _Section:
 def _section(file: _File, n: int, count: int, ids: dict[str, int]) -> _Section:
     if n > 1 and (line := file.next()) != f"\\{n}-grams:":
         file.fail(
-            f"{line[:60]!r} stands where '\\{n}-grams:' should, after {n - 1}-grams as "
-            f"many as announced"
+            f"expected '\\{n}-grams:' after the announced number of {n - 1}-grams, "
+            f"found {line[:60]!r}"
         )
     rows, numbers, lines = [], [], []
     for _ in range(count):
         line = file.next()
         words, values = _fields(file, line, n)
         if n == 1 and words[0] in ids:
-            file.fail(f"the 1-gram {words[0]!r} stands here again")
+            file.fail(f"duplicate 1-gram {words[0]!r}")
         if n == 1:
             ids[words[0]] = len(ids)
         for word in words:
@@ -123,21 +123,21 @@ def _section(file: _File, n: int, count: int, ids: dict[str, int]) -> _Section:
 def _fields(file: _File, line: str, n: int) -> tuple[list[str], tuple[float, float]]:
     fields = re.split("[ \t]+", line)
     if len(fields) not in (n + 1, n + 2):
-        file.fail(f"{line[:60]!r} is no {n}-gram between its logarithm and its back-off weight")
+        file.fail(f"expected log-probability, {n}-gram and back-off weight, found {line[:60]!r}")
     try:
         probability, backoff = (
             float(fields[0]),
             float(fields[n + 1]) if len(fields) == n + 2 else 0.0,
         )
     except ValueError:
-        file.fail(f"{line[:60]!r} has no number where one should be")
+        file.fail(f"expected numbers around the {n}-gram, found {line[:60]!r}")
     if not (-np.inf < probability <= 0 and abs(backoff) < LARGEST):
-        file.fail(f"{line[:60]!r} has a logarithm that no probability has")
+        file.fail(f"{line[:60]!r} has no valid log-probability or back-off weight")
     return fields[1 : n + 1], (probability, backoff)
 
 
 def _first(section: _Section, ids: dict[str, int]) -> OrderTable:
-    """Move the start symbol behind the others, wherever it stood; `ids` follows."""
+    """Move the start symbol behind the others; `ids` follows."""
     order = [id for token, id in ids.items() if token != START]
     for place, token in enumerate(token for token in list(ids) if token != START):
         ids[token] = place
@@ -157,14 +157,12 @@ def _next(file: _File, section: _Section, rungs: list[OrderTable]) -> OrderTable
     for depth, rung in enumerate(rungs[1:], 1):
         context = rung.follow(context, words[:, depth])
     if (context < 0).any():
-        file.fail(
-            "the first words of this n-gram are not themselves listed", int(lines[context < 0][0])
-        )
+        file.fail("the prefix of this n-gram is not listed", int(lines[context < 0][0]))
     keys = context * (size + 1) + words[:, -1]
     order = np.argsort(keys, kind="stable")
     again = np.flatnonzero(np.diff(keys[order]) == 0)
     if len(again):
-        file.fail("this n-gram stands in the file already", int(lines[order[again[0] + 1]]))
+        file.fail("duplicate n-gram", int(lines[order[again[0] + 1]]))
     children = np.bincount(context, minlength=len(rungs[-1].symbol))
     place = kept[order]
     return OrderTable(

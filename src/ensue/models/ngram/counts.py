@@ -1,4 +1,4 @@
-"""Counting the n-grams of a corpus, all lengths at once, by sorting its positions."""
+"""N-gram counting, all lengths together, by sorting the positions of the text."""
 
 from __future__ import annotations
 
@@ -13,18 +13,15 @@ from ensue.models.ngram.spilling import count_in_runs
 from ensue.models.ngram.suffixes import sorted_suffixes
 
 POSITION_BYTES, LEVEL_BYTES = 40, 20
-"""What counting takes for each symbol of a text: once, and for each length where all n-grams are
-different."""
+"""Peak memory per position of a text: once, and per length if all n-grams are distinct."""
 
 
 def count(ids: Ids, offsets: NDArray[np.integer], size: int, order: int, memory: int = 0) -> Counts:
-    """Count the n-grams of 1 to `order` symbols; none reaches over the start of a record.
+    """Count the n-grams of 1 to `order` symbols; none crosses the start of a record.
 
-    If that may take more than `memory` bytes (0: any), it is done in runs on disk.
-
-    Positions of the text are sorted by the `order` symbols that follow them. In that order all
-    occurrences of an n-gram stand together, for every n, and the levels are read off by comparing
-    neighbours.
+    If that may take more than `memory` bytes (0: no limit), it is done in runs on disk. Positions
+    of the text are sorted by the `order` symbols that follow them. Then all occurrences of an
+    n-gram are adjacent, for every n, and the levels follow from comparing neighbours.
 
     >>> level = count(np.array([0, 1, 0, 1]), np.array([0, 4]), 2, order=2).levels[1]
     >>> ([f"{context}{symbol}" for context, symbol in zip(level.context, level.symbol)],

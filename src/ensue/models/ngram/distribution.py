@@ -1,5 +1,4 @@
-"""What an n-gram model answers: the distribution of the next symbol after each step, computed
-when asked for."""
+"""The lazily computed distribution of the next symbol under an n-gram model."""
 
 from __future__ import annotations
 
@@ -19,15 +18,17 @@ from ensue.models.ngram.table import Nodes, Table
 class NextSymbol(Distribution):
     """P(symbol | history) for each step (batch, time), in float64.
 
-    `log_prob` looks up the symbols asked for and nothing else; `probs` is the whole distribution.
+    `log_prob` looks up the given symbols only; `probs` is the full distribution.
     """
 
     # it is made of a table, not of parameters
     arg_constraints: ClassVar = {}  # type: ignore[bad-override]
 
     def __init__(self, table: Table | PackedTable, sequence: Tensor, time: int) -> None:
-        """Take what was read, (batch, order - 1 + time), earlier steps first; -1 stands for
-        nothing."""
+        """Take the symbols read, (batch, order - 1 + time), earlier steps first.
+
+        -1 stands for none.
+        """
         self.table, self.device = table, sequence.device
         self.sequence = sequence.cpu().numpy()
         super().__init__(torch.Size((len(sequence), time)), validate_args=False)
@@ -41,8 +42,10 @@ class NextSymbol(Distribution):
         ]
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Give the log-probability, in nats, of symbols (..., batch, time). Raises ValueError
-        for what is none."""
+        """Return the log-probability, in nats, of symbols (..., batch, time).
+
+        Raises ValueError for ids that are no symbols.
+        """
         value = value.expand(torch.broadcast_shapes(value.shape, self.batch_shape))
         symbols = value.cpu().numpy()
         if symbols.size and not 0 <= int(symbols.min()) <= int(symbols.max()) < self.table.size:
@@ -67,11 +70,10 @@ class NextSymbol(Distribution):
         return torch.from_numpy(np.log(probability)).reshape(value.shape).to(self.device)
 
     def at(self, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the probability of every symbol, (chosen, size), and `depth`, (chosen,), at some
-        steps alone.
+        """Return the probability of every symbol and the depth at some steps only.
 
-        The others cost nothing: of a large vocabulary there is no room for all distributions of a
-        text. `steps` is a mask (batch, time).
+        They are (chosen, size) and (chosen,); `steps` is a mask (batch, time). The other steps cost
+        nothing: with a large vocabulary, all distributions of a text do not fit in memory.
         """
         chosen = steps.cpu().numpy().ravel()
         contexts = [context[chosen] for context in self._contexts]
@@ -88,8 +90,7 @@ class NextSymbol(Distribution):
 
     @cached_property
     def depth(self) -> Tensor:
-        """How many of the last symbols read make a context that something followed, (batch,
-        time): 0 to order - 1."""
+        """Length of the longest known context at each step, (batch, time): 0 to order - 1."""
         longest = np.zeros(self.batch_shape.numel(), np.int64)
         for n, context in enumerate(self._contexts, 1):
             known = np.flatnonzero(context >= 0)
@@ -97,7 +98,7 @@ class NextSymbol(Distribution):
         return torch.from_numpy(longest).view(self.batch_shape).to(self.device)
 
     def sample(self, sample_shape: _size = ()) -> Tensor:
-        """Draw symbols (*sample_shape, batch, time)."""
+        """Sample symbols (*sample_shape, batch, time)."""
         shape = torch.Size(sample_shape)
         rows = self.probs.view(-1, self.table.size)
         drawn = torch.multinomial(rows, shape.numel(), replacement=True)

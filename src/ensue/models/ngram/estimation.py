@@ -1,4 +1,4 @@
-"""From a corpus to an n-gram model: count, choose, smooth."""
+"""Estimation of n-gram models: count, select, smooth."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ def estimate(
     settings: NgramSettings,
     validation: Part | None = None,
 ) -> Ngram:
-    """Estimate a model from records `ids[offsets[r]:offsets[r + 1]]`, each with its end, of ids
-    below `size`.
+    """Estimate a model from records `ids[offsets[r]:offsets[r + 1]]` of ids below `size`.
 
-    What the settings leave open is chosen on `validation` (ids and offsets of another part).
-    Without one, the last tenth is set aside for the choice, and the model is then estimated from
-    all. `model.with_choices_of(settings)` repeats the choice.
+    Each record includes its end symbol. Open settings are selected on `validation` (ids and offsets
+    of another part). Without one, the last tenth is held out for the selection, and the model is
+    then estimated from all. `model.with_choices_of(settings)` repeats the selection.
 
     >>> model = estimate(np.array([0, 1, 0, 1, 0]), np.array([0, 5]), 2, NgramSettings(order=2))
     >>> model.order
@@ -49,7 +48,7 @@ def estimate(
 
 
 def set_aside(ids: Ids, offsets: NDArray[np.integer]) -> tuple[Part, Part]:
-    """Cut off the last tenth: of the records, or of the one long text.
+    """Split off the last tenth: of the records, or of a single long text.
 
     >>> set_aside(np.arange(20), np.array([0, 20]))[1][1].tolist()
     [18, 20]
@@ -63,8 +62,7 @@ def set_aside(ids: Ids, offsets: NDArray[np.integer]) -> tuple[Part, Part]:
 
 
 def choose(counts: Counts, judge: Part, settings: NgramSettings) -> tuple[int, Smoothing]:
-    """Choose what the settings leave open on a part that was not counted: the order, and the
-    discounts."""
+    """Select the order, and the discounts, on a held-out part."""
     smoothing = settings.smooth()
     order = choose_order(counts, judge, smoothing) if settings.order == "auto" else settings.order
     if not settings.tuned:
@@ -73,7 +71,7 @@ def choose(counts: Counts, judge: Part, settings: NgramSettings) -> tuple[int, S
 
 
 def fit(counts: Counts, smoothing: Smoothing, order: int) -> Ngram:
-    """Smooth counts into the model of an order that they allow."""
+    """Smooth counts into the model of an order."""
     rungs: list[OrderTable] = []
     below = np.full(1, 1 / counts.size)
     nothing = np.zeros(0)

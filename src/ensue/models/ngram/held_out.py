@@ -1,4 +1,4 @@
-"""What counts say of a text that was not counted, and so which order is best."""
+"""Log-likelihood of held-out text under n-gram counts, and selection of the order."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ Part = tuple[Ids, NDArray[np.integer]]
 
 @dataclass(frozen=True)
 class Step:
-    """One length of n-grams at the steps of a text: where each step's context and whole n-gram
-    are, -1 if nowhere."""
+    """The n-grams of one length at each step of a text: places of contexts and whole n-grams.
+
+    A place is -1 where the n-gram is unseen.
+    """
 
     level: Level
     contexts: int
@@ -28,7 +30,7 @@ class Step:
 
 
 def steps_of(counts: Counts, part: Part) -> Iterator[Step]:
-    """Find all n-grams of a part among the counts, from length 1 to the longest."""
+    """Look up all n-grams of a part among the counts, from length 1 to the longest."""
     text = with_starts(*part, counts.size)
     scored = np.flatnonzero(text != counts.size)
     place = text.astype(np.int64)
@@ -44,10 +46,10 @@ def steps_of(counts: Counts, part: Part) -> Iterator[Step]:
 
 
 def nats_by_order(counts: Counts, part: Part, smoothing: Smoothing) -> NDArray[np.float64]:
-    """Give the nats of a part under the model of each order that the counts allow, from 1.
+    """Compute the nats of a part under the model of each order, from 1.
 
-    A model counts otherwise at its top order than below; so the chain of lower orders is shared by
-    all, and each order puts its own top on it.
+    A model counts differently at its top order than below. So all share the chain of lower orders,
+    and each order adds its own top.
     """
     lower: NDArray[np.float64] | float = 1 / counts.size
     nats = []
@@ -67,7 +69,7 @@ def _mix(
 
 
 def nats_of(counts: Counts, steps: Sequence[Step], smoothing: Smoothing) -> float:
-    """Give the nats under the model whose order is the number of lengths in `steps`."""
+    """Compute the nats under the model whose order is the number of lengths in `steps`."""
     probability: NDArray[np.float64] | float = 1 / counts.size
     for n, step in enumerate(steps, 1):
         probability = _mix(smoothing.shares(counts, n, n == len(steps)), step, probability)
@@ -75,6 +77,5 @@ def nats_of(counts: Counts, steps: Sequence[Step], smoothing: Smoothing) -> floa
 
 
 def choose_order(counts: Counts, part: Part, smoothing: Smoothing) -> int:
-    """Give the order with which a part that was not counted is likeliest; the smallest of
-    equals."""
+    """Select the order with the highest held-out likelihood; the smallest of equals."""
     return int(np.argmin(nats_by_order(counts, part, smoothing))) + 1

@@ -1,7 +1,6 @@
-"""The n-grams' compiled kernels (native/cpp/ngram): counting and smoothing at full speed, with the
-same results.
+"""Compiled n-gram kernels (native/cpp/ngram): counting and smoothing, with identical results.
 
-Each function is the inside of one that NumPy does too, which stands beside its call.
+Each function is the inner part of a NumPy implementation, which stands where it is called.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from ensue.models.ngram.levels import Level
 from ensue.native import library
 
 MOST = 2**31 - 64
-"""Longer texts are not for the kernels, whose numbers of places have 32 bits."""
+"""Maximum length of a text for the kernels, whose positions have 32 bits."""
 
 
 class _Level(ctypes.Structure):
@@ -27,20 +26,20 @@ class _Level(ctypes.Structure):
 
 
 def address(array: NDArray | None) -> int | None:
-    """Give where an array's numbers lie, in one piece; None for no array."""
+    """Return the address of a contiguous array's data; None for no array."""
     assert array is None or array.flags.c_contiguous
     return None if array is None else array.ctypes.data
 
 
 def pointer(array: NDArray) -> ctypes.c_void_p:
-    """Give where an array's numbers lie as an argument of a kernel."""
+    """Return the address of an array's data as an argument of a kernel."""
     return ctypes.c_void_p(address(array))
 
 
 def levels_of(text: NDArray[np.integer], size: int, order: int) -> list[Level] | None:
-    """Count the n-grams of each length from 1 to `order` of a text with its starts.
+    """Count the n-grams of each length from 1 to `order` of a text with start symbols.
 
-    None without the kernels, for a text too long for them, and where memory is short.
+    Returns None without the kernels, for a text too long for them, and where memory is short.
     """
     kernels = library()
     if kernels is None or len(text) > MOST:
@@ -69,8 +68,11 @@ def levels_of(text: NDArray[np.integer], size: int, order: int) -> list[Level] |
 
 
 def sorted_positions(text: NDArray[np.int32], size: int, order: int) -> Sequence[NDArray] | None:
-    """Sort a text's positions by `order` symbols; give how many of these each shares with the
-    one before it."""
+    """Sort a text's positions by `order` symbols; return them, and shared prefix lengths.
+
+    The prefix length of a position is that shared with the one before it. Returns None without the
+    kernels.
+    """
     kernels = library()
     done = None if kernels is None else _sorted(kernels, text, size, order, _Scratch(len(text)))
     return None if done is None else done[:2]
@@ -79,8 +81,7 @@ def sorted_positions(text: NDArray[np.int32], size: int, order: int) -> Sequence
 def _sorted(
     kernels: ctypes.CDLL, text: NDArray[np.int32], size: int, order: int, room: _Scratch
 ) -> Sequence[NDArray] | None:
-    """Give positions in order, what each shares with the one before, its reach, and how many
-    n-grams there are."""
+    """Return sorted positions, prefix shared with the one before, reach, and numbers of n-grams."""
     at, nodes = np.empty(len(text), np.uint32), np.zeros(order, np.int64)
     shared, reach = np.empty((2, len(text)), np.uint8)
     arrays, length = map(pointer, (at, shared, reach, nodes)), ctypes.c_int64(len(text))
@@ -93,8 +94,10 @@ def _sorted(
 def merge(
     runs: list[NDArray[np.uint32]], order: int, most: int
 ) -> Iterator[NDArray[np.uint32]] | None:
-    """Merge sorted rows of ids and a count, equal ones to one with the sum, in blocks of at most
-    `most` rows."""
+    """Merge sorted rows of ids and a count, adding the counts of equal ones.
+
+    Yields blocks of at most `most` rows. Returns None without the kernels.
+    """
     kernels = library()
     return None if kernels is None else _merge(kernels, runs, order, most)
 
@@ -122,8 +125,7 @@ def _merge(
 
 
 class _Scratch:
-    """16 bytes for each position, at an address for wide numbers: the keys while sorting, then
-    places of n-grams."""
+    """Work memory, 16 bytes per position and aligned to 64: sort keys, then places of n-grams."""
 
     def __init__(self, length: int) -> None:
         self._room = np.empty(2 * length + 12, np.uint64)
@@ -139,7 +141,7 @@ def _first_level(text: NDArray[np.int32], size: int, order: int) -> list[NDArray
 
 
 def counts_of_counts(counts: NDArray[np.integer]) -> NDArray[np.int64] | None:
-    """Tell how many counts are 0, 1, 2, 3, 4, more; None without the kernels."""
+    """Count the counts that are 0, 1, 2, 3, 4 and more; None without the kernels."""
     kernels = library()
     if kernels is None or counts.dtype != np.int32:
         return None
@@ -157,10 +159,9 @@ def smooth(
     contexts: int,
     below: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]] | None:
-    """Give Kneser-Ney's probabilities, what each context leaves to the shorter one, and its number
-    of n-grams.
+    """Compute Kneser-Ney probabilities, context weights and numbers of continuations.
 
-    None without the kernels, or for counts that are not theirs.
+    Returns None without the kernels, or for counts of another type than theirs.
     """
     kernels = library()
     if kernels is None or counts.dtype != np.int32:

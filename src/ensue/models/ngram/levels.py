@@ -1,4 +1,4 @@
-"""What is counted of a corpus: its n-grams, length by length."""
+"""N-gram counts of a corpus, length by length."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Level:
     """The distinct n-grams of one length n, sorted by their first n-1 symbols, then by their last.
 
     `context` and `suffix` are the places of an n-gram's first and last n-1 symbols in the level
-    below. `count` is how often it occurs; `left` how many distinct symbols precede it, or again
-    `count` where it begins a record and nothing can (Kneser & Ney's continuation count, as Chen &
-    Goodman and KenLM use it); `left` is empty in the last level. `started` is the place of the
-    first n-gram that begins with the start symbol.
+    below. `count` is its number of occurrences. `left` is its continuation count (Kneser & Ney):
+    how many distinct symbols precede it. An n-gram at the start of a record, which nothing can
+    precede, has `count` there (as in Chen & Goodman and KenLM). `left` is empty in the last level.
+    `started` is the place of the first n-gram that begins with the start symbol.
     """
 
     symbol: Ids
@@ -32,10 +32,10 @@ class Level:
 
 @dataclass(frozen=True)
 class Counts:
-    """The n-grams of a corpus up to a length: level n is `levels[n - 1]`.
+    """The n-grams of a corpus up to a length: length n is `levels[n - 1]`.
 
-    The first level holds every id, seen or not, in order, so that a place in it is an id; the last
-    is the start symbol, `size`, which is a context and never counts.
+    The first level holds every id, seen or not, in order, so that a place in it is an id. The last
+    id is the start symbol, `size`, which is a context and never counts.
     """
 
     size: int
@@ -45,11 +45,10 @@ class Counts:
 def with_starts(
     ids: Ids, offsets: NDArray[np.integer], size: int, begin: int = 0, end: int | None = None
 ) -> Ids:
-    """Give one text of all records, the start symbol `size` before each; or its stretch from begin
-    to end.
+    """Join all records, with the start symbol `size` before each; or only positions begin to end.
 
-    Everything that is counted comes through here, so here ids are looked at: the kernels follow
-    them into memory. Raises ValueError for one that is no symbol.
+    Everything that is counted passes here. Ids are checked, as the kernels use them as memory
+    offsets. Raises ValueError for ids that are no symbols.
 
     >>> with_starts(np.array([1, 0, 1]), np.array([0, 2, 3]), 2).tolist()
     [2, 1, 0, 2, 1]

@@ -1,5 +1,4 @@
-"""The n-gram model: a table of what followed what, behind the contract of every model of
-sequences."""
+"""The n-gram language model: a back-off table behind the contract of language models."""
 
 from __future__ import annotations
 
@@ -21,34 +20,36 @@ from ensue.models.ngram.table import OrderTable, Table, unigram_table
 from ensue.state import State
 
 UNREAD = -1
-"""Stands in a state where no symbol was read yet."""
+"""Marks a place of the state where no symbol was read yet."""
 
 
 class Ngram(Autoregressive):
-    """Predicts from the last order - 1 symbols, which are its state: int64 ids (batch, order - 1).
+    """Predicts from the last order - 1 symbols, its state: int64 ids (batch, order - 1).
 
-    `estimate` makes one of a corpus, `read_arpa` of a file.
+    `estimate` fits one to a corpus, `read_arpa` reads one from a file.
     """
 
     def __init__(self, table: Table | PackedTable, discounts: NDArray[np.float64]) -> None:
-        """Take the table, and the discounts (order, 3) if they were tuned, else (0, 3)."""
+        """Take the table, and the discounts: (order, 3) if they were tuned, else (0, 3)."""
         self.table, self.size, self.discounts = table, table.size, discounts
 
     @property
     def order(self) -> int:
-        """The longest n-gram known: a symbol and its order - 1 predecessors."""
+        """The model's order: a symbol and its order - 1 predecessors."""
         return self.table.order
 
     def with_choices_of(self, settings: NgramSettings) -> NgramSettings:
-        """Give settings that make the same choices again, on other counts: this order, these
-        discounts if tuned."""
+        """Return settings that repeat this model's selection on other counts.
+
+        They fix the order, and the discounts if tuned.
+        """
         chosen = (
             {"discounts": tuple(map(tuple, self.discounts.tolist()))} if len(self.discounts) else {}
         )
         return settings.model_copy(update={"order": self.order, **chosen})
 
     def initial(self, batch_size: int, context: Tensor | None = None) -> State:
-        """Give the state in which nothing was read, not even the start symbol."""
+        """Return the state before any input, the start symbol included."""
         return torch.full(
             (batch_size, self.order - 1), UNREAD, device=None if context is None else context.device
         )
@@ -56,8 +57,7 @@ class Ngram(Autoregressive):
     def __call__(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Distribution, State]:
-        """Give the distribution after each of inputs (batch, time); it is computed when it is
-        asked for."""
+        """Return the distribution after each of inputs (batch, time); it is computed lazily."""
         check_symbols(inputs, self.size)
         check_lengths(lengths, *inputs.shape)
         check_state(state, Row((self.order - 1,)), len(inputs), None)
@@ -74,21 +74,21 @@ class Ngram(Autoregressive):
         return NextSymbol(self.table, sequence, time), sequence.gather(1, columns)
 
     def packed(self, quantised: bool = False) -> Ngram:
-        """Give the model in few bytes: probabilities to 7 digits, or, quantised, of 256 values a
-        length."""
+        """Return the model in compact form: probabilities to 7 digits.
+
+        Quantised, each length has 256 distinct values.
+        """
         table = self.table if isinstance(self.table, PackedTable) else PackedTable.of(self.table)
         return Ngram(table.quantised() if quantised else table, self.discounts)
 
     @property
     def parameter_count(self) -> int:
-        """How many probabilities and back-off weights there are; the longest n-grams have no
-        weight."""
+        """Number of probabilities and back-off weights; the longest n-grams have no weight."""
         lengths = self.table.lengths
         return 2 * sum(lengths) - lengths[-1]
 
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Give probabilities and back-off weights of each length, and which symbols follow which
-        contexts."""
+        """Return probabilities, back-off weights and the n-grams of each length."""
         found = {"discounts": self.discounts}
         if isinstance(self.table, PackedTable):
             return found | self.table.arrays()
@@ -102,10 +102,11 @@ class Ngram(Autoregressive):
         return found
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over the table; its order may differ from the one before.
+        """Load a table; its order may differ from the present one.
 
-        Of packed arrays only types and sizes are looked at, so that a large model in a mapped file
-        opens at once; what they hold cannot lead a question outside of them.
+        Of packed arrays only types, sizes and the first values are checked, so that a large
+        memory-mapped model opens at once. No content can make a query read outside of them. Raises
+        RunError if arrays do not fit.
         """
         packed = "grams.1" in arrays
         first = "grams.1" if packed else "probability.1"

@@ -1,4 +1,4 @@
-"""A back-off table in few bytes, in arrays that may lie in a file and are asked where they lie."""
+"""A compact back-off table, queried in place, also in a memory-mapped file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from ensue.models.ngram.table import Nodes, OrderTable, Symbols, Table, unigram_
 from ensue.native import library
 
 MAX_ORDER = 32
-"""The kernels know no longer n-grams."""
+"""Maximum order of the kernels."""
 ARRAYS = ("grams", "sparse", "base", "far", "books")
 LOOKED_AT = 1 << 22
-"""N-grams of each length whose values are looked at when a model opens: reading all of a large
-file would take long."""
+"""N-grams of each length whose values are checked when a model opens: a full read would be slow."""
 NO_MODEL = "its arrays are not those of an n-gram model"
 
 
@@ -45,8 +44,7 @@ class _Table(ctypes.Structure):
 
 
 class PackedTable:
-    """Answers as `Table` does: with the compiled kernels from the packed arrays, without them
-    from unpacked ones."""
+    """Answers as `Table` does: by the kernels on packed arrays, or by NumPy on unpacked ones."""
 
     def __init__(self, size: int, records: Sequence[Records]) -> None:
         self.size, self.records = size, list(records)
@@ -58,17 +56,17 @@ class PackedTable:
 
     @property
     def order(self) -> int:
-        """The longest n-gram: a symbol and its order - 1 predecessors."""
+        """The model's order: a symbol and its order - 1 predecessors."""
         return len(self.records)
 
     @property
     def lengths(self) -> list[int]:
-        """How many n-grams there are of each length."""
+        """Number of n-grams of each length."""
         return [len(records.grams) for records in self.records]
 
     @cached_property
     def plain(self) -> Table:
-        """The table unpacked."""
+        """The unpacked table."""
         first = self.records[0]
         orders = [unigram_table(first.values("probability"), first.values("backoff"))]
         for below, rung in zip(self.records, self.records[1:], strict=False):
@@ -85,10 +83,9 @@ class PackedTable:
         return self.plain.rungs
 
     def quantised(self) -> PackedTable:
-        """Give the table with 256 probabilities and weights a length; its distributions only nearly
-        sum to 1.
+        """Return the table with 256 distinct values per length; distributions only nearly sum to 1.
 
-        Single symbols stay as they are: they are few, and much hangs on the frequent ones.
+        Single symbols stay exact: they are few, and the frequent ones matter most.
         """
         first, *others = self.records
         return PackedTable(
@@ -105,7 +102,7 @@ class PackedTable:
         return [sequence, *found]
 
     def score(self, text: Symbols, first: int) -> NDArray[np.float64]:
-        """Give the probabilities of a text as `Table.score` does."""
+        """Return the probabilities of a text as `Table.score` does."""
         if self._kernel is None:
             return self.plain.score(text, first)
         rows, width = text.shape
@@ -122,7 +119,7 @@ class PackedTable:
         return found
 
     def query(self, contexts: Sequence[Nodes], symbols: Symbols) -> NDArray[np.float64]:
-        """Give the probability of one symbol after each history as `Table.ask` does."""
+        """Return the probability of one symbol after each history as `Table.query` does."""
         if self._kernel is None:
             return self.plain.query(contexts, symbols)
         found = np.empty(len(symbols))
@@ -131,7 +128,7 @@ class PackedTable:
         return found
 
     def probabilities(self, contexts: Sequence[Nodes], rows: int) -> NDArray[np.float64]:
-        """Give the probabilities of all symbols as `Table.probabilities` does."""
+        """Return the probabilities of all symbols as `Table.probabilities` does."""
         if self._kernel is None:
             return self.plain.probabilities(contexts, rows)
         found = np.empty((rows, self.size))
@@ -144,12 +141,12 @@ class PackedTable:
         return found
 
     def continued(self, n: int, contexts: Nodes) -> NDArray[np.bool_]:
-        """Tell which of these n-grams, by their places, were followed by something."""
+        """Mark the n-grams, by place, that have continuations."""
         below, above = self.records[n - 1], len(self.records[n].grams)
         return below.begins(contexts + 1, above) > below.begins(contexts, above)
 
     def arrays(self) -> dict[str, NDArray]:
-        """Give all arrays by name."""
+        """Return all arrays by name."""
         found: dict[str, NDArray] = {}
         for n, records in enumerate(self.records, 1):
             found |= {f"{name}.{n}": _bytes(getattr(records, name)) for name in ARRAYS}
@@ -157,8 +154,10 @@ class PackedTable:
 
     @staticmethod
     def read(arrays: Mapping[str, NDArray], size: int, order: int) -> PackedTable:
-        """Take over what `arrays` gave, after a look at types and sizes. Raises RunError if they
-        do not fit."""
+        """Take over what `arrays` returned, after a check of types and sizes.
+
+        Raises RunError if they do not fit.
+        """
         check(
             set(arrays) == {f"{name}.{n}" for name in ARRAYS for n in range(1, order + 1)}, NO_MODEL
         )
@@ -183,8 +182,7 @@ class PackedTable:
 
     @cached_property
     def index(self) -> list[NDArray[np.uint32]]:
-        """Where the pairs of symbols begin, which the kernels note for themselves at the first
-        question."""
+        """Where the pairs of symbols begin; the kernels fill it at the first query."""
         first, *pairs = self.lengths[:2]
         return [
             np.empty(count, np.uint32)
@@ -211,13 +209,16 @@ class PackedTable:
 
 
 def check(claim: bool, otherwise: str) -> None:
-    """Refuse arrays that make no model. Raises RunError."""
+    """Raise RunError unless the arrays satisfy a condition."""
     if not claim:
-        raise RunError(f"this is no n-gram model that fits: {otherwise}", hint="train it again")
+        raise RunError(f"invalid n-gram model: {otherwise}", hint="train it again")
 
 
 def _bytes(array: NDArray) -> NDArray:
-    """Give records as rows of bytes, which a file of arrays can hold; other arrays as they are."""
+    """View records as rows of bytes, which an array file can hold.
+
+    Other arrays are returned unchanged.
+    """
     if array.dtype.names is None:
         return array
     return array.view(np.uint8).reshape(len(array), array.dtype.itemsize)

@@ -1,8 +1,7 @@
-"""The n-grams of one length in few bytes: each a record, so that a question meets one line of
-memory for each length.
+"""Compact records for the n-grams of one length, so that a query reads one cache line each.
 
 A record has as many whole bytes as its last symbol needs, 1 for the place where its continuations
-begin, 4 for its probability and 4 for its back-off weight; those of the top order have no
+begin, 4 for its probability and 4 for its back-off weight. Those of the top order have no
 continuations and no weight. Quantised, probability and weight take 1 byte each: the number of one
 of 256 values, each the geometric mean of an equal share of all (binning, as in Federico & Bertoldi
 2006 and in KenLM).
@@ -18,21 +17,19 @@ from numpy.typing import NDArray
 from ensue.models.ngram.table import Nodes, OrderTable, Symbols
 
 CONTEXTS = 32
-"""So many contexts share the place where their n-grams begin; each is a step of one byte from
-there."""
+"""Contexts per block; a block stores one base place, and each context an offset of one byte."""
 FAR = 1 << 31
-"""Marks a block of contexts whose n-grams are too many for steps: beside it stands its number
-among these."""
+"""Marks a block whose n-grams are too many for byte offsets; the rest is its number in `far`."""
 SPARSE = 8
-"""One symbol in so many stands apart too: there a search among many begins."""
+"""Every SPARSE-th symbol is copied to a sampled array, where a binary search starts."""
 BINS = 256
 SAMPLED = 1 << 20
-"""Bins are laid over no more values than this."""
+"""Maximum values that the bins are computed from."""
 VALUES = ("probability", "backoff")
 
 
 def kind_of(size: int, last: bool, quantised: bool) -> np.dtype:
-    """Give the type of a record.
+    """Return the dtype of a record.
 
     >>> [kind_of(30_000, last, quantised).itemsize for last in (False,
     ...     True) for quantised in (False, True)]
@@ -52,9 +49,9 @@ def kind_of(size: int, last: bool, quantised: bool) -> np.dtype:
 class Records:
     """The n-grams of one length.
 
-    Those that follow context c begin at `base[c // 32]` + step, or at `far[number of its block, c %
-    32]`. `books` has the values, of probabilities and of back-off weights, whose numbers quantised
-    records hold; else it is empty.
+    The continuations of context c begin at `base[c // 32]` + step, or at `far[number of its block,
+    c % 32]`. `books` are the codebooks of probabilities and back-off weights of quantised records,
+    else empty.
     """
 
     grams: NDArray
@@ -83,11 +80,11 @@ class Records:
 
     @property
     def last(self) -> bool:
-        """Whether nothing continues these n-grams."""
+        """Whether these are n-grams of the top order."""
         return "step" not in (self.grams.dtype.names or ())
 
     def symbols(self) -> Symbols:
-        """Give the last symbol of each."""
+        """Return the last symbol of each n-gram."""
         symbol = self.grams["symbol"]
         return (
             symbol
@@ -96,7 +93,7 @@ class Records:
         )
 
     def values(self, name: str) -> NDArray[np.float64]:
-        """Give probabilities or back-off weights; of the latter none in the top order."""
+        """Return probabilities or back-off weights; the top order has no weights."""
         if self.last and name == "backoff":
             return np.zeros(0)
         codes = self.grams[name]
@@ -105,7 +102,7 @@ class Records:
         )
 
     def begins(self, contexts: Nodes, above: int) -> NDArray[np.int64]:
-        """Give where the continuations of contexts begin, among those of one length more."""
+        """Return where the continuations of contexts begin among the next length's n-grams."""
         at = np.minimum(contexts, len(self.grams) - 1)
         base = self.base[at // CONTEXTS]
         far = self.far.reshape(-1, CONTEXTS)
@@ -115,7 +112,7 @@ class Records:
         return np.where(contexts < len(self.grams), begin, above)
 
     def quantised(self, size: int) -> Records:
-        """Give numbers of 256 values instead of values; 0 and 1 stay what they are."""
+        """Quantise to 256 values each; 0 and 1 stay exact."""
         if len(self.books):
             return self
         grams = np.empty(len(self.grams), kind_of(size, self.last, True))

@@ -1,4 +1,4 @@
-"""The settings of an n-gram model."""
+"""Settings of n-gram models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def in_bytes(value: object) -> object:
-    """Read a size as people write it; leave alone what is none.
+    """Parse a size with a unit; other values are returned unchanged.
 
     >>> in_bytes("500M"), in_bytes("1.5 GB"), in_bytes(7), in_bytes("much")
     (500000000, 1500000000, 7, 'much')
@@ -34,50 +34,50 @@ class NgramSettings(Settings):
 
     name: Literal["ngram"] = "ngram"
     order: Annotated[int, Field(ge=1, le=32)] | Literal["auto"] = "auto"
-    """Symbols in an n-gram: one more than the model looks back; auto takes the best on the
-    validation part."""
+    """N-gram order: context length plus 1; auto selects it on the validation part."""
     max_order: int = Field(9, ge=1, le=32)
-    """The largest order that auto tries."""
+    """Largest order that auto tries."""
     smoothing: Literal["kneser-ney", "witten-bell", "additive"] = "kneser-ney"
-    """How unseen continuations get their share: modified Kneser-Ney, Witten-Bell, or a
-    pseudo-count for each."""
+    """Smoothing: modified Kneser-Ney, Witten-Bell, or additive."""
     pseudo_count: float = Field(1.0, gt=0, allow_inf_nan=False)
-    """With additive smoothing, what is added to each count (1 is Laplace's)."""
+    """Pseudo-count of additive smoothing; 1 is Laplace's."""
     discounts: Literal["auto", "counts", "tuned"] | tuple[tuple[float, float, float], ...] = "auto"
-    """Kneser-Ney's discounts: by Chen & Goodman's formula from the counts, as KenLM has them; tuned
-    on the validation part, which predicts better; or D1, D2, D3+ for every length. Auto tunes them
-    where the order is chosen too."""
+    """Kneser-Ney discounts: counts (by formula, as KenLM), tuned (on validation), or values.
+
+    Values are D1, D2, D3+ for each length. Auto tunes them if the order is auto too.
+    """
 
     memory: Annotated[int, Field(ge=0), BeforeValidator(in_bytes)] = 0
-    """Bytes for counting, such as 500M or 4G: what does not fit is counted in runs on disk; 0 takes
-    a share of what is free."""
+    """Memory for counting, such as 500M or 4G; the rest is counted on disk.
+
+    0 takes a share of the free memory.
+    """
 
     @property
     def tuned(self) -> bool:
-        """Whether discounts are fitted to a validation part."""
+        """Whether discounts are tuned on a validation part."""
         wanted = self.discounts == "tuned" or (self.discounts == "auto" and self.order == "auto")
         return wanted and self.smoothing == "kneser-ney"
 
     @property
     def open(self) -> bool:
-        """Whether anything is left to be chosen on a validation part."""
+        """Whether anything is selected on a validation part."""
         return self.tuned or self.order == "auto"
 
     @property
     def highest_order(self) -> int:
-        """The largest order that may come out."""
+        """The largest order that may be selected."""
         return self.max_order if self.order == "auto" else self.order
 
     def build(self, size: int) -> Ngram:
-        """Make a model of `size` symbols that knows nothing yet: `load` or `estimate` give it
-        its table."""
+        """Build an unfitted model of `size` symbols; `load` or `estimate` supply its table."""
         from ensue.models.ngram.model import Ngram
         from ensue.models.ngram.table import uniform
 
         return Ngram(uniform(size), np.zeros((0, 3)))
 
     def smooth(self) -> Smoothing:
-        """Make the smoothing. Raises SettingError if discounts are given that do not fit."""
+        """Build the smoothing. Raises SettingError if the given discounts do not fit."""
         if self.smoothing == "witten-bell":
             return WittenBell()
         if self.smoothing == "additive":
@@ -94,7 +94,7 @@ class NgramSettings(Settings):
         for row in self.discounts:
             if not all(0 < discount <= most for most, discount in enumerate(row, 1)):
                 raise SettingError(
-                    f"{row} are no discounts",
+                    f"invalid discounts {row}",
                     where="discounts",
                     hint="D1 lies in (0, 1], D2 in (0, 2], D3+ in (0, 3]",
                 )

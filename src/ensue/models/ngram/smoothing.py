@@ -1,5 +1,4 @@
-"""Smoothing: which share of a context's probability its own n-grams get, and what is left for
-shorter contexts.
+"""Smoothing of n-gram probabilities: Kneser-Ney, Witten-Bell and additive.
 
 All are written as interpolation: p(w | h) = own(h w) + rest(h) p(w | h without its first symbol),
 down to the uniform distribution 1 / size below the single symbols.
@@ -19,34 +18,32 @@ from ensue.models.ngram.levels import Counts, Level, Nodes
 Discounts = Sequence[Sequence[float]]
 Shares = tuple[NDArray[np.float64], NDArray[np.float64]]
 Smoothed = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.integer]]
-"""Of each n-gram its probability; of each context what it leaves to shorter ones, and how many
-n-grams it has."""
+"""Probability of each n-gram; interpolation weight and number of n-grams of each context."""
 
 FALLBACK = (0.5, 1.0, 1.5)
-"""Discounts where the data cannot tell them; KenLM uses the same after `--discount_fallback`."""
+"""Discounts where counts of counts are too few; KenLM's `--discount_fallback` uses the same."""
 
 
 class Smoothing(ABC):
-    """A way to share out probability between what was seen and what was not."""
+    """A way to reserve probability for unseen n-grams."""
 
     given: Discounts = ()
     """D1, D2 and D3+ of every length, from 1, if they do not follow from the counts."""
 
     @abstractmethod
     def shares(self, counts: Counts, n: int, top: bool) -> Shares:
-        """Give `own` of each n-gram of length n, and `rest` of each context (each (n-1)-gram).
+        """Return `own` of each n-gram of length n, and `rest` of each context (each (n-1)-gram).
 
-        `top` says that n is the order of the model; below it, some smoothings count otherwise.
+        `top` marks n as the order of the model; below it, some smoothings use other counts.
         """
 
     @abstractmethod
     def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
-        """Give the probabilities of length n from those of the length `below`, as the shares
-        make them."""
+        """Compute the probabilities of length n from those of the length `below`."""
 
 
 def interpolate(counts: Counts, n: int, shares: Shares, below: NDArray[np.float64]) -> Smoothed:
-    """Mix each n-gram's own share with what its context leaves to its suffix."""
+    """Interpolate each n-gram's own share with the probability of its suffix."""
     (own, rest), level = shares, counts.levels[n - 1]
     contexts = 1 if n == 1 else len(counts.levels[n - 2].symbol)
     return (
@@ -66,10 +63,9 @@ def _divide(above: NDArray, below: NDArray, otherwise: float) -> NDArray[np.floa
 
 
 class KneserNey(Smoothing):
-    """Interpolated modified Kneser-Ney (Chen & Goodman 1998, section 3; Heafield et al. 2013 for
-    the details).
+    """Interpolated modified Kneser-Ney (Chen & Goodman 1998, section 3; Heafield et al. 2013).
 
-    own(h w) = (a(h w) - D(a(h w))) / a(h),  rest(h) = (D1 N1(h) + D2 N2(h) + D3 N3+(h)) / a(h)
+    own(h w) = (a(h w) - D(a(h w))) / a(h), rest(h) = (D1 N1(h) + D2 N2(h) + D3 N3+(h)) / a(h)
 
     where a is the count at the top order, and the number of distinct symbols to the left below it.
     The discounts of each length are `given`, from 1, or follow from its counts.
@@ -79,7 +75,7 @@ class KneserNey(Smoothing):
         self.given = given
 
     def shares(self, counts: Counts, n: int, top: bool) -> Shares:
-        """Give each n-gram's discounted share, and what the discounts of its context add up to."""
+        """Return each n-gram's discounted share, and the total discount of its context."""
         level = counts.levels[n - 1]
         adjusted, each = self._of(level, n, top)
         discount = np.array([0.0, *each])[np.minimum(adjusted, 3)]
@@ -88,7 +84,10 @@ class KneserNey(Smoothing):
         return _divide(adjusted - discount, total[level.context], 0.0), rest
 
     def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
-        """Give the probabilities in one go where there are kernels, equal to the last bit."""
+        """Compute the probabilities, by the kernels where there are any.
+
+        Results are bit-identical.
+        """
         level = counts.levels[n - 1]
         contexts = 1 if n == 1 else len(counts.levels[n - 2].symbol)
         found = kernels.smooth(level, *self._of(level, n, top), contexts, below)
@@ -102,11 +101,10 @@ class KneserNey(Smoothing):
 
 
 def discounts(adjusted: NDArray[np.integer]) -> Sequence[float]:
-    """Give D1, D2 and D3+ for the counts of one length (Chen & Goodman 1998, equation 26).
+    """Estimate D1, D2 and D3+ from the counts of one length (Chen & Goodman 1998, equation 26).
 
-    Where a count of 1, 2 or 3 never occurs, or a discount would take nothing or more than all, the
-    counts are too few or too odd to tell, and all three are `FALLBACK`, which makes a valid model
-    of any counts.
+    If no count is 1, 2 or 3, or a discount is not within (0, count], the estimate is not usable.
+    Then all three are `FALLBACK`, which is valid for any counts.
 
     >>> discounts(np.repeat([1, 2, 3, 4], [40, 12, 6, 4]))
     [0.625, 1.0625, 1.3333...]
@@ -132,21 +130,21 @@ class WittenBell(Smoothing):
     """
 
     def shares(self, counts: Counts, n: int, top: bool) -> Shares:
-        """Give each n-gram's share; every length counts occurrences."""
+        """Return each n-gram's share; every length uses occurrence counts."""
         level = counts.levels[n - 1]
         kinds = _per_context(counts, n, level.count > 0)
         total = _per_context(counts, n, level.count) + kinds
         return _divide(level.count, total[level.context], 0.0), _divide(kinds, total, 1.0)
 
     def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
-        """Give the probabilities as the shares make them."""
+        """Interpolate the shares."""
         return interpolate(counts, n, self.shares(counts, n, top), below)
 
 
 class Additive(Smoothing):
     """A pseudo-count for every symbol after every context (Laplace 1814 with 1; Lidstone 1920).
 
-    p(w | h) = (c(h w) + pseudo) / (c(h) + pseudo size), h being the whole context; uniform after an
+    p(w | h) = (c(h w) + pseudo) / (c(h) + pseudo size), with h the full context; uniform after an
     unseen one.
     """
 
@@ -154,8 +152,11 @@ class Additive(Smoothing):
         self.pseudo_count = pseudo_count
 
     def shares(self, counts: Counts, n: int, top: bool) -> Shares:
-        """Give each n-gram's share; below the top order only to those that begin a record, whose
-        context is whole."""
+        """Return each n-gram's share.
+
+        Below the top order only n-grams at the start of a record have one, as their context is
+        complete.
+        """
         level = counts.levels[n - 1]
         added = self.pseudo_count * counts.size
         total = _per_context(counts, n, level.count) + added
@@ -166,5 +167,5 @@ class Additive(Smoothing):
         return own, rest
 
     def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
-        """Give the probabilities as the shares make them."""
+        """Interpolate the shares."""
         return interpolate(counts, n, self.shares(counts, n, top), below)

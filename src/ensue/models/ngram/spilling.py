@@ -1,10 +1,9 @@
-"""Counting a text of which not everything fits into memory: in runs, sorted and written to disk,
-then merged.
+"""External-memory n-gram counting: sorted runs on disk, then merged.
 
-A run is what the longest n-grams of a stretch of the text are, in order, with their counts. Merging
-the runs gives the longest n-grams of all of it in order; shorter ones are their beginnings.
-Everything of the size of the text or of the result lies in mapped files, which the system writes
-out as it needs room.
+A run holds the longest n-grams of a stretch of the text in order, with their counts. Merging the
+runs gives the longest n-grams of the whole text in order; shorter ones are their prefixes. All data
+that grow with the text or the result are in memory-mapped files, which the system writes out as
+needed.
 """
 
 from __future__ import annotations
@@ -22,21 +21,22 @@ from ensue.models.ngram import kernels
 from ensue.models.ngram.levels import Counts, Ids, Level, with_starts
 
 Rows = NDArray[np.uint32]
-"""(n-grams, order + 1): ids, and how often; after a start symbol that is not the first, all are
-start symbols."""
+"""(n-grams, order + 1): ids, and the count.
+
+After a start symbol that is not the first, all ids are start symbols.
+"""
 
 POSITION_BYTES, ROW_BYTES = 200, 400
-"""What a position takes while a run is made, and a row while runs are merged, at most, up to
-order 8; rounded up."""
+"""Peak memory per position of a run, and per row of a merge, up to order 8; rounded up."""
 
 FEWEST = 1000
-"""A run or a block is never of fewer positions or rows than this."""
+"""Minimum positions of a run, and rows of a block."""
 
 
 def count_in_runs(
     ids: Ids, offsets: NDArray[np.integer], size: int, order: int, memory: int
 ) -> Counts:
-    """Count as `counts.count` does, in about as many bytes of memory as given."""
+    """Count as `counts.count` does, in about `memory` bytes."""
     length = int(offsets[-1] - offsets[0]) + len(offsets) - 1
     longer = max(1, order // 8)
     stretch = max(FEWEST, memory // (POSITION_BYTES * longer))
@@ -58,8 +58,7 @@ def count_in_runs(
 
 
 def _run(text: NDArray[np.int32], here: int, size: int, order: int) -> Rows:
-    """Give the distinct n-grams of `order` that begin at the first `here` positions, sorted,
-    with their counts."""
+    """Count the n-grams of `order` that begin at the first `here` positions, sorted."""
     padded = np.append(text, np.full(order, size, np.int32))
     found = kernels.sorted_positions(text, size, order)
     if found is None:
@@ -95,8 +94,7 @@ def _spill(rows: Rows, path: Path) -> Rows:
 
 
 def _merged_slowly(runs: list[Rows], most: int) -> Iterator[Rows]:
-    """Give the rows of all runs in order, equal ones once, in blocks of at most `most`, as the
-    kernels do."""
+    """Merge the rows of all runs as the kernels do, in blocks of at most `most`."""
     each = (map(tuple, run.tolist()) for run in runs)
     block: list[list[int]] = []
     for row in heapq.merge(*each):
@@ -120,7 +118,7 @@ class _Growing:
         self.length = 0
 
     def add(self, values: NDArray[np.integer]) -> None:
-        """Put numbers at the end."""
+        """Append numbers."""
         # Not by tofile, which does not say why a disk refuses.
         self._file.write(np.ascontiguousarray(values, self.kind).data)
         self.length += len(values)
@@ -136,7 +134,7 @@ class _Growing:
 
 
 class _Reading:
-    """The n-grams of one length, read off the sorted longest ones block by block."""
+    """The n-grams of one length, read from the sorted longest ones block by block."""
 
     def __init__(self, folder: Path, n: int) -> None:
         self.symbol, self.context, self.count = (_Growing(folder / f"{name}.{n}") for name in NAMES)
@@ -146,8 +144,10 @@ class _Reading:
     def read(
         self, heads: NDArray, symbol: NDArray, context: NDArray, often: NDArray
     ) -> NDArray[np.int64]:
-        """Take rows, `often` 0 where they have no n-gram of this length; give the place of each
-        row's n-gram."""
+        """Add rows; return the place of each row's n-gram.
+
+        `often` is 0 for rows that have no n-gram of this length.
+        """
         seen = self.symbol.length
         within = np.cumsum(heads)
         sums = np.bincount(within, often, int(within[-1]) + 1).astype(np.int64)
@@ -159,7 +159,7 @@ class _Reading:
         return seen - 1 + within
 
     def finish(self) -> dict[str, NDArray]:
-        """Give all that was read."""
+        """Return all arrays."""
         if self.symbol.length:
             self.count.add(np.array([self._open]))
         return {name: getattr(self, name).array() for name in NAMES}
@@ -169,8 +169,7 @@ NAMES = ("symbol", "context", "count")
 
 
 def _read(merged: Iterator[Rows], size: int, order: int, folder: Path) -> list[dict[str, NDArray]]:
-    """Compare each row with the one before it: where the first n symbols differ, an n-gram
-    begins."""
+    """Compare each row with the one before: an n-gram begins where the first n symbols differ."""
     lengths = [_Reading(folder, n) for n in range(2, order + 1)]
     before = np.full(order + 1, size + 1, np.uint32)
     for rows in merged:
@@ -191,7 +190,7 @@ def _read(merged: Iterator[Rows], size: int, order: int, folder: Path) -> list[d
 def _linked(
     single: NDArray[np.int64], found: list[dict[str, NDArray[np.int32]]], folder: Path, most: int
 ) -> list[Level]:
-    """Find every n-gram's suffix, and count what stands left of each."""
+    """Find the suffix of every n-gram, and its continuation count."""
     size = len(single) - 1
     nowhere = np.zeros(size + 1, np.int32)
     nothing = nowhere[:0]

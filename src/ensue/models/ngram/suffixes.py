@@ -1,5 +1,4 @@
-"""All suffixes of a sequence in order: what n-grams are counted of, and copies searched in
-(Manber & Myers 1993)."""
+"""Suffix array of a sequence, for n-gram counting and novelty search (Manber & Myers 1993)."""
 
 from __future__ import annotations
 
@@ -10,15 +9,14 @@ from ensue.models.ngram.levels import Ids
 
 
 def sorted_suffixes(ids: Ids, depth: int | None = None) -> NDArray[np.int64]:
-    """Give the positions of all suffixes in ascending order; one that ends is before those that go
-    on.
+    """Return the positions of all suffixes in ascending order.
 
-    Where only their first `depth` symbols count, those that are equal so far may stand in any
-    order.
+    A prefix comes before its extensions. With `depth`, only the first `depth` symbols are compared,
+    and equal suffixes may have any order.
 
     Prefix doubling (Larsson & Sadakane 2007): suffixes are sorted by as many symbols as fit into a
-    number beside their position, then only those that are still equal to others, by twice as many
-    each time.
+    number with their position. Then those that are still equal to others are sorted by twice as
+    many symbols, and so on.
 
     >>> sorted_suffixes(np.array([1, 0, 1, 0])).tolist()
     [3, 1, 2, 0]
@@ -49,8 +47,7 @@ def sorted_suffixes(ids: Ids, depth: int | None = None) -> NDArray[np.int64]:
 
 
 def _first_sort(ids: Ids, depth: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Sort by the first few symbols; give these in order as numbers, the positions, and how many
-    symbols they are."""
+    """Sort by the first few symbols; return sorted keys, positions, and symbols per key."""
     bits, place_bits = (int(ids.max()) + 1).bit_length(), len(ids).bit_length()
     width = max((63 - place_bits) // bits, 1)
     width = width if depth is None else min(width, depth)

@@ -1,5 +1,4 @@
-"""A back-off table: the conditional probabilities of an n-gram model, ready to be asked about
-many steps at once."""
+"""A back-off table: the conditional probabilities of an n-gram model, for vectorised queries."""
 
 from __future__ import annotations
 
@@ -14,17 +13,18 @@ Nodes = NDArray[np.integer]
 Symbols = NDArray[np.integer]
 
 DENSE = 1 << 21
-"""Levels whose contexts and symbols have no more combinations than this are looked up instead of
-searched."""
+"""Maximum combinations of context and symbol for a direct look-up; larger levels are searched."""
 SPARSE = 64
-"""Nor are they where fewer combinations than one of so many are there: a classifier may hold a
-table for each of a thousand labels, and megabytes of places for a dozen n-grams each."""
+"""Maximum combinations per n-gram for a direct look-up.
+
+A classifier may hold a table for each of a thousand labels, where megabytes of places for a dozen
+n-grams would add up.
+"""
 
 
 @dataclass(frozen=True)
 class Follow:
-    """Finds the n-gram that a symbol makes of a context; n-grams are sorted by context, then by
-    symbol."""
+    """Finds the n-gram of a context and a symbol; n-grams are sorted by context, then by symbol."""
 
     context: Nodes
     symbol: Symbols
@@ -33,12 +33,12 @@ class Follow:
 
     @cached_property
     def keys(self) -> NDArray[np.int64]:
-        """Give one ascending number for each n-gram."""
+        """One ascending number for each n-gram."""
         return self.context.astype(np.int64) * (self.size + 1) + self.symbol
 
     @cached_property
     def dense(self) -> NDArray[np.int32] | None:
-        """Give the place of every combination, -1 where there is none, if they are few."""
+        """The place of every combination, -1 where unseen; None if they are too many."""
         combinations = self.contexts * (self.size + 1)
         if combinations > min(DENSE, SPARSE * len(self.symbol)):
             return None
@@ -47,8 +47,7 @@ class Follow:
         return places
 
     def __call__(self, contexts: Nodes, symbols: Symbols) -> NDArray[np.int64]:
-        """Give the places of n-grams, -1 for those that are not there or whose context is
-        already -1."""
+        """Return the places of n-grams; -1 for unseen ones and for contexts of -1."""
         found = np.full(len(contexts), -1, np.int64)
         known = np.flatnonzero(contexts >= 0)
         wanted = contexts[known].astype(np.int64) * (self.size + 1) + symbols[known]
@@ -62,11 +61,11 @@ class Follow:
 
 @dataclass(frozen=True)
 class OrderTable:
-    """The n-grams of one length: last symbols, how many follow each context, P(last | context),
-    back-off weights.
+    """The n-grams of one length: last symbols, continuations, probabilities, weights.
 
-    `backoff` (empty in the last rung) is what a context made of the whole n-gram leaves to shorter
-    contexts.
+    `children` is the number of continuations of each context, `probability` is P(last | context).
+    `backoff`, empty in the top order, is the weight of shorter contexts where the whole n-gram is
+    the context.
     """
 
     symbol: Symbols
@@ -77,13 +76,12 @@ class OrderTable:
 
     @cached_property
     def first(self) -> NDArray[np.int64]:
-        """Give the place where each context's n-grams begin, and after the last the number of
-        all."""
+        """Where each context's n-grams begin; the last entry is the number of all."""
         return np.concatenate([[0], np.cumsum(self.children, dtype=np.int64)])
 
     @cached_property
     def follow(self) -> Follow:
-        """Give the finder of n-grams by context and symbol."""
+        """The look-up of n-grams by context and symbol."""
         contexts = len(self.children)
         return Follow(
             np.repeat(np.arange(contexts), self.children), self.symbol, contexts, self.size
@@ -91,10 +89,9 @@ class OrderTable:
 
 
 class Table:
-    """P(w | h): of the longest n-gram h w in the table, times the weights of the longer contexts
-    backed off from.
+    """P(w | h) = P(longest known n-gram h' w), times the back-off weights of longer contexts.
 
-    `rungs[n - 1]` holds length n. The first rung holds every id in order and the start symbol, so
+    `orders[n - 1]` holds length n. The first holds every id in order and the start symbol, so
     places in it are ids.
     """
 
@@ -103,19 +100,18 @@ class Table:
 
     @property
     def order(self) -> int:
-        """The longest n-gram: a symbol and its order - 1 predecessors."""
+        """The model's order: a symbol and its order - 1 predecessors."""
         return len(self.rungs)
 
     @property
     def lengths(self) -> list[int]:
-        """How many n-grams there are of each length."""
+        """Number of n-grams of each length."""
         return [len(rung.symbol) for rung in self.rungs]
 
     def places(self, sequence: Symbols, longest: int) -> list[Nodes]:
-        """Find the n-gram that ends at each step of sequence (rows, time), for n = 1 to `longest`;
-        -1 where unseen.
+        """Find the n-gram that ends at each step of sequence (rows, time), for n = 1 to `longest`.
 
-        A sequence may be filled up with -1 on the left.
+        Unseen ones are -1. A sequence may be padded with -1 on the left.
         """
         found: list[Nodes] = [sequence]
         for n in range(2, longest + 1):
@@ -128,10 +124,10 @@ class Table:
     def probability(
         self, contexts: Sequence[Nodes], wholes: Sequence[Nodes], symbols: Symbols
     ) -> NDArray[np.float64]:
-        """Give the probability of one symbol (rows,) after each history.
+        """Return the probability of one symbol (rows,) after each history.
 
-        `contexts` are the places of the last n = 1 to order - 1 symbols of the history; `wholes` of
-        these with the symbol after them.
+        `contexts` are the places of the last n = 1 to order - 1 symbols of the history; `wholes`
+        those of these with the symbol after them.
         """
         result = self.rungs[0].probability[symbols]
         for n, (context, whole) in enumerate(zip(contexts, wholes, strict=True), 1):
@@ -140,17 +136,18 @@ class Table:
         return result
 
     def query(self, contexts: Sequence[Nodes], symbols: Symbols) -> NDArray[np.float64]:
-        """Give the probability of one symbol (rows,) after each history; `contexts` as in
-        `probability`."""
+        """Return the probability of one symbol (rows,) after each history.
+
+        `contexts` are as in `probability`.
+        """
         wholes = [self.rungs[n].follow(context, symbols) for n, context in enumerate(contexts, 1)]
         return self.probability(contexts, wholes, symbols)
 
     def score(self, text: Symbols, first: int) -> NDArray[np.float64]:
-        """Give the probabilities of a text (rows, width) by itself, from number `first` of each row
-        on.
+        """Return the probabilities of a text (rows, width), from column `first` on.
 
         Each n-gram found is also the context of the next step, which halves the work. At least
-        order - 1 symbols stand before the first; rows may be filled up with -1 on the left.
+        order - 1 symbols stand before the first; rows may be padded with -1 on the left.
         """
         places = self.places(text, self.order)
         contexts = [place[:, first - 1 : -1].ravel() for place in places[:-1]]
@@ -159,11 +156,11 @@ class Table:
         return self.probability(contexts, wholes, symbols.ravel()).reshape(symbols.shape)
 
     def continued(self, n: int, contexts: Nodes) -> NDArray[np.bool_]:
-        """Tell which n-grams of length n, by their places, were followed by something."""
+        """Mark the n-grams of length n, by place, that have continuations."""
         return self.rungs[n].children[contexts] > 0
 
     def probabilities(self, contexts: Sequence[Nodes], rows: int) -> NDArray[np.float64]:
-        """Give the probabilities of all symbols (rows, size) after each history."""
+        """Return the probabilities of all symbols (rows, size) after each history."""
         result = np.tile(self.rungs[0].probability[: self.size], (rows, 1))
         for n, context in enumerate(contexts, 1):
             rung = self.rungs[n]
@@ -182,19 +179,19 @@ class Table:
 def _at(
     values: NDArray[np.float64], places: Nodes, otherwise: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Look values up, and keep `otherwise` where a place is -1."""
+    """Look values up; `otherwise` where a place is -1."""
     known = places >= 0
     otherwise[known] = values[places[known]]
     return otherwise
 
 
 def uniform(size: int) -> Table:
-    """Give the table that knows nothing: every symbol is as likely as any other."""
+    """Build the table of the uniform distribution."""
     probability = np.full(size + 1, 1 / size)
     return Table(size, [unigram_table(probability, probability[:0])])
 
 
 def unigram_table(probability: NDArray[np.float64], backoff: NDArray[np.float64]) -> OrderTable:
-    """Make the rung of single symbols, of values for each id and the start symbol."""
+    """Build the table of single symbols, from values for each id and the start symbol."""
     size = len(probability) - 1
     return OrderTable(np.arange(size + 1), np.array([size + 1]), probability, backoff, size)

@@ -1,4 +1,4 @@
-"""Kneser-Ney discounts fitted to a text that was not counted."""
+"""Kneser-Ney discounts tuned on held-out text."""
 
 from __future__ import annotations
 
@@ -15,22 +15,20 @@ from ensue.models.ngram.levels import Counts
 from ensue.models.ngram.smoothing import Discounts, KneserNey, discounts
 
 FEWEST, MOST = 2_000, 20_000
-"""Discounts are not fitted to fewer steps than this, nor, for speed, to more."""
+"""Minimum steps to tune discounts on, and the maximum used, for speed."""
 
 TOLERANCE, ROUNDS = 1e-5, 30
-"""The search for discounts ends with a round that gains less nats a step than this, or after so
-many rounds."""
+"""The search stops when a round gains less nats per step, or after so many rounds."""
 
 WORTH = 5e-4
-"""By which share a longer order must lower the nats to be taken for its larger table."""
+"""Minimum relative reduction of the nats that justifies a longer order's larger table."""
 
 
 def choose_discounts(counts: Counts, part: Part, orders: Sequence[int]) -> tuple[int, KneserNey]:
-    """Give the best of ascending orders, with the Kneser-Ney discounts that make a part that was
-    not counted likeliest.
+    """Select the best of ascending orders, with Kneser-Ney discounts tuned on held-out text.
 
-    The discounts that follow from counts of counts are too small for long n-grams of characters;
-    D1, D2 and D3+ of every length are fitted together, starting from those.
+    Discounts from counts of counts are too small for long n-grams of characters. D1, D2 and D3+ of
+    every length are tuned jointly, starting from those.
     """
     steps = list(steps_of(counts, part))
     best, chosen = np.inf, orders[0]
@@ -50,11 +48,10 @@ def choose_discounts(counts: Counts, part: Part, orders: Sequence[int]) -> tuple
 
 @dataclass(frozen=True)
 class _Seen:
-    """What interpolation needs to know of each step at one length: its own count, and its
-    context's."""
+    """Counts for interpolation at each step, of one length: the n-gram's and its context's."""
 
     start: Sequence[float]
-    """Discounts to start from."""
+    """Initial discounts."""
     kind: Tensor
     """Which discount applies to the step's count: 0 to 3."""
     count: Tensor
@@ -81,14 +78,14 @@ class _Seen:
         return _Seen(discounts(counts), *map(torch.from_numpy, parts))
 
     def __call__(self, discount: Tensor, lower: Tensor) -> Tensor:
-        """Give the probabilities of the steps, from those of one length less."""
+        """Return the probabilities of the steps, from those of the next shorter length."""
         own = self.count - torch.cat([discount.new_zeros(1), discount])[self.kind]
         mixed = (own + self.kinds @ discount * lower) / self.total.clamp(min=1)
         return torch.where(self.total > 0, mixed, lower)
 
 
 def _fit(ladder: list[_Seen], start: Discounts, size: int) -> list[list[float]]:
-    """Give the discounts D1, D2, D3+ of each length that make the nats least."""
+    """Minimise the nats over the discounts D1, D2, D3+ of each length."""
     most = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
 
     def bounded(free: NDArray[np.float64] | Tensor) -> Tensor:
@@ -113,11 +110,10 @@ def _fit(ladder: list[_Seen], start: Discounts, size: int) -> list[list[float]]:
 def _least(
     value: Callable[[NDArray], tuple[float, NDArray]], at: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Go to a place where `value`, which gives its slope too, is least: BFGS (Nocedal & Wright
-    2006, algorithm 6.1).
+    """Minimise `value`, which returns its gradient too, by BFGS (Nocedal & Wright 2006, alg. 6.1).
 
-    Written out since torch's own takes seconds to load, longer than all else that an n-gram model
-    needs.
+    Written out since torch's optimisers take seconds to import, longer than all else that an n-gram
+    model needs.
     """
     here, slope = value(at)
     identity = np.eye(len(at))
