@@ -378,9 +378,7 @@ def test_a_model_that_is_larger_than_its_weights_takes_no_memory(
     for act in (ensue.open, api.resume):
         with (
             within(3),
-            pytest.raises(
-                RunError, match=r"(the settings need more weights|cannot be )"
-            ) as caught,
+            pytest.raises(RunError, match=r"(the settings need more weights|cannot be )") as caught,
         ):
             act(run)
         assert "\n" not in str(caught.value)
