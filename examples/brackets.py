@@ -1,5 +1,4 @@
-"""Source code whose brackets close: count in real code, in the network's, and in a Markov
-chain's."""
+"""Balanced brackets in generated source code: a network against a 4-gram Markov chain."""
 
 from argparse import ArgumentParser
 
@@ -10,8 +9,10 @@ PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
 def closed(text: str) -> tuple[int, int]:
-    """Count the closing brackets that close the one opened last, and all; strings and comments
-    are not set apart."""
+    """Count the closing brackets that match the last open one, and all closing brackets.
+
+    Brackets in strings and comments count too.
+    """
     opened: list[str] = []
     right = closing = 0
     for character in text:
@@ -39,6 +40,6 @@ for name, model in (("network", network), ("4-gram", markov)):
     counts = [closed(sample.text) for sample in model.samples(n=8, length=1500)]
     right, closing = (sum(each) for each in zip(*counts, strict=True))
     print(
-        f"{name:8} closes {right} of {closing} brackets rightly"
+        f"{name:8} closes {right} of {closing} brackets correctly"
         + (f": {right / closing:.1%}" if closing else "")
     )

@@ -1,5 +1,4 @@
-"""Markov text of order 1 to 6, as Shannon made it by hand: how much is spelling, and how much is
-sense?"""
+"""Markov text of order 1 to 6, as Shannon made it by hand: from spelling to words and phrases."""
 
 from argparse import ArgumentParser
 

@@ -1,5 +1,4 @@
-"""Ten names, some of people and some of the model: guess which are real. The answer stands at
-the end."""
+"""Ten names, five real and five generated: guess which are real. The answer is printed last."""
 
 import random
 from argparse import ArgumentParser

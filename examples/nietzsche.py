@@ -1,5 +1,4 @@
-"""The classical exercise: windows of 40 characters with a jump of 3, one LSTM of 128, one-hot;
-four temperatures."""
+"""The Keras example: windows of 40 characters, stride 3, one-hot LSTM of 128; four temperatures."""
 
 from argparse import ArgumentParser
 

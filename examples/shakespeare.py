@@ -1,5 +1,4 @@
-"""Three minutes of Shakespeare: train on a play (or any text), print the comparison and a page
-in its manner."""
+"""Train on Shakespeare (or any text) for three minutes; print the report and a sample."""
 
 from argparse import ArgumentParser
 

@@ -51,6 +51,6 @@ def test_text_without_a_closing_bracket_has_no_share(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("the cat sat on the mat again\n\n" * 60, encoding="utf-8")
     done = run("brackets.py", str(tmp_path / "text.txt"), "--minutes", "0.01")
     assert done.stdout.splitlines() == [
-        "network  closes 0 of 0 brackets rightly",
-        "4-gram   closes 0 of 0 brackets rightly",
+        "network  closes 0 of 0 brackets correctly",
+        "4-gram   closes 0 of 0 brackets correctly",
     ]
