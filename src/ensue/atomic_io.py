@@ -1,13 +1,11 @@
-"""Files of a run: paths that stay inside it, and writing that leaves the old content or the new
-one, never a part.
+"""Atomic and confined file access in run folders.
 
-A file is written under a temporary name, synced, renamed over the old one, and then the folder is
-synced: a rename that reaches the disk before the content would leave an empty file after a power
-cut.
+A file is written under a temporary name, synced, and renamed over the old one; then the folder is
+synced. A rename that reaches the disk before the content would leave an empty file after a power
+cut. So a reader finds the old content or the new one, never a part.
 
-A run may have been made by anybody. So no name that stands in one leads out of its folder, no link
-in it is followed, and nothing but a regular file is opened: a device or a pipe would never come to
-an end.
+A run may come from anybody. No name in it may lead out of its folder, no link in it is followed,
+and only regular files are opened: reading a device or a pipe would never end.
 """
 
 from __future__ import annotations
@@ -34,20 +32,22 @@ DISK_FULL = {
         "raise it with `ulimit -f unlimited`",
     ),
 }
-"""What a system says that takes no more, and what helps."""
+"""Errors of a full disk or quota, and their fixes."""
 AGAIN = "and try again"
 HINT = "restore the file from a copy, or train again"
-COPY = "put in its place what it leads to"
+COPY = "replace it by the file that it leads to"
 TEMPORARY = ".*.tmp"
-"""Files that a kill left half-written."""
+"""Temporary files that a killed process left behind."""
 PIECE = 1 << 24
-"""Bytes that are written, or read for a sum, at once."""
+"""Chunk size for writing and hashing, in bytes."""
 
 
 @contextmanager
 def write_errors(path: Path) -> Generator[None, None, None]:
-    """Turn an error of the disk into a RunError that names the file; what was there before is
-    still there."""
+    """Convert an OSError of writing to a RunError that names the file.
+
+    The old content is intact.
+    """
     try:
         yield
     except OSError as error:
@@ -55,12 +55,12 @@ def write_errors(path: Path) -> Generator[None, None, None]:
 
 
 def disk_error(error: OSError, path: Path) -> RunError:
-    """Give the error of a file that cannot be written."""
+    """Build the error for a file that cannot be written."""
     if error.errno in DISK_FULL:
         what, hint = DISK_FULL[error.errno]
         hint = f"{hint}, {AGAIN}"
     elif not path.parent.exists():
-        what, hint = "cannot be written: its folder is not there", "make it, or name another"
+        what, hint = "cannot be written: its folder does not exist", "create it, or name another"
     else:
         what, hint = (
             f"cannot be written ({error.strerror or error})",
@@ -73,7 +73,7 @@ def disk_error(error: OSError, path: Path) -> RunError:
 
 @contextmanager
 def read_errors(path: Path) -> Generator[None, None, None]:
-    """Turn an error of the system into a RunError that names the file that cannot be read."""
+    """Convert an OSError of reading to a RunError that names the file."""
     try:
         yield
     except FileNotFoundError:
@@ -87,20 +87,20 @@ def read_errors(path: Path) -> Generator[None, None, None]:
 
 
 def damage_error(where: str, why: str) -> RunError:
-    """Give the error of a file that cannot be what was written."""
+    """Build the error for a damaged file."""
     return RunError(f"the file is damaged: {why}", where=where, hint=HINT)
 
 
 def path_inside(folder: Path, name: str) -> Path:
-    """Give the path of a file in a folder of a run: of a regular file, or of none yet.
+    """Return the path of a file in a run folder; the file may not exist yet.
 
-    Raises RunError where the name leads out of the folder, or a link or anything else that is no
-    file stands there.
+    Raises RunError if the name leads out of the folder, or if a link or anything else but a regular
+    file is found.
     """
     path, parts = folder, name.split("/")
     if "\0" in name or any(part in ("", ".", "..") for part in parts):
         raise RunError(
-            f"it names {name!r:.80}, which is no file in it", where=str(folder), hint=HINT
+            f"it names {name!r:.80}, which is not a file in it", where=str(folder), hint=HINT
         )
     for number, part in enumerate(parts, 1):
         path = path / part
@@ -111,23 +111,27 @@ def path_inside(folder: Path, name: str) -> Path:
                 return folder.joinpath(*parts)
         if stat.S_ISLNK(mode):
             raise RunError(
-                "this is a link, and none is followed in a run", where=str(path), hint=COPY
+                "this is a link, which is not followed in a run", where=str(path), hint=COPY
             )
         if not (stat.S_ISREG if number == len(parts) else stat.S_ISDIR)(mode):
             kind = "file" if number == len(parts) else "folder"
-            raise RunError(f"this is no {kind}, where a run has one", where=str(path), hint=HINT)
+            raise RunError(f"this is not a {kind}, as a run needs", where=str(path), hint=HINT)
     return path
 
 
 def folder_inside(folder: Path, name: str) -> Path:
-    """Give the path of a folder in a folder of a run, which may not be there yet. Raises
-    RunError, as `inside` does."""
+    """Return the path of a subfolder, which may not exist yet.
+
+    Raises RunError, as `path_inside` does.
+    """
     return path_inside(folder, f"{name}/file").parent
 
 
 def list_files(folder: Path) -> Iterator[str]:
-    """Name the files in a folder of a run, and in the folders in it, but for hidden ones. Raises
-    RunError at a link."""
+    """Iterate over the files in a run folder and its subfolders, without hidden ones.
+
+    Raises RunError at a link.
+    """
     with read_errors(folder):
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     for entry in entries:
@@ -141,29 +145,28 @@ def list_files(folder: Path) -> Iterator[str]:
 
 
 def open_inside(folder: Path, name: str) -> IO[bytes]:
-    """Open a file of a run to read it. Raises RunError if it is missing, or is no regular file."""
+    """Open a file of a run for reading. Raises RunError if it is missing or not a regular file."""
     path = path_inside(folder, name)
     with read_errors(path):
-        # Not to be held up by a pipe that took the place of the file since it was looked at.
+        # Not to block on a pipe that replaced the file since the check.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         file = os.fdopen(descriptor, "rb")
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             file.close()
-            raise RunError("this is no file, where a run has one", where=str(path), hint=HINT)
+            raise RunError("this is not a file, as a run needs", where=str(path), hint=HINT)
     return file
 
 
-def read_inside(folder: Path, name: str, most: int | None = None) -> bytes:
-    """Read a file of a run, which has `most` bytes. Raises RunError."""
+def read_inside(folder: Path, name: str, max_bytes: int | None = None) -> bytes:
+    """Read a file of at most `max_bytes` bytes. Raises RunError."""
     with open_inside(folder, name) as file, read_errors(folder / name):
-        if most is not None and os.fstat(file.fileno()).st_size > most:
-            raise damage_error(str(folder / name), f"it has more than {most} bytes")
+        if max_bytes is not None and os.fstat(file.fileno()).st_size > max_bytes:
+            raise damage_error(str(folder / name), f"it has more than {max_bytes} bytes")
         return file.read()
 
 
 def hash_inside(folder: Path, name: str, first: int | None = None) -> str:
-    """Give the SHA-256 of a file of a run, or of its `first` bytes, read in pieces. Raises
-    RunError."""
+    """Compute the SHA-256 of a file, or of its `first` bytes, in chunks. Raises RunError."""
     digest, left = hashlib.sha256(), first
     with open_inside(folder, name) as file, read_errors(folder / name):
         while piece := file.read(PIECE if left is None else min(left, PIECE)):
@@ -173,8 +176,7 @@ def hash_inside(folder: Path, name: str, first: int | None = None) -> str:
 
 
 def parse_json(data: bytes, where: str, make: Callable[[Any], T], what: str = "it") -> T:
-    """Make something of JSON. Raises RunError that names the file, where it is none, or of another
-    shape.
+    """Parse JSON, and convert it by `make`. Raises RunError that names the file.
 
     >>> parse_json(b"[1, 2]", "codec.json", sum)
     3
@@ -192,8 +194,7 @@ def parse_json(data: bytes, where: str, make: Callable[[Any], T], what: str = "i
 
 @contextmanager
 def format_errors(where: str) -> Generator[None, None, None]:
-    """Turn whatever goes wrong where plain values are taken over into a RunError that names
-    their file."""
+    """Convert any error of parsing stored values to a RunError that names their file."""
     try:
         yield
     except (UserError, OSError, MemoryError):
@@ -203,12 +204,12 @@ def format_errors(where: str) -> Generator[None, None, None]:
     ) as why:  # libraries that take plain values over, such as tokenizers, name no kinds
         if type(why).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(why):
             raise
-        said = " ".join(f"{type(why).__name__} {why}".split())
-        raise damage_error(where, f"it does not hold what was written ({said:.120})") from None
+        reason = " ".join(f"{type(why).__name__} {why}".split())
+        raise damage_error(where, f"unexpected content ({reason:.120})") from None
 
 
 def write_atomically(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
-    """Replace the content of a file as one act. Raises RunError if the disk refuses."""
+    """Replace the content of a file atomically. Raises RunError if writing fails."""
     temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
     with write_errors(path):
         try:
@@ -227,33 +228,31 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes | memoryview]) -> 
         sync_folder(path.parent)
 
 
-def open_log(folder: Path, name: str, more: int = 0) -> IO[bytes]:
-    """Open a file of a run to change it where it lies; `more` are flags of the system. Raises
-    RunError."""
+def open_log(folder: Path, name: str, flags: int = 0) -> IO[bytes]:
+    """Open a file of a run for changes in place, with additional `flags`. Raises RunError."""
     path = path_inside(folder, name)
     with write_errors(path):
-        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | more
+        flags |= os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         return os.fdopen(os.open(path, flags, 0o666), "rb+", buffering=0)
 
 
 def _unshare(folder: Path, name: str) -> None:
-    """Put a copy in the place of a file that has another name too, a hard link: that one stays
-    as it is."""
+    """Replace a hard-linked file by a copy, so that the other name stays unchanged."""
     path = path_inside(folder, name)
     if path.exists() and path.stat().st_nlink > 1:
         write_atomically(path, read_inside(folder, name))
 
 
 def append(folder: Path, name: str, data: bytes) -> None:
-    """Add to the end of a log; not synced, because whoever needs it on the disk calls `sync`."""
+    """Append to a log without syncing; call `sync` where durability is needed."""
     _unshare(folder, name)
     with write_errors(folder / name), open_log(folder, name, os.O_CREAT | os.O_APPEND) as file:
-        while data:  # a disk may take a part, and then refuse the rest
+        while data:  # a full disk may take only a part
             data = data[file.write(data) :]
 
 
 def sync(folder: Path, name: str) -> int:
-    """Bring a log's content to the disk, and give its size in bytes; a missing file has none."""
+    """Sync a log to the disk, and return its size in bytes; 0 for a missing file."""
     if not path_inside(folder, name).exists():
         return 0
     with open_log(folder, name) as file, write_errors(folder / name):
@@ -262,7 +261,7 @@ def sync(folder: Path, name: str) -> int:
 
 
 def trim(folder: Path, name: str, size: int) -> None:
-    """Cut a log back to its first `size` bytes. Raises RunError if it is shorter than that."""
+    """Truncate a log to its first `size` bytes. Raises RunError if it is shorter."""
     path = path_inside(folder, name)
     found = path.stat().st_size if path.exists() else 0
     if found < size:
@@ -277,7 +276,7 @@ def trim(folder: Path, name: str, size: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
+    """Sync the directory entries of a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The one thing that data code hands to network code: named arrays, batch first."""
+"""The interface between data code and networks: named arrays, batch first."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Other = TypeVar("Other")
 
 @dataclass(frozen=True)
 class Batch(Generic[Array]):
-    """Rows of steps. Data code makes it of NumPy arrays; `map` makes the same of tensors.
+    """A batch of rows of steps; data code builds NumPy arrays, and `map` converts them to tensors.
 
-    `fields` holds arrays of shape (batch, time, ...), "input" and "target" for next-step models,
+    `fields` holds arrays of shape (batch, time, ...). Next-step models read "input" and "target",
     where "input" is the symbol before each target. `lengths` (batch,) counts the real steps of each
-    row, the rest is padding. `weight` (batch,) scales a row's gradient, never its reported nats.
-    `fresh` (batch,) is true where the row starts a sequence, and false where it goes on from the
-    same row of the batch before.
+    row; the rest is padding. `weight` (batch,) scales the gradient of a row, never its reported
+    nats. `fresh` (batch,) is true where a row starts a sequence; otherwise it continues the same
+    row of the previous batch.
 
-    A field "counted" (batch, any), if there is one, is true for each thing that is learned of a
-    row: steps, or its one label; else all real steps are.
+    The optional field "counted" (batch, any) marks what enters the loss of a row: steps, or its one
+    label. Without it all real steps do.
     """
 
     fields: Mapping[str, Array]
@@ -30,7 +30,7 @@ class Batch(Generic[Array]):
     fresh: Array
 
     def __post_init__(self) -> None:
-        """Refuse what is not of the same rows. Raises ValueError."""
+        """Check that all arrays have the same number of rows. Raises ValueError."""
         rows = {"lengths": self.lengths, "weight": self.weight, "fresh": self.fresh, **self.fields}
         counts: dict[str, Any] = {name: cast(Any, array).shape[:1] for name, array in rows.items()}
         if len(set(counts.values())) > 1 or len(cast(Any, self.lengths).shape) != 1:
@@ -48,7 +48,7 @@ class Batch(Generic[Array]):
 
     @property
     def counts(self) -> Any:
-        """How many things of each row are learned, (batch,)."""
+        """Number of loss terms of each row, (batch,)."""
         counted: Any = self.fields.get("counted")
         return self.lengths if counted is None else counted.sum(1)
 

@@ -1,9 +1,8 @@
-"""Encoded data in a folder of the run, each file with its sum, so that a run goes on without its
-sources.
+"""Cache of encoded data in a run folder, with checksums, so that a run resumes without its data.
 
-The sums are written last: a folder without them was not finished, and is made anew. They are
-checked when the data is used, once in a process, for one changed bit would lead to other weights
-and other figures, without a word.
+The checksums are written last: a folder without them is incomplete, and is rebuilt. They are
+verified once per process when the data is used, because one changed bit would silently lead to
+other weights and metrics.
 """
 
 from __future__ import annotations
@@ -36,16 +35,15 @@ from ensue.atomic_io import (
 T = TypeVar("T")
 
 SUMS = "sums.json"
-_seen: dict[tuple[str, str], tuple[int, ...]] = {}
-"""Files, with their sum, that were checked in this process, as they were then."""
+_verified: dict[tuple[str, str], tuple[int, ...]] = {}
+"""Files and checksums verified in this process, with their file status at that time."""
 
 
 class Cache:
-    """A folder of arrays and plain values: `begin`, then `save...`, then `finish`; or, of a
-    finished one, `load...`.
+    """A folder of arrays and plain values: `begin`, `save...`, `finish`; later `load...`.
 
-    What is loaded was checked. Raises RunError where a file is missing or damaged, or where the
-    disk refuses.
+    Loaded content is verified. Raises RunError if a file is missing or damaged, or if writing
+    fails.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,11 +52,11 @@ class Cache:
 
     @property
     def finished(self) -> bool:
-        """Tell whether there is something to load."""
+        """Whether the cache is complete."""
         return path_inside(self.folder, SUMS).exists()
 
     def begin(self) -> None:
-        """Make an empty folder, whatever was there."""
+        """Create an empty folder; existing content is deleted."""
         with write_errors(self.folder):
             if self.folder.exists():
                 shutil.rmtree(self.folder)
@@ -66,7 +64,7 @@ class Cache:
         self._sums = {}
 
     def save_array(self, name: str, array: NDArray[Any]) -> None:
-        """Write an array (.npy); one that lies there already is only summed."""
+        """Write an array (.npy); a memory map of the same file is only hashed."""
         path = path_inside(self.folder, name)
         if (
             isinstance(array, np.memmap)
@@ -75,52 +73,52 @@ class Cache:
         ):
             with write_errors(path), path.open("rb") as file:
                 os.fsync(file.fileno())
-            self._known[name] = hash_inside(self.folder, name)
+            self._checksums[name] = hash_inside(self.folder, name)
         else:
             self._write(name, _pieces(array))
 
     def save_json(self, name: str, values: Any) -> None:
-        """Write plain values."""
+        """Write plain values as JSON."""
         self._write(name, iter([json.dumps(values).encode()]))
 
     def finish(self) -> None:
-        """Write the sums: from here on there is something to load."""
-        text = json.dumps({"sha256": self._known}, indent=1)
+        """Write the checksums, which marks the cache as complete."""
+        text = json.dumps({"sha256": self._checksums}, indent=1)
         write_atomically(path_inside(self.folder, SUMS), text.encode())
 
     def has(self, name: str) -> bool:
-        """Tell whether a file was written."""
-        return name in self._known
+        """Return whether a file was written."""
+        return name in self._checksums
 
     def load_array(self, name: str) -> NDArray[Any]:
-        """Map an array."""
-        path = self._checked(name)
+        """Memory-map an array."""
+        path = self._verify(name)
         with read_errors(path):
             try:
                 return np.load(path, mmap_mode="r", allow_pickle=False)
             except OSError:
                 raise
-            except Exception as error:  # of what may be in a file, NumPy names no kinds
+            except Exception as error:  # NumPy does not document which errors a damaged file raises
                 raise damage_error(str(path), " ".join(str(error).split())[:120]) from None
 
     def load_json(self, name: str, make: Callable[[Any], T]) -> T:
-        """Make something of plain values."""
-        path = self._checked(name)
+        """Parse plain values by `make`."""
+        path = self._verify(name)
         return parse_json(read_inside(self.folder, name), str(path), make)
 
     def _write(self, name: str, pieces: Iterator[bytes | memoryview]) -> None:
         digest = hashlib.sha256()
 
-        def summed() -> Iterator[bytes | memoryview]:
+        def hashed() -> Iterator[bytes | memoryview]:
             for piece in pieces:
                 digest.update(piece)
                 yield piece
 
-        write_atomically(path_inside(self.folder, name), summed())
-        self._known[name] = digest.hexdigest()
+        write_atomically(path_inside(self.folder, name), hashed())
+        self._checksums[name] = digest.hexdigest()
 
     @property
-    def _known(self) -> dict[str, str]:
+    def _checksums(self) -> dict[str, str]:
         if self._sums is None:
             data, where = read_inside(self.folder, SUMS), str(self.folder / SUMS)
             sums = parse_json(
@@ -132,24 +130,26 @@ class Cache:
             self._sums = sums
         return self._sums
 
-    def _checked(self, name: str) -> Path:
-        path, known = path_inside(self.folder, name), self._known.get(name)
+    def _verify(self, name: str) -> Path:
+        path, known = path_inside(self.folder, name), self._checksums.get(name)
         with read_errors(path):
             found = path.stat()
         now = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
         if known is None or (
-            _seen.get((str(path), known)) != now and hash_inside(self.folder, name) != known
+            _verified.get((str(path), known)) != now and hash_inside(self.folder, name) != known
         ):
             raise damage_error(
-                str(path), "its content is not what was saved (its SHA-256 has changed)"
+                str(path), "its content has changed since it was saved (SHA-256 mismatch)"
             )
-        _seen[str(path), known] = now
+        _verified[str(path), known] = now
         return path
 
 
 def _pieces(array: NDArray[Any]) -> Iterator[bytes | memoryview]:
-    """Give an array as the content of an .npy file, piece by piece: what NumPy writes itself tells
-    no reason where a disk refuses."""
+    """Yield the content of an .npy file in pieces.
+
+    NumPy's own writer hides the reason if the disk refuses.
+    """
     head = BytesIO()
     kind = npy.dtype_to_descr(array.dtype)
     npy.write_array_header_1_0(head, {"descr": kind, "fortran_order": False, "shape": array.shape})

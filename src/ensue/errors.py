@@ -1,15 +1,15 @@
-"""Errors that a person caused and can mend; each is one line: where, what, and what to do."""
+"""Errors that a user can correct; each is one line: place, problem, fix."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Self
 
 MAX_LENGTH = 1000
-"""Characters of each part of a message: what stands in a file may be a cell of a million."""
+"""Maximum length of a message part in characters; a quoted cell may have a million."""
 
 
 def with_article(word: str) -> str:
-    """Put "a" or "an" before the name of a type.
+    """Prefix the name of a type with "a" or "an".
 
     >>> with_article("list"), with_article("int"), with_article("ndarray")
     ('a list', 'an int', 'an ndarray')
@@ -26,10 +26,10 @@ def _short(text: str | None) -> str | None:
 
 
 class UserError(Exception):
-    """Tell a person what is wrong with their input, where it is, and how to mend it.
+    """An error in user input, printed as one line: place, problem, fix.
 
-    `flag_hint` is another hint, that takes a flag of `train` and `check`: a command that uses a run
-    leaves it out.
+    `flag_hint` is a second fix that needs a flag of `train` and `check`. Commands that use a run
+    omit it.
 
     >>> error = UserError("the file is empty", where="poems.txt", hint="give another",
     ...     flag_hint="leave out --test")
@@ -58,17 +58,17 @@ class UserError(Exception):
 
     @property
     def advice(self) -> str | None:
-        """All that mends it."""
+        """All fixes, joined by "or"; None without any."""
         return ", or ".join(filter(None, (self.hint, self.flag_hint))) or None
 
     def at(self, where: str) -> Self:
-        """Give the same with a place, unless it has one."""
+        """Return a copy with a place, unless it already has one."""
         return type(self)(
             self.what, where=self.where or where, hint=self.hint, flag_hint=self.flag_hint
         )
 
     def without_flag_hint(self) -> Self:
-        """Give the same for a command that has no such flag."""
+        """Return a copy for commands that lack the flag of `flag_hint`."""
         return type(self)(self.what, where=self.where, hint=self.hint)
 
 
@@ -76,30 +76,30 @@ class SettingError(UserError):
     """A setting is unknown, has a value that it cannot take, or contradicts another."""
 
     untrusted_file = ""
-    """The Python file that is named where no person of this session typed it."""
+    """The Python file that was not executed, because the user did not name it."""
 
 
 class DataError(UserError):
-    """A data file cannot be read as what it is said to be."""
+    """A data file does not have the expected format."""
 
 
 class PromptError(UserError):
-    """A prompt, or a constraint on what follows it, cannot be honoured."""
+    """A prompt or a decoding constraint cannot be satisfied."""
 
 
 class RunError(UserError):
-    """A run folder is missing, damaged, in use, or of another version."""
+    """A run folder is missing, damaged, locked, or of another version."""
 
     disk = False
-    """Whether the disk refused to take what was written; what was there before is still there."""
+    """Whether writing to the disk failed; the old content is intact."""
 
 
 class Interrupted(Exception):  # noqa: N818 - nothing is wrong
-    """A person stopped the work; what was done is saved, and the message says how to go on."""
+    """The user interrupted the work; progress is saved, and the message says how to continue."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Suggest the nearest of the `known` names, or list them all if none is near.
+    """Suggest the most similar of the `known` names, or list them all if none is similar.
 
     >>> did_you_mean("lsmt", ["gru", "lstm"])
     'did you mean lstm?'

@@ -1,5 +1,4 @@
-"""The compiled kernels of the wheel `ensue-native`, where it is installed. Everything works
-without it, only slower."""
+"""Optional compiled kernels from the wheel `ensue-native`; without them everything is slower."""
 
 from __future__ import annotations
 
@@ -12,47 +11,47 @@ from functools import lru_cache
 from ensue.errors import UserError
 
 INTERFACE = 6
-"""The number of the interface (native/cpp/ensue.h) that this version of ensue speaks."""
+"""ABI version (native/cpp/ensue.h) that this version of ensue needs."""
 VARIABLE = "ENSUE_NATIVE"
-"""The environment variable that turns the kernels off, or names their instruction set."""
+"""Environment variable: `off` disables the kernels, another value names their instruction set."""
 
 
 class SlowerWarning(UserWarning):
-    """Kernels are there and cannot be used; what is asked for is done all the same, only slower."""
+    """The compiled kernels are installed but unusable; torch's slower kernels are used instead."""
 
 
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL | None:
-    """Open the library; None if it is not installed, turned off, or cannot be used, which is said
-    once.
+    """Load the kernels; None if they are not installed, disabled, or unusable (with one warning).
 
-    Raises UserError if the environment asks for an instruction set that is not there.
+    Raises UserError if the environment requests an instruction set that is not available.
     """
-    wish = os.environ.get(VARIABLE, "")
-    if wish == "off":
+    requested = os.environ.get(VARIABLE, "")
+    if requested == "off":
         return None
     try:
         path = importlib.import_module("ensue_native").library()
         found = ctypes.CDLL(str(path))
         number = found.ensue_interface()
     except ModuleNotFoundError:
-        if not wish:
+        if not requested:
             return None
         raise UserError(
-            f"{wish!r} asks for ensue-native, which is not installed", where=VARIABLE, hint=UNSET
+            f"{requested!r} needs ensue-native, which is not installed", where=VARIABLE, hint=UNSET
         ) from None
     except (OSError, AttributeError) as error:
-        return _refuse(f"ensue-native cannot be loaded ({error})")
+        return _warn_unusable(f"ensue-native cannot be loaded ({error})")
     if number != INTERFACE:
-        return _refuse(
-            f"ensue-native is of another version (its interface is {number}, ensue's is "
-            f"{INTERFACE})"
+        return _warn_unusable(
+            f"ensue-native has another version (its interface is {number}, ensue's is {INTERFACE})"
         )
     found.ensue_instruction_sets.restype = found.ensue_used.restype = ctypes.c_char_p
-    if wish and not found.ensue_use(wish.encode()):
+    if requested and not found.ensue_use(requested.encode()):
         sets = ", ".join(_sets(found))
         raise UserError(
-            f"there is no instruction set {wish!r} here", where=VARIABLE, hint=f"choose off, {sets}"
+            f"instruction set {requested!r} is not available",
+            where=VARIABLE,
+            hint=f"choose off, {sets}",
         )
     return found
 
@@ -60,9 +59,9 @@ def library() -> ctypes.CDLL | None:
 UNSET = "install it (`pip install ./native`), or unset the variable"
 
 
-def _refuse(what: str) -> None:
-    hint = "install the one that belongs to this ensue (`pip install ./native`)"
-    warnings.warn(f"{what}: torch's kernels are used instead; {hint}", SlowerWarning, stacklevel=3)
+def _warn_unusable(what: str) -> None:
+    hint = "install the matching version (`pip install ./native`)"
+    warnings.warn(f"{what}: torch's kernels are used; {hint}", SlowerWarning, stacklevel=3)
 
 
 def _sets(kernels: ctypes.CDLL) -> list[str]:
@@ -70,29 +69,26 @@ def _sets(kernels: ctypes.CDLL) -> list[str]:
 
 
 def used() -> str:
-    """Name the instruction set in use; "none" without kernels."""
+    """Return the name of the instruction set in use; "none" without kernels."""
     kernels = library()
     return "none" if kernels is None else kernels.ensue_used().decode()
 
 
 def instruction_sets() -> list[str]:
-    """Name the instruction sets that the kernels could use here, the best first; none without
-    kernels."""
+    """Return the instruction sets available here, best first; an empty list without kernels."""
     kernels = library()
     return [] if kernels is None else _sets(kernels)
 
 
 def use_large_pages(address: int, size: int) -> None:
-    """Say that `size` bytes of memory will be written for the first time, so that the system
-    gives large pages."""
+    """Request large pages for `size` bytes of memory before they are first written."""
     kernels = library() if size >= LARGE else None
     if kernels is not None:
         kernels.ensue_large_pages(ctypes.c_void_p(address), ctypes.c_int64(size))
 
 
 def fingerprint(address: int, size: int) -> int:
-    """Give a number that changes when these `size` bytes of memory do; only where there are
-    kernels."""
+    """Compute a hash of `size` bytes of memory; needs the kernels."""
     kernels = library()
     assert kernels is not None
     kernels.ensue_fingerprint.restype = ctypes.c_uint64
@@ -100,19 +96,19 @@ def fingerprint(address: int, size: int) -> int:
 
 
 PAGE = 2 << 20
-"""Bytes of a large page."""
+"""Size of a large page, in bytes."""
 LARGE = 1 << 20
-"""Bytes from which large pages are worth asking for."""
+"""Smallest allocation that requests large pages, in bytes."""
 
 
 def describe() -> str:
-    """Say in a few words what is used."""
+    """Describe the kernels in use, for reports."""
     kernels = library()
     if kernels is not None:
         return (
-            f"ensue-native with {kernels.ensue_used().decode()} (here are "
+            f"ensue-native with {kernels.ensue_used().decode()} (available: "
             f"{', '.join(_sets(kernels))})"
         )
     if os.environ.get(VARIABLE) == "off":
-        return f"torch's; ensue-native is turned off by {VARIABLE}"
+        return f"torch's; ensue-native is disabled by {VARIABLE}"
     return "torch's, which are slower; ensue-native is not installed, or not usable"

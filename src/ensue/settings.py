@@ -1,9 +1,8 @@
-"""Settings: one frozen class per choice, beside the part that it builds; read, changed and written
-in one way.
+"""Settings classes: one frozen class per component, defined beside the code that it builds.
 
-A settings class is the only place where a default stands. The command line's help, `run.toml` and
-the docs are made from it. A field that holds a choice of parts is annotated with
-`choice(CATALOGUE)`; its settings then carry the part's `name`.
+A default is defined only in a settings class. The command line's help, `run.toml` and the docs are
+generated from it. A field that selects a component is annotated with `choice(CATALOGUE)`; its
+settings then carry the component's `name`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from ensue.errors import RunError, SettingError, UserError, did_you_mean
 
 
 class Settings(BaseModel):
-    """The settings of one part; frozen, keyword-only, and unknown names are errors."""
+    """Base of settings: frozen, keyword-only, unknown names are errors."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
@@ -32,16 +31,15 @@ class Settings(BaseModel):
 
 S = TypeVar("S", bound=Settings)
 LONG_NUMBER = re.compile(r"[0-9](_?[0-9]){4000}")
-"""What Python makes no number of, with advice for programmers."""
+"""Numbers longer than Python's limit on parsing integers."""
 TYPED = 200
-"""Characters of what a person typed that an error repeats."""
+"""Characters of user input that an error message repeats."""
 
 
 def untrusted_file_error(
     file: str, values: Mapping[str, Any] | None = None, where: str | None = None
 ) -> SettingError:
-    """Give the error of a Python file, with what a person types instead of what stands in these
-    values."""
+    """Build the error for a Python file that is not executed; it names flags that execute it."""
     keys = [key for key, value in flatten(values or {}) if value == file]
     flags = " ".join(f"--set {shlex.quote(f'{key}={file}')}" for key in keys)
     hint = f"remove it there and pass {flags}" if flags else None
@@ -51,10 +49,9 @@ def untrusted_file_error(
 
 
 def choice(catalogue: Mapping[str, type[Settings]]) -> BeforeValidator:
-    """Let a field hold the settings of one part of a catalogue, chosen by its `name`:
-    Annotated[Any, choice(...)].
+    """Annotate a field that holds the settings of one catalogue entry, selected by `name`.
 
-    A plain string chooses a part with its defaults.
+    Use it as Annotated[Any, choice(...)]. A plain string selects an entry with its defaults.
     """
 
     def pick(value: Any, field: ValidationInfo) -> Any:
@@ -77,22 +74,19 @@ def choice(catalogue: Mapping[str, type[Settings]]) -> BeforeValidator:
 
 
 def read(kind: type[S], values: Mapping[str, Any], where: str | None = None) -> S:
-    """Make settings of plain values, as they come from TOML. Raises UserError on the first wrong
-    one."""
+    """Build settings from plain values, as in TOML. Raises UserError on the first wrong value."""
     return _read(kind, values, where, trusted=False)
 
 
 def read_trusted(kind: type[S], values: Mapping[str, Any], where: str | None = None) -> S:
-    """Do the same with what a person typed, or passed in Python: they may name a Python file,
-    which is run."""
+    """Build settings from user input, which may name a Python file: the file is then executed."""
     return _read(kind, values, where, trusted=True)
 
 
 def read_stored(kind: type[S], values: Any, where: str) -> S:
-    """Make settings of what stands in a run. Raises RunError, for nobody but a training writes
-    there."""
+    """Build settings from the values stored in a run. Raises RunError."""
     if not isinstance(values, Mapping):
-        raise RunError("there are no settings in it", where=where, hint=HINT)
+        raise RunError("it holds no settings", where=where, hint=HINT)
     try:
         return read(kind, values, where)
     except UserError as error:
@@ -100,8 +94,7 @@ def read_stored(kind: type[S], values: Any, where: str) -> S:
 
 
 def is_trusted(field: ValidationInfo) -> bool:
-    """Tell whether a setting comes from a person of this session; settings that Python makes
-    itself do."""
+    """Return whether a setting is input of this session's user, or built in Python."""
     return field.context is None or bool(field.context["trusted"])
 
 
@@ -120,7 +113,7 @@ def _read(kind: type[S], values: Mapping[str, Any], where: str | None, trusted: 
 def _as_setting_error(
     detail: ErrorDetails, kind: type[Settings], where: str | None
 ) -> SettingError:
-    # Of a field that may be several things, pydantic names the one it tried last:
+    # For a union pydantic appends the type that it tried last:
     # "order.constrained-int".
     path = ".".join(str(step) for step in detail["loc"] if str(step).replace("_", "a").isalnum())
     if detail["type"] == "extra_forbidden":
@@ -131,12 +124,12 @@ def _as_setting_error(
 
 
 def to_plain(settings: Settings) -> dict[str, Any]:
-    """Give every setting, filled in, as plain values for TOML; those that are None are left out."""
+    """Return every setting that is not None as plain values for TOML, defaults included."""
     return settings.model_dump(mode="json", exclude_none=True)
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Walk over nested plain values as dotted keys: ("body.width", 512)."""
+    """Iterate over nested plain values as dotted keys: ("body.width", 512)."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from flatten(value, f"{prefix}{key}.")
@@ -145,12 +138,11 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def assign(settings: S, assignment: str, flag: str | None = None) -> S:
-    """Change one setting, written `key=value` as after `--set`; a key may be shortened to its
-    unambiguous end.
+    """Change one setting, written `key=value`; a key may be shortened to its unambiguous end.
 
-    The key of a choice of parts, `model.body=bag-of-context`, takes another one with its defaults;
-    of several values, one may stand alone. `flag` is what a person wrote instead, which an error
-    names. Raises SettingError if the key is unknown or ambiguous, or the value does not fit.
+    The key of a component, `model.body=bag`, selects another one with its defaults. A list setting
+    accepts a single value. `flag` is what the user typed instead of `--set`; errors name it. Raises
+    SettingError if the key is unknown or ambiguous, or the value does not fit.
     """
     key, equals, text = assignment.partition("=")
     if not equals:
@@ -161,11 +153,11 @@ def assign(settings: S, assignment: str, flag: str | None = None) -> S:
     single = [name for name, _ in flatten(values)]
     choices = [name.removesuffix(".name") for name in single if name.endswith(".name")]
     try:
-        full_key = _complete(key.strip(), single + choices)
+        full_key = _resolve_key(key.strip(), single + choices)
     except SettingError as error:
-        room, _, last = key.rpartition(".")
-        if flag and room in choices:
-            what = f"{room} {dict(flatten(values))[f'{room}.name']!r} has no {last!r}"
+        parent, _, last = key.rpartition(".")
+        if flag and parent in choices:
+            what = f"{parent} {dict(flatten(values))[f'{parent}.name']!r} has no {last!r}"
             raise SettingError(what, where=flag, hint="leave it out") from None
         raise error.at(flag or "--set") from None
     *path, last = full_key.split(".")
@@ -183,7 +175,7 @@ def assign(settings: S, assignment: str, flag: str | None = None) -> S:
         raise error.at(where) from None
 
 
-def _complete(key: str, known: list[str]) -> str:
+def _resolve_key(key: str, known: list[str]) -> str:
     found = [name for name in known if name == key] or [
         name for name in known if name.endswith(f".{key}")
     ]
@@ -200,7 +192,7 @@ def _complete(key: str, known: list[str]) -> str:
 
 
 def _parse(text: str) -> Any:
-    """Read a value as TOML would, and as a bare string where TOML cannot."""
+    """Parse a value as TOML, and as a bare string if that fails."""
     try:
         return parse_toml(f"value = {text}".encode())["value"]
     except ValueError:
@@ -208,11 +200,11 @@ def _parse(text: str) -> Any:
 
 
 def parse_toml(data: bytes) -> dict[str, Any]:
-    r"""Read TOML. Raises ValueError that says why it is none.
+    r"""Parse TOML. Raises ValueError with the reason.
 
     >>> parse_toml(b"seed = 1\nrate = " + b"9" * 5000)
     Traceback (most recent call last):
-    ValueError: a number of thousands of digits stands in line 2
+    ValueError: line 2 has a number of thousands of digits
     """
     text = data.decode()
     try:
@@ -224,12 +216,11 @@ def parse_toml(data: bytes) -> dict[str, Any]:
         if long is None:
             raise
         line = text.count("\n", 0, long.start()) + 1
-        raise ValueError(f"a number of thousands of digits stands in line {line}") from None
+        raise ValueError(f"line {line} has a number of thousands of digits") from None
 
 
 def visit_fields(kind: type[Settings], visit: Callable[[str, Any], None], prefix: str = "") -> None:
-    """Call `visit` with the dotted name and pydantic's FieldInfo of each field: for help texts and
-    docs."""
+    """Call `visit` with the dotted name and pydantic's FieldInfo of each field."""
     for name, field in kind.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, Settings) and inner is not Settings:
@@ -239,7 +230,7 @@ def visit_fields(kind: type[Settings], visit: Callable[[str, Any], None], prefix
 
 
 def to_finite(value: Any) -> Any:
-    """Write what is no finite number as null, as JSON has it."""
+    """Replace non-finite numbers by None, since JSON has no others."""
     if isinstance(value, Mapping):
         return {key: to_finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

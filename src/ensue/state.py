@@ -1,4 +1,4 @@
-"""Operations on any recurrent state: nested dicts and tuples of tensors, every one batch first."""
+"""Operations on recurrent states: nested dicts and tuples of tensors, batch first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ State: TypeAlias = "Tensor | tuple[State, ...] | dict[str, State]"
 
 
 def map_state(change: Callable[..., Tensor], state: State, *others: State) -> State:
-    """Apply `change` to each tensor of `state`, with the matching tensors of `others` beside it."""
+    """Apply `change` to each tensor of `state` and the matching tensors of `others`."""
     if isinstance(state, Tensor):
         return change(state, *others)
     if isinstance(state, dict):
@@ -25,7 +25,7 @@ def map_state(change: Callable[..., Tensor], state: State, *others: State) -> St
 
 
 def walk_tensors(state: State) -> Iterator[Tensor]:
-    """Walk over the tensors of a state, always in the same order."""
+    """Iterate over the tensors of a state, always in the same order."""
     if isinstance(state, Tensor):
         yield state
         return
@@ -35,20 +35,19 @@ def walk_tensors(state: State) -> Iterator[Tensor]:
 
 
 def detach(state: State) -> State:
-    """Cut the state off from the graph that computed it."""
+    """Detach the state from the autograd graph."""
     return map_state(Tensor.detach, state)
 
 
 def select_rows(state: State, rows: Tensor) -> State:
-    """Take the given rows (an index tensor), in that order: reorders beams, copies prompts,
-    drops finished rows."""
+    """Select rows by an index tensor: reorders beams, repeats prompts, drops finished rows."""
     return map_state(lambda tensor: tensor.index_select(0, rows.to(tensor.device)), state)
 
 
 def reset_rows(state: State, initial: State, fresh: Tensor) -> State:
-    """Take `initial` for the rows where `fresh` (batch,) is true, `state` for the others.
+    """Replace rows where `fresh` (batch,) is true by the rows of `initial`.
 
-    Where all rows are fresh, there may be more or fewer of them than `state` has.
+    If all rows are fresh, `initial` may have another number of rows than `state`.
     """
     if fresh.all():
         return initial

@@ -82,7 +82,7 @@ def test_a_checkpoint_cuts_nothing_but_logs(run: Path, name: str) -> None:
 def test_a_log_that_is_a_link_is_not_cut(run: Path) -> None:
     (run / "samples.jsonl").unlink()
     (run / "samples.jsonl").symlink_to(run.parent / "victim")
-    assert "samples.jsonl: this is a link, and none is followed in a run" in refusal(
+    assert "samples.jsonl: this is a link, which is not followed in a run" in refusal(
         lambda: Run.resume(run)
     )
     assert (run.parent / "victim").read_bytes() == PRECIOUS
@@ -91,8 +91,9 @@ def test_a_log_that_is_a_link_is_not_cut(run: Path) -> None:
 def test_a_log_that_has_changed_is_seen(run: Path) -> None:
     path = run / "metrics.jsonl"
     path.write_bytes(path.read_bytes().replace(b"1.5", b"1.4"))
-    assert "metrics.jsonl: the file is damaged: its content is not what was saved" in refusal(
-        lambda: Run.resume(run)
+    assert (
+        "metrics.jsonl: the file is damaged: its content has changed since it was saved"
+        in refusal(lambda: Run.resume(run))
     )
 
 
@@ -114,7 +115,7 @@ def test_a_link_in_a_run_is_not_followed_on_write(run: Path, name: str, there: b
             opened.write_arrays({"weight": np.zeros(3)})
         Run.resume(run).close()
 
-    assert f"{name}: this is a link, and none is followed in a run; put in its place" in refusal(
+    assert f"{name}: this is a link, which is not followed in a run; replace it by" in refusal(
         write
     )
     assert (run.parent / "victim").read_bytes() == PRECIOUS
@@ -245,9 +246,7 @@ def test_a_manifest_that_names_what_is_no_file_of_the_run(
     (run / "folder").mkdir()
     (run / "link").symlink_to("run.toml")
     named_in_manifest(run, name, PRECIOUS)
-    assert any(
-        why in refusal(lambda: use(run)) for why in ("is no file in it", "is no file", "is a link")
-    )
+    assert any(why in refusal(lambda: use(run)) for why in ("is not a file", "is a link"))
 
 
 @pytest.mark.parametrize(
@@ -256,13 +255,13 @@ def test_a_manifest_that_names_what_is_no_file_of_the_run(
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(run: Path, name: str) -> None:
     (run / name).unlink()
     os.mkfifo(run / name)
-    assert "this is no file, where a run has one" in refusal(lambda: Run.resume(run))
+    assert "this is not a file, as a run needs" in refusal(lambda: Run.resume(run))
 
 
 def test_names_that_lead_nowhere_else(tmp_path: Path) -> None:
     assert path_inside(tmp_path, "cache/train.npy") == tmp_path / "cache" / "train.npy"
     for name in ("", "/", "a/", "a//b", "./a", "a/./b", "..", "a/../b", "/etc/passwd", "a\0b"):
-        assert "is no file in it" in refusal(lambda name=name: path_inside(tmp_path, name))
+        assert "is not a file in it" in refusal(lambda name=name: path_inside(tmp_path, name))
     assert "cannot be read (File name too long)" in refusal(
         lambda: path_inside(tmp_path, "a" * 300)
     )

@@ -604,7 +604,7 @@ def test_an_n_gram_that_cannot_be_written(
 ) -> None:
     path = folder / "missing" / "model.arpa"
     assert told(capsys, "export", run, str(path)).startswith(
-        f"ensue: {path}: cannot be written: its folder is not there; make it"
+        f"ensue: {path}: cannot be written: its folder does not exist; create it"
     )
 
 

@@ -274,7 +274,7 @@ def test_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert (tmp_path / name).stat().st_size > 5000
     assert main(["forecast", str(run), "--plot", str(tmp_path / "none" / "sales.png")]) == 2
     assert (
-        "cannot be written: its folder is not there; make it, or name another"
+        "cannot be written: its folder does not exist; create it, or name another"
         in capsys.readouterr().err
     )
     assert not (tmp_path / "none").exists()

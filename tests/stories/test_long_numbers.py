@@ -36,7 +36,7 @@ def test_in_a_file_of_settings(
     path = tmp_path / "my.toml"
     path.write_text(f"# mine\nseed = 3\nminutes = {number}\n")
     err = told(["train", "generate", "--config", str(path), "--show-settings"], capsys)
-    assert "my.toml: this is not TOML: a number of thousands of digits stands in line 3; see" in err
+    assert "my.toml: this is not TOML: line 3 has a number of thousands of digits; see" in err
 
 
 def test_in_run_toml(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,8 +51,7 @@ def test_in_run_toml(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ):
             err = told(command, capsys)
             assert (
-                "run.toml: the file is damaged: a number of thousands of digits stands "
-                "in line 1; restore"
+                "run.toml: the file is damaged: line 1 has a number of thousands of digits; restore"
             ) in err
     finally:
         path.write_text(kept)

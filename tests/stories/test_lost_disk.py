@@ -104,7 +104,7 @@ def test_a_part_of_a_run_that_is_deleted_while_it_trains(tmp_path: Path, part: s
     try:
         train(tmp_path, "generate", at_the_first_validation(delete))
     except RunError as error:
-        assert "cannot be written: its folder is not there" in str(error)  # noqa: PT017 - where there is one
+        assert "cannot be written: its folder does not exist" in str(error)  # noqa: PT017 - where there is one
         assert (tmp_path / "run" / "weights.safetensors").exists()
     else:
         assert ensue.open(tmp_path / "run").generate(length=5)

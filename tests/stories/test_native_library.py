@@ -52,8 +52,7 @@ def test_a_broken_library_is_told_in_one_line_and_does_no_harm(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith(f"ensue: ensue-native cannot be loaded ({broken}: ")
     assert done.stderr.endswith(
-        "): torch's kernels are used instead; install the one that belongs to this ensue "
-        "(`pip install ./native`)\n"
+        "): torch's kernels are used; install the matching version (`pip install ./native`)\n"
     )
     assert done.stderr.count("\n") == 1
     assert "torch's, which are slower" in done.stdout
@@ -69,9 +68,9 @@ def test_a_library_of_another_version_is_told_in_one_line(tmp_path: Path) -> Non
     done = doctor(tmp_path, f"return {str(other)!r}")
     assert done.returncode == 0, done.stderr
     assert done.stderr == (
-        f"ensue: ensue-native is of another version (its interface is 999, ensue's is "
+        f"ensue: ensue-native has another version (its interface is 999, ensue's is "
         f"{native.INTERFACE}): torch's "
-        "kernels are used instead; install the one that belongs to this ensue (`pip "
+        "kernels are used; install the matching version (`pip "
         "install ./native`)\n"
     )
 
@@ -99,7 +98,7 @@ def test_without_the_wheel_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv(native.VARIABLE, "avx2")
     with pytest.raises(
         UserError,
-        match=r"ENSUE_NATIVE: 'avx2' asks for ensue-native, which is not installed; install",
+        match=r"ENSUE_NATIVE: 'avx2' needs ensue-native, which is not installed; install",
     ):
         native.library()
 
@@ -107,7 +106,7 @@ def test_without_the_wheel_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> N
 def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(native.VARIABLE, "off")
     assert native.library() is None
-    assert native.describe() == "torch's; ensue-native is turned off by ENSUE_NATIVE"
+    assert native.describe() == "torch's; ensue-native is disabled by ENSUE_NATIVE"
 
 
 @pytest.mark.skipif(not INSTALLED, reason="ensue-native is not installed")
@@ -118,7 +117,7 @@ def test_a_wrong_instruction_set_is_told(
     assert main(["doctor"]) == 2
     line = capsys.readouterr().err
     assert line.startswith(
-        "ensue: ENSUE_NATIVE: there is no instruction set 'sse9' here; choose off, "
+        "ensue: ENSUE_NATIVE: instruction set 'sse9' is not available; choose off, "
     )
     assert line.rstrip().endswith("generic")
     assert line.count("\n") == 1
@@ -135,5 +134,5 @@ def test_it_opens_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     # ten times that.
     assert opened < 0.5
     assert native.describe().startswith(
-        f"ensue-native with {native.instruction_sets()[0]} (here are "
+        f"ensue-native with {native.instruction_sets()[0]} (available: "
     )

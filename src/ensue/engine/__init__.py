@@ -1,5 +1,4 @@
-"""Cells at full speed: a cell's equation becomes a program, the program and its derivative are
-run over all ticks."""
+"""The engine: traces a cell's equation into a program, and runs it and its derivative fast."""
 
 from __future__ import annotations
 
@@ -41,12 +40,12 @@ __all__ = [
 def run(
     program: Program, values: Values, lengths: Tensor | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Run a program over all ticks in the fastest way for it.
+    """Run a program over all ticks by the fastest backend.
 
     `values` holds "x" (time, batch, inputs), or a table "x" (symbols, inputs) and "ids" (time,
-    batch), the parameters by name, "state/NAME" (batch, units) and, for a program with zoneout,
-    "zone/NAME" (time, batch, units). Gives the path of the first state, (time, batch, units), and
-    every state after each row's own last step; `lengths` (batch,) counts a row's steps.
+    batch). It also holds the parameters by name, "state/NAME" (batch, units) and, with zoneout,
+    "zone/NAME" (time, batch, units). Returns the path of the first state, (time, batch, units), and
+    the final states of each row; `lengths` (batch,) counts its real steps.
     """
     device = values["x"].device.type
     if torch.is_autocast_enabled(device):
@@ -66,7 +65,7 @@ def run(
     if lengths is not None and bool((lengths == len(timed(values))).all()):
         lengths = None
     compiled = native.usable(program, values)
-    # On unequal rows torch's kernel on a CPU takes well over twice as long as ours
+    # With unequal lengths torch's kernel on a CPU takes over twice as long as ours
     # (benchmarks/training.py).
     unequal = lengths is not None and (compiled or bool((lengths == 0).any()))
     looked_up = compiled and "ids" in values
@@ -89,7 +88,7 @@ def run(
 
 
 def _dense(values: Values) -> Values:
-    """Write out the input of each step where it is looked up."""
+    """Replace a table and ids by the dense input of each step."""
     if "ids" not in values:
         return values
     x = Lookup(values["x"], values["ids"]).dense()

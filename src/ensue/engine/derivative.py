@@ -1,5 +1,4 @@
-"""The derivative of a program, by reverse accumulation on its symbols (Griewank & Walther 2008,
-chapter 3)."""
+"""Reverse-mode symbolic differentiation of a program (Griewank & Walther 2008, chapter 3)."""
 
 from __future__ import annotations
 
@@ -11,47 +10,45 @@ from ensue.engine.program import Program
 from ensue.engine.simplify import Node, Nodes, pruned
 
 RECOMPUTED = {"add", "subtract", "multiply", "negate", "square"}
-"""What is cheaper to compute again, from what is kept anyway, than to write to memory and read
-back."""
+"""Operations that are cheaper to recompute from stored values than to store and reload."""
 ACTIVATIONS = {"sigmoid", "tanh", "relu", "exp", "softplus"}
-"""What takes the place of a gate that nobody else reads."""
+"""Activations, which overwrite the buffer of a gate that nothing else reads."""
 
 
 @dataclass(frozen=True)
 class Derivative:
-    """One tick backward: nodes that give the adjoint of each gate, weight and old state.
+    """One tick of the backward pass: nodes for the adjoint of each gate, weight and old state.
 
-    Leaves: `value` (what the tick computed at that place), `adjoint` (of a new state), `recall`
-    (what comes back through the product of a stage, known once its gates' adjoints are),
-    `constant`.
+    Leaves: `value` (a value of the forward tick, by its place), `adjoint` (of a new state),
+    `recall` (the adjoint that comes back through the product of a stage, known after its gates'
+    adjoints), and `constant`.
     """
 
     nodes: tuple[Node, ...]
     gates: tuple[dict[str, tuple[int, int]], ...]
-    """For each stage and gate, the places of the adjoints of its x and h part."""
+    """For each stage and gate, the places of the adjoints of its x and h parts."""
     states: dict[str, int]
     weights: dict[str, int]
     kept: frozenset[int]
-    """The places of the forward program whose values are needed."""
+    """Places of the forward values that the backward pass reads."""
     again: frozenset[int] = frozenset()
-    """Those whose values are computed once more, from the ones that are kept."""
+    """Places whose values are recomputed from the stored ones."""
 
     def wanted(self) -> set[int]:
-        """Give the places of all that is asked for."""
+        """Return the places of all results."""
         gates = {place for pairs in self.gates for pair in pairs.values() for place in pair}
         return gates | set(self.states.values()) | set(self.weights.values())
 
 
 def differentiate(program: Program) -> Derivative:
-    """Differentiate a tick, and decide which of its values are kept for the way back and which
-    computed again."""
+    """Differentiate a tick, and choose which of its values are stored and which recomputed."""
     first = _Reverse(program, frozenset()).derivative()
     again = _recomputed(program, first.kept)
     return _Reverse(program, again).derivative() if again else first
 
 
 def _recomputed(program: Program, wanted: frozenset[int]) -> frozenset[int]:
-    """Choose the wanted values that are simple functions of others which are at hand."""
+    """Choose the required values that are cheap functions of other available values."""
     nodes = program.nodes
     uses = Counter(arg for node in nodes for arg in node.args)
     activated = {
@@ -63,7 +60,7 @@ def _recomputed(program: Program, wanted: frozenset[int]) -> frozenset[int]:
     again = set()
     for place in sorted(wanted - at_hand):
         at_hand.add(place)
-        # A gate would have to be kept beside its activation, which costs as much as is saved.
+        # Recomputing from a gate would store it besides its activation, which saves nothing.
         if all(
             arg in at_hand and not (nodes[arg].op == "gate" and arg in activated)
             for arg in nodes[place].args
@@ -78,7 +75,7 @@ class _Reverse:
         self.nodes = Nodes()
         self.adjoints: dict[int, int] = {}
         self.values: dict[int, int] = {}
-        """Where the values that are computed again stand."""
+        """Places of the recomputed values."""
 
     def derivative(self) -> Derivative:
         program = self.program
@@ -126,8 +123,10 @@ class _Reverse:
         return self.values[place]
 
     def _again(self, place: int) -> None:
-        """Compute a value again, each of those that it is made of once, and however deep they
-        lie."""
+        """Recompute a value and its recomputed arguments, each once.
+
+        It is iterative, since programs may be deeper than Python's stack.
+        """
         pending = [place]
         while pending:
             at = pending[-1]
@@ -206,4 +205,4 @@ RULES: dict[str, Rule] = {
     "normalise": lambda n, d, v, a: [n.apply("normalise_back", d, v, a)],
     "maximum": _maximum,
 }
-"""For each operation, the adjoints of its arguments: of (nodes, adjoint, value, *arguments)."""
+"""Adjoint rule of each operation, called with (nodes, adjoint, value, *arguments)."""

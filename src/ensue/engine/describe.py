@@ -1,5 +1,4 @@
-"""What the engine makes of a cell, in readable algebra: both programs, what is stored, and what
-a tick costs."""
+"""A readable description of a program: its algebra, stored values, and the cost of a step."""
 
 from __future__ import annotations
 
@@ -32,13 +31,12 @@ FUNCTIONS = {
     "normalise",
     "normalise_back",
 }
-"""What takes as long as several additions."""
+"""Operations that cost as much as several additions."""
 NUMBER_BYTES = 4
 
 
 def describe(program: Program) -> str:
-    """Write both programs of one unit's tick; `d` stands for the derivative of the loss in what
-    follows it."""
+    """Describe the forward and backward program of one unit; `d` marks a derivative of the loss."""
     derivative, names = plan(program).derivative, _names(program)
     memory = [
         place for place, node in enumerate(program.nodes) if node.op not in ("weight", "constant")
@@ -62,7 +60,7 @@ def describe(program: Program) -> str:
 
 
 def _names(program: Program) -> dict[int, str]:
-    """Name the leaves, the new states, and the values that are used more than once or stored."""
+    """Name leaves, new states, and values that are stored or used more than once."""
     kept = plan(program).derivative.kept | {part.of for part in program.stages}
     uses = Counter(arg for node in program.nodes for arg in node.args)
     names: dict[int, str] = {}
@@ -145,7 +143,7 @@ def _backward(
 
 
 def _text(nodes: tuple[Node, ...], place: int, names: Mapping[int, str]) -> str:
-    """Write a node, down to what has a name."""
+    """Format a node as an expression of named values."""
 
     def expression(at: int) -> Expr:
         node = nodes[at]
@@ -203,8 +201,10 @@ def _cost(program: Program, phase: str) -> str:
 
 
 def _numbers(slot: Slot) -> set[Slot]:
-    """Give what a slot holds of one unit in memory, gate by gate; weights and constants are the
-    same for all rows."""
+    """Return the buffers of one unit that a slot covers, by gate.
+
+    Weights and constants are shared by all rows, so they do not count.
+    """
     if slot[0] in GATES:
         return {(slot[0], slot[1], at) for at in range(int(slot[2]), int(slot[3]))}
     return set() if slot[0] in ("weight", "constant", "recurrent_bias") else {slot}

@@ -1,4 +1,4 @@
-"""A program over all steps as one differentiable operation, whichever backend runs it."""
+"""A program over all steps as one autograd operation, for any backend."""
 
 from __future__ import annotations
 
@@ -17,31 +17,27 @@ from ensue.engine.schedule import columns, plan
 from ensue.engine.shapes import check_values
 
 Given = Mapping[str, Tensor | None]
-"""What the loss gives each state's path, (steps, units); None is zero."""
+"""Gradients of the loss in the path of each state, (steps, units); None is zero."""
 
 
 class Backend(Protocol):
-    """Runs the schedules of a program (engine/schedule.py) on a memory that is laid out for all
-    steps."""
+    """A backend that executes the schedules of a program (engine/schedule.py)."""
 
     @staticmethod
     def forward(memory: Memory) -> None:
-        """Write every state's path, and with `memory.keep` what the way back needs."""
+        """Write the path of each state and, with `memory.keep`, what the backward pass reads."""
 
     @staticmethod
     def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
-        """Write the gates' adjoints and the weights' sums; give the adjoints of the initial
-        states by name."""
+        """Write the adjoints of gates and weights; return those of the initial states by name."""
 
     @staticmethod
     def weigh(adjoint: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
-        """Give adjoint' source of (steps, columns) and (steps, inputs), and the sum of each
-        column."""
+        """Return adjoint' source of (steps, columns) and (steps, inputs), and the column sums."""
 
 
 def paths(backend: Backend, program: Program, values: Values) -> tuple[Tensor, ...]:
-    """Give the path of each state (time, batch, units), from "x" (time, batch, inputs), by one
-    backend."""
+    """Return the path of each state (time, batch, units), by one backend."""
     layout = Layout.of(timed(values))
     return tuple(layout.unpack(path) for path in packed_paths(backend, program, values, layout))
 
@@ -49,8 +45,7 @@ def paths(backend: Backend, program: Program, values: Values) -> tuple[Tensor, .
 def packed_paths(
     backend: Backend, program: Program, values: Values, layout: Layout
 ) -> tuple[Tensor, ...]:
-    """Give the path of each state, packed (steps, units); differentiable by the program's
-    derivative, and again."""
+    """Return the packed path of each state, (steps, units); differentiable any number of times."""
     check_values(program, values, layout.lengths)
     steps, rows = timed(values).shape[:2]
     if len(layout.sizes) != steps or (layout.lengths is None and layout.sizes != (rows,) * steps):
@@ -63,7 +58,7 @@ def packed_paths(
 def unchecked_paths(
     backend: Backend, program: Program, values: Values, layout: Layout
 ) -> tuple[Tensor, ...]:
-    """Do the same with values of which somebody has looked at the shapes."""
+    """Return the packed paths without checking the shapes of `values`."""
     values = _packed(values, layout)
     if not torch.is_grad_enabled():
         memory = Memory(program, values, layout.sizes, {}, keep=False)
@@ -191,7 +186,7 @@ def _differentiable_gradients(
     wanted: set[str],
     given: tuple[Tensor | None, ...],
 ) -> dict[str, Tensor | None]:
-    """Go forward again by plain operations, for a gradient that will itself be differentiated."""
+    """Repeat the forward pass in plain torch, for a gradient that is itself differentiated."""
     pairs = [
         (path, grad)
         for path, grad in zip(_ticks(program, values, sizes), given, strict=True)
@@ -204,7 +199,7 @@ def _differentiable_gradients(
 
 
 def _gradients(backend: Backend, memory: Memory, wanted: set[str]) -> dict[str, Tensor]:
-    """Give the gradients of parameters and input, from the adjoints that a backend has written."""
+    """Return the gradients of parameters and input from the adjoints of a backend."""
     gradients = {
         f"weight/{weight.name}": memory.sum(weight.name).sum(0) for weight in memory.program.weights
     }
@@ -217,8 +212,10 @@ def _gradients(backend: Backend, memory: Memory, wanted: set[str]) -> dict[str, 
 def _products_back(
     backend: Backend, memory: Memory, index: int, wanted: set[str]
 ) -> Iterator[tuple[str, Tensor]]:
-    """Give the gradients of a stage's matrices and biases, and its share of the input's, each as
-    one product."""
+    """Yield the gradients of a stage's matrices and biases and its part of the input's.
+
+    Each is one product over all steps.
+    """
     part, values, places = (
         memory.program.stages[index],
         memory.values,

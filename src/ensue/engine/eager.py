@@ -1,9 +1,9 @@
-"""Programs run in plain torch, on any device and in any dtype: the reference of the engine.
+"""Reference backend in plain torch, on any device and in any dtype.
 
-The products with the input are one product before the loop over ticks, the gradients of all weights
-one product after the loop back; between them each tick runs the program's instructions on memory
-that was laid out beforehand. Every tick has all rows here: padding is computed, and thrown away by
-the caller.
+The input products are one product before the loop over ticks, and the gradients of all weights one
+product after the loop of the backward pass. In between each tick executes the program's
+instructions on preallocated memory. Every tick has all rows: padding is computed, and the caller
+discards it.
 """
 
 from __future__ import annotations
@@ -56,22 +56,21 @@ def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
 
 
 def weigh(adjoint: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
-    """Give adjoint' source of (steps, columns) and (steps, inputs), and the sum of each column."""
+    """Return adjoint' source of (steps, columns) and (steps, inputs), and the column sums."""
     return adjoint.T @ source, adjoint.sum(0)
 
 
 def _play(
     schedule: Schedule, column: Callable[[Slot], Iterable[Tensor]], skipped: Set[Slot] = frozenset()
 ) -> None:
-    """Run the instructions once for each tick; leave out the additions of a slot that is
-    `skipped`."""
+    """Execute the instructions once per tick, without additions of a `skipped` slot."""
     slots = list(schedule.slots)
     instructions = [
         (one.function, one.args, one.out)
         for one in schedule.instructions
         if not (one.function is torch.add and slots[one.args[1]] in skipped)
     ]
-    for now in zip(*(column(slot) for slot in slots)):  # noqa: B905 - what does not change with time has no end
+    for now in zip(*(column(slot) for slot in slots)):  # noqa: B905 - constant slots repeat forever
         for function, args, out in instructions:
             function(*[now[arg] for arg in args], out=now[out])
 
@@ -81,7 +80,7 @@ def _by_tick(memory: Memory, steps: Tensor) -> tuple[Tensor, ...]:
 
 
 def _column(memory: Memory, slot: Slot) -> Iterable[Tensor]:
-    """Give a slot's tensor for each tick: a tuple, or the same for ever."""
+    """Return the tensor of a slot at each tick: a tuple, or the same tensor repeated."""
     kind = str(slot[0])
     if kind == "constant":
         return repeat(memory.values["x"].new_tensor(slot[1]))

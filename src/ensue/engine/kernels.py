@@ -1,6 +1,6 @@
-"""Plain tanh, LSTM and GRU on torch's own kernels (oneDNN, cuDNN), with the weights as they are.
+"""tanh, LSTM and GRU on torch's own kernels (oneDNN, cuDNN), with unchanged weights.
 
-A program is recognised by what it computes, so a cell that a person wrote gets its kernel too.
+A program is recognised by what it computes, so an equal cell of a user gets the kernel too.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ def _known() -> dict[Program, str]:
 
 
 def kernel_of(program: Program) -> str | None:
-    """Give the name of torch's kernel for a program, or None if there is none."""
+    """Return the name of torch's kernel for a program, or None."""
     return _known().get(program)
 
 
 def faster(program: Program, x: Tensor) -> bool:
-    """Say whether torch's kernel is faster on rows of equal length: all on a GPU, LSTM in float32
-    on a CPU (oneDNN).
+    """Return whether torch's kernel is faster on rows of equal length.
 
-    There it trains as fast as our compiled kernels (0.95 to 1.16 of their time from 128 units on),
-    and is faster for fewer units and without gradients (benchmarks/training.py).
+    On a GPU it always is; on a CPU only the LSTM in float32 (oneDNN). There it trains as fast as
+    our compiled kernels (0.95 to 1.16 of their time from 128 units on), and is faster with fewer
+    units and without gradients (benchmarks/training.py).
     """
     kernel = kernel_of(program)
     if kernel is None or x.device.type not in ("cpu", "cuda"):
@@ -49,8 +49,10 @@ def faster(program: Program, x: Tensor) -> bool:
 def run(
     program: Program, values: Mapping[str, Tensor], lengths: Tensor | None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Give the path of the first state, and every state after each row's own last step;
-    `lengths` must be above 0."""
+    """Return the path of the first state and the final states of each row.
+
+    `lengths` must be above 0.
+    """
     x, weights, function = (
         values["x"],
         _weights(program, values),
@@ -80,14 +82,13 @@ def _start(first: list[Tensor]) -> Tensor | list[Tensor]:
 
 
 def _weights(program: Program, values: Mapping[str, Tensor]) -> list[Tensor]:
-    """Give the weights as torch's kernels expect them."""
+    """Return the weights in the form that torch's kernels expect."""
     name = program.stages[0].name
     input_bias = values[f"{name}/input_bias"]
     recurrent_bias = values.get(f"{name}/recurrent_bias", torch.zeros_like(input_bias))
     weights = [values[f"{name}/input"], values[f"{name}/recurrent"], input_bias, recurrent_bias]
     if input_bias.is_cuda:
-        # cuDNN wants them in one piece of memory, and copies them at every call, with a warning,
-        # where they are not.
+        # cuDNN needs them in one piece of memory; otherwise it warns and copies them at every call.
         whole = torch.cat([weight.flatten() for weight in weights])
         pieces = whole.split([weight.numel() for weight in weights])
         weights = [piece.view_as(weight) for piece, weight in zip(pieces, weights, strict=True)]

@@ -1,5 +1,4 @@
-"""How the steps of a batch lie in memory: packed, tick after tick, longest row first, so that
-padding is nowhere."""
+"""Packed layout of a batch: tick after tick, longest row first, without padding."""
 
 from __future__ import annotations
 
@@ -11,22 +10,20 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Layout:
-    """The number of rows at each tick; and, for rows of unequal lengths, where each step comes
-    from."""
+    """The number of rows at each tick and, for unequal lengths, the source of each step."""
 
     sizes: tuple[int, ...]
     order: Tensor | None = None
-    """The rows (batch,), longest first; None where all are equally long."""
+    """Row order (batch,), longest first; None if all lengths are equal."""
     places: Tensor | None = None
-    """For each packed step, its place among time * batch."""
+    """Index of each packed step in time * batch."""
     lengths: Tensor | None = None
     last: Tensor | None = None
-    """For each row (batch,), the packed place of its last step."""
+    """Packed index of the last step of each row (batch,)."""
 
     @classmethod
     def of(cls, x: Tensor, lengths: Tensor | None = None) -> Layout:
-        """Make the layout of x (time, batch, ...), whose rows have all steps, or `lengths`
-        (batch,) of them."""
+        """Build the layout of x (time, batch, ...), with `lengths` (batch,) or all steps."""
         steps, batch = x.shape[:2]
         if lengths is None:
             return cls((batch,) * steps)
@@ -38,17 +35,17 @@ class Layout:
         place = (sizes.cumsum(0) - sizes)[(longest_first - 1).clamp_min(0)] + torch.arange(batch)
         last[order] = torch.where(
             longest_first > 0, place, 0
-        )  # a row of no steps may have no place at all
+        )  # an empty row has no last step, and 0 is always a valid index
         tensors = [one.to(x.device) for one in (order, tick * batch + order[row], lengths, last)]
         return cls(tuple(sizes.tolist()), *tensors)
 
     def pack(self, x: Tensor) -> Tensor:
-        """Bring (time, batch, ...) into (packed steps, ...)."""
+        """Pack (time, batch, ...) to (packed steps, ...)."""
         flat = x.flatten(0, 1)
         return flat if self.places is None else flat[self.places]
 
     def unpack(self, packed: Tensor) -> Tensor:
-        """Bring (packed steps, units) into (time, batch, units), with zeros for padding."""
+        """Unpack (packed steps, units) to (time, batch, units), with zeros as padding."""
         steps, batch = len(self.sizes), len(packed) // len(self.sizes)
         if self.places is None or self.order is None:
             return packed.view(steps, batch, packed.shape[-1])
@@ -56,14 +53,13 @@ class Layout:
         return flat.index_copy(0, self.places, packed).view(steps, len(self.order), -1)
 
     def sort(self, state: Tensor) -> Tensor:
-        """Bring the rows of a state (batch, units) into the order of the layout."""
+        """Sort the rows of a state (batch, units) into the order of the layout."""
         return state if self.order is None else state[self.order]
 
     def end(self, packed: Tensor, initial: Tensor) -> Tensor:
-        """Give a state after each row's own last step (batch, units); the initial one for a row
-        of none."""
+        """Return the final state of each row (batch, units); the initial one for an empty row."""
         if self.last is None or self.lengths is None:
-            # A copy: whoever keeps the state would otherwise keep the memory of the whole path.
+            # A copy: a view would keep the memory of the whole path alive as long as the state.
             return packed[len(packed) - self.sizes[-1] :].clone()
         if not len(packed):
             return initial.clone()

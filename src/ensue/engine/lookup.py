@@ -1,5 +1,4 @@
-"""Features of symbols that need not be written out: products with them are products with a small
-table, looked up."""
+"""Embedded or one-hot symbols without their dense features: products are table lookups."""
 
 from __future__ import annotations
 
@@ -14,10 +13,10 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Lookup:
-    """The features table[ids], (batch, time, inputs), of ids (batch, time) and a table (symbols,
-    inputs).
+    """The features table[ids], (batch, time, inputs), of ids (batch, time) in a table.
 
-    W table[ids] is (W table)[ids], and fewer products where there are fewer symbols than steps.
+    The table is (symbols, inputs). W table[ids] is (W table)[ids], which needs fewer products if
+    there are fewer symbols than steps.
     """
 
     table: Tensor
@@ -27,35 +26,36 @@ class Lookup:
         return len(self.ids)
 
     def dense(self) -> Tensor:
-        """Write the features out."""
+        """Return the dense features."""
         return F.embedding(self.ids, self.table)
 
 
 Features: TypeAlias = "Tensor | Lookup"
-"""What goes into a layer, (batch, time, inputs)."""
+"""Input of a layer, (batch, time, inputs)."""
 
 
 def dense(x: Features) -> Tensor:
-    """Give features as a tensor."""
+    """Convert features to a dense tensor."""
     return x.dense() if isinstance(x, Lookup) else x
 
 
 def time_first(x: Features) -> dict[str, Tensor]:
-    """Give features as the engine reads them."""
+    """Convert features to the engine's inputs, time first."""
     if isinstance(x, Lookup):
         return {"x": x.table, "ids": x.ids.transpose(0, 1)}
     return {"x": x.transpose(0, 1)}
 
 
 def features_of(ids: Tensor, size: int, table: Tensor | None, dtype: torch.dtype) -> Features:
-    """Give the features of ids below `size`, by a table (size, inputs) or one-hot, in the form
-    that costs less."""
+    """Build features of ids below `size`, by a table (size, inputs) or one-hot.
+
+    The cheaper of the two forms is chosen.
+    """
     if ids.device.type == "cpu" and size < ids.numel():
         return Lookup(torch.eye(size, dtype=dtype) if table is None else table, ids)
     return F.one_hot(ids, size).to(dtype) if table is None else F.embedding(ids, table)
 
 
 def timed(values: Mapping[str, Tensor]) -> Tensor:
-    """Give the input of a run by tick and row, (time, batch, ...): "ids" where it has them, "x"
-    otherwise."""
+    """Return the input of a run, (time, batch, ...): "ids" if present, else "x"."""
     return values.get("ids", values["x"])

@@ -1,4 +1,4 @@
-"""The memory of a run: one tensor for each slot of a schedule, laid out before the first tick."""
+"""Memory of a run: one tensor per slot of a schedule, allocated before the first tick."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from ensue.native import LARGE, PAGE, use_large_pages
 
 GATES = {"gates", "gate_adjoints"}
 LINE = 16
-"""Numbers of a cache line: where buffers begin."""
+"""Numbers per cache line; buffers are aligned to it."""
 Values = Mapping[str, Tensor]
-"""All that a run reads: "x" (steps, inputs), the parameters by name, "state/NAME" (batch, units),
-and "zone/NAME" (steps, units). Steps lie packed: the rows of the first tick, those of the second,
-and so on (engine/layout.py). With "ids" (steps,), "x" is a table (symbols, inputs), and a step's
-input the row of its id."""
+"""Inputs of a run by name.
+
+"x" is (steps, inputs), "state/NAME" (batch, units), "zone/NAME" (steps, units); the rest are
+parameters. Steps are packed: the rows of the first tick, those of the second, and so on
+(engine/layout.py). With "ids" (steps,), "x" is a table (symbols, inputs), and the input of a step
+is the row of its id.
+"""
 
 
 class Memory:
-    """Where the values of a run lie, for `sizes` rows at each tick.
+    """Buffers of a run with `sizes` rows at each tick.
 
-    With `keep`, what the way back needs is kept for every tick. `buffers` holds what was written,
-    by slot without the columns of the gates; a run back starts from those of the run forward.
+    With `keep`, the values that the backward pass reads are stored for every tick. `buffers` holds
+    what was written, by slot without the columns of the gates. A backward pass starts from the
+    buffers of the forward pass.
     """
 
     def __init__(
@@ -42,16 +46,16 @@ class Memory:
         self.steps = sum(sizes)
         self.batch = len(values[f"state/{program.states[0]}"])
         self._rest = values["x"].new_empty(0)
-        """The part of a piece of memory that no buffer has yet."""
+        """The part of the last allocation that no buffer uses yet."""
 
     def units(self, stage: int) -> int:
-        """Give the number of units of a stage."""
+        """Return the number of units of a stage."""
         part = self.program.stages[stage]
         matrix = self.values[f"{part.name}/{'input' if part.reads else 'recurrent'}"]
         return matrix.shape[0] // len(part.gates)
 
     def path(self, state: str) -> Tensor:
-        """Give a state before the first tick and after each step, (batch + steps, units)."""
+        """Return the initial state and the state after each step, (batch + steps, units)."""
         if ("path", state) not in self.buffers:
             initial = self.values[f"state/{state}"]
             path = self._fresh(self.batch + self.steps, initial.shape[-1])
@@ -60,14 +64,13 @@ class Memory:
         return self.buffers["path", state]
 
     def gates(self, kind: str, stage: int) -> Tensor:
-        """Give a buffer with all columns of a stage: for all steps, or for one tick if nothing
-        is kept."""
+        """Return the buffer of a stage's gates: for all steps, or for one tick without `keep`."""
         if (kind, stage) not in self.buffers:
             self.buffers[kind, stage] = self._gates(stage, self.steps if self.keep else self.batch)
         return self.buffers[kind, stage]
 
     def read(self) -> None:
-        """Write W x + b of all steps into the buffers of the gates."""
+        """Compute W x + b of all steps into the buffers of the gates."""
         for stage, part in enumerate(self.program.stages):
             made = self.buffers["gates", stage] = self._gates(stage, self.steps)
             if part.reads:
@@ -78,8 +81,7 @@ class Memory:
         return self._fresh(rows, columns(self.program, stage).count * self.units(stage))
 
     def whole(self, slot: Slot) -> Tensor:
-        """Give the tensor of a slot: (steps, units), or (batch, units) for what each tick has in
-        the same place."""
+        """Return the tensor of a slot: (steps, units), or (batch, units) if all ticks share it."""
         kind, which = str(slot[0]), slot[1]
         if kind == "old":
             return self.before(self.path(str(which)))
@@ -107,7 +109,7 @@ class Memory:
         return self.buffers[slot]
 
     def before(self, path: Tensor) -> Tensor:
-        """Give for each step what a path (batch + steps, units) holds one tick earlier."""
+        """Return the value of a path (batch + steps, units) one tick before each step."""
         if self.even:
             return path[: self.steps]
         firsts = [0, *accumulate(self.sizes, initial=self.batch)]
@@ -121,20 +123,19 @@ class Memory:
         return self.steps == self.batch * len(self.sizes)
 
     def sum(self, weight: str) -> Tensor:
-        """Give the buffer in which each row gathers the adjoint of a weight, (batch, units)."""
+        """Return the buffer that accumulates the adjoint of a weight per row, (batch, units)."""
         if ("sum", weight) not in self.buffers:
             of = self.values[f"weight/{weight}"]
             self.buffers["sum", weight] = of.new_zeros(self.batch, len(of))
         return self.buffers["sum", weight]
 
     def units_by_kind(self, own: bool) -> int:
-        """Give the number of units of the layer, or of the cell's own width."""
+        """Return the number of units of the layer, or of the cell's own width."""
         stages = self.program.stages
         return self.units(next(index for index, part in enumerate(stages) if part.own == own))
 
     def _fresh(self, rows: int, units: int) -> Tensor:
-        """Take memory for a buffer: what is kept for the way back comes in one piece, whose
-        pages can be large."""
+        """Allocate a buffer; stored values share one allocation, so that its pages can be large."""
         numbers = -(-rows * units // LINE) * LINE
         if numbers > len(self._rest):
             self._rest = _piece(self.values["x"], max(numbers, self._numbers() if self.keep else 0))
@@ -142,7 +143,7 @@ class Memory:
         return made.view(rows, units)
 
     def _numbers(self) -> int:
-        """Count the numbers of all buffers of this way through the ticks."""
+        """Count the numbers of all buffers of this pass."""
         schedule = plan(self.program).backward if self.buffers else plan(self.program).forward
         units: dict[Slot, int] = {}
         for slot in schedule.slots:
@@ -161,7 +162,7 @@ class Memory:
 
 
 def _piece(like: Tensor, numbers: int) -> Tensor:
-    """Make a piece of memory; a large one in whole large pages."""
+    """Allocate memory; a large piece is aligned to whole large pages."""
     large = (
         PAGE // like.element_size()
         if like.device.type == "cpu" and numbers * like.element_size() >= LARGE
@@ -174,11 +175,11 @@ def _piece(like: Tensor, numbers: int) -> Tensor:
 
 
 def parameter(program: Program, values: Values, slot: Slot) -> Tensor:
-    """Give what a slot names of a stage's parameters, by gates as the columns have them."""
+    """Return the parameter of a slot, its gates in the order of the columns."""
     kind, part, places = str(slot[0]), program.stages[int(slot[1])], columns(program, int(slot[1]))
     whole = values.get(f"{part.name}/{kind.removesuffix('_back')}")
     if kind == "input_bias" and "h" in part.bias and places.sums:
-        # Where U h is added to W x, its bias comes in with that of W x.
+        # Where U h is added to W x, both biases are added together with W x.
         recurrent = (
             values[f"{part.name}/recurrent_bias"].unflatten(0, (len(part.gates), -1)).clone()
         )
@@ -191,7 +192,7 @@ def parameter(program: Program, values: Values, slot: Slot) -> Tensor:
 
 
 def input_parameters(program: Program, values: Values, stage: int) -> tuple[Tensor, Tensor | None]:
-    """Give W and the bias of a stage."""
+    """Return W and the bias of a stage."""
     matrix = parameter(program, values, ("input", stage))
     return matrix, parameter(program, values, ("input_bias", stage)) if has_input_bias(
         program, stage
@@ -201,7 +202,7 @@ def input_parameters(program: Program, values: Values, stage: int) -> tuple[Tens
 def input_product(
     values: Values, matrix: Tensor, bias: Tensor | None, out: Tensor | None = None
 ) -> Tensor:
-    """Give W x + bias for all steps, (steps, gates * units)."""
+    """Compute W x + bias of all steps, (steps, gates * units)."""
     x, ids = values["x"], values.get("ids")
     whole = out if ids is None else None
     product = (
@@ -213,12 +214,12 @@ def input_product(
 
 
 def in_order(parameter: Tensor, gates: Sequence[int]) -> Tensor:
-    """Give the rows of a parameter (gates * units, ...), gate by gate in another order."""
+    """Reorder a parameter (gates * units, ...) by gate."""
     if [*gates] == sorted(gates):
         return parameter
     return parameter.unflatten(0, (len(gates), -1))[[*gates]].flatten(0, 1)
 
 
 def as_written(parameter: Tensor, gates: Sequence[int]) -> Tensor:
-    """Undo `in_order`."""
+    """Invert `in_order`."""
     return in_order(parameter, sorted(range(len(gates)), key=gates.__getitem__))

@@ -1,8 +1,7 @@
-"""Programs run by the compiled kernels (native/cpp/recurrence.cpp): on the CPU, in float32, without
-padding.
+"""Backend of the compiled kernels (native/cpp/recurrence.cpp): CPU, float32, no padding.
 
-The schedules are the eager engine's; a tape tells the kernels what lies where, in which order, and
-at which tick.
+The schedules are those of the eager backend. A tape gives the kernels the address, order and tick
+of each value.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from ensue.native import library
 
 FIXED, MOVING, BEFORE, TURNS, REGISTER, CONSTANT = range(6)
 STILL = {"weight", "input_bias", "recurrent_bias", "sum", "scratch"}
-"""The kinds of slots that are the same rows in every tick."""
+"""Slot kinds that use the same rows at every tick."""
 TILE = 64
 FEW = 16
-"""Rows below which a tick reads a matrix W for too little work."""
+"""Smallest batch for which computing W x inside a tick pays for reading W."""
 
 
 class _Slot(ctypes.Structure):
@@ -73,7 +72,7 @@ class _Tape(ctypes.Structure):
 
 
 def usable(program: Program, values: Values) -> bool:
-    """Say whether the kernels are there and can run a program on these values."""
+    """Return whether the kernels are available and support a program with these values."""
     kernels = library()
     numbers = [value for name, value in values.items() if name != "ids"]
     if kernels is None or any(
@@ -85,14 +84,14 @@ def usable(program: Program, values: Values) -> bool:
 
 @lru_cache(maxsize=64)
 def operation(name: str) -> int:
-    """Give the number of an operation in the kernels; -1 if they do not have it."""
+    """Return the number of an operation in the kernels; -1 if it is missing."""
     kernels = library()
     return -1 if kernels is None else kernels.ensue_operation(name.encode())
 
 
 def forward(memory: Memory) -> None:
     """Run the ticks from the first to the last."""
-    # W x may come beside U h in every tick, where it need not go through memory.
+    # Inside a tick W x is added to U h in registers, and needs no pass through memory.
     in_ticks = "ids" not in memory.values and memory.batch >= FEW
     if not in_ticks:
         memory.read()
@@ -119,7 +118,7 @@ class _Gradient(ctypes.Structure):
 
 
 def weigh(adjoint: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
-    """Give adjoint' source of (steps, columns) and (steps, inputs), and the sum of each column."""
+    """Return adjoint' source of (steps, columns) and (steps, inputs), and the column sums."""
     kernels, source = library(), source if source.stride(1) == 1 else source.contiguous()
     assert kernels is not None
     (steps, columns), inputs = adjoint.shape, source.shape[1]
@@ -132,17 +131,17 @@ def weigh(adjoint: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
         *addresses, *strides, steps, columns, inputs, gradient.data_ptr(), sums.data_ptr()
     )
     if not kernels.ensue_weigh(ctypes.byref(of), torch.get_num_threads()):
-        raise MemoryError("the kernels had not enough memory")
+        raise MemoryError("the kernels ran out of memory")
     return gradient, sums
 
 
 class _Play:
-    """One run of a tape: the slots get their addresses, and the kernels go over all ticks."""
+    """One run of a tape: assigns addresses to slots, and calls the kernels."""
 
     def __init__(self, memory: Memory, of: Tape, given: Given) -> None:
         self.memory, self.tape = memory, of
         self.alive: list[Tensor] = []
-        """What the kernels read and nobody else holds."""
+        """Tensors that the kernels read and nothing else references."""
         self.given = {
             state: None if grad is None else grad.contiguous() for state, grad in given.items()
         }
@@ -152,7 +151,7 @@ class _Play:
         }
 
     def run(self, backward: bool) -> None:
-        """Go over all ticks."""
+        """Execute all ticks."""
         tape, sizes, kernels = self.tape, self.memory.sizes, library()
         assert kernels is not None
         slots = [self._slot(slot, place) for slot, place in tape.slots.items()]
@@ -181,7 +180,7 @@ class _Play:
         addresses = (ctypes.addressof(one) for one in lists)
         whole = _Tape(*addresses, *counts, len(sizes), backward, torch.get_num_threads())
         if not kernels.ensue_play(ctypes.byref(whole)):
-            raise MemoryError("the kernels had not enough memory")
+            raise MemoryError("the kernels ran out of memory")
 
     def _slot(self, slot: Slot, place: int) -> _Slot:
         kind, which, memory = str(slot[0]), slot[1], self.memory
@@ -208,7 +207,7 @@ class _Play:
         whole = memory.whole(slot)
         if kind in STILL or len(whole) != memory.steps:
             return self._at(whole, FIXED)
-        # Zoneout's share is one number, spread over all units without being written out.
+        # The zoneout rate is one expanded number, and a slot has no stride of 0 between units.
         return self._at(whole.contiguous() if kind == "zone" else whole, MOVING)
 
     def _at(self, tensor: Tensor, motion: int, other: Tensor | None = None) -> _Slot:
@@ -246,11 +245,11 @@ class _Play:
 
 
 def instruction(name: str, out: int, args: tuple[int, ...]) -> Instruction:
-    """Write down an operation as the kernels read it."""
+    """Convert an operation to the structure of the kernels."""
     return Instruction(operation(name), out, (c_int32 * 3)(*args, *[-1] * (3 - len(args))))
 
 
 @lru_cache(maxsize=256)
 def repeated(value: float) -> Tensor:
-    """Give a tile of equal numbers."""
+    """Return a tile filled with one number."""
     return torch.full((TILE,), value)

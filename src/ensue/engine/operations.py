@@ -1,4 +1,4 @@
-"""What each operation of a program does to tensors; each writes into `out` if that is given."""
+"""Tensor implementation of each operation of a program; each writes to `out` if given."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from torch import Tensor
 
 aten = torch.ops.aten
 EPSILON = 1e-5
-"""What layer normalisation adds to the variance, so that equal units do not divide by zero."""
+"""Epsilon of layer normalisation, added to the variance against division by zero."""
 
 
 def add_product(a: Tensor, b: Tensor, c: Tensor, out: Tensor | None = None) -> Tensor:
-    """Give a + b * c."""
+    """Return a + b * c."""
     return torch.addcmul(a, b, c, out=out)
 
 
 def subtract_product(a: Tensor, b: Tensor, c: Tensor, out: Tensor | None = None) -> Tensor:
-    """Give a - b * c."""
+    """Return a - b * c."""
     return torch.addcmul(a, b, c, value=-1, out=out)
 
 
 def copy(a: Tensor, out: Tensor | None = None) -> Tensor:
-    """Give a."""
+    """Return a."""
     return a if out is None else out.copy_(a)
 
 
@@ -41,7 +41,7 @@ def _relu(a: Tensor, out: Tensor | None = None) -> Tensor:
 
 
 def _exceeds(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
-    # Ties are shared, as torch's own maximum does.
+    # At a tie both arguments get half of the gradient, as in torch's maximum.
     return _into(out, (torch.sign(a - b) + 1) / 2)
 
 

@@ -1,8 +1,8 @@
-"""The parameters of a program: their names, their shapes, and what they start from.
+"""Parameters of a program: names, shapes, and initialisation.
 
 For each stage: `STAGE/input` (gates * units, inputs) is W, `STAGE/recurrent` (gates * units, units
-of v) is U, `STAGE/input_bias` and `STAGE/recurrent_bias` (gates * units) are b; the gates stand one
-after the other. `weight/NAME` (units) is an elementwise weight.
+of v) is U, `STAGE/input_bias` and `STAGE/recurrent_bias` (gates * units) are b. The rows of a gate
+are contiguous. `weight/NAME` (units) is an elementwise weight.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ WAYS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def width_of(program: Program, width: int, own: bool | None) -> int:
-    """Give the number of units of a value, given the layer's width."""
+    """Return the number of units of a value, given the layer's width."""
     return program.own_width if own and program.own_width else width
 
 
 def start(program: Program, inputs: int, width: int) -> dict[str, Tensor]:
-    """Give fresh parameters: W Glorot-uniform, U and biases as the cell says.
+    """Initialise parameters: W Glorot-uniform, U and biases as the cell defines.
 
-    Beside a U that starts from the identity, W is drawn with a standard deviation of 0.001 (Le et
-    al. 2015), for such units add up all their inputs. Each gate is drawn on its own, from torch's
+    If U starts from the identity, W is normal with a standard deviation of 0.001 (Le et al. 2015),
+    because such units accumulate all their inputs. Each gate is initialised separately, by torch's
     generator.
     """
     own, bias = program.own(), dict(program.bias)

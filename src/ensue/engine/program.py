@@ -1,5 +1,4 @@
-"""A cell's tick as plain data: what the engine runs, differentiates, and writes into a run
-folder as JSON."""
+"""A cell's tick as plain data, which is executed, differentiated, and stored as JSON in a run."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ FURTHER = "use another stage"
 
 @dataclass(frozen=True)
 class Weight:
-    """A parameter of one number for each unit, and what it starts from."""
+    """An elementwise parameter, one number per unit, with its initial value."""
 
     name: str
     start: float
@@ -27,12 +26,12 @@ class Weight:
 
 @dataclass(frozen=True)
 class Part:
-    """A stage of the tick: its gates' products, then the nodes up to `stop`."""
+    """One stage of a tick: the products of its gates, then the nodes up to `stop`."""
 
     name: str
     gates: tuple[str, ...]
     of: int | None
-    """The place of the node that U multiplies."""
+    """Place of the node that U multiplies."""
     reads: bool
     bias: tuple[Literal["x", "h"], ...]
     own: bool
@@ -41,22 +40,22 @@ class Part:
 
 @dataclass(frozen=True)
 class Program:
-    """One tick: nodes in an order in which each follows its arguments.
+    """One tick: nodes in topological order.
 
-    Leaves: `state` (the old one), `gate` (the whole preactivation), `gate.x` and `gate.h` (its
-    parts, where they are read apart), `weight`, `zone` (the share of a state that zoneout keeps),
-    `constant`. Equal programs compute the same; the name does not count.
+    Leaves: `state` (the old one), `gate` (a preactivation), `gate.x` and `gate.h` (its parts, if
+    read separately), `weight`, `zone` (the zoneout rate or mask of a state), `constant`. Equal
+    programs compute the same function; the name is not compared.
     """
 
     name: str = field(compare=False)
     states: tuple[str, ...]
     own_states: tuple[str, ...]
-    """The states that have the own width."""
+    """States that have the cell's own width."""
     stages: tuple[Part, ...]
     weights: tuple[Weight, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[int, ...]
-    """The place of each new state."""
+    """Place of each new state."""
     own_width: int | None
     bias: tuple[tuple[str, float], ...] = field(compare=False)
     recurrence: Literal["orthogonal", "identity"] = field(compare=False)
@@ -66,18 +65,17 @@ class Program:
         return hash((self.states, self.nodes, self.outputs))
 
     def __hash__(self) -> int:
-        # Plans are looked up by program at every call of a layer, which must not cost more than a
+        # Plans are cached by program and looked up at every call, which must not cost more than a
         # small tick.
         return self._hash
 
     def to_json(self) -> str:
-        """Write the program, whole."""
+        """Serialise the complete program."""
         return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Program:
-        """Read what `to_json` wrote, and check all of it. Raises UserError if it is something
-        else."""
+        """Parse and validate the output of `to_json`. Raises UserError if it is something else."""
         try:
             values = _parsed(text)
             check(values)
@@ -91,8 +89,10 @@ class Program:
             raise UserError(what, hint="train again from the cell's file") from None
 
     def own(self) -> list[bool | None]:
-        """Say of each node whether it has the own width (None: it is a number). Raises UserError
-        where both meet."""
+        """Return for each node whether it has the own width; None for constants.
+
+        Raises UserError if a node combines both widths.
+        """
         own, place = self.widths()
         if place is not None:
             raise UserError(
@@ -103,8 +103,7 @@ class Program:
         return own
 
     def widths(self) -> tuple[list[bool | None], int | None]:
-        """Say the same of the nodes before the first whose arguments have two widths, and give
-        its place."""
+        """Return the widths up to the first node that combines two, and its place."""
         of_leaf = {("weight", weight.name): weight.own for weight in self.weights}
         for part in self.stages:
             of_leaf |= {
@@ -129,7 +128,7 @@ def _tuples(values: dict) -> dict:
 
 
 def _parsed(text: str) -> Any:
-    """Read JSON as strictly as it is written. Raises ValueError."""
+    """Parse JSON strictly, without NaN and Infinity. Raises ValueError."""
     if len(text) > SMALL:
         raise ValueError(f"it has more than {SMALL:,} characters")
 
@@ -143,7 +142,7 @@ def _parsed(text: str) -> Any:
 
 
 def _simplified(program: Program) -> Program:
-    """Write a checked program again as tracing would have: the engine reads no other form."""
+    """Rebuild a validated program as tracing would have, the only form that the engine accepts."""
     nodes = Nodes()
     places = nodes.copy(program.nodes)
     return rewritten(
@@ -152,8 +151,10 @@ def _simplified(program: Program) -> Program:
 
 
 def rewritten(program: Program, nodes: Nodes, places: Sequence[int]) -> Program:
-    """Give a program, its outputs already among them, other nodes; `places` says where each of
-    its own is."""
+    """Replace the nodes of a program; `places` maps the old ones.
+
+    The outputs of the program are already among the new nodes.
+    """
     stages = tuple(
         replace(
             part,
@@ -166,7 +167,7 @@ def rewritten(program: Program, nodes: Nodes, places: Sequence[int]) -> Program:
 
 
 def finished(program: Program) -> Program:
-    """Drop the nodes that nothing is made of, and check the rest."""
+    """Drop unused nodes, and validate the rest."""
     ofs = [part.of for part in program.stages if part.of is not None]
     nodes, new = pruned(program.nodes, [*program.outputs, *ofs])
     stages = tuple(
@@ -182,8 +183,7 @@ def finished(program: Program) -> Program:
 
 
 def _checked(program: Program) -> Program:
-    """Refuse what could never learn: gates and weights that nothing depends on, and states that
-    are mere numbers."""
+    """Refuse unused gates and weights, and constant states, which could never be trained."""
     leaves = {(node.op, node.detail) for node in program.nodes}
     for gate in (gate for part in program.stages for gate in part.gates):
         unused = [op for op in ("gate.x", "gate.h") if not {(op, gate), ("gate", gate)} & leaves]

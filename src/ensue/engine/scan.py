@@ -1,8 +1,7 @@
-"""Recurrences h' = a * h + b whose a and b do not depend on h: all ticks at once, by a parallel
-scan.
+"""Parallel scan for linear recurrences h' = a * h + b, whose a and b do not depend on h.
 
-Feng et al. 2024 (arXiv:2410.01201) train minimal cells so. Which programs are of this form is found
-from the program.
+Feng et al. 2024 (arXiv:2410.01201) train minimal cells this way. The form is detected from the
+program.
 """
 
 from __future__ import annotations
@@ -24,8 +23,7 @@ from ensue.engine.simplify import Node, Nodes, needed, pruned
 
 @dataclass(frozen=True)
 class Linear:
-    """The factor a, for each state, and the summand b of a linear program, as places among
-    `nodes`."""
+    """Factor a and summand b of each state of a linear program, as places among `nodes`."""
 
     nodes: tuple[Node, ...]
     factors: tuple[int, ...]
@@ -34,11 +32,10 @@ class Linear:
 
 @lru_cache(maxsize=64)
 def linear(program: Program) -> Linear | None:
-    """Give factor and summand of each state; None if the program is not linear in its state, unit
-    by unit.
+    """Return factor and summand of each state; None if the program is not linear.
 
-    The factor is the derivative of a new state in its old one, which depends on no state; the
-    summand is what the program gives where every state is 0.
+    The factor is the derivative of a new state in its old one, which may depend on no state. The
+    summand is the value of the new state where every state is 0. Both hold unit by unit.
     """
     if any(part.of is not None for part in program.stages):
         return None
@@ -71,7 +68,7 @@ def linear(program: Program) -> Linear | None:
 
 
 def _on_state(nodes: Sequence[Node]) -> list[bool]:
-    """Say of each node whether it depends on a state."""
+    """Return for each node whether it depends on a state."""
     found: list[bool] = []
     for node in nodes:
         found.append(node.op == "state" or any(found[arg] for arg in node.args))
@@ -79,16 +76,13 @@ def _on_state(nodes: Sequence[Node]) -> list[bool]:
 
 
 SMALL_TICK = 1024
-"""Numbers in a tick up to which the cost of a tick in the eager engine is its overhead, measured
-on a CPU."""
+"""Largest size of a tick, in numbers, at which overhead dominates the eager backend on a CPU."""
 
 
 def faster(program: Program, values: Mapping[str, Tensor]) -> bool:
-    """Say whether the scan is faster than the eager engine's ticks: always on a GPU, with small
-    ticks on a CPU.
+    """Return whether the scan beats the eager backend: on a GPU, or for small ticks on a CPU.
 
-    The compiled kernels are faster than it at every size (benchmarks/training.py), and are asked
-    first.
+    The compiled kernels are faster at every size (benchmarks/training.py), so they take precedence.
     """
     if linear(program) is None:
         return False
@@ -97,8 +91,10 @@ def faster(program: Program, values: Mapping[str, Tensor]) -> bool:
 
 
 def run(program: Program, values: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-    """Give the path of each state of a linear program, (time, batch, units); differentiable any
-    number of times."""
+    """Return the path of each state of a linear program, (time, batch, units).
+
+    The paths are differentiable any number of times.
+    """
     form = linear(program)
     if form is None:
         raise ValueError(f"{program.name} is not linear in its state")
@@ -129,19 +125,18 @@ def run(program: Program, values: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
 
 
 class Scan(torch.autograd.Function):
-    """h_t = a_t * h_{t-1} + b_t from h = 0; its gradient is the same recurrence, backward in
-    time."""
+    """h_t = a_t * h_{t-1} + b_t from h = 0; the gradient is the same recurrence in reverse."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:  # pyrefly: ignore[bad-override]
-        """Give h (time, ...) of a and b (time, ...)."""
+        """Return h (time, ...) for a and b (time, ...)."""
         h = scan(a, b)
         ctx.save_for_backward(a, h)
         return h
 
     @staticmethod
     def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the gradients of a and b; itself differentiable."""
+        """Return the gradients of a and b, which are differentiable themselves."""
         a, h = ctx.saved_tensors
         later = torch.cat([a[1:], torch.zeros_like(a[:1])])
         total = Scan.apply(later.flip(0), given[0].flip(0)).flip(0)
@@ -149,11 +144,11 @@ class Scan(torch.autograd.Function):
 
 
 def scan(a: Tensor, b: Tensor) -> Tensor:
-    """Give h_t = a_t * h_{t-1} + b_t over the first axis, from 0, in about 2 log2(time) steps of
-    work 2 * time in all.
+    """Compute h_t = a_t * h_{t-1} + b_t over the first axis, from h = 0.
 
-    Neighbouring ticks are joined into one, the half as long recurrence is solved, and the ticks
-    between filled in (Blelloch 1990, Prefix sums and their applications).
+    Neighbouring ticks are combined, the recurrence of half the length is solved, and the ticks
+    between are filled in (Blelloch 1990, Prefix sums and their applications). It takes about 2
+    log2(time) steps, with 2 * time of work in total.
 
     >>> scan(torch.tensor([9.0, 2.0, 2.0]), torch.tensor([1.0, 1.0, 1.0]))
     tensor([1., 3., 7.])

@@ -1,12 +1,11 @@
-"""The order of work in a tick, forward and backward, and the place in memory of each value; made
-once per program.
+"""Schedules of a tick, forward and backward, and the memory slot of each value.
 
-A place is named by a `Slot`, a tuple of its kind and which one it is: ("old" | "new", state),
-("gates", stage, first, last) for columns of the gates' buffer, ("kept", node, own width) for what
-the way back needs, ("scratch", phase, node, own width) for what it does not, ("weight", name),
-("zone", state), ("constant", value), ("recurrent" | "recurrent_bias", stage, first, last) for gates
-in the order of U h; backward also ("recurrent_back", stage), ("incoming" | "outgoing" | "given",
-state), ("gate_adjoints", stage, first, last), ("sum", weight).
+They are built once per program. A `Slot` is a tuple that names a place in memory by its kind.
+Forward: ("old" | "new", state), ("gates", stage, first, last) for columns of the gates' buffer,
+("kept", node, own width) for stored values, ("scratch", phase, node, own width) for temporary ones,
+("weight", name), ("zone", state), ("constant", value), ("recurrent" | "recurrent_bias", stage,
+first, last) for gates in the order of U h. Backward also: ("recurrent_back", stage), ("incoming" |
+"outgoing" | "given", state), ("gate_adjoints", stage, first, last), ("sum", weight).
 """
 
 from __future__ import annotations
@@ -30,8 +29,7 @@ Slot: TypeAlias = tuple[str | int | float, ...]
 
 @dataclass(frozen=True)
 class Instruction:
-    """Call `function` on the values at `args`, writing to `out`; both are places among the
-    schedule's slots."""
+    """Call `function` on the slots `args` and write to `out`, all by number in the schedule."""
 
     function: Callable
     args: tuple[int, ...]
@@ -39,22 +37,21 @@ class Instruction:
 
 
 class Schedule:
-    """A list of instructions, the slots that they use, and where each node of a list of nodes is
-    found."""
+    """A list of instructions, their slots, and the slot of each node."""
 
     def __init__(
         self, nodes: tuple[Node, ...], own: list[bool | None], phase: str, whole: Iterable[int]
     ) -> None:
         self.nodes, self.own, self.phase = nodes, own, phase
         self.whole = frozenset(whole)
-        """The nodes whose own value is wanted, so that they are not fused into others."""
+        """Nodes whose own value is read elsewhere, so that they are not fused."""
         self.slots: dict[Slot, int] = {}
         self.instructions: list[Instruction] = []
         self.found: dict[int, Slot] = {}
         self.uses = Counter(arg for node in nodes for arg in node.args)
 
     def call(self, function: Callable, args: Iterable[Slot], out: Slot) -> None:
-        """Add an instruction."""
+        """Append an instruction."""
         places = tuple(self._place(arg) for arg in args)
         self.instructions.append(Instruction(function, places, self._place(out)))
 
@@ -62,7 +59,7 @@ class Schedule:
         return self.slots.setdefault(slot, len(self.slots))
 
     def compute(self, places: Iterable[int], targets: dict[int, Slot]) -> None:
-        """Add the instructions for the nodes at `places`; a node with a target is written there."""
+        """Append the instructions of the nodes at `places`; `targets` maps nodes to their slots."""
         places = [place for place in places if self.nodes[place].args and place not in self.found]
         inside = self._products_to_fuse(set(places))
         for place in places:
@@ -79,7 +76,7 @@ class Schedule:
             self.call(function, [self.slot_of(arg) for arg in args], self.found[place])
 
     def _products_to_fuse(self, places: set[int]) -> dict[int, int]:
-        """Find for each sum, or difference, a product that only it uses."""
+        """Find for each sum or difference a product that nothing else reads."""
         inside: dict[int, int] = {}
         for place in places:
             node = self.nodes[place]
@@ -96,11 +93,11 @@ class Schedule:
         return inside
 
     def scratch(self, place: int) -> Slot:
-        """Give a slot for a value that is forgotten after the tick."""
+        """Return a slot for a value that is needed only within the tick."""
         return ("scratch", self.phase, place, bool(self.own[place]))
 
     def slot_of(self, place: int) -> Slot:
-        """Give where the value of a node is found."""
+        """Return the slot of a node."""
         node = self.nodes[place]
         return (
             ("constant", float(node.detail or 0.0)) if node.op == "constant" else self.found[place]
@@ -109,7 +106,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Plan:
-    """Both schedules of a program, and its derivative."""
+    """Forward and backward schedule of a program, and its derivative."""
 
     forward: Schedule
     backward: Schedule
@@ -126,40 +123,38 @@ def plan(program: Program) -> Plan:
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a stage's gates: the x parts of those that are read apart, sums of both parts,
-    and the h parts.
+    """Column order of a stage's gates: separate x parts, sums of both parts, separate h parts.
 
-    So the first ones are those that W x is for, the last ones those that U h is for, and nothing is
-    there twice.
+    So W x fills a prefix of the columns and U h a suffix, and no column is duplicated.
     """
 
     apart: tuple[int, ...]
-    """The gates whose parts are read apart, by their places in the stage."""
+    """Gates whose parts are read separately, by index in the stage."""
     sums: tuple[int, ...]
 
     @property
     def of_x(self) -> tuple[int, ...]:
-        """The gates of the first columns."""
+        """Gates of the columns that W x fills."""
         return self.apart + self.sums
 
     @property
     def of_h(self) -> tuple[int, ...]:
-        """The gates of the last columns, from `len(apart)` on."""
+        """Gates of the columns that U h fills, from `len(apart)` on."""
         return self.sums + self.apart
 
     @property
     def count(self) -> int:
-        """How many columns there are."""
+        """Number of columns."""
         return 2 * len(self.apart) + len(self.sums)
 
     def find(self, op: str, gate: int) -> int:
-        """Give the column of a gate, or of its part."""
+        """Return the column of a gate or of its part."""
         return self.of_x.index(gate) if op == "gate.x" else len(self.apart) + self.of_h.index(gate)
 
 
 @lru_cache(maxsize=256)
 def columns(program: Program, stage: int) -> Columns:
-    """Give the columns of a stage."""
+    """Return the columns of a stage."""
     gates = program.stages[stage].gates
     apart = {
         gates.index(str(node.detail))
@@ -170,13 +165,13 @@ def columns(program: Program, stage: int) -> Columns:
 
 
 def has_input_bias(program: Program, stage: int) -> bool:
-    """Say whether a bias is added to W x: that of U h counts too, where both are added."""
+    """Return whether a bias is added to W x; the bias of U h counts if the two are summed."""
     bias = program.stages[stage].bias
     return "x" in bias or ("h" in bias and bool(columns(program, stage).sums))
 
 
 def _runs(chosen: Iterable[int]) -> list[tuple[int, int]]:
-    """Give the stretches [first, last) of columns that are all chosen."""
+    """Return the maximal runs [first, last) of chosen columns."""
     stretches = [
         [*group]
         for _, group in groupby(enumerate(sorted(chosen)), key=lambda pair: pair[1] - pair[0])
@@ -213,8 +208,7 @@ def _forward(program: Program, kept: frozenset[int]) -> Schedule:
 
 
 def _products(schedule: Schedule, program: Program, index: int) -> None:
-    """Add U v to the W x that the stage's buffer already holds, and say where its gates are
-    found."""
+    """Append the products U v, added to W x in the stage's buffer, and locate the gates."""
     part, places = program.stages[index], columns(program, index)
     start, sums, count = len(places.apart), len(places.sums), len(part.gates)
     for first, last in ((0, sums), (sums, count)) if part.of is not None else ():
@@ -237,8 +231,10 @@ def _products(schedule: Schedule, program: Program, index: int) -> None:
 def _activations(
     schedule: Schedule, program: Program, index: int, kept: frozenset[int], outputs: set[int]
 ) -> None:
-    """Apply functions to gates in place, neighbours in one call, where nobody else needs the
-    preactivation."""
+    """Append in-place activations of gates whose preactivation nothing else reads.
+
+    Neighbouring columns share one call.
+    """
     part = program.stages[index]
     column_of = {
         place: int(schedule.found[node.args[0]][2])
@@ -264,7 +260,7 @@ def _activations(
 def _replace_gates(
     schedule: Schedule, program: Program, wanted: Set[int], targets: dict[int, Slot]
 ) -> None:
-    """Keep values in the columns of gates that only they are made of."""
+    """Store values in the columns of gates that only they depend on."""
     user = {arg: place for place, node in enumerate(program.nodes) for arg in node.args}
     for place, node in enumerate(program.nodes):
         if not node.op.startswith("gate") or schedule.found.get(place, ("",))[0] != "gates":
@@ -305,8 +301,7 @@ def _backward(program: Program, derivative: Derivative, forward: Schedule) -> Sc
     for state in program.states:
         if found.get(state) != ("outgoing", state):
             schedule.call(copy, [found.get(state, ("given", state))], ("outgoing", state))
-    # What the loss gives comes last, for an adjoint may be that of several states, or of a weight
-    # too.
+    # The loss gradient is added last: an adjoint may be shared by several states, or by a weight.
     for state in program.states:
         if state in found and state not in given:
             schedule.call(torch.add, [("outgoing", state), ("given", state)], ("outgoing", state))
@@ -314,7 +309,7 @@ def _backward(program: Program, derivative: Derivative, forward: Schedule) -> Sc
 
 
 def _own(program: Program, derivative: Derivative) -> list[bool | None]:
-    """Say of each node of a derivative whether it has the own width."""
+    """Return for each node of a derivative whether it has the own width."""
     forward, own = program.own(), []
     for node in derivative.nodes:
         if node.op == "value":
@@ -336,8 +331,7 @@ def _gate_adjoints(
     index: int,
     targets: dict[int, Slot],
 ) -> None:
-    """Compute a stage's gate adjoints straight into their buffers; copy those that are found
-    elsewhere already."""
+    """Compute a stage's gate adjoints in their buffers; adjoints found elsewhere are copied."""
     columns_of = columns(program, index)
     wanted: list[tuple[int, Slot]] = []
     for gate, pair in enumerate(derivative.gates[index].values()):
@@ -361,8 +355,10 @@ def _recall(
     targets: dict[int, Slot],
     given: set[str],
 ) -> None:
-    """Bring the adjoints of a stage's gates back through its product, onto what the loss gives
-    the state itself."""
+    """Backpropagate the adjoints of a stage's gates through its product.
+
+    The gradient of the loss in the state itself is added in the same call.
+    """
     part, places = program.stages[index], columns(program, index)
     whole: Slot = ("gate_adjoints", index, len(places.apart), places.count)
     schedule.found[place] = targets.get(place, schedule.scratch(place))

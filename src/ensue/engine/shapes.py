@@ -1,8 +1,7 @@
-"""What goes into a layer or the engine has the shapes that it should: the compiled kernels follow
-them into memory.
+"""Checks of shapes and types: the compiled kernels use them as memory bounds.
 
-A wrong shape is a mistake in a program, not in somebody's data: a ValueError that names what was
-given and what fits.
+A wrong shape is a bug in a program, not in data: ValueError names what was given and what is
+needed.
 """
 
 from __future__ import annotations
@@ -26,8 +25,10 @@ WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 def check_input(x: Features, inputs: int, like: Tensor | None) -> None:
-    """Look at what a layer reads, (batch, time, inputs); `like` is one of its parameters. Raises
-    ValueError."""
+    """Check the input (batch, time, inputs) of a layer; `like` is one of its parameters.
+
+    Raises ValueError.
+    """
     if isinstance(x, Lookup):
         check_symbols(x.ids, len(x.table) - 1)
         x, places = x.table, "(symbols, {})"
@@ -48,7 +49,7 @@ def check_input(x: Features, inputs: int, like: Tensor | None) -> None:
 
 
 def check_lengths(lengths: Tensor | None, rows: int, steps: int) -> None:
-    """Look at how many steps of each row are real. Raises ValueError."""
+    """Check the lengths of rows. Raises ValueError."""
     if lengths is None:
         return
     if not isinstance(lengths, Tensor) or lengths.shape != (rows,) or lengths.dtype not in WHOLE:
@@ -65,8 +66,10 @@ def check_lengths(lengths: Tensor | None, rows: int, steps: int) -> None:
 def check_state(
     state: State, shapes: StateShapes, rows: int, like: Tensor | None, place: str = "state"
 ) -> None:
-    """Look at a state for so many rows; `shapes` are those of one row (`state_shapes`). Raises
-    ValueError."""
+    """Check a state of `rows` rows; `shapes` are those of one row (`state_shapes`).
+
+    Raises ValueError.
+    """
     if isinstance(shapes, Row):
         wanted = (rows, *shapes.shape)
         if not isinstance(state, Tensor) or state.shape != wanted:
@@ -95,7 +98,7 @@ def check_state(
 
 @dataclass(frozen=True)
 class Row:
-    """What each row of a part of a state has."""
+    """Shape of one tensor of a state, without the batch axis."""
 
     shape: tuple[int, ...]
 
@@ -104,7 +107,7 @@ StateShapes: TypeAlias = "Row | tuple[StateShapes, ...] | dict[str, StateShapes]
 
 
 def state_shapes(initial: State) -> StateShapes:
-    """Give the shapes of a state."""
+    """Return the shapes of a state."""
     if isinstance(initial, Tensor):
         return Row(tuple(initial.shape[1:]))
     if isinstance(initial, dict):
@@ -122,13 +125,13 @@ def _check_kind(state: Tensor, like: Tensor, place: str) -> None:
 
 
 def check_symbols(ids: Tensor, most: int, least: int = 0) -> None:
-    """Look at ids (batch, time) of symbols from `least` to `most`. Raises ValueError."""
+    """Check ids (batch, time) of symbols from `least` to `most`. Raises ValueError."""
     if not isinstance(ids, Tensor) or ids.dim() != 2 or ids.dtype != torch.int64:
         raise ValueError(
             f"ids are {_shape(ids)} of {getattr(ids, 'dtype', '?')}, not (batch, time) "
             f"of torch.int64"
         )
-    # On a GPU a look at the numbers would wait for it, and torch checks them there.
+    # On a GPU reading the ids would wait for the device, and torch checks them there.
     if ids.numel() and ids.device.type == "cpu":
         lowest, highest = (int(one) for one in ids.aminmax())
         if lowest < least or highest > most:
@@ -138,8 +141,7 @@ def check_symbols(ids: Tensor, most: int, least: int = 0) -> None:
 
 
 def check_values(program: Program, values: Values, lengths: Tensor | None = None) -> None:
-    """Look at all that a run of a program reads: "x" and what is beside it (engine/memory.py).
-    Raises ValueError."""
+    """Check all inputs of a run of a program (engine/memory.py). Raises ValueError."""
     steps = timed(values)
     x, ids = values["x"], values.get("ids")
     if (ids is None and x.dim() != 3) or (ids is not None and (ids.dim() != 2 or x.dim() != 2)):
@@ -205,8 +207,10 @@ def _step_shapes(program: Program, width: int, steps: int, rows: int) -> Shapes:
 
 
 def _width(program: Program, values: Values) -> int:
-    """Give the layer's width, as the first matrix of that width has it; one that is missing is
-    told later."""
+    """Return the layer's width, from the first matrix of that width.
+
+    A missing matrix is reported later.
+    """
     for part in program.stages:
         matrix = values.get(f"{part.name}/{'input' if part.reads else 'recurrent'}")
         if matrix is not None and matrix.dim() == 2 and (program.own_width is None or not part.own):
@@ -225,7 +229,7 @@ def _shape(value: Any) -> str:
 
 
 def _kind(state: Any) -> str:
-    """Say in a few words what a state is made of."""
+    """Describe the structure of a state."""
     if isinstance(state, Mapping):
         return f"a dict of {', '.join(map(repr, state))}"
     if isinstance(state, tuple | list):

@@ -1,5 +1,4 @@
-"""A list of operations that stays small as it grows: constants folded, equal nodes shared,
-identities dropped."""
+"""A node list with constant folding, common subexpressions shared, and identities removed."""
 
 from __future__ import annotations
 
@@ -13,8 +12,7 @@ from ensue.errors import UserError
 
 @dataclass(frozen=True)
 class Node:
-    """One operation on earlier nodes, by their place in the list; or a leaf (no `args`) with its
-    `detail`."""
+    """An operation on earlier nodes, by place; or a leaf (no `args`) with its `detail`."""
 
     op: str
     args: tuple[int, ...] = ()
@@ -41,42 +39,42 @@ SCALAR: dict[str, Callable[..., float]] = {
     "exceeds": lambda a, b: (float(a > b) + float(a >= b)) / 2,
     "sign": lambda a: float(a > 0) - float(a < 0),
 }
-"""What each operation does to numbers. `exceeds` is 1 where a > b, 1/2 where they are equal, 0
-elsewhere."""
+"""Scalar implementation of each operation.
+
+`exceeds` is 1 where a > b, 1/2 where they are equal, and 0 elsewhere.
+"""
 
 COMMUTATIVE = {"add", "multiply", "maximum"}
 
 
 class Nodes:
-    """A growing list of nodes. `apply` gives the place of an operation's value, adding a node
-    only where it must."""
+    """A growing list of nodes, in which equal operations share one node."""
 
     def __init__(self) -> None:
         self.list: list[Node] = []
         self._places: dict[Node, int] = {}
 
     def leaf(self, op: str, detail: str | float) -> int:
-        """Give the place of a leaf."""
+        """Return the place of a leaf."""
         return self.add(Node(op, (), detail))
 
     def constant(self, value: float) -> int:
-        """Give the place of a number."""
+        """Return the place of a constant."""
         return self.leaf("constant", float(value))
 
     def apply(self, op: str, *args: int) -> int:
-        """Give the place of `op` on the values at `args`."""
+        """Return the place of `op` on the values at `args`, simplified; adds a node if needed."""
         values = [self._value(arg) for arg in args]
         if all(value is not None for value in values):
             return self.constant(_fold(op, values))
-        short = self._shorten(op, args, values)
+        short = self._simplify(op, args, values)
         if short is not None:
             return short
         ordered = tuple(sorted(args)) if op in COMMUTATIVE else args
         return self.add(Node(op, ordered))
 
     def copy(self, nodes: Sequence[Node], leaf: Callable[[Node], int] | None = None) -> list[int]:
-        """Write other nodes again, with leaves of their own or those that `leaf` gives; give the
-        place of each."""
+        """Copy other nodes, with leaves replaced by `leaf`; return the place of each."""
         leaf, places = leaf or self.add, []
         for node in nodes:
             places.append(
@@ -87,7 +85,7 @@ class Nodes:
         return places
 
     def add(self, node: Node) -> int:
-        """Give the place of a node as it is."""
+        """Return the place of a node, without simplifying it."""
         if node not in self._places:
             self._places[node] = len(self.list)
             self.list.append(node)
@@ -98,11 +96,11 @@ class Nodes:
         return node.detail if node.op == "constant" and isinstance(node.detail, float) else None
 
     def _inside(self, op: str, place: int) -> int | None:
-        """Give x if the node at `place` is op(x)."""
+        """Return x if the node at `place` is op(x), else None."""
         node = self.list[place]
         return node.args[0] if node.op == op else None
 
-    def _shorten(self, op: str, args: tuple[int, ...], values: list[float | None]) -> int | None:
+    def _simplify(self, op: str, args: tuple[int, ...], values: list[float | None]) -> int | None:
         rules = {
             "add": self._add,
             "subtract": self._subtract,
@@ -168,8 +166,7 @@ def _fold(op: str, values: list[float | None]) -> float:
 
 
 def needed(nodes: Sequence[Node], wanted: Iterable[int]) -> list[int]:
-    """Give the places of all nodes that the `wanted` ones are made of, themselves included, in
-    order."""
+    """Return the places of the `wanted` nodes and all their dependencies, in order."""
     found = set(wanted)
     for place in range(len(nodes) - 1, -1, -1):
         if place in found:
@@ -178,8 +175,7 @@ def needed(nodes: Sequence[Node], wanted: Iterable[int]) -> list[int]:
 
 
 def pruned(nodes: Sequence[Node], wanted: Iterable[int]) -> tuple[tuple[Node, ...], dict[int, int]]:
-    """Drop the nodes that the `wanted` ones are not made of; give the others, and where each
-    stands now."""
+    """Drop nodes that the `wanted` ones do not depend on; return the rest and their new places."""
     new = {old: place for place, old in enumerate(needed(nodes, wanted))}
     kept = (nodes[old] for old in new)
     return tuple(

@@ -1,5 +1,7 @@
-"""A schedule as the compiled kernels read it: numbered operations on slots, cut into segments
-(native/cpp/ensue.h)."""
+"""A schedule as the compiled kernels execute it (native/cpp/ensue.h).
+
+It has numbered operations on slots, in segments.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,11 @@ from ensue.engine.schedule import Instruction, Schedule, Slot, has_input_bias, p
 
 NAMES = {function: name for name, function in TENSOR.items()}
 NAMES |= {copy: "copy", add_product: "add_product", subtract_product: "subtract_product"}
-"""The name under which the kernels know what an instruction calls."""
+"""Kernel name of each function that an instruction calls."""
 WHOLE_ROWS = {"normalise", "normalise_back"}
 PRODUCTS = (torch.mm, torch.addmm)
 STATES = {"old", "new", "zone", "incoming", "outgoing", "given", "carry"}
-"""The kinds of slots that have the units of a state."""
+"""Slot kinds that have the units of a state."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,7 @@ class Product:
 
 @dataclass
 class Segment:
-    """The instructions [first, last) after some products with one matrix, for all units of one
-    width."""
+    """Products with one matrix, then the instructions [first, last), for units of one width."""
 
     first: int
     last: int
@@ -47,18 +48,20 @@ class Segment:
 
 @dataclass
 class Tape:
-    """What one tick does. `slots` are named as in the schedule, but each has one gate, unless a
-    product uses it."""
+    """The work of one tick.
+
+    `slots` are named as in the schedule, but each covers one gate, unless a product uses it.
+    """
 
     slots: dict[Slot, int] = field(default_factory=dict)
     instructions: list[tuple[str, int, tuple[int, ...]]] = field(default_factory=list)
     products: list[Product] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     registers: dict[int, int] = field(default_factory=dict)
-    """The slots that live for one tile of one segment, and the register of each."""
+    """The register of each slot that lives within one tile of one segment."""
 
     def place(self, slot: Slot) -> int:
-        """Give the number of a slot."""
+        """Return the number of a slot."""
         return self.slots.setdefault(slot, len(self.slots))
 
 
@@ -70,10 +73,10 @@ def tape(
     missing: frozenset[str] = frozenset(),
     inputs: bool = False,
 ) -> Tape:
-    """Write the tape of a program "forward" or "backward"; the loss gives nothing to the paths of
-    `missing` states.
+    """Build the tape of a program, "forward" or "backward".
 
-    With `inputs`, W x is computed in the tick; else it is there before.
+    The loss has no gradient in the paths of `missing` states. With `inputs`, W x is computed in the
+    tick; otherwise it is precomputed.
     """
     schedule = plan(program).forward if phase == "forward" else plan(program).backward
     made = Tape()
@@ -145,7 +148,7 @@ def _add_instruction(
 
 
 def _single_gates(args: list[Slot], out: Slot) -> Iterator[tuple[list[Slot], Slot]]:
-    """Cut an instruction on several gates at once into one for each."""
+    """Split an instruction on several gates into one per gate."""
     if out[0] not in GATES:
         yield args, out
         return
@@ -161,7 +164,7 @@ def _gate(slot: Slot, offset: int) -> Slot:
 
 
 def has_own_width(program: Program, slot: Slot) -> bool:
-    """Say whether the units of a slot are those of the cell's own width."""
+    """Return whether a slot has the cell's own width."""
     kind, which = slot[0], slot[1]
     if kind in GATES:
         return program.stages[int(which)].own
@@ -173,7 +176,7 @@ def has_own_width(program: Program, slot: Slot) -> bool:
 
 
 def _allocate(made: Tape, keep: bool) -> None:
-    """Find the values that nobody needs past their tile, and give each a register."""
+    """Assign a register to each value that is not read outside its tile."""
     users: dict[int, set[int]] = {}
     for number, segment in enumerate(made.segments):
         used = [

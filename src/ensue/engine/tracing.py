@@ -1,4 +1,4 @@
-"""From a cell's equations to its program."""
+"""Tracing of a cell's equations into a program."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ensue.errors import UserError
 
 
 def trace(cell: Cell, name: str) -> Program:
-    """Turn a cell into a program; `name` is its name, or its file, for errors.
+    """Trace a cell into a program; `name` is its name, or its file, for errors.
 
-    Raises UserError, with the place, if the equations do not make sense.
+    Raises UserError, with the line, if the equations are invalid.
     """
     return _Tracer(cell, name).program()
 
@@ -28,7 +28,7 @@ class _Tracer:
         self.results: dict[str, int] = {}
         self.weights: dict[str, Weight] = {}
         self.written: dict[int, Expr] = {}
-        """What the cell says at the place of a node."""
+        """The expression of the cell behind each node, for errors."""
 
     def program(self) -> Program:
         stages, own_states = [], []
@@ -82,7 +82,7 @@ class _Tracer:
                 )
             except UserError as error:
                 raise quoting(error.what, part.line, self.name, error.hint) from None
-            # Shortening may have written other nodes on the way.
+            # Simplification may have added further nodes.
             for place in range(len(self.nodes.list) - 1, -1, -1):
                 if self.written.setdefault(place, part) is not part:
                     break
@@ -102,7 +102,7 @@ class _Tracer:
             return self.nodes.leaf(
                 part.op, name if part.op != "constant" else float(part.detail or 0.0)
             )
-        # Where a stage has one of the two parts only, that part is the whole gate.
+        # In a stage with only one of the two products, that product is the whole gate.
         if not stage.reads or stage.of is None or (part.op == "gate" and name not in apart):
             return self.nodes.leaf("gate", name)
         if part.op == "gate":

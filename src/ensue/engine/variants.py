@@ -1,5 +1,4 @@
-"""What can be done to any cell: zoneout, and layer normalisation inside its gates. A program
-becomes another."""
+"""Program transformations for any cell: zoneout, and layer normalisation inside the gates."""
 
 from __future__ import annotations
 
@@ -10,8 +9,7 @@ from ensue.engine.simplify import Node, Nodes
 
 
 def with_zoneout(program: Program) -> Program:
-    """Mix each new state with the old one: new + zone * (old - new) (Krueger et al. 2017,
-    arXiv:1606.01305)."""
+    """Add zoneout: new + zone * (old - new) (Krueger et al. 2017, arXiv:1606.01305)."""
     nodes = Nodes()
     places = nodes.copy(program.nodes)
     outputs = []
@@ -28,7 +26,7 @@ def with_zoneout(program: Program) -> Program:
 def with_normalised_gates(program: Program) -> Program:
     """Normalise W x and U h of each gate over the units, with a gain each, before the bias.
 
-    Ba et al. 2016 (arXiv:1607.06450), equation 20, but for each gate on its own.
+    This is equation 20 of Ba et al. 2016 (arXiv:1607.06450), but for each gate separately.
     """
     gates = _Normalised(program)
     places = gates.nodes.copy(program.nodes, gates.leaf)
@@ -42,14 +40,14 @@ def with_normalised_gates(program: Program) -> Program:
 
 
 class _Normalised:
-    """The leaves of a program, its gates normalised."""
+    """Leaves of a program whose gates are normalised."""
 
     def __init__(self, program: Program) -> None:
         self.original, self.nodes = program, Nodes()
         self.weights: list[Weight] = list(program.weights)
 
     def leaf(self, node: Node) -> int:
-        """Give the place of what stands for a leaf."""
+        """Return the place of the replacement of a leaf."""
         if not node.op.startswith("gate"):
             return self.nodes.add(node)
         part = next(part for part in self.original.stages if node.detail in part.gates)

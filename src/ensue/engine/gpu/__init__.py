@@ -1,12 +1,12 @@
-"""Programs run by Triton kernels that are written for each of them, as text (source.py).
+"""Backend of Triton kernels, which are generated as text for each program (source.py).
 
-Where the units are few, one launch goes over all ticks: each block of rows on its own, with no work
-on padding and no waiting for others. Where they are many, a tick is a few launches with torch's
-products between them, and stretches of ticks are recorded once as a CUDA graph (stretches.py).
+With few units, one launch runs all ticks: each block of rows is independent, with no work on
+padding and no synchronisation. With many units, a tick is a few launches with torch's products
+between them, and runs of ticks are recorded as a CUDA graph (cuda_graphs.py).
 
-Triton's interpreter runs all of this on a CPU, and so it is tested. What the interpreter cannot
-show: how fast it is, whether a GPU has room for a kernel (if not, ticks are launched one by one),
-and the recording of graphs.
+Triton's interpreter runs all of this on a CPU, which the tests use. The interpreter cannot show the
+speed, whether a GPU has room for a kernel (if not, ticks are launched one by one), or the recording
+of graphs.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from ensue.engine.memory import Memory, Values
 
 DTYPES = {torch.float32, torch.bfloat16, torch.float16}
 VARIABLE = "ENSUE_TRITON"
-"""The environment variable that, set to "off", turns the kernels off."""
+"""Environment variable: "off" disables the kernels."""
 
 
 @lru_cache(maxsize=1)
 def available() -> bool:
-    """Say whether Triton is installed and not turned off."""
+    """Return whether Triton is installed and not disabled."""
     if os.environ.get(VARIABLE) == "off":
         return False
     try:
@@ -42,19 +42,18 @@ def available() -> bool:
 
 
 def describe() -> str:
-    """Say in a few words what there is."""
+    """Describe the backend, for reports."""
     if available():
         return f"triton {importlib.import_module('triton').__version__}"
     return (
-        f"turned off by {VARIABLE}"
+        f"disabled by {VARIABLE}"
         if os.environ.get(VARIABLE) == "off"
         else "triton is not installed"
     )
 
 
 def usable(values: Values) -> bool:
-    """Say whether the kernels can run on these values: on a GPU, in a type that Triton
-    multiplies."""
+    """Return whether the kernels support these values: on a GPU, in a supported type."""
     x = values["x"]
     alike = all(value.dtype == x.dtype for value in values.values() if value.is_floating_point())
     return x.is_cuda and x.dtype in DTYPES and alike and available()
@@ -63,17 +62,17 @@ def usable(values: Values) -> bool:
 def forward(memory: Memory) -> None:
     """Run the ticks from the first to the last."""
     memory.read()
-    _go(Run(memory, {}, "forward"))
+    _execute(Run(memory, {}, "forward"))
 
 
 def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
     """Run the ticks from the last to the first."""
     run = Run(memory, given, "backward")
-    _go(run)
+    _execute(run)
     return {state: run.tensor(("carry", state)).to(run.x.dtype) for state in given}
 
 
-def _go(run: Run) -> None:
+def _execute(run: Run) -> None:
     with torch.cuda.device_of(run.x):
         if not run.at_once():
             in_stretches(run)

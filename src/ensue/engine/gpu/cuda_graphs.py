@@ -1,9 +1,8 @@
-"""Many small launches as few large ones: a stretch of ticks is recorded once, on memory of its own,
-and played again.
+"""CUDA graphs: a chunk of ticks is recorded once, on memory of its own, and replayed.
 
-A run copies its steps into that memory and what was computed out of it: little beside the work of a
-tick with many units. Rows of unequal length are launched tick by tick, for a recording would have
-to work on padding.
+A run copies its inputs into that memory and the results out of it, which is cheap beside the work
+of ticks with many units. Rows of unequal length are launched tick by tick, because a recording
+would have to compute padding.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from ensue.engine.program import Program
 from ensue.engine.schedule import Slot
 
 LENGTH = 32
-"""Ticks of a stretch."""
+"""Ticks per recorded chunk."""
 STEPS = {"path", "zone", "given", "gates", "kept", "gate_adjoints"}
 WRITTEN = {
     "forward": {"path", "gates", "kept"},
     "backward": {"gate_adjoints", "carry", "sum"},
 }
 PRIVATE = {"scratch", "outgoing", "product"}
-"""What is forgotten with its tick."""
+"""Slot kinds that live within one tick."""
 
 
 def in_stretches(run: Run) -> None:
-    """Run all ticks: in stretches, and what is left over one by one."""
+    """Run all ticks: in recorded chunks, and the rest one by one."""
     ticks = range(len(run.sizes))
     count = len(ticks) // LENGTH if run.memory.even else 0
     rest = ticks[count * LENGTH :]
@@ -48,7 +47,7 @@ def in_stretches(run: Run) -> None:
 
 
 class _Stretch:
-    """Memory for a few ticks, and the launches that work on it."""
+    """A recorded chunk: memory for a few ticks, and the launches that use it."""
 
     def __init__(self, run: Run) -> None:
         self.run, self.written = run, WRITTEN[run.request[1]]
@@ -59,7 +58,7 @@ class _Stretch:
         self.run.play(reversed(ticks) if self.run.backward else ticks)
 
     def play(self, other: Run, starts: range) -> None:
-        """Do the work of another run, for the ticks from each of `starts` on."""
+        """Replay the chunk for another run, at the ticks from each of `starts` on."""
         tensors = {
             key: (mine, other.tensor(key))
             for key, mine in self.run.tensors.items()
@@ -85,7 +84,7 @@ class _Stretch:
                 tensors[key][1].copy_(tensors[key][0])
 
     def _moves(self, key: Slot) -> bool:
-        """Say whether a tensor has rows for every tick."""
+        """Return whether a tensor has rows for every tick."""
         return key[0] in STEPS and (self.run.memory.keep or key[0] != "kept")
 
 
@@ -124,14 +123,16 @@ def _stretch(
 
 
 def _recorded(play: Callable[[], None], device: torch.device) -> Callable[[], None]:
-    """Record what is launched, as a CUDA graph; elsewhere, give it as it is. No test here has
-    run the recording."""
+    """Record the launches as a CUDA graph; without CUDA return `play` itself.
+
+    Recording is not covered by tests on a CPU.
+    """
     play()
     if device.type != "cuda":
         return play
     torch.cuda.synchronize(device)
     graph = torch.cuda.CUDAGraph()
-    # Other threads may go on: the recording is of this one alone.
+    # Other threads may keep launching: only this thread is recorded.
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         play()
     return graph.replay

@@ -1,4 +1,4 @@
-"""How each operation of a program is written in Triton."""
+"""Triton code of each operation of a program."""
 
 from ensue.engine.operations import EPSILON
 
@@ -29,8 +29,10 @@ FORMULAS = {
     "add_product": "{0} + {1} * {2}",
     "subtract_product": "{0} - {1} * {2}",
 }
-"""Each operation on its arguments; those over all units also get their number and which of the
-tile they are."""
+"""Formula of each operation on its arguments.
+
+Operations over all units also get their number, and the mask of real units in the tile.
+"""
 
 FUNCTIONS = f'''"""Written by ensue from the program of a cell."""
 import triton
@@ -77,4 +79,4 @@ def normalise_back(adjoint, value, a, real, units):
 
 
 '''
-"""What stands above every kernel."""
+"""Header of every generated kernel."""

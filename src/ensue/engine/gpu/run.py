@@ -1,5 +1,4 @@
-"""From a run's memory to launches: what the kernels of a program are given, and in which order
-they run."""
+"""Launches of the Triton kernels of a program: their arguments and their order."""
 
 from __future__ import annotations
 
@@ -22,25 +21,26 @@ from ensue.engine.schedule import Slot
 from ensue.engine.tape import has_own_width
 
 ROWS = 16
-"""Rows of the batch that a block has: the least that tl.dot takes, for the fewer they are the
-more blocks work."""
+"""Rows of the batch per block.
+
+It is the minimum of tl.dot, because fewer rows per block mean more blocks.
+"""
 FEW = 256
-"""Units up to which one launch has all ticks."""
+"""Largest number of units for which one launch runs all ticks."""
 REGISTERS = 65536
-"""Numbers that a block can hold in registers: more would go to slow memory at every tick."""
+"""Numbers that fit in a block's registers; more would spill to slow memory at every tick."""
 ROOM = 96 * 1024
-"""Bytes of shared memory that all GPUs of the last years have for a block."""
+"""Shared memory per block that all recent GPUs have, in bytes."""
 LEAST = 16
-"""Units of the smallest tile that tl.dot takes."""
+"""Smallest tile that tl.dot takes, in units."""
 TILE = 2048
-"""Numbers that a block has at once where ticks are launched one by one."""
+"""Numbers per block where ticks are launched one by one."""
 TOO_LARGE: set[tuple] = set()
-"""What no GPU here had room for, of kernels for all ticks, units and type."""
+"""Kernels, units and types that did not fit on this GPU as one launch of all ticks."""
 
 
 class Run:
-    """One way through the ticks, "forward" or "backward"; `given` is what the loss gives to the
-    paths."""
+    """One pass over the ticks, "forward" or "backward"; `given` are loss gradients in the paths."""
 
     def __init__(self, memory: Memory, given: Given, phase: str) -> None:
         self.memory, self.given = memory, given
@@ -53,11 +53,11 @@ class Run:
 
     @property
     def backward(self) -> bool:
-        """Whether the last tick comes first."""
+        """Whether ticks run in reverse."""
         return self.request[1] == "backward"
 
     def at_once(self) -> bool:
-        """Run all ticks in one launch; say whether that could be done."""
+        """Run all ticks in one launch; return False if that is not possible."""
         kernel, tiles = whole(*self.request), self._tiles()
         signature = kernel, tiles, self.x.dtype
         crowded = kernel.held * ROWS * max(tiles) > REGISTERS
@@ -120,14 +120,14 @@ class Run:
         return layer, own
 
     def _multiply(self, one: Multiplication, tick: int) -> None:
-        """Write the product of this tick's rows."""
+        """Compute the product of this tick's rows."""
         matrix = self.tensor(("recurrent", one.matrix[1]))
         matrix = matrix.T if one.matrix[0] == "recurrent" else matrix
         source = self._rows(one.source, tick)
         torch.mm(source, matrix, out=self.tensor(one.place)[: len(source)])
 
     def _rows(self, slot: Slot, tick: int) -> Tensor:
-        """Give a tick's rows of the source of a product."""
+        """Return a tick's rows of the source of a product."""
         kind, size = slot[0], self.sizes[tick]
         old, new = self.firsts[tick : tick + 2]
         here = new - self.memory.batch
@@ -140,7 +140,7 @@ class Run:
         return self.tensor(slot)[here if self.memory.keep else 0 :][:size]
 
     def tensor(self, key: Slot) -> Tensor:
-        """Give the tensor of a place in the kernels."""
+        """Return the tensor of a place in the kernels."""
         if key not in self.tensors:
             self.tensors[key] = self._found(key)
         return self.tensors[key]
@@ -164,8 +164,10 @@ class Run:
         return self._made(key)
 
     def _made(self, key: Slot) -> Tensor:
-        """Make the memory of what no later step of the program reads; adjoints and sums grow, so
-        they are exact."""
+        """Allocate temporary memory.
+
+        Adjoints and sums accumulate over ticks, so they are float32.
+        """
         memory, kind = self.memory, key[0]
         if kind == "product":
             matrix = next(
@@ -183,24 +185,25 @@ class Run:
 
 
 def shape_of_block(gates: int, tile: int, size: int) -> tuple[tuple[int, int], dict[str, int]]:
-    """Give the rows of a block and the inner units of a step of its products, so chosen that there
-    is room for them, and Triton's options: how many warps, and how many steps of a product are
-    under way; `size` is of one number."""
+    """Return the block shape (rows, inner units per step) that fits, and Triton's options.
+
+    The options are the number of warps and of pipeline stages; `size` is the size of a number in
+    bytes.
+    """
     depth = ROOM // (2 * gates * tile * size)
     options = {"num_warps": 8 if tile > 64 else 4, "num_stages": 2 if depth >= LEAST else 1}
     return (ROWS, min(32, max(LEAST, 1 << max(0, depth.bit_length() - 1)))), options
 
 
 def _precision(x: Tensor) -> str:
-    """Say how exact products of float32 are: as torch's own setting has it."""
+    """Return the precision of float32 products, as in torch's own setting."""
     short = x.dtype == torch.float32 and torch.backends.cuda.matmul.fp32_precision == "tf32"
     return "tf32" if short else "ieee"
 
 
 @lru_cache(maxsize=64)
 def _firsts(sizes: tuple[int, ...], batch: int) -> tuple[int, ...]:
-    """Give the row at which each tick begins in a path, that of the initial state first; and
-    where the last ends."""
+    """Return the first row of each tick in a path, after the initial state, and the end."""
     return 0, *accumulate(sizes, initial=batch)
 
 
@@ -211,10 +214,9 @@ def _table(firsts: tuple[int, ...], device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _reach(sizes: tuple[int, ...], device: torch.device) -> Tensor:
-    """Give the number of ticks of each block of rows: those of its first row, which is the
-    longest."""
+    """Return the number of ticks of each block of rows: those of its first and longest row."""
     rows = range(0, sizes[0] if sizes else 0, ROWS)
-    # Sizes fall, so the ticks that a row has are those before the first that is too small for it.
+    # Sizes fall, so a row has the ticks before the first whose size is too small for it.
     return torch.tensor(
         [bisect_left(sizes, -row, key=lambda size: -size) for row in rows], device=device
     )
@@ -222,8 +224,7 @@ def _reach(sizes: tuple[int, ...], device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=256)
 def _function(source: str) -> Any:
-    """Compile the text of a kernel. Triton reads it from `linecache`, as it reads what is typed
-    into a notebook."""
+    """Compile the text of a kernel, which Triton reads from `linecache` as in a notebook."""
     name = f"<ensue {sha256(source.encode()).hexdigest()[:16]}>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     space: dict[str, Any] = {"__name__": f"ensue.engine.gpu.{name[1:-1].replace(' ', '_')}"}

@@ -1,11 +1,10 @@
-"""Triton kernels written from a program's tape (engine/tape.py), as text: each cell gets kernels of
-its own.
+"""Generator of Triton kernels from a program's tape (engine/tape.py), as text per cell.
 
-There are two forms. `whole` is one kernel that goes over all ticks, each block of it over a few
-rows of the batch, with the recurrent products inside. `pieces` is for units too many for that: what
-one tick does between its products. Numbers are computed in float32, and rounded where they are
-stored; what the way back does not read is not stored. No name that a person chose gets into the
-text, for a program may come from a file of unknown origin.
+There are two forms. `whole` is one kernel over all ticks: each block has a few rows of the batch,
+with the recurrent products inside. `pieces` is for more units than that allows: the work of one
+tick between its products. Numbers are computed in float32 and rounded where they are stored. Values
+that the backward pass does not read are not stored. No user-defined name enters the text, because a
+program may come from an untrusted file.
 """
 
 from __future__ import annotations
@@ -22,8 +21,10 @@ from ensue.engine.schedule import Slot, columns
 from ensue.engine.tape import has_own_width, tape
 
 SIZES = ("LAYER", "OWN", "LAYER_TILE", "OWN_TILE", "ROWS", "DEPTH", "PRECISION")
-"""What a kernel is compiled for: the units of the layer and of the own width, the tiles for them,
-the rows of a block, the inner units that one step of a product takes, and how exact products are.
+"""Compile-time constants of a kernel.
+
+They are the units of the layer and of the own width, their tiles, rows per block, inner units per
+step of a product, and the precision of products.
 """
 HEAD = (
     "rows = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]",
@@ -38,28 +39,26 @@ TICK = (
     "layer_live, own_live = live & layer_real, live & own_real",
 )
 ROW = {"old": "before", "new": "now", "zone": "here", "given": "here"}
-"""The first row of a tick, of what lies there for every tick."""
+"""First row of a tick in the tensors that have rows for every tick."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A function named `kernel`: of the addresses of `places`, of "firsts", "reach" or "tick",
-    "batch", and SIZES.
+    """Text of a function `kernel`, with the `places` whose addresses it takes.
 
-    `firsts` holds the row at which each tick begins in a path; `reach`, for each block, how many
-    ticks it has.
+    Its other arguments are "firsts", "reach" or "tick", "batch", and the constants SIZES. `firsts`
+    holds the first row of each tick in a path; `reach` the number of ticks of each block.
     """
 
     source: str
     places: tuple[Slot, ...]
     held: int
-    """About how many tiles a block holds at once."""
+    """Approximate number of tiles that a block holds at once."""
 
 
 @dataclass(frozen=True)
 class Multiplication:
-    """A product between two kernels: of the rows of a slot and a recurrent matrix, written to
-    `place`."""
+    """A product between kernels: rows of a slot times a recurrent matrix, written to `place`."""
 
     matrix: Slot
     source: Slot
@@ -70,8 +69,10 @@ class Multiplication:
 def whole(
     program: Program, phase: str, keep: bool, missing: frozenset[str] = frozenset()
 ) -> Kernel:
-    """Write the kernel for all ticks, "forward" or "backward"; the loss gives nothing to the
-    paths of `missing`."""
+    """Generate the kernel for all ticks, "forward" or "backward".
+
+    The loss has no gradient in the paths of `missing` states.
+    """
     text = _Text(program, phase, keep, missing)
     for segment in text.tape.segments:
         if segment.products:
@@ -84,7 +85,7 @@ def whole(
         for name, place in running
     ]
     stop = [place.store(name, f"(rows < batch) & {place.width}_real") for name, place in running]
-    # What one tick writes the next one reads: nothing may be fetched ahead over ticks, so this loop
+    # One tick reads what the previous one wrote: no load may be hoisted over ticks, so this loop
     # has one stage.
     loop = [
         "count = tl.load(reach + tl.program_id(0))",
@@ -99,7 +100,7 @@ def whole(
 def pieces(
     program: Program, phase: str, keep: bool, missing: frozenset[str] = frozenset()
 ) -> tuple[Kernel | Multiplication, ...]:
-    """Write what one tick does, in order: kernels, and the products between them."""
+    """Generate the kernels of one tick and the products between them, in order."""
     text = _Text(program, phase, keep, missing)
     cuts = [segment for segment in text.tape.segments if segment.products]
     bounds = [0, *(cut.first for cut in cuts), len(text.tape.instructions)]
@@ -132,15 +133,14 @@ def pieces(
 
 @dataclass(frozen=True)
 class _Place:
-    """Where something lies: in the tensor at `address`, whose rows have `stride` numbers, from
-    row and column on."""
+    """A place: row and column in the tensor at `address`, whose rows have `stride` numbers."""
 
     address: str
     row: str
     column: str
     stride: str
     width: str
-    """Whose units these are: "layer" or "own"."""
+    """Width of the units: "layer" or "own"."""
 
     @property
     def live(self) -> str:
@@ -157,12 +157,11 @@ class _Place:
 
 
 class _Text:
-    """The text of a tick as it grows: what is at hand under which name, and what of it is not
-    stored yet."""
+    """The text of a tick under construction: named values, and those not stored yet."""
 
     def __init__(self, program: Program, phase: str, keep: bool, missing: frozenset[str]) -> None:
-        # What the loss gives is added where a tick begins, and not, as the tape would have it,
-        # where the last one ends.
+        # The loss gradient is added where a tick begins, and not, as in the tape,
+        # where the previous one ends.
         everywhere = frozenset(program.states)
         self.program, self.keep, self.missing = program, keep, missing
         self.tape = tape(program, phase, keep, everywhere)
@@ -173,23 +172,22 @@ class _Text:
         self.forget()
 
     def forget(self) -> None:
-        """Begin another kernel of the same tick."""
+        """Start another kernel of the same tick."""
         self.lines: list[str] = []
         self.fixed: list[str] = []
-        """The lines that do not change with time."""
+        """Lines that are constant over ticks."""
         self.loads: list[str] = []
-        """The lines that fetch what earlier ticks and kernels left: early, for memory is slow to
-        answer."""
+        """Lines that load results of earlier ticks and kernels, early to hide memory latency."""
         self.addresses: dict[Slot, str] = {}
         self.hand: dict[Slot, str] = {}
         self.unstored: dict[Slot, str] = {}
         self.running: dict[str, _Place] = {}
-        """What goes from tick to tick: the adjoints of states, and sums; by name."""
+        """Values carried from tick to tick, by name: adjoints of states, and sums."""
         self.changed: set[str] = set()
-        """The names of those that were given a new value."""
+        """Names of carried values with a new value."""
 
     def kernel(self, body: Iterable[str], when: str) -> Kernel:
-        """Put the text together."""
+        """Assemble the text."""
         names = [
             *self.addresses.values(),
             "firsts",
@@ -203,7 +201,7 @@ class _Text:
         return Kernel(head + "".join(f"    {line}\n" for line in body), tuple(self.addresses), held)
 
     def compute(self, first: int, last: int) -> None:
-        """Write the instructions [first, last)."""
+        """Generate the instructions [first, last)."""
         for operation, out, args in self.tape.instructions[first:last]:
             target = self.slots[out]
             width = self._width(target)
@@ -214,7 +212,7 @@ class _Text:
             )
 
     def multiply(self, numbers: range) -> None:
-        """Write the products with a matrix as a loop over its inner units."""
+        """Generate products with a matrix as a loop over its inner units."""
         product = self.tape.products[numbers[0]]
         source, stage = self.slots[product.source], product.matrix[1]
         self._store([slot for slot in _singles(source) if slot in self.unstored])
@@ -224,7 +222,7 @@ class _Text:
             self._place(source),
             self._width(outs[0]),
         )
-        # The sum begins from what is added to the product.
+        # The accumulator starts from the summand of the product.
         self._finish(numbers, [f"tl.zeros([ROWS, {width.upper()}_TILE], tl.float32)"] * len(outs))
         self.lines += [
             f"for depth in tl.range(0, {inner}, DEPTH):",
@@ -251,7 +249,7 @@ class _Text:
             ]
 
     def take(self, numbers: range) -> None:
-        """Write how products that were computed before are read."""
+        """Generate the loads of products that were computed before."""
         outs = self._outs(numbers)
         width = self._width(outs[0])
         address, stride = self._address(("product", numbers[0])), f"{len(outs)} * {width.upper()}"
@@ -269,7 +267,7 @@ class _Text:
         ]
 
     def _finish(self, numbers: range, values: list[str]) -> None:
-        """Write the outputs of products, each with what is added to it."""
+        """Generate the outputs of products, each with its summand."""
         left = iter(values)
         for product in (self.tape.products[number] for number in numbers):
             add = self.slots[product.add] if product.add >= 0 else None
@@ -282,8 +280,7 @@ class _Text:
                     self._write(slot, f"{next(left)} + {self._read(_singles(add)[gate])}")
 
     def end(self, products: list[int], stop: int) -> None:
-        """Store what the instructions from `stop` on, the `products` after them, later ticks or
-        the way back read."""
+        """Store the values that later instructions, products, ticks or the backward pass read."""
         last = stop == len(self.tape.instructions) and not products
         later = set() if last else self._read_later(products, stop)
         for slot in [slot for slot in self.unstored if slot[0] == "sum"]:
@@ -306,8 +303,7 @@ class _Text:
         return found | {("outgoing", state) for state in self.program.states}
 
     def _store(self, slots: list[Slot]) -> None:
-        """Store slots, and let every thread see them; those that still read what lay there come
-        first."""
+        """Generate stores of slots between barriers, so that pending reads finish first."""
         if slots:
             stores = []
             for slot in slots:
@@ -350,7 +346,7 @@ class _Text:
         return place.load(place.live)
 
     def _bias(self, slot: Slot, gate: int, width: str) -> str:
-        """Give the name of the bias of one gate of a stage."""
+        """Return the name of the bias of one gate of a stage."""
         name = f"bias_{self._number(slot)}_{gate}"
         line = (
             f"{name} = tl.load({self._address(slot)} + {gate} * {width.upper()} + {width}, "
@@ -396,7 +392,7 @@ class _Text:
 
 
 def _singles(slot: Slot) -> list[Slot]:
-    """Give a slot of several gates as one of each."""
+    """Split a slot of several gates into one per gate."""
     if slot[0] not in GATES:
         return [slot]
     return [(*slot[:2], gate, gate + 1) for gate in range(int(slot[2]), int(slot[3]))]

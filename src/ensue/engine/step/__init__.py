@@ -1,1 +1,1 @@
-"""One tick at a time: a whole network, written down once, as the compiled kernels run it."""
+"""Step-by-step inference: a whole network, compiled once for the native kernels."""

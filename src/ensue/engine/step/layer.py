@@ -1,4 +1,4 @@
-"""One tick of a recurrent layer, written into a network for the compiled kernels."""
+"""One tick of a recurrent layer, added to a network for the compiled kernels."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from ensue.engine.step.network import Held, Network
 from ensue.engine.tape import Product, tape
 
 LARGEST_TABLE = 1 << 26
-"""Numbers of a table of input products: for more symbols than that, the products are made at
-every tick."""
+"""Largest table of precomputed input products, in numbers.
+
+With more symbols the products are computed at every tick.
+"""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a layer reads: the place of some features, or what a table (symbols, features) has
-    for the row's symbol."""
+    """Input of a layer: the place of features, or a table (symbols, features) indexed by symbol."""
 
     place: int = -1
     table: Tensor | None = None
@@ -31,7 +32,7 @@ class Source:
 def add_layer(
     network: Network, program: Program, values: Values, width: int, source: Source
 ) -> int:
-    """Write down the tick of a layer, and give where its first state is after it.
+    """Add the tick of a layer, and return the place of its new first state.
 
     `values` are the parameters by name, and "zone/NAME" (units) for a program with zoneout.
     """
@@ -55,19 +56,18 @@ class _Layer:
         self.buffers: dict[tuple[str, int], int] = {}
 
     def fits(self, table: Tensor) -> bool:
-        """Say whether what the layer makes of every symbol can be kept."""
+        """Return whether the input products of all symbols fit in a table."""
         outputs = sum(
             len(part.gates) * self.units(part.own) for part in self.program.stages if part.reads
         )
         return len(table) * outputs <= LARGEST_TABLE
 
     def units(self, own: bool) -> int:
-        """Give the units of the layer, or of the cell's own width."""
+        """Return the units of the layer, or of the cell's own width."""
         return width_of(self.program, self.width, own)
 
     def write(self, source: Source) -> None:
-        """Write the tick: each stage's W x beside its U v, before the instructions that use
-        them."""
+        """Add the tick: W x and U v of each stage, then the instructions that use them."""
         made = tape(self.program, "forward", keep=False, inputs=source.table is None)
         if source.table is not None:
             self._look_up(source.table)
@@ -92,7 +92,7 @@ class _Layer:
         return self.network.product(matrix, places[one.source], add, places[one.out], gates)
 
     def _look_up(self, table: Tensor) -> None:
-        """Make W x + b once for every symbol."""
+        """Precompute W x + b for every symbol."""
         for index, part in enumerate(self.program.stages):
             if part.reads:
                 made = F.linear(table, *input_parameters(self.program, self.values, index))

@@ -1,8 +1,7 @@
-"""One tick of a whole network as the compiled kernels run it (native/cpp/ticks.cpp): written down
-part by part.
+"""One tick of a whole network for the compiled kernels (native/cpp/ticks.cpp), built in parts.
 
-A row's numbers lie side by side: its state for even ticks, that for odd ones, and what a tick
-computes.
+The numbers of a row are contiguous: its state at even ticks, its state at odd ticks, and temporary
+values.
 """
 
 from __future__ import annotations
@@ -25,19 +24,20 @@ from ensue.state import State
 
 Kind = Literal["row", "before", "after", "all", "tile", "units"]
 WHERE: dict[Kind, int] = {"row": 0, "before": 0, "after": 0, "all": 1, "tile": 2, "units": 3}
-"""Of each row, of all rows, of a tile (a register), of all units; a state is read `before` and
-written `after`."""
+"""Address spaces: per row, shared by rows, per tile (a register), shared by units.
+
+A state is read `before` and written `after` the tick.
+"""
 Precision = Literal["fp32", "bf16", "int8"]
-"""How the numbers of matrices are kept: as they are; in half the bits; in a quarter, with a
-scale for each output."""
+"""Precision of matrices; int8 has a scale per output."""
 FORMATS: dict[Precision, int] = {"fp32": 0, "bf16": 1, "int8": 2}
 _LINE = 16
-"""Numbers in a cache line: everything in a row begins with one."""
+"""Numbers per cache line; values in a row are aligned to it."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """A state of a layer: where it lies in a row, and its places before and after the tick."""
+    """A state of a layer: its offset in a row, and its places before and after the tick."""
 
     offset: int
     units: int
@@ -46,16 +46,15 @@ class Held:
 
 
 class Network:
-    """A tick on its way: places are numbered, and stages run in the order in which they are
-    added."""
+    """Builder of a tick: places are numbered, and stages run in the order of their addition."""
 
     def __init__(self, weights: Precision) -> None:
         self.format = FORMATS[weights]
         self.places: list[tuple[Kind, int, Tensor | None]] = []
-        """Each with its offset, or what lies there."""
+        """Kind, offset and data of each place."""
         self.instructions: list[tuple[str, int, tuple[int, ...]]] = []
         self.matrices: list[tuple[Tensor, int]] = []
-        """Each with the number of its gates."""
+        """Matrices with their numbers of gates."""
         self.products: list[tuple[int, int, int, int]] = []
         self.stages: list[tuple[int, int, int, int, int]] = []
         self.lookups: list[tuple[Tensor, int]] = []
@@ -67,42 +66,40 @@ class Network:
         return len(self.places) - 1
 
     def row(self, units: int) -> int:
-        """Make room for some numbers in every row."""
+        """Allocate `units` numbers in every row."""
         place = self._place("row", self.numbers)
         self.numbers += -(-units // _LINE) * _LINE
         return place
 
     def part(self, place: int, offset: int) -> int:
-        """Give the place that lies so many numbers behind another of every row."""
+        """Return the place at an offset from another place of every row."""
         return self._place("row", self.places[place][1] + offset)
 
     def shared(self, vector: Tensor) -> int:
-        """Place what is the same for all rows."""
+        """Add a vector shared by all rows."""
         return self._place("all", base=vector.detach().float().contiguous())
 
     def constant(self, value: float) -> int:
-        """Place a number."""
+        """Add a constant."""
         return self._place("units", base=repeated(value))
 
     def register(self, number: int) -> int:
-        """Place what is forgotten after its tile."""
+        """Add a register, which lives within one tile."""
         self.registers = max(self.registers, number + 1)
         return self._place("tile", number)
 
     def state(self, units: int) -> Held:
-        """Make room for a state."""
+        """Allocate a state."""
         offset = self.state_numbers
         self.state_numbers += -(-units // _LINE) * _LINE
         return Held(offset, units, self._place("before", offset), self._place("after", offset))
 
     def lookup(self, table: Tensor, out: int) -> None:
-        """Let every row find at `out` what a table (symbols, units) has for the symbol that it
-        reads."""
+        """Copy to `out` the row of a table (symbols, units) for the symbol that each row reads."""
         self.lookups.append((table.detach().float().contiguous(), out))
 
     def product(self, matrix: Tensor, source: int, add: int, out: int, gates: int = 1) -> int:
-        """Write down out = add + source * matrix', where add may be -1 for nothing; a stage runs
-        it."""
+        """Add the product out = add + source * matrix' for a stage; `add` is -1 for none."""
         self.matrices.append((matrix.detach().float().contiguous(), gates))
         self.products.append((len(self.matrices) - 1, source, add, out))
         return len(self.products) - 1
@@ -110,7 +107,7 @@ class Network:
     def stage(
         self, units: int, products: Sequence[int], *instructions: tuple[str, int, tuple[int, ...]]
     ) -> None:
-        """Run products, the last ones that were written down, then instructions, on all units."""
+        """Add a stage: the most recent products, then instructions, on all units."""
         first, here = (
             (min(products), len(self.instructions)) if products else (0, len(self.instructions))
         )
@@ -118,7 +115,7 @@ class Network:
         self.stages.append((first, first + len(products), here, len(self.instructions), units))
 
     def normalise(self, x: int, gain: Tensor, shift: Tensor) -> int:
-        """Normalise over units (Ba et al. 2016), and give where the result is."""
+        """Add layer normalisation (Ba et al. 2016), and return the place of its result."""
         units = len(gain)
         y = self.row(units)
         self.stage(units, [], ("normalise", y, (x,)))
@@ -129,7 +126,7 @@ class Network:
 
 
 class Ticks:
-    """A network that is complete: packed, and ready to run for any rows."""
+    """A complete network, packed and ready to run for any number of rows."""
 
     def __init__(self, network: Network, scores: int, size: int) -> None:
         self.states, self.size = network.states, size
@@ -138,7 +135,7 @@ class Ticks:
         )
         self._like = torch.empty(0)
         self.products = sum(matrix.numel() for matrix, _ in network.matrices)
-        """Of two numbers, for each symbol."""
+        """Multiplications per symbol."""
         self.half = network.state_numbers
         self.stride = 2 * self.half + network.numbers
         self._alive: list[Any] = [network.places, network.matrices, network.lookups]
@@ -174,8 +171,7 @@ class Ticks:
         return structures.Place(address, even, odd, WHERE[kind])
 
     def memory(self, state: State, rows: int) -> Tensor:
-        """Give the rows' memory (rows, numbers), with their state in it. Raises ValueError if it
-        has other shapes."""
+        """Allocate the memory (rows, numbers) of some rows, with their state. Raises ValueError."""
         check_state(state, self.shapes, rows, self._like)
         layers = cast("tuple[dict[str, Tensor], ...]", state)
         memory = layers[0][next(iter(layers[0]))].new_zeros(rows, self.stride)
@@ -185,7 +181,7 @@ class Ticks:
         return memory
 
     def state(self, memory: Tensor) -> State:
-        """Give the state that lies in the rows' memory."""
+        """Return the state stored in the rows' memory."""
         return tuple(
             {
                 name: memory[:, one.offset : one.offset + one.units].clone()
@@ -195,9 +191,9 @@ class Ticks:
         )
 
     def predict(self, memory: Tensor, symbols: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Let the rows read a symbol each; give the log-probability of every next one (rows, size).
+        """Read one symbol per row; return the log-probabilities of the next one (rows, size).
 
-        Raises ValueError if the memory is no such memory, or a symbol is none.
+        Raises ValueError if the memory or a symbol is invalid.
         """
         ids = self.checked(memory, symbols)
         (log_probs, probabilities), written = (
@@ -212,8 +208,7 @@ class Ticks:
         return log_probs
 
     def checked(self, memory: Tensor, symbols: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Give the symbols as the kernels read them, after a look at all that these will touch.
-        Raises ValueError."""
+        """Validate memory and symbols; return the symbols as int32. Raises ValueError."""
         plain = (
             memory.dtype == torch.float32 and memory.device.type == "cpu" and memory.is_contiguous()
         )
@@ -227,7 +222,7 @@ class Ticks:
             raise ValueError(
                 f"the symbols are {symbols.shape} of {symbols.dtype}, not (rows,) of int64"
             )
-        # As numbers without a sign, negative ones are larger than any symbol.
+        # Viewed as unsigned, negative symbols exceed any valid one, so one comparison is enough.
         if len(symbols) and int(symbols.view(np.uint64).max()) > self.size:
             raise ValueError(
                 f"the symbols go from {symbols.min()} to {symbols.max()}, not from 0 to {self.size}"
@@ -235,13 +230,13 @@ class Ticks:
         return symbols.astype(np.int32)
 
     def write(self, rules: structures.Rules | None, writing: structures.Writing) -> int:
-        """Write some symbols of each row; give for how many ticks it went on."""
+        """Generate symbols for each row; return the number of ticks executed."""
         kernels = library()
         assert kernels is not None
         pointer = None if rules is None else ctypes.byref(rules)
         ticks = kernels.ensue_write(ctypes.byref(self.whole), pointer, ctypes.byref(writing))
         if ticks < 0:
-            raise MemoryError("the kernels had not enough memory")
+            raise MemoryError("the kernels ran out of memory")
         return ticks
 
 
@@ -253,12 +248,12 @@ def _weights(matrix: Tensor, gates: int, weights: int) -> structures.Weights:
 
 
 def _pack(weights: ctypes.Array) -> Tensor:
-    """Pack all matrices into one piece of memory."""
+    """Pack all matrices into one allocation."""
     kernels = library()
     assert kernels is not None
     kernels.ensue_packed_bytes.restype = ctypes.c_int64
     sizes = [kernels.ensue_packed_bytes(ctypes.byref(one)) for one in weights]
-    # What is read by whole cache lines begins with one.
+    # The kernels read whole cache lines, so the matrices are aligned to 64 bytes.
     memory = torch.empty(sum(sizes) + 64, dtype=torch.uint8)
     at = -(-memory.data_ptr() // 64) * 64
     for one, size in zip(weights, sizes, strict=True):

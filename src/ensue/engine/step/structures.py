@@ -1,4 +1,4 @@
-"""The structures of native/cpp/ensue.h for one tick at a time, field by field."""
+"""ctypes structures of native/cpp/ensue.h for step-by-step inference, field by field."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ctypes import c_double, c_int32, c_int64, c_uint64, c_void_p
 
 
 class Weights(ctypes.Structure):
-    """A matrix, and where it is packed."""
+    """A matrix and its packed copy."""
 
     _fields_ = (
         ("matrix", c_void_p),
@@ -18,19 +18,19 @@ class Weights(ctypes.Structure):
 
 
 class Place(ctypes.Structure):
-    """Where something lies."""
+    """An address."""
 
     _fields_ = (("base", c_void_p), ("offset", c_int64), ("other", c_int64), ("where", c_int32))
 
 
 class Lookup(ctypes.Structure):
-    """What each row starts with, by its symbol."""
+    """A table indexed by each row's symbol."""
 
     _fields_ = (("table", c_void_p), ("width", c_int32), ("out", c_int32))
 
 
 class Multiplication(ctypes.Structure):
-    """A product with weights."""
+    """A product with a weight matrix."""
 
     _fields_ = tuple((name, c_int32) for name in ("weights", "source", "add", "out"))
 
@@ -44,7 +44,7 @@ class Stage(ctypes.Structure):
 
 
 class Network(ctypes.Structure):
-    """A whole tick."""
+    """A complete tick."""
 
     _fields_ = (
         *(
@@ -63,7 +63,7 @@ class Network(ctypes.Structure):
 
 
 class Rules(ctypes.Structure):
-    """What may be drawn."""
+    """Sampling options."""
 
     _fields_ = (
         *((name, c_double) for name in ("temperature", "nucleus", "min_p", "typical", "penalty")),
@@ -74,7 +74,7 @@ class Rules(ctypes.Structure):
 
 
 class Writing(ctypes.Structure):
-    """The rows, and what is written of them."""
+    """A call to generate symbols: rows, options and output arrays."""
 
     _fields_ = (
         *((name, c_void_p) for name in ("memory", "symbols", "samples", "recent", "known")),

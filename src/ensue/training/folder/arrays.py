@@ -103,7 +103,7 @@ def unpack_tensors(data: bytes, where: str) -> tuple[dict[str, Tensor], str]:
     except (safetensors.SafetensorError, *MALFORMED) as error:
         raise damage_error(where, str(error)) from None
     if _sum(tensors, note) != metadata.get("sha256"):
-        raise damage_error(where, "its content is not what was saved")
+        raise damage_error(where, "its content has changed since it was saved")
     return tensors, note
 
 

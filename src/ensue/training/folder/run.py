@@ -58,7 +58,7 @@ ABSENT = "absent"
 """Entry of the manifest for a file that may be missing, while it is first written or removed."""
 LOGS: dict[str, type] = {METRICS: Progress, SAMPLES: Sample}
 """Type of a line of each log."""
-CHANGED = "its content is not what was saved (its SHA-256 has changed)"
+CHANGED = "its content has changed since it was saved (SHA-256 mismatch)"
 SMALL = 4_000_000
 """Largest size of run.toml and manifest.json, in bytes."""
 
