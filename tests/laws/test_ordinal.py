@@ -11,9 +11,9 @@ import pytest
 
 from ensue.cli.main import main
 from ensue.data.codecs.labels import LabelKind
-from ensue.evaluation.classification import MEASURE, compute_metrics, losses, unit_of, worst
+from ensue.evaluation.classification import MEASURE, compute_metrics, get_loss_unit, losses, worst
 from ensue.evaluation.conformal import conformal_quantile, is_covered, prediction_sets
-from ensue.evaluation.predictions import Predictions, normalised
+from ensue.evaluation.predictions import Predictions, normalise
 from ensue.tasks.classify.report import SHOWN
 
 DRAWS = np.random.default_rng(7)
@@ -21,7 +21,7 @@ DRAWS = np.random.default_rng(7)
 
 def answers(rows: int, labels: int = 9, spread: float = 2.0) -> Predictions:
     """Give probabilities with several peaks: those of a classifier that knows no order."""
-    return Predictions("ordinal", normalised(DRAWS.normal(0, spread, (rows, labels))))
+    return Predictions("ordinal", normalise(DRAWS.normal(0, spread, (rows, labels))))
 
 
 def drawn_from(said: Predictions) -> np.ndarray:
@@ -69,7 +69,7 @@ def test_sets_on_a_scale_hold_what_they_promise() -> None:
 def test_the_first_figure_is_that_by_which_models_are_compared(kind: LabelKind) -> None:
     name, unit = MEASURE[kind]
     assert name in SHOWN
-    assert unit_of(kind) == unit
+    assert get_loss_unit(kind) == unit
     if kind == "regression":
         said, true = Predictions(kind, np.abs(DRAWS.normal(size=(40, 3)))), DRAWS.normal(size=40)
     elif kind == "multilabel":
@@ -79,7 +79,7 @@ def test_the_first_figure_is_that_by_which_models_are_compared(kind: LabelKind) 
         )
     else:
         said, true = (
-            Predictions(kind, normalised(DRAWS.normal(size=(40, 5)))),
+            Predictions(kind, normalise(DRAWS.normal(size=(40, 5)))),
             DRAWS.integers(0, 5, 40),
         )
     figure, cost = compute_metrics(said, true)(np.arange(40))[name], losses(said, true).mean()
@@ -117,7 +117,7 @@ def test_training_and_evaluation_go_by_the_distance(
     assert main([*line, "--epochs", "3", "--set", "hardware.threads=1", "--seed", "3"]) == 0
     told = capsys.readouterr().out
     assert "95 % interval of MAE" in told
-    assert " places off in the mean" in told
+    assert " mean absolute error in ranks" in told
     result = json.loads((run / "result.json").read_text())
     assert next(iter(result["metrics"])) == "mae"
     assert result["details"]["early"][-1]["mae"] == result["metrics"]["mae"]

@@ -29,7 +29,7 @@ from ensue.evaluation.conformal import (
     prediction_sets,
 )
 from ensue.evaluation.intervals import wilson_interval
-from ensue.evaluation.predictions import Predictions, normalised
+from ensue.evaluation.predictions import Predictions, normalise
 from ensue.evaluation.scores import by_group, with_intervals
 
 DRAWS = np.random.default_rng(5)
@@ -38,7 +38,7 @@ DRAWS = np.random.default_rng(5)
 def answers(
     count: int, labels: int, sharpness: float = 1.0, draws: np.random.Generator = DRAWS
 ) -> Predictions:
-    return Predictions("multiclass", normalised(draws.normal(size=(count, labels)) * sharpness))
+    return Predictions("multiclass", normalise(draws.normal(size=(count, labels)) * sharpness))
 
 
 def drawn(chances: NDArray[np.float64], draws: np.random.Generator = DRAWS) -> NDArray[np.int64]:
@@ -80,7 +80,7 @@ def test_accuracy_and_macro_f1_are_those_of_loops() -> None:
 
 
 def test_macro_f1_leaves_out_labels_that_are_neither_true_nor_said() -> None:
-    given = Predictions("multiclass", normalised(np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 0.5]])))
+    given = Predictions("multiclass", normalise(np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 0.5]])))
     assert compute_metrics(given, np.array([0, 1]))(np.arange(2))["macro_f1"] == 1.0
 
 
@@ -150,7 +150,7 @@ def test_labels_of_which_there_is_nothing_have_no_figures() -> None:
     given = Predictions("multilabel", np.array([[-3.0, -1.0]]))
     found = compute_metrics(given, np.zeros((1, 2)))(np.arange(1))
     assert np.isnan([found["macro_f1"], found["micro_f1"]]).all()
-    single = Predictions("multiclass", normalised(np.array([[2.0, 1.0, 0.0]])))
+    single = Predictions("multiclass", normalise(np.array([[2.0, 1.0, 0.0]])))
     rows = per_class(single, np.array([1]), ["a", "b", "c"])
     assert [[str(one[name]) for name in ("precision", "recall", "f1")] for one in rows] == [
         ["0.0", "nan", "0.0"],
@@ -219,7 +219,7 @@ def test_the_temperature_that_answers_were_spoilt_by_is_found(
     elif kind == "multilabel":
         true = (draws.random(honest.scores.shape) < honest.probabilities).astype(np.float64)
     else:
-        honest = Predictions("multiclass", normalised(honest.scores))
+        honest = Predictions("multiclass", normalise(honest.scores))
         true = drawn(honest.probabilities, draws)
     spoilt = honest.with_temperature(1 / temperature)
     found = fit_temperature(spoilt, true)
@@ -237,7 +237,7 @@ def test_a_few_right_answers_make_none_certain(kind: str) -> None:
         Predictions("regression", np.array([[1.0, 2.0, 2.0]])),
     )
     given = {
-        "multiclass": Predictions("multiclass", normalised(labels)),
+        "multiclass": Predictions("multiclass", normalise(labels)),
         "multilabel": Predictions("multilabel", labels),
         "regression": number,
     }
@@ -280,7 +280,7 @@ def test_sets_hold_what_is_true_as_often_as_they_promise(kind: str) -> None:
                 (draws.random((299, 4)) < honest.probabilities).astype(np.float64),
             )
         else:
-            honest = Predictions("multiclass", normalised(honest.scores))
+            honest = Predictions("multiclass", normalise(honest.scores))
             said, true = honest.with_temperature(0.5), drawn(honest.probabilities, draws)
         part = Predictions(said.kind, said.scores[:99])
         bound = conformal_quantile(part, true[:99])

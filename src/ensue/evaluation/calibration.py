@@ -1,5 +1,7 @@
-"""Whether a model is right as often as it says: reliability, and the one number that mends it
-(Guo et al. 2017)."""
+"""Calibration: reliability diagram, expected calibration error and temperature scaling.
+
+Source: Guo et al. 2017, "On calibration of modern neural networks".
+"""
 
 from __future__ import annotations
 
@@ -12,72 +14,73 @@ from ensue.evaluation.predictions import Predictions
 
 BINS = 10
 HALVINGS = 60
-_HARDEST, _SOFTEST = 1e-2, 1e2
-USUAL = 0.7
-"""How far the logarithm of a temperature is from 0 as a rule; from about a hundred examples on
-it hardly counts."""
+_LOWEST, _HIGHEST = 1e-2, 1e2
+PRIOR_SPREAD = 0.7
+"""Standard deviation of the normal prior on log(temperature); it hardly matters from about a
+hundred examples on."""
 
 
-def fit_temperature(answers: Predictions, target: NDArray[Any]) -> float:
-    """Give the temperature t with the least nats in all of these examples, and log(t)^2 / (2
-    USUAL^2) beside them.
+def fit_temperature(predictions: Predictions, target: NDArray[Any]) -> float:
+    """Fit the temperature t that minimises sum(nats) + log(t)^2 / (2 PRIOR_SPREAD^2).
 
-    The nats alone would have it near zero wherever a few examples are all told right. Of numbers it
-    multiplies their spread, and the nats are those of two halves of normal distributions.
+    Without the prior, t would approach zero if a few examples are all classified correctly. For
+    numeric labels t multiplies the spread of a two-piece normal distribution.
     """
-    low, high = np.log(1 / _SOFTEST), np.log(1 / _HARDEST)
+    low, high = np.log(1 / _HIGHEST), np.log(1 / _LOWEST)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        slope = _slope(answers, target, np.exp(middle)) + middle / USUAL**2
+        slope = _slope(predictions, target, np.exp(middle)) + middle / PRIOR_SPREAD**2
         low, high = (low, middle) if slope > 0 else (middle, high)
     return float(np.exp(-(low + high) / 2))
 
 
-def _slope(answers: Predictions, target: NDArray[Any], inverse: float) -> float:
-    """Give the derivative of the nats of all examples by the logarithm of the inverse
-    temperature."""
-    if answers.kind == "regression":
-        return float(((inverse * answers.standardised_error(target)) ** 2 - 1).sum())
-    expected = answers.with_temperature(1 / inverse).probabilities
-    if answers.kind == "multilabel":
-        return float(inverse * ((expected - target) * answers.scores).sum())
+def _slope(predictions: Predictions, target: NDArray[Any], inverse: float) -> float:
+    """Return the derivative of the total nats by the logarithm of the inverse temperature."""
+    if predictions.kind == "regression":
+        return float(((inverse * predictions.standardised_error(target)) ** 2 - 1).sum())
+    expected = predictions.with_temperature(1 / inverse).probabilities
+    if predictions.kind == "multilabel":
+        return float(inverse * ((expected - target) * predictions.scores).sum())
     return float(
         inverse
-        * ((expected * answers.scores).sum() - answers.scores[np.arange(len(target)), target].sum())
+        * (
+            (expected * predictions.scores).sum()
+            - predictions.scores[np.arange(len(target)), target].sum()
+        )
     )
 
 
-def nats(answers: Predictions, target: NDArray[Any]) -> float:
-    """Give the mean nats of what is true; of numbers by normal distributions, each half with its
-    own spread."""
-    if answers.kind == "regression":
-        spread = answers.scores[:, 1:].mean(1)
+def nats(predictions: Predictions, target: NDArray[Any]) -> float:
+    """Return the mean negative log-likelihood in nats; numeric labels use a two-piece normal."""
+    if predictions.kind == "regression":
+        spread = predictions.scores[:, 1:].mean(1)
         return float(
             (
                 np.log(spread)
                 + 0.5 * np.log(2 * np.pi)
-                + 0.5 * answers.standardised_error(target) ** 2
+                + 0.5 * predictions.standardised_error(target) ** 2
             ).mean()
         )
-    if answers.kind == "multilabel":
-        return float((np.logaddexp(0, answers.scores) - target * answers.scores).sum(1).mean())
-    return float(-answers.scores[np.arange(len(target)), target].mean())
+    if predictions.kind == "multilabel":
+        return float(
+            (np.logaddexp(0, predictions.scores) - target * predictions.scores).sum(1).mean()
+        )
+    return float(-predictions.scores[np.arange(len(target)), target].mean())
 
 
-def reliability(answers: Predictions, target: NDArray[Any]) -> list[dict[str, float]]:
-    """Give, for examples in bins of how sure the model is, how sure it is in the mean, and how
-    often it is right.
+def reliability(predictions: Predictions, target: NDArray[Any]) -> list[dict[str, float]]:
+    """Compute a reliability diagram: mean confidence and accuracy per bin of confidence.
 
-    Of several labels, each is a thing of its own that is said to be there or not. Bins without any
-    are left out.
+    With multilabel predictions, each label of each example counts as one binary prediction. Empty
+    bins are left out.
     """
-    if answers.kind == "multilabel":
+    if predictions.kind == "multilabel":
         sure, right = (
-            np.maximum(answers.probabilities, 1 - answers.probabilities).ravel(),
-            (answers.best == (target > 0.5)).ravel(),
+            np.maximum(predictions.probabilities, 1 - predictions.probabilities).ravel(),
+            (predictions.best == (target > 0.5)).ravel(),
         )
     else:
-        sure, right = answers.confidence, answers.best == target
+        sure, right = predictions.confidence, predictions.best == target
     bins = np.minimum((sure * BINS).astype(int), BINS - 1)
     return [
         {
@@ -91,7 +94,7 @@ def reliability(answers: Predictions, target: NDArray[Any]) -> list[dict[str, fl
 
 
 def expected_calibration_error(curve: list[dict[str, float]]) -> float:
-    """Give the expected calibration error: the mean gap between sure and right.
+    """Return the expected calibration error: the mean gap between confidence and accuracy.
 
     >>> expected_calibration_error([{"confidence": 0.75, "accuracy": 0.5, "count": 10},
     ...     {"confidence": 0.5, "accuracy": 0.5, "count": 10}])

@@ -1,8 +1,7 @@
-"""Sets and intervals that hold what is true as often as they promise: split conformal prediction
-(Vovk et al. 2005).
+"""Prediction sets and intervals with guaranteed coverage: split conformal prediction.
 
-The promise holds for examples that are exchangeable with those of the calibration part, whatever
-the model.
+The guarantee holds for examples that are exchangeable with the calibration part, whatever the
+model. Source: Vovk et al. 2005, "Algorithmic learning in a random world".
 """
 
 from __future__ import annotations
@@ -16,71 +15,74 @@ from numpy.typing import NDArray
 from ensue.evaluation.predictions import Numbers, Predictions
 
 TARGET_COVERAGE = 0.9
-"""The share of examples whose set holds what is true."""
+"""Share of examples whose prediction set shall contain the actual label."""
 
 
-def nonconformity(answers: Predictions, target: NDArray[Any]) -> Numbers:
-    """Give how odd what is true looks to the model, (examples,).
+def nonconformity(predictions: Predictions, target: NDArray[Any]) -> Numbers:
+    """Return the nonconformity score of the actual label of each example, (examples,).
 
-    One label: 1 - its probability (Sadinle et al. 2019); several: that of the oddest true one; a
-    number: how many spreads it is off; one on a scale: how much of the probability lies between it
-    and the median.
+    Multiclass: 1 - probability (Sadinle et al. 2019). Multilabel: the largest 1 - probability of
+    all actual labels. Regression: standardised absolute error. Ordinal: the probability between
+    the label and the median.
     """
-    if answers.kind == "regression":
-        return np.abs(answers.standardised_error(target))
-    odd = nonconformity_of_labels(answers)
+    if predictions.kind == "regression":
+        return np.abs(predictions.standardised_error(target))
+    scores = label_nonconformity(predictions)
     return (
-        np.where(target > 0.5, odd, 0.0).max(1)
-        if answers.kind == "multilabel"
-        else odd[np.arange(len(target)), target]
+        np.where(target > 0.5, scores, 0.0).max(1)
+        if predictions.kind == "multilabel"
+        else scores[np.arange(len(target)), target]
     )
 
 
-def nonconformity_of_labels(answers: Predictions) -> Numbers:
-    """Give how odd each label would look, (examples, labels).
+def label_nonconformity(predictions: Predictions) -> Numbers:
+    """Return the nonconformity score of every label, (examples, labels).
 
-    On a scale it grows from the median to both ends, so that the labels below any bound are
-    neighbours: max(F(k - 1) - 1/2, 1/2 - F(k), 0), with F(k) the probability of label k and all
-    below it.
+    Ordinal: max(F(k - 1) - 1/2, 1/2 - F(k), 0), with F the cumulative distribution. It grows from
+    the median to both ends, so prediction sets are contiguous.
     """
-    if answers.kind != "ordinal":
-        return 1 - answers.probabilities
-    upto = answers.probabilities.cumsum(1)
-    return np.maximum(np.maximum(upto - answers.probabilities - 0.5, 0.5 - upto), 0.0)
+    if predictions.kind != "ordinal":
+        return 1 - predictions.probabilities
+    cumulative = predictions.probabilities.cumsum(1)
+    above = cumulative - predictions.probabilities - 0.5
+    return np.maximum(np.maximum(above, 0.5 - cumulative), 0.0)
 
 
-def conformal_quantile(answers: Predictions, target: NDArray[Any]) -> float:
-    """Give the oddness that sets go up to: the ceil((n + 1) PROMISED)-th smallest of n, or infinity
-    if n is too small.
+def conformal_quantile(predictions: Predictions, target: NDArray[Any]) -> float:
+    """Return the conformal quantile: the ceil((n + 1) TARGET_COVERAGE)-th smallest of n scores.
+
+    It is infinite if n is too small.
 
     >>> conformal_quantile(Predictions("regression", np.array([[0.0, 1.0, 1.0]] * 9)),
     ...     np.arange(1.0, 10.0))
     9.0
     """
-    odd = np.sort(nonconformity(answers, target))
-    place = ceil((len(odd) + 1) * TARGET_COVERAGE - 1e-9)
-    return float(odd[place - 1]) if place <= len(odd) else inf
+    scores = np.sort(nonconformity(predictions, target))
+    rank = ceil((len(scores) + 1) * TARGET_COVERAGE - 1e-9)
+    return float(scores[rank - 1]) if rank <= len(scores) else inf
 
 
-def prediction_sets(answers: Predictions, bound: float) -> NDArray[np.bool_]:
-    """Give which labels are in each set, (examples, labels); where one is true, the answer
-    always is."""
-    inside = nonconformity_of_labels(answers) <= bound
-    if answers.kind != "multilabel":
-        inside[np.arange(len(inside)), answers.best] = True
+def prediction_sets(predictions: Predictions, bound: float) -> NDArray[np.bool_]:
+    """Return which labels are in each prediction set, (examples, labels).
+
+    Unless multilabel, a set always contains the predicted label.
+    """
+    inside = label_nonconformity(predictions) <= bound
+    if predictions.kind != "multilabel":
+        inside[np.arange(len(inside)), predictions.best] = True
     return inside
 
 
-def prediction_intervals(answers: Predictions, bound: float) -> Numbers:
-    """Give the interval of each number, (examples, 2)."""
-    return answers.scores[:, :1] + answers.scores[:, 1:] * np.array([-bound, bound])
+def prediction_intervals(predictions: Predictions, bound: float) -> Numbers:
+    """Return the prediction interval of each example, (examples, 2)."""
+    return predictions.scores[:, :1] + predictions.scores[:, 1:] * np.array([-bound, bound])
 
 
-def is_covered(answers: Predictions, target: NDArray[Any], bound: float) -> NDArray[np.bool_]:
-    """Tell for each example whether what is true is in its set, or interval."""
-    if answers.kind == "regression":
-        return nonconformity(answers, target) <= bound
-    inside = prediction_sets(answers, bound)
-    if answers.kind == "multilabel":
+def is_covered(predictions: Predictions, target: NDArray[Any], bound: float) -> NDArray[np.bool_]:
+    """Return for each example whether its set or interval contains the actual label."""
+    if predictions.kind == "regression":
+        return nonconformity(predictions, target) <= bound
+    inside = prediction_sets(predictions, bound)
+    if predictions.kind == "multilabel":
         return np.logical_and.reduce(inside | (target < 0.5), axis=1)
     return inside[np.arange(len(target)), target]

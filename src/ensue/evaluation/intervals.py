@@ -1,6 +1,6 @@
-"""How sure a figure is: bootstrap over stretches of the text (percentile method, Efron 1979).
+"""Confidence intervals: block bootstrap over a text (percentile method, Efron 1979), Wilson.
 
-Symbols of a text depend on their neighbours, so contiguous chunks are drawn again, not single
+Symbols of a text depend on their neighbours, so contiguous chunks are resampled, not single
 symbols.
 """
 
@@ -20,28 +20,30 @@ CHUNKS = 200
 _DRAWS = 2000
 _BOUNDS = (2.5, 97.5)
 FEW = 20
-"""From fewer things drawn again an interval is too narrow."""
+"""With fewer resampled units a bootstrap interval is too narrow."""
 NORMAL = 1.959963984540054
-"""The standard deviations that hold 95 % of a normal distribution."""
+"""The 97.5 % quantile of the standard normal distribution."""
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Chunks:
-    """The cost of a text under one model, by contiguous chunks; two models of one codec and text
-    can be compared."""
+    """Negative log-likelihood of a text by contiguous chunks, for paired comparison of models.
+
+    The models must share codec and text.
+    """
 
     nats: Nats
-    """Of all symbols of each chunk, the spelling of unknown ones included."""
+    """Total of each chunk, including the spelling of unknown symbols."""
     symbol_nats: Nats
-    """The same without spelling."""
+    """Total of each chunk without spelling."""
     symbols: Nats
-    """How many each chunk holds."""
+    """Number of symbols of each chunk."""
 
     @classmethod
     def of(cls, text: Corpus, nats: Nats) -> Chunks:
-        """Cut a scored text into chunks of equal length; there are fewer if it is very short."""
+        """Cut a scored text into CHUNKS chunks of equal length, or fewer if it is very short."""
         cuts = np.unique(np.linspace(0, len(nats), CHUNKS + 1).astype(np.int64))
         if len(cuts) < 2:
             return cls(np.zeros(1), np.zeros(1), np.ones(1))
@@ -52,9 +54,9 @@ class Chunks:
 
 
 def intervals(chunks: Chunks, likelihood: Likelihood) -> dict[str, Interval]:
-    """Give the 95 % interval of each figure of a likelihood, by its name.
+    """Return the 95 % bootstrap interval of each metric of a likelihood, by name.
 
-    What a symbol is in characters, bytes and words is taken from the whole text.
+    Characters, bytes and words per symbol are those of the whole text.
     """
     found = {}
     for sums, names in ((chunks.nats, SPELLED), (chunks.symbol_nats, UNSPELLED)):
@@ -65,10 +67,9 @@ def intervals(chunks: Chunks, likelihood: Likelihood) -> dict[str, Interval]:
 
 
 def difference(first: Chunks, second: Chunks, characters: int) -> tuple[float, Interval]:
-    """Give by how many nats per character the first costs more than the second, and the 95 %
-    interval.
+    """Return the paired difference first - second in nats per character, and its 95 % interval.
 
-    Both are drawn again together, chunk by chunk, so that what is hard for both cancels out.
+    Both are resampled together, chunk by chunk, so that what is hard for both cancels out.
     """
     per_character = first.symbols.sum() / max(characters, 1)
     excess = first.nats - second.nats
@@ -77,17 +78,16 @@ def difference(first: Chunks, second: Chunks, characters: int) -> tuple[float, I
 
 
 def mean_bounds(sums: Nats, counts: NDArray[Any]) -> Interval:
-    """Give the 95 % interval of the mean of things that are drawn again in groups, by the sum
-    and size of each."""
+    """Return the 95 % bootstrap interval of a mean, from the sum and size of each group."""
     rows = np.random.default_rng(0).integers(0, len(sums), (_DRAWS, len(sums)))
     return bounds(sums[rows].sum(1) / counts[rows].sum(1))
 
 
 def wilson_interval(share: float, count: int) -> Interval:
-    """Give the 95 % interval of a share of so many independent things (Wilson 1927).
+    """Return the 95 % Wilson score interval of a proportion (Wilson 1927).
 
-    Drawn again, all are right as soon as all were, and most intervals of 99 % of 100 would end
-    below the truth.
+    A bootstrap of a proportion of 1 has no width: most intervals of 99 % of 100 would end below
+    the true value.
 
     >>> low, high = wilson_interval(1.0, 50)
     >>> round(low, 3), high
@@ -101,15 +101,14 @@ def wilson_interval(share: float, count: int) -> Interval:
 
 
 def bounds(values: Nats) -> Interval:
-    """Give between which values the middle 95 % lie, of those that are defined."""
+    """Return the 2.5 % and 97.5 % percentiles of the values that are not NaN."""
     defined = values[~np.isnan(values)]
     low, high = np.percentile(defined, _BOUNDS).tolist() if len(defined) else (np.nan, np.nan)
     return low, high
 
 
 def widen_for_small_n(interval: Interval, middle: float, count: int) -> Interval:
-    """Widen the interval of a mean of few things as Student's t does; of one thing alone nothing
-    is known."""
+    """Widen the interval of a mean of few values as Student's t does; one value gives infinity."""
     if count >= FEW:
         return interval
     if count < 2:
@@ -119,8 +118,9 @@ def widen_for_small_n(interval: Interval, middle: float, count: int) -> Interval
 
 
 def t_quantile(level: float, freedom: int) -> float:
-    """Give a quantile of Student's t: sqrt(freedom) tan(a), where a has the density cos(a)^(freedom
-    - 1).
+    """Return a quantile of Student's t with `freedom` degrees of freedom.
+
+    t = sqrt(freedom) tan(a), where a has the density cos(a)^(freedom - 1).
 
     >>> round(t_quantile(0.975, 5), 3), round(t_quantile(0.9, 1), 3)
     (2.571, 3.078)

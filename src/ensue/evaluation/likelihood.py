@@ -1,4 +1,4 @@
-"""Likelihood is kept as it adds up, in nats, and converted exactly and with its unit at the end."""
+"""Likelihood of a text in nats, and metrics derived from it: bits per character, perplexity."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Nats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Likelihood:
-    """What a text costs under a model. Likelihoods of parts add up to that of the whole.
+    """Negative log-likelihood of a text; the sum of parts is that of the whole.
 
-    Figures per character, byte and word pay for the spelling of unknown symbols, so that models
-    with different vocabularies can be compared. Perplexity, as is usual, is that of the codec's
-    symbols, "unknown" among them, and does not: it compares models with the same codec only. Per
-    token it compares those that know the same symbols.
+    Metrics per character, byte and word include the spelling of unknown symbols, so that models
+    with different vocabularies can be compared. Perplexity does not: as usual, it is that of the
+    codec's symbols, "unknown" among them, and compares only models with the same codec. Perplexity
+    per token compares models with the same known symbols.
 
     >>> half = Likelihood(nats=8 * log(2), spelling_nats=0, symbols=8, characters=8, bytes=16,
     ...     words=2, unknown=0)
@@ -31,23 +31,23 @@ class Likelihood:
     """
 
     nats: float
-    """For the symbols of the codec."""
+    """Of the symbols of the codec."""
     spelling_nats: float
-    """For saying what the unknown ones are."""
+    """Of the spelling of unknown symbols."""
     symbols: int
     characters: int
     bytes: int
     words: int
     unknown: int
-    """How many symbols are unknown."""
+    """Number of unknown symbols."""
     tokens: int = 0
-    """Stretches between blanks, and line ends, whatever the codec."""
+    """Words between blanks, and line ends, whatever the codec."""
     unknown_nats: float = 0.0
-    """The part of `nats` that is for being unknown."""
+    """Share of the unknown symbols in `nats`."""
 
     @classmethod
     def of(cls, text: Corpus, nats: Nats) -> Likelihood:
-        """Add up the nats of each symbol of a text."""
+        """Sum the nats of each symbol of a text."""
         sizes = (
             len(text.ids),
             text.characters,
@@ -65,7 +65,7 @@ class Likelihood:
 
     @property
     def total_nats(self) -> float:
-        """Nats for everything: the symbols, and the spelling of unknown ones."""
+        """Total nats, including the spelling of unknown symbols."""
         return self.nats + self.spelling_nats
 
     @property
@@ -85,28 +85,26 @@ class Likelihood:
 
     @property
     def bits_per_word(self) -> float:
-        """Bits per word, as words stand between blanks."""
+        """Bits per word; words are separated by blanks."""
         return _ratio(self.total_nats, self.words) / log(2)
 
     @property
     def perplexity(self) -> float:
-        """Perplexity per symbol of the codec: e to the nats of one symbol."""
+        """Perplexity per symbol of the codec: exp(nats / symbols)."""
         return _exp(_ratio(self.nats, self.symbols))
 
     @property
     def perplexity_per_token(self) -> float:
-        """Perplexity per token between blanks, a line's end counting as one, as lmplz and KenLM
-        count them."""
+        """Perplexity per word between blanks or end of line, as lmplz and KenLM count them."""
         return _exp(_ratio(self.nats, self.tokens))
 
     @property
     def perplexity_without_unknown(self) -> float:
-        """Perplexity per symbol of those that are known: KenLM's "excluding OOVs" with the codec
-        `tokens`."""
+        """Perplexity per known symbol: KenLM's "excluding OOVs" with the codec `tokens`."""
         return _exp(_ratio(self.nats - self.unknown_nats, self.symbols - self.unknown))
 
     def to_json(self, intervals: Mapping[str, tuple[float, float]] | None = None) -> dict[str, Any]:
-        """Give the figures and what they were made of; `intervals` by the figures' names."""
+        """Return metrics and totals as JSON values; `intervals` are keyed by metric."""
         figures = {name: getattr(self, name) for name in FIGURES}
         sizes = {
             name: getattr(self, name)
@@ -119,14 +117,14 @@ class Likelihood:
 
 
 SPELLED = ("nats_per_character", "bits_per_character", "bits_per_byte", "bits_per_word")
-"""They pay for the spelling of unknown symbols."""
+"""Metrics that include the spelling of unknown symbols."""
 UNSPELLED = ("perplexity", "perplexity_per_token")
-"""They do not, as is usual."""
+"""Metrics that exclude it, as is usual."""
 FIGURES = (*SPELLED, *UNSPELLED)
 
 
 def paid(text: Corpus, nats: Nats) -> Nats:
-    """Add to the nats of each symbol what it costs to spell it, where it is unknown."""
+    """Add the nats of spelling to those of unknown symbols."""
     total = np.array(nats, dtype=np.float64)
     total[text.unknown_at] += text.unknown_nats
     return total

@@ -1,4 +1,4 @@
-"""A text's score by lines, as an editor counts them."""
+"""Negative log-likelihood of a text by line, numbered as in an editor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ensue.evaluation.likelihood import Nats
 
 @dataclass(frozen=True)
 class LineScore:
-    """What one line costs, its line break included."""
+    """Nats of one line, including its line break."""
 
     line: int
     symbols: int
@@ -22,11 +22,10 @@ class LineScore:
 def line_numbers(
     breaks: NDArray[np.int64], offsets: NDArray[np.int64], firsts: NDArray[np.int64] | None = None
 ) -> NDArray[np.int64]:
-    """Give the line on which each symbol begins; `breaks` counts the line breaks in each, an end
-    being one.
+    """Return the line on which each symbol begins; `breaks` counts the line breaks in each symbol.
 
-    `firsts` are the lines on which the records at `offsets` begin; without them one follows the
-    other, from 1.
+    An end symbol is a line break. `firsts` are the first lines of the records at `offsets`; by
+    default records follow each other from line 1.
 
     >>> line_numbers(np.array([0, 1, 0, 0, 1]), np.array([0, 2, 5]), firsts=np.array([3,
     ...     7])).tolist()
@@ -39,7 +38,7 @@ def line_numbers(
 
 
 def by_line(nats: Nats, lines: NDArray[np.int64], offsets: NDArray[np.int64]) -> list[LineScore]:
-    """Add up the nats of the symbols of each line that has any, in each record by itself."""
+    """Sum the nats of each line that has symbols, separately for each record."""
     first = (
         np.union1d(np.flatnonzero(np.diff(lines, prepend=0)), offsets[:-1])
         if len(lines)

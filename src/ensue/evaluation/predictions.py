@@ -1,4 +1,4 @@
-"""What a model says of examples, as arrays, whatever kind of label it is."""
+"""Predictions of labels as arrays, for every kind of label."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from ensue.data.codecs.labels import LabelCodec, LabelKind
 Numbers = NDArray[np.float64]
 
 ROUNDED = 1e-12
-"""What sums of probabilities may be off."""
+"""Rounding error tolerated in sums of probabilities."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """One row an example, (examples, labels): log-probabilities of labels that exclude each other,
-    log-odds of several that do not; of a number what is likeliest, and its spread below and above
-    that."""
+    """Predictions of examples, one row each.
+
+    `scores` (examples, labels) are log-probabilities of multiclass and ordinal labels, log-odds of
+    multilabel ones. For regression they are (examples, 3): centre, spread below, spread above.
+    """
 
     kind: LabelKind
     scores: Numbers
     inner: NDArray[np.int64] | None = None
-    """Where steps have labels of their own: of how many each example is right, and how many it
-    has, (examples, 2)."""
+    """If steps have labels too: correct and total step labels of each example, (examples, 2)."""
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -41,16 +42,21 @@ class Predictions:
 
     @cached_property
     def best(self) -> NDArray[Any]:
-        """What is answered: the place of the likeliest label, on a scale that of the median, of
-        several a row of booleans, of a number its mean, or median."""
+        """The prediction of each example.
+
+        Multiclass: index of the most probable label. Ordinal: index of the median. Multilabel: a
+        row of booleans. Regression: the number itself.
+        """
         if self.kind == "regression":
             return self.scores[:, 0]
-        return self.scores > 0 if self.kind == "multilabel" else answered(self.kind, self.scores)
+        return self.scores > 0 if self.kind == "multilabel" else choose(self.kind, self.scores)
 
     @property
     def confidence(self) -> Numbers:
-        """How sure the answer is: its probability, of several that of the least sure label;
-        minus the spreads."""
+        """Confidence: probability of the prediction, or of its least certain label if multilabel.
+
+        Regression: minus the sum of the spreads.
+        """
         if self.kind == "regression":
             return -self.scores[:, 1:].sum(1)
         if self.kind == "multilabel":
@@ -58,41 +64,40 @@ class Predictions:
         return np.take_along_axis(self.probabilities, self.best[:, None], 1)[:, 0]
 
     def standardised_error(self, target: NDArray[Any]) -> Numbers:
-        """Of numbers, how many spreads the true ones are above what is likeliest: of those above
-        it, or below."""
+        """Return (target - centre) / spread of a regression, with the spread of that side."""
         middle, below, above = self.scores.T
         return (target - middle) / np.where(target < middle, below, above)
 
     def with_temperature(self, temperature: float) -> Predictions:
-        """Give softer answers, or harder ones below 1: scores divided by it, or spreads
-        multiplied."""
+        """Apply temperature scaling: divide scores by it, or multiply a regression's spreads."""
         if self.kind == "regression":
             return replace(self, scores=self.scores * [1.0, temperature, temperature])
         scores = self.scores / temperature
-        return replace(self, scores=scores if self.kind == "multilabel" else normalised(scores))
+        return replace(self, scores=scores if self.kind == "multilabel" else normalise(scores))
 
     def in_units(self, labels: LabelCodec) -> Predictions:
-        """Give numbers as they stood in the data; labels are as they are."""
+        """Convert a regression to the units of the data; labels are unchanged."""
         if self.kind != "regression":
             return self
         return replace(self, scores=self.scores * labels.scale + [labels.mean, 0.0, 0.0])
 
 
-def normalised(scores: Numbers) -> Numbers:
-    """Make log-probabilities of scores: rows whose exponentials add up to one."""
+def normalise(scores: Numbers) -> Numbers:
+    """Convert scores to log-probabilities: log-softmax over the last axis."""
     scores = scores - scores.max(-1, keepdims=True)
     return scores - np.log(np.exp(scores).sum(-1, keepdims=True))
 
 
-def answered(kind: LabelKind, scores: Numbers) -> NDArray[np.int64]:
-    """Give the place of the label that is answered, by the scores of all, (..., labels): the
-    likeliest, which is right most often; on a scale the median, which is fewest places off in the
-    mean.
+def choose(kind: LabelKind, scores: Numbers) -> NDArray[np.int64]:
+    """Return the index of the predicted label, given scores (..., labels).
+
+    Multiclass: the most probable label, which minimises expected errors. Ordinal: the median, which
+    minimises the expected absolute error in ranks.
 
     >>> scores = np.log([[0.4, 0.05, 0.25, 0.3]])
-    >>> answered("multiclass", scores).tolist(), answered("ordinal", scores).tolist()
+    >>> choose("multiclass", scores).tolist(), choose("ordinal", scores).tolist()
     ([0], [2])
     """
     if kind != "ordinal":
         return scores.argmax(-1)
-    return (np.exp(normalised(scores)).cumsum(-1) >= 0.5 - ROUNDED).argmax(-1)
+    return (np.exp(normalise(scores)).cumsum(-1) >= 0.5 - ROUNDED).argmax(-1)

@@ -1,5 +1,4 @@
-"""Predict, then learn, chunk after chunk: an honest score of a model that goes on learning
-(Dawid 1984)."""
+"""Prequential evaluation of online learning: predict each chunk, then learn it (Dawid 1984)."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ Chunk = TypeVar("Chunk")
 
 @dataclass(frozen=True)
 class Point:
-    """One chunk, and all chunks up to it."""
+    """Likelihood of one chunk, and of all chunks up to it."""
 
     chunk: Likelihood
     total: Likelihood
@@ -23,8 +22,7 @@ class Point:
 def prequential(
     chunks: Iterable[Chunk], score: Callable[[Chunk], Likelihood], learn: Callable[[Chunk], object]
 ) -> Iterator[Point]:
-    """Score each chunk before it is learned, so that no symbol is ever scored by a model that
-    has seen it."""
+    """Score each chunk before it is learned, so that no model scores symbols that it has seen."""
     total = Likelihood(0.0, 0.0, 0, 0, 0, 0, 0)
     for chunk in chunks:
         likelihood = score(chunk)

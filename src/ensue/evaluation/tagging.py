@@ -40,14 +40,14 @@ class TaggedTruth:
         """How many sentences there are."""
         return len(self.offsets) - 1
 
-    def losses(self, said: Ids) -> NDArray[np.float64]:
+    def losses(self, predicted: Ids) -> NDArray[np.float64]:
         """Give 1 for each wrong tag, (words,)."""
-        return (said != self.true).astype(np.float64)
+        return (predicted != self.true).astype(np.float64)
 
-    def figures(self, said: Ids) -> MetricFunction:
+    def figures(self, predicted: Ids) -> MetricFunction:
         """Give the metrics of tags over some sentences; those of unknown words are left out
         where there are none."""
-        right = said == self.true
+        right = predicted == self.true
         counts = {
             "tag_accuracy": (right, np.ones_like(right)),
             "tag_accuracy_known": (right & self.known, self.known),
@@ -58,7 +58,7 @@ class TaggedTruth:
             for name, pair in counts.items()
             if pair[1].any()
         }
-        spans = self.spans(said)
+        spans = self.spans(predicted)
 
         def over(rows: NDArray[np.int64]) -> dict[str, float]:
             found = {
@@ -69,17 +69,19 @@ class TaggedTruth:
 
         return over
 
-    def judged(self, said: Ids) -> SpanCounts | None:
+    def judged(self, predicted: Ids) -> SpanCounts | None:
         """Give the spans that models are compared by; None where tags write none, or no sentence
         has any."""
-        spans = self.spans(said)
+        spans = self.spans(predicted)
         return spans if spans is not None and spans.actual.any() else None
 
-    def spans(self, said: Ids) -> SpanCounts | None:
+    def spans(self, predicted: Ids) -> SpanCounts | None:
         """Count the spans of each sentence, if tags write spans."""
         if self.scheme is None:
             return None
-        return SpanCounts.of(self._true_spans, self._rules.find(said, self.offsets), self.offsets)
+        return SpanCounts.of(
+            self._true_spans, self._rules.find(predicted, self.offsets), self.offsets
+        )
 
     @cached_property
     def _rules(self) -> SpanRules:
@@ -92,7 +94,7 @@ class TaggedTruth:
     def _by_sentence(self, hits: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.diff(np.concatenate([[0], np.cumsum(hits)])[self.offsets])
 
-    def details(self, said: Ids) -> dict[str, Any]:
+    def details(self, predicted: Ids) -> dict[str, Any]:
         """Tell more: of each tag, of the commonest confusions, of types of spans, and of tags
         never in training."""
         unseen = self.true >= self.taught
@@ -100,32 +102,32 @@ class TaggedTruth:
             "sentences": self.sentences,
             "words": len(self.true),
             "unknown_words": int((~self.known).sum()),
-            "per_tag": self.per_tag(said),
-            "confusions": self.confusions(said),
+            "per_tag": self.per_tag(predicted),
+            "confusions": self.confusions(predicted),
         }
         if unseen.any():
             names = sorted({self.tags[one] for one in self.true[unseen].tolist()})
-            rest = float((said == self.true)[~unseen].mean()) if (~unseen).any() else 0.0
+            rest = float((predicted == self.true)[~unseen].mean()) if (~unseen).any() else 0.0
             told["unseen_tags"] = {
                 "words": int(unseen.sum()),
                 "tags": names,
                 "tag_accuracy_of_the_others": rest,
             }
         if self.scheme is not None:
-            told["spans"] = {"scheme": self.scheme, "per_type": self.per_type(said)}
+            told["spans"] = {"scheme": self.scheme, "per_type": self.per_type(predicted)}
         return told
 
-    def per_tag(self, said: Ids) -> list[dict[str, Any]]:
+    def per_tag(self, predicted: Ids) -> list[dict[str, Any]]:
         """Give precision, recall and F1 of each tag, the commonest first."""
         size = len(self.tags)
-        ids = (self.true, said, self.true[said == self.true])
+        ids = (self.true, predicted, self.true[predicted == self.true])
         counts = np.stack([np.bincount(own, minlength=size) for own in ids], 1)
         order = np.argsort(-counts[:, 0], kind="stable")
         return [_row(self.tags[one], *counts[one].tolist()) for one in order if counts[one].any()]
 
-    def per_type(self, said: Ids) -> list[dict[str, Any]]:
+    def per_type(self, predicted: Ids) -> list[dict[str, Any]]:
         """Give precision, recall and F1 of each type of span."""
-        there, found = self._true_spans, self._rules.find(said, self.offsets)
+        there, found = self._true_spans, self._rules.find(predicted, self.offsets)
         spans = (there, found, correct_spans(there, found))
         counts = np.stack(
             [np.bincount(own[:, 2], minlength=len(self._rules.kinds)) for own in spans], 1
@@ -136,10 +138,10 @@ class TaggedTruth:
             if any(own)
         ]
 
-    def confusions(self, said: Ids) -> list[dict[str, Any]]:
+    def confusions(self, predicted: Ids) -> list[dict[str, Any]]:
         """Give the commonest confusions."""
-        wrong = said != self.true
-        pairs = Counter(zip(self.true[wrong].tolist(), said[wrong].tolist(), strict=True))
+        wrong = predicted != self.true
+        pairs = Counter(zip(self.true[wrong].tolist(), predicted[wrong].tolist(), strict=True))
         return [
             {"actual": self.tags[true], "predicted": self.tags[told], "count": count}
             for (true, told), count in pairs.most_common(CONFUSIONS)

@@ -10,7 +10,7 @@ import torch
 from ensue.data.codecs.labels import LabelCodec
 from ensue.data.dataset import Examples
 from ensue.data.feeds import in_order
-from ensue.evaluation.predictions import Predictions, answered, normalised
+from ensue.evaluation.predictions import Predictions, choose, normalise
 from ensue.evaluation.scores import Groups
 from ensue.models.contract import Predictor
 from ensue.models.parameters import device_of
@@ -38,13 +38,13 @@ def predict(model: Predictor, examples: Examples, labels: LabelCodec) -> Predict
         if scores.dim() == 3:
             if "label" in batch.fields:
                 inner = np.zeros((len(examples), 2), np.int64) if inner is None else inner
-                right = answered(labels.kind, scores.cpu().double().numpy()) + 1 == batch["label"]
+                right = choose(labels.kind, scores.cpu().double().numpy()) + 1 == batch["label"]
                 inner[numbers] = np.stack([right.sum(1), (batch["label"] > 0).sum(1)], 1)
             ends = torch.as_tensor(batch.lengths, device=scores.device) - 1
             scores = scores[torch.arange(len(scores), device=scores.device), ends]
         found[numbers] = scores.cpu().double().numpy()
     exclusive = labels.kind in ("multiclass", "ordinal")
-    return Predictions(labels.kind, normalised(found) if exclusive else found, inner).in_units(
+    return Predictions(labels.kind, normalise(found) if exclusive else found, inner).in_units(
         labels
     )
 

@@ -17,7 +17,7 @@ from ensue.data.dataset import Examples
 from ensue.data.feeds import ExampleFeed
 from ensue.data.labelled_parts import LabelledParts
 from ensue.evaluation.calibration import fit_temperature
-from ensue.evaluation.classification import compute_metrics, losses, unit_of
+from ensue.evaluation.classification import compute_metrics, get_loss_unit, losses
 from ensue.evaluation.conformal import TARGET_COVERAGE, conformal_quantile
 from ensue.evaluation.ranking import Role
 from ensue.evaluation.scores import Score, by_group, with_intervals
@@ -184,7 +184,7 @@ def _conclude(
 ) -> LabelModel:
     """Calibrate, score everybody on the test part, once, and write the report and the result."""
     labels, test = parts.labels, parts["test"]
-    true, groups, unit = targets(test, labels), groups_of(test), unit_of(labels.kind)
+    true, groups, unit = targets(test, labels), groups_of(test), get_loss_unit(labels.kind)
     told = _calibrated(
         run, learned.model, parts
     )  # first, for it belongs to the model, whatever fails after it
