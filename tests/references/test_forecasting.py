@@ -12,7 +12,7 @@ from ensue.data.series.frequency import Frequency, calendar, read_frequency, ste
 from ensue.data.tables.times import read_time
 from ensue.evaluation.forecasting.conformal import UNCALIBRATED
 from ensue.evaluation.forecasting.distributions import Normals, Quantiled, Sampled
-from ensue.evaluation.forecasting.metrics import Scales, blocked, naive_scale, score
+from ensue.evaluation.forecasting.metrics import Scales, compute_block_metrics, naive_scale, score
 from ensue.evaluation.forecasting.naive import SIMPLE, errors_spread
 from ensue.evaluation.ranking import Recommendation, best_model, explain_recommendation
 from ensue.evaluation.scores import Score
@@ -65,7 +65,7 @@ def test_figures_by_hand() -> None:
     assert metrics["mse"] == pytest.approx((4 / 25 + 1 / 25) / 2)
     assert (metrics["coverage_80"], metrics["coverage_95"]) == (0.5, 0.5)
     assert metrics["width_95"] == pytest.approx(2 * 1.959964 * 1.5, abs=1e-5)
-    both = blocked(scored, np.array([0]))
+    both = compute_block_metrics(scored, np.array([0]))
     assert both[0] == pytest.approx(metrics)
     assert both[2].mean() == pytest.approx(metrics["mase"])
 
@@ -75,7 +75,7 @@ def test_a_series_that_never_changes_has_no_mase() -> None:
     scales = Scales(np.array([[np.nan], [2.0]]), np.ones((2, 1)))
     scored = score(told, np.array([[[3.0]], [[4.0]]]), scales, UNCALIBRATED)
     assert scored.metrics()["mase"] == 0.5
-    metrics, intervals, losses = blocked(scored, np.array([0, 1]))
+    metrics, intervals, losses = compute_block_metrics(scored, np.array([0, 1]))
     assert (metrics["mase"], losses.tolist()) == (0.5, [0.5])
     assert np.isnan(intervals["mase"]).all()
     assert np.isfinite(intervals["mae"]).all()
@@ -90,7 +90,7 @@ def test_a_figure_that_some_have_not_is_that_of_the_others() -> None:
     still = draws.permutation(40)[:25]
     scale[still] = np.nan
     kept = np.setdiff1d(np.arange(40), still)
-    metrics, intervals, losses = blocked(
+    metrics, intervals, losses = compute_block_metrics(
         score(told, target, Scales(scale, np.ones((40, 1))), UNCALIBRATED), np.arange(40)
     )
     without = score(
@@ -99,7 +99,7 @@ def test_a_figure_that_some_have_not_is_that_of_the_others() -> None:
         Scales(scale[kept], scale[kept]),
         UNCALIBRATED,
     )
-    others = blocked(without, np.arange(15))
+    others = compute_block_metrics(without, np.arange(15))
     assert metrics["mase"] == pytest.approx(losses.mean()) == pytest.approx(others[0]["mase"])
     assert intervals["mase"] == pytest.approx(others[1]["mase"])
     np.testing.assert_allclose(losses, others[2])
@@ -267,13 +267,13 @@ def test_intervals_of_few_stretches_are_students() -> None:
         blocks = np.repeat(np.arange(5), 3)
         came = np.repeat(draws.normal(size=5), 3).reshape(15, 1, 1) + 50
         told = Normals(np.zeros_like(came), np.ones_like(came))
-        low, high = blocked(
+        low, high = compute_block_metrics(
             score(told, came, Scales(np.ones((15, 1)), np.ones((15, 1))), UNCALIBRATED), blocks
         )[1]["mae"]
         held += low <= 50 <= high
     assert 0.91 < held / 300 < 0.98
     one = score(told, came, Scales(np.ones((15, 1)), np.ones((15, 1))), UNCALIBRATED)
-    assert np.isnan(blocked(one, np.zeros(15, np.int64))[1]["mae"]).all()
+    assert np.isnan(compute_block_metrics(one, np.zeros(15, np.int64))[1]["mae"]).all()
 
 
 def row(name: str, seconds: float, *losses: float) -> Score:

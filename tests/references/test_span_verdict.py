@@ -33,7 +33,17 @@ def truth(count: int) -> TaggedTruth:
 def standing(
     name: str, role: Role, truth: TaggedTruth, said: np.ndarray, seconds: float = 1.0
 ) -> Score:
-    return Score(name, role, {}, {}, truth.losses(said), "span F1", seconds, 0, truth.judged(said))
+    return Score(
+        name,
+        role,
+        {},
+        {},
+        truth.losses(said),
+        "span F1",
+        seconds,
+        0,
+        truth.get_comparison_spans(said),
+    )
 
 
 def damaged(truth: TaggedTruth, share: float, tag: int, seed: int) -> np.ndarray:
@@ -106,7 +116,7 @@ def test_a_network_that_is_no_better_in_spans_is_worse() -> None:
 def test_without_spans_in_the_test_words_are_compared() -> None:
     one = truth(10)
     empty = TaggedTruth(np.full(100, 2), one.known, one.offsets, TAGS, 3, "IOB2")
-    assert empty.judged(np.full(100, 2)) is None
+    assert empty.get_comparison_spans(np.full(100, 2)) is None
 
 
 def test_the_warning_tells_f1() -> None:

@@ -120,7 +120,7 @@ def test_cases_worked_out_by_hand(there, found, counts):
     ]
     counted = SpanCounts.of(*spans, offsets)
     assert (counted.actual[0], counted.predicted[0], counted.correct[0]) == counts
-    figures = counted.figures(np.array([0]))
+    figures = counted.compute_metrics(np.array([0]))
     precision, recall = (
         counts[2] / counts[1] if counts[1] else np.nan,
         counts[2] / counts[0] if counts[0] else np.nan,

@@ -25,7 +25,7 @@ from ensue.data.dataset import Examples
 from ensue.data.dataset_writer import encode_corpus
 from ensue.data.prepare import _Progress
 from ensue.errors import RunError
-from ensue.evaluation.sampling import FEWEST, ScoredText, affordable
+from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable
 from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.models.ngram import NgramSettings, estimate
 from ensue.tasks import fitting as learning
@@ -433,7 +433,7 @@ def test_what_comes_after_a_training_is_timed_before_it(
     first = tmp_path / "first"
     ensue.train("generate", text, out=first, settings=[*settings, "training.steps=1"])
     assert given.pop() == RESERVED_SHARE  # steps are no time
-    monkeypatch.setattr(text_training, "seconds_each", lambda *_: each)
+    monkeypatch.setattr(text_training, "estimate_time_per_symbol", lambda *_: each)
     ensue.train("generate", text, out=tmp_path / "timed", minutes=0.02, settings=settings)
     assert given.pop() == pytest.approx(share)
 
@@ -449,7 +449,7 @@ def test_a_run_that_goes_on_for_minutes_scores_what_they_have_time_for(
         "training.steps=1",
     ]
     whole = ensue.train("generate", text, out=run, settings=settings).run.about["scored"]["symbols"]
-    monkeypatch.setattr(text_training, "affordable", lambda *_: whole // 2)
+    monkeypatch.setattr(text_training, "count_affordable", lambda *_: whole // 2)
     assert api.resume(run, minutes=0.02).run.about["scored"]["symbols"] == whole // 2
 
 
@@ -458,8 +458,8 @@ def test_a_sample_of_the_test_part_costs_what_all_of_it_does() -> None:
     model = estimate(train.ids, train.offsets, codec.size, NgramSettings(order=4)).packed()
     whole = encode_corpus([prose(20_000, seed=3)], codec)
     exact = score(model, whole.ids, whole.offsets, ScoreSettings())
-    assert affordable(whole, [model], inf) == len(whole)
-    assert affordable(whole, [model], 1e-9) == FEWEST
+    assert count_affordable(whole, [model], inf) == len(whole)
+    assert count_affordable(whole, [model], 1e-9) == FEWEST
     some = ScoredText.of(whole, FEWEST)
     read: list[int] = []
     some.nats(model, read.append)

@@ -65,7 +65,7 @@ def test_compare_says_which_figures_are_of_a_sample(
         "mixture.use=never",
     ]
     assert main(["train", "generate", str(text), "--out", str(tmp_path / "whole"), *unigram]) == 0
-    monkeypatch.setattr(text_training, "affordable", lambda *_: 900)
+    monkeypatch.setattr(text_training, "count_affordable", lambda *_: 900)
     assert main(["train", "generate", str(text), "--out", str(tmp_path / "some"), *quick]) == 0
     runs = [tmp_path / "whole", tmp_path / "some"]
     shown, results = out(capsys, "compare", *runs), told(capsys, "compare", *runs)

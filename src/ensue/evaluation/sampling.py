@@ -1,5 +1,4 @@
-"""A large test part may cost more to score than there is time: then evenly spread stretches of
-it are scored."""
+"""Score a sample of a large test part, evenly spaced, if scoring all would exceed the budget."""
 
 from __future__ import annotations
 
@@ -16,58 +15,56 @@ from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.models.contract import Autoregressive
 
 FEWEST = 20_000
-"""Symbols that are scored in any case."""
+"""Fewest symbols that are scored."""
 STRETCHES, SHORTEST = 40, 500
-"""One long text is scored in so many stretches, of at least so many symbols."""
+"""Stretches that one long text is sampled in, and fewest symbols of each."""
 WARMUP = 256
-"""Symbols that are read before each stretch, so that a network knows where it is."""
+"""Symbols that are read before each stretch, to bring the state up to date."""
 PROBE = 2000
-"""Symbols whose scoring tells how long all of them would take."""
+"""Symbols that are scored to measure the speed."""
 FEWEST_PROBED, PROBED = 200, 10_000_000
-"""Of a large vocabulary fewer tell it: each symbol has a probability at each of them, which says
-enough."""
+"""Bounds of the probe with a large vocabulary: fewest symbols, and most probabilities."""
 CHEAP = 0.1
-"""Where FEWEST take no more than this share of the time, they are tried: side by side, more of
-them are quicker."""
+"""If FEWEST symbols take at most this share of the time, the speed is measured on them: larger
+batches are faster per symbol."""
 
 
 @dataclass(frozen=True)
 class ScoredText:
-    """What of a text is scored: `text`, which is all of it, or stretches of it one after the
-    other."""
+    """The part of a text that is scored: `text` is all of `full`, or concatenated stretches."""
 
     text: Corpus
     full: Corpus
     stretches: NDArray[np.int64] | None = None
-    """(stretches, 2): where they begin and end; whole records, where there are records. None for
+    """Begin and end of each stretch, (stretches, 2); complete records if there are several. None is
     all of the text."""
 
     @staticmethod
-    def of(whole: Corpus, symbols: int) -> ScoredText:
-        """Take about so many symbols, evenly spread."""
-        if symbols >= len(whole):
-            return ScoredText(whole, whole)
-        ends = whole.offsets
+    def of(full: Corpus, symbols: int) -> ScoredText:
+        """Sample about `symbols` symbols, evenly spaced."""
+        if symbols >= len(full):
+            return ScoredText(full, full)
+        ends = full.offsets
         if len(ends) == 2:
             count = max(min(STRETCHES, symbols // SHORTEST), 1)
-            begins = np.linspace(0, len(whole), count, endpoint=False).astype(np.int64)
+            begins = np.linspace(0, len(full), count, endpoint=False).astype(np.int64)
             stretches = np.stack([begins, begins + symbols // count], 1)
         else:
-            records = max(symbols * (len(ends) - 1) // len(whole), 1)
+            records = max(symbols * (len(ends) - 1) // len(full), 1)
             chosen = np.linspace(0, len(ends) - 1, records, endpoint=False).astype(np.int64)
             stretches = np.stack([ends[chosen], ends[chosen + 1]], 1)
-        return ScoredText(_cut(whole, stretches), whole, stretches)
+        return ScoredText(_cut(full, stretches), full, stretches)
 
     @property
-    def read(self) -> int:
-        """How many symbols are read to score it."""
+    def read_count(self) -> int:
+        """Number of symbols that are read to score it, including the warm-up."""
         if self.stretches is None:
             return len(self.text)
         before = np.minimum(self.stretches[:, 0], WARMUP) if len(self.full.offsets) == 2 else 0
         return len(self.text) + int(np.sum(before))
 
     def nats(self, model: Autoregressive, advance: Callable[[int], None] | None = None) -> Nats:
-        """Score it, symbol by symbol; `advance` is told of symbols that are done."""
+        """Return the nats of each symbol; `advance` is called with the number of symbols read."""
         ids, offsets = self.full.ids, self.full.offsets
         if self.stretches is None:
             return score(model, ids, offsets, ScoreSettings(), advance=advance)
@@ -76,52 +73,53 @@ class ScoredText:
         ]
 
 
-def affordable(whole: Corpus, models: Sequence[Autoregressive], seconds: float) -> int:
-    """Say how many symbols of a text can be scored under all models in so many seconds: all, or
-    FEWEST at least."""
-    if len(whole) <= FEWEST or seconds == float("inf"):
-        return len(whole)
-    if len(whole.offsets) == 2:
-        exact = replace(whole, ids=whole.ids[:PROBE], offsets=np.array([0, PROBE]))
-        if _cost(ScoredText(exact, exact), models) * len(whole) <= seconds:
-            return len(whole)
-    cost = _cost(ScoredText.of(whole, 2 * PROBE), models)
+def count_affordable(text: Corpus, models: Sequence[Autoregressive], seconds: float) -> int:
+    """Return how many symbols all models can score in these seconds: at least FEWEST, or all."""
+    if len(text) <= FEWEST or seconds == float("inf"):
+        return len(text)
+    if len(text.offsets) == 2:
+        # Scoring all has no warm-ups and runs unbatched, so its speed is measured separately.
+        exact = replace(text, ids=text.ids[:PROBE], offsets=np.array([0, PROBE]))
+        if _time_per_symbol(ScoredText(exact, exact), models) * len(text) <= seconds:
+            return len(text)
+    cost = _time_per_symbol(ScoredText.of(text, 2 * PROBE), models)
     if cost * FEWEST <= CHEAP * seconds:
-        cost = _cost(ScoredText.of(whole, FEWEST), models)
+        cost = _time_per_symbol(ScoredText.of(text, FEWEST), models)
     return min(
-        max(int(seconds / cost), FEWEST), len(whole) - 1 if len(whole.offsets) == 2 else len(whole)
+        max(int(seconds / cost), FEWEST), len(text) - 1 if len(text.offsets) == 2 else len(text)
     )
 
 
-def seconds_each(whole: Corpus, models: Sequence[Autoregressive]) -> float:
-    """Say how long a symbol of a text takes under all models, by a few of them."""
+def estimate_time_per_symbol(text: Corpus, models: Sequence[Autoregressive]) -> float:
+    """Return the seconds that all models need per symbol, measured on a probe of the text."""
     size = max(model.size for model in models)
-    return _cost(ScoredText.of(whole, min(PROBE, max(PROBED // size, FEWEST_PROBED))), models)
+    probe = ScoredText.of(text, min(PROBE, max(PROBED // size, FEWEST_PROBED)))
+    return _time_per_symbol(probe, models)
 
 
-def _cost(some: ScoredText, models: Sequence[Autoregressive]) -> float:
-    """Give the seconds of a symbol under all models."""
+def _time_per_symbol(sample: ScoredText, models: Sequence[Autoregressive]) -> float:
+    """Measure the seconds that all models need per symbol."""
     began = perf_counter()
     for model in models:
-        some.nats(model)
-    return (perf_counter() - began) / len(some.text)
+        sample.nats(model)
+    return (perf_counter() - began) / len(sample.text)
 
 
 def _places(stretches: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([np.arange(begin, end) for begin, end in stretches])
 
 
-def _cut(whole: Corpus, stretches: NDArray[np.int64]) -> Corpus:
-    """Make a text of stretches; its sizes are what they are of the whole, in proportion."""
+def _cut(full: Corpus, stretches: NDArray[np.int64]) -> Corpus:
+    """Concatenate stretches of a text; characters, bytes and words are in proportion."""
     places = _places(stretches)
-    share = len(places) / len(whole)
-    sizes = {name: round(getattr(whole, name) * share) for name in ("characters", "bytes", "words")}
-    unknown = np.isin(whole.unknown_at, places)
+    share = len(places) / len(full)
+    sizes = {name: round(getattr(full, name) * share) for name in ("characters", "bytes", "words")}
+    unknown = np.isin(full.unknown_at, places)
     return replace(
-        whole,
-        ids=np.asarray(whole.ids)[places],
+        full,
+        ids=np.asarray(full.ids)[places],
         offsets=np.append(0, np.cumsum(stretches[:, 1] - stretches[:, 0])),
-        unknown_at=np.searchsorted(places, whole.unknown_at[unknown]),
-        unknown_nats=whole.unknown_nats[unknown],
+        unknown_at=np.searchsorted(places, full.unknown_at[unknown]),
+        unknown_nats=full.unknown_nats[unknown],
         **sizes,
     )

@@ -1,4 +1,4 @@
-"""A model that predicts, on the test part: its figures, how sure they are, and what it cost."""
+"""Score of a model on the test part: metrics, confidence intervals, losses and training time."""
 
 from __future__ import annotations
 
@@ -20,45 +20,43 @@ from ensue.evaluation.ranking import Role
 from ensue.evaluation.spans import SpanCounts
 
 DRAWS = 500
-"""Figures such as F1 are computed anew for each draw, so fewer are made than for a mean."""
+"""Bootstrap samples; fewer than for a mean, because metrics such as F1 are recomputed for each."""
 
 SHARES = {"accuracy", "coverage"}
-"""Figures that are the share of rows of which something holds."""
+"""Metrics that are proportions of rows: they have Wilson intervals."""
 
 STRETCHES = 1000
-"""Neighbouring losses are drawn together where there are more of them than this."""
+"""With more losses than this, neighbouring ones are resampled together."""
 
 MetricFunction = Callable[[NDArray[np.int64]], Mapping[str, float]]
-"""Gives the figures of a model over some rows of what is scored, which may repeat."""
+"""Returns the metrics of a model over given rows, which may repeat."""
 
 Groups = NDArray[np.int64] | None
-"""The group of each row, numbered from 0, if rows of a group may be alike: whole groups are
-drawn again then."""
+"""Group of each row, from 0, if rows of a group may be similar: then groups are resampled."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """One line of the table."""
+    """Score of one model: a row of the comparison table."""
 
     name: str
     role: Role
     metrics: Mapping[str, float]
     intervals: Mapping[str, Interval]
     losses: NDArray[np.float64]
-    """What each independent thing cost, the same things for all models of a table: they are
-    compared by its mean."""
+    """Loss of each independent example, aligned between models; they are compared by its mean."""
     unit: str
-    """What the mean loss is counted in, as in "0.12 errors per label"."""
+    """Unit of the mean loss, as in "0.12 errors per label"."""
     seconds: float
-    """How long it took to train."""
+    """Training time."""
     parameters: int
-    """How many numbers it has learned."""
+    """Number of trained parameters."""
     spans: SpanCounts | None = None
-    """Of each sentence, where models are compared by the F1 of spans: their cost is 1 - F1 then."""
+    """Span counts of each sentence, if models are compared by span F1: then the cost is 1 - F1."""
 
     @property
     def higher(self) -> bool:
-        """Whether a person is told 1 - cost."""
+        """Whether 1 - cost is shown."""
         return self.spans is not None
 
     @property
@@ -70,35 +68,34 @@ class Score:
 
     @property
     def count(self) -> int:
-        """How many things its cost is of."""
+        """Number of examples or sentences that the cost is computed from."""
         return len(self.losses if self.spans is None else self.spans.actual)
 
     def paired_difference(self, other: Score) -> tuple[float, Interval]:
-        """Give by how much this one costs more than the other, and the 95 % interval, on the
-        same things."""
+        """Return the cost of this model - that of the other, and its 95 % interval, paired."""
         if self.spans is not None and other.spans is not None:
-            return self._lost(self.spans, other.spans)
-        more = self.losses - other.losses
-        cuts = np.unique(np.linspace(0, len(more), STRETCHES + 1).astype(np.int64))
-        sums, counts = np.add.reduceat(more, cuts[:-1]), np.diff(cuts)
-        mean = float(more.mean())
-        return mean, widen_for_small_n(mean_bounds(sums, counts), mean, len(more))
+            return self._f1_difference(self.spans, other.spans)
+        excess = self.losses - other.losses
+        cuts = np.unique(np.linspace(0, len(excess), STRETCHES + 1).astype(np.int64))
+        sums, counts = np.add.reduceat(excess, cuts[:-1]), np.diff(cuts)
+        mean = float(excess.mean())
+        return mean, widen_for_small_n(mean_bounds(sums, counts), mean, len(excess))
 
-    def _lost(self, own: SpanCounts, other: SpanCounts) -> tuple[float, Interval]:
-        """Give by how much F1 is below that of another: sentences are drawn again, the same ones
-        for both."""
+    def _f1_difference(self, own: SpanCounts, other: SpanCounts) -> tuple[float, Interval]:
+        """Return F1 of the other - F1 of this model; both are resampled by the same sentences."""
         count = len(own.actual)
-        whole = np.arange(count)[None]
+        all_rows = np.arange(count)[None]
         draws = np.random.default_rng(0)
-        lost = [
+        differences = [
             other.f1(rows) - own.f1(rows)
             for rows in (draws.integers(0, count, (1, count)) for _ in range(DRAWS))
         ]
-        less = float(other.f1(whole)[0] - own.f1(whole)[0])
-        return less, widen_for_small_n(bounds(np.concatenate(lost)), less, count)
+        difference = float(other.f1(all_rows)[0] - own.f1(all_rows)[0])
+        ends = bounds(np.concatenate(differences))
+        return difference, widen_for_small_n(ends, difference, count)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the line as plain JSON values, without the single losses."""
+        """Return the row as JSON values, without the losses of single examples."""
         facts = {
             "name": self.name,
             "role": self.role,
@@ -109,34 +106,36 @@ class Score:
 
 
 def with_intervals(
-    figures: MetricFunction, count: int, groups: Groups = None
+    compute: MetricFunction, count: int, groups: Groups = None
 ) -> tuple[dict[str, float], dict[str, Interval]]:
-    """Give the figures over all `count` rows, and their 95 % intervals: of SHARES, or over rows
-    drawn again (Efron)."""
-    draws, whole = np.random.default_rng(0), dict(figures(np.arange(count)))
-    of_shares = {name: wilson_interval(whole[name], count) for name in SHARES & whole.keys()}
+    """Compute metrics over all `count` rows, and their 95 % intervals.
+
+    Intervals are Wilson's for SHARES, and bootstrap intervals (Efron 1979) for all others.
+    """
+    draws, metrics = np.random.default_rng(0), dict(compute(np.arange(count)))
+    of_shares = {name: wilson_interval(metrics[name], count) for name in SHARES & metrics.keys()}
     if groups is None:
-        again = [figures(draws.integers(0, count, count)) for _ in range(DRAWS)]
-        return whole, _bounds(again) | of_shares
+        resampled = [compute(draws.integers(0, count, count)) for _ in range(DRAWS)]
+        return metrics, _bounds(resampled) | of_shares
     members = np.split(np.argsort(groups, kind="stable"), np.cumsum(np.bincount(groups))[:-1])
-    drawn = draws.integers(0, len(members), (DRAWS, len(members)))
-    found = _bounds([figures(np.concatenate([members[group] for group in one])) for one in drawn])
+    samples = draws.integers(0, len(members), (DRAWS, len(members)))
+    found = _bounds([compute(np.concatenate([members[group] for group in one])) for one in samples])
     found = {
-        name: widen_for_small_n(ends, whole[name], len(members)) for name, ends in found.items()
+        name: widen_for_small_n(ends, metrics[name], len(members)) for name, ends in found.items()
     }
-    return whole, found | {
+    return metrics, found | {
         name: (min(low, found[name][0]), max(high, found[name][1]))
         for name, (low, high) in of_shares.items()
     }
 
 
 def by_group(losses: NDArray[np.float64], groups: Groups) -> NDArray[np.float64]:
-    """Add up the losses of each group, in such a unit that their mean stays what it is."""
+    """Sum the losses of each group, scaled so that the mean over groups is that over rows."""
     if groups is None:
         return losses
     sums = np.bincount(groups, losses)
     return (sums * (len(sums) / len(losses))).astype(np.float64)
 
 
-def _bounds(again: Sequence[Mapping[str, float]]) -> dict[str, Interval]:
-    return {name: bounds(np.array([one[name] for one in again])) for name in again[0]}
+def _bounds(resampled: Sequence[Mapping[str, float]]) -> dict[str, Interval]:
+    return {name: bounds(np.array([one[name] for one in resampled])) for name in resampled[0]}

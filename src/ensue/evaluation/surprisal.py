@@ -1,4 +1,4 @@
-"""Where a text is least what the model expects: errors in it, names, changes of subject."""
+"""Places of highest surprisal in a text: errors, names, changes of subject."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BEFORE = 40
 
 @dataclass(frozen=True)
 class SurprisingPlace:
-    """One surprising symbol, and what stood before it."""
+    """A symbol of high surprisal, with the text before it."""
 
     position: int
     """In symbols, from 0."""
@@ -33,10 +33,10 @@ def highest_surprisal(
     count: int,
     apart: int,
 ) -> list[SurprisingPlace]:
-    """Give the most surprising places, the worst first; `text` gives that from one position up to
-    another.
+    """Return the places of highest surprisal, highest first.
 
-    No two of them lie within `apart` symbols of each other, unless there are too few that do not.
+    `text` returns the text between two positions. Places are more than `apart` symbols from each
+    other, unless there are too few of these.
     """
     free, found = np.ones(len(nats), dtype=bool), []
     ranked = np.argsort(-nats, kind="stable")

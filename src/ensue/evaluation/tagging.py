@@ -1,4 +1,4 @@
-"""How well words are tagged: in all, known and unknown ones, tag by tag, and by whole spans."""
+"""Metrics of tagging: accuracy of all, known and unknown words, per tag, and by spans."""
 
 from __future__ import annotations
 
@@ -21,37 +21,39 @@ CONFUSIONS = 20
 
 @dataclass(frozen=True)
 class TaggedTruth:
-    """What is true of the words of some sentences, one after the other."""
+    """Actual tags of concatenated sentences, and the metrics of predictions against them."""
 
     true: Ids
     known: NDArray[np.bool_]
-    """Whether a word, exactly so, stands in the training part."""
+    """Whether a word, with its case, is in the training part."""
     offsets: NDArray[np.int64]
-    """Where each sentence begins, and the end of the last."""
+    """Begin of each sentence, and end of the last."""
     tags: Sequence[str]
     """By id."""
-    taught: int
-    """How many of them, the first, were in training."""
+    train_tag_count: int
+    """The first tags, which were in training."""
     scheme: Scheme | None
-    """How the tags write spans, if they do."""
+    """Tagging scheme, if the tags encode spans."""
 
     @property
     def sentences(self) -> int:
-        """How many sentences there are."""
+        """Number of sentences."""
         return len(self.offsets) - 1
 
     def losses(self, predicted: Ids) -> NDArray[np.float64]:
-        """Give 1 for each wrong tag, (words,)."""
+        """Return the 0-1 loss of each word, (words,)."""
         return (predicted != self.true).astype(np.float64)
 
-    def figures(self, predicted: Ids) -> MetricFunction:
-        """Give the metrics of tags over some sentences; those of unknown words are left out
-        where there are none."""
-        right = predicted == self.true
+    def compute_metrics(self, predicted: Ids) -> MetricFunction:
+        """Return a function that computes metrics over given sentences.
+
+        Accuracies of known or unknown words are left out if there are none.
+        """
+        correct = predicted == self.true
         counts = {
-            "tag_accuracy": (right, np.ones_like(right)),
-            "tag_accuracy_known": (right & self.known, self.known),
-            "tag_accuracy_unknown": (right & ~self.known, ~self.known),
+            "tag_accuracy": (correct, np.ones_like(correct)),
+            "tag_accuracy_known": (correct & self.known, self.known),
+            "tag_accuracy_unknown": (correct & ~self.known, ~self.known),
         }
         sums = {
             name: tuple(map(self._by_sentence, pair))
@@ -65,18 +67,17 @@ class TaggedTruth:
                 name: share(float(hits[rows].sum()), float(all_[rows].sum()))
                 for name, (hits, all_) in sums.items()
             }
-            return found | (spans.figures(rows) if spans else {})
+            return found | (spans.compute_metrics(rows) if spans else {})
 
         return over
 
-    def judged(self, predicted: Ids) -> SpanCounts | None:
-        """Give the spans that models are compared by; None where tags write none, or no sentence
-        has any."""
+    def get_comparison_spans(self, predicted: Ids) -> SpanCounts | None:
+        """Return the span counts that models are compared by, or None if there are no spans."""
         spans = self.spans(predicted)
         return spans if spans is not None and spans.actual.any() else None
 
     def spans(self, predicted: Ids) -> SpanCounts | None:
-        """Count the spans of each sentence, if tags write spans."""
+        """Count the spans of each sentence; None if the tags encode no spans."""
         if self.scheme is None:
             return None
         return SpanCounts.of(
@@ -95,10 +96,9 @@ class TaggedTruth:
         return np.diff(np.concatenate([[0], np.cumsum(hits)])[self.offsets])
 
     def details(self, predicted: Ids) -> dict[str, Any]:
-        """Tell more: of each tag, of the commonest confusions, of types of spans, and of tags
-        never in training."""
-        unseen = self.true >= self.taught
-        told: dict[str, Any] = {
+        """Return metrics per tag and span type, most frequent confusions, and unseen tags."""
+        unseen = self.true >= self.train_tag_count
+        found: dict[str, Any] = {
             "sentences": self.sentences,
             "words": len(self.true),
             "unknown_words": int((~self.known).sum()),
@@ -108,17 +108,17 @@ class TaggedTruth:
         if unseen.any():
             names = sorted({self.tags[one] for one in self.true[unseen].tolist()})
             rest = float((predicted == self.true)[~unseen].mean()) if (~unseen).any() else 0.0
-            told["unseen_tags"] = {
+            found["unseen_tags"] = {
                 "words": int(unseen.sum()),
                 "tags": names,
                 "tag_accuracy_of_the_others": rest,
             }
         if self.scheme is not None:
-            told["spans"] = {"scheme": self.scheme, "per_type": self.per_type(predicted)}
-        return told
+            found["spans"] = {"scheme": self.scheme, "per_type": self.per_type(predicted)}
+        return found
 
     def per_tag(self, predicted: Ids) -> list[dict[str, Any]]:
-        """Give precision, recall and F1 of each tag, the commonest first."""
+        """Return precision, recall and F1 of each tag, most frequent first."""
         size = len(self.tags)
         ids = (self.true, predicted, self.true[predicted == self.true])
         counts = np.stack([np.bincount(own, minlength=size) for own in ids], 1)
@@ -126,9 +126,9 @@ class TaggedTruth:
         return [_row(self.tags[one], *counts[one].tolist()) for one in order if counts[one].any()]
 
     def per_type(self, predicted: Ids) -> list[dict[str, Any]]:
-        """Give precision, recall and F1 of each type of span."""
-        there, found = self._true_spans, self._rules.find(predicted, self.offsets)
-        spans = (there, found, correct_spans(there, found))
+        """Return precision, recall and F1 of each type of span."""
+        actual, found = self._true_spans, self._rules.find(predicted, self.offsets)
+        spans = (actual, found, correct_spans(actual, found))
         counts = np.stack(
             [np.bincount(own[:, 2], minlength=len(self._rules.kinds)) for own in spans], 1
         )
@@ -139,14 +139,14 @@ class TaggedTruth:
         ]
 
     def confusions(self, predicted: Ids) -> list[dict[str, Any]]:
-        """Give the commonest confusions."""
+        """Return the most frequent confusions."""
         wrong = predicted != self.true
         pairs = Counter(zip(self.true[wrong].tolist(), predicted[wrong].tolist(), strict=True))
         return [
-            {"actual": self.tags[true], "predicted": self.tags[told], "count": count}
-            for (true, told), count in pairs.most_common(CONFUSIONS)
+            {"actual": self.tags[actual], "predicted": self.tags[guess], "count": count}
+            for (actual, guess), count in pairs.most_common(CONFUSIONS)
         ]
 
 
-def _row(name: str, there: int, found: int, right: int) -> dict[str, Any]:
-    return {"name": name, "count": there, **rates(there, found, right)}
+def _row(name: str, actual: int, predicted: int, correct: int) -> dict[str, Any]:
+    return {"name": name, "count": actual, **rates(actual, predicted, correct)}

@@ -1,5 +1,4 @@
-"""What each symbol of a text costs under a model, exactly: the model sees all that came before
-it."""
+"""Exact negative log-likelihood of each symbol of a text, given all symbols before it."""
 
 from __future__ import annotations
 
@@ -19,26 +18,25 @@ from ensue.state import select_rows, walk_tensors
 Ids = NDArray[np.integer]
 
 _MOST_PROBABILITIES = 1 << 20
-"""How many a batch may hold at once: 8 MB in float64. Larger arrays are given back to the system
-and cleared at every batch, which takes twice as long as the scoring of a mixture itself."""
+"""Most probabilities per batch: 8 MB in float64. The allocator returns larger arrays to the system
+and clears them for every batch, which takes twice as long as scoring a mixture."""
 _MOST_STEPS = 8192
 
 
 class ScoreSettings(Settings):
-    """How a text is scored; the defaults are exact."""
+    """Batching of text scoring; the defaults are exact."""
 
     batch_size: int = Field(default=1, ge=1)
-    """Score this many parts of one long text side by side: faster, but each begins after
-    `warmup` symbols only."""
+    """Parts of one long text per batch: faster, but each sees only `warmup` symbols before it."""
     warmup: int = Field(default=1000, ge=0)
-    """How many symbols before its own each of these parts reads."""
+    """Symbols that are read before each part."""
     batch: int = Field(default=128, ge=1)
-    """Score this many records side by side, which is exact."""
+    """Records per batch, which is exact."""
 
 
 @dataclass(frozen=True)
 class _Job:
-    """Score the symbols from `first` to `stop`, and keep the scores from `begin` on."""
+    """Symbols to score: read from `first` to `stop`, and save the scores from `begin` on."""
 
     first: int
     begin: int
@@ -53,12 +51,11 @@ def score(
     stretches: NDArray[np.int64] | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> NDArray[np.float64]:
-    """Give the nats of each symbol (symbols,); record r is `ids[offsets[r]:offsets[r + 1]]`.
+    """Return the nats of each symbol (symbols,); record r is `ids[offsets[r]:offsets[r + 1]]`.
 
-    One long text is one record: it is read from its beginning to its end with the state carried
-    over. With `stretches` (any, 2), whole records where there are several, these alone are scored,
-    and the rest is 0. A network should be in evaluation mode. `advance` is told how many symbols
-    were read since it was told last.
+    One long text is one record, and carries its state from beginning to end. With `stretches`
+    (any, 2), complete records if there are several, only these are scored, and the rest is 0. A
+    network should be in evaluation mode. `advance` is called with the number of symbols read.
     """
     nats = np.zeros(len(ids), dtype=np.float64)
     starts = np.asarray(offsets[:-1])
@@ -71,13 +68,13 @@ def score(
 def _jobs(
     offsets: NDArray[np.int64], settings: ScoreSettings, stretches: NDArray[np.int64] | None
 ) -> list[_Job]:
-    """Give the longest first, so that those scored side by side are about as long."""
+    """Make the jobs, longest first, so that those of a batch have similar lengths."""
     if len(offsets) == 2:
         start, stop = offsets.tolist()
         cuts = np.linspace(start, stop, settings.batch_size + 1).astype(np.int64).tolist()
-        wanted = pairwise(cuts) if stretches is None else stretches.tolist()
+        parts = pairwise(cuts) if stretches is None else stretches.tolist()
         jobs = [
-            _Job(max(low - settings.warmup, start), low, high) for low, high in wanted if low < high
+            _Job(max(low - settings.warmup, start), low, high) for low, high in parts if low < high
         ]
     else:
         records = pairwise(offsets.tolist()) if stretches is None else stretches.tolist()
@@ -130,8 +127,7 @@ def _score_together(
 def _before(
     ids: Ids, starts: NDArray[np.int64], start: int, at: int, end: int
 ) -> NDArray[np.int64]:
-    """Give the symbol before each from `at` to `end`: the start symbol before the first of a
-    record."""
+    """Return the symbol before each from `at` to `end`; before a record it is the start symbol."""
     before = np.empty(end - at, dtype=np.int64)
     before[1:] = ids[at : end - 1]
     record = int(np.searchsorted(starts, at, side="right")) - 1

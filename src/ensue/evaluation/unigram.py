@@ -1,4 +1,4 @@
-"""The cheap alternatives beside the model, on the same text."""
+"""Text scores for the comparison table, and the uniform and unigram baselines."""
 
 from __future__ import annotations
 
@@ -19,50 +19,48 @@ _PART = 1 << 20
 
 @dataclass(frozen=True)
 class TextScore:
-    """One line of the table: a model, what the text costs under it, and what the model itself
-    cost."""
+    """Score of one language model: likelihood of the text, training time and parameters."""
 
     name: str
     role: Role
     likelihood: Likelihood
     chunks: Chunks
     seconds: float
-    """How long it took to train."""
+    """Training time."""
     parameters: int
-    """How many numbers it has learned."""
+    """Number of trained parameters."""
 
     @property
     def unit(self) -> str:
-        """What its cost is counted in."""
+        """Unit of the cost."""
         return "nats per character"
 
     @property
     def higher(self) -> bool:
-        """Whether a person is told 1 - cost."""
+        """Whether 1 - cost is shown."""
         return False
 
     @property
     def cost(self) -> float:
-        """What models are compared by: nats per character."""
+        """Nats per character, by which models are compared."""
         return self.likelihood.nats_per_character
 
     @property
     def count(self) -> int:
-        """How many chunks of text its cost is the mean of."""
+        """Number of chunks of text that the cost is the mean of."""
         return len(self.chunks.nats)
 
     def paired_difference(self, other: TextScore) -> tuple[float, Interval]:
-        """Give by how much this one costs more than the other, and the 95 % interval, on the
-        same chunks of text."""
+        """Return the cost of this model - that of the other, and its 95 % interval, paired."""
         return difference(self.chunks, other.chunks, self.likelihood.characters)
 
     @property
     def intervals(self) -> dict[str, Interval]:
-        """The 95 % intervals of its figures."""
+        """95 % intervals of the metrics."""
         return intervals(self.chunks, self.likelihood)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the row as plain JSON values."""
+        """Return the row as JSON values."""
         facts = {
             "name": self.name,
             "role": self.role,
@@ -75,29 +73,27 @@ class TextScore:
 def text_score(
     name: str, role: Role, text: Corpus, nats: Nats, *, seconds: float, parameters: int
 ) -> TextScore:
-    """Make a line of the table from the nats of each symbol of the text."""
+    """Make a row of the table from the nats of each symbol of the text."""
     return TextScore(
         name, role, Likelihood.of(text, nats), Chunks.of(text, nats), seconds, parameters
     )
 
 
 def uniform_nats(text: Corpus, size: int) -> Nats:
-    """Score a text when all symbols are equally likely at any place."""
+    """Return the nats of each symbol under the uniform distribution."""
     return np.full(len(text.ids), log(size))
 
 
 def symbol_counts(ids: NDArray[np.integer], size: int) -> NDArray[np.int64]:
     """Count each symbol, (size,)."""
     counts = np.zeros(size, np.int64)
-    for begin in range(
-        0, len(ids), _PART
-    ):  # in parts, since counting makes wide copies of a memory map
+    # In parts, because bincount would copy a memory map to wider integers.
+    for begin in range(0, len(ids), _PART):
         counts += np.bincount(ids[begin : begin + _PART], minlength=size)
     return counts
 
 
 def unigram_nats(text: Corpus, counts: NDArray[np.int64]) -> Nats:
-    """Score a text when each symbol is as likely as it was frequent, (size,), plus one
-    (Laplace)."""
+    """Return the nats of each symbol under a unigram model with add-one smoothing (Laplace)."""
     smoothed = counts + 1.0
     return -np.log(smoothed / smoothed.sum())[text.ids]

@@ -1,1 +1,1 @@
-"""How good forecasts were."""
+"""Evaluation of forecasts."""

@@ -1,10 +1,10 @@
-"""Intervals that hold what they promise: split conformal, for each step ahead by itself.
+"""Conformal prediction intervals of forecasts: split conformal, separately for each step ahead.
 
-How far the truth was outside an interval, in widths of that interval, is measured on the
-calibration part (Romano et al. 2019, "Conformalized quantile regression", normalised by the width);
-later intervals are moved by a quantile of that. From few independent forecasts no such quantile
-follows: then all steps tell together, and what they tell is widened as Student's t is wider than
-the normal distribution, the more the fewer forecasts there were.
+The nonconformity score is the distance of the actual value outside the interval, in widths of the
+interval. It is measured on the calibration part, and a quantile of it moves later intervals. With
+few independent forecasts that quantile does not exist: then all steps are pooled, and the offset is
+widened by the ratio of Student's t to the normal distribution. Source: Romano et al. 2019,
+"Conformalized quantile regression", here normalised by the width.
 """
 
 from __future__ import annotations
@@ -22,69 +22,70 @@ from ensue.evaluation.forecasting.distributions import Forecast, Values
 from ensue.evaluation.intervals import t_quantile
 
 LEVELS = (80, 95)
-"""Per cent that intervals promise to hold."""
+"""Target coverages in per cent."""
 FEW = 19
-"""With fewer independent forecasts no quantile of what they missed promises 95 %."""
+"""Fewest independent forecasts for a conformal quantile of 95 %: (n + 1) 0.95 <= n."""
 LEAST, MOST = -0.499, 1e30
-"""How far an end is moved, in widths: not so far inwards that an interval is turned inside out."""
+"""Bounds of an offset in widths: at -0.5 both ends would meet."""
 
 
 @dataclass(frozen=True)
 class ConformalIntervals:
-    """How far the ends of intervals are moved at each step ahead, in widths."""
+    """Offsets of the ends of intervals for each step ahead, in widths of the interval."""
 
     offsets: Mapping[int, Sequence[float]]
     forecasts: int
-    """How many forecasts that do not overlap said so."""
+    """Number of non-overlapping calibration forecasts."""
 
     @classmethod
     def fit(cls, forecast: Forecast, target: Values, measured: int) -> ConformalIntervals:
-        """Measure forecasts of the calibration part, of which so many do not overlap; NaN is no
-        truth.
+        """Fit offsets to forecasts of the calibration part, `measured` of which do not overlap.
 
-        Without any truth intervals stay as the model gives them.
+        NaN in the target is missing. Without any target the intervals are uncalibrated.
         """
         if not np.isfinite(target).any():
             return UNCALIBRATED
-        moved = {}
+        offsets = {}
         for per_cent in LEVELS:
             low, high = _ends(forecast, per_cent)
             width = np.maximum(high - low, 1e-12 * np.maximum(np.abs(target), 1e-300))
             outside = np.maximum(low - target, target - high) / width
             scores = np.sort(np.moveaxis(outside, 1, 0).reshape(outside.shape[1], -1), axis=1)
             if measured < FEW:
-                # Half a width more than how far outside: an error is counted from the middle.
+                # Half a width more, because Student's t scales errors from the middle.
                 level = 0.5 + per_cent / 200
                 size = np.nanquantile(scores + 0.5, per_cent / 100) / NormalDist().inv_cdf(level)
                 by = np.full(len(scores), size * t_quantile(level, measured) - 0.5)
             else:
                 by = np.array([_highest(of_step, per_cent) for of_step in scores])
-                # A step ahead at which nothing was measured is moved as far as any other.
+                # A step without any target gets the largest offset of the others.
                 by = np.where(np.isnan(by), np.nanmax(by), by)
-            moved[per_cent] = np.clip(by, LEAST, MOST).tolist()
-        return cls(moved, measured)
+            offsets[per_cent] = np.clip(by, LEAST, MOST).tolist()
+        return cls(offsets, measured)
 
     def intervals(self, forecast: Forecast) -> dict[int, tuple[Values, Values]]:
-        """Give both ends of each interval, within what can be; past the measured horizon its
-        last step counts."""
+        """Return both ends of each interval, above the forecast's lower bound.
+
+        Past the calibrated horizon, the offsets of its last step are used.
+        """
         found: dict[int, tuple[Values, Values]] = {}
         for per_cent in LEVELS:
             low, high = _ends(forecast, per_cent)
             steps = np.minimum(np.arange(low.shape[1]), len(self.offsets[per_cent]) - 1)
             move = np.array(self.offsets[per_cent])[steps][:, None] * (high - low)
-            # Counts are never below zero, however far an interval is moved.
+            # Counts are never negative, whatever the offset.
             found[per_cent] = (
                 np.maximum(low - move, forecast.lower_bound),
                 np.maximum(high + move, forecast.lower_bound),
             )
-        # The wider promise is never the narrower interval.
+        # The 95 % interval must contain the 80 % interval, which separate offsets do not ensure.
         low, high = (
             pick(found[95][end], found[80][end]) for end, pick in ((0, np.minimum), (1, np.maximum))
         )
         return found | {95: (low, high)}
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON values."""
+        """Return it as JSON values."""
         return {
             "offsets": {str(per_cent): list(by) for per_cent, by in self.offsets.items()},
             "forecasts": self.forecasts,
@@ -92,24 +93,23 @@ class ConformalIntervals:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ConformalIntervals:
-        """Make what gave `to_json`."""
-        moved = {
+        """Restore it from the values of `to_json`. Raises ValueError if they are impossible."""
+        offsets = {
             int(per_cent): [float(one) for one in by] for per_cent, by in values["offsets"].items()
         }
-        if moved.keys() != set(LEVELS) or not all(
-            by and min(by) >= LEAST and max(by) <= MOST for by in moved.values()
+        if offsets.keys() != set(LEVELS) or not all(
+            by and min(by) >= LEAST and max(by) <= MOST for by in offsets.values()
         ):
-            raise ValueError("these are no intervals")
-        return cls(moved, int(values["forecasts"]))
+            raise ValueError("the offsets of the intervals are impossible")
+        return cls(offsets, int(values["forecasts"]))
 
 
 UNCALIBRATED = ConformalIntervals({per_cent: [0.0] for per_cent in LEVELS}, 0)
-"""Intervals as the model itself gives them."""
+"""The model's own intervals."""
 
 
 def _highest(scores: NDArray[np.float64], per_cent: int) -> float:
-    """Give the conformal quantile of scores in ascending order, NaN at their end: as many as
-    there are count."""
+    """Return the conformal quantile of ascending scores; NaN, at their end, do not count."""
     count = int(np.isfinite(scores).sum())
     return float(scores[min(ceil((count + 1) * per_cent / 100), count) - 1]) if count else np.nan
 

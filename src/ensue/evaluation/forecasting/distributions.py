@@ -1,5 +1,4 @@
-"""What a forecast says, whoever made it: a mean, quantiles, and what it costs (continuous ranked
-probability score).
+"""Forecast distributions: mean, quantiles and continuous ranked probability score (CRPS).
 
 CRPS(F, y) = E|X - y| - E|X - X'| / 2 (Gneiting & Raftery 2007, eq. 21), in units of the data.
 """
@@ -21,7 +20,7 @@ Values = NDArray[np.float64]
 
 
 class Forecast(Protocol):
-    """The distributions of the steps to come, of several forecasts."""
+    """Predictive distributions of several forecasts."""
 
     @property
     def mean(self) -> Values:
@@ -30,15 +29,15 @@ class Forecast(Protocol):
 
     @property
     def lower_bound(self) -> float:
-        """Below which no number can lie."""
+        """Lower bound of the support."""
         ...
 
     def quantile(self, level: float) -> Values:
-        """Give the number below which a share `level` lies."""
+        """Return the quantile of each distribution at `level`."""
         ...
 
     def crps(self, target: Values) -> Values:
-        """Give what each number cost."""
+        """Return the CRPS of each value."""
         ...
 
 
@@ -47,19 +46,21 @@ F = TypeVar("F", bound=Any)
 
 @dataclass(frozen=True)
 class Normals:
-    """Normal distributions; figures are exact."""
+    """Normal distributions, with exact quantiles and CRPS."""
 
     mean: Values
     spread: Values
     lower_bound = -inf
 
     def quantile(self, level: float) -> Values:
-        """Give the number below which a share `level` lies."""
+        """Return the quantile of each distribution at `level`."""
         return self.mean + NormalDist().inv_cdf(level) * self.spread
 
     def crps(self, target: Values) -> Values:
-        """spread (z (2 P(z) - 1) + 2 p(z) - 1 / sqrt(pi)), z = (y - mean) / spread (Gneiting et
-        al. 2005, eq. 5)."""
+        """CRPS = spread (z (2 P(z) - 1) + 2 p(z) - 1 / sqrt(pi)), z = (y - mean) / spread.
+
+        Source: Gneiting et al. 2005, eq. 5.
+        """
         error, spread = target - self.mean, np.maximum(self.spread, 1e-300)
         z = np.clip(error / spread, -1e150, 1e150)
         below = torch.erf(torch.from_numpy(np.ascontiguousarray(z / sqrt(2)))).numpy()
@@ -69,15 +70,14 @@ class Normals:
 
 @dataclass(frozen=True)
 class Sampled:
-    """Paths that were drawn, (paths, forecasts, horizon, channels), in ascending order at each
-    place."""
+    """Sample paths, (paths, forecasts, horizon, channels), sorted along the first axis."""
 
     paths: NDArray[np.float64]
     lower_bound: float = -inf
 
     @classmethod
     def of(cls, paths: NDArray[np.float64], least: float = -inf) -> Sampled:
-        """Sort what was drawn."""
+        """Sort sample paths."""
         return cls(np.sort(paths, axis=0), least)
 
     @property
@@ -86,7 +86,7 @@ class Sampled:
         return self.paths.mean(0)
 
     def quantile(self, level: float) -> Values:
-        """Give the number below which a share `level` of the paths lies, between two of them."""
+        """Return the quantile of the paths at `level`, interpolated between two of them."""
         count = len(self.paths)
         place = np.clip(level * count - 0.5, 0, count - 1)
         low = int(place)
@@ -94,16 +94,16 @@ class Sampled:
         return self.paths[low] + (place - low) * (self.paths[high] - self.paths[low])
 
     def crps(self, target: Values) -> Values:
-        """Estimate it without bias from the paths (the fair score of Ferro 2014)."""
+        """Estimate the CRPS without bias from the paths (the fair score of Ferro 2014)."""
         count = len(self.paths)
         ranks = (2 * np.arange(1, count + 1) - count - 1).reshape(-1, 1, 1, 1)
-        apart = (ranks * self.paths).sum(0) / max(count * (count - 1), 1)
-        return np.abs(self.paths - target).mean(0) - apart
+        half_distance = (ranks * self.paths).sum(0) / max(count * (count - 1), 1)
+        return np.abs(self.paths - target).mean(0) - half_distance
 
 
 @dataclass(frozen=True)
 class Quantiled:
-    """Quantiles of some levels, (levels, forecasts, horizon, channels), and the mean."""
+    """Quantiles at some levels, (levels, forecasts, horizon, channels), and the mean."""
 
     mean: Values
     levels: Sequence[float]
@@ -111,7 +111,7 @@ class Quantiled:
     lower_bound = -inf
 
     def quantile(self, level: float) -> Values:
-        """Give a quantile: one that is there, or between its neighbours."""
+        """Return the quantile at `level`, interpolated between neighbouring levels."""
         place = np.clip(
             np.interp(level, self.levels, np.arange(len(self.levels))), 0, len(self.levels) - 1
         )
@@ -119,20 +119,22 @@ class Quantiled:
         return self.values[low] + (place - low) * (self.values[high] - self.values[low])
 
     def crps(self, target: Values) -> Values:
-        """Twice the mean cost of missing the quantiles, over levels (trapezoidal rule, nothing
-        beyond them)."""
+        """CRPS = 2 * integral of the pinball loss over levels, by the trapezoidal rule.
+
+        Levels outside the given ones contribute nothing.
+        """
         levels = np.array(self.levels).reshape(-1, 1, 1, 1)
-        above = target - self.values
-        missed = np.maximum(levels * above, (levels - 1) * above)
-        return 2 * np.trapezoid(missed, np.array(self.levels), axis=0)
+        error = target - self.values
+        pinball = np.maximum(levels * error, (levels - 1) * error)
+        return 2 * np.trapezoid(pinball, np.array(self.levels), axis=0)
 
 
 AXES = {"mean": 0, "spread": 0, "paths": 1, "values": 1}
-"""Where forecasts stand in the arrays of a Forecast."""
+"""Axis of the forecasts in each array of a Forecast."""
 
 
 def select(forecast: F, rows: NDArray[np.integer]) -> F:
-    """Give some forecasts, in that order."""
+    """Return some forecasts, in that order."""
     return replace(
         forecast,
         **{name: np.take(array, rows, AXES[name]) for name, array in _arrays(forecast).items()},
@@ -140,7 +142,7 @@ def select(forecast: F, rows: NDArray[np.integer]) -> F:
 
 
 def concatenate(parts: Sequence[F]) -> F:
-    """Put forecasts of one sort one after the other."""
+    """Concatenate forecasts of the same type."""
     arrays = [_arrays(part) for part in parts]
     whole = {name: np.concatenate([one[name] for one in arrays], AXES[name]) for name in arrays[0]}
     return replace(parts[0], **whole)

@@ -8,7 +8,7 @@ from typing import Any
 from ensue.data.series.backtest import Origins
 from ensue.evaluation.forecasting.conformal import ConformalIntervals
 from ensue.evaluation.forecasting.distributions import Forecast
-from ensue.evaluation.forecasting.metrics import ScoredForecast, blocked, score
+from ensue.evaluation.forecasting.metrics import ScoredForecast, compute_block_metrics, score
 from ensue.evaluation.ranking import Role
 from ensue.evaluation.scores import Score
 from ensue.tasks.forecast.data import Prepared
@@ -44,7 +44,7 @@ def score_candidate(tried: Candidate, prepared: Prepared, origins: Origins) -> S
     target = prepared.inputs("standard").targets(origins)
     scored = score(tried.forecast, target, prepared.scales(origins), tried.bands)
     blocks = blocks_of(origins, prepared.layout.horizon)
-    metrics, intervals, losses = blocked(scored, blocks)
+    metrics, intervals, losses = compute_block_metrics(scored, blocks)
     count = getattr(tried.model, "parameter_count", 0)
     row = Score(
         tried.name,

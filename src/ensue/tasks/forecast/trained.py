@@ -24,7 +24,7 @@ from ensue.evaluation.forecasting.conformal import UNCALIBRATED, ConformalInterv
 from ensue.evaluation.forecasting.distributions import Forecast
 from ensue.evaluation.forecasting.metrics import (
     Scales,
-    blocked,
+    compute_block_metrics,
     naive_scale,
     observed_spread,
     score,
@@ -250,7 +250,7 @@ class ForecastModel(Trained):
         scored = score(
             self._as_forecasts(inputs, origins, None), inputs.targets(origins), scales, self.bands
         )
-        metrics, intervals, _ = blocked(scored, blocks_of(origins, layout.horizon))
+        metrics, intervals, _ = compute_block_metrics(scored, blocks_of(origins, layout.horizon))
         scored_of = set(origins[:, 0].tolist())
         left_out = [
             {"series": one.name, "steps": len(one) - begin}

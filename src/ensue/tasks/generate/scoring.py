@@ -70,7 +70,7 @@ class Scoring:
     def row(self, name: str, role: Role, model: Autoregressive, seconds: float) -> TextScore:
         """Score a model."""
         nats = self.test.nats(
-            model, _share_told(f"scoring the test part: {name}", self.test.read, self.watch)
+            model, _share_told(f"scoring the test part: {name}", self.test.read_count, self.watch)
         )
         return text_score(
             name, role, self.test.text, nats, seconds=seconds, parameters=model.parameter_count

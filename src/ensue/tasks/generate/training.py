@@ -15,7 +15,7 @@ import torch
 from ensue.data.contract import Codec, Corpus
 from ensue.data.feeds import Feed, Records, ScoringFeed, Streams, Windows
 from ensue.data.prepare import Prepared
-from ensue.evaluation.sampling import FEWEST, ScoredText, affordable, seconds_each
+from ensue.evaluation.sampling import FEWEST, ScoredText, count_affordable, estimate_time_per_symbol
 from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.evaluation.unigram import TextScore, symbol_counts, unigram_nats
 from ensue.inspection.diagnostics import diagnose
@@ -160,7 +160,7 @@ def _spared(
     with suppress(Exception):  # what failed of the n-gram is told after the training
         if rivals := counted():
             models += [rivals.best, Mixture(network, rivals.best)]
-    each = seconds_each(parts.test, models)
+    each = estimate_time_per_symbol(parts.test, models)
     mixing = min(len(parts.validation), validated(parts.codec.size)) / len(models)
     seconds = each * (min(len(parts.test), FEWEST) + mixing) / SCORING
     return min(max(seconds / (60 * budget.minutes), RESERVED_SHARE), MOST_SPARED)
@@ -294,7 +294,7 @@ def _scoring(
     symbols = run.about.get("scored", {}).get("symbols")
     if symbols is None:
         watch(Working("timing the scoring of the test part"))
-        symbols = affordable(parts.test, models, SCORING * budget.left(RESERVED_SHARE))
+        symbols = count_affordable(parts.test, models, SCORING * budget.left(RESERVED_SHARE))
         run.describe({"scored": {"symbols": symbols}})
     scoring = Scoring(parts, ScoredText.of(parts.test, symbols), watch)
     for note in scoring.said:

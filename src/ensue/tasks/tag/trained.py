@@ -211,7 +211,7 @@ class TagModel(Trained):
             truth_of(examples, tags, len(self.tags)),
             predict_tags(self.model, examples)[0],
         )
-        metrics, intervals = with_intervals(truth.figures(said), truth.sentences)
+        metrics, intervals = with_intervals(truth.compute_metrics(said), truth.sentences)
         return Scored(metrics, intervals, truth.details(said))
 
 

@@ -160,8 +160,8 @@ def _conclude(
 
     def standing(name: str, role: Role, one: Fitted) -> Score:
         said, _ = predict_tags(one.model, test)
-        metrics, intervals = with_intervals(truth.figures(said), truth.sentences)
-        spans = truth.judged(said)
+        metrics, intervals = with_intervals(truth.compute_metrics(said), truth.sentences)
+        spans = truth.get_comparison_spans(said)
         unit = "errors per word" if spans is None else "span F1"
         made = one.seconds, one.model.parameter_count
         return Score(name, role, metrics, intervals, truth.losses(said), unit, *made, spans)
