@@ -54,13 +54,8 @@ def nats(predictions: Predictions, target: NDArray[Any]) -> float:
     """Return the mean negative log-likelihood in nats; numeric labels use a two-piece normal."""
     if predictions.kind == "regression":
         spread = predictions.scores[:, 1:].mean(1)
-        return float(
-            (
-                np.log(spread)
-                + 0.5 * np.log(2 * np.pi)
-                + 0.5 * predictions.standardised_error(target) ** 2
-            ).mean()
-        )
+        squared = predictions.standardised_error(target) ** 2
+        return float((np.log(spread) + 0.5 * np.log(2 * np.pi) + 0.5 * squared).mean())
     if predictions.kind == "multilabel":
         return float(
             (np.logaddexp(0, predictions.scores) - target * predictions.scores).sum(1).mean()

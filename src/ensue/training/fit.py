@@ -206,10 +206,8 @@ class _Fit:
             return
         step, seconds = self._counted_at
         budget = 60 * self.settings.minutes
-        left, each = (
-            budget - (now - state.start_seconds),
-            (now - seconds) / max(state.step - step, 1),
-        )
+        left = budget - (now - state.start_seconds)
+        each = (now - seconds) / max(state.step - step, 1)
         in_time = each * (state.steps - state.step) <= left + OVERRUN * budget
         if in_time or now - seconds < OVERRUN * budget:  # a few steps may be slow by chance
             return
