@@ -1,7 +1,7 @@
-"""The adding problem: which cells can carry two numbers over a hundred steps and more?
+"""The adding problem: which cells remember two numbers over a hundred steps and more?
 
 Each step shows a number from [0, 1] and a mark; two steps of a sequence are marked, one in each
-half, and after the last step the sum of their numbers is asked for (Hochreiter & Schmidhuber 1997;
+half, and after the last step the target is the sum of their numbers (Hochreiter & Schmidhuber 1997;
 in this form Le, Jaitly & Hinton 2015, arXiv:1504.00941). Always answering 1 has a mean squared
 error of 0.1767; a cell has solved the problem when its error on sequences that it never saw is
 below 0.01.
@@ -23,11 +23,11 @@ from ensue.layers import RecurrentSettings
 
 SOLVED, CHANCE = 0.01, 0.1767
 RATES = {"tanh": 1e-3, "irnn": 1e-3, "lstm": 5e-3, "gru": 5e-3}
-"""Rates at which each cell learns fastest without falling apart; those not named here take 2e-3."""
+"""Highest stable learning rate of each cell; cells not named here use 2e-3."""
 
 
 def sequences(rows: int, length: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draw inputs (rows, length, 2) and the sums (rows,) that are asked for."""
+    """Draw inputs (rows, length, 2) and the target sums (rows,)."""
     numbers = torch.rand(rows, length, generator=generator)
     marks = torch.zeros(rows, length)
     half = length // 2

@@ -1,5 +1,4 @@
-"""How often texts are told right, on data that others have figures of: networks beside all
-baselines.
+"""Accuracy and F1 of text classifiers on public data sets, networks against all baselines.
 
 `python benchmarks/classification.py FOLDER [--only NAME...] [--model nbsvm|ngram-bayes] [--new]
 [--write]`; FOLDER has sst2, sst_trees, sms_spam, trec_questions and first_names, each a folder.
@@ -58,8 +57,7 @@ FITTED = {
     "sms_spam": Trial("", None, ("data.calibration=0.05",), figure="f1 of spam"),
     "first_names": Trial("", None, ("data.validation=0.05", "data.calibration=0.05")),
 }
-"""Of models that are fitted in closed form: what is open they choose themselves, on the validation
-part."""
+"""Models fitted in closed form; they select open settings on the validation part."""
 
 
 def sources(
@@ -160,7 +158,7 @@ def table(path: Path, rows: Rows) -> Path:
 
 
 def figures(result: dict[str, Any], trial: Trial) -> dict[str, float]:
-    """Give the figure of each model; that of a label is told of the run's own alone."""
+    """Give the figure of each model; that of a label exists for the run's own model only."""
     if trial.figure == "accuracy":
         return {row["name"]: row["metrics"]["accuracy"] for row in result["rows"]}
     spam = next(one for one in result["details"]["per_class"] if one["label"] == "spam")
@@ -193,12 +191,12 @@ def measured(name: str, trial: Trial, folder: Path, new: bool) -> list[list[str]
             print(name, number, found, f"{seconds[-1]:.0f} s", flush=True)
     taken = {list(found)[-1]: f"{np.mean(seconds):.0f}"}
     return [
-        [name, trial.figure, model, told(values), taken.get(model, "")]
+        [name, trial.figure, model, format_scores(values), taken.get(model, "")]
         for model, values in found.items()
     ]
 
 
-def told(values: Sequence[float]) -> str:
+def format_scores(values: Sequence[float]) -> str:
     """Give the mean, and between which folds lie."""
     spread = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
     return f"{np.mean(values):.3f}{spread}"
@@ -211,19 +209,19 @@ def main() -> None:
     parser.add_argument("--model", choices=["nbsvm", "ngram-bayes"])
     parser.add_argument("--new", action="store_true")
     parser.add_argument("--write", action="store_true")
-    asked = parser.parse_args()
-    fitted = {name: replace(trial, model=asked.model) for name, trial in FITTED.items()}
-    trials = fitted if asked.model else TRIALS
+    options = parser.parse_args()
+    fitted = {name: replace(trial, model=options.model) for name, trial in FITTED.items()}
+    trials = fitted if options.model else TRIALS
     rows = [
         row
-        for name in asked.only or trials
-        for row in measured(name, trials[name], asked.folder, asked.new)
+        for name in options.only or trials
+        for row in measured(name, trials[name], options.folder, options.new)
     ]
     columns = ["data", "figure", "model", "on the test part", "seconds of training"]
     lines = [f"| {' | '.join(row)} |" for row in [columns, ["---"] * len(columns), *rows]]
     lines += ["", f"By {conditions()}."]
     print("\n".join(lines))
-    if asked.write:
+    if options.write:
         write_table("classification", lines)
 
 

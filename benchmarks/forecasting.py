@@ -1,4 +1,4 @@
-"""Forecasts of public series, walk-forward, as `ensue train forecast` gives them.
+"""Walk-forward scores of forecasters on public series, by `ensue train forecast`.
 
     python benchmarks/forecasting.py air [MODEL ...]     air_passengers: the last 36 months, 6 from each origin
     python benchmarks/forecasting.py etth1 [MODEL ...]   the standard split of 12, 4 and 4 months,

@@ -1,5 +1,4 @@
-"""How fast a network writes: ensue's compiled ticks beside what users write, and what a competent
-user writes today.
+"""Speed of generation: ensue's compiled ticks against common and optimised torch code.
 
 Every way reads a symbol, runs the network, and draws the next one. `nn.LSTM` is called once a step,
 `LSTMCell` is a stack of cells, `loop` torch's cell or, where it has none, a careful loop by hand,
@@ -248,7 +247,7 @@ class Table:
         others: dict[str, Callable[[int], None]],
         symbols: int,
     ) -> None:
-        """Time our ways, each "NAME" or "NAME, N streams", beside others'."""
+        """Time ensue's ways, each "NAME" or "NAME, N streams", and those of others."""
         ways = {name: partial(way, symbols) for name, way in (own | others).items()}
         streams = {name: int(name.split()[-2]) if name.endswith("streams") else 1 for name in ways}
         cost = {
@@ -257,11 +256,11 @@ class Table:
         }
         first = next(iter(own))
         for name in own:
-            beside = {other: cost[other] for other in others} | (
+            compared = {other: cost[other] for other in others} | (
                 {} if name == first else {first: cost[first]}
             )
-            figures = "; ".join(f"{other} {one:.1f}" for other, one in beside.items())
-            factors = "; ".join(f"{one / cost[name]:.1f} x" for one in beside.values())
+            figures = "; ".join(f"{other} {one:.1f}" for other, one in compared.items())
+            factors = "; ".join(f"{one / cost[name]:.1f} x" for one in compared.values())
             self.lines.append(f"| {title}, {name} | {cost[name]:.1f} | {figures} | {factors} |")
             print(self.lines[-1], flush=True)
 

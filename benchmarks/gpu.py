@@ -1,5 +1,4 @@
-"""How fast a training pass is on a GPU: ensue, its Triton kernels alone, and what people use
-instead.
+"""Speed of a training pass on a GPU: ensue and its Triton kernels against common torch code.
 
 Against torch's own module (cuDNN) for lstm and gru, with all rows equally long and on a packed
 sequence; against the loop that people write for peephole, mlstm and a cell of their own. Run
@@ -32,7 +31,7 @@ REACH = {"equal": "0.95 x cuDNN", "unequal": "1.5 x cuDNN", "loop": "40 x the lo
 
 
 class Mine(Cell):
-    """What somebody might write: a slow memory beside the fast one."""
+    """A cell of a user: a slow memory in addition to the fast one."""
 
     states = ("h", "slow")
     gates = ("forget", "candidate", "slowly")

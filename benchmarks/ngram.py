@@ -1,4 +1,4 @@
-"""N-gram models: what they reach on two data sets, and how long counting takes.
+"""N-gram models: scores on two data sets, and the time of counting.
 
 The data sets are folders beside the repository, in ../shared/data, or in $ENSUE_DATA. Everything
 that is chosen is chosen on parts of the training data.
@@ -88,10 +88,10 @@ def nats_per_symbol(model: Ngram, records: Sequence[np.ndarray]) -> float:
 
 
 def words(write: bool = False) -> None:
-    """Ten million words in order 5: Wikipedia's text five times, 3 words in 10 drawn anew; each
+    """Ten million words in order 5: Wikipedia's text five times, 3 words in 10 resampled; each
     line is a record.
 
-    With $KENLM, a folder of KenLM's programs, the same is asked of lmplz, build_binary and
+    With $KENLM, a folder of KenLM's programs, the same is measured for lmplz, build_binary and
     kenlm_benchmark.
     """
     ids, vocabulary = ten_million_words()
@@ -311,10 +311,10 @@ def kenlms(kenlm: Path, folder: Path, number: int) -> float:
     """Let KenLM time itself: seconds of CPU a query, the loading left out."""
     command = [kenlm / "kenlm_benchmark", "-q", "-t", "1", "-m", folder / "kenlm", "-b", "65536"]
     with (folder / f"ids{number}").open() as file:
-        told = subprocess.run(
+        output = subprocess.run(
             command, stdin=file, capture_output=True, text=True, check=True
         ).stdout
-    return float(told.split("Seconds per query excluding load, CPU: ")[1].split()[0])
+    return float(output.split("Seconds per query excluding load, CPU: ")[1].split()[0])
 
 
 def modules(folder: Path, number: int) -> float:

@@ -1,4 +1,4 @@
-"""What labels can be told of sequences of numbers, as `ensue train classify` tells them.
+"""Scores of classifiers of sequences of numbers, by `ensue train classify`.
 
     python benchmarks/sequences.py GunPoint [SEEDS [MINUTES]]         the archive's own test file; seeds 1, 2, ...
     python benchmarks/sequences.py JapaneseVowels [SEEDS [MINUTES]]
@@ -116,8 +116,8 @@ def report(results: list[dict[str, Any]]) -> None:
 
 if __name__ == "__main__":
     which, *numbers = sys.argv[1:] or ["GunPoint"]
-    said = [kind(number) for kind, number in zip((int, float), numbers, strict=False)]
+    arguments = [kind(number) for kind, number in zip((int, float), numbers, strict=False)]
     if which == "supernovae":
-        supernovae(*said)
+        supernovae(*arguments)
     else:
-        series(which, *said)
+        series(which, *arguments)

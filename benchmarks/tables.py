@@ -1,5 +1,4 @@
-"""What all benchmarks share: interleaved rounds, the roof of the machine, and a place in
-docs/results.md."""
+"""Shared code of the benchmarks: interleaved rounds, the roof of the machine, tables in results.md."""
 
 import os
 import re

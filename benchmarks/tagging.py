@@ -1,5 +1,4 @@
-"""How well universal tags of English are told, and how fast: UD_English-EWT, from its training part
-alone.
+"""Accuracy and speed of tagging universal tags of English (UD_English-EWT).
 
     python benchmarks/tagging.py [SEEDS [MINUTES]]    trains with seeds 1, 2, ..., chooses on dev, reports test
     python benchmarks/tagging.py RUN...               reports on runs that were trained so
@@ -76,9 +75,9 @@ def speed_of(run: Path, threads: int = 1) -> list[str]:
     words = ensue.open(run).evaluate([TEST]).details["words"]
 
     def tag() -> None:
-        model: TagModel = ensue.open(run)  # anew, since a codec remembers the words that it has met
-        told = model.tagged(read_inputs(model, str(TEST), "auto", SILENT))
-        assert sum(len(as_conllu(model, number, one)) for number, one in enumerate(told, 1))
+        model: TagModel = ensue.open(run)  # Opened again: a codec caches words it has seen.
+        sentences = model.tagged(read_inputs(model, str(TEST), "auto", SILENT))
+        assert sum(len(as_conllu(model, number, one)) for number, one in enumerate(sentences, 1))
 
     def opened() -> None:
         ensue.open(run)
@@ -95,12 +94,15 @@ def speed_of(run: Path, threads: int = 1) -> list[str]:
 
 def main() -> None:
     """Train, or take runs, and print the tables."""
-    said = sys.argv[1:]
+    arguments = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        if said and Path(said[0]).is_dir():
-            runs = [Path(word) for word in said]
+        if arguments and Path(arguments[0]).is_dir():
+            runs = [Path(word) for word in arguments]
         else:
-            seeds, minutes = int(said[0]) if said else 3, float(said[1]) if said[1:] else 9.0
+            seeds, minutes = (
+                int(arguments[0]) if arguments else 3,
+                float(arguments[1]) if arguments[1:] else 9.0,
+            )
             runs = [train(seed, minutes, Path(folder)) for seed in range(1, seeds + 1)]
         print("\n".join([*accuracy_of(runs), "", *speed_of(runs[0])]))
 

@@ -1,5 +1,4 @@
-"""Networks, n-grams and their mixture on four classical texts, as `ensue train generate` gives
-them.
+"""Scores of networks, n-grams and their mixture on four classical texts, by `ensue train generate`.
 
     python benchmarks/text_models.py shakespeare [MINUTES [SEED]]    nats per character on the last tenth
     python benchmarks/text_models.py names [MINUTES]          seeded 90/10, the end of a name counts as a character

@@ -1,5 +1,4 @@
-"""How fast a training pass (forward and backward) is, against what users write and the best that
-they can get today.
+"""Speed of a training pass (forward and backward) against common and optimised torch code.
 
 `python benchmarks/training.py [--threads N] [--write]`; `--write` puts the tables into
 docs/results.md.

@@ -1,5 +1,4 @@
-"""How fast recursive networks learn: all nodes of a batch level by level, beside one tree, and
-node, after the other.
+"""Speed of training recursive networks: level by level in a batch, against node by node.
 
 Both ways compute the loss of every labelled node of a batch, and its gradient; `apart` is the
 largest difference of a node's units between them. Run `python benchmarks/trees.py [FILE of
