@@ -239,7 +239,7 @@ def test_a_pattern_for_the_empty_text_writes_nothing(model):
 def test_a_pattern_and_a_stop_text_contradict_each_other(model):
     both = rules(matching=Matching("a+", SPELLINGS), stop=stop_at("a", text_of))
     with pytest.raises(
-        PromptError, match="a pattern and a stop text contradict each other; give one of them"
+        PromptError, match="--regex and a stop text cannot be combined; give one of them"
     ):
         next(rollout(model, [ids_of("a")], SamplingSettings(), both, 0))
 

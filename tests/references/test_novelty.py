@@ -252,6 +252,6 @@ def test_the_passage_shows_the_longest_copy_wherever_it_stands():
 def test_nothing_copied_has_no_nearest_passage():
     assert (
         str(data_of(["abc"], ends=False).novelty(["xyz"])[0])
-        == "nothing of it stands in the training data"
+        == "no character of it is in the training data"
     )
     assert "is 1 character: 'a'" in str(data_of(["abc"], ends=False).novelty(["xaz"])[0])

@@ -1,1 +1,1 @@
-"""From distributions to choices."""
+"""Decoding: sampling from predictive distributions."""

@@ -1,7 +1,7 @@
-"""What a sequence shares with a long one: exact, in one pass over the long one, without an index.
+"""Longest common substrings and shared n-grams with a long sequence: exact, one pass, no index.
 
-Stretches are found by their hashes (Karp & Rabin 1987), those of lengths 2, 4, 8, ... by doubling,
-and each one that is found is compared symbol by symbol.
+Substrings are found by rolling hashes (Karp & Rabin 1987), computed for lengths 2, 4, 8, ... by
+doubling. Each match is verified symbol by symbol.
 """
 
 from __future__ import annotations
@@ -18,44 +18,44 @@ Symbols = NDArray[np.integer]
 Hash = NDArray[np.uint64]
 
 BLOCK = 1 << 18
-"""Symbols of the long sequence that are looked at together: their hashes fit into the cache of a
-core."""
+"""Symbols of the long sequence per block: their hashes fit into the cache of a core."""
 CHUNK = 1 << 20
 """Symbols of a sample that are searched for in one pass."""
 CAP = 1 << 18
-"""The longest stretches that are hashed; longer copies are found by such a part of theirs. Only in
-a sample that says so long a stretch twice may another copy that holds it be longer than the one
-that is found."""
+"""Longest substrings that are hashed; longer copies are found by a part of this length. If a sample
+repeats so long a substring, a longer copy may be missed."""
 AT_ONCE = 32
-"""Stretches that are extended before a longer one is looked for."""
+"""Matches that are extended before a longer one is searched for."""
 
 NEVER = 1 << 40
-"""Stands in a sample for what equals no symbol."""
+"""Symbol of a sample that equals no other."""
 
 _BASE = 0x9E3779B97F4A7C15 | 1
 _FIRST = np.uint64(0xD6E8FEB86659FD93)
 
 
 class Streamed(Protocol):
-    """A long sequence: every symbol once, in order."""
+    """A long sequence that is read once, in order."""
 
     def blocks(self, size: int) -> Iterator[Symbols]:
-        """Give it from the beginning in stretches of about so many symbols."""
+        """Yield consecutive blocks of about `size` symbols."""
         ...
 
 
 class Searched(Streamed, Protocol):
-    """A long sequence of which any stretch can be read."""
+    """A long sequence with random access."""
 
     def read(self, begin: int, end: int) -> Symbols:
-        """Give a stretch that has been passed, or follows what has; what lies outside is left
-        out."""
+        """Return the symbols from `begin` to `end`, clipped to the sequence.
+
+        Only what the blocks have passed, or what follows it, can be read.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Copy:
-    """The longest stretch that is in both, and where it begins in each."""
+    """Longest common substring, and its begin in the sample (`at`) and in the long sequence."""
 
     length: int = 0
     at: int = 0
@@ -63,7 +63,7 @@ class Copy:
 
 
 def longest_copies(searched: Searched, samples: Sequence[Symbols]) -> list[Copy]:
-    """Find the longest stretch of each sample that the long sequence has too.
+    """Find the longest substring of each sample that is in the long sequence.
 
     >>> longest_copies(Whole(np.array([3, 1, 4, 1, 5])), [np.array([9, 1, 4, 1])])
     [Copy(length=3, at=1, source=1)]
@@ -73,18 +73,18 @@ def longest_copies(searched: Searched, samples: Sequence[Symbols]) -> list[Copy]
         return []
     for begin in range(0, max([1, *map(len, samples)]), CHUNK):
         for one in found:
-            one.look_for(begin)
+            one.set_chunk(begin)
         for start, buffer in _buffers(searched, lambda: max(one.hashed for one in found)):
             hashes = Hashes(buffer)
             for one in found:
-                one.look_at(searched, start, hashes)
+                one.search(searched, start, hashes)
     return [one.copy for one in found]
 
 
 def shares_seen(
     searched: Streamed, samples: Sequence[Symbols], lengths: Sequence[int]
 ) -> list[dict[int, float]]:
-    """Give for each sample and length n the share of its n-grams that are in the long sequence too.
+    """Return for each sample and length n the share of its n-grams in the long sequence.
 
     >>> shares_seen(Whole(np.array([3, 1, 4, 1, 5])), [np.array([1, 4, 4])], (1, 2))
     [{1: 1.0, 2: 0.5}]
@@ -97,12 +97,12 @@ def shares_seen(
     reach = max(lengths)
     for begin in range(0, len(together), CHUNK):
         chunk = together[begin : begin + CHUNK + reach - 1]
-        wanted = {length: _Grams(chunk, length) for length in lengths}
+        ngrams = {length: _Grams(chunk, length) for length in lengths}
         for _, buffer in _buffers(searched, lambda: reach):
             hashes = Hashes(buffer)
-            for grams in wanted.values():
-                grams.look_at(buffer, hashes)
-        for length, grams in wanted.items():
+            for grams in ngrams.values():
+                grams.search(buffer, hashes)
+        for length, grams in ngrams.items():
             own = grams.seen()[:CHUNK]
             seen[length][begin : begin + len(own)] = own
     spans = list(pairwise(ends.tolist()))
@@ -124,31 +124,29 @@ class Whole:
             yield self.symbols[begin : begin + size]
 
     def read(self, begin: int, end: int) -> Symbols:
-        """Give a slice."""
+        """Return a slice."""
         return self.symbols[max(begin, 0) : max(end, 0)]
 
 
 def _buffers(searched: Streamed, reach: Callable[[], int]) -> Iterator[tuple[int, Symbols]]:
-    """Give each block, and before it as much of the last one as a stretch of `reach()` symbols
-    may need of it."""
-    start, held = 0, np.zeros(0, np.int64)
+    """Yield each block with the last `reach() - 1` symbols before it, and its begin."""
+    start, tail = 0, np.zeros(0, np.int64)
     for block in searched.blocks(BLOCK):
-        buffer = np.concatenate([held, block])
+        buffer = np.concatenate([tail, block])
         yield start, buffer
-        kept = min(reach() - 1, len(buffer))
-        held = buffer[len(buffer) - kept :]
-        start += len(buffer) - kept
+        overlap = min(reach() - 1, len(buffer))
+        tail = buffer[len(buffer) - overlap :]
+        start += len(buffer) - overlap
 
 
 class Hashes:
-    """Hashes of all stretches of a sequence, by length; those whose length is a power of two are
-    kept."""
+    """Hashes of all substrings of a sequence, by length; those of powers of two are cached."""
 
     def __init__(self, symbols: Symbols) -> None:
         self._doubled = [(symbols.astype(np.uint64) + np.uint64(1)) * _FIRST]
 
     def of(self, length: int) -> Hash:
-        """Give the hash of each stretch of so many symbols, by where it begins."""
+        """Return the hash of each substring of this length, by its begin."""
         top = length.bit_length() - 1
         found, size = self._power(top), 1 << top
         for low in reversed(range(top)):
@@ -164,8 +162,7 @@ class Hashes:
 
 
 def _followed(first: Hash, second: Hash, size: int, more: int) -> Hash:
-    """Give the hashes of stretches of `size` symbols that are followed by those of `more`
-    symbols."""
+    """Combine hashes of `size` symbols with those of the `more` symbols that follow."""
     follow = second[size:]
     found = first[: len(follow)] * np.uint64(pow(_BASE, more, 1 << 64))
     found += follow
@@ -173,7 +170,7 @@ def _followed(first: Hash, second: Hash, size: int, more: int) -> Hash:
 
 
 class _Wanted:
-    """Hashes that are looked for: a small table lets nearly all others pass by."""
+    """Set of hashes to search for; a small table of their top bits rejects most others."""
 
     def __init__(self, hashes: Hash) -> None:
         bits = min(max(16, len(hashes).bit_length() + 4), 26)
@@ -185,7 +182,7 @@ class _Wanted:
         return (hashes >> self.shift).view(np.int64)
 
     def among(self, hashes: Hash) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Give the places of the wanted ones, and which they are."""
+        """Return the places of members of the set, and their indices in it."""
         if not len(self.hashes):
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         places = np.flatnonzero(self.table.take(self._places(hashes)))
@@ -196,7 +193,7 @@ class _Wanted:
 
 
 class _Grams:
-    """The n-grams of a sample, and which of them were seen."""
+    """The n-grams of a sample, and which of them were found."""
 
     def __init__(self, sample: NDArray[np.int64], length: int) -> None:
         self.sample, self.length = sample, length
@@ -207,8 +204,8 @@ class _Grams:
         self.open = np.arange(len(hashes))
         self.hashes, self.wanted = hashes, _Wanted(hashes)
 
-    def look_at(self, buffer: Symbols, hashes: Hashes) -> None:
-        """Note those that are in the buffer; they are not looked for any more."""
+    def search(self, buffer: Symbols, hashes: Hashes) -> None:
+        """Mark the n-grams that are in the buffer; they are not searched for again."""
         if not len(self.open):
             return
         places, which = self.wanted.among(hashes.of(self.length))
@@ -223,12 +220,12 @@ class _Grams:
             self.wanted = _Wanted(self.hashes[self.open])
 
     def seen(self) -> NDArray[np.bool_]:
-        """Tell of each n-gram of the sample whether it was found."""
+        """Return for each n-gram of the sample whether it was found."""
         return self.found[self.which]
 
 
 class _Longest:
-    """The longest copy of one sample so far: only stretches longer than that are looked for."""
+    """The longest copy of one sample so far; only longer substrings are searched for."""
 
     def __init__(self, sample: NDArray[np.int64]) -> None:
         self.sample, self.copy = sample, Copy()
@@ -237,11 +234,11 @@ class _Longest:
 
     @property
     def hashed(self) -> int:
-        """The length of the stretches that are looked for."""
+        """The length of the substrings that are searched for."""
         return min(self.copy.length + 1, CAP)
 
-    def look_for(self, begin: int) -> None:
-        """Look for stretches that begin in the chunk of the sample from there on."""
+    def set_chunk(self, begin: int) -> None:
+        """Search from now on for substrings that begin in this chunk of the sample."""
         self.begin = begin
         self.extended = set()
         self._renew()
@@ -251,26 +248,23 @@ class _Longest:
         hashes, self.first = np.unique(Hashes(chunk).of(self.hashed), return_index=True)
         self.wanted = _Wanted(hashes)
 
-    def look_at(self, searched: Searched, start: int, hashes: Hashes) -> None:
-        """Take the longest copy that begins in a buffer, if it is longer than the one that is
-        known."""
+    def search(self, searched: Searched, start: int, hashes: Hashes) -> None:
+        """Update the longest copy from a buffer."""
         while len(self.wanted.hashes):
             best = Copy()
             for at, source in self._pairs(start, hashes):
-                best = max(best, self._extended(searched, at, source), key=lambda copy: copy.length)
+                best = max(best, self._extend(searched, at, source), key=lambda copy: copy.length)
             if best.length <= self.copy.length:
                 return
             self.copy = best
             self._renew()
 
     def _pairs(self, start: int, hashes: Hashes) -> list[tuple[int, int]]:
-        """Give places of the sample and of the long sequence from which on they are alike, some
-        of them if many."""
+        """Return matching places of sample and long sequence, at most about AT_ONCE of them."""
         places, which = self.wanted.among(hashes.of(self.hashed))
         ats, sources = self.begin + self.first[which], start + places
-        if (
-            self.hashed == CAP
-        ):  # what goes on from what was extended already is part of the same copy
+        # At CAP, a match on the same diagonal as an extended one is part of the same copy.
+        if self.hashed == CAP:
             shifts, once = np.unique(sources - ats, return_index=True)
             fresh = [
                 at
@@ -281,8 +275,8 @@ class _Longest:
         step = -(-len(ats) // AT_ONCE) or 1
         return list(zip(ats[::step].tolist(), sources[::step].tolist(), strict=True))
 
-    def _extended(self, searched: Searched, at: int, source: int) -> Copy:
-        """Give the whole of the copy through two places, both ways."""
+    def _extend(self, searched: Searched, at: int, source: int) -> Copy:
+        """Extend a match at two places in both directions."""
         self.extended.add(source - at)
         sample = self.sample
         after = _common(
@@ -296,8 +290,7 @@ class _Longest:
 
 
 def _common(first: Callable[[int, int], Symbols], second: Callable[[int, int], Symbols]) -> int:
-    """Count the symbols that two sequences have in common from their beginnings on; each gives
-    any stretch."""
+    """Return the length of the common prefix of two sequences; each callable returns a slice."""
     common, size = 0, 64
     while True:
         ours, theirs = first(common, common + size), second(common, common + size)

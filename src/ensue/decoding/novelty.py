@@ -1,4 +1,4 @@
-"""How much of a text is copied: exact, by a search of all that a model was trained on."""
+"""Novelty of generated texts: exact search for copies from the training data."""
 
 from __future__ import annotations
 
@@ -16,34 +16,33 @@ from ensue.decoding.training_text import BOUNDARY, TrainingIds, TrainingText
 _LENGTHS = (2, 4, 8, 12, 16, 24, 32)
 _AROUND = 1000
 SPAN, BEFORE = 120, 20
-"""Characters of the longest span that a sentence shows, and of what stands around it there."""
+"""Characters of the longest span in a message, and of its context on each side."""
 
 
 @dataclass(frozen=True)
 class Novelty:
-    """What a sample shares with the training data."""
+    """Overlap of a sample with the training data."""
 
     longest: str
-    """The longest span copied from it."""
+    """Longest span copied from it."""
     characters: int
-    """The length of that span."""
+    """Length of that span."""
     at: int
-    """Where it begins in the sample, in characters."""
+    """Begin of the span in the sample, in characters."""
     source: int
-    """Where it begins in the training data, in characters, of which the end of a record is one."""
+    """Begin of the span in the training data, in characters; the end of a record counts as one."""
     record: int | None
-    """In which record of the training data, from 0; None in one long text."""
+    """Record of the training data, from 0; None in one long text."""
     nearest: str
-    """The nearest training passage: as long as the sample, laid so that the longest span falls on
-    itself; of what stands before and after that span, at most a thousand characters each."""
+    """Training passage around the span: as long as the sample and aligned with it, with at most
+    1,000 characters before and after the span."""
     seen: dict[int, float]
-    """For each length n the share of the sample's n-grams of symbols that occur in the training
-    data."""
+    """Share of the sample's n-grams of symbols that are in the training data, by n."""
     verbatim: bool | None
-    """Whether the whole sample is a record of the training data; None in one long text."""
+    """Whether the sample is a complete record of the training data; None in one long text."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything as plain JSON values."""
+        """Return it as JSON values."""
         seen = {str(length): share for length, share in self.seen.items()}
         return asdict(self) | {"seen": seen, "sentence": str(self)}
 
@@ -54,7 +53,7 @@ class Novelty:
                 f"{(self.record or 0) + 1})"
             )
         if not self.characters:
-            return "nothing of it stands in the training data"
+            return "no character of it is in the training data"
         count = f"{self.characters} character{'s' * (self.characters > 1)}"
         span = f"the longest span copied from the training data is {count}: {self.longest[:SPAN]!r}"
         shares = ", ".join(
@@ -68,24 +67,23 @@ class Novelty:
 
 
 class TrainingData:
-    """All that a model may have copied from. A question reads it from beginning to end: 72 MB in
-    some ten seconds."""
+    """Searchable training data; each search reads all of it, 72 MB in about ten seconds."""
 
     def __init__(self, parts: Sequence[Corpus], codec: Codec) -> None:
         self.codec = codec
         self.text, self.ids = TrainingText(parts, codec), TrainingIds(parts, codec.start)
 
     def novelty(self, texts: Sequence[str]) -> list[Novelty]:
-        """Compare texts, each without its prompt, with all the training data."""
+        """Measure the novelty of texts, each without its prompt."""
         texts = [self.codec.plain(text) for text in texts]
         points = [_points(text) for text in texts]
         copies = longest_copies(self.text, points)
         shares = shares_seen(self.ids, [self._known(text) for text in texts], _LENGTHS)
         records = self._records(points, copies)
-        return [self._told(*found) for found in zip(texts, copies, shares, records, strict=True)]
+        return [self._novelty(*found) for found in zip(texts, copies, shares, records, strict=True)]
 
     def _known(self, text: str) -> NDArray[np.int64]:
-        """Give the ids of a text; two unknown symbols are not the same for that."""
+        """Encode a text; unknown symbols equal nothing, because they may be different."""
         ids = self.codec.encode(text).astype(np.int64)
         return (
             ids if self.codec.unknown is None else np.where(ids == self.codec.unknown, NEVER, ids)
@@ -94,7 +92,7 @@ class TrainingData:
     def _records(
         self, points: Sequence[NDArray[np.int64]], copies: Sequence[Copy]
     ) -> list[int | None]:
-        """Give for each text where a record begins that is the same from end to end."""
+        """Return for each text the begin of a record that equals it, or None."""
         found: list[int | None] = [None] * len(points)
         if self.codec.end is not None:
             within = [
@@ -105,8 +103,10 @@ class TrainingData:
                 found[number] = copy.source + 1 if copy.length == len(points[number]) + 2 else None
         return found
 
-    def _told(self, text: str, copy: Copy, seen: dict[int, float], whole: int | None) -> Novelty:
-        copy = copy if whole is None else replace(copy, source=whole)
+    def _novelty(
+        self, text: str, copy: Copy, seen: dict[int, float], record: int | None
+    ) -> Novelty:
+        copy = copy if record is None else replace(copy, source=record)
         return Novelty(
             longest=text[copy.at : copy.at + copy.length],
             characters=copy.length,
@@ -115,11 +115,11 @@ class TrainingData:
             record=None if self.codec.end is None else self.text.record_at(copy.source),
             nearest=self._passage(copy, len(text)),
             seen=seen,
-            verbatim=None if self.codec.end is None else whole is not None,
+            verbatim=None if self.codec.end is None else record is not None,
         )
 
     def _passage(self, copy: Copy, length: int) -> str:
-        """Give what stands around a copy in the same record."""
+        """Return the text around a copy within its record."""
         begin = max(copy.source - min(copy.at, _AROUND), 0)
         after = min(length - copy.at - copy.length, _AROUND)
         points = self.text.read(begin, copy.source + copy.length + after)
@@ -135,6 +135,6 @@ class TrainingData:
 
 
 def _points(text: str) -> NDArray[np.int64]:
-    """Give the code points of a text; a boundary in it equals nothing."""
+    """Return the code points of a text; the boundary character is replaced by NEVER."""
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
     return np.where(points == BOUNDARY, NEVER, points)

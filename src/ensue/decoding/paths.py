@@ -1,8 +1,7 @@
-"""What a forecaster says of some origins: exactly where it can, by drawn paths elsewhere; in units
-of the data.
+"""Sample paths of a forecaster.
 
-The uniform numbers depend on the seed, the series, the path and the step in time alone, so a series
-is forecast the same alone and in a crowd.
+The uniform numbers depend only on seed, series, path and step in time, so the forecast of a series
+does not depend on the batch.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ TINY = 2.0**-54
 def draws(
     seed: int, names: list[str], origins: NDArray[np.int64], paths: int, channels: int
 ) -> Uniforms:
-    """Give the uniform numbers of paths of series, of these names, that begin at these steps."""
+    """Return the uniform numbers of sample paths, for series with these names and origins."""
     # 32 bits of the name, and 20 of the path and channel.
     keys = np.array([crc32(name.encode()) for name in names], np.int64) << 20
     samples = keys[None, :, None] + (
@@ -52,10 +51,10 @@ def sample_paths(
     """Draw paths (paths, batch, horizon, channels), unscaled."""
     device = batch["loc"].device
 
-    def there(step: int) -> tuple[Tensor, Tensor]:
+    def on_device(step: int) -> tuple[Tensor, Tensor]:
         first, second = (
             one.to(device, torch.float32).clamp(1e-7, 1 - 1e-7) for one in uniforms(step)
         )
         return first, second
 
-    return model.draw(batch, there).double().cpu().numpy()
+    return model.draw(batch, on_device).double().cpu().numpy()

@@ -1,4 +1,4 @@
-"""Writing: a model is asked tick by tick what comes next, and a symbol is drawn from its answer."""
+"""Autoregressive sampling: draw symbol by symbol from a model's predictive distribution."""
 
 from __future__ import annotations
 
@@ -24,21 +24,20 @@ _CHUNK = 256
 
 @dataclass(frozen=True)
 class Step:
-    """The next symbols of the samples that are still being written: at least one of each, sample
-    after sample."""
+    """The next symbols of all unfinished samples: at least one of each, sample after sample."""
 
     samples: NDArray[np.int64]
-    """The number of each symbol's sample."""
+    """Sample number of each symbol."""
     ids: NDArray[np.int64]
     nats: NDArray[np.float64]
-    """What each symbol cost under the model itself, before any filter."""
+    """Surprisal of each symbol under the model, before any filter."""
     finished: NDArray[np.bool_]
     """True for the last symbol of a sample."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What was written, symbol by symbol; an end symbol is the last of them."""
+    """A generated sequence; an end symbol, if any, is the last."""
 
     ids: NDArray[np.int64]
     nats: NDArray[np.float64]
@@ -52,8 +51,7 @@ def rollout(
     seed: int,
     samples: Sequence[int] | None = None,
 ) -> Iterator[Step]:
-    """Continue each prompt, all at once; a sample is the same alone and in a crowd, in the kernels
-    or without them.
+    """Continue all prompts in one batch; a sample depends neither on the batch nor on the kernels.
 
     Sample `samples[i]` (by default i) continues `prompts[i]`, which begins after the start symbol
     and may be empty. A network should be in evaluation mode. Raises PromptError if no text can
@@ -62,9 +60,7 @@ def rollout(
     if rules.matching is not None:
         rules.matching.check(rules.length)
         if rules.stop is not None:
-            raise PromptError(
-                "a pattern and a stop text contradict each other", hint="give one of them"
-            )
+            raise PromptError("--regex and a stop text cannot be combined", hint="give one of them")
     numbers = range(len(prompts)) if samples is None else samples
     window = filters.repetition_window
     rows = [
@@ -75,15 +71,15 @@ def rollout(
         return
     stepper = _stepper(compiled(model), prompts, filters, rules, seed)
     while rows:
-        written = [_take(row, drawn) for row, drawn in zip(rows, stepper.step(rows), strict=True)]
+        written = [_append(row, draw) for row, draw in zip(rows, stepper.step(rows), strict=True)]
         yield Step(
             *(np.concatenate(parts) for parts in zip(*(one[:4] for one in written), strict=True))
         )
-        kept = np.flatnonzero([one[4] for one in written])
-        if len(kept) < len(rows):
-            rows = [rows[row] for row in kept]
+        unfinished = np.flatnonzero([one[4] for one in written])
+        if len(unfinished) < len(rows):
+            rows = [rows[row] for row in unfinished]
             if rows:
-                stepper.keep(kept)
+                stepper.keep(unfinished)
 
 
 def _stepper(
@@ -99,22 +95,22 @@ def _stepper(
     return SymbolBySymbol(model, state, inputs, filters, seed)
 
 
-def _take(row: Row, drawn: Draw) -> tuple[NDArray, NDArray, NDArray, NDArray, bool]:
-    """Write symbols to a row until it ends; give the fields of its step, and whether it goes on."""
-    count, goes_on = row.write(drawn.ids.tolist())
+def _append(row: Row, draw: Draw) -> tuple[NDArray, NDArray, NDArray, NDArray, bool]:
+    """Append symbols to a row until it ends; return the fields of its Step, and if it continues."""
+    count, goes_on = row.write(draw.ids.tolist())
     finished = np.zeros(count, dtype=bool)
     finished[-1] = not goes_on
     return (
         np.full(count, row.number),
-        drawn.ids[:count].astype(np.int64),
-        drawn.nats[:count],
+        draw.ids[:count].astype(np.int64),
+        draw.nats[:count],
         finished,
         goes_on,
     )
 
 
 def collect(steps: Iterable[Step]) -> dict[int, Sample]:
-    """Gather what was written, by the number of the sample; one that stayed empty is missing."""
+    """Collect the steps of each sample, by its number; empty samples are missing."""
     ids: dict[int, list[int]] = {}
     nats: dict[int, list[float]] = {}
     for step in steps:
@@ -127,10 +123,9 @@ def collect(steps: Iterable[Step]) -> dict[int, Sample]:
 
 
 def read(model: Autoregressive, prompts: Sequence[Ids]) -> tuple[State, Tensor]:
-    """Read prompts of any length; give the state before the last symbol of each, and these symbols
-    (rows,).
+    """Read prompts; return the state before the last symbol of each, and these symbols (rows,).
 
-    Each different prompt is read once and by itself, so that none depends on the others.
+    Each distinct prompt is read once and unbatched, so that its state does not depend on others.
     """
     whole = [np.asarray(prompt, dtype=np.int64) for prompt in prompts]
     distinct = {prompt.tobytes(): prompt for prompt in whole}
@@ -153,8 +148,7 @@ def read(model: Autoregressive, prompts: Sequence[Ids]) -> tuple[State, Tensor]:
 
 
 def stop_at(text: str, decode: Callable[[Sequence[int]], str]) -> Callable[[Sequence[int]], bool]:
-    """Give a rule for `Rules.stop`: enough when the text has been written, or the symbol that
-    holds its end."""
-    # Each symbol stands for a byte at least, but for a few special ones.
+    """Make a `Rules.stop` that ends a sample once it contains the text."""
+    # Each symbol is at least one byte long, except for a few special ones.
     reach = len(text.encode()) + 8
     return lambda ids: text in decode(ids[-reach:])

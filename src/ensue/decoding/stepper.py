@@ -1,5 +1,4 @@
-"""Texts on their way, and what goes on with them: symbol by symbol in Python, or many at once in
-the kernels."""
+"""Steppers of autoregressive sampling: symbol by symbol in Python, or many in the kernels."""
 
 from __future__ import annotations
 
@@ -25,28 +24,28 @@ from ensue.models.contract import Autoregressive
 from ensue.state import State, select_rows
 
 WORK, LEAST, MOST = 1 << 27, 64, 1024
-"""Products after which Python looks at what the kernels wrote, a few milliseconds; the least and
-most symbols."""
+"""Multiply-adds per call of the kernels, a few milliseconds, so that Ctrl-C and stop rules work;
+fewest and most symbols per call."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What may be written, and where a sample ends."""
+    """Constraints on samples: length, allowed symbols, pattern and stop condition."""
 
     length: int
-    """The most symbols of a sample, without its prompt."""
+    """Most symbols of a sample, without its prompt."""
     allowed: Mask
-    """For each symbol (size,) whether it may be written: false for the unknown one."""
+    """Whether each symbol (size,) may be generated: false for the unknown symbol."""
     end: int | None
-    """The symbol that ends a record; None in one long text."""
+    """Symbol that ends a record; None in one long text."""
     matching: Matching | None = None
-    """A pattern that the whole of what is written must match, without the prompt."""
+    """Pattern that the complete sample, without its prompt, must match."""
     stop: Callable[[Sequence[int]], bool] | None = None
-    """Told what was written so far (without the prompt), says whether that is enough."""
+    """Returns whether a sample, given its symbols without the prompt, ends here."""
 
 
 class Row:
-    """A text on its way."""
+    """A sample in progress."""
 
     def __init__(self, number: int, prompt: Sequence[int], window: int, rules: Rules) -> None:
         self.number, self.rules = number, rules
@@ -54,14 +53,14 @@ class Row:
         """The last symbols, prompt included."""
         self.written: list[int] = []
         self.place = 0
-        """Where the text is in the pattern."""
+        """State of the pattern's matcher."""
         self.allowed = self._allowed()
 
     def write(self, ids: Sequence[int]) -> tuple[int, bool]:
-        """Append symbols until the text ends; give how many, and whether it goes on."""
+        """Append symbols until the sample ends; return their count, and whether it continues."""
         rules, before = self.rules, len(self.written)
         if rules.matching is None and rules.stop is None:
-            # The kernels end a row where it ends: only the last can be the end.
+            # The kernels stop at the end symbol, so only the last one can be it.
             self.written += ids
             self.recent.extend(ids)
             return len(ids), len(self.written) < rules.length and ids[-1] != rules.end
@@ -96,23 +95,22 @@ class Draw:
 
 
 class Stepper(ABC):
-    """Draws what comes next, and remembers where each text is.
+    """Draws the next symbols of a batch of rows, and holds their states.
 
-    Every row has `written` equally many symbols before `step`; there are no other rows than those
-    that were kept.
+    All rows have the same number of symbols before `step`.
     """
 
     @abstractmethod
     def step(self, rows: Sequence[Row]) -> list[Draw]:
-        """Draw the next symbol of each row, or several."""
+        """Draw the next one or more symbols of each row."""
 
     @abstractmethod
     def keep(self, rows: NDArray[np.integer]) -> None:
-        """Go on with these rows only, by their places."""
+        """Continue with these rows only, given by index."""
 
 
 class SymbolBySymbol(Stepper):
-    """Any model under any rules: Python filters and draws."""
+    """Stepper for any model and any rules; filters and draws in Python."""
 
     def __init__(
         self,
@@ -137,10 +135,10 @@ class SymbolBySymbol(Stepper):
         return [Draw(ids[row : row + 1], nats[row : row + 1]) for row in range(len(rows))]
 
     def keep(self, rows: NDArray[np.integer]) -> None:
-        """Go on with these rows only."""
-        kept = torch.from_numpy(rows)
-        self.inputs = self.inputs[kept.to(self.inputs.device)]
-        self.state = select_rows(self.state, kept)
+        """Continue with these rows only."""
+        index = torch.from_numpy(rows)
+        self.inputs = self.inputs[index.to(self.inputs.device)]
+        self.state = select_rows(self.state, index)
 
     def _recent(self, rows: Sequence[Row]) -> Mask | None:
         if self.filters.repetition_penalty == 1:
@@ -152,8 +150,7 @@ class SymbolBySymbol(Stepper):
 
 
 class InKernels(Stepper):
-    """A compiled network without a pattern: the kernels read, filter and draw many symbols in
-    one call."""
+    """Stepper for a compiled network without a pattern: each kernel call draws many symbols."""
 
     def __init__(
         self, model: Compiled, state: State, inputs: Tensor, filters: SamplingSettings, seed: int
@@ -164,7 +161,7 @@ class InKernels(Stepper):
         self.writing = Writing(threads=torch.get_num_threads())
 
     def step(self, rows: Sequence[Row]) -> list[Draw]:
-        """Draw some symbols of each row, as many as WORK allows."""
+        """Draw as many symbols of each row as WORK allows."""
         before, rules, window = len(rows[0].written), rows[0].rules, self.filters.repetition_window
         ticks = min(
             max(LEAST, WORK // (self.ticks.products * len(rows))), MOST, rules.length - before
@@ -196,7 +193,7 @@ class InKernels(Stepper):
         ]
 
     def keep(self, rows: NDArray[np.integer]) -> None:
-        """Go on with these rows only."""
+        """Continue with these rows only."""
         self.memory, self.symbols = self.memory[torch.from_numpy(rows)], self.symbols[rows]
 
     def _rules(self, rules: Rules, allowed: NDArray[np.uint8]) -> NativeRules:
@@ -216,8 +213,7 @@ class InKernels(Stepper):
 
 
 def predict(model: Autoregressive, inputs: Tensor, state: State) -> tuple[LogProbs, State]:
-    """Go one symbol (rows,) on: give the log-probabilities of what follows (rows, size), and the
-    state."""
+    """Advance by one symbol (rows,); return next log-probabilities (rows, size) and the state."""
     with torch.inference_mode():
         distribution, state = model(inputs[:, None], state)
         probs = cast("Any", distribution).probs[:, 0].cpu().double().numpy()

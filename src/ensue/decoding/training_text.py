@@ -1,7 +1,6 @@
-"""The text that a run was trained on, from its ids: in blocks, and any stretch of it, as code
-points.
+"""Training text of a run, decoded from its ids to code points, in blocks or by position.
 
-Copies are looked for in characters, not in symbols: a copy may begin within a word or a subword.
+Copies are searched for in characters, not symbols: a copy may begin within a word or subword.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from ensue.data.contract import Codec, Corpus
 from ensue.decoding.copies import BLOCK, Symbols
 
 BOUNDARY = 0
-"""Stands where a record or a part ends, and for unknown symbols whose spelling is not kept: no
-copy goes over it."""
+"""Code point at the end of a record or part, and of unknown symbols without a stored spelling; no
+copy crosses it."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +29,13 @@ class _Block:
 
 
 class TrainingIds:
-    """The ids of several parts, one after the other, `between` after each."""
+    """Concatenated ids of several parts, with `between` after each."""
 
     def __init__(self, parts: Sequence[Corpus], between: int) -> None:
         self.parts, self.between = parts, between
 
     def blocks(self, size: int) -> Iterator[Symbols]:
-        """Give them in stretches."""
+        """Yield blocks of ids."""
         for part in self.parts:
             for begin in range(0, len(part), size):
                 yield np.asarray(part.ids[begin : begin + size])
@@ -44,8 +43,7 @@ class TrainingIds:
 
 
 class TrainingText:
-    """A boundary, then the characters of several parts, with a boundary after each record, or
-    each long text."""
+    """Characters of several parts, with a BOUNDARY first and after each record or long text."""
 
     def __init__(self, parts: Sequence[Corpus], codec: Codec) -> None:
         self.parts, self.records, self.keeps_blanks = (
@@ -67,13 +65,13 @@ class TrainingText:
             for begin, part in zip(own, parts, strict=False)
         ]
         self._ends_line = np.array([spelling.endswith(b"\n") for spelling in spellings])
-        # Within a character of UTF-8 no block may end: its first byte tells.
+        # Blocks must not end within a UTF-8 character: 0b10xxxxxx is a continuation byte.
         self._goes_on = np.array(
             [(spelling[:1] or b"a")[0] & 0xC0 == 0x80 for spelling in spellings]
         )
         self._blocks = list(self._cut())
         self._firsts = [0]
-        """Where in the text each block begins, as far as it was read."""
+        """Begin of each block in the text, as far as it was read."""
         self._points = lru_cache(4)(self._decoded)
 
     def _cut(self) -> Iterator[_Block]:
@@ -87,7 +85,7 @@ class TrainingText:
                 begin = end
 
     def blocks(self, size: int) -> Iterator[Symbols]:
-        """Give the text in stretches of its own size."""
+        """Yield the text in its own blocks."""
         yield from map(self._read_block, range(len(self._blocks)))
 
     def _read_block(self, number: int) -> NDArray[np.uint32]:
@@ -103,7 +101,7 @@ class TrainingText:
         return np.pad(points, (int(number == 0), int(ends)), constant_values=BOUNDARY)
 
     def _spell(self, part: int, begin: int, end: int) -> NDArray[np.uint32]:
-        """Give the characters of a stretch of ids."""
+        """Decode a range of ids to code points."""
         corpus = self.parts[part]
         ids = np.asarray(corpus.ids[begin:end], np.int64)
         starts, sizes = self._starts[ids], self._sizes[ids]
@@ -122,13 +120,13 @@ class TrainingText:
         return np.frombuffer(text.encode("utf-32-le"), np.uint32)
 
     def _without_first_blank(self, text: str, part: Corpus, begin: int) -> str:
-        """Leave out the blank of a token that is the first of its line or record."""
+        """Remove the blank before the first token of each line or record."""
         text = text.replace("\n ", "\n").replace("\0 ", "\0")
         first = begin in part.offsets or self._ends_line[part.ids[begin - 1]]
         return text.removeprefix(" ") if first else text
 
     def read(self, begin: int, end: int) -> NDArray[np.uint32]:
-        """Give the characters of a stretch; what lies outside of the text is left out."""
+        """Return the code points from `begin` to `end`, clipped to the text."""
         begin, found = max(begin, 0), [np.zeros(0, np.uint32)]
         number = self._block_at(begin)
         while number < len(self._blocks) and self._firsts[number] < end:
@@ -143,13 +141,13 @@ class TrainingText:
         return int(np.searchsorted(self._firsts, place, side="right")) - 1
 
     def whole(self) -> str:
-        """Give all of the text, with a line break for each boundary."""
+        """Return the complete text, with a line break for each boundary."""
         blocks = list(self.blocks(0))
         points = np.concatenate(blocks)[1:] if blocks else np.zeros(0, np.uint32)
         return points.tobytes().decode("utf-32-le").replace(chr(BOUNDARY), "\n")
 
     def record_at(self, place: int) -> int:
-        """Give the number of the record, of all parts, that has this character."""
+        """Return the number of the record, counted over all parts, at this character."""
         number = self._block_at(place)
         block = self._blocks[number]
         before = sum(len(part.offsets) - 1 for part in self.parts[: block.part])

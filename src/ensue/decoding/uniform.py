@@ -1,4 +1,4 @@
-"""Uniform numbers out of a counter: the same for a sample whether it is drawn alone or in a crowd.
+"""Counter-based random numbers: those of a sample do not depend on the batch.
 
 Philox4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3").
 """
@@ -17,8 +17,7 @@ _WORD = np.uint64(_LOW)
 
 
 def uniform(seed: int, samples: ArrayLike, step: int) -> NDArray[np.float64]:
-    """Give one number in [0, 1) for each of the `samples` (numbers of samples), at one step of all
-    of them.
+    """Return a uniform number in [0, 1) for each sample number, at one step.
 
     The seed is the key; step and sample are the counter, 64 bits each.
 
@@ -35,7 +34,7 @@ def uniform(seed: int, samples: ArrayLike, step: int) -> NDArray[np.float64]:
 
 
 def philox(counter: NDArray[np.uint64], key: tuple[int, int]) -> NDArray[np.uint64]:
-    """Scramble counters (..., 4), words of 32 bits held in uint64, into as many random words.
+    """Encrypt counters (..., 4), 32-bit words in uint64, to as many random words.
 
     >>> [f"{word:08x}" for word in philox(np.zeros(4, dtype=np.uint64), (0, 0)).tolist()]
     ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']

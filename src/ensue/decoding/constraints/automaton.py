@@ -1,5 +1,4 @@
-"""A regular expression as an automaton that reads a character at a time (Thompson 1968, CACM
-11:6)."""
+"""Nondeterministic finite automaton of a regular expression (Thompson 1968, CACM 11:6)."""
 
 from __future__ import annotations
 
@@ -13,13 +12,13 @@ from ensue.decoding.constraints.regex import Chain, Either, OneOf, Ranges, Repea
 from ensue.errors import PromptError
 
 States = frozenset[int]
-"""Where the automaton may be; empty where no match is possible any more."""
+"""Possible states of the automaton; empty if no match is possible any more."""
 
 _MOST_STATES = 50_000
 
 
 class Automaton:
-    """Says of a text, read from its beginning, whether it is a match or may still become one.
+    """Automaton that decides of a text prefix whether it matches, or can still be completed.
 
     >>> automaton = Automaton("ab*")
     >>> automaton.complete(automaton.step(automaton.initial(), ord("a"), ord("a")))
@@ -29,34 +28,35 @@ class Automaton:
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.moves: list[list[tuple[Ranges, int]]] = []
-        """From each state, where a character leads."""
+        """Transitions of each state on a character."""
         self.free: list[list[int]] = []
-        """From each state, where nothing leads."""
+        """Epsilon transitions of each state."""
         self.end = self._build(parse(pattern), self._add())
 
     def initial(self) -> States:
-        """Give the states before any text."""
+        """Return the states before any text."""
         return self._close([0])
 
     def complete(self, states: States) -> bool:
-        """Tell whether the text so far is a whole match."""
+        """Return whether the text so far is a complete match."""
         return self.end in states
 
     def step(self, states: States, low: int, high: int) -> States:
-        """Read one character, of which is known that its code point lies between `low` and
-        `high`."""
+        """Return the states after one character with a code point from `low` to `high`."""
         return self._close(
             [to for at in states for ranges, to in self.moves[at] if overlap(ranges, low, high)]
         )
 
     def indifferent(self, states: States, low: int, high: int) -> bool:
-        """Tell whether every code point from `low` to `high` leads to the same states."""
+        """Return whether every code point from `low` to `high` leads to the same states."""
         ranges = (ranges for at in states for ranges, _ in self.moves[at])
         return all(_holds(each, low, high) or not overlap(each, low, high) for each in ranges)
 
     def shortest(self, cost: Callable[[Ranges], float]) -> list[float]:
-        """Give the least cost of completing a match from each state; `cost` prices one character
-        out of ranges."""
+        """Return the least cost of completing a match from each state (Dijkstra, backwards).
+
+        `cost` is that of one character out of ranges.
+        """
         back: list[list[tuple[int, float]]] = [[] for _ in self.moves]
         for at, (moves, free) in enumerate(zip(self.moves, self.free, strict=True)):
             for to, price in [
@@ -79,17 +79,14 @@ class Automaton:
             new = [to for to in self.free[waiting.pop()] if to not in seen]
             seen.update(new)
             waiting += new
-        # States that only pass on are left out, so that equal sets are equal.
+        # States with epsilon transitions alone are dropped, so that equivalent sets are equal.
         return frozenset(state for state in seen if self.moves[state] or state == self.end)
 
     def _add(self, *free_from: int) -> int:
         if len(self.moves) >= _MOST_STATES:
-            what = (
-                f"this is more than {_MOST_STATES} characters long when its repetitions are "
-                f"written out"
-            )
+            problem = f"with its repetitions expanded it has more than {_MOST_STATES} characters"
             raise PromptError(
-                what, where=f"pattern {self.pattern!r}", hint="use smaller counts, or * and +"
+                problem, where=f"pattern {self.pattern!r}", hint="use smaller counts, or * and +"
             )
         self.moves.append([])
         self.free.append([])
@@ -98,8 +95,7 @@ class Automaton:
         return len(self.moves) - 1
 
     def _build(self, tree: Tree, start: int) -> int:
-        """Add what the tree stands for behind the state `start`; give the state in which it has
-        been read."""
+        """Add a syntax tree after the state `start`; return its final state."""
         match tree:
             case OneOf(ranges):
                 end = self._add()
@@ -129,7 +125,7 @@ class Automaton:
 
 
 def overlap(ranges: Ranges, low: int, high: int) -> bool:
-    """Tell whether any code point from `low` to `high` is in the ranges."""
+    """Return whether any code point from `low` to `high` is in the ranges."""
     place = bisect_right(ranges, (high, sys.maxunicode))
     return place > 0 and ranges[place - 1][1] >= low
 

@@ -1,5 +1,4 @@
-"""Keeping a text on the way to a match of a regular expression, whatever symbols it is written
-in."""
+"""Constrained decoding: which symbols keep a text on the way to a match of a regular expression."""
 
 from __future__ import annotations
 
@@ -18,21 +17,20 @@ from ensue.decoding.constraints.regex import Ranges
 from ensue.errors import PromptError
 
 _Place = tuple[States, bytes, int, bool]
-"""Where the automaton is, the bytes of a character that has begun, how many more bytes of any kind
-end another, and whether a blank that comes now is not written."""
+"""States of the automaton, bytes of an incomplete character, number of its missing bytes of any
+value, and whether a blank that comes next is not written."""
 
 _LOWEST = {1: 0, 2: 0x80, 3: 0x800, 4: 0x10000}
 
 
 class Matching:
-    """Which symbols may come next, so that the whole text matches a pattern when it ends.
+    """Decides which symbols may come next, so that the complete text matches a pattern.
 
-    `spellings` are the UTF-8 bytes of each symbol, empty for one that stands for no text; a symbol
-    may hold a part of a character. The places of a text on its way are numbered as they are met,
-    the first is 0.
+    `spellings` are the UTF-8 bytes of each symbol, empty for special symbols; a symbol may be part
+    of a character. States of a text prefix are called places and numbered from 0, the initial one.
 
-    With `unwritten`, the blank that a symbol is spelled with is not written where a line begins
-    (`Codec.keeps_blanks`); it says whether the text begins one.
+    Unless `unwritten` is None, the blank in a symbol's spelling is not written at the begin of a
+    line (`Codec.keeps_blanks`); its value is whether the text begins a line.
     """
 
     def __init__(
@@ -70,17 +68,16 @@ class Matching:
             raise PromptError(
                 "no match can be written with the symbols that the model knows", where=where
             )
-        what = f"no match is as short as {length} symbols"
-        raise PromptError(what, where=where, hint=f"ask for at least {least}")
+        problem = f"no match is as short as {length} symbols"
+        raise PromptError(problem, where=where, hint=f"ask for at least {least}")
 
     def complete(self, place: int) -> bool:
-        """Tell whether the text so far is a whole match."""
+        """Return whether the text so far is a complete match."""
         states, pending, missing, _ = self._places[place]
         return not pending and not missing and self._automaton.complete(states)
 
     def allowed(self, place: int, left: int) -> NDArray[np.bool_]:
-        """Tell for each symbol (size,) whether a match can still be ended with it and `left - 1`
-        more."""
+        """Return for each symbol (size,) whether a match can be completed within `left` symbols."""
         following = self.following(place)
         reachable, inverse = np.unique(following, return_inverse=True)
         near = np.array(
@@ -92,8 +89,7 @@ class Matching:
         return mask
 
     def following(self, place: int) -> NDArray[np.int64]:
-        """Give the place to which each symbol (size,) leads; -1 if the text could not be the
-        beginning of a match."""
+        """Return the place after each symbol (size,), or -1 if no match could be completed."""
         if place not in self._following:
             following = np.full(self.size, -1, dtype=np.int64)
             waiting = [(self._trie, place)]
@@ -106,8 +102,10 @@ class Matching:
         return self._following[place]
 
     def within(self, place: int, steps: float) -> bool:
-        """Tell whether the match can be completed with at most so many more symbols: exact, by
-        search if need be."""
+        """Return whether a match can be completed with at most `steps` symbols: exact, by search.
+
+        Upper and lower bounds, which are cached, avoid most searches.
+        """
         if self._bound(place) <= steps or self._least_needed.get(place, 0) > steps:
             return self._bound(place) <= steps
         depths, waiting = {place: 0}, deque([place])
@@ -124,8 +122,7 @@ class Matching:
         return False
 
     def _bound(self, place: int) -> float:
-        """Give a number of symbols that is enough: what it takes when each character is spelled
-        by itself."""
+        """Return an upper bound of the symbols needed: each character is spelled by itself."""
         if place not in self._most_needed:
             states, pending, missing, _ = self._places[place]
             known = not pending and (self._split or not missing)
@@ -137,8 +134,8 @@ class Matching:
     def _read(self, place: int, byte: int) -> int:
         key = place, byte
         if key not in self._reads:
-            there = self._after(self._places[place], byte)
-            self._reads[key] = -1 if there is None else self._number(there)
+            after = self._after(self._places[place], byte)
+            self._reads[key] = -1 if after is None else self._number(after)
         return self._reads[key]
 
     def _after(self, place: _Place, byte: int) -> _Place | None:
@@ -152,8 +149,8 @@ class Matching:
         after = self._automaton.step(states, points.low, points.high) if points else None
         if not points or not after:
             return None
-        # Where the rest of a character makes no difference, it is not told apart: a few places
-        # instead of thousands.
+        # Incomplete characters with the same continuations share a place: a few instead of
+        # thousands.
         if points.free and self._automaton.indifferent(states, points.low, points.high):
             return after, b"", points.missing, self._unwritten and byte == 0x0A
         return states, pending, 0, False
@@ -166,13 +163,16 @@ class Matching:
 
 
 def only(characters: str) -> str:
-    """Give the pattern of the texts made of these characters alone."""
+    """Return the pattern of texts that consist of these characters."""
     return f"[{re.escape(characters)}]*" if characters else ""
 
 
 def _cost_of_characters(spellings: Sequence[bytes]) -> Callable[[Ranges], float]:
-    """Price one character out of ranges: in symbols that hold it alone, or its bytes; infinite
-    without either."""
+    """Return the cost in symbols of one character out of ranges.
+
+    It is 1 if a symbol is that character, else its number of bytes, or infinite without byte
+    symbols.
+    """
     texts = (spelling.decode(errors="replace") for spelling in set(spellings))
     single = sorted(ord(text) for text in texts if len(text) == 1 and text != "\ufffd")
     split = _holds_all_bytes(spellings)
@@ -191,7 +191,7 @@ def _holds_all_bytes(spellings: Sequence[bytes]) -> bool:
 
 
 class _Node:
-    """One byte of the spellings, shared by all symbols that begin alike."""
+    """Node of the trie of spellings: one byte."""
 
     def __init__(self) -> None:
         self.children: dict[int, _Node] = {}
@@ -210,12 +210,12 @@ def _trie(spellings: Sequence[bytes]) -> _Node:
 
 
 class _Points(NamedTuple):
-    """The code points that begin with some bytes of UTF-8."""
+    """Range of code points whose UTF-8 encoding begins with some bytes."""
 
     low: int
     high: int
     missing: int
-    """Bytes that are still to come."""
+    """Number of bytes to come."""
     free: bool
     """Whether these may be any continuation bytes."""
 

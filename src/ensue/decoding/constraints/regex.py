@@ -1,5 +1,4 @@
-"""Regular expressions, read into a tree: the usual syntax, with the meaning that it has in Python's
-`re`.
+"""Parser of regular expressions: a subset of Python's `re` with the same semantics.
 
 Literals, `.`, classes, groups, `|`, `* + ? {m,n}`, `\\d \\w \\s` and their opposites.
 """
@@ -33,21 +32,21 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Chain:
-    """One part after the other."""
+    """Concatenation of parts."""
 
     parts: tuple[Tree, ...]
 
 
 @dataclass(frozen=True)
 class Either:
-    """Any one of the parts."""
+    """Alternation of parts."""
 
     parts: tuple[Tree, ...]
 
 
 @dataclass(frozen=True)
 class Repeat:
-    """A part, `minimum` to `maximum` times; None is without limit."""
+    """Repetition of a part, `minimum` to `maximum` times; None is unlimited."""
 
     part: Tree
     minimum: int
@@ -58,7 +57,7 @@ Tree: TypeAlias = "OneOf | Chain | Either | Repeat"
 
 
 def parse(pattern: str) -> Tree:
-    """Read a pattern. Raises PromptError, with the place, at what is wrong or not supported.
+    """Parse a pattern. Raises PromptError, with the position, if it is invalid or unsupported.
 
     >>> parse("[ab]?")
     Repeat(part=OneOf(ranges=((97, 98),)), minimum=0, maximum=1)
@@ -71,7 +70,7 @@ def parse(pattern: str) -> Tree:
 
 
 class _Parser:
-    """Recursive descent: each method reads one construct from the place `at` on."""
+    """Recursive descent parser: each method reads one construct at position `at`."""
 
     def __init__(self, pattern: str) -> None:
         self.pattern, self.at = pattern, 0
@@ -187,7 +186,9 @@ class _Parser:
                 self.at += 1
                 high = self.character(self.take())
                 if not (_single(low) and _single(high) and low <= high):
-                    raise self.error("this range of characters goes nowhere")
+                    raise self.error(
+                        "this range of characters is reversed or has a class as an end"
+                    )
                 low = ((low[0][0], high[0][1]),)
             found += low
         return _opposite(_union(found)) if negated else _union(found)
@@ -195,7 +196,7 @@ class _Parser:
 
 @cache
 def _kind(letter: str) -> Ranges:
-    """Give what \\d, \\w or \\s stands for; a capital is the opposite."""
+    """Return the code points of \\d, \\w or \\s; a capital is the complement."""
     if letter.isupper():
         return _opposite(_kind(letter.lower()))
     holds = {"d": str.isdecimal, "s": str.isspace, "w": lambda sign: sign.isalnum() or sign == "_"}[
