@@ -33,7 +33,7 @@ given = parser.parse_args()
 
 watch = follow(as_json=False)
 network = ensue.train(
-    "generate", given.file, minutes=given.minutes, settings=["mixture.use=never"], watch=watch
+    "generate", given.file, minutes=given.minutes, settings=["mixture.use=never"], on_event=watch
 )
 markov = ensue.train("generate", given.file, model="ngram", settings=["model.order=4"])
 for name, model in (("network", network), ("4-gram", markov)):

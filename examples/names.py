@@ -14,7 +14,7 @@ given = parser.parse_args()
 
 settings = ["data.format=lines"]
 model = ensue.train(
-    "generate", given.file, minutes=given.minutes, settings=settings, watch=follow(as_json=False)
+    "generate", given.file, minutes=given.minutes, settings=settings, on_event=follow(as_json=False)
 )
 seen = model.parts.train
 known = [model.codec.decode(seen.ids[begin:end]) for begin, end in pairwise(seen.offsets)]

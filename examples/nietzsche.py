@@ -23,7 +23,7 @@ given = parser.parse_args()
 
 watch = follow(as_json=False)
 model = ensue.train(
-    "generate", given.file, model="lstm", epochs=given.epochs, settings=RECIPE, watch=watch
+    "generate", given.file, model="lstm", epochs=given.epochs, settings=RECIPE, on_event=watch
 )
 for temperature in (0.2, 0.5, 1.0, 1.2):
     print(f"\n--- temperature {temperature}\n")

@@ -70,5 +70,5 @@ def made(data: str, state: str, folder: Path, model: str = "lstm", **more: Any) 
         ensue.train(task, path, out=out, **how)
     else:
         with pytest.raises(Interrupted):
-            ensue.train(task, path, out=out, watch=killed_at_once, **how)
+            ensue.train(task, path, out=out, on_event=killed_at_once, **how)
     return out

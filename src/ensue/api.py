@@ -1,4 +1,4 @@
-"""The verbs as functions: what the command line calls, and a notebook too."""
+"""Train, resume and open runs from Python; the command line calls these functions."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from ensue.training.folder.run import ABOUT, WEIGHTS, Run
 from ensue.training.notes import with_notes
 
 FILES = ("valid", "test", "config")
-"""Choices that are paths."""
+"""Fields of Choices that are paths."""
 
 
 def silent(event: Event) -> None:
-    """Show nothing of a training."""
+    """Ignore an event of a training."""
 
 
 def find_task(name: str) -> Task:
-    """Give a task by its verb. Raises SettingError that suggests the nearest."""
+    """Find a task by its verb. Raises SettingError that suggests the nearest."""
     if name not in TASKS:
-        raise SettingError(f"there is no task {name!r}", hint=did_you_mean(name, TASKS))
+        raise SettingError(f"unknown task {name!r}", hint=did_you_mean(name, TASKS))
     return TASKS[name]
 
 
@@ -46,44 +46,44 @@ def train(
     *data: Any,
     out: str | Path | None = None,
     settings: Sequence[str] = (),
-    watch: Callback = silent,
+    on_event: Callback = silent,
     **choices: Any,
 ) -> Any:
-    """Train, and give what can be used; the same as `ensue train TASK DATA...`.
+    """Train a model, as `ensue train TASK DATA...` does, and return it ready to use.
 
-    `data` are paths, or data frames of pandas, polars and others that narwhals knows. Verbs that
-    predict also take one reader of examples instead, such as `Listed(contents, labels)`. `choices`
-    are the fields of Choices: model, codec, size, minutes, epochs, seed, device, valid, test,
-    config; and the task's own flags (its `flags`). `settings` are strings as after `--set`. Without
-    `out` the run lies in a temporary folder until `save`. Raises UserError for anything that is
-    wrong with data or settings.
+    `data` are paths, or data frames that narwhals supports (pandas, polars, ...). Tasks that
+    predict also take one reader of examples, such as `InMemoryReader(contents, labels)`.
+    `choices` are the fields of Choices (model, codec, size, minutes, epochs, seed, device, valid,
+    test, config) and the task's own `flags`. `settings` are strings as after `--set`.
+    `on_event` is called with every event of the training.
+    Without `out` the run is in a temporary folder until `save`.
+    Raises UserError for invalid data or settings.
     """
     known = find_task(task)
     reader = next((one for one in data if isinstance(one, LabelledReader)), None)
     files = [one for one in data if not isinstance(one, LabelledReader)]
-    paths = [Path(one) if isinstance(one, str | Path) else _saved(one) for one in files]
+    paths = [Path(one) if isinstance(one, str | Path) else _save_frame(one) for one in files]
     frames = [
         path for path, one in zip(paths, files, strict=True) if not isinstance(one, str | Path)
     ]
 
-    def watch_named(event: Event) -> None:
-        watch(Note(_named(event.text, frames)) if isinstance(event, Note) else event)
+    def on_named_event(event: Event) -> None:
+        on_event(Note(_name_frames(event.text, frames)) if isinstance(event, Note) else event)
 
     try:
-        proposal = known.propose(choices_of(known, paths, {"assignments": settings, **choices}))
+        proposal = known.propose(make_choices(known, paths, {"assignments": settings, **choices}))
         folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="ensue-")) / task
-        return start(known, proposal, paths, folder, watch_named if frames else watch, reader)
+        return start(known, proposal, paths, folder, on_named_event if frames else on_event, reader)
     except DataError as error:
         what, where, hint, flag_hint = (
-            part and _named(part, frames)
+            part and _name_frames(part, frames)
             for part in (error.what, error.where, error.hint, error.flag_hint)
         )
         raise DataError(what or "", where=where, hint=hint, flag_hint=flag_hint) from None
 
 
-def _named(text: str, frames: Sequence[Path]) -> str:
-    """Write a message with data frames, and rows of them, for the files and lines that they were
-    kept in."""
+def _name_frames(text: str, frames: Sequence[Path]) -> str:
+    """Replace the files and lines of saved data frames in a message by frames and rows."""
     for number, path in enumerate(frames, 1):
         name = "the data frame" if len(frames) == 1 else f"data frame {number}"
         line = re.compile(rf"{re.escape(str(path))}(?::(\d+))?")
@@ -91,41 +91,39 @@ def _named(text: str, frames: Sequence[Path]) -> str:
     return text
 
 
-def _saved(frame: Any) -> Path:
-    """Write a data frame where the data of a run can be read from. Raises DataError if it is
-    none."""
+def _save_frame(frame: Any) -> Path:
+    """Save a data frame as a JSONL file that a run can read. Raises DataError if it is none."""
     rows = frame_rows(frame)
     first = next(rows, None)
     if first is None:
-        raise DataError("the data frame has no rows", where="frame", hint="give one with some")
+        raise DataError("the data frame has no rows", where="frame", hint="give one with rows")
     path = Path(tempfile.mkdtemp(prefix="ensue-")) / "frame.jsonl"
     with path.open("wb") as file:
         for row in chain([first], rows):
             line = json.dumps(row, ensure_ascii=False)
             try:
                 file.write(line.encode() + b"\n")
-            except (
-                UnicodeEncodeError
-            ):  # half of a pair of surrogates, which whatever reads it refuses by its line
+            except UnicodeEncodeError:
+                # A lone surrogate: escaped, so that the reader refuses it with its line number.
                 file.write(json.dumps(row).encode() + b"\n")
     return path
 
 
-def choices_of(task: Task, data: Sequence[Path], said: Mapping[str, Any]) -> Choices:
-    """Sort what a person said by name: into the fields of Choices, and the task's own flags; None
-    was not said.
+def make_choices(task: Task, data: Sequence[Path], given: Mapping[str, Any]) -> Choices:
+    """Sort keywords into the fields of Choices and the task's own flags; None means not given.
 
-    Flags become assignments, and those of `--set` go before them. Raises SettingError for a name
-    that is neither.
+    Flags become assignments; those of `--set` override them. Raises SettingError for a name that
+    is neither.
     """
     known = {field.name for field in fields(Choices)}
-    if odd := sorted(said.keys() - known - task.flags.keys()):
+    if unknown := sorted(given.keys() - known - task.flags.keys()):
         raise SettingError(
-            f"there is no choice {odd[0]!r}", hint=did_you_mean(odd[0], known | task.flags.keys())
+            f"unknown option {unknown[0]!r}",
+            hint=did_you_mean(unknown[0], known | task.flags.keys()),
         )
-    named: dict[str, Any] = {name: said[name] for name in said.keys() & known}
+    named: dict[str, Any] = {name: given[name] for name in given.keys() & known}
     named |= {name: Path(named[name]) for name in FILES if named.get(name) is not None}
-    own = {name: value for name, value in said.items() if name in task.flags and value is not None}
+    own = {name: value for name, value in given.items() if name in task.flags and value is not None}
     flags = {
         f"{task.flags[name]}={json.dumps(value, default=str)}": f"--{name.replace('_', '-')}"
         for name, value in own.items()
@@ -139,13 +137,13 @@ def start(
     proposal: Proposal,
     data: Sequence[Path],
     folder: Path,
-    watch: Callback,
+    on_event: Callback,
     reader: LabelledReader | None = None,
 ) -> Any:
-    """Begin a run in a folder that is new or empty; nothing stays if its data or settings turn out
-    to be wrong.
+    """Start a run in a new or empty folder, and train in it.
 
-    A `reader` gives examples that lie in no files.
+    The folder is removed if data or settings are invalid. A `reader` gives examples that are in
+    no files.
     """
     settings = proposal.settings
     about = {
@@ -157,14 +155,14 @@ def start(
     with run:
         try:
             for reason in proposal.reasons:
-                with_notes(run, watch)(Note(reason))
+                with_notes(run, on_event)(Note(reason))
             if reader is not None:
                 if task.prepare is None:
                     raise SettingError(
-                        f"{task.name} learns from files", where="data", hint="name some"
+                        f"{task.name} trains on files only", where="data", hint="name some"
                     )
                 task.prepare(run, settings, reader)
-            return _train_in(run, task, settings, data, watch)
+            return _train_in(run, task, settings, data, on_event)
         except BaseException as error:
             wrong_input = isinstance(error, DataError | SettingError)
             if run.checkpoint() is None and (wrong_input or not run.has(WEIGHTS)):
@@ -173,33 +171,33 @@ def start(
 
 
 def _train_in(
-    run: Run, task: Task, settings: Settings, data: Sequence[Path], watch: Callback
+    run: Run, task: Task, settings: Settings, data: Sequence[Path], on_event: Callback
 ) -> Any:
-    """Train, and where something stopped it, say how to go on from what was saved.
+    """Train, and add to an error how to resume from what was saved.
 
-    Whatever fails after the training, the run holds the trained model, and one line says so.
+    If a step after the training fails, the run holds the trained model, and the error says so.
     """
     try:
-        return task.train(run, settings, data, with_notes(run, watch))
+        return task.train(run, settings, data, with_notes(run, on_event))
     except Interrupted:
         raise
     except KeyboardInterrupt:
         if run.checkpoint() is None and not run.has(WEIGHTS):
             raise
         raise Interrupted(
-            f"interrupted; go on from what was saved last with `{run.resuming}`"
+            f"interrupted; resume from the last checkpoint with `{run.resuming}`"
         ) from None
     except Exception as error:
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             error = disk_error(error, Path(error.filename or tempfile.gettempdir()))
         if isinstance(error, RunError) and error.disk:
-            raise _going_on(run, error) from None
+            raise _with_resume_hint(run, error) from None
         if not _has_trained(run) or (
             isinstance(error, DataError | SettingError) and run.checkpoint() is None
         ):
             raise
         what = (
-            f"the model is trained and saved, but what comes after its training failed: "
+            f"the model is trained and saved, but a step after the training failed: "
             f"{_as_clause(error)}"
         )
         hint = (
@@ -209,29 +207,28 @@ def _train_in(
         raise RunError(what, where=str(run.path), hint=hint) from error
 
 
-def _going_on(run: Run, error: RunError) -> RunError:
-    """Say how to go on where the disk refused, if anything was saved."""
-    if not (run.path / ABOUT).exists():  # what trains may have written some of it anew meanwhile
-        hint = "train again, or put the folder back, and go on with `ensue resume`"
+def _with_resume_hint(run: Run, error: RunError) -> RunError:
+    """Add how to resume to an error of the disk, if anything was saved."""
+    if not (run.path / ABOUT).exists():  # the training may have written parts of it again
+        hint = "train again, or restore the folder and use `ensue resume`"
         return RunError(
             "the folder of the run was removed while it trained", where=str(run.path), hint=hint
         )
     if run.checkpoint() is None and not run.has(WEIGHTS):
         return error
     hint = (error.hint or "").removesuffix(f", {AGAIN}")
-    hint = f"{hint}, then go on from what was saved last with `{run.resuming}`"
+    hint = f"{hint}, then resume from the last checkpoint with `{run.resuming}`"
     return RunError(error.what, where=error.where, hint=hint)
 
 
 def _has_trained(run: Run) -> bool:
-    """Tell whether the run holds a model whose training has come to its end."""
+    """Whether the run holds a model whose training has finished."""
     checkpoint = run.checkpoint()
     return run.has(WEIGHTS) if checkpoint is None else checkpoint.state.finished
 
 
 def _as_clause(error: Exception) -> str:
-    """Put an error into one line: what a person can mend as it stands, a bug with its place in
-    the code."""
+    """Write an error in one line: a UserError unchanged, a bug with its place in the code."""
     if isinstance(error, UserError):
         return " ".join(str(error).split())
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
@@ -249,37 +246,34 @@ def resume(
     minutes: float | None = None,
     epochs: int | None = None,
     device: str | None = None,
-    watch: Callback = silent,
+    on_event: Callback = silent,
 ) -> Any:
-    """Go on with a run that was interrupted or killed; with `minutes` or `epochs`, with one that
-    had finished.
+    """Resume a run that was interrupted or killed, or train a finished one for longer.
 
-    Another `device` than it began on is named, for the bits are others there.
-
+    `minutes` or `epochs` are the new budget of a finished run. A `device` other than the first is
+    reported in a note, for results are not bit-identical there.
     Raises RunError if the run has finished and no budget is given.
     """
     with Run.resume(folder) as run:
-        task = task_of(run)
-        settings = _settings_of(run, task)
+        task = get_task(run)
+        settings = _read_settings(run, task)
         checkpoint = run.checkpoint()
         finished = run.has(task.results[-1]) and (checkpoint is None or checkpoint.state.finished)
         network = task.trains(settings)
         if finished and (not network or (minutes is None and epochs is None)):
             use = f"use it with `{shlex.join(['ensue', task.name, str(folder)])}`"
             more = (
-                "go on with --minutes or --epochs"
+                "train longer with --minutes or --epochs"
                 if network
-                else "train another: what is fitted at one go is done"
+                else "train another: a model fitted in closed form cannot train longer"
             )
             raise RunError("the training has finished", where=str(folder), hint=f"{use}, or {more}")
         if not finished and (minutes is not None or epochs is not None):
-            hint = "resume it without a budget; once it has finished, it can go on for longer"
+            hint = "resume it without a budget; a finished run can train longer"
             raise RunError("the training has not finished", where=str(folder), hint=hint)
         if finished and checkpoint is None:
             hint = "restore the folder checkpoint from a copy, or train again"
-            raise RunError(
-                "the run has no checkpoint any more to go on from", where=str(folder), hint=hint
-            )
+            raise RunError("the run has no checkpoint to resume from", where=str(folder), hint=hint)
         settings = with_budget(settings, Choices(minutes=minutes, epochs=epochs, device=device))
         if network:
             choose_device(settings.training.hardware)  # before anything of the run is changed
@@ -287,29 +281,31 @@ def resume(
         if finished:
             reopen(run)
             if "scored" in run.about:
-                run.describe(
-                    {"scored": {}}
-                )  # how much the new budget has time for is another question
+                run.describe({"scored": {}})  # the new budget decides again how much is scored
         run.remove(*task.results)
-        return _train_in(run, task, settings, [Path(path) for path in run.about["sources"]], watch)
+        return _train_in(
+            run, task, settings, [Path(path) for path in run.about["sources"]], on_event
+        )
 
 
 def open(folder: str | Path, task: str | None = None) -> Any:
-    """Open a run, ready to use. Raises RunError if it is missing, damaged, of another version,
-    or not of that task."""
+    """Open the trained model of a run.
+
+    Raises RunError if it is missing, damaged, of another version, or not of that task.
+    """
     run = Run.open(folder)
-    known = task_of(run)
+    known = get_task(run)
     trained = known.name
     if task not in (None, trained):
         hint = f"use it with `{shlex.join(['ensue', trained, str(folder)])}`"
         raise RunError(
             f"the run was trained to {trained}, not to {task}", where=str(folder), hint=hint
         )
-    return known.open(run, _settings_of(run, known))
+    return known.open(run, _read_settings(run, known))
 
 
-def task_of(run: Run) -> Task:
-    """Give the task that a run was trained for. Raises RunError if there is none of that name."""
+def get_task(run: Run) -> Task:
+    """Get the task that a run was trained for. Raises RunError if it is unknown."""
     name, where = run.about.get("task"), str(run.path / ABOUT)
     if not isinstance(name, str) or name not in TASKS:
         raise RunError(f"the run is of no known task ({name!r:.60})", where=where, hint=HINT)
@@ -318,5 +314,5 @@ def task_of(run: Run) -> Task:
     return TASKS[name]
 
 
-def _settings_of(run: Run, task: Task) -> Any:
+def _read_settings(run: Run, task: Task) -> Any:
     return read_stored(task.settings, run.about.get("settings"), str(run.path / ABOUT))

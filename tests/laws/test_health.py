@@ -20,7 +20,7 @@ from ensue.inspection.diagnostics import (
     unrecognised,
     worse_than_baseline,
 )
-from ensue.tasks.results import costs_of_network
+from ensue.tasks.results import get_network_costs
 from ensue.training import fit
 
 
@@ -141,9 +141,9 @@ def test_a_warning_never_advises_against_the_recommendation() -> None:
         return Score(name, role, {}, {}, np.array(losses * 30), "errors per example", seconds, 0)
 
     network = row("lstm", "network", 0.1, 0.0, 1.0)
-    assert costs_of_network([row("slow", "baseline", 9.0, 1.0, 0.0), network]) == []
+    assert get_network_costs([row("slow", "baseline", 9.0, 1.0, 0.0), network]) == []
     quick, best = row("quick", "baseline", 0.0, 1.0, 0.0), row("best", "baseline", 9.0, 0.0, 0.9)
-    costs = costs_of_network([best, quick, network])
+    costs = get_network_costs([best, quick, network])
     assert [name for name, _ in costs] == [best_model([best, quick, network]).name, "lstm"]
     assert diagnose_labels(costs, {}, [])[0].startswith(
         f"The network is no better than {costs[0][0]} "

@@ -133,7 +133,7 @@ def test_a_fault_after_the_training_loses_nothing(
     with monkeypatch.context() as broken:
         broken.setattr(module, name, failing(error))
         with pytest.raises(
-            RunError, match="is trained and saved, but what comes after its training failed: "
+            RunError, match="is trained and saved, but a step after the training failed: "
         ) as told:
             train()
         assert "\n" not in str(told.value)
@@ -141,7 +141,7 @@ def test_a_fault_after_the_training_loses_nothing(
         assert not (out / "result.json").exists()
         assert ANSWERS[verb](ensue.open(out))
         weights = (out / "weights.safetensors").read_bytes()
-        with pytest.raises(RunError, match="what comes after its training failed"):
+        with pytest.raises(RunError, match="a step after the training failed"):
             api.resume(out)
     finished = api.resume(out)
     assert ANSWERS[verb](finished)
@@ -191,7 +191,7 @@ def test_a_disk_that_is_full_after_a_counting_keeps_it(
             failing(disk_error(OSError(errno.ENOSPC, "full"), Path("report.md"))),
         )
         with pytest.raises(
-            RunError, match=r"make room, then go on from what was saved last with `ensue resume"
+            RunError, match=r"make room, then resume from the last checkpoint with `ensue resume"
         ):
             ensue.train(GENERATE, data, out=out, model="ngram")
     assert ensue.open(out).generate(length=5)

@@ -181,7 +181,7 @@ def test_a_best_n_gram_that_is_too_dear_does_not_stand_beside_the_one_that_was_a
         model="ngram",
         out=tmp_path / "run",
         settings=settings,
-        watch=_notes(notes),
+        on_event=_notes(notes),
     )
     rows = [
         row["name"] for row in json.loads((tmp_path / "run" / "result.json").read_text())["rows"]
@@ -206,7 +206,7 @@ def test_an_order_that_takes_the_cap_says_so(text: Path, tmp_path: Path) -> None
         model="ngram",
         out=tmp_path / "run",
         settings=settings,
-        watch=_notes(notes),
+        on_event=_notes(notes),
     )
     said = next(note for note in notes if note.startswith("the order of the n-gram, 2: "))
     assert (
@@ -642,7 +642,7 @@ def test_large_data_is_told_of_with_the_time_that_it_takes(
     for module in ("data.prepare", "tasks.generate.data"):
         monkeypatch.setattr(f"ensue.{module}.LONG", 1000)
     events: list[Event] = []
-    ensue.train("generate", text, model="ngram", out=tmp_path / "run", watch=events.append)
+    ensue.train("generate", text, model="ngram", out=tmp_path / "run", on_event=events.append)
     read = [event for event in events if isinstance(event, Reading)]
     assert read[0].left is not None
     assert read[0].left > 0
@@ -676,7 +676,7 @@ def test_notes_are_held_until_the_data_was_read() -> None:
 def test_every_stage_of_a_training_has_a_name(text: Path, tmp_path: Path) -> None:
     events: list[Event] = []
     settings = ["training.steps=2", "body.width=8", "mixture.use=always"]
-    ensue.train("generate", text, out=tmp_path / "run", settings=settings, watch=events.append)
+    ensue.train("generate", text, out=tmp_path / "run", settings=settings, on_event=events.append)
     doing = [event.what for event in events if isinstance(event, Working)]
     for what in (
         "counting n-grams",
@@ -707,7 +707,12 @@ def test_a_machine_that_becomes_slower_takes_fewer_steps(
     settings = ["body.width=8", "training.evaluate_every=1000", "baseline.order=2"]
     began = time.perf_counter()
     ensue.train(
-        "generate", text, out=tmp_path / "run", minutes=0.1, settings=settings, watch=_notes(notes)
+        "generate",
+        text,
+        out=tmp_path / "run",
+        minutes=0.1,
+        settings=settings,
+        on_event=_notes(notes),
     )
     assert any(note.startswith("the machine has become slower: ") for note in notes)
     assert time.perf_counter() - began < 20

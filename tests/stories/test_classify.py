@@ -175,7 +175,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bits(folder: Path) -> None:
 
     with pytest.raises(Interrupted):
         ensue.train(
-            "classify", data, size="tiny", settings=settings, out=folder / "killed", watch=kill
+            "classify", data, size="tiny", settings=settings, out=folder / "killed", on_event=kill
         )
     api.resume(folder / "killed")
     for name in ("weights.safetensors", "calibration.json", "codec.json"):
@@ -207,7 +207,7 @@ def test_lists_of_python_and_what_a_language_model_knows(folder: Path) -> None:
         pretrained=folder / "language",
         auxiliary="lm",
         settings=["training.steps=3", "hardware.threads=1"],
-        watch=lambda event: told.append(getattr(event, "text", "")),
+        on_event=lambda event: told.append(getattr(event, "text", "")),
     )
     assert any(
         "weights taken over" in line and "embeddings, body, next-step head" in line for line in told

@@ -90,7 +90,7 @@ def runs(
     folder = tmp_path_factory.mktemp(request.param)
     train(request.param, folder, "finished", device="cpu")
     with pytest.raises(Interrupted):
-        train(request.param, folder, "stopped", device="cpu", watch=killed_at_once)
+        train(request.param, folder, "stopped", device="cpu", on_event=killed_at_once)
     return request.param, folder
 
 

@@ -59,10 +59,10 @@ def test_stopped_while_it_learns_more_it_goes_on_to_the_same_end(run: Path, tmp_
     api.resume(other, epochs=1)
     run = run.rename(tmp_path / "two words")
     with pytest.raises(Interrupted) as told:
-        api.resume(run, epochs=1, watch=stop_at_once)
+        api.resume(run, epochs=1, on_event=stop_at_once)
     assert (
         str(told.value)
-        == f"interrupted; go on from what was saved last with `ensue resume '{run}'`"
+        == f"interrupted; resume from the last checkpoint with `ensue resume '{run}'`"
     )
     half_way = Run.open(run)
     assert not any(
@@ -86,7 +86,7 @@ def test_a_finished_run_without_its_checkpoint_keeps_its_result(run: Path) -> No
     shutil.rmtree(run / "checkpoint")
     with pytest.raises(
         RunError,
-        match="the run has no checkpoint any more to go on from; restore the folder checkpoint",
+        match="the run has no checkpoint to resume from; restore the folder checkpoint",
     ):
         api.resume(run, epochs=1)
     assert (run / "result.json").exists()
@@ -101,8 +101,8 @@ def full_disk(event: Any) -> None:
 
 def test_a_full_disk_says_how_to_go_on_where_there_is_something_to_go_on_from(run: Path) -> None:
     with pytest.raises(RunError) as told:
-        api.resume(run, epochs=1, watch=full_disk)
-    hint = f"make room, then go on from what was saved last with `ensue resume {run}`"
+        api.resume(run, epochs=1, on_event=full_disk)
+    hint = f"make room, then resume from the last checkpoint with `ensue resume {run}`"
     assert str(told.value) == f"metrics.jsonl: the disk is full; {hint}"
     api.resume(run)
 
@@ -164,7 +164,7 @@ def test_a_run_goes_on_without_the_gpu_that_it_began_on(
         api.resume(run, epochs=1, device="cdua")
     assert Run.open(run).has("result.json")
     notes: list[Any] = []
-    api.resume(run, epochs=1, device="cpu", watch=notes.append)
+    api.resume(run, epochs=1, device="cpu", on_event=notes.append)
     assert any("device is cpu, was cuda" in getattr(note, "text", "") for note in notes)
 
 

@@ -39,7 +39,7 @@ def data(folder: Path, verb: str) -> Path:
 
 def train(folder: Path, verb: str, watch: Callable[[Any], None], out: str = "run") -> Any:
     return ensue.train(
-        verb, data(folder, verb), out=folder / out, size="tiny", settings=SETTINGS, device="cpu", watch=watch,
+        verb, data(folder, verb), out=folder / out, size="tiny", settings=SETTINGS, device="cpu", on_event=watch,
         model="lstm",
     )  # fmt: skip
 
@@ -124,7 +124,7 @@ def test_a_used_up_quota_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.M
         train(tmp_path, "generate", at_the_first_validation(refuse))
     what = "your quota on this disk is used up; make room, or ask for a larger quota"
     assert str(told.value).endswith(
-        f"{what}, then go on from what was saved last with `ensue resume {out}`"
+        f"{what}, then resume from the last checkpoint with `ensue resume {out}`"
     )
     monkeypatch.setattr(os, "fsync", true_fsync)
     api.resume(out)
@@ -189,7 +189,7 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
     assert (code, told) == (2, f"ensue: {tmp_path}/run/cache/train.npy: {what}, and try again")
     assert not (tmp_path / "run").exists()
     code, told = limited(700_000, *line)
-    then = f"then go on from what was saved last with `ensue resume {tmp_path}/run`"
+    then = f"then resume from the last checkpoint with `ensue resume {tmp_path}/run`"
     assert (code, told) == (2, f"ensue: {tmp_path}/run/checkpoint/last.safetensors: {what}, {then}")
     assert main(["resume", str(tmp_path / "run")]) == 0
     whole = train(tmp_path, "generate", lambda _: None, out="whole").run.path

@@ -104,7 +104,7 @@ def test_what_was_trained_from_python_has_its_notes_too(tmp_path: Path) -> None:
     data, events = tmp_path / "a.csv", []
     data.write_text(SALES, encoding="utf-8")
     run = ensue.train(
-        "forecast", data, horizon=3, settings=["baselines.statistical=[]"], watch=events.append
+        "forecast", data, horizon=3, settings=["baselines.statistical=[]"], on_event=events.append
     )
     told = [event.text for event in events if type(event).__name__ == "Note"]
     assert json.loads(run.run.read("result.json"))["notes"] == told

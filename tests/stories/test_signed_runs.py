@@ -69,7 +69,9 @@ def acts(data: str, run: Path, again: Path) -> Iterator[tuple[str, Callable[[], 
 
     def resume() -> None:
         shutil.copytree(run, again)
-        api.resume(again, **({"epochs": 1} if done else {}), watch=partial(enough, perf_counter()))
+        api.resume(
+            again, **({"epochs": 1} if done else {}), on_event=partial(enough, perf_counter())
+        )
 
     def score() -> None:
         model = ensue.open(run)

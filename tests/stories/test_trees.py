@@ -189,7 +189,7 @@ def test_two_classes_leave_the_neutral_out(folder: Path) -> None:
         epochs=1,
         size="tiny",
         settings=[merge],
-        watch=lambda e: notes.append(str(e)),
+        on_event=lambda e: notes.append(str(e)),
     )
     assert model.labels.names == ("bad", "good")
     assert set(model.evaluate([]).metrics) == {"accuracy", "macro_f1", "auc", "node_accuracy"}
@@ -211,7 +211,7 @@ def test_wider_trees_get_a_cell_that_reads_them_and_others_are_refused(
     path.write_text(trees(wide=True))
     notes: list[str] = []
     model = api.train(
-        "classify", path, epochs=1, size="tiny", watch=lambda event: notes.append(str(event))
+        "classify", path, epochs=1, size="tiny", on_event=lambda event: notes.append(str(event))
     )
     assert isinstance(model.model, TreeModel)
     assert model.model.settings.cell == "child_sum"
@@ -323,7 +323,12 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(folder: Path, tmp_path: 
 
     def train(out: Path, watch=lambda event: None) -> None:
         api.train(
-            "classify", folder / "trees.txt", out=out, size="tiny", settings=settings, watch=watch
+            "classify",
+            folder / "trees.txt",
+            out=out,
+            size="tiny",
+            settings=settings,
+            on_event=watch,
         )
 
     def stop(event: Event) -> None:

@@ -270,7 +270,9 @@ def test_notes_on_a_data_frame_name_no_temporary_file(tmp_path: Path) -> None:
         pandas.DataFrame({"mood": ["x", "y"] * 20, "text": [f"a b {one}" for one in range(40)]})
     ] * 2
     notes = []
-    ensue.train("classify", *frames, model="ngram-bayes", out=tmp_path / "run", watch=notes.append)
+    ensue.train(
+        "classify", *frames, model="ngram-bayes", out=tmp_path / "run", on_event=notes.append
+    )
     told = [one.text for one in notes if isinstance(one, Note)]
     assert "data frame 1: taken the text from 'text' and the label from 'mood'" in told
 

@@ -24,14 +24,14 @@ def compare(run: Path, /, *others: Path, json: bool = False) -> None:
         others: More run folders.
         json: Print one JSON object.
     """
-    from ensue.api import task_of
+    from ensue.api import get_task
     from ensue.cli.output import print_json
     from ensue.cli.tables import show_table
     from ensue.errors import RunError
     from ensue.training.folder.run import Run
 
     runs = {str(path): Run.open(path) for path in (run, *others)}
-    if len(tasks := sorted({task_of(one).name for one in runs.values()})) > 1:
+    if len(tasks := sorted({get_task(one).name for one in runs.values()})) > 1:
         hint = "give runs of one task"
         raise RunError(
             f"runs of {' and '.join(tasks)} cannot be compared", where="compare", hint=hint
@@ -86,11 +86,11 @@ def comparison_notes(runs: Sequence[Run], sampled: bool) -> Iterator[str]:
 
 def read_summary(run: Run) -> Summary:
     """Read the summary of a run. Raises RunError if its result.json was changed."""
-    from ensue.api import task_of
+    from ensue.api import get_task
     from ensue.atomic_io import format_errors
 
     with format_errors(str(run.path / "result.json")):
-        return task_of(run).summarise(run)
+        return get_task(run).summarise(run)
 
 
 def differing_settings(runs: list[Run]) -> list[tuple[str, list[Any]]]:

@@ -35,5 +35,5 @@ def resume(
     from ensue.cli.train.result import show_result
 
     with Heartbeat(follow(json)) as progress:
-        trained = api.resume(run, minutes=minutes, epochs=epochs, device=device, watch=progress)
+        trained = api.resume(run, minutes=minutes, epochs=epochs, device=device, on_event=progress)
     show_result(trained.run, json)

@@ -25,13 +25,13 @@ S = TypeVar("S", bound=Settings)
 CODEC = "codec.json"
 
 
-def settings_of(run: Run, kind: type[S]) -> tuple[S, list[Path]]:
+def read_settings(run: Run, kind: type[S]) -> tuple[S, list[Path]]:
     """Give the settings of a run, and the sources of its data."""
     settings = read_stored(kind, run.about["settings"], str(run.path / ABOUT))
     return settings, [Path(path) for path in run.about["sources"]]
 
 
-def no_larger(run: Run) -> AbstractContextManager[None]:
+def limit_model_size(run: Run) -> AbstractContextManager[None]:
     """Within, make no model that is much larger than that of the run, if it has one. Raises
     RunError."""
     return (
@@ -41,7 +41,7 @@ def no_larger(run: Run) -> AbstractContextManager[None]:
     )
 
 
-def data_of(
+def load_data(
     run: Run,
     kept: Callable[[Path], T | None],
     read: Callable[[Cache], T],

@@ -140,7 +140,7 @@ T = TypeVar("T")
 L = TypeVar("L")
 
 
-def now_or_later(make: Callable[[], T], watch: Callback) -> Callable[[], T]:
+def defer_failure(make: Callable[[], T], watch: Callback) -> Callable[[], T]:
     """Do now what stands beside a training; what fails of it fails when the result is asked for,
     after the training.
 

@@ -10,10 +10,10 @@ from typing import Any
 from ensue.errors import DataError, with_article
 
 
-def text_given(given: Any, where: str) -> str:
+def as_text(given: Any, where: str) -> str:
     """Give a text that is a string, or bytes of UTF-8. Raises DataError for anything else.
 
-    >>> text_given(b"caf\\xc3\\xa9", "prompt")
+    >>> as_text(b"caf\\xc3\\xa9", "prompt")
     'café'
     """
     if isinstance(given, bytes | bytearray):
@@ -33,11 +33,11 @@ def text_given(given: Any, where: str) -> str:
     )
 
 
-def examples_given(given: Any, where: str) -> list[Any]:
+def as_examples(given: Any, where: str) -> list[Any]:
     """Give the examples that were given: one text, or one mapping of fields, is one; bytes are
     text. Raises DataError.
 
-    >>> examples_given("a film", "classify"), examples_given(["a film", b"two"], "classify")
+    >>> as_examples("a film", "classify"), as_examples(["a film", b"two"], "classify")
     (['a film'], ['a film', 'two'])
     """
     if isinstance(given, str | bytes | bytearray | Mapping):
@@ -54,13 +54,13 @@ def examples_given(given: Any, where: str) -> list[Any]:
             "give a text, or a list of examples",
         )
         raise DataError(what, where=where, hint=hint)
-    return [text_given(one, where) if isinstance(one, bytes | bytearray) else one for one in given]
+    return [as_text(one, where) if isinstance(one, bytes | bytearray) else one for one in given]
 
 
-def paths_given(given: Any) -> list[Path]:
+def as_paths(given: Any) -> list[Path]:
     """Give paths that were given, or one of them. Raises DataError for what is none.
 
-    >>> paths_given("a.csv") == paths_given([Path("a.csv")]) == [Path("a.csv")]
+    >>> as_paths("a.csv") == as_paths([Path("a.csv")]) == [Path("a.csv")]
     True
     """
     several = [given] if isinstance(given, str | PathLike) else given

@@ -102,7 +102,7 @@ def retrain_command(run: Run, own: str, wanted: str, name: str, changes: Sequenc
     return f"This run contains {own}. To get {wanted}: `{command}`"
 
 
-def costs_of_network(rows: Sequence[Score]) -> list[tuple[str, float]]:
+def get_network_costs(rows: Sequence[Score]) -> list[tuple[str, float]]:
     """Give the costs of the model that is recommended and of the run's network; empty where that
     is recommended."""
     best, own = best_model(rows), rows[-1]
@@ -113,12 +113,12 @@ def costs_of_network(rows: Sequence[Score]) -> list[tuple[str, float]]:
     )
 
 
-def tally(ids: NDArray[np.integer], names: Sequence[str]) -> dict[str, int]:
+def count_labels(ids: NDArray[np.integer], names: Sequence[str]) -> dict[str, int]:
     """Count labels by name."""
     return dict(zip(names, np.bincount(ids, minlength=len(names)).tolist(), strict=True))
 
 
-def tell_learned(run: Run, files: Sequence[Path], listener: Listener) -> None:
+def warn_if_trained_on(run: Run, files: Sequence[Path], listener: Listener) -> None:
     """Tell of files that the run has learned from: the same file, or the same bytes."""
     data, known = run.about["settings"]["data"], run.about["data"]["files"]
     held_out = [

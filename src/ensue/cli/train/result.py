@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from ensue.api import task_of
+from ensue.api import get_task
 from ensue.cli.output import print_json, show_line
 from ensue.cli.tables import show_table
 from ensue.training.folder.run import Run
@@ -16,7 +16,7 @@ def show_result(run: Run, as_json: bool) -> None:
     if as_json:
         print_json({"event": "result", **run.read_json("result.json")})
         return
-    summary = task_of(run).summarise(run)
+    summary = get_task(run).summarise(run)
     sys.stderr.flush()
     print()
     show_table(summary.columns, summary.rows, title="On the test part:")

@@ -26,7 +26,7 @@ def train(
 
     known = api.find_task(task)
     shared = options.model_dump(exclude={"out", "show_settings", "as_json"})
-    proposal = known.propose(api.choices_of(known, data, {"model": model, **shared, **own}))
+    proposal = known.propose(api.make_choices(known, data, {"model": model, **shared, **own}))
     if options.show_settings:
         print_settings(proposal)
         return

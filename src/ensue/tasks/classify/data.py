@@ -16,7 +16,7 @@ from ensue.data.labelled import LabelledReader
 from ensue.data.labelled_parts import LabelledParts, files_by_part, open_readers, prepare_labelled
 from ensue.data.prepare import fingerprint
 from ensue.settings import to_plain
-from ensue.tasks.cached import CODEC, data_of
+from ensue.tasks.cached import CODEC, load_data
 from ensue.tasks.classify.pretrained import pretrained_codec
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.proposal import change
@@ -66,7 +66,7 @@ def read_into(run: Run, settings: ClassifySettings, reader: LabelledReader) -> N
 
 
 def _kept(run: Run, settings: ClassifySettings, data: Sequence[Path]) -> Kept:
-    return data_of(
+    return load_data(
         run,
         load_examples,
         lambda cache: _read(settings, data, cache),

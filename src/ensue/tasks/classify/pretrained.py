@@ -14,7 +14,7 @@ from ensue.layers import UnidirectionalSettings
 from ensue.models.classifier import Classifier, ClassifierSettings
 from ensue.models.sequence import SequenceSettings
 from ensue.settings import read_stored
-from ensue.tasks.cached import CODEC, no_larger
+from ensue.tasks.cached import CODEC, limit_model_size
 from ensue.training.folder.run import Run
 
 HINT = "name a run of `generate` that has a recurrent network"
@@ -42,7 +42,7 @@ def like_pretrained(settings: ClassifierSettings, folder: str) -> ClassifierSett
         raise RunError(
             "its symbols have no embeddings that could be taken over", where=folder, hint=HINT
         )
-    with no_larger(run):
+    with limit_model_size(run):
         model.build(run.parse(CODEC, open_codec).size)
     return settings.model_copy(
         update={"embedding": model.embedding, "body": UnidirectionalSettings(layer=model.body)}

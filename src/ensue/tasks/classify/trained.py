@@ -46,14 +46,14 @@ from ensue.models.classifiers import build_classifier
 from ensue.models.contract import Predictor
 from ensue.models.parameters import load_into
 from ensue.settings import read
-from ensue.tasks.cached import CODEC, no_larger, settings_of
+from ensue.tasks.cached import CODEC, limit_model_size, read_settings
 from ensue.tasks.classify.column_names import as_in_training, renamed
 from ensue.tasks.classify.data import parts_of
 from ensue.tasks.classify.predicting import groups_of, predict, targets
 from ensue.tasks.classify.settings import ClassifySettings
 from ensue.tasks.contract import Trained
-from ensue.tasks.in_memory import examples_given, paths_given
-from ensue.tasks.results import Scored, tell_learned
+from ensue.tasks.in_memory import as_examples, as_paths
+from ensue.tasks.results import Scored, warn_if_trained_on
 from ensue.training.folder.run import WEIGHTS, Run
 
 CALIBRATION = "calibration.json"
@@ -149,7 +149,7 @@ class LabelModel(Trained):
         As of rows of files, nothing is said of an empty text, or of a missing one (None, NaN): the
         label is None.
         """
-        given = examples_given(contents, "classify")
+        given = as_examples(contents, "classify")
         if not self.content.shape.measured:
             given = [one if hasattr(one, "__len__") or is_filled(one) else "" for one in given]
         for number, one in enumerate(given, 1):
@@ -224,12 +224,12 @@ class LabelModel(Trained):
         without text or label are left out, and told among the details. Raises DataError,
         SettingError.
         """
-        paths, told = paths_given(paths), list[Finding]()
+        paths, told = as_paths(paths), list[Finding]()
         if not paths:
-            encoded = parts_of(self.run, *settings_of(self.run, ClassifySettings)).parts["test"]
+            encoded = parts_of(self.run, *read_settings(self.run, ClassifySettings)).parts["test"]
         else:
             paths = files_to_score(paths, self.data, Listener(told.append))
-            tell_learned(self.run, paths, Listener(told.append))
+            warn_if_trained_on(self.run, paths, Listener(told.append))
             reader = self.reader(paths, columns=columns, listener=Listener(told.append))
             several = self.labels.delimiter if self.labels.kind == "multilabel" else None
             read = merge_labels(
@@ -336,7 +336,7 @@ def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
         CODEC,
         lambda codecs: (open_content(codecs["content"]), LabelCodec.from_json(codecs["labels"])),
     )
-    with format_errors(str(run.path / CODEC)), no_larger(run):
+    with format_errors(str(run.path / CODEC)), limit_model_size(run):
         model = build_classifier(settings.model, content.shape, labels.kind, labels.size)
     load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
     if isinstance(model, nn.Module):

@@ -28,7 +28,7 @@ from ensue.models.contract import Predictor
 from ensue.models.tree import TreeSettings
 from ensue.models.tree_leaves import of_sequence
 from ensue.settings import Settings
-from ensue.tasks.cached import no_larger
+from ensue.tasks.cached import limit_model_size
 from ensue.tasks.classify.data import keep_codecs, read_parts
 from ensue.tasks.classify.diagnostics import compute_details
 from ensue.tasks.classify.predicting import groups_of, predict, targets
@@ -39,15 +39,15 @@ from ensue.tasks.classify.trained import CALIBRATION, UNCALIBRATED, Calibration,
 from ensue.tasks.fitting import (
     Budget,
     Fitted,
+    defer_failure,
     fit_baselines,
     fit_network,
     log_closed_form,
     mean_nats,
-    now_or_later,
     prepare_hardware,
     remaining_training,
 )
-from ensue.tasks.results import Result, conclude, costs_of_network, recommend, tally
+from ensue.tasks.results import Result, conclude, count_labels, get_network_costs, recommend
 from ensue.training.contract import Callback, Note, Stage, Working
 from ensue.training.folder.run import METRICS, Run
 from ensue.training.settings import TrainingSettings
@@ -69,7 +69,7 @@ def train_classifier(
     settings = _resolve(settings, parts, watch)
     beside = {name_of(one): one for one in _baselines(settings, parts, watch)}
     fit_one = partial(_fit_baseline, parts)
-    fitted = now_or_later(
+    fitted = defer_failure(
         lambda: fit_baselines(beside, fit_one, parts["train"], budget, watch), watch
     )
     training = remaining_training(settings.training, machine, budget, watch)
@@ -144,7 +144,7 @@ def _fit(
 
 
 def _trained(run: Run, settings: ClassifySettings, parts: LabelledParts, watch: Callback) -> Fitted:
-    with no_larger(run):
+    with limit_model_size(run):
         network: Any = build_classifier(
             settings.model, parts.content.shape, parts.labels.kind, parts.labels.size
         )
@@ -238,13 +238,13 @@ def _symptoms(
         targets = {
             name: np.asarray(one.examples.static["target"]) for name, one in parts.parts.items()
         }
-        counts = {name: tally(ids, labels.names) for name, ids in targets.items()}
+        counts = {name: count_labels(ids, labels.names) for name, ids in targets.items()}
     classes = (
         details.get("per_class", ()) if labels.kind != "ordinal" else ()
     )  # a scale has no label to leave out
     recalls = ((one["label"], one["examples"], one["recall"]) for one in classes)
     found = health.diagnose(run.rows(METRICS), [], size=size)
-    found += health.diagnose_labels(costs_of_network(rows), counts, recalls, run.rows(METRICS))
+    found += health.diagnose_labels(get_network_costs(rows), counts, recalls, run.rows(METRICS))
     if "calibration_error" in details:
         found += health.miscalibrated(details["calibration_error"]["after"], count)
     return found + health.undercoverage(

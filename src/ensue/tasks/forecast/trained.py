@@ -31,13 +31,13 @@ from ensue.evaluation.forecasting.metrics import (
 )
 from ensue.models.baselines.window_features import WindowModel
 from ensue.models.parameters import load_into
-from ensue.tasks.cached import no_larger
+from ensue.tasks.cached import limit_model_size
 from ensue.tasks.contract import Trained
 from ensue.tasks.forecast.backtest import build
 from ensue.tasks.forecast.data import CODEC, Prepared, load
 from ensue.tasks.forecast.predicting import blocks_of, forecast
 from ensue.tasks.forecast.settings import ForecastSettings
-from ensue.tasks.in_memory import paths_given
+from ensue.tasks.in_memory import as_paths
 from ensue.tasks.results import Scored
 from ensue.training.folder.run import WEIGHTS, Run
 
@@ -229,7 +229,7 @@ class ForecastModel(Trained):
 
         Without any, gives the figures of the run's own test. Raises DataError.
         """
-        paths = paths_given(paths)
+        paths = as_paths(paths)
         if not paths:
             return self.run.parse("result.json", _of_the_test)
         known = self.prepared.panel
@@ -323,7 +323,7 @@ def as_frame(told: Sequence[SeriesForecast], library: Any) -> Any:
 def open_forecaster(run: Run, settings: ForecastSettings) -> ForecastModel:
     """Open what a run has learned."""
     prepared = load(run)
-    with format_errors(str(run.path / CODEC)), no_larger(run):
+    with format_errors(str(run.path / CODEC)), limit_model_size(run):
         model, _ = build(settings.model, prepared)
     load_into(model, run.read_arrays(), str(run.path / WEIGHTS))
     if isinstance(

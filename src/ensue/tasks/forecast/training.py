@@ -11,7 +11,7 @@ from torch import nn
 from ensue.data.series.windows import WindowFeed
 from ensue.models.forecasters import FITTED
 from ensue.models.parameters import device_of
-from ensue.tasks.cached import no_larger
+from ensue.tasks.cached import limit_model_size
 from ensue.tasks.fitting import (
     BASELINES_SHARE,
     RESERVED_SHARE,
@@ -46,7 +46,7 @@ def train_forecaster(
     budget = Budget.of(settings.training)
     machine = prepare_hardware(run, settings, watch, network=settings.model.name not in FITTED)
     prepared = prepare(run, settings, data, watch)
-    with no_larger(run):
+    with limit_model_size(run):
         model, _ = fitting.build(settings.model, prepared)
     if isinstance(model, nn.Module):
         # Baselines come after the training here.

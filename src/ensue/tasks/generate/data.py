@@ -13,7 +13,7 @@ from ensue.data.demos import DEMOS, demo_name, write_demo
 from ensue.data.prepare import LONG, Prepared, prepare
 from ensue.data.settings import DataSettings
 from ensue.data.store import load, save
-from ensue.tasks.cached import CODEC, data_of
+from ensue.tasks.cached import CODEC, load_data
 from ensue.tasks.fitting import Budget
 from ensue.training.contract import Callback, Event, Note, Reading
 from ensue.training.folder.run import Run
@@ -62,7 +62,7 @@ def parts_of(
         save(parts, cache)
         return parts
 
-    return data_of(run, load, read, lambda parts: (_codec(parts), parts.fingerprint))
+    return load_data(run, load, read, lambda parts: (_codec(parts), parts.fingerprint))
 
 
 def _codec(parts: Prepared) -> bytes:

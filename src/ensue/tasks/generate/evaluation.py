@@ -27,7 +27,7 @@ from ensue.evaluation.surprisal import SurprisingPlace, highest_surprisal
 from ensue.evaluation.text_scoring import ScoreSettings, score
 from ensue.settings import read
 from ensue.tasks.generate.trained import TextModel
-from ensue.tasks.results import tell_learned
+from ensue.tasks.results import warn_if_trained_on
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def evaluate(model: TextModel, data: Sequence[Path]) -> Evaluation:
     """Score files under a model, or the run's own test part if none are given. Raises DataError."""
     told = list[Finding]()
     data = files_to_score(data, data_settings(model), Listener(told.append)) if data else data
-    tell_learned(model.run, data, Listener(told.append))
+    warn_if_trained_on(model.run, data, Listener(told.append))
     corpus = read_corpus(model, data) if data else model.parts.test
     nats = score(model.model, corpus.ids, corpus.offsets, ScoreSettings())
     return Evaluation(model, corpus, nats, data, tuple(map(str, told)))

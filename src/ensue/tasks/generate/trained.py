@@ -28,11 +28,11 @@ from ensue.models.ngram import Ngram, NgramSettings
 from ensue.models.parameters import load_into
 from ensue.models.quantisation import quantise
 from ensue.settings import Settings, read
-from ensue.tasks.cached import CODEC, no_larger, settings_of
+from ensue.tasks.cached import CODEC, limit_model_size, read_settings
 from ensue.tasks.contract import Trained
 from ensue.tasks.generate.baselines import Counted, joined, last_of
 from ensue.tasks.generate.data import parts_of
-from ensue.tasks.in_memory import text_given
+from ensue.tasks.in_memory import as_text
 from ensue.training.folder.run import WEIGHTS, Run
 
 MIXTURE = "mixture.safetensors"
@@ -180,7 +180,7 @@ class TextModel(Trained):
         One long text has a single beginning, which is no place to begin a sample; without a prompt
         it goes on after a line break, as if from somewhere in the middle.
         """
-        prompt = text_given(prompt, "prompt")
+        prompt = as_text(prompt, "prompt")
         if prompt or self.codec.end is not None:
             return self.codec.encode(prompt)
         ids = self.codec.encode("\n")
@@ -199,14 +199,14 @@ class TextModel(Trained):
     def novelty(self, text: str) -> Novelty:
         """Say how much of a text stands in the training data: the longest copy, and shares of
         its n-grams."""
-        return self.training_data.novelty([text_given(text, "novelty")])[0]
+        return self.training_data.novelty([as_text(text, "novelty")])[0]
 
     @cached_property
     def parts(self) -> Prepared:
         """The data of the run, as it was split. Raises RunError if it is not there any more."""
         from ensue.tasks.generate import GenerateSettings  # which knows this file
 
-        settings, data = settings_of(self.run, GenerateSettings)
+        settings, data = read_settings(self.run, GenerateSettings)
         return parts_of(self.run, settings, data, lambda _: None)
 
     def seen(self) -> Counted:
@@ -275,7 +275,7 @@ def with_mixture(mixture: Mixture) -> dict[str, np.ndarray]:
 def open_text(run: Run, model: Settings) -> TextModel:
     """Open what a run has learned; `model` are the settings of its network or n-gram."""
     codec = run.parse(CODEC, open_codec)
-    with format_errors(str(run.path / CODEC)), no_larger(run):
+    with format_errors(str(run.path / CODEC)), limit_model_size(run):
         opened: Autoregressive = cast("Any", model).build(codec.size)
     # A table of n-grams may be large, and a question needs little of it; a network is read whole.
     weights = run.map_arrays() if isinstance(opened, Ngram) else run.read_arrays()

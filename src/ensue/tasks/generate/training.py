@@ -23,15 +23,15 @@ from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture, MixtureFit, fit_mixture, gather_fit_data
 from ensue.models.ngram import NgramSettings
 from ensue.models.sequence import SequenceModel, SequenceSettings
-from ensue.tasks.cached import no_larger
+from ensue.tasks.cached import limit_model_size
 from ensue.tasks.fitting import (
     MIN_TRAINING_SHARE,
     RESERVED_SHARE,
     Budget,
     Fitted,
+    defer_failure,
     fit_network,
     log_closed_form,
-    now_or_later,
     prepare_hardware,
     remaining_training,
 )
@@ -94,7 +94,7 @@ def train_text(
     if isinstance(settings.model, NgramSettings):
         return _train_counted(run, settings, settings.model, parts, watch)
     share = Share.beside(settings.baseline, budget.left(MIN_TRAINING_SHARE) / 60)
-    counted = now_or_later(
+    counted = defer_failure(
         lambda: _count(run, parts, settings, settings.baseline, share, watch), watch
     )
     spared = (
@@ -180,7 +180,7 @@ def _train_network(
     watch: Callback,
 ) -> Fitted:
     assert isinstance(settings.model, SequenceSettings)
-    with no_larger(run):
+    with limit_model_size(run):
         network = settings.model.build(parts.codec.size)
     tune = last_of(parts.validation, validated(parts.codec.size))
 

@@ -18,7 +18,7 @@ from ensue.data.readers.named_parts import get_part_files
 from ensue.data.readers.tagged import TaggedReader
 from ensue.data.readers.word_vectors import Vectors, read_vectors
 from ensue.data.tagged import TaggedParts, prepare_tagged, vector_coverage
-from ensue.tasks.cached import CODEC, data_of
+from ensue.tasks.cached import CODEC, load_data
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.contract import Callback, Note
 from ensue.training.folder.run import Run
@@ -77,7 +77,7 @@ def vectors_of(run: Run) -> np.ndarray:
 
 
 def _kept(run: Run, settings: TagSettings, data: Sequence[Path]) -> Kept:
-    return data_of(
+    return load_data(
         run,
         lambda folder: _opened(folder, settings),
         lambda cache: _read(settings, data, cache),

@@ -34,10 +34,10 @@ from ensue.evaluation.tagging import TaggedTruth
 from ensue.models.contract import Predictor
 from ensue.models.parameters import device_of, load_into
 from ensue.settings import read
-from ensue.tasks.cached import CODEC, no_larger, settings_of
+from ensue.tasks.cached import CODEC, limit_model_size, read_settings
 from ensue.tasks.contract import Trained
-from ensue.tasks.in_memory import examples_given, paths_given
-from ensue.tasks.results import Scored, tell_learned
+from ensue.tasks.in_memory import as_examples, as_paths
+from ensue.tasks.results import Scored, warn_if_trained_on
 from ensue.tasks.tag.data import parts_of
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.devices import to_device
@@ -120,7 +120,7 @@ class TagModel(Trained):
     def tag(self, sentences: str | Iterable[str | Sequence[str]]) -> list[list[str]]:
         """Give the tags of sentences, each a list of words, or a text, which is cut; one text
         alone is one of them."""
-        given = enumerate(examples_given(sentences, "tag"), 1)
+        given = enumerate(as_examples(sentences, "tag"), 1)
         asked = (
             Example({"words": self._words(one, f"sentence {number}")}, None, "", number)
             for number, one in given
@@ -182,13 +182,13 @@ class TagModel(Trained):
 
     def evaluate(self, paths: str | Path | Sequence[str | Path] = ()) -> Scored:
         """Score tagged files, or the test part of the run if none are given. Raises DataError."""
-        paths = paths_given(paths)
+        paths = as_paths(paths)
         if not paths:
-            parts = parts_of(self.run, *settings_of(self.run, TagSettings))
+            parts = parts_of(self.run, *read_settings(self.run, TagSettings))
             return self._score(parts.parts["test"], parts.tags)
         told = list[Finding]()
         files = files_to_score(paths, self.data, Listener(told.append))
-        tell_learned(self.run, files, Listener(told.append))
+        warn_if_trained_on(self.run, files, Listener(told.append))
         reader = self.reader(files, True)
         sentences = list(reader.examples(Listener(told.append)))
         if not any(tag in self.tags for one in sentences for tag in one.label):
@@ -263,7 +263,7 @@ def open_tagger(run: Run, settings: TagSettings) -> TagModel:
     """Open what a run has learned."""
     codec, tags, tokenizer = run.parse(CODEC, _opened)
     arrays = run.read_arrays()
-    with format_errors(str(run.path / CODEC)), no_larger(run):
+    with format_errors(str(run.path / CODEC)), limit_model_size(run):
         sizes = {**codec.shape.symbols, "target": len(tags)}
         model: Predictor = cast("Any", settings.model).build(sizes, arrays.get("vectors"))
     load_into(model, arrays, str(run.path / WEIGHTS))

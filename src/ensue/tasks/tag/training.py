@@ -20,19 +20,19 @@ from ensue.inspection import diagnostics as health
 from ensue.models.baselines.tag_counts import TaggedSteps
 from ensue.models.taggers import TAGGERS, HMMSettings, TaggerSettings
 from ensue.settings import Settings
-from ensue.tasks.cached import no_larger
+from ensue.tasks.cached import limit_model_size
 from ensue.tasks.fitting import (
     Budget,
     Fitted,
+    defer_failure,
     fit_baselines,
     fit_network,
     log_closed_form,
     mean_nats,
-    now_or_later,
     prepare_hardware,
     remaining_training,
 )
-from ensue.tasks.results import Result, conclude, costs_of_network, recommend, tally
+from ensue.tasks.results import Result, conclude, count_labels, get_network_costs, recommend
 from ensue.tasks.tag.data import keep_codec, read_parts, vectors_of
 from ensue.tasks.tag.report import markdown, name_of
 from ensue.tasks.tag.settings import TagSettings
@@ -59,7 +59,7 @@ def train_tagger(
     parts = read_parts(run, settings, data, watch)
     beside = {name_of(one): one for one in _baselines(settings, parts, watch)}
     fit_one = partial(_fit_baseline, parts)
-    fitted = now_or_later(
+    fitted = defer_failure(
         lambda: fit_baselines(beside, fit_one, parts.parts["train"], budget, watch), watch
     )
     training = remaining_training(settings.training, machine, budget, watch)
@@ -137,7 +137,7 @@ def _fit(
 
 def _trained(run: Run, settings: TagSettings, parts: TaggedParts, watch: Callback) -> Fitted:
     vectors = vectors_of(run) if settings.vectors else None
-    with no_larger(run):
+    with limit_model_size(run):
         network = settings.model.build(parts.sizes, vectors)
     feed = ExampleFeed(parts.parts["train"], settings.training.batching.batch_size, settings.seed)
 
@@ -180,13 +180,13 @@ def _conclude(
         if one["name"] in known
     )
     counts = {
-        part: tally(np.asarray(one.steps["target"]), parts.tags)
+        part: count_labels(np.asarray(one.steps["target"]), parts.tags)
         for part, one in parts.parts.items()
     }
     symptoms = health.diagnose(
         run.rows(METRICS), [], size=parts.known_tags if role == "network" else None
     )
-    costs, of = costs_of_network(rows), rows[-1].unit if rows[-1].higher else ""
+    costs, of = get_network_costs(rows), rows[-1].unit if rows[-1].higher else ""
     symptoms += health.diagnose_labels(costs, counts, recalls, run.rows(METRICS), of)
     counted = {
         name_of(kind()): name for name, kind in TAGGERS.items() if kind is not TaggerSettings
