@@ -99,7 +99,7 @@ def test_help_is_quick() -> None:
         ),
         (
             "train generate --minutes 1 --epochs 1",
-            "--minutes and --epochs: a training has one budget; give one",
+            "--minutes and --epochs: only one budget is allowed; give one",
         ),
         ("train generate --codec word", "there is no codec 'word'; did you mean words?"),
         ("train generate --set body.width=0", "--set body.width=0: 'width' cannot be 0: "),

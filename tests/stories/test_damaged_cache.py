@@ -172,7 +172,7 @@ def test_a_cache_that_disagrees_with_the_codec_is_refused_and_stays(
     (stopped / "manifest.json").write_text(json.dumps(sums))
     before = {path.name: path.read_bytes() for path in (stopped / "cache").iterdir()}
     with pytest.raises(
-        RunError, match="the cache holds other data than the run has learned from, and what is read"
+        RunError, match="the cache holds other data than the run was trained on, and"
     ):
         api.resume(stopped)
     assert {path.name: path.read_bytes() for path in (stopped / "cache").iterdir()} == before
@@ -211,7 +211,7 @@ def test_examples_that_lay_in_no_file_are_never_replaced_by_the_demo(tmp_path: P
     run = ensue.train("classify", reader, model="majority", out=tmp_path / "run").run.path
     flip(run / "cache" / "test.whole.target.npy")
     with pytest.raises(
-        RunError, match="it came from no files from which it could be read again; restore the cache"
+        RunError, match="it came from no files that could be read again; restore the cache"
     ):
         ensue.open(run).evaluate([])
 

@@ -59,7 +59,7 @@ def at_the_first_validation(act: Callable[[], object]) -> Callable[[Any], None]:
 def test_a_run_folder_that_is_deleted_while_it_trains(tmp_path: Path, verb: str) -> None:
     with pytest.raises(RunError) as told:
         train(tmp_path, verb, at_the_first_validation(lambda: shutil.rmtree(tmp_path / "run")))
-    hint = "train again, or put the folder back, and go on with `ensue resume`"
+    hint = "train again, or restore the folder and use `ensue resume`"
     assert (
         str(told.value)
         == f"{tmp_path / 'run'}: the folder of the run was removed while it trained; {hint}"

@@ -81,7 +81,8 @@ def test_a_data_frame_is_no_list_of_its_columns_names(folder: Path, verb: str) -
     run = ensue.open(folder / ("moods" if verb == "classify" else "tags"))
     frame = pandas.DataFrame({"text": ["a good film", "a bad film"]})
     with pytest.raises(
-        UserError, match=r"a DataFrame is no list of examples; give its column .* frame\['text'\]"
+        UserError,
+        match=r"a DataFrame is not a list of examples; give its column .* frame\['text'\]",
     ):
         getattr(run, verb)(frame)
     assert len(getattr(run, verb)(frame["text"])) == 2
@@ -93,17 +94,17 @@ def test_a_data_frame_is_no_list_of_its_columns_names(folder: Path, verb: str) -
         (
             "moods",
             Path("a.csv"),
-            "classify: a path is no list of examples; give a text, or a list of examples",
+            "classify: a path is not a list of examples; give a text, or a list of examples",
         ),
-        ("moods", 3, "classify: an int is no list of examples; give a text"),
-        ("moods", None, "classify: a NoneType is no list of examples"),
+        ("moods", 3, "classify: an int is not a list of examples; give a text"),
+        ("moods", None, "classify: a NoneType is not a list of examples"),
         (
             "moods",
             [3],
             "example 1: an int is no example; give a text, or the fields of its steps by name",
         ),
         ("moods", [b"caf\xe9"], "classify: byte 0xE9 is not UTF-8; decode the bytes first"),
-        ("tags", Path("a.csv"), "tag: a path is no list of examples"),
+        ("tags", Path("a.csv"), "tag: a path is not a list of examples"),
         (
             "tags",
             [["a", 3]],
@@ -129,7 +130,7 @@ def test_one_path_is_one_file(folder: Path) -> None:
         assert run.evaluate(folder / file).metrics == run.evaluate([folder / file]).metrics
         assert run.evaluate().metrics == run.evaluate([]).metrics
         with pytest.raises(
-            UserError, match="evaluate: an int is no list of files; give paths of files"
+            UserError, match="evaluate: an int is not a list of files; give paths of files"
         ):
             run.evaluate(3)
 
@@ -162,10 +163,10 @@ def test_a_prompt_is_one_text(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("the cat sat on the mat. " * 40)
     run = ensue.train("generate", tmp_path / "a.txt", model="ngram", settings=["model.order=3"])
     assert run.generate(b"the c", length=8, seed=1) == run.generate("the c", length=8, seed=1)
-    with pytest.raises(UserError, match=r"prompt: a path is no text; give path.read_text\(\)"):
+    with pytest.raises(UserError, match=r"prompt: a path is not a text; give path.read_text\(\)"):
         run.generate(tmp_path / "a.txt")
     assert run.novelty(b"the cat").characters == run.novelty("the cat").characters == 7
-    with pytest.raises(UserError, match="novelty: a list is no text; give a string"):
+    with pytest.raises(UserError, match="novelty: a list is not a text; give a string"):
         run.novelty(["the", "cat"])
-    with pytest.raises(UserError, match="prompt: a list is no text; give a string"):
+    with pytest.raises(UserError, match="prompt: a list is not a text; give a string"):
         run.generate(["the", "cat"])

@@ -136,7 +136,7 @@ def test_spans_of_a_part_without_any_have_no_figures(
     assert rows["span f1"].split()[2:] == ["none", "none"]
 
 
-LEARNED = "the run has learned from this file so its figures are better than those of new data"
+TRAINED_ON = "the run was trained on this file, so its metrics are better than on new data"
 
 
 def test_evaluate_says_that_a_file_was_learned_from(
@@ -162,13 +162,13 @@ def test_evaluate_says_that_a_file_was_learned_from(
     copy.write_bytes(text.read_bytes())
     for path in (text, copy):
         assert told(capsys, "evaluate", run, path)["notes"][0].startswith(
-            f"{path}: {LEARNED}; `ensue evaluate RUN`"
+            f"{path}: {TRAINED_ON}; `ensue evaluate RUN`"
         )
-        assert LEARNED in out(capsys, "evaluate", run, path)
+        assert TRAINED_ON in out(capsys, "evaluate", run, path)
     assert "notes" not in told(capsys, "evaluate", run, other)  # it was only reported
-    assert LEARNED not in out(capsys, "evaluate", run)
+    assert TRAINED_ON not in out(capsys, "evaluate", run)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.read_bytes())))
-    assert told(capsys, "evaluate", run, "-")["notes"][0].startswith(f"-: {LEARNED}")
+    assert told(capsys, "evaluate", run, "-")["notes"][0].startswith(f"-: {TRAINED_ON}")
 
 
 def test_predictors_say_that_files_were_learned_from(
@@ -179,11 +179,11 @@ def test_predictors_say_that_files_were_learned_from(
         (tmp_path / f"{name}.txt").write_text("\n".join(rows) + "\n")
     files = [tmp_path / "bad.txt", tmp_path / "good.txt"]
     out(capsys, "train", "classify", *files, "--model", "ngram-bayes", "--out", tmp_path / "run")
-    said = LEARNED.replace("file", "file, and from 1 more,")
+    said = TRAINED_ON.replace("file", "file and 1 more")
     assert said in told(capsys, "evaluate", tmp_path / "run", *files)["details"]["notes"]
     train = columns(tmp_path / "a.tsv", [f"Anna{number}/N sees/V Bonn/N" for number in range(30)])
     out(capsys, "train", "tag", train, "--model", "hmm", "--out", tmp_path / "tags")
-    assert LEARNED in told(capsys, "evaluate", tmp_path / "tags", train)["details"]["notes"]
+    assert TRAINED_ON in told(capsys, "evaluate", tmp_path / "tags", train)["details"]["notes"]
 
 
 def test_check_gives_no_figures_of_what_it_could_not_read(

@@ -1,5 +1,4 @@
-"""The data of a run: kept in its cache, or read again from its sources, if they are what they
-were."""
+"""Load the data of a run from its cache, or read it again from unchanged source files."""
 
 from __future__ import annotations
 
@@ -26,14 +25,13 @@ CODEC = "codec.json"
 
 
 def read_settings(run: Run, kind: type[S]) -> tuple[S, list[Path]]:
-    """Give the settings of a run, and the sources of its data."""
+    """Read the settings of a run, and the paths of its data."""
     settings = read_stored(kind, run.about["settings"], str(run.path / ABOUT))
     return settings, [Path(path) for path in run.about["sources"]]
 
 
 def limit_model_size(run: Run) -> AbstractContextManager[None]:
-    """Within, make no model that is much larger than that of the run, if it has one. Raises
-    RunError."""
+    """While active, refuse to build a model much larger than the run's weights. Raises RunError."""
     return (
         no_larger_than(run.map_arrays(), str(run.path / WEIGHTS))
         if run.has(WEIGHTS)
@@ -43,22 +41,20 @@ def limit_model_size(run: Run) -> AbstractContextManager[None]:
 
 def load_data(
     run: Run,
-    kept: Callable[[Path], T | None],
+    load: Callable[[Path], T | None],
     read: Callable[[Cache], T],
-    told: Callable[[T], tuple[bytes, Mapping[str, Any]]],
+    describe: Callable[[T], tuple[bytes, Mapping[str, Any]]],
 ) -> T:
-    """Give what the cache holds, by `kept`; where it is gone or damaged, what `read` reads into an
-    empty one.
+    """Load the data from the cache, or `read` it again into an empty one if it is gone or damaged.
 
-    `told` gives codec.json and the fingerprints of the files of either. Once a run has its data
-    described, nothing else may take the place of it: raises RunError where the sources are not
-    there, or not what they were.
+    `describe` returns codec.json and the fingerprints of the files. A run that has described its
+    data accepts no other: raises RunError if the sources are missing or have changed.
     """
     folder = run.cache
     try:
-        found = kept(folder)
+        found = load(folder)
         if found is not None:
-            _refuse_another(run, found, told)
+            _refuse_other_data(run, found, describe)
             return found
         lost = RunError("the data is not in the run", where=str(folder))
     except RunError as error:
@@ -71,17 +67,17 @@ def load_data(
         cache.begin()
         found = read(cache)
         if described is not None:
-            codec, files = told(found)
-            if codec != run.read(CODEC) or _sums(files) != _sums(described["files"]):
+            codec, files = describe(found)
+            if codec != run.read(CODEC) or _checksums(files) != _checksums(described["files"]):
                 raise _refusal(
-                    lost, "what is read from its sources now is not what it was", "the cache"
+                    lost, "the data read from its sources now is not the same", "the cache"
                 )
     return found
 
 
 @contextmanager
 def _put_aside(folder: Path) -> Generator[None, None, None]:
-    """Within, another folder may take its place; where that fails, it comes back as it was."""
+    """Move a folder aside while another takes its place; restore it if that fails."""
     old, there = folder.with_name(f".{folder.name}.{os.urandom(6).hex()}.tmp"), folder.exists()
     with write_errors(folder):
         if there:
@@ -97,24 +93,24 @@ def _put_aside(folder: Path) -> Generator[None, None, None]:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _refuse_another(
-    run: Run, found: T, told: Callable[[T], tuple[bytes, Mapping[str, Any]]]
+def _refuse_other_data(
+    run: Run, found: T, describe: Callable[[T], tuple[bytes, Mapping[str, Any]]]
 ) -> None:
-    """Raise RunError where the cache is not that of the data which the run has learned from."""
-    if run.has(CODEC) and json.loads(told(found)[0]) != run.read_json(CODEC):
+    """Raise RunError if the cache holds other data than the training data of the run."""
+    if run.has(CODEC) and json.loads(describe(found)[0]) != run.read_json(CODEC):
         raise RunError(
-            "the cache holds other data than the run has learned from",
+            "the cache holds other data than the run was trained on",
             where=str(run.path / "cache"),
         )
 
 
 def _refuse_unless_unchanged(files: Mapping[str, Any], lost: RunError) -> None:
     if not files:
-        raise _refusal(lost, "it came from no files from which it could be read again", "the cache")
+        raise _refusal(lost, "it came from no files that could be read again", "the cache")
     for name, known in files.items():
         path = Path(name)
         if path.parent.name == "cache" and path.stem in DEMOS:
-            continue  # it is made anew
+            continue  # demos are generated again
         if not path.is_file():
             raise _refusal(lost, f"{name} is not there to read it again", f"the cache or {name}")
         try:
@@ -135,5 +131,5 @@ def _refusal(lost: RunError, why: str, what: str) -> RunError:
     )
 
 
-def _sums(files: Mapping[str, Any]) -> list[str]:
+def _checksums(files: Mapping[str, Any]) -> list[str]:
     return [one["sha256"] for one in files.values()]

@@ -1,4 +1,4 @@
-"""What a task is. Read this page before adding one."""
+"""The contract of a task. Read this page before adding one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from ensue.training.folder.run import Run
 
 @dataclass(frozen=True)
 class Choices:
-    """What a person said about a training, before anything is filled in; None is what they left
-    open."""
+    """Options given for a training, before defaults are filled in; None means not given."""
 
     data: Sequence[Path] = ()
     """Files and folders, or the name of a demo; empty for the task's own demo."""
@@ -31,18 +30,18 @@ class Choices:
     valid: Path | None = None
     test: Path | None = None
     config: Path | None = None
-    """A TOML file of settings, or the run.toml of a run; what is said elsewhere goes before it."""
+    """A TOML file of settings, or the run.toml of a run; other options override it."""
     assignments: Sequence[str] = ()
-    """`key=value`, as after `--set`; they go before everything else."""
+    """`key=value`, as after `--set`; they override everything else."""
     flags: Mapping[str, str] = field(default_factory=dict)
-    """Of those that were not written after `--set`, the flag that stands for each."""
+    """The flag behind each assignment that was not written after `--set`, for error messages."""
     memory: str | None = None
-    """What counting n-grams may take, such as 4G."""
+    """Memory limit for counting n-grams, such as 4G."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Every setting, filled in, and why those were chosen that the person left open."""
+    """All settings, and the reasons for those that were not given."""
 
     settings: Settings
     reasons: tuple[str, ...]
@@ -50,23 +49,22 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Summary:
-    """The result of a training as it is told on a terminal: one table, the sentence, and what to
-    try next."""
+    """The result of a training for a terminal: table, recommendation, warnings and commands."""
 
     columns: tuple[str, ...]
     rows: list[list[str]]
-    """Of each model, the last of them the one that the run holds."""
+    """One row a model; the last is the run's own."""
     lines: tuple[str, ...]
-    """What is said below the table."""
+    """Lines below the table."""
     commands: tuple[tuple[str, str], ...]
-    """Commands to try next, and what each is for."""
+    """Next commands, and the purpose of each."""
 
 
 REPORT, RESULT = "report.md", "result.json"
 
 
 class Trained:
-    """What `ensue.train(...)` and `ensue.open(run)` give, whatever the task."""
+    """The trained model of any task, as `ensue.train(...)` and `ensue.open(run)` return it."""
 
     run: Run
 
@@ -76,40 +74,39 @@ class Trained:
         return self.run.read(REPORT).decode()
 
     def save(self, folder: str | Path) -> None:
-        """Copy the whole run to a folder that is new or empty; nothing else is needed to use it.
+        """Copy the complete run to a new or empty folder.
 
-        Raises RunError if there is something in the folder, or the disk refuses; then nothing
-        stays.
+        Raises RunError if the folder is not empty, or the disk fails; then nothing is left there.
         """
         self.run.copy(folder)
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is learned, named by its verb: it joins reader, codec, model, metrics and baselines."""
+    """A task, named by its verb: reader, codec, model, metrics and baselines together."""
 
     name: str
     description: str
     settings: type[Settings]
     results: tuple[str, ...]
-    """What a training writes once it has learned, the last of them at its very end: a run that
-    has it has finished."""
+    """Files written after the training; the last is written at the very end and marks the run as
+    finished."""
     propose: Callable[[Choices], Proposal]
-    """Fill in all settings: from the file, then from what was said, then key by key. Raises
+    """Fill in all settings from the file, then the options, then the assignments. Raises
     SettingError, DataError."""
     trains: Callable[[Any], bool]
-    """Tell by the settings whether what learns is a network, which needs a device, or is fitted
-    at one go."""
+    """Whether the settings describe a network, trained by gradient on a device. Other models are
+    fitted in closed form."""
     train: Callable[[Run, Any, Sequence[Path], Callback], Any]
-    """Train in a run, new or resumed, by its settings, until its budget is spent, and give what can
-    be used. The same call finishes a training that was killed at any moment. Raises UserError,
+    """Train in a new or resumed run until its budget is spent, and return the trained model. The
+    same call finishes a training that was killed at any moment. Raises UserError,
     KeyboardInterrupt."""
     open: Callable[[Run, Any], Any]
-    """Give what a run has learned, ready to use, by its settings."""
+    """Open the trained model of a run, by its settings."""
     summarise: Callable[[Run], Summary]
-    """Tell what came of a training that has finished."""
+    """Summarise the result of a finished training."""
     flags: Mapping[str, str] = field(default_factory=dict)
-    """Flags of `train` that are short for a setting: "label" for "data.label"."""
+    """Flags of `train` and the setting of each: "label" for "data.label"."""
     prepare: Callable[[Run, Any, LabelledReader], Any] | None = None
-    """Read examples that lie in no files into the run, so that `train` needs none. Raises
+    """Read examples that are in no files into the run, so that `train` needs no files. Raises
     UserError."""

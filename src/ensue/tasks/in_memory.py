@@ -1,4 +1,4 @@
-"""What a person gives in Python: a string is one example, or one path, never its letters."""
+"""Check data given in Python: a string is one example, or one path, never its letters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ensue.errors import DataError, with_article
 
 
 def as_text(given: Any, where: str) -> str:
-    """Give a text that is a string, or bytes of UTF-8. Raises DataError for anything else.
+    """Return a string, or bytes of UTF-8, as text. Raises DataError for anything else.
 
     >>> as_text(b"caf\\xc3\\xa9", "prompt")
     'café'
@@ -27,15 +27,14 @@ def as_text(given: Any, where: str) -> str:
     if isinstance(given, str):
         return str(given)
     if isinstance(given, PathLike):
-        raise DataError("a path is no text", where=where, hint="give path.read_text()")
+        raise DataError("a path is not a text", where=where, hint="give path.read_text()")
     raise DataError(
-        f"{with_article(type(given).__name__)} is no text", where=where, hint="give a string"
+        f"{with_article(type(given).__name__)} is not a text", where=where, hint="give a string"
     )
 
 
 def as_examples(given: Any, where: str) -> list[Any]:
-    """Give the examples that were given: one text, or one mapping of fields, is one; bytes are
-    text. Raises DataError.
+    """Return a list of examples; one text or one mapping is one example. Raises DataError.
 
     >>> as_examples("a film", "classify"), as_examples(["a film", b"two"], "classify")
     (['a film'], ['a film', 'two'])
@@ -45,12 +44,14 @@ def as_examples(given: Any, where: str) -> list[Any]:
     elif hasattr(given, "columns"):
         hint = "give its column with the texts: frame['text']"
         raise DataError(
-            f"{with_article(type(given).__name__)} is no list of examples", where=where, hint=hint
+            f"{with_article(type(given).__name__)} is not a list of examples",
+            where=where,
+            hint=hint,
         )
     elif isinstance(given, PathLike) or not isinstance(given, Iterable):
         kind = "path" if isinstance(given, PathLike) else type(given).__name__
         what, hint = (
-            f"{with_article(kind)} is no list of examples",
+            f"{with_article(kind)} is not a list of examples",
             "give a text, or a list of examples",
         )
         raise DataError(what, where=where, hint=hint)
@@ -58,7 +59,7 @@ def as_examples(given: Any, where: str) -> list[Any]:
 
 
 def as_paths(given: Any) -> list[Path]:
-    """Give paths that were given, or one of them. Raises DataError for what is none.
+    """Return one path, or several, as a list. Raises DataError for anything else.
 
     >>> as_paths("a.csv") == as_paths([Path("a.csv")]) == [Path("a.csv")]
     True
@@ -68,5 +69,5 @@ def as_paths(given: Any) -> list[Path]:
         listed = list(several)
         if all(isinstance(one, str | PathLike) for one in listed):
             return [Path(one) for one in listed]
-    what = f"{with_article(type(given).__name__)} is no list of files"
+    what = f"{with_article(type(given).__name__)} is not a list of files"
     raise DataError(what, where="evaluate", hint="give paths of files")

@@ -1,5 +1,4 @@
-"""What came of a training of any task, told to a person: the model card, in Markdown, and lines
-on a terminal."""
+"""Write the result of a training of any task: the model card in Markdown, and the summary."""
 
 from __future__ import annotations
 
@@ -19,9 +18,10 @@ def model_card(
     limits: str,
     about: Mapping[str, Any],
 ) -> str:
-    """Write the card of `what` the model is, from what result.json and run.toml (`about`) say, and
-    sections of (title, text), the first of which has the results; a section without text is left
-    out.
+    """Write the model card from result.json, run.toml (`about`) and sections of (title, text).
+
+    `what` the model is of is in the head. The first section has the results. A section without
+    text is left out.
     """
     warnings = bullets([sentence(one) for one in result["warnings"]])
     every = [
@@ -73,12 +73,12 @@ def _reproduction(about: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     machine = ", ".join(f"{name} {value}" for name, value in about.get("hardware", {}).items())
     lines = [f"Seed {about['settings']['seed']}.", f"Versions: {versions}."]
-    lines += [f"Machine: {machine}."] if machine else []
-    return for_markdown(" ".join(lines)) + " Every setting stands in run.toml."
+    lines += [f"Hardware: {machine}."] if machine else []
+    return for_markdown(" ".join(lines)) + " All settings are in run.toml."
 
 
 def files(about: Mapping[str, Any]) -> list[str]:
-    """Name the files of the data, each with its size and its sum."""
+    """List the data files, each with size and checksum."""
     return [
         f"{name} ({file['bytes']:,} bytes, SHA-256 {file['sha256'][:16]}…)"
         for name, file in about["data"]["files"].items()
@@ -86,7 +86,7 @@ def files(about: Mapping[str, Any]) -> list[str]:
 
 
 def bullets(lines: Sequence[str]) -> str:
-    """Write a list of what may come from data.
+    """Write a Markdown list, with text from data escaped.
 
     >>> bullets(["one", "two"])
     '- one\\n- two'
@@ -95,7 +95,7 @@ def bullets(lines: Sequence[str]) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table of what may come from data."""
+    """Write a Markdown table, with text from data escaped."""
     columns = [for_markdown(one, cell=True) for one in columns]
     rows = [[for_markdown(one, cell=True) for one in row] for row in rows]
     head = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
@@ -103,7 +103,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def sentence(text: str) -> str:
-    """Begin with a capital letter, and end with a full stop.
+    """Capitalise the first letter, and add a full stop.
 
     >>> sentence("use the n-gram")
     'Use the n-gram.'

@@ -1,5 +1,4 @@
-"""What a person said becomes settings, the same way for every task: the file first, then what
-was said, key by key."""
+"""Turn options into settings, alike for all tasks: first the file, then options, then `--set`."""
 
 from __future__ import annotations
 
@@ -18,12 +17,12 @@ S = TypeVar("S", bound=Settings)
 
 
 def read_config(path: Path | None) -> dict[str, Any]:
-    """Read a file of settings, or those of a run out of its run.toml. Raises SettingError."""
+    """Read a file of settings, or the settings in the run.toml of a run. Raises SettingError."""
     if path is None:
         return {}
     try:
         with path.open("rb") as file:
-            data = file.read(SMALL + 1)  # what has no end has none of settings
+            data = file.read(SMALL + 1)  # a limit, for /dev/zero has no end
         if len(data) > SMALL:
             raise ValueError(f"it is longer than {SMALL:,} bytes")
         values = parse_toml(data)
@@ -40,7 +39,7 @@ def read_config(path: Path | None) -> dict[str, Any]:
 
 
 def load_config(kind: type[S], choices: Choices) -> tuple[S, dict[str, Any]]:
-    """Give the settings of the file, if there is one, and what stands in it."""
+    """Load settings from the file, if one is given, and return its raw values too."""
     values, own = read_config(choices.config), kind.model_fields["task"].default
     if (task := values.get("task", own)) != own:
         hint = f"train with `ensue train {task}`, or give another file"
@@ -51,8 +50,7 @@ def load_config(kind: type[S], choices: Choices) -> tuple[S, dict[str, Any]]:
 
 
 def finish(settings: Any, reasons: Sequence[str]) -> Proposal:
-    """Propose settings of any task; those that contradict each other are told before the data is
-    read."""
+    """Make the proposal; a cell that does not compile is reported before the data is read."""
     body = getattr(settings.model, "body", None)
     body = getattr(body, "layer", body)
     if isinstance(body, RecurrentSettings):
@@ -61,12 +59,12 @@ def finish(settings: Any, reasons: Sequence[str]) -> Proposal:
 
 
 def change(settings: S, **changes: Any) -> S:
-    """Change fields, checked as if they were read from a file."""
+    """Change fields, and validate them as those of a file."""
     return read(type(settings), {**dict(settings), **changes})
 
 
 def with_budget(settings: S, choices: Choices) -> S:
-    """Take over time, device, seed and the files of parts, where they were said.
+    """Apply budget, device, seed, and validation and test files, where they were given.
 
     `settings` has the fields training, data (with valid_file and test_file) and seed.
     """
@@ -74,7 +72,7 @@ def with_budget(settings: S, choices: Choices) -> S:
     budget: dict[str, Any] = {}
     if choices.minutes is not None and choices.epochs is not None:
         raise SettingError(
-            "a training has one budget", where="--minutes and --epochs", hint="give one of them"
+            "only one budget is allowed", where="--minutes and --epochs", hint="give one of them"
         )
     if choices.minutes is not None:
         budget = {"minutes": choices.minutes, "epochs": None, "steps": None}
@@ -101,7 +99,7 @@ def with_budget(settings: S, choices: Choices) -> S:
 
 
 def apply_overrides(settings: S, choices: Choices) -> S:
-    """Change setting after setting, as after `--set`."""
+    """Apply the assignments of `--set`, in order."""
     for assignment in choices.assignments:
         settings = assign(settings, assignment, choices.flags.get(assignment))
     return settings

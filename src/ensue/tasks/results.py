@@ -1,5 +1,4 @@
-"""What came out of a training of a verb that predicts, as programs and the model card are told
-it."""
+"""The result of a training, for result.json, the model card and the table."""
 
 from __future__ import annotations
 
@@ -27,22 +26,22 @@ from ensue.training.folder.run import ABOUT, Run
 
 @dataclass(frozen=True)
 class Result:
-    """What came out of a training, all on the test part unless it says otherwise."""
+    """The result of a training, measured on the test part unless stated otherwise."""
 
     run: str
     task: str
-    """The verb."""
+    """Name of the task."""
     rows: tuple[Score, ...]
-    """Of each model, the last of them that of the run."""
+    """One score a model; the last is the run's own."""
     recommendation: Recommendation
     selected: tuple[str, ...]
-    """What was chosen, and on which part."""
+    """What was selected, and on which part."""
     details: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
-    """What seems to have gone wrong, in words."""
+    """Problems that were diagnosed, each with its fix."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything as plain JSON values."""
+        """Convert to plain JSON values."""
         *baselines, own = self.rows
         return {
             "run": self.run,
@@ -62,14 +61,13 @@ def conclude(
     result: Mapping[str, Any],
     markdown: Callable[[Mapping[str, Any], Mapping[str, Any]], str],
 ) -> None:
-    """Write the model card and the result, what is no number as null; the result last, for it says:
-    finished.
+    """Write the model card and result.json, both with the notes of the training.
 
-    Both hold the notes that were shown on the way.
+    NaN and infinity become null. The result is written last: it marks the run as finished.
     """
     run.write(REPORT, markdown(result, run.about).encode())
-    whole = {**result, "notes": list(run.about.get("notes", []))}
-    run.write(RESULT, json.dumps(to_finite(whole), indent=1).encode())
+    complete = {**result, "notes": list(run.about.get("notes", []))}
+    run.write(RESULT, json.dumps(to_finite(complete), indent=1).encode())
 
 
 def recommend(run: Run, rows: Sequence[Score], models: Mapping[str, str]) -> Recommendation:
@@ -103,8 +101,10 @@ def retrain_command(run: Run, own: str, wanted: str, name: str, changes: Sequenc
 
 
 def get_network_costs(rows: Sequence[Score]) -> list[tuple[str, float]]:
-    """Give the costs of the model that is recommended and of the run's network; empty where that
-    is recommended."""
+    """Get names and costs of the recommended model and of the run's network.
+
+    Empty if the network is recommended, or the run has none.
+    """
     best, own = best_model(rows), rows[-1]
     return (
         [(row.name, row.cost) for row in (best, own)]
@@ -114,12 +114,12 @@ def get_network_costs(rows: Sequence[Score]) -> list[tuple[str, float]]:
 
 
 def count_labels(ids: NDArray[np.integer], names: Sequence[str]) -> dict[str, int]:
-    """Count labels by name."""
+    """Count the examples of each label, by name."""
     return dict(zip(names, np.bincount(ids, minlength=len(names)).tolist(), strict=True))
 
 
 def warn_if_trained_on(run: Run, files: Sequence[Path], listener: Listener) -> None:
-    """Tell of files that the run has learned from: the same file, or the same bytes."""
+    """Report files that the run was trained on: the same path, or the same bytes."""
     data, known = run.about["settings"]["data"], run.about["data"]["files"]
     held_out = [
         Path(data[name]).resolve() for name in ("test_file", "valid_file") if data.get(name)
@@ -128,19 +128,16 @@ def warn_if_trained_on(run: Run, files: Sequence[Path], listener: Listener) -> N
         held_out += [
             path.resolve() for part, own in parts.items() if part != "train" for path in own
         ]
-    learned = {Path(name).resolve(): one for name, one in known.items()}
-    learned = {
-        path: one for path, one in learned.items() if not {path, *path.parents} & {*held_out}
+    trained = {Path(name).resolve(): one for name, one in known.items()}
+    trained = {
+        path: one for path, one in trained.items() if not {path, *path.parents} & {*held_out}
     }
     prints = fingerprint(dict.fromkeys(files, ""), lambda _: None)
     if found := [
-        file for file in files if file.resolve() in learned or prints[str(file)] in learned.values()
+        file for file in files if file.resolve() in trained or prints[str(file)] in trained.values()
     ]:
-        more = f", and from {len(found) - 1:,} more," * (len(found) > 1)
-        what = (
-            f"the run has learned from this file{more} so its figures are better than those "
-            f"of new data"
-        )
+        more = f" and {len(found) - 1:,} more" * (len(found) > 1)
+        what = f"the run was trained on this file{more}, so its metrics are better than on new data"
         listener.on_finding(
             Finding(str(found[0]), what, "`ensue evaluate RUN` scores the test part alone")
         )
@@ -148,14 +145,14 @@ def warn_if_trained_on(run: Run, files: Sequence[Path], listener: Listener) -> N
 
 @dataclass(frozen=True)
 class Scored:
-    """The figures of data that a run did not train on."""
+    """Metrics of a trained model on other data than its training data."""
 
     metrics: dict[str, float]
     intervals: dict[str, Interval]
     details: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything as plain JSON values."""
+        """Convert to plain JSON values."""
         return asdict(self)
 
 
@@ -174,17 +171,16 @@ def layer_name(body: Any) -> str:
 
 
 def format_metric(value: float | None, form: str) -> str:
-    """Write a figure, or that there is none: of what never changed, or of one forecast alone."""
+    """Write a metric, or "none" where it is not defined."""
     return "none" if value is None or np.isnan(value) else f"{value:{form}}"
 
 
 def table_rows(
     rows: Sequence[Mapping[str, Any]], shown: Mapping[str, str], form: str
 ) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Lay out rows, as Standing.to_json gives them, with the names of their columns.
+    """Write rows of `Score.to_json` as columns and cells of a table.
 
-    `shown` names the figures that have a column, in order; the first of them is told with its
-    interval.
+    `shown` maps metrics to their columns, in order. The first metric has its interval too.
     """
     names = [name for name in shown if name in rows[-1]["metrics"]]
     columns = (
@@ -194,7 +190,7 @@ def table_rows(
         "training time",
         "parameters",
     )
-    laid = [
+    cells = [
         [
             row["name"],
             *(
@@ -209,4 +205,4 @@ def table_rows(
         ]
         for row in rows
     ]
-    return columns, laid
+    return columns, cells
