@@ -166,7 +166,7 @@ def test_much_data_is_held_out_from() -> None:
     [
         (TEXTS, ["fine"] * 24, "y has one class, 'fine'; give samples of two or more"),
         ([*TEXTS[:-1], " "], MOODS, "X[23] is an empty text"),
-        ([*TEXTS[:-1], 3], MOODS, "X[23] is not a text"),
+        ([*TEXTS[:-1], 3], MOODS, "X[23] is no text"),
         ([["a"]] * 23 + [[]], MOODS, "X[23] is empty, and not a list of tokens"),
         (
             [[1.0], [1, 2]] * 11 + [[1.0], []],
