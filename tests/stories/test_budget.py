@@ -271,7 +271,7 @@ def test_baselines_end_with_their_share() -> None:
     assert (
         said
         == tuple(notes)
-        == ("two, three: not fitted, for the baselines' share of the time, 0 s, was spent",)
+        == ("two, three: not fitted; the baselines' share of the time, 0 s, is spent",)
     )
     assert fit_baselines(
         {"one": 1, "two": 2}, _slowly, examples(10), replace(budget, minutes=inf), _notes([])
@@ -309,7 +309,7 @@ def test_a_baseline_that_would_take_more_than_the_share_is_not_begun(
     assert fitted == {"a": 8000, "c": 8000}
     assert said == tuple(notes)
     assert said == (
-        "b: not fitted, for it would take about 400 s of the baselines' share of the time, 120 s",
+        "b: not fitted; it would take about 400 s of the baselines' share of the time, 120 s",
     )
     assert now == pytest.approx((10 + 400 + 16) / 8 + 10 + 16)
     alone = fit_baselines({"b": 400}, fit_one, examples(8000), Budget(inf, 0.0), _notes(notes))
@@ -361,8 +361,8 @@ def test_the_training_gets_what_is_left_of_the_minutes() -> None:
     assert left(900) == 2.5
     assert notes == [
         (
-            "900 s went by before the training, of 600 s in all: it gets 150 s all the same "
-            "(more with a larger --minutes)"
+            "900 s of 600 s were spent before the training; it gets 150 s all the same "
+            "(increase --minutes for more)"
         )
     ]
     assert Budget.of(TrainingSettings(epochs=2)).left() == inf
@@ -392,7 +392,7 @@ def test_reading_that_leaves_too_little_of_the_minutes_is_told_once_and_early() 
 @pytest.mark.parametrize(
     ("gone", "message"),
     [
-        (0, "d: not fitted, for the baselines' share of the time, 120 s,"),
+        (0, "d: not fitted; the baselines' share of the time, 120 s,"),
         (300, "c, d: not"),
         (900, "b, c, d: not"),
     ],

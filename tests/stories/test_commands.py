@@ -225,7 +225,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(folder: Path) -> None:
                 break
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err.splitlines()[-1] == f"ensue: interrupted and saved; go on with `ensue resume {out}`"
+    assert err.splitlines()[-1] == f"ensue: interrupted and saved; resume with `ensue resume {out}`"
     assert any((out / "checkpoint").iterdir())
 
 

@@ -1,5 +1,4 @@
-"""Learning, as every task does it: step by step, or at one go; either way the run has its log
-and its arrays then."""
+"""Fit a model, by gradient or in closed form, and write its log and weights to the run."""
 
 from __future__ import annotations
 
@@ -29,73 +28,73 @@ from ensue.training.gradient import GradientLearner
 from ensue.training.settings import HardwareSettings, TrainingSettings
 
 RESERVED_SHARE = 0.1
-"""The share of `minutes` kept for what comes after the training."""
+"""Share of `minutes` reserved for scoring and the report."""
 MIN_TRAINING_SHARE = 0.25
-"""The share of `minutes` that is for the training in any case."""
+"""Smallest share of `minutes` that the training gets, however long reading took."""
 BASELINES_SHARE = 0.2
-"""The share of the time left that baselines may take, each of which begins only while some of it
-is left."""
+"""Share of the remaining time for baselines; no baseline starts once it is spent."""
 
 MANY, ONE_IN = 4000, 8
-"""From so many examples on, one in so many tell how long a baseline takes."""
+"""With so many examples or more, the time of a baseline is estimated on one in eight of them."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model, how long it took, and what was chosen on which part."""
+    """A fitted model, its training time, and what was selected on which part."""
 
     model: Any
     seconds: float
     selected: tuple[str, ...] = ()
     updates: int = 0
-    """After which a network was best."""
+    """Updates after which a network had its lowest validation loss."""
 
 
 def prepare_hardware(
-    run: Run, settings: Any, watch: Callback, *, network: bool = True
+    run: Run, settings: Any, on_event: Callback, *, network: bool = True
 ) -> HardwareSettings:
-    """Prepare the machine, the CPU for what is no network: as it was, for a run that is resumed;
+    """Prepare the hardware, the CPU for what is no network: as it was, for a run that is resumed;
     what cannot be so is named. `settings` has the fields training and seed.
     """
-    before, machine = run.about.get("hardware", {}), settings.training.hardware
-    machine = devices.restore_hardware(
-        machine if network else HardwareSettings(device="cpu", threads=machine.threads), before
+    before, hardware = run.about.get("hardware", {}), settings.training.hardware
+    hardware = devices.restore_hardware(
+        hardware if network else HardwareSettings(device="cpu", threads=hardware.threads), before
     )
-    device = devices.prepare(machine, settings.seed)
-    now = devices.describe_hardware(device, machine)
+    device = devices.prepare(hardware, settings.seed)
+    now = devices.describe_hardware(device, hardware)
     if changed := devices.describe_changes(before, now):
-        watch(Note(changed))
+        on_event(Note(changed))
     if not before:
         run.describe({"hardware": now})
-    return machine
+    return hardware
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The time of a whole command, from when its task began; inf minutes where the budget is
-    epochs or steps."""
+    """The time budget of a command, counted from the start of its task.
+
+    `minutes` are inf if the budget is epochs or steps.
+    """
 
     minutes: float
     began: float
 
     @staticmethod
     def of(training: TrainingSettings) -> Budget:
-        """Begin to count."""
+        """Start the clock."""
         timed = training.steps is None and training.epochs is None
         return Budget(training.minutes if timed else inf, perf_counter())
 
     @property
     def spent(self) -> float:
-        """Seconds that are gone."""
+        """Seconds since the start."""
         return perf_counter() - self.began
 
     def left(self, least: float = 0.0) -> float:
-        """Give the seconds that are left, but at least this share of all of them."""
+        """Compute the seconds that are left, and at least this share of the budget."""
         return max(60 * self.minutes - self.spent, least * 60 * self.minutes)
 
-    def whole(self, seconds: float) -> float:
-        """Give what the command takes at least where so many seconds more go by before baselines
-        and training."""
+    def expected_total(self, seconds: float) -> float:
+        """Estimate the least seconds of the command, if baselines begin so many `seconds` from now."""
         return (
             self.spent
             + seconds
@@ -105,47 +104,44 @@ class Budget:
 
 def remaining_training(
     training: TrainingSettings,
-    machine: HardwareSettings,
+    hardware: HardwareSettings,
     budget: Budget,
-    watch: Callback,
-    spared: float = RESERVED_SHARE,
+    on_event: Callback,
+    reserved: float = RESERVED_SHARE,
 ) -> TrainingSettings:
-    """Give the training what is left of its minutes, a share for what comes after it `spared`: a
-    quarter or more.
+    """Give the training the minutes that are left, without the `reserved` share; at least a quarter.
 
-    Reading may take all of it, and that says nothing of a network that has hardly learned: then a
-    line says so.
+    A note says if reading the data took so long that the training gets the minimum.
     """
     minutes = training.minutes
     if isfinite(budget.minutes):
         minutes = max(
-            training.minutes * (1 - spared) - budget.spent / 60,
+            training.minutes * (1 - reserved) - budget.spent / 60,
             training.minutes * MIN_TRAINING_SHARE,
         )
         if minutes == training.minutes * MIN_TRAINING_SHARE:
             what = (
-                f"{budget.spent:,.0f} s went by before the training, of "
-                f"{60 * training.minutes:,.0f} s in all"
+                f"{budget.spent:,.0f} s of {60 * training.minutes:,.0f} s were spent before the "
+                f"training"
             )
-            watch(
+            on_event(
                 Note(
-                    f"{what}: it gets {60 * minutes:,.0f} s all the same (more with a "
-                    f"larger --minutes)"
+                    f"{what}; it gets {60 * minutes:,.0f} s all the same (increase --minutes for "
+                    f"more)"
                 )
             )
-    return training.model_copy(update={"minutes": minutes, "hardware": machine})
+    return training.model_copy(update={"minutes": minutes, "hardware": hardware})
 
 
 T = TypeVar("T")
 L = TypeVar("L")
 
 
-def defer_failure(make: Callable[[], T], watch: Callback) -> Callable[[], T]:
-    """Do now what stands beside a training; what fails of it fails when the result is asked for,
-    after the training.
+def defer_failure(make: Callable[[], T], on_event: Callback) -> Callable[[], T]:
+    """Fit baselines now, and defer a failure until the result is requested, after the training.
 
-    Nobody's training is to be lost for a baseline. Raises UserError at once, for it is about data
-    or settings.
+    A training must not be lost because a baseline fails. A UserError is raised at once, for it is
+    about data or settings.
     """
     try:
         made = make()
@@ -153,10 +149,11 @@ def defer_failure(make: Callable[[], T], watch: Callback) -> Callable[[], T]:
         raise
     except Exception as error:
         failed = error
-        traceback.clear_frames(
-            failed.__traceback__
-        )  # they hold what there was too little memory for
-        watch(Note(f"a baseline failed ({type(failed).__name__}); the training goes on without it"))
+        # The frames hold the arrays for which there was too little memory.
+        traceback.clear_frames(failed.__traceback__)
+        on_event(
+            Note(f"a baseline failed ({type(failed).__name__}); the training continues without it")
+        )
     else:
         return lambda: made
 
@@ -171,15 +168,13 @@ def fit_baselines(
     fit_one: Callable[[T, Examples], L],
     train: Examples,
     budget: Budget,
-    watch: Callback,
+    on_event: Callback,
 ) -> tuple[dict[str, L], tuple[str, ...]]:
-    """Fit baselines by name, one after the other, as long as their share of the time lasts; say
-    which were left out.
+    """Fit baselines in order while their share of the time lasts; return them and the notes.
 
-    None is cut off once it has begun: one in so many examples tell before how long all of them will
-    take.
+    A baseline is never interrupted, so its time is first estimated on one in ONE_IN examples.
     """
-    share, fitted, late, said = (
+    share, fitted, late, notes = (
         BASELINES_SHARE * budget.left(MIN_TRAINING_SHARE),
         {},
         list[str](),
@@ -190,25 +185,25 @@ def fit_baselines(
         if perf_counter() > ends:
             late.append(name)
             continue
-        watch(Working(f"fitting {name}"))
-        takes = _would_take(partial(fit_one, one), train) if isfinite(share) else 0.0
+        on_event(Working(f"fitting {name}"))
+        takes = _estimate_seconds(partial(fit_one, one), train) if isfinite(share) else 0.0
         if perf_counter() + takes > ends:
-            said.append(f"{name}: not fitted, for it would take about {takes:,.0f} s of {of_it}")
+            notes.append(f"{name}: not fitted; it would take about {takes:,.0f} s of {of_it}")
         else:
             fitted[name] = fit_one(one, train)
     if late:
-        said.append(f"{', '.join(late)}: not fitted, for {of_it}, was spent")
-    for one in said:
-        watch(Note(one))
-    return fitted, tuple(said)
+        notes.append(f"{', '.join(late)}: not fitted; {of_it}, is spent")
+    for one in notes:
+        on_event(Note(one))
+    return fitted, tuple(notes)
 
 
-def _would_take(fit_some: Callable[[Examples], object], train: Examples) -> float:
-    """Tell how many seconds all examples would take, by a few of them; 0 where there are few."""
+def _estimate_seconds(fit_some: Callable[[Examples], object], train: Examples) -> float:
+    """Estimate the seconds for all examples from a subset; 0 if there are few."""
     if len(train) < MANY:
         return 0.0
     began = perf_counter()
-    with suppress(Exception):  # what fails of few may do with all
+    with suppress(Exception):  # a subset may be too small for a model
         fit_some(train.select(np.arange(0, len(train), ONE_IN)))
     return ONE_IN * (perf_counter() - began)
 
@@ -219,28 +214,27 @@ def fit_network(
     training: TrainingSettings,
     feed: Feed,
     validate: Validate,
-    watch: Callback,
+    on_event: Callback,
     sample: MakeSample | None = None,
 ) -> Fitted:
-    """Train until the budget is spent; the weights with the least nats on the validation part are
-    kept, in run and network.
+    """Train a network until the budget is spent, and restore the weights of the best validation.
 
-    Raises Interrupted, once all is saved, where a person stopped it.
+    Raises Interrupted, after saving, if it was interrupted.
     """
     device = devices.choose_device(training.hardware)
     outcome = fit(
-        GradientLearner(network, training, device), feed, training, run, validate, sample, watch
+        GradientLearner(network, training, device), feed, training, run, validate, sample, on_event
     )
     if outcome.how == "interrupted":
-        raise Interrupted(f"interrupted and saved; go on with `{run.resuming}`")
+        raise Interrupted(f"interrupted and saved; resume with `{run.resuming}`")
     if outcome.how == "stopped early":
         solved = outcome.validation is not None and 0 <= outcome.validation < SOLVED
         why = (
             f"its loss is below {SOLVED}"
             if solved
-            else f"no gain for {training.patience} evaluations"
+            else f"no improvement for {training.patience} evaluations"
         )
-        watch(
+        on_event(
             Note(
                 f"stopped early, at step {outcome.step:,} of {outcome.steps or 0:,}: "
                 f"{why} on the validation part"
@@ -250,15 +244,15 @@ def fit_network(
         network.to(
             "cpu" if device.type == "mps" else device
         ).eval()  # Metal has no float64, in which is scored
-    chosen = (
+    selected = (
         f"the weights of the network, those of step {outcome.best_step}: on the validation part"
     )
-    return Fitted(network, outcome.seconds, (chosen,), max(outcome.best_step, 1))
+    return Fitted(network, outcome.seconds, (selected,), max(outcome.best_step, 1))
 
 
 @torch.no_grad()
 def mean_nats(network: Predictor, examples: Examples, rows: int) -> float:
-    """Give the nats of each thing that is to be predicted, in the mean."""
+    """Compute the mean negative log-likelihood per target, in nats."""
     nats, count, device = 0.0, 0, device_of(network)
     for _, batch in in_order(examples, rows):
         loss, _ = network.loss(devices.to_device(batch, device))
@@ -267,11 +261,13 @@ def mean_nats(network: Predictor, examples: Examples, rows: int) -> float:
 
 
 def log_closed_form(
-    run: Run, validation: float, seconds: float, learned_from: tuple[int, str], watch: Callback
+    run: Run, validation: float, seconds: float, trained_on: tuple[int, str], on_event: Callback
 ) -> None:
-    """Log as one step of training what was fitted at one go; `validation` is in nats for each of
-    what was learned from, so many of a unit."""
-    count, unit = learned_from
+    """Log a fit in closed form as one training step.
+
+    `validation` is in nats per item; `trained_on` is the number of items and their unit.
+    """
+    count, unit = trained_on
     progress = Progress(
         step=1,
         steps=1,
@@ -288,4 +284,4 @@ def log_closed_form(
     )
     if not run.rows(METRICS):
         run.record(progress)
-    watch(progress)
+    on_event(progress)
