@@ -213,7 +213,7 @@ def test_a_limit_of_memory_is_a_size() -> None:
     assert isinstance(chosen, GenerateSettings)
     assert chosen.baseline.memory == chosen.model.memory == 300_000_000
     with pytest.raises(
-        SettingError, match="--memory: 'plenty' is no size; give one such as 500M or 4G"
+        SettingError, match="--memory: 'plenty' is not a size; give one such as 500M or 4G"
     ):
         GENERATE.propose(Choices(memory="plenty"))
 

@@ -34,7 +34,7 @@ from ensue.tasks.generate import baselines as rivals
 from ensue.tasks.generate import data as text_data
 from ensue.tasks.generate import ngram_budget as ngram_share
 from ensue.tasks.generate import training as text_training
-from ensue.tasks.generate.ngram_budget import Share, plan_of
+from ensue.tasks.generate.ngram_budget import Share, make_plan
 from ensue.training.contract import Event, Note, Progress, Reading, Working
 from ensue.training.settings import HardwareSettings, TrainingSettings
 
@@ -77,7 +77,7 @@ def test_all_of_a_large_text_is_counted(monkeypatch: pytest.MonkeyPatch) -> None
     train, codec = corpus(prose(20_000))
     monkeypatch.setattr(ngram_share, "SMALL", 10_000)
     monkeypatch.setattr(ngram_share, "SAMPLE", 10_000)
-    plan = plan_of(train, codec.size, NgramSettings(), Share(inf, 10**10))
+    plan = make_plan(train, codec.size, NgramSettings(), Share(inf, 10**10))
     assert plan is not None
     assert (plan.symbols, plan.highest_order, plan.memory) == (len(train), 9, 0)
     assert "GB" in plan.takes
@@ -92,20 +92,20 @@ def test_a_share_cuts_the_order_and_then_the_text(monkeypatch: pytest.MonkeyPatc
         ngram_share._Expected, "of", lambda *_: expected
     )  # a clock would measure anew
     within = int(expected.counting(len(train), 6) * 1.01)
-    plan = plan_of(
+    plan = make_plan(
         train, codec.size, NgramSettings(), Share(0.001 + expected.seconds(len(train), 9), within)
     )
     assert plan is not None
     assert plan.symbols == len(train)
     assert 5 <= plan.highest_order <= 7
-    small = plan_of(
+    small = make_plan(
         train, codec.size, NgramSettings(), Share(expected.seconds(len(train), 9) / 3, 10**10)
     )
     assert small is not None
     assert 10_000 <= small.symbols < len(train)
-    told = rivals.shortened(small, train, NgramSettings(), Share(30, 10**9))[0]
+    told = rivals.note_cuts(small, train, NgramSettings(), Share(30, 10**9))[0]
     assert told.endswith(
-        f"up to order {small.highest_order}: what fits into its share of 1.0 GB and 30 s"
+        f"up to order {small.highest_order}, to stay within its share of 1.0 GB and 30 s"
     )
     assert f"the last {small.symbols:,} of the {len(train):,} training symbols" in told
 
@@ -121,10 +121,12 @@ def test_what_a_run_has_planned_is_not_planned_anew(
         broken.setattr(text_training, "conclude", lambda *_: 1 / 0)
         with pytest.raises(RunError, match="ZeroDivisionError"):
             ensue.train("generate", text, out=out, settings=settings)
-    planned = ensue.open(out).run.about["ngram"]
-    assert planned["symbols"] > 10_000
-    monkeypatch.setattr(rivals, "plan_of", lambda *_: pytest.fail("it was planned again"))
-    assert api.resume(out).run.about["ngram"] == planned
+    load_or_make_plan = ensue.open(out).run.about["ngram"]
+    assert load_or_make_plan["symbols"] > 10_000
+    monkeypatch.setattr(
+        rivals, "make_plan", lambda *_: pytest.fail("it was load_or_make_plan again")
+    )
+    assert api.resume(out).run.about["ngram"] == load_or_make_plan
 
 
 def test_how_many_n_grams_there_will_be_is_known_before_they_are_counted() -> None:
@@ -141,13 +143,15 @@ def test_what_was_asked_for_gets_all_of_it_on_disk_if_need_be(
     monkeypatch.setattr(ngram_share, "SMALL", 10_000)
     monkeypatch.setattr(ngram_share, "SAMPLE", 10_000)
     monkeypatch.setattr(ngram_share, "available_memory", lambda: 100_000)
-    plan = plan_of(train, codec.size, NgramSettings(order=5), Share.asked(NgramSettings(order=5)))
+    plan = make_plan(
+        train, codec.size, NgramSettings(order=5), Share.for_model(NgramSettings(order=5))
+    )
     assert plan is not None
     assert (plan.symbols, plan.highest_order, plan.memory) == (len(train), 5, 60_000)
     assert plan.takes.endswith("in runs on disk")
-    beside = Share.beside(NgramSettings(), 3.0, optional=True)
+    beside = Share.for_baseline(NgramSettings(), 3.0, optional=True)
     assert (beside.seconds, beside.memory) == (36.0, 25_000)
-    assert plan_of(train, codec.size, NgramSettings(), beside) is None
+    assert make_plan(train, codec.size, NgramSettings(), beside) is None
 
 
 @pytest.mark.parametrize(("kernels", "takes"), [(True, "9 s"), (False, "36 s")])
@@ -163,7 +167,7 @@ def test_how_long_counting_on_disk_takes_is_told(
     expected = ngram_share._Expected(1_000_000, (1000.0,) * 9, (0.5,) * 9, took=0.2)
     monkeypatch.setattr(ngram_share._Expected, "of", lambda *_: expected)
     monkeypatch.setattr(ngram_share, "library", lambda: kernels or None)
-    plan = plan_of(ten, 100, NgramSettings(), Share(inf, 10**8, whole=True))
+    plan = make_plan(ten, 100, NgramSettings(), Share(inf, 10**8, whole=True))
     assert plan is not None
     assert plan.takes == f"about 0.1 GB and {takes}, in runs on disk"
 
@@ -188,7 +192,7 @@ def test_a_best_n_gram_that_is_too_dear_does_not_stand_beside_the_one_that_was_a
     ]
     assert rows == ["uniform", "unigram", "3-gram as set"]
     assert (
-        "the best n-gram is not beside it: it would take more than its share of 0.0 GB and 36 s"
+        "the best n-gram was not compared: it would take more than its share of 0.0 GB and 36 s"
         in notes
     )
 
@@ -210,7 +214,7 @@ def test_an_order_that_takes_the_cap_says_so(text: Path, tmp_path: Path) -> None
     )
     said = next(note for note in notes if note.startswith("the order of the n-gram, 2: "))
     assert (
-        "2 is the highest that was tried, and a higher one may predict better (--set "
+        "2 is the highest order that was tried, and a higher one may predict better (--set "
         "model.max_order=7)"
     ) in said
 
@@ -374,7 +378,7 @@ def test_reading_that_leaves_too_little_of_the_minutes_is_told_once_and_early() 
     def told(minutes: float, *readings: Reading) -> list[str]:
         notes: list[str] = []
         now = time.perf_counter()
-        tell = text_data._tell_long_reading(Budget(minutes, now - 10), _notes(notes))
+        tell = text_data._warn_of_long_reading(Budget(minutes, now - 10), _notes(notes))
         for event in readings:
             tell(event)
         return notes
@@ -382,8 +386,8 @@ def test_reading_that_leaves_too_little_of_the_minutes_is_told_once_and_early() 
     early, later = Reading(10, 1000, 300.0), Reading(60, 1000, 190.0)
     assert told(2, early) == []  # too early to know
     assert told(2, early, later, Reading(500, 1000, 180.0)) == [
-        "reading takes about 200 s, and the whole command about 248 s instead of 120 s "
-        "(a shorter text, or a larger --minutes, is trained on longer)"
+        "reading takes about 200 s, and the whole command about 248 s instead of 120 s; "
+        "give a shorter text or increase --minutes to train longer"
     ]
     assert told(5, later) == []  # 200 s and two fifths of 300 s
     assert told(inf, later) == []
@@ -722,4 +726,4 @@ def test_a_machine_that_becomes_slower_takes_fewer_steps(
     ("size", "symbols"), [(66, 100_000), (3000, 100_000), (33_279, 9014), (1_000_000, 8000)]
 )
 def test_a_validation_costs_no_more_for_a_large_vocabulary(size: int, symbols: int) -> None:
-    assert text_training.validated(size) == symbols
+    assert text_training.validation_symbols(size) == symbols

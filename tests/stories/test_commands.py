@@ -307,7 +307,7 @@ def test_writing_for_programs_and_with_novelty(
 def test_samples_come_as_they_are_finished(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = ensue.open(run)
     together = model.samples(n=5, length=20, novelty=True)
-    monkeypatch.setattr("ensue.tasks.generate.trained.BESIDE", 2)
+    monkeypatch.setattr("ensue.tasks.generate.trained.BATCH_SIZE", 2)
     asked: list[Sequence[int]] = []
     true = model.steps
     monkeypatch.setattr(
@@ -595,7 +595,7 @@ def test_a_network_is_no_n_gram(folder: Path, capsys: pytest.CaptureFixture[str]
     )
     answer(capsys, *command.split(), "--set", "mixture.use=never")
     assert main(["export", str(folder / "bag"), str(folder / "bag.arpa")]) == 2
-    assert "has no n-gram in it; name another run" in capsys.readouterr().err
+    assert "has no n-gram; give another run" in capsys.readouterr().err
     assert not (folder / "bag.arpa").exists()
 
 

@@ -52,8 +52,9 @@ class Fitted:
 def prepare_hardware(
     run: Run, settings: Any, on_event: Callback, *, network: bool = True
 ) -> HardwareSettings:
-    """Prepare the hardware, the CPU for what is no network: as it was, for a run that is resumed;
-    what cannot be so is named. `settings` has the fields training and seed.
+    """Select device and threads: those of before for a resumed run, the CPU without a network.
+
+    A note names what differs from before. `settings` has the fields training and seed.
     """
     before, hardware = run.about.get("hardware", {}), settings.training.hardware
     hardware = devices.restore_hardware(
@@ -94,7 +95,7 @@ class Budget:
         return max(60 * self.minutes - self.spent, least * 60 * self.minutes)
 
     def expected_total(self, seconds: float) -> float:
-        """Estimate the least seconds of the command, if baselines begin so many `seconds` from now."""
+        """Estimate the least seconds of the command if baselines begin `seconds` from now."""
         return (
             self.spent
             + seconds
@@ -109,9 +110,9 @@ def remaining_training(
     on_event: Callback,
     reserved: float = RESERVED_SHARE,
 ) -> TrainingSettings:
-    """Give the training the minutes that are left, without the `reserved` share; at least a quarter.
+    """Give the training the minutes that are left, without the `reserved` share.
 
-    A note says if reading the data took so long that the training gets the minimum.
+    It gets at least MIN_TRAINING_SHARE; a note says so if reading the data left less.
     """
     minutes = training.minutes
     if isfinite(budget.minutes):

@@ -1,4 +1,4 @@
-"""Generate: learn what comes next in a text, and write more of it."""
+"""Language modelling: train on text, and generate more of it."""
 
 from __future__ import annotations
 
@@ -31,35 +31,34 @@ Codec = Annotated[Any, choice(CODECS)]
 Model = Annotated[Any, choice(MODELS)]
 
 SMALL_DATA, LARGE_DATA = 200_000, 20_000_000
-"""Bytes of data below which a tiny network is proposed, and above which a base one is."""
+"""Bytes of data below which the size is tiny, and above which it is base."""
 
 
 class GenerateSettings(Settings):
-    """All settings of a training of `generate`."""
+    """All settings of `ensue train generate`."""
 
     task: Literal["generate"] = "generate"
     """The verb."""
     seed: int = Field(1, ge=0, lt=1 << 63)
-    """What every random choice follows from."""
+    """Random seed."""
     data: DataSettings = DataSettings()
-    """How the data is read and split."""
+    """Format and split of the data."""
     codec: Codec = Characters()
-    """How text becomes symbols."""
+    """Codec: how text is encoded as symbols."""
     model: Model = SequenceSettings()
-    """What learns."""
+    """Model: a recurrent network, or an n-gram."""
     baseline: NgramSettings = NgramSettings()
-    """The n-gram that every network is compared with, and mixed with."""
+    """N-gram baseline, with which a network is compared and mixed."""
     mixture: MixtureSettings = MixtureSettings()
-    """Whether the network is mixed with that n-gram."""
+    """Mixture of the network and the baseline."""
     training: TrainingSettings = TrainingSettings()
-    """How long and how to train."""
+    """Budget and optimisation of the training."""
     count_validation: bool | Literal["auto"] = "auto"
-    """Whether the n-gram counts the validation part too, once its order and discounts are chosen;
-    auto: where that is a share of the data, and not where it is a file of its own (--valid, or by
-    its name)."""
+    """Count the validation part too, after order and discounts are selected; auto: unless it is
+    a separate file."""
 
     def counts_validation(self, parts: Prepared) -> bool:
-        """Tell whether the validation part is counted in the end."""
+        """Whether the n-gram counts the validation part after the selection."""
         return (
             "validation" not in parts.given
             if self.count_validation == "auto"
@@ -68,7 +67,7 @@ class GenerateSettings(Settings):
 
 
 def _propose(choices: Choices) -> Proposal:
-    """Fill in all settings: from the file, then from what was said, then key by key."""
+    """Fill in all settings: from the file, then the options, then `--set`."""
     settings, values = load_config(GenerateSettings, choices)
     reasons: list[str] = []
     if choices.model is not None:
@@ -81,31 +80,29 @@ def _propose(choices: Choices) -> Proposal:
     if choices.codec is not None:
         settings = change(settings, codec=choices.codec)
     elif "codec" not in values:
-        reasons.append(
-            "codec characters: nothing has to be known about the text (choose with --codec)"
-        )
+        reasons.append("codec characters: fits any text (choose with --codec)")
     settings = _with_size(settings, choices, values, reasons)
     settings = with_budget(settings, choices)
     if choices.memory is not None:
         settings = _with_memory(settings, choices.memory)
-    settings = _with_kind(apply_overrides(settings, choices), choices.data, reasons)
+    settings = _with_format(apply_overrides(settings, choices), choices.data, reasons)
     if isinstance(settings.model, SequenceSettings):
         settings.model.refuse_contradictions()  # before n-grams are counted
     return finish(settings, reasons)
 
 
-def _with_kind(
+def _with_format(
     settings: GenerateSettings, data: Sequence[Path], reasons: list[str]
 ) -> GenerateSettings:
-    """Read tokens line by line, as lmplz does, where no line is blank."""
+    """Read tokens line by line, as lmplz does, if no line is blank."""
     if (
         settings.codec.name != "tokens"
         or settings.data.format != "auto"
         or demo_name(data, "generate", "text")
     ):
         return settings
-    kind = guess_format(find_files(data), settings.data.encoding, sentences=True)
-    if kind == "lines":
+    guessed = guess_format(find_files(data), settings.data.encoding, sentences=True)
+    if guessed == "lines":
         reasons.append(
             "data.format lines: each line of tokens is a sentence, as for lmplz (or "
             "--set data.format=text)"
@@ -117,8 +114,7 @@ def _with_kind(
 def _with_size(
     settings: GenerateSettings, choices: Choices, values: Mapping[str, Any], reasons: list[str]
 ) -> GenerateSettings:
-    """Give the network its size, and the rate that goes with it, where the file of settings
-    (`values`) does not."""
+    """Set the network's size and its learning rate, unless the settings file (`values`) does."""
     size = choices.size
     if size is None:
         if "model" in values or isinstance(settings.model, NgramSettings):
@@ -133,19 +129,19 @@ def _with_size(
 
 
 def _size_for(data: Sequence[Path]) -> tuple[SizeName, str]:
-    """Propose a size that a few minutes on a laptop can fill."""
+    """Choose a size that trains in a few minutes on a laptop."""
     if demo_name(data, "generate", "text"):
-        return "small", "size small: what a few minutes can train (choose with --size)"
+        return "small", "size small: trains in a few minutes (choose with --size)"
     amount = sum(file.stat().st_size for file in find_files(data))
     size: SizeName = "tiny" if amount < SMALL_DATA else "small" if amount < LARGE_DATA else "base"
     return size, f"size {size}: the data has {amount:,} bytes (choose with --size)"
 
 
 def _with_memory(settings: GenerateSettings, memory: str) -> GenerateSettings:
-    """Give the limit to every n-gram that is counted. Raises SettingError if it is no size."""
+    """Set the memory limit of all n-grams. Raises SettingError if it is not a size."""
     if not isinstance(in_bytes(memory), int):
         raise SettingError(
-            f"{memory!r} is no size", where="--memory", hint="give one such as 500M or 4G"
+            f"{memory!r} is not a size", where="--memory", hint="give one such as 500M or 4G"
         )
     settings = assign(settings, f"baseline.memory={memory}")
     return (

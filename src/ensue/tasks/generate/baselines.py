@@ -1,4 +1,4 @@
-"""The best n-gram on the same data: what every network has to beat, and is mixed with."""
+"""Fit the n-gram baseline, with which each network is compared and mixed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ensue.data.contract import Corpus, Ids
 from ensue.data.prepare import Prepared
 from ensue.models.ngram import Ngram, NgramSettings, choose, count, fit
-from ensue.tasks.generate.ngram_budget import Plan, Share, plan_of
+from ensue.tasks.generate.ngram_budget import Plan, Share, make_plan
 from ensue.training.contract import Callback, Note, Working
 
 Counted = tuple[Ids, NDArray[np.int64]]
@@ -22,8 +22,10 @@ Counted = tuple[Ids, NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class NgramBaseline:
-    """The n-gram: `tuned` was counted on the training part alone; `best` has the same order and
-    discounts, and has counted the validation part too, if it may.
+    """A fitted n-gram, as `tuned` and `best`.
+
+    `tuned` is counted on the training part alone. `best` has the same order and discounts, and
+    also counts the validation part if that is allowed.
     """
 
     tuned: Ngram
@@ -31,7 +33,7 @@ class NgramBaseline:
     seconds: float
     plan: Plan
     validation: bool
-    """Whether `best` has counted the validation part."""
+    """Whether `best` counts the validation part."""
 
 
 def fit_ngram_baseline(
@@ -40,58 +42,60 @@ def fit_ngram_baseline(
     share: Share,
     validation: bool,
     before: Mapping[str, Any],
-    watch: Callback,
+    on_event: Callback,
 ) -> NgramBaseline | None:
-    """Choose order and discounts on the validation part, then count that too if it may be, so that
-    it knows all.
+    """Select order and discounts on the validation part, then count that part too if allowed.
 
-    What is counted of the training part is planned by the `share`, as `before` if a run has planned
-    it already. None where it is optional, and does not fit.
+    The `share` limits how much of the training part is counted. A resumed run repeats its plan
+    (`before`). Returns None if an optional n-gram does not fit.
     """
-    plan = planned(parts, settings, share, before, watch)
+    plan = load_or_make_plan(parts, settings, share, before, on_event)
     if plan is None:
         return None
     began = perf_counter()
-    train, tune = (
-        last_of(parts.train, plan.symbols),
+    train, heldout = (
+        take_last(parts.train, plan.symbols),
         (parts.validation.ids, parts.validation.offsets),
     )
     size, highest = parts.codec.size, plan.highest_order
-    watch(Working(f"counting n-grams ({plan.takes})" if plan.takes else "counting n-grams"))
+    on_event(Working(f"counting n-grams ({plan.takes})" if plan.takes else "counting n-grams"))
     counts = count(*train, size, highest, plan.memory)
     order, smoothing = highest, settings.smooth()
     if settings.open:
-        watch(Working("choosing the order of the n-gram and its discounts"))
-        order, smoothing = choose(counts, tune, settings.model_copy(update={"max_order": highest}))
-    watch(Working("estimating the n-gram"))
+        on_event(Working("choosing the order of the n-gram and its discounts"))
+        order, smoothing = choose(
+            counts, heldout, settings.model_copy(update={"max_order": highest})
+        )
+    on_event(Working("estimating the n-gram"))
     tuned = fit(counts, smoothing, order).packed()
-    del counts  # before the others are made: they are as large
+    del counts  # frees memory before the next counts, which are as large
     best = tuned
     if validation:
-        watch(Working("counting n-grams, those of the validation part too"))
-        best = fit(count(*joined(train, tune), size, order, plan.memory), smoothing, order).packed()
+        on_event(Working("counting n-grams, those of the validation part too"))
+        best = fit(
+            count(*concatenate(train, heldout), size, order, plan.memory), smoothing, order
+        ).packed()
     return NgramBaseline(tuned, best, perf_counter() - began, plan, validation)
 
 
-def planned(
+def load_or_make_plan(
     parts: Prepared,
     settings: NgramSettings,
     share: Share,
     before: Mapping[str, Any],
-    watch: Callback,
+    on_event: Callback,
 ) -> Plan | None:
-    """Plan what is counted, and say so where it takes long; or take over what a run has planned
-    before."""
+    """Load the plan of a resumed run, or make one, with a note if counting takes long."""
     if before:
         return (
             None
             if before.get("skipped")
             else Plan(**{name: before[name] for name in asdict(Plan(0, 0))})
         )
-    watch(Working("planning the n-gram"))
-    plan = plan_of(parts.train, parts.codec.size, settings, share)
+    on_event(Working("planning the n-gram"))
+    plan = make_plan(parts.train, parts.codec.size, settings, share)
     if plan is not None and plan.takes:
-        watch(
+        on_event(
             Note(
                 f"the n-gram: {_amount(plan, parts.train)}, up to order "
                 f"{plan.highest_order}: {plan.takes}"
@@ -100,12 +104,12 @@ def planned(
     return plan
 
 
-def shortened(plan: Plan, train: Corpus, settings: NgramSettings, share: Share) -> tuple[str, ...]:
-    """Say what an n-gram had to leave out, and what would let it have all."""
+def note_cuts(plan: Plan, train: Corpus, settings: NgramSettings, share: Share) -> tuple[str, ...]:
+    """Describe what an n-gram has not counted, and the limit that caused it."""
     if not plan.cuts(train, settings):
         return ()
-    what = f"the n-gram has counted {_amount(plan, train)}, up to order {plan.highest_order}"
-    return (f"{what}: what fits into {share}",)
+    what = f"the n-gram counts {_amount(plan, train)}, up to order {plan.highest_order}"
+    return (f"{what}, to stay within {share}",)
 
 
 def _amount(plan: Plan, train: Corpus) -> str:
@@ -117,8 +121,8 @@ def _amount(plan: Plan, train: Corpus) -> str:
     )
 
 
-def last_of(corpus: Corpus, most: int) -> Counted:
-    """Give the last `most` symbols; of records only whole ones."""
+def take_last(corpus: Corpus, most: int) -> Counted:
+    """Take the last `most` symbols; records are not split."""
     if len(corpus) <= most:
         return corpus.ids, corpus.offsets
     if len(corpus.offsets) == 2:
@@ -127,8 +131,8 @@ def last_of(corpus: Corpus, most: int) -> Counted:
     return corpus.ids[corpus.offsets[first] :], corpus.offsets[first:] - corpus.offsets[first]
 
 
-def joined(first: Counted, second: Counted) -> Counted:
-    """Put two texts beside each other, each with its own beginning."""
+def concatenate(first: Counted, second: Counted) -> Counted:
+    """Concatenate two texts; each keeps its own beginning."""
     return np.concatenate([first[0], second[0]]), np.concatenate(
         [first[1], second[1][1:] + first[1][-1]]
     )

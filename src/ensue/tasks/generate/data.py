@@ -1,4 +1,4 @@
-"""The data of a run of `generate`: read, split, encoded, and kept in the run."""
+"""Read, split and encode the data of a text run, and store it in the run."""
 
 from __future__ import annotations
 
@@ -22,34 +22,35 @@ if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
 
 EARLY = 0.03
-"""Once this share was read, its speed tells how long the rest takes."""
+"""Share of the data that is read before the time for the rest is estimated."""
 LATE = 1.2
-"""Times its minutes that a command may take; that it will take longer is said."""
+"""A note is given if the command is expected to take this many times its minutes."""
 
 
 def read_parts(
-    run: Run, settings: GenerateSettings, data: Sequence[Path], budget: Budget, watch: Callback
+    run: Run, settings: GenerateSettings, data: Sequence[Path], budget: Budget, on_event: Callback
 ) -> Prepared:
-    """Read the data into the run, and describe it there; from then on its sources are not
-    needed."""
-    parts = parts_of(run, settings, data, _tell_long_reading(budget, watch))
-    run.write(CODEC, _codec(parts))
+    """Read the data into the run, which needs its source files no more, and describe it there."""
+    parts = load_parts(run, settings, data, _warn_of_long_reading(budget, on_event))
+    run.write(CODEC, _encode_codec(parts))
     sizes = {name: len(corpus) for name, corpus in parts.parts()}
     run.describe({"data": {"format": parts.format, "files": parts.fingerprint, "symbols": sizes}})
     for finding in parts.findings:
-        watch(Note(str(finding)))
+        on_event(Note(str(finding)))
     return parts
 
 
-def parts_of(
-    run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Callback
+def load_parts(
+    run: Run, settings: GenerateSettings, data: Sequence[Path], on_event: Callback
 ) -> Prepared:
-    """Give the parts that the run holds, read again where its cache is damaged. Raises RunError
-    where that fails."""
+    """Load the parts from the cache of the run, or read them again if it is damaged.
+
+    Raises RunError if that fails.
+    """
 
     def read(cache: Cache) -> Prepared:
         files, reading = sources(data, settings.data, cache.folder)
-        context, tell = settings.training.batching.sequence_length, _tell_reading(watch)
+        context, report = settings.training.batching.sequence_length, _report_reading(on_event)
         parts = prepare(
             files,
             reading,
@@ -57,67 +58,66 @@ def parts_of(
             seed=settings.seed,
             context=context,
             cache=cache.folder,
-            watch=tell,
+            watch=report,
         )
         save(parts, cache)
         return parts
 
-    return load_data(run, load, read, lambda parts: (_codec(parts), parts.fingerprint))
+    return load_data(run, load, read, lambda parts: (_encode_codec(parts), parts.fingerprint))
 
 
-def _codec(parts: Prepared) -> bytes:
+def _encode_codec(parts: Prepared) -> bytes:
     return json.dumps(parts.codec.to_json()).encode()
 
 
 def sources(
     data: Sequence[Path], settings: DataSettings, folder: Path
 ) -> tuple[Sequence[Path], DataSettings]:
-    """Give the files of the data, those of a demo written into `folder`, and how to read them."""
+    """Find the data files and their settings; a demo is written into `folder`."""
     name = demo_name(data, "generate", "text")
     if name is None:
         return data, settings
     return [write_demo(name, folder)], settings.model_copy(update={"format": DEMOS[name].format})
 
 
-def _tell_long_reading(budget: Budget, watch: Callback) -> Callback:
-    """Say early, and once, that reading leaves too little of the minutes for what comes after
-    it."""
-    told = not isfinite(budget.minutes)
+def _warn_of_long_reading(budget: Budget, on_event: Callback) -> Callback:
+    """Add a note, early and once, if reading leaves too little of the minutes for the rest."""
+    reported = not isfinite(budget.minutes)
 
-    def tell(event: Event) -> None:
-        nonlocal told
-        watch(event)
+    def report(event: Event) -> None:
+        nonlocal reported
+        on_event(event)
         if (
-            told
+            reported
             or not isinstance(event, Reading)
             or event.left is None
             or event.done < EARLY * event.total
         ):
             return
-        told, minutes = True, 60 * budget.minutes
-        if (whole := budget.whole(event.left)) > LATE * minutes:
+        reported, minutes = True, 60 * budget.minutes
+        if (total := budget.expected_total(event.left)) > LATE * minutes:
             what = (
                 f"reading takes about {budget.spent + event.left:,.0f} s, and the whole "
-                f"command about {whole:,.0f} s"
+                f"command about {total:,.0f} s"
             )
-            watch(
+            on_event(
                 Note(
-                    f"{what} instead of {minutes:,.0f} s (a shorter text, or a larger "
-                    f"--minutes, is trained on longer)"
+                    f"{what} instead of {minutes:,.0f} s; give a shorter text or increase "
+                    f"--minutes to train longer"
                 )
             )
 
-    return tell
+    return report
 
 
-def _tell_reading(watch: Callback) -> Callable[[int, int, float | None], None]:
-    """Tell how far the reading is wherever that takes long enough to be asked, at every percent."""
-    told = 0
+def _report_reading(on_event: Callback) -> Callable[[int, int, float | None], None]:
+    """Report the progress of reading a large text at every percent."""
+    reported = 0
 
-    def tell(done: int, total: int, left: float | None) -> None:
-        nonlocal told
-        if total >= LONG and done * 100 // total > told:
-            told = done * 100 // total
-            watch(Reading(done, total, left))
+    def report(done: int, total: int, left: float | None) -> None:
+        nonlocal reported
+        if total >= LONG and done * 100 // total > reported:
+            reported = done * 100 // total
+            on_event(Reading(done, total, left))
 
-    return tell
+    return report

@@ -1,5 +1,4 @@
-"""What a text costs under a trained model: in all, by lines, at its most surprising places, and
-as it goes on."""
+"""Evaluate text under a trained model: likelihood in total, by line, and by surprisal."""
 
 from __future__ import annotations
 
@@ -32,37 +31,37 @@ from ensue.tasks.results import warn_if_trained_on
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The cost of a text, kept by symbol, so that it can be told by line or place."""
+    """The negative log-likelihood of a text by symbol, for totals, lines and places."""
 
     model: TextModel
     corpus: Corpus
     nats: Nats
-    """Of each symbol, without the spelling of unknown ones."""
+    """Negative log-likelihood of each symbol, without the spelling of unknown ones."""
     data: Sequence[Path]
-    """The files with the text; none if it is the test part of the run."""
+    """The files with the text; empty for the test part of the run."""
     notes: tuple[str, ...] = ()
-    """What a person should know of how they were read."""
+    """Notes on how the files were read."""
 
     @property
     def likelihood(self) -> Likelihood:
-        """The text's cost in all."""
+        """Likelihood of the complete text."""
         return Likelihood.of(self.corpus, self.nats)
 
     @property
     def intervals(self) -> dict[str, Interval]:
-        """The 95 % intervals of its figures."""
+        """95 % intervals of the metrics."""
         return intervals(Chunks.of(self.corpus, self.nats), self.likelihood)
 
     def lines(self) -> list[LineScore]:
-        """Give the cost of each line, the spelling of unknown symbols included."""
+        """Compute the cost of each line, including the spelling of unknown symbols."""
         return by_line(paid(self.corpus, self.nats), self._line_numbers(), self.corpus.offsets)
 
     def surprising(self, count: int = 10) -> list[SurprisingPlace]:
-        """Give the places that the model expected least, the worst first."""
+        """Find the places of highest surprisal, the highest first."""
         return highest_surprisal(self.nats, self._line_numbers(), self._text, count=count, apart=20)
 
     def novelty(self) -> Novelty:
-        """Say how much of the text stands in the training data."""
+        """Measure how much of the text occurs in the training data."""
         if self.data:
             pieces = open_reader(self.model, self.data).pieces()
             text = ("" if self.model.codec.end is None else "\n").join(
@@ -73,8 +72,7 @@ class Evaluation:
         return self.model.novelty(text)
 
     def _text(self, begin: int, end: int) -> str:
-        """Give the text of some symbols, the unknown ones as they stand in the files where these
-        were given."""
+        """Decode some symbols; unknown ones are spelled as in the files, if files were given."""
         codec, corpus, pieces = self.model.codec, self.corpus, []
         first, last = (
             np.searchsorted(corpus.unknown_at, (begin, end)).tolist() if self.data else (0, 0)
@@ -96,16 +94,15 @@ class Evaluation:
         if not self.data:
             return line_numbers(breaks, corpus.offsets)
         breaks[corpus.unknown_at] = [symbol.count("\n") for symbol in self._unknowns]
-        return line_numbers(breaks, corpus.offsets, np.array(self._read_again[0]))
+        return line_numbers(breaks, corpus.offsets, np.array(self._lines_and_unknowns[0]))
 
     @property
     def _unknowns(self) -> list[str]:
-        return self._read_again[1]
+        return self._lines_and_unknowns[1]
 
     @cached_property
-    def _read_again(self) -> tuple[Sequence[int], list[str]]:
-        """Give the line of each record, and the unknown symbols: ids do not tell which lines
-        were left out."""
+    def _lines_and_unknowns(self) -> tuple[Sequence[int], list[str]]:
+        """Read the line of each record and the unknown symbols again, which ids do not hold."""
         codec, pieces = self.model.codec, open_reader(self.model, self.data).pieces()
         firsts: Sequence[int] = [1]
         if codec.end is None:
@@ -115,24 +112,24 @@ class Evaluation:
         return firsts, [symbol for text in texts for symbol, _ in codec.unknowns(text)]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures as plain JSON values."""
+        """Convert the metrics to plain JSON values."""
         return self.likelihood.to_json(self.intervals) | (
             {"notes": list(self.notes)} if self.notes else {}
         )
 
 
 def evaluate(model: TextModel, data: Sequence[Path]) -> Evaluation:
-    """Score files under a model, or the run's own test part if none are given. Raises DataError."""
-    told = list[Finding]()
-    data = files_to_score(data, data_settings(model), Listener(told.append)) if data else data
-    warn_if_trained_on(model.run, data, Listener(told.append))
+    """Score files under a model; without files, the test part of its run. Raises DataError."""
+    findings = list[Finding]()
+    data = files_to_score(data, data_settings(model), Listener(findings.append)) if data else data
+    warn_if_trained_on(model.run, data, Listener(findings.append))
     corpus = read_corpus(model, data) if data else model.parts.test
     nats = score(model.model, corpus.ids, corpus.offsets, ScoreSettings())
-    return Evaluation(model, corpus, nats, data, tuple(map(str, told)))
+    return Evaluation(model, corpus, nats, data, tuple(map(str, findings)))
 
 
 def data_settings(model: TextModel) -> DataSettings:
-    """Give how the data of a model was read."""
+    """Load the settings with which the training data was read."""
     about = model.run.about
     return read(DataSettings, about["settings"]["data"]).model_copy(
         update={"format": about["data"]["format"]}
@@ -140,15 +137,13 @@ def data_settings(model: TextModel) -> DataSettings:
 
 
 def open_reader(model: TextModel, data: Sequence[Path]) -> Reader:
-    """Read files as those that the model was trained on were read."""
+    """Open files with the reader of the training data."""
     return data_settings(model).reader(find_files(data), SILENT)[1]
 
 
 def read_corpus(model: TextModel, data: Sequence[Path]) -> Corpus:
-    """Encode files in the codec of the model."""
+    """Encode files with the codec of the model."""
     corpus = encode_corpus((piece.text for piece in open_reader(model, data).pieces()), model.codec)
     if not len(corpus):
-        raise DataError(
-            "there is nothing to score", where=str(data[0]), hint="give a file with some text"
-        )
+        raise DataError("no text to score", where=str(data[0]), hint="give a file with some text")
     return corpus

@@ -1,5 +1,4 @@
-"""What counting n-grams will take, known before it is spent: how much of a text fits a share,
-and up to which order."""
+"""Plan the counting of n-grams: how much of a text fits a memory and time limit, to which order."""
 
 from __future__ import annotations
 
@@ -16,84 +15,82 @@ from ensue.native import library
 from ensue.tasks.fitting import BASELINES_SHARE
 from ensue.training.devices import available_memory
 
-MEMORY = 0.25
-"""The share of the memory that is free which the n-gram beside a network may take; of the time
-it is BASELINES."""
-ASKED_MEMORY = 0.6
-"""The same of an n-gram that is the model itself; what does not fit is counted on disk."""
+BASELINE_MEMORY = 0.25
+"""Share of the free memory for an n-gram baseline; of the time it is BASELINES_SHARE."""
+MODEL_MEMORY = 0.6
+"""Share of the free memory for an n-gram that is the model; larger ones are counted on disk."""
 SMALL = 1_000_000
-"""Symbols that are counted without a question: in a second, in less than half a gigabyte at
-order 9."""
+"""So many symbols are counted without a plan: it takes a second, and 0.5 GB at order 9."""
 SAMPLE = 500_000
-"""Symbols that are counted to tell what all of them will take; and once more twice as many."""
+"""Symbols of the first sample from which the cost is estimated; the second has twice as many."""
 POSITION_BYTES, GRAM_BYTES, TABLE_BYTES = 40, 64, 48
-"""What counting takes for each symbol and each n-gram, and what the table alone takes for each
-n-gram while it is estimated; measured on 5 MB of characters: 620 and 1,660 MB at orders 9 and 14.
+"""Bytes of counting per symbol and per n-gram, and of the table alone per n-gram.
+
+Measured on 5 MB of characters: 620 and 1,660 MB at orders 9 and 14.
 """
 SLACK = 1.5
-"""A large text takes longer than the sample, by symbols: its arrays fit no cache, and discounts
-are tuned besides."""
+"""A large text takes longer per symbol than the sample: its arrays exceed the CPU cache, and
+discounts are tuned."""
 IN_RUNS, IN_RUNS_SLOWLY = 1.5, 6
-"""Counting in runs on disk takes at most so many times longer, with the kernels and without. With
-them, 10 MB of characters took 0.4 times as long at order 5, and 1.3 times at order 9."""
+"""Upper limits of how much longer counting on disk takes, with compiled kernels and without. With
+kernels, 10 MB of characters took 0.4 times as long at order 5, and 1.3 times at order 9."""
 LOWEST = 5
-"""Rather than to a lower order than this, the end of a text is counted alone."""
+"""Instead of an order below this, only the end of the text is counted."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """What an n-gram may take."""
+    """Time and memory limits for counting an n-gram."""
 
     seconds: float
     memory: int
     """Bytes."""
     whole: bool = False
-    """All of the text is counted, in runs on disk where it has to be: it was asked for."""
+    """Count all of the text, on disk if necessary: the n-gram is the requested model."""
     optional: bool = False
-    """Left out where all of it does not fit, for it only stands beside what was asked for."""
+    """Skip the n-gram if not all of the text fits: it is only a comparison."""
 
     def __str__(self) -> str:
         time = f" and {self.seconds:,.0f} s" if isfinite(self.seconds) else ""
         return f"its share of {self.memory / 1e9:.1f} GB{time}"
 
     @staticmethod
-    def asked(settings: NgramSettings) -> Share:
-        """Give what was asked for all the time that it takes."""
-        return Share(inf, settings.memory or int(ASKED_MEMORY * available_memory()), whole=True)
+    def for_model(settings: NgramSettings) -> Share:
+        """Give the requested model unlimited time."""
+        return Share(inf, settings.memory or int(MODEL_MEMORY * available_memory()), whole=True)
 
     @staticmethod
-    def beside(settings: NgramSettings, minutes: float, optional: bool = False) -> Share:
-        """Give a baseline its share; `minutes` are inf where the budget is no time."""
+    def for_baseline(settings: NgramSettings, minutes: float, optional: bool = False) -> Share:
+        """Give a baseline its share; `minutes` are inf if the budget is not a time."""
         return Share(
             60 * BASELINES_SHARE * minutes,
-            settings.memory or int(MEMORY * available_memory()),
+            settings.memory or int(BASELINE_MEMORY * available_memory()),
             optional=optional,
         )
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is counted."""
+    """How much of the training part is counted, and to which order."""
 
     symbols: int
-    """Of the training part, the last ones."""
+    """The last so many symbols of the training part."""
     highest_order: int
     memory: int = 0
-    """Bytes that counting is held to, in runs on disk; 0 for none."""
+    """Memory limit in bytes for counting on disk; 0 counts in memory."""
     takes: str = ""
-    """What it is expected to take, in words; empty for little."""
+    """Expected memory and time, in words; empty for a small text."""
 
     def cuts(self, train: Corpus, settings: NgramSettings) -> bool:
-        """Tell whether less is counted than there is."""
+        """Whether less is counted than the settings allow."""
         return self.symbols < len(train) or self.highest_order < settings.highest_order
 
 
-def plan_of(train: Corpus, size: int, settings: NgramSettings, share: Share) -> Plan | None:
-    """Choose what to count of a training part, all of it if that fits; None where what is optional
-    does not fit.
+def make_plan(train: Corpus, size: int, settings: NgramSettings, share: Share) -> Plan | None:
+    """Choose how much of a training part to count: all if that fits the share.
 
-    Rather than all of it to an order below 5, the end of it is counted alone. A text of records
-    ends with whole ones.
+    Before the order falls below 5, only the end of the text is counted; records are not split.
+    Returns None if an optional n-gram does not fit.
     """
     whole = Plan(len(train), settings.highest_order, settings.memory)
     if len(train) <= SMALL:
@@ -108,9 +105,9 @@ def plan_of(train: Corpus, size: int, settings: NgramSettings, share: Share) -> 
             seconds, counting = expected.seconds(symbols, order), expected.counting(symbols, order)
             table = TABLE_BYTES * expected.grams(symbols, order)
             if seconds <= share.seconds and counting <= share.memory:
-                return Plan(symbols, order, 0, _told(counting, seconds))
+                return Plan(symbols, order, 0, _describe_cost(counting, seconds))
             if (in_runs * seconds <= share.seconds and table <= share.memory) or share.whole:
-                takes = _told(max(table, share.memory), in_runs * seconds)
+                takes = _describe_cost(max(table, share.memory), in_runs * seconds)
                 return Plan(symbols, order, share.memory, f"{takes}, in runs on disk")
         if share.optional:
             return None
@@ -119,27 +116,28 @@ def plan_of(train: Corpus, size: int, settings: NgramSettings, share: Share) -> 
                 symbols,
                 lowest,
                 0,
-                _told(expected.counting(symbols, lowest), expected.seconds(symbols, lowest)),
+                _describe_cost(
+                    expected.counting(symbols, lowest), expected.seconds(symbols, lowest)
+                ),
             )
         symbols = max(int(0.7 * symbols), SMALL)
 
 
-def _told(memory: float, seconds: float) -> str:
+def _describe_cost(memory: float, seconds: float) -> str:
     return f"about {memory / 1e9:.1f} GB and {max(seconds, 1):,.0f} s"
 
 
 @dataclass(frozen=True)
 class _Expected:
-    """How many n-grams there are in a text, by Heaps' law from two samples of it; and what they
-    take."""
+    """Number of n-grams in a text, by Heaps' law from two samples, and their time and memory."""
 
     sampled: int
     found: tuple[float, ...]
-    """N-grams of each length in a sample of so many symbols."""
+    """N-grams of each length in the larger sample."""
     growth: tuple[float, ...]
-    """The exponents: how the number of each length grows with the text."""
+    """Exponents of Heaps' law for each length."""
     took: float
-    """Seconds of counting the sample and estimating a model, at the highest order."""
+    """Seconds to count the larger sample and estimate a model, at the highest order."""
 
     @staticmethod
     def of(train: Corpus, size: int, order: int) -> _Expected:
@@ -168,7 +166,7 @@ class _Expected:
         return POSITION_BYTES * symbols + GRAM_BYTES * self.grams(symbols, order)
 
     def seconds(self, symbols: int, order: int) -> float:
-        # Training part alone, and again with the validation part; half of the work goes with the
-        # order.
+        # Twice, for the validation part is counted too at the end; half of the work grows with
+        # the order.
         share = 0.5 + 0.5 * order / len(self.found)
         return 2 * SLACK * self.took * share * symbols / self.sampled

@@ -1,5 +1,4 @@
-"""A text that goes on: each chunk is scored by a model that has learned from all chunks before
-it and no other."""
+"""Prequential evaluation: each chunk is scored by a model trained on all chunks before it."""
 
 from __future__ import annotations
 
@@ -19,64 +18,63 @@ from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram, NgramSettings, estimate
 from ensue.models.sequence import SequenceModel
 from ensue.settings import read
-from ensue.tasks.generate.baselines import Counted, joined
+from ensue.tasks.generate.baselines import Counted, concatenate
 from ensue.tasks.generate.evaluation import open_reader
 from ensue.tasks.generate.trained import TextModel
-from ensue.tasks.generate.training import feed
+from ensue.tasks.generate.training import make_feed
 from ensue.training import devices
 from ensue.training.gradient import GradientLearner
 from ensue.training.settings import TrainingSettings
 
 CHUNK = 20_000
-"""Characters that are scored before they are learned."""
+"""Characters of a chunk, which is scored and then trained on."""
 CONTEXT = 1000
-"""Symbols of what came before that a chunk of one long text is read with."""
-RATE = 0.1
-"""The share of the training's rate at which a network goes on learning."""
+"""Symbols of context before a chunk of one long text."""
+RATE_FACTOR = 0.1
+"""Factor on the learning rate for the online updates."""
 
 
 def evaluate_prequentially(model: TextModel, data: Sequence[Path]) -> Iterator[Point]:
-    """Score files chunk by chunk; the model learns each after it was scored, and is changed by
-    that."""
-    pupil = _Pupil(model)
+    """Score files chunk by chunk, and train the model on each chunk after it is scored."""
+    learner = _OnlineLearner(model)
     texts = (piece.text for piece in open_reader(model, data).pieces())
     chunks = (
-        gathered(texts)
+        collect_records(texts)
         if model.codec.end is not None
-        else ([stretch] for stretch in stretches(texts))
+        else ([stretch] for stretch in cut_text(texts))
     )
     return prequential(
-        (encode_corpus(chunk, model.codec) for chunk in chunks), pupil.score, pupil.learn
+        (encode_corpus(chunk, model.codec) for chunk in chunks), learner.score, learner.learn
     )
 
 
-def gathered(records: Iterable[str]) -> Iterator[list[str]]:
-    """Gather whole records into chunks."""
-    held: list[str] = []
+def collect_records(records: Iterable[str]) -> Iterator[list[str]]:
+    """Collect whole records into chunks."""
+    pending: list[str] = []
     for record in records:
-        held.append(record)
-        if sum(map(len, held)) >= CHUNK:
-            yield held
-            held = []
-    if held:
-        yield held
+        pending.append(record)
+        if sum(map(len, pending)) >= CHUNK:
+            yield pending
+            pending = []
+    if pending:
+        yield pending
 
 
-def stretches(texts: Iterable[str]) -> Iterator[str]:
-    """Cut one long text into chunks before a blank, so that no word is torn."""
-    held = ""
+def cut_text(texts: Iterable[str]) -> Iterator[str]:
+    """Cut one long text into chunks before a blank, so that no word is split."""
+    pending = ""
     for text in texts:
-        held += text
-        while len(held) > CHUNK:
-            place = before_last_blank(held[:CHUNK]) or CHUNK
-            yield held[:place]
-            held = held[place:]
-    if held:
-        yield held
+        pending += text
+        while len(pending) > CHUNK:
+            place = before_last_blank(pending[:CHUNK]) or CHUNK
+            yield pending[:place]
+            pending = pending[place:]
+    if pending:
+        yield pending
 
 
-class _Pupil:
-    """A model that goes on learning: its n-gram counts, its network takes steps."""
+class _OnlineLearner:
+    """Updates a model online: counts for its n-gram, gradient steps for its network."""
 
     def __init__(self, model: TextModel) -> None:
         self.trained, self.model = model, model.model
@@ -92,27 +90,27 @@ class _Pupil:
             network.eval()
 
     def score(self, chunk: Corpus) -> Likelihood:
-        """Score a chunk, in one long text after the end of the chunk before."""
+        """Score a chunk; in one long text it follows the end of the previous chunk."""
         ids = np.concatenate([self.before, chunk.ids])
         offsets = chunk.offsets if len(chunk.offsets) > 2 else np.array([0, len(ids)])
         nats = score(self.model, ids, offsets, ScoreSettings())[len(self.before) :]
         return Likelihood.of(chunk, nats)
 
     def learn(self, chunk: Corpus) -> None:
-        """Count the chunk, and go over it once by gradient."""
-        self.seen = joined(self.seen, (chunk.ids, chunk.offsets))
+        """Count the chunk, and train on it for one epoch."""
+        self.seen = concatenate(self.seen, (chunk.ids, chunk.offsets))
         if self.trained.codec.end is None:
             self.before = np.concatenate([self.before, chunk.ids])[-CONTEXT:]
         if self.learner is not None:
             self.learner.network.train()
-            for batch in feed(
+            for batch in make_feed(
                 self.learner.settings.batching, self.trained.codec, chunk, seed=0
             ).epoch(0):
-                self.learner.update(batch, RATE)
+                self.learner.update(batch, RATE_FACTOR)
             self.learner.network.eval()
-        self.model = self._recounted(self.model)
+        self.model = self._recount(self.model)
 
-    def _recounted(self, model: Autoregressive) -> Autoregressive:
+    def _recount(self, model: Autoregressive) -> Autoregressive:
         if isinstance(model, Mixture):
             return Mixture(model.network, self._ngram(model.ngram), model.weights)
         return self._ngram(model) if isinstance(model, Ngram) else model

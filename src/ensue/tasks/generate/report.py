@@ -1,4 +1,4 @@
-"""The result of a training, and the model card that tells it to a person."""
+"""The result of a training, its summary and its model card."""
 
 from __future__ import annotations
 
@@ -23,28 +23,26 @@ if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
 
 LIMITS = """\
-- It has learned from one collection of text, and knows nothing but its manner; what it writes is
-  not true or false.
-- The figures hold for text like the test part. Other text costs more; `ensue evaluate RUN FILE`
-  says how much.
-- It may repeat its training data word for word: look at the novelty of what you publish."""
+- The model imitates the style of its training data. What it generates is not factual.
+- The metrics hold for text like the test part. Measure other text with `ensue evaluate RUN FILE`.
+- It may repeat its training data verbatim: check the novelty of samples before you publish them."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came out of a training, all on the test part unless it says otherwise."""
+    """The result of a training, measured on the test part unless stated otherwise."""
 
     run: str
     rows: tuple[TextScore, ...]
     recommendation: Recommendation
     selected: tuple[str, ...]
-    """What was chosen, and on which part."""
+    """What was selected, and on which part."""
     samples: tuple[GeneratedText, ...]
     warnings: tuple[str, ...]
-    """What seems to have gone wrong, in words."""
+    """Problems that were diagnosed, each with its fix."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything as plain JSON values."""
+        """Convert to plain JSON values."""
         rows = [row.to_json() for row in self.rows]
         samples = [sample.to_json() for sample in self.samples]
         changed = {**asdict(self.recommendation), "rows": rows, "samples": samples}
@@ -62,15 +60,17 @@ COLUMNS = (
 )
 
 
-def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """Lay out rows, as `Result.to_json` gives them, under COLUMNS."""
+def table_cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Write rows of `Result.to_json` as table cells under COLUMNS."""
     return [
         [
             row["name"],
-            _figure(row["nats_per_character"], ".3f"),
-            " to ".join(_figure(end, ".3f") for end in row["intervals"]["nats_per_character"]),
-            _figure(row["bits_per_byte"], ".3f"),
-            _figure(row["perplexity"], ".2f"),
+            _format_metric(row["nats_per_character"], ".3f"),
+            " to ".join(
+                _format_metric(end, ".3f") for end in row["intervals"]["nats_per_character"]
+            ),
+            _format_metric(row["bits_per_byte"], ".3f"),
+            _format_metric(row["perplexity"], ".2f"),
             f"{row['seconds']:.1f} s",
             f"{row['parameters']:,}",
         ]
@@ -78,15 +78,13 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     ]
 
 
-def _figure(value: float | None, form: str) -> str:
-    """Write a figure; of a network that fell apart it may be more than a number can hold, which
-    JSON has not."""
+def _format_metric(value: float | None, form: str) -> str:
+    """Write a metric; that of a diverged network may be infinite, which JSON cannot hold."""
     return "not finite" if value is None or not isfinite(value) else f"{value:{form}}"
 
 
 def summarise(run: Run) -> Summary:
-    """Tell what came of a training: the table, the sentence, a sample with its novelty, and what
-    to try next."""
+    """Summarise the result: table, recommendation, a sample with its novelty, next commands."""
     result, lines = run.read_json(RESULT), []
     for sample in result["samples"][:1]:
         lines.append(f"\nA sample:\n\n{sample['text']}\n")
@@ -95,23 +93,23 @@ def summarise(run: Run) -> Summary:
     commands = (
         (
             "ensue generate {run} --temperature 0.8 --novelty",
-            "write more, and see what of it is copied",
+            "generate text, and check it for copies of the training data",
         ),
         (
             "ensue evaluate {run} FILE --surprising 10",
-            "score a text of your own, and find what is odd in it",
+            "score your own text, and find its most surprising places",
         ),
-        ("ensue train generate FILE --minutes 3", "learn from a text of your own"),
+        ("ensue train generate FILE --minutes 3", "train on your own text"),
     )
-    return make_summary(run, result, (COLUMNS, cells(result["rows"])), lines, commands)
+    return make_summary(run, result, (COLUMNS, table_cells(result["rows"])), lines, commands)
 
 
 def markdown(result: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-    """Write the model card, from what result.json and run.toml (`about`) say."""
+    """Write the model card from result.json and run.toml (`about`)."""
     sections = [
-        ("Results on the test part", table(COLUMNS, cells(result["rows"]))),
+        ("Results on the test part", table(COLUMNS, table_cells(result["rows"]))),
         ("Data", _data(about)),
-        ("Samples, and what they have copied", "\n\n".join(map(_sample, result["samples"]))),
+        ("Samples and their novelty", "\n\n".join(map(_sample, result["samples"]))),
     ]
     return model_card("text", result, sections, LIMITS, about)
 
@@ -120,12 +118,12 @@ def _data(about: Mapping[str, Any]) -> str:
     data, settings = about["data"], about["settings"]
     parts = ", ".join(f"{name} {count:,}" for name, count in data["symbols"].items())
     codec = settings["codec"]["name"]
-    read = for_markdown(f"Read as {data['format']}, in {codec}.")
+    read = for_markdown(f"Format: {data['format']}; codec: {codec}.")
     return f"{read}\n\n{bullets(files(about))}\n\nSymbols: {parts}."
 
 
 def _sample(sample: Mapping[str, Any]) -> str:
-    # Other ends of lines than \n are shown, for after one Markdown would take the rest as its own.
+    # Line ends other than \n are escaped, for Markdown would end the quoted block there.
     quoted = "\n".join(
         f"    {line}" for line in for_terminal(sample["text"], lines=True).split("\n")
     )
@@ -147,16 +145,16 @@ def recommend(run: Run, settings: GenerateSettings, rows: Sequence[TextScore]) -
 
 
 def _changes(settings: GenerateSettings, wanted: TextScore) -> list[str]:
-    """Give what to say of a model beside the settings of the run."""
+    """Write the flags that train a model with the other settings of the run."""
     if wanted.role == "network":
         return ["--set", "mixture.use=never"]
     unigram = NgramSettings(order=1, smoothing="additive")
-    there, usual = (to_plain(each) for each in (unigram, NgramSettings()))
+    chosen, usual = (to_plain(each) for each in (unigram, NgramSettings()))
     if wanted.name != "unigram":
-        there = to_plain(settings.baseline)
+        chosen = to_plain(settings.baseline)
     different = [
         ["--set", f"model.{key}={value}"]
-        for key, value in flatten(there)
+        for key, value in flatten(chosen)
         if usual.get(key) != value
     ]
     return ["--model", "ngram", *chain.from_iterable(different)]

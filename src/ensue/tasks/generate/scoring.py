@@ -1,5 +1,4 @@
-"""The models of a text side by side on its test part, and what was chosen for them on which
-part."""
+"""Score models of text on the test part, and describe what was selected on which part."""
 
 from __future__ import annotations
 
@@ -22,34 +21,31 @@ from ensue.tasks.generate.baselines import NgramBaseline
 from ensue.training.contract import Callback, Working
 
 MORE_ORDERS = 5
-"""So much higher an order is advised where the highest that was tried is the best."""
+"""Suggested increase of max_order where the highest order that was tried is the best."""
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """Makes the rows of the result."""
+    """Scores models on the test part, one row of the result each."""
 
     parts: Prepared
     test: ScoredText
-    watch: Callback
+    on_event: Callback
 
     @property
-    def said(self) -> tuple[str, ...]:
-        """Say so where not all of the test part is scored."""
-        some, whole = len(self.test.text), len(self.test.full)
-        if some == whole:
+    def notes(self) -> tuple[str, ...]:
+        """A note if only a sample of the test part is scored."""
+        some, full = len(self.test.text), len(self.test.full)
+        if some == full:
             return ()
-        spread = f"{some:,} of its {whole:,} symbols, evenly spread"
+        sample = f"{some:,} of its {full:,} symbols, evenly spread"
         return (
-            (
-                f"the test part is scored on {spread}, to keep to the time (`ensue evaluate "
-                f"RUN` scores all of it)"
-            ),
+            f"the test part is scored on {sample}, to stay within the time; "
+            f"`ensue evaluate RUN` scores all of it",
         )
 
-    def cheapest(self, validation: bool) -> list[TextScore]:
-        """Score what needs no training: uniform and unigram, which counts the validation part as
-        the n-gram does."""
+    def score_simple(self, validation: bool) -> list[TextScore]:
+        """Score the uniform and unigram models; `validation`: the unigram counts that part too."""
         text, size = self.test.text, self.parts.codec.size
         seen = symbol_counts(self.parts.train.ids, size)
         if validation:
@@ -63,53 +59,58 @@ class Scoring:
             ),
         ]
 
-    def ngram(self, rivals: NgramBaseline, which: str = "") -> TextScore:
-        """Score an n-gram."""
-        return self.row(f"{rivals.best.order}-gram{which}", "baseline", rivals.best, rivals.seconds)
+    def ngram(self, baseline: NgramBaseline, which: str = "") -> TextScore:
+        """Score an n-gram baseline."""
+        return self.row(
+            f"{baseline.best.order}-gram{which}", "baseline", baseline.best, baseline.seconds
+        )
 
     def row(self, name: str, role: Role, model: Autoregressive, seconds: float) -> TextScore:
-        """Score a model."""
+        """Score a model on the test part."""
         nats = self.test.nats(
-            model, _share_told(f"scoring the test part: {name}", self.test.read_count, self.watch)
+            model, _report_share(f"scoring the test part: {name}", self.test.read_count, self.on_event)
         )
         return text_score(
             name, role, self.test.text, nats, seconds=seconds, parameters=model.parameter_count
         )
 
 
-def _share_told(what: str, total: int, watch: Callback) -> Callable[[int], None]:
+def _report_share(what: str, total: int, on_event: Callback) -> Callable[[int], None]:
     done = 0
 
     def advance(more: int) -> None:
         nonlocal done
         done += more
-        watch(Working(what, min(done / max(total, 1), 1.0)))
+        on_event(Working(what, min(done / max(total, 1), 1.0)))
 
-    watch(Working(what, 0.0))
+    on_event(Working(what, 0.0))
     return advance
 
 
-def counted_choice(
-    settings: NgramSettings, rivals: NgramBaseline, which: str = "", part: str = "baseline"
+def describe_choice(
+    settings: NgramSettings, baseline: NgramBaseline, which: str = "", part: str = "baseline"
 ) -> tuple[str, ...]:
-    """Say what of an n-gram was chosen on which part; nothing if all of it was set. `part` holds
-    its settings."""
+    """Describe what of an n-gram was selected on which part; empty if all of it was set.
+
+    `part` is the name of its settings, `model` or `baseline`.
+    """
     if not settings.open:
         return ()
     order, then = (
-        rivals.best.order,
-        "which was then counted too" if rivals.validation else "which is not counted",
+        baseline.best.order,
+        "which is counted too at the end" if baseline.validation else "which is not counted",
     )
     if settings.order != "auto":
         return (f"the discounts of the n-gram{which}: on the validation part, {then}",)
-    said = f"the order of the n-gram{which}, {order}: on the validation part, {then}"
+    selected = f"the order of the n-gram{which}, {order}: on the validation part, {then}"
     if order == settings.max_order and order + MORE_ORDERS <= LARGEST_ORDER:
         more = f"--set {part}.max_order={order + MORE_ORDERS}"
-        said += (
-            f"; {order} is the highest that was tried, and a higher one may predict better ({more})"
+        selected += (
+            f"; {order} is the highest order that was tried, and a higher one may predict "
+            f"better ({more})"
         )
-    return (said,)
+    return (selected,)
 
 
 LARGEST_ORDER = 32
-"""What max_order may be at most."""
+"""Upper limit of max_order."""

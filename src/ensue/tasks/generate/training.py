@@ -1,5 +1,4 @@
-"""What `ensue train generate` does, in order: read, count, train, mix, score on the test part,
-report."""
+"""Train a model of text: read, count n-grams, train, fit the mixture, score, write the report."""
 
 from __future__ import annotations
 
@@ -35,12 +34,17 @@ from ensue.tasks.fitting import (
     prepare_hardware,
     remaining_training,
 )
-from ensue.tasks.generate.baselines import NgramBaseline, fit_ngram_baseline, last_of, shortened
+from ensue.tasks.generate.baselines import (
+    NgramBaseline,
+    fit_ngram_baseline,
+    note_cuts,
+    take_last,
+)
 from ensue.tasks.generate.data import read_parts
 from ensue.tasks.generate.ngram_budget import Share
 from ensue.tasks.generate.report import Result, markdown, recommend
-from ensue.tasks.generate.scoring import Scoring, counted_choice
-from ensue.tasks.generate.trained import MIXTURE, TextModel, with_mixture
+from ensue.tasks.generate.scoring import Scoring, describe_choice
+from ensue.tasks.generate.trained import MIXTURE, TextModel, mixture_arrays
 from ensue.tasks.results import conclude, layer_name
 from ensue.training import devices
 from ensue.training.contract import Callback, Note, Stage, Working
@@ -50,31 +54,31 @@ from ensue.training.settings import BatchingSettings, TrainingSettings
 if TYPE_CHECKING:
     from ensue.tasks.generate import GenerateSettings
 
-VALIDATED, FEWEST_VALIDATED, PROBABILITIES_VALIDATED = 100_000, 8_000, 300_000_000
-"""Symbols of the validation part that a validation during training looks at; fewer of a large
-vocabulary, for a network gives each symbol a probability at each of them: with 33,000 words,
-100,000 took half a minute, and a training of two minutes had time for nothing else."""
+VALIDATION_SYMBOLS = 100_000
+"""Symbols of the validation part that are scored at each validation during training."""
+MIN_VALIDATION_SYMBOLS, MAX_PROBABILITIES = 8_000, 300_000_000
+"""With a large vocabulary fewer symbols are scored, as each takes a probability for all symbols.
+With 33,000 words, 100,000 took half a minute, and a training of two minutes did nothing else."""
 VALIDATION = ScoreSettings(batch_size=32, warmup=32)
-"""During training the validation part is scored side by side, which is quick, and nearly exact."""
+"""During training the validation part is scored in parallel rows: fast, and nearly exact."""
 LONGEST_RECORD = 512
-"""Symbols; a record that is longer is trained on in several rows."""
-WEIGHED_ROWS, WEIGHED_STREAM, WEIGHED_UNREAD = 32, 1000, 32
-"""The mixture is fitted on so many streams of the validation part side by side, of at least so many
-symbols; the first few of each are read and not looked at, for there a network has seen nothing yet.
-"""
-MOST_SPARED = 0.3
-"""The largest share of the minutes that is kept for what comes after the training."""
-SCORING = 0.6
-"""Of the time that is left after the training, so much goes into scoring."""
+"""Symbols; a longer record is split into several rows for training."""
+MIXTURE_ROWS, MIN_STREAM, MIXTURE_WARMUP = 32, 1000, 32
+"""Rows of the validation part on which the mixture is fitted, their least length, and the symbols
+at the start of each that are ignored, for the network has no context there."""
+MAX_RESERVED_SHARE = 0.3
+"""Largest share of the minutes that is reserved for scoring and the report."""
+SCORING_SHARE = 0.6
+"""Share of the time after the training that goes into scoring."""
 NOVELTY_SECONDS = 1.5e-7
-"""Of searching one character of the training data for copies of the samples."""
+"""Seconds to search one character of the training data for copies of the samples."""
 PROBABILITIES = 1 << 22
-"""How many the network gives at once while the mixture is fitted: 16 MB."""
+"""Probabilities that the network computes at once while the mixture is fitted: 16 MB."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of the result, the last of them that of the run's model, and what was chosen on
+    """The rows of the result, the last of them that of the run's model, and what was selected on
     which part."""
 
     rows: list[TextScore]
@@ -82,34 +86,35 @@ class Table:
 
 
 def train_text(
-    run: Run, settings: GenerateSettings, data: Sequence[Path], watch: Callback
+    run: Run, settings: GenerateSettings, data: Sequence[Path], on_event: Callback
 ) -> TextModel:
-    """Train in a run until its budget is spent; what a killed training has done already is not
-    done again."""
+    """Train in a run until its budget is spent; a resumed run does not repeat finished steps."""
     budget = Budget.of(settings.training)
-    machine = prepare_hardware(
-        run, settings, watch, network=not isinstance(settings.model, NgramSettings)
+    hardware = prepare_hardware(
+        run, settings, on_event, network=not isinstance(settings.model, NgramSettings)
     )
-    parts = read_parts(run, settings, data, budget, watch)
+    parts = read_parts(run, settings, data, budget, on_event)
     if isinstance(settings.model, NgramSettings):
-        return _train_counted(run, settings, settings.model, parts, watch)
-    share = Share.beside(settings.baseline, budget.left(MIN_TRAINING_SHARE) / 60)
+        return _train_ngram(run, settings, settings.model, parts, on_event)
+    share = Share.for_baseline(settings.baseline, budget.left(MIN_TRAINING_SHARE) / 60)
     counted = defer_failure(
-        lambda: _count(run, parts, settings, settings.baseline, share, watch), watch
+        lambda: _count(run, parts, settings, settings.baseline, share, on_event), on_event
     )
-    spared = (
-        RESERVED_SHARE if run.checkpoint() else _spared(settings, parts, counted, budget, watch)
+    reserved = (
+        RESERVED_SHARE
+        if run.checkpoint()
+        else _estimate_reserve(settings, parts, counted, budget, on_event)
     )
-    learned = _train_network(
+    trained = _train_network(
         run,
         settings,
-        remaining_training(settings.training, machine, budget, watch, spared),
+        remaining_training(settings.training, hardware, budget, on_event, reserved),
         parts,
-        watch,
+        on_event,
     )
-    rivals = counted()
-    assert rivals is not None  # it is not optional: it is mixed with the network
-    return _finish_network(run, settings, parts, rivals, learned, budget, watch)
+    baseline = counted()
+    assert baseline is not None  # the baseline is not optional
+    return _finish_network(run, settings, parts, baseline, trained, budget, on_event)
 
 
 def _count(
@@ -118,58 +123,60 @@ def _count(
     settings: GenerateSettings,
     ngram: NgramSettings,
     share: Share,
-    watch: Callback,
+    on_event: Callback,
     name: str = "ngram",
 ) -> NgramBaseline | None:
-    """Count an n-gram by its share, write into the run what was planned, and say what came out."""
-    rivals = fit_ngram_baseline(
-        parts, ngram, share, settings.counts_validation(parts), run.about.get(name, {}), watch
+    """Count an n-gram within its share, store the plan in the run, and add notes."""
+    baseline = fit_ngram_baseline(
+        parts, ngram, share, settings.counts_validation(parts), run.about.get(name, {}), on_event
     )
-    if rivals is None:
+    if baseline is None:
         run.describe({name: {"skipped": True}})
         return None
-    run.describe({name: {**asdict(rivals.plan), "validation": rivals.validation}})
+    run.describe({name: {**asdict(baseline.plan), "validation": baseline.validation}})
     part = "model" if ngram is settings.model else "baseline"
-    said = counted_choice(ngram, rivals, part=part) or (
-        f"the n-gram has order {rivals.best.order}",
+    messages = describe_choice(ngram, baseline, part=part) or (
+        f"the n-gram has order {baseline.best.order}",
     )
-    for note in (*said, *shortened(rivals.plan, parts.train, ngram, share)):
-        watch(Note(note))
-    return rivals
+    for note in (*messages, *note_cuts(baseline.plan, parts.train, ngram, share)):
+        on_event(Note(note))
+    return baseline
 
 
-def _spared(
+def _estimate_reserve(
     settings: GenerateSettings,
     parts: Prepared,
     counted: Callable[[], NgramBaseline | None],
     budget: Budget,
-    watch: Callback,
+    on_event: Callback,
 ) -> float:
-    """Give the share of the minutes that comes after the training: over many symbols more, as a
-    new network shows."""
+    """Estimate the share of the minutes for scoring and the report.
+
+    A large vocabulary takes longer to score; an untrained network is timed. Without a time limit,
+    or with a GPU, it is RESERVED_SHARE.
+    """
     if (
         isinf(budget.minutes)
         or settings.training.hardware.device not in ("auto", "cpu")
         or torch.cuda.is_available()
     ):
         return RESERVED_SHARE
-    watch(Working("timing what comes after the training"))
-    with torch.random.fork_rng(devices=[]):  # the network that is trained is made from the seed
+    on_event(Working("timing the scoring"))
+    with torch.random.fork_rng(devices=[]):  # the trained network depends on the seed alone
         network = settings.model.build(parts.codec.size).eval()
     models: list[Autoregressive] = [network]
-    with suppress(Exception):  # what failed of the n-gram is told after the training
-        if rivals := counted():
-            models += [rivals.best, Mixture(network, rivals.best)]
+    with suppress(Exception):  # a failed n-gram is reported after the training
+        if baseline := counted():
+            models += [baseline.best, Mixture(network, baseline.best)]
     each = estimate_time_per_symbol(parts.test, models)
-    mixing = min(len(parts.validation), validated(parts.codec.size)) / len(models)
-    seconds = each * (min(len(parts.test), FEWEST) + mixing) / SCORING
-    return min(max(seconds / (60 * budget.minutes), RESERVED_SHARE), MOST_SPARED)
+    mixing = min(len(parts.validation), validation_symbols(parts.codec.size)) / len(models)
+    seconds = each * (min(len(parts.test), FEWEST) + mixing) / SCORING_SHARE
+    return min(max(seconds / (60 * budget.minutes), RESERVED_SHARE), MAX_RESERVED_SHARE)
 
 
-def validated(size: int) -> int:
-    """Say how many symbols of the validation part a validation looks at, by the size of the
-    vocabulary."""
-    return min(VALIDATED, max(PROBABILITIES_VALIDATED // size, FEWEST_VALIDATED))
+def validation_symbols(size: int) -> int:
+    """Compute how many symbols each validation scores, by the size of the vocabulary."""
+    return min(VALIDATION_SYMBOLS, max(MAX_PROBABILITIES // size, MIN_VALIDATION_SYMBOLS))
 
 
 def _train_network(
@@ -177,26 +184,26 @@ def _train_network(
     settings: GenerateSettings,
     training: TrainingSettings,
     parts: Prepared,
-    watch: Callback,
+    on_event: Callback,
 ) -> Fitted:
     assert isinstance(settings.model, SequenceSettings)
     with limit_model_size(run):
         network = settings.model.build(parts.codec.size)
-    tune = last_of(parts.validation, validated(parts.codec.size))
+    validation = take_last(parts.validation, validation_symbols(parts.codec.size))
 
     def validate() -> float:
-        return float(score(network, *tune, VALIDATION).mean())
+        return float(score(network, *validation, VALIDATION).mean())
 
     def sample() -> tuple[str, float]:
-        written = TextModel(run, parts.codec, network).samples(length=120)[0]
-        return written.text, written.nats
+        sample = TextModel(run, parts.codec, network).samples(length=120)[0]
+        return sample.text, sample.nats
 
-    batches = feed(training.batching, parts.codec, parts.train, settings.seed)
-    return fit_network(run, network, training, batches, validate, watch, sample)
+    batches = make_feed(training.batching, parts.codec, parts.train, settings.seed)
+    return fit_network(run, network, training, batches, validate, on_event, sample)
 
 
-def feed(batching: BatchingSettings, codec: Codec, corpus: Corpus, seed: int) -> Feed:
-    """Make the batches: streams of one long text, or records, unless the settings say otherwise."""
+def make_feed(batching: BatchingSettings, codec: Codec, corpus: Corpus, seed: int) -> Feed:
+    """Make the training batches: streams of one long text, or records, unless set otherwise."""
     by = batching.mode or ("streams" if codec.end is None else "records")
     if by == "streams":
         return Streams(corpus, codec.start, batching.batch_size, batching.sequence_length)
@@ -213,127 +220,122 @@ def feed(batching: BatchingSettings, codec: Codec, corpus: Corpus, seed: int) ->
     return Records(corpus, codec.start, batching.batch_size, LONGEST_RECORD, seed)
 
 
-def _train_counted(
-    run: Run, settings: GenerateSettings, ngram: NgramSettings, parts: Prepared, watch: Callback
+def _train_ngram(
+    run: Run, settings: GenerateSettings, ngram: NgramSettings, parts: Prepared, on_event: Callback
 ) -> TextModel:
-    """The n-gram that was asked for is the model; the best one stands beside it, if that is
-    another and cheap."""
-    model = _count(run, parts, settings, ngram, Share.asked(ngram), watch)
+    """Train the requested n-gram, and compare it with the best one if that is another and fits."""
+    model = _count(run, parts, settings, ngram, Share.for_model(ngram), on_event)
     assert model is not None
-    run.write_arrays(
-        model.best.arrays()
-    )  # whatever fails from here on, the run holds what was counted
-    _log_counted(run, parts, model, watch)
-    scoring = Scoring(parts, ScoredText.of(parts.test, len(parts.test)), watch)
-    rows, chosen = scoring.cheapest(settings.counts_validation(parts)), ()
+    # Written first: if a later step fails, the run still has its model.
+    run.write_arrays(model.best.arrays())
+    _log_ngram(run, parts, model, on_event)
+    scoring = Scoring(parts, ScoredText.of(parts.test, len(parts.test)), on_event)
+    rows, selected = scoring.score_simple(settings.counts_validation(parts)), ()
     if ngram == settings.baseline:
-        own = counted_choice(ngram, model, part="model")
+        own = describe_choice(ngram, model, part="model")
         return _conclude(
-            run, settings, parts, model.best, Table([*rows, scoring.ngram(model)], own), watch
+            run, settings, parts, model.best, Table([*rows, scoring.ngram(model)], own), on_event
         )
-    share = Share.beside(settings.baseline, settings.training.minutes, optional=True)
-    best = _count(run, parts, settings, settings.baseline, share, watch, "ngram_beside")
+    share = Share.for_baseline(settings.baseline, settings.training.minutes, optional=True)
+    best = _count(run, parts, settings, settings.baseline, share, on_event, "ngram_beside")
     if best is None:
-        chosen = (f"the best n-gram is not beside it: it would take more than {share}",)
-        watch(Note(chosen[0]))
+        selected = (f"the best n-gram was not compared: it would take more than {share}",)
+        on_event(Note(selected[0]))
     else:
         rows.append(scoring.ngram(best))
-        chosen = counted_choice(settings.baseline, best)
+        selected = describe_choice(settings.baseline, best)
     rows.append(scoring.ngram(model, " as set"))
-    chosen += counted_choice(ngram, model, " as set", "model")
-    return _conclude(run, settings, parts, model.best, Table(rows, chosen), watch)
+    selected += describe_choice(ngram, model, " as set", "model")
+    return _conclude(run, settings, parts, model.best, Table(rows, selected), on_event)
 
 
-def _log_counted(run: Run, parts: Prepared, model: NgramBaseline, watch: Callback) -> None:
-    """Counting is one step; it is logged as the training of a network is."""
-    watch(Working("scoring the validation part"))
-    validation = float(
-        score(model.tuned, parts.validation.ids, parts.validation.offsets, ScoreSettings()).mean()
-    )
-    log_closed_form(run, validation, model.seconds, (model.plan.symbols, "symbols"), watch)
+def _log_ngram(run: Run, parts: Prepared, model: NgramBaseline, on_event: Callback) -> None:
+    """Log the counting as one training step, with the validation loss."""
+    on_event(Working("scoring the validation part"))
+    part = parts.validation
+    validation = float(score(model.tuned, part.ids, part.offsets, ScoreSettings()).mean())
+    log_closed_form(run, validation, model.seconds, (model.plan.symbols, "symbols"), on_event)
 
 
 def _finish_network(
     run: Run,
     settings: GenerateSettings,
     parts: Prepared,
-    rivals: NgramBaseline,
-    learned: Fitted,
+    baseline: NgramBaseline,
+    trained: Fitted,
     budget: Budget,
-    watch: Callback,
+    on_event: Callback,
 ) -> TextModel:
-    """Mix the network with the n-gram if that gains on the validation part, and score them all
-    on the test part."""
-    network, chosen = learned.model, (*counted_choice(settings.baseline, rivals), *learned.selected)
-    models: list[Autoregressive] = [rivals.best, network]
+    """Fit the mixture of network and n-gram, and score all models on the test part.
+
+    The run uses the mixture if it improves on both on the validation part.
+    """
+    network = trained.model
+    selected = (*describe_choice(settings.baseline, baseline), *trained.selected)
+    models: list[Autoregressive] = [baseline.best, network]
     if settings.mixture.use != "never":
-        watch(Working("fitting the mixture"))
-        fitted = _fit_mixture(network, rivals, parts)
-        chosen += _mixture_choice(fitted, settings)
+        on_event(Working("fitting the mixture"))
+        fitted = _fit_mixture(network, baseline, parts)
+        selected += _mixture_choice(fitted, settings)
         if settings.mixture.improves(fitted):
-            mixture = Mixture(network, rivals.best, fitted.weights)
-            run.write_arrays(with_mixture(mixture), MIXTURE)
+            mixture = Mixture(network, baseline.best, fitted.weights)
+            run.write_arrays(mixture_arrays(mixture), MIXTURE)
             models.append(mixture)
-    scoring = _scoring(run, parts, models, budget, watch)
+    scoring = _scoring(run, parts, models, budget, on_event)
     rows = [
-        *scoring.cheapest(settings.counts_validation(parts)),
-        scoring.ngram(rivals),
-        scoring.row(layer_name(settings.model.body), "network", network, learned.seconds),
+        *scoring.score_simple(settings.counts_validation(parts)),
+        scoring.ngram(baseline),
+        scoring.row(layer_name(settings.model.body), "network", network, trained.seconds),
     ]
     if len(models) > 2:
-        rows.append(scoring.row("mixture", "mixture", models[-1], learned.seconds + rivals.seconds))
-    return _conclude(
-        run, settings, parts, models[-1], Table(rows, (*chosen, *scoring.said)), watch, budget
-    )
+        seconds = trained.seconds + baseline.seconds
+        rows.append(scoring.row("mixture", "mixture", models[-1], seconds))
+    table = Table(rows, (*selected, *scoring.notes))
+    return _conclude(run, settings, parts, models[-1], table, on_event, budget)
 
 
 def _scoring(
-    run: Run, parts: Prepared, models: Sequence[Autoregressive], budget: Budget, watch: Callback
+    run: Run, parts: Prepared, models: Sequence[Autoregressive], budget: Budget, on_event: Callback
 ) -> Scoring:
-    """Score as much of the test part as the time allows, and write down how much that is."""
+    """Score as much of the test part as the time allows, and store how much in the run."""
     symbols = run.about.get("scored", {}).get("symbols")
     if symbols is None:
-        watch(Working("timing the scoring of the test part"))
-        symbols = count_affordable(parts.test, models, SCORING * budget.left(RESERVED_SHARE))
+        on_event(Working("timing the scoring of the test part"))
+        symbols = count_affordable(parts.test, models, SCORING_SHARE * budget.left(RESERVED_SHARE))
         run.describe({"scored": {"symbols": symbols}})
-    scoring = Scoring(parts, ScoredText.of(parts.test, symbols), watch)
-    for note in scoring.said:
-        watch(Note(note))
+    scoring = Scoring(parts, ScoredText.of(parts.test, symbols), on_event)
+    for note in scoring.notes:
+        on_event(Note(note))
     return scoring
 
 
-def _fit_mixture(network: SequenceModel, rivals: NgramBaseline, parts: Prepared) -> MixtureFit:
-    """Weigh the network and an n-gram that, like it, has not seen the validation part."""
-    ids, offsets = last_of(parts.validation, validated(parts.codec.size))
-    tune, start, unread = replace(parts.validation, ids=ids, offsets=offsets), parts.codec.start, 0
+def _fit_mixture(network: SequenceModel, baseline: NgramBaseline, parts: Prepared) -> MixtureFit:
+    """Fit the mixture weights with an n-gram that has not counted the validation part."""
+    ids, offsets = take_last(parts.validation, validation_symbols(parts.codec.size))
+    part, start = replace(parts.validation, ids=ids, offsets=offsets), parts.codec.start
+    warmup = 0
     if parts.codec.end is None:
-        rows = min(max(len(ids) // WEIGHED_STREAM, 1), WEIGHED_ROWS)
-        unread = WEIGHED_UNREAD if rows > 1 else 0
-        batches: Feed = Streams(
-            tune, start, rows, min(_weighed_at_once(rows, network.size), len(ids) // rows)
-        )
+        rows = min(max(len(ids) // MIN_STREAM, 1), MIXTURE_ROWS)
+        warmup = MIXTURE_WARMUP if rows > 1 else 0
+        window = min(_mixture_window(rows, network.size), len(ids) // rows)
+        batches: Feed = Streams(part, start, rows, window)
     else:
-        batches = ScoringFeed(
-            tune, start, WEIGHED_ROWS, _weighed_at_once(WEIGHED_ROWS, network.size)
-        )
+        window = _mixture_window(MIXTURE_ROWS, network.size)
+        batches = ScoringFeed(part, start, MIXTURE_ROWS, window)
     device = next(network.parameters()).device
     there = (devices.to_device(batch, device) for batch in batches.epoch(0))
-    return fit_mixture(gather_fit_data(network, rivals.tuned, there, len(tune), unread))
+    return fit_mixture(gather_fit_data(network, baseline.tuned, there, len(part), warmup))
 
 
-def _weighed_at_once(rows: int, size: int) -> int:
+def _mixture_window(rows: int, size: int) -> int:
     return min(max(PROBABILITIES // (rows * size), 1), 1024)
 
 
 def _mixture_choice(fitted: MixtureFit, settings: GenerateSettings) -> tuple[str, ...]:
     used = "used" if settings.mixture.improves(fitted) else "not used"
     better = min(fitted.network_nats, fitted.ngram_nats) - fitted.nats
-    return (
-        (
-            f"the mixture's weights: on the validation part, where it gains {better:.4f} "
-            f"nats per symbol; {used}"
-        ),
-    )
+    where = "the mixture's weights: on the validation part, where it is better by"
+    return (f"{where} {better:.4f} nats per symbol; {used}",)
 
 
 def _conclude(
@@ -342,32 +344,30 @@ def _conclude(
     parts: Prepared,
     model: Autoregressive,
     table: Table,
-    watch: Callback,
+    on_event: Callback,
     budget: Budget | None = None,
 ) -> TextModel:
-    """Write the samples with their novelty, the report and the result."""
-    watch(Stage("writing the report"))
-    watch(Working("writing samples, and searching the training data for copies"))
+    """Write samples with their novelty, the report and the result."""
+    on_event(Stage("writing the report"))
+    on_event(Working("writing samples, and searching the training data for copies"))
     trained = TextModel(run, parts.codec, model)
     searches = budget is None or NOVELTY_SECONDS * parts.train.characters <= budget.left(
         RESERVED_SHARE
     )
     if not searches:
-        watch(
-            Note(
-                "no time is left to search the training data for copies: `ensue generate "
-                "RUN --novelty` does"
-            )
-        )
+        what = "no time is left to search the training data for copies"
+        on_event(Note(f"{what}; use `ensue generate RUN --novelty`"))
     samples = tuple(
         trained.samples(n=3, length=300, temperature=0.8, novelty=searches, seed=settings.seed)
     )
-    size, tune = parts.codec.size, parts.validation
-    unigram = float(unigram_nats(tune, symbol_counts(parts.train.ids, size)).mean())
-    # What is counted at one go has no course, and is no network.
-    course = [] if isinstance(settings.model, NgramSettings) else run.rows(METRICS)
-    symptoms = tuple(diagnose(course, [sample.text for sample in samples], unigram, size))
-    rows, chosen = tuple(table.rows), table.selected
-    result = Result(run.path.name, rows, recommend(run, settings, rows), chosen, samples, symptoms)
+    size, validation = parts.codec.size, parts.validation
+    unigram = float(unigram_nats(validation, symbol_counts(parts.train.ids, size)).mean())
+    # An n-gram has no training curve to diagnose.
+    log = [] if isinstance(settings.model, NgramSettings) else run.rows(METRICS)
+    warnings = tuple(diagnose(log, [sample.text for sample in samples], unigram, size))
+    rows, selected = tuple(table.rows), table.selected
+    result = Result(
+        run.path.name, rows, recommend(run, settings, rows), selected, samples, warnings
+    )
     conclude(run, result.to_json(), markdown)
     return trained
