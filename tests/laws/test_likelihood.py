@@ -294,17 +294,17 @@ def rows_of(**shifts):
         (
             {"lstm": 0.5, "ngram": 0.6},
             "lstm (1.5",
-            "the network (lstm) is better than ngram by 0.100 nats per character [0.09",
+            "The network (lstm) is better than ngram by 0.100 nats per character [0.09",
         ),
         (
             {"lstm": 0.7, "ngram": 0.6},
             "ngram (1.6",
-            "the network (lstm) is worse than ngram by 0.1",
+            "The network (lstm) is worse than ngram by 0.1",
         ),
         (
             {"lstm": 0.6, "ngram": 0.6},
             "ngram (1.6",
-            "the network (lstm) is not significantly different from ngram: ",
+            "The network (lstm) is not significantly different from ngram: ",
         ),
         (
             {"lstm": 0.5, "ngram": 0.6, "mixture": 0.45},

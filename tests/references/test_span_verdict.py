@@ -92,7 +92,7 @@ def test_a_tagger_of_spans_is_not_recommended_for_its_words() -> None:
     found = explain_recommendation(rows)
     assert found.recommendation.startswith("spans (span F1 0.")
     (network,) = found.comparison
-    assert network.startswith("the network (spans) is better than words by 0.")
+    assert network.startswith("The network (spans) is better than words by 0.")
     assert "span F1 [" in network
 
 
@@ -110,7 +110,7 @@ def test_a_network_that_is_no_better_in_spans_is_worse() -> None:
     assert 1 - rows[0].cost < 0.2
     (network,) = found.comparison
     lost = rows[1].cost - rows[0].cost
-    assert network.startswith(f"the network (network) is worse than hmm by {lost:.3f} span F1 [")
+    assert network.startswith(f"The network (network) is worse than hmm by {lost:.3f} span F1 [")
 
 
 def test_without_spans_in_the_test_words_are_compared() -> None:
@@ -179,5 +179,5 @@ def test_models_that_answer_alike_are_called_the_same_and_the_one_of_the_run_is_
     slow = standing("lstm", "network", one, one.true, seconds=9.0)
     times = f"training time 9.0 s against {first.seconds:.1f} s"
     assert explain_recommendation([first, slow]).comparison == (
-        f"the network (lstm) is as good as hmm on every item; {times}",
+        f"The network (lstm) is as good as hmm on every item; {times}",
     )

@@ -420,7 +420,7 @@ def test_baselines_have_a_share_of_what_reading_left(
 
 
 @pytest.mark.parametrize(
-    ("each", "share"), [(1e-9, RESERVED_SHARE), (1.0, text_training.MOST_SPARED)]
+    ("each", "share"), [(1e-9, RESERVED_SHARE), (1.0, text_training.MAX_RESERVED_SHARE)]
 )
 def test_what_comes_after_a_training_is_timed_before_it(
     each: float, share: float, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

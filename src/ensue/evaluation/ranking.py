@@ -141,7 +141,7 @@ def _baselines(rows: Sequence[Ranked]) -> list[Ranked]:
 def _compare(model: Ranked, reference: Ranked) -> str:
     """Write the paired difference of a model from a reference, with both training times."""
     difference, (low, high) = model.paired_difference(reference)
-    name = f"the network ({model.name})" if model.role == "network" else model.name
+    name = f"The network ({model.name})" if model.role == "network" else model.name
     if high < 0:
         what = f"better than {reference.name} by {-difference:.3f} {model.unit}"
         what += _ends(-high, -low)

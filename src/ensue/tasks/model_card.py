@@ -41,11 +41,7 @@ def model_card(
 def advise(result: Mapping[str, Any]) -> list[str]:
     """Write which model is recommended, how it compares, and how to train it."""
     lines = [f"Recommendation: {result['recommendation']}."]
-    # Names of models stay in lower case where they begin a line.
-    lines += [
-        sentence(one) if one.startswith("the network") else f"{one}."
-        for one in result["comparison"]
-    ]
+    lines += [f"{one}." for one in result["comparison"]]
     return lines + ([result["retrain"]] if result["retrain"] else [])
 
 
