@@ -117,7 +117,7 @@ def test_the_chunks_of_a_text_that_goes_on_tear_no_word(words):
     text = " ".join(words)
     cuts = [text[begin : begin + 50] for begin in range(0, len(text), 50)]
     with patch.object(prequential, "CHUNK", 60):
-        chunks = list(prequential.stretches(cuts))
+        chunks = list(prequential.cut_text(cuts))
     assert "".join(chunks) == text
     assert all(0 < len(chunk) <= 60 for chunk in chunks)
     if "  " * 9 not in text:
