@@ -107,8 +107,8 @@ def test_an_n_gram_as_it_was_set_is_told_apart_from_the_best(run: str) -> None:
     chosen = json.loads((Path(run) / "result.json").read_text())["selected"]
     assert chosen == [
         (
-            f"the order of the n-gram, {best['name'][0]}: on the validation part, which was "
-            f"then counted too"
+            f"the order of the n-gram, {best['name'][0]}: on the validation part, which is "
+            f"counted too at the end"
         )
     ]
 

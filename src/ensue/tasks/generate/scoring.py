@@ -68,7 +68,8 @@ class Scoring:
     def row(self, name: str, role: Role, model: Autoregressive, seconds: float) -> TextScore:
         """Score a model on the test part."""
         nats = self.test.nats(
-            model, _report_share(f"scoring the test part: {name}", self.test.read_count, self.on_event)
+            model,
+            _report_share(f"scoring the test part: {name}", self.test.read_count, self.on_event),
         )
         return text_score(
             name, role, self.test.text, nats, seconds=seconds, parameters=model.parameter_count
