@@ -22,7 +22,8 @@ from ensue.data.codecs import TreeCodecSettings
 from ensue.data.contract import SILENT
 from ensue.data.demos import write_demo
 from ensue.data.feeds import ExampleFeed
-from ensue.data.labelled_parts import LabelledSettings, prepare_labelled
+from ensue.data.labelled_examples import LabelledSettings
+from ensue.data.labelled_parts import prepare_labelled
 from ensue.data.readers.trees import Trees
 from ensue.models.tree import TreeModel, TreeSettings
 

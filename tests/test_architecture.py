@@ -26,7 +26,8 @@ PARAMETERS, SETTINGS_FIELDS, NESTING, FOLDER_FILES = 7, 12, 4, 20
 ROOM_LINES = {
     "cells": 750,
     "cli": 1_650,
-    "data": 9_750,
+    # 2026-11-30: +100 for the imports of series and labelled parts, now split by idea.
+    "data": 9_850,
     "decoding": 1_250,
     "engine": 3_450,
     "evaluation": 1_400,
@@ -39,7 +40,7 @@ ROOM_LINES = {
     "tasks": 5_250,
     "training": 1_400,
 }
-PACKAGE_LINES = 32_300
+PACKAGE_LINES = 32_400
 COMMAND_FLAGS = {"cli/generate.py": 20, "cli/evaluate.py": 9}
 BASES_OUTSIDE = {
     "ABC",
@@ -58,10 +59,7 @@ _LATER = "2026-11-30: lines became 100 columns wide; what columns mean moves to 
 ALLOWED: dict[str, str] = {
     "data/tables/long.py:LongTable": "2026-11-30: a column each for what a step may have",
     "data/files.py": "2026-11-30: lines became 100 columns wide",
-    "data/labelled_parts.py": "2026-11-30: lines became 100 columns wide; prepare.py takes half of it",
     "data/tables/long.py": _LATER,
-    "data/tables/series.py": _LATER,
-    "data/tables/series.py:find_roles": _LATER,
     "engine/gpu/source.py": "2026-11-30: lines became 100 columns wide",
 }
 

@@ -21,7 +21,8 @@ from ensue.data.codecs.measurements import Measurements
 from ensue.data.codecs.tagged import TaggedWords
 from ensue.data.codecs.text import TextSettings
 from ensue.data.contract import SILENT
-from ensue.data.labelled_parts import LabelledSettings, prepare_labelled
+from ensue.data.labelled_examples import LabelledSettings
+from ensue.data.labelled_parts import prepare_labelled
 from ensue.data.prepare import prepare
 from ensue.data.readers.formats import LABELLED
 from ensue.data.readers.tagged import DESCRIBED as FORMATS

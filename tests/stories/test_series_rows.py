@@ -14,7 +14,8 @@ from ensue.api import _saved
 from ensue.cli.main import main
 from ensue.data.contract import Finding, Listener
 from ensue.data.series.panel import Panel, SeriesSettings
-from ensue.data.tables.series import frame_source, panel_of, read_panel
+from ensue.data.tables.series import panel_of, read_panel
+from ensue.data.tables.sources import frame_source
 from ensue.errors import DataError
 
 SERIES = {f"Y{n}": [n + step % 7 + 0.5 for step in range(60 + 3 * n)] for n in range(1, 5)}

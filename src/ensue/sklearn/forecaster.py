@@ -16,7 +16,8 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from ensue.data.contract import Finding, Listener
 from ensue.data.series.backtest import describe
 from ensue.data.series.panel import Panel, SeriesSettings
-from ensue.data.tables.series import Source, frame_source, panel_of
+from ensue.data.tables.series import panel_of
+from ensue.data.tables.sources import Source, frame_source
 from ensue.evaluation.forecasting.conformal import LEVELS
 from ensue.settings import to_plain
 from ensue.sklearn.estimator import Saved, as_scikit_learn_says, keep_run

@@ -18,7 +18,7 @@ from ensue.data.check.text import check_texts
 from ensue.data.contract import Finding, Listener
 from ensue.data.detect import describe_encoding, guess_labelled_format, guess_task
 from ensue.data.files import find_files
-from ensue.data.labelled_parts import LabelledSettings
+from ensue.data.labelled_examples import LabelledSettings
 from ensue.data.readers.tagged import TaggedSettings
 from ensue.data.series.backtest import BacktestSettings
 from ensue.data.series.panel import SeriesSettings

@@ -16,7 +16,7 @@ from ensue.data.check.text import TextLook
 from ensue.data.codecs.labels import DESCRIBED, check_learnable, label_names
 from ensue.data.contract import Piece
 from ensue.data.labelled import Content, Example
-from ensue.data.labelled_parts import (
+from ensue.data.labelled_examples import (
     ReadParts,
     files_by_part,
     open_readers,

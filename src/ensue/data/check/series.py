@@ -14,8 +14,9 @@ from ensue.data.readers.named_parts import get_part_files
 from ensue.data.series.backtest import describe, lay_out
 from ensue.data.series.frequency import steps_between, usual
 from ensue.data.series.parts import read_series_of_parts
-from ensue.data.tables.series import found_in, sources_in
+from ensue.data.tables.series import found_in
 from ensue.data.tables.series_checks import Read, within_values
+from ensue.data.tables.sources import sources_in
 
 
 def check_series(report: Report, files: Sequence[Path], said: Any) -> None:

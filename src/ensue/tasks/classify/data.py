@@ -13,7 +13,8 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.dataset import CONTENTS, Examples, load_examples, save_examples
 from ensue.data.demos import demo_name, write_demo
 from ensue.data.labelled import LabelledReader
-from ensue.data.labelled_parts import LabelledParts, files_by_part, open_readers, prepare_labelled
+from ensue.data.labelled_examples import files_by_part, open_readers
+from ensue.data.labelled_parts import LabelledParts, prepare_labelled
 from ensue.data.prepare import fingerprint
 from ensue.settings import to_plain
 from ensue.tasks.cached import CODEC, load_data

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ensue.data.codecs import CONTENT_SETTINGS, Measurements, TextSettings, TreeCodecSettings
-from ensue.data.labelled_parts import LabelledSettings
+from ensue.data.labelled_examples import LabelledSettings
 from ensue.models.classifier import ClassifierSettings
 from ensue.models.classifiers import CLASSIFIERS, network_for_measurements
 from ensue.models.tree import TreeSettings

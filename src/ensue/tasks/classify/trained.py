@@ -22,13 +22,8 @@ from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.dataset import Examples
 from ensue.data.files import find_files
 from ensue.data.labelled import Content, ContentCodec, Example, LabelledReader
-from ensue.data.labelled_parts import (
-    EncodedPart,
-    LabelledSettings,
-    encode,
-    open_readers,
-    report_unknown_channels,
-)
+from ensue.data.labelled_examples import LabelledSettings, open_readers
+from ensue.data.labelled_parts import EncodedPart, encode, report_unknown_channels
 from ensue.data.readers.in_memory import InMemoryReader
 from ensue.data.readers.named_parts import files_to_score
 from ensue.data.tables.times import is_filled

@@ -16,8 +16,9 @@ from ensue.data.series.backtest import MOST_ORIGINS, Layout, Origins
 from ensue.data.series.joining import append, read_as, refuse_unlike
 from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.series.windows import WindowGatherer
-from ensue.data.tables.series import frame_source, panel_of, read_panel
+from ensue.data.tables.series import panel_of, read_panel
 from ensue.data.tables.series_checks import some
+from ensue.data.tables.sources import frame_source
 from ensue.data.tables.times import shown
 from ensue.errors import DataError, SettingError
 from ensue.evaluation.forecasting.conformal import UNCALIBRATED, ConformalIntervals

@@ -1,0 +1,121 @@
+"""The rows of files and data frames that hold series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from ensue.data.contract import SILENT, Listener
+from ensue.data.files import ending, find_files
+from ensue.data.readers.lines import lines_of
+from ensue.data.series.panel import Panel, SeriesSettings
+from ensue.data.tables.rows import (
+    ROWS,
+    SAMPLED_ROWS,
+    frame_rows,
+    refuse_others,
+    refuse_unnamed,
+)
+from ensue.data.tables.saved_index import with_times_named
+from ensue.data.tables.series_checks import Read
+from ensue.data.tables.series_rows import FEWEST, M3_ENDING, m3_rows, read_rows, row_layout
+from ensue.data.tables.times import (
+    is_filled,
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The rows of one file or frame: where each stands, and its fields by column."""
+
+    name: str
+    rows: Sequence[tuple[str, Mapping[str, Any]]]
+    series: Sequence[Read] = ()
+    """Those of a table that has one in each row; then there are no rows of steps."""
+
+    @property
+    def steps(self) -> int:
+        """Count the rows, or the steps of the series."""
+        return len(self.rows) or sum(len(one.series) for one in self.series)
+
+    @property
+    def columns(self) -> list[str]:
+        """Name the columns: a row of JSON may lack some."""
+        return list(dict.fromkeys(name for _, row in self.rows[:SAMPLED_ROWS] for name in row))
+
+
+def sources_in(
+    data: Sequence[Path],
+    settings: SeriesSettings,
+    listener: Listener = SILENT,
+    like: Panel | None = None,
+) -> list[Source]:
+    """Read the rows of some files and folders. Raises DataError."""
+    return [
+        one
+        for path in find_files(data, listener)
+        for one in _sources(path, settings, listener, like)
+    ]
+
+
+def frame_source(
+    frame: Any, settings: SeriesSettings, listener: Listener = SILENT, like: Panel | None = None
+) -> Source:
+    """Take the rows of a data frame of any library that narwhals knows. Raises DataError if it
+    is none."""
+    rows = (
+        (f"frame, row {number}", row)
+        for number, row in enumerate(frame_rows(frame), 1)
+        if _holds(row)
+    )
+    return _source("frame", rows, settings, listener, like)
+
+
+def _sources(
+    path: Path, settings: SeriesSettings, listener: Listener, like: Panel | None
+) -> Iterator[Source]:
+    refuse_others([path], ROWS)
+    encoding = settings.encoding
+    if ending(path) == ".csv":
+        header = next(lines_of(path, encoding), "")
+        if header.endswith(M3_ENDING):
+            yield Source(str(path), list(m3_rows(path, encoding, listener)))
+            return
+    # Spreadsheets leave rows of empty cells behind.
+    read = ROWS[ending(path)](path, encoding, None, listener)
+    yield _source(
+        str(path),
+        ((f"{path}:{line}", row) for line, row in read if _holds(row)),
+        settings,
+        listener,
+        like,
+    )
+
+
+def _holds(row: Mapping[str, Any]) -> bool:
+    return any(map(is_filled, row.values()))
+
+
+def _source(
+    name: str,
+    rows: Iterator[tuple[str, Mapping[str, Any]]],
+    settings: SeriesSettings,
+    listener: Listener,
+    like: Panel | None,
+) -> Source:
+    """Keep the rows of a table, or the series of one that has one in each; that may be as large
+    as its file."""
+    rows = with_times_named(rows)
+    sample = list(islice(rows, SAMPLED_ROWS))
+    columns = list(sample[0][1]) if sample else []
+    # A few new steps are known for what they are where those that were learned stood in rows.
+    fewest = 1 if like is not None and not like.reading.get("time", "ds") else FEWEST
+    layout = row_layout(columns, [row for _, row in sample], fewest)
+    said = (settings.time, *settings.target, *settings.known_covariates, *settings.past_covariates)
+    if layout is None or any(said):
+        return Source(name, [*sample, *rows])
+    refuse_unnamed((settings.id, *settings.static_covariates), layout.names, name)
+    return Source(name, (), list(read_rows(chain(sample, rows), layout, settings, listener)))
