@@ -1,4 +1,4 @@
-"""What files are most likely meant for: by their names, and by how they begin."""
+"""Guess what files are for, from their names and their first lines."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from ensue.errors import DataError
 T = TypeVar("T")
 
 OF_STEPS = ("id", "time", "value", "channel", "standard_error")
-"""Columns that a person may name which make a table one of steps."""
+"""Columns that only a long table, with a row per step, has."""
 TREEBANKS = {".conllu", ".conll", ".iob", ".iob2"}
 
 
 def guess_labelled_format(data: Sequence[Path], said: Mapping[str, str]) -> tuple[str, str | None]:
-    """Say which of LABELLED reads the data, and why if that is a guess; `said` are settings by key.
+    """Guess which of LABELLED reads the data, and say why; `settings` are the given ones by key.
 
     Raises DataError if there is no data.
     """
@@ -65,7 +65,7 @@ def guess_labelled_format(data: Sequence[Path], said: Mapping[str, str]) -> tupl
 
 
 def describe_encoding(said: Mapping[str, str]) -> str:
-    """Give the encoding that was said by one of the names of its setting; UTF-8 otherwise.
+    """Return the encoding from any of the names of its setting; UTF-8 by default.
 
     >>> describe_encoding({"encoding": "cp1252"}), describe_encoding({"data.reader.label": "mood"})
     ('cp1252', 'utf-8')
@@ -75,7 +75,7 @@ def describe_encoding(said: Mapping[str, str]) -> str:
 
 
 def guess_task(files: Sequence[Path], encoding: str = "utf-8") -> tuple[str, str]:
-    """Say for which verb files are most likely, and why."""
+    """Guess the verb that the files are for, and say why."""
     endings = {ending(path) for path in files}
     try:
         if endings <= TREEBANKS or _are_tagged(files[0], encoding):
@@ -108,8 +108,7 @@ def _first_lines(path: Path, encoding: str) -> list[str]:
 
 
 def _first(lines: Iterator[T]) -> list[T]:
-    """Read for a guess up to what is wrong: the reader, which knows how long lines may be, says
-    that."""
+    """Read the first lines up to an invalid one, which the reader of the format will report."""
     found: list[T] = []
     try:
         found.extend(islice(lines, SAMPLED_ROWS))
@@ -120,8 +119,7 @@ def _first(lines: Iterator[T]) -> list[T]:
 
 
 def _whatever_letters(read: Callable[[str], list[T]], encoding: str) -> list[T]:
-    """Read for a guess, which does not hang on letters: if they are not UTF-8, whatever reads
-    the data will say so."""
+    """Read for a guess, which does not depend on letters: the reader reports a wrong encoding."""
     try:
         return read(encoding)
     except DataError as error:
@@ -135,7 +133,7 @@ def _are_steps(rows: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name the columns of texts; "2001Q3" is none, but a time."""
+    """Return the columns of texts; a time such as "2001Q3" is not a text."""
     return [
         name
         for name in rows[0]
@@ -177,8 +175,7 @@ def _guess_table(path: Path, encoding: str) -> tuple[str, str]:
 
 
 def _are_tagged(path: Path, encoding: str) -> bool:
-    """Tell sentences, a word and its tag a line, from tables and prose: blank lines between
-    sentences."""
+    """Recognise tagged sentences: a word and its tag per line, and blank lines between sentences."""
     if ending(path) in ROWS.keys() - {".tsv"}:
         return False
     lines = _first_lines(path, encoding)

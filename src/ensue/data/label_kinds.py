@@ -1,5 +1,4 @@
-"""What kind of labels there are, by the shape of their values; and labels that are hardly meant
-as they stand."""
+"""The kind of labels (multiclass, multilabel, ordinal, regression), and suspicious labels."""
 
 from __future__ import annotations
 
@@ -24,28 +23,28 @@ from ensue.data.tables.times import is_filled
 from ensue.errors import did_you_mean
 
 FEW_NUMBERS = 20
-"""Distinct whole numbers up to which they are taken for names of classes."""
+"""Distinct whole numbers up to which they may be class names."""
 MANY_IDS = 1000
-"""Distinct whole numbers from which on they are hardly ids of classes."""
+"""Distinct whole numbers above which they are not class ids."""
 FILLED = 0.6
-"""Of the ids between the least and the greatest, the share that has to be there of what even
-draws would reach."""
+"""Minimum share of class ids that occur, relative to the expectation for uniform draws."""
 THIN = 0.25
-"""Ids of classes are as frequent at the upper end as elsewhere. Counts and scores thin out: there
-the mean frequency is below this share of the median."""
+"""Minimum mean frequency of the upper ids, relative to the median frequency.
+
+Class ids are as frequent at the upper end as elsewhere; counts and scores thin out.
+"""
 NAMED = 5
 """Labels that a finding names."""
 GROUPED = re.compile(r"[+-]?\d{1,3}([,.' ]\d{3})+")
 """Numbers with signs between their thousands."""
 EMPTY = {"", "nan", "null", "none", "n/a", "na", "<na>", "nat"}
-"""What programs write where a label is missing, in lower case."""
+"""What programs write for a missing label, in lower case."""
 
 
 def label_kind(
     examples: Sequence[Example], settings: LabelSettings
 ) -> tuple[LabelKind, str, Finding | None]:
-    """Say what the labels are, what stands between several, or the decimal mark of numbers, and
-    what was guessed."""
+    """Return the kind of the labels, their delimiter or decimal mark, and the guess to report."""
     if settings.kind == "multilabel" and not settings.delimiter:
         if not (sign := _delimiter([example.label for example in examples])):
             return "multilabel", "", None
@@ -79,8 +78,7 @@ def label_kind(
 
 
 def _delimiter(labels: Sequence[Any]) -> str:
-    """Find what stands between labels: a sign that many have, whose parts are fewer than the
-    wholes."""
+    """Find the delimiter of labels: a sign in many labels, with fewer parts than wholes."""
     texts = [label for label in labels if isinstance(label, str)]
     for sign in ("|", ";", ", "):
         wholes = {text for text in texts if sign in text}
@@ -95,12 +93,11 @@ def _delimiter(labels: Sequence[Any]) -> str:
 
 
 def _single_or_number(labels: Sequence[Any], form: NumberFormat) -> tuple[LabelKind, str]:
-    """Tell measurements from classes that have numbers for names, and why; a few cells may be
-    wrong.
+    """Distinguish measurements from classes that are named by numbers, and say why.
 
-    The shape of the values decides, not how many there are: fractions that hardly repeat are
-    measured; whole numbers are ids where they go from 0 or 1 without many gaps, and are no rarer at
-    their upper end.
+    The values decide, not their count. Fractions that rarely repeat are measurements. Whole numbers
+    are ids if they start at 0 or 1, have few gaps, and are not rarer at the upper end. A few
+    invalid cells are tolerated.
     """
     labels = [label for label in labels if isinstance(label, list | tuple) or is_filled(label)]
     values = list(_numbers(labels, form))
@@ -147,10 +144,9 @@ def _are_ids(counts: Mapping[float, int], rows: int) -> bool:
 def suspicious_labels(
     examples: Sequence[Example], kind: LabelKind, delimiter: str, merge: Sequence[str] = ()
 ) -> Iterator[Finding]:
-    """Give what is hardly meant: labels that differ in case, blanks or signs alone, and names of
-    empty cells.
+    """Yield likely mistakes: labels that differ in case, blanks or signs alone, and missing values.
 
-    `merge` is what is merged already.
+    `merge` are the given merges.
     """
     where = examples[0].file
     if kind == "regression":
@@ -197,7 +193,7 @@ def suspicious_labels(
 def lacking_labels(
     examples: Sequence[Example], kind: LabelKind, delimiter: str, settings: LabelSettings
 ) -> Iterator[Finding]:
-    """Name labels that are to be merged, and that no example has, before it is merged."""
+    """Report labels of data.labels.merge that no example has."""
     if not (others := settings.others):
         return
     labels = (
@@ -213,8 +209,7 @@ def lacking_labels(
 
 
 def guessed_scale(names: Sequence[str], where: str) -> Iterator[Finding]:
-    """Say so where a scale was taken by the alphabet, which knows none; numbers have an order of
-    their own."""
+    """Report an ordinal scale that was sorted alphabetically; numbers have an order."""
     if any(as_float(name) is None for name in names):
         what = (
             f"the scale was taken by the alphabet, from the lowest to the highest: "
@@ -224,7 +219,7 @@ def guessed_scale(names: Sequence[str], where: str) -> Iterator[Finding]:
 
 
 def suspicious_tags(where: str, counts: Mapping[str, int]) -> Iterator[Finding]:
-    """Give what is hardly meant among tags: those that differ in case, blanks or signs alone.
+    """Yield likely mistakes: tags that differ in case, blanks or signs alone.
 
     >>> [one.what for one in suspicious_tags("a.tsv", {"NOUN": 12, "noun": 1, "X": 3})]
     ["tags differ in case or signs alone: 'NOUN' (12) and 'noun' (1)"]
@@ -235,7 +230,7 @@ def suspicious_tags(where: str, counts: Mapping[str, int]) -> Iterator[Finding]:
 
 
 def spellings_of(counts: Mapping[str, int]) -> dict[str, list[str]]:
-    """Put names together that differ in case, blanks or signs alone, the commonest first."""
+    """Group names that differ in case, blanks or signs alone, the most frequent first."""
     groups: dict[str, list[str]] = {}
     for name in sorted(counts, key=lambda name: (-counts[name], name)):
         groups.setdefault(
@@ -252,7 +247,7 @@ def _pairs(alike: Sequence[Sequence[str]], counts: Mapping[str, int]) -> str:
 
 
 def _merging(merge: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
-    """Say how labels are merged; the setting has "=" between two."""
+    """Return the hint of how to merge labels; the setting cannot express names with "="."""
     if any("=" in name for pair in pairs for name in pair):
         return "mend them in the data, if they are not meant"
     ways = (

@@ -1,5 +1,4 @@
-"""What readers of labelled data give, and what codecs make of it. Read this page before adding
-one of either."""
+"""The contracts of labelled readers and content codecs. Read this page before adding one."""
 
 from __future__ import annotations
 
@@ -15,16 +14,18 @@ from ensue.data.contract import SILENT, Listener
 from ensue.data.dataset import Examples, check_ids
 
 Content: TypeAlias = "str | Mapping[str, Any]"
-"""A text; or by name the fields of its steps: lists of strings, float arrays (steps,) or (steps,
-channels), NaN where nothing was measured; and single numbers, which hold for the whole example."""
+"""A text; or the fields of a sequence by name.
+
+Fields are lists of strings (steps,), or float arrays (steps,) or (steps, channels), NaN where
+nothing was measured. Single numbers are static: they hold for the whole example.
+"""
 
 TIME, CHANNEL, STANDARD_ERROR = "time", "channel", "standard_error"
-"""Fields of these names are the times of the steps, the band each value was measured in, and its
-standard error."""
+"""Names of the fields with the times of the steps, their channels, and the standard errors."""
 
 
 COLUMN = "name another column with --label"
-"""How a person takes the labels of a table from elsewhere."""
+"""Hint of how to use another label column of a table."""
 
 
 @dataclass(frozen=True)
@@ -33,34 +34,33 @@ class Example:
 
     content: Content
     label: Any
-    """As it stands in the file: a string, a number, several of them; None if there is none."""
+    """The label as in the file: a string, a number, or several; None if there is none."""
     file: str
     line: int
-    """Where it begins, from 1."""
+    """The line on which the example begins, from 1."""
     group: str | None = None
     """Examples of one group stay in one part of the data."""
     row: Mapping[str, Any] = field(default_factory=dict)
-    """The columns of its row, for what is written beside the answer."""
+    """The columns of its row, which are written with its prediction."""
     case: str = ""
-    """What names it where it is no text: its id, or its number from 1."""
+    """The name of an example that is not a text: its id, or its number from 1."""
     inner: Sequence[Any] | None = None
-    """Labels of its steps, None for a step without one, where steps have labels of the same kind
-    of their own."""
+    """Labels of its steps, of the same kind; None for a step without one."""
 
 
 class LabelledReader(ABC):
-    """Labelled examples out of files; can be read again."""
+    """Labelled examples from files; can be read repeatedly."""
 
     elsewhere: str | None = None
-    """How a person says that labels stand elsewhere in the same files, where they can."""
+    """Hint of how to take the labels from elsewhere, if that is possible."""
 
     @abstractmethod
     def examples(self, listener: Listener = SILENT) -> Iterator[Example]:
-        """Read from the beginning. Raises DataError that names file, line and mend."""
+        """Read from the beginning. Raises DataError that names file, line and fix."""
 
 
 class FunctionReader(LabelledReader):
-    """The examples that a function reads, once for each call."""
+    """The examples that a function reads, once per call."""
 
     def __init__(
         self, read: Callable[[Listener], Iterator[Example]], elsewhere: str | None = None
@@ -74,10 +74,9 @@ class FunctionReader(LabelledReader):
 
 @dataclass(frozen=True)
 class Fields:
-    """What a network is given of each step, and of each example: how many symbols a field may hold,
-    how many numbers.
+    """The input fields of a network: vocabulary sizes of symbols, and counts of numbers.
 
-    A field of symbols has the name in `symbols`, all numbers of a step are the field "numbers"
+    A field of symbols has its name in `symbols`. All numbers of a step are the field "numbers"
     (batch, time, numbers), and those of a whole example the field "static" (batch, static).
     """
 
@@ -85,16 +84,17 @@ class Fields:
     numbers: int = 0
     static: int = 0
     measured: int = 0
-    """How many of the numbers, the first ones, were measured; the others say when, how sure, and
-    what is missing."""
+    """How many of the numbers, the first ones, were measured; the rest are times, errors, masks."""
     children: int = 0
-    """Where steps are the nodes of a tree: the most children of one, in training. The field
-    "parent" has the place of the parent of each, -1 of the root, which is the last; children stand
-    before parents."""
+    """Maximum children of a tree node in training; 0 if the steps are not nodes of a tree.
+
+    The field "parent" has the place of the parent of each node, -1 for the root. The root is the
+    last node, and children precede parents.
+    """
 
 
 class ContentCodec(ABC):
-    """How the content of examples becomes fields of arrays. Fitted on the training part only."""
+    """Codec from the content of examples to fields of arrays. Fitted on the training part only."""
 
     shape: Fields
 
@@ -102,34 +102,33 @@ class ContentCodec(ABC):
     def encode(
         self, content: Content
     ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
-        """Give the fields of its steps, each (steps, ...), and those of the whole, each (...)."""
+        """Return the fields of the steps, each (steps, ...), and the static fields, each (...)."""
 
     def unknown_channels(self, content: Content) -> Sequence[str]:
-        """Name what of the content is left out, since training had nothing like it."""
+        """Return the channels of the content that are ignored, since training has none of them."""
         return ()
 
     def knows(self, content: Content) -> bool:
-        """Tell whether training had anything of the content; of what it had nothing of, nothing
-        can be said."""
+        """Whether training has anything of the content; otherwise no prediction is possible."""
         return True
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Give all that `from_json` needs, as plain JSON values."""
+        """Return all that `from_json` needs, as plain JSON values."""
 
     @classmethod
     @abstractmethod
     def from_json(cls, values: dict[str, Any]) -> ContentCodec:
-        """Make the codec that gave `to_json`."""
+        """Build the codec that returned `to_json`."""
 
     @classmethod
     @abstractmethod
     def fit(cls, contents: Iterable[Content], settings: Any) -> ContentCodec:
-        """Learn from the contents of the training part what encoding needs."""
+        """Fit on the contents of the training part."""
 
 
 def check_content(examples: Examples, shape: Fields, where: str) -> None:
-    """Raise ValueError for fields that no content of this shape becomes."""
+    """Raise ValueError for fields that do not fit the shape."""
     for name, size in shape.symbols.items():
         check_ids(examples.steps[name], size, f"{name} {where}")
     for name, fields, numbers in (
@@ -143,8 +142,7 @@ def check_content(examples: Examples, shape: Fields, where: str) -> None:
 
 
 def _check_trees(examples: Examples, children: int, where: str) -> None:
-    """Raise ValueError where a node does not stand before its parent, or the last one is no
-    root."""
+    """Raise ValueError if a node does not precede its parent, or the last node is not the root."""
     parent, lengths = examples.steps["parent"], examples.lengths
     if parent.dtype != np.int64 or parent.ndim != 1 or not (lengths > 0).all():
         raise ValueError(f"parent {where} holds no trees")

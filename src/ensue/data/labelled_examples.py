@@ -41,35 +41,35 @@ class LabelledSettings(PartFiles):
     """How labelled data is read and split."""
 
     reader: Reader = LabelledTable()
-    """What the data is: a table, a folder or file for each class, a long table of sequences, ..."""
+    """Format of the data: a table, a folder or file per class, a long table of sequences, ..."""
     labels: LabelSettings = LabelSettings()
-    """What is to be predicted."""
+    """Labels to predict."""
     max_length: int = Field(512, ge=1)
-    """Steps of an example that are read; what stands after them is left out, and counted."""
+    """Maximum length of an example, in steps; later steps are cut off, and counted."""
     validation: float = Field(0.1, gt=0, lt=0.5)
-    """The share of the examples on which choices are made."""
+    """Validation share of the examples (early stopping, model selection)."""
     calibration: float = Field(0.1, gt=0, lt=0.5)
-    """The share on which temperature and prediction sets are fitted."""
+    """Calibration share of the examples (temperature, prediction sets)."""
     test: float = Field(0.2, gt=0, lt=0.5)
-    """The share that is only reported."""
+    """Test share of the examples, for reported metrics only."""
     label_file: str = ""
-    """A table with a row for each sequence, its id and its label (`reader.label`), where the
-    data itself has none."""
+    """Table of the ids and labels (`reader.label`) of sequences that have no label themselves."""
 
 
 def files_by_part(
     paths: Sequence[Path], data: LabelledSettings, listener: Listener
 ) -> dict[str, list[Path]]:
-    """Find the files of "all", and those of "validation" and "test" that have their own: as
-    given, or by their names."""
+    """Find the files of "all", and of "validation" and "test" if they have files of their own."""
     return get_part_files("all", paths, data, listener, beside=data.label_file)
 
 
 def open_readers(
     files: Mapping[str, Sequence[Path]], data: LabelledSettings, listener: Listener
 ) -> tuple[Any, dict[str, LabelledReader]]:
-    """Give the reader's settings with all that is guessed filled in, and the reader of each
-    part. Raises DataError."""
+    """Return the settings of the reader without unset values, and the reader of each part.
+
+    Raises DataError.
+    """
     if not data.label_file:
         reader: Any = data.reader.resolved(files["all"], listener)
         if data.labels.kind == "multilabel" and getattr(reader, "incomplete", "") == "refuse":
@@ -87,8 +87,7 @@ def open_readers(
 
 
 def _build(reader: Any, part: str, files: Mapping[str, Sequence[Path]]) -> LabelledReader:
-    """Give the reader of a part. Raises DataError where its columns are not those of the
-    training data."""
+    """Return the reader of a part. Raises DataError if its columns differ from training."""
     try:
         return reader.build(files[part])
     except DataError as error:
@@ -99,12 +98,11 @@ def _build(reader: Any, part: str, files: Mapping[str, Sequence[Path]]) -> Label
 
 
 ReadParts: TypeAlias = "tuple[list[Example], LabelKind, str, str | None]"
-"""Examples, what their labels are, what stands between several, or the decimal mark of numbers, and
-how a person says that they stand elsewhere."""
+"""Examples, kind of label, delimiter (or decimal mark of numbers), and the hint `elsewhere`."""
 
 
 def read_examples(reader: LabelledReader, data: LabelledSettings, listener: Listener) -> ReadParts:
-    """Read the examples that are split. Raises DataError, SettingError."""
+    """Read the examples to split, with their labels checked. Raises DataError, SettingError."""
     every = list(reader.examples(listener))
     _refuse_unlabelled(every, reader.elsewhere)
     _refuse_none(every)
@@ -139,8 +137,7 @@ def _merged(
     kind: LabelKind,
     delimiter: str,
 ) -> list[Example]:
-    """Give the examples with labels merged, and numbers read with their decimal mark, where they
-    can be."""
+    """Return the examples with merged labels; numbers are parsed where possible."""
     merged = merge_labels(
         examples, data.labels, listener, delimiter if kind == "multilabel" else None
     )
@@ -158,8 +155,7 @@ def _refuse_none(examples: Sequence[Example]) -> None:
 
 
 def _refuse_unlabelled(examples: Sequence[Example], elsewhere: str | None) -> None:
-    """Raise DataError for the first example without a label; `elsewhere` is how labels are taken
-    from elsewhere."""
+    """Raise DataError for the first example without a label."""
     without = next((one for one in examples if one.label is None), None)
     if without is None:
         return
@@ -177,7 +173,7 @@ def _refuse_unlabelled(examples: Sequence[Example], elsewhere: str | None) -> No
 
 
 def _refuse_lists(examples: Sequence[Example], kind: LabelKind) -> None:
-    """Raise DataError for the first example with a list of labels, where one label each is read."""
+    """Raise DataError for an empty label, and for a list where one label is expected."""
     if kind == "multilabel":
         return
     if one := next((one for one in examples if one.label == ""), None):
@@ -198,8 +194,7 @@ def split_examples(
     seed: int,
     listener: Listener,
 ) -> tuple[dict[str, list[Example]], LabelKind, str]:
-    """Draw the parts, and read those that have files of their own. Raises DataError where
-    nothing can be learned."""
+    """Draw the parts, and read those with files of their own. Raises DataError."""
     everything, kind, delimiter, _ = found
     check_learnable(*found)
     shares = {name: getattr(data, name) for name in HELD_OUT_PARTS if name not in readers}
@@ -241,8 +236,7 @@ def _groups(examples: Sequence[Example]) -> NDArray[Any] | None:
 
 
 def _refuse_straddling(parts: Mapping[str, Sequence[Example]]) -> None:
-    """Raise DataError if a group stands in two parts, as it may where they have files of their
-    own."""
+    """Raise DataError for a group in two parts, which files of their own may cause."""
     homes: dict[str, str] = {}
     for name, examples in parts.items():
         for one in examples:

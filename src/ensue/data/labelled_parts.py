@@ -29,37 +29,36 @@ from ensue.settings import Settings
 
 @dataclass(frozen=True)
 class EncodedPart:
-    """One part: what is learned or scored, and what was left out of it."""
+    """One encoded part of the data, and counts of what was skipped in it."""
 
     examples: Examples
     unseen_labels: Mapping[str, int] = field(default_factory=dict)
-    """Labels that were never in training, and how many examples have them; those are not among
-    the examples."""
+    """Labels that training does not have, with their counts; their examples are skipped."""
     shortened: int = 0
-    """Examples of which only the first steps are read."""
+    """Examples that were cut to the maximum length."""
     duplicates_of_train: int = 0
-    """Texts that stand in the training part too, letter for letter."""
+    """Texts that are also in the training part, letter for letter."""
     unknown_channels: Mapping[str, int] = field(default_factory=dict)
-    """Bands that were never in training, and in how many examples their values are left out."""
+    """Channels that training does not have, with the number of examples that have them."""
     cases: tuple[str, ...] = ()
-    """The name of each example, where they are no texts."""
+    """The name of each example, if they are not texts."""
 
 
 @dataclass(frozen=True)
 class LabelledParts:
-    """All that a run needs of its data."""
+    """The encoded parts and fitted codecs of a run."""
 
     parts: Mapping[str, EncodedPart]
     content: ContentCodec
     labels: LabelCodec
     files: tuple[str, ...]
-    """The field "file" of examples is a place in this."""
+    """The files that the field "file" of examples indexes."""
 
     def __getitem__(self, part: str) -> Examples:
         return self.parts[part].examples
 
     def to_json(self) -> dict[str, Any]:
-        """Give all but the arrays as plain JSON values."""
+        """Return all but the arrays, as plain JSON values."""
         counts = ("unseen_labels", "shortened", "duplicates_of_train", "unknown_channels")
         left_out = {
             name: {count: getattr(one, count) for count in counts}
@@ -73,8 +72,7 @@ class LabelledParts:
     def from_json(
         cls, examples: Mapping[str, Examples], values: Mapping[str, Any]
     ) -> LabelledParts:
-        """Make the parts again of their examples, as `kept_examples` gives them, and what
-        `to_json` gave."""
+        """Build the parts from saved examples and the result of `to_json`. Raises ValueError."""
         cases = {name: tuple(names) for name, names in values.get("cases", {}).items()}
         parts = {
             name: EncodedPart(one, **values["skipped"][name], cases=cases.get(name, ()))
@@ -87,7 +85,7 @@ class LabelledParts:
         return made
 
     def _check(self, part: str) -> None:
-        """Raise ValueError for a part with fields that `encode` does not give."""
+        """Raise ValueError for a part with fields that `encode` does not return."""
         examples, where, size = self[part], f"of the part {part}", self.labels.size
         check_content(examples, self.content.shape, where)
         several, target = self.labels.kind == "multilabel", examples.static["target"]
@@ -113,11 +111,10 @@ def prepare_labelled(
     seed: int,
     listener: Listener,
 ) -> LabelledParts:
-    """Read, split, fit and encode. `readers` has "all", which is split, and those of parts that
-    have their own file.
+    """Read, split, fit and encode.
 
-    `codec` is a member of CONTENTS, or a codec that is fitted already. Raises DataError if the data
-    cannot be used.
+    `readers` has "all", which is split, and the parts that have files of their own. `codec` is a
+    member of CONTENTS, or a fitted codec. Raises DataError if the data cannot be used.
     """
     parts, kind, delimiter = split_examples(
         readers, read_examples(readers["all"], data, listener), data, seed, listener
@@ -151,10 +148,10 @@ def encode(
     files: Sequence[str],
     train: Sequence[Any] = (),
 ) -> EncodedPart:
-    """Encode a part; an example whose only label was never in training is left out, and counted.
+    """Encode a part; examples whose only label is absent from training are skipped and counted.
 
-    Without `labels` there are no targets. Texts that are in `train` too are counted. Raises
-    DataError that names the line of what cannot be.
+    Without `labels` there are no targets. Texts that are also in `train` are counted. Raises
+    DataError that names the line of an invalid example.
     """
     places, known = (
         {file: place for place, file in enumerate(files)},
@@ -211,7 +208,7 @@ def encode(
 
 
 def report_unknown_channels(found: Mapping[str, int], where: str, listener: Listener) -> None:
-    """Tell of bands whose values are left out, if there are any."""
+    """Report the channels whose values are ignored, if any."""
     if found:
         bands = ", ".join(f"{band!r} (in {count:,})" for band, count in sorted(found.items()))
         listener.on_finding(

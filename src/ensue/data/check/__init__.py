@@ -1,5 +1,4 @@
-"""The data doctor: what files are, how a training would read them, and what is wrong, by line,
-with the mend."""
+"""The data check: what files are, how a training would read them, and what is wrong, by line."""
 
 from __future__ import annotations
 
@@ -34,7 +33,7 @@ CHECKS: Mapping[
     "tag": ({"data": TaggedSettings()}, check_tags),
     "forecast": ({"data": SeriesSettings(), "backtest": BacktestSettings()}, check_series),
 }
-"""By verb: those of its settings that say how data is read, and what looks at it."""
+"""By verb: its settings of how data is read, and its check."""
 
 
 def check(
@@ -44,12 +43,11 @@ def check(
     assignments: Sequence[str],
     context: int,
 ) -> Report:
-    """Read all files as the training of a verb would; without a `task`, for the one that they are
-    most likely for.
+    """Read all files as the training of a verb would; without a `task`, for the most likely verb.
 
-    `own` are flags of `ensue train VERB` that say how data is read, `assignments` are `key=value`,
-    as after `--set`; `context` is what a network must see of one long text. Raises DataError only
-    if there is nothing to read at all, SettingError for what cannot be said.
+    `own` are flags of `ensue train VERB` about reading; `assignments` are `key=value`, as after
+    `--set`; `context` is the context length of one long text. Raises DataError if there is nothing
+    to read, and SettingError for an invalid setting.
     """
     findings: list[Finding] = []
     files = find_files(paths, Listener(findings.append))
@@ -65,8 +63,7 @@ def check(
 def _said(
     verbs: Sequence[str], files: Sequence[Path], own: Mapping[str, str], assignments: Sequence[str]
 ) -> tuple[Any, str]:
-    """Give the settings of the first verb that has all that was said. Raises SettingError if
-    none has."""
+    """Return the settings of the first verb that accepts all flags. Raises SettingError."""
     refused: SettingError | None = None
     for verb in verbs:
         try:
@@ -95,8 +92,7 @@ def _by_key(assignments: Sequence[str]) -> dict[str, str]:
 
 
 def key_of(verb: str, flag: str) -> str:
-    """Give the setting that a flag of `ensue train VERB` is short for, of those that say how data
-    is read.
+    """Return the setting of a reading flag of `ensue train VERB`.
 
     >>> (key_of("classify", "label"), key_of("forecast", "fill"), key_of("forecast", "horizon"),
     ...  key_of("tag", "test"))

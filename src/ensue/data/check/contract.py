@@ -1,4 +1,4 @@
-"""What the data doctor finds. Read this page before adding a check."""
+"""The report of the data check. Read this page before adding a check."""
 
 from __future__ import annotations
 
@@ -15,41 +15,40 @@ from ensue.errors import DataError
 RARE = 10
 """Examples below which a label, or a tag, is rare."""
 ONE_SIDED = 0.9
-"""The share of one label from which on accuracy tells little."""
+"""Share of the majority label from which on accuracy is uninformative."""
 NAMED = 5
 """Places that a finding names; there may be thousands."""
 
 
 @dataclass
 class Report:
-    """What is in the data. It can be trained on if there are no `problems`; `findings` are worth
-    a look."""
+    """What is in the data. It can be trained on without `problems`; `findings` are warnings."""
 
     task: str
-    """The verb that it was read for."""
+    """The verb that the data was read for."""
     context: int
-    """Symbols of one long text that a network has to see at once."""
+    """Symbols of one long text that a network must see at once."""
     why: str = ""
-    """Why it was taken for that verb, where nobody said so."""
+    """Why this verb was guessed, if it was not given."""
     format: str = ""
     described: str = ""
-    """How it was read, in words."""
+    """How the data was read, in words."""
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    """Figures by what they are of, such as "files" and "labels": plain JSON values by column."""
+    """Statistics by topic, such as "files" and "labels": plain JSON values by column."""
     findings: list[Finding] = field(default_factory=list)
     problems: list[Finding] = field(default_factory=list)
 
     @property
     def listener(self) -> Listener:
-        """Who is told what readers have to say."""
+        """The listener that collects the findings of readers."""
         return Listener(self.findings.append)
 
     def report(self, where: object, what: str, hint: str | None = None) -> None:
-        """Note what is worth a look."""
+        """Add a finding."""
         self.findings.append(Finding(str(where), what, hint))
 
     def attempt(self, step: Callable[[], Any], where: object) -> Any:
-        """Do what a training would do; what that refuses is a problem, and gives None."""
+        """Do a step of a training; its DataError becomes a problem, and the result None."""
         try:
             return step()
         except DataError as error:
@@ -58,7 +57,7 @@ class Report:
 
 
 def quantiles(of: str, values: Sequence[float]) -> dict[str, Any]:
-    """Give a row of a table: how large some numbers are.
+    """Return a row of a table: the quantiles of some numbers.
 
     >>> quantiles("words", [1, 2, 3])
     {'of': 'words', 'least': 1, '5 %': 1, 'median': 2, '95 %': 3, 'most': 3}
@@ -69,14 +68,14 @@ def quantiles(of: str, values: Sequence[float]) -> dict[str, Any]:
 
 
 def counted(column: str, unit: str, counts: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Give a table of counts, the largest first, with the share of each in all."""
+    """Return a table of counts, the largest first, with their shares."""
     total = max(sum(counts.values()), 1)
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     return [{column: name, unit: count, "share": f"{count / total:.1%}"} for name, count in ordered]
 
 
 def report_balance(report: Report, where: Path, unit: str, counts: Mapping[str, int]) -> None:
-    """Note labels that are rare, and one that has nearly everything."""
+    """Report rare labels, and a label that nearly all examples have."""
     rare = sorted(
         (name for name, count in counts.items() if count < RARE), key=lambda name: counts[name]
     )
@@ -102,8 +101,10 @@ def report_balance(report: Report, where: Path, unit: str, counts: Mapping[str, 
 def report_duplicates(
     report: Report, where: Path, found: Iterable[tuple[str, Hashable, Hashable]]
 ) -> None:
-    """Note examples that come again, and those that do with another label; `found` are place,
-    content and label."""
+    """Report repeated examples, and those with conflicting labels.
+
+    `found` are place, content and label.
+    """
     first: dict[int, tuple[str, Hashable]] = {}
     again, other = 0, []
     for place, content, label in found:

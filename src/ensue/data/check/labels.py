@@ -1,4 +1,4 @@
-"""What is in labelled examples, for `classify`: texts, sequences and trees."""
+"""The check of labelled examples, for `classify`: texts, sequences and trees."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from ensue.data.labelled_examples import (
 )
 
 LEFT_OUT = " left out"
-"""What a training that refuses such rows does not do."""
+"""End of findings about skipped rows, which a strict training does not skip."""
 
 
 def check_labels(report: Report, files: Sequence[Path], said: Any) -> None:
-    """Read and split as a training would, up to where codecs are fitted."""
+    """Read and split as a training would, without fitting codecs."""
     data, listener, first = said.data, report.listener, files[0]
     asked: Any = data.reader
     report.format = report.described = asked.name
@@ -94,7 +94,7 @@ def _report_labels(report: Report, where: Path, found: ReadParts) -> None:
 
 
 def _report_contents(report: Report, examples: Sequence[Example]) -> None:
-    """Tell what each file holds, and how long examples are."""
+    """Report what each file holds, and how long the examples are."""
     files: list[dict[str, Any]] = []
     for name, group in groupby(examples, key=lambda one: one.file):
         own, look = list(group), TextLook(report, Path(name), whole=True)

@@ -1,4 +1,4 @@
-"""What is in series of numbers, for `forecast`."""
+"""The check of time series, for `forecast`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ensue.data.tables.sources import sources_in
 
 
 def check_series(report: Report, files: Sequence[Path], said: Any) -> None:
-    """Read all series, count what is wrong with each, and lay them out as a training would."""
+    """Read all series, count the errors of each, and lay out the backtest as a training would."""
     data, listener = said.data, report.listener
     report.format, report.described = "series", "tables of series"
     by_part = report.attempt(lambda: get_part_files("train", files, data, listener), files[0])
@@ -59,8 +59,7 @@ def check_series(report: Report, files: Sequence[Path], said: Any) -> None:
 
 
 def _row(one: Read) -> dict[str, Any]:
-    """Give the figures of a series: gaps are missing steps, by the distance that most of its own
-    steps have."""
+    """Return the statistics of a series; gaps are missing steps of its own frequency."""
     times, values = one.series.times, one.series.values
     frequency = usual(times)
     distances = steps_between(times, frequency) if frequency else np.zeros(0)

@@ -1,4 +1,4 @@
-"""What is in tagged sentences, for `tag`."""
+"""The check of tagged sentences, for `tag`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ensue.data.tagged import read_tagged
 
 
 def check_tags(report: Report, files: Sequence[Path], said: Any) -> None:
-    """Read all sentences as a training would, and look at their tags."""
+    """Read all sentences as a training would, and check their tags."""
     reader = TaggedReader(files, said.data, True)
     found = report.attempt(lambda: (reader.format, reader.described), files[0])
     if found is None:
@@ -61,7 +61,7 @@ def check_tags(report: Report, files: Sequence[Path], said: Any) -> None:
 
 
 def _report_spans(report: Report, sentences: Sequence[Example]) -> None:
-    """Say how spans are written, and which tags break that, by line."""
+    """Report the span scheme, and by line the tags that violate it."""
     scheme = guess_scheme(one.label for one in sentences)
     if scheme is None:
         return
@@ -77,5 +77,5 @@ def _report_spans(report: Report, sentences: Sequence[Example]) -> None:
 
 
 def _line(one: Example, place: int) -> int:
-    """Give the line of a word of a sentence."""
+    """Return the line of a word of a sentence."""
     return one.line + (one.row["at"][place] if "at" in one.row else 0)

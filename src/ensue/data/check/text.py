@@ -1,4 +1,4 @@
-"""What is in texts: for `generate`, and wherever else examples are texts."""
+"""The check of texts, for `generate` and for examples that are texts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ from ensue.errors import DataError
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 LONG_LINE = 100_000
 REPEATED: dict[TextFormat, float] = {"text": 0.3, "lines": 0.0, "table": 0.0}
-"""Shares of repeated lines or records from which on they are worth a word: records may leak into
-the test."""
+"""Shares of repeated lines or records that are reported: records may leak into the test part."""
 
 
 def check_texts(report: Report, files: Sequence[Path], said: Any) -> None:
-    """Read all files as `prepare` would; one that cannot be read keeps nobody from looking at
-    the others."""
+    """Read all files as `prepare` would; an unreadable file does not stop the check of the others."""
     looks: list[TextLook] = []
     kind: TextFormat = "text"
     for number, path in enumerate(files):
@@ -81,12 +79,12 @@ def _refuse_too_little(
 
 
 class TextLook:
-    """Looks at one file, piece by piece, and remembers only figures; `whole` pieces are records."""
+    """Statistics of one file, piece by piece; if `whole`, each piece is a record."""
 
     def __init__(self, report: Report, path: Path, whole: bool) -> None:
         self.tell, self.path, self.whole = report.report, path, whole
         self.read = False
-        """Whether it was read to its end."""
+        """Whether the file was read to its end."""
         self.alphabet: set[str] = set()
         self.characters = self.lines = self.longest = self.longest_at = 0
         self._seen: set[int] = set()
@@ -94,15 +92,17 @@ class TextLook:
         self._line = self._open_length = self._open_hash = 0
 
     def row(self) -> dict[str, Any]:
-        """Give the figures, None of what could not be read to its end: lines are those that are
-        not blank."""
+        """Return the statistics, None if the file was not read to its end.
+
+        Blank lines do not count.
+        """
         sizes = {"characters": self.characters, "distinct": len(self.alphabet)}
         sizes["records" if self.whole else "lines"] = self.lines
         known = sizes if self.read else dict.fromkeys(sizes)
         return {"file": str(self.path), "bytes": self.path.stat().st_size, **known}
 
     def at(self, piece: Piece) -> None:
-        """Look at the next piece of text."""
+        """Add the next piece of text."""
         text = piece.text
         self.characters += len(text)
         self.alphabet |= set(text)
@@ -141,8 +141,7 @@ class TextLook:
         self._open_length = self._open_hash = 0
 
     def finish(self, repeated: float) -> None:
-        """Tell what is odd; more than the share `repeated` of lines that repeat an earlier one
-        is."""
+        """Report unusual content, and more repeated lines than the share `repeated`."""
         self._close_line()
         self.read = True
         for what, (count, line) in self._odd.items():

@@ -1,2 +1,1 @@
-"""Series of numbers in time: their frequency, how they are kept, and what a model is given of
-them."""
+"""Time series of numbers: frequency, panel, backtest layout, and the windows that a model sees."""

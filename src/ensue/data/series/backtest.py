@@ -1,5 +1,4 @@
-"""Which steps of each series are learned, chosen on, calibrated on and reported, and from where
-forecasts are made."""
+"""Backtest layout: which steps train, validate, calibrate and test, and where forecasts begin."""
 
 from __future__ import annotations
 
@@ -20,48 +19,43 @@ Origins: TypeAlias = "NDArray[np.int64]"
 """(forecasts, 2): the number of a series, and the first of its steps that is forecast."""
 
 MANY = 20
-"""So many series are enough to choose on some of them and to calibrate on the others."""
+"""From this many series on, validation and calibration share the held-out steps by series."""
 CHEAP = 500_000
-"""Windows that a fitted model may learn from again and again without being asked."""
+"""Windows up to which a fitted model is refitted before each origin by default."""
 PARTS = ("train", "validation", "calibration", "test")
-"""Parts without a forecast in any of which nothing is learned."""
+"""The parts that need at least one forecast each."""
 MOST_ORIGINS = 60
-"""Origins that the test of a series has where the stride is left open."""
+"""Test origins per series if the stride is unset."""
 
 
 MOST_STEPS = 1_000_000
-"""Of a window, a horizon or a season: more would fill the memory, and no series tells of them."""
+"""Upper limit of a window, a horizon or a season: more would fill the memory."""
 
 
 class BacktestSettings(Settings):
-    """How far is forecast, from how much of the past, and on which steps; 0 leaves a number
-    open."""
+    """Horizon, context length and parts of a backtest; 0 selects a value from the data."""
 
     horizon: int = Field(0, ge=0, le=MOST_STEPS)
-    """Steps that are forecast at once; open, a season, or 6 where there is none."""
+    """Forecast horizon, in steps; by default one season, or 6 without a season."""
     season_length: int = Field(0, ge=0, le=MOST_STEPS)
-    """Steps of a season; open, what is usual for the frequency: 12 months, 7 days, 24 hours."""
+    """Season length, in steps; by default that of the frequency: 12 months, 7 days, 24 hours."""
     context_length: int = Field(0, ge=0, le=MOST_STEPS)
-    """Steps of the past that a model sees; open, two seasons and three horizons at least, if the
-    series are so long."""
+    """Context length, in steps; by default at least two seasons and three horizons."""
     min_context: int = Field(0, ge=0, le=MOST_STEPS)
-    """Steps of the past without which nothing is forecast; open, a season and one more, and 3 at
-    least."""
+    """Minimum context of a forecast, in steps; by default one season plus 1, and at least 3."""
     test: int = Field(0, ge=0)
-    """Steps at the end of each series that are only reported; open, a fifth, in whole horizons."""
+    """Test steps at the end of each series; by default a fifth, in whole horizons."""
     validation_steps: int = Field(0, ge=0)
-    """Steps before those on which is chosen and calibrated; open, a fifth, in whole horizons."""
+    """Validation and calibration steps before the test; by default a fifth, in whole horizons."""
     stride: int = Field(0, ge=0, le=MOST_STEPS)
-    """Steps from one origin to the next in what is held out; open, so that there are 60 or
-    fewer."""
+    """Steps between two held-out origins; by default such that there are at most 60."""
     refit: int | None = Field(None, ge=0)
-    """Learn anew from all that lies before every so many origins of the test, and at last from
-    everything; 0 never does; open, before each where that is cheap: not for networks."""
+    """Refit every N test origins and at the end; 0 never; by default 1 for cheap models."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The same, all filled in."""
+    """A backtest layout: the settings with every default filled in."""
 
     horizon: int
     season: int
@@ -72,40 +66,36 @@ class Layout:
     stride: int
     refit: int
     refit_fitted: int
-    """How often models learn anew that learn without a training loop: where that is left open,
-    wherever it is cheap."""
+    """Refit interval of models that are fitted in closed form."""
     by_series: bool
-    """Whether choosing and calibrating share the held steps by series, and not by time."""
+    """Whether validation and calibration share the held-out steps by series, instead of by time."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON values."""
+        """Return the layout as plain JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Any) -> Layout:
-        """Make what gave `to_json`. Raises ValueError for numbers of steps that cannot be."""
+        """Build the layout that returned `values`. Raises ValueError for impossible numbers."""
         made = TypeAdapter(cls).validate_python(values)
-        some = (made.horizon, made.season, made.window, made.min_context, made.stride)
+        positive = (made.horizon, made.season, made.window, made.min_context, made.stride)
         if (
-            min(some) < 1
-            or max(some) > MOST_STEPS
+            min(positive) < 1
+            or max(positive) > MOST_STEPS
             or min(made.test, made.validation_steps, made.refit, made.refit_fitted) < 0
         ):
-            raise ValueError("a number of steps is none")
+            raise ValueError("a number of steps is out of range")
         if made.min_context > made.window or made.horizon > made.test:
-            raise ValueError(
-                "the horizon is longer than the test, or more of the past is needed than is seen"
-            )
+            raise ValueError("the horizon exceeds the test, or the minimum context the context")
         return made
 
 
 def lay_out(
     panel: Panel, settings: BacktestSettings, fitted: bool, where: str
 ) -> tuple[Layout, list[int]]:
-    """Fill in what was left open, and give the series that are long enough. Raises DataError if
-    none is.
+    """Fill in the defaults of a backtest, and return the series that are long enough.
 
-    `fitted` models learn without a training loop.
+    `fitted` models learn without a training loop. Raises DataError if no series is long enough.
     """
     lengths = np.array([len(one) for one in panel.series])
     season = settings.season_length or panel.frequency.season
@@ -118,10 +108,10 @@ def lay_out(
         raise DataError(what, where=where, hint="give a shorter --horizon, or longer series")
     if settings.test and settings.test < horizon:
         hint = f"give {horizon} or more, or a shorter --horizon"
-        what = f"a test of {settings.test} steps has no forecast of {horizon}"
+        what = f"a test of {settings.test} steps is shorter than the horizon of {horizon}"
         raise SettingError(what, where="backtest.test", hint=hint)
 
-    def laid(by_series: bool) -> tuple[Layout, list[int], list[str]]:
+    def lay_out_by(by_series: bool) -> tuple[Layout, list[int], list[str]]:
         layout = _filled_in(settings, lengths, (season, horizon), by_series, fitted)
         long = [
             number
@@ -130,109 +120,98 @@ def lay_out(
         ]
         return layout, long, [part for part in PARTS if not len(origins(panel, layout, part, long))]
 
-    layout, long, lacking = laid(len(lengths) >= MANY)
+    layout, long, lacking = lay_out_by(len(lengths) >= MANY)
     if lacking and layout.by_series:
-        # Too few of many series are long enough to share the held steps among them: time is cut
-        # instead.
-        layout, long, lacking = laid(False)
+        # Too few series are long enough to share the held-out steps: split them by time instead.
+        layout, long, lacking = lay_out_by(False)
     if not lacking:
         return layout, long
     if "train" not in lacking and settings.validation_steps:
         what = (
-            f"{settings.validation_steps} held steps have no forecasts of {horizon} both to "
-            f"choose on and to calibrate on"
+            f"{settings.validation_steps} validation steps are too few for forecasts of {horizon} "
+            f"steps in both validation and calibration"
         )
         hint = f"give {2 * horizon} or more, or a shorter --horizon"
         raise SettingError(what, where="backtest.validation_steps", hint=hint)
     needed = layout.min_context + horizon + layout.validation_steps + layout.test
     what = (
-        f"the longest series has {lengths.max()} steps; {layout.min_context} of the past and "
-        f"a horizon of {horizon} to "
+        f"the longest series has {lengths.max()} of {needed} steps needed: {layout.min_context} of "
+        f"context and a horizon of {horizon} for training, "
     )
-    what += (
-        f"learn from, {layout.validation_steps} held out and {layout.test} for the test are "
-        f"{needed}"
-    )
+    what += f"{layout.validation_steps} for validation and calibration, {layout.test} for the test"
     raise DataError(what, where=where, hint="give a shorter --horizon, or longer series")
 
 
 def _filled_in(
     settings: BacktestSettings,
     lengths: NDArray[np.int64],
-    lasting: tuple[int, int],
+    season_and_horizon: tuple[int, int],
     by_series: bool,
     fitted: bool,
 ) -> Layout:
-    """Fill in what was left open, for series of these lengths; `lasting` are season and horizon."""
-    season, horizon = lasting
-    # Series that are hopelessly short say nothing of how much past the others have.
+    """Fill in the defaults for series of these lengths; `lasting` is (season, horizon)."""
+    season, horizon = season_and_horizon
+    # Series that are too short for any forecast do not count for the typical length.
     middle = int(
         np.median(lengths[lengths > 2 * horizon] if lengths.max() > 2 * horizon else lengths)
     )
     share = middle // 5 // horizon
     test = settings.test or horizon * max(share, 1)
-    held = settings.validation_steps or horizon * (
+    held_out = settings.validation_steps or horizon * (
         max(share, 1) if by_series else max(share - share % 2, 2)
     )
     stride = settings.stride or max(-(-(test - horizon + 1) // MOST_ORIGINS), 1)
-    learned = middle - test - held
-    least = settings.min_context or max(min(season + 1, learned - horizon), 3)
+    train = middle - test - held_out
+    min_context = settings.min_context or max(min(season + 1, train - horizon), 3)
     window = settings.context_length or max(
-        min(max(2 * season, 3 * horizon), learned - horizon), least
+        min(max(2 * season, 3 * horizon), train - horizon), min_context
     )
-    turns = len(range(0, test - horizon + 1, stride))
-    cheap = int(turns * lengths.sum() <= CHEAP) if settings.refit is None else settings.refit
+    refits = len(range(0, test - horizon + 1, stride))
+    cheap = int(refits * lengths.sum() <= CHEAP) if settings.refit is None else settings.refit
     refit = cheap if fitted else settings.refit or 0
-    return Layout(
-        horizon, season, window, min(least, window), test, held, stride, refit, cheap, by_series
-    )
+    steps = (horizon, season, window, min(min_context, window), test, held_out, stride)
+    return Layout(*steps, refit, cheap, by_series)
 
 
 def describe(panel: Panel, layout: Layout, short: Panel) -> str:
-    """Say what the series are, how they are used, and which were too short."""
+    """Describe the series, the parts, and which series are too short, in one line."""
     count = len(panel.series)
     what = f"{count} series" + (
-        f" of {len(panel.channels)} numbers" if len(panel.channels) > 1 else ""
+        f" of {len(panel.channels)} channels" if len(panel.channels) > 1 else ""
     )
     what += (
-        f", a step is {panel.frequency.one}, a season {layout.season}; {layout.horizon} "
-        f"steps are forecast from "
-    )
-    what += (
-        f"{layout.window} of the past; {layout.test} steps are the test, "
-        f"{layout.validation_steps} before them held out"
+        f", a step is {panel.frequency.one}, a season {layout.season} steps; the horizon is "
+        f"{layout.horizon} steps, the context {layout.window}; the test is the last {layout.test} "
+        f"steps, validation and calibration the {layout.validation_steps} before"
     )
     return what + (f"; {too_short(short, layout)}" if short.series else "")
 
 
 def too_short(short: Panel, layout: Layout) -> str:
-    """Name the series that were not learned."""
+    """Name the series that are too short for training."""
     names = some([repr(one.name) for one in short.series])
     needed = layout.min_context + layout.test
-    return (
-        f"series that are too short, and were left out: {len(short.series)}, of fewer than "
-        f"{needed} steps: {names}"
-    )
+    return f"left out {len(short.series)} series of fewer than {needed} steps: {names}"
 
 
-def origins(panel: Panel, layout: Layout, part: str, of: Sequence[int] | None = None) -> Origins:
-    """Give where forecasts of a part begin: train (every step), tune, calibrate or test (every
-    stride).
+def origins(
+    panel: Panel, layout: Layout, part: str, numbers: Sequence[int] | None = None
+) -> Origins:
+    """Return the origins of a part: every step for train, every stride for the held-out parts.
 
-    Those of the rehearsal have at least half of the windows before them that those of the test
-    have.
+    Rehearsal origins have at least half of the context that test origins have.
     """
     found: list[tuple[int, int]] = []
     place = 0
-    for number in range(len(panel.series)) if of is None else of:
+    for number in range(len(panel.series)) if numbers is None else numbers:
         length = len(panel.series[number])
         first, end, stride = span(length, layout, part, place)
         found += [
             (number, step)
             for step in range(max(first, layout.min_context), end - layout.horizon + 1, stride)
         ]
-        # Only series that have forecasts there share the held steps: else all that choose might be
-        # too short.
+        # Only series that have forecasts there share the held-out steps: else all series of the
+        # validation part might be too short.
         before_test = length - layout.test - layout.horizon
         place += before_test >= max(
             before_test + layout.horizon - layout.validation_steps, layout.min_context
@@ -241,17 +220,18 @@ def origins(panel: Panel, layout: Layout, part: str, of: Sequence[int] | None = 
 
 
 def span(length: int, layout: Layout, part: str, place: int) -> tuple[int, int, int]:
-    """Give the first step, the end and the stride of a part of a series."""
+    """Return the first step, the end and the stride of a part of a series."""
     test = length - layout.test
-    held = test - layout.validation_steps
+    held_out = test - layout.validation_steps
     if part == "train":
-        return 0, held, 1
+        return 0, held_out, 1
     if part == "test":
         return test, length, layout.stride
     if part == "rehearsal":
         return (test + layout.min_context + layout.horizon) // 2, test, layout.stride
     if layout.by_series:
-        mine = (place % 2 == 0) == (part == "validation")
-        return held, test if mine else held, layout.stride
-    middle = held + layout.validation_steps // 2
-    return (held, middle, layout.stride) if part == "validation" else (middle, test, layout.stride)
+        own = (place % 2 == 0) == (part == "validation")
+        return held_out, test if own else held_out, layout.stride
+    middle = held_out + layout.validation_steps // 2
+    first, end = (held_out, middle) if part == "validation" else (middle, test)
+    return first, end, layout.stride

@@ -1,5 +1,7 @@
-"""How far apart the steps of series are: whole months, seconds, or plain integers; calendar
-aware."""
+"""Frequency of a series: the calendar-aware distance between steps.
+
+A step is a number of whole months, of seconds, of workdays, or of plain integers.
+"""
 
 from __future__ import annotations
 
@@ -40,14 +42,15 @@ ALIASES = {
 ALIASES |= {"d": "day", "h": "hour", "min": "minute", "t": "minute", "s": "second", "b": "workday"}
 WORKDAY, MOSTLY = -1, 0.75
 EACH = 6
-"""So many months, one time in each, are steps of a month on whatever days they are."""
+"""Months with exactly one time each from which on steps are months, whatever their days."""
 SEASONS = {"quarter": 4, "month": 12, "week": 52, "day": 7, "workday": 5, "hour": 24}
 
 
 @dataclass(frozen=True)
 class Frequency:
-    """From one step to the next are `every` whole months, seconds, days from Monday to Friday, or
-    units of an integer.
+    """The distance from one step to the next: `every` times the unit `base`.
+
+    A workday is a day from Monday to Friday; a step is a unit of plain integers.
 
     >>> Frequency("month", 3).name, Frequency("second", 900).name, Frequency("second", 900).season
     ('quarter', '15 minutes', 96)
@@ -56,12 +59,11 @@ class Frequency:
     base: Literal["month", "second", "workday", "step"]
     every: int
     on: int = field(default=0, compare=False)
-    """Of months: the day that steps are on, as far as a month has it; WORKDAY for its last one,
-    0 where it varies."""
+    """Day of the month of each step; WORKDAY for the last workday, 0 if it varies."""
 
     @property
     def name(self) -> str:
-        """How it is called, as `--freq` takes it."""
+        """The name of the frequency, as `--freq` accepts it."""
         if (self.base, self.every) in NAMES:
             return NAMES[self.base, self.every]
         if self.base != "second":
@@ -71,7 +73,7 @@ class Frequency:
 
     @property
     def one(self) -> str:
-        """A step, in words: "an hour", "15 minutes"."""
+        """One step in words: "an hour", "15 minutes"."""
         return (
             self.name
             if self.name[0].isdigit()
@@ -80,14 +82,13 @@ class Frequency:
 
     @property
     def season(self) -> int:
-        """The usual number of steps in a season: a year of months, a week of days, a day of
-        hours; else 1."""
+        """The usual season length: a year of months, a week of days, a day of hours; else 1."""
         if self.base == "second" and self.every < DAY and DAY % self.every == 0:
             return DAY // self.every if self.every >= MINUTE else 1
         return SEASONS.get(self.name, 1)
 
     def ahead(self, last: Any, steps: int) -> Times:
-        """Give the times of the steps after `last`; a month that is shorter ends on its last day.
+        """Return the times of the steps after `last`; in shorter months, the last day.
 
         >>> Frequency("month", 1).ahead(np.datetime64("2024-01-31T00:00:00"),
         ...     2).astype("datetime64[D]").tolist()
@@ -125,7 +126,7 @@ class Frequency:
 
 
 def read_frequency(name: str) -> Frequency:
-    """Read what a person writes after `--freq`. Raises SettingError.
+    """Parse the value of `--freq`. Raises SettingError.
 
     >>> read_frequency("15min") == read_frequency("15 minutes") == Frequency("second", 900)
     True
@@ -140,8 +141,7 @@ def read_frequency(name: str) -> Frequency:
 
 
 def usual(times: Times) -> Frequency | None:
-    """Give the frequency that most steps of a series have; None where it has too few steps to
-    tell."""
+    """Return the most common frequency of a series; None if it has too few steps."""
     if len(times) < 2:
         return None
     if times.dtype.kind != "M":
@@ -156,7 +156,7 @@ def usual(times: Times) -> Frequency | None:
         found == Frequency("second", DAY)
         and np.is_busday(days := times.astype("datetime64[D]")).all()
     ):
-        # Without any weekend in between, they may be days as well.
+        # Without a weekend in between, the steps may be days as well.
         return (
             Frequency("workday", 1)
             if days[-1] - days[0] >= np.busday_count(days[0], days[-1]) + 2
@@ -166,8 +166,7 @@ def usual(times: Times) -> Frequency | None:
 
 
 def _on(times: Times) -> int | None:
-    """Give the day that all times are on in their months, as times of months are, and of no smaller
-    step; else None.
+    """Return the day of the month that all times share; None if their steps are not months.
 
     >>> _on(np.array(["2015-01-30", "2015-02-28", "2015-03-30"], "datetime64[s]"))
     30
@@ -183,15 +182,16 @@ def _on(times: Times) -> int | None:
     early = (_last_workdays(times.astype("datetime64[M]")) - times.astype("datetime64[D]")).astype(
         np.int64
     ) // DAY
-    # Where the last one is a holiday, the one before it.
+    # If the last workday is a holiday, the series has the one before it.
     return (
         WORKDAY if early.min() >= 0 and early.max() <= 4 and (early == 0).mean() >= MOSTLY else None
     )
 
 
 def _each_month(times: Times, months: NDArray[np.int64]) -> bool:
-    """Tell times of which there is one in each month, or each third, on days that vary: the first
-    workday, the last Friday; steps of always as many days are none.
+    """Whether there is one time in each month, or in each third month, on days that vary.
+
+    Examples are the first workday and the last Friday; a constant number of days is no such step.
     """
     alike = len(months) >= EACH and months.min() >= 1 and np.ptp(months) == 0
     return bool(
@@ -214,7 +214,7 @@ def _lengths(times: Times) -> NDArray[np.int64]:
 
 
 def _last_workdays(months: NDArray[Any]) -> NDArray[Any]:
-    """Give the last day of each month from Monday to Friday, at midnight."""
+    """Return the last day from Monday to Friday of each month, at midnight."""
     return np.busday_offset((months + 1).astype("datetime64[D]"), -1, roll="forward").astype(
         "datetime64[s]"
     )
@@ -233,11 +233,10 @@ def _most(
 
 
 def steps_between(times: Times, frequency: Frequency) -> NDArray[np.float64]:
-    """Count the steps from each time to the next, in whole ones where the times fit the
-    frequency."""
+    """Count the steps between successive times; whole numbers if the times fit the frequency."""
     if frequency.base == "month":
         months = np.diff(times.astype("datetime64[M]").astype(np.int64)) / frequency.every
-        # Two times of one month are no steps of months, unless all are on the same day of it.
+        # Two times in one month do not fit a step of months, unless all share a day of the month.
         return months if _on(times) is not None else np.where(months == 0, 0.5, months)
     if frequency.base == "workday":
         days = times.astype("datetime64[D]")
@@ -247,8 +246,9 @@ def steps_between(times: Times, frequency: Frequency) -> NDArray[np.float64]:
 
 
 def calendar(times: Times, frequency: Frequency) -> NDArray[np.float32]:
-    """Give where each time stands in its day, week and year, as harmonics (steps, features);
-    nothing for integers.
+    """Compute calendar features: harmonics of day, week and year.
+
+    The shape is (steps, features); integers have no features.
 
     >>> calendar(np.array(["2020-01", "2020-07"], "datetime64[s]"), Frequency("month", 1))[:,
     ...     1].round(3).tolist()
@@ -266,7 +266,7 @@ def calendar(times: Times, frequency: Frequency) -> NDArray[np.float32]:
             )
         ]
     elif frequency.base == "second" and frequency.every < DAY:
-        # hours are rarely known for more than a year or two, too few to learn a year from
+        # Hourly series rarely span more than a year or two, too few to learn a yearly cycle.
         cycles = []
     else:
         cycles = [((times - year.astype("datetime64[s]")).astype(np.int64) / (365.2425 * DAY), 2)]

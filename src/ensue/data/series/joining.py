@@ -1,4 +1,4 @@
-"""Series that go on from others: rows that came later are put after what was learned."""
+"""Append later rows to the series of a training panel."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from ensue.data.series.panel import Panel, Series, SeriesSettings
 from ensue.data.tables.series_checks import Read
 from ensue.errors import SettingError, UserError
 
+LIKE_TRAINING = "give a file like the training file"
 
-def append(learned: Panel, later: Panel) -> tuple[Panel, list[int]]:
-    """Put what was learned before series that go on from it, and give where what was not learned
-    begins in each.
 
-    A series goes on where its first step is one of the learned ones, or the next; its own rows go
-    before learned ones of the same time. A single series goes on from a single one, whatever their
-    names, if it has the same values where both have some.
+def append(train: Panel, later: Panel) -> tuple[Panel, list[int]]:
+    """Append later series to those of training, and return where the new steps of each begin.
+
+    A series continues if its first step is one of the training steps, or the next one. Its own rows
+    replace training rows of the same time. If both panels have a single series, their names may
+    differ, provided that their values agree wherever both have some.
     """
-    before = {one.name: one for one in learned.series}
+    before = {one.name: one for one in train.series}
     single = len(before) == len(later.series) == 1
     series, first = [], []
     for one in later.series:
         old = next(iter(before.values())) if single else same_id(one.name, before, later.series)
         if single and old is not None and old.name != one.name:
-            old = replace(old, name=one.name) if _agrees(old, one, learned.frequency) else None
-        joined = one if old is None else _join(old, one, learned.frequency)
-        series.append(joined)
-        first.append(0 if old is None else int((joined.times <= old.times[-1]).sum()))
-    return replace(later, series=tuple(series), frequency=learned.frequency), first
+            old = replace(old, name=one.name) if _agrees(old, one, train.frequency) else None
+        merged = one if old is None else _join(old, one, train.frequency)
+        series.append(merged)
+        first.append(0 if old is None else int((merged.times <= old.times[-1]).sum()))
+    return replace(later, series=tuple(series), frequency=train.frequency), first
 
 
-def after_last_step(found: Sequence[Read], learned: Panel) -> list[Read]:
-    """Put the last step that was learned before rows of the future alone: they tell what is
-    known after it."""
-    before = {one.name: one for one in learned.series}
+def after_last_step(found: Sequence[Read], train: Panel) -> list[Read]:
+    """Prepend the last training step to series that have only rows of the future."""
+    before = {one.name: one for one in train.series}
     series = [one.series for one in found]
-    whole = []
+    extended = []
     for one in found:
         old = (
             next(iter(before.values()))
@@ -49,23 +49,22 @@ def after_last_step(found: Sequence[Read], learned: Panel) -> list[Read]:
             else same_id(one.series.name, before, series)
         )
         if old is None or len(one.series) or old.times.dtype.kind != one.future.dtype.kind:
-            whole.append(one)
+            extended.append(one)
             continue
         last = {name: getattr(old, name)[-1:] for name in ("times", "values", "past", "filled")}
         known = np.concatenate([old.known[len(old) - 1 : len(old)], one.series.known])
-        rows = ["what was learned", *one.rows]
-        whole.append(replace(one, series=replace(one.series, **last, known=known), rows=rows))
-    return whole
+        rows = ["training data", *one.rows]
+        extended.append(replace(one, series=replace(one.series, **last, known=known), rows=rows))
+    return extended
 
 
-def continued_times(learned: Panel, later: Panel) -> Panel:
-    """Let steps that are counted anew in each table, as in the files of M4, go on where the learned
-    ones end.
+def continued_times(train: Panel, later: Panel) -> Panel:
+    """Shift step numbers that restart in each table, to follow the training steps.
 
-    That is so where all series begin with the number of the learned ones, and have other values
-    there.
+    The files of M4 are numbered so. This applies if all series begin with the first training
+    number, and have other values there.
     """
-    before = {one.name: one for one in learned.series}
+    before = {one.name: one for one in train.series}
     series = []
     for one in later.series:
         old = before.get(one.name)
@@ -76,55 +75,53 @@ def continued_times(learned: Panel, later: Panel) -> Panel:
             or one.times[0] != old.times[0]
         ):
             return later
-        if _agrees(old, one, learned.frequency):
+        if _agrees(old, one, train.frequency):
             return later
-        begin = learned.frequency.ahead(old.times[-1], 1)[0]
+        begin = train.frequency.ahead(old.times[-1], 1)[0]
         series.append(replace(one, times=one.times - one.times[0] + begin))
     return later.with_series(series)
 
 
 def read_as(
-    learned: Panel, settings: SeriesSettings, read: Callable[[SeriesSettings], Panel]
+    train: Panel, settings: SeriesSettings, read: Callable[[SeriesSettings], Panel]
 ) -> Panel:
-    """Read series that have the frequency of learned ones: a few new rows would not tell it.
-    Raises DataError."""
+    """Read series with the frequency of a training panel, which a few new rows would not show.
+
+    Raises DataError, SettingError.
+    """
     try:
-        panel = read(settings.model_copy(update={"freq": settings.freq or learned.frequency.name}))
+        panel = read(settings.model_copy(update={"freq": settings.freq or train.frequency.name}))
     except UserError as error:
         try:
             other = read(settings)
         except UserError:
             raise error from None
-        refuse_unlike(learned, other)  # says better why, where they have a frequency of their own
+        refuse_unlike(train, other)  # its message is clearer if the rows have another frequency
         raise
-    refuse_unlike(learned, panel)
+    refuse_unlike(train, panel)
     return panel
 
 
 def refuse_unlike(panel: Panel, other: Panel) -> None:
-    """Let a panel pass that has the columns and the frequency of another. Raises SettingError."""
+    """Raise SettingError if columns or frequency differ from those of the training panel."""
     if len(panel.channels) != len(other.channels):
-        what = (
-            f"there are {len(other.channels)} numbers to forecast, and {len(panel.channels)} "
-            f"were learned"
-        )
-        raise SettingError(what, hint="give a file like the one that was learned")
+        what = f"{len(other.channels)} target columns, but {len(panel.channels)} in training"
+        raise SettingError(what, hint=LIKE_TRAINING)
     kinds = [
         "dates" if one.series[0].times.dtype.kind == "M" else "integers" for one in (other, panel)
     ]
     if kinds[0] != kinds[1]:
-        what = f"the times are {kinds[0]}, and {kinds[1]} in what was learned"
-        raise SettingError(what, hint="give a file like the one that was learned")
+        what = f"the times are {kinds[0]}, but {kinds[1]} in training"
+        raise SettingError(what, hint=LIKE_TRAINING)
     if panel.frequency != other.frequency and other.steps > len(other.series):
-        what = f"a step is {other.frequency.one}, and {panel.frequency.one} in what was learned"
-        raise SettingError(what, hint="give a file like the one that was learned")
+        what = f"a step is {other.frequency.one}, but {panel.frequency.one} in training"
+        raise SettingError(what, hint=LIKE_TRAINING)
 
 
 def same_id(name: str, before: Mapping[str, Series], later: Iterable[Series]) -> Series | None:
-    """Give the series of the same id: of the same name, or of the same number, so 1, 1.0 and 001
-    are one.
+    """Return the training series of the same name or number: 1, 1.0 and 001 are one id.
 
-    Where two ids, among the learned or the later ones, are the same number, only names count.
+    If two ids of either panel are the same number, only names count.
     """
     if name in before or (number := _number(name)) is None:
         return before.get(name)
@@ -142,9 +139,8 @@ def _number(name: str) -> float | None:
 
 
 def _place(old: Series, one: Series, frequency: Frequency) -> int | None:
-    """Give how many steps of the old series stand before the first of the other, None if it does
-    not go on from it."""
-    # Steps of months that are on days that vary are the same if the month is.
+    """Count the training steps before the first step of a later series; None if there is a gap."""
+    # Monthly steps on varying days are the same step if they are in the same month.
     unit = "datetime64[M]" if frequency.base == "month" and not frequency.on else old.times.dtype
     begin = one.times[0].astype(unit)
     at = np.flatnonzero(old.times.astype(unit) == begin)
@@ -161,7 +157,7 @@ def _agrees(old: Series, one: Series, frequency: Frequency) -> bool:
 
 
 def _join(old: Series, one: Series, frequency: Frequency) -> Series:
-    """Put the steps of the old series before those of the other, under the name of the old one."""
+    """Put the training steps before those of the later series, under the training name."""
     place = _place(old, one, frequency)
     if not place:
         return replace(one, name=old.name)

@@ -1,5 +1,4 @@
-"""Series as they were read: what is forecast, what is known ahead, what is not, and what never
-changes."""
+"""Panels of series: targets, known, past and static covariates."""
 
 from __future__ import annotations
 
@@ -19,56 +18,47 @@ Values = NDArray[np.float64]
 
 
 class SeriesSettings(PartFiles):
-    """How series are read."""
+    """How time series are read from files."""
 
     id: str = ""
-    """The column that tells series apart; unset, `unique_id`, or the only column of words beside
-    the times."""
+    """Column of series ids; by default `unique_id`, or the only column of words."""
     time: str = ""
-    """The column of times: dates, months, quarters, integers; unset, `ds`, or the first column
-    of times."""
+    """Column of times: dates, months, quarters, integers; by default `ds`, or the first such."""
     target: tuple[str, ...] = ()
-    """What is forecast; several columns are several numbers of each step. Unset, `y`, or the only
-    column of numbers; of several, each becomes a series of its own."""
+    """Target columns (channels); by default `y`, or each column of numbers as a series."""
     known_covariates: tuple[str, ...] = ()
-    """Columns of numbers whose future is known when a forecast is made, such as prices or
-    holidays."""
+    """Columns of numbers whose future is known at forecast time, such as prices or holidays."""
     past_covariates: tuple[str, ...] = ()
     """Columns of numbers of which only the past is known."""
     static_covariates: tuple[str, ...] = ()
-    """Columns that are the same at all steps of a series: numbers or words."""
+    """Columns of numbers or words that are constant within a series."""
     freq: str = ""
-    """The distance of two steps, such as month, day or "15 minutes"; unset, the usual one of the
-    data."""
+    """Frequency, such as month, day or "15 minutes"; by default the most common one in the data."""
     fill: str = ""
-    """What steps that are missing, and empty cells, become: previous or zero; unset, they are
-    refused."""
+    """Fill for missing steps and empty cells: previous or zero; by default they are an error."""
     day_first: bool | None = None
-    """Whether 03/04/2026 is in April; unset, the dates tell, as soon as one has a day after the
-    12th."""
+    """Whether 03/04/2026 is in April; by default any date with a day after the 12th decides."""
     decimal: Literal["", ".", ","] = ""
-    """The decimal mark; the other one, spaces or ' divide thousands. Unset, each column of
-    numbers tells by itself."""
+    """Decimal mark; the other one, spaces or ' divide thousands. By default each column decides."""
     encoding: str = "utf-8"
-    """How the files are encoded, by Python's name for it."""
+    """Encoding of the files, by Python's name for it."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """One series, its steps in order and without gaps."""
+    """One series: its steps in order, without gaps."""
 
     name: str
     times: Times
     values: Values
     """(steps, channels)."""
     known: Values
-    """(steps and perhaps more, known): those past the last step are of the future."""
+    """(steps and perhaps more, known): rows past the last step are of the future."""
     past: Values
     """(steps, past)."""
     static: tuple[Any, ...] = ()
     filled: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
-    """(steps, channels): which values nobody measured, but stand where one was missing. None of
-    them unless said."""
+    """(steps, channels): true where a missing value was filled in; all false by default."""
 
     def __post_init__(self) -> None:
         if not self.filled.size:
@@ -79,30 +69,28 @@ class Series:
 
     @property
     def observed(self) -> Values:
-        """The values, NaN where they were filled in: only what was measured is a truth that
-        figures count."""
+        """The values, NaN where they were filled in: metrics count only measured values."""
         return np.where(self.filled, np.nan, self.values)
 
     def until(self, end: int) -> Series:
-        """Give the series as it was before step `end`."""
+        """Return the series as it was before step `end`."""
         names = ("times", "values", "known", "past", "filled")
         return replace(self, **{name: getattr(self, name)[:end] for name in names})
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Series that are learned together."""
+    """Series that one model is trained on."""
 
     series: tuple[Series, ...]
     frequency: Frequency
     channels: tuple[str, ...]
-    """What the numbers of a step are called."""
+    """The names of the channels of each step."""
     known: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
     reading: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    """How the table was read, as plain JSON values: its columns, and what no cell tells by
-    itself."""
+    """How the table was read, as plain JSON values: its columns, and their formats."""
 
     @property
     def steps(self) -> int:
@@ -110,11 +98,11 @@ class Panel:
         return sum(map(len, self.series))
 
     def with_series(self, series: Sequence[Series]) -> Panel:
-        """Give the same with other series."""
+        """Return the panel with other series."""
         return replace(self, series=tuple(series))
 
     def parted(self, numbers: Sequence[int]) -> tuple[Panel, Panel]:
-        """Give the same with the series of these numbers, and with the others."""
+        """Return the panel with the series of these numbers, and the panel with the others."""
         chosen = set(numbers)
         others = [one for number, one in enumerate(self.series) if number not in chosen]
         return self.with_series([self.series[number] for number in numbers]), self.with_series(
@@ -122,7 +110,7 @@ class Panel:
         )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Give all numbers and times as named arrays, one series after the other."""
+        """Return all numbers and times as named arrays, one series after the other."""
         several = self.series
         times = np.concatenate([one.times for one in several])
         return {
@@ -136,7 +124,7 @@ class Panel:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Give the rest of it, as plain JSON values."""
+        """Return what `to_arrays` leaves out, as plain JSON values."""
         return {
             "names": [one.name for one in self.series],
             "statics": [list(one.static) for one in self.series],
@@ -150,7 +138,7 @@ class Panel:
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> Panel:
-        """Make the panel that gave `to_arrays` and `to_json`."""
+        """Build the panel that returned `to_arrays` and `to_json`. Raises ValueError."""
         times = np.array(arrays["times"])
         times = times.astype("datetime64[s]") if values["dated"] else times
         offsets, beyond = arrays["offsets"], arrays["known_offsets"]
@@ -174,7 +162,7 @@ class Panel:
         base, every, on = values["frequency"]
         frequency = TypeAdapter(Frequency).validate_python({"base": base, "every": every, "on": on})
         if not 1 <= frequency.every <= LONGEST_STEP or not WORKDAY <= frequency.on <= 31:
-            raise ValueError("the frequency is none")
+            raise ValueError("the frequency is out of range")
         return cls(tuple(series), frequency, **columns, reading=values["reading"])
 
 
@@ -183,7 +171,7 @@ LONGEST_STEP = 10**10
 
 
 def _check(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
-    """Raise ValueError for what no panel gives as arrays and plain values."""
+    """Raise ValueError for arrays and values that no panel returns."""
     count, width = (
         len(values["names"]),
         {name: len(names) for name, names in values["columns"].items()},
@@ -192,13 +180,13 @@ def _check(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> Non
     if not all(isinstance(text, str) for names in texts for text in names) or not isinstance(
         values["reading"], dict
     ):
-        raise ValueError("the names of series and columns are none")
+        raise ValueError("the names of series and columns are not texts")
     if len(set(values["names"])) < count or any(
         len(row) != width["static"] for row in values["statics"]
     ):
-        raise ValueError("the names and static columns of series are not theirs")
+        raise ValueError("the names or static columns do not fit the series")
     if not all(isinstance(one, str | int | float) for row in values["statics"] for one in row):
-        raise ValueError("the static columns of series are none")
+        raise ValueError("a static column holds neither texts nor numbers")
     for name in ("offsets", "known_offsets"):
         check_offsets(arrays[name], name)
         if len(arrays[name]) != count + 1:
@@ -219,6 +207,6 @@ def _check(arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> Non
     if "filled" in arrays and (
         arrays["filled"].dtype != np.uint8 or arrays["filled"].shape != shapes["values"]
     ):
-        raise ValueError("what is filled are not values of the series")
+        raise ValueError("filled does not fit the values of the series")
     if width["known"] and (np.diff(arrays["known_offsets"]) < np.diff(arrays["offsets"])).any():
-        raise ValueError("what is known ahead ends before the series")
+        raise ValueError("the known covariates end before the series")

@@ -1,5 +1,4 @@
-"""Series whose validation and test part stand in files of their own, which go on where the
-others end."""
+"""Series whose validation and test parts are files that continue the training series."""
 
 from __future__ import annotations
 
@@ -18,10 +17,10 @@ from ensue.errors import DataError, SettingError
 def read_series_of_parts(
     paths: Sequence[Path], data: SeriesSettings, backtest: BacktestSettings, listener: Listener
 ) -> tuple[Panel, BacktestSettings, Mapping[Path, str]]:
-    """Read all series with the files that go on from them, and say how long the parts are and which
-    files were read.
+    """Read all series with the files that continue them.
 
-    Raises DataError, SettingError.
+    Returns the panel, the settings with the lengths of the parts, and the part of each file. Raises
+    DataError, SettingError.
     """
     if data.valid_file and not data.test_file:
         raise _without_test("--valid")
@@ -38,8 +37,8 @@ def read_series_of_parts(
 
 def _without_test(where: str) -> SettingError:
     what, hint = (
-        "the test would be cut from the file to choose on",
-        "give --test as well, a file that goes on from there",
+        "the test part would be cut from the validation file",
+        "give --test as well, a file that continues the validation file",
     )
     return SettingError(what, where=where, hint=hint)
 
@@ -47,15 +46,15 @@ def _without_test(where: str) -> SettingError:
 def _with_files(
     files: Sequence[Path], panel: Panel, data: SeriesSettings, listener: Listener
 ) -> tuple[Panel, int]:
-    """Put files after the series that they go on from, by so many steps each. Raises DataError
-    if they do not."""
-    later = read_as(panel, data, lambda said: read_panel(files, said, listener, panel))
+    """Append files to the series that they continue, and return how many steps each adds.
+
+    Raises DataError if they do not continue every series by the same number of steps.
+    """
+    later = read_as(panel, data, lambda settings: read_panel(files, settings, listener, panel))
     later, first = append(panel, continued_times(panel, later))
     added = {len(one) - begin for one, begin in zip(later.series, first, strict=True)}
     if len(later.series) != len(panel.series) or len(added) > 1 or 0 in first or 0 in added:
-        what = (
-            "the file does not go on with every series, for as many steps each, where the data ends"
-        )
+        what = "the file does not continue every series where the data ends, by equally many steps"
         hint = "score other series with `ensue evaluate RUN FILE`"
         given = str(files[0]) in (data.valid_file, data.test_file)
         flag_hint = None if given else "read all files together with --set data.split=drawn"

@@ -1,5 +1,4 @@
-"""What a model is given of a forecast: the past, scaled by its own mean and spread, and what is
-known of the future."""
+"""Input windows of forecasts: the past, scaled by its own mean and spread, and known covariates."""
 
 from __future__ import annotations
 
@@ -21,26 +20,28 @@ from ensue.errors import DataError
 
 Array = NDArray[Any]
 Scaling: TypeAlias = Literal["standard", "level"]
-"""standard: less the mean of the past window, by its standard deviation; level: by the mean of
-its absolute values."""
+"""How a window is scaled.
+
+standard: minus the mean of the past window, divided by its standard deviation; level: divided by
+the mean of its absolute values.
+"""
 
 
 @dataclass(frozen=True)
 class Covariates:
-    """How columns beside the target become numbers: mean and spread of the training part, and
-    the words of it."""
+    """Standardisation of covariates: mean and spread on the training part, and the words of it."""
 
     known: tuple[list[float], list[float]]
     past: tuple[list[float], list[float]]
     words: list[list[str] | None]
-    """Of each static column its words, or None if it holds numbers."""
+    """The words of each static column; None for a column of numbers."""
     static: tuple[list[float], list[float]]
     values: tuple[list[float], list[float]]
-    """Of what is forecast: networks are told where a window lies among all."""
+    """Mean and spread of the targets: networks see where a window lies among them."""
 
     @classmethod
     def fit(cls, panel: Panel, ends: Sequence[int]) -> Covariates:
-        """Learn from the steps of each series before its end."""
+        """Fit on the steps of each series before its end."""
         pairs = list(zip(panel.series, ends, strict=True))
         words: list[list[str] | None] = []
         for column in range(len(panel.static)):
@@ -55,25 +56,24 @@ class Covariates:
         return cls(_moments(known), _moments(past), words, _moments(static), _moments(values))
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON values."""
+        """Return the fitted values as plain JSON values."""
         return vars(self).copy()
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], panel: Panel) -> Covariates:
-        """Make what gave `to_json` of a panel. Raises ValueError where it is that of none, or of
-        another."""
+        """Build what returned `to_json`. Raises ValueError if it does not fit the panel."""
         made = TypeAdapter(cls).validate_python(values)
         if len(made.words) != len(panel.static):
-            raise ValueError("the static columns are others")
+            raise ValueError("the static columns differ from those of the panel")
         numbers = [1 if words is None else len(words) for words in made.words]
         widths = (len(panel.known), len(panel.past), sum(numbers), len(panel.channels))
         for (mean, spread), width in zip(
             (made.known, made.past, made.static, made.values), widths, strict=True
         ):
             if len(mean) != len(spread) or len(mean) not in (0, width):
-                raise ValueError("means and spreads are those of other columns")
+                raise ValueError("means and spreads do not fit the columns")
             if not np.isfinite([*mean, *spread]).all() or any(one <= 0 for one in spread):
-                raise ValueError("a mean or a spread is none")
+                raise ValueError("a mean is not finite, or a spread is not positive")
         return made
 
 
@@ -85,8 +85,7 @@ def _moments(values: Array) -> tuple[list[float], list[float]]:
 
 
 def _static(one: Series, words: Sequence[list[str] | None]) -> Array:
-    """Give the static columns as numbers, words as one of so many; a word that was never seen is
-    none of them."""
+    """Return the static columns as numbers: words one-hot, unknown words all zero."""
     parts: list[float] = []
     for value, known in zip(one.static, words, strict=True):
         parts += [float(value)] if known is None else [float(str(value) == word) for word in known]
@@ -98,14 +97,21 @@ def _standard(values: Array, moments: Sequence[Sequence[float]]) -> Array:
 
 
 class WindowGatherer:
-    """Gathers the batches of any origins of a panel. Fields, all but `loc` and `scale` scaled:
+    """Gather batches of windows for any origins of a panel.
 
-    past (batch, window, channels); seen (batch, window), which of its steps there are; target
-    (batch, horizon, channels), zero where it is not there yet; observed, likewise, where it is
-    there and was measured; known (batch, window + horizon, known), the calendar first; covariate
-    (batch, window, past); static (batch, static); level (batch, 2 channels), where loc and scale
-    lie among those of the training part; loc, scale (batch, channels). `ahead` steps after the end
-    of each series can be forecast.
+    All fields but `loc` and `scale` are scaled:
+
+    - past (batch, window, channels)
+    - seen (batch, window): which steps of the window exist
+    - target (batch, horizon, channels): zero where it is unknown
+    - observed (batch, horizon, channels): where the target exists and was measured
+    - known (batch, window + horizon, known): the calendar features first
+    - covariate (batch, window, past)
+    - static (batch, static)
+    - level (batch, 2 channels): where loc and scale lie in the training distribution
+    - loc, scale (batch, channels)
+
+    Up to `ahead` steps after the end of each series can be forecast.
     """
 
     def __init__(
@@ -134,7 +140,7 @@ class WindowGatherer:
 
     @property
     def shape(self) -> dict[str, int]:
-        """How many numbers of each sort a model is given."""
+        """The number of columns of each kind that a model sees."""
         return {
             "channels": len(self.panel.channels),
             "known": self.known.shape[1],
@@ -144,7 +150,7 @@ class WindowGatherer:
         }
 
     def targets(self, origins: Origins) -> Array:
-        """Give what came, unscaled (forecasts, horizon, channels), NaN where that was filled in."""
+        """Return actual values, unscaled (forecasts, horizon, channels), NaN if filled in."""
         self._refuse_beyond(origins, 0)
         steps = (self.starts[origins[:, 0]] + origins[:, 1])[:, None] + np.arange(
             self.layout.horizon
@@ -152,15 +158,15 @@ class WindowGatherer:
         return np.where(self.filled[steps], np.nan, self.values[steps])
 
     def measured(self, origins: Origins) -> NDArray[np.bool_]:
-        """Tell of which forecasts any number that came was measured, and not filled in."""
+        """Tell which forecasts have at least one measured actual value."""
         return np.asarray(np.isfinite(self.targets(origins)).any((1, 2)))
 
     def arrays(self, origins: Origins) -> dict[str, Array]:
-        """Give all fields, in double precision."""
+        """Return all fields, in double precision."""
         self._refuse_beyond(origins, self.ahead)
         layout, (number, origin) = self.layout, origins.T
         back = origin[:, None] - layout.window + np.arange(layout.window)
-        # Before its first step a series is taken to have stood still.
+        # Before its first step a series repeats its first value; `seen` is false there.
         at, seen = self.starts[number][:, None] + np.maximum(back, 0), back >= 0
         past = self.values[at]
         loc, scale = _scales(past, seen, self.scaling)
@@ -186,9 +192,9 @@ class WindowGatherer:
         }
 
     def _refuse_beyond(self, origins: Origins, ahead: int) -> None:
-        """Let origins pass whose past and horizon are their own series', and `ahead` steps after
-        it; all series lie in one array, so that others would be read without an error. Raises
-        IndexError.
+        """Raise IndexError for origins whose window leaves their series by more than `ahead`.
+
+        All series lie in one array, so a wrong origin would silently read another series.
         """
         number, origin = origins.T
         of_none = (number < 0) | (number >= len(self.lengths))
@@ -201,7 +207,7 @@ class WindowGatherer:
             )
 
     def batch(self, origins: Origins) -> Batch[Array]:
-        """Make a batch: the same fields in single precision."""
+        """Return the fields as a batch, in single precision."""
         fields = {
             name: array if array.dtype == bool else array.astype(np.float32)
             for name, array in self.arrays(origins).items()
@@ -212,8 +218,7 @@ class WindowGatherer:
 
 
 class WindowFeed:
-    """Origins in random order, `rows` a batch; nothing is drawn but from the seed and the number
-    of the epoch."""
+    """Origins in random order, `rows` per batch; seed and epoch alone decide the order."""
 
     unit = "steps"
 
@@ -224,7 +229,7 @@ class WindowFeed:
         return -(-len(self.origins) // self.rows)
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Batch[Array]]:
-        """Give the batches of an epoch from number `first` on."""
+        """Yield the batches of an epoch from number `first` on."""
         order = generator(self.seed, number).permutation(len(self.origins))
         for place in range(first, len(self)):
             yield self.inputs.batch(
@@ -233,14 +238,16 @@ class WindowFeed:
 
 
 def _known(one: Series, panel: Panel, covariates: Covariates, steps: int) -> Array:
-    """Give calendar and known columns of all steps and some of the future. Raises DataError if a
-    value is missing."""
+    """Return calendar features and known covariates of all steps and some of the future.
+
+    Raises DataError if a value is missing.
+    """
     future = panel.frequency.ahead(one.times[-1], steps - len(one))
     waves = calendar(np.concatenate([one.times, future]), panel.frequency)
     if panel.known and len(one.known) < steps:
         columns = ", ".join(map(repr, panel.known))
         what = (
-            f"what is known ahead ({columns}) is missing at "
+            f"the known covariates ({columns}) are missing at "
             f"{shown(future[len(one.known) - len(one)])} of {one.name!r}"
         )
         raise DataError(what, hint="give a file with rows of the future whose target is empty")
@@ -250,7 +257,7 @@ def _known(one: Series, panel: Panel, covariates: Covariates, steps: int) -> Arr
 
 
 def _scales(past: Array, seen: Array, scaling: Scaling) -> tuple[Array, Array]:
-    """Give the mean and the spread of the steps that were seen, (batch, channels) each."""
+    """Return location and scale of the steps that exist, (batch, channels) each."""
     count, real = seen.sum(1)[:, None], seen[:, :, None]
     level = (np.abs(past) * real).sum(1) / count
     if scaling == "level":

@@ -1,5 +1,4 @@
-"""Texts with their labels, a row of a table each: CSV, TSV, JSON Lines or Parquet, with a header
-or without."""
+"""Tables of labelled texts, one row each: CSV, TSV, JSON Lines or Parquet."""
 
 from __future__ import annotations
 
@@ -27,14 +26,13 @@ USUAL = {
     "text": ("text", "sentence", "message", "content"),
     "label": ("label", "class", "target", "category", "sentiment", "tag"),
 }
-"""What columns are called."""
+"""Usual names of the columns of texts and of labels."""
 
 LONGEST_NAME = 60
-"""Characters: what stands where the header should be, and is longer, is taken for data, if
-nobody names a column."""
+"""Characters; a longer field in the first line suggests data instead of a header."""
 
 SEVERAL_WORDS = 3
-"""In the mean, from which on what repeats is a text all the same."""
+"""Mean word count from which on a column that repeats is still text."""
 
 
 class LabelledTable(Settings):
@@ -42,28 +40,24 @@ class LabelledTable(Settings):
 
     name: Literal["table"] = "table"
     text: str = ""
-    """The column that holds the text; if it is not given, the only one that could."""
+    """Text column; by default the only column that could be one."""
     label: str = ""
-    """The column that holds the label; if it is not given, the only one that could."""
+    """Label column; by default the only column that could be one."""
     group: str = ""
-    """The column of groups: examples of one group stay in one part of the data."""
+    """Group column: examples of one group stay in one part of the data."""
     header: Literal["auto", "yes", "no"] = "auto"
-    """Whether the first line has the names of the columns; auto takes it for a row if a field of
-    it comes again."""
+    """Whether the first line is a header; auto says no if one of its fields occurs again."""
     incomplete: Literal["refuse", "leave out", "no labels"] = "refuse"
-    """What is done with rows that have no text, or no label. With "no labels", as where several
-    labels may be true of an example, none is true of one that has none; those without text are
-    refused."""
+    """Rows without text or label: refuse, leave out, or no labels (multilabel: none is true)."""
     encoding: str = "utf-8"
-    """How the files are encoded, by Python's name for it."""
+    """Encoding of the files, by Python's name for it."""
     max_line_length: int = 1_000_000
-    """The most characters that a line of the file may have."""
+    """Maximum length of a line, in characters."""
 
     def resolved(
         self, files: Sequence[Path], listener: Listener, labelled: bool = True
     ) -> LabelledTable:
-        """Fill in what was not said, as the first file has it; tells `listener` what was
-        guessed. Raises DataError."""
+        """Fill in unset columns from the first file, and report the guesses. Raises DataError."""
         refuse_others(files, ROWS)
         there = self.model_copy(update={"header": _header(files[0], self, listener)})
         sample = _sample(files[0], there)
@@ -79,10 +73,9 @@ class LabelledTable(Settings):
         return found
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
-        """Make the reader of these files; if not `labelled`, labels may be missing. Raises
-        DataError.
+        """Build the reader of files; if not `labelled`, labels may be missing. Raises DataError.
 
-        Rows that lack text or label are refused, or left out and counted.
+        Rows without text or label raise DataError, or are skipped and counted.
         """
         how = self.resolved(files, SILENT, labelled)
         return FunctionReader(lambda listener: _examples(files, how, labelled, listener), COLUMN)
@@ -91,7 +84,7 @@ class LabelledTable(Settings):
 def _examples(
     files: Sequence[Path], settings: LabelledTable, labelled: bool, listener: Listener
 ) -> Iterator[Example]:
-    """Give the columns of text and label of each row, and the whole row beside them."""
+    """Yield the text and label of each row, with all its columns."""
     for path in files:
         if path is not files[0]:
             _chosen(path, settings, _sample(path, settings), labelled)
@@ -135,8 +128,7 @@ def _examples(
 
 
 def _refuse_no_text(row: Mapping[str, Any], settings: LabelledTable, where: str) -> None:
-    """Raise DataError for lists and objects where a text belongs, and for objects where a label
-    does."""
+    """Raise DataError for a list or object in place of a text, or an object in place of a label."""
     for name, kinds in ((settings.text, list | dict), (settings.label, dict)):
         if name and isinstance(value := row.get(name), kinds):
             what = (
@@ -166,8 +158,7 @@ def _rows(path: Path, settings: LabelledTable, listener: Listener) -> Iterator[R
 
 
 def _header(path: Path, settings: LabelledTable, listener: Listener) -> Literal["yes", "no"]:
-    """Say whether the first line has names: it has not if a field of it comes again in its
-    column."""
+    """Return whether the first line is a header: not if a field of it recurs in its column."""
     if ending(path) not in WITHOUT_HEADER or settings.header == "yes":
         return "yes"
     again = any(name and name == row.get(name) for row in _sample(path, settings) for name in row)
@@ -187,8 +178,7 @@ def _header(path: Path, settings: LabelledTable, listener: Listener) -> Literal[
 def _chosen(
     path: Path, settings: LabelledTable, sample: Sequence[dict[str, Any]], labelled: bool
 ) -> LabelledTable:
-    """Fill in the columns that were not given. Raises DataError if one is not there, or several
-    could be meant."""
+    """Fill in the unset columns. Raises DataError if a column is missing or ambiguous."""
     if not sample:
         raise DataError(
             "the table has no rows",
@@ -228,8 +218,7 @@ def _one(
     candidates: Sequence[str],
     columns: Sequence[str],
 ) -> str:
-    """Give the one of some columns that could have a role: the one that is called so, or the
-    only candidate."""
+    """Return the column for a role: the one with a usual name, or the only candidate."""
     role, flag = role_and_flag
     named = [name for wanted in USUAL[role] for name in free if name.lower() == wanted]
     if named or len(candidates) == 1:
@@ -241,13 +230,13 @@ def _one(
 
 
 def _could_be_text(values: Sequence[Any]) -> bool:
-    """Tell texts by their not repeating, or by their having several words."""
+    """Recognise texts: they rarely repeat, or have several words."""
     words = [len(value.split()) for value in values if isinstance(value, str) and value.strip()]
     return could_be_text(values) or sum(words) >= SEVERAL_WORDS * max(len(words), 1)
 
 
 def could_be_label(values: Sequence[Any]) -> bool:
-    """Tell labels from dates, numbers and names of rows: they repeat."""
+    """Distinguish labels from dates, numbers and row names: they repeat."""
     filled = [str(value) for value in values if not _is_empty(value)]
     return bool(filled) and len(set(filled)) <= max(len(filled) / 2, 2)
 

@@ -1,5 +1,4 @@
-"""Sequences in a long table: a row for each step, with the sequence it belongs to, and when it
-was."""
+"""Sequences in a long table: a row per step, with the id of its sequence and its time."""
 
 from __future__ import annotations
 
@@ -40,7 +39,7 @@ USUAL = {
     STANDARD_ERROR: (STANDARD_ERROR, "error"),
     "label": ("label",),
 }
-"""What columns are called that are taken for something without being named."""
+"""Usual names of the columns by role."""
 SNANA_USUAL = {
     "id": ("SNID",),
     TIME: ("MJD",),
@@ -48,58 +47,49 @@ SNANA_USUAL = {
     STANDARD_ERROR: ("FLUXCALERR",),
 }
 SNANA_VALUE = ("FLUXCAL",)
-"""What was observed, in files of SNANA. The rest, derived or true of the simulation, is read
-where it is named."""
+"""The observed flux in files of SNANA; other columns, derived or simulated, must be named."""
 SIMULATED = "sim_"
-"""How columns begin, in upper case or lower, that hold what a simulation knows: they are no
-inputs unless named."""
+"""Prefix, in any case, of columns with the truth of a simulation: no inputs unless named."""
 
 
 class LongTable(Settings):
-    """Read sequences of a table that has a row for each step: CSV, TSV, JSON Lines, Parquet, or
-    files of SNANA (.dat).
+    """Read sequences of a table with a row per step: CSV, TSV, JSON Lines, Parquet or SNANA (.dat).
 
-    A column that is not given is guessed by its name: "id", "time", "channel" (or "band"),
-    "standard_error" (or "error"), "label". In files of SNANA these are SNID, MJD, FLT (or BAND) and
-    FLUXCALERR, and the values are FLUXCAL; their other columns are read only where they are named.
+    Unset columns are guessed by name: "id", "time", "channel" (or "band"), "standard_error" (or
+    "error"), "label". In files of SNANA these are SNID, MJD, FLT (or BAND) and FLUXCALERR, and the
+    values are FLUXCAL; other columns of SNANA are read only if they are named.
     """
 
     name: Literal["long_table"] = "long_table"
     id: str = ""
-    """The column that says to which sequence of its file a row belongs; without one a file is
-    one sequence."""
+    """Column of sequence ids; without one, a file is one sequence."""
     time: str = ""
-    """The column of times: numbers, or dates as ISO 8601 (then in days). Without one, rows are
-    in order."""
+    """Column of times: numbers, or ISO 8601 dates (in days). Without one, rows are in order."""
     channel: str = ""
-    """The column that says in which band, or on which channel, each value was measured."""
+    """Column of channels (bands): where each value was measured."""
     standard_error: str = ""
-    """The column of the standard errors of the values."""
+    """Column of the standard errors of the values."""
     value: tuple[str, ...] = ()
-    """The columns of numbers of each step; if none is given, all others that hold numbers, but
-    those called sim_..."""
+    """Columns of numbers of each step; by default all remaining numeric columns except sim_..."""
     symbol: tuple[str, ...] = ()
-    """The columns of symbols of each step; if neither these nor the values are given, all others
-    that hold text."""
+    """Columns of symbols of each step; by default, without values, all remaining text columns."""
     static: tuple[str, ...] = ()
-    """The columns of numbers that hold for the whole sequence."""
+    """Columns of numbers that are constant within a sequence."""
     label: str = ""
-    """The column of labels, the same in all rows of a sequence, or empty."""
+    """Label column, constant within a sequence or empty."""
     group: str = ""
-    """The column of groups: sequences of one group stay in one part of the data."""
+    """Group column: sequences of one group stay in one part of the data."""
     decimal: Literal["", ".", ","] = ""
-    """The decimal mark; the other one divides thousands. Unset, the first rows of the columns of
-    numbers tell."""
+    """Decimal mark; the other one divides thousands. By default the first rows decide."""
     encoding: str = "utf-8"
-    """How the files are encoded, by Python's name for it."""
+    """Encoding of the files, by Python's name for it."""
     max_line_length: int = 1_000_000
-    """The most characters that a line of the file may have."""
+    """Maximum length of a line, in characters."""
 
     def resolved(
         self, files: Sequence[Path], listener: Listener, labelled: bool = True
     ) -> LongTable:
-        """Fill in what was not said, as the first file has it; tells `listener` what was
-        guessed. Raises DataError."""
+        """Fill in unset columns from the first file, and report the guesses. Raises DataError."""
         refuse_others(files, LONG_ROWS)
         sample = _sample(files[0], self)
         written = self._with_decimal(files[0], sample, listener)
@@ -112,8 +102,7 @@ class LongTable(Settings):
     def _with_decimal(
         self, path: Path, sample: Sequence[Mapping[str, Any]], listener: Listener
     ) -> LongTable:
-        """Find the decimal mark, which is the same in all columns. Raises DataError where
-        columns differ."""
+        """Detect the decimal mark of all columns. Raises DataError if columns differ."""
         if self.decimal or not sample:
             return self
         if ending(path) == ".dat":
@@ -154,11 +143,9 @@ class LongTable(Settings):
         return self.model_copy(update={"decimal": next(iter(marks), "")})
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
-        """Make the reader of these files; if not `labelled`, the label may be missing. Raises
-        DataError.
+        """Build the reader of files; if not `labelled`, labels may be missing. Raises DataError.
 
-        Each sequence comes with its steps in order of time; one whose rows were not is sorted, and
-        counted.
+        The steps of each sequence are sorted by time; unsorted sequences are counted and reported.
         """
         columns = self.resolved(files, SILENT, labelled)
         elsewhere = f"{COLUMN}, or a table of labels with --label-file"
@@ -169,7 +156,7 @@ class LongTable(Settings):
 
 @dataclass
 class _Sequence:
-    """The rows of one sequence, as they came."""
+    """The rows of one sequence, in the order of the file."""
 
     lines: list[int] = field(default_factory=list)
     numbers: list[list[float]] = field(default_factory=list)
@@ -180,10 +167,9 @@ class _Sequence:
 def _sequences(
     files: Sequence[Path], columns: LongTable, labelled: bool, listener: Listener
 ) -> Iterator[Example]:
-    """Give the sequences of each file in the order of their first rows.
+    """Yield the sequences of each file in the order of their first rows.
 
-    Of what is to be classified (not `labelled`), rows that do not say when or in which band are
-    left out, and told.
+    If not `labelled`, rows without time or channel are skipped and reported.
     """
     needed = [name for name in (columns.id, columns.time, columns.channel, *columns.symbol) if name]
     for path in files:
@@ -215,7 +201,7 @@ def _sample(path: Path, settings: LongTable) -> list[Mapping[str, Any]]:
 def _columns(
     path: Path, settings: LongTable, sample: Sequence[Mapping[str, Any]], labelled: bool
 ) -> LongTable:
-    """Fill in the columns that were not given. Raises DataError for one that is not there."""
+    """Fill in the unset columns. Raises DataError for a column that does not exist."""
     if not sample:
         raise DataError(
             "the table has no rows",
@@ -270,8 +256,7 @@ def _columns(
 
 
 def _report_simulated(path: Path, said: LongTable, columns: LongTable, listener: Listener) -> None:
-    """Tell which columns are no inputs since a simulation wrote them, and which are inputs all
-    the same."""
+    """Report simulated columns: those ignored, and those that are inputs since they are named."""
     there = dict.fromkeys(name for row in _sample(path, said) for name in row)
     inputs = {*columns.value, *columns.symbol, *columns.static}
     truths = [name for name in there if name.lower().startswith(SIMULATED)]
@@ -297,13 +282,12 @@ def _report_simulated(path: Path, said: LongTable, columns: LongTable, listener:
 
 
 def _holds_numbers(values: Sequence[Any], decimal: str) -> bool:
-    """Tell numbers, of which some may be wrong, from text."""
+    """Whether a column holds numbers, some of them perhaps invalid, rather than text."""
     return any(map(is_filled, values)) and holds_numbers(values, NumberFormat(decimal))
 
 
 def _number(cell: Any, decimal: str, place: str, where: str) -> float:
-    """Read a number with its decimal mark. Raises DataError for what is none, and for what could
-    be two."""
+    """Parse a number with its decimal mark. Raises DataError for text and for ambiguous numbers."""
     if not isinstance(cell, str):
         return number(cell, place, where)
     found = NumberFormat(decimal).read(cell)
@@ -346,7 +330,7 @@ def _gather(
     path: Path,
     line: int,
 ) -> None:
-    """Put a row to its sequence. Raises DataError for what no cell of it may hold."""
+    """Add a row to its sequence. Raises DataError for an invalid cell."""
     where = f"{path}:{line}"
     key = str(_named(row, columns.id, where)) if columns.id else path.name
     sequence = sequences.setdefault(key, _Sequence())
@@ -404,7 +388,7 @@ def _named(row: Mapping[str, Any], column: str, where: str) -> Any:
 def _finished(
     path: Path, columns: LongTable, sequences: Mapping[str, _Sequence], listener: Listener
 ) -> Iterator[Example]:
-    """Sort the steps of each sequence. Raises DataError that names two rows of the same time."""
+    """Yield the sequences with sorted steps. Raises DataError for two rows of the same time."""
     unsorted = 0
     for key, sequence in sequences.items():
         numbers = np.array(sequence.numbers)

@@ -1,5 +1,4 @@
-"""Numbers as people and spreadsheets write them: what a point or a comma means is seen in a
-whole column."""
+"""Number formats of people and spreadsheets: a whole column decides what point and comma mean."""
 
 from __future__ import annotations
 
@@ -17,31 +16,29 @@ WRITTEN = re.compile(
     r"(?P<digits>\d(?:[\d.,'\u2019 \u00a0\u2009\u202f]*\d)?[.,]?|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
     r"\s*(?P<after>[$€£¥₹%]?)\s*(?P<close>\))?"
 )
-"""(1,234.50), -3 %, 12 €, 1 234,5: brackets are below zero, as in bookkeeping."""
+"""(1,234.50), -3 %, 12 €, 1 234,5: brackets mean negative, as in bookkeeping."""
 SPACES = "'\u2019 \u00a0\u2009\u202f"
-"""What divides thousands and is no decimal mark anywhere."""
+"""Signs that divide thousands, and are a decimal mark nowhere."""
 TRUTHS = {"true": 1.0, "false": 0.0}
 
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """How the cells of a column are written: its decimal mark, and the sign of a currency or %
-    that all may have."""
+    """Number format of a column: its decimal mark, and the currency or % sign of its cells."""
 
     decimal: str = ""
-    """A point or a comma; the other divides thousands. Unset, nothing of either stands there."""
+    """A point or a comma; the other divides thousands. Empty if the column has neither."""
     sign: str = ""
     doubt: str = ""
-    """What a person should know of how it was told; with `data.decimal` it is read the other
-    way."""
+    """Why the decimal mark is uncertain, if it is; `data.decimal` overrides it."""
 
     @property
     def other(self) -> str:
-        """The decimal mark that it may have as well, where there is a doubt."""
+        """The other decimal mark that is possible, if there is a doubt."""
         return "," if self.decimal == "." else "."
 
     def read(self, cell: Any) -> float | None:
-        """Read a cell; None if it is no number of this form.
+        """Parse a cell; None if it is not a number of this format.
 
         >>> (NumberFormat(",").read("1.234,5"), NumberFormat(".").read("(1,234.5)"),
         ...  NumberFormat(".").read("1,5"))
@@ -95,10 +92,10 @@ def _undivided(whole: str, mark: str) -> str | None:
 def number_formats(
     columns: Mapping[str, Sequence[Any]], decimal: str, like: Mapping[str, NumberFormat]
 ) -> dict[str, NumberFormat]:
-    """See how each column is written; one that leaves a doubt is as it was in a table `like` it, or
-    as the others are.
+    """Detect the number format of each column.
 
-    `decimal` is the mark that a person told; "" for none.
+    A doubtful column is read as in a table `like` it, or as the other columns. `decimal` is the
+    mark of the settings; "" for none.
     """
     found = {name: _format_of(cells, decimal) for name, cells in columns.items()}
     sure = {
@@ -156,8 +153,7 @@ def _format_of(cells: Iterable[Any], decimal: str) -> NumberFormat:
 
 
 def _doubtful(mark: str, example: str, sign: str, *, longest: int, bare: int) -> NumberFormat:
-    """Judge a column whose marks all stand before three digits: 1.003 may be a thousand and
-    three."""
+    """Decide about a column whose marks all precede three digits: 1.003 may be 1003."""
     other = "," if mark == "." else "."
     # Numbers below a thousand without a mark, and none above: the mark divides. None without: a
     # comma divides more often than not, and a point seldom.
@@ -175,6 +171,6 @@ def _doubtful(mark: str, example: str, sign: str, *, longest: int, bare: int) ->
 
 
 def holds_numbers(cells: Sequence[Any], form: NumberFormat) -> bool:
-    """Tell a column of numbers, of which some may be wrong, or empty, from one of words."""
+    """Whether most filled cells of a column are numbers; an empty column counts as numbers."""
     filled = [cell for cell in cells if is_filled(cell)]
     return sum(form.read(cell) is not None for cell in filled) * 2 > len(filled) or not filled

@@ -1,4 +1,4 @@
-"""Numbers and times as they stand in files."""
+"""Numbers and times as they are written in files."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 from ensue.errors import DataError
 
 LARGEST = 1e100
-"""Squares of larger numbers are infinite, as soon as some are added up."""
+"""The largest number accepted: sums of squares of larger ones overflow to infinity."""
 MAX_REPORTED = 60
 """Characters of a cell that a message shows."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def count_in(text: str) -> int | None:
-    """Read a count: digits of ASCII, as many as any file's counts have; None if it is none.
+    """Parse a count of up to 15 ASCII digits; None if the text is not one.
 
     >>> count_in("12"), count_in("²"), count_in("-1"), count_in("9" * 5000)
     (12, None, None, None)
@@ -29,8 +29,7 @@ def count_in(text: str) -> int | None:
 
 
 def as_float(value: Any) -> float | None:
-    """Read a number of any form that Python knows, infinite where no float is so large; None if it
-    is none.
+    """Parse a number as Python does, infinite if too large for a float; None if it is not one.
 
     >>> as_float("1e3"), as_float(10**401), as_float("soon"), as_float(None)
     (1000.0, inf, None, None)
@@ -44,7 +43,7 @@ def as_float(value: Any) -> float | None:
 
 
 def as_reported(cell: Any) -> str:
-    """Write a cell as messages show it: what is long is cut.
+    """Format a cell for a message, cut if it is long.
 
     >>> as_reported("1,5"), as_reported(None), as_reported("9" * 401)[-6:]
     ("'1,5'", 'None', '999...')
@@ -54,8 +53,9 @@ def as_reported(cell: Any) -> str:
 
 
 def number(value: Any, place: str, where: str, missing: str = "leave the cell empty") -> float:
-    """Read a number, NaN where nothing stands. Raises DataError for text, NaN and what is larger
-    than LARGEST.
+    """Parse a number, NaN for an empty cell.
+
+    Raises DataError for text, NaN and numbers above LARGEST.
 
     >>> number(" 1e3", "column 'flux'", "a.csv:2"), number("", "column 'flux'", "a.csv:3")
     (1000.0, nan)
@@ -73,10 +73,9 @@ def number(value: Any, place: str, where: str, missing: str = "leave the cell em
 
 
 def moment(value: Any, place: str, where: str) -> float:
-    """Read a time: a number of any unit, or a date as ISO 8601, with time of day or without, in
-    days since 1970.
+    """Parse a time: a number in any unit, or an ISO 8601 date or time, in days since 1970.
 
-    Raises DataError for all else, and where nothing stands.
+    Raises DataError for anything else, and for an empty cell.
 
     >>> moment("1970-01-02 12:00", "column 'time'", "a.csv:2")
     1.5

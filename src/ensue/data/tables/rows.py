@@ -1,8 +1,8 @@
 """Rows of tables in each file format, with the line on which each begins.
 
-CSV and JSON Lines are parsed from the same stream of decoded lines as any text, so that packing,
-encodings and the longest line are handled once and every bad row is known by its line; Parquet goes
-through DuckDB.
+CSV and JSON Lines are parsed from the same stream of decoded lines as any text. Compression,
+encodings and the longest line are handled once, and every invalid row is known by its line. Parquet
+is read by DuckDB.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ Row: TypeAlias = "tuple[int, dict[str, Any]]"
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 CELLS = 4_000_000
-"""Cells that a Parquet file may hold in any case."""
+"""Cells that a Parquet file may always hold."""
 
 NAMED = 5
-"""Bad rows that a message names; there may be millions."""
+"""Invalid rows that a message names; there may be millions."""
 
 
 def csv_rows(
@@ -43,9 +43,9 @@ def csv_rows(
     listener: Listener,
     names: Sequence[str] | None = None,
 ) -> Iterator[Row]:
-    """Give the rows of a CSV file with a header, or, given the columns' names, of one without.
+    """Yield the rows of a CSV file with a header, or without one if `names` are given.
 
-    Raises DataError that names the rows that do not fit it.
+    Raises DataError that names the rows that do not fit the header.
     """
     lines = lines_of(path, encoding, longest, listener)
     first = next(lines)
@@ -63,8 +63,7 @@ def tsv_rows(
     listener: Listener,
     names: Sequence[str] | None = None,
 ) -> Iterator[Row]:
-    """Give the rows of a TSV file likewise, in which quotes are like any character. Raises
-    DataError."""
+    """Yield the rows of a TSV file, in which quotes have no meaning. Raises DataError."""
     lines = lines_of(path, encoding, longest, listener)
     reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     yield from _fitting(path, names, reader, longest)
@@ -73,8 +72,10 @@ def tsv_rows(
 def _fitting(
     path: Path, names: Sequence[str] | None, reader: Any, longest: int | None
 ) -> Iterator[Row]:
-    """Pair the fields of each row with the names of the columns, or with the first row; `reader`
-    is of csv."""
+    """Pair the fields of each row with the names of the columns, or with the first row.
+
+    `reader` is a csv.reader.
+    """
     # Of the whole process, and 131,072 otherwise: too few for a long document.
     csv.field_size_limit(min(longest or MAX_LINE_LENGTH, 1 << 30))
     ragged: list[tuple[int, int]] = []
@@ -117,7 +118,7 @@ def _ragged(path: Path, columns: int, ragged: list[tuple[int, int]]) -> DataErro
 
 
 def json_rows(path: Path, encoding: str, longest: int | None, listener: Listener) -> Iterator[Row]:
-    """Give the objects of a JSON Lines file. Raises DataError that names the line that is none."""
+    """Yield the objects of a JSON Lines file. Raises DataError that names the invalid line."""
     for number, line in enumerate(lines_of(path, encoding, longest, listener), start=1):
         if not line.strip():
             continue
@@ -147,7 +148,7 @@ def _no_json(reason: str, path: Path, number: int) -> DataError:
 def parquet_rows(
     path: Path, encoding: str, longest: int | None, listener: Listener
 ) -> Iterator[Row]:
-    """Give the rows of a Parquet file; their number, from 1, takes the place of a line."""
+    """Yield the rows of a Parquet file, numbered from 1 instead of by line. Raises DataError."""
     import duckdb
 
     with duckdb.connect() as connection:
@@ -166,8 +167,7 @@ def parquet_rows(
 
 
 def _refuse_blown_up(path: Path, connection: Any) -> None:
-    """Let a file pass whose cells are not far more than its bytes: a billion copies of one row
-    fit into a page."""
+    """Raise DataError for far more cells than bytes: a page may repeat one row a billion times."""
     count, columns = connection.execute(
         (
             "SELECT (SELECT max(num_rows) FROM parquet_file_metadata($1)), count(*) FROM "
@@ -184,12 +184,10 @@ def _refuse_blown_up(path: Path, connection: Any) -> None:
 
 
 def frame_rows(frame: Any) -> Iterator[dict[str, Any]]:
-    """Give the rows of a data frame of pandas, polars or others that narwhals knows, as JSON Lines
-    would hold them.
+    """Yield the rows of a data frame that narwhals supports, with the values of JSON Lines.
 
-    What is missing is None, a time is ISO 8601, a number stays one; columns are called by their
-    names as text. An index of pandas that has a name, or holds times, is a column. Raises DataError
-    if it is no data frame.
+    Missing values are None, times ISO 8601, numbers numbers; column names are texts. An index of
+    pandas that has a name, or holds times, is a column. Raises DataError if it is not a data frame.
     """
     import narwhals
 
@@ -216,7 +214,7 @@ def frame_rows(frame: Any) -> Iterator[dict[str, Any]]:
 
 
 def _plain_cell(value: Any) -> Any:
-    """Give a cell of a data frame as JSON has it."""
+    """Return a cell of a data frame as JSON has it."""
     if hasattr(value, "tolist"):  # of NumPy
         value = value.tolist()
     if isinstance(value, str | bool | int) or value is None:
@@ -241,22 +239,22 @@ ROWS: dict[str, Callable[[Path, str, int | None, Listener], Iterator[Row]]] = {
 }
 
 WITHOUT_HEADER = {".csv": csv_rows, ".tsv": tsv_rows}
-"""Formats whose first line may be a row; these readers take the names of the columns."""
+"""Formats that may lack a header; these readers accept the names of the columns."""
 
 
 SAMPLED_ROWS = 200
-"""Rows from which the columns are known."""
+"""Rows at the start of a table from which the columns are guessed."""
 
 
 def could_be_text(values: Sequence[Any]) -> bool:
-    """Tell text from numbers, dates and labels: it has letters, and seldom repeats."""
+    """Distinguish text from numbers, dates and labels: it has letters, and rarely repeats."""
     texts = [value for value in values if isinstance(value, str) and value.strip()]
     worded = sum(any(character.isalpha() for character in text) for text in texts)
     return bool(texts) and worded > len(texts) / 2 and len(set(texts)) > len(texts) / 2
 
 
 def refuse_unnamed(names: Iterable[str], columns: Collection[str], where: str) -> None:
-    """Let names pass that are columns, or empty. Raises DataError for the first that is not."""
+    """Raise DataError for the first name that is neither a column nor empty."""
     if name := next((name for name in names if name and name not in columns), None):
         raise DataError(
             f"there is no column {name!r}", where=where, hint=did_you_mean(name, columns)
@@ -264,8 +262,7 @@ def refuse_unnamed(names: Iterable[str], columns: Collection[str], where: str) -
 
 
 def refuse_others(files: Sequence[Path], endings: Collection[str]) -> None:
-    """Let files pass whose names have one of the endings. Raises DataError for the first that
-    has another."""
+    """Raise DataError for the first file whose name has none of the endings."""
     if odd := next((path for path in files if ending(path) not in endings), None):
         if (kind := unreadable(odd)) not in (None, "empty"):
             raise DataError(

@@ -1,5 +1,4 @@
-"""Columns that a data frame's index left behind when it was saved: numbers of rows, which are no
-data."""
+"""Index columns of saved data frames, which number the rows and are not data."""
 
 from __future__ import annotations
 
@@ -12,8 +11,7 @@ from ensue.data.tables.rows import SAMPLED_ROWS
 from ensue.data.tables.times import kind_of_time
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|__index_level_\d+__)?")
-"""What pandas calls a column without a name, and its Parquet files an index without one; a CSV
-file says nothing."""
+"""Names of an unnamed column in pandas, in its Parquet files, and in CSV files."""
 NAMED = (
     "index",
     "level_0",
@@ -29,13 +27,11 @@ NAMED = (
     "nr.",
     "#",
 )
-"""What reset_index, R and databases call it; a column that is called so and numbers the rows
-tells no series apart."""
+"""Names of an index in `reset_index`, R and databases; such a column must number the rows."""
 
 
 def saved_index(columns: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Give the columns that hold an index: whole numbers without a name, or the number of each row
-    under a usual one.
+    """Return the index columns: unnamed whole numbers, or row numbers with a usual name.
 
     >>> rows = [{"": str(place), "index": 7 * place, "sales": place} for place in range(3)]
     >>> saved_index(rows[0], rows)
@@ -58,8 +54,7 @@ def saved_index(columns: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> li
 def with_times_named(
     rows: Iterator[tuple[str, Mapping[str, Any]]],
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Call times in a column without a name ds, as pandas writes an index of times; other rows
-    pass as they are."""
+    """Rename an unnamed column of times to ds, as pandas writes an index of times."""
     sample = list(islice(rows, SAMPLED_ROWS))
     rows = chain(sample, rows)
     if (
@@ -72,7 +67,7 @@ def with_times_named(
 
 
 def _whole(cell: Any) -> int | None:
-    """Read a whole number; None if it is none.
+    """Parse a whole number; None if the cell is not one.
 
     >>> _whole("7"), _whole(7.0), _whole("7.5"), _whole(True)
     (7, 7, None, None)

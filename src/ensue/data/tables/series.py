@@ -31,8 +31,7 @@ def read_panel(
     listener: Listener = SILENT,
     like: Panel | None = None,
 ) -> Panel:
-    """Read all series of some files and folders, as those of a panel `like` them were. Raises
-    DataError."""
+    """Read the series of files and folders, as those of a panel `like` them. Raises DataError."""
     return panel_of(sources_in(data, settings, listener, like), settings, listener, like)
 
 
@@ -42,7 +41,7 @@ def panel_of(
     listener: Listener = SILENT,
     like: Panel | None = None,
 ) -> Panel:
-    """Make series of rows: found, checked, and filled where that is wanted."""
+    """Build a panel from rows: read, checked, and filled if requested. Raises DataError."""
     found, roles = found_in(sources, settings, listener, like.reading if like else {})
     found = after_last_step(found, like) if like is not None else found
     for place, name in enumerate(settings.past_covariates if like is None else ()):
@@ -78,7 +77,7 @@ def panel_of(
 def _filled_beside(
     found: Sequence[Read], series: Sequence[Series], settings: SeriesSettings
 ) -> list[str]:
-    """Count what was filled in the columns beside the target, rows that were missing among it."""
+    """Count the filled values of each covariate, missing rows included."""
     counts: Counter[str] = Counter()
     for one, whole in zip(found, series, strict=True):
         for columns, name in (
@@ -95,9 +94,9 @@ def _filled_beside(
 def found_in(
     sources: Sequence[Source], settings: SeriesSettings, listener: Listener, like: Mapping[str, Any]
 ) -> tuple[list[Read], Roles]:
-    """Give the series as they stand there, their times not looked at yet, and the roles of columns.
+    """Return the series with unchecked times, and the roles of the columns.
 
-    `like` is the `reading` of a panel that they may go on from.
+    `like` is the `reading` of a panel that these series may continue. Raises DataError.
     """
     found: list[Read] = []
     first: Roles | None = None
@@ -133,7 +132,7 @@ def found_in(
 def _series(
     source: Source, roles: Roles, settings: SeriesSettings, *, several: bool
 ) -> Iterator[Read]:
-    """Give each series of a file, with where its rows stand."""
+    """Yield each series of a source, with the place of each of its rows."""
     groups: dict[str, list[int]] = {}
     stem = Path(source.name).name.split(".")[0]
     for place, (line, row) in enumerate(source.rows):
@@ -182,8 +181,10 @@ def _numbers(
     *,
     whole: bool = False,
 ) -> np.ndarray:
-    """Give the numbers of some columns (rows, columns), NaN where a cell is empty; with `whole`,
-    that is refused."""
+    """Return the numbers of some columns (rows, columns), NaN for an empty cell.
+
+    Raises DataError for text, and with `required` for an empty cell.
+    """
     values = np.full((len(rows), len(columns)), np.nan)
     for channel, column in enumerate(columns):
         form = forms[column]

@@ -1,5 +1,4 @@
-"""Whether the times of series fit a frequency; what is wrong is named by its row, and gaps are
-filled where wanted."""
+"""Check that the times of series fit a frequency, and fill gaps if requested."""
 
 from __future__ import annotations
 
@@ -16,36 +15,35 @@ from ensue.data.tables.times import shown
 from ensue.errors import DataError, SettingError
 
 REPEATED = 3
-"""So many gaps of about one size, one after the other, are another frequency."""
+"""This many successive gaps of about one size are another frequency."""
 ALIKE = 1.2
-"""By how much such gaps may differ: months have 28 to 31 days."""
+"""Ratio up to which such gaps count as equal: months have 28 to 31 days."""
 FILLS = "--fill previous or --fill zero"
 SPARSE, ALWAYS = 100, 100_000
-"""How many times as many steps as rows a filled series may have, and how many in any case."""
+"""Limit of the steps of a filled series: SPARSE times its rows, or ALWAYS if that is more."""
 NAMED = 5
-"""Series that a line names."""
+"""Names that one line lists."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """A series as it was read, and where each of its rows stands: "file:line"."""
+    """A series as it was read, and the place of each of its rows, as "file:line"."""
 
     series: Series
     rows: Sequence[str]
     unordered: int = 0
-    """How many of its rows stood after a later one, until they were sorted."""
+    """Rows that came after a row of a later time; rows are sorted."""
     future: Times = field(default_factory=lambda: np.zeros(0, np.int64))
-    """The times of rows after the last step, which tell what is known ahead."""
+    """The times of rows after the last step, which hold known covariates alone."""
 
 
 def within_values(
     found: Sequence[Read], channels: Sequence[str], where: str, listener: Listener, fill: str = ""
 ) -> list[Read]:
-    """Cut each series to the steps from its first value to its last: what is empty before and after
-    is no gap.
+    """Cut each series to the steps from its first value to its last: empty ends are not gaps.
 
-    Of several numbers of a step, all must have begun and none have ended; with the `fill` previous,
-    columns beside them must have begun too. Raises DataError if nothing is left.
+    With several channels, all must have begun and none have ended. With `fill` "previous", the
+    covariates must have begun too. Raises DataError if nothing is left.
     """
     cut, none, short = [], [], []
     for one in found:
@@ -96,8 +94,7 @@ def within_values(
 
 
 def _begin(values: np.ndarray) -> int:
-    """Give the first row before which no column is empty throughout; their number if a column is
-    empty to the end."""
+    """Return the first row at which every column has begun; the row count if a column is empty."""
     there = ~np.isnan(values)
     if not values.shape[1]:
         return 0
@@ -110,7 +107,7 @@ def _between(one: Series, first: int, end: int) -> Series:
 
 
 def some(names: Sequence[str]) -> str:
-    """Name the first few, and how many there are more.
+    """List the first few names, and count the others.
 
     >>> some(["a", "b"]), some(list("abcdefg"))
     ('a, b', 'a, b, c, d, e and 2 more')
@@ -121,8 +118,10 @@ def some(names: Sequence[str]) -> str:
 
 
 def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency:
-    """Give the frequency of all series: what was said, or what most steps have. Raises DataError
-    if there are two."""
+    """Return the frequency of all series: the setting, or the most common one.
+
+    Raises DataError if there are two.
+    """
     each = [usual(one.series.times) for one in found]
     if settings.freq:
         said = read_frequency(settings.freq)
@@ -146,8 +145,7 @@ def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency
 
 
 def as_dates(times: Times, frequency: Frequency) -> Times:
-    """Read integers as years where the frequency is of years. Raises SettingError where it is of
-    other dates."""
+    """Convert integers to years if the frequency is yearly. Raises SettingError."""
     if times.dtype.kind == "M":
         if frequency.base == "step":
             raise SettingError(
@@ -165,8 +163,10 @@ def as_dates(times: Times, frequency: Frequency) -> Times:
 
 
 def checked(one: Read, frequency: Frequency, settings: SeriesSettings) -> Series:
-    """Give the series, its gaps filled if that is wanted. Raises DataError that names the first
-    row that is wrong."""
+    """Return a series with valid times, its gaps filled if requested.
+
+    Raises DataError that names the first invalid row.
+    """
     series = replace(one.series, times=as_dates(one.series.times, frequency))
     # What is known ahead is of the steps that follow: each of its rows has its place too.
     times = (
@@ -226,8 +226,7 @@ def _refuse(
 
 
 def _refuse_far(one: Read, times: Times, distances: np.ndarray, frequency: Frequency) -> None:
-    """Let gaps pass that hold no hundred times as many steps as there are rows: a time that is
-    far off is wrong."""
+    """Raise DataError if a filled series would be mostly gaps: then a time is probably wrong."""
     if distances.sum() > max(SPARSE * len(times), ALWAYS):
         row = int(distances.argmax()) + 1
         what = (
@@ -269,8 +268,7 @@ def _refuse_missing(one: Read, series: Series) -> None:
 
 
 def _filled(series: Series, distances: np.ndarray, frequency: Frequency, how: str) -> Series:
-    """Put every step where it belongs, and let those that are missing be zero, or what stood
-    before."""
+    """Insert the missing steps, as zero or as the previous value."""
     if how not in ("previous", "zero"):
         raise SettingError(
             f"there is no way {how!r} to fill gaps", where="--fill", hint="choose previous or zero"

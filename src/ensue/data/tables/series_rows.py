@@ -1,5 +1,4 @@
-"""Series that stand in a row each, as in the files of M3, M4 and M5: columns that name it, and
-one for each step."""
+"""Tables with one series per row, as in M3, M4 and M5: its names, then one column per step."""
 
 from __future__ import annotations
 
@@ -25,9 +24,9 @@ from ensue.data.tables.times import format_of, is_filled, read_time, read_times
 from ensue.errors import DataError
 
 M3_ENDING, M3_COLUMNS = "values...", 6
-"""How the header of one series a line ends, and how many columns stand before the values."""
+"""The end of an M3 header with one series per line, and the number of columns before the values."""
 FEWEST = 5
-"""Columns that are numbered, or are times, from which on they are taken for steps."""
+"""Numbered or dated columns from which on they are read as steps."""
 NUMBERED = re.compile(r"(.*\D)([0-9]{1,9})")
 
 
@@ -38,7 +37,7 @@ class RowLayout:
     names: tuple[str, ...]
     steps: tuple[str, ...]
     dated: bool
-    """Whether the steps are called by their times; else they are numbered."""
+    """Whether the names of the step columns are times; otherwise they are numbered."""
     first: int = 1
     """The number of the first step."""
 
@@ -63,8 +62,7 @@ class Everywhere(Sequence[str]):
 def row_layout(
     columns: Sequence[str], rows: Sequence[Mapping[str, Any]], fewest: int = FEWEST
 ) -> RowLayout | None:
-    """Tell a table that has a series in each row by the names of its columns, and its first rows;
-    else give None.
+    """Detect a table with one series per row, by its column names and first rows; else None.
 
     >>> row_layout(["id", "d_8", "d_9", "d_10", "d_11", "d_12"], [{"id": "a"}])
     RowLayout(names=('id',), steps=('d_8', 'd_9', 'd_10', 'd_11', 'd_12'), dated=False, first=8)
@@ -96,8 +94,7 @@ def _is_word(cell: Any) -> bool:
 
 
 def _first_numbered(columns: Sequence[str]) -> tuple[int, int]:
-    """Give where columns begin that are numbered one after the other, up to the last, and the
-    first number."""
+    """Return the place of the first of the consecutively numbered last columns, and its number."""
     first, before = len(columns), None
     for place in range(len(columns) - 1, -1, -1):
         found = NUMBERED.fullmatch(columns[place])
@@ -113,7 +110,7 @@ def read_rows(
     settings: SeriesSettings,
     listener: Listener,
 ) -> Iterator[Read]:
-    """Give the series of each row; what is empty at its end is after its end. Raises DataError."""
+    """Yield the series of each row; empty cells at its end are not steps. Raises DataError."""
     rows = iter(rows)
     sample = list(islice(rows, SAMPLED_ROWS))
     where = sample[0][0]
@@ -154,7 +151,7 @@ def read_rows(
 
 
 def _ids(layout: RowLayout, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name the first column that tells the rows apart, or all that together do."""
+    """Return the first column whose values are unique in the sample; else all columns of names."""
     for name in layout.names:
         cells = [str(row.get(name)) for row in rows if is_filled(row.get(name))]
         if len(set(cells)) == len(rows):
@@ -196,8 +193,10 @@ def _constant(cell: Any, form: NumberFormat) -> Any:
 def m3_rows(
     path: Path, encoding: str, listener: Listener
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Give the rows of a file with one series a line: series, n, horizon, category, start,
-    period, then n values."""
+    """Yield the steps of a file with one series per line, as rows of a long table.
+
+    The columns are series, n, horizon, category, start and period, then n values. Raises DataError.
+    """
     for number, line in enumerate(islice(lines_of(path, encoding, None, listener), 1, None), 2):
         fields, where = line.split(","), f"{path}:{number}"
         said = fields[1].strip() if len(fields) > 1 else "nothing"

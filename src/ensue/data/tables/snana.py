@@ -1,5 +1,4 @@
-"""Light curves as SNANA writes them (Kessler et al. 2009, arXiv:0908.4280): a text file for each
-object."""
+"""Light curves in SNANA's text format, a file per object (Kessler et al. 2009, arXiv:0908.4280)."""
 
 from __future__ import annotations
 
@@ -13,10 +12,10 @@ from ensue.errors import DataError
 
 
 def snana_rows(path: Path, encoding: str, longest: int | None, listener: Listener) -> Iterator[Row]:
-    """Give each observation as a row: its columns, by `VARLIST`, and the first word after each
-    keyword of the header.
+    """Yield one row per observation: the columns of `VARLIST`, and the header.
 
-    Raises DataError that names the line of an observation that does not fit the list.
+    Of each header keyword, the first word counts. Raises DataError that names the line of an
+    observation that does not fit `VARLIST`.
     """
     header: dict[str, str] = {}
     names: list[str] = []

@@ -29,12 +29,12 @@ from ensue.data.tables.times import (
 
 @dataclass(frozen=True)
 class Source:
-    """The rows of one file or frame: where each stands, and its fields by column."""
+    """The rows of one file or frame: the place of each, and its cells by column."""
 
     name: str
     rows: Sequence[tuple[str, Mapping[str, Any]]]
     series: Sequence[Read] = ()
-    """Those of a table that has one in each row; then there are no rows of steps."""
+    """The series of a table with one series per row; such a source has no rows of steps."""
 
     @property
     def steps(self) -> int:
@@ -43,7 +43,7 @@ class Source:
 
     @property
     def columns(self) -> list[str]:
-        """Name the columns: a row of JSON may lack some."""
+        """The names of the columns in the sample; a row of JSON may lack some."""
         return list(dict.fromkeys(name for _, row in self.rows[:SAMPLED_ROWS] for name in row))
 
 
@@ -53,7 +53,7 @@ def sources_in(
     listener: Listener = SILENT,
     like: Panel | None = None,
 ) -> list[Source]:
-    """Read the rows of some files and folders. Raises DataError."""
+    """Read the rows of files and folders. Raises DataError."""
     return [
         one
         for path in find_files(data, listener)
@@ -64,8 +64,7 @@ def sources_in(
 def frame_source(
     frame: Any, settings: SeriesSettings, listener: Listener = SILENT, like: Panel | None = None
 ) -> Source:
-    """Take the rows of a data frame of any library that narwhals knows. Raises DataError if it
-    is none."""
+    """Read the rows of a data frame of any library that narwhals supports. Raises DataError."""
     rows = (
         (f"frame, row {number}", row)
         for number, row in enumerate(frame_rows(frame), 1)
@@ -106,8 +105,10 @@ def _source(
     listener: Listener,
     like: Panel | None,
 ) -> Source:
-    """Keep the rows of a table, or the series of one that has one in each; that may be as large
-    as its file."""
+    """Return the rows of a table, or the series of a table with one series per row.
+
+    Such a table is read row by row, since it may be large.
+    """
     rows = with_times_named(rows)
     sample = list(islice(rows, SAMPLED_ROWS))
     columns = list(sample[0][1]) if sample else []

@@ -1,4 +1,4 @@
-"""The text column of a table: CSV, TSV, JSON Lines or Parquet, one record a row."""
+"""The text column of a table (CSV, TSV, JSON Lines or Parquet), one record per row."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ensue.data.tables.rows import ROWS, refuse_others
 
 
 class TableReader(Reader):
-    """The text of each row; rows without any are left out and counted."""
+    """Reader of the text of each row; rows without text are skipped and counted."""
 
     ends = True
 
     def __init__(self, files: Sequence[Path], column: str, encoding: str, longest: int) -> None:
-        """Raises DataError if one of the files is no table."""
+        """Raises DataError if one of the files is not a table."""
         refuse_others(files, ROWS)
         how = LabelledTable(
             text=column,
@@ -28,7 +28,7 @@ class TableReader(Reader):
         self.files, self.how = files, how
 
     def pieces(self, listener: Listener = SILENT) -> Iterator[Piece]:
-        """Give one piece a row."""
+        """Yield one piece per row."""
         how = self.how.resolved(self.files, SILENT, labelled=False)
         if not self.how.text:
             listener.on_finding(

@@ -1,5 +1,4 @@
-"""Times as people and spreadsheets write them: a column of cells becomes datetime64[s] or
-integers."""
+"""Times as people and spreadsheets write them, parsed to datetime64[s] or integers."""
 
 from __future__ import annotations
 
@@ -33,9 +32,9 @@ WRITTEN = (
     "%b %d, %Y",
 )
 WRITTEN += ("%B %d, %Y",)
-"""Dates with the names of months; those of two digits are of 1969 to 2068."""
+"""Dates with names of months; years of two digits are 1969 to 2068."""
 SPOKEN = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d\d)\b(.*)")
-"""Day and month before the year; between dots the day is the first."""
+"""Day and month before the year; between dots the day comes first."""
 YEAR_FIRST = re.compile(r"(\d{4})([./-])(\d{1,2})\2(\d{1,2})\b(.*)")
 MONTH = re.compile(
     r"(?P<year>\d{4})\s?[-/M]\s?(?P<month>\d{1,2})|(?P<before>\d{1,2})[/-](?P<after>\d{4})",
@@ -52,23 +51,20 @@ CLOCK = re.compile(
 COMPACT = re.compile(
     r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12]\d|3[01])(?:(?:[01]\d|2[0-3])(?:[0-5]\d){0,2})?)?"
 )
-"""Dates, months and times of day without any mark between them; seconds since 1970 begin with 19
-from 2030 on."""
+"""Dates, months and times of day without marks; from 2030 on, Unix seconds begin with 19 too."""
 CLOCKED = re.compile(r"(\d{4}-\d\d-\d\d[T ](\d\d:\d\d))(?::00(?:\.0+)?)?(?:Z|[+-]\d\d:?\d\d)")
 SPAN = re.compile(r"(\d{4}-\d\d-\d\d)/\d{4}-\d\d-\d\d")
-"""A week as pandas writes it: by its first day and its last."""
+"""A week as pandas writes it: its first day and its last."""
 FRACTION = re.compile(r":\d\d[.,]0*[1-9]")
 UNIX = {1: (9, 10), 10**3: (12, 13), 10**6: (15, 16), 10**9: (18, 19)}
-"""How many digits seconds since 1970, thousandths of them, and so on, have from 1973 to 2286."""
+"""The number of digits of Unix seconds and smaller units from 1973 to 2286, by units per second."""
 DAY, HOUR = 86_400, 3600
 EAST = 11 * HOUR
-"""From this hour on, in UTC, a midnight is that of a place in the east, and begins the day that
-follows."""
+"""Hour in UTC from which on a midnight belongs to a place in the east, and begins the next day."""
 
 
 def is_filled(cell: Any) -> bool:
-    """Tell whether something stands in a cell: not what pandas writes, and reads, where there is
-    nothing."""
+    """Whether a cell holds a value, other than what pandas and others write for a missing one."""
     if cell is None:
         return False
     with suppress(TypeError, ValueError):  # pandas.NA is neither equal to itself nor not
@@ -95,8 +91,9 @@ NOTHING = {"", "nan", "na", "n/a", "#n/a", "#na", "<na>", "null", "none", "nat",
 
 
 def read_time(value: Any, day_first: bool = True, compact: bool = False) -> Any:
-    """Read a time: an integer or a date, month or quarter; None if it is none. `compact` has 202611
-    for a month.
+    """Parse a time: an integer, a date, a month or a quarter; None if it is not one.
+
+    With `compact`, 202611 is a month.
 
     >>> read_time("1949-02"), read_time("2001Q3"), read_time("17"), read_time("soon")
     (np.datetime64('1949-02-01T00:00:00'), np.datetime64('2001-07-01T00:00:00'), 17, None)
@@ -116,7 +113,7 @@ def read_time(value: Any, day_first: bool = True, compact: bool = False) -> Any:
 
 @lru_cache(1 << 16)
 def _read_text(text: str, day_first: bool) -> Any:
-    """Read a time as it is written: the dates of a panel come again in each of its series."""
+    """Parse a time; cached, since the dates of a panel repeat in each of its series."""
     if re.fullmatch(r"[+-]?\d{1,19}(\.0+)?", text):
         return int(text.partition(".")[0])
     if re.fullmatch(r"\d\.\d{1,20}[eE]\+?\d\d?", text) and (number := Decimal(text)) == int(number):
@@ -137,8 +134,7 @@ def _read_text(text: str, day_first: bool) -> Any:
 
 
 def _spoken(text: str, day_first: bool) -> datetime | None:
-    """Read a date between marks, with a time of day or without; None for another form. Raises
-    ValueError."""
+    """Parse a date with marks, and perhaps a time; None for another form. Raises ValueError."""
     if found := YEAR_FIRST.fullmatch(text):
         year, _, month, day, rest = found.groups()
     elif found := SPOKEN.fullmatch(text):
@@ -171,48 +167,45 @@ def _plain(time: datetime) -> np.datetime64:
 
 
 def is_unix(time: Any) -> bool:
-    """Tell whether an integer may be seconds, or smaller units, since 1970: of 1973 to 2286."""
+    """Whether an integer may be Unix seconds, or smaller units, from 1973 to 2286."""
     return isinstance(time, int) and any(
         least <= len(str(time)) <= most for least, most in UNIX.values()
     )
 
 
 def _is_excel(time: Any) -> bool:
-    """Tell whether an integer may be a day as spreadsheets count them: of 1954 to 2091."""
+    """Whether an integer may be a day of a spreadsheet, from 1954 to 2091."""
     return isinstance(time, int) and 20_000 <= time < 70_000
 
 
 DATES = ("date", "datum", "datetime")
-"""Columns of which integers are no mere count."""
+"""Names of columns whose integers are dates rather than counters."""
 
 
 @dataclass(frozen=True)
 class TimeFormat:
-    """How the cells of a column of times are written: what no cell tells by itself is seen in
-    all of them."""
+    """Time format of a column: what a single cell leaves open, all cells together decide."""
 
     compact: bool = False
     day_first: bool = True
     unix: int = 0
-    """How many units of the integers make a second; 0 where they only count."""
+    """Units per second of integer times since 1970; 0 for plain counters."""
     local: bool = False
-    """Midnights of a place, told in UTC: clocks that are put forward and back move them by an
-    hour. They are days."""
+    """Midnights of a place with daylight saving, in UTC: they move by an hour, and mean days."""
     midnight: bool = False
-    """Always the same time of day, with the offsets of a place: steps of days, or more, by the
-    clocks of that place."""
+    """A constant time of day with the offsets of a place: steps of days or more by local clocks."""
     excel: bool = False
     """Days since the end of 1899, as spreadsheets count them."""
 
     @property
     def unit(self) -> str:
-        """What the integers count, in words."""
+        """The unit of the integers, in words."""
         return {1: "seconds", 10**3: "milliseconds", 10**6: "microseconds", 10**9: "nanoseconds"}[
             self.unix
         ]
 
     def read(self, cell: Any) -> Any:
-        """Read a cell, None if it is no time."""
+        """Parse a cell; None if it is not a time."""
         if self.midnight and (clocked := CLOCKED.fullmatch(str(cell).strip())):
             return read_time(clocked[1])
         time = read_time(
@@ -239,11 +232,10 @@ def format_of(
     freq: Frequency | None = None,
     name: str = "",
 ) -> TimeFormat:
-    """See how a column of times is written; with few rows, what no cell tells is as in one `like`
-    it.
+    """Detect the time format of a column; what its cells leave open is as in a format `like` it.
 
-    With a `freq` of plain steps, integers are what they are; one within a day tells a time of day
-    from days. Raises DataError that names a cell where nobody can say.
+    With a `freq` of plain steps, integers are counters; one within a day keeps times of day. Raises
+    DataError that names an ambiguous cell.
     """
     texts = [str(cell).strip() for cell in cells]
     if texts and all(map(COMPACT.fullmatch, texts)):
@@ -302,8 +294,7 @@ def _day_first(texts: Sequence[str], where: Sequence[str], like: TimeFormat | No
 
 
 def _are_local_midnights(times: np.ndarray) -> bool:
-    """Tell days whose hour in UTC moves by one, as clocks are put forward and back; each day is
-    there once."""
+    """Detect days whose hour in UTC moves by one, as with daylight saving; each day occurs once."""
     of_day = (times - times.astype("datetime64[D]")).astype(np.int64)
     hours = np.unique(of_day)
     if len(hours) != 2 or (hours[1] - hours[0]) not in (HOUR, DAY - HOUR) or hours[1] == EAST:
@@ -319,8 +310,10 @@ def _local_day(time: np.datetime64) -> np.datetime64:
 
 
 def time_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """Give the first column of dates, or else of integers under a name of time, or such as count
-    seconds, or None."""
+    """Return the first column of dates; else of integers with a name of times; else of Unix times.
+
+    None if there is none.
+    """
     kinds = {name: kind_of_time([row.get(name) for row in rows]) for name in columns}
     dates = [name for name in columns if kinds[name] == "date"]
     named = [
@@ -333,8 +326,7 @@ def time_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> st
 
 
 def kind_of_time(cells: Sequence[Any]) -> str:
-    """Tell what most cells of a column are: dates, integers, such as count seconds since 1970,
-    or no times."""
+    """Return what most cells of a column are: "date", "integer", "unix" or "" for no times."""
     filled = [cell for cell in cells if is_filled(cell)]
     times = [
         read_time(cell) if (time := read_time(cell, day_first=False)) is None else time
@@ -351,8 +343,10 @@ def kind_of_time(cells: Sequence[Any]) -> str:
 
 
 def tells_apart(cells: Sequence[Any], times: Sequence[Any]) -> bool:
-    """Tell ids from other words: dates are none, nor what comes again after others beside times
-    that are there once."""
+    """Whether a column of words may hold ids.
+
+    Dates are not ids, nor words that alternate although no time occurs twice.
+    """
     if kind_of_time(cells) == "date":
         return False
     moves = sum(one != other for one, other in pairwise(cells))
@@ -362,8 +356,10 @@ def tells_apart(cells: Sequence[Any], times: Sequence[Any]) -> bool:
 def read_times(
     cells: Sequence[Any], where: Sequence[str], column: str, read: TimeFormat
 ) -> np.ndarray:
-    """Read the times of a series. Raises DataError for a cell that is none, or another kind than
-    those before."""
+    """Parse the times of a series.
+
+    Raises DataError for a cell that is not a time, or another kind of time than those before.
+    """
     times = [read.read(cell) for cell in cells]
     for place, time in enumerate(times):
         if time is None or type(time) is not type(times[0]):
@@ -388,7 +384,7 @@ def read_times(
 
 
 def shown(time: Any) -> int | str:
-    """Write a time as people do: no hours where it is midnight.
+    """Format a time, without the time of day at midnight.
 
     >>> shown(np.datetime64("2026-11-01T00:00:00")), shown(np.int64(7))
     ('2026-11-01', 7)
