@@ -71,7 +71,7 @@ def test_labels_that_are_alike_are_named_and_the_advice_merges_them() -> None:
     )
     examples = [Example("", label, "a.csv", line) for line, label in enumerate(labels, 2)]
     blanks, alike, missing = suspicious_labels(examples, "multiclass", "")
-    assert blanks.what == "blanks around labels are left out: 'SPAM ' (2)"
+    assert blanks.what == "blanks around labels are removed: 'SPAM ' (2)"
     assert (
         "'Spam' (3) and 'SPAM' (2) and 'spam' (2); 'cafe\u0301' (1) and 'caf\u00e9' (1)"
         in alike.what
@@ -89,7 +89,7 @@ def test_labels_that_are_alike_are_named_and_the_advice_merges_them() -> None:
 def test_numbers_with_signs_between_thousands_are_told() -> None:
     examples = [Example("", f"1,{i % 3}00", "a.csv", 1) for i in range(30)]
     (told,) = suspicious_labels(examples, "multiclass", "")
-    assert told.what == "labels such as '1,000' are read as names of classes"
+    assert told.what == "labels such as '1,000' are read as class names"
 
 
 @pytest.mark.parametrize("as_lists", [True, False])
@@ -133,7 +133,7 @@ def test_a_label_that_is_merged_and_that_no_example_has_is_told() -> None:
     (told,) = lacking_labels(examples, "multilabel", "|", settings)
     assert (
         str(told)
-        == "a.csv: no example has a label that data.labels.merge names: 'spma'; did you mean spam?"
+        == "a.csv: labels of data.labels.merge that no example has: 'spma'; did you mean spam?"
     )
     assert (
         list(

@@ -282,7 +282,7 @@ def test_there_is_something_to_choose_and_to_calibrate_on_where_most_series_are_
 def test_held_steps_that_are_too_few_to_choose_and_to_calibrate_on_are_refused() -> None:
     with pytest.raises(
         SettingError,
-        match="6 held steps have no forecasts of 6 both to choose on and to calibrate on",
+        match="6 validation steps are too few for forecasts of 6 steps in both validation and calibration",
     ):
         prepared_of(panel_of((84, 40)), validation_steps=6)
     prepared_of(panel_of((84, 40)), validation_steps=12)

@@ -181,7 +181,7 @@ def test_a_workbook_is_to_be_saved_as_a_table(tmp_path):
         told(tmp_path, book)
         == "a.txt: this is an Excel workbook, not text; save it as CSV, and give that"
     )
-    expected = "a.xlsx: this is an Excel workbook, not a table; save it as CSV, if it holds one"
+    expected = "a.xlsx: this is an Excel workbook, not a table; save it as CSV, if it holds a table"
     assert told(tmp_path, book, "a.xlsx", format="table") == expected
 
 
@@ -337,7 +337,7 @@ def test_a_good_table(tmp_path):
         texts(tmp_path, gzip.compress(CSV.encode("utf-16")), "a.csv.gz", encoding="utf-16") == found
     )
     assert findings(tmp_path, CSV, "a.csv", format="table") == [
-        "a.csv: the text was taken from column 'text'",
+        "a.csv: the text is read from column 'text'",
         "a.csv: 1 row without text left out",
     ]
 
@@ -363,7 +363,7 @@ def test_parquet(tmp_path):
     _, reader = DataSettings().reader([path], SILENT)
     assert [(piece.text, piece.line) for piece in reader.pieces()] == [("one", 1), ("three", 3)]
     message = told(tmp_path, "no parquet", "b.parquet")
-    assert message.startswith("b.parquet: this is no Parquet file that can be read (")
+    assert message.startswith("b.parquet: not a readable Parquet file (")
 
 
 @pytest.mark.parametrize(
@@ -410,8 +410,7 @@ def test_parquet(tmp_path):
             "a.csv",
             CSV + "6,one,two,three\n7,fine,no\n8,x\n",
             {},
-            "a.csv:8: the row has 4 fields where the header has 3 (and so have lines 10 "
-            "another number); "
+            "a.csv:8: the row has 4 fields, but the header has 3 (also wrong: line 10); "
             "put quotes around text that holds the delimiter",
         ),
         (
@@ -425,7 +424,7 @@ def test_parquet(tmp_path):
             "a.jsonl",
             '{"text": "one"}\n{"text": "two"\n',
             {},
-            "a.jsonl:2: not valid JSON (expecting ',' delimiter at column 15); mend the line",
+            "a.jsonl:2: not valid JSON (expecting ',' delimiter at column 15); correct the line",
         ),
         (
             "a.jsonl",
@@ -433,23 +432,20 @@ def test_parquet(tmp_path):
             {},
             (
                 "a.jsonl:2: a text holds half of a pair of surrogates, which is no "
-                "character; mend the \\u in the line"
+                "character; correct the \\u in the line"
             ),
         ),
         (
             "a.jsonl",
             '{"text": "one"}\n["two"]\n',
             {},
-            'a.jsonl:2: the line holds no JSON object; write each as {"column": value, ...}',
+            'a.jsonl:2: the line is not a JSON object; write each as {"column": value, ...}',
         ),
         (
             "a.txt",
             GOOD,
             {"format": "table"},
-            (
-                f"a.txt: this is no table that can be read; its name should end in one of "
-                f"{', '.join(ROWS)}"
-            ),
+            (f"a.txt: not a readable table; its name should end in one of {', '.join(ROWS)}"),
         ),
     ],
 )
@@ -577,7 +573,7 @@ def doctor(folder: Path, content: bytes | str) -> list[str]:
             "ab\n" * 3 + "".join(f"name {number}\n" for number in range(40)),
             [
                 "a.txt: 2 of 43 records repeat an earlier one; "
-                "leave them out, unless they are meant: the test may hold copies"
+                "remove them unless they are intended: the test part may hold copies"
             ],
         ),
         (

@@ -32,23 +32,23 @@ TABLES = {
     "inf": (
         changed(4, "2024-01-05,inf"),
         [],
-        "data.csv:6: 'inf' in the column 'y' is no number that can be used",
+        "data.csv:6: 'inf' in the column 'y' is not a valid number",
     ),
     "word": (
         changed(4, "2024-01-05,many"),
         [],
-        "data.csv:6: 'many' in the column 'y' is no number that can be used",
+        "data.csv:6: 'many' in the column 'y' is not a valid number",
     ),
     "huge": (
         changed(4, "2024-01-05,1e300"),
         [],
-        "data.csv:6: '1e300' in the column 'y' is no number that can be used",
+        "data.csv:6: '1e300' in the column 'y' is not a valid number",
     ),
     "commas": (
         changed(4, '2024-01-05,"1,5"'),
         [],
         (
-            "data.csv:6: '1,5' in the column 'y' is no number that can be used; mend it, or "
+            "data.csv:6: '1,5' in the column 'y' is not a valid number; correct it, or "
             "leave the cell empty and give"
         ),
     ),
@@ -71,13 +71,13 @@ TABLES = {
     "no header": (
         "\n".join(GOOD),
         [],
-        "data.csv: the first row holds 2024-01-01, 1.1, which are no names of columns",
+        "data.csv: the first row holds 2024-01-01, 1.1, which are not column names",
     ),
     "clocks put back": (
         long("".join(f"2024-10-27 {hour:02d}:00,3\n" for hour in (0, 1, 2, 2, 3, 4, 5))),
         [],
         (
-            "data.csv:5: the time 2024-10-27 02:00:00 of 'data' is there twice; keep one of "
+            "data.csv:5: the time 2024-10-27 02:00:00 of 'data' occurs twice; keep one of "
             "the rows, or, if clocks"
         ),
     ),
@@ -104,19 +104,19 @@ TABLES = {
     "valid": (
         long("\n".join(GOOD)),
         ["--valid", "data.csv"],
-        "--valid: the test would be cut from the file to choose on; give --test as well",
+        "--valid: the test part would be cut from the validation file; give --test as well",
     ),
-    "time": (changed(4, "soon,3"), [], "data.csv:6: 'soon' in the column 'ds' is no time"),
+    "time": (changed(4, "soon,3"), [], "data.csv:6: 'soon' in the column 'ds' is not a time"),
     "twice": (
         changed(4, "2024-01-04,3"),
         [],
-        "data.csv:6: the time 2024-01-04 of 'data' is there twice",
+        "data.csv:6: the time 2024-01-04 of 'data' occurs twice",
     ),
     "order": (
         changed(4, "2024-01-02,3"),
         [],
         (
-            "data.csv:6: the time 2024-01-02 of 'data' is there twice; keep one of the rows, "
+            "data.csv:6: the time 2024-01-02 of 'data' occurs twice; keep one of the rows, "
             "or, if clocks were put back"
         ),
     ),
@@ -143,7 +143,7 @@ TABLES = {
         + "".join(f"a,2024-01-{day:02d},{day}\n" for day in range(1, 31))
         + "".join(f"b,2024-{month:02d}-01,{month}\n" for month in range(1, 13)),
         [],
-        "two frequencies: a step of a month in 'b', where the usual step is a day; split",
+        "two frequencies: a step of a month in 'b', but the usual step is a day; split",
     ),
     "horizon": (
         long("\n".join(GOOD)),
@@ -174,7 +174,7 @@ TABLES = {
     "freq": (
         long("\n".join(GOOD)),
         ["--freq", "fortnight"],
-        "--freq: 'fortnight' is no frequency; give one such as year",
+        "--freq: 'fortnight' is not a frequency; give one such as year",
     ),
     "other freq": (
         long("\n".join(GOOD)),
@@ -184,7 +184,7 @@ TABLES = {
     "integers": (
         "ds,y\n1,2\n2,3\n",
         ["--freq", "month"],
-        "--freq: the times are integers, which are no months",
+        "--freq: the times are integers, not months",
     ),
     "rows": ("ds,y\n", [], "data.csv: there are no rows"),
     "model": (
@@ -201,7 +201,7 @@ TABLES = {
         "ds,y,price\n"
         + "\n".join(f"{row},{'' if place == 20 else 2}" for place, row in enumerate(GOOD)),
         ["--target", "y", "--known-covariates", "price"],
-        "data.csv:22: the column 'price' is known ahead, and its value is missing; give it",
+        "data.csv:22: the known covariate 'price' has no value in this row; fill it in",
     ),
     "m3": (
         "series,n,horizon,category,start_year,start_period,values...\nN1,3,6,X,1,1,4,5\n",
@@ -211,7 +211,7 @@ TABLES = {
     "test": (
         long("\n".join(GOOD)),
         ["--set", "backtest.test=3", "--horizon", "7"],
-        "a test of 3 steps has no forecast of 7",
+        "a test of 3 steps is shorter than the horizon of 7",
     ),
 }
 
@@ -325,7 +325,7 @@ def test_short_series_are_left_out_and_counted(
 ) -> None:
     rows = [f"a,{t},{np.sin(t):.3f}" for t in range(80)] + [f"b,{t},{t}" for t in range(3)]
     assert trained(tmp_path, "unique_id,ds,y\n" + "\n".join(rows) + "\n", "--horizon", "2") == 0
-    assert "series that are too short, and were left out: 1" in capsys.readouterr().out
+    assert "left out 1 series of fewer than" in capsys.readouterr().out
     later = tmp_path / "later.csv"
     later.write_text("unique_id,ds,y\na,1,2\n", encoding="utf-8")
     assert main(["forecast", str(tmp_path / "run"), str(later)]) == 2
@@ -345,7 +345,7 @@ def test_what_is_known_ahead_is_asked_for(
     capsys.readouterr()
     assert main(["forecast", str(tmp_path / "run")]) == 2
     assert (
-        "what is known ahead ('price') is missing at 60 of 'data'; give a file"
+        "the known covariates ('price') are missing at 60 of 'data'; give a file"
         in capsys.readouterr().err
     )
     more = tmp_path / "data2.csv"
@@ -374,11 +374,11 @@ def test_wrong_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         f"forecast {run} --horizon 0": "--horizon: 0 steps are no forecast",
         f"forecast {run} --horizon 9": "--horizon: the model forecasts 2 steps at once, not 9",
         f"forecast {run} --plot here.bmp": "--plot: '.bmp' is no picture that can be drawn",
-        f"forecast {run} {other}": "a step is an hour, and a day in what was learned",
+        f"forecast {run} {other}": "a step is an hour, but a day in training",
         f"evaluate {run} {tmp_path / 'data.csv'}": "no series has 2 steps to score that the run has not learned",
         f"evaluate {run} --lines": "need a run of `generate`",
         f"train forecast {tmp_path / 'data.csv'} --test {tmp_path / 'data.csv'}": "data.csv: the file was given twice",
-        f"train forecast {tmp_path / 'data.csv'} --test {other}": "a step is an hour, and a day in what was learned",
+        f"train forecast {tmp_path / 'data.csv'} --test {other}": "a step is an hour, but a day in training",
         f"generate {run}": "the run was trained to forecast, not to generate; use it with `ensue forecast",
     }.items():
         capsys.readouterr()

@@ -52,7 +52,7 @@ WRONG = {
     ),
     "two columns of one name": (
         table(ROWS, "text,text"),
-        "data.csv:1: two columns are called 'text'; give each column",
+        "data.csv:1: two columns have the name 'text'; give each column",
     ),
     "one group": (
         table([(text, f"{label},x") for text, label in ROWS], "text,label,who"),
@@ -220,7 +220,7 @@ def test_labels_that_were_never_in_training_are_scored_apart(
     test.write_text(table([*ROWS[:6], ("odd", "mixed"), ("odder", "mixed")]))
     assert main([*train(path), "--test", str(test)]) == 0
     out, err = capsys.readouterr()
-    assert "labels that were never in training are scored apart: 'mixed' (2)" in err
+    assert "labels that training does not have are reported separately: 'mixed' (2)" in err
     assert (
         "Labels of 2 in the test part were never in training, and are none of these figures" in out
     )
@@ -231,7 +231,7 @@ def test_labels_that_were_never_in_training_are_scored_apart(
         "duplicates_of_train": 6,
         "unknown_channels": {},
     }
-    assert "6 of its 6 texts stand in training too, letter for letter" in err
+    assert "6 of its 6 texts are also in the training part, letter for letter" in err
     assert "6 texts of the test part stand in training too" in out
     assert result["metrics"]["accuracy"] == 0.5
     capsys.readouterr()
@@ -279,7 +279,7 @@ def test_nothing_to_classify(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "there is no column 'text'" in told(capsys, "classify", run, str(tmp_path / "other.csv"))
     only = tmp_path / "odd.csv"
     only.write_text(table([("odd", "mixed")]))
-    assert "none of its labels was in training" in told(capsys, "evaluate", run, str(only))
+    assert "training has none of its labels" in told(capsys, "evaluate", run, str(only))
     assert "need a run of `generate`" in told(capsys, "evaluate", run, "--lines")
     assert "nwe.csv: there is no such file" in told(capsys, "classify", run, "nwe.csv")
     assert "the run was trained to classify, not to generate" in told(capsys, "generate", run)

@@ -64,7 +64,7 @@ def test_light_curves(tmp_path, name):
     assert first.content["flux"].tolist() == [10, 10, pytest.approx(np.nan, nan_ok=True)]
     assert first.content["standard_error"].tolist() == [1, 0, 1]
     assert second.content["flux"].tolist() == [-4, 30]
-    assert found == [f"{name}: the rows of 2 sequences were not in order of time, and were sorted"]
+    assert found == [f"{name}: the rows of 2 sequences are not in order of time, and were sorted"]
 
 
 def test_columns_are_found_by_their_names(tmp_path):
@@ -108,20 +108,20 @@ def test_labels_may_be_missing_where_none_are_asked_for(tmp_path):
     ("old", "new", "message"),
     [
         ("1e1", "nan", "a.csv:5: 'nan' in column 'flux' is not finite; "
-         "mend it, or leave the cell empty where nothing was measured"),
+         "correct it, or leave the cell empty if nothing was measured"),
         ("1e1", "-inf", "a.csv:5: '-inf' in column 'flux' is not finite; "
-         "mend it, or leave the cell empty where nothing was measured"),
-        ("1e1", "ten", "a.csv:5: 'ten' in column 'flux' is no number; "
-         "mend it, or leave the cell empty where nothing was measured"),
-        ("a,2,", "a,soon,", "a.csv:5: 'soon' in column 'mjd' is no time; "
+         "correct it, or leave the cell empty if nothing was measured"),
+        ("1e1", "ten", "a.csv:5: 'ten' in column 'flux' is not a number; "
+         "correct it, or leave the cell empty if nothing was measured"),
+        ("a,2,", "a,soon,", "a.csv:5: 'soon' in column 'mjd' is not a time; "
          "write a number, or a date as 2026-11-21 or 2026-11-21T12:30"),
         ("a,2,", "a,,", "a.csv:5: column 'mjd' has no time in this row; give each row its time"),
-        ("a,2,r", "a,1,g", "a.csv:5: the time of this row of 'a' stands on line 3 already; "
-         "leave one out, or join them"),
+        ("a,2,r", "a,1,g", "a.csv:5: this row of 'a' has the same time as line 3; "
+         "remove one, or merge them"),
         ("a,2,", ",2,", "a.csv:5: column 'object' is empty in this row; fill it in, or leave the row out"),
         ("0,Ia", "0,II", "a.csv:5: 'type' is 'II' here, and 'Ia' in rows before of 'a'; "
          "give all rows of a sequence the same"),
-        ("-4,2", "-4,-2", "a.csv:6: the error in column 'flux_err' is below zero (-2); "
+        ("-4,2", "-4,-2", "a.csv:6: the error in column 'flux_err' is negative (-2); "
          "give standard errors, or leave the cell empty"),
         ("flux,", "flx,", "a.csv: there is no column 'flux'; did you mean flx?, "
          "or name what stands for it with --value"),
@@ -136,10 +136,10 @@ def test_bad_tables(tmp_path, old, new, message):
 @pytest.mark.parametrize(
     ("table", "settings", "message"),
     [
-        ("id,time,x\n1,1,2\n1,1,2\n", {}, "a.csv:3: the time of this row of '1' stands on line 2 already; "
-         "leave one out, or join them, or name a column of bands with --channel"),
+        ("id,time,x\n1,1,2\n1,1,2\n", {}, "a.csv:3: this row of '1' has the same time as line 2; "
+         "remove one, or merge them, or name a column of bands with --channel"),
         ("x,label\n1,a\n1,b\n", {}, "a.csv:3: 'label' is 'b' here, and 'a' in rows before of 'a.csv'; "
-         "give all rows of a sequence the same, or name the column of sequences with --id"),
+         "give all rows of a sequence the same value, or name the column of sequence ids with --id"),
         ("id,label\n1,a\n", {}, "a.csv: no column holds the values of the steps; "
          "choose some of id, label with --value"),
         ("id,t,time\n1,1,2\n", {"time": "t"}, "a.csv:1: a column of values may not be called 'time'; rename it"),
@@ -153,11 +153,11 @@ def test_other_endings(tmp_path):
     endings = ".csv, .tsv, .jsonl, .ndjson, .parquet, .dat"
     assert (
         told(tmp_path, CURVES, "a.xls")
-        == f"a.xls: this is no table that can be read; its name should end in one of {endings}"
+        == f"a.xls: not a readable table; its name should end in one of {endings}"
     )
     assert (
         told(tmp_path, SERIES, "a.txt", SeriesFile)
-        == "a.txt: this is no table that can be read; its name should end in one of .ts"
+        == "a.txt: not a readable table; its name should end in one of .ts"
     )
 
 
@@ -211,9 +211,9 @@ def test_series_with_other_labels(tmp_path):
         (",?", "", ("a.ts:9: channel 2 has 2 values where channel 1 has 3; write ? where nothing was " "measured")),
         ("?", "", "a.ts:9: value 2 of channel 2 is empty; write ? where nothing was measured"),
         ("2e1", "NaN", "a.ts:10: 'NaN' in value 2 of channel 1 is not finite; "
-         "mend it, or write ? where nothing was measured"),
-        ("-1.5", "x", "a.ts:10: 'x' in value 1 of channel 1 is no number; "
-         "mend it, or write ? where nothing was measured"),
+         "correct it, or write ? if nothing was measured"),
+        ("-1.5", "x", "a.ts:10: 'x' in value 1 of channel 1 is not a number; "
+         "correct it, or write ? if nothing was measured"),
         ("@equalLength false", "@seriesLength 3", "a.ts:10: the line has 2 values where the header declares 3; "
          "correct it, or write `@equalLength false` and no `@seriesLength`"),
     ],
@@ -254,7 +254,7 @@ def test_snana(tmp_path):
     assert only.content["REDSHIFT_FINAL"] == 0.47473
     message = told(tmp_path, SNANA.replace("g NULL", "g"), "a.dat", **AS_SNANA)
     assert message == (
-        "a.dat:9: the observation has 4 values where VARLIST names 5; mend the line, or "
+        "a.dat:9: the observation has 4 values, but VARLIST names 5; correct the line, or "
         "put a VARLIST above it"
     )
 
@@ -281,7 +281,7 @@ def test_what_a_simulation_knows_is_no_input(tmp_path):
     (only,), told = read(tmp_path, "id,time,flux,sim_z,label\na,1,2,0.3,x\na,2,2,0.3,x\n")
     assert set(only.content) == {"time", "flux"}
     assert told[-1] == (
-        "a.csv: left out as truths of a simulation: sim_z; to read them, name every "
+        "a.csv: left out as truth of a simulation: sim_z; to use them, name every "
         "column of values with --value"
     )
 

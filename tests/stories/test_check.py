@@ -129,7 +129,7 @@ def test_what_was_said_tells_the_task(tmp_path):
         target="y",
     )
     assert report.task == "forecast"
-    assert report.why == "that is what was said of it"
+    assert report.why == "it alone has the given settings"
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ def test_what_was_said_tells_the_task(tmp_path):
             [
                 "a.csv: 1 of 62 examples repeat an earlier one with another label: "
                 "a.csv:62 and a.csv:2; "
-                "mend the label of one",
+                "correct one of the labels",
                 "a.csv: 1 of 62 examples repeat an earlier one; "
-                "leave them out, unless they are meant: the test may hold copies",
+                "remove them unless they are intended: the test part may hold copies",
             ],
         ),
         (
@@ -200,12 +200,14 @@ def test_what_was_said_tells_the_task(tmp_path):
         (
             CURVES + "30,0,nan,a\n",
             {},
-            ["a.csv:122: 'nan' in column 'flux' is not finite; mend it, or leave the cell empty"],
+            [
+                "a.csv:122: 'nan' in column 'flux' is not finite; correct it, or leave the cell empty"
+            ],
         ),
         (
             CURVES + "30,0,1.5,\n",
             {},
-            ["a.csv:122: the example that begins here has no label; give it one, or leave it out"],
+            ["a.csv:122: the example has no label; add one, or remove the example"],
         ),
     ],
 )
@@ -247,7 +249,7 @@ def test_the_figures_of_labelled_data(tmp_path):
 def test_tags_that_break_their_scheme_are_named_by_line(tmp_path):
     report = told(tmp_path, SPANS + "a O\nbay I-LOC\n\n", "a.txt")
     assert lines(report, tmp_path)[-1] == (
-        "a.txt:122: the tag 'I-LOC' may not stand here in IOB2; mend it; it counts as "
+        "a.txt:122: the tag 'I-LOC' is not allowed here in IOB2; correct it; it is scored as "
         "conlleval counts it"
     )
     report = told(tmp_path, TAGGED.replace("NOUN", "DET"), "a.txt", task="tag")
@@ -282,7 +284,7 @@ def test_tags_that_break_their_scheme_are_named_by_line(tmp_path):
             ("2001-03,102", "2001-03,oops"),
             {},
             None,
-            "a.csv:16: 'oops' in the column 'sales' is no number",
+            "a.csv:16: 'oops' in the column 'sales' is not a valid number",
         ),
         (
             ("month", "month"),

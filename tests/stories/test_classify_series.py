@@ -163,7 +163,7 @@ def test_light_curves(folder: Path, capsys: pytest.CaptureFixture[str], model: s
         {"object": "a"},
         {"object": "b"},
     ]
-    assert "values in channels that were never in training are left out: 'z' (in 2)" in said
+    assert "values of channels that training does not have are ignored: 'z' (in 2)" in said
     again = ensue.open(run).evaluate([folder / "curves.csv"])
     assert again.metrics["accuracy"] > 0.85
 
@@ -211,7 +211,7 @@ def test_wrong_light_curves_end_in_one_line(tmp_path, capsys) -> None:
         )
         == 2
     )
-    assert "stands on line 8 already; leave one out, or join them" in capsys.readouterr().err
+    assert "has the same time as line 8; remove one, or merge them" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
@@ -344,7 +344,7 @@ def test_a_number_that_could_be_two_is_refused_by_line(
         == 2
     )
     said = (
-        "long.csv:241: '1.003' in column 'value' may be thousands or a fraction; write no "
+        "long.csv:241: '1.003' in column 'value' is ambiguous: thousands or a fraction; write no "
         "signs between thousands"
     )
     assert (

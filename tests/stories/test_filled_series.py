@@ -68,7 +68,7 @@ def test_wide_and_long_are_the_same_series(fill: str, steps: range, tmp_path: Pa
         assert not left.filled.any()
     assert len(one.series[1]) == len(steps)
     begun = f"'b' from {month(steps[0])} to {month(steps[-1])}"
-    assert f"what is empty before the first value and after the last is left out: {begun}" in told
+    assert f"empty steps before the first and after the last value are left out: {begun}" in told
 
 
 def test_wide_and_long_give_the_same_figures(
@@ -155,7 +155,9 @@ def test_filled_steps_are_no_truth(
         "epochs=1",
     ]
     assert main(["train", "forecast", str(path), "--out", str(tmp_path / "run"), *flags]) == 0
-    assert "a.csv: filled with zero: 11 of 'a'; no figure counts them" in capsys.readouterr().err
+    assert (
+        "a.csv: filled with zero: 11 of 'a'; metrics exclude these steps" in capsys.readouterr().err
+    )
     run = ensue.open(tmp_path / "run")
     prepared = run.prepared
     at = prepared.origins("test")
@@ -273,7 +275,7 @@ def test_no_value_of_a_column_beside_is_invented_before_its_first(
     assert one.times.tolist() == list(range(8, 40))
     assert getattr(one, role)[:5, 0].tolist() == [508, 509, 510, 510, 512]
     assert (
-        "what is empty before the first value and after the last is left out: 'a' from 8 to 39"
+        "empty steps before the first and after the last value are left out: 'a' from 8 to 39"
         in told
     )
     assert "filled likewise, beside what is forecast: 2 of 'push'" in told

@@ -434,7 +434,7 @@ TOLD = {
     "no time": (
         "forecast a.jsonl",
         DATES + '{"y": 3}\n',
-        "a.jsonl:32: None in the column 'ds' is no time",
+        "a.jsonl:32: None in the column 'ds' is not a time",
     ),
     "no id": (
         "forecast a.jsonl",
@@ -444,35 +444,35 @@ TOLD = {
     "digits": (
         "forecast a.jsonl",
         DATES + f'{{"ds": "2024-02-01", "y": {"9" * 5000}}}\n',
-        "a.jsonl:32: not valid JSON (a number of thousands of digits); mend the line",
+        "a.jsonl:32: not valid JSON (a number of thousands of digits); correct the line",
     ),
     "large": (
         "forecast a.jsonl",
         DATES + f'{{"ds": "2024-02-01", "y": {"9" * 401}}}\n',
-        "is no number that can be used",
+        "is not a valid number",
     ),
     "far time": (
         "forecast a.csv --fill zero",
         "t,y\n1,2\n2,3\n3,3\n999999999,4\n",
         (
             "a.csv:5: 999999995 steps of a step are missing before 999999999 of 'a', too "
-            "many to be filled; mend the time"
+            "many to fill; correct the time"
         ),
     ),
     "large cell": (
         "forecast a.csv",
         "ds,y\n1,2\n2,1e999\n",
-        "a.csv:3: '1e999' in the column 'y' is no number",
+        "a.csv:3: '1e999' in the column 'y' is not a valid number",
     ),
     "digits of a cell": (
         "forecast a.csv",
         f"ds,y\n1,2\n2,{'9' * 5000}\n",
-        "is no number that can be used",
+        "is not a valid number",
     ),
     "large time": (
         "forecast a.csv",
         f"ds,y\n1,2\n{'9' * 400},2\n",
-        "in the column 'ds' is no time",
+        "in the column 'ds' is not a time",
     ),
     "large label": (
         "classify a.jsonl --label n",
@@ -513,7 +513,7 @@ TOLD = {
     "m3": (
         "forecast a.csv",
         M3_HEADER + "N1\n",
-        "a.csv:2: the line has 0 values, and says nothing; mend the second column",
+        "a.csv:2: the line has 0 values, but its second column is missing; correct the second column",
     ),
     "m3 count": (
         "forecast a.csv",

@@ -76,7 +76,7 @@ def test_none_of_several_labels_may_be_true(
     trained(capsys, path, "--set", "incomplete=no labels")
     path = table(tmp_path / "said.csv", SETS)
     _, told = trained(capsys, path, "--set", "labels.kind=multilabel")
-    assert "'|' taken for what stands between labels" in told
+    assert "'|' is used as the delimiter of labels" in told
     model = ensue.open(path.with_suffix(""))
     assert model.labels.names == ("a", "b", "c")
     assert sum(model.run.about["data"]["examples"].values()) == 80
@@ -93,7 +93,7 @@ def test_numbers_of_rows_are_told_or_refused(
 ) -> None:
     _, told = trained(capsys, table(tmp_path / "many.csv", list(range(1200))))
     assert (
-        "the labels count the rows, from 0 to 1199, as numbers of rows do; name another "
+        "the labels number the rows, from 0 to 1199; if they are not labels, name another "
         "column with --label"
     ) in told
     said = refused(capsys, table(tmp_path / "few.csv", [f"id{i}" for i in range(100)]))
@@ -109,12 +109,12 @@ def test_numbers_of_rows_are_told_or_refused(
         (
             lambda value: f"{value:,}".replace(",", "."),
             1,
-            "is read as 1003, for numbers without a point are below 1000",
+            "is read as 1003, because numbers without a point are below 1000",
         ),
         (
             lambda value: f"{value:,}",
             1,
-            "is read as 1003, for numbers without a comma are below 1000",
+            "is read as 1003, because numbers without a comma are below 1000",
         ),
         (
             lambda value: f"{value / 100:.2f}".replace(".", ","),
@@ -210,7 +210,6 @@ def test_a_list_of_labels_is_refused_where_one_is_read(
     )
     said = refused(capsys, lines, "--set", "labels.kind=multiclass")
     assert (
-        "lists.jsonl:1: a list of labels stands here, where labels are read as one label "
-        "each; give it one"
+        "lists.jsonl:1: the label is a list, but labels are read as one label each; give it one"
     ) in said
     assert said.endswith("or give --set data.labels.kind=multilabel")

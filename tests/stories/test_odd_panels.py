@@ -36,7 +36,7 @@ LEARNED = {
     "an empty column": (
         WIDE,
         [f"{month(step)},{value(step)}," for step in ALL],
-        "left out, for want of any value: 'b'",
+        "left out series without any value: 'b'",
     ),
     "an empty series": (
         LONG,
@@ -102,13 +102,13 @@ REFUSED = {
         "date,a",
         [f"{month(step)}," for step in ALL],
         [],
-        "a.csv: no value at all: 'a'; give numbers",
+        "a.csv: series without any value: 'a'; give numbers",
     ),
     "no value in a number of a step": (
         "date,x,y",
         [f"{month(step)},{value(step)}," for step in ALL],
         ["--target", "x", "y"],
-        "a.csv: no value at all: 'a' in 'y'; give numbers",
+        "a.csv: series without any value: 'a' in 'y'; give numbers",
     ),
     "no value in a past column": (
         "ds,y,w",
@@ -132,7 +132,7 @@ REFUSED = {
         LONG,
         [*long({"a": ALL})[:9], *long({"a": ALL})[8:], *long({"b": ALL})],
         [],
-        "a.csv:11: the time 2015-09-01 of 'a' is there twice",
+        "a.csv:11: the time 2015-09-01 of 'a' occurs twice",
     ),
 }
 

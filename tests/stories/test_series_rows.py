@@ -60,7 +60,7 @@ def test_m4(tmp_path: Path) -> None:
         list(range(1, len(one) + 1)) for one in SERIES.values()
     ]
     assert panel.frequency.name == "step"
-    assert told == [f"each row is a series, called by 'V1', with {WIDTH} columns numbered as steps"]
+    assert told == [f"each row is a series, named by 'V1', with {WIDTH} numbered steps"]
 
 
 def test_m5(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_m5(tmp_path: Path) -> None:
         read(tmp_path, M5, id="item")
     with pytest.raises(
         DataError,
-        match=r"data.csv:3: 'x' in the column 'd_2' is no number that can be used; mend it",
+        match=r"data.csv:3: 'x' in the column 'd_2' is not a valid number; correct it",
     ):
         read(tmp_path, M5.replace("Y2,CA,2.5,3.5", "Y2,CA,2.5,x"))
 
@@ -83,7 +83,7 @@ def test_a_mark_that_the_first_rows_do_not_have_is_refused(tmp_path: Path) -> No
     text = "id;" + ";".join(f"d_{n}" for n in range(1, 9)) + "\n" + "\n".join(rows) + "\n"
     assert len(read(tmp_path, text)[0].series) == 250
     with pytest.raises(
-        DataError, match=r"data.csv:252: '1,234' in the column 'd_1' is no number that can be used"
+        DataError, match=r"data.csv:252: '1,234' in the column 'd_1' is not a valid number"
     ):
         read(tmp_path, text + "last;1,234;" + ";".join("7" * 7) + "\n")
 
@@ -186,9 +186,12 @@ def test_frames_that_cannot_be_read() -> None:
     missing = pandas.DataFrame({"ds": [*days[:4], pandas.NaT, *days[5:]], "y": range(9)})
     twice = pandas.DataFrame([[1, 2.0, 3.0]], columns=["ds", "y", "y"])
     for frame, expected in (
-        (missing, "row 5: None in the column 'ds' is no time"),
-        (twice, "frame: two columns are called 'y'"),
-        (object(), "frame: an object is no data frame; give the path of a file, or a data frame"),
+        (missing, "row 5: None in the column 'ds' is not a time"),
+        (twice, "frame: two columns have the name 'y'"),
+        (
+            object(),
+            "frame: an object is not a data frame; give the path of a file, or a data frame",
+        ),
     ):
         with pytest.raises(DataError, match=expected):
             panel_of([frame_source(frame, SeriesSettings())], SeriesSettings())
@@ -307,7 +310,7 @@ def test_american_dates_as_columns_are_steps(tmp_path: Path) -> None:
 def test_what_is_said_of_a_table_of_many_columns_is_short(tmp_path: Path) -> None:
     names = ["shop", *(f"d_{n}" for n in range(1, 2000))]
     row = ",".join(str(n % 7) for n in range(1999))
-    with pytest.raises(DataError, match="'a' is there twice") as twice:
+    with pytest.raises(DataError, match="'a' occurs twice") as twice:
         read(tmp_path, ",".join(names) + f"\na,{row}\na,{row}\n", id="shop")
     columns = [f"q{n}a" for n in range(2000)]
     with pytest.raises(DataError, match="none of the columns") as none:

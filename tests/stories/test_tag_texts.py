@@ -419,7 +419,7 @@ def test_tags_that_differ_in_case_are_told(
 ) -> None:
     (tmp_path / "a.tsv").write_text("cat\tN\nruns\tV \n\ncat\tn\nruns\tV\n\n" * 20)
     said = (
-        "tags differ in case or signs alone: 'N' (20) and 'n' (20); mend them in the data, "
+        "tags that differ only in case or signs: 'N' (20) and 'n' (20); correct them in the data, "
         "if they are not meant"
     )
     assert main(["check", str(tmp_path / "a.tsv"), "--task", "tag"]) == 0
@@ -438,5 +438,5 @@ def test_tags_that_differ_in_case_are_told(
         )
         == 0
     )
-    assert "tags differ in case or signs alone: 'N' (" in capsys.readouterr().err
+    assert "tags that differ only in case or signs: 'N' (" in capsys.readouterr().err
     assert "'V '" not in (tmp_path / "run" / "report.md").read_text()

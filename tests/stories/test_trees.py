@@ -172,7 +172,7 @@ def test_bracketed_lines_are_known_and_said(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = proposed(capsys, str(folder / "trees.txt"))
-    assert "# read as bracketed trees, for the first line is one (choose with --format)" in said
+    assert "# read as bracketed trees, because the first line is one (choose with --format)" in said
     assert (
         "# model tree, which puts the parts of each tree together, from its words up "
         "(choose with --model)"

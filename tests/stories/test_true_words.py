@@ -244,7 +244,7 @@ def test_tables_of_labels_are_read_in_the_encoding_of_the_data(
                 "ds": [f"20{year}-01-01" for year in range(10, 40)],
                 "y": ["1"] * 20 + ["abc"] + ["2"] * 9,
             },
-            "the data frame, row 21: 'abc' in the column 'y' is no number",
+            "the data frame, row 21: 'abc' in the column 'y' is not a valid number",
         ),
         (
             "tag",
@@ -274,7 +274,7 @@ def test_notes_on_a_data_frame_name_no_temporary_file(tmp_path: Path) -> None:
         "classify", *frames, model="ngram-bayes", out=tmp_path / "run", on_event=notes.append
     )
     told = [one.text for one in notes if isinstance(one, Note)]
-    assert "data frame 1: taken the text from 'text' and the label from 'mood'" in told
+    assert "data frame 1: read the text from column 'text' and the label from column 'mood'" in told
 
 
 def test_objects_of_json_are_written_where_they_are_wanted(

@@ -160,7 +160,7 @@ def test_series_that_are_too_short_are_told_by_name(
     """On the screen, in the report and in the result; and those that a forecast can be made of
     are forecast."""
     run = trained(tmp_path, SPANS | {"new": range(52, 60), "newest": range(58, 60)})
-    told = "series that are too short, and were left out: 2, of fewer than "
+    told = "left out 2 series of fewer than "
     out, err = capsys.readouterr()
     for text in (out, err, (run / "report.md").read_text().replace("Series", "series")):
         assert told in text
@@ -410,11 +410,11 @@ def test_forecast_and_evaluate_tell_of_rows_that_do_not_fit(
 @pytest.mark.parametrize(
     ("times", "said"),
     [
-        (["61", "62", "63"], "the times are integers, and dates in what was learned"),
-        (["60"], "the times are integers, and dates in what was learned"),
+        (["61", "62", "63"], "the times are integers, but dates in training"),
+        (["60"], "the times are integers, but dates in training"),
         (
             [f"2020-01-{day:02d}" for day in range(1, 9)],
-            "a step is a day, and a month in what was learned",
+            "a step is a day, but a month in training",
         ),
     ],
 )
@@ -459,6 +459,6 @@ def test_the_standard_input_is_read_as_a_file(
         "sys.stdin", io.TextIOWrapper(io.BytesIO(b"unique_id,ds,y\na,2020-01-01,4x0\n"))
     )
     assert main(["forecast", str(run), "-"]) == 2
-    assert "-:2: '4x0' in the column 'y' is no number" in capsys.readouterr().err
+    assert "-:2: '4x0' in the column 'y' is not a valid number" in capsys.readouterr().err
     assert main(["forecast", str(run), "-x"]) == 2
     assert "Unknown option: -x" in capsys.readouterr().err

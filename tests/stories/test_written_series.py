@@ -133,10 +133,8 @@ def test_rows_in_another_order_are_sorted(tmp_path: Path) -> None:
     panel, told = read(tmp_path, "ds,y\n" + "\n".join([*rows[20:], *rows[:20]]))
     assert panel.series[0].times.astype("datetime64[D]").tolist() == DAYS
     assert panel.series[0].values[:, 0].tolist() == list(range(40))
-    assert told == ["the rows of 1 series were not in order of time, and were sorted"]
-    with pytest.raises(
-        DataError, match=r"data.csv:42: the time 2020-03-27 of 'data' is there twice"
-    ):
+    assert told == ["the rows of 1 series are not in order of time, and were sorted"]
+    with pytest.raises(DataError, match=r"data.csv:42: the time 2020-03-27 of 'data' occurs twice"):
         read(tmp_path, "ds,y\n" + "\n".join([*rows, rows[0]]))
 
 
@@ -382,12 +380,12 @@ NUMBERS: dict[str, tuple[list[str], list[float], str]] = {
     "german thousands": (
         ["940", "996", "1.003"],
         [940, 996, 1003],
-        "'1.003' is read as 1003, for numbers without",
+        "'1.003' is read as 1003, because numbers without",
     ),
     "english thousands": (
         ['"940"', '"996"', '"1,003"'],
         [940, 996, 1003],
-        "'1,003' is read as 1003, for numbers without",
+        "'1,003' is read as 1003, because numbers without",
     ),
     "millions": (["940", "1.234.567"], [940, 1234567], ""),
     "decimal comma": (["1,5", "1,003", "2"], [1.5, 1.003, 2], ""),
@@ -397,12 +395,12 @@ NUMBERS: dict[str, tuple[list[str], list[float], str]] = {
     "above a thousand": (
         ["1234", "1.003"],
         [1234, 1.003],
-        "'1.003' is read as 1.003, for numbers without a point are above",
+        "'1.003' is read as 1.003, because numbers without a point are above",
     ),
     "three digits everywhere": (
         ["12.125", "1.003"],
         [12.125, 1.003],
-        "'12.125' is read as 12.125, for all have a point",
+        "'12.125' is read as 12.125, because all have a point",
     ),
     "spaces": (["1 234", "900"], [1234, 900], ""),
     "narrow spaces": (["1\u202f234,5", "900"], [1234.5, 900], ""),
@@ -455,7 +453,7 @@ def test_numbers_of_no_one_form(cells: list[str], line: int, tmp_path: Path) -> 
     ]
     line = len(rows) + 1
     with pytest.raises(
-        DataError, match=rf"data.csv:{line}: .* is no number that can be used; mend it, or leave"
+        DataError, match=rf"data.csv:{line}: .* is not a valid number; correct it, or leave"
     ) as caught:
         read(tmp_path, "Datum;Umsatz\n" + "\n".join(rows) + "\n")
     assert "decimal" not in str(caught.value)

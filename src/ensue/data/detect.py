@@ -28,27 +28,29 @@ OF_STEPS = ("id", "time", "value", "channel", "standard_error")
 TREEBANKS = {".conllu", ".conll", ".iob", ".iob2"}
 
 
-def guess_labelled_format(data: Sequence[Path], said: Mapping[str, str]) -> tuple[str, str | None]:
+def guess_labelled_format(
+    data: Sequence[Path], settings: Mapping[str, str]
+) -> tuple[str, str | None]:
     """Guess which of LABELLED reads the data, and say why; `settings` are the given ones by key.
 
     Raises DataError if there is no data.
     """
-    if "data.reader.name" in said:
-        return said["data.reader.name"].strip('"'), None
-    if any(f"data.reader.{role}" in said for role in OF_STEPS):
+    if "data.reader.name" in settings:
+        return settings["data.reader.name"].strip('"'), None
+    if any(f"data.reader.{role}" in settings for role in OF_STEPS):
         return (
             "long_table",
-            "read as a table with a row for each step, for columns of steps are named",
+            "read as a long table (a row per step), because columns of steps are named",
         )
-    encoding = describe_encoding(said)
-    files = but_for(find_files(data), said.get("data.label_file", "").strip('"'))
+    encoding = describe_encoding(settings)
+    files = but_for(find_files(data), settings.get("data.label_file", "").strip('"'))
     endings = {ending(path) for path in files}
     if endings <= ROWS.keys():
         if _are_steps(_beginning(files[0], encoding)):
-            why = "it has columns of ids and times, and none of texts"
+            why = "it has columns of ids and times, and no texts"
             return (
                 "long_table",
-                f"read as a table with a row for each step, for {why} (choose with --format)",
+                f"read as a long table (a row per step), because {why} (choose with --format)",
             )
         return "table", None
     if endings == {".ts"}:
@@ -56,22 +58,24 @@ def guess_labelled_format(data: Sequence[Path], said: Mapping[str, str]) -> tupl
     if endings == {".dat"} and any(
         line.startswith("VARLIST:") for line in _first_lines(files[0], encoding)
     ):
-        return "long_table", "read as light curves of SNANA, a file each (choose with --format)"
+        return "long_table", "read as SNANA light curves, one per file (choose with --format)"
     if are_trees(_first_lines(files[0], encoding)):
-        return "trees", "read as bracketed trees, for the first line is one (choose with --format)"
+        why = "the first line is one"
+        return "trees", f"read as bracketed trees, because {why} (choose with --format)"
     if ending(files[0]) != ".parquet" and are_fasttext(_first_lines(files[0], encoding)):
-        return "fasttext", f"read as fastText, for lines begin with {PREFIX} (choose with --format)"
-    return "folders", "read as texts in a folder, or a file, for each class (choose with --format)"
+        why = f"lines begin with {PREFIX}"
+        return "fasttext", f"read as fastText, because {why} (choose with --format)"
+    return "folders", "read as a folder, or a file, of texts per class (choose with --format)"
 
 
-def describe_encoding(said: Mapping[str, str]) -> str:
+def describe_encoding(settings: Mapping[str, str]) -> str:
     """Return the encoding from any of the names of its setting; UTF-8 by default.
 
     >>> describe_encoding({"encoding": "cp1252"}), describe_encoding({"data.reader.label": "mood"})
     ('cp1252', 'utf-8')
     """
     names = ("encoding", "data.encoding", "reader.encoding", "data.reader.encoding")
-    return next((said[name].strip('"') for name in names if name in said), "utf-8")
+    return next((settings[name].strip('"') for name in names if name in settings), "utf-8")
 
 
 def guess_task(files: Sequence[Path], encoding: str = "utf-8") -> tuple[str, str]:
@@ -83,16 +87,16 @@ def guess_task(files: Sequence[Path], encoding: str = "utf-8") -> tuple[str, str
         if endings <= ROWS.keys():
             return _guess_table(files[0], encoding)
         kind, _ = guess_labelled_format(files, {"encoding": encoding})
-    except DataError:  # whatever reads it will say so
-        return "generate", "nothing else can be told"
+    except DataError:  # the reader of `generate` reports it
+        return "generate", "no other format was recognised"
     if kind == "fasttext":
-        return "classify", f"lines have labels, words that begin with {PREFIX}"
+        return "classify", f"its lines have labels that begin with {PREFIX}"
     if kind != "folders":
-        return "classify", "it holds trees, or sequences with their labels"
+        return "classify", "it holds labelled trees or sequences"
     files = (parts_by_name(files) or {"train": files})["train"]
     classes = [len(list(group)) for _, group in groupby(sorted(path.parent for path in files))]
     if len(classes) > 1 and min(classes) > 1:
-        return "classify", "there are several texts in each of several folders"
+        return "classify", "several folders hold several texts each"
     return "generate", "it is text"
 
 
@@ -161,7 +165,7 @@ def _guess_table(path: Path, encoding: str) -> tuple[str, str]:
         labels = [name for name in others if could_be_label([row.get(name) for row in rows])]
         if not labels:
             return "generate", "it has a column of text"
-        # Where a field of the first line comes again, that line is a row, and names no column.
+        # If a field of the first line occurs again, that line is a row, and names no column.
         place = (
             f"{labels[0]!r}" if all(row.get(labels[0]) != labels[0] for row in rows) else "a column"
         )
@@ -169,20 +173,19 @@ def _guess_table(path: Path, encoding: str) -> tuple[str, str]:
     if (time := time_column(columns, rows)) is not None:
         return (
             "forecast",
-            f"{repr(time) if time else 'a column'} holds times, and the others are no texts",
+            f"{repr(time) if time else 'a column'} holds times, and no other column holds texts",
         )
-    return "generate", "it has no columns of times, or of labels"
+    return "generate", "it has no column of times or of labels"
 
 
 def _are_tagged(path: Path, encoding: str) -> bool:
-    """Recognise tagged sentences: a word and its tag per line, and blank lines between sentences."""
+    """Recognise tagged sentences: a word and its tag per line, blank lines between sentences."""
     if ending(path) in ROWS.keys() - {".tsv"}:
         return False
     lines = _first_lines(path, encoding)
     blank = sum(not line.strip() for line in lines)
-    if blank < len(lines) / 50 or lines[0].startswith(
-        "{"
-    ):  # a table may have a blank line at its end
+    # A table may have a blank line at its end.
+    if blank < len(lines) / 50 or lines[0].startswith("{"):
         return False
     return are_columns(lines) and any(
         len(line.split()) > 1 for line in lines if not line.startswith("#")

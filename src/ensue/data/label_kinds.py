@@ -49,15 +49,13 @@ def label_kind(
         if not (sign := _delimiter([example.label for example in examples])):
             return "multilabel", "", None
         hint = "choose with --set data.labels.delimiter=SIGN"
-        return (
-            "multilabel",
-            sign,
-            Finding(examples[0].file, f"{sign!r} taken for what stands between labels", hint),
-        )
+        guess = Finding(examples[0].file, f"{sign!r} is used as the delimiter of labels", hint)
+        return "multilabel", sign, guess
     labels, delimiter = [example.label for example in examples], settings.delimiter
     form = number_formats({"label": labels}, settings.decimal, {})["label"]
     hint = f"if that is wrong, give --set data.labels.decimal={form.other}"
-    doubt = Finding(examples[0].file, f"of the labels {form.doubt}", hint) if form.doubt else None
+    what = f"among the labels {form.doubt}"
+    doubt = Finding(examples[0].file, what, hint) if form.doubt else None
     if settings.kind == "regression":
         return "regression", form.decimal, doubt
     if settings.kind != "auto":
@@ -66,15 +64,15 @@ def label_kind(
     if any(isinstance(label, list | tuple) for label in labels):
         kind, why = "multilabel", "some are lists"
     elif delimiter or (delimiter := _delimiter(labels)):
-        kind, why = "multilabel", f"{delimiter!r} stands between some"
+        kind, why = "multilabel", f"some contain the delimiter {delimiter!r}"
     else:
         kind, why = _single_or_number(labels, NumberFormat(form.decimal))
         delimiter = form.decimal if kind == "regression" else ""
     choose = "choose with --set data.labels.kind=multiclass, multilabel, ordinal or regression"
-    told = Finding(examples[0].file, f"labels read as {DESCRIBED[kind]}, for {why}", choose)
+    guess = Finding(examples[0].file, f"labels read as {DESCRIBED[kind]}, because {why}", choose)
     if kind == "regression" and doubt:
-        told = replace(told, what=f"{told.what}; {form.doubt}", hint=f"{choose}; {hint}")
-    return kind, delimiter, told if why else None
+        guess = replace(guess, what=f"{guess.what}; {form.doubt}", hint=f"{choose}; {hint}")
+    return kind, delimiter, guess if why else None
 
 
 def _delimiter(labels: Sequence[Any]) -> str:
@@ -107,22 +105,18 @@ def _single_or_number(labels: Sequence[Any], form: NumberFormat) -> tuple[LabelK
     few = len(counts) <= FEW_NUMBERS
     if not all(value.is_integer() for value in counts):
         if not few or len(counts) > len(values) / 2:
-            return "regression", f"{len(counts):,} different ones are numbers"
-        return "multiclass", f"there are {len(counts)} different numbers"
+            return "regression", f"{len(counts):,} distinct ones are numbers"
+        return "multiclass", f"there are {len(counts)} distinct numbers"
     least, most = int(min(counts)), int(max(counts))
     if _are_ids(counts, len(values)) and not few:
-        return "multiclass", f"whole numbers from {least} to {most} come again, like ids of classes"
+        return "multiclass", f"whole numbers from {least} to {most} repeat, like class ids"
     if few and (len(counts) <= len(values) / 2 or _are_ids(counts, len(values))):
-        return "multiclass", f"there are {len(counts)} different whole numbers" if len(
-            counts
-        ) > 2 else ""
-    return (
-        "regression",
-        (
-            f"{len(counts):,} different whole numbers from {least} to {most} are not like "
-            f"ids of classes"
-        ),
+        distinct = f"there are {len(counts)} distinct whole numbers"
+        return "multiclass", distinct if len(counts) > 2 else ""
+    why = (
+        f"{len(counts):,} distinct whole numbers from {least} to {most} do not look like class ids"
     )
+    return "regression", why
 
 
 def _numbers(labels: Sequence[Any], form: NumberFormat) -> Iterator[float]:
@@ -155,17 +149,14 @@ def suspicious_labels(
             len(values) == len(examples) > 2
             and len({after - one for one, after in pairwise(values)}) == 1
         ):
-            what = (
-                f"the labels count the rows, from {values[0]:g} to {values[-1]:g}, as "
-                f"numbers of rows do"
-            )
-            yield Finding(where, what, "name another column with --label, if they are no labels")
+            what = f"the labels number the rows, from {values[0]:g} to {values[-1]:g}"
+            yield Finding(where, what, "if they are not labels, name another column with --label")
         return
     written = [one.label for one in examples if isinstance(one.label, str)]
     if padded := Counter(label for label in written if label != label.strip()):
         named = ", ".join(f"{label!r} ({count:,})" for label, count in padded.most_common(NAMED))
         yield Finding(
-            where, f"blanks around labels are left out: {named}" + ", ..." * (len(padded) > NAMED)
+            where, f"blanks around labels are removed: {named}" + ", ..." * (len(padded) > NAMED)
         )
     counts = Counter(
         chain.from_iterable(label_names(one.label, delimiter, kind) for one in examples)
@@ -178,15 +169,15 @@ def suspicious_labels(
     ]
     hint = _merging([*merge, *(f"{one}={other}" for one, other in pairs)], pairs)
     if alike:
-        yield Finding(where, f"labels differ in case or signs alone: {_pairs(alike, counts)}", hint)
+        what = f"labels that differ only in case or signs: {_pairs(alike, counts)}"
+        yield Finding(where, what, hint)
     if missing:
         named = " and ".join(f"{name!r} ({counts[name]:,})" for name in missing)
-        yield Finding(
-            where, f"labels may stand for missing ones, and are read as any other: {named}", hint
-        )
+        what = f"labels that may mean a missing value, but are read as classes: {named}"
+        yield Finding(where, what, hint)
     grouped = [label for label in written if GROUPED.fullmatch(label.strip())]
     if len(grouped) > len(examples) / 2:
-        what = f"labels such as {grouped[0]!r} are read as names of classes"
+        what = f"labels such as {grouped[0]!r} are read as class names"
         yield Finding(where, what, "if they are numbers, give --set data.labels.kind=regression")
 
 
@@ -202,7 +193,7 @@ def lacking_labels(
     there = {name for label in labels for name in label_names(label, delimiter, kind)}
     if lacking := sorted(others.keys() - there):
         what = (
-            f"no example has a label that data.labels.merge names: "
+            f"labels of data.labels.merge that no example has: "
             f"{', '.join(map(repr, lacking[:NAMED]))}"
         )
         yield Finding(examples[0].file, what, did_you_mean(lacking[0], sorted(there)))
@@ -211,10 +202,7 @@ def lacking_labels(
 def guessed_scale(names: Sequence[str], where: str) -> Iterator[Finding]:
     """Report an ordinal scale that was sorted alphabetically; numbers have an order."""
     if any(as_float(name) is None for name in names):
-        what = (
-            f"the scale was taken by the alphabet, from the lowest to the highest: "
-            f"{', '.join(names)}"
-        )
+        what = f"the scale is in alphabetical order, lowest first: {', '.join(names)}"
         yield Finding(where, what, f"order it with {_setting('order', names)}")
 
 
@@ -222,11 +210,11 @@ def suspicious_tags(where: str, counts: Mapping[str, int]) -> Iterator[Finding]:
     """Yield likely mistakes: tags that differ in case, blanks or signs alone.
 
     >>> [one.what for one in suspicious_tags("a.tsv", {"NOUN": 12, "noun": 1, "X": 3})]
-    ["tags differ in case or signs alone: 'NOUN' (12) and 'noun' (1)"]
+    ["tags that differ only in case or signs: 'NOUN' (12) and 'noun' (1)"]
     """
     if alike := [names for names in spellings_of(counts).values() if len(names) > 1]:
-        what = f"tags differ in case or signs alone: {_pairs(alike, counts)}"
-        yield Finding(where, what, "mend them in the data, if they are not meant")
+        what = f"tags that differ only in case or signs: {_pairs(alike, counts)}"
+        yield Finding(where, what, "correct them in the data, unless they are intended")
 
 
 def spellings_of(counts: Mapping[str, int]) -> dict[str, list[str]]:
@@ -249,13 +237,13 @@ def _pairs(alike: Sequence[Sequence[str]], counts: Mapping[str, int]) -> str:
 def _merging(merge: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
     """Return the hint of how to merge labels; the setting cannot express names with "="."""
     if any("=" in name for pair in pairs for name in pair):
-        return "mend them in the data, if they are not meant"
+        return "correct them in the data, unless they are intended"
     ways = (
         ("read them as one", any(other for _, other in pairs)),
         ("leave them out", not all(o for _, o in pairs)),
     )
-    said = " or ".join(way for way, there in ways if there)
-    return f"{said} with {_setting('merge', merge)}"
+    applicable = " or ".join(way for way, applies in ways if applies)
+    return f"{applicable} with {_setting('merge', merge)}"
 
 
 def _setting(name: str, values: Sequence[str]) -> str:

@@ -136,7 +136,7 @@ def check_content(examples: Examples, shape: Fields, where: str) -> None:
         ("static", examples.static, shape.static),
     ):
         if numbers and (fields[name].dtype != np.float32 or fields[name].shape[1:] != (numbers,)):
-            raise ValueError(f"{name} {where} holds other numbers")
+            raise ValueError(f"{name} {where} has a wrong type or shape")
     if shape.children:
         _check_trees(examples, shape.children, where)
 

@@ -106,15 +106,15 @@ def read_examples(reader: LabelledReader, data: LabelledSettings, listener: List
     every = list(reader.examples(listener))
     _refuse_unlabelled(every, reader.elsewhere)
     _refuse_none(every)
-    # What labels are may hang on what they are merged to, and how they are merged on what they are.
+    # The kind of labels may depend on their merges, and the way of merging on their kind.
     kind, delimiter, guessed = label_kind(merge_labels(every, data.labels) or every, data.labels)
     examples = _merged(every, data, listener, kind, delimiter)
     _refuse_none(examples)
     if guessed:
         listener.on_finding(guessed)
     _refuse_lists(examples, kind)
-    odd = suspicious_labels(examples, kind, delimiter, data.labels.merge)
-    for finding in (*lacking_labels(every, kind, delimiter, data.labels), *odd):
+    suspicious = suspicious_labels(examples, kind, delimiter, data.labels.merge)
+    for finding in (*lacking_labels(every, kind, delimiter, data.labels), *suspicious):
         listener.on_finding(finding)
     if kind == "ordinal" and not data.labels.order:
         for finding in guessed_scale(
@@ -123,8 +123,8 @@ def read_examples(reader: LabelledReader, data: LabelledSettings, listener: List
             listener.on_finding(finding)
     if kind in ("multilabel", "regression") and examples[0].inner is not None:
         what, hint = (
-            f"labels of nodes are read as {DESCRIBED[kind]}",
-            "give kind=single, or data.reader.inner=false",
+            f"the labels of nodes cannot be read as {DESCRIBED[kind]}",
+            "give kind=multiclass, or data.reader.inner=false",
         )
         raise SettingError(what, where="data.labels.kind", hint=hint)
     return examples, kind, delimiter, reader.elsewhere
@@ -164,12 +164,8 @@ def _refuse_unlabelled(examples: Sequence[Example], elsewhere: str | None) -> No
         raise DataError(
             what, where=without.file, hint="give examples with labels", flag_hint=elsewhere
         )
-    hint = "give it one, or leave it out"
-    raise DataError(
-        "the example that begins here has no label",
-        where=f"{without.file}:{without.line}",
-        hint=hint,
-    )
+    what, hint = "the example has no label", "add one, or remove the example"
+    raise DataError(what, where=f"{without.file}:{without.line}", hint=hint)
 
 
 def _refuse_lists(examples: Sequence[Example], kind: LabelKind) -> None:
@@ -177,10 +173,10 @@ def _refuse_lists(examples: Sequence[Example], kind: LabelKind) -> None:
     if kind == "multilabel":
         return
     if one := next((one for one in examples if one.label == ""), None):
-        what, hint = "the example has no label", "give it one, or leave it out"
+        what, hint = "the example has no label", "add one, or remove the example"
         raise DataError(what, where=f"{one.file}:{one.line}", hint=hint)
     if one := next((one for one in examples if isinstance(one.label, list | tuple)), None):
-        what = f"a list of labels stands here, where labels are read as {DESCRIBED[kind]}"
+        what = f"the label is a list, but labels are read as {DESCRIBED[kind]}"
         flag_hint = "give --set data.labels.kind=multilabel"
         raise DataError(
             what, where=f"{one.file}:{one.line}", hint="give it one label", flag_hint=flag_hint
@@ -210,7 +206,7 @@ def split_examples(
         if not examples:
             some = f"{len(everything):,} examples"
             some += "" if groups is None else f" in {len(np.unique(groups)):,} group(s)"
-            what = f"{some} are too few to split: nothing is left to {name}"
+            what = f"{some} are too few to split: the {name} part is empty"
             raise DataError(
                 what, where=everything[0].file, hint="give more, or files with --valid and --test"
             )
@@ -242,9 +238,8 @@ def _refuse_straddling(parts: Mapping[str, Sequence[Example]]) -> None:
         for one in examples:
             if one.group is not None and homes.setdefault(one.group, name) != name:
                 what = (
-                    f"the group {one.group!r} stands in the part {homes[one.group]} and in "
-                    f"the part {name}"
+                    f"the group {one.group!r} is in both the {homes[one.group]} and the {name} part"
                 )
                 raise DataError(
-                    what, where=f"{one.file}:{one.line}", hint="leave it out of one of the files"
+                    what, where=f"{one.file}:{one.line}", hint="remove it from one of the files"
                 )

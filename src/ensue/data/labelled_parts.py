@@ -101,7 +101,7 @@ class LabelledParts:
         for name in ("line", "group"):
             check_ids(examples.static[name], 1 << 62, f"{name} {where}")
         if not len(examples) or len(self.parts[part].cases) not in (0, len(examples)):
-            raise ValueError(f"there are no examples {where}, or their names are those of others")
+            raise ValueError(f"there are no examples {where}, or their names do not fit them")
 
 
 def prepare_labelled(
@@ -153,23 +153,30 @@ def encode(
     Without `labels` there are no targets. Texts that are also in `train` are counted. Raises
     DataError that names the line of an invalid example.
     """
-    places, known = (
+    places, train_texts = (
         {file: place for place, file in enumerate(files)},
         {one for one in train if isinstance(one, str)},
     )
-    steps, wholes, unseen, strange, shortened, repeated = [], [], Counter(), Counter(), 0, 0
+    steps, static, unseen, unknown_channels, shortened, duplicates = (
+        [],
+        [],
+        Counter(),
+        Counter(),
+        0,
+        0,
+    )
     cases: list[str] = []
     groups: dict[str | int, int] = {}
     for row, example in enumerate(examples):
         group = groups.setdefault(row if example.group is None else example.group, len(groups))
         at: dict[str, Any] = {"line": example.line, "file": places[example.file], "group": group}
         try:
-            odd = [] if labels is None else labels.unseen_labels(example.label)
-            unseen.update(odd)
-            if labels is not None and odd and labels.kind != "multilabel":
+            new = [] if labels is None else labels.unseen_labels(example.label)
+            unseen.update(new)
+            if labels is not None and new and labels.kind != "multilabel":
                 continue
-            fields, whole = content.encode(example.content)
-            strange.update(content.unknown_channels(example.content))
+            fields, constants = content.encode(example.content)
+            unknown_channels.update(content.unknown_channels(example.content))
             if labels is not None:
                 at["target"] = labels.target(example.label)
                 if example.inner is not None:
@@ -182,27 +189,27 @@ def encode(
         length = len(next(iter(fields.values())))
         if length > longest and content.shape.children:
             what, flag_hint = (
-                f"a tree of {length:,} nodes",
+                f"the tree has {length:,} nodes, more than {longest:,}",
                 "read larger ones with --set data.max_length=N",
             )
             raise DataError(
                 what,
                 where=f"{example.file}:{example.line}",
-                hint="leave it out",
+                hint="remove it",
                 flag_hint=flag_hint,
             )
         shortened += length > longest
-        repeated += isinstance(example.content, str) and example.content in known
+        duplicates += isinstance(example.content, str) and example.content in train_texts
         steps.append({name: array[:longest] for name, array in fields.items()})
-        wholes.append({**whole, **at})
+        static.append({**constants, **at})
         cases += [example.case] if example.case else []
     names = tuple(cases) if len(cases) == len(steps) else ()
     return EncodedPart(
-        concatenate(steps, wholes),
+        concatenate(steps, static),
         dict(sorted(unseen.items())),
         shortened,
-        repeated,
-        dict(strange),
+        duplicates,
+        dict(unknown_channels),
         names,
     )
 
@@ -212,7 +219,7 @@ def report_unknown_channels(found: Mapping[str, int], where: str, listener: List
     if found:
         bands = ", ".join(f"{band!r} (in {count:,})" for band, count in sorted(found.items()))
         listener.on_finding(
-            Finding(where, f"values in channels that were never in training are left out: {bands}")
+            Finding(where, f"values of channels that training does not have are ignored: {bands}")
         )
 
 
@@ -222,25 +229,25 @@ def _report_skipped(parts: Mapping[str, EncodedPart], longest: int, listener: Li
             names = ", ".join(
                 f"{label!r} ({count:,})" for label, count in part.unseen_labels.items()
             )
-            what = f"labels that were never in training are scored apart: {names}"
-            listener.on_finding(Finding(f"the part {name}", what))
-        report_unknown_channels(part.unknown_channels, f"the part {name}", listener)
+            what = f"labels that training does not have are reported separately: {names}"
+            listener.on_finding(Finding(f"the {name} part", what))
+        report_unknown_channels(part.unknown_channels, f"the {name} part", listener)
         if part.shortened:
-            what = f"of {part.shortened:,} examples only the first {longest:,} steps are read"
+            what = f"{part.shortened:,} examples are cut to their first {longest:,} steps"
             listener.on_finding(
-                Finding(f"the part {name}", what, "read more with --set data.max_length=N")
+                Finding(f"the {name} part", what, "read more with --set data.max_length=N")
             )
         if part.duplicates_of_train and name == "test":
             what = (
-                f"{part.duplicates_of_train:,} of its {len(part.examples):,} texts stand in "
-                f"training too, letter for letter"
+                f"{part.duplicates_of_train:,} of its {len(part.examples):,} texts are also in "
+                f"the training part, letter for letter"
             )
             listener.on_finding(
-                Finding("the part test", what, "give each once for figures of new texts")
+                Finding("the test part", what, "remove duplicates to measure on new texts")
             )
         if not len(part.examples):
             raise DataError(
-                "none of its labels was in training",
-                where=f"the part {name}",
+                "training has none of its labels",
+                where=f"the {name} part",
                 hint="give other examples",
             )

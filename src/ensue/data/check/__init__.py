@@ -53,14 +53,14 @@ def check(
     files = find_files(paths, Listener(findings.append))
     guess, why = (task, "") if task else guess_task(files, describe_encoding(_by_key(assignments)))
     verbs = [guess] if task else sorted(CHECKS, key=lambda verb: verb != guess)
-    said, verb = _said(verbs, files, own, assignments)
-    why = why if verb == guess else "that is what was said of it"
+    settings, verb = _find_settings(verbs, files, own, assignments)
+    why = why if verb == guess else "it alone has the given settings"
     report = Report(verb, context, why, findings=findings)
-    CHECKS[verb][1](report, files, said)
+    CHECKS[verb][1](report, files, settings)
     return report
 
 
-def _said(
+def _find_settings(
     verbs: Sequence[str], files: Sequence[Path], own: Mapping[str, str], assignments: Sequence[str]
 ) -> tuple[Any, str]:
     """Return the settings of the first verb that accepts all flags. Raises SettingError."""
@@ -72,16 +72,16 @@ def _said(
                 for flag, value in own.items()
             }
             fields: Any = {name: (type(value), value) for name, value in CHECKS[verb][0].items()}
-            said: Any = create_model("Said", __base__=Settings, **fields)()
+            settings: Any = create_model("CheckSettings", __base__=Settings, **fields)()
             if verb == "classify":
                 name, _ = guess_labelled_format(files, _by_key((*keyed, *assignments)))
-                said = assign(said, f"data.reader={name}")
+                settings = assign(settings, f"data.reader={name}")
             for assignment in (*keyed, *assignments):
-                said = assign(said, assignment, keyed.get(assignment))
+                settings = assign(settings, assignment, keyed.get(assignment))
         except SettingError as error:
             refused = refused or error
         else:
-            return said, verb
+            return settings, verb
     raise cast("SettingError", refused)
 
 

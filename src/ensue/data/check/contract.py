@@ -85,8 +85,8 @@ def report_balance(report: Report, where: Path, unit: str, counts: Mapping[str, 
         )
         report.report(
             where,
-            f"{len(rare)} of {len(counts)} have fewer than {RARE} {unit}: {named}",
-            "give more of them",
+            f"{len(rare)} of {len(counts)} labels have fewer than {RARE} {unit}: {named}",
+            "add more of them",
         )
     most = max(counts, key=lambda name: counts[name])
     if len(counts) > 1 and counts[most] >= ONE_SIDED * sum(counts.values()):
@@ -94,7 +94,7 @@ def report_balance(report: Report, where: Path, unit: str, counts: Mapping[str, 
         report.report(
             where,
             f"{share:.0%} of the {unit} are {most!r}",
-            "look at macro F1, for saying that always is right",
+            "use macro F1, since accuracy hides the other labels",
         )
 
 
@@ -118,9 +118,9 @@ def report_duplicates(
             f"{len(other):,} of {len(first) + again:,} examples repeat an earlier one with "
             f"another label: {named}"
         )
-        report.report(where, what, "mend the label of one")
+        report.report(where, what, "correct one of the labels")
     if again > len(other):
         what = f"{again - len(other):,} of {len(first) + again:,} examples repeat an earlier one"
         report.report(
-            where, what, "leave them out, unless they are meant: the test may hold copies"
+            where, what, "remove them unless they are intended: the test part may hold copies"
         )

@@ -28,20 +28,19 @@ LEFT_OUT = " left out"
 """End of findings about skipped rows, which a strict training does not skip."""
 
 
-def check_labels(report: Report, files: Sequence[Path], said: Any) -> None:
+def check_labels(report: Report, files: Sequence[Path], settings: Any) -> None:
     """Read and split as a training would, without fitting codecs."""
-    data, listener, first = said.data, report.listener, files[0]
-    asked: Any = data.reader
-    report.format = report.described = asked.name
+    data, listener, first = settings.data, report.listener, files[0]
+    reader_settings: Any = data.reader
+    report.format = report.described = reader_settings.name
     own = report.attempt(lambda: files_by_part(files, data, listener), first)
     opened = report.attempt(lambda: open_readers(own, data, listener), first) if own else None
     if opened is None:
         return
     reader, readers = opened
     found = report.attempt(lambda: read_examples(readers["all"], data, listener), first)
-    if (
-        found is None and getattr(reader, "incomplete", "") == "refuse"
-    ):  # the rest is told all the same
+    # A row without text or label is a problem; the other rows are checked all the same.
+    if found is None and getattr(reader, "incomplete", "") == "refuse":
         rest = reader.model_copy(update={"incomplete": "leave out"})
         lenient = replace(
             listener,
@@ -53,7 +52,7 @@ def check_labels(report: Report, files: Sequence[Path], said: Any) -> None:
     if found is None:
         return
     first = own["all"][0]
-    report.described = f"{asked.name}, with {DESCRIBED[found[1]]}"
+    report.described = f"{reader_settings.name}, with {DESCRIBED[found[1]]}"
     _report_labels(report, first, found)
     _report_contents(report, found[0])
     report_duplicates(

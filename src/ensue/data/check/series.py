@@ -19,9 +19,9 @@ from ensue.data.tables.series_checks import Read, within_values
 from ensue.data.tables.sources import sources_in
 
 
-def check_series(report: Report, files: Sequence[Path], said: Any) -> None:
+def check_series(report: Report, files: Sequence[Path], settings: Any) -> None:
     """Read all series, count the errors of each, and lay out the backtest as a training would."""
-    data, listener = said.data, report.listener
+    data, listener = settings.data, report.listener
     report.format, report.described = "series", "tables of series"
     by_part = report.attempt(lambda: get_part_files("train", files, data, listener), files[0])
     if by_part is None:
@@ -44,18 +44,19 @@ def check_series(report: Report, files: Sequence[Path], said: Any) -> None:
     report.tables["lengths"] = [quantiles("steps", [row["steps"] for row in rows])]
     if still := [row["series"] for row in rows if row["least"] == row["most"]]:
         report.report(
-            files[0], f"{len(still)} series never change: {', '.join(still[:5])}", "leave them out"
+            files[0], f"{len(still)} series are constant: {', '.join(still[:5])}", "remove them"
         )
     whole = report.attempt(
-        lambda: read_series_of_parts(files, data, said.backtest, SILENT), files[0]
+        lambda: read_series_of_parts(files, data, settings.backtest, SILENT), files[0]
     )
     if whole is None:
         return
     panel, backtest, _ = whole
-    laid = report.attempt(lambda: lay_out(panel, backtest, True, str(files[0])), files[0])
-    if laid is not None:
-        long, short = panel.parted(laid[1])
-        report.described = describe(long, laid[0], short)
+    laid_out = report.attempt(lambda: lay_out(panel, backtest, True, str(files[0])), files[0])
+    if laid_out is not None:
+        layout, numbers = laid_out
+        long, short = panel.parted(numbers)
+        report.described = describe(long, layout, short)
 
 
 def _row(one: Read) -> dict[str, Any]:

@@ -25,9 +25,9 @@ from ensue.data.readers.tagged import TaggedReader
 from ensue.data.tagged import read_tagged
 
 
-def check_tags(report: Report, files: Sequence[Path], said: Any) -> None:
+def check_tags(report: Report, files: Sequence[Path], settings: Any) -> None:
     """Read all sentences as a training would, and check their tags."""
-    reader = TaggedReader(files, said.data, True)
+    reader = TaggedReader(files, settings.data, True)
     found = report.attempt(lambda: (reader.format, reader.described), files[0])
     if found is None:
         return
@@ -56,8 +56,8 @@ def check_tags(report: Report, files: Sequence[Path], said: Any) -> None:
         for one in sentences
     )
     report_duplicates(report, files[0], found)
-    report.attempt(lambda: get_part_files("train", files, said.data, report.listener), files[0])
-    report.attempt(lambda: read_tagged(files, said.data, 0, SILENT), files[0])
+    report.attempt(lambda: get_part_files("train", files, settings.data, report.listener), files[0])
+    report.attempt(lambda: read_tagged(files, settings.data, 0, SILENT), files[0])
 
 
 def _report_spans(report: Report, sentences: Sequence[Example]) -> None:
@@ -68,12 +68,12 @@ def _report_spans(report: Report, sentences: Sequence[Example]) -> None:
     report.described += f", spans as {scheme}"
     wrong = [(one, place) for one in sentences for place in broken(one.label, scheme)]
     for one, place in wrong[:NAMED]:
-        what = f"the tag {one.label[place]!r} may not stand here in {scheme}"
+        what = f"the tag {one.label[place]!r} is not allowed here in {scheme}"
         report.report(
-            f"{one.file}:{_line(one, place)}", what, "mend it; it counts as conlleval counts it"
+            f"{one.file}:{_line(one, place)}", what, "correct it; it is scored as in conlleval"
         )
     if len(wrong) > NAMED:
-        report.report(sentences[0].file, f"{len(wrong):,} tags in all break {scheme}")
+        report.report(sentences[0].file, f"{len(wrong):,} tags in total violate {scheme}")
 
 
 def _line(one: Example, place: int) -> int:

@@ -21,8 +21,8 @@ REPEATED: dict[TextFormat, float] = {"text": 0.3, "lines": 0.0, "table": 0.0}
 """Shares of repeated lines or records that are reported: records may leak into the test part."""
 
 
-def check_texts(report: Report, files: Sequence[Path], said: Any) -> None:
-    """Read all files as `prepare` would; an unreadable file does not stop the check of the others."""
+def check_texts(report: Report, files: Sequence[Path], settings: Any) -> None:
+    """Read all files as `prepare` would; an unreadable file does not stop the other checks."""
     looks: list[TextLook] = []
     kind: TextFormat = "text"
     for number, path in enumerate(files):
@@ -31,9 +31,9 @@ def check_texts(report: Report, files: Sequence[Path], said: Any) -> None:
         def read(number: int = number, path: Path = path) -> None:
             nonlocal kind
             if not any(look.read for look in looks):
-                kind, _ = said.data.reader(files[number:], SILENT)
+                kind, _ = settings.data.reader(files[number:], SILENT)
             looks[-1].whole = kind != "text"
-            _, reader = said.data.model_copy(update={"format": kind}).reader(
+            _, reader = settings.data.model_copy(update={"format": kind}).reader(
                 [path], report.listener
             )
             for piece in reader.pieces(report.listener):
@@ -44,7 +44,7 @@ def check_texts(report: Report, files: Sequence[Path], said: Any) -> None:
     for look in looks:
         look.whole = kind != "text"
     by_part = report.attempt(
-        lambda: get_part_files("all", files, said.data, report.listener), files[0]
+        lambda: get_part_files("all", files, settings.data, report.listener), files[0]
     )
     report.format, report.described = (
         kind,
@@ -55,7 +55,7 @@ def check_texts(report: Report, files: Sequence[Path], said: Any) -> None:
         parts = {path: part for part, own in by_part.items() for path in own}
         own = [look for look in looks if parts.get(look.path) == "all"]
         report.attempt(
-            lambda: _refuse_too_little(own, kind, said.data, parts, report.context), files[0]
+            lambda: _refuse_too_little(own, kind, settings.data, parts, report.context), files[0]
         )
 
 
@@ -82,13 +82,13 @@ class TextLook:
     """Statistics of one file, piece by piece; if `whole`, each piece is a record."""
 
     def __init__(self, report: Report, path: Path, whole: bool) -> None:
-        self.tell, self.path, self.whole = report.report, path, whole
+        self.report, self.path, self.whole = report.report, path, whole
         self.read = False
         """Whether the file was read to its end."""
         self.alphabet: set[str] = set()
         self.characters = self.lines = self.longest = self.longest_at = 0
         self._seen: set[int] = set()
-        self._odd: dict[str, tuple[int, int]] = {}
+        self._unusual: dict[str, tuple[int, int]] = {}
         self._line = self._open_length = self._open_hash = 0
 
     def row(self) -> dict[str, Any]:
@@ -107,14 +107,11 @@ class TextLook:
         self.characters += len(text)
         self.alphabet |= set(text)
         self._note("control characters", piece, CONTROL.findall(text))
-        wrong = "replacement characters (U+FFFD), the trace of a wrong decoding"
+        wrong = "replacement characters (U+FFFD), which a wrong decoding leaves"
         self._note(wrong, piece, text.count("\ufffd") * "\ufffd")
         if not unicodedata.is_normalized("NFC", text):
             self._note(
-                (
-                    "stretches whose accents stand apart from their letters (not in "
-                    "Unicode's form NFC)"
-                ),
+                "pieces of text with combining accents (not in Unicode form NFC)",
                 piece,
                 [""],
             )
@@ -127,10 +124,10 @@ class TextLook:
 
     def _note(self, what: str, piece: Piece, found: Sequence[str]) -> None:
         if found:
-            count, line = self._odd.get(
+            count, line = self._unusual.get(
                 what, (0, piece.line + piece.text[: piece.text.find(found[0])].count("\n"))
             )
-            self._odd[what] = count + len(found), line
+            self._unusual[what] = count + len(found), line
 
     def _close_line(self) -> None:
         if self._open_length > self.longest:
@@ -144,17 +141,19 @@ class TextLook:
         """Report unusual content, and more repeated lines than the share `repeated`."""
         self._close_line()
         self.read = True
-        for what, (count, line) in self._odd.items():
-            self.tell(f"{self.path}:{line}", f"{what}: {count:,}", "look at them in an editor")
+        for what, (count, line) in self._unusual.items():
+            self.report(f"{self.path}:{line}", f"{what}: {count:,}", "look at them in an editor")
         again, unit = self.lines - len(self._seen), "records" if self.whole else "lines"
         if self.lines > 1 and len(self._seen) == 1:
-            hint = "there is nothing to learn from copies: give data that varies"
-            self.tell(self.path, f"all {self.lines:,} {unit} are the same", hint)
+            hint = "give data that varies"
+            self.report(self.path, f"all {self.lines:,} {unit} are the same", hint)
         elif again > repeated * self.lines:
-            hint = "leave them out, unless they are meant: the test may hold copies"
-            self.tell(self.path, f"{again:,} of {self.lines:,} {unit} repeat an earlier one", hint)
+            hint = "remove them unless they are intended: the test part may hold copies"
+            self.report(
+                self.path, f"{again:,} of {self.lines:,} {unit} repeat an earlier one", hint
+            )
         if self.longest > LONG_LINE:
             where = f"{self.path}:{self.longest_at}"
-            self.tell(
+            self.report(
                 where, f"the line has {self.longest:,} characters", "is it meant to be one line?"
             )

@@ -137,7 +137,7 @@ def read_frequency(name: str) -> Frequency:
         base, every = known[unit]
         return Frequency(base, every * int(found[1] or 1))  # type: ignore[arg-type]
     hint = "give one such as year, quarter, month, week, day, workday, hour, '15 minutes' or step"
-    raise SettingError(f"{name!r} is no frequency", where="--freq", hint=hint)
+    raise SettingError(f"{name!r} is not a frequency", where="--freq", hint=hint)
 
 
 def usual(times: Times) -> Frequency | None:

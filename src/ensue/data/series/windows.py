@@ -197,9 +197,9 @@ class WindowGatherer:
         All series lie in one array, so a wrong origin would silently read another series.
         """
         number, origin = origins.T
-        of_none = (number < 0) | (number >= len(self.lengths))
-        ends = self.lengths[np.where(of_none, 0, number)] + ahead
-        bad = of_none | (origin < 1) | (origin + self.layout.horizon > ends)
+        no_series = (number < 0) | (number >= len(self.lengths))
+        ends = self.lengths[np.where(no_series, 0, number)] + ahead
+        bad = no_series | (origin < 1) | (origin + self.layout.horizon > ends)
         if bad.any():
             first = tuple(origins[bad][0].tolist())
             raise IndexError(

@@ -63,13 +63,13 @@ class LabelledTable(Settings):
         sample = _sample(files[0], there)
         found = _chosen(files[0], there, sample, labelled)
         guessed = [
-            f"the {role} from {getattr(found, role)!r}"
+            f"the {role} from column {getattr(found, role)!r}"
             for role in ("text", "label")
             if not getattr(self, role)
         ]
         if labelled and guessed:
             hint = "choose with --text and --label" if len(sample[0]) > 2 else None
-            listener.on_finding(Finding(str(files[0]), f"taken {' and '.join(guessed)}", hint))
+            listener.on_finding(Finding(str(files[0]), f"read {' and '.join(guessed)}", hint))
         return found
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
@@ -98,18 +98,15 @@ def _examples(
                 [settings.label] if without_label and settings.incomplete != "no labels" else []
             )
             if lacking and not labelled:
-                yield Example(
-                    "", None, str(path), line, None, row
-                )  # so that answers stay beside their rows
+                # Every row gets a prediction, so that results keep the order of the rows.
+                yield Example("", None, str(path), line, None, row)
                 continue
             if lacking and settings.incomplete != "leave out":
                 what, flag_hint = (
                     f"column {lacking[0]!r} is empty in this row",
                     "give --set incomplete='leave out'",
                 )
-                flag_hint += ", or 'no labels' where several may be true" * (
-                    lacking[0] == settings.label
-                )
+                flag_hint += ", or 'no labels' for multilabel data" * (lacking[0] == settings.label)
                 raise DataError(
                     what, where=f"{path}:{line}", hint="fill it in", flag_hint=flag_hint
                 )
@@ -136,9 +133,9 @@ def _refuse_no_text(row: Mapping[str, Any], settings: LabelledTable, where: str)
                 f"{'a list' if isinstance(value, list) else 'an object'} in this row"
             )
             hint = (
-                "write a text there, words with blanks between"
+                "write a text, words with blanks between"
                 if name == settings.text
-                else "write a name there"
+                else "write a name"
             )
             raise DataError(what, where=where, hint=hint)
 
@@ -164,13 +161,13 @@ def _header(path: Path, settings: LabelledTable, listener: Listener) -> Literal[
     again = any(name and name == row.get(name) for row in _sample(path, settings) for name in row)
     if settings.header == "auto" and not again:
         return "yes"
-    said = (
+    why = (
         "it has no header"
         if settings.header == "no"
-        else "a field of the first line comes again below"
+        else "a field of the first line occurs again below"
     )
     listener.on_finding(
-        Finding(str(path), f"{said}, so the columns are called 'column 1', 'column 2', ...")
+        Finding(str(path), f"{why}, so the columns are named 'column 1', 'column 2', ...")
     )
     return "no"
 
@@ -196,7 +193,7 @@ def _chosen(
             f"column {settings.text!r} cannot be both text and label", where=str(path), hint=hint
         )
     if not labelled and not settings.text and any(len(name) > LONGEST_NAME for name in columns):
-        hint = "put a line with the names of the columns above it"
+        hint = "add a header row with the names of the columns"
         raise DataError(
             "the first line looks like data, not like a header", where=f"{path}:1", hint=hint
         )
@@ -226,7 +223,7 @@ def _one(
     several = f"several columns could be the {role} ({', '.join(candidates)})"
     what = several if candidates else f"no column looks like a {role}"
     flag_hint = f"choose one of {', '.join(columns)} with {flag}"
-    raise DataError(what, where=str(path), hint=f"call one {role}", flag_hint=flag_hint)
+    raise DataError(what, where=str(path), hint=f"name one {role!r}", flag_hint=flag_hint)
 
 
 def _could_be_text(values: Sequence[Any]) -> bool:

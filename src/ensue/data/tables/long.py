@@ -125,13 +125,13 @@ class LongTable(Settings):
             marks["."] = floats[0]
         if len(marks) > 1:
             what = (
-                f"{marks['.']!r} is written with decimal points, and {marks[',']!r} with "
-                f"decimal commas"
+                f"column {marks['.']!r} has decimal points, but column {marks[',']!r} has decimal "
+                f"commas"
             )
             raise DataError(
                 what,
                 where=str(path),
-                hint="write both alike",
+                hint="write both in the same way",
                 flag_hint="give --set data.reader.decimal=,",
             )
         for name, form in forms.items():
@@ -219,7 +219,7 @@ def _columns(
         given = [name for name in given if name != settings.label]
     for role, name in [*single.items(), *(("value", name) for name in settings.value)]:
         if name and name not in there:
-            hint = f"{did_you_mean(name, there)}, or name what stands for it with --{role}"
+            hint = f"{did_you_mean(name, there)}, or choose with --{role}"
             raise DataError(f"there is no column {name!r}", where=str(path), hint=hint)
     refuse_unnamed(given, there, str(path))
     of_snana = ending(path) == ".dat"
@@ -248,36 +248,33 @@ def _columns(
     for role in (TIME, CHANNEL, STANDARD_ERROR):
         if role in (*value, *symbol, *settings.static):
             raise DataError(
-                f"a column of values may not be called {role!r}",
+                f"a column of values may not have the name {role!r}",
                 where=f"{path}:1",
                 hint="rename it",
             )
     return settings.model_copy(update={**single, "value": value, "symbol": symbol})
 
 
-def _report_simulated(path: Path, said: LongTable, columns: LongTable, listener: Listener) -> None:
+def _report_simulated(
+    path: Path, settings: LongTable, columns: LongTable, listener: Listener
+) -> None:
     """Report simulated columns: those ignored, and those that are inputs since they are named."""
-    there = dict.fromkeys(name for row in _sample(path, said) for name in row)
+    there = dict.fromkeys(name for row in _sample(path, settings) for name in row)
     inputs = {*columns.value, *columns.symbol, *columns.static}
     truths = [name for name in there if name.lower().startswith(SIMULATED)]
     if named := [name for name in truths if name in inputs]:
         what = (
-            f"{', '.join(named)} {'are' if len(named) > 1 else 'is'} read as named, though a "
-            f"simulation wrote it"
+            f"simulated column{'s' * (len(named) > 1)} used as input, as requested: "
+            f"{', '.join(named)}"
         )
-        listener.on_finding(
-            Finding(
-                str(path),
-                what,
-                "leave it out, unless the same is known of what is to be classified",
-            )
-        )
+        hint = "remove it, unless it is also known at prediction time"
+        listener.on_finding(Finding(str(path), what, hint))
     elif ending(path) != ".dat" and (
         left := [name for name in truths if name not in (columns.label, columns.group)]
     ):
-        hint = "to read them, name every column of values with --value"
+        hint = "to use them, name every column of values with --value"
         listener.on_finding(
-            Finding(str(path), f"left out as truths of a simulation: {', '.join(left)}", hint)
+            Finding(str(path), f"left out as truth of a simulation: {', '.join(left)}", hint)
         )
 
 
@@ -292,7 +289,7 @@ def _number(cell: Any, decimal: str, place: str, where: str) -> float:
         return number(cell, place, where)
     found = NumberFormat(decimal).read(cell)
     if found is None and as_float(cell) is not None:
-        hint = "write it as the others are, with a decimal comma"
+        hint = "write it with a decimal comma, like the others"
         raise DataError(f"{cell[:40]!r} in {place} has a decimal point", where=where, hint=hint)
     if (
         not decimal
@@ -300,7 +297,7 @@ def _number(cell: Any, decimal: str, place: str, where: str) -> float:
         and number_formats({"": [cell]}, "", {})[""].doubt
     ):
         what, flag_hint = (
-            f"{cell[:40]!r} in {place} may be thousands or a fraction",
+            f"{cell[:40]!r} in {place} is ambiguous: thousands or a fraction",
             "give --set data.reader.decimal=. or ,",
         )
         raise DataError(
@@ -342,7 +339,7 @@ def _gather(
         *(_number(row.get(name), columns.decimal, f"column {name!r}", where) for name in measured),
     ]
     if columns.standard_error and numbers[-1] < 0:
-        what = f"the error in column {columns.standard_error!r} is below zero ({numbers[-1]:g})"
+        what = f"the error in column {columns.standard_error!r} is negative ({numbers[-1]:g})"
         raise DataError(what, where=where, hint="give standard errors, or leave the cell empty")
     sequence.numbers.append(numbers)
     if names := [*filter(None, [columns.channel]), *columns.symbol]:
@@ -353,14 +350,14 @@ def _gather(
             first = sequence.constants.setdefault(name, value)
             if value != first:
                 what = (
-                    f"{name!r} is {str(value)[:40]!r} here, and {str(first)[:40]!r} in rows "
-                    f"before of {key!r}"
+                    f"{name!r} is {str(value)[:40]!r} here, but {str(first)[:40]!r} in earlier "
+                    f"rows of {key!r}"
                 )
-                flag_hint = None if columns.id else "name the column of sequences with --id"
+                flag_hint = None if columns.id else "name the column of sequence ids with --id"
                 raise DataError(
                     what,
                     where=where,
-                    hint="give all rows of a sequence the same",
+                    hint="give all rows of a sequence the same value",
                     flag_hint=flag_hint,
                 )
 
@@ -380,7 +377,7 @@ def _named(row: Mapping[str, Any], column: str, where: str) -> Any:
         raise DataError(
             f"column {column!r} is empty in this row",
             where=where,
-            hint="fill it in, or leave the row out",
+            hint="fill it in, or remove the row",
         )
     return value
 
@@ -408,19 +405,21 @@ def _finished(
         content |= {
             name: [sequence.symbols[at][place] for at in order] for place, name in enumerate(names)
         }
-        line, kept = sequence.lines[0], sequence.constants
+        line, constants = sequence.lines[0], sequence.constants
         content |= {
-            name: _number(kept.get(name), columns.decimal, f"column {name!r}", f"{path}:{line}")
+            name: _number(
+                constants.get(name), columns.decimal, f"column {name!r}", f"{path}:{line}"
+            )
             for name in columns.static
         }
-        group = kept.get(columns.group)
+        group = constants.get(columns.group)
         row = {columns.id or "file": key}
         group = None if group is None else str(group)
-        yield Example(content, kept.get(columns.label), str(path), line, group, row, case=key)
+        yield Example(content, constants.get(columns.label), str(path), line, group, row, case=key)
     if unsorted:
         some = f"{unsorted:,} sequence{'s' * (unsorted > 1)}"
         listener.on_finding(
-            Finding(str(path), f"the rows of {some} were not in order of time, and were sorted")
+            Finding(str(path), f"the rows of {some} are not in order of time, and were sorted")
         )
 
 
@@ -432,11 +431,11 @@ def _refuse_duplicates(
         one, other = sorted((order[place], order[place + 1]))
         if bands and bands[one] != bands[other]:
             continue
-        what = f"the time of this row of {key!r} stands on line {sequence.lines[one]} already"
-        flag_hint = None if bands else "name a column of bands with --channel"
+        what = f"this row of {key!r} has the same time as line {sequence.lines[one]}"
+        flag_hint = None if bands else "name a column of channels with --channel"
         raise DataError(
             what,
             where=f"{path}:{sequence.lines[other]}",
-            hint="leave one out, or join them",
+            hint="remove one, or merge them",
             flag_hint=flag_hint,
         )

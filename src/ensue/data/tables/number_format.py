@@ -71,8 +71,7 @@ class NumberFormat:
 
 
 def _undivided(whole: str, mark: str) -> str | None:
-    """Take out what divides thousands, in threes, or as in India in twos; None where it stands
-    elsewhere."""
+    """Remove thousands separators; None if they do not divide by threes, or by twos as in India."""
     dividers = {one for one in whole if not one.isdigit()}
     if not dividers:
         return whole
@@ -142,7 +141,7 @@ def _format_of(cells: Iterable[Any], decimal: str) -> NumberFormat:
             else:
                 marks[points[0]] += 1
     sign = max((one for one in signs if one), key=lambda one: signs[one], default="")
-    # A cell without a sign is money like the others, but no per cent.
+    # A cell without a currency sign is an amount like the others; one without % is not a share.
     sign = "" if sign == "%" and signs["%"] * 2 <= signs.total() else sign
     if decimal or marks:
         return NumberFormat(decimal or marks.most_common(1)[0][0], sign)
@@ -155,8 +154,8 @@ def _format_of(cells: Iterable[Any], decimal: str) -> NumberFormat:
 def _doubtful(mark: str, example: str, sign: str, *, longest: int, bare: int) -> NumberFormat:
     """Decide about a column whose marks all precede three digits: 1.003 may be 1003."""
     other = "," if mark == "." else "."
-    # Numbers below a thousand without a mark, and none above: the mark divides. None without: a
-    # comma divides more often than not, and a point seldom.
+    # If all numbers without a mark are below a thousand, the mark divides thousands. If every
+    # number has a mark, a comma usually divides, and a point rarely.
     divides = longest <= 3 if bare else mark == ","
     value = example.replace(mark, "") if divides else example.replace(mark, ".")
     name = "point" if mark == "." else "comma"
@@ -166,7 +165,7 @@ def _doubtful(mark: str, example: str, sign: str, *, longest: int, bare: int) ->
         else f"all have a {name}"
     )
     return NumberFormat(
-        other if divides else mark, sign, f"{example!r} is read as {value}, for {why}"
+        other if divides else mark, sign, f"{example!r} is read as {value}, because {why}"
     )
 
 

@@ -23,8 +23,7 @@ def count_in(text: str) -> int | None:
     >>> count_in("12"), count_in("²"), count_in("-1"), count_in("9" * 5000)
     (12, None, None, None)
     """
-    # str.isdigit is true of "²", of which int() makes nothing; int() refuses more than 4,300
-    # digits.
+    # str.isdigit accepts "²", which int() does not; int() refuses more than 4,300 digits.
     return int(text) if re.fullmatch("[0-9]{1,15}", text) else None
 
 
@@ -66,9 +65,13 @@ def number(value: Any, place: str, where: str, missing: str = "leave the cell em
     if found is not None and abs(found) <= LARGEST:
         return found
     what = (
-        "is no number" if found is None else "is too large" if isfinite(found) else "is not finite"
+        "is not a number"
+        if found is None
+        else "is too large"
+        if isfinite(found)
+        else "is not finite"
     )
-    hint = f"mend it, or {missing} where nothing was measured"
+    hint = f"correct it, or {missing} if nothing was measured"
     raise DataError(f"{str(value)[:40]!r} in {place} {what}", where=where, hint=hint)
 
 
@@ -88,10 +91,10 @@ def moment(value: Any, place: str, where: str) -> float:
         return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - EPOCH) / timedelta(days=1)
     if isinstance(value, str) and value.strip() and as_float(value) is None:
         hint = "write a number, or a date as 2026-11-21 or 2026-11-21T12:30"
-        raise DataError(f"{value[:40]!r} in {place} is no time", where=where, hint=hint)
+        raise DataError(f"{value[:40]!r} in {place} is not a time", where=where, hint=hint)
     found = number(value, place, where)
     if found != found:
         raise DataError(
-            f"{place} has no time in this row", where=where, hint="give each row its time"
+            f"{place} has no time in this row", where=where, hint="give each row a time"
         )
     return found

@@ -76,7 +76,7 @@ def _fitting(
 
     `reader` is a csv.reader.
     """
-    # Of the whole process, and 131,072 otherwise: too few for a long document.
+    # The limit holds for the whole process; its default of 131,072 is too low for long documents.
     csv.field_size_limit(min(longest or MAX_LINE_LENGTH, 1 << 30))
     ragged: list[tuple[int, int]] = []
     header: Sequence[str] = names or ()
@@ -87,7 +87,7 @@ def _fitting(
             line = reader.line_num + 1
         if twice := [name for name, times in Counter(header).items() if name and times > 1]:
             hint = "give each column a name of its own"
-            raise DataError(f"two columns are called {twice[0]!r}", where=f"{path}:1", hint=hint)
+            raise DataError(f"two columns have the name {twice[0]!r}", where=f"{path}:1", hint=hint)
         for fields in reader:
             if len(fields) != len(header) and fields:
                 ragged.append((line, len(fields)))
@@ -109,9 +109,9 @@ def _fitting(
 
 def _ragged(path: Path, columns: int, ragged: list[tuple[int, int]]) -> DataError:
     line, fields = ragged[0]
-    what = f"the row has {fields} field{'s' * (fields != 1)} where the header has {columns}"
+    what = f"the row has {fields} field{'s' * (fields != 1)}, but the header has {columns}"
     others = [str(other) for other, _ in ragged[1:NAMED]] + ["more"] * (len(ragged) > NAMED)
-    also = f" (and so have lines {', '.join(others)} another number)" if others else ""
+    also = f" (also wrong: line{'s' * (len(others) > 1)} {', '.join(others)})" if others else ""
     return DataError(
         what + also, where=f"{path}:{line}", hint="put quotes around text that holds the delimiter"
     )
@@ -131,10 +131,10 @@ def json_rows(path: Path, encoding: str, longest: int | None, listener: Listener
         except ValueError:  # of int()
             raise _no_json("a number of thousands of digits", path, number) from None
         if "\\u" in line and SURROGATE.search(json.dumps(fields, ensure_ascii=False)):
-            what = "a text holds half of a pair of surrogates, which is no character"
-            raise DataError(what, where=f"{path}:{number}", hint="mend the \\u in the line")
+            what = "a text holds half of a surrogate pair, which is not a character"
+            raise DataError(what, where=f"{path}:{number}", hint="correct the \\u in the line")
         if not isinstance(fields, dict):
-            what = "the line holds no JSON object"
+            what = "the line is not a JSON object"
             raise DataError(
                 what, where=f"{path}:{number}", hint='write each as {"column": value, ...}'
             )
@@ -142,7 +142,8 @@ def json_rows(path: Path, encoding: str, longest: int | None, listener: Listener
 
 
 def _no_json(reason: str, path: Path, number: int) -> DataError:
-    return DataError(f"not valid JSON ({reason})", where=f"{path}:{number}", hint="mend the line")
+    where = f"{path}:{number}"
+    return DataError(f"not valid JSON ({reason})", where=where, hint="correct the line")
 
 
 def parquet_rows(
@@ -161,7 +162,7 @@ def parquet_rows(
                 for row in rows:
                     yield next(numbers), dict(zip(columns, row, strict=True))
         except duckdb.Error as error:
-            what = f"this is no Parquet file that can be read ({str(error).splitlines()[0]})"
+            what = f"not a readable Parquet file ({str(error).splitlines()[0]})"
             raise DataError(what, where=str(path), hint="write it again") from None
     listener.on_progress(path.stat().st_size)
 
@@ -178,9 +179,9 @@ def _refuse_blown_up(path: Path, connection: Any) -> None:
     if count * columns > max(CELLS, RATIO * path.stat().st_size):
         what = (
             f"the file holds {count:,} rows, far more than its {path.stat().st_size:,} bytes "
-            f"tell apart"
+            f"can distinguish"
         )
-        raise DataError(what, where=str(path), hint="leave out rows that repeat others")
+        raise DataError(what, where=str(path), hint="remove repeated rows")
 
 
 def frame_rows(frame: Any) -> Iterator[dict[str, Any]]:
@@ -201,11 +202,11 @@ def frame_rows(frame: Any) -> Iterator[dict[str, Any]]:
     columns = list(map(str, getattr(frame, "column_names", None) or getattr(frame, "columns", ())))
     if twice := [name for name, times in Counter(columns).items() if times > 1]:
         hint = "give each column a name of its own"
-        raise DataError(f"two columns are called {twice[0]!r}", where="frame", hint=hint)
+        raise DataError(f"two columns have the name {twice[0]!r}", where="frame", hint=hint)
     try:
         known = narwhals.from_native(frame, eager_only=True)
     except TypeError:
-        what = f"{with_article(type(frame).__name__)} is no data frame"
+        what = f"{with_article(type(frame).__name__)} is not a data frame"
         hint = "give the path of a file, or a data frame of pandas or polars"
         raise DataError(what, where="frame", hint=hint) from None
     names = list(map(str, known.columns))
@@ -263,12 +264,9 @@ def refuse_unnamed(names: Iterable[str], columns: Collection[str], where: str) -
 
 def refuse_others(files: Sequence[Path], endings: Collection[str]) -> None:
     """Raise DataError for the first file whose name has none of the endings."""
-    if odd := next((path for path in files if ending(path) not in endings), None):
-        if (kind := unreadable(odd)) not in (None, "empty"):
-            raise DataError(
-                f"this is {kind}, not a table",
-                where=str(odd),
-                hint="save it as CSV, if it holds one",
-            )
+    if other := next((path for path in files if ending(path) not in endings), None):
+        if (kind := unreadable(other)) not in (None, "empty"):
+            hint = "save it as CSV, if it holds a table"
+            raise DataError(f"this is {kind}, not a table", where=str(other), hint=hint)
         hint = f"its name should end in one of {', '.join(endings)}"
-        raise DataError("this is no table that can be read", where=str(odd), hint=hint)
+        raise DataError("not a readable table", where=str(other), hint=hint)

@@ -46,24 +46,23 @@ def panel_of(
     found = after_last_step(found, like) if like is not None else found
     for place, name in enumerate(settings.past_covariates if like is None else ()):
         if all(np.isnan(one.series.past[:, place]).all() for one in found):
-            hint = "leave it out, or give its numbers"
+            hint = "do not name it, or give its numbers"
             raise DataError(f"the column {name!r} has no value", where=sources[0].name, hint=hint)
     found = within_values(found, roles.channels, sources[0].name, listener, settings.fill)
     frequency = find_frequency(found, settings)
     if like is not None and frequency == like.frequency:
-        frequency = (
-            like.frequency
-        )  # it knows the day of the month that steps are on, which few rows do not tell
+        # Only the panel knows the day of the month of its steps; a few rows do not show it.
+        frequency = like.frequency
     series = tuple(checked(one, frequency, settings) for one in found)
     if gaps := [f"{int(one.filled.sum()):,} of {one.name!r}" for one in series if one.filled.any()]:
         what = (
-            f"filled with {'what stood before' if settings.fill == 'previous' else 'zero'}: "
-            f"{some(gaps)}"
+            f"filled with {'the previous value' if settings.fill == 'previous' else 'zero'}: "
+            f"{some(gaps)}; metrics exclude these steps"
         )
-        listener.on_finding(Finding(sources[0].name, what, "no figure counts them"))
+        listener.on_finding(Finding(sources[0].name, what))
     if beside := _filled_beside(found, series, settings):
         listener.on_finding(
-            Finding(sources[0].name, f"filled likewise, beside what is forecast: {some(beside)}")
+            Finding(sources[0].name, f"filled in the same way, in covariates: {some(beside)}")
         )
     columns = (
         roles.channels,
@@ -110,7 +109,7 @@ def found_in(
         first = first or roles
         read = list(_series(source, roles, settings, several=len(sources) > 1))
         if (moved := sum(one.unordered > 0 for one in read)) > 0:
-            what = f"the rows of {moved:,} series were not in order of time, and were sorted"
+            what = f"the rows of {moved:,} series are not in order of time, and were sorted"
             listener.on_finding(Finding(source.name, what))
         found += read
     names = [one.series.name for one in found]
@@ -119,13 +118,13 @@ def found_in(
         if len(set(names)) < len(names)
         else None
     ):
-        where = "in two files" if len(sources) > 1 else "there twice"
+        where = "in two files" if len(sources) > 1 else "twice"
         hint = (
-            "put it into one"
+            "merge it into one file"
             if len(sources) > 1
             else "give each row a name of its own, or choose it with --id"
         )
-        raise DataError(f"the series {twice!r} is {where}", where=sources[-1].name, hint=hint)
+        raise DataError(f"the series {twice!r} occurs {where}", where=sources[-1].name, hint=hint)
     return found, first or Roles("", "", ("value",), False, TimeFormat(), {})
 
 
@@ -137,7 +136,7 @@ def _series(
     stem = Path(source.name).name.split(".")[0]
     for place, (line, row) in enumerate(source.rows):
         if roles.id and not is_filled(row.get(roles.id)):
-            hint = "say to which series it belongs"
+            hint = "fill it in, or remove the row"
             raise DataError(f"column {roles.id!r} is empty in this row", where=line, hint=hint)
         groups.setdefault(str(row[roles.id]) if roles.id else stem, []).append(place)
     for name, places in groups.items():
@@ -163,9 +162,8 @@ def _series(
         for target in sets:
             values = _numbers(rows, where, target, roles.numbers)
             end = len(rows)
-            if (
-                settings.known_covariates
-            ):  # rows whose target is empty, at the end, tell what is known of the future
+            # Rows with an empty target at the end hold the known covariates of the future.
+            if settings.known_covariates:
                 there = np.flatnonzero(~np.isnan(values).all(1))
                 end = int(there[-1]) + 1 if len(there) else 0
             own = (f"{stem}/{target[0]}" if several else target[0]) if roles.wide else name
@@ -193,19 +191,19 @@ def _numbers(
             empty = not is_filled(cell)
             number = np.nan if empty else form.read(cell)
             if number is None or abs(number) > LARGEST:
-                what = f"{as_reported(cell)} in the column {column!r} is no number that can be used"
+                what = f"{as_reported(cell)} in the column {column!r} is not a valid number"
                 raise DataError(
                     what,
                     where=where[place],
-                    hint="mend it",
+                    hint="correct it",
                     flag_hint="leave the cell empty and give --fill",
                 )
             if empty and whole:
-                what = f"the column {column!r} is known ahead, and its value is missing"
+                what = f"the known covariate {column!r} has no value in this row"
                 raise DataError(
                     what,
                     where=where[place],
-                    hint="give it",
+                    hint="fill it in",
                     flag_hint="name the column with --past-covariates instead",
                 )
             values[place, channel] = number
@@ -223,14 +221,13 @@ def _static(
     for place, row in enumerate(rows):
         if row.get(column) != first:
             what = (
-                f"the static column {column!r} is {as_reported(row.get(column))} here, and "
-                f"{as_reported(first)} at first"
+                f"the static column {column!r} is {as_reported(row.get(column))} here, but "
+                f"{as_reported(first)} in the first row of {name!r}"
             )
-            what += f", in {name!r}"
             raise DataError(
                 what,
                 where=where[place],
-                hint="mend it",
+                hint="correct it",
                 flag_hint="name the column with --past-covariates or --known-covariates",
             )
     number = form.read(first)

@@ -73,23 +73,16 @@ def within_values(
             cut.append(Read(_between(one.series, first, end), one.rows[first:], future=future))
     if not cut:
         hint = (
-            "give the rows before them too, the last at least"
+            "give the rows before them too, at least the last one"
             if found[0].series.known.size
             else "give numbers"
         )
-        raise DataError(f"no value at all: {some(none)}", where=where, hint=hint)
+        raise DataError(f"series without any value: {some(none)}", where=where, hint=hint)
     if none:
-        listener.on_finding(Finding(where, f"left out, for want of any value: {some(none)}"))
+        listener.on_finding(Finding(where, f"left out series without any value: {some(none)}"))
     if short:
-        listener.on_finding(
-            Finding(
-                where,
-                (
-                    f"what is empty before the first value and after the last is left out: "
-                    f"{some(short)}"
-                ),
-            )
-        )
+        what = f"empty steps before the first and after the last value are left out: {some(short)}"
+        listener.on_finding(Finding(where, what))
     return cut
 
 
@@ -124,11 +117,10 @@ def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency
     """
     each = [usual(one.series.times) for one in found]
     if settings.freq:
-        said = read_frequency(settings.freq)
+        given = read_frequency(settings.freq)
         days = Counter(one.on for one in each if one is not None and one.base == "month")
-        return (
-            replace(said, on=days.most_common(1)[0][0]) if said.base == "month" and days else said
-        )
+        monthly = given.base == "month" and days
+        return replace(given, on=days.most_common(1)[0][0]) if monthly else given
     known = Counter(one for one in each if one is not None)
     if not known:
         return (
@@ -138,7 +130,7 @@ def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency
         )
     most = known.most_common(1)[0][0]
     for one, frequency in zip(found, each, strict=True):
-        # A series of few steps, some of them missing, tells little of its own.
+        # The frequency of a series with few steps is unreliable: some may be missing.
         if frequency not in (None, most) and len(one.series) > REPEATED:
             raise _two(one, one.series.times, len(one.series) - 1, most, frequency)  # type: ignore[arg-type]
     return most
@@ -157,7 +149,7 @@ def as_dates(times: Times, frequency: Frequency) -> Times:
     if frequency.name != "year" or times.min() < 1 or times.max() > 9999:
         hint = "give --freq step, or write the times as dates"
         raise SettingError(
-            f"the times are integers, which are no {frequency.name}s", where="--freq", hint=hint
+            f"the times are integers, not {frequency.name}s", where="--freq", hint=hint
         )
     return np.array([f"{year:04d}-01-01" for year in times], "datetime64[s]")
 
@@ -168,7 +160,7 @@ def checked(one: Read, frequency: Frequency, settings: SeriesSettings) -> Series
     Raises DataError that names the first invalid row.
     """
     series = replace(one.series, times=as_dates(one.series.times, frequency))
-    # What is known ahead is of the steps that follow: each of its rows has its place too.
+    # Rows of the future hold known covariates: their times must follow the frequency too.
     times = (
         np.concatenate([series.times, as_dates(one.future, frequency)])
         if len(one.future)
@@ -194,14 +186,14 @@ def _refuse(
         one.rows[row],
     )
     if distance == 0 and times[row] == times[row - 1]:
-        hint = "keep one of the rows, or, if clocks were put back, write the offset: 02:00+01:00"
+        hint = "keep one of the rows, or, if clocks went back, write the offset: 02:00+01:00"
         raise DataError(
-            f"the time {what} is there twice", where=where, hint=hint, flag_hint="name an --id"
+            f"the time {what} occurs twice", where=where, hint=hint, flag_hint="name an --id"
         )
     if times[row] < times[row - 1]:
         hint, flag_hint = (
             "sort the rows of each series by time",
-            "name the column that tells series apart with --id",
+            "name the column of series ids with --id",
         )
         raise DataError(
             f"the time {what} comes after {shown(times[row - 1])}",
@@ -233,9 +225,9 @@ def _refuse_far(one: Read, times: Times, distances: np.ndarray, frequency: Frequ
             f"{distances[row - 1] - 1:.0f} steps of {frequency.one} are missing before "
             f"{shown(times[row])}"
         )
-        hint = "mend the time, or give each stretch a file of its own"
+        hint = "correct the time, or split the series into several files"
         raise DataError(
-            f"{what} of {one.series.name!r}, too many to be filled", where=one.rows[row], hint=hint
+            f"{what} of {one.series.name!r}, too many to fill", where=one.rows[row], hint=hint
         )
 
 
@@ -247,13 +239,11 @@ def _two(
         if other
         else f"from {shown(times[row - 1])} to {shown(times[row])}"
     )
-    what = (
-        f"two frequencies: {found} in {one.series.name!r}, where the usual step is {frequency.one}"
-    )
+    what = f"two frequencies: {found} in {one.series.name!r}, but the usual step is {frequency.one}"
     return DataError(
         what,
         where=one.rows[row],
-        hint="split the file, or, if steps may be so, number them 1, 2, 3",
+        hint="split the file, or, if irregular steps are intended, number them 1, 2, 3",
     )
 
 
@@ -264,37 +254,34 @@ def _refuse_missing(one: Read, series: Series) -> None:
                 f"the {name} value at {shown(series.times[bad[0][0]])} of {series.name!r} is "
                 f"missing"
             )
-            raise DataError(what, where=one.rows[bad[0][0]], hint="give it", flag_hint=FILLS)
+            raise DataError(what, where=one.rows[bad[0][0]], hint="fill it in", flag_hint=FILLS)
 
 
 def _filled(series: Series, distances: np.ndarray, frequency: Frequency, how: str) -> Series:
     """Insert the missing steps, as zero or as the previous value."""
     if how not in ("previous", "zero"):
-        raise SettingError(
-            f"there is no way {how!r} to fill gaps", where="--fill", hint="choose previous or zero"
-        )
+        raise SettingError(f"unknown fill {how!r}", where="--fill", hint="choose previous or zero")
     at = np.concatenate([[0], np.cumsum(np.round(distances).astype(np.int64))])
     times = np.concatenate(
         [series.times[:1], frequency.ahead(series.times[0], int(at[len(series) - 1]))]
     )
 
-    def spread(values: np.ndarray) -> np.ndarray:
+    def insert_gaps(values: np.ndarray) -> np.ndarray:
         places = at[: len(values)]
         whole = np.full((int(places[-1]) + 1, values.shape[1]), np.nan)
         whole[places] = values
         return whole
 
     def fill(values: np.ndarray) -> np.ndarray:
-        whole = spread(values)
+        whole = insert_gaps(values)
         if how == "zero":
             return np.nan_to_num(whole, nan=0.0)
         last = np.maximum.accumulate(
             np.where(np.isnan(whole), 0, np.arange(len(whole))[:, None]), axis=0
         )
-        return np.take_along_axis(
-            whole, last, axis=0
-        )  # `within_values` has let every column begin with a number
+        # `within_values` makes every column begin with a number.
+        return np.take_along_axis(whole, last, axis=0)
 
-    filled = np.isnan(spread(series.values))
+    filled = np.isnan(insert_gaps(series.values))
     values, past, known = map(fill, (series.values, series.past, series.known))
     return replace(series, times=times, values=values, past=past, known=known, filled=filled)

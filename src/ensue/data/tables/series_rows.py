@@ -75,14 +75,13 @@ def row_layout(
     dated = len(columns) - first >= fewest
     if not dated:
         first, number = _first_numbered(columns)
-        if first < len(columns) and any(
-            _is_word(row.get(columns[first])) for row in rows
-        ):  # V1 of M4 is the name
+        # In M4 the first numbered column, V1, holds the name.
+        if first < len(columns) and any(_is_word(row.get(columns[first])) for row in rows):
             first, number = first + 1, 1
     names, steps = tuple(columns[:first]), tuple(columns[first:])
     if len(steps) < fewest or not names or not rows:
         return None
-    # A table with a column for each series has times at its front.
+    # A table with a column for each series begins with a column of times.
     times = [row.get(name) for row in rows for name in names[:1] if is_filled(row.get(name))]
     if any(not isinstance(read_time(cell), int | None) for cell in times):
         return None
@@ -126,13 +125,13 @@ def read_rows(
             format_of(layout.steps, settings.day_first, places),
         )
     ids = [settings.id] if settings.id else _ids(layout, [row for _, row in sample])
-    steps = "at the times that they are called by" if layout.dated else "numbered as steps"
+    steps = "dated" if layout.dated else "numbered"
     what = (
-        f"each row is a series, called by {' and '.join(map(repr, ids))}, with "
-        f"{len(layout.steps):,} columns {steps}"
+        f"each row is read as a series, named by {' and '.join(map(repr, ids))}, with "
+        f"{len(layout.steps):,} {steps} steps"
     )
     hint = "choose its name with --id" + (
-        "" if layout.dated else ", and give a --season, which numbers do not tell"
+        "" if layout.dated else ", and give a --season, which numbers do not imply"
     )
     listener.on_finding(Finding(where, what, hint))
     if form.doubt:
@@ -165,7 +164,7 @@ def _values(
     while cells and cells[-1] in (None, ""):
         cells.pop()
     if form.decimal != "," and not form.sign:
-        # NumPy reads plain numbers at once, ten times as fast: M5 has 59 million.
+        # NumPy parses plain numbers ten times as fast: M5 has 59 million.
         with suppress(ValueError, TypeError, OverflowError):
             values = np.array(cells, np.float64)
             if (np.abs(values) <= LARGEST).all():
@@ -178,9 +177,9 @@ def _values(
 def _value(cell: Any, form: NumberFormat, step: str, where: str) -> float:
     value = form.read(cell) if is_filled(cell) else np.nan
     if value is None or abs(value) > LARGEST:
-        what = f"{as_reported(cell)} in the column {step!r} is no number that can be used"
+        what = f"{as_reported(cell)} in the column {step!r} is not a valid number"
         raise DataError(
-            what, where=where, hint="mend it", flag_hint="leave the cell empty and give --fill"
+            what, where=where, hint="correct it", flag_hint="leave the cell empty and give --fill"
         )
     return value
 
@@ -199,9 +198,10 @@ def m3_rows(
     """
     for number, line in enumerate(islice(lines_of(path, encoding, None, listener), 1, None), 2):
         fields, where = line.split(","), f"{path}:{number}"
-        said = fields[1].strip() if len(fields) > 1 else "nothing"
-        if len(fields) - M3_COLUMNS != count_in(said):
-            what = f"the line has {max(len(fields) - M3_COLUMNS, 0)} values, and says {said[:40]}"
-            raise DataError(what, where=where, hint="mend the second column")
+        count = fields[1].strip() if len(fields) > 1 else "missing"
+        if len(fields) - M3_COLUMNS != count_in(count):
+            values = max(len(fields) - M3_COLUMNS, 0)
+            what = f"the line has {values} values, but its second column is {count[:40]}"
+            raise DataError(what, where=where, hint="correct the second column")
         for step, value in enumerate(fields[M3_COLUMNS:], 1):
             yield where, {"unique_id": fields[0], "ds": step, "y": value}

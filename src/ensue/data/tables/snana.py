@@ -29,9 +29,9 @@ def snana_rows(path: Path, encoding: str, longest: int | None, listener: Listene
         elif keyword != "OBS":
             header[keyword] = words[0] if words else ""
         elif len(words) != len(names):
-            what = f"the observation has {len(words)} values where VARLIST names {len(names)}"
+            what = f"the observation has {len(words)} values, but VARLIST names {len(names)}"
             raise DataError(
-                what, where=f"{path}:{line}", hint="mend the line, or put a VARLIST above it"
+                what, where=f"{path}:{line}", hint="correct the line, or put a VARLIST above it"
             )
         else:
             yield line, header | dict(zip(names, words, strict=True))

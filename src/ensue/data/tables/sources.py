@@ -112,11 +112,11 @@ def _source(
     rows = with_times_named(rows)
     sample = list(islice(rows, SAMPLED_ROWS))
     columns = list(sample[0][1]) if sample else []
-    # A few new steps are known for what they are where those that were learned stood in rows.
+    # If the training table had one series per row, a single new step is enough to recognise it.
     fewest = 1 if like is not None and not like.reading.get("time", "ds") else FEWEST
     layout = row_layout(columns, [row for _, row in sample], fewest)
-    said = (settings.time, *settings.target, *settings.known_covariates, *settings.past_covariates)
-    if layout is None or any(said):
+    long = (settings.time, *settings.target, *settings.known_covariates, *settings.past_covariates)
+    if layout is None or any(long):
         return Source(name, [*sample, *rows])
     refuse_unnamed((settings.id, *settings.static_covariates), layout.names, name)
     return Source(name, (), list(read_rows(chain(sample, rows), layout, settings, listener)))

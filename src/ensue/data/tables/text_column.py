@@ -32,7 +32,7 @@ class TableReader(Reader):
         how = self.how.resolved(self.files, SILENT, labelled=False)
         if not self.how.text:
             listener.on_finding(
-                Finding(str(self.files[0]), f"the text was taken from column {how.text!r}")
+                Finding(str(self.files[0]), f"the text is read from column {how.text!r}")
             )
         empty = 0
         for one in how.build(self.files, labelled=False).examples(listener):

@@ -67,7 +67,7 @@ def is_filled(cell: Any) -> bool:
     """Whether a cell holds a value, other than what pandas and others write for a missing one."""
     if cell is None:
         return False
-    with suppress(TypeError, ValueError):  # pandas.NA is neither equal to itself nor not
+    with suppress(TypeError, ValueError):  # comparing pandas.NA with itself gives no truth value
         if cell != cell:
             return False
         return str(cell).strip().lower() not in NOTHING
@@ -125,7 +125,7 @@ def _read_text(text: str, day_first: bool) -> Any:
         text = f"{month['year'] or month['after']}-{int(month['month'] or month['before']):02d}-01"
     elif span := SPAN.fullmatch(text):
         text = span[1]
-    with suppress(ValueError, OverflowError):  # the year 1 in another zone may be none
+    with suppress(ValueError, OverflowError):  # year 1 in another time zone may not exist
         return _plain(_spoken(text, day_first) or datetime.fromisoformat(text))
     for form in WRITTEN:
         with suppress(ValueError, OverflowError):
@@ -148,7 +148,7 @@ def _spoken(text: str, day_first: bool) -> datetime | None:
         return None
     hour, minute, second, half, zone = clock.groups() if clock else ("0", "0", "0", None, None)
     if half and not 1 <= int(hour) <= 12:
-        raise ValueError(f"no hour of half a day: {hour}")
+        raise ValueError(f"not an hour of a 12-hour clock: {hour}")
     hours = int(hour) % 12 + 12 * (half in "Pp") if half else int(hour)
     date = datetime(int(year), int(month), int(day), hours, int(minute), int(second or 0))
     if not zone:
@@ -278,7 +278,7 @@ def _day_first(texts: Sequence[str], where: Sequence[str], like: TimeFormat | No
     months = [(place, one) for place, one in spoken if int(one[3]) > 12]
     if days and months:
         (_, first), (place, other) = sorted((days[0], months[0]), key=lambda pair: pair[0])
-        what = f"{other[0]!r} has day and month the other way round than {first[0]!r} before it"
+        what = f"{other[0]!r} has day and month in another order than {first[0]!r} before it"
         raise DataError(what, where=where[place], hint="write dates as 2026-11-21")
     if not days and not months:
         if like is not None:
@@ -304,8 +304,7 @@ def _are_local_midnights(times: np.ndarray) -> bool:
 
 
 def _local_day(time: np.datetime64) -> np.datetime64:
-    # East of Greenwich a day begins on the evening before, in UTC; in summer and winter within 11
-    # to 24 o'clock.
+    # East of Greenwich a local day begins on the evening before in UTC, from 11 to 24 o'clock.
     return (time + np.timedelta64(DAY - EAST, "s")).astype("datetime64[D]").astype("datetime64[s]")
 
 
@@ -364,7 +363,7 @@ def read_times(
     for place, time in enumerate(times):
         if time is None or type(time) is not type(times[0]):
             alike = "" if time is None else " like those before"
-            what = f"{as_reported(cells[place])} in the column {column!r} is no time{alike}"
+            what = f"{as_reported(cells[place])} in the column {column!r} is not a time{alike}"
             raise DataError(
                 what,
                 where=where[place],
