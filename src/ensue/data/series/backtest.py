@@ -149,7 +149,7 @@ def _filled_in(
     by_series: bool,
     fitted: bool,
 ) -> Layout:
-    """Fill in the defaults for series of these lengths; `lasting` is (season, horizon)."""
+    """Fill in the defaults for series of these lengths; `season_and_horizon` in steps."""
     season, horizon = season_and_horizon
     # Series that are too short for any forecast do not count for the typical length.
     middle = int(
