@@ -15,7 +15,7 @@ from typing import Any
 
 from ensue.atomic_io import AGAIN, DISK_FULL, HINT, disk_error, format_errors
 from ensue.data.labelled import LabelledReader
-from ensue.data.tables.rows import frame_rows
+from ensue.data.tables.rows import read_frame_rows
 from ensue.errors import DataError, Interrupted, RunError, SettingError, UserError, did_you_mean
 from ensue.settings import Settings, read_stored, to_plain
 from ensue.tasks import TASKS, Choices, Proposal, Task
@@ -93,7 +93,7 @@ def _name_frames(text: str, frames: Sequence[Path]) -> str:
 
 def _save_frame(frame: Any) -> Path:
     """Save a data frame as a JSONL file that a run can read. Raises DataError if it is none."""
-    rows = frame_rows(frame)
+    rows = read_frame_rows(frame)
     first = next(rows, None)
     if first is None:
         raise DataError("the data frame has no rows", where="frame", hint="give one with rows")

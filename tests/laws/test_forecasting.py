@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from ensue.data.series.backtest import BacktestSettings, lay_out, origins
+from ensue.data.series.backtest import BacktestSettings, find_origins, lay_out
 from ensue.data.series.frequency import Frequency
 from ensue.data.series.panel import Panel, Series
 from ensue.data.series.windows import Covariates, WindowGatherer
@@ -297,7 +297,7 @@ def test_parts_do_not_overlap_in_what_is_forecast() -> None:
     )
     steps = {}
     for part in ("train", "validation", "calibration", "test"):
-        found = origins(given, layout, part)
+        found = find_origins(given, layout, part)
         steps[part] = {
             (number, step + ahead) for number, step in found.tolist() for ahead in range(5)
         }
@@ -354,8 +354,8 @@ def test_a_rehearsal_is_before_the_test_and_apart_from_what_was_chosen_on(
     learned = fitting.fitted(forecaster_settings("ridge"), prepared)
     assert fitting.calibrated(learned, prepared, ForecastSettings()).forecasts >= 5
     begins = np.sort(np.concatenate(asked)[:, 1]).tolist()
-    assert set(origins(given, layout, "calibration")[:, 1].tolist()) < set(begins)
-    assert not set(begins) & set(origins(given, layout, "validation")[:, 1].tolist())
+    assert set(find_origins(given, layout, "calibration")[:, 1].tolist()) < set(begins)
+    assert not set(begins) & set(find_origins(given, layout, "validation")[:, 1].tolist())
     assert min(begins) == (108 + layout.min_context + 4) // 2
     assert max(begins) == 108 - 4
 

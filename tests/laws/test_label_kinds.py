@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from ensue.data.codecs.labels import LabelSettings, merge_labels
-from ensue.data.label_kinds import guessed_scale, label_kind, lacking_labels, suspicious_labels
+from ensue.data.label_kinds import (
+    find_label_kind,
+    find_lacking_labels,
+    find_suspicious_labels,
+    report_guessed_scale,
+)
 from ensue.data.labelled import Example
 from ensue.settings import assign
 
@@ -17,7 +22,7 @@ ROWS = (300, 1500, 1600, 6000)
 
 
 def guess(labels: list[object]) -> tuple[str, object]:
-    kind, _, told = label_kind(
+    kind, _, told = find_label_kind(
         [Example("", label, "a.csv", 1) for label in labels], LabelSettings()
     )
     return kind, told
@@ -70,7 +75,7 @@ def test_labels_that_are_alike_are_named_and_the_advice_merges_them() -> None:
         + ["caf\u00e9", "cafe\u0301"]
     )
     examples = [Example("", label, "a.csv", line) for line, label in enumerate(labels, 2)]
-    blanks, alike, missing = suspicious_labels(examples, "multiclass", "")
+    blanks, alike, missing = find_suspicious_labels(examples, "multiclass", "")
     assert blanks.what == "blanks around labels are removed: 'SPAM ' (2)"
     assert (
         "'Spam' (3) and 'SPAM' (2) and 'spam' (2); 'cafe\u0301' (1) and 'caf\u00e9' (1)"
@@ -83,12 +88,12 @@ def test_labels_that_are_alike_are_named_and_the_advice_merges_them() -> None:
     again = merge_labels(examples, settings)
     assert {str(one.label) for one in again} == {"Spam", "ham", "cafe\u0301"}
     assert len(again) == len(examples) - 2
-    assert list(suspicious_labels(again, "multiclass", "")) == []
+    assert list(find_suspicious_labels(again, "multiclass", "")) == []
 
 
 def test_numbers_with_signs_between_thousands_are_told() -> None:
     examples = [Example("", f"1,{i % 3}00", "a.csv", 1) for i in range(30)]
-    (told,) = suspicious_labels(examples, "multiclass", "")
+    (told,) = find_suspicious_labels(examples, "multiclass", "")
     assert told.what == "labels such as '1,000' are read as class names"
 
 
@@ -100,7 +105,7 @@ def test_of_several_labels_each_is_merged_by_itself_and_nothing_else_is_left_out
     labels = several if as_lists else ["|".join(own) for own in several]
     examples = [Example("", label, "a.csv", line) for line, label in enumerate(labels, 2)]
     delimiter = "" if as_lists else "|"
-    findings = list(suspicious_labels(examples, "multilabel", delimiter))
+    findings = list(find_suspicious_labels(examples, "multilabel", delimiter))
     setting = shlex.split(str(findings[0].hint))[-1]
     settings = assign(LabelSettings(), setting.removeprefix("data.labels."))
     again = merge_labels(examples, settings, several=delimiter)
@@ -112,11 +117,11 @@ def test_of_several_labels_each_is_merged_by_itself_and_nothing_else_is_left_out
         ["Rock"],
         ["Pop"],
     ]
-    assert list(suspicious_labels(again, "multilabel", delimiter)) == []
+    assert list(find_suspicious_labels(again, "multilabel", delimiter)) == []
 
 
 def test_a_scale_that_the_alphabet_orders_is_told_with_the_setting_that_orders_it() -> None:
-    (told,) = guessed_scale(("fine", "ok", "poor"), "a.csv")
+    (told,) = report_guessed_scale(("fine", "ok", "poor"), "a.csv")
     assert told.what.endswith("by the alphabet, from the lowest to the highest: fine, ok, poor")
     setting = shlex.split(str(told.hint))[-1]
     assert assign(LabelSettings(), setting.removeprefix("data.labels.")).order == (
@@ -124,21 +129,23 @@ def test_a_scale_that_the_alphabet_orders_is_told_with_the_setting_that_orders_i
         "ok",
         "poor",
     )
-    assert list(guessed_scale(("1", "2", "10"), "a.csv")) == []
+    assert list(report_guessed_scale(("1", "2", "10"), "a.csv")) == []
 
 
 def test_a_label_that_is_merged_and_that_no_example_has_is_told() -> None:
     examples = [Example("", label, "a.csv", 2) for label in ("Spam|ham", "spam", "eggs")]
     settings = LabelSettings(merge=("Spam=spam", "spma=spam", "ham="))
-    (told,) = lacking_labels(examples, "multilabel", "|", settings)
+    (told,) = find_lacking_labels(examples, "multilabel", "|", settings)
     assert (
         str(told)
         == "a.csv: labels of data.labels.merge that no example has: 'spma'; did you mean spam?"
     )
     assert (
         list(
-            lacking_labels(examples, "multilabel", "|", LabelSettings(merge=("Spam=spam", "ham=")))
+            find_lacking_labels(
+                examples, "multilabel", "|", LabelSettings(merge=("Spam=spam", "ham="))
+            )
         )
         == []
     )
-    assert list(lacking_labels(examples, "multilabel", "|", LabelSettings())) == []
+    assert list(find_lacking_labels(examples, "multilabel", "|", LabelSettings())) == []

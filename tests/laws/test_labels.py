@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ensue.batch import Batch
 from ensue.data.codecs.labels import LabelCodec, LabelSettings, fit_labels, label_names
 from ensue.data.dataset import Examples
-from ensue.data.label_kinds import label_kind
+from ensue.data.label_kinds import find_label_kind
 from ensue.data.labelled import Example, Fields
 from ensue.heads import LABEL_HEADS, Regression
 from ensue.layers import ENCODERS
@@ -276,7 +276,7 @@ GUESSED = {
 
 @pytest.mark.parametrize("kind", GUESSED)
 def test_the_kind_of_labels_is_guessed(kind: str) -> None:
-    found, mark, told = label_kind(
+    found, mark, told = find_label_kind(
         [Example("", one, "a.csv", 1) for one in GUESSED[kind]], LabelSettings()
     )
     assert found == kind

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ensue.data.series.backtest import BacktestSettings, lay_out, origins
+from ensue.data.series.backtest import BacktestSettings, find_origins, lay_out
 from ensue.data.series.frequency import Frequency
 from ensue.data.series.panel import Panel, Series
 from ensue.data.series.windows import Covariates, WindowGatherer
@@ -251,7 +251,9 @@ def test_parts_are_of_each_series_by_itself() -> None:
     )
     for number, length in enumerate((84, 40)):
         begins = {
-            part: [step for one, step in origins(panel, layout, part).tolist() if one == number]
+            part: [
+                step for one, step in find_origins(panel, layout, part).tolist() if one == number
+            ]
             for part in ("train", "validation", "calibration", "test")
         }
         assert max(begins["train"]) == length - 18 - 3

@@ -24,7 +24,7 @@ from ensue.data.demos import write_demo
 from ensue.data.feeds import Streams, Windows
 from ensue.data.prepare import prepare
 from ensue.data.settings import DataSettings
-from ensue.data.tables.rows import csv_rows
+from ensue.data.tables.rows import read_csv_rows
 from ensue.tasks.generate import prequential
 
 SHARED = Path(os.environ.get("ENSUE_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -151,7 +151,7 @@ def test_csv_rows_are_those_of_the_csv_module(tmp_path):
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([["id", "text", "more"], *rows])
     (tmp_path / "a.csv").write_text(text.getvalue())
-    found = list(csv_rows(tmp_path / "a.csv", "utf-8", 1000, SILENT))
+    found = list(read_csv_rows(tmp_path / "a.csv", "utf-8", 1000, SILENT))
     assert [list(fields.values()) for _, fields in found] == rows
     assert [line for line, _ in found] == [2, 4, 5]
 

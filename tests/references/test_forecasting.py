@@ -8,7 +8,13 @@ import pytest
 import torch
 
 from ensue.batch import Batch
-from ensue.data.series.frequency import Frequency, calendar, read_frequency, steps_between, usual
+from ensue.data.series.frequency import (
+    Frequency,
+    compute_calendar,
+    count_steps,
+    infer_frequency,
+    read_frequency,
+)
 from ensue.data.tables.times import read_time
 from ensue.evaluation.forecasting.conformal import UNCALIBRATED
 from ensue.evaluation.forecasting.distributions import Normals, Quantiled, Sampled
@@ -142,21 +148,23 @@ def test_frequencies_are_found_and_go_on_by_the_calendar(name: str) -> None:
     array = (
         np.array(times[:2]) if isinstance(times[0], int) else np.array(times[:2], "datetime64[s]")
     )
-    found = usual(array if name not in ("month", "workday") else np.array(times, "datetime64[s]"))
+    found = infer_frequency(
+        array if name not in ("month", "workday") else np.array(times, "datetime64[s]")
+    )
     assert found is not None
     assert found.name == name
     assert read_frequency(name) == found
     assert found.ahead(times[1], 1)[0] == times[2]
     three = np.array(times) if isinstance(times[0], int) else np.array(times, "datetime64[s]")
-    assert steps_between(three, found).tolist() == [1, 1]
+    assert count_steps(three, found).tolist() == [1, 1]
 
 
 def test_the_calendar_by_another_way() -> None:
     hours = np.arange("2024-01-01", "2024-03-01", dtype="datetime64[h]").astype("datetime64[s]")
-    waves = calendar(hours, Frequency("second", 3600))
+    waves = compute_calendar(hours, Frequency("second", 3600))
     day = np.array([time.item().hour for time in hours]) / 24
     np.testing.assert_allclose(waves[:, 6], np.sin(2 * pi * day), atol=1e-4)
-    month = calendar(np.array(["2024-05-01"], "datetime64[s]"), Frequency("month", 1))
+    month = compute_calendar(np.array(["2024-05-01"], "datetime64[s]"), Frequency("month", 1))
     np.testing.assert_allclose(
         month[0, :2], [np.sin(2 * pi * 4 / 12), np.cos(2 * pi * 4 / 12)], atol=1e-6
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ensue.cli.main import main
-from ensue.data.check import CHECKS, check, key_of
+from ensue.data.check import CHECKS, check, get_key
 from ensue.data.demos import DEMOS, write_demo
 from ensue.tasks import TASKS
 
@@ -373,4 +373,4 @@ def test_flags_say_the_same_here_and_in_training(verb: str) -> None:
         for flag, key in TASKS[verb].flags.items()
         if key.startswith(("data.", "backtest."))
     }
-    assert {flag: key_of(verb, flag) for flag in said} == said
+    assert {flag: get_key(verb, flag) for flag in said} == said

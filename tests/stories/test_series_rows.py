@@ -14,8 +14,8 @@ from ensue.api import _saved
 from ensue.cli.main import main
 from ensue.data.contract import Finding, Listener
 from ensue.data.series.panel import Panel, SeriesSettings
-from ensue.data.tables.series import panel_of, read_panel
-from ensue.data.tables.sources import frame_source
+from ensue.data.tables.series import build_panel, read_panel
+from ensue.data.tables.sources import read_frame
 from ensue.errors import DataError
 
 SERIES = {f"Y{n}": [n + step % 7 + 0.5 for step in range(60 + 3 * n)] for n in range(1, 5)}
@@ -164,7 +164,7 @@ def frames() -> dict[str, Any]:
 @pytest.mark.parametrize("name", frames() if pytest.importorskip("pandas") else [])
 def test_a_frame_is_read_as_the_file_that_it_is_saved_to(name: str) -> None:
     frame = frames()[name]
-    direct = panel_of([frame_source(frame, SeriesSettings())], SeriesSettings())
+    direct = build_panel([read_frame(frame, SeriesSettings())], SeriesSettings())
     saved = read_panel([_saved(frame)], SeriesSettings())
     for panel in (direct, saved):
         (series,) = panel.series
@@ -194,7 +194,7 @@ def test_frames_that_cannot_be_read() -> None:
         ),
     ):
         with pytest.raises(DataError, match=expected):
-            panel_of([frame_source(frame, SeriesSettings())], SeriesSettings())
+            build_panel([read_frame(frame, SeriesSettings())], SeriesSettings())
         with pytest.raises(DataError, match=expected.replace("row 5", "frame.jsonl:5")):
             read_panel([_saved(frame)], SeriesSettings())
 

@@ -80,14 +80,14 @@ def forecast(
 def show_forecasts(forecasts: Sequence[SeriesForecast]) -> None:
     """Print a table with one row a step."""
     from ensue.cli.tables import show_table
-    from ensue.data.tables.times import shown
+    from ensue.data.tables.times import format_time
 
     several = len({one.channel for one in forecasts}) > 1
     rows = [
         [
             one.series,
             *([one.channel] if several else []),
-            str(shown(time)),
+            str(format_time(time)),
             *(
                 f"{one.forecast[name][place]:.5g}"
                 for name in ("median", "lo_80", "hi_80", "lo_95", "hi_95")

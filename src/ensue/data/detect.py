@@ -17,8 +17,8 @@ from ensue.data.readers.tagged.recognised import are_columns
 from ensue.data.readers.trees import are_trees
 from ensue.data.tables.labelled import USUAL, could_be_label
 from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, could_be_text
-from ensue.data.tables.series_rows import M3_ENDING, row_layout
-from ensue.data.tables.times import read_time, time_column
+from ensue.data.tables.series_rows import M3_ENDING, find_row_layout
+from ensue.data.tables.times import find_time_column, read_time
 from ensue.errors import DataError
 
 T = TypeVar("T")
@@ -42,11 +42,11 @@ def guess_labelled_format(
             "long_table",
             "read as a long table (a row per step), because columns of steps are named",
         )
-    encoding = describe_encoding(settings)
+    encoding = get_encoding(settings)
     files = but_for(find_files(data), settings.get("data.label_file", "").strip('"'))
     endings = {ending(path) for path in files}
     if endings <= ROWS.keys():
-        if _are_steps(_beginning(files[0], encoding)):
+        if _are_steps(_read_beginning(files[0], encoding)):
             why = "it has columns of ids and times, and no texts"
             return (
                 "long_table",
@@ -68,10 +68,10 @@ def guess_labelled_format(
     return "folders", "read as a folder, or a file, of texts per class (choose with --format)"
 
 
-def describe_encoding(settings: Mapping[str, str]) -> str:
+def get_encoding(settings: Mapping[str, str]) -> str:
     """Return the encoding from any of the names of its setting; UTF-8 by default.
 
-    >>> describe_encoding({"encoding": "cp1252"}), describe_encoding({"data.reader.label": "mood"})
+    >>> get_encoding({"encoding": "cp1252"}), get_encoding({"data.reader.label": "mood"})
     ('cp1252', 'utf-8')
     """
     names = ("encoding", "data.encoding", "reader.encoding", "data.reader.encoding")
@@ -100,18 +100,18 @@ def guess_task(files: Sequence[Path], encoding: str = "utf-8") -> tuple[str, str
     return "generate", "it is text"
 
 
-def _beginning(path: Path, encoding: str) -> list[dict[str, Any]]:
+def _read_beginning(path: Path, encoding: str) -> list[dict[str, Any]]:
     def read(encoding: str) -> list[dict[str, Any]]:
-        return [row for _, row in _first(ROWS[ending(path)](path, encoding, None, SILENT))]
+        return [row for _, row in _read_first(ROWS[ending(path)](path, encoding, None, SILENT))]
 
-    return _whatever_letters(read, encoding)
+    return _read_any_encoding(read, encoding)
 
 
 def _first_lines(path: Path, encoding: str) -> list[str]:
-    return _whatever_letters(lambda encoding: _first(lines_of(path, encoding)), encoding)
+    return _read_any_encoding(lambda encoding: _read_first(lines_of(path, encoding)), encoding)
 
 
-def _first(lines: Iterator[T]) -> list[T]:
+def _read_first(lines: Iterator[T]) -> list[T]:
     """Read the first lines up to an invalid one, which the reader of the format will report."""
     found: list[T] = []
     try:
@@ -122,7 +122,7 @@ def _first(lines: Iterator[T]) -> list[T]:
     return found
 
 
-def _whatever_letters(read: Callable[[str], list[T]], encoding: str) -> list[T]:
+def _read_any_encoding(read: Callable[[str], list[T]], encoding: str) -> list[T]:
     """Read for a guess, which does not depend on letters: the reader reports a wrong encoding."""
     try:
         return read(encoding)
@@ -133,10 +133,10 @@ def _whatever_letters(read: Callable[[str], list[T]], encoding: str) -> list[T]:
 
 
 def _are_steps(rows: Sequence[Mapping[str, Any]]) -> bool:
-    return bool(rows) and {"id", "time"} <= rows[0].keys() and not _texts(rows)
+    return bool(rows) and {"id", "time"} <= rows[0].keys() and not _find_texts(rows)
 
 
-def _texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _find_texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the columns of texts; a time such as "2001Q3" is not a text."""
     return [
         name
@@ -150,7 +150,7 @@ def _guess_table(path: Path, encoding: str) -> tuple[str, str]:
     first = _first_lines(path, encoding)[0] if ending(path) != ".parquet" else ""
     if ending(path) == ".csv" and first.endswith(M3_ENDING):
         return "forecast", "each line is a series"
-    if not (rows := _beginning(path, encoding)):
+    if not (rows := _read_beginning(path, encoding)):
         return "generate", "the table is empty"
     columns = list(rows[0])
     if sum(isinstance(value, list) for value in rows[0].values()) > 1:
@@ -158,9 +158,9 @@ def _guess_table(path: Path, encoding: str) -> tuple[str, str]:
     if "label" in columns and _are_steps(rows):
         return "classify", "it has a row for each step of labelled sequences"
     names = {name.lower() for name in columns}
-    if not names & {*USUAL["label"]} and row_layout(columns, rows):
+    if not names & {*USUAL["label"]} and find_row_layout(columns, rows):
         return "forecast", "each row is a series, with a column for each step"
-    if texts := _texts(rows):
+    if texts := _find_texts(rows):
         others = [name for name in columns if name not in texts]
         labels = [name for name in others if could_be_label([row.get(name) for row in rows])]
         if not labels:
@@ -170,7 +170,7 @@ def _guess_table(path: Path, encoding: str) -> tuple[str, str]:
             f"{labels[0]!r}" if all(row.get(labels[0]) != labels[0] for row in rows) else "a column"
         )
         return "classify", f"{place} could be a label"
-    if (time := time_column(columns, rows)) is not None:
+    if (time := find_time_column(columns, rows)) is not None:
         return (
             "forecast",
             f"{repr(time) if time else 'a column'} holds times, and no other column holds texts",

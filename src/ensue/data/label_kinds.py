@@ -17,7 +17,7 @@ from typing import Any
 from ensue.data.codecs.labels import DESCRIBED, LabelKind, LabelSettings, label_names
 from ensue.data.contract import Finding
 from ensue.data.labelled import Example
-from ensue.data.tables.number_format import NumberFormat, number_formats
+from ensue.data.tables.number_format import NumberFormat, find_number_formats
 from ensue.data.tables.numbers import as_float
 from ensue.data.tables.times import is_filled
 from ensue.errors import did_you_mean
@@ -41,18 +41,18 @@ EMPTY = {"", "nan", "null", "none", "n/a", "na", "<na>", "nat"}
 """What programs write for a missing label, in lower case."""
 
 
-def label_kind(
+def find_label_kind(
     examples: Sequence[Example], settings: LabelSettings
 ) -> tuple[LabelKind, str, Finding | None]:
     """Return the kind of the labels, their delimiter or decimal mark, and the guess to report."""
     if settings.kind == "multilabel" and not settings.delimiter:
-        if not (sign := _delimiter([example.label for example in examples])):
+        if not (sign := _find_delimiter([example.label for example in examples])):
             return "multilabel", "", None
         hint = "choose with --set data.labels.delimiter=SIGN"
         guess = Finding(examples[0].file, f"{sign!r} is used as the delimiter of labels", hint)
         return "multilabel", sign, guess
     labels, delimiter = [example.label for example in examples], settings.delimiter
-    form = number_formats({"label": labels}, settings.decimal, {})["label"]
+    form = find_number_formats({"label": labels}, settings.decimal, {})["label"]
     hint = f"if that is wrong, give --set data.labels.decimal={form.other}"
     what = f"among the labels {form.doubt}"
     doubt = Finding(examples[0].file, what, hint) if form.doubt else None
@@ -63,10 +63,10 @@ def label_kind(
     kind: LabelKind = "multiclass"
     if any(isinstance(label, list | tuple) for label in labels):
         kind, why = "multilabel", "some are lists"
-    elif delimiter or (delimiter := _delimiter(labels)):
+    elif delimiter or (delimiter := _find_delimiter(labels)):
         kind, why = "multilabel", f"some contain the delimiter {delimiter!r}"
     else:
-        kind, why = _single_or_number(labels, NumberFormat(form.decimal))
+        kind, why = _find_number_kind(labels, NumberFormat(form.decimal))
         delimiter = form.decimal if kind == "regression" else ""
     choose = "choose with --set data.labels.kind=multiclass, multilabel, ordinal or regression"
     guess = Finding(examples[0].file, f"labels read as {DESCRIBED[kind]}, because {why}", choose)
@@ -75,7 +75,7 @@ def label_kind(
     return kind, delimiter, guess if why else None
 
 
-def _delimiter(labels: Sequence[Any]) -> str:
+def _find_delimiter(labels: Sequence[Any]) -> str:
     """Find the delimiter of labels: a sign in many labels, with fewer parts than wholes."""
     texts = [label for label in labels if isinstance(label, str)]
     for sign in ("|", ";", ", "):
@@ -90,7 +90,7 @@ def _delimiter(labels: Sequence[Any]) -> str:
     return ""
 
 
-def _single_or_number(labels: Sequence[Any], form: NumberFormat) -> tuple[LabelKind, str]:
+def _find_number_kind(labels: Sequence[Any], form: NumberFormat) -> tuple[LabelKind, str]:
     """Distinguish measurements from classes that are named by numbers, and say why.
 
     The values decide, not their count. Fractions that rarely repeat are measurements. Whole numbers
@@ -98,7 +98,7 @@ def _single_or_number(labels: Sequence[Any], form: NumberFormat) -> tuple[LabelK
     invalid cells are tolerated.
     """
     labels = [label for label in labels if isinstance(label, list | tuple) or is_filled(label)]
-    values = list(_numbers(labels, form))
+    values = list(_read_numbers(labels, form))
     if len(values) <= 0.9 * len(labels):
         return "multiclass", ""
     counts = Counter(values)
@@ -119,7 +119,7 @@ def _single_or_number(labels: Sequence[Any], form: NumberFormat) -> tuple[LabelK
     return "regression", why
 
 
-def _numbers(labels: Sequence[Any], form: NumberFormat) -> Iterator[float]:
+def _read_numbers(labels: Sequence[Any], form: NumberFormat) -> Iterator[float]:
     for label in labels:
         if (value := form.read(label)) is not None and isfinite(value):
             yield value
@@ -135,7 +135,7 @@ def _are_ids(counts: Mapping[float, int], rows: int) -> bool:
     return len(counts) >= FILLED * reached and mean(upper) >= THIN * median(counts.values())
 
 
-def suspicious_labels(
+def find_suspicious_labels(
     examples: Sequence[Example], kind: LabelKind, delimiter: str, merge: Sequence[str] = ()
 ) -> Iterator[Finding]:
     """Yield likely mistakes: labels that differ in case, blanks or signs alone, and missing values.
@@ -144,7 +144,7 @@ def suspicious_labels(
     """
     where = examples[0].file
     if kind == "regression":
-        values = list(_numbers([one.label for one in examples], NumberFormat()))
+        values = list(_read_numbers([one.label for one in examples], NumberFormat()))
         if (
             len(values) == len(examples) > 2
             and len({after - one for one, after in pairwise(values)}) == 1
@@ -161,15 +161,15 @@ def suspicious_labels(
     counts = Counter(
         chain.from_iterable(label_names(one.label, delimiter, kind) for one in examples)
     )
-    groups = spellings_of(counts)
+    groups = group_spellings(counts)
     alike = [names for key, names in groups.items() if len(names) > 1 and key not in EMPTY]
     missing = [name for key, names in groups.items() if key in EMPTY for name in names]
     pairs = [(one, names[0]) for names in alike for one in names[1:]] + [
         (name, "") for name in missing
     ]
-    hint = _merging([*merge, *(f"{one}={other}" for one, other in pairs)], pairs)
+    hint = _describe_merge([*merge, *(f"{one}={other}" for one, other in pairs)], pairs)
     if alike:
-        what = f"labels that differ only in case or signs: {_pairs(alike, counts)}"
+        what = f"labels that differ only in case or signs: {_format_groups(alike, counts)}"
         yield Finding(where, what, hint)
     if missing:
         named = " and ".join(f"{name!r} ({counts[name]:,})" for name in missing)
@@ -181,7 +181,7 @@ def suspicious_labels(
         yield Finding(where, what, "if they are numbers, give --set data.labels.kind=regression")
 
 
-def lacking_labels(
+def find_lacking_labels(
     examples: Sequence[Example], kind: LabelKind, delimiter: str, settings: LabelSettings
 ) -> Iterator[Finding]:
     """Report labels of data.labels.merge that no example has."""
@@ -199,25 +199,25 @@ def lacking_labels(
         yield Finding(examples[0].file, what, did_you_mean(lacking[0], sorted(there)))
 
 
-def guessed_scale(names: Sequence[str], where: str) -> Iterator[Finding]:
+def report_guessed_scale(names: Sequence[str], where: str) -> Iterator[Finding]:
     """Report an ordinal scale that was sorted alphabetically; numbers have an order."""
     if any(as_float(name) is None for name in names):
         what = f"the scale is in alphabetical order, lowest first: {', '.join(names)}"
-        yield Finding(where, what, f"order it with {_setting('order', names)}")
+        yield Finding(where, what, f"order it with {_format_setting('order', names)}")
 
 
-def suspicious_tags(where: str, counts: Mapping[str, int]) -> Iterator[Finding]:
+def find_suspicious_tags(where: str, counts: Mapping[str, int]) -> Iterator[Finding]:
     """Yield likely mistakes: tags that differ in case, blanks or signs alone.
 
-    >>> [one.what for one in suspicious_tags("a.tsv", {"NOUN": 12, "noun": 1, "X": 3})]
+    >>> [one.what for one in find_suspicious_tags("a.tsv", {"NOUN": 12, "noun": 1, "X": 3})]
     ["tags that differ only in case or signs: 'NOUN' (12) and 'noun' (1)"]
     """
-    if alike := [names for names in spellings_of(counts).values() if len(names) > 1]:
-        what = f"tags that differ only in case or signs: {_pairs(alike, counts)}"
+    if alike := [names for names in group_spellings(counts).values() if len(names) > 1]:
+        what = f"tags that differ only in case or signs: {_format_groups(alike, counts)}"
         yield Finding(where, what, "correct them in the data, unless they are intended")
 
 
-def spellings_of(counts: Mapping[str, int]) -> dict[str, list[str]]:
+def group_spellings(counts: Mapping[str, int]) -> dict[str, list[str]]:
     """Group names that differ in case, blanks or signs alone, the most frequent first."""
     groups: dict[str, list[str]] = {}
     for name in sorted(counts, key=lambda name: (-counts[name], name)):
@@ -227,14 +227,14 @@ def spellings_of(counts: Mapping[str, int]) -> dict[str, list[str]]:
     return groups
 
 
-def _pairs(alike: Sequence[Sequence[str]], counts: Mapping[str, int]) -> str:
+def _format_groups(alike: Sequence[Sequence[str]], counts: Mapping[str, int]) -> str:
     named = "; ".join(
         " and ".join(f"{name!r} ({counts[name]:,})" for name in names) for names in alike[:NAMED]
     )
     return named + (f"; and {len(alike) - NAMED} more" if len(alike) > NAMED else "")
 
 
-def _merging(merge: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
+def _describe_merge(merge: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
     """Return the hint of how to merge labels; the setting cannot express names with "="."""
     if any("=" in name for pair in pairs for name in pair):
         return "correct them in the data, unless they are intended"
@@ -243,10 +243,10 @@ def _merging(merge: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
         ("leave them out", not all(o for _, o in pairs)),
     )
     applicable = " or ".join(way for way, applies in ways if applies)
-    return f"{applicable} with {_setting('merge', merge)}"
+    return f"{applicable} with {_format_setting('merge', merge)}"
 
 
-def _setting(name: str, values: Sequence[str]) -> str:
+def _format_setting(name: str, values: Sequence[str]) -> str:
     return (
         f"--set {shlex.quote(f'data.labels.{name}={json.dumps(list(values), ensure_ascii=False)}')}"
     )

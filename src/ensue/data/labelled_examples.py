@@ -21,7 +21,12 @@ from ensue.data.codecs.labels import (
     merge_labels,
 )
 from ensue.data.contract import Listener
-from ensue.data.label_kinds import guessed_scale, label_kind, lacking_labels, suspicious_labels
+from ensue.data.label_kinds import (
+    find_label_kind,
+    find_lacking_labels,
+    find_suspicious_labels,
+    report_guessed_scale,
+)
 from ensue.data.labelled import Example, LabelledReader
 from ensue.data.readers.formats import LABELLED, LabelledTable
 from ensue.data.readers.label_file import with_labels
@@ -56,7 +61,7 @@ class LabelledSettings(PartFiles):
     """Table of the ids and labels (`reader.label`) of sequences that have no label themselves."""
 
 
-def files_by_part(
+def find_files_by_part(
     paths: Sequence[Path], data: LabelledSettings, listener: Listener
 ) -> dict[str, list[Path]]:
     """Find the files of "all", and of "validation" and "test" if they have files of their own."""
@@ -107,17 +112,19 @@ def read_examples(reader: LabelledReader, data: LabelledSettings, listener: List
     _refuse_unlabelled(every, reader.elsewhere)
     _refuse_none(every)
     # The kind of labels may depend on their merges, and the way of merging on their kind.
-    kind, delimiter, guessed = label_kind(merge_labels(every, data.labels) or every, data.labels)
-    examples = _merged(every, data, listener, kind, delimiter)
+    kind, delimiter, guessed = find_label_kind(
+        merge_labels(every, data.labels) or every, data.labels
+    )
+    examples = _merge(every, data, listener, kind, delimiter)
     _refuse_none(examples)
     if guessed:
         listener.on_finding(guessed)
     _refuse_lists(examples, kind)
-    suspicious = suspicious_labels(examples, kind, delimiter, data.labels.merge)
-    for finding in (*lacking_labels(every, kind, delimiter, data.labels), *suspicious):
+    suspicious = find_suspicious_labels(examples, kind, delimiter, data.labels.merge)
+    for finding in (*find_lacking_labels(every, kind, delimiter, data.labels), *suspicious):
         listener.on_finding(finding)
     if kind == "ordinal" and not data.labels.order:
-        for finding in guessed_scale(
+        for finding in report_guessed_scale(
             fit_labels(examples, data.labels, kind, delimiter).names, examples[0].file
         ):
             listener.on_finding(finding)
@@ -130,7 +137,7 @@ def read_examples(reader: LabelledReader, data: LabelledSettings, listener: List
     return examples, kind, delimiter, reader.elsewhere
 
 
-def _merged(
+def _merge(
     examples: Iterable[Example],
     data: LabelledSettings,
     listener: Listener,
@@ -194,12 +201,12 @@ def split_examples(
     everything, kind, delimiter, _ = found
     check_learnable(*found)
     shares = {name: getattr(data, name) for name in HELD_OUT_PARTS if name not in readers}
-    groups = _groups(everything)
-    rows = draw_parts(shares, seed, _strata(everything, kind, delimiter), groups)
+    groups = _number_groups(everything)
+    rows = draw_parts(shares, seed, _get_strata(everything, kind, delimiter), groups)
     parts = {name: [everything[row] for row in chosen] for name, chosen in rows.items()}
     for name, reader in readers.items():
         if name != "all":
-            parts[name] = _merged(reader.examples(listener), data, listener, kind, delimiter)
+            parts[name] = _merge(reader.examples(listener), data, listener, kind, delimiter)
             _refuse_unlabelled(parts[name], reader.elsewhere)
             _refuse_lists(parts[name], kind)
     for name, examples in parts.items():
@@ -214,7 +221,7 @@ def split_examples(
     return parts, kind, delimiter
 
 
-def _strata(examples: Sequence[Example], kind: LabelKind, delimiter: str) -> NDArray[Any]:
+def _get_strata(examples: Sequence[Example], kind: LabelKind, delimiter: str) -> NDArray[Any]:
     if kind == "regression":
         return np.zeros(len(examples))
     return np.array(
@@ -222,7 +229,7 @@ def _strata(examples: Sequence[Example], kind: LabelKind, delimiter: str) -> NDA
     )
 
 
-def _groups(examples: Sequence[Example]) -> NDArray[Any] | None:
+def _number_groups(examples: Sequence[Example]) -> NDArray[Any] | None:
     """Number the groups; an example without one is a group of its own."""
     if all(example.group is None for example in examples):
         return None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ensue.data.codecs.tagged import WIDTHS, TaggedWords, TaggedWordsCodec
 from ensue.data.contract import Finding, Listener
 from ensue.data.dataset import Examples, check_ids, concatenate
-from ensue.data.label_kinds import suspicious_tags
+from ensue.data.label_kinds import find_suspicious_tags
 from ensue.data.labelled import Example
 from ensue.data.prepare import fingerprint
 from ensue.data.readers.named_parts import get_part_files
@@ -135,7 +135,7 @@ def read_tagged(
     }
     parts = _split(read, settings, seed, str(paths[0]))
     tags = Counter(tag for example in parts["train"] for tag in example.label)
-    for finding in suspicious_tags(str(paths[0]), tags):
+    for finding in find_suspicious_tags(str(paths[0]), tags):
         listener.on_finding(finding)
     if len(tags) < 2:
         what = f"every word of the training data has the tag {next(iter(tags))!r}"

@@ -16,8 +16,8 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from ensue.data.contract import Finding, Listener
 from ensue.data.series.backtest import describe
 from ensue.data.series.panel import Panel, SeriesSettings
-from ensue.data.tables.series import panel_of
-from ensue.data.tables.sources import Source, frame_source
+from ensue.data.tables.series import build_panel
+from ensue.data.tables.sources import Source, read_frame
 from ensue.evaluation.forecasting.conformal import LEVELS
 from ensue.settings import to_plain
 from ensue.sklearn.estimator import Saved, as_scikit_learn_says, keep_run
@@ -66,7 +66,7 @@ class Forecaster(Saved, RegressorMixin, BaseEstimator):
             findings: list[Finding] = []
             sources, columns, self.form_ = _sources(X, y, Listener(findings.append))
             settings = self._settings(columns, sources[0].steps)
-            panel = panel_of(sources, settings.data, Listener(findings.append))
+            panel = build_panel(sources, settings.data, Listener(findings.append))
         about = {"task": "forecast", "sources": [], "settings": to_plain(settings)}
 
         def learn(run: Run, watch: Callback) -> None:
@@ -177,7 +177,7 @@ def _sources(X: Any, y: Any, listener: Listener) -> tuple[list[Source], list[str
         import narwhals
 
         return (
-            [frame_source(X, SeriesSettings(), listener)],
+            [read_frame(X, SeriesSettings(), listener)],
             [],
             str(narwhals.from_native(X, eager_only=True).implementation),
         )

@@ -15,7 +15,7 @@ from ensue.data.check.series import check_series
 from ensue.data.check.tags import check_tags
 from ensue.data.check.text import check_texts
 from ensue.data.contract import Finding, Listener
-from ensue.data.detect import describe_encoding, guess_labelled_format, guess_task
+from ensue.data.detect import get_encoding, guess_labelled_format, guess_task
 from ensue.data.files import find_files
 from ensue.data.labelled_examples import LabelledSettings
 from ensue.data.readers.tagged import TaggedSettings
@@ -51,7 +51,9 @@ def check(
     """
     findings: list[Finding] = []
     files = find_files(paths, Listener(findings.append))
-    guess, why = (task, "") if task else guess_task(files, describe_encoding(_by_key(assignments)))
+    guess, why = (
+        (task, "") if task else guess_task(files, get_encoding(_parse_assignments(assignments)))
+    )
     verbs = [guess] if task else sorted(CHECKS, key=lambda verb: verb != guess)
     settings, verb = _find_settings(verbs, files, own, assignments)
     why = why if verb == guess else "it alone has the given settings"
@@ -68,13 +70,13 @@ def _find_settings(
     for verb in verbs:
         try:
             keyed = {
-                f"{key_of(verb, flag)}={json.dumps(value)}": f"--{flag}"
+                f"{get_key(verb, flag)}={json.dumps(value)}": f"--{flag}"
                 for flag, value in own.items()
             }
             fields: Any = {name: (type(value), value) for name, value in CHECKS[verb][0].items()}
             settings: Any = create_model("CheckSettings", __base__=Settings, **fields)()
             if verb == "classify":
-                name, _ = guess_labelled_format(files, _by_key((*keyed, *assignments)))
+                name, _ = guess_labelled_format(files, _parse_assignments((*keyed, *assignments)))
                 settings = assign(settings, f"data.reader={name}")
             for assignment in (*keyed, *assignments):
                 settings = assign(settings, assignment, keyed.get(assignment))
@@ -85,17 +87,17 @@ def _find_settings(
     raise cast("SettingError", refused)
 
 
-def _by_key(assignments: Sequence[str]) -> dict[str, str]:
+def _parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
     return {
         key: value for key, equals, value in (one.partition("=") for one in assignments) if equals
     }
 
 
-def key_of(verb: str, flag: str) -> str:
+def get_key(verb: str, flag: str) -> str:
     """Return the setting of a reading flag of `ensue train VERB`.
 
-    >>> (key_of("classify", "label"), key_of("forecast", "fill"), key_of("forecast", "horizon"),
-    ...  key_of("tag", "test"))
+    >>> (get_key("classify", "label"), get_key("forecast", "fill"), get_key("forecast", "horizon"),
+    ...  get_key("tag", "test"))
     ('data.reader.label', 'data.fill', 'backtest.horizon', 'data.test_file')
     """
     flag = flag.replace("-", "_")

@@ -56,10 +56,10 @@ class Report:
             self.problems += [problem] if problem not in self.problems else []
 
 
-def quantiles(of: str, values: Sequence[float]) -> dict[str, Any]:
+def compute_quantiles(of: str, values: Sequence[float]) -> dict[str, Any]:
     """Return a row of a table: the quantiles of some numbers.
 
-    >>> quantiles("words", [1, 2, 3])
+    >>> compute_quantiles("words", [1, 2, 3])
     {'of': 'words', 'least': 1, '5 %': 1, 'median': 2, '95 %': 3, 'most': 3}
     """
     names = {"least": 0.0, "5 %": 0.05, "median": 0.5, "95 %": 0.95, "most": 1.0}
@@ -67,7 +67,7 @@ def quantiles(of: str, values: Sequence[float]) -> dict[str, Any]:
     return {"of": of, **dict(zip(names, found.tolist(), strict=True))}
 
 
-def counted(column: str, unit: str, counts: Mapping[str, int]) -> list[dict[str, Any]]:
+def make_count_table(column: str, unit: str, counts: Mapping[str, int]) -> list[dict[str, Any]]:
     """Return a table of counts, the largest first, with their shares."""
     total = max(sum(counts.values()), 1)
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))

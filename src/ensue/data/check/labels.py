@@ -11,14 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from ensue.data.check.contract import Report, counted, quantiles, report_balance, report_duplicates
+from ensue.data.check.contract import (
+    Report,
+    compute_quantiles,
+    make_count_table,
+    report_balance,
+    report_duplicates,
+)
 from ensue.data.check.text import TextLook
 from ensue.data.codecs.labels import DESCRIBED, check_learnable, label_names
 from ensue.data.contract import Piece
 from ensue.data.labelled import Content, Example
 from ensue.data.labelled_examples import (
     ReadParts,
-    files_by_part,
+    find_files_by_part,
     open_readers,
     read_examples,
     split_examples,
@@ -33,7 +39,7 @@ def check_labels(report: Report, files: Sequence[Path], settings: Any) -> None:
     data, listener, first = settings.data, report.listener, files[0]
     reader_settings: Any = data.reader
     report.format = report.described = reader_settings.name
-    own = report.attempt(lambda: files_by_part(files, data, listener), first)
+    own = report.attempt(lambda: find_files_by_part(files, data, listener), first)
     opened = report.attempt(lambda: open_readers(own, data, listener), first) if own else None
     if opened is None:
         return
@@ -58,7 +64,7 @@ def check_labels(report: Report, files: Sequence[Path], settings: Any) -> None:
     report_duplicates(
         report,
         first,
-        ((f"{one.file}:{one.line}", _key(one.content), str(one.label)) for one in found[0]),
+        ((f"{one.file}:{one.line}", _make_key(one.content), str(one.label)) for one in found[0]),
     )
 
     def parts() -> Any:
@@ -77,19 +83,19 @@ def _report_labels(report: Report, where: Path, found: ReadParts) -> None:
         report.attempt(lambda: check_learnable(*found), where)
         if not report.problems:
             report.tables["labels"] = [
-                quantiles("the label", [float(one.label) for one in examples])
+                compute_quantiles("the label", [float(one.label) for one in examples])
             ]
         return
     names = [label_names(one.label, delimiter, kind) for one in examples]
     counts = Counter(chain.from_iterable(names))
-    report.tables["labels"] = counted("label", "examples", counts)
+    report.tables["labels"] = make_count_table("label", "examples", counts)
     if kind != "multilabel":
         report_balance(report, where, "examples", counts)
     inner = Counter(
         str(label) for one in examples for label in one.inner or () if label is not None
     )
     if inner:
-        report.tables["labels of nodes"] = counted("label", "nodes", inner)
+        report.tables["labels of nodes"] = make_count_table("label", "nodes", inner)
 
 
 def _report_contents(report: Report, examples: Sequence[Example]) -> None:
@@ -108,12 +114,12 @@ def _report_contents(report: Report, examples: Sequence[Example]) -> None:
     report.tables["files"] = files
     lengths: dict[str, list[int]] = {}
     for one in examples:
-        for unit, length in _lengths(one.content).items():
+        for unit, length in _count_units(one.content).items():
             lengths.setdefault(unit, []).append(length)
-    report.tables["lengths"] = [quantiles(unit, found) for unit, found in lengths.items()]
+    report.tables["lengths"] = [compute_quantiles(unit, found) for unit, found in lengths.items()]
 
 
-def _lengths(content: Content) -> dict[str, int]:
+def _count_units(content: Content) -> dict[str, int]:
     if isinstance(content, str):
         return {"characters": len(content), "words": len(content.split())}
     if "parent" in content:
@@ -121,7 +127,7 @@ def _lengths(content: Content) -> dict[str, int]:
     return {"steps": max(np.shape(values)[0] for values in content.values() if np.ndim(values))}
 
 
-def _key(content: Content) -> Hashable:
+def _make_key(content: Content) -> Hashable:
     if isinstance(content, str):
         return content
     fields = (

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ensue.data.check.contract import Report, quantiles
+from ensue.data.check.contract import Report, compute_quantiles
 from ensue.data.contract import SILENT
 from ensue.data.readers.named_parts import get_part_files
 from ensue.data.series.backtest import describe, lay_out
-from ensue.data.series.frequency import steps_between, usual
+from ensue.data.series.frequency import count_steps, infer_frequency
 from ensue.data.series.parts import read_series_of_parts
-from ensue.data.tables.series import found_in
-from ensue.data.tables.series_checks import Read, within_values
-from ensue.data.tables.sources import sources_in
+from ensue.data.tables.series import read_series
+from ensue.data.tables.series_checks import Read, cut_to_values
+from ensue.data.tables.sources import read_sources
 
 
 def check_series(report: Report, files: Sequence[Path], settings: Any) -> None:
@@ -26,22 +26,22 @@ def check_series(report: Report, files: Sequence[Path], settings: Any) -> None:
     by_part = report.attempt(lambda: get_part_files("train", files, data, listener), files[0])
     if by_part is None:
         return
-    read = report.attempt(lambda: sources_in(by_part["train"], data, listener), files[0])
+    read = report.attempt(lambda: read_sources(by_part["train"], data, listener), files[0])
     if read is None:
         return
     report.tables["files"] = [{"file": one.name, "rows": one.steps} for one in read]
-    found = report.attempt(lambda: found_in(read, data, listener, {}), files[0])
+    found = report.attempt(lambda: read_series(read, data, listener, {}), files[0])
     if found is None:
         return
     series, roles = found
     cut = report.attempt(
-        lambda: within_values(series, roles.channels, str(files[0]), listener, data.fill), files[0]
+        lambda: cut_to_values(series, roles.channels, str(files[0]), listener, data.fill), files[0]
     )
     if cut is None:
         return
-    rows = [_row(one) for one in cut]
+    rows = [_make_row(one) for one in cut]
     report.tables["series"] = rows
-    report.tables["lengths"] = [quantiles("steps", [row["steps"] for row in rows])]
+    report.tables["lengths"] = [compute_quantiles("steps", [row["steps"] for row in rows])]
     if still := [row["series"] for row in rows if row["least"] == row["most"]]:
         report.report(
             files[0], f"{len(still)} series are constant: {', '.join(still[:5])}", "remove them"
@@ -59,11 +59,11 @@ def check_series(report: Report, files: Sequence[Path], settings: Any) -> None:
         report.described = describe(long, layout, short)
 
 
-def _row(one: Read) -> dict[str, Any]:
+def _make_row(one: Read) -> dict[str, Any]:
     """Return the statistics of a series; gaps are missing steps of its own frequency."""
     times, values = one.series.times, one.series.values
-    frequency = usual(times)
-    distances = steps_between(times, frequency) if frequency else np.zeros(0)
+    frequency = infer_frequency(times)
+    distances = count_steps(times, frequency) if frequency else np.zeros(0)
     there = values[~np.isnan(values)]
     return {
         "series": one.series.name,

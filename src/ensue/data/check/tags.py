@@ -11,14 +11,14 @@ from typing import Any, cast
 from ensue.data.check.contract import (
     NAMED,
     Report,
-    counted,
-    quantiles,
+    compute_quantiles,
+    make_count_table,
     report_balance,
     report_duplicates,
 )
 from ensue.data.codecs.tag_schemes import broken, guess_scheme
 from ensue.data.contract import SILENT
-from ensue.data.label_kinds import suspicious_tags
+from ensue.data.label_kinds import find_suspicious_tags
 from ensue.data.labelled import Example
 from ensue.data.readers.named_parts import get_part_files
 from ensue.data.readers.tagged import TaggedReader
@@ -44,11 +44,11 @@ def check_tags(report: Report, files: Sequence[Path], settings: Any) -> None:
             (name, list(group)) for name, group in groupby(sentences, key=lambda one: one.file)
         )
     ]
-    report.tables["lengths"] = [quantiles("words", [len(one.label) for one in sentences])]
+    report.tables["lengths"] = [compute_quantiles("words", [len(one.label) for one in sentences])]
     counts = Counter(tag for one in sentences for tag in one.label)
-    report.tables["tags"] = counted("tag", "words", counts)
+    report.tables["tags"] = make_count_table("tag", "words", counts)
     report_balance(report, files[0], "words", counts)
-    for finding in suspicious_tags(str(files[0]), counts):
+    for finding in find_suspicious_tags(str(files[0]), counts):
         report.report(finding.where, finding.what, finding.hint)
     _report_spans(report, sentences)
     found = (
@@ -70,12 +70,12 @@ def _report_spans(report: Report, sentences: Sequence[Example]) -> None:
     for one, place in wrong[:NAMED]:
         what = f"the tag {one.label[place]!r} is not allowed here in {scheme}"
         report.report(
-            f"{one.file}:{_line(one, place)}", what, "correct it; it is scored as in conlleval"
+            f"{one.file}:{_find_line(one, place)}", what, "correct it; it is scored as in conlleval"
         )
     if len(wrong) > NAMED:
         report.report(sentences[0].file, f"{len(wrong):,} tags in total violate {scheme}")
 
 
-def _line(one: Example, place: int) -> int:
+def _find_line(one: Example, place: int) -> int:
     """Return the line of a word of a sentence."""
     return one.line + (one.row["at"][place] if "at" in one.row else 0)

@@ -10,7 +10,7 @@ from typing import Any
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.files import ending, find_files
 from ensue.data.labelled import Example, FunctionReader, LabelledReader
-from ensue.data.tables.rows import ROWS, refuse_others, refuse_unnamed
+from ensue.data.tables.rows import ROWS, check_columns, check_endings
 from ensue.errors import DataError
 
 LABELS = ("label", "class", "target", "type")
@@ -57,7 +57,7 @@ def _labelled(
 
 def _read(path: Path, label: str, id: str, encoding: str) -> dict[str, Any]:
     """Return the label of each id."""
-    refuse_others(find_files([path]), ROWS)
+    check_endings(find_files([path]), ROWS)
     labels: dict[str, Any] = {}
     rows = ROWS[ending(path)](path, encoding, LONGEST, SILENT)
     key = column = ""
@@ -92,7 +92,7 @@ def _key(row: Mapping[str, Any], id: str, path: Path) -> str:
 
 
 def _column(row: Mapping[str, Any], label: str, path: Path) -> str:
-    refuse_unnamed([label], row.keys(), str(path))
+    check_columns([label], row.keys(), str(path))
     found = label or next((name for one in LABELS for name in row if name.lower() == one), "")
     if not found:
         hint = f"choose one of {', '.join(row)} with --label"

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ensue.data.contract import SILENT, Listener
 from ensue.data.labelled import Example, FunctionReader, LabelledReader
 from ensue.data.readers.lines import lines_of
-from ensue.data.tables.numbers import count_in, number
-from ensue.data.tables.rows import refuse_others
+from ensue.data.tables.numbers import read_count, read_number
+from ensue.data.tables.rows import check_endings
 from ensue.errors import DataError
 from ensue.settings import Settings
 
@@ -41,7 +41,7 @@ class SeriesFile(Settings):
 
         Raises DataError if a file has another extension.
         """
-        refuse_others(files, [".ts"])
+        check_endings(files, [".ts"])
         return self
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
@@ -118,7 +118,7 @@ def _read_header(header: _Header, text: str, where: str) -> bool:
     elif key == "@univariate" and first == "true":
         header.channels = 1
     elif key in ("@dimensions", "@dimension", "@serieslength"):
-        if (count := count_in(first)) is None:
+        if (count := read_count(first)) is None:
             raise DataError(f"{key} has no number", where=where, hint=f"write `{key} N`")
         place = "steps" if key == "@serieslength" else "channels"
         setattr(header, place, count)
@@ -133,7 +133,7 @@ def _sequence(text: str, header: _Header, where: str) -> tuple[NDArray[np.float6
     channels = text.split(":")
     label: Any = channels.pop().strip() if header.labelled else None
     if header.numeric:
-        label = number(label, "the label", where, MISSING)
+        label = read_number(label, "the label", where, MISSING)
     elif header.labels and label not in header.labels:
         hint = "correct it, or add it to `@classLabel true ...`"
         raise DataError(
@@ -168,5 +168,5 @@ def _channel(text: str, place: int, where: str) -> list[float]:
             raise DataError(
                 f"{value} is empty", where=where, hint=f"{MISSING} where nothing was measured"
             )
-        values.append(np.nan if cell == "?" else number(cell, value, where, MISSING))
+        values.append(np.nan if cell == "?" else read_number(cell, value, where, MISSING))
     return values

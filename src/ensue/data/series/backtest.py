@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
 from ensue.data.series.panel import Panel
-from ensue.data.tables.series_checks import some
+from ensue.data.tables.series_checks import list_names
 from ensue.errors import DataError, SettingError
 from ensue.settings import Settings
 
@@ -112,13 +112,17 @@ def lay_out(
         raise SettingError(what, where="backtest.test", hint=hint)
 
     def lay_out_by(by_series: bool) -> tuple[Layout, list[int], list[str]]:
-        layout = _filled_in(settings, lengths, (season, horizon), by_series, fitted)
+        layout = _fill_in(settings, lengths, (season, horizon), by_series, fitted)
         long = [
             number
             for number, length in enumerate(lengths)
             if length >= layout.min_context + layout.test
         ]
-        return layout, long, [part for part in PARTS if not len(origins(panel, layout, part, long))]
+        return (
+            layout,
+            long,
+            [part for part in PARTS if not len(find_origins(panel, layout, part, long))],
+        )
 
     layout, long, lacking = lay_out_by(len(lengths) >= MANY)
     if lacking and layout.by_series:
@@ -142,7 +146,7 @@ def lay_out(
     raise DataError(what, where=where, hint="give a shorter --horizon, or longer series")
 
 
-def _filled_in(
+def _fill_in(
     settings: BacktestSettings,
     lengths: NDArray[np.int64],
     season_and_horizon: tuple[int, int],
@@ -184,17 +188,17 @@ def describe(panel: Panel, layout: Layout, short: Panel) -> str:
         f"{layout.horizon} steps, the context {layout.window}; the test is the last {layout.test} "
         f"steps, validation and calibration the {layout.validation_steps} before"
     )
-    return what + (f"; {too_short(short, layout)}" if short.series else "")
+    return what + (f"; {describe_short(short, layout)}" if short.series else "")
 
 
-def too_short(short: Panel, layout: Layout) -> str:
+def describe_short(short: Panel, layout: Layout) -> str:
     """Name the series that are too short for training."""
-    names = some([repr(one.name) for one in short.series])
+    names = list_names([repr(one.name) for one in short.series])
     needed = layout.min_context + layout.test
     return f"left out {len(short.series)} series of fewer than {needed} steps: {names}"
 
 
-def origins(
+def find_origins(
     panel: Panel, layout: Layout, part: str, numbers: Sequence[int] | None = None
 ) -> Origins:
     """Return the origins of a part: every step for train, every stride for the held-out parts.
@@ -205,7 +209,7 @@ def origins(
     place = 0
     for number in range(len(panel.series)) if numbers is None else numbers:
         length = len(panel.series[number])
-        first, end, stride = span(length, layout, part, place)
+        first, end, stride = get_span(length, layout, part, place)
         found += [
             (number, step)
             for step in range(max(first, layout.min_context), end - layout.horizon + 1, stride)
@@ -219,7 +223,7 @@ def origins(
     return np.array(found, np.int64).reshape(-1, 2)
 
 
-def span(length: int, layout: Layout, part: str, place: int) -> tuple[int, int, int]:
+def get_span(length: int, layout: Layout, part: str, place: int) -> tuple[int, int, int]:
     """Return the first step, the end and the stride of a part of a series."""
     test = length - layout.test
     held_out = test - layout.validation_steps

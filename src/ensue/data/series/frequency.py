@@ -108,12 +108,12 @@ class Frequency:
         into = np.datetime64(last, "s") - month.astype("datetime64[s]")
         months = month + counts
         if self.on == WORKDAY:
-            return _last_workdays(months) + (
+            return _find_last_workdays(months) + (
                 np.datetime64(last, "s") - np.datetime64(last, "D").astype("datetime64[s]")
             )
         if self.on:
             into += np.timedelta64(
-                (self.on - _day_of(np.array([last], "datetime64[s]"))[0]) * DAY, "s"
+                (self.on - _get_day(np.array([last], "datetime64[s]"))[0]) * DAY, "s"
             )
         elif _ends_month(np.array([last], "datetime64[s]"))[0]:
             into = np.timedelta64(31 * DAY, "s")
@@ -140,18 +140,18 @@ def read_frequency(name: str) -> Frequency:
     raise SettingError(f"{name!r} is not a frequency", where="--freq", hint=hint)
 
 
-def usual(times: Times) -> Frequency | None:
+def infer_frequency(times: Times) -> Frequency | None:
     """Return the most common frequency of a series; None if it has too few steps."""
     if len(times) < 2:
         return None
     if times.dtype.kind != "M":
-        return _most("step", np.diff(times))
+        return _find_most_common("step", np.diff(times))
     months = np.diff(times.astype("datetime64[M]").astype(np.int64))
-    on = 0 if (on := _on(times)) is None and _each_month(times, months) else on
+    on = 0 if (on := _find_day(times)) is None and _is_monthly(times, months) else on
     if on is not None and np.median(months) >= 1:
-        most = _most("month", months)
+        most = _find_most_common("month", months)
         return None if most is None else replace(most, on=on)
-    found = _most("second", np.diff(times).astype(np.int64))
+    found = _find_most_common("second", np.diff(times).astype(np.int64))
     if (
         found == Frequency("second", DAY)
         and np.is_busday(days := times.astype("datetime64[D]")).all()
@@ -165,30 +165,30 @@ def usual(times: Times) -> Frequency | None:
     return found
 
 
-def _on(times: Times) -> int | None:
+def _find_day(times: Times) -> int | None:
     """Return the day of the month that all times share; None if their steps are not months.
 
-    >>> _on(np.array(["2015-01-30", "2015-02-28", "2015-03-30"], "datetime64[s]"))
+    >>> _find_day(np.array(["2015-01-30", "2015-02-28", "2015-03-30"], "datetime64[s]"))
     30
     """
     of_day = times - times.astype("datetime64[D]")
     if not (of_day == of_day[0]).all():
         return None
-    days = _day_of(times)
+    days = _get_day(times)
     if _ends_month(times).all():
         return 31
-    if (np.minimum(days.max(), _lengths(times)) == days).all():
+    if (np.minimum(days.max(), _count_days(times)) == days).all():
         return int(days.max())
-    early = (_last_workdays(times.astype("datetime64[M]")) - times.astype("datetime64[D]")).astype(
-        np.int64
-    ) // DAY
+    early = (
+        _find_last_workdays(times.astype("datetime64[M]")) - times.astype("datetime64[D]")
+    ).astype(np.int64) // DAY
     # If the last workday is a holiday, the series has the one before it.
     return (
         WORKDAY if early.min() >= 0 and early.max() <= 4 and (early == 0).mean() >= MOSTLY else None
     )
 
 
-def _each_month(times: Times, months: NDArray[np.int64]) -> bool:
+def _is_monthly(times: Times, months: NDArray[np.int64]) -> bool:
     """Whether there is one time in each month, or in each third month, on days that vary.
 
     Examples are the first workday and the last Friday; a constant number of days is no such step.
@@ -201,19 +201,19 @@ def _each_month(times: Times, months: NDArray[np.int64]) -> bool:
     )
 
 
-def _day_of(times: Times) -> NDArray[np.int64]:
+def _get_day(times: Times) -> NDArray[np.int64]:
     return (
         times.astype("datetime64[D]") - times.astype("datetime64[M]").astype("datetime64[D]")
     ).astype(np.int64) + 1
 
 
-def _lengths(times: Times) -> NDArray[np.int64]:
+def _count_days(times: Times) -> NDArray[np.int64]:
     """Count the days of the month of each time."""
     months = times.astype("datetime64[M]")
     return ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
 
 
-def _last_workdays(months: NDArray[Any]) -> NDArray[Any]:
+def _find_last_workdays(months: NDArray[Any]) -> NDArray[Any]:
     """Return the last day from Monday to Friday of each month, at midnight."""
     return np.busday_offset((months + 1).astype("datetime64[D]"), -1, roll="forward").astype(
         "datetime64[s]"
@@ -225,19 +225,19 @@ def _ends_month(times: Times) -> NDArray[np.bool_]:
     return (days + 1).astype("datetime64[M]") != days.astype("datetime64[M]")
 
 
-def _most(
+def _find_most_common(
     base: Literal["month", "second", "step"], differences: NDArray[np.int64]
 ) -> Frequency | None:
     sizes, counts = np.unique(differences[differences > 0], return_counts=True)
     return Frequency(base, int(sizes[counts.argmax()])) if len(sizes) else None
 
 
-def steps_between(times: Times, frequency: Frequency) -> NDArray[np.float64]:
+def count_steps(times: Times, frequency: Frequency) -> NDArray[np.float64]:
     """Count the steps between successive times; whole numbers if the times fit the frequency."""
     if frequency.base == "month":
         months = np.diff(times.astype("datetime64[M]").astype(np.int64)) / frequency.every
         # Two times in one month do not fit a step of months, unless all share a day of the month.
-        return months if _on(times) is not None else np.where(months == 0, 0.5, months)
+        return months if _find_day(times) is not None else np.where(months == 0, 0.5, months)
     if frequency.base == "workday":
         days = times.astype("datetime64[D]")
         fits = np.is_busday(days[1:]) & ((times - days)[1:] == (times - days)[:-1])
@@ -245,13 +245,13 @@ def steps_between(times: Times, frequency: Frequency) -> NDArray[np.float64]:
     return np.diff(times).astype(np.int64) / frequency.every
 
 
-def calendar(times: Times, frequency: Frequency) -> NDArray[np.float32]:
+def compute_calendar(times: Times, frequency: Frequency) -> NDArray[np.float32]:
     """Compute calendar features: harmonics of day, week and year.
 
     The shape is (steps, features); integers have no features.
 
-    >>> calendar(np.array(["2020-01", "2020-07"], "datetime64[s]"), Frequency("month", 1))[:,
-    ...     1].round(3).tolist()
+    >>> times = np.array(["2020-01", "2020-07"], "datetime64[s]")
+    >>> compute_calendar(times, Frequency("month", 1))[:, 1].round(3).tolist()
     [1.0, -1.0]
     """
     if times.dtype.kind != "M" or frequency.name == "year":

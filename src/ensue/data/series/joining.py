@@ -28,7 +28,9 @@ def append(train: Panel, later: Panel) -> tuple[Panel, list[int]]:
     single = len(before) == len(later.series) == 1
     series, first = [], []
     for one in later.series:
-        old = next(iter(before.values())) if single else same_id(one.name, before, later.series)
+        old = (
+            next(iter(before.values())) if single else find_same_id(one.name, before, later.series)
+        )
         if single and old is not None and old.name != one.name:
             old = replace(old, name=one.name) if _agrees(old, one, train.frequency) else None
         merged = one if old is None else _join(old, one, train.frequency)
@@ -37,7 +39,7 @@ def append(train: Panel, later: Panel) -> tuple[Panel, list[int]]:
     return replace(later, series=tuple(series), frequency=train.frequency), first
 
 
-def after_last_step(found: Sequence[Read], train: Panel) -> list[Read]:
+def prepend_last_step(found: Sequence[Read], train: Panel) -> list[Read]:
     """Prepend the last training step to series that have only rows of the future."""
     before = {one.name: one for one in train.series}
     series = [one.series for one in found]
@@ -46,7 +48,7 @@ def after_last_step(found: Sequence[Read], train: Panel) -> list[Read]:
         old = (
             next(iter(before.values()))
             if len(before) == len(found) == 1
-            else same_id(one.series.name, before, series)
+            else find_same_id(one.series.name, before, series)
         )
         if old is None or len(one.series) or old.times.dtype.kind != one.future.dtype.kind:
             extended.append(one)
@@ -58,7 +60,7 @@ def after_last_step(found: Sequence[Read], train: Panel) -> list[Read]:
     return extended
 
 
-def continued_times(train: Panel, later: Panel) -> Panel:
+def continue_times(train: Panel, later: Panel) -> Panel:
     """Shift step numbers that restart in each table, to follow the training steps.
 
     The files of M4 are numbered so. This applies if all series begin with the first training
@@ -82,7 +84,7 @@ def continued_times(train: Panel, later: Panel) -> Panel:
     return later.with_series(series)
 
 
-def read_as(
+def read_like(
     train: Panel, settings: SeriesSettings, read: Callable[[SeriesSettings], Panel]
 ) -> Panel:
     """Read series with the frequency of a training panel, which a few new rows would not show.
@@ -118,19 +120,19 @@ def refuse_unlike(panel: Panel, other: Panel) -> None:
         raise SettingError(what, hint=LIKE_TRAINING)
 
 
-def same_id(name: str, before: Mapping[str, Series], later: Iterable[Series]) -> Series | None:
+def find_same_id(name: str, before: Mapping[str, Series], later: Iterable[Series]) -> Series | None:
     """Return the training series of the same name or number: 1, 1.0 and 001 are one id.
 
     If two ids of either panel are the same number, only names count.
     """
-    if name in before or (number := _number(name)) is None:
+    if name in before or (number := _read_number(name)) is None:
         return before.get(name)
-    alike = [old for other, old in before.items() if _number(other) == number]
-    others = [one for one in later if _number(one.name) == number]
+    alike = [old for other, old in before.items() if _read_number(other) == number]
+    others = [one for one in later if _read_number(one.name) == number]
     return alike[0] if len(alike) == len(others) == 1 else None
 
 
-def _number(name: str) -> float | None:
+def _read_number(name: str) -> float | None:
     try:
         found = float(name)
     except ValueError:
@@ -138,7 +140,7 @@ def _number(name: str) -> float | None:
     return found if np.isfinite(found) else None
 
 
-def _place(old: Series, one: Series, frequency: Frequency) -> int | None:
+def _find_place(old: Series, one: Series, frequency: Frequency) -> int | None:
     """Count the training steps before the first step of a later series; None if there is a gap."""
     # Monthly steps on varying days are the same step if they are in the same month.
     unit = "datetime64[M]" if frequency.base == "month" and not frequency.on else old.times.dtype
@@ -152,13 +154,13 @@ def _place(old: Series, one: Series, frequency: Frequency) -> int | None:
 def _agrees(old: Series, one: Series, frequency: Frequency) -> bool:
     common, there, here = np.intersect1d(old.times, one.times, return_indices=True)
     if not len(common):
-        return _place(old, one, frequency) is not None
+        return _find_place(old, one, frequency) is not None
     return bool(np.isclose(old.values[there], one.values[here]).all())
 
 
 def _join(old: Series, one: Series, frequency: Frequency) -> Series:
     """Put the training steps before those of the later series, under the training name."""
-    place = _place(old, one, frequency)
+    place = _find_place(old, one, frequency)
     if not place:
         return replace(one, name=old.name)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ensue.data.contract import Listener
 from ensue.data.readers.named_parts import get_part_files
 from ensue.data.series.backtest import BacktestSettings
-from ensue.data.series.joining import append, continued_times, read_as
+from ensue.data.series.joining import append, continue_times, read_like
 from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.tables.series import read_panel
 from ensue.errors import DataError, SettingError
@@ -23,19 +23,19 @@ def read_series_of_parts(
     DataError, SettingError.
     """
     if data.valid_file and not data.test_file:
-        raise _without_test("--valid")
+        raise _missing_test("--valid")
     files = get_part_files("train", paths, data, listener)
     if "validation" in files and "test" not in files:
-        raise _without_test(str(files["validation"][0]))
+        raise _missing_test(str(files["validation"][0]))
     panel = read_panel(files["train"], data, listener)
     for part, length in (("validation", "validation_steps"), ("test", "test")):
         if part in files:
-            panel, count = _with_files(files[part], panel, data, listener)
+            panel, count = _append_files(files[part], panel, data, listener)
             backtest = backtest.model_copy(update={length: count})
     return panel, backtest, {path: part for part, own in files.items() for path in own}
 
 
-def _without_test(where: str) -> SettingError:
+def _missing_test(where: str) -> SettingError:
     what, hint = (
         "the test part would be cut from the validation file",
         "give --test as well, a file that continues the validation file",
@@ -43,15 +43,15 @@ def _without_test(where: str) -> SettingError:
     return SettingError(what, where=where, hint=hint)
 
 
-def _with_files(
+def _append_files(
     files: Sequence[Path], panel: Panel, data: SeriesSettings, listener: Listener
 ) -> tuple[Panel, int]:
     """Append files to the series that they continue, and return how many steps each adds.
 
     Raises DataError if they do not continue every series by the same number of steps.
     """
-    later = read_as(panel, data, lambda settings: read_panel(files, settings, listener, panel))
-    later, first = append(panel, continued_times(panel, later))
+    later = read_like(panel, data, lambda settings: read_panel(files, settings, listener, panel))
+    later, first = append(panel, continue_times(panel, later))
     added = {len(one) - begin for one, begin in zip(later.series, first, strict=True)}
     if len(later.series) != len(panel.series) or len(added) > 1 or 0 in first or 0 in added:
         what = "the file does not continue every series where the data ends, by equally many steps"

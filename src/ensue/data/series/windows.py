@@ -13,9 +13,9 @@ from pydantic import TypeAdapter
 from ensue.batch import Batch
 from ensue.data.feeds.contract import generator
 from ensue.data.series.backtest import Layout, Origins
-from ensue.data.series.frequency import calendar
+from ensue.data.series.frequency import compute_calendar
 from ensue.data.series.panel import Panel, Series
-from ensue.data.tables.times import shown
+from ensue.data.tables.times import format_time
 from ensue.errors import DataError
 
 Array = NDArray[Any]
@@ -52,8 +52,14 @@ class Covariates:
             np.concatenate([getattr(one, name)[:end] for one, end in pairs])
             for name in ("known", "past", "values")
         )
-        static = np.stack([_static(one, words) for one in panel.series])
-        return cls(_moments(known), _moments(past), words, _moments(static), _moments(values))
+        static = np.stack([_encode_static(one, words) for one in panel.series])
+        return cls(
+            _compute_moments(known),
+            _compute_moments(past),
+            words,
+            _compute_moments(static),
+            _compute_moments(values),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the fitted values as plain JSON values."""
@@ -77,14 +83,14 @@ class Covariates:
         return made
 
 
-def _moments(values: Array) -> tuple[list[float], list[float]]:
+def _compute_moments(values: Array) -> tuple[list[float], list[float]]:
     if not len(values):
         return [], []
     spread = values.std(0)
     return values.mean(0).tolist(), np.where(spread > 0, spread, 1.0).tolist()
 
 
-def _static(one: Series, words: Sequence[list[str] | None]) -> Array:
+def _encode_static(one: Series, words: Sequence[list[str] | None]) -> Array:
     """Return the static columns as numbers: words one-hot, unknown words all zero."""
     parts: list[float] = []
     for value, known in zip(one.static, words, strict=True):
@@ -92,7 +98,7 @@ def _static(one: Series, words: Sequence[list[str] | None]) -> Array:
     return np.array(parts)
 
 
-def _standard(values: Array, moments: Sequence[Sequence[float]]) -> Array:
+def _standardise(values: Array, moments: Sequence[Sequence[float]]) -> Array:
     return (values - np.array(moments[0])) / np.array(moments[1])
 
 
@@ -129,14 +135,14 @@ class WindowGatherer:
         self.among = np.array(covariates.values)
         self.values = np.concatenate([one.values for one in panel.series])
         self.filled = np.concatenate([one.filled for one in panel.series])
-        self.covariate = _standard(
+        self.covariate = _standardise(
             np.concatenate([one.past for one in panel.series]), covariates.past
         )
-        known = [_known(one, panel, covariates, len(one) + ahead) for one in panel.series]
+        known = [_get_known(one, panel, covariates, len(one) + ahead) for one in panel.series]
         self.known = np.concatenate(known)
         self.calendar_count = self.known.shape[1] - len(panel.known)
-        static = [_static(one, covariates.words) for one in panel.series]
-        self.static = _standard(np.stack(static), covariates.static)
+        static = [_encode_static(one, covariates.words) for one in panel.series]
+        self.static = _standardise(np.stack(static), covariates.static)
 
     @property
     def shape(self) -> dict[str, int]:
@@ -169,7 +175,7 @@ class WindowGatherer:
         # Before its first step a series repeats its first value; `seen` is false there.
         at, seen = self.starts[number][:, None] + np.maximum(back, 0), back >= 0
         past = self.values[at]
-        loc, scale = _scales(past, seen, self.scaling)
+        loc, scale = _compute_scales(past, seen, self.scaling)
         ahead = origin[:, None] + np.arange(layout.horizon)
         there = ahead < self.lengths[number][:, None]
         to_come = np.where(there, self.starts[number][:, None] + ahead, 0)
@@ -237,26 +243,26 @@ class WindowFeed:
             )
 
 
-def _known(one: Series, panel: Panel, covariates: Covariates, steps: int) -> Array:
+def _get_known(one: Series, panel: Panel, covariates: Covariates, steps: int) -> Array:
     """Return calendar features and known covariates of all steps and some of the future.
 
     Raises DataError if a value is missing.
     """
     future = panel.frequency.ahead(one.times[-1], steps - len(one))
-    waves = calendar(np.concatenate([one.times, future]), panel.frequency)
+    waves = compute_calendar(np.concatenate([one.times, future]), panel.frequency)
     if panel.known and len(one.known) < steps:
         columns = ", ".join(map(repr, panel.known))
         what = (
             f"the known covariates ({columns}) are missing at "
-            f"{shown(future[len(one.known) - len(one)])} of {one.name!r}"
+            f"{format_time(future[len(one.known) - len(one)])} of {one.name!r}"
         )
         raise DataError(what, hint="give a file with rows of the future whose target is empty")
     return np.concatenate(
-        [waves, _standard(one.known[:steps], covariates.known).reshape(steps, -1)], 1
+        [waves, _standardise(one.known[:steps], covariates.known).reshape(steps, -1)], 1
     )
 
 
-def _scales(past: Array, seen: Array, scaling: Scaling) -> tuple[Array, Array]:
+def _compute_scales(past: Array, seen: Array, scaling: Scaling) -> tuple[Array, Array]:
     """Return location and scale of the steps that exist, (batch, channels) each."""
     count, real = seen.sum(1)[:, None], seen[:, :, None]
     level = (np.abs(past) * real).sum(1) / count

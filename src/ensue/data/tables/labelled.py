@@ -15,9 +15,9 @@ from ensue.data.tables.rows import (
     SAMPLED_ROWS,
     WITHOUT_HEADER,
     Row,
+    check_columns,
+    check_endings,
     could_be_text,
-    refuse_others,
-    refuse_unnamed,
 )
 from ensue.errors import DataError
 from ensue.settings import Settings
@@ -58,10 +58,10 @@ class LabelledTable(Settings):
         self, files: Sequence[Path], listener: Listener, labelled: bool = True
     ) -> LabelledTable:
         """Fill in unset columns from the first file, and report the guesses. Raises DataError."""
-        refuse_others(files, ROWS)
-        there = self.model_copy(update={"header": _header(files[0], self, listener)})
-        sample = _sample(files[0], there)
-        found = _chosen(files[0], there, sample, labelled)
+        check_endings(files, ROWS)
+        there = self.model_copy(update={"header": _find_header(files[0], self, listener)})
+        sample = _read_sample(files[0], there)
+        found = _choose_columns(files[0], there, sample, labelled)
         guessed = [
             f"the {role} from column {getattr(found, role)!r}"
             for role in ("text", "label")
@@ -78,18 +78,20 @@ class LabelledTable(Settings):
         Rows without text or label raise DataError, or are skipped and counted.
         """
         how = self.resolved(files, SILENT, labelled)
-        return FunctionReader(lambda listener: _examples(files, how, labelled, listener), COLUMN)
+        return FunctionReader(
+            lambda listener: _read_examples(files, how, labelled, listener), COLUMN
+        )
 
 
-def _examples(
+def _read_examples(
     files: Sequence[Path], settings: LabelledTable, labelled: bool, listener: Listener
 ) -> Iterator[Example]:
     """Yield the text and label of each row, with all its columns."""
     for path in files:
         if path is not files[0]:
-            _chosen(path, settings, _sample(path, settings), labelled)
+            _choose_columns(path, settings, _read_sample(path, settings), labelled)
         without = 0
-        for line, row in _rows(path, settings, listener):
+        for line, row in _read_rows(path, settings, listener):
             label = row.get(settings.label) if settings.label else None
             lacking = [settings.text] if _is_empty(row.get(settings.text)) else []
             without_label = labelled and _is_empty(label)
@@ -140,11 +142,11 @@ def _refuse_no_text(row: Mapping[str, Any], settings: LabelledTable, where: str)
             raise DataError(what, where=where, hint=hint)
 
 
-def _sample(path: Path, settings: LabelledTable) -> list[dict[str, Any]]:
-    return [row for _, row in islice(_rows(path, settings, SILENT), SAMPLED_ROWS)]
+def _read_sample(path: Path, settings: LabelledTable) -> list[dict[str, Any]]:
+    return [row for _, row in islice(_read_rows(path, settings, SILENT), SAMPLED_ROWS)]
 
 
-def _rows(path: Path, settings: LabelledTable, listener: Listener) -> Iterator[Row]:
+def _read_rows(path: Path, settings: LabelledTable, listener: Listener) -> Iterator[Row]:
     kind, how = ending(path), (settings.encoding, settings.max_line_length, listener)
     if settings.header != "no" or kind not in WITHOUT_HEADER:
         return ROWS[kind](path, *how)
@@ -154,11 +156,13 @@ def _rows(path: Path, settings: LabelledTable, listener: Listener) -> Iterator[R
     )
 
 
-def _header(path: Path, settings: LabelledTable, listener: Listener) -> Literal["yes", "no"]:
+def _find_header(path: Path, settings: LabelledTable, listener: Listener) -> Literal["yes", "no"]:
     """Return whether the first line is a header: not if a field of it recurs in its column."""
     if ending(path) not in WITHOUT_HEADER or settings.header == "yes":
         return "yes"
-    again = any(name and name == row.get(name) for row in _sample(path, settings) for name in row)
+    again = any(
+        name and name == row.get(name) for row in _read_sample(path, settings) for name in row
+    )
     if settings.header == "auto" and not again:
         return "yes"
     why = (
@@ -172,7 +176,7 @@ def _header(path: Path, settings: LabelledTable, listener: Listener) -> Literal[
     return "no"
 
 
-def _chosen(
+def _choose_columns(
     path: Path, settings: LabelledTable, sample: Sequence[dict[str, Any]], labelled: bool
 ) -> LabelledTable:
     """Fill in the unset columns. Raises DataError if a column is missing or ambiguous."""
@@ -184,7 +188,7 @@ def _chosen(
         )
     columns = list(dict.fromkeys(name for row in sample for name in row))
     values = {name: [row.get(name) for row in sample] for name in columns}
-    refuse_unnamed(
+    check_columns(
         (settings.text, *((settings.label, settings.group) if labelled else ())), columns, str(path)
     )
     if labelled and settings.text and settings.text == settings.label:
@@ -200,15 +204,15 @@ def _chosen(
     free = [name for name in columns if name not in (settings.text, settings.label, settings.group)]
     flag = "--text" if labelled else "--set data.column=NAME"
     texts = [one for one in free if _could_be_text(values[one])]
-    text = settings.text or _one(path, ("text", flag), free, texts, columns)
+    text = settings.text or _choose_column(path, ("text", flag), free, texts, columns)
     label, others = settings.label, [one for one in free if one != text]
     if labelled and not label:
         labels = [one for one in others if could_be_label(values[one])] or others
-        label = _one(path, ("label", "--label"), others, labels, columns)
+        label = _choose_column(path, ("label", "--label"), others, labels, columns)
     return settings.model_copy(update={"text": text, "label": label if label in columns else ""})
 
 
-def _one(
+def _choose_column(
     path: Path,
     role_and_flag: tuple[str, str],
     free: Sequence[str],

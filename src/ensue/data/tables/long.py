@@ -21,16 +21,16 @@ from ensue.data.labelled import (
     FunctionReader,
     LabelledReader,
 )
-from ensue.data.tables.number_format import NumberFormat, holds_numbers, number_formats
-from ensue.data.tables.numbers import as_float, moment, number
-from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, refuse_others, refuse_unnamed
-from ensue.data.tables.saved_index import saved_index
-from ensue.data.tables.snana import snana_rows
+from ensue.data.tables.number_format import NumberFormat, find_number_formats, holds_numbers
+from ensue.data.tables.numbers import as_float, read_moment, read_number
+from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, check_columns, check_endings
+from ensue.data.tables.saved_index import find_saved_index
+from ensue.data.tables.snana import read_snana_rows
 from ensue.data.tables.times import is_filled
 from ensue.errors import DataError, did_you_mean
 from ensue.settings import Settings
 
-LONG_ROWS = ROWS | {".dat": snana_rows}
+LONG_ROWS = ROWS | {".dat": read_snana_rows}
 
 USUAL = {
     "id": ("id",),
@@ -90,12 +90,12 @@ class LongTable(Settings):
         self, files: Sequence[Path], listener: Listener, labelled: bool = True
     ) -> LongTable:
         """Fill in unset columns from the first file, and report the guesses. Raises DataError."""
-        refuse_others(files, LONG_ROWS)
-        sample = _sample(files[0], self)
+        check_endings(files, LONG_ROWS)
+        sample = _read_sample(files[0], self)
         written = self._with_decimal(files[0], sample, listener)
-        columns = _columns(files[0], written, sample, labelled)
+        columns = _choose_columns(files[0], written, sample, labelled)
         if columns != written:
-            listener.on_finding(Finding(str(files[0]), f"read with {_described(columns)}"))
+            listener.on_finding(Finding(str(files[0]), f"read with {_describe(columns)}"))
         _report_simulated(files[0], self, columns, listener)
         return columns
 
@@ -115,7 +115,7 @@ class LongTable(Settings):
         cells = {name: [row.get(name) for row in sample] for name in used}
         forms = {
             name: one
-            for name, one in number_formats(cells, "", {}).items()
+            for name, one in find_number_formats(cells, "", {}).items()
             if holds_numbers(cells[name], one)
         }
         marks = {one.decimal: name for name, one in forms.items() if one.decimal}
@@ -150,7 +150,7 @@ class LongTable(Settings):
         columns = self.resolved(files, SILENT, labelled)
         elsewhere = f"{COLUMN}, or a table of labels with --label-file"
         return FunctionReader(
-            lambda listener: _sequences(files, columns, labelled, listener), elsewhere
+            lambda listener: _read_sequences(files, columns, labelled, listener), elsewhere
         )
 
 
@@ -164,7 +164,7 @@ class _Sequence:
     constants: dict[str, Any] = field(default_factory=dict)
 
 
-def _sequences(
+def _read_sequences(
     files: Sequence[Path], columns: LongTable, labelled: bool, listener: Listener
 ) -> Iterator[Example]:
     """Yield the sequences of each file in the order of their first rows.
@@ -174,7 +174,7 @@ def _sequences(
     needed = [name for name in (columns.id, columns.time, columns.channel, *columns.symbol) if name]
     for path in files:
         if path is not files[0]:
-            _columns(path, columns, _sample(path, columns), bool(columns.label))
+            _choose_columns(path, columns, _read_sample(path, columns), bool(columns.label))
         sequences: dict[str, _Sequence] = {}
         without: list[int] = []
         for line, row in LONG_ROWS[ending(path)](
@@ -183,22 +183,22 @@ def _sequences(
             if not labelled and any(row.get(name) in (None, "") for name in needed):
                 without.append(line)
             else:
-                _gather(sequences, columns, row, path, line)
+                _add_row(sequences, columns, row, path, line)
         if without:
             what = (
                 f"{len(without):,} row{'s' * (len(without) > 1)} without "
                 f"{' or '.join(needed)} left out"
             )
             listener.on_finding(Finding(f"{path}:{without[0]}", what))
-        yield from _finished(path, columns, sequences, listener)
+        yield from _sort_steps(path, columns, sequences, listener)
 
 
-def _sample(path: Path, settings: LongTable) -> list[Mapping[str, Any]]:
+def _read_sample(path: Path, settings: LongTable) -> list[Mapping[str, Any]]:
     rows = LONG_ROWS[ending(path)](path, settings.encoding, settings.max_line_length, SILENT)
     return [row for _, row in islice(rows, SAMPLED_ROWS)]
 
 
-def _columns(
+def _choose_columns(
     path: Path, settings: LongTable, sample: Sequence[Mapping[str, Any]], labelled: bool
 ) -> LongTable:
     """Fill in the unset columns. Raises DataError for a column that does not exist."""
@@ -221,7 +221,7 @@ def _columns(
         if name and name not in there:
             hint = f"{did_you_mean(name, there)}, or choose with --{role}"
             raise DataError(f"there is no column {name!r}", where=str(path), hint=hint)
-    refuse_unnamed(given, there, str(path))
+    check_columns(given, there, str(path))
     of_snana = ending(path) == ".dat"
     for role, names in (SNANA_USUAL if of_snana else USUAL).items():
         usual = next((name for name in names if name in there and name not in given), "")
@@ -231,7 +231,7 @@ def _columns(
         value = tuple(name for name in SNANA_VALUE if name in there)
     elif not value and not symbol:
         free = [name for name in there if name not in {*single.values(), *settings.static}]
-        index = saved_index(free, sample)
+        index = find_saved_index(free, sample)
         free = [
             name for name in free if not name.lower().startswith(SIMULATED) and name not in index
         ]
@@ -259,7 +259,7 @@ def _report_simulated(
     path: Path, settings: LongTable, columns: LongTable, listener: Listener
 ) -> None:
     """Report simulated columns: those ignored, and those that are inputs since they are named."""
-    there = dict.fromkeys(name for row in _sample(path, settings) for name in row)
+    there = dict.fromkeys(name for row in _read_sample(path, settings) for name in row)
     inputs = {*columns.value, *columns.symbol, *columns.static}
     truths = [name for name in there if name.lower().startswith(SIMULATED)]
     if named := [name for name in truths if name in inputs]:
@@ -283,10 +283,10 @@ def _holds_numbers(values: Sequence[Any], decimal: str) -> bool:
     return any(map(is_filled, values)) and holds_numbers(values, NumberFormat(decimal))
 
 
-def _number(cell: Any, decimal: str, place: str, where: str) -> float:
+def _read_number(cell: Any, decimal: str, place: str, where: str) -> float:
     """Parse a number with its decimal mark. Raises DataError for text and for ambiguous numbers."""
     if not isinstance(cell, str):
-        return number(cell, place, where)
+        return read_number(cell, place, where)
     found = NumberFormat(decimal).read(cell)
     if found is None and as_float(cell) is not None:
         hint = "write it with a decimal comma, like the others"
@@ -294,7 +294,7 @@ def _number(cell: Any, decimal: str, place: str, where: str) -> float:
     if (
         not decimal
         and ("." in cell or "," in cell)
-        and number_formats({"": [cell]}, "", {})[""].doubt
+        and find_number_formats({"": [cell]}, "", {})[""].doubt
     ):
         what, flag_hint = (
             f"{cell[:40]!r} in {place} is ambiguous: thousands or a fraction",
@@ -303,10 +303,10 @@ def _number(cell: Any, decimal: str, place: str, where: str) -> float:
         raise DataError(
             what, where=where, hint="write no signs between thousands", flag_hint=flag_hint
         )
-    return number(cell if found is None else found, place, where)
+    return read_number(cell if found is None else found, place, where)
 
 
-def _described(columns: LongTable) -> str:
+def _describe(columns: LongTable) -> str:
     single = [
         f"{role} {name!r}"
         for role in ("id", TIME, CHANNEL, STANDARD_ERROR, "label")
@@ -320,7 +320,7 @@ def _described(columns: LongTable) -> str:
     return ", ".join(single + several)
 
 
-def _gather(
+def _add_row(
     sequences: dict[str, _Sequence],
     columns: LongTable,
     row: Mapping[str, Any],
@@ -329,21 +329,24 @@ def _gather(
 ) -> None:
     """Add a row to its sequence. Raises DataError for an invalid cell."""
     where = f"{path}:{line}"
-    key = str(_named(row, columns.id, where)) if columns.id else path.name
+    key = str(_require(row, columns.id, where)) if columns.id else path.name
     sequence = sequences.setdefault(key, _Sequence())
     sequence.lines.append(line)
-    at = _moment(row.get(columns.time), columns, where) if columns.time else len(sequence.lines)
+    at = _read_time(row.get(columns.time), columns, where) if columns.time else len(sequence.lines)
     measured = (*columns.value, *filter(None, [columns.standard_error]))
     numbers = [
         float(at),
-        *(_number(row.get(name), columns.decimal, f"column {name!r}", where) for name in measured),
+        *(
+            _read_number(row.get(name), columns.decimal, f"column {name!r}", where)
+            for name in measured
+        ),
     ]
     if columns.standard_error and numbers[-1] < 0:
         what = f"the error in column {columns.standard_error!r} is negative ({numbers[-1]:g})"
         raise DataError(what, where=where, hint="give standard errors, or leave the cell empty")
     sequence.numbers.append(numbers)
     if names := [*filter(None, [columns.channel]), *columns.symbol]:
-        sequence.symbols.append([str(_named(row, name, where)) for name in names])
+        sequence.symbols.append([str(_require(row, name, where)) for name in names])
     for name in (columns.label, columns.group, *columns.static):
         value = row.get(name) if name else None
         if value is not None and value != "":
@@ -362,16 +365,16 @@ def _gather(
                 )
 
 
-def _moment(cell: Any, columns: LongTable, where: str) -> float:
+def _read_time(cell: Any, columns: LongTable, where: str) -> float:
     found = (
         NumberFormat(columns.decimal).read(cell)
         if isinstance(cell, str) and columns.decimal
         else None
     )
-    return moment(cell if found is None else found, f"column {columns.time!r}", where)
+    return read_moment(cell if found is None else found, f"column {columns.time!r}", where)
 
 
-def _named(row: Mapping[str, Any], column: str, where: str) -> Any:
+def _require(row: Mapping[str, Any], column: str, where: str) -> Any:
     value = row.get(column)
     if value is None or value == "":
         raise DataError(
@@ -382,7 +385,7 @@ def _named(row: Mapping[str, Any], column: str, where: str) -> Any:
     return value
 
 
-def _finished(
+def _sort_steps(
     path: Path, columns: LongTable, sequences: Mapping[str, _Sequence], listener: Listener
 ) -> Iterator[Example]:
     """Yield the sequences with sorted steps. Raises DataError for two rows of the same time."""
@@ -407,7 +410,7 @@ def _finished(
         }
         line, constants = sequence.lines[0], sequence.constants
         content |= {
-            name: _number(
+            name: _read_number(
                 constants.get(name), columns.decimal, f"column {name!r}", f"{path}:{line}"
             )
             for name in columns.static

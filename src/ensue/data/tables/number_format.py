@@ -60,7 +60,7 @@ class NumberFormat:
             return None
         whole, _, part = form["digits"].partition(self.decimal or ".")
         if (
-            whole := _undivided(whole, {".": ",", ",": "."}.get(self.decimal, ""))
+            whole := _remove_separators(whole, {".": ",", ",": "."}.get(self.decimal, ""))
         ) is None or not re.fullmatch(r"\d*", part):
             return None
         below = bool(form["open"]) + sum(
@@ -70,7 +70,7 @@ class NumberFormat:
         return None if value is None or below > 1 else -value if below else value
 
 
-def _undivided(whole: str, mark: str) -> str | None:
+def _remove_separators(whole: str, mark: str) -> str | None:
     """Remove thousands separators; None if they do not divide by threes, or by twos as in India."""
     dividers = {one for one in whole if not one.isdigit()}
     if not dividers:
@@ -88,7 +88,7 @@ def _undivided(whole: str, mark: str) -> str | None:
     return "".join((first, *groups))
 
 
-def number_formats(
+def find_number_formats(
     columns: Mapping[str, Sequence[Any]], decimal: str, like: Mapping[str, NumberFormat]
 ) -> dict[str, NumberFormat]:
     """Detect the number format of each column.
@@ -96,7 +96,7 @@ def number_formats(
     A doubtful column is read as in a table `like` it, or as the other columns. `decimal` is the
     mark of the settings; "" for none.
     """
-    found = {name: _format_of(cells, decimal) for name, cells in columns.items()}
+    found = {name: _find_number_format(cells, decimal) for name, cells in columns.items()}
     sure = {
         one.decimal
         for name, one in found.items()
@@ -114,7 +114,7 @@ def _is_sure(form: NumberFormat) -> bool:
     return bool(form.decimal and not form.doubt)
 
 
-def _format_of(cells: Iterable[Any], decimal: str) -> NumberFormat:
+def _find_number_format(cells: Iterable[Any], decimal: str) -> NumberFormat:
     marks, signs, doubtful, whole = Counter[str](), Counter[str](), dict[str, str](), [0, 0]
     for cell in cells:
         form = WRITTEN.fullmatch(cell.strip()) if isinstance(cell, str) else None
@@ -148,10 +148,12 @@ def _format_of(cells: Iterable[Any], decimal: str) -> NumberFormat:
     if len(doubtful) != 1:
         return NumberFormat("." if doubtful else "", sign)
     mark, example = next(iter(doubtful.items()))
-    return _doubtful(mark, example, sign, longest=whole[0], bare=whole[1])
+    return _decide_doubtful(mark, example, sign, longest=whole[0], bare=whole[1])
 
 
-def _doubtful(mark: str, example: str, sign: str, *, longest: int, bare: int) -> NumberFormat:
+def _decide_doubtful(
+    mark: str, example: str, sign: str, *, longest: int, bare: int
+) -> NumberFormat:
     """Decide about a column whose marks all precede three digits: 1.003 may be 1003."""
     other = "," if mark == "." else "."
     # If all numbers without a mark are below a thousand, the mark divides thousands. If every

@@ -17,10 +17,10 @@ MAX_REPORTED = 60
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def count_in(text: str) -> int | None:
+def read_count(text: str) -> int | None:
     """Parse a count of up to 15 ASCII digits; None if the text is not one.
 
-    >>> count_in("12"), count_in("²"), count_in("-1"), count_in("9" * 5000)
+    >>> read_count("12"), read_count("²"), read_count("-1"), read_count("9" * 5000)
     (12, None, None, None)
     """
     # str.isdigit accepts "²", which int() does not; int() refuses more than 4,300 digits.
@@ -41,22 +41,22 @@ def as_float(value: Any) -> float | None:
         return None
 
 
-def as_reported(cell: Any) -> str:
+def format_cell(cell: Any) -> str:
     """Format a cell for a message, cut if it is long.
 
-    >>> as_reported("1,5"), as_reported(None), as_reported("9" * 401)[-6:]
+    >>> format_cell("1,5"), format_cell(None), format_cell("9" * 401)[-6:]
     ("'1,5'", 'None', '999...')
     """
     text = repr(cell)
     return text if len(text) <= MAX_REPORTED else f"{text[:MAX_REPORTED]}..."
 
 
-def number(value: Any, place: str, where: str, missing: str = "leave the cell empty") -> float:
+def read_number(value: Any, place: str, where: str, missing: str = "leave the cell empty") -> float:
     """Parse a number, NaN for an empty cell.
 
     Raises DataError for text, NaN and numbers above LARGEST.
 
-    >>> number(" 1e3", "column 'flux'", "a.csv:2"), number("", "column 'flux'", "a.csv:3")
+    >>> read_number(" 1e3", "column 'flux'", "a.csv:2"), read_number("", "column 'flux'", "a.csv:3")
     (1000.0, nan)
     """
     if value is None or (isinstance(value, str) and not value.strip()):
@@ -75,12 +75,12 @@ def number(value: Any, place: str, where: str, missing: str = "leave the cell em
     raise DataError(f"{str(value)[:40]!r} in {place} {what}", where=where, hint=hint)
 
 
-def moment(value: Any, place: str, where: str) -> float:
+def read_moment(value: Any, place: str, where: str) -> float:
     """Parse a time: a number in any unit, or an ISO 8601 date or time, in days since 1970.
 
     Raises DataError for anything else, and for an empty cell.
 
-    >>> moment("1970-01-02 12:00", "column 'time'", "a.csv:2")
+    >>> read_moment("1970-01-02 12:00", "column 'time'", "a.csv:2")
     1.5
     """
     if isinstance(value, str) and "-" in value.strip()[1:]:
@@ -92,7 +92,7 @@ def moment(value: Any, place: str, where: str) -> float:
     if isinstance(value, str) and value.strip() and as_float(value) is None:
         hint = "write a number, or a date as 2026-11-21 or 2026-11-21T12:30"
         raise DataError(f"{value[:40]!r} in {place} is not a time", where=where, hint=hint)
-    found = number(value, place, where)
+    found = read_number(value, place, where)
     if found != found:
         raise DataError(
             f"{place} has no time in this row", where=where, hint="give each row a time"

@@ -14,20 +14,20 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.files import ending
 from ensue.data.series.frequency import read_frequency
 from ensue.data.series.panel import SeriesSettings
-from ensue.data.tables.number_format import NumberFormat, holds_numbers, number_formats
-from ensue.data.tables.numbers import as_float, as_reported
-from ensue.data.tables.rows import SAMPLED_ROWS, WITHOUT_HEADER, refuse_unnamed
-from ensue.data.tables.saved_index import saved_index
-from ensue.data.tables.series_checks import some
+from ensue.data.tables.number_format import NumberFormat, find_number_formats, holds_numbers
+from ensue.data.tables.numbers import as_float, format_cell
+from ensue.data.tables.rows import SAMPLED_ROWS, WITHOUT_HEADER, check_columns
+from ensue.data.tables.saved_index import find_saved_index
+from ensue.data.tables.series_checks import list_names
 from ensue.data.tables.sources import Source
 from ensue.data.tables.times import (
     TimeFormat,
-    format_of,
+    find_time_column,
+    find_time_format,
+    format_time,
     is_filled,
+    may_be_ids,
     read_time,
-    shown,
-    tells_apart,
-    time_column,
 )
 from ensue.errors import DataError
 
@@ -86,7 +86,7 @@ def find_roles(
     _check_names(source, settings, given)
     fitted = {role: like[role] for role in ("id", "time") if like.get(role) in columns}
     free = [column for column in columns if not column or column not in given]
-    index = saved_index(free, [row for _, row in source.rows])
+    index = find_saved_index(free, [row for _, row in source.rows])
     others = [column for column in free if column not in index]
     time = settings.time or fitted.get("time") or _find_time(source, free, others, index)
     times = _find_time_format(source, time, settings, listener, like)
@@ -99,7 +99,7 @@ def find_roles(
         for name in (*free, *settings.target, *covariates)
     }
     before = {name: NumberFormat(**form) for name, form in like.get("numbers", {}).items()}
-    numbers = number_formats(cells, settings.decimal, before)
+    numbers = find_number_formats(cells, settings.decimal, before)
     words = [one for one in free if not holds_numbers(cells[one][:SAMPLED_ROWS], numbers[one])]
     id = settings.id or fitted.get("id") or _find_id(source, free, words, time, listener)
     target = settings.target or tuple(like.get("target", ()))
@@ -121,9 +121,9 @@ def _find_time(
         return named
     # Without any other column of times, the numbers of the rows are the steps.
     sample = [row for _, row in source.rows[:SAMPLED_ROWS]]
-    time = time_column(others, sample) or next(iter(index), None)
+    time = find_time_column(others, sample) or next(iter(index), None)
     if time is None:
-        what = f"none of the columns {some(source.columns)} holds times"
+        what = f"none of the columns {list_names(source.columns)} holds times"
         hint = "add one: dates as 2026-11-21, or 1, 2, 3"
         raise DataError(what, where=source.rows[0][0], hint=hint, flag_hint="name it with --time")
     return time
@@ -136,7 +136,7 @@ def _find_id(
     if named := next((name for name in free if name.lower() == "unique_id"), ""):
         return named
     times = [row.get(time) for _, row in source.rows]
-    ids = [one for one in words if tells_apart([row.get(one) for _, row in source.rows], times)]
+    ids = [one for one in words if may_be_ids([row.get(one) for _, row in source.rows], times)]
     if len(ids) != 1 or len(free) == 1:
         return ""
     what = f"the column {ids[0]!r} is used as the id of the series"
@@ -157,7 +157,7 @@ def _find_target(
         return ("y",)
     if not candidates:
         examples = [
-            f"{as_reported(_first(cells[column]))} in the column {column!r} is not a number"
+            f"{format_cell(_first(cells[column]))} in the column {column!r} is not a number"
             for column in words
         ]
         what = ": ".join(["there is no column of numbers", *examples[:1]])
@@ -172,7 +172,7 @@ def _report_target(
 ) -> None:
     """Report which columns are targets and which are unused. Raises DataError if ambiguous."""
     if id and len(target) > 1:
-        hint = f"name them with --target: {some(target)}"
+        hint = f"name them with --target: {list_names(target)}"
         raise DataError("several columns could be the target", where=source.name, hint=hint)
     if len(target) > 1:
         hint = "to read them as channels of one series, name them with --target"
@@ -182,7 +182,7 @@ def _report_target(
             "to use columns as inputs, name them with --known-covariates, --past-covariates or "
             "--static-covariates; to forecast them, with --target"
         )
-        what = f"unused column{'s' * (len(unused) > 1)}: {some(unused)}"
+        what = f"unused column{'s' * (len(unused) > 1)}: {list_names(unused)}"
         _report(listener, source, what, hint)
 
 
@@ -196,7 +196,7 @@ def _check_numbers(
     """Report ambiguous number formats. Raises DataError for words where numbers are needed."""
     for name in (*settings.target, *settings.known_covariates, *settings.past_covariates):
         if not holds_numbers(cells[name][:SAMPLED_ROWS], used[name]):
-            what = f"the column {name!r} holds no numbers, but {as_reported(_first(cells[name]))}"
+            what = f"the column {name!r} holds no numbers, but {format_cell(_first(cells[name]))}"
             raise DataError(
                 what, where=source.rows[0][0], hint="write numbers, such as 1 and 0 for yes and no"
             )
@@ -214,7 +214,7 @@ def _check_names(source: Source, settings: SeriesSettings, given: Sequence[str])
     if data and ending(Path(source.name)) in WITHOUT_HEADER:
         what = f"the first row holds {', '.join(columns[:3])}, which are not column names"
         raise DataError(what, where=source.name, hint="add a header row, such as ds,y")
-    refuse_unnamed(given, columns, source.name)
+    check_columns(given, columns, source.name)
     counts = Counter(
         (settings.time, *settings.target, *settings.known_covariates, *settings.past_covariates)
     )
@@ -230,14 +230,14 @@ def _find_time_format(
     freq = read_frequency(settings.freq) if settings.freq else None
     before = TimeFormat(**like["times"]) if like.get("time") else None
     cells, where = [row.get(time) for _, row in source.rows], [line for line, _ in source.rows]
-    times = format_of(cells, settings.day_first, where, before, freq, time)
+    times = find_time_format(cells, settings.day_first, where, before, freq, time)
     if times.unix:
         what = f"the integers in {time!r} are read as {times.unit} since 1970, in UTC"
         listener.on_finding(Finding(source.name, what))
     elif times.excel:
         what = (
             f"the integers in {time!r} are read as days of a spreadsheet, starting on "
-            f"{shown(times.read(cells[0]))}"
+            f"{format_time(times.read(cells[0]))}"
         )
         _report(listener, source, what, "if they are only counters, give --freq step")
     elif times.local:

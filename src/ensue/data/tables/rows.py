@@ -36,7 +36,7 @@ NAMED = 5
 """Invalid rows that a message names; there may be millions."""
 
 
-def csv_rows(
+def read_csv_rows(
     path: Path,
     encoding: str,
     longest: int | None,
@@ -53,10 +53,10 @@ def csv_rows(
     reader = csv.reader(
         (line + "\n" for line in chain([first], lines)), delimiter=delimiter, strict=True
     )
-    yield from _fitting(path, names, reader, longest)
+    yield from _pair_fields(path, names, reader, longest)
 
 
-def tsv_rows(
+def read_tsv_rows(
     path: Path,
     encoding: str,
     longest: int | None,
@@ -66,10 +66,10 @@ def tsv_rows(
     """Yield the rows of a TSV file, in which quotes have no meaning. Raises DataError."""
     lines = lines_of(path, encoding, longest, listener)
     reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    yield from _fitting(path, names, reader, longest)
+    yield from _pair_fields(path, names, reader, longest)
 
 
-def _fitting(
+def _pair_fields(
     path: Path, names: Sequence[str] | None, reader: Any, longest: int | None
 ) -> Iterator[Row]:
     """Pair the fields of each row with the names of the columns, or with the first row.
@@ -98,16 +98,16 @@ def _fitting(
             line = reader.line_num + 1
     except csv.Error as error:
         if ragged:
-            raise _ragged(path, len(header), ragged) from None
+            raise _ragged_error(path, len(header), ragged) from None
         where, hint = f"{path}:{line}", 'close it, or write a quote within a field as ""'
         raise DataError(
             f"a quote that opens in this row is not closed ({error})", where=where, hint=hint
         ) from None
     if ragged:
-        raise _ragged(path, len(header), ragged)
+        raise _ragged_error(path, len(header), ragged)
 
 
-def _ragged(path: Path, columns: int, ragged: list[tuple[int, int]]) -> DataError:
+def _ragged_error(path: Path, columns: int, ragged: list[tuple[int, int]]) -> DataError:
     line, fields = ragged[0]
     what = f"the row has {fields} field{'s' * (fields != 1)}, but the header has {columns}"
     others = [str(other) for other, _ in ragged[1:NAMED]] + ["more"] * (len(ragged) > NAMED)
@@ -117,7 +117,9 @@ def _ragged(path: Path, columns: int, ragged: list[tuple[int, int]]) -> DataErro
     )
 
 
-def json_rows(path: Path, encoding: str, longest: int | None, listener: Listener) -> Iterator[Row]:
+def read_json_rows(
+    path: Path, encoding: str, longest: int | None, listener: Listener
+) -> Iterator[Row]:
     """Yield the objects of a JSON Lines file. Raises DataError that names the invalid line."""
     for number, line in enumerate(lines_of(path, encoding, longest, listener), start=1):
         if not line.strip():
@@ -125,11 +127,13 @@ def json_rows(path: Path, encoding: str, longest: int | None, listener: Listener
         try:
             fields = json.loads(line)
         except RecursionError:
-            raise _no_json("too deep", path, number) from None
+            raise _json_error("too deep", path, number) from None
         except json.JSONDecodeError as error:
-            raise _no_json(f"{error.msg.lower()} at column {error.colno}", path, number) from None
+            raise _json_error(
+                f"{error.msg.lower()} at column {error.colno}", path, number
+            ) from None
         except ValueError:  # of int()
-            raise _no_json("a number of thousands of digits", path, number) from None
+            raise _json_error("a number of thousands of digits", path, number) from None
         if "\\u" in line and SURROGATE.search(json.dumps(fields, ensure_ascii=False)):
             what = "a text holds half of a surrogate pair, which is not a character"
             raise DataError(what, where=f"{path}:{number}", hint="correct the \\u in the line")
@@ -141,12 +145,12 @@ def json_rows(path: Path, encoding: str, longest: int | None, listener: Listener
         yield number, fields
 
 
-def _no_json(reason: str, path: Path, number: int) -> DataError:
+def _json_error(reason: str, path: Path, number: int) -> DataError:
     where = f"{path}:{number}"
     return DataError(f"not valid JSON ({reason})", where=where, hint="correct the line")
 
 
-def parquet_rows(
+def read_parquet_rows(
     path: Path, encoding: str, longest: int | None, listener: Listener
 ) -> Iterator[Row]:
     """Yield the rows of a Parquet file, numbered from 1 instead of by line. Raises DataError."""
@@ -154,7 +158,7 @@ def parquet_rows(
 
     with duckdb.connect() as connection:
         try:
-            _refuse_blown_up(path, connection)
+            _check_cell_count(path, connection)
             result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
             columns = [column[0] for column in result.description]
             numbers = count(1)
@@ -167,7 +171,7 @@ def parquet_rows(
     listener.on_progress(path.stat().st_size)
 
 
-def _refuse_blown_up(path: Path, connection: Any) -> None:
+def _check_cell_count(path: Path, connection: Any) -> None:
     """Raise DataError for far more cells than bytes: a page may repeat one row a billion times."""
     count, columns = connection.execute(
         (
@@ -184,7 +188,7 @@ def _refuse_blown_up(path: Path, connection: Any) -> None:
         raise DataError(what, where=str(path), hint="remove repeated rows")
 
 
-def frame_rows(frame: Any) -> Iterator[dict[str, Any]]:
+def read_frame_rows(frame: Any) -> Iterator[dict[str, Any]]:
     """Yield the rows of a data frame that narwhals supports, with the values of JSON Lines.
 
     Missing values are None, times ISO 8601, numbers numbers; column names are texts. An index of
@@ -211,10 +215,10 @@ def frame_rows(frame: Any) -> Iterator[dict[str, Any]]:
         raise DataError(what, where="frame", hint=hint) from None
     names = list(map(str, known.columns))
     for row in known.iter_rows():
-        yield dict(zip(names, map(_plain_cell, row), strict=True))
+        yield dict(zip(names, map(_to_json_cell, row), strict=True))
 
 
-def _plain_cell(value: Any) -> Any:
+def _to_json_cell(value: Any) -> Any:
     """Return a cell of a data frame as JSON has it."""
     if hasattr(value, "tolist"):  # of NumPy
         value = value.tolist()
@@ -223,23 +227,23 @@ def _plain_cell(value: Any) -> Any:
     if isinstance(value, date) and value == value:  # pandas.NaT is a date, and not equal to itself
         return value.isoformat()
     if isinstance(value, list | tuple | set):
-        return list(map(_plain_cell, value))
+        return list(map(_to_json_cell, value))
     if isinstance(value, dict):
-        return {str(name): _plain_cell(one) for name, one in value.items()}
+        return {str(name): _to_json_cell(one) for name, one in value.items()}
     if isinstance(value, float | Decimal):
         return float(value) if isfinite(value) else None if value != value else str(value)
     return str(value) if is_filled(value) else None
 
 
 ROWS: dict[str, Callable[[Path, str, int | None, Listener], Iterator[Row]]] = {
-    ".csv": csv_rows,
-    ".tsv": tsv_rows,
-    ".jsonl": json_rows,
-    ".ndjson": json_rows,
-    ".parquet": parquet_rows,
+    ".csv": read_csv_rows,
+    ".tsv": read_tsv_rows,
+    ".jsonl": read_json_rows,
+    ".ndjson": read_json_rows,
+    ".parquet": read_parquet_rows,
 }
 
-WITHOUT_HEADER = {".csv": csv_rows, ".tsv": tsv_rows}
+WITHOUT_HEADER = {".csv": read_csv_rows, ".tsv": read_tsv_rows}
 """Formats that may lack a header; these readers accept the names of the columns."""
 
 
@@ -254,7 +258,7 @@ def could_be_text(values: Sequence[Any]) -> bool:
     return bool(texts) and worded > len(texts) / 2 and len(set(texts)) > len(texts) / 2
 
 
-def refuse_unnamed(names: Iterable[str], columns: Collection[str], where: str) -> None:
+def check_columns(names: Iterable[str], columns: Collection[str], where: str) -> None:
     """Raise DataError for the first name that is neither a column nor empty."""
     if name := next((name for name in names if name and name not in columns), None):
         raise DataError(
@@ -262,7 +266,7 @@ def refuse_unnamed(names: Iterable[str], columns: Collection[str], where: str) -
         )
 
 
-def refuse_others(files: Sequence[Path], endings: Collection[str]) -> None:
+def check_endings(files: Sequence[Path], endings: Collection[str]) -> None:
     """Raise DataError for the first file whose name has none of the endings."""
     if other := next((path for path in files if ending(path) not in endings), None):
         if (kind := unreadable(other)) not in (None, "empty"):

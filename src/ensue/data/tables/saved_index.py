@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Any
 
 from ensue.data.tables.rows import SAMPLED_ROWS
-from ensue.data.tables.times import kind_of_time
+from ensue.data.tables.times import find_time_kind
 
 UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?|__index_level_\d+__)?")
 """Names of an unnamed column in pandas, in its Parquet files, and in CSV files."""
@@ -30,20 +30,20 @@ NAMED = (
 """Names of an index in `reset_index`, R and databases; such a column must number the rows."""
 
 
-def saved_index(columns: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def find_saved_index(columns: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the index columns: unnamed whole numbers, or row numbers with a usual name.
 
     >>> rows = [{"": str(place), "index": 7 * place, "sales": place} for place in range(3)]
-    >>> saved_index(rows[0], rows)
+    >>> find_saved_index(rows[0], rows)
     ['']
     """
     found = []
     for name in columns:
         if UNNAMED.fullmatch(name):
-            numbers = [_whole(row.get(name)) for row in rows]
+            numbers = [_read_whole(row.get(name)) for row in rows]
             found += [name] * (None not in numbers)
         elif name.lower() in NAMED:
-            numbers = [_whole(row.get(name)) for row in rows]
+            numbers = [_read_whole(row.get(name)) for row in rows]
             first = numbers[0] if numbers else None
             found += [name] * (
                 first in (0, 1) and numbers == list(range(first, first + len(numbers)))
@@ -51,7 +51,7 @@ def saved_index(columns: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> li
     return found
 
 
-def with_times_named(
+def name_times(
     rows: Iterator[tuple[str, Mapping[str, Any]]],
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Rename an unnamed column of times to ds, as pandas writes an index of times."""
@@ -60,16 +60,16 @@ def with_times_named(
     if (
         not sample
         or "ds" in sample[0][1]
-        or kind_of_time([row.get("") for _, row in sample]) != "date"
+        or find_time_kind([row.get("") for _, row in sample]) != "date"
     ):
         return rows
     return ((line, {name or "ds": cell for name, cell in row.items()}) for line, row in rows)
 
 
-def _whole(cell: Any) -> int | None:
+def _read_whole(cell: Any) -> int | None:
     """Parse a whole number; None if the cell is not one.
 
-    >>> _whole("7"), _whole(7.0), _whole("7.5"), _whole(True)
+    >>> _read_whole("7"), _read_whole(7.0), _read_whole("7.5"), _read_whole(True)
     (7, 7, None, None)
     """
     if isinstance(cell, bool):

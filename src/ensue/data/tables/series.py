@@ -10,13 +10,19 @@ from typing import Any
 import numpy as np
 
 from ensue.data.contract import SILENT, Finding, Listener
-from ensue.data.series.joining import after_last_step
+from ensue.data.series.joining import prepend_last_step
 from ensue.data.series.panel import Panel, Series, SeriesSettings
 from ensue.data.tables.number_format import NumberFormat
-from ensue.data.tables.numbers import LARGEST, as_reported
+from ensue.data.tables.numbers import LARGEST, format_cell
 from ensue.data.tables.roles import Roles, find_roles
-from ensue.data.tables.series_checks import Read, checked, find_frequency, some, within_values
-from ensue.data.tables.sources import Source, sources_in
+from ensue.data.tables.series_checks import (
+    Read,
+    check_steps,
+    cut_to_values,
+    find_frequency,
+    list_names,
+)
+from ensue.data.tables.sources import Source, read_sources
 from ensue.data.tables.times import (
     TimeFormat,
     is_filled,
@@ -32,37 +38,37 @@ def read_panel(
     like: Panel | None = None,
 ) -> Panel:
     """Read the series of files and folders, as those of a panel `like` them. Raises DataError."""
-    return panel_of(sources_in(data, settings, listener, like), settings, listener, like)
+    return build_panel(read_sources(data, settings, listener, like), settings, listener, like)
 
 
-def panel_of(
+def build_panel(
     sources: Sequence[Source],
     settings: SeriesSettings,
     listener: Listener = SILENT,
     like: Panel | None = None,
 ) -> Panel:
     """Build a panel from rows: read, checked, and filled if requested. Raises DataError."""
-    found, roles = found_in(sources, settings, listener, like.reading if like else {})
-    found = after_last_step(found, like) if like is not None else found
+    found, roles = read_series(sources, settings, listener, like.reading if like else {})
+    found = prepend_last_step(found, like) if like is not None else found
     for place, name in enumerate(settings.past_covariates if like is None else ()):
         if all(np.isnan(one.series.past[:, place]).all() for one in found):
             hint = "do not name it, or give its numbers"
             raise DataError(f"the column {name!r} has no value", where=sources[0].name, hint=hint)
-    found = within_values(found, roles.channels, sources[0].name, listener, settings.fill)
+    found = cut_to_values(found, roles.channels, sources[0].name, listener, settings.fill)
     frequency = find_frequency(found, settings)
     if like is not None and frequency == like.frequency:
         # Only the panel knows the day of the month of its steps; a few rows do not show it.
         frequency = like.frequency
-    series = tuple(checked(one, frequency, settings) for one in found)
+    series = tuple(check_steps(one, frequency, settings) for one in found)
     if gaps := [f"{int(one.filled.sum()):,} of {one.name!r}" for one in series if one.filled.any()]:
         what = (
             f"filled with {'the previous value' if settings.fill == 'previous' else 'zero'}: "
-            f"{some(gaps)}; metrics exclude these steps"
+            f"{list_names(gaps)}; metrics exclude these steps"
         )
         listener.on_finding(Finding(sources[0].name, what))
-    if beside := _filled_beside(found, series, settings):
+    if beside := _count_filled_covariates(found, series, settings):
         listener.on_finding(
-            Finding(sources[0].name, f"filled in the same way, in covariates: {some(beside)}")
+            Finding(sources[0].name, f"filled in the same way, in covariates: {list_names(beside)}")
         )
     columns = (
         roles.channels,
@@ -73,7 +79,7 @@ def panel_of(
     return Panel(series, frequency, *columns, reading=roles.to_json())
 
 
-def _filled_beside(
+def _count_filled_covariates(
     found: Sequence[Read], series: Sequence[Series], settings: SeriesSettings
 ) -> list[str]:
     """Count the filled values of each covariate, missing rows included."""
@@ -90,7 +96,7 @@ def _filled_beside(
     return [f"{count:,} of {name!r}" for name, count in counts.items() if count]
 
 
-def found_in(
+def read_series(
     sources: Sequence[Source], settings: SeriesSettings, listener: Listener, like: Mapping[str, Any]
 ) -> tuple[list[Read], Roles]:
     """Return the series with unchecked times, and the roles of the columns.
@@ -107,7 +113,7 @@ def found_in(
             raise DataError("there are no rows", where=source.name, hint="give a row for each step")
         roles = find_roles(source, settings, listener, like)
         first = first or roles
-        read = list(_series(source, roles, settings, several=len(sources) > 1))
+        read = list(_split_series(source, roles, settings, several=len(sources) > 1))
         if (moved := sum(one.unordered > 0 for one in read)) > 0:
             what = f"the rows of {moved:,} series are not in order of time, and were sorted"
             listener.on_finding(Finding(source.name, what))
@@ -128,7 +134,7 @@ def found_in(
     return found, first or Roles("", "", ("value",), False, TimeFormat(), {})
 
 
-def _series(
+def _split_series(
     source: Source, roles: Roles, settings: SeriesSettings, *, several: bool
 ) -> Iterator[Read]:
     """Yield each series of a source, with the place of each of its rows."""
@@ -150,17 +156,17 @@ def _series(
                 [rows[row] for row in order],
                 [where[row] for row in order],
             )
-        known = _numbers(
+        known = _read_numbers(
             rows, where, settings.known_covariates, roles.numbers, whole=not settings.fill
         )
-        past = _numbers(rows, where, settings.past_covariates, roles.numbers)
+        past = _read_numbers(rows, where, settings.past_covariates, roles.numbers)
         static = tuple(
-            _static(rows, where, column, roles.numbers[column], name)
+            _read_static(rows, where, column, roles.numbers[column], name)
             for column in settings.static_covariates
         )
         sets = [(column,) for column in roles.target] if roles.wide else [roles.target]
         for target in sets:
-            values = _numbers(rows, where, target, roles.numbers)
+            values = _read_numbers(rows, where, target, roles.numbers)
             end = len(rows)
             # Rows with an empty target at the end hold the known covariates of the future.
             if settings.known_covariates:
@@ -171,7 +177,7 @@ def _series(
             yield Read(series, where, unordered, times[end:])
 
 
-def _numbers(
+def _read_numbers(
     rows: Sequence[Mapping[str, Any]],
     where: Sequence[str],
     columns: Sequence[str],
@@ -191,7 +197,7 @@ def _numbers(
             empty = not is_filled(cell)
             number = np.nan if empty else form.read(cell)
             if number is None or abs(number) > LARGEST:
-                what = f"{as_reported(cell)} in the column {column!r} is not a valid number"
+                what = f"{format_cell(cell)} in the column {column!r} is not a valid number"
                 raise DataError(
                     what,
                     where=where[place],
@@ -210,7 +216,7 @@ def _numbers(
     return values
 
 
-def _static(
+def _read_static(
     rows: Sequence[Mapping[str, Any]],
     where: Sequence[str],
     column: str,
@@ -221,8 +227,8 @@ def _static(
     for place, row in enumerate(rows):
         if row.get(column) != first:
             what = (
-                f"the static column {column!r} is {as_reported(row.get(column))} here, but "
-                f"{as_reported(first)} in the first row of {name!r}"
+                f"the static column {column!r} is {format_cell(row.get(column))} here, but "
+                f"{format_cell(first)} in the first row of {name!r}"
             )
             raise DataError(
                 what,

@@ -9,9 +9,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ensue.data.contract import Finding, Listener
-from ensue.data.series.frequency import Frequency, Times, read_frequency, steps_between, usual
+from ensue.data.series.frequency import (
+    Frequency,
+    Times,
+    count_steps,
+    infer_frequency,
+    read_frequency,
+)
 from ensue.data.series.panel import Series, SeriesSettings
-from ensue.data.tables.times import shown
+from ensue.data.tables.times import format_time
 from ensue.errors import DataError, SettingError
 
 REPEATED = 3
@@ -37,7 +43,7 @@ class Read:
     """The times of rows after the last step, which hold known covariates alone."""
 
 
-def within_values(
+def cut_to_values(
     found: Sequence[Read], channels: Sequence[str], where: str, listener: Listener, fill: str = ""
 ) -> list[Read]:
     """Cut each series to the steps from its first value to its last: empty ends are not gaps.
@@ -50,7 +56,9 @@ def within_values(
         there = ~np.isnan(one.series.values)
         first = int(there.argmax(0).max()) if there.any(0).all() else len(there)
         if fill == "previous":
-            first = max(first, *(_begin(values) for values in (one.series.past, one.series.known)))
+            first = max(
+                first, *(_find_begin(values) for values in (one.series.past, one.series.known))
+            )
         end = len(there) - int(there[::-1].argmax(0).max()) if there.any(0).all() else 0
         if first >= end:
             empty = [
@@ -62,31 +70,32 @@ def within_values(
             cut.append(one)
         else:
             times = one.series.times
-            short.append(
-                f"{one.series.name!r} from {shown(times[first])} to {shown(times[end - 1])}"
-            )
+            begin, last = format_time(times[first]), format_time(times[end - 1])
+            short.append(f"{one.series.name!r} from {begin} to {last}")
             future = (
                 np.concatenate([times[end:], one.future])
                 if one.series.known.shape[1]
                 else times[:0]
             )
-            cut.append(Read(_between(one.series, first, end), one.rows[first:], future=future))
+            cut.append(Read(_slice(one.series, first, end), one.rows[first:], future=future))
     if not cut:
         hint = (
             "give the rows before them too, at least the last one"
             if found[0].series.known.size
             else "give numbers"
         )
-        raise DataError(f"series without any value: {some(none)}", where=where, hint=hint)
+        raise DataError(f"series without any value: {list_names(none)}", where=where, hint=hint)
     if none:
-        listener.on_finding(Finding(where, f"left out series without any value: {some(none)}"))
+        listener.on_finding(
+            Finding(where, f"left out series without any value: {list_names(none)}")
+        )
     if short:
-        what = f"empty steps before the first and after the last value are left out: {some(short)}"
-        listener.on_finding(Finding(where, what))
+        what = "empty steps before the first and after the last value are left out"
+        listener.on_finding(Finding(where, f"{what}: {list_names(short)}"))
     return cut
 
 
-def _begin(values: np.ndarray) -> int:
+def _find_begin(values: np.ndarray) -> int:
     """Return the first row at which every column has begun; the row count if a column is empty."""
     there = ~np.isnan(values)
     if not values.shape[1]:
@@ -94,15 +103,15 @@ def _begin(values: np.ndarray) -> int:
     return int(there.argmax(0).max()) if there.any(0).all() else len(values)
 
 
-def _between(one: Series, first: int, end: int) -> Series:
+def _slice(one: Series, first: int, end: int) -> Series:
     parts = {name: getattr(one, name)[first:end] for name in ("times", "values", "past", "filled")}
     return replace(one, **parts, known=one.known[first : None if one.known.shape[1] else end])
 
 
-def some(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
     """List the first few names, and count the others.
 
-    >>> some(["a", "b"]), some(list("abcdefg"))
+    >>> list_names(["a", "b"]), list_names(list("abcdefg"))
     ('a, b', 'a, b, c, d, e and 2 more')
     """
     return ", ".join(names[:NAMED]) + (
@@ -115,7 +124,7 @@ def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency
 
     Raises DataError if there are two.
     """
-    each = [usual(one.series.times) for one in found]
+    each = [infer_frequency(one.series.times) for one in found]
     if settings.freq:
         given = read_frequency(settings.freq)
         days = Counter(one.on for one in each if one is not None and one.base == "month")
@@ -132,11 +141,11 @@ def find_frequency(found: Sequence[Read], settings: SeriesSettings) -> Frequency
     for one, frequency in zip(found, each, strict=True):
         # The frequency of a series with few steps is unreliable: some may be missing.
         if frequency not in (None, most) and len(one.series) > REPEATED:
-            raise _two(one, one.series.times, len(one.series) - 1, most, frequency)  # type: ignore[arg-type]
+            raise _two_frequencies(one, one.series.times, len(one.series) - 1, most, frequency)  # type: ignore[arg-type]
     return most
 
 
-def as_dates(times: Times, frequency: Frequency) -> Times:
+def to_dates(times: Times, frequency: Frequency) -> Times:
     """Convert integers to years if the frequency is yearly. Raises SettingError."""
     if times.dtype.kind == "M":
         if frequency.base == "step":
@@ -154,24 +163,24 @@ def as_dates(times: Times, frequency: Frequency) -> Times:
     return np.array([f"{year:04d}-01-01" for year in times], "datetime64[s]")
 
 
-def checked(one: Read, frequency: Frequency, settings: SeriesSettings) -> Series:
+def check_steps(one: Read, frequency: Frequency, settings: SeriesSettings) -> Series:
     """Return a series with valid times, its gaps filled if requested.
 
     Raises DataError that names the first invalid row.
     """
-    series = replace(one.series, times=as_dates(one.series.times, frequency))
+    series = replace(one.series, times=to_dates(one.series.times, frequency))
     # Rows of the future hold known covariates: their times must follow the frequency too.
     times = (
-        np.concatenate([series.times, as_dates(one.future, frequency)])
+        np.concatenate([series.times, to_dates(one.future, frequency)])
         if len(one.future)
         else series.times
     )
-    distances = steps_between(times, frequency)
+    distances = count_steps(times, frequency)
     for row in np.flatnonzero(distances != 1):
         _refuse(one, times, int(row) + 1, distances, frequency, filled=bool(settings.fill))
     if settings.fill:
         _refuse_far(one, times, distances, frequency)
-        series = _filled(series, distances, frequency, settings.fill)
+        series = _fill_gaps(series, distances, frequency, settings.fill)
     else:
         _refuse_missing(one, series)
     return series
@@ -182,7 +191,7 @@ def _refuse(
 ) -> None:
     distance, what, where = (
         distances[row - 1],
-        f"{shown(times[row])} of {one.series.name!r}",
+        f"{format_time(times[row])} of {one.series.name!r}",
         one.rows[row],
     )
     if distance == 0 and times[row] == times[row - 1]:
@@ -196,7 +205,7 @@ def _refuse(
             "name the column of series ids with --id",
         )
         raise DataError(
-            f"the time {what} comes after {shown(times[row - 1])}",
+            f"the time {what} comes after {format_time(times[row - 1])}",
             where=where,
             hint=hint,
             flag_hint=flag_hint,
@@ -208,7 +217,7 @@ def _refuse(
         and following.max() <= ALIKE * following.min()
     )
     if distance != round(distance) or alike:
-        raise _two(one, times, row, frequency, None)
+        raise _two_frequencies(one, times, row, frequency, None)
     if not filled:
         gap = (
             f"a gap of {distance - 1:.0f} step{'s' * bool(distance > 2)} of {frequency.one} "
@@ -223,7 +232,7 @@ def _refuse_far(one: Read, times: Times, distances: np.ndarray, frequency: Frequ
         row = int(distances.argmax()) + 1
         what = (
             f"{distances[row - 1] - 1:.0f} steps of {frequency.one} are missing before "
-            f"{shown(times[row])}"
+            f"{format_time(times[row])}"
         )
         hint = "correct the time, or split the series into several files"
         raise DataError(
@@ -231,13 +240,13 @@ def _refuse_far(one: Read, times: Times, distances: np.ndarray, frequency: Frequ
         )
 
 
-def _two(
+def _two_frequencies(
     one: Read, times: Times, row: int, frequency: Frequency, other: Frequency | None
 ) -> DataError:
     found = (
         f"a step of {other.one}"
         if other
-        else f"from {shown(times[row - 1])} to {shown(times[row])}"
+        else f"from {format_time(times[row - 1])} to {format_time(times[row])}"
     )
     what = f"two frequencies: {found} in {one.series.name!r}, but the usual step is {frequency.one}"
     return DataError(
@@ -251,13 +260,13 @@ def _refuse_missing(one: Read, series: Series) -> None:
     for name, values in (("target", series.values), ("past", series.past)):
         if len(bad := np.argwhere(np.isnan(values))):
             what = (
-                f"the {name} value at {shown(series.times[bad[0][0]])} of {series.name!r} is "
+                f"the {name} value at {format_time(series.times[bad[0][0]])} of {series.name!r} is "
                 f"missing"
             )
             raise DataError(what, where=one.rows[bad[0][0]], hint="fill it in", flag_hint=FILLS)
 
 
-def _filled(series: Series, distances: np.ndarray, frequency: Frequency, how: str) -> Series:
+def _fill_gaps(series: Series, distances: np.ndarray, frequency: Frequency, how: str) -> Series:
     """Insert the missing steps, as zero or as the previous value."""
     if how not in ("previous", "zero"):
         raise SettingError(f"unknown fill {how!r}", where="--fill", hint="choose previous or zero")
@@ -279,7 +288,7 @@ def _filled(series: Series, distances: np.ndarray, frequency: Frequency, how: st
         last = np.maximum.accumulate(
             np.where(np.isnan(whole), 0, np.arange(len(whole))[:, None]), axis=0
         )
-        # `within_values` makes every column begin with a number.
+        # `cut_to_values` makes every column begin with a number.
         return np.take_along_axis(whole, last, axis=0)
 
     filled = np.isnan(insert_gaps(series.values))

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from ensue.data.contract import Finding, Listener
 from ensue.data.readers.lines import lines_of
 from ensue.data.series.panel import Series, SeriesSettings
-from ensue.data.tables.number_format import NumberFormat, number_formats
-from ensue.data.tables.numbers import LARGEST, as_float, as_reported, count_in
+from ensue.data.tables.number_format import NumberFormat, find_number_formats
+from ensue.data.tables.numbers import LARGEST, as_float, format_cell, read_count
 from ensue.data.tables.rows import SAMPLED_ROWS
 from ensue.data.tables.series_checks import Read
-from ensue.data.tables.times import format_of, is_filled, read_time, read_times
+from ensue.data.tables.times import find_time_format, is_filled, read_time, read_times
 from ensue.errors import DataError
 
 M3_ENDING, M3_COLUMNS = "values...", 6
@@ -42,7 +42,7 @@ class RowLayout:
     """The number of the first step."""
 
 
-class Everywhere(Sequence[str]):
+class SamePlace(Sequence[str]):
     """The same place for each step of a row."""
 
     def __init__(self, where: str, count: int) -> None:
@@ -50,7 +50,7 @@ class Everywhere(Sequence[str]):
 
     def __getitem__(self, place: Any) -> Any:
         return (
-            Everywhere(self.where, len(range(self.length)[place]))
+            SamePlace(self.where, len(range(self.length)[place]))
             if isinstance(place, slice)
             else self.where
         )
@@ -59,12 +59,12 @@ class Everywhere(Sequence[str]):
         return self.length
 
 
-def row_layout(
+def find_row_layout(
     columns: Sequence[str], rows: Sequence[Mapping[str, Any]], fewest: int = FEWEST
 ) -> RowLayout | None:
     """Detect a table with one series per row, by its column names and first rows; else None.
 
-    >>> row_layout(["id", "d_8", "d_9", "d_10", "d_11", "d_12"], [{"id": "a"}])
+    >>> find_row_layout(["id", "d_8", "d_9", "d_10", "d_11", "d_12"], [{"id": "a"}])
     RowLayout(names=('id',), steps=('d_8', 'd_9', 'd_10', 'd_11', 'd_12'), dated=False, first=8)
     """
     first, number = len(columns), 1
@@ -74,7 +74,7 @@ def row_layout(
         first -= 1
     dated = len(columns) - first >= fewest
     if not dated:
-        first, number = _first_numbered(columns)
+        first, number = _find_numbered(columns)
         # In M4 the first numbered column, V1, holds the name.
         if first < len(columns) and any(_is_word(row.get(columns[first])) for row in rows):
             first, number = first + 1, 1
@@ -92,7 +92,7 @@ def _is_word(cell: Any) -> bool:
     return is_filled(cell) and as_float(cell) is None
 
 
-def _first_numbered(columns: Sequence[str]) -> tuple[int, int]:
+def _find_numbered(columns: Sequence[str]) -> tuple[int, int]:
     """Return the place of the first of the consecutively numbered last columns, and its number."""
     first, before = len(columns), None
     for place in range(len(columns) - 1, -1, -1):
@@ -114,7 +114,7 @@ def read_rows(
     sample = list(islice(rows, SAMPLED_ROWS))
     where = sample[0][0]
     cells = [row.get(step) for _, row in sample for step in layout.steps]
-    form = number_formats({"value": cells}, settings.decimal, {})["value"]
+    form = find_number_formats({"value": cells}, settings.decimal, {})["value"]
     times: Any = layout.first + np.arange(len(layout.steps))
     if layout.dated:
         places = [where] * len(layout.steps)
@@ -122,9 +122,9 @@ def read_rows(
             layout.steps,
             places,
             "names of columns",
-            format_of(layout.steps, settings.day_first, places),
+            find_time_format(layout.steps, settings.day_first, places),
         )
-    ids = [settings.id] if settings.id else _ids(layout, [row for _, row in sample])
+    ids = [settings.id] if settings.id else _find_ids(layout, [row for _, row in sample])
     steps = "dated" if layout.dated else "numbered"
     what = (
         f"each row is read as a series, named by {' and '.join(map(repr, ids))}, with "
@@ -139,17 +139,19 @@ def read_rows(
             Finding(where, form.doubt, f"if that is wrong, give --set data.decimal={form.other}")
         )
     for where, row in chain(sample, rows):
-        values = _values([row.get(step) for step in layout.steps], form, layout.steps, where)
+        values = _read_values([row.get(step) for step in layout.steps], form, layout.steps, where)
         there = np.flatnonzero(~np.isnan(values))
         end = int(there[-1]) + 1 if len(there) else 0
         name = "/".join(str(row.get(one)) for one in ids)
-        static = tuple(_constant(row.get(column), form) for column in settings.static_covariates)
+        static = tuple(
+            _read_constant(row.get(column), form) for column in settings.static_covariates
+        )
         empty = np.zeros((end, 0))
         series = Series(name, times[:end], values[:end, None], empty, empty, static)
-        yield Read(series, Everywhere(where, end))
+        yield Read(series, SamePlace(where, end))
 
 
-def _ids(layout: RowLayout, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _find_ids(layout: RowLayout, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the first column whose values are unique in the sample; else all columns of names."""
     for name in layout.names:
         cells = [str(row.get(name)) for row in rows if is_filled(row.get(name))]
@@ -158,7 +160,7 @@ def _ids(layout: RowLayout, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(layout.names)
 
 
-def _values(
+def _read_values(
     cells: list[Any], form: NumberFormat, steps: Sequence[str], where: str
 ) -> NDArray[np.float64]:
     while cells and cells[-1] in (None, ""):
@@ -170,26 +172,26 @@ def _values(
             if (np.abs(values) <= LARGEST).all():
                 return values
     return np.array(
-        [_value(cell, form, step, where) for cell, step in zip(cells, steps, strict=False)]
+        [_read_value(cell, form, step, where) for cell, step in zip(cells, steps, strict=False)]
     )
 
 
-def _value(cell: Any, form: NumberFormat, step: str, where: str) -> float:
+def _read_value(cell: Any, form: NumberFormat, step: str, where: str) -> float:
     value = form.read(cell) if is_filled(cell) else np.nan
     if value is None or abs(value) > LARGEST:
-        what = f"{as_reported(cell)} in the column {step!r} is not a valid number"
+        what = f"{format_cell(cell)} in the column {step!r} is not a valid number"
         raise DataError(
             what, where=where, hint="correct it", flag_hint="leave the cell empty and give --fill"
         )
     return value
 
 
-def _constant(cell: Any, form: NumberFormat) -> Any:
+def _read_constant(cell: Any, form: NumberFormat) -> Any:
     number = form.read(cell)
     return str(cell) if number is None or not abs(number) <= LARGEST else number
 
 
-def m3_rows(
+def read_m3_rows(
     path: Path, encoding: str, listener: Listener
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the steps of a file with one series per line, as rows of a long table.
@@ -199,7 +201,7 @@ def m3_rows(
     for number, line in enumerate(islice(lines_of(path, encoding, None, listener), 1, None), 2):
         fields, where = line.split(","), f"{path}:{number}"
         count = fields[1].strip() if len(fields) > 1 else "missing"
-        if len(fields) - M3_COLUMNS != count_in(count):
+        if len(fields) - M3_COLUMNS != read_count(count):
             values = max(len(fields) - M3_COLUMNS, 0)
             what = f"the line has {values} values, but its second column is {count[:40]}"
             raise DataError(what, where=where, hint="correct the second column")

@@ -11,7 +11,9 @@ from ensue.data.tables.rows import Row
 from ensue.errors import DataError
 
 
-def snana_rows(path: Path, encoding: str, longest: int | None, listener: Listener) -> Iterator[Row]:
+def read_snana_rows(
+    path: Path, encoding: str, longest: int | None, listener: Listener
+) -> Iterator[Row]:
     """Yield one row per observation: the columns of `VARLIST`, and the header.
 
     Of each header keyword, the first word counts. Raises DataError that names the line of an

@@ -15,13 +15,19 @@ from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.tables.rows import (
     ROWS,
     SAMPLED_ROWS,
-    frame_rows,
-    refuse_others,
-    refuse_unnamed,
+    check_columns,
+    check_endings,
+    read_frame_rows,
 )
-from ensue.data.tables.saved_index import with_times_named
+from ensue.data.tables.saved_index import name_times
 from ensue.data.tables.series_checks import Read
-from ensue.data.tables.series_rows import FEWEST, M3_ENDING, m3_rows, read_rows, row_layout
+from ensue.data.tables.series_rows import (
+    FEWEST,
+    M3_ENDING,
+    find_row_layout,
+    read_m3_rows,
+    read_rows,
+)
 from ensue.data.tables.times import (
     is_filled,
 )
@@ -47,7 +53,7 @@ class Source:
         return list(dict.fromkeys(name for _, row in self.rows[:SAMPLED_ROWS] for name in row))
 
 
-def sources_in(
+def read_sources(
     data: Sequence[Path],
     settings: SeriesSettings,
     listener: Listener = SILENT,
@@ -57,48 +63,48 @@ def sources_in(
     return [
         one
         for path in find_files(data, listener)
-        for one in _sources(path, settings, listener, like)
+        for one in _read_file(path, settings, listener, like)
     ]
 
 
-def frame_source(
+def read_frame(
     frame: Any, settings: SeriesSettings, listener: Listener = SILENT, like: Panel | None = None
 ) -> Source:
     """Read the rows of a data frame of any library that narwhals supports. Raises DataError."""
     rows = (
         (f"frame, row {number}", row)
-        for number, row in enumerate(frame_rows(frame), 1)
-        if _holds(row)
+        for number, row in enumerate(read_frame_rows(frame), 1)
+        if _has_values(row)
     )
-    return _source("frame", rows, settings, listener, like)
+    return _build_source("frame", rows, settings, listener, like)
 
 
-def _sources(
+def _read_file(
     path: Path, settings: SeriesSettings, listener: Listener, like: Panel | None
 ) -> Iterator[Source]:
-    refuse_others([path], ROWS)
+    check_endings([path], ROWS)
     encoding = settings.encoding
     if ending(path) == ".csv":
         header = next(lines_of(path, encoding), "")
         if header.endswith(M3_ENDING):
-            yield Source(str(path), list(m3_rows(path, encoding, listener)))
+            yield Source(str(path), list(read_m3_rows(path, encoding, listener)))
             return
     # Spreadsheets leave rows of empty cells behind.
     read = ROWS[ending(path)](path, encoding, None, listener)
-    yield _source(
+    yield _build_source(
         str(path),
-        ((f"{path}:{line}", row) for line, row in read if _holds(row)),
+        ((f"{path}:{line}", row) for line, row in read if _has_values(row)),
         settings,
         listener,
         like,
     )
 
 
-def _holds(row: Mapping[str, Any]) -> bool:
+def _has_values(row: Mapping[str, Any]) -> bool:
     return any(map(is_filled, row.values()))
 
 
-def _source(
+def _build_source(
     name: str,
     rows: Iterator[tuple[str, Mapping[str, Any]]],
     settings: SeriesSettings,
@@ -109,14 +115,14 @@ def _source(
 
     Such a table is read row by row, since it may be large.
     """
-    rows = with_times_named(rows)
+    rows = name_times(rows)
     sample = list(islice(rows, SAMPLED_ROWS))
     columns = list(sample[0][1]) if sample else []
     # If the training table had one series per row, a single new step is enough to recognise it.
     fewest = 1 if like is not None and not like.reading.get("time", "ds") else FEWEST
-    layout = row_layout(columns, [row for _, row in sample], fewest)
+    layout = find_row_layout(columns, [row for _, row in sample], fewest)
     long = (settings.time, *settings.target, *settings.known_covariates, *settings.past_covariates)
     if layout is None or any(long):
         return Source(name, [*sample, *rows])
-    refuse_unnamed((settings.id, *settings.static_covariates), layout.names, name)
+    check_columns((settings.id, *settings.static_covariates), layout.names, name)
     return Source(name, (), list(read_rows(chain(sample, rows), layout, settings, listener)))

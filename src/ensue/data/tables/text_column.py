@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ensue.data.contract import SILENT, Finding, Listener, Piece, Reader
 from ensue.data.tables.labelled import LabelledTable
-from ensue.data.tables.rows import ROWS, refuse_others
+from ensue.data.tables.rows import ROWS, check_endings
 
 
 class TableReader(Reader):
@@ -17,7 +17,7 @@ class TableReader(Reader):
 
     def __init__(self, files: Sequence[Path], column: str, encoding: str, longest: int) -> None:
         """Raises DataError if one of the files is not a table."""
-        refuse_others(files, ROWS)
+        check_endings(files, ROWS)
         how = LabelledTable(
             text=column,
             header="yes",

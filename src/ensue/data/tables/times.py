@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ensue.data.series.frequency import Frequency
-from ensue.data.tables.numbers import as_reported
+from ensue.data.tables.numbers import format_cell
 from ensue.errors import DataError
 
 WRITTEN = (
@@ -103,7 +103,7 @@ def read_time(value: Any, day_first: bool = True, compact: bool = False) -> Any:
     if not is_filled(value):
         return None
     if isinstance(value, datetime):
-        return _plain(value)
+        return _to_datetime64(value)
     text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value).strip()
     if compact:
         clock = ":".join([text[place : place + 2] or "00" for place in (8, 10, 12)])
@@ -126,14 +126,14 @@ def _read_text(text: str, day_first: bool) -> Any:
     elif span := SPAN.fullmatch(text):
         text = span[1]
     with suppress(ValueError, OverflowError):  # year 1 in another time zone may not exist
-        return _plain(_spoken(text, day_first) or datetime.fromisoformat(text))
+        return _to_datetime64(_read_spoken(text, day_first) or datetime.fromisoformat(text))
     for form in WRITTEN:
         with suppress(ValueError, OverflowError):
-            return _plain(datetime.strptime(text, form))
+            return _to_datetime64(datetime.strptime(text, form))
     return None
 
 
-def _spoken(text: str, day_first: bool) -> datetime | None:
+def _read_spoken(text: str, day_first: bool) -> datetime | None:
     """Parse a date with marks, and perhaps a time; None for another form. Raises ValueError."""
     if found := YEAR_FIRST.fullmatch(text):
         year, _, month, day, rest = found.groups()
@@ -158,7 +158,7 @@ def _spoken(text: str, day_first: bool) -> datetime | None:
     )
 
 
-def _plain(time: datetime) -> np.datetime64:
+def _to_datetime64(time: datetime) -> np.datetime64:
     if time.tzinfo is not None:
         time = time.astimezone(UTC).replace(tzinfo=None)
     return np.datetime64(
@@ -224,7 +224,7 @@ class TimeFormat:
         return time
 
 
-def format_of(
+def find_time_format(
     cells: Iterable[Any],
     day_first: bool | None,
     where: Sequence[str],
@@ -244,7 +244,7 @@ def format_of(
     clocks = {found[2] if (found := CLOCKED.fullmatch(text)) else None for text in texts}
     if len(clocks) == 1 and None not in clocks and not within_day and not (like and like.local):
         return TimeFormat(midnight=True)
-    first = day_first if day_first is not None else _day_first(texts, where, like)
+    first = day_first if day_first is not None else _find_day_first(texts, where, like)
     found = TimeFormat(day_first=first, local=like is not None and like.local)
     times = [time for text in texts if (time := read_time(text, found.day_first)) is not None]
     if times and not (freq and freq.base == "step") and all(map(is_unix, times)):
@@ -266,7 +266,7 @@ def format_of(
     return found
 
 
-def _day_first(texts: Sequence[str], where: Sequence[str], like: TimeFormat | None) -> bool:
+def _find_day_first(texts: Sequence[str], where: Sequence[str], like: TimeFormat | None) -> bool:
     spoken = [
         (place, found)
         for place, text in enumerate(texts)
@@ -308,12 +308,12 @@ def _local_day(time: np.datetime64) -> np.datetime64:
     return (time + np.timedelta64(DAY - EAST, "s")).astype("datetime64[D]").astype("datetime64[s]")
 
 
-def time_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+def find_time_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
     """Return the first column of dates; else of integers with a name of times; else of Unix times.
 
     None if there is none.
     """
-    kinds = {name: kind_of_time([row.get(name) for row in rows]) for name in columns}
+    kinds = {name: find_time_kind([row.get(name) for row in rows]) for name in columns}
     dates = [name for name in columns if kinds[name] == "date"]
     named = [
         name
@@ -324,7 +324,7 @@ def time_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> st
     return (dates or named or unix or [None])[0]
 
 
-def kind_of_time(cells: Sequence[Any]) -> str:
+def find_time_kind(cells: Sequence[Any]) -> str:
     """Return what most cells of a column are: "date", "integer", "unix" or "" for no times."""
     filled = [cell for cell in cells if is_filled(cell)]
     times = [
@@ -341,12 +341,12 @@ def kind_of_time(cells: Sequence[Any]) -> str:
     return "unix" if all(map(is_unix, times)) and len(set(times)) > len(times) / 2 else "integer"
 
 
-def tells_apart(cells: Sequence[Any], times: Sequence[Any]) -> bool:
+def may_be_ids(cells: Sequence[Any], times: Sequence[Any]) -> bool:
     """Whether a column of words may hold ids.
 
     Dates are not ids, nor words that alternate although no time occurs twice.
     """
-    if kind_of_time(cells) == "date":
+    if find_time_kind(cells) == "date":
         return False
     moves = sum(one != other for one, other in pairwise(cells))
     return moves < len(set(map(str, cells))) or len(set(map(str, times))) < len(times)
@@ -363,7 +363,7 @@ def read_times(
     for place, time in enumerate(times):
         if time is None or type(time) is not type(times[0]):
             alike = "" if time is None else " like those before"
-            what = f"{as_reported(cells[place])} in the column {column!r} is not a time{alike}"
+            what = f"{format_cell(cells[place])} in the column {column!r} is not a time{alike}"
             raise DataError(
                 what,
                 where=where[place],
@@ -382,10 +382,10 @@ def read_times(
     return found
 
 
-def shown(time: Any) -> int | str:
+def format_time(time: Any) -> int | str:
     """Format a time, without the time of day at midnight.
 
-    >>> shown(np.datetime64("2026-11-01T00:00:00")), shown(np.int64(7))
+    >>> format_time(np.datetime64("2026-11-01T00:00:00")), format_time(np.int64(7))
     ('2026-11-01', 7)
     """
     return (

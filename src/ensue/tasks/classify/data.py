@@ -13,7 +13,7 @@ from ensue.data.contract import Finding, Listener
 from ensue.data.dataset import CONTENTS, Examples, load_examples, save_examples
 from ensue.data.demos import demo_name, write_demo
 from ensue.data.labelled import LabelledReader
-from ensue.data.labelled_examples import files_by_part, open_readers
+from ensue.data.labelled_examples import find_files_by_part, open_readers
 from ensue.data.labelled_parts import LabelledParts, prepare_labelled
 from ensue.data.prepare import fingerprint
 from ensue.settings import to_plain
@@ -85,7 +85,7 @@ def _read(settings: ClassifySettings, data: Sequence[Path], cache: Cache) -> Kep
     findings: list[Finding] = []
     listener = Listener(findings.append)
     demo = demo_name(data, "classify", "modules")
-    files = files_by_part(
+    files = find_files_by_part(
         [write_demo(demo, cache.folder)] if demo else data, settings.data, listener
     )
     reader, readers = open_readers(files, settings.data, listener)

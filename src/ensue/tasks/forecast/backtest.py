@@ -15,7 +15,7 @@ from torch import nn
 
 from ensue.data.series.backtest import Origins
 from ensue.data.series.windows import WindowFeed, WindowGatherer
-from ensue.data.tables.times import shown
+from ensue.data.tables.times import format_time
 from ensue.errors import DataError
 from ensue.evaluation.forecasting.conformal import FEW, ConformalIntervals
 from ensue.evaluation.forecasting.distributions import Forecast, concatenate, select
@@ -62,7 +62,7 @@ def build(settings: Any, prepared: Prepared) -> tuple[Any, WindowGatherer]:
         return model, inputs
     for one in prepared.panel.series:
         if len(bad := np.argwhere((one.values < 0) | (one.values != np.round(one.values)))):
-            value, time = one.values[tuple(bad[0])], shown(one.times[bad[0][0]])
+            value, time = one.values[tuple(bad[0])], format_time(one.times[bad[0][0]])
             hint = "give counts, or another head, such as --set model.head=student"
             raise DataError(
                 f"{value:g} at {time} is no count, which the head is for", where=one.name, hint=hint

@@ -15,7 +15,7 @@ from ensue.atomic_io import write_errors
 from ensue.data.contract import Finding, Listener
 from ensue.data.demos import demo_name, write_demo
 from ensue.data.prepare import fingerprint
-from ensue.data.series.backtest import Layout, Origins, describe, lay_out, origins, span
+from ensue.data.series.backtest import Layout, Origins, describe, find_origins, get_span, lay_out
 from ensue.data.series.panel import Panel
 from ensue.data.series.parts import read_series_of_parts
 from ensue.data.series.windows import Covariates, Scaling, WindowGatherer
@@ -50,13 +50,13 @@ class Prepared:
 
     def origins(self, part: str) -> Origins:
         """Give where forecasts of a part begin."""
-        return origins(self.panel, self.layout, part)
+        return find_origins(self.panel, self.layout, part)
 
     def ends(self, part: str) -> list[int]:
         """Give where the train part, what is before the rehearsal, or all before the test, ends
         in each series."""
         if part == "rehearsal":
-            return [span(len(one), self.layout, part, 0)[0] for one in self.panel.series]
+            return [get_span(len(one), self.layout, part, 0)[0] for one in self.panel.series]
         after = self.layout.test + (self.layout.validation_steps if part == "train" else 0)
         return [max(len(one) - after, 0) for one in self.panel.series]
 

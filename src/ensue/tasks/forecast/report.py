@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ensue.data.series.backtest import Origins, too_short
-from ensue.data.tables.series_checks import some
+from ensue.data.series.backtest import Origins, describe_short
+from ensue.data.tables.series_checks import list_names
 from ensue.escape import for_markdown
 from ensue.evaluation.forecasting.conformal import FEW
 from ensue.evaluation.forecasting.naive import SIMPLE
@@ -94,7 +94,7 @@ def _symptoms(scored: Sequence[ScoredCandidate], prepared: Prepared) -> list[str
     origins = prepared.origins("test")
     still = np.unique(origins[np.isnan(prepared.scales(origins).naive).all(1), 0])
     if len(still):
-        names = some([repr(prepared.panel.series[number].name) for number in still])
+        names = list_names([repr(prepared.panel.series[number].name) for number in still])
         what = "series that never changed from one season to the next before the test have no MASE"
         found.append(f"{what}, and are left out of it: {names}")
     if (count := len(model.row.losses)) < FEW:
@@ -119,7 +119,7 @@ def _symptoms(scored: Sequence[ScoredCandidate], prepared: Prepared) -> list[str
         found.append(f"{what}, and are wide for that: {FEW} or more could promise 95 %")
     found += health.undercoverage(0.95, model.row.metrics["coverage_95"], count)
     if prepared.short.series:
-        found.append(too_short(prepared.short, prepared.layout))
+        found.append(describe_short(prepared.short, prepared.layout))
     return found
 
 

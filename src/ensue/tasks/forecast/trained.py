@@ -13,13 +13,13 @@ import torch
 
 from ensue.atomic_io import format_errors
 from ensue.data.series.backtest import MOST_ORIGINS, Layout, Origins
-from ensue.data.series.joining import append, read_as, refuse_unlike
+from ensue.data.series.joining import append, read_like, refuse_unlike
 from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.series.windows import WindowGatherer
-from ensue.data.tables.series import panel_of, read_panel
-from ensue.data.tables.series_checks import some
-from ensue.data.tables.sources import frame_source
-from ensue.data.tables.times import shown
+from ensue.data.tables.series import build_panel, read_panel
+from ensue.data.tables.series_checks import list_names
+from ensue.data.tables.sources import read_frame
+from ensue.data.tables.times import format_time
 from ensue.errors import DataError, SettingError
 from ensue.evaluation.forecasting.conformal import UNCALIBRATED, ConformalIntervals
 from ensue.evaluation.forecasting.distributions import Forecast
@@ -58,7 +58,7 @@ class SeriesForecast:
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain JSON values."""
-        times = list(map(shown, self.times))
+        times = list(map(format_time, self.times))
         figures = {name: values.tolist() for name, values in self.forecast.items()}
         return {"series": self.series, "channel": self.channel, "times": times, **figures}
 
@@ -119,7 +119,7 @@ class ForecastModel(Trained):
             what = f"every series is shorter than the {least} steps that a forecast needs"
             raise DataError(what, where=panel.series[0].name, hint="give longer series")
         if short:
-            names = some([f"{name!r} ({count})" for name, count in short.items()])
+            names = list_names([f"{name!r} ({count})" for name, count in short.items()])
             remarks.insert(
                 0,
                 (
@@ -149,15 +149,19 @@ class ForecastModel(Trained):
             there, here = np.intersect1d(old.times, given.times, return_indices=True)[1:]
             other = np.flatnonzero(~np.isclose(old.values[there], given.values[here]).all(1))
             if one.times[0] > old.times[0]:
+                last = format_time(old.times[-1])
                 gone["after"].append(
-                    f"{one.name!r} (from {shown(one.times[0])}, known to {shown(old.times[-1])})"
+                    f"{one.name!r} (from {format_time(one.times[0])}, known to {last})"
                 )
             elif one.times[-1] < old.times[-1]:
+                last = format_time(old.times[-1])
                 gone["before"].append(
-                    f"{one.name!r} (to {shown(one.times[-1])}, known to {shown(old.times[-1])})"
+                    f"{one.name!r} (to {format_time(one.times[-1])}, known to {last})"
                 )
             if len(other):
-                gone["changed"].append(f"{one.name!r} (at {shown(old.times[there[other[0]]])})")
+                gone["changed"].append(
+                    f"{one.name!r} (at {format_time(old.times[there[other[0]]])})"
+                )
         what = {
             "after": (
                 "series whose rows do not go on from what the run knows, and are forecast "
@@ -172,7 +176,7 @@ class ForecastModel(Trained):
             ),
             "new": "series that the run has not learned from",
         }
-        return [f"{what[how]}: {some(names)}" for how, names in gone.items() if names]
+        return [f"{what[how]}: {list_names(names)}" for how, names in gone.items() if names]
 
     def ahead(
         self, panel: Panel, horizon: int | None = None, seed: int | None = None
@@ -273,15 +277,15 @@ class ForecastModel(Trained):
                 lambda settings: read_panel([Path(data)], settings, like=self.prepared.panel)
             )
         else:
-            frame = frame_source(data, self.settings.data, like=self.prepared.panel)
+            frame = read_frame(data, self.settings.data, like=self.prepared.panel)
             return self._read(
-                lambda settings: panel_of([frame], settings, like=self.prepared.panel)
+                lambda settings: build_panel([frame], settings, like=self.prepared.panel)
             )
         refuse_unlike(self.prepared.panel, panel)
         return panel
 
     def _read(self, read: Callable[[SeriesSettings], Panel]) -> Panel:
-        return read_as(self.prepared.panel, self.settings.data, read)
+        return read_like(self.prepared.panel, self.settings.data, read)
 
     def _inputs(self, panel: Panel, layout: Layout, ahead: int) -> WindowGatherer:
         head = getattr(self.model, "head", None)

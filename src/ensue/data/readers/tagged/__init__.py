@@ -32,7 +32,7 @@ from ensue.data.readers.tagged.columns import (
 )
 from ensue.data.readers.tagged.conllu import CONLLU, Conllu
 from ensue.data.readers.tagged.lists import JsonLists
-from ensue.data.tables.rows import json_rows
+from ensue.data.tables.rows import read_json_rows
 from ensue.errors import DataError
 
 TagFormat: TypeAlias = Literal["conllu", "columns", "tsv", "jsonl"]
@@ -181,7 +181,7 @@ class TaggedReader(LabelledReader):
 
     def _of_json(self, path: Path, listener: Listener) -> Iterator[Example]:
         lists = JsonLists(self.settings, self.tagged)
-        for number, row in json_rows(path, self.settings.encoding, None, listener):
+        for number, row in read_json_rows(path, self.settings.encoding, None, listener):
             words, tags = lists(row, f"{path}:{number}")
             if words:
                 yield Example({"words": words}, tags, str(path), number)
