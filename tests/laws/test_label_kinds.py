@@ -122,7 +122,7 @@ def test_of_several_labels_each_is_merged_by_itself_and_nothing_else_is_left_out
 
 def test_a_scale_that_the_alphabet_orders_is_told_with_the_setting_that_orders_it() -> None:
     (told,) = report_guessed_scale(("fine", "ok", "poor"), "a.csv")
-    assert told.what.endswith("by the alphabet, from the lowest to the highest: fine, ok, poor")
+    assert told.what.endswith("in alphabetical order, lowest first: fine, ok, poor")
     setting = shlex.split(str(told.hint))[-1]
     assert assign(LabelSettings(), setting.removeprefix("data.labels.")).order == (
         "fine",

@@ -274,7 +274,7 @@ def test_labels_in_a_table_beside_light_curves(
     assert [(row["object"], row["predicted"]) for row in rows] == [("50", "a"), ("51", "b")]
     assert main(["classify", run, str(other)]) == 2
     assert "there is no column 'SNID'; choose from band" not in (err := capsys.readouterr().err)
-    assert "or name what stands for it with --id" in err
+    assert "or choose with --id" in err
     shutil.copy(folder / "types.csv", folder / "sn" / "types.csv")
     inside = [
         sn,

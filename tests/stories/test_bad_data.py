@@ -380,7 +380,7 @@ def test_parquet(tmp_path):
             "a.csv",
             "title,body\nA,long\nB,longer\n",
             {},
-            "a.csv: several columns could be the text (title, body); call one text, or "
+            "a.csv: several columns could be the text (title, body); name one 'text', or "
             "choose one of "
             "title, body with --set data.column=NAME",
         ),
@@ -389,7 +389,7 @@ def test_parquet(tmp_path):
             "x,y\n1,2\n",
             {},
             (
-                "a.csv: no column looks like a text; call one text, or choose one of x, y "
+                "a.csv: no column looks like a text; name one 'text', or choose one of x, y "
                 "with --set data.column=NAME"
             ),
         ),

@@ -56,7 +56,7 @@ TABLES = {
         'ds,y\n2024-01-01,"a,5"\n',
         [],
         (
-            "data.csv:2: there is no column of numbers: 'a,5' in the column 'y' is none; add "
+            "data.csv:2: there is no column of numbers: 'a,5' in the column 'y' is not a number; add "
             "one, or name it with --target"
         ),
     ),
@@ -117,7 +117,7 @@ TABLES = {
         [],
         (
             "data.csv:6: the time 2024-01-02 of 'data' occurs twice; keep one of the rows, "
-            "or, if clocks were put back"
+            "or, if clocks went back"
         ),
     ),
     "gap": (
@@ -159,7 +159,7 @@ TABLES = {
     "no number": (
         "ds,y\n2024-01-01,a\n",
         [],
-        "no column of numbers: 'a' in the column 'y' is none; add one, or name it with --target",
+        "no column of numbers: 'a' in the column 'y' is not a number; add one, or name it with --target",
     ),
     "no column": (
         long("\n".join(GOOD)),
@@ -169,7 +169,7 @@ TABLES = {
     "several": (
         "unique_id,ds,a,b\nu,1,2,3\n",
         [],
-        "several columns could be what is to be forecast; name them",
+        "several columns could be the target; name them",
     ),
     "freq": (
         long("\n".join(GOOD)),

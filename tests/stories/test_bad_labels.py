@@ -63,7 +63,7 @@ WRONG = {
         ".jsonl:1: column 'text' holds a list in this row",
     ),
     "no rows": ("text,label\n", "the table has no rows"),
-    "too few examples": (table(ROWS[:4]), "4 examples are too few to split: nothing is left to"),
+    "too few examples": (table(ROWS[:4]), "4 examples are too few to split: the "),
 }
 
 
@@ -159,7 +159,7 @@ def test_columns_that_cannot_be_guessed(tmp_path: Path, capsys: pytest.CaptureFi
     )
     said = told(capsys, *train(path))
     assert (
-        "several columns could be the text (title, body); call one text, or choose one of" in said
+        "several columns could be the text (title, body); name one 'text', or choose one of" in said
     )
     assert "with --text" in said
     assert "several columns could be the label (kind, source)" in told(
@@ -184,8 +184,8 @@ def test_parts_share_neither_groups_nor_files(
     path.write_text(table([*rows], "text,label,who"))
     test.write_text(table([("fine", "pos,99"), ("poor", "neg,3")], "text,label,who"))
     said = told(capsys, *train(path, "--group", "who", "--test", str(test)))
-    assert "test.csv:3: the group '3' stands in the part " in said
-    assert said.endswith(" and in the part test; leave it out of one of the files")
+    assert "test.csv:3: the group '3' is in both the " in said
+    assert said.endswith(" and the test part; remove it from one of the files")
     said = told(capsys, *train(path, "--test", str(path)))
     assert said.endswith("data.csv: the file was given twice; give each part files of its own")
 

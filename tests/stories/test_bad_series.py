@@ -115,16 +115,16 @@ def test_labels_may_be_missing_where_none_are_asked_for(tmp_path):
          "correct it, or leave the cell empty if nothing was measured"),
         ("a,2,", "a,soon,", "a.csv:5: 'soon' in column 'mjd' is not a time; "
          "write a number, or a date as 2026-11-21 or 2026-11-21T12:30"),
-        ("a,2,", "a,,", "a.csv:5: column 'mjd' has no time in this row; give each row its time"),
+        ("a,2,", "a,,", "a.csv:5: column 'mjd' has no time in this row; give each row a time"),
         ("a,2,r", "a,1,g", "a.csv:5: this row of 'a' has the same time as line 3; "
          "remove one, or merge them"),
-        ("a,2,", ",2,", "a.csv:5: column 'object' is empty in this row; fill it in, or leave the row out"),
-        ("0,Ia", "0,II", "a.csv:5: 'type' is 'II' here, and 'Ia' in rows before of 'a'; "
-         "give all rows of a sequence the same"),
+        ("a,2,", ",2,", "a.csv:5: column 'object' is empty in this row; fill it in, or remove the row"),
+        ("0,Ia", "0,II", "a.csv:5: 'type' is 'II' here, but 'Ia' in earlier rows of 'a'; "
+         "give all rows of a sequence the same value"),
         ("-4,2", "-4,-2", "a.csv:6: the error in column 'flux_err' is negative (-2); "
          "give standard errors, or leave the cell empty"),
         ("flux,", "flx,", "a.csv: there is no column 'flux'; did you mean flx?, "
-         "or name what stands for it with --value"),
+         "or choose with --value"),
         (CURVES[CURVES.index("\n") + 1 :], "", "a.csv: the table has no rows; "
          "give a table with a header and some rows"),
     ],
@@ -137,12 +137,12 @@ def test_bad_tables(tmp_path, old, new, message):
     ("table", "settings", "message"),
     [
         ("id,time,x\n1,1,2\n1,1,2\n", {}, "a.csv:3: this row of '1' has the same time as line 2; "
-         "remove one, or merge them, or name a column of bands with --channel"),
-        ("x,label\n1,a\n1,b\n", {}, "a.csv:3: 'label' is 'b' here, and 'a' in rows before of 'a.csv'; "
+         "remove one, or merge them, or name a column of channels with --channel"),
+        ("x,label\n1,a\n1,b\n", {}, "a.csv:3: 'label' is 'b' here, but 'a' in earlier rows of 'a.csv'; "
          "give all rows of a sequence the same value, or name the column of sequence ids with --id"),
         ("id,label\n1,a\n", {}, "a.csv: no column holds the values of the steps; "
          "choose some of id, label with --value"),
-        ("id,t,time\n1,1,2\n", {"time": "t"}, "a.csv:1: a column of values may not be called 'time'; rename it"),
+        ("id,t,time\n1,1,2\n", {"time": "t"}, "a.csv:1: a column of values may not have the name 'time'; rename it"),
     ],
 )  # fmt: skip
 def test_tables_that_miss_something(tmp_path, table, settings, message):
@@ -277,7 +277,7 @@ def test_what_a_simulation_knows_is_no_input(tmp_path):
     )
     (only,), told = read(tmp_path, SIMULATED, "a.dat", label="SNTYPE", value=("FLUXCAL", "SIM_MAG"))
     assert set(only.content) == {"time", "channel", "standard_error", "FLUXCAL", "SIM_MAG"}
-    assert "SIM_MAG is read as named, though a simulation wrote it" in told[1]
+    assert "simulated column used as input, as requested: SIM_MAG" in told[1]
     (only,), told = read(tmp_path, "id,time,flux,sim_z,label\na,1,2,0.3,x\na,2,2,0.3,x\n")
     assert set(only.content) == {"time", "flux"}
     assert told[-1] == (

@@ -75,7 +75,7 @@ def lines(report: Any, folder: Path) -> list[str]:
             SERIES,
             "forecast",
             "series",
-            "1 series, a step is a month, a season 12; 12 steps",
+            "1 series, a step is a month, a season 12 steps; the horizon is 12 steps",
         ),
         (
             "a.csv",
@@ -151,7 +151,7 @@ def test_what_was_said_tells_the_task(tmp_path):
             REVIEWS + "a\x07b,odd\nc,odd\n",
             {},
             [
-                "a.csv: 1 of 3 have fewer than 10 examples: 'odd' (2); give more of them",
+                "a.csv: 1 of 3 labels have fewer than 10 examples: 'odd' (2); add more of them",
                 "a.csv:62: control characters: 1; look at them in an editor",
             ],
         ),
@@ -159,10 +159,10 @@ def test_what_was_said_tells_the_task(tmp_path):
             REVIEWS.replace("good", "bad").replace("0,bad", "0,odd"),
             {},
             [
-                "a.csv: 1 of 2 have fewer than 10 examples: 'odd' (6); give more of them",
+                "a.csv: 1 of 2 labels have fewer than 10 examples: 'odd' (6); add more of them",
                 (
-                    "a.csv: 90% of the examples are 'bad'; look at macro F1, for saying that "
-                    "always is right"
+                    "a.csv: 90% of the examples are 'bad'; use macro F1, since accuracy "
+                    "hides the other labels"
                 ),
             ],
         ),
@@ -189,7 +189,7 @@ def test_what_was_said_tells_the_task(tmp_path):
             REVIEWS + "alone,once\n",
             {},
             [
-                "a.csv: 1 of 3 have fewer than 10 examples: 'once' (1); give more of them",
+                "a.csv: 1 of 3 labels have fewer than 10 examples: 'once' (1); add more of them",
                 "a.csv:62: the label 'once' has this one example; give more of it, or "
                 "leave it out with "
                 "--set 'data.labels.merge=[\"once=\"]'",

@@ -217,7 +217,7 @@ def test_a_saved_index_is_no_series(name: str, tmp_path: Path) -> None:
     assert (len(panel.series), panel.channels) == (1, ("sales",))
     assert panel.series[0].values[:3, 0].tolist() == [value("a", step) for step in range(3)]
     column = "without a name" if name == "no name" else repr(NUMBERED[name].split(",")[0])
-    assert told == [f"the column {column} numbers the rows, as a saved index does, and is left out"]
+    assert told == [f"the column {column} numbers the rows like a saved index, and is left out"]
 
 
 def test_a_saved_index_that_is_out_of_order_or_starts_again_is_none_either(tmp_path: Path) -> None:

@@ -439,7 +439,7 @@ TOLD = {
     "no id": (
         "forecast a.jsonl",
         '{"unique_id": "a", "ds": 1, "y": 2}\n{"ds": 2, "y": 3}\n',
-        "a.jsonl:2: column 'unique_id' is empty in this row; say to which series it belongs",
+        "a.jsonl:2: column 'unique_id' is empty in this row; fill it in, or remove the row",
     ),
     "digits": (
         "forecast a.jsonl",

@@ -119,7 +119,7 @@ def test_numbers_of_rows_are_told_or_refused(
         (
             lambda value: f"{value / 100:.2f}".replace(".", ","),
             0.01,
-            "labels read as numbers, for 60 different ones",
+            "labels read as numbers, because 60 distinct ones",
         ),
     ],
 )

@@ -337,7 +337,7 @@ def test_a_forecaster_of_every_form_of_series() -> None:
     wide = Forecaster("ridge", horizon=4, season=12).fit(np.stack([SOLD, -SOLD], 1))
     assert wide.predict(3).shape == (3, 2)
     table = pyarrow.table({"ds": list(range(72)), "a": SOLD, "b": -SOLD})
-    with pytest.warns(UserWarning, match="frame: 2 columns of numbers, read as a series each$"):
+    with pytest.warns(UserWarning, match="frame: 2 columns of numbers, each read as a series$"):
         frame = Forecaster("ridge", horizon=4).fit(table)
     assert frame.predict().num_rows == 8
     with pytest.raises(ValueError, match="there are intervals of 80 and 95 per cent, not of 50"):

@@ -258,7 +258,7 @@ def test_days_as_spreadsheets_count_them(step: int, frequency: str, tmp_path: Pa
     assert panel.frequency.name == frequency
     (said,) = told
     assert said.startswith(
-        f"the integers in 'date' are read as days of a spreadsheet, from {days[0]} on; if they only"
+        f"the integers in 'date' are read as days of a spreadsheet, starting on {days[0]}; if they are only"
     )
     if step:
         panel, told = read(tmp_path, text, freq=f"{step} steps")
@@ -348,8 +348,8 @@ def test_columns_have_one_use_and_those_that_have_none_are_told(tmp_path: Path) 
     _, told = read(tmp_path, text.replace(",promo", "").replace(",yes", "").replace(",no", ""))
     (said,) = told
     assert said.startswith(
-        "left out: the column 'price'; name columns with --known-covariates, "
-        "--past-covariates or --static-covariates to learn from"
+        "unused column: 'price'; to use columns as inputs, name them with --known-covariates, "
+        "--past-covariates or --static-covariates; to forecast them"
     )
     panel, told = read(tmp_path, text, target=["y"])
     assert (len(panel.series), told) == (
