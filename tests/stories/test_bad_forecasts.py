@@ -134,7 +134,7 @@ TABLES = {
         long("\n".join([*GOOD, *(f"2024-{month:02d}-01,3" for month in range(3, 12))])),
         [],
         (
-            "data.csv:33: two frequencies: from 2024-01-31 to 2024-03-01 in 'data', where "
+            "data.csv:33: two frequencies: from 2024-01-31 to 2024-03-01 in 'data', but "
             "the usual step"
         ),
     ),
@@ -150,7 +150,7 @@ TABLES = {
         ["--horizon", "40"],
         "the horizon of 40 steps is longer than the longest series",
     ),
-    "short": (long("\n".join(GOOD[:3])), ["--horizon", "1"], "the longest series has 3 steps; "),
+    "short": (long("\n".join(GOOD[:3])), ["--horizon", "1"], "the longest series has 3 of 7 steps needed: "),
     "no time": (
         "name,y\na,3\n",
         [],
@@ -195,7 +195,7 @@ TABLES = {
     "static_covariates": (
         "ds,y,kind\n" + "\n".join(f"{row},{'ab'[place > 5]}" for place, row in enumerate(GOOD)),
         ["--target", "y", "--static-covariates", "kind"],
-        "data.csv:8: the static column 'kind' is 'b' here, and 'a' at first",
+        "data.csv:8: the static column 'kind' is 'b' here, but 'a' in the first row",
     ),
     "known_covariates": (
         "ds,y,price\n"
@@ -352,7 +352,7 @@ def test_what_is_known_ahead_is_asked_for(
     more.write_text(text + "60,,1\n61,,2\n", encoding="utf-8")
     assert main(["forecast", str(tmp_path / "run"), str(more), "--horizon", "2"]) == 0
     assert main(["forecast", str(tmp_path / "run"), str(more), "--horizon", "3"]) == 2
-    assert "is missing at 62" in capsys.readouterr().err
+    assert "are missing at 62" in capsys.readouterr().err
 
 
 def test_wrong_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
