@@ -150,7 +150,11 @@ TABLES = {
         ["--horizon", "40"],
         "the horizon of 40 steps is longer than the longest series",
     ),
-    "short": (long("\n".join(GOOD[:3])), ["--horizon", "1"], "the longest series has 3 of 7 steps needed: "),
+    "short": (
+        long("\n".join(GOOD[:3])),
+        ["--horizon", "1"],
+        "the longest series has 3 of 7 steps needed: ",
+    ),
     "no time": (
         "name,y\na,3\n",
         [],

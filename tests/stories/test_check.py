@@ -43,7 +43,7 @@ def told(
 
 def lines(report: Any, folder: Path) -> list[str]:
     """Give what it found, but for how it read the file."""
-    usual = ("read as", "read with", "taken the", "it has no header")
+    usual = ("read as", "read with", "read the", "it has no header")
     found = [one for one in (*report.findings, *report.problems) if not one.what.startswith(usual)]
     return [str(one).replace(f"{folder}/", "") for one in found]
 
@@ -250,7 +250,7 @@ def test_tags_that_break_their_scheme_are_named_by_line(tmp_path):
     report = told(tmp_path, SPANS + "a O\nbay I-LOC\n\n", "a.txt")
     assert lines(report, tmp_path)[-1] == (
         "a.txt:122: the tag 'I-LOC' is not allowed here in IOB2; correct it; it is scored as "
-        "conlleval counts it"
+        "in conlleval"
     )
     report = told(tmp_path, TAGGED.replace("NOUN", "DET"), "a.txt", task="tag")
     assert lines(report, tmp_path)[-1] == (

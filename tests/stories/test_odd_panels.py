@@ -41,12 +41,12 @@ LEARNED = {
     "an empty series": (
         LONG,
         [*long({"a": ALL}), *(f"b,{month(step)}," for step in ALL)],
-        "for want of any value: 'b'",
+        "left out series without any value: 'b'",
     ),
     "a single value": (
         LONG,
         [*long({"a": ALL}), f"b,{month(3)},5"],
-        "and were left out: 1, of fewer than 25 steps: 'b'",
+        "left out 1 series of fewer than 25 steps: 'b'",
     ),
     "a single cell": (
         WIDE,
@@ -114,7 +114,7 @@ REFUSED = {
         "ds,y,w",
         [f"{month(step)},{value(step)}," for step in ALL],
         ["--target", "y", "--past-covariates", "w", "--fill", "previous"],
-        "a.csv: the column 'w' has no value; leave it out, or give its numbers",
+        "a.csv: the column 'w' has no value; do not name it, or give its numbers",
     ),
     "one row": (
         "ds,y",

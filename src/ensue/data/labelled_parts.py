@@ -153,18 +153,10 @@ def encode(
     Without `labels` there are no targets. Texts that are also in `train` are counted. Raises
     DataError that names the line of an invalid example.
     """
-    places, train_texts = (
-        {file: place for place, file in enumerate(files)},
-        {one for one in train if isinstance(one, str)},
-    )
-    steps, static, unseen, unknown_channels, shortened, duplicates = (
-        [],
-        [],
-        Counter(),
-        Counter(),
-        0,
-        0,
-    )
+    places = {file: place for place, file in enumerate(files)}
+    train_texts = {one for one in train if isinstance(one, str)}
+    steps, static, shortened, duplicates = [], [], 0, 0
+    unseen, unknown_channels = Counter[str](), Counter[str]()
     cases: list[str] = []
     groups: dict[str | int, int] = {}
     for row, example in enumerate(examples):
@@ -188,16 +180,10 @@ def encode(
             raise error.at(f"{example.file}:{example.line}") from None
         length = len(next(iter(fields.values())))
         if length > longest and content.shape.children:
-            what, flag_hint = (
-                f"the tree has {length:,} nodes, more than {longest:,}",
-                "read larger ones with --set data.max_length=N",
-            )
-            raise DataError(
-                what,
-                where=f"{example.file}:{example.line}",
-                hint="remove it",
-                flag_hint=flag_hint,
-            )
+            what = f"the tree has {length:,} nodes, more than {longest:,}"
+            flag_hint = "read larger ones with --set data.max_length=N"
+            where = f"{example.file}:{example.line}"
+            raise DataError(what, where=where, hint="remove it", flag_hint=flag_hint)
         shortened += length > longest
         duplicates += isinstance(example.content, str) and example.content in train_texts
         steps.append({name: array[:longest] for name, array in fields.items()})

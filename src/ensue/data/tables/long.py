@@ -21,11 +21,18 @@ from ensue.data.labelled import (
     FunctionReader,
     LabelledReader,
 )
-from ensue.data.tables.number_format import NumberFormat, find_number_formats, holds_numbers
-from ensue.data.tables.numbers import as_float, read_moment, read_number
+from ensue.data.tables.decimal_mark import find_decimal_mark, read_decimal
+from ensue.data.tables.number_format import NumberFormat, holds_numbers
+from ensue.data.tables.numbers import read_moment
 from ensue.data.tables.rows import ROWS, SAMPLED_ROWS, check_columns, check_endings
 from ensue.data.tables.saved_index import find_saved_index
-from ensue.data.tables.snana import read_snana_rows
+from ensue.data.tables.snana import (
+    SIMULATED,
+    SNANA_USUAL,
+    SNANA_VALUE,
+    read_snana_rows,
+    report_simulated,
+)
 from ensue.data.tables.times import is_filled
 from ensue.errors import DataError, did_you_mean
 from ensue.settings import Settings
@@ -40,16 +47,6 @@ USUAL = {
     "label": ("label",),
 }
 """Usual names of the columns by role."""
-SNANA_USUAL = {
-    "id": ("SNID",),
-    TIME: ("MJD",),
-    CHANNEL: ("FLT", "BAND"),
-    STANDARD_ERROR: ("FLUXCALERR",),
-}
-SNANA_VALUE = ("FLUXCAL",)
-"""The observed flux in files of SNANA; other columns, derived or simulated, must be named."""
-SIMULATED = "sim_"
-"""Prefix, in any case, of columns with the truth of a simulation: no inputs unless named."""
 
 
 class LongTable(Settings):
@@ -96,7 +93,9 @@ class LongTable(Settings):
         columns = _choose_columns(files[0], written, sample, labelled)
         if columns != written:
             listener.on_finding(Finding(str(files[0]), f"read with {_describe(columns)}"))
-        _report_simulated(files[0], self, columns, listener)
+        there = dict.fromkeys(name for row in sample for name in row)
+        inputs = (*columns.value, *columns.symbol, *columns.static)
+        report_simulated(files[0], there, inputs, (columns.label, columns.group), listener)
         return columns
 
     def _with_decimal(
@@ -107,40 +106,10 @@ class LongTable(Settings):
             return self
         if ending(path) == ".dat":
             return self.model_copy(update={"decimal": "."})
-        used = [
-            name
-            for name in sample[0]
-            if name not in (self.id, self.channel, self.label, self.group, *self.symbol)
-        ]
+        words = (self.id, self.channel, self.label, self.group, *self.symbol)
+        used = [name for name in sample[0] if name not in words]
         cells = {name: [row.get(name) for row in sample] for name in used}
-        forms = {
-            name: one
-            for name, one in find_number_formats(cells, "", {}).items()
-            if holds_numbers(cells[name], one)
-        }
-        marks = {one.decimal: name for name, one in forms.items() if one.decimal}
-        if floats := [
-            name for name in forms if any(isinstance(cell, float) for cell in cells[name])
-        ]:
-            marks["."] = floats[0]
-        if len(marks) > 1:
-            what = (
-                f"column {marks['.']!r} has decimal points, but column {marks[',']!r} has decimal "
-                f"commas"
-            )
-            raise DataError(
-                what,
-                where=str(path),
-                hint="write both in the same way",
-                flag_hint="give --set data.reader.decimal=,",
-            )
-        for name, form in forms.items():
-            if form.doubt:
-                hint = f"if that is wrong, give --set data.reader.decimal={form.other}"
-                listener.on_finding(
-                    Finding(str(path), f"in the column {name!r} {form.doubt}", hint)
-                )
-        return self.model_copy(update={"decimal": next(iter(marks), "")})
+        return self.model_copy(update={"decimal": find_decimal_mark(cells, path, listener)})
 
     def build(self, files: Sequence[Path], labelled: bool = True) -> LabelledReader:
         """Build the reader of files; if not `labelled`, labels may be missing. Raises DataError.
@@ -255,55 +224,9 @@ def _choose_columns(
     return settings.model_copy(update={**single, "value": value, "symbol": symbol})
 
 
-def _report_simulated(
-    path: Path, settings: LongTable, columns: LongTable, listener: Listener
-) -> None:
-    """Report simulated columns: those ignored, and those that are inputs since they are named."""
-    there = dict.fromkeys(name for row in _read_sample(path, settings) for name in row)
-    inputs = {*columns.value, *columns.symbol, *columns.static}
-    truths = [name for name in there if name.lower().startswith(SIMULATED)]
-    if named := [name for name in truths if name in inputs]:
-        what = (
-            f"simulated column{'s' * (len(named) > 1)} used as input, as requested: "
-            f"{', '.join(named)}"
-        )
-        hint = "remove it, unless it is also known at prediction time"
-        listener.on_finding(Finding(str(path), what, hint))
-    elif ending(path) != ".dat" and (
-        left := [name for name in truths if name not in (columns.label, columns.group)]
-    ):
-        hint = "to use them, name every column of values with --value"
-        listener.on_finding(
-            Finding(str(path), f"left out as truth of a simulation: {', '.join(left)}", hint)
-        )
-
-
 def _holds_numbers(values: Sequence[Any], decimal: str) -> bool:
     """Whether a column holds numbers, some of them perhaps invalid, rather than text."""
     return any(map(is_filled, values)) and holds_numbers(values, NumberFormat(decimal))
-
-
-def _read_number(cell: Any, decimal: str, place: str, where: str) -> float:
-    """Parse a number with its decimal mark. Raises DataError for text and for ambiguous numbers."""
-    if not isinstance(cell, str):
-        return read_number(cell, place, where)
-    found = NumberFormat(decimal).read(cell)
-    if found is None and as_float(cell) is not None:
-        hint = "write it with a decimal comma, like the others"
-        raise DataError(f"{cell[:40]!r} in {place} has a decimal point", where=where, hint=hint)
-    if (
-        not decimal
-        and ("." in cell or "," in cell)
-        and find_number_formats({"": [cell]}, "", {})[""].doubt
-    ):
-        what, flag_hint = (
-            f"{cell[:40]!r} in {place} is ambiguous: thousands or a fraction",
-            "give --set data.reader.decimal=. or ,",
-        )
-        raise DataError(
-            what, where=where, hint="write no signs between thousands", flag_hint=flag_hint
-        )
-    return read_number(cell if found is None else found, place, where)
 
 
 def _describe(columns: LongTable) -> str:
@@ -337,7 +260,7 @@ def _add_row(
     numbers = [
         float(at),
         *(
-            _read_number(row.get(name), columns.decimal, f"column {name!r}", where)
+            read_decimal(row.get(name), columns.decimal, f"column {name!r}", where)
             for name in measured
         ),
     ]
@@ -410,7 +333,7 @@ def _sort_steps(
         }
         line, constants = sequence.lines[0], sequence.constants
         content |= {
-            name: _read_number(
+            name: read_decimal(
                 constants.get(name), columns.decimal, f"column {name!r}", f"{path}:{line}"
             )
             for name in columns.static

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from ensue.data.contract import Listener
+from ensue.data.contract import Finding, Listener
+from ensue.data.files import ending
+from ensue.data.labelled import CHANNEL, STANDARD_ERROR, TIME
 from ensue.data.readers.lines import lines_of
 from ensue.data.tables.rows import Row
 from ensue.errors import DataError
+
+SNANA_USUAL = {
+    "id": ("SNID",),
+    TIME: ("MJD",),
+    CHANNEL: ("FLT", "BAND"),
+    STANDARD_ERROR: ("FLUXCALERR",),
+}
+SNANA_VALUE = ("FLUXCAL",)
+"""The observed flux in files of SNANA; other columns, derived or simulated, must be named."""
+SIMULATED = "sim_"
+"""Prefix, in any case, of columns with the truth of a simulation: no inputs unless named."""
 
 
 def read_snana_rows(
@@ -37,3 +50,26 @@ def read_snana_rows(
             )
         else:
             yield line, header | dict(zip(names, words, strict=True))
+
+
+def report_simulated(
+    path: Path,
+    columns: Iterable[str],
+    inputs: Collection[str],
+    targets: Collection[str],
+    listener: Listener,
+) -> None:
+    """Report simulated columns: those ignored, and those that are inputs since they are named."""
+    truths = [name for name in columns if name.lower().startswith(SIMULATED)]
+    if named := [name for name in truths if name in inputs]:
+        what = (
+            f"simulated column{'s' * (len(named) > 1)} used as input, as requested: "
+            f"{', '.join(named)}"
+        )
+        hint = "remove it, unless it is also known at prediction time"
+        listener.on_finding(Finding(str(path), what, hint))
+    # Of a file of SNANA, columns that are not named are never read.
+    elif ending(path) != ".dat" and (left := [one for one in truths if one not in targets]):
+        what = f"left out as truth of a simulation: {', '.join(left)}"
+        hint = "to use them, name every column of values with --value"
+        listener.on_finding(Finding(str(path), what, hint))

@@ -148,13 +148,12 @@ class ForecastModel(Trained):
                 continue
             there, here = np.intersect1d(old.times, given.times, return_indices=True)[1:]
             other = np.flatnonzero(~np.isclose(old.values[there], given.values[here]).all(1))
+            last = format_time(old.times[-1])
             if one.times[0] > old.times[0]:
-                last = format_time(old.times[-1])
                 gone["after"].append(
                     f"{one.name!r} (from {format_time(one.times[0])}, known to {last})"
                 )
             elif one.times[-1] < old.times[-1]:
-                last = format_time(old.times[-1])
                 gone["before"].append(
                     f"{one.name!r} (to {format_time(one.times[-1])}, known to {last})"
                 )
