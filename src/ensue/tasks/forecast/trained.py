@@ -148,15 +148,11 @@ class ForecastModel(Trained):
                 continue
             there, here = np.intersect1d(old.times, given.times, return_indices=True)[1:]
             other = np.flatnonzero(~np.isclose(old.values[there], given.values[here]).all(1))
-            last = format_time(old.times[-1])
+            start, end, last = map(format_time, (*one.times[[0, -1]], old.times[-1]))
             if one.times[0] > old.times[0]:
-                gone["after"].append(
-                    f"{one.name!r} (from {format_time(one.times[0])}, known to {last})"
-                )
+                gone["after"].append(f"{one.name!r} (from {start}, known to {last})")
             elif one.times[-1] < old.times[-1]:
-                gone["before"].append(
-                    f"{one.name!r} (to {format_time(one.times[-1])}, known to {last})"
-                )
+                gone["before"].append(f"{one.name!r} (to {end}, known to {last})")
             if len(other):
                 gone["changed"].append(
                     f"{one.name!r} (at {format_time(old.times[there[other[0]]])})"
