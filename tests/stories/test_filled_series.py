@@ -278,7 +278,7 @@ def test_no_value_of_a_column_beside_is_invented_before_its_first(
         "empty steps before the first and after the last value are left out: 'a' from 8 to 39"
         in told
     )
-    assert "filled likewise, beside what is forecast: 2 of 'push'" in told
+    assert "filled in the same way, in covariates: 2 of 'push'" in told
     zero = panel_of(path, target=("y",), **columns, fill="zero")[0].series[0]
     assert getattr(zero, role)[6:13, 0].tolist() == [0, 0, 508, 509, 510, 0, 512]
 

@@ -60,7 +60,7 @@ def test_m4(tmp_path: Path) -> None:
         list(range(1, len(one) + 1)) for one in SERIES.values()
     ]
     assert panel.frequency.name == "step"
-    assert told == [f"each row is a series, named by 'V1', with {WIDTH} numbered steps"]
+    assert told == [f"each row is read as a series, named by 'V1', with {WIDTH} numbered steps"]
 
 
 def test_m5(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_the_doctor_knows_them(
     assert main(["check", str(tmp_path / "data.csv")]) == 0
     out = capsys.readouterr().out
     assert (
-        "as `ensue train forecast` would, since each row is a series, with a column for each step"
+        "as data for `ensue train forecast`: each row is a series, with a column for each step"
         in out
     )
     assert "Read as 4 series" in out
