@@ -398,7 +398,7 @@ def test_parquet(tmp_path):
             f"1,{'so long ' * 9}\n2,other\n",
             {},
             "a.csv:1: the first line looks like data, not like a header; "
-            "put a line with the names of the columns above it",
+            "add a header row with the names of the columns",
         ),
         (
             "a.csv",
@@ -431,8 +431,8 @@ def test_parquet(tmp_path):
             '{"text": "one \\ud83d\\ude00"}\n{"text": "two \\ud83d"}\n',
             {},
             (
-                "a.jsonl:2: a text holds half of a pair of surrogates, which is no "
-                "character; correct the \\u in the line"
+                "a.jsonl:2: a text holds half of a surrogate pair, which is not "
+                "a character; correct the \\u in the line"
             ),
         ),
         (
@@ -563,10 +563,7 @@ def doctor(folder: Path, content: bytes | str) -> list[str]:
         (
             "same\n" * 40,
             [
-                (
-                    "a.txt: all 40 records are the same; there is nothing to learn from "
-                    "copies: give data that varies"
-                )
+                "a.txt: all 40 records are the same; give data that varies",
             ],
         ),
         (
@@ -584,16 +581,15 @@ def doctor(folder: Path, content: bytes | str) -> list[str]:
             GOOD + "\n\nbad \ufffd text\n",
             [
                 (
-                    "a.txt:43: replacement characters (U+FFFD), the trace of a wrong "
-                    "decoding: 1; look at them in an editor"
+                    "a.txt:43: replacement characters (U+FFFD), which a wrong "
+                    "decoding leaves: 1; look at them in an editor"
                 )
             ],
         ),
         (
             GOOD + "\ncafe\u0301\n",
             [
-                "a.txt:1: stretches whose accents stand apart from their letters (not in "
-                "Unicode's form NFC): 1; "
+                "a.txt:1: pieces of text with combining accents (not in Unicode form NFC): 1; "
                 "look at them in an editor"
             ],
         ),

@@ -246,7 +246,7 @@ def test_a_text_of_a_hundred_thousand_steps_among_short_ones(
     path.write_text(table([*ROWS, ("good " * 100_000, "pos"), *ROWS]))
     assert main([*train(path, model="embedding-bag"), "--set", "training.steps=2"]) == 0
     err = capsys.readouterr().err
-    assert "only the first 512 steps are read" in err
+    assert "are cut to their first 512 steps" in err
     told = json.loads((tmp_path / "data-run" / "result.json").read_text())["details"]["skipped"]
     assert sum(part["shortened"] for part in told.values()) == 1
     arrays = list((tmp_path / "data-run" / "cache").glob("*.npy"))

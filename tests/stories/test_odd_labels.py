@@ -71,7 +71,7 @@ def test_none_of_several_labels_may_be_true(
     assert said.endswith(
         "sets.csv:3: column 'label' is empty in this row; fill it in, or give --set "
         "incomplete='leave out', or "
-        "'no labels' where several may be true"
+        "'no labels' for multilabel data"
     )
     trained(capsys, path, "--set", "incomplete=no labels")
     path = table(tmp_path / "said.csv", SETS)

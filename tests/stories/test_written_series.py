@@ -123,7 +123,7 @@ def test_what_nobody_can_tell_of_dates_is_asked_for(tmp_path: Path) -> None:
     panels = [read(tmp_path, table(rows), day_first=first)[0] for first in (True, False)]
     assert [panel.frequency.name for panel in panels] == ["day", "month"]
     with pytest.raises(
-        DataError, match=r"data.csv:3: '03/27/2020' has day and month the other way round"
+        DataError, match=r"data.csv:3: '03/27/2020' has day and month in another order"
     ):
         read(tmp_path, table(["27/03/2020", "03/27/2020"]))
 
@@ -370,7 +370,7 @@ def test_local_midnights_in_utc_are_days(place: str, tmp_path: Path) -> None:
         panel, told = read(tmp_path, table(rows), **settings)
         assert panel.series[0].times.astype("datetime64[D]").tolist() == days
         assert panel.frequency.name == "day"
-        assert ["midnights of a place" in one for one in told] == [True]
+        assert ["midnights of a local time" in one for one in told] == [True]
     (tmp_path / "new.csv").write_text(table([f"{moments[7] + timedelta(1)}"]), encoding="utf-8")
     like = read_panel([tmp_path / "new.csv"], SeriesSettings(), like=panel)
     assert like.series[0].times.astype("datetime64[D]").tolist() == [days[8]]

@@ -245,7 +245,7 @@ class LabelModel(Trained):
             encoded = self._encode(examples, labelled=True)
         if not len(encoded.examples):
             raise DataError(
-                "none of its labels was in training", where=str(paths[0]), hint="give another file"
+                "training has none of its labels", where=str(paths[0]), hint="give another file"
             )
         scored = score(
             self.predict_arrays(encoded.examples), encoded, self.labels, self.calibration
