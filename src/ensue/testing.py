@@ -1,5 +1,4 @@
-"""The laws of causal layers and of cells, callable on a class of your own; each raises
-AssertionError.
+"""Laws of causal layers and cells, callable on your own class; each raises AssertionError.
 
 >>> from ensue.layers import Recurrent
 >>> for law in CAUSAL_LAWS:
@@ -21,6 +20,7 @@ from ensue.cells import Cell
 from ensue.engine import (
     Program,
     eager,
+    get_width,
     kernels,
     native,
     packed_paths,
@@ -29,7 +29,6 @@ from ensue.engine import (
     start,
     ticks,
     trace,
-    width_of,
     with_normalised_gates,
     with_zoneout,
 )
@@ -41,7 +40,7 @@ from ensue.state import State, select_rows, walk_tensors
 
 BATCH, TIME = 2, 7
 CLOSE = 1e-9
-"""How far two ways of computing the same may be apart, in float64."""
+"""Tolerance between two computations of the same result, in float64."""
 
 
 def _close(one: Iterable[Tensor], other: Iterable[Tensor]) -> None:
@@ -50,8 +49,8 @@ def _close(one: Iterable[Tensor], other: Iterable[Tensor]) -> None:
 
 
 def _input(layer: Causal) -> Tensor:
-    draws = torch.Generator().manual_seed(1)
-    return torch.randn(BATCH, TIME, layer.inputs, dtype=torch.float64, generator=draws)
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(BATCH, TIME, layer.inputs, dtype=torch.float64, generator=generator)
 
 
 def _run(
@@ -61,7 +60,7 @@ def _run(
 
 
 def resuming_equals_running_at_once(layer: Causal) -> None:
-    """A sequence run in two pieces, cut anywhere, gives what it gives as a whole."""
+    """A sequence run in two pieces, cut anywhere, gives the same result as in one."""
     x = _input(layer)
     whole, end = _run(layer, x)
     for cut in range(TIME + 1):
@@ -71,7 +70,7 @@ def resuming_equals_running_at_once(layer: Causal) -> None:
 
 
 def rows_do_not_mix(layer: Causal) -> None:
-    """A row gives the same alone and in a batch."""
+    """A row gives the same result alone and in a batch."""
     x = _input(layer)
     both, end = _run(layer, x)
     for row in range(BATCH):
@@ -83,7 +82,7 @@ def rows_do_not_mix(layer: Causal) -> None:
 
 
 def nothing_looks_ahead(layer: Causal) -> None:
-    """A change at a step changes nothing before it, and something at it."""
+    """A change at a step changes nothing before it, and the output at it."""
     x = _input(layer)
     before, _ = _run(layer, x)
     for step in range(TIME):
@@ -91,14 +90,15 @@ def nothing_looks_ahead(layer: Causal) -> None:
         changed[:, step] += 1
         after, _ = _run(layer, changed)
         assert torch.equal(after[:, :step], before[:, :step]), (
-            f"step {step} is seen before it comes"
+            f"step {step} changes earlier outputs"
         )
-        assert not torch.allclose(after[:, step], before[:, step]), f"step {step} is not seen"
+        assert not torch.allclose(after[:, step], before[:, step]), (
+            f"step {step} does not change its output"
+        )
 
 
 def padding_changes_nothing(layer: Causal) -> None:
-    """What stands past a row's length changes neither its answers nor its state, for every
-    length, 0 included."""
+    """Padding past a row's length changes neither output nor state, for every length from 0."""
     x = _input(layer)
     for length in range(TIME + 1):
         padded = x.clone()
@@ -113,7 +113,7 @@ def padding_changes_nothing(layer: Causal) -> None:
 
 
 def gradients_are_right(layer: Causal) -> None:
-    """The gradients of input and parameters are those of finite differences, with lengths too."""
+    """Gradients of input and parameters match finite differences, with lengths too."""
     x = _input(layer)[:, :4].requires_grad_()
     parameters = tuple(layer.double().eval().parameters())
     lengths = torch.tensor([4, 2])
@@ -129,14 +129,14 @@ def every_parameter_learns(layer: Causal) -> None:
     """Every parameter gets a gradient."""
     layer.zero_grad()
     _run(layer, _input(layer))[0].square().sum().backward()
-    idle = [
+    without_gradient = [
         name for name, one in layer.named_parameters() if one.grad is None or not one.grad.any()
     ]
-    assert idle == [], f"no gradient for {idle}"
+    assert without_gradient == [], f"no gradient for {without_gradient}"
 
 
 def saving_changes_nothing(layer: Causal) -> None:
-    """A layer whose parameters were saved and loaded gives the same bits."""
+    """A layer gives the same bits after its parameters are saved and loaded."""
     x = _input(layer)
     before, _ = _run(layer, x)
     saved = {name: tensor.clone() for name, tensor in layer.state_dict().items()}
@@ -156,27 +156,27 @@ CAUSAL_LAWS: tuple[Callable[[Causal], None], ...] = (
     every_parameter_learns,
     saving_changes_nothing,
 )
-"""What every causal layer obeys."""
+"""Laws of every causal layer."""
 
 
 def values_for(
     program: Program, inputs: int = 3, width: int = 4, steps: int = TIME, batch: int = BATCH
 ) -> dict[str, Tensor]:
-    """Draw all that a program reads, in float64, with gradients but for what zoneout drew."""
-    draws = torch.Generator().manual_seed(2)
+    """Sample all inputs of a program in float64, with gradients for all but zoneout masks."""
+    generator = torch.Generator().manual_seed(2)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2)
         parameters = start(program, inputs, width)
 
     def draw(*shape: int) -> Tensor:
-        return torch.randn(*shape, dtype=torch.float64, generator=draws)
+        return torch.randn(*shape, dtype=torch.float64, generator=generator)
 
     values = {"x": draw(steps, batch, inputs)}
     for name, tensor in parameters.items():
         values[name] = tensor.double() + 0.3 * draw(*tensor.shape)
     for state in program.states:
         values[f"state/{state}"] = draw(
-            batch, width_of(program, width, state in program.own_states)
+            batch, get_width(program, width, state in program.own_states)
         )
     values = {name: value.requires_grad_() for name, value in values.items()}
     if any(node.op == "zone" for node in program.nodes):
@@ -195,7 +195,7 @@ VARIANTS: dict[str, Callable[[Program], Program]] = {
     "normalised": with_normalised_gates,
     "both": lambda program: with_zoneout(with_normalised_gates(program)),
 }
-"""What can be done to any cell."""
+"""Program transformations for any cell."""
 
 
 def _variants(cell: Cell) -> list[Program]:
@@ -205,10 +205,11 @@ def _variants(cell: Cell) -> list[Program]:
 def _gradients(
     paths: tuple[Tensor, ...], values: dict[str, Tensor], first_only: bool
 ) -> list[Tensor]:
-    draws = torch.Generator().manual_seed(3)
+    generator = torch.Generator().manual_seed(3)
     chosen = paths[:1] if first_only else paths
     given = [
-        torch.randn(path.shape, dtype=torch.float64, generator=draws).to(path) for path in chosen
+        torch.randn(path.shape, dtype=torch.float64, generator=generator).to(path)
+        for path in chosen
     ]
     sources = [value for value in values.values() if value.requires_grad]
     found = torch.autograd.grad(chosen, sources, given, retain_graph=True, allow_unused=True)
@@ -219,14 +220,13 @@ def _gradients(
 
 
 def derivative_equals_autograd(cell: Cell) -> None:
-    """Paths and gradients of the engine are those of plain ticks, with zoneout and normalised
-    gates too."""
+    """Paths and gradients of the engine equal those of plain ticks, for all VARIANTS."""
     for program in _variants(cell):
         engine_equals_ticks(program)
 
 
 def engine_equals_ticks(program: Program) -> None:
-    """Paths and gradients of the engine are those of plain ticks."""
+    """Paths and gradients of the engine equal those of plain ticks."""
     values = values_for(program)
     plain = ticks(program, values)
     ways = [paths(eager, program, values)]
@@ -239,10 +239,9 @@ def engine_equals_ticks(program: Program) -> None:
 
 
 def kernels_equal_ticks(cell: Cell) -> None:
-    """Where torch has a kernel for the cell, it gives the same, with lengths too; so do its
-    gradients."""
+    """If torch has a kernel for the cell, its results and gradients are equal, with lengths too."""
     program = trace(cell, type(cell).__name__)
-    if kernels.kernel_of(program) is None:
+    if kernels.find_kernel(program) is None:
         return
     values, lengths = values_for(program), torch.tensor([3, TIME])
     plain = ticks(program, values)
@@ -255,8 +254,7 @@ def kernels_equal_ticks(cell: Cell) -> None:
 
 
 def compiled_equals_eager(cell: Cell) -> None:
-    """The compiled kernels, where they are, give what the eager engine gives, for unequal
-    lengths too."""
+    """The compiled kernels equal the eager backend if installed, for unequal lengths too."""
     for program in _variants(cell):
         values = values_for(program, width=5, batch=3)
         for lengths in (None, torch.tensor([3, 0, TIME])):
@@ -266,7 +264,7 @@ def compiled_equals_eager(cell: Cell) -> None:
 def compiled_is_right(
     program: Program, exact: dict[str, Tensor], lengths: Tensor | None = None
 ) -> None:
-    """Hold the compiled kernels, where they are, to the eager engine in float64 (`exact`)."""
+    """Compare the compiled kernels, if installed, with the eager backend in float64 (`exact`)."""
     if library() is not None:
         assert native.usable(program, {name: value.float() for name, value in exact.items()})
         backend_is_right(native, program, exact, lengths)
@@ -275,18 +273,20 @@ def compiled_is_right(
 def backend_is_right(
     backend: Backend, program: Program, exact: dict[str, Tensor], lengths: Tensor | None = None
 ) -> None:
-    """Hold a backend's paths and gradients in float32 to 1e-5 of those of the eager engine in
-    float64 (`exact`).
+    """Compare a float32 backend with the eager backend in float64 (`exact`), to 1e-5.
 
-    Where the eager engine is itself further off in float32 anywhere, they may be further: rounding
-    is luck.
+    If the eager backend itself is less exact in float32 anywhere, the tolerance grows, because
+    rounding errors are random.
     """
     values = {
         name: value.detach().float().requires_grad_(value.requires_grad)
         for name, value in exact.items()
     }
-    found = _answers(backend, program, values, lengths)
-    ways = (_answers(eager, program, values, lengths), _answers(eager, program, exact, lengths))
+    found = _outputs_and_gradients(backend, program, values, lengths)
+    ways = (
+        _outputs_and_gradients(eager, program, values, lengths),
+        _outputs_and_gradients(eager, program, exact, lengths),
+    )
     scales = [true.abs().max().clamp_min(1).item() if true.numel() else 1.0 for true in ways[1]]
     pairs = zip(*ways, scales, strict=True)
     rounding = max(
@@ -298,11 +298,10 @@ def backend_is_right(
         )
 
 
-def _answers(
+def _outputs_and_gradients(
     backend: Backend, program: Program, values: dict[str, Tensor], lengths: Tensor | None
 ) -> list[Tensor]:
-    """Give the paths, and the gradients of everything, of a loss that weighs the real steps of
-    all paths unlike."""
+    """Return the paths, and all gradients of a loss that weighs the real steps unequally."""
     layout = Layout.of(values["x"], None if backend is eager else lengths)
     found = tuple(layout.unpack(path) for path in packed_paths(backend, program, values, layout))
     if lengths is not None:
@@ -312,7 +311,7 @@ def _answers(
 
 
 def second_derivative_is_right(cell: Cell) -> None:
-    """The gradient's own gradient is that of finite differences."""
+    """Second derivatives match finite differences."""
     program = trace(cell, type(cell).__name__)
     values = values_for(program, inputs=2, width=2)
     values["x"] = values["x"][:3].detach().requires_grad_()
@@ -325,7 +324,7 @@ def second_derivative_is_right(cell: Cell) -> None:
 
 
 def json_changes_nothing(cell: Cell) -> None:
-    """A program written as JSON and read again is the same program."""
+    """A program survives a JSON round trip unchanged."""
     program = trace(cell, type(cell).__name__)
     again = Program.from_json(program.to_json())
     assert again == program
@@ -339,4 +338,4 @@ CELL_LAWS: tuple[Callable[[Cell], None], ...] = (
     second_derivative_is_right,
     json_changes_nothing,
 )
-"""What every cell obeys in the engine."""
+"""Laws of every cell in the engine."""

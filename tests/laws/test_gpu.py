@@ -161,7 +161,7 @@ def test_no_name_of_a_person_gets_into_a_kernel() -> None:
     renamed = Program.from_json(
         program.to_json().replace('"input"', '"breakpoint"').replace('"c"', '"exit"')
     )
-    with pytest.raises(UserError, match="are no names"):
+    with pytest.raises(UserError, match="are not valid names"):
         Program.from_json(program.to_json().replace('"input"', '"print(1)"'))
     assert (
         source.whole(renamed, "forward", True).source
@@ -204,7 +204,7 @@ def test_kernels_are_for_gpus_alone_and_can_be_turned_off(monkeypatch: pytest.Mo
     gpu.available.cache_clear()
     monkeypatch.setenv("ENSUE_TRITON", "off")
     assert not gpu.available()
-    assert gpu.describe() == "turned off by ENSUE_TRITON"
+    assert gpu.describe() == "disabled by ENSUE_TRITON"
     gpu.available.cache_clear()
     monkeypatch.delenv("ENSUE_TRITON")
     assert gpu.describe().startswith("triton ")

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ensue.cells import CELLS
-from ensue.engine import Lookup, features_of
+from ensue.engine import Lookup, make_features
 from ensue.layers import LAYERS, Causal
 from ensue.settings import read
 from ensue.state import walk_tensors
@@ -49,8 +49,8 @@ def test_looked_up_is_written_out(
 @pytest.mark.parametrize("table", [None, torch.randn(6, 4)])
 def test_features_are_looked_up_where_symbols_are_fewer_than_steps(table: Tensor | None) -> None:
     few, many = torch.arange(4)[None], torch.arange(6).repeat(2)[None]
-    assert not isinstance(features_of(few, 6, table, torch.float32), Lookup)
-    found = features_of(many, 6, table, torch.float32)
+    assert not isinstance(make_features(few, 6, table, torch.float32), Lookup)
+    found = make_features(many, 6, table, torch.float32)
     assert isinstance(found, Lookup)
     true = torch.nn.functional.one_hot(many, 6).float() if table is None else table[many]
     assert torch.equal(found.dense(), true)

@@ -8,9 +8,9 @@ from torch import Tensor
 from ensue.engine import eager, gpu, kernels, native, scan
 from ensue.engine.differentiable import packed_paths, paths, ticks, unchecked_paths
 from ensue.engine.layout import Layout
-from ensue.engine.lookup import Features, Lookup, dense, features_of, time_first, timed
+from ensue.engine.lookup import Features, Lookup, dense, make_features, time_first, timed
 from ensue.engine.memory import Values
-from ensue.engine.parameters import start, width_of
+from ensue.engine.parameters import get_width, start
 from ensue.engine.program import Program
 from ensue.engine.shapes import check_values
 from ensue.engine.tracing import trace
@@ -22,7 +22,8 @@ __all__ = [
     "Program",
     "Values",
     "dense",
-    "features_of",
+    "get_width",
+    "make_features",
     "packed_paths",
     "paths",
     "run",
@@ -31,7 +32,6 @@ __all__ = [
     "time_first",
     "timed",
     "trace",
-    "width_of",
     "with_normalised_gates",
     "with_zoneout",
 ]

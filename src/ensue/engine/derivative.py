@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ensue.engine.program import Program
-from ensue.engine.simplify import Node, Nodes, pruned
+from ensue.engine.simplify import Node, Nodes, prune
 
 RECOMPUTED = {"add", "subtract", "multiply", "negate", "square"}
 """Operations that are cheaper to recompute from stored values than to store and reload."""
@@ -31,10 +31,10 @@ class Derivative:
     weights: dict[str, int]
     kept: frozenset[int]
     """Places of the forward values that the backward pass reads."""
-    again: frozenset[int] = frozenset()
+    recomputed: frozenset[int] = frozenset()
     """Places whose values are recomputed from the stored ones."""
 
-    def wanted(self) -> set[int]:
+    def required(self) -> set[int]:
         """Return the places of all results."""
         gates = {place for pairs in self.gates for pair in pairs.values() for place in pair}
         return gates | set(self.states.values()) | set(self.weights.values())
@@ -43,11 +43,11 @@ class Derivative:
 def differentiate(program: Program) -> Derivative:
     """Differentiate a tick, and choose which of its values are stored and which recomputed."""
     first = _Reverse(program, frozenset()).derivative()
-    again = _recomputed(program, first.kept)
-    return _Reverse(program, again).derivative() if again else first
+    recomputed = _choose_recomputed(program, first.kept)
+    return _Reverse(program, recomputed).derivative() if recomputed else first
 
 
-def _recomputed(program: Program, wanted: frozenset[int]) -> frozenset[int]:
+def _choose_recomputed(program: Program, required: frozenset[int]) -> frozenset[int]:
     """Choose the required values that are cheap functions of other available values."""
     nodes = program.nodes
     uses = Counter(arg for node in nodes for arg in node.args)
@@ -56,22 +56,22 @@ def _recomputed(program: Program, wanted: frozenset[int]) -> frozenset[int]:
     }
     at_hand = {place for place, node in enumerate(nodes) if not node.args} | set(program.outputs)
     at_hand |= {part.of for part in program.stages if part.of is not None}
-    at_hand |= {place for place in wanted if nodes[place].op not in RECOMPUTED}
-    again = set()
-    for place in sorted(wanted - at_hand):
+    at_hand |= {place for place in required if nodes[place].op not in RECOMPUTED}
+    recomputed = set()
+    for place in sorted(required - at_hand):
         at_hand.add(place)
         # Recomputing from a gate would store it besides its activation, which saves nothing.
         if all(
             arg in at_hand and not (nodes[arg].op == "gate" and arg in activated)
             for arg in nodes[place].args
         ):
-            again.add(place)
-    return frozenset(again)
+            recomputed.add(place)
+    return frozenset(recomputed)
 
 
 class _Reverse:
-    def __init__(self, program: Program, again: frozenset[int]) -> None:
-        self.program, self.again = program, again
+    def __init__(self, program: Program, recomputed: frozenset[int]) -> None:
+        self.program, self.recomputed = program, recomputed
         self.nodes = Nodes()
         self.adjoints: dict[int, int] = {}
         self.values: dict[int, int] = {}
@@ -93,8 +93,8 @@ class _Reverse:
                 self._give(part.of, self.nodes.leaf("recall", str(index)))
             stop = start
         states, weights = self._of_leaves("state"), self._of_leaves("weight")
-        wanted = [place for pairs in gates for pair in pairs.values() for place in pair]
-        nodes, new = pruned(self.nodes.list, [*wanted, *states.values(), *weights.values()])
+        required = [place for pairs in gates for pair in pairs.values() for place in pair]
+        nodes, new = prune(self.nodes.list, [*required, *states.values(), *weights.values()])
         return Derivative(
             nodes,
             tuple({gate: (new[x], new[h]) for gate, (x, h) in pairs.items()} for pairs in gates),
@@ -103,7 +103,7 @@ class _Reverse:
             frozenset(
                 int(node.detail) for node in nodes if node.op == "value" and node.detail is not None
             ),
-            self.again,
+            self.recomputed,
         )
 
     def _give(self, place: int, adjoint: int) -> None:
@@ -116,13 +116,13 @@ class _Reverse:
         node = self.program.nodes[place]
         if node.op == "constant":
             return self.nodes.constant(float(node.detail or 0.0))
-        if place not in self.again:
+        if place not in self.recomputed:
             return self.nodes.leaf("value", place)
         if place not in self.values:
-            self._again(place)
+            self._recompute(place)
         return self.values[place]
 
-    def _again(self, place: int) -> None:
+    def _recompute(self, place: int) -> None:
         """Recompute a value and its recomputed arguments, each once.
 
         It is iterative, since programs may be deeper than Python's stack.
@@ -131,7 +131,7 @@ class _Reverse:
         while pending:
             at = pending[-1]
             args = self.program.nodes[at].args
-            missing = [arg for arg in args if arg in self.again and arg not in self.values]
+            missing = [arg for arg in args if arg in self.recomputed and arg not in self.values]
             if missing:
                 pending.append(missing[0])
                 continue

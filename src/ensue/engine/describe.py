@@ -42,8 +42,9 @@ def describe(program: Program) -> str:
         place for place, node in enumerate(program.nodes) if node.op not in ("weight", "constant")
     ]
     stored = [names[place] for place in memory if place in derivative.kept]
-    again = [
-        names.get(place, _text(program.nodes, place, names)) for place in sorted(derivative.again)
+    recomputed = [
+        names.get(place, _text(program.nodes, place, names))
+        for place in sorted(derivative.recomputed)
     ]
     return "\n".join(
         [
@@ -52,7 +53,7 @@ def describe(program: Program) -> str:
             "backward:",
             *(f"  {line}" for line in _backward(program, derivative, names)),
             f"stored for the backward pass: {', '.join(stored) or 'nothing'}",
-            f"recomputed: {', '.join(again) or 'nothing'}",
+            f"recomputed: {', '.join(recomputed) or 'nothing'}",
             "per unit and step, without W x, which is one product for all steps:",
             *(f"  {phase}: {_cost(program, phase)}" for phase in ("forward", "backward")),
         ]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ensue.engine.layout import Layout
 from ensue.engine.lookup import timed
-from ensue.engine.memory import Memory, Values, as_written, in_order, input_product
+from ensue.engine.memory import Memory, Values, as_written, input_product, reorder
 from ensue.engine.operations import TENSOR
 from ensue.engine.program import Program
 from ensue.engine.schedule import columns, plan
@@ -165,17 +165,17 @@ class _Run(torch.autograd.Function):
     def backward(ctx: Any, *given: Tensor | None) -> tuple[Tensor | None, ...]:
         count = len(ctx.names)
         values = dict(zip(ctx.names, ctx.saved_tensors[:count], strict=True))
-        wanted = {
+        required = {
             name for name, needs in zip(ctx.names, ctx.needs_input_grad[4:], strict=True) if needs
         }
         if torch.is_grad_enabled():
-            gradients = _differentiable_gradients(ctx.program, values, ctx.sizes, wanted, given)
+            gradients = _differentiable_gradients(ctx.program, values, ctx.sizes, required, given)
         else:
             buffers = dict(zip(ctx.slots, ctx.saved_tensors[count:], strict=True))
             memory = Memory(ctx.program, values, ctx.sizes, buffers, keep=True)
             states = ctx.backend.backward(memory, dict(zip(ctx.program.states, given, strict=True)))
             gradients = {f"state/{state}": adjoint for state, adjoint in states.items()}
-            gradients |= _gradients(ctx.backend, memory, wanted)
+            gradients |= _gradients(ctx.backend, memory, required)
         return None, None, None, None, *(gradients.get(name) for name in ctx.names)
 
 
@@ -183,7 +183,7 @@ def _differentiable_gradients(
     program: Program,
     values: Values,
     sizes: Sequence[int],
-    wanted: set[str],
+    required: set[str],
     given: tuple[Tensor | None, ...],
 ) -> dict[str, Tensor | None]:
     """Repeat the forward pass in plain torch, for a gradient that is itself differentiated."""
@@ -192,25 +192,25 @@ def _differentiable_gradients(
         for path, grad in zip(_ticks(program, values, sizes), given, strict=True)
         if grad is not None
     ]
-    sources = [values[name] for name in wanted]
+    sources = [values[name] for name in required]
     paths, grads = zip(*pairs, strict=True)
     found = torch.autograd.grad(paths, sources, grads, create_graph=True, allow_unused=True)
-    return dict(zip(wanted, found, strict=True))
+    return dict(zip(required, found, strict=True))
 
 
-def _gradients(backend: Backend, memory: Memory, wanted: set[str]) -> dict[str, Tensor]:
+def _gradients(backend: Backend, memory: Memory, required: set[str]) -> dict[str, Tensor]:
     """Return the gradients of parameters and input from the adjoints of a backend."""
     gradients = {
         f"weight/{weight.name}": memory.sum(weight.name).sum(0) for weight in memory.program.weights
     }
     for index in range(len(memory.program.stages)):
-        for name, gradient in _products_back(backend, memory, index, wanted):
+        for name, gradient in _products_back(backend, memory, index, required):
             gradients[name] = gradients[name] + gradient if name in gradients else gradient
     return gradients
 
 
 def _products_back(
-    backend: Backend, memory: Memory, index: int, wanted: set[str]
+    backend: Backend, memory: Memory, index: int, required: set[str]
 ) -> Iterator[tuple[str, Tensor]]:
     """Yield the gradients of a stage's matrices and biases and its part of the input's.
 
@@ -230,8 +230,8 @@ def _products_back(
             )
         matrix, bias = backend.weigh(of_input, values["x"])
         yield f"{part.name}/input", as_written(matrix, places.of_x)
-        if "x" in wanted:
-            yield "x", of_input @ in_order(values[f"{part.name}/input"], places.of_x)
+        if "x" in required:
+            yield "x", of_input @ reorder(values[f"{part.name}/input"], places.of_x)
         if "x" in part.bias:
             yield f"{part.name}/input_bias", as_written(bias, places.of_x)
     if part.of is not None:

@@ -28,7 +28,7 @@ def _known() -> dict[Program, str]:
     }
 
 
-def kernel_of(program: Program) -> str | None:
+def find_kernel(program: Program) -> str | None:
     """Return the name of torch's kernel for a program, or None."""
     return _known().get(program)
 
@@ -40,7 +40,7 @@ def faster(program: Program, x: Tensor) -> bool:
     our compiled kernels (0.95 to 1.16 of their time from 128 units on), and is faster with fewer
     units and without gradients (benchmarks/training.py).
     """
-    kernel = kernel_of(program)
+    kernel = find_kernel(program)
     if kernel is None or x.device.type not in ("cpu", "cuda"):
         return False
     return x.device.type == "cuda" or (kernel == "lstm" and x.dtype == torch.float32)
@@ -56,7 +56,7 @@ def run(
     x, weights, function = (
         values["x"],
         _weights(program, values),
-        getattr(torch._VF, str(kernel_of(program))),
+        getattr(torch._VF, str(find_kernel(program))),
     )
     first = [values[f"state/{state}"][None] for state in program.states]
     options = (weights, True, 1, 0.0, torch.is_grad_enabled(), False)

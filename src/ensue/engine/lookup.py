@@ -46,7 +46,7 @@ def time_first(x: Features) -> dict[str, Tensor]:
     return {"x": x.transpose(0, 1)}
 
 
-def features_of(ids: Tensor, size: int, table: Tensor | None, dtype: torch.dtype) -> Features:
+def make_features(ids: Tensor, size: int, table: Tensor | None, dtype: torch.dtype) -> Features:
     """Build features of ids below `size`, by a table (size, inputs) or one-hot.
 
     The cheaper of the two forms is chosen.

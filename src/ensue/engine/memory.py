@@ -186,7 +186,7 @@ def parameter(program: Program, values: Values, slot: Slot) -> Tensor:
         recurrent[[*places.apart]] = 0
         whole = recurrent.flatten() if whole is None else whole + recurrent.flatten()
     assert whole is not None
-    whole = in_order(whole, places.of_x if kind.startswith("input") else places.of_h)
+    whole = reorder(whole, places.of_x if kind.startswith("input") else places.of_h)
     first, last = slot[2:] or (0, len(part.gates))
     return whole.unflatten(0, (len(part.gates), -1))[int(first) : int(last)].flatten(0, 1)
 
@@ -213,7 +213,7 @@ def input_product(
     return product if ids is None else torch.index_select(product, 0, ids, out=out)
 
 
-def in_order(parameter: Tensor, gates: Sequence[int]) -> Tensor:
+def reorder(parameter: Tensor, gates: Sequence[int]) -> Tensor:
     """Reorder a parameter (gates * units, ...) by gate."""
     if [*gates] == sorted(gates):
         return parameter
@@ -222,4 +222,4 @@ def in_order(parameter: Tensor, gates: Sequence[int]) -> Tensor:
 
 def as_written(parameter: Tensor, gates: Sequence[int]) -> Tensor:
     """Invert `in_order`."""
-    return in_order(parameter, sorted(range(len(gates)), key=gates.__getitem__))
+    return reorder(parameter, sorted(range(len(gates)), key=gates.__getitem__))

@@ -140,7 +140,7 @@ class _Play:
 
     def __init__(self, memory: Memory, of: Tape, given: Given) -> None:
         self.memory, self.tape = memory, of
-        self.alive: list[Tensor] = []
+        self.referenced: list[Tensor] = []
         """Tensors that the kernels read and nothing else references."""
         self.given = {
             state: None if grad is None else grad.contiguous() for state, grad in given.items()
@@ -187,7 +187,7 @@ class _Play:
         if place in self.tape.registers:
             return _Slot(None, None, self.tape.registers[place], REGISTER)
         if kind == "constant":
-            return self._at(repeated(float(which)), CONSTANT)
+            return self._at(fill_tile(float(which)), CONSTANT)
         if kind == "old":
             path = memory.path(str(which))
             return self._at(path[memory.batch :], BEFORE, path)
@@ -211,7 +211,7 @@ class _Play:
         return self._at(whole.contiguous() if kind == "zone" else whole, MOVING)
 
     def _at(self, tensor: Tensor, motion: int, other: Tensor | None = None) -> _Slot:
-        self.alive += [tensor] if other is None else [tensor, other]
+        self.referenced += [tensor] if other is None else [tensor, other]
         address = None if other is None else other.data_ptr()
         return _Slot(tensor.data_ptr(), address, tensor.stride(0), motion)
 
@@ -229,7 +229,7 @@ class _Play:
         product, memory = self.tape.products[index], self.memory
         places = product.source, product.add, product.out
         matrix = parameter(memory.program, memory.values, product.matrix)
-        self.alive.append(matrix)
+        self.referenced.append(matrix)
         (outputs, inputs), steps = matrix.shape, matrix.stride()
         if product.matrix[0] == "recurrent_back":
             return _Product(matrix.data_ptr(), *steps[::-1], *places, 1, inputs, outputs)
@@ -250,6 +250,6 @@ def instruction(name: str, out: int, args: tuple[int, ...]) -> Instruction:
 
 
 @lru_cache(maxsize=256)
-def repeated(value: float) -> Tensor:
+def fill_tile(value: float) -> Tensor:
     """Return a tile filled with one number."""
     return torch.full((TILE,), value)

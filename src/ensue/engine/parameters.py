@@ -23,7 +23,7 @@ WAYS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def width_of(program: Program, width: int, own: bool | None) -> int:
+def get_width(program: Program, width: int, own: bool | None) -> int:
     """Return the number of units of a value, given the layer's width."""
     return program.own_width if own and program.own_width else width
 
@@ -38,12 +38,12 @@ def start(program: Program, inputs: int, width: int) -> dict[str, Tensor]:
     own, bias = program.own(), dict(program.bias)
     made: dict[str, Tensor] = {}
     for part in program.stages:
-        units = width_of(program, width, part.own)
+        units = get_width(program, width, part.own)
         if part.reads:
             way = "small" if program.recurrence == "identity" else "glorot"
             made[f"{part.name}/input"] = _stacked(part, units, inputs, way)
         if part.of is not None:
-            source = width_of(program, width, own[part.of])
+            source = get_width(program, width, own[part.of])
             made[f"{part.name}/recurrent"] = _stacked(part, units, source, program.recurrence)
         for side, key in (("x", "input_bias"), ("h", "recurrent_bias")):
             if side in part.bias:
@@ -53,7 +53,7 @@ def start(program: Program, inputs: int, width: int) -> dict[str, Tensor]:
                 made[f"{part.name}/{key}"] = torch.tensor(values).repeat_interleave(units)
     for weight in program.weights:
         made[f"weight/{weight.name}"] = torch.full(
-            (width_of(program, width, weight.own),), weight.start
+            (get_width(program, width, weight.own),), weight.start
         )
     return made
 

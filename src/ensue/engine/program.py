@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ensue.cells.wellformed import SMALL, check
-from ensue.engine.simplify import Node, Nodes, pruned
+from ensue.engine.simplify import Node, Nodes, prune
 from ensue.errors import UserError
 
 FURTHER = "use another stage"
@@ -145,12 +145,12 @@ def _simplified(program: Program) -> Program:
     """Rebuild a validated program as tracing would have, the only form that the engine accepts."""
     nodes = Nodes()
     places = nodes.copy(program.nodes)
-    return rewritten(
+    return rewrite(
         replace(program, outputs=tuple(places[one] for one in program.outputs)), nodes, places
     )
 
 
-def rewritten(program: Program, nodes: Nodes, places: Sequence[int]) -> Program:
+def rewrite(program: Program, nodes: Nodes, places: Sequence[int]) -> Program:
     """Replace the nodes of a program; `places` maps the old ones.
 
     The outputs of the program are already among the new nodes.
@@ -163,13 +163,13 @@ def rewritten(program: Program, nodes: Nodes, places: Sequence[int]) -> Program:
         )
         for part in program.stages
     )
-    return finished(replace(program, nodes=tuple(nodes.list), stages=stages))
+    return finish(replace(program, nodes=tuple(nodes.list), stages=stages))
 
 
-def finished(program: Program) -> Program:
+def finish(program: Program) -> Program:
     """Drop unused nodes, and validate the rest."""
     ofs = [part.of for part in program.stages if part.of is not None]
-    nodes, new = pruned(program.nodes, [*program.outputs, *ofs])
+    nodes, new = prune(program.nodes, [*program.outputs, *ofs])
     stages = tuple(
         replace(
             part,

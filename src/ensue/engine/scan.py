@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from ensue.engine.derivative import differentiate
 from ensue.engine.operations import TENSOR
 from ensue.engine.program import Program
-from ensue.engine.simplify import Node, Nodes, needed, pruned
+from ensue.engine.simplify import Node, Nodes, find_needed, prune
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def linear(program: Program) -> Linear | None:
         return None
     derivative, on_state = differentiate(program), _on_state(program.nodes)
     for state, place in derivative.states.items():
-        leaves = [derivative.nodes[at] for at in needed(derivative.nodes, [place])]
+        leaves = [derivative.nodes[at] for at in find_needed(derivative.nodes, [place])]
         own = all(leaf.detail == state for leaf in leaves if leaf.op == "adjoint")
         if not own or any(on_state[int(leaf.detail or 0)] for leaf in leaves if leaf.op == "value"):
             return None
@@ -54,14 +54,14 @@ def linear(program: Program) -> Linear | None:
             return values[int(leaf.detail or 0)]
         return one if leaf.op == "adjoint" else nodes.add(leaf)
 
-    back, new = pruned(derivative.nodes, derivative.states.values())
+    back, new = prune(derivative.nodes, derivative.states.values())
     slopes = nodes.copy(back, behind)
     factors = [
         slopes[new[derivative.states[state]]] if state in derivative.states else zero
         for state in program.states
     ]
     summands = [values[output] for output in program.outputs]
-    kept, new = pruned(nodes.list, [*factors, *summands])
+    kept, new = prune(nodes.list, [*factors, *summands])
     return Linear(
         kept, tuple(new[place] for place in factors), tuple(new[place] for place in summands)
     )

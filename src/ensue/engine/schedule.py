@@ -22,7 +22,7 @@ import torch
 from ensue.engine.derivative import ACTIVATIONS, Derivative, differentiate
 from ensue.engine.operations import TENSOR, add_product, copy, subtract_product
 from ensue.engine.program import Program
-from ensue.engine.simplify import Node, needed
+from ensue.engine.simplify import Node, find_needed
 
 Slot: TypeAlias = tuple[str | int | float, ...]
 
@@ -73,7 +73,7 @@ class Schedule:
                 args = (other, *self.nodes[product].args)
                 function = add_product if node.op == "add" else subtract_product
             self.found[place] = targets.get(place, self.scratch(place))
-            self.call(function, [self.slot_of(arg) for arg in args], self.found[place])
+            self.call(function, [self.get_slot(arg) for arg in args], self.found[place])
 
     def _products_to_fuse(self, places: set[int]) -> dict[int, int]:
         """Find for each sum or difference a product that nothing else reads."""
@@ -96,7 +96,7 @@ class Schedule:
         """Return a slot for a value that is needed only within the tick."""
         return ("scratch", self.phase, place, bool(self.own[place]))
 
-    def slot_of(self, place: int) -> Slot:
+    def get_slot(self, place: int) -> Slot:
         """Return the slot of a node."""
         node = self.nodes[place]
         return (
@@ -172,11 +172,11 @@ def has_input_bias(program: Program, stage: int) -> bool:
 
 def _runs(chosen: Iterable[int]) -> list[tuple[int, int]]:
     """Return the maximal runs [first, last) of chosen columns."""
-    stretches = [
+    runs = [
         [*group]
         for _, group in groupby(enumerate(sorted(chosen)), key=lambda pair: pair[1] - pair[0])
     ]
-    return [(stretch[0][1], stretch[-1][1] + 1) for stretch in stretches]
+    return [(run[0][1], run[-1][1] + 1) for run in runs]
 
 
 def _forward(program: Program, kept: frozenset[int]) -> Schedule:
@@ -258,7 +258,7 @@ def _activations(
 
 
 def _replace_gates(
-    schedule: Schedule, program: Program, wanted: Set[int], targets: dict[int, Slot]
+    schedule: Schedule, program: Program, required: Set[int], targets: dict[int, Slot]
 ) -> None:
     """Store values in the columns of gates that only they depend on."""
     user = {arg: place for place, node in enumerate(program.nodes) for arg in node.args}
@@ -266,7 +266,7 @@ def _replace_gates(
         if not node.op.startswith("gate") or schedule.found.get(place, ("",))[0] != "gates":
             continue
         at = place
-        while at not in wanted and schedule.uses[at] == 1:
+        while at not in required and schedule.uses[at] == 1:
             at = user[at]
         if at != place and targets.get(at, ("",))[0] == "kept":
             targets[at] = schedule.found[place]
@@ -274,7 +274,7 @@ def _replace_gates(
 
 def _backward(program: Program, derivative: Derivative, forward: Schedule) -> Schedule:
     schedule = Schedule(
-        derivative.nodes, _own(program, derivative), "backward", derivative.wanted()
+        derivative.nodes, _own(program, derivative), "backward", derivative.required()
     )
     for place, node in enumerate(derivative.nodes):
         if node.op == "value":
@@ -296,8 +296,8 @@ def _backward(program: Program, derivative: Derivative, forward: Schedule) -> Sc
             _recall(schedule, program, index, recalls[index], targets, given)
     schedule.compute(range(len(derivative.nodes)), targets)
     for weight, place in derivative.weights.items():
-        schedule.call(torch.add, [("sum", weight), schedule.slot_of(place)], ("sum", weight))
-    found = {state: schedule.slot_of(place) for state, place in derivative.states.items()}
+        schedule.call(torch.add, [("sum", weight), schedule.get_slot(place)], ("sum", weight))
+    found = {state: schedule.get_slot(place) for state, place in derivative.states.items()}
     for state in program.states:
         if found.get(state) != ("outgoing", state):
             schedule.call(copy, [found.get(state, ("given", state))], ("outgoing", state))
@@ -333,18 +333,18 @@ def _gate_adjoints(
 ) -> None:
     """Compute a stage's gate adjoints in their buffers; adjoints found elsewhere are copied."""
     columns_of = columns(program, index)
-    wanted: list[tuple[int, Slot]] = []
+    required: list[tuple[int, Slot]] = []
     for gate, pair in enumerate(derivative.gates[index].values()):
         found = {
             columns_of.find(op, gate): place
             for op, place in zip(("gate.x", "gate.h"), pair, strict=True)
         }
-        wanted += [(place, ("gate_adjoints", index, at, at + 1)) for at, place in found.items()]
-    places = dict(reversed(wanted))
-    schedule.compute(needed(derivative.nodes, places), {**targets, **places})
-    for place, slot in wanted:
-        if schedule.slot_of(place) != slot:
-            schedule.call(copy, [schedule.slot_of(place)], slot)
+        required += [(place, ("gate_adjoints", index, at, at + 1)) for at, place in found.items()]
+    places = dict(reversed(required))
+    schedule.compute(find_needed(derivative.nodes, places), {**targets, **places})
+    for place, slot in required:
+        if schedule.get_slot(place) != slot:
+            schedule.call(copy, [schedule.get_slot(place)], slot)
 
 
 def _recall(

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ensue.engine.lookup import Features, Lookup, timed
 from ensue.engine.memory import Values
-from ensue.engine.parameters import width_of
+from ensue.engine.parameters import get_width
 from ensue.engine.program import Program
 from ensue.errors import with_article
 from ensue.state import State
@@ -71,10 +71,10 @@ def check_state(
     Raises ValueError.
     """
     if isinstance(shapes, Row):
-        wanted = (rows, *shapes.shape)
-        if not isinstance(state, Tensor) or state.shape != wanted:
+        required = (rows, *shapes.shape)
+        if not isinstance(state, Tensor) or state.shape != required:
             raise ValueError(
-                f"the {place} is {_shape(state)}, and x of {rows} rows needs {_as_text(wanted)}"
+                f"the {place} is {_shape(state)}, and x of {rows} rows needs {_as_text(required)}"
             )
         if like is not None:
             _check_kind(state, like, place)
@@ -176,15 +176,15 @@ def _parameter_shapes(program: Program, width: int, inputs: int) -> Shapes:
     own = program.own()
     shapes: dict[str, tuple[int, ...]] = {}
     for part in program.stages:
-        outputs = len(part.gates) * width_of(program, width, part.own)
+        outputs = len(part.gates) * get_width(program, width, part.own)
         if part.reads:
             shapes[f"{part.name}/input"] = (outputs, inputs)
         if part.of is not None:
-            shapes[f"{part.name}/recurrent"] = (outputs, width_of(program, width, own[part.of]))
+            shapes[f"{part.name}/recurrent"] = (outputs, get_width(program, width, own[part.of]))
         biases = {"x": "input_bias", "h": "recurrent_bias"}
         shapes |= {f"{part.name}/{biases[side]}": (outputs,) for side in part.bias}
     shapes |= {
-        f"weight/{one.name}": (width_of(program, width, one.own),) for one in program.weights
+        f"weight/{one.name}": (get_width(program, width, one.own),) for one in program.weights
     }
     return tuple(shapes.items())
 
@@ -192,7 +192,7 @@ def _parameter_shapes(program: Program, width: int, inputs: int) -> Shapes:
 @lru_cache(maxsize=256)
 def _step_shapes(program: Program, width: int, steps: int, rows: int) -> Shapes:
     units = {
-        state: width_of(program, width, state in program.own_states) for state in program.states
+        state: get_width(program, width, state in program.own_states) for state in program.states
     }
     states = [(f"state/{state}", (rows, count)) for state, count in units.items()]
     zoned = {str(node.detail) for node in program.nodes if node.op == "zone"}

@@ -165,18 +165,20 @@ def _fold(op: str, values: list[float | None]) -> float:
     return result
 
 
-def needed(nodes: Sequence[Node], wanted: Iterable[int]) -> list[int]:
-    """Return the places of the `wanted` nodes and all their dependencies, in order."""
-    found = set(wanted)
+def find_needed(nodes: Sequence[Node], required: Iterable[int]) -> list[int]:
+    """Return the places of the `required` nodes and all their dependencies, in order."""
+    found = set(required)
     for place in range(len(nodes) - 1, -1, -1):
         if place in found:
             found.update(nodes[place].args)
     return sorted(found)
 
 
-def pruned(nodes: Sequence[Node], wanted: Iterable[int]) -> tuple[tuple[Node, ...], dict[int, int]]:
-    """Drop nodes that the `wanted` ones do not depend on; return the rest and their new places."""
-    new = {old: place for place, old in enumerate(needed(nodes, wanted))}
+def prune(
+    nodes: Sequence[Node], required: Iterable[int]
+) -> tuple[tuple[Node, ...], dict[int, int]]:
+    """Drop nodes that no `required` one depends on; return the rest and their new places."""
+    new = {old: place for place, old in enumerate(find_needed(nodes, required))}
     kept = (nodes[old] for old in new)
     return tuple(
         Node(node.op, tuple(new[arg] for arg in node.args), node.detail) for node in kept

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ensue.cells.algebra import Expr
 from ensue.cells.contract import Cell, Stage
-from ensue.cells.equations import equations_of, parts_of, quoting
-from ensue.engine.program import FURTHER, Part, Program, Weight, finished
+from ensue.cells.equations import check_equations, list_parts, quote_error
+from ensue.engine.program import FURTHER, Part, Program, Weight, finish
 from ensue.engine.simplify import Nodes
 from ensue.errors import UserError
 
@@ -23,7 +23,7 @@ def trace(cell: Cell, name: str) -> Program:
 class _Tracer:
     def __init__(self, cell: Cell, name: str) -> None:
         self.cell, self.name = cell, name
-        self.equations = equations_of(cell, name)
+        self.equations = check_equations(cell, name)
         self.nodes = Nodes()
         self.results: dict[str, int] = {}
         self.weights: dict[str, Weight] = {}
@@ -44,7 +44,7 @@ class _Tracer:
             ]
         for name in self.cell.weights:
             if name not in self.weights:
-                raise quoting(
+                raise quote_error(
                     f"the weight name {name!r} is never used",
                     "weights",
                     self.name,
@@ -65,14 +65,14 @@ class _Tracer:
         place = program.widths()[1]
         if place is not None:
             what = f"{program.nodes[place].op} combines units of two widths"
-            raise quoting(what, self.written[place].line, self.name, FURTHER)
-        return finished(program)
+            raise quote_error(what, self.written[place].line, self.name, FURTHER)
+        return finish(program)
 
     def _readable(self, name: str) -> int:
         return self.nodes.leaf("state", name) if name in self.cell.states else self.results[name]
 
     def _write(self, stage: Stage, equations: dict[str, Expr]) -> None:
-        parts = parts_of(equations.values())
+        parts = list_parts(equations.values())
         apart = {str(part.detail) for part in parts if part.op in ("gate.x", "gate.h")}
         places: dict[int, int] = {}
         for part in parts:
@@ -81,7 +81,7 @@ class _Tracer:
                     part, [places[id(arg)] for arg in part.args], stage, apart
                 )
             except UserError as error:
-                raise quoting(error.what, part.line, self.name, error.hint) from None
+                raise quote_error(error.what, part.line, self.name, error.hint) from None
             # Simplification may have added further nodes.
             for place in range(len(self.nodes.list) - 1, -1, -1):
                 if self.written.setdefault(place, part) is not part:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ensue.engine.program import Part, Program, Weight, rewritten
+from ensue.engine.program import Part, Program, Weight, rewrite
 from ensue.engine.simplify import Node, Nodes
 
 
@@ -20,7 +20,7 @@ def with_zoneout(program: Program) -> Program:
                 "add", places[output], nodes.apply("multiply", nodes.leaf("zone", state), lost)
             )
         )
-    return rewritten(replace(program, outputs=tuple(outputs)), nodes, places)
+    return rewrite(replace(program, outputs=tuple(outputs)), nodes, places)
 
 
 def with_normalised_gates(program: Program) -> Program:
@@ -36,7 +36,7 @@ def with_normalised_gates(program: Program) -> Program:
         weights=tuple(gates.weights),
         stages=tuple(replace(part, bias=()) for part in program.stages),
     )
-    return rewritten(changed, gates.nodes, places)
+    return rewrite(changed, gates.nodes, places)
 
 
 class _Normalised:

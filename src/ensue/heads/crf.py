@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ensue.heads.contract import PathHead
-from ensue.heads.paths import Chain, ChainTags, in_full
+from ensue.heads.paths import Chain, ChainTags, to_float32
 from ensue.settings import Settings
 
 
@@ -40,5 +40,5 @@ class CRF(PathHead):
     def forward(self, features: Tensor, lengths: Tensor) -> Distribution:
         """Map features (batch, time, features) to a distribution over tags (batch, time)."""
         return ChainTags(
-            in_full(self.linear(features)), lengths, Chain(self.first, self.change, self.last)
+            to_float32(self.linear(features)), lengths, Chain(self.first, self.change, self.last)
         )

@@ -32,7 +32,7 @@ class StepTags(Distribution):
     arg_constraints: ClassVar = {}  # type: ignore[bad-override]
 
     def __init__(self, scores: Tensor, lengths: Tensor) -> None:
-        self.scores, self.real = scores, real_steps(scores, lengths)
+        self.scores, self.real = scores, mask_steps(scores, lengths)
         super().__init__(scores.shape[:1], scores.shape[1:2], validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class ChainTags(Distribution):
 
     def __init__(self, scores: Tensor, lengths: Tensor, chain: Chain) -> None:
         self.scores, self.lengths, self.chain = scores, lengths, chain
-        self.real = real_steps(scores, lengths)
+        self.real = mask_steps(scores, lengths)
         super().__init__(scores.shape[:1], scores.shape[1:2], validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -156,12 +156,12 @@ class ChainTags(Distribution):
         return torch.stack(tags[::-1], -1).masked_fill(~self.real, 0)
 
 
-def real_steps(scores: Tensor, lengths: Tensor) -> Tensor:
+def mask_steps(scores: Tensor, lengths: Tensor) -> Tensor:
     """Return the mask of real steps, (batch, time), for scores (batch, time, ...)."""
     return torch.arange(scores.shape[1], device=scores.device) < lengths[:, None]
 
 
-def in_full(scores: Tensor) -> Tensor:
+def to_float32(scores: Tensor) -> Tensor:
     """Convert scores to float32 or more.
 
     Sums of probabilities in half precision lose small terms.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ensue.heads.contract import PathHead
-from ensue.heads.paths import StepTags, in_full
+from ensue.heads.paths import StepTags, to_float32
 from ensue.settings import Settings
 
 
@@ -37,4 +37,4 @@ class Softmax(PathHead):
 
     def forward(self, features: Tensor, lengths: Tensor) -> Distribution:
         """Map features (batch, time, features) to a distribution over tags (batch, time)."""
-        return StepTags(in_full(self.linear(features)), lengths)
+        return StepTags(to_float32(self.linear(features)), lengths)

@@ -63,19 +63,19 @@ class Bidirectional(Encoder):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Map x (batch, time, inputs) to y (batch, time, width), zero past `lengths`."""
-        places = _backwards(x, lengths)
+        places = _reverse_index(x, lengths)
         for depth, (forwards, backwards) in enumerate(
             zip(self.forwards, self.backwards, strict=True)
         ):
             read = F.dropout(x, self.settings.dropout, self.training) if depth else x
             ahead, _ = forwards(read, lengths=lengths)
-            back, _ = backwards(_placed(read, places), lengths=lengths)
-            y = torch.cat([ahead, _placed(back, places)], dim=2)
+            back, _ = backwards(_permute(read, places), lengths=lengths)
+            y = torch.cat([ahead, _permute(back, places)], dim=2)
             x = x + y if depth and self.settings.residual else y
         return without_padding(x, lengths)
 
 
-def _backwards(x: Tensor, lengths: Tensor | None) -> Tensor:
+def _reverse_index(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Return the source step of each step in reversed rows, (batch, time).
 
     Padding stays in place.
@@ -87,5 +87,5 @@ def _backwards(x: Tensor, lengths: Tensor | None) -> Tensor:
     return torch.where(back >= 0, back, steps)
 
 
-def _placed(x: Tensor, places: Tensor) -> Tensor:
+def _permute(x: Tensor, places: Tensor) -> Tensor:
     return x.gather(1, places[..., None].expand(*places.shape, x.shape[2]))

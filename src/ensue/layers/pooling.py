@@ -31,14 +31,14 @@ class Pooling(nn.Module):
         lengths = lengths.to(y.device)
         real = torch.arange(y.shape[1], device=y.device) < lengths[:, None]
         pooled = (
-            _GIVES[self.kind](y, real, lengths)
+            _POOLINGS[self.kind](y, real, lengths)
             if self.score is None
-            else _attended(y, real, self.score(y))
+            else _attention(y, real, self.score(y))
         )
         return pooled * (lengths > 0)[:, None]
 
 
-def _attended(y: Tensor, real: Tensor, scores: Tensor) -> Tensor:
+def _attention(y: Tensor, real: Tensor, scores: Tensor) -> Tensor:
     """Attention pooling: mean weighted by softmax(v y + c).
 
     This is Yang et al. 2016 without the hidden layer.
@@ -68,7 +68,7 @@ def _max(y: Tensor, real: Tensor, lengths: Tensor) -> Tensor:
     return y.masked_fill(~real[..., None], -1e30).amax(1)
 
 
-_GIVES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+_POOLINGS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "last": _last,
     "ends": _ends,
     "mean": _mean,
@@ -77,4 +77,4 @@ _GIVES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 }
 """Pooling functions of y, the mask of real steps, and lengths."""
 
-POOLINGS = (*_GIVES, "attention")
+POOLINGS = (*_POOLINGS, "attention")

@@ -15,12 +15,12 @@ from ensue.cells.user import load_cell
 from ensue.engine import (
     Features,
     Program,
+    get_width,
     run,
     start,
     time_first,
     timed,
     trace,
-    width_of,
     with_normalised_gates,
     with_zoneout,
 )
@@ -30,7 +30,7 @@ from ensue.settings import Settings, is_trusted, read_trusted, untrusted_file_er
 from ensue.state import State
 
 
-def _known(cell: str, field: ValidationInfo) -> str:
+def _resolve_cell(cell: str, field: ValidationInfo) -> str:
     """Return the name of a cell, or the program of a cell file. Raises UserError for unknown cells.
 
     A Python file is executed only if the user named it. A name in a settings file or a run may come
@@ -48,7 +48,7 @@ def _known(cell: str, field: ValidationInfo) -> str:
     return Program.from_json(trace(load_cell(cell), cell).to_json()).to_json()
 
 
-Cell = Annotated[str, AfterValidator(_known)]
+Cell = Annotated[str, AfterValidator(_resolve_cell)]
 """A settings field that holds a cell."""
 
 
@@ -135,7 +135,7 @@ class Recurrent(Causal):
         program = chosen.program()
         self.inputs, self.width = (
             inputs,
-            width_of(program, chosen.width, program.states[0] in program.own_states),
+            get_width(program, chosen.width, program.states[0] in program.own_states),
         )
         self.settings, self.program = chosen, program
         self.cells = nn.ModuleList()
@@ -187,7 +187,7 @@ class Recurrent(Causal):
 
     def units(self, state: str) -> int:
         """Return the number of units of a state."""
-        return width_of(self.program, self.settings.width, state in self.program.own_states)
+        return get_width(self.program, self.settings.width, state in self.program.own_states)
 
     def _between(self, y: Tensor) -> Tensor:
         """Apply dropout between layers: with a mask per step, then with one mask for all steps."""

@@ -84,8 +84,8 @@ def look_back(x: Tensor, past: Tensor, lengths: Tensor | None) -> tuple[Tensor, 
     Returns the result, and the past of the next step of each row.
     """
     whole = torch.cat([past, x], dim=1)
-    kept = torch.arange(past.shape[1], device=x.device)
+    offsets = torch.arange(past.shape[1], device=x.device)
     if lengths is None:
         return whole, whole[:, x.shape[1] :]
     rows = torch.arange(len(x), device=x.device)[:, None]
-    return whole, whole[rows, lengths.to(x.device)[:, None] + kept]
+    return whole, whole[rows, lengths.to(x.device)[:, None] + offsets]

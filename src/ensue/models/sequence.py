@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from ensue.engine import dense, features_of
+from ensue.engine import dense, make_features
 from ensue.engine.shapes import check_symbols
 from ensue.engine.step.network import Precision
 from ensue.errors import SettingError
@@ -102,7 +102,7 @@ class SequenceModel(ParameterMixin, Autoregressive):
         """
         check_symbols(inputs, self.size)
         like = next(self.parameters()) if self.table is None else self.table.weight
-        x = features_of(inputs, self.size + 1, None if self.table is None else like, like.dtype)
+        x = make_features(inputs, self.size + 1, None if self.table is None else like, like.dtype)
         if self.training and self.input_dropout.p:
             x = self.input_dropout(dense(x))
         features, state = self.body(x, state, lengths)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ensue.engine.differentiable import Given
 from ensue.engine.eager import weigh as weigh
-from ensue.engine.gpu.cuda_graphs import in_stretches
+from ensue.engine.gpu.cuda_graphs import run_chunks
 from ensue.engine.gpu.run import Run
 from ensue.engine.memory import Memory, Values
 
@@ -75,4 +75,4 @@ def backward(memory: Memory, given: Given) -> dict[str, Tensor]:
 def _execute(run: Run) -> None:
     with torch.cuda.device_of(run.x):
         if not run.at_once():
-            in_stretches(run)
+            run_chunks(run)

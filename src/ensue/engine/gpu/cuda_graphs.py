@@ -29,7 +29,7 @@ PRIVATE = {"scratch", "outgoing", "product"}
 """Slot kinds that live within one tick."""
 
 
-def in_stretches(run: Run) -> None:
+def run_chunks(run: Run) -> None:
     """Run all ticks: in recorded chunks, and the rest one by one."""
     ticks = range(len(run.sizes))
     count = len(ticks) // LENGTH if run.memory.even else 0
@@ -37,21 +37,21 @@ def in_stretches(run: Run) -> None:
     if run.backward:
         run.play(reversed(rest))
     if count:
-        stretch = _stretch(
+        chunk = _get_chunk(
             run.request, run.memory.batch, tuple(run.units.items()), run.x.dtype, run.x.device
         )
         starts = ticks[: count * LENGTH : LENGTH]
-        stretch.play(run, starts[::-1] if run.backward else starts)
+        chunk.play(run, starts[::-1] if run.backward else starts)
     if not run.backward:
         run.play(rest)
 
 
-class _Stretch:
+class _Chunk:
     """A recorded chunk: memory for a few ticks, and the launches that use it."""
 
     def __init__(self, run: Run) -> None:
         self.run, self.written = run, WRITTEN[run.request[1]]
-        self.again = _recorded(self._ticks, run.x.device)
+        self.replay = _record(self._ticks, run.x.device)
 
     def _ticks(self) -> None:
         ticks = range(LENGTH)
@@ -75,7 +75,7 @@ class _Stretch:
             }
             for mine, theirs in moving.values():
                 mine.copy_(theirs)
-            self.again()
+            self.replay()
             for key, (mine, theirs) in moving.items():
                 if key[0] in self.written:
                     theirs.copy_(mine)
@@ -89,13 +89,13 @@ class _Stretch:
 
 
 @lru_cache(maxsize=8)
-def _stretch(
+def _get_chunk(
     request: tuple[Program, str, bool, frozenset[str]],
     batch: int,
     units: tuple[tuple[bool, int], ...],
     dtype: torch.dtype,
     device: torch.device,
-) -> _Stretch:
+) -> _Chunk:
     program, phase, keep, missing = request
     width, own = dict(units), program.own()
 
@@ -119,10 +119,10 @@ def _stretch(
         given[state] = None if state in missing else zeros(LENGTH * batch, columns)
     memory = Memory(program, values, (batch,) * LENGTH, {}, keep)
     memory.read()
-    return _Stretch(Run(memory, given if phase == "backward" else {}, phase))
+    return _Chunk(Run(memory, given if phase == "backward" else {}, phase))
 
 
-def _recorded(play: Callable[[], None], device: torch.device) -> Callable[[], None]:
+def _record(play: Callable[[], None], device: torch.device) -> Callable[[], None]:
     """Record the launches as a CUDA graph; without CUDA return `play` itself.
 
     Recording is not covered by tests on a CPU.

@@ -142,10 +142,10 @@ class Run:
     def tensor(self, key: Slot) -> Tensor:
         """Return the tensor of a place in the kernels."""
         if key not in self.tensors:
-            self.tensors[key] = self._found(key)
+            self.tensors[key] = self._get_tensor(key)
         return self.tensors[key]
 
-    def _found(self, key: Slot) -> Tensor:
+    def _get_tensor(self, key: Slot) -> Tensor:
         memory, kind, which = self.memory, key[0], key[1]
         if kind == "path":
             return memory.path(str(which))
@@ -161,9 +161,9 @@ class Run:
             grad = self.given[str(which)]
             assert grad is not None
             return grad.contiguous()
-        return self._made(key)
+        return self._allocate(key)
 
-    def _made(self, key: Slot) -> Tensor:
+    def _allocate(self, key: Slot) -> Tensor:
         """Allocate temporary memory.
 
         Adjoints and sums accumulate over ticks, so they are float32.

@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ensue.engine.memory import GATES, Values, input_parameters, parameter
-from ensue.engine.parameters import width_of
+from ensue.engine.parameters import get_width
 from ensue.engine.program import Program
 from ensue.engine.schedule import Slot, columns
-from ensue.engine.step.network import Held, Network
+from ensue.engine.step.network import Network, StateSlot
 from ensue.engine.tape import Product, tape
 
 LARGEST_TABLE = 1 << 26
@@ -48,8 +48,8 @@ def add_layer(
 class _Layer:
     def __init__(self, network: Network, program: Program, values: Values, width: int) -> None:
         self.network, self.program, self.values, self.width = network, program, values, width
-        self.held: dict[str, Held] = {
-            state: network.state(width_of(program, width, state in program.own_states))
+        self.held: dict[str, StateSlot] = {
+            state: network.state(get_width(program, width, state in program.own_states))
             for state in program.states
         }
         network.states.append(self.held)
@@ -64,7 +64,7 @@ class _Layer:
 
     def units(self, own: bool) -> int:
         """Return the units of the layer, or of the cell's own width."""
-        return width_of(self.program, self.width, own)
+        return get_width(self.program, self.width, own)
 
     def write(self, source: Source) -> None:
         """Add the tick: W x and U v of each stage, then the instructions that use them."""

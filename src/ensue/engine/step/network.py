@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ensue.engine.native import Instruction, instruction, repeated
+from ensue.engine.native import Instruction, fill_tile, instruction
 from ensue.engine.shapes import Row, StateShapes, check_state
 from ensue.engine.step import structures
 from ensue.native import library
@@ -36,7 +36,7 @@ _LINE = 16
 
 
 @dataclass(frozen=True)
-class Held:
+class StateSlot:
     """A state of a layer: its offset in a row, and its places before and after the tick."""
 
     offset: int
@@ -58,7 +58,7 @@ class Network:
         self.products: list[tuple[int, int, int, int]] = []
         self.stages: list[tuple[int, int, int, int, int]] = []
         self.lookups: list[tuple[Tensor, int]] = []
-        self.states: list[dict[str, Held]] = []
+        self.states: list[dict[str, StateSlot]] = []
         self.state_numbers = self.numbers = self.registers = 0
 
     def _place(self, kind: Kind, offset: int = 0, base: Tensor | None = None) -> int:
@@ -81,18 +81,18 @@ class Network:
 
     def constant(self, value: float) -> int:
         """Add a constant."""
-        return self._place("units", base=repeated(value))
+        return self._place("units", base=fill_tile(value))
 
     def register(self, number: int) -> int:
         """Add a register, which lives within one tile."""
         self.registers = max(self.registers, number + 1)
         return self._place("tile", number)
 
-    def state(self, units: int) -> Held:
+    def state(self, units: int) -> StateSlot:
         """Allocate a state."""
         offset = self.state_numbers
         self.state_numbers += -(-units // _LINE) * _LINE
-        return Held(offset, units, self._place("before", offset), self._place("after", offset))
+        return StateSlot(offset, units, self._place("before", offset), self._place("after", offset))
 
     def lookup(self, table: Tensor, out: int) -> None:
         """Copy to `out` the row of a table (symbols, units) for the symbol that each row reads."""

@@ -17,7 +17,7 @@ from torch.distributions import Distribution
 from torch.nn import functional as F
 from torch.types import _size
 
-from ensue.heads.paths import draw, real_steps
+from ensue.heads.paths import draw, mask_steps
 
 CACHED = 1 << 20
 """Numbers per chunk of the maximisation, so that they stay in the cache."""
@@ -39,7 +39,7 @@ class TrigramTags(Distribution):
 
     def __init__(self, scores: Tensor, lengths: Tensor, chances: Tensor) -> None:
         self.scores, self.lengths, self.chances = scores, lengths, chances
-        self.real, self.edge = real_steps(scores, lengths), scores.shape[2]
+        self.real, self.edge = mask_steps(scores, lengths), scores.shape[2]
         # A state is a tag and the one before it, (tags + 1, tags): no tag within a sentence is the
         # edge.
         self.change, self.last = chances[:, :-1, :-1], chances[:, :-1, -1]
