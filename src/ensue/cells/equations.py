@@ -36,7 +36,7 @@ def check_equations(cell: Cell, home: str) -> list[dict[str, Expr]]:
     for stage in stages:
         if stage.of is not None and stage.of not in readable:
             what = f"stage {stage.name!r} multiplies {stage.of!r}, which is not defined"
-            raise quote_error(what, "stages", home, did_you_mean(stage.of, readable))
+            raise quote(what, "stages", home, did_you_mean(stage.of, readable))
         results = _write(cell, stage, Names("there is no state", readable), weight, home)
         _check_unique(
             "result", [*readable, *(name for name in results if name not in cell.states)], home
@@ -49,26 +49,24 @@ def check_equations(cell: Cell, home: str) -> list[dict[str, Expr]]:
     for name in cell.states:
         if not any(name in results for results in given):
             hint = f"let the equation return it, as in {{{name!r}: ...}}"
-            raise quote_error(f"the state {name!r} is never assigned", "states", home, hint)
+            raise quote(f"the state {name!r} is never assigned", "states", home, hint)
     for name in given[-1]:
         if name not in cell.states:
             line = _end_of(getattr(cell, stages[-1].name))
-            raise quote_error(
-                f"{name!r} is not a state", line, home, did_you_mean(name, cell.states)
-            )
+            raise quote(f"{name!r} is not a state", line, home, did_you_mean(name, cell.states))
     return given
 
 
-def quote_error(what: str, line: Line | str, home: str, hint: str | None = None) -> UserError:
+def quote(what: str, line: Line | str, home: str, hint: str | None = None) -> UserError:
     """Build an error that quotes its line, or the line that assigns an attribute.
 
     Only lines of the cell's own file are quoted.
     """
     file, number = find_line(line, home) if isinstance(line, str) else line
-    quote = linecache.getline(file, number).strip() if file == home else ""
-    if not quote:
+    source = linecache.getline(file, number).strip() if file == home else ""
+    if not source:
         return UserError(what, where=home, hint=hint)
-    return UserError(f"{what} in `{quote}`", where=f"{home}:{number}", hint=hint)
+    return UserError(f"{what} in `{source}`", where=f"{home}:{number}", hint=hint)
 
 
 def find_line(attribute: str, home: str) -> Line:
@@ -98,20 +96,20 @@ def _check_kinds(cell: Cell, home: str) -> None:
         names = getattr(cell, kind)
         if not isinstance(names, tuple | list) or not all(map(_is_name, names)):
             like = (names,) if isinstance(names, str) else ("one", "two")
-            raise quote_error(
+            raise quote(
                 f"{kind} is not a list of names", kind, home, f"list them, as in {kind} = {like!r}"
             )
     if not all(isinstance(stage, Stage) for stage in cell.stages):
-        raise quote_error("stages are not made by Stage(...)", "stages", home)
+        raise quote("stages are not made by Stage(...)", "stages", home)
     starts = cell.bias.values() if isinstance(cell.bias, Mapping) else [None]
     if not all(isinstance(start, int | float) and isfinite(start) for start in starts):
         hint = 'write it as in bias = {"forget": 1.0}'
-        raise quote_error("bias is not a finite number for each gate", "bias", home, hint)
+        raise quote("bias is not a finite number for each gate", "bias", home, hint)
     if cell.own_width is not None and (not isinstance(cell.own_width, int) or cell.own_width < 1):
-        raise quote_error("own_width is not a positive integer", "own_width", home)
+        raise quote("own_width is not a positive integer", "own_width", home)
     if cell.recurrence not in WAYS:
         hint = did_you_mean(str(cell.recurrence), WAYS)
-        raise quote_error(f"{cell.recurrence!r} is not an initialisation", "recurrence", home, hint)
+        raise quote(f"{cell.recurrence!r} is not an initialisation", "recurrence", home, hint)
 
 
 def _is_name(value: object) -> bool:
@@ -131,22 +129,20 @@ def _check_names(cell: Cell, stages: Iterable[Stage], home: str) -> None:
     _check_unique("stage", [stage.name for stage in stages], home)
     for stage in stages:
         if stage.name in RESERVED:
-            raise quote_error(
+            raise quote(
                 f"a stage cannot be called {stage.name!r}", "stages", home, "give it another name"
             )
     for name in cell.bias:
         if name not in gates:
             what = f"bias names the unknown gate {name!r}"
-            raise quote_error(what, "bias", home, did_you_mean(name, gates))
+            raise quote(what, "bias", home, did_you_mean(name, gates))
 
 
 def _check_unique(kind: str, names: Iterable[str], home: str) -> None:
     for name, times in Counter(names).items():
         if times > 1:
             line = f"{kind}s" if find_line(f"{kind}s", home)[1] else "stages"
-            raise quote_error(
-                f"the {kind} name {name!r} is repeated", line, home, "give each its own"
-            )
+            raise quote(f"the {kind} name {name!r} is repeated", line, home, "give each its own")
 
 
 def _write(cell: Cell, stage: Stage, state: Names, weight: Names, home: str) -> dict[str, Expr]:
@@ -155,7 +151,7 @@ def _write(cell: Cell, stage: Stage, state: Names, weight: Names, home: str) -> 
     )
     if not inspect.ismethod(method):
         what = f"there is no method for the stage {stage.name!r}"
-        raise quote_error(what, "stages", home, "write one of that name")
+        raise quote(what, "stages", home, "write one of that name")
     end = _end_of(method)
     try:
         gates = Names("this stage has no gate", {name: Gate(name) for name in stage.gates})
@@ -165,22 +161,16 @@ def _write(cell: Cell, stage: Stage, state: Names, weight: Names, home: str) -> 
             error, home, (method.__code__.co_filename, method.__code__.co_firstlineno)
         ) from None
     if not isinstance(returned, Mapping):
-        raise quote_error(
-            "the method does not return a dict", end, home, "return one, as in {'h': ...}"
-        )
+        raise quote("the method does not return a dict", end, home, "return one, as in {'h': ...}")
     try:
         results = {str(name): lift(value) for name, value in returned.items()}
     except UserError as error:
-        raise quote_error(error.what, end, home, error.hint) from None
+        raise quote(error.what, end, home, error.hint) from None
     for part in list_parts(results.values()):
         if part.op == "gate.h" and stage.of is None:
-            raise quote_error(
-                f"gate.{part.detail}.h is read, but the stage is of nothing", end, home
-            )
+            raise quote(f"gate.{part.detail}.h is read, but the stage is of nothing", end, home)
         if part.op == "gate.x" and not stage.reads:
-            raise quote_error(
-                f"gate.{part.detail}.x is read, but the stage does not read x", end, home
-            )
+            raise quote(f"gate.{part.detail}.x is read, but the stage does not read x", end, home)
     return results
 
 
@@ -213,4 +203,4 @@ def as_user_error(error: BaseException, home: str, otherwise: Line = ("", 0)) ->
         what, hint = f"{error.name!r} is not defined", did_you_mean(str(error.name), FUNCTIONS)
     elif isinstance(error, AttributeError) and isinstance(error.obj, Gate | Expr):
         what, hint = f"an expression has no {error.name!r}", "a gate has the parts .x and .h"
-    return quote_error(what, lines[-1] if lines else otherwise, home, hint)
+    return quote(what, lines[-1] if lines else otherwise, home, hint)

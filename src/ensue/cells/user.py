@@ -18,7 +18,7 @@ from typing import Any
 
 from ensue.cells.algebra import FUNCTIONS
 from ensue.cells.contract import Cell, Gates, Names, Stage
-from ensue.cells.equations import as_user_error, check_equations, quote_error
+from ensue.cells.equations import as_user_error, check_equations, quote
 from ensue.errors import UserError
 
 
@@ -71,9 +71,7 @@ def _run(file: str) -> dict[str, Any]:
     try:
         exec(compile(source, file, "exec"), space)
     except SyntaxError as error:
-        raise quote_error(
-            error.msg, (file, error.lineno or 1), file, "correct the syntax"
-        ) from None
+        raise quote(error.msg, (file, error.lineno or 1), file, "correct the syntax") from None
     except (Exception, SystemExit) as error:
         raise as_user_error(error, file) from None
     _check_keys(ast.parse(source), file)
@@ -88,7 +86,7 @@ def _check_keys(tree: ast.AST, file: str) -> None:
             names = [key.value for key in keys]
             for key in keys:
                 if names.count(key.value) > 1:
-                    raise quote_error(
+                    raise quote(
                         f"{key.value!r} is given twice",
                         (file, key.lineno),
                         file,

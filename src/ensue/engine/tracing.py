@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ensue.cells.algebra import Expr
 from ensue.cells.contract import Cell, Stage
-from ensue.cells.equations import check_equations, list_parts, quote_error
+from ensue.cells.equations import check_equations, list_parts, quote
 from ensue.engine.program import FURTHER, Part, Program, Weight, finish
 from ensue.engine.simplify import Nodes
 from ensue.errors import UserError
@@ -44,7 +44,7 @@ class _Tracer:
             ]
         for name in self.cell.weights:
             if name not in self.weights:
-                raise quote_error(
+                raise quote(
                     f"the weight name {name!r} is never used",
                     "weights",
                     self.name,
@@ -65,7 +65,7 @@ class _Tracer:
         place = program.widths()[1]
         if place is not None:
             what = f"{program.nodes[place].op} combines units of two widths"
-            raise quote_error(what, self.written[place].line, self.name, FURTHER)
+            raise quote(what, self.written[place].line, self.name, FURTHER)
         return finish(program)
 
     def _readable(self, name: str) -> int:
@@ -81,7 +81,7 @@ class _Tracer:
                     part, [places[id(arg)] for arg in part.args], stage, apart
                 )
             except UserError as error:
-                raise quote_error(error.what, part.line, self.name, error.hint) from None
+                raise quote(error.what, part.line, self.name, error.hint) from None
             # Simplification may have added further nodes.
             for place in range(len(self.nodes.list) - 1, -1, -1):
                 if self.written.setdefault(place, part) is not part:
