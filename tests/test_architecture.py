@@ -27,20 +27,20 @@ ROOM_LINES = {
     "cells": 750,
     "cli": 1_650,
     # 2026-11-30: +100 for the imports of series and labelled parts, now split by idea.
-    "data": 9_850,
+    "data": 9_950,
     "decoding": 1_250,
     "engine": 3_450,
     "evaluation": 1_400,
     "heads": 550,
     "inspection": 300,
     "layers": 550,
-    "models": 4_450,
+    "models": 4_550,
     "modules": 1_200,
     "sklearn": 650,
-    "tasks": 5_250,
+    "tasks": 5_350,
     "training": 1_400,
 }
-PACKAGE_LINES = 32_400
+PACKAGE_LINES = 32_600
 COMMAND_FLAGS = {"cli/generate.py": 20, "cli/evaluate.py": 9}
 BASES_OUTSIDE = {
     "ABC",
