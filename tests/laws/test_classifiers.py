@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ensue.data.dataset import Examples
-from ensue.data.feeds import batch_of
+from ensue.data.feeds import make_batch
 from ensue.data.labelled import Fields
 from ensue.errors import RunError
 from ensue.models.classifiers import CLASSIFIERS, NETWORKS
@@ -46,7 +46,7 @@ def built(name: str, shape: Fields, kind: str) -> Predictor:
 
 
 def answers(model: Predictor, data: Examples, rows: list[int]) -> torch.Tensor:
-    told = model(batch_of(data, np.array(rows)).map(torch.from_numpy))
+    told = model(make_batch(data, np.array(rows)).map(torch.from_numpy))
     told = getattr(told, "base_dist", told)
     return torch.stack([told.mean, told.stddev], 1) if not hasattr(told, "probs") else told.probs
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ensue.data.codecs import CODECS, FITTED, open_codec
+from ensue.data.codecs import CODECS, FITTED, load_codec
 from ensue.data.contract import Codec
 from ensue.data.dataset_writer import encode_corpus
 from ensue.data.prepare import prepare
@@ -57,7 +57,7 @@ def test_decoding_gives_the_text_back(name, text):
 @settings(max_examples=30, deadline=None)
 def test_json_changes_nothing(name, text, ends):
     codec = fit(name, text, ends)
-    again = open_codec(json.loads(json.dumps(codec.to_json())))
+    again = load_codec(json.loads(json.dumps(codec.to_json())))
     other = text + " something else"
     assert again.to_json() == codec.to_json()
     assert (again.size, again.unknown, again.end, again.start) == (
@@ -160,7 +160,7 @@ def test_nothing_but_the_training_part_is_seen(name, ends, tmp_path: Path):
         )
         paths, codec = [tmp_path / "train.txt"], CODECS[name]()
         return prepare(
-            paths, data, codec, seed=0, context=2, cache=tmp_path, watch=lambda *_: None
+            paths, data, codec, seed=0, context=2, cache=tmp_path, on_read=lambda *_: None
         ).codec.to_json()
 
     assert codec_of("xyz zyx\n" * 30) == codec_of("q\n")
@@ -173,7 +173,13 @@ def test_held_out_text_of_the_same_file_is_not_seen(name, tmp_path: Path):
     codec = CODECS[name](**({"max_size": 300} if name == "subwords" else {}))
     assert [len(tune), len(test)] == [36, 120]
     prepared = prepare(
-        [tmp_path / "a.txt"], data, codec, seed=0, context=2, cache=tmp_path, watch=lambda *_: None
+        [tmp_path / "a.txt"],
+        data,
+        codec,
+        seed=0,
+        context=2,
+        cache=tmp_path,
+        on_read=lambda *_: None,
     )
     assert prepared.codec.to_json() == codec.fit([train], False).to_json()
     assert prepared.codec.decode(prepared.train.ids) == prepared.codec.plain(train)

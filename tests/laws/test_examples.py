@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ensue.cache import SUMS, Cache
 from ensue.data.dataset import CONTENTS, Examples, load_examples, save_examples
-from ensue.data.feeds import ExampleFeed, in_order
+from ensue.data.feeds import ExampleFeed, iterate_sorted
 from ensue.errors import RunError
 
 
@@ -69,7 +69,8 @@ def test_epochs_and_seeds_differ():
 def test_in_order_gives_each_example_with_its_number():
     examples = examples_of([5, 1, 3, 2, 2])
     found = [
-        (numbers.tolist(), batch["target"].tolist()) for numbers, batch in in_order(examples, 2)
+        (numbers.tolist(), batch["target"].tolist())
+        for numbers, batch in iterate_sorted(examples, 2)
     ]
     assert found == [([1, 3], [1, 3]), ([4, 2], [4, 2]), ([0], [0])]
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ensue.data.contract import Corpus
 from ensue.data.feeds import FEEDS, Feed, Records, ScoringFeed, Streams, Windows
-from ensue.data.feeds.contract import generator
-from ensue.data.feeds.windows import shuffled
+from ensue.data.feeds.contract import make_generator
+from ensue.data.feeds.windows import permute
 
 START = 1000
 TEXT, MANY = [23], [3, 1, 12, 7, 1, 5, 2]
@@ -133,12 +133,14 @@ def test_passage_names_the_place_of_each_target():
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 16, 17, 1000])
 def test_shuffled_is_a_permutation(count):
-    assert sorted(shuffled(np.arange(count), count, generator(0, 0)).tolist()) == list(range(count))
+    assert sorted(permute(np.arange(count), count, make_generator(0, 0)).tolist()) == list(
+        range(count)
+    )
 
 
 def test_shuffled_is_as_mixed_as_a_drawn_permutation():
     count = 20_000
-    order = shuffled(np.arange(count), count, generator(3, 1))
+    order = permute(np.arange(count), count, make_generator(3, 1))
     steps = np.array([abs(one - other) for one, other in pairwise(order.tolist())])
     assert (
         abs(steps.mean() - count / 3) < 0.02 * count

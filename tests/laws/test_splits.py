@@ -72,12 +72,12 @@ def test_by_record_the_seed_draws_the_parts():
 
 
 def prepared(
-    folder: Path, data: DataSettings, *names: str, codec=None, cache: str = "cache", watch=None
+    folder: Path, data: DataSettings, *names: str, codec=None, cache: str = "cache", on_read=None
 ) -> Prepared:
     paths = [folder / name for name in names]
-    watch = watch or (lambda *_: None)
+    on_read = on_read or (lambda *_: None)
     return prepare(
-        paths, data, codec or Characters(), seed=3, context=4, cache=folder / cache, watch=watch
+        paths, data, codec or Characters(), seed=3, context=4, cache=folder / cache, on_read=on_read
     )
 
 
@@ -138,7 +138,7 @@ def test_what_goes_to_files_is_the_same(tmp_path, monkeypatch, codec):
         data,
         "a.txt",
         codec=codec,
-        watch=lambda done, total, left: seen.append((done, total)),
+        on_read=lambda done, total, left: seen.append((done, total)),
     )
     for (_, one), (_, other) in zip(small.parts(), large.parts(), strict=True):
         assert isinstance(other.ids, np.memmap)

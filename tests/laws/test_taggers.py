@@ -10,7 +10,7 @@ import torch
 from ensue.batch import Batch
 from ensue.data.codecs.tagged import TaggedWords
 from ensue.data.dataset import Examples
-from ensue.data.feeds.examples import batch_of, in_order
+from ensue.data.feeds.examples import iterate_sorted, make_batch
 from ensue.data.labelled import Example
 from ensue.data.tagged import MAX_PIECE, encode_tagged
 from ensue.layers import ENCODERS, ConvolutionSettings, RecurrentSettings, UnidirectionalSettings
@@ -68,7 +68,7 @@ def made(name: str, examples: Examples) -> Predictor:
 
 
 def tensors(examples: Examples, *rows: int) -> Batch[torch.Tensor]:
-    return batch_of(examples, np.array(rows)).map(torch.tensor)
+    return make_batch(examples, np.array(rows)).map(torch.tensor)
 
 
 def test_every_tagger_and_encoder_is_held_to_the_laws() -> None:
@@ -141,7 +141,7 @@ def test_one_very_long_sentence_among_short_ones_makes_no_large_batch() -> None:
     examples = encode_tagged(
         [Example({"words": one}, ["D"] * len(one), "a", 1) for one in words], codec, TAGS
     )
-    shapes = [batch["word"].shape for _, batch in in_order(examples, 32)]
+    shapes = [batch["word"].shape for _, batch in iterate_sorted(examples, 32)]
     assert max(steps for _, steps in shapes) == MAX_PIECE
     assert sum(rows for rows, _ in shapes) == len(examples) == 60 + 196
 

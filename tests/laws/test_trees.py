@@ -20,7 +20,7 @@ PARENT = torch.tensor([[2, 2, 4, 4, -1], [2, 2, -1, 0, 0]])
 LABEL = torch.tensor([[1, 0, 2, 3, 1], [2, 2, 3, 0, 0]])
 
 
-def batch_of(rows: slice = slice(None), time: int = 5) -> Batch[Tensor]:
+def make_batch(rows: slice = slice(None), time: int = 5) -> Batch[Tensor]:
     steps = {"symbol": SYMBOL, "parent": PARENT, "label": LABEL}
     fields = {name: field[rows, :time].clone() for name, field in steps.items()}
     fields |= {
@@ -43,21 +43,21 @@ def model(request: pytest.FixtureRequest) -> TreeModel:
 
 
 def test_padding_and_other_rows_change_nothing(model: TreeModel) -> None:
-    both = model.units(batch_of())
+    both = model.units(make_batch())
     torch.testing.assert_close(
-        both[1:, :3], model.units(batch_of(slice(1, 2), time=3)), rtol=0, atol=1e-12
+        both[1:, :3], model.units(make_batch(slice(1, 2), time=3)), rtol=0, atol=1e-12
     )
     assert not both[1, 3:].any()
-    odd = batch_of()
+    odd = make_batch()
     odd["symbol"][1, 3:], odd["parent"][1, 3:] = 5, 1
     torch.testing.assert_close(model.units(odd), both, rtol=0, atol=0)
 
 
 def test_the_order_of_children_matters_but_where_they_are_summed(model: TreeModel) -> None:
-    swapped = batch_of()
+    swapped = make_batch()
     swapped["symbol"][0, :2] = torch.tensor([2, 1])
     same = torch.allclose(
-        model.units(swapped)[0, -1], model.units(batch_of())[0, -1], rtol=0, atol=1e-9
+        model.units(swapped)[0, -1], model.units(make_batch())[0, -1], rtol=0, atol=1e-9
     )
     assert same == (model.settings.cell == "child_sum")
 
@@ -84,13 +84,13 @@ class _Loss(torch.nn.Module):
         self.model = model
 
     def forward(self):
-        return self.model.loss(batch_of())[0]
+        return self.model.loss(make_batch())[0]
 
 
 def test_what_was_learned_is_taken_over(model: TreeModel) -> None:
     other = model.settings.build(Fields({"symbol": 6}, children=2), "multiclass", 3).double()
     other.load(model.arrays())
-    torch.testing.assert_close(other.units(batch_of()), model.units(batch_of()), rtol=0, atol=0)
+    torch.testing.assert_close(other.units(make_batch()), model.units(make_batch()), rtol=0, atol=0)
     assert model.parameter_count == sum(array.size for array in model.arrays().values())
 
 
@@ -98,7 +98,7 @@ def test_a_model_of_sequences_is_shown_the_words_alone() -> None:
     torch.manual_seed(0)
     gru = sized_classifier(classifier_settings("gru"), "tiny")
     over = build_classifier(gru, Fields({"symbol": 6}, children=2), "multiclass", 3).double().eval()  # type: ignore[attr-defined]
-    batch, one = batch_of(), torch.ones(2)
+    batch, one = make_batch(), torch.ones(2)
     words = Batch({"symbol": torch.tensor([[1, 2, 3], [4, 5, 0]])}, torch.tensor([3, 2]), one, one)
     torch.testing.assert_close(over(batch).logits, over.model(words).logits, rtol=0, atol=1e-12)
     batch["symbol"][1, 3:] = 5  # padding
@@ -118,7 +118,7 @@ def test_every_kind_of_label_is_told_at_the_root(kind: str) -> None:
         "multilabel": torch.tensor([[1.0, 0, 1], [0, 0, 0]]),
         "regression": torch.tensor([0.5, -1]),
     }
-    batch = batch_of()
+    batch = make_batch()
     fields = {name: field for name, field in batch.fields.items() if name != "label"}
     fields |= {"target": target.get(kind, batch["target"])}
     loss, _ = model.loss(Batch(fields, batch.lengths, batch.weight, batch.fresh))

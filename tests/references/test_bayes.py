@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ensue.data.dataset import Examples
-from ensue.data.feeds import batch_of
+from ensue.data.feeds import make_batch
 from ensue.data.labelled import Fields
 from ensue.errors import SettingError
 from ensue.models.baselines.ngram_bayes import NgramBayes, NgramBayesSettings
@@ -47,7 +47,7 @@ def test_bayes_rule_with_counted_bigrams(exponent: float) -> None:
     train = examples(TEXTS, LABELS)
     model.fit(train, train)
     new = ["ab", "bab", "b", "aaaa"]
-    told = model(batch_of(examples(new, [0] * 4), np.arange(4)).map(torch.from_numpy))
+    told = model(make_batch(examples(new, [0] * 4), np.arange(4)).map(torch.from_numpy))
     for text, probabilities in zip(new, told.probs.tolist(), strict=True):
         scores = [
             by_hand(
@@ -69,7 +69,7 @@ def test_any_language_models_can_stand_for_the_labels() -> None:
     settings = NgramSettings(order=3, smoothing="witten-bell")
     parts = [train.select(np.flatnonzero(train.static["target"] == label)) for label in (0, 1)]
     model.models = [estimate(*model._ended(part), 3, settings) for part in parts]
-    batch = batch_of(train, np.arange(15)).map(torch.from_numpy)
+    batch = make_batch(train, np.arange(15)).map(torch.from_numpy)
     likelihood = model.likelihood(model.models, batch)
     for label, one in enumerate(model.models):
         text = torch.tensor([[3, 0, 0, 1]])  # the start, a, a, b
@@ -114,7 +114,7 @@ def fitted(train: Examples, validation: Examples, **settings) -> NgramBayes:
 
 def nats(model: NgramBayes, part: Examples) -> float:
     return float(
-        model.loss(batch_of(part, np.arange(len(part))).map(torch.from_numpy))[0].nats.mean()
+        model.loss(make_batch(part, np.arange(len(part))).map(torch.from_numpy))[0].nats.mean()
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ensue.batch import Batch
-from ensue.data.codecs.tagged import TaggedWords, suffixes_of
+from ensue.data.codecs.tagged import TaggedWords, get_suffixes
 from ensue.models.baselines.tag_counts import TaggedSteps
 from ensue.models.taggers import HMMSettings, MostFrequentTagSettings
 
@@ -41,7 +41,7 @@ def steps() -> TaggedSteps:
     return TaggedSteps(**fields, target=target, offsets=offsets, sizes=SIZES)
 
 
-def batch_of(words: list[str]) -> Batch[torch.Tensor]:
+def make_batch(words: list[str]) -> Batch[torch.Tensor]:
     steps, _ = CODEC.encode({"words": words})
     fields = {name: torch.tensor(np.array(field, np.int64))[None] for name, field in steps.items()}
     return Batch(fields, torch.tensor([len(words)]), torch.ones(1), torch.ones(1, dtype=torch.bool))
@@ -58,7 +58,7 @@ def by_ending(word: str, tag: str) -> float:
     alike = [(other, own) for other, own in TOLD if other[0].isupper() == capital]
     chance = (sum(own == tag for _, own in alike) + prior(tag)) / (len(alike) + 1)
     trust = stdev(prior(one) for one in TAGS)
-    for ending in suffixes_of(word, 10):
+    for ending in get_suffixes(word, 10):
         there = [own for other, own in alike if other.lower().endswith(ending)]
         if not there:
             return chance
@@ -118,7 +118,7 @@ def joint(
 )
 def test_the_hidden_markov_model_is_that_of_all_sequences(steps, words, order, monkeypatch):
     monkeypatch.setattr("ensue.models.baselines.hmm.MOST", 64 if order == 2 else len(TAGS) - 1)
-    chances = HMMSettings().build(SIZES).fit(steps)(batch_of(words))
+    chances = HMMSettings().build(SIZES).fit(steps)(make_batch(words))
     every = list(product(TAGS, repeat=len(words)))
     chance_of = cache(transition(order))
     exact = np.array([joint(words, tags, order, chance_of) for tags in every])
@@ -131,7 +131,7 @@ def test_the_hidden_markov_model_is_that_of_all_sequences(steps, words, order, m
 
 def test_the_most_frequent_tag(steps):
     model = MostFrequentTagSettings().build(SIZES).fit(steps)
-    chances = model(batch_of(["the", "dogs", "dog", "zebra"]))
+    chances = model(make_batch(["the", "dogs", "dog", "zebra"]))
     assert [TAGS[id] for id in chances.mode[0]][:3] == ["D", "N", "N"]
     once = Counter(tag for word, tag in TOLD if [other for other, _ in TOLD].count(word) == 1)
     assert once[TAGS[chances.mode[0, 3]]] == max(once.values())
@@ -141,6 +141,6 @@ def test_the_most_frequent_tag(steps):
 def test_saved_tables_answer_the_same(steps, settings):
     model, again = settings.build(SIZES).fit(steps), settings.build(SIZES)
     again.load(model.arrays())
-    words = batch_of(["Berta", "sees", "dogs"])
+    words = make_batch(["Berta", "sees", "dogs"])
     assert again(words).marginals.equal(model(words).marginals)
     assert model.parameter_count > 0

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers
 from ensue.data.codecs import Characters, Subwords, Words
 from ensue.data.codecs.subwords import STRETCH
 from ensue.data.contract import SILENT, Corpus
-from ensue.data.dataset_writer import encode_corpus, token_count, word_count
+from ensue.data.dataset_writer import count_tokens, count_words, encode_corpus
 from ensue.data.demos import write_demo
 from ensue.data.feeds import Streams, Windows
 from ensue.data.prepare import prepare
@@ -169,7 +169,7 @@ def test_tiny_shakespeare_is_split_as_in_nanogpt(tmp_path):
         seed=0,
         context=64,
         cache=tmp_path,
-        watch=silent,
+        on_read=silent,
     )
     assert run.codec.alphabet == "".join(sorted(set(text)))
     assert len(run.codec.alphabet) == 65
@@ -203,7 +203,7 @@ from ensue.data.prepare import prepare
 from ensue.data.settings import DataSettings
 folder, codec, kind = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 run = prepare([folder / "a.txt"], DataSettings(format=kind), CODECS[codec](), seed=0, context=64,
-              cache=folder / codec, watch=lambda *_: None)
+              cache=folder / codec, on_read=lambda *_: None)
 status = Path("/proc/self/status")
 # What getrusage tells began with the memory of the tests' own process, of which this one is a copy.
 most = status.read_text().split("VmHWM:")[1].split()[0] if status.exists() else resource.getrusage(0).ru_maxrss
@@ -256,5 +256,5 @@ BLANKS = st.text(
 @settings(max_examples=80, deadline=None)
 def test_words_and_tokens_are_counted_as_they_are_split(text, times):
     long = "".join(text) * times
-    assert word_count(long) == len(long.split())
-    assert token_count(long.encode()) == len(long.encode().split())
+    assert count_words(long) == len(long.split())
+    assert count_tokens(long.encode()) == len(long.encode().split())

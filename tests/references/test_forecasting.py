@@ -187,7 +187,7 @@ def fields(count: int, seed: int) -> dict[str, Any]:
 SIZES = Sizes(channels=1, known=2, calendar=1, past=0, static=0, window=8, horizon=3, season=4)
 
 
-def batch_of(values: dict[str, Any]) -> Batch[torch.Tensor]:
+def make_batch(values: dict[str, Any]) -> Batch[torch.Tensor]:
     ones = torch.ones(len(values["past"]))
     return Batch(
         {name: torch.tensor(value) for name, value in values.items()}, ones, ones, ones > 0
@@ -211,7 +211,7 @@ def test_ridge_is_the_solution_of_its_equations() -> None:
     begin = {"mean": 0.0, "last": others["past"][:, -1], "season": others["past"][:, 4:7, 0]}[
         model.anchor
     ]
-    mean, spread = model.normal(batch_of(others))
+    mean, spread = model.normal(make_batch(others))
     np.testing.assert_allclose(mean[:, :, 0], begin + new @ weights + y.mean(0), atol=1e-9)
     squares = ((mean[:, :, 0].numpy() - window_targets(others)) ** 2).mean(0)
     # Of 20 windows, the steps together count as much as a step by itself.

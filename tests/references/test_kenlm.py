@@ -115,14 +115,14 @@ def test_lmplz_gives_these_figures() -> None:
 CASES = [("words", 2), ("words", 3), ("words", 5), ("letters", 4)]
 
 
-def lines_of(kind: str) -> list[list[str]]:
+def read_lines(kind: str) -> list[list[str]]:
     return [line.split() for line in (SHARED / kind).read_text().splitlines()]
 
 
 @needs_shared
 @pytest.mark.parametrize(("kind", "order"), CASES)
 def test_lmplz_estimates_the_same(kind: str, order: int) -> None:
-    language = learn(lines_of(f"{kind}.txt"), order)
+    language = learn(read_lines(f"{kind}.txt"), order)
     with lzma.open(SHARED / f"{kind}.{order}.arpa.xz", "rt") as file:
         expected = list(rows(file))
     assert len(expected) == sum(len(rung.symbol) for rung in language.model.table.rungs)
@@ -147,9 +147,9 @@ def test_query_scores_the_same(kind: str, order: int, read: bool, tmp_path: Path
         assert tokens[:2] == ["<unk>", "</s>"]
         language = Language(model, {token: id for id, token in enumerate(tokens)})
     else:
-        language = learn(lines_of(f"{kind}.txt"), order)
+        language = learn(read_lines(f"{kind}.txt"), order)
     expected = query(kind, order)
-    for sentence, scores in zip(lines_of(f"{kind}_heldout.txt"), expected, strict=True):
+    for sentence, scores in zip(read_lines(f"{kind}_heldout.txt"), expected, strict=True):
         np.testing.assert_allclose(language.scores(sentence), scores, atol=1e-4)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ensue.data.dataset import Examples
-from ensue.data.feeds import batch_of
+from ensue.data.feeds import make_batch
 from ensue.data.labelled import Fields
 from ensue.errors import SettingError
 from ensue.models.baselines.nbsvm import NBSVM, NBSVMSettings
@@ -104,7 +104,7 @@ def test_weights_are_the_optimum(kind: str) -> None:
     slope = 2.0 * ratio * (table.T @ (chances - marks)) + own
     assert np.abs(slope).max() < 0.02
     assert np.abs(2.0 * (chances - marks).sum(0)).max() < 0.02
-    told = model(batch_of(train, np.arange(80)).map(torch.from_numpy))
+    told = model(make_batch(train, np.arange(80)).map(torch.from_numpy))
     probs = told.probs if kind == "multiclass" else told.base_dist.probs
     assert probs.numpy() == pytest.approx(chances)
 
@@ -128,7 +128,7 @@ def test_numbers_are_ridge_regression() -> None:
     closed = inputs @ np.linalg.solve(
         inputs.T @ inputs + penalty, inputs.T @ train.static["target"]
     )
-    told = model(batch_of(train, np.arange(60)).map(torch.from_numpy))
+    told = model(make_batch(train, np.arange(60)).map(torch.from_numpy))
     assert told.mean.numpy() == pytest.approx(closed, abs=1e-3)
     assert float(told.stddev[0]) == pytest.approx(
         np.sqrt(np.mean((closed - train.static["target"]) ** 2)), rel=1e-2
@@ -154,7 +154,7 @@ def test_what_is_open_is_chosen_on_the_tune_part() -> None:
 
 def tune_nats(model: NBSVM, tune: Examples) -> float:
     return float(
-        model.loss(batch_of(tune, np.arange(len(tune))).map(torch.from_numpy))[0].nats.mean()
+        model.loss(make_batch(tune, np.arange(len(tune))).map(torch.from_numpy))[0].nats.mean()
     )
 
 

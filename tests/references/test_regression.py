@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ensue.data.dataset import Examples
-from ensue.data.feeds import batch_of
+from ensue.data.feeds import make_batch
 from ensue.data.labelled import Fields
 from ensue.errors import RunError
 from ensue.models.baselines.summary_features import SummaryFeatures, SummaryFeaturesSettings
@@ -29,7 +29,7 @@ def examples_of(count: int, seed: int, target) -> Examples:
 
 
 def ask(model: SummaryFeatures, examples: Examples):
-    return model(batch_of(examples, np.arange(len(examples))).map(torch.from_numpy))
+    return model(make_batch(examples, np.arange(len(examples))).map(torch.from_numpy))
 
 
 def test_numbers_are_ridge_regression():
@@ -41,7 +41,7 @@ def test_numbers_are_ridge_regression():
         SHAPE, "regression", 1
     )
     model.fit(train, tune)
-    batch = batch_of(train, np.arange(300)).map(torch.from_numpy)
+    batch = make_batch(train, np.arange(300)).map(torch.from_numpy)
     features = model._scaled(model.features(batch)).numpy()
     wanted = batch["target"].double().numpy()
     penalty = np.diag([2 * 0.01 * 300.0] * (features.shape[1] - 1) + [0.0])
@@ -86,9 +86,9 @@ def test_penalties_are_chosen_on_the_tune_part():
     }
     assert (
         float(
-            model.loss(batch_of(examples_of(400, 3, noise), np.arange(400)).map(torch.from_numpy))[
-                0
-            ].nats.mean()
+            model.loss(
+                make_batch(examples_of(400, 3, noise), np.arange(400)).map(torch.from_numpy)
+            )[0].nats.mean()
         )
         < 0.75
     )

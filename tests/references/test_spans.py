@@ -5,7 +5,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from ensue.data.codecs.tag_schemes import broken, guess_scheme
+from ensue.data.codecs.tag_schemes import find_violations, guess_scheme
 from ensue.evaluation.spans import SpanCounts, SpanRules
 
 
@@ -160,7 +160,7 @@ def test_the_scheme_is_guessed(sentences, scheme):
     ],
 )
 def test_tags_that_break_a_scheme_are_found(tags, scheme, places):
-    assert broken(tags.split(), scheme) == places
+    assert find_violations(tags.split(), scheme) == places
 
 
 def test_spans_of_one_type_without_its_name_are_spans():

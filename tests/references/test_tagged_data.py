@@ -15,7 +15,7 @@ from ensue.data.labelled import Example
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
 from ensue.data.readers.word_vectors import read_vectors
 from ensue.data.sentence_splitting import split_sentences
-from ensue.data.tagged import MAX_PIECE, encode_tagged, prepare_tagged, sentence_offsets
+from ensue.data.tagged import MAX_PIECE, compute_sentence_offsets, encode_tagged, prepare_tagged
 from ensue.errors import DataError
 
 CONLLU = """\
@@ -136,7 +136,7 @@ def test_a_long_sentence_is_encoded_in_pieces():
     examples = encode_tagged(sentences, codec, ["X"])
     assert examples.lengths.tolist() == [3, MAX_PIECE, MAX_PIECE, 1200 - 2 * MAX_PIECE]
     assert examples.static["line"].tolist() == [1, 5, 5, 5]
-    assert sentence_offsets(examples).tolist() == [0, 3, 1203]
+    assert compute_sentence_offsets(examples).tolist() == [0, 3, 1203]
 
 
 def test_parts_are_drawn_and_the_codec_sees_the_training_part_alone(tmp_path):

@@ -45,7 +45,7 @@ def flat(tree) -> tuple[list[int], list[int]]:
     return symbols, parents
 
 
-def batch_of(trees: list) -> Batch[Tensor]:
+def make_batch(trees: list) -> Batch[Tensor]:
     every = [flat(tree) for tree in trees]
     lengths = torch.tensor([len(symbols) for symbols, _ in every])
     symbol, parent = (
@@ -113,7 +113,7 @@ def test_level_by_level_is_one_node_after_the_other(cell):
     @given(trees=st.lists(Wide if cell == "child_sum" else Nested, min_size=1, max_size=4))
     def check(trees):
         model = network(cell)
-        units = model.units(batch_of(trees))
+        units = model.units(make_batch(trees))
         gradients = []
         alone = [one_node_after_the_other(model, tree) for tree in trees]
         for row, expected in enumerate(alone):
@@ -148,7 +148,7 @@ def test_a_batch_is_learned_ten_times_faster_level_by_level(cell):
     model = (
         TreeSettings(cell=cell).build(Fields({"symbol": 900}, children=2), "multiclass", 5).eval()
     )
-    batch, seconds = batch_of(trees), {"together": [], "none": []}
+    batch, seconds = make_batch(trees), {"together": [], "none": []}
     for _ in range(3):
         began = time.process_time()
         units = model.units(batch)
@@ -167,7 +167,7 @@ def test_a_batch_is_learned_ten_times_faster_level_by_level(cell):
 @settings(deadline=None)
 @given(trees=st.lists(Wide, min_size=1, max_size=5))
 def test_levels_have_each_node_once_after_its_children(trees):
-    batch = batch_of(trees)
+    batch = make_batch(trees)
     levels = levels_of(batch["parent"].numpy(), batch.lengths.numpy())
     place = {node: number for number, level in enumerate(levels) for node in level.nodes.tolist()}
     assert len(place) == int(batch.lengths.sum()) == sum(len(level.nodes) for level in levels)
@@ -178,7 +178,7 @@ def test_levels_have_each_node_once_after_its_children(trees):
 
 
 def test_the_loss_is_that_of_the_root_and_beside_it_those_of_inner_nodes_with_a_label():
-    model, batch = network("binary"), batch_of([[1, [2, 3]], 4])
+    model, batch = network("binary"), make_batch([[1, [2, 3]], 4])
     fields = {**batch.fields, "target": torch.tensor([1, 2]), "counted": torch.ones(2, 1)}
     fields["label"] = torch.tensor([[2, 0, 1, 0, 2], [3, 0, 0, 0, 0]])
     whole = Batch(fields, batch.lengths, batch.weight, batch.fresh)

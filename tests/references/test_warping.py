@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ensue.data.dataset import Examples
-from ensue.data.feeds import batch_of
+from ensue.data.feeds import make_batch
 from ensue.data.labelled import Fields
 from ensue.errors import RunError, SettingError
 from ensue.models.baselines.dtw import DTW, DTWSettings
@@ -56,7 +56,7 @@ def examples_of(sequences: list[np.ndarray], labels: list[int]) -> Examples:
 
 
 def answer(model: DTW, examples: Examples) -> torch.Tensor:
-    return model(batch_of(examples, np.arange(len(examples))).map(torch.from_numpy)).probs
+    return model(make_batch(examples, np.arange(len(examples))).map(torch.from_numpy)).probs
 
 
 def waves(count: int, seed: int) -> tuple[list[np.ndarray], list[int]]:

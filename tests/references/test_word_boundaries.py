@@ -9,7 +9,7 @@ from tokenizers import Regex, pre_tokenizers
 
 from ensue.data.codecs import CODECS
 from ensue.data.codecs.subwords import Subwords
-from ensue.data.codecs.words import Words, words_of
+from ensue.data.codecs.words import Words, split_words
 from ensue.data.prepare import prepare
 from ensue.data.sentence_splitting import split_sentences
 from ensue.data.settings import DataSettings
@@ -35,7 +35,7 @@ TEXTS = {
 def test_a_mark_belongs_to_its_letter(name: str) -> None:
     text, words = TEXTS[name]
     words = words or text.split()
-    pieces = words_of(text)
+    pieces = split_words(text)
     assert "".join(pieces) == text
     assert [piece.strip() for piece in pieces] == words
     assert [word.text for _, sentence in split_sentences([text]) for word in sentence] == words
@@ -54,12 +54,12 @@ def test_every_indic_script_and_more_keeps_its_marks() -> None:
         if unicodedata.category(chr(point)) in ("Mn", "Mc", "Me")
     ]
     assert len(marks) > 1500
-    assert [mark for mark in marks if words_of(f"a{mark}b c") != [f"a{mark}b", " c"]] == []
-    assert [mark for mark in marks if words_of(f"a {mark}.") != ["a", f" {mark}."]] == []
+    assert [mark for mark in marks if split_words(f"a{mark}b c") != [f"a{mark}b", " c"]] == []
+    assert [mark for mark in marks if split_words(f"a {mark}.") != ["a", f" {mark}."]] == []
 
 
 def test_what_separates_words_still_does() -> None:
-    assert words_of("a\u200bb") == ["a", "\u200b", "b"]  # a zero width space
+    assert split_words("a\u200bb") == ["a", "\u200b", "b"]  # a zero width space
     assert join_marks("\u0301a") == "\u0301a"
     assert len(join_marks("x\u0301\u0302\n\u0301")) == 5
 
@@ -83,7 +83,7 @@ def test_words_that_stand_as_treebanks_cut_them() -> None:
         " is",
     ]
     expected += [",", " e.g.", " U.S.A.", " now", " a", ".", "b", ".", "c", " 'll"]
-    assert words_of(text) == expected
+    assert split_words(text) == expected
 
 
 def test_words_are_learned_with_their_marks() -> None:
@@ -118,7 +118,7 @@ def test_words_of_a_script_without_blanks_are_told(codec: str, told: bool, tmp_p
     made = CODECS[codec](**({"max_size": 300} if codec == "subwords" else {}))
     data = DataSettings(format="text")
     found = prepare(
-        [tmp_path / "a.txt"], data, made, seed=0, context=2, cache=tmp_path, watch=lambda *_: None
+        [tmp_path / "a.txt"], data, made, seed=0, context=2, cache=tmp_path, on_read=lambda *_: None
     ).findings
     advice = "choose --codec characters or --codec subwords"
     assert (

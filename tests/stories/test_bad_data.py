@@ -11,7 +11,7 @@ import pytest
 
 from ensue.cli.main import main
 from ensue.data.check import check
-from ensue.data.codecs import CODECS, open_codec
+from ensue.data.codecs import CODECS, load_codec
 from ensue.data.contract import SILENT, Listener
 from ensue.data.demos import write_demo
 from ensue.data.files import find_files
@@ -47,7 +47,7 @@ def told(
             seed=0,
             context=context,
             cache=cache,
-            watch=lambda *_: None,
+            on_read=lambda *_: None,
         )
     assert not cache.exists()  # nothing half-written
     message = str(caught.value)
@@ -529,10 +529,10 @@ def test_a_bad_valid_file_is_found_before_anything_is_written(tmp_path, monkeypa
 
 def test_damaged_codec():
     with pytest.raises(RunError) as caught:
-        open_codec({"name": "wordz"})
+        load_codec({"name": "wordz"})
     assert str(caught.value) == "codec.json: there is no codec 'wordz'; did you mean words?"
     with pytest.raises(RunError) as caught:
-        open_codec({"name": "words"})
+        load_codec({"name": "words"})
     assert str(caught.value) == "codec.json: the codec is damaged (KeyError 'words'); train again"
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from ensue.cli.main import main
 from ensue.data.contract import Finding, Listener
-from ensue.data.encoding import WrongBefore
+from ensue.data.encoding import MojibakeDetector
 from ensue.data.files import read_text
 from ensue.data.readers.word_vectors import read_vectors
 from ensue.errors import DataError, SettingError
@@ -175,9 +175,9 @@ def test_check_and_training_tell_it(tmp_path: Path, capsys: pytest.CaptureFixtur
     ],
 )
 def test_right_text_is_left_alone(line: str) -> None:
-    wrong = WrongBefore()
-    wrong.look(line, 1)
-    assert wrong.reported() is None
+    wrong = MojibakeDetector()
+    wrong.check(line, 1)
+    assert wrong.report() is None
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
@@ -229,7 +229,7 @@ def test_binary_vectors_are_told_and_read(breaks: bytes, tmp_path: Path) -> None
     found = read_vectors(path)
     assert found.words == list(words)
     np.testing.assert_allclose(found.table[1:], list(words.values()), rtol=1e-6)
-    assert read_vectors(path, most=2).words == ["the", "naïve"]
+    assert read_vectors(path, max_vectors=2).words == ["the", "naïve"]
     path.write_bytes(binary_vectors(words, breaks)[:-7])
     with pytest.raises(DataError, match="ends within the vector of word 3 of 3"):
         read_vectors(path)
@@ -276,4 +276,4 @@ def test_series_are_recognised_in_another_encoding(
     assert main(["check", str(tmp_path / "a.csv")]) == 2
     assert "a.csv:1: byte 0xE4 is not UTF-8; it looks like Windows-1252" in capsys.readouterr().err
     main(["check", str(tmp_path / "a.csv"), "--set", "encoding=cp1252"])
-    assert "as `ensue train forecast` would" in capsys.readouterr().out
+    assert "as data for `ensue train forecast`" in capsys.readouterr().out

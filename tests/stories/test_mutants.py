@@ -158,7 +158,7 @@ def as_text(format: str) -> Callable[[Path], Any]:
             "seed": 0,
             "context": 8,
             "cache": path.parent / "cache",
-            "watch": lambda *_: None,
+            "on_read": lambda *_: None,
         }
         prepare(
             [path],

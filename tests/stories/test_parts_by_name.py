@@ -10,7 +10,7 @@ import pytest
 import ensue
 from ensue.cli.main import main
 from ensue.data.readers.fasttext import FastText
-from ensue.data.readers.named_parts import parts_by_name
+from ensue.data.readers.named_parts import group_by_part
 
 WORDS = {"pos": ("lovely", "good", "great"), "neg": ("dull", "bad", "poor")}
 
@@ -176,7 +176,7 @@ def test_a_class_may_be_called_as_a_part_where_the_others_are_not(tmp_path: Path
     files = [tmp_path / f"{name}.txt" for name in ("bus", "car", "train")]
     for path in files:
         path.write_text("".join(f"a {path.stem} goes by, number {i}\n" for i in range(20)))
-    assert parts_by_name(files) is None
+    assert group_by_part(files) is None
     model = ensue.train("classify", tmp_path, model="majority")
     assert model.labels.names == ("bus", "car", "train")
 

@@ -14,7 +14,7 @@ import pytest
 import ensue
 from ensue.cli.main import main
 from ensue.data.dataset import load_examples
-from ensue.data.demos.tokens import tagged_lines
+from ensue.data.demos.tokens import tag_lines
 
 WORDS = {
     "D": ("the", "a"),
@@ -360,7 +360,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bits(folder: Path, tmp_path: P
 
 
 def test_the_demo_is_what_pythons_tokeniser_says() -> None:
-    lines = list(tagged_lines('x = 1.5  # if\ns = """a\nif b"""\nfor y in s: pass\n'))
+    lines = list(tag_lines('x = 1.5  # if\ns = """a\nif b"""\nfor y in s: pass\n'))
     assert lines[0][:3] == [("x", "NAME"), ("=", "OPERATOR"), ("1", "NUMBER")]
     assert lines[0][-1] == ("if", "COMMENT")
     assert lines[2][0] == ("if", "STRING")

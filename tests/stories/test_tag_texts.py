@@ -12,8 +12,8 @@ import pytest
 import ensue
 from ensue.cli.main import main
 from ensue.data.readers.tagged import TaggedReader, TaggedSettings
-from ensue.data.readers.tagged.recognised import are_columns, form_of_text
-from ensue.data.readers.tagged.tokenizer import Tokenizer, learn_tokenizer
+from ensue.data.readers.tagged.recognised import are_columns, guess_text_form
+from ensue.data.readers.tagged.tokenizer import Tokenizer, fit_tokenizer
 from ensue.data.sentence_splitting import split_sentences
 
 EWT = Path(__file__).parents[3] / "shared" / "data" / "UD_English-EWT"
@@ -235,7 +235,7 @@ def test_prose_is_no_columns() -> None:
     assert not are_columns(["the old king", "sees the cat", "", "He runs away."])
     assert not are_columns(["Anna Keller", "Boris Novak", "Elif Sato"])
     assert not are_columns(["Yes", "No"])
-    assert form_of_text(["cat", "dog", "fish", "bird"]) == "lines"
+    assert guess_text_form(["cat", "dog", "fish", "bird"]) == "lines"
     assert are_columns(["The", "cat", "sat", "."])
     assert are_columns(
         ["a b X", *["the DET", "cat NOUN"] * 15, "", *["the DET", "cat NOUN"] * 15]
@@ -244,16 +244,16 @@ def test_prose_is_no_columns() -> None:
         "It was a bright cold day in May, and the clocks struck. Nobody but Mr. Fox knew "
         "why it was so. "
     ) * 9
-    assert form_of_text(textwrap.wrap(prose, 60)) == "text"
-    assert form_of_text(textwrap.wrap(prose.lower(), 60)) == "text"
-    assert form_of_text([prose[:-1], prose[:-1]]) == "paragraphs"
+    assert guess_text_form(textwrap.wrap(prose, 60)) == "text"
+    assert guess_text_form(textwrap.wrap(prose.lower(), 60)) == "text"
+    assert guess_text_form([prose[:-1], prose[:-1]]) == "paragraphs"
     verse = [
         "Now is the winter of our discontent",
         "Made glorious summer by this sun of York;",
         "And all the clouds,",
     ]
     assert (
-        form_of_text([*verse, "That lour'd upon our house, in the bosom", "Of the sea", "Now"])
+        guess_text_form([*verse, "That lour'd upon our house, in the bosom", "Of the sea", "Now"])
         == "text"
     )
     web = [
@@ -265,7 +265,7 @@ def test_prose_is_no_columns() -> None:
         "See it!",
     ]
     assert (
-        form_of_text([*web, "A much longer line that says more than any of the others do here."])
+        guess_text_form([*web, "A much longer line that says more than any of the others do here."])
         == "lines"
     )
     poem = [
@@ -275,8 +275,8 @@ def test_prose_is_no_columns() -> None:
         "sat for a very long time by the water",
         "none",
     ]
-    assert form_of_text(poem) == "text"
-    assert form_of_text(["One man.", "", "Two men"]) == "text"
+    assert guess_text_form(poem) == "text"
+    assert guess_text_form(["One man.", "", "Two men"]) == "text"
 
 
 def test_a_broken_line_of_columns_on_the_standard_input_is_named(
@@ -298,7 +298,7 @@ def test_odd_numbers_of_tokens_and_very_long_words_do_no_harm() -> None:
             f"1-2\t{fields}\n1-999999999\tdu\t{fields[2:]}\n{'9' * 5000}-2\tdu\t{fields[2:]}\n5-2\tdu\t{fields[2:]}\n"
         )
     ]
-    found = learn_tokenizer(
+    found = fit_tokenizer(
         [_read(block) for block in [*(odd[0] + one for one in good if one), *good] if block.strip()]
     )
     assert found is not None
@@ -314,7 +314,7 @@ def test_words_with_blanks_are_put_together_again() -> None:
         [[("10 000", "10_000/NUM", True), ("francs", "francs/X", False), (".", "./X", True)]] * 30
     )
     lines = text.replace("10_000", "10 000").split("\n\n")
-    found = learn_tokenizer([_read(block) for block in lines if block.strip()])
+    found = fit_tokenizer([_read(block) for block in lines if block.strip()])
     assert found is not None
     again = Tokenizer.from_json(json.loads(json.dumps(found.to_json())))
     assert [word.text for word in again.words("10 000 francs.")] == ["10 000", "francs", "."]
@@ -335,7 +335,7 @@ def test_english_is_cut_better_than_by_rules() -> None:
         )
         for part in ("train", "test")
     }
-    tokenizer = learn_tokenizer(parts["train"])
+    tokenizer = fit_tokenizer(parts["train"])
     assert tokenizer is not None
     scores = [
         _f1(

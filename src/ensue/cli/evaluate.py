@@ -107,9 +107,9 @@ def refuse_columns(columns: LabelledColumnOptions, task: str) -> None:
 @contextmanager
 def open_inputs(model: Any, data: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
     """Yield the files, with a temporary file of the standard input in place of `-`."""
-    from ensue.data.files import ending, piped
+    from ensue.data.files import get_suffix, spool_stdin
 
-    usual = ending(Path(str((model.run.about["sources"] or [""])[0]))) or ".txt"
+    usual = get_suffix(Path(str((model.run.about["sources"] or [""])[0]))) or ".txt"
 
     def name(first: bytes) -> str:
         """Choose a file name whose extension fits the first bytes.
@@ -124,7 +124,8 @@ def open_inputs(model: Any, data: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
 
     with ExitStack() as stack:
         yield tuple(
-            stack.enter_context(piped(name=name))[0] if str(file) == "-" else file for file in data
+            stack.enter_context(spool_stdin(name=name))[0] if str(file) == "-" else file
+            for file in data
         )
 
 

@@ -98,10 +98,10 @@ def read_prompt(prompt: str) -> str:
 
     Raises DataError if it is not text.
     """
-    from ensue.data.files import piped, read_text, refuse_undecoded
+    from ensue.data.files import read_text, refuse_undecoded, spool_stdin
 
     if prompt == "-":
-        with piped() as (path, _):
+        with spool_stdin() as (path, _):
             return "".join(read_text(path, "utf-8")).removesuffix("\n")
     refuse_undecoded(prompt, "--prompt")
     return prompt

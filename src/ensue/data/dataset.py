@@ -62,7 +62,7 @@ class Examples:
         >>> whole.beginnings(0.5).steps["word"].tolist()
         [0, 1, 4]
         """
-        places, offsets = _places(
+        places, offsets = _locate(
             self.offsets[:-1], np.ceil(self.lengths * share - 1e-9).astype(np.int64)
         )
         return Examples(
@@ -71,10 +71,10 @@ class Examples:
 
     def places(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the positions of the steps of some examples, concatenated, and their offsets."""
-        return _places(self.offsets[rows], self.lengths[rows])
+        return _locate(self.offsets[rows], self.lengths[rows])
 
 
-def _places(
+def _locate(
     begins: NDArray[np.int64], lengths: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -82,7 +82,7 @@ def _places(
 
 
 def concatenate(
-    steps: Sequence[Mapping[str, Array]], wholes: Sequence[Mapping[str, Any]]
+    steps: Sequence[Mapping[str, Array]], static: Sequence[Mapping[str, Any]]
 ) -> Examples:
     """Build examples from the step fields and the static fields of each."""
     if not steps:
@@ -92,7 +92,7 @@ def concatenate(
     return Examples(
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         fields,
-        {name: np.stack([one[name] for one in wholes]) for name in wholes[0]},
+        {name: np.stack([one[name] for one in static]) for name in static[0]},
     )
 
 
@@ -114,11 +114,11 @@ def load_examples(folder: Path) -> tuple[dict[str, Examples], dict[str, Any]] | 
     """
     cache = Cache(folder)
 
-    def opened(contents: Any) -> tuple[dict[str, Examples], dict[str, Any]]:
+    def restore(contents: Any) -> tuple[dict[str, Examples], dict[str, Any]]:
         fields: dict[str, list[str]] = contents.pop("fields")
-        return {part: _examples(cache, part, names) for part, names in fields.items()}, contents
+        return {part: _load(cache, part, names) for part, names in fields.items()}, contents
 
-    return cache.load_json(CONTENTS, opened) if cache.finished else None
+    return cache.load_json(CONTENTS, restore) if cache.finished else None
 
 
 def _arrays(examples: Examples) -> Iterator[tuple[str, Array]]:
@@ -127,13 +127,13 @@ def _arrays(examples: Examples) -> Iterator[tuple[str, Array]]:
     yield from ((f"whole.{name}", field) for name, field in examples.static.items())
 
 
-def _examples(cache: Cache, part: str, names: list[str]) -> Examples:
+def _load(cache: Cache, part: str, names: list[str]) -> Examples:
     arrays = {name: cache.load_array(f"{part}.{name}.npy") for name in names}
-    steps, whole = (
+    steps, static = (
         {name.removeprefix(kind): array for name, array in arrays.items() if name.startswith(kind)}
         for kind in ("steps.", "whole.")
     )
-    examples, where = Examples(np.array(arrays["offsets"]), steps, whole), f"of the part {part}"
+    examples, where = Examples(np.array(arrays["offsets"]), steps, static), f"of the part {part}"
     check_offsets(examples.offsets, where)
     for name, array in arrays.items():
         if array.dtype.kind not in "biuf":
@@ -146,8 +146,8 @@ def _examples(cache: Cache, part: str, names: list[str]) -> Examples:
 
 def check_offsets(offsets: Array, where: str) -> None:
     """Raise ValueError unless the offsets start at 0 and never decrease."""
-    fit = offsets.dtype == np.int64 and offsets.ndim == 1 and len(offsets) > 0 and offsets[0] == 0
-    if not fit or (offsets[1:] < offsets[:-1]).any():
+    valid = offsets.dtype == np.int64 and offsets.ndim == 1 and len(offsets) > 0 and offsets[0] == 0
+    if not valid or (offsets[1:] < offsets[:-1]).any():
         raise ValueError(f"the offsets {where} are invalid")
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ensue.atomic_io import write_errors
 from ensue.data.contract import Codec, Corpus, Ids
 
-GATHERED = 10_000
+MAX_HELD = 10_000
 """Records whose ids are concatenated before they are stored."""
 SHORT = 200
 """Number of characters below which str.split is faster than arrays."""
@@ -48,11 +48,11 @@ class CorpusWriter:
         self.within_word = self.within_token = False
         self.uncut: list[str] = []
         self.held: list[Ids] = []
-        self.kept: list[Ids] = []
+        self.stored: list[Ids] = []
         self.offsets = array("q", [0])
         self.unknown_at: list[np.ndarray] = [np.empty(0, np.int64)]
         self.unknown_nats: list[np.ndarray] = [np.empty(0, np.float64)]
-        self.unknown_spelled = [_spelled(())]
+        self.unknown_spelled = [_spell(())]
 
     def add(self, text: str) -> None:
         """Add a record, or the next stretch of the one long text."""
@@ -61,9 +61,8 @@ class CorpusWriter:
             self._store(self.end)
             self.offsets.append(self.length)
             return
-        place = self.codec.split_point(
-            text
-        )  # a good place in this stretch alone is good in the whole text
+        # A split point of this stretch alone is one of the full text too.
+        place = self.codec.split_point(text)
         if place:
             self._encode("".join([*self.uncut, text[:place]]))
             self.uncut = []
@@ -79,9 +78,7 @@ class CorpusWriter:
                 self.unknown_at.append(np.flatnonzero(unknown) + self.length)
                 symbols, nats = zip(*self.codec.unknowns(text), strict=True)
                 self.unknown_nats.append(np.array(nats))
-                self.unknown_spelled.append(
-                    _spelled(symbols, "" if self.codec.keeps_blanks else " ")
-                )
+                self.unknown_spelled.append(_spell(symbols, "" if self.codec.keeps_blanks else " "))
         self._store(ids)
 
     def _count(self, text: str) -> None:
@@ -90,36 +87,36 @@ class CorpusWriter:
         spelled = text.encode("utf-8", "replace")
         self.bytes += len(spelled) + record
         goes_on = self.within_word and not record and text[:1] and not text[0].isspace()
-        self.words += word_count(text) - bool(goes_on)
-        # Bytes are split at the blanks of ASCII alone, as tokens are.
+        self.words += count_words(text) - bool(goes_on)
+        # bytes.split splits at ASCII blanks only, which is how tokens are defined.
         goes_on = self.within_token and not record and spelled[:1].strip()
-        self.tokens += token_count(spelled) - bool(goes_on) + spelled.count(b"\n") + record
+        self.tokens += count_tokens(spelled) - bool(goes_on) + spelled.count(b"\n") + record
         if text:
             self.within_word, self.within_token = not text[-1].isspace(), bool(spelled[-1:].strip())
 
     def _store(self, ids: Ids) -> None:
         self.length += len(ids)
         self.held.append(ids)
-        if len(self.held) >= GATHERED or (self.file and len(ids) > GATHERED):
-            self._gather()
+        if len(self.held) >= MAX_HELD or (self.file and len(ids) > MAX_HELD):
+            self._flush()
 
-    def _gather(self) -> None:
+    def _flush(self) -> None:
         ids = np.concatenate([np.empty(0, self.type), *self.held], dtype=self.type)
         self.held = []
         if self.file:
             self.file.append(ids)
         else:
-            self.kept.append(ids)
+            self.stored.append(ids)
 
     def finish(self) -> Corpus:
         """Return the corpus of all texts."""
         if self.uncut:
             self._encode("".join(self.uncut))
-        self._gather()
+        self._flush()
         if self.end is None:
             self.offsets.append(self.length)
         return Corpus(
-            ids=self.file.finish() if self.file else np.concatenate(self.kept),
+            ids=self.file.finish() if self.file else np.concatenate(self.stored),
             offsets=np.array(self.offsets, np.int64),
             characters=self.characters,
             bytes=self.bytes,
@@ -132,37 +129,37 @@ class CorpusWriter:
         )
 
 
-def word_count(text: str) -> int:
+def count_words(text: str) -> int:
     """Count words between blanks, like len(text.split()), but a few times faster.
 
-    >>> word_count(" to be\\u2003or\\nnot "), word_count("")
+    >>> count_words(" to be\\u2003or\\nnot "), count_words("")
     (4, 0)
     """
     if len(text) < SHORT:
         return len(text.split())
     if text.isascii():
-        return _stretches(np.frombuffer(text.encode(), np.uint8), _BLANKS)
-    return _stretches(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), _BLANKS)
+        return _count_stretches(np.frombuffer(text.encode(), np.uint8), _BLANKS)
+    return _count_stretches(
+        np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), _BLANKS
+    )
 
 
-def token_count(spelled: bytes) -> int:
+def count_tokens(spelled: bytes) -> int:
     """Count tokens between ASCII blanks, like len(spelled.split())."""
     return (
         len(spelled.split())
         if len(spelled) < SHORT
-        else _stretches(np.frombuffer(spelled, np.uint8), _ASCII_BLANKS)
+        else _count_stretches(np.frombuffer(spelled, np.uint8), _ASCII_BLANKS)
     )
 
 
-def _stretches(symbols: NDArray[np.unsignedinteger], blanks: NDArray[np.bool_]) -> int:
+def _count_stretches(symbols: NDArray[np.unsignedinteger], blanks: NDArray[np.bool_]) -> int:
     """Count the stretches without blanks."""
     blank = blanks[symbols]
     return int(np.count_nonzero(blank[:-1] > blank[1:])) + int(not blank[0]) if len(blank) else 0
 
 
-def _spelled(
-    symbols: Sequence[str], before: str = ""
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _spell(symbols: Sequence[str], before: str = "") -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return the UTF-8 of symbols, each after `before`, concatenated, and the size of each."""
     spelled = [(before + symbol).encode("utf-8", "replace") for symbol in symbols]
     return np.frombuffer(b"".join(spelled), np.uint8), np.array(list(map(len, spelled)), np.int64)

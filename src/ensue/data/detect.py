@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ensue.data.contract import SILENT
-from ensue.data.files import ending, find_files
+from ensue.data.files import find_files, get_suffix
 from ensue.data.readers.fasttext import PREFIX, are_fasttext
-from ensue.data.readers.lines import lines_of
-from ensue.data.readers.named_parts import but_for, parts_by_name
+from ensue.data.readers.lines import read_lines
+from ensue.data.readers.named_parts import exclude_file, group_by_part
 from ensue.data.readers.tagged.recognised import are_columns
 from ensue.data.readers.trees import are_trees
 from ensue.data.tables.labelled import USUAL, could_be_label
@@ -43,8 +43,8 @@ def guess_labelled_format(
             "read as a long table (a row per step), because columns of steps are named",
         )
     encoding = get_encoding(settings)
-    files = but_for(find_files(data), settings.get("data.label_file", "").strip('"'))
-    endings = {ending(path) for path in files}
+    files = exclude_file(find_files(data), settings.get("data.label_file", "").strip('"'))
+    endings = {get_suffix(path) for path in files}
     if endings <= ROWS.keys():
         if _are_steps(_read_beginning(files[0], encoding)):
             why = "it has columns of ids and times, and no texts"
@@ -62,7 +62,7 @@ def guess_labelled_format(
     if are_trees(_first_lines(files[0], encoding)):
         why = "the first line is one"
         return "trees", f"read as bracketed trees, because {why} (choose with --format)"
-    if ending(files[0]) != ".parquet" and are_fasttext(_first_lines(files[0], encoding)):
+    if get_suffix(files[0]) != ".parquet" and are_fasttext(_first_lines(files[0], encoding)):
         why = f"lines begin with {PREFIX}"
         return "fasttext", f"read as fastText, because {why} (choose with --format)"
     return "folders", "read as a folder, or a file, of texts per class (choose with --format)"
@@ -80,7 +80,7 @@ def get_encoding(settings: Mapping[str, str]) -> str:
 
 def guess_task(files: Sequence[Path], encoding: str = "utf-8") -> tuple[str, str]:
     """Guess the verb that the files are for, and say why."""
-    endings = {ending(path) for path in files}
+    endings = {get_suffix(path) for path in files}
     try:
         if endings <= TREEBANKS or _are_tagged(files[0], encoding):
             return "tag", "it holds sentences with a tag for every word"
@@ -93,7 +93,7 @@ def guess_task(files: Sequence[Path], encoding: str = "utf-8") -> tuple[str, str
         return "classify", f"its lines have labels that begin with {PREFIX}"
     if kind != "folders":
         return "classify", "it holds labelled trees or sequences"
-    files = (parts_by_name(files) or {"train": files})["train"]
+    files = (group_by_part(files) or {"train": files})["train"]
     classes = [len(list(group)) for _, group in groupby(sorted(path.parent for path in files))]
     if len(classes) > 1 and min(classes) > 1:
         return "classify", "several folders hold several texts each"
@@ -102,13 +102,13 @@ def guess_task(files: Sequence[Path], encoding: str = "utf-8") -> tuple[str, str
 
 def _read_beginning(path: Path, encoding: str) -> list[dict[str, Any]]:
     def read(encoding: str) -> list[dict[str, Any]]:
-        return [row for _, row in _read_first(ROWS[ending(path)](path, encoding, None, SILENT))]
+        return [row for _, row in _read_first(ROWS[get_suffix(path)](path, encoding, None, SILENT))]
 
     return _read_any_encoding(read, encoding)
 
 
 def _first_lines(path: Path, encoding: str) -> list[str]:
-    return _read_any_encoding(lambda encoding: _read_first(lines_of(path, encoding)), encoding)
+    return _read_any_encoding(lambda encoding: _read_first(read_lines(path, encoding)), encoding)
 
 
 def _read_first(lines: Iterator[T]) -> list[T]:
@@ -147,8 +147,8 @@ def _find_texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _guess_table(path: Path, encoding: str) -> tuple[str, str]:
-    first = _first_lines(path, encoding)[0] if ending(path) != ".parquet" else ""
-    if ending(path) == ".csv" and first.endswith(M3_ENDING):
+    first = _first_lines(path, encoding)[0] if get_suffix(path) != ".parquet" else ""
+    if get_suffix(path) == ".csv" and first.endswith(M3_ENDING):
         return "forecast", "each line is a series"
     if not (rows := _read_beginning(path, encoding)):
         return "generate", "the table is empty"
@@ -180,7 +180,7 @@ def _guess_table(path: Path, encoding: str) -> tuple[str, str]:
 
 def _are_tagged(path: Path, encoding: str) -> bool:
     """Recognise tagged sentences: a word and its tag per line, blank lines between sentences."""
-    if ending(path) in ROWS.keys() - {".tsv"}:
+    if get_suffix(path) in ROWS.keys() - {".tsv"}:
         return False
     lines = _first_lines(path, encoding)
     blank = sum(not line.strip() for line in lines)

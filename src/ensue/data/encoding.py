@@ -59,31 +59,31 @@ For Chinese these are only frequent characters.
 """
 
 
-def looks_like(sample: bytes) -> tuple[str, str]:
+def guess_encoding(sample: bytes) -> tuple[str, str]:
     """Guess the encoding of bytes that are not UTF-8: Python's name and the common name.
 
-    >>> looks_like("déjà vu".encode("latin-1"))
+    >>> guess_encoding("déjà vu".encode("latin-1"))
     ('cp1252', 'Windows-1252')
-    >>> looks_like("Größe, größer, am größten".encode("latin-1"))
+    >>> guess_encoding("Größe, größer, am größten".encode("latin-1"))
     ('cp1252', 'Windows-1252')
     """
     together = len(re.findall(rb"[\x80-\xff]{2,}", sample))
-    best = max(CANDIDATES, key=lambda name: _share_expected(sample, name))
+    best = max(CANDIDATES, key=lambda name: _expected_share(sample, name))
     runs = len(re.findall(rb"[\x80-\xff]+", sample))
-    # Accents stand between plain letters, alone or by two ("Größe"); words of Cyrillic have no
-    # plain letters.
+    # Accented letters stand between ASCII letters, alone or in pairs ("Größe"); Cyrillic words
+    # have no ASCII letters.
     within = len(re.findall(rb"(?<=[a-zA-Z])[\x80-\xff]+|[\x80-\xff]+(?=[a-zA-Z])", sample))
     cyrillic = best in ("cp1251", "koi8_r")
     if (
         together * 3 < runs
-        or _share_expected(sample, best) < 0.5
+        or _expected_share(sample, best) < 0.5
         or (cyrillic and within * 2 > runs)
     ):
         return "cp1252", "Windows-1252"
     return best, CANDIDATES[best][0]
 
 
-def _share_expected(sample: bytes, name: str) -> float:
+def _expected_share(sample: bytes, name: str) -> float:
     text = sample.decode(name, errors="replace")
     foreign = sum(1 for character in text if character > "\x7f")
     expected = len(re.findall(CANDIDATES[name][1], text))
@@ -91,7 +91,7 @@ def _share_expected(sample: bytes, name: str) -> float:
     return min(1.0, expected / max(foreign, 1) * (4 if name == "gb18030" else 1))
 
 
-def binary(sample: bytes) -> str | None:
+def describe_binary(sample: bytes) -> str | None:
     """Return what kind of binary file the first bytes show, or None if it may be text.
 
     A text with a few stray zero bytes counts as text: the reader reports the line of the first.
@@ -102,7 +102,7 @@ def binary(sample: bytes) -> str | None:
                 (one for part, one in OFFICE.items() if part in sample), None
             )
             return office or name
-    if are_vectors(sample):
+    if are_word_vectors(sample):
         return "a binary file of word vectors, as word2vec writes them"
     controls = len(CONTROL.findall(sample))
     if 0 in sample and (
@@ -114,7 +114,7 @@ def binary(sample: bytes) -> str | None:
     return None
 
 
-def are_vectors(sample: bytes) -> bool:
+def are_word_vectors(sample: bytes) -> bool:
     """Return whether bytes are word2vec's binary format: two counts, a word, a blank and floats."""
     match = re.match(rb"(\d{1,9}) (\d{1,6})\n[^\s\0]{1,200} ", sample)
     if match is None:
@@ -126,15 +126,17 @@ def are_vectors(sample: bytes) -> bool:
     )
 
 
-def wide(sample: bytes) -> str | None:
+def guess_wide(sample: bytes) -> str | None:
     """Return UTF-16 or UTF-32 if bytes begin with its mark, or are text in that encoding only."""
     for mark, name in MARKS.items():
         if sample.startswith(mark):
             return name
     narrow = sample.replace(b"\0", b"")
-    odd = len(CONTROL.findall(narrow)) + max(narrow.count(b"\t") - len(narrow) // 4, 0)
+    stray = len(CONTROL.findall(narrow)) + max(narrow.count(b"\t") - len(narrow) // 4, 0)
     many_zeros = sample.count(0) * 3 > len(sample)
-    if 0 not in sample or (_decodes(narrow, "utf-8") and odd * 10 < len(narrow) and not many_zeros):
+    if 0 not in sample or (
+        _decodes(narrow, "utf-8") and stray * 10 < len(narrow) and not many_zeros
+    ):
         return None
     return next((name for name in WIDE if _is_text_in(sample, name)), None)
 
@@ -153,31 +155,31 @@ def _is_text_in(sample: bytes, name: str) -> bool:
         return False
     text = codecs.getincrementaldecoder(name)().decode(sample)
     letters = sum(character.isprintable() or character in "\n\r\t\f\ufeff" for character in text)
-    # Any text has a blank, a line break or a digit here and there; noise has them seldom, and what
-    # is unassigned often.
+    # Any text has some blanks, line breaks or digits; noise has few of them, and many unassigned
+    # code points.
     return (
         bool(text) and letters >= 0.98 * len(text) and any(character < "\x80" for character in text)
     )
 
 
-def mixed_with(name: str) -> str | None:
+def second_of_mix(name: str) -> str | None:
     """Return the second encoding of a name such as utf-8+cp1252, or None for a single encoding."""
     first, plus, second = name.partition("+")
     return second if plus and first.lower() in ("utf-8", "utf8") else None
 
 
-def known_encoding(name: str) -> str:
+def normalise(name: str) -> str:
     """Return Python's own name of an encoding. Raises SettingError if there is none.
 
-    >>> known_encoding("latin1"), known_encoding("UTF-8+Windows-1252")
+    >>> normalise("latin1"), normalise("UTF-8+Windows-1252")
     ('iso8859-1', 'utf-8+cp1252')
     """
-    if second := mixed_with(name):
-        return f"utf-8+{known_encoding(second)}"
+    if second := second_of_mix(name):
+        return f"utf-8+{normalise(second)}"
     try:
         "a".encode(name)
         return codecs.lookup(name).name
-    except (LookupError, UnicodeError):  # some make bytes of bytes
+    except (LookupError, UnicodeError):  # some codecs encode bytes, not text
         usual = [*CANDIDATES, "cp1252", "utf-8", "utf-16", "latin-1"]
         hint = did_you_mean(name, usual)
         raise SettingError(
@@ -193,15 +195,17 @@ class LineByLine:
 
     def decode(self, chunk: bytes, final: bool = False) -> str:
         """Return the text of complete lines. Raises UnicodeDecodeError for a line in neither."""
-        whole = self.held + chunk
-        end = len(whole) if final else whole.rfind(b"\n") + 1
-        lines, self.held = whole[:end], whole[end:]
+        data = self.held + chunk
+        end = len(data) if final else data.rfind(b"\n") + 1
+        lines, self.held = data[:end], data[end:]
         try:
             return lines.decode()
         except UnicodeDecodeError:
-            return "".join(self._line(line, lines) for line in lines.splitlines(keepends=True))
+            return "".join(
+                self._decode_line(line, lines) for line in lines.splitlines(keepends=True)
+            )
 
-    def _line(self, line: bytes, lines: bytes) -> str:
+    def _decode_line(self, line: bytes, lines: bytes) -> str:
         try:
             return line.decode()
         except UnicodeDecodeError:
@@ -212,7 +216,7 @@ class LineByLine:
                 raise UnicodeDecodeError(self.second, lines, at, at + 1, error.reason) from None
 
 
-class WrongBefore:
+class MojibakeDetector:
     """Detect mojibake: UTF-8 that was decoded in another encoding and saved, as `Ã©` for `é`."""
 
     def __init__(self) -> None:
@@ -223,7 +227,7 @@ class WrongBefore:
         self.exact = True
         """Whether the encoding, as it is, restores all of them."""
 
-    def look(self, text: str, line: int) -> None:
+    def check(self, text: str, line: int) -> None:
         """Check a stretch of text that begins on this line."""
         if text.isascii():
             return
@@ -238,27 +242,23 @@ class WrongBefore:
             end = len(text) if end < 0 else end
             one = text[begin:end]
             found = next(
-                (
-                    (name, right)
-                    for name in ("cp1252", "cp1251")
-                    if (right := _turned_back(one, name))
-                ),
+                ((name, right) for name in ("cp1252", "cp1251") if (right := _restore(one, name))),
                 None,
             )
             if found is None:
                 continue
             name, right = found
-            self.lines, self.others = self.lines + 1, self.others - _foreign(one)
+            self.lines, self.others = self.lines + 1, self.others - _non_ascii(one)
             self.exact = (
                 self.exact and _encodes(one, name) and (self.first is None or self.first[1] == name)
             )
             self.first = self.first or (
                 line + text.count("\n", 0, begin),
                 name,
-                *_example(one, right),
+                *_find_example(one, right),
             )
 
-    def reported(self) -> tuple[int, str, str] | None:
+    def report(self) -> tuple[int, str, str] | None:
         """Return the first line, the problem and the hint; None without mojibake."""
         if self.first is None:
             return None
@@ -268,11 +268,7 @@ class WrongBefore:
         what = f"{some} like UTF-8 that was read as {known_as} before: {wrong!r} for {right!r}"
         if self.exact and not self.others:
             return line, what, f"convert it back with iconv -f utf-8 -t {name}, which gives UTF-8"
-        return (
-            line,
-            what,
-            "take the text from its source, or convert back those lines alone",
-        )
+        return (line, what, "take the text from its source, or convert back those lines alone")
 
 
 LAST_ASCII = 0x7F
@@ -283,7 +279,7 @@ The bits for the second byte are one position higher.
 """
 
 
-def _kinds() -> NDArray[np.uint8]:
+def _mark_bytes() -> NDArray[np.uint8]:
     """Mark the code points that look like the first or second byte of a UTF-8 character."""
     kinds = np.zeros(0x110000, np.uint8)
     for bit, name in ((1, "cp1252"), (4, "cp1251")):
@@ -293,22 +289,22 @@ def _kinds() -> NDArray[np.uint8]:
     return kinds
 
 
-_KINDS = _kinds()
+_KINDS = _mark_bytes()
 
 
-def _foreign(text: str) -> int:
+def _non_ascii(text: str) -> int:
     return len(text) - len(text.encode("ascii", "ignore"))
 
 
-def _turned_back(line: str, name: str) -> str | None:
+def _restore(line: str, name: str) -> str | None:
     """Return the line before it was decoded in the wrong encoding; None if it may be right."""
     try:
         right = line.encode(name, "ensue-controls").decode()
     except UnicodeError:
         return None
     count = sum(character > "\x7f" for character in right)
-    sure = count > 1 or (name == "cp1252" and re.search("[\u00c2\u00c3\u00e2]", line) is not None)
-    return right if count and sure else None
+    clear = count > 1 or (name == "cp1252" and re.search("[\u00c2\u00c3\u00e2]", line) is not None)
+    return right if count and clear else None
 
 
 def _encodes(line: str, name: str) -> bool:
@@ -319,7 +315,7 @@ def _encodes(line: str, name: str) -> bool:
     return True
 
 
-def _example(line: str, right: str) -> tuple[str, str]:
+def _find_example(line: str, right: str) -> tuple[str, str]:
     """Return the first wrong character, as it is and as it should be."""
     character = next(character for character in right if character > "\x7f")
     at = next(place for place, one in enumerate(line) if one > "\x7f")

@@ -20,12 +20,12 @@ from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.encoding import (
     SPREADSHEETS,
     LineByLine,
-    WrongBefore,
-    binary,
-    known_encoding,
-    looks_like,
-    mixed_with,
-    wide,
+    MojibakeDetector,
+    describe_binary,
+    guess_encoding,
+    guess_wide,
+    normalise,
+    second_of_mix,
 )
 from ensue.errors import DataError
 
@@ -38,13 +38,13 @@ SAMPLE = 1 << 16
 RUN, MANIFEST = "run.toml", "manifest.json"
 """Files that mark a run folder, which may be inside the data folder."""
 
-ABOUT = ("readme", "license", "licence", "sha256sums", "md5sums", "checksums")
+NOTES = ("readme", "license", "licence", "sha256sums", "md5sums", "checksums")
 """Endings of the names of files about the data; a file that is given by name is always data."""
 
 TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 
 PACKED = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
-RATIO, ALWAYS = 100, 16 << 20
+RATIO, ALWAYS_ALLOWED = 100, 16 << 20
 """Maximum expansion of a compressed file, and bytes that are always allowed.
 
 Text compresses to a third or a tenth. A few hundred kilobytes that expand to gigabytes are a
@@ -60,9 +60,8 @@ def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]
     """
     found: list[Path] = []
     for path in paths:
-        if (
-            existing_path(str(path)) is None
-        ):  # also of a text that is given where the name of its file belongs
+        # Path.exists raises OSError for a text that is given in place of a file name.
+        if existing_path(str(path)) is None:
             raise DataError(
                 "there is no such file or folder", where=str(path), hint="check the spelling"
             )
@@ -77,7 +76,7 @@ def find_files(paths: Sequence[Path], listener: Listener = SILENT) -> list[Path]
                 f"`{shlex.join(['ensue', 'resume', str(path)])}`"
             )
             raise DataError("this is the folder of a run, not data", where=str(path), hint=hint)
-        found += _files_in(path, listener) if path.is_dir() else [path]
+        found += _list_files(path, listener) if path.is_dir() else [path]
     if not found:
         raise DataError("no data file was given", hint="name a file or a folder")
     return found
@@ -92,7 +91,7 @@ def existing_path(data: str) -> Path | None:
 
 
 @contextmanager
-def piped(
+def spool_stdin(
     listener: Listener = SILENT, name: str | Callable[[bytes], str] = "data.txt"
 ) -> Iterator[tuple[Path, Listener]]:
     """Copy standard input to a temporary file of that name, so that it is read like any other file.
@@ -101,20 +100,20 @@ def piped(
     DataError if there is no input.
     """
     with TemporaryDirectory(prefix="ensue-") as folder:
-        chunk = _from_standard_input(CHUNK)
+        chunk = _read_stdin(CHUNK)
         path = Path(folder) / (name if isinstance(name, str) else name(chunk))
         with path.open("wb") as file:
             while chunk:
                 file.write(chunk)
-                chunk = _from_standard_input(CHUNK)
+                chunk = _read_stdin(CHUNK)
         if not path.stat().st_size:
             raise DataError("nothing came in", where="-", hint="give some text")
 
-        def tell(one: Finding) -> None:
+        def rename_source(one: Finding) -> None:
             listener.on_finding(replace(one, where=one.where.replace(str(path), "-")))
 
         try:
-            yield path, replace(listener, on_finding=tell)
+            yield path, replace(listener, on_finding=rename_source)
         except DataError as error:
             where = (error.where or "-").replace(str(path), "-")
             raise DataError(
@@ -122,9 +121,9 @@ def piped(
             ) from None
 
 
-def _from_standard_input(size: int) -> bytes:
-    # Text that was decoded by the locale may hide bytes that are none; what stands in for the input
-    # may have no bytes.
+def _read_stdin(size: int) -> bytes:
+    # Text decoded by the locale may hide invalid bytes; a replacement of sys.stdin may have no
+    # buffer.
     raw = getattr(sys.stdin, "buffer", None)
     return (
         raw.read(size)
@@ -135,12 +134,14 @@ def _from_standard_input(size: int) -> bytes:
 
 def refuse_undecoded(text: str, where: str) -> None:
     """Raise DataError if text of the command line has bytes that are not UTF-8."""
-    if odd := next((character for character in text if "\udc80" <= character <= "\udcff"), None):
-        what = f"byte 0x{ord(odd) - 0xDC00:02X} is not UTF-8"
+    if unexpected := next(
+        (character for character in text if "\udc80" <= character <= "\udcff"), None
+    ):
+        what = f"byte 0x{ord(unexpected) - 0xDC00:02X} is not UTF-8"
         raise DataError(what, where=where, hint="give it in UTF-8, or in a file that is")
 
 
-def _files_in(folder: Path, listener: Listener) -> list[Path]:
+def _list_files(folder: Path, listener: Listener) -> list[Path]:
     runs = sorted(path.parent for path in folder.rglob(RUN) if path.parent != folder)
     runs = [
         run
@@ -159,13 +160,13 @@ def _files_in(folder: Path, listener: Listener) -> list[Path]:
         for path in seen
         if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
-    data = [path for path in seen if not path.name.partition(".")[0].lower().endswith(ABOUT)]
+    data = [path for path in seen if not path.name.partition(".")[0].lower().endswith(NOTES)]
     found: list[Path] = []
     for path in seen:
-        reason = None if ending(path) == ".parquet" else unreadable(path)
+        reason = None if get_suffix(path) == ".parquet" else why_unreadable(path)
         if not reason and path not in data and data:
             reason = "a note on the data, by its name"
-        if not reason and not ending(path) and any(ending(one) in TABLES for one in data):
+        if not reason and not get_suffix(path) and any(get_suffix(one) in TABLES for one in data):
             reason = "not a table, and the folder has tables"
         if reason:
             listener.on_finding(Finding(str(path), f"left out, since it is {reason}"))
@@ -178,15 +179,15 @@ def _files_in(folder: Path, listener: Listener) -> list[Path]:
     return found
 
 
-def ending(path: Path) -> str:
+def get_suffix(path: Path) -> str:
     """Return the extension of a file in lower case, without that of its compression.
 
     It is ".csv" for "a.CSV.gz".
     """
-    return Path(unpacked_name(path)).suffix.lower()
+    return Path(get_unpacked_name(path)).suffix.lower()
 
 
-def unpacked_name(path: Path) -> str:
+def get_unpacked_name(path: Path) -> str:
     """Return the name of a file without the extension of its compression.
 
     It is "a.CSV" for "a.CSV.gz".
@@ -196,27 +197,27 @@ def unpacked_name(path: Path) -> str:
     return path.name
 
 
-def unreadable(path: Path) -> str | None:
+def why_unreadable(path: Path) -> str | None:
     """Return why a file cannot be read as text, or None if it can."""
-    sample = next(raw_chunks(path, SILENT, SAMPLE), b"")
+    sample = next(read_chunks(path, SILENT, SAMPLE), b"")
     if not sample:
         return "empty"
-    return None if wide(sample) else binary(sample)
+    return None if guess_wide(sample) else describe_binary(sample)
 
 
-def raw_chunks(path: Path, listener: Listener = SILENT, size: int = CHUNK) -> Iterator[bytes]:
+def read_chunks(path: Path, listener: Listener = SILENT, size: int = CHUNK) -> Iterator[bytes]:
     """Yield the bytes of a file, decompressed by its extension. Raises DataError if that fails."""
     try:
         with open(path, "rb") as raw:
             unpack = PACKED.get(path.suffix.lower())
             file = cast("IO[bytes]", unpack(raw) if unpack else raw)
             done = held = 0
-            most = max(ALWAYS, RATIO * path.stat().st_size) if unpack else None
+            limit = max(ALWAYS_ALLOWED, RATIO * path.stat().st_size) if unpack else None
             while chunk := file.read(size):
                 held += len(chunk)
-                if most is not None and held > most:
+                if limit is not None and held > limit:
                     what = (
-                        f"the {path.suffix.lower()} file unpacks to more than {most >> 20:,} "
+                        f"the {path.suffix.lower()} file unpacks to more than {limit >> 20:,} "
                         f"MB, the most for its size"
                     )
                     raise DataError(
@@ -243,14 +244,13 @@ def read_text(path: Path, encoding: str, listener: Listener = SILENT) -> Iterato
     Reports changes to `listener`. Raises DataError if the file is empty, binary, or in another
     encoding.
     """
-    encoding = known_encoding(encoding)
+    encoding = normalise(encoding)
     line, empty, held, returns, pairs = 1, True, "", 0, 0
-    wrong = None if listener.on_finding is SILENT.on_finding else WrongBefore()
+    wrong = None if listener.on_finding is SILENT.on_finding else MojibakeDetector()
     for text in _decode(path, encoding, listener):
         text = held + text
-        held = (
-            "\r" if text.endswith("\r") else ""
-        )  # its line feed may be the first character of what follows
+        # The line feed of this CR may be the first character of the next stretch.
+        held = "\r" if text.endswith("\r") else ""
         text = text[: len(text) - len(held)]
         if "\0" in text:
             line += text.count("\n", 0, text.index("\0"))
@@ -260,7 +260,7 @@ def read_text(path: Path, encoding: str, listener: Listener = SILENT) -> Iterato
             pairs, returns = pairs + text.count("\r\n"), returns + text.count("\r")
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         if wrong is not None:
-            wrong.look(text, line)
+            wrong.check(text, line)
         line += text.count("\n")
         empty = empty and not text
         if text:
@@ -270,8 +270,8 @@ def read_text(path: Path, encoding: str, listener: Listener = SILENT) -> Iterato
         yield "\n"
     if empty:
         raise DataError("the file is empty", where=str(path), hint="give a file with some text")
-    if wrong is not None and (told := wrong.reported()) is not None:
-        listener.on_finding(Finding(f"{path}:{told[0]}", *told[1:]))
+    if wrong is not None and (warning := wrong.report()) is not None:
+        listener.on_finding(Finding(f"{path}:{warning[0]}", *warning[1:]))
     if returns:
         kinds = {
             "CRLF": pairs,
@@ -288,12 +288,12 @@ def _report_line_ends(path: Path, kinds: dict[str, int], listener: Listener) -> 
 
 
 def _decode(path: Path, encoding: str, listener: Listener) -> Iterator[str]:
-    second = mixed_with(encoding)
+    second = second_of_mix(encoding)
     decoder = LineByLine(second) if second else codecs.getincrementaldecoder(encoding)()
     lines, first = 1, True
-    for chunk in raw_chunks(path, listener):
+    for chunk in read_chunks(path, listener):
         if first:
-            _refuse_other_kinds(path, chunk[:SAMPLE], encoding)
+            _check_kind(path, chunk[:SAMPLE], encoding)
             if encoding.startswith("utf-8") and chunk.startswith(codecs.BOM_UTF8):
                 chunk = chunk[len(codecs.BOM_UTF8) :]
                 listener.on_finding(
@@ -302,32 +302,32 @@ def _decode(path: Path, encoding: str, listener: Listener) -> Iterator[str]:
         try:
             text = decoder.decode(chunk)
         except UnicodeDecodeError as error:
-            raise _undecodable(path, error, lines, second or encoding) from None
+            raise _decode_error(path, error, lines, second or encoding) from None
         lines, first = lines + text.count("\n"), False
         yield text
     try:
         yield decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise _undecodable(path, error, lines, second or encoding) from None
+        raise _decode_error(path, error, lines, second or encoding) from None
 
 
-def _refuse_other_kinds(path: Path, sample: bytes, encoding: str) -> None:
+def _check_kind(path: Path, sample: bytes, encoding: str) -> None:
     if encoding.startswith(("utf-16", "utf-32")):
         return
-    name = wide(sample)
+    name = guess_wide(sample)
     if name:
         what = f"this is {name.upper()} text, not {encoding.upper()}"
-        raise DataError(what, where=str(path), **_as(name))
-    kind = binary(sample)
+        raise DataError(what, where=str(path), **_make_hints(name))
+    kind = describe_binary(sample)
     if kind:
         hint = "save it as CSV, and give that" if kind in SPREADSHEETS else "give a text file"
         raise DataError(f"this is {kind}, not text", where=str(path), hint=hint)
 
 
-def _undecodable(path: Path, error: UnicodeDecodeError, line: int, encoding: str) -> DataError:
+def _decode_error(path: Path, error: UnicodeDecodeError, line: int, encoding: str) -> DataError:
     before, byte = error.object[: error.start], error.object[error.start]
     line += before.count(b"\n")
-    # Python calls most encodings of one byte "charmap".
+    # Python calls most single-byte encodings "charmap".
     what = (
         f"byte 0x{byte:02X} is not "
         f"{(encoding if error.encoding == 'charmap' else error.encoding).upper()}"
@@ -342,35 +342,40 @@ def _undecodable(path: Path, error: UnicodeDecodeError, line: int, encoding: str
             hint="check the file",
             flag_hint="its --set encoding",
         )
-    return _another_encoding(
+    return _encoding_error(
         path, error.object[max(0, error.start - SAMPLE) : error.start + SAMPLE], what, line
     )
 
 
-def _another_encoding(path: Path, sample: bytes, what: str, line: int) -> DataError:
+def _encoding_error(path: Path, sample: bytes, what: str, line: int) -> DataError:
     """Return an error that names the actual encoding of a file, or of some of its lines.
 
     The advice was tested on the file.
     """
     count = good = wrong = 0
-    odd = b""
-    for one in _raw_lines(path):
+    unexpected = b""
+    for one in _read_raw_lines(path):
         count += 1
         if one.isascii():
             continue
         if _decodes([one], "utf-8"):
             good += 1
         else:
-            wrong, odd = wrong + 1, odd if len(odd) > SAMPLE else odd + one + b"\n"
-    names = (looks_like(odd if good else sample), ("iso-8859-1", "ISO 8859-1 (Latin-1)"))
-    fitting = next((one for one in names if _decodes(_not_utf_8(path), one[0])), None)
+            wrong, unexpected = (
+                wrong + 1,
+                unexpected if len(unexpected) > SAMPLE else unexpected + one + b"\n",
+            )
+    names = (guess_encoding(unexpected if good else sample), ("iso-8859-1", "ISO 8859-1 (Latin-1)"))
+    fitting = next((one for one in names if _decodes(_iterate_not_utf_8(path), one[0])), None)
     if fitting is None:
         return DataError(
             what, where=f"{path}:{line}", hint="check the file", flag_hint="its --set encoding"
         )
     name, known_as = fitting
     if not good:
-        return DataError(f"{what}; it looks like {known_as}", where=f"{path}:{line}", **_as(name))
+        return DataError(
+            f"{what}; it looks like {known_as}", where=f"{path}:{line}", **_make_hints(name)
+        )
     some = f"{wrong:,} of {count:,} lines {'is' if wrong == 1 else 'are'} not"
     what = (
         f"{what}; {some}, and look{'s' * (wrong == 1)} like {known_as}, while {good:,} have "
@@ -381,16 +386,16 @@ def _another_encoding(path: Path, sample: bytes, what: str, line: int) -> DataEr
     return DataError(what, where=f"{path}:{line}", hint=hint, flag_hint=flag_hint)
 
 
-def _raw_lines(path: Path) -> Iterator[bytes]:
+def _read_raw_lines(path: Path) -> Iterator[bytes]:
     held = b""
-    for chunk in raw_chunks(path, SILENT):
+    for chunk in read_chunks(path, SILENT):
         *lines, held = (held + chunk).split(b"\n")
         yield from lines
     yield from [held] if held else []
 
 
-def _not_utf_8(path: Path) -> Iterator[bytes]:
-    return (line for line in _raw_lines(path) if not _decodes([line], "utf-8"))
+def _iterate_not_utf_8(path: Path) -> Iterator[bytes]:
+    return (line for line in _read_raw_lines(path) if not _decodes([line], "utf-8"))
 
 
 def _decodes(lines: Iterable[bytes], name: str) -> bool:
@@ -400,7 +405,7 @@ def _decodes(lines: Iterable[bytes], name: str) -> bool:
         return False
 
 
-def _as(encoding: str) -> dict[str, str]:
+def _make_hints(encoding: str) -> dict[str, str]:
     """Return the hints for a file in this encoding.
 
     iconv spells some names differently from Python.

@@ -29,7 +29,7 @@ from ensue.data.label_kinds import (
 )
 from ensue.data.labelled import Example, LabelledReader
 from ensue.data.readers.formats import LABELLED, LabelledTable
-from ensue.data.readers.label_file import with_labels
+from ensue.data.readers.label_file import join_labels
 from ensue.data.readers.named_parts import PartFiles, get_part_files
 from ensue.data.split import draw_parts
 from ensue.data.tables.number_format import NumberFormat
@@ -65,7 +65,7 @@ def find_files_by_part(
     paths: Sequence[Path], data: LabelledSettings, listener: Listener
 ) -> dict[str, list[Path]]:
     """Find the files of "all", and of "validation" and "test" if they have files of their own."""
-    return get_part_files("all", paths, data, listener, beside=data.label_file)
+    return get_part_files("all", paths, data, listener, label_file=data.label_file)
 
 
 def open_readers(
@@ -85,7 +85,7 @@ def open_readers(
     unlabelled = unlabelled.resolved(files["all"], listener, labelled=False)
     named = label, getattr(unlabelled, "id", ""), getattr(unlabelled, "encoding", "utf-8")
     readers = {
-        part: with_labels(unlabelled.build(own, False), Path(data.label_file), *named)
+        part: join_labels(unlabelled.build(own, False), Path(data.label_file), *named)
         for part, own in files.items()
     }
     return unlabelled.model_copy(update={"label": label} if label else {}), readers

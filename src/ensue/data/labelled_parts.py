@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ensue.data.codecs import CONTENTS, open_content
+from ensue.data.codecs import CONTENTS, load_content
 from ensue.data.codecs.labels import (
     LabelCodec,
     fit_labels,
@@ -78,7 +78,7 @@ class LabelledParts:
             name: EncodedPart(one, **values["skipped"][name], cases=cases.get(name, ()))
             for name, one in examples.items()
         }
-        content, labels = open_content(values["content"]), LabelCodec.from_json(values["labels"])
+        content, labels = load_content(values["content"]), LabelCodec.from_json(values["labels"])
         made = cls(parts, content, labels, tuple(map(str, values["files"])))
         for name in ("train", *HELD_OUT_PARTS):
             made._check(name)

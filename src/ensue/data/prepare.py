@@ -37,7 +37,7 @@ STRETCH = 1 << 24
 LONG = 50_000_000
 """Bytes to read in all passes from which on the remaining time is estimated."""
 
-TRIED = 300_000
+TIMED = 300_000
 """Characters on which the passes are timed; a codec may be a hundred times slower than reading."""
 
 OnRead = Callable[[int, int, float | None], None]
@@ -58,7 +58,7 @@ class Prepared:
     format: str
     """Format of the data: text, lines or table."""
     fingerprint: dict[str, dict[str, Any]]
-    """"bytes" and "sha256" of each file on the disk."""
+    """Size and checksum of each file on the disk, as "bytes" and "sha256"."""
     findings: tuple[Finding, ...]
     """Notes on how the data was read."""
     given: tuple[Part, ...] = ()
@@ -77,7 +77,7 @@ def prepare(
     seed: int,
     context: int,
     cache: Path,
-    watch: OnRead,
+    on_read: OnRead,
 ) -> Prepared:
     """Read, split and encode the data.
 
@@ -85,43 +85,43 @@ def prepare(
     of large data go to files in the folder `cache`. Raises DataError if the data cannot be used.
     """
     findings: list[Finding] = []
-    sources = _open(paths, data, Listener(findings.append))
+    sources = _open_sources(paths, data, Listener(findings.append))
     total = PASSES * sum(path.stat().st_size for path in sources.files)
-    progress = _Progress(total, _passes(sources.main, codec) if total >= LONG else None, watch)
-    aloud, quietly = (
+    progress = _Progress(total, _time(sources.main, codec) if total >= LONG else None, on_read)
+    reporting, silent = (
         Listener(findings.append, progress.advance),
         Listener(on_progress=progress.advance),
     )
-    split = _measure(sources, data, seed, aloud)
-    pieces = sources.main.pieces(quietly)
+    split = _measure(sources, data, seed, reporting)
+    pieces = sources.main.pieces(silent)
     beginning: list[str] = []
-    train = _remembering(
+    train = _record_beginning(
         (text for part, text in split.assign(pieces) if part == "train"), beginning
     )
     fitted = cast("_Fits", codec).fit(train, sources.main.ends)
     _report_unsegmented("".join(beginning), codec, str(paths[0]), findings.append)
-    writers = {part: CorpusWriter(fitted, sources.room(cache, part)) for part in PARTS}
-    for part, text in split.assign(sources.main.pieces(quietly)):
+    writers = {part: CorpusWriter(fitted, sources.get_ids_path(cache, part)) for part in PARTS}
+    for part, text in split.assign(sources.main.pieces(silent)):
         writers[part].add(text)
     for part, reader in sources.given.items():
-        for piece in reader.pieces(quietly):
+        for piece in reader.pieces(silent):
             writers[part].add(piece.text)
-    train, tune, test = (writers[part].finish() for part in PARTS)
-    _refuse_unlearnable(train, fitted, str(paths[0]), context)
+    train, validation, test = (writers[part].finish() for part in PARTS)
+    _check_learnable(train, fitted, str(paths[0]), context)
     progress.finish()
     prints = fingerprint(sources.files, findings.append)
     return Prepared(
-        train, tune, test, fitted, sources.kind, prints, tuple(findings), tuple(sources.given)
+        train, validation, test, fitted, sources.kind, prints, tuple(findings), tuple(sources.given)
     )
 
 
-def _remembering(texts: Iterable[str], beginning: list[str]) -> Iterator[str]:
+def _record_beginning(texts: Iterable[str], beginning: list[str]) -> Iterator[str]:
     """Yield the same texts, and append their first characters to `beginning`."""
-    room = BEGINNING
+    remaining = BEGINNING
     for text in texts:
-        if room > 0:
-            beginning.append(text[:room])
-            room -= len(text)
+        if remaining > 0:
+            beginning.append(text[:remaining])
+            remaining -= len(text)
         yield text
 
 
@@ -158,19 +158,19 @@ class _Sources:
     files: dict[Path, str]
     """Part of every file: "all" if it is split."""
 
-    def room(self, cache: Path, part: Part) -> Path | None:
+    def get_ids_path(self, cache: Path, part: Part) -> Path | None:
         if sum(path.stat().st_size for path in self.files) <= IN_MEMORY:
             return None
         cache.mkdir(parents=True, exist_ok=True)
         return cache / f"{part}.npy"
 
 
-def _open(paths: Sequence[Path], data: DataSettings, listener: Listener) -> _Sources:
+def _open_sources(paths: Sequence[Path], data: DataSettings, listener: Listener) -> _Sources:
     by_part = get_part_files("all", paths, data, listener)
     kind, main = data.reader(by_part["all"], listener)
-    same_format = data.model_copy(update={"format": kind})
+    resolved = data.model_copy(update={"format": kind})
     given = {
-        part: same_format.reader(by_part[part], listener)[1] for part in HELD_OUT if part in by_part
+        part: resolved.reader(by_part[part], listener)[1] for part in HELD_OUT if part in by_part
     }
     return _Sources(
         main, given, kind, {path: part for part, own in by_part.items() for path in own}
@@ -200,16 +200,16 @@ def draw_split(
     `records` is None for one long text. Raises DataError if a part is empty.
     """
     own = set(files.values())
-    most = data.max_characters / max(characters, 1)
-    tune, test = (
-        0.0 if part in own else min(share, most)
+    max_share = data.max_characters / max(characters, 1)
+    validation, test = (
+        0.0 if part in own else min(share, max_share)
         for part, share in (("validation", data.validation), ("test", data.test))
     )
     split: Split
     if records is None:
-        split, unit = ByPosition(characters, tune, test), "characters"
+        split, unit = ByPosition(characters, validation, test), "characters"
     else:
-        split, unit = ByRecord(records, tune, test, seed), "records"
+        split, unit = ByRecord(records, validation, test, seed), "records"
     if empty := [part for part in PARTS if not split.sizes[part] and part not in own]:
         what = (
             f"{sum(split.sizes.values())} {unit} are too few to split: nothing is left to "
@@ -220,13 +220,13 @@ def draw_split(
     return split
 
 
-def _passes(reader: Reader, codec: Settings) -> tuple[float, ...]:
+def _time(reader: Reader, codec: Settings) -> tuple[float, ...]:
     """Time each pass over the beginning of the data: reading, with fitting, with encoding."""
     times, texts, length = [perf_counter()], [], 0
     for piece in reader.pieces(Listener(lambda finding: None)):
-        texts.append(piece.text[:TRIED])
+        texts.append(piece.text[:TIMED])
         length += len(texts[-1])
-        if length >= TRIED:
+        if length >= TIMED:
             break
     times.append(perf_counter())
     fitted = cast("_Fits", codec).fit(texts, reader.ends)
@@ -239,16 +239,16 @@ def _passes(reader: Reader, codec: Settings) -> tuple[float, ...]:
 class _Progress:
     """Count the bytes read, and estimate the time left from the durations of the passes."""
 
-    def __init__(self, total: int, passes: Sequence[float] | None, watch: OnRead) -> None:
-        self.done, self.total, self.passes, self.watch = 0, total, passes, watch
+    def __init__(self, total: int, passes: Sequence[float] | None, on_read: OnRead) -> None:
+        self.done, self.total, self.passes, self.on_read = 0, total, passes, on_read
         self.began = perf_counter()
 
     def advance(self, read: int) -> None:
         self.done += read
         done = min(self.done, self.total)
-        self.watch(done, self.total, self._left(done / max(self.total, 1)))
+        self.on_read(done, self.total, self._seconds_left(done / max(self.total, 1)))
 
-    def _left(self, share: float) -> float | None:
+    def _seconds_left(self, share: float) -> float | None:
         if self.passes is None or not share:
             return None
         ends = np.cumsum([0.0, *self.passes])
@@ -256,10 +256,10 @@ class _Progress:
         return float((ends[-1] - over) / over * (perf_counter() - self.began))
 
     def finish(self) -> None:
-        self.watch(self.total, self.total, None)
+        self.on_read(self.total, self.total, None)
 
 
-def _refuse_unlearnable(corpus: Corpus, codec: Codec, where: str, context: int) -> None:
+def _check_learnable(corpus: Corpus, codec: Codec, where: str, context: int) -> None:
     if codec.end is None and len(corpus) <= context:
         what = f"{len(corpus):,} symbols to train on are not more than the context of {context:,}"
         raise DataError(what, where=where, hint="give a longer text, or a shorter context")

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from ensue.data.word_boundaries import join_marks
 
-SHORT = frozenset(
+ABBREVIATED = frozenset(
     [
         "mr",
         "mrs",
@@ -42,7 +42,7 @@ SHORT = frozenset(
 TOKEN = re.compile(
     r"""(?:https?://|www\.)[^\s<>"']*[\w/]"""  # an address
     r"""|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"""
-    r"""|(?<!\w)[:;=]-?[()DP](?!\w)"""  # a smiley
+    r"""|(?<!\w)[:;=]-?[()DP](?!\w)"""  # an emoticon
     r"""|(?<!\w)[#@](?!\d)\w+"""
     r"""|[^\w\s](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[^\w\s])+"""  # a sign and what modifies it
     r"""|\d+(?:[.,:/]\d+)*(?:st|nd|rd|th|s)?(?!\w)"""
@@ -99,10 +99,12 @@ def split_sentences(
             paragraph.append(line.strip())
             continue
         yield from (
-            (first, sentence) for sentence in _sentences(" ".join(paragraph), cut or words_of)
+            (first, sentence) for sentence in _sentences(" ".join(paragraph), cut or split_words)
         )
         paragraph = []
-    yield from ((first, sentence) for sentence in _sentences(" ".join(paragraph), cut or words_of))
+    yield from (
+        (first, sentence) for sentence in _sentences(" ".join(paragraph), cut or split_words)
+    )
 
 
 def _sentences(paragraph: str, cut: Cut) -> Iterator[list[Word]]:
@@ -119,7 +121,7 @@ def _sentences(paragraph: str, cut: Cut) -> Iterator[list[Word]]:
         yield sentence
 
 
-def words_of(paragraph: str) -> Iterator[Word]:
+def split_words(paragraph: str) -> Iterator[Word]:
     """Split a text into words by the rules."""
     found = [
         match for match in TOKEN.finditer(join_marks(paragraph)) if not match.group().isspace()
@@ -128,8 +130,8 @@ def words_of(paragraph: str) -> Iterator[Word]:
     place = 0
     while place < len(found):
         text, end = texts[place], found[place].end()
-        abbreviated = text.lower() in SHORT or (
-            len(text) == 1 and text.isupper() and _goes_on(paragraph, end)
+        abbreviated = text.lower() in ABBREVIATED or (
+            len(text) == 1 and text.isupper() and _is_initial(paragraph, end)
         )
         if abbreviated and paragraph[end : end + 1] == "." and texts[place + 1] == ".":
             place, text, end = place + 1, f"{text}.", end + 1
@@ -137,7 +139,7 @@ def words_of(paragraph: str) -> Iterator[Word]:
         place += 1
 
 
-def _goes_on(paragraph: str, end: int) -> bool:
+def _is_initial(paragraph: str, end: int) -> bool:
     """Return whether a letter is an initial, not the last word of a sentence.
 
     A name follows an initial, and "I" is none.

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from pydantic import Field
 
 from ensue.data.contract import Finding, Listener, Reader
-from ensue.data.files import ending, read_text
+from ensue.data.files import get_suffix, read_text
 from ensue.data.readers.lines import LinesReader
 from ensue.data.readers.named_parts import PartFiles
 from ensue.data.readers.text import TextReader
@@ -73,7 +73,7 @@ def guess_format(files: Sequence[Path], encoding: str, sentences: bool = False) 
     With `sentences`, lines may have any length: tokenised text has one sentence on each. Raises
     DataError.
     """
-    if all(ending(path) in ROWS for path in files):
+    if all(get_suffix(path) in ROWS for path in files):
         return "table"
     beginning = "".join(islice(read_text(files[0], encoding), 1))
     lines = beginning[:100_000].rstrip("\n").split("\n")

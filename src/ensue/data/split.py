@@ -65,9 +65,9 @@ class ByRecord(Split):
     def __init__(self, records: int, validation: float, test: float, seed: int) -> None:
         self.part_of = np.zeros(records, np.uint8)
         order = np.random.Generator(np.random.Philox(seed % 2**64)).permutation(records)
-        # Less than rounding errs by, for 0.07 of 100 is a little more than 7.
-        tuned, tested = (ceil(records * share - 1e-6) for share in (validation, test))
-        validation_from, test_from = max(records - tested - tuned, 0), records - tested
+        # 1e-6 absorbs rounding errors: 0.07 * 100 is slightly more than 7.
+        n_valid, n_test = (ceil(records * share - 1e-6) for share in (validation, test))
+        validation_from, test_from = (max(records - n_test - n_valid, 0), records - n_test)
         self.part_of[order[validation_from:test_from]] = PARTS.index("validation")
         self.part_of[order[test_from:]] = PARTS.index("test")
         self.sizes = {
@@ -106,8 +106,8 @@ def draw_parts(
     part_of = np.full(len(counts), "train", dtype=f"<U{max(map(len, (*shares, 'train')))}")
     rest, count = order[~first], len(order)
     for part, share in shares.items():
-        # Every so many of the rest, stratum after stratum: each stratum and all together meet the
-        # share within one.
+        # Taking every so many of the rest, stratum by stratum, meets the share within one example
+        # in each stratum and in total.
         portion = min(share * count / max(len(rest), 1), 1.0)
         taken = np.diff(np.floor(np.arange(len(rest) + 1) * portion + 0.5)) > 0
         part_of[rest[taken]] = part

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ensue.cache import Cache
-from ensue.data.codecs import open_codec
+from ensue.data.codecs import load_codec
 from ensue.data.contract import Codec, Corpus, Finding
 from ensue.data.dataset import CONTENTS, check_ids, check_offsets
 from ensue.data.prepare import Prepared
@@ -37,7 +37,7 @@ def save(prepared: Prepared, cache: Cache) -> None:
         corpus: Corpus = getattr(prepared, part)
         contents[part] = {name: getattr(corpus, name) for name in COUNTS}
         for name in ARRAYS:
-            cache.save_array(_array(part, name), getattr(corpus, name))
+            cache.save_array(_file_name(part, name), getattr(corpus, name))
     cache.save_json(CONTENTS, contents)
     cache.finish()
 
@@ -49,10 +49,10 @@ def load(folder: Path) -> Prepared | None:
     """
     cache = Cache(folder)
 
-    def opened(contents: Any) -> Prepared:
-        codec = open_codec(contents["codec"])
+    def restore(contents: Any) -> Prepared:
+        codec = load_codec(contents["codec"])
         return Prepared(
-            **{part: _corpus(cache, part, contents[part], codec) for part in PARTS},
+            **{part: _load_corpus(cache, part, contents[part], codec) for part in PARTS},
             codec=codec,
             format=contents["format"],
             fingerprint=contents["fingerprint"],
@@ -60,12 +60,12 @@ def load(folder: Path) -> Prepared | None:
             given=tuple(contents.get("given", ())),
         )
 
-    return cache.load_json(CONTENTS, opened) if cache.finished else None
+    return cache.load_json(CONTENTS, restore) if cache.finished else None
 
 
-def _corpus(cache: Cache, part: str, counts: dict[str, Any], codec: Codec) -> Corpus:
-    there = [name for name in ARRAYS if name not in LATER or cache.has(_array(part, name))]
-    arrays = {name: cache.load_array(_array(part, name)) for name in there}
+def _load_corpus(cache: Cache, part: str, counts: dict[str, Any], codec: Codec) -> Corpus:
+    present = [name for name in ARRAYS if name not in LATER or cache.has(_file_name(part, name))]
+    arrays = {name: cache.load_array(_file_name(part, name)) for name in present}
     others: dict[str, Any] = {
         name: np.array(array) for name, array in arrays.items() if name != "ids"
     }
@@ -89,16 +89,16 @@ def _check(corpus: Corpus, codec: Codec, where: str) -> None:
     at, nats, sizes = corpus.unknown_at, corpus.unknown_nats, corpus.unknown_sizes
     places = np.append(at, len(corpus))
     ascending = places.dtype == np.int64 and places[0] >= 0 and (places[1:] > places[:-1]).all()
-    priced = nats.dtype == np.float64 and nats.shape == at.shape and np.isfinite(nats).all()
-    if not (ascending and priced and (len(at) == 0 or (corpus.ids[at] == codec.unknown).all())):
+    valid_nats = nats.dtype == np.float64 and nats.shape == at.shape and np.isfinite(nats).all()
+    if not (ascending and valid_nats and (len(at) == 0 or (corpus.ids[at] == codec.unknown).all())):
         raise ValueError(f"the unknown symbols {where} are not those of its text")
     spelled = (
         sizes.dtype == np.int64
         and corpus.unknown_bytes.dtype == np.uint8
         and corpus.unknown_bytes.ndim == 1
     )
-    fit = sizes.ndim == 1 and len(sizes) in (0, len(at)) and not (sizes < 0).any()
-    if not spelled or not fit or int(sizes.sum()) != len(corpus.unknown_bytes):
+    valid = sizes.ndim == 1 and len(sizes) in (0, len(at)) and not (sizes < 0).any()
+    if not spelled or not valid or int(sizes.sum()) != len(corpus.unknown_bytes):
         raise ValueError(f"the spellings {where} are not those of its unknown symbols")
     if any(
         type(count) is not int or count < 0 for count in (getattr(corpus, name) for name in COUNTS)
@@ -106,5 +106,5 @@ def _check(corpus: Corpus, codec: Codec, where: str) -> None:
         raise ValueError(f"the counts {where} are invalid")
 
 
-def _array(part: str, name: str) -> str:
+def _file_name(part: str, name: str) -> str:
     return f"{part}.npy" if name == "ids" else f"{part}.{name}.npy"

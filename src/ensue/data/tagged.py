@@ -18,8 +18,8 @@ from ensue.data.label_kinds import find_suspicious_tags
 from ensue.data.labelled import Example
 from ensue.data.prepare import fingerprint
 from ensue.data.readers.named_parts import get_part_files
-from ensue.data.readers.tagged import TaggedReader, TaggedSettings, reader_beside
-from ensue.data.readers.tagged.tokenizer import Tokenizer, learn_tokenizer
+from ensue.data.readers.tagged import TaggedReader, TaggedSettings, make_companion_reader
+from ensue.data.readers.tagged.tokenizer import Tokenizer, fit_tokenizer
 from ensue.data.readers.word_vectors import Vectors
 from ensue.data.split import PARTS, draw_parts
 from ensue.errors import DataError
@@ -39,7 +39,7 @@ class TaggedParts:
     known_tags: int
     """Number of tags of the training part."""
     files: dict[str, dict[str, Any]]
-    """"bytes" and "sha256" of each file."""
+    """Size and checksum of each file, as "bytes" and "sha256"."""
     findings: tuple[str, ...]
     """Notes on how the data was read."""
     tokenizer: Mapping[str, Any] | None = None
@@ -59,7 +59,7 @@ class TaggedParts:
     def from_json(cls, parts: dict[str, Examples], values: Mapping[str, Any]) -> TaggedParts:
         """Restore from `to_json`. Raises ValueError for invalid values."""
         codec = TaggedWordsCodec.from_json(values["codec"])
-        told, tokenizer = tuple(values["findings"]), values.get("tokenizer")
+        findings, tokenizer = tuple(values["findings"]), values.get("tokenizer")
         if tokenizer is not None:
             Tokenizer.from_json(tokenizer)
         tags, known = values["tags"], values["known_tags"]
@@ -71,7 +71,7 @@ class TaggedParts:
             _check(
                 parts[part], codec, len(tags) if part == "test" else known, f"of the part {part}"
             )
-        return cls(parts, codec, tags, known, values["files"], told, tokenizer)
+        return cls(parts, codec, tags, known, values["files"], findings, tokenizer)
 
 
 def prepare_tagged(
@@ -85,7 +85,7 @@ def prepare_tagged(
     findings: list[Finding] = []
     groups, parts = read_tagged(paths, settings, seed, Listener(findings.append))
     tags = sorted({tag for example in parts["train"] for tag in example.label})
-    parts["validation"] = _without_unseen(parts["validation"], set(tags), findings.append)
+    parts["validation"] = _drop_unseen_tags(parts["validation"], set(tags), findings.append)
     codec = words.fit(
         [example.content for example in parts["train"]], vectors.words if vectors else ()
     )
@@ -111,10 +111,10 @@ def prepare_tagged(
     files = fingerprint(
         {path: part for part, own in groups.items() for path in own}, findings.append
     )
-    tokenizer = learn_tokenizer(parts["train"])
-    taught = tokenizer.to_json() if tokenizer else None
+    tokenizer = fit_tokenizer(parts["train"])
+    tokenizer_json = tokenizer.to_json() if tokenizer else None
     return TaggedParts(
-        encoded, codec, all_tags, len(tags), files, tuple(map(str, findings)), taught
+        encoded, codec, all_tags, len(tags), files, tuple(map(str, findings)), tokenizer_json
     )
 
 
@@ -128,9 +128,11 @@ def read_tagged(
     groups = get_part_files("train", paths, settings, listener)
     first = TaggedReader(groups["train"], settings, True)
     before = first.format, first.layout
-    readers = {part: reader_beside(before, files, settings, True) for part, files in groups.items()}
+    readers = {
+        part: make_companion_reader(before, files, settings, True) for part, files in groups.items()
+    }
     read = {
-        part: [_no_longer(one, settings.max_length) for one in own.examples(listener)]
+        part: [_check_length(one, settings.max_length) for one in own.examples(listener)]
         for part, own in readers.items()
     }
     parts = _split(read, settings, seed, str(paths[0]))
@@ -147,9 +149,9 @@ def read_tagged(
     return groups, parts
 
 
-def _no_longer(sentence: Example, longest: int) -> Example:
-    if len(sentence.label) > longest:
-        what = f"the sentence that begins here has more than {longest:,} words"
+def _check_length(sentence: Example, max_length: int) -> Example:
+    if len(sentence.label) > max_length:
+        what = f"the sentence that begins here has more than {max_length:,} words"
         hint, flag_hint = "put a blank line after each sentence", "give --set data.max_length=N"
         raise DataError(
             what, where=f"{sentence.file}:{sentence.line}", hint=hint, flag_hint=flag_hint
@@ -176,19 +178,19 @@ def _split(
         raise DataError(f"{what}, too few for training and test", where=where, hint=hint)
     rows = draw_parts(shares, seed, np.zeros(len(sentences)))
     for part in shares:
-        if not len(rows[part]):  # a share of very few is less than one: the last of the others
+        if not len(rows[part]):  # a share of very few sentences rounds to none: take one
             rows[part], rows["train"] = rows["train"][-1:], rows["train"][:-1]
     return read | {part: [sentences[row] for row in chosen] for part, chosen in rows.items()}
 
 
-def _without_unseen(sentences: list[Example], tags: set[str], tell: Any) -> list[Example]:
+def _drop_unseen_tags(sentences: list[Example], tags: set[str], on_finding: Any) -> list[Example]:
     """Leave out validation sentences with unknown tags, whose likelihood is undefined."""
     kept = [one for one in sentences if tags.issuperset(one.label)]
     if len(kept) < len(sentences):
         left_out = len(sentences) - len(kept)
         what = "1 sentence was" if left_out == 1 else f"{left_out:,} sentences were"
         what += " left out, with tags that the training part lacks"
-        tell(Finding("the validation part", what))
+        on_finding(Finding("the validation part", what))
     if not kept:
         hint = "give a file whose tags are those of the training data"
         raise DataError(
@@ -207,15 +209,15 @@ def encode_tagged(
     Without labels there is no "target". Every tag must be among `tags`.
     """
     ids = {tag: number for number, tag in enumerate(tags)}
-    steps, wholes = [], []
+    steps, static = [], []
     for number, sentence in enumerate(sentences):
         fields, _ = codec.encode(sentence.content)
         if sentence.label is not None:
             fields["target"] = np.array([ids[tag] for tag in sentence.label], np.int32)
         for begin in range(0, len(fields["word"]), MAX_PIECE):
             steps.append({name: field[begin : begin + MAX_PIECE] for name, field in fields.items()})
-            wholes.append({"line": np.int64(sentence.line), "sentence": np.int64(number)})
-    return concatenate(steps, wholes)
+            static.append({"line": np.int64(sentence.line), "sentence": np.int64(number)})
+    return concatenate(steps, static)
 
 
 def _check(examples: Examples, codec: TaggedWordsCodec, tags: int, where: str) -> None:
@@ -236,13 +238,13 @@ def _check(examples: Examples, codec: TaggedWordsCodec, tags: int, where: str) -
         raise ValueError(f"the sentences {where} do not follow each other")
 
 
-def sentence_offsets(examples: Examples) -> NDArray[np.int64]:
+def compute_sentence_offsets(examples: Examples) -> NDArray[np.int64]:
     """Return the offsets of sentences among all words, and the end of the last."""
     fresh = np.diff(examples.static["sentence"], prepend=-1) != 0
     return np.append(examples.offsets[:-1][fresh], examples.offsets[-1])
 
 
-def vector_coverage(parts: TaggedParts) -> tuple[int, int]:
+def count_covered(parts: TaggedParts) -> tuple[int, int]:
     """Return the number of words of the training part that have a vector, and of all words."""
     vector = np.asarray(parts.parts["train"].steps["vector"])
     return int((vector > 0).sum()), len(vector)

@@ -16,7 +16,7 @@ UNLABELLED = "_"
 FORM = "write each tree on a line of its own, as (label (label word) ...)"
 _TOKEN = re.compile(r"[()]|[^() \t\r\n]+")  # a no-break space is part of a word
 
-_Opened: TypeAlias = tuple[list[str], list[int], int]
+_OpenNode: TypeAlias = tuple[list[str], list[int], int]
 """An open node: its label and words, its children, and its position."""
 
 
@@ -41,47 +41,47 @@ def parse_tree(line: str, where: str | None = None) -> Tree:
     Tree(words=['It', 'works', ''], parents=[2, 2, -1], labels=['2', '4', '3'])
     """
     tree = Tree([], [], [])
-    opened: list[_Opened] = []
+    open_nodes: list[_OpenNode] = []
     for token in _TOKEN.finditer(line):
         text, at = token.group(), token.start() + 1
-        if tree.parents and not opened:
-            raise _wrong("something follows the end of the tree", where, at)
-        if not opened and text != "(":
-            raise _wrong("a tree begins with an opening bracket", where, at)
+        if tree.parents and not open_nodes:
+            raise _make_error("something follows the end of the tree", where, at)
+        if not open_nodes and text != "(":
+            raise _make_error("a tree begins with an opening bracket", where, at)
         if text not in ("(", ")"):
-            opened[-1][0].append(text)
-        elif opened and not opened[-1][0]:
+            open_nodes[-1][0].append(text)
+        elif open_nodes and not open_nodes[-1][0]:
             what = (
                 "opens where a label should stand"
                 if text == "("
                 else "closes before there is a label"
             )
-            raise _wrong(f"a bracket {what}", where, at)
+            raise _make_error(f"a bracket {what}", where, at)
         elif text == "(":
-            opened.append(([], [], at))
+            open_nodes.append(([], [], at))
         else:
-            _close(tree, opened, where, at)
-    if opened:
-        raise _wrong("a bracket is never closed", where, opened[-1][2])
+            _close_node(tree, open_nodes, where, at)
+    if open_nodes:
+        raise _make_error("a bracket is never closed", where, open_nodes[-1][2])
     return tree
 
 
-def _close(tree: Tree, opened: list[_Opened], where: str | None, at: int) -> None:
+def _close_node(tree: Tree, open_nodes: list[_OpenNode], where: str | None, at: int) -> None:
     """Append a node whose words and children are known."""
-    (label, *words), children, _ = opened.pop()
+    (label, *words), children, _ = open_nodes.pop()
     if not words and not children:
-        raise _wrong("a node has neither a word nor children", where, at)
+        raise _make_error("a node has neither a word nor children", where, at)
     if len(words) > 1:
-        raise _wrong(f"a node has {len(words)} words ({' '.join(words[:3])!r})", where, at)
+        raise _make_error(f"a node has {len(words)} words ({' '.join(words[:3])!r})", where, at)
     tree.words.extend(words or [""])
     tree.parents.append(-1)
     tree.labels.append(None if label == UNLABELLED else label)
     this = len(tree.parents) - 1
     for child in children:
         tree.parents[child] = this
-    if opened:
-        opened[-1][1].append(this)
+    if open_nodes:
+        open_nodes[-1][1].append(this)
 
 
-def _wrong(what: str, where: str | None, at: int) -> DataError:
+def _make_error(what: str, where: str | None, at: int) -> DataError:
     return DataError(f"{what}, at position {at}", where=where, hint=FORM)

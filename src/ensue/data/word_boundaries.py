@@ -51,8 +51,8 @@ def join_marks(text: str) -> str:
     mark = _is_mark()[points]
     if not mark.any():
         return text
-    # Marks may follow one another: what they belong to is the last character before them that is
-    # none.
+    # Several marks may follow a letter: their base is the last character before them that is no
+    # mark.
     base = np.maximum.accumulate(np.where(mark, 0, np.arange(len(points))))[mark]
     bases, which = np.unique(points[base], return_inverse=True)
     word = np.array([chr(point).isalnum() or chr(point) == "_" for point in bases.tolist()])
@@ -75,7 +75,7 @@ def unsegmented_share(text: str) -> float:
 def _is_mark() -> NDArray[np.bool_]:
     """Return for each code point whether UAX 29 calls it Extend, Format or ZWJ."""
     found = np.zeros(0x110000, bool)
-    # The planes between these have none; to look through them would take a tenth of a second.
+    # The planes in between have no marks, and scanning them would take a tenth of a second.
     for point in chain(range(0x80, 0x20000), range(0xE0000, 0xE1000)):
         found[point] = unicodedata.category(chr(point)) in ("Mn", "Mc", "Me", "Cf")
     found[[*PREPENDED, ZERO_WIDTH_SPACE]] = False

@@ -14,7 +14,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.codecs.tag_schemes import OUTSIDE, halves
+from ensue.data.codecs.tag_schemes import OUTSIDE, split_tag
 
 
 class SpanRules:
@@ -26,7 +26,7 @@ class SpanRules:
     """
 
     def __init__(self, tags: Sequence[str]) -> None:
-        cut = [halves(tag) for tag in tags]
+        cut = [split_tag(tag) for tag in tags]
         self.kinds = sorted({kind for _, kind in cut})
         # One more id, last: outside, for what is before the first and after the last word.
         self._letters = np.array([*(letter for letter, _ in cut), OUTSIDE])

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from ensue.data.dataset import Examples
-from ensue.data.feeds import in_order
+from ensue.data.feeds import iterate_sorted
 from ensue.errors import Interrupted, UserError
 from ensue.models.contract import Predictor
 from ensue.models.parameters import device_of
@@ -255,7 +255,7 @@ def fit_network(
 def mean_nats(network: Predictor, examples: Examples, rows: int) -> float:
     """Compute the mean negative log-likelihood per target, in nats."""
     nats, count, device = 0.0, 0, device_of(network)
-    for _, batch in in_order(examples, rows):
+    for _, batch in iterate_sorted(examples, rows):
         loss, _ = network.loss(devices.to_device(batch, device))
         nats, count = nats + float(loss.nats.cpu().double().sum()), count + int(batch.counts.sum())
     return nats / max(count, 1)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ensue.data.contract import Finding, Listener
 from ensue.data.prepare import fingerprint
-from ensue.data.readers.named_parts import parts_by_name
+from ensue.data.readers.named_parts import group_by_part
 from ensue.evaluation.intervals import Interval
 from ensue.evaluation.ranking import Recommendation, best_model, explain_recommendation
 from ensue.evaluation.scores import Score
@@ -124,7 +124,7 @@ def warn_if_trained_on(run: Run, files: Sequence[Path], listener: Listener) -> N
     held_out = [
         Path(data[name]).resolve() for name in ("test_file", "valid_file") if data.get(name)
     ]
-    if data.get("split") == "auto" and (parts := parts_by_name([Path(name) for name in known])):
+    if data.get("split") == "auto" and (parts := group_by_part([Path(name) for name in known])):
         held_out += [
             path.resolve() for part, own in parts.items() if part != "train" for path in own
         ]

@@ -16,7 +16,7 @@ from ensue.data.check.contract import (
     report_balance,
     report_duplicates,
 )
-from ensue.data.codecs.tag_schemes import broken, guess_scheme
+from ensue.data.codecs.tag_schemes import find_violations, guess_scheme
 from ensue.data.contract import SILENT
 from ensue.data.label_kinds import find_suspicious_tags
 from ensue.data.labelled import Example
@@ -66,7 +66,7 @@ def _report_spans(report: Report, sentences: Sequence[Example]) -> None:
     if scheme is None:
         return
     report.described += f", spans as {scheme}"
-    wrong = [(one, place) for one in sentences for place in broken(one.label, scheme)]
+    wrong = [(one, place) for one in sentences for place in find_violations(one.label, scheme)]
     for one, place in wrong[:NAMED]:
         what = f"the tag {one.label[place]!r} is not allowed here in {scheme}"
         report.report(

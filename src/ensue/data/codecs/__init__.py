@@ -49,41 +49,42 @@ CONTENTS: dict[str, type[ContentCodec]] = {
 """Fitted codecs of labelled contents, by the same names, with `fit` and `from_json`."""
 
 
-def open_content(values: dict[str, Any]) -> ContentCodec:
+def load_content(values: dict[str, Any]) -> ContentCodec:
     """Restore a codec of contents from its `to_json`. Raises RunError for any other values."""
-    return _opened(values, CONTENTS)
+    return _load(values, CONTENTS)
 
 
-def open_codec(values: dict[str, Any]) -> Codec:
+def load_codec(values: dict[str, Any]) -> Codec:
     """Restore a text codec from its `to_json`. Raises RunError for any other values.
 
-    >>> open_codec({"name": "bytes", "ends": False}).decode([72, 105])
+    >>> load_codec({"name": "bytes", "ends": False}).decode([72, 105])
     'Hi'
     """
-    return _opened(values, FITTED)
+    return _load(values, FITTED)
 
 
-def _opened(values: dict[str, Any], fitted: Mapping[str, Any]) -> Any:
+def _load(values: dict[str, Any], fitted: Mapping[str, Any]) -> Any:
     name = str(values.get("name"))
     if name not in fitted:
         raise RunError(
             f"there is no codec {name!r}", where="codec.json", hint=did_you_mean(name, fitted)
         )
     try:
-        _refuse_unexpected(values)
+        _check_symbols(values)
         return fitted[name].from_json(values)
     except (KeyError, TypeError, ValueError) as error:
-        said = " ".join(f"{type(error).__name__} {error}".split())  # what pydantic says has lines
+        # Messages of pydantic have several lines.
+        message = " ".join(f"{type(error).__name__} {error}".split())
         raise RunError(
-            f"the codec is damaged ({said:.120})", where="codec.json", hint="train again"
+            f"the codec is damaged ({message:.120})", where="codec.json", hint="train again"
         ) from None
 
 
-def _refuse_unexpected(values: dict[str, Any]) -> None:
+def _check_symbols(values: dict[str, Any]) -> None:
     """Raise ValueError for symbols that are not strings, or not unique."""
     for names in (values.get("words", []), values.get("tokens", [])):
-        whole = isinstance(names, list) and all(isinstance(one, str) for one in names)
-        if not whole or len(set(names)) < len(names):
+        strings = isinstance(names, list) and all(isinstance(one, str) for one in names)
+        if not strings or len(set(names)) < len(names):
             raise ValueError("its symbols are invalid")
     if not isinstance(values.get("alphabet", ""), str) or not isinstance(
         values.get("ends", False), bool

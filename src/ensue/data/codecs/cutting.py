@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 BLANK_AFTER_WORD = re.compile(r"(?<=\S)[ \n]")
 
 
-def before_last_blank(text: str) -> int:
+def find_last_blank(text: str) -> int:
     """Return the position of the last blank after a visible character; 0 if there is none.
 
     A blank is a space or a line break. No token of `words` or `subwords` spans such a position. The
     texts on both sides are encoded alike, together or apart.
 
-    >>> before_last_blank("one two  three")
+    >>> find_last_blank("one two  three")
     7
     """
     begin, size = len(text), 1000

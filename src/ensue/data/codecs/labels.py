@@ -97,7 +97,7 @@ class LabelCodec:
         """
         if self.kind == "regression":
             return np.float32(
-                np.clip((_number(label, self.decimal) - self.mean) / self.scale, -FAR, FAR)
+                np.clip((_parse_number(label, self.decimal) - self.mean) / self.scale, -FAR, FAR)
             )
         here = label_names(label, self.delimiter, self.kind)
         if self.kind == "multilabel":
@@ -112,7 +112,7 @@ class LabelCodec:
         (['cat'], 'dog')
         """
         if self.kind == "multilabel":
-            return [name for name, there in zip(self.names, answer, strict=True) if there > 0.5]
+            return [name for name, present in zip(self.names, answer, strict=True) if present > 0.5]
         return float(answer) if self.kind == "regression" else self.names[int(answer)]
 
     def unseen_labels(self, label: Any) -> list[str]:
@@ -149,13 +149,13 @@ def label_names(label: Any, delimiter: str, kind: LabelKind) -> list[str]:
     (['b', 'a'], ['3'])
     """
     if kind != "multilabel":
-        return [_name(label)]
+        return [_to_name(label)]
     if isinstance(label, list | tuple | set):
-        parts = [_name(one) for one in label]
+        parts = [_to_name(one) for one in label]
     else:
         parts = [
             part.strip()
-            for part in (_name(label).split(delimiter) if delimiter else [_name(label)])
+            for part in (_to_name(label).split(delimiter) if delimiter else [_to_name(label)])
         ]
     return list(dict.fromkeys(part for part in parts if part))
 
@@ -169,7 +169,7 @@ def fit_labels(
     if the given order lacks a label.
     """
     if kind == "regression":
-        values = np.array([_number(example.label) for example in train])
+        values = np.array([_parse_number(example.label) for example in train])
         return LabelCodec(
             kind, mean=float(values.mean()), scale=float(values.std()) or 1.0, decimal=mark
         )
@@ -179,9 +179,9 @@ def fit_labels(
         for label in (example.label, *(example.inner or ()))
         if label is not None
     ]
-    there = {name for label in every for name in label_names(label, mark, kind)}
+    present = {name for label in every for name in label_names(label, mark, kind)}
     if kind == "ordinal" and settings.order:
-        if lacking := sorted(there - set(settings.order)):
+        if lacking := sorted(present - set(settings.order)):
             what = f"the label {lacking[0]!r} has no place in the order"
             raise SettingError(
                 what,
@@ -189,7 +189,7 @@ def fit_labels(
                 hint="name all labels, from the lowest to the highest",
             )
         return LabelCodec(kind, settings.order)
-    return LabelCodec(kind, tuple(sorted(there, key=_natural)), mark)
+    return LabelCodec(kind, tuple(sorted(present, key=_sort_key)), mark)
 
 
 def merge_labels(
@@ -213,23 +213,25 @@ def merge_labels(
     if not (others := settings.others):
         return list(examples)
 
-    def merged(label: Any) -> Any:
+    def merge(label: Any) -> Any:
         if several is None and not isinstance(label, list | tuple):
-            return label if label is None else others.get(_name(label), label)
+            return label if label is None else others.get(_to_name(label), label)
         names = [others.get(name, name) for name in label_names(label, several or "", "multilabel")]
         return list(dict.fromkeys(name for name in names if name))
 
-    kept, left_out = [], 0
+    merged, left_out = [], 0
     for example in examples:
-        label, *inner = (merged(one) for one in (example.label, *(example.inner or ())))
+        label, *inner = (merge(one) for one in (example.label, *(example.inner or ())))
         if label == "" and example.label != "":
             left_out += 1
         else:
-            kept.append(replace(example, label=label, inner=[one or None for one in inner] or None))
+            merged.append(
+                replace(example, label=label, inner=[one or None for one in inner] or None)
+            )
     if left_out:
-        where = kept[0].file if kept else "data"
+        where = merged[0].file if merged else "data"
         listener.on_finding(Finding(where, f"{left_out:,} examples left out, by data.labels.merge"))
-    return kept
+    return merged
 
 
 def check_learnable(
@@ -242,7 +244,7 @@ def check_learnable(
     """
     file = examples[0].file
     if kind == "regression":
-        values = {_number_of(example) for example in examples}
+        values = {_parse_label(example) for example in examples}
         if len(values) < 2:
             what = f"all labels are the number {values.pop():g}"
             raise DataError(what, where=file, hint="give examples of others", flag_hint=elsewhere)
@@ -268,27 +270,27 @@ def check_learnable(
             f"leave it out with --set "
             f"{shlex.quote('data.labels.merge=' + json.dumps([f'{lists[place][0]}=']))}"
         )
-        if kind == "multiclass" and all(_natural(name)[0] < inf for name in counts):
+        if kind == "multiclass" and all(_sort_key(name)[0] < inf for name in counts):
             flag_hint = numbers
         raise DataError(what, where=where, hint="give more of it", flag_hint=flag_hint)
 
 
-def _number_of(example: Example) -> float:
+def _parse_label(example: Example) -> float:
     """Parse the label of an example as a number; an error names its line."""
     try:
-        return _number(example.label)
+        return _parse_number(example.label)
     except DataError as error:
         raise error.at(f"{example.file}:{example.line}") from None
 
 
-def _name(label: Any) -> str:
+def _to_name(label: Any) -> str:
     """Format a label as a person would: the float 1.0 becomes "1"."""
     return (
         str(int(label)) if isinstance(label, float) and label.is_integer() else str(label).strip()
     )
 
 
-def _number(label: Any, decimal: str = "") -> float:
+def _parse_number(label: Any, decimal: str = "") -> float:
     value = NumberFormat(decimal).read(label)
     if value is None:
         raise DataError(
@@ -308,7 +310,7 @@ def _number(label: Any, decimal: str = "") -> float:
     return value
 
 
-def _natural(name: str) -> tuple[float, str]:
+def _sort_key(name: str) -> tuple[float, str]:
     """Sort key: numbers by size, before names."""
     value = as_float(name)
     return inf if value is None else value, name

@@ -13,7 +13,7 @@ from ensue.data.codecs.scaling import Floats
 from ensue.data.labelled import CHANNEL, STANDARD_ERROR, TIME, Content
 from ensue.errors import DataError, did_you_mean
 
-CLOSE = 0.1
+CLOSE_SHARE = 0.1
 """Default of `merge_within`, as a share of the median time between two values of one band."""
 
 
@@ -44,7 +44,7 @@ class Measured:
     times: Floats | None
 
 
-def field_of(content: Content, name: str) -> Any:
+def get_field(content: Content, name: str) -> Any:
     """Return a field. Raises DataError if it is missing."""
     if isinstance(content, str):
         raise DataError(
@@ -55,8 +55,8 @@ def field_of(content: Content, name: str) -> Any:
     return content[name]
 
 
-def fields_in(
-    contents: Sequence[Mapping[str, Any]], side_by_side: bool, together: float | None
+def infer_fields(
+    contents: Sequence[Mapping[str, Any]], side_by_side: bool, merge_within: float | None
 ) -> MeasuredFields:
     """Infer the role of each field from the first sequence.
 
@@ -74,15 +74,15 @@ def fields_in(
             else:
                 symbols.append(name)
     bands = sorted({band for content in contents for band in content.get(CHANNEL, ())})
-    timed, sure = TIME in contents[0], STANDARD_ERROR in contents[0]
-    if bands and (symbols or not side_by_side):  # a step of several values has no one symbol
+    timed, has_errors = TIME in contents[0], STANDARD_ERROR in contents[0]
+    if bands and (symbols or not side_by_side):  # a step of several bands has no single symbol
         symbols, bands = [*symbols, CHANNEL], []
-    if bands and together is None:
-        together = usual_interval(contents) * CLOSE if timed else 0.0
-    return MeasuredFields(values, symbols, constants, timed, sure, bands, together or 0.0)
+    if bands and merge_within is None:
+        merge_within = compute_usual_interval(contents) * CLOSE_SHARE if timed else 0.0
+    return MeasuredFields(values, symbols, constants, timed, has_errors, bands, merge_within or 0.0)
 
 
-def usual_interval(contents: Iterable[Mapping[str, Any]]) -> float:
+def compute_usual_interval(contents: Iterable[Mapping[str, Any]]) -> float:
     """Return the median time between two values of one band."""
     between = [
         np.diff(np.asarray(content[TIME])[np.array(content[CHANNEL]) == band])
@@ -92,22 +92,22 @@ def usual_interval(contents: Iterable[Mapping[str, Any]]) -> float:
     return float(np.median(np.concatenate(between))) if sum(map(len, between)) else 0.0
 
 
-def measured(content: Content, fields: MeasuredFields) -> Measured:
+def to_arrays(content: Content, fields: MeasuredFields) -> Measured:
     """Build the arrays of a sequence.
 
     Raises DataError if a field is missing, or has another number of channels.
     """
-    columns = [_channels(content, name, width) for name, width in fields.values.items()]
-    steps = len(columns[0]) if columns else len(field_of(content, fields.symbols[0]))
+    columns = [_get_channels(content, name, width) for name, width in fields.values.items()]
+    steps = len(columns[0]) if columns else len(get_field(content, fields.symbols[0]))
     values = np.concatenate(columns, 1) if columns else np.zeros((steps, 0))
-    errors = _channels(content, STANDARD_ERROR, 1) if fields.has_errors else None
-    times = np.asarray(field_of(content, TIME), np.float64) if fields.timed else None
-    whole = Measured(values, errors, times)
-    return _side_by_side(whole, field_of(content, CHANNEL), fields) if fields.channels else whole
+    errors = _get_channels(content, STANDARD_ERROR, 1) if fields.has_errors else None
+    times = np.asarray(get_field(content, TIME), np.float64) if fields.timed else None
+    one = Measured(values, errors, times)
+    return _spread_bands(one, get_field(content, CHANNEL), fields) if fields.channels else one
 
 
-def _channels(content: Content, name: str, width: int) -> Floats:
-    values = np.asarray(field_of(content, name), np.float64)
+def _get_channels(content: Content, name: str, width: int) -> Floats:
+    values = np.asarray(get_field(content, name), np.float64)
     values = values[:, None] if values.ndim == 1 else values
     if values.shape[1] != width:
         what = f"{name!r} has {values.shape[1]} channels where it had {width} in training"
@@ -115,7 +115,7 @@ def _channels(content: Content, name: str, width: int) -> Floats:
     return values
 
 
-def _side_by_side(one: Measured, bands: Sequence[str], fields: MeasuredFields) -> Measured:
+def _spread_bands(one: Measured, bands: Sequence[str], fields: MeasuredFields) -> Measured:
     """Give each band a channel of its own; values of bands that training has not are left out."""
     place = {band: number for number, band in enumerate(fields.channels)}
     rows = np.array([row for row, band in enumerate(bands) if band in place], dtype=np.int64)
@@ -134,13 +134,13 @@ def _side_by_side(one: Measured, bands: Sequence[str], fields: MeasuredFields) -
     return Measured(spread(one.values), errors, None if one.times is None else times[first])
 
 
-def _join(band_of: NDArray[np.int64], times: Floats, together: float) -> NDArray[np.int64]:
+def _join(band_of: NDArray[np.int64], times: Floats, merge_within: float) -> NDArray[np.int64]:
     """Number the steps: a step ends when a band repeats, or when `merge_within` has passed."""
     steps = np.zeros(len(times), np.int64)
-    step, begun, seen = -1, -np.inf, set[int]()
+    step, began, seen = -1, -np.inf, set[int]()
     for row, (band, time) in enumerate(zip(band_of.tolist(), times.tolist(), strict=True)):
-        if band in seen or time - begun > together:
-            step, begun, seen = step + 1, time, set()
+        if band in seen or time - began > merge_within:
+            step, began, seen = step + 1, time, set()
         seen.add(band)
         steps[row] = step
     return steps

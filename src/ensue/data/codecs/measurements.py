@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
-from ensue.data.codecs.measured import Measured, MeasuredFields, field_of, fields_in, measured
+from ensue.data.codecs.measured import Measured, MeasuredFields, get_field, infer_fields, to_arrays
 from ensue.data.codecs.scaling import Floats, Scale, Scaling
 from ensue.data.labelled import CHANNEL, Content, ContentCodec, Fields
 from ensue.errors import DataError
@@ -89,15 +89,15 @@ class MeasurementCodec(ContentCodec):
         """
         steps: dict[str, NDArray[Any]] = {}
         if self.shape.numbers:
-            steps["numbers"] = self._numbers(measured(content, self.fields))
+            steps["numbers"] = self._numbers(to_arrays(content, self.fields))
         for place, (name, known) in enumerate(zip(self.fields.symbols, self.symbols, strict=True)):
             ids = {symbol: id for id, symbol in enumerate(known)}
-            read = [ids.get(symbol, len(ids)) for symbol in field_of(content, name)]
+            read = [ids.get(symbol, len(ids)) for symbol in get_field(content, name)]
             steps[f"symbol{place}"] = np.array(read, np.min_scalar_type(len(ids)))
         if not self.fields.constants:
             return steps, {}
         constants = np.array(
-            [[field_of(content, name) for name in self.fields.constants]], np.float64
+            [[get_field(content, name) for name in self.fields.constants]], np.float64
         )
         return steps, {
             "static": np.nan_to_num(self.scales.constants(constants)[0]).astype(np.float32)
@@ -106,7 +106,7 @@ class MeasurementCodec(ContentCodec):
     def unknown_channels(self, content: Content) -> list[str]:
         """Return the bands that training has not; none if bands are symbols."""
         return (
-            sorted({*field_of(content, CHANNEL)} - {*self.fields.channels})
+            sorted({*get_field(content, CHANNEL)} - {*self.fields.channels})
             if self.fields.channels
             else []
         )
@@ -114,12 +114,12 @@ class MeasurementCodec(ContentCodec):
     def knows(self, content: Content) -> bool:
         """Return whether a value was measured in a band of the training part."""
         return not self.fields.channels or bool(
-            {*field_of(content, CHANNEL)} & {*self.fields.channels}
+            {*get_field(content, CHANNEL)} & {*self.fields.channels}
         )
 
     def _numbers(self, steps: Measured) -> NDArray[np.float32]:
         parts = [
-            _carried(self.scales.values(steps.values)),
+            _carry_forward(self.scales.values(steps.values)),
             ~np.isnan(steps.values[:, self.scales.missing]),
         ]
         if steps.errors is not None:
@@ -163,16 +163,16 @@ class MeasurementCodec(ContentCodec):
         given = [content for content in contents if not isinstance(content, str)]
         if not given:
             raise DataError("there are no sequences of measurements", hint="give some for training")
-        fields = fields_in(given, settings.bands == "channels", settings.merge_within)
+        fields = infer_fields(given, settings.bands == "channels", settings.merge_within)
         symbols = [
             sorted({symbol for content in given for symbol in content[name]})
             for name in fields.symbols
         ]
-        return cls(fields, symbols, _scales(given, fields, settings.scale))
+        return cls(fields, symbols, _fit_scales(given, fields, settings.scale))
 
 
-def _scales(given: list[Mapping[str, Any]], fields: MeasuredFields, scale: Scale) -> Scales:
-    every = [measured(content, fields) for content in given]
+def _fit_scales(given: list[Mapping[str, Any]], fields: MeasuredFields, scale: Scale) -> Scales:
+    every = [to_arrays(content, fields) for content in given]
     values = np.concatenate([one.values for one in every])
     errors = (
         np.concatenate([cast("Floats", one.errors) for one in every])
@@ -180,7 +180,7 @@ def _scales(given: list[Mapping[str, Any]], fields: MeasuredFields, scale: Scale
         else np.zeros((0, 0))
     )
     constants = np.array(
-        [[field_of(content, name) for name in fields.constants] for content in given], np.float64
+        [[get_field(content, name) for name in fields.constants] for content in given], np.float64
     )
     times = [one.times for one in every if one.times is not None and len(one.times)]
     return Scales(
@@ -188,12 +188,12 @@ def _scales(given: list[Mapping[str, Any]], fields: MeasuredFields, scale: Scale
         Scaling.fit(_log(errors), "linear"),
         Scaling.fit(constants, scale),
         np.flatnonzero(np.isnan(values).any(0)).tolist(),
-        _usual(np.array([time[-1] - time[0] for time in times])),
-        _usual(np.concatenate([np.diff(time) for time in times]) if times else np.zeros(0)),
+        _typical(np.array([time[-1] - time[0] for time in times])),
+        _typical(np.concatenate([np.diff(time) for time in times]) if times else np.zeros(0)),
     )
 
 
-def _usual(times: Floats) -> float:
+def _typical(times: Floats) -> float:
     """Return the median of the positive times, or 1 if there are none."""
     return float(np.median(times[times > 0])) if (times > 0).any() else 1.0
 
@@ -203,7 +203,7 @@ def _log(errors: Floats) -> Floats:
     return np.log(np.where(errors > 0, errors, np.nan))
 
 
-def _carried(values: Floats) -> Floats:
+def _carry_forward(values: Floats) -> Floats:
     """Carry the last known value of a channel forward; zero before the first."""
     if not len(values):
         return values

@@ -12,7 +12,7 @@ Floats: TypeAlias = NDArray[np.floating]
 
 Scale: TypeAlias = Literal["auto", "linear", "asinh"]
 
-HEAVY = 10
+HEAVY_TAIL_RATIO = 10
 """Ratio of the 99th percentile of sizes to their median from which on asinh is used.
 
 The ratio is 4 for a Gaussian.
@@ -44,8 +44,8 @@ class Scaling:
         scaling = cls([], [], [])
         for channel in values.T:
             known = channel[~np.isnan(channel)].astype(np.float64)
-            bend = _bend(np.abs(known), how) if len(known) else None
-            bent = _bent(known, bend) if len(known) else np.zeros(1)
+            bend = _fit_bend(np.abs(known), how) if len(known) else None
+            bent = _squash(known, bend) if len(known) else np.zeros(1)
             mean, sd = float(bent.mean()), float(bent.std())
             scaling.bend.append(bend)
             scaling.mean.append(mean)
@@ -58,18 +58,19 @@ class Scaling:
             return values
         with np.errstate(over="ignore"):
             bent = np.stack(
-                [_bent(channel, bend) for channel, bend in zip(values.T, self.bend, strict=True)], 1
+                [_squash(channel, bend) for channel, bend in zip(values.T, self.bend, strict=True)],
+                1,
             )
             return np.clip((bent - np.array(self.mean)) / np.array(self.sd), -FAR, FAR)
 
 
-def _bend(sizes: Floats, how: Scale) -> float | None:
+def _fit_bend(sizes: Floats, how: Scale) -> float | None:
     """Return the size from which on asinh compresses values, or None for linear scaling."""
     middle, large = np.quantile(sizes, [0.5, 0.99])
-    if how == "linear" or middle <= 0 or (how == "auto" and large < HEAVY * middle):
+    if how == "linear" or middle <= 0 or (how == "auto" and large < HEAVY_TAIL_RATIO * middle):
         return None
     return float(max(middle, sizes.max() * 1e-12))  # a quotient of training stays finite
 
 
-def _bent(values: Floats, bend: float | None) -> Floats:
+def _squash(values: Floats, bend: float | None) -> Floats:
     return values if bend is None else np.arcsinh(values / bend)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from ensue.data.codecs.cutting import before_last_blank, recut
+from ensue.data.codecs.cutting import find_last_blank, recut
 from ensue.data.contract import Codec, Ids
 from ensue.settings import Settings
 
@@ -54,7 +54,7 @@ class Subwords(Settings):
             initial_alphabet=_byte_letters(),
             show_progress=False,
         )
-        tokenizer.train_from_iterator(texts if ends else recut(texts, before_last_blank), trainer)
+        tokenizer.train_from_iterator(texts if ends else recut(texts, find_last_blank), trainer)
         return SubwordCodec(tokenizer, ends)
 
 
@@ -87,7 +87,7 @@ class SubwordCodec(Codec):
         text = text.encode("utf-8", "replace").decode()
         places = [0]
         while len(text) - places[-1] > STRETCH:
-            step = before_last_blank(text[places[-1] : places[-1] + STRETCH])
+            step = find_last_blank(text[places[-1] : places[-1] + STRETCH])
             places.append(places[-1] + step if step else len(text))
         stretches = [text[begin:end] for begin, end in pairwise([*places, len(text)])]
         ids = [
@@ -136,7 +136,7 @@ class SubwordCodec(Codec):
 
     def split_point(self, text: str) -> int:
         """Cut before a blank, never within a word."""
-        return before_last_blank(text)
+        return find_last_blank(text)
 
 
 def _byte_letters() -> list[str]:

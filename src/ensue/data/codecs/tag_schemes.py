@@ -15,10 +15,10 @@ ALIKE = {"L": "E", "U": "S"}
 """Letters of BILOU, as those of BIOES."""
 
 
-def halves(tag: str) -> tuple[str, str]:
+def split_tag(tag: str) -> tuple[str, str]:
     """Split a tag into its prefix and its type; a tag without a known prefix counts as outside.
 
-    >>> halves("B-PER"), halves("U-LOC"), halves("I"), halves("O")
+    >>> split_tag("B-PER"), split_tag("U-LOC"), split_tag("I"), split_tag("O")
     (('B', 'PER'), ('S', 'LOC'), ('I', ''), ('O', ''))
     """
     letter, _, kind = tag.partition("-")
@@ -47,12 +47,12 @@ def guess_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
     )
     for tags in sentences:
         for tag in set(tags):
-            letter, kind = halves(tag)
+            letter, kind = split_tag(tag)
             if tag != OUTSIDE and not kind and not plain:
                 return None
             letters.add(letter)
             written.add(tag[:1])
-        wrong.update({scheme: len(broken(tags, scheme)) for scheme in wrong})
+        wrong.update({scheme: len(find_violations(tags, scheme)) for scheme in wrong})
     if letters <= {OUTSIDE}:
         return None
     if letters & {"E", "S"}:
@@ -60,17 +60,18 @@ def guess_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
     return min(wrong, key=lambda scheme: wrong[scheme])
 
 
-def broken(tags: Sequence[str], scheme: Scheme) -> list[int]:
+def find_violations(tags: Sequence[str], scheme: Scheme) -> list[int]:
     """Return the positions of tags that violate the scheme.
 
     In IOB1 a span begins with I, or with B right after one of its type; in IOB2 always with B. In
     BIOES a span of one word is S, and a longer one ends with E. In BILOU these are U and L.
 
-    >>> (broken(["I-PER", "B-PER", "O", "B-LOC"], "IOB1"), broken(["O", "I-PER"], "IOB2"),
-    ...  broken(["B-A", "O"], "BIOES"))
-    ([3], [1], [0])
+    >>> find_violations(["I-PER", "B-PER", "O", "B-LOC"], "IOB1")
+    [3]
+    >>> find_violations(["O", "I-PER"], "IOB2"), find_violations(["B-A", "O"], "BIOES")
+    ([1], [0])
     """
-    cut = [(OUTSIDE, ""), *map(halves, tags), (OUTSIDE, "")]
+    cut = [(OUTSIDE, ""), *map(split_tag, tags), (OUTSIDE, "")]
     wrong = []
     for place, ((before, kind_before), (this, kind)) in enumerate(pairwise(cut[:-1])):
         after, kind_after = cut[place + 2]

@@ -64,9 +64,9 @@ class TaggedWordsCodec(ContentCodec):
         }
         sizes = {name: len(ones) + 1 + (name == "character") for name, ones in known.items()}
         self.shape = Fields(sizes | {"capital": 2})
-        # A character that is not known is still there, and 0 says that none is.
+        # 0 is padding here, so an unknown character needs an id of its own.
         self._unknown_character = len(known["character"]) + 1
-        self._seen: dict[str, dict[str, Any]] = {}
+        self._cache: dict[str, dict[str, Any]] = {}
 
     def encode(
         self, content: Content
@@ -77,22 +77,22 @@ class TaggedWordsCodec(ContentCodec):
         return {name: np.array([word[name] for word in words]) for name in words[0]}, {}
 
     def _fields(self, word: str) -> dict[str, Any]:
-        if word not in self._seen:
-            self._seen[word] = dict(self._look_up(word))
-        return self._seen[word]
+        if word not in self._cache:
+            self._cache[word] = dict(self._look_up(word))
+        return self._cache[word]
 
     def _look_up(self, word: str) -> Iterator[tuple[str, Any]]:
         settings = self.settings
         digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         yield "form", np.int64(int.from_bytes(digest, "big", signed=True))
         yield "capital", np.uint8(word[:1].isupper())
-        yield "word", np.int32(self._ids["word"].get(_cased(word, settings), 0))
+        yield "word", np.int32(self._ids["word"].get(_apply_case(word, settings), 0))
         yield "surface", np.int32(self._ids["surface"].get(word, 0))
-        yield "shape", np.int32(self._ids["shape"].get(shape_of(word), 0))
+        yield "shape", np.int32(self._ids["shape"].get(get_shape(word), 0))
         for name, parts in (
-            ("prefix", prefixes_of(word, settings.prefixes)),
-            ("suffix", suffixes_of(word, settings.suffixes)),
-            ("character", spelling_of(word, settings.spelling)),
+            ("prefix", get_prefixes(word, settings.prefixes)),
+            ("suffix", get_suffixes(word, settings.suffixes)),
+            ("character", shorten(word, settings.spelling)),
         ):
             ids = np.zeros(getattr(settings, WIDTHS[name]), np.int32)
             unknown = self._unknown_character if name == "character" else 0
@@ -131,17 +131,17 @@ class TaggedWordsCodec(ContentCodec):
         """Count words, prefixes, suffixes, shapes and characters."""
         surface = Counter(word for content in contents for word in content["words"])  # type: ignore[index]
         parts: dict[str, Callable[[str], Iterable[str]]] = {
-            "word": lambda word: [_cased(word, settings)],
-            "shape": lambda word: [shape_of(word)],
-            "prefix": lambda word: prefixes_of(word, settings.prefixes),
-            "suffix": lambda word: suffixes_of(word, settings.suffixes),
+            "word": lambda word: [_apply_case(word, settings)],
+            "shape": lambda word: [get_shape(word)],
+            "prefix": lambda word: get_prefixes(word, settings.prefixes),
+            "suffix": lambda word: get_suffixes(word, settings.suffixes),
             "character": lambda word: word,
         }
         known: dict[str, list[str]] = {"surface": sorted(surface)}
-        for name, parts_of in parts.items():
+        for name, get_parts in parts.items():
             counts: Counter[str] = Counter()
             for word, count in surface.items():
-                counts.update(dict.fromkeys(parts_of(word), count))
+                counts.update(dict.fromkeys(get_parts(word), count))
             known[name] = sorted(
                 one for one, count in counts.items() if count >= settings.min_count
             )
@@ -149,16 +149,16 @@ class TaggedWordsCodec(ContentCodec):
         return cls(settings, known)
 
 
-def _cased(word: str, settings: TaggedWords) -> str:
+def _apply_case(word: str, settings: TaggedWords) -> str:
     return word.lower() if settings.lower else word
 
 
-def shape_of(word: str) -> str:
+def get_shape(word: str) -> str:
     """Return the shape of a word: X for a capital, x for another letter, d for a digit.
 
     A run of the same kind is shortened to two.
 
-    >>> shape_of("McDonald's"), shape_of("1,000"), shape_of("USA")
+    >>> get_shape("McDonald's"), get_shape("1,000"), get_shape("USA")
     ("XxXxx'x", 'd,dd', 'XX')
     """
     kinds = "".join(
@@ -167,30 +167,31 @@ def shape_of(word: str) -> str:
     return "".join(kind * min(len(list(run)), 2) for kind, run in groupby(kinds))
 
 
-def prefixes_of(word: str, most: int) -> list[str]:
+def get_prefixes(word: str, limit: int) -> list[str]:
     """Return the prefixes in lower case, shortest first; every digit becomes 0.
 
-    >>> prefixes_of("3D-Cat", 3)
+    >>> get_prefixes("3D-Cat", 3)
     ['0', '0d', '0d-']
     """
-    begin = DIGIT.sub("0", word[:most].lower())
-    return [begin[:length] for length in range(1, min(len(word), most) + 1)]
+    begin = DIGIT.sub("0", word[:limit].lower())
+    return [begin[:length] for length in range(1, min(len(word), limit) + 1)]
 
 
-def suffixes_of(word: str, most: int) -> list[str]:
+def get_suffixes(word: str, limit: int) -> list[str]:
     """Return the suffixes in lower case, shortest first; every digit becomes 0.
 
-    >>> suffixes_of("Cats", 3)
+    >>> get_suffixes("Cats", 3)
     ['s', 'ts', 'ats']
     """
-    end = DIGIT.sub("0", word[-most:].lower())
-    return [end[-length:] for length in range(1, min(len(word), most) + 1)]
+    end = DIGIT.sub("0", word[-limit:].lower())
+    return [end[-length:] for length in range(1, min(len(word), limit) + 1)]
 
 
-def spelling_of(word: str, most: int) -> str:
+def shorten(word: str, limit: int) -> str:
     """Cut the middle out of a long word.
 
-    >>> spelling_of("internationalisation", 6)
+    >>> shorten("internationalisation", 6)
     'intion'
     """
-    return word if len(word) <= most else word[: most // 2] + word[len(word) - (most - most // 2) :]
+    head = min(len(word), limit) // 2
+    return word if len(word) <= limit else word[:head] + word[len(word) - (limit - head) :]

@@ -64,7 +64,7 @@ class TextContent(ContentCodec):
         self, content: Content
     ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.float32]]]:
         """Return the ids of the text. Raises DataError if the content is not a text."""
-        return {SYMBOL: self.codec.encode(_spaced(content, self.lower))}, {}
+        return {SYMBOL: self.codec.encode(_add_space(content, self.lower))}, {}
 
     def knows(self, content: Content) -> bool:
         """Return whether a symbol of the text is known.
@@ -73,15 +73,15 @@ class TextContent(ContentCodec):
         """
         if self.codec.unknown is None:
             return True
-        worded = any(sign.isalnum() for sign in str(content))
+        with_letters = any(sign.isalnum() for sign in str(content))
         return bool(
-            (self._worded if worded else self._printed)[
-                self.codec.encode(_spaced(content, self.lower))
+            (self._has_letters if with_letters else self._is_visible)[
+                self.codec.encode(_add_space(content, self.lower))
             ].any()
         )
 
     @cached_property
-    def _signs(self) -> list[str]:
+    def _decoded(self) -> list[str]:
         """Text of each id; empty for the unknown symbol and the end."""
         ids = (
             [] if id in (self.codec.unknown, self.codec.end) else [id]
@@ -90,12 +90,12 @@ class TextContent(ContentCodec):
         return [self.codec.decode(np.array(id, np.int64)) for id in ids]
 
     @cached_property
-    def _worded(self) -> NDArray[np.bool_]:
-        return np.array([any(map(str.isalnum, sign)) for sign in self._signs])
+    def _has_letters(self) -> NDArray[np.bool_]:
+        return np.array([any(map(str.isalnum, sign)) for sign in self._decoded])
 
     @cached_property
-    def _printed(self) -> NDArray[np.bool_]:
-        return np.array([bool(sign.strip()) for sign in self._signs])
+    def _is_visible(self) -> NDArray[np.bool_]:
+        return np.array([bool(sign.strip()) for sign in self._decoded])
 
     def to_json(self) -> dict[str, Any]:
         """Return the codec of the symbols and the settings."""
@@ -104,38 +104,38 @@ class TextContent(ContentCodec):
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TextContent:
         """Restore a codec from `to_json`."""
-        from ensue.data.codecs import open_codec
+        from ensue.data.codecs import load_codec
 
-        return cls(open_codec(values["codec"]), values["lower"])
+        return cls(load_codec(values["codec"]), values["lower"])
 
     @classmethod
     def fit(cls, contents: Iterable[Content], settings: TextSettings) -> TextContent:
         """Fit the codec to the texts of the training part."""
-        texts = [_spaced(content, settings.lower) for content in contents]
+        texts = [_add_space(content, settings.lower) for content in contents]
         fitted = {
             "words": Words(max_size=settings.max_size, min_count=settings.min_count),
             "tokens": Tokens(max_size=settings.max_size, min_count=settings.min_count),
             "characters": Characters(),
             "bytes": Bytes(),
             "subwords": Subwords(max_size=max(settings.max_size, 256)),
-        }[settings.unit if settings.unit != "auto" else unit_for(texts)]
+        }[settings.unit if settings.unit != "auto" else guess_unit(texts)]
         return cls(fitted.fit(texts, False), settings.lower)
 
 
-def _spaced(content: Content, lower: bool) -> str:
+def _add_space(content: Content, lower: bool) -> str:
     if not isinstance(content, str):
         raise DataError("this is not a text, and the model reads texts", hint="give texts")
     return f" {content.lower() if lower else content}"
 
 
-def unit_for(texts: Iterable[str]) -> Literal["words", "characters"]:
+def guess_unit(texts: Iterable[str]) -> Literal["words", "characters"]:
     """Guess the unit of steps from the first thousand texts.
 
-    >>> (unit_for(["Anna", "Jean Paul"]), unit_for(["what a very good film"]),
-    ...  unit_for(["หนัง เรื่อง นี้ ดี"]))
+    >>> (guess_unit(["Anna", "Jean Paul"]), guess_unit(["what a very good film"]),
+    ...  guess_unit(["หนัง เรื่อง นี้ ดี"]))
     ('characters', 'words', 'characters')
     """
     some = list(islice(texts, 1000))
     few = median(len(text.split()) for text in some) < FEW_WORDS
-    # Between the words of some scripts there are no blanks.
+    # Some scripts have no blanks between words, so counting words says nothing.
     return "characters" if few or unsegmented_share("".join(some)) > UNSEGMENTED_MOSTLY else "words"

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from ensue.data.codecs.cutting import before_last_blank, recut
+from ensue.data.codecs.cutting import find_last_blank, recut
 from ensue.data.contract import Codec, Ids
 from ensue.settings import Settings
 
@@ -37,7 +37,7 @@ class Tokens(Settings):
     def fit(self, texts: Iterable[str], ends: bool) -> TokenCodec:
         """Count the tokens of the training part; the most frequent has id 0."""
         counts: Counter[str] = Counter()
-        for text in texts if ends else recut(texts, before_last_blank):
+        for text in texts if ends else recut(texts, find_last_blank):
             counts.update(TOKEN.findall(text))
         ordered = sorted(
             (token for token in counts if counts[token] >= self.min_count),
@@ -73,12 +73,12 @@ class TokenCodec(Codec):
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """Join the tokens of each line by one blank; the unknown token is U+FFFD."""
-        text = "".join(self._spelled(int(id)) for id in ids if id <= len(self.tokens)).replace(
+        text = "".join(self._spell(int(id)) for id in ids if id <= len(self.tokens)).replace(
             "\n ", "\n"
         )
         return text.removeprefix(" ")
 
-    def _spelled(self, id: int) -> str:
+    def _spell(self, id: int) -> str:
         token = "\ufffd" if id == self.unknown else self.tokens[id]
         return token if token == "\n" else f" {token}"
 
@@ -90,7 +90,7 @@ class TokenCodec(Codec):
 
     def spellings(self) -> list[bytes]:
         """Return the tokens as UTF-8, each after a blank."""
-        tokens = [self._spelled(id).encode() for id in range(len(self.tokens))]
+        tokens = [self._spell(id).encode() for id in range(len(self.tokens))]
         return [*tokens, *[b""] * (self.size - len(tokens))]
 
     def unknowns(self, text: str) -> list[tuple[str, float]]:
@@ -114,4 +114,4 @@ class TokenCodec(Codec):
 
     def split_point(self, text: str) -> int:
         """Cut before a blank, never within a token."""
-        return before_last_blank(text)
+        return find_last_blank(text)

@@ -60,17 +60,17 @@ class TreeCodec(ContentCodec):
     @classmethod
     def fit(cls, contents: Iterable[Content], settings: TreeCodecSettings) -> TreeCodec:
         """Collect the words, prefixes and suffixes, and the maximum number of children."""
-        trees = [_tree(content) for content in contents]
+        trees = [_parse_content(content) for content in contents]
         words = Counter(word for tree in trees for word in tree["word"] if word)
         counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for word, count in words.items():
-            for field, part in _parts(word, settings).items():
+            for field, part in _get_parts(word, settings).items():
                 counts[field][part] += count
         known = {
             field: sorted(part for part in parts if parts[part] >= settings.min_count)
             for field, parts in counts.items()
         }
-        return cls(settings, known, max([2, *(_most_children(tree["parent"]) for tree in trees)]))
+        return cls(settings, known, max([2, *(_max_children(tree["parent"]) for tree in trees)]))
 
     def encode(
         self, content: Content
@@ -80,11 +80,11 @@ class TreeCodec(ContentCodec):
         Raises DataError if the content is not a tree. Raises it too for a node of more than two
         children if training had no such tree.
         """
-        tree = _tree(content)
-        if (children := _most_children(tree["parent"])) > 2 and self.shape.children == 2:
+        tree = _parse_content(content)
+        if (children := _max_children(tree["parent"])) > 2 and self.shape.children == 2:
             what = f"a node has {children} children, and none had more than two in training"
             raise DataError(what, hint="leave the tree out, or train with such trees")
-        nodes = [_parts(word, self.settings) if word else {} for word in tree["word"]]
+        nodes = [_get_parts(word, self.settings) if word else {} for word in tree["word"]]
         steps = {
             field: [ids.get(parts[field], UNKNOWN) if parts else NO_WORD for parts in nodes]
             for field, ids in self._ids.items()
@@ -108,7 +108,7 @@ class TreeCodec(ContentCodec):
         return cls(TreeCodecSettings(**values["settings"]), known, values["children"])
 
 
-def _parts(word: str, settings: TreeCodecSettings) -> dict[str, str]:
+def _get_parts(word: str, settings: TreeCodecSettings) -> dict[str, str]:
     word = word.lower() if settings.lower else word
     return {
         "symbol": word,
@@ -117,7 +117,7 @@ def _parts(word: str, settings: TreeCodecSettings) -> dict[str, str]:
     }
 
 
-def _tree(content: Content) -> Mapping[str, Any]:
+def _parse_content(content: Content) -> Mapping[str, Any]:
     """Return the fields of a tree; text is parsed as brackets."""
     if isinstance(content, str):
         return parse_tree(content).content
@@ -129,5 +129,5 @@ def _tree(content: Content) -> Mapping[str, Any]:
     return content
 
 
-def _most_children(parents: list[int]) -> int:
+def _max_children(parents: list[int]) -> int:
     return max(Counter(parent for parent in parents if parent >= 0).values(), default=0)

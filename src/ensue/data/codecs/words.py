@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from ensue.data.codecs.cutting import before_last_blank, recut
+from ensue.data.codecs.cutting import find_last_blank, recut
 from ensue.data.contract import Codec, Ids
 from ensue.data.word_boundaries import join_marks
 from ensue.settings import Settings
@@ -28,10 +28,10 @@ TOKEN = re.compile(
 """Every character belongs to one match. The text must have its marks joined to their letters."""
 
 
-def words_of(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Split a text into words with the blank before them, punctuation, line breaks and blanks.
 
-    >>> words_of("The u.s. isn't it!\\nयह है।")
+    >>> split_words("The u.s. isn't it!\\nयह है।")
     ['The', ' u.s.', " isn't", ' it', '!', '\\n', 'यह', ' है', '।']
     """
     joined = join_marks(text)
@@ -55,8 +55,8 @@ class Words(Settings):
     def fit(self, texts: Iterable[str], ends: bool) -> WordCodec:
         """Count the words of the training part; the most frequent has id 0."""
         counts: Counter[str] = Counter()
-        for text in texts if ends else recut(texts, before_last_blank):
-            counts.update(words_of(text))
+        for text in texts if ends else recut(texts, find_last_blank):
+            counts.update(split_words(text))
         ordered = sorted(
             (word for word in counts if counts[word] >= self.min_count),
             key=lambda word: (-counts[word], word),
@@ -83,7 +83,8 @@ class WordCodec(Codec):
         """Look up each word."""
         ids, unknown = self._ids, len(self.words)
         return np.array(
-            [ids.get(word, unknown) for word in words_of(text)], np.min_scalar_type(self.size - 1)
+            [ids.get(word, unknown) for word in split_words(text)],
+            np.min_scalar_type(self.size - 1),
         )
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
@@ -109,7 +110,7 @@ class WordCodec(Codec):
 
         Each of its bytes and its end are one of 257 equally likely choices.
         """
-        unknown = [word for word in words_of(text) if word not in self._ids]
+        unknown = [word for word in split_words(text) if word not in self._ids]
         return [(word, (len(word.encode("utf-8", "replace")) + 1) * log(257)) for word in unknown]
 
     def to_json(self) -> dict[str, Any]:
@@ -123,4 +124,4 @@ class WordCodec(Codec):
 
     def split_point(self, text: str) -> int:
         """Cut before a blank, never within a word."""
-        return before_last_blank(text)
+        return find_last_blank(text)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ensue.atomic_io import write_atomically
-from ensue.data.demos.ball import ball
-from ensue.data.demos.code import code
-from ensue.data.demos.modules import module_lines
-from ensue.data.demos.names import names
-from ensue.data.demos.sunspots import sunspots
-from ensue.data.demos.text import text
-from ensue.data.demos.tokens import tokens
-from ensue.data.demos.trees import trees
+from ensue.data.demos.ball import simulate_balls
+from ensue.data.demos.code import read_code
+from ensue.data.demos.modules import read_module_lines
+from ensue.data.demos.names import list_names
+from ensue.data.demos.sunspots import load_sunspots
+from ensue.data.demos.text import read_help_topics
+from ensue.data.demos.tokens import tag_code
+from ensue.data.demos.trees import parse_code
 from ensue.errors import DataError
 
 
@@ -41,7 +41,7 @@ DEMOS: dict[str, Demo] = {
         "English: the help topics that come with CPython (pydoc_data.topics), half a "
         "million characters; "
         "they differ a little from one version of Python to the next",
-        text,
+        read_help_topics,
     ),
     "code": Demo(
         "generate",
@@ -49,7 +49,7 @@ DEMOS: dict[str, Demo] = {
         "Python: two million characters of CPython's standard library, its top-level "
         "modules in the order of their "
         "names; they differ from one version of Python to the next",
-        code,
+        read_code,
     ),
     "names": Demo(
         "generate",
@@ -58,7 +58,7 @@ DEMOS: dict[str, Demo] = {
             "first names of twelve countries, from Faker (the extra `demos`), one a line; "
             "they differ by its version"
         ),
-        names,
+        list_names,
     ),
     "ball": Demo(
         "forecast",
@@ -66,14 +66,14 @@ DEMOS: dict[str, Demo] = {
         "24 balls that bounce in a box, simulated: their positions x and y in metres "
         "every 0.04 s, with errors of "
         "5 mm; given the path, where does it go next?",
-        ball,
+        simulate_balls,
         ".csv",
     ),
     "sunspots": Demo(
         "forecast",
         "series",
         "sunspot numbers of the years 1700 to 2008, from statsmodels (the extra `demos`)",
-        sunspots,
+        load_sunspots,
         ".csv",
     ),
     "modules": Demo(
@@ -82,7 +82,7 @@ DEMOS: dict[str, Demo] = {
         "lines of Python: from ten modules of CPython's standard library, each labelled "
         "with its own; "
         "they differ from one version of Python to the next",
-        module_lines,
+        read_module_lines,
         ".jsonl",
     ),
     "tokens": Demo(
@@ -92,7 +92,7 @@ DEMOS: dict[str, Demo] = {
         "and signs, each tagged by "
         "Python's own tokeniser with the token that it is a piece of; they differ "
         "between versions of Python",
-        tokens,
+        tag_code,
         ".tsv",
     ),
     "ast": Demo(
@@ -101,7 +101,7 @@ DEMOS: dict[str, Demo] = {
         "trees: the longest expressions in CPython's standard library; the kind of each "
         "part is to be predicted from its "
         "words alone; they differ from one version of Python to the next",
-        trees,
+        parse_code,
     ),
 }
 """Demos by name."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 BALLS, STEPS, SUBSTEPS = 24, 200, 20
-GRAVITY, KEPT, NOISE = 9.81, 0.98, 0.005
+GRAVITY, RESTITUTION, NOISE = 9.81, 0.98, 0.005
 """Gravity in m/s^2, share of the vertical speed after a bounce, and position error in metres."""
 STEP = 0.04
 """Seconds between two positions."""
 
 
-def ball() -> str:
+def simulate_balls() -> str:
     """Return the paths of balls with random starts in a box one metre wide: ball, step, x and y."""
     draws = np.random.Generator(np.random.Philox(4))
     rows = ["ball,step,x,y"]
@@ -29,6 +29,6 @@ def ball() -> str:
                 if (place[0] < 0) == (speed[0] < 0) and not 0 <= place[0] <= 1:
                     speed[0] = -speed[0]
                 if place[1] < 0 and speed[1] < 0:
-                    speed[1] = -KEPT * speed[1]
+                    speed[1] = -RESTITUTION * speed[1]
                     place[1] = 0.0
     return "\n".join(rows) + "\n"

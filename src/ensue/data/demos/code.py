@@ -10,20 +10,20 @@ MOST = 2_000_000
 """Maximum number of characters; modules are not cut."""
 
 
-def code() -> str:
+def read_code() -> str:
     """Return top-level modules of the standard library in alphabetical order.
 
     At most MOST characters.
     """
     texts: list[str] = []
-    for _, text in modules():
+    for _, text in read_modules():
         if sum(map(len, texts)) + len(text) > MOST:
             break
         texts.append(text.strip("\n"))
     return "\n\n\n".join(texts) + "\n"
 
 
-def modules() -> Iterator[tuple[str, str]]:
+def read_modules() -> Iterator[tuple[str, str]]:
     """Yield the name and source of each top-level module in alphabetical order.
 
     Raises UserError if Python comes without its source.

@@ -25,10 +25,10 @@ SHORTEST, MOST = 25, 500
 """Minimum number of characters in a line, and maximum number of lines of a module."""
 
 
-def module_lines() -> str:
+def read_module_lines() -> str:
     """Return lines that occur once in a single module, spread evenly over it."""
     folder = Path(sysconfig.get_path("stdlib"))
-    sources = {module: _source(folder, module) for module in MODULES}
+    sources = {module: _read_source(folder, module) for module in MODULES}
     lines = {
         module: [line.strip() for line in text.splitlines()]
         for module, text in sources.items()
@@ -43,15 +43,15 @@ def module_lines() -> str:
     counts = Counter(line for own in lines.values() for line in own)
     rows: list[str] = []
     for module, own in lines.items():
-        told = [line for line in own if len(line) >= SHORTEST and counts[line] == 1]
+        chosen = [line for line in own if len(line) >= SHORTEST and counts[line] == 1]
         rows += [
             json.dumps({"line": line, "module": module})
-            for line in told[:: max(len(told) // MOST, 1)][:MOST]
+            for line in chosen[:: max(len(chosen) // MOST, 1)][:MOST]
         ]
     return "\n".join(rows) + "\n"
 
 
-def _source(folder: Path, module: str) -> str:
+def _read_source(folder: Path, module: str) -> str:
     """Return the source of a module; empty if there is none."""
     for path in (folder / f"{module}.py", folder / module / "__init__.py"):
         if path.exists():

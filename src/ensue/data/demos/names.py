@@ -18,7 +18,7 @@ LOCALES = (
 )
 
 
-def names() -> str:
+def list_names() -> str:
     """Return the first names of these countries, sorted and unique.
 
     Raises UserError if Faker is not installed.

@@ -3,7 +3,7 @@
 from ensue.errors import UserError
 
 
-def sunspots() -> str:
+def load_sunspots() -> str:
     """Return year and mean number. Raises UserError if statsmodels is not installed."""
     try:
         from statsmodels import datasets

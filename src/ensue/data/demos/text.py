@@ -3,7 +3,7 @@
 from pydoc_data import topics
 
 
-def text() -> str:
+def read_help_topics() -> str:
     """Return all topics, sorted by name, as one text."""
     texts = (topics.topics[name].strip("\n") for name in sorted(topics.topics))
     return "\n\n\n".join(texts) + "\n"

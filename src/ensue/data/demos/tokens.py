@@ -11,7 +11,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 
-from ensue.data.demos.code import modules
+from ensue.data.demos.code import read_modules
 
 MOST = 60_000
 """Maximum number of tokens; modules are not cut."""
@@ -29,22 +29,22 @@ KINDS = {
 }
 
 
-def tokens() -> str:
+def tag_code() -> str:
     """Return the lines of small top-level modules of the standard library as tagged sentences."""
     count, lines = 0, []
-    for _, source in modules():
+    for _, source in read_modules():
         if count >= MOST or len(source.encode()) > 20_000:
             continue
-        for sentence in tagged_lines(source):
+        for sentence in tag_lines(source):
             lines += [f"{piece}\t{tag}\n" for piece, tag in sentence] + ["\n"]
             count += len(sentence)
     return "".join(lines)
 
 
-def tagged_lines(source: str) -> Iterator[list[tuple[str, str]]]:
+def tag_lines(source: str) -> Iterator[list[tuple[str, str]]]:
     """Split each line into words, numbers and single signs, tagged with the token they belong to.
 
-    >>> next(tagged_lines("if x: print('if')"))[:5]
+    >>> next(tag_lines("if x: print('if')"))[:5]
     [('if', 'KEYWORD'), ('x', 'NAME'), (':', 'OPERATOR'), ('print', 'NAME'), ('(', 'OPERATOR')]
     """
     tags: dict[tuple[int, int], str] = {}

@@ -1,7 +1,7 @@
 """Feeds: batches of arrays in an order that depends only on the seed and the epoch."""
 
 from ensue.data.feeds.contract import Feed
-from ensue.data.feeds.examples import ExampleFeed, batch_of, in_order
+from ensue.data.feeds.examples import ExampleFeed, iterate_sorted, make_batch
 from ensue.data.feeds.records import Records
 from ensue.data.feeds.scoring import ScoringFeed
 from ensue.data.feeds.streams import Streams
@@ -22,6 +22,6 @@ __all__ = [
     "ScoringFeed",
     "Streams",
     "Windows",
-    "batch_of",
-    "in_order",
+    "iterate_sorted",
+    "make_batch",
 ]

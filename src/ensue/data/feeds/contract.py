@@ -57,12 +57,12 @@ def gather(
     return input, target, np.where(real, at, -1)
 
 
-def whole_weight(rows: int) -> Arrays:
+def ones(rows: int) -> Arrays:
     """Return a weight of 1 for each row."""
     return np.ones(rows, np.float32)
 
 
-def generator(seed: int, epoch: int) -> np.random.Generator:
+def make_generator(seed: int, epoch: int) -> np.random.Generator:
     """Return the random generator of one epoch."""
     return np.random.Generator(np.random.Philox(key=[seed % 2**64, epoch]))
 
@@ -71,7 +71,7 @@ POOL = 50
 """Batches that are sorted by length together: more would save little padding, and mix rows less."""
 
 
-class Pooled:
+class LengthBuckets:
     """Batches of rows of similar length, in a random order for each epoch; one order is cached."""
 
     def __init__(self, lengths: Arrays, rows: int, seed: int) -> None:
@@ -84,7 +84,7 @@ class Pooled:
     def batch(self, epoch: int, place: int) -> Arrays:
         """Return the rows of one batch."""
         if self._order is None or self._order[0] != epoch:
-            draws = generator(self.seed, epoch)
+            draws = make_generator(self.seed, epoch)
             order = draws.permutation(len(self.lengths))
             order = order[
                 np.lexsort((self.lengths[order], np.arange(len(order)) // (POOL * self.rows)))

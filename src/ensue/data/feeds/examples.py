@@ -8,7 +8,7 @@ import numpy as np
 
 from ensue.batch import Batch
 from ensue.data.dataset import Examples
-from ensue.data.feeds.contract import Arrays, Pooled
+from ensue.data.feeds.contract import Arrays, LengthBuckets
 
 
 class ExampleFeed:
@@ -20,31 +20,31 @@ class ExampleFeed:
     def __init__(
         self, examples: Examples, rows: int, seed: int, weight: Arrays | None = None
     ) -> None:
-        self.examples, self.pooled = examples, Pooled(examples.lengths, rows, seed)
+        self.examples, self.buckets = examples, LengthBuckets(examples.lengths, rows, seed)
         self.weight = (
             np.ones(len(examples), np.float32) if weight is None else weight.astype(np.float32)
         )
         self.unit = "words" if "target" in examples.steps else "examples"
 
     def __len__(self) -> int:
-        return len(self.pooled)
+        return len(self.buckets)
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Batch[Arrays]]:
         """Yield the batches of an epoch from batch `first` on."""
         for place in range(first, len(self)):
-            chosen = self.pooled.batch(number, place)
-            yield batch_of(self.examples, chosen, self.weight[chosen])
+            chosen = self.buckets.batch(number, place)
+            yield make_batch(self.examples, chosen, self.weight[chosen])
 
 
-def in_order(examples: Examples, rows: int) -> Iterator[tuple[Arrays, Batch[Arrays]]]:
+def iterate_sorted(examples: Examples, rows: int) -> Iterator[tuple[Arrays, Batch[Arrays]]]:
     """Yield all examples once, sorted by length: the indices of each batch, and the batch."""
     order = np.argsort(examples.lengths, kind="stable")
     for begin in range(0, len(order), rows):
         chosen = order[begin : begin + rows]
-        yield chosen, batch_of(examples, chosen)
+        yield chosen, make_batch(examples, chosen)
 
 
-def batch_of(examples: Examples, rows: Arrays, weight: Arrays | None = None) -> Batch[Arrays]:
+def make_batch(examples: Examples, rows: Arrays, weight: Arrays | None = None) -> Batch[Arrays]:
     """Build a batch of the given examples."""
     lengths = examples.lengths[rows]
     longest = max(int(lengths.max()), 1)
@@ -52,11 +52,11 @@ def batch_of(examples: Examples, rows: Arrays, weight: Arrays | None = None) -> 
     places, _ = examples.places(rows)
     fields: dict[str, Arrays] = {}
     for name, field in examples.steps.items():
-        padded = np.zeros((len(rows), longest, *field.shape[1:]), _wide(field.dtype))
+        padded = np.zeros((len(rows), longest, *field.shape[1:]), _widen(field.dtype))
         padded[real] = field[places]
         fields[name] = padded
     fields |= {
-        name: np.asarray(field[rows]).astype(_wide(field.dtype))
+        name: np.asarray(field[rows]).astype(_widen(field.dtype))
         for name, field in examples.static.items()
     }
     if "target" not in examples.steps:
@@ -65,7 +65,7 @@ def batch_of(examples: Examples, rows: Arrays, weight: Arrays | None = None) -> 
     return Batch(fields, lengths, weights, np.ones(len(rows), bool))
 
 
-def _wide(kind: np.dtype) -> np.dtype:
+def _widen(kind: np.dtype) -> np.dtype:
     """Return the type that networks take: ids are stored in as few bytes as possible."""
     return (
         np.dtype(np.int64)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ensue.batch import Batch
 from ensue.data.contract import Corpus
-from ensue.data.feeds.contract import Arrays, Feed, Pooled, gather, whole_weight
+from ensue.data.feeds.contract import Arrays, Feed, LengthBuckets, gather, ones
 
 
 class Records(Feed):
@@ -20,17 +20,17 @@ class Records(Feed):
         self.first = cut == 0
         self.begins = np.repeat(begins, cuts) + cut * steps
         self.lengths = np.minimum(np.repeat(lengths, cuts) - cut * steps, steps)
-        self.pooled = Pooled(self.lengths, rows, seed)
+        self.buckets = LengthBuckets(self.lengths, rows, seed)
 
     def __len__(self) -> int:
-        return len(self.pooled)
+        return len(self.buckets)
 
     def batch(self, epoch: int, place: int) -> Batch[Arrays]:
         """Return one batch of records in the order of this epoch."""
-        chosen = self.pooled.batch(epoch, place)
+        chosen = self.buckets.batch(epoch, place)
         lengths = self.lengths[chosen]
         input, target, _ = gather(
             self.corpus, self.start, self.begins[chosen], lengths, self.first[chosen]
         )
         fields = {"input": input, "target": target}
-        return Batch(fields, lengths, whole_weight(len(chosen)), np.ones(len(chosen), bool))
+        return Batch(fields, lengths, ones(len(chosen)), np.ones(len(chosen), bool))

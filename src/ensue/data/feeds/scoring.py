@@ -6,7 +6,7 @@ import numpy as np
 
 from ensue.batch import Batch
 from ensue.data.contract import Corpus
-from ensue.data.feeds.contract import Arrays, Feed, gather, whole_weight
+from ensue.data.feeds.contract import Arrays, Feed, gather, ones
 
 
 class ScoringFeed(Feed):
@@ -45,5 +45,5 @@ class ScoringFeed(Feed):
         fresh = np.full(len(records), done == 0)
         input, target, at = gather(self.corpus, self.start, begins, lengths, fresh)
         return Batch(
-            {"input": input, "target": target, "at": at}, lengths, whole_weight(len(records)), fresh
+            {"input": input, "target": target, "at": at}, lengths, ones(len(records)), fresh
         )

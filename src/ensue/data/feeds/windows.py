@@ -11,7 +11,7 @@ import numpy as np
 
 from ensue.batch import Batch
 from ensue.data.contract import Corpus
-from ensue.data.feeds.contract import Arrays, Feed, gather, generator, whole_weight
+from ensue.data.feeds.contract import Arrays, Feed, gather, make_generator, ones
 
 ROUNDS = 6
 
@@ -29,15 +29,16 @@ class Windows(Feed):
         start: int,
         rows: int,
         length: int,
-        jump: int,
+        stride: int,
         seed: int,
-        learned: Literal["all", "last"],
+        loss_on: Literal["all", "last"],
     ) -> None:
-        self.corpus, self.start, self.rows, self.jump, self.seed = corpus, start, rows, jump, seed
-        self.only_last = learned == "last"
+        self.corpus, self.start, self.seed = corpus, start, seed
+        self.rows, self.stride = rows, stride
+        self.only_last = loss_on == "last"
         self.length = min(length, len(corpus))
         self.last = len(corpus) - self.length
-        self.count = -(-self.last // jump) + 1
+        self.count = -(-self.last // stride) + 1
 
     def __len__(self) -> int:
         return -(-self.count // self.rows)
@@ -46,7 +47,7 @@ class Windows(Feed):
         """Return one batch of windows in the order of this epoch."""
         places = np.arange(place * self.rows, min((place + 1) * self.rows, self.count))
         begins = np.minimum(
-            shuffled(places, self.count, generator(self.seed, epoch)) * self.jump, self.last
+            permute(places, self.count, make_generator(self.seed, epoch)) * self.stride, self.last
         )
         lengths = np.full(len(begins), self.length)
         input, target, _ = gather(self.corpus, self.start, begins, lengths, begins == 0)
@@ -55,10 +56,10 @@ class Windows(Feed):
             fields["counted"] = np.broadcast_to(
                 np.arange(self.length) == self.length - 1, input.shape
             )
-        return Batch(fields, lengths, whole_weight(len(begins)), np.ones(len(begins), bool))
+        return Batch(fields, lengths, ones(len(begins)), np.ones(len(begins), bool))
 
 
-def shuffled(places: Arrays, count: int, draws: np.random.Generator) -> Arrays:
+def permute(places: Arrays, count: int, draws: np.random.Generator) -> Arrays:
     """Return the images of these places under a random permutation of `count`, in constant memory.
 
     A Feistel network permutes the next power of four; results outside are permuted again until they
@@ -67,21 +68,21 @@ def shuffled(places: Arrays, count: int, draws: np.random.Generator) -> Arrays:
     """
     half = np.uint64(max(1, -(-(count - 1).bit_length() // 2)))
     keys = draws.integers(0, 2**64, ROUNDS, np.uint64)
-    found = _permute(places.astype(np.uint64), half, keys)
+    found = _apply_feistel(places.astype(np.uint64), half, keys)
     while (outside := found >= count).any():
-        found[outside] = _permute(found[outside], half, keys)
+        found[outside] = _apply_feistel(found[outside], half, keys)
     return found.astype(np.int64)
 
 
-def _permute(places: Arrays, half: np.uint64, keys: Arrays) -> Arrays:
+def _apply_feistel(places: Arrays, half: np.uint64, keys: Arrays) -> Arrays:
     low = (np.uint64(1) << half) - np.uint64(1)
     left, right = places >> half, places & low
     for key in keys:
-        left, right = right, left ^ (_mixed(right ^ key) & low)
+        left, right = right, left ^ (_mix(right ^ key) & low)
     return left << half | right
 
 
-def _mixed(values: Arrays) -> Arrays:
+def _mix(values: Arrays) -> Arrays:
     """Mix bits as the finaliser of SplitMix64 does (Steele, Lea & Flood 2014)."""
     values = (values ^ values >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ values >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)

@@ -53,12 +53,12 @@ class FastText(Settings):
         )
         return FunctionReader(
             lambda listener: chain.from_iterable(
-                self._examples(path, labelled, listener) for path in files
+                self._read_examples(path, labelled, listener) for path in files
             ),
             elsewhere,
         )
 
-    def _examples(self, path: Path, labelled: bool, listener: Listener) -> Iterator[Example]:
+    def _read_examples(self, path: Path, labelled: bool, listener: Listener) -> Iterator[Example]:
         """Read one example a line; one label becomes a string, several become a list.
 
         Unless `labelled`, blank lines are examples too.

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from ensue.data.contract import Finding, Listener
-from ensue.data.files import read_text, unpacked_name
+from ensue.data.files import get_unpacked_name, read_text
 from ensue.data.labelled import Example, FunctionReader, LabelledReader
 from ensue.data.readers.lines import LinesReader
-from ensue.data.readers.named_parts import part_named
+from ensue.data.readers.named_parts import get_part_from_name
 from ensue.errors import DataError
 from ensue.settings import Settings
 
@@ -50,35 +50,35 @@ class Folders(Settings):
         Raises DataError.
         """
         folders = {path.parent for path in files}
-        if beside := [
+        if misplaced := [
             path
             for path in files
             if path.parent in {above for one in folders for above in one.parents}
         ]:
             hint = "leave it out, or name the folders of the classes"
             raise DataError(
-                "the file is next to the folders of classes", where=str(beside[0]), hint=hint
+                "the file is next to the folders of classes", where=str(misplaced[0]), hint=hint
             )
         if labelled:
-            _refuse_parts(files, whole=len(folders) > 1)
-        # Names that are alike up to their first point differ behind it: rt-polarity.neg,
+            _refuse_parts(files, by_folder=len(folders) > 1)
+        # If names are equal up to their first point, the rest is the class: rt-polarity.neg,
         # rt-polarity.pos.
-        short = len({_class_of(path, whole=False) for path in files}) > 1
-        lines = partial(self._lines, short=short)
+        short = len({_get_class(path, by_folder=False) for path in files}) > 1
+        lines = partial(self._read_lines, short=short)
         above = commonpath(folders)
         read = (
-            partial(self._whole, above=above)
+            partial(self._read_file, above=above)
             if len(folders) > 1
             else lines
             if labelled
-            else self._requested
+            else self._read_plain
         )
         elsewhere = "name a folder with a file for each class"
         return FunctionReader(
             lambda listener: chain.from_iterable(read(path, listener) for path in files), elsewhere
         )
 
-    def _whole(self, path: Path, listener: Listener, above: str) -> Iterator[Example]:
+    def _read_file(self, path: Path, listener: Listener, above: str) -> Iterator[Example]:
         text = ""
         for piece in read_text(path, self.encoding, listener):
             text += piece
@@ -91,13 +91,13 @@ class Folders(Settings):
             raise DataError("the text is empty", where=str(path), hint="leave the file out")
         yield Example(
             text.rstrip("\n"),
-            _class_of(path, whole=True),
+            _get_class(path, by_folder=True),
             str(path),
             1,
             row={"file": str(path.relative_to(above))},
         )
 
-    def _requested(self, path: Path, listener: Listener) -> Iterator[Example]:
+    def _read_plain(self, path: Path, listener: Listener) -> Iterator[Example]:
         """Read each line as a text without a label.
 
         Blank lines stay, so that each line gets a prediction.
@@ -107,20 +107,21 @@ class Folders(Settings):
         ):
             yield Example(line.text, None, line.file, line.line, row={"text": line.text})
 
-    def _lines(self, path: Path, listener: Listener, short: bool) -> Iterator[Example]:
-        label = _class_of(path, whole=False) if short else unpacked_name(path).removesuffix(".txt")
+    def _read_lines(self, path: Path, listener: Listener, short: bool) -> Iterator[Example]:
+        full = get_unpacked_name(path).removesuffix(".txt")
+        label = _get_class(path, by_folder=False) if short else full
         for line in LinesReader([path], self.encoding, self.max_line_length).pieces(listener):
             yield Example(line.text, label, line.file, line.line, row={"text": line.text})
 
 
-def _class_of(path: Path, whole: bool) -> str:
-    return path.parent.name if whole else path.name.partition(".")[0]
+def _get_class(path: Path, by_folder: bool) -> str:
+    return path.parent.name if by_folder else path.name.partition(".")[0]
 
 
-def _refuse_parts(files: Sequence[Path], whole: bool) -> None:
+def _refuse_parts(files: Sequence[Path], by_folder: bool) -> None:
     """Raise DataError if the class names are names of parts, such as train and test."""
-    names = dict.fromkeys(_class_of(path, whole) for path in files)
-    parts = [name for name in names if part_named(name)]
+    names = dict.fromkeys(_get_class(path, by_folder) for path in files)
+    parts = [name for name in names if get_part_from_name(name)]
     if len(parts) > 1 or len(parts) == len(names):
         what = (
             f"{', '.join(map(repr, parts))} {'are names' if len(parts) > 1 else 'is a name'} "

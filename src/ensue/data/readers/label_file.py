@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from ensue.data.contract import SILENT, Finding, Listener
-from ensue.data.files import ending, find_files
+from ensue.data.files import find_files, get_suffix
 from ensue.data.labelled import Example, FunctionReader, LabelledReader
 from ensue.data.tables.rows import ROWS, check_columns, check_endings
 from ensue.errors import DataError
 
 LABELS = ("label", "class", "target", "type")
 """Column names that are taken for the label."""
-LONGEST = 1_000_000
-NAMED = 5
+MAX_LINE_LENGTH = 1_000_000
+MAX_NAMED = 5
 """Maximum number of sequences that a finding names."""
 
 
-def with_labels(
+def join_labels(
     reader: LabelledReader, path: Path, label: str, id: str, encoding: str
 ) -> LabelledReader:
     """Return a reader of the same examples with labels from a table, matched by id.
@@ -30,14 +30,14 @@ def with_labels(
     DataError.
     """
     return FunctionReader(
-        lambda listener: _labelled(reader, path, _read(path, label, id, encoding), listener)
+        lambda listener: _add_labels(reader, path, _read(path, label, id, encoding), listener)
     )
 
 
-def _labelled(
+def _add_labels(
     reader: LabelledReader, path: Path, labels: Mapping[str, Any], listener: Listener
 ) -> Iterator[Example]:
-    without = []
+    missing = []
     for one in reader.examples(listener):
         if not one.case:
             what = "texts cannot have their labels in a separate table"
@@ -47,11 +47,11 @@ def _labelled(
         if one.case in labels:
             yield replace(one, label=labels[one.case])
         else:
-            without.append(one.case)
-    if without:
-        named = ", ".join(map(repr, without[:NAMED])) + ", ..." * (len(without) > NAMED)
+            missing.append(one.case)
+    if missing:
+        named = ", ".join(map(repr, missing[:MAX_NAMED])) + ", ..." * (len(missing) > MAX_NAMED)
         listener.on_finding(
-            Finding(str(path), f"{len(without):,} without a label here are left out: {named}")
+            Finding(str(path), f"{len(missing):,} without a label here are left out: {named}")
         )
 
 
@@ -59,11 +59,11 @@ def _read(path: Path, label: str, id: str, encoding: str) -> dict[str, Any]:
     """Return the label of each id."""
     check_endings(find_files([path]), ROWS)
     labels: dict[str, Any] = {}
-    rows = ROWS[ending(path)](path, encoding, LONGEST, SILENT)
+    rows = ROWS[get_suffix(path)](path, encoding, MAX_LINE_LENGTH, SILENT)
     key = column = ""
     for line, row in rows:
         if not key:
-            key, column = _key(row, id, path), _column(row, label, path)
+            key, column = _find_id_column(row, id, path), _find_label_column(row, label, path)
         name, value = str(row.get(key, "")).strip(), row.get(column)
         if not name or value is None or value == "":
             empty = column if name else key
@@ -82,16 +82,16 @@ def _read(path: Path, label: str, id: str, encoding: str) -> dict[str, Any]:
     return labels
 
 
-def _key(row: Mapping[str, Any], id: str, path: Path) -> str:
-    wanted = [name.lower() for name in (id, "id") if name]
-    found = next((name for one in wanted for name in row if name.lower() == one), None)
+def _find_id_column(row: Mapping[str, Any], id: str, path: Path) -> str:
+    candidates = [name.lower() for name in (id, "id") if name]
+    found = next((name for one in candidates for name in row if name.lower() == one), None)
     if found is None:
         hint = f"call its column of ids {id or 'id'}"
         raise DataError("no column holds the ids of the sequences", where=str(path), hint=hint)
     return found
 
 
-def _column(row: Mapping[str, Any], label: str, path: Path) -> str:
+def _find_label_column(row: Mapping[str, Any], label: str, path: Path) -> str:
     check_columns([label], row.keys(), str(path))
     found = label or next((name for one in LABELS for name in row if name.lower() == one), "")
     if not found:

@@ -22,16 +22,16 @@ class LinesReader(Reader):
     ends = True
 
     def __init__(
-        self, files: Sequence[Path], encoding: str, longest: int, blanks: bool = False
+        self, files: Sequence[Path], encoding: str, limit: int, blanks: bool = False
     ) -> None:
-        self.files, self.encoding, self.longest, self.blanks = files, encoding, longest, blanks
+        self.files, self.encoding, self.limit, self.blanks = (files, encoding, limit, blanks)
 
     def pieces(self, listener: Listener = SILENT) -> Iterator[Piece]:
         """Yield one piece a line."""
         for path in self.files:
             blank = 0
             for number, line in enumerate(
-                lines_of(path, self.encoding, self.longest, listener), start=1
+                read_lines(path, self.encoding, self.limit, listener), start=1
             ):
                 if self.blanks or line.strip():
                     yield Piece(line, str(path), number)
@@ -43,32 +43,32 @@ class LinesReader(Reader):
                 )
 
 
-def lines_of(
-    path: Path, encoding: str = "utf-8", longest: int | None = None, listener: Listener = SILENT
+def read_lines(
+    path: Path, encoding: str = "utf-8", limit: int | None = None, listener: Listener = SILENT
 ) -> Iterator[str]:
     """Yield each line of a file without its line break.
 
-    Raises DataError if a line is longer than `longest`, or than MAX_LINE_LENGTH if there is no
-    `longest`.
+    Raises DataError if a line has more than `limit` characters; by default
+    MAX_LINE_LENGTH.
     """
     rest, number = "", 1
     for text in read_text(path, encoding, listener):
-        *whole, rest = (rest + text).split("\n")
-        for line in whole:
-            _refuse_longer(line, longest, f"{path}:{number}")
+        *lines, rest = (rest + text).split("\n")
+        for line in lines:
+            _check_length(line, limit, f"{path}:{number}")
             yield line
             number += 1
-        _refuse_longer(rest, longest, f"{path}:{number}")
+        _check_length(rest, limit, f"{path}:{number}")
     if rest:
         yield rest
 
 
-def _refuse_longer(line: str, longest: int | None, where: str) -> None:
-    if len(line) > (longest or MAX_LINE_LENGTH):
+def _check_length(line: str, limit: int | None, where: str) -> None:
+    if len(line) > (limit or MAX_LINE_LENGTH):
         what, flag_hint = (
-            f"the line is longer than {longest or MAX_LINE_LENGTH:,} characters",
+            f"the line is longer than {limit or MAX_LINE_LENGTH:,} characters",
             "give --set max_line_length=N",
         )
         raise DataError(
-            what, where=where, hint="break it up", flag_hint=flag_hint if longest else None
+            what, where=where, hint="break it up", flag_hint=flag_hint if limit else None
         )

@@ -42,18 +42,18 @@ class PartFiles(Settings):
 
 
 def get_part_files(
-    name: str, paths: Sequence[Path], settings: PartFiles, listener: Listener, beside: str = ""
+    name: str, paths: Sequence[Path], settings: PartFiles, listener: Listener, label_file: str = ""
 ) -> dict[str, list[Path]]:
     """Find the files of the part `name`, and those of "validation" and "test" that have their own.
 
     Parts are given by the settings or by file name. A file that is given for a part belongs to that
-    part alone, even in a folder of the data. A file `beside` the data belongs to no part. Raises
-    DataError for a file that is given twice.
+    part alone, even in a folder of the data. `label_file`, a table of labels, belongs to no part.
+    Raises DataError for a file that is given twice.
     """
     held_out = {"validation": settings.valid_file, "test": settings.test_file}
     data = {name: paths} | {part: [Path(file)] for part, file in held_out.items() if file}
     files = {part: find_files(own, listener) for part, own in data.items()}
-    files = {part: but_for(own, beside) for part, own in files.items()}
+    files = {part: exclude_file(own, label_file) for part, own in files.items()}
     elsewhere = {path.resolve() for part, own in files.items() if part != name for path in own}
     named = {path.resolve() for path in paths if not path.is_dir()}
     rest = [
@@ -68,23 +68,25 @@ def get_part_files(
     return take_named_parts(name, files, listener) if settings.split == "auto" else files
 
 
-def but_for(files: Sequence[Path], beside: str) -> list[Path]:
-    """Return the files without `beside`, a table of labels, if it is given.
+def exclude_file(files: Sequence[Path], label_file: str) -> list[Path]:
+    """Return the files without the table of labels, if one is given.
 
     Raises DataError if no file is left.
     """
-    rest = [path for path in files if not beside or path.resolve() != Path(beside).resolve()]
+    rest = [
+        path for path in files if not label_file or path.resolve() != Path(label_file).resolve()
+    ]
     if not rest:
         hint = "name the files of the sequences as well"
-        raise DataError("the table of labels is the only file", where=beside, hint=hint)
+        raise DataError("the table of labels is the only file", where=label_file, hint=hint)
     return rest
 
 
-def part_named(name: str) -> str | None:
+def get_part_from_name(name: str) -> str | None:
     """Return the part that a file or folder is named for, by its first or last word.
 
-    >>> part_named("GunPoint_TRAIN.ts.gz"), part_named("dev-00000.csv"), part_named("bus.txt")
-    ('train', 'validation', None)
+    >>> get_part_from_name("GunPoint_TRAIN.ts.gz"), get_part_from_name("dev-00000.csv")
+    ('train', 'validation')
     """
     words = [word for word in re.split(r"[^a-z]+", name.partition(".")[0].lower()) if word]
     return next(
@@ -92,7 +94,7 @@ def part_named(name: str) -> str | None:
     )
 
 
-def parts_by_name(files: Sequence[Path]) -> dict[str, list[Path]] | None:
+def group_by_part(files: Sequence[Path]) -> dict[str, list[Path]] | None:
     """Return the files of each part by the names of files and folders, "train" among them.
 
     Returns None if a file is not named for a part, or if all are named for the same one.
@@ -106,7 +108,7 @@ def parts_by_name(files: Sequence[Path]) -> dict[str, list[Path]] | None:
         named = next(
             (PART_NAMES[name.lower()] for name in folders if name.lower() in PART_NAMES), None
         )
-        parts.setdefault(named or part_named(path.name) or "", []).append(path)
+        parts.setdefault(named or get_part_from_name(path.name) or "", []).append(path)
     return parts if "" not in parts and "train" in parts and len(parts) > 1 else None
 
 
@@ -117,12 +119,12 @@ def take_named_parts(
 
     If --valid or --test names a file, files named for the same part are left out of the data.
     """
-    found = parts_by_name(files[name])
+    found = group_by_part(files[name])
     if found is None:
         _report_mixed(files[name], listener)
         return files
     above = commonpath([path.parent for path in files[name]])
-    kept = dict(files) | {name: found.pop("train")}
+    selected = dict(files) | {name: found.pop("train")}
     for part, own in found.items():
         if part in files:
             flag = {"validation": "--valid", "test": "--test"}[part]
@@ -131,24 +133,24 @@ def take_named_parts(
                     Finding(str(path), f"left out: {flag} names another file for this part")
                 )
         else:
-            kept[part] = own
+            selected[part] = own
     named = ", ".join(
         f"{'train' if part == name else part} from {own[0].relative_to(above)}"
         + f" and {len(own) - 1:,} more" * (len(own) > 1)
-        for part, own in kept.items()
+        for part, own in selected.items()
         if own[0].is_relative_to(above)
     )
     hint = "read all files together, and draw the parts, with --set data.split=drawn"
     listener.on_finding(
         Finding(above, f"parts taken from the names of files and folders: {named}", hint)
     )
-    return kept
+    return selected
 
 
-def files_to_score(paths: Sequence[Path], settings: PartFiles, listener: Listener) -> list[Path]:
+def get_scored_files(paths: Sequence[Path], settings: PartFiles, listener: Listener) -> list[Path]:
     """Find the files that a run is scored on: if files are named for parts, only the test part."""
     files = find_files(paths)
-    named = parts_by_name(files) if settings.split == "auto" else None
+    named = group_by_part(files) if settings.split == "auto" else None
     if not named or "test" not in named:
         return files
     where = str(named["test"][0].parent)
@@ -160,10 +162,10 @@ def files_to_score(paths: Sequence[Path], settings: PartFiles, listener: Listene
 
 def _report_mixed(files: Sequence[Path], listener: Listener) -> None:
     """Report it if only some of the files are named for parts."""
-    named = {part: path for path in files if (part := part_named(path.name))}
+    named = {part: path for path in files if (part := get_part_from_name(path.name))}
     if "train" not in named or len(named) < 2:
         return
-    other = next((path for path in files if part_named(path.name) is None), None)
+    other = next((path for path in files if get_part_from_name(path.name) is None), None)
     if other is not None:
         first, second = (
             named["train"],

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ensue.data.contract import SILENT, Listener
 from ensue.data.labelled import Example, FunctionReader, LabelledReader
-from ensue.data.readers.lines import lines_of
+from ensue.data.readers.lines import read_lines
 from ensue.data.tables.numbers import read_count, read_number
 from ensue.data.tables.rows import check_endings
 from ensue.errors import DataError
@@ -50,28 +50,28 @@ class SeriesFile(Settings):
         Raises DataError.
         """
         self.resolved(files, SILENT, labelled)
-        return FunctionReader(lambda listener: self._numbered(files, listener))
+        return FunctionReader(lambda listener: self._number_sequences(files, listener))
 
-    def _numbered(self, files: Sequence[Path], listener: Listener) -> Iterator[Example]:
+    def _number_sequences(self, files: Sequence[Path], listener: Listener) -> Iterator[Example]:
         """Number the sequences of all files from 1; they have no other name."""
-        sequences = chain.from_iterable(self._sequences(path, listener) for path in files)
+        sequences = chain.from_iterable(self._read_sequences(path, listener) for path in files)
         for place, one in enumerate(sequences, start=1):
             yield replace(one, row={"case": place}, case=str(place))
 
-    def _sequences(self, path: Path, listener: Listener) -> Iterator[Example]:
+    def _read_sequences(self, path: Path, listener: Listener) -> Iterator[Example]:
         """Read the sequences of a file: channels split by colons, values by commas, the label last.
 
         `?` marks a missing value.
         """
         header, inside = _Header(), False
         for line, text in enumerate(
-            lines_of(path, self.encoding, self.max_line_length, listener), start=1
+            read_lines(path, self.encoding, self.max_line_length, listener), start=1
         ):
             text, where = text.strip(), f"{path}:{line}"
             if not text or text.startswith("#"):
                 continue
             if inside:
-                content, label = _sequence(text, header, where)
+                content, label = _parse_sequence(text, header, where)
                 yield Example({VALUE: content}, label, str(path), line)
             elif text.startswith("@"):
                 inside = _read_header(header, text, where)
@@ -125,7 +125,7 @@ def _read_header(header: _Header, text: str, where: str) -> bool:
     return key == "@data"
 
 
-def _sequence(text: str, header: _Header, where: str) -> tuple[NDArray[np.float64], Any]:
+def _parse_sequence(text: str, header: _Header, where: str) -> tuple[NDArray[np.float64], Any]:
     """Parse one line into values (steps, channels) and a label.
 
     Raises DataError if the line contradicts the header.
@@ -143,7 +143,9 @@ def _sequence(text: str, header: _Header, where: str) -> tuple[NDArray[np.float6
         some = f"{len(channels)} channel{'s' * (len(channels) != 1)}"
         what = f"the line has {some} where the header declares {header.channels}"
         raise DataError(what, where=where, hint="correct the line, or the header")
-    values = [_channel(channel, place, where) for place, channel in enumerate(channels, start=1)]
+    values = [
+        _parse_channel(channel, place, where) for place, channel in enumerate(channels, start=1)
+    ]
     lengths = [len(channel) for channel in values]
     if len(set(lengths)) > 1:
         place = next(place for place, length in enumerate(lengths) if length != lengths[0])
@@ -159,7 +161,7 @@ def _sequence(text: str, header: _Header, where: str) -> tuple[NDArray[np.float6
     return np.array(values).T, label
 
 
-def _channel(text: str, place: int, where: str) -> list[float]:
+def _parse_channel(text: str, place: int, where: str) -> list[float]:
     """Parse the values of a channel. Raises DataError that names a value that is not a number."""
     values = []
     for step, cell in enumerate(map(str.strip, text.split(",")), start=1):

@@ -40,9 +40,9 @@ class Trees(Settings):
         Unless `labelled`, the root may have no label. Raises DataError that names line and position
         if brackets do not match.
         """
-        return FunctionReader(lambda listener: self._trees(files, labelled, listener))
+        return FunctionReader(lambda listener: self._read_trees(files, labelled, listener))
 
-    def _trees(
+    def _read_trees(
         self, files: Sequence[Path], labelled: bool, listener: Listener
     ) -> Iterator[Example]:
         for one in LinesReader(

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.encoding import are_vectors
-from ensue.data.files import SAMPLE, raw_chunks
-from ensue.data.readers.lines import lines_of
+from ensue.data.encoding import are_word_vectors
+from ensue.data.files import SAMPLE, read_chunks
+from ensue.data.readers.lines import read_lines
 from ensue.errors import DataError
 
 MAX_VECTORS = 100_000
@@ -28,7 +28,7 @@ class Vectors:
     table: NDArray[np.float32]
 
 
-def read_vectors(path: Path, most: int = MAX_VECTORS) -> Vectors:
+def read_vectors(path: Path, max_vectors: int = MAX_VECTORS) -> Vectors:
     """Read word vectors from a text or binary file.
 
     Each line holds a word and its numbers. A first line of two numbers, as word2vec writes it, is a
@@ -37,11 +37,11 @@ def read_vectors(path: Path, most: int = MAX_VECTORS) -> Vectors:
     """
     if not path.exists():
         raise DataError("there is no such file", where=str(path), hint="check --vectors")
-    if are_vectors(next(raw_chunks(path, size=SAMPLE), b"")):
-        return _read_binary(path, most)
+    if are_word_vectors(next(read_chunks(path, size=SAMPLE), b"")):
+        return _read_binary(path, max_vectors)
     words: dict[str, NDArray[np.float32]] = {}
     width, count = 0, None
-    for number, line in enumerate(lines_of(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         fields = line.rstrip().split(" ")
         if (
             number == 1
@@ -61,9 +61,8 @@ def read_vectors(path: Path, most: int = MAX_VECTORS) -> Vectors:
             hint = "write a word and its numbers in each line, by one blank"
             raise DataError(what if width else "the line has no numbers", where=where, hint=hint)
         try:
-            with np.errstate(
-                over="ignore"
-            ):  # what no float32 holds is infinite, which is refused below
+            # A number too large for float32 becomes infinite, which is refused below.
+            with np.errstate(over="ignore"):
                 vector = np.array(fields[1:], np.float32)
         except ValueError as error:  # "could not convert string to float: 'x'"
             value = str(error).partition(": ")[2]
@@ -73,7 +72,7 @@ def read_vectors(path: Path, most: int = MAX_VECTORS) -> Vectors:
         if not np.isfinite(vector).all():
             raise DataError("a number is not finite", where=where, hint="correct the line")
         words.setdefault(fields[0], vector)
-        if len(words) == most:
+        if len(words) == max_vectors:
             break
     else:
         if count is not None and number <= count:
@@ -95,9 +94,9 @@ def _is_number(field: str) -> bool:
     return True
 
 
-def _read_binary(path: Path, most: int) -> Vectors:
+def _read_binary(path: Path, max_vectors: int) -> Vectors:
     """Read word2vec's binary format: a header of two numbers, then words with their floats."""
-    chunks, held = raw_chunks(path), bytearray()
+    chunks, held = read_chunks(path), bytearray()
 
     def until(end: bytes, size: int = 0) -> bytes:
         """Take bytes up to and including `end`, or `size` bytes; fewer at the end of the file."""
@@ -111,7 +110,7 @@ def _read_binary(path: Path, most: int) -> Vectors:
 
     count, width = map(int, until(b"\n").split())
     words: dict[str, NDArray[np.float32]] = {}
-    for number in range(1, min(count, most) + 1):
+    for number in range(1, min(count, max_vectors) + 1):
         word, floats = until(b" ").strip(b"\n "), until(b"", 4 * width)
         if len(floats) < 4 * width:
             what = f"the file ends within the vector of word {number:,} of {count:,}"

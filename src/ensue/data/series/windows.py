@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from ensue.batch import Batch
-from ensue.data.feeds.contract import generator
+from ensue.data.feeds.contract import make_generator
 from ensue.data.series.backtest import Layout, Origins
 from ensue.data.series.frequency import compute_calendar
 from ensue.data.series.panel import Panel, Series
@@ -236,7 +236,7 @@ class WindowFeed:
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Batch[Array]]:
         """Yield the batches of an epoch from number `first` on."""
-        order = generator(self.seed, number).permutation(len(self.origins))
+        order = make_generator(self.seed, number).permutation(len(self.origins))
         for place in range(first, len(self)):
             yield self.inputs.batch(
                 self.origins[order[place * self.rows : (place + 1) * self.rows]]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ensue.data.contract import SILENT, Finding, Listener
-from ensue.data.files import ending
+from ensue.data.files import get_suffix
 from ensue.data.labelled import COLUMN, Example, FunctionReader, LabelledReader
 from ensue.data.tables.rows import (
     ROWS,
@@ -147,7 +147,7 @@ def _read_sample(path: Path, settings: LabelledTable) -> list[dict[str, Any]]:
 
 
 def _read_rows(path: Path, settings: LabelledTable, listener: Listener) -> Iterator[Row]:
-    kind, how = ending(path), (settings.encoding, settings.max_line_length, listener)
+    kind, how = get_suffix(path), (settings.encoding, settings.max_line_length, listener)
     if settings.header != "no" or kind not in WITHOUT_HEADER:
         return ROWS[kind](path, *how)
     _, first = next(ROWS[kind](path, settings.encoding, settings.max_line_length, SILENT), (0, {}))
@@ -158,7 +158,7 @@ def _read_rows(path: Path, settings: LabelledTable, listener: Listener) -> Itera
 
 def _find_header(path: Path, settings: LabelledTable, listener: Listener) -> Literal["yes", "no"]:
     """Return whether the first line is a header: not if a field of it recurs in its column."""
-    if ending(path) not in WITHOUT_HEADER or settings.header == "yes":
+    if get_suffix(path) not in WITHOUT_HEADER or settings.header == "yes":
         return "yes"
     again = any(
         name and name == row.get(name) for row in _read_sample(path, settings) for name in row

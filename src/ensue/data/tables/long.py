@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ensue.data.contract import SILENT, Finding, Listener
-from ensue.data.files import ending
+from ensue.data.files import get_suffix
 from ensue.data.labelled import (
     CHANNEL,
     COLUMN,
@@ -104,7 +104,7 @@ class LongTable(Settings):
         """Detect the decimal mark of all columns. Raises DataError if columns differ."""
         if self.decimal or not sample:
             return self
-        if ending(path) == ".dat":
+        if get_suffix(path) == ".dat":
             return self.model_copy(update={"decimal": "."})
         words = (self.id, self.channel, self.label, self.group, *self.symbol)
         used = [name for name in sample[0] if name not in words]
@@ -146,7 +146,7 @@ def _read_sequences(
             _choose_columns(path, columns, _read_sample(path, columns), bool(columns.label))
         sequences: dict[str, _Sequence] = {}
         without: list[int] = []
-        for line, row in LONG_ROWS[ending(path)](
+        for line, row in LONG_ROWS[get_suffix(path)](
             path, columns.encoding, columns.max_line_length, listener
         ):
             if not labelled and any(row.get(name) in (None, "") for name in needed):
@@ -163,7 +163,7 @@ def _read_sequences(
 
 
 def _read_sample(path: Path, settings: LongTable) -> list[Mapping[str, Any]]:
-    rows = LONG_ROWS[ending(path)](path, settings.encoding, settings.max_line_length, SILENT)
+    rows = LONG_ROWS[get_suffix(path)](path, settings.encoding, settings.max_line_length, SILENT)
     return [row for _, row in islice(rows, SAMPLED_ROWS)]
 
 
@@ -191,7 +191,7 @@ def _choose_columns(
             hint = f"{did_you_mean(name, there)}, or choose with --{role}"
             raise DataError(f"there is no column {name!r}", where=str(path), hint=hint)
     check_columns(given, there, str(path))
-    of_snana = ending(path) == ".dat"
+    of_snana = get_suffix(path) == ".dat"
     for role, names in (SNANA_USUAL if of_snana else USUAL).items():
         usual = next((name for name in names if name in there and name not in given), "")
         single[role] = single[role] or (usual if role != "label" or labelled else "")

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ensue.data.contract import Finding, Listener
-from ensue.data.files import ending
+from ensue.data.files import get_suffix
 from ensue.data.series.frequency import read_frequency
 from ensue.data.series.panel import SeriesSettings
 from ensue.data.tables.number_format import NumberFormat, find_number_formats, holds_numbers
@@ -211,7 +211,7 @@ def _check_names(source: Source, settings: SeriesSettings, given: Sequence[str])
     columns = source.columns
     data = all(read_time(column) is not None or as_float(column) is not None for column in columns)
     # Only formats without a header can start with data; a data frame may number its columns.
-    if data and ending(Path(source.name)) in WITHOUT_HEADER:
+    if data and get_suffix(Path(source.name)) in WITHOUT_HEADER:
         what = f"the first row holds {', '.join(columns[:3])}, which are not column names"
         raise DataError(what, where=source.name, hint="add a header row, such as ds,y")
     check_columns(given, columns, source.name)

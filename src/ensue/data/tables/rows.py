@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ensue.data.contract import Listener
-from ensue.data.files import RATIO, ending, unreadable
-from ensue.data.readers.lines import MAX_LINE_LENGTH, lines_of
+from ensue.data.files import RATIO, get_suffix, why_unreadable
+from ensue.data.readers.lines import MAX_LINE_LENGTH, read_lines
 from ensue.data.tables.times import is_filled
 from ensue.errors import DataError, did_you_mean, with_article
 
@@ -47,7 +47,7 @@ def read_csv_rows(
 
     Raises DataError that names the rows that do not fit the header.
     """
-    lines = lines_of(path, encoding, longest, listener)
+    lines = read_lines(path, encoding, longest, listener)
     first = next(lines)
     delimiter = max(",;\t|", key=first.count)
     reader = csv.reader(
@@ -64,7 +64,7 @@ def read_tsv_rows(
     names: Sequence[str] | None = None,
 ) -> Iterator[Row]:
     """Yield the rows of a TSV file, in which quotes have no meaning. Raises DataError."""
-    lines = lines_of(path, encoding, longest, listener)
+    lines = read_lines(path, encoding, longest, listener)
     reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     yield from _pair_fields(path, names, reader, longest)
 
@@ -121,7 +121,7 @@ def read_json_rows(
     path: Path, encoding: str, longest: int | None, listener: Listener
 ) -> Iterator[Row]:
     """Yield the objects of a JSON Lines file. Raises DataError that names the invalid line."""
-    for number, line in enumerate(lines_of(path, encoding, longest, listener), start=1):
+    for number, line in enumerate(read_lines(path, encoding, longest, listener), start=1):
         if not line.strip():
             continue
         try:
@@ -268,8 +268,8 @@ def check_columns(names: Iterable[str], columns: Collection[str], where: str) ->
 
 def check_endings(files: Sequence[Path], endings: Collection[str]) -> None:
     """Raise DataError for the first file whose name has none of the endings."""
-    if other := next((path for path in files if ending(path) not in endings), None):
-        if (kind := unreadable(other)) not in (None, "empty"):
+    if other := next((path for path in files if get_suffix(path) not in endings), None):
+        if (kind := why_unreadable(other)) not in (None, "empty"):
             hint = "save it as CSV, if it holds a table"
             raise DataError(f"this is {kind}, not a table", where=str(other), hint=hint)
         hint = f"its name should end in one of {', '.join(endings)}"

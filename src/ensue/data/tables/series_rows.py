@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.data.contract import Finding, Listener
-from ensue.data.readers.lines import lines_of
+from ensue.data.readers.lines import read_lines
 from ensue.data.series.panel import Series, SeriesSettings
 from ensue.data.tables.number_format import NumberFormat, find_number_formats
 from ensue.data.tables.numbers import LARGEST, as_float, format_cell, read_count
@@ -198,7 +198,7 @@ def read_m3_rows(
 
     The columns are series, n, horizon, category, start and period, then n values. Raises DataError.
     """
-    for number, line in enumerate(islice(lines_of(path, encoding, None, listener), 1, None), 2):
+    for number, line in enumerate(islice(read_lines(path, encoding, None, listener), 1, None), 2):
         fields, where = line.split(","), f"{path}:{number}"
         count = fields[1].strip() if len(fields) > 1 else "missing"
         if len(fields) - M3_COLUMNS != read_count(count):

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from ensue.data.contract import Finding, Listener
-from ensue.data.files import ending
+from ensue.data.files import get_suffix
 from ensue.data.labelled import CHANNEL, STANDARD_ERROR, TIME
-from ensue.data.readers.lines import lines_of
+from ensue.data.readers.lines import read_lines
 from ensue.data.tables.rows import Row
 from ensue.errors import DataError
 
@@ -34,7 +34,7 @@ def read_snana_rows(
     """
     header: dict[str, str] = {}
     names: list[str] = []
-    for line, text in enumerate(lines_of(path, encoding, longest, listener), start=1):
+    for line, text in enumerate(read_lines(path, encoding, longest, listener), start=1):
         keyword, colon, rest = text.partition(":")
         words = rest.split()
         if not colon or text.startswith("#"):
@@ -69,7 +69,7 @@ def report_simulated(
         hint = "remove it, unless it is also known at prediction time"
         listener.on_finding(Finding(str(path), what, hint))
     # Of a file of SNANA, columns that are not named are never read.
-    elif ending(path) != ".dat" and (left := [one for one in truths if one not in targets]):
+    elif get_suffix(path) != ".dat" and (left := [one for one in truths if one not in targets]):
         what = f"left out as truth of a simulation: {', '.join(left)}"
         hint = "to use them, name every column of values with --value"
         listener.on_finding(Finding(str(path), what, hint))

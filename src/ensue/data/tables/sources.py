@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ensue.data.contract import SILENT, Listener
-from ensue.data.files import ending, find_files
-from ensue.data.readers.lines import lines_of
+from ensue.data.files import find_files, get_suffix
+from ensue.data.readers.lines import read_lines
 from ensue.data.series.panel import Panel, SeriesSettings
 from ensue.data.tables.rows import (
     ROWS,
@@ -84,13 +84,13 @@ def _read_file(
 ) -> Iterator[Source]:
     check_endings([path], ROWS)
     encoding = settings.encoding
-    if ending(path) == ".csv":
-        header = next(lines_of(path, encoding), "")
+    if get_suffix(path) == ".csv":
+        header = next(read_lines(path, encoding), "")
         if header.endswith(M3_ENDING):
             yield Source(str(path), list(read_m3_rows(path, encoding, listener)))
             return
     # Spreadsheets leave rows of empty cells behind.
-    read = ROWS[ending(path)](path, encoding, None, listener)
+    read = ROWS[get_suffix(path)](path, encoding, None, listener)
     yield _build_source(
         str(path),
         ((f"{path}:{line}", row) for line, row in read if _has_values(row)),

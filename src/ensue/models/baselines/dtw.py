@@ -17,7 +17,7 @@ from torch.distributions import Categorical
 from ensue.batch import Batch
 from ensue.data.codecs.labels import LabelKind
 from ensue.data.dataset import Examples
-from ensue.data.feeds import batch_of
+from ensue.data.feeds import make_batch
 from ensue.data.labelled import Fields
 from ensue.errors import RunError, SettingError
 from ensue.models.baselines.dtw_kernel import distances, shortened
@@ -91,7 +91,7 @@ class DTW(Predictor):
             order = np.concatenate([order[first], np.delete(order, first)])
         self.labels = torch.from_numpy(target[order[:most]].astype(np.int64))
         self.examples, self.lengths = self._read(
-            batch_of(train, order[:most]).map(torch.from_numpy)
+            make_batch(train, order[:most]).map(torch.from_numpy)
         )
         self._choose()
         chosen = (

@@ -14,7 +14,7 @@ from torch.distributions import Categorical, Distribution
 from ensue.batch import Batch
 from ensue.data.codecs.labels import LabelKind
 from ensue.data.dataset import Examples
-from ensue.data.feeds import in_order
+from ensue.data.feeds import iterate_sorted
 from ensue.data.labelled import Fields
 from ensue.errors import RunError, SettingError
 from ensue.models.contract import Autoregressive, Predictor
@@ -131,7 +131,7 @@ class NgramBayes(Predictor):
         """
         target = torch.from_numpy(np.array(tune.static["target"], np.int64))
         likelihood = torch.zeros(len(tune), self.size, dtype=torch.float64)
-        for rows, batch in in_order(tune, ROWS):
+        for rows, batch in iterate_sorted(tune, ROWS):
             likelihood[torch.from_numpy(rows)] = self.likelihood(
                 models, batch.map(torch.from_numpy)
             )

@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 from ensue.batch import Batch
 from ensue.data.codecs.labels import LabelKind
 from ensue.data.dataset import Examples
-from ensue.data.feeds import in_order
+from ensue.data.feeds import iterate_sorted
 from ensue.data.labelled import Fields
 from ensue.models.baselines.linear_losses import distribution, loss, residual_spread
 from ensue.models.baselines.newton import Convex, minimise
@@ -113,7 +113,7 @@ class SummaryFeatures(ArrayMixin, Predictor):
         return (f"L2 penalty of summary-features, {-penalty:g}: on the validation part",)
 
     def _summed(self, examples: Examples) -> tuple[Tensor, Tensor]:
-        parts = [batch.map(torch.from_numpy) for _, batch in in_order(examples, ROWS)]
+        parts = [batch.map(torch.from_numpy) for _, batch in iterate_sorted(examples, ROWS)]
         return torch.cat([self.features(part) for part in parts]), torch.cat(
             [part["target"] for part in parts]
         )

@@ -11,7 +11,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.data.readers.lines import lines_of
+from ensue.data.readers.lines import read_lines
 from ensue.errors import DataError
 from ensue.models.ngram.arpa import START
 from ensue.models.ngram.model import Ngram
@@ -51,7 +51,7 @@ class _File:
 
     def _read(self) -> Iterator[str]:
         # A byte order mark is left out, and packed files are unpacked, as wherever text is read.
-        for line in lines_of(self.path):
+        for line in read_lines(self.path):
             self.number += 1
             if line := line.strip(" \t"):
                 yield line

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ensue.data.contract import SILENT, Finding, Listener
-from ensue.data.files import ending, existing_path, piped, refuse_undecoded
+from ensue.data.files import existing_path, get_suffix, refuse_undecoded, spool_stdin
 from ensue.data.readers.folders import Folders
 from ensue.data.readers.in_memory import InMemoryReader
 from ensue.data.tables.long import LONG_ROWS
@@ -43,7 +43,7 @@ def read_inputs(
         return _of_file(model, path, listener, columns)
     if not data.strip():
         raise DataError("the text is empty", where="classify", hint="give some text, or a file")
-    if len(data.split()) == 1 and ending(Path(data)) in (".txt", ".ts", *LONG_ROWS):
+    if len(data.split()) == 1 and get_suffix(Path(data)) in (".txt", ".ts", *LONG_ROWS):
         raise DataError(
             "there is no such file",
             where=data,
@@ -74,7 +74,7 @@ def _piped(
             else names.get(kind, "data.txt")
         )
 
-    with piped(listener, name) as (path, as_piped):
+    with spool_stdin(listener, name) as (path, as_piped):
         if kind == "table" and path.suffix != ".txt":
             listener.on_finding(
                 Finding("-", f"read as a table, since its first line names the column {column!r}")
@@ -104,6 +104,6 @@ def _ending_of_table(first: bytes, column: str) -> str:
 def _of_file(
     model: LabelModel, path: Path, listener: Listener, columns: Mapping[str, Any]
 ) -> Iterator[Prediction]:
-    if path.is_file() and model.data.reader.name == "table" and ending(path) not in ROWS:
+    if path.is_file() and model.data.reader.name == "table" and get_suffix(path) not in ROWS:
         return model.predict(Folders().build([path], labelled=False), listener)
     return model.predict(model.reader([path], False, columns, listener), listener)

@@ -9,7 +9,7 @@ import torch
 
 from ensue.data.codecs.labels import LabelCodec
 from ensue.data.dataset import Examples
-from ensue.data.feeds import in_order
+from ensue.data.feeds import iterate_sorted
 from ensue.evaluation.predictions import Predictions, choose, normalise
 from ensue.evaluation.scores import Groups
 from ensue.models.contract import Predictor
@@ -33,7 +33,7 @@ def predict(model: Predictor, examples: Examples, labels: LabelCodec) -> Predict
     """
     found = np.zeros((len(examples), 3 if labels.kind == "regression" else labels.size))
     inner, device = None, device_of(model)
-    for numbers, batch in in_order(examples, ROWS):
+    for numbers, batch in iterate_sorted(examples, ROWS):
         scores = _scores(model(to_device(batch, device)), labels)
         if scores.dim() == 3:
             if "label" in batch.fields:

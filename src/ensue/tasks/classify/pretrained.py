@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from ensue.data.codecs import TextContent, open_codec
+from ensue.data.codecs import TextContent, load_codec
 from ensue.data.codecs.text import SYMBOL
 from ensue.errors import RunError
 from ensue.layers import UnidirectionalSettings
@@ -43,7 +43,7 @@ def like_pretrained(settings: ClassifierSettings, folder: str) -> ClassifierSett
             "its symbols have no embeddings that could be taken over", where=folder, hint=HINT
         )
     with limit_model_size(run):
-        model.build(run.parse(CODEC, open_codec).size)
+        model.build(run.parse(CODEC, load_codec).size)
     return settings.model_copy(
         update={"embedding": model.embedding, "body": UnidirectionalSettings(layer=model.body)}
     )
@@ -52,7 +52,7 @@ def like_pretrained(settings: ClassifierSettings, folder: str) -> ClassifierSett
 def pretrained_codec(folder: str) -> TextContent:
     """Give the codec of the run, for whole texts; it tells capital letters from small ones."""
     run, _ = open_pretrained(folder)
-    return TextContent(run.parse(CODEC, open_codec), lower=False)
+    return TextContent(run.parse(CODEC, load_codec), lower=False)
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ import numpy as np
 from torch import nn
 
 from ensue.atomic_io import format_errors
-from ensue.data.codecs import open_content
+from ensue.data.codecs import load_content
 from ensue.data.codecs.labels import LabelCodec, merge_labels
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.dataset import Examples
@@ -25,7 +25,7 @@ from ensue.data.labelled import Content, ContentCodec, Example, LabelledReader
 from ensue.data.labelled_examples import LabelledSettings, open_readers
 from ensue.data.labelled_parts import EncodedPart, encode, report_unknown_channels
 from ensue.data.readers.in_memory import InMemoryReader
-from ensue.data.readers.named_parts import files_to_score
+from ensue.data.readers.named_parts import get_scored_files
 from ensue.data.tables.times import is_filled
 from ensue.errors import DataError, with_article
 from ensue.evaluation.classification import compute_metrics
@@ -223,7 +223,7 @@ class LabelModel(Trained):
         if not paths:
             encoded = parts_of(self.run, *read_settings(self.run, ClassifySettings)).parts["test"]
         else:
-            paths = files_to_score(paths, self.data, Listener(told.append))
+            paths = get_scored_files(paths, self.data, Listener(told.append))
             warn_if_trained_on(self.run, paths, Listener(told.append))
             reader = self.reader(paths, columns=columns, listener=Listener(told.append))
             several = self.labels.delimiter if self.labels.kind == "multilabel" else None
@@ -329,7 +329,7 @@ def open_classifier(run: Run, settings: ClassifySettings) -> LabelModel:
     """Open what a run has learned."""
     content, labels = run.parse(
         CODEC,
-        lambda codecs: (open_content(codecs["content"]), LabelCodec.from_json(codecs["labels"])),
+        lambda codecs: (load_content(codecs["content"]), LabelCodec.from_json(codecs["labels"])),
     )
     with format_errors(str(run.path / CODEC)), limit_model_size(run):
         model = build_classifier(settings.model, content.shape, labels.kind, labels.size)

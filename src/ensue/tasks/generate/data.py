@@ -58,7 +58,7 @@ def load_parts(
             seed=settings.seed,
             context=context,
             cache=cache.folder,
-            watch=report,
+            on_read=report,
         )
         save(parts, cache)
         return parts

@@ -14,7 +14,7 @@ from ensue.data.codecs.cutting import recut
 from ensue.data.contract import SILENT, Corpus, Finding, Listener, Reader
 from ensue.data.dataset_writer import encode_corpus
 from ensue.data.files import find_files
-from ensue.data.readers.named_parts import files_to_score
+from ensue.data.readers.named_parts import get_scored_files
 from ensue.data.settings import DataSettings
 from ensue.decoding.novelty import Novelty
 from ensue.decoding.training_text import TrainingText
@@ -121,7 +121,7 @@ class Evaluation:
 def evaluate(model: TextModel, data: Sequence[Path]) -> Evaluation:
     """Score files under a model; without files, the test part of its run. Raises DataError."""
     findings = list[Finding]()
-    data = files_to_score(data, data_settings(model), Listener(findings.append)) if data else data
+    data = get_scored_files(data, data_settings(model), Listener(findings.append)) if data else data
     warn_if_trained_on(model.run, data, Listener(findings.append))
     corpus = read_corpus(model, data) if data else model.parts.test
     nats = score(model.model, corpus.ids, corpus.offsets, ScoreSettings())

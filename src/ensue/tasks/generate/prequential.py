@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensue.data.codecs.cutting import before_last_blank
+from ensue.data.codecs.cutting import find_last_blank
 from ensue.data.contract import Corpus, Ids
 from ensue.data.dataset_writer import encode_corpus
 from ensue.evaluation.likelihood import Likelihood
@@ -66,7 +66,7 @@ def cut_text(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         pending += text
         while len(pending) > CHUNK:
-            place = before_last_blank(pending[:CHUNK]) or CHUNK
+            place = find_last_blank(pending[:CHUNK]) or CHUNK
             yield pending[:place]
             pending = pending[place:]
     if pending:

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import nn
 
 from ensue.atomic_io import format_errors
-from ensue.data.codecs import open_codec
+from ensue.data.codecs import load_codec
 from ensue.data.contract import Codec, Ids
 from ensue.data.prepare import Prepared
 from ensue.decoding.constraints.matching import Matching, only
@@ -276,7 +276,7 @@ def mixture_arrays(mixture: Mixture) -> dict[str, np.ndarray]:
 
 def open_text(run: Run, model: Settings) -> TextModel:
     """Open the trained model of a run; `model` are the settings of its network or n-gram."""
-    codec = run.parse(CODEC, open_codec)
+    codec = run.parse(CODEC, load_codec)
     with format_errors(str(run.path / CODEC)), limit_model_size(run):
         opened: Autoregressive = cast("Any", model).build(codec.size)
     # An n-gram table may be large and a query needs little of it, so it is mapped, not read.

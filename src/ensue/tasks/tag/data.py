@@ -17,7 +17,7 @@ from ensue.data.demos import demo_name, write_demo
 from ensue.data.readers.named_parts import get_part_files
 from ensue.data.readers.tagged import TaggedReader
 from ensue.data.readers.word_vectors import Vectors, read_vectors
-from ensue.data.tagged import TaggedParts, prepare_tagged, vector_coverage
+from ensue.data.tagged import TaggedParts, count_covered, prepare_tagged
 from ensue.tasks.cached import CODEC, load_data
 from ensue.tasks.tag.settings import TagSettings
 from ensue.training.contract import Callback, Note
@@ -45,7 +45,7 @@ def read_parts(
     for finding in parts.findings:
         watch(Note(finding))
     if settings.vectors:
-        there, words = vector_coverage(parts)
+        there, words = count_covered(parts)
         watch(
             Note(
                 f"{settings.vectors}: {there:,} of the {words:,} words of the training "

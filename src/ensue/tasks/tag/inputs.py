@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
 from ensue.data.contract import Finding, Listener
-from ensue.data.files import ending, existing_path, find_files, piped, refuse_undecoded
+from ensue.data.files import existing_path, find_files, get_suffix, refuse_undecoded, spool_stdin
 from ensue.data.labelled import Example
-from ensue.data.readers.lines import lines_of
+from ensue.data.readers.lines import read_lines
 from ensue.data.readers.tagged import refuse_tables
 from ensue.data.readers.tagged.conllu import CONLLU
-from ensue.data.readers.tagged.recognised import LOOKED_AT, Form, are_columns, form_of_text
+from ensue.data.readers.tagged.recognised import LOOKED_AT, Form, are_columns, guess_text_form
 from ensue.data.sentence_splitting import Word, split_sentences
 from ensue.data.word_boundaries import UNSEGMENTED_MOSTLY, unsegmented_share
 from ensue.errors import DataError
@@ -52,21 +52,21 @@ def _of_file(model: TagModel, file: Path, read: Reading, listener: Listener) -> 
     if read == "auto":
         first = (
             []
-            if ending(file) in FORMATS
-            else list(islice(lines_of(file, model.data.encoding), LOOKED_AT))
+            if get_suffix(file) in FORMATS
+            else list(islice(read_lines(file, model.data.encoding), LOOKED_AT))
         )
         refuse_tables(file, [line for line in first if line.strip()])
-        words = ending(file) in FORMATS or are_columns(first, model.tags, model.columns)
+        words = get_suffix(file) in FORMATS or are_columns(first, model.tags, model.columns)
     else:
         words = read not in ("text", "lines")
     if words:
         return model.reader([file], False, read).examples(listener)
-    return _of_text(model, lines_of(file, model.data.encoding), str(file), read, listener)
+    return _of_text(model, read_lines(file, model.data.encoding), str(file), read, listener)
 
 
 def _piped(model: TagModel, read: Reading, listener: Listener) -> Iterator[Example]:
     """Read the standard input as a file is read."""
-    with piped(listener) as (file, as_piped):
+    with spool_stdin(listener) as (file, as_piped):
         for one in _of_file(model, file, read, as_piped):
             yield replace(one, file="-")
 
@@ -76,7 +76,7 @@ def _of_text(
 ) -> Iterator[Example]:
     rest = iter(lines)
     first = list(islice(rest, LOOKED_AT))
-    form = form_of_text(first) if read == "auto" else "lines" if read == "lines" else "text"
+    form = guess_text_form(first) if read == "auto" else "lines" if read == "lines" else "text"
     found = _sentences(model, chain(first, rest), form)
     if (one := next(found, None)) is None:
         raise DataError("there is no text", where=where, hint="give some words")

@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ensue.atomic_io import format_errors
-from ensue.data.codecs.tag_schemes import guess_scheme, halves
+from ensue.data.codecs.tag_schemes import guess_scheme, split_tag
 from ensue.data.codecs.tagged import TaggedWordsCodec
 from ensue.data.contract import SILENT, Finding, Listener
 from ensue.data.dataset import Examples
-from ensue.data.feeds import in_order
+from ensue.data.feeds import iterate_sorted
 from ensue.data.labelled import Example
-from ensue.data.readers.named_parts import files_to_score
-from ensue.data.readers.tagged import TaggedReader, TaggedSettings, reader_beside
+from ensue.data.readers.named_parts import get_scored_files
+from ensue.data.readers.tagged import TaggedReader, TaggedSettings, make_companion_reader
 from ensue.data.readers.tagged.columns import Layout
 from ensue.data.readers.tagged.conllu import tag_column
 from ensue.data.readers.tagged.tokenizer import Tokenizer
 from ensue.data.sentence_splitting import Cut, split_sentences
-from ensue.data.tagged import encode_tagged, sentence_offsets
+from ensue.data.tagged import compute_sentence_offsets, encode_tagged
 from ensue.errors import DataError
 from ensue.evaluation.scores import with_intervals
 from ensue.evaluation.tagging import TaggedTruth
@@ -115,7 +115,7 @@ class TagModel(Trained):
         which they are of."""
         settings = self.data if kind is None else self.data.model_copy(update={"format": kind})
         before = self.run.about["data"]["format"], self.columns
-        return reader_beside(before, files, settings, tagged, remembered=True)
+        return make_companion_reader(before, files, settings, tagged, remembered=True)
 
     def tag(self, sentences: str | Iterable[str | Sequence[str]]) -> list[list[str]]:
         """Give the tags of sentences, each a list of words, or a text, which is cut; one text
@@ -158,7 +158,7 @@ class TagModel(Trained):
                 [np.asarray(examples.steps[name]) > 0 for name in KNOWN & examples.steps.keys()],
                 axis=0,
             )
-            offsets = sentence_offsets(examples).tolist()
+            offsets = compute_sentence_offsets(examples).tolist()
             for number, sentence in enumerate(stretch):
                 place = slice(offsets[number], offsets[number + 1])
                 names = [self.tags[one] for one in ids[place].tolist()]
@@ -187,7 +187,7 @@ class TagModel(Trained):
             parts = parts_of(self.run, *read_settings(self.run, TagSettings))
             return self._score(parts.parts["test"], parts.tags)
         told = list[Finding]()
-        files = files_to_score(paths, self.data, Listener(told.append))
+        files = get_scored_files(paths, self.data, Listener(told.append))
         warn_if_trained_on(self.run, files, Listener(told.append))
         reader = self.reader(files, True)
         sentences = list(reader.examples(Listener(told.append)))
@@ -222,7 +222,7 @@ def predict_tags(
     """Give the likeliest tags of all words, (words,), and the probability of each by itself."""
     ids, sure = np.zeros(examples.offsets[-1], np.int64), np.zeros(examples.offsets[-1], np.float32)
     device = device_of(model)
-    for rows, batch in in_order(examples, ROWS):
+    for rows, batch in iterate_sorted(examples, ROWS):
         chances: Any = model(to_device(batch, device))
         best = chances.mode
         places = examples.places(rows)[0]
@@ -236,13 +236,13 @@ def truth_of(examples: Examples, tags: Sequence[str], taught: int) -> TaggedTrut
     """Give what is true of examples, for scoring; `taught` of the tags were in training."""
     true, offsets = (
         np.asarray(examples.steps["target"]).astype(np.int64),
-        sentence_offsets(examples),
+        compute_sentence_offsets(examples),
     )
     known = np.asarray(examples.steps["surface"]) > 0
     names = np.array(tags, dtype=object)[true].tolist()
     scheme = guess_scheme(names[begin:end] for begin, end in pairwise(offsets.tolist()))
     # Where the examples do not tell, as those without any span, the tags of training do.
-    scheme = scheme or guess_scheme([sorted(tags[:taught], key=lambda tag: halves(tag)[::-1])])
+    scheme = scheme or guess_scheme([sorted(tags[:taught], key=lambda tag: split_tag(tag)[::-1])])
     return TaggedTruth(true, known, offsets, tags, taught, scheme)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ensue.data.dataset import Examples
 from ensue.data.feeds import ExampleFeed
-from ensue.data.tagged import TaggedParts, vector_coverage
+from ensue.data.tagged import TaggedParts, count_covered
 from ensue.evaluation.ranking import Role
 from ensue.evaluation.scores import Score, with_intervals
 from ensue.inspection import diagnostics as health
@@ -172,7 +172,7 @@ def _conclude(
     details = truth.details(predict_tags(learned.model, test)[0])
     details["judged_by"] = "span_f1" if rows[-1].higher else "tag_accuracy"
     if settings.vectors:
-        details["vectors"] = dict(zip(("covered", "words"), vector_coverage(parts), strict=True))
+        details["vectors"] = dict(zip(("covered", "words"), count_covered(parts), strict=True))
     known = parts.tags[: parts.known_tags]
     recalls = (
         (one["name"], one["count"], one["recall"])

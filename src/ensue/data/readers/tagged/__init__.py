@@ -17,9 +17,9 @@ from typing import Literal, TypeAlias
 from pydantic import Field
 
 from ensue.data.contract import SILENT, Finding, Listener
-from ensue.data.files import ending
+from ensue.data.files import get_suffix
 from ensue.data.labelled import Example, LabelledReader
-from ensue.data.readers.lines import lines_of
+from ensue.data.readers.lines import read_lines
 from ensue.data.readers.named_parts import PartFiles
 from ensue.data.readers.tagged.columns import (
     FOR_TRAINING,
@@ -109,7 +109,7 @@ class TaggedReader(LabelledReader):
     def examples(self, listener: Listener = SILENT) -> Iterator[Example]:
         """Read all sentences. Raises DataError that names file and line."""
         for path in self.files:
-            sentences = self._sentences(path, self._guess_format(path), listener)
+            sentences = self._read_sentences(path, self._guess_format(path), listener)
             if (first := next(sentences, None)) is None:
                 raise DataError(
                     "there is no sentence in the file",
@@ -128,7 +128,7 @@ class TaggedReader(LabelledReader):
     def layout(self) -> Layout | None:
         """Column layout of the first file, or None if its format has fixed columns."""
         return (
-            self._layout_of(self.files[0], self.format)
+            self._find_layout(self.files[0], self.format)
             if self.format in ("columns", "tsv")
             else None
         )
@@ -145,25 +145,25 @@ class TaggedReader(LabelledReader):
             else self.settings.format
         )
 
-    def _layout_of(self, path: Path, kind: TagFormat) -> Layout:
-        said = self.settings.word, self.settings.column if self.tagged else ""
-        wanted = RequestedColumns(*said, self.tagged, self.remembered)
-        lines = list(islice(lines_of(path, self.settings.encoding), LOOKED_AT))
+    def _find_layout(self, path: Path, kind: TagFormat) -> Layout:
+        given = self.settings.word, self.settings.column if self.tagged else ""
+        requested = RequestedColumns(*given, self.tagged, self.remembered)
+        lines = list(islice(read_lines(path, self.settings.encoding), LOOKED_AT))
         before = self.before or (None if path == self.files[0] else self.layout)
-        return find_layout(lines, kind == "tsv", wanted, before, str(path))
+        return find_layout(lines, kind == "tsv", requested, before, str(path))
 
-    def _sentences(self, path: Path, kind: TagFormat, listener: Listener) -> Iterator[Example]:
+    def _read_sentences(self, path: Path, kind: TagFormat, listener: Listener) -> Iterator[Example]:
         if kind == "jsonl":
             self._report_format(path, DESCRIBED[kind], listener)
-            return self._of_json(path, listener)
+            return self._read_json(path, listener)
         if kind == "conllu":
             self._report_format(path, DESCRIBED[kind], listener)
-            return self._of_lines(
+            return self._read_lines(
                 path, Conllu(self.settings.word, self.settings.column, self.tagged), listener
             )
-        layout = self._layout_of(path, kind)
+        layout = self._find_layout(path, kind)
         self._report_format(path, layout.described(self.tagged), listener)
-        return self._of_lines(path, Columns(layout, self.tagged), listener)
+        return self._read_lines(path, Columns(layout, self.tagged), listener)
 
     def _report_format(self, path: Path, described: str, listener: Listener) -> None:
         """Report how a file is read, unless the settings give all of it."""
@@ -179,7 +179,7 @@ class TaggedReader(LabelledReader):
             )
             listener.on_finding(Finding(str(path), f"read as {described}", flag_hint))
 
-    def _of_json(self, path: Path, listener: Listener) -> Iterator[Example]:
+    def _read_json(self, path: Path, listener: Listener) -> Iterator[Example]:
         lists = JsonLists(self.settings, self.tagged)
         for number, row in read_json_rows(path, self.settings.encoding, None, listener):
             words, tags = lists(row, f"{path}:{number}")
@@ -188,14 +188,16 @@ class TaggedReader(LabelledReader):
         for finding in lists.findings(str(path)):
             listener.on_finding(finding)
 
-    def _of_lines(self, path: Path, way: Conllu | Columns, listener: Listener) -> Iterator[Example]:
-        lines = enumerate(lines_of(path, self.settings.encoding, None, listener), start=1)
+    def _read_lines(
+        self, path: Path, parser: Conllu | Columns, listener: Listener
+    ) -> Iterator[Example]:
+        lines = enumerate(read_lines(path, self.settings.encoding, None, listener), start=1)
         for blank, block in groupby(lines, lambda line: not line[1].strip()):
             if blank:
                 continue
             read, words, tags, at = list(block), [], [], []
             for place, (number, line) in enumerate(read):
-                if (found := way(line, len(words), f"{path}:{number}")) is not None:
+                if (found := parser(line, len(words), f"{path}:{number}")) is not None:
                     words.append(found[0])
                     tags.append(found[1])
                     at.append(place)
@@ -204,11 +206,11 @@ class TaggedReader(LabelledReader):
                 yield Example(
                     {"words": words}, tags if self.tagged else None, str(path), read[0][0], row=row
                 )
-        for finding in way.findings(str(path)):
+        for finding in parser.findings(str(path)):
             listener.on_finding(finding)
 
 
-def reader_beside(
+def make_companion_reader(
     before: tuple[str, Layout | None],
     files: Sequence[Path],
     settings: TaggedSettings,
@@ -239,16 +241,11 @@ def refuse_tables(path: Path, first: Sequence[str]) -> None:
         and min(commas) > 1
         and not any(", " in one for one in first)
     )
-    columns = all(
-        len(line.split()) > 1 for line in first
-    )  # whose features may stand between commas
-    if ending(path) == ".csv" or (rows and not columns):
+    # Features in the columns of a file may be separated by commas: that is no CSV.
+    columns = all(len(line.split()) > 1 for line in first)
+    if get_suffix(path) == ".csv" or (rows and not columns):
         hint = "write it as .tsv: a word and its tag by tab, with a blank line after each sentence"
-        raise DataError(
-            "CSV is not a format for tagged sentences",
-            where=str(path),
-            hint=hint,
-        )
+        raise DataError("CSV is not a format for tagged sentences", where=str(path), hint=hint)
     begin = "".join("".join(first[:2]).split())
     if begin.startswith("[{") or (begin.startswith('{"') and first[0].strip() == "{"):
         hint = "write it as JSON Lines: one object a line, each a sentence"
@@ -265,9 +262,9 @@ def guess_format(path: Path, encoding: str) -> TagFormat:
         ".ndjson": "jsonl",
         ".tsv": "tsv",
     }
-    if ending(path) in by_name:
-        return by_name[ending(path)]
-    first = [line for line in islice(lines_of(path, encoding), 100) if line.strip()]
+    if get_suffix(path) in by_name:
+        return by_name[get_suffix(path)]
+    first = [line for line in islice(read_lines(path, encoding), 100) if line.strip()]
     refuse_tables(path, first)
     words = [line.split("\t") for line in first if not line.startswith("#")]
     if words and all(line.lstrip().startswith("{") for line in first):

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any
 
-from ensue.data.codecs.tag_schemes import OUTSIDE, halves
+from ensue.data.codecs.tag_schemes import OUTSIDE, split_tag
 from ensue.data.contract import Finding
 from ensue.errors import DataError, did_you_mean
 
@@ -29,8 +29,8 @@ NOT_A_WORD = re.compile(r"\d+(-\d+|\.\d+)")
 """Number of a multiword token, or of a word that is not in the text."""
 BRACKETS = re.compile(r"(?:\(([^()*\s]+))?\*?(\)?)")
 """A span begins, continues or ends; nested spans are written differently and stay unchanged."""
-OF_WORDS = ("token", "tokens", "word", "words", "form", "text")
-OF_TAGS = (
+WORD_NAMES = ("token", "tokens", "word", "words", "form", "text")
+TAG_NAMES = (
     "tag",
     "label",
     "ner",
@@ -45,9 +45,9 @@ OF_TAGS = (
     "xpos",
 )
 HEADER = {
-    *OF_WORDS,
-    *OF_TAGS,
-    *(f"{name}s" for name in OF_TAGS),
+    *WORD_NAMES,
+    *TAG_NAMES,
+    *(f"{name}s" for name in TAG_NAMES),
     "id",
     "index",
     "sentence",
@@ -59,7 +59,7 @@ GLOBAL = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
 """Declaration of the column names in CoNLL-U Plus."""
 NOTHING = {"_", "-"}
 """Values of a column that was not filled in."""
-MOSTLY = 0.9
+MIN_TAB_SHARE = 0.9
 """Share of lines with a tab from which on lines without one are errors."""
 
 
@@ -122,7 +122,7 @@ class RequestedColumns:
     remembered: bool = False
     """Whether the columns refer to other files, on which a run was trained."""
 
-    def of_file(self, names: Sequence[str], alike: bool) -> RequestedColumns:
+    def for_file(self, names: Sequence[str], alike: bool) -> RequestedColumns:
         """Return the columns that apply to a file with these header names.
 
         `alike` says whether its layout is that of the files before it.
@@ -152,31 +152,35 @@ def cut(line: str, by: str) -> list[str]:
 
 
 def find_layout(
-    lines: Sequence[str], by_tab: bool, wanted: RequestedColumns, before: Layout | None, where: str
+    lines: Sequence[str],
+    by_tab: bool,
+    requested: RequestedColumns,
+    before: Layout | None,
+    where: str,
 ) -> Layout:
     """Infer the column layout of a file from its first lines.
 
     `before` is the layout of files that were read before. Raises DataError for a column that does
     not exist.
     """
-    names = _global_names(lines)
+    names = _get_global_names(lines)
     sentences = [[line for line in block if not _is_document(line)] for block in blocks(lines)]
     certain = [
-        sure
+        words_only
         for block in sentences
-        if (sure := [line for line in block if not line.startswith("#")])
+        if (words_only := [line for line in block if not line.startswith("#")])
     ]
     certain = certain or [block for block in sentences if block]
-    by = _separator([line for block in certain for line in block], by_tab, wanted.tagged)
+    by = _find_separator([line for block in certain for line in block], by_tab, requested.tagged)
     rows = [[cut(line, by) for line in block] for block in certain]
-    header = not names and bool(rows) and _is_header(rows[0][0], wanted)
+    header = not names and bool(rows) and _is_header(rows[0][0], requested)
     if header:
         names, rows[0] = rows[0][0], rows[0][1:]
     rows = [block for block in rows if block]
     if not rows:
         return Layout(by, 0, 0, -1, header=header)
     least = min(len(fields) for block in rows for fields in block)
-    number = _number_column(rows, least, 2 if wanted.tagged else 1)
+    number = _find_number_column(rows, least, 2 if requested.tagged else 1)
     differ = number >= 0 and all(len({len(fields) for fields in block}) == 1 for block in rows)
     count = 0 if differ and len({len(block[0]) for block in rows}) > 1 else len(rows[0][0])
     values = tuple(
@@ -185,32 +189,32 @@ def find_layout(
     found = Layout(by, count, 0, 0, number, header, values=values)
     alike = before is not None and before.fits(found)
     at = before if alike and not header else None
-    wanted = wanted.of_file(names, alike)
+    requested = requested.for_file(names, alike)
     found = replace(found, number=at.number if at else number)
-    word = _named(wanted.word, names, where) if wanted.word else None
+    word = _resolve(requested.word, names, where) if requested.word else None
     if word is None:
-        word = at.word if at else _word_column(names, number)
-    elif not wanted.tagged and word >= least == 1:
-        word = 0  # words alone, of what else had columns
-    tag = _named(wanted.tag, names, where) if wanted.tag and wanted.tagged else None
+        word = at.word if at else _find_word_column(names, number)
+    elif not requested.tagged and word >= least == 1:
+        word = 0  # a file of words alone, with the settings of a file with columns
+    tag = _resolve(requested.tag, names, where) if requested.tag and requested.tagged else None
     if tag is None:
-        tag = at.tag if at else _tag_column(found, least, word)
-    if wanted.tagged and wanted.tag and tag == word:
+        tag = at.tag if at else _find_tag_column(found, least, word)
+    if requested.tagged and requested.tag and tag == word:
         flag_hint = (
             "name the column of the words with --word"
-            if not wanted.word
+            if not requested.word
             else "name another with --column"
         )
         raise DataError(
             f"the word and its tag both are column {tag + 1}", where=where, hint=flag_hint
         )
-    if wanted.tagged and tag == word:
+    if requested.tagged and tag == word:
         tag = word - 1 if word else 1
-    brackets = bool(wanted.tagged) and tag < len(values) and _are_brackets(values[tag])
+    brackets = bool(requested.tagged) and tag < len(values) and _are_bracketed(values[tag])
     return replace(found, word=word, tag=tag, brackets=brackets)
 
 
-def _are_brackets(values: frozenset[str]) -> bool:
+def _are_bracketed(values: frozenset[str]) -> bool:
     return "*" in values and len(values) > 2 and all(BRACKETS.fullmatch(value) for value in values)
 
 
@@ -225,32 +229,32 @@ def _is_document(line: str) -> bool:
     return DOCUMENT.match(line) is not None or line.startswith("-DOCSTART-")
 
 
-def _separator(lines: Sequence[str], by_tab: bool, tagged: bool) -> str:
+def _find_separator(lines: Sequence[str], by_tab: bool, tagged: bool) -> str:
     tabs = sum("\t" in line for line in lines)
-    if by_tab or (lines and tabs >= MOSTLY * len(lines)):
+    if by_tab or (lines and tabs >= MIN_TAB_SHARE * len(lines)):
         return "\t"
     alone = sum(len(cut(line, "blanks")) == 1 for line in lines)
     return "\n" if not tagged and lines and alone > len(lines) / 2 else "blanks"
 
 
-def _global_names(lines: Iterable[str]) -> list[str]:
+def _get_global_names(lines: Iterable[str]) -> list[str]:
     found = next((match for line in lines if (match := GLOBAL.match(line))), None)
     return found.group(1).split() if found else []
 
 
-def _is_header(fields: Sequence[str], wanted: RequestedColumns) -> bool:
-    said = {name for name in (wanted.word, wanted.tag) if name and not name.isdecimal()}
+def _is_header(fields: Sequence[str], requested: RequestedColumns) -> bool:
+    given = {name for name in (requested.word, requested.tag) if name and not name.isdecimal()}
     plain = [field.strip().casefold() for field in fields]
     usual = (
         len(fields) > 1
         and set(plain) <= HEADER
-        and bool(set(plain) & set(OF_WORDS))
+        and bool(set(plain) & set(WORD_NAMES))
         and len(set(plain)) > 1
     )
-    return usual or bool(said and said <= set(fields))
+    return usual or bool(given and given <= set(fields))
 
 
-def _number_column(rows: Sequence[Sequence[Sequence[str]]], least: int, more: int) -> int:
+def _find_number_column(rows: Sequence[Sequence[Sequence[str]]], least: int, more: int) -> int:
     """Return the first column that counts the words of every sentence, or -1.
 
     At least `more` columns must follow it.
@@ -264,46 +268,46 @@ def _number_column(rows: Sequence[Sequence[Sequence[str]]], least: int, more: in
             continue
         numbers = [[int(field[:9]) for field in own] for own in counts]
         steps = [after - before for own in numbers for before, after in pairwise(own)]
-        afresh = {own[0] for own in numbers if own} <= {0, 1} and len(steps) + len(numbers) > 1
-        if all(step == 1 for step in steps) and (afresh or len(steps) > 2):
+        restarts = {own[0] for own in numbers if own} <= {0, 1} and len(steps) + len(numbers) > 1
+        if all(step == 1 for step in steps) and (restarts or len(steps) > 2):
             return place
     return -1
 
 
-def _word_column(names: Sequence[str], number: int) -> int:
+def _find_word_column(names: Sequence[str], number: int) -> int:
     plain = [name.casefold() for name in names]
-    return next((plain.index(name) for name in OF_WORDS if name in plain), number + 1)
+    return next((plain.index(name) for name in WORD_NAMES if name in plain), number + 1)
 
 
-def _tag_column(found: Layout, least: int, word: int) -> int:
+def _find_tag_column(found: Layout, least: int, word: int) -> int:
     """Guess the tag column: the last one, except in formats that are known to differ."""
-    if (
-        found.by == "\t" and found.number == 0 and least >= 14
-    ):  # CoNLL-2009: the gold part of speech
+    # CoNLL-2009 and CoNLL-2012 have the gold part of speech at index 4, before predicted ones.
+    if found.by == "\t" and found.number == 0 and least >= 14:
         return 4
-    if (
-        found.number == 2 and least >= 11 and any("*" in value for value in found.values[5])
-    ):  # CoNLL-2012 likewise
+    if found.number == 2 and least >= 11 and any("*" in value for value in found.values[5]):
         return 4
     last = found.count - 1
+    # Lines of different lengths are an error, which the reader raises with the line.
     if last >= least:
-        return last  # lines differ in length, which is refused
+        return last
     while last - 1 > word and found.values[last] <= NOTHING:
         last -= 1
-    # Levels of spans, the outermost first, as in GermEval: a level further in has no types of its
-    # own.
-    while last - 1 > word and _inner(found.values[last], found.values[last - 1], found.number >= 0):
+    # Nested spans come with the outermost first, as in GermEval; an inner level has no types of
+    # its own.
+    while last - 1 > word and _are_inner(
+        found.values[last], found.values[last - 1], found.number >= 0
+    ):
         last -= 1
     return last
 
 
-def _inner(inner: frozenset[str], outer: frozenset[str], numbered: bool) -> bool:
-    spans = [{value for value in values if halves(value)[1]} for values in (inner, outer)]
+def _are_inner(inner: frozenset[str], outer: frozenset[str], numbered: bool) -> bool:
+    spans = [{value for value in values if split_tag(value)[1]} for values in (inner, outer)]
     written = inner | outer == spans[0] | spans[1] | {OUTSIDE}
     return written and inner <= outer and bool(spans[1]) and (numbered or bool(spans[0]))
 
 
-def _named(column: str, names: Sequence[str], where: str) -> int:
+def _resolve(column: str, names: Sequence[str], where: str) -> int:
     if column in names:
         return names.index(column)
     if column.isascii() and column.isdecimal() and 0 < int(column[:9]) < 10_000:
@@ -385,9 +389,8 @@ class Columns:
         if self.layout.number == 0:
             return False
         if len(fields) != (self.count or len(fields)):
-            return (
-                words > 0
-            )  # within a sentence it is a word that lacks something, which is refused
+            # Within a sentence it is a word with missing columns, which the reader refuses.
+            return words > 0
         alike = ("\t" in line) == (self.layout.by == "\t")
         values = self.layout.values
         others = [(field, values[at]) for at, field in enumerate(fields[1:], 1) if at < len(values)]

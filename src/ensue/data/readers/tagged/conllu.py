@@ -11,33 +11,33 @@ from ensue.errors import DataError, SettingError, did_you_mean
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 
 
-def conllu_column(said: str, usual: str, known: tuple[str, ...], what: str) -> str:
+def get_conllu_column(requested: str, default: str, known: tuple[str, ...], what: str) -> str:
     """Return the name of a column of CoNLL-U, given by name or by number from 1.
 
     Raises SettingError if `known` lacks it.
     """
     name = (
-        CONLLU[int(said) - 1]
-        if said.isdecimal() and 0 < int(said[:9]) <= len(CONLLU)
-        else said or usual
+        CONLLU[int(requested) - 1]
+        if requested.isdecimal() and 0 < int(requested[:9]) <= len(CONLLU)
+        else requested or default
     )
     if name not in known:
         flag_hint = "word" if "form" in known else "column"
         raise SettingError(
-            f"CoNLL-U has no column {said!r} with {what}",
+            f"CoNLL-U has no column {requested!r} with {what}",
             where=f"data.{flag_hint}",
-            hint=did_you_mean(said, known),
+            hint=did_you_mean(requested, known),
         )
     return name
 
 
-def tag_column(said: str) -> str:
+def tag_column(requested: str) -> str:
     """Return the name of the tag column; upos if none is given.
 
     >>> tag_column(""), tag_column("5"), tag_column("feats")
     ('upos', 'xpos', 'feats')
     """
-    return conllu_column(said, "upos", CONLLU[2:], "tags")
+    return get_conllu_column(requested, "upos", CONLLU[2:], "tags")
 
 
 class Conllu:
@@ -45,7 +45,7 @@ class Conllu:
 
     def __init__(self, word: str, tag: str, tagged: bool) -> None:
         self.tagged = tagged
-        self.word = CONLLU.index(conllu_column(word, "form", CONLLU[1:3], "words"))
+        self.word = CONLLU.index(get_conllu_column(word, "form", CONLLU[1:3], "words"))
         self.tag = CONLLU.index(tag_column(tag if tagged else ""))
 
     def __call__(self, line: str, words: int, where: str) -> tuple[str, str] | None:
@@ -84,11 +84,10 @@ class Conllu:
 
     def _tag(self, fields: list[str], where: str) -> str:
         tag = fields[self.tag]
-        # In other columns "_" says something of a word: that it has no features.
+        # In other columns "_" is a value: the word has no features.
         if self.tagged and CONLLU[self.tag] == "upos" and tag in ("_", ""):
-            tag = fields[-1].partition("Tag=")[
-                2
-            ]  # as `ensue tag` writes tags that belong into no column
+            # `ensue tag` writes tags that fit no column into the last one, MISC.
+            tag = fields[-1].partition("Tag=")[2]
             if not tag:
                 what = f"{fields[self.word]!r:.60} has no {CONLLU[self.tag]}"
                 raise DataError(what, where=where, hint="tag it, or leave it out")

@@ -17,9 +17,9 @@ class JsonLists:
 
     def __init__(self, settings: Any, tagged: bool) -> None:
         self.settings, self.tagged = settings, tagged
-        self.named = ""
+        self.tag_list = ""
         """Name of the tag list that is read, if it is not the one that was given."""
-        self.whole: bool | None = None
+        self.integer: bool | None = None
         """Whether tags are integers; None before the first tag."""
 
     def __call__(self, row: dict[str, Any], where: str) -> tuple[list[str], list[str] | None]:
@@ -30,7 +30,7 @@ class JsonLists:
         words = self._words(row, where)
         if not self.tagged:
             return words, None
-        name = self._name_of_tags(row, words, where)
+        name = self._find_tag_list(row, words, where)
         tags = row[name]
         if not isinstance(tags, list):
             raise DataError(
@@ -43,10 +43,10 @@ class JsonLists:
 
     def findings(self, where: str) -> Iterator[Finding]:
         """Report which list was taken for the tags, and integer tags without names."""
-        if self.named:
+        if self.tag_list:
             hint = "name another list with --tags"
-            yield Finding(where, f"took {self.named!r} for the tags", hint)
-        if self.whole and not self.settings.names:
+            yield Finding(where, f"took {self.tag_list!r} for the tags", hint)
+        if self.integer and not self.settings.names:
             hint = """give their names, from 0 on, with --set 'data.names=["O", "B-PER", ...]'"""
             yield Finding(
                 where, "the tags are integers without names, and are reported as numbers", hint
@@ -55,7 +55,7 @@ class JsonLists:
     def _words(self, row: dict[str, Any], where: str) -> list[str]:
         name = self.settings.tokens if self.settings.tokens in row else "tokens"
         if name not in row:
-            raise _lacks(row, name, "tokens", where)
+            raise _make_missing_error(row, name, "tokens", where)
         words = row[name]
         if not isinstance(words, list) or not all(
             isinstance(word, str) and word.strip() for word in words
@@ -65,40 +65,40 @@ class JsonLists:
             )
         return words
 
-    def _name_of_tags(self, row: dict[str, Any], words: list[str], where: str) -> str:
+    def _find_tag_list(self, row: dict[str, Any], words: list[str], where: str) -> str:
         if (name := self.settings.tags) in row or (name := "tags") in row:
             return name
-        if not self.named:
+        if not self.tag_list:
             lists = [
                 one for one in row if isinstance(row[one], list) and len(row[one]) == len(words)
             ]
-            meant = [one for one in lists if one.lower().endswith(TAGS)]
-            if len(meant) != 1 or self.settings.tags != "tags":
-                raise _lacks(row, self.settings.tags, "tags", where)
-            self.named = meant[0]
-        if self.named not in row:
-            raise _lacks(row, self.named, "tags", where)
-        return self.named
+            candidates = [one for one in lists if one.lower().endswith(TAGS)]
+            if len(candidates) != 1 or self.settings.tags != "tags":
+                raise _make_missing_error(row, self.settings.tags, "tags", where)
+            self.tag_list = candidates[0]
+        if self.tag_list not in row:
+            raise _make_missing_error(row, self.tag_list, "tags", where)
+        return self.tag_list
 
     def _tag(self, tag: Any, name: str, where: str) -> str:
-        whole = isinstance(tag, int) and not isinstance(tag, bool)
-        if not whole and not (isinstance(tag, str) and tag.strip()):
+        integer = isinstance(tag, int) and not isinstance(tag, bool)
+        if not integer and not (isinstance(tag, str) and tag.strip()):
             hint = "write tags as strings, or as integers"
             raise DataError(
                 f"{name!r} is not a list of tags: it holds {tag!r:.40}", where=where, hint=hint
             )
-        self.whole = whole if self.whole is None else self.whole
-        if whole != self.whole:
+        self.integer = integer if self.integer is None else self.integer
+        if integer != self.integer:
             what = (
                 f"{name!r} holds {tag!r:.40}, where tags before it are "
-                f"{'numbers' if self.whole else 'strings'}"
+                f"{'numbers' if self.integer else 'strings'}"
             )
             raise DataError(what, where=where, hint="write all tags in one way")
-        if whole and tag < 0:
+        if integer and tag < 0:
             hint = "give every token one tag; -100 mostly marks one that has none"
             raise DataError(f"the tag {tag} is below 0", where=where, hint=hint)
         names = self.settings.names
-        if not whole or not names:
+        if not integer or not names:
             return str(tag).strip()
         if not 0 <= tag < len(names):
             what = f"the tag {tag} has no name, for data.names has {len(names)}, from 0 on"
@@ -106,7 +106,7 @@ class JsonLists:
         return names[tag]
 
 
-def _lacks(row: dict[str, Any], name: str, what: str, where: str) -> DataError:
+def _make_missing_error(row: dict[str, Any], name: str, what: str, where: str) -> DataError:
     there = ", ".join(row) or "nothing"
     flag_hint = f"name the list with --{what} NAME"
     return DataError(

@@ -18,9 +18,9 @@ text: prose whose lines continue in the next. lines: one sentence a line. paragr
 several sentences that end with the line.
 """
 
-MOSTLY = 0.95
+MIN_COLUMN_SHARE = 0.95
 """Share of lines that must look like words in columns; the reader reports the others."""
-SINGLE = 0.8
+SINGLE_MIN = 0.8
 """Share of lines in which the rules find one sentence.
 
 They find two where they do not know an abbreviation.
@@ -55,7 +55,7 @@ def are_columns(
     if not rows or not layout.count:
         return bool(rows) and layout.number >= 0
     usual, alike = Counter(map(len, rows)).most_common(1)[0]
-    if alike < MOSTLY * len(rows):
+    if alike < MIN_COLUMN_SHARE * len(rows):
         return False
     if usual == 1:  # a word a line
         signs = any(not any(map(str.isalnum, line)) for line in full)
@@ -76,13 +76,13 @@ def are_columns(
     return len(found) > 2 and (known > 0.8 * len(found) or repeated)
 
 
-def form_of_text(lines: Sequence[str]) -> Form:
+def guess_text_form(lines: Sequence[str]) -> Form:
     """Return how the sentences of a text are distributed over its lines.
 
     Prose that was wrapped breaks lines where the next word does not fit, after a comma, or before a
     small letter. Other lines are sentences, or paragraphs if many hold several sentences.
 
-    >>> form_of_text(["It rains.", "He goes home now.", "Why?"])
+    >>> guess_text_form(["It rains.", "He goes home now.", "Why?"])
     'lines'
     """
     full = [line.strip() for line in lines if line.strip()]
@@ -103,7 +103,7 @@ def form_of_text(lines: Sequence[str]) -> Form:
     finished = sum(map(_ends, full)) >= 0.8 * len(full)
     if not pairs or (not finished and (2 * broken >= len(open_) or 4 * goes_on > len(open_))):
         return "text"
-    single = sum(len(list(split_sentences([line]))) == 1 for line in full) >= SINGLE * len(full)
+    single = sum(len(list(split_sentences([line]))) == 1 for line in full) >= SINGLE_MIN * len(full)
     return "lines" if single else "paragraphs"
 
 

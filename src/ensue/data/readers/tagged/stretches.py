@@ -28,7 +28,7 @@ BASE = np.uint64(0x9E3779B97F4A7C15)
 INVERSE = np.uint64(pow(int(BASE), -1, 1 << 64))
 
 
-def features_of(
+def compute_features(
     stretches: Sequence[Stretch],
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
     """Compute the features of each place inside of stretches.
@@ -40,7 +40,7 @@ def features_of(
     sizes = np.array([len(text) for text, _ in stretches])
     starts = np.cumsum([0, *(len(one) for one in padded)])[:-1] + PAD
     codes = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), np.uint32)
-    kinds = _kinds(codes)
+    kinds = _classify(codes)
     inner = np.maximum(sizes - 1, 0)
     which = np.repeat(np.arange(len(sizes)), inner)
     places = np.arange(len(which)) - np.repeat(np.cumsum(inner) - inner, inner) + 1
@@ -50,24 +50,26 @@ def features_of(
     begin, end = starts[which], starts[which] + sizes[which]
     chars, shapes = _Hashes(codes), _Hashes(kinds)
     short_left, short_right = at - begin <= LONGEST, end - at <= LONGEST
-    run_begin, run_end = _runs(kinds)
-    columns = [chars.of(at - left, at + right) for left, right in WINDOWS]
-    columns += [shapes.of(at - left, at + right) for left, right in WINDOWS[3:]]
+    run_begin, run_end = _find_runs(kinds)
+    columns = [chars.hash(at - left, at + right) for left, right in WINDOWS]
+    columns += [shapes.hash(at - left, at + right) for left, right in WINDOWS[3:]]
     columns += [
-        np.where(short_left, chars.of(begin, at), 0),
-        np.where(short_right, chars.of(at, end), 0),
+        np.where(short_left, chars.hash(begin, at), 0),
+        np.where(short_right, chars.hash(at, end), 0),
     ]
     columns += [
-        np.where(short_left, chars.of(begin, at + 1), 0),
-        np.where(short_right, chars.of(at - 1, end + 2), 0),
+        np.where(short_left, chars.hash(begin, at + 1), 0),
+        np.where(short_right, chars.hash(at - 1, end + 2), 0),
     ]
-    columns += [chars.of(run_begin[at - 1], at + 1), chars.of(at - 1, run_end[at])]
+    columns += [chars.hash(run_begin[at - 1], at + 1), chars.hash(at - 1, run_end[at])]
     columns += [
-        np.where(end - begin <= 2 * LONGEST, chars.of(begin, end + 2) + places.astype(np.uint64), 0)
+        np.where(
+            end - begin <= 2 * LONGEST, chars.hash(begin, end + 2) + places.astype(np.uint64), 0
+        )
     ]
-    columns += [shapes.of(begin, at + 1), shapes.of(at - 1, end)]
-    columns += [shapes.of(at - 1, at + 1) + _signs(stretches)[which]]
-    hashed = np.stack([_mixed(column, number) for number, column in enumerate(columns)], 1)
+    columns += [shapes.hash(begin, at + 1), shapes.hash(at - 1, end)]
+    columns += [shapes.hash(at - 1, at + 1) + _flag_stretches(stretches)[which]]
+    hashed = np.stack([_mix(column, number) for number, column in enumerate(columns)], 1)
     return (hashed % np.uint64(SIZE)).astype(np.int32), which, places
 
 
@@ -85,12 +87,12 @@ class _Hashes:
                 [[np.uint64(0)], np.cumsum((codes + 1).astype(np.uint64) * powers[:-1])]
             )
 
-    def of(self, begin: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint64]:
+    def hash(self, begin: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint64]:
         with np.errstate(over="ignore"):
             return (self._sums[end] - self._sums[begin]) * self._down[begin]
 
 
-def _mixed(column: NDArray[np.uint64], number: int) -> NDArray[np.uint64]:
+def _mix(column: NDArray[np.uint64], number: int) -> NDArray[np.uint64]:
     with np.errstate(over="ignore"):
         mixed = (column ^ (column >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) + np.uint64(
             number
@@ -98,14 +100,14 @@ def _mixed(column: NDArray[np.uint64], number: int) -> NDArray[np.uint64]:
         return (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0x94D049BB133111EB) >> np.uint64(40)
 
 
-def _kinds(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+def _classify(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Return the class of each character: A, a, x (caseless), 0, m (mark), or itself."""
     found, places = np.unique(codes, return_inverse=True)
-    return np.array([_kind(code) for code in found.tolist()], np.uint32)[places]
+    return np.array([_classify_character(code) for code in found.tolist()], np.uint32)[places]
 
 
 @cache
-def _kind(code: int) -> int:
+def _classify_character(code: int) -> int:
     sign = chr(code)
     if unicodedata.category(sign) in ("Mn", "Mc", "Me", "Cf"):
         return ord("m")
@@ -123,7 +125,7 @@ def _kind(code: int) -> int:
     return ord(kind) if kind else code
 
 
-def _runs(kinds: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _find_runs(kinds: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the beginning and end of the run of letters or digits around each character."""
     letters = np.isin(kinds, [ord(kind) for kind in "Aaxm"])
     group = np.where(letters, 1, np.where(kinds == ord("0"), 2, 0))
@@ -135,7 +137,7 @@ def _runs(kinds: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int6
     return begin, end
 
 
-def _signs(stretches: Sequence[Stretch]) -> NDArray[np.uint64]:
+def _flag_stretches(stretches: Sequence[Stretch]) -> NDArray[np.uint64]:
     """Return flags of a stretch as a whole: an email address, a URL, several points."""
     seen = (
         ("@" in text, "://" in text or text.startswith("www."), text.count(".") > 1)

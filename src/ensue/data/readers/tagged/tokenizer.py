@@ -22,32 +22,32 @@ from numpy.typing import NDArray
 
 from ensue.data.labelled import Example
 from ensue.data.readers.tagged.conllu import CONLLU
-from ensue.data.readers.tagged.stretches import SIZE, Stretch, features_of
-from ensue.data.sentence_splitting import Word, words_of
+from ensue.data.readers.tagged.stretches import SIZE, Stretch, compute_features
+from ensue.data.sentence_splitting import Word, split_words
 
-EPOCHS, STEPS, ROWS, RATE, DECAY = 6, 100, 8192, 0.5, 1e-5
+EPOCHS, STEPS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 6, 100, 8192, 0.5, 1e-5
 """Training of the regression: epochs, minimum of steps, batch size, learning rate, weight decay.
 
 More epochs gained nothing on English.
 """
 UNIT = 16
 """Weights are rounded to 1 / UNIT: finer ones gained nothing."""
-MAX_MERGES = 20_000
+MAX_SENTENCES = 20_000
 """Maximum number of training sentences: more take longer than the training of a small tagger."""
 RANGE = re.compile(r"[0-9]{1,6}-[0-9]{1,6}")
 """The range of words that a multiword token covers."""
-TOGETHER, LONGEST = 50_000, 2_000
+BATCH_CHARACTERS, MAX_STRETCH = 50_000, 2_000
 """Characters per batch, which bounds the memory, and maximum length of a stretch.
 
 A longer stretch is broken.
 """
-SELDOM = 20
+MIN_STRETCHES = 20
 """Minimum number of stretches for a character; next to rarer ones the rules apply.
 
 A higher limit gained a little on English, whose rules are good. It would leave the apostrophes of a
 small French treebank to the rules.
 """
-MIN_COUNT = 20
+MIN_SENTENCES = 20
 """Minimum number of sentences with known spacing for fitting a tokenizer."""
 
 
@@ -60,12 +60,12 @@ class Token:
     spaced: bool
 
 
-def tokens_of(lines: Iterable[str]) -> Iterator[Token]:
+def parse_tokens(lines: Iterable[str]) -> Iterator[Token]:
     """Yield the tokens of a CoNLL-U sentence.
 
     >>> lines = ["1-2\\tdu\\t" + "_\\t" * 7 + "SpaceAfter=No", "1\\tde" + "\\t_" * 8,
     ...     "2\\tle" + "\\t_" * 8]
-    >>> list(tokens_of(lines))
+    >>> list(parse_tokens(lines))
     [Token(text='du', words=('de', 'le'), spaced=False)]
     """
     rows = [fields for line in lines if len(fields := line.split("\t")) == len(CONLLU)]
@@ -100,15 +100,15 @@ class Tokenizer:
         self,
         weights: NDArray[np.float32],
         written: Mapping[str, Sequence[str]],
-        joined: Iterable[str],
+        spaced_words: Iterable[str],
         usual: Iterable[str],
     ) -> None:
         self.weights, self.written = (
             weights,
             {text: tuple(words) for text, words in written.items()},
         )
-        self.joined, self.usual = frozenset(joined), frozenset(usual)
-        self._longest = max((one.count(" ") + 1 for one in self.joined), default=1)
+        self.spaced_words, self.usual = frozenset(spaced_words), frozenset(usual)
+        self._longest = max((one.count(" ") + 1 for one in self.spaced_words), default=1)
         self._known: dict[Stretch, tuple[int, ...]] = {}
 
     def words(self, paragraph: str) -> list[Word]:
@@ -116,40 +116,40 @@ class Tokenizer:
 
         A word that the treebank writes differently has the form of the text in `token`.
         """
-        parts = [_parts(text) for text in paragraph.split()]
-        stretches = _stretches([part for own in parts for part in own])
+        parts = [_break_long_stretch(text) for text in paragraph.split()]
+        stretches = _pair_with_next([part for own in parts for part in own])
         last = [place == len(own) - 1 for own in parts for place in range(len(own))]
         tokens: list[tuple[str, bool]] = []
-        for (text, _), own, spaced in zip(stretches, self._cuts(stretches), last, strict=True):
+        for (text, _), own, spaced in zip(stretches, self._find_cuts(stretches), last, strict=True):
             ends = [*own, len(text)]
             tokens += [
                 (text[a:b], spaced and b == len(text)) for a, b in zip([0, *own], ends, strict=True)
             ]
-        return [word for token in self._together(tokens) for word in self._as_words(*token)]
+        return [word for token in self._join_tokens(tokens) for word in self._expand_token(*token)]
 
-    def _cuts(self, stretches: Sequence[Stretch]) -> list[tuple[int, ...]]:
+    def _find_cuts(self, stretches: Sequence[Stretch]) -> list[tuple[int, ...]]:
         if len(self._known) > 100_000:
             self._known.clear()
         fresh = [one for one in dict.fromkeys(stretches) if one not in self._known]
         while fresh:
             sizes = np.cumsum([len(text) for text, _ in fresh])
-            many = max(int(np.searchsorted(sizes, TOGETHER)), 1)
+            many = max(int(np.searchsorted(sizes, BATCH_CHARACTERS)), 1)
             now, fresh = fresh[:many], fresh[many:]
-            features, which, places = features_of(now)
-            yes = self.weights[features].sum(1) > 0
+            features, which, places = compute_features(now)
+            is_cut = self.weights[features].sum(1) > 0
             cuts: list[list[int]] = [[] for _ in now]
-            for number, place in zip(which[yes].tolist(), places[yes].tolist(), strict=True):
+            for number, place in zip(which[is_cut].tolist(), places[is_cut].tolist(), strict=True):
                 cuts[number].append(place)
             self._known |= {
-                one: self._ruled(one[0], own) for one, own in zip(now, cuts, strict=True)
+                one: self._apply_rules(one[0], own) for one, own in zip(now, cuts, strict=True)
             }
         return [self._known[one] for one in stretches]
 
-    def _ruled(self, text: str, cuts: Sequence[int]) -> tuple[int, ...]:
+    def _apply_rules(self, text: str, cuts: Sequence[int]) -> tuple[int, ...]:
         """Return the cuts of a stretch; the rules decide next to characters that are not usual."""
         if self.usual.issuperset(text):
             return tuple(cuts)
-        by_rule = {*accumulate(len(word.text) for word in words_of(text))}
+        by_rule = {*accumulate(len(word.text) for word in split_words(text))}
         own = set(cuts)
         return tuple(
             place
@@ -157,12 +157,12 @@ class Tokenizer:
             if place in (own if self.usual.issuperset(beside) else by_rule)
         )
 
-    def _together(self, tokens: Sequence[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
+    def _join_tokens(self, tokens: Sequence[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
         """Join tokens that are one word with blanks, the longest first."""
         place = 0
         while place < len(tokens):
             size = min(self._longest, len(tokens) - place)
-            while size > 1 and not self._is_joined(tokens[place : place + size]):
+            while size > 1 and not self._is_spaced_word(tokens[place : place + size]):
                 size -= 1
             yield (
                 " ".join(text for text, _ in tokens[place : place + size]),
@@ -170,13 +170,13 @@ class Tokenizer:
             )
             place += size
 
-    def _is_joined(self, tokens: Sequence[tuple[str, bool]]) -> bool:
+    def _is_spaced_word(self, tokens: Sequence[tuple[str, bool]]) -> bool:
         return (
             all(spaced for _, spaced in tokens[:-1])
-            and " ".join(text for text, _ in tokens) in self.joined
+            and " ".join(text for text, _ in tokens) in self.spaced_words
         )
 
-    def _as_words(self, text: str, spaced: bool) -> Iterator[Word]:
+    def _expand_token(self, text: str, spaced: bool) -> Iterator[Word]:
         words = self.written.get(text)
         if (
             words is None
@@ -200,7 +200,7 @@ class Tokenizer:
             "places": np.diff(used, prepend=0).tolist(),
             "weights": np.rint(self.weights[used] * UNIT).astype(int).tolist(),
             "written": {text: list(words) for text, words in self.written.items()},
-            "joined": sorted(self.joined),
+            "joined": sorted(self.spaced_words),
             "usual": "".join(sorted(self.usual)),
         }
 
@@ -214,20 +214,20 @@ class Tokenizer:
         return cls(weights, values["written"], values["joined"], values["usual"])
 
 
-def learn_tokenizer(sentences: Iterable[Example]) -> Tokenizer | None:
+def fit_tokenizer(sentences: Iterable[Example]) -> Tokenizer | None:
     """Fit a tokenizer to sentences of CoNLL-U.
 
     Returns None if there are too few sentences, or if the spacing is unknown.
     """
     pieces: Counter[tuple[str, tuple[str, ...]]] = Counter()
-    joined: Counter[str] = Counter()
+    spaced_words: Counter[str] = Counter()
     apart: Counter[str] = Counter()
     found: list[tuple[str, list[int]]] = []
     breaks: set[int] = set()
     count, marked = 0, False
-    for sentence in islice(sentences, MAX_MERGES):
+    for sentence in islice(sentences, MAX_SENTENCES):
         lines = sentence.row.get("lines", ())
-        tokens = list(tokens_of(lines))
+        tokens = list(parse_tokens(lines))
         count += bool(tokens)
         marked = marked or not all(token.spaced and len(token.words) == 1 for token in tokens)
         if any(line.startswith(("# newpar", "# newdoc")) for line in lines):
@@ -235,31 +235,32 @@ def learn_tokenizer(sentences: Iterable[Example]) -> Tokenizer | None:
         found += _cut_stretches(tokens)
         for token in tokens:
             pieces[token.text, token.words] += 1
-            joined[token.text] += " " in token.text
-        apart.update(_runs([token.text for token in tokens]))
-    if count < MIN_COUNT or not marked:
+            spaced_words[token.text] += " " in token.text
+        apart.update(_join_neighbours([token.text for token in tokens]))
+    if count < MIN_SENTENCES or not marked:
         return None
-    written = _most_usual(pieces)
-    names = [text for text, times in joined.items() if times > apart[text]]
+    written = _find_usual_words(pieces)
+    names = [text for text, times in spaced_words.items() if times > apart[text]]
     seen = Counter(chain.from_iterable(set(text) for text, _ in found))
-    usual = [sign for sign, times in seen.items() if times >= SELDOM]
-    return Tokenizer(_regression(found, breaks), written, names, usual)
+    usual = [sign for sign, times in seen.items() if times >= MIN_STRETCHES]
+    return Tokenizer(_fit_regression(found, breaks), written, names, usual)
 
 
-def _runs(texts: Sequence[str]) -> Iterator[str]:
+def _join_neighbours(texts: Sequence[str]) -> Iterator[str]:
     """Yield neighbouring tokens joined by blanks, as if they were one word."""
     for size in (2, 3):
         yield from (" ".join(texts[place : place + size]) for place in range(len(texts) - size + 1))
 
 
-def _most_usual(pieces: Mapping[tuple[str, tuple[str, ...]], int]) -> dict[str, tuple[str, ...]]:
+def _find_usual_words(
+    pieces: Mapping[tuple[str, tuple[str, ...]], int],
+) -> dict[str, tuple[str, ...]]:
     best: dict[str, tuple[int, tuple[str, ...]]] = {}
     for (text, words), times in sorted(pieces.items()):
-        whole = (
-            (text,) if "".join(words) == text else words
-        )  # that is a cut, which is learned as such
+        # Words that concatenate to the token are a cut, which the regression learns.
+        spelled = (text,) if "".join(words) == text else words
         if times > best.get(text, (0, ()))[0]:
-            best[text] = (times, whole)
+            best[text] = (times, spelled)
     return {text: words for text, (_, words) in best.items() if words != (text,)}
 
 
@@ -282,63 +283,63 @@ def _cut_stretches(tokens: Iterable[Token]) -> Iterator[tuple[str, list[int]]]:
         yield text, cuts
 
 
-def _parts(text: str) -> list[str]:
-    return [text[place : place + LONGEST] for place in range(0, len(text), LONGEST)]
+def _break_long_stretch(text: str) -> list[str]:
+    return [text[place : place + MAX_STRETCH] for place in range(0, len(text), MAX_STRETCH)]
 
 
-def _stretches(texts: Sequence[str], breaks: Iterable[int] = ()) -> list[Stretch]:
+def _pair_with_next(texts: Sequence[str], breaks: Iterable[int] = ()) -> list[Stretch]:
     """Pair each stretch with the character class that the next one begins with.
 
     The class is empty before a break.
     """
     ends = {place - 1 for place in breaks} | {len(texts) - 1}
     return [
-        (text, "" if place in ends else kind_of_first(texts[place + 1]))
+        (text, "" if place in ends else get_first_kind(texts[place + 1]))
         for place, text in enumerate(texts)
     ]
 
 
-def kind_of_first(text: str) -> str:
+def get_first_kind(text: str) -> str:
     """Return the class of a stretch's first character: A, a, 0, or the character itself."""
     first = text[:1]
     return "A" if first.isupper() else "a" if first.isalpha() else "0" if first.isdigit() else first
 
 
-def _regression(
+def _fit_regression(
     found: Sequence[tuple[str, list[int]]], breaks: Iterable[int]
 ) -> NDArray[np.float32]:
     """Fit the weights of the features by logistic regression: a cut where their sum is above 0."""
-    stretches = _stretches([text for text, _ in found], breaks)
+    stretches = _pair_with_next([text for text, _ in found], breaks)
     counts: Counter[tuple[Stretch, tuple[int, ...]]] = Counter(
         (stretch, tuple(cuts))
         for stretch, (_, cuts) in zip(stretches, found, strict=True)
-        if 1 < len(stretch[0]) <= LONGEST
+        if 1 < len(stretch[0]) <= MAX_STRETCH
     )
     own = sorted(counts)
     weights, squares = np.zeros(SIZE, np.float32), np.full(SIZE, 1e-8, np.float32)
     if not own:
         return weights
-    features, which, places = features_of([stretch for stretch, _ in own])
+    features, which, places = compute_features([stretch for stretch, _ in own])
     cuts = [set(places) for _, places in own]
-    truth = np.array(
+    target = np.array(
         [
             place in cuts[number]
             for number, place in zip(which.tolist(), places.tolist(), strict=True)
         ]
     )
-    much = np.log2(1 + np.array([counts[one] for one in own], np.float32))[which]
+    weight = np.log2(1 + np.array([counts[one] for one in own], np.float32))[which]
     draws = np.random.default_rng(0)
-    for _ in range(max(EPOCHS, ceil(STEPS / ceil(len(features) / ROWS)))):
+    for _ in range(max(EPOCHS, ceil(STEPS / ceil(len(features) / BATCH_SIZE)))):
         order = draws.permutation(len(features))
-        for begin in range(0, len(order), ROWS):
-            rows = order[begin : begin + ROWS]
+        for begin in range(0, len(order), BATCH_SIZE):
+            rows = order[begin : begin + BATCH_SIZE]
             chosen = features[rows]
             score = np.clip(weights[chosen].sum(1), -30, 30)
-            away = (1 / (1 + np.exp(-score)) - truth[rows]) * much[rows]
-            slope = (
-                np.bincount(chosen.ravel(), np.repeat(away, chosen.shape[1]), SIZE) / len(rows)
-                + DECAY * weights
+            residual = (1 / (1 + np.exp(-score)) - target[rows]) * weight[rows]
+            gradient = (
+                np.bincount(chosen.ravel(), np.repeat(residual, chosen.shape[1]), SIZE) / len(rows)
+                + WEIGHT_DECAY * weights
             )
-            squares += slope**2
-            weights -= RATE * slope / np.sqrt(squares)
+            squares += gradient**2
+            weights -= LEARNING_RATE * gradient / np.sqrt(squares)
     return (np.rint(weights * UNIT) / UNIT).astype(np.float32)
