@@ -28,7 +28,7 @@ from ensue.decoding.rollout import rollout
 from ensue.decoding.sampling import SamplingSettings
 from ensue.decoding.stepper import Rules
 from ensue.layers import RecurrentSettings
-from ensue.models.compiled import Compiled, compiled
+from ensue.models.compiled import Compiled, compile_model
 from ensue.models.quantisation import quantise
 from ensue.models.sequence import SequenceModel, SequenceSettings
 
@@ -287,7 +287,7 @@ def lstm_512(table: Table, threads: int) -> None:
     own |= {"fp32, 16 streams": ours(model, 16), "int8, 16 streams": ours(narrow["int8"], 16)}
     others = {"nn.LSTM": module(nn.LSTM, 512, 3), "LSTMCell": cells(nn.LSTMCell, 512, 3)}
     table.add("LSTM 512 x 3", own, others, 64)
-    assert isinstance(compiled(model), Compiled)
+    assert isinstance(compile_model(model), Compiled)
     table.add_roofs(model, "LSTM 512 x 3", threads)
 
 

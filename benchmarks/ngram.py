@@ -27,7 +27,7 @@ import torch
 from tables import conditions, write_table
 
 from ensue.models.ngram import Ngram, NgramSettings, estimate, kernels
-from ensue.models.ngram.levels import with_starts
+from ensue.models.ngram.levels import add_starts
 from ensue.training.folder.arrays import map_arrays, pack_arrays
 
 DATA = Path(os.environ.get("ENSUE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -239,7 +239,7 @@ def asking(
         sizes[what] = [f"{held / grams:.2f} in the file, {used / grams:.2f} in use"]
     queries: dict[str, list[str]] = {}
     for number, (_, ids) in enumerate(texts):
-        whole = with_starts(ids, offsets_of(ids, vocabulary), len(vocabulary)).astype(np.int64)
+        whole = add_starts(ids, offsets_of(ids, vocabulary), len(vocabulary)).astype(np.int64)
         text = np.append(np.full(4, -1), whole)[None]
         real = whole != len(vocabulary)
         for what, each in by_turns(models, text, int(real.sum()), folder, kenlm, number).items():

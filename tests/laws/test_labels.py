@@ -17,7 +17,7 @@ from ensue.heads import LABEL_HEADS, Regression
 from ensue.layers import ENCODERS
 from ensue.layers.pooling import POOLINGS, Pooling
 from ensue.models.classifier import ClassifierSettings
-from ensue.models.classifiers import classifier_names, classifier_settings, sized_classifier
+from ensue.models.classifiers import classifier_names, classifier_settings, resize_classifier
 from ensue.settings import read
 
 FEATURES, SIZE, CLOSE = 4, 3, 1e-9
@@ -150,7 +150,7 @@ def test_padding_changes_nothing(body: str, pooling: str) -> None:
 
 
 def sized(settings: ClassifierSettings) -> ClassifierSettings:
-    made = sized_classifier(settings, "tiny")
+    made = resize_classifier(settings, "tiny")
     assert isinstance(made, ClassifierSettings)
     return made.model_copy(update={"embedding": settings.embedding})
 
@@ -220,7 +220,7 @@ test_tree.py."""
 
 @pytest.mark.parametrize("name", [name for name in classifier_names() if name not in OTHERS])
 def test_every_name_stands_for_a_model_that_comes_back_from_its_arrays(name: str) -> None:
-    settings = sized_classifier(classifier_settings(name), "tiny")
+    settings = resize_classifier(classifier_settings(name), "tiny")
     shape = Fields({"symbol": 9}, 2, 1, 2)
     model, again = (settings.build(shape, "multiclass", SIZE) for _ in range(2))  # type: ignore[attr-defined]
     if hasattr(model, "fit"):

@@ -11,7 +11,7 @@ from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.ngram import Ngram, NgramSettings, estimate
 from ensue.models.sequence import SequenceModel, SequenceSettings
-from ensue.models.sizes import MODELS, SIZES, model_names, model_settings, sized
+from ensue.models.sizes import MODELS, SIZES, model_names, model_settings, resize_model
 from ensue.settings import Settings, assign, read, to_plain
 
 SIZE, BATCH, TIME = 5, 2, 7
@@ -186,7 +186,7 @@ def test_a_name_chooses_a_model() -> None:
 
 
 def test_each_size_is_larger_than_the_one_before() -> None:
-    networks = [sized(model_settings("window"), size).build(SIZE) for size in SIZES]
+    networks = [resize_model(model_settings("window"), size).build(SIZE) for size in SIZES]
     counts = [sum(array.size for array in network.arrays().values()) for network in networks]
     assert counts == sorted(set(counts))
-    assert sized(model_settings("ngram"), "large") == model_settings("ngram")
+    assert resize_model(model_settings("ngram"), "large") == model_settings("ngram")

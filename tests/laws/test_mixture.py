@@ -130,8 +130,8 @@ def test_is_what_the_formula_says() -> None:
 def test_a_long_tune_part_is_thinned(monkeypatch: pytest.MonkeyPatch) -> None:
     batches = [sample_of(mixture(), 8, 200)] * 2
     whole = evidence_of(batches)
-    monkeypatch.setattr(module, "MAX_HELD", 1000 * SIZE)
-    monkeypatch.setattr(module, "FEWEST_STEPS", 0)
+    monkeypatch.setattr(module, "MAX_PROBABILITIES", 1000 * SIZE)
+    monkeypatch.setattr(module, "MIN_STEPS", 0)
     thin = evidence_of(batches)
     assert (len(whole.target), len(thin.target)) == (3000, 1000)
     assert torch.equal(thin.target, whole.target[::3])
@@ -144,8 +144,8 @@ def test_thinned_however_many_symbols_there_are_and_however_short_the_batches(
     size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Batches of one step each cannot be halved: a loop that tried to never ended."""
-    monkeypatch.setattr(module, "MAX_HELD", 2_000)
-    monkeypatch.setattr(module, "MOST_HELD", 2_000_000)
+    monkeypatch.setattr(module, "MAX_PROBABILITIES", 2_000)
+    monkeypatch.setattr(module, "MAX_PROBABILITIES_OF_MIN_STEPS", 2_000_000)
     held = 2_000_000 // size
     assert module.max_steps(size) == held
     monkeypatch.setattr(module, "max_steps", lambda size: held)
@@ -182,7 +182,7 @@ def test_the_cold_beginning_of_a_stream_is_no_evidence() -> None:
         ),
     ]
     at_once, in_two = (
-        gather_fit_data(network(), ngram(), one, 120, unread=7) for one in ([whole], halves)
+        gather_fit_data(network(), ngram(), one, 120, skipped=7) for one in ([whole], halves)
     )
     assert torch.equal(at_once.target, whole["target"][:, 7:].flatten())
     assert torch.equal(at_once.target.sort()[0], in_two.target.sort()[0])
@@ -227,7 +227,7 @@ def test_fitting_is_deterministic_and_survives_few_steps() -> None:
 def test_fitting_part_by_part_gives_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     evidence = evidence_of([sample_of(mixture(), 4, 50)])
     at_once = fit_mixture(evidence)
-    monkeypatch.setattr(module, "TOGETHER", 8 * SIZE)
+    monkeypatch.setattr(module, "CHUNK", 8 * SIZE)
     assert [len(part.target) for part in evidence.parts(8)][-1] < 8
     torch.testing.assert_close(fit_mixture(evidence).weights, at_once.weights, atol=1e-6, rtol=0)
 

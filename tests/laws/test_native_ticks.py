@@ -11,7 +11,7 @@ from ensue.decoding.constraints.matching import Matching
 from ensue.decoding.rollout import collect, rollout
 from ensue.decoding.sampling import SamplingSettings
 from ensue.decoding.stepper import Rules
-from ensue.models.compiled import Compiled, compiled
+from ensue.models.compiled import Compiled, compile_model
 from ensue.models.contract import Autoregressive
 from ensue.models.mixture import Mixture
 from ensue.models.ngram import NgramSettings, estimate
@@ -81,10 +81,10 @@ def both(monkeypatch: pytest.MonkeyPatch):
     def compare(
         model: Autoregressive, *args: object, tolerance: float = 1e-4, **more: object
     ) -> None:
-        assert isinstance(compiled(model), Compiled)
+        assert isinstance(compile_model(model), Compiled)
         mine = written(model, *args, **more)
         with monkeypatch.context() as patch:
-            patch.setattr(writing, "compiled", lambda model: model)
+            patch.setattr(writing, "compile_model", lambda model: model)
             other = written(model, *args, **more)
         assert mine.keys() == other.keys()
         for number, sample in mine.items():
@@ -148,8 +148,8 @@ def test_a_change_of_the_parameters_is_seen(both) -> None:
     both(model, {})
     model.load({name: array * 0.5 for name, array in model.arrays().items()})
     both(model, {})
-    assert compiled(model).ticks is compiled(model).ticks
-    assert compiled(model.train()) is model
+    assert compile_model(model).ticks is compile_model(model).ticks
+    assert compile_model(model.train()) is model
 
 
 @native
@@ -171,12 +171,12 @@ def test_a_mixture_asks_the_kernels_for_its_network(monkeypatch: pytest.MonkeyPa
     counted = estimate(ids, np.array([0, 2000]), SIZE, NgramSettings(order=2))
     for weigh in ("fp32", "int8"):
         mixture = quantise(Mixture(network(), counted, weights), weigh)
-        fast = compiled(mixture)
+        fast = compile_model(mixture)
         assert isinstance(fast, Mixture)
         assert isinstance(fast.network, Compiled)
         mine = written(mixture, {"top_k": 30}, rows=3, length=30)
         with monkeypatch.context() as patch:
-            patch.setattr(writing, "compiled", lambda model: model)
+            patch.setattr(writing, "compile_model", lambda model: model)
             other = written(mixture, {"top_k": 30}, rows=3, length=30)
         assert {number: one.ids.tolist() for number, one in mine.items()} == {
             number: one.ids.tolist() for number, one in other.items()

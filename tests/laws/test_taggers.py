@@ -126,7 +126,7 @@ def test_a_word_is_spelled_the_same_wherever_it_stands(examples: Examples) -> No
     own."""
     model = made("bidirectional, crf", examples)
     batch = tensors(examples, 0, 1, 2)
-    spelled = model._spelled(batch)  # type: ignore[attr-defined]
+    spelled = model._encode_spelling(batch)  # type: ignore[attr-defined]
     torch.testing.assert_close(spelled[0, 0], spelled[0, 3])
     for row, step in ((0, 1), (1, 0), (2, 3)):
         characters = batch["character"][row, step][None]

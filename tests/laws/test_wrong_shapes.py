@@ -17,7 +17,7 @@ from ensue.engine import native, packed_paths, start, trace
 from ensue.engine.layout import Layout
 from ensue.layers import BidirectionalSettings, ConvolutionSettings, Recurrent, WindowSettings
 from ensue.layers.pooling import Pooling
-from ensue.models.compiled import Compiled, compiled
+from ensue.models.compiled import Compiled, compile_model
 from ensue.models.ngram import NgramSettings, count, estimate
 from ensue.models.sequence import SequenceSettings
 
@@ -134,7 +134,7 @@ def test_a_symbol_that_is_none_never_reaches_the_kernels() -> None:
         .build(5)
         .eval()
     )
-    asked = compiled(model)
+    asked = compile_model(model)
     for one in (model, asked):
         with pytest.raises(
             ValueError, match=r"go from 0 to 4294967296, (and the symbols|not) from 0 to 5"

@@ -31,7 +31,7 @@ from ensue.layers import (
     WindowSettings,
 )
 from ensue.layers.pooling import POOLINGS, Pooling
-from ensue.models.compiled import compiled
+from ensue.models.compiled import compile_model
 from ensue.models.ngram import NgramSettings, estimate
 from ensue.models.sequence import SequenceSettings
 from ensue.state import map_state
@@ -123,7 +123,7 @@ class Call:
         self.steps = 1 if tick else self.steps
         self.x, self.state = self._ids(SIZE + 1), model.initial(self.rows)
         self.lengths = None if tick else self._some_lengths()
-        asked = compiled(model) if tick else model
+        asked = compile_model(model) if tick else model
 
         def call() -> Any:
             with torch.no_grad():

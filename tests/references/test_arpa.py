@@ -181,5 +181,5 @@ def test_a_byte_order_mark_and_packed_files_are_read(ending: str, tmp_path: Path
     assert path.read_bytes()[:2] == pack(b"x")[:2] or not ending
     again, _ = read_arpa(path)
     np.testing.assert_allclose(
-        again.table.rungs[1].probability, model.table.rungs[1].probability, rtol=1e-6
+        again.table.orders[1].probability, model.table.orders[1].probability, rtol=1e-6
     )

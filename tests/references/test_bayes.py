@@ -68,7 +68,7 @@ def test_any_language_models_can_stand_for_the_labels() -> None:
     model = NgramBayesSettings(likelihood_exponent=1.0).build(SHAPE, "multiclass", 2)
     settings = NgramSettings(order=3, smoothing="witten-bell")
     parts = [train.select(np.flatnonzero(train.static["target"] == label)) for label in (0, 1)]
-    model.models = [estimate(*model._ended(part), 3, settings) for part in parts]
+    model.models = [estimate(*model._append_ends(part), 3, settings) for part in parts]
     batch = make_batch(train, np.arange(15)).map(torch.from_numpy)
     likelihood = model.likelihood(model.models, batch)
     for label, one in enumerate(model.models):
@@ -103,7 +103,7 @@ def test_order_and_exponent_are_chosen_on_the_tune_part() -> None:
         for exponent in (1.0, 0.5, 0.25)
     )
     sure = fitted(train, validation, order=1, smoothing="witten-bell")
-    assert sure.temper < 0.6
+    assert sure.exponent < 0.6
 
 
 def fitted(train: Examples, validation: Examples, **settings) -> NgramBayes:

@@ -117,7 +117,9 @@ def joint(
     "words", [["the", "dog", "barks"], ["Berta", "sees", "cogs"], ["old"], ["42", "dogs", "?"]]
 )
 def test_the_hidden_markov_model_is_that_of_all_sequences(steps, words, order, monkeypatch):
-    monkeypatch.setattr("ensue.models.baselines.hmm.MOST", 64 if order == 2 else len(TAGS) - 1)
+    monkeypatch.setattr(
+        "ensue.models.baselines.hmm.MAX_TRIGRAM_TAGS", 64 if order == 2 else len(TAGS) - 1
+    )
     chances = HMMSettings().build(SIZES).fit(steps)(make_batch(words))
     every = list(product(TAGS, repeat=len(words)))
     chance_of = cache(transition(order))

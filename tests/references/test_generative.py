@@ -61,7 +61,7 @@ def test_networks_learn_from_the_examples_of_their_label_alone() -> None:
     ]
     assert learned == [True, False, True]
     assert made.prior.grad is not None
-    assert made.log_temper.grad is not None
+    assert made.log_exponent.grad is not None
     probability = made.eval()(batch([[0, 3], [2, 1, 1]], [0, 2])).probs.gather(
         1, torch.tensor([[0], [2]])
     )

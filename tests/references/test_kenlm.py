@@ -52,13 +52,13 @@ class Language:
         """Give log10 of probability and back-off weight of every n-gram."""
         found: dict[tuple[int, ...], tuple[float, float]] = {}
         grams: list[tuple[int, ...]] = [(id,) for id in range(self.model.size + 1)]
-        for n, rung in enumerate(self.model.table.rungs, 1):
+        for n, level in enumerate(self.model.table.orders, 1):
             if n > 1:
-                pairs = zip(rung.follow.context.tolist(), rung.symbol.tolist(), strict=True)
+                pairs = zip(level.follow.context.tolist(), level.symbol.tolist(), strict=True)
                 grams = [(*grams[context], symbol) for context, symbol in pairs]
-            backoff = np.log10(rung.backoff) if len(rung.backoff) else np.zeros(len(grams))
+            backoff = np.log10(level.backoff) if len(level.backoff) else np.zeros(len(grams))
             found |= dict(
-                zip(grams, zip(np.log10(rung.probability), backoff, strict=True), strict=True)
+                zip(grams, zip(np.log10(level.probability), backoff, strict=True), strict=True)
             )
         return found
 
@@ -125,7 +125,7 @@ def test_lmplz_estimates_the_same(kind: str, order: int) -> None:
     language = learn(read_lines(f"{kind}.txt"), order)
     with lzma.open(SHARED / f"{kind}.{order}.arpa.xz", "rt") as file:
         expected = list(rows(file))
-    assert len(expected) == sum(len(rung.symbol) for rung in language.model.table.rungs)
+    assert len(expected) == sum(len(level.symbol) for level in language.model.table.orders)
     assert_same_grams(language, expected)
 
 

@@ -121,7 +121,7 @@ def test_counting_in_runs_is_counting_at_once(
     ids, offsets = flat(data.draw(texts(size)))
     expected = count(ids, offsets, size, order)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spilling, "FEWEST", data.draw(st.integers(1, 30)))
+        patch.setattr(spilling, "MIN_ROWS", data.draw(st.integers(1, 30)))
         if not with_kernels:
             patch.setattr(kernels, "library", lambda: None)
         assert_same(spilling.count_in_runs(ids, offsets, size, order, memory=1), expected)
@@ -201,7 +201,7 @@ def test_sizes_of_records() -> None:
     note."""
     text = np.minimum(np.random.default_rng(0).zipf(1.2, 300_000), 3000) - 1
     model = estimate(text, np.array([0, len(text)]), 3000, NgramSettings(order=5))
-    grams = sum(len(rung.symbol) for rung in model.table.rungs)
+    grams = sum(len(level.symbol) for level in model.table.orders)
     for quantised, most in ((False, 10), (True, 5)):
         small = model.packed(quantised)
         assert isinstance(small.table, PackedTable)
@@ -266,8 +266,8 @@ def test_a_packed_model_is_written_as_arpa(tmp_path) -> None:
     small = estimate(text, offsets, 30, NgramSettings(order=3)).packed()
     write_arpa(small, tmp_path / "a.arpa", [str(id) for id in range(30)], 0, 1)
     again, _ = read_arpa(tmp_path / "a.arpa")
-    assert [len(rung.symbol) for rung in again.table.rungs] == [
-        len(rung.symbol) for rung in small.table.rungs
+    assert [len(level.symbol) for level in again.table.orders] == [
+        len(level.symbol) for level in small.table.orders
     ]
 
 
@@ -275,5 +275,5 @@ def test_a_packed_table_has_learned_as_many_numbers_as_a_plain_one() -> None:
     plain = estimate(*text_of(300), 300, NgramSettings(order=3))
     assert plain.packed().parameter_count == plain.parameter_count
     assert plain.parameter_count == sum(
-        len(rung.probability) + len(rung.backoff) for rung in plain.table.rungs
+        len(level.probability) + len(level.backoff) for level in plain.table.orders
     )

@@ -13,7 +13,7 @@ from ensue.errors import SettingError
 from ensue.models.ngram import NgramSettings, estimate
 from ensue.models.ngram.counts import count
 from ensue.models.ngram.estimation import fit
-from ensue.models.ngram.held_out import nats_by_order, nats_of, steps_of
+from ensue.models.ngram.held_out import compute_nats, find_steps, nats_by_order
 from ensue.models.ngram.smoothing import KneserNey
 from ensue.models.ngram.tuned_discounts import choose_discounts
 
@@ -208,7 +208,7 @@ def test_tuned_discounts_are_the_best_for_the_tuning_part() -> None:
     assert len(tuned.given) == order
 
     def nats(smoothing: KneserNey) -> float:
-        return float(nats_of(counts, list(steps_of(counts, part))[:order], smoothing))
+        return float(compute_nats(counts, list(find_steps(counts, part))[:order], smoothing))
 
     least = nats(tuned)
     assert least < nats(KneserNey()) - 1

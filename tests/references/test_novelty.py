@@ -16,7 +16,7 @@ from ensue.data.dataset_writer import encode_corpus
 from ensue.decoding import copies
 from ensue.decoding.copies import Whole, longest_copies, shares_seen
 from ensue.decoding.novelty import TrainingData
-from ensue.models.ngram.suffixes import sorted_suffixes
+from ensue.models.ngram.suffixes import sort_suffixes
 
 ids = st.lists(st.integers(0, 2), max_size=60)
 words = st.lists(st.sampled_from(["a", "ab", "é", "日本", "e\u0301", "b"]), max_size=12).map(
@@ -43,12 +43,12 @@ def test_suffixes_are_in_order(text, kind, scale):
     # Large ids leave room for few symbols in a packed key, so that the doubling has work to do.
     scaled = [id * scale for id in text] if kind is not np.uint8 else text
     expected = sorted(range(len(text)), key=lambda at: scaled[at:])
-    assert sorted_suffixes(np.array(scaled, dtype=kind)).tolist() == expected
+    assert sort_suffixes(np.array(scaled, dtype=kind)).tolist() == expected
 
 
 @pytest.mark.parametrize("text", [[1] * 300, [0, 1] * 150, [5], [*range(200)] * 3])
 def test_suffixes_of_periodic_texts_are_in_order(text):
-    assert sorted_suffixes(np.array(text)).tolist() == sorted(
+    assert sort_suffixes(np.array(text)).tolist() == sorted(
         range(len(text)), key=lambda at: text[at:]
     )
 

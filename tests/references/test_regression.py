@@ -42,7 +42,7 @@ def test_numbers_are_ridge_regression():
     )
     model.fit(train, tune)
     batch = make_batch(train, np.arange(300)).map(torch.from_numpy)
-    features = model._scaled(model.features(batch)).numpy()
+    features = model._standardise(model.features(batch)).numpy()
     wanted = batch["target"].double().numpy()
     penalty = np.diag([2 * 0.01 * 300.0] * (features.shape[1] - 1) + [0.0])
     closed = np.linalg.solve(features.T @ features + penalty, features.T @ wanted)

@@ -18,7 +18,7 @@ from ensue.data.readers.trees import Trees
 from ensue.data.trees import FORM, parse_tree
 from ensue.errors import DataError
 from ensue.models.tree import TreeModel, TreeSettings
-from ensue.models.tree_levels import levels_of
+from ensue.models.tree_levels import plan_levels
 
 Nested = st.recursive(
     st.integers(1, 7), lambda inner: st.lists(inner, min_size=1, max_size=2), max_leaves=8
@@ -168,7 +168,7 @@ def test_a_batch_is_learned_ten_times_faster_level_by_level(cell):
 @given(trees=st.lists(Wide, min_size=1, max_size=5))
 def test_levels_have_each_node_once_after_its_children(trees):
     batch = make_batch(trees)
-    levels = levels_of(batch["parent"].numpy(), batch.lengths.numpy())
+    levels = plan_levels(batch["parent"].numpy(), batch.lengths.numpy())
     place = {node: number for number, level in enumerate(levels) for node in level.nodes.tolist()}
     assert len(place) == int(batch.lengths.sum()) == sum(len(level.nodes) for level in levels)
     time = batch["parent"].shape[1]
@@ -258,7 +258,7 @@ def test_a_deep_tree_is_read_and_learned_without_recursion():
     steps = {
         name: torch.from_numpy(field)[None] for name, field in codec.encode(tree.content)[0].items()
     }
-    assert len(levels_of(steps["parent"].numpy(), np.array([2 * depth + 1]))) == depth + 1
+    assert len(plan_levels(steps["parent"].numpy(), np.array([2 * depth + 1]))) == depth + 1
     fields = {**steps, "target": torch.tensor([1]), "counted": torch.ones(1, 1)}
     model, one = network("binary").train(), torch.ones(1)
     model.loss(Batch(fields, torch.tensor([2 * depth + 1]), one, one))[0].nats.sum().backward()

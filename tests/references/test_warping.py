@@ -11,7 +11,7 @@ from ensue.data.feeds import make_batch
 from ensue.data.labelled import Fields
 from ensue.errors import RunError, SettingError
 from ensue.models.baselines.dtw import DTW, DTWSettings
-from ensue.models.baselines.dtw_kernel import distances, shortened
+from ensue.models.baselines.dtw_kernel import compute_distances, downsample
 
 
 def by_hand(one: np.ndarray, other: np.ndarray, window: float) -> float:
@@ -44,7 +44,7 @@ def test_distances(window, lengths, monkeypatch):
     queries, examples = (
         [draws.normal(size=(length, 2)) for length in lengths * 2] for _ in range(2)
     )
-    found = distances(*padded(queries), *padded(examples), window)
+    found = compute_distances(*padded(queries), *padded(examples), window)
     expected = [[by_hand(one, other, window) for other in examples] for one in queries]
     assert found.numpy() == pytest.approx(np.array(expected), abs=1e-6)
 
@@ -137,7 +137,7 @@ def test_where_there_are_no_neighbours(shape, kind, message):
 
 def test_long_sequences_are_shortened():
     numbers = torch.arange(10.0)[None, :, None].repeat(2, 1, 1)
-    short, lengths = shortened(numbers, torch.tensor([10, 3]), 5)
+    short, lengths = downsample(numbers, torch.tensor([10, 3]), 5)
     assert short[0, :, 0].tolist() == [0.5, 2.5, 4.5, 6.5, 8.5]
     assert (short[1, :3, 0].tolist(), lengths.tolist()) == ([0, 1, 2], [5, 3])
 
@@ -145,9 +145,10 @@ def test_long_sequences_are_shortened():
 def test_what_is_alike_is_at_no_distance_and_alone_nothing_differs():
     draws = torch.Generator().manual_seed(0)
     examples, lengths = 50 + torch.randn(9, 12, 5, generator=draws), torch.full((9,), 12)
-    found = distances(examples, lengths, examples, lengths, 0.2)
+    found = compute_distances(examples, lengths, examples, lengths, 0.2)
     assert found.diagonal().tolist() == [0.0] * 9
     for row in range(9):
         assert torch.equal(
-            distances(examples[row:][:1], lengths[:1], examples, lengths, 0.2)[0], found[row]
+            compute_distances(examples[row:][:1], lengths[:1], examples, lengths, 0.2)[0],
+            found[row],
         )

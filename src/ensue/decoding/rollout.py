@@ -13,7 +13,7 @@ from torch import Tensor
 from ensue.decoding.sampling import SamplingSettings
 from ensue.decoding.stepper import Draw, InKernels, Row, Rules, Stepper, SymbolBySymbol
 from ensue.errors import PromptError
-from ensue.models.compiled import Compiled, compiled
+from ensue.models.compiled import Compiled, compile_model
 from ensue.models.contract import Autoregressive
 from ensue.state import State, map_state, select_rows, walk_tensors
 
@@ -69,7 +69,7 @@ def rollout(
     ]
     if not rows or not rules.length or not rows[0].allowed.any():
         return
-    stepper = _stepper(compiled(model), prompts, filters, rules, seed)
+    stepper = _stepper(compile_model(model), prompts, filters, rules, seed)
     while rows:
         written = [_append(row, draw) for row, draw in zip(rows, stepper.step(rows), strict=True)]
         yield Step(

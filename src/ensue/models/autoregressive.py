@@ -77,17 +77,17 @@ class AutoregressiveForecaster(ParameterMixin, Predictor, Forecasting):
 
     def _raw(self, batch: Batch[Tensor]) -> Tensor:
         values = torch.cat([batch["past"], batch["target"][:, :-1]], 1)
-        x = torch.cat([values, self._lagged(values), self._others(batch)], 2)
+        x = torch.cat([values, self._add_lag(values), self._covariates(batch)], 2)
         y, _ = self.body(x, self.body.initial(len(x)))
         features = torch.cat([self.dropout(y), x], 2)[:, self.sizes.window - 1 :]
         return self.head.raw(features)
 
-    def _lagged(self, values: Tensor) -> Tensor:
+    def _add_lag(self, values: Tensor) -> Tensor:
         """Return, for each value, the one that lies a season before the next."""
         before = values[:, :1].expand(-1, self.lag - 1, -1)
         return torch.cat([before, values], 1)[:, : values.shape[1]]
 
-    def _others(self, batch: Batch[Tensor]) -> Tensor:
+    def _covariates(self, batch: Batch[Tensor]) -> Tensor:
         """Return the covariates and flags of each step but the last.
 
         They are (batch, window + horizon - 1, features).
@@ -109,11 +109,11 @@ class AutoregressiveForecaster(ParameterMixin, Predictor, Forecasting):
     @torch.no_grad()
     def draw(self, batch: Batch[Tensor], uniforms: Uniforms) -> Tensor:
         """Sample step by step; each path continues from its own samples."""
-        past, others, scale = batch["past"], self._others(batch), batch["scale"]
-        window, ahead = past.shape[1], others.shape[1] - past.shape[1] + 1
+        past, covariates, scale = batch["past"], self._covariates(batch), batch["scale"]
+        window, ahead = past.shape[1], covariates.shape[1] - past.shape[1] + 1
         state = self.body.initial(len(past))
         if window > 1:
-            x = torch.cat([past, self._lagged(past), others[:, :window]], 2)[:, :-1]
+            x = torch.cat([past, self._add_lag(past), covariates[:, :window]], 2)[:, :-1]
             _, state = self.body(x, state)
         first, second = uniforms(0)
         paths = len(first)
@@ -122,12 +122,12 @@ class AutoregressiveForecaster(ParameterMixin, Predictor, Forecasting):
         for step in range(ahead):
             at = window - 1 + step
             lagged = values[:, max(at + 1 - self.lag, 0)]
-            x = torch.cat([values[:, at], lagged, others[rows, at]], 1)[:, None]
+            x = torch.cat([values[:, at], lagged, covariates[rows, at]], 1)[:, None]
             y, state = self.body(x, state)
             raw = self.head.raw(torch.cat([self.dropout(y), x], 2))[:, 0]
             first, second = (
                 one.flatten(0, 1) for one in (uniforms(step) if step else (first, second))
             )
-            drawn = self.head.draw(self.head.distribution(raw, scale), first, second)
-            values = torch.cat([values, drawn[:, None].to(values)], 1)
+            sampled = self.head.draw(self.head.distribution(raw, scale), first, second)
+            values = torch.cat([values, sampled[:, None].to(values)], 1)
         return values[:, window:].unflatten(0, (paths, len(past)))

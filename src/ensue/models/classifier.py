@@ -19,7 +19,7 @@ from ensue.layers import ENCODERS, Unidirectional, UnidirectionalSettings
 from ensue.layers.padding import without_padding
 from ensue.layers.pooling import Pooling
 from ensue.models.contract import Loss, Predictor
-from ensue.models.parameters import ParameterMixin, tables_of
+from ensue.models.parameters import ParameterMixin, build_embeddings
 from ensue.settings import Settings, choice
 from ensue.state import State
 
@@ -79,7 +79,7 @@ class Classifier(ParameterMixin, Predictor):
     ) -> None:
         super().__init__()
         self.settings, self.shape = settings, shape
-        self.tables = tables_of(shape.symbols, settings.embedding)
+        self.tables = build_embeddings(shape.symbols, settings.embedding)
         self.body = settings.body.build(len(shape.symbols) * settings.embedding + shape.numbers)
         self.pooling = Pooling(settings.pooling, self.body.width)
         features = self.pooling.features + shape.static
@@ -104,7 +104,7 @@ class Classifier(ParameterMixin, Predictor):
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
         """Return the distribution of the label of each row."""
-        return self.head(self.pooled(self.read(batch), batch))
+        return self.head(self.pool(self.read(batch), batch))
 
     def read(self, batch: Batch[Tensor]) -> Tensor:
         """Encode the steps, (batch, time, width)."""
@@ -112,39 +112,41 @@ class Classifier(ParameterMixin, Predictor):
         for name, table in self.tables.items():
             features = table(batch[name])
             if self.training and self.settings.token_dropout:
-                kept = (
+                mask = (
                     torch.rand(batch[name].shape, device=features.device)
                     >= self.settings.token_dropout
                 )
-                features = features * kept[..., None]
+                features = features * mask[..., None]
             parts.append(features)
         if self.shape.numbers:
             parts.append(batch["numbers"])
         return self.body(self.input_dropout(torch.cat(parts, -1)), batch.lengths)
 
-    def pooled(self, read: Tensor, batch: Batch[Tensor]) -> Tensor:
+    def pool(self, read: Tensor, batch: Batch[Tensor]) -> Tensor:
         """Pool the encoded steps to the head's input, (batch, features)."""
         pooled = self.output_dropout(self.pooling(read, batch.lengths))
         return torch.cat([pooled, batch["static"]], 1) if self.shape.static else pooled
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
         """Return the loss of each row, and as `extra` the quantile loss and the auxiliary loss."""
-        batch = self._begun(batch) if self.training and self.settings.random_prefix else batch
+        batch = (
+            self._cut_prefixes(batch) if self.training and self.settings.random_prefix else batch
+        )
         read = self.read(batch)
-        nats, extra = self.head.cost(self.pooled(read, batch), batch["target"])
+        nats, extra = self.head.cost(self.pool(read, batch), batch["target"])
         if self.next is not None and self.training:
-            extra = self._next_nats(self.next, read, batch) + (0 if extra is None else extra)
+            extra = self._auxiliary_nats(self.next, read, batch) + (0 if extra is None else extra)
         return Loss(nats, batch.counts, extra), ()
 
-    def _begun(self, batch: Batch[Tensor]) -> Batch[Tensor]:
+    def _cut_prefixes(self, batch: Batch[Tensor]) -> Batch[Tensor]:
         """Cut some rows to random prefixes of at least one step."""
-        chance, share = torch.rand(2, len(batch.lengths), device=batch.lengths.device)
+        draw, share = torch.rand(2, len(batch.lengths), device=batch.lengths.device)
         short = (batch.lengths * share).ceil().long().clamp_min(1).minimum(batch.lengths)
         return replace(
-            batch, lengths=torch.where(chance < self.settings.random_prefix, short, batch.lengths)
+            batch, lengths=torch.where(draw < self.settings.random_prefix, short, batch.lengths)
         )
 
-    def _next_nats(self, head: Categorical, read: Tensor, batch: Batch[Tensor]) -> Tensor:
+    def _auxiliary_nats(self, head: Categorical, read: Tensor, batch: Batch[Tensor]) -> Tensor:
         """Return the weighted mean nats of the symbols after the first, (batch,)."""
         symbols, rest = batch[next(iter(self.shape.symbols))], (batch.lengths - 1).clamp_min(0)
         if symbols.shape[1] < 2:

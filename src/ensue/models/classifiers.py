@@ -25,7 +25,7 @@ from ensue.models.classifier import ClassifierSettings
 from ensue.models.contract import Predictor
 from ensue.models.sizes import SizeName
 from ensue.models.tree import TreeSettings
-from ensue.models.tree_leaves import LeavesOnly, of_sequence
+from ensue.models.tree_leaves import LeavesOnly, leaf_fields
 from ensue.settings import Settings, read_trusted
 
 NETWORKS: dict[str, type[Settings]] = {
@@ -99,7 +99,7 @@ def build_classifier(settings: Any, shape: Fields, kind: LabelKind, size: int) -
     """
     if not shape.children or isinstance(settings, TreeSettings):
         return settings.build(shape, kind, size)
-    return LeavesOnly(settings.build(of_sequence(shape), kind, size))
+    return LeavesOnly(settings.build(leaf_fields(shape), kind, size))
 
 
 def network_for_measurements(regular: bool) -> ClassifierSettings:
@@ -120,27 +120,27 @@ def network_for_measurements(regular: bool) -> ClassifierSettings:
     )
 
 
-def sized_classifier(settings: Settings, size: SizeName) -> Settings:
+def resize_classifier(settings: Settings, size: SizeName) -> Settings:
     """Set the size of a network; models fitted in closed form take their size from the data.
 
-    >>> sized_classifier(classifier_settings("lstm"), "tiny").body.layer.width
+    >>> resize_classifier(classifier_settings("lstm"), "tiny").body.layer.width
     64
     """
     embedding, width, depth = SIZES[size]
     if isinstance(settings, TreeSettings):
         return settings.model_copy(update={"embedding": embedding, "width": width})
     if isinstance(settings, LMBayesSettings):
-        sizes = {"embedding": embedding, "body": _sized(settings.sequence.body, width, depth)}
+        sizes = {"embedding": embedding, "body": _resize(settings.sequence.body, width, depth)}
         return settings.model_copy(update={"sequence": settings.sequence.model_copy(update=sizes)})
     if not isinstance(settings, ClassifierSettings):
         return settings
     body: Any = settings.body
     if isinstance(body, UnidirectionalSettings):
-        body = body.model_copy(update={"layer": _sized(body.layer, width, depth)})
-    return settings.model_copy(update={"embedding": embedding, "body": _sized(body, width, depth)})
+        body = body.model_copy(update={"layer": _resize(body.layer, width, depth)})
+    return settings.model_copy(update={"embedding": embedding, "body": _resize(body, width, depth)})
 
 
-def _sized(layer: Settings, width: int, depth: int) -> Settings:
+def _resize(layer: Settings, width: int, depth: int) -> Settings:
     sizes = {"width": width, "depth": depth}
     return layer.model_copy(
         update={name: sizes[name] for name in sizes.keys() & type(layer).model_fields.keys()}

@@ -21,7 +21,7 @@ from ensue.models.sequence import SequenceModel
 from ensue.native import fingerprint, library
 from ensue.state import State
 
-_made: WeakKeyDictionary[SequenceModel, tuple[list[int], Ticks]] = WeakKeyDictionary()
+_packed: WeakKeyDictionary[SequenceModel, tuple[list[int], Ticks]] = WeakKeyDictionary()
 """Packed weights of each network, and fingerprints of the parameters that they were packed from."""
 
 
@@ -50,21 +50,21 @@ class Compiled(WrapperMixin, Autoregressive):
         return Categorical(logits=logits, validate_args=False), self.ticks.state(memory)
 
 
-def compiled(model: Autoregressive) -> Autoregressive:
+def compile_model(model: Autoregressive) -> Autoregressive:
     """Return the model with its network compiled, alone or in a mixture; else the model itself.
 
     Weights are packed once, and again when a parameter has changed.
     """
     if isinstance(model, Mixture):
-        network = compiled(model.network)
+        network = compile_model(model.network)
         return model if network is model.network else Mixture(network, model.ngram, model.weights)
     if not isinstance(model, SequenceModel):
         return model
     parameters = list(model.parameters())
-    return Compiled(model, _ticks(model, parameters)) if _suits(model, parameters) else model
+    return Compiled(model, _ticks(model, parameters)) if _is_supported(model, parameters) else model
 
 
-def _suits(network: SequenceModel, parameters: list[nn.Parameter]) -> bool:
+def _is_supported(network: SequenceModel, parameters: list[nn.Parameter]) -> bool:
     if library() is None or network.training or not isinstance(network.body, Recurrent):
         return False
     if any(one.dtype != torch.float32 or one.device.type != "cpu" for one in parameters):
@@ -77,21 +77,21 @@ def _ticks(network: SequenceModel, parameters: list[nn.Parameter]) -> Ticks:
     # it was.
     dense = [parameter.detach().contiguous() for parameter in parameters]
     prints = [fingerprint(one.data_ptr(), 4 * one.numel()) for one in dense]
-    known = _made.get(network)
-    if known is None or known[0] != prints:
+    packed = _packed.get(network)
+    if packed is None or packed[0] != prints:
         with torch.no_grad():
-            known = _made[network] = prints, _compile(network)
-    return known[1]
+            packed = _packed[network] = prints, _compile(network)
+    return packed[1]
 
 
 def _compile(network: SequenceModel) -> Ticks:
     tick, body = Network(network.weights), cast(Recurrent, network.body)
     table = torch.eye(network.size + 1) if network.table is None else network.table.weight
-    y = _stack(tick, body, Source(table=table))
-    return Ticks(tick, _scores(tick, cast(CategoricalHead, network.head), y), network.size)
+    y = _write_layers(tick, body, Source(table=table))
+    return Ticks(tick, _write_head(tick, cast(CategoricalHead, network.head), y), network.size)
 
 
-def _stack(tick: Network, body: Recurrent, source: Source) -> int:
+def _write_layers(tick: Network, body: Recurrent, source: Source) -> int:
     """Write down all layers as Recurrent.forward computes them; return the output's place."""
     stream = y = -1
     for depth, cell in enumerate(body.cells):
@@ -117,7 +117,7 @@ def _stack(tick: Network, body: Recurrent, source: Source) -> int:
     return y
 
 
-def _scores(tick: Network, head: CategoricalHead, y: int) -> int:
+def _write_head(tick: Network, head: CategoricalHead, y: int) -> int:
     """Write down the head as Categorical.scores computes it."""
     scores = tick.row(head.size)
     if head.table is None:

@@ -29,18 +29,18 @@ from ensue.state import State, reset_rows
 
 FEATURES = 4
 """Number of features per step; see `compute_features`."""
-MAX_HELD = 2_000_000
+MAX_PROBABILITIES = 2_000_000
 """Maximum probabilities of each model that a fit holds.
 
 Longer validation parts are subsampled evenly.
 """
-FEWEST_STEPS, MOST_HELD = 1000, 20_000_000
+MIN_STEPS, MAX_PROBABILITIES_OF_MIN_STEPS = 1000, 20_000_000
 """A fit uses at least so many steps, however large the vocabulary, if they fit the second limit.
 
 The second limit is in probabilities: 320 MB for the two models.
 """
 
-TOGETHER = 1 << 16
+CHUNK = 1 << 16
 """Probabilities per chunk of a fit: arrays that fit a cache take a fifth of the time."""
 
 
@@ -115,8 +115,8 @@ class Mixture(Autoregressive):
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Distribution, State]:
         """Map inputs (batch, time) to the mixed distribution of the next symbol."""
-        network, ngram, known, state = query(self.network, self.ngram, inputs, state, lengths)
-        mixed = mix(self.weights.to(known.device), known, network, ngram)
+        network, ngram, features, state = query(self.network, self.ngram, inputs, state, lengths)
+        mixed = mix(self.weights.to(features.device), features, network, ngram)
         return Categorical(logits=mixed, validate_args=False), state
 
     @property
@@ -162,10 +162,10 @@ def query(
     # counts do not.
     log_network = cast(Categorical, ours).logits.double()
     log_ngram = _logs(cast(NextSymbol, theirs).probs, inputs.device)
-    known = compute_features(
+    features = compute_features(
         log_network, log_ngram, cast(NextSymbol, theirs).depth.to(inputs.device)
     )
-    return log_network, log_ngram, known, {"network": network_state, "ngram": ngram_state}
+    return log_network, log_ngram, features, {"network": network_state, "ngram": ngram_state}
 
 
 def _logs(probabilities: Tensor, device: torch.device) -> Tensor:
@@ -181,9 +181,9 @@ def compute_features(network: Tensor, ngram: Tensor, depth: Tensor) -> Tensor:
     return torch.stack([torch.ones_like(entropies[0]), *entropies, depth.double()], -1)
 
 
-def mix(weights: Tensor, known: Tensor, network: Tensor, ngram: Tensor) -> Tensor:
+def mix(weights: Tensor, features: Tensor, network: Tensor, ngram: Tensor) -> Tensor:
     """Interpolate log-probabilities (..., size); the result is not normalised."""
-    a, b = (known @ weights.T)[..., None].unbind(-2)
+    a, b = (features @ weights.T)[..., None].unbind(-2)
     return a * network + b * ngram
 
 
@@ -193,7 +193,7 @@ def gather_fit_data(
     ngram: Ngram,
     batches: Iterable[Batch[Tensor]],
     steps: int,
-    unread: int = 0,
+    skipped: int = 0,
 ) -> FitData:
     """Run both models over batches and collect evenly spread steps to fit a mixture on.
 
@@ -211,7 +211,7 @@ def gather_fit_data(
         state = start if state is None else reset_rows(state, start, batch.fresh)
         row_steps = 0 if fresh else row_steps
         places = torch.arange(time, device=batch["target"].device)
-        read = (places < batch.lengths[:, None]) & (places >= unread - row_steps)
+        read = (places < batch.lengths[:, None]) & (places >= skipped - row_steps)
         chosen = read & ((read.flatten().cumsum(0).view_as(read) - 1 + seen) % every == 0)
         states = cast("dict[str, State]", state)
         ours, network_state = network(batch["input"], states["network"], batch.lengths)
@@ -221,10 +221,11 @@ def gather_fit_data(
             log_network = cast(Categorical, ours).logits[chosen].double()
             probabilities, depth = cast(NextSymbol, theirs).at(chosen)
             log_ngram = _logs(probabilities, log_network.device)
-            known = compute_features(log_network, log_ngram, depth.to(log_network.device))
+            features = compute_features(log_network, log_ngram, depth.to(log_network.device))
             found.append(
                 tuple(
-                    part.cpu() for part in (known, log_network, log_ngram, batch["target"][chosen])
+                    part.cpu()
+                    for part in (features, log_network, log_ngram, batch["target"][chosen])
                 )
             )
         seen, row_steps = seen + int(read.sum()), row_steps + time
@@ -233,34 +234,32 @@ def gather_fit_data(
 
 def max_steps(size: int) -> int:
     """Return the maximum number of steps that a fit uses for a vocabulary of this size."""
-    return max(MAX_HELD // size, min(FEWEST_STEPS, MOST_HELD // size), 1)
+    return max(MAX_PROBABILITIES // size, min(MIN_STEPS, MAX_PROBABILITIES_OF_MIN_STEPS // size), 1)
 
 
-def fit_mixture(evidence: FitData) -> MixtureFit:
+def fit_mixture(data: FitData) -> MixtureFit:
     """Fit the weights by maximum likelihood; the better of the two models alone is the fallback."""
     network, ngram = torch.zeros(2, 2, FEATURES, dtype=torch.float64)
     network[0, 0] = ngram[1, 0] = 1.0
-    candidates = [network, ngram, _climb((network + ngram) / 2, evidence)]
-    nats = [_nats(weights, evidence).item() for weights in candidates]
+    candidates = [network, ngram, _maximise((network + ngram) / 2, data)]
+    nats = [_nats(weights, data).item() for weights in candidates]
     best = min(range(3), key=nats.__getitem__)
-    return MixtureFit(candidates[best], nats[best], nats[0], nats[1], len(evidence.target))
+    return MixtureFit(candidates[best], nats[best], nats[0], nats[1], len(data.target))
 
 
-def _nats(weights: Tensor, evidence: FitData) -> Tensor:
-    return cross_entropy(
-        mix(weights, evidence.features, evidence.network, evidence.ngram), evidence.target
-    )
+def _nats(weights: Tensor, data: FitData) -> Tensor:
+    return cross_entropy(mix(weights, data.features, data.network, data.ngram), data.target)
 
 
-def _climb(start: Tensor, evidence: FitData) -> Tensor:
+def _maximise(start: Tensor, data: FitData) -> Tensor:
     """Maximise the likelihood by L-BFGS, with a small L2 penalty towards the start.
 
     The penalty keeps the weights of a short validation part bounded.
     """
     weights = start.clone().requires_grad_()
     optimiser = torch.optim.LBFGS([weights], max_iter=40, line_search_fn="strong_wolfe")
-    steps, size = evidence.network.shape
-    held, parts = 0.1 / steps, evidence.parts(max(TOGETHER // size, 1))
+    steps, size = data.network.shape
+    penalty, parts = 0.1 / steps, data.parts(max(CHUNK // size, 1))
 
     def closure() -> float:
         optimiser.zero_grad()
@@ -270,9 +269,9 @@ def _climb(start: Tensor, evidence: FitData) -> Tensor:
                 own = _nats(weights, part) * (len(part.target) / steps)
                 own.backward()
                 cost += own.item()
-            drawn = held * (weights - start).square().sum()
-            drawn.backward()
-        return cost + drawn.item()
+            penalty_term = penalty * (weights - start).square().sum()
+            penalty_term.backward()
+        return cost + penalty_term.item()
 
     optimiser.step(closure)
     return weights.detach()

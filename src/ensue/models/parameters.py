@@ -14,15 +14,15 @@ from torch.overrides import TorchFunctionMode
 from ensue.atomic_io import damage_error, format_errors
 from ensue.errors import RunError
 
-CHECKED_AT_ONCE = 1 << 20
+CHUNK = 1 << 20
 """Numbers per chunk of the check for non-finite values, which bounds its memory."""
-BESIDE, AT_LEAST = 4, 100_000
+ALLOWED_FACTOR, ALLOWED_MINIMUM = 4, 100_000
 """Limits of the numbers allocated while a model is built.
 
 The first is a multiple of the saved numbers, the second a minimum. A few times the saved numbers is
 usual: the parameters, and temporary arrays that initialise them.
 """
-NEW = {
+ALLOCATORS = {
     torch.empty,
     torch.zeros,
     torch.ones,
@@ -37,24 +37,26 @@ NEW = {
 
 
 @contextmanager
-def no_larger_than(arrays: Mapping[str, np.ndarray], where: str) -> Generator[None, None, None]:
+def limit_allocation(arrays: Mapping[str, np.ndarray], where: str) -> Generator[None, None, None]:
     """Limit the size of models built within this context, by the arrays saved in the file `where`.
 
     Settings from an untrusted run may ask for more memory than there is. Raises RunError before it
     is allocated.
     """
-    with _Counted(max(BESIDE * sum(array.size for array in arrays.values()), AT_LEAST), where):
+    with _AllocationLimit(
+        max(ALLOWED_FACTOR * sum(array.size for array in arrays.values()), ALLOWED_MINIMUM), where
+    ):
         yield
 
 
-class _Counted(TorchFunctionMode):
+class _AllocationLimit(TorchFunctionMode):
     def __init__(self, left: int, where: str) -> None:
         super().__init__()
         self.left, self.where = left, where
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = kwargs or {}
-        if func in NEW and given.get("out") is None:
+        if func in ALLOCATORS and given.get("out") is None:
             try:
                 self.left -= func(*args, **{**given, "device": "meta"}).numel()
             except (RuntimeError, TypeError):  # more than can be said
@@ -73,10 +75,10 @@ def load_into(model: Any, arrays: Mapping[str, np.ndarray], where: str) -> None:
     """
     for name, array in arrays.items():
         if array.dtype.kind == "f":
-            meant = name in getattr(model, "infinite", ())
+            may_be_infinite = name in getattr(model, "infinite", ())
             if not all(
-                (~np.isnan(part) if meant else np.isfinite(part)).all()
-                for part in _stretches(array)
+                (~np.isnan(part) if may_be_infinite else np.isfinite(part)).all()
+                for part in _chunks(array)
             ):
                 raise damage_error(where, f"the saved {name!r} holds a number that is not finite")
     try:
@@ -86,9 +88,9 @@ def load_into(model: Any, arrays: Mapping[str, np.ndarray], where: str) -> None:
         raise error.at(where) from None
 
 
-def _stretches(array: np.ndarray) -> Iterator[np.ndarray]:
+def _chunks(array: np.ndarray) -> Iterator[np.ndarray]:
     flat = array.reshape(-1)
-    return (flat[begin : begin + CHECKED_AT_ONCE] for begin in range(0, len(flat), CHECKED_AT_ONCE))
+    return (flat[begin : begin + CHUNK] for begin in range(0, len(flat), CHUNK))
 
 
 class ParameterMixin(nn.Module):
@@ -110,9 +112,9 @@ class ParameterMixin(nn.Module):
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load every parameter. Raises RunError if one is missing, unknown or of another shape."""
         own = dict(self.named_parameters())
-        if odd := sorted(own.keys() ^ arrays.keys()):
+        if unexpected := sorted(own.keys() ^ arrays.keys()):
             raise RunError(
-                f"the saved weights and the network differ in {odd[0]!r}",
+                f"the saved weights and the network differ in {unexpected[0]!r}",
                 hint="use the settings of its training",
             )
         for name, parameter in own.items():
@@ -127,22 +129,22 @@ class ParameterMixin(nn.Module):
 class ArrayMixin:
     """Mixin for models fitted in closed form: `array_names` names the tensors that are saved."""
 
-    kept: ClassVar[tuple[str, ...]]
+    array_names: ClassVar[tuple[str, ...]]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the tensors as arrays."""
-        return {name: getattr(self, name).numpy() for name in self.kept}
+        return {name: getattr(self, name).numpy() for name in self.array_names}
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load the tensors. Raises RunError if one is missing, unknown or of another shape."""
-        own, there = (
+        own, saved = (
             {name: one.shape for name, one in arrays.items()} for arrays in (self.arrays(), arrays)
         )
-        if odd := sorted(
-            name for name in own.keys() | there.keys() if own.get(name) != there.get(name)
+        if unexpected := sorted(
+            name for name in own.keys() | saved.keys() if own.get(name) != saved.get(name)
         ):
             raise RunError(
-                f"the saved {odd[0]!r} does not fit the model",
+                f"the saved {unexpected[0]!r} does not fit the model",
                 hint="use the settings of its training",
             )
         for name, array in arrays.items():
@@ -173,7 +175,7 @@ class WrapperMixin:
         self.model.load(arrays)
 
 
-def tables_of(symbols: Mapping[str, int], features: int) -> nn.ModuleDict:
+def build_embeddings(symbols: Mapping[str, int], features: int) -> nn.ModuleDict:
     """Build an embedding table of `features` for each field, given its number of symbols."""
     tables = nn.ModuleDict({name: nn.Embedding(count, features) for name, count in symbols.items()})
     for table in tables.parameters():
@@ -182,7 +184,7 @@ def tables_of(symbols: Mapping[str, int], features: int) -> nn.ModuleDict:
     return tables
 
 
-def device_of(model: object) -> torch.device:
+def get_device(model: object) -> torch.device:
     """Return the device of a model; models without parameters compute on the CPU."""
     parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
     return next((parameter.device for parameter in parameters), torch.device("cpu"))

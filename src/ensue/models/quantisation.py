@@ -23,11 +23,11 @@ def quantise(model: Autoregressive, weights: Precision) -> Autoregressive:
         return model
     if isinstance(model, Mixture):
         return Mixture(quantise(model.network, weights), model.ngram, model.weights)
-    return _rounded(model, weights) if isinstance(model, SequenceModel) else model
+    return _round_matrices(model, weights) if isinstance(model, SequenceModel) else model
 
 
 @torch.no_grad()
-def _rounded(network: SequenceModel, weights: Precision) -> SequenceModel:
+def _round_matrices(network: SequenceModel, weights: Precision) -> SequenceModel:
     changed = deepcopy(network)
     changed.weights = weights
     for name, parameter in changed.named_parameters():

@@ -96,13 +96,13 @@ class Tagger(ParameterMixin, Predictor):
             word = word.masked_fill(
                 torch.rand(word.shape, device=word.device) < self.settings.unknown, 0
             )
-        parts = [self.word(word), self._spelled(batch), *self._affixes(batch)]
+        parts = [self.word(word), self._encode_spelling(batch), *self._affixes(batch)]
         if self.vectors is not None:
             parts.append(self.vectors[batch["vector"]])
         features = self.body(self.dropout(torch.cat(parts, 2)), batch.lengths)
         return self.head(self.dropout(features), batch.lengths)
 
-    def _spelled(self, batch: Batch[Tensor]) -> Tensor:
+    def _encode_spelling(self, batch: Batch[Tensor]) -> Tensor:
         """Encode the characters of each distinct word once."""
         forms, places = torch.unique(batch["form"], return_inverse=True)
         steps = torch.arange(places.numel(), device=places.device)

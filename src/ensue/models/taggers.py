@@ -49,22 +49,22 @@ def tagger_settings(name: str) -> Settings:
     raise SettingError(f"there is no model {name!r}", where="--model", hint=hint)
 
 
-def sized_tagger(settings: Settings, size: SizeName) -> Settings:
+def resize_tagger(settings: Settings, size: SizeName) -> Settings:
     """Set the size of a network; models fitted by counting take their size from the data."""
     if not isinstance(settings, TaggerSettings):
         return settings
     word, body, spelling = WIDTHS[size]
     changes = {
         "word": word,
-        "body": _wide(settings.body, body),
-        "spelling": _wide(settings.spelling, spelling),
+        "body": _set_width(settings.body, body),
+        "spelling": _set_width(settings.spelling, spelling),
     }
     return settings.model_copy(update=changes)
 
 
-def _wide(encoder: Settings, width: int) -> Settings:
+def _set_width(encoder: Settings, width: int) -> Settings:
     if isinstance(encoder, UnidirectionalSettings):
-        return encoder.model_copy(update={"layer": _wide(encoder.layer, width)})
+        return encoder.model_copy(update={"layer": _set_width(encoder.layer, width)})
     # Words by themselves have no units whose number could be chosen.
     return (
         encoder.model_copy(update={"width": width})

@@ -19,8 +19,8 @@ from ensue.data.labelled import Fields
 from ensue.errors import SettingError
 from ensue.heads import LABEL_HEADS
 from ensue.models.contract import Loss, Predictor
-from ensue.models.parameters import ParameterMixin, tables_of
-from ensue.models.tree_levels import Level, levels_of
+from ensue.models.parameters import ParameterMixin, build_embeddings
+from ensue.models.tree_levels import Level, plan_levels
 from ensue.settings import Settings
 from ensue.state import State
 
@@ -87,13 +87,15 @@ class TreeModel(ParameterMixin, Predictor):
     def __init__(self, settings: TreeSettings, shape: Fields, kind: LabelKind, size: int) -> None:
         super().__init__()
         self.settings = settings
-        self.tables = tables_of(shape.symbols, settings.embedding)
-        of_word, children, of_children = BLOCKS[settings.cell]
+        self.tables = build_embeddings(shape.symbols, settings.embedding)
+        word_terms, children, child_outputs = BLOCKS[settings.cell]
         width = settings.width
-        self.word = nn.Linear(settings.embedding, of_word * width)
-        self.child = nn.Linear(children * width, of_children * width, bias=False)
+        self.word = nn.Linear(settings.embedding, word_terms * width)
+        self.child = nn.Linear(children * width, child_outputs * width, bias=False)
         self.head = LABEL_HEADS[kind](width, size)
-        self._tick: Callable[[Tensor, Tensor, Level], Tensor] = getattr(self, f"_{settings.cell}")
+        self._compute_nodes: Callable[[Tensor, Tensor, Level], Tensor] = getattr(
+            self, f"_{settings.cell}"
+        )
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
         """Return the distribution of every node's label, (batch, time).
@@ -105,17 +107,17 @@ class TreeModel(ParameterMixin, Predictor):
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
         """Return the loss of each root; in training, `extra` is that of labelled inner nodes."""
         rows = torch.arange(len(batch.lengths), device=batch.lengths.device)
-        inner = self._learned_beside(batch)
+        inner = self._find_labelled_inner(batch)
         row, node = torch.cat([torch.stack([rows, batch.lengths - 1]), inner], 1)
         known = F.dropout(self.units(batch)[row, node], self.settings.output_dropout, self.training)
         nats = self.head.nats(known[: len(rows)], batch["target"])
         if not inner.numel():
             return Loss(nats, batch.counts), ()
-        beside = self.head.nats(known[len(rows) :], batch["label"][*inner] - 1)
-        extra = torch.zeros_like(nats).index_add(0, inner[0], beside)
+        inner_nats = self.head.nats(known[len(rows) :], batch["label"][*inner] - 1)
+        extra = torch.zeros_like(nats).index_add(0, inner[0], inner_nats)
         return Loss(nats, batch.counts, self.settings.inner * extra), ()
 
-    def _learned_beside(self, batch: Batch[Tensor]) -> Tensor:
+    def _find_labelled_inner(self, batch: Batch[Tensor]) -> Tensor:
         """Return row and place of each labelled inner node to train on, (2, nodes)."""
         if self.training and self.settings.inner and "label" in batch.fields:
             return torch.nonzero((batch["label"] > 0) & (batch["parent"] >= 0)).T
@@ -124,21 +126,21 @@ class TreeModel(ParameterMixin, Predictor):
     def units(self, batch: Batch[Tensor]) -> Tensor:
         """Compute the units of every node, (batch, time, width); zero past a row's length."""
         symbol = batch["symbol"]
-        levels = levels_of(batch["parent"].cpu().numpy(), batch.lengths.cpu().numpy())
+        levels = plan_levels(batch["parent"].cpu().numpy(), batch.lengths.cpu().numpy())
         width, like = self.settings.width, self.word.weight
-        nothing = like.new_zeros(1, width if self.settings.cell == "plain" else 2 * width)
-        found: list[Tensor] = []
-        waiting: defaultdict[int, list[Tensor]] = defaultdict(lambda: [nothing])
+        missing = like.new_zeros(1, width if self.settings.cell == "plain" else 2 * width)
+        outputs: list[Tensor] = []
+        pending: defaultdict[int, list[Tensor]] = defaultdict(lambda: [missing])
         for number, level in enumerate(levels):
-            new = self._tick(
-                self._words(batch, level), torch.cat(waiting.pop(number, [nothing])), level
+            new = self._compute_nodes(
+                self._words(batch, level), torch.cat(pending.pop(number, [missing])), level
             )
-            found.append(new[:, :width])
+            outputs.append(new[:, :width])
             for to, piece in zip(level.pieces, new.split(list(level.pieces.values())), strict=True):
-                waiting[to].append(piece)
+                pending[to].append(piece)
         places = np.concatenate([level.nodes for level in levels])
         every = like.new_zeros(symbol.numel(), width)
-        return every.index_copy_(0, _on(symbol, places), torch.cat(found)).view(
+        return every.index_copy_(0, _to_index(symbol, places), torch.cat(outputs)).view(
             *symbol.shape, width
         )
 
@@ -147,15 +149,15 @@ class TreeModel(ParameterMixin, Predictor):
 
         Without a word this is the bias.
         """
-        nodes = _on(batch["symbol"], level.nodes)
-        there = batch["symbol"].flatten()[nodes] > 0
-        if not there.any():
+        nodes = _to_index(batch["symbol"], level.nodes)
+        has_word = batch["symbol"].flatten()[nodes] > 0
+        if not has_word.any():
             return self.word.bias.expand(len(nodes), -1)
         features = torch.stack(
             [table(batch[name].flatten()[nodes]) for name, table in self.tables.items()]
         ).sum(0)
         return self.word(
-            F.dropout(features, self.settings.input_dropout, self.training) * there[:, None]
+            F.dropout(features, self.settings.input_dropout, self.training) * has_word[:, None]
         )
 
     def _products(self, level: Level, *children: Tensor) -> Tensor:
@@ -168,36 +170,43 @@ class TreeModel(ParameterMixin, Predictor):
         return self.child(torch.cat(children, 1))
 
     def _binary(self, word: Tensor, block: Tensor, level: Level) -> Tensor:
-        left, right = block[_on(block, level.left)], block[_on(block, level.right)]
+        left, right = block[_to_index(block, level.left)], block[_to_index(block, level.right)]
         width = self.settings.width
         products = self._products(level, left[:, :width], right[:, :width])
-        keep_left, keep_right, *others = products.chunk(5, 1)
+        forget_left, forget_right, *others = products.chunk(5, 1)
         # A word forgets nothing, for it has no children: one gate of it stands for both.
-        word_keep, *of_word = word.chunk(4, 1)
-        write, new, show = (a + b for a, b in zip(others, of_word, strict=True))
-        c = torch.sigmoid(write) * torch.tanh(new)
-        c = c + torch.sigmoid(keep_left + word_keep) * left[:, width:]
-        c = c + torch.sigmoid(keep_right + word_keep) * right[:, width:]
-        return torch.cat([torch.sigmoid(show) * torch.tanh(c), c], 1)
+        word_forget, *word_terms = word.chunk(4, 1)
+        input_gate, candidate, output_gate = (
+            a + b for a, b in zip(others, word_terms, strict=True)
+        )
+        c = torch.sigmoid(input_gate) * torch.tanh(candidate)
+        c = c + torch.sigmoid(forget_left + word_forget) * left[:, width:]
+        c = c + torch.sigmoid(forget_right + word_forget) * right[:, width:]
+        return torch.cat([torch.sigmoid(output_gate) * torch.tanh(c), c], 1)
 
     def _child_sum(self, word: Tensor, block: Tensor, level: Level) -> Tensor:
-        width, owner, below = self.settings.width, _on(block, level.owner), block[1:]
-        together = word.new_zeros(len(word), width).index_add(0, owner, below[:, :width])
-        of_keep, of_others = self.child.weight[:width], self.child.weight[width:]
-        word_keep, *of_word = word.chunk(4, 1)
-        write, new, show = (
-            a + b for a, b in zip(F.linear(together, of_others).chunk(3, 1), of_word, strict=True)
+        width, owner, below = self.settings.width, _to_index(block, level.owner), block[1:]
+        child_sum = word.new_zeros(len(word), width).index_add(0, owner, below[:, :width])
+        forget_weight, other_weights = self.child.weight[:width], self.child.weight[width:]
+        word_forget, *word_terms = word.chunk(4, 1)
+        input_gate, candidate, output_gate = (
+            a + b
+            for a, b in zip(F.linear(child_sum, other_weights).chunk(3, 1), word_terms, strict=True)
         )
-        keep = torch.sigmoid(F.linear(below[:, :width], of_keep) + word_keep[owner])
-        c = (torch.sigmoid(write) * torch.tanh(new)).index_add(0, owner, keep * below[:, width:])
-        return torch.cat([torch.sigmoid(show) * torch.tanh(c), c], 1)
+        forget = torch.sigmoid(F.linear(below[:, :width], forget_weight) + word_forget[owner])
+        c = (torch.sigmoid(input_gate) * torch.tanh(candidate)).index_add(
+            0, owner, forget * below[:, width:]
+        )
+        return torch.cat([torch.sigmoid(output_gate) * torch.tanh(c), c], 1)
 
     def _plain(self, word: Tensor, block: Tensor, level: Level) -> Tensor:
         return torch.tanh(
             word
-            + self._products(level, block[_on(block, level.left)], block[_on(block, level.right)])
+            + self._products(
+                level, block[_to_index(block, level.left)], block[_to_index(block, level.right)]
+            )
         )
 
 
-def _on(like: Tensor, index: np.ndarray) -> Tensor:
+def _to_index(like: Tensor, index: np.ndarray) -> Tensor:
     return torch.from_numpy(index).to(like.device)

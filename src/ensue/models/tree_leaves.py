@@ -25,44 +25,48 @@ class LeavesOnly(nn.Module, WrapperMixin, Predictor):
         super().__init__()
         self.model = model
 
-    def fit(self, train: Examples, tune: Examples) -> tuple[str, ...] | None:
+    def fit(self, train: Examples, validation: Examples) -> tuple[str, ...] | None:
         """Fit on the words of the training part, and select on those of the validation part."""
-        return self.model.fit(_words(train), _words(tune))
+        return self.model.fit(_select_leaves(train), _select_leaves(validation))
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
         """Return the distribution of the label of each row."""
-        return self.model(words_of(batch))
+        return self.model(select_words(batch))
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
         """Return the loss of the sequence model."""
-        return self.model.loss(words_of(batch), state)
+        return self.model.loss(select_words(batch), state)
 
 
-def of_sequence(shape: Fields) -> Fields:
+def leaf_fields(shape: Fields) -> Fields:
     """Return the fields that a sequence model reads: for trees, the words by name alone."""
     return Fields({"symbol": shape.symbols["symbol"]}) if shape.children else shape
 
 
-def words_of(batch: Batch[Tensor]) -> Batch[Tensor]:
+def select_words(batch: Batch[Tensor]) -> Batch[Tensor]:
     """Keep the symbols of the nodes that have a word, in order.
 
     >>> fields = {"symbol": torch.tensor([[0, 5, 0, 3]]), "parent": torch.tensor([[2, 2, 3, -1]])}
-    >>> words = words_of(Batch(fields, torch.tensor([4]), torch.ones(1), torch.ones(1)))
+    >>> words = select_words(Batch(fields, torch.tensor([4]), torch.ones(1), torch.ones(1)))
     >>> words["symbol"].tolist(), words.lengths.tolist()
     ([[5, 3]], [2])
     """
     symbol = batch["symbol"]
-    there = (symbol > 0) & (
+    has_word = (symbol > 0) & (
         torch.arange(symbol.shape[1], device=symbol.device) < batch.lengths[:, None]
     )
-    lengths = there.sum(1)
-    first = torch.argsort(there.int(), dim=1, descending=True, stable=True)[:, : int(lengths.max())]
+    lengths = has_word.sum(1)
+    first = torch.argsort(has_word.int(), dim=1, descending=True, stable=True)[
+        :, : int(lengths.max())
+    ]
     return replace(
-        batch, fields={**batch.fields, "symbol": (symbol * there).gather(1, first)}, lengths=lengths
+        batch,
+        fields={**batch.fields, "symbol": (symbol * has_word).gather(1, first)},
+        lengths=lengths,
     )
 
 
-def _words(examples: Examples) -> Examples:
+def _select_leaves(examples: Examples) -> Examples:
     symbol = np.asarray(examples.steps["symbol"])
     offsets = np.concatenate([[0], np.cumsum(symbol > 0)])[examples.offsets]
     return Examples(offsets, {"symbol": symbol[symbol > 0]}, examples.static)

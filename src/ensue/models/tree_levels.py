@@ -33,12 +33,12 @@ class Level:
     """Number of nodes that each later level uses, in order. Roots go to 0, where no child is."""
 
 
-def levels_of(parent: NDArray[np.integer], lengths: NDArray[np.integer]) -> list[Level]:
+def plan_levels(parent: NDArray[np.integer], lengths: NDArray[np.integer]) -> list[Level]:
     """Plan a batch of trees.
 
     `parent` (batch, time) is each node's parent in its row, -1 for the root. Children come first.
 
-    >>> [level.nodes.tolist() for level in levels_of(np.array([[2, 2, 4, 4, -1]]), np.array([5]))]
+    >>> [level.nodes.tolist() for level in plan_levels(np.array([[2, 2, 4, 4, -1]]), np.array([5]))]
     [[0, 1, 3], [2], [4]]
     """
     batch, time = parent.shape

@@ -15,7 +15,7 @@ from ensue.cache import Cache
 from ensue.data.demos import DEMOS
 from ensue.data.prepare import fingerprint
 from ensue.errors import RunError
-from ensue.models.parameters import no_larger_than
+from ensue.models.parameters import limit_allocation
 from ensue.settings import Settings, read_stored
 from ensue.training.folder.run import ABOUT, WEIGHTS, Run
 
@@ -33,7 +33,7 @@ def read_settings(run: Run, kind: type[S]) -> tuple[S, list[Path]]:
 def limit_model_size(run: Run) -> AbstractContextManager[None]:
     """While active, refuse to build a model much larger than the run's weights. Raises RunError."""
     return (
-        no_larger_than(run.map_arrays(), str(run.path / WEIGHTS))
+        limit_allocation(run.map_arrays(), str(run.path / WEIGHTS))
         if run.has(WEIGHTS)
         else nullcontext()
     )

@@ -19,7 +19,7 @@ from ensue.data.dataset import Examples
 from ensue.data.feeds import iterate_sorted
 from ensue.errors import Interrupted, UserError
 from ensue.models.contract import Predictor
-from ensue.models.parameters import device_of
+from ensue.models.parameters import get_device
 from ensue.training import devices
 from ensue.training.contract import Callback, Feed, Note, Progress, Working
 from ensue.training.fit import SOLVED, MakeSample, Validate, fit
@@ -254,7 +254,7 @@ def fit_network(
 @torch.no_grad()
 def mean_nats(network: Predictor, examples: Examples, rows: int) -> float:
     """Compute the mean negative log-likelihood per target, in nats."""
-    nats, count, device = 0.0, 0, device_of(network)
+    nats, count, device = 0.0, 0, get_device(network)
     for _, batch in iterate_sorted(examples, rows):
         loss, _ = network.loss(devices.to_device(batch, device))
         nats, count = nats + float(loss.nats.cpu().double().sum()), count + int(batch.counts.sum())

@@ -18,7 +18,7 @@ from ensue.models.baselines.window_features import (
     Array,
     Fields,
     WindowModel,
-    observed,
+    get_observed,
     window_features,
     window_targets,
 )
@@ -57,31 +57,35 @@ class Boosting(WindowModel, Predictor, Forecasting):
         self.settings, self.sizes, self.horizon = settings, sizes, sizes.horizon
         self._arrays: dict[str, Array] = {}
 
-    def fit(self, learned: Windows, others: Windows) -> None:
+    def fit(self, train: Windows, validation: Windows) -> None:
         """Grow the trees; select their number, and measure the spread, on the validation windows.
 
         Raises UserError if scikit-learn is missing.
         """
-        self._grow(learned)
-        target, added = np.concatenate([window_targets(one) for one in others()]), 0.0
-        there = np.concatenate([observed(one) for one in others()])
-        best, kept, squares = np.inf, 0, np.where(there, (target - self._arrays["start"]) ** 2, 0.0)
-        x = np.concatenate([self._rows(one) for one in others()])
+        self._grow(train)
+        target, added = np.concatenate([window_targets(one) for one in validation()]), 0.0
+        measured = np.concatenate([get_observed(one) for one in validation()])
+        best, kept, squares = (
+            np.inf,
+            0,
+            np.where(measured, (target - self._arrays["start"]) ** 2, 0.0),
+        )
+        x = np.concatenate([self._rows(one) for one in validation()])
         for tree in range(len(self._arrays["roots"])):
-            added = added + self._walked(x, tree, tree + 1).reshape(target.shape)
-            now = np.where(there, (target - self._arrays["start"] - added) ** 2, 0.0)
+            added = added + self._sum_trees(x, tree, tree + 1).reshape(target.shape)
+            now = np.where(measured, (target - self._arrays["start"] - added) ** 2, 0.0)
             if now.mean() < best:
                 best, kept, squares = now.mean(), tree + 1, now
         self._arrays["roots"] = self._arrays["roots"][:kept]
-        self._arrays["spread"] = residual_spread(squares.sum(0), there.sum(0), self.sizes)
+        self._arrays["spread"] = residual_spread(squares.sum(0), measured.sum(0), self.sizes)
 
-    def refit(self, learned: Windows) -> None:
+    def refit(self, train: Windows) -> None:
         """Grow as many trees on other windows."""
         kept, spread = len(self._arrays["roots"]), self._arrays["spread"]
-        self._grow(learned)
+        self._grow(train)
         self._arrays |= {"roots": self._arrays["roots"][:kept], "spread": spread}
 
-    def _grow(self, learned: Windows) -> None:
+    def _grow(self, train: Windows) -> None:
         try:
             from sklearn.ensemble import HistGradientBoostingRegressor
         except ImportError:
@@ -89,9 +93,9 @@ class Boosting(WindowModel, Predictor, Forecasting):
             raise UserError(
                 "boosting needs scikit-learn, which is missing", where="--model", hint=hint
             ) from None
-        target = np.concatenate([window_targets(one) for one in learned()])
+        target = np.concatenate([window_targets(one) for one in train()])
         every = -(-target.size // self.settings.max_examples)
-        x = np.concatenate([self._rows(one) for one in learned()])[::every]
+        x = np.concatenate([self._rows(one) for one in train()])[::every]
         selected = self.settings
         library = HistGradientBoostingRegressor(
             max_iter=selected.trees,
@@ -110,7 +114,7 @@ class Boosting(WindowModel, Predictor, Forecasting):
         each = np.repeat(features, len(places), axis=0)
         return np.concatenate([each, np.tile(places, (len(features), 1))], 1)
 
-    def _walked(self, x: Array, first: int, end: int) -> Array:
+    def _sum_trees(self, x: Array, first: int, end: int) -> Array:
         """Sum the values of some trees for each row."""
         nodes, rows = self._arrays, np.arange(len(x))
         total = np.zeros(len(x))
@@ -131,7 +135,7 @@ class Boosting(WindowModel, Predictor, Forecasting):
                 "the saved trees need more features than there are",
                 hint="use the settings of its training",
             )
-        added = self._walked(rows, 0, len(self._arrays["roots"]))
+        added = self._sum_trees(rows, 0, len(self._arrays["roots"]))
         return self._arrays["start"] + added, self._arrays["spread"]
 
     @property

@@ -20,7 +20,7 @@ from ensue.data.dataset import Examples
 from ensue.data.feeds import make_batch
 from ensue.data.labelled import Fields
 from ensue.errors import RunError, SettingError
-from ensue.models.baselines.dtw_kernel import distances, shortened
+from ensue.models.baselines.dtw_kernel import compute_distances, downsample
 from ensue.models.contract import Predictor
 from ensue.settings import Settings
 
@@ -73,9 +73,9 @@ class DTW(Predictor):
         self.settings, self.channels, self.classes = settings, channels, classes
         self.examples, self.lengths = torch.zeros(0, 1, channels), torch.zeros(0, dtype=torch.int64)
         self.labels = torch.zeros(0, dtype=torch.int64)
-        self.window, self.temperature, self.doubt = 1.0, 1.0, 0.5
+        self.window, self.temperature, self.uniform_share = 1.0, 1.0, 0.5
 
-    def fit(self, train: Examples, tune: Examples | None = None) -> tuple[str, ...]:
+    def fit(self, train: Examples, validation: Examples | None = None) -> tuple[str, ...]:
         """Store training examples, and select window and temperature by leave-one-out.
 
         Returns notes about the selection, and about a subsample.
@@ -90,7 +90,7 @@ class DTW(Predictor):
             ]  # one of each label, whatever else is kept
             order = np.concatenate([order[first], np.delete(order, first)])
         self.labels = torch.from_numpy(target[order[:most]].astype(np.int64))
-        self.examples, self.lengths = self._read(
+        self.examples, self.lengths = self._downsample(
             make_batch(train, order[:most]).map(torch.from_numpy)
         )
         self._choose()
@@ -98,30 +98,32 @@ class DTW(Predictor):
             f"DTW window, {self.window:g} of the longer sequence: by leave-one-out on the "
             f"training part"
         )
-        cut = f"DTW compares with {most:,} of {len(target):,} training examples, to save time"
-        return (chosen, cut) if most < len(target) else (chosen,)
+        subsampled = (
+            f"DTW compares with {most:,} of {len(target):,} training examples, to save time"
+        )
+        return (chosen, subsampled) if most < len(target) else (chosen,)
 
-    def _read(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
-        return shortened(
+    def _downsample(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
+        return downsample(
             batch["numbers"][..., : self.channels].float(), batch.lengths, self.settings.max_length
         )
 
     def _choose(self) -> None:
         settings = self.settings
-        asked = min(len(self.labels), settings.validation_examples)
-        truth = self.labels[:asked]
-        tried = []
+        count = min(len(self.labels), settings.validation_examples)
+        truth = self.labels[:count]
+        candidates = []
         for self.window in settings.windows:
-            nearest = self._nearest(self.examples[:asked], self.lengths[:asked], own=True)
-            tried.append((int((nearest.argmin(1) == truth).sum()), nearest))
+            nearest = self._nearest(self.examples[:count], self.lengths[:count], own=True)
+            candidates.append((int((nearest.argmin(1) == truth).sum()), nearest))
         best = max(
-            range(len(tried)), key=lambda number: tried[number][0]
+            range(len(candidates)), key=lambda number: candidates[number][0]
         )  # the narrowest of equals
-        self.window, nearest = settings.windows[best], tried[best][1]
-        self.doubt = 1 / (len(self.labels) + 1)
+        self.window, nearest = settings.windows[best], candidates[best][1]
+        self.uniform_share = 1 / (len(self.labels) + 1)
         known = nearest[nearest.isfinite() & (nearest > 0)]
         temperatures = (float(known.median()) if len(known) else 1.0) * 2.0 ** np.arange(-12, 5)
-        rows = torch.arange(asked)
+        rows = torch.arange(count)
         nats = [
             -float(self._probabilities(nearest, one)[rows, truth].log().sum())
             for one in temperatures
@@ -133,7 +135,7 @@ class DTW(Predictor):
 
         With `own`, an example is not its own neighbour.
         """
-        apart = distances(numbers, lengths, self.examples, self.lengths, self.window)
+        apart = compute_distances(numbers, lengths, self.examples, self.lengths, self.window)
         if own:
             apart.fill_diagonal_(inf)
         nearest = apart.new_full((len(numbers), self.classes), inf)
@@ -142,11 +144,11 @@ class DTW(Predictor):
     def _probabilities(self, nearest: Tensor, temperature: float) -> Tensor:
         logits = -nearest.double() / temperature
         logits[logits.isinf().all(1)] = 0.0
-        return (1 - self.doubt) * logits.softmax(1) + self.doubt / self.classes
+        return (1 - self.uniform_share) * logits.softmax(1) + self.uniform_share / self.classes
 
     def __call__(self, batch: Batch[Tensor]) -> Categorical:
         """Return the probabilities of the labels."""
-        nearest = self._nearest(*self._read(batch.map(lambda tensor: tensor.cpu())))
+        nearest = self._nearest(*self._downsample(batch.map(lambda tensor: tensor.cpu())))
         probabilities = self._probabilities(nearest, self.temperature).to(batch.lengths.device)
         return Categorical(probs=probabilities, validate_args=False)
 
@@ -157,7 +159,7 @@ class DTW(Predictor):
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Return the stored examples, and the selected parameters."""
-        chosen = np.array([self.window, self.temperature, self.doubt])
+        chosen = np.array([self.window, self.temperature, self.uniform_share])
         kept = {name: getattr(self, name).numpy() for name in ("examples", "lengths", "labels")}
         return kept | {"chosen": chosen}
 
@@ -165,14 +167,14 @@ class DTW(Predictor):
         """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
         shapes = {name: array.shape for name, array in arrays.items()}
         count, longest = (*shapes.get("examples", ()), 0, 0)[:2]
-        due = {
+        expected = {
             "examples": (count, longest, self.channels),
             "lengths": (count,),
             "labels": (count,),
             "chosen": (3,),
         }
         if (
-            shapes != due
+            shapes != expected
             or not set(arrays["labels"]) <= {*range(self.classes)}
             or max(arrays["lengths"]) > longest
         ):
@@ -180,4 +182,4 @@ class DTW(Predictor):
             raise RunError(what, hint="use the settings of its training")
         for name in ("examples", "lengths", "labels"):
             setattr(self, name, torch.from_numpy(np.array(arrays[name])))
-        self.window, self.temperature, self.doubt = map(float, arrays["chosen"])
+        self.window, self.temperature, self.uniform_share = map(float, arrays["chosen"])

@@ -15,12 +15,12 @@ CELLS = 1 << 18
 """Cells computed at a time, so that they stay in the cache."""
 
 
-def shortened(numbers: Tensor, lengths: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+def downsample(numbers: Tensor, lengths: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """Downsample sequences (batch, time, channels) to at most `steps` steps (PAA).
 
     Each step is the mean of its segment (Keogh et al. 2001).
 
-    >>> shortened(torch.tensor([[[1.0], [3.0], [5.0], [7.0]]]), torch.tensor([4]),
+    >>> downsample(torch.tensor([[[1.0], [3.0], [5.0], [7.0]]]), torch.tensor([4]),
     ...     2)[0].flatten().tolist()
     [2.0, 6.0]
     """
@@ -37,7 +37,7 @@ def shortened(numbers: Tensor, lengths: Tensor, steps: int) -> tuple[Tensor, Ten
     return sums.scatter_reduce(1, place, numbers, "mean", include_self=False)[:, :steps], short
 
 
-def distances(
+def compute_distances(
     queries: Tensor, lengths: Tensor, examples: Tensor, example_lengths: Tensor, window: float
 ) -> Tensor:
     """Compute the distance of each query to each example, (batch, examples).
@@ -46,7 +46,7 @@ def distances(
     `window` times the longer length, or the difference of lengths (Sakoe-Chiba band).
 
     >>> one, other = torch.tensor([[[0.0], [1.0], [1.0]]]), torch.tensor([[[0.0], [0.0], [1.0]]])
-    >>> [float(distances(one, torch.tensor([3]), other, torch.tensor([3]),
+    >>> [float(compute_distances(one, torch.tensor([3]), other, torch.tensor([3]),
     ...     window)) for window in (0.0, 0.4)]
     [1.0, 0.0]
     """

@@ -17,13 +17,19 @@ from torch import Tensor
 
 from ensue.batch import Batch
 from ensue.heads.paths import Chain, ChainTags
-from ensue.models.baselines.tag_counts import Counts, TaggedSteps, seen_once, shares, table
+from ensue.models.baselines.tag_counts import (
+    Counts,
+    TaggedSteps,
+    mark_rare,
+    normalise_rows,
+    to_tensor,
+)
 from ensue.models.baselines.trigram_tags import TrigramTags
 from ensue.models.contract import Predictor
 from ensue.models.parameters import ArrayMixin
 from ensue.settings import Settings
 
-MOST = 64
+MAX_TRIGRAM_TAGS = 64
 """Maximum number of tags for trigram transitions; beyond, the table of triples is too large."""
 
 
@@ -48,12 +54,12 @@ class HMM(ArrayMixin, Predictor):
     up to a factor that is the same for all tags.
     """
 
-    kept = ("change", "prior", "lexicon", "root", "suffix", "trust")
+    array_names = ("change", "prior", "lexicon", "root", "suffix", "trust")
 
     def __init__(self, settings: HMMSettings, sizes: Mapping[str, int]) -> None:
         self.settings = settings
         tags = sizes["target"]
-        self.change = torch.zeros(tags + 1 if tags <= MOST else 1, tags + 1, tags + 1)
+        self.change = torch.zeros(tags + 1 if tags <= MAX_TRIGRAM_TAGS else 1, tags + 1, tags + 1)
         self.prior, self.root, self.trust = torch.zeros(tags), torch.zeros(2, tags), torch.zeros(())
         self.lexicon, self.suffix = (
             torch.zeros(sizes["surface"], tags),
@@ -63,32 +69,34 @@ class HMM(ArrayMixin, Predictor):
     def fit(self, words: TaggedSteps) -> HMM:
         """Count the training part."""
         lexicon = words.table("surface")
-        prior = shares(lexicon.sum(0))
-        rare = seen_once(words, lexicon, self.settings.max_count)
+        prior = normalise_rows(lexicon.sum(0))
+        rare = mark_rare(words, lexicon, self.settings.max_count)
         root = words.pairs(words.capital[rare], words.target[rare], 2) + prior
         endings = 2 * words.suffix[rare].astype(np.int64) + words.capital[rare, None]
         each = np.repeat(words.target[rare], endings.shape[1])
         suffix = words.pairs(endings.ravel(), each, 2 * words.sizes["suffix"])
         self.change, self.prior, self.lexicon = (
-            table(_transitions(words)),
-            table(np.log(prior)),
-            table(lexicon),
+            to_tensor(_estimate_transitions(words)),
+            to_tensor(np.log(prior)),
+            to_tensor(lexicon),
         )
         # The weight of the shorter ending: the standard deviation of the tags' probabilities.
-        self.trust = table(np.array(np.std(prior, ddof=1) if len(prior) > 1 else 1.0))
-        self.root, self.suffix = table(shares(root)), table(suffix)
+        self.trust = to_tensor(np.array(np.std(prior, ddof=1) if len(prior) > 1 else 1.0))
+        self.root, self.suffix = to_tensor(normalise_rows(root)), to_tensor(suffix)
         return self
 
     @property
     def parameter_count(self) -> int:
         """Number of non-zero counts."""
-        return sum(int(getattr(self, name).count_nonzero()) for name in self.kept)
+        return sum(int(getattr(self, name).count_nonzero()) for name in self.array_names)
 
     def __call__(self, batch: Batch[Tensor]) -> ChainTags | TrigramTags:
         """Return the distribution of the tags of each sentence."""
-        seen, doubt = self.lexicon[batch["surface"]], self.settings.suffix_weight
-        chances = (seen + doubt * self._by_ending(batch)) / (seen.sum(-1, keepdim=True) + doubt)
-        scores = chances.log() - self.prior
+        seen, weight = self.lexicon[batch["surface"]], self.settings.suffix_weight
+        probabilities = (seen + weight * self._suffix_probabilities(batch)) / (
+            seen.sum(-1, keepdim=True) + weight
+        )
+        scores = probabilities.log() - self.prior
         if len(self.change) > 1:
             return TrigramTags(scores, batch.lengths, self.change)
         pairs = self.change[0].log()
@@ -96,22 +104,22 @@ class HMM(ArrayMixin, Predictor):
             scores, batch.lengths, Chain(pairs[-1, :-1], pairs[:-1, :-1], pairs[:-1, -1])
         )
 
-    def _by_ending(self, batch: Batch[Tensor]) -> Tensor:
+    def _suffix_probabilities(self, batch: Batch[Tensor]) -> Tensor:
         """Compute P(tag | suffix), (batch, time, tags).
 
         The distribution of each suffix is smoothed by that of the next shorter one.
         """
         capital = batch["capital"]
-        chances = self.root[capital]
+        probabilities = self.root[capital]
         for ids in batch["suffix"].unbind(-1):
             counts = self.suffix[2 * ids + capital]
             total = counts.sum(-1, keepdim=True)
-            longer = (counts / total.clamp_min(1) + self.trust * chances) / (1 + self.trust)
-            chances = torch.where((total > 0) & (ids > 0)[..., None], longer, chances)
-        return chances
+            longer = (counts / total.clamp_min(1) + self.trust * probabilities) / (1 + self.trust)
+            probabilities = torch.where((total > 0) & (ids > 0)[..., None], longer, probabilities)
+        return probabilities
 
 
-def _transitions(words: TaggedSteps) -> Counts:
+def _estimate_transitions(words: TaggedSteps) -> Counts:
     """Estimate P(c | a, b), or P(c | b), by deleted interpolation (Brants 2000, figure 1).
 
     P(c | a, b) = w1 * P(c) + w2 * P(c | b) + w3 * P(c | a, b) of the counts. The shape is (tags +
@@ -121,7 +129,7 @@ def _transitions(words: TaggedSteps) -> Counts:
     edge = words.sizes["target"]
     before = np.insert(words.target.astype(np.int64), words.offsets[:-1], edge)
     after = np.append(before[1:], edge)
-    contexts = edge + 1 if edge <= MOST else 1
+    contexts = edge + 1 if edge <= MAX_TRIGRAM_TAGS else 1
     # What stands before a sentence has the edge before it too, and not the end of another sentence.
     earlier = (
         np.where(before == edge, edge, np.roll(before, 1))
@@ -134,15 +142,15 @@ def _transitions(words: TaggedSteps) -> Counts:
     )
     # What the last one, two or three tags say, as shares, and with one count of its own taken from
     # each.
-    shares_, left = [], []
+    shares, left = [], []
     for counts in (three.sum((0, 1)), three.sum(0), three):
         sums = counts.sum(-1, keepdims=True)
-        shares_.append(counts / np.maximum(sums, 1))
+        shares.append(counts / np.maximum(sums, 1))
         left.append(np.broadcast_to((counts - 1) / np.maximum(sums - 1, 1), three.shape))
     weights = np.bincount(np.argmax(left, 0).ravel(), three.ravel(), minlength=3) + np.array(
         [1, 0, 0]
     )
     one, two, three = (
-        weight * share for weight, share in zip(weights / weights.sum(), shares_, strict=True)
+        weight * share for weight, share in zip(weights / weights.sum(), shares, strict=True)
     )
     return three + two + one

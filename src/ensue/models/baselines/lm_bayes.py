@@ -59,11 +59,13 @@ class LMBayes(ParameterMixin, Predictor):
         ((self.field, self.ends),) = shape.symbols.items()
         self.models = nn.ModuleList(settings.sequence.build(self.ends + 1) for _ in range(size))
         self.prior = nn.Parameter(torch.zeros(size))
-        self.log_temper = nn.Parameter(torch.tensor(-1.0))
+        self.log_exponent = nn.Parameter(torch.tensor(-1.0))
 
     def forward(self, batch: Batch[Tensor]) -> Distribution:
         """Return the distribution of the label of each row."""
-        return self._told(log_likelihoods(self.models, batch[self.field], batch.lengths, self.ends))
+        return self._predict(
+            log_likelihoods(self.models, batch[self.field], batch.lengths, self.ends)
+        )
 
     def loss(self, batch: Batch[Tensor], state: State | None = None) -> tuple[Loss, State]:
         """Return the loss of each label.
@@ -73,7 +75,7 @@ class LMBayes(ParameterMixin, Predictor):
         symbols, lengths, target = batch[self.field], batch.lengths, batch["target"]
         with torch.no_grad():
             scores = log_likelihoods(self.models, symbols, lengths, self.ends)
-        nats = -self._told(scores).log_prob(target)
+        nats = -self._predict(scores).log_prob(target)
         if not self.training:
             return Loss(nats, batch.counts), ()
         extra = torch.zeros_like(nats)
@@ -85,5 +87,7 @@ class LMBayes(ParameterMixin, Predictor):
             extra = extra.masked_scatter(own, (-found / (lengths[own] + 1)).to(extra.dtype))
         return Loss(nats, batch.counts, extra), ()
 
-    def _told(self, scores: Tensor) -> Distribution:
-        return Categorical(logits=self.prior + self.log_temper.exp() * scores, validate_args=False)
+    def _predict(self, scores: Tensor) -> Distribution:
+        return Categorical(
+            logits=self.prior + self.log_exponent.exp() * scores, validate_args=False
+        )

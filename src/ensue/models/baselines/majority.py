@@ -41,14 +41,14 @@ class MajorityClass(ArrayMixin, Predictor):
     [0.6, 0.4]
     """
 
-    kept = ("numbers",)
+    array_names = ("numbers",)
 
     def __init__(self, kind: LabelKind, size: int) -> None:
         self.kind = kind
         self.numbers = torch.zeros(2 if kind == "regression" else size, dtype=torch.float64)
         """Probability of each label, or mean and standard deviation."""
 
-    def fit(self, train: Examples, tune: Examples | None = None) -> None:
+    def fit(self, train: Examples, validation: Examples | None = None) -> None:
         """Count the labels of the training part."""
         target, size = np.asarray(train.static["target"]), len(self.numbers)
         if self.kind == "regression":

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ensue.batch import Batch
 from ensue.heads.paths import StepTags
-from ensue.models.baselines.tag_counts import TaggedSteps, seen_once, shares, table
+from ensue.models.baselines.tag_counts import TaggedSteps, mark_rare, normalise_rows, to_tensor
 from ensue.models.contract import Predictor
 from ensue.models.parameters import ArrayMixin
 from ensue.settings import Settings
@@ -37,7 +37,7 @@ class MostFrequentTag(ArrayMixin, Predictor):
     It reads the field "surface".
     """
 
-    kept = ("scores",)
+    array_names = ("scores",)
 
     def __init__(self, settings: MostFrequentTagSettings, sizes: Mapping[str, int]) -> None:
         self.settings = settings
@@ -46,9 +46,9 @@ class MostFrequentTag(ArrayMixin, Predictor):
     def fit(self, words: TaggedSteps) -> MostFrequentTag:
         """Count the training part."""
         lexicon = words.table("surface")
-        rare = shares(words.table("surface", seen_once(words, lexicon)).sum(0) + 1e-3)
-        chances = lexicon + SUFFIX_WEIGHT * rare
-        self.scores = table(np.log(chances / chances.sum(1, keepdims=True)))
+        rare = normalise_rows(words.table("surface", mark_rare(words, lexicon)).sum(0) + 1e-3)
+        counts = lexicon + SUFFIX_WEIGHT * rare
+        self.scores = to_tensor(np.log(counts / counts.sum(1, keepdims=True)))
         return self
 
     def __call__(self, batch: Batch[Tensor]) -> StepTags:

@@ -29,16 +29,16 @@ from ensue.models.baselines.ngram_presence import Grams, SparseBinary
 from ensue.models.contract import Predictor
 from ensue.settings import Settings
 
-STEP = 3.0
+C_FACTOR = 3.0
 """Factor between one candidate C and the next."""
 
-MOST = 1e4
+MAX_C = 1e4
 """Largest candidate C."""
 
-ENOUGH = 1e-6
+TOLERANCE = 1e-6
 """Minimum gain of a Newton step, in nats."""
 
-OWN = ("weight", "bias", "spread")
+SAVED = ("weight", "bias", "spread")
 
 FEW_SYMBOLS = 1000
 """Smaller vocabularies are taken for characters, where longer n-grams help."""
@@ -95,7 +95,7 @@ class NBSVM(Predictor):
         self.spread = torch.ones(1, dtype=torch.float64)
         """Standard deviation of the residuals of numeric labels."""
 
-    def fit(self, train: Examples, tune: Examples) -> None:
+    def fit(self, train: Examples, validation: Examples) -> None:
         """Fit the weights on the training part; select n-gram length and C on the validation."""
         lengths = self._lengths()
         for name, size in self.shape.symbols.items():
@@ -103,14 +103,14 @@ class NBSVM(Predictor):
             self.grams[name] = Grams.fit(
                 steps, train.offsets, size, lengths[-1], self.settings.min_count
             )
-        of_all, judged = self._part(train), self._part(tune)
+        full, held_out = self._part(train), self._part(validation)
         first, best = 1.0, Fit(float("inf"), 0.0, 0, self.bias[None], self.spread)
         for longest in lengths:
             kept = np.concatenate([one.up_to(longest) for one in self.grams.values()])
-            found = self._fitted(of_all.only(kept), judged.only(kept), longest, first)
+            found = self._search_penalty(full.only(kept), held_out.only(kept), longest, first)
             if found.nats >= best.nats:
                 break
-            best, first = found, max(found.cost / STEP, 1.0)
+            best, first = found, max(found.cost / C_FACTOR, 1.0)
         self.grams = {
             name: Grams(one.size, one.keys[: best.longest]) for name, one in self.grams.items()
         }
@@ -119,36 +119,40 @@ class NBSVM(Predictor):
     def _part(self, examples: Examples) -> _Part:
         kind = np.int64 if self.kind in ("multiclass", "ordinal") else np.float64
         target = torch.from_numpy(np.array(examples.static["target"], kind))
-        return _Part(self._present(examples.steps, examples.offsets), target)
+        return _Part(self._encode(examples.steps, examples.offsets), target)
 
     def _lengths(self) -> range:
         if self.settings.max_order != "auto":
             return range(self.settings.max_order, self.settings.max_order + 1)
         return range(3, 6) if max(self.shape.symbols.values()) < FEW_SYMBOLS else range(1, 4)
 
-    def _fitted(self, train: _Part, tune: _Part, longest: int, cost: float) -> Fit:
+    def _search_penalty(self, train: _Part, validation: _Part, longest: int, cost: float) -> Fit:
         """Raise C from a given value until the validation loss stops falling."""
         fixed = self.settings.C
         cost = cost if fixed == "auto" else fixed
-        ratio, best = self._ratio(train), None
+        ratio, best = self._log_count_ratio(train), None
         weight = torch.zeros(train.present.count + 1, self.size, dtype=torch.float64)
-        while best is None or (fixed == "auto" and cost <= MOST):
-            weight = self._minimised(train, ratio, weight, cost)
+        while best is None or (fixed == "auto" and cost <= MAX_C):
+            weight = self._minimise(train, ratio, weight, cost)
             scaled = torch.cat([ratio * weight[:-1], weight[-1:]])
             scores = _scores(train.present, scaled)
             spread = (
                 residual_spread(scores, train.target) if self.kind == "regression" else self.spread
             )
-            answer = distribution(self.kind, _scores(tune.present, scaled), spread)
+            answer = distribution(self.kind, _scores(validation.present, scaled), spread)
             found = Fit(
-                float(answer.log_prob(tune.target).mean().neg()), cost, longest, scaled, spread
+                float(answer.log_prob(validation.target).mean().neg()),
+                cost,
+                longest,
+                scaled,
+                spread,
             )
             if best is not None and found.nats >= best.nats:
                 return best
-            best, cost = found, cost * STEP
+            best, cost = found, cost * C_FACTOR
         return best
 
-    def _minimised(self, train: _Part, ratio: Tensor, start: Tensor, cost: float) -> Tensor:
+    def _minimise(self, train: _Part, ratio: Tensor, start: Tensor, cost: float) -> Tensor:
         penalty = torch.full(
             (len(start), 1), 1 / (2 * cost * len(train.target)), dtype=torch.float64
         )
@@ -157,13 +161,15 @@ class NBSVM(Predictor):
         def score(weight: Tensor) -> Tensor:
             return train.present.times(ratio * weight[:-1]) + weight[-1]
 
-        def back(slopes: Tensor) -> Tensor:
-            return torch.cat([ratio * train.present.back(slopes), slopes.sum(0, keepdim=True)])
+        def transpose(slopes: Tensor) -> Tensor:
+            return torch.cat([ratio * train.present.transpose(slopes), slopes.sum(0, keepdim=True)])
 
-        problem = Convex(score, back, lambda scores: loss(self.kind, scores, train.target), penalty)
-        return minimise(problem, start, self.settings.iterations, ENOUGH)
+        problem = Convex(
+            score, transpose, lambda scores: loss(self.kind, scores, train.target), penalty
+        )
+        return minimise(problem, start, self.settings.iterations, TOLERANCE)
 
-    def _ratio(self, train: _Part) -> Tensor:
+    def _log_count_ratio(self, train: _Part) -> Tensor:
         """Compute r = log (p / |p|) / (q / |q|).
 
         p counts the examples of a label that have an n-gram, q the other examples.
@@ -175,7 +181,7 @@ class NBSVM(Predictor):
         within, without = (one + self.settings.pseudo_count for one in counts)
         return torch.from_numpy(np.log(within / within.sum(0)) - np.log(without / without.sum(0)))
 
-    def _present(self, steps: Mapping[str, Any], offsets: np.ndarray) -> SparseBinary:
+    def _encode(self, steps: Mapping[str, Any], offsets: np.ndarray) -> SparseBinary:
         """Encode the n-grams of all fields of symbols."""
         found = [
             grams.encode(np.asarray(steps[name]), offsets) for name, grams in self.grams.items()
@@ -189,7 +195,7 @@ class NBSVM(Predictor):
         real = {
             name: one[np.arange(one.shape[1]) < lengths[:, None]] for name, one in steps.items()
         }
-        present = self._present(real, np.cumsum([0, *lengths]))
+        present = self._encode(real, np.cumsum([0, *lengths]))
         scores = _scores(present, torch.cat([self.weight, self.bias[None]]))
         return distribution(self.kind, scores.to(batch.lengths.device), self.spread)
 
@@ -200,7 +206,7 @@ class NBSVM(Predictor):
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Return the weights, and the n-gram keys of each field and length."""
-        found = {name: getattr(self, name).numpy() for name in OWN}
+        found = {name: getattr(self, name).numpy() for name in SAVED}
         for name, grams in self.grams.items():
             found |= {f"grams.{name}.{n}": keys for n, keys in enumerate(grams.keys, 1)}
         return found
@@ -223,7 +229,7 @@ class NBSVM(Predictor):
             )
         self.grams = grams
         self.weight, self.bias, self.spread = (
-            torch.from_numpy(np.array(arrays[name])) for name in OWN
+            torch.from_numpy(np.array(arrays[name])) for name in SAVED
         )
 
 

@@ -19,7 +19,7 @@ class Convex:
     """cost(w) = loss(score(w)) + sum penalty w^2, for linear `score` and convex, smooth `loss`."""
 
     score: Map
-    back: Map
+    transpose: Map
     """Transpose of `score`: from gradients of scores to gradients of weights."""
     loss: Map
     penalty: Tensor
@@ -44,8 +44,8 @@ def minimise(problem: Convex, start: Tensor, iterations: int, least: float = 1e-
     weight, scores = start, problem.score(start)
     cost = problem.cost(weight, scores)
     for _ in range(iterations):
-        gradient, curvature = _around(problem, weight, scores)
-        step = _solved(curvature, -gradient)
+        gradient, curvature = _linearise(problem, weight, scores)
+        step = _conjugate_gradients(curvature, -gradient)
         ahead = problem.score(step)
         for halving in range(HALVINGS):
             share = 0.5**halving
@@ -61,32 +61,32 @@ def minimise(problem: Convex, start: Tensor, iterations: int, least: float = 1e-
     return weight
 
 
-def _around(problem: Convex, weight: Tensor, scores: Tensor) -> tuple[Tensor, Map]:
+def _linearise(problem: Convex, weight: Tensor, scores: Tensor) -> tuple[Tensor, Map]:
     """Compute the gradient g, and the product v -> H v."""
     free = scores.detach().requires_grad_()
     (slope,) = torch.autograd.grad(problem.loss(free), free, create_graph=True)
 
     def curvature(v: Tensor) -> Tensor:
         (bent,) = torch.autograd.grad(slope, free, problem.score(v), retain_graph=True)
-        return problem.back(bent) + 2 * problem.penalty * v
+        return problem.transpose(bent) + 2 * problem.penalty * v
 
-    return problem.back(slope.detach()) + 2 * problem.penalty * weight, curvature
+    return problem.transpose(slope.detach()) + 2 * problem.penalty * weight, curvature
 
 
-def _solved(curvature: Map, wanted: Tensor) -> Tensor:
+def _conjugate_gradients(curvature: Map, target: Tensor) -> Tensor:
     """Solve H s = b by conjugate gradients, up to a residual that falls with the gradient."""
-    found, left = torch.zeros_like(wanted), wanted
-    towards, square = left, float(left.square().sum())
+    found, residual = torch.zeros_like(target), target
+    direction, square = residual, float(residual.square().sum())
     enough = min(0.25, square**0.25) ** 2 * square
-    for _ in range(wanted.numel()):
+    for _ in range(target.numel()):
         if square <= enough:
             break
-        bent = curvature(towards)
-        bend = float((towards * bent).sum())
+        bent = curvature(direction)
+        bend = float((direction * bent).sum())
         if bend <= 0:  # flat to the last digit
             break
-        found = found + square / bend * towards
-        left = left - square / bend * bent
-        square, before = float(left.square().sum()), square
-        towards = left + square / before * towards
+        found = found + square / bend * direction
+        residual = residual - square / bend * bent
+        square, before = float(residual.square().sum()), square
+        direction = residual + square / before * direction
     return found

@@ -19,13 +19,13 @@ from ensue.data.labelled import Fields
 from ensue.errors import RunError, SettingError
 from ensue.models.contract import Autoregressive, Predictor
 from ensue.models.ngram import NgramSettings, count
-from ensue.models.ngram import fit as smoothed
+from ensue.models.ngram import fit as fit_ngram
 from ensue.settings import Settings
 
 ROWS = 512
 """Examples scored at a time."""
 
-TEMPERS = tuple(2.0 ** (-half / 2) for half in range(13))
+EXPONENTS = tuple(2.0 ** (-half / 2) for half in range(13))
 """Candidate exponents of the likelihood: 1 to 1/64."""
 
 AUTO: tuple[Literal["kneser-ney", "witten-bell"], ...] = ("kneser-ney", "witten-bell")
@@ -97,9 +97,9 @@ class NgramBayes(Predictor):
             NgramSettings().build(self.ends + 1) for _ in range(size)
         ]
         self.counts = np.zeros(size, np.int64)
-        self.temper = 1.0
+        self.exponent = 1.0
 
-    def fit(self, train: Examples, tune: Examples) -> None:
+    def fit(self, train: Examples, validation: Examples) -> None:
         """Count the n-grams of each label, and select what is open by the validation likelihood."""
         fixed = self.settings.order
         orders = (
@@ -107,42 +107,45 @@ class NgramBayes(Predictor):
         )
         target = np.asarray(train.static["target"])
         self.counts = np.bincount(target, minlength=self.size)
-        of_labels = [
-            self._ended(train.select(np.flatnonzero(target == label))) for label in range(self.size)
+        label_records = [
+            self._append_ends(train.select(np.flatnonzero(target == label)))
+            for label in range(self.size)
         ]
-        counted = [count(*records, self.ends + 1, orders[-1]) for records in of_labels]
+        counted = [count(*records, self.ends + 1, orders[-1]) for records in label_records]
         # Only the best is kept: with many labels the models of one try are large already.
         best = float("inf")
         for smoothing in AUTO if self.settings.smoothing == "auto" else (self.settings.smoothing,):
             smooth, before = NgramSettings(smoothing=smoothing).smooth(), float("inf")
             for order in orders:
-                models = [smoothed(one, smooth, order) for one in counted]
-                nats, temper = self.judge(models, tune)
+                models = [fit_ngram(one, smooth, order) for one in counted]
+                nats, exponent = self.select_exponent(models, validation)
                 if nats >= before:
                     break
                 before = nats
                 if nats < best:
-                    best, self.temper, self.models = nats, temper, models
+                    best, self.exponent, self.models = nats, exponent, models
 
-    def judge(self, models: Sequence[Autoregressive], tune: Examples) -> tuple[float, float]:
+    def select_exponent(
+        self, models: Sequence[Autoregressive], validation: Examples
+    ) -> tuple[float, float]:
         """Return the mean nats of a part's labels with the best exponent, and that exponent.
 
         `models` has one language model per label.
         """
-        target = torch.from_numpy(np.array(tune.static["target"], np.int64))
-        likelihood = torch.zeros(len(tune), self.size, dtype=torch.float64)
-        for rows, batch in iterate_sorted(tune, ROWS):
+        target = torch.from_numpy(np.array(validation.static["target"], np.int64))
+        likelihood = torch.zeros(len(validation), self.size, dtype=torch.float64)
+        for rows, batch in iterate_sorted(validation, ROWS):
             likelihood[torch.from_numpy(rows)] = self.likelihood(
                 models, batch.map(torch.from_numpy)
             )
-        tempers = (
-            TEMPERS
+        exponents = (
+            EXPONENTS
             if self.settings.likelihood_exponent == "auto"
             else (self.settings.likelihood_exponent,)
         )
         found = [
-            (float(-self._told(likelihood, temper).log_prob(target).mean()), temper)
-            for temper in tempers
+            (float(-self._predict(likelihood, exponent).log_prob(target).mean()), exponent)
+            for exponent in exponents
         ]
         return min(found)
 
@@ -150,19 +153,19 @@ class NgramBayes(Predictor):
         """Compute log p(x | label) of each row and label, (batch, size)."""
         return log_likelihoods(models, batch[self.field], batch.lengths, self.ends)
 
-    def _told(self, likelihood: Tensor, temper: float) -> Distribution:
+    def _predict(self, likelihood: Tensor, exponent: float) -> Distribution:
         prior = (
             torch.from_numpy((self.counts + 1) / (self.counts.sum() + self.size))
             .log()
             .to(likelihood.device)
         )
-        scores, seen = prior + temper * likelihood, torch.from_numpy(self.counts > 0)
-        of_seen = scores[:, seen].logsumexp(1) - prior[seen].logsumexp(0)
+        scores, seen = prior + exponent * likelihood, torch.from_numpy(self.counts > 0)
+        mean_seen = scores[:, seen].logsumexp(1) - prior[seen].logsumexp(0)
         return Categorical(
-            logits=torch.where(seen, scores, prior + of_seen[:, None]), validate_args=False
+            logits=torch.where(seen, scores, prior + mean_seen[:, None]), validate_args=False
         )
 
-    def _ended(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
+    def _append_ends(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         """Append the end symbol to each example."""
         ids = np.insert(
             np.asarray(examples.steps[self.field]).astype(np.int64), examples.offsets[1:], self.ends
@@ -171,7 +174,7 @@ class NgramBayes(Predictor):
 
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
         """Return the distribution of the label of each row."""
-        return self._told(self.likelihood(self.models, batch), self.temper)
+        return self._predict(self.likelihood(self.models, batch), self.exponent)
 
     @property
     def parameter_count(self) -> int:
@@ -180,20 +183,20 @@ class NgramBayes(Predictor):
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Return each label's arrays as LABEL.NAME, the label counts, and the exponent."""
-        found = {"counts": self.counts, "likelihood_exponent": np.array([self.temper])}
+        found = {"counts": self.counts, "likelihood_exponent": np.array([self.exponent])}
         for label, model in enumerate(self.models):
             found |= {f"{label}.{name}": array for name, array in model.arrays().items()}
         return found
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load what `arrays` returned. Raises RunError if a name or shape does not fit."""
-        counts, temper = (
+        counts, exponent = (
             arrays.get(name, np.zeros(0)) for name in ("counts", "likelihood_exponent")
         )
         labels = {name.partition(".")[0] for name in arrays} - {"counts", "likelihood_exponent"}
         if (
             counts.shape != (self.size,)
-            or temper.shape != (1,)
+            or exponent.shape != (1,)
             or labels != set(map(str, range(self.size)))
         ):
             raise RunError(
@@ -206,4 +209,4 @@ class NgramBayes(Predictor):
                 if name.startswith(f"{label}.")
             }
             model.load(own)
-        self.counts, self.temper = np.array(counts), float(temper[0])
+        self.counts, self.exponent = np.array(counts), float(exponent[0])

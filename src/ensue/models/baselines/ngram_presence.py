@@ -66,7 +66,7 @@ class SparseBinary:
         sums = [np.add.reduceat(one[self.columns], self.starts) * self.scale for one in weights]
         return torch.from_numpy(np.stack(sums, 1))
 
-    def back(self, slopes: Tensor) -> Tensor:
+    def transpose(self, slopes: Tensor) -> Tensor:
         """Multiply the transpose by (examples, size)."""
         return torch.from_numpy(self.counts(slopes.numpy() * self.scale[:, None]))
 
@@ -101,31 +101,31 @@ class Grams:
     @classmethod
     def fit(cls, ids: Ids, offsets: Ids, size: int, longest: int, least: int = 1) -> Grams:
         """Collect the n-grams of records that occur at least `least` times."""
-        text, rows = _bounded(ids, offsets, size)
+        text, rows = _join_records(ids, offsets, size)
         keys: list[Keys] = []
         place = np.zeros(len(text), np.int64)
         for n in range(1, longest + 1):
-            at, key = _keys(text, rows, place, n, size)
+            at, key = _find_keys(text, rows, place, n, size)
             found, occurrences = np.unique(key, return_counts=True)
             keys.append(found[occurrences >= least])
-            place = _placed(keys[-1], at, key, len(text))
+            place = _look_up(keys[-1], at, key, len(text))
         return cls(size, keys)
 
     def encode(self, ids: Ids, offsets: Ids) -> SparseBinary:
         """Find the n-grams of each record."""
-        text, rows = _bounded(ids, offsets, self.size)
+        text, rows = _join_records(ids, offsets, self.size)
         pairs = [rows[at] * self.count + feature for at, feature in self._found(text, rows)]
         return SparseBinary(*np.divmod(np.unique(np.concatenate(pairs)), self.count), self.count)
 
     def _found(self, text: Ids, rows: Ids) -> Iterator[tuple[Ids, Ids]]:
         place = np.zeros(len(text), np.int64)
         for n, keys in enumerate(self.keys, 1):
-            place = _placed(keys, *_keys(text, rows, place, n, self.size), len(text))
+            place = _look_up(keys, *_find_keys(text, rows, place, n, self.size), len(text))
             at = np.flatnonzero(place >= 0)
             yield at, place[at] + self.firsts[n - 1]
 
 
-def _bounded(ids: Ids, offsets: Ids, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _join_records(ids: Ids, offsets: Ids, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Join all records, each between two ids `size`; also return the record of each symbol."""
     lengths = np.diff(offsets) + 2
     ends = np.cumsum(lengths)
@@ -136,14 +136,14 @@ def _bounded(ids: Ids, offsets: Ids, size: int) -> tuple[NDArray[np.int64], NDAr
     return text, np.repeat(np.arange(len(lengths)), lengths)
 
 
-def _keys(text: Ids, rows: Ids, place: Ids, n: int, size: int) -> tuple[Ids, Keys]:
+def _find_keys(text: Ids, rows: Ids, place: Ids, n: int, size: int) -> tuple[Ids, Keys]:
     """Find n symbols of one record whose first n - 1 are known; return places and keys."""
     begins = np.arange(len(text) - n + 1)
     at = begins[(rows[begins] == rows[begins + n - 1]) & (place[begins] >= 0)]
     return at, place[at] * (size + 1) + text[at + n - 1]
 
 
-def _placed(keys: Keys, at: Ids, key: Keys, length: int) -> NDArray[np.int64]:
+def _look_up(keys: Keys, at: Ids, key: Keys, length: int) -> NDArray[np.int64]:
     """Look up the place of each key, at the position where it begins; -1 elsewhere."""
     place = np.full(length, -1, np.int64)
     if len(keys) and len(key):

@@ -15,8 +15,8 @@ from ensue.models.baselines.window_features import (
     Array,
     Fields,
     WindowModel,
-    anchors,
-    observed,
+    compute_anchors,
+    get_observed,
     window_features,
     window_targets,
 )
@@ -25,11 +25,11 @@ from ensue.models.forecaster_contract import Forecasting, Sizes
 from ensue.settings import Settings
 
 PENALTIES = tuple(10.0**power for power in np.arange(-3, 6.5, 0.5))
-OPEN = ""
+UNSELECTED = ""
 """The anchor before selection."""
-LEAST = 1e-6
+MIN_SPREAD = 1e-6
 """Minimum standard deviation of errors, in units of the scaled past."""
-SHARED = 20
+POOLED_WINDOWS = 20
 """Weight of the pooled error variance, in windows: few windows alone estimate it badly."""
 
 Windows = Callable[[], Iterable[Fields]]
@@ -43,8 +43,10 @@ def residual_spread(squares: Array, counts: Array, sizes: Sizes) -> Array:
     variance is shrunk to that of all steps, which counts as SHARED windows.
     """
     whole, count = (one.reshape(-1, sizes.channels) for one in (squares, counts))
-    mean = (whole + SHARED * whole.sum(0) / np.maximum(count.sum(0), 1)) / (count + SHARED)
-    return np.maximum(np.sqrt(mean.reshape(-1)), LEAST)
+    mean = (whole + POOLED_WINDOWS * whole.sum(0) / np.maximum(count.sum(0), 1)) / (
+        count + POOLED_WINDOWS
+    )
+    return np.maximum(np.sqrt(mean.reshape(-1)), MIN_SPREAD)
 
 
 class RidgeSettings(Settings):
@@ -72,48 +74,55 @@ class Ridge(WindowModel, Predictor, Forecasting):
 
     def __init__(self, sizes: Sizes, penalty: float, spreads: bool) -> None:
         self.features = partial(window_features, sizes=sizes, spreads=spreads)
-        self.sizes, self.horizon, self.penalty, self.anchor = sizes, sizes.horizon, penalty, OPEN
+        self.sizes, self.horizon, self.penalty, self.anchor = (
+            sizes,
+            sizes.horizon,
+            penalty,
+            UNSELECTED,
+        )
         self._arrays: dict[str, Array] = {}
 
-    def fit(self, learned: Windows, others: Windows) -> None:
+    def fit(self, train: Windows, validation: Windows) -> None:
         """Fit the weights; select penalty and anchor on the validation windows.
 
         The spread of errors is measured on them too.
         """
-        weights = self._solved(learned)
-        missed = dict.fromkeys(weights, 0.0)
+        weights = self._solve(train)
+        absolute_errors = dict.fromkeys(weights, 0.0)
         squares: dict[tuple[str, float], Array] = dict.fromkeys(weights, np.zeros(1))
         counts = np.zeros(self.horizon * self.sizes.channels)
-        for fields in others():
+        for fields in validation():
             x, target, begins = (
                 self.features(fields),
                 window_targets(fields),
-                anchors(fields, self.sizes),
+                compute_anchors(fields, self.sizes),
             )
-            counts += (there := observed(fields)).sum(0)
+            counts += (measured := get_observed(fields)).sum(0)
             for (anchor, penalty), weight in weights.items():
-                error = np.where(there, target - begins[anchor] - x @ weight[:-1] - weight[-1], 0.0)
-                missed[anchor, penalty] += float(np.abs(error).sum())
+                error = np.where(
+                    measured, target - begins[anchor] - x @ weight[:-1] - weight[-1], 0.0
+                )
+                absolute_errors[anchor, penalty] += float(np.abs(error).sum())
                 squares[anchor, penalty] = squares[anchor, penalty] + (error**2).sum(0)
-        best = min(weights, key=lambda one: missed[one])
+        best = min(weights, key=lambda one: absolute_errors[one])
         self.anchor, self.penalty = best
         self._arrays = {
             "weights": weights[best],
             "spread": residual_spread(squares[best], counts, self.sizes),
         }
 
-    def refit(self, learned: Windows) -> None:
+    def refit(self, train: Windows) -> None:
         """Fit the weights on other windows, with the same penalty, anchor and spread."""
-        self._arrays = self._arrays | {"weights": self._solved(learned)[self.anchor, self.penalty]}
+        self._arrays = self._arrays | {"weights": self._solve(train)[self.anchor, self.penalty]}
 
-    def _solved(self, learned: Windows) -> dict[tuple[str, float], Array]:
+    def _solve(self, train: Windows) -> dict[tuple[str, float], Array]:
         """Solve for the weights of each anchor and penalty; the last row is the intercept."""
         names = (
-            list(anchors(next(iter(learned())), self.sizes))
-            if self.anchor == OPEN
+            list(compute_anchors(next(iter(train())), self.sizes))
+            if self.anchor == UNSELECTED
             else [self.anchor]
         )
-        count, means, products, across = self._moments(learned, names)
+        count, means, products, across = self._moments(train, names)
         features = len(products)
         spread = np.sqrt(np.maximum(np.diag(products) / count, 0))
         # What never varies has no weight.
@@ -137,7 +146,7 @@ class Ridge(WindowModel, Predictor, Forecasting):
         """
 
         def both(fields: Fields) -> tuple[Array, Array]:
-            begins, target = anchors(fields, self.sizes), window_targets(fields)
+            begins, target = compute_anchors(fields, self.sizes), window_targets(fields)
             beyond = np.concatenate([target - begins[name] for name in names], 1)
             return self.features(fields), np.clip(beyond, -LIMIT, LIMIT)
 
@@ -157,7 +166,7 @@ class Ridge(WindowModel, Predictor, Forecasting):
 
     def predict(self, fields: Fields) -> tuple[Array, Array]:
         """Return the scaled forecasts, and the spread of their errors."""
-        weights, begin = self._arrays["weights"], anchors(fields, self.sizes)[self.anchor]
+        weights, begin = self._arrays["weights"], compute_anchors(fields, self.sizes)[self.anchor]
         return begin + self.features(fields) @ weights[:-1] + weights[-1], self._arrays["spread"]
 
     @property
@@ -180,8 +189,11 @@ class Ridge(WindowModel, Predictor, Forecasting):
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Load what `arrays` returned. Raises RunError if they are those of another model."""
-        told, names = self.horizon * self.sizes.channels, ["anchor", "penalty", "spread", "weights"]
-        if sorted(arrays) != names or arrays["weights"].shape[1] != told:
+        columns, names = (
+            self.horizon * self.sizes.channels,
+            ["anchor", "penalty", "spread", "weights"],
+        )
+        if sorted(arrays) != names or arrays["weights"].shape[1] != columns:
             raise RunError(
                 "the saved weights are not those of this model",
                 hint="use the settings of its training",

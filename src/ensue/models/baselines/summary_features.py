@@ -23,7 +23,7 @@ from ensue.settings import Settings
 ROWS = 64
 """Examples summarised at a time."""
 
-FAR = 8.0
+CLIP = 8.0
 """Standardised features are clipped at so many standard deviations."""
 
 
@@ -52,7 +52,7 @@ class SummaryFeatures(ArrayMixin, Predictor):
     numbers. Each is standardised by the training part.
     """
 
-    kept = ("mean", "sd", "weight", "spread")
+    array_names = ("mean", "sd", "weight", "spread")
 
     def __init__(
         self, settings: SummaryFeaturesSettings, shape: Fields, kind: LabelKind, size: int
@@ -88,15 +88,15 @@ class SummaryFeatures(ArrayMixin, Predictor):
         parts += [batch["static"].double()] if self.shape.static else []
         return torch.cat(parts, 1)
 
-    def fit(self, train: Examples, tune: Examples) -> tuple[str, ...]:
+    def fit(self, train: Examples, validation: Examples) -> tuple[str, ...]:
         """Fit the weights on the training part, and select the penalty on the validation part.
 
         Returns a note about the selected penalty.
         """
-        (features, target), (held, truth) = self._summed(train), self._summed(tune)
+        (features, target), (held, truth) = self._summarise(train), self._summarise(validation)
         self.mean, sd = features.mean(0), features.std(0, correction=0)
         self.sd = torch.where(sd > 1e-9 * self.mean.abs().clamp(min=1e-9), sd, torch.ones_like(sd))
-        inputs, held = self._scaled(features), self._scaled(held)
+        inputs, held = self._standardise(features), self._standardise(held)
         found = []
         for penalty in sorted(
             self.settings.penalties, reverse=True
@@ -112,14 +112,14 @@ class SummaryFeatures(ArrayMixin, Predictor):
         _, penalty, self.weight, self.spread = min(found, key=lambda one: one[:2])
         return (f"L2 penalty of summary-features, {-penalty:g}: on the validation part",)
 
-    def _summed(self, examples: Examples) -> tuple[Tensor, Tensor]:
+    def _summarise(self, examples: Examples) -> tuple[Tensor, Tensor]:
         parts = [batch.map(torch.from_numpy) for _, batch in iterate_sorted(examples, ROWS)]
         return torch.cat([self.features(part) for part in parts]), torch.cat(
             [part["target"] for part in parts]
         )
 
-    def _scaled(self, features: Tensor) -> Tensor:
-        scaled = ((features - self.mean.to(features)) / self.sd.to(features)).clamp(-FAR, FAR)
+    def _standardise(self, features: Tensor) -> Tensor:
+        scaled = ((features - self.mean.to(features)) / self.sd.to(features)).clamp(-CLIP, CLIP)
         return torch.cat([scaled, torch.ones_like(scaled[:, :1])], 1)
 
     def _minimise(self, inputs: Tensor, target: Tensor, penalty: float) -> None:
@@ -137,7 +137,7 @@ class SummaryFeatures(ArrayMixin, Predictor):
 
     def __call__(self, batch: Batch[Tensor]) -> Distribution:
         """Return the distribution of the label of each row."""
-        features = self._scaled(self.features(batch))
+        features = self._standardise(self.features(batch))
         return distribution(self.kind, features @ self.weight.to(features), self.spread)
 
     @property

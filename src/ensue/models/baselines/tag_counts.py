@@ -41,16 +41,16 @@ class TaggedSteps:
         return flat.reshape(size, count).astype(np.float32)
 
 
-def shares(counts: Counts) -> Counts:
+def normalise_rows(counts: Counts) -> Counts:
     """Normalise each row to sum to 1; empty rows stay zero."""
     return counts / np.maximum(counts.sum(-1, keepdims=True), 1)
 
 
-def seen_once(words: TaggedSteps, lexicon: Counts, most: int = 1) -> NDArray[np.bool_]:
+def mark_rare(words: TaggedSteps, lexicon: Counts, most: int = 1) -> NDArray[np.bool_]:
     """Mark words with a training count of at most `most`; unseen words resemble them most."""
     return lexicon.sum(1)[words.surface] <= most
 
 
-def table(counts: NDArray[np.floating]) -> Tensor:
+def to_tensor(counts: NDArray[np.floating]) -> Tensor:
     """Convert counts to a tensor that a model stores."""
     return torch.from_numpy(np.array(counts, np.float32))

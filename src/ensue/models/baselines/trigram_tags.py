@@ -37,22 +37,24 @@ class TrigramTags(Distribution):
     # whoever makes it has checked its parameters
     arg_constraints: ClassVar = {}  # type: ignore[bad-override]
 
-    def __init__(self, scores: Tensor, lengths: Tensor, chances: Tensor) -> None:
-        self.scores, self.lengths, self.chances = scores, lengths, chances
+    def __init__(self, scores: Tensor, lengths: Tensor, probabilities: Tensor) -> None:
+        self.scores, self.lengths, self.probabilities = scores, lengths, probabilities
         self.real, self.edge = mask_steps(scores, lengths), scores.shape[2]
         # A state is a tag and the one before it, (tags + 1, tags): no tag within a sentence is the
         # edge.
-        self.change, self.last = chances[:, :-1, :-1], chances[:, :-1, -1]
+        self.change, self.last = probabilities[:, :-1, :-1], probabilities[:, :-1, -1]
         super().__init__(scores.shape[:1], scores.shape[1:2], validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-probability of tags (batch, time), (batch,)."""
         own = self.scores.gather(2, value[..., None])[..., 0].masked_fill(~self.real, 0.0).sum(1)
         tags = F.pad(value.masked_fill(~self.real, self.edge), (2, 1), value=self.edge)
-        steps = self.chances.log()[tags[:, :-2], tags[:, 1:-1], tags[:, 2:]]
-        there = torch.arange(steps.shape[1]) <= self.lengths[:, None]
+        steps = self.probabilities.log()[tags[:, :-2], tags[:, 1:-1], tags[:, 2:]]
+        steps_real = torch.arange(steps.shape[1]) <= self.lengths[:, None]
         # Rounded, a sum of logarithms may come out above that of all.
-        return (own + steps.masked_fill(~there, 0.0).sum(1) - self._log_partition).clamp(max=0.0)
+        return (own + steps.masked_fill(~steps_real, 0.0).sum(1) - self._log_partition).clamp(
+            max=0.0
+        )
 
     @cached_property
     def _shares(self) -> tuple[list[Tensor], Tensor]:
@@ -60,7 +62,7 @@ class TrigramTags(Distribution):
         most = self.scores.amax(2, keepdim=True)
         factors = (self.scores - most).exp()
         nats = most[..., 0].masked_fill(~self.real, 0.0).sum(1)
-        begin = (self.chances[-1, -1, :-1] * factors[:, 0])[:, None]
+        begin = (self.probabilities[-1, -1, :-1] * factors[:, 0])[:, None]
         ways = F.pad(begin, (0, 0, self.edge, 0))
         shares: list[Tensor] = []
         for step in range(self.scores.shape[1]):
@@ -84,14 +86,14 @@ class TrigramTags(Distribution):
         """The most probable tags, (batch, time), 0 past the end (Viterbi 1967)."""
         change = self.change.log()
         rows = max(1, CACHED // change.numel())
-        begin = (self.chances[-1, -1, :-1].log() + self.scores[:, 0])[:, None]
+        begin = (self.probabilities[-1, -1, :-1].log() + self.scores[:, 0])[:, None]
         best = [F.pad(begin, (0, 0, self.edge, 0), value=-torch.inf)]
         for step in range(1, self.scores.shape[1]):
             on = torch.cat([(some[..., None] + change).amax(1) for some in best[-1].split(rows)])
             on = on + self.scores[:, step, None]
             on = F.pad(on, (0, 0, 0, 1), value=-torch.inf)
             best.append(torch.where(self.real[:, step, None, None], on, best[-1]))
-        return self._back(best, lambda ways: ways.argmax(-1))
+        return self._backtrack(best, lambda ways: ways.argmax(-1))
 
     @property
     def marginals(self) -> Tensor:
@@ -115,9 +117,9 @@ class TrigramTags(Distribution):
 
         They are 0 past the end.
         """
-        return self._back([share.log() for share in self._shares[0]], draw, sample_shape)
+        return self._backtrack([share.log() for share in self._shares[0]], draw, sample_shape)
 
-    def _back(
+    def _backtrack(
         self, ways: list[Tensor], pick: Callable[[Tensor], Tensor], shape: Sequence[int] = ()
     ) -> Tensor:
         """Choose the last two tags from the log forward scores, then the others backwards."""

@@ -70,11 +70,11 @@ def window_features(fields: Fields, sizes: Sizes, spreads: bool = True) -> Array
     of_window += [end.std(1, keepdims=True) for end in ends if spreads]
     known = fields["known"][:, sizes.window : sizes.window + sizes.horizon]
     calendar, known = known[:, 0, : sizes.calendar], known[:, :, sizes.calendar :]
-    beside = [
+    covariates = [
         one.reshape(rows, -1) for one in (calendar, known, fields["covariate"], fields["static"])
     ]
     return np.concatenate(
-        [np.clip(np.concatenate(of_window, 1), -LIMIT, LIMIT).reshape(rows, -1), *beside], 1
+        [np.clip(np.concatenate(of_window, 1), -LIMIT, LIMIT).reshape(rows, -1), *covariates], 1
     )
 
 
@@ -83,12 +83,12 @@ def window_targets(fields: Fields) -> Array:
     return fields["target"].reshape(len(fields["target"]), -1)
 
 
-def observed(fields: Fields) -> Array:
+def get_observed(fields: Fields) -> Array:
     """Mark the targets that were measured; the others are imputed."""
     return fields["observed"].reshape(len(fields["observed"]), -1)
 
 
-def anchors(fields: Fields, sizes: Sizes) -> dict[str, Array]:
+def compute_anchors(fields: Fields, sizes: Sizes) -> dict[str, Array]:
     """Compute naive forecasts that a model may correct, (batch, horizon * channels) each.
 
     They are the mean of the window, its last value, and, where there are seasons, its last season.

@@ -81,8 +81,8 @@ def write_arpa(
     opened: Any = PACKED.get(path.suffix.lower(), open)
     with opened(path, "wt", encoding="utf-8", newline="\n") as file:
         file.write("\\data\\\n")
-        for n, rung in enumerate(model.table.rungs, 1):
-            file.write(f"ngram {n}={len(rung.symbol) + (len(absent) if n == 1 else 0)}\n")
+        for n, level in enumerate(model.table.orders, 1):
+            file.write(f"ngram {n}={len(level.symbol) + (len(absent) if n == 1 else 0)}\n")
         for n, lines in enumerate(_sections(model, tokens), 1):
             file.write(f"\n\\{n}-grams:\n")
             file.writelines(lines)
@@ -121,35 +121,35 @@ def _as_words(symbols: Sequence[str], special: Mapping[int | None, str]) -> list
     taken: set[str] = set()
     tokens = []
     for id, symbol in enumerate(symbols):
-        token = _as_it_is(symbol.removeprefix(" ") or symbol)
+        token = _encode_unsafe(symbol.removeprefix(" ") or symbol)
         if token in taken:
-            token = _in_hexadecimal(symbol[0]) + _as_it_is(symbol[1:])
+            token = _in_hexadecimal(symbol[0]) + _encode_unsafe(symbol[1:])
         tokens.append(token)
         taken |= set() if id in special else {token}
     return tokens
 
 
-def _as_it_is(word: str) -> str:
+def _encode_unsafe(word: str) -> str:
     """Escape what would end a token, or look like a special one.
 
     Zero-width joiners within a word are kept.
     """
     if word in (START, END, UNKNOWN, UNKNOWN.upper()):
         return escape(word)
-    odd = r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]|%(?=[0-9A-Fa-f]{2})"
-    return re.sub(odd, lambda match: _in_hexadecimal(match[0]), word)
+    unsafe = r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]|%(?=[0-9A-Fa-f]{2})"
+    return re.sub(unsafe, lambda match: _in_hexadecimal(match[0]), word)
 
 
 def _sections(model: Ngram, tokens: list[str]) -> Iterator[Iterator[str]]:
     grams = tokens
-    for n, rung in enumerate(model.table.rungs, 1):
+    for n, level in enumerate(model.table.orders, 1):
         if n > 1:
-            pairs = zip(rung.follow.context.tolist(), rung.symbol.tolist(), strict=True)
+            pairs = zip(level.follow.context.tolist(), level.symbol.tolist(), strict=True)
             grams = [f"{grams[context]} {tokens[symbol]}" for context, symbol in pairs]
-        probability = np.clip(_log10(rung.probability), NEVER, 0.0)
+        probability = np.clip(_log10(level.probability), NEVER, 0.0)
         if n == 1:
             probability[model.size] = NEVER
-        yield _lines(probability, grams, _log10(rung.backoff))
+        yield _lines(probability, grams, _log10(level.backoff))
 
 
 def _lines(

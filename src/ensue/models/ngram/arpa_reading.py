@@ -31,15 +31,15 @@ def read_arpa(path: Path) -> tuple[Ngram, list[str]]:
     file = _File(path)
     expected = _header(file)
     ids: dict[str, int] = {}
-    rungs: list[OrderTable] = []
+    orders: list[OrderTable] = []
     for n, count in enumerate(expected, 1):
         section = _section(file, n, count, ids)
-        rungs.append(_first(section, ids) if n == 1 else _next(file, section, rungs))
+        orders.append(_first(section, ids) if n == 1 else _next(file, section, orders))
     if file.next() != "\\end\\":
         file.fail("expected '\\end\\' at the end of the file")
-    rungs[-1] = replace(rungs[-1], backoff=np.zeros(0))
+    orders[-1] = replace(orders[-1], backoff=np.zeros(0))
     tokens = [token for token in ids if token != START]
-    return Ngram(Table(len(tokens), rungs), np.zeros((0, 3))), tokens
+    return Ngram(Table(len(tokens), orders), np.zeros((0, 3))), tokens
 
 
 class _File:
@@ -149,13 +149,13 @@ def _first(section: _Section, ids: dict[str, int]) -> OrderTable:
     )
 
 
-def _next(file: _File, section: _Section, rungs: list[OrderTable]) -> OrderTable:
-    size = rungs[0].size
+def _next(file: _File, section: _Section, orders: list[OrderTable]) -> OrderTable:
+    size = orders[0].size
     kept = np.flatnonzero((section.ids[:, 1:] < size).all(1))
     words, lines = section.ids[kept], section.lines[kept]
     context = words[:, 0]
-    for depth, rung in enumerate(rungs[1:], 1):
-        context = rung.follow(context, words[:, depth])
+    for depth, level in enumerate(orders[1:], 1):
+        context = level.follow(context, words[:, depth])
     if (context < 0).any():
         file.fail("the prefix of this n-gram is not listed", int(lines[context < 0][0]))
     keys = context * (size + 1) + words[:, -1]
@@ -163,7 +163,7 @@ def _next(file: _File, section: _Section, rungs: list[OrderTable]) -> OrderTable
     again = np.flatnonzero(np.diff(keys[order]) == 0)
     if len(again):
         file.fail("duplicate n-gram", int(lines[order[again[0] + 1]]))
-    children = np.bincount(context, minlength=len(rungs[-1].symbol))
+    children = np.bincount(context, minlength=len(orders[-1].symbol))
     place = kept[order]
     return OrderTable(
         words[order, -1], children, section.probability[place], section.backoff[place], size

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.models.ngram import kernels
-from ensue.models.ngram.levels import Counts, Ids, Level, with_starts
+from ensue.models.ngram.levels import Counts, Ids, Level, add_starts
 from ensue.models.ngram.spilling import count_in_runs
-from ensue.models.ngram.suffixes import sorted_suffixes
+from ensue.models.ngram.suffixes import sort_suffixes
 
 POSITION_BYTES, LEVEL_BYTES = 40, 20
 """Peak memory per position of a text: once, and per length if all n-grams are distinct."""
@@ -31,18 +31,18 @@ def count(ids: Ids, offsets: NDArray[np.integer], size: int, order: int, memory:
     length = int(offsets[-1] - offsets[0]) + len(offsets) - 1
     if 0 < memory < length * (POSITION_BYTES + LEVEL_BYTES * order):
         return count_in_runs(ids, offsets, size, order, memory)
-    text = with_starts(ids, offsets, size)
-    levels = kernels.levels_of(text, size, order)
-    return _counted(text, size, order) if levels is None else Counts(size, levels)
+    text = add_starts(ids, offsets, size)
+    levels = kernels.count_levels(text, size, order)
+    return _count_slowly(text, size, order) if levels is None else Counts(size, levels)
 
 
-def _counted(text: Ids, size: int, order: int) -> Counts:
+def _count_slowly(text: Ids, size: int, order: int) -> Counts:
     length = len(text)
     padded = np.concatenate([text, np.full(order, size, text.dtype)])
     whole = np.min_scalar_type(-length - size - 2)
     # What follows a start symbol inside an n-gram is never looked at, so past the end anything will
     # do.
-    at = sorted_suffixes(padded, order)
+    at = sort_suffixes(padded, order)
     at = at[at < length]
     fresh = np.zeros(length, bool)
     fresh[:1] = True

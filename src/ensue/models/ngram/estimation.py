@@ -37,9 +37,9 @@ def estimate(
     if not settings.open:
         order = settings.highest_order
         return fit(count(ids, offsets, size, order, settings.memory), settings.smooth(), order)
-    counted, judge = ((ids, offsets), validation) if validation else set_aside(ids, offsets)
+    counted, held_out = ((ids, offsets), validation) if validation else split_held_out(ids, offsets)
     counts = count(*counted, size, settings.highest_order, settings.memory)
-    order, smoothing = choose(counts, judge, settings)
+    order, smoothing = choose(counts, held_out, settings)
     return fit(
         counts if validation else count(ids, offsets, size, order, settings.memory),
         smoothing,
@@ -47,10 +47,10 @@ def estimate(
     )
 
 
-def set_aside(ids: Ids, offsets: NDArray[np.integer]) -> tuple[Part, Part]:
+def split_held_out(ids: Ids, offsets: NDArray[np.integer]) -> tuple[Part, Part]:
     """Split off the last tenth: of the records, or of a single long text.
 
-    >>> set_aside(np.arange(20), np.array([0, 20]))[1][1].tolist()
+    >>> split_held_out(np.arange(20), np.array([0, 20]))[1][1].tolist()
     [18, 20]
     """
     if len(offsets) > 2:
@@ -61,25 +61,27 @@ def set_aside(ids: Ids, offsets: NDArray[np.integer]) -> tuple[Part, Part]:
     return (ids, np.array([begin, cut])), (ids, np.array([cut, end]))
 
 
-def choose(counts: Counts, judge: Part, settings: NgramSettings) -> tuple[int, Smoothing]:
+def choose(counts: Counts, held_out: Part, settings: NgramSettings) -> tuple[int, Smoothing]:
     """Select the order, and the discounts, on a held-out part."""
     smoothing = settings.smooth()
-    order = choose_order(counts, judge, smoothing) if settings.order == "auto" else settings.order
+    order = (
+        choose_order(counts, held_out, smoothing) if settings.order == "auto" else settings.order
+    )
     if not settings.tuned:
         return order, smoothing
-    return choose_discounts(counts, judge, range(order, settings.highest_order + 1))
+    return choose_discounts(counts, held_out, range(order, settings.highest_order + 1))
 
 
 def fit(counts: Counts, smoothing: Smoothing, order: int) -> Ngram:
     """Smooth counts into the model of an order."""
-    rungs: list[OrderTable] = []
+    orders: list[OrderTable] = []
     below = np.full(1, 1 / counts.size)
     nothing = np.zeros(0)
     for n, level in enumerate(counts.levels[:order], 1):
-        below, rest, children = smoothing.smoothed(counts, n, n == order, below)
+        below, rest, children = smoothing.smooth(counts, n, n == order, below)
         if n == 1:
-            rungs.append(unigram_table(below, nothing))
+            orders.append(unigram_table(below, nothing))
             continue
-        rungs[-1] = replace(rungs[-1], backoff=rest)
-        rungs.append(OrderTable(level.symbol, children, below, nothing, counts.size))
-    return Ngram(Table(counts.size, rungs), np.array(smoothing.given).reshape(-1, 3))
+        orders[-1] = replace(orders[-1], backoff=rest)
+        orders.append(OrderTable(level.symbol, children, below, nothing, counts.size))
+    return Ngram(Table(counts.size, orders), np.array(smoothing.given).reshape(-1, 3))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ensue.models.ngram.levels import Counts, Ids, Level, with_starts
+from ensue.models.ngram.levels import Counts, Ids, Level, add_starts
 from ensue.models.ngram.smoothing import Smoothing
 from ensue.models.ngram.table import Follow, Nodes
 
@@ -29,9 +29,9 @@ class Step:
     whole: Nodes
 
 
-def steps_of(counts: Counts, part: Part) -> Iterator[Step]:
+def find_steps(counts: Counts, part: Part) -> Iterator[Step]:
     """Look up all n-grams of a part among the counts, from length 1 to the longest."""
-    text = with_starts(*part, counts.size)
+    text = add_starts(*part, counts.size)
     scored = np.flatnonzero(text != counts.size)
     place = text.astype(np.int64)
     yield Step(counts.levels[0], 1, np.zeros(len(scored), np.int64), place[scored])
@@ -53,7 +53,7 @@ def nats_by_order(counts: Counts, part: Part, smoothing: Smoothing) -> NDArray[n
     """
     lower: NDArray[np.float64] | float = 1 / counts.size
     nats = []
-    for n, step in enumerate(steps_of(counts, part), 1):
+    for n, step in enumerate(find_steps(counts, part), 1):
         top = _mix(smoothing.shares(counts, n, True), step, lower)
         nats.append(-np.log(top).sum())
         if n < len(counts.levels):
@@ -68,7 +68,7 @@ def _mix(
     return own[step.whole] + rest[step.context] * lower
 
 
-def nats_of(counts: Counts, steps: Sequence[Step], smoothing: Smoothing) -> float:
+def compute_nats(counts: Counts, steps: Sequence[Step], smoothing: Smoothing) -> float:
     """Compute the nats under the model whose order is the number of lengths in `steps`."""
     probability: NDArray[np.float64] | float = 1 / counts.size
     for n, step in enumerate(steps, 1):

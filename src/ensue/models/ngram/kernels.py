@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ensue.models.ngram.levels import Level
 from ensue.native import library
 
-MOST = 2**31 - 64
+MAX_LENGTH = 2**31 - 64
 """Maximum length of a text for the kernels, whose positions have 32 bits."""
 
 
@@ -36,16 +36,16 @@ def pointer(array: NDArray) -> ctypes.c_void_p:
     return ctypes.c_void_p(address(array))
 
 
-def levels_of(text: NDArray[np.integer], size: int, order: int) -> list[Level] | None:
+def count_levels(text: NDArray[np.integer], size: int, order: int) -> list[Level] | None:
     """Count the n-grams of each length from 1 to `order` of a text with start symbols.
 
     Returns None without the kernels, for a text too long for them, and where memory is short.
     """
     kernels = library()
-    if kernels is None or len(text) > MOST:
+    if kernels is None or len(text) > MAX_LENGTH:
         return None
-    ours, room = np.ascontiguousarray(text, np.int32), _Scratch(len(text))
-    done = _sorted(kernels, ours, size, order, room)
+    ours, scratch = np.ascontiguousarray(text, np.int32), _Scratch(len(text))
+    done = _sort(kernels, ours, size, order, scratch)
     if done is None:
         return None
     *sorting, nodes = done
@@ -59,7 +59,7 @@ def levels_of(text: NDArray[np.integer], size: int, order: int) -> list[Level] |
     )
     length = ctypes.c_int64(len(ours))
     kernels.ensue_ngram_levels(
-        pointer(ours), length, order, *map(pointer, sorting), levels, room.pointer
+        pointer(ours), length, order, *map(pointer, sorting), levels, scratch.pointer
     )
     return [
         Level(*arrays, started=int(level.started))
@@ -67,26 +67,26 @@ def levels_of(text: NDArray[np.integer], size: int, order: int) -> list[Level] |
     ]
 
 
-def sorted_positions(text: NDArray[np.int32], size: int, order: int) -> Sequence[NDArray] | None:
+def sort_positions(text: NDArray[np.int32], size: int, order: int) -> Sequence[NDArray] | None:
     """Sort a text's positions by `order` symbols; return them, and shared prefix lengths.
 
     The prefix length of a position is that shared with the one before it. Returns None without the
     kernels.
     """
     kernels = library()
-    done = None if kernels is None else _sorted(kernels, text, size, order, _Scratch(len(text)))
+    done = None if kernels is None else _sort(kernels, text, size, order, _Scratch(len(text)))
     return None if done is None else done[:2]
 
 
-def _sorted(
-    kernels: ctypes.CDLL, text: NDArray[np.int32], size: int, order: int, room: _Scratch
+def _sort(
+    kernels: ctypes.CDLL, text: NDArray[np.int32], size: int, order: int, scratch: _Scratch
 ) -> Sequence[NDArray] | None:
     """Return sorted positions, prefix shared with the one before, reach, and numbers of n-grams."""
     at, nodes = np.empty(len(text), np.uint32), np.zeros(order, np.int64)
     shared, reach = np.empty((2, len(text)), np.uint8)
     arrays, length = map(pointer, (at, shared, reach, nodes)), ctypes.c_int64(len(text))
     done = kernels.ensue_ngram_sort(
-        pointer(text), length, size, order, *arrays, room.pointer, torch.get_num_threads()
+        pointer(text), length, size, order, *arrays, scratch.pointer, torch.get_num_threads()
     )
     return (at, shared, reach, nodes) if done else None
 
@@ -128,8 +128,8 @@ class _Scratch:
     """Work memory, 16 bytes per position and aligned to 64: sort keys, then places of n-grams."""
 
     def __init__(self, length: int) -> None:
-        self._room = np.empty(2 * length + 12, np.uint64)
-        self.pointer = ctypes.c_void_p(-(-self._room.ctypes.data // 64) * 64)
+        self._memory = np.empty(2 * length + 12, np.uint64)
+        self.pointer = ctypes.c_void_p(-(-self._memory.ctypes.data // 64) * 64)
 
 
 def _first_level(text: NDArray[np.int32], size: int, order: int) -> list[NDArray[np.int32]]:

@@ -42,7 +42,7 @@ class Counts:
     levels: list[Level]
 
 
-def with_starts(
+def add_starts(
     ids: Ids, offsets: NDArray[np.integer], size: int, begin: int = 0, end: int | None = None
 ) -> Ids:
     """Join all records, with the start symbol `size` before each; or only positions begin to end.
@@ -50,7 +50,7 @@ def with_starts(
     Everything that is counted passes here. Ids are checked, as the kernels use them as memory
     offsets. Raises ValueError for ids that are no symbols.
 
-    >>> with_starts(np.array([1, 0, 1]), np.array([0, 2, 3]), 2).tolist()
+    >>> add_starts(np.array([1, 0, 1]), np.array([0, 2, 3]), 2).tolist()
     [2, 1, 0, 2, 1]
     """
     starts = offsets[:-1] - offsets[0] + np.arange(len(offsets) - 1)

@@ -92,12 +92,12 @@ class Ngram(Autoregressive):
         found = {"discounts": self.discounts}
         if isinstance(self.table, PackedTable):
             return found | self.table.arrays()
-        for n, rung in enumerate(self.table.rungs, 1):
-            found |= {f"probability.{n}": rung.probability, f"backoff.{n}": rung.backoff}
+        for n, level in enumerate(self.table.orders, 1):
+            found |= {f"probability.{n}": level.probability, f"backoff.{n}": level.backoff}
             if n > 1:
                 found |= {
-                    f"symbol.{n}": _compact(rung.symbol),
-                    f"children.{n}": _compact(rung.children),
+                    f"symbol.{n}": _compact(level.symbol),
+                    f"children.{n}": _compact(level.children),
                 }
         return found
 
@@ -130,30 +130,30 @@ def _read_plain(arrays: Mapping[str, np.ndarray], size: int, order: int) -> Tabl
     names = {f"{kind}.{n}" for n in range(1, order + 1) for kind in ("probability", "backoff")}
     names |= {f"{kind}.{n}" for n in range(2, order + 1) for kind in ("symbol", "children")}
     check(names == set(arrays), NO_MODEL)
-    rungs = [unigram_table(arrays["probability.1"], arrays["backoff.1"])]
+    orders = [unigram_table(arrays["probability.1"], arrays["backoff.1"])]
     for n in range(2, order + 1):
         symbol, children = arrays[f"symbol.{n}"], arrays[f"children.{n}"]
-        rungs.append(
+        orders.append(
             OrderTable(symbol, children, arrays[f"probability.{n}"], arrays[f"backoff.{n}"], size)
         )
-    for n, rung in enumerate(rungs, 1):
+    for n, level in enumerate(orders, 1):
         check(
-            _fits(rung, rungs[n - 2] if n > 1 else None, n == order),
+            _fits(level, orders[n - 2] if n > 1 else None, n == order),
             f"its {n}-grams do not fit together",
         )
-    return Table(size, rungs)
+    return Table(size, orders)
 
 
 def _compact(values: np.ndarray) -> np.ndarray:
     return values.astype(np.min_scalar_type(int(values.max(initial=0))))
 
 
-def _fits(rung: OrderTable, below: OrderTable | None, last: bool) -> bool:
-    count = len(rung.symbol)
+def _fits(level: OrderTable, below: OrderTable | None, last: bool) -> bool:
+    count = len(level.symbol)
     return (
-        len(rung.probability) == count
-        and len(rung.backoff) == (0 if last else count)
-        and int(rung.children.sum(dtype=np.int64)) == count
-        and (below is None or len(rung.children) == len(below.symbol))
-        and int(rung.symbol.max(initial=0)) <= rung.size
+        len(level.probability) == count
+        and len(level.backoff) == (0 if last else count)
+        and int(level.children.sum(dtype=np.int64)) == count
+        and (below is None or len(level.children) == len(below.symbol))
+        and int(level.symbol.max(initial=0)) <= level.size
     )

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from ensue.errors import RunError
 from ensue.models.ngram.kernels import address, pointer
-from ensue.models.ngram.records import BINS, CONTEXTS, SPARSE, VALUES, Records, kind_of
+from ensue.models.ngram.records import BINS, CONTEXTS, SPARSE, VALUES, Records, record_dtype
 from ensue.models.ngram.table import Nodes, OrderTable, Symbols, Table, unigram_table
 from ensue.native import library
 
 MAX_ORDER = 32
 """Maximum order of the kernels."""
 ARRAYS = ("grams", "sparse", "base", "far", "books")
-LOOKED_AT = 1 << 22
+CHECKED = 1 << 22
 """N-grams of each length whose values are checked when a model opens: a full read would be slow."""
 NO_MODEL = "its arrays are not those of an n-gram model"
 
@@ -52,7 +52,9 @@ class PackedTable:
     @staticmethod
     def of(table: Table) -> PackedTable:
         """Pack a table; its probabilities keep 7 digits."""
-        return PackedTable(table.size, list(map(Records.of, table.rungs, [*table.rungs[1:], None])))
+        return PackedTable(
+            table.size, list(map(Records.of, table.orders, [*table.orders[1:], None]))
+        )
 
     @property
     def order(self) -> int:
@@ -69,18 +71,18 @@ class PackedTable:
         """The unpacked table."""
         first = self.records[0]
         orders = [unigram_table(first.values("probability"), first.values("backoff"))]
-        for below, rung in zip(self.records, self.records[1:], strict=False):
-            begins = below.begins(np.arange(len(below.grams) + 1), len(rung.grams))
-            probability, backoff = rung.values("probability"), rung.values("backoff")
+        for below, level in zip(self.records, self.records[1:], strict=False):
+            begins = below.begins(np.arange(len(below.grams) + 1), len(level.grams))
+            probability, backoff = level.values("probability"), level.values("backoff")
             orders.append(
-                OrderTable(rung.symbols(), np.diff(begins), probability, backoff, self.size)
+                OrderTable(level.symbols(), np.diff(begins), probability, backoff, self.size)
             )
         return Table(self.size, orders)
 
     @property
-    def rungs(self) -> list[OrderTable]:
+    def orders(self) -> list[OrderTable]:
         """The rungs unpacked."""
-        return self.plain.rungs
+        return self.plain.orders
 
     def quantised(self) -> PackedTable:
         """Return the table with 256 distinct values per length; distributions only nearly sum to 1.
@@ -164,12 +166,12 @@ class PackedTable:
         records: list[Records] = []
         for n in range(1, order + 1):
             grams, sparse, *others = (arrays[f"{name}.{n}"] for name in ARRAYS)
-            kind = kind_of(size, n == order, bool(len(others[-1])))
+            kind = record_dtype(size, n == order, bool(len(others[-1])))
             fits = _fits(kind, grams, sparse, *others)
             check(fits and (n > 1 or len(grams) == size + 1), f"its {n}-grams do not fit together")
             found = Records(grams.view(kind)[:, 0], sparse.view(kind["symbol"].base), *others)
             finite = all(
-                np.isfinite(found.grams[:LOOKED_AT][name]).all()
+                np.isfinite(found.grams[:CHECKED][name]).all()
                 for name in VALUES
                 if name in (kind.names or ())
             )
@@ -195,12 +197,12 @@ class PackedTable:
         kernels = library()
         if kernels is None or self.order > MAX_ORDER:
             return None
-        rungs = (_OrderTable * self.order)(*map(_as_struct, self.records))
-        table = _Table(ctypes.addressof(rungs), None, None, self.size, self.order)
+        orders = (_OrderTable * self.order)(*map(_as_struct, self.records))
+        table = _Table(ctypes.addressof(orders), None, None, self.size, self.order)
         if self.index:
             kernels.ensue_ngram_index(ctypes.byref(table), *map(pointer, self.index))
             table.slots, table.places = map(address, self.index)
-        return kernels, table, rungs
+        return kernels, table, orders
 
     def _query(self, name: str, *arguments: NDArray | Sequence[NDArray] | int) -> None:
         assert self._kernel is not None

@@ -28,10 +28,10 @@ SAMPLED = 1 << 20
 VALUES = ("probability", "backoff")
 
 
-def kind_of(size: int, last: bool, quantised: bool) -> np.dtype:
+def record_dtype(size: int, last: bool, quantised: bool) -> np.dtype:
     """Return the dtype of a record.
 
-    >>> [kind_of(30_000, last, quantised).itemsize for last in (False,
+    >>> [record_dtype(30_000, last, quantised).itemsize for last in (False,
     ...     True) for quantised in (False, True)]
     [11, 5, 6, 3]
     """
@@ -61,15 +61,15 @@ class Records:
     books: NDArray[np.float32]
 
     @staticmethod
-    def of(rung: OrderTable, above: OrderTable | None) -> Records:
+    def of(level: OrderTable, above: OrderTable | None) -> Records:
         """Pack the n-grams of one length, whose continuations are `above`; values keep 7 digits."""
-        grams = np.empty(len(rung.symbol), kind_of(rung.size, above is None, False))
-        grams["symbol"] = _packed(rung.symbol, grams.dtype)
-        grams["probability"] = rung.probability
+        grams = np.empty(len(level.symbol), record_dtype(level.size, above is None, False))
+        grams["symbol"] = _pack_symbols(level.symbol, grams.dtype)
+        grams["probability"] = level.probability
         base = far = np.zeros(0, np.uint32)
         if above is not None:
-            grams["backoff"] = rung.backoff
-            grams["step"], base, far = _steps(above.first)
+            grams["backoff"] = level.backoff
+            grams["step"], base, far = _encode_begins(above.first)
         return Records(
             grams,
             grams["symbol"][::SPARSE].copy(),
@@ -115,23 +115,23 @@ class Records:
         """Quantise to 256 values each; 0 and 1 stay exact."""
         if len(self.books):
             return self
-        grams = np.empty(len(self.grams), kind_of(size, self.last, True))
+        grams = np.empty(len(self.grams), record_dtype(size, self.last, True))
         books = np.zeros((2, BINS), np.float32)
         for name in grams.dtype.names or ():
             if name in VALUES:
-                grams[name], books[VALUES.index(name)] = _binned(self.grams[name])
+                grams[name], books[VALUES.index(name)] = _quantise(self.grams[name])
             else:
                 grams[name] = self.grams[name]
         return replace(self, grams=grams, books=books)
 
 
-def _packed(symbol: Symbols, kind: np.dtype) -> NDArray:
+def _pack_symbols(symbol: Symbols, kind: np.dtype) -> NDArray:
     if kind["symbol"].shape:
         return np.ascontiguousarray(symbol, "<u4").view(np.uint8).reshape(-1, 4)[:, :3]
     return symbol
 
 
-def _steps(
+def _encode_begins(
     first: NDArray[np.int64],
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint32], NDArray[np.uint32]]:
     contexts = len(first) - 1
@@ -147,7 +147,7 @@ def _steps(
     return grid.ravel()[:contexts].astype(np.uint8), base, far
 
 
-def _binned(values: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _quantise(values: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     kept = np.array([0.0, 1.0], np.float32)
     some = values[:: -(-len(values) // SAMPLED)]
     logs = np.sort(np.log(some[(some > 0) & (some != 1)].astype(np.float64)))

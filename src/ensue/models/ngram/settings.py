@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
-def in_bytes(value: object) -> object:
+def parse_bytes(value: object) -> object:
     """Parse a size with a unit; other values are returned unchanged.
 
-    >>> in_bytes("500M"), in_bytes("1.5 GB"), in_bytes(7), in_bytes("much")
+    >>> parse_bytes("500M"), parse_bytes("1.5 GB"), parse_bytes(7), parse_bytes("much")
     (500000000, 1500000000, 7, 'much')
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", str(value).strip().upper())
@@ -47,7 +47,7 @@ class NgramSettings(Settings):
     Values are D1, D2, D3+ for each length. Auto tunes them if the order is auto too.
     """
 
-    memory: Annotated[int, Field(ge=0), BeforeValidator(in_bytes)] = 0
+    memory: Annotated[int, Field(ge=0), BeforeValidator(parse_bytes)] = 0
     """Memory for counting, such as 500M or 4G; the rest is counted on disk.
 
     0 takes a share of the free memory.
@@ -56,8 +56,8 @@ class NgramSettings(Settings):
     @property
     def tuned(self) -> bool:
         """Whether discounts are tuned on a validation part."""
-        wanted = self.discounts == "tuned" or (self.discounts == "auto" and self.order == "auto")
-        return wanted and self.smoothing == "kneser-ney"
+        requested = self.discounts == "tuned" or (self.discounts == "auto" and self.order == "auto")
+        return requested and self.smoothing == "kneser-ney"
 
     @property
     def open(self) -> bool:

@@ -38,7 +38,7 @@ class Smoothing(ABC):
         """
 
     @abstractmethod
-    def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
+    def smooth(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
         """Compute the probabilities of length n from those of the length `below`."""
 
 
@@ -83,7 +83,7 @@ class KneserNey(Smoothing):
         rest = _divide(_per_context(counts, n, discount), total, 1.0)
         return _divide(adjusted - discount, total[level.context], 0.0), rest
 
-    def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
+    def smooth(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
         """Compute the probabilities, by the kernels where there are any.
 
         Results are bit-identical.
@@ -136,7 +136,7 @@ class WittenBell(Smoothing):
         total = _per_context(counts, n, level.count) + kinds
         return _divide(level.count, total[level.context], 0.0), _divide(kinds, total, 1.0)
 
-    def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
+    def smooth(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
         """Interpolate the shares."""
         return interpolate(counts, n, self.shares(counts, n, top), below)
 
@@ -166,6 +166,6 @@ class Additive(Smoothing):
             rest[: 1 if n == 1 else counts.levels[n - 2].started] = 1.0
         return own, rest
 
-    def smoothed(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
+    def smooth(self, counts: Counts, n: int, top: bool, below: NDArray[np.float64]) -> Smoothed:
         """Interpolate the shares."""
         return interpolate(counts, n, self.shares(counts, n, top), below)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensue.models.ngram import kernels
-from ensue.models.ngram.levels import Counts, Ids, Level, with_starts
+from ensue.models.ngram.levels import Counts, Ids, Level, add_starts
 
 Rows = NDArray[np.uint32]
 """(n-grams, order + 1): ids, and the count.
@@ -29,7 +29,7 @@ After a start symbol that is not the first, all ids are start symbols.
 POSITION_BYTES, ROW_BYTES = 200, 400
 """Peak memory per position of a run, and per row of a merge, up to order 8; rounded up."""
 
-FEWEST = 1000
+MIN_ROWS = 1000
 """Minimum positions of a run, and rows of a block."""
 
 
@@ -39,40 +39,40 @@ def count_in_runs(
     """Count as `counts.count` does, in about `memory` bytes."""
     length = int(offsets[-1] - offsets[0]) + len(offsets) - 1
     longer = max(1, order // 8)
-    stretch = max(FEWEST, memory // (POSITION_BYTES * longer))
+    stretch = max(MIN_ROWS, memory // (POSITION_BYTES * longer))
     with tempfile.TemporaryDirectory(prefix="ensue-ngrams-") as name:
         folder = Path(name)
         single = np.zeros(size + 1, np.int64)
         runs = []
         for number, begin in enumerate(range(0, length, stretch)):
             end = min(length, begin + stretch + order - 1)
-            text = with_starts(ids, offsets, size, begin, end).astype(np.int32, copy=False)
+            text = add_starts(ids, offsets, size, begin, end).astype(np.int32, copy=False)
             here = min(stretch, length - begin)
             single += np.bincount(text[:here], minlength=size + 1)
-            runs.append(_spill(_run(text, here, size, order), folder / f"run.{number}"))
+            runs.append(_spill(_count_run(text, here, size, order), folder / f"run.{number}"))
         single[size] = 0
-        most = max(FEWEST, memory // (ROW_BYTES * longer))
+        most = max(MIN_ROWS, memory // (ROW_BYTES * longer))
         merged = kernels.merge(runs, order, most)
-        found = _read(_merged_slowly(runs, most) if merged is None else merged, size, order, folder)
-        return Counts(size, _linked(single, found, folder, most))
+        found = _read(_merge_slowly(runs, most) if merged is None else merged, size, order, folder)
+        return Counts(size, _link_suffixes(single, found, folder, most))
 
 
-def _run(text: NDArray[np.int32], here: int, size: int, order: int) -> Rows:
+def _count_run(text: NDArray[np.int32], here: int, size: int, order: int) -> Rows:
     """Count the n-grams of `order` that begin at the first `here` positions, sorted."""
     padded = np.append(text, np.full(order, size, np.int32))
-    found = kernels.sorted_positions(text, size, order)
+    found = kernels.sort_positions(text, size, order)
     if found is None:
-        rows = _rows(padded, np.arange(here), np.ones(here, np.uint32), size, order)
+        rows = _build_rows(padded, np.arange(here), np.ones(here, np.uint32), size, order)
         grams, times = np.unique(rows[:, :-1], axis=0, return_counts=True)
         return np.column_stack([grams, times]).astype(np.uint32)
     at, shared = found
     heads = np.flatnonzero(shared < order)
     # The last positions are there for what comes before them; they count in the next run.
     often = np.add.reduceat(at < here, heads, dtype=np.uint32)
-    return _rows(padded, at[heads[often > 0]].astype(np.int64), often[often > 0], size, order)
+    return _build_rows(padded, at[heads[often > 0]].astype(np.int64), often[often > 0], size, order)
 
 
-def _rows(
+def _build_rows(
     padded: NDArray[np.int32],
     at: NDArray[np.int64],
     often: NDArray[np.uint32],
@@ -93,7 +93,7 @@ def _spill(rows: Rows, path: Path) -> Rows:
     return np.memmap(path, np.uint32, "r", shape=rows.shape)
 
 
-def _merged_slowly(runs: list[Rows], most: int) -> Iterator[Rows]:
+def _merge_slowly(runs: list[Rows], most: int) -> Iterator[Rows]:
     """Merge the rows of all runs as the kernels do, in blocks of at most `most`."""
     each = (map(tuple, run.tolist()) for run in runs)
     block: list[list[int]] = []
@@ -109,7 +109,7 @@ def _merged_slowly(runs: list[Rows], most: int) -> Iterator[Rows]:
         yield np.array(block, np.uint32)
 
 
-class _Growing:
+class _GrowingArray:
     """An array that grows in a file."""
 
     def __init__(self, path: Path, kind: type[np.integer] = np.int32) -> None:
@@ -133,11 +133,13 @@ class _Growing:
         )
 
 
-class _Reading:
+class _LengthReader:
     """The n-grams of one length, read from the sorted longest ones block by block."""
 
     def __init__(self, folder: Path, n: int) -> None:
-        self.symbol, self.context, self.count = (_Growing(folder / f"{name}.{n}") for name in NAMES)
+        self.symbol, self.context, self.count = (
+            _GrowingArray(folder / f"{name}.{n}") for name in NAMES
+        )
         self._open = 0
         """How often the last n-gram came so far; it may go on."""
 
@@ -170,7 +172,7 @@ NAMES = ("symbol", "context", "count")
 
 def _read(merged: Iterator[Rows], size: int, order: int, folder: Path) -> list[dict[str, NDArray]]:
     """Compare each row with the one before: an n-gram begins where the first n symbols differ."""
-    lengths = [_Reading(folder, n) for n in range(2, order + 1)]
+    lengths = [_LengthReader(folder, n) for n in range(2, order + 1)]
     before = np.full(order + 1, size + 1, np.uint32)
     for rows in merged:
         column, context = rows[:, 0], rows[:, 0].astype(np.int64)
@@ -187,7 +189,7 @@ def _read(merged: Iterator[Rows], size: int, order: int, folder: Path) -> list[d
     return [length.finish() for length in lengths]
 
 
-def _linked(
+def _link_suffixes(
     single: NDArray[np.int64], found: list[dict[str, NDArray[np.int32]]], folder: Path, most: int
 ) -> list[Level]:
     """Find the suffix of every n-gram, and its continuation count."""
@@ -209,8 +211,8 @@ def _linked(
         below = levels[-1]
         left = _zeros(folder / f"left.{n - 1}", len(below.symbol), np.int32)
         suffixes, next_keys = (
-            _Growing(folder / f"suffix.{n}"),
-            _Growing(folder / f"keys.{n}", np.int64),
+            _GrowingArray(folder / f"suffix.{n}"),
+            _GrowingArray(folder / f"keys.{n}", np.int64),
         )
         for at in range(0, len(arrays["symbol"]), most):
             context, symbol = arrays["context"][at : at + most], arrays["symbol"][at : at + most]

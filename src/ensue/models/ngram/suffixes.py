@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ensue.models.ngram.levels import Ids
 
 
-def sorted_suffixes(ids: Ids, depth: int | None = None) -> NDArray[np.int64]:
+def sort_suffixes(ids: Ids, depth: int | None = None) -> NDArray[np.int64]:
     """Return the positions of all suffixes in ascending order.
 
     A prefix comes before its extensions. With `depth`, only the first `depth` symbols are compared,
@@ -18,7 +18,7 @@ def sorted_suffixes(ids: Ids, depth: int | None = None) -> NDArray[np.int64]:
     number with their position. Then those that are still equal to others are sorted by twice as
     many symbols, and so on.
 
-    >>> sorted_suffixes(np.array([1, 0, 1, 0])).tolist()
+    >>> sort_suffixes(np.array([1, 0, 1, 0])).tolist()
     [3, 1, 2, 0]
     """
     count = len(ids)

@@ -50,12 +50,12 @@ class Follow:
         """Return the places of n-grams; -1 for unseen ones and for contexts of -1."""
         found = np.full(len(contexts), -1, np.int64)
         known = np.flatnonzero(contexts >= 0)
-        wanted = contexts[known].astype(np.int64) * (self.size + 1) + symbols[known]
+        sought = contexts[known].astype(np.int64) * (self.size + 1) + symbols[known]
         if self.dense is not None:
-            found[known] = self.dense[wanted]
+            found[known] = self.dense[sought]
         elif len(self.keys):
-            place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-            found[known] = np.where(self.keys[place] == wanted, place, -1)
+            place = np.minimum(np.searchsorted(self.keys, sought), len(self.keys) - 1)
+            found[known] = np.where(self.keys[place] == sought, place, -1)
         return found
 
 
@@ -95,18 +95,18 @@ class Table:
     places in it are ids.
     """
 
-    def __init__(self, size: int, rungs: list[OrderTable]) -> None:
-        self.size, self.rungs = size, rungs
+    def __init__(self, size: int, orders: list[OrderTable]) -> None:
+        self.size, self.orders = size, orders
 
     @property
     def order(self) -> int:
         """The model's order: a symbol and its order - 1 predecessors."""
-        return len(self.rungs)
+        return len(self.orders)
 
     @property
     def lengths(self) -> list[int]:
         """Number of n-grams of each length."""
-        return [len(rung.symbol) for rung in self.rungs]
+        return [len(level.symbol) for level in self.orders]
 
     def places(self, sequence: Symbols, longest: int) -> list[Nodes]:
         """Find the n-gram that ends at each step of sequence (rows, time), for n = 1 to `longest`.
@@ -117,7 +117,7 @@ class Table:
         for n in range(2, longest + 1):
             context = np.full(sequence.shape, -1, np.int64)
             context[:, 1:] = found[-1][:, :-1]
-            place = self.rungs[n - 1].follow(context.ravel(), sequence.ravel())
+            place = self.orders[n - 1].follow(context.ravel(), sequence.ravel())
             found.append(place.reshape(sequence.shape))
         return found
 
@@ -129,10 +129,10 @@ class Table:
         `contexts` are the places of the last n = 1 to order - 1 symbols of the history; `wholes`
         those of these with the symbol after them.
         """
-        result = self.rungs[0].probability[symbols]
+        result = self.orders[0].probability[symbols]
         for n, (context, whole) in enumerate(zip(contexts, wholes, strict=True), 1):
-            backed_off = result * _at(self.rungs[n - 1].backoff, context, np.ones(len(result)))
-            result = _at(self.rungs[n].probability, whole, backed_off)
+            backed_off = result * _at(self.orders[n - 1].backoff, context, np.ones(len(result)))
+            result = _at(self.orders[n].probability, whole, backed_off)
         return result
 
     def query(self, contexts: Sequence[Nodes], symbols: Symbols) -> NDArray[np.float64]:
@@ -140,7 +140,7 @@ class Table:
 
         `contexts` are as in `probability`.
         """
-        wholes = [self.rungs[n].follow(context, symbols) for n, context in enumerate(contexts, 1)]
+        wholes = [self.orders[n].follow(context, symbols) for n, context in enumerate(contexts, 1)]
         return self.probability(contexts, wholes, symbols)
 
     def score(self, text: Symbols, first: int) -> NDArray[np.float64]:
@@ -157,22 +157,22 @@ class Table:
 
     def continued(self, n: int, contexts: Nodes) -> NDArray[np.bool_]:
         """Mark the n-grams of length n, by place, that have continuations."""
-        return self.rungs[n].children[contexts] > 0
+        return self.orders[n].children[contexts] > 0
 
     def probabilities(self, contexts: Sequence[Nodes], rows: int) -> NDArray[np.float64]:
         """Return the probabilities of all symbols (rows, size) after each history."""
-        result = np.tile(self.rungs[0].probability[: self.size], (rows, 1))
+        result = np.tile(self.orders[0].probability[: self.size], (rows, 1))
         for n, context in enumerate(contexts, 1):
-            rung = self.rungs[n]
+            level = self.orders[n]
             reached = np.flatnonzero(context >= 0)
             known = context[reached]
-            result *= _at(self.rungs[n - 1].backoff, context, np.ones(rows))[:, None]
-            counts = rung.first[known + 1] - rung.first[known]
+            result *= _at(self.orders[n - 1].backoff, context, np.ones(rows))[:, None]
+            counts = level.first[known + 1] - level.first[known]
             # The n-grams of each context stand together: count through each block from its
             # beginning.
             ends = np.cumsum(counts)
-            which = np.arange(counts.sum()) + np.repeat(rung.first[known] - ends + counts, counts)
-            result[np.repeat(reached, counts), rung.symbol[which]] = rung.probability[which]
+            which = np.arange(counts.sum()) + np.repeat(level.first[known] - ends + counts, counts)
+            result[np.repeat(reached, counts), level.symbol[which]] = level.probability[which]
         return result
 
 

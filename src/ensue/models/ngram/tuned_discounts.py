@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ensue.models.ngram.held_out import Part, Step, nats_of, steps_of
+from ensue.models.ngram.held_out import Part, Step, compute_nats, find_steps
 from ensue.models.ngram.levels import Counts
 from ensue.models.ngram.smoothing import Discounts, KneserNey, discounts
 
@@ -30,16 +30,16 @@ def choose_discounts(counts: Counts, part: Part, orders: Sequence[int]) -> tuple
     Discounts from counts of counts are too small for long n-grams of characters. D1, D2 and D3+ of
     every length are tuned jointly, starting from those.
     """
-    steps = list(steps_of(counts, part))
+    steps = list(find_steps(counts, part))
     best, chosen = np.inf, orders[0]
     found: list[list[float]] = []
     lower: list[_Seen] = []
     for order in orders if len(steps[0].whole) >= FEWEST else ():
         lower += [_Seen.at(step, top=False) for step in steps[len(lower) : order - 1]]
-        ladder = [*lower, _Seen.at(steps[order - 1], top=True)]
-        start = [*found[: order - 2], *(seen.start for seen in ladder[len(found[: order - 2]) :])]
-        fitted = _fit(ladder, start, counts.size)
-        nats = nats_of(counts, steps[:order], KneserNey(fitted))
+        levels = [*lower, _Seen.at(steps[order - 1], top=True)]
+        start = [*found[: order - 2], *(seen.start for seen in levels[len(found[: order - 2]) :])]
+        fitted = _fit(levels, start, counts.size)
+        nats = compute_nats(counts, steps[:order], KneserNey(fitted))
         if not nats < best * (1 - WORTH):
             break
         best, chosen, found = nats, order, fitted
@@ -84,7 +84,7 @@ class _Seen:
         return torch.where(self.total > 0, mixed, lower)
 
 
-def _fit(ladder: list[_Seen], start: Discounts, size: int) -> list[list[float]]:
+def _fit(levels: list[_Seen], start: Discounts, size: int) -> list[list[float]]:
     """Minimise the nats over the discounts D1, D2, D3+ of each length."""
     most = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
 
@@ -96,18 +96,20 @@ def _fit(ladder: list[_Seen], start: Discounts, size: int) -> list[list[float]]:
     def nats(free: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         with torch.enable_grad():
             variable = torch.from_numpy(free).requires_grad_()
-            probability = torch.full_like(ladder[0].total, 1 / size)
-            for seen, discount in zip(ladder, bounded(variable), strict=True):
+            probability = torch.full_like(levels[0].total, 1 / size)
+            for seen, discount in zip(levels, bounded(variable), strict=True):
                 probability = seen(discount, probability)
             total = -probability.log().mean()
             (slope,) = torch.autograd.grad(total, variable)
         return total.item(), slope.numpy()
 
     started = torch.tensor([list(each) for each in start], dtype=torch.float64) / most
-    return bounded(_least(nats, torch.logit(started.clamp(0.02, 0.98)).flatten().numpy())).tolist()
+    return bounded(
+        _minimise(nats, torch.logit(started.clamp(0.02, 0.98)).flatten().numpy())
+    ).tolist()
 
 
-def _least(
+def _minimise(
     value: Callable[[NDArray], tuple[float, NDArray]], at: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Minimise `value`, which returns its gradient too, by BFGS (Nocedal & Wright 2006, alg. 6.1).
@@ -119,18 +121,18 @@ def _least(
     identity = np.eye(len(at))
     inverse = identity / max(float(np.linalg.norm(slope)), TOLERANCE)
     for _ in range(ROUNDS):
-        way = -inverse @ slope
-        there, ahead = at + way, value(at + way)
+        direction = -inverse @ slope
+        there, ahead = at + direction, value(at + direction)
         while (
             ahead[0] > here + 1e-4 * slope @ (there - at) and np.abs(there - at).max() > TOLERANCE
         ):
             there = (at + there) / 2
             ahead = value(there)
-        moved, bent, gained = there - at, ahead[1] - slope, here - ahead[0]
-        if not gained > TOLERANCE:
+        step, gradient_change, gain = there - at, ahead[1] - slope, here - ahead[0]
+        if not gain > TOLERANCE:
             break
         at, (here, slope) = there, ahead
-        if (curve := moved @ bent) > 0:
-            turn = identity - np.outer(moved, bent) / curve
-            inverse = turn @ inverse @ turn.T + np.outer(moved, moved) / curve
+        if (curve := step @ gradient_change) > 0:
+            turn = identity - np.outer(step, gradient_change) / curve
+            inverse = turn @ inverse @ turn.T + np.outer(step, step) / curve
     return at

@@ -9,7 +9,7 @@ from ensue.data.demos import DEMOS, demo_name
 from ensue.data.detect import OF_STEPS, guess_labelled_format
 from ensue.data.readers.formats import LABELLED
 from ensue.errors import SettingError, did_you_mean
-from ensue.models.classifiers import NETWORKS, classifier_settings, sized_classifier
+from ensue.models.classifiers import NETWORKS, classifier_settings, resize_classifier
 from ensue.tasks.classify.data import read_into
 from ensue.tasks.classify.pretrained import like_pretrained
 from ensue.tasks.classify.report import summarise
@@ -59,7 +59,7 @@ def _propose(choices: Choices) -> Proposal:
         )
         reasons.append(f"model {name}: {why} (choose with --model)")
     if choices.size is not None:
-        settings = change(settings, model=sized_classifier(settings.model, choices.size))
+        settings = change(settings, model=resize_classifier(settings.model, choices.size))
     settings = apply_overrides(with_budget(settings, choices), choices)
     if kind in OF_KIND and settings.codec.name != OF_KIND[kind]["codec"].name:
         what = (

@@ -13,7 +13,7 @@ from ensue.data.feeds import iterate_sorted
 from ensue.evaluation.predictions import Predictions, choose, normalise
 from ensue.evaluation.scores import Groups
 from ensue.models.contract import Predictor
-from ensue.models.parameters import device_of
+from ensue.models.parameters import get_device
 from ensue.training.devices import to_device
 
 ROWS = 128
@@ -32,7 +32,7 @@ def predict(model: Predictor, examples: Examples, labels: LabelCodec) -> Predict
     many are right.
     """
     found = np.zeros((len(examples), 3 if labels.kind == "regression" else labels.size))
-    inner, device = None, device_of(model)
+    inner, device = None, get_device(model)
     for numbers, batch in iterate_sorted(examples, ROWS):
         scores = _scores(model(to_device(batch, device)), labels)
         if scores.dim() == 3:

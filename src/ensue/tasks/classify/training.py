@@ -26,7 +26,7 @@ from ensue.models.baselines.majority import MajoritySettings
 from ensue.models.classifiers import CLASSIFIERS, NETWORKS, build_classifier
 from ensue.models.contract import Predictor
 from ensue.models.tree import TreeSettings
-from ensue.models.tree_leaves import of_sequence
+from ensue.models.tree_leaves import leaf_fields
 from ensue.settings import Settings
 from ensue.tasks.cached import limit_model_size
 from ensue.tasks.classify.data import keep_codecs, read_parts
@@ -108,7 +108,7 @@ def _resolve(settings: ClassifySettings, parts: LabelledParts, watch: Callback) 
 def _baselines(settings: ClassifySettings, parts: LabelledParts, watch: Callback) -> list[Settings]:
     """Give the cheap models that suit the data, but for the run's own."""
     cheap: list[Any] = [kind() for name, kind in CLASSIFIERS.items() if name not in NETWORKS]
-    shape, labels = of_sequence(parts.content.shape), parts.labels
+    shape, labels = leaf_fields(parts.content.shape), parts.labels
     if labels.size > MAX_LABELS:
         watch(Note(f"{labels.size:,} labels are too many for baselines other than majority"))
         cheap = [MajoritySettings()]

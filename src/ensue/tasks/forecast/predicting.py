@@ -15,7 +15,7 @@ from ensue.decoding.paths import draws, sample_paths
 from ensue.evaluation.forecasting.distributions import Forecast, Normals, Sampled, concatenate
 from ensue.models.contract import Predictor
 from ensue.models.forecasters import Forecasting
-from ensue.models.parameters import device_of
+from ensue.models.parameters import get_device
 from ensue.training.devices import to_device
 
 ROWS = 1024
@@ -49,7 +49,7 @@ def _some(
 ) -> Forecast:
     fields = inputs.arrays(origins)
     loc, scale = fields["loc"][:, None], fields["scale"][:, None]
-    batch = to_device(inputs.batch(origins), device_of(model))
+    batch = to_device(inputs.batch(origins), get_device(model))
     with torch.no_grad():
         exact = model.normal(batch)
     if exact is not None:

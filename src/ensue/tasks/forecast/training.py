@@ -10,7 +10,7 @@ from torch import nn
 
 from ensue.data.series.windows import WindowFeed
 from ensue.models.forecasters import FITTED
-from ensue.models.parameters import device_of
+from ensue.models.parameters import get_device
 from ensue.tasks.cached import limit_model_size
 from ensue.tasks.fitting import (
     BASELINES_SHARE,
@@ -96,7 +96,7 @@ def _trained(run: Run, settings: ForecastSettings, prepared: Prepared, watch: Ca
         nats = 0.0
         for begin in range(0, len(tune), ROWS):
             loss, _ = network.loss(
-                to_device(inputs.batch(tune[begin : begin + ROWS]), device_of(network))
+                to_device(inputs.batch(tune[begin : begin + ROWS]), get_device(network))
             )
             nats += float((loss.nats if loss.extra is None else loss.extra).cpu().double().sum())
         return nats / (len(tune) * prepared.layout.horizon)

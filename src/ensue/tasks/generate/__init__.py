@@ -16,9 +16,9 @@ from ensue.data.settings import DataSettings, guess_format
 from ensue.errors import SettingError
 from ensue.models.mixture import MixtureSettings
 from ensue.models.ngram import NgramSettings
-from ensue.models.ngram.settings import in_bytes
+from ensue.models.ngram.settings import parse_bytes
 from ensue.models.sequence import SequenceSettings
-from ensue.models.sizes import MODELS, SizeName, model_settings, rate_for, sized
+from ensue.models.sizes import MODELS, SizeName, default_learning_rate, model_settings, resize_model
 from ensue.settings import Settings, assign, choice
 from ensue.tasks.contract import REPORT, RESULT, Choices, Proposal, Task
 from ensue.tasks.generate.report import summarise
@@ -121,9 +121,11 @@ def _with_size(
             return settings
         size, reason = _size_for(choices.data)
         reasons.append(reason)
-    model, training = sized(settings.model, size), settings.training
+    model, training = resize_model(settings.model, size), settings.training
     if "learning_rate" not in values.get("training", {}).get("optimiser", {}):
-        optimiser = training.optimiser.model_copy(update={"learning_rate": rate_for(model, size)})
+        optimiser = training.optimiser.model_copy(
+            update={"learning_rate": default_learning_rate(model, size)}
+        )
         training = training.model_copy(update={"optimiser": optimiser})
     return change(settings, model=model, training=training)
 
@@ -139,7 +141,7 @@ def _size_for(data: Sequence[Path]) -> tuple[SizeName, str]:
 
 def _with_memory(settings: GenerateSettings, memory: str) -> GenerateSettings:
     """Set the memory limit of all n-grams. Raises SettingError if it is not a size."""
-    if not isinstance(in_bytes(memory), int):
+    if not isinstance(parse_bytes(memory), int):
         raise SettingError(
             f"{memory!r} is not a size", where="--memory", hint="give one such as 500M or 4G"
         )

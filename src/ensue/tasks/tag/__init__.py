@@ -4,7 +4,7 @@ other sequences."""
 from __future__ import annotations
 
 from ensue.models.taggers import TAGGERS as TAGGERS
-from ensue.models.taggers import TaggerSettings, sized_tagger, tagger_settings
+from ensue.models.taggers import TaggerSettings, resize_tagger, tagger_settings
 from ensue.tasks.contract import REPORT, RESULT, Choices, Proposal, Task
 from ensue.tasks.proposal import apply_overrides, change, finish, load_config, with_budget
 from ensue.tasks.tag.report import summarise
@@ -24,7 +24,7 @@ def _propose(choices: Choices) -> Proposal:
             "model lstm, read both ways, with a CRF: the usual choice (choose with --model)"
         )
     if choices.size is not None:
-        settings = change(settings, model=sized_tagger(settings.model, choices.size))
+        settings = change(settings, model=resize_tagger(settings.model, choices.size))
     return finish(apply_overrides(with_budget(settings, choices), choices), reasons)
 
 

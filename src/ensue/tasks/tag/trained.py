@@ -32,7 +32,7 @@ from ensue.errors import DataError
 from ensue.evaluation.scores import with_intervals
 from ensue.evaluation.tagging import TaggedTruth
 from ensue.models.contract import Predictor
-from ensue.models.parameters import device_of, load_into
+from ensue.models.parameters import get_device, load_into
 from ensue.settings import read
 from ensue.tasks.cached import CODEC, limit_model_size, read_settings
 from ensue.tasks.contract import Trained
@@ -221,7 +221,7 @@ def predict_tags(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Give the likeliest tags of all words, (words,), and the probability of each by itself."""
     ids, sure = np.zeros(examples.offsets[-1], np.int64), np.zeros(examples.offsets[-1], np.float32)
-    device = device_of(model)
+    device = get_device(model)
     for rows, batch in iterate_sorted(examples, ROWS):
         chances: Any = model(to_device(batch, device))
         best = chances.mode
